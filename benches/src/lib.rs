@@ -1,0 +1,1 @@
+//! Gannet's measuring rig: schedules, histograms, floors and the systems under test.

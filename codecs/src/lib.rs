@@ -1,0 +1,1 @@
+//! Gannet's SBE codecs.

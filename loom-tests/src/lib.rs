@@ -1,0 +1,1 @@
+//! Loom models that run the engine's shipping code over tiny buffers.

@@ -1,0 +1,1 @@
+//! Gannet's media driver: the process, and the same driver embedded in an application.

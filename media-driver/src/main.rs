@@ -1,0 +1,3 @@
+//! The media driver process.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The one command: gannet.
+
+fn main() {}
