@@ -1,1 +1,6 @@
 //! Gannet's engine: shared memory, log buffers, and the client that publishes and subscribes without copying.
+
+#[cfg(not(target_endian = "little"))]
+compile_error!("Gannet's files and frames are little-endian, and so must the machine be");
+
+pub mod types;

@@ -1,0 +1,78 @@
+//! Identifiers: what a client, a command, a resource, a stream, a session and a counter are called.
+
+use core::fmt;
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident($repr:ty)) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(transparent)]
+        pub struct $name($repr);
+
+        impl $name {
+            /// Wraps the number as it stands in shared memory.
+            #[inline]
+            pub const fn new(value: $repr) -> Self {
+                Self(value)
+            }
+
+            /// The number as it stands in shared memory.
+            #[inline]
+            pub const fn get(self) -> $repr {
+                self.0
+            }
+        }
+
+        impl From<$repr> for $name {
+            #[inline]
+            fn from(value: $repr) -> Self {
+                Self(value)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+identifier!(
+    /// A client of the driver: a correlation id that it drew when it connected.
+    ClientId(i64)
+);
+identifier!(
+    /// One request to the driver. Drawn from the counter in the to-driver ring; never dense for one client, since the
+    /// driver and all clients draw from it.
+    CorrelationId(i64)
+);
+identifier!(
+    /// A resource of the driver: the correlation id of the command that created it.
+    RegistrationId(i64)
+);
+identifier!(
+    /// One publisher's incarnation of a stream.
+    SessionId(i32)
+);
+identifier!(
+    /// A stream within a channel; chosen by the application.
+    StreamId(i32)
+);
+identifier!(
+    /// A counter: the index of its record in the counters regions.
+    CounterId(i32)
+);
+
+impl CorrelationId {
+    /// The resource that the command with this id creates.
+    #[inline]
+    pub const fn registration(self) -> RegistrationId {
+        RegistrationId(self.0)
+    }
+}
+
+impl CounterId {
+    /// "No counter": the channel status of IPC publications, IPC subscriptions and spies (`NO_ID_ALLOCATED`).
+    pub const NONE: Self = Self(-1);
+}

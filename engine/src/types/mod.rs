@@ -1,0 +1,12 @@
+//! The identifiers and quantities that the parts of the engine exchange, each a type of its own so that two of them
+//! cannot be swapped. They are plain integers in shared memory and on the wire; nothing here does I/O or allocates.
+
+mod ids;
+mod position;
+mod term_id;
+mod term_length;
+
+pub use ids::{ClientId, CorrelationId, CounterId, RegistrationId, SessionId, StreamId};
+pub use position::Position;
+pub use term_id::TermId;
+pub use term_length::{TermLength, TermLengthError};

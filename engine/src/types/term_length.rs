@@ -1,0 +1,141 @@
+//! The length of a term, and the position arithmetic that follows from it.
+
+use core::fmt;
+
+use super::{Position, TermId};
+
+/// The length of each of a log's three terms, in bytes: a power of two from 64 KiB to 1 GiB.
+///
+/// Being a power of two is what turns position arithmetic into shifts and masks, so that arithmetic lives here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TermLength {
+    shift: u32,
+}
+
+/// A number that is no term length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("term length {found} is not a power of two from {} to {}", TermLength::MIN, TermLength::MAX)]
+pub struct TermLengthError {
+    /// The number found.
+    pub found: i64,
+}
+
+impl TermLength {
+    /// The least term length of a log that is shared with other processes: 64 KiB.
+    pub const MIN: Self = Self { shift: 16 };
+    /// The greatest term length: 1 GiB.
+    pub const MAX: Self = Self { shift: 30 };
+
+    /// Checks a length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`TermLengthError`] unless it is a power of two from 64 KiB to 1 GiB.
+    pub const fn new(bytes: i64) -> Result<Self, TermLengthError> {
+        if bytes < Self::MIN.get() as i64 || bytes > Self::MAX.get() as i64 || bytes.count_ones() != 1 {
+            return Err(TermLengthError { found: bytes });
+        }
+        Ok(Self { shift: bytes.trailing_zeros() })
+    }
+
+    /// A term of a few frames, for models that must explore every interleaving. Never found in a file.
+    #[cfg(engine_loom)]
+    pub const fn tiny(bytes: i32) -> Self {
+        assert!(bytes.count_ones() == 1 && bytes >= 64);
+        Self { shift: bytes.trailing_zeros() }
+    }
+
+    /// The length in bytes.
+    #[inline]
+    pub const fn get(self) -> i32 {
+        1 << self.shift
+    }
+
+    /// How many bits of a position are the offset within a term.
+    #[inline]
+    pub const fn position_bits(self) -> u32 {
+        self.shift
+    }
+
+    /// The position at which the stream's last term ends. A message may end exactly there, and none may start there.
+    #[inline]
+    pub const fn max_position(self) -> Position {
+        Position::new((1 << 31) << self.shift)
+    }
+
+    /// The longest message that a publication with this term length may carry: an eighth of a term, 16 MiB at most.
+    #[inline]
+    pub const fn max_message_length(self) -> usize {
+        let eighth = 1_usize << (self.shift - 3);
+        if eighth < 16 << 20 { eighth } else { 16 << 20 }
+    }
+
+    /// The position of `offset` within the term that is `term_count` terms after the initial one.
+    #[inline]
+    pub const fn position(self, term_count: i32, offset: i32) -> Position {
+        Position::new(((term_count as i64) << self.shift) + offset as i64)
+    }
+
+    /// Where the term `id` starts in a stream that began with `initial`.
+    #[inline]
+    pub const fn begin_of(self, id: TermId, initial: TermId) -> Position {
+        self.position(id.wrapping_count_since(initial), 0)
+    }
+
+    /// How many terms the position is past the initial one.
+    #[inline]
+    pub const fn term_count(self, position: Position) -> i32 {
+        (position.get() >> self.shift) as i32
+    }
+
+    /// The position's offset within its term. A position at the end of a term is offset 0 of the next.
+    #[inline]
+    pub const fn offset(self, position: Position) -> i32 {
+        (position.get() & ((1 << self.shift) - 1)) as i32
+    }
+
+    /// The id of the term that the position falls into.
+    #[inline]
+    pub const fn term_id(self, position: Position, initial: TermId) -> TermId {
+        initial.wrapping_add(self.term_count(position))
+    }
+}
+
+impl fmt::Display for TermLength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.get(), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_powers_of_two_in_range_only() {
+        for bytes in [0, -65_536, 32_768, 65_537, 98_304, 1 << 31, i64::MIN, i64::MAX] {
+            assert_eq!(TermLength::new(bytes), Err(TermLengthError { found: bytes }));
+        }
+        assert_eq!(TermLength::new(65_536).unwrap(), TermLength::MIN);
+        assert_eq!(TermLength::new(1 << 30).unwrap(), TermLength::MAX);
+    }
+
+    #[test]
+    fn positions_split_and_join() {
+        let length = TermLength::MIN;
+        let initial = TermId::new(i32::MAX);
+        let position = length.position(2, 128);
+        assert_eq!(position.get(), 131_200);
+        assert_eq!((length.term_count(position), length.offset(position)), (2, 128));
+        assert_eq!(length.term_id(position, initial), initial.wrapping_add(2));
+        assert_eq!(length.max_position().get(), 140_737_488_355_328, "shared-memory.md, section 14, item 20");
+    }
+
+    /// Trap 54: the longest message is an eighth of a term, and never more than 16 MiB.
+    #[test]
+    fn trap_54_message_length_limit() {
+        assert_eq!(TermLength::MIN.max_message_length(), 8 << 10);
+        assert_eq!(TermLength::new(64 << 20).unwrap().max_message_length(), 8 << 20);
+        assert_eq!(TermLength::MAX.max_message_length(), 16 << 20);
+    }
+}
