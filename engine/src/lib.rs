@@ -3,4 +3,6 @@
 #[cfg(not(target_endian = "little"))]
 compile_error!("Gannet's files and frames are little-endian, and so must the machine be");
 
+pub mod memory;
+mod sync;
 pub mod types;

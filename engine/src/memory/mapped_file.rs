@@ -1,0 +1,215 @@
+//! Files mapped into memory, with their space reserved before use so that a full file system is an error at creation and
+//! never a SIGBUS later.
+#![allow(unsafe_code, reason = "UNSAFE FENCE: maps files")]
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::ptr::NonNull;
+
+use memmap2::{MmapOptions, MmapRaw};
+use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
+
+/// A mapping of a whole file, shared with every other process that maps it.
+#[derive(Debug)]
+pub struct MappedFile {
+    map: MmapRaw,
+    path: PathBuf,
+}
+
+/// How an existing file is mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileAccess {
+    /// For tools that look and never store: needs no write permission, and what is stored all the same stays private
+    /// to this mapping.
+    ReadOnly,
+    /// For clients and drivers.
+    ReadWrite,
+}
+
+/// Whether the pages of a new file are touched at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reserve {
+    /// The file system promises the space; pages are faulted in as they are first used.
+    Space,
+    /// The space is promised and every page is mapped, so that no first use ever faults.
+    SpaceAndPages,
+}
+
+/// Why a file could not be created or mapped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MapError {
+    /// The file system has no room for the file.
+    #[error(
+        "cannot reserve {needed} bytes for {}: its file system has {available} bytes left; free some space or place \
+         the directory elsewhere",
+        path.display()
+    )]
+    NoSpace {
+        /// The file that was to be made.
+        path: PathBuf,
+        /// Its length in bytes.
+        needed: u64,
+        /// What the file system had left for it, in bytes.
+        available: u64,
+    },
+    /// The file is shorter than what it must hold.
+    #[error("cannot map {}: it is {found} bytes long, at least {expected} are needed", path.display())]
+    TooShort {
+        /// The file.
+        path: PathBuf,
+        /// Its length in bytes.
+        found: u64,
+        /// The least length in bytes.
+        expected: u64,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was attempted.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+}
+
+impl MapError {
+    /// The operating system's answer, when that is what failed.
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            Self::Io { source, .. } => Some(source.kind()),
+            _ => None,
+        }
+    }
+}
+
+impl MappedFile {
+    /// Creates a file of `length` zero bytes, reserves its space and maps it. The file must not exist. `mode` is its
+    /// permission bits before the umask. A file that cannot be completed is removed again.
+    ///
+    /// # Errors
+    ///
+    /// [`MapError::NoSpace`] names what was needed and what was left; [`MapError::Io`] whatever else the operating system
+    /// refused, a file that exists included.
+    pub fn create(path: &Path, length: u64, mode: u32, reserve: Reserve) -> Result<Self, MapError> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(path)
+            .map_err(|source| MapError::Io { action: "create", path: path.to_owned(), source })?;
+        Self::reserve_and_map(&file, path, length, reserve).inspect_err(|_| {
+            // The error that matters is the one being returned; a leftover is found by the next start.
+            let _ = std::fs::remove_file(path);
+        })
+    }
+
+    /// Maps an existing file, whole, as long as it is when opened.
+    ///
+    /// # Errors
+    ///
+    /// [`MapError::TooShort`] for one of fewer than `least` bytes (at least 1), [`MapError::Io`] for what the operating
+    /// system refuses.
+    pub fn open(path: &Path, least: u64, access: FileAccess) -> Result<Self, MapError> {
+        let failed = |action| move |source| MapError::Io { action, path: path.to_owned(), source };
+        let file =
+            OpenOptions::new().read(true).write(access == FileAccess::ReadWrite).open(path).map_err(failed("open"))?;
+        let found = file.metadata().map_err(failed("read the length of"))?.len();
+        let expected = least.max(1);
+        if found < expected {
+            return Err(MapError::TooShort { path: path.to_owned(), found, expected });
+        }
+        let mut options = MmapOptions::new();
+        // Exactly what was measured: the file may grow or shrink before the call.
+        options.len(usize::try_from(found).expect("a 64-bit address space"));
+        let map = match access {
+            // A private mapping, not a read-only one: views can store, and a store must not be a fault. Linux shows such a
+            // mapping every change that others make to pages that it has not itself stored to.
+            // SAFETY: the mapping is only ever reached through its raw pointer, so that changes by other processes break no
+            // reference.
+            FileAccess::ReadOnly => unsafe { options.no_reserve_swap().map_copy(&file) }.map(MmapRaw::from),
+            FileAccess::ReadWrite => options.map_raw(&file),
+        }
+        .map_err(failed("map"))?;
+        Ok(Self { map, path: path.to_owned() })
+    }
+
+    /// The mapping's length in bytes.
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Always false: an empty file is not mapped.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The file that was mapped.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the bytes start: page-aligned, valid until the mapping is dropped.
+    pub(super) fn start(&self) -> NonNull<u8> {
+        NonNull::new(self.map.as_mut_ptr()).expect("a mapping is never at address zero")
+    }
+
+    fn reserve_and_map(file: &File, path: &Path, length: u64, reserve: Reserve) -> Result<Self, MapError> {
+        if let Err(error) = fallocate(file, FallocateFlags::empty(), 0, length) {
+            let source = io::Error::from(error);
+            return Err(match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    MapError::NoSpace { path: path.to_owned(), needed: length, available: available_space(file) }
+                }
+                _ => MapError::Io { action: "reserve space for", path: path.to_owned(), source },
+            });
+        }
+        let mut options = MmapOptions::new();
+        options.len(usize::try_from(length).expect("a 64-bit address space"));
+        if reserve == Reserve::SpaceAndPages {
+            options.populate();
+        }
+        let map =
+            options.map_raw(file).map_err(|source| MapError::Io { action: "map", path: path.to_owned(), source })?;
+        Ok(Self { map, path: path.to_owned() })
+    }
+}
+
+/// What an unprivileged user may still write to the file's file system, in bytes; 0 when it cannot be told.
+fn available_space(file: &File) -> u64 {
+    fstatvfs(file).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_has_its_space_and_reads_zero() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new");
+        let file = MappedFile::create(&path, 8192, 0o600, Reserve::SpaceAndPages).unwrap();
+        assert_eq!(file.len(), 8192);
+        assert_eq!(std::fs::read(&path).unwrap(), vec![0; 8192]);
+        let again = MappedFile::create(&path, 8192, 0o600, Reserve::Space).unwrap_err();
+        assert_eq!(again.io_kind(), Some(io::ErrorKind::AlreadyExists), "{again}");
+        assert!(path.exists(), "a file that was there before is left alone");
+    }
+
+    #[test]
+    fn a_file_that_is_too_short_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("short");
+        std::fs::write(&path, [0; 16]).unwrap();
+        let error = MappedFile::open(&path, 128, FileAccess::ReadWrite).unwrap_err();
+        assert!(matches!(error, MapError::TooShort { found: 16, expected: 128, .. }), "{error}");
+        std::fs::write(&path, []).unwrap();
+        let error = MappedFile::open(&path, 0, FileAccess::ReadOnly).unwrap_err();
+        assert!(matches!(error, MapError::TooShort { found: 0, expected: 1, .. }), "{error}");
+    }
+}

@@ -1,0 +1,35 @@
+//! Shared memory, and the only unsafe code beneath the log buffers, rings and counters.
+//!
+//! ```text
+//! Region         owns bytes: a mapped file, or memory of this process; shared by reference count
+//!   └ AtomicBuffer   a view of a range of a region; every access is checked against the view
+//!       └ Word           one 32- or 64-bit word of a view, checked once, then read and written without further checks
+//! ```
+//!
+//! Other processes write to the same bytes at any time, so no reference to them is ever formed outside this fence but
+//! for a payload that its protocol has handed over: a committed fragment while it is polled, a claim until it is committed.
+//! Words are atomics of one width for ever ("one word, one width"); bulk bytes are copied, ordered by the words around them.
+//!
+//! In model builds the same types stand on [loom]'s cells (`model.rs`), so that the algorithms above run unchanged.
+
+mod cache_line;
+mod field;
+#[cfg(not(engine_loom))]
+mod mapped_file;
+#[cfg(engine_loom)]
+mod model;
+#[cfg(not(engine_loom))]
+mod region;
+#[cfg(not(engine_loom))]
+mod view;
+
+pub use cache_line::{CACHE_LINE_LENGTH, align_up};
+pub use field::Field;
+#[cfg(not(engine_loom))]
+pub use mapped_file::{FileAccess, MapError, MappedFile, Reserve};
+#[cfg(engine_loom)]
+pub use model::{AtomicBuffer, OwnedWord, SharedWord, Word};
+#[cfg(not(engine_loom))]
+pub use region::Region;
+#[cfg(not(engine_loom))]
+pub use view::{AtomicBuffer, OwnedWord, SharedWord, Word};

@@ -1,0 +1,338 @@
+//! The same views on loom's cells, for models that explore every interleaving of the algorithms that ship.
+//!
+//! A buffer is a run of eight-byte slots. Each slot is used as one 64-bit word, or as two 32-bit words, for ever: which, is
+//! said when the buffer is made, and an access of the other width fails the model ("one word, one width"). Beside each
+//! 32-bit word stands a cell through which loom sees plain accesses: a bulk copy that meets another access to the same word
+//! without an ordering between them fails the model as a data race. Word accesses may meet each other, being atomic.
+#![allow(unsafe_code, reason = "UNSAFE FENCE: lends copies of model memory with the signatures of the real views")]
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex};
+
+use loom::cell::UnsafeCell;
+
+use super::Field;
+use crate::sync::{AtomicI32, AtomicI64, Ordering};
+
+struct Slot {
+    words: Words,
+    plain: [UnsafeCell<()>; 2],
+}
+
+enum Words {
+    Wide(AtomicI64),
+    Narrow([AtomicI32; 2]),
+}
+
+struct Region {
+    slots: Vec<Slot>,
+    /// Copies lent by `bytes`, kept until the region goes.
+    lent: Mutex<Vec<Arc<[u8]>>>,
+}
+
+// SAFETY: loom runs one thread at a time and checks every access to its cells itself.
+unsafe impl Send for Region {}
+// SAFETY: as above.
+unsafe impl Sync for Region {}
+
+/// A view of model memory; see the production type of this name.
+#[derive(Clone)]
+pub struct AtomicBuffer {
+    region: Arc<Region>,
+    start: usize,
+    len: usize,
+}
+
+impl fmt::Debug for AtomicBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AtomicBuffer").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+impl AtomicBuffer {
+    /// Zeroed model memory of `length` bytes, whose 64-bit words are those at the offsets in `wide`; all others are
+    /// 32 bits. Must be called within a model.
+    pub fn model(length: usize, wide: &[usize]) -> Self {
+        assert!(length.is_multiple_of(8) && wide.iter().all(|offset| offset.is_multiple_of(8)));
+        let slots = (0..length / 8)
+            .map(|slot| Slot {
+                words: if wide.contains(&(slot * 8)) {
+                    Words::Wide(AtomicI64::new(0))
+                } else {
+                    Words::Narrow([AtomicI32::new(0), AtomicI32::new(0)])
+                },
+                plain: [UnsafeCell::new(()), UnsafeCell::new(())],
+            })
+            .collect();
+        Self { region: Arc::new(Region { slots, lent: Mutex::default() }), start: 0, len: length }
+    }
+
+    /// The view's length in bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether the view has no bytes at all.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// A view of `len` bytes from `offset`.
+    pub fn slice(&self, offset: usize, len: usize) -> Self {
+        self.check(offset, len);
+        Self { region: Arc::clone(&self.region), start: self.start + offset, len }
+    }
+
+    /// The word that `field` declares.
+    pub fn word<T: SharedWord>(&self, field: Field<T>) -> Word<'_, T> {
+        self.word_at(field.start())
+    }
+
+    /// The word at `offset`.
+    pub fn word_at<T: SharedWord>(&self, offset: usize) -> Word<'_, T> {
+        Word { word: self.own(Field::at(offset)), _view: PhantomData }
+    }
+
+    /// The word that `field` declares, as a value that keeps the memory alive.
+    pub fn own<T: SharedWord>(&self, field: Field<T>) -> OwnedWord<T> {
+        self.check(field.start(), size_of::<T>());
+        let at = self.start + field.start();
+        assert!(at.is_multiple_of(size_of::<T>()), "a word at {at} is misaligned");
+        OwnedWord { region: Arc::clone(&self.region), at, _word: PhantomData }
+    }
+
+    /// Copies `bytes` into the view.
+    pub fn put_bytes(&self, offset: usize, bytes: &[u8]) {
+        self.store_plain(offset, bytes.len(), |index| bytes[index]);
+    }
+
+    /// Copies bytes out of the view.
+    pub fn get_bytes(&self, offset: usize, bytes: &mut [u8]) {
+        self.check(offset, bytes.len());
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            let at = self.start + offset + index;
+            let slot = &self.region.slots[at / 8];
+            slot.plain[at % 8 / 4].with(|_| ());
+            *byte = slot.byte(at % 8);
+        }
+    }
+
+    /// Stores `bytes` word by word with no ordering.
+    pub fn store_words_relaxed(&self, offset: usize, bytes: &[u8]) {
+        for (index, chunk) in bytes.chunks(4).enumerate() {
+            let mut word = [0; 4];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.word_at::<i32>(offset + index * 4).store_relaxed(i32::from_le_bytes(word));
+        }
+    }
+
+    /// Loads bytes word by word with no ordering.
+    pub fn load_words_relaxed(&self, offset: usize, bytes: &mut [u8]) {
+        for (index, chunk) in bytes.chunks_mut(4).enumerate() {
+            let word = self.word_at::<i32>(offset + index * 4).load_relaxed().to_le_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+    }
+
+    /// Reads, acquiring, where a bulk copy may race: the one access that the race detector is not told of.
+    pub fn probe_acquire(&self, offset: usize) -> i32 {
+        self.check(offset, 4);
+        let at = self.start + offset;
+        match &self.region.slots[at / 8].words {
+            Words::Narrow(words) => words[at % 8 / 4].load(Ordering::Acquire),
+            Words::Wide(_) => panic!("the word at {at} has another width: one word, one width"),
+        }
+    }
+
+    /// Copies from another view, or from elsewhere in this one.
+    pub fn copy_from(&self, offset: usize, source: &Self, source_offset: usize, len: usize) {
+        let mut bytes = vec![0; len];
+        source.get_bytes(source_offset, &mut bytes);
+        self.put_bytes(offset, &bytes);
+    }
+
+    /// Zeroes a range.
+    pub fn zero(&self, offset: usize, len: usize) {
+        self.store_plain(offset, len, |_| 0);
+    }
+
+    /// Lends a copy of a published range.
+    ///
+    /// # Safety
+    ///
+    /// As for the production type.
+    pub unsafe fn bytes(&self, offset: usize, len: usize) -> &[u8] {
+        let mut copy = vec![0; len];
+        self.get_bytes(offset, &mut copy);
+        let copy: Arc<[u8]> = copy.into();
+        let lent = core::ptr::from_ref::<[u8]>(&copy);
+        self.region.lent.lock().expect("no panic while it is held").push(copy);
+        // SAFETY: the region holds the copy until it is dropped itself, and the view keeps the region.
+        unsafe { &*lent }
+    }
+
+    fn check(&self, offset: usize, len: usize) {
+        assert!(offset <= self.len && len <= self.len - offset, "{len} bytes at {offset} leave a view of {}", self.len);
+    }
+
+    fn store_plain(&self, offset: usize, len: usize, byte: impl Fn(usize) -> u8) {
+        self.check(offset, len);
+        let (begin, end) = (self.start + offset, self.start + offset + len);
+        let mut at = begin;
+        while at < end {
+            let word = at & !3;
+            let slot = &self.region.slots[at / 8];
+            // The whole of one 32-bit word at a time: one step of the model instead of four.
+            slot.plain[at % 8 / 4].with_mut(|_| ());
+            let next = end.min(word + 4);
+            for index in at..next {
+                slot.set_byte(index % 8, byte(index - begin));
+            }
+            at = next;
+        }
+    }
+}
+
+impl Slot {
+    fn byte(&self, index: usize) -> u8 {
+        match &self.words {
+            Words::Wide(word) => word.load(Ordering::Relaxed).to_le_bytes()[index],
+            Words::Narrow(words) => words[index / 4].load(Ordering::Relaxed).to_le_bytes()[index % 4],
+        }
+    }
+
+    fn set_byte(&self, index: usize, byte: u8) {
+        match &self.words {
+            Words::Wide(word) => {
+                let mut bytes = word.load(Ordering::Relaxed).to_le_bytes();
+                bytes[index] = byte;
+                word.store(i64::from_le_bytes(bytes), Ordering::Relaxed);
+            }
+            Words::Narrow(words) => {
+                let mut bytes = words[index / 4].load(Ordering::Relaxed).to_le_bytes();
+                bytes[index % 4] = byte;
+                words[index / 4].store(i32::from_le_bytes(bytes), Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+mod sealed {
+    pub trait Sealed: Copy {}
+    impl Sealed for i32 {}
+    impl Sealed for i64 {}
+}
+
+/// What a shared word may be: `i32` or `i64`.
+pub trait SharedWord: sealed::Sealed {}
+impl SharedWord for i32 {}
+impl SharedWord for i64 {}
+
+/// A word of a view; see the production type of this name.
+pub struct Word<'a, T: SharedWord> {
+    word: OwnedWord<T>,
+    _view: PhantomData<&'a AtomicBuffer>,
+}
+
+/// A word that keeps its memory alive; see the production type of this name.
+pub struct OwnedWord<T: SharedWord> {
+    region: Arc<Region>,
+    at: usize,
+    _word: PhantomData<T>,
+}
+
+impl<T: SharedWord> fmt::Debug for OwnedWord<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedWord").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+impl<T: SharedWord> fmt::Debug for Word<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.word.fmt(f)
+    }
+}
+
+impl<T: SharedWord> Clone for OwnedWord<T> {
+    fn clone(&self) -> Self {
+        Self { region: Arc::clone(&self.region), at: self.at, _word: PhantomData }
+    }
+}
+
+impl<T: SharedWord> OwnedWord<T> {
+    fn slot(&self) -> &Slot {
+        &self.region.slots[self.at / 8]
+    }
+
+    /// Marks an atomic read: it may meet other atomic accesses, never a plain store.
+    fn reading(&self) {
+        for word in self.at % 8 / 4..(self.at % 8 + size_of::<T>()) / 4 {
+            self.slot().plain[word].with(|_| ());
+        }
+    }
+}
+
+macro_rules! word {
+    ($type:ty, $atomic:ty, $pick:expr) => {
+        impl OwnedWord<$type> {
+            fn atomic(&self) -> &$atomic {
+                let pick: fn(&Words, usize) -> Option<&$atomic> = $pick;
+                self.reading();
+                pick(&self.slot().words, self.at)
+                    .unwrap_or_else(|| panic!("the word at {} has another width: one word, one width", self.at))
+            }
+
+            /// Reads the word with no ordering.
+            pub fn load_relaxed(&self) -> $type {
+                self.atomic().load(Ordering::Relaxed)
+            }
+
+            /// Reads the word, acquiring.
+            pub fn load_acquire(&self) -> $type {
+                self.atomic().load(Ordering::Acquire)
+            }
+
+            /// Stores the word with no ordering.
+            pub fn store_relaxed(&self, value: $type) {
+                self.atomic().store(value, Ordering::Relaxed);
+            }
+
+            /// Stores the word, releasing.
+            pub fn store_release(&self, value: $type) {
+                self.atomic().store(value, Ordering::Release);
+            }
+
+            /// Adds to the word and returns what was there.
+            pub fn fetch_add(&self, delta: $type) -> $type {
+                self.atomic().fetch_add(delta, Ordering::AcqRel)
+            }
+
+            /// Replaces `current` with `new`.
+            ///
+            /// # Errors
+            ///
+            /// What was there instead of `current`.
+            pub fn compare_exchange(&self, current: $type, new: $type) -> Result<$type, $type> {
+                self.atomic().compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire)
+            }
+        }
+
+        impl core::ops::Deref for Word<'_, $type> {
+            type Target = OwnedWord<$type>;
+
+            fn deref(&self) -> &Self::Target {
+                &self.word
+            }
+        }
+    };
+}
+
+word!(i32, AtomicI32, |words, at| match words {
+    Words::Narrow(words) => Some(&words[at % 8 / 4]),
+    Words::Wide(_) => None,
+});
+word!(i64, AtomicI64, |words, _| match words {
+    Words::Wide(word) => Some(word),
+    Words::Narrow(_) => None,
+});

@@ -1,0 +1,84 @@
+//! What a view stands on: bytes that stay where they are for as long as any view of them lives.
+#![allow(unsafe_code, reason = "UNSAFE FENCE: allocates and frees the memory that views point into")]
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use super::{AtomicBuffer, MappedFile};
+
+/// Bytes at a fixed address, zero when new: a mapping of a file, or memory of this process with the same alignment.
+#[derive(Debug)]
+pub struct Region(Bytes);
+
+#[derive(Debug)]
+enum Bytes {
+    Mapped(MappedFile),
+    Heap { start: NonNull<u8>, layout: Layout },
+}
+
+// SAFETY: a region is an address, a length and the right to free them. Its bytes are only reached through views, whose
+// words are atomics and whose bulk copies are ordered by the protocols built on them; freeing needs the last owner.
+unsafe impl Send for Region {}
+// SAFETY: as above; no method of a shared region touches its bytes.
+unsafe impl Sync for Region {}
+
+/// The alignment of memory that is not mapped: a page, as a mapping has it.
+const HEAP_ALIGNMENT: usize = 4096;
+
+impl Region {
+    /// A region over a mapped file.
+    pub fn mapped(file: MappedFile) -> Arc<Self> {
+        Arc::new(Self(Bytes::Mapped(file)))
+    }
+
+    /// A zeroed region of `length` bytes in this process's own memory, for tests and for queues between its agents.
+    ///
+    /// # Panics
+    ///
+    /// When `length` is zero or more than half the address space.
+    pub fn heap(length: usize) -> Arc<Self> {
+        let layout = Layout::from_size_align(length, HEAP_ALIGNMENT).expect("a length that fits the address space");
+        assert!(length > 0, "a region has at least one byte");
+        // SAFETY: the layout's size is not zero.
+        let start = unsafe { alloc_zeroed(layout) };
+        let Some(start) = NonNull::new(start) else { handle_alloc_error(layout) };
+        Arc::new(Self(Bytes::Heap { start, layout }))
+    }
+
+    /// The region's length in bytes.
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Bytes::Mapped(file) => file.len(),
+            Bytes::Heap { layout, .. } => layout.size(),
+        }
+    }
+
+    /// Always false: a region has at least one byte.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A view of the whole region.
+    pub fn view(self: &Arc<Self>) -> AtomicBuffer {
+        AtomicBuffer::whole(Arc::clone(self))
+    }
+
+    /// Where the bytes start. Page-aligned, and valid for reads and writes of `len` bytes until the region is dropped.
+    pub(super) fn start(&self) -> NonNull<u8> {
+        match &self.0 {
+            Bytes::Mapped(file) => file.start(),
+            Bytes::Heap { start, .. } => *start,
+        }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        if let Bytes::Heap { start, layout } = self.0 {
+            // SAFETY: `start` came from `alloc_zeroed` with this layout, and every view holds a reference to the region,
+            // so none is left.
+            unsafe { dealloc(start.as_ptr(), layout) };
+        }
+    }
+}

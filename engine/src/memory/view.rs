@@ -1,0 +1,367 @@
+//! Views of shared memory: checked once per access, ordered by the name of the method, never a reference to the bytes.
+#![allow(unsafe_code, reason = "UNSAFE FENCE: turns checked offsets into accesses to shared memory")]
+
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Field, Region};
+use crate::sync::{AtomicI32, AtomicI64, Ordering};
+
+/// A view of a range of a [`Region`]. Cloning it shares the region, which lives until its last view is gone.
+///
+/// Every access panics when it would leave the view or is misaligned; callers check what they take from shared memory
+/// before they use it as an offset, and treat such a panic as their own bug.
+#[derive(Clone)]
+pub struct AtomicBuffer {
+    start: NonNull<u8>,
+    len: usize,
+    region: Arc<Region>,
+}
+
+// SAFETY: a view is a range of a region that it keeps alive. Words are atomics; bulk copies and the two methods that form
+// references are ordered by the protocols of the callers, as their contracts say.
+unsafe impl Send for AtomicBuffer {}
+// SAFETY: as above.
+unsafe impl Sync for AtomicBuffer {}
+
+impl fmt::Debug for AtomicBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AtomicBuffer").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+impl AtomicBuffer {
+    pub(super) fn whole(region: Arc<Region>) -> Self {
+        Self { start: region.start(), len: region.len(), region }
+    }
+
+    /// A zeroed view of this process's own memory. See [`Region::heap`].
+    pub fn heap(length: usize) -> Self {
+        Region::heap(length).view()
+    }
+
+    /// The view's length in bytes.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether the view has no bytes at all.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// A view of `len` bytes from `offset`.
+    ///
+    /// # Panics
+    ///
+    /// When the range is not within this view.
+    pub fn slice(&self, offset: usize, len: usize) -> Self {
+        Self { start: self.at(offset, len), len, region: Arc::clone(&self.region) }
+    }
+
+    /// The word that `field` declares.
+    #[inline]
+    pub fn word<T: SharedWord>(&self, field: Field<T>) -> Word<'_, T> {
+        self.word_at(field.start())
+    }
+
+    /// The word at `offset`, for words that lie at computed places: frame lengths, records, counters.
+    ///
+    /// # Panics
+    ///
+    /// When the word is misaligned or not within this view.
+    #[inline]
+    pub fn word_at<T: SharedWord>(&self, offset: usize) -> Word<'_, T> {
+        Word { at: self.aligned::<T>(offset), _view: PhantomData }
+    }
+
+    /// The word that `field` declares, as a value that keeps the memory alive.
+    pub fn own<T: SharedWord>(&self, field: Field<T>) -> OwnedWord<T> {
+        OwnedWord { at: self.aligned::<T>(field.start()), _region: Arc::clone(&self.region) }
+    }
+
+    /// Copies `bytes` into the view. The caller owns that range until it publishes it.
+    #[inline]
+    pub fn put_bytes(&self, offset: usize, bytes: &[u8]) {
+        let to = self.at(offset, bytes.len());
+        // SAFETY: `at` checked the range, and a slice of this process cannot overlap memory that is only reached by view.
+        // The range is the caller's by protocol: it claimed it, and readers wait for the release store that commits it.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), to.as_ptr(), bytes.len()) };
+    }
+
+    /// Copies bytes out of the view. They must have been published to the caller, or be checked after the copy (as the
+    /// broadcast receiver does).
+    #[inline]
+    pub fn get_bytes(&self, offset: usize, bytes: &mut [u8]) {
+        let from = self.at(offset, bytes.len());
+        // SAFETY: as in `put_bytes`.
+        unsafe { core::ptr::copy_nonoverlapping(from.as_ptr(), bytes.as_mut_ptr(), bytes.len()) };
+    }
+
+    /// Stores `bytes` word by word with no ordering, for protocols whose readers copy first and validate after: where such a
+    /// copy meets this store, both are atomic. The rest of a last, partly used word is zeroed.
+    ///
+    /// # Panics
+    ///
+    /// When `offset` is no multiple of 4 or the words leave the view.
+    pub fn store_words_relaxed(&self, offset: usize, bytes: &[u8]) {
+        for (index, chunk) in bytes.chunks(4).enumerate() {
+            let mut word = [0; 4];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.word_at::<i32>(offset + index * 4).store_relaxed(i32::from_le_bytes(word));
+        }
+    }
+
+    /// Loads `bytes.len()` bytes word by word with no ordering. See [`Self::store_words_relaxed`].
+    ///
+    /// # Panics
+    ///
+    /// When `offset` is no multiple of 4 or the words leave the view.
+    pub fn load_words_relaxed(&self, offset: usize, bytes: &mut [u8]) {
+        for (index, chunk) in bytes.chunks_mut(4).enumerate() {
+            let word = self.word_at::<i32>(offset + index * 4).load_relaxed().to_le_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+    }
+
+    /// Reads, acquiring, what may be a length word or, if its claim's owner has come back to life, part of a payload that is
+    /// being copied. Only whether it is zero may be used, and only to look again. The one read that may race with a bulk
+    /// copy: see `docs/decisions/0001-racing-reads.md`.
+    #[inline]
+    pub fn probe_acquire(&self, offset: usize) -> i32 {
+        self.word_at::<i32>(offset).load_acquire()
+    }
+
+    /// Copies from another view, or from elsewhere in this one; the ranges may overlap.
+    #[inline]
+    pub fn copy_from(&self, offset: usize, source: &Self, source_offset: usize, len: usize) {
+        let to = self.at(offset, len);
+        let from = source.at(source_offset, len);
+        // SAFETY: as in `put_bytes`; `copy` allows overlap.
+        unsafe { core::ptr::copy(from.as_ptr(), to.as_ptr(), len) };
+    }
+
+    /// Zeroes a range that the caller owns.
+    #[inline]
+    pub fn zero(&self, offset: usize, len: usize) {
+        let to = self.at(offset, len);
+        // SAFETY: as in `put_bytes`.
+        unsafe { core::ptr::write_bytes(to.as_ptr(), 0, len) };
+    }
+
+    /// Lends a published range: a committed fragment for the length of one poll.
+    ///
+    /// # Safety
+    ///
+    /// Until the reference is gone nobody in this process may store to the range. Another *process* that breaks the
+    /// protocol can change the bytes under the reader, so whoever interprets them must not trust a value read twice.
+    #[inline]
+    pub unsafe fn bytes(&self, offset: usize, len: usize) -> &[u8] {
+        // SAFETY: `at` checked the range, the view keeps it mapped, and the caller vouches for its writers.
+        unsafe { core::slice::from_raw_parts(self.at(offset, len).as_ptr(), len) }
+    }
+
+    /// Lends a claimed range for writing.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the range: it claimed it and has not committed it, and lends it once.
+    #[inline]
+    #[allow(clippy::mut_from_ref, reason = "the claim is what is exclusive, not the view")]
+    pub unsafe fn bytes_mut(&self, offset: usize, len: usize) -> &mut [u8] {
+        // SAFETY: `at` checked the range, the view keeps it mapped, and the caller vouches for exclusive use.
+        unsafe { core::slice::from_raw_parts_mut(self.at(offset, len).as_ptr(), len) }
+    }
+
+    /// The address of a range within the view.
+    #[inline]
+    fn at(&self, offset: usize, len: usize) -> NonNull<u8> {
+        if offset > self.len || len > self.len - offset {
+            out_of_view(offset, len, self.len);
+        }
+        // SAFETY: the offset is within the view, which lies within one allocation.
+        unsafe { self.start.add(offset) }
+    }
+
+    #[inline]
+    fn aligned<T: SharedWord>(&self, offset: usize) -> NonNull<T::Atomic> {
+        let at = self.at(offset, size_of::<T>()).cast::<T::Atomic>();
+        if !at.is_aligned() {
+            misaligned(offset);
+        }
+        at
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn out_of_view(offset: usize, len: usize, view: usize) -> ! {
+    panic!("an access to {len} bytes at {offset} leaves its view of {view} bytes");
+}
+
+#[cold]
+#[inline(never)]
+fn misaligned(offset: usize) -> ! {
+    panic!("a word at {offset} is misaligned");
+}
+
+mod sealed {
+    pub trait Sealed: Copy {
+        type Atomic;
+    }
+    impl Sealed for i32 {
+        type Atomic = super::AtomicI32;
+    }
+    impl Sealed for i64 {
+        type Atomic = super::AtomicI64;
+    }
+}
+
+/// What a shared word may be: `i32` or `i64`, the two widths of every layout.
+pub trait SharedWord: sealed::Sealed {}
+impl SharedWord for i32 {}
+impl SharedWord for i64 {}
+
+/// A word of a view, borrowed from it. The names of its methods carry their ordering.
+#[derive(Debug)]
+pub struct Word<'a, T: SharedWord> {
+    at: NonNull<T::Atomic>,
+    _view: PhantomData<&'a AtomicBuffer>,
+}
+
+/// A word of a view that keeps its memory alive: a position or a limit that a handle reads on every call.
+#[derive(Debug)]
+pub struct OwnedWord<T: SharedWord> {
+    at: NonNull<T::Atomic>,
+    _region: Arc<Region>,
+}
+
+impl<T: SharedWord> Clone for OwnedWord<T> {
+    fn clone(&self) -> Self {
+        Self { at: self.at, _region: Arc::clone(&self._region) }
+    }
+}
+
+// SAFETY: the word is an atomic in memory that the value keeps alive.
+unsafe impl<T: SharedWord> Send for OwnedWord<T> {}
+// SAFETY: as above.
+unsafe impl<T: SharedWord> Sync for OwnedWord<T> {}
+
+macro_rules! word_methods {
+    ($type:ty) => {
+        /// Reads the word with no ordering.
+        #[inline]
+        pub fn load_relaxed(&self) -> $type {
+            self.atomic().load(Ordering::Relaxed)
+        }
+
+        /// Reads the word; what was stored before the release store that it sees is visible after it.
+        #[inline]
+        pub fn load_acquire(&self) -> $type {
+            self.atomic().load(Ordering::Acquire)
+        }
+
+        /// Stores the word with no ordering.
+        #[inline]
+        pub fn store_relaxed(&self, value: $type) {
+            self.atomic().store(value, Ordering::Relaxed);
+        }
+
+        /// Stores the word, publishing everything stored before it.
+        #[inline]
+        pub fn store_release(&self, value: $type) {
+            self.atomic().store(value, Ordering::Release);
+        }
+
+        /// Adds to the word, wrapping, and returns what was there; acquires and releases.
+        #[inline]
+        pub fn fetch_add(&self, delta: $type) -> $type {
+            self.atomic().fetch_add(delta, Ordering::AcqRel)
+        }
+
+        /// Replaces `current` with `new`, acquiring and releasing.
+        ///
+        /// # Errors
+        ///
+        /// What was there instead of `current`, acquired.
+        #[inline]
+        pub fn compare_exchange(&self, current: $type, new: $type) -> Result<$type, $type> {
+            self.atomic().compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire)
+        }
+    };
+}
+
+macro_rules! word {
+    ($type:ty) => {
+        impl Word<'_, $type> {
+            #[inline]
+            fn atomic(&self) -> &<$type as sealed::Sealed>::Atomic {
+                // SAFETY: the address was checked against its view when the word was made, and the view outlives the word.
+                unsafe { self.at.as_ref() }
+            }
+
+            word_methods!($type);
+        }
+
+        impl OwnedWord<$type> {
+            #[inline]
+            fn atomic(&self) -> &<$type as sealed::Sealed>::Atomic {
+                // SAFETY: the address was checked against its view when the word was made, and the region lives as long
+                // as the word.
+                unsafe { self.at.as_ref() }
+            }
+
+            word_methods!($type);
+        }
+    };
+}
+
+word!(i32);
+word!(i64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_bytes_are_the_same_memory() {
+        let buffer = AtomicBuffer::heap(64);
+        buffer.word_at::<i64>(8).store_release(0x0102_0304_0506_0708);
+        let mut bytes = [0; 8];
+        buffer.get_bytes(8, &mut bytes);
+        assert_eq!(bytes, [8, 7, 6, 5, 4, 3, 2, 1]);
+        let tail = buffer.slice(8, 8);
+        assert_eq!(tail.word_at::<i32>(4).load_acquire(), 0x0102_0304);
+        assert_eq!(tail.word_at::<i64>(0).fetch_add(1), 0x0102_0304_0506_0708);
+        assert_eq!(buffer.own(Field::<i64>::at(8)).load_relaxed(), 0x0102_0304_0506_0709);
+    }
+
+    #[test]
+    fn a_view_outlives_the_value_it_came_from() {
+        let word = AtomicBuffer::heap(4096).slice(128, 8).own(Field::<i32>::at(4));
+        word.store_release(7);
+        assert_eq!(word.load_acquire(), 7);
+    }
+
+    #[test]
+    #[should_panic(expected = "leaves its view")]
+    fn an_access_outside_panics() {
+        AtomicBuffer::heap(64).slice(0, 16).word_at::<i64>(12);
+    }
+
+    #[test]
+    #[should_panic(expected = "misaligned")]
+    fn a_misaligned_word_panics() {
+        AtomicBuffer::heap(64).word_at::<i64>(4);
+    }
+
+    #[test]
+    #[should_panic(expected = "leaves its view")]
+    fn an_offset_that_overflows_panics() {
+        AtomicBuffer::heap(64).put_bytes(usize::MAX, &[1, 2]);
+    }
+}
