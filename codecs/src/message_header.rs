@@ -1,0 +1,90 @@
+//! The standard message header of FIX Simple Binary Encoding 1.0: which message follows, and how long its root block is.
+
+/// The header in front of an SBE message: four unsigned 16-bit integers, little-endian.
+///
+/// ```
+/// use gannet_codecs::MessageHeader;
+///
+/// let header = MessageHeader { block_length: 11, template_id: 46, schema_id: 1, version: 9 };
+/// let mut bytes = [0; MessageHeader::LENGTH];
+/// header.encode(&mut bytes)?;
+/// assert_eq!(bytes, [11, 0, 46, 0, 1, 0, 9, 0]);
+/// assert_eq!(MessageHeader::decode(&bytes)?, header);
+/// # Ok::<(), gannet_codecs::HeaderError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MessageHeader {
+    /// The length of the root block in bytes, without this header, groups and variable-length data. A decoder steps by
+    /// this number and not by the one in its own schema: that is how a newer writer may add fields.
+    pub block_length: u16,
+    /// Which message of the schema this is.
+    pub template_id: u16,
+    /// Which schema.
+    pub schema_id: u16,
+    /// Which version of the schema the writer used.
+    pub version: u16,
+}
+
+/// A buffer that cannot hold a message header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a message header takes {} bytes, and the buffer has {found}", MessageHeader::LENGTH)]
+pub struct HeaderError {
+    /// The buffer's length in bytes.
+    pub found: usize,
+}
+
+impl MessageHeader {
+    /// The header's length in bytes.
+    pub const LENGTH: usize = 8;
+
+    /// Reads the header at the start of `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError`] when fewer than [`Self::LENGTH`] bytes are there.
+    pub fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
+        let Some((header, _)) = bytes.split_first_chunk::<{ Self::LENGTH }>() else {
+            return Err(HeaderError { found: bytes.len() });
+        };
+        let word = |at: usize| u16::from_le_bytes([header[at], header[at + 1]]);
+        Ok(Self { block_length: word(0), template_id: word(2), schema_id: word(4), version: word(6) })
+    }
+
+    /// Writes the header to the start of `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError`] when fewer than [`Self::LENGTH`] bytes are there; nothing is written then.
+    pub fn encode(&self, bytes: &mut [u8]) -> Result<(), HeaderError> {
+        let found = bytes.len();
+        let Some(header) = bytes.first_chunk_mut::<{ Self::LENGTH }>() else {
+            return Err(HeaderError { found });
+        };
+        let words = [self.block_length, self.template_id, self.schema_id, self.version];
+        for (to, word) in header.chunks_exact_mut(2).zip(words) {
+            to.copy_from_slice(&word.to_le_bytes());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_buffer_is_refused_and_left_alone() {
+        let header = MessageHeader { block_length: 1, template_id: 2, schema_id: 3, version: 4 };
+        let mut bytes = [0xAA; 7];
+        assert_eq!(header.encode(&mut bytes), Err(HeaderError { found: 7 }));
+        assert_eq!(bytes, [0xAA; 7]);
+        assert_eq!(MessageHeader::decode(&bytes), Err(HeaderError { found: 7 }));
+    }
+
+    #[test]
+    fn what_follows_the_header_is_not_read() {
+        let bytes = [1, 0, 2, 0, 3, 0, 0xFF, 0xFF, 9, 9];
+        let header = MessageHeader { block_length: 1, template_id: 2, schema_id: 3, version: u16::MAX };
+        assert_eq!(MessageHeader::decode(&bytes), Ok(header));
+    }
+}
