@@ -1,0 +1,51 @@
+//! ADD_STATIC_COUNTER: a client asks for a counter that outlives it and that other clients find by the same ids.
+
+use super::{HEADER_END, load_header, store_header};
+use crate::command::Text;
+use crate::command::layout::{Body, Found, I32, I64, MalformedCommand, Prefixed};
+use crate::types::{ClientId, CorrelationId, RegistrationId};
+
+const REGISTRATION_ID: I64 = I64::at(HEADER_END, "registration id");
+const TYPE_ID: I32 = I32::at(REGISTRATION_ID.end(), "counter type id");
+const KEY: Prefixed = Prefixed::at(TYPE_ID.end(), "key");
+const _: () = assert!(KEY.start() == 28 && KEY.end(0) == 32);
+
+/// The body of ADD_STATIC_COUNTER. Key and label are ignored when the counter is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddStaticCounter<'a> {
+    /// Who asks.
+    pub client_id: ClientId,
+    /// What the answer repeats.
+    pub correlation_id: CorrelationId,
+    /// The counter's registration, chosen by the client.
+    pub registration_id: RegistrationId,
+    /// What kind of counter.
+    pub type_id: i32,
+    /// What tells it from others of its kind; any bytes.
+    pub key: &'a [u8],
+    /// What people are shown.
+    pub label: Text<'a>,
+}
+
+impl<'a> Body<'a> for AddStaticCounter<'a> {
+    fn load(found: &Found<'a>) -> Result<Self, MalformedCommand> {
+        let (client_id, correlation_id) = load_header(found)?;
+        let registration_id = RegistrationId::new(REGISTRATION_ID.load(found)?);
+        let type_id = TYPE_ID.load(found)?;
+        let key = KEY.load(found)?;
+        let label = Text::new(KEY.after(key.len(), "label").load(found)?);
+        Ok(Self { client_id, correlation_id, registration_id, type_id, key, label })
+    }
+
+    fn encoded_length(&self) -> usize {
+        KEY.after(self.key.len(), "label").end(self.label.as_bytes().len())
+    }
+
+    fn store(&self, bytes: &mut [u8]) {
+        store_header(bytes, self.client_id, self.correlation_id);
+        REGISTRATION_ID.store(bytes, self.registration_id.get());
+        TYPE_ID.store(bytes, self.type_id);
+        KEY.store(bytes, self.key);
+        KEY.after(self.key.len(), "label").store(bytes, self.label.as_bytes());
+    }
+}

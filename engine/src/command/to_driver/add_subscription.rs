@@ -1,0 +1,45 @@
+//! ADD_SUBSCRIPTION: a client asks for a subscription; images are announced to it as they come.
+
+use super::{HEADER_END, load_header, store_header};
+use crate::command::Text;
+use crate::command::layout::{Body, Found, I32, I64, MalformedCommand, Prefixed};
+use crate::types::{ClientId, CorrelationId, StreamId};
+
+/// Never read by a driver. Some clients write -1, others leave what is there.
+const REGISTRATION_CORRELATION_ID: I64 = I64::at(HEADER_END, "registration correlation id");
+const STREAM_ID: I32 = I32::at(REGISTRATION_CORRELATION_ID.end(), "stream id");
+const CHANNEL: Prefixed = Prefixed::at(STREAM_ID.end(), "channel");
+const _: () = assert!(CHANNEL.end(0) == 32);
+
+/// The body of ADD_SUBSCRIPTION.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddSubscription<'a> {
+    /// Who asks.
+    pub client_id: ClientId,
+    /// What the answer repeats; the new registration id.
+    pub correlation_id: CorrelationId,
+    /// The stream to subscribe to.
+    pub stream_id: StreamId,
+    /// The channel, verbatim.
+    pub channel: Text<'a>,
+}
+
+impl<'a> Body<'a> for AddSubscription<'a> {
+    fn load(found: &Found<'a>) -> Result<Self, MalformedCommand> {
+        let (client_id, correlation_id) = load_header(found)?;
+        let stream_id = StreamId::new(STREAM_ID.load(found)?);
+        let channel = Text::new(CHANNEL.load(found)?);
+        Ok(Self { client_id, correlation_id, stream_id, channel })
+    }
+
+    fn encoded_length(&self) -> usize {
+        CHANNEL.end(self.channel.as_bytes().len())
+    }
+
+    fn store(&self, bytes: &mut [u8]) {
+        store_header(bytes, self.client_id, self.correlation_id);
+        REGISTRATION_CORRELATION_ID.store(bytes, -1);
+        STREAM_ID.store(bytes, self.stream_id.get());
+        CHANNEL.store(bytes, self.channel.as_bytes());
+    }
+}

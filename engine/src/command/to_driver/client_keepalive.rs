@@ -1,0 +1,29 @@
+//! CLIENT_KEEPALIVE: a client says that it lives. Clients of this version do not send it, and a driver accepts it.
+
+use super::{HEADER_END, load_header, store_header};
+use crate::command::layout::{Body, Found, MalformedCommand};
+use crate::types::{ClientId, CorrelationId};
+
+/// The body of CLIENT_KEEPALIVE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientKeepalive {
+    /// Who lives.
+    pub client_id: ClientId,
+    /// Of no meaning: nothing is answered.
+    pub correlation_id: CorrelationId,
+}
+
+impl<'a> Body<'a> for ClientKeepalive {
+    fn load(found: &Found<'a>) -> Result<Self, MalformedCommand> {
+        let (client_id, correlation_id) = load_header(found)?;
+        Ok(Self { client_id, correlation_id })
+    }
+
+    fn encoded_length(&self) -> usize {
+        HEADER_END
+    }
+
+    fn store(&self, bytes: &mut [u8]) {
+        store_header(bytes, self.client_id, self.correlation_id);
+    }
+}

@@ -1,0 +1,171 @@
+//! Commands: what a client asks of the driver through the to-driver ring. One body per file; commands with the same
+//! body share its file.
+
+mod add_counter;
+mod add_publication;
+mod add_static_counter;
+mod add_subscription;
+mod client_close;
+mod client_keepalive;
+mod destination;
+mod get_next_available_session_id;
+mod reject_image;
+mod remove_counter;
+mod remove_destination_by_id;
+mod remove_publication;
+mod remove_subscription;
+mod terminate_driver;
+
+pub use add_counter::AddCounter;
+pub use add_publication::AddPublication;
+pub use add_static_counter::AddStaticCounter;
+pub use add_subscription::AddSubscription;
+pub use client_close::ClientClose;
+pub use client_keepalive::ClientKeepalive;
+pub use destination::Destination;
+pub use get_next_available_session_id::GetNextAvailableSessionId;
+pub use reject_image::RejectImage;
+pub use remove_counter::RemoveCounter;
+pub use remove_destination_by_id::RemoveDestinationById;
+pub use remove_publication::RemovePublication;
+pub use remove_subscription::RemoveSubscription;
+pub use terminate_driver::TerminateDriver;
+
+use super::layout::{Body, EncodeError, Found, I64, MalformedCommand, encode};
+use crate::types::{ClientId, CorrelationId};
+
+/// The client that sends the command. Every command starts with it.
+const CLIENT_ID: I64 = I64::at(0, "client id");
+/// The command's own id, which the answer repeats.
+const CORRELATION_ID: I64 = I64::at(CLIENT_ID.end(), "correlation id");
+/// Where the rest of a command starts.
+const HEADER_END: usize = CORRELATION_ID.end();
+const _: () = assert!(HEADER_END == 16);
+
+macro_rules! commands {
+    ($($(#[$doc:meta])* $name:ident($body:ty) = $type_id:literal, $text:literal;)+) => {
+        /// A command, as it lies in a record of the to-driver ring.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Command<'a> {
+            $($(#[$doc])* $name($body),)+
+        }
+
+        impl<'a> Command<'a> {
+            /// Reads the payload of a record with the type id `type_id`. Bytes after the command are ignored.
+            ///
+            /// # Errors
+            ///
+            /// [`MalformedCommand`] when there is no such command, when the record is too short for it, or when a length
+            /// within it is negative or runs past the record.
+            pub fn decode(type_id: i32, bytes: &'a [u8]) -> Result<Self, MalformedCommand> {
+                match type_id {
+                    $($type_id => Body::load(&Found::new($text, bytes)).map(Self::$name),)+
+                    type_id => Err(MalformedCommand::UnknownType { type_id }),
+                }
+            }
+
+            /// The type id of the record.
+            pub const fn type_id(&self) -> i32 {
+                match self {
+                    $(Self::$name(_) => $type_id,)+
+                }
+            }
+
+            /// The reference's name for the command.
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => $text,)+
+                }
+            }
+
+            /// Who sent it.
+            pub const fn client_id(&self) -> ClientId {
+                match self {
+                    $(Self::$name(body) => body.client_id,)+
+                }
+            }
+
+            /// What the answer must repeat.
+            pub const fn correlation_id(&self) -> CorrelationId {
+                match self {
+                    $(Self::$name(body) => body.correlation_id,)+
+                }
+            }
+
+            /// How many bytes [`Command::encode`] writes.
+            pub fn encoded_length(&self) -> usize {
+                match self {
+                    $(Self::$name(body) => body.encoded_length(),)+
+                }
+            }
+
+            /// Writes the payload of the record to the front of `buffer` and returns its length.
+            ///
+            /// # Errors
+            ///
+            /// [`EncodeError`] when the buffer is too short or a text is too long for an `i32` length.
+            pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, EncodeError> {
+                match self {
+                    $(Self::$name(body) => encode($text, body, buffer),)+
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    /// Add a publication that its publishers share.
+    AddPublication(AddPublication<'a>) = 0x01, "ADD_PUBLICATION";
+    /// Give a publication back.
+    RemovePublication(RemovePublication) = 0x02, "REMOVE_PUBLICATION";
+    /// Add a publication that one publisher owns.
+    AddExclusivePublication(AddPublication<'a>) = 0x03, "ADD_EXCLUSIVE_PUBLICATION";
+    /// Add a subscription.
+    AddSubscription(AddSubscription<'a>) = 0x04, "ADD_SUBSCRIPTION";
+    /// Give a subscription back.
+    RemoveSubscription(RemoveSubscription) = 0x05, "REMOVE_SUBSCRIPTION";
+    /// The client lives. Clients of this version store into their heartbeat counter instead.
+    ClientKeepalive(ClientKeepalive) = 0x06, "CLIENT_KEEPALIVE";
+    /// Add a destination to a publication with manual control.
+    AddDestination(Destination<'a>) = 0x07, "ADD_DESTINATION";
+    /// Remove a destination of a publication, named by its channel.
+    RemoveDestination(Destination<'a>) = 0x08, "REMOVE_DESTINATION";
+    /// Allocate a counter that dies with the client.
+    AddCounter(AddCounter<'a>) = 0x09, "ADD_COUNTER";
+    /// Free a counter.
+    RemoveCounter(RemoveCounter) = 0x0A, "REMOVE_COUNTER";
+    /// The client goes away.
+    ClientClose(ClientClose) = 0x0B, "CLIENT_CLOSE";
+    /// Add a destination to a subscription with manual control.
+    AddReceiveDestination(Destination<'a>) = 0x0C, "ADD_RCV_DESTINATION";
+    /// Remove a destination of a subscription, named by its channel.
+    RemoveReceiveDestination(Destination<'a>) = 0x0D, "REMOVE_RCV_DESTINATION";
+    /// Stop the driver, if its validator accepts the token.
+    TerminateDriver(TerminateDriver<'a>) = 0x0E, "TERMINATE_DRIVER";
+    /// Find or allocate a counter that outlives the client.
+    AddStaticCounter(AddStaticCounter<'a>) = 0x0F, "ADD_STATIC_COUNTER";
+    /// Reject an image, so that its publisher is told.
+    RejectImage(RejectImage<'a>) = 0x10, "REJECT_IMAGE";
+    /// Remove a destination of a publication, named by the id of the command that added it.
+    RemoveDestinationById(RemoveDestinationById) = 0x11, "REMOVE_DESTINATION_BY_ID";
+    /// Ask for a session id that the stream does not use.
+    GetNextAvailableSessionId(GetNextAvailableSessionId) = 0x12, "GET_NEXT_AVAILABLE_SESSION_ID";
+}
+
+impl Command<'_> {
+    /// What an answer to a command must repeat that [`Command::decode`] refused, if that much of it is there.
+    pub fn correlation_id_of(bytes: &[u8]) -> Option<CorrelationId> {
+        CORRELATION_ID.load(&Found::new("command", bytes)).ok().map(CorrelationId::new)
+    }
+}
+
+/// Reads what every command starts with.
+fn load_header(found: &Found<'_>) -> Result<(ClientId, CorrelationId), MalformedCommand> {
+    Ok((ClientId::new(CLIENT_ID.load(found)?), CorrelationId::new(CORRELATION_ID.load(found)?)))
+}
+
+/// Writes what every command starts with.
+fn store_header(bytes: &mut [u8], client_id: ClientId, correlation_id: CorrelationId) {
+    CLIENT_ID.store(bytes, client_id.get());
+    CORRELATION_ID.store(bytes, correlation_id.get());
+}

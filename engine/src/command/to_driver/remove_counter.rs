@@ -1,0 +1,36 @@
+//! REMOVE_COUNTER: a client frees a counter that it added.
+
+use super::{HEADER_END, load_header, store_header};
+use crate::command::layout::{Body, Found, I64, MalformedCommand};
+use crate::types::{ClientId, CorrelationId, RegistrationId};
+
+const REGISTRATION_ID: I64 = I64::at(HEADER_END, "registration id");
+const _: () = assert!(REGISTRATION_ID.end() == 24);
+
+/// The body of REMOVE_COUNTER.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemoveCounter {
+    /// Who asks.
+    pub client_id: ClientId,
+    /// What the answer repeats.
+    pub correlation_id: CorrelationId,
+    /// The counter's registration, not its id.
+    pub registration_id: RegistrationId,
+}
+
+impl<'a> Body<'a> for RemoveCounter {
+    fn load(found: &Found<'a>) -> Result<Self, MalformedCommand> {
+        let (client_id, correlation_id) = load_header(found)?;
+        let registration_id = RegistrationId::new(REGISTRATION_ID.load(found)?);
+        Ok(Self { client_id, correlation_id, registration_id })
+    }
+
+    fn encoded_length(&self) -> usize {
+        REGISTRATION_ID.end()
+    }
+
+    fn store(&self, bytes: &mut [u8]) {
+        store_header(bytes, self.client_id, self.correlation_id);
+        REGISTRATION_ID.store(bytes, self.registration_id.get());
+    }
+}
