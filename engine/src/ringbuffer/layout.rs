@@ -1,0 +1,104 @@
+//! Where things lie in the ring, shared by its producers and its consumer. Only they call it; nothing here stores.
+
+use crate::memory::{AtomicBuffer, Field, OwnedWord, align_up};
+
+/// The bytes behind the records: five words, each on its own pair of cache lines.
+pub const RING_TRAILER_LENGTH: usize = 768;
+
+const TAIL: Field<i64> = Field::at(128);
+const HEAD_CACHE: Field<i64> = Field::at(256);
+const HEAD: Field<i64> = Field::at(384);
+const CORRELATION: Field<i64> = Field::at(512);
+const HEARTBEAT: Field<i64> = Field::at(640);
+const _: () = assert!(HEARTBEAT.start() + 128 == RING_TRAILER_LENGTH, "the last slot ends the trailer");
+
+/// The record header: length, then type.
+pub(super) const HEADER_LENGTH: usize = 8;
+pub(super) const ALIGNMENT: usize = 8;
+const TYPE_OFFSET: usize = 4;
+
+/// The type of a record that carries nothing.
+pub(super) const PADDING_TYPE: i32 = -1;
+
+const LEAST_CAPACITY: usize = 64;
+const GREATEST_CAPACITY: usize = 1 << 30;
+
+/// A buffer that cannot be a ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a ring of {length} bytes is impossible: less its trailer of {RING_TRAILER_LENGTH} bytes it must be a power of two \
+     from {LEAST_CAPACITY} to {GREATEST_CAPACITY}"
+)]
+pub struct RingBufferError {
+    /// The buffer's length in bytes, trailer included.
+    pub length: usize,
+}
+
+/// The ring's words and bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Ring {
+    pub(super) data: AtomicBuffer,
+    pub(super) tail: OwnedWord<i64>,
+    pub(super) head_cache: OwnedWord<i64>,
+    pub(super) head: OwnedWord<i64>,
+    pub(super) correlation: OwnedWord<i64>,
+    pub(super) heartbeat: OwnedWord<i64>,
+}
+
+impl Ring {
+    pub(super) fn new(buffer: &AtomicBuffer) -> Result<Self, RingBufferError> {
+        let length = buffer.len();
+        let capacity = length.checked_sub(RING_TRAILER_LENGTH).ok_or(RingBufferError { length })?;
+        if !capacity.is_power_of_two() || !(LEAST_CAPACITY..=GREATEST_CAPACITY).contains(&capacity) {
+            return Err(RingBufferError { length });
+        }
+        Ok(Self {
+            data: buffer.slice(0, capacity),
+            tail: buffer.own(TAIL.from(capacity)),
+            head_cache: buffer.own(HEAD_CACHE.from(capacity)),
+            head: buffer.own(HEAD.from(capacity)),
+            correlation: buffer.own(CORRELATION.from(capacity)),
+            heartbeat: buffer.own(HEARTBEAT.from(capacity)),
+        })
+    }
+
+    #[inline]
+    pub(super) fn capacity(&self) -> usize {
+        self.data.len()
+    }
+
+    #[inline]
+    pub(super) fn max_message_length(&self) -> usize {
+        self.capacity() / 8
+    }
+
+    /// Where a position falls. Within the capacity, whatever the position.
+    #[inline]
+    pub(super) fn index(&self, position: i64) -> usize {
+        (position as usize) & (self.capacity() - 1)
+    }
+
+    /// How many bytes lie between two positions, if the ring can hold that many and records can start at both.
+    pub(super) fn claimed(&self, head: i64, tail: i64) -> Option<usize> {
+        let claimed = usize::try_from(tail.wrapping_sub(head)).ok()?;
+        (claimed <= self.capacity() && is_record_start(head) && is_record_start(tail)).then_some(claimed)
+    }
+}
+
+/// The offset of the type of the record at `index`; its length stands at `index` itself.
+#[inline]
+pub(super) const fn type_offset(index: usize) -> usize {
+    index + TYPE_OFFSET
+}
+
+/// The space that a record of `length` bytes, header included, occupies.
+#[inline]
+pub(super) const fn occupied(length: usize) -> usize {
+    align_up(length, ALIGNMENT)
+}
+
+/// Whether a record may start at the position: positions begin at 0 and grow by whole units of alignment.
+#[inline]
+pub(super) const fn is_record_start(position: i64) -> bool {
+    position >= 0 && position % ALIGNMENT as i64 == 0
+}

@@ -1,0 +1,153 @@
+//! Getting past what a dead or misbehaving producer left in the ring. The driver's conductor calls it when the head has not
+//! moved for a whole client liveness timeout while the tail is ahead. Never takes a record from a producer that has
+//! shown that it is writing, unless that timeout has passed.
+//!
+//! A producer can die before it stores its length (zero), or while it writes (negative): the reference's rules deal with
+//! those. A process that breaks the protocol can also leave a length that no record can have. The consumer then looks
+//! for evidence of where the next sound record starts: committed records, one right behind the other, up to the tail or
+//! three in a row. It skips what lies before them, and so the commands of others survive. Without such evidence (a
+//! producer behind may still be writing) it waits for more records, or for the timeout, and then gives up all that was
+//! claimed in this lap. Each repair is counted.
+
+use super::RingConsumer;
+use super::consumer::Record;
+use super::layout::{ALIGNMENT, HEADER_LENGTH, PADDING_TYPE, occupied, type_offset};
+
+/// How many sound records in a row are taken for the truth when the tail is further away.
+const SOUND_RUN: usize = 3;
+
+impl RingConsumer {
+    /// Clears what blocks the ring at the consumer's position. True if it changed anything: read again then.
+    pub fn unblock(&mut self) -> bool {
+        let ring = self.ring.ring();
+        // ORDERING(rb.tail): Acquire. Pairs with the exchange in `claim_space`.
+        let tail = ring.tail.load_acquire();
+        let Some(claimed) = ring.claimed(self.position, tail) else {
+            self.reset_tail(tail);
+            return true;
+        };
+        if ring.head.load_relaxed() != self.position {
+            // Nobody else may store it. Producers measure what is free by it.
+            ring.head.store_release(self.position);
+        }
+        if claimed == 0 {
+            return false;
+        }
+        let index = ring.index(self.position);
+        let limit = (index + claimed).min(self.ring.capacity());
+        match self.record_at(self.position) {
+            Record::Complete { .. } => false,
+            Record::Damaged => {
+                if !self.search_for_sound_record() {
+                    self.skip(limit - index);
+                }
+                true
+            }
+            Record::Incomplete => {
+                let length = self.ring.ring().data.word_at::<i32>(index).load_acquire();
+                if length == 0 { self.pad_unstarted(index, claimed) } else { self.pad_unfinished(index, limit, length) }
+            }
+        }
+    }
+
+    /// A producer died while writing the record at `index`: what it claimed becomes padding.
+    fn pad_unfinished(&mut self, index: usize, limit: usize, negative: i32) -> bool {
+        match negative.checked_neg().and_then(|length| self.checked_length(index, length, PADDING_TYPE)) {
+            Some(length) if occupied(length) <= limit - index => self.pad(index, length),
+            _ => self.skip(limit - index),
+        }
+        true
+    }
+
+    /// A producer died before it started the record at `index`: the space up to the next record becomes padding. Records never
+    /// wrap, so if all is zero to the end of the ring then the next record is the one at the front. And if the ring is so full
+    /// of such claims that none may ever follow, there is nothing to wait for. The reference stays blocked in both cases.
+    fn pad_unstarted(&mut self, index: usize, claimed: usize) -> bool {
+        let capacity = self.ring.capacity();
+        let data = &self.ring.ring().data;
+        let limit = (index + claimed).min(capacity);
+        // ORDERING(rb.record-started): Acquire. Pairs with the Release fence in `start_record`; if what is found is not a length but
+        // the inside of a record that is being written, the way back finds that record's negative length.
+        let next = (index + ALIGNMENT..limit)
+            .step_by(ALIGNMENT)
+            .find(|&at| data.probe_acquire(at) != 0)
+            .or_else(|| (index + claimed > capacity && data.probe_acquire(0) != 0).then_some(capacity))
+            .or_else(|| (capacity - claimed < occupied(HEADER_LENGTH + capacity / 8)).then_some(limit));
+        let Some(next) = next else { return false };
+        if (index..next).step_by(ALIGNMENT).rev().any(|at| data.probe_acquire(at) != 0) {
+            return false;
+        }
+        self.pad(index, next - index);
+        true
+    }
+
+    fn pad(&self, index: usize, length: usize) {
+        let data = &self.ring.ring().data;
+        data.word_at::<i32>(type_offset(index)).store_relaxed(PADDING_TYPE);
+        data.word_at::<i32>(index).store_release(length as i32);
+    }
+
+    /// Skips a damaged record if there is evidence of where the next sound one starts. See the head of this file.
+    pub(super) fn search_for_sound_record(&mut self) -> bool {
+        let ring = self.ring.ring();
+        let tail = ring.tail.load_acquire();
+        if self.searched_to == Some(tail) {
+            return false;
+        }
+        self.searched_to = Some(tail);
+        let Some(claimed) = ring.claimed(self.position, tail) else {
+            self.reset_tail(tail);
+            return true;
+        };
+        let index = ring.index(self.position);
+        let limit = (index + claimed).min(self.ring.capacity());
+        let mut found =
+            (index + ALIGNMENT..limit).step_by(ALIGNMENT).find(|&at| self.is_sound_run(at, limit)).map(|at| at - index);
+        // Records never wrap: one starts at the front if anything was claimed there.
+        if found.is_none() && index + claimed > limit && self.is_sound_run(0, index + claimed - limit) {
+            found = Some(limit - index);
+        }
+        match found {
+            Some(bytes) => {
+                self.skip(bytes);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether committed records follow one another from `index` to `limit`, or at least a run of them. What is found is only
+    /// a reason to look there; reading it checks each record again.
+    fn is_sound_run(&self, mut index: usize, limit: usize) -> bool {
+        let data = &self.ring.ring().data;
+        for _ in 0..SOUND_RUN {
+            let length = data.word_at::<i32>(index).load_acquire();
+            let type_id = data.word_at::<i32>(type_offset(index)).load_relaxed();
+            match self.checked_length(index, length, type_id) {
+                Some(length) if occupied(length) <= limit - index && (type_id == PADDING_TYPE || type_id > 0) => {
+                    index += occupied(length);
+                }
+                _ => return false,
+            }
+            if index == limit {
+                return true;
+            }
+        }
+        true
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        self.repairs += 1;
+        self.publish(self.position + bytes as i64);
+    }
+
+    /// Someone stored a tail that is no position of this lap. Nothing in the ring can be trusted: it starts afresh, empty.
+    fn reset_tail(&mut self, found: i64) {
+        self.repairs += 1;
+        let ring = self.ring.ring();
+        ring.data.zero(0, ring.capacity());
+        ring.head.store_release(self.position);
+        // Should a producer have moved it meanwhile, the next call sees to it.
+        let _ = ring.tail.compare_exchange(found, self.position);
+    }
+}
