@@ -1,1 +1,3 @@
 //! Gannet's media driver: the process, and the same driver embedded in an application.
+
+pub mod config;

@@ -1,0 +1,530 @@
+//! Puts the sources of a configuration on top of each other: default, profile, configuration file, environment, `-D`,
+//! properties files, flags. `main.rs` reads them, this decides. It takes texts and never opens a file.
+
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+use super::DriverConfig;
+use super::error::{ConfigError, ConfigErrors, Source, Stated};
+use super::nearest::nearest;
+use super::properties::{self, Line};
+use super::property::{Effect, Property, Refusal};
+use super::table::{PROPERTIES, SECTIONS};
+use super::value::Profile;
+use super::{relations, value};
+
+/// Collects what the sources say.
+#[derive(Debug, Default)]
+pub struct Layers {
+    settings: Vec<Setting>,
+    errors: Vec<ConfigError>,
+    notices: Vec<String>,
+}
+
+/// A configuration with where it came from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The values.
+    pub config: DriverConfig,
+    /// What the operator should know though it does not stop the driver: settings without effect, names that belong to
+    /// others. One sentence each.
+    pub notices: Vec<String>,
+    /// In the order of the table.
+    sources: Vec<Source>,
+}
+
+/// What one source says of one setting.
+#[derive(Debug)]
+struct Setting {
+    /// Where in the table.
+    index: usize,
+    text: String,
+    source: Source,
+}
+
+/// Starts of variable names that belong to other programs of an Aeron installation, which share environment and
+/// properties files with the driver.
+const FOREIGN: &[&str] = &[
+    "AERON_ARCHIVE_",
+    "AERON_CLIENT_",
+    "AERON_CLUSTER_",
+    "AERON_DEBUG_",
+    "AERON_EVENT_",
+    "AERON_PRE_TOUCH_",
+    "AERON_SAMPLE_",
+];
+
+impl Layers {
+    /// Nothing said yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a configuration file's text. A table per group, a key per field; `profile` may also stand at the top, and so
+    /// may any property by its full name in quotes.
+    pub fn config_file(&mut self, path: &Path, text: &str) {
+        let table = match DeTable::parse(text) {
+            Ok(table) => table,
+            Err(error) => {
+                let line = error.span().map_or(1, |span| line_of(text, span.start));
+                let message = error.message().to_owned();
+                self.errors.push(ConfigError::Syntax { path: path.to_owned(), line, message });
+                return;
+            }
+        };
+        for (key, value) in table.get_ref() {
+            let at = |start| Source::ConfigFile { path: path.to_owned(), line: line_of(text, start) };
+            let name = key.get_ref().as_ref();
+            let source = at(key.span().start);
+            match value.get_ref() {
+                DeValue::Table(section) if SECTIONS.iter().any(|(known, _)| *known == name) => {
+                    for (key, value) in section {
+                        self.config_key(&format!("{name}.{}", key.get_ref()), value.get_ref(), at(key.span().start));
+                    }
+                }
+                DeValue::Table(_) => {
+                    let known = SECTIONS.iter().map(|(known, _)| *known);
+                    let nearest = nearest(name, known).map(|(known, _)| format!("[{known}]"));
+                    self.errors.push(ConfigError::UnknownName {
+                        name: format!("[{name}]"),
+                        source_of_name: source,
+                        nearest,
+                    });
+                }
+                value => {
+                    let name = if name == "profile" { "process.profile" } else { name };
+                    self.config_key(name, value, source);
+                }
+            }
+        }
+    }
+
+    /// Adds the environment. Only names that begin with `AERON_` or `GANNET_` are looked at.
+    pub fn environment(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
+        for (name, text) in variables {
+            if !(name.starts_with("AERON_") || name.starts_with("GANNET_")) {
+                continue;
+            }
+            match find(&name) {
+                Some(index) => self.settings.push(Setting { index, text, source: Source::Environment(name) }),
+                None if foreign(&name) => {}
+                // The environment is not the driver's own: what it does not know may be meant for a newer client.
+                None => self.ignored(&name, &Source::Environment(name.clone())),
+            }
+        }
+    }
+
+    /// Adds a `-D` argument, `name=value` or `name:value`.
+    pub fn define(&mut self, text: &str) {
+        match properties::lines(text).next() {
+            Some(Line::Property { name, value, .. }) => {
+                let source = Source::Define(name.clone());
+                match find(&name) {
+                    Some(index) => self.settings.push(Setting { index, text: value, source }),
+                    None if foreign(&name) => self.ignored(&name, &source),
+                    None => self.unknown(&name, source),
+                }
+            }
+            _ => self.errors.push(ConfigError::Define { text: text.to_owned() }),
+        }
+    }
+
+    /// Adds the text of a file in the format of Java properties.
+    pub fn properties_file(&mut self, path: &Path, text: &str) {
+        for line in properties::lines(text) {
+            match line {
+                Line::Property { name, value, line } => {
+                    let source = Source::PropertiesFile { path: path.to_owned(), line };
+                    let ours = ["aeron.", "aeron_", "gannet.", "gannet_"]
+                        .iter()
+                        .any(|start| name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start)));
+                    match find(&name) {
+                        Some(index) => self.settings.push(Setting { index, text: value, source }),
+                        // Such a file often serves several Java programs and the libraries that they use.
+                        None if foreign(&name) || !ours => self.ignored(&name, &source),
+                        None => self.unknown(&name, source),
+                    }
+                }
+                Line::Malformed { line, text } => self.errors.push(ConfigError::Syntax {
+                    path: path.to_owned(),
+                    line,
+                    message: format!("expected name=value, found `{text}`"),
+                }),
+            }
+        }
+    }
+
+    /// Adds what a command line flag says of a property.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such property: flags are part of the program.
+    pub fn flag(&mut self, flag: &'static str, property: &str, text: &str) {
+        let index = find(property).expect("flags name properties of the table");
+        self.settings.push(Setting { index, text: text.to_owned(), source: Source::Flag(flag) });
+    }
+
+    /// Decides, reads and checks every setting.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, not only the first.
+    pub fn load(self) -> Result<Loaded, ConfigErrors> {
+        let Self { settings, mut errors, mut notices } = self;
+        let mut config = DriverConfig::default();
+        let mut sources = vec![Source::Default; PROPERTIES.len()];
+
+        let profile_index = find("gannet.profile").expect("the profile is in the table");
+        if let Some(setting) = winner(&settings, profile_index) {
+            apply(&mut config, &mut sources, setting, &mut errors);
+        }
+        let profile: Profile = config.process.profile;
+        for (name, text) in profile.settings() {
+            let index = find(name).expect("profiles name properties of the table");
+            let setting = Setting { index, text: (*text).to_owned(), source: Source::Profile(profile.as_str()) };
+            apply(&mut config, &mut sources, &setting, &mut errors);
+        }
+        for (index, property) in PROPERTIES.iter().enumerate() {
+            let Some(setting) = winner(&settings, index).filter(|_| index != profile_index) else { continue };
+            apply(&mut config, &mut sources, setting, &mut errors);
+            let asks_for_change = property.show(&config) != property.default;
+            match property.effect {
+                Effect::Later(part) if asks_for_change => {
+                    notices.push(format!("{} concerns {part}, which this version does not have", setting.stated()));
+                }
+                Effect::Never(why) if asks_for_change => {
+                    notices.push(format!("{} has no effect: {why}", setting.stated()));
+                }
+                _ => {}
+            }
+        }
+        let loaded = Loaded { config, notices, sources };
+        // Relations between values that were not all read would be noise.
+        if errors.is_empty() {
+            errors = relations::broken(&loaded);
+        }
+        ConfigErrors::check(errors)?;
+        Ok(loaded)
+    }
+
+    fn config_key(&mut self, name: &str, value: &DeValue<'_>, source: Source) {
+        let text = match value {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Boolean(flag) => flag.to_string(),
+            DeValue::Integer(number) => match i128::from_str_radix(number.as_str(), number.radix()) {
+                Ok(number) => number.to_string(),
+                Err(_) => number.to_string(),
+            },
+            DeValue::Float(number) => number.to_string(),
+            DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+                let Source::ConfigFile { path, line } = source else { return };
+                let message = format!("{name}: expected a string, a number, true or false");
+                self.errors.push(ConfigError::Syntax { path, line, message });
+                return;
+            }
+        };
+        match find(name) {
+            Some(index) => self.settings.push(Setting { index, text, source }),
+            None => self.unknown(name, source),
+        }
+    }
+
+    fn unknown(&mut self, name: &str, source_of_name: Source) {
+        let nearest = nearest_name(name).map(|(known, _)| known);
+        self.errors.push(ConfigError::UnknownName { name: name.to_owned(), source_of_name, nearest });
+    }
+
+    fn ignored(&mut self, name: &str, source: &Source) {
+        let hint = nearest_name(name).map_or_else(String::new, |(known, _)| format!("; did you mean {known}?"));
+        self.notices.push(format!("{source}: {name} is not a setting of the driver and is ignored{hint}"));
+    }
+}
+
+impl Loaded {
+    /// A configuration that a program put together, checked like any other.
+    pub(super) fn of_program(config: &DriverConfig) -> Result<Self, ConfigErrors> {
+        let mut errors = Vec::new();
+        let mut checked = config.clone();
+        let mut sources = Vec::with_capacity(PROPERTIES.len());
+        for (index, property) in PROPERTIES.iter().enumerate() {
+            let text = property.show(config);
+            let source = if text == property.default { Source::Default } else { Source::Program };
+            sources.push(source.clone());
+            apply(&mut checked, &mut sources, &Setting { index, text, source }, &mut errors);
+        }
+        let loaded = Self { config: checked, notices: Vec::new(), sources };
+        if errors.is_empty() {
+            errors = relations::broken(&loaded);
+        }
+        ConfigErrors::check(errors)?;
+        Ok(loaded)
+    }
+
+    /// Where the value of a setting came from. `property` is any of its names.
+    pub fn source(&self, property: &str) -> Option<&Source> {
+        find(property).map(|index| &self.sources[index])
+    }
+
+    /// The configuration as the text of a configuration file that would give it again, each value with its source. The
+    /// termination token is not shown.
+    pub fn print(&self) -> String {
+        let mut page = String::new();
+        let mut section = "";
+        for (property, source) in PROPERTIES.iter().zip(&self.sources) {
+            if property.section != section {
+                if !section.is_empty() {
+                    page.push('\n');
+                }
+                section = property.section;
+                page.push_str(&format!("[{section}]\n"));
+            }
+            let value = property.show(&self.config);
+            let line = if property.key == "termination_token" && !value.is_empty() {
+                format!("# {} is set and not shown", property.key)
+            } else if !value.is_empty() && matches!(property.form, value::Form::Flag | value::Form::Number) {
+                format!("{} = {value}", property.key)
+            } else {
+                format!("{} = {}", property.key, toml::Value::String(value))
+            };
+            page.push_str(&format!("{line:<60} # {}: {source}\n", property.property));
+        }
+        page
+    }
+
+    /// A setting as errors show it.
+    pub(super) fn stated(&self, property: &'static str) -> Stated {
+        let index = find(property).expect("relations name properties of the table");
+        Stated { property, value: PROPERTIES[index].show(&self.config), source: self.sources[index].clone() }
+    }
+}
+
+impl Setting {
+    fn stated(&self) -> Stated {
+        Stated { property: PROPERTIES[self.index].property, value: self.text.clone(), source: self.source.clone() }
+    }
+}
+
+/// What wins for a setting: the highest source, and of one source the last word. An empty text of the environment or the
+/// properties takes back what they all said.
+fn winner(settings: &[Setting], index: usize) -> Option<&Setting> {
+    let of_setting = || settings.iter().filter(|setting| setting.index == index);
+    let best = of_setting().max_by_key(|setting| setting.source.rank())?;
+    if best.source.takes_back_when_empty() && best.text.is_empty() {
+        return of_setting()
+            .filter(|setting| !setting.source.takes_back_when_empty())
+            .max_by_key(|setting| setting.source.rank());
+    }
+    Some(best)
+}
+
+fn apply(config: &mut DriverConfig, sources: &mut [Source], setting: &Setting, errors: &mut Vec<ConfigError>) {
+    let property: &Property = &PROPERTIES[setting.index];
+    match (property.set)(config, &setting.text, property.limits) {
+        Ok(()) => sources[setting.index] = setting.source.clone(),
+        Err(Refusal::Form) => {
+            errors.push(ConfigError::Unreadable { stated: setting.stated(), expected: property.form.to_string() })
+        }
+        Err(Refusal::Limits) => {
+            let allowed = property.allowed();
+            let allowed = if allowed.is_empty() { property.form.to_string() } else { allowed };
+            errors.push(ConfigError::OutOfRange { stated: setting.stated(), allowed });
+        }
+    }
+}
+
+/// Where in the table the setting of that name is.
+fn find(name: &str) -> Option<usize> {
+    PROPERTIES.iter().position(|property| property.is_named(name))
+}
+
+/// The nearest known name, of the kind that `name` seems to be.
+fn nearest_name(name: &str) -> Option<(String, usize)> {
+    let shell_like = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    if shell_like {
+        let variables = PROPERTIES.iter().map(|property| property.variable);
+        return nearest(name, variables).map(|(known, edits)| (known.to_owned(), edits));
+    }
+    let keys: Vec<String> =
+        PROPERTIES.iter().map(|property| format!("{}.{}", property.section, property.key)).collect();
+    let names = PROPERTIES.iter().map(|property| property.property).chain(keys.iter().map(String::as_str));
+    nearest(name, names).map(|(known, edits)| (known.to_owned(), edits))
+}
+
+/// Whether a name that is not in the table is another program's. One that is a slip away from a setting is not: it is far
+/// more likely to be meant for the driver.
+fn foreign(name: &str) -> bool {
+    let folded = name.replace('.', "_").to_ascii_uppercase();
+    FOREIGN.iter().any(|start| folded.starts_with(start)) && nearest_name(name).is_none_or(|(_, edits)| edits > 2)
+}
+
+/// The line, counted from 1, that a byte offset is on.
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{Cpu, IdleStrategyName, ThreadingMode};
+
+    fn error_of(fill: impl FnOnce(&mut Layers)) -> String {
+        let mut layers = Layers::new();
+        fill(&mut layers);
+        layers.load().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn each_source_wins_over_the_one_before_it() {
+        let name = "aeron.timer.interval";
+        let steps: [fn(&mut Layers); 5] = [
+            |layers| layers.config_file(Path::new("driver.toml"), "[timeouts]\n\ntimer_interval = \"200ms\"\n"),
+            |layers| layers.environment([("AERON_TIMER_INTERVAL".to_owned(), "300ms".to_owned())]),
+            |layers| layers.define("aeron.timer.interval=400ms"),
+            |layers| layers.properties_file(Path::new("driver.properties"), "# first\naeron.timer.interval=500ms\n"),
+            |layers| layers.flag("--timer", "aeron.timer.interval", "600ms"),
+        ];
+        let expected = [
+            (1000, Source::Default),
+            (200, Source::ConfigFile { path: PathBuf::from("driver.toml"), line: 3 }),
+            (300, Source::Environment("AERON_TIMER_INTERVAL".to_owned())),
+            (400, Source::Define(name.to_owned())),
+            (500, Source::PropertiesFile { path: PathBuf::from("driver.properties"), line: 2 }),
+            (600, Source::Flag("--timer")),
+        ];
+        for (count, (ms, source)) in expected.into_iter().enumerate() {
+            // In reverse order of strength: it is the source that counts, not who speaks last.
+            let mut layers = Layers::new();
+            steps[..count].iter().rev().for_each(|step| step(&mut layers));
+            let loaded = layers.load().unwrap();
+            assert_eq!(loaded.config.timeouts.timer_interval, Duration::from_millis(ms));
+            assert_eq!(loaded.source(name), Some(&source));
+        }
+    }
+
+    #[test]
+    fn the_profile_is_above_the_defaults_and_below_all_else() {
+        let mut layers = Layers::new();
+        layers.environment([("GANNET_PROFILE".to_owned(), "low-latency".to_owned())]);
+        layers.config_file(Path::new("f"), "profile = \"frugal\"\n[threads]\nconductor_cpu = 1\n");
+        let loaded = layers.load().unwrap();
+        assert_eq!(loaded.config.process.profile, Profile::LowLatency, "the environment is above the file");
+        assert_eq!(loaded.config.threads.mode, ThreadingMode::Dedicated);
+        assert_eq!(loaded.config.threads.conductor_idle, IdleStrategyName::Spin);
+        assert_eq!(loaded.config.threads.conductor_cpu, Cpu::Number(1), "what is stated is above the profile");
+        assert_eq!(loaded.source("aeron.conductor.idle.strategy"), Some(&Source::Profile("low-latency")));
+        assert!(!loaded.config.terms.sparse);
+        let unstated = Layers::new().load().unwrap();
+        assert_eq!(unstated.config.threads.mode, ThreadingMode::SharedNetwork, "balanced unless stated");
+    }
+
+    #[test]
+    fn an_empty_property_takes_back_the_environment_but_not_the_file() {
+        let mut layers = Layers::new();
+        layers.config_file(Path::new("f"), "[terms]\nipc_mtu = 2048\n");
+        layers.environment([("AERON_IPC_MTU_LENGTH".to_owned(), "4096".to_owned())]);
+        layers.define("aeron.ipc.mtu.length=");
+        assert_eq!(layers.load().unwrap().config.terms.ipc_mtu.get(), 2048);
+    }
+
+    #[test]
+    fn unknown_names_are_errors_that_name_the_nearest() {
+        let error = error_of(|layers| layers.define("aeron.term.bufer.length=64k"));
+        assert_eq!(
+            error,
+            "-Daeron.term.bufer.length: there is no setting aeron.term.bufer.length; did you mean \
+             aeron.term.buffer.length?"
+        );
+        let error = error_of(|layers| layers.config_file(Path::new("d.toml"), "[terms]\nipc_term_lenght = \"64k\"\n"));
+        assert_eq!(error, "d.toml:2: there is no setting terms.ipc_term_lenght; did you mean terms.ipc_term_length?");
+        let error = error_of(|layers| layers.config_file(Path::new("d.toml"), "[thread]\nmode = \"SHARED\"\n"));
+        assert_eq!(error, "d.toml:1: there is no setting [thread]; did you mean [threads]?");
+        let error = error_of(|layers| layers.properties_file(Path::new("p"), "a=b\naeron.mtu.lenght=1408\n"));
+        assert_eq!(error, "p:2: there is no setting aeron.mtu.lenght; did you mean aeron.mtu.length?");
+    }
+
+    #[test]
+    fn names_of_other_programs_are_left_alone() {
+        let mut layers = Layers::new();
+        layers.environment([
+            ("AERON_ARCHIVE_CONTROL_CHANNEL".to_owned(), "aeron:udp".to_owned()),
+            ("AERON_CLIENT_LIVENES_TIMEOUT".to_owned(), "5s".to_owned()),
+            ("PATH".to_owned(), "/bin".to_owned()),
+        ]);
+        layers.properties_file(Path::new("p"), "agrona.disable.bounds.checks=true\n");
+        let notices = layers.load().unwrap().notices;
+        assert_eq!(notices.len(), 2, "{notices:?}");
+        assert!(notices[0].contains("did you mean AERON_CLIENT_LIVENESS_TIMEOUT?"), "{notices:?}");
+        assert!(notices[1].contains("p:1: agrona.disable.bounds.checks"), "{notices:?}");
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_refused_and_not_clamped() {
+        let error = error_of(|layers| layers.environment([("AERON_IPC_TERM_BUFFER_LENGTH".into(), "32k".into())]));
+        assert_eq!(
+            error,
+            "aeron.ipc.term.buffer.length=32k (environment variable AERON_IPC_TERM_BUFFER_LENGTH): out of range; \
+             allowed is 64k to 1g, a power of two"
+        );
+        let error = error_of(|layers| layers.define("aeron.ipc.mtu.length=1400"));
+        assert!(error.contains("out of range; allowed is 64 to 65504, a multiple of 32"), "{error}");
+        let error = error_of(|layers| layers.define("aeron.conductor.buffer.length=1m"));
+        assert!(error.contains("1049344 to 2147483647, a power of two plus 768"), "{error}");
+        let error = error_of(|layers| layers.define("aeron.counters.buffer.length=1g"));
+        assert!(error.contains("1m to 500m"), "{error}");
+        let error = error_of(|layers| layers.define("aeron.timer.interval=soon"));
+        assert!(error.contains("not understood; expected nanoseconds, or a number with suffix"), "{error}");
+        let error = error_of(|layers| layers.define("aeron.threading.mode=MANY"));
+        assert!(error.contains("expected one of DEDICATED, SHARED_NETWORK, SHARED, INVOKER"), "{error}");
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let error = error_of(|layers| {
+            layers.define("aeron.mtu.length=7");
+            layers.define("nonsense");
+            layers.config_file(Path::new("broken.toml"), "[terms\n");
+        });
+        assert_eq!(error.lines().count(), 3, "{error}");
+        assert!(error.contains("broken.toml:1: "), "{error}");
+    }
+
+    #[test]
+    fn settings_without_effect_are_named() {
+        let mut layers = Layers::new();
+        layers.define("aeron.socket.multicast.ttl=4");
+        layers.define("aeron.driver.dynamic.libraries=libplug.so");
+        layers.define("aeron.mtu.length=1408");
+        let loaded = layers.load().unwrap();
+        assert_eq!(loaded.config.network.multicast_ttl, 4, "kept typed all the same");
+        assert_eq!(loaded.notices.len(), 2, "{:?}", loaded.notices);
+        assert!(loaded.notices.iter().any(|notice| notice.contains("concerns UDP channels")));
+        assert!(loaded.notices.iter().any(|notice| notice.contains("libplug.so (-D") && notice.contains("no effect")));
+    }
+
+    #[test]
+    fn what_is_printed_is_a_file_that_gives_the_same_again() {
+        let mut layers = Layers::new();
+        layers.define("gannet.profile=frugal");
+        layers.define("aeron.dir=/tmp/a \"quoted\" \\ name");
+        layers.define("aeron.receiver.group.tag=-7");
+        layers.define("aeron.sender.wildcard.port.range=20000 20100");
+        let loaded = layers.load().unwrap();
+        let page = loaded.print();
+        assert!(page.contains("# aeron.threading.mode: profile frugal"), "{page}");
+        let mut again = Layers::new();
+        again.config_file(Path::new("printed"), &page);
+        assert_eq!(again.load().unwrap().config, loaded.config);
+    }
+
+    #[test]
+    fn the_token_is_not_printed() {
+        let mut layers = Layers::new();
+        layers.define("aeron.driver.termination.validator=token");
+        layers.define("gannet.termination.token=hush");
+        assert!(!layers.load().unwrap().print().contains("hush"));
+    }
+}

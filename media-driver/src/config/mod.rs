@@ -1,0 +1,27 @@
+//! The driver's configuration: typed values in groups by owner, one table that names them, and the sources they come from.
+//! `main.rs` and embedders build a [`DriverConfig`]; agents take what concerns them from it at construction. Nothing here
+//! touches the operating system: texts come in, values and errors go out.
+
+mod error;
+mod layers;
+mod nearest;
+mod page;
+mod profile;
+mod properties;
+mod property;
+mod relations;
+mod table;
+mod value;
+
+pub use error::{ConfigError, ConfigErrors, Source, Stated};
+pub use layers::{Layers, Loaded};
+pub use page::page;
+pub use property::{Effect, Limits, Property, Rule};
+pub use table::{
+    Buffers, Directory, DriverConfig, Network, PROPERTIES, Process, Resolver, Streams, Terms, Threads, Timeouts,
+};
+
+pub use value::{
+    ByteLength, CongestionControlName, Cpu, DirectoryAccess, FlowControlName, Form, IdleStrategyName, Inferable,
+    Milliseconds, Mtu, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode,
+};

@@ -1,0 +1,52 @@
+//! The known name nearest to one that is not known, for errors that can say "did you mean". Called only once a name was
+//! refused.
+
+/// The candidate that the fewest edits turn `name` into; `None` when even that one is too far to be meant.
+pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, usize)> {
+    let name = fold(name);
+    let (best, distance) = candidates
+        .into_iter()
+        .map(|candidate| (candidate, edits(&name, &fold(candidate))))
+        .min_by_key(|(_, distance)| *distance)?;
+    (distance <= (name.len() / 4).max(2)).then_some((best, distance))
+}
+
+fn fold(name: &str) -> Vec<u8> {
+    name.bytes().map(|byte| if byte == b'.' || byte == b'-' { b'_' } else { byte.to_ascii_lowercase() }).collect()
+}
+
+/// How many insertions, deletions and replacements turn `a` into `b`: one row of the usual table at a time.
+fn edits(a: &[u8], b: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, &from) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &to) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_finds_the_name_that_was_meant() {
+        let names = ["aeron.dir", "aeron.mtu.length", "aeron.term.buffer.length"];
+        assert_eq!(nearest("aeron.term.bufer.length", names), Some(("aeron.term.buffer.length", 1)));
+        assert_eq!(nearest("AERON_MTU_LENGHT", names), Some(("aeron.mtu.length", 2)));
+        assert_eq!(nearest("something.else", names), None);
+        assert_eq!(nearest("x", []), None);
+    }
+
+    #[test]
+    fn edits_are_counted() {
+        assert_eq!(edits(b"kitten", b"sitting"), 3);
+        assert_eq!(edits(b"", b"abc"), 3);
+        assert_eq!(edits(b"abc", b"abc"), 0);
+    }
+}

@@ -1,0 +1,121 @@
+//! The reference page of all settings, `docs/configuration.md`, made from the table. A test keeps the file as this writes
+//! it; to renew it, run that test with `GANNET_RENEW=1`.
+
+use std::fmt::Write as _;
+
+use super::property::Effect;
+use super::table::{PROPERTIES, SECTIONS};
+use super::value::{Form, Profile};
+
+const HEAD: &str = "\
+# Configuration of the driver
+
+This page is made from the driver's table of settings; a test keeps it current.
+
+Every setting has a Java property name (`aeron.*`), an environment variable (`AERON_*`) and a place in a configuration
+file (`section` and `key`). Names and meanings are the reference driver's; those that begin with `gannet.` are ours. A
+value may come from several sources, and a later one wins:
+
+1. the default below,
+2. the profile,
+3. the configuration file (`--config FILE`, TOML),
+4. environment variables,
+5. `-D name=value` arguments,
+6. properties files (positional arguments; `name=value` or `name:value`, `#` and `!` begin comments, a trailing `\\`
+   continues a line),
+7. flags, such as `--dir`.
+
+`gannet-driver --print-config` shows the outcome with the source of each value, as a configuration file that gives it again.
+
+- Sizes are bytes, with an optional suffix `k`, `m` or `g` (powers of 1024).
+- Durations are nanoseconds, or a number with suffix `s`, `ms`, `us` or `ns`.
+- An empty environment variable or property takes back what the environment and the properties said.
+- A name that is not known is an error that names the nearest known one. An environment variable that is not known is only
+  warned about, since other programs share the environment; so is a properties file's name that is neither `aeron.*` nor
+  `gannet.*`.
+- A value out of range is an error, never moved to the nearest limit.
+- A setting marked *later* is read and checked, and acts once the driver has that part; one marked *no effect* never will.
+  The driver warns when either is set to something else than its default.
+
+";
+
+/// Writes the page.
+pub fn page() -> String {
+    let mut page = HEAD.to_owned();
+    page.push_str("## Profiles\n\n| Setting |");
+    let profiles = [Profile::LowLatency, Profile::Balanced, Profile::Frugal];
+    for profile in profiles {
+        let _ = write!(page, " `{profile}` |");
+    }
+    page.push_str("\n| --- | --- | --- | --- |\n");
+    for property in PROPERTIES {
+        let said = profiles.map(|profile| {
+            profile.settings().iter().find(|(name, _)| *name == property.property).map(|(_, text)| *text)
+        });
+        if said.iter().any(Option::is_some) {
+            let _ = write!(page, "| `{property}` |");
+            for text in said {
+                let _ = write!(page, " {} |", code(text.unwrap_or(property.default)));
+            }
+            page.push('\n');
+        }
+    }
+    for (section, doc) in SECTIONS {
+        let _ = write!(page, "\n## [{section}]\n\n{}\n", doc.trim());
+        for property in PROPERTIES.iter().filter(|property| property.section == *section) {
+            let _ = write!(page, "\n### {}\n\n{}\n\n", property.key, property.meaning());
+            let _ = writeln!(page, "- property `{}`, variable `{}`", property.property, property.variable);
+            for alias in property.aliases {
+                let _ = writeln!(page, "- also `{alias}`");
+            }
+            let default = if property.default.is_empty() { "none".to_owned() } else { code(property.default) };
+            let _ = writeln!(page, "- default {default}");
+            let mut values = match property.form {
+                Form::Word(words) => words.iter().map(|word| code(word)).collect::<Vec<_>>().join(", "),
+                Form::Text | Form::Path => String::new(),
+                form => form.to_string(),
+            };
+            let allowed = property.allowed();
+            if !allowed.is_empty() {
+                values = format!("{values}; {allowed}");
+            }
+            if !values.is_empty() {
+                let _ = writeln!(page, "- values: {values}");
+            }
+            match property.effect {
+                Effect::Now => {}
+                Effect::Later(part) => {
+                    let _ = writeln!(page, "- *later*: concerns {part}");
+                }
+                Effect::Never(why) => {
+                    let _ = writeln!(page, "- *no effect*: {why}");
+                }
+            }
+        }
+    }
+    page
+}
+
+fn code(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("`{text}`") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    #[test]
+    fn the_page_in_the_repository_is_current() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+        let page = super::page();
+        if std::env::var_os("GANNET_RENEW").is_some() {
+            std::fs::write(&path, &page).unwrap();
+        }
+        let found = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            found == page,
+            "docs/configuration.md is not what the table says; renew it with \
+             GANNET_RENEW=1 cargo test -p gannet-driver the_page_in_the_repository_is_current"
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! What each profile says: settings and their texts, which win over the table's defaults and over nothing else. Called when
+//! layers are put together.
+
+use super::value::Profile;
+use super::{DriverConfig, Layers};
+
+impl DriverConfig {
+    /// The defaults with a profile's settings over them: what a program that embeds a driver starts from.
+    pub fn for_profile(profile: Profile) -> Self {
+        let mut layers = Layers::new();
+        layers.flag("--profile", "gannet.profile", profile.as_str());
+        layers.load().expect("profiles are of their form and within limits, as their tests make sure").config
+    }
+}
+
+impl Profile {
+    /// The settings that the profile makes, as pairs of property and text.
+    pub(super) fn settings(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::LowLatency => &[
+                ("aeron.threading.mode", "DEDICATED"),
+                ("aeron.conductor.idle.strategy", "spin"),
+                ("aeron.sender.idle.strategy", "spin"),
+                ("aeron.receiver.idle.strategy", "spin"),
+                ("aeron.shared.idle.strategy", "spin"),
+                ("aeron.sharednetwork.idle.strategy", "spin"),
+                ("aeron.conductor.cpu.affinity", "auto"),
+                ("aeron.sender.cpu.affinity", "auto"),
+                ("aeron.receiver.cpu.affinity", "auto"),
+                ("aeron.term.buffer.sparse.file", "false"),
+            ],
+            Self::Balanced => &[("aeron.threading.mode", "SHARED_NETWORK")],
+            // Four milliseconds asleep per turn: an idle driver costs a fraction of a percent of a core, and what waits
+            // for the conductor (a command, a publication limit) waits no longer than that.
+            Self::Frugal => &[
+                ("aeron.threading.mode", "SHARED"),
+                ("aeron.conductor.idle.strategy", "sleep-ns"),
+                ("aeron.conductor.idle.strategy.init.args", "4ms"),
+                ("aeron.sender.idle.strategy", "sleep-ns"),
+                ("aeron.sender.idle.strategy.init.args", "4ms"),
+                ("aeron.receiver.idle.strategy", "sleep-ns"),
+                ("aeron.receiver.idle.strategy.init.args", "4ms"),
+                ("aeron.shared.idle.strategy", "sleep-ns"),
+                ("aeron.shared.idle.strategy.init.args", "4ms"),
+                ("aeron.sharednetwork.idle.strategy", "sleep-ns"),
+                ("aeron.sharednetwork.idle.strategy.init.args", "4ms"),
+            ],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::PROPERTIES;
+    use super::*;
+
+    #[test]
+    fn profiles_state_known_settings_with_allowed_values() {
+        for profile in [Profile::LowLatency, Profile::Balanced, Profile::Frugal] {
+            for (name, text) in profile.settings() {
+                let property = PROPERTIES.iter().find(|property| property.property == *name).expect(name);
+                let mut config = DriverConfig::default();
+                assert_eq!((property.set)(&mut config, text, property.limits), Ok(()), "{name}={text}");
+            }
+            let mut layers = Layers::new();
+            layers.flag("--profile", "gannet.profile", profile.as_str());
+            let loaded = layers.load().unwrap();
+            assert_eq!(loaded.config.process.profile, profile);
+            assert!(loaded.notices.is_empty(), "what a profile states needs no notice: {:?}", loaded.notices);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What is known of one setting: its names, default, limits, meaning, and how its text gets into a [`DriverConfig`]. The
+//! table is made of these; every source, the printed configuration and the reference page go through them.
+
+use std::fmt;
+
+use gannet::quantity::{parse_duration_ns, parse_size};
+
+use super::DriverConfig;
+use super::value::{Form, Value};
+
+/// One setting of the driver.
+#[derive(Debug)]
+pub struct Property {
+    /// The group of [`DriverConfig`] that owns it, and its section in a configuration file.
+    pub section: &'static str,
+    /// The field within the group, and its key within the section.
+    pub key: &'static str,
+    /// The Java property name. Names match whatever their case, and `.` is the same as `_`.
+    pub property: &'static str,
+    /// The environment variable.
+    pub variable: &'static str,
+    /// Other names that the reference or its past versions use.
+    pub aliases: &'static [&'static str],
+    /// The default's text, as the reference has it; a profile may say otherwise.
+    pub default: &'static str,
+    /// What the text looks like.
+    pub form: Form,
+    /// Which values are allowed.
+    pub limits: Limits,
+    /// Whether this version acts on it.
+    pub effect: Effect,
+    pub(super) doc: &'static str,
+    pub(super) set: fn(&mut DriverConfig, &str, Limits) -> Result<(), Refusal>,
+    pub(super) show: fn(&DriverConfig) -> String,
+}
+
+/// Which values of a setting are allowed. Sizes count bytes, durations nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The least.
+    pub min: i128,
+    /// The greatest.
+    pub max: i128,
+    /// What must hold besides.
+    pub rule: Rule,
+}
+
+/// What must hold of a value besides lying between its limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Nothing.
+    Any,
+    /// It is a power of two.
+    PowerOfTwo,
+    /// It is a power of two plus the given trailer.
+    PowerOfTwoPlus(i128),
+    /// It is a multiple of the given unit.
+    MultipleOf(i128),
+}
+
+/// Whether this version of the driver acts on a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It does.
+    Now,
+    /// It keeps the value for a part of the driver that it does not have yet.
+    Later(&'static str),
+    /// It never will, for the stated reason.
+    Never(&'static str),
+}
+
+/// Why a text was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It is not of the setting's form.
+    Form,
+    /// It is, but lies outside the limits.
+    Limits,
+}
+
+impl Limits {
+    /// No limits besides those of the type.
+    pub const NONE: Self = Self { min: i128::MIN, max: i128::MAX, rule: Rule::Any };
+
+    /// From `min` to `max`, both included.
+    pub const fn between(min: i128, max: i128) -> Self {
+        Self { min, max, rule: Rule::Any }
+    }
+
+    /// At least `min`.
+    pub const fn at_least(min: i128) -> Self {
+        Self { min, max: i128::MAX, rule: Rule::Any }
+    }
+
+    /// The same, with a rule.
+    pub const fn and(self, rule: Rule) -> Self {
+        Self { rule, ..self }
+    }
+
+    fn allow(self, value: i128) -> bool {
+        (self.min..=self.max).contains(&value)
+            && match self.rule {
+                Rule::Any => true,
+                Rule::PowerOfTwo => value > 0 && value.count_ones() == 1,
+                Rule::PowerOfTwoPlus(trailer) => value > trailer && (value - trailer).count_ones() == 1,
+                Rule::MultipleOf(unit) => value % unit == 0,
+            }
+    }
+}
+
+impl Property {
+    /// Whether `name` is one of this setting's names: Java property, environment variable, alias, or `section.key`.
+    pub fn is_named(&self, name: &str) -> bool {
+        let same = |known: &str| same_name(known, name);
+        same(self.property)
+            || same(self.variable)
+            || self.aliases.iter().any(|alias| same(alias))
+            || name.split_once('.') == Some((self.section, self.key))
+    }
+
+    /// What it means, in one or more sentences.
+    pub fn meaning(&self) -> String {
+        self.doc.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The value that `config` has, as text.
+    pub fn show(&self, config: &DriverConfig) -> String {
+        (self.show)(config)
+    }
+
+    /// The allowed values in words; empty when there is nothing to say beyond the form.
+    pub fn allowed(&self) -> String {
+        let Limits { min, max, rule } = self.limits;
+        let mut words = match (min == i128::MIN, max == i128::MAX) {
+            (true, true) => String::new(),
+            (false, true) => format!("at least {}", self.form.show_limit(min)),
+            (true, false) => format!("at most {}", self.form.show_limit(max)),
+            (false, false) => format!("{} to {}", self.form.show_limit(min), self.form.show_limit(max)),
+        };
+        let rule = match rule {
+            Rule::Any => return words,
+            Rule::PowerOfTwo => "a power of two".to_owned(),
+            Rule::PowerOfTwoPlus(trailer) => format!("a power of two plus {trailer}"),
+            Rule::MultipleOf(unit) => format!("a multiple of {unit}"),
+        };
+        if !words.is_empty() {
+            words.push_str(", ");
+        }
+        words + &rule
+    }
+}
+
+impl fmt::Display for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.property)
+    }
+}
+
+/// Whether two names are one: the reference turns property names into variables by upper-casing and replacing dots.
+pub(super) fn same_name(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.bytes().zip(b.bytes()).all(|(a, b)| fold(a) == fold(b))
+}
+
+fn fold(byte: u8) -> u8 {
+    if byte == b'.' { b'_' } else { byte.to_ascii_uppercase() }
+}
+
+/// Reads `text` into `field` if it is of the form and within the limits.
+pub(super) fn set_field<T: Value>(field: &mut T, text: &str, limits: Limits) -> Result<(), Refusal> {
+    let text = text.trim();
+    let Some(value) = T::parse(text) else {
+        // A type may have limits of its own, which are a matter of range and not of form.
+        let number = match T::FORM {
+            Form::Size => parse_size(text).map(i128::from).ok().or_else(|| text.parse().ok()),
+            Form::Number | Form::Cpu => text.parse::<i128>().ok(),
+            Form::Duration => parse_duration_ns(text).map(i128::from).ok().or_else(|| text.parse().ok()),
+            _ => None,
+        };
+        return Err(if number.is_some() { Refusal::Limits } else { Refusal::Form });
+    };
+    if value.magnitude().is_some_and(|magnitude| !limits.allow(magnitude)) {
+        return Err(Refusal::Limits);
+    }
+    *field = value;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_match_as_the_reference_folds_them() {
+        assert!(same_name("aeron.multicast.FlowControl.supplier", "AERON_MULTICAST_FLOWCONTROL_SUPPLIER"));
+        assert!(!same_name("aeron.dir", "aeron.dirs"));
+    }
+
+    #[test]
+    fn limits_and_rules() {
+        let ring = Limits::between((1 << 20) + 768, (1 << 31) - 1).and(Rule::PowerOfTwoPlus(768));
+        assert!(ring.allow((1 << 20) + 768));
+        assert!(ring.allow((2 << 20) + 768));
+        assert!(!ring.allow(2 << 20));
+        assert!(!ring.allow((1 << 19) + 768));
+        assert!(!Limits::NONE.and(Rule::PowerOfTwo).allow(0));
+        let mut field = 0_u32;
+        assert_eq!(set_field(&mut field, " 16 ", Limits::between(1, 256)), Ok(()));
+        assert_eq!(field, 16);
+        assert_eq!(set_field(&mut field, "257", Limits::between(1, 256)), Err(Refusal::Limits));
+        assert_eq!(set_field(&mut field, "-1", Limits::between(1, 256)), Err(Refusal::Limits));
+        assert_eq!(set_field(&mut field, "many", Limits::between(1, 256)), Err(Refusal::Form));
+        assert_eq!(field, 16, "what is refused changes nothing");
+    }
+}

@@ -1,0 +1,193 @@
+//! What must hold between settings (shared-memory.md, sections 1.7 and 9.2). Called once all are read, and for a
+//! configuration that a program put together itself.
+
+use super::DriverConfig;
+use super::error::{ConfigError, ConfigErrors};
+use super::layers::Loaded;
+use super::value::TerminationValidator;
+
+/// The greatest length of the command file.
+const CNC_MAX_LENGTH: u64 = i32::MAX as u64;
+/// The longest token that clients of the reference can send.
+const TOKEN_MAX_LENGTH: usize = 4096;
+/// The header of the command file.
+const CNC_HEADER_LENGTH: u64 = 128;
+
+impl DriverConfig {
+    /// The length of the command file, in bytes, that the buffer lengths add up to.
+    pub fn cnc_file_length(&self) -> u64 {
+        let buffers = &self.buffers;
+        let sum = CNC_HEADER_LENGTH
+            .saturating_add(buffers.to_driver_length.get())
+            .saturating_add(buffers.to_clients_length.get())
+            .saturating_add(buffers.counter_values_length.get().saturating_mul(5))
+            .saturating_add(buffers.error_log_length.get());
+        let page = self.directory.file_page_size.get().max(1);
+        sum.div_ceil(page).saturating_mul(page)
+    }
+
+    /// Checks a configuration that a program put together: the limits of each setting, then what must hold between them.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong.
+    pub fn validate(&self) -> Result<(), ConfigErrors> {
+        Loaded::of_program(self).map(|_| ())
+    }
+}
+
+/// Every rule that is broken.
+pub(super) fn broken(loaded: &Loaded) -> Vec<ConfigError> {
+    let config = &loaded.config;
+    let timeouts = &config.timeouts;
+    let mut errors = Vec::new();
+    let mut rule = |holds: bool, cause: &'static str, settings: &[&'static str], remedy: &'static str| {
+        if !holds {
+            let settings = settings.iter().map(|property| loaded.stated(property)).collect();
+            errors.push(ConfigError::Relation { cause, settings, remedy });
+        }
+    };
+    rule(
+        timeouts.client_liveness > timeouts.timer_interval,
+        "a client must have more than one timer interval to show itself",
+        &["aeron.client.liveness.timeout", "aeron.timer.interval"],
+        "raise the first or lower the second",
+    );
+    rule(
+        timeouts.publication_unblock > timeouts.client_liveness,
+        "a publication must not be unblocked before its publisher counts as dead",
+        &["aeron.publication.unblock.timeout", "aeron.client.liveness.timeout"],
+        "raise the first or lower the second",
+    );
+    rule(
+        timeouts.untethered_window_limit > timeouts.timer_interval,
+        "an untethered subscription's window limit timeout must be longer than the timer interval",
+        &["aeron.untethered.window.limit.timeout", "aeron.timer.interval"],
+        "raise the first or lower the second",
+    );
+    rule(
+        timeouts.untethered_linger.is_none_or(|linger| linger > timeouts.timer_interval),
+        "an untethered subscription's linger timeout must be longer than the timer interval",
+        &["aeron.untethered.linger.timeout", "aeron.timer.interval"],
+        "raise the first, lower the second, or leave the first out",
+    );
+    rule(
+        timeouts.untethered_resting > timeouts.timer_interval,
+        "an untethered subscription's resting timeout must be longer than the timer interval",
+        &["aeron.untethered.resting.timeout", "aeron.timer.interval"],
+        "raise the first or lower the second",
+    );
+    rule(
+        config.cnc_file_length() <= CNC_MAX_LENGTH,
+        "the command file may be 2147483647 bytes long at most, with four times the counters buffer for metadata",
+        &[
+            "aeron.conductor.buffer.length",
+            "aeron.clients.buffer.length",
+            "aeron.counters.buffer.length",
+            "aeron.error.buffer.length",
+            "aeron.file.page.size",
+        ],
+        "lower the largest",
+    );
+    let streams = &config.streams;
+    rule(
+        streams.reserved_session_id_low <= streams.reserved_session_id_high,
+        "the range of reserved session ids is empty",
+        &["aeron.publication.reserved.session.id.low", "aeron.publication.reserved.session.id.high"],
+        "state the lower first",
+    );
+    rule(
+        u64::try_from(streams.nak_unicast_delay.as_nanos())
+            .ok()
+            .and_then(|delay| delay.checked_mul(streams.nak_unicast_retry_delay_ratio))
+            .is_some_and(|delay| i64::try_from(delay).is_ok()),
+        "the delay before a NAK is repeated is too long to be counted",
+        &["aeron.nak.unicast.delay", "aeron.nak.unicast.retry.delay.ratio"],
+        "lower either",
+    );
+    rule(
+        config.resolver.interface.is_empty() || !config.resolver.name.is_empty(),
+        "a resolver with an interface needs a name",
+        &["aeron.driver.resolver.interface", "aeron.driver.resolver.name"],
+        "state the second or leave out the first",
+    );
+    let process = &config.process;
+    rule(
+        process.termination_validator != TerminationValidator::Token || !process.termination_token.is_empty(),
+        "validation by token needs a token",
+        &["aeron.driver.termination.validator"],
+        "state gannet.termination.token, or choose allow or deny",
+    );
+    rule(
+        process.termination_token.len() <= TOKEN_MAX_LENGTH,
+        "the termination token is longer than the 4096 bytes that clients can send",
+        &["aeron.driver.termination.validator"],
+        "choose a shorter gannet.termination.token",
+    );
+    errors
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{ByteLength, Layers};
+
+    fn refused(definitions: &[&str]) -> String {
+        let mut layers = Layers::new();
+        definitions.iter().for_each(|definition| layers.define(definition));
+        layers.load().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_timeout_relations_of_the_reference_hold() {
+        let error = refused(&["aeron.publication.unblock.timeout=10s"]);
+        assert_eq!(
+            error,
+            "a publication must not be unblocked before its publisher counts as dead: \
+             aeron.publication.unblock.timeout=10s (-Daeron.publication.unblock.timeout), \
+             aeron.client.liveness.timeout=10s (default); raise the first or lower the second"
+        );
+        for definition in [
+            "aeron.client.liveness.timeout=1s",
+            "aeron.untethered.window.limit.timeout=1s",
+            "aeron.untethered.linger.timeout=999ms",
+            "aeron.untethered.resting.timeout=0",
+        ] {
+            assert!(refused(&[definition]).contains("aeron.timer.interval=1s (default)"), "{definition}");
+        }
+    }
+
+    #[test]
+    fn the_command_file_has_a_greatest_length() {
+        assert_eq!(DriverConfig::default().cnc_file_length(), 48_238_592, "shared-memory.md, section 14, item 1");
+        let mut config = DriverConfig::default();
+        config.directory.file_page_size = ByteLength::new(65_536);
+        assert_eq!(config.cnc_file_length(), 48_300_032, "shared-memory.md, section 14, item 1");
+        let error = refused(&["aeron.counters.buffer.length=500m"]);
+        assert!(error.contains("2147483647") && error.contains("aeron.counters.buffer.length=500m"), "{error}");
+    }
+
+    #[test]
+    fn other_relations_hold() {
+        assert!(refused(&["aeron.publication.reserved.session.id.low=1001"]).contains("range of reserved"));
+        assert!(
+            refused(&["aeron.nak.unicast.delay=10s", "aeron.nak.unicast.retry.delay.ratio=1000000000"])
+                .contains("too long")
+        );
+        assert!(refused(&["aeron.driver.resolver.interface=localhost:8050"]).contains("needs a name"));
+        assert!(refused(&["aeron.driver.termination.validator=token"]).contains("needs a token"));
+    }
+
+    #[test]
+    fn a_program_s_own_configuration_is_checked_alike() {
+        let mut config = DriverConfig::default();
+        assert_eq!(config.validate(), Ok(()));
+        config.timeouts.timer_interval = Duration::from_secs(60);
+        assert!(config.validate().unwrap_err().to_string().contains("timer interval"));
+        let mut config = DriverConfig::default();
+        config.buffers.counter_values_length = ByteLength::new(7);
+        assert!(config.validate().unwrap_err().to_string().contains("out of range"));
+    }
+}

@@ -1,0 +1,599 @@
+//! The one table of the driver's settings. From it come the fields of [`DriverConfig`] and their documentation, their
+//! defaults, the names that each source may use, the limits, and `docs/configuration.md`. A setting that is not here does
+//! not exist; one that is here is read, kept typed, and either acted on or named at start as having no effect yet.
+//!
+//! Defaults are those of the reference driver (shared-memory.md, section 10.2); what our profiles change of them is in
+//! `profile.rs`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gannet::types::{SessionId, TermLength};
+
+use super::property::{Effect, Limits, Property, Rule, set_field};
+use super::value::{
+    ByteLength, CongestionControlName, Cpu, DirectoryAccess, FlowControlName, IdleStrategyName, Inferable,
+    Milliseconds, Mtu, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode, Value,
+};
+
+const UDP: Effect = Effect::Later("UDP channels");
+const RESOLVER: Effect = Effect::Later("name resolution between drivers");
+const PLUG_IN: Effect = Effect::Never("code built for the C driver cannot be loaded");
+const EVENT_LOG: Effect = Effect::Never("the driver logs through its own log, see gannet.log");
+
+const I31: i128 = i32::MAX as i128;
+const I63: i128 = i64::MAX as i128;
+const GIB: i128 = 1 << 30;
+const MICROSECOND: i128 = 1_000;
+const MILLISECOND: i128 = 1_000_000;
+
+macro_rules! settings {
+    ($(
+        $(#[doc = $group_doc:literal])+
+        $section:ident: $Group:ident {
+            $(
+                $(#[doc = $doc:literal])+
+                $key:ident: $type:ty = $default:literal,
+                    $property:literal / $variable:literal $(| $alias:literal)* $(, in $limits:expr)? $(, $effect:expr)?;
+            )+
+        }
+    )+) => {
+        $(
+            $(#[doc = $group_doc])+
+            #[derive(Clone, Debug, PartialEq)]
+            pub struct $Group {
+                $(
+                    $(#[doc = $doc])+
+                    #[doc = concat!("\n`", $property, "`, `", $variable, "`; default `", $default, "`.")]
+                    pub $key: $type,
+                )+
+            }
+
+            impl Default for $Group {
+                fn default() -> Self {
+                    Self { $($key: default_of($default)),+ }
+                }
+            }
+        )+
+
+        /// Everything that can be said about how a driver runs: typed values, in groups by the part that owns them.
+        ///
+        /// The default is the reference driver's, without a profile; [`super::Layers`] reads one from the outside.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct DriverConfig {
+            $($(#[doc = $group_doc])+ pub $section: $Group,)+
+        }
+
+        /// The groups in the order of the table, each with its description.
+        pub(super) const SECTIONS: &[(&str, &str)] =
+            &[$((stringify!($section), concat!($($group_doc),+))),+];
+
+        /// Every setting, in the order of the reference page.
+        pub static PROPERTIES: &[Property] = &[$($(
+            Property {
+                section: stringify!($section),
+                key: stringify!($key),
+                property: $property,
+                variable: $variable,
+                aliases: &[$($alias),*],
+                default: $default,
+                form: <$type as Value>::FORM,
+                limits: settings!(@or Limits::NONE $(, $limits)?),
+                effect: settings!(@or Effect::Now $(, $effect)?),
+                doc: concat!($($doc, "\n"),+),
+                set: |config, text, limits| set_field(&mut config.$section.$key, text, limits),
+                show: |config| Value::show(&config.$section.$key),
+            },
+        )+)+];
+    };
+    (@or $default:expr) => { $default };
+    (@or $default:expr, $stated:expr) => { $stated };
+}
+
+settings! {
+    /// The driver directory: where it is, what happens to one that exists, who may use it.
+    directory: Directory {
+        /// The driver directory. When not stated, `/dev/shm/aeron-<user>`, as for every client.
+        dir: Option<PathBuf> = "", "aeron.dir" / "AERON_DIR";
+        /// Say so at start when the directory exists already.
+        warn_if_exists: bool = "false", "aeron.dir.warn.if.exists" / "AERON_DIR_WARN_IF_EXISTS";
+        /// Empty a directory that exists without asking when its driver was last alive. A directory that a running
+        /// gannet-driver holds is refused all the same.
+        delete_on_start: bool = "false", "aeron.dir.delete.on.start" / "AERON_DIR_DELETE_ON_START";
+        /// Remove the directory when the driver stops.
+        delete_on_shutdown: bool = "false", "aeron.dir.delete.on.shutdown" / "AERON_DIR_DELETE_ON_SHUTDOWN";
+        /// Who besides the driver's user may use the driver: `private` gives directories 0700 and files 0600, `group` 0750
+        /// and 0660. Clients of other users need `group` and must be in the driver's group: every client writes to the
+        /// command file and to the logs.
+        access: DirectoryAccess = "private", "gannet.dir.access" / "GANNET_DIR_ACCESS";
+        /// How long a driver may be silent before it counts as dead, for those who find its directory.
+        driver_timeout: Milliseconds = "10000", "aeron.driver.timeout" / "AERON_DRIVER_TIMEOUT",
+            in Limits::between(0, I63);
+        /// The unit that the lengths of the command file and of log files are rounded up to. Larger than 4 KiB is for file
+        /// systems of huge pages.
+        file_page_size: ByteLength = "4k", "aeron.file.page.size" / "AERON_FILE_PAGE_SIZE",
+            in Limits::between(4 << 10, GIB).and(Rule::PowerOfTwo);
+        /// Refuse a log that the directory's file system has no room for before it is made. Space is reserved in any case,
+        /// so that lack of room is an error and never a fault in a client.
+        perform_storage_checks: bool = "true", "aeron.perform.storage.checks" / "AERON_PERFORM_STORAGE_CHECKS";
+        /// Warn when a new log leaves less room than this.
+        low_file_store_warning_threshold: ByteLength = "160m",
+            "aeron.low.file.store.warning.threshold" / "AERON_LOW_FILE_STORE_WARNING_THRESHOLD", in Limits::between(0, I63);
+    }
+
+    /// The regions of the command file, and the loss report.
+    buffers: Buffers {
+        /// The ring in which clients' commands reach the driver, its 768-byte trailer included.
+        to_driver_length: ByteLength = "1049344", "aeron.conductor.buffer.length" / "AERON_CONDUCTOR_BUFFER_LENGTH",
+            in Limits::between((1 << 20) + 768, I31).and(Rule::PowerOfTwoPlus(768));
+        /// The buffer in which the driver's events reach clients, its 128-byte trailer included.
+        to_clients_length: ByteLength = "1048704", "aeron.clients.buffer.length" / "AERON_CLIENTS_BUFFER_LENGTH",
+            in Limits::between((1 << 20) + 128, I31).and(Rule::PowerOfTwoPlus(128));
+        /// The values of counters, 128 bytes each. Their metadata takes four times as much.
+        counter_values_length: ByteLength = "8m", "aeron.counters.buffer.length" / "AERON_COUNTERS_BUFFER_LENGTH",
+            in Limits::between(1 << 20, 500 << 20).and(Rule::MultipleOf(128));
+        /// The log of distinct errors.
+        error_log_length: ByteLength = "4m", "aeron.error.buffer.length" / "AERON_ERROR_BUFFER_LENGTH",
+            in Limits::between(4 << 20, I31).and(Rule::MultipleOf(64));
+        /// The report of loss, a file of its own.
+        loss_report_length: ByteLength = "1m", "aeron.loss.report.buffer.length" / "AERON_LOSS_REPORT_BUFFER_LENGTH",
+            in Limits::between(1024, I31);
+    }
+
+    /// Terms, frames and publication windows.
+    terms: Terms {
+        /// The length of each of the three terms of a network publication's log.
+        term_length: TermLength = "16m", "aeron.term.buffer.length" / "AERON_TERM_BUFFER_LENGTH",
+            in Limits::between(64 << 10, GIB).and(Rule::PowerOfTwo), UDP;
+        /// The length of each of the three terms of an IPC publication's log.
+        ipc_term_length: TermLength = "64m", "aeron.ipc.term.buffer.length" / "AERON_IPC_TERM_BUFFER_LENGTH",
+            in Limits::between(64 << 10, GIB).and(Rule::PowerOfTwo);
+        /// Leave the pages of a new log to be faulted in when they are first used. When false, a new log is faulted in
+        /// whole before its publication is ready: adding takes longer, first use does not.
+        sparse: bool = "true", "aeron.term.buffer.sparse.file" / "AERON_TERM_BUFFER_SPARSE_FILE";
+        /// The greatest length of a frame on the network, its header included.
+        mtu: Mtu = "1408", "aeron.mtu.length" / "AERON_MTU_LENGTH",
+            in Limits::between(Mtu::MIN as i128, Mtu::MAX as i128).and(Rule::MultipleOf(32)), UDP;
+        /// The greatest length of a frame of an IPC publication, its header included.
+        ipc_mtu: Mtu = "1408", "aeron.ipc.mtu.length" / "AERON_IPC_MTU_LENGTH",
+            in Limits::between(Mtu::MIN as i128, Mtu::MAX as i128).and(Rule::MultipleOf(32));
+        /// How far a network publication may run ahead of its receivers; 0 is half a term.
+        publication_window: Option<ByteLength> = "0",
+            "aeron.publication.term.window.length" / "AERON_PUBLICATION_TERM_WINDOW_LENGTH", in Limits::between(0, GIB), UDP;
+        /// How far an IPC publication may run ahead of its slowest subscriber; 0 is half a term.
+        ipc_publication_window: Option<ByteLength> = "0",
+            "aeron.ipc.publication.term.window.length" / "AERON_IPC_PUBLICATION_TERM_WINDOW_LENGTH",
+            in Limits::between(0, GIB);
+    }
+
+    /// When something silent counts as gone, and how often the driver looks.
+    timeouts: Timeouts {
+        /// A client that has not shown itself for so long is dead, and what it owned is released.
+        client_liveness: Duration = "10s", "aeron.client.liveness.timeout" / "AERON_CLIENT_LIVENESS_TIMEOUT",
+            in Limits::between(MICROSECOND, I63);
+        /// An image that has received nothing for so long is closed. Also how long a rejected IPC subscriber stays out.
+        image_liveness: Duration = "10s", "aeron.image.liveness.timeout" / "AERON_IMAGE_LIVENESS_TIMEOUT",
+            in Limits::between(MICROSECOND, I63);
+        /// A publisher that has claimed a range and not finished it for so long is dead, and the range is skipped.
+        publication_unblock: Duration = "15s",
+            "aeron.publication.unblock.timeout" / "AERON_PUBLICATION_UNBLOCK_TIMEOUT", in Limits::between(MICROSECOND, I63);
+        /// A network publication whose receivers have been silent for so long is not connected.
+        publication_connection: Duration = "5s",
+            "aeron.publication.connection.timeout" / "AERON_PUBLICATION_CONNECTION_TIMEOUT",
+            in Limits::between(MICROSECOND, I63), UDP;
+        /// How long a closed network publication stays to answer requests for retransmission.
+        publication_linger: Duration = "5s", "aeron.publication.linger.timeout" / "AERON_PUBLICATION_LINGER_TIMEOUT",
+            in Limits::between(MICROSECOND, I63);
+        /// How often the driver shows that it is alive and looks for what has timed out.
+        timer_interval: Duration = "1s", "aeron.timer.interval" / "AERON_TIMER_INTERVAL",
+            in Limits::between(MICROSECOND, I63);
+        /// How long a freed counter's record is left alone, since clients may still write to it.
+        counter_free_to_reuse: Duration = "1s",
+            "aeron.counters.free.to.reuse.timeout" / "AERON_COUNTERS_FREE_TO_REUSE_TIMEOUT", in Limits::between(0, I63);
+        /// How long an untethered subscriber may hold a publication at its limit before it is set aside.
+        untethered_window_limit: Duration = "5s",
+            "aeron.untethered.window.limit.timeout" / "AERON_UNTETHERED_WINDOW_LIMIT_TIMEOUT", in Limits::between(0, I63);
+        /// How long an untethered subscriber that was set aside still counts, so that it can notice; `-1` is as long as the
+        /// window limit timeout.
+        untethered_linger: Option<Duration> = "-1",
+            "aeron.untethered.linger.timeout" / "AERON_UNTETHERED_LINGER_TIMEOUT", in Limits::between(0, I63);
+        /// How long an untethered subscriber rests before it may join again.
+        untethered_resting: Duration = "10s",
+            "aeron.untethered.resting.timeout" / "AERON_UNTETHERED_RESTING_TIMEOUT", in Limits::between(0, I63);
+        /// A duty cycle of the conductor that takes longer is counted.
+        conductor_cycle_threshold: Duration = "100ms",
+            "aeron.driver.conductor.cycle.threshold" / "AERON_DRIVER_CONDUCTOR_CYCLE_THRESHOLD", in Limits::between(0, I63);
+        /// A duty cycle of the sender that takes longer is counted.
+        sender_cycle_threshold: Duration = "100ms",
+            "aeron.driver.sender.cycle.threshold" / "AERON_DRIVER_SENDER_CYCLE_THRESHOLD", in Limits::between(0, I63), UDP;
+        /// A duty cycle of the receiver that takes longer is counted.
+        receiver_cycle_threshold: Duration = "100ms",
+            "aeron.driver.receiver.cycle.threshold" / "AERON_DRIVER_RECEIVER_CYCLE_THRESHOLD",
+            in Limits::between(0, I63), UDP;
+        /// A name resolution that takes longer is counted.
+        name_resolver_threshold: Duration = "5s",
+            "aeron.name.resolver.threshold" / "AERON_DRIVER_NAME_RESOLVER_THRESHOLD"
+            | "aeron.driver.name.resolver.threshold", in Limits::between(0, I63), UDP;
+    }
+
+    /// How streams behave where their channels do not say.
+    streams: Streams {
+        /// Let a spy alone make a publication connected, and let the publication run without receivers.
+        spies_simulate_connection: bool = "false",
+            "aeron.spies.simulate.connection" / "AERON_SPIES_SIMULATE_CONNECTION", UDP;
+        /// Recover lost frames. When false, gaps are filled with padding.
+        reliable: bool = "true", "aeron.reliable.stream" / "AERON_RELIABLE_STREAM", UDP;
+        /// Let a subscriber that does not keep up hold its publisher back. When false it is set aside instead.
+        tether: bool = "true", "aeron.tether.subscriptions" / "AERON_TETHER_SUBSCRIPTIONS";
+        /// Let a subscription join a stream again after it was set aside or lost it.
+        rejoin: bool = "true", "aeron.rejoin.stream" / "AERON_REJOIN_STREAM";
+        /// Whether receivers act as a group, so that they spread their requests for retransmission.
+        receiver_group: Inferable = "infer",
+            "aeron.receiver.group.consideration" / "AERON_RECEIVER_GROUP_CONSIDERATION", UDP;
+        /// The tag that receivers put into their status messages.
+        receiver_group_tag: Option<i64> = "", "aeron.receiver.group.tag" / "AERON_RECEIVER_GROUP_TAG", UDP;
+        /// The tag of the receivers that tagged flow control heeds.
+        flow_control_group_tag: i64 = "-1", "aeron.flow.control.group.tag" / "AERON_FLOW_CONTROL_GROUP_TAG", UDP;
+        /// How many receivers min and tagged flow control wait for before a publication is connected.
+        flow_control_group_min_size: u32 = "0",
+            "aeron.flow.control.group.min.size" / "AERON_FLOW_CONTROL_GROUP_MIN_SIZE", in Limits::between(0, I31), UDP;
+        /// How long flow control waits for a silent receiver.
+        flow_control_receiver_timeout: Duration = "5s",
+            "aeron.flow.control.receiver.timeout" / "AERON_FLOW_CONTROL_RECEIVER_TIMEOUT", in Limits::between(0, I63), UDP;
+        /// Flow control of unicast channels.
+        unicast_flow_control: FlowControlName = "unicast_max",
+            "aeron.unicast.FlowControl.supplier" / "AERON_UNICAST_FLOWCONTROL_SUPPLIER", UDP;
+        /// Flow control of multicast channels.
+        multicast_flow_control: FlowControlName = "multicast_max",
+            "aeron.multicast.FlowControl.supplier" / "AERON_MULTICAST_FLOWCONTROL_SUPPLIER", UDP;
+        /// How many receiver windows a unicast publication may have to send again.
+        unicast_retransmit_window_multiple: u32 = "16",
+            "aeron.unicast.flow.control.rrwm" / "AERON_UNICAST_FLOW_CONTROL_RRWM", in Limits::between(1, I31), UDP;
+        /// How many receiver windows a multicast publication may have to send again.
+        multicast_retransmit_window_multiple: u32 = "4",
+            "aeron.multicast.flow.control.rrwm" / "AERON_MULTICAST_FLOW_CONTROL_RRWM", in Limits::between(1, I31), UDP;
+        /// Congestion control of images.
+        congestion_control: CongestionControlName = "default",
+            "aeron.CongestionControl.supplier" / "AERON_CONGESTIONCONTROL_SUPPLIER", UDP;
+        /// Whether CUBIC congestion control measures the round trip.
+        cubic_measure_rtt: bool = "false",
+            "aeron.CubicCongestionControl.measureRtt" / "AERON_CUBICCONGESTIONCONTROL_MEASURERTT", UDP;
+        /// The round trip that CUBIC congestion control starts from.
+        cubic_initial_rtt: Duration = "100us",
+            "aeron.CubicCongestionControl.initialRtt" / "AERON_CUBICCONGESTIONCONTROL_INITIALRTT",
+            in Limits::between(0, I63), UDP;
+        /// Whether CUBIC congestion control is as friendly to TCP as TCP would be.
+        cubic_tcp_mode: bool = "false", "aeron.CubicCongestionControl.tcpMode" / "AERON_CUBICCONGESTIONCONTROL_TCPMODE", UDP;
+        /// How many retransmissions a publication has under way at most.
+        max_resend: u32 = "16", "aeron.max.resend" / "AERON_MAX_RESEND", in Limits::between(1, 256), UDP;
+        /// How long a unicast publication waits before it retransmits.
+        retransmit_unicast_delay: Duration = "0ns",
+            "aeron.retransmit.unicast.delay" / "AERON_RETRANSMIT_UNICAST_DELAY", in Limits::between(0, I63), UDP;
+        /// How long a range is not retransmitted again.
+        retransmit_unicast_linger: Duration = "10ms",
+            "aeron.retransmit.unicast.linger" / "AERON_RETRANSMIT_UNICAST_LINGER",
+            in Limits::between(MICROSECOND, I63), UDP;
+        /// How long a unicast receiver waits before it asks for what is missing.
+        nak_unicast_delay: Duration = "1us", "aeron.nak.unicast.delay" / "AERON_NAK_UNICAST_DELAY",
+            in Limits::between(MICROSECOND, I63), UDP;
+        /// How many times that delay a unicast receiver waits before it asks again.
+        nak_unicast_retry_delay_ratio: u64 = "100",
+            "aeron.nak.unicast.retry.delay.ratio" / "AERON_NAK_UNICAST_RETRY_DELAY_RATIO", in Limits::between(1, I63), UDP;
+        /// How many receivers a multicast group is expected to have.
+        nak_multicast_group_size: u32 = "10",
+            "aeron.nak.multicast.group.size" / "AERON_NAK_MULTICAST_GROUP_SIZE", in Limits::between(1, I31), UDP;
+        /// The longest that a multicast receiver waits before it asks for what is missing.
+        nak_multicast_max_backoff: Duration = "10ms",
+            "aeron.nak.multicast.max.backoff" / "AERON_NAK_MULTICAST_MAX_BACKOFF", in Limits::between(MICROSECOND, I63), UDP;
+        /// How often a receiver reports its position when nothing else makes it.
+        status_message_timeout: Duration = "200ms",
+            "aeron.rcv.status.message.timeout" / "AERON_RCV_STATUS_MESSAGE_TIMEOUT",
+            in Limits::between(MICROSECOND, I63), UDP;
+        /// The lowest of the session ids that the driver never chooses itself.
+        reserved_session_id_low: SessionId = "-1",
+            "aeron.publication.reserved.session.id.low" / "AERON_PUBLICATION_RESERVED_SESSION_ID_LOW";
+        /// The highest of the session ids that the driver never chooses itself.
+        reserved_session_id_high: SessionId = "1000",
+            "aeron.publication.reserved.session.id.high" / "AERON_PUBLICATION_RESERVED_SESSION_ID_HIGH";
+        /// How many sessions of one stream a receive endpoint follows.
+        stream_session_limit: u32 = "2147483647",
+            "aeron.driver.stream.session.limit" / "AERON_DRIVER_STREAM_SESSION_LIMIT", in Limits::between(1, I31), UDP;
+    }
+
+    /// Sockets, and how much of them one duty cycle handles.
+    network: Network {
+        /// The receiver window that an image starts with.
+        initial_window: ByteLength = "128k", "aeron.rcv.initial.window.length" / "AERON_RCV_INITIAL_WINDOW_LENGTH",
+            in Limits::between(256, I31), UDP;
+        /// The receive buffer of sockets; 0 is what the system gives.
+        so_rcvbuf: Option<ByteLength> = "128k", "aeron.socket.so_rcvbuf" / "AERON_SOCKET_SO_RCVBUF",
+            in Limits::between(0, I31), UDP;
+        /// The send buffer of sockets; 0 is what the system gives.
+        so_sndbuf: Option<ByteLength> = "0", "aeron.socket.so_sndbuf" / "AERON_SOCKET_SO_SNDBUF",
+            in Limits::between(0, I31), UDP;
+        /// How many routers a multicast datagram may pass; 0 is what the system gives.
+        multicast_ttl: u32 = "0", "aeron.socket.multicast.ttl" / "AERON_SOCKET_MULTICAST_TTL",
+            in Limits::between(0, 255), UDP;
+        /// The type of service of datagrams; -1 is what the system gives.
+        tos: i32 = "-1", "aeron.socket.tos" / "AERON_SOCKET_TOS", in Limits::between(-1, 255), UDP;
+        /// Connect the sockets of unicast publications.
+        connect: bool = "true", "aeron.driver.connect" / "AERON_DRIVER_CONNECT", UDP;
+        /// How many times the sender sends before it looks for status messages.
+        send_to_status_poll_ratio: u32 = "6", "aeron.send.to.status.poll.ratio" / "AERON_SEND_TO_STATUS_POLL_RATIO",
+            in Limits::between(1, I31), UDP;
+        /// How many times the receiver receives before it looks at what is not urgent.
+        receiver_poll_to_slow_work_ratio: u32 = "10",
+            "aeron.receiver.poll.to.slow.work.ratio" / "AERON_RECEIVER_POLL_TO_SLOW_WORK_RATIO",
+            in Limits::between(1, I31), UDP;
+        /// How many datagrams the sender hands over at once.
+        sender_io_vector_capacity: u32 = "4",
+            "aeron.sender.io.vector.capacity" / "AERON_SENDER_IO_VECTOR_CAPACITY", in Limits::between(1, 64), UDP;
+        /// How many datagrams the receiver takes at once.
+        receiver_io_vector_capacity: u32 = "4",
+            "aeron.receiver.io.vector.capacity" / "AERON_RECEIVER_IO_VECTOR_CAPACITY", in Limits::between(1, 64), UDP;
+        /// How many messages of one publication are sent before the next has its turn.
+        publication_max_messages_per_send: u32 = "4",
+            "aeron.network.publication.max.messages.per.send" / "AERON_NETWORK_PUBLICATION_MAX_MESSAGES_PER_SEND",
+            in Limits::between(1, 64), UDP;
+        /// The ports that senders choose from; any when not stated.
+        sender_wildcard_port_range: Option<PortRange> = "",
+            "aeron.sender.wildcard.port.range" / "AERON_SENDER_WILDCARD_PORT_RANGE", UDP;
+        /// The ports that receivers choose from; any when not stated.
+        receiver_wildcard_port_range: Option<PortRange> = "",
+            "aeron.receiver.wildcard.port.range" / "AERON_RECEIVER_WILDCARD_PORT_RANGE", UDP;
+        /// How many sockets are looked at one by one before the system is asked which have something.
+        poller_iteration_threshold: u32 = "5",
+            "aeron.udp.channel.transport.poller.iteration.threshold"
+            / "AERON_UDP_CHANNEL_TRANSPORT_POLLER_ITERATION_THRESHOLD", UDP;
+        /// How often one socket is read before the next has its turn.
+        poller_socket_poll_limit: u32 = "4",
+            "aeron.udp.channel.transport.poller.socket.poll.limit"
+            / "AERON_UDP_CHANNEL_TRANSPORT_POLLER_SOCKET_POLL_LIMIT", in Limits::between(1, 16), UDP;
+        /// The C driver's transport for data.
+        transport_bindings: String = "default",
+            "aeron.udp.channel.transport.bindings.media" / "AERON_UDP_CHANNEL_TRANSPORT_BINDINGS_MEDIA", PLUG_IN;
+        /// The C driver's transport for name resolution.
+        conductor_transport_bindings: String = "default",
+            "aeron.conductor.udp.channel.transport.bindings.media"
+            / "AERON_CONDUCTOR_UDP_CHANNEL_TRANSPORT_BINDINGS_MEDIA", PLUG_IN;
+        /// The C driver's interceptors of outgoing datagrams.
+        outgoing_interceptors: String = "",
+            "aeron.udp.channel.outgoing.interceptors" / "AERON_UDP_CHANNEL_OUTGOING_INTERCEPTORS", PLUG_IN;
+        /// The C driver's interceptors of incoming datagrams.
+        incoming_interceptors: String = "",
+            "aeron.udp.channel.incoming.interceptors" / "AERON_UDP_CHANNEL_INCOMING_INTERCEPTORS", PLUG_IN;
+    }
+
+    /// Names and addresses.
+    resolver: Resolver {
+        /// The name by which other drivers know this one.
+        name: String = "", "aeron.driver.resolver.name" / "AERON_DRIVER_RESOLVER_NAME", RESOLVER;
+        /// The `host:port` where this driver listens for the names of others.
+        interface: String = "", "aeron.driver.resolver.interface" / "AERON_DRIVER_RESOLVER_INTERFACE", RESOLVER;
+        /// The `host:port` of drivers to ask first, separated by commas.
+        bootstrap_neighbor: String = "",
+            "aeron.driver.resolver.bootstrap.neighbor" / "AERON_DRIVER_RESOLVER_BOOTSTRAP_NEIGHBOR", RESOLVER;
+        /// Which of the reference's resolvers to use.
+        supplier: String = "default", "aeron.name.resolver.supplier" / "AERON_NAME_RESOLVER_SUPPLIER", RESOLVER;
+        /// What that resolver is given.
+        init_args: String = "", "aeron.name.resolver.init.args" / "AERON_NAME_RESOLVER_INIT_ARGS", RESOLVER;
+        /// How long a silent neighbour is remembered.
+        neighbor_timeout: Duration = "10s",
+            "aeron.driver.resolver.neighbor.timeout" / "AERON_DRIVER_RESOLVER_NEIGHBOR_TIMEOUT",
+            in Limits::between(MILLISECOND, I63), RESOLVER;
+        /// How often this driver tells its name.
+        self_resolution_interval: Duration = "1s",
+            "aeron.driver.resolver.self.resolution.interval" / "AERON_DRIVER_RESOLVER_SELF_RESOLUTION_INTERVAL",
+            in Limits::between(MILLISECOND, I63), RESOLVER;
+        /// How often this driver passes on the names that it knows.
+        neighbor_resolution_interval: Duration = "2s",
+            "aeron.driver.resolver.neighbor.resolution.interval" / "AERON_DRIVER_RESOLVER_NEIGHBOR_RESOLUTION_INTERVAL",
+            in Limits::between(MILLISECOND, I63), RESOLVER;
+        /// How often the first neighbours' names are looked up again.
+        bootstrap_neighbor_resolution_interval: Duration = "10s",
+            "aeron.driver.resolver.bootstrap.neighbor.resolution.interval"
+            / "AERON_DRIVER_RESOLVER_BOOTSTRAP_NEIGHBOR_RESOLUTION_INTERVAL",
+            in Limits::between(MILLISECOND, I63), RESOLVER;
+        /// How often endpoints whose peers are silent have their names looked up again.
+        re_resolution_check_interval: Duration = "1s",
+            "aeron.driver.reresolution.check.interval" / "AERON_DRIVER_RERESOLUTION_CHECK_INTERVAL",
+            in Limits::between(0, I63), UDP;
+    }
+
+    /// Threads: which agents share one, what they do when idle, where they run.
+    threads: Threads {
+        /// Which agents share a thread.
+        mode: ThreadingMode = "DEDICATED", "aeron.threading.mode" / "AERON_THREADING_MODE";
+        /// How threads are named: `classic` is the role alone, `new` puts `aeron-` before it.
+        naming: ThreadNaming = "classic", "aeron.thread.naming" / "AERON_THREAD_NAMING";
+        /// What the conductor does when idle on a thread of its own.
+        conductor_idle: IdleStrategyName = "backoff", "aeron.conductor.idle.strategy" / "AERON_CONDUCTOR_IDLE_STRATEGY";
+        /// How the conductor's idle strategy is set: `spins-yields-min park-max park` for `backoff`, as in
+        /// `10-20-1us-1ms`; a duration for `sleep-ns`; nothing for the others.
+        conductor_idle_args: String = "",
+            "aeron.conductor.idle.strategy.init.args" / "AERON_CONDUCTOR_IDLE_STRATEGY_INIT_ARGS";
+        /// What the sender does when idle on a thread of its own.
+        sender_idle: IdleStrategyName = "backoff", "aeron.sender.idle.strategy" / "AERON_SENDER_IDLE_STRATEGY", UDP;
+        /// How the sender's idle strategy is set.
+        sender_idle_args: String = "",
+            "aeron.sender.idle.strategy.init.args" / "AERON_SENDER_IDLE_STRATEGY_INIT_ARGS", UDP;
+        /// What the receiver does when idle on a thread of its own.
+        receiver_idle: IdleStrategyName = "backoff",
+            "aeron.receiver.idle.strategy" / "AERON_RECEIVER_IDLE_STRATEGY", UDP;
+        /// How the receiver's idle strategy is set.
+        receiver_idle_args: String = "",
+            "aeron.receiver.idle.strategy.init.args" / "AERON_RECEIVER_IDLE_STRATEGY_INIT_ARGS", UDP;
+        /// What the thread of mode `SHARED` does when idle.
+        shared_idle: IdleStrategyName = "backoff", "aeron.shared.idle.strategy" / "AERON_SHARED_IDLE_STRATEGY";
+        /// How the idle strategy of mode `SHARED` is set.
+        shared_idle_args: String = "",
+            "aeron.shared.idle.strategy.init.args" / "AERON_SHARED_IDLE_STRATEGY_INIT_ARGS";
+        /// What the thread of sender and receiver does when idle in mode `SHARED_NETWORK`.
+        shared_network_idle: IdleStrategyName = "backoff",
+            "aeron.sharednetwork.idle.strategy" / "AERON_SHAREDNETWORK_IDLE_STRATEGY", UDP;
+        /// How the idle strategy of that thread is set.
+        shared_network_idle_args: String = "",
+            "aeron.sharednetwork.idle.strategy.init.args" / "AERON_SHAREDNETWORK_IDLE_STRATEGY_INIT_ARGS", UDP;
+        /// The reference's helper thread polls; ours is woken when there is work.
+        helper_idle: IdleStrategyName = "sleep-ns",
+            "aeron.driver.native.resource.agent.idle.strategy" / "AERON_DRIVER_NATIVE_RESOURCE_AGENT_IDLE_STRATEGY",
+            Effect::Never("the helper thread sleeps until it has work");
+        /// How the reference's helper thread polls.
+        helper_idle_args: String = "1ms",
+            "aeron.driver.native.resource.agent.idle.strategy.init.args"
+            / "AERON_DRIVER_NATIVE_RESOURCE_AGENT_IDLE_STRATEGY_INIT_ARGS",
+            Effect::Never("the helper thread sleeps until it has work");
+        /// The CPU of the conductor's thread, and of the one thread of mode `SHARED`. `auto` chooses one at start.
+        conductor_cpu: Cpu = "-1", "aeron.conductor.cpu.affinity" / "AERON_CONDUCTOR_CPU_AFFINITY";
+        /// The CPU of the sender's thread, and of the thread that sender and receiver share.
+        sender_cpu: Cpu = "-1", "aeron.sender.cpu.affinity" / "AERON_SENDER_CPU_AFFINITY", UDP;
+        /// The CPU of the receiver's thread.
+        receiver_cpu: Cpu = "-1", "aeron.receiver.cpu.affinity" / "AERON_RECEIVER_CPU_AFFINITY", UDP;
+        /// The CPU of the helper thread, which makes and deletes logs.
+        helper_cpu: Cpu = "-1",
+            "aeron.driver.native.resource.agent.cpu.affinity" / "AERON_DRIVER_NATIVE_RESOURCE_AGENT_CPU_AFFINITY";
+        /// Count CPU numbers among those that this process may use, the first of them being 0.
+        cpuset_offsets: bool = "false",
+            "aeron.thread.affinity.use.cpuset.offsets" / "AERON_THREAD_AFFINITY_USE_CPUSET_OFFSETS"
+            | "AERON_DRIVER_CPUSET_AFFINITY";
+        /// Refuse to start where pinning would only be warned about, as when two threads share a CPU.
+        cpuset_warnings_as_errors: bool = "false",
+            "aeron.thread.affinity.fail.on.validation.errors" / "AERON_THREAD_AFFINITY_FAIL_ON_VALIDATION_ERRORS"
+            | "AERON_DRIVER_CPUSET_WARNINGS_AS_ERRORS";
+    }
+
+    /// The process as a whole.
+    process: Process {
+        /// Threading mode, idle strategies, pinning and pre-faulting by name: `low-latency`, `balanced` or `frugal`.
+        /// Whatever is stated besides wins over the profile.
+        profile: Profile = "balanced", "gannet.profile" / "GANNET_PROFILE";
+        /// Print the configuration at start, each value with its source.
+        print_configuration: bool = "false", "aeron.print.configuration" / "AERON_PRINT_CONFIGURATION";
+        /// What is logged to standard error, in the form `level` or `target=level,...`.
+        log: String = "info", "gannet.log" / "GANNET_LOG";
+        /// Whether a client's request to terminate the driver is granted: `deny`, `allow`, or `token` for requests that
+        /// carry the configured token.
+        termination_validator: TerminationValidator = "deny",
+            "aeron.driver.termination.validator" / "AERON_DRIVER_TERMINATION_VALIDATOR";
+        /// The token that a request to terminate must carry when the validator is `token`.
+        termination_token: String = "", "gannet.termination.token" / "GANNET_TERMINATION_TOKEN";
+        /// How many released logs are deleted in one go.
+        resource_free_limit: u32 = "1", "aeron.driver.resource.free.limit" / "AERON_DRIVER_RESOURCE_FREE_LIMIT",
+            in Limits::between(1, I31), Effect::Never("released logs are deleted by the helper thread as they come");
+        /// Features of the reference that are not settled.
+        experimental_features: bool = "false",
+            "aeron.enable.experimental.features" / "AERON_ENABLE_EXPERIMENTAL_FEATURES",
+            Effect::Never("there are none");
+        /// Libraries that the C driver loads.
+        dynamic_libraries: String = "", "aeron.driver.dynamic.libraries" / "AERON_DRIVER_DYNAMIC_LIBRARIES", PLUG_IN;
+        /// A function that the C driver calls on each new thread.
+        agent_on_start_function: String = "",
+            "aeron.agent.on.start.function" / "AERON_AGENT_ON_START_FUNCTION", PLUG_IN;
+        /// Which events the C driver logs.
+        event_log: String = "", "aeron.event.log" / "AERON_EVENT_LOG", EVENT_LOG;
+        /// Which events the C driver does not log.
+        event_log_disable: String = "", "aeron.event.log.disable" / "AERON_EVENT_LOG_DISABLE", EVENT_LOG;
+        /// Where the C driver logs events.
+        event_log_filename: String = "", "aeron.event.log.filename" / "AERON_EVENT_LOG_FILENAME", EVENT_LOG;
+        /// How long that file may get.
+        event_log_file_max_length: Option<ByteLength> = "0",
+            "aeron.event.log.file.max.length" / "AERON_EVENT_LOG_FILE_MAX_LENGTH", in Limits::between(0, I63), EVENT_LOG;
+    }
+}
+
+/// The value of a default's text.
+fn default_of<T: Value>(text: &'static str) -> T {
+    T::parse(text).expect("the table's defaults are of their form, as its tests make sure")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_default_is_of_its_form_and_within_its_limits() {
+        let mut config = DriverConfig::default();
+        for property in PROPERTIES {
+            assert_eq!((property.set)(&mut config, property.default, property.limits), Ok(()), "{property}");
+            assert_eq!(property.show(&config), property.default, "{property} is shown as its default is written");
+        }
+        assert_eq!(config, DriverConfig::default());
+    }
+
+    #[test]
+    fn every_name_means_one_setting() {
+        let mut seen = HashSet::new();
+        for property in PROPERTIES {
+            let names: HashSet<String> = [property.property, property.variable]
+                .into_iter()
+                .chain(property.aliases.iter().copied())
+                .map(|name| name.replace('.', "_").to_ascii_uppercase())
+                .collect();
+            for name in names {
+                assert!(seen.insert(name.clone()), "{name} is in the table twice");
+            }
+        }
+    }
+
+    /// Every variable that shared-memory.md lists in section 10.2, elided names written out.
+    #[test]
+    fn every_driver_setting_of_the_reference_is_known() {
+        let listed = "AERON_DIR AERON_DIR_WARN_IF_EXISTS AERON_DIR_DELETE_ON_START AERON_DIR_DELETE_ON_SHUTDOWN \
+            AERON_CONDUCTOR_BUFFER_LENGTH AERON_CLIENTS_BUFFER_LENGTH AERON_COUNTERS_BUFFER_LENGTH \
+            AERON_ERROR_BUFFER_LENGTH AERON_LOSS_REPORT_BUFFER_LENGTH AERON_FILE_PAGE_SIZE \
+            AERON_PERFORM_STORAGE_CHECKS AERON_LOW_FILE_STORE_WARNING_THRESHOLD AERON_TERM_BUFFER_SPARSE_FILE \
+            AERON_PRINT_CONFIGURATION AERON_DRIVER_TIMEOUT AERON_TERM_BUFFER_LENGTH AERON_IPC_TERM_BUFFER_LENGTH \
+            AERON_MTU_LENGTH AERON_IPC_MTU_LENGTH AERON_PUBLICATION_TERM_WINDOW_LENGTH \
+            AERON_IPC_PUBLICATION_TERM_WINDOW_LENGTH AERON_RCV_INITIAL_WINDOW_LENGTH AERON_SOCKET_SO_RCVBUF \
+            AERON_SOCKET_SO_SNDBUF AERON_SOCKET_MULTICAST_TTL AERON_CLIENT_LIVENESS_TIMEOUT \
+            AERON_IMAGE_LIVENESS_TIMEOUT AERON_PUBLICATION_UNBLOCK_TIMEOUT AERON_PUBLICATION_CONNECTION_TIMEOUT \
+            AERON_PUBLICATION_LINGER_TIMEOUT AERON_TIMER_INTERVAL AERON_COUNTERS_FREE_TO_REUSE_TIMEOUT \
+            AERON_UNTETHERED_WINDOW_LIMIT_TIMEOUT AERON_UNTETHERED_LINGER_TIMEOUT AERON_UNTETHERED_RESTING_TIMEOUT \
+            AERON_RCV_STATUS_MESSAGE_TIMEOUT AERON_FLOW_CONTROL_RECEIVER_TIMEOUT \
+            AERON_DRIVER_RERESOLUTION_CHECK_INTERVAL AERON_DRIVER_CONDUCTOR_CYCLE_THRESHOLD \
+            AERON_DRIVER_SENDER_CYCLE_THRESHOLD AERON_DRIVER_RECEIVER_CYCLE_THRESHOLD \
+            AERON_DRIVER_NAME_RESOLVER_THRESHOLD aeron.name.resolver.threshold \
+            AERON_DRIVER_RESOLVER_NEIGHBOR_TIMEOUT AERON_DRIVER_RESOLVER_SELF_RESOLUTION_INTERVAL \
+            AERON_DRIVER_RESOLVER_NEIGHBOR_RESOLUTION_INTERVAL \
+            AERON_DRIVER_RESOLVER_BOOTSTRAP_NEIGHBOR_RESOLUTION_INTERVAL AERON_SPIES_SIMULATE_CONNECTION \
+            AERON_RELIABLE_STREAM AERON_TETHER_SUBSCRIPTIONS AERON_REJOIN_STREAM AERON_RECEIVER_GROUP_CONSIDERATION \
+            AERON_RECEIVER_GROUP_TAG AERON_FLOW_CONTROL_GROUP_TAG AERON_FLOW_CONTROL_GROUP_MIN_SIZE \
+            AERON_UNICAST_FLOWCONTROL_SUPPLIER aeron.unicast.FlowControl.supplier \
+            AERON_MULTICAST_FLOWCONTROL_SUPPLIER aeron.unicast.flow.control.rrwm aeron.multicast.flow.control.rrwm \
+            AERON_CONGESTIONCONTROL_SUPPLIER AERON_MAX_RESEND AERON_RETRANSMIT_UNICAST_DELAY \
+            AERON_RETRANSMIT_UNICAST_LINGER AERON_NAK_UNICAST_DELAY AERON_NAK_UNICAST_RETRY_DELAY_RATIO \
+            AERON_NAK_MULTICAST_GROUP_SIZE AERON_NAK_MULTICAST_MAX_BACKOFF \
+            AERON_PUBLICATION_RESERVED_SESSION_ID_LOW AERON_PUBLICATION_RESERVED_SESSION_ID_HIGH \
+            AERON_DRIVER_STREAM_SESSION_LIMIT AERON_THREADING_MODE AERON_THREAD_NAMING AERON_CONDUCTOR_IDLE_STRATEGY \
+            AERON_SENDER_IDLE_STRATEGY AERON_RECEIVER_IDLE_STRATEGY AERON_SHARED_IDLE_STRATEGY \
+            AERON_SHAREDNETWORK_IDLE_STRATEGY AERON_CONDUCTOR_IDLE_STRATEGY_INIT_ARGS \
+            AERON_SENDER_IDLE_STRATEGY_INIT_ARGS AERON_RECEIVER_IDLE_STRATEGY_INIT_ARGS \
+            AERON_SHARED_IDLE_STRATEGY_INIT_ARGS AERON_SHAREDNETWORK_IDLE_STRATEGY_INIT_ARGS \
+            AERON_DRIVER_NATIVE_RESOURCE_AGENT_IDLE_STRATEGY AERON_DRIVER_NATIVE_RESOURCE_AGENT_IDLE_STRATEGY_INIT_ARGS \
+            AERON_CONDUCTOR_CPU_AFFINITY AERON_SENDER_CPU_AFFINITY AERON_RECEIVER_CPU_AFFINITY \
+            AERON_DRIVER_NATIVE_RESOURCE_AGENT_CPU_AFFINITY AERON_DRIVER_CPUSET_AFFINITY \
+            AERON_DRIVER_CPUSET_WARNINGS_AS_ERRORS AERON_SEND_TO_STATUS_POLL_RATIO AERON_SENDER_IO_VECTOR_CAPACITY \
+            AERON_RECEIVER_IO_VECTOR_CAPACITY AERON_NETWORK_PUBLICATION_MAX_MESSAGES_PER_SEND \
+            AERON_DRIVER_RESOURCE_FREE_LIMIT AERON_DRIVER_CONNECT AERON_DRIVER_TERMINATION_VALIDATOR \
+            AERON_DRIVER_RESOLVER_NAME AERON_DRIVER_RESOLVER_INTERFACE AERON_DRIVER_RESOLVER_BOOTSTRAP_NEIGHBOR \
+            AERON_NAME_RESOLVER_SUPPLIER AERON_NAME_RESOLVER_INIT_ARGS AERON_SENDER_WILDCARD_PORT_RANGE \
+            AERON_RECEIVER_WILDCARD_PORT_RANGE AERON_ENABLE_EXPERIMENTAL_FEATURES AERON_DRIVER_DYNAMIC_LIBRARIES \
+            AERON_AGENT_ON_START_FUNCTION AERON_UDP_CHANNEL_TRANSPORT_BINDINGS_MEDIA \
+            AERON_CONDUCTOR_UDP_CHANNEL_TRANSPORT_BINDINGS_MEDIA AERON_UDP_CHANNEL_OUTGOING_INTERCEPTORS \
+            AERON_UDP_CHANNEL_INCOMING_INTERCEPTORS AERON_EVENT_LOG AERON_EVENT_LOG_DISABLE AERON_EVENT_LOG_FILENAME \
+            AERON_EVENT_LOG_FILE_MAX_LENGTH";
+        for name in listed.split_whitespace() {
+            assert_eq!(PROPERTIES.iter().filter(|property| property.is_named(name)).count(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn java_names_fold_into_the_variables_except_where_the_table_says() {
+        for property in PROPERTIES {
+            let folded = property.property.replace('.', "_").to_ascii_uppercase();
+            assert!(folded == property.variable || folded == "AERON_NAME_RESOLVER_THRESHOLD", "{property}");
+        }
+    }
+}
