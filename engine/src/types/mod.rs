@@ -2,11 +2,13 @@
 //! cannot be swapped. They are plain integers in shared memory and on the wire; nothing here does I/O or allocates.
 
 mod ids;
+mod mtu;
 mod position;
 mod term_id;
 mod term_length;
 
 pub use ids::{ClientId, CorrelationId, CounterId, RegistrationId, SessionId, StreamId};
+pub use mtu::{Mtu, MtuError};
 pub use position::Position;
 pub use term_id::TermId;
 pub use term_length::{TermLength, TermLengthError};

@@ -1,0 +1,128 @@
+//! Channel URIs: the text by which an application says what medium, address and options a stream has, such as
+//! `aeron:ipc` or `aeron:udp?endpoint=224.20.30.39:40456|linger=10s`. Clients build them, the driver parses them; both
+//! keep the text verbatim, since it is what labels show and what a destination is removed by.
+//!
+//! Parsing is all there is: no name is resolved, no default is filled in, and nothing here knows what else is open.
+
+mod address;
+mod build;
+mod error;
+mod flow_control;
+mod form;
+mod params;
+mod parse;
+mod values;
+
+use core::fmt;
+use core::str::FromStr;
+
+pub use address::{Host, HostAndPort, Interface, InterfaceName};
+pub use build::ChannelUriBuilder;
+pub use error::ChannelUriError;
+pub use flow_control::{FlowControl, FlowControlStrategy};
+pub use params::{ChannelParams, InitialPosition};
+pub use values::{CongestionControl, ControlMode, Group, ResponseCorrelation, SessionSelector, Tags, TimestampOffset};
+
+/// The most characters that a URI may have, without the prefix of a spy.
+pub const MAX_LENGTH: usize = 4095;
+
+/// What carries a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Media {
+    /// Shared memory between processes of one machine.
+    Ipc,
+    /// UDP datagrams.
+    Udp,
+}
+
+/// A channel URI that has been read and checked, with its text.
+///
+/// ```
+/// # use gannet::channel_uri::{ChannelUri, Media};
+/// let uri = ChannelUri::parse("aeron:ipc?term-length=64k|alias=ticks")?;
+/// assert_eq!(uri.media(), Media::Ipc);
+/// assert_eq!(uri.params().term_length.unwrap().get(), 65_536);
+/// assert_eq!(uri.text(), "aeron:ipc?term-length=64k|alias=ticks");
+///
+/// let error = ChannelUri::parse("aeron:ipc?term-length=63k").unwrap_err();
+/// assert_eq!(error.error_code().get(), 11);
+/// # Ok::<(), gannet::channel_uri::ChannelUriError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelUri {
+    text: Box<str>,
+    spy: bool,
+    media: Media,
+    params: ChannelParams,
+}
+
+impl ChannelUri {
+    /// Reads a URI and every parameter in it.
+    ///
+    /// Where a key occurs twice, the last one counts for `endpoint`, `interface`, `control`, `control-mode`, `ttl` and
+    /// `tags`, and the first one for all others. Keys that nobody knows are ignored, and so is a key without `=` at the
+    /// very end.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelUriError`], whose [`error_code`](ChannelUriError::error_code) is what the driver answers.
+    pub fn parse(text: &str) -> Result<Self, ChannelUriError> {
+        let split = parse::split(text)?;
+        parse::check_addressing(&split)?;
+        let params = ChannelParams::read(&split.pairs)?;
+        Ok(Self { text: text.into(), spy: split.spy, media: split.media, params })
+    }
+
+    /// [`ChannelUri::parse`] for bytes that another process says are text.
+    ///
+    /// # Errors
+    ///
+    /// As [`ChannelUri::parse`], and when the bytes are not UTF-8.
+    pub fn parse_bytes(bytes: &[u8]) -> Result<Self, ChannelUriError> {
+        let text = core::str::from_utf8(bytes)
+            .map_err(|error| ChannelUriError::NotUtf8 { valid_up_to: error.valid_up_to() })?;
+        Self::parse(text)
+    }
+
+    /// The text as it was given.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What carries the stream.
+    pub const fn media(&self) -> Media {
+        self.media
+    }
+
+    /// Whether it is prefixed with `aeron-spy:`, and so means the publications of that channel on this machine.
+    pub const fn is_spy(&self) -> bool {
+        self.spy
+    }
+
+    /// The parameters that are given.
+    pub const fn params(&self) -> &ChannelParams {
+        &self.params
+    }
+
+    /// The keys and values that count, in the order of the text. Includes the keys that nobody knows.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        parse::effective_pairs(&self.text)
+    }
+}
+
+impl FromStr for ChannelUri {
+    type Err = ChannelUriError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for ChannelUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests;

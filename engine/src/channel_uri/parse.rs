@@ -1,0 +1,103 @@
+//! The grammar of channel URIs: from a text to its prefix, its medium and its pairs of key and value. Values are taken
+//! literally, without escapes; what they mean is for `params`.
+//!
+//! ```text
+//! uri    = [ "aeron-spy:" ] "aeron:" media [ "?" params ]
+//! media  = "udp" | "ipc"
+//! params = key "=" value *( "|" key "=" value )
+//! ```
+
+use super::params::Winner;
+use super::{ChannelUriError, MAX_LENGTH, Media};
+
+/// In front of a channel whose publications are to be spied on.
+pub(super) const SPY_PREFIX: &str = "aeron-spy:";
+/// What every channel starts with.
+pub(super) const SCHEME: &str = "aeron:";
+
+/// How much of a text that is no channel an error repeats.
+const REPEATED_IN_ERRORS: usize = 64;
+
+/// A URI, taken apart.
+pub(super) struct Split<'a> {
+    pub(super) spy: bool,
+    pub(super) media: Media,
+    /// Keys and values as they come, with duplicates.
+    pub(super) pairs: Vec<(&'a str, &'a str)>,
+}
+
+/// Takes a text apart. Every error is an invalid channel.
+pub(super) fn split(text: &str) -> Result<Split<'_>, ChannelUriError> {
+    let (spy, rest) = match text.strip_prefix(SPY_PREFIX) {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    if rest.len() > MAX_LENGTH {
+        return Err(ChannelUriError::TooLong { found: rest.len() });
+    }
+    if let Some(offset) = text.find('\0') {
+        return Err(ChannelUriError::Nul { offset });
+    }
+    let (media, params) = split_media(rest)
+        .ok_or_else(|| ChannelUriError::UnknownScheme { found: text.chars().take(REPEATED_IN_ERRORS).collect() })?;
+    let pairs = split_params(params)?;
+    if spy && media == Media::Ipc {
+        return Err(ChannelUriError::SpyOnIpc);
+    }
+    Ok(Split { spy, media, pairs })
+}
+
+/// Checks that a UDP channel says where to. These errors come before those of values, since without an address there is no
+/// channel that a value could be wrong in.
+pub(super) fn check_addressing(split: &Split<'_>) -> Result<(), ChannelUriError> {
+    if split.media == Media::Ipc {
+        return Ok(());
+    }
+    let value = |key| Winner::Last.of(key, &split.pairs);
+    let control_mode = value("control-mode");
+    if control_mode == Some("dynamic") && value("control").is_none() {
+        return Err(ChannelUriError::DynamicWithoutControl);
+    }
+    let has_channel_tag = value("tags").is_some_and(|tags| !tags.starts_with(','));
+    let has_address = value("endpoint").is_some() || value("control").is_some() || has_channel_tag;
+    if !has_address && !matches!(control_mode, Some("manual" | "response")) {
+        return Err(ChannelUriError::NoAddress);
+    }
+    Ok(())
+}
+
+/// The pairs of a text that [`split`] has accepted, without those that a duplicate overrides.
+pub(super) fn effective_pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let params = text.split_once('?').map_or("", |(_, params)| params);
+    let pairs: Vec<_> = params.split('|').filter_map(|param| param.split_once('=')).collect();
+    let kept: Vec<_> = (0..pairs.len()).filter(|&index| Winner::at(pairs[index].0).is_won_by(index, &pairs)).collect();
+    kept.into_iter().map(move |index| pairs[index])
+}
+
+/// The medium, and what follows the question mark.
+fn split_media(text: &str) -> Option<(Media, &str)> {
+    let text = text.strip_prefix(SCHEME)?;
+    let (media, rest) = match text.strip_prefix("udp") {
+        Some(rest) => (Media::Udp, rest),
+        None => (Media::Ipc, text.strip_prefix("ipc")?),
+    };
+    // Without parameters a UDP channel has no address, and is refused for that.
+    let params = if rest.is_empty() { rest } else { rest.strip_prefix('?')? };
+    Some((media, params))
+}
+
+fn split_params(params: &str) -> Result<Vec<(&str, &str)>, ChannelUriError> {
+    let mut pairs = Vec::new();
+    let mut parts = params.split('|').peekable();
+    while let Some(part) = parts.next() {
+        match part.split_once('=') {
+            Some(("", value)) => return Err(ChannelUriError::EmptyKey { value: value.to_owned() }),
+            Some((key, "")) => return Err(ChannelUriError::EmptyValue { key: key.to_owned() }),
+            Some(pair) => pairs.push(pair),
+            None if parts.peek().is_some() => return Err(ChannelUriError::NoValue { key: part.to_owned() }),
+            // An unfinished key at the very end is ignored, as the reference's C driver does.
+            None => {}
+        }
+    }
+    Ok(pairs)
+}
