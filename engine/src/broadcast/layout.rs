@@ -1,0 +1,92 @@
+//! Where things lie in the broadcast buffer, shared by its transmitter and its receivers. Only they call it.
+
+use crate::memory::{AtomicBuffer, Field, OwnedWord, align_up};
+
+/// The bytes behind the records: three words, and the rest of two cache lines.
+pub const BROADCAST_TRAILER_LENGTH: usize = 128;
+
+const TAIL_INTENT: Field<i64> = Field::at(0);
+const TAIL: Field<i64> = Field::at(8);
+const LATEST: Field<i64> = Field::at(16);
+const _: () = assert!(TAIL_INTENT.end() == TAIL.start() && TAIL.end() == LATEST.start(), "packed, as in the reference");
+
+/// The record header: length, then type.
+pub(super) const HEADER_LENGTH: usize = 8;
+const ALIGNMENT: usize = 8;
+const TYPE_OFFSET: usize = 4;
+
+/// The type of the record that fills the end of the buffer.
+pub(super) const PADDING_TYPE: i32 = -1;
+
+const LEAST_CAPACITY: usize = 64;
+const GREATEST_CAPACITY: usize = 1 << 30;
+
+/// A buffer that cannot be a broadcast buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a broadcast buffer of {length} bytes is impossible: less its trailer of {BROADCAST_TRAILER_LENGTH} bytes it must be a \
+     power of two from {LEAST_CAPACITY} to {GREATEST_CAPACITY}"
+)]
+pub struct BroadcastBufferError {
+    /// The buffer's length in bytes, trailer included.
+    pub length: usize,
+}
+
+/// The buffer's words and bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Broadcast {
+    pub(super) data: AtomicBuffer,
+    pub(super) tail_intent: OwnedWord<i64>,
+    pub(super) tail: OwnedWord<i64>,
+    pub(super) latest: OwnedWord<i64>,
+}
+
+impl Broadcast {
+    pub(super) fn new(buffer: &AtomicBuffer) -> Result<Self, BroadcastBufferError> {
+        let length = buffer.len();
+        let capacity = length.checked_sub(BROADCAST_TRAILER_LENGTH).ok_or(BroadcastBufferError { length })?;
+        if !capacity.is_power_of_two() || !(LEAST_CAPACITY..=GREATEST_CAPACITY).contains(&capacity) {
+            return Err(BroadcastBufferError { length });
+        }
+        Ok(Self {
+            data: buffer.slice(0, capacity),
+            tail_intent: buffer.own(TAIL_INTENT.from(capacity)),
+            tail: buffer.own(TAIL.from(capacity)),
+            latest: buffer.own(LATEST.from(capacity)),
+        })
+    }
+
+    #[inline]
+    pub(super) fn capacity(&self) -> usize {
+        self.data.len()
+    }
+
+    #[inline]
+    pub(super) fn max_message_length(&self) -> usize {
+        self.capacity() / 8
+    }
+
+    /// Where a position falls. Within the capacity, whatever the position.
+    #[inline]
+    pub(super) fn index(&self, position: i64) -> usize {
+        (position as usize) & (self.capacity() - 1)
+    }
+
+    /// The number as a position, if a record can start or end there. Far below the greatest number, so that sums of a
+    /// position and a few capacities never overflow.
+    pub(super) fn position(found: i64) -> Option<i64> {
+        ((0..i64::MAX / 2).contains(&found) && found % ALIGNMENT as i64 == 0).then_some(found)
+    }
+}
+
+/// The offset of the type of the record at `index`; its length stands at `index` itself.
+#[inline]
+pub(super) const fn type_offset(index: usize) -> usize {
+    index + TYPE_OFFSET
+}
+
+/// The space that a record of `length` bytes, header included, occupies.
+#[inline]
+pub(super) const fn occupied(length: usize) -> usize {
+    align_up(length, ALIGNMENT)
+}
