@@ -6,6 +6,7 @@ compile_error!("Gannet's files and frames are little-endian, and so must the mac
 pub mod broadcast;
 pub mod channel_uri;
 pub mod command;
+pub mod logbuffer;
 pub mod memory;
 pub mod quantity;
 pub mod ringbuffer;

@@ -20,16 +20,21 @@ mod mapped_file;
 mod model;
 #[cfg(not(engine_loom))]
 mod region;
+mod term;
 #[cfg(not(engine_loom))]
 mod view;
 
+#[cfg(engine_loom)]
+use model as backing;
+#[cfg(not(engine_loom))]
+use view as backing;
+
+pub(crate) use backing::Lent;
+pub use backing::{AtomicBuffer, OwnedWord, SharedWord, Word};
 pub use cache_line::{CACHE_LINE_LENGTH, align_up};
 pub use field::Field;
 #[cfg(not(engine_loom))]
 pub use mapped_file::{FileAccess, MapError, MappedFile, Reserve};
-#[cfg(engine_loom)]
-pub use model::{AtomicBuffer, OwnedWord, SharedWord, Word};
 #[cfg(not(engine_loom))]
 pub use region::Region;
-#[cfg(not(engine_loom))]
-pub use view::{AtomicBuffer, OwnedWord, SharedWord, Word};
+pub(crate) use term::{CommittedFrame, FrameCursor, FrameSpace, Partition, Terms};

@@ -172,6 +172,11 @@ impl AtomicBuffer {
         unsafe { &*lent }
     }
 
+    /// The whole view, for accesses that are checked elsewhere.
+    pub(super) fn whole_span(&self) -> Span<'_> {
+        Span { view: self.clone(), _view: PhantomData }
+    }
+
     fn check(&self, offset: usize, len: usize) {
         assert!(offset <= self.len && len <= self.len - offset, "{len} bytes at {offset} leave a view of {}", self.len);
     }
@@ -191,6 +196,69 @@ impl AtomicBuffer {
             }
             at = next;
         }
+    }
+}
+
+/// A range of a view; see the production type of this name. Here every access is checked.
+#[derive(Clone, Debug)]
+pub(super) struct Span<'a> {
+    view: AtomicBuffer,
+    _view: PhantomData<&'a AtomicBuffer>,
+}
+
+/// A claimed range, lent for writing: a copy, stored as one plain write when it is given back.
+#[derive(Debug)]
+pub(crate) struct Lent<'a> {
+    view: AtomicBuffer,
+    bytes: Vec<u8>,
+    _view: PhantomData<&'a AtomicBuffer>,
+}
+
+impl<'a> Span<'a> {
+    /// The span that starts `by` bytes further on.
+    pub(super) unsafe fn advance(self, by: usize) -> Self {
+        Self { view: self.view.slice(by, self.view.len - by), _view: PhantomData }
+    }
+
+    /// The word at `offset`.
+    pub(super) unsafe fn word<T: SharedWord>(&self, offset: usize) -> Word<'a, T> {
+        Word { word: self.view.own(Field::at(offset)), _view: PhantomData }
+    }
+
+    /// Copies `bytes` to `offset`.
+    pub(super) unsafe fn put(&self, offset: usize, bytes: &[u8]) {
+        self.view.put_bytes(offset, bytes);
+    }
+
+    /// Lends a copy of a published range.
+    pub(super) unsafe fn bytes(&self, offset: usize, len: usize) -> &'a [u8] {
+        // SAFETY: the copy lives as long as the region, which the view that this span borrows keeps.
+        unsafe { &*core::ptr::from_ref(self.view.bytes(offset, len)) }
+    }
+
+    /// Lends a claimed range for writing.
+    pub(super) unsafe fn lend(&self, offset: usize, len: usize) -> Lent<'a> {
+        let view = self.view.slice(offset, len);
+        let mut bytes = vec![0; len];
+        view.get_bytes(0, &mut bytes);
+        Lent { view, bytes, _view: PhantomData }
+    }
+}
+
+impl Lent<'_> {
+    /// The bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The bytes, for writing.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
+    /// Ends the loan: what was written is put in place, and may be published.
+    pub(crate) fn give_back(&mut self) {
+        self.view.put_bytes(0, &self.bytes);
     }
 }
 

@@ -177,6 +177,12 @@ impl AtomicBuffer {
         unsafe { core::slice::from_raw_parts_mut(self.at(offset, len).as_ptr(), len) }
     }
 
+    /// The whole view, for accesses that are checked elsewhere.
+    #[inline]
+    pub(super) fn whole_span(&self) -> Span<'_> {
+        Span { start: self.start, _view: PhantomData }
+    }
+
     /// The address of a range within the view.
     #[inline]
     fn at(&self, offset: usize, len: usize) -> NonNull<u8> {
@@ -194,6 +200,136 @@ impl AtomicBuffer {
             misaligned(offset);
         }
         at
+    }
+}
+
+/// An address within a view. Its methods check nothing: the types of `term.rs` keep every access within the range that was
+/// checked when the span was made, so that a frame costs one check instead of one for each of its words.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span<'a> {
+    start: NonNull<u8>,
+    _view: PhantomData<&'a AtomicBuffer>,
+}
+
+// SAFETY: a span is a borrowed view.
+unsafe impl Send for Span<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Span<'_> {}
+
+/// A claimed range, lent for writing until it is given back.
+#[derive(Debug)]
+pub(crate) struct Lent<'a>(&'a mut [u8]);
+
+impl<'a> Span<'a> {
+    /// The span that starts `by` bytes further on.
+    ///
+    /// # Safety
+    ///
+    /// The range that was checked reaches that far.
+    #[inline]
+    pub(super) unsafe fn advance(self, by: usize) -> Self {
+        // SAFETY: within the checked range, or at its end.
+        Self { start: unsafe { self.start.add(by) }, _view: PhantomData }
+    }
+
+    /// The word at `offset`.
+    ///
+    /// # Safety
+    ///
+    /// The word is aligned and within the range that was checked.
+    #[inline]
+    pub(super) unsafe fn word<T: SharedWord>(self, offset: usize) -> Word<'a, T> {
+        // SAFETY: as the caller says.
+        Word { at: unsafe { self.start.add(offset) }.cast(), _view: PhantomData }
+    }
+
+    /// Copies `bytes` to `offset`, in line when they are few: a call costs more than moving them.
+    ///
+    /// # Safety
+    ///
+    /// They fit into the range that was checked, and the caller owns it by protocol.
+    #[inline]
+    pub(super) unsafe fn put(self, offset: usize, bytes: &[u8]) {
+        // SAFETY: as the caller says; a slice of this process cannot overlap memory that is only reached by view.
+        unsafe { copy_forward(bytes.as_ptr(), self.start.as_ptr().add(offset), bytes.len()) };
+    }
+
+    /// Lends a published range.
+    ///
+    /// # Safety
+    ///
+    /// It lies within the range that was checked; otherwise as [`AtomicBuffer::bytes`].
+    #[inline]
+    pub(super) unsafe fn bytes(self, offset: usize, len: usize) -> &'a [u8] {
+        // SAFETY: as the caller says.
+        unsafe { core::slice::from_raw_parts(self.start.as_ptr().add(offset), len) }
+    }
+
+    /// Lends a claimed range for writing.
+    ///
+    /// # Safety
+    ///
+    /// It lies within the range that was checked; otherwise as [`AtomicBuffer::bytes_mut`].
+    #[inline]
+    pub(super) unsafe fn lend(self, offset: usize, len: usize) -> Lent<'a> {
+        // SAFETY: as the caller says.
+        Lent(unsafe { core::slice::from_raw_parts_mut(self.start.as_ptr().add(offset), len) })
+    }
+}
+
+impl Lent<'_> {
+    /// The bytes.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.0
+    }
+
+    /// The bytes, for writing.
+    #[inline]
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        self.0
+    }
+
+    /// Ends the loan: what was written is in place, and may be published.
+    #[inline]
+    pub(crate) fn give_back(&mut self) {}
+}
+
+/// Copies `len` bytes between ranges that do not overlap. Up to 64 bytes go as a few moves that overlap each other.
+///
+/// # Safety
+///
+/// Both ranges are valid for `len` bytes.
+#[inline]
+unsafe fn copy_forward(from: *const u8, to: *mut u8, len: usize) {
+    type Vector = [u8; 16];
+    /// Moves the first and the last `T` of the range, which together cover it.
+    ///
+    /// # Safety
+    ///
+    /// Both ranges are valid for `len` bytes, and `len` is one to two times the size of `T`.
+    #[inline(always)]
+    unsafe fn ends<T: Copy>(from: *const u8, to: *mut u8, len: usize) {
+        let last = len - size_of::<T>();
+        // SAFETY: as the caller says; both are read before either is written.
+        unsafe {
+            let (first, second) = (from.cast::<T>().read_unaligned(), from.add(last).cast::<T>().read_unaligned());
+            to.cast::<T>().write_unaligned(first);
+            to.add(last).cast::<T>().write_unaligned(second);
+        }
+    }
+    // SAFETY: each arm stays within `len`.
+    unsafe {
+        match len {
+            0 => {}
+            1 => *to = *from,
+            2..4 => ends::<u16>(from, to, len),
+            4..8 => ends::<u32>(from, to, len),
+            8..16 => ends::<u64>(from, to, len),
+            16..=32 => ends::<Vector>(from, to, len),
+            33..=64 => ends::<[Vector; 2]>(from, to, len),
+            _ => core::ptr::copy_nonoverlapping(from, to, len),
+        }
     }
 }
 
@@ -338,6 +474,20 @@ mod tests {
         assert_eq!(tail.word_at::<i32>(4).load_acquire(), 0x0102_0304);
         assert_eq!(tail.word_at::<i64>(0).fetch_add(1), 0x0102_0304_0506_0708);
         assert_eq!(buffer.own(Field::<i64>::at(8)).load_relaxed(), 0x0102_0304_0506_0709);
+    }
+
+    #[test]
+    fn short_copies_move_each_byte_once_and_none_beside() {
+        let source: Vec<u8> = (1..=200).collect();
+        for len in 0..=source.len() {
+            let buffer = AtomicBuffer::heap(256);
+            // SAFETY: the span is 256 bytes long, and nobody else knows the buffer.
+            unsafe { buffer.whole_span().put(3, &source[..len]) };
+            let mut bytes = [0; 256];
+            buffer.get_bytes(0, &mut bytes);
+            assert_eq!(bytes[3..3 + len], source[..len]);
+            assert!(bytes[..3].iter().chain(&bytes[3 + len..]).all(|&byte| byte == 0), "{len}");
+        }
     }
 
     #[test]

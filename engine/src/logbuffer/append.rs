@@ -1,0 +1,300 @@
+//! Appending to a concurrent publication's log: any number of publishers, in this process and others, claim ranges by adding to
+//! the tail. Publications call this from any thread; it never waits and never allocates.
+
+use std::io::IoSlice;
+
+use crate::memory::{OwnedWord, Partition};
+use crate::types::{Position, TermId};
+
+use super::claim::Claim;
+use super::error::{AppenderError, OfferError};
+use super::frame::{self, occupied};
+use super::log_buffers::{Hold, LogBuffers};
+use super::message::{self, Claimed, Gather, Payload};
+use super::metadata::{tail_offset, tail_term_id};
+use super::rotate::rotate;
+
+/// Appends to a log that others may append to at the same time.
+#[derive(Debug)]
+pub struct ConcurrentAppender {
+    shared: AppenderParts,
+}
+
+/// What both kinds of appender are made of.
+#[derive(Debug)]
+pub(super) struct AppenderParts {
+    hold: Hold,
+    limit: OwnedWord<i64>,
+    /// The most bytes that a frame carries.
+    pub(super) max_payload: usize,
+    /// The most bytes that go out as one frame: the message length limit may be less than a frame carries.
+    pub(super) max_whole: usize,
+    pub(super) max_message: usize,
+}
+
+impl AppenderParts {
+    pub(super) fn new(hold: Hold, limit: OwnedWord<i64>) -> Self {
+        let max_payload = hold.log().max_payload_length();
+        let max_message = hold.log().max_message_length();
+        Self { hold, limit, max_payload, max_whole: max_payload.min(max_message), max_message }
+    }
+
+    #[inline]
+    pub(super) fn log(&self) -> &LogBuffers {
+        self.hold.log()
+    }
+
+    #[inline]
+    pub(super) fn limit(&self) -> i64 {
+        // ORDERING(pos.publisher-limit): Acquire. Pairs with the conductor's Release store; the range below the limit reads
+        // zero, and nobody reads it any more.
+        self.limit.load_acquire()
+    }
+
+    /// Why a message that would take `required` bytes from `position` has to wait.
+    #[cold]
+    pub(super) fn back_pressure(&self, position: i64, required: usize) -> OfferError {
+        if position + required as i64 >= self.log().term_length().max_position().get() {
+            OfferError::MaxPositionExceeded
+        } else if self.log().metadata().is_connected() {
+            OfferError::BackPressured
+        } else {
+            OfferError::NotConnected
+        }
+    }
+
+    /// The space that fragments of a message of this length take up.
+    ///
+    /// # Errors
+    ///
+    /// [`OfferError::MessageTooLong`].
+    pub(super) fn fragmented(&self, length: usize) -> Result<usize, OfferError> {
+        if length > self.max_message {
+            return Err(OfferError::MessageTooLong { length, max: self.max_message });
+        }
+        Ok(message::fragmented_length(length, self.max_payload))
+    }
+
+    /// The space that a claim of this length takes up.
+    ///
+    /// # Errors
+    ///
+    /// [`OfferError::MessageTooLong`].
+    #[inline]
+    pub(super) fn claimable(&self, length: usize) -> Result<usize, OfferError> {
+        if length > self.max_whole {
+            return Err(OfferError::MessageTooLong { length, max: self.max_whole });
+        }
+        Ok(occupied(length))
+    }
+}
+
+impl ConcurrentAppender {
+    /// An appender to `log` that stays below `limit`, the position limit counter of the publication.
+    ///
+    /// # Errors
+    ///
+    /// [`AppenderError`] when an exclusive appender of this process has the log, or the log is an image's.
+    pub fn new(log: &LogBuffers, limit: OwnedWord<i64>) -> Result<Self, AppenderError> {
+        Ok(Self { shared: AppenderParts::new(Hold::shared(log)?, limit) })
+    }
+
+    /// Appends a message and returns the position after it.
+    ///
+    /// # Errors
+    ///
+    /// [`OfferError`], having appended nothing.
+    #[inline]
+    pub fn offer(&self, message: &[u8]) -> Result<Position, OfferError> {
+        self.offer_with(message, 0)
+    }
+
+    /// Appends a message with a reserved value: eight bytes in the header of each of its frames that are the application's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    #[inline]
+    pub fn offer_with(&self, message: &[u8], reserved: i64) -> Result<Position, OfferError> {
+        self.append(message, message.len(), reserved)
+    }
+
+    /// Appends a message that is gathered from several slices.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    pub fn offer_vectored(&self, parts: &[IoSlice<'_>], reserved: i64) -> Result<Position, OfferError> {
+        let gather = Gather::new(parts);
+        let length = gather.length();
+        self.append(gather, length, reserved)
+    }
+
+    /// Claims a message of `length` bytes, at most one frame's payload, to be written in place.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    #[inline]
+    pub fn try_claim(&self, length: usize) -> Result<Claim<'_>, OfferError> {
+        let (claimed, end) = self.claim_range(self.shared.claimable(length)?)?;
+        Ok(Claim::begin(claimed, self.shared.log().origin(), length, end))
+    }
+
+    /// Where publishing has got to: the position after the last claim.
+    pub fn position(&self) -> Position {
+        self.shared.log().producer_position()
+    }
+
+    /// The position that publishing may reach for now.
+    #[inline]
+    pub fn position_limit(&self) -> Position {
+        Position::new(self.shared.limit())
+    }
+
+    /// How many bytes may be published for now, frame headers included.
+    pub fn available_window(&self) -> i64 {
+        self.shared.limit().saturating_sub(self.position().get()).max(0)
+    }
+
+    /// The log.
+    pub fn log(&self) -> &LogBuffers {
+        self.shared.log()
+    }
+
+    #[inline(always)]
+    fn append(&self, payload: impl Payload, length: usize, reserved: i64) -> Result<Position, OfferError> {
+        if length > self.shared.max_whole {
+            return self.append_fragments(payload, length, reserved);
+        }
+        let (claimed, end) = self.claim_range(occupied(length))?;
+        let origin = self.shared.log().origin();
+        message::write_whole(&claimed, origin, payload, length, frame::DATA_UNFRAGMENTED, reserved);
+        Ok(end)
+    }
+
+    #[cold]
+    fn append_fragments(&self, payload: impl Payload, length: usize, reserved: i64) -> Result<Position, OfferError> {
+        let (claimed, end) = self.claim_range(self.shared.fragmented(length)?)?;
+        let origin = self.shared.log().origin();
+        message::write_fragments(claimed, origin, payload, length, self.shared.max_payload, reserved);
+        Ok(end)
+    }
+
+    /// Claims `required` bytes of the current term, and says at which position they end.
+    #[inline(always)]
+    fn claim_range(&self, required: usize) -> Result<(Claimed<'_>, Position), OfferError> {
+        let log = self.shared.log();
+        let (metadata, term_length) = (log.metadata(), log.term_length());
+        let limit = self.shared.limit();
+        // ORDERING(log.active-term): Acquire. Pairs with the compare-and-exchange of `rotate`; the tail of that term is set.
+        let term_count = metadata.active_term_count().load_acquire();
+        let partition = Partition::of_term_count(term_count);
+        let tail = metadata.raw_tail(partition);
+        // ORDERING(log.tail): Acquire. Pairs with the compare-and-exchange of `rotate`; a tail of this term is not older.
+        let raw = tail.load_acquire();
+        if tail_term_id(raw).wrapping_count_since(log.initial_term_id()) != term_count {
+            return Err(OfferError::AdminAction);
+        }
+        let position = term_length.position(term_count, tail_offset(raw, term_length)).get();
+        // The limit alone decides. It is not in the last term's reach once that is full, but nothing may be added to the tail
+        // of a full last term: nobody would ever rotate it, and 2^32 bytes of refused offers would carry into its term id.
+        if position >= limit || position >= term_length.max_position().get() {
+            return Err(self.shared.back_pressure(position, required));
+        }
+        // ORDERING(log.tail): AcqRel. Every publisher adds here; each gets a range that no other has.
+        let raw = tail.fetch_add(required as i64);
+        // The term id is that of the add: the log may have moved on by three terms since the load.
+        let term_id = tail_term_id(raw);
+        // No publisher leaves a tail unaligned. If somebody did, the frames still go where frames can be.
+        let term_offset = raw as u32 as usize & !(frame::FRAME_ALIGNMENT - 1);
+        match log.terms().space(partition, term_offset, required) {
+            Some(space) => {
+                let term_offset = term_offset as i32;
+                let term_count = term_id.wrapping_count_since(log.initial_term_id());
+                let end = term_length.position(term_count, term_offset + required as i32);
+                Ok((Claimed { space, term_id, term_offset }, end))
+            }
+            None => Err(self.trip(partition, term_id, term_offset, required)),
+        }
+    }
+
+    /// The claim did not fit into the rest of the term: fills that up if it is this publisher's, and moves the log on.
+    #[cold]
+    fn trip(&self, partition: Partition, term_id: TermId, term_offset: usize, required: usize) -> OfferError {
+        let log = self.shared.log();
+        let term_length = log.term_length();
+        let clipped = term_offset.min(term_length.get() as usize);
+        let rest = term_length.get() as usize - clipped;
+        if let Some(space) = log.terms().space(partition, clipped, rest) {
+            let term_offset = clipped as i32;
+            message::write_padding(&Claimed { space, term_id, term_offset }, log.origin(), rest as i32);
+        }
+        let term_count = term_id.wrapping_count_since(log.initial_term_id());
+        let end = term_length.position(term_count, clipped as i32).get() + required as i64;
+        if end >= term_length.max_position().get() {
+            return OfferError::MaxPositionExceeded;
+        }
+        rotate(log.metadata(), term_count, term_id);
+        OfferError::AdminAction
+    }
+}
+
+#[cfg(all(test, not(engine_loom)))]
+mod tests {
+    use super::*;
+    use crate::logbuffer::LogKind;
+    use crate::logbuffer::testing::{TERM_LENGTH, TestLog};
+
+    #[test]
+    fn publishers_share_a_log_over_several_terms() {
+        let test = TestLog::new(LogKind::Concurrent);
+        let appenders = [test.concurrent(), test.concurrent()];
+        let mut sent = 0_u32;
+        for round in 0..10_000_u32 {
+            test.set_limit(test.subscriber.load_relaxed() + i64::from(TERM_LENGTH.get() / 2));
+            let message = round.to_le_bytes().repeat(10);
+            match appenders[round as usize % 2].offer(&message) {
+                Ok(position) => {
+                    sent += 1;
+                    assert_eq!(test.drain(), [(message, position)]);
+                }
+                Err(OfferError::AdminAction) => assert!(test.drain().is_empty()),
+                Err(error) => panic!("{error}"),
+            }
+            assert_eq!(appenders[0].position().get(), test.subscriber.load_relaxed());
+            // What the driver does once all have read it.
+            let term = test.log.term(TERM_LENGTH.term_count(test.subscriber.load_relaxed().into()) as usize % 3);
+            let offset = TERM_LENGTH.offset(test.subscriber.load_relaxed().into()) as usize;
+            if offset == 0 {
+                (0..3).for_each(|index| test.log.term(index).zero(0, term.len()));
+            }
+        }
+        assert!(sent > 9_980, "{sent}");
+    }
+
+    #[test]
+    fn messages_up_to_the_limit_are_fragmented() {
+        let test = TestLog::new(LogKind::Concurrent);
+        let appender = test.concurrent();
+        test.set_limit(1 << 15);
+        let message: Vec<u8> = (0..3000).map(|byte| byte as u8).collect();
+        let position = appender.offer_vectored(&[IoSlice::new(&message[..7]), IoSlice::new(&message[7..])], 5).unwrap();
+        assert_eq!(position.get(), 3104, "shared-memory.md, section 14, item 19");
+        let mut frames = Vec::new();
+        let mut whole = Vec::new();
+        test.reader().poll(
+            |fragment| {
+                frames.push((fragment.frame_length(), fragment.flags(), fragment.reserved_value()));
+                whole.extend_from_slice(fragment.payload());
+            },
+            10,
+        );
+        assert_eq!(frames, [(1408, 0x80, 5), (1408, 0, 5), (280, 0x40, 5)]);
+        assert_eq!(whole, message);
+        let too_long = vec![0; 8193];
+        assert_eq!(appender.offer(&too_long), Err(OfferError::MessageTooLong { length: 8193, max: 8192 }));
+        appender.offer(&too_long[1..]).unwrap();
+        assert_eq!(appender.try_claim(1377).unwrap_err(), OfferError::MessageTooLong { length: 1377, max: 1376 });
+    }
+}

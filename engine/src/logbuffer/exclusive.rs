@@ -1,0 +1,286 @@
+//! Appending to an exclusive publication's log: one publisher owns the log and keeps its place privately, so a claim is a plain
+//! addition. Publications call this from one thread at a time; it never waits and never allocates.
+
+use std::io::IoSlice;
+
+use crate::memory::{OwnedWord, Partition};
+use crate::types::{Position, TermId};
+
+use super::append::AppenderParts;
+use super::claim::Claim;
+use super::error::{AppenderError, OfferError};
+use super::frame::{self, FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, occupied};
+use super::log_buffers::{Hold, LogBuffers};
+use super::message::{self, Claimed, Gather, Payload};
+use super::metadata::{LogMetadata, pack_tail, tail_offset, tail_term_id};
+
+/// Appends to a log that nobody else appends to.
+#[derive(Debug)]
+pub struct ExclusiveAppender {
+    shared: AppenderParts,
+    place: Place,
+}
+
+/// Where the next frame goes.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    term_id: TermId,
+    term_count: i32,
+    partition: Partition,
+    /// From 0 to the term's length, where frames can start.
+    term_offset: usize,
+    /// The position of the term's start.
+    term_begin: i64,
+}
+
+impl ExclusiveAppender {
+    /// An appender to `log` that stays below `limit`, the position limit counter of the publication. It goes on where the
+    /// metadata says that publishing has got to.
+    ///
+    /// # Errors
+    ///
+    /// [`AppenderError`] when this process has another appender on the log, the log is an image's, or its tail is not one that
+    /// a log can have.
+    pub fn new(log: &LogBuffers, limit: OwnedWord<i64>) -> Result<Self, AppenderError> {
+        let hold = Hold::exclusive(log)?;
+        let (metadata, term_length) = (log.metadata(), log.term_length());
+        // ORDERING(log.active-term): Acquire. Pairs with the Release store of `Place::rotate`, by the publisher before this one.
+        let term_count = metadata.active_term_count().load_acquire();
+        let partition = Partition::of_term_count(term_count);
+        let tail = metadata.raw_tail(partition).load_relaxed();
+        let term_id = tail_term_id(tail);
+        let term_offset = tail_offset(tail, term_length) as usize;
+        if term_count < 0
+            || term_id.wrapping_count_since(log.initial_term_id()) != term_count
+            || !term_offset.is_multiple_of(FRAME_ALIGNMENT)
+        {
+            return Err(AppenderError::Malformed { tail, term_count });
+        }
+        let term_begin = term_length.position(term_count, 0).get();
+        let place = Place { term_id, term_count, partition, term_offset, term_begin };
+        Ok(Self { shared: AppenderParts::new(hold, limit), place })
+    }
+
+    /// Appends a message and returns the position after it.
+    ///
+    /// # Errors
+    ///
+    /// [`OfferError`], having appended nothing.
+    #[inline]
+    pub fn offer(&mut self, message: &[u8]) -> Result<Position, OfferError> {
+        self.offer_with(message, 0)
+    }
+
+    /// Appends a message with a reserved value: eight bytes in the header of each of its frames that are the application's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    #[inline]
+    pub fn offer_with(&mut self, message: &[u8], reserved: i64) -> Result<Position, OfferError> {
+        self.append(message, message.len(), reserved)
+    }
+
+    /// Appends a message that is gathered from several slices.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    pub fn offer_vectored(&mut self, parts: &[IoSlice<'_>], reserved: i64) -> Result<Position, OfferError> {
+        let gather = Gather::new(parts);
+        let length = gather.length();
+        self.append(gather, length, reserved)
+    }
+
+    /// Claims a message of `length` bytes, at most one frame's payload, to be written in place.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    #[inline]
+    pub fn try_claim(&mut self, length: usize) -> Result<Claim<'_>, OfferError> {
+        let required = self.shared.claimable(length)?;
+        let (claimed, end) = self.place.claim_range(&self.shared, required)?;
+        Ok(Claim::begin(claimed, self.shared.log().origin(), length, end))
+    }
+
+    /// Appends padding that takes up the space of a message of `length` bytes: readers skip it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`]; the length is limited like a message's.
+    pub fn append_padding(&mut self, length: usize) -> Result<Position, OfferError> {
+        if length > self.shared.max_message {
+            return Err(OfferError::MessageTooLong { length, max: self.shared.max_message });
+        }
+        let (claimed, end) = self.place.claim_range(&self.shared, occupied(length))?;
+        message::write_padding(&claimed, self.shared.log().origin(), (FRAME_HEADER_LENGTH + length) as i32);
+        Ok(end)
+    }
+
+    /// Where publishing has got to: the position after the last message.
+    #[inline]
+    pub fn position(&self) -> Position {
+        Position::new(self.place.position())
+    }
+
+    /// The position that publishing may reach for now.
+    #[inline]
+    pub fn position_limit(&self) -> Position {
+        Position::new(self.shared.limit())
+    }
+
+    /// How many bytes may be published for now, frame headers included.
+    #[inline]
+    pub fn available_window(&self) -> i64 {
+        self.shared.limit().saturating_sub(self.place.position()).max(0)
+    }
+
+    /// The log.
+    pub fn log(&self) -> &LogBuffers {
+        self.shared.log()
+    }
+
+    #[inline(always)]
+    fn append(&mut self, payload: impl Payload, length: usize, reserved: i64) -> Result<Position, OfferError> {
+        if length > self.shared.max_whole {
+            return self.append_fragments(payload, length, reserved);
+        }
+        let (claimed, end) = self.place.claim_range(&self.shared, occupied(length))?;
+        let origin = self.shared.log().origin();
+        message::write_whole(&claimed, origin, payload, length, frame::DATA_UNFRAGMENTED, reserved);
+        Ok(end)
+    }
+
+    #[cold]
+    fn append_fragments(
+        &mut self,
+        payload: impl Payload,
+        length: usize,
+        reserved: i64,
+    ) -> Result<Position, OfferError> {
+        let required = self.shared.fragmented(length)?;
+        let (claimed, end) = self.place.claim_range(&self.shared, required)?;
+        let origin = self.shared.log().origin();
+        message::write_fragments(claimed, origin, payload, length, self.shared.max_payload, reserved);
+        Ok(end)
+    }
+}
+
+impl Place {
+    #[inline]
+    fn position(&self) -> i64 {
+        self.term_begin + self.term_offset as i64
+    }
+
+    /// Claims `required` bytes of the term, and says at which position they end.
+    #[inline(always)]
+    fn claim_range<'a>(
+        &mut self,
+        parts: &'a AppenderParts,
+        required: usize,
+    ) -> Result<(Claimed<'a>, Position), OfferError> {
+        let log = parts.log();
+        if self.position() >= parts.limit() {
+            return Err(parts.back_pressure(self.position(), required));
+        }
+        let term_offset = self.term_offset;
+        let resulting = term_offset + required;
+        // ORDERING(log.tail): Release. Pairs with the Acquire loads of the conductor. Stored before the frame is written, and
+        // before it is known whether it fits: the tail is what tells a claimed range from one that was never used.
+        log.metadata().raw_tail(self.partition).store_release(pack_tail(self.term_id, resulting as i32));
+        match log.terms().space(self.partition, term_offset, required) {
+            Some(space) => {
+                self.term_offset = resulting;
+                let claimed = Claimed { space, term_id: self.term_id, term_offset: term_offset as i32 };
+                Ok((claimed, Position::new(self.term_begin + resulting as i64)))
+            }
+            None => Err(self.trip(parts)),
+        }
+    }
+
+    /// The claim did not fit into the rest of the term: fills that up and moves the log on.
+    #[cold]
+    fn trip(&mut self, parts: &AppenderParts) -> OfferError {
+        let log = parts.log();
+        let term_length = log.term_length();
+        let length = term_length.get() as usize;
+        if let Some(space) = log.terms().space(self.partition, self.term_offset, length - self.term_offset) {
+            let length = space.length() as i32;
+            let claimed = Claimed { space, term_id: self.term_id, term_offset: self.term_offset as i32 };
+            message::write_padding(&claimed, log.origin(), length);
+        }
+        self.term_offset = length;
+        if self.position() >= term_length.max_position().get() {
+            return OfferError::MaxPositionExceeded;
+        }
+        self.rotate(log.metadata(), length);
+        OfferError::AdminAction
+    }
+
+    /// Moves on to the next term. Nobody else writes, so nothing needs comparing.
+    fn rotate(&mut self, metadata: &LogMetadata, term_length: usize) {
+        self.term_id = self.term_id.wrapping_add(1);
+        self.term_count = self.term_count.wrapping_add(1);
+        self.partition = self.partition.next();
+        self.term_offset = 0;
+        self.term_begin += term_length as i64;
+        metadata.raw_tail(self.partition).store_relaxed(pack_tail(self.term_id, 0));
+        // ORDERING(log.active-term): Release. Pairs with the Acquire loads of the count; publishes the tail stored above.
+        metadata.active_term_count().store_release(self.term_count);
+    }
+}
+
+#[cfg(all(test, not(engine_loom)))]
+mod tests {
+    use super::*;
+    use crate::logbuffer::testing::TestLog;
+    use crate::logbuffer::{ConcurrentAppender, LogKind};
+
+    #[test]
+    fn what_is_offered_is_polled() {
+        let test = TestLog::new(LogKind::Exclusive);
+        let mut appender = test.exclusive();
+        assert_eq!(appender.offer(b"early"), Err(OfferError::NotConnected));
+        test.log.metadata().set_connected(true);
+        assert_eq!(appender.offer(b"early"), Err(OfferError::BackPressured));
+        test.set_limit(1 << 15);
+        let first = appender.offer(b"hello").unwrap();
+        let second = appender.offer_with(&[], 42).unwrap();
+        assert_eq!((first.get(), second.get()), (64, 96));
+        assert_eq!(appender.position(), second);
+        assert_eq!(test.drain(), [(b"hello".to_vec(), first), (Vec::new(), second)]);
+        assert_eq!(test.subscriber.load_relaxed(), 96);
+    }
+
+    #[test]
+    fn a_claim_is_sent_or_skipped() {
+        let test = TestLog::new(LogKind::Exclusive);
+        test.set_limit(1 << 15);
+        let mut appender = test.exclusive();
+        let mut claim = appender.try_claim(3).unwrap();
+        claim.copy_from_slice(b"abc");
+        claim.set_reserved_value(-1);
+        assert!(test.drain().is_empty());
+        let position = claim.commit().unwrap();
+        drop(appender.try_claim(100).unwrap());
+        let last = appender.offer(b"z").unwrap();
+        assert_eq!(test.drain(), [(b"abc".to_vec(), position), (b"z".to_vec(), last)]);
+    }
+
+    #[test]
+    fn a_log_has_one_exclusive_appender_and_nothing_beside_it() {
+        let test = TestLog::new(LogKind::Exclusive);
+        let appender = test.exclusive();
+        let refused = ExclusiveAppender::new(&test.log, test.limit.clone()).unwrap_err();
+        assert_eq!(refused, AppenderError::Exclusive);
+        let refused = ConcurrentAppender::new(&test.log, test.limit.clone()).unwrap_err();
+        assert_eq!(refused, AppenderError::Exclusive);
+        drop(appender);
+        let shared = [test.concurrent(), test.concurrent()];
+        let refused = ExclusiveAppender::new(&test.log, test.limit.clone()).unwrap_err();
+        assert_eq!(refused, AppenderError::InUse);
+        drop(shared);
+        test.exclusive();
+    }
+}

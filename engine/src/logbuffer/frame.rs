@@ -1,0 +1,125 @@
+//! The frame header: where its fields are, and how a frame is begun and committed. Appenders and the unblocker call this.
+//!
+//! ```text
+//!  0           4        5      6       8            12          16         20       24              32
+//! | length     | version | flags | type | term offset | session id | stream id | term id | reserved value | payload ...
+//! ```
+//!
+//! One word, one width: the length and the word of version, flags and type are 32 bits wide; the pairs that follow are
+//! written as 64-bit words, always.
+
+use crate::memory::{CommittedFrame, Field, FrameSpace, align_up};
+use crate::sync::{Ordering, fence};
+use crate::types::{SessionId, StreamId, TermId};
+
+/// The length of a frame's header in bytes.
+pub const FRAME_HEADER_LENGTH: usize = 32;
+
+/// What the space that a frame occupies is a multiple of, in bytes.
+pub const FRAME_ALIGNMENT: usize = 32;
+
+/// The flags of a frame.
+pub mod flags {
+    /// The frame begins a message.
+    pub const BEGIN: u8 = 0x80;
+    /// The frame ends a message.
+    pub const END: u8 = 0x40;
+    /// The frame is a whole message.
+    pub const UNFRAGMENTED: u8 = BEGIN | END;
+}
+
+/// The types of frames that logs hold.
+pub mod frame_type {
+    /// Space that readers skip.
+    pub const PADDING: u16 = 0;
+    /// A message, or a fragment of one.
+    pub const DATA: u16 = 1;
+}
+
+pub(super) const LENGTH: Field<i32> = Field::at(0);
+/// Version in bits 0 to 7, flags in 8 to 15, type in 16 to 31.
+pub(super) const VERSION_FLAGS_TYPE: Field<i32> = Field::at(4);
+/// Term offset in the low half, session id in the high half.
+pub(super) const TERM_OFFSET_AND_SESSION: Field<i64> = Field::at(8);
+/// Stream id in the low half, term id in the high half.
+pub(super) const STREAM_AND_TERM: Field<i64> = Field::at(16);
+pub(super) const RESERVED_VALUE: Field<i64> = Field::at(24);
+
+const _: () = {
+    assert!(LENGTH.end() == VERSION_FLAGS_TYPE.start());
+    assert!(VERSION_FLAGS_TYPE.end() == TERM_OFFSET_AND_SESSION.start());
+    assert!(TERM_OFFSET_AND_SESSION.end() == STREAM_AND_TERM.start());
+    assert!(STREAM_AND_TERM.end() == RESERVED_VALUE.start());
+    assert!(RESERVED_VALUE.end() == FRAME_HEADER_LENGTH);
+};
+
+/// The second word of a data frame that is a whole message.
+pub(super) const DATA_UNFRAGMENTED: i32 = pack(flags::UNFRAGMENTED, frame_type::DATA);
+
+/// The second word of a padding frame.
+pub(super) const PADDING: i32 = pack(flags::UNFRAGMENTED, frame_type::PADDING);
+
+/// The second word of a frame of version 0.
+#[inline]
+pub(super) const fn pack(flags: u8, frame_type: u16) -> i32 {
+    (flags as i32) << 8 | (frame_type as i32) << 16
+}
+
+/// The space that a frame with `payload` bytes occupies.
+#[inline]
+pub(super) const fn occupied(payload: usize) -> usize {
+    align_up(FRAME_HEADER_LENGTH + payload, FRAME_ALIGNMENT)
+}
+
+/// Whose frames an appender writes: the same for all of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    pub(super) session_id: SessionId,
+    pub(super) stream_id: StreamId,
+}
+
+/// Begins a frame of `length` bytes, header included: marks it in progress, then fills in its header. It becomes visible
+/// when it is committed.
+#[inline(always)]
+pub(super) fn begin(
+    space: &FrameSpace<'_>,
+    origin: Origin,
+    term_id: TermId,
+    term_offset: i32,
+    length: i32,
+    second_word: i32,
+    reserved: i64,
+) {
+    space.word(LENGTH).store_relaxed(length.wrapping_neg());
+    // ORDERING(log.frame-started): Release fence. Pairs with the Acquire loads of `unblock`; whoever sees anything of the
+    // frame, its payload included, sees that it is in progress, or committed.
+    fence(Ordering::Release);
+    space.word(VERSION_FLAGS_TYPE).store_relaxed(second_word);
+    space
+        .word(TERM_OFFSET_AND_SESSION)
+        .store_relaxed(i64::from(term_offset as u32) | i64::from(origin.session_id.get()) << 32);
+    space
+        .word(STREAM_AND_TERM)
+        .store_relaxed(i64::from(origin.stream_id.get() as u32) | i64::from(term_id.get()) << 32);
+    space.word(RESERVED_VALUE).store_relaxed(reserved);
+}
+
+/// Commits a frame that was begun with this length: readers see it, whole.
+#[inline(always)]
+pub(super) fn commit(space: &FrameSpace<'_>, length: i32) {
+    // ORDERING(log.frame-committed): Release. Pairs with the Acquire load of a frame's length in `scan` and `unblock`;
+    // publishes the header words and the payload.
+    space.word(LENGTH).store_release(length);
+}
+
+/// Whether a frame that was begun with this length is still its publisher's: neither committed nor taken for dead.
+#[inline(always)]
+pub(super) fn is_in_progress(space: &FrameSpace<'_>, length: i32) -> bool {
+    space.word(LENGTH).load_relaxed() == length.wrapping_neg()
+}
+
+/// Whether the frame is padding.
+#[inline]
+pub(super) fn is_padding(frame: &CommittedFrame<'_>) -> bool {
+    frame.word(VERSION_FLAGS_TYPE).load_relaxed() >> 16 == i32::from(frame_type::PADDING)
+}

@@ -1,0 +1,133 @@
+//! A message on its way into a claimed range: one frame, or fragments of one frame's payload each. Both appenders call this.
+
+use std::io::IoSlice;
+
+use crate::memory::FrameSpace;
+use crate::types::TermId;
+
+use super::frame::{self, FRAME_HEADER_LENGTH, Origin, flags, frame_type, occupied};
+
+/// Where a message's bytes come from.
+pub(super) trait Payload {
+    /// Copies the next `length` bytes into the frame.
+    fn write(&mut self, space: &FrameSpace<'_>, length: usize);
+}
+
+impl Payload for &[u8] {
+    #[inline(always)]
+    fn write(&mut self, space: &FrameSpace<'_>, length: usize) {
+        let (now, later) = self.split_at(length);
+        space.put_payload(0, now);
+        *self = later;
+    }
+}
+
+/// A message gathered from several slices.
+#[derive(Debug)]
+pub(super) struct Gather<'a> {
+    parts: &'a [IoSlice<'a>],
+    /// How much of the first part is written.
+    written: usize,
+}
+
+impl<'a> Gather<'a> {
+    pub(super) fn new(parts: &'a [IoSlice<'a>]) -> Self {
+        Self { parts, written: 0 }
+    }
+
+    /// The length of all parts; the greatest number when that is more than a number can hold.
+    pub(super) fn length(&self) -> usize {
+        self.parts.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()))
+    }
+}
+
+impl Payload for Gather<'_> {
+    #[inline]
+    fn write(&mut self, space: &FrameSpace<'_>, length: usize) {
+        let mut at = 0;
+        while at < length {
+            let part = &self.parts[0][self.written..];
+            let now = part.len().min(length - at);
+            space.put_payload(at, &part[..now]);
+            at += now;
+            self.written += now;
+            if self.written == self.parts[0].len() {
+                self.parts = &self.parts[1..];
+                self.written = 0;
+            }
+        }
+    }
+}
+
+/// A range of a term that an appender has claimed, and what its frames will say about where they are.
+pub(super) struct Claimed<'a> {
+    pub(super) space: FrameSpace<'a>,
+    pub(super) term_id: TermId,
+    pub(super) term_offset: i32,
+}
+
+/// The space that a message takes up as fragments of at most `max_payload` bytes.
+pub(super) const fn fragmented_length(length: usize, max_payload: usize) -> usize {
+    let rest = length % max_payload;
+    length / max_payload * (max_payload + FRAME_HEADER_LENGTH) + if rest > 0 { occupied(rest) } else { 0 }
+}
+
+/// Writes and commits a message that fits into one frame.
+#[inline(always)]
+pub(super) fn write_whole(
+    claimed: &Claimed<'_>,
+    origin: Origin,
+    mut payload: impl Payload,
+    length: usize,
+    second_word: i32,
+    reserved: i64,
+) {
+    let Claimed { space, term_id, term_offset } = claimed;
+    let frame_length = (FRAME_HEADER_LENGTH + length) as i32;
+    frame::begin(space, origin, *term_id, *term_offset, frame_length, second_word, reserved);
+    payload.write(space, length);
+    frame::commit(space, frame_length);
+}
+
+/// Writes a message as fragments, each committed before the next is begun, so that a sender can start with the first.
+pub(super) fn write_fragments(
+    claimed: Claimed<'_>,
+    origin: Origin,
+    mut payload: impl Payload,
+    length: usize,
+    max_payload: usize,
+    reserved: i64,
+) {
+    let Claimed { space: mut rest, term_id, mut term_offset } = claimed;
+    let mut remaining = length;
+    let mut begins = flags::BEGIN;
+    // What is left when nothing can be split off is the last fragment: the range was claimed to end with it.
+    let space = loop {
+        let space = match rest.split(max_payload + FRAME_HEADER_LENGTH) {
+            Ok((space, next)) => {
+                rest = next;
+                space
+            }
+            Err(last) => break last,
+        };
+        let frame_length = (FRAME_HEADER_LENGTH + max_payload) as i32;
+        let second_word = frame::pack(begins, frame_type::DATA);
+        frame::begin(&space, origin, term_id, term_offset, frame_length, second_word, reserved);
+        payload.write(&space, max_payload);
+        frame::commit(&space, frame_length);
+        term_offset += frame_length;
+        remaining -= max_payload;
+        begins = 0;
+    };
+    let second_word = frame::pack(begins | flags::END, frame_type::DATA);
+    let last = Claimed { space, term_id, term_offset };
+    write_whole(&last, origin, payload, remaining, second_word, reserved);
+}
+
+/// Turns a claimed range into padding whose frame is `length` bytes long, header included: readers skip it.
+pub(super) fn write_padding(claimed: &Claimed<'_>, origin: Origin, length: i32) {
+    let Claimed { space, term_id, term_offset } = claimed;
+    // In progress first: a publisher that dies in between is recognised, and the range padded for it.
+    frame::begin(space, origin, *term_id, *term_offset, length, frame::PADDING, 0);
+    frame::commit(space, length);
+}

@@ -1,0 +1,50 @@
+//! Log buffers: the memory through which every message of a stream goes.
+//!
+//! ```text
+//! 0                 T                2T               3T                      L-4096        L
+//! | term partition 0 | term partition 1 | term partition 2 | zero fill to page | metadata 4096 |
+//! ```
+//!
+//! A stream is a sequence of terms of `T` bytes, kept in three partitions in turn. Publishers claim a range of the current
+//! term from its tail, write a frame into it and commit that with its length; subscribers walk committed frames and publish
+//! how far they have come; the driver cleans what all of them are done with, and only then lets publishers have it again.
+//!
+//! | Step | File |
+//! | --- | --- |
+//! | the file, its metadata and their checks | `log_buffers`, `metadata`, `parameters` |
+//! | claim and write, many publishers or one | `append`, `exclusive`, with `claim`, `frame`, `message`, `rotate` |
+//! | read | `read`, with `scan`, `fragment`, `assemble` |
+//! | the driver's part | `clean`, `unblock` |
+//!
+//! The appenders and readers are what publications and images are made of. Whoever builds one from a log keeps the
+//! protocol's promises: positions and limits are the driver's counters for this log, each with the one writer that the
+//! protocol gives it.
+
+mod append;
+mod claim;
+mod error;
+mod exclusive;
+mod fragment;
+mod frame;
+mod log_buffers;
+mod message;
+mod metadata;
+mod parameters;
+mod read;
+mod rotate;
+mod scan;
+#[cfg(all(test, not(engine_loom)))]
+mod testing;
+
+pub use append::ConcurrentAppender;
+pub use claim::{Claim, ClaimLost};
+pub use error::{AppenderError, OfferError};
+pub use exclusive::ExclusiveAppender;
+pub use fragment::Fragment;
+pub use frame::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, flags, frame_type};
+pub use log_buffers::LogBuffers;
+#[cfg(not(engine_loom))]
+pub use log_buffers::LogOpenError;
+pub use metadata::{LOG_METADATA_LENGTH, LogMetadata, PARTITION_COUNT};
+pub use parameters::{LogKind, LogLayout, LogParameters, MAX_MTU};
+pub use read::{Block, ControlledAction, ImageReader, MalformedFrame};

@@ -1,0 +1,163 @@
+//! What a log is made with: its layout and everything that its metadata says when it is new.
+
+use crate::memory::align_up;
+use crate::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
+
+use super::metadata::{LOG_METADATA_LENGTH, PARTITION_COUNT};
+
+/// The greatest MTU: the longest datagram, rounded down to whole frames.
+pub const MAX_MTU: i32 = 65_504;
+
+/// Where things are in a log file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLayout {
+    /// The length of each of the three terms.
+    pub term_length: TermLength,
+    /// What the file's length is a multiple of, in bytes: a power of two.
+    pub page_size: i32,
+}
+
+impl LogLayout {
+    /// The file's length in bytes.
+    pub const fn file_length(self) -> usize {
+        align_up(PARTITION_COUNT * self.term_length.get() as usize + LOG_METADATA_LENGTH, self.page_size as usize)
+    }
+
+    /// Where the metadata starts: at the end of the file, not behind the last term.
+    pub const fn metadata_offset(self) -> usize {
+        self.file_length() - LOG_METADATA_LENGTH
+    }
+}
+
+/// Who writes a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogKind {
+    /// Any number of publishers in any number of processes.
+    Concurrent,
+    /// One publisher.
+    Exclusive,
+    /// The driver, from the network.
+    Image,
+}
+
+/// Everything that a new log's metadata says. Lengths are in bytes, `-1` stands for "none" where a field says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "they are the file's fields")]
+pub struct LogParameters {
+    /// Who writes the log.
+    pub kind: LogKind,
+    /// The registration (correlation) id of the publication or image.
+    pub registration_id: RegistrationId,
+    /// The session, in each frame's header.
+    pub session_id: SessionId,
+    /// The stream, in each frame's header.
+    pub stream_id: StreamId,
+    /// The length of each term.
+    pub term_length: TermLength,
+    /// The page size that the file's length is a multiple of: a power of two, at least 4096.
+    pub page_size: i32,
+    /// The longest frame, header included.
+    pub mtu: i32,
+    /// The stream's first term id.
+    pub initial_term_id: TermId,
+    /// Where publishing starts: zero unless the channel gave a position. A multiple of 32.
+    pub start_position: Position,
+    /// How far publishers may run ahead of subscribers.
+    pub publication_window: i32,
+    /// The receiver window of an image.
+    pub receiver_window: i32,
+    /// The channel's socket send buffer, 0 for the operating system's default.
+    pub socket_send_buffer: i32,
+    /// The operating system's default send buffer.
+    pub os_default_send_buffer: i32,
+    /// The operating system's greatest send buffer.
+    pub os_max_send_buffer: i32,
+    /// The channel's socket receive buffer, 0 for the operating system's default.
+    pub socket_receive_buffer: i32,
+    /// The operating system's default receive buffer.
+    pub os_default_receive_buffer: i32,
+    /// The operating system's greatest receive buffer.
+    pub os_max_receive_buffer: i32,
+    /// How many retransmits may be under way.
+    pub max_resend: i32,
+    /// The channel's tag, -1 for none; 0 in images.
+    pub entity_tag: i64,
+    /// The response channel's correlation id, -1 for none; 0 in images.
+    pub response_correlation_id: i64,
+    /// How long the log lingers, in nanoseconds.
+    pub linger_timeout_ns: i64,
+    /// How long an untethered subscriber may be out of the window, in nanoseconds.
+    pub untethered_window_limit_timeout_ns: i64,
+    /// How long an untethered subscriber lingers, in nanoseconds.
+    pub untethered_linger_timeout_ns: i64,
+    /// How long an untethered subscriber rests, in nanoseconds.
+    pub untethered_resting_timeout_ns: i64,
+    /// Group semantics.
+    pub group: bool,
+    /// A response channel.
+    pub is_response: bool,
+    /// Images may be joined again.
+    pub rejoin: bool,
+    /// Losses are repaired.
+    pub reliable: bool,
+    /// The file's space was not reserved.
+    pub sparse: bool,
+    /// The end of the stream is signalled.
+    pub signal_eos: bool,
+    /// Spies count as subscribers.
+    pub spies_simulate_connection: bool,
+    /// Subscribers hold back the publisher.
+    pub tether: bool,
+}
+
+impl LogParameters {
+    /// The parameters of an IPC publication's log as the reference's driver makes one without options: an MTU of 1408 bytes,
+    /// a window of half a term, 5 s of linger.
+    pub fn ipc(
+        kind: LogKind,
+        term_length: TermLength,
+        session_id: SessionId,
+        stream_id: StreamId,
+        initial_term_id: TermId,
+    ) -> Self {
+        Self {
+            kind,
+            registration_id: RegistrationId::new(0),
+            session_id,
+            stream_id,
+            term_length,
+            page_size: 4096,
+            mtu: 1408,
+            initial_term_id,
+            start_position: Position::new(0),
+            publication_window: term_length.get() / 2,
+            receiver_window: 0,
+            socket_send_buffer: 0,
+            os_default_send_buffer: 0,
+            os_max_send_buffer: 0,
+            socket_receive_buffer: 0,
+            os_default_receive_buffer: 0,
+            os_max_receive_buffer: 0,
+            max_resend: 0,
+            entity_tag: -1,
+            response_correlation_id: -1,
+            linger_timeout_ns: 5_000_000_000,
+            untethered_window_limit_timeout_ns: 5_000_000_000,
+            untethered_linger_timeout_ns: 5_000_000_000,
+            untethered_resting_timeout_ns: 10_000_000_000,
+            group: false,
+            is_response: false,
+            rejoin: false,
+            reliable: false,
+            sparse: false,
+            signal_eos: true,
+            spies_simulate_connection: false,
+            tether: false,
+        }
+    }
+
+    /// The file's layout.
+    pub const fn layout(&self) -> LogLayout {
+        LogLayout { term_length: self.term_length, page_size: self.page_size }
+    }
+}

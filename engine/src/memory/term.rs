@@ -1,0 +1,271 @@
+//! The memory of a log's three terms, as frames: ranges whose bounds are checked once, when an append claims them or a scan
+//! meets them, and not again for each word.
+//!
+//! The types here keep every access within its frame and every frame within its term, whatever a length or an offset in
+//! shared memory says. Which frame may be read or written at which time is the log buffer's protocol: only `logbuffer`
+//! calls this, and it must never hand a frame to a reader that has not seen its commit.
+#![allow(unsafe_code, reason = "UNSAFE FENCE: reads and writes frames within ranges that were checked once")]
+#![allow(clippy::clone_on_copy, reason = "a span is a pointer here and a handle in model builds")]
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use super::backing::Span;
+use super::{AtomicBuffer, Field, Lent, SharedWord, Word};
+use crate::types::TermLength;
+
+/// What frames start and end on, and the length of a frame header.
+const ALIGNMENT: usize = 32;
+
+/// One of the three terms of a log. Holding one proves that its number is below three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Partition(u8);
+
+impl Partition {
+    /// The partition of the term that is `count` terms after the initial one. A count that no stream has gives some
+    /// partition.
+    #[inline]
+    pub(crate) const fn of_term_count(count: i32) -> Self {
+        Self((count as u32 % 3) as u8)
+    }
+
+    /// The partition of the term after this one's.
+    #[inline]
+    pub(crate) const fn next(self) -> Self {
+        Self(if self.0 == 2 { 0 } else { self.0 + 1 })
+    }
+
+    /// 0, 1 or 2.
+    #[inline]
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The memory of the three terms.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    /// Exactly three terms long.
+    buffer: AtomicBuffer,
+    length: TermLength,
+}
+
+impl Terms {
+    /// The terms at the start of `buffer`.
+    ///
+    /// # Panics
+    ///
+    /// When it is not long enough to hold them.
+    pub(crate) fn new(buffer: &AtomicBuffer, length: TermLength) -> Self {
+        Self { buffer: buffer.slice(0, 3 * length.get() as usize), length }
+    }
+
+    /// The length of each term.
+    #[inline]
+    pub(crate) fn length(&self) -> TermLength {
+        self.length
+    }
+
+    /// The range of `length` bytes at `offset`, for a frame that its caller has claimed. None when it does not fit into
+    /// the term, or is not one that frames may occupy: aligned, and long enough for a header.
+    #[inline]
+    pub(crate) fn space(&self, partition: Partition, offset: usize, length: usize) -> Option<FrameSpace<'_>> {
+        let term = self.length.get() as usize;
+        if !(offset | length).is_multiple_of(ALIGNMENT) || length == 0 || length > term || offset > term - length {
+            return None;
+        }
+        // SAFETY: the range was just found to lie within the term, and the buffer is three terms long.
+        let span = unsafe { self.start_of(partition).advance(offset) };
+        Some(FrameSpace { span, length })
+    }
+
+    /// A cursor over the frames from `offset` to the end of the term. None when no frame can start at `offset`.
+    #[inline]
+    pub(crate) fn cursor(&self, partition: Partition, offset: usize) -> Option<FrameCursor<'_>> {
+        let term = self.length.get() as usize;
+        if !offset.is_multiple_of(ALIGNMENT) || offset > term {
+            return None;
+        }
+        // SAFETY: the offset is within the term or at its end, and the buffer is three terms long.
+        let at = unsafe { self.start_of(partition).advance(offset) };
+        Some(FrameCursor { at, remaining: term - offset, _terms: PhantomData })
+    }
+
+    #[inline]
+    fn start_of(&self, partition: Partition) -> Span<'_> {
+        let start = partition.index() << self.length.position_bits();
+        // SAFETY: the partition is below three, and the buffer is three terms long: `new` made it so.
+        unsafe { self.buffer.whole_span().advance(start) }
+    }
+}
+
+/// A range of a term that its holder has claimed and not yet published: room for a header and a payload.
+pub(crate) struct FrameSpace<'a> {
+    span: Span<'a>,
+    /// A multiple of the alignment, and at least one header long.
+    length: usize,
+}
+
+impl fmt::Debug for FrameSpace<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrameSpace").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+impl<'a> FrameSpace<'a> {
+    /// The bytes it takes up, header included.
+    #[inline]
+    pub(crate) fn length(&self) -> usize {
+        self.length
+    }
+
+    /// A word of the header.
+    #[inline]
+    pub(crate) fn word<T: SharedWord>(&self, field: Field<T>) -> Word<'a, T> {
+        check_header_field(field);
+        // SAFETY: the field lies within the header and is aligned, as is the frame.
+        unsafe { self.span.word(field.start()) }
+    }
+
+    /// Copies `bytes` into the payload, from its byte `offset` on.
+    ///
+    /// # Panics
+    ///
+    /// When they do not fit.
+    #[inline]
+    pub(crate) fn put_payload(&self, offset: usize, bytes: &[u8]) {
+        let room = self.length - ALIGNMENT;
+        assert!(bytes.len() <= room && offset <= room - bytes.len(), "a payload that was made room for");
+        // SAFETY: just checked to lie within the frame, which the holder has claimed.
+        unsafe { self.span.put(ALIGNMENT + offset, bytes) };
+    }
+
+    /// Lends the first `length` bytes of the payload. To be called once for a claim.
+    ///
+    /// # Panics
+    ///
+    /// When there are fewer.
+    #[inline]
+    pub(crate) fn lend_payload(&mut self, length: usize) -> Lent<'a> {
+        assert!(length <= self.length - ALIGNMENT, "a payload that was made room for");
+        // SAFETY: just checked to lie within the frame, which the holder has claimed and lends once.
+        unsafe { self.span.lend(ALIGNMENT, length) }
+    }
+
+    /// Splits off the first `length` bytes.
+    ///
+    /// # Errors
+    ///
+    /// The whole range, unless both parts can be frames.
+    #[inline]
+    pub(crate) fn split(self, length: usize) -> Result<(Self, Self), Self> {
+        if !length.is_multiple_of(ALIGNMENT) || length == 0 || length >= self.length {
+            return Err(self);
+        }
+        let rest = self.length - length;
+        // SAFETY: within the range that was claimed.
+        let next = unsafe { self.span.clone().advance(length) };
+        Ok((Self { span: self.span, length }, Self { span: next, length: rest }))
+    }
+}
+
+/// A place in a term where a frame may start, or the term's end.
+#[derive(Clone, Debug)]
+pub(crate) struct FrameCursor<'a> {
+    at: Span<'a>,
+    /// How far the term's end is: a multiple of the alignment.
+    remaining: usize,
+    _terms: PhantomData<&'a Terms>,
+}
+
+impl<'a> FrameCursor<'a> {
+    /// The bytes from here to the end of the term.
+    #[inline]
+    pub(crate) fn remaining(&self) -> usize {
+        self.remaining
+    }
+
+    /// The length word of the frame that starts here. None at the end of the term.
+    #[inline]
+    pub(crate) fn length_word(&self) -> Option<Word<'a, i32>> {
+        if self.remaining == 0 {
+            return None;
+        }
+        // SAFETY: at least one header lies before the term's end, and frames are aligned.
+        Some(unsafe { self.at.word(0) })
+    }
+
+    /// Steps over the frame of `length` bytes that starts here. None, and no step, when no frame has that length: it is zero,
+    /// negative, shorter than a header, or leads out of the term.
+    ///
+    /// The caller has read that length, acquiring, from the word that commits the frame.
+    #[inline]
+    pub(crate) fn take(&mut self, length: i32) -> Option<CommittedFrame<'a>> {
+        let length = length as u32 as usize;
+        // One comparison for all four: what is below a header's length wraps around and is too large as well. `remaining`
+        // is a multiple of the alignment, so a length within it is within it when aligned, too.
+        if length.wrapping_sub(ALIGNMENT) > self.remaining.wrapping_sub(ALIGNMENT) || self.remaining == 0 {
+            return None;
+        }
+        let frame = CommittedFrame { span: self.at.clone(), length };
+        let aligned = (length + ALIGNMENT - 1) & !(ALIGNMENT - 1);
+        // SAFETY: within the term or at its end, as just checked.
+        self.at = unsafe { self.at.clone().advance(aligned) };
+        self.remaining -= aligned;
+        Some(frame)
+    }
+
+    /// Lends the `length` bytes from here on: whole frames that a clone of this cursor has taken.
+    ///
+    /// # Panics
+    ///
+    /// When they leave the term.
+    #[inline]
+    pub(crate) fn block(&self, length: usize) -> &'a [u8] {
+        assert!(length <= self.remaining, "frames within the term");
+        // SAFETY: just checked to lie within the term, and committed, as the caller has seen.
+        unsafe { self.at.bytes(0, length) }
+    }
+}
+
+/// A frame whose commit was seen: its publisher is done with it, and nobody stores to it until its reader is.
+#[derive(Clone, Debug)]
+pub(crate) struct CommittedFrame<'a> {
+    span: Span<'a>,
+    /// Header included, not aligned; at least a header, and within the term.
+    length: usize,
+}
+
+impl<'a> CommittedFrame<'a> {
+    /// A word of the header.
+    #[inline]
+    pub(crate) fn word<T: SharedWord>(&self, field: Field<T>) -> Word<'a, T> {
+        check_header_field(field);
+        // SAFETY: the field lies within the header and is aligned, as is the frame.
+        unsafe { self.span.word(field.start()) }
+    }
+
+    /// The header, lent.
+    #[inline]
+    pub(crate) fn header(&self) -> &'a [u8; ALIGNMENT] {
+        // SAFETY: every frame has a header, and nobody stores to a committed one until its reader is done.
+        let header = unsafe { self.span.bytes(0, ALIGNMENT) };
+        header.try_into().expect("as long as a header")
+    }
+
+    /// The payload, lent.
+    #[inline]
+    pub(crate) fn payload(&self) -> &'a [u8] {
+        // SAFETY: the length was checked against the term; the rest as for `header`.
+        unsafe { self.span.bytes(ALIGNMENT, self.length - ALIGNMENT) }
+    }
+}
+
+/// Folds to nothing for the constants that it is called with.
+#[inline(always)]
+fn check_header_field<T: SharedWord>(field: Field<T>) {
+    assert!(
+        field.end() <= ALIGNMENT && field.start().is_multiple_of(size_of::<T>()),
+        "an aligned field of a frame header"
+    );
+}
