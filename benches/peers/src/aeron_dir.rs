@@ -1,0 +1,35 @@
+//! Directories for drivers: unique, in memory, removed when dropped.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, fs, process};
+
+/// A path for one driver's files under `/dev/shm` (elsewhere: the directory for temporary files). The directory itself
+/// is left for the driver to make; whatever is there is removed on drop.
+#[derive(Debug)]
+pub struct AeronDir {
+    path: PathBuf,
+}
+
+impl AeronDir {
+    /// A path that no other test of this machine uses; `purpose` is part of the name.
+    pub fn unique(purpose: &str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let shared_memory = Path::new("/dev/shm");
+        let parent = if shared_memory.is_dir() { shared_memory.to_owned() } else { env::temp_dir() };
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { path: parent.join(format!("gannet-peers-{purpose}-{}-{number}", process::id())) }
+    }
+
+    /// Where the driver's files are.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for AeronDir {
+    fn drop(&mut self) {
+        // Absent if no driver ever started: nothing to remove then, and nobody to tell about any other failure.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}

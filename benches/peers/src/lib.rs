@@ -1,0 +1,22 @@
+//! Gannet beside Aeron's own C client and C driver.
+//!
+//! The C code is the one of the crates `rusteron-client` and `rusteron-media-driver`; only their raw bindings are used,
+//! so that what the tests exercise is Aeron's own interface and nothing else. Everything here serves tests and
+//! measurements; nothing here is a product.
+//!
+//! - [`client`]: Aeron's C client behind a small wrapper, safe as long as its documentation is followed.
+//! - [`driver`]: Aeron's C media driver, as a child process or inside this process.
+//! - [`aeron_dir`]: directories for drivers, removed when dropped.
+//! - [`endpoint`]: one face for every client library, so that a scenario runs with any of them at either end.
+//! - [`process`]: child processes that a test starts, talks to and ends, by their own id.
+//! - [`records`]: how `peer-sub` prints messages and `peer-pub` reads them.
+
+pub mod aeron_dir;
+pub mod client;
+pub mod driver;
+pub mod endpoint;
+mod error;
+pub mod process;
+pub mod records;
+
+pub use error::PeerError;

@@ -1,0 +1,191 @@
+//! Child processes that a test starts, talks to and ends. Each is ended by its own handle, never by name, at the latest
+//! when that handle is dropped.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsStr;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{env, mem};
+
+/// A running child whose output is collected line by line.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+    errors: Arc<Mutex<String>>,
+}
+
+/// Why a child did not do what a test waited for.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// It could not be started, signalled or waited for.
+    #[error("{name}: {source}")]
+    Io {
+        /// The program.
+        name: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// It ended first.
+    #[error("{name} ended while {awaited} was awaited; it said: {errors}")]
+    Ended {
+        /// The program.
+        name: String,
+        /// What was awaited.
+        awaited: String,
+        /// What it wrote to its standard error.
+        errors: String,
+    },
+    /// It took too long.
+    #[error("{name}: {awaited} did not come within {waited_ms} ms; it said: {errors}")]
+    Slow {
+        /// The program.
+        name: String,
+        /// What was awaited.
+        awaited: String,
+        /// How long the test waited, in milliseconds.
+        waited_ms: u128,
+        /// What it wrote to its standard error.
+        errors: String,
+    },
+}
+
+/// Where the programs of this package are: beside the test or program that asks.
+pub fn program(name: &str) -> PathBuf {
+    let own = env::current_exe().expect("the path of the running program");
+    let beside = own.parent().expect("a program is in a directory");
+    let dir = if beside.ends_with("deps") { beside.parent().expect("deps is in a directory") } else { beside };
+    dir.join(name)
+}
+
+impl Process {
+    /// Starts a program with its three standard streams connected to this handle.
+    pub fn start<S: AsRef<OsStr>>(
+        program: PathBuf,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ProcessError> {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        Self::start_command(command)
+    }
+
+    /// As [`start`](Self::start), for a command that has its own environment or directory.
+    pub fn start_command(mut command: Command) -> Result<Self, ProcessError> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = started.map_err(|source| ProcessError::Io { name: name.clone(), source })?;
+        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (sender, lines) = mpsc::channel();
+        let stdout = stdout.expect("a piped stream");
+        // Both threads end with the child, whose end closes the streams.
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let errors = Arc::new(Mutex::new(String::new()));
+        let (collected, mut stderr) = (Arc::clone(&errors), stderr.expect("a piped stream"));
+        thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(length @ 1..) = stderr.read(&mut chunk) {
+                let text = String::from_utf8_lossy(&chunk[..length]);
+                collected.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
+            }
+        });
+        Ok(Self { name, child, stdin, lines, errors })
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The child's standard input, until it is closed.
+    pub fn stdin(&mut self) -> Option<&mut ChildStdin> {
+        self.stdin.as_mut()
+    }
+
+    /// Closes the child's standard input.
+    pub fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    /// What the child has written to its standard error so far.
+    pub fn errors(&self) -> String {
+        self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The next line of the child's standard output.
+    pub fn next_line(&self, timeout: Duration) -> Result<String, ProcessError> {
+        self.lines.recv_timeout(timeout).map_err(|error| match error {
+            RecvTimeoutError::Timeout => self.slow("a line of output", timeout),
+            RecvTimeoutError::Disconnected => self.ended("a line of output"),
+        })
+    }
+
+    /// Whether the child has ended.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Sends a signal to the child.
+    pub fn signal(&self, signal: Signal) -> Result<(), ProcessError> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("the id of a process");
+        kill_process(pid, signal).map_err(|error| self.failed(error.into()))
+    }
+
+    /// Waits until the child has ended by itself.
+    pub fn wait(&mut self, timeout: Duration) -> Result<ExitStatus, ProcessError> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Ok(status),
+                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(2)),
+                Ok(None) => return Err(self.slow("its end", timeout)),
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+    }
+
+    /// Ends the child at once, as SIGKILL does, and waits for its end.
+    pub fn kill(&mut self) -> Result<ExitStatus, ProcessError> {
+        let ended = self.child.kill().and_then(|()| self.child.wait());
+        ended.map_err(|error| self.failed(error))
+    }
+
+    /// All lines of output that are left, once the child has ended.
+    pub fn remaining_lines(&mut self) -> Vec<String> {
+        let (_, nothing) = mpsc::channel();
+        mem::replace(&mut self.lines, nothing).into_iter().collect()
+    }
+
+    fn failed(&self, source: io::Error) -> ProcessError {
+        ProcessError::Io { name: self.name.clone(), source }
+    }
+
+    pub(crate) fn slow(&self, awaited: &str, waited: Duration) -> ProcessError {
+        let (name, errors, awaited) = (self.name.clone(), self.errors(), awaited.to_owned());
+        ProcessError::Slow { name, awaited, waited_ms: waited.as_millis(), errors }
+    }
+
+    pub(crate) fn ended(&self, awaited: &str) -> ProcessError {
+        ProcessError::Ended { name: self.name.clone(), awaited: awaited.to_owned(), errors: self.errors() }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already; either way nothing of it is left behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

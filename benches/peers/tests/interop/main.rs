@@ -1,0 +1,81 @@
+//! Every scenario with every pairing of driver, publishing library and subscribing library.
+//!
+//! A pairing of Aeron's own parts proves the scenario; the others then prove ours.
+
+mod counters;
+mod errors;
+mod messages;
+mod reading;
+mod setup;
+mod streams;
+mod timeouts;
+
+use gannet_peers::endpoint::CStack;
+use setup::{DriverKind, Setup};
+
+/// One test per scenario, in a module named after the pairing.
+macro_rules! pairing {
+    ($name:ident: $driver:expr, $publisher:expr => $subscriber:expr) => {
+        mod $name {
+            use super::*;
+
+            const SETUP: Setup = Setup { driver: $driver, publisher: &$publisher, subscriber: &$subscriber };
+
+            scenarios! {
+                counters: [
+                    a_counter_is_seen_by_everyone_until_it_is_removed,
+                    a_static_counter_is_found_again_and_outlives_its_client,
+                    stream_counters_name_the_stream,
+                ]
+                errors: [
+                    what_is_wrong_with_a_channel_is_told_by_code,
+                    a_session_id_that_is_taken_is_refused,
+                ]
+                messages: [
+                    messages_of_every_length_arrive_whole,
+                    a_long_message_travels_in_frames,
+                    a_message_too_long_is_refused,
+                    many_terms_keep_their_order,
+                    parts_are_gathered_into_one_message,
+                    claims_are_published_only_when_committed,
+                    concurrent_publications_share_one_log,
+                    exclusive_publications_have_logs_of_their_own,
+                    a_full_window_holds_the_publisher_back,
+                    without_subscriber_nothing_is_taken,
+                ]
+                reading: [
+                    a_controlled_poll_does_as_its_handler_says,
+                    a_bounded_poll_stops_at_its_position,
+                    a_block_poll_hands_over_whole_frames,
+                    a_poll_takes_no_more_than_its_limit,
+                ]
+                streams: [
+                    images_come_and_go_with_their_publications,
+                    a_late_subscriber_joins_where_the_stream_is,
+                    two_subscribers_each_get_everything,
+                    a_revoked_stream_ends_at_once,
+                    a_rejected_image_is_told_to_its_publisher,
+                    a_stream_drains_before_it_ends,
+                ]
+                timeouts: [
+                    a_killed_driver_is_noticed_by_both_ends,
+                    a_stopped_driver_is_noticed_by_both_ends,
+                    a_claim_left_behind_is_unblocked,
+                ]
+            }
+        }
+    };
+}
+
+macro_rules! scenarios {
+    ($($group:ident: [$($scenario:ident,)*])*) => {
+        $($(
+            #[test]
+            fn $scenario() {
+                $group::$scenario(&SETUP);
+            }
+        )*)*
+    };
+}
+
+pairing!(aeron_driver_aeron_to_aeron: DriverKind::Aeron, CStack => CStack);

@@ -1,0 +1,162 @@
+//! What every scenario starts from: a driver of its own in a directory of its own, and a client at either end.
+
+use gannet_peers::aeron_dir::AeronDir;
+use gannet_peers::client::OfferError;
+use gannet_peers::driver::{DriverOptions, DriverProcess};
+use gannet_peers::endpoint::{
+    CounterView, Delivery, Endpoint, EndpointSettings, Kind, PublicationEnd, Report, Stack, SubscriptionEnd,
+};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Longer than anything takes here, even on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The smallest terms, so that streams rotate soon.
+pub(crate) const CHANNEL: &str = "aeron:ipc?term-length=64k";
+pub(crate) const TERM_LENGTH: i64 = 64 * 1024;
+pub(crate) const STREAM: i32 = 1001;
+
+/// Which driver runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DriverKind {
+    /// Aeron's C driver.
+    Aeron,
+}
+
+/// One pairing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    pub(crate) driver: DriverKind,
+    pub(crate) publisher: &'static dyn Stack,
+    pub(crate) subscriber: &'static dyn Stack,
+}
+
+/// A running pairing. The clients go before the driver does, and the directory last.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) publisher: Box<dyn Endpoint>,
+    pub(crate) subscriber: Box<dyn Endpoint>,
+    pub(crate) driver: DriverProcess,
+    pub(crate) dir: AeronDir,
+}
+
+impl Setup {
+    /// Starts the driver with quick timers, so that what ticks by them does not keep a test waiting.
+    pub(crate) fn start(&self) -> Running {
+        self.start_with(DriverOptions::default(), EndpointSettings::default())
+    }
+
+    pub(crate) fn start_with(&self, options: DriverOptions, settings: EndpointSettings) -> Running {
+        let dir = AeronDir::unique("interop");
+        let options = options.with("aeron.timer.interval", "50ms");
+        let driver = start_driver(self.driver, dir.path(), &options);
+        let publisher = self.publisher.connect(dir.path(), &settings).expect("the publisher's client connects");
+        let subscriber = self.subscriber.connect(dir.path(), &settings).expect("the subscriber's client connects");
+        Running { publisher, subscriber, driver, dir }
+    }
+}
+
+impl Running {
+    /// A stream with a publication and a subscription that are connected to each other.
+    pub(crate) fn stream(&self, kind: Kind) -> (Box<dyn PublicationEnd>, Box<dyn SubscriptionEnd>) {
+        self.stream_on(kind, CHANNEL)
+    }
+
+    pub(crate) fn stream_on(&self, kind: Kind, channel: &str) -> (Box<dyn PublicationEnd>, Box<dyn SubscriptionEnd>) {
+        let subscription = self.subscriber.add_subscription(channel, STREAM).expect("a subscription");
+        let publication = self.publisher.add_publication(kind, channel, STREAM).expect("a publication");
+        until("the stream is connected", || publication.is_connected() && subscription.is_connected());
+        (publication, subscription)
+    }
+}
+
+pub(crate) fn start_driver(kind: DriverKind, dir: &Path, options: &DriverOptions) -> DriverProcess {
+    match kind {
+        DriverKind::Aeron => DriverProcess::start(dir, options).expect("the driver starts"),
+    }
+}
+
+/// Waits until `condition` holds; fails the test, naming `what`, if that takes too long.
+#[track_caller]
+pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Repeats `attempt` while it is refused for a reason that passes; the position.
+#[track_caller]
+pub(crate) fn accepted(mut attempt: impl FnMut() -> Result<i64, OfferError>) -> i64 {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match attempt() {
+            Ok(position) => return position,
+            Err(error @ (OfferError::AdminAction | OfferError::BackPressured | OfferError::NotConnected)) => {
+                assert!(Instant::now() < deadline, "still refused after {PATIENCE:?}: {error}");
+                thread::sleep(Duration::from_micros(200));
+            }
+            Err(error) => panic!("refused: {error}"),
+        }
+    }
+}
+
+/// Polls single fragments until `count` have come.
+#[track_caller]
+pub(crate) fn fragments(subscription: &mut dyn SubscriptionEnd, count: usize) -> Vec<Delivery> {
+    let mut delivered = Vec::new();
+    until(&format!("{count} fragments arrive"), || {
+        let left = count - delivered.len();
+        subscription.poll(&mut |fragment| delivered.push(fragment), left);
+        delivered.len() == count
+    });
+    delivered
+}
+
+/// Polls whole messages until `count` have come.
+#[track_caller]
+pub(crate) fn whole_messages(subscription: &mut dyn SubscriptionEnd, count: usize) -> Vec<Delivery> {
+    let mut delivered = Vec::new();
+    until(&format!("{count} messages arrive"), || {
+        // One fragment at a time never takes a fragment too many.
+        subscription.poll_messages(&mut |message| delivered.push(message), 1);
+        delivered.len() == count
+    });
+    delivered
+}
+
+/// Asserts that nothing more is there to be read.
+#[track_caller]
+pub(crate) fn assert_nothing_left(subscription: &mut dyn SubscriptionEnd) {
+    let mut delivered = Vec::new();
+    subscription.poll(&mut |fragment| delivered.push(fragment), 10);
+    assert!(delivered.is_empty(), "left over: {delivered:?}");
+}
+
+/// Waits for a report.
+#[track_caller]
+pub(crate) fn reported(endpoint: &dyn Endpoint, what: &str, wanted: impl Fn(&Report) -> bool) -> Report {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let reports = endpoint.reports();
+        if let Some(found) = reports.iter().find(|report| wanted(report)) {
+            return found.clone();
+        }
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}, but {reports:?}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The value of the system counter with that id.
+pub(crate) fn system_counter(endpoint: &dyn Endpoint, id: i32) -> i64 {
+    let counters: Vec<CounterView> = endpoint.counters();
+    counters.into_iter().find(|counter| counter.id == id).expect("a system counter").value
+}
+
+/// A message of `length` bytes that differs from those with other lengths or seeds.
+pub(crate) fn patterned(seed: usize, length: usize) -> Vec<u8> {
+    (0..length).map(|index| (index.wrapping_mul(31) ^ seed.wrapping_mul(17) ^ (index >> 8)) as u8).collect()
+}
