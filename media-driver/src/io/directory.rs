@@ -1,0 +1,800 @@
+//! The driver directory from taking to giving back: created or taken over, held by a lock, emptied, removed. Called by
+//! `runtime` before the first and after the last duty cycle. It must never touch the directory of a driver that is alive,
+//! nor remove a file that no driver makes.
+//!
+//! Two rules say who may have a directory. A heartbeat in the command file that is young enough means a live driver of any
+//! make (shared-memory.md, section 1.6). Besides, every gannet-driver holds a lock (`flock`) on the directory itself for as
+//! long as it runs: that settles the race of two that start at once, tells a stopped process from a dead one, leaves no
+//! file behind, and means nothing to other drivers, which neither take nor heed it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gannet::time::{Clock, EpochMillis};
+use rustix::fs::{FlockOperation, flock};
+
+use super::existing::{Existing, ExistingDriver, look, major_version};
+use crate::config::{DirectoryAccess, DriverConfig};
+
+/// The command file's name.
+pub const CNC_FILE: &str = "cnc.dat";
+/// The loss report's name.
+pub const LOSS_REPORT_FILE: &str = "loss-report.dat";
+/// Where the logs of publications are.
+pub const PUBLICATIONS: &str = "publications";
+/// Where the logs of network images are.
+pub const IMAGES: &str = "images";
+/// What log files' names end in.
+const LOG_SUFFIX: &str = ".logbuffer";
+
+/// Clients copy the path of a log into a buffer of 4096 bytes without looking at its length.
+const PATH_MAX_LENGTH: usize = 4095;
+/// The longest that the driver appends to its directory's path: `/publications/-9223372036854775808.logbuffer`.
+const LONGEST_ENTRY: usize = 1 + PUBLICATIONS.len() + 1 + 20 + LOG_SUFFIX.len();
+
+/// How long a driver that is on its way out is waited for.
+const LEAVING_TIMEOUT_MS: i64 = 1_000;
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
+/// How often a directory may be replaced under a driver that is about to take it.
+const ATTEMPTS: usize = 100;
+
+/// What is asked of a directory.
+#[derive(Clone, Debug)]
+pub struct DirectoryRequest {
+    /// Where it is; relative paths start at the working directory.
+    pub path: PathBuf,
+    /// Whether its contents go without looking at the heartbeat.
+    pub delete_on_start: bool,
+    /// Who may use it.
+    pub access: DirectoryAccess,
+    /// How old a live driver's heartbeat may be, in milliseconds.
+    pub driver_timeout_ms: i64,
+}
+
+/// A directory that is this driver's until dropped.
+#[derive(Debug)]
+pub struct DriverDirectory {
+    path: PathBuf,
+    access: DirectoryAccess,
+    /// Holds the lock until it is closed.
+    lock: File,
+    findings: Vec<Finding>,
+}
+
+/// What was found in a directory that is now taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It existed.
+    Existed,
+    /// It held the files of a driver that is no more.
+    DeadDriver {
+        /// The process it was.
+        pid: i64,
+        /// The age of its last heartbeat in milliseconds; `None` after a clean stop.
+        silent_for_ms: Option<i64>,
+    },
+    /// It held a command file that nobody finished.
+    UnfinishedStart,
+    /// Its driver had logged errors, which are now in this file.
+    ErrorsSaved(PathBuf),
+    /// This entry is no driver's and was left alone.
+    NotOurs(PathBuf),
+}
+
+/// Why a directory cannot be had, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DirectoryError {
+    /// Its driver is alive.
+    #[error(
+        "an active media driver has {}: process {pid}, started {}, last heartbeat {heartbeat_age_ms} ms ago; stop it, or \
+         choose another directory with --dir", path.display(), utc(*started)
+    )]
+    Active {
+        /// The directory.
+        path: PathBuf,
+        /// The driver's process, as its own process namespace numbers it.
+        pid: i64,
+        /// When it was started.
+        started: EpochMillis,
+        /// The age of its heartbeat in milliseconds.
+        heartbeat_age_ms: i64,
+    },
+    /// A gannet-driver holds it though its heartbeat is not there or old.
+    #[error(
+        "a gannet-driver holds {}, {}; {}", path.display(), held_by(*.pid, *.heartbeat_age_ms),
+        "if it is starting or stopping, try again in a moment; if it is stuck, end it first, or choose another directory \
+         with --dir"
+    )]
+    Held {
+        /// The directory.
+        path: PathBuf,
+        /// The process that its command file names, if there is one.
+        pid: Option<i64>,
+        /// The age of the heartbeat in milliseconds, if there is one.
+        heartbeat_age_ms: Option<i64>,
+    },
+    /// Its command file has another layout.
+    #[error(
+        "{} was made by a driver of another version: its command file is version {}.{}.{}, this driver's is 0.2.0; \
+         if no such driver runs any more, remove the directory or start with --delete-dir-on-start, otherwise choose another \
+         directory with --dir", path.display(), major_version(*.version), (version >> 8) & 0xff, version & 0xff
+    )]
+    OtherVersion {
+        /// The directory.
+        path: PathBuf,
+        /// The version found, packed.
+        version: i32,
+    },
+    /// Its command file cannot be one.
+    #[error(
+        "{}/cnc.dat is damaged (its to-driver ring is said to be {to_driver_length} bytes long), so whether its driver is \
+         alive cannot be told; if none runs there, remove the directory or start with --delete-dir-on-start", path.display()
+    )]
+    Damaged {
+        /// The directory.
+        path: PathBuf,
+        /// The length found.
+        to_driver_length: i32,
+    },
+    /// Something else is there.
+    #[error("{} is not a directory; choose another with --dir", path.display())]
+    NotADirectory {
+        /// What was to be the directory.
+        path: PathBuf,
+    },
+    /// Another user's.
+    #[error(
+        "{} belongs to user {owner} and this driver runs as user {user}; run it as the directory's owner, or choose another \
+         directory with --dir", path.display()
+    )]
+    NotOwned {
+        /// The directory.
+        path: PathBuf,
+        /// The user id that owns it.
+        owner: u32,
+        /// The user id that the driver runs as.
+        user: u32,
+    },
+    /// Not allowed.
+    #[error(
+        "no permission to {action} {}; run the driver as a user who may, or choose another directory with --dir",
+        path.display()
+    )]
+    NoPermission {
+        /// What was attempted.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+    },
+    /// Longer than clients can take.
+    #[error(
+        "{} is {length} bytes long, and clients take {longest} at most for a driver directory; choose a shorter one with \
+         --dir", path.display()
+    )]
+    TooLong {
+        /// The directory.
+        path: PathBuf,
+        /// The length of its path in bytes.
+        length: usize,
+        /// The greatest length in bytes.
+        longest: usize,
+    },
+    /// Replaced again and again while it was being taken.
+    #[error("{} is replaced again and again by others; give each driver a directory of its own", path.display())]
+    Contended {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was attempted.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+}
+
+impl DirectoryRequest {
+    /// What a configuration asks for.
+    pub fn of(config: &DriverConfig) -> Self {
+        let directory = &config.directory;
+        Self {
+            path: directory.dir.clone().unwrap_or_else(default_directory),
+            delete_on_start: directory.delete_on_start,
+            access: directory.access,
+            driver_timeout_ms: i64::try_from(directory.driver_timeout.get()).unwrap_or(i64::MAX),
+        }
+    }
+}
+
+impl DriverDirectory {
+    /// Takes the directory: locks it, makes sure that no driver lives there, empties it of what a dead one left, and lays
+    /// out its folders.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError`], in which case nothing was changed but, possibly, that an empty directory was made.
+    pub fn take(request: &DirectoryRequest, clock: &dyn Clock) -> Result<Self, DirectoryError> {
+        let path = std::path::absolute(&request.path).map_err(failed("find", &request.path))?;
+        let (length, longest) = (path.as_os_str().len(), PATH_MAX_LENGTH - LONGEST_ENTRY);
+        if length > longest {
+            return Err(DirectoryError::TooLong { path, length, longest });
+        }
+        let (lock, existed) = lock(&path, request, clock)?;
+        let mut directory = Self { path, access: request.access, lock, findings: Vec::new() };
+        if existed {
+            directory.findings.push(Finding::Existed);
+        }
+        directory.check_owner()?;
+        if !request.delete_on_start {
+            directory.check_for_driver(request.driver_timeout_ms, clock)?;
+        }
+        directory.empty()?;
+        directory.lay_out()?;
+        Ok(directory)
+    }
+
+    /// The directory's absolute path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The command file.
+    pub fn cnc_file(&self) -> PathBuf {
+        self.path.join(CNC_FILE)
+    }
+
+    /// The loss report.
+    pub fn loss_report_file(&self) -> PathBuf {
+        self.path.join(LOSS_REPORT_FILE)
+    }
+
+    /// The folder of the logs of publications.
+    pub fn publications(&self) -> PathBuf {
+        self.path.join(PUBLICATIONS)
+    }
+
+    /// The permission bits that files in it are to have.
+    pub fn file_mode(&self) -> u32 {
+        file_mode(self.access)
+    }
+
+    /// What was found when it was taken.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// Removes the directory and all that a driver makes in it. What is not a driver's stays, and the directory with it.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError::Io`] and [`DirectoryError::NoPermission`].
+    pub fn remove(mut self) -> Result<(), DirectoryError> {
+        self.empty()?;
+        // While the lock is still held, so that a driver that waits for it finds that the directory is gone.
+        match fs::remove_dir(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+            outcome => outcome.map_err(failed("remove", &self.path)),
+        }
+    }
+
+    fn check_owner(&self) -> Result<(), DirectoryError> {
+        let owner = self.lock.metadata().map_err(failed("look at", &self.path))?.uid();
+        let user = rustix::process::geteuid().as_raw();
+        // What the superuser made for the driver to use is fine, and so is anything to the superuser. Anybody else's may be
+        // a trap in a place where everybody can make directories.
+        if owner != user && owner != 0 && user != 0 {
+            return Err(DirectoryError::NotOwned { path: self.path.clone(), owner, user });
+        }
+        Ok(())
+    }
+
+    /// Refuses a live driver, waits for one that may be starting, and notes what a dead one left.
+    fn check_for_driver(&mut self, timeout_ms: i64, clock: &dyn Clock) -> Result<(), DirectoryError> {
+        let cnc_file = self.cnc_file();
+        let begun = clock.monotonic();
+        loop {
+            match look(&cnc_file).map_err(failed("read", &cnc_file))? {
+                Existing::Absent => return Ok(()),
+                Existing::NotReady { changed } => {
+                    let waited_ms = clock.monotonic().since(begun) / 1_000_000;
+                    if waited_ms > timeout_ms || clock.epoch().since(changed) > timeout_ms {
+                        self.findings.push(Finding::UnfinishedStart);
+                        return Ok(());
+                    }
+                    pause();
+                }
+                Existing::OtherVersion { version } => {
+                    return Err(DirectoryError::OtherVersion { path: self.path.clone(), version });
+                }
+                Existing::Malformed { to_driver_length } => {
+                    return Err(DirectoryError::Damaged { path: self.path.clone(), to_driver_length });
+                }
+                Existing::Driver(driver) => {
+                    let now = clock.epoch();
+                    if driver.is_active(now, timeout_ms) {
+                        return Err(active(&self.path, &driver, now));
+                    }
+                    let stopped = driver.heartbeat.get() < 0;
+                    let silent_for_ms = (!stopped).then(|| now.since(driver.heartbeat));
+                    self.findings.push(Finding::DeadDriver { pid: driver.pid, silent_for_ms });
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Removes every file that a driver makes, and nothing else.
+    fn empty(&mut self) -> Result<(), DirectoryError> {
+        for folder in [PUBLICATIONS, IMAGES] {
+            let folder = self.path.join(folder);
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                    self.findings.push(Finding::NotOurs(folder));
+                    continue;
+                }
+                Err(error) => return Err(failed("list", &folder)(error)),
+            };
+            let mut emptied = true;
+            for entry in entries {
+                let entry = entry.map_err(failed("list", &folder))?;
+                let is_log = entry.file_name().as_encoded_bytes().ends_with(LOG_SUFFIX.as_bytes());
+                if is_log && entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
+                    remove_file(&entry.path())?;
+                } else {
+                    self.findings.push(Finding::NotOurs(entry.path()));
+                    emptied = false;
+                }
+            }
+            if emptied {
+                fs::remove_dir(&folder).map_err(failed("remove", &folder))?;
+            }
+        }
+        remove_file(&self.loss_report_file())?;
+        // Last, so that a directory that could not be emptied still tells whose it was.
+        remove_file(&self.cnc_file())
+    }
+
+    fn lay_out(&self) -> Result<(), DirectoryError> {
+        set_mode(&self.path, directory_mode(self.access))?;
+        for folder in [PUBLICATIONS, IMAGES] {
+            let folder = self.path.join(folder);
+            match DirBuilder::new().mode(directory_mode(self.access)).create(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(failed("create", &folder)(error));
+                }
+                _ => set_mode(&folder, directory_mode(self.access))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a driver is when nobody says: `/dev/shm/aeron-<user>`, as clients look for it (shared-memory.md, section 1.1).
+pub fn default_directory() -> PathBuf {
+    let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
+    let user = user.or_else(user_name).unwrap_or_else(|| "default".to_owned());
+    PathBuf::from(format!("/dev/shm/aeron-{user}"))
+}
+
+/// The permission bits of directories for this access.
+pub fn directory_mode(access: DirectoryAccess) -> u32 {
+    match access {
+        DirectoryAccess::Private => 0o700,
+        DirectoryAccess::Group => 0o750,
+    }
+}
+
+/// The permission bits of files for this access.
+pub fn file_mode(access: DirectoryAccess) -> u32 {
+    match access {
+        DirectoryAccess::Private => 0o600,
+        DirectoryAccess::Group => 0o660,
+    }
+}
+
+/// A moment as people read it, in UTC: `2026-11-21 02:59:29.484`.
+pub fn utc(moment: EpochMillis) -> String {
+    let (days, ms) = (moment.get().div_euclid(86_400_000), moment.get().rem_euclid(86_400_000));
+    // Years are counted from March, so that the leap day is the last of its year, in eras of 400 years.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
+    format!("{year:04}-{month:02}-{day:02} {hours:02}:{minutes:02}:{seconds:02}.{:03}", ms % 1_000)
+}
+
+/// Opens the directory, made if need be, and locks it. The lock is the directory's own: should it be removed or replaced
+/// between opening and locking, the new one is tried.
+fn lock(path: &Path, request: &DirectoryRequest, clock: &dyn Clock) -> Result<(File, bool), DirectoryError> {
+    let begun = clock.monotonic();
+    for _ in 0..ATTEMPTS {
+        let existed = path.exists();
+        if !existed {
+            match DirBuilder::new().recursive(true).mode(directory_mode(request.access)).create(path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(failed("create", path)(error));
+                }
+                _ => {}
+            }
+        }
+        let flags = rustix::fs::OFlags::DIRECTORY.bits().cast_signed();
+        let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(failed("open", path)(error)),
+        };
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::WOULDBLOCK) => {}
+                Err(error) => return Err(failed("lock", path)(error.into())),
+            }
+            let (now, cnc_file) = (clock.epoch(), path.join(CNC_FILE));
+            let driver = match look(&cnc_file) {
+                Ok(Existing::Driver(driver)) => Some(driver),
+                _ => None,
+            };
+            if let Some(driver) = driver.filter(|driver| driver.is_active(now, request.driver_timeout_ms)) {
+                return Err(active(path, &driver, now));
+            }
+            if clock.monotonic().since(begun) / 1_000_000 > LEAVING_TIMEOUT_MS {
+                return Err(DirectoryError::Held {
+                    path: path.to_owned(),
+                    pid: driver.map(|driver| driver.pid),
+                    heartbeat_age_ms: driver
+                        .filter(|driver| driver.heartbeat.get() > 0)
+                        .map(|driver| now.since(driver.heartbeat)),
+                });
+            }
+            pause();
+        }
+        let locked = file.metadata().map_err(failed("look at", path))?;
+        match fs::metadata(path) {
+            Ok(named) if (named.dev(), named.ino()) == (locked.dev(), locked.ino()) => return Ok((file, existed)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("look at", path)(error)),
+            _ => {}
+        }
+    }
+    Err(DirectoryError::Contended { path: path.to_owned() })
+}
+
+fn active(path: &Path, driver: &ExistingDriver, now: EpochMillis) -> DirectoryError {
+    DirectoryError::Active {
+        path: path.to_owned(),
+        pid: driver.pid,
+        started: driver.started,
+        heartbeat_age_ms: now.since(driver.heartbeat),
+    }
+}
+
+/// Turns an answer of the operating system into an error that says what was attempted on what.
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
+    move |source| {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::PermissionDenied => DirectoryError::NoPermission { action, path },
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => DirectoryError::NotADirectory { path },
+            _ => DirectoryError::Io { action, path, source },
+        }
+    }
+}
+
+fn remove_file(path: &Path) -> Result<(), DirectoryError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        outcome => outcome.map_err(failed("remove", path)),
+    }
+}
+
+/// Sets the mode where it differs: one who may use a directory need not be its owner.
+fn set_mode(path: &Path, mode: u32) -> Result<(), DirectoryError> {
+    let found = fs::metadata(path).map_err(failed("look at", path))?;
+    if found.permissions().mode() & 0o777 == mode || found.uid() != rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed("set the permissions of", path))
+}
+
+/// The name of the user that the process runs as, from the system's list of users.
+fn user_name() -> Option<String> {
+    let user = rustix::process::geteuid().as_raw().to_string();
+    let list = fs::read_to_string("/etc/passwd").ok()?;
+    list.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == user).then(|| name.to_owned())
+    })
+}
+
+fn held_by(pid: Option<i64>, heartbeat_age_ms: Option<i64>) -> String {
+    match (pid, heartbeat_age_ms) {
+        (Some(pid), Some(age_ms)) => format!("process {pid}, which has not shown itself for {age_ms} ms"),
+        (Some(pid), None) => format!("process {pid}, which is stopping"),
+        (None, _) => "which is starting".to_owned(),
+    }
+}
+
+fn pause() {
+    std::thread::sleep(POLL_INTERVAL);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use gannet::time::{MonotonicNanos, SystemClock};
+
+    use super::*;
+
+    const NOW_MS: i64 = 1_795_229_969_484;
+    const RING_LENGTH: i32 = 4096 + 768;
+
+    /// A clock on which every look takes a while, so that nothing here waits in earnest.
+    #[derive(Default)]
+    struct HurryingClock(AtomicI64);
+
+    impl Clock for HurryingClock {
+        fn monotonic(&self) -> MonotonicNanos {
+            MonotonicNanos::new(self.0.fetch_add(50_000_000, Ordering::Relaxed))
+        }
+
+        fn epoch(&self) -> EpochMillis {
+            EpochMillis::new(NOW_MS)
+        }
+    }
+
+    fn request(path: &Path) -> DirectoryRequest {
+        DirectoryRequest {
+            path: path.to_owned(),
+            delete_on_start: false,
+            access: DirectoryAccess::Private,
+            driver_timeout_ms: 10_000,
+        }
+    }
+
+    fn take(request: &DirectoryRequest) -> Result<DriverDirectory, DirectoryError> {
+        DriverDirectory::take(request, &HurryingClock::default())
+    }
+
+    /// What a driver of process 4711 leaves, its last heartbeat at the given moment.
+    fn leave_driver(path: &Path, version: i32, heartbeat_ms: i64) {
+        for folder in [PUBLICATIONS, IMAGES] {
+            fs::create_dir_all(path.join(folder)).unwrap();
+            fs::write(path.join(folder).join("17.logbuffer"), b"frames").unwrap();
+        }
+        fs::write(path.join(LOSS_REPORT_FILE), b"").unwrap();
+        let mut cnc = vec![0; 128 + RING_LENGTH as usize];
+        cnc[0..4].copy_from_slice(&version.to_le_bytes());
+        cnc[4..8].copy_from_slice(&RING_LENGTH.to_le_bytes());
+        cnc[32..40].copy_from_slice(&(NOW_MS - 3_600_000).to_le_bytes());
+        cnc[40..48].copy_from_slice(&4711_i64.to_le_bytes());
+        let heartbeat_at = 128 + RING_LENGTH as usize - 128;
+        cnc[heartbeat_at..heartbeat_at + 8].copy_from_slice(&heartbeat_ms.to_le_bytes());
+        fs::write(path.join(CNC_FILE), cnc).unwrap();
+    }
+
+    fn mode_of(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_new_directory_is_private_unless_the_group_is_let_in() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("a/b");
+        let directory = take(&request(&path)).unwrap();
+        assert_eq!(directory.path(), path);
+        assert!(directory.findings().is_empty());
+        assert_eq!((mode_of(&path), mode_of(&path.join(IMAGES)), directory.file_mode()), (0o700, 0o700, 0o600));
+        drop(directory);
+        let directory = take(&DirectoryRequest { access: DirectoryAccess::Group, ..request(&path) }).unwrap();
+        assert_eq!((mode_of(&path), mode_of(&path.join(PUBLICATIONS)), directory.file_mode()), (0o750, 0o750, 0o660));
+        assert_eq!(directory.findings(), [Finding::Existed]);
+    }
+
+    #[test]
+    fn a_live_driver_is_refused_and_named() {
+        let temp = tempfile::tempdir().unwrap();
+        leave_driver(temp.path(), 512, NOW_MS - 9_999);
+        let error = take(&request(temp.path())).unwrap_err();
+        assert!(
+            matches!(error, DirectoryError::Active { pid: 4711, heartbeat_age_ms: 9_999, .. }),
+            "its process id is of no matter, its heartbeat is: {error}"
+        );
+        let text = error.to_string();
+        assert!(text.contains("process 4711, started 2026-11-21 01:59:29.484, last heartbeat 9999 ms ago"), "{text}");
+        assert!(temp.path().join("publications/17.logbuffer").exists(), "nothing of it is touched");
+    }
+
+    #[test]
+    fn a_dead_driver_s_directory_is_taken_over() {
+        let temp = tempfile::tempdir().unwrap();
+        leave_driver(temp.path(), 512, NOW_MS - 10_001);
+        let directory = take(&request(temp.path())).unwrap();
+        assert_eq!(
+            directory.findings(),
+            [Finding::Existed, Finding::DeadDriver { pid: 4711, silent_for_ms: Some(10_001) }]
+        );
+        let mut left: Vec<_> = fs::read_dir(temp.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [IMAGES, PUBLICATIONS]);
+        assert_eq!(fs::read_dir(directory.publications()).unwrap().count(), 0);
+    }
+
+    /// Trap 5: a heartbeat of -1 lets the next driver start at once.
+    #[test]
+    fn trap_05_a_clean_stop_lets_the_next_driver_start_at_once() {
+        let temp = tempfile::tempdir().unwrap();
+        leave_driver(temp.path(), 512, -1);
+        let directory = take(&request(temp.path())).unwrap();
+        assert_eq!(directory.findings(), [Finding::Existed, Finding::DeadDriver { pid: 4711, silent_for_ms: None }]);
+    }
+
+    #[test]
+    fn what_is_no_driver_s_stays() {
+        let temp = tempfile::tempdir().unwrap();
+        leave_driver(temp.path(), 512, -1);
+        fs::write(temp.path().join("thesis.txt"), b"years of work").unwrap();
+        fs::write(temp.path().join("images/holiday.jpg"), b"").unwrap();
+        let directory = take(&request(temp.path())).unwrap();
+        assert!(directory.findings().contains(&Finding::NotOurs(temp.path().join("images/holiday.jpg"))));
+        directory.remove().unwrap();
+        assert!(temp.path().join("thesis.txt").exists());
+        assert!(temp.path().join("images/holiday.jpg").exists());
+        assert!(!temp.path().join(PUBLICATIONS).exists());
+    }
+
+    #[test]
+    fn delete_on_start_does_not_look_at_the_heartbeat() {
+        let temp = tempfile::tempdir().unwrap();
+        for (version, heartbeat) in [(512, NOW_MS), (0x01_00_00, NOW_MS), (0, 0)] {
+            leave_driver(temp.path(), version, heartbeat);
+            let directory = take(&DirectoryRequest { delete_on_start: true, ..request(temp.path()) }).unwrap();
+            assert!(!directory.cnc_file().exists());
+        }
+    }
+
+    #[test]
+    fn another_version_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        leave_driver(temp.path(), 0x01_02_03, -1);
+        let error = take(&request(temp.path())).unwrap_err().to_string();
+        assert!(error.contains("its command file is version 1.2.3, this driver's is 0.2.0"), "{error}");
+        assert!(temp.path().join(CNC_FILE).exists());
+    }
+
+    #[test]
+    fn a_damaged_command_file_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        for length in [0_i32, -1, i32::MIN, i32::MAX, 768, 5000, (1 << 20) + 768] {
+            leave_driver(temp.path(), 512, NOW_MS);
+            let file = OpenOptions::new().write(true).open(temp.path().join(CNC_FILE)).unwrap();
+            std::os::unix::fs::FileExt::write_all_at(&file, &length.to_le_bytes(), 4).unwrap();
+            let error = take(&request(temp.path())).unwrap_err();
+            assert!(matches!(error, DirectoryError::Damaged { to_driver_length, .. } if to_driver_length == length));
+        }
+    }
+
+    /// Trap 2, for drivers: a file of no length or without a version is another driver's start, or a start that failed.
+    #[test]
+    fn trap_02_an_unfinished_command_file_is_waited_for_and_then_taken_over() {
+        let temp = tempfile::tempdir().unwrap();
+        for content in [&[][..], &[0; 4], &[0; 8192]] {
+            fs::write(temp.path().join(CNC_FILE), content).unwrap();
+            let clock = HurryingClock::default();
+            let changed_now = EpochMillis::new(0);
+            // The file's own time is the system's; only the wait counts when the clock says that the file is fresh.
+            struct Fresh<'a>(&'a HurryingClock, EpochMillis);
+            impl Clock for Fresh<'_> {
+                fn monotonic(&self) -> MonotonicNanos {
+                    self.0.monotonic()
+                }
+                fn epoch(&self) -> EpochMillis {
+                    self.1
+                }
+            }
+            let directory = DriverDirectory::take(&request(temp.path()), &Fresh(&clock, changed_now)).unwrap();
+            assert_eq!(directory.findings(), [Finding::Existed, Finding::UnfinishedStart]);
+            assert!(clock.0.load(Ordering::Relaxed) > 10_000_000_000, "it waited for the whole driver timeout");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_directory_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("file");
+        fs::write(&path, b"").unwrap();
+        for path in [path.clone(), path.join("below")] {
+            let error = take(&request(&path)).unwrap_err();
+            assert!(matches!(error, DirectoryError::NotADirectory { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_clients_could_not_copy_is_refused() {
+        let error = take(&request(&PathBuf::from(format!("/tmp/{}", "x".repeat(4080))))).unwrap_err();
+        assert!(matches!(error, DirectoryError::TooLong { length: 4085, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_second_driver_of_ours_is_refused_however_old_the_heartbeat_is() {
+        let temp = tempfile::tempdir().unwrap();
+        let first = take(&request(temp.path())).unwrap();
+        let held = take(&request(temp.path())).unwrap_err();
+        assert!(matches!(held, DirectoryError::Held { pid: None, .. }), "{held}");
+        leave_driver(temp.path(), 512, NOW_MS - 60_000);
+        let held = take(&DirectoryRequest { delete_on_start: true, ..request(temp.path()) }).unwrap_err();
+        assert!(held.to_string().contains("process 4711, which has not shown itself for 60000 ms"), "{held}");
+        drop(first);
+        take(&request(temp.path())).unwrap();
+    }
+
+    #[test]
+    fn of_many_that_start_at_once_one_wins() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("contended");
+        for _ in 0..20 {
+            let (start, end) = (Barrier::new(4), Barrier::new(4));
+            let winners: usize = std::thread::scope(|scope| {
+                let driver = || {
+                    start.wait();
+                    let outcome = DriverDirectory::take(&request(&path), &HurryingClock::default());
+                    end.wait();
+                    match outcome {
+                        Ok(directory) => {
+                            directory.remove().unwrap();
+                            1
+                        }
+                        Err(DirectoryError::Held { .. }) => 0,
+                        Err(error) => panic!("{error}"),
+                    }
+                };
+                let drivers: Vec<_> = (0..4).map(|_| scope.spawn(driver)).collect();
+                drivers.into_iter().map(|driver| driver.join().unwrap()).sum()
+            });
+            assert_eq!(winners, 1);
+            assert!(!path.exists());
+        }
+    }
+
+    #[test]
+    fn one_that_waited_finds_the_directory_that_replaced_its_own() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("replaced");
+        let first = take(&request(&path)).unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| DriverDirectory::take(&request(&path), &SystemClock));
+            first.remove().unwrap();
+            let second = second.join().unwrap().unwrap();
+            assert!(second.publications().exists());
+        });
+    }
+
+    #[test]
+    fn moments_are_written_as_people_read_them() {
+        for (ms, text) in [
+            (0, "1970-01-01 00:00:00.000"),
+            (NOW_MS, "2026-11-21 02:59:29.484"),
+            (951_782_400_000, "2000-02-29 00:00:00.000"),
+            (4_107_542_399_999, "2100-02-28 23:59:59.999"),
+            (-1, "1969-12-31 23:59:59.999"),
+        ] {
+            assert_eq!(utc(EpochMillis::new(ms)), text);
+        }
+    }
+}

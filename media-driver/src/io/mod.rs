@@ -1,0 +1,4 @@
+//! Where the driver touches the operating system. Used by `runtime` and `main.rs`, never by an agent.
+
+pub mod directory;
+mod existing;
