@@ -3,6 +3,7 @@
 #[cfg(not(target_endian = "little"))]
 compile_error!("Gannet's files and frames are little-endian, and so must the machine be");
 
+pub mod agent;
 pub mod broadcast;
 pub mod channel_uri;
 pub mod command;

@@ -1,7 +1,7 @@
 //! The one file that names atomic types: the core's in production, loom's in model builds (`--cfg engine_loom`).
 
 #[cfg(not(engine_loom))]
-pub(crate) use core::sync::atomic::{AtomicI32, AtomicI64, Ordering, fence};
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering, fence};
 
 #[cfg(engine_loom)]
-pub(crate) use loom::sync::atomic::{AtomicI32, AtomicI64, Ordering, fence};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering, fence};

@@ -1,0 +1,156 @@
+//! An agent that has no thread of its own: its owner calls it, between whatever else that thread does.
+
+use super::{Agent, Finished};
+
+/// Runs an agent on the thread of whoever calls it.
+#[derive(Debug)]
+pub struct AgentInvoker<A: Agent> {
+    agent: A,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    New,
+    Running,
+    Closed,
+}
+
+impl<A: Agent> AgentInvoker<A> {
+    /// An agent that has yet to be started.
+    pub const fn new(agent: A) -> Self {
+        Self { agent, state: State::New }
+    }
+
+    /// Starts the agent, unless that has been done.
+    pub fn start(&mut self) {
+        if self.state == State::New {
+            // First, so that a panic in the agent leaves nothing to start again.
+            self.state = State::Running;
+            self.agent.on_start();
+        }
+    }
+
+    /// Lets the agent work once and returns how much it did. 0 before it was started and after it was closed.
+    pub fn invoke(&mut self) -> usize {
+        if self.state != State::Running {
+            return 0;
+        }
+        match self.agent.do_work() {
+            Ok(work_count) => work_count,
+            Err(Finished) => {
+                self.close();
+                0
+            }
+        }
+    }
+
+    /// Whether the agent was started and neither was closed nor has finished.
+    pub fn is_running(&self) -> bool {
+        self.state == State::Running
+    }
+
+    /// The agent.
+    pub const fn agent(&self) -> &A {
+        &self.agent
+    }
+
+    /// The agent, to be told things between two invocations.
+    pub const fn agent_mut(&mut self) -> &mut A {
+        &mut self.agent
+    }
+
+    /// Closes the agent, unless that has been done or it was never started.
+    pub fn close(&mut self) {
+        let was_running = self.state == State::Running;
+        self.state = State::Closed;
+        if was_running {
+            self.agent.on_close();
+        }
+    }
+}
+
+impl<A: Agent> Drop for AgentInvoker<A> {
+    fn drop(&mut self) {
+        // An agent that is unwinding is in no state to be closed.
+        if !std::thread::panicking() {
+            self.close();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    struct Recorder {
+        calls: Rc<RefCell<Vec<&'static str>>>,
+        work_left: usize,
+    }
+
+    impl Agent for Recorder {
+        fn name(&self) -> &str {
+            "recorder"
+        }
+
+        fn on_start(&mut self) {
+            self.calls.borrow_mut().push("start");
+        }
+
+        fn do_work(&mut self) -> Result<usize, Finished> {
+            self.calls.borrow_mut().push("work");
+            self.work_left = self.work_left.checked_sub(1).ok_or(Finished)?;
+            Ok(3)
+        }
+
+        fn on_close(&mut self) {
+            self.calls.borrow_mut().push("close");
+        }
+    }
+
+    fn invoker(work_left: usize) -> (AgentInvoker<Recorder>, Rc<RefCell<Vec<&'static str>>>) {
+        let calls = Rc::new(RefCell::new(Vec::new()));
+        (AgentInvoker::new(Recorder { calls: Rc::clone(&calls), work_left }), calls)
+    }
+
+    #[test]
+    fn works_between_start_and_close_only() {
+        let (mut invoker, calls) = invoker(9);
+        assert_eq!(invoker.invoke(), 0);
+        invoker.start();
+        invoker.start();
+        assert!(invoker.is_running());
+        assert_eq!(invoker.invoke(), 3);
+        invoker.close();
+        invoker.close();
+        assert_eq!(invoker.invoke(), 0);
+        invoker.start();
+        assert!(!invoker.is_running());
+        drop(invoker);
+        assert_eq!(*calls.borrow(), ["start", "work", "close"]);
+    }
+
+    #[test]
+    fn an_agent_that_finishes_is_closed() {
+        let (mut invoker, calls) = invoker(1);
+        invoker.start();
+        assert_eq!((invoker.invoke(), invoker.invoke(), invoker.invoke()), (3, 0, 0));
+        assert!(!invoker.is_running());
+        assert_eq!(*calls.borrow(), ["start", "work", "work", "close"]);
+    }
+
+    #[test]
+    fn dropping_closes_what_was_started() {
+        let (mut invoker, calls) = invoker(1);
+        invoker.start();
+        drop(invoker);
+        assert_eq!(*calls.borrow(), ["start", "close"]);
+
+        let (never_started, calls) = self::invoker(1);
+        drop(never_started);
+        assert!(calls.borrow().is_empty());
+    }
+}
