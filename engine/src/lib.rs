@@ -8,6 +8,7 @@ pub mod broadcast;
 pub mod channel_uri;
 pub mod command;
 pub mod logbuffer;
+pub mod counters;
 pub mod memory;
 pub mod quantity;
 pub mod ringbuffer;

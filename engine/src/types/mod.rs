@@ -4,11 +4,13 @@
 mod ids;
 mod mtu;
 mod position;
+mod semantic_version;
 mod term_id;
 mod term_length;
 
 pub use ids::{ClientId, CorrelationId, CounterId, RegistrationId, SessionId, StreamId};
 pub use mtu::{Mtu, MtuError};
 pub use position::Position;
+pub use semantic_version::SemanticVersion;
 pub use term_id::TermId;
 pub use term_length::{TermLength, TermLengthError};

@@ -1,0 +1,208 @@
+//! The driver's side of the counters: allocates, labels and frees them. Called by the conductor only. Never decides by what
+//! stands in shared memory: which counters there are, and whose they are, it remembers itself.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::layout::{CounterBuffers, CountersError, Place, STATE_ALLOCATED, STATE_RECLAIMED};
+use super::{CounterKey, CounterLabel, CounterSpec, CountersReader};
+use crate::memory::{AtomicBuffer, OwnedWord};
+use crate::sync::{Ordering, fence};
+use crate::time::EpochMillis;
+use crate::types::{ClientId, CounterId, RegistrationId};
+
+/// The one allocator of a pair of counter regions.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use gannet::counters::{CounterSpec, CountersManager, type_id};
+/// use gannet::memory::AtomicBuffer;
+/// use gannet::time::EpochMillis;
+/// use gannet::types::ClientId;
+///
+/// let mut counters = CountersManager::new(AtomicBuffer::heap(4096), AtomicBuffer::heap(1024), Duration::from_secs(1))?;
+/// let id = counters.allocate(EpochMillis::new(0), &CounterSpec::client_heartbeat(ClientId::new(7)))?;
+/// assert_eq!(counters.reader().get(id).unwrap().label.to_string(), "client-heartbeat: id=7");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct CountersManager {
+    buffers: CounterBuffers,
+    /// One per id handed out so far: what is allocated under it.
+    allocated: Vec<Option<Allocated>>,
+    /// In the order of freeing.
+    freed: VecDeque<Freed>,
+    reuse_timeout_ms: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Allocated {
+    type_id: i32,
+    registration_id: RegistrationId,
+    owner_id: ClientId,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Freed {
+    id: CounterId,
+    deadline: EpochMillis,
+}
+
+/// Every counter is in use or in its cool-down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("all {capacity} counters are in use or were freed too recently; enlarge the counters buffer or use fewer")]
+pub struct CountersFull {
+    /// How many there are.
+    pub capacity: usize,
+}
+
+impl CountersManager {
+    /// Takes the allocator's place on two zeroed regions. `reuse_timeout` is how long a freed counter rests before its record
+    /// is used again: clients hold on to the address of a value, and may store to it once more; zero is for tests.
+    ///
+    /// # Errors
+    ///
+    /// [`CountersError`] unless the regions have room for one counter, and as much metadata as values.
+    pub fn new(metadata: AtomicBuffer, values: AtomicBuffer, reuse_timeout: Duration) -> Result<Self, CountersError> {
+        let reuse_timeout_ms = i64::try_from(reuse_timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
+        let buffers = CounterBuffers::new(metadata, values)?;
+        Ok(Self { buffers, allocated: Vec::new(), freed: VecDeque::new(), reuse_timeout_ms })
+    }
+
+    /// The same counters as everyone else sees them.
+    pub fn reader(&self) -> CountersReader {
+        CountersReader::over(self.buffers.clone())
+    }
+
+    /// How many counters there is room for.
+    pub fn capacity(&self) -> usize {
+        self.buffers.capacity()
+    }
+
+    /// How many counters are allocated.
+    pub fn in_use(&self) -> usize {
+        self.allocated.len() - self.freed.len()
+    }
+
+    /// Makes a counter. Nobody sees it before all of it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`CountersFull`] when every record is in use or in its cool-down.
+    pub fn allocate(&mut self, now: EpochMillis, spec: &CounterSpec) -> Result<CounterId, CountersFull> {
+        let full = CountersFull { capacity: self.capacity() };
+        let id = match self.take_freed(now) {
+            Some(id) => id,
+            None if self.allocated.len() < self.capacity() => {
+                self.allocated.push(None);
+                CounterId::new(self.allocated.len() as i32 - 1)
+            }
+            None => return Err(full),
+        };
+        let place = self.buffers.place(id).ok_or(full)?;
+        self.write(place, spec);
+        let CounterSpec { type_id, registration_id, owner_id, .. } = *spec;
+        self.allocated[id.get() as usize] = Some(Allocated { type_id, registration_id, owner_id });
+        Ok(id)
+    }
+
+    /// Frees a counter: its record is used again after the cool-down. False if there is no such counter.
+    pub fn free(&mut self, now: EpochMillis, id: CounterId) -> bool {
+        let Some((place, slot)) = self.buffers.place(id).zip(self.slot_mut(id)) else { return false };
+        if slot.take().is_none() {
+            return false;
+        }
+        let metadata = self.buffers.metadata();
+        // ORDERING(counters.state): Release, then a Release fence. Pairs with the Acquire load and the Acquire fence in
+        // `CountersReader::get`; a reader that copies any of the zeroes stored below finds that the counter has gone.
+        metadata.word(place.state()).store_release(STATE_RECLAIMED);
+        fence(Ordering::Release);
+        // Label, value, type and ids stay: whoever looks at a counter that has just gone can still tell what it was.
+        metadata.store_words_relaxed(place.key(), CounterKey::default().as_bytes());
+        let deadline = now.saturating_add_ms(self.reuse_timeout_ms);
+        metadata.word(place.reuse_deadline()).store_relaxed(deadline.get());
+        self.freed.push_back(Freed { id, deadline });
+        true
+    }
+
+    /// The counter's value, to be stored by whom the counter was made for. Nothing if there is no such counter.
+    pub fn value(&self, id: CounterId) -> Option<OwnedWord<i64>> {
+        self.slot(id)?;
+        Some(self.buffers.values().own(self.buffers.place(id)?.value()))
+    }
+
+    /// The counter of this type and registration id, if there is one, and whom it belongs to.
+    pub fn find(&self, type_id: i32, registration_id: RegistrationId) -> Option<(CounterId, ClientId)> {
+        self.allocated.iter().zip(0..).find_map(|(slot, id)| {
+            let slot =
+                slot.as_ref().filter(|slot| slot.type_id == type_id && slot.registration_id == registration_id)?;
+            Some((CounterId::new(id), slot.owner_id))
+        })
+    }
+
+    /// Whose counter it is: its registration id and the client it belongs to. Nothing if there is no such counter.
+    pub fn identity(&self, id: CounterId) -> Option<(RegistrationId, ClientId)> {
+        self.slot(id).map(|slot| (slot.registration_id, slot.owner_id))
+    }
+
+    /// Replaces the label. Not for client heartbeats, whose label belongs to the client. False if there is no such counter.
+    pub fn set_label(&self, id: CounterId, label: &CounterLabel) -> bool {
+        self.with_place(id, |place| self.buffers.store_label(place, label))
+    }
+
+    /// Adds to the label what fits. False if there is no such counter.
+    pub fn append_label(&self, id: CounterId, text: &str) -> bool {
+        self.with_place(id, |place| self.buffers.append_label(place, text.as_bytes()))
+    }
+
+    fn with_place(&self, id: CounterId, action: impl FnOnce(Place)) -> bool {
+        match self.slot(id).and_then(|_| self.buffers.place(id)) {
+            Some(place) => {
+                action(place);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn slot(&self, id: CounterId) -> Option<&Allocated> {
+        self.allocated.get(usize::try_from(id.get()).ok()?)?.as_ref()
+    }
+
+    fn slot_mut(&mut self, id: CounterId) -> Option<&mut Option<Allocated>> {
+        self.allocated.get_mut(usize::try_from(id.get()).ok()?)
+    }
+
+    /// The counter that was freed first, if its cool-down is over.
+    fn take_freed(&mut self, now: EpochMillis) -> Option<CounterId> {
+        let first = self.freed.front()?;
+        if now >= first.deadline {
+            return self.freed.pop_front().map(|freed| freed.id);
+        }
+        // Deadlines are in order unless the wall clock was set back in between. Only then may a later one have passed.
+        if first.deadline.since(now) <= self.reuse_timeout_ms {
+            return None;
+        }
+        let at = self.freed.iter().position(|freed| now >= freed.deadline)?;
+        self.freed.remove(at).map(|freed| freed.id)
+    }
+
+    fn write(&self, place: Place, spec: &CounterSpec) {
+        let (metadata, values) = (self.buffers.metadata(), self.buffers.values());
+        // ORDERING(counters.registration): Release, then a Release fence. Pairs with the Acquire fence in `CountersReader::get`; a
+        // reader of the counter that was here before, that copies any word stored below, finds its registration id gone.
+        values.word(place.registration_id()).store_release(0);
+        fence(Ordering::Release);
+        values.word(place.owner_id()).store_relaxed(spec.owner_id.get());
+        values.word(place.reference_id()).store_relaxed(spec.reference_id);
+        values.word(place.value()).store_release(spec.value);
+        metadata.word(place.type_id()).store_relaxed(spec.type_id);
+        metadata.word(place.reuse_deadline()).store_relaxed(i64::MAX);
+        metadata.store_words_relaxed(place.key(), spec.key.as_bytes());
+        self.buffers.store_label(place, &spec.label);
+        values.word(place.registration_id()).store_release(spec.registration_id.get());
+        // ORDERING(counters.state): Release. Pairs with the Acquire load in `CountersReader::get`; publishes the whole counter.
+        metadata.word(place.state()).store_release(STATE_ALLOCATED);
+    }
+}
