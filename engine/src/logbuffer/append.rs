@@ -6,6 +6,7 @@ use std::io::IoSlice;
 use crate::memory::{OwnedWord, Partition};
 use crate::types::{Position, TermId};
 
+use super::batch::{self, BatchClaim};
 use super::claim::Claim;
 use super::error::{AppenderError, OfferError};
 use super::frame::{self, occupied};
@@ -89,6 +90,25 @@ impl AppenderParts {
     }
 }
 
+impl AppenderParts {
+    /// The space that a batch takes up. It is limited like a message, since it may begin just below the position limit.
+    ///
+    /// # Errors
+    ///
+    /// [`OfferError::MessageTooLong`].
+    pub(super) fn batchable(&self, lengths: &[usize]) -> Result<usize, OfferError> {
+        if lengths.is_empty() {
+            return Err(OfferError::EmptyBatch);
+        }
+        lengths.iter().try_for_each(|&length| self.claimable(length).map(|_| ()))?;
+        let length = batch::framed_length(lengths);
+        if length > self.max_message {
+            return Err(OfferError::MessageTooLong { length, max: self.max_message });
+        }
+        Ok(length)
+    }
+}
+
 impl ConcurrentAppender {
     /// An appender to `log` that stays below `limit`, the position limit counter of the publication.
     ///
@@ -139,6 +159,18 @@ impl ConcurrentAppender {
     pub fn try_claim(&self, length: usize) -> Result<Claim<'_>, OfferError> {
         let (claimed, end) = self.claim_range(self.shared.claimable(length)?)?;
         Ok(Claim::begin(claimed, self.shared.log().origin(), length, end))
+    }
+
+    /// Claims one message for each of `lengths`, all with one update of the tail, to be written in place and published together.
+    /// With their headers they may take up as many bytes as the longest message has.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`]; [`OfferError::EmptyBatch`] when there are no lengths.
+    pub fn claim_batch<'a>(&'a self, lengths: &'a [usize]) -> Result<BatchClaim<'a>, OfferError> {
+        let required = self.shared.batchable(lengths)?;
+        let (claimed, end) = self.claim_range(required)?;
+        Ok(BatchClaim::begin(claimed, self.shared.log().origin(), lengths, end))
     }
 
     /// Where publishing has got to: the position after the last claim.

@@ -34,7 +34,7 @@ impl<'a> Claim<'a> {
     pub(super) fn begin(claimed: Claimed<'a>, origin: Origin, length: usize, end: Position) -> Self {
         let Claimed { mut space, term_id, term_offset } = claimed;
         let frame_length = (FRAME_HEADER_LENGTH + length) as i32;
-        frame::begin(&space, origin, term_id, term_offset, frame_length, frame::DATA_UNFRAGMENTED, 0);
+        frame::begin(&space, origin, term_id, term_offset, -frame_length, frame::DATA_UNFRAGMENTED, 0);
         let payload = space.lend_payload(length);
         Self { space, payload, frame_length, end, open: true }
     }

@@ -30,6 +30,9 @@ pub enum OfferError {
     /// frames, or it does not fit into the rest of the term.
     #[error("the block of frames does not continue this log")]
     MisplacedBlock,
+    /// A batch of no messages was asked for.
+    #[error("a batch needs at least one message")]
+    EmptyBatch,
 }
 
 /// Why a log takes no (further) appender.

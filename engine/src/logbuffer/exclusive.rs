@@ -7,9 +7,10 @@ use crate::memory::{OwnedWord, Partition};
 use crate::types::{Position, TermId};
 
 use super::append::AppenderParts;
+use super::batch::BatchClaim;
 use super::claim::Claim;
 use super::error::{AppenderError, OfferError};
-use super::frame::{self, FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, occupied};
+use super::frame::{self, FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Origin, occupied};
 use super::log_buffers::{Hold, LogBuffers};
 use super::message::{self, Claimed, Gather, Payload};
 use super::metadata::{LogMetadata, pack_tail, tail_offset, tail_term_id};
@@ -104,6 +105,18 @@ impl ExclusiveAppender {
         Ok(Claim::begin(claimed, self.shared.log().origin(), length, end))
     }
 
+    /// Claims one message for each of `lengths`, all with one update of the tail, to be written in place and published together.
+    /// With their headers they may take up as many bytes as the longest message has.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`]; [`OfferError::EmptyBatch`] when there are no lengths.
+    pub fn claim_batch<'a>(&'a mut self, lengths: &'a [usize]) -> Result<BatchClaim<'a>, OfferError> {
+        let required = self.shared.batchable(lengths)?;
+        let (claimed, end) = self.place.claim_range(&self.shared, required)?;
+        Ok(BatchClaim::begin(claimed, self.shared.log().origin(), lengths, end))
+    }
+
     /// Appends padding that takes up the space of a message of `length` bytes: readers skip it.
     ///
     /// # Errors
@@ -115,6 +128,36 @@ impl ExclusiveAppender {
         }
         let (claimed, end) = self.place.claim_range(&self.shared, occupied(length))?;
         message::write_padding(&claimed, self.shared.log().origin(), (FRAME_HEADER_LENGTH + length) as i32);
+        Ok(end)
+    }
+
+    /// Appends frames that are formatted already, so that all become visible at once, and returns the position after them.
+    ///
+    /// The block is a run of whole, aligned frames that fits into the rest of the term ([`Self::append_padding`] gets past that).
+    /// Its first frame must be the one that this publication would write next: term, term offset, session, stream, and data.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`]; [`OfferError::MisplacedBlock`] for a block that is not as described.
+    pub fn offer_block(&mut self, block: &[u8]) -> Result<Position, OfferError> {
+        let Self { shared, place } = self;
+        if place.position() >= shared.limit() {
+            return Err(shared.back_pressure(place.position(), block.len()));
+        }
+        let term_length = shared.log().term_length();
+        if place.term_offset == term_length.get() as usize {
+            if place.position() >= term_length.max_position().get() {
+                return Err(OfferError::MaxPositionExceeded);
+            }
+            place.rotate(shared.log().metadata(), place.term_offset);
+        }
+        let rest = term_length.get() as usize - place.term_offset;
+        if block.len() > rest || !place.is_continued_by(shared.log().origin(), block) {
+            return Err(OfferError::MisplacedBlock);
+        }
+        let (claimed, end) = place.claim_range(shared, block.len())?;
+        claimed.space.put_frames(block);
+        frame::commit_block(&claimed.space, block);
         Ok(end)
     }
 
@@ -171,6 +214,26 @@ impl Place {
     #[inline]
     fn position(&self) -> i64 {
         self.term_begin + self.term_offset as i64
+    }
+
+    /// Whether these are whole frames, the first of which belongs here.
+    fn is_continued_by(&self, origin: Origin, block: &[u8]) -> bool {
+        let word = |at: usize| i32::from_le_bytes(block[at..at + 4].try_into().expect("four bytes"));
+        let mut at = 0;
+        while at < block.len() {
+            let length = if block.len() - at < FRAME_HEADER_LENGTH { 0 } else { word(at) };
+            let aligned = (length.max(0) as usize).next_multiple_of(FRAME_ALIGNMENT);
+            if length < FRAME_HEADER_LENGTH as i32 || aligned > block.len() - at {
+                return false;
+            }
+            at += aligned;
+        }
+        at > 0
+            && word(4) >> 16 == i32::from(frame::frame_type::DATA)
+            && word(8) == self.term_offset as i32
+            && word(12) == origin.session_id.get()
+            && word(16) == origin.stream_id.get()
+            && word(20) == self.term_id.get()
     }
 
     /// Claims `required` bytes of the term, and says at which position they end.

@@ -78,19 +78,19 @@ pub(super) struct Origin {
     pub(super) stream_id: StreamId,
 }
 
-/// Begins a frame of `length` bytes, header included: marks it in progress, then fills in its header. It becomes visible
-/// when it is committed.
+/// Begins a frame: stores its length, negative since it is in progress, then fills in its header. It becomes visible when it is
+/// committed.
 #[inline(always)]
 pub(super) fn begin(
     space: &FrameSpace<'_>,
     origin: Origin,
     term_id: TermId,
     term_offset: i32,
-    length: i32,
+    length_in_progress: i32,
     second_word: i32,
     reserved: i64,
 ) {
-    space.word(LENGTH).store_relaxed(length.wrapping_neg());
+    space.word(LENGTH).store_relaxed(length_in_progress);
     // ORDERING(log.frame-started): Release fence. Pairs with the Acquire loads of `unblock`; whoever sees anything of the
     // frame, its payload included, sees that it is in progress, or committed.
     fence(Ordering::Release);
@@ -110,6 +110,13 @@ pub(super) fn commit(space: &FrameSpace<'_>, length: i32) {
     // ORDERING(log.frame-committed): Release. Pairs with the Acquire load of a frame's length in `scan` and `unblock`;
     // publishes the header words and the payload.
     space.word(LENGTH).store_release(length);
+}
+
+/// Commits the frames of a block that was copied but for its first eight bytes.
+pub(super) fn commit_block(space: &FrameSpace<'_>, block: &[u8]) {
+    let word = |at: usize| i32::from_le_bytes(block[at..at + 4].try_into().expect("a block of whole frames"));
+    space.word(VERSION_FLAGS_TYPE).store_relaxed(word(4));
+    commit(space, word(0));
 }
 
 /// Whether a frame that was begun with this length is still its publisher's: neither committed nor taken for dead.

@@ -84,7 +84,7 @@ pub(super) fn write_whole(
 ) {
     let Claimed { space, term_id, term_offset } = claimed;
     let frame_length = (FRAME_HEADER_LENGTH + length) as i32;
-    frame::begin(space, origin, *term_id, *term_offset, frame_length, second_word, reserved);
+    frame::begin(space, origin, *term_id, *term_offset, -frame_length, second_word, reserved);
     payload.write(space, length);
     frame::commit(space, frame_length);
 }
@@ -112,7 +112,7 @@ pub(super) fn write_fragments(
         };
         let frame_length = (FRAME_HEADER_LENGTH + max_payload) as i32;
         let second_word = frame::pack(begins, frame_type::DATA);
-        frame::begin(&space, origin, term_id, term_offset, frame_length, second_word, reserved);
+        frame::begin(&space, origin, term_id, term_offset, -frame_length, second_word, reserved);
         payload.write(&space, max_payload);
         frame::commit(&space, frame_length);
         term_offset += frame_length;
@@ -128,6 +128,6 @@ pub(super) fn write_fragments(
 pub(super) fn write_padding(claimed: &Claimed<'_>, origin: Origin, length: i32) {
     let Claimed { space, term_id, term_offset } = claimed;
     // In progress first: a publisher that dies in between is recognised, and the range padded for it.
-    frame::begin(space, origin, *term_id, *term_offset, length, frame::PADDING, 0);
+    frame::begin(space, origin, *term_id, *term_offset, -length, frame::PADDING, 0);
     frame::commit(space, length);
 }

@@ -12,7 +12,7 @@
 //! | Step | File |
 //! | --- | --- |
 //! | the file, its metadata and their checks | `log_buffers`, `metadata`, `parameters` |
-//! | claim and write, many publishers or one | `append`, `exclusive`, with `claim`, `frame`, `message`, `rotate` |
+//! | claim and write, many publishers or one | `append`, `exclusive`, with `claim`, `batch`, `frame`, `message`, `rotate` |
 //! | read | `read`, with `scan`, `fragment`, `assemble` |
 //! | the driver's part | `clean`, `unblock` |
 //!
@@ -21,7 +21,10 @@
 //! protocol gives it.
 
 mod append;
+mod assemble;
+mod batch;
 mod claim;
+mod clean;
 mod error;
 mod exclusive;
 mod fragment;
@@ -35,9 +38,13 @@ mod rotate;
 mod scan;
 #[cfg(all(test, not(engine_loom)))]
 mod testing;
+mod unblock;
 
 pub use append::ConcurrentAppender;
+pub use assemble::{ControlledFragmentAssembler, FragmentAssembler};
+pub use batch::BatchClaim;
 pub use claim::{Claim, ClaimLost};
+pub use clean::clean_to;
 pub use error::{AppenderError, OfferError};
 pub use exclusive::ExclusiveAppender;
 pub use fragment::Fragment;
@@ -48,3 +55,4 @@ pub use log_buffers::LogOpenError;
 pub use metadata::{LOG_METADATA_LENGTH, LogMetadata, PARTITION_COUNT};
 pub use parameters::{LogKind, LogLayout, LogParameters, MAX_MTU};
 pub use read::{Block, ControlledAction, ImageReader, MalformedFrame};
+pub use unblock::unblock;

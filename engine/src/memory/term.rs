@@ -140,6 +140,18 @@ impl<'a> FrameSpace<'a> {
         unsafe { self.span.put(ALIGNMENT + offset, bytes) };
     }
 
+    /// Copies formatted frames into the range, but for the first frame's first eight bytes: those commit it, last.
+    ///
+    /// # Panics
+    ///
+    /// When they do not fit.
+    #[inline]
+    pub(crate) fn put_frames(&self, frames: &[u8]) {
+        assert!((8..=self.length).contains(&frames.len()), "frames that were made room for");
+        // SAFETY: just checked to lie within the range, which the holder has claimed.
+        unsafe { self.span.put(8, &frames[8..]) };
+    }
+
     /// Lends the first `length` bytes of the payload. To be called once for a claim.
     ///
     /// # Panics
@@ -150,6 +162,12 @@ impl<'a> FrameSpace<'a> {
         assert!(length <= self.length - ALIGNMENT, "a payload that was made room for");
         // SAFETY: just checked to lie within the frame, which the holder has claimed and lends once.
         unsafe { self.span.lend(ALIGNMENT, length) }
+    }
+
+    /// The same range for as long as it is borrowed.
+    #[inline]
+    pub(crate) fn reborrow(&mut self) -> FrameSpace<'_> {
+        FrameSpace { span: self.span.clone(), length: self.length }
     }
 
     /// Splits off the first `length` bytes.

@@ -1,0 +1,77 @@
+//! Zeroing what every subscriber is done with, so that publishers may have it again. The driver's conductor calls this, before it
+//! publishes the limit that lets them.
+
+use crate::types::Position;
+
+use super::LogBuffers;
+use super::frame::{FRAME_ALIGNMENT, LENGTH};
+
+/// Cleans the log from `clean`, up to which it has been cleaned, towards `to`, at most to the end of the term: the work of one
+/// duty cycle. Returns up to where the log is clean now.
+///
+/// A position where no frame can start counts as the one below it where one can: positions come from counters that clients
+/// write. Nothing is cleaned when `to` is not beyond `clean`.
+pub fn clean_to(log: &LogBuffers, clean: Position, to: Position) -> Position {
+    let term_length = log.term_length();
+    let to = Position::new(to.get() & !(FRAME_ALIGNMENT as i64 - 1));
+    if clean.get() < 0 || to <= clean {
+        return clean;
+    }
+    let offset = term_length.offset(clean) as usize;
+    let rest = term_length.get() as usize - offset;
+    let length = usize::try_from(to.get() - clean.get()).unwrap_or(rest).min(rest);
+    let term = log.term(term_length.term_count(clean) as u32 as usize % 3);
+    term.zero(offset + LENGTH.end(), length - LENGTH.end());
+    // ORDERING(log.cleaned): Release. Pairs with the Acquire load of a frame's length in `scan`; the length at the start of the
+    // range goes last, so that whoever still scans from there never meets a header that is half gone.
+    term.word_at::<i32>(offset).store_release(0);
+    Position::new(clean.get() + length as i64)
+}
+
+#[cfg(all(test, not(engine_loom)))]
+mod tests {
+    use super::*;
+    use crate::logbuffer::LogKind;
+    use crate::logbuffer::testing::{TERM_LENGTH, TestLog};
+
+    /// Trap 50: what is below the slowest subscriber is zero again, to the byte, and what is above it is untouched.
+    #[test]
+    fn trap_50_cleans_up_to_the_slowest_subscriber() {
+        let test = TestLog::new(LogKind::Concurrent);
+        test.set_limit(1 << 15);
+        let appender = test.concurrent();
+        let first = appender.offer(&[0xFF; 100]).unwrap();
+        appender.offer(&[0xEE; 100]).unwrap();
+        let snapshot = |log: &LogBuffers| {
+            let mut bytes = vec![0; TERM_LENGTH.get() as usize];
+            log.term(0).get_bytes(0, &mut bytes);
+            bytes
+        };
+        let before = snapshot(&test.log);
+        let clean = clean_to(&test.log, Position::new(0), first);
+        assert_eq!(clean, first);
+        let after = snapshot(&test.log);
+        let first = first.get() as usize;
+        assert!(before[..first].iter().any(|&byte| byte != 0));
+        assert!(after[..first].iter().all(|&byte| byte == 0));
+        assert_eq!(after[first..], before[first..]);
+    }
+
+    #[test]
+    fn one_call_stays_within_one_term_and_believes_no_position() {
+        let test = TestLog::new(LogKind::Concurrent);
+        let length = i64::from(TERM_LENGTH.get());
+        let fill = |index: usize| test.log.term(index).put_bytes(0, &vec![1; length as usize]);
+        (0..3).for_each(fill);
+        let clean = |from: i64, to: i64| clean_to(&test.log, Position::new(from), Position::new(to)).get();
+        assert_eq!(clean(length - 64, length + 640), length);
+        assert_eq!(clean(length, length + 63), length + 32);
+        assert_eq!(clean(length + 32, length + 40), length + 32);
+        assert_eq!(clean(length, -1), length);
+        assert_eq!(clean(-64, 64), -64);
+        assert_eq!(clean(length, i64::MAX), 2 * length);
+        let mut bytes = vec![0; length as usize];
+        test.log.term(0).get_bytes(0, &mut bytes);
+        assert_eq!(bytes.iter().filter(|&&byte| byte == 0).count(), 64);
+    }
+}
