@@ -1,10 +1,34 @@
 //! What must hold between settings (shared-memory.md, sections 1.7 and 9.2). Called once all are read, and for a
 //! configuration that a program put together itself.
 
+use gannet::agent::{IdleStrategy, IdleStrategyError};
+
 use super::DriverConfig;
 use super::error::{ConfigError, ConfigErrors};
 use super::layers::Loaded;
-use super::value::TerminationValidator;
+use super::table::Threads;
+use super::value::{IdleStrategyName, TerminationValidator, ThreadingMode};
+
+impl Threads {
+    /// What the conductor's thread does when idle: its own strategy, or that of mode `SHARED`.
+    ///
+    /// # Errors
+    ///
+    /// When the strategy's arguments are not of its form; never for a configuration that was checked.
+    pub fn conductor_idle_strategy(&self) -> Result<IdleStrategy, IdleStrategyError> {
+        match self.mode {
+            ThreadingMode::Dedicated | ThreadingMode::SharedNetwork => {
+                idle_strategy(self.conductor_idle, &self.conductor_idle_args)
+            }
+            // Who invokes the driver on a thread of its own idles as one that runs all agents.
+            ThreadingMode::Shared | ThreadingMode::Invoker => idle_strategy(self.shared_idle, &self.shared_idle_args),
+        }
+    }
+}
+
+fn idle_strategy(name: IdleStrategyName, args: &str) -> Result<IdleStrategy, IdleStrategyError> {
+    IdleStrategy::named(name.as_str(), (!args.is_empty()).then_some(args))
+}
 
 /// The greatest length of the command file.
 const CNC_MAX_LENGTH: u64 = i32::MAX as u64;
@@ -124,6 +148,22 @@ pub(super) fn broken(loaded: &Loaded) -> Vec<ConfigError> {
         &["aeron.driver.termination.validator"],
         "choose a shorter gannet.termination.token",
     );
+    let threads = &config.threads;
+    for (name, args, property) in [
+        (threads.conductor_idle, &threads.conductor_idle_args, "aeron.conductor.idle.strategy.init.args"),
+        (threads.sender_idle, &threads.sender_idle_args, "aeron.sender.idle.strategy.init.args"),
+        (threads.receiver_idle, &threads.receiver_idle_args, "aeron.receiver.idle.strategy.init.args"),
+        (threads.shared_idle, &threads.shared_idle_args, "aeron.shared.idle.strategy.init.args"),
+        (threads.shared_network_idle, &threads.shared_network_idle_args, "aeron.sharednetwork.idle.strategy.init.args"),
+    ] {
+        if let Err(error) = idle_strategy(name, args) {
+            let expected = match error {
+                IdleStrategyError::Args { name, expected, .. } => format!("for {name}: {expected}"),
+                error => error.to_string(),
+            };
+            errors.push(ConfigError::Unreadable { stated: loaded.stated(property), expected });
+        }
+    }
     errors
 }
 
@@ -178,6 +218,9 @@ mod tests {
         );
         assert!(refused(&["aeron.driver.resolver.interface=localhost:8050"]).contains("needs a name"));
         assert!(refused(&["aeron.driver.termination.validator=token"]).contains("needs a token"));
+        let error =
+            refused(&["aeron.conductor.idle.strategy=sleep-ns", "aeron.conductor.idle.strategy.init.args=10-20"]);
+        assert!(error.contains("not understood; expected for sleep-ns: a duration"), "{error}");
     }
 
     #[test]

@@ -404,7 +404,7 @@ settings! {
     threads: Threads {
         /// Which agents share a thread.
         mode: ThreadingMode = "DEDICATED", "aeron.threading.mode" / "AERON_THREADING_MODE";
-        /// How threads are named: `classic` is the role alone, `new` puts `aeron-` before it.
+        /// How threads are named: `classic` by role, as in `conductor`; `new` as in `aeron-md-cnd`.
         naming: ThreadNaming = "classic", "aeron.thread.naming" / "AERON_THREAD_NAMING";
         /// What the conductor does when idle on a thread of its own.
         conductor_idle: IdleStrategyName = "backoff", "aeron.conductor.idle.strategy" / "AERON_CONDUCTOR_IDLE_STRATEGY";
@@ -477,9 +477,9 @@ settings! {
             "aeron.driver.termination.validator" / "AERON_DRIVER_TERMINATION_VALIDATOR";
         /// The token that a request to terminate must carry when the validator is `token`.
         termination_token: String = "", "gannet.termination.token" / "GANNET_TERMINATION_TOKEN";
-        /// How many released logs are deleted in one go.
+        /// How many released logs are given to the helper thread to delete per duty cycle of the conductor.
         resource_free_limit: u32 = "1", "aeron.driver.resource.free.limit" / "AERON_DRIVER_RESOURCE_FREE_LIMIT",
-            in Limits::between(1, I31), Effect::Never("released logs are deleted by the helper thread as they come");
+            in Limits::between(1, I31);
         /// Features of the reference that are not settled.
         experimental_features: bool = "false",
             "aeron.enable.experimental.features" / "AERON_ENABLE_EXPERIMENTAL_FEATURES",

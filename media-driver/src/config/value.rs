@@ -231,9 +231,9 @@ words! {
 words! {
     /// How the driver's threads are named.
     ThreadNaming {
-        /// The role, as in `conductor`.
+        /// By role, as in `conductor`.
         Classic = "classic",
-        /// A common prefix and the role, as in `aeron-conductor`: easy to tell in a process with other threads.
+        /// With a common prefix, as in `aeron-md-cnd`: easy to tell in a process with other threads.
         New = "new",
     }
 }
