@@ -10,6 +10,7 @@
 //! - [`endpoint`]: one face for every client library, so that a scenario runs with any of them at either end.
 //! - [`process`]: child processes that a test starts, talks to and ends, by their own id.
 //! - [`records`]: how `peer-sub` prints messages and `peer-pub` reads them.
+//! - [`reference_files`]: files as the C driver writes them, for comparing layouts with.
 
 pub mod aeron_dir;
 pub mod client;
@@ -18,5 +19,6 @@ pub mod endpoint;
 mod error;
 pub mod process;
 pub mod records;
+pub mod reference_files;
 
 pub use error::PeerError;
