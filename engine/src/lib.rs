@@ -6,6 +6,8 @@ compile_error!("Gannet's files and frames are little-endian, and so must the mac
 pub mod agent;
 pub mod broadcast;
 pub mod channel_uri;
+#[cfg(not(engine_loom))]
+pub mod cnc;
 pub mod command;
 pub mod counters;
 pub mod logbuffer;

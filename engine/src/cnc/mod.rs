@@ -1,0 +1,20 @@
+//! The CnC ("command and control") file, by which clients and tools find a driver: the command ring, the event broadcast,
+//! the counters and the error log, one behind the other in one file, `cnc.dat`.
+//!
+//! ```text
+//! │ header, 128 bytes │ to-driver ring │ to-clients broadcast │ counter metadata │ counter values │ error log │ to a whole page
+//! ```
+//!
+//! The driver creates it, sets everything up, and stores the version last; until then there is nothing to use. Clients and
+//! tools open it and check every length in it before they build on it.
+
+mod driver_state;
+mod file;
+mod layout;
+
+pub use driver_state::DriverState;
+pub use file::{CNC_FILE_NAME, CncCreateError, CncFile, CncOpenError};
+pub use layout::{CNC_HEADER_LENGTH, CNC_VERSION, CncLayout, CncLayoutError, CncParameters};
+
+#[cfg(test)]
+mod tests;
