@@ -1,3 +1,5 @@
 //! The one command: gannet.
 
+mod capture;
+
 fn main() {}
