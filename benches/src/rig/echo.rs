@@ -1,0 +1,165 @@
+//! The round trip: the near end sends by schedule, the far end sends each message back, and the near end measures from the
+//! moment when the message was due. Two threads, one per end, each on its core. Called by the systems.
+//!
+//! ```text
+//! due 0      due 1      due 2
+//!  ├──────────┼──────────┼────────── schedule
+//!  │ send ... stall ...  │ send send send      what happened
+//!  └──────── each message is charged from its own mark
+//! ```
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::RigError;
+use super::cores::{Cores, pin};
+use super::histogram::LatencyHistogram;
+use super::schedule::{Schedule, now_ns};
+use super::transceiver::Transceiver;
+
+/// Bytes at the start of each message: the time it was due, in nanoseconds of the monotonic clock.
+pub const STAMP_LENGTH: usize = 8;
+/// The clock is read once per so many looks for an answer: reading it takes longer than a look.
+const LOOKS_PER_CLOCK_READING: usize = 4;
+/// A far end with nothing to reflect lets its client have a turn after so many looks.
+const LOOKS_PER_FAR_TURN: usize = 4096;
+/// How long an end waits for a message before it gives up, in milliseconds.
+const PATIENCE_MS: u64 = 5_000;
+
+/// One round of a round-trip measurement.
+#[derive(Clone, Copy, Debug)]
+pub struct EchoPlan {
+    /// Bytes per message, at least [`STAMP_LENGTH`].
+    pub size: usize,
+    /// Messages per second.
+    pub rate_per_s: u64,
+    /// Messages before those that count.
+    pub warm_up: u64,
+    /// Messages that count.
+    pub messages: u64,
+    /// Where the ends run.
+    pub cores: Cores,
+}
+
+/// What a round of a round-trip measurement gave.
+#[derive(Clone, Debug, Default)]
+pub struct EchoOutcome {
+    /// Latencies of the messages that count.
+    pub latencies: LatencyHistogram,
+    /// Messages that never came back.
+    pub lost: u64,
+    /// From the first message that counts to the last, in nanoseconds.
+    pub duration_ns: u64,
+}
+
+/// Runs one round between the two ends.
+///
+/// # Errors
+///
+/// [`RigError::Stalled`] when nothing comes back for five seconds.
+pub fn run<N, F>(system: &str, near: &mut N, far: &mut F, plan: &EchoPlan) -> Result<EchoOutcome, RigError>
+where
+    N: Transceiver + Send,
+    F: Transceiver + Send,
+{
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            pin(plan.cores.far);
+            reflect(far, &is_over);
+        });
+        // A thread of its own, so that pinning does not outlive the round.
+        let near = scope.spawn(|| {
+            pin(plan.cores.near);
+            let outcome = measure(system, near, plan);
+            is_over.store(true, Ordering::Relaxed);
+            outcome
+        });
+        near.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// The far end: sends back what arrives until it is told to stop.
+fn reflect(far: &mut impl Transceiver, is_over: &AtomicBool) {
+    let mut pending = Vec::with_capacity(64 * 1024);
+    let mut looks = 0;
+    while !is_over.load(Ordering::Relaxed) {
+        let arrived = far.poll(1, |message| {
+            pending.clear();
+            pending.extend_from_slice(message);
+        });
+        if arrived > 0 {
+            while !far.try_send(&pending) && !is_over.load(Ordering::Relaxed) {
+                far.between_messages();
+            }
+        } else {
+            looks += 1;
+            if looks % LOOKS_PER_FAR_TURN == 0 {
+                far.between_messages();
+            }
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// The near end: sends by schedule, and measures what comes back.
+fn measure(system: &str, near: &mut impl Transceiver, plan: &EchoPlan) -> Result<EchoOutcome, RigError> {
+    let total = plan.warm_up + plan.messages;
+    let mut message = vec![0x5a_u8; plan.size.max(STAMP_LENGTH)];
+    let mut outcome = EchoOutcome::default();
+    let (mut sent, mut received, mut first_ns, mut last_ns) = (0_u64, 0_u64, 0, 0);
+
+    let start_ns = now_ns() + 1_000_000;
+    let schedule = Schedule::new(start_ns, plan.rate_per_s);
+    let mut last_sign_ns = start_ns;
+    while received < total {
+        let now = now_ns();
+        if sent < total && now >= schedule.due_ns(sent) {
+            message[..STAMP_LENGTH].copy_from_slice(&schedule.due_ns(sent).to_le_bytes());
+            if near.try_send(&message) {
+                sent += 1;
+            } else {
+                near.between_messages();
+            }
+        }
+        if sent == received {
+            last_sign_ns = now;
+            near.between_messages();
+            continue;
+        }
+        let before = received;
+        for _ in 0..LOOKS_PER_CLOCK_READING {
+            near.poll(1, |answer| {
+                let arrived_ns = now_ns();
+                if received == plan.warm_up {
+                    first_ns = arrived_ns;
+                }
+                if received >= plan.warm_up {
+                    outcome.latencies.record(arrived_ns - stamp(answer));
+                }
+                last_ns = arrived_ns;
+                received += 1;
+            });
+            if received != before {
+                break;
+            }
+            std::hint::spin_loop();
+        }
+        if received != before {
+            last_sign_ns = now;
+        } else if now - last_sign_ns > PATIENCE_MS as i64 * 1_000_000 {
+            if sent == total && received > plan.warm_up {
+                break;
+            }
+            return Err(RigError::Stalled { system: system.to_owned(), sent, received, patience_ms: PATIENCE_MS });
+        }
+    }
+    outcome.lost = total - received;
+    outcome.duration_ns = (last_ns - first_ns).unsigned_abs();
+    Ok(outcome)
+}
+
+/// The time a message was due; what is too short to carry one counts as never due, which shows.
+#[inline]
+fn stamp(message: &[u8]) -> i64 {
+    message.first_chunk::<STAMP_LENGTH>().map_or(0, |bytes| i64::from_le_bytes(*bytes))
+}

@@ -1,0 +1,156 @@
+//! One result, as a line of JSON that scripts rely on: names and meanings stay.
+
+use serde::Serialize;
+
+use super::histogram::LatencyHistogram;
+
+/// What was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A round trip: latencies apply.
+    Echo,
+    /// As fast as it goes: rates apply.
+    Throughput,
+}
+
+/// One result. What does not apply is null.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measurement {
+    /// The scenario: `ipc`.
+    pub scenario: String,
+    /// `gannet`, `floor`, or a peer's name.
+    pub system: String,
+    /// Which of the columns apply.
+    pub kind: Kind,
+    /// Bytes per message.
+    pub size: usize,
+    /// Messages per second that the schedule asked for; null where it is as many as go.
+    pub rate: Option<u64>,
+    /// Messages measured.
+    pub samples: u64,
+    /// Messages sent that did not arrive.
+    pub lost: u64,
+    /// Latency that half of the messages did not exceed, in nanoseconds; and so on for the other fractions.
+    pub p50_ns: Option<u64>,
+    /// 90 %.
+    pub p90_ns: Option<u64>,
+    /// 99 %.
+    pub p99_ns: Option<u64>,
+    /// 99.9 %.
+    pub p999_ns: Option<u64>,
+    /// 99.99 %.
+    pub p9999_ns: Option<u64>,
+    /// The longest latency.
+    pub max_ns: Option<u64>,
+    /// Messages per second that went through.
+    pub msgs_per_s: Option<f64>,
+    /// Bytes of payload per second that went through.
+    pub bytes_per_s: Option<f64>,
+    /// The floor's p50 in the same run.
+    pub floor_p50_ns: Option<u64>,
+    /// This system's figure divided by the floor's: p50 for an echo (1 is the floor, more is slower), messages per second
+    /// for throughput (1 is the floor, less is slower).
+    pub ratio_to_floor: Option<f64>,
+    /// The whole distribution, for the report.
+    #[serde(skip)]
+    pub latencies: Option<LatencyHistogram>,
+}
+
+impl Measurement {
+    /// The result of round trips at `rate` messages per second.
+    pub fn echo(scenario: &str, system: &str, size: usize, rate: u64, latencies: LatencyHistogram, lost: u64) -> Self {
+        Self {
+            samples: latencies.samples(),
+            lost,
+            rate: Some(rate),
+            p50_ns: latencies.quantile_ns(0.5),
+            p90_ns: latencies.quantile_ns(0.9),
+            p99_ns: latencies.quantile_ns(0.99),
+            p999_ns: latencies.quantile_ns(0.999),
+            p9999_ns: latencies.quantile_ns(0.9999),
+            max_ns: latencies.max_ns(),
+            latencies: Some(latencies),
+            ..Self::blank(scenario, system, Kind::Echo, size)
+        }
+    }
+
+    /// The result of as many messages as go.
+    pub fn throughput(scenario: &str, system: &str, size: usize, samples: u64, lost: u64, rate_per_s: f64) -> Self {
+        Self {
+            samples,
+            lost,
+            msgs_per_s: Some(rate_per_s.round()),
+            bytes_per_s: Some((rate_per_s * size as f64).round()),
+            ..Self::blank(scenario, system, Kind::Throughput, size)
+        }
+    }
+
+    fn blank(scenario: &str, system: &str, kind: Kind, size: usize) -> Self {
+        Self {
+            scenario: scenario.to_owned(),
+            system: system.to_owned(),
+            kind,
+            size,
+            rate: None,
+            samples: 0,
+            lost: 0,
+            p50_ns: None,
+            p90_ns: None,
+            p99_ns: None,
+            p999_ns: None,
+            p9999_ns: None,
+            max_ns: None,
+            msgs_per_s: None,
+            bytes_per_s: None,
+            floor_p50_ns: None,
+            ratio_to_floor: None,
+            latencies: None,
+        }
+    }
+
+    /// Fills in how this result compares with the floor's of the same kind and size.
+    pub fn compare_with(&mut self, floor: &Self) {
+        self.floor_p50_ns = floor.p50_ns;
+        let (ours, theirs) = match self.kind {
+            Kind::Echo => (self.p50_ns.map(|ns| ns as f64), floor.p50_ns.map(|ns| ns as f64)),
+            Kind::Throughput => (self.msgs_per_s, floor.msgs_per_s),
+        };
+        self.ratio_to_floor =
+            ours.zip(theirs).filter(|(_, floor)| *floor > 0.0).map(|(ours, floor)| (ours / floor * 1e4).round() / 1e4);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn echo(system: &str, latency_ns: i64) -> Measurement {
+        let mut latencies = LatencyHistogram::default();
+        (0..100).for_each(|_| latencies.record(latency_ns));
+        Measurement::echo("ipc", system, 32, 50_000, latencies, 0)
+    }
+
+    #[test]
+    fn a_line_has_every_key_and_null_for_what_does_not_apply() {
+        let mut ours = echo("gannet", 330);
+        ours.compare_with(&echo("floor", 300));
+        let line = serde_json::to_value(&ours).expect("plain data");
+        assert_eq!(
+            line,
+            serde_json::json!({
+                "scenario": "ipc", "system": "gannet", "kind": "echo", "size": 32, "rate": 50_000, "samples": 100, "lost": 0,
+                "p50_ns": 330, "p90_ns": 330, "p99_ns": 330, "p999_ns": 330, "p9999_ns": 330, "max_ns": 330,
+                "msgs_per_s": null, "bytes_per_s": null, "floor_p50_ns": 300, "ratio_to_floor": 1.1,
+            })
+        );
+    }
+
+    #[test]
+    fn throughput_compares_rates() {
+        let mut ours = Measurement::throughput("ipc", "gannet", 1024, 10, 0, 750.0);
+        ours.compare_with(&Measurement::throughput("ipc", "floor", 1024, 10, 0, 1000.0));
+        assert_eq!((ours.ratio_to_floor, ours.floor_p50_ns), (Some(0.75), None));
+        assert_eq!(ours.bytes_per_s, Some(768_000.0));
+    }
+}

@@ -1,0 +1,70 @@
+//! What every measurement shares: the schedule, the two ends, the loops that run them, and what becomes of the figures.
+
+pub mod cores;
+pub mod echo;
+pub mod environment;
+pub mod histogram;
+pub mod html;
+pub mod measurement;
+pub mod schedule;
+pub mod throughput;
+pub mod transceiver;
+
+/// Why a measurement could not be taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RigError {
+    /// A system could not be opened or did not work.
+    #[error("{system}: {action}")]
+    System {
+        /// The system's name.
+        system: String,
+        /// What was attempted.
+        action: String,
+        /// What the system said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Messages stopped arriving.
+    #[error("{system}: {received} of {sent} messages arrived, and none for {patience_ms} ms")]
+    Stalled {
+        /// The system's name.
+        system: String,
+        /// Messages sent.
+        sent: u64,
+        /// Messages that arrived.
+        received: u64,
+        /// How long the rig waited for the next.
+        patience_ms: u64,
+    },
+    /// A message arrived that is not the next one sent.
+    #[error("{system}: message {found} arrived where {expected} was due")]
+    OutOfOrder {
+        /// The system's name.
+        system: String,
+        /// Number of the message that was due.
+        expected: u64,
+        /// Number of the message that arrived.
+        found: u64,
+    },
+    /// A report could not be written.
+    #[error("cannot write {path}")]
+    Report {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl RigError {
+    /// A [`RigError::System`].
+    pub fn system(
+        system: impl Into<String>,
+        action: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::System { system: system.into(), action: action.into(), source: source.into() }
+    }
+}

@@ -1,0 +1,152 @@
+//! As fast as it goes: one end sends numbered messages without a pause, the other consumes them and checks the numbers.
+//! Two threads, one per end, each on its core. Called by the systems.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::RigError;
+use super::cores::{Cores, pin};
+use super::schedule::now_ns;
+use super::transceiver::Transceiver;
+
+/// Bytes at the start of each message: its number, from 0.
+pub const NUMBER_LENGTH: usize = 8;
+/// Messages between two readings of the clock, and messages taken per poll.
+const BATCH: u64 = 256;
+/// A consumer that finds nothing lets its client have a turn after so many looks.
+const LOOKS_PER_TURN: u64 = 64;
+/// How long the consumer waits for a message before it gives up, in milliseconds.
+const PATIENCE_MS: u64 = 5_000;
+
+/// One round of a throughput measurement.
+#[derive(Clone, Copy, Debug)]
+pub struct ThroughputPlan {
+    /// Bytes per message, at least [`NUMBER_LENGTH`].
+    pub size: usize,
+    /// How long the producer sends, in milliseconds.
+    pub duration_ms: u64,
+    /// Where the ends run: the producer is the near one.
+    pub cores: Cores,
+}
+
+/// What a round of a throughput measurement gave.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ThroughputOutcome {
+    /// Messages consumed.
+    pub received: u64,
+    /// Messages sent that never arrived.
+    pub lost: u64,
+    /// From the first send to the last consumption, in nanoseconds.
+    pub duration_ns: u64,
+}
+
+impl ThroughputOutcome {
+    /// Adds another round.
+    pub fn merge(&mut self, other: Self) {
+        self.received += other.received;
+        self.lost += other.lost;
+        self.duration_ns += other.duration_ns;
+    }
+
+    /// Messages per second.
+    pub fn rate_per_s(&self) -> f64 {
+        self.received as f64 * 1e9 / self.duration_ns.max(1) as f64
+    }
+}
+
+/// Runs one round from `producer` to `consumer`.
+///
+/// # Errors
+///
+/// [`RigError::OutOfOrder`] when a message has the wrong number, [`RigError::Stalled`] when nothing arrives for five seconds.
+pub fn run<P, C>(
+    system: &str,
+    producer: &mut P,
+    consumer: &mut C,
+    plan: &ThroughputPlan,
+) -> Result<ThroughputOutcome, RigError>
+where
+    P: Transceiver + Send,
+    C: Transceiver + Send,
+{
+    // `u64::MAX` until the producer knows how many it has sent.
+    let total = AtomicU64::new(u64::MAX);
+    let has_failed = AtomicBool::new(false);
+    let start_ns = now_ns();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            pin(plan.cores.near);
+            produce(producer, plan, &total, &has_failed);
+        });
+        let consumer = scope.spawn(|| {
+            pin(plan.cores.far);
+            let outcome = consume(system, consumer, &total, start_ns);
+            has_failed.store(outcome.is_err(), Ordering::Relaxed);
+            outcome
+        });
+        consumer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn produce(producer: &mut impl Transceiver, plan: &ThroughputPlan, total: &AtomicU64, has_failed: &AtomicBool) {
+    let mut message = vec![0xa5_u8; plan.size.max(NUMBER_LENGTH)];
+    let deadline_ns = now_ns() + plan.duration_ms as i64 * 1_000_000;
+    let mut number = 0_u64;
+    while now_ns() < deadline_ns {
+        for _ in 0..BATCH {
+            message[..NUMBER_LENGTH].copy_from_slice(&number.to_le_bytes());
+            while !producer.try_send(&message) {
+                if has_failed.load(Ordering::Relaxed) {
+                    return;
+                }
+                producer.between_messages();
+                std::hint::spin_loop();
+            }
+            number += 1;
+        }
+    }
+    total.store(number, Ordering::Release);
+    // The driver that this end may host is needed until the last message is through.
+    producer.between_messages();
+}
+
+fn consume(
+    system: &str,
+    consumer: &mut impl Transceiver,
+    total: &AtomicU64,
+    start_ns: i64,
+) -> Result<ThroughputOutcome, RigError> {
+    let (mut received, mut looks, mut last_sign_ns) = (0_u64, 0_u64, start_ns);
+    loop {
+        let mut wrong = None;
+        let arrived = consumer.poll(BATCH as usize, |message| {
+            let number = message.first_chunk::<NUMBER_LENGTH>().map_or(u64::MAX, |bytes| u64::from_le_bytes(*bytes));
+            if number != received && wrong.is_none() {
+                wrong = Some((received, number));
+            }
+            received += 1;
+        });
+        if let Some((expected, found)) = wrong {
+            return Err(RigError::OutOfOrder { system: system.to_owned(), expected, found });
+        }
+        looks += 1;
+        if arrived == 0 || looks % LOOKS_PER_TURN == 0 {
+            consumer.between_messages();
+        }
+        if arrived > 0 && looks % LOOKS_PER_TURN != 0 {
+            continue;
+        }
+        let now = now_ns();
+        let sent = total.load(Ordering::Acquire);
+        if arrived > 0 {
+            last_sign_ns = now;
+        }
+        if received == sent {
+            return Ok(ThroughputOutcome { received, lost: 0, duration_ns: (now - start_ns).unsigned_abs() });
+        }
+        if now - last_sign_ns > PATIENCE_MS as i64 * 1_000_000 {
+            let sent = if sent == u64::MAX { received } else { sent };
+            return Err(RigError::Stalled { system: system.to_owned(), sent, received, patience_ms: PATIENCE_MS });
+        }
+        std::hint::spin_loop();
+    }
+}

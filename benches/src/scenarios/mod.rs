@@ -1,0 +1,3 @@
+//! What is measured: which systems, which sizes, how long.
+
+pub mod ipc;
