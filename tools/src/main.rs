@@ -1,5 +1,3 @@
 //! The one command: gannet.
 
-mod capture;
-
 fn main() {}
