@@ -13,6 +13,7 @@ pub mod counters;
 pub mod logbuffer;
 pub mod memory;
 pub mod quantity;
+pub mod reports;
 pub mod ringbuffer;
 mod sync;
 pub mod time;

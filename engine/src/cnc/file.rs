@@ -15,6 +15,7 @@ use super::layout::{
 use crate::broadcast::Receiver;
 use crate::counters::CountersReader;
 use crate::memory::{AtomicBuffer, Field, FileAccess, MapError, MappedFile, Region, Reserve};
+use crate::reports::ErrorLogReader;
 use crate::ringbuffer::ManyToOneRingBuffer;
 use crate::time::EpochMillis;
 use crate::types::SemanticVersion;
@@ -254,6 +255,11 @@ impl CncFile {
     pub fn counters(&self) -> CountersReader {
         CountersReader::new(self.counter_metadata(), self.counter_values())
             .expect("their lengths were checked when the file was opened")
+    }
+
+    /// The error log, for reading.
+    pub fn errors(&self) -> ErrorLogReader {
+        ErrorLogReader::new(self.error_log())
     }
 
     /// The header, 128 bytes.
