@@ -1,0 +1,21 @@
+//! A command ring whose every byte, trailer included, another process wrote: reading and unblocking end, and stay within it.
+#![no_main]
+
+use gannet::memory::AtomicBuffer;
+use gannet::ringbuffer::{RING_TRAILER_LENGTH, RingConsumer};
+use libfuzzer_sys::fuzz_target;
+
+const CAPACITY: usize = 1024;
+
+fuzz_target!(|bytes: &[u8]| {
+    let buffer = AtomicBuffer::heap(CAPACITY + RING_TRAILER_LENGTH);
+    let (records, trailer) = bytes.split_at(bytes.len().min(CAPACITY));
+    buffer.put_bytes(0, records);
+    buffer.put_bytes(CAPACITY, &trailer[..trailer.len().min(RING_TRAILER_LENGTH)]);
+    let mut consumer = RingConsumer::new(&buffer).expect("a capacity that is a power of two");
+    for _ in 0..4 {
+        consumer.read(usize::MAX, |_, message| assert!(message.len() <= CAPACITY));
+        consumer.unblock();
+    }
+    let _ = consumer.ring().write(1, b"still usable, or full");
+});

@@ -1,0 +1,57 @@
+//! A log file with any metadata: refused, or opened with numbers that fit the file, and usable without leaving it.
+#![no_main]
+
+use std::os::unix::fs::FileExt as _;
+use std::sync::OnceLock;
+
+use gannet::logbuffer::{ExclusiveAppender, ImageReader, LOG_METADATA_LENGTH, LogBuffers};
+use gannet::memory::{AtomicBuffer, Field, FileAccess};
+use libfuzzer_sys::fuzz_target;
+
+/// Three terms of 64 KiB and the metadata.
+const FILE_LENGTH: usize = 3 * 65_536 + LOG_METADATA_LENGTH;
+/// What the metadata uses; the rest is zero in every log.
+const USED: usize = 512;
+
+struct Scratch {
+    file: tempfile::NamedTempFile,
+}
+
+fn scratch() -> &'static Scratch {
+    static SCRATCH: OnceLock<Scratch> = OnceLock::new();
+    SCRATCH.get_or_init(|| {
+        let file = tempfile::Builder::new().tempfile_in("/dev/shm").expect("a file in memory");
+        file.as_file().set_len(FILE_LENGTH as u64).expect("room for a small log");
+        Scratch { file }
+    })
+}
+
+fuzz_target!(|input: (i64, &[u8])| {
+    let (position, bytes) = input;
+    let scratch = scratch();
+    let mut metadata = [0_u8; USED];
+    // What most inputs would fail on first is right unless the input says otherwise.
+    metadata[268..272].copy_from_slice(&32_i32.to_le_bytes());
+    metadata[272..276].copy_from_slice(&1408_i32.to_le_bytes());
+    metadata[276..280].copy_from_slice(&65_536_i32.to_le_bytes());
+    metadata[280..284].copy_from_slice(&4096_i32.to_le_bytes());
+    for (at, byte) in metadata.iter_mut().zip(bytes) {
+        *at ^= byte;
+    }
+    let start = (FILE_LENGTH - LOG_METADATA_LENGTH) as u64;
+    scratch.file.as_file().write_all_at(&metadata, start).expect("a write within the file");
+    // Private, so that what is published here does not reach the file.
+    let Ok(log) = LogBuffers::open(scratch.file.path(), FileAccess::ReadOnly) else { return };
+    let words = AtomicBuffer::heap(16);
+    let (limit, subscriber) = (words.own(Field::<i64>::at(0)), words.own(Field::<i64>::at(8)));
+    limit.store_release(i64::MAX);
+    subscriber.store_release(position);
+    if let Ok(mut appender) = ExclusiveAppender::new(&log, limit) {
+        for length in [0, 100, 8000] {
+            let _ = appender.offer(&[1; 8192][..length]);
+        }
+    }
+    let mut reader = ImageReader::new(log, subscriber);
+    while reader.poll(|fragment| assert!(fragment.payload().len() <= 65_536), 100) > 0 {}
+    let _ = reader.check();
+});
