@@ -8,21 +8,21 @@
 //! file behind, and means nothing to other drivers, which neither take nor heed it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gannet::cnc::{CNC_FILE_NAME, CNC_VERSION, CncOpenError, DriverState};
+use gannet::reports::LOSS_REPORT_FILE_NAME;
 use gannet::time::{Clock, EpochMillis};
+use gannet::types::SemanticVersion;
 use rustix::fs::{FlockOperation, flock};
 
-use super::existing::{Existing, ExistingDriver, look, major_version};
+use super::existing::{Existing, ExistingDriver, look, not_ready};
 use crate::config::{DirectoryAccess, DriverConfig};
 
-/// The command file's name.
-pub const CNC_FILE: &str = "cnc.dat";
-/// The loss report's name.
-pub const LOSS_REPORT_FILE: &str = "loss-report.dat";
 /// Where the logs of publications are.
 pub const PUBLICATIONS: &str = "publications";
 /// Where the logs of network images are.
@@ -50,8 +50,8 @@ pub struct DirectoryRequest {
     pub delete_on_start: bool,
     /// Who may use it.
     pub access: DirectoryAccess,
-    /// How old a live driver's heartbeat may be, in milliseconds.
-    pub driver_timeout_ms: i64,
+    /// How old a live driver's heartbeat may be.
+    pub driver_timeout: Duration,
 }
 
 /// A directory that is this driver's until dropped.
@@ -80,6 +80,8 @@ pub enum Finding {
     UnfinishedStart,
     /// Its driver had logged errors, which are now in this file.
     ErrorsSaved(PathBuf),
+    /// Its driver had logged errors, which could not be written to this file for this reason.
+    ErrorsNotSaved(PathBuf, String),
     /// This entry is no driver's and was left alone.
     NotOurs(PathBuf),
 }
@@ -119,26 +121,26 @@ pub enum DirectoryError {
     },
     /// Its command file has another layout.
     #[error(
-        "{} was made by a driver of another version: its command file is version {}.{}.{}, this driver's is 0.2.0; \
+        "{} was made by a driver of another version: its command file is version {version}, this driver's is {CNC_VERSION}; \
          if no such driver runs any more, remove the directory or start with --delete-dir-on-start, otherwise choose another \
-         directory with --dir", path.display(), major_version(*.version), (version >> 8) & 0xff, version & 0xff
+         directory with --dir", path.display()
     )]
     OtherVersion {
         /// The directory.
         path: PathBuf,
-        /// The version found, packed.
-        version: i32,
+        /// The version found.
+        version: SemanticVersion,
     },
     /// Its command file cannot be one.
     #[error(
-        "{}/cnc.dat is damaged (its to-driver ring is said to be {to_driver_length} bytes long), so whether its driver is \
-         alive cannot be told; if none runs there, remove the directory or start with --delete-dir-on-start", path.display()
+        "whether a driver of {} is alive cannot be told: {source}; if none runs there, remove the directory or start with \
+         --delete-dir-on-start", path.display()
     )]
     Damaged {
         /// The directory.
         path: PathBuf,
-        /// The length found.
-        to_driver_length: i32,
+        /// What is wrong with it.
+        source: CncOpenError,
     },
     /// Something else is there.
     #[error("{} is not a directory; choose another with --dir", path.display())]
@@ -209,7 +211,7 @@ impl DirectoryRequest {
             path: directory.dir.clone().unwrap_or_else(default_directory),
             delete_on_start: directory.delete_on_start,
             access: directory.access,
-            driver_timeout_ms: i64::try_from(directory.driver_timeout.get()).unwrap_or(i64::MAX),
+            driver_timeout: Duration::from_millis(directory.driver_timeout.get()),
         }
     }
 }
@@ -234,7 +236,7 @@ impl DriverDirectory {
         }
         directory.check_owner()?;
         if !request.delete_on_start {
-            directory.check_for_driver(request.driver_timeout_ms, clock)?;
+            directory.check_for_driver(request.driver_timeout, clock)?;
         }
         directory.empty()?;
         directory.lay_out()?;
@@ -246,14 +248,9 @@ impl DriverDirectory {
         &self.path
     }
 
-    /// The command file.
-    pub fn cnc_file(&self) -> PathBuf {
-        self.path.join(CNC_FILE)
-    }
-
     /// The loss report.
     pub fn loss_report_file(&self) -> PathBuf {
-        self.path.join(LOSS_REPORT_FILE)
+        self.path.join(LOSS_REPORT_FILE_NAME)
     }
 
     /// The folder of the logs of publications.
@@ -285,6 +282,11 @@ impl DriverDirectory {
         }
     }
 
+    /// Gives the directory back empty, because its driver did not start. What cannot be removed is left to the next.
+    pub fn abandon(mut self) {
+        let _ = self.empty();
+    }
+
     fn check_owner(&self) -> Result<(), DirectoryError> {
         let owner = self.lock.metadata().map_err(failed("look at", &self.path))?.uid();
         let user = rustix::process::geteuid().as_raw();
@@ -297,34 +299,45 @@ impl DriverDirectory {
     }
 
     /// Refuses a live driver, waits for one that may be starting, and notes what a dead one left.
-    fn check_for_driver(&mut self, timeout_ms: i64, clock: &dyn Clock) -> Result<(), DirectoryError> {
-        let cnc_file = self.cnc_file();
+    fn check_for_driver(&mut self, timeout: Duration, clock: &dyn Clock) -> Result<(), DirectoryError> {
+        let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
         let begun = clock.monotonic();
         loop {
-            match look(&cnc_file).map_err(failed("read", &cnc_file))? {
+            let look_failed = |source| failed("read", &self.path.join(CNC_FILE_NAME))(source);
+            let mut existing = look(&self.path).map_err(look_failed)?;
+            let now = clock.epoch();
+            if let Existing::Driver(driver) = &existing {
+                match driver.state(now, timeout) {
+                    DriverState::Alive { age_ms } => return Err(active(&self.path, driver, age_ms)),
+                    DriverState::Starting => existing = not_ready(&self.path).map_err(look_failed)?,
+                    DriverState::Silent { .. } | DriverState::ShutDown => {}
+                }
+            }
+            match existing {
                 Existing::Absent => return Ok(()),
                 Existing::NotReady { changed } => {
                     let waited_ms = clock.monotonic().since(begun) / 1_000_000;
-                    if waited_ms > timeout_ms || clock.epoch().since(changed) > timeout_ms {
+                    if waited_ms > timeout_ms || now.since(changed) > timeout_ms {
                         self.findings.push(Finding::UnfinishedStart);
                         return Ok(());
                     }
                     pause();
                 }
-                Existing::OtherVersion { version } => {
+                Existing::OtherVersion(version) => {
                     return Err(DirectoryError::OtherVersion { path: self.path.clone(), version });
                 }
-                Existing::Malformed { to_driver_length } => {
-                    return Err(DirectoryError::Damaged { path: self.path.clone(), to_driver_length });
-                }
+                Existing::Damaged(source) => return Err(DirectoryError::Damaged { path: self.path.clone(), source }),
                 Existing::Driver(driver) => {
-                    let now = clock.epoch();
-                    if driver.is_active(now, timeout_ms) {
-                        return Err(active(&self.path, &driver, now));
+                    let silent_for_ms = match driver.state(now, timeout) {
+                        DriverState::Silent { age_ms } => Some(age_ms),
+                        _ => None,
+                    };
+                    self.findings.push(Finding::DeadDriver { pid: driver.pid(), silent_for_ms });
+                    match driver.save_errors(&self.path, now) {
+                        Ok(saved) => self.findings.extend(saved.map(Finding::ErrorsSaved)),
+                        // A driver that cannot start because another's errors cannot be kept would help nobody.
+                        Err((path, error)) => self.findings.push(Finding::ErrorsNotSaved(path, error.to_string())),
                     }
-                    let stopped = driver.heartbeat.get() < 0;
-                    let silent_for_ms = (!stopped).then(|| now.since(driver.heartbeat));
-                    self.findings.push(Finding::DeadDriver { pid: driver.pid, silent_for_ms });
                     return Ok(());
                 }
             }
@@ -361,7 +374,7 @@ impl DriverDirectory {
         }
         remove_file(&self.loss_report_file())?;
         // Last, so that a directory that could not be emptied still tells whose it was.
-        remove_file(&self.cnc_file())
+        remove_file(&self.path.join(CNC_FILE_NAME))
     }
 
     fn lay_out(&self) -> Result<(), DirectoryError> {
@@ -384,6 +397,14 @@ pub fn default_directory() -> PathBuf {
     let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
     let user = user.or_else(user_name).unwrap_or_else(|| "default".to_owned());
     PathBuf::from(format!("/dev/shm/aeron-{user}"))
+}
+
+/// A path for a driver of one process: where memory is, named so that nobody else meets it.
+pub fn new_private_path() -> PathBuf {
+    let shared_memory = Path::new("/dev/shm");
+    let base = if shared_memory.is_dir() { shared_memory.to_owned() } else { std::env::temp_dir() };
+    let random = RandomState::new().build_hasher().finish();
+    base.join(format!("gannet-{}-{random:016x}", std::process::id()))
 }
 
 /// The permission bits of directories for this access.
@@ -444,21 +465,22 @@ fn lock(path: &Path, request: &DirectoryRequest, clock: &dyn Clock) -> Result<(F
                 Err(rustix::io::Errno::WOULDBLOCK) => {}
                 Err(error) => return Err(failed("lock", path)(error.into())),
             }
-            let (now, cnc_file) = (clock.epoch(), path.join(CNC_FILE));
-            let driver = match look(&cnc_file) {
+            let driver = match look(path) {
                 Ok(Existing::Driver(driver)) => Some(driver),
                 _ => None,
             };
-            if let Some(driver) = driver.filter(|driver| driver.is_active(now, request.driver_timeout_ms)) {
-                return Err(active(path, &driver, now));
+            let state = driver.as_ref().map(|driver| driver.state(clock.epoch(), request.driver_timeout));
+            if let (Some(driver), Some(DriverState::Alive { age_ms })) = (&driver, state) {
+                return Err(active(path, driver, age_ms));
             }
             if clock.monotonic().since(begun) / 1_000_000 > LEAVING_TIMEOUT_MS {
                 return Err(DirectoryError::Held {
                     path: path.to_owned(),
-                    pid: driver.map(|driver| driver.pid),
-                    heartbeat_age_ms: driver
-                        .filter(|driver| driver.heartbeat.get() > 0)
-                        .map(|driver| now.since(driver.heartbeat)),
+                    pid: driver.map(|driver| driver.pid()),
+                    heartbeat_age_ms: match state {
+                        Some(DriverState::Silent { age_ms }) => Some(age_ms),
+                        _ => None,
+                    },
                 });
             }
             pause();
@@ -473,13 +495,8 @@ fn lock(path: &Path, request: &DirectoryRequest, clock: &dyn Clock) -> Result<(F
     Err(DirectoryError::Contended { path: path.to_owned() })
 }
 
-fn active(path: &Path, driver: &ExistingDriver, now: EpochMillis) -> DirectoryError {
-    DirectoryError::Active {
-        path: path.to_owned(),
-        pid: driver.pid,
-        started: driver.started,
-        heartbeat_age_ms: now.since(driver.heartbeat),
-    }
+fn active(path: &Path, driver: &ExistingDriver, heartbeat_age_ms: i64) -> DirectoryError {
+    DirectoryError::Active { path: path.to_owned(), pid: driver.pid(), started: driver.started(), heartbeat_age_ms }
 }
 
 /// Turns an answer of the operating system into an error that says what was attempted on what.
@@ -538,12 +555,16 @@ mod tests {
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicI64, Ordering};
 
+    use gannet::broadcast::BROADCAST_TRAILER_LENGTH;
+    use gannet::cnc::{CncFile, CncParameters};
+    use gannet::memory::Reserve;
+    use gannet::reports::ErrorLog;
+    use gannet::ringbuffer::RING_TRAILER_LENGTH;
     use gannet::time::{MonotonicNanos, SystemClock};
 
     use super::*;
 
     const NOW_MS: i64 = 1_795_229_969_484;
-    const RING_LENGTH: i32 = 4096 + 768;
 
     /// A clock on which every look takes a while, so that nothing here waits in earnest.
     #[derive(Default)]
@@ -564,7 +585,7 @@ mod tests {
             path: path.to_owned(),
             delete_on_start: false,
             access: DirectoryAccess::Private,
-            driver_timeout_ms: 10_000,
+            driver_timeout: Duration::from_secs(10),
         }
     }
 
@@ -573,20 +594,33 @@ mod tests {
     }
 
     /// What a driver of process 4711 leaves, its last heartbeat at the given moment.
-    fn leave_driver(path: &Path, version: i32, heartbeat_ms: i64) {
+    fn leave_driver(path: &Path, heartbeat_ms: i64) -> CncFile {
         for folder in [PUBLICATIONS, IMAGES] {
             fs::create_dir_all(path.join(folder)).unwrap();
             fs::write(path.join(folder).join("17.logbuffer"), b"frames").unwrap();
         }
-        fs::write(path.join(LOSS_REPORT_FILE), b"").unwrap();
-        let mut cnc = vec![0; 128 + RING_LENGTH as usize];
-        cnc[0..4].copy_from_slice(&version.to_le_bytes());
-        cnc[4..8].copy_from_slice(&RING_LENGTH.to_le_bytes());
-        cnc[32..40].copy_from_slice(&(NOW_MS - 3_600_000).to_le_bytes());
-        cnc[40..48].copy_from_slice(&4711_i64.to_le_bytes());
-        let heartbeat_at = 128 + RING_LENGTH as usize - 128;
-        cnc[heartbeat_at..heartbeat_at + 8].copy_from_slice(&heartbeat_ms.to_le_bytes());
-        fs::write(path.join(CNC_FILE), cnc).unwrap();
+        fs::write(path.join(LOSS_REPORT_FILE_NAME), b"").unwrap();
+        let _ = fs::remove_file(path.join(CNC_FILE_NAME));
+        let parameters = CncParameters {
+            to_driver_length: 4096 + RING_TRAILER_LENGTH,
+            to_clients_length: 4096 + BROADCAST_TRAILER_LENGTH,
+            counter_values_length: 1024,
+            error_log_length: 4096,
+            client_liveness_timeout: Duration::from_secs(10),
+            start_timestamp: EpochMillis::new(NOW_MS - 3_600_000),
+            pid: 4711,
+            page_size: 4096,
+        };
+        let cnc = CncFile::create(path, &parameters, 0o600, Reserve::Space).unwrap();
+        cnc.commands().set_consumer_heartbeat(EpochMillis::new(heartbeat_ms));
+        cnc.make_ready();
+        cnc
+    }
+
+    /// Overwrites a word of the command file's header.
+    fn damage(path: &Path, offset: u64, word: i32) {
+        let file = OpenOptions::new().write(true).open(path.join(CNC_FILE_NAME)).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &word.to_le_bytes(), offset).unwrap();
     }
 
     fn mode_of(path: &Path) -> u32 {
@@ -610,7 +644,7 @@ mod tests {
     #[test]
     fn a_live_driver_is_refused_and_named() {
         let temp = tempfile::tempdir().unwrap();
-        leave_driver(temp.path(), 512, NOW_MS - 9_999);
+        leave_driver(temp.path(), NOW_MS - 9_999);
         let error = take(&request(temp.path())).unwrap_err();
         assert!(
             matches!(error, DirectoryError::Active { pid: 4711, heartbeat_age_ms: 9_999, .. }),
@@ -624,7 +658,7 @@ mod tests {
     #[test]
     fn a_dead_driver_s_directory_is_taken_over() {
         let temp = tempfile::tempdir().unwrap();
-        leave_driver(temp.path(), 512, NOW_MS - 10_001);
+        leave_driver(temp.path(), NOW_MS - 10_001);
         let directory = take(&request(temp.path())).unwrap();
         assert_eq!(
             directory.findings(),
@@ -640,7 +674,7 @@ mod tests {
     #[test]
     fn trap_05_a_clean_stop_lets_the_next_driver_start_at_once() {
         let temp = tempfile::tempdir().unwrap();
-        leave_driver(temp.path(), 512, -1);
+        leave_driver(temp.path(), -1);
         let directory = take(&request(temp.path())).unwrap();
         assert_eq!(directory.findings(), [Finding::Existed, Finding::DeadDriver { pid: 4711, silent_for_ms: None }]);
     }
@@ -648,7 +682,7 @@ mod tests {
     #[test]
     fn what_is_no_driver_s_stays() {
         let temp = tempfile::tempdir().unwrap();
-        leave_driver(temp.path(), 512, -1);
+        leave_driver(temp.path(), -1);
         fs::write(temp.path().join("thesis.txt"), b"years of work").unwrap();
         fs::write(temp.path().join("images/holiday.jpg"), b"").unwrap();
         let directory = take(&request(temp.path())).unwrap();
@@ -662,40 +696,61 @@ mod tests {
     #[test]
     fn delete_on_start_does_not_look_at_the_heartbeat() {
         let temp = tempfile::tempdir().unwrap();
-        for (version, heartbeat) in [(512, NOW_MS), (0x01_00_00, NOW_MS), (0, 0)] {
-            leave_driver(temp.path(), version, heartbeat);
+        for version in [CNC_VERSION, SemanticVersion::new(1, 0, 0), SemanticVersion::default()] {
+            leave_driver(temp.path(), NOW_MS);
+            damage(temp.path(), 0, version.bits());
             let directory = take(&DirectoryRequest { delete_on_start: true, ..request(temp.path()) }).unwrap();
-            assert!(!directory.cnc_file().exists());
+            assert!(!directory.path().join(CNC_FILE_NAME).exists());
         }
     }
 
     #[test]
     fn another_version_is_refused() {
         let temp = tempfile::tempdir().unwrap();
-        leave_driver(temp.path(), 0x01_02_03, -1);
+        leave_driver(temp.path(), -1);
+        damage(temp.path(), 0, SemanticVersion::new(1, 2, 3).bits());
         let error = take(&request(temp.path())).unwrap_err().to_string();
         assert!(error.contains("its command file is version 1.2.3, this driver's is 0.2.0"), "{error}");
-        assert!(temp.path().join(CNC_FILE).exists());
+        assert!(temp.path().join(CNC_FILE_NAME).exists());
     }
 
     #[test]
     fn a_damaged_command_file_is_refused() {
         let temp = tempfile::tempdir().unwrap();
-        for length in [0_i32, -1, i32::MIN, i32::MAX, 768, 5000, (1 << 20) + 768] {
-            leave_driver(temp.path(), 512, NOW_MS);
-            let file = OpenOptions::new().write(true).open(temp.path().join(CNC_FILE)).unwrap();
-            std::os::unix::fs::FileExt::write_all_at(&file, &length.to_le_bytes(), 4).unwrap();
-            let error = take(&request(temp.path())).unwrap_err();
-            assert!(matches!(error, DirectoryError::Damaged { to_driver_length, .. } if to_driver_length == length));
+        for offset in [4, 8, 12, 16, 20] {
+            for length in [-1, i32::MIN] {
+                leave_driver(temp.path(), NOW_MS);
+                damage(temp.path(), offset, length);
+                let error = take(&request(temp.path())).unwrap_err();
+                assert!(matches!(error, DirectoryError::Damaged { .. }), "{length} at {offset}: {error}");
+                assert!(error.to_string().contains("--delete-dir-on-start"), "{error}");
+            }
         }
+    }
+
+    #[test]
+    fn the_errors_of_a_dead_driver_are_kept_beside_its_directory() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("driver");
+        let mut log = ErrorLog::new(leave_driver(&path, -1).error_log());
+        log.record(EpochMillis::new(NOW_MS - 5_000), "(11) no such channel");
+        log.record(EpochMillis::new(NOW_MS - 1_000), "(11) no such channel");
+        let directory = take(&request(&path)).unwrap();
+        let saved = temp.path().join("driver-2026-11-21 02-59-29.484+0000-error.log");
+        assert_eq!(directory.findings().last(), Some(&Finding::ErrorsSaved(saved.clone())));
+        assert_eq!(
+            fs::read_to_string(saved).unwrap(),
+            "2 observations from 2026-11-21 02:59:24.484 to 2026-11-21 02:59:28.484 for:\n (11) no such channel\n\n\
+             1 distinct errors observed.\n"
+        );
     }
 
     /// Trap 2, for drivers: a file of no length or without a version is another driver's start, or a start that failed.
     #[test]
     fn trap_02_an_unfinished_command_file_is_waited_for_and_then_taken_over() {
         let temp = tempfile::tempdir().unwrap();
-        for content in [&[][..], &[0; 4], &[0; 8192]] {
-            fs::write(temp.path().join(CNC_FILE), content).unwrap();
+        for content in [&[][..], &[0; 4], &[0; 8192], &[0, 2, 0, 0]] {
+            fs::write(temp.path().join(CNC_FILE_NAME), content).unwrap();
             let clock = HurryingClock::default();
             let changed_now = EpochMillis::new(0);
             // The file's own time is the system's; only the wait counts when the clock says that the file is fresh.
@@ -737,7 +792,7 @@ mod tests {
         let first = take(&request(temp.path())).unwrap();
         let held = take(&request(temp.path())).unwrap_err();
         assert!(matches!(held, DirectoryError::Held { pid: None, .. }), "{held}");
-        leave_driver(temp.path(), 512, NOW_MS - 60_000);
+        leave_driver(temp.path(), NOW_MS - 60_000);
         let held = take(&DirectoryRequest { delete_on_start: true, ..request(temp.path()) }).unwrap_err();
         assert!(held.to_string().contains("process 4711, which has not shown itself for 60000 ms"), "{held}");
         drop(first);

@@ -2,3 +2,4 @@
 
 pub mod directory;
 mod existing;
+pub mod socket_defaults;
