@@ -50,7 +50,10 @@ impl Receiver {
         // ORDERING(bc.tail): Acquire. Pairs with the Release store in `Transmitter::transmit`; every record below it is whole, or
         // being overwritten.
         let tail = self.buffer.tail.load_acquire();
-        if tail == self.next {
+        // It may be older than the word that told where the latest event starts, which then lies behind it by no more than the
+        // padding between the two. A tail that is further back is none that a transmitter stored.
+        let padding_at_most = occupied(HEADER_LENGTH + self.buffer.max_message_length()) as i64;
+        if (0..padding_at_most).contains(&self.next.saturating_sub(tail)) {
             return Ok(0);
         }
         // Whatever it was, it was read from bytes that may have been overwritten meanwhile: `validate` has the last word.

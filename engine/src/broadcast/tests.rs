@@ -28,6 +28,18 @@ fn words(buffer: &AtomicBuffer) -> [i64; 3] {
     [INTENT, TAIL, LATEST].map(|at| buffer.word_at::<i64>(at).load_acquire())
 }
 
+/// After damage, a receiver may be wrong about where it is by a record; then it is with the transmitter again.
+fn assert_goes_on(transmitter: &mut Transmitter, receiver: &mut Receiver) {
+    for _ in 0..10 {
+        transmitter.transmit(4, b"lost, perhaps").unwrap();
+        for _ in 0..3 {
+            let _ = receiver.receive(|_, _| ());
+        }
+    }
+    transmitter.transmit(4, b"seen").unwrap();
+    assert_eq!(receive(receiver), Ok(Some((4, b"seen".to_vec()))));
+}
+
 #[test]
 fn buffers_of_other_lengths_are_refused() {
     for length in [1, 128, 128 + 32, 1024, 1000 + 128] {
@@ -156,12 +168,7 @@ fn what_others_store_in_the_trailer_does_not_move_the_transmitter() {
             let _ = receive(&mut receiver);
             let _ = receive(&mut Receiver::new(&buffer).unwrap());
         }
-        transmitter.transmit(4, b"first").unwrap();
-        for _ in 0..3 {
-            let _ = receive(&mut receiver);
-        }
-        transmitter.transmit(4, b"second").unwrap();
-        assert_eq!(receive(&mut receiver), Ok(Some((4, b"second".to_vec()))), "{value}");
+        assert_goes_on(&mut transmitter, &mut receiver);
     }
 }
 
@@ -214,14 +221,7 @@ proptest! {
                 let _ = receiver.receive(|_, event| assert!(event.len() <= 128));
             }
         }
-        transmitter.transmit(1, b"first").unwrap();
-        for receiver in [&mut receiver, &mut other] {
-            for _ in 0..3 {
-                let _ = receiver.receive(|_, _| ());
-            }
-        }
-        transmitter.transmit(2, b"second").unwrap();
-        prop_assert_eq!(receive(&mut receiver), Ok(Some((2, b"second".to_vec()))));
-        prop_assert_eq!(receive(&mut other), Ok(Some((2, b"second".to_vec()))));
+        assert_goes_on(&mut transmitter, &mut receiver);
+        assert_goes_on(&mut transmitter, &mut other);
     }
 }

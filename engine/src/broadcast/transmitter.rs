@@ -55,7 +55,7 @@ impl Transmitter {
     /// [`BroadcastBufferError`] unless the space for records is a power of two from 64 bytes to 1 GiB.
     pub fn new(buffer: &AtomicBuffer) -> Result<Self, BroadcastBufferError> {
         let buffer = Broadcast::new(buffer)?;
-        let tail = Broadcast::position(buffer.tail.load_acquire()).unwrap_or(0);
+        let tail = Broadcast::position(buffer.tail.load_relaxed()).unwrap_or(0);
         Ok(Self { buffer, tail })
     }
 
@@ -90,7 +90,7 @@ impl Transmitter {
         let start = self.tail + padding as i64;
         let end = start + required as i64;
 
-        self.buffer.tail_intent.store_release(end);
+        self.buffer.tail_intent.store_relaxed(end);
         // ORDERING(bc.tail-intent): Release fence. Pairs with the Acquire fence in `Receiver::receive`; a receiver that copies any
         // word stored below also sees the intent stored above, and drops its copy.
         fence(Ordering::Release);
@@ -102,7 +102,8 @@ impl Transmitter {
         self.put_header(index, record_length, type_id);
         self.buffer.data.store_words_relaxed(index + HEADER_LENGTH, event);
 
-        // ORDERING(bc.latest): Release. Pairs with the Acquire loads in the receiver; publishes the record that starts there.
+        // ORDERING(bc.latest): Release. Pairs with the Acquire loads in the receiver; publishes the record that starts there, which
+        // stock receivers that were lapped read without another look at the tail.
         self.buffer.latest.store_release(start);
         // ORDERING(bc.tail): Release. Pairs with the Acquire load in `Receiver::receive`; publishes everything below.
         self.buffer.tail.store_release(end);

@@ -114,9 +114,9 @@ impl CountersManager {
             return false;
         }
         let metadata = self.buffers.metadata();
-        // ORDERING(counters.state): Release, then a Release fence. Pairs with the Acquire load and the Acquire fence in
-        // `CountersReader::get`; a reader that copies any of the zeroes stored below finds that the counter has gone.
-        metadata.word(place.state()).store_release(STATE_RECLAIMED);
+        metadata.word(place.state()).store_relaxed(STATE_RECLAIMED);
+        // ORDERING(counters.freed): Release fence. Pairs with the Acquire fence in `CountersReader::copy`; a reader that copies
+        // anything stored from here on, be it by the next user of the record, finds that the counter has gone.
         fence(Ordering::Release);
         // Label, value, type and ids stay: whoever looks at a counter that has just gone can still tell what it was.
         metadata.store_words_relaxed(place.key(), CounterKey::default().as_bytes());
@@ -190,19 +190,19 @@ impl CountersManager {
 
     fn write(&self, place: Place, spec: &CounterSpec) {
         let (metadata, values) = (self.buffers.metadata(), self.buffers.values());
-        // ORDERING(counters.registration): Release, then a Release fence. Pairs with the Acquire fence in `CountersReader::get`; a
-        // reader of the counter that was here before, that copies any word stored below, finds its registration id gone.
+        // ORDERING(counters.registration): Release. Pairs with the Acquire load in `CountersReader::copy`; who finds the record
+        // without an owner also finds that the counter before has gone.
         values.word(place.registration_id()).store_release(0);
-        fence(Ordering::Release);
         values.word(place.owner_id()).store_relaxed(spec.owner_id.get());
         values.word(place.reference_id()).store_relaxed(spec.reference_id);
-        values.word(place.value()).store_release(spec.value);
+        values.word(place.value()).store_relaxed(spec.value);
         metadata.word(place.type_id()).store_relaxed(spec.type_id);
         metadata.word(place.reuse_deadline()).store_relaxed(i64::MAX);
         metadata.store_words_relaxed(place.key(), spec.key.as_bytes());
         self.buffers.store_label(place, &spec.label);
+        // ORDERING(counters.registration): Release. Pairs with the Acquire load in `CountersReader::copy`; publishes all but the state.
         values.word(place.registration_id()).store_release(spec.registration_id.get());
-        // ORDERING(counters.state): Release. Pairs with the Acquire load in `CountersReader::get`; publishes the whole counter.
+        // ORDERING(counters.state): Release. Pairs with the Acquire load in `CountersReader::state_at`; publishes the whole counter.
         metadata.word(place.state()).store_release(STATE_ALLOCATED);
     }
 }

@@ -109,13 +109,14 @@ impl CountersReader {
             .find(|&(_, place)| {
                 self.state_at(place) == Some(CounterState::Allocated)
                     && metadata.word(place.type_id()).load_relaxed() == type_id
-                    && values.word(place.registration_id()).load_acquire() == registration_id.get()
+                    && values.word(place.registration_id()).load_relaxed() == registration_id.get()
             })
             .map(|(id, _)| id)
     }
 
     /// The counter's value now. Nothing if there can be no counter of this id.
     pub fn value(&self, id: CounterId) -> Option<i64> {
+        // Acquire, as every position and status is stored with Release: whoever stores one says what it publishes.
         Some(self.buffers.values().word(self.buffers.place(id)?.value()).load_acquire())
     }
 
@@ -142,7 +143,7 @@ impl CountersReader {
 
     /// The state, or nothing for a number that is none.
     fn state_at(&self, place: Place) -> Option<CounterState> {
-        // ORDERING(counters.state): Acquire. Pairs with the Release stores in `CountersManager`; the counter is whole.
+        // ORDERING(counters.state): Acquire. Pairs with the Release store in `CountersManager::write`; the counter is whole.
         match self.buffers.metadata().word(place.state()).load_acquire() {
             STATE_UNUSED => Some(CounterState::Unused),
             STATE_ALLOCATED => Some(CounterState::Allocated),
@@ -154,6 +155,8 @@ impl CountersReader {
     /// Copies a counter that was allocated a moment ago. Nothing if it changed meanwhile.
     fn copy(&self, id: CounterId, place: Place) -> Option<CounterRecord> {
         let (metadata, values) = (self.buffers.metadata(), self.buffers.values());
+        // ORDERING(counters.registration): Acquire. Pairs with the Release stores in `CountersManager::write`; what is copied below
+        // is no older than what belongs to this id.
         let registration_id = values.word(place.registration_id()).load_acquire();
         let mut key = CounterKey::default();
         metadata.load_words_relaxed(place.key(), key.as_bytes_mut());
@@ -168,10 +171,10 @@ impl CountersReader {
             registration_id: RegistrationId::new(registration_id),
             owner_id: ClientId::new(values.word(place.owner_id()).load_relaxed()),
             reference_id: values.word(place.reference_id()).load_relaxed(),
-            value: values.word(place.value()).load_acquire(),
+            value: values.word(place.value()).load_relaxed(),
         };
-        // ORDERING(counters.state, counters.registration): Acquire fence. Pairs with the Release fences in `CountersManager::free` and
-        // `write`; if any word of the copy was stored after the counter was freed, one of the two below has changed.
+        // ORDERING(counters.freed): Acquire fence. Pairs with the Release fence in `CountersManager::free`; if any word of the copy was
+        // stored after the counter was freed, the state below tells, or if the record is in use again, the registration id.
         fence(Ordering::Acquire);
         let unchanged = self.state_at(place) == Some(CounterState::Allocated)
             && values.word(place.registration_id()).load_relaxed() == registration_id;

@@ -137,9 +137,8 @@ impl RingConsumer {
             return Record::Incomplete;
         }
         let type_id = ring.data.word_at::<i32>(type_offset(index)).load_relaxed();
-        // ORDERING(rb.tail): Acquire. Pairs with the exchange in `claim_space`, which precedes the length read above: a sound
-        // record ends at or below this tail.
-        let tail = ring.tail.load_acquire();
+        // The record's producer moved the tail past it before it stored the length that was read above, so this is no older.
+        let tail = ring.tail.load_relaxed();
         match (ring.claimed(self.position, tail), self.checked_length(index, length, type_id)) {
             (Some(_), Some(length)) if occupied(length) as i64 <= tail - position => {
                 Record::Complete { type_id, length }

@@ -132,12 +132,13 @@ impl ManyToOneRingBuffer {
 
     /// The position up to which everything has been consumed, in bytes since the ring was made.
     pub fn consumer_position(&self) -> i64 {
+        // ORDERING(rb.head): Acquire. Pairs with the Release store in the consumer's `publish`.
         self.ring.head.load_acquire()
     }
 
     /// The position up to which space has been claimed, in bytes since the ring was made.
     pub fn producer_position(&self) -> i64 {
-        self.ring.tail.load_acquire()
+        self.ring.tail.load_relaxed()
     }
 
     /// Claims `required` bytes, a multiple of the alignment, and returns the index where they start. When they do not fit
@@ -149,8 +150,8 @@ impl ManyToOneRingBuffer {
         // was zeroed by the consumer before it published it.
         let mut known_head = head_cache.load_acquire();
         loop {
-            // ORDERING(rb.tail): Acquire. Pairs with the exchange below, by whichever producer.
-            let claimed_to = tail.load_acquire();
+            // No ordering: an old tail only fails the exchange below.
+            let claimed_to = tail.load_relaxed();
             if !is_record_start(claimed_to) || claimed_to > i64::MAX - self.ring.capacity() as i64 * 2 {
                 return Err(RingWriteError::Damaged { tail: claimed_to });
             }
@@ -171,8 +172,8 @@ impl ManyToOneRingBuffer {
                 }
                 to_end
             };
-            // ORDERING(rb.tail): Release, and Acquire. Pairs with the Acquire loads above and in the consumer; the winner owns
-            // the bytes between the two positions.
+            // That one producer wins is all that matters here: the bytes between the two positions are its own. That they are zero
+            // it knows from the head.
             if tail.compare_exchange(claimed_to, claimed_to + required_bytes + padding as i64).is_err() {
                 continue;
             }
@@ -269,7 +270,8 @@ fn start_record(ring: &Ring, index: usize, length: i32) {
     fence(Ordering::Release);
 }
 
-fn finish_record(ring: &Ring, index: usize, type_id: i32, length: i32) {
+/// Ends a record that carries nothing, or gives one up.
+pub(super) fn finish_record(ring: &Ring, index: usize, type_id: i32, length: i32) {
     ring.data.word_at::<i32>(type_offset(index)).store_relaxed(type_id);
     commit_length(ring, index, length);
 }

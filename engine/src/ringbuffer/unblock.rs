@@ -12,6 +12,7 @@
 use super::RingConsumer;
 use super::consumer::Record;
 use super::layout::{ALIGNMENT, HEADER_LENGTH, PADDING_TYPE, occupied, type_offset};
+use super::many_to_one::finish_record;
 
 /// How many sound records in a row are taken for the truth when the tail is further away.
 const SOUND_RUN: usize = 3;
@@ -20,14 +21,14 @@ impl RingConsumer {
     /// Clears what blocks the ring at the consumer's position. True if it changed anything: read again then.
     pub fn unblock(&mut self) -> bool {
         let ring = self.ring.ring();
-        // ORDERING(rb.tail): Acquire. Pairs with the exchange in `claim_space`.
-        let tail = ring.tail.load_acquire();
+        let tail = ring.tail.load_relaxed();
         let Some(claimed) = ring.claimed(self.position, tail) else {
             self.reset_tail(tail);
             return true;
         };
         if ring.head.load_relaxed() != self.position {
-            // Nobody else may store it. Producers measure what is free by it.
+            // ORDERING(rb.head): Release. Pairs with the Acquire load in `refresh_head`. Someone else stored it; producers measure
+            // what is free by it.
             ring.head.store_release(self.position);
         }
         if claimed == 0 {
@@ -44,7 +45,7 @@ impl RingConsumer {
                 true
             }
             Record::Incomplete => {
-                let length = self.ring.ring().data.word_at::<i32>(index).load_acquire();
+                let length = self.ring.ring().data.word_at::<i32>(index).load_relaxed();
                 if length == 0 { self.pad_unstarted(index, claimed) } else { self.pad_unfinished(index, limit, length) }
             }
         }
@@ -74,6 +75,7 @@ impl RingConsumer {
             .or_else(|| (index + claimed > capacity && data.probe_acquire(0) != 0).then_some(capacity))
             .or_else(|| (capacity - claimed < occupied(HEADER_LENGTH + capacity / 8)).then_some(limit));
         let Some(next) = next else { return false };
+        // The way back. ORDERING(rb.record-started) is the scan's; these loads only come after it.
         if (index..next).step_by(ALIGNMENT).rev().any(|at| data.probe_acquire(at) != 0) {
             return false;
         }
@@ -82,15 +84,13 @@ impl RingConsumer {
     }
 
     fn pad(&self, index: usize, length: usize) {
-        let data = &self.ring.ring().data;
-        data.word_at::<i32>(type_offset(index)).store_relaxed(PADDING_TYPE);
-        data.word_at::<i32>(index).store_release(length as i32);
+        finish_record(self.ring.ring(), index, PADDING_TYPE, length as i32);
     }
 
     /// Skips a damaged record if there is evidence of where the next sound one starts. See the head of this file.
     pub(super) fn search_for_sound_record(&mut self) -> bool {
         let ring = self.ring.ring();
-        let tail = ring.tail.load_acquire();
+        let tail = ring.tail.load_relaxed();
         if self.searched_to == Some(tail) {
             return false;
         }
@@ -121,7 +121,7 @@ impl RingConsumer {
     fn is_sound_run(&self, mut index: usize, limit: usize) -> bool {
         let data = &self.ring.ring().data;
         for _ in 0..SOUND_RUN {
-            let length = data.word_at::<i32>(index).load_acquire();
+            let length = data.word_at::<i32>(index).load_relaxed();
             let type_id = data.word_at::<i32>(type_offset(index)).load_relaxed();
             match self.checked_length(index, length, type_id) {
                 Some(length) if occupied(length) <= limit - index && (type_id == PADDING_TYPE || type_id > 0) => {
@@ -146,6 +146,7 @@ impl RingConsumer {
         self.repairs += 1;
         let ring = self.ring.ring();
         ring.data.zero(0, ring.capacity());
+        // ORDERING(rb.head): Release. Pairs with the Acquire load in `refresh_head`; publishes the zeroes.
         ring.head.store_release(self.position);
         // Should a producer have moved it meanwhile, the next call sees to it.
         let _ = ring.tail.compare_exchange(found, self.position);
