@@ -6,6 +6,8 @@ compile_error!("Gannet's files and frames are little-endian, and so must the mac
 pub mod agent;
 pub mod broadcast;
 pub mod channel_uri;
+#[cfg(all(feature = "client", not(engine_loom)))]
+pub mod client;
 #[cfg(not(engine_loom))]
 pub mod cnc;
 pub mod command;
@@ -18,3 +20,12 @@ pub mod ringbuffer;
 mod sync;
 pub mod time;
 pub mod types;
+
+#[cfg(all(feature = "client", not(engine_loom)))]
+pub use client::{
+    AddError, Client, ClientError, ClientEvent, ConnectError, Context, Counter, CounterClosed, CounterEvent,
+    DriverLoss, ExclusivePublication, Image, ImageHandlers, ImageInfo, Pending, Publication, PublicationErrorFrame,
+    Request, Subscription,
+};
+#[cfg(all(feature = "client", not(engine_loom)))]
+pub use logbuffer::{Claim, ControlledAction, Fragment, OfferError};

@@ -1,0 +1,200 @@
+//! What a client and all its handles hold in common: the conductor behind its lock, the handlers behind theirs, and the clock.
+//! Whoever runs the conductor passes through here: the client's thread, a call that waits, or the application's invoker.
+//!
+//! Two locks. The conductor's is held for one step at a time and never while a handler runs, so a handler may call the client.
+//! The handlers' is only ever tried, and taken first where both are.
+
+use core::fmt;
+use core::time::Duration;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+
+use super::conductor::{Answer, Bound, Conductor, ResourceKey, Wanted};
+use super::context::Handlers;
+use super::error::{AddError, Request};
+use crate::command::{Command, Destination, Text};
+use crate::time::{Clock, MonotonicNanos};
+use crate::types::{ClientId, CorrelationId, CounterId, RegistrationId, StreamId};
+
+/// The longest that a call that waits for the driver sleeps between two looks.
+const LONGEST_WAIT: Duration = Duration::from_millis(1);
+/// The shortest.
+const SHORTEST_WAIT: Duration = Duration::from_micros(20);
+
+pub(super) struct ClientCore {
+    conductor: Mutex<Conductor>,
+    handlers: Mutex<Handlers>,
+    clock: Box<dyn Clock + Send + Sync>,
+    /// Wakes the conductor's thread, and calls that wait.
+    wake: Condvar,
+}
+
+impl fmt::Debug for ClientCore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCore").finish_non_exhaustive()
+    }
+}
+
+impl ClientCore {
+    pub(super) fn new(conductor: Conductor, handlers: Handlers, clock: Box<dyn Clock + Send + Sync>) -> Self {
+        Self { conductor: Mutex::new(conductor), handlers: Mutex::new(handlers), clock, wake: Condvar::new() }
+    }
+
+    pub(super) fn conductor(&self) -> MutexGuard<'_, Conductor> {
+        // A panic while the lock was held is a bug of ours; handles must still be able to close.
+        self.conductor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> MonotonicNanos {
+        self.clock.monotonic()
+    }
+
+    /// One duty cycle of the conductor, then the handlers. Returns how much was done.
+    pub(super) fn service(&self) -> usize {
+        let mut conductor = self.conductor();
+        // Read under the lock, so that no two cycles see time go backwards.
+        let work = conductor.do_work(self.clock.monotonic(), self.clock.epoch());
+        let notices = conductor.has_notices();
+        drop(conductor);
+        if notices {
+            self.notify_handlers();
+        }
+        work
+    }
+
+    /// Calls the handlers for every notice that waits. If somebody else is at it, or this is a call from within a handler,
+    /// they will get to ours too.
+    fn notify_handlers(&self) {
+        loop {
+            let mut handlers = match self.handlers.try_lock() {
+                Ok(handlers) => handlers,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            while let Some(notice) = self.next_notice() {
+                notice.deliver(&mut handlers);
+            }
+            drop(handlers);
+            // Somebody may have found the lock taken after the last look above.
+            if !self.conductor().has_notices() {
+                return;
+            }
+        }
+    }
+
+    fn next_notice(&self) -> Option<super::notice::Notice> {
+        self.conductor().next_notice()
+    }
+
+    /// Sleeps until there may be something to do, at most `longest`, unless the client is closed. For the conductor's thread.
+    pub(super) fn idle(&self, longest: Duration) {
+        let conductor = self.conductor();
+        if !conductor.is_closed() {
+            // Woken early or late makes no difference.
+            let _ = self.wake.wait_timeout(conductor, longest);
+        }
+    }
+
+    /// Closes the client for good.
+    pub(super) fn close(&self) {
+        self.conductor().close(self.now());
+        self.wake.notify_all();
+        self.notify_handlers();
+    }
+
+    /// Gives a resource back: its handle is gone.
+    pub(super) fn release(&self, key: ResourceKey, revoke: bool) {
+        let mut conductor = self.conductor();
+        conductor.remove(key, revoke, self.now());
+        let notices = conductor.has_notices();
+        drop(conductor);
+        if notices {
+            self.notify_handlers();
+        }
+    }
+
+    /// Asks for something without waiting.
+    pub(super) fn add(&self, wanted: Wanted) -> Result<ResourceKey, AddError> {
+        self.conductor().add(wanted, self.now())
+    }
+
+    /// Asks for something, waiting for room in the ring as long as for an answer.
+    pub(super) fn add_when_there_is_room(&self, wanted: impl Fn() -> Wanted) -> Result<ResourceKey, AddError> {
+        let mut deadline = None;
+        self.wait_for(|conductor| {
+            let now = self.now();
+            let deadline = *deadline.get_or_insert_with(|| conductor.deadline(now));
+            match conductor.add(wanted(), now) {
+                Err(AddError::RingFull { .. }) if now < deadline => None,
+                outcome => Some(outcome),
+            }
+        })
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.conductor().is_closed()
+    }
+
+    /// Asks for a reconnection; see the conductor's method.
+    pub(super) fn reconnect(&self) -> bool {
+        let down = self.conductor().reconnect();
+        self.wake.notify_all();
+        down
+    }
+
+    /// What was added, if the driver has answered.
+    pub(super) fn added(&self, key: ResourceKey) -> Option<Result<Bound, AddError>> {
+        self.conductor().added(key)
+    }
+
+    /// Waits until `done` says what came out, running the conductor meanwhile. The conductor's own timeouts end every wait.
+    pub(super) fn wait_for<T>(&self, mut done: impl FnMut(&mut Conductor) -> Option<T>) -> T {
+        let mut pause = SHORTEST_WAIT;
+        loop {
+            let work = self.service();
+            let mut conductor = self.conductor();
+            if let Some(outcome) = done(&mut conductor) {
+                return outcome;
+            }
+            pause = if work > 0 { SHORTEST_WAIT } else { (pause * 2).min(LONGEST_WAIT) };
+            let _ = self.wake.wait_timeout(conductor, pause);
+        }
+    }
+
+    /// Sends a command that makes no resource, and waits for its answer.
+    pub(super) fn ask<'a>(
+        &self,
+        request: Request,
+        command: impl FnOnce(ClientId, CorrelationId) -> Command<'a>,
+    ) -> Result<Answer, AddError> {
+        let id = self.conductor().ask(request, self.now(), command)?;
+        self.wait_for(|conductor| conductor.answer_to(id))
+    }
+
+    /// Adds a destination to a publication or subscription, or removes one, and waits until the driver has done it.
+    pub(super) fn destination<'a>(
+        &self,
+        registration_id: RegistrationId,
+        channel: &'a str,
+        command: fn(Destination<'a>) -> Command<'a>,
+    ) -> Result<(), AddError> {
+        let request = Request::Destination { channel: channel.to_owned() };
+        let channel = Text::from(channel);
+        self.ask(request, |client_id, correlation_id| {
+            command(Destination { client_id, correlation_id, registration_id, channel })
+        })?;
+        Ok(())
+    }
+
+    /// The status of a channel's endpoint, by its counter.
+    pub(super) fn channel_status(&self, id: CounterId) -> i64 {
+        const ACTIVE: i64 = 1;
+        if id == CounterId::NONE {
+            return ACTIVE;
+        }
+        self.conductor().link().counters.own_value(id).map_or(ACTIVE, |word| word.load_acquire())
+    }
+
+    pub(super) fn channel_of(&self, key: ResourceKey) -> Option<(String, StreamId)> {
+        self.conductor().channel_of(key)
+    }
+}

@@ -1,0 +1,310 @@
+//! What the conductor does when the driver says something. Events are broadcast to all clients, and a client that has just
+//! connected may hear an old one (trap 17), so whatever names nothing of this client's is ignored.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::liveness::Loss;
+use super::resource::{Bound, Phase, Undo, Wanted};
+use super::{Answer, Conductor, ResourceKey};
+use crate::client::counter::{CounterBinding, CounterShared};
+use crate::client::error::{AddError, ClientError};
+use crate::client::event::{CounterEvent, PublicationErrorFrame};
+use crate::client::exclusive_publication::{ExclusiveBinding, ExclusiveShared};
+use crate::client::image::{Image, ImageParts};
+use crate::client::notice::Notice;
+use crate::client::publication::{PublicationBinding, PublicationIds, PublicationShared};
+use crate::client::subscription::SubscriptionShared;
+use crate::command::{ErrorCode, Event, OnAvailableImage, OnError, OnPublicationError, OnPublicationReady, Text};
+use crate::time::MonotonicNanos;
+use crate::types::{CounterId, RegistrationId};
+
+impl Conductor {
+    pub(super) fn on_event(&mut self, type_id: i32, bytes: &[u8], now: MonotonicNanos) {
+        match Event::decode(type_id, bytes) {
+            Ok(Event::Error(event)) => self.on_error(&event, now),
+            Ok(Event::PublicationReady(event)) => self.on_publication_ready(&event, false, now),
+            Ok(Event::ExclusivePublicationReady(event)) => self.on_publication_ready(&event, true, now),
+            Ok(Event::SubscriptionReady(event)) => {
+                self.on_subscription_ready(event.correlation_id.registration(), event.channel_status_id);
+            }
+            Ok(Event::AvailableImage(event)) => self.on_available_image(&event),
+            Ok(Event::UnavailableImage(event)) => {
+                let image = event.image_correlation_id.get();
+                self.on_unavailable_image(event.subscription_registration_id, image, now);
+            }
+            Ok(Event::CounterReady(event)) => {
+                self.on_counter_ready(event.registration_id, event.counter_id, false, now);
+                let (registration_id, counter_id) = (event.registration_id, event.counter_id);
+                self.notices.push_back(Notice::AvailableCounter(CounterEvent { registration_id, counter_id }));
+            }
+            Ok(Event::StaticCounter(event)) => {
+                self.on_counter_ready(event.correlation_id.registration(), event.counter_id, true, now);
+            }
+            Ok(Event::UnavailableCounter(event)) => {
+                let (registration_id, counter_id) = (event.registration_id, event.counter_id);
+                self.notices.push_back(Notice::UnavailableCounter(CounterEvent { registration_id, counter_id }));
+            }
+            Ok(Event::OperationSuccess(event)) => self.answer(event.correlation_id.get(), Ok(Answer::Done)),
+            Ok(Event::NextAvailableSessionId(event)) => {
+                self.answer(event.correlation_id.get(), Ok(Answer::SessionId(event.session_id)));
+            }
+            Ok(Event::PublicationError(event)) => self.on_publication_error(&event),
+            Ok(Event::ClientTimeout(event)) => {
+                if event.client_id == self.link.client_id() {
+                    self.lose(Loss::TimedOut, now);
+                }
+            }
+            Err(error) => self.report(ClientError::Event(error)),
+        }
+    }
+
+    fn on_error(&mut self, event: &OnError<'_>, now: MonotonicNanos) {
+        let message = event.message.to_string();
+        if event.error_code == ErrorCode::ChannelEndpointError {
+            // The field holds a counter id here: 32 bits of it.
+            let channel_status_id = CounterId::new(event.offending_correlation_id.get() as i32);
+            self.report(ClientError::ChannelEndpoint { channel_status_id, message });
+            return;
+        }
+        let id = event.offending_correlation_id.get();
+        if self.abandoned.remove(&id).is_some() {
+            return;
+        }
+        if let Some(question) = self.questions.get(&id) {
+            let request = question.request.clone();
+            self.answer(id, Err(AddError::Refused { request, code: event.error_code, message }));
+            return;
+        }
+        let Some((key, resource)) = self.resource_of(id) else { return };
+        let Phase::Adding { was, .. } = resource.phase else { return };
+        if let Some(was) = was
+            && self.retry_restore(key, was, event.error_code, now)
+        {
+            return;
+        }
+        let error = AddError::Refused { request: self.describe(key), code: event.error_code, message };
+        self.fail(key, error);
+    }
+
+    fn on_publication_ready(&mut self, event: &OnPublicationReady<'_>, exclusive: bool, now: MonotonicNanos) {
+        let registration_id = event.correlation_id.registration();
+        let Some(key) = self.expected(registration_id) else { return };
+        let expects = |wanted: &Wanted| match wanted {
+            Wanted::Publication { .. } => !exclusive,
+            Wanted::ExclusivePublication { .. } => exclusive,
+            _ => false,
+        };
+        if !expects(&self.resources[&key].wanted) {
+            return;
+        }
+        let log_key = event.registration_id.get();
+        let error = match self.bind_publication(key, event, exclusive) {
+            Ok(bound) => {
+                self.make_live(key, registration_id, Some(log_key), bound);
+                return;
+            }
+            Err(error) => error,
+        };
+        self.logs.release(log_key, now);
+        // Nobody ever wrote to an exclusive publication that could not be bound: its subscribers need not drain it. A
+        // shared one may have other publishers, whom a revocation would end.
+        self.undo(registration_id, Undo::RemovePublication { revoke: exclusive });
+        self.fail(key, error);
+    }
+
+    /// Binds the handle of a publication to what the driver announced, making its shared half if this is the first time.
+    fn bind_publication(
+        &mut self,
+        key: ResourceKey,
+        event: &OnPublicationReady<'_>,
+        exclusive: bool,
+    ) -> Result<Bound, AddError> {
+        let request = self.describe(key);
+        let log = self
+            .logs
+            .acquire(event.registration_id.get(), path_of(event.log_file))
+            .map_err(|source| AddError::Log { request: request.clone(), source })?;
+        let Some(limit) = self.link.counters.own_value(event.limit_id) else {
+            return Err(AddError::NoSuchCounter { request, counter_id: event.limit_id });
+        };
+        let ids = PublicationIds {
+            registration_id: event.correlation_id.registration(),
+            original_registration_id: event.registration_id,
+            session_id: event.session_id,
+            channel_status_id: event.channel_status_id,
+            epoch: self.epoch,
+        };
+        let cannot_append = |source| AddError::Appender { request, source };
+        let bound = self.resources[&key].bound.clone();
+        if exclusive {
+            let binding = ExclusiveBinding::new(ids, &log, limit).map_err(cannot_append)?;
+            return Ok(match bound {
+                Some(Bound::Exclusive(shared)) => {
+                    shared.renew(binding);
+                    Bound::Exclusive(shared)
+                }
+                _ => Bound::Exclusive(Arc::new(ExclusiveShared::new(binding))),
+            });
+        }
+        let binding = PublicationBinding::new(ids, &log, limit).map_err(cannot_append)?;
+        Ok(match bound {
+            Some(Bound::Publication(shared)) => {
+                shared.renew(binding);
+                Bound::Publication(shared)
+            }
+            _ => {
+                let (channel, stream_id) = self.channel_of(key).unwrap_or_default();
+                Bound::Publication(Arc::new(PublicationShared::new(channel, stream_id, binding)))
+            }
+        })
+    }
+
+    fn on_subscription_ready(&mut self, registration_id: RegistrationId, channel_status_id: CounterId) {
+        let Some(key) = self.expected(registration_id) else { return };
+        if !matches!(self.resources[&key].wanted, Wanted::Subscription { .. }) {
+            return;
+        }
+        let bound = match self.resources[&key].bound.clone() {
+            Some(Bound::Subscription(shared)) => {
+                shared.renew(registration_id, channel_status_id);
+                Bound::Subscription(shared)
+            }
+            _ => {
+                let (channel, stream_id) = self.channel_of(key).unwrap_or_default();
+                let shared = SubscriptionShared::new(channel, stream_id, registration_id, channel_status_id);
+                Bound::Subscription(Arc::new(shared))
+            }
+        };
+        self.make_live(key, registration_id, None, bound);
+    }
+
+    fn on_available_image(&mut self, event: &OnAvailableImage<'_>) {
+        let subscription_id = event.subscription_registration_id;
+        let Some((key, resource)) = self.resource_of(subscription_id.get()) else { return };
+        let (Phase::Live { .. }, Some(Bound::Subscription(shared))) = (&resource.phase, &resource.bound) else {
+            return;
+        };
+        let shared = Arc::clone(shared);
+        let handler = resource.wanted.handlers().and_then(|handlers| handlers.available.clone());
+        let image_id = event.image_correlation_id.get();
+        if shared.has_image(image_id) {
+            return;
+        }
+        let Some(position) = self.link.counters.own_value(event.subscriber_position_id) else {
+            let (request, counter_id) = (self.describe(key), event.subscriber_position_id);
+            self.report(ClientError::ImagePosition { request, counter_id });
+            return;
+        };
+        let Some(owner) = self.link.counters.own_registration_id(event.subscriber_position_id) else { return };
+        let log = match self.logs.acquire(image_id, path_of(event.log_file)) {
+            Ok(log) => log,
+            Err(source) => {
+                let request = self.describe(key);
+                self.report(ClientError::Image { request, source });
+                return;
+            }
+        };
+        let image = Image::new(ImageParts {
+            correlation_id: event.image_correlation_id,
+            session_id: event.session_id,
+            stream_id: event.stream_id,
+            subscription_registration_id: subscription_id,
+            source_identity: event.source_identity.to_string(),
+            log,
+            position,
+            owner,
+        });
+        let info = image.info();
+        shared.add_image(image);
+        self.notices.push_back(Notice::AvailableImage(handler, info));
+    }
+
+    fn on_unavailable_image(&mut self, subscription_id: RegistrationId, image_id: i64, now: MonotonicNanos) {
+        let Some((_, resource)) = self.resource_of(subscription_id.get()) else { return };
+        let Some(Bound::Subscription(shared)) = &resource.bound else { return };
+        let Some(image) = shared.remove_image(image_id) else { return };
+        let handler = resource.wanted.handlers().and_then(|handlers| handlers.unavailable.clone());
+        self.logs.release(image_id, now);
+        self.notices.push_back(Notice::UnavailableImage(handler, image));
+    }
+
+    fn on_counter_ready(
+        &mut self,
+        registration_id: RegistrationId,
+        counter_id: CounterId,
+        is_static: bool,
+        _now: MonotonicNanos,
+    ) {
+        let Some(key) = self.expected(registration_id) else { return };
+        let resource = &self.resources[&key];
+        let registration = match &resource.wanted {
+            Wanted::Counter { .. } if !is_static => registration_id,
+            Wanted::StaticCounter { registration_id, .. } if is_static => *registration_id,
+            _ => return,
+        };
+        let Some(value) = self.link.counters.own_value(counter_id) else {
+            let error = AddError::NoSuchCounter { request: self.describe(key), counter_id };
+            self.undo(registration_id, self.resources[&key].wanted.undo());
+            self.fail(key, error);
+            return;
+        };
+        let binding = CounterBinding { registration_id: registration, counter_id, value };
+        let bound = match resource.bound.clone() {
+            Some(Bound::Counter(shared)) => {
+                shared.renew(binding);
+                Bound::Counter(shared)
+            }
+            _ => Bound::Counter(Arc::new(CounterShared::new(binding))),
+        };
+        self.make_live(key, registration_id, None, bound);
+    }
+
+    fn on_publication_error(&mut self, event: &OnPublicationError<'_>) {
+        // An error concerns a log; every publication of this client on that log is told.
+        for resource in self.resources.values() {
+            let Phase::Live { registration_id, log: Some(log) } = resource.phase else { continue };
+            if log != event.registration_id.get() || matches!(resource.bound, Some(Bound::Subscription(_))) {
+                continue;
+            }
+            self.notices.push_back(Notice::PublicationError(PublicationErrorFrame {
+                registration_id,
+                destination_registration_id: event.destination_registration_id,
+                session_id: event.session_id,
+                stream_id: event.stream_id,
+                receiver_id: event.receiver_id,
+                group_tag: event.group_tag,
+                source: event.source,
+                code: event.error_code,
+                message: event.message.to_string(),
+            }));
+        }
+    }
+
+    /// The resource that waits for this answer. An answer to an add that was given up is undone instead.
+    fn expected(&mut self, registration_id: RegistrationId) -> Option<ResourceKey> {
+        if let Some(undo) = self.abandoned.remove(&registration_id.get()) {
+            self.undo(registration_id, undo);
+            return None;
+        }
+        let (key, resource) = self.resource_of(registration_id.get())?;
+        matches!(resource.phase, Phase::Adding { .. }).then_some(key)
+    }
+
+    fn make_live(&mut self, key: ResourceKey, registration_id: RegistrationId, log: Option<i64>, bound: Bound) {
+        let Some(resource) = self.resources.get_mut(&key) else { return };
+        let restored = matches!(resource.phase, Phase::Adding { was: Some(_), .. });
+        resource.bound = Some(bound);
+        resource.phase = Phase::Live { registration_id, log };
+        if restored {
+            self.restored(true);
+        }
+    }
+}
+
+/// The path that an event names, as its bytes.
+fn path_of(text: Text<'_>) -> &Path {
+    Path::new(OsStr::from_bytes(text.as_bytes()))
+}

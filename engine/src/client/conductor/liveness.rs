@@ -1,0 +1,486 @@
+//! Who is alive: the client shows it, the driver is watched, and either may be lost and found again.
+//!
+//! ```text
+//!                 paused, timed out, driver lost or restarted
+//!   Connected ───────────────────────────────────────────────▶ Down ──▶ looks for a driver: tells of a new one;
+//!       ▲                                                        │       if it may, connects and asks for everything
+//!       └────────────── a driver is there, and may be used ──────┘       again under the next session epoch
+//! ```
+//!
+//! While Down every handle is closed, so no word of a counter that the driver may have given to another client is stored to.
+
+use super::resource::{Phase, Resource};
+use super::{Answer, Conductor, ResourceKey, State};
+use crate::client::driver_link::{DriverIdentity, DriverLink, SendError};
+use crate::client::error::{AddError, ClientError};
+use crate::client::event::{ClientEvent, DriverLoss};
+use crate::client::find_driver::Found;
+use crate::client::notice::Notice;
+use crate::cnc::DriverState;
+use crate::command::{ClientClose, Command, ErrorCode};
+use crate::memory::OwnedWord;
+use crate::time::{EpochMillis, MonotonicNanos};
+use crate::types::{CounterId, RegistrationId};
+use core::time::Duration;
+
+/// How often a client without a driver looks for one.
+const SEEK_INTERVAL_NS: i64 = 100_000_000;
+/// How long a driver must have been silent before its directory is looked at for another: drivers beat once a second.
+const SUSPICION_NS: i64 = 2_500_000_000;
+/// How long to wait before something is restored again that the driver refused because what was there before still goes away.
+const RESTORE_RETRY_NS: i64 = 200_000_000;
+
+/// How a client came to have no driver.
+pub(super) enum Loss {
+    /// Nobody ran the conductor for so long.
+    Paused { lasted_ns: i64 },
+    /// The driver has given the client up.
+    TimedOut,
+    /// The driver is gone.
+    Driver { cause: DriverLoss, silent_ns: i64 },
+    /// Another driver has taken the place of the one that was.
+    Restarted { silent_ns: i64, found: Box<DriverLink> },
+}
+
+/// The state of a client without a driver.
+pub(super) struct Down {
+    since: MonotonicNanos,
+    /// Whether a driver that is found is used, or only told of.
+    reconnect: bool,
+    next_look: MonotonicNanos,
+    /// The driver that was.
+    previous: DriverIdentity,
+    /// Its last heartbeat.
+    last_heartbeat: EpochMillis,
+    /// Whether the application knows that another driver is there.
+    told_of_restart: bool,
+    /// Whether it knows that there was none.
+    told_of_loss: bool,
+}
+
+/// How far restoring everything has come.
+pub(super) struct Restoring {
+    /// When the client lost what is being restored.
+    since: MonotonicNanos,
+    /// When refusals are no longer put down to what is still going away.
+    retry_until: MonotonicNanos,
+    outstanding: usize,
+    restored: usize,
+    failed: usize,
+}
+
+/// The client's heartbeat counter, once the driver has made it.
+pub(super) struct HeartbeatCounter {
+    id: CounterId,
+    value: OwnedWord<i64>,
+}
+
+impl Conductor {
+    /// Notices that nobody ran the conductor for longer than the driver waits (1002 in the reference). Going on would
+    /// mean to store into counters that may belong to others by now.
+    pub(super) fn check_service_interval(&mut self, now: MonotonicNanos) -> usize {
+        let lasted_ns = now.since(self.last_check);
+        if lasted_ns <= self.link.liveness_timeout_ns() {
+            return 0;
+        }
+        self.last_check = now;
+        self.lose(Loss::Paused { lasted_ns }, now);
+        1
+    }
+
+    /// What is due now and then; returns how much was done.
+    pub(super) fn check_timeouts(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> usize {
+        if now.since(self.last_check) < self.settings.check_interval_ns {
+            return 0;
+        }
+        self.last_check = now;
+        let mut work = 0;
+        if self.is_connected() {
+            if now.since(self.last_keepalive) >= self.settings.keepalive_interval_ns {
+                self.last_keepalive = now;
+                work += self.watch_driver(now, now_ms);
+                work += self.show_life(now, now_ms);
+            } else if self.heartbeat.is_none() {
+                work += self.find_heartbeat_counter(now_ms);
+            }
+            work += self.retry_restores(now);
+        }
+        work += self.expire_requests(now);
+        work + self.logs.expire(now)
+    }
+
+    /// Looks whether the driver still beats. Its heartbeat is compared with the one seen before, not with the clock on
+    /// the wall, so that a step of that clock does not kill anybody.
+    fn watch_driver(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> usize {
+        let heartbeat = self.link.heartbeat();
+        let (last, seen_at) = self.driver_seen;
+        if heartbeat != last {
+            self.driver_seen = (heartbeat, now);
+        }
+        let silent_ns = now.since(self.driver_seen.1);
+        debug_assert!(now >= seen_at, "the clock is monotonic");
+        if heartbeat == DriverState::SHUT_DOWN_HEARTBEAT {
+            self.lose(Loss::Driver { cause: DriverLoss::ShutDown, silent_ns }, now);
+            return 1;
+        }
+        if silent_ns >= SUSPICION_NS.min(self.settings.driver_timeout_ns)
+            && let Ok(Found::Driver(found)) = self.finder.find(now_ms)
+            && found.identity() != self.link.identity()
+        {
+            self.lose(Loss::Restarted { silent_ns, found }, now);
+            return 1;
+        }
+        if silent_ns > self.settings.driver_timeout_ns {
+            self.lose(Loss::Driver { cause: DriverLoss::Silent, silent_ns }, now);
+            return 1;
+        }
+        0
+    }
+
+    /// Stores the client's own heartbeat, if the driver has made a counter for it.
+    fn show_life(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> usize {
+        if !self.is_connected() {
+            return 0;
+        }
+        let Some(heartbeat) = &self.heartbeat else { return self.find_heartbeat_counter(now_ms) };
+        if !self.link.is_own_heartbeat(heartbeat.id) {
+            self.lose(Loss::TimedOut, now);
+            return 1;
+        }
+        // ORDERING(client.heartbeat): Release, as the layout has it; the driver acts on the value alone.
+        heartbeat.value.store_release(now_ms.get());
+        0
+    }
+
+    /// The driver makes the counter when it executes the client's first command that creates something.
+    fn find_heartbeat_counter(&mut self, now_ms: EpochMillis) -> usize {
+        let Some((id, value)) = self.link.find_own_heartbeat() else { return 0 };
+        value.store_release(now_ms.get());
+        let version = env!("CARGO_PKG_VERSION");
+        let suffix = format!(" name={} version={version} commit=", self.settings.client_name);
+        self.link.counters.append_label(id, &suffix);
+        self.heartbeat = Some(HeartbeatCounter { id, value });
+        1
+    }
+
+    fn expire_requests(&mut self, now: MonotonicNanos) -> usize {
+        let waited = Duration::from_nanos(self.settings.driver_timeout_ns.unsigned_abs());
+        let mut expired = 0;
+        for question in self.questions.values_mut() {
+            if question.answer.is_none() && now >= question.deadline {
+                question.answer = Some(Err(AddError::NoAnswer { request: question.request.clone(), waited }));
+                expired += 1;
+            }
+        }
+        let late: Vec<ResourceKey> = self
+            .resources
+            .iter()
+            .filter(|(_, resource)| matches!(resource.phase, Phase::Adding { deadline, .. } if now >= deadline))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in late {
+            expired += 1;
+            let resource = &self.resources[&key];
+            if let Phase::Adding { correlation_id, .. } = resource.phase {
+                // The driver may yet execute the command: what it makes then is given back.
+                self.abandoned.insert(correlation_id.get(), resource.wanted.undo());
+            }
+            let error = AddError::NoAnswer { request: self.describe(key), waited };
+            self.fail(key, error);
+        }
+        expired
+    }
+
+    /// Ends an add without success. One that restored something is told of; for the others somebody waits.
+    pub(super) fn fail(&mut self, key: ResourceKey, error: AddError) {
+        let Some(resource) = self.resources.get_mut(&key) else { return };
+        let Phase::Adding { correlation_id, was, .. } = resource.phase else { return };
+        self.by_registration.remove(&correlation_id.get());
+        match was {
+            None => resource.phase = Phase::Failed(Some(error)),
+            Some(was) => {
+                resource.phase = Phase::Failed(None);
+                self.notices.push_back(Notice::Event(ClientEvent::NotRestored { was, error }));
+                self.restored(false);
+            }
+        }
+    }
+
+    /// Closes every handle, because the client has no driver or is none of its clients any more.
+    pub(super) fn lose(&mut self, loss: Loss, now: MonotonicNanos) {
+        if !self.is_connected() {
+            return;
+        }
+        let mut told_of_loss = true;
+        let mut found_driver = None;
+        let event = match loss {
+            Loss::Paused { lasted_ns } => {
+                told_of_loss = false;
+                ClientEvent::Paused { lasted: nanos(lasted_ns), allowed: nanos(self.link.liveness_timeout_ns()) }
+            }
+            Loss::TimedOut => {
+                told_of_loss = false;
+                ClientEvent::TimedOut { client_id: self.link.client_id() }
+            }
+            Loss::Driver { cause, silent_ns } => ClientEvent::DriverLost { cause, silent_for: nanos(silent_ns) },
+            Loss::Restarted { silent_ns, found } => {
+                let pid = found.identity().pid;
+                found_driver = Some(found);
+                ClientEvent::DriverRestarted { down_for: nanos(silent_ns), pid }
+            }
+        };
+        if !told_of_loss {
+            // The driver may not have noticed yet. It should not wait for a client that will not come back as itself.
+            // Failing is no harm: it then finds out by its timeout.
+            let _ = self.link.send(&Command::ClientClose(ClientClose::new(self.link.client_id())));
+        }
+        self.notices.push_back(Notice::Event(event));
+        self.down_all(now);
+        let told_of_restart = found_driver.is_some();
+        self.state = State::Down(Down {
+            since: now,
+            reconnect: self.settings.reconnect_in_place,
+            next_look: now,
+            previous: self.link.identity(),
+            last_heartbeat: self.driver_seen.0,
+            told_of_restart,
+            told_of_loss,
+        });
+        if let Some(found) = found_driver
+            && self.settings.reconnect_in_place
+        {
+            self.adopt(*found, now);
+        }
+    }
+
+    /// Takes every handle and every request to where a loss leaves them.
+    fn down_all(&mut self, now: MonotonicNanos) {
+        self.heartbeat = None;
+        self.restoring = None;
+        self.by_registration.clear();
+        self.abandoned.clear();
+        self.unsent.clear();
+        for question in self.questions.values_mut() {
+            question.answer.get_or_insert_with(|| Err(AddError::NoDriver { request: question.request.clone() }));
+        }
+        for resource in self.resources.values_mut() {
+            let Resource { wanted, phase, bound } = resource;
+            if let Some(bound) = bound {
+                Self::close_bound(bound, wanted.handlers(), &mut self.notices);
+            }
+            *phase = match std::mem::replace(phase, Phase::Failed(None)) {
+                Phase::Live { registration_id, .. } => Phase::Down { was: registration_id, retry_at: now },
+                Phase::Adding { was: Some(was), .. } => Phase::Down { was, retry_at: now },
+                Phase::Adding { was: None, .. } => {
+                    Phase::Failed(Some(AddError::NoDriver { request: wanted.describe() }))
+                }
+                phase @ (Phase::Down { .. } | Phase::Failed(_)) => phase,
+            };
+        }
+        self.logs.orphan_all(now);
+    }
+
+    /// Asks for a reconnection, if the client is down. Returns whether it is.
+    pub(crate) fn reconnect(&mut self) -> bool {
+        match &mut self.state {
+            State::Down(down) => {
+                down.reconnect = true;
+                down.next_look = MonotonicNanos::new(i64::MIN);
+                true
+            }
+            State::Connected | State::Closed => false,
+        }
+    }
+
+    /// Looks for a driver, and uses it if it may.
+    pub(super) fn seek_driver(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> usize {
+        let State::Down(down) = &mut self.state else { return 0 };
+        if now < down.next_look {
+            return 0;
+        }
+        down.next_look = now.saturating_add_ns(SEEK_INTERVAL_NS);
+        match self.finder.find(now_ms) {
+            Ok(Found::Driver(found)) => {
+                let identity = found.identity();
+                if identity != down.previous && !down.told_of_restart {
+                    down.told_of_restart = true;
+                    let down_ms = now_ms.since(down.last_heartbeat).max(0);
+                    let down_for = Duration::from_millis(down_ms.unsigned_abs());
+                    let event = ClientEvent::DriverRestarted { down_for, pid: identity.pid };
+                    self.notices.push_back(Notice::Event(event));
+                }
+                if down.reconnect {
+                    self.adopt(*found, now);
+                    return 1;
+                }
+            }
+            Ok(Found::NotYet(_)) => {
+                // After a pause the driver may only be slow to wake up with the rest of the machine.
+                if !down.told_of_loss && now.since(down.since) >= SUSPICION_NS {
+                    down.told_of_loss = true;
+                    let shut_down = self.link.heartbeat() == DriverState::SHUT_DOWN_HEARTBEAT;
+                    let cause = if shut_down { DriverLoss::ShutDown } else { DriverLoss::Silent };
+                    let silent_for = nanos(now.since(self.driver_seen.1));
+                    self.notices.push_back(Notice::Event(ClientEvent::DriverLost { cause, silent_for }));
+                }
+            }
+            Err(error) => {
+                if down.reconnect {
+                    down.reconnect = false;
+                    self.report(ClientError::Connect(error));
+                }
+            }
+        }
+        0
+    }
+
+    /// Uses a driver that was found, and asks it for everything that the client had.
+    fn adopt(&mut self, link: DriverLink, now: MonotonicNanos) {
+        let since = match &self.state {
+            State::Down(down) => down.since,
+            State::Connected | State::Closed => now,
+        };
+        self.link = link;
+        self.state = State::Connected;
+        self.epoch = self.epoch.wrapping_add(1);
+        self.last_check = now;
+        self.last_keepalive = now;
+        self.driver_seen = (self.link.heartbeat(), now);
+        let outstanding =
+            self.resources.values().filter(|resource| matches!(resource.phase, Phase::Down { .. })).count();
+        self.restoring = Some(Restoring {
+            since,
+            retry_until: now.saturating_add_ns(self.settings.driver_timeout_ns),
+            outstanding,
+            restored: 0,
+            failed: 0,
+        });
+        self.retry_restores(now);
+        self.finish_restoring(now);
+    }
+
+    /// Asks again for what is down and due.
+    fn retry_restores(&mut self, now: MonotonicNanos) -> usize {
+        if self.restoring.is_none() {
+            return 0;
+        }
+        let deadline = now.saturating_add_ns(self.settings.driver_timeout_ns);
+        let mut sent = 0;
+        let mut failed = Vec::new();
+        for (key, resource) in &mut self.resources {
+            let Phase::Down { was, retry_at } = resource.phase else { continue };
+            if now < retry_at {
+                continue;
+            }
+            let correlation_id = self.link.next_correlation_id();
+            let command = resource.wanted.command(self.link.client_id(), correlation_id);
+            let outcome = self.link.send(&command);
+            if outcome == Err(SendError::Full) {
+                break;
+            }
+            resource.phase = Phase::Adding { correlation_id, deadline, was: Some(was) };
+            self.by_registration.insert(correlation_id.get(), *key);
+            sent += 1;
+            if let Err(error) = outcome {
+                failed.push((*key, error));
+            }
+        }
+        for (key, error) in failed {
+            let error = self.cannot_send(key, error);
+            self.fail(key, error);
+        }
+        self.finish_restoring(now);
+        sent
+    }
+
+    /// Puts a refused restoration off, if what is refused may only still be going away. Returns whether it did.
+    pub(super) fn retry_restore(
+        &mut self,
+        key: ResourceKey,
+        was: RegistrationId,
+        code: ErrorCode,
+        now: MonotonicNanos,
+    ) -> bool {
+        // A session id or an endpoint may still be taken by this client's own past.
+        let may_pass = matches!(code, ErrorCode::InvalidChannel | ErrorCode::ResourceTemporarilyUnavailable);
+        let in_time = self.restoring.as_ref().is_some_and(|restoring| now < restoring.retry_until);
+        if !may_pass || !in_time {
+            return false;
+        }
+        let Some(resource) = self.resources.get_mut(&key) else { return false };
+        if let Phase::Adding { correlation_id, .. } = resource.phase {
+            self.by_registration.remove(&correlation_id.get());
+        }
+        resource.phase = Phase::Down { was, retry_at: now.saturating_add_ns(RESTORE_RETRY_NS) };
+        true
+    }
+
+    /// Counts one resource that was restored, or that could not be.
+    pub(super) fn restored(&mut self, successfully: bool) {
+        if let Some(restoring) = &mut self.restoring {
+            restoring.outstanding = restoring.outstanding.saturating_sub(1);
+            if successfully {
+                restoring.restored += 1;
+            } else {
+                restoring.failed += 1;
+            }
+        }
+    }
+
+    /// Counts one resource that nobody wants restored any more.
+    pub(super) fn not_to_be_restored(&mut self) {
+        if let Some(restoring) = &mut self.restoring {
+            restoring.outstanding = restoring.outstanding.saturating_sub(1);
+        }
+    }
+
+    /// Says so when nothing is left to be restored.
+    pub(super) fn finish_restoring(&mut self, now: MonotonicNanos) {
+        let Some(Restoring { since, outstanding: 0, restored, failed, .. }) = self.restoring else { return };
+        self.restoring = None;
+        let event = ClientEvent::Reconnected { epoch: self.epoch, after: nanos(now.since(since)), restored, failed };
+        self.notices.push_back(Notice::Event(event));
+    }
+
+    /// Closes the client for good: every handle is closed, and the driver is told.
+    pub(crate) fn close(&mut self, now: MonotonicNanos) {
+        if self.is_closed() {
+            return;
+        }
+        // No heartbeat after this, or the driver would take the client for alive (trap 72).
+        self.heartbeat = None;
+        if self.is_connected() {
+            let live: Vec<_> = self
+                .resources
+                .values()
+                .filter_map(|resource| match resource.phase {
+                    Phase::Live { registration_id, .. } => Some((registration_id, resource.wanted.undo())),
+                    _ => None,
+                })
+                .collect();
+            for (registration_id, undo) in live {
+                self.undo(registration_id, undo);
+            }
+            // When the ring is full the driver finds out by its timeout.
+            let _ = self.link.send(&Command::ClientClose(ClientClose::new(self.link.client_id())));
+        }
+        self.down_all(now);
+        for resource in self.resources.values_mut() {
+            if let Phase::Failed(Some(error)) = &mut resource.phase {
+                *error = AddError::Closed { request: resource.wanted.describe() };
+            }
+        }
+        for question in self.questions.values_mut() {
+            if let Some(Err(AddError::NoDriver { .. })) = question.answer {
+                question.answer = Some(Err::<Answer, _>(AddError::Closed { request: question.request.clone() }));
+            }
+        }
+        self.logs.clear();
+        self.state = State::Closed;
+        self.notices.push_back(Notice::Closed);
+    }
+}
+
+fn nanos(duration_ns: i64) -> Duration {
+    Duration::from_nanos(duration_ns.max(0).unsigned_abs())
+}

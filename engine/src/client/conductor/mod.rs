@@ -1,0 +1,291 @@
+//! The client's conductor: it asks the driver for things, hears what the driver says, shows that the client lives, finds
+//! out whether the driver does, and finds its way back to it.
+//!
+//! A value behind the client's lock: run by the client's own thread, by a thread that waits for an answer, or by the
+//! application's invoker. It reads no clock and calls no handler; what handlers are to be told waits as notices. What it
+//! does to the file system (mapping logs, looking for a driver) goes through what it was given.
+//!
+//! | file | what is there |
+//! | --- | --- |
+//! | this | the parts, and the duty cycle |
+//! | `requests` | what handles and the client ask of it |
+//! | `events` | what the driver says |
+//! | `liveness` | heartbeats, timeouts, losing the driver and finding one again |
+//! | `resource` | what has been added |
+
+mod events;
+mod liveness;
+mod requests;
+mod resource;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use super::driver_link::{DriverLink, SendError};
+use super::error::{AddError, ClientError, Request};
+use super::find_driver::FindDriver;
+use super::logs::{Logs, OpenLog};
+use super::notice::Notice;
+use crate::broadcast::ReceiveError;
+use crate::command::Command;
+use crate::time::{EpochMillis, MonotonicNanos};
+use crate::types::{ClientId, RegistrationId, SessionId};
+
+use liveness::{Down, HeartbeatCounter, Restoring};
+pub(crate) use resource::{Bound, ImageHandlers, ResourceKey, Wanted};
+use resource::{Resource, Undo};
+
+/// How many events are read in one duty cycle, so that timeouts get their turn.
+const EVENTS_PER_CYCLE: usize = 16;
+/// How many notices may wait for a handler before events are left in the broadcast buffer.
+const MAX_NOTICES: usize = 4096;
+
+/// Times, in nanoseconds, and the like, as the context has them.
+#[derive(Clone, Debug)]
+pub(crate) struct ConductorSettings {
+    pub(crate) driver_timeout_ns: i64,
+    pub(crate) keepalive_interval_ns: i64,
+    /// The least time between two checks of timeouts.
+    pub(crate) check_interval_ns: i64,
+    pub(crate) resource_linger_ns: i64,
+    pub(crate) client_name: String,
+    pub(crate) reconnect_in_place: bool,
+}
+
+/// See the file's comment.
+pub(crate) struct Conductor {
+    settings: ConductorSettings,
+    finder: Box<dyn FindDriver>,
+    /// The connection in force, or the last one while there is none.
+    link: DriverLink,
+    state: State,
+    /// How often the client has reconnected.
+    epoch: u32,
+    /// In the order of their creation, so that they are restored in that order.
+    resources: BTreeMap<ResourceKey, Resource>,
+    next_key: u64,
+    /// Resources that are live or being added, by the id that the driver knows them by.
+    by_registration: HashMap<i64, ResourceKey>,
+    /// Commands without a resource whose answer somebody may want, by correlation id.
+    questions: HashMap<i64, Question>,
+    /// Adds that nobody wants any more and that the driver has not answered yet: undone when it does.
+    abandoned: HashMap<i64, Undo>,
+    /// Removals that the ring had no room for, oldest first. At most one per resource.
+    unsent: VecDeque<(RegistrationId, Undo)>,
+    logs: Logs,
+    notices: VecDeque<Notice>,
+    restoring: Option<Restoring>,
+    heartbeat: Option<HeartbeatCounter>,
+    last_check: MonotonicNanos,
+    last_keepalive: MonotonicNanos,
+    driver_seen: (EpochMillis, MonotonicNanos),
+    /// The event being handled.
+    event: Vec<u8>,
+}
+
+enum State {
+    Connected,
+    Down(Down),
+    Closed,
+}
+
+/// A command that makes no resource.
+struct Question {
+    request: Request,
+    deadline: MonotonicNanos,
+    answer: Option<Result<Answer, AddError>>,
+}
+
+/// What the driver said to a command that makes no resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Done,
+    SessionId(SessionId),
+}
+
+impl Conductor {
+    /// A conductor with a connection.
+    pub(crate) fn new(
+        settings: ConductorSettings,
+        link: DriverLink,
+        finder: Box<dyn FindDriver>,
+        open_log: OpenLog,
+        now: MonotonicNanos,
+    ) -> Self {
+        Self {
+            logs: Logs::new(open_log, settings.resource_linger_ns),
+            driver_seen: (link.heartbeat(), now),
+            settings,
+            finder,
+            link,
+            state: State::Connected,
+            epoch: 0,
+            resources: BTreeMap::new(),
+            next_key: 0,
+            by_registration: HashMap::new(),
+            questions: HashMap::new(),
+            abandoned: HashMap::new(),
+            unsent: VecDeque::new(),
+            notices: VecDeque::new(),
+            restoring: None,
+            heartbeat: None,
+            last_check: now,
+            last_keepalive: now,
+            event: Vec::with_capacity(4096),
+        }
+    }
+
+    /// One duty cycle; returns how much was done.
+    pub(crate) fn do_work(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> usize {
+        let mut work = 0;
+        match self.state {
+            State::Connected => {
+                work += self.check_service_interval(now);
+                work += self.send_unsent();
+                work += self.receive_events(now);
+                self.finish_restoring(now);
+            }
+            State::Down(_) => work += self.seek_driver(now, now_ms),
+            State::Closed => {}
+        }
+        work + self.check_timeouts(now, now_ms)
+    }
+
+    /// Which of the driver's clients this is.
+    pub(crate) fn client_id(&self) -> ClientId {
+        self.link.client_id()
+    }
+
+    /// How often the client has reconnected.
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// The connection in force, or the last one.
+    pub(crate) fn link(&self) -> &DriverLink {
+        &self.link
+    }
+
+    /// Whether the client is closed for good.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    /// Whether the client has a driver.
+    pub(crate) fn is_connected(&self) -> bool {
+        matches!(self.state, State::Connected)
+    }
+
+    /// The oldest thing that a handler is to be told.
+    pub(crate) fn next_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
+    }
+
+    /// Whether a handler is to be told something.
+    pub(crate) fn has_notices(&self) -> bool {
+        !self.notices.is_empty()
+    }
+
+    fn receive_events(&mut self, now: MonotonicNanos) -> usize {
+        let mut received = 0;
+        while received < EVENTS_PER_CYCLE && self.notices.len() < MAX_NOTICES && self.is_connected() {
+            let mut event = std::mem::take(&mut self.event);
+            event.clear();
+            let mut type_id = 0;
+            let outcome = self.link.events.receive(|id, bytes| {
+                type_id = id;
+                event.extend_from_slice(bytes);
+            });
+            let is_event = matches!(outcome, Ok(1..));
+            match outcome {
+                Ok(0) => {}
+                Ok(_) => self.on_event(type_id, &event, now),
+                Err(ReceiveError::Lapped | ReceiveError::Damaged) => self.report(ClientError::EventsLost),
+            }
+            self.event = event;
+            if !is_event {
+                break;
+            }
+            received += 1;
+        }
+        received
+    }
+
+    /// Sends the removals that had to wait. Returns how many went.
+    fn send_unsent(&mut self) -> usize {
+        let mut sent = 0;
+        while let Some((registration_id, undo)) = self.unsent.pop_front() {
+            if !self.try_undo(registration_id, undo) {
+                self.unsent.push_front((registration_id, undo));
+                break;
+            }
+            sent += 1;
+        }
+        sent
+    }
+
+    /// Gives a resource back to the driver, now or as soon as the ring has room.
+    fn undo(&mut self, registration_id: RegistrationId, undo: Undo) {
+        if undo != Undo::Nothing && self.is_connected() && !self.try_undo(registration_id, undo) {
+            self.unsent.push_back((registration_id, undo));
+        }
+    }
+
+    fn try_undo(&mut self, registration_id: RegistrationId, undo: Undo) -> bool {
+        use crate::command::{RemoveCounter, RemovePublication, RemoveSubscription};
+        let client_id = self.link.client_id();
+        let correlation_id = self.link.next_correlation_id();
+        let command = match undo {
+            Undo::RemovePublication { revoke } => {
+                Command::RemovePublication(RemovePublication { client_id, correlation_id, registration_id, revoke })
+            }
+            Undo::RemoveSubscription => {
+                Command::RemoveSubscription(RemoveSubscription { client_id, correlation_id, registration_id })
+            }
+            Undo::RemoveCounter => Command::RemoveCounter(RemoveCounter { client_id, correlation_id, registration_id }),
+            Undo::Nothing => return true,
+        };
+        match self.link.send(&command) {
+            Ok(()) => true,
+            Err(SendError::Full) => false,
+            Err(error) => {
+                self.report(ClientError::NotSent(format!("{}: {error}", command.name())));
+                true
+            }
+        }
+    }
+
+    fn report(&mut self, error: ClientError) {
+        self.notices.push_back(Notice::Error(error));
+    }
+
+    /// Ends what a handle can do, keeping the handle. Images go with their subscription, and their handlers are told.
+    fn close_bound(bound: &Bound, handlers: Option<&ImageHandlers>, notices: &mut VecDeque<Notice>) {
+        match bound {
+            Bound::Publication(publication) => publication.close(),
+            Bound::Exclusive(publication) => publication.close(),
+            Bound::Counter(counter) => counter.close(),
+            Bound::Subscription(subscription) => {
+                for image in subscription.close() {
+                    let handler = handlers.and_then(|handlers| handlers.unavailable.clone());
+                    notices.push_back(Notice::UnavailableImage(handler, image));
+                }
+            }
+        }
+    }
+
+    fn resource_of(&mut self, registration_id: i64) -> Option<(ResourceKey, &mut Resource)> {
+        let key = *self.by_registration.get(&registration_id)?;
+        self.resources.get_mut(&key).map(|resource| (key, resource))
+    }
+}
+
+impl Wanted {
+    fn handlers(&self) -> Option<&ImageHandlers> {
+        match self {
+            Self::Subscription { handlers, .. } => Some(handlers),
+            _ => None,
+        }
+    }
+}

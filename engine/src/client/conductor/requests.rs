@@ -1,0 +1,146 @@
+//! What handles and the client ask of the conductor. Each call takes effect at once or is a command on its way to the
+//! driver, whose answer the duty cycle brings.
+
+use super::resource::{Phase, Resource, Undo};
+use super::{Answer, Bound, Conductor, Question, ResourceKey, State, Wanted};
+use crate::client::driver_link::SendError;
+use crate::client::error::{AddError, Request};
+use crate::command::Command;
+use crate::time::MonotonicNanos;
+use crate::types::{ClientId, CorrelationId, StreamId};
+
+impl Conductor {
+    /// Until when a request made now is waited for.
+    pub(crate) fn deadline(&self, now: MonotonicNanos) -> MonotonicNanos {
+        now.saturating_add_ns(self.settings.driver_timeout_ns)
+    }
+
+    /// Asks the driver for something.
+    pub(crate) fn add(&mut self, wanted: Wanted, now: MonotonicNanos) -> Result<ResourceKey, AddError> {
+        self.check_may_ask(|| wanted.describe())?;
+        let correlation_id = self.link.next_correlation_id();
+        let command = wanted.command(self.link.client_id(), correlation_id);
+        if let Err(error) = self.link.send(&command) {
+            return Err(not_sent(wanted.describe(), error));
+        }
+        let key = ResourceKey(self.next_key);
+        self.next_key += 1;
+        let deadline = now.saturating_add_ns(self.settings.driver_timeout_ns);
+        let phase = Phase::Adding { correlation_id, deadline, was: None };
+        self.resources.insert(key, Resource { wanted, phase, bound: None });
+        self.by_registration.insert(correlation_id.get(), key);
+        Ok(key)
+    }
+
+    /// The shared half of what was added, as soon as the driver has it. An error is given once; the resource is gone then.
+    pub(crate) fn added(&mut self, key: ResourceKey) -> Option<Result<Bound, AddError>> {
+        let resource = self.resources.get_mut(&key)?;
+        if let Some(bound) = &resource.bound {
+            return Some(Ok(bound.clone()));
+        }
+        let Phase::Failed(error) = &mut resource.phase else { return None };
+        let error = error.take().unwrap_or_else(|| AddError::NoDriver { request: resource.wanted.describe() });
+        self.resources.remove(&key);
+        Some(Err(error))
+    }
+
+    /// Gives up a resource, in whatever state it is: its handle was closed or dropped, or nobody waits for it any more.
+    pub(crate) fn remove(&mut self, key: ResourceKey, revoke: bool, now: MonotonicNanos) {
+        let Some(resource) = self.resources.remove(&key) else { return };
+        let undo = match resource.wanted.undo() {
+            Undo::RemovePublication { .. } => Undo::RemovePublication { revoke },
+            undo => undo,
+        };
+        match resource.phase {
+            Phase::Live { registration_id, log } => {
+                self.by_registration.remove(&registration_id.get());
+                if let Some(log) = log {
+                    self.logs.release(log, now);
+                }
+                self.undo(registration_id, undo);
+            }
+            Phase::Adding { correlation_id, was, .. } => {
+                self.by_registration.remove(&correlation_id.get());
+                self.abandoned.insert(correlation_id.get(), undo);
+                if was.is_some() {
+                    self.not_to_be_restored();
+                }
+            }
+            Phase::Down { .. } => self.not_to_be_restored(),
+            Phase::Failed(_) => {}
+        }
+        if let Some(bound) = &resource.bound {
+            if let Bound::Subscription(subscription) = bound {
+                for image in subscription.image_ids() {
+                    self.logs.release(image, now);
+                }
+            }
+            Self::close_bound(bound, resource.wanted.handlers(), &mut self.notices);
+        }
+        self.finish_restoring(now);
+    }
+
+    /// What a publication or subscription was asked for with.
+    pub(crate) fn channel_of(&self, key: ResourceKey) -> Option<(String, StreamId)> {
+        match &self.resources.get(&key)?.wanted {
+            Wanted::Publication { channel, stream_id }
+            | Wanted::ExclusivePublication { channel, stream_id }
+            | Wanted::Subscription { channel, stream_id, .. } => Some((channel.clone(), *stream_id)),
+            Wanted::Counter { .. } | Wanted::StaticCounter { .. } => None,
+        }
+    }
+
+    /// Sends a command that makes no resource. The answer is asked for with [`Self::answer_to`].
+    pub(crate) fn ask<'a>(
+        &mut self,
+        request: Request,
+        now: MonotonicNanos,
+        command: impl FnOnce(ClientId, CorrelationId) -> Command<'a>,
+    ) -> Result<CorrelationId, AddError> {
+        self.check_may_ask(|| request.clone())?;
+        let correlation_id = self.link.next_correlation_id();
+        let command = command(self.link.client_id(), correlation_id);
+        if let Err(error) = self.link.send(&command) {
+            return Err(not_sent(request, error));
+        }
+        let deadline = now.saturating_add_ns(self.settings.driver_timeout_ns);
+        self.questions.insert(correlation_id.get(), Question { request, deadline, answer: None });
+        Ok(correlation_id)
+    }
+
+    /// The answer to a command, once.
+    pub(crate) fn answer_to(&mut self, id: CorrelationId) -> Option<Result<Answer, AddError>> {
+        self.questions.get(&id.get())?.answer.as_ref()?;
+        self.questions.remove(&id.get())?.answer
+    }
+
+    pub(super) fn answer(&mut self, id: i64, answer: Result<Answer, AddError>) {
+        if let Some(question) = self.questions.get_mut(&id) {
+            question.answer.get_or_insert(answer);
+        }
+    }
+
+    pub(super) fn describe(&self, key: ResourceKey) -> Request {
+        self.resources[&key].wanted.describe()
+    }
+
+    pub(super) fn cannot_send(&self, key: ResourceKey, error: SendError) -> AddError {
+        not_sent(self.describe(key), error)
+    }
+
+    fn check_may_ask(&self, request: impl FnOnce() -> Request) -> Result<(), AddError> {
+        match self.state {
+            State::Connected => Ok(()),
+            State::Down(_) => Err(AddError::NoDriver { request: request() }),
+            State::Closed => Err(AddError::Closed { request: request() }),
+        }
+    }
+}
+
+fn not_sent(request: Request, error: SendError) -> AddError {
+    match error {
+        SendError::Full => AddError::RingFull { request },
+        SendError::TooLong { length, most } => AddError::TooLong { request, length, most },
+        SendError::Ring(source) => AddError::Ring { request, source },
+    }
+}

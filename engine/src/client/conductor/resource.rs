@@ -1,0 +1,147 @@
+//! What a client has added, or is adding: the request as it can be made again, how far it has come, and the shared half of
+//! its handle. Values of the conductor.
+
+use std::sync::Arc;
+
+use crate::client::counter::CounterShared;
+use crate::client::error::{AddError, Request};
+use crate::client::exclusive_publication::ExclusiveShared;
+use crate::client::notice::ImageHandler;
+use crate::client::publication::PublicationShared;
+use crate::client::subscription::SubscriptionShared;
+use crate::command::{AddCounter, AddPublication, AddStaticCounter, AddSubscription, Command, Text};
+use crate::time::MonotonicNanos;
+use crate::types::{ClientId, CorrelationId, RegistrationId, StreamId};
+
+/// Names a resource for as long as its handle lives, through every session epoch. Never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ResourceKey(pub(super) u64);
+
+pub(super) struct Resource {
+    pub(super) wanted: Wanted,
+    pub(super) phase: Phase,
+    /// The shared half of the handle, from the first time that the driver said "ready".
+    pub(super) bound: Option<Bound>,
+}
+
+/// What was asked for, as it can be asked again.
+pub(crate) enum Wanted {
+    Publication { channel: String, stream_id: StreamId },
+    ExclusivePublication { channel: String, stream_id: StreamId },
+    Subscription { channel: String, stream_id: StreamId, handlers: ImageHandlers },
+    Counter { type_id: i32, key: Vec<u8>, label: String },
+    StaticCounter { registration_id: RegistrationId, type_id: i32, key: Vec<u8>, label: String },
+}
+
+/// The handlers of one subscription.
+#[derive(Clone, Default)]
+pub(crate) struct ImageHandlers {
+    pub(crate) available: Option<ImageHandler>,
+    pub(crate) unavailable: Option<ImageHandler>,
+}
+
+/// How far a resource has come.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// The driver has been asked; the id is that of the command. `was` is the id in the epoch before, when the resource
+    /// is being restored.
+    Adding { correlation_id: CorrelationId, deadline: MonotonicNanos, was: Option<RegistrationId> },
+    /// The driver has it, under this id. `log` is the key of its log mapping, if it has one.
+    Live { registration_id: RegistrationId, log: Option<i64> },
+    /// It was live; now there is no driver, or the driver refused it this time and is asked again at `retry_at`.
+    Down { was: RegistrationId, retry_at: MonotonicNanos },
+    /// It could not be added. The error waits for whoever asked, if it was not given away yet.
+    Failed(Option<AddError>),
+}
+
+/// The shared half of a handle.
+#[derive(Clone)]
+pub(crate) enum Bound {
+    Publication(Arc<PublicationShared>),
+    Exclusive(Arc<ExclusiveShared>),
+    Subscription(Arc<SubscriptionShared>),
+    Counter(Arc<CounterShared>),
+}
+
+/// What undoes an add.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Undo {
+    RemovePublication {
+        revoke: bool,
+    },
+    RemoveSubscription,
+    RemoveCounter,
+    /// Static counters outlive their clients.
+    Nothing,
+}
+
+impl Wanted {
+    /// The same, for errors.
+    pub(super) fn describe(&self) -> Request {
+        match self {
+            Self::Publication { channel, stream_id } => {
+                Request::Publication { channel: channel.clone(), stream_id: *stream_id }
+            }
+            Self::ExclusivePublication { channel, stream_id } => {
+                Request::ExclusivePublication { channel: channel.clone(), stream_id: *stream_id }
+            }
+            Self::Subscription { channel, stream_id, .. } => {
+                Request::Subscription { channel: channel.clone(), stream_id: *stream_id }
+            }
+            Self::Counter { type_id, label, .. } | Self::StaticCounter { type_id, label, .. } => {
+                Request::Counter { type_id: *type_id, label: label.clone() }
+            }
+        }
+    }
+
+    /// What undoes it.
+    pub(super) fn undo(&self) -> Undo {
+        match self {
+            Self::Publication { .. } | Self::ExclusivePublication { .. } => Undo::RemovePublication { revoke: false },
+            Self::Subscription { .. } => Undo::RemoveSubscription,
+            Self::Counter { .. } => Undo::RemoveCounter,
+            Self::StaticCounter { .. } => Undo::Nothing,
+        }
+    }
+
+    /// The command that asks for it.
+    pub(super) fn command(&self, client_id: ClientId, correlation_id: CorrelationId) -> Command<'_> {
+        match self {
+            Self::Publication { channel, stream_id } => Command::AddPublication(AddPublication {
+                client_id,
+                correlation_id,
+                stream_id: *stream_id,
+                channel: Text::from(channel.as_str()),
+            }),
+            Self::ExclusivePublication { channel, stream_id } => Command::AddExclusivePublication(AddPublication {
+                client_id,
+                correlation_id,
+                stream_id: *stream_id,
+                channel: Text::from(channel.as_str()),
+            }),
+            Self::Subscription { channel, stream_id, .. } => Command::AddSubscription(AddSubscription {
+                client_id,
+                correlation_id,
+                stream_id: *stream_id,
+                channel: Text::from(channel.as_str()),
+            }),
+            Self::Counter { type_id, key, label } => Command::AddCounter(AddCounter {
+                client_id,
+                correlation_id,
+                type_id: *type_id,
+                key,
+                label: Text::from(label.as_str()),
+            }),
+            Self::StaticCounter { registration_id, type_id, key, label } => {
+                Command::AddStaticCounter(AddStaticCounter {
+                    client_id,
+                    correlation_id,
+                    registration_id: *registration_id,
+                    type_id: *type_id,
+                    key,
+                    label: Text::from(label.as_str()),
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,544 @@
+//! The conductor against a driver played by hand: every event, every timeout, every way to lose the driver.
+
+use std::time::Duration;
+
+use super::{Answer, Wanted};
+use crate::client::error::{AddError, Request};
+use crate::client::testing::{LIVENESS, Rig};
+use crate::client::{Counter, ExclusivePublication, Pending, Publication, Subscription};
+use crate::command::{
+    Command, ErrorCode, Event, GetNextAvailableSessionId, OnClientTimeout, OnError, OnNextAvailableSessionId,
+    OnPublicationError, Text,
+};
+use crate::logbuffer::OfferError;
+use crate::types::{CorrelationId, RegistrationId, SessionId, StreamId};
+
+const STREAM: StreamId = StreamId::new(1001);
+
+fn publication() -> Wanted {
+    Wanted::Publication { channel: "aeron:ipc".to_owned(), stream_id: STREAM }
+}
+
+fn exclusive() -> Wanted {
+    Wanted::ExclusivePublication { channel: "aeron:ipc".to_owned(), stream_id: STREAM }
+}
+
+fn subscription() -> Wanted {
+    Wanted::Subscription { channel: "aeron:ipc".to_owned(), stream_id: STREAM, handlers: Default::default() }
+}
+
+fn counter() -> Wanted {
+    Wanted::Counter { type_id: 1000, key: vec![1, 2, 3], label: "mine".to_owned() }
+}
+
+fn poll(subscription: &mut Subscription) -> Vec<Vec<u8>> {
+    let mut messages = Vec::new();
+    subscription.poll(|fragment| messages.push(fragment.payload().to_vec()), 10);
+    messages
+}
+
+#[test]
+fn a_message_goes_from_publication_to_subscription() {
+    let rig = Rig::new();
+    let shared: Publication = rig.add(publication());
+    let mut own: ExclusivePublication = rig.add(exclusive());
+    assert_eq!(shared.offer(b"early"), Err(OfferError::NotConnected));
+    let mut subscription: Subscription = rig.add(subscription());
+    assert_eq!(subscription.images().len(), 2);
+    rig.driver().move_limits();
+    assert!(shared.is_connected() && own.is_connected() && subscription.is_connected());
+    shared.offer(b"from the shared one").unwrap();
+    own.offer(b"from the exclusive one").unwrap();
+    let mut messages = poll(&mut subscription);
+    messages.sort();
+    assert_eq!(messages, [b"from the exclusive one".to_vec(), b"from the shared one".to_vec()]);
+    assert_eq!(poll(&mut subscription), Vec::<Vec<u8>>::new());
+}
+
+#[test]
+fn a_turn_starts_with_another_image_each_time() {
+    let rig = Rig::new();
+    let mut publications: Vec<ExclusivePublication> = (0..3).map(|_| rig.add(exclusive())).collect();
+    let mut subscription: Subscription = rig.add(subscription());
+    rig.driver().move_limits();
+    for (index, publication) in publications.iter_mut().enumerate() {
+        for _ in 0..3 {
+            publication.offer(&[index as u8]).unwrap();
+        }
+    }
+    let mut order = Vec::new();
+    for _ in 0..9 {
+        assert_eq!(subscription.poll(|fragment| order.push(fragment.payload()[0]), 1), 1);
+    }
+    assert_eq!(order, [0, 1, 2, 0, 1, 2, 0, 1, 2]);
+}
+
+#[test]
+fn publishers_of_a_stream_share_one_mapping() {
+    let rig = Rig::new();
+    let first: Publication = rig.add(publication());
+    let second: Publication = rig.add(publication());
+    let _subscription: Subscription = rig.add(subscription());
+    assert_ne!(first.registration_id(), second.registration_id());
+    assert_eq!(first.original_registration_id(), second.original_registration_id());
+    assert_eq!(rig.core.conductor().logs.len(), 1, "trap 26: the key is the original registration id");
+    drop((first, second));
+    rig.settle();
+    assert_eq!(rig.core.conductor().logs.len(), 1, "it lingers");
+    rig.pass(Duration::from_secs(4));
+    assert_eq!(rig.core.conductor().logs.len(), 0);
+}
+
+#[test]
+fn what_is_dropped_is_given_back() {
+    let rig = Rig::new();
+    let publication: Publication = rig.add(publication());
+    let own: ExclusivePublication = rig.add(exclusive());
+    let subscription: Subscription = rig.add(subscription());
+    let counter: Counter = rig.add(counter());
+    assert_eq!(rig.driver().resources(), (2, 1, 1));
+    drop(own);
+    rig.settle();
+    assert_eq!(rig.driver().resources(), (1, 1, 1));
+    drop(publication);
+    drop(counter);
+    drop(subscription);
+    rig.settle();
+    assert_eq!(rig.driver().resources(), (0, 0, 0));
+    assert!(rig.core.conductor().resources.is_empty());
+}
+
+#[test]
+fn what_is_dropped_before_it_came_is_given_back_when_it_comes() {
+    let rig = Rig::new();
+    let pending: [Pending<Publication>; 2] = [rig.ask(publication()), rig.ask(publication())];
+    let subscription: Pending<Subscription> = rig.ask(subscription());
+    drop((pending, subscription));
+    rig.settle();
+    assert_eq!(rig.driver().resources(), (0, 0, 0));
+    assert!(rig.core.conductor().abandoned.is_empty());
+}
+
+#[test]
+fn a_refusal_names_what_was_refused_and_why() {
+    let rig = Rig::new();
+    rig.driver().refuse = Some(("ipc", ErrorCode::StorageSpace));
+    let mut pending: Pending<Publication> = rig.ask(publication());
+    rig.settle();
+    let error = pending.poll().unwrap_err();
+    assert!(
+        matches!(&error, AddError::Refused { code: ErrorCode::StorageSpace, message, .. } if message == "not today")
+    );
+    let text = error.to_string();
+    assert!(text.contains("aeron:ipc") && text.contains("1001") && text.contains("free space"), "{text}");
+    assert!(!pending.is_pending());
+    assert!(rig.core.conductor().resources.is_empty());
+}
+
+/// Trap 31's other half: who is not answered gives up by himself, and gives back what comes too late.
+#[test]
+fn an_answer_that_does_not_come_is_a_timeout_and_one_that_is_late_is_undone() {
+    let rig = Rig::new();
+    let mut pending: Pending<Publication> = rig.ask(publication());
+    let commands = rig.driver().read();
+    rig.pass(LIVENESS - Duration::from_millis(100));
+    assert!(matches!(pending.poll(), Ok(None)));
+    rig.pass(Duration::from_millis(200));
+    assert!(matches!(pending.poll(), Err(AddError::NoAnswer { waited, .. }) if waited == LIVENESS));
+    rig.driver().execute(&Command::decode(commands[0].0, &commands[0].1).unwrap());
+    assert_eq!(rig.driver().resources(), (1, 0, 0));
+    rig.settle();
+    assert_eq!(rig.driver().resources(), (0, 0, 0));
+}
+
+/// Trap 27: a subscription may own several images, and loses them all.
+#[test]
+fn trap_27_images_come_and_go_with_their_handlers() {
+    let rig = Rig::new();
+    let mut subscription: Subscription = rig.add(subscription());
+    let first: ExclusivePublication = rig.add(exclusive());
+    let second: ExclusivePublication = rig.add(exclusive());
+    let ids = [&first, &second].map(|publication| publication.registration_id());
+    let told = rig.told();
+    let images: Vec<_> = told.iter().filter(|what| what.starts_with("image")).cloned().collect();
+    assert_eq!(images, ids.map(|id| format!("image {id}")));
+    assert_eq!(subscription.images().len(), 2);
+    drop(first);
+    rig.settle();
+    assert!(rig.told().contains(&format!("no image {}", ids[0])));
+    assert_eq!(subscription.images().len(), 1);
+    drop(subscription);
+    rig.settle();
+    assert_eq!(
+        rig.told(),
+        [format!("no image {}", ids[1])],
+        "closing a subscription tells its handler, not the driver"
+    );
+}
+
+/// Trap 25: the driver says nothing of the images of a subscription that is removed, and their logs are let go all the same.
+#[test]
+fn trap_25_the_images_of_a_removed_subscription_let_their_logs_go() {
+    let rig = Rig::new();
+    let subscription: Subscription = rig.add(subscription());
+    let publication: ExclusivePublication = rig.add(exclusive());
+    drop(subscription);
+    drop(publication);
+    rig.pass(Duration::from_secs(4));
+    assert_eq!(rig.core.conductor().logs.len(), 0);
+}
+
+#[test]
+fn an_image_that_ended_unseen_never_reaches_its_poller() {
+    let rig = Rig::new();
+    let mut subscription: Subscription = rig.add(subscription());
+    for _ in 0..100 {
+        let publication: ExclusivePublication = rig.add(exclusive());
+        drop(publication);
+        rig.settle();
+    }
+    let publication: ExclusivePublication = rig.add(exclusive());
+    assert_eq!(subscription.images().len(), 1);
+    drop(publication);
+}
+
+/// Trap 35: a position counter may be another's by the time that a client which was stopped reads on.
+#[test]
+fn trap_35_an_image_does_not_store_to_a_counter_that_is_not_its_own() {
+    let rig = Rig::new();
+    let mut subscription: Subscription = rig.add(subscription());
+    let mut publication: ExclusivePublication = rig.add(exclusive());
+    rig.driver().move_limits();
+    publication.offer(b"one").unwrap();
+    publication.offer(b"two").unwrap();
+    assert_eq!(subscription.poll(|_| {}, 1), 1);
+    // The driver gives the client up and the counter to somebody else, and the client's conductor knows nothing of it.
+    let (mut driver, id) = (rig.driver(), publication.registration_id().get());
+    driver.end_image(subscription.registration_id().get(), id);
+    let later = crate::time::EpochMillis::new(i64::MAX / 2);
+    driver.beat(later);
+    let spec = crate::counters::CounterSpec::application(
+        1000,
+        &[],
+        b"another's",
+        RegistrationId::new(77),
+        crate::types::ClientId::new(78),
+    );
+    let reused = driver.counters.allocate(later, &spec.starting_at(5)).unwrap();
+    let position = subscription.images()[0].position();
+    assert_eq!(driver.reader().value(reused), Some(5), "the test reuses the image's counter");
+    assert_eq!(position.get(), 5);
+    assert_eq!(poll(&mut subscription), Vec::<Vec<u8>>::new());
+    assert_eq!(driver.reader().value(reused), Some(5));
+    assert!(subscription.images()[0].is_closed());
+}
+
+#[test]
+fn an_image_keeps_its_last_position() {
+    let rig = Rig::new();
+    let mut subscription: Subscription = rig.add(subscription());
+    let mut publication: ExclusivePublication = rig.add(exclusive());
+    rig.driver().move_limits();
+    publication.offer(b"one").unwrap();
+    assert_eq!(subscription.poll(|_| {}, 10), 1);
+    let image = subscription.images()[0].info();
+    assert_eq!((image.join_position().get(), image.position().get()), (0, 64));
+    rig.driver().log(publication.registration_id().get()).metadata().set_end_of_stream_position(64.into());
+    drop(publication);
+    rig.settle();
+    assert!(image.is_closed() && image.is_end_of_stream());
+    assert_eq!(image.position().get(), 64);
+    assert_eq!(image.source_identity(), "aeron:ipc");
+}
+
+#[test]
+fn counters_are_added_found_and_given_back() {
+    let rig = Rig::new();
+    let own: Counter = rig.add(counter());
+    own.set(7).unwrap();
+    assert_eq!(own.add(3), Ok(7));
+    assert_eq!(own.compare_and_set(10, 11), Ok(true));
+    let record = rig.driver().reader().get(own.id()).unwrap();
+    assert_eq!((record.value, record.type_id, record.label.to_string()), (11, 1000, "mine".to_owned()));
+    let fixed = || Wanted::StaticCounter {
+        registration_id: RegistrationId::new(42),
+        type_id: 1001,
+        key: vec![],
+        label: "fixed".to_owned(),
+    };
+    let first: Counter = rig.add(fixed());
+    first.set(1).unwrap();
+    assert_eq!(first.registration_id().get(), 42);
+    drop(first);
+    rig.settle();
+    let second: Counter = rig.add(fixed());
+    assert_eq!(second.get(), Ok(1), "static counters outlive their clients");
+    let told = rig.told();
+    assert!(told.contains(&format!("counter {}", own.id())), "{told:?}");
+    let id = own.id();
+    drop(own);
+    rig.settle();
+    assert_eq!(rig.told(), [format!("no counter {id}")]);
+}
+
+/// Trap 29: the driver makes the heartbeat counter with the first command that creates something, and not before.
+#[test]
+fn trap_29_the_heartbeat_starts_with_the_first_resource() {
+    let rig = Rig::new();
+    let client_id = rig.core.conductor().client_id();
+    rig.pass(Duration::from_secs(30));
+    assert!(rig.core.conductor().is_connected(), "a client without resources cannot time out");
+    let publication: Publication = rig.add(publication());
+    rig.pass(Duration::from_secs(1));
+    let first = rig.driver().heartbeat_of(client_id).unwrap();
+    rig.pass(Duration::from_secs(1));
+    assert!(rig.driver().heartbeat_of(client_id).unwrap() >= first + 500);
+    let counter = rig.driver().heartbeat_counter_of(client_id).unwrap();
+    let label = rig.driver().reader().get(counter).unwrap().label.to_string();
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(label, format!("client-heartbeat: id={client_id} name=rig version={version} commit="));
+    drop(publication);
+}
+
+/// Trap 32: another counter with the same registration id, or another type, is not the heartbeat.
+#[test]
+fn trap_32_the_heartbeat_is_found_by_type_and_key() {
+    let rig = Rig::new();
+    let client_id = rig.core.conductor().client_id();
+    let label = b"no heartbeat".as_slice();
+    let owner = crate::types::ClientId::new(1);
+    let registration = RegistrationId::new(client_id.get());
+    let other =
+        crate::counters::CounterSpec::application(1000, &client_id.get().to_le_bytes(), label, registration, owner);
+    let wrong_key = crate::counters::CounterSpec { type_id: 11, key: Default::default(), ..other.clone() };
+    for spec in [other, wrong_key] {
+        let now = crate::time::EpochMillis::new(1);
+        rig.driver().counters.allocate(now, &spec).unwrap();
+    }
+    rig.pass(Duration::from_secs(1));
+    assert!(rig.core.conductor().heartbeat.is_none());
+}
+
+/// Trap 72: after CLIENT_CLOSE nothing is stored to the heartbeat any more.
+#[test]
+fn trap_72_a_closed_client_does_not_beat() {
+    let rig = Rig::new();
+    let client_id = rig.core.conductor().client_id();
+    let publication: Publication = rig.add(publication());
+    rig.pass(Duration::from_secs(1));
+    let counter = rig.driver().heartbeat_counter_of(client_id).unwrap();
+    rig.core.close();
+    let reader = rig.driver().reader();
+    let word = reader.own_value(counter).unwrap();
+    word.store_release(0);
+    for _ in 0..100 {
+        rig.stop_for(Duration::from_millis(100));
+        rig.core.service();
+    }
+    assert_eq!(word.load_relaxed(), 0);
+    assert_eq!(publication.offer(b"x"), Err(OfferError::Closed));
+    rig.driver().serve();
+    let executed = rig.driver().executed.clone();
+    let ids = [publication.registration_id().get(), client_id.get()];
+    assert_eq!(executed[1..], [("REMOVE_PUBLICATION", ids[0]), ("CLIENT_CLOSE", ids[1])]);
+    assert_eq!(rig.told().last().unwrap(), "closed");
+}
+
+#[test]
+fn a_closed_client_refuses_and_its_handles_stay_safe() {
+    let rig = Rig::new();
+    let publication: Publication = rig.add(publication());
+    let mut own: ExclusivePublication = rig.add(exclusive());
+    let mut subscription: Subscription = rig.add(subscription());
+    let counter: Counter = rig.add(counter());
+    rig.driver().move_limits();
+    publication.offer(b"x").unwrap();
+    let mut late: Pending<Publication> = rig.ask(self::publication());
+    rig.core.close();
+    rig.core.close();
+    assert!(matches!(late.poll(), Err(AddError::Closed { .. })));
+    assert!(matches!(rig.core.add(self::publication()), Err(AddError::Closed { .. })));
+    assert_eq!(publication.offer(b"x"), Err(OfferError::Closed));
+    assert_eq!(publication.try_claim(1).unwrap_err(), OfferError::Closed);
+    assert_eq!(own.offer(b"x"), Err(OfferError::Closed));
+    assert!(poll(&mut subscription).is_empty() && subscription.is_closed() && subscription.images().is_empty());
+    assert!(counter.set(1).is_err() && counter.is_closed());
+    assert_eq!(publication.position(), None);
+    assert_eq!(publication.stream_id(), STREAM, "what was bound stays readable");
+    drop(rig);
+    assert_eq!(own.offer(b"x"), Err(OfferError::Closed));
+}
+
+#[test]
+fn a_full_ring_delays_removals_and_refuses_adds() {
+    let rig = Rig::new();
+    let publications: Vec<Publication> = (0..3).map(|_| rig.add(publication())).collect();
+    let mut pending: Vec<Pending<Counter>> = Vec::new();
+    let error = loop {
+        match rig.core.add(counter()) {
+            Ok(key) => pending.push(Pending::new(std::sync::Arc::clone(&rig.core), key)),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, AddError::RingFull { .. }), "{error}");
+    drop(publications);
+    std::mem::forget(pending);
+    assert!(!rig.core.conductor().unsent.is_empty());
+    // The scripted driver has few counters: it only reads.
+    rig.driver().read();
+    rig.core.service();
+    assert!(rig.core.conductor().unsent.is_empty());
+    rig.settle();
+    assert_eq!(rig.driver().resources(), (0, 0, 0));
+}
+
+#[test]
+fn a_request_that_fits_no_command_is_refused() {
+    let rig = Rig::new();
+    let channel = format!("aeron:ipc?alias={}", "x".repeat(1 << 20));
+    let error = rig.core.add(Wanted::Publication { channel, stream_id: STREAM }).unwrap_err();
+    assert!(matches!(error, AddError::TooLong { most: 8192, .. }), "{error:?}");
+}
+
+#[test]
+fn questions_are_answered_or_time_out() {
+    let rig = Rig::new();
+    let ask = || {
+        let request = Request::SessionId { stream_id: STREAM };
+        let now = crate::time::Clock::monotonic(&rig.clock);
+        let command = |client_id, correlation_id| {
+            Command::GetNextAvailableSessionId(GetNextAvailableSessionId {
+                client_id,
+                correlation_id,
+                stream_id: STREAM,
+            })
+        };
+        rig.core.conductor().ask(request, now, command).unwrap()
+    };
+    let (first, second) = (ask(), ask());
+    assert_eq!(rig.driver().read().len(), 2);
+    let session_id = SessionId::new(-5);
+    rig.driver().tell(&Event::NextAvailableSessionId(OnNextAvailableSessionId { correlation_id: first, session_id }));
+    rig.pass(Duration::from_millis(100));
+    let answer = rig.core.conductor().answer_to(first);
+    assert!(matches!(answer, Some(Ok(Answer::SessionId(id))) if id == session_id));
+    assert!(rig.core.conductor().answer_to(second).is_none());
+    rig.pass(LIVENESS);
+    assert!(matches!(rig.core.conductor().answer_to(second), Some(Err(AddError::NoAnswer { .. }))));
+    assert!(rig.core.conductor().questions.is_empty());
+}
+
+#[test]
+fn errors_of_publications_reach_every_publisher_of_the_log() {
+    let rig = Rig::new();
+    let (first, second): (Publication, Publication) = (rig.add(publication()), rig.add(publication()));
+    let other: ExclusivePublication = rig.add(exclusive());
+    rig.told();
+    rig.driver().tell(&Event::PublicationError(OnPublicationError {
+        registration_id: first.original_registration_id(),
+        destination_registration_id: RegistrationId::new(-1),
+        session_id: first.session_id(),
+        stream_id: STREAM,
+        receiver_id: 9,
+        group_tag: -1,
+        source: None,
+        error_code: ErrorCode::ImageRejected,
+        message: Text::from("no thanks"),
+    }));
+    rig.settle();
+    let ids = [first.registration_id(), second.registration_id()];
+    assert_eq!(rig.told(), ids.map(|id| format!("{id}: no thanks")));
+    drop(other);
+}
+
+#[test]
+fn a_failed_endpoint_is_reported() {
+    let rig = Rig::new();
+    rig.driver().tell(&Event::Error(OnError {
+        offending_correlation_id: CorrelationId::new(3),
+        error_code: ErrorCode::ChannelEndpointError,
+        message: Text::from("gone"),
+    }));
+    rig.settle();
+    assert_eq!(rig.told(), ["error: the channel endpoint with status counter 3 failed: gone"]);
+}
+
+/// Traps 16 and 17: what concerns others is ignored, an old event too, and garbage is skipped and reported.
+#[test]
+fn trap_17_events_of_others_are_ignored() {
+    let rig = Rig::new();
+    let other = Rig::new();
+    let _publication: Publication = other.add(publication());
+    let told = rig.told();
+    assert!(told.is_empty());
+    let mut driver = rig.driver();
+    driver.tell(&Event::ClientTimeout(OnClientTimeout { client_id: crate::types::ClientId::new(4711) }));
+    driver.tell(&Event::Error(OnError {
+        offending_correlation_id: CorrelationId::new(4712),
+        error_code: ErrorCode::Generic,
+        message: Text::from("not yours"),
+    }));
+    driver.events.transmit(0x0F02, &[1, 2, 3]).unwrap();
+    driver.events.transmit(0x0EEE, &[0; 64]).unwrap();
+    drop(driver);
+    rig.settle();
+    let told = rig.told();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().all(|what| what.starts_with("error: skipped an event")), "{told:?}");
+    assert!(rig.core.conductor().is_connected());
+}
+
+/// Trap 16: a conductor that was lapped says so, and goes on with what comes next.
+#[test]
+fn trap_16_a_lapped_conductor_goes_on() {
+    let rig = Rig::new();
+    for _ in 0..200 {
+        let message = "x".repeat(1000);
+        let offending_correlation_id = CorrelationId::new(4711);
+        let (error_code, message) = (ErrorCode::Generic, Text::from(message.as_str()));
+        rig.driver().tell(&Event::Error(OnError { offending_correlation_id, error_code, message }));
+    }
+    rig.settle();
+    assert!(rig.told()[0].contains("events of the driver were lost"));
+    let _publication: Publication = rig.add(publication());
+}
+
+/// Trap 22: answers to commands that no client of this kind sends do no harm.
+#[test]
+fn trap_22_answers_to_nobody_do_no_harm() {
+    let rig = Rig::new();
+    let mut driver = rig.driver();
+    for id in [-1, 0, i64::MAX] {
+        let correlation_id = CorrelationId::new(id);
+        driver.tell(&Event::OperationSuccess(crate::command::OnOperationSuccess { correlation_id }));
+    }
+    drop(driver);
+    rig.settle();
+    assert!(rig.told().is_empty());
+}
+
+/// Trap 14: correlation ids are not dense, the driver draws from the same counter.
+#[test]
+fn trap_14_registration_ids_have_gaps() {
+    let rig = Rig::new();
+    let first: Publication = rig.add(publication());
+    rig.driver().commands.ring().next_correlation_id();
+    let second: Publication = rig.add(publication());
+    assert!(second.registration_id().get() > first.registration_id().get() + 1);
+}
+
+#[test]
+fn a_log_that_is_no_log_is_refused_and_given_back() {
+    let rig = Rig::new();
+    let mut pending: Pending<ExclusivePublication> = rig.ask(exclusive());
+    rig.driver().serve();
+    let id = rig.core.conductor().by_registration.keys().copied().next().unwrap();
+    std::fs::write(rig.driver().log_path(id), [1; 1 << 18]).unwrap();
+    rig.settle();
+    let error = pending.poll().unwrap_err();
+    assert!(matches!(error, AddError::Log { .. }), "{error}");
+    assert_eq!(rig.driver().resources(), (0, 0, 0));
+    assert_eq!(rig.core.conductor().logs.len(), 0);
+}
+
+mod losing_the_driver;

@@ -1,0 +1,282 @@
+//! A client that was paused, one that was given up, one whose driver went, and the way back.
+
+use super::*;
+
+fn reconnecting() -> Rig {
+    Rig::with(|settings| crate::client::conductor::ConductorSettings { reconnect_in_place: true, ..settings })
+}
+
+struct Everything {
+    publication: Publication,
+    own: ExclusivePublication,
+    subscription: Subscription,
+    counter: Counter,
+}
+
+fn everything(rig: &Rig) -> Everything {
+    let everything = Everything {
+        publication: rig.add(publication()),
+        own: rig.add(exclusive()),
+        subscription: rig.add(subscription()),
+        counter: rig.add(counter()),
+    };
+    rig.pass(Duration::from_secs(1));
+    rig.driver().move_limits();
+    rig.told();
+    everything
+}
+
+impl Everything {
+    fn is_closed(&mut self) -> bool {
+        let closed = [
+            self.publication.offer(b"x") == Err(OfferError::Closed),
+            self.own.offer(b"x") == Err(OfferError::Closed),
+            self.subscription.is_closed(),
+            self.counter.set(1).is_err(),
+        ];
+        assert!(closed.iter().all(|one| *one == closed[0]), "all or none: {closed:?}");
+        closed[0]
+    }
+
+    fn works(&mut self, rig: &Rig) {
+        rig.driver().move_limits();
+        self.publication.offer(b"shared").unwrap();
+        self.own.offer(b"own").unwrap();
+        let mut messages = poll(&mut self.subscription);
+        messages.sort();
+        assert_eq!(messages, [b"own".to_vec(), b"shared".to_vec()]);
+        self.counter.set(3).unwrap();
+        assert_eq!(rig.driver().reader().value(self.counter.id()), Some(3));
+    }
+}
+
+#[test]
+fn a_pause_within_the_timeout_is_no_pause() {
+    let rig = Rig::new();
+    let mut all = everything(&rig);
+    rig.stop_for(LIVENESS - Duration::from_millis(200));
+    rig.pass(Duration::from_secs(1));
+    assert!(rig.told().is_empty());
+    all.works(&rig);
+}
+
+#[test]
+fn a_paused_client_is_told_for_how_long_and_closed() {
+    let rig = Rig::new();
+    let mut all = everything(&rig);
+    let client_id = rig.core.conductor().client_id();
+    rig.stop_for(Duration::from_secs(12));
+    rig.core.service();
+    let told = rig.told();
+    assert!(told[0] == "the client did not run for 12s; the driver allows 10s", "{told:?}");
+    assert!(all.is_closed());
+    rig.driver().serve();
+    assert!(rig.driver().executed.contains(&("CLIENT_CLOSE", client_id.get())), "the driver need not wait for it");
+    rig.pass(Duration::from_secs(5));
+    assert!(all.is_closed(), "nobody asked for a reconnection");
+    assert!(rig.core.reconnect());
+    rig.pass(Duration::from_secs(1));
+    assert_ne!(rig.core.conductor().client_id(), client_id);
+    all.works(&rig);
+    assert!(!rig.core.reconnect());
+}
+
+#[test]
+fn a_paused_client_reconnects_in_place() {
+    let rig = reconnecting();
+    let mut all = everything(&rig);
+    let before = (all.publication.registration_id(), all.own.session_id(), all.counter.id());
+    rig.stop_for(Duration::from_secs(12));
+    rig.pass(Duration::from_secs(1));
+    let told = rig.told();
+    let last = told.last().unwrap();
+    assert!(last.contains("session epoch 1: 4 resources restored, 0 not"), "{told:?}");
+    assert_eq!(rig.core.conductor().epoch(), 1);
+    all.works(&rig);
+    assert_ne!(before, (all.publication.registration_id(), all.own.session_id(), all.counter.id()));
+    assert_eq!((all.publication.epoch(), all.own.epoch()), (1, 1));
+}
+
+#[test]
+fn a_client_that_was_given_up_is_told_so() {
+    let rig = reconnecting();
+    let mut all = everything(&rig);
+    let client_id = rig.core.conductor().client_id();
+    rig.driver().tell(&Event::ClientTimeout(OnClientTimeout { client_id }));
+    rig.core.service();
+    assert!(rig.told().contains(&format!("the driver has given up client {client_id}")));
+    assert!(all.is_closed());
+    rig.pass(Duration::from_secs(1));
+    all.works(&rig);
+}
+
+#[test]
+fn a_heartbeat_counter_that_is_gone_is_the_end() {
+    let rig = Rig::new();
+    let mut all = everything(&rig);
+    let client_id = rig.core.conductor().client_id();
+    let counter = rig.driver().heartbeat_counter_of(client_id).unwrap();
+    let now = crate::time::Clock::epoch(&rig.clock);
+    rig.driver().counters.free(now, counter);
+    rig.pass(Duration::from_secs(1));
+    assert!(rig.told().contains(&format!("the driver has given up client {client_id}")));
+    assert!(all.is_closed());
+}
+
+#[test]
+fn a_driver_that_was_shut_down_is_lost_at_once() {
+    let rig = Rig::new();
+    let mut all = everything(&rig);
+    *rig.findable.lock().unwrap() = false;
+    rig.driver().beat(crate::time::EpochMillis::new(-1));
+    rig.stop_for(Duration::from_millis(600));
+    rig.core.service();
+    let told = rig.told();
+    assert!(told[0].starts_with("the driver is gone") && told[0].contains("it was shut down"), "{told:?}");
+    assert!(all.is_closed());
+    assert!(matches!(rig.core.add(publication()), Err(AddError::NoDriver { .. })));
+}
+
+fn silence(rig: &Rig, time: Duration) {
+    let mut left = time;
+    while !left.is_zero() {
+        rig.stop_for(Duration::from_millis(100));
+        left -= Duration::from_millis(100);
+        rig.core.service();
+    }
+}
+
+#[test]
+fn a_silent_driver_is_lost_after_the_driver_timeout() {
+    let rig = Rig::new();
+    let mut all = everything(&rig);
+    let mut late: Pending<Publication> = rig.ask(publication());
+    *rig.findable.lock().unwrap() = false;
+    silence(&rig, Duration::from_millis(9_000));
+    assert!(!all.is_closed() && rig.told().is_empty());
+    silence(&rig, Duration::from_millis(2_000));
+    let told = rig.told();
+    assert!(told[0].contains("it gives no sign of life"), "{told:?}");
+    assert!(all.is_closed());
+    assert!(matches!(late.poll(), Err(AddError::NoAnswer { .. } | AddError::NoDriver { .. })));
+}
+
+#[test]
+fn a_restarted_driver_is_found_before_the_timeout_and_everything_restored() {
+    let rig = reconnecting();
+    let mut all = everything(&rig);
+    rig.restart_driver();
+    silence(&rig, Duration::from_secs(4));
+    rig.settle();
+    let told = rig.told();
+    assert!(told[0].contains("started again, as process 200, after 2."), "{told:?}");
+    assert!(told.last().unwrap().contains("4 resources restored, 0 not"), "{told:?}");
+    all.works(&rig);
+    // And again.
+    rig.restart_driver();
+    silence(&rig, Duration::from_secs(4));
+    rig.settle();
+    all.works(&rig);
+    assert_eq!(rig.core.conductor().epoch(), 2);
+}
+
+#[test]
+fn a_driver_restarted_while_the_client_was_paused_is_told_apart() {
+    let rig = reconnecting();
+    let mut all = everything(&rig);
+    rig.stop_for(Duration::from_secs(30));
+    rig.restart_driver();
+    rig.settle();
+    let told = rig.told();
+    assert!(told[0].starts_with("the client did not run for 30"), "{told:?}");
+    assert!(told.iter().any(|what| what.contains("started again, as process 200, after 30")), "{told:?}");
+    all.works(&rig);
+}
+
+#[test]
+fn a_restart_is_told_even_if_nobody_wants_to_reconnect() {
+    let rig = Rig::new();
+    let mut all = everything(&rig);
+    rig.restart_driver();
+    silence(&rig, Duration::from_secs(4));
+    assert_eq!(rig.told().iter().filter(|what| what.contains("started again")).count(), 1);
+    assert!(all.is_closed());
+}
+
+#[test]
+fn a_pause_of_the_whole_machine_is_not_taken_for_a_dead_driver() {
+    let rig = reconnecting();
+    let mut all = everything(&rig);
+    *rig.findable.lock().unwrap() = false;
+    rig.stop_for(Duration::from_secs(60));
+    rig.core.service();
+    silence(&rig, Duration::from_secs(1));
+    // The driver wakes up, and beats.
+    *rig.findable.lock().unwrap() = true;
+    rig.pass(Duration::from_secs(1));
+    let told = rig.told();
+    assert!(!told.iter().any(|what| what.contains("driver is gone")), "{told:?}");
+    all.works(&rig);
+}
+
+#[test]
+fn what_is_refused_at_first_is_asked_for_again() {
+    let rig = reconnecting();
+    let mut all = everything(&rig);
+    rig.driver().refuse = Some(("ipc", ErrorCode::InvalidChannel));
+    rig.stop_for(Duration::from_secs(12));
+    rig.pass(Duration::from_secs(2));
+    assert!(all.publication.is_closed());
+    rig.driver().refuse = None;
+    rig.pass(Duration::from_secs(1));
+    assert!(rig.told().last().unwrap().contains("4 resources restored, 0 not"));
+    all.works(&rig);
+}
+
+#[test]
+fn what_stays_refused_is_told_of() {
+    let rig = reconnecting();
+    let mut all = everything(&rig);
+    let was = all.own.registration_id();
+    rig.driver().refuse = Some(("ipc", ErrorCode::Generic));
+    rig.stop_for(Duration::from_secs(12));
+    rig.pass(Duration::from_secs(1));
+    let told = rig.told();
+    assert!(told.iter().any(|what| what.starts_with(&format!("registration {was} was not restored"))), "{told:?}");
+    assert!(told.last().unwrap().contains("1 resources restored, 3 not"), "{told:?}");
+    assert_eq!(all.own.offer(b"x"), Err(OfferError::Closed));
+    all.counter.set(1).unwrap();
+}
+
+#[test]
+fn what_is_dropped_meanwhile_is_not_restored() {
+    let rig = reconnecting();
+    let all = everything(&rig);
+    *rig.findable.lock().unwrap() = false;
+    rig.stop_for(Duration::from_secs(12));
+    rig.core.service();
+    let Everything { publication, own, subscription, counter } = all;
+    drop((own, counter));
+    *rig.findable.lock().unwrap() = true;
+    rig.stop_for(Duration::from_millis(200));
+    rig.core.service();
+    drop(subscription);
+    rig.pass(Duration::from_secs(1));
+    assert!(rig.told().last().unwrap().contains("1 resources restored, 0 not"));
+    assert!(!publication.is_closed());
+    drop(publication);
+    drop(rig);
+}
+
+/// Trap 67: a step of the clock on the wall kills nobody.
+#[test]
+fn trap_67_a_step_of_the_wall_clock_is_no_silence() {
+    let rig = Rig::new();
+    let mut all = everything(&rig);
+    rig.clock.step_epoch_ms(3_600_000);
+    silence(&rig, Duration::from_millis(600));
+    rig.clock.step_epoch_ms(-7_200_000);
+    rig.pass(Duration::from_secs(2));
+    assert!(rig.told().is_empty());
+    all.works(&rig);
+}

@@ -1,0 +1,306 @@
+//! What a client is told before it connects. Data and handlers only; nothing is opened here.
+
+use core::fmt;
+use core::time::Duration;
+use std::path::{Path, PathBuf};
+
+use super::error::ClientError;
+use super::event::{ClientEvent, CounterEvent, PublicationErrorFrame};
+use super::image::ImageInfo;
+use crate::quantity::parse_duration_ns;
+
+/// How a [`Client`](super::Client) behaves. Built by chaining, then given to
+/// [`Client::connect`](super::Client::connect).
+///
+/// ```
+/// use std::time::Duration;
+/// use gannet::Context;
+///
+/// let context = Context::new()
+///     .dir("/dev/shm/example")
+///     .client_name("prices")
+///     .driver_timeout(Duration::from_secs(2))
+///     .on_event(|event| eprintln!("{event}"));
+/// assert_eq!(context.get_dir(), std::path::Path::new("/dev/shm/example"));
+/// ```
+#[derive(Default)]
+pub struct Context {
+    pub(super) settings: Settings,
+    pub(super) handlers: Handlers,
+}
+
+/// The settings of a client; see the methods of [`Context`].
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) dir: PathBuf,
+    pub(super) driver_timeout: Duration,
+    pub(super) keepalive_interval: Duration,
+    pub(super) idle_sleep: Duration,
+    pub(super) resource_linger: Duration,
+    pub(super) client_name: String,
+    pub(super) conductor: ConductorMode,
+    pub(super) reconnect_in_place: bool,
+}
+
+/// Who runs a client's conductor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ConductorMode {
+    Thread,
+    Invoker,
+}
+
+/// A handler, if one was set.
+pub(super) type Handler<F> = Option<Box<F>>;
+
+/// What a client calls. Run one at a time, by whoever runs the conductor, which is never inside its lock then.
+#[derive(Default)]
+pub(super) struct Handlers {
+    pub(super) event: Handler<dyn FnMut(&ClientEvent) + Send>,
+    pub(super) error: Handler<dyn FnMut(&ClientError) + Send>,
+    pub(super) publication_error: Handler<dyn FnMut(&PublicationErrorFrame) + Send>,
+    pub(super) available_image: Handler<dyn FnMut(&ImageInfo) + Send>,
+    pub(super) unavailable_image: Handler<dyn FnMut(&ImageInfo) + Send>,
+    pub(super) available_counter: Handler<dyn FnMut(CounterEvent) + Send>,
+    pub(super) unavailable_counter: Handler<dyn FnMut(CounterEvent) + Send>,
+    pub(super) close: Handler<dyn FnMut() + Send>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            dir: default_dir(),
+            driver_timeout: Duration::from_secs(10),
+            keepalive_interval: Duration::from_millis(500),
+            idle_sleep: Duration::from_millis(16),
+            resource_linger: Duration::from_secs(3),
+            client_name: String::new(),
+            conductor: ConductorMode::Thread,
+            reconnect_in_place: false,
+        }
+    }
+}
+
+/// The longest client name in bytes: more would not fit the heartbeat counter's label.
+const MAX_CLIENT_NAME_LENGTH: usize = 100;
+
+impl Context {
+    /// The defaults, as each method below states them.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The defaults, overridden by the environment where it has the reference's names: `AERON_DIR`,
+    /// `AERON_DRIVER_TIMEOUT` (plain milliseconds), `AERON_CLIENT_NAME`, and the durations
+    /// `AERON_CLIENT_RESOURCE_LINGER_DURATION` and `AERON_CLIENT_IDLE_SLEEP_DURATION`. A value that cannot be read is
+    /// left at its default.
+    pub fn from_environment() -> Self {
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let mut context = Self::new();
+        if let Some(dir) = variable("AERON_DIR").filter(|dir| !dir.is_empty()) {
+            context = context.dir(dir);
+        }
+        if let Some(ms) = variable("AERON_DRIVER_TIMEOUT").and_then(|text| text.trim().parse().ok()) {
+            context = context.driver_timeout(Duration::from_millis(ms));
+        }
+        if let Some(name) = variable("AERON_CLIENT_NAME") {
+            context = context.client_name(&name);
+        }
+        let duration = |name| {
+            let duration_ns = parse_duration_ns(&variable(name)?).ok()?;
+            u64::try_from(duration_ns).ok().map(Duration::from_nanos)
+        };
+        if let Some(linger) = duration("AERON_CLIENT_RESOURCE_LINGER_DURATION") {
+            context = context.resource_linger(linger);
+        }
+        if let Some(sleep) = duration("AERON_CLIENT_IDLE_SLEEP_DURATION") {
+            context = context.idle_sleep(sleep);
+        }
+        context
+    }
+
+    /// The directory that client and driver meet in. Default: the directory in `AERON_DIR` if that is set, else
+    /// `/dev/shm/aeron-` and the user's name.
+    #[must_use]
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.settings.dir = dir.into();
+        self
+    }
+
+    /// The directory as set.
+    pub fn get_dir(&self) -> &Path {
+        &self.settings.dir
+    }
+
+    /// How long to wait for a driver when connecting, and for its answers; and how old its heartbeat may get before it
+    /// is taken for dead. Default 10 s. Shorter finds a dead driver sooner, and takes one for dead that was only slow:
+    /// drivers beat once a second. At least 1 ms.
+    #[must_use]
+    pub fn driver_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.driver_timeout = timeout.max(Duration::from_millis(1));
+        self
+    }
+
+    /// How often the client shows that it lives, and looks whether its driver does. Default 500 ms. Must be well below
+    /// the driver's client liveness timeout.
+    #[must_use]
+    pub fn keepalive_interval(mut self, interval: Duration) -> Self {
+        self.settings.keepalive_interval = interval;
+        self
+    }
+
+    /// How long the conductor's thread sleeps when it has nothing to do, and how far apart its checks of timeouts are.
+    /// Default 16 ms. Shorter brings images in and out sooner, for more wake-ups.
+    #[must_use]
+    pub fn idle_sleep(mut self, sleep: Duration) -> Self {
+        self.settings.idle_sleep = sleep.max(Duration::from_micros(100));
+        self
+    }
+
+    /// How long the mapping of a log is kept after its last user let it go. Default 3 s. Mappings are never taken from
+    /// a handle that still uses them; the linger only lets a log that is added again be found mapped, and moves the
+    /// cost of unmapping to the conductor.
+    #[must_use]
+    pub fn resource_linger(mut self, linger: Duration) -> Self {
+        self.settings.resource_linger = linger;
+        self
+    }
+
+    /// What this client is called in the label of its heartbeat counter. Default none; at most 100 bytes are kept.
+    #[must_use]
+    pub fn client_name(mut self, name: &str) -> Self {
+        let mut end = name.len().min(MAX_CLIENT_NAME_LENGTH);
+        while !name.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.settings.client_name = name[..end].to_owned();
+        self
+    }
+
+    /// Starts no thread: the application runs the conductor by calling [`Client::invoke`](super::Client::invoke) often,
+    /// many times per keepalive interval. A call that waits for the driver runs it too.
+    #[must_use]
+    pub fn use_conductor_invoker(mut self) -> Self {
+        self.settings.conductor = ConductorMode::Invoker;
+        self
+    }
+
+    /// Whether a client that lost its driver, or that the driver gave up, connects again by itself and adds everything
+    /// again, so that the same handles work on. Default false: the handles stay closed until
+    /// [`Client::reconnect`](super::Client::reconnect) is called. Either way positions restart, messages that were not
+    /// delivered are lost, and images are new ones.
+    #[must_use]
+    pub fn reconnect_in_place(mut self, reconnect: bool) -> Self {
+        self.settings.reconnect_in_place = reconnect;
+        self
+    }
+
+    /// Called for what happens to the client as a whole. All handlers run on the conductor's thread, or on a thread that
+    /// waits for the driver in a call of the client; one at a time. They may call the client.
+    #[must_use]
+    pub fn on_event(mut self, handler: impl FnMut(&ClientEvent) + Send + 'static) -> Self {
+        self.handlers.event = Some(Box::new(handler));
+        self
+    }
+
+    /// Called for what goes wrong without anybody having asked. Default: printed to standard error.
+    #[must_use]
+    pub fn on_error(mut self, handler: impl FnMut(&ClientError) + Send + 'static) -> Self {
+        self.handlers.error = Some(Box::new(handler));
+        self
+    }
+
+    /// Called when a subscriber rejects an image of a publication of this client.
+    #[must_use]
+    pub fn on_publication_error(mut self, handler: impl FnMut(&PublicationErrorFrame) + Send + 'static) -> Self {
+        self.handlers.publication_error = Some(Box::new(handler));
+        self
+    }
+
+    /// Called when a subscription of this client gets an image, unless the subscription has a handler of its own.
+    #[must_use]
+    pub fn on_available_image(mut self, handler: impl FnMut(&ImageInfo) + Send + 'static) -> Self {
+        self.handlers.available_image = Some(Box::new(handler));
+        self
+    }
+
+    /// Called when a subscription of this client loses an image, unless the subscription has a handler of its own.
+    #[must_use]
+    pub fn on_unavailable_image(mut self, handler: impl FnMut(&ImageInfo) + Send + 'static) -> Self {
+        self.handlers.unavailable_image = Some(Box::new(handler));
+        self
+    }
+
+    /// Called when any client of the driver is given a counter.
+    #[must_use]
+    pub fn on_available_counter(mut self, handler: impl FnMut(CounterEvent) + Send + 'static) -> Self {
+        self.handlers.available_counter = Some(Box::new(handler));
+        self
+    }
+
+    /// Called when a counter of any client of the driver is about to be freed.
+    #[must_use]
+    pub fn on_unavailable_counter(mut self, handler: impl FnMut(CounterEvent) + Send + 'static) -> Self {
+        self.handlers.unavailable_counter = Some(Box::new(handler));
+        self
+    }
+
+    /// Called once, when the client has closed for good.
+    #[must_use]
+    pub fn on_close(mut self, handler: impl FnMut() + Send + 'static) -> Self {
+        self.handlers.close = Some(Box::new(handler));
+        self
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Where client and driver meet unless they are told otherwise.
+fn default_dir() -> PathBuf {
+    if let Some(dir) = std::env::var_os("AERON_DIR").filter(|dir| !dir.is_empty()) {
+        return dir.into();
+    }
+    let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
+    PathBuf::from(format!("/dev/shm/aeron-{}", user.as_deref().unwrap_or("default")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_overrides_the_defaults() {
+        let context = Context::from_variables(|name| {
+            Some(
+                match name {
+                    "AERON_DIR" => "/tmp/there",
+                    "AERON_DRIVER_TIMEOUT" => "1500",
+                    "AERON_CLIENT_NAME" => "me",
+                    "AERON_CLIENT_RESOURCE_LINGER_DURATION" => "250ms",
+                    "AERON_CLIENT_IDLE_SLEEP_DURATION" => "many",
+                    _ => return None,
+                }
+                .to_owned(),
+            )
+        });
+        let settings = context.settings;
+        assert_eq!(settings.dir, Path::new("/tmp/there"));
+        assert_eq!(settings.driver_timeout, Duration::from_millis(1500));
+        assert_eq!(settings.client_name, "me");
+        assert_eq!(settings.resource_linger, Duration::from_millis(250));
+        assert_eq!(settings.idle_sleep, Duration::from_millis(16), "what cannot be read is left alone");
+    }
+
+    #[test]
+    fn a_long_client_name_is_cut_between_characters() {
+        let name = "ä".repeat(60);
+        let context = Context::new().client_name(&format!("x{name}"));
+        assert_eq!(context.settings.client_name.len(), 99);
+    }
+}

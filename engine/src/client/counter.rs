@@ -1,0 +1,130 @@
+//! A counter of this client: a number that any process can watch. Any thread may set it; a call is one load to find the
+//! binding, then the store.
+
+use std::sync::Arc;
+
+use super::client_core::ClientCore;
+use super::conductor::{Bound, ResourceKey};
+use super::epochs::Epochs;
+use crate::memory::OwnedWord;
+use crate::types::{CounterId, RegistrationId};
+
+/// A counter that this client added, or a static one that it found.
+///
+/// Dropping it gives it back to the driver, unless it is static: then it outlives its clients. When the client or the driver
+/// is gone, nothing can be stored to it; after a reconnection the same handle works again, on a new counter that starts at 0.
+#[derive(Debug)]
+pub struct Counter {
+    shared: Arc<CounterShared>,
+    core: Arc<ClientCore>,
+    key: ResourceKey,
+}
+
+/// The half of a counter that the conductor holds too.
+#[derive(Debug)]
+pub(super) struct CounterShared {
+    bindings: Epochs<CounterBinding>,
+}
+
+/// What a counter is for one session epoch.
+#[derive(Debug)]
+pub(super) struct CounterBinding {
+    pub(super) registration_id: RegistrationId,
+    pub(super) counter_id: CounterId,
+    pub(super) value: OwnedWord<i64>,
+}
+
+/// The counter cannot be used: its client is closed, or has no driver at the moment. Nothing was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the counter is closed")]
+pub struct CounterClosed;
+
+impl CounterShared {
+    pub(super) fn new(binding: CounterBinding) -> Self {
+        Self { bindings: Epochs::new(binding) }
+    }
+
+    pub(super) fn renew(&self, binding: CounterBinding) {
+        self.bindings.renew(binding);
+    }
+
+    pub(super) fn close(&self) {
+        self.bindings.close();
+    }
+}
+
+impl Counter {
+    pub(super) fn from_bound(core: Arc<ClientCore>, key: ResourceKey, bound: Bound) -> Option<Self> {
+        let Bound::Counter(shared) = bound else { return None };
+        Some(Self { shared, core, key })
+    }
+
+    /// The value, with what its writer had stored before it.
+    ///
+    /// # Errors
+    ///
+    /// [`CounterClosed`].
+    #[inline]
+    pub fn get(&self) -> Result<i64, CounterClosed> {
+        Ok(self.value()?.load_acquire())
+    }
+
+    /// Sets the value; whoever sees it sees what this thread stored before.
+    ///
+    /// # Errors
+    ///
+    /// [`CounterClosed`].
+    #[inline]
+    pub fn set(&self, value: i64) -> Result<(), CounterClosed> {
+        self.value()?.store_release(value);
+        Ok(())
+    }
+
+    /// Adds to the value, whoever else does the same, and returns what it was.
+    ///
+    /// # Errors
+    ///
+    /// [`CounterClosed`].
+    #[inline]
+    pub fn add(&self, delta: i64) -> Result<i64, CounterClosed> {
+        Ok(self.value()?.fetch_add(delta))
+    }
+
+    /// Sets the value to `new` if it is `expected`, and returns whether it was.
+    ///
+    /// # Errors
+    ///
+    /// [`CounterClosed`].
+    pub fn compare_and_set(&self, expected: i64, new: i64) -> Result<bool, CounterClosed> {
+        Ok(self.value()?.compare_exchange(expected, new).is_ok())
+    }
+
+    /// Whether nothing can be stored, because the client is closed or has no driver at the moment.
+    pub fn is_closed(&self) -> bool {
+        self.shared.bindings.current().is_none()
+    }
+
+    /// The counter's record. Another one after each reconnection.
+    pub fn id(&self) -> CounterId {
+        self.shared.bindings.newest().counter_id
+    }
+
+    /// The counter's registration; for a static one, what it was asked for with.
+    pub fn registration_id(&self) -> RegistrationId {
+        self.shared.bindings.newest().registration_id
+    }
+
+    #[inline(always)]
+    fn value(&self) -> Result<&OwnedWord<i64>, CounterClosed> {
+        match self.shared.bindings.current() {
+            Some(binding) => Ok(&binding.value),
+            None => Err(CounterClosed),
+        }
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        self.core.release(self.key, false);
+    }
+}

@@ -1,0 +1,130 @@
+//! One connection to one driver: the regions of its CnC file as this client uses them, and the id that it drew. A value of
+//! the client's conductor; replaced as a whole when the client reconnects. Never waits.
+
+use core::time::Duration;
+
+use crate::broadcast::Receiver;
+use crate::command::Command;
+use crate::counters::{CountersReader, type_id};
+use crate::memory::OwnedWord;
+use crate::ringbuffer::{ManyToOneRingBuffer, RingWriteError};
+use crate::time::EpochMillis;
+use crate::types::{ClientId, CorrelationId, CounterId, RegistrationId};
+
+/// The parts of a connection that the conductor needs.
+pub(super) struct DriverLink {
+    client_id: ClientId,
+    to_driver: ManyToOneRingBuffer,
+    pub(super) events: Receiver,
+    pub(super) counters: CountersReader,
+    identity: DriverIdentity,
+    liveness_timeout_ns: i64,
+    /// A command on its way into the ring.
+    scratch: Vec<u8>,
+}
+
+/// What tells one run of a driver from the next in the same directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct DriverIdentity {
+    /// The driver's process id, as it stated it.
+    pub(super) pid: i64,
+    /// When it started, in epoch milliseconds.
+    pub(super) start_timestamp_ms: i64,
+}
+
+/// What a connection is made of.
+pub(super) struct LinkParts {
+    pub(super) to_driver: ManyToOneRingBuffer,
+    pub(super) events: Receiver,
+    pub(super) counters: CountersReader,
+    pub(super) identity: DriverIdentity,
+    /// How long the driver lets a client be silent.
+    pub(super) liveness_timeout: Duration,
+}
+
+impl DriverLink {
+    /// Draws a client id and keeps what the connection is made of.
+    pub(super) fn new(parts: LinkParts) -> Self {
+        let LinkParts { to_driver, events, counters, identity, liveness_timeout } = parts;
+        let liveness_timeout_ns = i64::try_from(liveness_timeout.as_nanos()).unwrap_or(i64::MAX);
+        let client_id = ClientId::new(to_driver.next_correlation_id().get());
+        let scratch = Vec::with_capacity(512);
+        Self { client_id, to_driver, events, counters, identity, liveness_timeout_ns, scratch }
+    }
+
+    pub(super) fn client_id(&self) -> ClientId {
+        self.client_id
+    }
+
+    pub(super) fn identity(&self) -> DriverIdentity {
+        self.identity
+    }
+
+    pub(super) fn liveness_timeout_ns(&self) -> i64 {
+        self.liveness_timeout_ns
+    }
+
+    /// An id for the next command.
+    pub(super) fn next_correlation_id(&self) -> CorrelationId {
+        self.to_driver.next_correlation_id()
+    }
+
+    /// When the driver last said that it lives, on the wall clock.
+    pub(super) fn heartbeat(&self) -> EpochMillis {
+        self.to_driver.consumer_heartbeat()
+    }
+
+    /// The heartbeat counter that the driver made for this client, if it has made it.
+    pub(super) fn find_own_heartbeat(&self) -> Option<(CounterId, OwnedWord<i64>)> {
+        let id = self.counters.find(type_id::CLIENT_HEARTBEAT, RegistrationId::new(self.client_id.get()))?;
+        self.is_own_heartbeat(id).then_some((id, self.counters.own_value(id)?))
+    }
+
+    /// Whether the counter is (still) this client's heartbeat: the client id is its key and its registration id (trap 32).
+    pub(super) fn is_own_heartbeat(&self, id: CounterId) -> bool {
+        self.counters.get(id).is_some_and(|record| {
+            record.type_id == type_id::CLIENT_HEARTBEAT && record.key.get_i64(0) == Some(self.client_id.get())
+        })
+    }
+
+    /// Puts a command into the ring.
+    pub(super) fn send(&mut self, command: &Command<'_>) -> Result<(), SendError> {
+        let length = command.encoded_length();
+        let most = self.to_driver.max_message_length();
+        if length > most {
+            return Err(SendError::TooLong { length, most });
+        }
+        self.scratch.clear();
+        self.scratch.resize(length, 0);
+        let written = command.encode(&mut self.scratch).map_err(|_| SendError::TooLong { length, most })?;
+        match self.to_driver.write(command.type_id(), &self.scratch[..written]) {
+            Ok(()) => Ok(()),
+            Err(RingWriteError::Full) => Err(SendError::Full),
+            Err(RingWriteError::TooLong { length, max }) => Err(SendError::TooLong { length, most: max }),
+            Err(error) => Err(SendError::Ring(error)),
+        }
+    }
+}
+
+/// Why a command could not be put into the ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SendError {
+    /// No room now.
+    Full,
+    /// Never.
+    TooLong { length: usize, most: usize },
+    /// The ring is damaged.
+    Ring(RingWriteError),
+}
+
+impl core::fmt::Display for SendError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Full => f.write_str("the ring to the driver is full"),
+            Self::TooLong { length, most } => {
+                write!(f, "{length} bytes are more than the {most} that the ring carries")
+            }
+            Self::Ring(error) => error.fmt(f),
+        }
+    }
+}

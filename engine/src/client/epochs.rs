@@ -1,0 +1,127 @@
+//! What a handle that many threads use is bound to, one binding per session epoch.
+//!
+//! A concurrent publication and a counter are used through `&self`, so no thread may take a binding away while another
+//! is in the middle of a call on it. Bindings are therefore only ever added: each epoch is linked to the next, a reader
+//! walks to the newest, and all of them go when the handle goes. The usual handle has one epoch and costs its reader one
+//! load. The conductor adds and closes; readers never wait for it. This file must never free a binding that a reader may
+//! hold, nor block a reader.
+
+use std::sync::OnceLock;
+
+use crate::sync::{AtomicI32, Ordering};
+
+/// The chain of a handle's bindings.
+#[derive(Debug)]
+pub(super) struct Epochs<T> {
+    first: Epoch<T>,
+}
+
+#[derive(Debug)]
+struct Epoch<T> {
+    open: AtomicI32,
+    binding: T,
+    next: OnceLock<Box<Epoch<T>>>,
+}
+
+const OPEN: i32 = 1;
+const CLOSED: i32 = 0;
+
+impl<T> Epoch<T> {
+    fn new(binding: T) -> Self {
+        Self { open: AtomicI32::new(OPEN), binding, next: OnceLock::new() }
+    }
+
+    #[inline]
+    fn is_open(&self) -> bool {
+        // ORDERING(client.epoch-open): Acquire. Pairs with the Release store in `close`, so that a reader that finds an
+        // epoch closed also sees what led to it; an open epoch needs no more than the reference it was reached through.
+        self.open.load(Ordering::Acquire) == OPEN
+    }
+}
+
+impl<T> Epochs<T> {
+    /// A chain with its first binding, open.
+    pub(super) fn new(binding: T) -> Self {
+        Self { first: Epoch::new(binding) }
+    }
+
+    /// The binding in force, or `None` while there is none: the handle is closed, or its client has lost the driver.
+    #[inline]
+    pub(super) fn current(&self) -> Option<&T> {
+        if self.first.is_open() {
+            return Some(&self.first.binding);
+        }
+        self.later()
+    }
+
+    /// The newest binding, in force or not: for what stays readable after the end, such as identities.
+    pub(super) fn newest(&self) -> &T {
+        &self.last().binding
+    }
+
+    /// Closes the epoch in force, if any. Calls that already hold its binding run to their end on it.
+    pub(super) fn close(&self) {
+        // ORDERING(client.epoch-open): Release. Pairs with the Acquire load in `is_open`.
+        self.last().open.store(CLOSED, Ordering::Release);
+    }
+
+    /// Closes the epoch in force and begins another. Only the conductor calls this, under its lock.
+    pub(super) fn renew(&self, binding: T) {
+        let last = self.last();
+        last.open.store(CLOSED, Ordering::Release);
+        let renewed = last.next.set(Box::new(Epoch::new(binding)));
+        debug_assert!(renewed.is_ok(), "the conductor alone adds epochs");
+    }
+
+    fn later(&self) -> Option<&T> {
+        let last = self.last();
+        last.is_open().then_some(&last.binding)
+    }
+
+    fn last(&self) -> &Epoch<T> {
+        let mut epoch = &self.first;
+        while let Some(next) = epoch.next.get() {
+            epoch = next;
+        }
+        epoch
+    }
+}
+
+impl<T> Drop for Epochs<T> {
+    /// One epoch after another, so that a long chain takes no deep stack.
+    fn drop(&mut self) {
+        let mut next = self.first.next.take();
+        while let Some(mut epoch) = next {
+            next = epoch.next.take();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_open_binding_is_in_force() {
+        let epochs = Epochs::new("first");
+        assert_eq!(epochs.current(), Some(&"first"));
+        epochs.close();
+        assert_eq!(epochs.current(), None);
+        assert_eq!(epochs.newest(), &"first", "what was bound stays readable");
+        epochs.renew("second");
+        assert_eq!(epochs.current(), Some(&"second"));
+        epochs.renew("third");
+        assert_eq!(epochs.current(), Some(&"third"));
+        epochs.close();
+        epochs.close();
+        assert_eq!(epochs.current(), None);
+    }
+
+    #[test]
+    fn a_reader_keeps_the_binding_it_took() {
+        let epochs = Epochs::new(vec![1]);
+        let held = epochs.current().unwrap();
+        epochs.renew(vec![2]);
+        assert_eq!((held, epochs.current().unwrap()), (&vec![1], &vec![2]));
+    }
+}

@@ -1,0 +1,286 @@
+//! Why a client could not connect, could not add something, or could not do what it was asked: what was attempted on
+//! what, what was found instead, and what to do about it.
+
+use core::fmt;
+use core::time::Duration;
+use std::path::PathBuf;
+
+use crate::cnc::CncOpenError;
+use crate::command::ErrorCode;
+use crate::logbuffer::{AppenderError, LogOpenError};
+use crate::ringbuffer::RingWriteError;
+use crate::types::{CorrelationId, CounterId, StreamId};
+
+/// Why [`Client::connect`](super::Client::connect) failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// No driver has made its files in the directory.
+    #[error(
+        "no driver has started in {} within {waited:?}: {found}; start `gannet-driver --dir {}`, or point the client \
+         at the right directory",
+        dir.display(), dir.display()
+    )]
+    NoDriver {
+        /// The directory.
+        dir: PathBuf,
+        /// How long the client waited: the driver timeout.
+        waited: Duration,
+        /// What was there instead of a driver's files.
+        found: String,
+    },
+    /// A driver was there, and is not any more.
+    #[error(
+        "the driver of {} gives no sign of life: its last is {} old, after waiting {waited:?}; start it again, or \
+         remove the directory",
+        dir.display(), Age(*age_ms)
+    )]
+    NoHeartbeat {
+        /// The directory.
+        dir: PathBuf,
+        /// How long the client waited: the driver timeout.
+        waited: Duration,
+        /// The age of the driver's last heartbeat, in milliseconds; `None` when it was shut down.
+        age_ms: Option<i64>,
+    },
+    /// The driver's files are not what this client understands, or cannot be opened.
+    #[error(transparent)]
+    Cnc(#[from] CncOpenError),
+    /// The operating system gave no thread for the client's conductor.
+    #[error("cannot start the client's conductor thread: {0}; use the conductor invoker, or raise the thread limit")]
+    Thread(#[source] std::io::Error),
+}
+
+struct Age(Option<i64>);
+
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(ms) => write!(f, "{ms} ms"),
+            None => f.write_str("its shutdown, however"),
+        }
+    }
+}
+
+/// What was to be added or done, for errors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Request {
+    /// A concurrent publication.
+    Publication {
+        /// Its channel.
+        channel: String,
+        /// Its stream.
+        stream_id: StreamId,
+    },
+    /// An exclusive publication.
+    ExclusivePublication {
+        /// Its channel.
+        channel: String,
+        /// Its stream.
+        stream_id: StreamId,
+    },
+    /// A subscription.
+    Subscription {
+        /// Its channel.
+        channel: String,
+        /// Its stream.
+        stream_id: StreamId,
+    },
+    /// A counter.
+    Counter {
+        /// What kind.
+        type_id: i32,
+        /// What people are shown.
+        label: String,
+    },
+    /// A destination of a publication or subscription.
+    Destination {
+        /// Its channel.
+        channel: String,
+    },
+    /// A session id that a stream does not use.
+    SessionId {
+        /// The stream.
+        stream_id: StreamId,
+    },
+    /// The rejection of an image.
+    Rejection {
+        /// The image.
+        image: CorrelationId,
+    },
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Publication { channel, stream_id } => write!(f, "publication on {channel}, stream {stream_id}"),
+            Self::ExclusivePublication { channel, stream_id } => {
+                write!(f, "exclusive publication on {channel}, stream {stream_id}")
+            }
+            Self::Subscription { channel, stream_id } => write!(f, "subscription to {channel}, stream {stream_id}"),
+            Self::Counter { type_id, label } => write!(f, "counter \"{label}\" of type {type_id}"),
+            Self::Destination { channel } => write!(f, "destination {channel}"),
+            Self::SessionId { stream_id } => write!(f, "session id for stream {stream_id}"),
+            Self::Rejection { image } => write!(f, "rejection of image {image}"),
+        }
+    }
+}
+
+/// Why something could not be added, or something else that the driver was asked for could not be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddError {
+    /// The driver refused.
+    #[error("the driver refused the {request}: {code}: {message}{}", remedy(*code))]
+    Refused {
+        /// What was to be added.
+        request: Request,
+        /// The driver's error code.
+        code: ErrorCode,
+        /// The driver's words.
+        message: String,
+    },
+    /// The driver did not answer.
+    #[error(
+        "the driver has not answered within {waited:?} about the {request}; it may be stalled, or may not know the \
+         command: see its error log (`gannet errors`)"
+    )]
+    NoAnswer {
+        /// What was to be added.
+        request: Request,
+        /// How long the client waited: the driver timeout.
+        waited: Duration,
+    },
+    /// The ring to the driver has no room: the driver is stalled, or flooded by clients.
+    #[error("no room in the ring to the driver for the {request}; the driver is stalled or flooded: try again")]
+    RingFull {
+        /// What was to be added.
+        request: Request,
+    },
+    /// The request does not fit a command: a channel, key or label is too long.
+    #[error("the {request} takes a command of {length} bytes, more than the ring's {most}: shorten it")]
+    TooLong {
+        /// What was to be added.
+        request: Request,
+        /// The command's length in bytes.
+        length: usize,
+        /// The longest command in bytes.
+        most: usize,
+    },
+    /// The driver answered with a log that cannot be used.
+    #[error("cannot use the log of the {request}: {source}")]
+    Log {
+        /// What was to be added.
+        request: Request,
+        /// What is wrong with the log.
+        source: LogOpenError,
+    },
+    /// The driver answered with a counter that does not exist.
+    #[error("the driver answered the {request} with counter {counter_id}, which does not exist; restart the driver")]
+    NoSuchCounter {
+        /// What was to be added.
+        request: Request,
+        /// The counter's id as it came.
+        counter_id: CounterId,
+    },
+    /// The driver answered with a log that takes no publisher.
+    #[error("cannot publish through the log of the {request}: {source}")]
+    Appender {
+        /// What was to be added.
+        request: Request,
+        /// What stands in the way.
+        source: AppenderError,
+    },
+    /// The ring to the driver is damaged.
+    #[error("cannot ask for the {request}: {source}; restart the driver")]
+    Ring {
+        /// What was to be added.
+        request: Request,
+        /// What is wrong with the ring.
+        source: RingWriteError,
+    },
+    /// The driver answered a question for a session id with something else.
+    #[error("the driver has no session id for stream {stream_id}")]
+    NoSessionId {
+        /// The stream.
+        stream_id: StreamId,
+    },
+    /// The client has no driver at the moment: see the last [`ClientEvent`](super::ClientEvent).
+    #[error("cannot add the {request}: the client has no driver; wait for it to reconnect, or call `reconnect`")]
+    NoDriver {
+        /// What was to be added.
+        request: Request,
+    },
+    /// The client is closed.
+    #[error("cannot add the {request}: the client is closed")]
+    Closed {
+        /// What was to be added.
+        request: Request,
+    },
+}
+
+/// What a user can do about a refusal, where the code says so.
+fn remedy(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::ResourceTemporarilyUnavailable => " (try again: an endpoint is still closing)",
+        ErrorCode::StorageSpace => " (free space in the driver's directory, or use a smaller term-length)",
+        ErrorCode::NotSupported => " (this driver does not offer it)",
+        _ => "",
+    }
+}
+
+/// What went wrong inside the client without anybody having asked: given to the error handler, see
+/// [`Context::on_error`](super::Context::on_error). The client goes on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The driver's events came faster than this client read them, and some were lost: a command may go unanswered, and
+    /// images may have come or gone unnoticed.
+    #[error(
+        "events of the driver were lost: they came faster than the client's conductor ran; run it more often, or raise \
+         the driver's to-clients buffer length"
+    )]
+    EventsLost,
+    /// An event of the driver that cannot be understood. It was skipped.
+    #[error("skipped an event of the driver: {0}")]
+    Event(#[from] crate::command::MalformedCommand),
+    /// An image that cannot be used was announced. It was skipped.
+    #[error("cannot use an image of the {request}: {source}")]
+    Image {
+        /// Whose image.
+        request: Request,
+        /// What is wrong with its log.
+        source: LogOpenError,
+    },
+    /// An image was announced with a position counter that does not exist. It was skipped.
+    #[error("cannot use an image of the {request}: its position counter {counter_id} does not exist")]
+    ImagePosition {
+        /// Whose image.
+        request: Request,
+        /// The counter's id as it came.
+        counter_id: CounterId,
+    },
+    /// A channel endpoint failed after its resources had been added.
+    #[error("the channel endpoint with status counter {channel_status_id} failed: {message}")]
+    ChannelEndpoint {
+        /// The endpoint's status counter.
+        channel_status_id: CounterId,
+        /// The driver's words.
+        message: String,
+    },
+    /// The driver refused something that nobody waits for: a removal, a rejection.
+    #[error("the driver refused a command: {code}: {message}")]
+    Refused {
+        /// The driver's error code.
+        code: ErrorCode,
+        /// The driver's words.
+        message: String,
+    },
+    /// A command that nobody waits for could not be sent.
+    #[error("cannot send a command to the driver: {0}")]
+    NotSent(String),
+    /// The driver's directory could not be looked at while the client was looking for a driver.
+    #[error("cannot reconnect: {0}")]
+    Connect(#[source] ConnectError),
+}

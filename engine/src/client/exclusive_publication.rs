@@ -1,0 +1,290 @@
+//! An exclusive publication: one thread at a time publishes, and shares the log with nobody, so that claiming is a plain
+//! addition. The handle owns its appender; when the conductor has bound it anew, the owner's next call picks that up.
+//! A call is one load to find out, then the appender's work; it never waits, locks or allocates.
+
+use std::io::IoSlice;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::client_core::ClientCore;
+use super::conductor::{Bound, ResourceKey};
+use super::error::AddError;
+use super::publication::PublicationIds;
+use crate::command::Command;
+use crate::logbuffer::{AppenderError, Claim, ExclusiveAppender, LogBuffers, OfferError};
+use crate::memory::OwnedWord;
+use crate::sync::{AtomicI32, Ordering};
+use crate::types::{CounterId, Position, RegistrationId, SessionId, StreamId, TermId};
+
+/// A publication that one publisher owns. May be sent to another thread; used by one at a time.
+///
+/// Dropping it gives it back to the driver. When its client or the driver is gone, offers answer
+/// [`OfferError::Closed`]; after a reconnection the same publication works again, with another session, from the start of a
+/// new log. What had not been delivered is lost.
+#[derive(Debug)]
+pub struct ExclusivePublication {
+    binding: ExclusiveBinding,
+    /// The generation of the binding.
+    generation: i32,
+    shared: Arc<ExclusiveShared>,
+    core: Arc<ClientCore>,
+    key: ResourceKey,
+    channel: String,
+    stream_id: StreamId,
+}
+
+/// The half of an exclusive publication that the conductor holds too.
+#[derive(Debug)]
+pub(super) struct ExclusiveShared {
+    /// The generation of the binding in force; [`CLOSED`] when there is none.
+    generation: AtomicI32,
+    /// What the owner has not picked up yet, and its generation.
+    next: Mutex<(i32, Option<ExclusiveBinding>)>,
+}
+
+const CLOSED: i32 = 0;
+
+/// What an exclusive publication is for one session epoch.
+#[derive(Debug)]
+pub(super) struct ExclusiveBinding {
+    appender: ExclusiveAppender,
+    ids: PublicationIds,
+}
+
+impl ExclusiveBinding {
+    pub(super) fn new(ids: PublicationIds, log: &LogBuffers, limit: OwnedWord<i64>) -> Result<Self, AppenderError> {
+        Ok(Self { appender: ExclusiveAppender::new(log, limit)?, ids })
+    }
+}
+
+impl ExclusiveShared {
+    pub(super) fn new(binding: ExclusiveBinding) -> Self {
+        Self { generation: AtomicI32::new(1), next: Mutex::new((1, Some(binding))) }
+    }
+
+    pub(super) fn renew(&self, binding: ExclusiveBinding) {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        // One and up, so that it never equals CLOSED, wrapping or not.
+        next.0 = next.0.checked_add(1).unwrap_or(1);
+        next.1 = Some(binding);
+        // ORDERING(client.exclusive-generation): Release. Pairs with the Acquire load in `is_bound`; the lock publishes the
+        // binding itself.
+        self.generation.store(next.0, Ordering::Release);
+    }
+
+    pub(super) fn close(&self) {
+        // ORDERING(client.exclusive-generation): Release. Pairs with the Acquire load in `is_bound`.
+        self.generation.store(CLOSED, Ordering::Release);
+    }
+
+    #[inline]
+    fn is_bound(&self, generation: i32) -> bool {
+        // ORDERING(client.exclusive-generation): Acquire. Pairs with the Release stores of `renew` and `close`.
+        self.generation.load(Ordering::Acquire) == generation
+    }
+
+    fn take(&self) -> Option<(i32, ExclusiveBinding)> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let binding = next.1.take()?;
+        Some((next.0, binding))
+    }
+}
+
+impl ExclusivePublication {
+    pub(super) fn from_bound(core: Arc<ClientCore>, key: ResourceKey, bound: Bound) -> Option<Self> {
+        let Bound::Exclusive(shared) = bound else { return None };
+        let (generation, binding) = shared.take()?;
+        let (channel, stream_id) = core.channel_of(key)?;
+        Some(Self { binding, generation, shared, core, key, channel, stream_id })
+    }
+
+    /// Publishes a message and returns the position after it. One that is longer than a frame goes out as several, up to
+    /// [`Self::max_message_length`].
+    ///
+    /// # Errors
+    ///
+    /// [`OfferError`]; nothing was published then. After [`OfferError::BackPressured`] and
+    /// [`OfferError::AdminAction`] the offer may simply be repeated.
+    #[inline]
+    pub fn offer(&mut self, message: &[u8]) -> Result<Position, OfferError> {
+        self.appender()?.offer(message)
+    }
+
+    /// Publishes a message with a reserved value: eight bytes in its header that are the application's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    #[inline]
+    pub fn offer_with(&mut self, message: &[u8], reserved_value: i64) -> Result<Position, OfferError> {
+        self.appender()?.offer_with(message, reserved_value)
+    }
+
+    /// Publishes a message that is gathered from several slices.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    #[inline]
+    pub fn offer_vectored(&mut self, parts: &[IoSlice<'_>]) -> Result<Position, OfferError> {
+        self.appender()?.offer_vectored(parts, 0)
+    }
+
+    /// Claims room for a message of `length` bytes, at most [`Self::max_payload_length`], to be written in place and
+    /// committed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    #[inline]
+    pub fn try_claim(&mut self, length: usize) -> Result<Claim<'_>, OfferError> {
+        self.appender()?.try_claim(length)
+    }
+
+    /// Publishes padding that takes up the room of a message of `length` bytes: subscribers skip it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    pub fn append_padding(&mut self, length: usize) -> Result<Position, OfferError> {
+        self.appender()?.append_padding(length)
+    }
+
+    /// The position after the last message; `None` when closed, and after a reconnection until the next use.
+    pub fn position(&self) -> Option<Position> {
+        self.is_current().then(|| self.binding.appender.position())
+    }
+
+    /// The position that publishing may reach for now; `None` when [`Self::position`] is.
+    pub fn position_limit(&self) -> Option<Position> {
+        self.is_current().then(|| self.binding.appender.position_limit())
+    }
+
+    /// How many bytes may be published for now, frame headers included; `None` when [`Self::position`] is.
+    pub fn available_window(&self) -> Option<i64> {
+        self.is_current().then(|| self.binding.appender.available_window())
+    }
+
+    /// Whether there is a subscriber. Takes notice of a reconnection, as offers do.
+    pub fn is_connected(&mut self) -> bool {
+        self.appender().is_ok_and(|appender| appender.log().metadata().is_connected())
+    }
+
+    /// Whether offers are refused because the client is closed, or has no driver at the moment.
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_bound(CLOSED)
+    }
+
+    /// The channel as it was asked for.
+    pub fn channel(&self) -> &str {
+        &self.channel
+    }
+
+    /// The stream.
+    pub fn stream_id(&self) -> StreamId {
+        self.stream_id
+    }
+
+    /// The session. Another one after each reconnection.
+    pub fn session_id(&self) -> SessionId {
+        self.binding.ids.session_id
+    }
+
+    /// The driver's id for the publication. Another one after each reconnection.
+    pub fn registration_id(&self) -> RegistrationId {
+        self.binding.ids.registration_id
+    }
+
+    /// The session epoch that the publication is in: how often its client had reconnected when it was last added.
+    pub fn epoch(&self) -> u32 {
+        self.binding.ids.epoch
+    }
+
+    /// The id of the log's first term.
+    pub fn initial_term_id(&self) -> TermId {
+        self.log().initial_term_id()
+    }
+
+    /// The length of a term in bytes.
+    pub fn term_buffer_length(&self) -> i32 {
+        self.log().term_length().get()
+    }
+
+    /// The longest message in bytes.
+    pub fn max_message_length(&self) -> usize {
+        self.log().max_message_length()
+    }
+
+    /// The longest message in bytes that goes out as one frame, and that may be claimed.
+    pub fn max_payload_length(&self) -> usize {
+        self.log().max_payload_length()
+    }
+
+    /// The counter that says how the channel's endpoint is; [`CounterId::NONE`] for IPC.
+    pub fn channel_status_id(&self) -> CounterId {
+        self.binding.ids.channel_status_id
+    }
+
+    /// The status of the channel's endpoint: -1 errored, 0 initialising, 1 active, 2 closing. Always 1 for IPC, which has
+    /// no endpoint.
+    pub fn channel_status(&self) -> i64 {
+        self.core.channel_status(self.channel_status_id())
+    }
+
+    /// Adds a destination to a publication with `control-mode=manual`, and waits until the driver has it.
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`]: the driver's refusal, or why it could not be asked.
+    pub fn add_destination(&self, channel: &str) -> Result<(), AddError> {
+        self.core.destination(self.registration_id(), channel, Command::AddDestination)
+    }
+
+    /// Removes a destination that was added with this channel, and waits until the driver has done so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::add_destination`].
+    pub fn remove_destination(&self, channel: &str) -> Result<(), AddError> {
+        self.core.destination(self.registration_id(), channel, Command::RemoveDestination)
+    }
+
+    /// Ends the publication *and* the stream: subscribers lose their images at once, without reading what is left, and find
+    /// [`ImageInfo::is_revoked`](super::ImageInfo::is_revoked) set.
+    pub fn revoke(self) {
+        self.core.release(self.key, true);
+    }
+
+    fn is_current(&self) -> bool {
+        self.shared.is_bound(self.generation)
+    }
+
+    #[inline(always)]
+    fn appender(&mut self) -> Result<&mut ExclusiveAppender, OfferError> {
+        if !self.shared.is_bound(self.generation) {
+            self.rebind()?;
+        }
+        Ok(&mut self.binding.appender)
+    }
+
+    #[cold]
+    fn rebind(&mut self) -> Result<(), OfferError> {
+        if self.shared.is_bound(CLOSED) {
+            return Err(OfferError::Closed);
+        }
+        let (generation, binding) = self.shared.take().ok_or(OfferError::Closed)?;
+        self.generation = generation;
+        self.binding = binding;
+        // It may have been closed meanwhile.
+        if self.shared.is_bound(generation) { Ok(()) } else { Err(OfferError::Closed) }
+    }
+
+    fn log(&self) -> &LogBuffers {
+        self.binding.appender.log()
+    }
+}
+
+impl Drop for ExclusivePublication {
+    fn drop(&mut self) {
+        self.core.release(self.key, false);
+    }
+}

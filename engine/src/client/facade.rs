@@ -1,0 +1,334 @@
+//! The client as the application holds it: connects, adds, closes. Its thread runs the conductor, if it has one.
+
+use core::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use super::client_core::ClientCore;
+use super::conductor::{Answer, Conductor, ConductorSettings, ImageHandlers as SharedHandlers, Wanted};
+use super::context::{ConductorMode, Context, Settings};
+use super::counter::Counter;
+use super::error::{AddError, ConnectError, Request};
+use super::exclusive_publication::ExclusivePublication;
+use super::find_driver::{DriverDirectory, wait_for_driver};
+use super::image::ImageInfo;
+use super::pending::{Handle, Pending};
+use super::publication::Publication;
+use super::subscription::Subscription;
+use crate::command::{Command, GetNextAvailableSessionId};
+use crate::counters::CountersReader;
+use crate::logbuffer::LogBuffers;
+use crate::memory::FileAccess;
+use crate::time::SystemClock;
+use crate::types::{ClientId, RegistrationId, SessionId, StreamId};
+
+/// A connection to a driver, through which publications, subscriptions and counters are added.
+///
+/// May be shared between threads. Dropping it closes it: all its handles are closed then, wherever they are, and stay safe
+/// to use and to drop in any order.
+#[derive(Debug)]
+pub struct Client {
+    core: Arc<ClientCore>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Handlers of one subscription, in place of the client's own.
+#[derive(Default)]
+pub struct ImageHandlers {
+    shared: SharedHandlers,
+}
+
+impl ImageHandlers {
+    /// None; what is not set falls to the client's own handler.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Called when the subscription gets an image.
+    #[must_use]
+    pub fn available(mut self, handler: impl FnMut(&ImageInfo) + Send + 'static) -> Self {
+        self.shared.available = Some(Arc::new(Mutex::new(Box::new(handler))));
+        self
+    }
+
+    /// Called when the subscription loses an image.
+    #[must_use]
+    pub fn unavailable(mut self, handler: impl FnMut(&ImageInfo) + Send + 'static) -> Self {
+        self.shared.unavailable = Some(Arc::new(Mutex::new(Box::new(handler))));
+        self
+    }
+}
+
+impl core::fmt::Debug for ImageHandlers {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ImageHandlers").finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Connects to the driver of the context's directory, waiting for it up to the driver timeout.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] says what was found instead of a driver.
+    pub fn connect(context: Context) -> Result<Self, ConnectError> {
+        let Context { settings, handlers } = context;
+        let clock = SystemClock;
+        let directory = || DriverDirectory { dir: settings.dir.clone(), driver_timeout: settings.driver_timeout };
+        let link = wait_for_driver(&mut directory(), &clock)?;
+        let conductor = Conductor::new(
+            conductor_settings(&settings),
+            link,
+            Box::new(directory()),
+            Box::new(|path| LogBuffers::open(path, FileAccess::ReadWrite)),
+            crate::time::Clock::monotonic(&clock),
+        );
+        let core = Arc::new(ClientCore::new(conductor, handlers, Box::new(clock)));
+        let thread = match settings.conductor {
+            ConductorMode::Invoker => None,
+            ConductorMode::Thread => {
+                let core = Arc::clone(&core);
+                let run = move || run_conductor(&core, settings.idle_sleep);
+                let thread = thread::Builder::new().name("gannet-client".to_owned()).spawn(run);
+                Some(thread.map_err(ConnectError::Thread)?)
+            }
+        };
+        Ok(Self { core, thread })
+    }
+
+    /// Runs one duty cycle of the conductor and the handlers that are due, and returns how much was done. For clients
+    /// with [`Context::use_conductor_invoker`]; harmless for others.
+    pub fn invoke(&self) -> usize {
+        self.core.service()
+    }
+
+    /// Adds a publication that its publishers share, and waits until the driver has it.
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`]: the driver's refusal, or why it could not be asked.
+    pub fn add_publication(&self, channel: &str, stream_id: i32) -> Result<Publication, AddError> {
+        self.add_and_wait(|| Wanted::Publication { channel: channel.to_owned(), stream_id: StreamId::new(stream_id) })
+    }
+
+    /// Adds a publication for one publisher, which is the faster kind, and waits until the driver has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::add_publication`].
+    pub fn add_exclusive_publication(&self, channel: &str, stream_id: i32) -> Result<ExclusivePublication, AddError> {
+        self.add_and_wait(|| Wanted::ExclusivePublication {
+            channel: channel.to_owned(),
+            stream_id: StreamId::new(stream_id),
+        })
+    }
+
+    /// Adds a subscription, and waits until the driver has it. Its images come a little later.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::add_publication`].
+    pub fn add_subscription(&self, channel: &str, stream_id: i32) -> Result<Subscription, AddError> {
+        self.add_subscription_with(channel, stream_id, ImageHandlers::new())
+    }
+
+    /// Adds a subscription with handlers of its own, and waits until the driver has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::add_publication`].
+    pub fn add_subscription_with(
+        &self,
+        channel: &str,
+        stream_id: i32,
+        handlers: ImageHandlers,
+    ) -> Result<Subscription, AddError> {
+        let ImageHandlers { shared } = handlers;
+        self.add_and_wait(|| Wanted::Subscription {
+            channel: channel.to_owned(),
+            stream_id: StreamId::new(stream_id),
+            handlers: shared.clone(),
+        })
+    }
+
+    /// Adds a counter that lives as long as this client, and waits until the driver has it. At most 112 bytes of the key
+    /// and 380 of the label are kept. Types below 1000 are reserved.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::add_publication`].
+    pub fn add_counter(&self, type_id: i32, key: &[u8], label: &str) -> Result<Counter, AddError> {
+        self.add_and_wait(|| Wanted::Counter { type_id, key: key.to_owned(), label: label.to_owned() })
+    }
+
+    /// Finds or adds a counter that outlives its clients and that every client finds by its type and `registration_id`,
+    /// and waits until the driver has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::add_publication`].
+    pub fn add_static_counter(
+        &self,
+        type_id: i32,
+        registration_id: i64,
+        key: &[u8],
+        label: &str,
+    ) -> Result<Counter, AddError> {
+        self.add_and_wait(|| Wanted::StaticCounter {
+            registration_id: RegistrationId::new(registration_id),
+            type_id,
+            key: key.to_owned(),
+            label: label.to_owned(),
+        })
+    }
+
+    /// [`Self::add_publication`] without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`] when the driver could not be asked.
+    pub fn async_add_publication(&self, channel: &str, stream_id: i32) -> Result<Pending<Publication>, AddError> {
+        self.ask(Wanted::Publication { channel: channel.to_owned(), stream_id: StreamId::new(stream_id) })
+    }
+
+    /// [`Self::add_exclusive_publication`] without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`] when the driver could not be asked.
+    pub fn async_add_exclusive_publication(
+        &self,
+        channel: &str,
+        stream_id: i32,
+    ) -> Result<Pending<ExclusivePublication>, AddError> {
+        self.ask(Wanted::ExclusivePublication { channel: channel.to_owned(), stream_id: StreamId::new(stream_id) })
+    }
+
+    /// [`Self::add_subscription_with`] without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`] when the driver could not be asked.
+    pub fn async_add_subscription(
+        &self,
+        channel: &str,
+        stream_id: i32,
+        handlers: ImageHandlers,
+    ) -> Result<Pending<Subscription>, AddError> {
+        let (channel, stream_id) = (channel.to_owned(), StreamId::new(stream_id));
+        self.ask(Wanted::Subscription { channel, stream_id, handlers: handlers.shared })
+    }
+
+    /// [`Self::add_counter`] without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`] when the driver could not be asked.
+    pub fn async_add_counter(&self, type_id: i32, key: &[u8], label: &str) -> Result<Pending<Counter>, AddError> {
+        self.ask(Wanted::Counter { type_id, key: key.to_owned(), label: label.to_owned() })
+    }
+
+    /// Asks the driver for a session id that no publication on the stream uses.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::add_publication`].
+    pub fn next_session_id(&self, stream_id: i32) -> Result<SessionId, AddError> {
+        let stream_id = StreamId::new(stream_id);
+        let answer = self.core.ask(Request::SessionId { stream_id }, |client_id, correlation_id| {
+            Command::GetNextAvailableSessionId(GetNextAvailableSessionId { client_id, correlation_id, stream_id })
+        })?;
+        match answer {
+            Answer::SessionId(session_id) => Ok(session_id),
+            Answer::Done => Err(AddError::NoSessionId { stream_id }),
+        }
+    }
+
+    /// All counters of the driver and its clients. Stays readable when the driver is gone; ask again after a reconnection.
+    pub fn counters(&self) -> CountersReader {
+        self.core.conductor().link().counters.clone()
+    }
+
+    /// Which of the driver's clients this is. Another one after each reconnection.
+    pub fn client_id(&self) -> ClientId {
+        self.core.conductor().client_id()
+    }
+
+    /// How often the client has reconnected.
+    pub fn epoch(&self) -> u32 {
+        self.core.conductor().epoch()
+    }
+
+    /// Whether the client is closed for good.
+    pub fn is_closed(&self) -> bool {
+        self.core.conductor().is_closed()
+    }
+
+    /// Whether the client has a driver.
+    pub fn is_connected(&self) -> bool {
+        self.core.conductor().is_connected()
+    }
+
+    /// Lets a client that has lost its driver, or was given up by it, connect again and add everything again, as soon as a
+    /// driver is there; [`ClientEvent::Reconnected`](super::ClientEvent::Reconnected) says when that is done. Returns
+    /// whether the client was without a driver. See [`Context::reconnect_in_place`].
+    pub fn reconnect(&self) -> bool {
+        self.core.reconnect()
+    }
+
+    /// Closes the client, as dropping it does.
+    pub fn close(self) {}
+
+    fn add_and_wait<T: Handle>(&self, wanted: impl Fn() -> Wanted) -> Result<T, AddError> {
+        let key = self.core.add_when_there_is_room(wanted)?;
+        Pending::new(Arc::clone(&self.core), key).wait()
+    }
+
+    fn ask<T>(&self, wanted: Wanted) -> Result<Pending<T>, AddError> {
+        Ok(Pending::new(Arc::clone(&self.core), self.core.add(wanted)?))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.core.close();
+        if let Some(thread) = self.thread.take() {
+            // A client may be dropped by one of its own handlers, and a thread cannot wait for itself.
+            if thread.thread().id() != thread::current().id() {
+                // It panicked only if a handler did, and its message has been printed.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+fn conductor_settings(settings: &Settings) -> ConductorSettings {
+    let ns = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+    ConductorSettings {
+        driver_timeout_ns: ns(settings.driver_timeout),
+        keepalive_interval_ns: ns(settings.keepalive_interval),
+        check_interval_ns: ns(settings.idle_sleep),
+        resource_linger_ns: ns(settings.resource_linger),
+        client_name: settings.client_name.clone(),
+        reconnect_in_place: settings.reconnect_in_place,
+    }
+}
+
+/// The conductor's thread.
+fn run_conductor(core: &ClientCore, idle_sleep: Duration) {
+    /// Closes the client if a handler panics: nobody would run its conductor any more.
+    struct CloseOnPanic<'a>(&'a ClientCore);
+    impl Drop for CloseOnPanic<'_> {
+        fn drop(&mut self) {
+            if thread::panicking() {
+                self.0.close();
+            }
+        }
+    }
+    let _guard = CloseOnPanic(core);
+    while !core.is_closed() {
+        if core.service() == 0 {
+            core.idle(idle_sleep);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Changes on their way from the conductor to the one thread that owns what they change.
+//!
+//! The conductor locks and adds; the owner looks at one word per poll and locks only when that word moved. So polling
+//! costs one load that hits the cache, and neither locks nor allocates while nothing changes. Nothing here knows what a
+//! change is.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::sync::{AtomicI32, Ordering};
+
+/// A list of changes with one owner at its far end.
+#[derive(Debug)]
+pub(super) struct HandOver<C> {
+    /// Grows, wrapping, with every edit.
+    version: AtomicI32,
+    changes: Mutex<Vec<C>>,
+}
+
+impl<C> HandOver<C> {
+    /// An empty list, at version 0.
+    pub(super) fn new() -> Self {
+        Self { version: AtomicI32::new(0), changes: Mutex::new(Vec::new()) }
+    }
+
+    /// Lets the conductor add changes, or take back ones that were not picked up.
+    pub(super) fn edit(&self, edit: impl FnOnce(&mut Vec<C>)) {
+        let mut changes = self.lock();
+        edit(&mut changes);
+        // Only the conductor edits, and it holds the lock: no read-modify-write is needed. Relaxed: whoever sees the new
+        // version takes the lock before it looks at the changes, and that orders them.
+        let version = self.version.load(Ordering::Relaxed);
+        self.version.store(version.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// What to compare with [`Self::take`]'s answer to find out whether there is something to take. Relaxed: see `edit`.
+    #[inline]
+    pub(super) fn version(&self) -> i32 {
+        self.version.load(Ordering::Relaxed)
+    }
+
+    /// Moves all changes to the end of `into`, and returns the version that they bring the owner to.
+    pub(super) fn take(&self, into: &mut Vec<C>) -> i32 {
+        let mut changes = self.lock();
+        into.append(&mut changes);
+        self.version.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<C>> {
+        // A list of whole changes is never left half edited.
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_arrive_in_order_and_once() {
+        let hand_over = HandOver::new();
+        let mut owned = Vec::new();
+        let seen = hand_over.version();
+        hand_over.edit(|changes| changes.push(1));
+        hand_over.edit(|changes| changes.extend([2, 3]));
+        assert_ne!(hand_over.version(), seen);
+        let seen = hand_over.take(&mut owned);
+        assert_eq!((owned.as_slice(), hand_over.version()), ([1, 2, 3].as_slice(), seen));
+        hand_over.edit(|changes| changes.push(4));
+        hand_over.edit(|changes| changes.clear());
+        assert_ne!(hand_over.version(), seen, "an edit that is taken back still shows: the owner merely looks in vain");
+        hand_over.take(&mut owned);
+        assert_eq!(owned, [1, 2, 3]);
+    }
+}

@@ -1,0 +1,336 @@
+//! An image: one publisher's stream as one subscription sees it. The subscription's owner polls it; the conductor makes
+//! it and closes it; anybody may look at it through an [`ImageInfo`]. Polling never waits, locks or allocates.
+
+use core::fmt;
+use std::sync::Arc;
+
+use crate::logbuffer::{Block, ControlledAction, MalformedFrame};
+use crate::logbuffer::{Fragment, ImageReader, LogBuffers};
+use crate::memory::OwnedWord;
+use crate::sync::{AtomicI32, AtomicI64, Ordering};
+use crate::types::{CorrelationId, Position, RegistrationId, SessionId, StreamId, TermId};
+
+/// One publisher's stream, as its subscription reads it. Lives in its [`Subscription`](super::Subscription), which polls it
+/// with the others; it may also be polled by itself, see [`Subscription::images_mut`](super::Subscription::images_mut).
+#[derive(Debug)]
+pub struct Image {
+    shared: Arc<ImageShared>,
+    reader: ImageReader,
+    /// The registration id in the position counter's record: in the same cache line as the position.
+    owner: OwnedWord<i64>,
+}
+
+/// What there is to know about an image, for handlers and for whoever wants to keep it. Stays readable when the image is
+/// gone.
+#[derive(Clone)]
+pub struct ImageInfo {
+    shared: Arc<ImageShared>,
+}
+
+/// What the conductor makes an image of.
+pub(super) struct ImageParts {
+    pub(super) correlation_id: CorrelationId,
+    pub(super) session_id: SessionId,
+    pub(super) stream_id: StreamId,
+    pub(super) subscription_registration_id: RegistrationId,
+    pub(super) source_identity: String,
+    pub(super) log: LogBuffers,
+    /// The subscriber's position counter.
+    pub(super) position: OwnedWord<i64>,
+    /// The registration id of that counter's record.
+    pub(super) owner: OwnedWord<i64>,
+}
+
+struct ImageShared {
+    correlation_id: CorrelationId,
+    session_id: SessionId,
+    stream_id: StreamId,
+    subscription_registration_id: RegistrationId,
+    source_identity: String,
+    join_position: Position,
+    log: LogBuffers,
+    position: OwnedWord<i64>,
+    /// 0 while the image may be read.
+    closed: AtomicI32,
+    /// Valid once closed.
+    final_position: AtomicI64,
+    /// Valid once closed.
+    final_end_of_stream: AtomicI64,
+}
+
+impl Image {
+    pub(super) fn new(parts: ImageParts) -> Self {
+        // The driver stored the join position before it told us of the counter.
+        let join_position = Position::new(parts.position.load_acquire());
+        let shared = Arc::new(ImageShared {
+            correlation_id: parts.correlation_id,
+            session_id: parts.session_id,
+            stream_id: parts.stream_id,
+            subscription_registration_id: parts.subscription_registration_id,
+            source_identity: parts.source_identity,
+            join_position,
+            log: parts.log.clone(),
+            position: parts.position.clone(),
+            closed: AtomicI32::new(0),
+            final_position: AtomicI64::new(0),
+            final_end_of_stream: AtomicI64::new(i64::MAX),
+        });
+        Self { shared, reader: ImageReader::new(parts.log, parts.position), owner: parts.owner }
+    }
+
+    /// What there is to know about the image, as a value that may be kept.
+    pub fn info(&self) -> ImageInfo {
+        ImageInfo { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Hands at most `limit` fragments to `handler`, and returns how many. The memory that a fragment borrows may be
+    /// overwritten as soon as the poll has returned, so the handler must be done with it.
+    #[inline]
+    pub fn poll(&mut self, handler: impl FnMut(Fragment<'_>), limit: usize) -> usize {
+        if self.may_read() { self.reader.poll(handler, limit) } else { 0 }
+    }
+
+    /// As [`Self::poll`], but hands over no fragment that starts at `bound` or later.
+    #[inline]
+    pub fn bounded_poll(&mut self, handler: impl FnMut(Fragment<'_>), bound: Position, limit: usize) -> usize {
+        if self.may_read() { self.reader.bounded_poll(handler, bound, limit) } else { 0 }
+    }
+
+    /// As [`Self::poll`], but the handler says how to go on after each fragment.
+    #[inline]
+    pub fn controlled_poll(&mut self, handler: impl FnMut(Fragment<'_>) -> ControlledAction, limit: usize) -> usize {
+        if self.may_read() { self.reader.controlled_poll(handler, limit) } else { 0 }
+    }
+
+    /// Both [`Self::bounded_poll`] and [`Self::controlled_poll`].
+    #[inline]
+    pub fn bounded_controlled_poll(
+        &mut self,
+        handler: impl FnMut(Fragment<'_>) -> ControlledAction,
+        bound: Position,
+        limit: usize,
+    ) -> usize {
+        if self.may_read() { self.reader.bounded_controlled_poll(handler, bound, limit) } else { 0 }
+    }
+
+    /// Hands over a run of whole frames, headers included, of at most `limit` bytes, and returns its length.
+    pub fn block_poll(&mut self, handler: impl FnOnce(Block<'_>), limit: usize) -> usize {
+        if self.may_read() { self.reader.block_poll(handler, limit) } else { 0 }
+    }
+
+    /// Looks at fragments from `from` to `bound` without consuming them, and returns where the next look may start.
+    pub fn peek(
+        &mut self,
+        from: Position,
+        handler: impl FnMut(Fragment<'_>) -> ControlledAction,
+        bound: Position,
+    ) -> Position {
+        if self.may_read() { self.reader.peek(from, handler, bound) } else { from }
+    }
+
+    /// Whether something that is no frame keeps the image from being read on for ever. To be asked now and then, when an
+    /// image that should deliver does not.
+    ///
+    /// # Errors
+    ///
+    /// [`MalformedFrame`] says where, and what.
+    pub fn check(&self) -> Result<(), MalformedFrame> {
+        if self.is_closed() { Ok(()) } else { self.reader.check() }
+    }
+
+    /// See [`ImageInfo::correlation_id`].
+    pub fn correlation_id(&self) -> CorrelationId {
+        self.shared.correlation_id
+    }
+
+    /// See [`ImageInfo::session_id`].
+    pub fn session_id(&self) -> SessionId {
+        self.shared.session_id
+    }
+
+    /// See [`ImageInfo::source_identity`].
+    pub fn source_identity(&self) -> &str {
+        &self.shared.source_identity
+    }
+
+    /// See [`ImageInfo::join_position`].
+    pub fn join_position(&self) -> Position {
+        self.shared.join_position
+    }
+
+    /// See [`ImageInfo::position`].
+    pub fn position(&self) -> Position {
+        self.shared.position()
+    }
+
+    /// See [`ImageInfo::is_end_of_stream`].
+    pub fn is_end_of_stream(&self) -> bool {
+        self.shared.is_end_of_stream()
+    }
+
+    /// See [`ImageInfo::is_revoked`].
+    pub fn is_revoked(&self) -> bool {
+        self.shared.log.metadata().is_revoked()
+    }
+
+    /// See [`ImageInfo::is_closed`].
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closed()
+    }
+
+    /// Whether the position counter is this image's to store to. The driver may have freed it long ago, if this client was
+    /// stopped for a while and its conductor has not yet noticed, and another subscriber may have it by now: the
+    /// registration id in the counter's record tells, at the price of a load from a line that the poll needs anyway.
+    #[inline]
+    fn may_read(&self) -> bool {
+        if self.shared.is_closed() {
+            return false;
+        }
+        if self.owner.load_relaxed() == self.shared.subscription_registration_id.get() {
+            return true;
+        }
+        self.shared.close();
+        false
+    }
+}
+
+impl ImageInfo {
+    /// The image's id: for IPC the publication's registration id, else one that the driver drew.
+    pub fn correlation_id(&self) -> CorrelationId {
+        self.shared.correlation_id
+    }
+
+    /// The publisher's session.
+    pub fn session_id(&self) -> SessionId {
+        self.shared.session_id
+    }
+
+    /// The stream.
+    pub fn stream_id(&self) -> StreamId {
+        self.shared.stream_id
+    }
+
+    /// The subscription that the image belongs to, as it was registered when the image came.
+    pub fn subscription_registration_id(&self) -> RegistrationId {
+        self.shared.subscription_registration_id
+    }
+
+    /// Where the stream comes from: `aeron:ipc`, or the sender's address.
+    pub fn source_identity(&self) -> &str {
+        &self.shared.source_identity
+    }
+
+    /// The position at which the subscription joined the stream.
+    pub fn join_position(&self) -> Position {
+        self.shared.join_position
+    }
+
+    /// How far the subscription has read; once the image is closed, how far it had read then.
+    pub fn position(&self) -> Position {
+        self.shared.position()
+    }
+
+    /// The id of the stream's first term.
+    pub fn initial_term_id(&self) -> TermId {
+        self.shared.log.initial_term_id()
+    }
+
+    /// The length of a term in bytes.
+    pub fn term_buffer_length(&self) -> i32 {
+        self.shared.log.term_length().get()
+    }
+
+    /// The longest frame in bytes, header included.
+    pub fn mtu_length(&self) -> usize {
+        self.shared.log.mtu()
+    }
+
+    /// Where the stream ends, once that is known.
+    pub fn end_of_stream_position(&self) -> Option<Position> {
+        let position = self.shared.end_of_stream_position();
+        (position != i64::MAX).then_some(Position::new(position))
+    }
+
+    /// Whether everything was read that the publisher will ever have sent.
+    pub fn is_end_of_stream(&self) -> bool {
+        self.shared.is_end_of_stream()
+    }
+
+    /// Over how many transports the image receives; 0 for IPC.
+    pub fn active_transport_count(&self) -> i32 {
+        self.shared.log.metadata().active_transport_count()
+    }
+
+    /// Whether the publisher revoked the stream: it ended without waiting for subscribers.
+    pub fn is_revoked(&self) -> bool {
+        self.shared.log.metadata().is_revoked()
+    }
+
+    /// Whether the image is gone: it delivers nothing any more.
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closed()
+    }
+
+    /// Ends what the image can do. Called by the conductor.
+    pub(super) fn close(&self) {
+        self.shared.close();
+    }
+}
+
+impl fmt::Debug for ImageInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.fmt(f)
+    }
+}
+
+impl fmt::Debug for ImageShared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Image")
+            .field("correlation_id", &self.correlation_id)
+            .field("session_id", &self.session_id)
+            .field("stream_id", &self.stream_id)
+            .field("source_identity", &self.source_identity)
+            .field("join_position", &self.join_position)
+            .field("position", &self.position())
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+impl ImageShared {
+    #[inline]
+    fn is_closed(&self) -> bool {
+        // ORDERING(client.image-closed): Acquire. Pairs with the Release store in `close`; the final words are set.
+        self.closed.load(Ordering::Acquire) != 0
+    }
+
+    /// Remembers where the image got to, and closes it. Only the first call counts: later the counter may be another's.
+    fn close(&self) {
+        if self.is_closed() {
+            return;
+        }
+        self.final_position.store(self.position.load_acquire(), Ordering::Relaxed);
+        let end = self.log.metadata().end_of_stream_position().get();
+        self.final_end_of_stream.store(end, Ordering::Relaxed);
+        // ORDERING(client.image-closed): Release. Pairs with the Acquire load in `is_closed`; publishes the final words.
+        self.closed.store(1, Ordering::Release);
+    }
+
+    fn position(&self) -> Position {
+        let now = self.position.load_acquire();
+        let position = if self.is_closed() { self.final_position.load(Ordering::Relaxed) } else { now };
+        Position::new(position)
+    }
+
+    fn end_of_stream_position(&self) -> i64 {
+        if self.is_closed() {
+            self.final_end_of_stream.load(Ordering::Relaxed)
+        } else {
+            self.log.metadata().end_of_stream_position().get()
+        }
+    }
+
+    fn is_end_of_stream(&self) -> bool {
+        self.position().get() >= self.end_of_stream_position()
+    }
+}

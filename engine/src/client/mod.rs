@@ -1,0 +1,47 @@
+//! The client: what an application uses to publish and subscribe.
+//!
+//! ```text
+//!   Client ──────────────┐                           ┌── conductor ── commands ─▶ driver
+//!   Publication ─────────┤                           │       ▲
+//!   ExclusivePublication ┼── ClientCore (one lock) ──┤       └────── events ──── driver
+//!   Subscription ────────┤                           └── handlers
+//!   Counter ─────────────┘
+//!        │
+//!        └── offer, poll, get, set: straight to the shared memory, past all of the above
+//! ```
+//!
+//! A handle is two halves: one that the application owns, and one that it shares with the conductor, through which the
+//! conductor closes it and binds it anew. The hot paths read one word of that half and never wait for it.
+
+mod client_core;
+mod conductor;
+mod context;
+
+mod counter;
+mod driver_link;
+mod epochs;
+mod error;
+mod event;
+mod exclusive_publication;
+mod facade;
+mod find_driver;
+mod hand_over;
+mod image;
+mod logs;
+mod notice;
+mod pending;
+mod publication;
+mod subscription;
+#[cfg(test)]
+mod testing;
+
+pub use context::Context;
+pub use counter::{Counter, CounterClosed};
+pub use error::{AddError, ClientError, ConnectError, Request};
+pub use event::{ClientEvent, CounterEvent, DriverLoss, PublicationErrorFrame};
+pub use exclusive_publication::ExclusivePublication;
+pub use facade::{Client, ImageHandlers};
+pub use image::{Image, ImageInfo};
+pub use pending::Pending;
+pub use publication::Publication;
+pub use subscription::Subscription;

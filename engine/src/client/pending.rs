@@ -1,0 +1,96 @@
+//! Something that was asked of the driver and may not be there yet. The non-blocking form of adding: ask, go on, look now
+//! and then.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::client_core::ClientCore;
+use super::conductor::{Bound, ResourceKey};
+use super::counter::Counter;
+use super::error::AddError;
+use super::exclusive_publication::ExclusivePublication;
+use super::publication::Publication;
+use super::subscription::Subscription;
+
+/// A publication, subscription or counter on its way. Dropped before it arrived, it is given back.
+#[derive(Debug)]
+#[must_use = "what is not polled never arrives; dropping it gives it back"]
+pub struct Pending<T> {
+    core: Arc<ClientCore>,
+    /// Until the driver's answer was handed over.
+    key: Option<ResourceKey>,
+    _handle: PhantomData<fn() -> T>,
+}
+
+/// What can be added.
+pub(super) trait Handle: Sized {
+    /// The handle around its shared half, unless that is of another kind.
+    fn from_bound(core: Arc<ClientCore>, key: ResourceKey, bound: Bound) -> Option<Self>;
+}
+
+macro_rules! handles {
+    ($($handle:ty),+) => {
+        $(impl Handle for $handle {
+            fn from_bound(core: Arc<ClientCore>, key: ResourceKey, bound: Bound) -> Option<Self> {
+                <$handle>::from_bound(core, key, bound)
+            }
+        }
+
+        impl Pending<$handle> {
+            /// Looks whether the driver has answered. `Ok(None)` means not yet: somebody must run the conductor meanwhile,
+            /// which the client does by itself unless it has an invoker. Once something was handed over there is nothing
+            /// more to come.
+            ///
+            /// # Errors
+            ///
+            /// [`AddError`], once.
+            pub fn poll(&mut self) -> Result<Option<$handle>, AddError> {
+                self.poll_handle()
+            }
+        })+
+    };
+}
+
+handles!(Publication, ExclusivePublication, Subscription, Counter);
+
+impl<T> Pending<T> {
+    pub(super) fn new(core: Arc<ClientCore>, key: ResourceKey) -> Self {
+        Self { core, key: Some(key), _handle: PhantomData }
+    }
+
+    /// Whether there is still something to come.
+    pub fn is_pending(&self) -> bool {
+        self.key.is_some()
+    }
+
+    pub(super) fn wait(mut self) -> Result<T, AddError>
+    where
+        T: Handle,
+    {
+        let key = self.key.take().expect("not polled yet");
+        let bound = self.core.wait_for(|conductor| conductor.added(key))?;
+        Ok(T::from_bound(Arc::clone(&self.core), key, bound).expect("the conductor binds what was asked for"))
+    }
+
+    fn poll_handle(&mut self) -> Result<Option<T>, AddError>
+    where
+        T: Handle,
+    {
+        let Some(key) = self.key else { return Ok(None) };
+        match self.core.added(key) {
+            None => Ok(None),
+            Some(outcome) => {
+                self.key = None;
+                Ok(T::from_bound(Arc::clone(&self.core), key, outcome?))
+            }
+        }
+    }
+}
+
+impl<T> Drop for Pending<T> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.core.release(key, false);
+        }
+    }
+}

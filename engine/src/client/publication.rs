@@ -1,0 +1,254 @@
+//! A concurrent publication: any number of threads publish through one handle, beside other handles and processes. A call
+//! is one load to find the binding, then the appender's work; it never waits, locks or allocates.
+
+use std::io::IoSlice;
+use std::sync::Arc;
+
+use super::client_core::ClientCore;
+use super::conductor::{Bound, ResourceKey};
+use super::epochs::Epochs;
+use super::error::AddError;
+use crate::command::Command;
+use crate::logbuffer::{AppenderError, Claim, ConcurrentAppender, LogBuffers, OfferError};
+use crate::memory::OwnedWord;
+use crate::types::{CounterId, Position, RegistrationId, SessionId, StreamId, TermId};
+
+/// A publication that its publishers share: threads by reference, other handles and processes by asking for the same
+/// channel and stream.
+///
+/// Dropping it gives it back to the driver. When its client or the driver is gone, offers answer
+/// [`OfferError::Closed`]; after a reconnection the same publication works again, with another session, from the position
+/// that its log then has. What had not been delivered is lost.
+#[derive(Debug)]
+pub struct Publication {
+    shared: Arc<PublicationShared>,
+    core: Arc<ClientCore>,
+    key: ResourceKey,
+}
+
+/// The half of a publication that the conductor holds too.
+#[derive(Debug)]
+pub(super) struct PublicationShared {
+    bindings: Epochs<PublicationBinding>,
+    channel: String,
+    stream_id: StreamId,
+}
+
+/// What a publication is for one session epoch.
+#[derive(Debug)]
+pub(super) struct PublicationBinding {
+    appender: ConcurrentAppender,
+    ids: PublicationIds,
+}
+
+/// What the driver calls a publication, in one session epoch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PublicationIds {
+    pub(super) registration_id: RegistrationId,
+    pub(super) original_registration_id: RegistrationId,
+    pub(super) session_id: SessionId,
+    pub(super) channel_status_id: CounterId,
+    pub(super) epoch: u32,
+}
+
+impl PublicationBinding {
+    pub(super) fn new(ids: PublicationIds, log: &LogBuffers, limit: OwnedWord<i64>) -> Result<Self, AppenderError> {
+        Ok(Self { appender: ConcurrentAppender::new(log, limit)?, ids })
+    }
+}
+
+impl PublicationShared {
+    pub(super) fn new(channel: String, stream_id: StreamId, binding: PublicationBinding) -> Self {
+        Self { bindings: Epochs::new(binding), channel, stream_id }
+    }
+
+    pub(super) fn renew(&self, binding: PublicationBinding) {
+        self.bindings.renew(binding);
+    }
+
+    pub(super) fn close(&self) {
+        self.bindings.close();
+    }
+}
+
+impl Publication {
+    pub(super) fn from_bound(core: Arc<ClientCore>, key: ResourceKey, bound: Bound) -> Option<Self> {
+        let Bound::Publication(shared) = bound else { return None };
+        Some(Self { shared, core, key })
+    }
+
+    /// Publishes a message and returns the position after it. One that is longer than a frame goes out as several, up to
+    /// [`Self::max_message_length`].
+    ///
+    /// # Errors
+    ///
+    /// [`OfferError`]; nothing was published then. After [`OfferError::BackPressured`] and
+    /// [`OfferError::AdminAction`] the offer may simply be repeated.
+    #[inline]
+    pub fn offer(&self, message: &[u8]) -> Result<Position, OfferError> {
+        self.appender()?.offer(message)
+    }
+
+    /// Publishes a message with a reserved value: eight bytes in its header that are the application's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    #[inline]
+    pub fn offer_with(&self, message: &[u8], reserved_value: i64) -> Result<Position, OfferError> {
+        self.appender()?.offer_with(message, reserved_value)
+    }
+
+    /// Publishes a message that is gathered from several slices.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    #[inline]
+    pub fn offer_vectored(&self, parts: &[IoSlice<'_>]) -> Result<Position, OfferError> {
+        self.appender()?.offer_vectored(parts, 0)
+    }
+
+    /// Claims room for a message of `length` bytes, at most [`Self::max_payload_length`], to be written in place and
+    /// committed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    #[inline]
+    pub fn try_claim(&self, length: usize) -> Result<Claim<'_>, OfferError> {
+        self.appender()?.try_claim(length)
+    }
+
+    /// The position after the last message that anybody published to the log; `None` when closed.
+    pub fn position(&self) -> Option<Position> {
+        Some(self.appender().ok()?.position())
+    }
+
+    /// The position that publishing may reach for now; `None` when closed.
+    pub fn position_limit(&self) -> Option<Position> {
+        Some(self.appender().ok()?.position_limit())
+    }
+
+    /// How many bytes may be published for now, frame headers included; `None` when closed.
+    pub fn available_window(&self) -> Option<i64> {
+        Some(self.appender().ok()?.available_window())
+    }
+
+    /// Whether there is a subscriber.
+    pub fn is_connected(&self) -> bool {
+        self.appender().is_ok_and(|appender| appender.log().metadata().is_connected())
+    }
+
+    /// Whether offers are refused because the client is closed, or has no driver at the moment.
+    pub fn is_closed(&self) -> bool {
+        self.appender().is_err()
+    }
+
+    /// The channel as it was asked for.
+    pub fn channel(&self) -> &str {
+        &self.shared.channel
+    }
+
+    /// The stream.
+    pub fn stream_id(&self) -> StreamId {
+        self.shared.stream_id
+    }
+
+    /// The session. Another one after each reconnection.
+    pub fn session_id(&self) -> SessionId {
+        self.ids().session_id
+    }
+
+    /// The driver's id for this handle's part in the publication. Another one after each reconnection.
+    pub fn registration_id(&self) -> RegistrationId {
+        self.ids().registration_id
+    }
+
+    /// The driver's id for the publication itself: that of its first publisher. Another one after each reconnection.
+    pub fn original_registration_id(&self) -> RegistrationId {
+        self.ids().original_registration_id
+    }
+
+    /// The session epoch that the publication is in: how often its client had reconnected when it was last added.
+    pub fn epoch(&self) -> u32 {
+        self.ids().epoch
+    }
+
+    /// The id of the log's first term.
+    pub fn initial_term_id(&self) -> TermId {
+        self.log().initial_term_id()
+    }
+
+    /// The length of a term in bytes.
+    pub fn term_buffer_length(&self) -> i32 {
+        self.log().term_length().get()
+    }
+
+    /// The longest message in bytes.
+    pub fn max_message_length(&self) -> usize {
+        self.log().max_message_length()
+    }
+
+    /// The longest message in bytes that goes out as one frame, and that may be claimed.
+    pub fn max_payload_length(&self) -> usize {
+        self.log().max_payload_length()
+    }
+
+    /// The counter that says how the channel's endpoint is; [`CounterId::NONE`] for IPC.
+    pub fn channel_status_id(&self) -> CounterId {
+        self.ids().channel_status_id
+    }
+
+    /// The status of the channel's endpoint: -1 errored, 0 initialising, 1 active, 2 closing. Always 1 for IPC, which has
+    /// no endpoint.
+    pub fn channel_status(&self) -> i64 {
+        self.core.channel_status(self.channel_status_id())
+    }
+
+    /// Adds a destination to a publication with `control-mode=manual`, and waits until the driver has it.
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`]: the driver's refusal, or why it could not be asked.
+    pub fn add_destination(&self, channel: &str) -> Result<(), AddError> {
+        self.core.destination(self.original_registration_id(), channel, Command::AddDestination)
+    }
+
+    /// Removes a destination that was added with this channel, and waits until the driver has done so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::add_destination`].
+    pub fn remove_destination(&self, channel: &str) -> Result<(), AddError> {
+        self.core.destination(self.original_registration_id(), channel, Command::RemoveDestination)
+    }
+
+    /// Ends this handle's part in the publication *and* the stream: subscribers lose their images at once, without reading
+    /// what is left, and find [`ImageInfo::is_revoked`](super::ImageInfo::is_revoked) set.
+    pub fn revoke(self) {
+        self.core.release(self.key, true);
+    }
+
+    #[inline(always)]
+    fn appender(&self) -> Result<&ConcurrentAppender, OfferError> {
+        match self.shared.bindings.current() {
+            Some(binding) => Ok(&binding.appender),
+            None => Err(OfferError::Closed),
+        }
+    }
+
+    fn ids(&self) -> &PublicationIds {
+        &self.shared.bindings.newest().ids
+    }
+
+    fn log(&self) -> &LogBuffers {
+        self.shared.bindings.newest().appender.log()
+    }
+}
+
+impl Drop for Publication {
+    fn drop(&mut self) {
+        self.core.release(self.key, false);
+    }
+}
