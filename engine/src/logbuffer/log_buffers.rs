@@ -245,6 +245,12 @@ impl LogBuffers {
         self.term_length().max_message_length()
     }
 
+    /// How many terms the active one is after the initial one, as publishers left it.
+    pub fn active_term_count(&self) -> i32 {
+        // ORDERING(log.active-term): Acquire. Pairs with the compare-and-exchange of `rotate`; the tail of that term is set.
+        self.metadata().active_term_count().load_acquire()
+    }
+
     /// Where publishing has got to: the position of the active term's tail.
     pub fn producer_position(&self) -> Position {
         self.metadata().producer_position(self.term_length(), self.initial_term_id())

@@ -2,4 +2,5 @@
 
 pub mod directory;
 mod existing;
+pub mod log_files;
 pub mod socket_defaults;

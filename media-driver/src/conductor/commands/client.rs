@@ -1,0 +1,46 @@
+//! What a client says of itself, and how it becomes known.
+
+use gannet::command::{Event, OnCounter};
+use gannet::types::{ClientId, RegistrationId};
+
+use crate::conductor::Core;
+use crate::conductor::error::CommandError;
+
+impl Core {
+    /// The client creates something for the first time: it gets a heartbeat counter, and is watched from now on (trap 29).
+    pub(super) fn register_client(&mut self, id: ClientId) -> Result<(), CommandError> {
+        if self.clients.is_full() {
+            return Err(CommandError::Full { what: "clients", capacity: self.config.capacity.clients });
+        }
+        let heartbeat = self.counters.allocate_heartbeat(self.now.epoch, id)?;
+        self.events.send(&Event::CounterReady(OnCounter {
+            registration_id: RegistrationId::new(id.get()),
+            counter_id: heartbeat.id,
+        }));
+        self.clients.add(id, heartbeat);
+        Ok(())
+    }
+
+    /// Older clients say so instead of storing it.
+    pub(super) fn on_client_keepalive(&mut self, id: ClientId) {
+        let now = self.now.epoch.get();
+        if let Some(client) = self.clients.get(id) {
+            client.heartbeat.value.store_release(now);
+        }
+    }
+
+    /// The client goes. The next tick takes back what it holds; nothing is answered (trap 30).
+    pub(super) fn on_client_close(&mut self, id: ClientId) {
+        if let Some(client) = self.clients.get(id) {
+            client.closed = true;
+            client.heartbeat.value.store_release(0);
+        }
+    }
+
+    /// A client wants the driver to stop. Nothing is answered (trap 30).
+    pub(super) fn on_terminate(&mut self, token: &[u8]) {
+        if self.config.termination.permits(token) {
+            self.termination_requested = true;
+        }
+    }
+}

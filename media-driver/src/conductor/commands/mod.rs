@@ -1,0 +1,125 @@
+//! Commands: read, carried out and answered one at a time, in the order in which they lie in the ring. What is carried out is
+//! in the file that is named after what the command is about.
+
+mod client;
+mod counter;
+mod image;
+mod publication;
+mod session_id;
+mod subscription;
+
+pub(super) use publication::PendingPublication;
+
+use gannet::channel_uri::{ChannelUri, Media};
+use gannet::command::{Command, Event, OnOperationSuccess, Text};
+use gannet::types::{ClientId, CorrelationId, RegistrationId};
+
+use super::Core;
+use super::clients::Client;
+use super::error::CommandError;
+
+/// What a command is answered with when its correlation id cannot be read.
+const NO_CORRELATION: CorrelationId = CorrelationId::new(0);
+
+impl Core {
+    /// Carries a command out. `bytes` is a private copy, and anything may be in it.
+    pub(super) fn on_command(&mut self, type_id: i32, bytes: &[u8]) {
+        match Command::decode(type_id, bytes) {
+            Ok(command) => {
+                if let Err(error) = self.carry_out(&command) {
+                    self.refuse(command.name(), command.correlation_id(), channel_of(&command), &error);
+                }
+            }
+            Err(malformed) => {
+                // The reference's driver stays silent. An answer saves the client its timeout, if it has sent a correlation id.
+                let correlation_id = Command::correlation_id_of(bytes).unwrap_or(NO_CORRELATION);
+                self.refuse("command", correlation_id, None, &malformed.into());
+            }
+        }
+    }
+
+    fn carry_out(&mut self, command: &Command<'_>) -> Result<(), CommandError> {
+        match command {
+            Command::AddPublication(command) => self.add_publication(command, false),
+            Command::AddExclusivePublication(command) => self.add_publication(command, true),
+            Command::RemovePublication(command) => self.remove_publication(command),
+            Command::AddSubscription(command) => self.add_subscription(command),
+            Command::RemoveSubscription(command) => self.remove_subscription(command),
+            Command::AddCounter(command) => self.add_counter(command),
+            Command::AddStaticCounter(command) => self.add_static_counter(command),
+            Command::RemoveCounter(command) => self.remove_counter(command),
+            Command::ClientKeepalive(command) => {
+                self.on_client_keepalive(command.client_id);
+                Ok(())
+            }
+            Command::ClientClose(command) => {
+                self.on_client_close(command.client_id);
+                Ok(())
+            }
+            Command::TerminateDriver(command) => {
+                self.on_terminate(command.token);
+                Ok(())
+            }
+            Command::RejectImage(command) => self.reject_image(command),
+            Command::GetNextAvailableSessionId(command) => {
+                self.next_available_session_id(command);
+                Ok(())
+            }
+            // Only network publications and subscriptions have destinations, and there are none.
+            Command::AddDestination(command) | Command::RemoveDestination(command) => {
+                Err(CommandError::UnknownPublication { registration_id: command.registration_id })
+            }
+            Command::RemoveDestinationById(command) => {
+                Err(CommandError::UnknownPublication { registration_id: command.registration_id })
+            }
+            Command::AddReceiveDestination(command) | Command::RemoveReceiveDestination(command) => {
+                Err(CommandError::UnknownSubscription { registration_id: command.registration_id })
+            }
+        }
+    }
+
+    fn succeed(&mut self, correlation_id: CorrelationId) {
+        self.events.send(&Event::OperationSuccess(OnOperationSuccess { correlation_id }));
+    }
+
+    /// The client, registered if this is its first command that creates something.
+    fn client(&mut self, id: ClientId) -> Result<&mut Client, CommandError> {
+        // Two lookups, since a borrow that is returned on one path only would last on the other too.
+        if self.clients.get(id).is_none() {
+            self.register_client(id)?;
+        }
+        Ok(self.clients.get(id).expect("it is known, or was just registered"))
+    }
+
+    /// Refuses an id under which something is held already: ids name things to all clients, so one that a confused client
+    /// uses twice could have events meant for another.
+    fn check_unused(&self, registration_id: RegistrationId) -> Result<(), CommandError> {
+        let is_used = self.clients.holds(registration_id)
+            || self.subscriptions.contains(registration_id)
+            || self.publications.get(registration_id).is_some()
+            || self.logs.is_condemned(registration_id);
+        if is_used { Err(CommandError::InUse { registration_id }) } else { Ok(()) }
+    }
+}
+
+/// Reads a channel, which must be one that this driver offers.
+fn read_channel(channel: Text<'_>) -> Result<ChannelUri, CommandError> {
+    let uri = ChannelUri::parse_bytes(channel.as_bytes())?;
+    match (uri.is_spy(), uri.media()) {
+        (false, Media::Ipc) => Ok(uri),
+        (true, _) => Err(CommandError::NotSupported { what: "a spy subscription" }),
+        (false, Media::Udp) => Err(CommandError::NotSupported { what: "a UDP channel" }),
+    }
+}
+
+fn channel_of<'a>(command: &Command<'a>) -> Option<Text<'a>> {
+    match command {
+        Command::AddPublication(command) | Command::AddExclusivePublication(command) => Some(command.channel),
+        Command::AddSubscription(command) => Some(command.channel),
+        Command::AddDestination(command)
+        | Command::RemoveDestination(command)
+        | Command::AddReceiveDestination(command)
+        | Command::RemoveReceiveDestination(command) => Some(command.channel),
+        _ => None,
+    }
+}

@@ -1,0 +1,302 @@
+//! Publications come and go. Adding one that is not shared takes two steps: what can be checked is checked and a log is asked
+//! for; once it is there, everything else is made and announced. Until then nothing has changed, so that whatever fails
+//! leaves nothing behind (trap 74).
+
+use gannet::channel_uri::ChannelUri;
+use gannet::command::{AddPublication, Event, OnPublicationReady, RemovePublication, Text};
+use gannet::counters::Stream;
+use gannet::logbuffer::{LogBuffers, LogKind, LogLayout, LogParameters};
+use gannet::types::{ClientId, CorrelationId, CounterId, Position, RegistrationId, SessionId, StreamId, TermId};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use super::read_channel;
+use crate::conductor::Core;
+use crate::conductor::clients::PublicationLink;
+use crate::conductor::counters::{PublicationCounters, StreamCounters};
+use crate::conductor::error::CommandError;
+use crate::conductor::params::{IpcPublicationParams, Shared, Start};
+use crate::ipc::{IpcPublication, NewIpcPublication};
+use crate::mailbox::{CreateLog, Reply};
+
+/// A publication whose log is being made.
+#[derive(Debug)]
+pub(in crate::conductor) struct PendingPublication {
+    client_id: ClientId,
+    correlation_id: CorrelationId,
+    stream_id: StreamId,
+    channel: Box<str>,
+    exclusive: bool,
+    params: IpcPublicationParams,
+    session_id: SessionId,
+    start: Start,
+    path: PathBuf,
+}
+
+impl PendingPublication {
+    fn command(&self) -> &'static str {
+        if self.exclusive { "ADD_EXCLUSIVE_PUBLICATION" } else { "ADD_PUBLICATION" }
+    }
+}
+
+impl Core {
+    pub(super) fn add_publication(
+        &mut self,
+        command: &AddPublication<'_>,
+        exclusive: bool,
+    ) -> Result<(), CommandError> {
+        let uri = read_channel(command.channel)?;
+        let params = IpcPublicationParams::read(uri.params(), &self.config.publications)?;
+        self.check_unused(command.correlation_id.registration())?;
+        let links = self.config.capacity.publication_links;
+        if self.clients.publication_links() >= links {
+            return Err(CommandError::Full { what: "holds on publications", capacity: links });
+        }
+        if !exclusive
+            && let Some(existing) = self.publications.shareable(command.stream_id, params.response_correlation_id)
+        {
+            params.check_shareable(&shared(existing))?;
+            let original = existing.registration_id();
+            self.client(command.client_id)?;
+            self.hold_publication(command.client_id, command.correlation_id, original);
+            return Ok(());
+        }
+        self.begin_publication(command, exclusive, &uri, params)
+    }
+
+    /// Checks what a new publication needs, chooses its session and its first term, and asks for its log.
+    fn begin_publication(
+        &mut self,
+        command: &AddPublication<'_>,
+        exclusive: bool,
+        uri: &ChannelUri,
+        params: IpcPublicationParams,
+    ) -> Result<(), CommandError> {
+        let capacity = self.config.capacity.publications;
+        if self.publications.len() + self.logs.condemned() >= capacity {
+            return Err(CommandError::Full { what: "publications", capacity });
+        }
+        let used = self.publications.sessions_of(command.stream_id);
+        let session_id = match params.session_id {
+            Some(session_id) if used.contains(&session_id) => {
+                return Err(CommandError::SessionClash { session_id, stream_id: command.stream_id });
+            }
+            Some(session_id) => session_id,
+            None => self.session_ids.peek(&used),
+        };
+        let start = params
+            .start
+            .unwrap_or_else(|| Start { initial_term_id: TermId::new(self.random.i32(..)), position: Position::new(0) });
+        let registration_id = command.correlation_id.registration();
+        let path = self.config.logs.directory.join(format!("{registration_id}.logbuffer"));
+        let kind = if exclusive { LogKind::Exclusive } else { LogKind::Concurrent };
+        self.logs.create(CreateLog {
+            registration_id,
+            path: path.clone(),
+            parameters: LogParameters {
+                registration_id,
+                page_size: self.config.logs.page_size,
+                mtu: params.mtu.get(),
+                start_position: start.position,
+                publication_window: params.window,
+                os_default_send_buffer: self.config.logs.default_socket_sndbuf,
+                os_default_receive_buffer: self.config.logs.default_socket_rcvbuf,
+                entity_tag: params.entity_tag,
+                response_correlation_id: params.response_correlation_id,
+                linger_timeout_ns: params.linger_timeout_ns,
+                untethered_window_limit_timeout_ns: params.untethered.window_limit_ns,
+                untethered_linger_timeout_ns: params.untethered.linger_ns,
+                untethered_resting_timeout_ns: params.untethered.resting_ns,
+                is_response: params.is_response,
+                sparse: params.sparse,
+                signal_eos: params.signal_eos,
+                spies_simulate_connection: params.spies_simulate_connection,
+                ..LogParameters::ipc(kind, params.term_length, session_id, command.stream_id, start.initial_term_id)
+            },
+            mode: self.config.logs.mode,
+            reserve: self.config.logs.reserve,
+        });
+        self.pending = Some(PendingPublication {
+            client_id: command.client_id,
+            correlation_id: command.correlation_id,
+            stream_id: command.stream_id,
+            channel: uri.text().into(),
+            exclusive,
+            params,
+            session_id,
+            start,
+            path,
+        });
+        Ok(())
+    }
+
+    /// The outside has answered.
+    pub(in crate::conductor) fn on_log_reply(&mut self, reply: Reply) {
+        match reply {
+            Reply::LogCreated { registration_id, log, space_left } => {
+                let Some(pending) = self.take_pending(registration_id) else { return };
+                self.counters.on_mapped(self.file_length(&log));
+                if let Err(error) = self.finish_publication(&pending, &log) {
+                    self.give_up_log(registration_id, pending.path.clone(), log);
+                    self.refuse_pending(&pending, &error);
+                } else {
+                    self.warn_if_low(space_left, &pending.path);
+                }
+            }
+            Reply::LogNotCreated { registration_id, error } => {
+                let Some(pending) = self.take_pending(registration_id) else { return };
+                self.refuse_pending(&pending, &error.into());
+            }
+            Reply::LogDeleted { registration_id } => self.logs.on_deleted(registration_id),
+            Reply::LogNotDeleted { registration_id, path, error } => {
+                self.counters.on_failed_deletion();
+                let text = format!("(11) failed to delete the log {}: {error}; trying again", path.display());
+                self.reporter.record(self.now.epoch, &self.counters, &text);
+                self.logs.on_not_deleted(registration_id, path);
+            }
+        }
+    }
+
+    /// Makes and announces the publication whose log is there. An error leaves nothing behind but the log.
+    fn finish_publication(&mut self, pending: &PendingPublication, log: &LogBuffers) -> Result<(), CommandError> {
+        let now = self.now;
+        let registration_id = pending.correlation_id.registration();
+        let StreamCounters { position, limit } = self.counters.allocate_for_publication(
+            now.epoch,
+            &PublicationCounters {
+                stream: Stream {
+                    registration_id,
+                    session_id: pending.session_id,
+                    stream_id: pending.stream_id,
+                    channel: &pending.channel,
+                },
+                exclusive: pending.exclusive,
+                client_id: pending.client_id,
+                start: pending.start.position,
+            },
+        )?;
+        if let Err(error) = self.client(pending.client_id) {
+            self.counters.free(now.epoch, position.id);
+            self.counters.free(now.epoch, limit.id);
+            return Err(error);
+        }
+        self.session_ids_after(pending);
+        let response_correlation_id = pending.params.response_correlation_id;
+        self.publications.add(IpcPublication::new(
+            NewIpcPublication {
+                registration_id,
+                session_id: pending.session_id,
+                stream_id: pending.stream_id,
+                exclusive: pending.exclusive,
+                response_correlation_id,
+                start_position: pending.start.position,
+                window: pending.params.window,
+                unblock_timeout_ns: self.config.publications.unblock_timeout_ns,
+                untethered: pending.params.untethered,
+                log: log.clone(),
+                log_path: pending.path.clone(),
+                position,
+                limit,
+            },
+            now.monotonic,
+        ));
+        self.bind_response(RegistrationId::new(response_correlation_id), pending.stream_id, pending.session_id);
+        self.hold_publication(pending.client_id, pending.correlation_id, registration_id);
+        Ok(())
+    }
+
+    /// The client holds the publication from now on: it is told so, and then its subscribers are (trap 24).
+    fn hold_publication(&mut self, client_id: ClientId, correlation_id: CorrelationId, original: RegistrationId) {
+        let (Some(client), Some(publication)) = (self.clients.get(client_id), self.publications.get_mut(original))
+        else {
+            return;
+        };
+        client.publications.push(PublicationLink {
+            registration_id: correlation_id.registration(),
+            original_registration_id: original,
+        });
+        publication.add_reference();
+        let ready = OnPublicationReady {
+            correlation_id,
+            registration_id: original,
+            session_id: publication.session_id(),
+            stream_id: publication.stream_id(),
+            limit_id: publication.limit_counter().id,
+            channel_status_id: CounterId::NONE,
+            log_file: Text::new(publication.log_path().as_os_str().as_bytes()),
+        };
+        self.events.send(&if publication.is_exclusive() {
+            Event::ExclusivePublicationReady(ready)
+        } else {
+            Event::PublicationReady(ready)
+        });
+        self.link_publication(original);
+    }
+
+    pub(super) fn remove_publication(&mut self, command: &RemovePublication) -> Result<(), CommandError> {
+        let registration_id = command.registration_id;
+        let unknown = CommandError::UnknownPublication { registration_id };
+        let Some(client) = self.clients.get(command.client_id) else { return Err(unknown) };
+        let Some(index) = client.publications.iter().position(|link| link.registration_id == registration_id) else {
+            return Err(unknown);
+        };
+        let link = client.publications.remove(index);
+        if let Some(publication) = self.publications.get_mut(link.original_registration_id) {
+            if command.revoke {
+                publication.revoke();
+            }
+            publication.remove_reference();
+        }
+        self.succeed(command.correlation_id);
+        Ok(())
+    }
+
+    /// A log that has no publication, or none any more, is unmapped and deleted elsewhere.
+    pub(in crate::conductor) fn give_up_log(
+        &mut self,
+        registration_id: RegistrationId,
+        path: PathBuf,
+        log: LogBuffers,
+    ) {
+        self.counters.on_unmapped(self.file_length(&log));
+        self.logs.delete(registration_id, path, log);
+    }
+
+    /// How long the log's file is, in bytes.
+    fn file_length(&self, log: &LogBuffers) -> usize {
+        LogLayout { term_length: log.term_length(), page_size: self.config.logs.page_size }.file_length()
+    }
+
+    /// When a publication answers another one, the subscription that waits for that answer is given its session.
+    fn bind_response(&mut self, request: RegistrationId, stream_id: StreamId, session_id: SessionId) {
+        let Some(request) = self.publications.get(request) else { return };
+        let subscription = RegistrationId::new(request.response_correlation_id());
+        self.subscriptions.bind_response(subscription, stream_id, session_id);
+    }
+
+    fn session_ids_after(&mut self, pending: &PendingPublication) {
+        if pending.params.session_id.is_none() {
+            self.session_ids.take(pending.session_id);
+        }
+    }
+
+    fn take_pending(&mut self, registration_id: RegistrationId) -> Option<PendingPublication> {
+        self.pending.take_if(|pending| pending.correlation_id.registration() == registration_id)
+    }
+
+    fn refuse_pending(&mut self, pending: &PendingPublication, error: &CommandError) {
+        let channel = Some(Text::from(&*pending.channel));
+        self.refuse(pending.command(), pending.correlation_id, channel, error);
+    }
+}
+
+/// What a live publication is, to be compared with what another one states.
+fn shared(publication: &IpcPublication) -> Shared {
+    let log = publication.log();
+    Shared {
+        session_id: publication.session_id(),
+        mtu: log.mtu() as i64,
+        term_length: log.term_length(),
+        start: Start { initial_term_id: log.initial_term_id(), position: publication.start_position() },
+    }
+}

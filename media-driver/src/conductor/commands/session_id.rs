@@ -1,0 +1,14 @@
+//! A client asks for a session id that its stream does not use.
+
+use gannet::command::{Event, GetNextAvailableSessionId, OnNextAvailableSessionId};
+
+use crate::conductor::Core;
+
+impl Core {
+    pub(super) fn next_available_session_id(&mut self, command: &GetNextAvailableSessionId) {
+        let session_id = self.session_ids.peek(&self.publications.sessions_of(command.stream_id));
+        self.session_ids.take(session_id);
+        let answer = OnNextAvailableSessionId { correlation_id: command.correlation_id, session_id };
+        self.events.send(&Event::NextAvailableSessionId(answer));
+    }
+}

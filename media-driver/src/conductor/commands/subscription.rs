@@ -1,0 +1,63 @@
+//! Subscriptions come and go.
+
+use gannet::command::{AddSubscription, Event, OnSubscriptionReady, RemoveSubscription};
+use gannet::types::CounterId;
+
+use super::read_channel;
+use crate::conductor::Core;
+use crate::conductor::error::CommandError;
+use crate::conductor::linking::free_position;
+use crate::conductor::params::IpcSubscriptionParams;
+use crate::conductor::subscriptions::{NewLink, SubscriptionLink};
+
+impl Core {
+    pub(super) fn add_subscription(&mut self, command: &AddSubscription<'_>) -> Result<(), CommandError> {
+        let uri = read_channel(command.channel)?;
+        let params = IpcSubscriptionParams::read(uri.params(), &self.config.subscriptions)?;
+        let registration_id = command.correlation_id.registration();
+        self.check_unused(registration_id)?;
+        if self.subscriptions.is_full() {
+            let capacity = self.config.capacity.subscriptions;
+            return Err(CommandError::Full { what: "subscriptions", capacity });
+        }
+        self.client(command.client_id)?;
+        let link = self.subscriptions.add(&NewLink {
+            registration_id,
+            client_id: command.client_id,
+            stream_id: command.stream_id,
+            channel: uri.text(),
+            session: params.session,
+            tether: params.tether,
+            rejoin: params.rejoin,
+        });
+        // Trap 24: before any image.
+        self.events.send(&Event::SubscriptionReady(OnSubscriptionReady {
+            correlation_id: command.correlation_id,
+            channel_status_id: CounterId::NONE,
+        }));
+        self.link_subscription(link);
+        Ok(())
+    }
+
+    pub(super) fn remove_subscription(&mut self, command: &RemoveSubscription) -> Result<(), CommandError> {
+        let registration_id = command.registration_id;
+        let links = self.subscriptions.remove(command.client_id, registration_id);
+        if links.is_empty() {
+            return Err(CommandError::UnknownSubscription { registration_id });
+        }
+        self.unlink(&links);
+        self.succeed(command.correlation_id);
+        Ok(())
+    }
+
+    /// Takes what the links read away from them. Nothing is announced: whoever removes a subscription knows (trap 25).
+    pub(in crate::conductor) fn unlink(&mut self, links: &[SubscriptionLink]) {
+        for link in links {
+            for publication in self.publications.of_stream(link.stream_id) {
+                if let Some(subscriber) = publication.remove_subscriber(link.id) {
+                    free_position(self.now, &mut self.counters, &subscriber);
+                }
+            }
+        }
+    }
+}

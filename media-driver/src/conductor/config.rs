@@ -1,0 +1,226 @@
+//! What the conductor must be told: plain values, checked by whoever reads the driver's settings. Each group is handed to
+//! the part of the conductor that uses it.
+
+use std::path::PathBuf;
+
+use gannet::memory::Reserve;
+use gannet::types::{Mtu, TermLength};
+
+/// The conductor's settings. [`ConductorConfig::default`] gives the reference's values, in the current directory.
+#[derive(Clone, Debug)]
+pub struct ConductorConfig {
+    /// How often timers are looked at and the heartbeat is stored, in nanoseconds (`aeron.timer.interval`).
+    pub timer_interval_ns: i64,
+    /// How long a client may be silent, in nanoseconds (`aeron.client.liveness.timeout`).
+    pub client_liveness_timeout_ns: i64,
+    /// How long an IPC publication admits no subscriber after it was rejected, in nanoseconds
+    /// (`aeron.image.liveness.timeout`).
+    pub image_liveness_timeout_ns: i64,
+    /// A duty cycle that takes longer than this, in nanoseconds, is counted (`aeron.driver.conductor.cycle.threshold`).
+    pub cycle_threshold_ns: i64,
+    /// The session ids that are never given to a publication that states none: the lowest
+    /// (`aeron.publication.reserved.session.id.low`).
+    pub reserved_session_id_low: i32,
+    /// The highest of them (`aeron.publication.reserved.session.id.high`).
+    pub reserved_session_id_high: i32,
+    /// Who may stop the driver.
+    pub termination: TerminationPolicy,
+    /// What the random choices start from: session ids, initial term ids.
+    pub seed: u64,
+    /// What publications are made of unless their channel says otherwise.
+    pub publications: PublicationDefaults,
+    /// What subscriptions are like unless their channel says otherwise.
+    pub subscriptions: SubscriptionDefaults,
+    /// Where and how logs are made.
+    pub logs: LogConfig,
+    /// How much of everything there may be.
+    pub capacity: Capacity,
+}
+
+/// What publications are made of unless their channel says otherwise.
+#[derive(Clone, Debug)]
+pub struct PublicationDefaults {
+    /// `aeron.ipc.term.buffer.length`.
+    pub ipc_term_length: TermLength,
+    /// `aeron.ipc.mtu.length`.
+    pub ipc_mtu: Mtu,
+    /// In bytes; 0 means half a term, which is also the most (`aeron.ipc.publication.term.window.length`).
+    pub ipc_window: i32,
+    /// In nanoseconds. IPC publications do not linger; their logs state it all the same
+    /// (`aeron.publication.linger.timeout`).
+    pub linger_timeout_ns: i64,
+    /// How long a publisher may keep a claim before its stream is unblocked, in nanoseconds
+    /// (`aeron.publication.unblock.timeout`).
+    pub unblock_timeout_ns: i64,
+    /// How long an untethered subscriber may be behind, in nanoseconds (`aeron.untethered.window.limit.timeout`).
+    pub untethered_window_limit_timeout_ns: i64,
+    /// How long it then still counts, in nanoseconds; as long as the above when not stated
+    /// (`aeron.untethered.linger.timeout`).
+    pub untethered_linger_timeout_ns: Option<i64>,
+    /// How long it then stays away, in nanoseconds (`aeron.untethered.resting.timeout`).
+    pub untethered_resting_timeout_ns: i64,
+    /// `aeron.spies.simulate.connection`.
+    pub spies_simulate_connection: bool,
+    /// `aeron.term.buffer.sparse.file`. Space is reserved either way; this is what logs state.
+    pub sparse: bool,
+}
+
+/// What subscriptions are like unless their channel says otherwise.
+#[derive(Clone, Debug)]
+pub struct SubscriptionDefaults {
+    /// Whether a subscriber holds its publishers back (`aeron.tether.subscriptions`).
+    pub tether: bool,
+    /// Whether an untethered one comes back after it fell behind (`aeron.rejoin.stream`).
+    pub rejoin: bool,
+}
+
+/// Where and how logs are made.
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    /// The directory `publications` of the driver's directory. Absolute, since its path travels to clients.
+    pub directory: PathBuf,
+    /// The permission bits of a log file, before the umask.
+    pub mode: u32,
+    /// What log files are padded to, in bytes (`aeron.file.page.size`).
+    pub page_size: i32,
+    /// Whether the pages of a new log are faulted in before it is announced.
+    pub reserve: Reserve,
+    /// A file system with less than this left, in bytes, is warned about
+    /// (`aeron.low.file.store.warning.threshold`).
+    pub low_space_warning: u64,
+    /// How many logs are given to be deleted per duty cycle (`aeron.driver.resource.free.limit`).
+    pub deletions_per_cycle: usize,
+    /// The operating system's default socket buffers in bytes, which logs state for monitoring.
+    pub default_socket_sndbuf: i32,
+    /// As above, for receiving.
+    pub default_socket_rcvbuf: i32,
+}
+
+/// How much of everything there may be. What would be one more is refused with an error; counters, of which each client
+/// takes one and each publication two, bound the rest.
+#[derive(Clone, Debug)]
+pub struct Capacity {
+    /// Clients.
+    pub clients: usize,
+    /// Logs of publications, those that drain or wait to be deleted included.
+    pub publications: usize,
+    /// Holds of clients on publications: shared ones are held several times.
+    pub publication_links: usize,
+    /// Subscriptions.
+    pub subscriptions: usize,
+}
+
+/// Who may stop the driver by command (`aeron.driver.termination.validator`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TerminationPolicy {
+    /// Nobody.
+    Deny,
+    /// Anybody.
+    Allow,
+    /// Whoever knows these bytes.
+    Token(Box<[u8]>),
+}
+
+impl TerminationPolicy {
+    /// Whether a request with this token is granted.
+    pub fn permits(&self, token: &[u8]) -> bool {
+        match self {
+            Self::Deny => false,
+            Self::Allow => true,
+            // Compared in full whatever differs, so that the time taken says nothing about how much was right.
+            Self::Token(expected) => {
+                expected.len() == token.len()
+                    && expected.iter().zip(token).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+            }
+        }
+    }
+}
+
+const SECOND_NS: i64 = 1_000_000_000;
+
+impl Default for ConductorConfig {
+    fn default() -> Self {
+        Self {
+            timer_interval_ns: SECOND_NS,
+            client_liveness_timeout_ns: 10 * SECOND_NS,
+            image_liveness_timeout_ns: 10 * SECOND_NS,
+            cycle_threshold_ns: SECOND_NS / 10,
+            reserved_session_id_low: -1,
+            reserved_session_id_high: 1000,
+            termination: TerminationPolicy::Deny,
+            seed: 0,
+            publications: PublicationDefaults::default(),
+            subscriptions: SubscriptionDefaults::default(),
+            logs: LogConfig::default(),
+            capacity: Capacity::default(),
+        }
+    }
+}
+
+impl Default for PublicationDefaults {
+    fn default() -> Self {
+        const IPC_TERM_LENGTH: TermLength = match TermLength::new(64 << 20) {
+            Ok(length) => length,
+            Err(_) => unreachable!(),
+        };
+        const IPC_MTU: Mtu = match Mtu::new(1408) {
+            Ok(mtu) => mtu,
+            Err(_) => unreachable!(),
+        };
+        Self {
+            ipc_term_length: IPC_TERM_LENGTH,
+            ipc_mtu: IPC_MTU,
+            ipc_window: 0,
+            linger_timeout_ns: 5 * SECOND_NS,
+            unblock_timeout_ns: 15 * SECOND_NS,
+            untethered_window_limit_timeout_ns: 5 * SECOND_NS,
+            untethered_linger_timeout_ns: None,
+            untethered_resting_timeout_ns: 10 * SECOND_NS,
+            spies_simulate_connection: false,
+            sparse: true,
+        }
+    }
+}
+
+impl Default for SubscriptionDefaults {
+    fn default() -> Self {
+        Self { tether: true, rejoin: true }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            directory: PathBuf::from("publications"),
+            mode: 0o600,
+            page_size: 4096,
+            reserve: Reserve::Space,
+            low_space_warning: 160 << 20,
+            deletions_per_cycle: 1,
+            default_socket_sndbuf: 0,
+            default_socket_rcvbuf: 0,
+        }
+    }
+}
+
+impl Default for Capacity {
+    fn default() -> Self {
+        Self { clients: 4096, publications: 16_384, publication_links: 65_536, subscriptions: 65_536 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_must_be_right_in_full() {
+        assert!(!TerminationPolicy::Deny.permits(b""));
+        assert!(TerminationPolicy::Allow.permits(b"anything"));
+        let token = TerminationPolicy::Token(Box::from(*b"secret"));
+        assert!(token.permits(b"secret"));
+        for wrong in [&b"secre"[..], b"secret ", b"Secret", b""] {
+            assert!(!token.permits(wrong));
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The counters that the conductor keeps: makes those of clients, publications and subscribers in the order in which the
+//! reference makes them, frees them, and counts what happens in the driver's own.
+
+use gannet::counters::{CounterSpec, CountersManager, Stream, StreamCounter, SystemCounter};
+use gannet::memory::OwnedWord;
+use gannet::time::EpochMillis;
+use gannet::types::{ClientId, CounterId, Position, RegistrationId, SessionId, StreamId};
+
+use super::error::CommandError;
+use crate::shared::Counter;
+
+/// The owner of a counter that belongs to no client.
+const NO_OWNER: ClientId = ClientId::new(-1);
+
+/// What a counter that a client asked for is made of.
+#[derive(Debug)]
+pub(super) struct ClientCounter<'a> {
+    pub(super) type_id: i32,
+    pub(super) key: &'a [u8],
+    pub(super) label: &'a [u8],
+    pub(super) registration_id: RegistrationId,
+    /// None for a static counter.
+    pub(super) owner: Option<ClientId>,
+}
+
+/// What the counters of a publication are made of.
+#[derive(Debug)]
+pub(super) struct PublicationCounters<'a> {
+    pub(super) stream: Stream<'a>,
+    pub(super) exclusive: bool,
+    pub(super) client_id: ClientId,
+    pub(super) start: Position,
+}
+
+/// The counters of a publication.
+#[derive(Debug)]
+pub(super) struct StreamCounters {
+    pub(super) position: Counter,
+    pub(super) limit: Counter,
+}
+
+/// What the counter of a subscriber is made of.
+#[derive(Debug)]
+pub(super) struct SubscriberCounter<'a> {
+    pub(super) registration_id: RegistrationId,
+    pub(super) session_id: SessionId,
+    pub(super) stream_id: StreamId,
+    pub(super) channel: &'a str,
+    pub(super) client_id: ClientId,
+    pub(super) image: RegistrationId,
+    pub(super) join_position: Position,
+}
+
+/// The counters.
+#[derive(Debug)]
+pub(super) struct Counters {
+    manager: CountersManager,
+    system: Vec<OwnedWord<i64>>,
+}
+
+impl Counters {
+    /// # Panics
+    ///
+    /// When the system counters are not there: whoever made the counters has to allocate them first.
+    pub(super) fn new(manager: CountersManager) -> Self {
+        let system = SystemCounter::ALL
+            .iter()
+            .map(|counter| manager.value(counter.id()).expect("the system counters are allocated first"))
+            .collect();
+        Self { manager, system }
+    }
+
+    /// The counter that a new client stores the time in; it holds the present time.
+    pub(super) fn allocate_heartbeat(&mut self, now: EpochMillis, id: ClientId) -> Result<Counter, CommandError> {
+        self.allocate(now, &CounterSpec { value: now.get(), ..CounterSpec::client_heartbeat(id) })
+    }
+
+    /// A counter that a client asked for.
+    pub(super) fn allocate_for_client(
+        &mut self,
+        now: EpochMillis,
+        new: &ClientCounter<'_>,
+    ) -> Result<CounterId, CommandError> {
+        let owner = new.owner.unwrap_or(NO_OWNER);
+        let spec = CounterSpec::application(new.type_id, new.key, new.label, new.registration_id, owner);
+        self.allocate(now, &spec).map(|counter| counter.id)
+    }
+
+    /// The counters of a publication, at its start position: both, or none.
+    pub(super) fn allocate_for_publication(
+        &mut self,
+        now: EpochMillis,
+        new: &PublicationCounters<'_>,
+    ) -> Result<StreamCounters, CommandError> {
+        let kind = if new.exclusive {
+            StreamCounter::ExclusivePublisherPosition
+        } else {
+            StreamCounter::ConcurrentPublisherPosition
+        };
+        let spec = |kind| CounterSpec {
+            owner_id: new.client_id,
+            value: new.start.get(),
+            ..CounterSpec::stream(kind, &new.stream)
+        };
+        let position = self.allocate(now, &spec(kind))?;
+        match self.allocate(now, &spec(StreamCounter::PublisherLimit)) {
+            Ok(limit) => Ok(StreamCounters { position, limit }),
+            Err(error) => {
+                self.free(now, position.id);
+                Err(error)
+            }
+        }
+    }
+
+    /// The position counter of a subscriber, at its join position.
+    pub(super) fn allocate_for_subscriber(
+        &mut self,
+        now: EpochMillis,
+        new: &SubscriberCounter<'_>,
+    ) -> Result<Counter, CommandError> {
+        let subscription = Stream {
+            registration_id: new.registration_id,
+            session_id: new.session_id,
+            stream_id: new.stream_id,
+            channel: new.channel,
+        };
+        // Trap 39: it refers to its image, which tools and the archive look for.
+        let spec = CounterSpec::subscriber_position(&subscription, new.image, new.join_position);
+        self.allocate(now, &CounterSpec { owner_id: new.client_id, ..spec })
+    }
+
+    /// The static counter of this type and registration id, or the one that is in its way because it has an owner.
+    pub(super) fn find_static(
+        &self,
+        type_id: i32,
+        registration_id: RegistrationId,
+    ) -> Option<Result<CounterId, CounterId>> {
+        let (id, owner) = self.manager.find(type_id, registration_id)?;
+        Some(if owner == NO_OWNER { Ok(id) } else { Err(id) })
+    }
+
+    /// Frees a counter; its record rests for a while before it is used again (trap 35).
+    pub(super) fn free(&mut self, now: EpochMillis, id: CounterId) {
+        let freed = self.manager.free(now, id);
+        debug_assert!(freed, "counter {id} is freed once");
+    }
+
+    /// An error was recorded.
+    pub(super) fn on_error(&self) {
+        // Every thread of the driver counts errors here.
+        self.word(SystemCounter::Errors).fetch_add(1);
+    }
+
+    /// A log's file could not be deleted.
+    pub(super) fn on_failed_deletion(&self) {
+        self.add(SystemCounter::FreeFails, 1);
+    }
+
+    /// A dead publisher's claim was turned to padding.
+    pub(super) fn on_unblocked_publication(&self) {
+        self.add(SystemCounter::UnblockedPublications, 1);
+    }
+
+    /// A dead client's command was skipped.
+    pub(super) fn on_unblocked_commands(&self) {
+        self.add(SystemCounter::UnblockedCommands, 1);
+    }
+
+    /// A client was given up.
+    pub(super) fn on_client_timeout(&self) {
+        self.add(SystemCounter::ClientTimeouts, 1);
+    }
+
+    /// A publication was revoked.
+    pub(super) fn on_publication_revoked(&self) {
+        self.add(SystemCounter::PublicationsRevoked, 1);
+    }
+
+    /// An image was rejected.
+    pub(super) fn on_image_rejected(&self) {
+        self.add(SystemCounter::ImagesRejected, 1);
+    }
+
+    /// A file of this length was mapped.
+    pub(super) fn on_mapped(&self, length: usize) {
+        self.add(SystemCounter::BytesCurrentlyMapped, length as i64);
+    }
+
+    /// A file of this length is mapped no more.
+    pub(super) fn on_unmapped(&self, length: usize) {
+        self.add(SystemCounter::BytesCurrentlyMapped, -(length as i64));
+    }
+
+    /// A duty cycle took longer than any before.
+    pub(super) fn set_longest_cycle(&self, took_ns: i64) {
+        self.word(SystemCounter::ConductorMaxCycleTime).store_release(took_ns);
+    }
+
+    /// A duty cycle took too long.
+    pub(super) fn on_long_cycle(&self) {
+        self.add(SystemCounter::ConductorCycleTimeThresholdExceeded, 1);
+    }
+
+    fn allocate(&mut self, now: EpochMillis, spec: &CounterSpec) -> Result<Counter, CommandError> {
+        let id = self.manager.allocate(now, spec)?;
+        let value = self.manager.value(id).expect("it was just allocated");
+        Ok(Counter { id, value })
+    }
+
+    fn word(&self, counter: SystemCounter) -> &OwnedWord<i64> {
+        &self.system[counter as usize]
+    }
+
+    /// Adds to a counter that only the conductor stores.
+    fn add(&self, counter: SystemCounter, amount: i64) {
+        let word = self.word(counter);
+        word.store_release(word.load_relaxed().wrapping_add(amount));
+    }
+}

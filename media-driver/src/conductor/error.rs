@@ -1,0 +1,75 @@
+//! Why a command is refused, and the code that its client is answered with.
+
+use std::io;
+
+use gannet::channel_uri::ChannelUriError;
+use gannet::command::{ErrorCode, MalformedCommand};
+use gannet::counters::CountersFull;
+use gannet::memory::MapError;
+use gannet::types::{CorrelationId, Position, RegistrationId, SessionId, StreamId};
+
+/// A refused command. The text goes to the client and to the error log, so it names what was asked for and what to do.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CommandError {
+    #[error(transparent)]
+    Malformed(#[from] MalformedCommand),
+    #[error(transparent)]
+    Channel(#[from] ChannelUriError),
+    #[error("{what} is not supported by this driver yet")]
+    NotSupported { what: &'static str },
+    #[error("session-id=tag:{tag} names no network publication")]
+    UnknownSessionTag { tag: i64 },
+    #[error("a publication cannot start at position {position}, where the stream ends")]
+    StartAtEnd { position: Position },
+    #[error("existing publication has clashing session id {session_id} on stream {stream_id}")]
+    SessionClash { session_id: SessionId, stream_id: StreamId },
+    #[error("{key} is stated as {stated}, and the existing publication has {existing}")]
+    Mismatch { key: &'static str, stated: i64, existing: i64 },
+    #[error("unknown publication {registration_id}")]
+    UnknownPublication { registration_id: RegistrationId },
+    #[error("unknown subscription {registration_id}")]
+    UnknownSubscription { registration_id: RegistrationId },
+    #[error("unknown counter {registration_id}")]
+    UnknownCounter { registration_id: RegistrationId },
+    #[error("a counter of type {type_id} with registration id {registration_id} exists and is not static")]
+    NotStatic { type_id: i32, registration_id: RegistrationId },
+    #[error("unable to resolve image {image}")]
+    UnknownImage { image: CorrelationId },
+    #[error("the reason has {length} bytes, at most {most} are passed on")]
+    ReasonTooLong { length: usize, most: usize },
+    #[error("registration id {registration_id} is in use; draw a new correlation id for each command")]
+    InUse { registration_id: RegistrationId },
+    #[error("the driver holds {capacity} {what}, which is all that it can")]
+    Full { what: &'static str, capacity: usize },
+    #[error(transparent)]
+    NoCounter(#[from] CountersFull),
+    #[error(transparent)]
+    Log(#[from] MapError),
+}
+
+impl CommandError {
+    /// What the client is answered with.
+    pub(super) fn code(&self) -> ErrorCode {
+        match self {
+            Self::Malformed(malformed) => malformed.error_code(),
+            Self::Channel(error) => error.error_code(),
+            Self::NotSupported { .. } => ErrorCode::NotSupported,
+            Self::SessionClash { .. } => ErrorCode::InvalidChannel,
+            Self::UnknownPublication { .. } => ErrorCode::UnknownPublication,
+            Self::UnknownSubscription { .. } => ErrorCode::UnknownSubscription,
+            Self::UnknownCounter { .. } => ErrorCode::UnknownCounter,
+            Self::Log(MapError::NoSpace { .. }) => ErrorCode::StorageSpace,
+            Self::Log(error) if error.io_kind() == Some(io::ErrorKind::StorageFull) => ErrorCode::StorageSpace,
+            Self::UnknownSessionTag { .. }
+            | Self::StartAtEnd { .. }
+            | Self::Mismatch { .. }
+            | Self::NotStatic { .. }
+            | Self::UnknownImage { .. }
+            | Self::ReasonTooLong { .. }
+            | Self::InUse { .. }
+            | Self::Full { .. }
+            | Self::NoCounter(_)
+            | Self::Log(_) => ErrorCode::Generic,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What the conductor tells its clients: one event at a time, encoded into a buffer of its own and handed to the broadcast.
+
+use gannet::broadcast::Transmitter;
+use gannet::command::{ErrorCode, Event, OnError, Text};
+use gannet::types::CorrelationId;
+
+/// Error texts are cut to this, in bytes: long enough for a channel, and far from what a broadcast record may hold
+/// (trap 19).
+pub(super) const MAX_ERROR_TEXT: usize = 4096;
+
+/// Room for the longest event that is usual, in bytes.
+const USUAL_EVENT: usize = 8192;
+
+/// The way to the clients.
+#[derive(Debug)]
+pub(super) struct Events {
+    transmitter: Transmitter,
+    scratch: Vec<u8>,
+}
+
+impl Events {
+    pub(super) fn new(transmitter: Transmitter) -> Self {
+        Self { transmitter, scratch: vec![0; USUAL_EVENT] }
+    }
+
+    /// Tells all clients.
+    pub(super) fn send(&mut self, event: &Event<'_>) {
+        let needed = event.encoded_length();
+        if needed > self.scratch.len() {
+            self.scratch.resize(needed, 0);
+        }
+        let length = event.encode(&mut self.scratch).expect("the scratch was made long enough");
+        self.transmitter
+            .transmit(event.type_id(), &self.scratch[..length])
+            .expect("paths, channels and error texts are bounded to a small part of what a record holds");
+    }
+
+    /// Tells the client whose command it was that it failed.
+    pub(super) fn send_error(&mut self, correlation_id: CorrelationId, error_code: ErrorCode, message: &str) {
+        self.send(&Event::Error(OnError {
+            offending_correlation_id: correlation_id,
+            error_code,
+            message: Text::from(clip(message, MAX_ERROR_TEXT)),
+        }));
+    }
+}
+
+/// The text's first `most` bytes, or a little less where that would cut a character.
+pub(super) fn clip(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        assert_eq!(clip("abc", 5), "abc");
+        assert_eq!(clip("abc", 2), "ab");
+        assert_eq!(clip("aé", 2), "a");
+        assert_eq!(clip("é", 1), "");
+    }
+}

@@ -1,0 +1,169 @@
+//! The log files that the conductor has made and deleted: requests that wait to be sent, replies that wait to be handled, and
+//! deletions that failed and are tried again. Bounded by the number of publications there may be.
+
+use std::collections::{HashSet, VecDeque};
+use std::path::PathBuf;
+
+use gannet::logbuffer::LogBuffers;
+use gannet::types::RegistrationId;
+
+use crate::mailbox::{CreateLog, DeleteLog, IN_FLIGHT_LIMIT, Reply, Request};
+
+/// The conductor's side of the mailbox.
+#[derive(Debug)]
+pub(super) struct Logs {
+    create: Option<CreateLog>,
+    delete: VecDeque<DeleteLog>,
+    /// Deletions that failed; the next tick tries them again.
+    failed: Vec<DeleteLog>,
+    /// All that are to be deleted, wherever they are.
+    condemned: HashSet<RegistrationId>,
+    in_flight: usize,
+    replies: VecDeque<Reply>,
+    deletions_per_cycle: usize,
+    deletions_left: usize,
+}
+
+impl Logs {
+    pub(super) fn new(deletions_per_cycle: usize) -> Self {
+        Self {
+            create: None,
+            delete: VecDeque::new(),
+            failed: Vec::new(),
+            condemned: HashSet::new(),
+            in_flight: 0,
+            replies: VecDeque::new(),
+            deletions_per_cycle: deletions_per_cycle.max(1),
+            deletions_left: 0,
+        }
+    }
+
+    /// A duty cycle begins.
+    pub(super) fn begin_cycle(&mut self) {
+        self.deletions_left = self.deletions_per_cycle;
+    }
+
+    /// A log is to be created. Only one is at any time, since commands are carried out one by one.
+    pub(super) fn create(&mut self, request: CreateLog) {
+        debug_assert!(self.create.is_none(), "one command at a time");
+        self.create = Some(request);
+    }
+
+    /// A log is to be deleted.
+    pub(super) fn delete(&mut self, registration_id: RegistrationId, path: PathBuf, log: LogBuffers) {
+        self.condemned.insert(registration_id);
+        self.delete.push_back(DeleteLog { registration_id, path, log: Some(log) });
+    }
+
+    /// How many logs wait to be deleted.
+    pub(super) fn condemned(&self) -> usize {
+        self.condemned.len()
+    }
+
+    /// Whether the log of this publication waits to be deleted.
+    pub(super) fn is_condemned(&self, registration_id: RegistrationId) -> bool {
+        self.condemned.contains(&registration_id)
+    }
+
+    /// What is to be sent next, if the other side has room for it.
+    pub(super) fn poll_request(&mut self) -> Option<Request> {
+        if self.in_flight >= IN_FLIGHT_LIMIT {
+            return None;
+        }
+        let request = if let Some(create) = self.create.take() {
+            Request::CreateLog(create)
+        } else if self.deletions_left > 0 {
+            let delete = self.delete.pop_front()?;
+            self.deletions_left -= 1;
+            Request::DeleteLog(delete)
+        } else {
+            return None;
+        };
+        self.in_flight += 1;
+        Some(request)
+    }
+
+    /// An answer has come. It is handled in the next duty cycle.
+    pub(super) fn on_reply(&mut self, reply: Reply) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.replies.push_back(reply);
+    }
+
+    /// The next answer to be handled.
+    pub(super) fn next_reply(&mut self) -> Option<Reply> {
+        self.replies.pop_front()
+    }
+
+    /// A log is gone.
+    pub(super) fn on_deleted(&mut self, registration_id: RegistrationId) {
+        self.condemned.remove(&registration_id);
+    }
+
+    /// A log's file is still there.
+    pub(super) fn on_not_deleted(&mut self, registration_id: RegistrationId, path: PathBuf) {
+        self.failed.push(DeleteLog { registration_id, path, log: None });
+    }
+
+    /// What failed before is tried again.
+    pub(super) fn retry(&mut self) {
+        self.delete.extend(self.failed.drain(..));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gannet::logbuffer::{LogKind, LogParameters};
+    use gannet::types::{SessionId, StreamId, TermId, TermLength};
+
+    fn logs_with_deletions(count: i64, per_cycle: usize) -> Logs {
+        let parameters = LogParameters::ipc(
+            LogKind::Concurrent,
+            TermLength::MIN,
+            SessionId::new(1),
+            StreamId::new(1),
+            TermId::new(0),
+        );
+        let log = LogBuffers::heap(&parameters);
+        let mut logs = Logs::new(per_cycle);
+        for id in 0..count {
+            logs.delete(RegistrationId::new(id), PathBuf::from(format!("{id}")), log.clone());
+        }
+        logs
+    }
+
+    fn sent(logs: &mut Logs) -> usize {
+        logs.begin_cycle();
+        std::iter::from_fn(|| logs.poll_request()).count()
+    }
+
+    #[test]
+    fn deletions_are_spread_over_duty_cycles() {
+        let mut logs = logs_with_deletions(3, 1);
+        assert_eq!((sent(&mut logs), sent(&mut logs), sent(&mut logs), sent(&mut logs)), (1, 1, 1, 0));
+        assert_eq!(logs.condemned(), 3, "until they are gone");
+        logs.on_deleted(RegistrationId::new(1));
+        assert!(logs.condemned() == 2 && !logs.is_condemned(RegistrationId::new(1)));
+    }
+
+    #[test]
+    fn no_more_is_asked_for_than_the_mailbox_holds() {
+        let mut logs = logs_with_deletions(100, 100);
+        assert_eq!((sent(&mut logs), sent(&mut logs)), (IN_FLIGHT_LIMIT, 0));
+        logs.on_reply(Reply::LogDeleted { registration_id: RegistrationId::new(0) });
+        assert_eq!(sent(&mut logs), 1);
+    }
+
+    #[test]
+    fn a_deletion_that_failed_is_tried_again() {
+        let mut logs = logs_with_deletions(1, 1);
+        assert_eq!(sent(&mut logs), 1);
+        logs.on_not_deleted(RegistrationId::new(0), PathBuf::from("0"));
+        assert_eq!(sent(&mut logs), 0, "not at once");
+        logs.retry();
+        logs.begin_cycle();
+        let request = logs.poll_request();
+        assert!(matches!(request, Some(Request::DeleteLog(DeleteLog { log: None, .. }))), "{request:?}");
+        assert!(logs.is_condemned(RegistrationId::new(0)));
+    }
+}

@@ -1,0 +1,197 @@
+//! The driver's conductor: takes commands from clients, keeps what they hold, moves limits, watches over the dead, and tells
+//! everybody what concerns them. A value without I/O and without a clock: whoever runs it passes the time in, carries
+//! its requests out and brings the replies back. It must never wait and never trust what it reads in shared memory.
+//!
+//! One turn of whoever runs it: [`Conductor::on_reply`] for each reply that has come, [`Conductor::do_work`] once, then
+//! [`Conductor::poll_request`] until it has nothing more to ask for.
+
+mod blocked_commands;
+mod clients;
+mod commands;
+mod config;
+mod counters;
+mod cycle_time;
+mod error;
+mod events;
+mod linking;
+mod logs;
+mod params;
+mod publications;
+mod reporting;
+mod session_ids;
+mod subscriptions;
+mod time_events;
+
+pub use config::{Capacity, ConductorConfig, LogConfig, PublicationDefaults, SubscriptionDefaults, TerminationPolicy};
+
+use gannet::broadcast::Transmitter;
+use gannet::counters::CountersManager;
+use gannet::reports::ErrorLog;
+use gannet::ringbuffer::RingConsumer;
+use gannet::time::{EpochMillis, MonotonicNanos};
+
+use self::blocked_commands::BlockedCommands;
+use self::clients::ClientRegistry;
+use self::commands::PendingPublication;
+use self::counters::Counters;
+use self::cycle_time::CycleTime;
+use self::events::Events;
+use self::logs::Logs;
+use self::publications::PublicationRegistry;
+use self::reporting::Reporter;
+use self::session_ids::SessionIds;
+use self::subscriptions::SubscriptionRegistry;
+use crate::mailbox::{Reply, Request};
+
+/// What the conductor works with: its ends of the driver's shared memory. The system counters are allocated.
+#[derive(Debug)]
+pub struct ConductorParts {
+    /// The ring that clients put commands into.
+    pub commands: RingConsumer,
+    /// The broadcast that clients take events from.
+    pub events: Transmitter,
+    /// The counters.
+    pub counters: CountersManager,
+    /// The distinct error log.
+    pub errors: ErrorLog,
+}
+
+/// The conductor.
+#[derive(Debug)]
+pub struct Conductor {
+    commands: RingConsumer,
+    blocked_commands: BlockedCommands,
+    next_tick: MonotonicNanos,
+    core: Core,
+}
+
+/// Everything but the commands' ring, which is read while all this is changed.
+#[derive(Debug)]
+struct Core {
+    config: ConductorConfig,
+    /// The time of this duty cycle.
+    now: Now,
+    events: Events,
+    counters: Counters,
+    reporter: Reporter,
+    clients: ClientRegistry,
+    publications: PublicationRegistry,
+    subscriptions: SubscriptionRegistry,
+    session_ids: SessionIds,
+    random: fastrand::Rng,
+    logs: Logs,
+    /// The command that waits for its log. No other is taken until it is done.
+    pending: Option<PendingPublication>,
+    cycle_time: CycleTime,
+    termination_requested: bool,
+}
+
+/// One moment, on both clocks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Now {
+    monotonic: MonotonicNanos,
+    epoch: EpochMillis,
+}
+
+impl Conductor {
+    /// A conductor of a driver that has no clients yet.
+    pub fn new(config: ConductorConfig, parts: ConductorParts) -> Self {
+        let mut random = fastrand::Rng::with_seed(config.seed);
+        let reserved = config.reserved_session_id_low..=config.reserved_session_id_high;
+        let counters = Counters::new(parts.counters);
+        Self {
+            commands: parts.commands,
+            blocked_commands: BlockedCommands::new(config.client_liveness_timeout_ns),
+            // The first duty cycle ticks.
+            next_tick: MonotonicNanos::new(i64::MIN),
+            core: Core {
+                now: Now::default(),
+                events: Events::new(parts.events),
+                reporter: Reporter::new(parts.errors),
+                clients: ClientRegistry::new(config.capacity.clients, config.client_liveness_timeout_ns),
+                publications: PublicationRegistry::default(),
+                subscriptions: SubscriptionRegistry::new(config.capacity.subscriptions),
+                session_ids: SessionIds::new(random.i32(..), reserved),
+                random,
+                logs: Logs::new(config.logs.deletions_per_cycle),
+                pending: None,
+                cycle_time: CycleTime::new(config.cycle_threshold_ns),
+                termination_requested: false,
+                counters,
+                config,
+            },
+        }
+    }
+
+    /// An answer to a request has come. It is handled by the next [`Conductor::do_work`].
+    pub fn on_reply(&mut self, reply: Reply) {
+        self.core.logs.on_reply(reply);
+    }
+
+    /// Runs one duty cycle and returns how much it did; 0 when there was nothing to do.
+    pub fn do_work(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> usize {
+        self.core.begin_cycle(Now { monotonic: now, epoch: now_ms });
+        let mut work = 0;
+        if now >= self.next_tick {
+            self.next_tick = now.saturating_add_ns(self.core.config.timer_interval_ns);
+            self.on_tick();
+            work += 1;
+        }
+        if let Some(reply) = self.core.logs.next_reply() {
+            self.core.on_log_reply(reply);
+            work += 1;
+        }
+        if self.core.pending.is_none() {
+            let core = &mut self.core;
+            work += self.commands.read(1, |type_id, bytes| core.on_command(type_id, bytes));
+        }
+        work + self.core.update_publications()
+    }
+
+    /// What is to be carried out elsewhere. At most [`crate::mailbox::IN_FLIGHT_LIMIT`] requests are unanswered at any time.
+    pub fn poll_request(&mut self) -> Option<Request> {
+        self.core.logs.poll_request()
+    }
+
+    /// When something is due even if nothing comes from outside.
+    pub fn next_deadline(&self) -> MonotonicNanos {
+        self.next_tick
+    }
+
+    /// Whether a client has asked for the driver's end, and may.
+    pub fn termination_requested(&self) -> bool {
+        self.core.termination_requested
+    }
+
+    /// Tells clients that the driver goes away: the last thing that a conductor does.
+    pub fn close(&mut self) {
+        // Trap 5: without it the next start takes this driver for one that is alive.
+        self.commands.ring().set_consumer_heartbeat(EpochMillis::new(-1));
+    }
+
+    fn on_tick(&mut self) {
+        let now = self.core.now;
+        // Trap 66: on ticks only, which is often enough for clients that wait ten seconds.
+        self.commands.ring().set_consumer_heartbeat(now.epoch);
+        self.core.on_tick();
+        let tail = self.commands.ring().producer_position();
+        if self.blocked_commands.is_overdue(now.monotonic, self.commands.position(), tail) && self.commands.unblock() {
+            self.core.counters.on_unblocked_commands();
+        }
+    }
+}
+
+impl Core {
+    fn begin_cycle(&mut self, now: Now) {
+        self.now = now;
+        self.cycle_time.on_cycle(now.monotonic, &self.counters);
+        self.logs.begin_cycle();
+    }
+
+    /// Moves limits and cleans, for all publications. After the commands, whose removals have sampled what they removed.
+    #[inline]
+    fn update_publications(&mut self) -> usize {
+        let now = self.now.monotonic;
+        self.publications.iter_mut().map(|publication| usize::from(publication.update(now))).sum()
+    }
+}

@@ -1,0 +1,286 @@
+//! What a channel asks for, with the driver's defaults where it says nothing. Called by the conductor when something is
+//! added; looks at nothing but the channel and the defaults.
+
+use gannet::channel_uri::{ChannelParams, ControlMode, InitialPosition, ResponseCorrelation, SessionSelector};
+use gannet::types::{Mtu, Position, SessionId, TermId, TermLength};
+
+use super::config::{PublicationDefaults, SubscriptionDefaults};
+use super::error::CommandError;
+use super::subscriptions::SessionChoice;
+use crate::shared::UntetheredTimeouts;
+
+/// `response-correlation-id=prototype`, as a log states it.
+const PROTOTYPE: i64 = -2;
+
+/// "None" where a log states a tag or a correlation id.
+const NONE: i64 = -1;
+
+/// What an IPC publication is to be.
+#[derive(Clone, Debug)]
+pub(super) struct IpcPublicationParams {
+    /// The longest frame.
+    pub(super) mtu: Mtu,
+    /// The length of each term.
+    pub(super) term_length: TermLength,
+    /// How far publishers may run ahead, in bytes.
+    pub(super) window: i32,
+    /// Where it starts, if that is stated.
+    pub(super) start: Option<Start>,
+    /// Its session, if that is stated.
+    pub(super) session_id: Option<SessionId>,
+    /// Its own tag, or -1.
+    pub(super) entity_tag: i64,
+    /// What it answers: -1 for nothing, -2 for a prototype.
+    pub(super) response_correlation_id: i64,
+    /// Whether it is of a response channel.
+    pub(super) is_response: bool,
+    /// Stated in its log; of no effect for IPC.
+    pub(super) linger_timeout_ns: i64,
+    /// What becomes of untethered subscribers.
+    pub(super) untethered: UntetheredTimeouts,
+    /// Stated in its log.
+    pub(super) sparse: bool,
+    /// Stated in its log; of no effect for IPC.
+    pub(super) signal_eos: bool,
+    /// Stated in its log; of no effect for IPC.
+    pub(super) spies_simulate_connection: bool,
+    /// The MTU, if the channel states it.
+    stated_mtu: Option<Mtu>,
+    /// The term length, if the channel states it.
+    stated_term_length: Option<TermLength>,
+}
+
+/// Where a publication starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Start {
+    /// The stream's first term.
+    pub(super) initial_term_id: TermId,
+    /// The position.
+    pub(super) position: Position,
+}
+
+/// What a live publication is, as far as another one that shares it may state it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shared {
+    pub(super) session_id: SessionId,
+    pub(super) mtu: i64,
+    pub(super) term_length: TermLength,
+    pub(super) start: Start,
+}
+
+impl IpcPublicationParams {
+    /// Reads what the channel of an IPC publication states.
+    pub(super) fn read(params: &ChannelParams, defaults: &PublicationDefaults) -> Result<Self, CommandError> {
+        let mtu = params.mtu.unwrap_or(defaults.ipc_mtu);
+        let term_length = params.term_length.unwrap_or(defaults.ipc_term_length);
+        params.check_sizes(mtu, term_length)?;
+        let session_id = match params.session_id {
+            Some(SessionSelector::Id(id)) => Some(id),
+            Some(SessionSelector::Tag(tag)) => return Err(CommandError::UnknownSessionTag { tag }),
+            None => None,
+        };
+        let response_correlation_id = match params.response_correlation_id {
+            Some(ResponseCorrelation::Id(id)) => id,
+            Some(ResponseCorrelation::Prototype) => PROTOTYPE,
+            None => NONE,
+        };
+        let start = params.initial_position().map(|at| start(at, term_length)).transpose()?;
+        let half_term = term_length.get() / 2;
+        let window = match params.pub_wnd {
+            // At most half a term, as `check_sizes` has made sure.
+            Some(window) => i32::try_from(window).unwrap_or(half_term),
+            None if defaults.ipc_window > 0 => defaults.ipc_window.min(half_term),
+            None => half_term,
+        };
+        let window_limit_ns = params.untethered_window_limit_timeout_ns;
+        let linger_ns = params.untethered_linger_timeout_ns.filter(|stated| *stated > 0);
+        Ok(Self {
+            mtu,
+            term_length,
+            window,
+            start,
+            session_id,
+            entity_tag: params.tags.and_then(|tags| tags.entity).unwrap_or(NONE),
+            response_correlation_id,
+            is_response: params.control_mode == Some(ControlMode::Response),
+            linger_timeout_ns: params.linger_ns.unwrap_or(defaults.linger_timeout_ns),
+            untethered: UntetheredTimeouts {
+                window_limit_ns: window_limit_ns.unwrap_or(defaults.untethered_window_limit_timeout_ns),
+                // Whoever states only how long may be waited before, waits as long after.
+                linger_ns: linger_ns
+                    .or(defaults.untethered_linger_timeout_ns)
+                    .or(window_limit_ns)
+                    .unwrap_or(defaults.untethered_window_limit_timeout_ns),
+                resting_ns: params.untethered_resting_timeout_ns.unwrap_or(defaults.untethered_resting_timeout_ns),
+            },
+            sparse: params.sparse.unwrap_or(defaults.sparse),
+            signal_eos: params.eos.unwrap_or(true),
+            spies_simulate_connection: params.ssc.unwrap_or(defaults.spies_simulate_connection),
+            stated_mtu: params.mtu,
+            stated_term_length: params.term_length,
+        })
+    }
+
+    /// Checks what the channel states against the publication that it would share. What it does not state is whatever that
+    /// one has.
+    pub(super) fn check_shareable(&self, existing: &Shared) -> Result<(), CommandError> {
+        fn check<T: PartialEq + Copy>(
+            key: &'static str,
+            stated: Option<T>,
+            existing: T,
+            show: impl Fn(T) -> i64,
+        ) -> Result<(), CommandError> {
+            match stated {
+                Some(stated) if stated != existing => {
+                    Err(CommandError::Mismatch { key, stated: show(stated), existing: show(existing) })
+                }
+                _ => Ok(()),
+            }
+        }
+        let start = self.start;
+        check("session-id", self.session_id, existing.session_id, |id| id.get().into())?;
+        check("mtu", self.stated_mtu.map(|mtu| i64::from(mtu.get())), existing.mtu, |mtu| mtu)?;
+        check("term-length", self.stated_term_length, existing.term_length, |length| length.get().into())?;
+        let initial_term_id = start.map(|start| start.initial_term_id);
+        check("init-term-id", initial_term_id, existing.start.initial_term_id, |id| id.get().into())?;
+        // The position is in terms of the first term, which is the same, but also of the term length.
+        let position = start.map(|start| start.position);
+        check("the position that term-id and term-offset give,", position, existing.start.position, Position::get)
+    }
+}
+
+fn start(at: InitialPosition, term_length: TermLength) -> Result<Start, CommandError> {
+    let term_count = at.term_id.wrapping_count_since(at.initial_term_id);
+    let position = term_length.position(term_count, at.term_offset);
+    if position >= term_length.max_position() {
+        return Err(CommandError::StartAtEnd { position });
+    }
+    Ok(Start { initial_term_id: at.initial_term_id, position })
+}
+
+/// What an IPC subscription is to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IpcSubscriptionParams {
+    /// The sessions it wants.
+    pub(super) session: SessionChoice,
+    /// Whether it holds its publishers back.
+    pub(super) tether: bool,
+    /// Whether, when it does not, it comes back after it fell behind.
+    pub(super) rejoin: bool,
+}
+
+impl IpcSubscriptionParams {
+    /// Reads what the channel of an IPC subscription states.
+    pub(super) fn read(params: &ChannelParams, defaults: &SubscriptionDefaults) -> Result<Self, CommandError> {
+        let session = match params.session_id {
+            Some(SessionSelector::Id(id)) => SessionChoice::Only(id),
+            Some(SessionSelector::Tag(tag)) => return Err(CommandError::UnknownSessionTag { tag }),
+            None if params.control_mode == Some(ControlMode::Response) => SessionChoice::Response,
+            None => SessionChoice::Any,
+        };
+        Ok(Self {
+            session,
+            tether: params.tether.unwrap_or(defaults.tether),
+            rejoin: params.rejoin.unwrap_or(defaults.rejoin),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gannet::channel_uri::ChannelUri;
+
+    fn read(channel: &str) -> Result<IpcPublicationParams, CommandError> {
+        let uri = ChannelUri::parse(channel).unwrap();
+        IpcPublicationParams::read(uri.params(), &PublicationDefaults::default())
+    }
+
+    #[test]
+    fn what_is_not_stated_is_the_drivers() {
+        let params = read("aeron:ipc").unwrap();
+        assert_eq!((params.mtu.get(), params.term_length.get(), params.window), (1408, 64 << 20, 32 << 20));
+        assert_eq!((params.entity_tag, params.response_correlation_id), (-1, -1));
+        assert_eq!(params.untethered.linger_ns, params.untethered.window_limit_ns);
+        assert!(params.start.is_none() && params.session_id.is_none() && params.sparse && params.signal_eos);
+    }
+
+    #[test]
+    fn a_configured_window_is_at_most_half_a_term() {
+        let defaults = PublicationDefaults { ipc_window: 1 << 20, ..Default::default() };
+        let window = |channel: &str| {
+            IpcPublicationParams::read(ChannelUri::parse(channel).unwrap().params(), &defaults).unwrap().window
+        };
+        assert_eq!(window("aeron:ipc"), 1 << 20);
+        assert_eq!(window("aeron:ipc?term-length=64k"), 32 << 10);
+        assert_eq!(window("aeron:ipc?term-length=64k|pub-wnd=8k"), 8 << 10);
+    }
+
+    #[test]
+    fn an_unstated_untethered_linger_is_as_long_as_the_window_limit() {
+        let params = read("aeron:ipc?untethered-window-limit-timeout=500ms").unwrap();
+        assert_eq!(params.untethered.linger_ns, 500_000_000);
+        let params = read("aeron:ipc?untethered-linger-timeout=700ms").unwrap();
+        assert_eq!((params.untethered.window_limit_ns, params.untethered.linger_ns), (5_000_000_000, 700_000_000));
+    }
+
+    #[test]
+    fn a_start_position_is_in_terms_of_the_term_length() {
+        let params = read("aeron:ipc?init-term-id=7|term-id=9|term-offset=128|term-length=128k").unwrap();
+        let start = params.start.unwrap();
+        assert_eq!((start.initial_term_id.get(), start.position.get()), (7, 262_272));
+        let last = "aeron:ipc?init-term-id=0|term-id=2147483647|term-length=64k|term-offset=";
+        assert!(read(&format!("{last}65472")).is_ok());
+        let error = read(&format!("{last}65536")).unwrap_err();
+        assert!(matches!(error, CommandError::StartAtEnd { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_tagged_session_needs_a_network_publication() {
+        assert!(matches!(read("aeron:ipc?session-id=tag:7"), Err(CommandError::UnknownSessionTag { tag: 7 })));
+    }
+
+    #[test]
+    fn sharing_compares_only_what_is_stated() {
+        let existing = Shared {
+            session_id: SessionId::new(5),
+            mtu: 1408,
+            term_length: TermLength::MIN,
+            start: Start { initial_term_id: TermId::new(7), position: Position::new(131_200) },
+        };
+        let check = |rest: &str| {
+            read(&format!("aeron:ipc?{rest}")).unwrap().check_shareable(&existing).map_err(|error| error.to_string())
+        };
+        for fine in [
+            "alias=a",
+            "session-id=5",
+            "mtu=1408|term-length=64k",
+            "init-term-id=7|term-id=9|term-offset=128|term-length=64k",
+            "linger=1s|sparse=false|tags=4,5|pub-wnd=4k",
+        ] {
+            assert_eq!(check(fine), Ok(()), "{fine}");
+        }
+        for (bad, key) in [
+            ("session-id=6", "session-id"),
+            ("mtu=1344", "mtu"),
+            ("term-length=128k", "term-length"),
+            ("init-term-id=8|term-id=10|term-offset=128|term-length=64k", "init-term-id"),
+            ("init-term-id=7|term-id=9|term-offset=0|term-length=64k", "term-offset"),
+            ("init-term-id=7|term-id=8|term-offset=128|term-length=64k", "term-id"),
+        ] {
+            let error = check(bad).unwrap_err();
+            assert!(error.contains(key), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_response_subscription_waits_for_its_session() {
+        let session = |channel: &str| {
+            let uri = ChannelUri::parse(channel).unwrap();
+            IpcSubscriptionParams::read(uri.params(), &SubscriptionDefaults::default()).unwrap().session
+        };
+        assert_eq!(session("aeron:ipc"), SessionChoice::Any);
+        assert_eq!(session("aeron:ipc?session-id=-7"), SessionChoice::Only(SessionId::new(-7)));
+        assert_eq!(session("aeron:ipc?control-mode=response"), SessionChoice::Response);
+    }
+}

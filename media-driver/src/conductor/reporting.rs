@@ -1,0 +1,76 @@
+//! What went wrong, told to whom it concerns: the client whose command it was, and people, by the error log.
+
+use std::path::Path;
+
+use gannet::command::{ErrorCode, Text};
+use gannet::reports::ErrorLog;
+use gannet::time::EpochMillis;
+use gannet::types::CorrelationId;
+
+use super::Core;
+use super::counters::Counters;
+use super::error::CommandError;
+use super::events::clip;
+
+/// How much of a channel the error log repeats, in bytes: enough to recognise it. Whoever sends garbage must not fill the
+/// log with it.
+const MAX_REPORTED_CHANNEL: usize = 256;
+
+/// The way to the distinct error log.
+#[derive(Debug)]
+pub(super) struct Reporter {
+    log: ErrorLog,
+}
+
+impl Reporter {
+    pub(super) fn new(log: ErrorLog) -> Self {
+        Self { log }
+    }
+
+    /// Records an error and counts it.
+    pub(super) fn record(&mut self, now: EpochMillis, counters: &Counters, text: &str) {
+        self.log.record(now, text);
+        counters.on_error();
+    }
+}
+
+impl Core {
+    /// Records an error.
+    pub(super) fn report(&mut self, text: &str) {
+        self.reporter.record(self.now.epoch, &self.counters, text);
+    }
+
+    /// Tells a client that its command is not carried out. Everything but "try again" is recorded too.
+    pub(super) fn refuse(
+        &mut self,
+        command: &str,
+        correlation_id: CorrelationId,
+        channel: Option<Text<'_>>,
+        error: &CommandError,
+    ) {
+        let code = error.code();
+        self.events.send_error(correlation_id, code, &error.to_string());
+        if code == ErrorCode::ResourceTemporarilyUnavailable {
+            return;
+        }
+        let text = match channel {
+            Some(channel) => {
+                let channel = channel.to_string();
+                format!("({}) {command} {}: {error}", code.get(), clip(&channel, MAX_REPORTED_CHANNEL))
+            }
+            None => format!("({}) {command}: {error}", code.get()),
+        };
+        self.report(&text);
+    }
+
+    /// Warns when a file system has become nearly full.
+    pub(super) fn warn_if_low(&mut self, space_left: Option<u64>, path: &Path) {
+        let threshold = self.config.logs.low_space_warning;
+        if space_left.is_some_and(|left| left <= threshold) {
+            let directory = path.parent().unwrap_or(path).display();
+            let code = ErrorCode::StorageSpace.get();
+            let text = format!("({code}) the file system of {directory} has {threshold} bytes or less left");
+            self.report(&text);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Which subscriptions there are, and which streams each of them wants. Called by the conductor when subscriptions come and
+//! go and when publications look for their readers; knows nothing of what is linked to what.
+
+use gannet::types::{ClientId, RegistrationId, SessionId, StreamId};
+
+use crate::shared::LinkId;
+
+/// Which sessions of its stream a subscription wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SessionChoice {
+    /// All.
+    Any,
+    /// This one.
+    Only(SessionId),
+    /// That of the response to come; none until there is one.
+    Response,
+}
+
+/// One link of a subscription with a channel.
+#[derive(Debug)]
+pub(super) struct SubscriptionLink {
+    /// Its name.
+    pub(super) id: LinkId,
+    /// The subscription.
+    pub(super) registration_id: RegistrationId,
+    /// Whose it is.
+    pub(super) client_id: ClientId,
+    /// The stream it reads.
+    pub(super) stream_id: StreamId,
+    /// The channel, verbatim.
+    pub(super) channel: Box<str>,
+    /// The sessions it wants.
+    pub(super) session: SessionChoice,
+    /// Whether it holds its publishers back.
+    pub(super) tether: bool,
+    /// Whether, when it does not, it comes back after it fell behind.
+    pub(super) rejoin: bool,
+}
+
+impl SubscriptionLink {
+    /// Whether it wants that session of that stream.
+    pub(super) fn wants(&self, stream_id: StreamId, session_id: SessionId) -> bool {
+        self.stream_id == stream_id
+            && match self.session {
+                SessionChoice::Any => true,
+                SessionChoice::Only(wanted) => wanted == session_id,
+                SessionChoice::Response => false,
+            }
+    }
+}
+
+/// What a new link is made of; its name is given by the registry.
+#[derive(Debug)]
+pub(super) struct NewLink<'a> {
+    pub(super) registration_id: RegistrationId,
+    pub(super) client_id: ClientId,
+    pub(super) stream_id: StreamId,
+    pub(super) channel: &'a str,
+    pub(super) session: SessionChoice,
+    pub(super) tether: bool,
+    pub(super) rejoin: bool,
+}
+
+/// All subscriptions, oldest first.
+#[derive(Debug)]
+pub(super) struct SubscriptionRegistry {
+    links: Vec<SubscriptionLink>,
+    next_id: u64,
+    capacity: usize,
+}
+
+impl SubscriptionRegistry {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { links: Vec::new(), next_id: 0, capacity }
+    }
+
+    /// Whether one more would be too many.
+    pub(super) fn is_full(&self) -> bool {
+        self.links.len() >= self.capacity
+    }
+
+    /// Adds a link.
+    pub(super) fn add(&mut self, new: &NewLink<'_>) -> LinkId {
+        let id = LinkId::new(self.next_id);
+        self.next_id += 1;
+        self.links.push(SubscriptionLink {
+            id,
+            registration_id: new.registration_id,
+            client_id: new.client_id,
+            stream_id: new.stream_id,
+            channel: new.channel.into(),
+            session: new.session,
+            tether: new.tether,
+            rejoin: new.rejoin,
+        });
+        id
+    }
+
+    /// Takes out all links of the client's subscription: there may be several (trap 27).
+    pub(super) fn remove(&mut self, client_id: ClientId, registration_id: RegistrationId) -> Vec<SubscriptionLink> {
+        self.take(|link| link.client_id == client_id && link.registration_id == registration_id)
+    }
+
+    /// Takes out all that the client has.
+    pub(super) fn remove_client(&mut self, client_id: ClientId) -> Vec<SubscriptionLink> {
+        self.take(|link| link.client_id == client_id)
+    }
+
+    /// Whether any subscription has this registration id.
+    pub(super) fn contains(&self, registration_id: RegistrationId) -> bool {
+        self.links.iter().any(|link| link.registration_id == registration_id)
+    }
+
+    /// The link with this name.
+    pub(super) fn get(&self, id: LinkId) -> Option<&SubscriptionLink> {
+        // Names grow, and links stay in the order in which they were added.
+        self.links.binary_search_by_key(&id, |link| link.id).ok().map(|index| &self.links[index])
+    }
+
+    /// All links, oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &SubscriptionLink> {
+        self.links.iter()
+    }
+
+    /// Gives the response subscription with this registration id, on this stream, the session that it waits for.
+    pub(super) fn bind_response(
+        &mut self,
+        registration_id: RegistrationId,
+        stream_id: StreamId,
+        session_id: SessionId,
+    ) {
+        let waiting = self.links.iter_mut().find(|link| {
+            link.registration_id == registration_id
+                && link.stream_id == stream_id
+                && link.session == SessionChoice::Response
+        });
+        if let Some(link) = waiting {
+            link.session = SessionChoice::Only(session_id);
+        }
+    }
+
+    fn take(&mut self, which: impl Fn(&SubscriptionLink) -> bool) -> Vec<SubscriptionLink> {
+        self.links.extract_if(.., |link| which(link)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(client: i64, registration: i64, session: SessionChoice) -> NewLink<'static> {
+        NewLink {
+            registration_id: RegistrationId::new(registration),
+            client_id: ClientId::new(client),
+            stream_id: StreamId::new(1001),
+            channel: "aeron:ipc",
+            session,
+            tether: true,
+            rejoin: true,
+        }
+    }
+
+    fn wants(registry: &SubscriptionRegistry, stream: i32, session: i32) -> Vec<i64> {
+        registry
+            .iter()
+            .filter(|link| link.wants(StreamId::new(stream), SessionId::new(session)))
+            .map(|link| link.registration_id.get())
+            .collect()
+    }
+
+    #[test]
+    fn a_subscription_wants_its_stream_and_its_sessions() {
+        let mut registry = SubscriptionRegistry::new(8);
+        registry.add(&link(1, 10, SessionChoice::Any));
+        registry.add(&link(1, 11, SessionChoice::Only(SessionId::new(7))));
+        registry.add(&link(1, 12, SessionChoice::Response));
+        assert_eq!(wants(&registry, 1001, 7), [10, 11]);
+        assert_eq!(wants(&registry, 1001, 8), [10]);
+        assert_eq!(wants(&registry, 1002, 7), []);
+    }
+
+    #[test]
+    fn a_response_subscription_is_bound_once_to_its_own_session() {
+        let mut registry = SubscriptionRegistry::new(8);
+        registry.add(&link(1, 12, SessionChoice::Response));
+        registry.bind_response(RegistrationId::new(12), StreamId::new(1002), SessionId::new(9));
+        assert_eq!(wants(&registry, 1001, 9), [], "another stream does not bind it");
+        registry.bind_response(RegistrationId::new(12), StreamId::new(1001), SessionId::new(9));
+        registry.bind_response(RegistrationId::new(12), StreamId::new(1001), SessionId::new(10));
+        assert_eq!((wants(&registry, 1001, 9), wants(&registry, 1001, 10)), (vec![12], vec![]));
+    }
+
+    /// Trap 27: one registration id may own several links, and all go together; those of other clients stay.
+    #[test]
+    fn trap_27_all_links_of_a_registration_go() {
+        let mut registry = SubscriptionRegistry::new(8);
+        let first = registry.add(&link(1, 10, SessionChoice::Any));
+        let second = registry.add(&link(1, 10, SessionChoice::Any));
+        let other = registry.add(&link(2, 10, SessionChoice::Any));
+        let removed = registry.remove(ClientId::new(1), RegistrationId::new(10));
+        assert_eq!(removed.iter().map(|link| link.id).collect::<Vec<_>>(), [first, second]);
+        assert!(registry.get(first).is_none() && registry.get(other).is_some());
+        assert!(registry.remove(ClientId::new(1), RegistrationId::new(10)).is_empty());
+    }
+}

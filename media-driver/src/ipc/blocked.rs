@@ -1,0 +1,48 @@
+//! Watches for a publisher that died, or sleeps, between claiming space and committing it: every subscriber stands in front of
+//! its claim, and other publishers are beyond it. Told of positions on each timer tick; decides when it has been too long.
+
+use gannet::time::MonotonicNanos;
+
+/// Since when the consumers of one log stand still.
+#[derive(Debug)]
+pub(super) struct BlockedWatch {
+    timeout_ns: i64,
+    consumer: i64,
+    since: MonotonicNanos,
+}
+
+impl BlockedWatch {
+    pub(super) fn new(timeout_ns: i64, consumer: i64, now: MonotonicNanos) -> Self {
+        Self { timeout_ns, consumer, since: now }
+    }
+
+    /// Whether the stream should be unblocked now: something is there to be read, and nobody has got further for longer than
+    /// the timeout.
+    pub(super) fn is_overdue(&mut self, now: MonotonicNanos, consumer: i64, possibly_blocked: bool) -> bool {
+        if possibly_blocked && consumer == self.consumer {
+            return now.since(self.since) > self.timeout_ns;
+        }
+        self.consumer = consumer;
+        self.since = now;
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_standing_still_with_something_to_read_counts() {
+        let at = MonotonicNanos::new;
+        let mut watch = BlockedWatch::new(15, 0, at(0));
+        assert!(!watch.is_overdue(at(15), 0, true), "the timeout has to pass");
+        assert!(watch.is_overdue(at(16), 0, true));
+        assert!(watch.is_overdue(at(17), 0, true), "it is tried again for as long as nothing moves");
+        assert!(!watch.is_overdue(at(18), 64, true), "somebody moved");
+        assert!(!watch.is_overdue(at(33), 64, true));
+        assert!(!watch.is_overdue(at(34), 64, false), "nothing to read: the time starts anew");
+        assert!(!watch.is_overdue(at(49), 64, true));
+        assert!(watch.is_overdue(at(50), 64, true));
+    }
+}

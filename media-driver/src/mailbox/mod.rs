@@ -1,0 +1,82 @@
+//! What the conductor asks of the outside, and what comes back: plain data, moved by the runtime. The conductor never waits
+//! for the file system; whoever carries out its requests may take as long as it takes.
+
+use std::io;
+use std::path::PathBuf;
+
+use gannet::logbuffer::{LogBuffers, LogParameters};
+use gannet::memory::{MapError, Reserve};
+use gannet::types::RegistrationId;
+
+/// How many requests the conductor leaves unanswered at most. A mailbox of this capacity, either way, is never full.
+pub const IN_FLIGHT_LIMIT: usize = 16;
+
+/// Slow work that the conductor wants done. Each request is answered by one [`Reply`] with the same registration id.
+#[derive(Debug)]
+pub enum Request {
+    /// Create a log.
+    CreateLog(CreateLog),
+    /// Unmap a log and delete its file.
+    DeleteLog(DeleteLog),
+}
+
+/// A log to be created: a new file with its space reserved, mapped, and its metadata filled in.
+#[derive(Debug)]
+pub struct CreateLog {
+    /// The publication whose log it will be.
+    pub registration_id: RegistrationId,
+    /// The file.
+    pub path: PathBuf,
+    /// What its metadata will say.
+    pub parameters: LogParameters,
+    /// The file's permission bits, before the umask.
+    pub mode: u32,
+    /// Whether its pages are faulted in as well.
+    pub reserve: Reserve,
+}
+
+/// A log to be deleted.
+#[derive(Debug)]
+pub struct DeleteLog {
+    /// The publication whose log it was.
+    pub registration_id: RegistrationId,
+    /// The file.
+    pub path: PathBuf,
+    /// The mapping to be given up first; none when an earlier attempt has done so and then failed to remove the file.
+    pub log: Option<LogBuffers>,
+}
+
+/// The answer to a [`Request`].
+#[derive(Debug)]
+pub enum Reply {
+    /// The log is there.
+    LogCreated {
+        /// Whose log it is.
+        registration_id: RegistrationId,
+        /// The log.
+        log: LogBuffers,
+        /// What its file system has left, in bytes, if that can be told.
+        space_left: Option<u64>,
+    },
+    /// The log could not be created, and nothing of it is left.
+    LogNotCreated {
+        /// Whose log it was to be.
+        registration_id: RegistrationId,
+        /// Why.
+        error: MapError,
+    },
+    /// The log is gone.
+    LogDeleted {
+        /// Whose log it was.
+        registration_id: RegistrationId,
+    },
+    /// The log is unmapped, and its file could not be removed.
+    LogNotDeleted {
+        /// Whose log it was.
+        registration_id: RegistrationId,
+        /// The file that is still there.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}

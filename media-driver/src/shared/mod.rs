@@ -1,0 +1,20 @@
+//! Words of shared memory that several parties know: the counters of a publication or an image, which its clients store or
+//! read, and what the driver keeps beside them. One writer per word.
+
+mod subscribers;
+mod tether;
+
+pub use subscribers::{LinkId, Span, Subscriber, Subscribers};
+pub use tether::{Tether, Turn, UntetheredTimeouts};
+
+use gannet::memory::OwnedWord;
+use gannet::types::CounterId;
+
+/// A counter that the driver allocated, and its value.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    /// The counter's id, as clients are told it.
+    pub id: CounterId,
+    /// Its value.
+    pub value: OwnedWord<i64>,
+}

@@ -1,0 +1,139 @@
+//! The subscribers of one publication or image: where each has read up to, and whether that holds the stream back. Owned by
+//! the conductor's half of the publication or image. The positions are words that clients store, so they are read here
+//! once each time, and whoever uses them bounds them first.
+
+use super::{Counter, Tether};
+
+/// Names one link between a subscription and its channel. One registration id may own several links, so that is not a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(u64);
+
+impl LinkId {
+    /// Wraps a number that no other link of this driver has had.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+/// One subscriber of one publication or image.
+#[derive(Debug)]
+pub struct Subscriber {
+    /// The subscription's link.
+    pub link: LinkId,
+    /// The counter that the client stores its position in.
+    pub position: Counter,
+    /// How it is tied to the stream.
+    pub tether: Tether,
+}
+
+/// The least and the greatest position of several subscribers, as found: nothing about them has been checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The least position.
+    pub min: i64,
+    /// The greatest position.
+    pub max: i64,
+}
+
+/// All subscribers of one publication or image, in the order in which they joined.
+#[derive(Debug, Default)]
+pub struct Subscribers {
+    all: Vec<Subscriber>,
+}
+
+impl Subscribers {
+    /// Adds one.
+    pub fn add(&mut self, subscriber: Subscriber) {
+        self.all.push(subscriber);
+    }
+
+    /// Takes the one with this link out, if it is there.
+    pub fn remove(&mut self, link: LinkId) -> Option<Subscriber> {
+        let index = self.all.iter().position(|subscriber| subscriber.link == link)?;
+        Some(self.all.remove(index))
+    }
+
+    /// Takes all out, in the order in which they joined.
+    pub fn take(&mut self) -> Vec<Subscriber> {
+        std::mem::take(&mut self.all)
+    }
+
+    /// Whether the link is among them, in whatever state.
+    pub fn contains(&self, link: LinkId) -> bool {
+        self.all.iter().any(|subscriber| subscriber.link == link)
+    }
+
+    /// All of them, in the order in which they joined.
+    pub fn iter(&self) -> impl Iterator<Item = &Subscriber> {
+        self.all.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The one in this place, to change.
+    pub fn get_mut(&mut self, index: usize) -> Option<&mut Subscriber> {
+        self.all.get_mut(index)
+    }
+
+    /// Whether any of them counts.
+    pub fn any_working(&self) -> bool {
+        self.all.iter().any(|subscriber| subscriber.tether.is_working())
+    }
+
+    /// Where those that count have read up to; `None` when none counts.
+    #[inline]
+    pub fn working_span(&self) -> Option<Span> {
+        let mut span: Option<Span> = None;
+        for subscriber in self.all.iter().filter(|subscriber| subscriber.tether.is_working()) {
+            // ORDERING(pos.subscriber): Acquire. Pairs with the Release store at the end of a poll; what the subscriber has
+            // read up to here it will not read again, so it may be overwritten.
+            let position = subscriber.position.value.load_acquire();
+            span = Some(match span {
+                None => Span { min: position, max: position },
+                Some(Span { min, max }) => Span { min: min.min(position), max: max.max(position) },
+            });
+        }
+        span
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::Turn;
+    use gannet::memory::{AtomicBuffer, Field};
+    use gannet::time::MonotonicNanos;
+    use gannet::types::CounterId;
+
+    fn subscriber(link: u64, position: i64, tether: Tether) -> Subscriber {
+        let word = AtomicBuffer::heap(8).own(Field::<i64>::at(0));
+        word.store_release(position);
+        let position = Counter { id: CounterId::new(0), value: word };
+        Subscriber { link: LinkId::new(link), position, tether }
+    }
+
+    #[test]
+    fn the_span_is_that_of_working_subscribers_only() {
+        let mut subscribers = Subscribers::default();
+        assert_eq!(subscribers.working_span(), None);
+        subscribers.add(subscriber(1, 640, Tether::TETHERED));
+        subscribers.add(subscriber(2, 320, Tether::TETHERED));
+        let mut resting = Tether::untethered(MonotonicNanos::new(0), true);
+        resting.take(Turn::Rest, MonotonicNanos::new(0));
+        subscribers.add(subscriber(3, 0, resting));
+        assert_eq!(subscribers.working_span(), Some(Span { min: 320, max: 640 }));
+        assert!(subscribers.remove(LinkId::new(1)).is_some());
+        assert!(subscribers.remove(LinkId::new(2)).is_some());
+        assert!(subscribers.remove(LinkId::new(2)).is_none());
+        assert_eq!(subscribers.working_span(), None);
+        assert!(subscribers.contains(LinkId::new(3)) && !subscribers.any_working());
+    }
+}

@@ -1,0 +1,501 @@
+//! A conductor driven by hand: its buffers are in this process's own memory, its clock is a number, and its requests are
+//! carried out when the test says so. Events are shown as text, one line each, so that a test states what clients are told and
+//! in what order.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gannet::broadcast::{Receiver, Transmitter};
+use gannet::command::{
+    AddCounter, AddPublication, AddStaticCounter, AddSubscription, ClientClose, ClientKeepalive, Command, Event,
+    GetNextAvailableSessionId, RejectImage, RemoveCounter, RemovePublication, RemoveSubscription, TerminateDriver,
+    Text,
+};
+use gannet::counters::{CounterRecord, CounterSpec, CountersManager, CountersReader, SystemCounter, SystemLabels};
+use gannet::logbuffer::{ConcurrentAppender, ExclusiveAppender, ImageReader, LogBuffers};
+use gannet::memory::{AtomicBuffer, FileAccess, OwnedWord};
+use gannet::reports::{ErrorLog, ErrorLogReader};
+use gannet::ringbuffer::{ManyToOneRingBuffer, RingConsumer};
+use gannet::time::{EpochMillis, MonotonicNanos};
+use gannet::types::{ClientId, CorrelationId, CounterId, Position, RegistrationId, StreamId};
+use gannet_driver::conductor::{Conductor, ConductorConfig, ConductorParts};
+use gannet_driver::io::log_files;
+use gannet_driver::mailbox::{Reply, Request};
+use tempfile::TempDir;
+
+/// The stream that tests use unless they say otherwise.
+pub(crate) const STREAM: StreamId = StreamId::new(1001);
+
+/// Small terms, so that tests wrap quickly.
+pub(crate) const IPC: &str = "aeron:ipc?term-length=64k";
+
+const CAPACITY: usize = 1 << 16;
+const MILLISECOND_NS: i64 = 1_000_000;
+/// Where the clocks start.
+const START_MS: i64 = 1_000_000;
+
+/// The driver's conductor and everything around it.
+pub(crate) struct Driver {
+    pub(crate) conductor: Conductor,
+    pub(crate) ring: ManyToOneRingBuffer,
+    pub(crate) counters: CountersReader,
+    receiver: Receiver,
+    errors: AtomicBuffer,
+    now_ms: i64,
+    /// Requests that wait for the test to have them carried out.
+    held: Option<Vec<Request>>,
+    directory: TempDir,
+}
+
+/// What a client keeps of a publication.
+pub(crate) struct AddedPublication {
+    /// The command's id.
+    pub(crate) correlation: CorrelationId,
+    /// The publication's own.
+    pub(crate) original: RegistrationId,
+    pub(crate) session: i32,
+    pub(crate) limit: CounterId,
+    pub(crate) path: PathBuf,
+}
+
+/// What a client keeps of an image.
+#[derive(Clone, Debug)]
+pub(crate) struct Image {
+    pub(crate) correlation: i64,
+    pub(crate) session: i32,
+    pub(crate) subscription: RegistrationId,
+    pub(crate) position: CounterId,
+    pub(crate) path: PathBuf,
+}
+
+impl Driver {
+    pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// A driver whose settings the test changes.
+    pub(crate) fn with(change: impl FnOnce(&mut ConductorConfig)) -> Self {
+        Self::with_counters(1024, change)
+    }
+
+    /// A driver with room for that many counters.
+    pub(crate) fn with_counters(capacity: usize, change: impl FnOnce(&mut ConductorConfig)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = ConductorConfig { seed: 42, ..Default::default() };
+        config.logs.directory = directory.path().to_owned();
+        config.logs.low_space_warning = 0;
+        change(&mut config);
+        let commands = AtomicBuffer::heap(CAPACITY + 768);
+        let events = AtomicBuffer::heap(CAPACITY + 128);
+        let (metadata, values) = (AtomicBuffer::heap(512 * capacity), AtomicBuffer::heap(128 * capacity));
+        let errors = AtomicBuffer::heap(1 << 20);
+        let mut manager = CountersManager::new(metadata, values, Duration::from_secs(1)).unwrap();
+        for counter in SystemCounter::ALL {
+            let labels = SystemLabels {
+                version: "0",
+                commit: "0",
+                threading_mode: "INVOKER",
+                resolver_name: "",
+                conductor_threshold: "1s",
+                sender_threshold: "1s",
+                receiver_threshold: "1s",
+                resolver_threshold: "5s",
+            };
+            manager.allocate(EpochMillis::new(START_MS), &CounterSpec::system(counter, &labels)).unwrap();
+        }
+        let counters = manager.reader();
+        let parts = ConductorParts {
+            commands: RingConsumer::new(&commands).unwrap(),
+            events: Transmitter::new(&events).unwrap(),
+            counters: manager,
+            errors: ErrorLog::new(errors.clone()),
+        };
+        let mut driver = Self {
+            conductor: Conductor::new(config, parts),
+            ring: ManyToOneRingBuffer::new(&commands).unwrap(),
+            counters,
+            receiver: Receiver::new(&events).unwrap(),
+            errors,
+            now_ms: START_MS,
+            held: None,
+            directory,
+        };
+        // As a driver does at start: 0 is no client's id.
+        driver.ring.next_correlation_id();
+        driver.cycle();
+        driver
+    }
+
+    pub(crate) fn correlation(&self) -> CorrelationId {
+        self.ring.next_correlation_id()
+    }
+
+    pub(crate) fn client(&self) -> ClientId {
+        ClientId::new(self.correlation().get())
+    }
+
+    /// One duty cycle at the present time; returns how much it did.
+    pub(crate) fn cycle(&mut self) -> usize {
+        let now = MonotonicNanos::new(self.now_ms * MILLISECOND_NS);
+        let work = self.conductor.do_work(now, EpochMillis::new(self.now_ms));
+        while let Some(request) = self.conductor.poll_request() {
+            match &mut self.held {
+                Some(held) => held.push(request),
+                None => self.conductor.on_reply(log_files::execute(request)),
+            }
+        }
+        work
+    }
+
+    /// Duty cycles until there is nothing more to do.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..10_000 {
+            if self.cycle() == 0 {
+                return;
+            }
+        }
+        panic!("the conductor never rests");
+    }
+
+    /// Puts a command into the ring.
+    pub(crate) fn send(&mut self, command: &Command<'_>) {
+        let mut bytes = vec![0; command.encoded_length()];
+        command.encode(&mut bytes).unwrap();
+        self.send_raw(command.type_id(), &bytes);
+    }
+
+    /// Puts anything into the ring.
+    pub(crate) fn send_raw(&mut self, type_id: i32, bytes: &[u8]) {
+        self.ring.write(type_id, bytes).unwrap();
+    }
+
+    /// Sends a command, lets it be carried out, and returns what clients are told, in order.
+    pub(crate) fn run(&mut self, command: &Command<'_>) -> Vec<String> {
+        self.send(command);
+        self.settle();
+        self.events()
+    }
+
+    /// What clients have been told since they were last asked.
+    pub(crate) fn events(&mut self) -> Vec<String> {
+        self.events_with(show)
+    }
+
+    /// The same, shown otherwise.
+    pub(crate) fn events_with<T>(&mut self, mut show: impl FnMut(&Event<'_>) -> T) -> Vec<T> {
+        let mut shown = Vec::new();
+        loop {
+            let received = self
+                .receiver
+                .receive(|type_id, bytes| shown.push(show(&Event::decode(type_id, bytes).expect("a sound event"))))
+                .expect("tests keep up");
+            if received == 0 {
+                return shown;
+            }
+        }
+    }
+
+    /// Lets time pass in steps of at most a tick, with a tick and what follows from it in each.
+    pub(crate) fn pass_ms(&mut self, ms: i64) {
+        self.pass_with(ms, |_| {});
+    }
+
+    /// The same, with something to be done before each step, such as storing heartbeats.
+    pub(crate) fn pass_with(&mut self, ms: i64, mut before: impl FnMut(&mut Self)) {
+        let end = self.now_ms + ms;
+        while self.now_ms < end {
+            before(self);
+            self.now_ms = end.min(self.now_ms + 100);
+            self.settle();
+        }
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    /// From now on requests wait.
+    pub(crate) fn hold_requests(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    /// What waits is carried out, and nothing waits from now on.
+    pub(crate) fn release_requests(&mut self) {
+        for request in self.held.take().unwrap_or_default() {
+            self.conductor.on_reply(log_files::execute(request));
+        }
+        self.settle();
+    }
+
+    /// What waits is answered by the test.
+    pub(crate) fn answer_requests(&mut self, answer: impl FnMut(Request) -> Reply) {
+        for reply in self.held.take().unwrap_or_default().into_iter().map(answer) {
+            self.conductor.on_reply(reply);
+        }
+        self.settle();
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The names of the log files that there are.
+    pub(crate) fn log_files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.directory.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// The labels of all counters beyond the system's, with their values.
+    pub(crate) fn counter_lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        self.counters.for_each(|counter| {
+            if counter.id.get() >= SystemCounter::ALL.len() as i32 {
+                lines.push(format!("{}: {} = {}", counter.id, counter.label, counter.value));
+            }
+        });
+        lines
+    }
+
+    pub(crate) fn counter(&self, id: CounterId) -> CounterRecord {
+        self.counters.get(id).expect("an allocated counter")
+    }
+
+    pub(crate) fn value(&self, id: CounterId) -> i64 {
+        self.counters.value(id).expect("an allocated counter")
+    }
+
+    pub(crate) fn word(&self, id: CounterId) -> OwnedWord<i64> {
+        self.counters.own_value(id).expect("an allocated counter")
+    }
+
+    pub(crate) fn system(&self, counter: SystemCounter) -> i64 {
+        self.value(counter.id())
+    }
+
+    /// The texts in the error log.
+    pub(crate) fn error_texts(&self) -> Vec<String> {
+        let mut texts = Vec::new();
+        let reader = ErrorLogReader::new(self.errors.clone());
+        reader.for_each(EpochMillis::new(0), |entry| texts.push(entry.text.clone())).unwrap();
+        texts
+    }
+
+    // What clients do.
+
+    pub(crate) fn add_publication_command<'a>(&self, client: ClientId, channel: &'a str, exclusive: bool) -> Command<'a> {
+        let body = AddPublication {
+            client_id: client,
+            correlation_id: self.correlation(),
+            stream_id: STREAM,
+            channel: Text::from(channel),
+        };
+        if exclusive { Command::AddExclusivePublication(body) } else { Command::AddPublication(body) }
+    }
+
+    pub(crate) fn add_subscription_command<'a>(&self, client: ClientId, channel: &'a str) -> Command<'a> {
+        Command::AddSubscription(AddSubscription {
+            client_id: client,
+            correlation_id: self.correlation(),
+            stream_id: STREAM,
+            channel: Text::from(channel),
+        })
+    }
+
+    /// Adds a publication and discards what else is told.
+    pub(crate) fn add_publication(&mut self, client: ClientId, channel: &str) -> AddedPublication {
+        self.added_publication(client, channel, false)
+    }
+
+    pub(crate) fn add_exclusive_publication(&mut self, client: ClientId, channel: &str) -> AddedPublication {
+        self.added_publication(client, channel, true)
+    }
+
+    fn added_publication(&mut self, client: ClientId, channel: &str, exclusive: bool) -> AddedPublication {
+        let command = self.add_publication_command(client, channel, exclusive);
+        self.events();
+        self.send(&command);
+        self.settle();
+        let mut added = None;
+        let shown = self.events_with(|event| {
+            if let Event::PublicationReady(ready) | Event::ExclusivePublicationReady(ready) = event {
+                added = Some(AddedPublication {
+                    correlation: ready.correlation_id,
+                    original: ready.registration_id,
+                    session: ready.session_id.get(),
+                    limit: ready.limit_id,
+                    path: PathBuf::from(ready.log_file.to_string()),
+                });
+            }
+            show(event)
+        });
+        added.unwrap_or_else(|| panic!("no publication: {shown:?}"))
+    }
+
+    /// Adds a subscription and returns its images; discards what else is told.
+    pub(crate) fn add_subscription(&mut self, client: ClientId, channel: &str) -> (RegistrationId, Vec<Image>) {
+        let command = self.add_subscription_command(client, channel);
+        self.events();
+        self.send(&command);
+        self.settle();
+        (command.correlation_id().registration(), self.images())
+    }
+
+    /// The images that were announced since clients were last told anything.
+    pub(crate) fn images(&mut self) -> Vec<Image> {
+        let images = self.events_with(|event| match event {
+            Event::AvailableImage(image) => Some(Image {
+                correlation: image.image_correlation_id.get(),
+                session: image.session_id.get(),
+                subscription: image.subscription_registration_id,
+                position: image.subscriber_position_id,
+                path: PathBuf::from(image.log_file.to_string()),
+            }),
+            _ => None,
+        });
+        images.into_iter().flatten().collect()
+    }
+
+    pub(crate) fn remove_publication(&mut self, client: ClientId, registration: RegistrationId, revoke: bool) -> Vec<String> {
+        self.run(&Command::RemovePublication(RemovePublication {
+            client_id: client,
+            correlation_id: self.correlation(),
+            registration_id: registration,
+            revoke,
+        }))
+    }
+
+    pub(crate) fn remove_subscription(&mut self, client: ClientId, registration: RegistrationId) -> Vec<String> {
+        self.run(&Command::RemoveSubscription(RemoveSubscription {
+            client_id: client,
+            correlation_id: self.correlation(),
+            registration_id: registration,
+        }))
+    }
+
+    pub(crate) fn add_counter(&mut self, client: ClientId, key: &[u8], label: &[u8]) -> (RegistrationId, Vec<String>) {
+        let correlation_id = self.correlation();
+        let label = Text::new(label);
+        let events =
+            self.run(&Command::AddCounter(AddCounter { client_id: client, correlation_id, type_id: 1101, key, label }));
+        (correlation_id.registration(), events)
+    }
+
+    pub(crate) fn add_static_counter(&mut self, client: ClientId, registration: RegistrationId, label: &str) -> Vec<String> {
+        self.run(&Command::AddStaticCounter(AddStaticCounter {
+            client_id: client,
+            correlation_id: self.correlation(),
+            registration_id: registration,
+            type_id: 1101,
+            key: &[],
+            label: Text::from(label),
+        }))
+    }
+
+    pub(crate) fn remove_counter(&mut self, client: ClientId, registration: RegistrationId) -> Vec<String> {
+        self.run(&Command::RemoveCounter(RemoveCounter {
+            client_id: client,
+            correlation_id: self.correlation(),
+            registration_id: registration,
+        }))
+    }
+
+    pub(crate) fn reject_image(&mut self, image: i64, reason: &str) -> Vec<String> {
+        self.run(&Command::RejectImage(RejectImage {
+            client_id: ClientId::new(0),
+            correlation_id: CorrelationId::new(0),
+            image_correlation_id: CorrelationId::new(image),
+            position: Position::new(0),
+            reason: Text::from(reason),
+        }))
+    }
+
+    pub(crate) fn next_session_id(&mut self, client: ClientId) -> Vec<String> {
+        self.run(&Command::GetNextAvailableSessionId(GetNextAvailableSessionId {
+            client_id: client,
+            correlation_id: self.correlation(),
+            stream_id: STREAM,
+        }))
+    }
+
+    pub(crate) fn close_client(&mut self, client: ClientId) -> Vec<String> {
+        self.run(&Command::ClientClose(ClientClose { client_id: client, correlation_id: CorrelationId::new(-1) }))
+    }
+
+    pub(crate) fn keepalive(&mut self, client: ClientId) -> Vec<String> {
+        let correlation_id = self.correlation();
+        self.run(&Command::ClientKeepalive(ClientKeepalive { client_id: client, correlation_id }))
+    }
+
+    pub(crate) fn terminate(&mut self, token: &[u8]) -> Vec<String> {
+        let (client_id, correlation_id) = (self.client(), self.correlation());
+        self.run(&Command::TerminateDriver(TerminateDriver { client_id, correlation_id, token }))
+    }
+
+    /// The client shows that it lives.
+    pub(crate) fn beat(&self, client: ClientId) {
+        let heartbeat = self.counters.find(11, RegistrationId::new(client.get())).expect("a heartbeat counter");
+        self.word(heartbeat).store_release(self.now_ms);
+    }
+
+    /// What a publisher in some process does.
+    pub(crate) fn publisher(&self, publication: &AddedPublication) -> ConcurrentAppender {
+        ConcurrentAppender::new(&open(&publication.path), self.word(publication.limit)).unwrap()
+    }
+
+    pub(crate) fn exclusive_publisher(&self, publication: &AddedPublication) -> ExclusiveAppender {
+        ExclusiveAppender::new(&open(&publication.path), self.word(publication.limit)).unwrap()
+    }
+
+    /// What a subscriber in some process does.
+    pub(crate) fn reader(&self, image: &Image) -> ImageReader {
+        ImageReader::new(open(&image.path), self.word(image.position))
+    }
+}
+
+/// The log as another process maps it.
+pub(crate) fn open(path: &Path) -> LogBuffers {
+    LogBuffers::open(path, FileAccess::ReadWrite).unwrap()
+}
+
+/// Reads all that is there.
+pub(crate) fn drain(reader: &mut ImageReader) -> usize {
+    std::iter::from_fn(|| Some(reader.poll(|_| {}, 100)).filter(|count| *count > 0)).sum()
+}
+
+/// An event in a line. Sessions and paths differ from run to run, so they are left out.
+pub(crate) fn show(event: &Event<'_>) -> String {
+    match event {
+        Event::Error(e) => format!("error {} for {}: {}", e.error_code.get(), e.offending_correlation_id, e.message),
+        Event::AvailableImage(e) => format!(
+            "available image {} for {} #{} from {}",
+            e.image_correlation_id, e.subscription_registration_id, e.subscriber_position_id, e.source_identity
+        ),
+        Event::UnavailableImage(e) => {
+            format!("unavailable image {} for {}", e.image_correlation_id, e.subscription_registration_id)
+        }
+        Event::PublicationReady(e) => format!(
+            "publication {} of {} limit #{} status {}",
+            e.correlation_id, e.registration_id, e.limit_id, e.channel_status_id
+        ),
+        Event::ExclusivePublicationReady(e) => format!(
+            "exclusive publication {} of {} limit #{} status {}",
+            e.correlation_id, e.registration_id, e.limit_id, e.channel_status_id
+        ),
+        Event::OperationSuccess(e) => format!("success {}", e.correlation_id),
+        Event::SubscriptionReady(e) => format!("subscription {} status {}", e.correlation_id, e.channel_status_id),
+        Event::CounterReady(e) => format!("counter {} #{}", e.registration_id, e.counter_id),
+        Event::UnavailableCounter(e) => format!("unavailable counter {} #{}", e.registration_id, e.counter_id),
+        Event::ClientTimeout(e) => format!("client timeout {}", e.client_id),
+        Event::StaticCounter(e) => format!("static counter for {} #{}", e.correlation_id, e.counter_id),
+        Event::PublicationError(e) => format!(
+            "publication error {} on {} from {}: {}",
+            e.error_code.get(),
+            e.registration_id,
+            e.source.map_or_else(|| "unknown".to_owned(), |source| source.to_string()),
+            e.message
+        ),
+        Event::NextAvailableSessionId(e) => format!("session id for {}", e.correlation_id),
+    }
+}
