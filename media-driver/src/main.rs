@@ -1,6 +1,7 @@
 //! The media driver process: reads the configuration, starts the driver, waits for a signal or a client's request, stops.
 //! Everything else is the library's. It never returns to the system with a clean status unless the driver was closed in
 //! good order.
+#![expect(clippy::disallowed_methods, reason = "an edge: reads the configuration's files")]
 
 mod cli;
 

@@ -97,6 +97,7 @@ fn run(to_do: &Receiver<Request>, done: &SyncSender<Reply>, conductor: &OnceLock
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests look at files and wait, with deadlines")]
 mod tests {
     use std::time::{Duration, Instant};
 
