@@ -1,12 +1,3 @@
-//! The one command: `gannet`. Parses the command line, runs one subcommand, and turns what came of it into an exit code.
+//! The one command: gannet.
 
-mod capture;
-mod cli;
-mod commands;
-mod inspect;
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    cli::exit(cli::run())
-}
+fn main() {}

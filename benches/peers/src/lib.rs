@@ -6,6 +6,7 @@
 //!
 //! - [`client`]: Aeron's C client behind a small wrapper, safe as long as its documentation is followed.
 //! - [`driver`]: Aeron's C media driver, as a child process or inside this process.
+//! - [`aeron_ipc`]: Aeron's C client on Aeron's C driver, as a system for the measuring rig.
 //! - [`aeron_dir`]: directories for drivers, removed when dropped.
 //! - [`endpoint`]: one face for every client library, so that a scenario runs with any of them at either end.
 //! - [`process`]: child processes that a test starts, talks to and ends, by their own id.
@@ -13,6 +14,7 @@
 //! - [`reference_files`]: files as the C driver writes them, for comparing layouts with.
 
 pub mod aeron_dir;
+pub mod aeron_ipc;
 pub mod client;
 pub mod driver;
 pub mod endpoint;

@@ -150,19 +150,19 @@ macro_rules! publication_end {
             }
 
             fn position(&self) -> Result<i64, OfferError> {
-                self.position()
+                Self::position(self)
             }
 
             fn position_limit(&self) -> Result<i64, OfferError> {
-                self.position_limit()
+                Self::position_limit(self)
             }
 
-            fn is_connected(&self) -> bool {
-                self.is_connected()
+            fn is_connected(&mut self) -> bool {
+                Self::is_connected(self)
             }
 
             fn is_closed(&self) -> bool {
-                self.is_closed()
+                Self::is_closed(self)
             }
 
             $revoke
@@ -235,7 +235,7 @@ impl SubscriptionEnd for CSubscription {
         self.subscription.image(0).map_or(0, |image| image.block_poll(|block, _, _| handler(block), limit))
     }
 
-    fn images(&self) -> Vec<ImageView> {
+    fn images(&mut self) -> Vec<ImageView> {
         (0..)
             .map_while(|index| self.subscription.image(index))
             .map(|image| {
@@ -265,7 +265,7 @@ impl SubscriptionEnd for CSubscription {
         self.subscription.is_closed()
     }
 
-    fn reject(&self, session_id: i32, reason: &str) -> Result<(), EndpointError> {
+    fn reject(&mut self, session_id: i32, reason: &str) -> Result<(), EndpointError> {
         match self.subscription.image_by_session_id(session_id) {
             Some(image) => Ok(image.reject(reason)?),
             None => Err(EndpointError { code: None, message: format!("no image of session {session_id}") }),

@@ -4,6 +4,7 @@
 //! tested on its own type. Dynamic calls cost what no test notices; measurements use the libraries directly.
 
 mod c_stack;
+mod gannet_stack;
 
 use crate::client::{Action, OfferError};
 use std::fmt::Debug;
@@ -11,6 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use c_stack::CStack;
+pub use gannet_stack::GannetStack;
 
 /// A client library.
 pub trait Stack: Debug + Sync {
@@ -219,7 +221,7 @@ pub trait PublicationEnd: Debug + Send {
     fn position_limit(&self) -> Result<i64, OfferError>;
 
     /// Whether the stream has a subscriber.
-    fn is_connected(&self) -> bool;
+    fn is_connected(&mut self) -> bool;
 
     /// Whether the publication is closed.
     fn is_closed(&self) -> bool;
@@ -286,7 +288,7 @@ pub trait SubscriptionEnd: Debug + Send {
     fn block_poll(&mut self, handler: &mut dyn FnMut(&[u8]), limit: usize) -> usize;
 
     /// The images there are now.
-    fn images(&self) -> Vec<ImageView>;
+    fn images(&mut self) -> Vec<ImageView>;
 
     /// The registration id.
     fn registration_id(&self) -> i64;
@@ -298,7 +300,7 @@ pub trait SubscriptionEnd: Debug + Send {
     fn is_closed(&self) -> bool;
 
     /// Asks the driver to cut off the image of a session, with a reason for the publisher.
-    fn reject(&self, session_id: i32, reason: &str) -> Result<(), EndpointError>;
+    fn reject(&mut self, session_id: i32, reason: &str) -> Result<(), EndpointError>;
 }
 
 /// A counter that this client added. Closed when dropped.

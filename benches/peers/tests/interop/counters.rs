@@ -1,6 +1,6 @@
 //! Counters of clients, and those that the driver keeps for a stream.
 
-use crate::setup::{CHANNEL, STREAM, Setup, accepted, fragments, reported, until};
+use crate::setup::{CHANNEL, Setup, accepted, fragments, reported, stream_of, until};
 use gannet_peers::endpoint::{Kind, Report};
 
 const PUBLISHER_LIMIT: i32 = 1;
@@ -68,7 +68,8 @@ pub(crate) fn stream_counters_name_the_stream(setup: &Setup) {
         fragments(&mut *subscription, 1);
         let identity = publication.identity();
         let registration_id = identity.original_registration_id;
-        let stream = format!("{registration_id} {} {STREAM} {CHANNEL}", identity.session_id);
+        let stream_id = stream_of(kind);
+        let stream = format!("{registration_id} {} {stream_id} {CHANNEL}", identity.session_id);
         let name = match kind {
             Kind::Concurrent => "pub-pos (concurrent)",
             Kind::Exclusive => "pub-pos (exclusive)",
@@ -80,7 +81,7 @@ pub(crate) fn stream_counters_name_the_stream(setup: &Setup) {
         };
         let mut expected_key = registration_id.to_le_bytes().to_vec();
         expected_key.extend(identity.session_id.to_le_bytes());
-        expected_key.extend(STREAM.to_le_bytes());
+        expected_key.extend(stream_id.to_le_bytes());
         expected_key.extend((CHANNEL.len() as i32).to_le_bytes());
         expected_key.extend(CHANNEL.as_bytes());
 
@@ -98,7 +99,7 @@ pub(crate) fn stream_counters_name_the_stream(setup: &Setup) {
         assert_eq!(reader.value, position);
         assert_eq!((reader.registration_id, reader.reference_id), (subscription_id, registration_id));
         assert_eq!(reader.owner_id, running.subscriber.client_id());
-        let label = format!("sub-pos: {subscription_id} {} {STREAM} {CHANNEL} @0", identity.session_id);
+        let label = format!("sub-pos: {subscription_id} {} {stream_id} {CHANNEL} @0", identity.session_id);
         assert_eq!(reader.label, label);
     }
 }

@@ -1,8 +1,9 @@
 //! What a driver refuses, and by which code it says so.
 
-use crate::setup::{CHANNEL, STREAM, Setup};
+use crate::setup::{CHANNEL, Setup};
 use gannet_peers::endpoint::Kind;
 
+const STREAM: i32 = 1001;
 const INVALID_CHANNEL: i32 = 1;
 const GENERIC: i32 = 11;
 

@@ -10,7 +10,7 @@ mod setup;
 mod streams;
 mod timeouts;
 
-use gannet_peers::endpoint::CStack;
+use gannet_peers::endpoint::{CStack, GannetStack};
 use setup::{DriverKind, Setup};
 
 /// One test per scenario, in a module named after the pairing.
@@ -79,3 +79,6 @@ macro_rules! scenarios {
 }
 
 pairing!(aeron_driver_aeron_to_aeron: DriverKind::Aeron, CStack => CStack);
+pairing!(aeron_driver_gannet_to_gannet: DriverKind::Aeron, GannetStack => GannetStack);
+pairing!(aeron_driver_gannet_to_aeron: DriverKind::Aeron, GannetStack => CStack);
+pairing!(aeron_driver_aeron_to_gannet: DriverKind::Aeron, CStack => GannetStack);

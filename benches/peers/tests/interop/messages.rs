@@ -1,7 +1,8 @@
 //! Messages on their way: lengths, frames, terms, claims, limits.
 
 use crate::setup::{
-    CHANNEL, STREAM, Setup, TERM_LENGTH, accepted, assert_nothing_left, fragments, patterned, until, whole_messages,
+    CHANNEL, Setup, TERM_LENGTH, accepted, assert_nothing_left, assert_same_message, fragments, patterned, stream_of,
+    until, whole_messages,
 };
 use gannet_peers::client::OfferError;
 use gannet_peers::endpoint::{ClaimEnd, Delivery, Kind, PublicationEnd, SubscriptionEnd};
@@ -41,10 +42,10 @@ pub(crate) fn messages_of_every_length_arrive_whole(setup: &Setup) {
                 assert_eq!(position - before, occupied(length, payload), "{kind:?}, {length} bytes");
             }
             let delivered = whole_messages(&mut *subscription, 1).remove(0);
-            assert_eq!(delivered.payload, message, "{kind:?}, {length} bytes");
+            assert_same_message(&delivered.payload, &message, &(kind, length));
             assert_eq!(delivered.position, position, "{kind:?}, {length} bytes");
             assert_eq!(delivered.flags, UNFRAGMENTED, "{kind:?}, {length} bytes");
-            assert_eq!((delivered.session_id, delivered.stream_id), (identity.session_id, STREAM));
+            assert_eq!((delivered.session_id, delivered.stream_id), (identity.session_id, stream_of(kind)));
         }
         assert_nothing_left(&mut *subscription);
         assert_eq!(publication.position(), Ok(position));
@@ -100,7 +101,7 @@ pub(crate) fn many_terms_keep_their_order(setup: &Setup) {
             }
             subscription.poll_messages(
                 &mut |message: Delivery| {
-                    assert_eq!(message.payload, message_of(received), "{kind:?}, message {received}");
+                    assert_same_message(&message.payload, &message_of(received), &(kind, received));
                     assert!(message.position > last_position);
                     last_position = message.position;
                     received += 1;
@@ -122,7 +123,7 @@ pub(crate) fn parts_are_gathered_into_one_message(setup: &Setup) {
         let long = patterned(3, 2000);
         for parts in [&[b"head".as_slice(), b"", b"tail"][..], &[b"before ", &long, b" after"], &[b""]] {
             accepted(|| publication.offer_vectored(parts));
-            assert_eq!(whole_messages(&mut *subscription, 1)[0].payload, parts.concat(), "{kind:?}");
+            assert_same_message(&whole_messages(&mut *subscription, 1)[0].payload, &parts.concat(), &kind);
         }
     }
 }
@@ -147,7 +148,9 @@ pub(crate) fn concurrent_publications_share_one_log(setup: &Setup) {
     let running = setup.start();
     let (mut first, mut subscription) = running.stream(Kind::Concurrent);
     let other_client = setup.publisher.connect(running.dir.path(), &Default::default()).expect("another client");
-    let mut second = other_client.add_publication(Kind::Concurrent, CHANNEL, STREAM).expect("a second publication");
+    let mut second = other_client
+        .add_publication(Kind::Concurrent, CHANNEL, stream_of(Kind::Concurrent))
+        .expect("a second publication");
     let (one, two) = (first.identity(), second.identity());
     assert_eq!(one.session_id, two.session_id);
     assert_eq!(one.original_registration_id, two.original_registration_id);
@@ -189,7 +192,10 @@ pub(crate) fn concurrent_publications_share_one_log(setup: &Setup) {
 pub(crate) fn exclusive_publications_have_logs_of_their_own(setup: &Setup) {
     let running = setup.start();
     let (mut first, mut subscription) = running.stream(Kind::Exclusive);
-    let mut second = running.publisher.add_publication(Kind::Exclusive, CHANNEL, STREAM).expect("a second publication");
+    let mut second = running
+        .publisher
+        .add_publication(Kind::Exclusive, CHANNEL, stream_of(Kind::Exclusive))
+        .expect("a second publication");
     let (one, two) = (first.identity(), second.identity());
     assert_ne!(one.session_id, two.session_id);
     for identity in [one, two] {
@@ -232,11 +238,11 @@ pub(crate) fn without_subscriber_nothing_is_taken(setup: &Setup) {
     let running = setup.start();
     for kind in Kind::ALL {
         let mut publication: Box<dyn PublicationEnd> =
-            running.publisher.add_publication(kind, CHANNEL, STREAM).expect("a publication");
+            running.publisher.add_publication(kind, CHANNEL, stream_of(kind)).expect("a publication");
         assert_eq!(publication.offer(b"x"), Err(OfferError::NotConnected), "{kind:?}");
         assert_eq!(publication.claim(b"x", ClaimEnd::Commit), Err(OfferError::NotConnected), "{kind:?}");
         let mut subscription: Box<dyn SubscriptionEnd> =
-            running.subscriber.add_subscription(CHANNEL, STREAM).expect("a subscription");
+            running.subscriber.add_subscription(CHANNEL, stream_of(kind)).expect("a subscription");
         accepted(|| publication.offer(b"now"));
         assert_eq!(whole_messages(&mut *subscription, 1)[0].payload, b"now", "{kind:?}");
         drop(subscription);

@@ -6,6 +6,7 @@ use gannet_peers::driver::{DriverOptions, DriverProcess};
 use gannet_peers::endpoint::{
     CounterView, Delivery, Endpoint, EndpointSettings, Kind, PublicationEnd, Report, Stack, SubscriptionEnd,
 };
+use std::fmt::Debug;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,7 +17,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// The smallest terms, so that streams rotate soon.
 pub(crate) const CHANNEL: &str = "aeron:ipc?term-length=64k";
 pub(crate) const TERM_LENGTH: i64 = 64 * 1024;
-pub(crate) const STREAM: i32 = 1001;
+/// The stream of each kind of publication. They differ, since a library may take its time to withdraw what was dropped.
+pub(crate) fn stream_of(kind: Kind) -> i32 {
+    match kind {
+        Kind::Concurrent => 1001,
+        Kind::Exclusive => 1002,
+    }
+}
 
 /// Which driver runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +72,8 @@ impl Running {
     }
 
     pub(crate) fn stream_on(&self, kind: Kind, channel: &str) -> (Box<dyn PublicationEnd>, Box<dyn SubscriptionEnd>) {
-        let subscription = self.subscriber.add_subscription(channel, STREAM).expect("a subscription");
-        let publication = self.publisher.add_publication(kind, channel, STREAM).expect("a publication");
+        let subscription = self.subscriber.add_subscription(channel, stream_of(kind)).expect("a subscription");
+        let mut publication = self.publisher.add_publication(kind, channel, stream_of(kind)).expect("a publication");
         until("the stream is connected", || publication.is_connected() && subscription.is_connected());
         (publication, subscription)
     }
@@ -154,6 +161,15 @@ pub(crate) fn reported(endpoint: &dyn Endpoint, what: &str, wanted: impl Fn(&Rep
 pub(crate) fn system_counter(endpoint: &dyn Endpoint, id: i32) -> i64 {
     let counters: Vec<CounterView> = endpoint.counters();
     counters.into_iter().find(|counter| counter.id == id).expect("a system counter").value
+}
+
+/// Asserts that a message is the expected one; says where the two differ, not all that they hold.
+#[track_caller]
+pub(crate) fn assert_same_message(found: &[u8], expected: &[u8], which: &dyn Debug) {
+    let differs_at = found.iter().zip(expected).position(|(found, expected)| found != expected);
+    let (length, expected_length) = (found.len(), expected.len());
+    let same = length == expected_length && differs_at.is_none();
+    assert!(same, "{which:?}: {length} bytes, expected {expected_length}; first difference at {differs_at:?}");
 }
 
 /// A message of `length` bytes that differs from those with other lengths or seeds.

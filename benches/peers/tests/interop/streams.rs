@@ -1,6 +1,8 @@
 //! Streams as wholes: who joins when, and how they end.
 
-use crate::setup::{CHANNEL, STREAM, Setup, accepted, assert_nothing_left, fragments, reported, until, whole_messages};
+use crate::setup::{
+    CHANNEL, Setup, accepted, assert_nothing_left, fragments, reported, stream_of, until, whole_messages,
+};
 use gannet_peers::driver::DriverOptions;
 use gannet_peers::endpoint::{EndpointSettings, Kind, Report};
 
@@ -9,7 +11,7 @@ const IMAGE_REJECTED: i32 = 13;
 pub(crate) fn images_come_and_go_with_their_publications(setup: &Setup) {
     let running = setup.start();
     for kind in Kind::ALL {
-        let (publication, subscription) = running.stream(kind);
+        let (publication, mut subscription) = running.stream(kind);
         let identity = publication.identity();
         let image = subscription.images().remove(0);
         assert_eq!(image.session_id, identity.session_id, "{kind:?}");
@@ -47,7 +49,7 @@ pub(crate) fn a_late_subscriber_joins_where_the_stream_is(setup: &Setup) {
         // The driver takes note of the reader's position at the end of a round, so an answer to another command in
         // between tells that it has.
         running.subscriber.add_counter(1100, b"", "in between").expect("a counter");
-        let mut late = running.subscriber.add_subscription(CHANNEL, STREAM).expect("a late subscription");
+        let mut late = running.subscriber.add_subscription(CHANNEL, stream_of(kind)).expect("a late subscription");
         until("the late subscriber is connected", || late.is_connected());
         accepted(|| publication.offer(b"three"));
         let image = late.images().remove(0);
@@ -60,7 +62,10 @@ pub(crate) fn a_late_subscriber_joins_where_the_stream_is(setup: &Setup) {
 pub(crate) fn two_subscribers_each_get_everything(setup: &Setup) {
     let running = setup.start();
     let (mut publication, mut first) = running.stream(Kind::Concurrent);
-    let mut second = running.publisher.add_subscription(CHANNEL, STREAM).expect("a subscription beside the publisher");
+    let mut second = running
+        .publisher
+        .add_subscription(CHANNEL, stream_of(Kind::Concurrent))
+        .expect("a subscription beside the publisher");
     until("the second subscriber is connected", || second.is_connected());
     let mut next = [0_u32; 2];
     let mut sent = 0_u32;
@@ -83,7 +88,7 @@ pub(crate) fn two_subscribers_each_get_everything(setup: &Setup) {
 
 pub(crate) fn a_revoked_stream_ends_at_once(setup: &Setup) {
     let running = setup.start();
-    let (mut publication, subscription) = running.stream(Kind::Exclusive);
+    let (mut publication, mut subscription) = running.stream(Kind::Exclusive);
     accepted(|| publication.offer(b"never read"));
     let session_id = publication.identity().session_id;
     publication.revoke();

@@ -1,7 +1,7 @@
 //! Processes that die, and who notices.
 
 use crate::setup::{
-    CHANNEL, PATIENCE, STREAM, Setup, TERM_LENGTH, accepted, assert_nothing_left, reported, system_counter, until,
+    CHANNEL, PATIENCE, Setup, TERM_LENGTH, accepted, assert_nothing_left, reported, stream_of, system_counter, until,
     whole_messages,
 };
 use gannet_peers::client::OfferError;
@@ -54,7 +54,10 @@ pub(crate) fn a_claim_left_behind_is_unblocked(setup: &Setup) {
     let settings = EndpointSettings { driver_timeout: None, ..QUICK };
     let running = setup.start_with(options, settings);
     let (mut publication, mut subscription) = running.stream(Kind::Concurrent);
-    let mut other = running.publisher.add_publication(Kind::Concurrent, CHANNEL, STREAM).expect("a second handle");
+    let mut other = running
+        .publisher
+        .add_publication(Kind::Concurrent, CHANNEL, stream_of(Kind::Concurrent))
+        .expect("a second handle");
     accepted(|| publication.offer(b"before"));
     let claimed = accepted(|| other.claim(b"lost", ClaimEnd::Abandon));
     let position = accepted(|| publication.offer(b"after"));
