@@ -20,6 +20,8 @@ pub mod ringbuffer;
 mod sync;
 pub mod time;
 pub mod types;
+#[cfg(engine_loom)]
+pub mod weaken;
 
 #[cfg(all(feature = "client", not(engine_loom)))]
 pub use client::{

@@ -4,4 +4,14 @@
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering, fence};
 
 #[cfg(engine_loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering, fence};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
+
+/// A fence that a model may leave out.
+#[cfg(engine_loom)]
+#[track_caller]
+pub(crate) fn fence(ordering: Ordering) {
+    use crate::weaken::{Operation, is_weakened};
+    if !is_weakened(Operation::Fence, core::panic::Location::caller()) {
+        loom::sync::atomic::fence(ordering);
+    }
+}

@@ -5,4 +5,13 @@ pub mod config;
 pub mod io;
 pub mod ipc;
 pub mod mailbox;
+pub mod runtime;
 pub mod shared;
+
+pub use runtime::{CloseError, LaunchError, MediaDriver, StopHandle, StopReason};
+
+/// The commit that this was built from, where the build knew it.
+pub const COMMIT: &str = match option_env!("GANNET_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown",
+};

@@ -1,3 +1,168 @@
-//! The media driver process.
+//! The media driver process: reads the configuration, starts the driver, waits for a signal or a client's request, stops.
+//! Everything else is the library's. It never returns to the system with a clean status unless the driver was closed in
+//! good order.
+#![expect(clippy::disallowed_methods, reason = "an edge: reads the configuration's files")]
 
-fn main() {}
+mod cli;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use gannet_driver::config::{DirectoryAccess, Layers, Loaded};
+use gannet_driver::{MediaDriver, StopHandle, StopReason};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use tracing::{error, info, warn};
+use tracing_subscriber::EnvFilter;
+
+use cli::Cli;
+
+/// What was asked for could not be done. A command line that is not understood is 2, by the parser.
+const FAILED: u8 = 1;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.version {
+        println!("{}", version_line());
+        return ExitCode::SUCCESS;
+    }
+    match load(&cli) {
+        Ok(loaded) => run(&cli, loaded),
+        Err(message) => refuse(&message),
+    }
+}
+
+/// Reads every source of the configuration.
+fn load(cli: &Cli) -> Result<Loaded, String> {
+    let mut layers = Layers::new();
+    layers.environment(variables()?);
+    if let Some(path) = &cli.config {
+        layers.config_file(path, &read(path)?);
+    }
+    for path in &cli.properties {
+        // As the reference driver takes them; a file that is not there is an error here.
+        let path = path.strip_prefix("file://").unwrap_or(path);
+        layers.properties_file(path, &read(path)?);
+    }
+    cli.add_to(&mut layers);
+    layers.load().map_err(|errors| errors.to_string())
+}
+
+/// The environment, as far as it may concern the driver.
+fn variables() -> Result<Vec<(String, String)>, String> {
+    let texts = std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text)));
+    let ours = texts.filter(|(name, _)| name.starts_with("AERON_") || name.starts_with("GANNET_"));
+    ours.map(|(name, text)| match text.into_string() {
+        Ok(text) => Ok((name, text)),
+        Err(text) => Err(format!("environment variable {name} is not UTF-8 text: {}", text.display())),
+    })
+    .collect()
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
+
+fn run(cli: &Cli, loaded: Loaded) -> ExitCode {
+    if cli.print_config {
+        print!("{}", loaded.print());
+        return ExitCode::SUCCESS;
+    }
+    if let Err(message) = start_logging(&loaded) {
+        return refuse(&message);
+    }
+    if loaded.config.process.print_configuration {
+        print!("{}", loaded.print());
+    }
+    for notice in &loaded.notices {
+        warn!("{notice}");
+    }
+    let config = loaded.config;
+    restrict_new_files(config.directory.access);
+    let (profile, mode) = (config.process.profile, config.threads.mode);
+    // Before clients, or an operator's script, can see that the driver is there: none of its signals may be missed.
+    let signals = match Signals::new([SIGTERM, SIGINT]) {
+        Ok(signals) => signals,
+        Err(error) => return refuse(&format!("cannot watch for signals: {error}")),
+    };
+    let mut driver = match MediaDriver::launch(config) {
+        Ok(driver) => driver,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    for warning in driver.warnings() {
+        warn!("{warning}");
+    }
+    if let Err(error) = stop_on_signals(signals, driver.stop_handle()) {
+        return refuse(&format!("cannot start the thread that watches for signals: {error}"));
+    }
+    info!(dir = %driver.dir().display(), pid = std::process::id(), %profile, %mode, "{}", version_line());
+
+    match driver.wait() {
+        StopReason::TerminatedByClient => info!("a client asked the driver to terminate"),
+        StopReason::AgentFailed => error!("the driver failed"),
+        _ => {}
+    }
+    info!("shutting down");
+    match driver.close() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Writes the log to standard error; standard output is for what was asked for.
+fn start_logging(loaded: &Loaded) -> Result<(), String> {
+    let directives = &loaded.config.process.log;
+    let filter = EnvFilter::try_new(directives).map_err(|error| {
+        let source = loaded.source("gannet.log").map_or_else(String::new, ToString::to_string);
+        format!("gannet.log={directives} ({source}): {error}; expected a level, as in info, or target=level,...")
+    })?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    Ok(())
+}
+
+/// Files are made with the modes that the access calls for; the mask must neither widen nor narrow them.
+fn restrict_new_files(access: DirectoryAccess) {
+    let mask = match access {
+        DirectoryAccess::Private => 0o077,
+        DirectoryAccess::Group => 0o007,
+    };
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask));
+}
+
+/// Has the first SIGTERM or SIGINT stop the driver, and the second end the process as if nobody had watched.
+fn stop_on_signals(mut signals: Signals, stop: StopHandle) -> std::io::Result<()> {
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let mut received = signals.forever();
+        if let Some(signal) = received.next() {
+            info!("received {}", signal_hook::low_level::signal_name(signal).unwrap_or("a signal"));
+            stop.stop();
+        }
+        if let Some(signal) = received.next() {
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    })?;
+    Ok(())
+}
+
+fn refuse(message: &str) -> ExitCode {
+    for line in message.lines() {
+        eprintln!("gannet-driver: {line}");
+    }
+    ExitCode::from(FAILED)
+}
+
+/// The version in the reference driver's words, which scripts may look for.
+fn version_line() -> String {
+    format!(
+        "gannet-driver <{}> major {} minor {} patch {} git {}",
+        env!("CARGO_PKG_VERSION"),
+        env!("CARGO_PKG_VERSION_MAJOR"),
+        env!("CARGO_PKG_VERSION_MINOR"),
+        env!("CARGO_PKG_VERSION_PATCH"),
+        gannet_driver::COMMIT,
+    )
+}

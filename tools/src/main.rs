@@ -1,3 +1,12 @@
-//! The one command: gannet.
+//! The one command: `gannet`. Parses the command line, runs one subcommand, and turns what came of it into an exit code.
 
-fn main() {}
+mod capture;
+mod cli;
+mod commands;
+mod inspect;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::exit(cli::run())
+}

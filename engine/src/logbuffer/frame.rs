@@ -91,9 +91,15 @@ pub(super) fn begin(
     reserved: i64,
 ) {
     space.word(LENGTH).store_relaxed(length_in_progress);
-    // ORDERING(log.frame-started): Release fence. Pairs with the Acquire loads of `unblock`; whoever sees anything of the
-    // frame, its payload included, sees that it is in progress, or committed.
+    // ORDERING(log.frame-started): Release fence. Pairs with the Acquire loads of `unblock`, in every driver; whoever sees
+    // anything of the frame, its payload included, sees that it is in progress, or committed.
     fence(Ordering::Release);
+    fill(space, origin, term_id, term_offset, second_word, reserved);
+}
+
+/// Fills in a frame's header but for its length.
+#[inline(always)]
+fn fill(space: &FrameSpace<'_>, origin: Origin, term_id: TermId, term_offset: i32, second_word: i32, reserved: i64) {
     space.word(VERSION_FLAGS_TYPE).store_relaxed(second_word);
     space
         .word(TERM_OFFSET_AND_SESSION)
@@ -110,6 +116,31 @@ pub(super) fn commit(space: &FrameSpace<'_>, length: i32) {
     // ORDERING(log.frame-committed): Release. Pairs with the Acquire load of a frame's length in `scan` and `unblock`;
     // publishes the header words and the payload.
     space.word(LENGTH).store_release(length);
+}
+
+/// The length of a frame that the driver has taken from its publisher. Negative like every length in progress, and one that no
+/// publisher stores.
+const TAKEN_OVER: i32 = i32::MIN;
+
+/// Turns a frame whose publisher is taken for dead to padding of `length` bytes. `found` is its length as it was when that was
+/// decided. False, and no harm done, if the publisher has been heard of since.
+pub(super) fn take_over(
+    space: &FrameSpace<'_>,
+    origin: Origin,
+    term_id: TermId,
+    term_offset: i32,
+    found: i32,
+    length: i32,
+) -> bool {
+    // ORDERING(log.frame-taken-over): none is needed, only that one of the two has the frame. From here on, a publisher that asks
+    // before it commits finds that it has lost it.
+    if space.word(LENGTH).compare_exchange(found, TAKEN_OVER).is_err() {
+        return false;
+    }
+    fill(space, origin, term_id, term_offset, PADDING, 0);
+    // ORDERING(log.frame-committed): AcqRel. Pairs with the Acquire load of a frame's length in `scan`; publishes the header. A
+    // publisher that did not ask, and is at the frame again, keeps it.
+    space.word(LENGTH).compare_exchange(TAKEN_OVER, length).is_ok()
 }
 
 /// Commits the frames of a block that was copied but for its first eight bytes.

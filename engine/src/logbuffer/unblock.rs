@@ -6,8 +6,7 @@ use crate::memory::Partition;
 use crate::types::{Position, TermId};
 
 use super::LogBuffers;
-use super::frame::FRAME_ALIGNMENT;
-use super::message::{Claimed, write_padding};
+use super::frame::{self, FRAME_ALIGNMENT};
 use super::metadata::{tail_offset, tail_term_id};
 use super::rotate::rotate;
 
@@ -50,7 +49,7 @@ pub fn unblock(log: &LogBuffers, blocked: Position) -> bool {
     }
     let length = stuck.length_at(blocked_offset);
     match length {
-        ..0 => stuck.pad_begun(length.unsigned_abs() as usize),
+        ..0 => stuck.pad_begun(length),
         0 => stuck.pad_gap() || stuck.pad_to_end(active_count == blocked_count),
         _ => false,
     }
@@ -80,9 +79,9 @@ impl Stuck<'_> {
     }
 
     /// A claim that was begun: its length is known, unless somebody broke it.
-    fn pad_begun(&self, length: usize) -> bool {
+    fn pad_begun(&self, found: i32) -> bool {
         let most = self.claimed - self.offset;
-        self.pad(length.clamp(FRAME_ALIGNMENT, most))
+        self.pad(found, (found.unsigned_abs() as usize).clamp(FRAME_ALIGNMENT, most))
     }
 
     /// A claim of which nothing is there: it ends where the next frame begins.
@@ -93,14 +92,14 @@ impl Stuck<'_> {
         };
         // What was found may be the payload of the very claim, begun since: then its length is there by now.
         let still_zero = (self.offset..next).step_by(FRAME_ALIGNMENT).rev().all(|offset| self.is_zero_at(offset));
-        still_zero && self.pad(next - self.offset)
+        still_zero && self.pad(0, next - self.offset)
     }
 
     /// A publisher tripped the term and died before it filled it up. Nobody else will.
     fn pad_to_end(&self, rotates: bool) -> bool {
         let metadata = self.log.metadata();
         let full = self.claimed == self.log.term_length().get() as usize;
-        if !full || self.length_at(self.offset) != 0 || !self.pad(self.claimed - self.offset) {
+        if !full || !self.pad(0, self.claimed - self.offset) {
             return false;
         }
         let term_count = self.term_id.wrapping_count_since(self.log.initial_term_id());
@@ -110,12 +109,12 @@ impl Stuck<'_> {
         true
     }
 
-    fn pad(&self, length: usize) -> bool {
+    /// Pads `length` bytes, if the length that readers wait for is still the one that was found.
+    fn pad(&self, found: i32, length: usize) -> bool {
         let aligned = length.next_multiple_of(FRAME_ALIGNMENT);
         let Some(space) = self.log.terms().space(self.partition, self.offset, aligned) else { return false };
-        let claimed = Claimed { space, term_id: self.term_id, term_offset: self.offset as i32 };
-        write_padding(&claimed, self.log.origin(), length as i32);
-        true
+        let origin = self.log.origin();
+        frame::take_over(&space, origin, self.term_id, self.offset as i32, found, length as i32)
     }
 }
 
@@ -123,7 +122,7 @@ impl Stuck<'_> {
 mod tests {
     use super::*;
     use crate::logbuffer::testing::{TERM_LENGTH, TestLog};
-    use crate::logbuffer::{LogKind, OfferError, frame};
+    use crate::logbuffer::{LogKind, OfferError};
 
     const LENGTH: i64 = TERM_LENGTH.get() as i64;
 

@@ -8,12 +8,14 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::sync::{Arc, Mutex};
 
 use loom::cell::UnsafeCell;
 
 use super::Field;
 use crate::sync::{AtomicI32, AtomicI64, Ordering};
+use crate::weaken::{Operation, ordering};
 
 struct Slot {
     words: Words,
@@ -136,11 +138,14 @@ impl AtomicBuffer {
     }
 
     /// Reads, acquiring, where a bulk copy may race: the one access that the race detector is not told of.
+    #[track_caller]
     pub fn probe_acquire(&self, offset: usize) -> i32 {
         self.check(offset, 4);
         let at = self.start + offset;
         match &self.region.slots[at / 8].words {
-            Words::Narrow(words) => words[at % 8 / 4].load(Ordering::Acquire),
+            Words::Narrow(words) => {
+                words[at % 8 / 4].load(ordering(Operation::Load, Ordering::Acquire, Location::caller()))
+            }
             Words::Wide(_) => panic!("the word at {at} has another width: one word, one width"),
         }
     }
@@ -186,14 +191,17 @@ impl AtomicBuffer {
         let (begin, end) = (self.start + offset, self.start + offset + len);
         let mut at = begin;
         while at < end {
-            let word = at & !3;
             let slot = &self.region.slots[at / 8];
-            // The whole of one 32-bit word at a time: one step of the model instead of four.
-            slot.plain[at % 8 / 4].with_mut(|_| ());
-            let next = end.min(word + 4);
+            let word = slot.word_of(at % 8);
+            let next = end.min(at / 8 * 8 + word.end);
+            (at / 4..next.div_ceil(4)).for_each(|half| slot.plain[half % 2].with_mut(|_| ()));
+            // The whole word in one step, and without a look at the old one where nothing of it remains: loom only sees that two
+            // accesses conflict when no other of the same thread came between.
+            let mut bytes = if next - at == word.len() { [0; 8] } else { slot.bytes(word.start) };
             for index in at..next {
-                slot.set_byte(index % 8, byte(index - begin));
+                bytes[index % 8 - word.start] = byte(index - begin);
             }
+            slot.set_bytes(word.start, bytes);
             at = next;
         }
     }
@@ -263,25 +271,31 @@ impl Lent<'_> {
 }
 
 impl Slot {
-    fn byte(&self, index: usize) -> u8 {
+    /// The extent of the word that the byte at `index` is in.
+    fn word_of(&self, index: usize) -> core::ops::Range<usize> {
         match &self.words {
-            Words::Wide(word) => word.load(Ordering::Relaxed).to_le_bytes()[index],
-            Words::Narrow(words) => words[index / 4].load(Ordering::Relaxed).to_le_bytes()[index % 4],
+            Words::Wide(_) => 0..8,
+            Words::Narrow(_) => index / 4 * 4..index / 4 * 4 + 4,
         }
     }
 
-    fn set_byte(&self, index: usize, byte: u8) {
+    fn byte(&self, index: usize) -> u8 {
+        let start = self.word_of(index).start;
+        self.bytes(start)[index - start]
+    }
+
+    /// The bytes of the word at `start`; a narrow one's are the first four.
+    fn bytes(&self, start: usize) -> [u8; 8] {
         match &self.words {
-            Words::Wide(word) => {
-                let mut bytes = word.load(Ordering::Relaxed).to_le_bytes();
-                bytes[index] = byte;
-                word.store(i64::from_le_bytes(bytes), Ordering::Relaxed);
-            }
-            Words::Narrow(words) => {
-                let mut bytes = words[index / 4].load(Ordering::Relaxed).to_le_bytes();
-                bytes[index % 4] = byte;
-                words[index / 4].store(i32::from_le_bytes(bytes), Ordering::Relaxed);
-            }
+            Words::Wide(word) => word.load(Ordering::Relaxed).to_le_bytes(),
+            Words::Narrow(words) => i64::from(words[start / 4].load(Ordering::Relaxed)).to_le_bytes(),
+        }
+    }
+
+    fn set_bytes(&self, start: usize, bytes: [u8; 8]) {
+        match &self.words {
+            Words::Wide(word) => word.store(i64::from_le_bytes(bytes), Ordering::Relaxed),
+            Words::Narrow(words) => words[start / 4].store(i64::from_le_bytes(bytes) as i32, Ordering::Relaxed),
         }
     }
 }
@@ -357,8 +371,9 @@ macro_rules! word {
             }
 
             /// Reads the word, acquiring.
+            #[track_caller]
             pub fn load_acquire(&self) -> $type {
-                self.atomic().load(Ordering::Acquire)
+                self.atomic().load(ordering(Operation::Load, Ordering::Acquire, Location::caller()))
             }
 
             /// Stores the word with no ordering.
@@ -367,13 +382,15 @@ macro_rules! word {
             }
 
             /// Stores the word, releasing.
+            #[track_caller]
             pub fn store_release(&self, value: $type) {
-                self.atomic().store(value, Ordering::Release);
+                self.atomic().store(value, ordering(Operation::Store, Ordering::Release, Location::caller()));
             }
 
             /// Adds to the word and returns what was there.
+            #[track_caller]
             pub fn fetch_add(&self, delta: $type) -> $type {
-                self.atomic().fetch_add(delta, Ordering::AcqRel)
+                self.atomic().fetch_add(delta, ordering(Operation::Update, Ordering::AcqRel, Location::caller()))
             }
 
             /// Replaces `current` with `new`.
@@ -381,8 +398,16 @@ macro_rules! word {
             /// # Errors
             ///
             /// What was there instead of `current`.
+            #[track_caller]
             pub fn compare_exchange(&self, current: $type, new: $type) -> Result<$type, $type> {
-                self.atomic().compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire)
+                let at = Location::caller();
+                let success = ordering(Operation::Update, Ordering::AcqRel, at);
+                self.atomic().compare_exchange(
+                    current,
+                    new,
+                    success,
+                    ordering(Operation::Update, Ordering::Acquire, at),
+                )
             }
         }
 

@@ -23,5 +23,5 @@ pub use table::{
 
 pub use value::{
     ByteLength, CongestionControlName, Cpu, DirectoryAccess, FlowControlName, Form, IdleStrategyName, Inferable,
-    Milliseconds, Mtu, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode,
+    Milliseconds, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode,
 };

@@ -101,6 +101,7 @@ fn code(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests look at files and wait, with deadlines")]
 mod tests {
     use std::path::Path;
 

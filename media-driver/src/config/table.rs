@@ -8,12 +8,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gannet::types::{SessionId, TermLength};
+use gannet::types::{Mtu, SessionId, TermLength};
 
 use super::property::{Effect, Limits, Property, Rule, set_field};
 use super::value::{
     ByteLength, CongestionControlName, Cpu, DirectoryAccess, FlowControlName, IdleStrategyName, Inferable,
-    Milliseconds, Mtu, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode, Value,
+    Milliseconds, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode, Value,
 };
 
 const UDP: Effect = Effect::Later("UDP channels");
@@ -153,10 +153,10 @@ settings! {
         sparse: bool = "true", "aeron.term.buffer.sparse.file" / "AERON_TERM_BUFFER_SPARSE_FILE";
         /// The greatest length of a frame on the network, its header included.
         mtu: Mtu = "1408", "aeron.mtu.length" / "AERON_MTU_LENGTH",
-            in Limits::between(Mtu::MIN as i128, Mtu::MAX as i128).and(Rule::MultipleOf(32)), UDP;
+            in Limits::between(Mtu::MIN.get() as i128, Mtu::MAX.get() as i128).and(Rule::MultipleOf(32)), UDP;
         /// The greatest length of a frame of an IPC publication, its header included.
         ipc_mtu: Mtu = "1408", "aeron.ipc.mtu.length" / "AERON_IPC_MTU_LENGTH",
-            in Limits::between(Mtu::MIN as i128, Mtu::MAX as i128).and(Rule::MultipleOf(32));
+            in Limits::between(Mtu::MIN.get() as i128, Mtu::MAX.get() as i128).and(Rule::MultipleOf(32));
         /// How far a network publication may run ahead of its receivers; 0 is half a term.
         publication_window: Option<ByteLength> = "0",
             "aeron.publication.term.window.length" / "AERON_PUBLICATION_TERM_WINDOW_LENGTH", in Limits::between(0, GIB), UDP;

@@ -1,4 +1,5 @@
 //! Where the driver touches the operating system. Used by `runtime` and `main.rs`, never by an agent.
+#![expect(clippy::disallowed_methods, reason = "an edge: files are its business, and it waits for them")]
 
 pub mod directory;
 mod existing;

@@ -284,7 +284,12 @@ impl Driver {
 
     // What clients do.
 
-    pub(crate) fn add_publication_command<'a>(&self, client: ClientId, channel: &'a str, exclusive: bool) -> Command<'a> {
+    pub(crate) fn add_publication_command<'a>(
+        &self,
+        client: ClientId,
+        channel: &'a str,
+        exclusive: bool,
+    ) -> Command<'a> {
         let body = AddPublication {
             client_id: client,
             correlation_id: self.correlation(),
@@ -357,7 +362,12 @@ impl Driver {
         images.into_iter().flatten().collect()
     }
 
-    pub(crate) fn remove_publication(&mut self, client: ClientId, registration: RegistrationId, revoke: bool) -> Vec<String> {
+    pub(crate) fn remove_publication(
+        &mut self,
+        client: ClientId,
+        registration: RegistrationId,
+        revoke: bool,
+    ) -> Vec<String> {
         self.run(&Command::RemovePublication(RemovePublication {
             client_id: client,
             correlation_id: self.correlation(),
@@ -382,7 +392,12 @@ impl Driver {
         (correlation_id.registration(), events)
     }
 
-    pub(crate) fn add_static_counter(&mut self, client: ClientId, registration: RegistrationId, label: &str) -> Vec<String> {
+    pub(crate) fn add_static_counter(
+        &mut self,
+        client: ClientId,
+        registration: RegistrationId,
+        label: &str,
+    ) -> Vec<String> {
         self.run(&Command::AddStaticCounter(AddStaticCounter {
             client_id: client,
             correlation_id: self.correlation(),

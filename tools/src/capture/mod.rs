@@ -6,4 +6,4 @@
 mod packet;
 mod source;
 
-pub(crate) use source::{Capture, CaptureError, PassedOver};
+pub(crate) use source::Capture;

@@ -1,0 +1,246 @@
+//! Which CPU each of the driver's threads runs on. Decided before any thread starts, so that a pin that cannot be is an
+//! error at start and not a surprise in the tail latencies; then each thread pins itself, first thing.
+
+use core_affinity::CoreId;
+
+use super::Role;
+use crate::config::Cpu;
+
+/// What a thread's setting came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pin {
+    pub(super) role: Role,
+    /// The CPU's number as the system counts; `None` where the scheduler decides.
+    pub(super) cpu: Option<usize>,
+}
+
+/// Why threads cannot be pinned as told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AffinityError {
+    /// There is no such CPU, or this process may not use it.
+    #[error(
+        "cannot pin the {role} to CPU {cpu}: this process may use CPUs {}; choose one of them, or widen what it may use \
+         (taskset, cpuset, container limits)", ranges(.available)
+    )]
+    NotAvailable {
+        /// The thread.
+        role: Role,
+        /// The CPU asked for.
+        cpu: usize,
+        /// The CPUs that there are for this process, in order.
+        available: Vec<usize>,
+    },
+    /// There are fewer CPUs than the offset says.
+    #[error(
+        "cannot pin the {role} to the CPU at offset {offset}: this process may use {} CPUs, {}; choose an offset below that \
+         number", .available.len(), ranges(.available)
+    )]
+    NoSuchOffset {
+        /// The thread.
+        role: Role,
+        /// The offset asked for, counted from 0.
+        offset: usize,
+        /// The CPUs that there are for this process, in order.
+        available: Vec<usize>,
+    },
+    /// Two threads on one CPU, where that was said to be an error.
+    #[error("{0}, and aeron.thread.affinity.fail.on.validation.errors is set; give each a CPU of its own")]
+    Shared(String),
+    /// The system does not say which CPUs there are.
+    #[error(
+        "cannot pin the {role}: the system does not tell which CPUs this process may use; leave the threads unpinned"
+    )]
+    Unknown {
+        /// The thread.
+        role: Role,
+    },
+    /// The system refused.
+    #[error("cannot pin the {role} to CPU {cpu}: the system refused; choose another CPU or leave the thread unpinned")]
+    Refused {
+        /// The thread.
+        role: Role,
+        /// The CPU asked for.
+        cpu: usize,
+    },
+}
+
+/// How CPU numbers are to be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// They count the CPUs that the process may use.
+    pub(super) offsets: bool,
+    /// Two threads on one CPU are an error.
+    pub(super) sharing_is_an_error: bool,
+}
+
+/// The CPUs that this process may use, in order.
+pub(super) fn available() -> Vec<usize> {
+    let mut cpus: Vec<_> = core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|core| core.id).collect();
+    cpus.sort_unstable();
+    cpus
+}
+
+/// Decides every thread's CPU, and what the operator should be warned about.
+pub(super) fn plan(
+    wanted: &[(Role, Cpu)],
+    available: &[usize],
+    rules: Rules,
+) -> Result<(Vec<Pin>, Vec<String>), AffinityError> {
+    let mut pins = Vec::with_capacity(wanted.len());
+    let mut warnings = Vec::new();
+    for &(role, cpu) in wanted {
+        let cpu = match cpu {
+            Cpu::Any | Cpu::Auto => None,
+            Cpu::Number(_) if available.is_empty() => return Err(AffinityError::Unknown { role }),
+            Cpu::Number(offset) if rules.offsets => {
+                let offset = usize::from(offset);
+                let found = available.get(offset).copied();
+                Some(found.ok_or_else(|| AffinityError::NoSuchOffset {
+                    role,
+                    offset,
+                    available: available.to_vec(),
+                })?)
+            }
+            Cpu::Number(cpu) => {
+                let cpu = usize::from(cpu);
+                if !available.contains(&cpu) {
+                    return Err(AffinityError::NotAvailable { role, cpu, available: available.to_vec() });
+                }
+                Some(cpu)
+            }
+        };
+        pins.push(Pin { role, cpu });
+    }
+    for (index, pin) in pins.iter().enumerate() {
+        if let Some(other) = pins[..index].iter().find(|other| pin.cpu.is_some() && other.cpu == pin.cpu) {
+            let warning = format!("the {} and the {} share CPU {}", other.role, pin.role, pin.cpu.unwrap_or_default());
+            if rules.sharing_is_an_error {
+                return Err(AffinityError::Shared(warning));
+            }
+            warnings.push(warning);
+        }
+    }
+    choose(wanted, available, &mut pins, &mut warnings);
+    Ok((pins, warnings))
+}
+
+/// Gives each thread with `auto` a CPU of its own, all or none: from the highest down, since systems tend to put their own
+/// work on the lowest, and never the last one, which applications need.
+fn choose(wanted: &[(Role, Cpu)], available: &[usize], pins: &mut [Pin], warnings: &mut Vec<String>) {
+    let open: Vec<usize> = (0..wanted.len()).filter(|index| wanted[*index].1 == Cpu::Auto).collect();
+    let free: Vec<usize> =
+        available.iter().copied().filter(|cpu| pins.iter().all(|pin| pin.cpu != Some(*cpu))).collect();
+    if open.is_empty() {
+        return;
+    }
+    if free.len() <= open.len() {
+        warnings.push(format!(
+            "{} threads are to be pinned to CPUs of their own, and only {} are free of this process's CPUs {}; they run \
+             unpinned",
+            open.len(),
+            free.len(),
+            ranges(available)
+        ));
+        return;
+    }
+    for (index, cpu) in open.into_iter().zip(free.into_iter().rev()) {
+        pins[index].cpu = Some(cpu);
+    }
+}
+
+impl Pin {
+    /// Pins the calling thread.
+    ///
+    /// # Errors
+    ///
+    /// [`AffinityError::Refused`].
+    pub(super) fn apply(self) -> Result<(), AffinityError> {
+        match self.cpu {
+            Some(cpu) if !core_affinity::set_for_current(CoreId { id: cpu }) => {
+                Err(AffinityError::Refused { role: self.role, cpu })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Writes `0, 1, 2, 5` as `0-2, 5`.
+fn ranges(cpus: &[usize]) -> String {
+    let mut text = String::new();
+    let mut rest = cpus;
+    while let Some(&first) = rest.first() {
+        let length = rest.iter().enumerate().take_while(|(index, cpu)| **cpu == first + index).count();
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        match length {
+            1 => text.push_str(&first.to_string()),
+            _ => text.push_str(&format!("{first}-{}", first + length - 1)),
+        }
+        rest = &rest[length..];
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAX: Rules = Rules { offsets: false, sharing_is_an_error: false };
+
+    fn cpus(pins: &[Pin]) -> Vec<Option<usize>> {
+        pins.iter().map(|pin| pin.cpu).collect()
+    }
+
+    #[test]
+    fn numbers_are_the_system_s_unless_they_are_offsets() {
+        let wanted = [(Role::Conductor, Cpu::Number(5)), (Role::Helper, Cpu::Any)];
+        let (pins, warnings) = plan(&wanted, &[4, 5, 6], LAX).unwrap();
+        assert_eq!((cpus(&pins), warnings.len()), (vec![Some(5), None], 0));
+        let offsets = Rules { offsets: true, ..LAX };
+        let (pins, _) = plan(&[(Role::Conductor, Cpu::Number(2))], &[4, 5, 6], offsets).unwrap();
+        assert_eq!(cpus(&pins), [Some(6)]);
+        let error = plan(&wanted, &[4, 5, 6], offsets).unwrap_err().to_string();
+        assert!(error.contains("the conductor to the CPU at offset 5: this process may use 3 CPUs, 4-6"), "{error}");
+    }
+
+    #[test]
+    fn a_cpu_that_is_not_there_is_an_error_that_names_those_that_are() {
+        let error = plan(&[(Role::Conductor, Cpu::Number(64))], &[0, 1, 2, 7], LAX).unwrap_err().to_string();
+        assert!(error.contains("cannot pin the conductor to CPU 64: this process may use CPUs 0-2, 7"), "{error}");
+        let error = plan(&[(Role::Helper, Cpu::Number(0))], &[], LAX).unwrap_err();
+        assert_eq!(error, AffinityError::Unknown { role: Role::Helper });
+    }
+
+    #[test]
+    fn two_on_one_cpu_are_warned_about_or_refused() {
+        let wanted = [(Role::Conductor, Cpu::Number(1)), (Role::Helper, Cpu::Number(1))];
+        let (_, warnings) = plan(&wanted, &[0, 1], LAX).unwrap();
+        assert_eq!(warnings, ["the conductor and the helper share CPU 1"]);
+        let strict = Rules { sharing_is_an_error: true, ..LAX };
+        assert!(matches!(plan(&wanted, &[0, 1], strict), Err(AffinityError::Shared(_))));
+    }
+
+    #[test]
+    fn auto_takes_free_cpus_from_the_top_and_leaves_one() {
+        let wanted = [(Role::Conductor, Cpu::Auto), (Role::Helper, Cpu::Number(3))];
+        let (pins, warnings) = plan(&wanted, &[0, 1, 2, 3], LAX).unwrap();
+        assert_eq!((cpus(&pins), warnings.len()), (vec![Some(2), Some(3)], 0));
+        let wanted = [(Role::Conductor, Cpu::Auto)];
+        assert_eq!(cpus(&plan(&wanted, &[0, 1], LAX).unwrap().0), [Some(1)]);
+        let (pins, warnings) = plan(&wanted, &[0], LAX).unwrap();
+        assert_eq!((cpus(&pins), warnings.len()), (vec![None], 1), "a lone CPU is not taken for one thread");
+    }
+
+    #[test]
+    fn a_thread_pins_itself() {
+        let cpu = *available().last().expect("the system tells its CPUs");
+        std::thread::spawn(move || {
+            Pin { role: Role::Conductor, cpu: Some(cpu) }.apply().unwrap();
+            assert_eq!(available(), [cpu]);
+        })
+        .join()
+        .unwrap();
+    }
+}

@@ -1,0 +1,79 @@
+//! The conductor's outermost layer: tells it the time, carries its requests to the helper and the replies back, and passes
+//! on what it says to the driver's owner. A thread or an invoker runs it.
+
+use gannet::agent::{Agent, Finished};
+use gannet::time::{Clock, EpochMillis, MonotonicNanos};
+
+use super::helper::{HelperGone, HelperPort};
+use super::stop::{StopHandle, StopReason};
+use crate::conductor::Conductor;
+
+/// The wall clock is looked at again after that long: it only ever counts milliseconds.
+const EPOCH_REFRESH_NS: i64 = 1_000_000;
+
+/// What runs the conductor.
+#[derive(Debug)]
+pub(super) struct ConductorAgent<C> {
+    name: String,
+    conductor: Conductor,
+    helper: HelperPort,
+    clock: C,
+    epoch: EpochMillis,
+    epoch_due: MonotonicNanos,
+    stop: StopHandle,
+}
+
+impl<C: Clock> ConductorAgent<C> {
+    pub(super) fn new(name: &str, conductor: Conductor, helper: HelperPort, clock: C, stop: StopHandle) -> Self {
+        let (epoch, epoch_due) = (clock.epoch(), clock.monotonic());
+        Self { name: name.to_owned(), conductor, helper, clock, epoch, epoch_due, stop }
+    }
+
+    fn turn(&mut self) -> Result<usize, HelperGone> {
+        let now = self.clock.monotonic();
+        if now >= self.epoch_due {
+            self.epoch = self.clock.epoch();
+            self.epoch_due = now.saturating_add_ns(EPOCH_REFRESH_NS);
+        }
+        // No more of these than there are requests under way.
+        while let Some(reply) = self.helper.poll()? {
+            self.conductor.on_reply(reply);
+        }
+        let mut work = self.conductor.do_work(now, self.epoch);
+        while let Some(request) = self.conductor.poll_request() {
+            self.helper.ask(request)?;
+            work += 1;
+        }
+        if self.conductor.termination_requested() {
+            self.stop.state(StopReason::TerminatedByClient);
+        }
+        Ok(work)
+    }
+}
+
+impl<C: Clock> Agent for ConductorAgent<C> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn on_start(&mut self) {
+        self.helper.on_start();
+    }
+
+    fn do_work(&mut self) -> Result<usize, Finished> {
+        self.turn().map_err(|HelperGone| Finished)
+    }
+
+    fn on_close(&mut self) {
+        self.conductor.close();
+    }
+}
+
+impl<C> Drop for ConductorAgent<C> {
+    fn drop(&mut self) {
+        // Whatever its end was, the driver is gone, and clients need not wait for its heartbeat to grow old.
+        self.conductor.close();
+        // Closed by its owner, there is a reason already; otherwise the conductor has failed or its helper has.
+        self.stop.state(StopReason::AgentFailed);
+    }
+}

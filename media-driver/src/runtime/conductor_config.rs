@@ -1,0 +1,75 @@
+//! What the conductor is told of the driver's configuration: durations in nanoseconds, paths, and what the system adds to
+//! them. Called once, at start.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+use gannet::memory::Reserve;
+
+use crate::conductor::{
+    Capacity, ConductorConfig, LogConfig, PublicationDefaults, SubscriptionDefaults, TerminationPolicy,
+};
+use crate::config::{DriverConfig, TerminationValidator};
+use crate::io::directory::DriverDirectory;
+use crate::io::socket_defaults::SocketDefaults;
+
+/// The conductor's part of a configuration that was checked.
+pub(super) fn conductor_config(
+    config: &DriverConfig,
+    directory: &DriverDirectory,
+    sockets: SocketDefaults,
+) -> ConductorConfig {
+    let DriverConfig { terms, timeouts, streams, process, .. } = config;
+    ConductorConfig {
+        timer_interval_ns: ns(timeouts.timer_interval),
+        client_liveness_timeout_ns: ns(timeouts.client_liveness),
+        image_liveness_timeout_ns: ns(timeouts.image_liveness),
+        cycle_threshold_ns: ns(timeouts.conductor_cycle_threshold),
+        reserved_session_id_low: streams.reserved_session_id_low.get(),
+        reserved_session_id_high: streams.reserved_session_id_high.get(),
+        termination: match process.termination_validator {
+            TerminationValidator::Deny => TerminationPolicy::Deny,
+            TerminationValidator::Allow => TerminationPolicy::Allow,
+            TerminationValidator::Token => TerminationPolicy::Token(process.termination_token.as_bytes().into()),
+        },
+        seed: random_seed(),
+        publications: PublicationDefaults {
+            ipc_term_length: terms.ipc_term_length,
+            ipc_mtu: terms.ipc_mtu,
+            // At most 1 GiB, as the table says.
+            ipc_window: terms
+                .ipc_publication_window
+                .map_or(0, |window| i32::try_from(window.get()).unwrap_or(i32::MAX)),
+            linger_timeout_ns: ns(timeouts.publication_linger),
+            unblock_timeout_ns: ns(timeouts.publication_unblock),
+            untethered_window_limit_timeout_ns: ns(timeouts.untethered_window_limit),
+            untethered_linger_timeout_ns: timeouts.untethered_linger.map(ns),
+            untethered_resting_timeout_ns: ns(timeouts.untethered_resting),
+            spies_simulate_connection: streams.spies_simulate_connection,
+            sparse: terms.sparse,
+        },
+        subscriptions: SubscriptionDefaults { tether: streams.tether, rejoin: streams.rejoin },
+        logs: LogConfig {
+            directory: directory.publications(),
+            mode: directory.file_mode(),
+            // At most 1 GiB, as the table says.
+            page_size: i32::try_from(config.directory.file_page_size.get()).unwrap_or(4096),
+            reserve: if terms.sparse { Reserve::Space } else { Reserve::SpaceAndPages },
+            low_space_warning: config.directory.low_file_store_warning_threshold.get(),
+            deletions_per_cycle: process.resource_free_limit as usize,
+            default_socket_sndbuf: sockets.sndbuf,
+            default_socket_rcvbuf: sockets.rcvbuf,
+        },
+        capacity: Capacity::default(),
+    }
+}
+
+/// Nanoseconds as agents count them; "for ever" stays for ever.
+pub(super) fn ns(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// Different for each driver, so that session ids of one do not meet those of the next.
+fn random_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

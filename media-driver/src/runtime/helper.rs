@@ -1,0 +1,157 @@
+//! The driver's helper: does the conductor's slow work, such as making and deleting logs, so that no agent waits for a file
+//! system. On a thread of its own that sleeps until it has work, or in line where the driver has no threads.
+
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle, Thread};
+
+use super::affinity::{AffinityError, Pin};
+use crate::io::log_files;
+use crate::mailbox::{IN_FLIGHT_LIMIT, Reply, Request};
+
+/// The conductor's side: where requests go and replies come from.
+#[derive(Debug)]
+pub(super) enum HelperPort {
+    /// The helper has a thread.
+    Thread {
+        requests: SyncSender<Request>,
+        replies: Receiver<Reply>,
+        /// The thread of the conductor, for the helper to wake.
+        conductor: Arc<OnceLock<Thread>>,
+    },
+    /// Whoever asks does it at once, and has the answer here.
+    InLine(Vec<Reply>),
+}
+
+/// The helper is gone, and with it the driver's ability to make logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HelperGone;
+
+impl HelperPort {
+    /// Starts the helper's thread, pinned as told. It ends when the port is dropped, with what it was asked for done.
+    ///
+    /// # Errors
+    ///
+    /// When the system grants no thread. What came of the pin is in the channel.
+    pub(super) fn start(
+        name: &str,
+        pin: Pin,
+        pinned: SyncSender<Result<(), AffinityError>>,
+    ) -> io::Result<(Self, JoinHandle<()>)> {
+        // Nobody has more requests under way than that, so that neither side ever finds its mailbox full.
+        let (requests, to_do) = sync_channel(IN_FLIGHT_LIMIT);
+        let (done, replies) = sync_channel(IN_FLIGHT_LIMIT);
+        let conductor = Arc::new(OnceLock::new());
+        let thread = thread::Builder::new().name(name.to_owned()).spawn({
+            let conductor = Arc::clone(&conductor);
+            move || {
+                let _ = pinned.send(pin.apply());
+                drop(pinned);
+                run(&to_do, &done, &conductor);
+            }
+        })?;
+        Ok((Self::Thread { requests, replies, conductor }, thread))
+    }
+
+    /// Called on the conductor's thread, so that a reply wakes it from idling.
+    pub(super) fn on_start(&self) {
+        if let Self::Thread { conductor, .. } = self {
+            // Set once: an agent is started once.
+            let _ = conductor.set(thread::current());
+        }
+    }
+
+    /// Hands over a request.
+    pub(super) fn ask(&mut self, request: Request) -> Result<(), HelperGone> {
+        match self {
+            Self::Thread { requests, .. } => requests.try_send(request).map_err(|_| HelperGone),
+            Self::InLine(replies) => {
+                replies.push(log_files::execute(request));
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes an answer, if there is one.
+    pub(super) fn poll(&mut self) -> Result<Option<Reply>, HelperGone> {
+        match self {
+            Self::Thread { replies, .. } => match replies.try_recv() {
+                Ok(reply) => Ok(Some(reply)),
+                Err(TryRecvError::Empty) => Ok(None),
+                Err(TryRecvError::Disconnected) => Err(HelperGone),
+            },
+            Self::InLine(replies) => Ok(replies.pop()),
+        }
+    }
+}
+
+fn run(to_do: &Receiver<Request>, done: &SyncSender<Reply>, conductor: &OnceLock<Thread>) {
+    while let Ok(request) = to_do.recv() {
+        // A reply that nobody waits for any more is dropped with what it holds; the files go with their directory.
+        let _ = done.try_send(log_files::execute(request));
+        if let Some(conductor) = conductor.get() {
+            conductor.unpark();
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests look at files and wait, with deadlines")]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use gannet::types::RegistrationId;
+
+    use super::*;
+    use crate::mailbox::DeleteLog;
+    use crate::runtime::Role;
+
+    fn delete(path: &std::path::Path) -> Request {
+        Request::DeleteLog(DeleteLog { registration_id: RegistrationId::new(7), path: path.to_owned(), log: None })
+    }
+
+    fn await_reply(port: &mut HelperPort) -> Reply {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Some(reply) = port.poll().unwrap() {
+                return reply;
+            }
+            assert!(Instant::now() < deadline, "no reply");
+            thread::park_timeout(Duration::from_secs(20));
+        }
+    }
+
+    #[test]
+    fn work_is_done_on_its_thread_and_the_conductor_is_woken() {
+        let temp = tempfile::tempdir().unwrap();
+        let (pinned, outcome) = sync_channel(1);
+        let pin = Pin { role: Role::Helper, cpu: None };
+        let (mut port, thread) = HelperPort::start("helper", pin, pinned).unwrap();
+        assert_eq!(outcome.recv().unwrap(), Ok(()));
+        port.on_start();
+        let path = temp.path().join("7.logbuffer");
+        std::fs::write(&path, b"").unwrap();
+        port.ask(delete(&path)).unwrap();
+        assert!(matches!(await_reply(&mut port), Reply::LogDeleted { .. }));
+        assert!(!path.exists());
+        // What was asked for last is done even when nobody stays for the answer.
+        std::fs::write(&path, b"").unwrap();
+        port.ask(delete(&path)).unwrap();
+        drop(port);
+        thread.join().unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn without_threads_it_is_done_at_once() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("7.logbuffer");
+        std::fs::write(&path, b"").unwrap();
+        let mut port = HelperPort::InLine(Vec::new());
+        port.ask(delete(&path)).unwrap();
+        assert!(!path.exists());
+        assert!(matches!(port.poll(), Ok(Some(Reply::LogDeleted { .. }))));
+        assert!(matches!(port.poll(), Ok(None)));
+    }
+}

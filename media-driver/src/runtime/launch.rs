@@ -1,0 +1,302 @@
+//! The driver as a whole: started, waited for, stopped. `main.rs` and embedders use it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
+
+use gannet::agent::{AgentInvoker, AgentPanic, AgentRunner, IdleStrategy, IdleStrategyError};
+use gannet::time::SystemClock;
+
+use super::Role;
+use super::affinity::{self, AffinityError};
+use super::conductor_agent::ConductorAgent;
+use super::conductor_config::conductor_config;
+use super::helper::HelperPort;
+use super::shared_memory::{SharedMemory, SharedMemoryError};
+use super::stop::{StopHandle, StopReason};
+use crate::conductor::Conductor;
+use crate::config::{ConfigErrors, Cpu, DriverConfig, ThreadingMode};
+use crate::io::directory::{self, DirectoryError, DirectoryRequest, DriverDirectory, Finding};
+use crate::io::socket_defaults::SocketDefaults;
+
+/// A media driver that runs. Dropping it stops it.
+///
+/// Unless its threading mode is `INVOKER` it runs on threads of its own. In that mode whoever owns it calls
+/// [`MediaDriver::invoke`], again and again, for as long as it has clients.
+#[derive(Debug)]
+pub struct MediaDriver {
+    host: Host,
+    /// The helper's thread, which ends when its port in the conductor's agent is gone.
+    helper: Option<JoinHandle<()>>,
+    stop: StopHandle,
+    /// For a thread that waits by invoking.
+    idle_strategy: IdleStrategy,
+    /// Held until all else is gone; taken by closing.
+    directory: Option<DriverDirectory>,
+    path: PathBuf,
+    delete_on_shutdown: bool,
+    warnings: Vec<String>,
+}
+
+/// Who runs the agents.
+#[derive(Debug)]
+enum Host {
+    Thread(AgentRunner),
+    Invoker(Box<AgentInvoker<ConductorAgent<SystemClock>>>),
+}
+
+/// Why a driver could not be started, with what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LaunchError {
+    /// Its configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// An idle strategy's arguments.
+    #[error(transparent)]
+    IdleStrategy(#[from] IdleStrategyError),
+    /// Its directory.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// What it shares with clients.
+    #[error(transparent)]
+    SharedMemory(#[from] SharedMemoryError),
+    /// The CPUs of its threads.
+    #[error(transparent)]
+    Affinity(#[from] AffinityError),
+    /// A thread.
+    #[error("cannot start the {role}'s thread: {source}; see that the limit on the user's threads leaves room")]
+    Thread {
+        /// Which.
+        role: Role,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+/// What went wrong as a driver was closed. It is closed all the same.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseError {
+    /// An agent had panicked before.
+    #[error(transparent)]
+    AgentPanic(#[from] AgentPanic),
+    /// The helper's thread had panicked before.
+    #[error("the helper thread panicked; its message is on standard error")]
+    HelperPanic,
+    /// The directory could not be removed.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+}
+
+impl MediaDriver {
+    /// Starts a driver. From when this returns, clients find it in its directory.
+    ///
+    /// ```
+    /// use gannet_driver::MediaDriver;
+    /// use gannet_driver::config::{DriverConfig, Profile};
+    ///
+    /// let mut config = DriverConfig::for_profile(Profile::Frugal);
+    /// # let temp = tempfile::tempdir()?;
+    /// # let path = temp.path().join("driver");
+    /// config.directory.dir = Some(path);
+    /// let driver = MediaDriver::launch(config)?;
+    /// println!("clients find it in {}", driver.dir().display());
+    /// driver.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`LaunchError`]; nothing of the driver is left running then.
+    pub fn launch(config: DriverConfig) -> Result<Self, LaunchError> {
+        config.validate()?;
+        let delete_on_shutdown = config.directory.delete_on_shutdown;
+        Self::start(&config, delete_on_shutdown)
+    }
+
+    /// Starts a driver of this process's own, in a new directory that is removed with it. Whatever the configuration says
+    /// of the directory is not heeded, but for who may use it.
+    ///
+    /// ```
+    /// use gannet_driver::MediaDriver;
+    /// use gannet_driver::config::{DriverConfig, Profile};
+    ///
+    /// let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+    /// let dir = driver.dir().to_owned();
+    /// assert!(dir.join("cnc.dat").exists());
+    /// drop(driver);
+    /// assert!(!dir.exists());
+    /// # Ok::<(), gannet_driver::LaunchError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`LaunchError`].
+    pub fn launch_embedded(mut config: DriverConfig) -> Result<Self, LaunchError> {
+        config.validate()?;
+        config.directory.dir = Some(directory::new_private_path());
+        config.directory.delete_on_start = false;
+        Self::start(&config, true)
+    }
+
+    fn start(config: &DriverConfig, delete_on_shutdown: bool) -> Result<Self, LaunchError> {
+        let threads = &config.threads;
+        let idle_strategy = threads.conductor_idle_strategy()?;
+        // Whatever can be refused without touching anything comes first.
+        let (pins, mut warnings) = match threads.mode {
+            ThreadingMode::Invoker => (Vec::new(), Vec::new()),
+            ThreadingMode::Dedicated | ThreadingMode::SharedNetwork | ThreadingMode::Shared => affinity::plan(
+                &[(Role::Conductor, threads.conductor_cpu), (Role::Helper, threads.helper_cpu)],
+                &affinity::available(),
+                affinity::Rules {
+                    offsets: threads.cpuset_offsets,
+                    sharing_is_an_error: threads.cpuset_warnings_as_errors,
+                },
+            )?,
+        };
+        if threads.mode == ThreadingMode::Invoker
+            && [threads.conductor_cpu, threads.helper_cpu].iter().any(|cpu| matches!(cpu, Cpu::Number(_)))
+        {
+            warnings.push("a driver that is invoked has no threads to pin; pin the one that invokes it".to_owned());
+        }
+
+        let clock = SystemClock;
+        let directory = DriverDirectory::take(&DirectoryRequest::of(config), &clock)?;
+        warnings.extend(directory.findings().iter().filter_map(|finding| describe(finding, config)));
+        let memory = match SharedMemory::create(config, &directory, &clock) {
+            Ok(memory) => memory,
+            Err(error) => {
+                // Half a command file would have the next start wait for the other half.
+                directory.abandon();
+                return Err(error.into());
+            }
+        };
+        let sockets = SocketDefaults::of_system();
+        let conductor = Conductor::new(conductor_config(config, &directory, sockets), memory.announce(&clock));
+
+        let stop = StopHandle::default();
+        let thread_name = |role: Role| role.thread_name(threads.mode, threads.naming);
+        let agent = |port| ConductorAgent::new(thread_name(Role::Conductor), conductor, port, clock, stop.clone());
+        let (host, helper, outcome) = match pins[..] {
+            [conductor_pin, helper_pin] => {
+                let (pinned, outcome) = sync_channel(2);
+                let failed = |role| move |source| LaunchError::Thread { role, source };
+                let (port, helper) = HelperPort::start(thread_name(Role::Helper), helper_pin, pinned.clone())
+                    .map_err(failed(Role::Helper))?;
+                let pin_itself = move || drop(pinned.send(conductor_pin.apply()));
+                let runner = AgentRunner::start(agent(port), idle_strategy.clone(), pin_itself)
+                    .map_err(failed(Role::Conductor))?;
+                (Host::Thread(runner), Some(helper), Some(outcome))
+            }
+            _ => {
+                let mut invoker = AgentInvoker::new(agent(HelperPort::InLine(Vec::new())));
+                invoker.start();
+                (Host::Invoker(Box::new(invoker)), None, None)
+            }
+        };
+        let driver = Self {
+            host,
+            helper,
+            stop,
+            idle_strategy,
+            path: directory.path().to_owned(),
+            directory: Some(directory),
+            delete_on_shutdown,
+            warnings,
+        };
+        // Each thread says what came of its pin, and then nothing any more; an error closes the driver again.
+        for pinned in outcome.iter().flatten() {
+            pinned?;
+        }
+        Ok(driver)
+    }
+
+    /// Where clients find it.
+    pub fn dir(&self) -> &Path {
+        &self.path
+    }
+
+    /// What its operator should know though it did not keep it from starting. One sentence each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Asks it to stop from elsewhere, such as a signal handler's thread. It is [`MediaDriver::wait`] that returns then.
+    pub fn stop_handle(&self) -> StopHandle {
+        self.stop.clone()
+    }
+
+    /// Runs the agents once on the calling thread and returns how much they did; 0 when there was nothing to do, and always
+    /// for a driver with threads of its own.
+    pub fn invoke(&mut self) -> usize {
+        match &mut self.host {
+            Host::Invoker(invoker) => invoker.invoke(),
+            Host::Thread(_) => 0,
+        }
+    }
+
+    /// Waits until the driver is to stop, and says why. In mode `INVOKER` the calling thread runs the agents meanwhile.
+    pub fn wait(&mut self) -> StopReason {
+        let Host::Invoker(invoker) = &mut self.host else { return self.stop.wait() };
+        loop {
+            if let Some(reason) = self.stop.reason() {
+                return reason;
+            }
+            self.idle_strategy.idle(invoker.invoke());
+        }
+    }
+
+    /// Stops it: its agents end their duty cycle, clients are told that it is gone, its directory is free for the next.
+    ///
+    /// # Errors
+    ///
+    /// [`CloseError`], when something had gone wrong before or its directory could not be removed.
+    pub fn close(mut self) -> Result<(), CloseError> {
+        self.shut_down()
+    }
+
+    fn shut_down(&mut self) -> Result<(), CloseError> {
+        let Some(directory) = self.directory.take() else { return Ok(()) };
+        self.stop.stop();
+        let agent = match &mut self.host {
+            Host::Thread(runner) => runner.close(),
+            Host::Invoker(invoker) => {
+                invoker.close();
+                Ok(())
+            }
+        };
+        let helper = self.helper.take().map_or(Ok(()), JoinHandle::join).map_err(|_| CloseError::HelperPanic);
+        let removed = if self.delete_on_shutdown { directory.remove() } else { Ok(()) };
+        agent?;
+        helper?;
+        Ok(removed?)
+    }
+}
+
+impl Drop for MediaDriver {
+    fn drop(&mut self) {
+        // Who wants to know how it ended calls `close`.
+        let _ = self.shut_down();
+    }
+}
+
+/// What an operator is told of a finding, if anything.
+fn describe(finding: &Finding, config: &DriverConfig) -> Option<String> {
+    match finding {
+        Finding::Existed => config.directory.warn_if_exists.then(|| "the driver directory existed before".to_owned()),
+        Finding::DeadDriver { silent_for_ms: None, .. } => None,
+        Finding::DeadDriver { pid, silent_for_ms: Some(ms) } => Some(format!(
+            "took the directory over from a driver that died: process {pid}, whose last heartbeat was {ms} ms ago"
+        )),
+        Finding::UnfinishedStart => Some("took the directory over from a driver that died while it started".to_owned()),
+        Finding::ErrorsSaved(path) => {
+            Some(format!("the errors that the driver before had logged are in {}", path.display()))
+        }
+        Finding::ErrorsNotSaved(path, why) => {
+            Some(format!("the driver before had logged errors, which could not be saved to {}: {why}", path.display()))
+        }
+        Finding::NotOurs(path) => Some(format!("left alone in the driver directory: {}", path.display())),
+    }
+}

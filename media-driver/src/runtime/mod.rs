@@ -1,0 +1,50 @@
+//! Joins agents, threads, clocks, `io` and the configuration: the only part of the driver that knows them all. Threading
+//! modes are wiring: which agents a thread runs, what it does when idle, where it is pinned. What the agents do is none of
+//! its business.
+
+mod affinity;
+mod conductor_agent;
+mod conductor_config;
+mod helper;
+mod launch;
+mod shared_memory;
+mod stop;
+
+pub use affinity::AffinityError;
+pub use launch::{CloseError, LaunchError, MediaDriver};
+pub use stop::{StopHandle, StopReason};
+
+use std::fmt;
+
+use crate::config::{ThreadNaming, ThreadingMode};
+
+/// What a thread of the driver is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Runs the conductor, and in mode `SHARED` every agent.
+    Conductor,
+    /// Makes and deletes logs.
+    Helper,
+}
+
+impl Role {
+    /// The name of its thread, as the reference has it, by which operators find it.
+    fn thread_name(self, mode: ThreadingMode, naming: ThreadNaming) -> &'static str {
+        match (self, naming, mode) {
+            (Self::Helper, ..) => "aeron-md-nra",
+            (Self::Conductor, ThreadNaming::Classic, ThreadingMode::Shared) => "[conductor, sender, receiver]",
+            (Self::Conductor, ThreadNaming::Classic, _) => "conductor",
+            (Self::Conductor, ThreadNaming::New, ThreadingMode::Shared) => "aeron-md-shd",
+            (Self::Conductor, ThreadNaming::New, _) => "aeron-md-cnd",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Conductor => "conductor",
+            Self::Helper => "helper",
+        })
+    }
+}

@@ -1,0 +1,153 @@
+//! Whose a directory is: what a second driver is told, and what becomes of what a dead one left.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+
+use gannet::cnc::CncFile;
+use gannet::memory::FileAccess;
+use gannet::time::{Clock, SystemClock};
+use rustix::process::Signal;
+
+use crate::driver_process::{DriverProcess, await_that, driver, run};
+
+/// A short driver timeout, so that a dead driver need not be dead for long.
+const IMPATIENT: &[&str] = &["-Daeron.driver.timeout=300"];
+
+#[test]
+fn a_live_driver_s_directory_is_refused_with_its_owner_s_name() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut first = DriverProcess::start(temp.path(), &[]);
+    let second = DriverProcess::spawn(temp.path(), &[]).ended();
+    assert_eq!(second.status.code(), Some(1));
+    let expected = format!("an active media driver has {}: process {}, started 2", temp.path().display(), first.pid());
+    assert!(second.stderr.contains(&expected), "{}", second.stderr);
+    assert!(second.stderr.contains(" ms ago; stop it, or choose another directory with --dir"), "{}", second.stderr);
+    assert!(first.is_running());
+}
+
+#[test]
+fn a_killed_driver_s_directory_is_taken_over() {
+    let temp = tempfile::tempdir().unwrap();
+    let first = DriverProcess::start(temp.path(), &[]);
+    let pid = first.pid();
+    first.signal(Signal::KILL);
+    first.ended();
+    fs::write(temp.path().join("publications/9.logbuffer"), b"left behind").unwrap();
+    let early = DriverProcess::spawn(temp.path(), &[]).ended();
+    assert_eq!(early.status.code(), Some(1), "its heartbeat is too young to tell");
+    await_that("the heartbeat grows old", || heartbeat_age_ms(temp.path()) > 300);
+    let second = DriverProcess::start(temp.path(), IMPATIENT);
+    assert!(!temp.path().join("publications/9.logbuffer").exists());
+    second.signal(Signal::TERM);
+    let ended = second.ended();
+    let expected = format!("took the directory over from a driver that died: process {pid}, whose last heartbeat was");
+    assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
+}
+
+fn heartbeat_age_ms(dir: &Path) -> i64 {
+    let cnc = CncFile::open(dir, FileAccess::ReadOnly).unwrap();
+    SystemClock.epoch().since(cnc.commands().consumer_heartbeat())
+}
+
+#[test]
+fn a_driver_that_stands_still_is_not_taken_for_dead() {
+    let temp = tempfile::tempdir().unwrap();
+    let first = DriverProcess::start(temp.path(), &[]);
+    first.signal(Signal::STOP);
+    await_that("the heartbeat grows old", || heartbeat_age_ms(temp.path()) > 300);
+    let second = DriverProcess::spawn(temp.path(), IMPATIENT).ended();
+    assert_eq!(second.status.code(), Some(1));
+    let expected = format!("process {}, which has not shown itself for", first.pid());
+    assert!(second.stderr.contains(&expected), "{}", second.stderr);
+    first.signal(Signal::CONT);
+    let commands = first.cnc().commands();
+    let beat = commands.consumer_heartbeat();
+    await_that("it goes on", || commands.consumer_heartbeat() > beat);
+}
+
+#[test]
+fn of_drivers_that_start_at_once_one_runs() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("contended");
+    let mut drivers: Vec<_> = (0..4).map(|_| DriverProcess::spawn(&dir, &[])).collect();
+    await_that("three are refused", || {
+        drivers.iter_mut().filter_map(|driver| driver.is_running().then_some(())).count() == 1
+    });
+    let mut winner = None;
+    for mut driver in drivers {
+        if driver.is_running() {
+            winner = Some(driver);
+            continue;
+        }
+        let ended = driver.ended();
+        assert_eq!(ended.status.code(), Some(1));
+        assert!(ended.stderr.contains(&dir.display().to_string()), "{}", ended.stderr);
+    }
+    let winner = winner.unwrap();
+    await_that("the one is ready", || {
+        CncFile::open(&dir, FileAccess::ReadOnly).is_ok_and(|cnc| cnc.pid() == i64::from(winner.pid()))
+    });
+}
+
+#[test]
+fn a_directory_of_another_version_is_refused_unless_told_otherwise() {
+    let temp = tempfile::tempdir().unwrap();
+    DriverProcess::start(temp.path(), &[]).signal(Signal::KILL);
+    let cnc = temp.path().join("cnc.dat");
+    let mut bytes = fs::read(&cnc).unwrap();
+    bytes[0..4].copy_from_slice(&0x01_02_03_i32.to_le_bytes());
+    fs::write(&cnc, bytes).unwrap();
+    let refused = DriverProcess::spawn(temp.path(), IMPATIENT).ended();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(refused.stderr.contains("version 1.2.3"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--delete-dir-on-start"), "{}", refused.stderr);
+    DriverProcess::start(temp.path(), &["--delete-dir-on-start"]);
+}
+
+#[test]
+fn what_is_not_a_directory_is_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("file");
+    fs::write(&path, b"kept").unwrap();
+    let refused = DriverProcess::spawn(&path, &[]).ended();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(refused.stderr.contains("is not a directory; choose another with --dir"), "{}", refused.stderr);
+    assert_eq!(fs::read(&path).unwrap(), b"kept");
+}
+
+#[test]
+fn without_permission_the_driver_says_what_it_may_not() {
+    let temp = tempfile::tempdir().unwrap();
+    fs::set_permissions(temp.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let closed = temp.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).unwrap();
+    let mut command = driver();
+    command.arg("--dir").arg(closed.join("driver"));
+    if rustix::process::geteuid().is_root() {
+        // To the superuser everything is permitted.
+        command.uid(65_534).gid(65_534);
+    }
+    let refused = run(&mut command);
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("no permission to create"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("closed/driver; run the driver as a user who may"), "{}", refused.stderr);
+}
+
+#[test]
+fn the_directory_is_private_unless_the_group_is_let_in() {
+    let temp = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for (access, directory_mode, file_mode) in [("private", 0o700, 0o600), ("group", 0o750, 0o660)] {
+        let dir = temp.path().join(access);
+        let _driver = DriverProcess::start(&dir, &["--dir-access", access]);
+        for path in [dir.clone(), dir.join("publications"), dir.join("images")] {
+            assert_eq!(mode(&path), directory_mode, "{}", path.display());
+        }
+        for path in [dir.join("cnc.dat"), dir.join("loss-report.dat")] {
+            assert_eq!(mode(&path), file_mode, "{}", path.display());
+        }
+    }
+}

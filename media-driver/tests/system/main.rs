@@ -1,0 +1,8 @@
+//! The driver as operators and clients meet it: a real process, started, stopped, killed, refused. Every wait has a deadline
+//! and every process is gone when its test ends.
+#![expect(clippy::disallowed_methods, reason = "waits for processes, with deadlines, and looks at their files")]
+
+mod directory;
+mod driver_process;
+mod options;
+mod stop;

@@ -1,0 +1,120 @@
+//! What the command line, the environment and files do to the process.
+
+use std::fs;
+
+use gannet_driver::config::{Layers, Profile};
+use rustix::process::Signal;
+
+use crate::driver_process::{DriverProcess, await_that, driver, run};
+
+#[test]
+fn the_version_is_told_in_the_reference_s_words() {
+    let ended = run(driver().arg("-v"));
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.stdout.starts_with("gannet-driver <0."), "{}", ended.stdout);
+    assert!(ended.stdout.contains(" major 0 minor "), "{}", ended.stdout);
+}
+
+#[test]
+fn a_command_line_that_is_not_understood_is_2() {
+    assert_eq!(run(driver().arg("--no-such-flag")).status.code(), Some(2));
+}
+
+#[test]
+fn the_configuration_is_printed_as_a_file_that_gives_it_again() {
+    let ended = run(driver().args(["--print-config", "--dir", "/tmp/x", "-Daeron.ipc.mtu.length=8k"]));
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.contains("# aeron.dir: --dir"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("# gannet.profile: environment variable GANNET_PROFILE"), "{}", ended.stdout);
+    let mut layers = Layers::new();
+    layers.config_file("printed".as_ref(), &ended.stdout);
+    let config = layers.load().unwrap().config;
+    assert_eq!(config.process.profile, Profile::Frugal);
+    assert_eq!(config.terms.ipc_mtu.get(), 8192);
+}
+
+#[test]
+fn a_running_driver_prints_its_configuration_where_that_is_asked_for() {
+    let temp = tempfile::tempdir().unwrap();
+    let driver = DriverProcess::start(temp.path(), &["-Daeron.print.configuration=true"]);
+    driver.signal(Signal::TERM);
+    let ended = driver.ended();
+    assert!(ended.stdout.contains("# aeron.timer.interval: environment variable AERON_TIMER_INTERVAL"));
+}
+
+#[test]
+fn all_that_is_wrong_with_a_configuration_is_told_and_the_status_is_1() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("driver.toml");
+    fs::write(&file, "[terms]\nipc_mtu = 100\n").unwrap();
+    let properties = temp.path().join("driver.properties");
+    fs::write(&properties, "aeron.tmer.interval=1s\n").unwrap();
+    let ended = run(driver().arg("--config").arg(&file).arg("-Daeron.threading.mode=ALL").arg(&properties));
+    assert_eq!(ended.status.code(), Some(1));
+    for expected in [
+        "driver.toml:2): out of range; allowed is 64 to 65504, a multiple of 32",
+        "aeron.threading.mode=ALL (-Daeron.threading.mode): not understood; expected one of DEDICATED",
+        "driver.properties:1: there is no setting aeron.tmer.interval; did you mean aeron.timer.interval?",
+    ] {
+        assert!(ended.stderr.contains(expected), "{expected} in\n{}", ended.stderr);
+    }
+    let ended = run(driver().args(["--config", "/no/such/file.toml"]));
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(ended.stderr.contains("cannot read /no/such/file.toml"), "{}", ended.stderr);
+}
+
+#[test]
+fn files_and_flags_reach_the_driver() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("driver.toml");
+    fs::write(&file, "[timeouts]\nclient_liveness = \"7s\"\n[buffers]\nto_clients_length = 2097280\n").unwrap();
+    let properties = temp.path().join("driver.properties");
+    fs::write(&properties, "aeron.client.liveness.timeout=8s\n").unwrap();
+    let dir = temp.path().join("driver");
+    let driver = DriverProcess::start(&dir, &["--config", file.to_str().unwrap(), properties.to_str().unwrap()]);
+    assert_eq!(driver.cnc().client_liveness_timeout().as_secs(), 8);
+    assert_eq!(driver.cnc().to_clients().len(), 2_097_280);
+}
+
+#[test]
+fn a_pin_that_cannot_be_is_refused_with_the_cpus_that_there_are() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("driver");
+    let ended = DriverProcess::spawn(&dir, &["--conductor-cpu", "1000"]).ended();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(
+        ended.stderr.contains("cannot pin the conductor to CPU 1000: this process may use CPUs "),
+        "{}",
+        ended.stderr
+    );
+    assert!(!dir.exists(), "it is refused before anything is made");
+}
+
+#[test]
+fn a_pinned_conductor_runs_where_it_was_told() {
+    let temp = tempfile::tempdir().unwrap();
+    let cpu = core_affinity::get_core_ids().unwrap().last().unwrap().id.to_string();
+    let driver = DriverProcess::start(temp.path(), &["--conductor-cpu", &cpu, "-Daeron.thread.naming=new"]);
+    // Where each thread with that name may run; the name is there before the pin.
+    let allowed = || {
+        let tasks = fs::read_dir(format!("/proc/{}/task", driver.pid())).unwrap();
+        tasks
+            .filter_map(|task| fs::read_to_string(task.unwrap().path().join("status")).ok())
+            .find(|status| status.lines().any(|line| line == "Name:\taeron-md-shd"))
+            .and_then(|status| {
+                Some(status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:\t"))?.to_owned())
+            })
+    };
+    await_that("the thread is pinned", || allowed().as_deref() == Some(cpu.as_str()));
+}
+
+#[test]
+fn the_counters_say_how_the_driver_runs() {
+    let temp = tempfile::tempdir().unwrap();
+    let driver = DriverProcess::start(temp.path(), &["--profile", "balanced"]);
+    let mut labels = Vec::new();
+    driver.cnc().counters().for_each(|counter| labels.push(counter.label.to_string()));
+    assert_eq!(labels.len(), 46, "no counter but the reference's: {labels:?}");
+    assert!(labels[26].ends_with(": SHARED_NETWORK"), "{}", labels[26]);
+    assert!(labels[34].contains(" profile=balanced"), "{}", labels[34]);
+}

@@ -1,0 +1,91 @@
+//! How a driver stops, and what it says by that.
+
+use gannet::command::{Command, TerminateDriver};
+use gannet::types::{ClientId, CorrelationId};
+use rustix::process::Signal;
+
+use crate::driver_process::{DriverProcess, await_that};
+
+/// Asks the driver to terminate, as a client does.
+fn ask_to_terminate(driver: &DriverProcess, token: &[u8]) {
+    let commands = driver.cnc().commands();
+    let client_id = ClientId::new(commands.next_correlation_id().get());
+    let command =
+        Command::TerminateDriver(TerminateDriver { client_id, correlation_id: CorrelationId::new(-1), token });
+    let mut bytes = vec![0; command.encoded_length()];
+    let length = command.encode(&mut bytes).unwrap();
+    commands.write(command.type_id(), &bytes[..length]).unwrap();
+}
+
+#[test]
+fn a_signal_is_a_clean_stop_and_the_next_driver_starts_at_once() {
+    let temp = tempfile::tempdir().unwrap();
+    for signal in [Signal::TERM, Signal::INT] {
+        let driver = DriverProcess::start(temp.path(), &[]);
+        let cnc = driver.cnc();
+        driver.signal(signal);
+        let ended = driver.ended();
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+        assert_eq!(cnc.commands().consumer_heartbeat().get(), -1);
+        for entry in ["cnc.dat", "loss-report.dat", "publications", "images"] {
+            assert!(temp.path().join(entry).exists(), "{entry} stays");
+        }
+        assert!(ended.stderr.contains("shutting down"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn the_directory_is_removed_where_that_is_asked_for() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("driver");
+    let driver = DriverProcess::start(&dir, &["--delete-dir-on-shutdown"]);
+    driver.signal(Signal::TERM);
+    assert_eq!(driver.ended().status.code(), Some(0));
+    assert!(!dir.exists());
+}
+
+#[test]
+fn a_client_may_terminate_the_driver_where_that_is_allowed() {
+    let temp = tempfile::tempdir().unwrap();
+    let driver = DriverProcess::start(temp.path(), &["--termination-validator", "allow"]);
+    ask_to_terminate(&driver, b"");
+    let ended = driver.ended();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("a client asked the driver to terminate"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_token_must_be_the_right_one() {
+    let temp = tempfile::tempdir().unwrap();
+    let arguments = ["-Daeron.driver.termination.validator=token", "-Dgannet.termination.token=sesame"];
+    let mut driver = DriverProcess::start(temp.path(), &arguments);
+    ask_to_terminate(&driver, b"poppy");
+    let commands = driver.cnc().commands();
+    await_that("the driver takes the command", || commands.consumer_position() == commands.producer_position());
+    assert!(driver.is_running());
+    ask_to_terminate(&driver, b"sesame");
+    assert_eq!(driver.ended().status.code(), Some(0));
+}
+
+#[test]
+fn nobody_may_terminate_the_driver_unless_that_is_said() {
+    let temp = tempfile::tempdir().unwrap();
+    let driver = DriverProcess::start(temp.path(), &[]);
+    ask_to_terminate(&driver, b"");
+    let commands = driver.cnc().commands();
+    await_that("the driver takes the command", || commands.consumer_position() == commands.producer_position());
+    let beat = commands.consumer_heartbeat();
+    await_that("the driver goes on", || commands.consumer_heartbeat() > beat);
+}
+
+#[test]
+fn in_mode_invoker_the_process_runs_the_agents_itself() {
+    let temp = tempfile::tempdir().unwrap();
+    let driver = DriverProcess::start(temp.path(), &["--threading-mode", "invoker"]);
+    let commands = driver.cnc().commands();
+    let beat = commands.consumer_heartbeat();
+    await_that("the heart beats", || commands.consumer_heartbeat() > beat);
+    driver.signal(Signal::TERM);
+    assert_eq!(driver.ended().status.code(), Some(0));
+    assert_eq!(commands.consumer_heartbeat().get(), -1);
+}

@@ -1,0 +1,109 @@
+//! What every subcommand shares: flags, output, exit codes, and the wish to stop. A subcommand parses nothing itself and
+//! never ends the process.
+
+mod exit;
+mod output;
+mod stop;
+mod values;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use exit::{Outcome, Usage, exit};
+pub(crate) use output::{Output, with_separators};
+pub(crate) use stop::Stop;
+pub(crate) use values::{Repeat, duration, positive_duration};
+
+use crate::commands::{errors, publish, stat, streams, subscribe, why};
+
+/// Publish, subscribe, and see what a media driver is doing.
+///
+/// Exit codes: 0 when all is well, 1 when what was asked for failed, 2 for a command line that makes no sense.
+#[derive(Debug, Parser)]
+#[command(name = "gannet", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Pub(publish::Args),
+    Sub(subscribe::Args),
+    Stat(stat::Args),
+    Errors(errors::Args),
+    Streams(streams::Args),
+    Why(why::Args),
+}
+
+/// Parses the command line and runs what it asks for.
+pub(crate) fn run() -> Outcome {
+    let command = Cli::parse().command;
+    let out = &mut Output::stdout();
+    let outcome = match command {
+        Command::Pub(args) => publish::run(&args, out),
+        Command::Sub(args) => subscribe::run(&args, out),
+        Command::Stat(args) => stat::run(&args, out),
+        Command::Errors(args) => errors::run(&args, out),
+        Command::Streams(args) => streams::run(&args, out),
+        Command::Why(args) => why::run(&args, out),
+    };
+    // What was written before a failure is still wanted.
+    let flushed = out.flush();
+    outcome.and(flushed)
+}
+
+/// Which driver to talk to.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DriverDir {
+    /// The driver's directory [default: $AERON_DIR, or /dev/shm/aeron-USER]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+impl DriverDir {
+    /// The directory asked for, or the usual one.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.dir.clone().unwrap_or_else(|| gannet::Context::from_environment().get_dir().to_owned())
+    }
+}
+
+/// Which stream to publish or subscribe to.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Stream {
+    /// Channel to use
+    #[arg(long, value_name = "URI", default_value = "aeron:ipc")]
+    pub(crate) channel: String,
+    /// Stream id to use
+    #[arg(long, value_name = "ID", default_value_t = 1001, allow_negative_numbers = true)]
+    pub(crate) stream: i32,
+}
+
+impl Stream {
+    /// Refuses a channel that is none before a driver is asked.
+    pub(crate) fn check(&self) -> Outcome {
+        match self.channel.parse::<gannet::channel_uri::ChannelUri>() {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Usage(format!("--channel {}: {error}", self.channel)).into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_says_what_it_does() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+        }
+    }
+}

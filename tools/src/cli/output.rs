@@ -1,0 +1,116 @@
+//! Standard output as the commands use it: buffered, and gone quiet when whoever reads it has left.
+
+use std::fmt;
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use serde::Serialize;
+
+/// Nobody reads the output any more. Ends a command quietly, as a success.
+#[derive(Debug)]
+pub(crate) struct OutputClosed;
+
+impl fmt::Display for OutputClosed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the output is closed")
+    }
+}
+
+impl std::error::Error for OutputClosed {}
+
+/// Where a command writes what it was asked for. Progress and warnings go to standard error instead.
+pub(crate) struct Output {
+    writer: Box<dyn Write>,
+    is_terminal: bool,
+}
+
+impl Output {
+    /// Standard output.
+    pub(crate) fn stdout() -> Self {
+        let stdout = io::stdout();
+        let is_terminal = stdout.is_terminal();
+        Self { writer: Box::new(BufWriter::with_capacity(64 * 1024, stdout.lock())), is_terminal }
+    }
+
+    /// Output that goes nowhere but where a test can see it.
+    #[cfg(test)]
+    pub(crate) fn to(writer: impl Write + 'static) -> Self {
+        Self { writer: Box::new(writer), is_terminal: false }
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        said(self.writer.write_all(bytes))
+    }
+
+    /// Writes a line.
+    pub(crate) fn line(&mut self, line: impl fmt::Display) -> anyhow::Result<()> {
+        said(writeln!(self.writer, "{line}"))
+    }
+
+    /// Writes a value as one line of JSON.
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> anyhow::Result<()> {
+        self.line(serde_json::to_string(value)?)
+    }
+
+    /// Clears a terminal's screen, so that what follows takes the place of what was there; nothing elsewhere.
+    pub(crate) fn clear_screen(&mut self) -> anyhow::Result<()> {
+        if self.is_terminal { self.bytes(b"\x1b[H\x1b[2J") } else { Ok(()) }
+    }
+
+    /// Lets everything written be seen.
+    pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
+        said(self.writer.flush())
+    }
+}
+
+fn said(result: io::Result<()>) -> anyhow::Result<()> {
+    result.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => OutputClosed.into(),
+        _ => anyhow::Error::from(error).context("cannot write to standard output"),
+    })
+}
+
+/// `1,234,567`.
+pub(crate) fn with_separators(value: i64) -> String {
+    let digits = value.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if value < 0 {
+        text.push('-');
+    }
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_told_from_a_failure() {
+        let error = Output::to(Closed).line("hello").expect_err("nobody reads");
+        assert!(error.is::<OutputClosed>());
+    }
+
+    #[test]
+    fn digits_are_grouped() {
+        let values = [0, 999, 1_000, -1_234_567, i64::MIN];
+        let texts = ["0", "999", "1,000", "-1,234,567", "-9,223,372,036,854,775,808"];
+        assert_eq!(values.map(with_separators), texts);
+    }
+}

@@ -1,0 +1,100 @@
+//! `gannet errors`: the driver's distinct error log.
+
+use gannet::reports::ErrorObservation;
+use gannet::time::{Clock, EpochMillis, SystemClock};
+use serde::Serialize;
+
+use crate::cli::{DriverDir, Outcome, Output};
+use crate::inspect::Driver;
+
+/// Show the distinct errors that a driver has logged
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    dir: DriverDir,
+    /// Print one JSON object per error: count, first_ms, last_ms, text
+    #[arg(long)]
+    json: bool,
+    /// Show only errors seen within this time before now
+    #[arg(long, value_name = "DURATION", value_parser = crate::cli::positive_duration)]
+    since: Option<std::time::Duration>,
+}
+
+/// An error as a line of JSON.
+#[derive(Serialize)]
+struct Line {
+    /// How often it was seen.
+    count: i32,
+    /// When it was seen first, in milliseconds since 1970.
+    first_ms: i64,
+    /// When it was seen last, in milliseconds since 1970.
+    last_ms: i64,
+    /// What was said.
+    text: String,
+}
+
+impl From<&ErrorObservation> for Line {
+    fn from(error: &ErrorObservation) -> Self {
+        Self { count: error.count, first_ms: error.first.get(), last_ms: error.last.get(), text: error.text.clone() }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let driver = Driver::open(&args.dir.path())?;
+    let since = args.since.map_or(EpochMillis::new(0), |since| {
+        let since_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        SystemClock.epoch().saturating_add_ms(-since_ms)
+    });
+    let mut lines = Vec::new();
+    let end = driver.error_log().for_each(since, |error| lines.push(Line::from(error)));
+    if args.json {
+        for line in &lines {
+            out.json(line)?;
+        }
+    } else {
+        out.line(driver.describe())?;
+        if lines.is_empty() {
+            out.line("no errors")?;
+        }
+        for line in &lines {
+            out.line(show(line))?;
+        }
+    }
+    // What could be read has been shown; that there may be more is still an error.
+    end?;
+    Ok(())
+}
+
+fn show(line: &Line) -> String {
+    let times = if line.count == 1 { "once".to_owned() } else { format!("{} times", line.count) };
+    let span = if line.count == 1 {
+        format!("at {}", utc(line.first_ms))
+    } else {
+        format!("from {} to {}", utc(line.first_ms), utc(line.last_ms))
+    };
+    // Other lines of a long text are set apart from the next error.
+    format!("{times}, {span}: {}", line.text.trim_end().replace('\n', "\n    "))
+}
+
+/// A moment in UTC, as ISO 8601 writes it.
+fn utc(epoch_ms: i64) -> String {
+    match jiff::Timestamp::from_millisecond(epoch_ms) {
+        Ok(timestamp) => format!("{timestamp:.3}"),
+        Err(_) => format!("{epoch_ms} ms since 1970"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_how_often_and_when() {
+        let line = Line { count: 1, first_ms: 0, last_ms: 0, text: "(11) bad\n  cause\n".to_owned() };
+        assert_eq!(show(&line), "once, at 1970-01-01T00:00:00.000Z: (11) bad\n      cause");
+        let line = Line { count: 2, first_ms: 0, last_ms: 1_500, text: "x".to_owned() };
+        assert_eq!(show(&line), "2 times, from 1970-01-01T00:00:00.000Z to 1970-01-01T00:00:01.500Z: x");
+        assert_eq!(utc(i64::MAX), "9223372036854775807 ms since 1970");
+    }
+}

@@ -1,0 +1,9 @@
+//! The subcommands, one per file: its flags, and what it does.
+
+pub(crate) mod errors;
+pub(crate) mod publish;
+pub(crate) mod stat;
+pub(crate) mod streams;
+pub(crate) mod subscribe;
+mod watch;
+pub(crate) mod why;

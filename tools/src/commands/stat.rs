@@ -1,0 +1,72 @@
+//! `gannet stat`: every counter of a driver.
+
+use std::time::Duration;
+
+use crate::cli::{DriverDir, Outcome, Output, positive_duration, with_separators};
+use crate::inspect::{CounterLine, Driver};
+
+/// Show a driver's counters, once or again and again
+///
+/// With --json, one object per counter and line: id, type_id, label, value, and the parts of its key where its type has
+/// one: stream_id, session_id, channel, registration_id.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    dir: DriverDir,
+    /// Print one JSON object per counter
+    #[arg(long)]
+    json: bool,
+    /// Show again at this interval until stopped
+    #[arg(long, value_name = "INTERVAL", value_parser = positive_duration, num_args = 0..=1, default_missing_value = "1s")]
+    watch: Option<Duration>,
+    /// Show only counters of these types
+    #[arg(long = "type", value_name = "ID", value_delimiter = ',')]
+    types: Vec<i32>,
+    /// Show only counters of this stream
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    stream: Option<i32>,
+    /// Show only counters of this session
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    session: Option<i32>,
+    /// Show only counters whose label contains this text
+    #[arg(long, value_name = "TEXT")]
+    label: Option<String>,
+}
+
+impl Args {
+    fn wants(&self, line: &CounterLine) -> bool {
+        (self.types.is_empty() || self.types.contains(&line.type_id))
+            && self.stream.is_none_or(|stream| line.stream_id == Some(stream))
+            && self.session.is_none_or(|session| line.session_id == Some(session))
+            && self.label.as_ref().is_none_or(|text| line.label.contains(text))
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let mut driver = Driver::open(&args.dir.path())?;
+    super::watch::show(&mut driver, args.watch, out, |driver, out| show(args, driver, out))
+}
+
+fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
+    let counters = driver.counters();
+    let lines = counters.iter().map(CounterLine::new).filter(|line| args.wants(line));
+    if args.json {
+        for line in lines {
+            out.json(&line)?;
+        }
+        return Ok(());
+    }
+    out.line(driver.describe())?;
+    out.line(format_args!("{:>5} {:>5} {:>26}  label", "id", "type", "value"))?;
+    for line in lines {
+        out.line(format_args!(
+            "{:>5} {:>5} {:>26}  {}",
+            line.id,
+            line.type_id,
+            with_separators(line.value),
+            line.label
+        ))?;
+    }
+    Ok(())
+}

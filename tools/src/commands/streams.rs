@@ -1,0 +1,93 @@
+//! `gannet streams`: who publishes and who subscribes, and how far each has come.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::cli::{DriverDir, Outcome, Output, positive_duration, with_separators};
+use crate::inspect::{Driver, Image, Publication, Streams, Subscriber};
+
+/// Show the streams of a driver: publications, images, and who subscribes to them
+///
+/// A subscription that has found no publication yet has no counter, and does not appear.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    dir: DriverDir,
+    /// Print one JSON object per stream, with `kind` either "publication" or "image"
+    #[arg(long)]
+    json: bool,
+    /// Show again at this interval until stopped
+    #[arg(long, value_name = "INTERVAL", value_parser = positive_duration, num_args = 0..=1, default_missing_value = "1s")]
+    watch: Option<Duration>,
+}
+
+/// A stream as a line of JSON.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Line<'a> {
+    Publication(&'a Publication),
+    Image(&'a Image),
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let mut driver = Driver::open(&args.dir.path())?;
+    super::watch::show(&mut driver, args.watch, out, |driver, out| show(args, driver, out))
+}
+
+fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
+    let streams = Streams::new(&driver.counters());
+    if args.json {
+        for publication in streams.publications.values() {
+            out.json(&Line::Publication(publication))?;
+        }
+        for image in streams.images.values() {
+            out.json(&Line::Image(image))?;
+        }
+        return Ok(());
+    }
+    out.line(driver.describe())?;
+    if streams.publications.is_empty() && streams.images.is_empty() {
+        out.line("no streams")?;
+    }
+    for publication in streams.publications.values() {
+        out.line(publication.describe())?;
+        let room = publication.limit.saturating_sub(publication.position).max(0);
+        out.line(format_args!(
+            "    at {}, {} bytes below its limit",
+            with_separators(publication.position),
+            with_separators(room)
+        ))?;
+        if let (Some(position), Some(limit)) = (publication.sender_position, publication.sender_limit) {
+            let (position, limit) = (with_separators(position), with_separators(limit));
+            out.line(format_args!("    sent up to {position}, may be sent up to {limit}"))?;
+        }
+        show_subscribers(&publication.subscribers, out)?;
+    }
+    for image in streams.images.values() {
+        out.line(format_args!(
+            "image {}, session {}, stream {}, {}",
+            image.image_id, image.session_id, image.stream_id, image.channel
+        ))?;
+        let (position, received) = (with_separators(image.position), with_separators(image.received));
+        out.line(format_args!("    complete up to {position}, received up to {received}"))?;
+        show_subscribers(&image.subscribers, out)?;
+    }
+    Ok(())
+}
+
+fn show_subscribers(subscribers: &[Subscriber], out: &mut Output) -> Outcome {
+    if subscribers.is_empty() {
+        out.line("    no subscriber on this host")?;
+    }
+    for subscriber in subscribers {
+        out.line(format_args!(
+            "    {} at {}, {} bytes behind",
+            subscriber.describe(),
+            with_separators(subscriber.position),
+            with_separators(subscriber.behind)
+        ))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! `gannet sub`: prints what arrives on a stream.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use gannet::agent::{Backoff, IdleStrategy};
+use gannet::logbuffer::FragmentAssembler;
+use gannet::{Client, Context, Fragment, ImageHandlers};
+use serde::Serialize;
+
+use crate::cli::{DriverDir, Outcome, Output, Stop, Stream, positive_duration};
+
+/// Print what arrives on a stream
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    dir: DriverDir,
+    #[command(flatten)]
+    stream: Stream,
+    /// How to print a message
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Print one JSON object per message: session_id, stream_id, position, length, hex, and text where it is text
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// Stop after so many messages
+    #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Stop when nothing arrives for this long; a failure if --count or --until-end asked for more
+    #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
+    timeout: Option<Duration>,
+    /// Stop when every publication that was there has ended
+    #[arg(long)]
+    until_end: bool,
+}
+
+/// How a message is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// As text, one message per line; what is not UTF-8 is replaced
+    Text,
+    /// As hexadecimal digits, one message per line
+    Hex,
+    /// As it is, behind its length, 32 bits and little-endian
+    Raw,
+}
+
+/// A message as JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    session_id: i32,
+    stream_id: i32,
+    /// The position behind the message.
+    position: i64,
+    length: usize,
+    hex: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+}
+
+/// Messages to print before the output is looked at again.
+const BATCH: usize = 64;
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    args.stream.check()?;
+    let stop = Stop::listen()?;
+    let dir = args.dir.path();
+    let client = Client::connect(Context::from_environment().dir(&dir).client_name("gannet sub"))
+        .with_context(|| format!("cannot subscribe through a driver in {}", dir.display()))?;
+    let images_seen = Arc::new(AtomicU64::new(0));
+    let handlers = ImageHandlers::new().available({
+        let images_seen = Arc::clone(&images_seen);
+        move |_| {
+            images_seen.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let mut subscription = client.add_subscription_with(&args.stream.channel, args.stream.stream, handlers)?;
+
+    let mut printer = Printer { args, out, printed: 0, failure: None };
+    let mut assembler = FragmentAssembler::new();
+    let mut idle = IdleStrategy::Backoff(Backoff::default());
+    let mut last_message = Instant::now();
+    loop {
+        let before = printer.printed;
+        // Read before the poll: an image that has gone by then was polled to its end.
+        let has_ended = images_seen.load(Ordering::Relaxed) > 0 && subscription.image_count() == 0;
+        let room = args.count.map_or(BATCH, |count| BATCH.min(usize::try_from(count - before).unwrap_or(BATCH)));
+        let fragments = subscription.poll(assembler.assemble(|message| printer.print(message)), room);
+        if let Some(failure) = printer.failure.take() {
+            return Err(failure);
+        }
+        if args.count == Some(printer.printed) || stop.is_wanted() {
+            return Ok(());
+        }
+        if fragments > 0 {
+            idle.reset();
+            last_message = Instant::now();
+            continue;
+        }
+        printer.out.flush()?;
+        if args.until_end && has_ended {
+            return match args.count {
+                Some(count) => bail!("the stream ended after {} of {count} messages", printer.printed),
+                None => Ok(()),
+            };
+        }
+        if client.is_closed() || subscription.is_closed() {
+            bail!("the driver went away, or gave this client up, after {} messages", printer.printed);
+        }
+        if args.timeout.is_some_and(|timeout| last_message.elapsed() >= timeout) {
+            if args.count.is_some() || args.until_end {
+                bail!(
+                    "nothing arrived for {:?}; {} messages until then",
+                    args.timeout.unwrap_or_default(),
+                    printer.printed
+                );
+            }
+            return Ok(());
+        }
+        idle.idle_once();
+    }
+}
+
+/// Prints messages, and remembers what went wrong: a handler cannot stop a poll.
+struct Printer<'a> {
+    args: &'a Args,
+    out: &'a mut Output,
+    printed: u64,
+    failure: Option<anyhow::Error>,
+}
+
+impl Printer<'_> {
+    fn print(&mut self, message: Fragment<'_>) {
+        self.printed += 1;
+        if self.failure.is_none() {
+            self.failure = self.write(message).err();
+        }
+    }
+
+    fn write(&mut self, message: Fragment<'_>) -> Outcome {
+        let payload = message.payload();
+        if self.args.json {
+            return self.out.json(&Line {
+                session_id: message.session_id().get(),
+                stream_id: message.stream_id().get(),
+                position: message.position().get(),
+                length: payload.len(),
+                hex: hex(payload),
+                text: std::str::from_utf8(payload).ok(),
+            });
+        }
+        match self.args.format {
+            Format::Text => {
+                self.out.bytes(String::from_utf8_lossy(payload).as_bytes())?;
+                self.out.bytes(b"\n")
+            }
+            Format::Hex => self.out.line(hex(payload)),
+            Format::Raw => {
+                // No message is as long as 4 GiB.
+                self.out.bytes(&(payload.len() as u32).to_le_bytes())?;
+                self.out.bytes(payload)
+            }
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_two_digits_each() {
+        assert_eq!(hex(&[0, 0x0f, 0xff]), "000fff");
+    }
+}

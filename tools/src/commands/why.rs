@@ -1,0 +1,368 @@
+//! `gannet why`: who holds each publication back, and since when.
+//!
+//! Counters say where everyone is, not since when: the command watches for a while, and says only what it has seen.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::watch::pause;
+use crate::cli::{DriverDir, Outcome, Output, Stop, duration, positive_duration, with_separators};
+use crate::inspect::{Driver, Publication, Streams};
+
+/// Show what holds each publication back: which subscriber or receiver, at which position, and since when
+///
+/// Watches the counters for a while (--for). A publication is held when it has reached its limit; the limit follows the
+/// slowest of those who read it. "At least" means that it was so from the first sample on.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    dir: DriverDir,
+    /// Print one JSON object per publication
+    #[arg(long)]
+    json: bool,
+    /// How long to watch before saying anything
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "1s")]
+    watch_for: Duration,
+    /// How often to look
+    #[arg(long, value_name = "INTERVAL", value_parser = positive_duration, default_value = "20ms")]
+    every: Duration,
+    /// Show only publications that were held at some time
+    #[arg(long)]
+    held: bool,
+}
+
+/// What a publication has been doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    /// It could be published to whenever it was looked at.
+    Flowing,
+    /// It was at its limit, at some time or all the time.
+    Held,
+    /// Nobody reads it, so nothing can be published.
+    NotConnected,
+}
+
+/// Who the limit waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Holder {
+    /// A subscriber on this host.
+    Subscriber {
+        registration_id: i64,
+        client_id: i64,
+        client_name: Option<String>,
+        counter_id: i32,
+        position: i64,
+        behind: i64,
+    },
+    /// The receivers on other hosts, through flow control: the sender has reached the limit that they set.
+    Receivers { position: i64, behind: i64 },
+    /// The driver's sender, which is allowed to send more than it has.
+    Sender { position: i64, behind: i64 },
+}
+
+/// What the watch has found out about a publication.
+#[derive(Debug, Clone, Serialize)]
+struct Finding {
+    registration_id: i64,
+    session_id: i32,
+    stream_id: i32,
+    channel: String,
+    state: State,
+    position: i64,
+    limit: i64,
+    /// Who the limit waits for; of a publication that flows, who it would wait for.
+    holder: Option<Holder>,
+    /// Samples taken, and samples in which the publication was at its limit.
+    samples: u64,
+    samples_at_limit: u64,
+    watched_ms: u64,
+    /// How long it has been at its limit without a break, until now; null if it is not. From the first sample on if equal
+    /// to `watched_ms`: it may have been longer.
+    held_for_ms: Option<u64>,
+    /// How long the holder has not moved, until now. Likewise.
+    holder_still_for_ms: Option<u64>,
+    #[serde(skip)]
+    description: String,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let driver = Driver::open(&args.dir.path())?;
+    let stop = Stop::listen()?;
+    let start = Instant::now();
+    let mut watch = Watch::default();
+    loop {
+        let elapsed = start.elapsed();
+        watch.sample(elapsed, &Streams::new(&driver.counters()));
+        let left = args.watch_for.saturating_sub(elapsed);
+        if left.is_zero() || !pause(args.every.min(left), &stop) {
+            break;
+        }
+    }
+    let findings = watch.findings();
+    let shown = findings.iter().filter(|finding| !args.held || finding.samples_at_limit > 0);
+    if args.json {
+        for finding in shown {
+            out.json(finding)?;
+        }
+        return Ok(());
+    }
+    out.line(driver.describe())?;
+    if findings.is_empty() {
+        out.line("no publications")?;
+    }
+    for finding in shown {
+        out.line(&finding.description)?;
+        for line in finding.explain() {
+            out.line(format_args!("    {line}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Samples of a driver's publications, condensed.
+#[derive(Debug, Default)]
+struct Watch {
+    publications: BTreeMap<i64, Watched>,
+    last: Duration,
+}
+
+/// One publication since it was first seen.
+#[derive(Debug)]
+struct Watched {
+    now: Publication,
+    first_seen: Duration,
+    samples: u64,
+    samples_at_limit: u64,
+    /// Since when it is at its limit.
+    held_since: Option<Duration>,
+    holder: Option<Holder>,
+    /// Since when the holder is the same and where it is.
+    still_since: Duration,
+}
+
+impl Watch {
+    fn sample(&mut self, at: Duration, streams: &Streams) {
+        self.last = at;
+        self.publications.retain(|id, _| streams.publications.contains_key(id));
+        for (&id, publication) in &streams.publications {
+            let watched = self.publications.entry(id).or_insert_with(|| Watched {
+                now: publication.clone(),
+                first_seen: at,
+                samples: 0,
+                samples_at_limit: 0,
+                held_since: None,
+                holder: None,
+                still_since: at,
+            });
+            watched.sample(at, publication);
+        }
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        self.publications.values().map(|watched| watched.finding(self.last)).collect()
+    }
+}
+
+impl Watched {
+    fn sample(&mut self, at: Duration, publication: &Publication) {
+        self.samples += 1;
+        let is_at_limit = publication.position >= publication.limit;
+        if is_at_limit {
+            self.samples_at_limit += 1;
+            self.held_since.get_or_insert(at);
+        } else {
+            self.held_since = None;
+        }
+        let holder = Holder::of(publication);
+        if holder.as_ref().map(Holder::place) != self.holder.as_ref().map(Holder::place) {
+            self.still_since = at;
+        }
+        self.holder = holder;
+        self.now = publication.clone();
+    }
+
+    fn finding(&self, now: Duration) -> Finding {
+        let millis = |since: Duration| u64::try_from(now.saturating_sub(since).as_millis()).unwrap_or(u64::MAX);
+        let publication = &self.now;
+        let state = match &self.holder {
+            None => State::NotConnected,
+            Some(_) if self.samples_at_limit > 0 => State::Held,
+            Some(_) => State::Flowing,
+        };
+        Finding {
+            registration_id: publication.registration_id,
+            session_id: publication.session_id,
+            stream_id: publication.stream_id,
+            channel: publication.channel.clone(),
+            state,
+            position: publication.position,
+            limit: publication.limit,
+            holder: self.holder.clone(),
+            samples: self.samples,
+            samples_at_limit: self.samples_at_limit,
+            watched_ms: millis(self.first_seen),
+            held_for_ms: self.held_since.map(millis),
+            holder_still_for_ms: self.holder.is_some().then(|| millis(self.still_since)),
+            description: publication.describe(),
+        }
+    }
+}
+
+impl Holder {
+    /// Who the limit of this publication follows. Nobody when nobody reads it.
+    fn of(publication: &Publication) -> Option<Self> {
+        let slowest = publication.slowest();
+        let subscriber = slowest.map(|subscriber| Self::Subscriber {
+            registration_id: subscriber.registration_id,
+            client_id: subscriber.client_id,
+            client_name: subscriber.client_name.clone(),
+            counter_id: subscriber.counter_id,
+            position: subscriber.position,
+            behind: subscriber.behind,
+        });
+        let Some(position) = publication.sender_position else { return subscriber };
+        // A spy holds a network publication only if it is behind the sender.
+        if slowest.is_some_and(|slowest| slowest.position < position) {
+            return subscriber;
+        }
+        let behind = publication.position.saturating_sub(position).max(0);
+        match publication.sender_limit {
+            Some(limit) if position < limit => Some(Self::Sender { position, behind }),
+            _ => Some(Self::Receivers { position, behind }),
+        }
+    }
+
+    /// Who and where: equal in two samples when the holder has not moved.
+    fn place(&self) -> (i64, i64) {
+        match self {
+            Self::Subscriber { registration_id, position, .. } => (*registration_id, *position),
+            Self::Receivers { position, .. } => (-1, *position),
+            Self::Sender { position, .. } => (-2, *position),
+        }
+    }
+
+    fn describe(&self) -> String {
+        let (who, position, behind) = match self {
+            Self::Subscriber { registration_id, client_id, client_name, position, behind, .. } => {
+                let name = client_name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+                (format!("subscriber {registration_id} of client {client_id}{name}"), position, behind)
+            }
+            Self::Receivers { position, behind } => ("the receivers' window".to_owned(), position, behind),
+            Self::Sender { position, behind } => ("the driver's sender".to_owned(), position, behind),
+        };
+        format!("{who} at {}, {} bytes behind", with_separators(*position), with_separators(*behind))
+    }
+}
+
+impl Finding {
+    /// A few lines for people.
+    fn explain(&self) -> Vec<String> {
+        let watched = seconds(self.watched_ms);
+        let room = with_separators(self.limit.saturating_sub(self.position).max(0));
+        let Some(holder) = &self.holder else {
+            return vec!["not connected: nobody reads it, so nothing can be published".to_owned()];
+        };
+        if self.state == State::Flowing {
+            return vec![
+                format!("flowing: never at its limit in {watched}, now {room} bytes below it"),
+                format!("slowest: {}", holder.describe()),
+            ];
+        }
+        // A value that spans the whole watch may be older than the watch.
+        let span = |for_ms: u64| {
+            let at_least = if for_ms >= self.watched_ms { "at least " } else { "" };
+            format!("{at_least}{}", seconds(for_ms))
+        };
+        let mut lines = Vec::new();
+        match self.held_for_ms {
+            Some(held_ms) => {
+                lines.push(format!("held at its limit {} for {}", with_separators(self.limit), span(held_ms)))
+            }
+            None => lines.push(format!("not held now ({room} bytes below its limit)")),
+        }
+        lines.push(format!("at its limit in {} of {} samples over {watched}", self.samples_at_limit, self.samples));
+        lines.push(format!("held by {}", holder.describe()));
+        if let Some(still_ms) = self.holder_still_for_ms.filter(|&still_ms| still_ms > 0) {
+            lines.push(format!("which has not moved for {}", span(still_ms)));
+        }
+        lines
+    }
+}
+
+fn seconds(millis: u64) -> String {
+    format!("{:.2} s", millis as f64 / 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::stream_tests::records;
+
+    fn watch(samples: &[(u64, i64, i64, &[i64])]) -> Finding {
+        let mut watch = Watch::default();
+        for &(at_ms, position, limit, subscribers) in samples {
+            watch.sample(Duration::from_millis(at_ms), &Streams::new(&records(position, limit, subscribers)));
+        }
+        watch.findings().pop().expect("one publication")
+    }
+
+    #[test]
+    fn a_stopped_subscriber_is_named_with_how_long_it_was_seen_to_stand() {
+        let finding = watch(&[
+            (0, 1000, 2000, &[900, 1000]),
+            (100, 2000, 2000, &[900, 2000]),
+            (200, 2000, 2000, &[900, 2000]),
+            (300, 2000, 2000, &[900, 2000]),
+        ]);
+        assert_eq!(finding.state, State::Held);
+        assert_eq!((finding.samples, finding.samples_at_limit), (4, 3));
+        assert_eq!((finding.held_for_ms, finding.holder_still_for_ms, finding.watched_ms), (Some(200), Some(300), 300));
+        assert!(matches!(finding.holder, Some(Holder::Subscriber { registration_id: 20, behind: 1100, .. })));
+        let text = finding.explain().join("\n");
+        assert!(text.contains("held at its limit 2,000 for 0.20 s"), "{text}");
+        assert!(text.contains("not moved for at least 0.30 s"), "{text}");
+    }
+
+    #[test]
+    fn a_slow_subscriber_that_moves_is_not_called_still() {
+        let finding = watch(&[(0, 2000, 2000, &[900]), (100, 2100, 2100, &[1000]), (150, 2100, 2200, &[1100])]);
+        assert_eq!((finding.state, finding.held_for_ms, finding.holder_still_for_ms), (State::Held, None, Some(0)));
+        assert!(finding.explain()[0].starts_with("not held now"));
+    }
+
+    #[test]
+    fn a_publication_that_nobody_reads_is_not_connected() {
+        let finding = watch(&[(0, 0, 0, &[])]);
+        assert_eq!((finding.state, finding.holder), (State::NotConnected, None));
+    }
+
+    #[test]
+    fn a_publication_with_room_flows() {
+        let finding = watch(&[(0, 0, 1000, &[0]), (10, 500, 1500, &[500])]);
+        assert_eq!(finding.state, State::Flowing);
+    }
+
+    #[test]
+    fn a_sender_holds_a_network_publication_or_its_receivers_do() {
+        let mut streams = Streams::new(&records(1000, 1000, &[]));
+        let publication = streams.publications.get_mut(&5).expect("it is there");
+        publication.sender_position = Some(600);
+        publication.sender_limit = Some(600);
+        assert_eq!(Holder::of(publication), Some(Holder::Receivers { position: 600, behind: 400 }));
+        publication.sender_limit = Some(700);
+        assert_eq!(Holder::of(publication), Some(Holder::Sender { position: 600, behind: 400 }));
+    }
+
+    #[test]
+    fn a_publication_that_is_gone_is_not_reported() {
+        let mut watch = Watch::default();
+        watch.sample(Duration::ZERO, &Streams::new(&records(0, 0, &[])));
+        watch.sample(Duration::from_millis(1), &Streams::default());
+        assert!(watch.findings().is_empty());
+    }
+}

@@ -1,0 +1,86 @@
+//! The driver's CnC file, opened for reading.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use gannet::cnc::{CncFile, DriverState};
+use gannet::counters::CounterRecord;
+use gannet::memory::FileAccess;
+use gannet::reports::ErrorLogReader;
+use gannet::time::{Clock, SystemClock};
+
+/// How old a heartbeat may be before its driver is taken for dead: what clients wait for by default.
+const DRIVER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A driver that runs, or that ran in this directory.
+pub(crate) struct Driver {
+    dir: PathBuf,
+    cnc: CncFile,
+}
+
+impl Driver {
+    /// Opens the files of the driver in `dir`.
+    pub(crate) fn open(dir: &Path) -> anyhow::Result<Self> {
+        let cnc = CncFile::open(dir, FileAccess::ReadOnly).with_context(|| {
+            format!(
+                "cannot see a driver in {}: is it running there? (--dir or AERON_DIR choose another place)",
+                dir.display()
+            )
+        })?;
+        Ok(Self { dir: dir.to_owned(), cnc })
+    }
+
+    /// All allocated counters.
+    pub(crate) fn counters(&self) -> Vec<CounterRecord> {
+        let mut records = Vec::new();
+        self.cnc.counters().for_each(|record| records.push(record.clone()));
+        records
+    }
+
+    /// The driver's error log.
+    pub(crate) fn error_log(&self) -> ErrorLogReader {
+        ErrorLogReader::new(self.cnc.error_log())
+    }
+
+    /// Opens the files again if the driver has been started anew since: it deletes the old files and makes others.
+    pub(crate) fn refresh(&mut self) {
+        if let Ok(cnc) = CncFile::open(&self.dir, FileAccess::ReadOnly)
+            && (cnc.pid(), cnc.start_timestamp()) != (self.cnc.pid(), self.cnc.start_timestamp())
+        {
+            self.cnc = cnc;
+        }
+    }
+
+    /// One line for people on which driver this is and whether it lives.
+    pub(crate) fn describe(&self) -> String {
+        let now = SystemClock.epoch();
+        let state = match self.cnc.driver_state(now, DRIVER_TIMEOUT) {
+            DriverState::Starting => "starting".to_owned(),
+            DriverState::Alive { age_ms } => format!("alive, heartbeat {} ms ago", age_ms.max(0)),
+            DriverState::Silent { age_ms } => format!("DEAD OR STOPPED: no heartbeat for {:.1} s", age_ms as f64 / 1e3),
+            DriverState::ShutDown => "shut down".to_owned(),
+        };
+        let up_s = now.since(self.cnc.start_timestamp()) as f64 / 1e3;
+        format!(
+            "driver in {}: {state}; pid {}, started {up_s:.1} s ago, CnC {}",
+            self.dir.display(),
+            self.cnc.pid(),
+            self.cnc.version()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gannet::cnc::CncOpenError;
+
+    #[test]
+    fn a_directory_without_a_driver_says_what_to_do() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let error = Driver::open(dir.path()).err().expect("there is no driver");
+        assert!(error.to_string().contains("--dir"), "{error:#}");
+        assert!(error.root_cause().is::<CncOpenError>());
+    }
+}

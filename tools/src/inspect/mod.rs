@@ -1,0 +1,12 @@
+//! A driver seen from outside, through the files it shares: read only, and without a word to the driver.
+//! Called by the commands that show something; must not become a client, which the driver would count and serve.
+
+mod counter;
+mod driver;
+mod stream;
+
+pub(crate) use counter::CounterLine;
+pub(crate) use driver::Driver;
+#[cfg(test)]
+pub(crate) use stream::tests as stream_tests;
+pub(crate) use stream::{Image, Publication, Streams, Subscriber};

@@ -1,0 +1,258 @@
+//! The streams of a driver, put together from its counters: who publishes, who subscribes, and how far each has come.
+//!
+//! ```text
+//! pub-pos, pub-lmt        registration id P                       a publication
+//! sub-pos                 reference id P: a subscriber of it      (IPC, and spies)
+//! snd-pos, snd-lmt        registration id P                       its sender
+//! rcv-hwm, rcv-pos        registration id I                       an image from another host
+//! sub-pos                 reference id I: a subscriber of that
+//! ```
+
+use std::collections::BTreeMap;
+
+use gannet::counters::{CounterRecord, StreamKey, type_id};
+use serde::Serialize;
+
+use super::counter::{channel, text};
+
+/// Everything that the counters tell of streams, by registration id.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Streams {
+    pub(crate) publications: BTreeMap<i64, Publication>,
+    pub(crate) images: BTreeMap<i64, Image>,
+}
+
+/// A publication and who reads it on this host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Publication {
+    pub(crate) registration_id: i64,
+    pub(crate) session_id: i32,
+    pub(crate) stream_id: i32,
+    pub(crate) channel: String,
+    /// `exclusive` or `concurrent`.
+    pub(crate) mode: &'static str,
+    /// The client that added it first.
+    pub(crate) client_id: i64,
+    pub(crate) client_name: Option<String>,
+    /// What publishers have claimed.
+    pub(crate) position: i64,
+    /// How far they may go.
+    pub(crate) limit: i64,
+    /// What has been sent, and how far the receivers' windows let it be: network publications only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sender_position: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sender_limit: Option<i64>,
+    pub(crate) subscribers: Vec<Subscriber>,
+}
+
+/// A stream from another host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Image {
+    pub(crate) image_id: i64,
+    pub(crate) session_id: i32,
+    pub(crate) stream_id: i32,
+    pub(crate) channel: String,
+    /// The highest position seen.
+    pub(crate) received: i64,
+    /// The position up to which nothing is missing.
+    pub(crate) position: i64,
+    pub(crate) subscribers: Vec<Subscriber>,
+}
+
+/// A subscription's view of one stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Subscriber {
+    /// The subscription.
+    pub(crate) registration_id: i64,
+    pub(crate) client_id: i64,
+    pub(crate) client_name: Option<String>,
+    /// The counter that holds its position.
+    pub(crate) counter_id: i32,
+    pub(crate) channel: String,
+    /// What it has consumed.
+    pub(crate) position: i64,
+    /// Bytes between that and what has been published or received.
+    pub(crate) behind: i64,
+}
+
+impl Streams {
+    /// Puts the streams together.
+    pub(crate) fn new(records: &[CounterRecord]) -> Self {
+        let mut streams = Self::default();
+        let names = client_names(records);
+        for record in records.iter().filter(|record| super::counter::has_stream_key(record.type_id)) {
+            if let Some(key) = StreamKey::read(&record.key) {
+                streams.add(record, &key, &names);
+            }
+        }
+        // Only once everything is there is it known to what a subscriber belongs.
+        for record in records.iter().filter(|record| record.type_id == type_id::SUBSCRIBER_POSITION) {
+            if let Some(key) = StreamKey::read(&record.key) {
+                streams.add_subscriber(record, &key, &names);
+            }
+        }
+        streams
+    }
+
+    fn add(&mut self, record: &CounterRecord, key: &StreamKey<'_>, names: &BTreeMap<i64, String>) {
+        let id = record.registration_id.get();
+        let value = record.value;
+        match record.type_id {
+            type_id::PUBLISHER_POSITION
+            | type_id::PUBLISHER_LIMIT
+            | type_id::SENDER_POSITION
+            | type_id::SENDER_LIMIT => {
+                let publication = self.publications.entry(id).or_default();
+                match record.type_id {
+                    type_id::PUBLISHER_POSITION => {
+                        publication.position = value;
+                        publication.mode =
+                            if text(record.label.name()).contains("exclusive") { "exclusive" } else { "concurrent" };
+                    }
+                    type_id::PUBLISHER_LIMIT => publication.limit = value,
+                    type_id::SENDER_POSITION => publication.sender_position = Some(value),
+                    _ => publication.sender_limit = Some(value),
+                }
+                publication.registration_id = id;
+                publication.session_id = key.session_id.get();
+                publication.stream_id = key.stream_id.get();
+                publication.channel = channel(key, record);
+                publication.client_id = record.owner_id.get();
+                publication.client_name = names.get(&publication.client_id).cloned();
+            }
+            type_id::RECEIVER_HWM | type_id::RECEIVER_POSITION => {
+                let image = self.images.entry(id).or_default();
+                if record.type_id == type_id::RECEIVER_HWM {
+                    image.received = value;
+                } else {
+                    image.position = value;
+                }
+                image.image_id = id;
+                image.session_id = key.session_id.get();
+                image.stream_id = key.stream_id.get();
+                image.channel = channel(key, record);
+            }
+            _ => {}
+        }
+    }
+
+    fn add_subscriber(&mut self, record: &CounterRecord, key: &StreamKey<'_>, names: &BTreeMap<i64, String>) {
+        let (subscribers, head) = if let Some(publication) = self.publications.get_mut(&record.reference_id) {
+            (&mut publication.subscribers, publication.position)
+        } else if let Some(image) = self.images.get_mut(&record.reference_id) {
+            (&mut image.subscribers, image.position)
+        } else {
+            // Its publication or image went while the counters were read.
+            return;
+        };
+        subscribers.push(Subscriber {
+            registration_id: record.registration_id.get(),
+            client_id: record.owner_id.get(),
+            client_name: names.get(&record.owner_id.get()).cloned(),
+            counter_id: record.id.get(),
+            channel: channel(key, record),
+            position: record.value,
+            // The counters are read one after the other: a subscriber may have moved past what was read first.
+            behind: head.saturating_sub(record.value).max(0),
+        });
+    }
+}
+
+impl Publication {
+    /// The subscriber that has come least far.
+    pub(crate) fn slowest(&self) -> Option<&Subscriber> {
+        self.subscribers.iter().min_by_key(|subscriber| subscriber.position)
+    }
+
+    /// `publication 5 (exclusive), session -7, stream 1001, aeron:ipc`.
+    pub(crate) fn describe(&self) -> String {
+        format!(
+            "publication {} ({}), session {}, stream {}, {}",
+            self.registration_id, self.mode, self.session_id, self.stream_id, self.channel
+        )
+    }
+}
+
+impl Subscriber {
+    /// `subscriber 8 of client 3 (name)`.
+    pub(crate) fn describe(&self) -> String {
+        let name = self.client_name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+        format!("subscriber {} of client {}{name}", self.registration_id, self.client_id)
+    }
+}
+
+/// Names that clients gave themselves in the labels of their heartbeats: `client-heartbeat: id=84 name=prices version=...`.
+fn client_names(records: &[CounterRecord]) -> BTreeMap<i64, String> {
+    let mut names = BTreeMap::new();
+    for record in records.iter().filter(|record| record.type_id == type_id::CLIENT_HEARTBEAT) {
+        let label = text(record.label.as_bytes());
+        if let (Some(id), Some((_, rest))) = (record.key.get_i64(0), label.split_once(" name=")) {
+            let name = rest.split_once(" version=").map_or(rest, |(name, _)| name);
+            if !name.is_empty() {
+                names.insert(id, name.to_owned());
+            }
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::super::counter::tests::stream_counter;
+    use super::*;
+    use gannet::counters::{CounterKey, CounterLabel};
+    use gannet::types::ClientId;
+
+    /// A publication at `position` with `limit`, and a subscriber (ids from 20) at each of `subscribers`.
+    pub(crate) fn records(position: i64, limit: i64, subscribers: &[i64]) -> Vec<CounterRecord> {
+        let mut records = vec![
+            stream_counter(type_id::PUBLISHER_POSITION, 5, 0, position, "aeron:ipc"),
+            stream_counter(type_id::PUBLISHER_LIMIT, 5, 0, limit, "aeron:ipc"),
+        ];
+        records.extend(
+            (20..)
+                .zip(subscribers)
+                .map(|(id, &at)| stream_counter(type_id::SUBSCRIBER_POSITION, id, 5, at, "aeron:ipc")),
+        );
+        records
+    }
+
+    #[test]
+    fn a_publication_has_its_subscribers_whatever_the_order() {
+        let mut records = records(640, 4096, &[320, 640]);
+        records.reverse();
+        let streams = Streams::new(&records);
+        let publication = &streams.publications[&5];
+        assert_eq!((publication.position, publication.limit, publication.mode), (640, 4096, "exclusive"));
+        assert_eq!(publication.subscribers.len(), 2);
+        let slowest = publication.slowest().expect("there are two");
+        assert_eq!((slowest.registration_id, slowest.behind), (20, 320));
+    }
+
+    #[test]
+    fn clients_have_the_names_in_their_heartbeats() {
+        let mut heartbeat = stream_counter(type_id::CLIENT_HEARTBEAT, 3, 0, 0, "");
+        heartbeat.key = CounterKey::client(ClientId::new(3));
+        heartbeat.label = CounterLabel::new(b"client-heartbeat: id=3 name=the prices version=1 commit=2");
+        let mut records = records(0, 0, &[0]);
+        records.push(heartbeat);
+        let streams = Streams::new(&records);
+        assert_eq!(streams.publications[&5].client_name.as_deref(), Some("the prices"));
+        assert_eq!(streams.publications[&5].subscribers[0].describe(), "subscriber 20 of client 3 (the prices)");
+    }
+
+    #[test]
+    fn an_image_from_elsewhere_has_subscribers_of_its_own() {
+        let channel = "aeron:udp?endpoint=localhost:40123";
+        let streams = Streams::new(&[
+            stream_counter(type_id::RECEIVER_HWM, 9, 0, 960, channel),
+            stream_counter(type_id::RECEIVER_POSITION, 9, 0, 800, channel),
+            stream_counter(type_id::SUBSCRIBER_POSITION, 30, 9, 700, channel),
+            stream_counter(type_id::SUBSCRIBER_POSITION, 31, 77, 0, channel),
+        ]);
+        assert!(streams.publications.is_empty());
+        assert_eq!(streams.images[&9].subscribers.len(), 1, "the other one's image is gone");
+        assert_eq!(streams.images[&9].subscribers[0].behind, 100);
+    }
+}
