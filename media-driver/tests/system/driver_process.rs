@@ -46,7 +46,7 @@ pub(crate) fn driver() -> Command {
 
 /// Runs a driver that is to end by itself.
 pub(crate) fn run(command: &mut Command) -> Ended {
-    DriverProcess { child: command.spawn().unwrap(), dir: PathBuf::new() }.ended()
+    DriverProcess::of(command).ended()
 }
 
 impl DriverProcess {
@@ -66,6 +66,11 @@ impl DriverProcess {
     pub(crate) fn spawn(dir: &Path, arguments: &[&str]) -> Self {
         let child = driver().arg("--dir").arg(dir).args(arguments).spawn().unwrap();
         Self { child, dir: dir.to_owned() }
+    }
+
+    /// Starts what the command says. Where its directory is, is known to the caller.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        Self { child: command.spawn().unwrap(), dir: PathBuf::new() }
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -5,4 +5,8 @@
 mod directory;
 mod driver_process;
 mod options;
+mod room;
+#[expect(unreachable_pub, reason = "shared with tests of other crates")]
+#[path = "../../../engine/tests/support/skip.rs"]
+mod skip;
 mod stop;
