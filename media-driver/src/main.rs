@@ -41,8 +41,14 @@ fn load(cli: &Cli) -> Result<Loaded, String> {
         layers.config_file(path, &read(path)?);
     }
     for path in &cli.properties {
-        // As the reference driver takes them; a file that is not there is an error here.
-        let path = path.strip_prefix("file://").unwrap_or(path);
+        // The reference driver takes URLs as well. It also passes over a file that is not there; here that is an error.
+        let path = match path.to_str() {
+            Some(url) if url.starts_with("http://") => {
+                return Err(format!("cannot read {url}: properties are read from files only; fetch it first"));
+            }
+            Some(url) => Path::new(url.strip_prefix("file://").unwrap_or(url)),
+            None => path,
+        };
         layers.properties_file(path, &read(path)?);
     }
     cli.add_to(&mut layers);

@@ -527,4 +527,21 @@ mod tests {
         layers.define("gannet.termination.token=hush");
         assert!(!layers.load().unwrap().print().contains("hush"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_and_what_is_read_holds(
+            name in "(aeron|gannet|AERON|terms|threads)[._](term|ipc|mtu|timer|dir|mode)?[._]?[a-z._]{0,20}",
+            value in ".{0,20}|[0-9]{1,20}[kmgs]?",
+            text in "(\\[terms\\]\n)?(ipc_mtu|profile|mode|[a-z]{1,9}) = (\"[^\"\\\\]{0,9}\"|[0-9]{1,30}|\\[\\]|true|.{0,9})\n?",
+        ) {
+            let mut layers = Layers::new();
+            layers.config_file(Path::new("f"), &text);
+            layers.define(&format!("{name}={value}"));
+            layers.environment([(name, value)]);
+            if let Ok(loaded) = layers.load() {
+                proptest::prop_assert_eq!(loaded.config.validate(), Ok(()));
+            }
+        }
+    }
 }

@@ -560,7 +560,7 @@ mod tests {
     use gannet::memory::Reserve;
     use gannet::reports::ErrorLog;
     use gannet::ringbuffer::RING_TRAILER_LENGTH;
-    use gannet::time::{MonotonicNanos, SystemClock};
+    use gannet::time::{ManualClock, MonotonicNanos};
 
     use super::*;
 
@@ -831,9 +831,12 @@ mod tests {
     fn one_that_waited_finds_the_directory_that_replaced_its_own() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("replaced");
-        let first = take(&request(&path)).unwrap();
+        let path = &path;
+        let first = take(&request(path)).unwrap();
         std::thread::scope(|scope| {
-            let second = scope.spawn(|| DriverDirectory::take(&request(&path), &SystemClock));
+            // On a clock that stands still it waits for as long as it must.
+            let clock = ManualClock::new(MonotonicNanos::new(0), EpochMillis::new(NOW_MS));
+            let second = scope.spawn(move || DriverDirectory::take(&request(path), &clock));
             first.remove().unwrap();
             let second = second.join().unwrap().unwrap();
             assert!(second.publications().exists());

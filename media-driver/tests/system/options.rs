@@ -64,6 +64,24 @@ fn all_that_is_wrong_with_a_configuration_is_told_and_the_status_is_1() {
 }
 
 #[test]
+fn properties_files_are_named_as_the_reference_names_them() {
+    let temp = tempfile::tempdir().unwrap();
+    let properties = temp.path().join("driver.properties");
+    fs::write(&properties, "aeron.ipc.mtu.length : 4k").unwrap();
+    for name in [format!("file://{}", properties.display()), properties.display().to_string()] {
+        let ended = run(driver().args(["--print-config", "-Daeron.ipc.mtu.length=8k", &name]));
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+        let source = format!("# aeron.ipc.mtu.length: {}:1", properties.display());
+        assert!(ended.stdout.contains(&source), "it is above -D:\n{}", ended.stdout);
+    }
+    for name in ["http://localhost/driver.properties", "/no/such.properties"] {
+        let ended = run(driver().args(["--print-config", name]));
+        assert_eq!(ended.status.code(), Some(1));
+        assert!(ended.stderr.contains(&format!("cannot read {name}")), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn files_and_flags_reach_the_driver() {
     let temp = tempfile::tempdir().unwrap();
     let file = temp.path().join("driver.toml");
