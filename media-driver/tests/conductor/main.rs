@@ -1,4 +1,15 @@
 //! The conductor, driven by hand: what clients are told, in which order, and what becomes of their streams.
 
+mod blocked;
+mod client_counters;
+mod clients;
+mod endings;
+mod hostile;
+mod limits;
 mod publications;
+mod refusals;
+mod responses;
+mod sharing;
+mod slow_logs;
 mod support;
+mod untethered;

@@ -12,8 +12,10 @@ use gannet::command::{
     Text,
 };
 use gannet::counters::{CounterRecord, CounterSpec, CountersManager, CountersReader, SystemCounter, SystemLabels};
-use gannet::logbuffer::{ConcurrentAppender, ExclusiveAppender, ImageReader, LogBuffers};
-use gannet::memory::{AtomicBuffer, FileAccess, OwnedWord};
+use gannet::logbuffer::{
+    ConcurrentAppender, ExclusiveAppender, ImageReader, LOG_METADATA_LENGTH, LogBuffers, OfferError,
+};
+use gannet::memory::{AtomicBuffer, FileAccess, MappedFile, OwnedWord, Region};
 use gannet::reports::{ErrorLog, ErrorLogReader};
 use gannet::ringbuffer::{ManyToOneRingBuffer, RingConsumer};
 use gannet::time::{EpochMillis, MonotonicNanos};
@@ -41,7 +43,10 @@ pub(crate) struct Driver {
     pub(crate) counters: CountersReader,
     receiver: Receiver,
     errors: AtomicBuffer,
+    /// The clock that never steps.
     now_ms: i64,
+    /// How far the wall clock was set off it.
+    step_ms: i64,
     /// Requests that wait for the test to have them carried out.
     held: Option<Vec<Request>>,
     directory: TempDir,
@@ -117,6 +122,7 @@ impl Driver {
             receiver: Receiver::new(&events).unwrap(),
             errors,
             now_ms: START_MS,
+            step_ms: 0,
             held: None,
             directory,
         };
@@ -137,7 +143,7 @@ impl Driver {
     /// One duty cycle at the present time; returns how much it did.
     pub(crate) fn cycle(&mut self) -> usize {
         let now = MonotonicNanos::new(self.now_ms * MILLISECOND_NS);
-        let work = self.conductor.do_work(now, EpochMillis::new(self.now_ms));
+        let work = self.conductor.do_work(now, EpochMillis::new(self.now_ms()));
         while let Some(request) = self.conductor.poll_request() {
             match &mut self.held {
                 Some(held) => held.push(request),
@@ -210,8 +216,19 @@ impl Driver {
         }
     }
 
+    /// Lets time pass, with a single duty cycle after it.
+    pub(crate) fn pass_briefly_ms(&mut self, ms: i64) {
+        self.now_ms += ms;
+        self.cycle();
+    }
+
+    /// The time by the wall clock.
     pub(crate) fn now_ms(&self) -> i64 {
-        self.now_ms
+        self.now_ms + self.step_ms
+    }
+
+    pub(crate) fn step_wall_clock_ms(&mut self, step_ms: i64) {
+        self.step_ms += step_ms;
     }
 
     /// From now on requests wait.
@@ -315,6 +332,13 @@ impl Driver {
 
     pub(crate) fn add_exclusive_publication(&mut self, client: ClientId, channel: &str) -> AddedPublication {
         self.added_publication(client, channel, true)
+    }
+
+    /// Adds a publication whose consequences the test looks at.
+    pub(crate) fn add_exclusive_publication_keeping_events(&mut self, client: ClientId, channel: &str) {
+        let command = self.add_publication_command(client, channel, true);
+        self.send(&command);
+        self.settle();
     }
 
     fn added_publication(&mut self, client: ClientId, channel: &str, exclusive: bool) -> AddedPublication {
@@ -451,7 +475,7 @@ impl Driver {
     /// The client shows that it lives.
     pub(crate) fn beat(&self, client: ClientId) {
         let heartbeat = self.counters.find(11, RegistrationId::new(client.get())).expect("a heartbeat counter");
-        self.word(heartbeat).store_release(self.now_ms);
+        self.word(heartbeat).store_release(self.now_ms());
     }
 
     /// What a publisher in some process does.
@@ -472,6 +496,23 @@ impl Driver {
 /// The log as another process maps it.
 pub(crate) fn open(path: &Path) -> LogBuffers {
     LogBuffers::open(path, FileAccess::ReadWrite).unwrap()
+}
+
+/// The words of a log's metadata, for doing to them what no honest process does.
+pub(crate) fn metadata(path: &Path) -> AtomicBuffer {
+    let file = Region::mapped(MappedFile::open(path, 1, FileAccess::ReadWrite).unwrap()).view();
+    file.slice(file.len() - LOG_METADATA_LENGTH, LOG_METADATA_LENGTH)
+}
+
+/// Publishes messages of this length until there is no room.
+pub(crate) fn fill(publisher: &ConcurrentAppender, length: usize) {
+    loop {
+        match publisher.offer(&vec![0xAB; length]) {
+            Ok(_) | Err(OfferError::AdminAction) => {}
+            Err(OfferError::BackPressured) => return,
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 /// Reads all that is there.

@@ -1,0 +1,106 @@
+//! Publishers and clients that die in the middle of something, and what stands behind them goes on.
+
+use gannet::counters::SystemCounter;
+use gannet::logbuffer::OfferError;
+
+use crate::support::{Driver, IPC, drain, metadata, open};
+
+/// The reference's figures: a claim that was begun becomes padding of its length, one that was not begun too, each counted.
+#[test]
+fn a_dead_publishers_claim_becomes_padding() {
+    let mut driver = Driver::new();
+    let client = driver.client();
+    let publication = driver.add_publication(client, IPC);
+    let (_, images) = driver.add_subscription(client, "aeron:ipc");
+    let publisher = driver.publisher(&publication);
+    // The length is negative, as of a publisher that died while it wrote.
+    std::mem::forget(publisher.try_claim(48).unwrap());
+    publisher.offer(b"behind the dead").unwrap();
+    let mut reader = driver.reader(&images[0]);
+    assert_eq!(drain(&mut reader), 0);
+    driver.pass_with(15_000, |driver| driver.beat(client));
+    assert_eq!(driver.system(SystemCounter::UnblockedPublications), 0, "not before the timeout");
+    driver.pass_with(2_000, |driver| driver.beat(client));
+    assert_eq!(driver.system(SystemCounter::UnblockedPublications), 1);
+    let mut header = [0; 8];
+    open(&publication.path).term(0).get_bytes(0, &mut header);
+    assert_eq!(header, [80, 0, 0, 0, 0, 0xC0, 0, 0], "padding of 80 bytes");
+    assert_eq!(drain(&mut reader), 1, "what was committed behind it is not lost");
+    driver.settle();
+    driver.pass_with(20_000, |driver| driver.beat(client));
+    assert_eq!(driver.system(SystemCounter::UnblockedPublications), 1, "nothing more to do");
+}
+
+/// Trap 52: the stream of an active exclusive publication is never unblocked.
+#[test]
+fn trap_52_an_exclusive_publication_is_left_alone_while_active() {
+    let mut driver = Driver::new();
+    let client = driver.client();
+    let publication = driver.add_exclusive_publication(client, IPC);
+    driver.add_subscription(client, "aeron:ipc");
+    let mut publisher = driver.exclusive_publisher(&publication);
+    std::mem::forget(publisher.try_claim(48).unwrap());
+    driver.pass_with(60_000, |driver| driver.beat(client));
+    assert_eq!(driver.system(SystemCounter::UnblockedPublications), 0);
+    // Once nobody holds it there is nobody to wait for.
+    driver.remove_publication(client, publication.correlation.registration(), false);
+    driver.pass_with(1_000, |driver| driver.beat(client));
+    assert_eq!(driver.system(SystemCounter::UnblockedPublications), 1);
+}
+
+/// Trap 53: a publisher that died between tripping a term and rotating the log.
+#[test]
+fn trap_53_a_publisher_that_died_before_it_rotated() {
+    let mut driver = Driver::new();
+    let client = driver.client();
+    let publication = driver.add_publication(client, &format!("{IPC}|init-term-id=0|term-id=0|term-offset=65504"));
+    let (_, images) = driver.add_subscription(client, "aeron:ipc");
+    let publisher = driver.publisher(&publication);
+    publisher.offer(&[]).unwrap();
+    assert_eq!(drain(&mut driver.reader(&images[0])), 1);
+    assert_eq!(driver.reader(&images[0]).position().get(), 65_536, "the frame without a payload fills the term");
+    // The next publisher adds to the tail of the full term, and dies.
+    let log = open(&publication.path);
+    metadata(&publication.path).word_at::<i64>(0).fetch_add(64);
+    assert_eq!(log.active_term_count(), 0);
+    driver.settle();
+    driver.pass_with(17_000, |driver| driver.beat(client));
+    assert_eq!(log.active_term_count(), 1);
+    assert_eq!(driver.system(SystemCounter::UnblockedPublications), 1);
+    assert!(publisher.offer(b"goes on").is_ok());
+}
+
+/// A client that died while it wrote a command: the next command is carried out after the liveness timeout and a tick.
+#[test]
+fn a_dead_clients_command_is_skipped() {
+    let mut driver = Driver::new();
+    let client = driver.client();
+    driver.add_counter(client, b"", b"");
+    std::mem::forget(driver.ring.try_claim(1, 64).unwrap());
+    let command = driver.add_publication_command(client, IPC, false);
+    let id = command.correlation_id();
+    driver.send(&command);
+    driver.events();
+    driver.pass_with(10_000, |driver| driver.beat(client));
+    assert_eq!(driver.events(), Vec::<String>::new());
+    driver.pass_with(2_000, |driver| driver.beat(client));
+    assert_eq!(driver.system(SystemCounter::UnblockedCommands), 1);
+    assert_eq!(driver.events(), [format!("publication {id} of {id} limit #49 status -1")]);
+}
+
+/// One stream that is stuck holds up no other.
+#[test]
+fn other_streams_go_on_beside_a_blocked_one() {
+    let mut driver = Driver::new();
+    let client = driver.client();
+    let blocked = driver.add_publication(client, IPC);
+    let other = driver.add_exclusive_publication(client, IPC);
+    let (_, images) = driver.add_subscription(client, &format!("aeron:ipc?session-id={}", other.session));
+    driver.add_subscription(client, "aeron:ipc");
+    std::mem::forget(driver.publisher(&blocked).try_claim(48).unwrap());
+    let mut publisher = driver.exclusive_publisher(&other);
+    assert_eq!(images.len(), 1);
+    publisher.offer(b"x").unwrap();
+    assert_eq!(publisher.offer(b"x").err(), None::<OfferError>);
+    assert_eq!(drain(&mut driver.reader(&images[0])), 2);
+}
