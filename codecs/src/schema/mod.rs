@@ -1,0 +1,96 @@
+//! Schema XML to a typed, validated model. The front door is [`compile_file`]; the dynamic codec, the generator, the gate
+//! and the command line start from what it returns.
+
+mod attributes;
+mod diagnostic;
+mod messages;
+mod model;
+mod names;
+mod primitive;
+mod resolve;
+mod source;
+mod xml;
+
+use std::path::{Path, PathBuf};
+
+pub use diagnostic::{Diagnostic, Report, Severity};
+pub use model::{
+    Body, Choice, Composite, Constant, Data, Encoding, Enum, EnumValue, Field, Group, Member, Message, Notes, Schema,
+    Set, Type,
+};
+pub use primitive::{ByteOrder, Number, Presence, Primitive, WriteError};
+pub use source::{Place, Position, Sources};
+
+use diagnostic::Findings;
+
+/// How a schema is read.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The folder that includes must stay in; the schema's own when `None`.
+    pub include_root: Option<PathBuf>,
+    /// Codes of warnings that are not reported.
+    pub allow: Vec<String>,
+    /// Codes of warnings for which the schema is refused.
+    pub deny: Vec<String>,
+    /// Whether every warning that is not allowed refuses the schema.
+    pub deny_warnings: bool,
+}
+
+/// An accepted schema, with the warnings it drew.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// The schema.
+    pub schema: Schema,
+    /// The warnings.
+    pub report: Report,
+}
+
+/// Reads a schema from a file, and what it includes.
+///
+/// # Errors
+///
+/// Everything that is wrong with it, with places.
+pub fn compile_file(path: impl AsRef<Path>, options: &Options) -> Result<Compiled, Report> {
+    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let root = options.include_root.as_deref();
+    let tree = xml::read_file(path.as_ref(), root, &mut sources, &mut findings);
+    finish(&tree, sources, findings, options)
+}
+
+/// Reads a schema that is in memory and includes nothing; `name` stands for it in findings.
+///
+/// ```
+/// use gannet_codecs::schema::{Options, compile_text};
+///
+/// let refused = compile_text("empty.xml", "<messageSchema package='x' id='1'/>", &Options::default()).unwrap_err();
+/// assert!(refused.to_string().contains("there is no message header `messageHeader`"));
+/// ```
+///
+/// # Errors
+///
+/// Everything that is wrong with it, with places.
+pub fn compile_text(name: &str, text: &str, options: &Options) -> Result<Compiled, Report> {
+    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let tree = xml::read_text(name, text.to_owned(), &mut sources, &mut findings);
+    finish(&tree, sources, findings, options)
+}
+
+fn finish(tree: &xml::Tree, sources: Sources, mut findings: Findings, options: &Options) -> Result<Compiled, Report> {
+    let schema = messages::resolve(tree, &mut findings);
+    let mut report = findings.finish(sources);
+    report
+        .diagnostics
+        .retain(|found| found.severity == Severity::Error || !options.allow.iter().any(|code| code == found.code));
+    for found in &mut report.diagnostics {
+        if options.deny_warnings || options.deny.iter().any(|code| code == found.code) {
+            found.severity = Severity::Error;
+        }
+    }
+    match schema {
+        Some(mut schema) if report.errors().next().is_none() => {
+            schema.sources = report.sources.clone();
+            Ok(Compiled { schema, report })
+        }
+        _ => Err(report),
+    }
+}

@@ -1,0 +1,341 @@
+//! XML files to one tree of elements, with places, and with includes resolved. Called by the schema compiler. Knows no
+//! element of SBE but the root's place, loads nothing from outside the include root, and never recurses by the depth of
+//! a file.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use roxmltree::{Document, Node, NodeType};
+
+use super::diagnostic::Findings;
+use super::source::{Place, Sources};
+
+const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
+/// More than any real schema by orders of magnitude; what is above it is an accident or an attack.
+const LARGEST_FILE: usize = 64 << 20;
+const MOST_INCLUDES: usize = 256;
+const DEEPEST_INCLUDE: usize = 16;
+
+/// Index of an element in its [`Tree`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ElementId(usize);
+
+#[derive(Debug)]
+pub(crate) struct Attribute {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    /// Where the value stands.
+    pub(crate) place: Place,
+    pub(crate) name_place: Place,
+}
+
+#[derive(Debug)]
+pub(crate) struct Element {
+    /// The name without its prefix: prefixes differ from schema to schema and mean nothing.
+    pub(crate) name: String,
+    /// Attributes without a prefix. Exchanges add their own, prefixed.
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) children: Vec<ElementId>,
+    /// The text directly inside, comments left out.
+    pub(crate) text: String,
+    pub(crate) text_place: Place,
+    /// Where the opening tag's name stands.
+    pub(crate) place: Place,
+    /// Whether a namespace other than SBE's own claims the element; such are skipped.
+    pub(crate) foreign: bool,
+}
+
+/// Elements of the schema and of what it includes, as if it were one file.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    elements: Vec<Element>,
+}
+
+impl Tree {
+    pub(crate) fn get(&self, id: ElementId) -> &Element {
+        &self.elements[id.0]
+    }
+
+    pub(crate) fn root(&self) -> Option<ElementId> {
+        (!self.elements.is_empty()).then_some(ElementId(0))
+    }
+
+    pub(crate) fn children(&self, id: ElementId) -> impl Iterator<Item = ElementId> + '_ {
+        self.get(id).children.iter().copied().filter(|&child| !self.get(child).foreign)
+    }
+}
+
+impl Element {
+    pub(crate) fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+}
+
+/// Reads a file and everything it includes.
+pub(crate) fn read_file(
+    path: &Path,
+    include_root: Option<&Path>,
+    sources: &mut Sources,
+    findings: &mut Findings,
+) -> Tree {
+    let mut reader =
+        Reader { tree: Tree::default(), sources, findings, include_root: None, open: Vec::new(), included: 0 };
+    match load(path) {
+        Ok(text) => {
+            let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            reader.include_root = include_root.unwrap_or(folder).canonicalize().ok();
+            reader.open.extend(path.canonicalize().ok());
+            reader.graft(text, path.display().to_string(), Some(folder), None);
+        }
+        Err(why) => {
+            let place = Place::NOWHERE;
+            reader.findings.error("unreadable-file", place, format!("cannot read {}: {why}", path.display()));
+        }
+    }
+    reader.tree
+}
+
+/// Reads a schema that is in memory; it cannot include anything.
+pub(crate) fn read_text(name: &str, text: String, sources: &mut Sources, findings: &mut Findings) -> Tree {
+    let mut reader =
+        Reader { tree: Tree::default(), sources, findings, include_root: None, open: Vec::new(), included: 0 };
+    reader.graft(text, name.to_owned(), None, None);
+    reader.tree
+}
+
+fn load(path: &Path) -> Result<String, String> {
+    let length = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if length > LARGEST_FILE as u64 {
+        return Err(format!("it has {length} bytes, and {LARGEST_FILE} is the most"));
+    }
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    decode(bytes)
+}
+
+fn decode(bytes: Vec<u8>) -> Result<String, String> {
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        return Err("it is UTF-16; convert it to UTF-8".into());
+    }
+    String::from_utf8(bytes).map_err(|error| format!("it is not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
+}
+
+struct Reader<'a> {
+    tree: Tree,
+    sources: &'a mut Sources,
+    findings: &'a mut Findings,
+    include_root: Option<PathBuf>,
+    /// The files being read now, outermost first: one of them again is a cycle.
+    open: Vec<PathBuf>,
+    included: usize,
+}
+
+impl Reader<'_> {
+    /// Parses `text` and hangs its elements under `parent`, or makes them the tree.
+    fn graft(&mut self, text: String, name: String, folder: Option<&Path>, parent: Option<ElementId>) {
+        if text.len() > LARGEST_FILE {
+            let place = Place::NOWHERE;
+            self.findings.error("unreadable-file", place, format!("{name} is longer than {LARGEST_FILE} bytes"));
+            return;
+        }
+        let file = self.sources.add(name, text.clone());
+        let options = roxmltree::ParsingOptions { allow_dtd: false, ..Default::default() };
+        let document = match Document::parse_with_options(&text, options) {
+            Ok(document) => document,
+            Err(error) => {
+                let at = offset_of(&text, error.pos());
+                let place = Place { file, start: at as u32, end: at as u32 };
+                let found = self.findings.error("malformed-xml", place, format!("the XML is not well-formed: {error}"));
+                if matches!(error, roxmltree::Error::DtdDetected) {
+                    found.message = "a document type declaration is not allowed in a schema".into();
+                    found.hint("entities, external ones above all, are never expanded: write their text");
+                }
+                return;
+            }
+        };
+        let place = |range: std::ops::Range<usize>| Place { file, start: range.start as u32, end: range.end as u32 };
+        let mut path: Vec<ElementId> = parent.into_iter().collect();
+        let root = document.root_element();
+        let mut next = Some(root);
+        while let Some(node) = next {
+            let mut entered = false;
+            if node.is_element() {
+                // An include's own content, a fallback, is not part of the schema.
+                if node.tag_name().namespace() == Some(XINCLUDE) && node.tag_name().name() == "include" {
+                    self.include(node, place(tag(node)), folder, path.last().copied());
+                } else {
+                    let id = ElementId(self.tree.elements.len());
+                    self.tree.elements.push(element(node, file, &text));
+                    if let Some(parent) = path.last() {
+                        self.tree.elements[parent.0].children.push(id);
+                    }
+                    path.push(id);
+                    entered = true;
+                }
+            }
+            next = node.first_child().filter(|_| entered);
+            let mut left = Some(node).filter(|_| next.is_none());
+            while let Some(node) = left {
+                if entered {
+                    path.pop();
+                }
+                // Whatever is above was entered, or its children would not be visited.
+                entered = true;
+                if node == root {
+                    break;
+                }
+                next = node.next_sibling();
+                left = if next.is_some() { None } else { node.parent() };
+            }
+        }
+    }
+
+    fn include(&mut self, node: Node<'_, '_>, place: Place, folder: Option<&Path>, parent: Option<ElementId>) {
+        let Some(href) = node.attribute("href") else {
+            self.findings.error("include", place, "an include has no `href`");
+            return;
+        };
+        if node.attribute("parse").is_some_and(|parse| parse != "xml") || node.attribute("xpointer").is_some() {
+            self.findings.error("include", place, "only whole XML files can be included").hint("leave `href` alone");
+            return;
+        }
+        match self.locate(href, folder) {
+            Ok((path, text)) => {
+                self.included += 1;
+                self.open.push(path.clone());
+                let folder = path.parent().map(Path::to_path_buf);
+                self.graft(text, href.to_owned(), folder.as_deref(), parent);
+                self.open.pop();
+            }
+            Err(why) => {
+                self.findings.error("include", place, format!("cannot include `{href}`: {why}"));
+            }
+        }
+    }
+
+    fn locate(&self, href: &str, folder: Option<&Path>) -> Result<(PathBuf, String), String> {
+        let (Some(folder), Some(root)) = (folder, &self.include_root) else {
+            return Err("a schema that is not read from a file cannot include".into());
+        };
+        let relative = Path::new(href);
+        if href.contains("://")
+            || relative.components().any(|part| matches!(part, Component::Prefix(_) | Component::RootDir))
+        {
+            return Err("only paths relative to the including file are allowed".into());
+        }
+        if self.included >= MOST_INCLUDES || self.open.len() > DEEPEST_INCLUDE {
+            return Err("there are too many includes".into());
+        }
+        let path = folder.join(relative).canonicalize().map_err(|error| error.to_string())?;
+        if !path.starts_with(root) {
+            return Err(format!("it is outside {}, and includes stay inside", root.display()));
+        }
+        if self.open.contains(&path) {
+            return Err("it includes itself".into());
+        }
+        load(&path).map(|text| (path, text))
+    }
+}
+
+/// The bytes of `<name` at the start of an element.
+fn tag(node: Node<'_, '_>) -> std::ops::Range<usize> {
+    let start = node.range().start;
+    let text = node.document().input_text();
+    let length = text[start..].find(|c: char| c.is_whitespace() || c == '>' || c == '/').unwrap_or(0);
+    start..start + length
+}
+
+fn element(node: Node<'_, '_>, file: u32, input: &str) -> Element {
+    let place = |range: std::ops::Range<usize>| Place { file, start: range.start as u32, end: range.end as u32 };
+    let mut text = String::new();
+    let mut text_place = None;
+    for child in node.children().filter(|child| child.node_type() == NodeType::Text) {
+        text.push_str(child.text().unwrap_or_default());
+        // The place shown is the first text that is not blank.
+        let range = child.range();
+        let lead = input[range.clone()].len() - input[range.clone()].trim_start().len();
+        if lead < range.len() && text_place.is_none() {
+            let trimmed = input[range.clone()].trim().len();
+            text_place = Some(place(range.start + lead..range.start + lead + trimmed));
+        }
+    }
+    let attributes = node.attributes().filter(|attribute| attribute.namespace().is_none()).map(|attribute| Attribute {
+        name: attribute.name().to_owned(),
+        value: attribute.value().to_owned(),
+        place: place(attribute.range_value()),
+        name_place: place(attribute.range_qname()),
+    });
+    let name = node.tag_name().name();
+    Element {
+        name: name.to_owned(),
+        attributes: attributes.collect(),
+        children: Vec::new(),
+        text,
+        text_place: text_place.unwrap_or_else(|| place(tag(node))),
+        place: place(tag(node)),
+        foreign: node.tag_name().namespace().is_some_and(|namespace| {
+            // Only an element under a prefix of its own is foreign: SBE's namespace has had several addresses.
+            !namespace.contains("sbe") && !namespace.contains("fixprotocol") && node.lookup_prefix(namespace).is_some()
+        }),
+    }
+}
+
+/// roxmltree reports lines and columns in characters; places are bytes.
+fn offset_of(text: &str, position: roxmltree::TextPos) -> usize {
+    let mut start = 0;
+    for _ in 1..position.row {
+        match text[start..].find('\n') {
+            Some(at) => start += at + 1,
+            None => break,
+        }
+    }
+    let column = (position.col as usize).saturating_sub(1);
+    text[start..].char_indices().nth(column).map_or(text.len(), |(at, _)| start + at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (Tree, super::super::Report) {
+        let (mut sources, mut findings) = (Sources::default(), Findings::default());
+        let tree = read_text("test.xml", text.to_owned(), &mut sources, &mut findings);
+        (tree, findings.finish(sources))
+    }
+
+    #[test]
+    fn text_skips_comments_and_joins_cdata() {
+        let (tree, report) = read("<a><b><!-- no -->1<![CDATA[2]]></b></a>");
+        assert_eq!(report.diagnostics().len(), 0);
+        let root = tree.root().expect("there is a root");
+        let b = tree.children(root).next().expect("there is a child");
+        assert_eq!(tree.get(b).text, "12");
+    }
+
+    #[test]
+    fn entities_are_refused_where_they_are_declared() {
+        let (tree, report) = read("<!DOCTYPE a [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><a>&x;</a>");
+        assert!(tree.root().is_none());
+        assert_eq!(report.errors().count(), 1);
+        assert!(report.to_string().contains("document type declaration"), "{report}");
+    }
+
+    #[test]
+    fn a_deep_file_does_not_exhaust_the_stack() {
+        let depth = 200_000;
+        let (tree, report) = read(&("<a>".repeat(depth) + &"</a>".repeat(depth)));
+        assert!(tree.root().is_some() || report.errors().count() == 1);
+    }
+
+    #[test]
+    fn a_break_in_the_xml_is_shown_where_it_is() {
+        let (_, report) = read("<a>\n  <b></c>\n</a>");
+        let position = report.sources().position(report.diagnostics()[0].place).expect("it has a place");
+        assert_eq!(position.line, 2, "{report}");
+    }
+
+    #[test]
+    fn text_in_memory_cannot_include_files() {
+        let (_, report) = read("<a xmlns:xi='http://www.w3.org/2001/XInclude'><xi:include href='/etc/hostname'/></a>");
+        assert_eq!(report.errors().next().map(|found| found.code), Some("include"));
+    }
+}

@@ -1,0 +1,18 @@
+//! What the tests of this crate share: the folder of real schemas and messages, and how a test says that it is absent.
+
+#![allow(unreachable_pub, reason = "each test that includes this is a crate of its own")]
+
+#[path = "../../../engine/tests/support/skip.rs"]
+mod skip;
+
+use std::path::PathBuf;
+
+/// The folder of real input beside the repository, or `None`, reported, where it is absent.
+pub fn data(test: &str) -> Option<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    if folder.join("schemas").is_dir() {
+        return Some(folder);
+    }
+    skip::report(test, "../shared/data, the folder of real schemas and messages, is not beside the repository");
+    None
+}
