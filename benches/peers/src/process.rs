@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, mem};
+use std::{env, fs, mem};
 
 /// A running child whose output is collected line by line.
 #[derive(Debug)]
@@ -63,6 +63,24 @@ pub fn program(name: &str) -> PathBuf {
     let beside = own.parent().expect("a program is in a directory");
     let dir = if beside.ends_with("deps") { beside.parent().expect("deps is in a directory") } else { beside };
     dir.join(name)
+}
+
+/// The programs of Gannet itself, which are built in the workspace at the top of the repository: where the environment
+/// variable `GANNET_BIN_DIR` says, else the newest of those beside this package's programs and in the top workspace's
+/// target directory.
+///
+/// # Panics
+///
+/// When there is none.
+pub fn gannet_program(name: &str) -> PathBuf {
+    if let Some(dir) = env::var_os("GANNET_BIN_DIR") {
+        return PathBuf::from(dir).join(name);
+    }
+    let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target");
+    let candidates = [program(name), target.join("release").join(name), target.join("debug").join(name)];
+    let built_at = |path: &PathBuf| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    let newest = candidates.into_iter().filter(|path| path.is_file()).max_by_key(built_at);
+    newest.unwrap_or_else(|| panic!("no {name} is built: run `cargo build --bins` at the top of the repository"))
 }
 
 impl Process {

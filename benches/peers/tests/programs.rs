@@ -2,7 +2,7 @@
 
 use gannet_peers::aeron_dir::AeronDir;
 use gannet_peers::client::{Action, Client, ClientOptions, ControlledFragmentAssembler};
-use gannet_peers::driver::{DriverOptions, DriverProcess, DriverSettings, EmbeddedDriver, ThreadingMode};
+use gannet_peers::driver::{DriverKind, DriverOptions, DriverProcess, DriverSettings, EmbeddedDriver, ThreadingMode};
 use gannet_peers::process::{Process, program};
 use gannet_peers::records::Format;
 use std::io::Write;
@@ -16,7 +16,7 @@ const CHANNEL: &str = "aeron:ipc?term-length=64k";
 #[test]
 fn messages_go_from_program_to_program() {
     let dir = AeronDir::unique("programs");
-    let driver = DriverProcess::start(dir.path(), &DriverOptions::default()).unwrap();
+    let driver = DriverProcess::start(DriverKind::Aeron, dir.path(), &DriverOptions::default()).unwrap();
     let on_stream = |extra: &[&str]| {
         let mut arguments = vec!["--dir".into(), dir.path().to_string_lossy().into_owned()];
         arguments.extend(["--channel", CHANNEL, "--stream", "7"].map(String::from));
@@ -55,7 +55,7 @@ fn messages_go_from_program_to_program() {
 #[test]
 fn a_second_driver_leaves_the_first_ones_directory_alone() {
     let dir = AeronDir::unique("programs");
-    let first = DriverProcess::start(dir.path(), &DriverOptions::default()).unwrap();
+    let first = DriverProcess::start(DriverKind::Aeron, dir.path(), &DriverOptions::default()).unwrap();
     let mut second = Process::start(program("peer-driver"), ["--dir".as_ref(), dir.path().as_os_str()]).unwrap();
     assert_eq!(second.wait(PATIENCE).unwrap().code(), Some(1));
     let errors = second.errors();
@@ -68,7 +68,7 @@ fn a_second_driver_leaves_the_first_ones_directory_alone() {
 #[test]
 fn a_driver_ends_with_the_process_that_started_it() {
     let dir = AeronDir::unique("programs");
-    let mut driver = DriverProcess::start(dir.path(), &DriverOptions::default()).unwrap();
+    let mut driver = DriverProcess::start(DriverKind::Aeron, dir.path(), &DriverOptions::default()).unwrap();
     driver.process().close_stdin();
     assert!(driver.process().wait(PATIENCE).unwrap().success());
 }

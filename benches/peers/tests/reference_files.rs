@@ -2,7 +2,7 @@
 
 use gannet_peers::aeron_dir::AeronDir;
 use gannet_peers::client::{Client, ExclusivePublication, OfferError, Publication, Subscription};
-use gannet_peers::driver::{DriverOptions, DriverProcess};
+use gannet_peers::driver::{DriverKind, DriverOptions, DriverProcess};
 use gannet_peers::reference_files::{CncRegions, Snapshot};
 use rustix::process::Signal;
 use std::fs::File;
@@ -25,7 +25,8 @@ struct Aeron {
 impl Aeron {
     fn start(options: DriverOptions) -> Self {
         let dir = AeronDir::unique("files");
-        let driver = DriverProcess::start(dir.path(), &options.with("aeron.timer.interval", "50ms")).unwrap();
+        let driver =
+            DriverProcess::start(DriverKind::Aeron, dir.path(), &options.with("aeron.timer.interval", "50ms")).unwrap();
         Self { driver, dir }
     }
 

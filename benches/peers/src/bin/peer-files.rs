@@ -7,7 +7,7 @@
 
 use gannet_peers::aeron_dir::AeronDir;
 use gannet_peers::client::{Client, PublicationFacts};
-use gannet_peers::driver::{DriverOptions, DriverProcess};
+use gannet_peers::driver::{DriverKind, DriverOptions, DriverProcess};
 use gannet_peers::reference_files::Snapshot;
 use rustix::process::Signal;
 use std::error::Error;
@@ -38,7 +38,7 @@ fn run(out: &Path) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(out)?;
     let dir = AeronDir::unique("reference");
     let cnc = dir.path().join("cnc.dat");
-    let mut driver = DriverProcess::start(dir.path(), &DriverOptions::default())?;
+    let mut driver = DriverProcess::start(DriverKind::Aeron, dir.path(), &DriverOptions::default())?;
     let mut facts = Facts::default();
     facts.add("driver_pid", driver.process().id());
     write(out, "cnc-fresh", &Snapshot::of(&cnc)?)?;

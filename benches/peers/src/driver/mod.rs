@@ -1,11 +1,11 @@
-//! Aeron's C media driver: [`DriverProcess`] is the program `peer-driver` as a child process, [`EmbeddedDriver`] runs in
-//! this process, as `peer-driver` itself and measurements on few cores need it.
+//! Media drivers: [`DriverProcess`] is Aeron's or Gannet's as a child process; [`EmbeddedDriver`] is Aeron's inside this
+//! process, as the program `peer-driver` and measurements on few cores need it.
 
 mod embedded;
 mod process;
 
 pub use embedded::{DriverSettings, EmbeddedDriver};
-pub use process::{DriverOptions, DriverProcess};
+pub use process::{DriverKind, DriverOptions, DriverProcess};
 
 /// Which threads a driver has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! A media driver as a child process.
 
-use super::ThreadingMode;
-use crate::process::{Process, ProcessError, program};
+use super::{IDLE_STRATEGY_PROPERTIES, ThreadingMode};
+use crate::process::{Process, ProcessError, gannet_program, program};
 use rustix::process::Signal;
 use std::ffi::OsString;
 use std::fs::File;
@@ -13,6 +13,15 @@ use std::time::{Duration, Instant};
 
 /// Longer than a driver takes to start or to stop on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Which driver runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriverKind {
+    /// Aeron's C driver: `peer-driver`.
+    Aeron,
+    /// Gannet's: `gannet-driver`.
+    Gannet,
+}
 
 /// How a driver is set up. The default is meant for tests: one thread that mostly sleeps.
 #[derive(Clone, Debug)]
@@ -47,14 +56,20 @@ pub struct DriverProcess {
 }
 
 impl DriverProcess {
-    /// Starts Aeron's C driver in `dir` and waits until clients may connect. It also stops when the process that started
-    /// it ends in any way.
-    pub fn start(dir: &Path, options: &DriverOptions) -> Result<Self, ProcessError> {
+    /// Starts a driver in `dir` and waits until clients may connect. Aeron's also stops when the process that started it
+    /// ends in any way.
+    pub fn start(kind: DriverKind, dir: &Path, options: &DriverOptions) -> Result<Self, ProcessError> {
+        let program = match kind {
+            DriverKind::Aeron => program("peer-driver"),
+            DriverKind::Gannet => gannet_program("gannet-driver"),
+        };
         let mut arguments: Vec<OsString> = vec!["--dir".into(), dir.into()];
-        arguments.extend(["--threading-mode".into(), options.threading_mode.name().into()]);
-        arguments.extend(["--idle".into(), options.idle_strategy.clone().into()]);
-        arguments.extend(options.properties.iter().map(|(name, value)| format!("-D{name}={value}").into()));
-        Self::ready(Process::start(program("peer-driver"), arguments)?, dir)
+        let mode = ("aeron.threading.mode", options.threading_mode.name());
+        let idle = IDLE_STRATEGY_PROPERTIES.map(|property| (property, options.idle_strategy.as_str()));
+        let further = options.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let properties = [mode].into_iter().chain(idle).chain(further);
+        arguments.extend(properties.map(|(name, value)| format!("-D{name}={value}").into()));
+        Self::ready(Process::start(program, arguments)?, dir)
     }
 
     /// Waits until the driver that `process` runs has made its CnC file ready.

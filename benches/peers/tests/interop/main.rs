@@ -10,8 +10,9 @@ mod setup;
 mod streams;
 mod timeouts;
 
+use gannet_peers::driver::DriverKind;
 use gannet_peers::endpoint::{CStack, GannetStack};
-use setup::{DriverKind, Setup};
+use setup::Setup;
 
 /// One test per scenario, in a module named after the pairing.
 macro_rules! pairing {
@@ -82,3 +83,7 @@ pairing!(aeron_driver_aeron_to_aeron: DriverKind::Aeron, CStack => CStack);
 pairing!(aeron_driver_gannet_to_gannet: DriverKind::Aeron, GannetStack => GannetStack);
 pairing!(aeron_driver_gannet_to_aeron: DriverKind::Aeron, GannetStack => CStack);
 pairing!(aeron_driver_aeron_to_gannet: DriverKind::Aeron, CStack => GannetStack);
+pairing!(gannet_driver_aeron_to_aeron: DriverKind::Gannet, CStack => CStack);
+pairing!(gannet_driver_gannet_to_gannet: DriverKind::Gannet, GannetStack => GannetStack);
+pairing!(gannet_driver_gannet_to_aeron: DriverKind::Gannet, GannetStack => CStack);
+pairing!(gannet_driver_aeron_to_gannet: DriverKind::Gannet, CStack => GannetStack);

@@ -2,12 +2,11 @@
 
 use gannet_peers::aeron_dir::AeronDir;
 use gannet_peers::client::OfferError;
-use gannet_peers::driver::{DriverOptions, DriverProcess};
+use gannet_peers::driver::{DriverKind, DriverOptions, DriverProcess};
 use gannet_peers::endpoint::{
     CounterView, Delivery, Endpoint, EndpointSettings, Kind, PublicationEnd, Report, Stack, SubscriptionEnd,
 };
 use std::fmt::Debug;
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,13 +22,6 @@ pub(crate) fn stream_of(kind: Kind) -> i32 {
         Kind::Concurrent => 1001,
         Kind::Exclusive => 1002,
     }
-}
-
-/// Which driver runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DriverKind {
-    /// Aeron's C driver.
-    Aeron,
 }
 
 /// One pairing.
@@ -58,7 +50,7 @@ impl Setup {
     pub(crate) fn start_with(&self, options: DriverOptions, settings: EndpointSettings) -> Running {
         let dir = AeronDir::unique("interop");
         let options = options.with("aeron.timer.interval", "50ms");
-        let driver = start_driver(self.driver, dir.path(), &options);
+        let driver = DriverProcess::start(self.driver, dir.path(), &options).expect("the driver starts");
         let publisher = self.publisher.connect(dir.path(), &settings).expect("the publisher's client connects");
         let subscriber = self.subscriber.connect(dir.path(), &settings).expect("the subscriber's client connects");
         Running { publisher, subscriber, driver, dir }
@@ -76,12 +68,6 @@ impl Running {
         let mut publication = self.publisher.add_publication(kind, channel, stream_of(kind)).expect("a publication");
         until("the stream is connected", || publication.is_connected() && subscription.is_connected());
         (publication, subscription)
-    }
-}
-
-pub(crate) fn start_driver(kind: DriverKind, dir: &Path, options: &DriverOptions) -> DriverProcess {
-    match kind {
-        DriverKind::Aeron => DriverProcess::start(dir, options).expect("the driver starts"),
     }
 }
 
