@@ -20,6 +20,18 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
+/// What was asked for failed, and the output has said why: exit code 1 without another word.
+#[derive(Debug)]
+pub(crate) struct Unsuccessful;
+
+impl fmt::Display for Unsuccessful {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unsuccessful")
+    }
+}
+
+impl std::error::Error for Unsuccessful {}
+
 /// Reports the outcome and gives its exit code.
 pub(crate) fn exit(outcome: Outcome) -> ExitCode {
     let (code, words) = judge(outcome);
@@ -35,6 +47,9 @@ fn judge(outcome: Outcome) -> (u8, Option<String>) {
     // Whoever read the output has seen enough.
     if error.chain().any(|cause| cause.is::<OutputClosed>()) {
         return (0, None);
+    }
+    if error.is::<Unsuccessful>() {
+        return (1, None);
     }
     if error.is::<Usage>() {
         return (2, Some(error.to_string()));
@@ -59,6 +74,7 @@ mod tests {
     #[test]
     fn outcomes_have_codes() {
         assert_eq!(judge(Ok(())), (0, None));
+        assert_eq!(judge(Err(Unsuccessful.into())), (1, None));
         assert_eq!(judge(Err(OutputClosed.into())), (0, None));
         assert_eq!(judge(Err(anyhow::Error::from(OutputClosed).context("while writing"))), (0, None));
         let (code, words) = judge(Err(Usage("no such flag".to_owned()).into()));

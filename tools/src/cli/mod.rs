@@ -10,12 +10,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use exit::{Outcome, Usage, exit};
+pub(crate) use exit::{Outcome, Unsuccessful, Usage, exit};
 pub(crate) use output::{Output, with_separators};
 pub(crate) use stop::Stop;
 pub(crate) use values::{Repeat, duration, positive_duration};
 
-use crate::commands::{errors, publish, stat, streams, subscribe, why};
+use crate::commands::{demo, errors, publish, stat, streams, subscribe, why};
 
 /// Publish, subscribe, and see what a media driver is doing.
 ///
@@ -29,6 +29,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Args),
     Pub(publish::Args),
     Sub(subscribe::Args),
     Stat(stat::Args),
@@ -42,6 +43,7 @@ pub(crate) fn run() -> Outcome {
     let command = Cli::parse().command;
     let out = &mut Output::stdout();
     let outcome = match command {
+        Command::Demo(args) => demo::run(&args, out),
         Command::Pub(args) => publish::run(&args, out),
         Command::Sub(args) => subscribe::run(&args, out),
         Command::Stat(args) => stat::run(&args, out),

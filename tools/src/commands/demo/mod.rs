@@ -1,0 +1,167 @@
+//! `gannet demo`: the whole engine in one go, with a driver embedded in the process and no set-up.
+//!
+//! Each leg sends the same feed another way, checks every byte that arrives, and measures from the moment when a message was
+//! due. Today there is one leg, `ipc`.
+
+mod feed;
+mod ipc;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use gannet_benches::rig::histogram::LatencyHistogram;
+use gannet_driver::MediaDriver;
+use gannet_driver::config::{DriverConfig, Profile};
+use serde::Serialize;
+
+use crate::cli::{Outcome, Output, Stop, Unsuccessful, with_separators};
+
+/// Run the whole engine in one go, with an embedded driver and no set-up
+///
+/// Publishes made-up market data, checks every byte that arrives, and prints how long the messages took. Exits with 1 if
+/// anything was lost or differed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Print one JSON object at the end: per leg published, received, lost, differed, p50_ns, p99_ns
+    #[arg(long)]
+    json: bool,
+    /// Messages per leg
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    messages: u64,
+    /// Messages per second
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    rate: u64,
+}
+
+/// How long a leg may take beyond its schedule before the rest of its messages count as lost.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a leg is to send.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    messages: u64,
+    rate_per_s: u64,
+}
+
+impl Plan {
+    /// How long the schedule is.
+    fn length(&self) -> Duration {
+        Duration::from_secs_f64(self.messages as f64 / self.rate_per_s as f64)
+    }
+}
+
+/// What came of a leg.
+#[derive(Debug, Default)]
+struct Leg {
+    published: u64,
+    received: u64,
+    /// Messages that arrived with other bytes than were sent, or out of their order.
+    differed: u64,
+    bytes: u64,
+    latencies: LatencyHistogram,
+}
+
+/// A leg as JSON.
+#[derive(Debug, Serialize)]
+struct LegSummary {
+    published: u64,
+    received: u64,
+    lost: u64,
+    differed: u64,
+    p50_ns: Option<u64>,
+    p99_ns: Option<u64>,
+}
+
+/// All legs as JSON.
+#[derive(Debug, Serialize)]
+struct Summary {
+    ipc: LegSummary,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let stop = Stop::listen()?;
+    let plan = Plan { messages: args.messages, rate_per_s: args.rate };
+    let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Balanced))
+        .context("cannot start the embedded driver")?;
+    if !args.json {
+        out.line(format_args!("embedded driver in {}", driver.dir().display()))?;
+        out.line(format_args!(
+            "ipc: {} messages of market data at {} per second, {:.1} s",
+            with_separators(args.messages as i64),
+            with_separators(args.rate as i64),
+            plan.length().as_secs_f64()
+        ))?;
+        out.flush()?;
+    }
+    let leg = ipc::run(driver.dir(), &plan, &stop)?;
+    driver.close().context("the embedded driver did not close in good order")?;
+    if !args.json {
+        show(&leg, out)?;
+    }
+    let summary = Summary { ipc: leg.summary() };
+    if args.json {
+        out.json(&summary)?;
+    }
+    if leg.is_perfect() { Ok(()) } else { Err(Unsuccessful.into()) }
+}
+
+impl Leg {
+    fn summary(&self) -> LegSummary {
+        LegSummary {
+            published: self.published,
+            received: self.received,
+            lost: self.lost(),
+            differed: self.differed,
+            p50_ns: self.latencies.quantile_ns(0.5),
+            p99_ns: self.latencies.quantile_ns(0.99),
+        }
+    }
+
+    fn lost(&self) -> u64 {
+        self.published.saturating_sub(self.received)
+    }
+
+    fn is_perfect(&self) -> bool {
+        self.published > 0 && self.lost() == 0 && self.differed == 0
+    }
+}
+
+fn show(leg: &Leg, out: &mut Output) -> Outcome {
+    let number = |value: u64| with_separators(i64::try_from(value).unwrap_or(i64::MAX));
+    out.line(format_args!(
+        "  published {}, received {} ({} bytes), lost {}, differed {}",
+        number(leg.published),
+        number(leg.received),
+        number(leg.bytes),
+        number(leg.lost()),
+        number(leg.differed)
+    ))?;
+    out.line("  latency, each message from the moment when it was due:")?;
+    out.bytes(leg.latencies.describe().as_bytes())?;
+    out.line(if leg.is_perfect() { "  every byte arrived as it was sent" } else { "  THE STREAM IS NOT WHAT WAS SENT" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leg_with_a_flaw_is_not_perfect() {
+        let whole = || Leg { published: 10, received: 10, ..Leg::default() };
+        assert!(whole().is_perfect());
+        assert!(!Leg { received: 9, ..whole() }.is_perfect());
+        assert!(!Leg { differed: 1, ..whole() }.is_perfect());
+        assert!(!Leg::default().is_perfect(), "nothing published proves nothing");
+    }
+
+    #[test]
+    fn the_summary_has_the_contracts_keys() {
+        let summary = Summary { ipc: Leg { published: 3, received: 2, ..Leg::default() }.summary() };
+        let json = serde_json::to_value(&summary).expect("plain data");
+        let expected = serde_json::json!({
+            "ipc": { "published": 3, "received": 2, "lost": 1, "differed": 0, "p50_ns": null, "p99_ns": null }
+        });
+        assert_eq!(json, expected);
+    }
+}
