@@ -3,6 +3,9 @@
 #[cfg(not(engine_loom))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering, fence};
 
+#[cfg(not(engine_loom))]
+pub(crate) use core::sync::atomic::compiler_fence;
+
 #[cfg(engine_loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 

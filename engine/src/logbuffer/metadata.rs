@@ -1,7 +1,9 @@
 //! The metadata section of a log: the last 4096 bytes of its file. Publishers own the tails and the active term count, the
 //! driver everything else.
 
-use crate::memory::{AtomicBuffer, Field, Partition, Word};
+#[cfg(not(engine_loom))]
+use crate::memory::OwnedWord;
+use crate::memory::{AtomicBuffer, CACHE_LINE_LENGTH, Field, Partition, Word};
 use crate::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
 
 use super::frame::{DATA_UNFRAGMENTED, FRAME_HEADER_LENGTH};
@@ -53,7 +55,13 @@ const REVOKED_AND_KIND: Field<i32> = Field::at(496);
 /// A 64-bit field that is not aligned, hence two words.
 const UNTETHERED_LINGER_TIMEOUT: Field<[i32; 2]> = Field::at(500);
 
+/// Ours: see `doorbell`. Zero in logs that a stock peer made, and never looked at by one.
+const WAITERS: Field<i32> = Field::at(512);
+/// Ours: see `doorbell`.
+const ALL_RING: Field<i32> = Field::at(516);
+
 const _: () = {
+    assert!(WAITERS.start() >= UNTETHERED_LINGER_TIMEOUT.end() && WAITERS.start() % CACHE_LINE_LENGTH == 0);
     assert!(TAILS.end() == ACTIVE_TERM_COUNT.start());
     assert!(ACTIVE_TRANSPORT_COUNT.end() == 144);
     assert!(DEFAULT_HEADER.start() == MAX_RESEND.end() && DEFAULT_HEADER.end() == ENTITY_TAG.start());
@@ -69,7 +77,7 @@ pub struct LogMetadata {
 
 impl LogMetadata {
     /// What of the section has a meaning, in bytes; the rest is zero.
-    pub(super) const USED_LENGTH: usize = 512;
+    pub(super) const USED_LENGTH: usize = 520;
 
     /// The section that `buffer` holds.
     ///
@@ -219,6 +227,11 @@ impl LogMetadata {
             2 => Some(LogKind::Image),
             _ => None,
         }
+    }
+
+    /// The words of the log's doorbell: who waits, and whether every writer rings.
+    pub(super) fn doorbell(&self) -> (OwnedWord<i32>, OwnedWord<i32>) {
+        (self.buffer.own(WAITERS), self.buffer.own(ALL_RING))
     }
 
     /// The publication or image that the log belongs to.

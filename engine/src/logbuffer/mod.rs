@@ -15,6 +15,7 @@
 //! | claim and write, many publishers or one | `append`, `exclusive`, with `claim`, `batch`, `frame`, `message`, `rotate` |
 //! | read | `read`, with `scan`, `fragment`, `assemble` |
 //! | the driver's part | `clean`, `unblock` |
+//! | waking who sleeps over an empty log | `doorbell` |
 //!
 //! The appenders and readers are what publications and images are made of. Whoever builds one from a log keeps the
 //! protocol's promises: positions and limits are the driver's counters for this log, each with the one writer that the
@@ -25,6 +26,7 @@ mod assemble;
 mod batch;
 mod claim;
 mod clean;
+mod doorbell;
 mod error;
 mod exclusive;
 mod fragment;
@@ -45,6 +47,7 @@ pub use assemble::{ControlledFragmentAssembler, FragmentAssembler};
 pub use batch::BatchClaim;
 pub use claim::{Claim, ClaimLost};
 pub use clean::clean_to;
+pub use doorbell::{Bell, Doorbell, Drowsy};
 pub use error::{AppenderError, OfferError};
 pub use exclusive::ExclusiveAppender;
 pub use fragment::Fragment;

@@ -163,6 +163,11 @@ impl ImageReader {
         done
     }
 
+    /// Whether there is something to read: a fragment, or padding to pass over.
+    pub fn is_ready(&self) -> bool {
+        Scan::new(&self.log, self.position.load_relaxed()).is_some_and(|scan| scan.peek_length() > 0)
+    }
+
     /// Where reading has got to.
     #[inline]
     pub fn position(&self) -> Position {

@@ -20,6 +20,8 @@ mod mapped_file;
 mod model;
 #[cfg(not(engine_loom))]
 mod region;
+#[cfg(not(engine_loom))]
+mod sleep;
 mod term;
 #[cfg(not(engine_loom))]
 mod view;
@@ -37,4 +39,6 @@ pub use field::Field;
 pub use mapped_file::{FileAccess, MapError, MappedFile, Reserve};
 #[cfg(not(engine_loom))]
 pub use region::Region;
+#[cfg(not(engine_loom))]
+pub(crate) use sleep::{allow_light_barriers, heavy_barrier, light_barrier};
 pub(crate) use term::{CommittedFrame, FrameCursor, FrameSpace, Partition, Terms};

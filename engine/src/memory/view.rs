@@ -459,6 +459,13 @@ macro_rules! word {
 word!(i32);
 word!(i64);
 
+impl OwnedWord<i32> {
+    /// Where the word is, for as long as `self` lives.
+    pub(super) fn address(&self) -> NonNull<AtomicI32> {
+        self.at
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

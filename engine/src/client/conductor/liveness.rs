@@ -50,8 +50,6 @@ pub(super) struct Down {
     next_look: MonotonicNanos,
     /// The driver that was.
     previous: DriverIdentity,
-    /// Its last heartbeat.
-    last_heartbeat: EpochMillis,
     /// Whether the application knows that another driver is there.
     told_of_restart: bool,
     /// Whether it knows that there was none.
@@ -113,13 +111,12 @@ impl Conductor {
     /// the wall, so that a step of that clock does not kill anybody.
     fn watch_driver(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> usize {
         let heartbeat = self.link.heartbeat();
-        let (last, seen_at) = self.driver_seen;
-        if heartbeat != last {
+        let shut_down = heartbeat == DriverState::SHUT_DOWN_HEARTBEAT;
+        if !shut_down && heartbeat != self.driver_seen.0 {
             self.driver_seen = (heartbeat, now);
         }
         let silent_ns = now.since(self.driver_seen.1);
-        debug_assert!(now >= seen_at, "the clock is monotonic");
-        if heartbeat == DriverState::SHUT_DOWN_HEARTBEAT {
+        if shut_down {
             self.lose(Loss::Driver { cause: DriverLoss::ShutDown, silent_ns }, now);
             return 1;
         }
@@ -242,7 +239,6 @@ impl Conductor {
             reconnect: self.settings.reconnect_in_place,
             next_look: now,
             previous: self.link.identity(),
-            last_heartbeat: self.driver_seen.0,
             told_of_restart,
             told_of_loss,
         });
@@ -304,8 +300,7 @@ impl Conductor {
                 let identity = found.identity();
                 if identity != down.previous && !down.told_of_restart {
                     down.told_of_restart = true;
-                    let down_ms = now_ms.since(down.last_heartbeat).max(0);
-                    let down_for = Duration::from_millis(down_ms.unsigned_abs());
+                    let down_for = nanos(now.since(self.driver_seen.1));
                     let event = ClientEvent::DriverRestarted { down_for, pid: identity.pid };
                     self.notices.push_back(Notice::Event(event));
                 }

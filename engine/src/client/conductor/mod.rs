@@ -79,6 +79,7 @@ pub(crate) struct Conductor {
     heartbeat: Option<HeartbeatCounter>,
     last_check: MonotonicNanos,
     last_keepalive: MonotonicNanos,
+    /// The driver's last heartbeat, and when it was first seen.
     driver_seen: (EpochMillis, MonotonicNanos),
     /// The event being handled.
     event: Vec<u8>,

@@ -132,7 +132,10 @@ fn a_driver_that_was_shut_down_is_lost_at_once() {
     rig.stop_for(Duration::from_millis(600));
     rig.core.service();
     let told = rig.told();
-    assert!(told[0].starts_with("the driver is gone") && told[0].contains("it was shut down"), "{told:?}");
+    assert!(
+        told[0].starts_with("the driver is gone, silent for 6") && told[0].contains("it was shut down"),
+        "{told:?}"
+    );
     assert!(all.is_closed());
     assert!(matches!(rig.core.add(publication()), Err(AddError::NoDriver { .. })));
 }
