@@ -25,9 +25,11 @@ pub mod weaken;
 
 #[cfg(all(feature = "client", not(engine_loom)))]
 pub use client::{
-    AddError, Client, ClientError, ClientEvent, ConnectError, Context, Counter, CounterClosed, CounterEvent,
-    DriverLoss, ExclusivePublication, Image, ImageHandlers, ImageInfo, Pending, Publication, PublicationErrorFrame,
-    Request, Subscription,
+    AddError, BatchClaim, Claim, Client, ClientError, ClientEvent, ConnectError, Context, Counter, CounterClosed,
+    CounterEvent, DriverLoss, ExclusivePublication, Image, ImageHandlers, ImageInfo, Pending, Publication,
+    PublicationErrorFrame, Request, Subscription,
 };
 #[cfg(all(feature = "client", not(engine_loom)))]
-pub use logbuffer::{Claim, ControlledAction, Fragment, OfferError};
+pub use logbuffer::{
+    Block, ClaimLost, ControlledAction, ControlledFragmentAssembler, Fragment, FragmentAssembler, OfferError,
+};

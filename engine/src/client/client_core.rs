@@ -20,12 +20,17 @@ const LONGEST_WAIT: Duration = Duration::from_millis(1);
 /// The shortest.
 const SHORTEST_WAIT: Duration = Duration::from_micros(20);
 
+/// The longest that a thread sleeps which has to run the conductor.
+const LONGEST_INVOKED_SLEEP: Duration = Duration::from_millis(1);
+
 pub(super) struct ClientCore {
     conductor: Mutex<Conductor>,
     handlers: Mutex<Handlers>,
     clock: Box<dyn Clock + Send + Sync>,
     /// Wakes the conductor's thread, and calls that wait.
     wake: Condvar,
+    /// Whether the application runs the conductor.
+    invoked: bool,
 }
 
 impl fmt::Debug for ClientCore {
@@ -35,8 +40,14 @@ impl fmt::Debug for ClientCore {
 }
 
 impl ClientCore {
-    pub(super) fn new(conductor: Conductor, handlers: Handlers, clock: Box<dyn Clock + Send + Sync>) -> Self {
-        Self { conductor: Mutex::new(conductor), handlers: Mutex::new(handlers), clock, wake: Condvar::new() }
+    pub(super) fn new(
+        conductor: Conductor,
+        handlers: Handlers,
+        clock: Box<dyn Clock + Send + Sync>,
+        invoked: bool,
+    ) -> Self {
+        let (conductor, handlers, wake) = (Mutex::new(conductor), Mutex::new(handlers), Condvar::new());
+        Self { conductor, handlers, clock, wake, invoked }
     }
 
     pub(super) fn conductor(&self) -> MutexGuard<'_, Conductor> {
@@ -59,6 +70,18 @@ impl ClientCore {
             self.notify_handlers();
         }
         work
+    }
+
+    /// One duty cycle, if the application runs the conductor.
+    pub(super) fn service_if_invoked(&self) {
+        if self.invoked {
+            self.service();
+        }
+    }
+
+    /// How long a thread may sleep: one that must run the conductor wakes up for that.
+    pub(super) fn longest_sleep(&self) -> Duration {
+        if self.invoked { LONGEST_INVOKED_SLEEP } else { Duration::MAX }
     }
 
     /// Calls the handlers for every notice that waits. If somebody else is at it, or this is a call from within a handler,

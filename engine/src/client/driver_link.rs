@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::broadcast::Receiver;
 use crate::command::Command;
 use crate::counters::{CountersReader, type_id};
-use crate::memory::OwnedWord;
+use crate::memory::{AtomicBuffer, OwnedWord};
 use crate::ringbuffer::{ManyToOneRingBuffer, RingWriteError};
 use crate::time::EpochMillis;
 use crate::types::{ClientId, CorrelationId, CounterId, RegistrationId};
@@ -17,6 +17,8 @@ pub(super) struct DriverLink {
     to_driver: ManyToOneRingBuffer,
     pub(super) events: Receiver,
     pub(super) counters: CountersReader,
+    /// The header of the CnC file, which holds the bells.
+    pub(super) bells: AtomicBuffer,
     identity: DriverIdentity,
     liveness_timeout_ns: i64,
     /// A command on its way into the ring.
@@ -37,6 +39,8 @@ pub(super) struct LinkParts {
     pub(super) to_driver: ManyToOneRingBuffer,
     pub(super) events: Receiver,
     pub(super) counters: CountersReader,
+    /// The header of the CnC file.
+    pub(super) bells: AtomicBuffer,
     pub(super) identity: DriverIdentity,
     /// How long the driver lets a client be silent.
     pub(super) liveness_timeout: Duration,
@@ -45,11 +49,11 @@ pub(super) struct LinkParts {
 impl DriverLink {
     /// Draws a client id and keeps what the connection is made of.
     pub(super) fn new(parts: LinkParts) -> Self {
-        let LinkParts { to_driver, events, counters, identity, liveness_timeout } = parts;
+        let LinkParts { to_driver, events, counters, bells, identity, liveness_timeout } = parts;
         let liveness_timeout_ns = i64::try_from(liveness_timeout.as_nanos()).unwrap_or(i64::MAX);
         let client_id = ClientId::new(to_driver.next_correlation_id().get());
         let scratch = Vec::with_capacity(512);
-        Self { client_id, to_driver, events, counters, identity, liveness_timeout_ns, scratch }
+        Self { client_id, to_driver, events, counters, bells, identity, liveness_timeout_ns, scratch }
     }
 
     pub(super) fn client_id(&self) -> ClientId {

@@ -5,13 +5,14 @@
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::claim::{BatchClaim, Claim};
 use super::client_core::ClientCore;
 use super::conductor::{Bound, ResourceKey};
 use super::error::AddError;
 use super::publication::PublicationIds;
 use crate::command::Command;
-use crate::logbuffer::{AppenderError, Claim, ExclusiveAppender, LogBuffers, OfferError};
-use crate::memory::OwnedWord;
+use crate::logbuffer::{AppenderError, Doorbell, ExclusiveAppender, LogBuffers, OfferError};
+use crate::memory::{AtomicBuffer, OwnedWord};
 use crate::sync::{AtomicI32, Ordering};
 use crate::types::{CounterId, Position, RegistrationId, SessionId, StreamId, TermId};
 
@@ -47,12 +48,21 @@ const CLOSED: i32 = 0;
 #[derive(Debug)]
 pub(super) struct ExclusiveBinding {
     appender: ExclusiveAppender,
+    doorbell: Doorbell,
     ids: PublicationIds,
 }
 
 impl ExclusiveBinding {
-    pub(super) fn new(ids: PublicationIds, log: &LogBuffers, limit: OwnedWord<i64>) -> Result<Self, AppenderError> {
-        Ok(Self { appender: ExclusiveAppender::new(log, limit)?, ids })
+    pub(super) fn new(
+        ids: PublicationIds,
+        log: &LogBuffers,
+        limit: OwnedWord<i64>,
+        bells: &AtomicBuffer,
+    ) -> Result<Self, AppenderError> {
+        let doorbell = Doorbell::of_log(log, bells);
+        let appender = ExclusiveAppender::new(log, limit)?;
+        doorbell.promise_to_ring(log.kind());
+        Ok(Self { appender, doorbell, ids })
     }
 }
 
@@ -106,7 +116,7 @@ impl ExclusivePublication {
     /// [`OfferError::AdminAction`] the offer may simply be repeated.
     #[inline]
     pub fn offer(&mut self, message: &[u8]) -> Result<Position, OfferError> {
-        self.appender()?.offer(message)
+        self.append(|appender| appender.offer(message))
     }
 
     /// Publishes a message with a reserved value: eight bytes in its header that are the application's.
@@ -116,7 +126,7 @@ impl ExclusivePublication {
     /// As [`Self::offer`].
     #[inline]
     pub fn offer_with(&mut self, message: &[u8], reserved_value: i64) -> Result<Position, OfferError> {
-        self.appender()?.offer_with(message, reserved_value)
+        self.append(|appender| appender.offer_with(message, reserved_value))
     }
 
     /// Publishes a message that is gathered from several slices.
@@ -126,7 +136,7 @@ impl ExclusivePublication {
     /// As [`Self::offer`].
     #[inline]
     pub fn offer_vectored(&mut self, parts: &[IoSlice<'_>]) -> Result<Position, OfferError> {
-        self.appender()?.offer_vectored(parts, 0)
+        self.append(|appender| appender.offer_vectored(parts, 0))
     }
 
     /// Claims room for a message of `length` bytes, at most [`Self::max_payload_length`], to be written in place and
@@ -137,7 +147,21 @@ impl ExclusivePublication {
     /// As [`Self::offer`].
     #[inline]
     pub fn try_claim(&mut self, length: usize) -> Result<Claim<'_>, OfferError> {
-        self.appender()?.try_claim(length)
+        let binding = self.binding()?;
+        Ok(Claim::new(binding.appender.try_claim(length)?, &binding.doorbell))
+    }
+
+    /// Claims room for several messages of these lengths at once, to be written in place and committed together: one
+    /// reservation for many small messages. None may be longer than [`Self::max_payload_length`], nor all of them with their
+    /// headers longer than [`Self::max_message_length`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    #[inline]
+    pub fn claim_batch<'a>(&'a mut self, lengths: &'a [usize]) -> Result<BatchClaim<'a>, OfferError> {
+        let binding = self.binding()?;
+        Ok(BatchClaim::new(binding.appender.claim_batch(lengths)?, &binding.doorbell))
     }
 
     /// Publishes padding that takes up the room of a message of `length` bytes: subscribers skip it.
@@ -146,7 +170,18 @@ impl ExclusivePublication {
     ///
     /// As [`Self::offer`].
     pub fn append_padding(&mut self, length: usize) -> Result<Position, OfferError> {
-        self.appender()?.append_padding(length)
+        self.append(|appender| appender.append_padding(length))
+    }
+
+    /// Publishes frames that are formatted already, all at once, and returns the position after them. The block is a run of
+    /// whole, aligned frames that fits into the rest of the term; its first frame must be the one that this publication would
+    /// write next.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`], and [`OfferError::MisplacedBlock`].
+    pub fn offer_block(&mut self, block: &[u8]) -> Result<Position, OfferError> {
+        self.append(|appender| appender.offer_block(block))
     }
 
     /// The position after the last message; `None` when closed, and after a reconnection until the next use.
@@ -166,7 +201,7 @@ impl ExclusivePublication {
 
     /// Whether there is a subscriber. Takes notice of a reconnection, as offers do.
     pub fn is_connected(&mut self) -> bool {
-        self.appender().is_ok_and(|appender| appender.log().metadata().is_connected())
+        self.binding().is_ok_and(|binding| binding.appender.log().metadata().is_connected())
     }
 
     /// Whether offers are refused because the client is closed, or has no driver at the moment.
@@ -259,11 +294,22 @@ impl ExclusivePublication {
     }
 
     #[inline(always)]
-    fn appender(&mut self) -> Result<&mut ExclusiveAppender, OfferError> {
+    fn binding(&mut self) -> Result<&mut ExclusiveBinding, OfferError> {
         if !self.shared.is_bound(self.generation) {
             self.rebind()?;
         }
-        Ok(&mut self.binding.appender)
+        Ok(&mut self.binding)
+    }
+
+    #[inline(always)]
+    fn append(
+        &mut self,
+        append: impl FnOnce(&mut ExclusiveAppender) -> Result<Position, OfferError>,
+    ) -> Result<Position, OfferError> {
+        let binding = self.binding()?;
+        let position = append(&mut binding.appender)?;
+        binding.doorbell.after_commit();
+        Ok(position)
     }
 
     #[cold]

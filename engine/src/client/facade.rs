@@ -83,7 +83,12 @@ impl Client {
             Box::new(|path| LogBuffers::open(path, FileAccess::ReadWrite)),
             crate::time::Clock::monotonic(&clock),
         );
-        let core = Arc::new(ClientCore::new(conductor, handlers, Box::new(clock)));
+        let core = Arc::new(ClientCore::new(
+            conductor,
+            handlers,
+            Box::new(clock),
+            settings.conductor == ConductorMode::Invoker,
+        ));
         let thread = match settings.conductor {
             ConductorMode::Invoker => None,
             ConductorMode::Thread => {

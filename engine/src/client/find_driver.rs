@@ -57,6 +57,7 @@ impl FindDriver for DriverDirectory {
                     to_driver: cnc.commands(),
                     events: cnc.events(),
                     counters: cnc.counters(),
+                    bells: cnc.header(),
                     identity: DriverIdentity { pid: cnc.pid(), start_timestamp_ms: cnc.start_timestamp().get() },
                     liveness_timeout: cnc.client_liveness_timeout(),
                 }))));

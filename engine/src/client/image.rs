@@ -5,8 +5,8 @@ use core::fmt;
 use std::sync::Arc;
 
 use crate::logbuffer::{Block, ControlledAction, MalformedFrame};
-use crate::logbuffer::{Fragment, ImageReader, LogBuffers};
-use crate::memory::OwnedWord;
+use crate::logbuffer::{Doorbell, Fragment, ImageReader, LogBuffers};
+use crate::memory::{AtomicBuffer, OwnedWord};
 use crate::sync::{AtomicI32, AtomicI64, Ordering};
 use crate::types::{CorrelationId, Position, RegistrationId, SessionId, StreamId, TermId};
 
@@ -18,6 +18,7 @@ pub struct Image {
     reader: ImageReader,
     /// The registration id in the position counter's record: in the same cache line as the position.
     owner: OwnedWord<i64>,
+    doorbell: Doorbell,
 }
 
 /// What there is to know about an image, for handlers and for whoever wants to keep it. Stays readable when the image is
@@ -28,7 +29,7 @@ pub struct ImageInfo {
 }
 
 /// What the conductor makes an image of.
-pub(super) struct ImageParts {
+pub(super) struct ImageParts<'a> {
     pub(super) correlation_id: CorrelationId,
     pub(super) session_id: SessionId,
     pub(super) stream_id: StreamId,
@@ -39,6 +40,8 @@ pub(super) struct ImageParts {
     pub(super) position: OwnedWord<i64>,
     /// The registration id of that counter's record.
     pub(super) owner: OwnedWord<i64>,
+    /// The header of the driver's CnC file.
+    pub(super) bells: &'a AtomicBuffer,
 }
 
 struct ImageShared {
@@ -59,7 +62,7 @@ struct ImageShared {
 }
 
 impl Image {
-    pub(super) fn new(parts: ImageParts) -> Self {
+    pub(super) fn new(parts: ImageParts<'_>) -> Self {
         // The driver stored the join position before it told us of the counter.
         let join_position = Position::new(parts.position.load_acquire());
         let shared = Arc::new(ImageShared {
@@ -75,7 +78,8 @@ impl Image {
             final_position: AtomicI64::new(0),
             final_end_of_stream: AtomicI64::new(i64::MAX),
         });
-        Self { shared, reader: ImageReader::new(parts.log, parts.position), owner: parts.owner }
+        let doorbell = Doorbell::of_log(&parts.log, parts.bells);
+        Self { shared, reader: ImageReader::new(parts.log, parts.position), owner: parts.owner, doorbell }
     }
 
     /// What there is to know about the image, as a value that may be kept.
@@ -176,6 +180,16 @@ impl Image {
     /// See [`ImageInfo::is_closed`].
     pub fn is_closed(&self) -> bool {
         self.shared.is_closed()
+    }
+
+    /// Where its publishers look for sleeping subscribers.
+    pub(super) fn doorbell(&self) -> &Doorbell {
+        &self.doorbell
+    }
+
+    /// Whether a poll would find something.
+    pub(super) fn is_ready(&self) -> bool {
+        !self.is_closed() && self.reader.is_ready()
     }
 
     /// Whether the position counter is this image's to store to. The driver may have freed it long ago, if this client was

@@ -13,6 +13,7 @@
 //! A handle is two halves: one that the application owns, and one that it shares with the conductor, through which the
 //! conductor closes it and binds it anew. The hot paths read one word of that half and never wait for it.
 
+mod claim;
 mod client_core;
 mod conductor;
 mod context;
@@ -35,6 +36,7 @@ mod subscription;
 #[cfg(test)]
 mod testing;
 
+pub use claim::{BatchClaim, Claim};
 pub use context::Context;
 pub use counter::{Counter, CounterClosed};
 pub use error::{AddError, ClientError, ConnectError, Request};

@@ -4,13 +4,14 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
+use super::claim::{BatchClaim, Claim};
 use super::client_core::ClientCore;
 use super::conductor::{Bound, ResourceKey};
 use super::epochs::Epochs;
 use super::error::AddError;
 use crate::command::Command;
-use crate::logbuffer::{AppenderError, Claim, ConcurrentAppender, LogBuffers, OfferError};
-use crate::memory::OwnedWord;
+use crate::logbuffer::{AppenderError, ConcurrentAppender, Doorbell, LogBuffers, OfferError};
+use crate::memory::{AtomicBuffer, OwnedWord};
 use crate::types::{CounterId, Position, RegistrationId, SessionId, StreamId, TermId};
 
 /// A publication that its publishers share: threads by reference, other handles and processes by asking for the same
@@ -38,6 +39,7 @@ pub(super) struct PublicationShared {
 #[derive(Debug)]
 pub(super) struct PublicationBinding {
     appender: ConcurrentAppender,
+    doorbell: Doorbell,
     ids: PublicationIds,
 }
 
@@ -52,8 +54,14 @@ pub(super) struct PublicationIds {
 }
 
 impl PublicationBinding {
-    pub(super) fn new(ids: PublicationIds, log: &LogBuffers, limit: OwnedWord<i64>) -> Result<Self, AppenderError> {
-        Ok(Self { appender: ConcurrentAppender::new(log, limit)?, ids })
+    pub(super) fn new(
+        ids: PublicationIds,
+        log: &LogBuffers,
+        limit: OwnedWord<i64>,
+        bells: &AtomicBuffer,
+    ) -> Result<Self, AppenderError> {
+        let doorbell = Doorbell::of_log(log, bells);
+        Ok(Self { appender: ConcurrentAppender::new(log, limit)?, doorbell, ids })
     }
 }
 
@@ -86,7 +94,7 @@ impl Publication {
     /// [`OfferError::AdminAction`] the offer may simply be repeated.
     #[inline]
     pub fn offer(&self, message: &[u8]) -> Result<Position, OfferError> {
-        self.appender()?.offer(message)
+        self.append(|appender| appender.offer(message))
     }
 
     /// Publishes a message with a reserved value: eight bytes in its header that are the application's.
@@ -96,7 +104,7 @@ impl Publication {
     /// As [`Self::offer`].
     #[inline]
     pub fn offer_with(&self, message: &[u8], reserved_value: i64) -> Result<Position, OfferError> {
-        self.appender()?.offer_with(message, reserved_value)
+        self.append(|appender| appender.offer_with(message, reserved_value))
     }
 
     /// Publishes a message that is gathered from several slices.
@@ -106,7 +114,7 @@ impl Publication {
     /// As [`Self::offer`].
     #[inline]
     pub fn offer_vectored(&self, parts: &[IoSlice<'_>]) -> Result<Position, OfferError> {
-        self.appender()?.offer_vectored(parts, 0)
+        self.append(|appender| appender.offer_vectored(parts, 0))
     }
 
     /// Claims room for a message of `length` bytes, at most [`Self::max_payload_length`], to be written in place and
@@ -117,7 +125,21 @@ impl Publication {
     /// As [`Self::offer`].
     #[inline]
     pub fn try_claim(&self, length: usize) -> Result<Claim<'_>, OfferError> {
-        self.appender()?.try_claim(length)
+        let binding = self.binding()?;
+        Ok(Claim::new(binding.appender.try_claim(length)?, &binding.doorbell))
+    }
+
+    /// Claims room for several messages of these lengths at once, to be written in place and committed together: one
+    /// reservation for many small messages. None may be longer than [`Self::max_payload_length`], nor all of them with their
+    /// headers longer than [`Self::max_message_length`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    #[inline]
+    pub fn claim_batch<'a>(&'a self, lengths: &'a [usize]) -> Result<BatchClaim<'a>, OfferError> {
+        let binding = self.binding()?;
+        Ok(BatchClaim::new(binding.appender.claim_batch(lengths)?, &binding.doorbell))
     }
 
     /// The position after the last message that anybody published to the log; `None` when closed.
@@ -231,11 +253,23 @@ impl Publication {
     }
 
     #[inline(always)]
+    fn binding(&self) -> Result<&PublicationBinding, OfferError> {
+        self.shared.bindings.current().ok_or(OfferError::Closed)
+    }
+
+    #[inline(always)]
+    fn append(
+        &self,
+        append: impl FnOnce(&ConcurrentAppender) -> Result<Position, OfferError>,
+    ) -> Result<Position, OfferError> {
+        let binding = self.binding()?;
+        let position = append(&binding.appender)?;
+        binding.doorbell.after_commit();
+        Ok(position)
+    }
+
     fn appender(&self) -> Result<&ConcurrentAppender, OfferError> {
-        match self.shared.bindings.current() {
-            Some(binding) => Ok(&binding.appender),
-            None => Err(OfferError::Closed),
-        }
+        Ok(&self.binding()?.appender)
     }
 
     fn ids(&self) -> &PublicationIds {

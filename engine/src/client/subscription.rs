@@ -1,6 +1,7 @@
 //! A subscription: the images of one stream, polled in turn by the thread that owns the subscription. Images come and go
 //! through a list of changes that the conductor fills; a poll looks at one word to learn that there is something in it.
 
+use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::client_core::ClientCore;
@@ -9,7 +10,8 @@ use super::error::{AddError, Request};
 use super::hand_over::HandOver;
 use super::image::{Image, ImageInfo};
 use crate::command::{Command, RejectImage, Text};
-use crate::logbuffer::{ControlledAction, Fragment};
+use crate::logbuffer::{Bell, ControlledAction, Fragment};
+use crate::sync::{AtomicI32, Ordering, fence};
 use crate::types::{CounterId, RegistrationId, SessionId, StreamId};
 
 /// A subscription to a stream. May be sent to another thread; polled by one at a time.
@@ -37,6 +39,8 @@ pub(super) struct SubscriptionShared {
     stream_id: StreamId,
     changes: HandOver<ImageChange>,
     state: Mutex<SubscriptionState>,
+    /// 1 while the owner sleeps, or is about to.
+    drowsy: AtomicI32,
 }
 
 #[derive(Debug)]
@@ -46,6 +50,8 @@ struct SubscriptionState {
     open: bool,
     /// What the conductor has announced and not withdrawn.
     images: Vec<ImageInfo>,
+    /// What the owner sleeps on.
+    bell: Bell,
 }
 
 /// What the conductor did to the images.
@@ -62,14 +68,18 @@ impl SubscriptionShared {
         stream_id: StreamId,
         registration_id: RegistrationId,
         channel_status_id: CounterId,
+        bell: Bell,
     ) -> Self {
-        let state = SubscriptionState { registration_id, channel_status_id, open: true, images: Vec::new() };
-        Self { channel, stream_id, changes: HandOver::new(), state: Mutex::new(state) }
+        let state = SubscriptionState { registration_id, channel_status_id, open: true, images: Vec::new(), bell };
+        let (changes, state, drowsy) = (HandOver::new(), Mutex::new(state), AtomicI32::new(0));
+        Self { channel, stream_id, changes, state, drowsy }
     }
 
     /// Begins another session epoch.
-    pub(super) fn renew(&self, registration_id: RegistrationId, channel_status_id: CounterId) {
+    pub(super) fn renew(&self, registration_id: RegistrationId, channel_status_id: CounterId, bell: Bell) {
         let mut state = self.lock();
+        // The owner may be asleep on the old one.
+        std::mem::replace(&mut state.bell, bell).ring();
         state.registration_id = registration_id;
         state.channel_status_id = channel_status_id;
         state.open = true;
@@ -86,7 +96,7 @@ impl SubscriptionShared {
 
     pub(super) fn add_image(&self, image: Image) {
         self.lock().images.push(image.info());
-        self.changes.edit(|changes| changes.push(ImageChange::Add(image)));
+        self.change(|changes| changes.push(ImageChange::Add(image)));
     }
 
     /// Closes an image and takes it away.
@@ -96,7 +106,7 @@ impl SubscriptionShared {
         let image = state.images.remove(at);
         drop(state);
         image.close();
-        self.changes.edit(|changes| {
+        self.change(|changes| {
             // One that the owner never saw need not pass through its hands: the list stays as short as there are images.
             let unseen =
                 |change: &ImageChange| matches!(change, ImageChange::Add(added) if added.correlation_id().get() == id);
@@ -115,11 +125,22 @@ impl SubscriptionShared {
         let images = std::mem::take(&mut state.images);
         drop(state);
         images.iter().for_each(ImageInfo::close);
-        self.changes.edit(|changes| {
+        self.change(|changes| {
             changes.clear();
             changes.push(ImageChange::RemoveAll);
         });
         images
+    }
+
+    /// Changes the images, and wakes the owner if it sleeps.
+    fn change(&self, edit: impl FnOnce(&mut Vec<ImageChange>)) {
+        self.changes.edit(edit);
+        // ORDERING(client.drowsy): SeqCst fence. Pairs with the heavy barrier in `Bell::doze`, behind the store in
+        // `Subscription::sleep`: either this load sees that the owner dozes, or the owner sees the new version.
+        fence(Ordering::SeqCst);
+        if self.drowsy.load(Ordering::Relaxed) != 0 {
+            self.lock().bell.ring();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, SubscriptionState> {
@@ -179,6 +200,67 @@ impl Subscription {
             fragments += poll(image, limit - fragments);
         }
         fragments
+    }
+
+    /// As [`Self::poll`], but when there is nothing, sleeps until there is, for `timeout` at most. Returns 0 when the time is
+    /// over, and earlier when the client was closed.
+    ///
+    /// A publisher of this engine wakes the sleeper as soon as it has published; sleeping costs publishers nothing as long
+    /// as nobody sleeps. Other publishers do not know that somebody sleeps: what they publish is found within a
+    /// millisecond.
+    pub fn poll_wait(&mut self, mut handler: impl FnMut(Fragment<'_>), limit: usize, timeout: Duration) -> usize {
+        self.wait(timeout, |this| this.poll(&mut handler, limit))
+    }
+
+    /// As [`Self::controlled_poll`], but waits as [`Self::poll_wait`] does.
+    pub fn controlled_poll_wait(
+        &mut self,
+        mut handler: impl FnMut(Fragment<'_>) -> ControlledAction,
+        limit: usize,
+        timeout: Duration,
+    ) -> usize {
+        self.wait(timeout, |this| this.controlled_poll(&mut handler, limit))
+    }
+
+    fn wait(&mut self, timeout: Duration, mut poll: impl FnMut(&mut Self) -> usize) -> usize {
+        /// A message is often just behind the last one, and going to sleep takes longer than this many looks.
+        const LOOKS: usize = 32;
+        for _ in 0..LOOKS {
+            let fragments = poll(self);
+            if fragments > 0 || timeout.is_zero() {
+                return fragments;
+            }
+            std::hint::spin_loop();
+        }
+        let timeout_ns = i64::try_from(timeout.as_nanos()).unwrap_or(i64::MAX);
+        let deadline = self.core.now().saturating_add_ns(timeout_ns);
+        let mut turn = 0;
+        loop {
+            let left_ns = deadline.since(self.core.now());
+            if left_ns <= 0 || self.core.is_closed() {
+                return poll(self);
+            }
+            self.sleep(turn, Duration::from_nanos(left_ns.unsigned_abs()));
+            turn += 1;
+            // A client without a thread has nobody else to run its conductor meanwhile.
+            self.core.service_if_invoked();
+            let fragments = poll(self);
+            if fragments > 0 {
+                return fragments;
+            }
+        }
+    }
+
+    /// Sleeps once, unless there is something to do.
+    fn sleep(&mut self, turn: u32, longest: Duration) {
+        let bell = self.shared.lock().bell.clone();
+        self.shared.drowsy.store(1, Ordering::Relaxed);
+        let drowsy = bell.doze(self.images.iter().map(Image::doorbell));
+        // ORDERING(client.drowsy): behind the heavy barrier in `doze`; see `SubscriptionShared::change`.
+        if self.shared.changes.version() == self.seen && !self.images.iter().any(Image::is_ready) {
+            bell.sleep(drowsy, turn, longest.min(self.core.longest_sleep()));
+        }
+        self.shared.drowsy.store(0, Ordering::Relaxed);
     }
 
     /// The images, as the last poll or this call found them.

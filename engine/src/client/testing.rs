@@ -36,6 +36,7 @@ const START_MS: i64 = 1_700_000_000_000;
 pub(super) struct ScriptedDriver {
     to_driver: AtomicBuffer,
     to_clients: AtomicBuffer,
+    header: AtomicBuffer,
     pub(super) commands: RingConsumer,
     pub(super) events: Transmitter,
     pub(super) counters: CountersManager,
@@ -85,6 +86,7 @@ impl ScriptedDriver {
             counters: CountersManager::new(metadata, values, Duration::from_secs(1)).unwrap(),
             to_driver,
             to_clients,
+            header: AtomicBuffer::heap(128),
             identity: DriverIdentity { pid, start_timestamp_ms: now.get() },
             dir: tempfile::tempdir().unwrap(),
             publications: BTreeMap::new(),
@@ -103,6 +105,7 @@ impl ScriptedDriver {
             to_driver: ManyToOneRingBuffer::new(&self.to_driver).unwrap(),
             events: Receiver::new(&self.to_clients).unwrap(),
             counters: self.reader(),
+            bells: self.header.clone(),
             identity: self.identity,
             liveness_timeout: LIVENESS,
         })
@@ -460,7 +463,7 @@ impl Rig {
             .on_unavailable_counter(move |what| no_counter(format!("no counter {}", what.counter_id)))
             .on_publication_error(move |what| frame(format!("{}: {}", what.registration_id, what.message)))
             .on_close(move || closed("closed".to_owned()));
-        let core = ClientCore::new(conductor, context.handlers, Box::new(Arc::clone(&clock)));
+        let core = ClientCore::new(conductor, context.handlers, Box::new(Arc::clone(&clock)), false);
         Self { core: Arc::new(core), clock, driver, findable, told }
     }
 

@@ -1,9 +1,7 @@
 //! The metadata section of a log: the last 4096 bytes of its file. Publishers own the tails and the active term count, the
 //! driver everything else.
 
-#[cfg(not(engine_loom))]
-use crate::memory::OwnedWord;
-use crate::memory::{AtomicBuffer, CACHE_LINE_LENGTH, Field, Partition, Word};
+use crate::memory::{AtomicBuffer, CACHE_LINE_LENGTH, Field, OwnedWord, Partition, Word};
 use crate::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
 
 use super::frame::{DATA_UNFRAGMENTED, FRAME_HEADER_LENGTH};
@@ -61,7 +59,7 @@ const WAITERS: Field<i32> = Field::at(512);
 const ALL_RING: Field<i32> = Field::at(516);
 
 const _: () = {
-    assert!(WAITERS.start() >= UNTETHERED_LINGER_TIMEOUT.end() && WAITERS.start() % CACHE_LINE_LENGTH == 0);
+    assert!(WAITERS.start() >= UNTETHERED_LINGER_TIMEOUT.end() && WAITERS.start().is_multiple_of(CACHE_LINE_LENGTH));
     assert!(TAILS.end() == ACTIVE_TERM_COUNT.start());
     assert!(ACTIVE_TRANSPORT_COUNT.end() == 144);
     assert!(DEFAULT_HEADER.start() == MAX_RESEND.end() && DEFAULT_HEADER.end() == ENTITY_TAG.start());

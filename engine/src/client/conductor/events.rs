@@ -18,6 +18,7 @@ use crate::client::notice::Notice;
 use crate::client::publication::{PublicationBinding, PublicationIds, PublicationShared};
 use crate::client::subscription::SubscriptionShared;
 use crate::command::{ErrorCode, Event, OnAvailableImage, OnError, OnPublicationError, OnPublicationReady, Text};
+use crate::logbuffer::Bell;
 use crate::time::MonotonicNanos;
 use crate::types::{CounterId, RegistrationId};
 
@@ -137,10 +138,11 @@ impl Conductor {
             channel_status_id: event.channel_status_id,
             epoch: self.epoch,
         };
+        let bells = &self.link.bells;
         let cannot_append = |source| AddError::Appender { request, source };
         let bound = self.resources[&key].bound.clone();
         if exclusive {
-            let binding = ExclusiveBinding::new(ids, &log, limit).map_err(cannot_append)?;
+            let binding = ExclusiveBinding::new(ids, &log, limit, bells).map_err(cannot_append)?;
             return Ok(match bound {
                 Some(Bound::Exclusive(shared)) => {
                     shared.renew(binding);
@@ -149,7 +151,7 @@ impl Conductor {
                 _ => Bound::Exclusive(Arc::new(ExclusiveShared::new(binding))),
             });
         }
-        let binding = PublicationBinding::new(ids, &log, limit).map_err(cannot_append)?;
+        let binding = PublicationBinding::new(ids, &log, limit, bells).map_err(cannot_append)?;
         Ok(match bound {
             Some(Bound::Publication(shared)) => {
                 shared.renew(binding);
@@ -167,14 +169,15 @@ impl Conductor {
         if !matches!(self.resources[&key].wanted, Wanted::Subscription { .. }) {
             return;
         }
+        let bell = Bell::new(&self.link.bells, registration_id.get());
         let bound = match self.resources[&key].bound.clone() {
             Some(Bound::Subscription(shared)) => {
-                shared.renew(registration_id, channel_status_id);
+                shared.renew(registration_id, channel_status_id, bell);
                 Bound::Subscription(shared)
             }
             _ => {
                 let (channel, stream_id) = self.channel_of(key).unwrap_or_default();
-                let shared = SubscriptionShared::new(channel, stream_id, registration_id, channel_status_id);
+                let shared = SubscriptionShared::new(channel, stream_id, registration_id, channel_status_id, bell);
                 Bound::Subscription(Arc::new(shared))
             }
         };
@@ -216,6 +219,7 @@ impl Conductor {
             log,
             position,
             owner,
+            bells: &self.link.bells,
         });
         let info = image.info();
         shared.add_image(image);

@@ -1,0 +1,112 @@
+//! Claims as publications lend them: those of the log buffer, which ring the log's doorbell once they are committed.
+
+use core::ops::{Deref, DerefMut};
+
+use crate::logbuffer::{self, ClaimLost, Doorbell};
+use crate::types::Position;
+
+/// The payload of one message, lent for writing in the log itself. It is sent with [`commit`](Self::commit); dropped without,
+/// it is aborted, and subscribers skip it.
+///
+/// Subscribers wait for a claim, so it should be short-lived: one that is held for longer than the driver's unblock timeout
+/// (15 s unless configured) is taken for a dead publisher's, and lost.
+#[derive(Debug)]
+#[must_use = "a claim that is dropped is aborted"]
+pub struct Claim<'a> {
+    claim: logbuffer::Claim<'a>,
+    doorbell: &'a Doorbell,
+}
+
+impl<'a> Claim<'a> {
+    #[inline]
+    pub(super) fn new(claim: logbuffer::Claim<'a>, doorbell: &'a Doorbell) -> Self {
+        Self { claim, doorbell }
+    }
+
+    /// The payload. What it holds at first is unspecified.
+    #[inline]
+    pub fn payload_mut(&mut self) -> &mut [u8] {
+        self.claim.payload_mut()
+    }
+
+    /// Sets the frame's flags, [`UNFRAGMENTED`](crate::logbuffer::flags::UNFRAGMENTED) unless set.
+    pub fn set_flags(&mut self, flags: u8) {
+        self.claim.set_flags(flags);
+    }
+
+    /// Sets the reserved value, 0 unless set: eight bytes in the frame's header that are the application's.
+    #[inline]
+    pub fn set_reserved_value(&mut self, value: i64) {
+        self.claim.set_reserved_value(value);
+    }
+
+    /// Publishes the message and returns the position after it.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimLost`] if the driver has given up waiting for it.
+    #[inline]
+    pub fn commit(self) -> Result<Position, ClaimLost> {
+        let position = self.claim.commit()?;
+        self.doorbell.after_commit();
+        Ok(position)
+    }
+
+    /// Gives the claim up: its space becomes padding.
+    #[inline]
+    pub fn abort(self) {}
+}
+
+impl Deref for Claim<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.claim
+    }
+}
+
+impl DerefMut for Claim<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.claim
+    }
+}
+
+/// The payloads of several messages, lent for writing in the log itself. They are sent together with
+/// [`commit`](Self::commit); dropped without, they are aborted. Otherwise as [`Claim`].
+#[derive(Debug)]
+#[must_use = "a batch that is dropped is aborted"]
+pub struct BatchClaim<'a> {
+    batch: logbuffer::BatchClaim<'a>,
+    doorbell: &'a Doorbell,
+}
+
+impl<'a> BatchClaim<'a> {
+    #[inline]
+    pub(super) fn new(batch: logbuffer::BatchClaim<'a>, doorbell: &'a Doorbell) -> Self {
+        Self { batch, doorbell }
+    }
+
+    /// Calls `write` with each message's number, from 0, and its payload, as long as it was asked for. What it holds at
+    /// first is unspecified.
+    #[inline]
+    pub fn for_each(&mut self, write: impl FnMut(usize, &mut [u8])) {
+        self.batch.for_each(write);
+    }
+
+    /// Publishes all messages and returns the position after the last.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimLost`] if the driver has given up waiting for them.
+    #[inline]
+    pub fn commit(self) -> Result<Position, ClaimLost> {
+        let position = self.batch.commit()?;
+        self.doorbell.after_commit();
+        Ok(position)
+    }
+
+    /// Gives the batch up: its space becomes padding.
+    pub fn abort(self) {}
+}
