@@ -11,6 +11,9 @@ pub const COUNTER_VALUE_LENGTH: usize = 128;
 
 pub(super) const KEY_LENGTH: usize = 112;
 pub(super) const LABEL_LENGTH: usize = 380;
+/// How much of a key is stored and loaded: all of it. Models make do with two words, since they explore each combination of what
+/// the loads of a copy may find.
+pub(super) const COPIED_KEY_LENGTH: usize = if cfg!(engine_loom) { 8 } else { KEY_LENGTH };
 
 const STATE: Field<i32> = Field::at(0);
 const TYPE_ID: Field<i32> = Field::at(4);

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::layout::{CounterBuffers, CountersError, Place, STATE_ALLOCATED, STATE_RECLAIMED};
+use super::layout::{COPIED_KEY_LENGTH, CounterBuffers, CountersError, Place, STATE_ALLOCATED, STATE_RECLAIMED};
 use super::{CounterKey, CounterLabel, CounterSpec, CountersReader};
 use crate::memory::{AtomicBuffer, OwnedWord};
 use crate::sync::{Ordering, fence};
@@ -119,7 +119,7 @@ impl CountersManager {
         // anything stored from here on, be it by the next user of the record, finds that the counter has gone.
         fence(Ordering::Release);
         // Label, value, type and ids stay: whoever looks at a counter that has just gone can still tell what it was.
-        metadata.store_words_relaxed(place.key(), CounterKey::default().as_bytes());
+        metadata.store_words_relaxed(place.key(), &CounterKey::default().as_bytes()[..COPIED_KEY_LENGTH]);
         let deadline = now.saturating_add_ms(self.reuse_timeout_ms);
         metadata.word(place.reuse_deadline()).store_relaxed(deadline.get());
         self.freed.push_back(Freed { id, deadline });
@@ -198,7 +198,7 @@ impl CountersManager {
         values.word(place.value()).store_relaxed(spec.value);
         metadata.word(place.type_id()).store_relaxed(spec.type_id);
         metadata.word(place.reuse_deadline()).store_relaxed(i64::MAX);
-        metadata.store_words_relaxed(place.key(), spec.key.as_bytes());
+        metadata.store_words_relaxed(place.key(), &spec.key.as_bytes()[..COPIED_KEY_LENGTH]);
         self.buffers.store_label(place, &spec.label);
         // ORDERING(counters.registration): Release. Pairs with the Acquire load in `CountersReader::copy`; publishes all but the state.
         values.word(place.registration_id()).store_release(spec.registration_id.get());

@@ -1,7 +1,9 @@
 //! Everyone's view of the counters: clients, tools, and the driver itself. Never blocks the manager, and never takes a copy for
 //! whole that the manager may have been changing.
 
-use super::layout::{CounterBuffers, CountersError, Place, STATE_ALLOCATED, STATE_RECLAIMED, STATE_UNUSED};
+use super::layout::{
+    COPIED_KEY_LENGTH, CounterBuffers, CountersError, Place, STATE_ALLOCATED, STATE_RECLAIMED, STATE_UNUSED,
+};
 use super::{CounterKey, CounterLabel};
 use crate::memory::{AtomicBuffer, OwnedWord};
 use crate::sync::{Ordering, fence};
@@ -159,7 +161,7 @@ impl CountersReader {
         // is no older than what belongs to this id.
         let registration_id = values.word(place.registration_id()).load_acquire();
         let mut key = CounterKey::default();
-        metadata.load_words_relaxed(place.key(), key.as_bytes_mut());
+        metadata.load_words_relaxed(place.key(), &mut key.as_bytes_mut()[..COPIED_KEY_LENGTH]);
         let label = CounterLabel::fill(self.buffers.label_length(place), |bytes| {
             metadata.load_words_relaxed(place.label(), bytes);
         });
