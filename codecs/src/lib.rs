@@ -2,6 +2,7 @@
 //!
 //! This crate knows nothing of the engine: it reads from any `&[u8]` and writes into any `&mut [u8]`.
 
+pub mod dynamic;
 mod json;
 mod message_header;
 pub mod schema;

@@ -22,6 +22,7 @@ pub use primitive::{ByteOrder, Number, Presence, Primitive, WriteError};
 pub use source::{Place, Position, Sources};
 
 use diagnostic::Findings;
+pub(crate) use resolve::encode_text;
 
 /// How a schema is read.
 #[derive(Clone, Debug, Default)]

@@ -1,0 +1,308 @@
+//! The walk over a message's bytes, by which everything dynamic reads. Steps by the writer's block lengths, finds fields
+//! by ours, and shows each value to a visitor.
+
+use crate::schema::{
+    Body, ByteOrder, Composite, Constant, Data, Encoding, Enum, Field, Group, Message, Number, Presence, Schema, Set,
+    Type,
+};
+
+use super::{Header, member_value};
+
+/// Why bytes are not a message of the schema.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The bytes end inside `what`.
+    #[error("the message is cut off inside {what}")]
+    Truncated {
+        /// The header, block, group or data that is not whole.
+        what: String,
+    },
+    /// The header names another schema.
+    #[error("the message is of schema {found}, and this is schema {expected}")]
+    OtherSchema {
+        /// The id in the header.
+        found: u32,
+        /// The schema's.
+        expected: u32,
+    },
+    /// The schema has no message with that id.
+    #[error("the schema has no message with template id {0}")]
+    UnknownTemplate(u32),
+    /// The writer's block is shorter than what every version of it holds.
+    #[error("the block of {what} has {found} bytes, and its oldest fields take {needed}")]
+    ShortBlock {
+        /// The message or group.
+        what: String,
+        /// Bytes in the block.
+        found: u32,
+        /// Bytes that every version has.
+        needed: u32,
+    },
+    /// A group claims more entries than its bytes could hold.
+    #[error("group {what} claims {count} entries, more than the message has bytes")]
+    TooManyEntries {
+        /// The group.
+        what: String,
+        /// The claim.
+        count: u32,
+    },
+}
+
+impl DecodeError {
+    pub(super) fn truncated(what: &str) -> Self {
+        Self::Truncated { what: what.to_owned() }
+    }
+}
+
+/// Sees a message's values in the order of the schema.
+pub trait Visitor {
+    /// A single value, an array or a constant.
+    fn leaf(&mut self, leaf: Leaf<'_>);
+    /// A field that the writer's version did not have.
+    fn absent(&mut self, field: &Field);
+    /// A composite's values follow.
+    fn begin_composite(&mut self, name: &str);
+    /// The composite's values are done.
+    fn end_composite(&mut self);
+    /// A group's entries follow; `present` is false when the writer's version did not have the group.
+    fn begin_group(&mut self, name: &str, count: usize, present: bool);
+    /// An entry's values follow.
+    fn begin_entry(&mut self);
+    /// The entry's values are done.
+    fn end_entry(&mut self);
+    /// The group's entries are done.
+    fn end_group(&mut self);
+    /// Variable-length data, or nothing when the writer's version did not have it.
+    fn data(&mut self, data: &Data, bytes: Option<&[u8]>);
+}
+
+/// A value that has no parts with names of their own.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaf<'a> {
+    /// The field's or the member's name.
+    pub name: &'a str,
+    /// Its type.
+    pub kind: Kind<'a>,
+    /// Whether it may be "none", or is constant.
+    pub presence: Presence,
+    /// The value of a constant.
+    pub constant: Option<&'a Constant>,
+    /// The bytes of anything else: exactly as many as the type takes.
+    pub bytes: &'a [u8],
+    /// The order of the bytes.
+    pub order: ByteOrder,
+}
+
+/// The type of a leaf.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the names are the types'")]
+pub enum Kind<'a> {
+    Encoding(&'a Encoding),
+    Enum(&'a Enum),
+    Set(&'a Set),
+}
+
+impl<'a> Leaf<'a> {
+    /// The value's number, for an enum, a set, or a type of one element.
+    #[must_use]
+    pub fn number(&self) -> Option<Number> {
+        match self.constant {
+            Some(Constant::Number(number) | Constant::Enum { number, .. }) => Some(*number),
+            Some(Constant::Text(_)) => None,
+            None => match self.kind {
+                Kind::Encoding(encoding) if encoding.length != 1 => None,
+                _ => self.primitive().read(self.bytes, self.order),
+            },
+        }
+    }
+
+    /// The elements of an array.
+    pub fn elements(&self) -> impl Iterator<Item = Number> + use<'a> {
+        let (primitive, order) = (self.primitive(), self.order);
+        self.bytes.chunks_exact(primitive.size() as usize).filter_map(move |bytes| primitive.read(bytes, order))
+    }
+
+    /// The primitive that the value is made of.
+    #[must_use]
+    pub fn primitive(&self) -> crate::schema::Primitive {
+        match self.kind {
+            Kind::Encoding(encoding) => encoding.primitive,
+            Kind::Enum(of) => of.primitive,
+            Kind::Set(of) => of.primitive,
+        }
+    }
+
+    /// Whether the value is optional and says "none".
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        if self.presence != Presence::Optional {
+            return false;
+        }
+        let null = match self.kind {
+            Kind::Encoding(encoding) => encoding.null_for(self.presence),
+            Kind::Enum(of) => of.null,
+            Kind::Set(_) => return false,
+        };
+        self.number() == Some(null)
+    }
+}
+
+/// Shows every value of a message to `visitor`, and returns where in `body` the message ends.
+///
+/// # Errors
+///
+/// The bytes end before the message does, or contradict themselves. What was read before has been shown.
+pub fn walk(
+    schema: &Schema,
+    message: &Message,
+    header: &Header,
+    body: &[u8],
+    visitor: &mut impl Visitor,
+) -> Result<usize, DecodeError> {
+    let mut walker = Walker { schema, order: schema.byte_order, version: header.version, rest: body };
+    walker.body(&message.name, &message.body, header.block_length, message.notes.since, visitor)?;
+    Ok(body.len() - walker.rest.len())
+}
+
+struct Walker<'s, 'b> {
+    schema: &'s Schema,
+    order: ByteOrder,
+    version: u32,
+    rest: &'b [u8],
+}
+
+impl<'b> Walker<'_, 'b> {
+    fn take(&mut self, length: usize, what: &str) -> Result<&'b [u8], DecodeError> {
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or_else(|| DecodeError::truncated(what))?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// `base` is the version from which this body has existed: fields as old are in every block.
+    fn body(
+        &mut self,
+        name: &str,
+        body: &Body,
+        block_length: u32,
+        base: u32,
+        visitor: &mut impl Visitor,
+    ) -> Result<(), DecodeError> {
+        let block = self.take(block_length as usize, name)?;
+        for field in &body.fields {
+            self.field(name, field, block, base, visitor)?;
+        }
+        for group in &body.groups {
+            self.group(group, base, visitor)?;
+        }
+        for data in &body.data {
+            self.data(data, visitor)?;
+        }
+        Ok(())
+    }
+
+    fn field(
+        &mut self,
+        name: &str,
+        field: &Field,
+        block: &[u8],
+        base: u32,
+        visitor: &mut impl Visitor,
+    ) -> Result<(), DecodeError> {
+        let (since, length) = (field.since(), field.encoded_length());
+        let end = field.offset + length;
+        if field.presence != Presence::Constant && since > base && since > self.version {
+            visitor.absent(field);
+            return Ok(());
+        }
+        let bytes = match block.get(field.offset as usize..end as usize) {
+            Some(bytes) => bytes,
+            None if length == 0 => &[],
+            // A writer that claims a version and sends less than it.
+            None if since > base => {
+                visitor.absent(field);
+                return Ok(());
+            }
+            None => {
+                let found = block.len() as u32;
+                return Err(DecodeError::ShortBlock { what: name.to_owned(), found, needed: end });
+            }
+        };
+        self.value(&field.name, &field.ty, field.presence, field.constant.as_ref(), bytes, visitor);
+        Ok(())
+    }
+
+    fn value(
+        &self,
+        name: &str,
+        ty: &Type,
+        presence: Presence,
+        constant: Option<&Constant>,
+        bytes: &[u8],
+        visitor: &mut impl Visitor,
+    ) {
+        let order = self.order;
+        let leaf = |kind| Leaf { name, kind, presence, constant, bytes, order };
+        match ty {
+            Type::Encoding(encoding) => visitor.leaf(leaf(Kind::Encoding(encoding))),
+            Type::Enum(of) => visitor.leaf(leaf(Kind::Enum(of))),
+            Type::Set(of) => visitor.leaf(leaf(Kind::Set(of))),
+            Type::Composite(of) => self.composite(name, of, bytes, visitor),
+        }
+    }
+
+    fn composite(&self, name: &str, composite: &Composite, bytes: &[u8], visitor: &mut impl Visitor) {
+        visitor.begin_composite(name);
+        for member in &composite.members {
+            // The body of variable-length data is not in the block.
+            let in_block = !(composite.variable && member.name == "varData");
+            let length = if in_block { member.ty.length() } else { 0 };
+            let part = bytes.get(member.offset as usize..(member.offset + length) as usize).unwrap_or_default();
+            let constant = match &member.ty {
+                Type::Encoding(encoding) => encoding.constant.as_ref(),
+                _ => None,
+            };
+            self.value(&member.name, &member.ty, member.ty.presence(), constant, part, visitor);
+        }
+        visitor.end_composite();
+    }
+
+    fn group(&mut self, group: &Group, base: u32, visitor: &mut impl Visitor) -> Result<(), DecodeError> {
+        if group.notes.since > base && group.notes.since > self.version {
+            visitor.begin_group(&group.name, 0, false);
+            visitor.end_group();
+            return Ok(());
+        }
+        let dimension = self.take(group.dimension.length as usize, &group.name)?;
+        let member = |name| {
+            member_value(&group.dimension, name, dimension, self.schema)
+                .ok_or_else(|| DecodeError::truncated(&group.name))
+        };
+        let (block_length, count) = (member("blockLength")?, member("numInGroup")?);
+        // Entries may be empty, and then a claim costs nothing: believe only what a usual count could say.
+        if count > u32::from(u16::MAX) && count as usize > self.rest.len() {
+            return Err(DecodeError::TooManyEntries { what: group.name.clone(), count });
+        }
+        visitor.begin_group(&group.name, count as usize, true);
+        for _ in 0..count {
+            visitor.begin_entry();
+            self.body(&group.name, &group.body, block_length, base.max(group.notes.since), visitor)?;
+            visitor.end_entry();
+        }
+        visitor.end_group();
+        Ok(())
+    }
+
+    fn data(&mut self, data: &Data, visitor: &mut impl Visitor) -> Result<(), DecodeError> {
+        if data.notes.since > self.version {
+            visitor.data(data, None);
+            return Ok(());
+        }
+        let length = member_value(&data.ty, "length", self.rest, self.schema);
+        self.take(data.ty.length as usize, &data.name)?;
+        let length = length.ok_or_else(|| DecodeError::truncated(&data.name))?;
+        let bytes = self.take(length as usize, &data.name)?;
+        visitor.data(data, Some(bytes));
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! Messages by schema, without generated code: bytes to values, JSON or text, and values back to bytes. For tools, tests
+//! and whoever meets a schema at run time. Trusts no byte: whatever is in a message, the answer is a value or an error.
+
+mod decode;
+mod encode;
+mod official;
+mod to_json;
+mod value;
+
+use crate::schema::{Composite, Constant, Message, Number, Presence, Schema};
+
+pub use decode::{DecodeError, Kind, Leaf, Visitor, walk};
+pub use encode::{EncodeError, encode};
+pub use official::official_json;
+pub use value::{Value, to_value};
+
+/// What the header in front of a message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Bytes of the message's block, as its writer laid it out.
+    pub block_length: u32,
+    /// Which message.
+    pub template_id: u32,
+    /// Which schema.
+    pub schema_id: u32,
+    /// The version of the schema that the writer used.
+    pub version: u32,
+}
+
+/// A message found in bytes: its schema's part, what its header says, and the bytes behind the header.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'s, 'b> {
+    /// The schema.
+    pub schema: &'s Schema,
+    /// Which message it is.
+    pub message: &'s Message,
+    /// What its header says.
+    pub header: Header,
+    /// Everything behind the header, whether or not it belongs to the message.
+    pub body: &'b [u8],
+}
+
+impl Header {
+    /// Reads the header at the start of `bytes`, by the schema's header composite.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Truncated`] when the bytes are too few.
+    pub fn read(schema: &Schema, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let member = |name| {
+            member_value(&schema.header, name, bytes, schema).ok_or_else(|| DecodeError::truncated("message header"))
+        };
+        Ok(Self {
+            block_length: member("blockLength")?,
+            template_id: member("templateId")?,
+            schema_id: member("schemaId")?,
+            version: member("version")?,
+        })
+    }
+}
+
+impl<'s, 'b> Found<'s, 'b> {
+    /// Reads the header at the start of `bytes`, checks the schema's id and looks up the message.
+    ///
+    /// # Errors
+    ///
+    /// Too few bytes, another schema's id, or a template id that the schema does not have.
+    pub fn new(schema: &'s Schema, bytes: &'b [u8]) -> Result<Self, DecodeError> {
+        let header = Header::read(schema, bytes)?;
+        if header.schema_id != schema.id {
+            return Err(DecodeError::OtherSchema { found: header.schema_id, expected: schema.id });
+        }
+        let message = schema.message(header.template_id).ok_or(DecodeError::UnknownTemplate(header.template_id))?;
+        let body =
+            bytes.get(schema.header.length as usize..).ok_or_else(|| DecodeError::truncated("message header"))?;
+        Ok(Self { schema, message, header, body })
+    }
+
+    /// Shows the message to a visitor; returns how many bytes of the body belong to it.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end before the message does.
+    pub fn visit(&self, visitor: &mut impl Visitor) -> Result<usize, DecodeError> {
+        walk(self.schema, self.message, &self.header, self.body, visitor)
+    }
+
+    /// The message's values, by name.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end before the message does.
+    pub fn to_value(&self) -> Result<Value, DecodeError> {
+        to_value(self)
+    }
+
+    /// The message as one line of JSON: unknown enum values as numbers, "none" as `null`, what the writer's version did
+    /// not have left out, bytes that are not text as `{"$hex":"…"}`.
+    ///
+    /// ```
+    /// use gannet_codecs::dynamic::Found;
+    /// use gannet_codecs::schema::{Options, compile_text};
+    ///
+    /// let xml = r#"<messageSchema package="p" id="1"><types><composite name="messageHeader">
+    ///   <type name="blockLength" primitiveType="uint16"/><type name="templateId" primitiveType="uint16"/>
+    ///   <type name="schemaId" primitiveType="uint16"/><type name="version" primitiveType="uint16"/></composite></types>
+    ///   <message name="Tick" id="7"><field name="price" id="1" type="int32"/></message></messageSchema>"#;
+    /// let schema = compile_text("tick.xml", xml, &Options::default())?.schema;
+    /// let bytes = [4, 0, 7, 0, 1, 0, 0, 0, 42, 0, 0, 0];
+    /// assert_eq!(Found::new(&schema, &bytes)?.to_json()?, r#"{"price":42}"#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The bytes end before the message does.
+    pub fn to_json(&self) -> Result<String, DecodeError> {
+        let mut out = String::new();
+        self.append_json(&mut out)?;
+        Ok(out)
+    }
+
+    /// Appends what [`Self::to_json`] returns, and returns how many bytes of the body belong to the message.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end before the message does; `out` then ends with what was read.
+    pub fn append_json(&self, out: &mut String) -> Result<usize, DecodeError> {
+        to_json::append(self, out)
+    }
+
+    /// The message as the official tool's printer of version 1.35 shows it, faults included. For comparisons.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end before the message does.
+    pub fn to_official_json(&self) -> Result<String, DecodeError> {
+        official_json(self)
+    }
+}
+
+/// A member of a header or of a group's dimensions.
+fn member_value(composite: &Composite, name: &str, bytes: &[u8], schema: &Schema) -> Option<u32> {
+    let (member, encoding) = composite.number(name)?;
+    let number = match (&encoding.constant, encoding.presence) {
+        (Some(Constant::Number(number) | Constant::Enum { number, .. }), Presence::Constant) => *number,
+        _ => encoding.primitive.read(bytes.get(member.offset as usize..)?, schema.byte_order)?,
+    };
+    match number {
+        Number::Int(value) => u32::try_from(value).ok(),
+        Number::Float(_) => None,
+    }
+}
