@@ -1,8 +1,9 @@
-//! A subscriber on Aeron's C client: `peer-sub --dir DIR --stream ID [--channel URI] [--format hex|raw] [--count N]`
+//! A subscriber on Aeron's C client: `peer-sub --dir DIR --stream ID [--channel URI] [--format hex|raw] [--count N]
+//! [--keep-going yes|no]`
 //!
 //! Prints `ready` once the driver has answered, to standard error so that standard output holds messages alone. Then
-//! writes each whole message in the chosen form (see `gannet_peers::records`) until N messages have come, or the first
-//! image has ended and is read up, or standard input ends.
+//! writes each whole message in the chosen form (see `gannet_peers::records`) until N messages have come, or
+//! standard input ends, or, unless it is to keep going, the first image has ended and is read up.
 
 use gannet_peers::client::{Client, FragmentAssembler};
 use gannet_peers::records::Format;
@@ -14,7 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{env, thread};
 
-const USAGE: &str = "usage: peer-sub --dir DIR --stream ID [--channel URI] [--format hex|raw] [--count N]";
+const USAGE: &str =
+    "usage: peer-sub --dir DIR --stream ID [--channel URI] [--format hex|raw] [--count N] [--keep-going yes|no]";
 const FRAGMENT_LIMIT: usize = 64;
 const IDLE: Duration = Duration::from_micros(200);
 
@@ -24,6 +26,7 @@ struct Arguments {
     stream_id: i32,
     format: Format,
     count: u64,
+    keep_going: bool,
 }
 
 fn main() -> ExitCode {
@@ -55,7 +58,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let mut seen_image = false;
     while received < arguments.count && failure.is_none() && !client.is_closed() {
         // Looked at before polling: once the image is gone, or input has ended, one empty poll says that all is read.
-        let over = stop.load(Ordering::Acquire) || (seen_image && subscription.image_count() == 0);
+        let over =
+            stop.load(Ordering::Acquire) || (!arguments.keep_going && seen_image && subscription.image_count() == 0);
         seen_image |= subscription.image_count() > 0;
         let left = usize::try_from(arguments.count - received).unwrap_or(usize::MAX).min(FRAGMENT_LIMIT);
         let polled = assembler.poll(
@@ -94,6 +98,7 @@ fn stop_when_input_ends() -> Arc<AtomicBool> {
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let (mut dir, mut stream_id) = (None, None);
     let (mut channel, mut format, mut count) = ("aeron:ipc".to_owned(), Format::HexLines, u64::MAX);
+    let mut keep_going = false;
     while let Some(name) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
         let wrong = |_| format!("{value} is no number");
@@ -103,10 +108,11 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Arguments, Strin
             "--stream" => stream_id = Some(value.parse().map_err(wrong)?),
             "--format" => format = Format::from_name(&value).ok_or_else(|| format!("no form is called {value}"))?,
             "--count" => count = value.parse().map_err(wrong)?,
+            "--keep-going" => keep_going = value == "yes",
             _ => return Err(format!("{name} is not understood")),
         }
     }
     let dir = dir.ok_or("--dir is missing")?;
     let stream_id = stream_id.ok_or("--stream is missing")?;
-    Ok(Arguments { dir, channel, stream_id, format, count })
+    Ok(Arguments { dir, channel, stream_id, format, count, keep_going })
 }
