@@ -2,6 +2,7 @@
 //! conductor calls it on every duty cycle and on every timer tick, and tells clients what it answers. It allocates and frees
 //! no counter, opens and deletes no file, and sends no event.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use gannet::logbuffer::{LogBuffers, clean_to, unblock};
@@ -203,14 +204,16 @@ impl IpcPublication {
         }
     }
 
-    /// A subscriber leaves; returns it for its counter to be freed.
-    pub fn remove_subscriber(&mut self, link: LinkId) -> Option<Subscriber> {
-        let subscriber = self.subscribers.remove(link)?;
-        self.sample(&subscriber);
-        if !self.subscribers.any_working() {
+    /// Subscribers leave; returns them for their counters to be freed.
+    pub fn remove_subscribers(&mut self, links: &HashSet<LinkId>) -> Vec<Subscriber> {
+        let gone = self.subscribers.remove(links);
+        for subscriber in &gone {
+            self.sample(subscriber);
+        }
+        if !gone.is_empty() && !self.subscribers.any_working() {
             self.made_of.log.metadata().set_connected(false);
         }
-        Some(subscriber)
+        gone
     }
 
     /// A client holds it.
@@ -241,8 +244,11 @@ impl IpcPublication {
     }
 
     /// A subscriber rejects the stream: nobody is admitted until `until`. Returns whether its subscribers are to lose it, as
-    /// they are unless it was rejected before and is still closed.
+    /// they are unless it was rejected before and is still closed, or has ended.
     pub fn reject(&mut self, until: MonotonicNanos) -> bool {
+        if !self.occupies_session() {
+            return false;
+        }
         let was_open = self.closed_until.replace(until).is_none();
         if was_open {
             self.made_of.log.metadata().set_connected(false);

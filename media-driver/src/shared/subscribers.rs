@@ -2,6 +2,8 @@
 //! the conductor's half of the publication or image. The positions are words that clients store, so they are read here
 //! once each time, and whoever uses them bounds them first.
 
+use std::collections::HashSet;
+
 use super::{Counter, Tether};
 
 /// Names one link between a subscription and its channel. One registration id may own several links, so that is not a name.
@@ -39,28 +41,35 @@ pub struct Span {
 #[derive(Debug, Default)]
 pub struct Subscribers {
     all: Vec<Subscriber>,
+    /// Their links, so that a stream with very many subscribers is still joined quickly.
+    links: HashSet<LinkId>,
 }
 
 impl Subscribers {
     /// Adds one.
     pub fn add(&mut self, subscriber: Subscriber) {
+        self.links.insert(subscriber.link);
         self.all.push(subscriber);
     }
 
-    /// Takes the one with this link out, if it is there.
-    pub fn remove(&mut self, link: LinkId) -> Option<Subscriber> {
-        let index = self.all.iter().position(|subscriber| subscriber.link == link)?;
-        Some(self.all.remove(index))
+    /// Takes those with these links out, in the order in which they joined.
+    pub fn remove(&mut self, links: &HashSet<LinkId>) -> Vec<Subscriber> {
+        if self.links.is_disjoint(links) {
+            return Vec::new();
+        }
+        self.links.retain(|link| !links.contains(link));
+        self.all.extract_if(.., |subscriber| links.contains(&subscriber.link)).collect()
     }
 
     /// Takes all out, in the order in which they joined.
     pub fn take(&mut self) -> Vec<Subscriber> {
+        self.links.clear();
         std::mem::take(&mut self.all)
     }
 
     /// Whether the link is among them, in whatever state.
     pub fn contains(&self, link: LinkId) -> bool {
-        self.all.iter().any(|subscriber| subscriber.link == link)
+        self.links.contains(&link)
     }
 
     /// All of them, in the order in which they joined.
@@ -130,9 +139,10 @@ mod tests {
         resting.take(Turn::Rest, MonotonicNanos::new(0));
         subscribers.add(subscriber(3, 0, resting));
         assert_eq!(subscribers.working_span(), Some(Span { min: 320, max: 640 }));
-        assert!(subscribers.remove(LinkId::new(1)).is_some());
-        assert!(subscribers.remove(LinkId::new(2)).is_some());
-        assert!(subscribers.remove(LinkId::new(2)).is_none());
+        let links = HashSet::from([1, 2, 7].map(LinkId::new));
+        let removed = subscribers.remove(&links);
+        assert_eq!(removed.iter().map(|subscriber| subscriber.link.0).collect::<Vec<_>>(), [1, 2]);
+        assert!(subscribers.remove(&links).is_empty() && !subscribers.contains(LinkId::new(1)));
         assert_eq!(subscribers.working_span(), None);
         assert!(subscribers.contains(LinkId::new(3)) && !subscribers.any_working());
     }

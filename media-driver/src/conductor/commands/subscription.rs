@@ -1,5 +1,7 @@
 //! Subscriptions come and go.
 
+use std::collections::HashSet;
+
 use gannet::command::{AddSubscription, Event, OnSubscriptionReady, RemoveSubscription};
 use gannet::types::CounterId;
 
@@ -9,6 +11,7 @@ use crate::conductor::error::CommandError;
 use crate::conductor::linking::free_position;
 use crate::conductor::params::IpcSubscriptionParams;
 use crate::conductor::subscriptions::{NewLink, SubscriptionLink};
+use crate::shared::LinkId;
 
 impl Core {
     pub(super) fn add_subscription(&mut self, command: &AddSubscription<'_>) -> Result<(), CommandError> {
@@ -52,11 +55,11 @@ impl Core {
 
     /// Takes what the links read away from them. Nothing is announced: whoever removes a subscription knows (trap 25).
     pub(in crate::conductor) fn unlink(&mut self, links: &[SubscriptionLink]) {
-        for link in links {
-            for publication in self.publications.of_stream(link.stream_id) {
-                if let Some(subscriber) = publication.remove_subscriber(link.id) {
-                    free_position(self.now, &mut self.counters, &subscriber);
-                }
+        // All at once: a client may die with very many.
+        let ids: HashSet<LinkId> = links.iter().map(|link| link.id).collect();
+        for publication in self.publications.iter_mut() {
+            for subscriber in publication.remove_subscribers(&ids) {
+                free_position(self.now, &mut self.counters, &subscriber);
             }
         }
     }
