@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 
-use gannet::memory::Reserve;
 use gannet::types::{Mtu, TermLength};
 
 /// The conductor's settings. [`ConductorConfig::default`] gives the reference's values, in the current directory.
@@ -61,7 +60,8 @@ pub struct PublicationDefaults {
     pub untethered_resting_timeout_ns: i64,
     /// `aeron.spies.simulate.connection`.
     pub spies_simulate_connection: bool,
-    /// `aeron.term.buffer.sparse.file`. Space is reserved either way; this is what logs state.
+    /// Whether the pages of a log are left to be faulted in by their first use; its space is reserved either way
+    /// (`aeron.term.buffer.sparse.file`).
     pub sparse: bool,
 }
 
@@ -83,8 +83,6 @@ pub struct LogConfig {
     pub mode: u32,
     /// What log files are padded to, in bytes (`aeron.file.page.size`).
     pub page_size: i32,
-    /// Whether the pages of a new log are faulted in before it is announced.
-    pub reserve: Reserve,
     /// A file system with less than this left, in bytes, is warned about
     /// (`aeron.low.file.store.warning.threshold`).
     pub low_space_warning: u64,
@@ -194,7 +192,6 @@ impl Default for LogConfig {
             directory: PathBuf::from("publications"),
             mode: 0o600,
             page_size: 4096,
-            reserve: Reserve::Space,
             low_space_warning: 160 << 20,
             deletions_per_cycle: 1,
             default_socket_sndbuf: 0,

@@ -38,7 +38,7 @@ pub(super) struct IpcPublicationParams {
     pub(super) linger_timeout_ns: i64,
     /// What becomes of untethered subscribers.
     pub(super) untethered: UntetheredTimeouts,
-    /// Stated in its log.
+    /// Whether its log's pages are left to be faulted in by their first use.
     pub(super) sparse: bool,
     /// Stated in its log; of no effect for IPC.
     pub(super) signal_eos: bool,

@@ -4,8 +4,6 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
-use gannet::memory::Reserve;
-
 use crate::conductor::{
     Capacity, ConductorConfig, LogConfig, PublicationDefaults, SubscriptionDefaults, TerminationPolicy,
 };
@@ -54,7 +52,6 @@ pub(super) fn conductor_config(
             mode: directory.file_mode(),
             // At most 1 GiB, as the table says.
             page_size: i32::try_from(config.directory.file_page_size.get()).unwrap_or(4096),
-            reserve: if terms.sparse { Reserve::Space } else { Reserve::SpaceAndPages },
             low_space_warning: config.directory.low_file_store_warning_threshold.get(),
             deletions_per_cycle: process.resource_free_limit as usize,
             default_socket_sndbuf: sockets.sndbuf,

@@ -1,6 +1,7 @@
 //! Logs are made and deleted elsewhere, and that takes its time. Nothing else waits for it.
 
 use gannet::counters::SystemCounter;
+use gannet::memory::Reserve;
 use gannet_driver::mailbox::{Reply, Request};
 
 use crate::support::{Driver, IPC, drain, fill};
@@ -84,6 +85,30 @@ fn mapped_bytes_go_up_and_down() {
     driver.remove_publication(client, publication.correlation.registration(), false);
     driver.pass_with(3_000, |driver| driver.beat(client));
     assert_eq!(driver.system(SystemCounter::BytesCurrentlyMapped), 0);
+}
+
+/// A log that is not sparse is faulted in before anybody uses it, by whoever makes it.
+#[test]
+fn pages_are_faulted_in_where_the_channel_asks_for_it() {
+    for (channel, expected) in
+        [(IPC.to_owned(), Reserve::Space), (format!("{IPC}|sparse=false"), Reserve::SpaceAndPages)]
+    {
+        let mut driver = Driver::new();
+        let client = driver.client();
+        driver.hold_requests();
+        driver.send(&driver.add_publication_command(client, &channel, false));
+        driver.settle();
+        let mut reserve = None;
+        driver.answer_requests(|request| {
+            if let Request::CreateLog(create) = &request {
+                reserve = Some(create.reserve);
+                assert_eq!(create.parameters.sparse, expected == Reserve::Space);
+            }
+            gannet_driver::io::log_files::execute(request)
+        });
+        assert_eq!(reserve, Some(expected));
+        assert!(driver.events()[1].starts_with("publication "));
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use gannet::channel_uri::ChannelUri;
 use gannet::command::{AddPublication, Event, OnPublicationReady, RemovePublication, Text};
 use gannet::counters::Stream;
 use gannet::logbuffer::{LogBuffers, LogKind, LogLayout, LogParameters};
+use gannet::memory::Reserve;
 use gannet::types::{ClientId, CorrelationId, CounterId, Position, RegistrationId, SessionId, StreamId, TermId};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -114,7 +115,7 @@ impl Core {
                 ..LogParameters::ipc(kind, params.term_length, session_id, command.stream_id, start.initial_term_id)
             },
             mode: self.config.logs.mode,
-            reserve: self.config.logs.reserve,
+            reserve: if params.sparse { Reserve::Space } else { Reserve::SpaceAndPages },
         });
         self.pending = Some(PendingPublication {
             client_id: command.client_id,
