@@ -36,3 +36,9 @@ pub(crate) fn pin(core: Option<usize>) {
         core_affinity::set_for_current(CoreId { id });
     }
 }
+
+/// What an end does when it finds nothing: one with a core of its own spins, one that shares a core leaves it to others.
+#[inline]
+pub(crate) fn relax(core: Option<usize>) {
+    if core.is_some() { std::hint::spin_loop() } else { std::thread::yield_now() }
+}

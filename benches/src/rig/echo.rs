@@ -11,7 +11,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::RigError;
-use super::cores::{Cores, pin};
+use super::cores::{Cores, pin, relax};
 use super::histogram::LatencyHistogram;
 use super::schedule::{Schedule, now_ns};
 use super::transceiver::Transceiver;
@@ -22,6 +22,8 @@ pub const STAMP_LENGTH: usize = 8;
 const LOOKS_PER_CLOCK_READING: usize = 4;
 /// A far end with nothing to reflect lets its client have a turn after so many looks.
 const LOOKS_PER_FAR_TURN: usize = 4096;
+/// A system gets its turn between messages only if the next is not due for this long: a turn must not make it late.
+const TURN_NS: i64 = 3_000;
 /// How long an end waits for a message before it gives up, in milliseconds.
 const PATIENCE_MS: u64 = 5_000;
 
@@ -65,7 +67,7 @@ where
     std::thread::scope(|scope| {
         scope.spawn(|| {
             pin(plan.cores.far);
-            reflect(far, &is_over);
+            reflect(far, plan.cores.far, &is_over);
         });
         // A thread of its own, so that pinning does not outlive the round.
         let near = scope.spawn(|| {
@@ -79,7 +81,7 @@ where
 }
 
 /// The far end: sends back what arrives until it is told to stop.
-fn reflect(far: &mut impl Transceiver, is_over: &AtomicBool) {
+fn reflect(far: &mut impl Transceiver, core: Option<usize>, is_over: &AtomicBool) {
     let mut pending = Vec::with_capacity(64 * 1024);
     let mut looks = 0;
     while !is_over.load(Ordering::Relaxed) {
@@ -96,7 +98,7 @@ fn reflect(far: &mut impl Transceiver, is_over: &AtomicBool) {
             if looks % LOOKS_PER_FAR_TURN == 0 {
                 far.between_messages();
             }
-            std::hint::spin_loop();
+            relax(core);
         }
     }
 }
@@ -123,7 +125,10 @@ fn measure(system: &str, near: &mut impl Transceiver, plan: &EchoPlan) -> Result
         }
         if sent == received {
             last_sign_ns = now;
-            near.between_messages();
+            if schedule.due_ns(sent) - now > TURN_NS {
+                near.between_messages();
+            }
+            relax(plan.cores.near);
             continue;
         }
         let before = received;
@@ -142,7 +147,7 @@ fn measure(system: &str, near: &mut impl Transceiver, plan: &EchoPlan) -> Result
             if received != before {
                 break;
             }
-            std::hint::spin_loop();
+            relax(plan.cores.near);
         }
         if received != before {
             last_sign_ns = now;

@@ -4,14 +4,14 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::RigError;
-use super::cores::{Cores, pin};
+use super::cores::{Cores, pin, relax};
 use super::schedule::now_ns;
 use super::transceiver::Transceiver;
 
 /// Bytes at the start of each message: its number, from 0.
 pub const NUMBER_LENGTH: usize = 8;
 /// Messages between two readings of the clock, and messages taken per poll.
-const BATCH: u64 = 256;
+const BATCH: u64 = 64;
 /// A consumer that finds nothing lets its client have a turn after so many looks.
 const LOOKS_PER_TURN: u64 = 64;
 /// How long the consumer waits for a message before it gives up, in milliseconds.
@@ -79,7 +79,7 @@ where
         });
         let consumer = scope.spawn(|| {
             pin(plan.cores.far);
-            let outcome = consume(system, consumer, &total, start_ns);
+            let outcome = consume(system, consumer, plan.cores.far, &total, start_ns);
             has_failed.store(outcome.is_err(), Ordering::Relaxed);
             outcome
         });
@@ -91,7 +91,8 @@ fn produce(producer: &mut impl Transceiver, plan: &ThroughputPlan, total: &Atomi
     let mut message = vec![0xa5_u8; plan.size.max(NUMBER_LENGTH)];
     let deadline_ns = now_ns() + plan.duration_ms as i64 * 1_000_000;
     let mut number = 0_u64;
-    while now_ns() < deadline_ns {
+    // At least one batch, however late this thread comes to run.
+    loop {
         for _ in 0..BATCH {
             message[..NUMBER_LENGTH].copy_from_slice(&number.to_le_bytes());
             while !producer.try_send(&message) {
@@ -99,9 +100,12 @@ fn produce(producer: &mut impl Transceiver, plan: &ThroughputPlan, total: &Atomi
                     return;
                 }
                 producer.between_messages();
-                std::hint::spin_loop();
+                relax(plan.cores.near);
             }
             number += 1;
+        }
+        if now_ns() >= deadline_ns {
+            break;
         }
     }
     total.store(number, Ordering::Release);
@@ -112,6 +116,7 @@ fn produce(producer: &mut impl Transceiver, plan: &ThroughputPlan, total: &Atomi
 fn consume(
     system: &str,
     consumer: &mut impl Transceiver,
+    core: Option<usize>,
     total: &AtomicU64,
     start_ns: i64,
 ) -> Result<ThroughputOutcome, RigError> {
@@ -147,6 +152,6 @@ fn consume(
             let sent = if sent == u64::MAX { received } else { sent };
             return Err(RigError::Stalled { system: system.to_owned(), sent, received, patience_ms: PATIENCE_MS });
         }
-        std::hint::spin_loop();
+        relax(core);
     }
 }

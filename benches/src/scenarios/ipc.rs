@@ -25,6 +25,8 @@ pub struct Options {
     pub throughput_sizes: Vec<usize>,
     /// Length of a round of throughput, in milliseconds.
     pub throughput_round_ms: u64,
+    /// Bytes of a term of the systems that have logs of three terms.
+    pub term_length: usize,
     /// Rounds of each kind and system.
     pub rounds: u32,
     /// Where the two ends run.
@@ -39,9 +41,17 @@ impl Default for Options {
             echo_round_ms: 500,
             throughput_sizes: vec![32, 1024],
             throughput_round_ms: 300,
+            term_length: 256 * 1024,
             rounds: 8,
             cores: Cores::choose(),
         }
+    }
+}
+
+impl Options {
+    /// Bytes of a log of three terms.
+    pub fn log_length(&self) -> usize {
+        3 * self.term_length
     }
 }
 

@@ -1,6 +1,7 @@
 //! The systems under test, one per file. A system opens its two ends once and keeps them for all rounds of a run.
 
 pub mod floor;
+pub mod gannet;
 
 use crate::rig::RigError;
 use crate::rig::echo::{EchoOutcome, EchoPlan};

@@ -15,7 +15,7 @@ pub(crate) use output::{Output, with_separators};
 pub(crate) use stop::Stop;
 pub(crate) use values::{Repeat, duration, positive_duration};
 
-use crate::commands::{demo, errors, publish, stat, streams, subscribe, why};
+use crate::commands::{bench, demo, errors, publish, stat, streams, subscribe, why};
 
 /// Publish, subscribe, and see what a media driver is doing.
 ///
@@ -36,6 +36,7 @@ enum Command {
     Errors(errors::Args),
     Streams(streams::Args),
     Why(why::Args),
+    Bench(bench::Args),
 }
 
 /// Parses the command line and runs what it asks for.
@@ -50,6 +51,7 @@ pub(crate) fn run() -> Outcome {
         Command::Errors(args) => errors::run(&args, out),
         Command::Streams(args) => streams::run(&args, out),
         Command::Why(args) => why::run(&args, out),
+        Command::Bench(args) => bench::run(&args, out),
     };
     // What was written before a failure is still wanted.
     let flushed = out.flush();

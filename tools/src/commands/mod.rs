@@ -1,5 +1,6 @@
 //! The subcommands, one per file: its flags, and what it does.
 
+pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod errors;
 pub(crate) mod publish;

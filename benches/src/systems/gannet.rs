@@ -1,0 +1,195 @@
+//! Gannet over shared memory: two clients of one embedded driver. With two cores and three parties, the driver has no thread: it
+//! is invoked by the near end between round trips, and by the consumer during throughput, so that the two cores have two
+//! threads. Results say so.
+
+use gannet::logbuffer::Fragment;
+use gannet::{Client, Context, ExclusivePublication, ImageHandlers, Subscription};
+use gannet_driver::MediaDriver;
+use gannet_driver::config::{DriverConfig, Profile, ThreadingMode};
+
+use super::System;
+use crate::rig::RigError;
+use crate::rig::echo::{self, EchoOutcome, EchoPlan};
+use crate::rig::throughput::{self, ThroughputOutcome, ThroughputPlan};
+use crate::rig::transceiver::Transceiver;
+
+/// The system's name in results.
+pub const GANNET: &str = "gannet";
+
+/// Streams of the two directions.
+const OUT: i32 = 1;
+const BACK: i32 = 2;
+/// Whoever hosts the driver lets it have a turn after reading so many bytes, so that a publisher never waits for a turn
+/// while there is room.
+const BYTES_PER_DRIVER_TURN: usize = 32 * 1024;
+/// A client needs a turn a few times per second; it gets one in so many turns of the driver.
+const TURNS_PER_CLIENT_TURN: u32 = 256;
+/// Turns of the driver until what was asked of it must be there.
+const SET_UP_TURNS: u32 = 10_000_000;
+
+/// Gannet as a system.
+pub struct Gannet {
+    term_length: usize,
+    near: End,
+    far: End,
+}
+
+/// One client with a publication in one direction and a subscription in the other; and the driver, if this end hosts it.
+struct End {
+    driver: Option<MediaDriver>,
+    client: Client,
+    publication: ExclusivePublication,
+    subscription: Subscription,
+    bytes_since_turn: usize,
+    turns: u32,
+}
+
+impl Gannet {
+    /// Starts a driver and its two clients, with logs of three terms of `term_length` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`RigError::System`] with what the driver or a client said.
+    pub fn open(term_length: usize) -> Result<Self, RigError> {
+        let mut config = DriverConfig::for_profile(Profile::LowLatency);
+        config.threads.mode = ThreadingMode::Invoker;
+        let mut driver = MediaDriver::launch_embedded(config).map_err(failed("cannot start the embedded driver"))?;
+        let channel = format!("aeron:ipc?term-length={term_length}|sparse=false");
+        let mut near = End::open(&mut driver, &channel, OUT, BACK)?;
+        let mut far = End::open(&mut driver, &channel, BACK, OUT)?;
+        let mut turns = 0;
+        while !(near.is_connected() && far.is_connected()) {
+            driver.invoke();
+            near.client.invoke();
+            far.client.invoke();
+            turns += 1;
+            if turns > SET_UP_TURNS {
+                return Err(RigError::system(GANNET, "connecting", "the two ends did not find each other"));
+            }
+        }
+        near.driver = Some(driver);
+        Ok(Self { term_length, near, far })
+    }
+}
+
+impl System for Gannet {
+    fn name(&self) -> &str {
+        GANNET
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "exclusive publications, terms of {} bytes; the driver is invoked by an end's own thread, there being two cores for two ends",
+            self.term_length
+        )
+    }
+
+    fn echo(&mut self, plan: &EchoPlan) -> Result<EchoOutcome, RigError> {
+        self.near.driver = self.near.driver.take().or_else(|| self.far.driver.take());
+        echo::run(GANNET, &mut self.near, &mut self.far, plan)
+    }
+
+    fn throughput(&mut self, plan: &ThroughputPlan) -> Result<ThroughputOutcome, RigError> {
+        self.far.driver = self.far.driver.take().or_else(|| self.near.driver.take());
+        throughput::run(GANNET, &mut self.near, &mut self.far, plan)
+    }
+}
+
+impl End {
+    fn open(driver: &mut MediaDriver, channel: &str, out: i32, back: i32) -> Result<Self, RigError> {
+        let context = Context::new().dir(driver.dir()).client_name("rig").use_conductor_invoker();
+        let client = Client::connect(context).map_err(failed("cannot connect"))?;
+        // Asked for without waiting: nobody but this thread runs the driver.
+        let mut publication =
+            client.async_add_exclusive_publication(channel, out).map_err(failed("cannot ask for a publication"))?;
+        let mut subscription = client
+            .async_add_subscription(channel, back, ImageHandlers::new())
+            .map_err(failed("cannot ask for a subscription"))?;
+        let publication = settle(driver, &client, || publication.poll())?;
+        let subscription = settle(driver, &client, || subscription.poll())?;
+        Ok(Self { driver: None, client, publication, subscription, bytes_since_turn: 0, turns: 0 })
+    }
+
+    fn is_connected(&mut self) -> bool {
+        self.publication.is_connected() && self.subscription.is_connected()
+    }
+}
+
+/// Runs driver and client until what was asked for is there.
+fn settle<T, E>(
+    driver: &mut MediaDriver,
+    client: &Client,
+    mut poll: impl FnMut() -> Result<Option<T>, E>,
+) -> Result<T, RigError>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    for _ in 0..SET_UP_TURNS {
+        driver.invoke();
+        client.invoke();
+        if let Some(handle) = poll().map_err(failed("cannot add a stream"))? {
+            return Ok(handle);
+        }
+    }
+    Err(RigError::system(GANNET, "adding a stream", "the driver did not answer"))
+}
+
+fn failed<E: std::error::Error + Send + Sync + 'static>(action: &'static str) -> impl FnOnce(E) -> RigError {
+    move |error| RigError::system(GANNET, action, error)
+}
+
+impl Transceiver for End {
+    #[inline]
+    fn try_send(&mut self, message: &[u8]) -> bool {
+        self.publication.offer(message).is_ok()
+    }
+
+    #[inline]
+    fn poll(&mut self, limit: usize, mut on_message: impl FnMut(&[u8])) -> usize {
+        let bytes = &mut self.bytes_since_turn;
+        let fragments = self.subscription.poll(
+            |fragment: Fragment<'_>| {
+                *bytes += fragment.frame_length();
+                on_message(fragment.payload());
+            },
+            limit,
+        );
+        if self.bytes_since_turn >= BYTES_PER_DRIVER_TURN {
+            self.bytes_since_turn = 0;
+            if let Some(driver) = &mut self.driver {
+                driver.invoke();
+            }
+        }
+        fragments
+    }
+
+    fn between_messages(&mut self) {
+        if let Some(driver) = &mut self.driver {
+            driver.invoke();
+        }
+        self.turns = self.turns.wrapping_add(1);
+        if self.driver.is_none() || self.turns.is_multiple_of(TURNS_PER_CLIENT_TURN) {
+            self.client.invoke();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rig::cores::Cores;
+
+    #[test]
+    fn every_message_comes_back_and_every_message_arrives() {
+        let cores = Cores { near: None, far: None };
+        let mut gannet = Gannet::open(64 * 1024).expect("an embedded driver starts anywhere");
+        for _ in 0..2 {
+            let echo = EchoPlan { size: 32, rate_per_s: 10_000, warm_up: 10, messages: 100, cores };
+            let outcome = gannet.echo(&echo).expect("the ends are connected");
+            assert_eq!((outcome.latencies.samples(), outcome.lost), (100, 0));
+            let throughput = ThroughputPlan { size: 1024, duration_ms: 5, cores };
+            let outcome = gannet.throughput(&throughput).expect("the ends are connected");
+            assert!(outcome.received > 0 && outcome.lost == 0);
+        }
+    }
+}
