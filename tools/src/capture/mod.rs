@@ -6,4 +6,4 @@
 mod packet;
 mod source;
 
-pub(crate) use source::Capture;
+pub(crate) use source::{Capture, PassedOver};

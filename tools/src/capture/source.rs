@@ -72,6 +72,15 @@ pub(crate) struct PassedOver {
 }
 
 impl PassedOver {
+    /// Counts what `other` has counted as well.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.not_udp += other.not_udp;
+        self.ip_fragments += other.ip_fragments;
+        self.cut_short += other.cut_short;
+        self.malformed += other.malformed;
+        self.unknown_link += other.unknown_link;
+    }
+
     /// All packets that were no message.
     pub(crate) fn total(&self) -> u64 {
         self.not_udp + self.ip_fragments + self.cut_short + self.malformed + self.unknown_link
@@ -131,8 +140,8 @@ impl Capture {
         })
     }
 
-    /// The next UDP payload, or nothing at the end of the capture. An error ends the capture.
-    pub(crate) fn next_payload(&mut self) -> Result<Option<&[u8]>, CaptureError> {
+    /// Goes on to the next UDP payload; false at the end of the capture. An error ends the capture.
+    pub(crate) fn advance(&mut self) -> Result<bool, CaptureError> {
         loop {
             let failure = match self.reader.next() {
                 Ok((length, block)) => {
@@ -150,11 +159,11 @@ impl Capture {
                     let is_message = found.is_some();
                     self.reader.consume(length);
                     if is_message {
-                        return Ok(Some(&self.payload));
+                        return Ok(true);
                     }
                     continue;
                 }
-                Err(PcapError::Eof) => return Ok(None),
+                Err(PcapError::Eof) => return Ok(false),
                 Err(PcapError::Incomplete(_)) => Failure::NeedsBytes,
                 Err(PcapError::BufferTooSmall) => Failure::NeedsRoom,
                 Err(PcapError::UnexpectedEof) => Failure::CutShort,
@@ -162,6 +171,11 @@ impl Capture {
             };
             self.recover(failure)?;
         }
+    }
+
+    /// The payload that [`Self::advance`] went on to.
+    pub(crate) fn payload(&self) -> &[u8] {
+        &self.payload
     }
 
     /// What has been passed over until now.
@@ -291,8 +305,8 @@ mod tests {
     fn read_all(bytes: Vec<u8>) -> Result<(Vec<Vec<u8>>, PassedOver), CaptureError> {
         let mut capture = Capture::new(Path::new("test.pcap"), Cursor::new(bytes))?;
         let mut payloads = Vec::new();
-        while let Some(payload) = capture.next_payload()? {
-            payloads.push(payload.to_vec());
+        while capture.advance()? {
+            payloads.push(capture.payload().to_vec());
         }
         Ok((payloads, capture.passed_over()))
     }

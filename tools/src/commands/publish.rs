@@ -14,7 +14,7 @@ use gannet::{Client, Context, ExclusivePublication, OfferError, Publication};
 use serde::Serialize;
 
 use super::watch::pause;
-use crate::capture::Capture;
+use crate::capture::{Capture, PassedOver};
 use crate::cli::{DriverDir, Outcome, Output, Repeat, Stop, Stream, Usage, duration};
 
 /// Publish lines of standard input, a file, or the datagrams of a capture
@@ -32,13 +32,13 @@ pub(crate) struct Args {
     /// Read this file instead of standard input
     #[arg(long, value_name = "FILE", conflicts_with = "capture")]
     file: Option<PathBuf>,
-    /// Publish each UDP payload of this pcap or pcapng file as one message
-    #[arg(long, value_name = "FILE.pcap", conflicts_with = "format")]
-    capture: Option<PathBuf>,
+    /// Publish each UDP payload of this pcap or pcapng file as one message; several files one after the other
+    #[arg(long, value_name = "FILE.pcap", num_args = 1.., conflicts_with = "format")]
+    capture: Vec<PathBuf>,
     /// How the input is divided into messages
     #[arg(long, value_enum, default_value_t = Format::Lines)]
     format: Format,
-    /// Go over the file or capture so many times, or 'forever'
+    /// Go over the file or captures so many times, or 'forever'
     #[arg(long = "loop", value_name = "TIMES", default_value = "1")]
     repeat: Repeat,
     /// Publish so many messages per second instead of as many as go
@@ -80,7 +80,7 @@ struct Summary {
 /// Runs the command.
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     args.stream.check()?;
-    if args.repeat != Repeat::Times(1) && args.file.is_none() && args.capture.is_none() {
+    if args.repeat != Repeat::Times(1) && args.file.is_none() && args.capture.is_empty() {
         bail!(Usage("--loop needs --file or --capture: standard input can be read only once".to_owned()));
     }
     let stop = Stop::listen()?;
@@ -96,6 +96,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     }
 
     let mut summary = Summary::default();
+    let mut passed_over = PassedOver::default();
     let start = Instant::now();
     let mut passes = 0;
     'passes: loop {
@@ -113,16 +114,16 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
             summary.bytes += message.len() as u64;
         }
         passes += 1;
+        passed_over.add(&input.passed_over());
         if stop.is_wanted() || !args.repeat.wants_another(passes) {
             break;
         }
-        summary.passed_over += input.passed_over();
         input = Input::open(args)?;
     }
-    summary.passed_over += input.passed_over();
 
-    if let Some(reasons) = input.describe_passed_over() {
-        eprintln!("warning: packets that are no message: {reasons}");
+    summary.passed_over = passed_over.total();
+    if summary.passed_over > 0 {
+        eprintln!("warning: packets that are no message: {}", passed_over.describe());
     }
     if args.json {
         out.json(&summary)?;
@@ -136,14 +137,14 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
 /// Either kind of publication.
 enum Publisher {
     Concurrent(Publication),
-    Exclusive(ExclusivePublication),
+    Exclusive(Box<ExclusivePublication>),
 }
 
 impl Publisher {
     fn add(client: &Client, args: &Args) -> anyhow::Result<Self> {
         let (channel, stream_id) = (args.stream.channel.as_str(), args.stream.stream);
         if args.exclusive {
-            Ok(Self::Exclusive(client.add_exclusive_publication(channel, stream_id)?))
+            Ok(Self::Exclusive(Box::new(client.add_exclusive_publication(channel, stream_id)?)))
         } else {
             Ok(Self::Concurrent(client.add_publication(channel, stream_id)?))
         }
@@ -223,15 +224,17 @@ enum Input {
     File { reader: BufReader<File>, splitter: Splitter },
     /// Standard input, which may never come to an end: read by a thread of its own, so that the command can be stopped.
     Stdin { messages: Receiver<io::Result<Vec<u8>>>, message: Vec<u8> },
-    /// A capture.
-    Capture(Capture),
+    /// Captures, one after the other.
+    Captures { waiting: std::vec::IntoIter<PathBuf>, current: Capture, passed_over: PassedOver },
 }
 
 impl Input {
     fn open(args: &Args) -> anyhow::Result<Self> {
         let splitter = Splitter::new(args.format);
-        if let Some(path) = &args.capture {
-            return Ok(Self::Capture(Capture::open(path)?));
+        let mut waiting = args.capture.clone().into_iter();
+        if let Some(path) = waiting.next() {
+            let current = Capture::open(&path)?;
+            return Ok(Self::Captures { waiting, current, passed_over: PassedOver::default() });
         }
         if let Some(path) = &args.file {
             return Self::file(path, splitter);
@@ -250,7 +253,16 @@ impl Input {
     fn next(&mut self, stop: &Stop) -> anyhow::Result<Option<&[u8]>> {
         match self {
             Self::File { reader, splitter } => Ok(splitter.next(reader)?),
-            Self::Capture(capture) => Ok(capture.next_payload()?),
+            Self::Captures { waiting, current, passed_over } => {
+                while !current.advance()? {
+                    passed_over.add(&current.passed_over());
+                    match waiting.next() {
+                        Some(path) => *current = Capture::open(&path)?,
+                        None => return Ok(None),
+                    }
+                }
+                Ok(Some(current.payload()))
+            }
             Self::Stdin { messages, message } => {
                 while !stop.is_wanted() {
                     match messages.recv_timeout(Duration::from_millis(50)) {
@@ -267,17 +279,11 @@ impl Input {
         }
     }
 
-    fn passed_over(&self) -> u64 {
+    /// Packets that were no message, in the captures that were read to their end.
+    fn passed_over(&self) -> PassedOver {
         match self {
-            Self::Capture(capture) => capture.passed_over().total(),
-            _ => 0,
-        }
-    }
-
-    fn describe_passed_over(&self) -> Option<String> {
-        match self {
-            Self::Capture(capture) if self.passed_over() > 0 => Some(capture.passed_over().describe()),
-            _ => None,
+            Self::Captures { passed_over, .. } => *passed_over,
+            Self::File { .. } | Self::Stdin { .. } => PassedOver::default(),
         }
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use gannet::cnc::{CncFile, DriverState};
-use gannet::counters::CounterRecord;
+use gannet::counters::{CounterRecord, SystemCounter};
 use gannet::memory::FileAccess;
 use gannet::reports::ErrorLogReader;
 use gannet::time::{Clock, SystemClock};
+use gannet::types::CounterId;
 
 /// How old a heartbeat may be before its driver is taken for dead: what clients wait for by default.
 const DRIVER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -62,12 +63,21 @@ impl Driver {
             DriverState::ShutDown => "shut down".to_owned(),
         };
         let up_s = now.since(self.cnc.start_timestamp()) as f64 / 1e3;
+        let profile = self.profile().map_or_else(String::new, |profile| format!(", profile {profile}"));
         format!(
-            "driver in {}: {state}; pid {}, started {up_s:.1} s ago, CnC {}",
+            "driver in {}: {state}; pid {}{profile}, started {up_s:.1} s ago, CnC {}",
             self.dir.display(),
             self.cnc.pid(),
             self.cnc.version()
         )
+    }
+
+    /// The driver's profile, where it says so in the label of its version.
+    fn profile(&self) -> Option<String> {
+        let version = self.cnc.counters().get(CounterId::new(SystemCounter::SoftwareVersion as i32))?;
+        let label = String::from_utf8_lossy(version.label.as_bytes()).into_owned();
+        let (_, profile) = label.split_once(" profile=")?;
+        profile.split_whitespace().next().map(str::to_owned)
     }
 }
 

@@ -1,0 +1,81 @@
+//! What a script relies on: exit codes, pipes that close, and the demonstration.
+
+use std::process::Stdio;
+
+use crate::support::{Driver, Process, gannet};
+
+fn run(arguments: &[&str]) -> crate::support::Ended {
+    Process::spawn(&mut gannet(arguments), None).end()
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_ends_with_2() {
+    for arguments in [
+        &["nonsense"][..],
+        &["stat", "--no-such-flag"],
+        &["pub", "--rate", "0"],
+        &["pub", "--loop", "2"],
+        &["pub", "--channel", "no channel at all"],
+        &["sub", "--stream", "x"],
+        &["sub", "--json", "--format", "hex"],
+        &["bench"],
+    ] {
+        let ended = run(arguments);
+        assert_eq!(ended.code(), Some(2), "{arguments:?}: {ended:?}");
+        assert!(!ended.stderr.is_empty(), "{arguments:?} says nothing");
+    }
+}
+
+#[test]
+fn help_is_no_error() {
+    for arguments in [&["--help"][..], &["--version"], &["pub", "--help"], &["bench", "ipc", "--help"]] {
+        assert_eq!(run(arguments).code(), Some(0), "{arguments:?}");
+    }
+}
+
+#[test]
+fn without_a_driver_every_reading_command_ends_with_1_and_says_where_it_looked() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().to_str().expect("a plain path");
+    for command in ["stat", "errors", "streams", "why"] {
+        let ended = run(&[command, "--dir", path]);
+        assert_eq!(ended.code(), Some(1), "{command}: {ended:?}");
+        assert!(ended.stderr.contains(path) && ended.stderr.contains("--dir"), "{command}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_capture_that_is_none_is_refused_before_anybody_waits() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("notes.pcap");
+    std::fs::write(&path, "these are notes, not packets").expect("there is room");
+    let ended = run(&["pub", "--capture", path.to_str().expect("a plain path")]);
+    assert_eq!(ended.code(), Some(1));
+    assert!(ended.stderr.contains("notes.pcap is not a capture"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let driver = Driver::start();
+    let mut command = gannet(&["stat", "--json", "--watch", "5ms", "--dir"]);
+    let mut child = command
+        .arg(driver.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it was built for this test");
+    drop(child.stdout.take());
+    let status =
+        crate::support::eventually("the command ends by itself", || child.try_wait().expect("it is our child"));
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn the_demonstration_loses_nothing() {
+    let ended = run(&["demo", "--json", "--messages", "3000", "--rate", "10000"]);
+    let lines = ended.json();
+    let leg = &lines.last().expect("one object")["ipc"];
+    assert_eq!((&leg["published"], &leg["received"]), (&3000.into(), &3000.into()));
+    assert_eq!((&leg["lost"], &leg["differed"]), (&0.into(), &0.into()));
+    assert!(leg["p50_ns"].as_u64() <= leg["p99_ns"].as_u64() && leg["p50_ns"].is_u64());
+}

@@ -1,0 +1,7 @@
+//! The commands as users meet them: real processes, with a real driver beside them.
+
+mod captures;
+mod command_line;
+mod seeing;
+mod streams;
+mod support;

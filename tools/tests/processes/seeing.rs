@@ -1,0 +1,114 @@
+//! The commands that show what a driver is doing.
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::{CHANNEL, Driver, eventually};
+
+#[test]
+fn counters_have_ids_labels_values_and_their_streams() {
+    let driver = Driver::start();
+    let subscriber = driver.gannet(&["sub", "--channel", CHANNEL, "--stream", "7", "--count", "1"]);
+    let publisher =
+        driver.gannet(&["pub", "--channel", CHANNEL, "--stream", "7", "--wait", "50s", "--subscribers", "2"]);
+    let limits = eventually("the publication has a limit", || {
+        let lines = driver.gannet(&["stat", "--json", "--type", "1", "--stream", "7"]).end().json();
+        lines.iter().any(|line| line["value"].as_i64() > Some(0)).then_some(lines)
+    });
+    assert_eq!(limits.len(), 1);
+    assert_eq!(limits[0]["value"], 32 * 1024, "the window of an empty stream");
+    assert_eq!(limits[0]["channel"], CHANNEL);
+    assert_eq!(limits[0]["stream_id"], 7);
+    let registration_id = &limits[0]["registration_id"];
+    assert!(limits[0]["label"].as_str().expect("text").starts_with(&format!("pub-lmt: {registration_id} ")));
+
+    let all = driver.gannet(&["stat", "--json"]).end().json();
+    for (id, line) in all.iter().enumerate().take(46) {
+        assert_eq!((&line["id"], &line["type_id"]), (&Value::from(id), &Value::from(0)), "system counters come first");
+    }
+
+    let streams = driver.gannet(&["streams", "--json"]).end().json();
+    assert_eq!(streams.len(), 1);
+    assert_eq!(streams[0]["kind"], "publication");
+    assert_eq!(&streams[0]["registration_id"], registration_id);
+    assert_eq!(streams[0]["client_name"], "gannet pub");
+    assert_eq!(streams[0]["subscribers"][0]["client_name"], "gannet sub");
+    let text = String::from_utf8(driver.gannet(&["streams"]).end().success()).expect("text");
+    assert!(text.contains("(gannet sub) at 0, 0 bytes behind"), "{text}");
+    drop((subscriber, publisher));
+}
+
+#[test]
+fn why_names_the_subscriber_that_stands_still() {
+    let driver = Driver::start();
+    let quick = driver.gannet(&["sub", "--channel", CHANNEL, "--until-end"]);
+    let stuck = driver.gannet(&["sub", "--channel", CHANNEL, "--until-end"]);
+    let lines = driver.path().with_file_name("lines");
+    std::fs::write(&lines, "one line and then another\n".repeat(100)).expect("there is room");
+    let lines = lines.to_str().expect("a plain path");
+    let publisher = driver.gannet(&[
+        "pub",
+        "--channel",
+        CHANNEL,
+        "--subscribers",
+        "2",
+        "--wait",
+        "50s",
+        "--file",
+        lines,
+        "--loop",
+        "forever",
+    ]);
+    let positions = || -> Vec<i64> {
+        let streams = driver.gannet(&["streams", "--json"]).end().json();
+        let subscribers = streams.first().and_then(|line| line["subscribers"].as_array().cloned()).unwrap_or_default();
+        subscribers.iter().filter_map(|subscriber| subscriber["position"].as_i64()).collect()
+    };
+    eventually("both subscribers read", || (positions().iter().filter(|&&at| at > 0).count() == 2).then_some(()));
+
+    stuck.signal(Signal::STOP);
+    // The other one reads on until there is no more, and then the publisher has used up its window.
+    let finding = eventually("the publication is held by one that does not move", || {
+        let findings = driver.gannet(&["why", "--json", "--for", "300ms"]).end().json();
+        findings.into_iter().find(|line| {
+            line["state"] == "held"
+                && line["samples"] == line["samples_at_limit"]
+                && line["holder_still_for_ms"].as_u64() >= Some(250)
+        })
+    });
+    assert_eq!(finding["holder"]["kind"], "subscriber");
+    assert_eq!(finding["holder"]["client_name"], "gannet sub");
+    assert!(finding["holder"]["behind"].as_i64() >= Some(16 * 1024), "{finding}");
+    let held_at = finding["holder"]["position"].as_i64().expect("a number");
+    let mut at = positions();
+    at.sort_unstable();
+    assert!(at[0] == held_at && at[1] > held_at, "the holder is the one behind: {at:?}");
+    let text = String::from_utf8(driver.gannet(&["why", "--for", "100ms"]).end().success()).expect("text");
+    assert!(text.contains("held by subscriber") && text.contains("not moved for at least"), "{text}");
+
+    stuck.signal(Signal::CONT);
+    eventually("the holder moves", || positions().iter().all(|&at| at > held_at).then_some(()));
+    publisher.signal(Signal::TERM);
+    publisher.end().success();
+    drop((quick, stuck));
+}
+
+#[test]
+fn errors_are_listed_with_their_counts() {
+    let driver = Driver::start();
+    assert!(driver.gannet(&["errors", "--json"]).end().json().is_empty());
+    let text = String::from_utf8(driver.gannet(&["errors"]).end().success()).expect("text");
+    assert!(text.ends_with("no errors\n"), "{text}");
+
+    // A well-formed channel that this driver cannot serve: the client is told, and the operator finds it in the log.
+    for _ in 0..2 {
+        let ended = driver.gannet(&["sub", "--channel", "aeron:ipc?session-id=tag:7"]).end();
+        assert_eq!(ended.code(), Some(1), "{ended:?}");
+    }
+    let errors = driver.gannet(&["errors", "--json"]).end().json();
+    let times: i64 = errors.iter().filter_map(|line| line["count"].as_i64()).sum();
+    assert_eq!(times, 2, "{errors:?}");
+    let (first, last) = (errors[0]["first_ms"].as_i64(), errors[0]["last_ms"].as_i64());
+    assert!(first > Some(1_600_000_000_000) && last >= first, "{errors:?}");
+    assert!(driver.gannet(&["errors", "--json", "--since", "1h"]).end().json().len() == errors.len());
+}

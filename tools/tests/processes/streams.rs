@@ -1,0 +1,102 @@
+//! `gannet pub` and `gannet sub`: what goes in comes out.
+
+use rustix::process::Signal;
+
+use crate::support::{CHANNEL, Driver, eventually, raw};
+
+fn publish(driver: &Driver, arguments: &[&str], input: &[u8]) {
+    let mut all = vec!["pub", "--channel", CHANNEL, "--wait", "50s"];
+    all.extend(arguments);
+    driver.gannet_with_input(&all, Some(input)).end().success();
+}
+
+fn subscribe(driver: &Driver, arguments: &[&str]) -> crate::support::Process {
+    let mut all = vec!["sub", "--channel", CHANNEL, "--timeout", "50s"];
+    all.extend(arguments);
+    driver.gannet(&all)
+}
+
+#[test]
+fn lines_come_out_as_text_hex_and_json() {
+    let driver = Driver::start();
+    let text = subscribe(&driver, &["--until-end"]);
+    let hex = subscribe(&driver, &["--until-end", "--format", "hex"]);
+    let json = subscribe(&driver, &["--count", "3", "--json"]);
+    publish(&driver, &["--subscribers", "3"], "one\n\nthrée\n".as_bytes());
+
+    assert_eq!(String::from_utf8(text.end().success()).expect("text"), "one\n\nthrée\n");
+    assert_eq!(hex.end().success(), b"6f6e65\n\n746872c3a965\n");
+    let lines = json.end().json();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[2]["text"], "thrée");
+    assert_eq!(lines[2]["hex"], "746872c3a965");
+    assert_eq!(lines[0]["length"], 3);
+    assert_eq!(lines[0]["stream_id"], 1001);
+    assert_eq!(lines[2]["position"], 64 + 32 + 64);
+    assert_eq!(lines[0]["session_id"], lines[2]["session_id"]);
+}
+
+#[test]
+fn raw_messages_of_every_length_go_through_unchanged() {
+    // With terms of 64 KiB the longest message has 8 KiB, and takes several frames.
+    let messages: Vec<_> = (0..300).map(|index| vec![index as u8; index * 8192 / 299]).collect();
+    let bytes = raw(messages.iter().map(Vec::as_slice));
+    let driver = Driver::start();
+    let subscriber = subscribe(&driver, &["--until-end", "--format", "raw"]);
+    publish(&driver, &["--format", "raw", "--exclusive"], &bytes);
+    assert!(subscriber.end().success() == bytes, "some message was changed");
+}
+
+#[test]
+fn a_message_that_cannot_fit_is_refused_by_number() {
+    let driver = Driver::start();
+    let subscriber = subscribe(&driver, &["--count", "1"]);
+    let input = format!("fits\n{}\n", "x".repeat(10_000));
+    let arguments = ["pub", "--channel", CHANNEL, "--wait", "50s"];
+    let ended = driver.gannet_with_input(&arguments, Some(input.as_bytes())).end();
+    assert_eq!(ended.code(), Some(1));
+    assert!(ended.stderr.contains("message 2 (10000 bytes)"), "{}", ended.stderr);
+    assert_eq!(subscriber.end().success(), b"fits\n");
+}
+
+#[test]
+fn a_publisher_without_subscribers_gives_up_when_it_was_told_to() {
+    let driver = Driver::start();
+    let ended = driver.gannet_with_input(&["pub", "--channel", CHANNEL, "--wait", "100ms"], Some(b"x\n")).end();
+    assert_eq!(ended.code(), Some(1));
+    assert!(ended.stderr.contains("gannet sub"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_subscriber_stops_when_told_to() {
+    let driver = Driver::start();
+    let silent = driver.gannet(&["sub", "--channel", CHANNEL, "--timeout", "100ms"]).end();
+    assert_eq!(silent.code(), Some(0), "nothing more was asked for: {}", silent.stderr);
+    let short = driver.gannet(&["sub", "--channel", CHANNEL, "--timeout", "100ms", "--count", "1"]).end();
+    assert_eq!(short.code(), Some(1), "a message was asked for");
+
+    let subscriber = driver.gannet(&["sub", "--channel", CHANNEL]);
+    eventually("the subscriber is a client", || {
+        let clients = driver.gannet(&["stat", "--json", "--type", "11", "--label", "name=gannet sub"]).end().json();
+        (!clients.is_empty()).then_some(())
+    });
+    subscriber.signal(Signal::TERM);
+    assert_eq!(subscriber.end().code(), Some(0));
+}
+
+#[test]
+fn a_subscriber_whose_driver_dies_says_so() {
+    let mut driver = Driver::start();
+    let dir = driver.path();
+    let mut command = crate::support::gannet(&["sub", "--channel", CHANNEL, "--dir"]);
+    command.arg(&dir).env("AERON_DRIVER_TIMEOUT", "500");
+    let subscriber = crate::support::Process::spawn(&mut command, None);
+    eventually("the subscriber is a client", || {
+        let clients = driver.gannet(&["stat", "--json", "--type", "11", "--label", "name=gannet sub"]).end().json();
+        (!clients.is_empty()).then_some(())
+    });
+    driver.kill();
+    let ended = subscriber.end();
+    assert_eq!(ended.code(), Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("driver went away"), "{}", ended.stderr);
+}

@@ -1,0 +1,221 @@
+//! Drivers and commands as child processes: started with nobody else's settings, waited for with patience, killed when a test
+//! is over whatever came of it.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Far longer than anything here takes on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// Small terms: each log then takes 200 KiB instead of 200 MiB.
+pub(crate) const CHANNEL: &str = "aeron:ipc?term-length=64k";
+
+/// A driver process in a directory of its own.
+pub(crate) struct Driver {
+    process: Option<Process>,
+    dir: tempfile::TempDir,
+}
+
+impl Driver {
+    /// Starts a driver and waits until clients can use it.
+    pub(crate) fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut command = clean(driver_binary());
+        command.arg("--dir").arg(dir.path().join("driver"));
+        command.env("GANNET_PROFILE", "frugal").env("AERON_COUNTERS_BUFFER_LENGTH", "1m");
+        let process = Process::spawn(&mut command, None);
+        let mut driver = Self { process: Some(process), dir };
+        let deadline = Instant::now() + PATIENCE;
+        while !driver.gannet(&["stat"]).end().status.success() {
+            let process = driver.process.as_mut().expect("just started");
+            if process.child.try_wait().expect("it is our child").is_some() || Instant::now() > deadline {
+                panic!("the driver does not start: {}", driver.process.take().expect("just started").kill().stderr);
+            }
+        }
+        driver
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.dir.path().join("driver")
+    }
+
+    /// Starts a `gannet` command that talks to this driver.
+    pub(crate) fn gannet(&self, arguments: &[&str]) -> Process {
+        self.gannet_with_input(arguments, None)
+    }
+
+    /// Starts a `gannet` command that talks to this driver, and gives it something to read.
+    pub(crate) fn gannet_with_input(&self, arguments: &[&str], input: Option<&[u8]>) -> Process {
+        let mut command = gannet(arguments);
+        command.arg("--dir").arg(self.path());
+        Process::spawn(&mut command, input)
+    }
+
+    /// Kills the driver as a crash would.
+    pub(crate) fn kill(&mut self) {
+        drop(self.process.take());
+    }
+}
+
+/// A `gannet` command without anybody's settings.
+pub(crate) fn gannet(arguments: &[&str]) -> Command {
+    let mut command = clean(Path::new(env!("CARGO_BIN_EXE_gannet")));
+    command.args(arguments);
+    command
+}
+
+fn clean(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("AERON_") || text.starts_with("GANNET_") {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+/// The driver's binary, beside that of `gannet`. Another package's binary is not built for this one's tests, and one that is
+/// there may be old: cargo is asked to see to it, once, which takes no time when the whole workspace is tested.
+fn driver_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let gannet = Path::new(env!("CARGO_BIN_EXE_gannet"));
+        let profile_dir = gannet.parent().expect("it is in a folder");
+        let target_dir = profile_dir.parent().expect("that is in the target folder");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "--package", "gannet-driver"]);
+        cargo.args(["--bin", "gannet-driver", "--target-dir"]).arg(target_dir);
+        if profile_dir.file_name().is_some_and(|name| name == "release") {
+            cargo.arg("--release");
+        }
+        let status = cargo.status().expect("cargo runs these tests, so it is there");
+        assert!(status.success(), "the driver does not build");
+        profile_dir.join("gannet-driver")
+    })
+}
+
+/// A child process whose output is read as it comes.
+pub(crate) struct Process {
+    child: Child,
+    stdout: Option<JoinHandle<Vec<u8>>>,
+    stderr: Option<JoinHandle<Vec<u8>>>,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Process {
+    pub(crate) fn spawn(command: &mut Command, input: Option<&[u8]>) -> Self {
+        let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
+        let mut child = command
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
+            stdin.write_all(input).expect("it reads its input");
+        }
+        let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
+        Self { child, stdout, stderr }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("it is our child, and not waited for yet");
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_none()
+    }
+
+    /// Waits for the end.
+    pub(crate) fn end(mut self) -> Ended {
+        let deadline = Instant::now() + PATIENCE;
+        while self.is_running() {
+            if Instant::now() > deadline {
+                panic!("it does not end: {:?}", self.kill());
+            }
+            std::thread::sleep(POLL_INTERVAL);
+        }
+        self.kill()
+    }
+
+    fn kill(mut self) -> Ended {
+        let _ = self.child.kill();
+        let status = self.child.wait().expect("it is our child");
+        let bytes = |handle: Option<JoinHandle<Vec<u8>>>| handle.expect("taken once").join().expect("it only reads");
+        let stdout = bytes(self.stdout.take());
+        let stderr = String::from_utf8_lossy(&bytes(self.stderr.take())).into_owned();
+        Ended { status, stdout, stderr }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ended {
+    /// The output, of a command that must have succeeded.
+    pub(crate) fn success(self) -> Vec<u8> {
+        assert!(self.status.success(), "{self:?}");
+        self.stdout
+    }
+
+    /// The lines of JSON printed by a command that must have succeeded.
+    pub(crate) fn json(self) -> Vec<serde_json::Value> {
+        let text = String::from_utf8(self.success()).expect("JSON is text");
+        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
+    }
+
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+}
+
+fn collect(pipe: Option<impl Read + Send + 'static>) -> Option<JoinHandle<Vec<u8>>> {
+    pipe.map(|mut pipe| {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let _ = pipe.read_to_end(&mut bytes);
+            bytes
+        })
+    })
+}
+
+/// Waits until something holds.
+pub(crate) fn eventually<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = poll() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        std::thread::sleep(POLL_INTERVAL);
+    }
+}
+
+/// Messages as `gannet sub --format raw` prints them.
+pub(crate) fn raw<'a>(messages: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for message in messages {
+        bytes.extend(u32::try_from(message.len()).expect("small").to_le_bytes());
+        bytes.extend(message);
+    }
+    bytes
+}
