@@ -3,16 +3,16 @@
 
 use std::io::IoSlice;
 
-use crate::memory::{OwnedWord, Partition};
+use crate::memory::{OwnedWord, Partition, Terms};
 use crate::types::{Position, TermId};
 
 use super::batch::{self, BatchClaim};
 use super::claim::Claim;
 use super::error::{AppenderError, OfferError};
-use super::frame::{self, occupied};
+use super::frame::{self, Origin, occupied};
 use super::log_buffers::{Hold, LogBuffers};
 use super::message::{self, Claimed, Gather, Payload};
-use super::metadata::{tail_offset, tail_term_id};
+use super::metadata::{PARTITION_COUNT, tail_offset, tail_term_id};
 use super::rotate::rotate;
 
 /// Appends to a log that others may append to at the same time.
@@ -21,23 +21,39 @@ pub struct ConcurrentAppender {
     shared: AppenderParts,
 }
 
-/// What both kinds of appender are made of.
+/// What both kinds of appender are made of: whatever each append needs, checked beforehand and close together.
 #[derive(Debug)]
 pub(super) struct AppenderParts {
-    hold: Hold,
     limit: OwnedWord<i64>,
+    pub(super) tails: [OwnedWord<i64>; PARTITION_COUNT],
+    pub(super) active_term_count: OwnedWord<i32>,
+    pub(super) terms: Terms,
+    pub(super) origin: Origin,
+    initial_term_id: TermId,
     /// The most bytes that a frame carries.
     pub(super) max_payload: usize,
     /// The most bytes that go out as one frame: the message length limit may be less than a frame carries.
     pub(super) max_whole: usize,
     pub(super) max_message: usize,
+    hold: Hold,
 }
 
 impl AppenderParts {
     pub(super) fn new(hold: Hold, limit: OwnedWord<i64>) -> Self {
-        let max_payload = hold.log().max_payload_length();
-        let max_message = hold.log().max_message_length();
-        Self { hold, limit, max_payload, max_whole: max_payload.min(max_message), max_message }
+        let log = hold.log();
+        let (max_payload, max_message) = (log.max_payload_length(), log.max_message_length());
+        Self {
+            limit,
+            tails: log.metadata().own_raw_tails(),
+            active_term_count: log.metadata().own_active_term_count(),
+            terms: log.terms().clone(),
+            origin: log.origin(),
+            initial_term_id: log.initial_term_id(),
+            max_payload,
+            max_whole: max_payload.min(max_message),
+            max_message,
+            hold,
+        }
     }
 
     #[inline]
@@ -158,7 +174,7 @@ impl ConcurrentAppender {
     #[inline]
     pub fn try_claim(&self, length: usize) -> Result<Claim<'_>, OfferError> {
         let (claimed, end) = self.claim_range(self.shared.claimable(length)?)?;
-        Ok(Claim::begin(claimed, self.shared.log().origin(), length, end))
+        Ok(Claim::begin(claimed, self.shared.origin, length, end))
     }
 
     /// Claims one message for each of `lengths`, all with one update of the tail, to be written in place and published together.
@@ -170,7 +186,7 @@ impl ConcurrentAppender {
     pub fn claim_batch<'a>(&'a self, lengths: &'a [usize]) -> Result<BatchClaim<'a>, OfferError> {
         let required = self.shared.batchable(lengths)?;
         let (claimed, end) = self.claim_range(required)?;
-        Ok(BatchClaim::begin(claimed, self.shared.log().origin(), lengths, end))
+        Ok(BatchClaim::begin(claimed, self.shared.origin, lengths, end))
     }
 
     /// Where publishing has got to: the position after the last claim.
@@ -200,7 +216,7 @@ impl ConcurrentAppender {
             return self.append_fragments(payload, length, reserved);
         }
         let (claimed, end) = self.claim_range(occupied(length))?;
-        let origin = self.shared.log().origin();
+        let origin = self.shared.origin;
         message::write_whole(&claimed, origin, payload, length, frame::DATA_UNFRAGMENTED, reserved);
         Ok(end)
     }
@@ -208,7 +224,7 @@ impl ConcurrentAppender {
     #[cold]
     fn append_fragments(&self, payload: impl Payload, length: usize, reserved: i64) -> Result<Position, OfferError> {
         let (claimed, end) = self.claim_range(self.shared.fragmented(length)?)?;
-        let origin = self.shared.log().origin();
+        let origin = self.shared.origin;
         message::write_fragments(claimed, origin, payload, length, self.shared.max_payload, reserved);
         Ok(end)
     }
@@ -216,16 +232,16 @@ impl ConcurrentAppender {
     /// Claims `required` bytes of the current term, and says at which position they end.
     #[inline(always)]
     fn claim_range(&self, required: usize) -> Result<(Claimed<'_>, Position), OfferError> {
-        let log = self.shared.log();
-        let (metadata, term_length) = (log.metadata(), log.term_length());
+        let AppenderParts { tails, active_term_count, terms, initial_term_id, .. } = &self.shared;
+        let term_length = terms.length();
         let limit = self.shared.limit();
         // ORDERING(log.active-term): Acquire. Pairs with the compare-and-exchange of `rotate`; the tail of that term is set.
-        let term_count = metadata.active_term_count().load_acquire();
+        let term_count = active_term_count.load_acquire();
         let partition = Partition::of_term_count(term_count);
-        let tail = metadata.raw_tail(partition);
+        let tail = &tails[partition.index()];
         // ORDERING(log.tail): Acquire. Pairs with the compare-and-exchange of `rotate`; a tail of this term is not older.
         let raw = tail.load_acquire();
-        if tail_term_id(raw).wrapping_count_since(log.initial_term_id()) != term_count {
+        if tail_term_id(raw).wrapping_count_since(*initial_term_id) != term_count {
             return Err(OfferError::AdminAction);
         }
         let position = term_length.position(term_count, tail_offset(raw, term_length)).get();
@@ -240,10 +256,10 @@ impl ConcurrentAppender {
         let term_id = tail_term_id(raw);
         // No publisher leaves a tail unaligned. If somebody did, the frames still go where frames can be.
         let term_offset = raw as u32 as usize & !(frame::FRAME_ALIGNMENT - 1);
-        match log.terms().space(partition, term_offset, required) {
+        match terms.space(partition, term_offset, required) {
             Some(space) => {
                 let term_offset = term_offset as i32;
-                let term_count = term_id.wrapping_count_since(log.initial_term_id());
+                let term_count = term_id.wrapping_count_since(*initial_term_id);
                 let end = term_length.position(term_count, term_offset + required as i32);
                 Ok((Claimed { space, term_id, term_offset }, end))
             }
@@ -254,20 +270,20 @@ impl ConcurrentAppender {
     /// The claim did not fit into the rest of the term: fills that up if it is this publisher's, and moves the log on.
     #[cold]
     fn trip(&self, partition: Partition, term_id: TermId, term_offset: usize, required: usize) -> OfferError {
-        let log = self.shared.log();
-        let term_length = log.term_length();
+        let AppenderParts { terms, initial_term_id, origin, .. } = &self.shared;
+        let term_length = terms.length();
         let clipped = term_offset.min(term_length.get() as usize);
         let rest = term_length.get() as usize - clipped;
-        if let Some(space) = log.terms().space(partition, clipped, rest) {
+        if let Some(space) = terms.space(partition, clipped, rest) {
             let term_offset = clipped as i32;
-            message::write_padding(&Claimed { space, term_id, term_offset }, log.origin(), rest as i32);
+            message::write_padding(&Claimed { space, term_id, term_offset }, *origin, rest as i32);
         }
-        let term_count = term_id.wrapping_count_since(log.initial_term_id());
+        let term_count = term_id.wrapping_count_since(*initial_term_id);
         let end = term_length.position(term_count, clipped as i32).get() + required as i64;
         if end >= term_length.max_position().get() {
             return OfferError::MaxPositionExceeded;
         }
-        rotate(log.metadata(), term_count, term_id);
+        rotate(self.shared.log().metadata(), term_count, term_id);
         OfferError::AdminAction
     }
 }

@@ -13,7 +13,7 @@ use super::error::{AppenderError, OfferError};
 use super::frame::{self, FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Origin, occupied};
 use super::log_buffers::{Hold, LogBuffers};
 use super::message::{self, Claimed, Gather, Payload};
-use super::metadata::{LogMetadata, pack_tail, tail_offset, tail_term_id};
+use super::metadata::{pack_tail, tail_offset, tail_term_id};
 
 /// Appends to a log that nobody else appends to.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ impl ExclusiveAppender {
     pub fn try_claim(&mut self, length: usize) -> Result<Claim<'_>, OfferError> {
         let required = self.shared.claimable(length)?;
         let (claimed, end) = self.place.claim_range(&self.shared, required)?;
-        Ok(Claim::begin(claimed, self.shared.log().origin(), length, end))
+        Ok(Claim::begin(claimed, self.shared.origin, length, end))
     }
 
     /// Claims one message for each of `lengths`, all with one update of the tail, to be written in place and published together.
@@ -114,7 +114,7 @@ impl ExclusiveAppender {
     pub fn claim_batch<'a>(&'a mut self, lengths: &'a [usize]) -> Result<BatchClaim<'a>, OfferError> {
         let required = self.shared.batchable(lengths)?;
         let (claimed, end) = self.place.claim_range(&self.shared, required)?;
-        Ok(BatchClaim::begin(claimed, self.shared.log().origin(), lengths, end))
+        Ok(BatchClaim::begin(claimed, self.shared.origin, lengths, end))
     }
 
     /// Appends padding that takes up the space of a message of `length` bytes: readers skip it.
@@ -127,7 +127,7 @@ impl ExclusiveAppender {
             return Err(OfferError::MessageTooLong { length, max: self.shared.max_message });
         }
         let (claimed, end) = self.place.claim_range(&self.shared, occupied(length))?;
-        message::write_padding(&claimed, self.shared.log().origin(), (FRAME_HEADER_LENGTH + length) as i32);
+        message::write_padding(&claimed, self.shared.origin, (FRAME_HEADER_LENGTH + length) as i32);
         Ok(end)
     }
 
@@ -144,15 +144,15 @@ impl ExclusiveAppender {
         if place.position() >= shared.limit() {
             return Err(shared.back_pressure(place.position(), block.len()));
         }
-        let term_length = shared.log().term_length();
+        let term_length = shared.terms.length();
         if place.term_offset == term_length.get() as usize {
             if place.position() >= term_length.max_position().get() {
                 return Err(OfferError::MaxPositionExceeded);
             }
-            place.rotate(shared.log().metadata(), place.term_offset);
+            place.rotate(shared, place.term_offset);
         }
         let rest = term_length.get() as usize - place.term_offset;
-        if block.len() > rest || !place.is_continued_by(shared.log().origin(), block) {
+        if block.len() > rest || !place.is_continued_by(shared.origin, block) {
             return Err(OfferError::MisplacedBlock);
         }
         let (claimed, end) = place.claim_range(shared, block.len())?;
@@ -190,7 +190,7 @@ impl ExclusiveAppender {
             return self.append_fragments(payload, length, reserved);
         }
         let (claimed, end) = self.place.claim_range(&self.shared, occupied(length))?;
-        let origin = self.shared.log().origin();
+        let origin = self.shared.origin;
         message::write_whole(&claimed, origin, payload, length, frame::DATA_UNFRAGMENTED, reserved);
         Ok(end)
     }
@@ -204,7 +204,7 @@ impl ExclusiveAppender {
     ) -> Result<Position, OfferError> {
         let required = self.shared.fragmented(length)?;
         let (claimed, end) = self.place.claim_range(&self.shared, required)?;
-        let origin = self.shared.log().origin();
+        let origin = self.shared.origin;
         message::write_fragments(claimed, origin, payload, length, self.shared.max_payload, reserved);
         Ok(end)
     }
@@ -243,16 +243,16 @@ impl Place {
         parts: &'a AppenderParts,
         required: usize,
     ) -> Result<(Claimed<'a>, Position), OfferError> {
-        let log = parts.log();
         if self.position() >= parts.limit() {
             return Err(parts.back_pressure(self.position(), required));
         }
         let term_offset = self.term_offset;
         let resulting = term_offset + required;
+        let tail = &parts.tails[self.partition.index()];
         // ORDERING(log.tail): Release. Pairs with the Acquire loads of the conductor. Stored before the frame is written, and
         // before it is known whether it fits: the tail is what tells a claimed range from one that was never used.
-        log.metadata().raw_tail(self.partition).store_release(pack_tail(self.term_id, resulting as i32));
-        match log.terms().space(self.partition, term_offset, required) {
+        tail.store_release(pack_tail(self.term_id, resulting as i32));
+        match parts.terms.space(self.partition, term_offset, required) {
             Some(space) => {
                 self.term_offset = resulting;
                 let claimed = Claimed { space, term_id: self.term_id, term_offset: term_offset as i32 };
@@ -265,32 +265,31 @@ impl Place {
     /// The claim did not fit into the rest of the term: fills that up and moves the log on.
     #[cold]
     fn trip(&mut self, parts: &AppenderParts) -> OfferError {
-        let log = parts.log();
-        let term_length = log.term_length();
+        let term_length = parts.terms.length();
         let length = term_length.get() as usize;
-        if let Some(space) = log.terms().space(self.partition, self.term_offset, length - self.term_offset) {
+        if let Some(space) = parts.terms.space(self.partition, self.term_offset, length - self.term_offset) {
             let length = space.length() as i32;
             let claimed = Claimed { space, term_id: self.term_id, term_offset: self.term_offset as i32 };
-            message::write_padding(&claimed, log.origin(), length);
+            message::write_padding(&claimed, parts.origin, length);
         }
         self.term_offset = length;
         if self.position() >= term_length.max_position().get() {
             return OfferError::MaxPositionExceeded;
         }
-        self.rotate(log.metadata(), length);
+        self.rotate(parts, length);
         OfferError::AdminAction
     }
 
     /// Moves on to the next term. Nobody else writes, so nothing needs comparing.
-    fn rotate(&mut self, metadata: &LogMetadata, term_length: usize) {
+    fn rotate(&mut self, parts: &AppenderParts, term_length: usize) {
         self.term_id = self.term_id.wrapping_add(1);
         self.term_count = self.term_count.wrapping_add(1);
         self.partition = self.partition.next();
         self.term_offset = 0;
         self.term_begin += term_length as i64;
-        metadata.raw_tail(self.partition).store_relaxed(pack_tail(self.term_id, 0));
+        parts.tails[self.partition.index()].store_relaxed(pack_tail(self.term_id, 0));
         // ORDERING(log.active-term): Release. Pairs with the Acquire loads of the count; publishes the tail stored above.
-        metadata.active_term_count().store_release(self.term_count);
+        parts.active_term_count.store_release(self.term_count);
     }
 }
 

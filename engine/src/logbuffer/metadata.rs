@@ -154,6 +154,16 @@ impl LogMetadata {
         self.buffer.word(TAILS.element(partition.index()))
     }
 
+    /// The tails, as words that an appender keeps.
+    pub(super) fn own_raw_tails(&self) -> [OwnedWord<i64>; PARTITION_COUNT] {
+        core::array::from_fn(|index| self.buffer.own(TAILS.element(index)))
+    }
+
+    /// The active term count, as a word that an appender keeps.
+    pub(super) fn own_active_term_count(&self) -> OwnedWord<i32> {
+        self.buffer.own(ACTIVE_TERM_COUNT)
+    }
+
     /// The tails of the three partitions, as they stand in the file: term id in the high half, offset in the low half.
     pub fn raw_tails(&self) -> [i64; PARTITION_COUNT] {
         core::array::from_fn(|index| self.buffer.word(TAILS.element(index)).load_acquire())

@@ -199,9 +199,10 @@ impl ImageReader {
     #[inline(always)]
     fn poll_within(&mut self, mut handler: impl FnMut(Fragment<'_>), bound: i64, limit: usize) -> usize {
         let Some(mut consume) = Consume::new(&self.log, &self.position) else { return 0 };
+        let stop = consume.scan.remaining_at(bound);
         let mut fragments = 0;
         while fragments < limit
-            && consume.scan.position() < bound
+            && consume.scan.remaining() > stop
             && let Some(frame) = consume.scan.next()
         {
             if !frame::is_padding(&frame) {
@@ -220,8 +221,9 @@ impl ImageReader {
         limit: usize,
     ) -> usize {
         let Some(mut consume) = Consume::new(&self.log, &self.position) else { return 0 };
+        let stop = consume.scan.remaining_at(bound);
         let mut fragments = 0;
-        while fragments < limit && consume.scan.position() < bound {
+        while fragments < limit && consume.scan.remaining() > stop {
             let before = consume.scan.clone();
             let Some(frame) = consume.scan.next() else { break };
             if frame::is_padding(&frame) {

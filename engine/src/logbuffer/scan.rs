@@ -34,6 +34,20 @@ impl<'a> Scan<'a> {
         self.term_end.wrapping_sub(self.cursor.remaining() as i64)
     }
 
+    /// How far the end of the term is, in bytes.
+    #[inline]
+    pub(super) fn remaining(&self) -> usize {
+        self.cursor.remaining()
+    }
+
+    /// What [`Self::remaining`] is where the scan has come to `bound`: where it starts, at the earliest, and at the end of the term,
+    /// at the latest.
+    #[inline]
+    pub(super) fn remaining_at(&self, bound: i64) -> usize {
+        let to_bound = bound.saturating_sub(self.position()).max(0) as usize;
+        self.remaining().saturating_sub(to_bound)
+    }
+
     /// The next frame, if it is committed.
     #[inline(always)]
     pub(super) fn next(&mut self) -> Option<CommittedFrame<'a>> {

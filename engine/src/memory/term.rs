@@ -17,28 +17,40 @@ use crate::types::TermLength;
 /// What frames start and end on, and the length of a frame header.
 const ALIGNMENT: usize = 32;
 
-/// One of the three terms of a log. Holding one proves that its number is below three.
+/// One of the three terms of a log. An enumeration, so that the compiler knows as well as the reader that there are three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Partition(u8);
+pub(crate) enum Partition {
+    First,
+    Second,
+    Third,
+}
 
 impl Partition {
     /// The partition of the term that is `count` terms after the initial one. A count that no stream has gives some
     /// partition.
     #[inline]
     pub(crate) const fn of_term_count(count: i32) -> Self {
-        Self((count as u32 % 3) as u8)
+        match count as u32 % 3 {
+            0 => Self::First,
+            1 => Self::Second,
+            _ => Self::Third,
+        }
     }
 
     /// The partition of the term after this one's.
     #[inline]
     pub(crate) const fn next(self) -> Self {
-        Self(if self.0 == 2 { 0 } else { self.0 + 1 })
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::Third,
+            Self::Third => Self::First,
+        }
     }
 
     /// 0, 1 or 2.
     #[inline]
     pub(crate) const fn index(self) -> usize {
-        self.0 as usize
+        self as usize
     }
 }
 
@@ -48,6 +60,8 @@ pub(crate) struct Terms {
     /// Exactly three terms long.
     buffer: AtomicBuffer,
     length: TermLength,
+    /// The same as a number.
+    bytes: usize,
 }
 
 impl Terms {
@@ -57,7 +71,8 @@ impl Terms {
     ///
     /// When it is not long enough to hold them.
     pub(crate) fn new(buffer: &AtomicBuffer, length: TermLength) -> Self {
-        Self { buffer: buffer.slice(0, 3 * length.get() as usize), length }
+        let bytes = length.get() as usize;
+        Self { buffer: buffer.slice(0, 3 * bytes), length, bytes }
     }
 
     /// The length of each term.
@@ -70,8 +85,13 @@ impl Terms {
     /// the term, or is not one that frames may occupy: aligned, and long enough for a header.
     #[inline]
     pub(crate) fn space(&self, partition: Partition, offset: usize, length: usize) -> Option<FrameSpace<'_>> {
-        let term = self.length.get() as usize;
-        if !(offset | length).is_multiple_of(ALIGNMENT) || length == 0 || length > term || offset > term - length {
+        let term = self.bytes;
+        // One less wraps around for no length at all.
+        if offset >= term
+            || length.wrapping_sub(1) >= term - offset
+            || !offset.is_multiple_of(ALIGNMENT)
+            || !length.is_multiple_of(ALIGNMENT)
+        {
             return None;
         }
         // SAFETY: the range was just found to lie within the term, and the buffer is three terms long.
@@ -82,7 +102,7 @@ impl Terms {
     /// A cursor over the frames from `offset` to the end of the term. None when no frame can start at `offset`.
     #[inline]
     pub(crate) fn cursor(&self, partition: Partition, offset: usize) -> Option<FrameCursor<'_>> {
-        let term = self.length.get() as usize;
+        let term = self.bytes;
         if !offset.is_multiple_of(ALIGNMENT) || offset > term {
             return None;
         }

@@ -295,7 +295,7 @@ impl Lent<'_> {
     pub(crate) fn give_back(&mut self) {}
 }
 
-/// Copies `len` bytes between ranges that do not overlap. Up to 64 bytes go as a few moves that overlap each other.
+/// Copies `len` bytes between ranges that do not overlap. Up to 128 bytes go as a few moves that overlap each other.
 ///
 /// # Safety
 ///
@@ -318,17 +318,27 @@ unsafe fn copy_forward(from: *const u8, to: *mut u8, len: usize) {
             to.add(last).cast::<T>().write_unaligned(second);
         }
     }
-    // SAFETY: each arm stays within `len`.
+    // The lengths that messages mostly have come first.
+    // SAFETY: each arm is for the lengths that it can move.
     unsafe {
-        match len {
-            0 => {}
-            1 => *to = *from,
-            2..4 => ends::<u16>(from, to, len),
-            4..8 => ends::<u32>(from, to, len),
-            8..16 => ends::<u64>(from, to, len),
-            16..=32 => ends::<Vector>(from, to, len),
-            33..=64 => ends::<[Vector; 2]>(from, to, len),
-            _ => core::ptr::copy_nonoverlapping(from, to, len),
+        if len >= 16 {
+            if len <= 32 {
+                ends::<Vector>(from, to, len);
+            } else if len <= 64 {
+                ends::<[Vector; 2]>(from, to, len);
+            } else if len <= 128 {
+                ends::<[Vector; 4]>(from, to, len);
+            } else {
+                core::ptr::copy_nonoverlapping(from, to, len);
+            }
+        } else if len >= 8 {
+            ends::<u64>(from, to, len);
+        } else if len >= 4 {
+            ends::<u32>(from, to, len);
+        } else if len >= 2 {
+            ends::<u16>(from, to, len);
+        } else if len == 1 {
+            *to = *from;
         }
     }
 }
