@@ -1,4 +1,28 @@
 //! Gannet's engine: shared memory, log buffers, and the client that publishes and subscribes without copying.
+//!
+//! An application connects a [`Client`] to a driver: `gannet-driver`, Aeron's own, or one that is embedded as here.
+//!
+//! ```
+//! use gannet::{Client, Context, OfferError};
+//! use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+//!
+//! let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+//! let client = Client::connect(Context::new().dir(driver.dir()))?;
+//!
+//! let mut subscription = client.add_subscription("aeron:ipc", 1001)?;
+//! let mut publication = client.add_exclusive_publication("aeron:ipc?term-length=64k", 1001)?;
+//! while let Err(error) = publication.offer(b"hello") {
+//!     assert!(matches!(error, OfferError::NotConnected | OfferError::BackPressured), "{error}");
+//!     std::thread::yield_now();
+//! }
+//!
+//! let mut greetings = Vec::new();
+//! while greetings.is_empty() {
+//!     subscription.poll(|fragment| greetings.push(fragment.payload().to_vec()), 10);
+//! }
+//! assert_eq!(greetings, [b"hello"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #[cfg(not(target_endian = "little"))]
 compile_error!("Gannet's files and frames are little-endian, and so must the machine be");

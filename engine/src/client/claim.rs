@@ -10,6 +10,22 @@ use crate::types::Position;
 ///
 /// Subscribers wait for a claim, so it should be short-lived: one that is held for longer than the driver's unblock timeout
 /// (15 s unless configured) is taken for a dead publisher's, and lost.
+///
+/// ```
+/// use gannet::{Client, Context};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+/// # let client = Client::connect(Context::new().dir(driver.dir()))?;
+/// # let subscription = client.add_subscription("aeron:ipc", 1001)?;
+/// let publication = client.add_publication("aeron:ipc?term-length=64k", 1001)?;
+/// # while publication.available_window().is_some_and(|window| window <= 0) {}
+/// let mut claim = publication.try_claim(4)?;
+/// claim[..2].copy_from_slice(b"ab");
+/// claim[2..].copy_from_slice(b"cd");
+/// claim.set_reserved_value(7);
+/// claim.commit()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a claim that is dropped is aborted"]
 pub struct Claim<'a> {
@@ -75,6 +91,26 @@ impl DerefMut for Claim<'_> {
 
 /// The payloads of several messages, lent for writing in the log itself. They are sent together with
 /// [`commit`](Self::commit); dropped without, they are aborted. Otherwise as [`Claim`].
+///
+/// ```
+/// use gannet::{Client, Context};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+/// # let client = Client::connect(Context::new().dir(driver.dir()))?;
+/// # let mut subscription = client.add_subscription("aeron:ipc", 1001)?;
+/// let publication = client.add_publication("aeron:ipc?term-length=64k", 1001)?;
+/// # while publication.available_window().is_some_and(|window| window <= 0) {}
+/// let lengths = [8; 16];
+/// let mut batch = publication.claim_batch(&lengths)?;
+/// batch.for_each(|number, payload| payload.copy_from_slice(&(number as u64).to_le_bytes()));
+/// batch.commit()?;
+///
+/// let mut received = 0;
+/// while received < 16 {
+///     received += subscription.poll(|fragment| assert_eq!(fragment.payload().len(), 8), 16);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a batch that is dropped is aborted"]
 pub struct BatchClaim<'a> {

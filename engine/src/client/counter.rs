@@ -13,6 +13,18 @@ use crate::types::{CounterId, RegistrationId};
 ///
 /// Dropping it gives it back to the driver, unless it is static: then it outlives its clients. When the client or the driver
 /// is gone, nothing can be stored to it; after a reconnection the same handle works again, on a new counter that starts at 0.
+///
+/// ```
+/// use gannet::{Client, Context};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+/// # let client = Client::connect(Context::new().dir(driver.dir()))?;
+///
+/// let orders = client.add_counter(1000, b"key", "orders sent")?;
+/// orders.add(3)?;
+/// assert_eq!(client.counters().value(orders.id()), Some(3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Counter {
     shared: Arc<CounterShared>,

@@ -12,6 +12,16 @@ use crate::ringbuffer::RingWriteError;
 use crate::types::{CorrelationId, CounterId, StreamId};
 
 /// Why [`Client::connect`](super::Client::connect) failed.
+///
+/// ```
+/// use std::time::Duration;
+/// use gannet::{Client, ConnectError, Context};
+///
+/// let context = Context::new().dir("/nonexistent").driver_timeout(Duration::from_millis(20));
+/// let error = Client::connect(context).unwrap_err();
+/// assert!(matches!(error, ConnectError::NoDriver { .. }));
+/// assert!(error.to_string().contains("gannet-driver --dir /nonexistent"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
@@ -128,6 +138,18 @@ impl fmt::Display for Request {
 }
 
 /// Why something could not be added, or something else that the driver was asked for could not be done.
+///
+/// ```
+/// use gannet::{AddError, Client, Context, command::ErrorCode};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+/// # let client = Client::connect(Context::new().dir(driver.dir()))?;
+///
+/// let error = client.add_publication("aeron:ipc?term-length=100", 1001).unwrap_err();
+/// assert!(matches!(error, AddError::Refused { code: ErrorCode::Generic, .. }), "{error}");
+/// assert!(error.to_string().contains("aeron:ipc?term-length=100"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddError {

@@ -16,6 +16,27 @@ use crate::types::{ClientId, CounterId, RegistrationId, SessionId, StreamId};
 /// [`Context::reconnect_in_place`](super::Context::reconnect_in_place), or after a call of
 /// [`Client::reconnect`](super::Client::reconnect), the client then looks for the driver, adds everything again under a
 /// new session epoch and says [`ClientEvent::Reconnected`]; from then on the same handles work.
+///
+/// ```
+/// use std::sync::mpsc::channel;
+/// use gannet::{Client, ClientEvent, Context, DriverLoss, OfferError};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+///
+/// let (events, told) = channel();
+/// let context = Context::new().dir(driver.dir()).on_event(move |event| {
+///     if let ClientEvent::DriverLost { cause, .. } = event {
+///         let _ = events.send(*cause);
+///     }
+/// });
+/// let client = Client::connect(context)?;
+/// let publication = client.add_publication("aeron:ipc?term-length=64k", 1001)?;
+///
+/// driver.close()?;
+/// assert_eq!(told.recv()?, DriverLoss::ShutDown);
+/// assert_eq!(publication.offer(b"to nobody"), Err(OfferError::Closed));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientEvent {

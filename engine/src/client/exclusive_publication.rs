@@ -21,6 +21,27 @@ use crate::types::{CounterId, Position, RegistrationId, SessionId, StreamId, Ter
 /// Dropping it gives it back to the driver. When its client or the driver is gone, offers answer
 /// [`OfferError::Closed`]; after a reconnection the same publication works again, with another session, from the start of a
 /// new log. What had not been delivered is lost.
+///
+/// ```
+/// use gannet::{Client, Context};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+/// # let client = Client::connect(Context::new().dir(driver.dir()))?;
+///
+/// let mut publication = client.add_exclusive_publication("aeron:ipc?term-length=64k", 1001)?;
+/// let mut subscription = client.add_subscription("aeron:ipc", 1001)?;
+/// while !publication.is_connected() {
+///     std::thread::yield_now();
+/// }
+/// # while publication.available_window() == Some(0) {}
+/// publication.offer(b"copied into the log")?;
+///
+/// let mut claim = publication.try_claim(8)?;
+/// claim.copy_from_slice(&42_u64.to_le_bytes());
+/// let position = claim.commit()?;
+/// assert_eq!(Some(position), publication.position());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ExclusivePublication {
     binding: ExclusiveBinding,

@@ -26,6 +26,19 @@ use crate::types::{ClientId, RegistrationId, SessionId, StreamId};
 ///
 /// May be shared between threads. Dropping it closes it: all its handles are closed then, wherever they are, and stay safe
 /// to use and to drop in any order.
+///
+/// ```
+/// use gannet::{Client, Context};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+///
+/// let client = Client::connect(Context::new().dir(driver.dir()).client_name("example"))?;
+/// let publication = client.add_publication("aeron:ipc?term-length=64k", 1001)?;
+/// assert_eq!(publication.stream_id().get(), 1001);
+/// drop(client);
+/// assert!(publication.is_closed());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Client {
     core: Arc<ClientCore>,
@@ -33,6 +46,21 @@ pub struct Client {
 }
 
 /// Handlers of one subscription, in place of the client's own.
+///
+/// ```
+/// use std::sync::mpsc::channel;
+/// use gannet::{Client, Context, ImageHandlers};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+/// # let client = Client::connect(Context::new().dir(driver.dir()))?;
+///
+/// let (sessions, seen) = channel();
+/// let handlers = ImageHandlers::new().available(move |image| drop(sessions.send(image.session_id())));
+/// let subscription = client.add_subscription_with("aeron:ipc", 1001, handlers)?;
+/// let publication = client.add_publication("aeron:ipc?term-length=64k", 1001)?;
+/// assert_eq!(seen.recv()?, publication.session_id());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Default)]
 pub struct ImageHandlers {
     shared: SharedHandlers,

@@ -12,6 +12,26 @@ use crate::types::{CorrelationId, Position, RegistrationId, SessionId, StreamId,
 
 /// One publisher's stream, as its subscription reads it. Lives in its [`Subscription`](super::Subscription), which polls it
 /// with the others; it may also be polled by itself, see [`Subscription::images_mut`](super::Subscription::images_mut).
+///
+/// ```
+/// use gannet::{Client, Context};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+/// # let client = Client::connect(Context::new().dir(driver.dir()))?;
+///
+/// let mut subscription = client.add_subscription("aeron:ipc", 1001)?;
+/// let publication = client.add_publication("aeron:ipc?term-length=64k", 1001)?;
+/// while publication.offer(b"to the first who asks").is_err() {}
+///
+/// let image = loop {
+///     if let Some(image) = subscription.image_mut(publication.session_id()) {
+///         break image;
+///     }
+/// };
+/// assert_eq!(image.poll(|fragment| assert_eq!(fragment.payload(), b"to the first who asks"), 1), 1);
+/// assert_eq!(image.position().get(), 64);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Image {
     shared: Arc<ImageShared>,
@@ -23,6 +43,26 @@ pub struct Image {
 
 /// What there is to know about an image, for handlers and for whoever wants to keep it. Stays readable when the image is
 /// gone.
+///
+/// ```
+/// use gannet::{Client, Context};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+/// # let client = Client::connect(Context::new().dir(driver.dir()))?;
+///
+/// let mut subscription = client.add_subscription("aeron:ipc", 1001)?;
+/// let publication = client.add_publication("aeron:ipc?term-length=64k", 1001)?;
+/// while subscription.images().is_empty() {}
+///
+/// let info = subscription.images()[0].info();
+/// assert_eq!((info.session_id(), info.source_identity()), (publication.session_id(), "aeron:ipc"));
+/// drop(publication);
+/// while !info.is_closed() {
+///     std::thread::yield_now();
+/// }
+/// assert_eq!(info.position(), info.join_position());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct ImageInfo {
     shared: Arc<ImageShared>,

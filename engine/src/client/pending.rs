@@ -13,6 +13,24 @@ use super::publication::Publication;
 use super::subscription::Subscription;
 
 /// A publication, subscription or counter on its way. Dropped before it arrived, it is given back.
+///
+/// ```
+/// use gannet::{Client, Context};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+///
+/// // This client has no thread: whoever uses it runs its conductor.
+/// let client = Client::connect(Context::new().dir(driver.dir()).use_conductor_invoker())?;
+/// let mut pending = client.async_add_publication("aeron:ipc?term-length=64k", 1001)?;
+/// let publication = loop {
+///     client.invoke();
+///     if let Some(publication) = pending.poll()? {
+///         break publication;
+///     }
+/// };
+/// assert_eq!(publication.channel(), "aeron:ipc?term-length=64k");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "what is not polled never arrives; dropping it gives it back"]
 pub struct Pending<T> {

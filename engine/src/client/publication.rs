@@ -20,6 +20,39 @@ use crate::types::{CounterId, Position, RegistrationId, SessionId, StreamId, Ter
 /// Dropping it gives it back to the driver. When its client or the driver is gone, offers answer
 /// [`OfferError::Closed`]; after a reconnection the same publication works again, with another session, from the position
 /// that its log then has. What had not been delivered is lost.
+///
+/// ```
+/// use std::time::Duration;
+/// use gannet::{Client, Context, OfferError, Publication};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+/// # let client = Client::connect(Context::new().dir(driver.dir()))?;
+///
+/// fn publish(publication: &Publication, message: &[u8]) -> Result<(), OfferError> {
+///     loop {
+///         match publication.offer(message) {
+///             Ok(_) => return Ok(()),
+///             Err(OfferError::AdminAction) => {}
+///             Err(OfferError::NotConnected | OfferError::BackPressured) => std::thread::yield_now(),
+///             Err(error) => return Err(error),
+///         }
+///     }
+/// }
+///
+/// let publication = client.add_publication("aeron:ipc?term-length=64k", 1001)?;
+/// let mut subscription = client.add_subscription("aeron:ipc", 1001)?;
+/// std::thread::scope(|threads| {
+///     for name in [b"one", b"two"] {
+///         let publication = &publication;
+///         threads.spawn(move || publish(publication, name));
+///     }
+///     let mut heard = 0;
+///     while heard < 2 {
+///         heard += subscription.poll_wait(|_| {}, 10, Duration::from_secs(1));
+///     }
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Publication {
     shared: Arc<PublicationShared>,

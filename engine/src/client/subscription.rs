@@ -18,6 +18,28 @@ use crate::types::{CounterId, RegistrationId, SessionId, StreamId};
 ///
 /// Dropping it gives it back to the driver. When its client or the driver is gone, polls deliver nothing and
 /// [`Self::is_closed`] says so; after a reconnection the same subscription delivers again, from new images.
+///
+/// ```
+/// use std::time::Duration;
+/// use gannet::{Client, Context, FragmentAssembler};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+/// # let client = Client::connect(Context::new().dir(driver.dir()))?;
+///
+/// let mut subscription = client.add_subscription("aeron:ipc", 1001)?;
+/// let publication = client.add_publication("aeron:ipc?term-length=64k", 1001)?;
+/// let long = vec![7; 5000];
+/// while publication.offer(&long).is_err() {}
+///
+/// let mut assembler = FragmentAssembler::new();
+/// let mut messages = Vec::new();
+/// while messages.is_empty() {
+///     let keep = assembler.assemble(|message| messages.push(message.payload().to_vec()));
+///     subscription.poll_wait(keep, 10, Duration::from_secs(1));
+/// }
+/// assert_eq!(messages, [long]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Subscription {
     core: Arc<ClientCore>,
