@@ -541,4 +541,5 @@ fn a_log_that_is_no_log_is_refused_and_given_back() {
     assert_eq!(rig.core.conductor().logs.len(), 0);
 }
 
+mod any_order;
 mod losing_the_driver;
