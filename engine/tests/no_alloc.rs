@@ -1,0 +1,151 @@
+//! Between `offer` and `poll` nothing is allocated, once warm: an allocator that counts says so, for every way to publish and
+//! to read.
+#![allow(unsafe_code, reason = "counts what the system's allocator is asked for")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io::IoSlice;
+use std::time::Duration;
+
+use gannet::{
+    Client, Context, ControlledAction, ExclusivePublication, FragmentAssembler, OfferError, Publication, Subscription,
+};
+use gannet_driver::MediaDriver;
+use gannet_driver::config::{DriverConfig, Profile};
+
+thread_local! {
+    /// How often this thread asked for memory.
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: passes everything on to the system's allocator, which keeps the contract.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(at, layout) };
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: as above.
+        unsafe { System.realloc(at, layout, new_size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const CHANNEL: &str = "aeron:ipc?term-length=64k";
+const LONG: usize = 3000;
+
+/// One of each handle, and what they are used with.
+struct Stream {
+    shared: Publication,
+    own: ExclusivePublication,
+    subscription: Subscription,
+    assembler: FragmentAssembler,
+    long: Vec<u8>,
+    lengths: [usize; 4],
+    received: usize,
+}
+
+impl Stream {
+    fn new(client: &Client) -> Self {
+        let subscription = client.add_subscription("aeron:ipc", 1001).unwrap();
+        Self {
+            shared: client.add_publication(CHANNEL, 1001).unwrap(),
+            own: client.add_exclusive_publication(CHANNEL, 1001).unwrap(),
+            subscription,
+            assembler: FragmentAssembler::new(),
+            long: vec![1; LONG],
+            lengths: [8; 4],
+            received: 0,
+        }
+    }
+
+    /// Everything once, until it has arrived: fifteen messages.
+    fn turn(&mut self) {
+        let before = self.received;
+        let Self { shared, own, subscription, assembler, long, lengths, received } = self;
+        let mut read = |subscription: &mut Subscription| {
+            let mut count = assembler.assemble(|_| *received += 1);
+            // A message takes one fragment each time, so that images take turns.
+            subscription.poll(&mut count, 5);
+            subscription.controlled_poll(
+                |fragment| {
+                    count(fragment);
+                    ControlledAction::Continue
+                },
+                5,
+            );
+            subscription.poll_wait(&mut count, 5, Duration::from_nanos(1));
+        };
+        insist(&mut || read(subscription), || shared.offer(&long[..64]));
+        insist(&mut || read(subscription), || shared.offer(long));
+        insist(&mut || read(subscription), || shared.offer_with(&long[..64], 7));
+        insist(&mut || read(subscription), || {
+            shared.try_claim(64).map(|mut claim| {
+                claim.fill(3);
+                claim.commit().unwrap()
+            })
+        });
+        insist(&mut || read(subscription), || own.offer(&long[..64]));
+        insist(&mut || read(subscription), || own.offer(long));
+        let parts = [IoSlice::new(&long[..10]), IoSlice::new(&long[10..20])];
+        insist(&mut || read(subscription), || own.offer_vectored(&parts));
+        insist(&mut || read(subscription), || {
+            own.claim_batch(lengths).map(|mut batch| {
+                batch.for_each(|_, payload| payload.fill(4));
+                batch.commit().unwrap()
+            })
+        });
+        insist(&mut || read(subscription), || {
+            shared.claim_batch(lengths).map(|mut batch| {
+                batch.for_each(|_, payload| payload.fill(4));
+                batch.commit().unwrap()
+            })
+        });
+        while self.received < before + 15 {
+            let mut count = self.assembler.assemble(|_| self.received += 1);
+            self.subscription.poll(&mut count, 10);
+        }
+        assert_eq!(self.received, before + 15);
+    }
+}
+
+/// Tries until it succeeds, reading meanwhile.
+fn insist<T>(read: &mut impl FnMut(), mut publish: impl FnMut() -> Result<T, OfferError>) {
+    loop {
+        match publish() {
+            Ok(_) => return,
+            Err(OfferError::BackPressured | OfferError::AdminAction | OfferError::NotConnected) => read(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn nothing_is_allocated_between_offer_and_poll() {
+    let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal)).unwrap();
+    let client = Client::connect(Context::new().dir(driver.dir())).unwrap();
+    let mut stream = Stream::new(&client);
+    // Over all three terms, and until every buffer is as long as it gets.
+    for _ in 0..100 {
+        stream.turn();
+    }
+    let before = ALLOCATIONS.get();
+    for _ in 0..300 {
+        stream.turn();
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    drop(Box::new(before));
+    assert!(ALLOCATIONS.get() > before, "the allocator counts");
+}

@@ -1,0 +1,83 @@
+//! Between `offer` and `poll` no system call is made, once warm: a thread that may make none but `write` does both, and lives.
+
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use gannet::agent::IdleStrategy;
+use gannet::{Client, Context, OfferError};
+use gannet_driver::MediaDriver;
+use gannet_driver::config::{DriverConfig, Profile};
+use rustix::thread::{SecureComputingMode, set_secure_computing_mode};
+
+const MESSAGES: usize = 20_000;
+/// How many seconds the process waits for its thread, which may have been killed.
+const PATIENCE: &str = "GANNET_TEST_PATIENCE_S";
+const DONE: &[u8] = b"everything arrived\n";
+
+/// Publishes and polls in a process of its own, because a thread that may make no system calls cannot end either.
+#[test]
+fn no_system_call_between_offer_and_poll() {
+    for (child, lives, patience_s) in [("confined", true, "60"), ("confined_and_sleeping", false, "3")] {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", child, "--ignored", "--nocapture"])
+            .env(PATIENCE, patience_s)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = process.stdout.take().unwrap();
+        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(output)).map_while(Result::ok);
+        // A thread that is killed takes nothing with it but itself: the process ends by its own deadline.
+        let arrived = lines.any(|line| line.as_bytes() == DONE.trim_ascii_end());
+        let _ = process.kill();
+        process.wait().unwrap();
+        assert_eq!(arrived, lives, "{child}");
+    }
+}
+
+#[test]
+#[ignore = "a process of its own, started by the test above"]
+fn confined() {
+    publish_and_poll(|| {});
+}
+
+/// Shows that a system call would be noticed.
+#[test]
+#[ignore = "a process of its own, started by the test above"]
+fn confined_and_sleeping() {
+    publish_and_poll(|| IdleStrategy::Sleep { period_ns: 1_000 }.idle_once());
+}
+
+fn publish_and_poll(also: impl Fn() + Send + 'static) {
+    let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal)).unwrap();
+    let client = Client::connect(Context::new().dir(driver.dir())).unwrap();
+    let mut subscription = client.add_subscription("aeron:ipc", 1001).unwrap();
+    let mut publication = client.add_exclusive_publication("aeron:ipc?term-length=64k", 1001).unwrap();
+    let mut exchange = move || {
+        let (mut sent, mut received) = (0, 0);
+        while received < MESSAGES {
+            if sent < MESSAGES {
+                match publication.offer(&[7; 64]) {
+                    Ok(_) => sent += 1,
+                    Err(OfferError::BackPressured | OfferError::NotConnected | OfferError::AdminAction) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            received += subscription.poll(|fragment| assert_eq!(fragment.payload(), [7; 64]), 10);
+        }
+    };
+    std::thread::spawn(move || {
+        exchange();
+        let output = std::io::stdout();
+        set_secure_computing_mode(SecureComputingMode::Strict).unwrap();
+        also();
+        exchange();
+        rustix::io::write(output.as_fd(), DONE).unwrap();
+        // Ending would take system calls that are not allowed; the parent ends the process.
+        loop {
+            std::hint::spin_loop();
+        }
+    });
+    let patience = Duration::from_secs(std::env::var(PATIENCE).unwrap().parse().unwrap());
+    IdleStrategy::Sleep { period_ns: patience.as_nanos() as i64 }.idle_once();
+}

@@ -1,0 +1,157 @@
+//! A client in a process of its own: this test program again, told what to do by its environment. It says on standard output,
+//! a line each, what happens to it.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use gannet::{Client, Context, OfferError};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::driver_process::PATIENCE;
+
+const DIR: &str = "GANNET_TEST_DIR";
+pub(crate) const CHANNEL: &str = "aeron:ipc?term-length=64k";
+pub(crate) const STREAM: i32 = 1001;
+
+/// A client process. Killed when dropped.
+pub(crate) struct ClientProcess {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl ClientProcess {
+    /// Starts a client that subscribes and says what it receives.
+    pub(crate) fn subscriber(dir: &Path) -> Self {
+        Self::start(dir, "client_process::subscribe")
+    }
+
+    /// Starts a client that publishes a number every few milliseconds.
+    pub(crate) fn publisher(dir: &Path) -> Self {
+        Self::start(dir, "client_process::publish")
+    }
+
+    /// Starts a client that claims a message and never commits it.
+    pub(crate) fn claimer(dir: &Path) -> Self {
+        Self::start(dir, "client_process::claim_and_wait")
+    }
+
+    fn start(dir: &Path, role: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", role, "--ignored", "--nocapture", "--test-threads=1"])
+            .env(DIR, dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_raw(self.child.id().cast_signed()).unwrap(), signal).unwrap();
+    }
+
+    /// Waits for a line with `part` in it, passing over others, and returns it.
+    pub(crate) fn await_line(&self, part: &str) -> String {
+        self.await_line_for(part, PATIENCE).unwrap_or_else(|passed| panic!("no \"{part}\" in {passed:?}"))
+    }
+
+    /// The lines that came meanwhile, if none has `part` in it.
+    pub(crate) fn await_line_for(&self, part: &str, patience: Duration) -> Result<String, Vec<String>> {
+        let deadline = Instant::now() + patience;
+        let mut passed = Vec::new();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) if line.contains(part) => return Ok(line),
+                Ok(line) => passed.push(line),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Err(passed),
+            }
+        }
+    }
+}
+
+impl Drop for ClientProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A context for the driver of this process's test.
+fn context() -> Context {
+    Context::new()
+        .dir(std::env::var_os(DIR).expect("started by a test"))
+        .driver_timeout(Duration::from_secs(5))
+        .reconnect_in_place(true)
+        .on_event(|event| say(&format!("event: {event}")))
+}
+
+/// The whole line at once, so that nothing comes in between.
+fn say(line: &str) {
+    let mut output = std::io::stdout().lock();
+    // Nobody listens any more when the test is over.
+    if writeln!(output, "{line}").and_then(|()| output.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
+#[test]
+#[ignore = "a process of its own, started by other tests"]
+fn subscribe() {
+    let client = Client::connect(context()).unwrap();
+    let mut subscription = client.add_subscription("aeron:ipc", STREAM).unwrap();
+    say("subscribed");
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        subscription.poll_wait(
+            |fragment| say(&format!("received {}", String::from_utf8_lossy(fragment.payload()))),
+            10,
+            Duration::from_millis(100),
+        );
+    }
+}
+
+#[test]
+#[ignore = "a process of its own, started by other tests"]
+fn publish() {
+    let client = Client::connect(context()).unwrap();
+    let mut publication = client.add_exclusive_publication(CHANNEL, STREAM).unwrap();
+    say("publishing");
+    let deadline = Instant::now() + PATIENCE;
+    let mut number = 0_u64;
+    while Instant::now() < deadline {
+        match publication.offer(number.to_string().as_bytes()) {
+            Ok(_) => number += 1,
+            Err(
+                OfferError::NotConnected | OfferError::BackPressured | OfferError::AdminAction | OfferError::Closed,
+            ) => {}
+            Err(error) => panic!("{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+#[ignore = "a process of its own, started by other tests"]
+fn claim_and_wait() {
+    let client = Client::connect(context()).unwrap();
+    let publication = client.add_publication(CHANNEL, STREAM).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let claim = loop {
+        match publication.try_claim(100) {
+            Ok(claim) => break claim,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    say("claimed");
+    std::thread::sleep(PATIENCE);
+    drop(claim);
+}

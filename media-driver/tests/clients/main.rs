@@ -1,0 +1,13 @@
+//! Clients in processes of their own, with a driver in another: stopped, killed, waiting, reconnecting. Every wait has a deadline
+//! and every process is gone when its test ends.
+#![expect(clippy::disallowed_methods, reason = "waits for processes, with deadlines")]
+
+mod client_process;
+mod killed_client;
+mod paused_client;
+mod restarted_driver;
+mod waiting_subscriber;
+
+#[allow(dead_code, reason = "shared with the tests of the driver process")]
+#[path = "../system/driver_process.rs"]
+mod driver_process;
