@@ -277,7 +277,8 @@ impl Client {
         }
     }
 
-    /// All counters of the driver and its clients. Stays readable when the driver is gone; ask again after a reconnection.
+    /// All counters of the driver and its clients. Stays readable when the driver is gone, and shows nothing any more some time
+    /// after a reconnection: ask again then.
     pub fn counters(&self) -> CountersReader {
         self.core.conductor().link().counters.clone()
     }

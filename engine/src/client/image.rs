@@ -4,6 +4,7 @@
 use core::fmt;
 use std::sync::Arc;
 
+use super::logs::Reading;
 use crate::logbuffer::{Block, ControlledAction, MalformedFrame};
 use crate::logbuffer::{Doorbell, Fragment, ImageReader, LogBuffers};
 use crate::memory::{AtomicBuffer, OwnedWord};
@@ -39,6 +40,7 @@ pub struct Image {
     /// The registration id in the position counter's record: in the same cache line as the position.
     owner: OwnedWord<i64>,
     doorbell: Doorbell,
+    _reading: Reading,
 }
 
 /// What there is to know about an image, for handlers and for whoever wants to keep it. Stays readable when the image is
@@ -76,6 +78,8 @@ pub(super) struct ImageParts<'a> {
     pub(super) subscription_registration_id: RegistrationId,
     pub(super) source_identity: String,
     pub(super) log: LogBuffers,
+    /// Keeps the log's bytes in place while handlers look at them.
+    pub(super) reading: Reading,
     /// The subscriber's position counter.
     pub(super) position: OwnedWord<i64>,
     /// The registration id of that counter's record.
@@ -99,6 +103,8 @@ struct ImageShared {
     final_position: AtomicI64,
     /// Valid once closed.
     final_end_of_stream: AtomicI64,
+    /// Valid once closed: whether the stream was revoked.
+    final_revoked: AtomicI32,
 }
 
 impl Image {
@@ -117,9 +123,11 @@ impl Image {
             closed: AtomicI32::new(0),
             final_position: AtomicI64::new(0),
             final_end_of_stream: AtomicI64::new(i64::MAX),
+            final_revoked: AtomicI32::new(0),
         });
         let doorbell = Doorbell::of_log(&parts.log, parts.bells);
-        Self { shared, reader: ImageReader::new(parts.log, parts.position), owner: parts.owner, doorbell }
+        let reader = ImageReader::new(parts.log, parts.position);
+        Self { shared, reader, owner: parts.owner, doorbell, _reading: parts.reading }
     }
 
     /// What there is to know about the image, as a value that may be kept.
@@ -214,7 +222,7 @@ impl Image {
 
     /// See [`ImageInfo::is_revoked`].
     pub fn is_revoked(&self) -> bool {
-        self.shared.log.metadata().is_revoked()
+        self.shared.is_revoked()
     }
 
     /// See [`ImageInfo::is_closed`].
@@ -317,7 +325,7 @@ impl ImageInfo {
 
     /// Whether the publisher revoked the stream: it ended without waiting for subscribers.
     pub fn is_revoked(&self) -> bool {
-        self.shared.log.metadata().is_revoked()
+        self.shared.is_revoked()
     }
 
     /// Whether the image is gone: it delivers nothing any more.
@@ -366,6 +374,7 @@ impl ImageShared {
         self.final_position.store(self.position.load_acquire(), Ordering::Relaxed);
         let end = self.log.metadata().end_of_stream_position().get();
         self.final_end_of_stream.store(end, Ordering::Relaxed);
+        self.final_revoked.store(self.log.metadata().is_revoked().into(), Ordering::Relaxed);
         // ORDERING(client.image-closed): Release. Pairs with the Acquire load in `is_closed`; publishes the final words.
         self.closed.store(1, Ordering::Release);
     }
@@ -381,6 +390,14 @@ impl ImageShared {
             self.final_end_of_stream.load(Ordering::Relaxed)
         } else {
             self.log.metadata().end_of_stream_position().get()
+        }
+    }
+
+    fn is_revoked(&self) -> bool {
+        if self.is_closed() {
+            self.final_revoked.load(Ordering::Relaxed) != 0
+        } else {
+            self.log.metadata().is_revoked()
         }
     }
 

@@ -4,11 +4,17 @@
 //! The key is the *original* registration id, which denotes one file for as long as one driver runs (trap 26). Called by
 //! the conductor alone. Nothing here decides whether memory may be touched: every handle keeps its own reference to the
 //! mapping, so what is let go here is unmapped when the last handle is.
+//!
+//! A publication that any thread may be using keeps what it was bound to in earlier session epochs, because nobody can tell
+//! when the last of those threads is done (`epochs.rs`). The addresses must stay good, but the files need not stay in
+//! memory: they are vacated. See `docs/decisions/0003-session-epochs.md`.
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::logbuffer::{LogBuffers, LogOpenError};
+use crate::memory::AtomicBuffer;
 use crate::time::MonotonicNanos;
 
 /// Maps a log by its path: the file system's in production.
@@ -19,13 +25,29 @@ pub(super) struct Logs {
     open: OpenLog,
     linger_ns: i64,
     mapped: HashMap<i64, Mapped>,
-    /// Logs of a driver that is gone: their keys mean nothing any more.
-    orphans: Vec<(MonotonicNanos, LogBuffers)>,
+    /// What belongs to a driver, or a session epoch, that is gone: its key means nothing any more.
+    orphans: Vec<Orphan>,
+}
+
+/// Held by whoever reads a log and may lend parts of it.
+pub(super) type Reading = Arc<()>;
+
+struct Orphan {
+    expires: MonotonicNanos,
+    memory: Memory,
+    reading: Reading,
+}
+
+enum Memory {
+    Log(LogBuffers),
+    /// A part of a CnC file.
+    Cnc(AtomicBuffer),
 }
 
 struct Mapped {
     log: LogBuffers,
     users: usize,
+    reading: Reading,
     /// When to let it go; set while there is no user.
     expires: MonotonicNanos,
 }
@@ -36,15 +58,19 @@ impl Logs {
         Self { open, linger_ns, mapped: HashMap::new(), orphans: Vec::new() }
     }
 
-    /// The log with this key, mapped now if it is not yet. To be given back with [`Self::release`].
-    pub(super) fn acquire(&mut self, key: i64, path: &Path) -> Result<LogBuffers, LogOpenError> {
+    /// The log with this key, mapped now if it is not yet, and what whoever reads it must hold. To be given back with
+    /// [`Self::release`].
+    pub(super) fn acquire(&mut self, key: i64, path: &Path) -> Result<(LogBuffers, Reading), LogOpenError> {
         if let Some(mapped) = self.mapped.get_mut(&key) {
             mapped.users += 1;
-            return Ok(mapped.log.clone());
+            return Ok((mapped.log.clone(), Arc::clone(&mapped.reading)));
         }
         let log = (self.open)(path)?;
-        self.mapped.insert(key, Mapped { log: log.clone(), users: 1, expires: MonotonicNanos::NEVER });
-        Ok(log)
+        let reading = Reading::default();
+        let mapped =
+            Mapped { log: log.clone(), users: 1, reading: Arc::clone(&reading), expires: MonotonicNanos::NEVER };
+        self.mapped.insert(key, mapped);
+        Ok((log, reading))
     }
 
     /// Gives back one use of a log.
@@ -57,18 +83,36 @@ impl Logs {
         }
     }
 
-    /// Gives back every use of every log, because the driver that named them is gone: another driver may give the same
-    /// keys to other files.
+    /// Gives back every use of every log, because the driver that named them is gone, or this client is none of its clients
+    /// any more: the same keys may come to denote other files.
     pub(super) fn orphan_all(&mut self, now: MonotonicNanos) {
         let expires = now.saturating_add_ns(self.linger_ns);
-        self.orphans.extend(self.mapped.drain().map(|(_, mapped)| (expires, mapped.log)));
+        self.orphans.extend(self.mapped.drain().map(|(_, mapped)| {
+            let Mapped { log, reading, .. } = mapped;
+            Orphan { expires, memory: Memory::Log(log), reading }
+        }));
     }
 
-    /// Lets go of what has lingered long enough, and returns how many logs that were.
+    /// Takes over what is left of a CnC file that the client does not use any more.
+    pub(super) fn orphan_cnc(&mut self, part: AtomicBuffer, now: MonotonicNanos) {
+        let expires = now.saturating_add_ns(self.linger_ns);
+        self.orphans.push(Orphan { expires, memory: Memory::Cnc(part), reading: Reading::default() });
+    }
+
+    /// Lets go of what has lingered long enough, and returns how much that was.
     pub(super) fn expire(&mut self, now: MonotonicNanos) -> usize {
         let before = self.len();
         self.mapped.retain(|_, mapped| mapped.users > 0 || now < mapped.expires);
-        self.orphans.retain(|(expires, _)| now < *expires);
+        self.orphans.retain(|orphan| {
+            let keep = now < orphan.expires || Arc::strong_count(&orphan.reading) > 1;
+            if !keep {
+                match &orphan.memory {
+                    Memory::Log(log) => log.vacate(),
+                    Memory::Cnc(part) => part.vacate(),
+                }
+            }
+            keep
+        });
         before - self.len()
     }
 

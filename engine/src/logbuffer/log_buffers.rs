@@ -187,6 +187,12 @@ impl LogBuffers {
         }
     }
 
+    /// Lets go of the log's file: see [`AtomicBuffer::vacate`]. What is appended from now on goes nowhere.
+    #[cfg(not(engine_loom))]
+    pub(crate) fn vacate(&self) {
+        self.log.partitions[0].vacate();
+    }
+
     /// The memory of one of the three terms.
     ///
     /// # Panics

@@ -10,6 +10,7 @@ use std::ptr::NonNull;
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
 /// A mapping of a whole file, shared with every other process that maps it.
 #[derive(Debug)]
@@ -154,6 +155,23 @@ impl MappedFile {
         &self.path
     }
 
+    /// Puts private zero pages in the place of the file's, so that what the mapping held of the file is free while addresses
+    /// into it stay good. The file itself keeps its bytes. Does nothing where the system refuses.
+    pub(super) fn vacate(&self) {
+        // SAFETY: the range is this mapping, which nobody else manages, and stays mapped, readable and writable throughout:
+        // the kernel replaces it in one step. What lies there are words and bytes, for which every value is good.
+        let vacated = unsafe {
+            mmap_anonymous(
+                self.map.as_mut_ptr().cast(),
+                self.map.len(),
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
+            )
+        };
+        // Then the old pages stay: a matter of memory, not of safety.
+        let _ = vacated;
+    }
+
     /// Where the bytes start: page-aligned, valid until the mapping is dropped.
     pub(super) fn start(&self) -> NonNull<u8> {
         NonNull::new(self.map.as_mut_ptr()).expect("a mapping is never at address zero")
@@ -188,6 +206,7 @@ fn available_space(file: &File) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::{Field, Region};
 
     #[test]
     fn a_new_file_has_its_space_and_reads_zero() {
@@ -199,6 +218,20 @@ mod tests {
         let again = MappedFile::create(&path, 8192, 0o600, Reserve::Space).unwrap_err();
         assert_eq!(again.io_kind(), Some(io::ErrorKind::AlreadyExists), "{again}");
         assert!(path.exists(), "a file that was there before is left alone");
+    }
+
+    #[test]
+    fn a_vacated_mapping_reads_zero_and_leaves_the_file_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let file = Region::mapped(MappedFile::create(&path, 8192, 0o600, Reserve::Space).unwrap()).view();
+        let other = Region::mapped(MappedFile::open(&path, 8192, FileAccess::ReadWrite).unwrap()).view();
+        let word = file.own(Field::<i64>::at(4096));
+        word.store_release(7);
+        file.vacate();
+        assert_eq!((word.load_acquire(), other.word_at::<i64>(4096).load_acquire()), (0, 7));
+        word.store_release(8);
+        assert_eq!((word.load_acquire(), other.word_at::<i64>(4096).load_acquire()), (8, 7));
     }
 
     #[test]

@@ -64,6 +64,13 @@ impl Region {
         AtomicBuffer::whole(Arc::clone(self))
     }
 
+    /// Lets go of what a mapping holds, if this is one; see [`AtomicBuffer::vacate`].
+    pub(super) fn vacate(&self) {
+        if let Bytes::Mapped(file) = &self.0 {
+            file.vacate();
+        }
+    }
+
     /// Where the bytes start. Page-aligned, and valid for reads and writes of `len` bytes until the region is dropped.
     pub(super) fn start(&self) -> NonNull<u8> {
         match &self.0 {

@@ -183,6 +183,13 @@ impl AtomicBuffer {
         Span { start: self.start, _view: PhantomData }
     }
 
+    /// Lets go of the file that the view's region maps, for every view of that region: from now on they are private memory of
+    /// this process, zero at first. For what nobody needs any more and nobody can be made to let go of. Nobody may hold a
+    /// reference from [`Self::bytes`] into the region.
+    pub(crate) fn vacate(&self) {
+        self.region.vacate();
+    }
+
     /// The address of a range within the view.
     #[inline]
     fn at(&self, offset: usize, len: usize) -> NonNull<u8> {

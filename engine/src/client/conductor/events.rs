@@ -124,7 +124,7 @@ impl Conductor {
         exclusive: bool,
     ) -> Result<Bound, AddError> {
         let request = self.describe(key);
-        let log = self
+        let (log, _) = self
             .logs
             .acquire(event.registration_id.get(), path_of(event.log_file))
             .map_err(|source| AddError::Log { request: request.clone(), source })?;
@@ -202,8 +202,8 @@ impl Conductor {
             return;
         };
         let Some(owner) = self.link.counters.own_registration_id(event.subscriber_position_id) else { return };
-        let log = match self.logs.acquire(image_id, path_of(event.log_file)) {
-            Ok(log) => log,
+        let (log, reading) = match self.logs.acquire(image_id, path_of(event.log_file)) {
+            Ok(acquired) => acquired,
             Err(source) => {
                 let request = self.describe(key);
                 self.report(ClientError::Image { request, source });
@@ -217,6 +217,7 @@ impl Conductor {
             subscription_registration_id: subscription_id,
             source_identity: event.source_identity.to_string(),
             log,
+            reading,
             position,
             owner,
             bells: &self.link.bells,

@@ -335,7 +335,8 @@ impl Conductor {
             State::Down(down) => down.since,
             State::Connected | State::Closed => now,
         };
-        self.link = link;
+        let past = std::mem::replace(&mut self.link, link);
+        self.logs.orphan_cnc(past.bells, now);
         self.state = State::Connected;
         self.epoch = self.epoch.wrapping_add(1);
         self.last_check = now;

@@ -283,3 +283,21 @@ fn trap_67_a_step_of_the_wall_clock_is_no_silence() {
     assert!(rig.told().is_empty());
     all.works(&rig);
 }
+
+/// A publication keeps its past addressable, not in memory.
+#[test]
+fn the_logs_of_a_driver_that_is_gone_are_let_go() {
+    let rig = reconnecting();
+    let mut all = everything(&rig);
+    let past = rig.driver().log_path(all.publication.original_registration_id().get()).to_owned();
+    let is_mapped = || std::fs::read_to_string("/proc/self/maps").unwrap().contains(past.to_str().unwrap());
+    assert!(is_mapped());
+    rig.restart_driver();
+    silence(&rig, Duration::from_secs(4));
+    rig.settle();
+    all.works(&rig);
+    assert!(is_mapped(), "a thread may still be using it");
+    rig.pass(Duration::from_secs(4));
+    assert!(!is_mapped());
+    all.works(&rig);
+}
