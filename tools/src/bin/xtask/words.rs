@@ -1,0 +1,61 @@
+//! Atomic types and unsafe code stay in the files that were made for them.
+
+use std::path::Path;
+
+use crate::sources::Source;
+
+/// Where the engine and the driver's agents may name atomic types. Everything else goes through views and these re-exports.
+const ATOMICS: [&str; 2] = ["engine/src/sync.rs", "engine/src/memory/"];
+/// The folders that this is about: the edges of the driver, tools and the rig use the standard library as anyone does.
+const WITHOUT_ATOMICS: [&str; 5] = [
+    "engine/src/",
+    "media-driver/src/conductor/",
+    "media-driver/src/ipc/",
+    "media-driver/src/mailbox/",
+    "media-driver/src/shared/",
+];
+/// The fences: where unsafe code is allowed, with a reason at the top of each file. The peers' package binds C.
+const FENCES: [&str; 2] = ["engine/src/memory/", "benches/peers/"];
+
+/// Written in two halves, so that this file does not find itself.
+const LIFTS_THE_LINT: &str = concat!("allow(", "unsafe_code");
+
+/// Findings: an atomic type or unsafe code outside its place.
+pub(crate) fn check(_root: &Path, sources: &[Source]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for source in sources {
+        let path = source.path.as_str();
+        let within = |places: &[&str]| places.iter().any(|place| path.starts_with(place));
+        for (line, text) in source.code_lines() {
+            if text.contains("sync::atomic") && within(&WITHOUT_ATOMICS) && !within(&ATOMICS) {
+                findings.push(format!("{path}:{line}: names atomic types; use crate::sync or a view"));
+            }
+            if text.contains(LIFTS_THE_LINT) && !within(&FENCES) {
+                findings.push(format!("{path}:{line}: allows unsafe code outside the fences"));
+            }
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_out_of_place_is_found() {
+        let source = |path: &str| Source {
+            path: path.into(),
+            text: "#![allow(unsafe_code, reason = \"\")]\nuse std::sync::atomic::AtomicBool;\n".into(),
+        };
+        assert_eq!(check(Path::new(""), &[source("engine/src/memory/view.rs")]), Vec::<String>::new());
+        assert_eq!(
+            check(Path::new(""), &[source("engine/src/client/image.rs")]),
+            [
+                "engine/src/client/image.rs:1: allows unsafe code outside the fences",
+                "engine/src/client/image.rs:2: names atomic types; use crate::sync or a view",
+            ]
+        );
+        assert_eq!(check(Path::new(""), &[source("tools/src/main.rs")]).len(), 1);
+    }
+}
