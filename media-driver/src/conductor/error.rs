@@ -25,6 +25,8 @@ pub(super) enum CommandError {
     SessionClash { session_id: SessionId, stream_id: StreamId },
     #[error("{key} is stated as {stated}, and the existing publication has {existing}")]
     Mismatch { key: &'static str, stated: i64, existing: i64 },
+    #[error("response subscription {subscription} has the answer to its request already")]
+    ResponseTaken { subscription: RegistrationId },
     #[error("unknown publication {registration_id}")]
     UnknownPublication { registration_id: RegistrationId },
     #[error("unknown subscription {registration_id}")]
@@ -63,6 +65,7 @@ impl CommandError {
             Self::UnknownSessionTag { .. }
             | Self::StartAtEnd { .. }
             | Self::Mismatch { .. }
+            | Self::ResponseTaken { .. }
             | Self::NotStatic { .. }
             | Self::UnknownImage { .. }
             | Self::ReasonTooLong { .. }

@@ -14,8 +14,8 @@ use super::{Core, Now};
 use crate::ipc::IpcPublication;
 use crate::shared::{LinkId, Subscriber, Tether, Turn};
 
-/// Where images of IPC publications come from.
-const IPC_SOURCE: &str = "aeron:ipc";
+/// What events name as the source of IPC images, and as their channel when they go, whatever their subscribers' channels are.
+const IPC: &str = "aeron:ipc";
 
 impl Core {
     /// Gives a new subscription the images of all publications that it wants, oldest first.
@@ -155,7 +155,7 @@ fn send_available(
         subscription_registration_id: link.registration_id,
         subscriber_position_id,
         log_file: Text::new(publication.log_path().as_os_str().as_bytes()),
-        source_identity: Text::from(IPC_SOURCE),
+        source_identity: Text::from(IPC),
     }));
 }
 
@@ -164,6 +164,6 @@ fn send_unavailable(events: &mut Events, publication: &IpcPublication, link: &Su
         image_correlation_id: CorrelationId::new(publication.registration_id().get()),
         subscription_registration_id: link.registration_id,
         stream_id: publication.stream_id(),
-        channel: Text::from(&*link.channel),
+        channel: Text::from(IPC),
     }));
 }

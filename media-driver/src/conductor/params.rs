@@ -7,10 +7,8 @@ use gannet::types::{Mtu, Position, SessionId, TermId, TermLength};
 use super::config::{PublicationDefaults, SubscriptionDefaults};
 use super::error::CommandError;
 use super::subscriptions::SessionChoice;
+use crate::ipc::RESPONSE_PROTOTYPE;
 use crate::shared::UntetheredTimeouts;
-
-/// `response-correlation-id=prototype`, as a log states it.
-const PROTOTYPE: i64 = -2;
 
 /// "None" where a log states a tag or a correlation id.
 const NONE: i64 = -1;
@@ -32,8 +30,6 @@ pub(super) struct IpcPublicationParams {
     pub(super) entity_tag: i64,
     /// What it answers: -1 for nothing, -2 for a prototype.
     pub(super) response_correlation_id: i64,
-    /// Whether it is of a response channel.
-    pub(super) is_response: bool,
     /// Stated in its log; of no effect for IPC.
     pub(super) linger_timeout_ns: i64,
     /// What becomes of untethered subscribers.
@@ -81,7 +77,7 @@ impl IpcPublicationParams {
         };
         let response_correlation_id = match params.response_correlation_id {
             Some(ResponseCorrelation::Id(id)) => id,
-            Some(ResponseCorrelation::Prototype) => PROTOTYPE,
+            Some(ResponseCorrelation::Prototype) => RESPONSE_PROTOTYPE,
             None => NONE,
         };
         let start = params.initial_position().map(|at| start(at, term_length)).transpose()?;
@@ -102,7 +98,6 @@ impl IpcPublicationParams {
             session_id,
             entity_tag: params.tags.and_then(|tags| tags.entity).unwrap_or(NONE),
             response_correlation_id,
-            is_response: params.control_mode == Some(ControlMode::Response),
             linger_timeout_ns: params.linger_ns.unwrap_or(defaults.linger_timeout_ns),
             untethered: UntetheredTimeouts {
                 window_limit_ns: window_limit_ns.unwrap_or(defaults.untethered_window_limit_timeout_ns),
@@ -163,6 +158,8 @@ fn start(at: InitialPosition, term_length: TermLength) -> Result<Start, CommandE
 pub(super) struct IpcSubscriptionParams {
     /// The sessions it wants.
     pub(super) session: SessionChoice,
+    /// Whether it waits for the response to a request.
+    pub(super) is_response: bool,
     /// Whether it holds its publishers back.
     pub(super) tether: bool,
     /// Whether, when it does not, it comes back after it fell behind.
@@ -172,14 +169,16 @@ pub(super) struct IpcSubscriptionParams {
 impl IpcSubscriptionParams {
     /// Reads what the channel of an IPC subscription states.
     pub(super) fn read(params: &ChannelParams, defaults: &SubscriptionDefaults) -> Result<Self, CommandError> {
+        let is_response = params.control_mode == Some(ControlMode::Response);
         let session = match params.session_id {
             Some(SessionSelector::Id(id)) => SessionChoice::Only(id),
             Some(SessionSelector::Tag(tag)) => return Err(CommandError::UnknownSessionTag { tag }),
-            None if params.control_mode == Some(ControlMode::Response) => SessionChoice::Response,
+            None if is_response => SessionChoice::Response,
             None => SessionChoice::Any,
         };
         Ok(Self {
             session,
+            is_response,
             tether: params.tether.unwrap_or(defaults.tether),
             rejoin: params.rejoin.unwrap_or(defaults.rejoin),
         })

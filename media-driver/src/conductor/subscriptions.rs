@@ -31,6 +31,8 @@ pub(super) struct SubscriptionLink {
     pub(super) channel: Box<str>,
     /// The sessions it wants.
     pub(super) session: SessionChoice,
+    /// Whether it waits for the response to a request.
+    pub(super) is_response: bool,
     /// Whether it holds its publishers back.
     pub(super) tether: bool,
     /// Whether, when it does not, it comes back after it fell behind.
@@ -57,6 +59,7 @@ pub(super) struct NewLink<'a> {
     pub(super) stream_id: StreamId,
     pub(super) channel: &'a str,
     pub(super) session: SessionChoice,
+    pub(super) is_response: bool,
     pub(super) tether: bool,
     pub(super) rejoin: bool,
 }
@@ -90,6 +93,7 @@ impl SubscriptionRegistry {
             stream_id: new.stream_id,
             channel: new.channel.into(),
             session: new.session,
+            is_response: new.is_response,
             tether: new.tether,
             rejoin: new.rejoin,
         });
@@ -122,20 +126,20 @@ impl SubscriptionRegistry {
         self.links.iter()
     }
 
-    /// Gives the response subscription with this registration id, on this stream, the session that it waits for.
-    pub(super) fn bind_response(
-        &mut self,
-        registration_id: RegistrationId,
-        stream_id: StreamId,
-        session_id: SessionId,
-    ) {
-        let waiting = self.links.iter_mut().find(|link| {
-            link.registration_id == registration_id
-                && link.stream_id == stream_id
-                && link.session == SessionChoice::Response
-        });
-        if let Some(link) = waiting {
-            link.session = SessionChoice::Only(session_id);
+    /// Whether the response subscription with this registration id, if there is one, could take this session: it has none
+    /// yet, or has this one.
+    pub(super) fn could_bind_response(&self, registration_id: RegistrationId, session_id: SessionId) -> bool {
+        self.links.iter().filter(|link| link.is_response && link.registration_id == registration_id).all(|link| {
+            matches!(link.session, SessionChoice::Response) || link.session == SessionChoice::Only(session_id)
+        })
+    }
+
+    /// Gives the response subscription with this registration id the session that it waits for.
+    pub(super) fn bind_response(&mut self, registration_id: RegistrationId, session_id: SessionId) {
+        for link in &mut self.links {
+            if link.registration_id == registration_id && link.session == SessionChoice::Response {
+                link.session = SessionChoice::Only(session_id);
+            }
         }
     }
 
@@ -155,6 +159,7 @@ mod tests {
             stream_id: StreamId::new(1001),
             channel: "aeron:ipc",
             session,
+            is_response: session == SessionChoice::Response,
             tether: true,
             rejoin: true,
         }
@@ -183,10 +188,14 @@ mod tests {
     fn a_response_subscription_is_bound_once_to_its_own_session() {
         let mut registry = SubscriptionRegistry::new(8);
         registry.add(&link(1, 12, SessionChoice::Response));
-        registry.bind_response(RegistrationId::new(12), StreamId::new(1002), SessionId::new(9));
-        assert_eq!(wants(&registry, 1001, 9), [], "another stream does not bind it");
-        registry.bind_response(RegistrationId::new(12), StreamId::new(1001), SessionId::new(9));
-        registry.bind_response(RegistrationId::new(12), StreamId::new(1001), SessionId::new(10));
+        let subscription = RegistrationId::new(12);
+        let could = |registry: &SubscriptionRegistry, session| {
+            registry.could_bind_response(subscription, SessionId::new(session))
+        };
+        assert!(could(&registry, 9) && could(&registry, 10));
+        registry.bind_response(subscription, SessionId::new(9));
+        assert!(could(&registry, 9) && !could(&registry, 10));
+        registry.bind_response(subscription, SessionId::new(10));
         assert_eq!((wants(&registry, 1001, 9), wants(&registry, 1001, 10)), (vec![12], vec![]));
     }
 

@@ -6,5 +6,5 @@ mod limits;
 mod publication;
 mod state;
 
-pub use publication::{Change, IpcPublication, NewIpcPublication, Tick};
+pub use publication::{Change, IpcPublication, NewIpcPublication, RESPONSE_PROTOTYPE, Tick};
 pub use state::State;

@@ -19,6 +19,9 @@ use crate::shared::{Counter, LinkId, Subscriber, Subscribers, Turn, UntetheredTi
 /// the one that publishers are busiest with.
 const POSITION_INTERVAL_NS: i64 = 100_000;
 
+/// The response correlation id of `response-correlation-id=prototype`.
+pub const RESPONSE_PROTOTYPE: i64 = -2;
+
 /// What a publication is made of.
 #[derive(Debug)]
 pub struct NewIpcPublication {
@@ -30,7 +33,7 @@ pub struct NewIpcPublication {
     pub stream_id: StreamId,
     /// Whether one publisher owns it.
     pub exclusive: bool,
-    /// What its channel gives as `response-correlation-id`; -1 for nothing.
+    /// What its channel gives as `response-correlation-id`; -1 for nothing, -2 for a prototype.
     pub response_correlation_id: i64,
     /// Where it starts.
     pub start_position: Position,
@@ -131,6 +134,11 @@ impl IpcPublication {
     /// What its channel gives as `response-correlation-id`.
     pub fn response_correlation_id(&self) -> i64 {
         self.made_of.response_correlation_id
+    }
+
+    /// Whether it only holds the place of publications that will answer requests.
+    pub fn is_prototype(&self) -> bool {
+        self.made_of.response_correlation_id == RESPONSE_PROTOTYPE
     }
 
     /// Where it started.

@@ -18,9 +18,10 @@ fn a_response_subscription_gets_the_session_that_answers_it() {
     assert_eq!(images.len(), 1, "{images:?}");
     assert_eq!(images[0].subscription, subscription);
     assert!(images[0].session != request.session && images[0].session != stranger.session);
-    // Bound for good: another answer is not for it.
-    driver.add_exclusive_publication_keeping_events(answerer, &channel);
-    assert_eq!(driver.images().len(), 0);
+    // Bound for good: a second answer is refused, as the reference's driver does it.
+    let command = driver.add_publication_command(answerer, &channel, true);
+    let events = driver.run(&command);
+    assert!(events.len() == 1 && events[0].starts_with("error 11 "), "{events:?}");
 }
 
 #[test]
@@ -35,4 +36,17 @@ fn publications_with_different_response_ids_are_not_shared() {
     assert!(plain.original != first.original && first.original != second.original);
     assert_eq!(again.original, first.original);
     assert!(prototype.original != plain.original);
+}
+
+/// A prototype only holds the place of publications that will answer. The reference gives it to nobody who was there before.
+#[test]
+fn a_prototype_is_not_given_to_waiting_subscribers() {
+    let mut driver = Driver::new();
+    let client = driver.client();
+    driver.add_subscription(client, "aeron:ipc");
+    let channel = format!("{IPC}|response-correlation-id=prototype");
+    driver.add_exclusive_publication_keeping_events(client, &channel);
+    assert_eq!(driver.images().len(), 0);
+    let (_, images) = driver.add_subscription(client, "aeron:ipc");
+    assert_eq!(images.len(), 1);
 }

@@ -85,6 +85,11 @@ impl Core {
             Some(session_id) => session_id,
             None => self.session_ids.peek(&used),
         };
+        if let Some(subscription) = self.awaiting_response(params.response_correlation_id)
+            && !self.subscriptions.could_bind_response(subscription, session_id)
+        {
+            return Err(CommandError::ResponseTaken { subscription });
+        }
         let start = params
             .start
             .unwrap_or_else(|| Start { initial_term_id: TermId::new(self.random.i32(..)), position: Position::new(0) });
@@ -108,7 +113,6 @@ impl Core {
                 untethered_window_limit_timeout_ns: params.untethered.window_limit_ns,
                 untethered_linger_timeout_ns: params.untethered.linger_ns,
                 untethered_resting_timeout_ns: params.untethered.resting_ns,
-                is_response: params.is_response,
                 sparse: params.sparse,
                 signal_eos: params.signal_eos,
                 spies_simulate_connection: params.spies_simulate_connection,
@@ -201,7 +205,9 @@ impl Core {
             },
             now.monotonic,
         ));
-        self.bind_response(RegistrationId::new(response_correlation_id), pending.stream_id, pending.session_id);
+        if let Some(subscription) = self.awaiting_response(response_correlation_id) {
+            self.subscriptions.bind_response(subscription, pending.session_id);
+        }
         self.hold_publication(pending.client_id, pending.correlation_id, registration_id);
         Ok(())
     }
@@ -217,6 +223,7 @@ impl Core {
             original_registration_id: original,
         });
         publication.add_reference();
+        let is_prototype = publication.is_prototype();
         let ready = OnPublicationReady {
             correlation_id,
             registration_id: original,
@@ -231,7 +238,10 @@ impl Core {
         } else {
             Event::PublicationReady(ready)
         });
-        self.link_publication(original);
+        // As in the reference, a prototype is given to nobody who was there before; who comes later may have it.
+        if !is_prototype {
+            self.link_publication(original);
+        }
     }
 
     pub(super) fn remove_publication(&mut self, command: &RemovePublication) -> Result<(), CommandError> {
@@ -268,11 +278,10 @@ impl Core {
         LogLayout { term_length: log.term_length(), page_size: self.config.logs.page_size }.file_length()
     }
 
-    /// When a publication answers another one, the subscription that waits for that answer is given its session.
-    fn bind_response(&mut self, request: RegistrationId, stream_id: StreamId, session_id: SessionId) {
-        let Some(request) = self.publications.get(request) else { return };
-        let subscription = RegistrationId::new(request.response_correlation_id());
-        self.subscriptions.bind_response(subscription, stream_id, session_id);
+    /// The subscription that waits for the answer to this request, if it is the request of an IPC publication.
+    fn awaiting_response(&self, request: i64) -> Option<RegistrationId> {
+        let request = self.publications.get(RegistrationId::new(request))?;
+        Some(RegistrationId::new(request.response_correlation_id()))
     }
 
     fn session_ids_after(&mut self, pending: &PendingPublication) {

@@ -30,6 +30,7 @@ impl Core {
             stream_id: command.stream_id,
             channel: uri.text(),
             session: params.session,
+            is_response: params.is_response,
             tether: params.tether,
             rejoin: params.rejoin,
         });

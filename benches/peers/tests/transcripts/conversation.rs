@@ -1,0 +1,488 @@
+//! A conversation with a driver at the lowest level: commands are put into its ring by hand, and everything it says and shows
+//! is written down as text. Two drivers that are told the same must give the same text: ids are drawn alike by both, and
+//! what is random or local (sessions, paths, error texts) is replaced.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gannet::broadcast::Receiver;
+use gannet::cnc::CncFile;
+use gannet::command::{
+    AddCounter, AddPublication, AddStaticCounter, AddSubscription, ClientClose, Command, Destination, Event,
+    GetNextAvailableSessionId, RejectImage, RemoveCounter, RemovePublication, RemoveSubscription, Text,
+};
+use gannet::counters::CountersReader;
+use gannet::logbuffer::{ConcurrentAppender, ImageReader, LogBuffers, OfferError};
+use gannet::memory::FileAccess;
+use gannet::ringbuffer::ManyToOneRingBuffer;
+use gannet::types::{ClientId, CorrelationId, CounterId, Position, RegistrationId, SessionId, StreamId};
+use gannet_peers::aeron_dir::AeronDir;
+use gannet_peers::driver::{DriverKind, DriverOptions, DriverProcess};
+use gannet_peers::reference_files::Snapshot;
+
+/// Longer than anything takes here, even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How many system counters there are; the others are written down.
+const SYSTEM_COUNTERS: i32 = 46;
+
+/// The stream that is talked about.
+pub(crate) const STREAM: StreamId = StreamId::new(1001);
+
+/// Stands for a client in the sentinel commands; it never registers.
+const NOBODY: ClientId = ClientId::new(i64::MAX);
+
+/// One driver, and what it has said so far.
+pub(crate) struct Conversation {
+    transcript: Vec<String>,
+    sessions: HashMap<SessionId, usize>,
+    /// How often it was asked whether all was said.
+    asked: i64,
+    images: Vec<Image>,
+    publications: Vec<Publication>,
+    ring: ManyToOneRingBuffer,
+    events: Receiver,
+    counters: CountersReader,
+    dir: AeronDir,
+    // Last, so that it outlives all that looks into its files.
+    _driver: DriverProcess,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Publication {
+    pub(crate) correlation: CorrelationId,
+    pub(crate) original: RegistrationId,
+    limit: CounterId,
+    path: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Image {
+    position: CounterId,
+    path: String,
+}
+
+impl Conversation {
+    fn begin(kind: DriverKind, options: DriverOptions) -> Self {
+        let dir = AeronDir::unique("transcripts");
+        let options = options.with("aeron.timer.interval", "100ms");
+        let driver = DriverProcess::start(kind, dir.path(), &options).expect("the driver starts");
+        let cnc = CncFile::open(dir.path(), FileAccess::ReadWrite).expect("a ready CnC file");
+        Self {
+            transcript: Vec::new(),
+            sessions: HashMap::new(),
+            asked: 0,
+            images: Vec::new(),
+            publications: Vec::new(),
+            ring: cnc.commands(),
+            events: cnc.events(),
+            counters: cnc.counters(),
+            dir,
+            _driver: driver,
+        }
+    }
+
+    /// A remark in the transcript, so that a difference can be placed.
+    pub(crate) fn note(&mut self, remark: &str) {
+        self.transcript.push(format!("-- {remark}"));
+    }
+
+    pub(crate) fn correlation(&self) -> CorrelationId {
+        self.ring.next_correlation_id()
+    }
+
+    pub(crate) fn client(&self) -> ClientId {
+        ClientId::new(self.correlation().get())
+    }
+
+    /// Sends a command and writes down all that comes of it before the next command is carried out.
+    pub(crate) fn send(&mut self, command: &Command<'_>) {
+        self.transcript.push(format!("> {} {}", command.name(), command.correlation_id()));
+        self.put(command);
+        self.settle();
+    }
+
+    fn put(&mut self, command: &Command<'_>) {
+        let mut bytes = vec![0; command.encoded_length()];
+        command.encode(&mut bytes).expect("a command that fits");
+        self.ring.write(command.type_id(), &bytes).expect("room in the ring");
+    }
+
+    /// Bytes that are no proper command. What a driver says to them is its own affair; that it goes on is not.
+    pub(crate) fn send_broken(&mut self, type_id: i32, bytes: &[u8]) {
+        self.ring.write(type_id, bytes).expect("room in the ring");
+        self.collect_until_answered(|_| {});
+    }
+
+    /// All that was sent before has been carried out once the answer to one more command is here.
+    fn settle(&mut self) {
+        let mut said = Vec::new();
+        self.collect_until_answered(|line| said.push(line));
+        self.transcript.extend(said.into_iter().map(|line| format!("< {line}")));
+    }
+
+    fn collect_until_answered(&mut self, mut each: impl FnMut(String)) {
+        // Not drawn from the ring: how often is asked may differ, and what is drawn next must not.
+        self.asked += 1;
+        let correlation_id = CorrelationId::new(i64::MIN + self.asked);
+        self.put(&Command::GetNextAvailableSessionId(GetNextAvailableSessionId {
+            client_id: NOBODY,
+            correlation_id,
+            stream_id: StreamId::new(i32::MIN),
+        }));
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mut answered = false;
+            let (mut shown, sessions) = (None, &mut self.sessions);
+            let (publications, images) = (&mut self.publications, &mut self.images);
+            let received = self.events.receive(|type_id, bytes| {
+                let event = Event::decode(type_id, bytes).expect("a sound event");
+                answered = matches!(&event, Event::NextAvailableSessionId(e) if e.correlation_id == correlation_id);
+                remember(&event, publications, images);
+                shown = Some(show(&event, sessions));
+            });
+            if answered {
+                return;
+            }
+            if let Some(line) = shown {
+                each(line);
+            }
+            if received.expect("the transcript keeps up") == 0 {
+                assert!(Instant::now() < deadline, "the driver does not answer");
+                thread::sleep(Duration::from_micros(100));
+            }
+        }
+    }
+
+    /// Waits for that many timer ticks to be over, and writes down what they said.
+    pub(crate) fn ticks(&mut self, count: usize) {
+        self.transcript.push(format!("-- {count} ticks"));
+        // The heartbeat is stored first thing in a tick; once it moves again, the tick before is over.
+        for _ in 0..=count {
+            let last = self.ring.consumer_heartbeat();
+            let deadline = Instant::now() + PATIENCE;
+            while self.ring.consumer_heartbeat() == last {
+                assert!(Instant::now() < deadline, "no heartbeat");
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        self.settle();
+    }
+
+    /// Ticks until an event whose line starts so is heard; when it comes is left out of the transcript.
+    pub(crate) fn until(&mut self, start: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut said = Vec::new();
+        while !said.iter().any(|line: &String| line.starts_with(start)) {
+            assert!(Instant::now() < deadline, "{start}: not said, but {said:?}");
+            self.collect_until_answered(|line| said.push(line));
+        }
+        self.transcript.push(format!("-- until {start}"));
+        self.transcript.extend(said.into_iter().map(|line| format!("< {line}")));
+    }
+
+    /// Lets time pass, with a client that lives, until a system counter has this value.
+    pub(crate) fn until_system_counter(&mut self, client: ClientId, id: i32, value: i64) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.counters.value(CounterId::new(id)) != Some(value) {
+            assert!(Instant::now() < deadline, "system counter {id} is not {value}");
+            self.beat(client);
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.transcript.push(format!("-- until system counter {id} is {value}"));
+    }
+
+    /// Writes down the headers of frames in the first term of a log.
+    pub(crate) fn write_frames(&mut self, publication: &Publication, offset: usize, count: usize) {
+        let snapshot = Snapshot::of(Path::new(&publication.path)).expect("a log file");
+        let mut offset = offset;
+        for _ in 0..count {
+            let length = snapshot.i32(offset);
+            self.transcript.push(format!("# frame at {offset}: {:02x?}", snapshot.slice(offset, 32)));
+            if length <= 0 {
+                return;
+            }
+            offset += (length as usize).next_multiple_of(32);
+        }
+    }
+
+    /// Writes down all counters that are not the system's.
+    pub(crate) fn write_counters(&mut self) {
+        let sessions = &self.sessions;
+        let mut lines = Vec::new();
+        self.counters.for_each(|counter| {
+            if counter.id.get() < SYSTEM_COUNTERS {
+                return;
+            }
+            // A heartbeat's value is the time.
+            let value = if counter.type_id == 11 { 0 } else { counter.value };
+            let mut label = counter.label.to_string();
+            let mut key = counter.key.as_bytes().to_vec();
+            for (session, number) in sessions {
+                label = label.replace(&format!(" {session} "), &format!(" s{number} "));
+                let session = session.get().to_le_bytes();
+                if key[8..12] == session {
+                    key[8..12].copy_from_slice(&[0xEE; 4]);
+                }
+            }
+            // What is left of a key is zeroes.
+            let used = key.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+            key.truncate(used);
+            lines.push(format!(
+                "# {} type {} {label} = {value}, registration {}, owner {}, reference {}, key {:02x?}",
+                counter.id, counter.type_id, counter.registration_id, counter.owner_id, counter.reference_id, key
+            ));
+        });
+        self.transcript.extend(lines);
+    }
+
+    /// Writes down what the log of a publication says of itself. Its initial term id and session must be stated.
+    pub(crate) fn write_log_metadata(&mut self, publication: &Publication) {
+        let snapshot = Snapshot::of(Path::new(&publication.path)).expect("a log file");
+        let start = snapshot.log_metadata_offset();
+        self.transcript.push(format!("# log of {} bytes", snapshot.bytes().len()));
+        for offset in (0..512).step_by(8) {
+            let word = snapshot.i64(start + offset);
+            if word != 0 {
+                self.transcript.push(format!("#   {offset}: {word:#x}"));
+            }
+        }
+        assert!(snapshot.is_zero(start + 512, 4096 - 512));
+    }
+
+    /// Writes down a system counter.
+    pub(crate) fn write_system_counter(&mut self, id: i32) {
+        let value = self.counters.value(CounterId::new(id)).expect("a system counter");
+        self.transcript.push(format!("# system counter {id} = {value}"));
+    }
+
+    /// Writes down which log files there are.
+    pub(crate) fn write_files(&mut self) {
+        let entries = std::fs::read_dir(self.dir.path().join("publications")).expect("a directory");
+        let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
+        names.sort();
+        self.transcript.push(format!("# files {names:?}"));
+    }
+
+    /// The publication that was announced last.
+    pub(crate) fn publication(&self) -> Publication {
+        self.publications.last().expect("a publication").clone()
+    }
+
+    /// The images that were announced, oldest first.
+    pub(crate) fn images(&self) -> &[Image] {
+        &self.images
+    }
+
+    /// Writes down limit and position of a publication.
+    pub(crate) fn write_limit(&mut self, publication: &Publication) {
+        let limit = self.counters.value(publication.limit).expect("a limit");
+        self.transcript.push(format!("# limit {limit}"));
+    }
+
+    pub(crate) fn appender(&self, publication: &Publication) -> ConcurrentAppender {
+        let log = LogBuffers::open(Path::new(&publication.path), FileAccess::ReadWrite).expect("a log");
+        ConcurrentAppender::new(&log, self.counters.own_value(publication.limit).expect("a limit"))
+            .expect("an appender")
+    }
+
+    /// Publishes messages of that length, and writes down where the last one ended and why there is no further.
+    pub(crate) fn offer(&mut self, publication: &Publication, length: usize, count: usize) {
+        let appender = self.appender(publication);
+        let mut last = Ok(Position::new(0));
+        for _ in 0..count {
+            last = loop {
+                match appender.offer(&vec![7; length]) {
+                    Err(OfferError::AdminAction) => {}
+                    other => break other,
+                }
+            };
+            if last.is_err() {
+                break;
+            }
+        }
+        self.transcript.push(format!("# offered up to {}: {last:?}", appender.position()));
+    }
+
+    /// Reads that many fragments and writes down the position.
+    pub(crate) fn poll(&mut self, image: &Image, limit: usize) {
+        let log = LogBuffers::open(Path::new(&image.path), FileAccess::ReadWrite).expect("a log");
+        let position = self.counters.own_value(image.position).expect("a position");
+        let mut reader = ImageReader::new(log, position);
+        let read = reader.poll(|_| {}, limit);
+        self.transcript.push(format!("# read {read} up to {}", reader.position()));
+    }
+
+    /// The client shows that it lives, as clients do.
+    pub(crate) fn beat(&self, client: ClientId) {
+        let heartbeat = self.counters.find(11, RegistrationId::new(client.get())).expect("a heartbeat");
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+        self.counters.own_value(heartbeat).expect("a heartbeat").store_release(now.as_millis() as i64);
+    }
+
+    // The commands.
+
+    pub(crate) fn add_publication(&mut self, client_id: ClientId, channel: &str, exclusive: bool) {
+        let correlation_id = self.correlation();
+        let body = AddPublication { client_id, correlation_id, stream_id: STREAM, channel: Text::from(channel) };
+        self.note(channel);
+        self.send(&if exclusive { Command::AddExclusivePublication(body) } else { Command::AddPublication(body) });
+    }
+
+    pub(crate) fn remove_publication(&mut self, client_id: ClientId, registration_id: RegistrationId, revoke: bool) {
+        let correlation_id = self.correlation();
+        self.send(&Command::RemovePublication(RemovePublication {
+            client_id,
+            correlation_id,
+            registration_id,
+            revoke,
+        }));
+    }
+
+    pub(crate) fn add_subscription(&mut self, client_id: ClientId, channel: &str) -> RegistrationId {
+        let correlation_id = self.correlation();
+        let channel = Text::from(channel);
+        self.note(&channel.to_string());
+        self.send(&Command::AddSubscription(AddSubscription { client_id, correlation_id, stream_id: STREAM, channel }));
+        correlation_id.registration()
+    }
+
+    pub(crate) fn remove_subscription(&mut self, client_id: ClientId, registration_id: RegistrationId) {
+        let correlation_id = self.correlation();
+        self.send(&Command::RemoveSubscription(RemoveSubscription { client_id, correlation_id, registration_id }));
+    }
+
+    pub(crate) fn add_counter(&mut self, client_id: ClientId, key: &[u8], label: &str) -> RegistrationId {
+        let correlation_id = self.correlation();
+        let label = Text::from(label);
+        self.send(&Command::AddCounter(AddCounter { client_id, correlation_id, type_id: 1101, key, label }));
+        correlation_id.registration()
+    }
+
+    pub(crate) fn add_static_counter(&mut self, client_id: ClientId, registration_id: RegistrationId) {
+        let correlation_id = self.correlation();
+        self.send(&Command::AddStaticCounter(AddStaticCounter {
+            client_id,
+            correlation_id,
+            registration_id,
+            type_id: 1102,
+            key: b"static key",
+            label: Text::from("static label"),
+        }));
+    }
+
+    pub(crate) fn remove_counter(&mut self, client_id: ClientId, registration_id: RegistrationId) {
+        let correlation_id = self.correlation();
+        self.send(&Command::RemoveCounter(RemoveCounter { client_id, correlation_id, registration_id }));
+    }
+
+    /// As the C client does it: without ids.
+    pub(crate) fn reject(&mut self, image: RegistrationId, reason: &str) {
+        self.send(&Command::RejectImage(RejectImage {
+            client_id: ClientId::new(0),
+            correlation_id: CorrelationId::new(0),
+            image_correlation_id: CorrelationId::new(image.get()),
+            position: Position::new(0),
+            reason: Text::from(reason),
+        }));
+    }
+
+    pub(crate) fn add_destination(&mut self, client_id: ClientId, registration_id: RegistrationId, receive: bool) {
+        let correlation_id = self.correlation();
+        let channel = Text::from("aeron:udp?endpoint=localhost:40123");
+        let body = Destination { client_id, correlation_id, registration_id, channel };
+        self.send(&if receive { Command::AddReceiveDestination(body) } else { Command::AddDestination(body) });
+    }
+
+    pub(crate) fn close_client(&mut self, client_id: ClientId) {
+        self.send(&Command::ClientClose(ClientClose { client_id, correlation_id: CorrelationId::new(-1) }));
+    }
+}
+
+fn remember(event: &Event<'_>, publications: &mut Vec<Publication>, images: &mut Vec<Image>) {
+    match event {
+        Event::PublicationReady(ready) | Event::ExclusivePublicationReady(ready) => publications.push(Publication {
+            correlation: ready.correlation_id,
+            original: ready.registration_id,
+            limit: ready.limit_id,
+            path: ready.log_file.to_string(),
+        }),
+        Event::AvailableImage(image) => {
+            images.push(Image { position: image.subscriber_position_id, path: image.log_file.to_string() })
+        }
+        _ => {}
+    }
+}
+
+fn show(event: &Event<'_>, sessions: &mut HashMap<SessionId, usize>) -> String {
+    let mut session = |id: SessionId| {
+        let next = sessions.len();
+        format!("s{}", sessions.entry(id).or_insert(next))
+    };
+    let file = |path: Text<'_>| path.to_string().rsplit('/').next().unwrap_or_default().to_owned();
+    let name = event.name();
+    match event {
+        // The words are each driver's own.
+        Event::Error(e) => format!("{name} {} for {}", e.error_code.get(), e.offending_correlation_id),
+        Event::AvailableImage(e) => format!(
+            "{name} {} {} {} for {} #{} {} {}",
+            e.image_correlation_id,
+            session(e.session_id),
+            e.stream_id,
+            e.subscription_registration_id,
+            e.subscriber_position_id,
+            file(e.log_file),
+            e.source_identity
+        ),
+        Event::UnavailableImage(e) => format!(
+            "{name} {} for {} {} {}",
+            e.image_correlation_id, e.subscription_registration_id, e.stream_id, e.channel
+        ),
+        Event::PublicationReady(e) | Event::ExclusivePublicationReady(e) => format!(
+            "{name} {} of {} {} {} limit #{} status {} {}",
+            e.correlation_id,
+            e.registration_id,
+            session(e.session_id),
+            e.stream_id,
+            e.limit_id,
+            e.channel_status_id,
+            file(e.log_file)
+        ),
+        Event::OperationSuccess(e) => format!("{name} {}", e.correlation_id),
+        Event::SubscriptionReady(e) => format!("{name} {} status {}", e.correlation_id, e.channel_status_id),
+        Event::CounterReady(e) | Event::UnavailableCounter(e) => {
+            format!("{name} {} #{}", e.registration_id, e.counter_id)
+        }
+        Event::ClientTimeout(e) => format!("{name} {}", e.client_id),
+        Event::StaticCounter(e) => format!("{name} {} #{}", e.correlation_id, e.counter_id),
+        Event::PublicationError(e) => format!(
+            "{name} {} {} {} {} receiver {} group {} code {}: {}",
+            e.registration_id,
+            e.destination_registration_id,
+            session(e.session_id),
+            e.stream_id,
+            e.receiver_id,
+            e.group_tag,
+            e.error_code.get(),
+            e.message
+        ),
+        Event::NextAvailableSessionId(e) => format!("{name} {}", e.correlation_id),
+    }
+}
+
+/// Has the same conversation with both drivers and compares the transcripts.
+#[track_caller]
+pub(crate) fn compare(options: &DriverOptions, conversation: impl Fn(&mut Conversation)) {
+    let transcript = |kind| {
+        let mut with = Conversation::begin(kind, options.clone());
+        conversation(&mut with);
+        with.transcript
+    };
+    let (aeron, gannet) = (transcript(DriverKind::Aeron), transcript(DriverKind::Gannet));
+    for (index, (expected, found)) in aeron.iter().zip(&gannet).enumerate() {
+        assert_eq!(found, expected, "line {index}, after:\n{}", aeron[..index].join("\n"));
+    }
+    assert_eq!(gannet.len(), aeron.len(), "one says more:\n{}", gannet.join("\n"));
+}
