@@ -3,6 +3,8 @@
 //! Each measurement is a burst: messages are published until a quarter of a term is full, then read, then the memory is cleaned
 //! and the limit moved, as the driver does it. The floor copies the same payloads to the same strides of memory and reads them.
 
+#![allow(missing_docs, reason = "the harness's macro makes a function")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -150,7 +152,10 @@ fn offer_and_poll(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1)).sample_size(30);
+    config = Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .sample_size(30);
     targets = offer_and_poll
 }
 criterion_main!(benches);

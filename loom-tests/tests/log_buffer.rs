@@ -277,3 +277,44 @@ fn consumed_memory_is_claimed_again_model() {
         sent
     });
 }
+
+/// Trap 42: a publisher that reads the tail, and adds to it only when the log has gone once around, claims a range of the later
+/// term: its position and its header say so.
+#[test]
+fn trap_42_term_id_of_the_add() {
+    check(Bounds::preemptions(2), &[32, 96, 160, 224], || {
+        let stream = Stream::new(64);
+        // Nothing is consumed and nothing cleaned. So no payload is written: what was there before it is not ordered before it.
+        stream.limit.store_relaxed(1024);
+        let appender = stream.appender();
+        let late = thread::spawn(move || offer_until_sent(&appender, &[]).0);
+        let appender = stream.appender();
+        let mut terms = 0;
+        while terms < 3 {
+            terms += usize::from(appender.try_claim(4).map(gannet::logbuffer::Claim::abort).is_ok());
+        }
+        let position = late.join().unwrap();
+        // What came first is gone: three terms later, its memory was claimed again.
+        if position != 32 {
+            stream.subscriber.store_relaxed(position - 32);
+            let mut found = Vec::new();
+            stream.reader().poll(|fragment| found.push(fragment.term_id().get()), 1);
+            assert_eq!(found, [5 + (position / 64) as i32]);
+        }
+        position
+    });
+}
+
+/// Trap 46: padding is marked as in progress before it is written, so that a publisher which dies in between is recognised.
+#[test]
+fn trap_46_padding_is_in_progress_first() {
+    check(Bounds::NONE, &[0, -32, 32], || {
+        let stream = Stream::new(64);
+        let appender = stream.appender();
+        appender.offer(&[]).unwrap();
+        let publisher = thread::spawn(move || assert_eq!(appender.offer(&[1; 4]), Err(OfferError::AdminAction)));
+        let length = stream.log.term(0).word_at::<i32>(32).load_acquire();
+        publisher.join().unwrap();
+        length
+    });
+}

@@ -345,4 +345,120 @@ mod tests {
         appender.offer(&too_long[1..]).unwrap();
         assert_eq!(appender.try_claim(1377).unwrap_err(), OfferError::MessageTooLong { length: 1377, max: 1376 });
     }
+
+    const LENGTH: i64 = TERM_LENGTH.get() as i64;
+
+    /// Trap 41: publishers that find the term full add to its tail all the same. Clipped, the tail is the term's end; masked, it
+    /// would be somewhere in its middle.
+    #[test]
+    fn trap_41_tail_beyond_the_term() {
+        let test = TestLog::new(LogKind::Concurrent);
+        test.set_limit(2 * LENGTH);
+        let appender = test.concurrent();
+        let before = appender.offer(&[1; 32]).unwrap();
+        let tail = test.log.metadata().raw_tail(Partition::of_term_count(0));
+        tail.fetch_add(LENGTH + 96);
+        assert_eq!(appender.position().get(), LENGTH);
+        assert_eq!(appender.offer(&[2; 32]), Err(OfferError::AdminAction));
+        assert_eq!(test.drain(), [(vec![1; 32], before)]);
+        assert_eq!(test.log.term(0).word_at::<i32>(160).load_relaxed(), 0, "nothing is where a mask would lead");
+        assert_eq!(appender.offer(&[2; 32]).map(Position::get), Ok(LENGTH + 64));
+    }
+
+    /// Trap 47: the limit alone decides whether a message goes out; whether anybody is connected only says why it did not.
+    #[test]
+    fn trap_47_limit_decides_and_connection_explains() {
+        let test = TestLog::new(LogKind::Concurrent);
+        let appender = test.concurrent();
+        test.set_limit(64);
+        assert_eq!(appender.offer(&[0; 32]).map(Position::get), Ok(64), "not connected, but below the limit");
+        assert_eq!(appender.offer(&[]), Err(OfferError::NotConnected));
+        test.log.metadata().set_connected(true);
+        assert_eq!(appender.offer(&[]), Err(OfferError::BackPressured));
+        assert_eq!(appender.try_claim(1).unwrap_err(), OfferError::BackPressured);
+        assert_eq!(appender.available_window(), 0);
+    }
+
+    /// Trap 48: a message may start just below the limit and run past it.
+    #[test]
+    fn trap_48_last_message_runs_past_the_limit() {
+        let test = TestLog::new(LogKind::Concurrent);
+        let appender = test.concurrent();
+        test.set_limit(1);
+        let end = appender.offer(&[3; 8192]).unwrap();
+        assert!(end.get() > 8192);
+        assert_eq!(appender.offer(&[]), Err(OfferError::NotConnected));
+        test.set_limit(end.get());
+        assert_eq!(appender.offer(&[]), Err(OfferError::NotConnected), "at the limit is not below it");
+    }
+
+    /// Trap 55: the MTU includes the frame header, so a fragment carries 32 bytes less.
+    #[test]
+    fn trap_55_fragments_fill_the_mtu() {
+        for mtu in [64, 96, 1408, 8192, crate::logbuffer::MAX_MTU] {
+            let mut parameters = crate::logbuffer::testing::parameters(LogKind::Concurrent);
+            parameters.mtu = mtu;
+            let test = TestLog::with(&parameters);
+            test.set_limit(1 << 15);
+            let appender = test.concurrent();
+            let mtu = mtu as usize;
+            appender.offer(&[9; 8192]).unwrap();
+            let mut lengths = Vec::new();
+            test.reader().poll(|fragment| lengths.push(fragment.frame_length()), usize::MAX);
+            let (last, whole) = lengths.split_last().unwrap();
+            assert!(whole.iter().all(|&length| length == mtu), "{lengths:?}");
+            assert_eq!(whole.len() * (mtu - 32) + last - 32, 8192);
+            assert!(*last <= mtu);
+        }
+    }
+
+    /// Trap 59: memory that was not cleaned does not show through in a header.
+    #[test]
+    fn trap_59_reserved_value_is_always_written() {
+        let test = TestLog::new(LogKind::Concurrent);
+        test.set_limit(1 << 15);
+        let appender = test.concurrent();
+        test.log.term(0).put_bytes(4, &[0xFF; 3000]);
+        appender.offer(&[1]).unwrap();
+        appender.try_claim(1).unwrap().commit().unwrap();
+        appender.claim_batch(&[1, 1]).unwrap().commit().unwrap();
+        appender.offer_vectored(&[IoSlice::new(&[1; 1400])], 0).unwrap();
+        let mut reserved = Vec::new();
+        test.reader().poll(|fragment| reserved.push(fragment.reserved_value()), usize::MAX);
+        assert_eq!(reserved, [0; 6]);
+    }
+
+    /// Trap 73, and shared-memory.md, section 14, item 20: at the last position publishers add nothing more to the tail, which
+    /// would carry into the term id in the end.
+    #[test]
+    fn trap_73_tail_rests_at_the_last_position() {
+        let mut parameters = crate::logbuffer::testing::parameters(LogKind::Concurrent);
+        parameters.start_position = Position::new(TERM_LENGTH.max_position().get() - 64);
+        let test = TestLog::with(&parameters);
+        test.set_limit(i64::MAX);
+        let appender = test.concurrent();
+        assert_eq!(appender.offer(&[0; 10]).map(Position::get), Ok(140_737_488_355_328));
+        let tails = test.log.metadata().raw_tails();
+        for _ in 0..3 {
+            assert_eq!(appender.offer(&[0; 10]), Err(OfferError::MaxPositionExceeded));
+            assert_eq!(appender.offer(&[0; 5000]), Err(OfferError::MaxPositionExceeded));
+            assert_eq!(appender.try_claim(10).unwrap_err(), OfferError::MaxPositionExceeded);
+        }
+        assert_eq!(test.log.metadata().raw_tails(), tails);
+        assert_eq!(test.drain().len(), 1);
+    }
+
+    /// A message that does not fit into the rest of the last term leaves padding, and no room for a shorter one.
+    #[test]
+    fn the_last_term_is_filled_up() {
+        let mut parameters = crate::logbuffer::testing::parameters(LogKind::Concurrent);
+        parameters.start_position = Position::new(TERM_LENGTH.max_position().get() - 128);
+        let test = TestLog::with(&parameters);
+        test.set_limit(i64::MAX);
+        let appender = test.concurrent();
+        assert_eq!(appender.offer(&[0; 1000]), Err(OfferError::MaxPositionExceeded));
+        assert_eq!(appender.offer(&[]), Err(OfferError::MaxPositionExceeded));
+        assert!(test.drain().is_empty());
+        assert_eq!(test.subscriber.load_relaxed(), TERM_LENGTH.max_position().get());
+    }
 }

@@ -345,4 +345,86 @@ mod tests {
         drop(shared);
         test.exclusive();
     }
+
+    /// Trap 45: the tail is advanced before it is known whether the message fits, as everybody who reads it expects.
+    #[test]
+    fn trap_45_tail_is_advanced_past_the_term() {
+        let mut parameters = crate::logbuffer::testing::parameters(LogKind::Exclusive);
+        parameters.start_position = Position::new(65_536 - 96);
+        let test = TestLog::with(&parameters);
+        test.set_limit(1 << 17);
+        let mut appender = test.exclusive();
+        assert_eq!(appender.offer(&[0; 1000]), Err(OfferError::AdminAction));
+        let initial = i64::from(parameters.initial_term_id.get());
+        let next = i64::from(parameters.initial_term_id.wrapping_add(1).get());
+        let tails = test.log.metadata().raw_tails();
+        assert_eq!(tails[..2], [initial << 32 | (65_536 - 96 + 1056), next << 32]);
+        assert!(test.drain().is_empty());
+        assert_eq!(test.subscriber.load_relaxed(), 65_536, "the rest of the term is padding");
+    }
+
+    /// A block must continue the log where it is, in whole frames; then it is read like messages that were offered one by one.
+    #[test]
+    fn a_block_of_frames_becomes_visible_at_once() {
+        let source = TestLog::new(LogKind::Exclusive);
+        source.set_limit(1 << 15);
+        let mut appender = source.exclusive();
+        let sent: Vec<_> = [10, 2000, 0].map(|length| appender.offer(&vec![length as u8; length]).unwrap()).into();
+        let mut block = vec![0; sent[2].get() as usize];
+        source.log.term(0).get_bytes(0, &mut block);
+
+        let copy = TestLog::new(LogKind::Exclusive);
+        let mut appender = copy.exclusive();
+        assert_eq!(appender.offer_block(&block), Err(OfferError::NotConnected));
+        copy.set_limit(1);
+        let misplaced = |at: usize, value: u8| {
+            let mut block = block.clone();
+            block[at] = value;
+            block
+        };
+        let wrong = [
+            block[..block.len() - 16].to_vec(),
+            block[..40].to_vec(),
+            Vec::new(),
+            misplaced(0, 31),
+            misplaced(3, 0x80),
+            misplaced(6, 0),
+            misplaced(8, 32),
+            misplaced(12, 1),
+            misplaced(16, 1),
+            misplaced(20, 1),
+        ];
+        for wrong in wrong {
+            assert_eq!(appender.offer_block(&wrong), Err(OfferError::MisplacedBlock));
+        }
+        assert!(copy.drain().is_empty());
+        assert_eq!(appender.offer_block(&block), Ok(sent[2]));
+        assert_eq!(copy.drain(), source.drain());
+        assert_eq!(appender.offer_block(&block), Err(OfferError::NotConnected));
+        copy.set_limit(1 << 15);
+        assert_eq!(appender.offer_block(&block), Err(OfferError::MisplacedBlock), "it belongs to the term's start");
+    }
+
+    /// A block that comes when the term is exactly full starts the next one.
+    #[test]
+    fn a_block_may_start_a_term() {
+        let mut parameters = crate::logbuffer::testing::parameters(LogKind::Exclusive);
+        parameters.start_position = Position::new(65_536 - 32);
+        let test = TestLog::with(&parameters);
+        test.set_limit(1 << 17);
+        let mut appender = test.exclusive();
+        appender.offer(&[]).unwrap();
+        let source = TestLog::with(&crate::logbuffer::LogParameters {
+            initial_term_id: parameters.initial_term_id.wrapping_add(1),
+            start_position: Position::new(0),
+            ..parameters
+        });
+        source.set_limit(1);
+        source.exclusive().offer(b"first").unwrap();
+        let mut block = [0; 64];
+        source.log.term(0).get_bytes(0, &mut block);
+        assert_eq!(appender.offer_block(&block).map(Position::get), Ok(65_536 + 64));
+        assert_eq!(test.drain().len(), 1);
+        assert_eq!(test.drain(), [(b"first".to_vec(), Position::new(65_536 + 64))]);
+    }
 }

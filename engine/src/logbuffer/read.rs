@@ -247,3 +247,119 @@ impl ImageReader {
         fragments
     }
 }
+
+#[cfg(all(test, not(engine_loom)))]
+mod tests {
+    use super::*;
+    use crate::logbuffer::LogKind;
+    use crate::logbuffer::testing::{TERM_LENGTH, TestLog, parameters};
+
+    /// Trap 56: a poll ends with its term, and padding moves the position without counting as a fragment.
+    #[test]
+    fn trap_56_poll_stays_within_a_term_and_passes_padding() {
+        let length = i64::from(TERM_LENGTH.get());
+        let mut parameters = parameters(LogKind::Exclusive);
+        parameters.start_position = Position::new(length - 192);
+        let test = TestLog::with(&parameters);
+        test.set_limit(2 * length);
+        let mut appender = test.exclusive();
+        appender.offer(b"last").unwrap();
+        assert!(appender.offer(&[0; 1000]).is_err());
+        appender.offer(b"next").unwrap();
+        let mut reader = test.reader();
+        assert_eq!(reader.poll(|fragment| assert_eq!(fragment.payload(), b"last"), 10), 1);
+        assert_eq!(reader.position().get(), length);
+        assert_eq!(reader.poll(|fragment| assert_eq!(fragment.payload(), b"next"), 10), 1);
+    }
+
+    /// Trap 57: the position moves once per poll, when the last handler has returned.
+    #[test]
+    fn trap_57_position_is_published_once_and_last() {
+        let test = TestLog::new(LogKind::Exclusive);
+        test.set_limit(1 << 15);
+        let mut appender = test.exclusive();
+        (0..3).for_each(|_| _ = appender.offer(&[5; 32]).unwrap());
+        let count = test.reader().poll(|_| assert_eq!(test.subscriber.load_relaxed(), 0), 3);
+        assert_eq!((count, test.subscriber.load_relaxed()), (3, 192));
+    }
+
+    #[test]
+    fn a_commit_publishes_at_once() {
+        let test = TestLog::new(LogKind::Exclusive);
+        test.set_limit(1 << 15);
+        let mut appender = test.exclusive();
+        (0..3).for_each(|_| _ = appender.offer(&[5; 32]).unwrap());
+        let mut seen = Vec::new();
+        test.reader().controlled_poll(
+            |_| {
+                seen.push(test.subscriber.load_relaxed());
+                ControlledAction::Commit
+            },
+            10,
+        );
+        assert_eq!(seen, [0, 64, 128]);
+        assert_eq!(test.subscriber.load_relaxed(), 192);
+    }
+
+    /// A handler that panics has consumed its fragment: the next poll goes on behind it.
+    #[test]
+    fn a_panic_does_not_repeat_the_fragment() {
+        let test = TestLog::new(LogKind::Exclusive);
+        test.set_limit(1 << 15);
+        let mut appender = test.exclusive();
+        (0..3).for_each(|_| _ = appender.offer(&[5; 32]).unwrap());
+        let mut reader = test.reader();
+        let mut fragments = 0;
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            reader.poll(
+                |_| {
+                    fragments += 1;
+                    assert!(fragments < 2, "as it was told to");
+                },
+                10,
+            )
+        }));
+        assert!(caught.is_err());
+        assert_eq!(reader.position().get(), 128);
+        assert_eq!(reader.poll(|_| {}, 10), 1);
+    }
+
+    /// Whatever length a frame claims to have, and wherever the position counter says that reading is, a reader stays within the log,
+    /// comes back, and says what is wrong.
+    #[test]
+    fn broken_frames_and_positions_end_the_poll() {
+        let length = TERM_LENGTH.get();
+        for broken in [1, 31, length + 1, i32::MAX, 32, 33, length, 0, -1, i32::MIN] {
+            for position in [0, 32, 1, -32, -1, i64::from(length) - 32, i64::MAX, i64::MAX - 31, i64::MIN] {
+                let test = TestLog::new(LogKind::Exclusive);
+                for term in 0..3 {
+                    for at in (0..length as usize).step_by(32) {
+                        test.log.term(term).word_at::<i32>(at).store_relaxed(broken);
+                        test.log.term(term).word_at::<i32>(at + 4).store_relaxed(-1);
+                    }
+                }
+                test.subscriber.store_relaxed(position);
+                let mut reader = test.reader();
+                let offset = (position & i64::from(length - 1)) as i32;
+                let rest = length - offset;
+                let can_be = (32..=rest).contains(&broken) && position % 32 == 0;
+                let check = reader.check();
+                assert_eq!(check.is_err(), !can_be && (broken > 0 || position % 32 != 0) || position < 0, "{check:?}");
+                let mut bytes = 0;
+                reader.poll(|fragment| bytes += fragment.payload().len(), 3);
+                reader.controlled_poll(
+                    |fragment| {
+                        bytes += fragment.header().len();
+                        ControlledAction::Abort
+                    },
+                    3,
+                );
+                reader.block_poll(|block| bytes += block.bytes.len(), usize::MAX);
+                reader.peek(reader.position(), |_| ControlledAction::Continue, i64::MAX.into());
+                if !can_be {
+                    assert_eq!((bytes, test.subscriber.load_relaxed()), (0, position));
+                }
+            }
+        }
+    }
+}

@@ -26,3 +26,41 @@ pub(super) fn rotate(metadata: &LogMetadata, term_count: i32, term_id: TermId) -
     // ORDERING(log.active-term): AcqRel. Pairs with the Acquire loads of the count; publishes the tail that was set above.
     metadata.active_term_count().compare_exchange(term_count, next_count).is_ok()
 }
+
+#[cfg(all(test, not(engine_loom)))]
+mod tests {
+    use super::*;
+    use crate::logbuffer::LogKind;
+    use crate::logbuffer::testing::TestLog;
+
+    /// Trap 43: a publisher that is late by a whole round of terms must not reset a tail that is in use.
+    #[test]
+    fn trap_43_late_rotation_changes_nothing() {
+        let test = TestLog::new(LogKind::Concurrent);
+        let metadata = test.log.metadata();
+        let initial = test.log.initial_term_id();
+        assert!(rotate(metadata, 0, initial));
+        metadata.raw_tail(Partition::of_term_count(1)).fetch_add(640);
+        let tails = metadata.raw_tails();
+        assert!(!rotate(metadata, 0, initial), "another was first");
+        assert_eq!(metadata.raw_tails(), tails);
+        for count in 1..4 {
+            assert!(rotate(metadata, count, initial.wrapping_add(count)));
+        }
+        metadata.raw_tail(Partition::of_term_count(4)).fetch_add(64);
+        let tails = metadata.raw_tails();
+        assert!(!rotate(metadata, 0, initial), "three terms later, in the same partition");
+        assert_eq!((metadata.raw_tails(), metadata.active_term_count().load_relaxed()), (tails, 4));
+    }
+
+    /// A publisher that was three terms behind adds to the tail that is about to be replaced: the rotation still happens.
+    #[test]
+    fn a_late_add_to_the_old_tail_is_overruled() {
+        let test = TestLog::new(LogKind::Concurrent);
+        let metadata = test.log.metadata();
+        metadata.raw_tail(Partition::of_term_count(1)).fetch_add(96);
+        assert!(rotate(metadata, 0, test.log.initial_term_id()));
+        let next = test.log.initial_term_id().wrapping_add(1);
+        assert_eq!(metadata.raw_tails()[1], pack_tail(next, 0));
+    }
+}
