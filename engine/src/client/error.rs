@@ -258,7 +258,7 @@ fn remedy(code: ErrorCode) -> &'static str {
 #[non_exhaustive]
 pub enum ClientError {
     /// The driver's events came faster than this client read them, and some were lost: a command may go unanswered, and
-    /// images may have come or gone unnoticed.
+    /// images may have come unnoticed.
     #[error(
         "events of the driver were lost: they came faster than the client's conductor ran; run it more often, or raise \
          the driver's to-clients buffer length"

@@ -5,11 +5,12 @@ use core::fmt;
 use std::sync::Arc;
 
 use super::logs::Reading;
+use crate::counters::CountersReader;
 use crate::logbuffer::{Block, ControlledAction, MalformedFrame};
 use crate::logbuffer::{Doorbell, Fragment, ImageReader, LogBuffers};
 use crate::memory::{AtomicBuffer, OwnedWord};
 use crate::sync::{AtomicI32, AtomicI64, Ordering};
-use crate::types::{CorrelationId, Position, RegistrationId, SessionId, StreamId, TermId};
+use crate::types::{CorrelationId, CounterId, Position, RegistrationId, SessionId, StreamId, TermId};
 
 /// One publisher's stream, as its subscription reads it. Lives in its [`Subscription`](super::Subscription), which polls it
 /// with the others; it may also be polled by itself, see [`Subscription::images_mut`](super::Subscription::images_mut).
@@ -84,6 +85,7 @@ pub(super) struct ImageParts<'a> {
     pub(super) position: OwnedWord<i64>,
     /// The registration id of that counter's record.
     pub(super) owner: OwnedWord<i64>,
+    pub(super) position_id: CounterId,
     /// The header of the driver's CnC file.
     pub(super) bells: &'a AtomicBuffer,
 }
@@ -97,6 +99,7 @@ struct ImageShared {
     join_position: Position,
     log: LogBuffers,
     position: OwnedWord<i64>,
+    position_id: CounterId,
     /// 0 while the image may be read.
     closed: AtomicI32,
     /// Valid once closed.
@@ -120,6 +123,7 @@ impl Image {
             join_position,
             log: parts.log.clone(),
             position: parts.position.clone(),
+            position_id: parts.position_id,
             closed: AtomicI32::new(0),
             final_position: AtomicI64::new(0),
             final_end_of_stream: AtomicI64::new(i64::MAX),
@@ -331,6 +335,14 @@ impl ImageInfo {
     /// Whether the image is gone: it delivers nothing any more.
     pub fn is_closed(&self) -> bool {
         self.shared.is_closed()
+    }
+
+    /// Whether the driver still has the image: its position counter is allocated, for this subscription and this image.
+    pub(super) fn is_known_to(&self, counters: &CountersReader) -> bool {
+        counters.get(self.shared.position_id).is_some_and(|record| {
+            record.registration_id == self.shared.subscription_registration_id
+                && record.reference_id == self.shared.correlation_id.get()
+        })
     }
 
     /// Ends what the image can do. Called by the conductor.

@@ -10,6 +10,7 @@ use super::error::{AddError, Request};
 use super::hand_over::HandOver;
 use super::image::{Image, ImageInfo};
 use crate::command::{Command, RejectImage, Text};
+use crate::counters::CountersReader;
 use crate::logbuffer::{Bell, ControlledAction, Fragment};
 use crate::sync::{AtomicI32, Ordering, fence};
 use crate::types::{CounterId, RegistrationId, SessionId, StreamId};
@@ -114,6 +115,13 @@ impl SubscriptionShared {
     /// The ids of the images, which are the keys of their logs.
     pub(super) fn image_ids(&self) -> Vec<i64> {
         self.lock().images.iter().map(|image| image.correlation_id().get()).collect()
+    }
+
+    /// The ids of the images that the driver no longer has a position for.
+    pub(super) fn images_unknown_to(&self, counters: &CountersReader) -> Vec<i64> {
+        let state = self.lock();
+        let unknown = state.images.iter().filter(|image| !image.is_known_to(counters));
+        unknown.map(|image| image.correlation_id().get()).collect()
     }
 
     pub(super) fn add_image(&self, image: Image) {

@@ -220,6 +220,7 @@ impl Conductor {
             reading,
             position,
             owner,
+            position_id: event.subscriber_position_id,
             bells: &self.link.bells,
         });
         let info = image.info();
@@ -234,6 +235,25 @@ impl Conductor {
         let handler = resource.wanted.handlers().and_then(|handlers| handlers.unavailable.clone());
         self.logs.release(image_id, now);
         self.notices.push_back(Notice::UnavailableImage(handler, image));
+    }
+
+    /// Takes away the images that went while events were lost. Those that came meanwhile cannot be known.
+    pub(super) fn drop_vanished_images(&mut self, now: MonotonicNanos) {
+        let vanished: Vec<_> = self
+            .resources
+            .values()
+            .filter_map(|resource| match (&resource.phase, &resource.bound) {
+                (Phase::Live { registration_id, .. }, Some(Bound::Subscription(shared))) => {
+                    Some((*registration_id, shared.images_unknown_to(&self.link.counters)))
+                }
+                _ => None,
+            })
+            .collect();
+        for (subscription_id, images) in vanished {
+            for image in images {
+                self.on_unavailable_image(subscription_id, image, now);
+            }
+        }
     }
 
     fn on_counter_ready(

@@ -202,7 +202,10 @@ impl Conductor {
             match outcome {
                 Ok(0) => {}
                 Ok(_) => self.on_event(type_id, &event, now),
-                Err(ReceiveError::Lapped | ReceiveError::Damaged) => self.report(ClientError::EventsLost),
+                Err(ReceiveError::Lapped | ReceiveError::Damaged) => {
+                    self.report(ClientError::EventsLost);
+                    self.drop_vanished_images(now);
+                }
             }
             self.event = event;
             if !is_event {

@@ -503,6 +503,26 @@ fn trap_16_a_lapped_conductor_goes_on() {
     let _publication: Publication = rig.add(publication());
 }
 
+#[test]
+fn images_that_went_while_events_were_lost_are_taken_away() {
+    let rig = Rig::new();
+    let mut subscription: Subscription = rig.add(subscription());
+    let publications: [ExclusivePublication; 2] = [rig.add(exclusive()), rig.add(exclusive())];
+    assert_eq!(subscription.images().len(), 2);
+    rig.told();
+    let gone = publications[0].registration_id().get();
+    rig.driver().end_image(subscription.registration_id().get(), gone);
+    for _ in 0..200 {
+        let message = "x".repeat(1000);
+        let offending_correlation_id = CorrelationId::new(4711);
+        let (error_code, message) = (ErrorCode::Generic, Text::from(message.as_str()));
+        rig.driver().tell(&Event::Error(OnError { offending_correlation_id, error_code, message }));
+    }
+    rig.settle();
+    assert!(rig.told().contains(&format!("no image {gone}")));
+    assert_eq!(subscription.images().len(), 1);
+}
+
 /// Trap 22: answers to commands that no client of this kind sends do no harm.
 #[test]
 fn trap_22_answers_to_nobody_do_no_harm() {
