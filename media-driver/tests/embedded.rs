@@ -137,3 +137,21 @@ fn what_cannot_be_is_refused_before_anything_is_made() {
     assert!(matches!(refused(|config| config.timeouts.timer_interval = PATIENCE), LaunchError::Config(_)));
     assert!(matches!(refused(|config| config.threads.shared_idle_args = "often".into()), LaunchError::Config(_)));
 }
+
+#[test]
+fn a_handler_that_panics_closes_its_client_and_nothing_else() {
+    let driver = MediaDriver::launch_embedded(config(ThreadingMode::Shared)).unwrap();
+    let context = Context::new().dir(driver.dir()).on_available_image(|_| panic!("a handler of this test panics"));
+    let client = Client::connect(context).unwrap();
+    let pending = client.async_add_subscription("aeron:ipc", 1001, ImageHandlers::new()).unwrap();
+    let other = Client::connect(Context::new().dir(driver.dir())).unwrap();
+    let publication = other.add_publication("aeron:ipc", 1001).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while !client.is_closed() {
+        assert!(Instant::now() < deadline, "still open");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(client.add_publication("aeron:ipc", 1001).is_err());
+    drop((pending, client));
+    assert!(!publication.is_closed());
+}

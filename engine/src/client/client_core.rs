@@ -119,9 +119,14 @@ impl ClientCore {
 
     /// Closes the client for good.
     pub(super) fn close(&self) {
+        self.close_quietly();
+        self.notify_handlers();
+    }
+
+    /// As [`Self::close`], but leaves it to others to tell the handlers.
+    pub(super) fn close_quietly(&self) {
         self.conductor().close(self.now());
         self.wake.notify_all();
-        self.notify_handlers();
     }
 
     /// Gives a resource back: its handle is gone.

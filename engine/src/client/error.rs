@@ -291,14 +291,6 @@ pub enum ClientError {
         /// The driver's words.
         message: String,
     },
-    /// The driver refused something that nobody waits for: a removal, a rejection.
-    #[error("the driver refused a command: {code}: {message}")]
-    Refused {
-        /// The driver's error code.
-        code: ErrorCode,
-        /// The driver's words.
-        message: String,
-    },
     /// A command that nobody waits for could not be sent.
     #[error("cannot send a command to the driver: {0}")]
     NotSent(String),

@@ -135,7 +135,10 @@ impl Client {
         self.core.service()
     }
 
-    /// Adds a publication that its publishers share, and waits until the driver has it.
+    /// Adds a publication that its publishers share, and waits until the driver has it. May be called in a handler.
+    ///
+    /// This and all other calls that wait run the client's conductor meanwhile, but nobody else's: where the same thread
+    /// also has to invoke the driver, add without waiting.
     ///
     /// # Errors
     ///
@@ -252,6 +255,22 @@ impl Client {
         self.ask(Wanted::Subscription { channel, stream_id, handlers: handlers.shared })
     }
 
+    /// [`Self::add_static_counter`] without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`] when the driver could not be asked.
+    pub fn async_add_static_counter(
+        &self,
+        type_id: i32,
+        registration_id: i64,
+        key: &[u8],
+        label: &str,
+    ) -> Result<Pending<Counter>, AddError> {
+        let registration_id = RegistrationId::new(registration_id);
+        self.ask(Wanted::StaticCounter { registration_id, type_id, key: key.to_owned(), label: label.to_owned() })
+    }
+
     /// [`Self::add_counter`] without waiting.
     ///
     /// # Errors
@@ -350,12 +369,13 @@ fn conductor_settings(settings: &Settings) -> ConductorSettings {
 
 /// The conductor's thread.
 fn run_conductor(core: &ClientCore, idle_sleep: Duration) {
-    /// Closes the client if a handler panics: nobody would run its conductor any more.
+    /// Closes the client if a handler panics: nobody would run its conductor any more. No handler is called for that: a
+    /// second panic would end the process.
     struct CloseOnPanic<'a>(&'a ClientCore);
     impl Drop for CloseOnPanic<'_> {
         fn drop(&mut self) {
             if thread::panicking() {
-                self.0.close();
+                self.0.close_quietly();
             }
         }
     }

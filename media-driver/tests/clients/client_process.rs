@@ -16,6 +16,9 @@ const DIR: &str = "GANNET_TEST_DIR";
 pub(crate) const CHANNEL: &str = "aeron:ipc?term-length=64k";
 pub(crate) const STREAM: i32 = 1001;
 
+/// How many clients a crowd has.
+pub(crate) const CROWD: usize = 20;
+
 /// A client process. Killed when dropped.
 pub(crate) struct ClientProcess {
     child: Child,
@@ -36,6 +39,11 @@ impl ClientProcess {
     /// Starts a client that claims a message and never commits it.
     pub(crate) fn claimer(dir: &Path) -> Self {
         Self::start(dir, "client_process::claim_and_wait")
+    }
+
+    /// Starts a process with [`CROWD`] clients, each with a publication, a subscription and a counter.
+    pub(crate) fn crowd(dir: &Path) -> Self {
+        Self::start(dir, "client_process::be_many")
     }
 
     fn start(dir: &Path, role: &str) -> Self {
@@ -158,4 +166,22 @@ fn claim_and_wait() {
     say("claimed");
     std::thread::sleep(PATIENCE);
     drop(claim);
+}
+
+/// Does nothing unless it is a process of its own, started by another test.
+#[test]
+fn be_many() {
+    let clients: Vec<_> = (0..CROWD)
+        .map_while(|_| {
+            let client = Client::connect(context()?.use_conductor_invoker()).unwrap();
+            let subscription = client.add_subscription("aeron:ipc", STREAM).unwrap();
+            let publication = client.add_exclusive_publication(CHANNEL, STREAM + 1).unwrap();
+            let counter = client.add_counter(1000, b"", "one of many").unwrap();
+            Some((client, subscription, publication, counter))
+        })
+        .collect();
+    if !clients.is_empty() {
+        say("all there");
+        std::thread::sleep(PATIENCE);
+    }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use gannet::{Client, Context, OfferError};
 use rustix::process::Signal;
 
-use crate::client_process::{CHANNEL, ClientProcess, STREAM};
+use crate::client_process::{CHANNEL, CROWD, ClientProcess, STREAM};
 use crate::driver_process::{DriverProcess, PATIENCE, await_that};
 use crate::paused_client::SHORT_TIMEOUTS;
 
@@ -50,4 +50,32 @@ fn publishers_stop_waiting_for_a_dead_subscriber() {
     }
     subscriber.signal(Signal::KILL);
     await_that("nobody to wait for", || publication.offer(&[0; 1000]) == Err(OfferError::NotConnected));
+}
+
+/// Of a thousand clients that were killed, the driver keeps nothing: no counter, no file, no mapping.
+#[test]
+fn nothing_is_left_of_a_thousand_killed_clients() {
+    const CLIENTS: usize = 1000;
+    let temp = tempfile::tempdir().unwrap();
+    let driver = DriverProcess::start(temp.path(), SHORT_TIMEOUTS);
+    let client = Client::connect(Context::new().dir(&driver.dir)).unwrap();
+    let mut publication = client.add_exclusive_publication(CHANNEL, STREAM).unwrap();
+    let counters = || {
+        let mut allocated = 0;
+        client.counters().for_each(|_| allocated += 1);
+        allocated
+    };
+    let logs = || std::fs::read_dir(driver.dir.join("publications")).unwrap().count();
+    let mappings = || {
+        let maps = std::fs::read_to_string(format!("/proc/{}/maps", driver.pid())).unwrap();
+        maps.lines().filter(|line| line.contains(".logbuffer")).count()
+    };
+    let before = (counters(), logs(), mappings());
+    for _ in 0..CLIENTS / CROWD {
+        let crowd = ClientProcess::crowd(&driver.dir);
+        crowd.await_line("all there");
+        crowd.signal(Signal::KILL);
+    }
+    await_that("as much as before", || (counters(), logs(), mappings()) == before);
+    await_that("nobody to wait for", || !publication.is_connected());
 }
