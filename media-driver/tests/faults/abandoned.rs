@@ -1,0 +1,126 @@
+//! Subscribers that die without a word: publishers stop waiting for them, and nothing of them stays behind in the driver.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use gannet::cnc::CncFile;
+use gannet::counters::SystemCounter;
+use gannet::memory::FileAccess;
+use gannet::{Client, OfferError};
+
+use crate::driver_process::{DriverProcess, await_that};
+use crate::healthy::Healthy;
+use crate::helper::{Helper, context};
+use crate::messages::{Received, message};
+
+/// A client timeout that a test can wait for, and that a live client on a busy machine still keeps.
+const IMPATIENT: &[&str] = &["-Daeron.client.liveness.timeout=1500ms", "-Daeron.ipc.term.buffer.length=64k"];
+
+/// So many clients die.
+const DEATHS: usize = 1_000;
+/// In processes of so many each, of which two run at a time.
+const PER_PROCESS: usize = 50;
+
+/// All that a driver holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Holdings {
+    /// The counters that are allocated: id, type, registration id.
+    counters: BTreeSet<(i32, i32, i64)>,
+    /// The files of logs.
+    files: BTreeSet<PathBuf>,
+    /// What of the directory is mapped, deleted files included.
+    mappings: BTreeSet<String>,
+    /// How many files and sockets are open.
+    open_files: usize,
+    /// What the driver says that it has mapped.
+    bytes_mapped: i64,
+}
+
+impl Holdings {
+    pub(crate) fn of(driver: &DriverProcess) -> Self {
+        let process = PathBuf::from(format!("/proc/{}", driver.pid()));
+        let counters = CncFile::open(&driver.dir, FileAccess::ReadOnly).unwrap().counters();
+        let mut allocated = BTreeSet::new();
+        counters.for_each(|counter| {
+            allocated.insert((counter.id.get(), counter.type_id, counter.registration_id.get()));
+        });
+        let dir = driver.dir.to_str().unwrap();
+        let maps = fs::read_to_string(process.join("maps")).unwrap();
+        let mappings = maps.lines().filter_map(|line| Some(line[line.find(dir)?..].to_owned())).collect();
+        let files = fs::read_dir(driver.dir.join("publications")).unwrap().map(|file| file.unwrap().path()).collect();
+        Self {
+            counters: allocated,
+            files,
+            mappings,
+            open_files: fs::read_dir(process.join("fd")).unwrap().count(),
+            bytes_mapped: counters.value(SystemCounter::BytesCurrentlyMapped.id()).unwrap(),
+        }
+    }
+
+    /// Waits until the driver holds exactly this again.
+    pub(crate) fn await_again(&self, driver: &DriverProcess) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let held = Self::of(driver);
+            if held == *self {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the driver holds {held:#?}\nand held {self:#?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+#[test]
+fn nothing_of_a_thousand_dead_subscribers_stays_behind() {
+    let temp = tempfile::tempdir().unwrap();
+    let driver = DriverProcess::start(temp.path(), IMPATIENT);
+    let elsewhere = Healthy::start(&driver.dir, 7);
+    // They all subscribe to this one.
+    let visited = Healthy::start(&driver.dir, 1001);
+    let before = Holdings::of(&driver);
+    for _ in 0..DEATHS / PER_PROCESS / 2 {
+        let doomed = [1, 2].map(|_| Helper::start("abandon", &driver.dir, PER_PROCESS));
+        for helper in doomed {
+            helper.hear("abandoned");
+            helper.kill();
+        }
+    }
+    before.await_again(&driver);
+    let counters = driver.cnc().counters();
+    assert_eq!(counters.value(SystemCounter::ClientTimeouts.id()), Some(DEATHS as i64));
+    visited.finish();
+    elsewhere.finish();
+}
+
+#[test]
+fn publishers_stop_waiting_for_a_dead_subscriber() {
+    let temp = tempfile::tempdir().unwrap();
+    let driver = DriverProcess::start(temp.path(), IMPATIENT);
+    let client = Client::connect(context(&driver.dir)).unwrap();
+    let publication = client.add_publication("aeron:ipc", 1001).unwrap();
+    let mut subscription = client.add_subscription("aeron:ipc", 1001).unwrap();
+    let slow = Helper::start("only subscribe", &driver.dir, "");
+    slow.hear("subscribed");
+    let (mut sent, mut received) = (0, Received::default());
+    let mut step = |until: &dyn Fn(Result<(), OfferError>, u32) -> bool| {
+        let outcome = publication.offer(&message(1, sent)).map(|_| ());
+        sent += u32::from(outcome.is_ok());
+        subscription.poll(|fragment| received.take(fragment.payload()), 50);
+        until(outcome, received.total())
+    };
+    await_that("the publisher waits", || {
+        // All that was sent before it had to wait fits half a term.
+        step(&|outcome, received| outcome == Err(OfferError::BackPressured) && received > 50)
+    });
+    let waited = Instant::now();
+    while waited.elapsed() < Duration::from_millis(500) {
+        let still_waits = step(&|outcome, _| outcome == Err(OfferError::BackPressured));
+        assert!(still_waits, "a live subscriber that does not poll is waited for");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    slow.kill();
+    await_that("the publisher goes on", || step(&|_, received| received > 2_000));
+}

@@ -1,0 +1,171 @@
+//! A client process: this very test program, started again to play a role. It speaks in lines of its standard output that
+//! have an `@`, is told things through its standard input, and ends when that ends, so that none outlives its test.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use gannet::Context;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::driver_process::PATIENCE;
+
+const ROLE: &str = "FAULTS_ROLE";
+const DIR: &str = "FAULTS_DIR";
+const ARGUMENT: &str = "FAULTS_ARGUMENT";
+
+/// A client process. Killed when dropped.
+pub(crate) struct Helper {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Helper {
+    /// Starts a process that plays a role of [`crate::roles`].
+    pub(crate) fn start(role: &str, dir: &Path, argument: impl ToString) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "roles::play", "--ignored", "--nocapture", "--test-threads=1"])
+            .env(ROLE, role)
+            .env(DIR, dir)
+            .env(ARGUMENT, argument.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = channel();
+        let stdout = child.stdout.take().unwrap();
+        std::thread::spawn(move || pass_on(BufReader::new(stdout), &sender));
+        Self { child, lines }
+    }
+
+    /// Waits until it says a line that starts with `what`, and returns the rest of the line. Lines before are passed over.
+    pub(crate) fn hear(&self, what: &str) -> String {
+        self.hear_within(what, PATIENCE).unwrap_or_else(|| panic!("the helper never said {what}"))
+    }
+
+    /// As [`Self::hear`], but not for longer than `wait`.
+    pub(crate) fn hear_within(&self, what: &str, wait: Duration) -> Option<String> {
+        let deadline = Instant::now() + wait;
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    if let Some(rest) = line.strip_prefix(what) {
+                        return Some(rest.trim().to_owned());
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => return None,
+                Err(RecvTimeoutError::Disconnected) => panic!("the helper ended before it said {what}"),
+            }
+        }
+    }
+
+    /// Tells it something.
+    pub(crate) fn tell(&mut self, what: &str) {
+        writeln!(self.child.stdin.as_ref().unwrap(), "{what}").unwrap();
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_raw(self.child.id().cast_signed()).unwrap(), signal).unwrap();
+    }
+
+    /// Kills it as `kill -9` does.
+    pub(crate) fn kill(mut self) {
+        self.signal(Signal::KILL);
+        self.child.wait().unwrap();
+    }
+
+    /// Lets it end by itself, in good order.
+    pub(crate) fn end(mut self) {
+        drop(self.child.stdin.take());
+        let deadline = Instant::now() + PATIENCE;
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "the helper does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(self.child.wait().unwrap().success(), "the helper failed");
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a role works with.
+pub(crate) struct Stage {
+    pub(crate) role: String,
+    pub(crate) dir: PathBuf,
+    pub(crate) argument: String,
+    told: Receiver<String>,
+}
+
+impl Stage {
+    /// The role that this process was started for, if it was.
+    pub(crate) fn enter() -> Option<Self> {
+        let role = std::env::var(ROLE).ok()?;
+        let dir = std::env::var_os(DIR)?.into();
+        let argument = std::env::var(ARGUMENT).ok()?;
+        let (sender, told) = channel();
+        std::thread::spawn(move || pass_on_whole(std::io::stdin().lock(), &sender));
+        Some(Self { role, dir, argument, told })
+    }
+
+    /// Says something to whoever started this process.
+    pub(crate) fn say(&self, what: impl std::fmt::Display) {
+        let mut out = std::io::stdout().lock();
+        // Nobody listens any more once the test has failed.
+        let _ = writeln!(out, "\n@{what}").and_then(|()| out.flush());
+    }
+
+    /// What this process was told since; `Err` when it is to end.
+    pub(crate) fn told(&self, wait: Duration) -> Result<Option<String>, End> {
+        match self.told.recv_timeout(wait) {
+            Ok(line) => Ok(Some(line)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(End),
+        }
+    }
+
+    /// Waits to be killed, or for the end.
+    pub(crate) fn stand_still(&self) {
+        while self.told(PATIENCE).is_ok() {}
+    }
+}
+
+/// This process is to end.
+#[derive(Debug)]
+pub(crate) struct End;
+
+/// What every client here is set up with: quick to show itself, patient with a driver on a busy machine.
+pub(crate) fn context(dir: &Path) -> Context {
+    Context::new()
+        .dir(dir)
+        .keepalive_interval(Duration::from_millis(100))
+        .idle_sleep(Duration::from_millis(5))
+        .resource_linger(Duration::ZERO)
+        .driver_timeout(Duration::from_secs(20))
+}
+
+fn pass_on(from: impl BufRead, to: &Sender<String>) {
+    for line in from.lines() {
+        let Ok(line) = line else { return };
+        if let Some(said) = line.strip_prefix('@')
+            && to.send(said.to_owned()).is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn pass_on_whole(from: impl BufRead, to: &Sender<String>) {
+    for line in from.lines() {
+        let Ok(line) = line else { return };
+        if to.send(line).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What client processes do before they are killed or stopped. Each role is played in a process of its own, started by
+//! [`crate::helper::Helper`]; it says when it has come to where the test wants it.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use gannet::cnc::CncFile;
+use gannet::memory::{AtomicBuffer, FileAccess};
+use gannet::{Client, ClientEvent, Fragment, ImageHandlers, OfferError, Publication};
+
+use crate::driver_process::PATIENCE;
+use crate::helper::{End, Stage, context};
+use crate::messages::{Received, message};
+use crate::raw;
+use crate::round_trip::{FROM_ECHO, TO_ECHO};
+
+/// Between two looks at a stream.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Not a test: how a process of this program becomes a client. See [`crate::helper::Helper::start`].
+#[test]
+#[ignore = "played in processes of their own, by the other tests"]
+fn play() {
+    let Some(stage) = Stage::enter() else { return };
+    match stage.role.as_str() {
+        "hold a claim" => hold_a_claim(&stage),
+        "hold an exclusive claim" => hold_an_exclusive_claim(&stage),
+        "reserve" => reserve(&stage),
+        "hold a command" => hold_a_command(&stage),
+        "reserve a command" => reserve_a_command(&stage),
+        "read" => read(&stage),
+        "only subscribe" => only_subscribe(&stage),
+        "abandon" => abandon(&stage),
+        "echo" => echo(&stage),
+        role => panic!("there is no role {role}"),
+    }
+}
+
+/// Offers a message until it is taken.
+pub(crate) fn send(publication: &Publication, sender: u32, number: u32) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match publication.offer(&message(sender, number)) {
+            Ok(_) => return,
+            Err(OfferError::NotConnected | OfferError::BackPressured | OfferError::AdminAction) => {}
+            Err(error) => panic!("{error}"),
+        }
+        assert!(Instant::now() < deadline, "nobody takes message {number}");
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// The sender's number and how many messages it sends, as arguments give them: `sender:messages`.
+fn sender_and_messages(argument: &str) -> (u32, u32) {
+    let (sender, messages) = argument.split_once(':').unwrap();
+    (sender.parse().unwrap(), messages.parse().unwrap())
+}
+
+/// Sends messages, then claims one and never commits it.
+fn hold_a_claim(stage: &Stage) {
+    let (sender, messages) = sender_and_messages(&stage.argument);
+    let client = Client::connect(context(&stage.dir)).unwrap();
+    let publication = client.add_publication("aeron:ipc", 1001).unwrap();
+    (0..messages).for_each(|number| send(&publication, sender, number));
+    let mut claim = loop {
+        match publication.try_claim(100) {
+            Ok(claim) => break claim,
+            Err(OfferError::BackPressured | OfferError::AdminAction) => std::thread::sleep(PAUSE),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    claim.payload_mut()[..50].fill(0xEE);
+    stage.say("claimed");
+    stage.stand_still();
+    claim.abort();
+}
+
+/// The same with a publication that it has for itself.
+fn hold_an_exclusive_claim(stage: &Stage) {
+    let (sender, messages) = sender_and_messages(&stage.argument);
+    let client = Client::connect(context(&stage.dir)).unwrap();
+    let mut publication = client.add_exclusive_publication("aeron:ipc", 1001).unwrap();
+    let mut number = 0;
+    while number < messages {
+        match publication.offer(&message(sender, number)) {
+            Ok(_) => number += 1,
+            Err(OfferError::NotConnected | OfferError::BackPressured | OfferError::AdminAction) => {
+                std::thread::sleep(PAUSE);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let claim = publication.try_claim(100).unwrap();
+    stage.say("claimed");
+    stage.stand_still();
+    claim.abort();
+}
+
+/// Sends messages, then adds to the tail as a publisher does that is about to write a frame, or, with the length of a term, one
+/// that is about to rotate it; and writes nothing. The argument is `sender:messages:length`.
+fn reserve(stage: &Stage) {
+    let (rest, length) = stage.argument.rsplit_once(':').unwrap();
+    let (sender, messages) = sender_and_messages(rest);
+    let client = Client::connect(context(&stage.dir)).unwrap();
+    let publication = client.add_publication("aeron:ipc", 1001).unwrap();
+    (0..messages).for_each(|number| send(&publication, sender, number));
+    let log = raw::map(&raw::log_path(&stage.dir, publication.original_registration_id()));
+    let metadata = raw::log_metadata(&log);
+    let active = metadata.word_at::<i32>(raw::LOG_ACTIVE_TERM_COUNT).load_acquire().rem_euclid(3);
+    metadata.word_at::<i64>(active as usize * 8).fetch_add(length.parse().unwrap());
+    stage.say("reserved");
+    stage.stand_still();
+}
+
+/// The command ring of the driver, records and trailer.
+fn ring(stage: &Stage) -> AtomicBuffer {
+    CncFile::open(&stage.dir, FileAccess::ReadWrite).unwrap().to_driver()
+}
+
+/// Claims a record in the command ring and never commits it.
+fn hold_a_command(stage: &Stage) {
+    let commands = CncFile::open(&stage.dir, FileAccess::ReadWrite).unwrap().commands();
+    let claim = commands.try_claim(1, 60).unwrap();
+    claim.put_bytes(0, &[0xEE; 30]);
+    stage.say("claimed");
+    stage.stand_still();
+    claim.abort();
+}
+
+/// Moves the tail of the command ring as a producer does, and writes nothing.
+fn reserve_a_command(stage: &Stage) {
+    let ring = ring(stage);
+    ring.word_at::<i64>(ring.len() - raw::RING_TRAILER + raw::RING_TAIL).fetch_add(64);
+    stage.say("reserved");
+    stage.stand_still();
+}
+
+/// Reads a stream; asked for `count`, says how many messages have come of the sender in its argument.
+fn read(stage: &Stage) {
+    let sender: u32 = stage.argument.parse().unwrap();
+    let client = Client::connect(context(&stage.dir)).unwrap();
+    let mut subscription = client.add_subscription("aeron:ipc", 1001).unwrap();
+    let mut received = Received::default();
+    stage.say("subscribed");
+    loop {
+        subscription.poll(|fragment| received.take(fragment.payload()), 20);
+        match stage.told(PAUSE) {
+            Ok(Some(_)) => stage.say(format!("count {}", received.of(sender))),
+            Ok(None) => {}
+            Err(End) => return,
+        }
+    }
+}
+
+/// Subscribes, and never polls.
+fn only_subscribe(stage: &Stage) {
+    let client = Client::connect(context(&stage.dir)).unwrap();
+    let _subscription = client.add_subscription("aeron:ipc", 1001).unwrap();
+    stage.say("subscribed");
+    stage.stand_still();
+}
+
+/// Connects as many clients as its argument says. Each subscribes and publishes, and is never run again: it sends no command to
+/// close, and shows itself no more.
+fn abandon(stage: &Stage) {
+    let count: i32 = stage.argument.parse().unwrap();
+    for index in 0..count {
+        let context = context(&stage.dir).use_conductor_invoker().idle_sleep(Duration::from_millis(1));
+        let client = Client::connect(context).unwrap();
+        let mut subscription = client.async_add_subscription("aeron:ipc", 1001, ImageHandlers::new()).unwrap();
+        let mut publication = client.async_add_publication("aeron:ipc", 5_000 + index).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        let (mut subscribed, mut published) = (None, None);
+        while subscribed.is_none() || published.is_none() {
+            assert!(Instant::now() < deadline, "the driver does not answer client {index}");
+            client.invoke();
+            subscribed = subscribed.or_else(|| subscription.poll().unwrap());
+            published = published.or_else(|| publication.poll().unwrap());
+            std::thread::sleep(PAUSE);
+        }
+        std::mem::forget((subscribed, published, client));
+    }
+    stage.say("abandoned");
+    stage.stand_still();
+}
+
+/// Sends back what it receives, and says what happens to it. The argument is its driver timeout in seconds.
+fn echo(stage: &Stage) {
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let events = Arc::clone(&said);
+    let context = context(&stage.dir)
+        .driver_timeout(Duration::from_secs(stage.argument.parse().unwrap()))
+        .reconnect_in_place(true)
+        .on_event(move |event| {
+            let what = match event {
+                ClientEvent::Paused { lasted, .. } => format!("Paused {}", lasted.as_millis()),
+                ClientEvent::DriverLost { cause, .. } => format!("DriverLost {cause:?}"),
+                ClientEvent::DriverRestarted { pid, .. } => format!("DriverRestarted pid {pid}"),
+                ClientEvent::Reconnected { epoch, restored, failed, .. } => {
+                    format!("Reconnected epoch {epoch} restored {restored} failed {failed}")
+                }
+                other => format!("{other:?}"),
+            };
+            events.lock().unwrap().push(what);
+        });
+    let client = Client::connect(context).unwrap();
+    let mut subscription = client.add_subscription("aeron:ipc", TO_ECHO).unwrap();
+    let publication = client.add_publication("aeron:ipc", FROM_ECHO).unwrap();
+    while stage.told(PAUSE).is_ok() {
+        // What nobody takes is dropped: the other side sends more.
+        let send_back = |fragment: Fragment<'_>| {
+            let _ = publication.offer(fragment.payload());
+        };
+        subscription.poll(send_back, 10);
+        said.lock().unwrap().drain(..).for_each(|what| stage.say(what));
+    }
+}
