@@ -25,7 +25,13 @@ pub(crate) struct Helper {
 impl Helper {
     /// Starts a process that plays a role of [`crate::roles`].
     pub(crate) fn start(role: &str, dir: &Path, argument: impl ToString) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        Self::start_in(Command::new(std::env::current_exe().unwrap()), role, dir, argument)
+    }
+
+    /// As [`Self::start`], by a command that makes a place for the process first. The arguments that name the
+    /// role are added to the command's own.
+    pub(crate) fn start_in(mut command: Command, role: &str, dir: &Path, argument: impl ToString) -> Self {
+        let mut child = command
             .args(["--exact", "roles::play", "--ignored", "--nocapture", "--test-threads=1"])
             .env(ROLE, role)
             .env(DIR, dir)

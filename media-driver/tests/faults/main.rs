@@ -8,11 +8,17 @@ mod dead_publisher;
 #[path = "../system/driver_process.rs"]
 mod driver_process;
 mod garbage_commands;
+mod garbage_counters;
+mod garbage_logs;
 mod healthy;
 mod helper;
 mod killed_driver;
 mod messages;
-mod paused_client;
+mod no_room;
 mod raw;
 mod roles;
 mod round_trip;
+#[expect(unreachable_pub, reason = "shared with tests of other crates")]
+#[path = "../../../engine/tests/support/skip.rs"]
+mod skip;
+mod soak;

@@ -6,11 +6,14 @@ use std::time::{Duration, Instant};
 
 use gannet::cnc::CncFile;
 use gannet::memory::{AtomicBuffer, FileAccess};
-use gannet::{Client, ClientEvent, Fragment, ImageHandlers, OfferError, Publication};
+use gannet::{
+    Client, ClientEvent, Counter, ExclusivePublication, Fragment, ImageHandlers, OfferError, Publication, Subscription,
+};
 
 use crate::driver_process::PATIENCE;
 use crate::helper::{End, Stage, context};
 use crate::messages::{Received, message};
+use crate::no_room;
 use crate::raw;
 use crate::round_trip::{FROM_ECHO, TO_ECHO};
 
@@ -32,6 +35,8 @@ fn play() {
         "only subscribe" => only_subscribe(&stage),
         "abandon" => abandon(&stage),
         "echo" => echo(&stage),
+        "churn" => churn(&stage),
+        "fill up" => no_room::fill_up(&stage),
         role => panic!("there is no role {role}"),
     }
 }
@@ -193,7 +198,6 @@ fn echo(stage: &Stage) {
         .reconnect_in_place(true)
         .on_event(move |event| {
             let what = match event {
-                ClientEvent::Paused { lasted, .. } => format!("Paused {}", lasted.as_millis()),
                 ClientEvent::DriverLost { cause, .. } => format!("DriverLost {cause:?}"),
                 ClientEvent::DriverRestarted { pid, .. } => format!("DriverRestarted pid {pid}"),
                 ClientEvent::Reconnected { epoch, restored, failed, .. } => {
@@ -213,5 +217,78 @@ fn echo(stage: &Stage) {
         };
         subscription.poll(send_back, 10);
         said.lock().unwrap().drain(..).for_each(|what| stage.say(what));
+    }
+}
+
+/// What a client in the role `churn` has at the moment.
+#[derive(Default)]
+struct Belongings {
+    publications: Vec<Publication>,
+    exclusive: Vec<ExclusivePublication>,
+    subscriptions: Vec<Subscription>,
+    counters: Vec<Counter>,
+}
+
+/// Adds, uses and drops whatever a client can have, at random, and sometimes starts afresh as another client. The argument is
+/// the seed.
+fn churn(stage: &Stage) {
+    let mut random = fastrand::Rng::with_seed(stage.argument.parse().unwrap());
+    let mut client = Client::connect(context(&stage.dir)).unwrap();
+    let mut has = Belongings::default();
+    let mut done = 0;
+    while stage.told(Duration::ZERO).is_ok() {
+        let stream_id = 2_000 + random.i32(0..4);
+        match random.u32(0..24) {
+            0 => has.publications.push(client.add_publication("aeron:ipc", stream_id).unwrap()),
+            1 => has.exclusive.push(client.add_exclusive_publication("aeron:ipc", stream_id).unwrap()),
+            2 => has.subscriptions.push(client.add_subscription("aeron:ipc", stream_id).unwrap()),
+            3 => has.counters.push(client.add_counter(1001, &[1, 2, 3], "churn").unwrap()),
+            4 => drop_one(&mut has.publications, &mut random),
+            5 => drop_one(&mut has.exclusive, &mut random),
+            6 => drop_one(&mut has.subscriptions, &mut random),
+            7 => drop_one(&mut has.counters, &mut random),
+            8 if random.u32(0..10) == 0 => {
+                // Handles before their client, or after it.
+                let old = std::mem::take(&mut has);
+                if random.bool() {
+                    drop(old);
+                    client = Client::connect(context(&stage.dir)).unwrap();
+                } else {
+                    client = Client::connect(context(&stage.dir)).unwrap();
+                    drop(old);
+                }
+            }
+            9 => {
+                // A claim that nobody commits, unless this process dies first: then nobody gives it up either.
+                if let Some(Ok(claim)) = has.publications.first().map(|publication| publication.try_claim(64)) {
+                    std::thread::sleep(PAUSE);
+                    claim.abort();
+                }
+            }
+            _ => {
+                let bytes = [0xAB; 700];
+                let length = random.usize(0..=bytes.len());
+                for publication in &has.publications {
+                    let _ = publication.offer(&bytes[..length]);
+                }
+                for publication in &mut has.exclusive {
+                    let _ = publication.offer(&bytes[..length]);
+                }
+                for subscription in &mut has.subscriptions {
+                    subscription.poll(|fragment| assert!(fragment.payload().iter().all(|&byte| byte == 0xAB)), 10);
+                }
+                std::thread::sleep(PAUSE);
+            }
+        }
+        done += 1;
+        if done == 150 {
+            stage.say("busy");
+        }
+    }
+}
+
+fn drop_one<T>(all: &mut Vec<T>, random: &mut fastrand::Rng) {
+    if !all.is_empty() {
+        all.swap_remove(random.usize(0..all.len()));
     }
 }

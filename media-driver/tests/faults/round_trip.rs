@@ -24,10 +24,6 @@ impl RoundTrip {
         }
     }
 
-    pub(crate) fn is_connected(&self) -> bool {
-        self.to.is_connected()
-    }
-
     /// Sends numbers until one comes back: those sent before both streams are connected are lost.
     pub(crate) fn completes(&mut self) {
         let first = self.number;

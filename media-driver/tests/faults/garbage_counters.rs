@@ -1,0 +1,102 @@
+//! A client that stores garbage into the counters: into the values, labels and states of its own, into the records that nobody
+//! uses, and into what people are shown of the driver's. The driver and all readers survive it, and nobody else's stream
+//! is touched.
+
+use gannet::Client;
+use gannet::cnc::CncFile;
+use gannet::counters::type_id;
+use gannet::memory::FileAccess;
+
+use crate::driver_process::{DriverProcess, await_that};
+use crate::garbage_commands::serves_others;
+use crate::healthy::Healthy;
+use crate::helper::context;
+
+const DRIVER: &[&str] = &["-Daeron.client.liveness.timeout=1500ms", "-Daeron.ipc.term.buffer.length=64k"];
+
+const METADATA_LENGTH: usize = 512;
+const VALUE_LENGTH: usize = 128;
+const LABEL_LENGTH_OFFSET: usize = 128;
+
+/// Values that a careless reader trips over.
+const GARBAGE: [i64; 10] = [i64::MIN, -1, 0, 1, 31, 33, 0x7FFF_FFFF, 0x8000_0000_i64, i64::MAX, 0x0101_0101_0101_0101];
+
+#[test]
+fn nobody_else_notices() {
+    let temp = tempfile::tempdir().unwrap();
+    let driver = DriverProcess::start(temp.path(), DRIVER);
+    let healthy = Healthy::start(&driver.dir, 7);
+    let cnc = CncFile::open(&driver.dir, FileAccess::ReadWrite).unwrap();
+    let (counters, metadata, values) = (cnc.counters(), cnc.counter_metadata(), cnc.counter_values());
+    let mut random = fastrand::Rng::with_seed(0xC0);
+    let mut theirs = Vec::new();
+    counters.for_each(|counter| theirs.push(counter.id.get() as usize));
+    let highest = *theirs.iter().max().unwrap();
+
+    // A new client each time, since a broken heartbeat ends one.
+    for round in 0..6 {
+        let hostile = Client::connect(context(&driver.dir).on_error(|_| {})).unwrap();
+        let publication = hostile.add_publication("aeron:ipc", 55).unwrap();
+        let mut subscription = hostile.add_subscription("aeron:ipc", 55).unwrap();
+        let _counter = hostile.add_counter(1001, b"key", "hostile").unwrap();
+        let id = hostile.client_id();
+        let mut ours = Vec::new();
+        // A state that was broken in the round before hides what is behind, until the driver frees that counter.
+        await_that("its counters can be seen", || {
+            ours.clear();
+            counters.for_each(|counter| {
+                let is_heartbeat =
+                    counter.type_id == type_id::CLIENT_HEARTBEAT && counter.registration_id.get() == id.get();
+                if counter.owner_id == id || is_heartbeat {
+                    ours.push(counter.id.get() as usize);
+                }
+            });
+            ours.len() >= 4
+        });
+        let mut unused = Vec::new();
+        unused.extend((highest + 60..highest + 70).chain([counters.capacity() - 1]));
+        for step in 0..400 {
+            let garbage = GARBAGE[random.usize(0..GARBAGE.len())];
+            let pick = |from: &[usize], random: &mut fastrand::Rng| from[random.usize(0..from.len())];
+            match random.u32(0..6) {
+                // The value, the registration, the owner or the reference of one of its own.
+                0 | 1 => {
+                    let at = pick(&ours, &mut random) * VALUE_LENGTH + random.usize(0..4) * 8;
+                    values.word_at::<i64>(at).store_release(garbage);
+                }
+                // A word of the metadata of one of its own: state, type, key, label.
+                2 => {
+                    let at = pick(&ours, &mut random) * METADATA_LENGTH + random.usize(0..40) * 4;
+                    metadata.word_at::<i32>(at).store_release(garbage as i32);
+                }
+                // A label of the driver's own.
+                3 => {
+                    let at = random.usize(0..46) * METADATA_LENGTH + LABEL_LENGTH_OFFSET;
+                    metadata.word_at::<i32>(at).store_release(garbage as i32);
+                }
+                // Records that nobody uses yet, the last one among them.
+                4 => {
+                    let record = pick(&unused, &mut random);
+                    let at = record * METADATA_LENGTH + random.usize(0..METADATA_LENGTH / 4) * 4;
+                    metadata.word_at::<i32>(at).store_release(garbage as i32);
+                    values.word_at::<i64>(record * VALUE_LENGTH).store_release(garbage);
+                }
+                _ => {
+                    let _ = publication.offer(b"hostile");
+                    subscription.poll(|fragment| assert!(fragment.payload().len() < 64 << 10), 10);
+                    counters.for_each(|counter| assert!(counter.label.to_string().len() < 4 * METADATA_LENGTH));
+                }
+            }
+            if step % 100 == 0 {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+        }
+        healthy.goes_on();
+        drop((publication, subscription, hostile));
+        if round % 3 == 2 {
+            serves_others(&driver.dir);
+        }
+    }
+    serves_others(&driver.dir);
+    healthy.finish();
+}

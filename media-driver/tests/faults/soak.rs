@@ -1,0 +1,43 @@
+//! Client processes that add, use, close and drop whatever they can, at random, while others of them are killed: in the end
+//! nothing of any is left, and a stream that ran beside them all the time is whole.
+
+use crate::abandoned::Holdings;
+use crate::driver_process::DriverProcess;
+use crate::healthy::Healthy;
+use crate::helper::Helper;
+
+const IMPATIENT: &[&str] = &[
+    "-Daeron.client.liveness.timeout=1500ms",
+    "-Daeron.publication.unblock.timeout=1600ms",
+    "-Daeron.ipc.term.buffer.length=64k",
+];
+
+/// So many live at a time.
+const ALIVE: usize = 3;
+/// So many live in all.
+const LIVES: u64 = 24;
+
+#[test]
+fn nothing_is_left_of_clients_that_come_and_go_and_are_killed() {
+    let temp = tempfile::tempdir().unwrap();
+    let driver = DriverProcess::start(temp.path(), IMPATIENT);
+    let healthy = Healthy::start(&driver.dir, 7);
+    let before = Holdings::of(&driver);
+    let mut random = fastrand::Rng::with_seed(0x50A6);
+    let mut alive = Vec::new();
+    for life in 0..LIVES {
+        alive.push(Helper::start("churn", &driver.dir, life));
+        if alive.len() == ALIVE {
+            let chosen: Helper = alive.swap_remove(random.usize(0..ALIVE));
+            chosen.hear("busy");
+            // Two of three are killed.
+            if random.u32(0..3) > 0 { chosen.kill() } else { chosen.end() }
+        }
+    }
+    for helper in alive {
+        helper.hear("busy");
+        helper.kill();
+    }
+    before.await_again(&driver);
+    healthy.finish();
+}
