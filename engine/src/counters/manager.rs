@@ -34,6 +34,8 @@ pub struct CountersManager {
     /// In the order of freeing.
     freed: VecDeque<Freed>,
     reuse_timeout_ms: i64,
+    /// Where the next look at states begins.
+    next_checked: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +69,7 @@ impl CountersManager {
     pub fn new(metadata: AtomicBuffer, values: AtomicBuffer, reuse_timeout: Duration) -> Result<Self, CountersError> {
         let reuse_timeout_ms = i64::try_from(reuse_timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
         let buffers = CounterBuffers::new(metadata, values)?;
-        Ok(Self { buffers, allocated: Vec::new(), freed: VecDeque::new(), reuse_timeout_ms })
+        Ok(Self { buffers, allocated: Vec::new(), freed: VecDeque::new(), reuse_timeout_ms, next_checked: 0 })
     }
 
     /// The same counters as everyone else sees them.
@@ -124,6 +126,28 @@ impl CountersManager {
         metadata.word(place.reuse_deadline()).store_relaxed(deadline.get());
         self.freed.push_back(Freed { id, deadline });
         true
+    }
+
+    /// Restores the states of counters that somebody else has stored over, and returns how many those were. Looks at `limit` records,
+    /// and goes on behind them in the next call. A broken state hides its counter from all readers, and one that says that
+    /// the record was never used hides all that are behind it.
+    pub fn restore_states(&mut self, limit: usize) -> usize {
+        let used = self.allocated.len();
+        let mut restored = 0;
+        for _ in 0..limit.min(used) {
+            let index = self.next_checked % used;
+            self.next_checked = index + 1;
+            let Some(place) = self.buffers.place(CounterId::new(index as i32)) else { continue };
+            let state = if self.allocated[index].is_some() { STATE_ALLOCATED } else { STATE_RECLAIMED };
+            let word = self.buffers.metadata().word(place.state());
+            if word.load_relaxed() != state {
+                // ORDERING(counters.state): Release. Pairs with the Acquire load in `CountersReader::state_at`; publishes the whole counter
+                // to those who see it only now.
+                word.store_release(state);
+                restored += 1;
+            }
+        }
+        restored
     }
 
     /// The counter's value, to be stored by whom the counter was made for. Nothing if there is no such counter.

@@ -129,6 +129,22 @@ fn trap_34_ids_are_dense_and_readers_stop_at_the_first_unused_record() {
 }
 
 #[test]
+fn a_state_that_somebody_stored_over_is_restored() {
+    let mut test = fixture(8, SECOND);
+    for (label, registration) in [("a", 1), ("b", 2), ("c", 3), ("d", 4)] {
+        test.manager.allocate(at(0), &named(label, registration)).unwrap();
+    }
+    test.manager.free(at(0), CounterId::new(1));
+    let visible = test.seen();
+    for (id, state) in [(1, 0), (2, 0), (3, 7)] {
+        test.metadata.word_at::<i32>(id * COUNTER_METADATA_LENGTH).store_relaxed(state);
+    }
+    assert_eq!(test.seen().len(), 1, "all the others are hidden");
+    assert_eq!([3, 3, 3].map(|limit| test.manager.restore_states(limit)), [2, 1, 0]);
+    assert_eq!(test.seen(), visible);
+}
+
+#[test]
 fn trap_35_a_record_is_not_reused_before_its_cool_down_is_over() {
     let mut f = fixture(2, SECOND);
     let first = f.manager.allocate(at(0), &named("a", 1)).unwrap();

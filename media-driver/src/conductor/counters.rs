@@ -145,6 +145,11 @@ impl Counters {
         debug_assert!(freed, "counter {id} is freed once");
     }
 
+    /// Restores what clients have stored over the states of up to `limit` counters; returns how many those were.
+    pub(super) fn restore_states(&mut self, limit: usize) -> usize {
+        self.manager.restore_states(limit)
+    }
+
     /// An error was recorded.
     pub(super) fn on_error(&self) {
         // Every thread of the driver counts errors here.

@@ -9,10 +9,16 @@ use super::clients::Client;
 use super::linking::free_position;
 use crate::ipc::Change;
 
+/// How many counters' states are looked at on each tick: all that a driver usually has, and a fraction of a millisecond at most.
+const STATES_PER_TICK: usize = 1024;
+
 impl Core {
     pub(super) fn on_tick(&mut self) {
         while let Some(client) = self.clients.take_gone(self.now.epoch) {
             self.bury(client);
+        }
+        if self.counters.restore_states(STATES_PER_TICK) > 0 {
+            self.report("a client stored over the state of a counter, which was restored");
         }
         self.check_publications();
         self.logs.retry();

@@ -4,8 +4,9 @@
 
 use gannet::Client;
 use gannet::cnc::CncFile;
-use gannet::counters::type_id;
+use gannet::counters::{CounterState, type_id};
 use gannet::memory::FileAccess;
+use gannet::time::EpochMillis;
 
 use crate::driver_process::{DriverProcess, await_that};
 use crate::garbage_commands::serves_others;
@@ -99,4 +100,33 @@ fn nobody_else_notices() {
     }
     serves_others(&driver.dir);
     healthy.finish();
+}
+
+/// Readers stop at the first record that was never used: one store hides all counters behind it, until the driver has seen it.
+/// A client that cannot find its heartbeat cannot live.
+#[test]
+fn a_broken_state_does_not_keep_others_from_living() {
+    let temp = tempfile::tempdir().unwrap();
+    let driver = DriverProcess::start(temp.path(), DRIVER);
+    let cnc = driver.cnc();
+    let hostile = Client::connect(context(&driver.dir)).unwrap();
+    let counter = hostile.add_counter(1001, b"key", "hostile").unwrap();
+    let state = counter.id().get() as usize * METADATA_LENGTH;
+    cnc.counter_metadata().word_at::<i32>(state).store_release(0);
+    let _healthy = Healthy::start(&driver.dir, 7);
+    let client = Client::connect(context(&driver.dir)).unwrap();
+    let lasting = client.add_counter(1001, b"key", "lasting").unwrap();
+    await_that("it can be found", || cnc.counters().find(1001, lasting.registration_id()) == Some(lasting.id()));
+    // Once more, where the counter is nobody's any more.
+    let freed = counter.id();
+    drop(counter);
+    await_that("it is freed", || cnc.counters().state(freed) == Some(CounterState::Reclaimed));
+    cnc.counter_metadata().word_at::<i32>(state).store_release(0);
+    await_that("the others can be found again", || {
+        cnc.counters().find(1001, lasting.registration_id()) == Some(lasting.id())
+    });
+    assert!(client.is_connected() && hostile.is_connected());
+    let mut told = Vec::new();
+    cnc.errors().for_each(EpochMillis::new(0), |error| told.push(error.text.clone())).unwrap();
+    assert!(told.iter().any(|text| text.contains("the state of a counter")), "{told:?}");
 }
