@@ -126,9 +126,10 @@ impl Limits {
         self.clean += length;
     }
 
-    /// A working subscriber leaves, and has been seen at `position` (trap 75).
-    pub(super) fn on_left(&mut self, position: i64) {
-        self.observe(Some(Span { min: position, max: position }));
+    /// A working subscriber leaves, and has been seen at `position` (trap 75). `producer` is bounded.
+    pub(super) fn on_left(&mut self, position: i64, producer: i64) {
+        let position = self.bound_subscriber(position, producer);
+        self.consumer = self.consumer(producer).max(position);
     }
 
     /// Where the stream ends is known: nothing may be written past it. Returns the limit.
@@ -223,7 +224,7 @@ mod tests {
     fn trap_75_a_leaving_subscriber_is_sampled() {
         let mut limits = limits(0);
         cycle(&mut limits, span(0, 0), 800);
-        limits.on_left(480);
+        limits.on_left(480, 800);
         assert_eq!(cycle(&mut limits, None, 800), Some(480));
     }
 
@@ -284,6 +285,15 @@ mod tests {
         cycle(&mut limits, span(0, 0), 0);
         assert_eq!(cycle(&mut limits, None, WINDOW), Some(0));
         assert_eq!(limits.bound_producer(WINDOW + 8192), WINDOW + 8192);
+    }
+
+    #[test]
+    fn a_lie_does_not_outlive_its_subscriber() {
+        let mut limits = limits(0);
+        cycle(&mut limits, span(0, 0), 0);
+        limits.observe(span(0, i64::MAX));
+        limits.on_left(i64::MAX, 640);
+        assert_eq!(cycle(&mut limits, None, 640), Some(640), "no further than what was written");
     }
 
     #[test]

@@ -215,9 +215,7 @@ impl IpcPublication {
     /// Subscribers leave; returns them for their counters to be freed.
     pub fn remove_subscribers(&mut self, links: &HashSet<LinkId>) -> Vec<Subscriber> {
         let gone = self.subscribers.remove(links);
-        for subscriber in &gone {
-            self.sample(subscriber);
-        }
+        self.sample(&gone);
         if !gone.is_empty() && !self.subscribers.any_working() {
             self.made_of.log.metadata().set_connected(false);
         }
@@ -267,9 +265,7 @@ impl IpcPublication {
     /// Takes all subscribers out, for their counters to be freed.
     pub fn take_subscribers(&mut self) -> Vec<Subscriber> {
         let gone = self.subscribers.take();
-        for subscriber in &gone {
-            self.sample(subscriber);
-        }
+        self.sample(&gone);
         gone
     }
 
@@ -401,10 +397,13 @@ impl IpcPublication {
         self.made_of.limit.value.store_release(limit);
     }
 
-    /// Remembers how far a subscriber that leaves has read (trap 75).
-    fn sample(&mut self, leaving: &Subscriber) {
-        if leaving.tether.is_working() {
-            self.limits.on_left(leaving.position.value.load_acquire());
+    /// Remembers how far subscribers that leave have read (trap 75).
+    fn sample(&mut self, leaving: &[Subscriber]) {
+        for subscriber in leaving.iter().filter(|subscriber| subscriber.tether.is_working()) {
+            // ORDERING(pos.subscriber): Acquire, as in `working_span`.
+            let position = subscriber.position.value.load_acquire();
+            let producer = self.producer_position();
+            self.limits.on_left(position, producer);
         }
     }
 
