@@ -11,9 +11,9 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use super::conductor::{Answer, Bound, Conductor, ResourceKey, Wanted};
 use super::context::Handlers;
 use super::error::{AddError, Request};
-use crate::command::{Command, Destination, Text};
+use crate::command::{Command, Destination, GetNextAvailableSessionId, Text};
 use crate::time::{Clock, MonotonicNanos};
-use crate::types::{ClientId, CorrelationId, CounterId, RegistrationId, StreamId};
+use crate::types::{ClientId, CorrelationId, CounterId, RegistrationId, SessionId, StreamId};
 
 /// The longest that a call that waits for the driver sleeps between two looks.
 const LONGEST_WAIT: Duration = Duration::from_millis(1);
@@ -213,6 +213,24 @@ impl ClientCore {
         Ok(())
     }
 
+    /// A session id that no publication on the stream uses.
+    pub(super) fn next_session_id(&self, stream_id: StreamId) -> Result<SessionId, AddError> {
+        let (knows_the_command, id) = {
+            let conductor = self.conductor();
+            (conductor.link().answers_for_session_ids(), conductor.link().next_correlation_id())
+        };
+        if !knows_the_command {
+            return Ok(SessionId::new(scramble(self.now().get() ^ id.get().rotate_left(32)) as i32));
+        }
+        let answer = self.ask(Request::SessionId { stream_id }, |client_id, correlation_id| {
+            Command::GetNextAvailableSessionId(GetNextAvailableSessionId { client_id, correlation_id, stream_id })
+        })?;
+        match answer {
+            Answer::SessionId(session_id) => Ok(session_id),
+            Answer::Done => Err(AddError::NoSessionId { stream_id }),
+        }
+    }
+
     /// The status of a channel's endpoint, by its counter.
     pub(super) fn channel_status(&self, id: CounterId) -> i64 {
         const ACTIVE: i64 = 1;
@@ -225,4 +243,12 @@ impl ClientCore {
     pub(super) fn channel_of(&self, key: ResourceKey) -> Option<(String, StreamId)> {
         self.conductor().channel_of(key)
     }
+}
+
+/// A number in which every bit depends on every bit of the seed: the last steps of splitmix64.
+fn scramble(seed: i64) -> u64 {
+    let mut bits = seed.cast_unsigned().wrapping_add(0x9E37_79B9_7F4A_7C15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ (bits >> 31)
 }

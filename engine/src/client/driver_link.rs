@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::broadcast::Receiver;
 use crate::command::Command;
-use crate::counters::{CountersReader, type_id};
+use crate::counters::{CountersReader, SystemCounter, type_id};
 use crate::memory::{AtomicBuffer, OwnedWord};
 use crate::ringbuffer::{ManyToOneRingBuffer, RingWriteError};
 use crate::time::EpochMillis;
@@ -76,6 +76,14 @@ impl DriverLink {
     /// When the driver last said that it lives, on the wall clock.
     pub(super) fn heartbeat(&self) -> EpochMillis {
         self.to_driver.consumer_heartbeat()
+    }
+
+    /// Whether the driver knows the command that asks for a session id: system counter 43 states its protocol (trap 38).
+    pub(super) fn answers_for_session_ids(&self) -> bool {
+        const FIRST_THAT_KNOWS: i64 = 1 << 16;
+        let id = RegistrationId::new(SystemCounter::ControlProtocolVersion.id().get().into());
+        let version = self.counters.find(type_id::SYSTEM, id).and_then(|id| self.counters.value(id));
+        version.is_some_and(|version| version >= FIRST_THAT_KNOWS)
     }
 
     /// The heartbeat counter that the driver made for this client, if it has made it.

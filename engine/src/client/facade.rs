@@ -5,17 +5,16 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use super::client_core::ClientCore;
-use super::conductor::{Answer, Conductor, ConductorSettings, ImageHandlers as SharedHandlers, Wanted};
+use super::conductor::{Conductor, ConductorSettings, ImageHandlers as SharedHandlers, Wanted};
 use super::context::{ConductorMode, Context, Settings};
 use super::counter::Counter;
-use super::error::{AddError, ConnectError, Request};
+use super::error::{AddError, ConnectError};
 use super::exclusive_publication::ExclusivePublication;
 use super::find_driver::{DriverDirectory, wait_for_driver};
 use super::image::ImageInfo;
 use super::pending::{Handle, Pending};
 use super::publication::Publication;
 use super::subscription::Subscription;
-use crate::command::{Command, GetNextAvailableSessionId};
 use crate::counters::CountersReader;
 use crate::logbuffer::LogBuffers;
 use crate::memory::FileAccess;
@@ -280,20 +279,14 @@ impl Client {
         self.ask(Wanted::Counter { type_id, key: key.to_owned(), label: label.to_owned() })
     }
 
-    /// Asks the driver for a session id that no publication on the stream uses.
+    /// Asks the driver for a session id that no publication on the stream uses. A driver too old to be asked leaves it to
+    /// its clients to make one up, and so does this.
     ///
     /// # Errors
     ///
     /// As [`Self::add_publication`].
     pub fn next_session_id(&self, stream_id: i32) -> Result<SessionId, AddError> {
-        let stream_id = StreamId::new(stream_id);
-        let answer = self.core.ask(Request::SessionId { stream_id }, |client_id, correlation_id| {
-            Command::GetNextAvailableSessionId(GetNextAvailableSessionId { client_id, correlation_id, stream_id })
-        })?;
-        match answer {
-            Answer::SessionId(session_id) => Ok(session_id),
-            Answer::Done => Err(AddError::NoSessionId { stream_id }),
-        }
+        self.core.next_session_id(StreamId::new(stream_id))
     }
 
     /// All counters of the driver and its clients. Stays readable when the driver is gone, and shows nothing any more some time

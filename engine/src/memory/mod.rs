@@ -10,7 +10,7 @@
 //! for a payload that its protocol has handed over: a committed fragment while it is polled, a claim until it is committed.
 //! Words are atomics of one width for ever ("one word, one width"); bulk bytes are copied, ordered by the words around them.
 //!
-//! In model builds the same types stand on [loom]'s cells (`model.rs`), so that the algorithms above run unchanged.
+//! In model builds the same types stand on loom's cells (`model.rs`), so that the algorithms above run unchanged.
 
 mod cache_line;
 mod field;

@@ -428,6 +428,28 @@ fn questions_are_answered_or_time_out() {
     assert!(rig.core.conductor().questions.is_empty());
 }
 
+/// Trap 38: a driver that does not state its protocol is not asked for session ids.
+#[test]
+fn trap_38_session_ids_are_made_up_where_the_driver_cannot_be_asked() {
+    let rig = Rig::new();
+    let first = rig.core.next_session_id(STREAM).unwrap();
+    let second = rig.core.next_session_id(STREAM).unwrap();
+    assert_ne!(first, second);
+    assert!(rig.driver().read().is_empty());
+    let version = RegistrationId::new(43);
+    let owner = crate::types::ClientId::new(-1);
+    let spec = crate::counters::CounterSpec::application(
+        0,
+        &43_i32.to_le_bytes(),
+        b"Control protocol version",
+        version,
+        owner,
+    );
+    let now = crate::time::EpochMillis::new(1);
+    rig.driver().counters.allocate(now, &spec.starting_at(1 << 16)).unwrap();
+    assert!(rig.core.conductor().link().answers_for_session_ids());
+}
+
 #[test]
 fn errors_of_publications_reach_every_publisher_of_the_log() {
     let rig = Rig::new();
