@@ -18,7 +18,7 @@ impl Core {
             self.bury(client);
         }
         if self.counters.restore_states(STATES_PER_TICK) > 0 {
-            self.report("a client stored over the state of a counter, which was restored");
+            self.report("(11) a client stored over the state of a counter, which was restored");
         }
         self.check_publications();
         self.logs.retry();

@@ -3,9 +3,15 @@
 
 mod conversation;
 
+use std::time::{Duration, Instant};
+
 use conversation::{Conversation, compare};
+use gannet::cnc::CncFile;
+use gannet::memory::FileAccess;
 use gannet::types::RegistrationId;
-use gannet_peers::driver::DriverOptions;
+use gannet_peers::aeron_dir::AeronDir;
+use gannet_peers::driver::{DriverKind, DriverOptions, DriverProcess};
+use gannet_peers::endpoint::{CStack, EndpointSettings, Kind, Report, Stack};
 
 const IPC: &str = "aeron:ipc?term-length=64k";
 
@@ -441,4 +447,36 @@ fn nonsense_changes_nothing() {
         with.add_subscription(client, "aeron:ipc");
         with.write_counters();
     });
+}
+
+/// Our driver answers nonsense, which the C driver does not. The C client must not mind.
+#[test]
+fn a_c_client_takes_no_notice_of_answers_to_nonsense() {
+    let dir = AeronDir::unique("nonsense");
+    let _driver = DriverProcess::start(DriverKind::Gannet, dir.path(), &defaults()).expect("the driver starts");
+    let client = CStack.connect(dir.path(), &EndpointSettings::default()).expect("the client connects");
+    let subscription = client.add_subscription(IPC, 1001).expect("a subscription");
+    let mut publication = client.add_publication(Kind::Concurrent, IPC, 1001).expect("a publication");
+    let ring = CncFile::open(dir.path(), FileAccess::ReadWrite).expect("a ready CnC file").commands();
+    // Answered for 0, for -1, for nobody, and for things that the client holds, whose commands were answered long ago.
+    let held = publication.identity().registration_id;
+    for correlation_id in [0, -1, i64::MAX, held, held - 1, client.client_id()] {
+        let bytes = [i64::MAX.to_le_bytes(), correlation_id.to_le_bytes()].concat();
+        for (type_id, length) in [(0x77, 16), (0x01, 16), (0x05, 16), (0x02, 3)] {
+            ring.write(type_id, &bytes[..length]).expect("room in the ring");
+        }
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while ring.consumer_position() < ring.producer_position() || !publication.is_connected() {
+        assert!(Instant::now() < deadline, "the driver goes on");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let errors: Vec<_> =
+        client.reports().into_iter().filter(|report| matches!(report, Report::Error { .. } | Report::Closed)).collect();
+    assert_eq!(errors, []);
+    publication.offer(b"goes on").expect("room");
+    // What was added after the nonsense is answered as ever.
+    client.add_counter(1101, b"", "goes on").expect("a counter");
+    drop(subscription);
+    assert!(!client.is_closed());
 }
