@@ -20,6 +20,8 @@ const LONGEST_WAIT: Duration = Duration::from_millis(1);
 /// The shortest.
 const SHORTEST_WAIT: Duration = Duration::from_micros(20);
 
+/// For how many such sleeps a request is put off that the driver cannot grant yet.
+const RETRY_TURNS: usize = 20;
 /// The longest that a thread sleeps which has to run the conductor.
 const LONGEST_INVOKED_SLEEP: Duration = Duration::from_millis(1);
 
@@ -145,17 +147,33 @@ impl ClientCore {
         self.conductor().add(wanted, self.now())
     }
 
-    /// Asks for something, waiting for room in the ring as long as for an answer.
-    pub(super) fn add_when_there_is_room(&self, wanted: impl Fn() -> Wanted) -> Result<ResourceKey, AddError> {
-        let mut deadline = None;
+    /// Until when a request made now is waited for.
+    pub(super) fn deadline(&self) -> MonotonicNanos {
+        self.conductor().deadline(self.now())
+    }
+
+    /// Asks for something, waiting for room in the ring until the deadline.
+    pub(super) fn add_when_there_is_room(
+        &self,
+        wanted: impl Fn() -> Wanted,
+        deadline: MonotonicNanos,
+    ) -> Result<ResourceKey, AddError> {
         self.wait_for(|conductor| {
             let now = self.now();
-            let deadline = *deadline.get_or_insert_with(|| conductor.deadline(now));
             match conductor.add(wanted(), now) {
                 Err(AddError::RingFull { .. }) if now < deadline => None,
                 outcome => Some(outcome),
             }
         })
+    }
+
+    /// Lets a moment pass, running the conductor.
+    pub(super) fn pass_time(&self) {
+        let mut turns = 0;
+        self.wait_for(|_| {
+            turns += 1;
+            (turns > RETRY_TURNS).then_some(())
+        });
     }
 
     pub(super) fn is_closed(&self) -> bool {

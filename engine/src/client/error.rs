@@ -41,9 +41,8 @@ pub enum ConnectError {
     },
     /// A driver was there, and is not any more.
     #[error(
-        "the driver of {} gives no sign of life: its last is {} old, after waiting {waited:?}; start it again, or \
-         remove the directory",
-        dir.display(), Age(*age_ms)
+        "the driver of {} {}, and no other has started within {waited:?}; start it again, or remove the directory",
+        dir.display(), Gone(*age_ms)
     )]
     NoHeartbeat {
         /// The directory.
@@ -61,13 +60,14 @@ pub enum ConnectError {
     Thread(#[source] std::io::Error),
 }
 
-struct Age(Option<i64>);
+/// What became of a driver, by the age of its last heartbeat.
+struct Gone(Option<i64>);
 
-impl fmt::Display for Age {
+impl fmt::Display for Gone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(ms) => write!(f, "{ms} ms"),
-            None => f.write_str("its shutdown, however"),
+            Some(age_ms) => write!(f, "has given no sign of life for {age_ms} ms"),
+            None => f.write_str("was shut down"),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::error::{AddError, ConnectError};
 use super::exclusive_publication::ExclusivePublication;
 use super::find_driver::{DriverDirectory, wait_for_driver};
 use super::image::ImageInfo;
-use super::pending::{Handle, Pending};
+use super::pending::Pending;
 use super::publication::Publication;
 use super::subscription::Subscription;
 use crate::counters::CountersReader;
@@ -143,7 +143,8 @@ impl Client {
     ///
     /// [`AddError`]: the driver's refusal, or why it could not be asked.
     pub fn add_publication(&self, channel: &str, stream_id: i32) -> Result<Publication, AddError> {
-        self.add_and_wait(|| Wanted::Publication { channel: channel.to_owned(), stream_id: StreamId::new(stream_id) })
+        self.core
+            .add_and_wait(|| Wanted::Publication { channel: channel.to_owned(), stream_id: StreamId::new(stream_id) })
     }
 
     /// Adds a publication for one publisher, which is the faster kind, and waits until the driver has it.
@@ -152,7 +153,7 @@ impl Client {
     ///
     /// As [`Self::add_publication`].
     pub fn add_exclusive_publication(&self, channel: &str, stream_id: i32) -> Result<ExclusivePublication, AddError> {
-        self.add_and_wait(|| Wanted::ExclusivePublication {
+        self.core.add_and_wait(|| Wanted::ExclusivePublication {
             channel: channel.to_owned(),
             stream_id: StreamId::new(stream_id),
         })
@@ -179,7 +180,7 @@ impl Client {
         handlers: ImageHandlers,
     ) -> Result<Subscription, AddError> {
         let ImageHandlers { shared } = handlers;
-        self.add_and_wait(|| Wanted::Subscription {
+        self.core.add_and_wait(|| Wanted::Subscription {
             channel: channel.to_owned(),
             stream_id: StreamId::new(stream_id),
             handlers: shared.clone(),
@@ -193,7 +194,7 @@ impl Client {
     ///
     /// As [`Self::add_publication`].
     pub fn add_counter(&self, type_id: i32, key: &[u8], label: &str) -> Result<Counter, AddError> {
-        self.add_and_wait(|| Wanted::Counter { type_id, key: key.to_owned(), label: label.to_owned() })
+        self.core.add_and_wait(|| Wanted::Counter { type_id, key: key.to_owned(), label: label.to_owned() })
     }
 
     /// Finds or adds a counter that outlives its clients and that every client finds by its type and `registration_id`,
@@ -209,7 +210,7 @@ impl Client {
         key: &[u8],
         label: &str,
     ) -> Result<Counter, AddError> {
-        self.add_and_wait(|| Wanted::StaticCounter {
+        self.core.add_and_wait(|| Wanted::StaticCounter {
             registration_id: RegistrationId::new(registration_id),
             type_id,
             key: key.to_owned(),
@@ -324,11 +325,6 @@ impl Client {
 
     /// Closes the client, as dropping it does.
     pub fn close(self) {}
-
-    fn add_and_wait<T: Handle>(&self, wanted: impl Fn() -> Wanted) -> Result<T, AddError> {
-        let key = self.core.add_when_there_is_room(wanted)?;
-        Pending::new(Arc::clone(&self.core), key).wait()
-    }
 
     fn ask<T>(&self, wanted: Wanted) -> Result<Pending<T>, AddError> {
         Ok(Pending::new(Arc::clone(&self.core), self.core.add(wanted)?))

@@ -96,3 +96,95 @@ pub(super) fn wait_for_driver(directory: &mut DriverDirectory, clock: &dyn Clock
         IdleStrategy::Sleep { period_ns }.idle_once();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broadcast::BROADCAST_TRAILER_LENGTH;
+    use crate::cnc::{CNC_FILE_NAME, CncOpenError, CncParameters};
+    use crate::memory::Reserve;
+    use crate::ringbuffer::RING_TRAILER_LENGTH;
+    use crate::time::SystemClock;
+
+    /// As small as the layout allows, so that it is made quickly.
+    fn parameters(start_timestamp: EpochMillis) -> CncParameters {
+        CncParameters {
+            to_driver_length: 1024 + RING_TRAILER_LENGTH,
+            to_clients_length: 1024 + BROADCAST_TRAILER_LENGTH,
+            counter_values_length: 1024,
+            error_log_length: 1024,
+            client_liveness_timeout: Duration::from_secs(10),
+            start_timestamp,
+            pid: 4711,
+            page_size: 4096,
+        }
+    }
+
+    fn missing(found: Result<Found, ConnectError>) -> Missing {
+        match found {
+            Ok(Found::NotYet(missing)) => missing,
+            Ok(Found::Driver(_)) => panic!("a driver"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Trap 2: no file, an empty one, one without a version, one of a dead driver, and one that is replaced meanwhile.
+    #[test]
+    fn trap_02_a_driver_is_found_whatever_was_there_before() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("driver");
+        let driver_timeout = Duration::from_secs(10);
+        let mut directory = DriverDirectory { dir: dir.clone(), driver_timeout };
+        let now = SystemClock.epoch();
+        assert!(matches!(missing(directory.find(now)), Missing::Files(_)), "no directory");
+        std::fs::create_dir(&dir).unwrap();
+        assert!(matches!(missing(directory.find(now)), Missing::Files(_)), "no file");
+        let path = dir.join(CNC_FILE_NAME);
+        for length in [0, 127, 128, 4096] {
+            std::fs::write(&path, vec![0; length]).unwrap();
+            assert!(matches!(missing(directory.find(now)), Missing::Files(_)), "{length} bytes");
+        }
+        let create = || {
+            std::fs::remove_file(&path).unwrap();
+            CncFile::create(&dir, &parameters(now), 0o600, Reserve::Space).unwrap()
+        };
+        let stale = create();
+        assert!(matches!(missing(directory.find(now)), Missing::Files(_)), "no version");
+        stale.make_ready();
+        assert!(matches!(missing(directory.find(now)), Missing::Files(_)), "no heartbeat");
+        let beat = |cnc: &CncFile, at: EpochMillis| cnc.commands().set_consumer_heartbeat(at);
+        beat(&stale, now.saturating_add_ms(-11_000));
+        assert_eq!(missing(directory.find(now)), Missing::Heartbeat(Some(11_000)));
+        beat(&stale, DriverState::SHUT_DOWN_HEARTBEAT);
+        assert_eq!(missing(directory.find(now)), Missing::Heartbeat(None));
+        let live = create();
+        beat(&live, now);
+        live.make_ready();
+        assert!(matches!(directory.find(now), Ok(Found::Driver(_))));
+    }
+
+    #[test]
+    fn a_file_of_another_version_is_no_use_waiting_for() {
+        let temp = tempfile::tempdir().unwrap();
+        let cnc = CncFile::create(temp.path(), &parameters(SystemClock.epoch()), 0o600, Reserve::Space).unwrap();
+        cnc.header().word_at::<i32>(0).store_release(1 << 16);
+        let driver_timeout = Duration::from_secs(3600);
+        let mut directory = DriverDirectory { dir: temp.path().to_owned(), driver_timeout };
+        let error = wait_for_driver(&mut directory, &SystemClock).err().unwrap();
+        assert!(matches!(error, ConnectError::Cnc(CncOpenError::Incompatible { .. })), "{error}");
+    }
+
+    #[test]
+    fn who_finds_no_driver_is_told_what_was_there() {
+        let temp = tempfile::tempdir().unwrap();
+        let driver_timeout = Duration::from_millis(5);
+        let mut directory = DriverDirectory { dir: temp.path().to_owned(), driver_timeout };
+        let error = wait_for_driver(&mut directory, &SystemClock).err().unwrap();
+        assert!(error.to_string().contains("no driver has been started"), "{error}");
+        let cnc = CncFile::create(temp.path(), &parameters(SystemClock.epoch()), 0o600, Reserve::Space).unwrap();
+        cnc.commands().set_consumer_heartbeat(DriverState::SHUT_DOWN_HEARTBEAT);
+        cnc.make_ready();
+        let error = wait_for_driver(&mut directory, &SystemClock).err().unwrap();
+        assert!(error.to_string().contains("was shut down"), "{error}");
+    }
+}

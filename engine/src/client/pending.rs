@@ -5,12 +5,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::client_core::ClientCore;
-use super::conductor::{Bound, ResourceKey};
+use super::conductor::{Bound, ResourceKey, Wanted};
 use super::counter::Counter;
 use super::error::AddError;
 use super::exclusive_publication::ExclusivePublication;
 use super::publication::Publication;
 use super::subscription::Subscription;
+use crate::command::ErrorCode;
 
 /// A publication, subscription or counter on its way. Dropped before it arrived, it is given back.
 ///
@@ -70,6 +71,24 @@ macro_rules! handles {
 }
 
 handles!(Publication, ExclusivePublication, Subscription, Counter);
+
+impl ClientCore {
+    /// Adds and waits; again as long as the driver says that what it needs is only still going away (trap 28).
+    pub(super) fn add_and_wait<T: Handle>(self: &Arc<Self>, wanted: impl Fn() -> Wanted) -> Result<T, AddError> {
+        let deadline = self.deadline();
+        loop {
+            let key = self.add_when_there_is_room(&wanted, deadline)?;
+            match Pending::new(Arc::clone(self), key).wait() {
+                Err(AddError::Refused { code: ErrorCode::ResourceTemporarilyUnavailable, .. })
+                    if self.now() < deadline =>
+                {
+                    self.pass_time();
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
 
 impl<T> Pending<T> {
     pub(super) fn new(core: Arc<ClientCore>, key: ResourceKey) -> Self {

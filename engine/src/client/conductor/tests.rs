@@ -73,15 +73,16 @@ fn a_turn_starts_with_another_image_each_time() {
     assert_eq!(order, [0, 1, 2, 0, 1, 2, 0, 1, 2]);
 }
 
+/// Trap 26: the key of a log is the publication's original registration id, whoever publishes or reads it.
 #[test]
-fn publishers_of_a_stream_share_one_mapping() {
+fn trap_26_publishers_and_readers_of_a_log_share_one_mapping() {
     let rig = Rig::new();
     let first: Publication = rig.add(publication());
     let second: Publication = rig.add(publication());
     let _subscription: Subscription = rig.add(subscription());
     assert_ne!(first.registration_id(), second.registration_id());
     assert_eq!(first.original_registration_id(), second.original_registration_id());
-    assert_eq!(rig.core.conductor().logs.len(), 1, "trap 26: the key is the original registration id");
+    assert_eq!(rig.core.conductor().logs.len(), 1);
     drop((first, second));
     rig.settle();
     assert_eq!(rig.core.conductor().logs.len(), 1, "it lingers");
@@ -117,6 +118,26 @@ fn what_is_dropped_before_it_came_is_given_back_when_it_comes() {
     rig.settle();
     assert_eq!(rig.driver().resources(), (0, 0, 0));
     assert!(rig.core.conductor().abandoned.is_empty());
+}
+
+/// Trap 28: what is refused because it is still going away is asked for again.
+#[test]
+fn trap_28_who_waits_asks_again_for_what_is_still_going_away() {
+    let rig = Rig::new();
+    rig.driver().refuse = Some(("ipc", ErrorCode::ResourceTemporarilyUnavailable));
+    std::thread::scope(|threads| {
+        let adding = threads.spawn(|| rig.core.add_and_wait::<Publication>(publication).unwrap());
+        while rig.driver().executed.len() < 3 {
+            rig.driver().serve();
+            std::thread::yield_now();
+        }
+        rig.driver().refuse = None;
+        while !adding.is_finished() {
+            rig.driver().serve();
+            std::thread::yield_now();
+        }
+        assert!(!adding.join().unwrap().is_closed());
+    });
 }
 
 #[test]
@@ -200,6 +221,27 @@ fn an_image_that_ended_unseen_never_reaches_its_poller() {
     let publication: ExclusivePublication = rig.add(exclusive());
     assert_eq!(subscription.images().len(), 1);
     drop(publication);
+}
+
+/// Trap 62: once a client knows that it was given up, it stores to no position counter any more, whatever its pollers do.
+#[test]
+fn trap_62_a_client_that_was_given_up_leaves_its_position_counters_alone() {
+    let rig = Rig::new();
+    let mut subscription: Subscription = rig.add(subscription());
+    let mut publication: ExclusivePublication = rig.add(exclusive());
+    rig.driver().move_limits();
+    publication.offer(b"one").unwrap();
+    publication.offer(b"two").unwrap();
+    assert_eq!(subscription.poll(|_| {}, 1), 1);
+    let image = subscription.images()[0].info();
+    let client_id = rig.core.conductor().client_id();
+    rig.driver().tell(&Event::ClientTimeout(OnClientTimeout { client_id }));
+    rig.core.service();
+    assert_eq!(subscription.poll(|_| {}, 10), 0);
+    assert_eq!(image.position().get(), 64);
+    let counters = rig.driver().reader();
+    let position = counters.find(4, subscription.registration_id()).unwrap();
+    assert_eq!(counters.value(position), Some(64));
 }
 
 /// Trap 35: a position counter may be another's by the time that a client which was stopped reads on.
