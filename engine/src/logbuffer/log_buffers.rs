@@ -188,7 +188,7 @@ impl LogBuffers {
     }
 
     /// Lets go of the log's file: see [`AtomicBuffer::vacate`]. What is appended from now on goes nowhere.
-    #[cfg(not(engine_loom))]
+    #[cfg(all(feature = "client", not(engine_loom)))]
     pub(crate) fn vacate(&self) {
         self.log.partitions[0].vacate();
     }

@@ -10,6 +10,7 @@ use std::ptr::NonNull;
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
+#[cfg(feature = "client")]
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
 /// A mapping of a whole file, shared with every other process that maps it.
@@ -157,6 +158,7 @@ impl MappedFile {
 
     /// Puts private zero pages in the place of the file's, so that what the mapping held of the file is free while addresses
     /// into it stay good. The file itself keeps its bytes. Does nothing where the system refuses.
+    #[cfg(feature = "client")]
     pub(super) fn vacate(&self) {
         // SAFETY: the range is this mapping, which nobody else manages, and stays mapped, readable and writable throughout:
         // the kernel replaces it in one step. What lies there are words and bytes, for which every value is good.
@@ -206,6 +208,7 @@ fn available_space(file: &File) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "client")]
     use crate::memory::{Field, Region};
 
     #[test]
@@ -220,6 +223,7 @@ mod tests {
         assert!(path.exists(), "a file that was there before is left alone");
     }
 
+    #[cfg(feature = "client")]
     #[test]
     fn a_vacated_mapping_reads_zero_and_leaves_the_file_alone() {
         let dir = tempfile::tempdir().unwrap();

@@ -65,6 +65,7 @@ impl Region {
     }
 
     /// Lets go of what a mapping holds, if this is one; see [`AtomicBuffer::vacate`].
+    #[cfg(feature = "client")]
     pub(super) fn vacate(&self) {
         if let Bytes::Mapped(file) = &self.0 {
             file.vacate();

@@ -186,6 +186,7 @@ impl AtomicBuffer {
     /// Lets go of the file that the view's region maps, for every view of that region: from now on they are private memory of
     /// this process, zero at first. For what nobody needs any more and nobody can be made to let go of. Nobody may hold a
     /// reference from [`Self::bytes`] into the region.
+    #[cfg(feature = "client")]
     pub(crate) fn vacate(&self) {
         self.region.vacate();
     }
