@@ -18,6 +18,7 @@ use gannet::types::{ClientId, CorrelationId, RegistrationId, StreamId};
 use crate::driver_process::{DriverProcess, PATIENCE, await_that};
 use crate::healthy::Healthy;
 use crate::helper::context;
+use crate::random::seeded;
 use crate::raw;
 
 /// A ring that carries commands of 2 MiB, and a timeout that a test can wait for.
@@ -100,7 +101,7 @@ fn in_commands() {
     let healthy = Healthy::start(&driver.dir, 7);
     let cnc = driver.cnc();
     let commands = cnc.commands();
-    let mut random = fastrand::Rng::with_seed(0x6A2B);
+    let mut random = seeded(0x6A2B);
     let client_id = ClientId::new(commands.next_correlation_id().get());
 
     // Any bytes under any type.

@@ -12,6 +12,7 @@ use crate::driver_process::{DriverProcess, await_that};
 use crate::garbage_commands::serves_others;
 use crate::healthy::Healthy;
 use crate::helper::context;
+use crate::random::seeded;
 
 const DRIVER: &[&str] = &["-Daeron.client.liveness.timeout=1500ms", "-Daeron.ipc.term.buffer.length=64k"];
 
@@ -29,7 +30,7 @@ fn nobody_else_notices() {
     let healthy = Healthy::start(&driver.dir, 7);
     let cnc = CncFile::open(&driver.dir, FileAccess::ReadWrite).unwrap();
     let (counters, metadata, values) = (cnc.counters(), cnc.counter_metadata(), cnc.counter_values());
-    let mut random = fastrand::Rng::with_seed(0xC0);
+    let mut random = seeded(0xC0);
     let mut theirs = Vec::new();
     counters.for_each(|counter| theirs.push(counter.id.get() as usize));
     let highest = *theirs.iter().max().unwrap();

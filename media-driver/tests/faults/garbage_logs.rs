@@ -12,6 +12,7 @@ use crate::garbage_commands::serves_others;
 use crate::healthy::Healthy;
 use crate::helper::context;
 use crate::messages::{Received, message};
+use crate::random::seeded;
 use crate::raw;
 
 const DRIVER: &[&str] = &[
@@ -83,7 +84,7 @@ fn nobody_else_notices() {
     let driver = DriverProcess::start(temp.path(), DRIVER);
     let healthy = Healthy::start(&driver.dir, 7);
     let publications = driver.dir.join("publications");
-    let mut random = fastrand::Rng::with_seed(0x106);
+    let mut random = seeded(0x106);
     for round in 0..12 {
         let hostile = Client::connect(context(&driver.dir).on_error(|_| {})).unwrap();
         let publication = hostile.add_publication("aeron:ipc", 66).unwrap();

@@ -5,6 +5,7 @@ use crate::abandoned::Holdings;
 use crate::driver_process::DriverProcess;
 use crate::healthy::Healthy;
 use crate::helper::Helper;
+use crate::random::seeded;
 
 const IMPATIENT: &[&str] = &[
     "-Daeron.client.liveness.timeout=1500ms",
@@ -15,7 +16,7 @@ const IMPATIENT: &[&str] = &[
 /// So many live at a time.
 const ALIVE: usize = 3;
 /// So many live in all.
-const LIVES: u64 = 24;
+const LIVES: u32 = 24;
 
 #[test]
 fn nothing_is_left_of_clients_that_come_and_go_and_are_killed() {
@@ -23,10 +24,10 @@ fn nothing_is_left_of_clients_that_come_and_go_and_are_killed() {
     let driver = DriverProcess::start(temp.path(), IMPATIENT);
     let healthy = Healthy::start(&driver.dir, 7);
     let before = Holdings::of(&driver);
-    let mut random = fastrand::Rng::with_seed(0x50A6);
+    let mut random = seeded(0x50A6);
     let mut alive = Vec::new();
-    for life in 0..LIVES {
-        alive.push(Helper::start("churn", &driver.dir, life));
+    for _ in 0..LIVES {
+        alive.push(Helper::start("churn", &driver.dir, random.u32(..)));
         if alive.len() == ALIVE {
             let chosen: Helper = alive.swap_remove(random.usize(0..ALIVE));
             chosen.hear("busy");
