@@ -321,6 +321,50 @@ mod tests {
         assert!(sent > 9_980, "{sent}");
     }
 
+    /// Two publishers and a subscriber on threads of their own, over a rotation: the code that ships, for Miri to look for races
+    /// in. Each publisher's messages arrive whole and in its order.
+    #[test]
+    fn publishers_on_threads_of_their_own() {
+        // More than one term and less than two, so that no memory is needed again and nobody has to clean it.
+        const EACH: u16 = if cfg!(miri) { 45 } else { 600 };
+        let length = if cfg!(miri) { 1300 } else { 64 };
+        let test = TestLog::new(LogKind::Concurrent);
+        test.set_limit(3 * LENGTH);
+        let message = |publisher: u8, number: u16| {
+            let mut message = vec![publisher; length];
+            message[1..3].copy_from_slice(&number.to_le_bytes());
+            message
+        };
+        std::thread::scope(|scope| {
+            for publisher in 0..2 {
+                let appender = test.concurrent();
+                scope.spawn(move || {
+                    for number in 0..EACH {
+                        while let Err(error) = appender.offer(&message(publisher, number)) {
+                            assert_eq!(error, OfferError::AdminAction);
+                        }
+                    }
+                });
+            }
+            let mut reader = test.reader();
+            let mut expected = [0, 0];
+            while expected != [EACH; 2] {
+                let read = reader.poll(
+                    |fragment| {
+                        let publisher = fragment.payload()[0];
+                        assert_eq!(fragment.payload(), message(publisher, expected[usize::from(publisher)]));
+                        expected[usize::from(publisher)] += 1;
+                    },
+                    10,
+                );
+                if read == 0 {
+                    std::thread::yield_now();
+                }
+            }
+            assert!(reader.position().get() > LENGTH, "in the second term at least");
+        });
+    }
+
     #[test]
     fn messages_up_to_the_limit_are_fragmented() {
         let test = TestLog::new(LogKind::Concurrent);

@@ -177,6 +177,11 @@ impl AtomicBuffer {
         unsafe { &*lent }
     }
 
+    /// Whether the view's first byte is at a multiple of `alignment`.
+    pub(super) fn is_aligned_to(&self, alignment: usize) -> bool {
+        self.start.is_multiple_of(alignment)
+    }
+
     /// The whole view, for accesses that are checked elsewhere.
     pub(super) fn whole_span(&self) -> Span<'_> {
         Span { view: self.clone(), _view: PhantomData }

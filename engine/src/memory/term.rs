@@ -69,9 +69,10 @@ impl Terms {
     ///
     /// # Panics
     ///
-    /// When it is not long enough to hold them.
+    /// When it is not long enough to hold them, or its first byte is not aligned as a frame is.
     pub(crate) fn new(buffer: &AtomicBuffer, length: TermLength) -> Self {
         let bytes = length.get() as usize;
+        assert!(buffer.is_aligned_to(ALIGNMENT), "terms that frames can be aligned in");
         Self { buffer: buffer.slice(0, 3 * bytes), length, bytes }
     }
 

@@ -177,6 +177,11 @@ impl AtomicBuffer {
         unsafe { core::slice::from_raw_parts_mut(self.at(offset, len).as_ptr(), len) }
     }
 
+    /// Whether the view's first byte is at a multiple of `alignment`.
+    pub(super) fn is_aligned_to(&self, alignment: usize) -> bool {
+        self.start.addr().get().is_multiple_of(alignment)
+    }
+
     /// The whole view, for accesses that are checked elsewhere.
     #[inline]
     pub(super) fn whole_span(&self) -> Span<'_> {
