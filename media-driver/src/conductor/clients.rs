@@ -2,9 +2,10 @@
 //! creates something; until then it has no heartbeat and cannot time out (trap 29). Called by the conductor; frees nothing
 //! itself, but hands what a dead client held to whoever does.
 
-use gannet::time::EpochMillis;
+use gannet::time::{EpochMillis, MonotonicNanos};
 use gannet::types::{ClientId, CounterId, RegistrationId};
 
+use super::Now;
 use crate::shared::Counter;
 
 /// A client that holds something.
@@ -14,6 +15,8 @@ pub(super) struct Client {
     pub(super) id: ClientId,
     /// The counter that it stores the time in, in milliseconds since 1970.
     pub(super) heartbeat: Counter,
+    /// What the heartbeat was when it last changed, and when that was seen.
+    seen: Option<(i64, MonotonicNanos)>,
     /// Whether it said that it goes.
     pub(super) closed: bool,
     /// Its publications: the id under which it holds each, and the publication's own.
@@ -38,6 +41,24 @@ pub(super) struct OwnedCounter {
     pub(super) registration_id: RegistrationId,
     /// The counter.
     pub(super) counter_id: CounterId,
+}
+
+impl Client {
+    /// Whether it has not shown itself for longer than the timeout.
+    fn is_silent(&mut self, now: Now, timeout_ms: i64) -> bool {
+        // The client stores the time here, or anything at all.
+        let found = self.heartbeat.value.load_acquire();
+        let heartbeat = EpochMillis::new(found);
+        if now.epoch > heartbeat.saturating_add_ms(timeout_ms) {
+            return true;
+        }
+        // A time to come is what clients stored before the wall clock was set back, and those that live store another soon. One
+        // that stays would keep a dead client for ever.
+        let (_, since) = self.seen.filter(|seen| seen.0 == found).unwrap_or((found, now.monotonic));
+        self.seen = Some((found, since));
+        heartbeat > now.epoch.saturating_add_ms(timeout_ms)
+            && now.monotonic.since(since) > timeout_ms.saturating_mul(1_000_000)
+    }
 }
 
 /// All clients, oldest first.
@@ -66,17 +87,20 @@ impl ClientRegistry {
 
     /// Adds a client that is not known yet, alive now.
     pub(super) fn add(&mut self, id: ClientId, heartbeat: Counter) {
-        self.clients.push(Client { id, heartbeat, closed: false, publications: Vec::new(), counters: Vec::new() });
+        self.clients.push(Client {
+            id,
+            heartbeat,
+            seen: None,
+            closed: false,
+            publications: Vec::new(),
+            counters: Vec::new(),
+        });
     }
 
     /// Takes out the oldest client that has closed or was silent for too long. `None` when all live.
-    pub(super) fn take_gone(&mut self, now: EpochMillis) -> Option<Client> {
-        let timeout = self.liveness_timeout_ms;
-        let gone = self.clients.iter().position(|client| {
-            // The client stores the time here, or anything at all.
-            let heartbeat = EpochMillis::new(client.heartbeat.value.load_acquire());
-            client.closed || now > heartbeat.saturating_add_ms(timeout)
-        })?;
+    pub(super) fn take_gone(&mut self, now: Now) -> Option<Client> {
+        let timeout_ms = self.liveness_timeout_ms;
+        let gone = self.clients.iter_mut().position(|client| client.closed || client.is_silent(now, timeout_ms))?;
         Some(self.clients.remove(gone))
     }
 
@@ -109,8 +133,14 @@ mod tests {
         registry
     }
 
+    fn gone_at(registry: &mut ClientRegistry, now_ms: i64, monotonic_ms: i64) -> Vec<i64> {
+        let monotonic = MonotonicNanos::new(monotonic_ms * 1_000_000);
+        let now = Now { monotonic, epoch: EpochMillis::new(now_ms) };
+        std::iter::from_fn(|| registry.take_gone(now)).map(|client| client.id.get()).collect()
+    }
+
     fn gone(registry: &mut ClientRegistry, now_ms: i64) -> Vec<i64> {
-        std::iter::from_fn(|| registry.take_gone(EpochMillis::new(now_ms))).map(|client| client.id.get()).collect()
+        gone_at(registry, now_ms, 0)
     }
 
     #[test]
@@ -136,6 +166,19 @@ mod tests {
         let mut registry = registry_with(&[1_000]);
         registry.get(ClientId::new(1)).unwrap().closed = true;
         assert_eq!(gone(&mut registry, 1_001), [1]);
+    }
+
+    /// The wall clock was set back, or the client stores anything: what counts is that it still stores.
+    #[test]
+    fn a_heartbeat_that_stays_in_the_future_is_silence() {
+        let mut registry = registry_with(&[i64::MAX, 100_000, 55_000]);
+        assert_eq!(gone_at(&mut registry, 50_000, 0), []);
+        registry.get(ClientId::new(2)).unwrap().heartbeat.value.store_release(100_500);
+        assert_eq!(gone_at(&mut registry, 51_000, 10_000), []);
+        assert_eq!(gone_at(&mut registry, 51_001, 10_001), [1]);
+        assert_eq!(gone_at(&mut registry, 52_000, 20_001), [2]);
+        assert_eq!(gone_at(&mut registry, 65_000, 40_000), [], "not far in the future: the wall clock tells");
+        assert_eq!(gone_at(&mut registry, 65_001, 40_001), [3]);
     }
 
     #[test]

@@ -7,7 +7,9 @@ use gannet::cnc::CncFile;
 use gannet::counters::{CounterState, type_id};
 use gannet::memory::FileAccess;
 use gannet::time::EpochMillis;
+use gannet::types::RegistrationId;
 
+use crate::abandoned::Holdings;
 use crate::driver_process::{DriverProcess, await_that};
 use crate::garbage_commands::serves_others;
 use crate::healthy::Healthy;
@@ -130,4 +132,21 @@ fn a_broken_state_does_not_keep_others_from_living() {
     let mut told = Vec::new();
     cnc.errors().for_each(EpochMillis::new(0), |error| told.push(error.text.clone())).unwrap();
     assert!(told.iter().any(|text| text.contains("the state of a counter")), "{told:?}");
+}
+
+/// A client that leaves a heartbeat of the far future behind is dead all the same.
+#[test]
+fn a_heartbeat_from_the_future_keeps_no_dead_client() {
+    let temp = tempfile::tempdir().unwrap();
+    let driver = DriverProcess::start(temp.path(), DRIVER);
+    let before = Holdings::of(&driver);
+    let cnc = driver.cnc();
+    let client = Client::connect(context(&driver.dir).use_conductor_invoker()).unwrap();
+    let publication = client.add_publication("aeron:ipc", 55).unwrap();
+    let id = RegistrationId::new(client.client_id().get());
+    let heartbeat = cnc.counters().find(type_id::CLIENT_HEARTBEAT, id).unwrap();
+    // Nobody runs it any more, and it sends no command to close.
+    std::mem::forget((publication, client));
+    cnc.counter_values().word_at::<i64>(heartbeat.get() as usize * VALUE_LENGTH).store_release(i64::MAX);
+    before.await_again(&driver);
 }
