@@ -10,7 +10,8 @@ use gannet::client::{
     AddError, Client, ClientEvent, Context, Counter, CounterEvent, ExclusivePublication, ImageInfo, Publication,
     Subscription,
 };
-use gannet::logbuffer::{Claim, ControlledAction, Fragment, FragmentAssembler};
+use gannet::Claim;
+use gannet::logbuffer::{ControlledAction, Fragment, FragmentAssembler};
 use gannet::types::Position;
 use std::io::IoSlice;
 use std::mem;
