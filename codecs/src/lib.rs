@@ -2,9 +2,12 @@
 //!
 //! This crate knows nothing of the engine: it reads from any `&[u8]` and writes into any `&mut [u8]`.
 
+pub mod build;
 pub mod dynamic;
+pub mod gate;
+pub mod generate;
 mod json;
-mod message_header;
 pub mod schema;
 
-pub use message_header::{HeaderError, MessageHeader};
+pub use gannet_codecs_runtime as runtime;
+pub use gannet_codecs_runtime::{HeaderError, MessageHeader};

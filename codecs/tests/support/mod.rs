@@ -5,11 +5,13 @@
 #[path = "../../../engine/tests/support/skip.rs"]
 mod skip;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The folder of real input beside the repository, or `None`, reported, where it is absent.
 pub fn data(test: &str) -> Option<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    // The workspace's lock file marks the repository's root, from whichever of its crates this is included.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().find(|folder| folder.join("Cargo.lock").is_file());
+    let folder = root.unwrap_or(Path::new(".")).join("../shared/data");
     if folder.join("schemas").is_dir() {
         return Some(folder);
     }

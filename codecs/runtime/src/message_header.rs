@@ -3,14 +3,14 @@
 /// The header in front of an SBE message: four unsigned 16-bit integers, little-endian.
 ///
 /// ```
-/// use gannet_codecs::MessageHeader;
+/// use gannet_codecs_runtime::MessageHeader;
 ///
 /// let header = MessageHeader { block_length: 11, template_id: 46, schema_id: 1, version: 9 };
 /// let mut bytes = [0; MessageHeader::LENGTH];
 /// header.encode(&mut bytes)?;
 /// assert_eq!(bytes, [11, 0, 46, 0, 1, 0, 9, 0]);
 /// assert_eq!(MessageHeader::decode(&bytes)?, header);
-/// # Ok::<(), gannet_codecs::HeaderError>(())
+/// # Ok::<(), gannet_codecs_runtime::HeaderError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageHeader {
@@ -26,12 +26,19 @@ pub struct MessageHeader {
 }
 
 /// A buffer that cannot hold a message header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a message header takes {} bytes, and the buffer has {found}", MessageHeader::LENGTH)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderError {
     /// The buffer's length in bytes.
     pub found: usize,
 }
+
+impl core::fmt::Display for HeaderError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "a message header takes {} bytes, and the buffer has {}", MessageHeader::LENGTH, self.found)
+    }
+}
+
+impl core::error::Error for HeaderError {}
 
 impl MessageHeader {
     /// The header's length in bytes.

@@ -1,0 +1,19 @@
+//! What generated SBE codecs link to. No standard library, no allocation, no dependencies: only slices are read and
+//! written, and every access is inside a block whose length was checked when it was wrapped.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod block;
+mod error;
+pub mod json;
+mod message_header;
+mod reader;
+mod writer;
+
+pub use block::{
+    BigEndian, LittleEndian, Order, Primitive, bytes, bytes_mut, fixed_text, get, get_array, part, put, put_array,
+};
+pub use error::{DecodeError, EncodeError};
+pub use message_header::{HeaderError, MessageHeader};
+pub use reader::{Entries, EntriesIter, Entry, Reader};
+pub use writer::{Done, Writer, put_text};

@@ -1,0 +1,262 @@
+//! A message's bytes taken from the front, and groups over them. Used by generated decoders, which walk a message once
+//! when they are made, so that nothing after that can fail.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::block::{Order, Primitive};
+use crate::error::DecodeError;
+use crate::json::{Json, List};
+
+/// What is left of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// Reads from the start of `bytes`.
+    #[must_use]
+    #[inline]
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// The bytes not taken yet.
+    #[must_use]
+    #[inline]
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Takes `length` bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fewer are left.
+    #[inline]
+    pub fn take(&mut self, length: usize, what: &'static str) -> Result<&'a [u8], DecodeError> {
+        match self.rest.split_at_checked(length) {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                Ok(taken)
+            }
+            None => Err(DecodeError::Truncated { what, needed: length, found: self.rest.len() }),
+        }
+    }
+
+    /// Takes `N` bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fewer are left.
+    #[inline]
+    pub fn take_array<const N: usize>(&mut self, what: &'static str) -> Result<&'a [u8; N], DecodeError> {
+        match self.rest.split_first_chunk() {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                Ok(taken)
+            }
+            None => Err(DecodeError::Truncated { what, needed: N, found: self.rest.len() }),
+        }
+    }
+
+    /// Takes a block of the writer's length, and also gives the `N` bytes of it that every version has.
+    ///
+    /// # Errors
+    ///
+    /// Fewer bytes are left, or the block is shorter than `N`.
+    #[inline]
+    pub fn take_block<const N: usize>(
+        &mut self,
+        length: usize,
+        what: &'static str,
+    ) -> Result<(&'a [u8; N], &'a [u8]), DecodeError> {
+        let block = self.take(length, what)?;
+        match block.first_chunk() {
+            Some(oldest) => Ok((oldest, block)),
+            None => Err(DecodeError::ShortBlock { what, needed: N, found: length }),
+        }
+    }
+
+    /// Takes variable-length data, whose length is a `T`.
+    ///
+    /// # Errors
+    ///
+    /// Fewer bytes are left than it takes.
+    #[inline]
+    pub fn take_data<T: Primitive, O: Order>(&mut self, what: &'static str) -> Result<&'a [u8], DecodeError> {
+        let length = T::read::<O>(self.take(T::SIZE, what)?).to_length();
+        self.take(length, what)
+    }
+}
+
+/// An entry of a group.
+pub trait Entry<'a>: Copy {
+    /// The group's name in the schema.
+    const NAME: &'static str;
+    /// The bytes of the block that every version has, where entries are nothing but a block; `None` where groups or data
+    /// follow it.
+    const FLAT: Option<usize>;
+
+    /// Takes the next entry.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end before the entry does.
+    fn read(reader: &mut Reader<'a>, block_length: usize, version: u32) -> Result<Self, DecodeError>;
+}
+
+/// A repeating group: its entries, checked to be whole.
+pub struct Entries<'a, E> {
+    bytes: &'a [u8],
+    count: usize,
+    block_length: usize,
+    version: u32,
+    entry: PhantomData<E>,
+}
+
+impl<E> Clone for Entries<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Entries<'_, E> {}
+
+impl<'a, E: Entry<'a>> Entries<'a, E> {
+    /// Takes `count` entries.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end before the entries do.
+    #[inline]
+    pub fn read(reader: &mut Reader<'a>, count: usize, block_length: usize, version: u32) -> Result<Self, DecodeError> {
+        // Entries may be empty, and then a claim costs its writer nothing: believe only what a usual count could say.
+        if count > u16::MAX as usize && count > reader.rest.len() {
+            return Err(DecodeError::TooManyEntries { what: E::NAME, count });
+        }
+        let all = reader.rest;
+        if let Some(oldest) = E::FLAT {
+            if count > 0 && block_length < oldest {
+                return Err(DecodeError::ShortBlock { what: E::NAME, needed: oldest, found: block_length });
+            }
+            let bytes = reader.take(count.saturating_mul(block_length), E::NAME)?;
+            return Ok(Self { bytes, count, block_length, version, entry: PhantomData });
+        }
+        for _ in 0..count {
+            E::read(reader, block_length, version)?;
+        }
+        let bytes = &all[..all.len() - reader.rest.len()];
+        Ok(Self { bytes, count, block_length, version, entry: PhantomData })
+    }
+
+    /// A group without entries.
+    #[must_use]
+    #[inline]
+    pub fn none() -> Self {
+        Self { bytes: &[], count: 0, block_length: 0, version: 0, entry: PhantomData }
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The entries in order.
+    #[must_use]
+    #[inline]
+    pub fn iter(&self) -> EntriesIter<'a, E> {
+        EntriesIter {
+            reader: Reader::new(self.bytes),
+            left: self.count,
+            block_length: self.block_length,
+            version: self.version,
+            entry: PhantomData,
+        }
+    }
+}
+
+impl<'a, E: Entry<'a>> IntoIterator for Entries<'a, E> {
+    type Item = E;
+    type IntoIter = EntriesIter<'a, E>;
+
+    #[inline]
+    fn into_iter(self) -> EntriesIter<'a, E> {
+        self.iter()
+    }
+}
+
+impl<'a, E: Entry<'a>> IntoIterator for &Entries<'a, E> {
+    type Item = E;
+    type IntoIter = EntriesIter<'a, E>;
+
+    #[inline]
+    fn into_iter(self) -> EntriesIter<'a, E> {
+        self.iter()
+    }
+}
+
+impl<'a, E: Entry<'a> + fmt::Debug> fmt::Debug for Entries<'a, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<'a, E: Entry<'a> + Json> Json for Entries<'a, E> {
+    fn json(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = List::new(f)?;
+        for entry in self {
+            list.item(&entry)?;
+        }
+        list.end()
+    }
+}
+
+/// The entries of a group, one after the other.
+pub struct EntriesIter<'a, E> {
+    reader: Reader<'a>,
+    left: usize,
+    block_length: usize,
+    version: u32,
+    entry: PhantomData<E>,
+}
+
+impl<E> Clone for EntriesIter<'_, E> {
+    fn clone(&self) -> Self {
+        Self { entry: PhantomData, ..*self }
+    }
+}
+
+impl<E> fmt::Debug for EntriesIter<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntriesIter").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+impl<'a, E: Entry<'a>> Iterator for EntriesIter<'a, E> {
+    type Item = E;
+
+    #[inline]
+    fn next(&mut self) -> Option<E> {
+        self.left = self.left.checked_sub(1)?;
+        // The group was walked when it was made, so this entry is whole.
+        E::read(&mut self.reader, self.block_length, self.version).ok()
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl<'a, E: Entry<'a>> ExactSizeIterator for EntriesIter<'a, E> {}

@@ -1,0 +1,992 @@
+//! Messages and entries of groups: a decoder that is checked once and then only reads, and an encoder whose type says what
+//! must be written next.
+
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{format_ident, quote};
+
+use super::names::{Scope, camel, screaming, snake, with_suffix};
+use super::types::{Slot, Types, charset, constant_value, enum_constant, literal, rust};
+use super::{doc, words};
+use crate::schema::{Body, Composite, Constant, Data, Field, Group, Message, Notes, Number, Presence, Schema, Type};
+
+/// Names that no field's, group's or data's method can have.
+const TAKEN: &[&str] = &[
+    "decode",
+    "wrap",
+    "encoded_length",
+    "rewrite",
+    "fmt",
+    "json",
+    "read",
+    "finish",
+    "end",
+    "clone",
+    "clone_from",
+    "to_string",
+    "into",
+    "borrow",
+    "type_id",
+    "to_owned",
+];
+/// Names that groups and data cannot have either, as their values are bound to them beside these.
+const TAKEN_VARIABLES: &[&str] = &[
+    "block",
+    "full",
+    "version",
+    "length",
+    "reader",
+    "block_length",
+    "body",
+    "all",
+    "dimension",
+    "count",
+    "bytes",
+    "core",
+];
+const TAKEN_CONSTANTS: &[&str] = &["TEMPLATE_ID", "BLOCK_LENGTH", "NAME", "FLAT", "EMPTY"];
+
+/// One block with what follows it: a message or an entry of a group.
+struct Level<'s> {
+    schema: &'s Schema,
+    name: &'s str,
+    notes: &'s Notes,
+    body: &'s Body,
+    /// The schema version from which the level has existed.
+    base: u32,
+    /// The message, unless it is an entry.
+    message: Option<&'s Message>,
+    decoder: Ident,
+    encoder: Ident,
+    /// The module of the groups inside.
+    module: Ident,
+    /// How deep in modules the level's own types are.
+    depth: usize,
+    owner: String,
+}
+
+/// A field as generated code has it.
+struct Member<'s> {
+    field: &'s Field,
+    method: Ident,
+    slot: Slot,
+    /// Whether only newer writers send it.
+    newer: bool,
+}
+
+/// What the parts of a level come to.
+#[derive(Default)]
+struct Parts {
+    constants: Vec<TokenStream>,
+    getters: Vec<TokenStream>,
+    setters: Vec<TokenStream>,
+    json: Vec<TokenStream>,
+    /// Fields of the decoder, their types, and how each is read.
+    held: Vec<(Ident, TokenStream, TokenStream)>,
+    rewrites: Vec<TokenStream>,
+    stages: Vec<TokenStream>,
+    nested: Vec<TokenStream>,
+    uses_version: bool,
+}
+
+/// A message's code; its decoder's name comes back for the enum of all messages.
+pub(super) fn message(
+    schema: &Schema,
+    types: &mut Types,
+    message: &Message,
+    type_scope: &mut Scope,
+    module_scope: &mut Scope,
+) -> (TokenStream, Ident) {
+    let base = type_scope.take_all(camel(&message.name), &["Decoder", "Encoder"]);
+    let level = Level {
+        schema,
+        name: &message.name,
+        notes: &message.notes,
+        body: &message.body,
+        base: message.notes.since,
+        message: Some(message),
+        decoder: format_ident!("{base}Decoder"),
+        encoder: format_ident!("{base}Encoder"),
+        module: module_scope.take(snake(&message.name)),
+        depth: 0,
+        owner: camel(&message.name),
+    };
+    let decoder = level.decoder.clone();
+    (level.code(types), decoder)
+}
+
+impl Level<'_> {
+    /// The path from this level to the module of types.
+    fn types_path(&self) -> TokenStream {
+        let up = std::iter::repeat_n(quote!(super::), self.depth);
+        quote!(#(#up)* types::)
+    }
+
+    fn code(&self, types: &mut Types) -> TokenStream {
+        let mut scope = Scope::with(TAKEN);
+        let mut constants = Scope::with(TAKEN_CONSTANTS);
+        let mut parts = Parts::default();
+        let members = self.members(types, &mut scope, &mut constants, &mut parts);
+        let oldest = members.iter().filter(|member| !member.newer);
+        let oldest = oldest.map(|member| member.field.offset + member.slot.length).max().unwrap_or(0);
+        for member in &members {
+            self.field(member, oldest, &mut parts);
+        }
+        // JSON has fields and constants in the schema's order; constants were pushed while the members were made.
+        parts.json = self.ordered_json(&members, std::mem::take(&mut parts.json));
+        scope.reserve(TAKEN_VARIABLES);
+        self.groups(types, &mut scope, &mut parts);
+        self.data(&mut scope, &mut parts);
+        let empty = self.empty(types, &members);
+        let decoder = self.decoder_code(&members, oldest, &parts);
+        let encoder = self.encoder_code(&members, &empty, &parts);
+        let module = &self.module;
+        let nested = &parts.nested;
+        let nested = if nested.is_empty() {
+            TokenStream::new()
+        } else {
+            let note = format!("The groups of `{}`.", self.name);
+            quote! {
+                #[doc = #note]
+                pub mod #module {
+                    #[allow(unused_imports)]
+                    use super::{Order, runtime};
+                    #(#nested)*
+                }
+            }
+        };
+        quote!(#decoder #encoder #nested)
+    }
+
+    fn members(
+        &self,
+        types: &mut Types,
+        scope: &mut Scope,
+        constants: &mut Scope,
+        parts: &mut Parts,
+    ) -> Vec<Member<'_>> {
+        let path = self.types_path();
+        let mut members = Vec::new();
+        for field in &self.body.fields {
+            if field.presence == Presence::Constant {
+                let name = constants.take(screaming(&field.name));
+                let note = doc(&field.notes, &format!("`{}`, which is constant.", field.name), &facts(field));
+                let slot = types.slot(&field.ty, Presence::Required, &path, &self.owner);
+                let code = match (&field.ty, &field.constant) {
+                    (Type::Enum(of), Some(Constant::Enum { value, .. })) => {
+                        let (ty, value) = (&slot.ty, enum_constant(of, value));
+                        Some((ty.clone(), quote!(#ty::#value), quote!(Self::#name)))
+                    }
+                    (Type::Encoding(encoding), Some(constant)) => constant_value(constant, encoding.primitive, &name),
+                    _ => None,
+                };
+                if let Some((ty, value, shown)) = code {
+                    let schema_name = &field.name;
+                    parts.constants.push(quote!(#note pub const #name: #ty = #value;));
+                    parts.json.push(quote!(object.field(#schema_name, &#shown)?;));
+                } else {
+                    parts.json.push(TokenStream::new());
+                }
+                continue;
+            }
+            let slot = types.slot(&field.ty, field.presence, &path, &self.owner);
+            let suffixes: &[&str] = if slot.text.is_some() { &["_str", "_if_sent"] } else { &["_if_sent"] };
+            let method = scope.take_all(snake(&field.name), suffixes);
+            members.push(Member { field, method, slot, newer: field.since() > self.base });
+        }
+        members
+    }
+
+    fn ordered_json(&self, members: &[Member<'_>], constants: Vec<TokenStream>) -> Vec<TokenStream> {
+        let (mut members, mut constants) = (members.iter(), constants.into_iter());
+        let mut ordered = Vec::new();
+        for field in &self.body.fields {
+            if field.presence == Presence::Constant {
+                ordered.extend(constants.next());
+                continue;
+            }
+            let Some(member) = members.next() else { continue };
+            let (name, method) = (&field.name, &member.method);
+            let shown = (member.slot.json)(&quote!(value));
+            ordered.push(match (member.newer, member.slot.null.is_some()) {
+                (false, false) => {
+                    let shown = (member.slot.json)(&quote!(self.#method()));
+                    quote!(object.field(#name, &#shown)?;)
+                }
+                (false, true) => {
+                    let shown = mapped(&quote!(self.#method()), &shown);
+                    quote!(object.field(#name, &#shown)?;)
+                }
+                (true, false) => {
+                    let shown = mapped(&quote!(self.#method()), &shown);
+                    quote!(object.present(#name, #shown)?;)
+                }
+                (true, true) => {
+                    let sent = with_suffix(method, "_if_sent");
+                    if shown.to_string() == "value" {
+                        quote!(object.present(#name, self.#sent())?;)
+                    } else {
+                        quote!(object.present(#name, self.#sent().map(|sent| sent.map(|value| #shown)))?;)
+                    }
+                }
+            });
+        }
+        ordered
+    }
+
+    fn field(&self, member: &Member<'_>, oldest: u32, parts: &mut Parts) {
+        let Member { field, method, slot, newer } = member;
+        let (ty, length) = (&slot.ty, literal(slot.length));
+        let note = doc(&field.notes, &format!("`{}`.", field.name), &facts(field));
+        let (offset, since) = (literal(field.offset), literal(field.since()));
+        let read = if *newer {
+            parts.uses_version = true;
+            (slot.read)(&quote!(part), 0, slot.length)
+        } else {
+            (slot.read)(&quote!(self.block), field.offset, oldest)
+        };
+        let part = quote!(let part = runtime::part::<#length>(self.full, #offset, self.version >= #since)?;);
+        parts.getters.push(match (newer, &slot.null) {
+            (false, None) => quote! {
+                #note
+                #[inline]
+                #[must_use]
+                pub fn #method(&self) -> #ty { #read }
+            },
+            (false, Some((_, is_null))) => {
+                let test = is_null(&quote!(value));
+                quote! {
+                    #note
+                    #[inline]
+                    #[must_use]
+                    pub fn #method(&self) -> Option<#ty> {
+                        let value = #read;
+                        if #test { None } else { Some(value) }
+                    }
+                }
+            }
+            (true, None) => quote! {
+                #note
+                #[inline]
+                #[must_use]
+                pub fn #method(&self) -> Option<#ty> { #part Some(#read) }
+            },
+            (true, Some((_, is_null))) => {
+                let test = is_null(&quote!(value));
+                let sent = with_suffix(method, "_if_sent");
+                let sent_note = format!("As `{}`, telling none from not sent: the outer `None` is for writers whose version does not have it.", method);
+                quote! {
+                    #note
+                    #[inline]
+                    #[must_use]
+                    pub fn #method(&self) -> Option<#ty> { self.#sent().flatten() }
+
+                    #[doc = #sent_note]
+                    #[inline]
+                    #[must_use]
+                    pub fn #sent(&self) -> Option<Option<#ty>> {
+                        #part
+                        let value = #read;
+                        Some(if #test { None } else { Some(value) })
+                    }
+                }
+            }
+        });
+        self.setter(member, &note, parts);
+    }
+
+    fn setter(&self, member: &Member<'_>, note: &TokenStream, parts: &mut Parts) {
+        let Member { field, method, slot, newer } = member;
+        let (ty, block_length) = (&slot.ty, self.body.block_length);
+        let block = quote!(self.block);
+        if let Some(text) = slot.text {
+            let (at, n, text) = (literal(field.offset), literal(block_length), literal(text));
+            let (str_method, name) = (with_suffix(method, "_str"), &field.name);
+            let getter_ty = if *newer {
+                quote!(Option<Result<&'a str, core::str::Utf8Error>>)
+            } else {
+                quote!(Result<&'a str, core::str::Utf8Error>)
+            };
+            let get = if *newer {
+                quote!(self.#method().map(|text| runtime::fixed_text(text)))
+            } else {
+                quote!(runtime::fixed_text(self.#method()))
+            };
+            let str_note = format!("`{name}` as text: what is before the first NUL.");
+            parts.getters.push(quote! {
+                #[doc = #str_note]
+                ///
+                /// # Errors
+                ///
+                /// That is not UTF-8.
+                pub fn #str_method(&self) -> #getter_ty { #get }
+            });
+            let write = (slot.write)(&block, field.offset, block_length, &quote!(value));
+            let str_note = format!("Writes `{name}` as text, with NULs behind it.");
+            parts.setters.push(quote! {
+                #note
+                #[inline]
+                pub fn #method(&mut self, value: &[u8; #text]) -> &mut Self { #write; self }
+
+                #[doc = #str_note]
+                ///
+                /// # Errors
+                ///
+                /// The text is longer than the field.
+                #[inline]
+                pub fn #str_method(&mut self, value: &str) -> Result<&mut Self, runtime::EncodeError> {
+                    runtime::put_text(runtime::bytes_mut::<#text, #at, #n>(self.block), #name, value.as_bytes())?;
+                    Ok(self)
+                }
+            });
+        } else if let Some((null, _)) = &slot.null {
+            let write = (slot.write)(&block, field.offset, block_length, &quote!(value));
+            parts.setters.push(quote! {
+                #note
+                #[inline]
+                pub fn #method(&mut self, value: impl Into<Option<#ty>>) -> &mut Self {
+                    let value = value.into().unwrap_or(#null);
+                    #write;
+                    self
+                }
+            });
+        } else {
+            let write = (slot.write)(&block, field.offset, block_length, &quote!(value));
+            parts.setters.push(quote! {
+                #note
+                #[inline]
+                pub fn #method(&mut self, value: #ty) -> &mut Self { #write; self }
+            });
+        }
+        parts.rewrites.push(if *newer && slot.null.is_none() {
+            quote!(if let Some(value) = self.#method() { encoder.#method(value); })
+        } else {
+            quote!(encoder.#method(self.#method());)
+        });
+    }
+
+    fn groups(&self, types: &mut Types, scope: &mut Scope, parts: &mut Parts) {
+        let mut inner_types = Scope::default();
+        let mut inner_modules = Scope::with(&["runtime", "types"]);
+        let module = &self.module;
+        for (stage, group) in self.body.groups.iter().enumerate() {
+            let method = scope.take(snake(&group.name));
+            let base = inner_types.take_all(camel(&group.name), &["Entry", "Encoder"]);
+            let level = Level {
+                schema: self.schema,
+                name: &group.name,
+                notes: &group.notes,
+                body: &group.body,
+                base: self.base.max(group.notes.since),
+                message: None,
+                decoder: format_ident!("{base}Entry"),
+                encoder: format_ident!("{base}Encoder"),
+                module: inner_modules.take(snake(&group.name)),
+                depth: self.depth + 1,
+                owner: format!("{}{}", self.owner, camel(&group.name)),
+            };
+            let (entry, encoder) = (&level.decoder, &level.encoder);
+            let (entry, encoder) = (quote!(#module::#entry), quote!(#module::#encoder));
+            parts.uses_version = true;
+            let newer = group.notes.since > self.base;
+            let note = doc(&group.notes, &format!("Group `{}`.", group.name), &format!("Group id {}.", group.id));
+            let ty = quote!(runtime::Entries<'a, #entry<'a>>);
+            let read = dimension_read(group);
+            if newer {
+                let since = literal(group.notes.since);
+                let read = quote!(if version >= #since { Some({ #read }) } else { None });
+                parts.held.push((method.clone(), quote!(Option<#ty>), read));
+                parts.getters.push(quote! {
+                    #note
+                    #[inline]
+                    #[must_use]
+                    pub fn #method(&self) -> #ty { self.#method.unwrap_or_else(runtime::Entries::none) }
+                });
+                let name = &group.name;
+                parts.json.push(quote!(object.present(#name, self.#method)?;));
+            } else {
+                parts.held.push((method.clone(), ty.clone(), quote!({ #read })));
+                parts.getters.push(quote! {
+                    #note
+                    #[inline]
+                    #[must_use]
+                    pub fn #method(&self) -> #ty { self.#method }
+                });
+                let name = &group.name;
+                parts.json.push(quote!(object.field(#name, &self.#method)?;));
+            }
+            parts.rewrites.push(quote! {
+                let encoder = encoder.#method(self.#method(), |encoder, entry| entry.rewrite(encoder))?;
+            });
+            self.group_stage(group, stage, &method, &encoder, &level, parts, &note);
+            parts.nested.push(level.code(types));
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the names of one group, each used once")]
+    fn group_stage(
+        &self,
+        group: &Group,
+        stage: usize,
+        method: &Ident,
+        encoder: &TokenStream,
+        level: &Level<'_>,
+        parts: &mut Parts,
+        note: &TokenStream,
+    ) {
+        let own = &self.encoder;
+        let (here, next) = (Literal::usize_unsuffixed(stage), Literal::usize_unsuffixed(stage + 1));
+        let (name, length) = (&group.name, literal(group.dimension.length));
+        let count = group.dimension.number("numInGroup").map(|(_, encoding)| encoding);
+        let bound =
+            |number: Option<Number>| number.and_then(Number::as_int).and_then(|bound| u64::try_from(bound).ok());
+        let least = Literal::u64_unsuffixed(bound(count.and_then(|count| count.min)).unwrap_or(0));
+        let most = bound(count.map(|count| count.applicable_max())).unwrap_or(0).min(u64::from(u32::MAX));
+        let most = Literal::u64_unsuffixed(most);
+        let block_length = literal(group.body.block_length);
+        let writes = framing_writes(
+            &group.dimension,
+            &quote!(dimension),
+            &[("blockLength", quote!(#block_length)), ("numInGroup", quote!(runtime::Primitive::from_length(count)))],
+        );
+        let has_block = has_block(group.body.fields.iter());
+        let block = if has_block { quote!(block,) } else { TokenStream::new() };
+        let block_name = if has_block { quote!(block) } else { quote!(_block) };
+        let own_block = if has_block_of(self.body) { quote!(block: self.block,) } else { TokenStream::new() };
+        let check_least = (bound(count.and_then(|count| count.min)).unwrap_or(0) > 0).then(|| {
+            quote! {
+                if count < #least {
+                    return Err(runtime::EncodeError::EntryCount { what: #name, least: #least, most: #most });
+                }
+            }
+        });
+        let fill = if level.body.block_length == 0 {
+            quote!(let #block_name = writer.take::<#block_length>(#name)?;)
+        } else {
+            quote! {
+                let #block_name = writer.take::<#block_length>(#name)?;
+                *#block_name = #encoder::<'a, 0>::EMPTY;
+            }
+        };
+        parts.stages.push(quote! {
+            impl<'a> #own<'a, #here> {
+                #note
+                ///
+                /// Each item becomes an entry, which `each` fills.
+                ///
+                /// # Errors
+                ///
+                /// The buffer is too short, there are too few or too many items, or `each` fails.
+                pub fn #method<I: IntoIterator>(
+                    self,
+                    items: I,
+                    mut each: impl FnMut(#encoder<'a>, I::Item) -> Result<runtime::Done<'a>, runtime::EncodeError>,
+                ) -> Result<#own<'a, #next>, runtime::EncodeError> {
+                    let mut writer = self.writer;
+                    let dimension = writer.take::<#length>(#name)?;
+                    *dimension = [0; #length];
+                    let mut count = 0_usize;
+                    for item in items {
+                        if count == #most {
+                            return Err(runtime::EncodeError::EntryCount { what: #name, least: #least, most: #most });
+                        }
+                        #fill
+                        writer = each(#encoder { #block writer }, item)?.into_writer();
+                        count += 1;
+                    }
+                    #check_least
+                    #writes
+                    Ok(#own { #own_block writer })
+                }
+            }
+        });
+    }
+
+    fn data(&self, scope: &mut Scope, parts: &mut Parts) {
+        let own = &self.encoder;
+        let own_block = if has_block_of(self.body) { quote!(block: self.block,) } else { TokenStream::new() };
+        for (at, data) in self.body.data.iter().enumerate() {
+            let stage = self.body.groups.len() + at;
+            let (here, next) = (Literal::usize_unsuffixed(stage), Literal::usize_unsuffixed(stage + 1));
+            let method = scope.take_all(snake(&data.name), &["_str"]);
+            let (name, newer) = (&data.name, data.notes.since > 0);
+            let note = doc(&data.notes, &format!("Data `{name}`."), &format!("Data id {}.", data.id));
+            let Some((length, most)) = data_length(data) else { continue };
+            let encoding = data.body_type().and_then(|body| body.character_encoding.as_deref());
+            let charset = charset(encoding);
+            let read = quote!(reader.take_data::<#length, Order>(#name)?);
+            let (ty, read) = if newer {
+                parts.uses_version = true;
+                let since = literal(data.notes.since);
+                (quote!(Option<&'a [u8]>), quote!(if version >= #since { Some(#read) } else { None }))
+            } else {
+                (quote!(&'a [u8]), read)
+            };
+            parts.held.push((method.clone(), ty.clone(), read));
+            parts.getters.push(quote! {
+                #note
+                #[inline]
+                #[must_use]
+                pub fn #method(&self) -> #ty { self.#method }
+            });
+            if encoding.is_some() {
+                let str_method = with_suffix(&method, "_str");
+                let (ty, get) = if newer {
+                    (
+                        quote!(Option<Result<&'a str, core::str::Utf8Error>>),
+                        quote!(self.#method.map(core::str::from_utf8)),
+                    )
+                } else {
+                    (quote!(Result<&'a str, core::str::Utf8Error>), quote!(core::str::from_utf8(self.#method)))
+                };
+                let str_note = format!("`{name}` as text.");
+                parts.getters.push(quote! {
+                    #[doc = #str_note]
+                    ///
+                    /// # Errors
+                    ///
+                    /// The bytes are not UTF-8.
+                    pub fn #str_method(&self) -> #ty { #get }
+                });
+            }
+            parts.json.push(if newer {
+                quote!(object.present(#name, self.#method.map(|bytes| runtime::json::Data(bytes, #charset)))?;)
+            } else {
+                quote!(object.field(#name, &runtime::json::Data(self.#method, #charset))?;)
+            });
+            let value = if newer { quote!(self.#method.unwrap_or_default()) } else { quote!(self.#method) };
+            parts.rewrites.push(quote!(let encoder = encoder.#method(#value)?;));
+            parts.stages.push(quote! {
+                impl<'a> #own<'a, #here> {
+                    #note
+                    ///
+                    /// # Errors
+                    ///
+                    /// The data is longer than its length can say, or than the buffer.
+                    #[inline]
+                    pub fn #method(self, value: impl AsRef<[u8]>) -> Result<#own<'a, #next>, runtime::EncodeError> {
+                        let mut writer = self.writer;
+                        writer.put_data::<#length, Order>(#name, value.as_ref(), #most)?;
+                        Ok(#own { #own_block writer })
+                    }
+                }
+            });
+        }
+    }
+
+    /// The bytes of a fresh block: zeros, and nulls where fields are optional.
+    fn empty(&self, types: &Types, members: &[Member<'_>]) -> TokenStream {
+        let mut bytes = vec![0; self.body.block_length as usize];
+        for member in members {
+            types.fill(&member.field.ty, member.field.presence, &mut bytes[member.field.offset as usize..]);
+        }
+        if bytes.iter().all(|&byte| byte == 0) {
+            let length = literal(self.body.block_length);
+            return quote!([0; #length]);
+        }
+        let literal = Literal::byte_string(&bytes);
+        quote!(*#literal)
+    }
+
+    fn decoder_code(&self, members: &[Member<'_>], oldest: u32, parts: &Parts) -> TokenStream {
+        let (decoder, name) = (&self.decoder, self.name);
+        let has_old = members.iter().any(|member| !member.newer);
+        let has_new = members.iter().any(|member| member.newer);
+        let oldest_literal = literal(oldest);
+        let mut fields = Vec::new();
+        let mut values = Vec::new();
+        if has_old {
+            fields.push(quote!(block: &'a [u8; #oldest_literal]));
+            values.push(quote!(block));
+        }
+        if has_new {
+            fields.push(quote!(full: &'a [u8]));
+            fields.push(quote!(version: u32));
+            values.push(quote!(full));
+            values.push(quote!(version));
+        }
+        if self.message.is_some() {
+            fields.push(quote!(length: usize));
+        }
+        let mut reads = Vec::new();
+        for (held, ty, read) in &parts.held {
+            fields.push(quote!(#held: #ty));
+            values.push(quote!(#held));
+            reads.push(quote!(let #held = #read;));
+        }
+        let block = if has_old { quote!(block) } else { quote!(_block) };
+        let full = if has_new { quote!(full) } else { quote!(_full) };
+        let take = quote!(let (#block, #full) = reader.take_block::<#oldest_literal>(block_length, #name)?;);
+        let note = doc(self.notes, &format!("`{name}`, to be read."), "");
+        let shown_name = format!("{name} ");
+        let Parts { constants, getters, json, .. } = parts;
+        let version = if parts.uses_version { quote!(version) } else { quote!(_version) };
+        let rewrite = self.rewrite(members, parts);
+        // A level that holds nothing of its bytes has a lifetime all the same, as its siblings do.
+        if !has_old && !has_new && parts.held.is_empty() {
+            fields.push(quote!(bytes: core::marker::PhantomData<&'a [u8]>));
+            values.push(quote!(bytes: core::marker::PhantomData));
+        }
+        let entry = self.message.is_none().then(|| {
+            let flat = if parts.held.is_empty() { quote!(Some(#oldest_literal)) } else { quote!(None) };
+            quote! {
+                impl<'a> runtime::Entry<'a> for #decoder<'a> {
+                    const NAME: &'static str = #name;
+                    const FLAT: Option<usize> = #flat;
+
+                    #[inline]
+                    fn read(
+                        reader: &mut runtime::Reader<'a>,
+                        block_length: usize,
+                        #version: u32,
+                    ) -> Result<Self, runtime::DecodeError> {
+                        #take
+                        #(#reads)*
+                        Ok(Self { #(#values),* })
+                    }
+                }
+            }
+        });
+        let front = self.message.map(|message| {
+            let (template, block_length) = (literal(message.id), literal(self.body.block_length));
+            quote! {
+                /// The id in the header of such messages.
+                pub const TEMPLATE_ID: u32 = #template;
+                /// The message's name in the schema.
+                pub const NAME: &'static str = #name;
+                /// Bytes of the block that this version of the schema writes.
+                pub const BLOCK_LENGTH: usize = #block_length;
+
+                /// Reads a message behind its header, and checks that all of it is there: what is asked of it then cannot fail.
+                ///
+                /// # Errors
+                ///
+                /// The header is of another schema or message, or the bytes end before the message does.
+                #[inline]
+                pub fn decode(bytes: &'a [u8]) -> Result<Self, runtime::DecodeError> {
+                    let (header, body) = Header::read(bytes)?;
+                    if header.schema_id != SCHEMA_ID {
+                        return Err(runtime::DecodeError::OtherSchema { found: header.schema_id, expected: SCHEMA_ID });
+                    }
+                    if header.template_id != Self::TEMPLATE_ID {
+                        let (found, expected) = (header.template_id, Self::TEMPLATE_ID);
+                        return Err(runtime::DecodeError::OtherTemplate { found, expected });
+                    }
+                    Self::wrap(body, header.block_length, header.version)
+                }
+
+                /// Reads a message without a header, of which the writer's block length and version are known.
+                ///
+                /// # Errors
+                ///
+                /// The bytes end before the message does.
+                #[inline]
+                pub fn wrap(body: &'a [u8], block_length: usize, #version: u32) -> Result<Self, runtime::DecodeError> {
+                    let mut all = runtime::Reader::new(body);
+                    let reader = &mut all;
+                    #take
+                    #(#reads)*
+                    let length = body.len() - all.rest().len();
+                    Ok(Self { #(#values,)* length })
+                }
+
+                /// Bytes that the message takes behind its header.
+                #[inline]
+                #[must_use]
+                pub fn encoded_length(&self) -> usize {
+                    self.length
+                }
+            }
+        });
+        quote! {
+            #note
+            #[derive(Clone, Copy)]
+            pub struct #decoder<'a> { #(#fields),* }
+
+            impl<'a> #decoder<'a> {
+                #(#constants)*
+                #front
+                #(#getters)*
+                #rewrite
+            }
+
+            #entry
+
+            impl runtime::json::Json for #decoder<'_> {
+                fn json(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                    #[allow(unused_mut)]
+                    let mut object = runtime::json::Object::new(f)?;
+                    #(#json)*
+                    object.end()
+                }
+            }
+
+            impl core::fmt::Display for #decoder<'_> {
+                fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                    runtime::json::Json::json(self, f)
+                }
+            }
+
+            impl core::fmt::Debug for #decoder<'_> {
+                fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                    f.write_str(#shown_name)?;
+                    core::fmt::Display::fmt(self, f)
+                }
+            }
+        }
+    }
+
+    fn rewrite(&self, members: &[Member<'_>], parts: &Parts) -> TokenStream {
+        let (encoder, rewrites) = (&self.encoder, &parts.rewrites);
+        let mutable = if members.is_empty() { TokenStream::new() } else { quote!(mut) };
+        if self.message.is_some() {
+            quote! {
+                /// Writes the message again, header included, as this version of the schema has it.
+                ///
+                /// # Errors
+                ///
+                /// The buffer is too short, or the message has more than its schema allows.
+                pub fn rewrite(&self, buffer: &mut [u8]) -> Result<usize, runtime::EncodeError> {
+                    let #mutable encoder = #encoder::wrap(buffer)?;
+                    #(#rewrites)*
+                    Ok(encoder.finish())
+                }
+            }
+        } else {
+            quote! {
+                /// Writes the entry again, as this version of the schema has it.
+                ///
+                /// # Errors
+                ///
+                /// The buffer is too short, or the entry has more than its schema allows.
+                pub fn rewrite<'b>(&self, #mutable encoder: #encoder<'b>) -> Result<runtime::Done<'b>, runtime::EncodeError> {
+                    #(#rewrites)*
+                    encoder.end()
+                }
+            }
+        }
+    }
+
+    fn encoder_code(&self, members: &[Member<'_>], empty: &TokenStream, parts: &Parts) -> TokenStream {
+        let (encoder, name) = (&self.encoder, self.name);
+        let note = doc(
+            self.notes,
+            &format!("`{name}`, to be written: fields first and in any order, then what `STAGE` counts, each once."),
+            "",
+        );
+        let length = literal(self.body.block_length);
+        let last = Literal::usize_unsuffixed(self.body.groups.len() + self.body.data.len());
+        let has_block = !members.is_empty();
+        let visibility = if self.message.is_some() { TokenStream::new() } else { quote!(pub(super)) };
+        let field = if has_block { quote!(#visibility block: &'a mut [u8; #length],) } else { TokenStream::new() };
+        let block = if has_block { quote!(block,) } else { TokenStream::new() };
+        let block_name = if has_block { quote!(block) } else { quote!(_block) };
+        let Parts { setters, stages, .. } = parts;
+        let setters = has_block.then(|| {
+            quote! {
+                impl<const STAGE: usize> #encoder<'_, STAGE> { #(#setters)* }
+            }
+        });
+        let fill = if self.body.block_length == 0 { TokenStream::new() } else { quote!(*#block_name = Self::EMPTY;) };
+        let constant = (self.body.block_length > 0).then(|| quote!(#visibility const EMPTY: [u8; #length] = #empty;));
+        let front = if let Some(message) = self.message {
+            let exact = self.exact_length();
+            let template = literal(message.id);
+            quote! {
+                impl<'a> #encoder<'a> {
+                    #constant
+                    #exact
+
+                    /// Starts a message at the start of `buffer`, header included. Optional fields are none and others zero until they
+                    /// are written.
+                    ///
+                    /// # Errors
+                    ///
+                    /// The buffer cannot hold the header and the block.
+                    #[inline]
+                    pub fn wrap(buffer: &'a mut [u8]) -> Result<Self, runtime::EncodeError> {
+                        let mut writer = runtime::Writer::new(buffer);
+                        Header::write(&mut writer, #length, #template)?;
+                        let #block_name = writer.take::<#length>(#name)?;
+                        #fill
+                        Ok(Self { #block writer })
+                    }
+                }
+            }
+        } else {
+            constant.map_or_else(TokenStream::new, |constant| quote!(impl #encoder<'_> { #constant }))
+        };
+        let end = if self.message.is_some() {
+            quote! {
+                impl #encoder<'_, #last> {
+                    /// Bytes of the whole message, header included.
+                    #[inline]
+                    #[must_use]
+                    pub fn finish(self) -> usize {
+                        self.writer.written()
+                    }
+                }
+            }
+        } else {
+            quote! {
+                impl<'a> #encoder<'a, #last> {
+                    /// Ends the entry: all of it is written.
+                    ///
+                    /// # Errors
+                    ///
+                    /// None; it is a `Result` so that it can stand last in a closure.
+                    #[inline]
+                    pub fn end(self) -> Result<runtime::Done<'a>, runtime::EncodeError> {
+                        Ok(self.writer.done())
+                    }
+                }
+            }
+        };
+        quote! {
+            #note
+            #[derive(Debug)]
+            pub struct #encoder<'a, const STAGE: usize = 0> {
+                #field
+                #visibility writer: runtime::Writer<'a>,
+            }
+
+            #front
+            #setters
+            #(#stages)*
+            #end
+        }
+    }
+
+    /// The exact length of a message whose groups hold nothing of variable length.
+    fn exact_length(&self) -> Option<TokenStream> {
+        let flat = |group: &Group| group.body.groups.is_empty() && group.body.data.is_empty();
+        if !self.body.groups.iter().all(flat) {
+            return None;
+        }
+        let mut scope = Scope::default();
+        let (mut arguments, mut terms) = (Vec::new(), Vec::new());
+        for group in &self.body.groups {
+            let argument = scope.take(snake(&group.name));
+            let (dimension, block) = (literal(group.dimension.length), literal(group.body.block_length));
+            arguments.push(quote!(#argument: usize));
+            terms.push(quote!(+ #dimension));
+            match group.body.block_length {
+                // Such entries take no bytes, however many they are.
+                0 => arguments.pop().map_or((), |_| arguments.push(quote!(_: usize))),
+                1 => terms.push(quote!(+ #argument)),
+                _ => terms.push(quote!(+ #argument * #block)),
+            }
+        }
+        for data in &self.body.data {
+            let argument = scope.take(snake(&data.name));
+            let length = literal(data.ty.length);
+            arguments.push(quote!(#argument: usize));
+            terms.push(quote!(+ #length + #argument));
+        }
+        if self.body.block_length > 0 {
+            let block = literal(self.body.block_length);
+            terms.insert(0, quote!(+ #block));
+        }
+        Some(quote! {
+            /// Bytes of a whole message, header included, with so many entries in each group and so many bytes in each data.
+            #[must_use]
+            pub const fn encoded_length(#(#arguments),*) -> usize {
+                Header::LENGTH #(#terms)*
+            }
+        })
+    }
+}
+
+/// Whether an encoder holds its block: it does when there is a field to write.
+fn has_block<'f>(mut fields: impl Iterator<Item = &'f Field>) -> bool {
+    fields.any(|field| field.presence != Presence::Constant)
+}
+
+fn has_block_of(body: &Body) -> bool {
+    has_block(body.fields.iter())
+}
+
+/// An optional value with its JSON form inside, where that is another than the value.
+pub(super) fn mapped(value: &TokenStream, shown: &TokenStream) -> TokenStream {
+    match shown.to_string().as_str() {
+        "value" => value.clone(),
+        "runtime :: json :: Char (value)" => quote!(#value.map(runtime::json::Char)),
+        _ => quote!(#value.map(|value| #shown)),
+    }
+}
+
+/// What the schema says of a field, in a line for its documentation.
+fn facts(field: &Field) -> String {
+    let mut facts = format!("Field id {}", field.id);
+    if field.since() > 0 {
+        facts.push_str(&format!(", since version {}", field.since()));
+    }
+    if field.notes.deprecated > 0 {
+        facts.push_str(&format!(", deprecated since version {}", field.notes.deprecated));
+    }
+    if let Type::Encoding(encoding) = &field.ty
+        && encoding.length == 1
+        && field.presence != Presence::Constant
+        && (encoding.min.is_some() || encoding.max.is_some())
+    {
+        facts.push_str(&format!(", from {} to {}", encoding.applicable_min(), encoding.applicable_max()));
+    }
+    if let Some(unit) = &field.time_unit {
+        facts.push_str(&format!(", in {}", words(unit)));
+    }
+    facts.push('.');
+    facts
+}
+
+/// Reads the dimensions of a group and then its entries.
+fn dimension_read(group: &Group) -> TokenStream {
+    let (name, length) = (&group.name, literal(group.dimension.length));
+    let block_length = framing_read(&group.dimension, "blockLength", &quote!(dimension));
+    let count = framing_read(&group.dimension, "numInGroup", &quote!(dimension));
+    quote! {
+        let dimension = reader.take_array::<#length>(#name)?;
+        let (block_length, count) = (#block_length, #count);
+        runtime::Entries::read(reader, count, block_length, version)?
+    }
+}
+
+/// A member of a header or of a group's dimensions, as a length.
+pub(super) fn framing_read(composite: &Composite, member: &str, bytes: &TokenStream) -> TokenStream {
+    let Some((member, encoding)) = composite.number(member) else {
+        return quote!(0);
+    };
+    if let (
+        Presence::Constant,
+        Some(Constant::Number(Number::Int(value)) | Constant::Enum { number: Number::Int(value), .. }),
+    ) = (encoding.presence, &encoding.constant)
+    {
+        let literal = Literal::u128_unsuffixed(value.unsigned_abs());
+        return quote!(#literal);
+    }
+    let (primitive, at, length) = (rust(encoding.primitive), literal(member.offset), literal(composite.length));
+    quote!(runtime::Primitive::to_length(runtime::get::<#primitive, Order, #at, #length>(#bytes)))
+}
+
+/// Writes those members of a header or of dimensions that are sent.
+pub(super) fn framing_writes(
+    composite: &Composite,
+    bytes: &TokenStream,
+    members: &[(&str, TokenStream)],
+) -> TokenStream {
+    let length = literal(composite.length);
+    let writes = members.iter().filter_map(|(name, value)| {
+        let (member, encoding) = composite.number(name)?;
+        if encoding.presence == Presence::Constant {
+            return None;
+        }
+        let (primitive, at) = (rust(encoding.primitive), literal(member.offset));
+        Some(quote!(runtime::put::<#primitive, Order, #at, #length>(#bytes, #value);))
+    });
+    quote!(#(#writes)*)
+}
+
+/// The type of a data's length, and the most that it may say.
+fn data_length(data: &Data) -> Option<(TokenStream, Literal)> {
+    let length = data.length_type()?;
+    let most = length.applicable_max().as_int().and_then(|most| u64::try_from(most).ok()).unwrap_or(0);
+    Some((rust(length.primitive), Literal::u64_unsuffixed(most)))
+}

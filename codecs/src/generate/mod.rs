@@ -1,0 +1,265 @@
+//! A schema to Rust: readable code without `unsafe`, without allocation and with no dependency but the runtime crate.
+//! Called by build scripts and by the command line. Writes no file itself: see [`crate::build`].
+
+mod message;
+mod names;
+mod types;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::schema::{ByteOrder, Notes, Schema};
+use message::{framing_read, framing_writes};
+use names::Scope;
+use types::{Types, literal};
+
+/// How code is generated.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The path by which generated code finds the runtime crate.
+    pub runtime: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { runtime: "::gannet_codecs_runtime".to_owned() }
+    }
+}
+
+/// Why no code came of a schema.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GenerateError {
+    /// [`Options::runtime`] is not a path.
+    #[error("`{0}` is not a path to the runtime crate")]
+    Runtime(String),
+    /// What was generated is not Rust: a fault of the generator.
+    #[error("the generated code is not Rust, which is a fault of the generator: {0}")]
+    NotRust(#[source] syn::Error),
+}
+
+/// The code for a whole schema: the content of one module, to be put anywhere.
+///
+/// # Errors
+///
+/// The path to the runtime crate is none.
+pub fn generate(schema: &Schema, options: &Options) -> Result<String, GenerateError> {
+    let runtime: syn::Path =
+        syn::parse_str(&options.runtime).map_err(|_| GenerateError::Runtime(options.runtime.clone()))?;
+    let mut types = Types::new(schema);
+    let mut type_scope = Scope::with(&["AnyMessage", "Header", "Order"]);
+    let mut module_scope = Scope::with(&["runtime", "types", "core"]);
+    let (mut messages, mut decoders) = (Vec::new(), Vec::new());
+    for message in &schema.messages {
+        let (code, decoder) = message::message(schema, &mut types, message, &mut type_scope, &mut module_scope);
+        messages.push(code);
+        decoders.push((decoder, message));
+    }
+    let order = match schema.byte_order {
+        ByteOrder::LittleEndian => quote!(runtime::LittleEndian),
+        ByteOrder::BigEndian => quote!(runtime::BigEndian),
+    };
+    let (id, version, package) = (literal(schema.id), literal(schema.version), &schema.package);
+    let header = header(schema);
+    let any = any(&decoders);
+    let declared = &types.code;
+    let file = quote! {
+        use #runtime as runtime;
+
+        /// The byte order of every value.
+        pub type Order = #order;
+
+        /// The schema's package.
+        pub const PACKAGE: &str = #package;
+        /// The schema's id, which every header carries.
+        pub const SCHEMA_ID: u32 = #id;
+        /// The version of the schema that encoders write.
+        pub const SCHEMA_VERSION: u32 = #version;
+
+        #header
+        #any
+        #(#messages)*
+
+        /// The types that fields have.
+        pub mod types {
+            #[allow(unused_imports)]
+            use super::{Order, runtime};
+            #(#declared)*
+        }
+    };
+    let file = syn::parse2(file).map_err(GenerateError::NotRust)?;
+    let mut code =
+        format!("// SBE codecs of package `{}`, schema {}, version {}. ", words(package), schema.id, schema.version);
+    code.push_str("Generated from the schema: change that, not this.\n\n");
+    code.push_str(&prettyplease::unparse(&file));
+    Ok(code)
+}
+
+fn header(schema: &Schema) -> TokenStream {
+    let length = literal(schema.header.length);
+    let bytes = quote!(bytes);
+    let read = |member| framing_read(&schema.header, member, &bytes);
+    let (block_length, template_id, schema_id, version) =
+        (read("blockLength"), read("templateId"), read("schemaId"), read("version"));
+    let writes = framing_writes(
+        &schema.header,
+        &bytes,
+        &[
+            ("blockLength", quote!(runtime::Primitive::from_length(block_length))),
+            ("templateId", quote!(runtime::Primitive::from_length(template_id))),
+            ("schemaId", quote!(runtime::Primitive::from_length(SCHEMA_ID as usize))),
+            ("version", quote!(runtime::Primitive::from_length(SCHEMA_VERSION as usize))),
+        ],
+    );
+    quote! {
+        /// What stands in front of every message.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct Header {
+            /// Bytes of the block, as the writer laid it out.
+            pub block_length: usize,
+            /// Which message follows.
+            pub template_id: u32,
+            /// Which schema it is of.
+            pub schema_id: u32,
+            /// The version of the schema that the writer used.
+            pub version: u32,
+        }
+
+        impl Header {
+            /// Bytes of a header.
+            pub const LENGTH: usize = #length;
+
+            /// Reads the header at the start of `bytes`, and gives what is behind it.
+            ///
+            /// # Errors
+            ///
+            /// The bytes are too few.
+            #[inline]
+            pub fn read(bytes: &[u8]) -> Result<(Self, &[u8]), runtime::DecodeError> {
+                let mut reader = runtime::Reader::new(bytes);
+                let bytes = reader.take_array::<#length>("message header")?;
+                let header = Self {
+                    block_length: #block_length,
+                    template_id: #template_id as u32,
+                    schema_id: #schema_id as u32,
+                    version: #version as u32,
+                };
+                Ok((header, reader.rest()))
+            }
+
+            #[inline]
+            fn write(
+                writer: &mut runtime::Writer<'_>,
+                block_length: usize,
+                template_id: usize,
+            ) -> Result<(), runtime::EncodeError> {
+                let bytes = writer.take::<#length>("message header")?;
+                *bytes = [0; #length];
+                #writes
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The enum of all messages, with what to do when the template id is none of theirs.
+fn any(decoders: &[(proc_macro2::Ident, &crate::schema::Message)]) -> TokenStream {
+    let mut scope = Scope::with(&["Unknown"]);
+    let (mut variants, mut reads, mut shows, mut rewrites) = (vec![], vec![], vec![], vec![]);
+    for (decoder, message) in decoders {
+        let variant = scope.take(names::camel(&message.name));
+        let note = format!("`{}`.", words(&message.name));
+        variants.push(quote!(#[doc = #note] #variant(#decoder<'a>)));
+        reads.push(quote! {
+            #decoder::TEMPLATE_ID => Self::#variant(#decoder::wrap(body, header.block_length, header.version)?)
+        });
+        shows.push(quote!(Self::#variant(message) => core::fmt::Display::fmt(message, f)));
+        rewrites.push(quote!(Self::#variant(message) => message.rewrite(buffer).map(Some)));
+    }
+    quote! {
+        /// Any message of the schema.
+        #[derive(Clone, Copy, Debug)]
+        #[allow(clippy::large_enum_variant)]
+        pub enum AnyMessage<'a> {
+            #(#variants,)*
+            /// A message that this version of the schema does not have.
+            Unknown {
+                /// Its header.
+                header: Header,
+                /// What is behind the header.
+                body: &'a [u8],
+            },
+        }
+
+        impl<'a> AnyMessage<'a> {
+            /// Reads whatever message `bytes` start with, header included.
+            ///
+            /// # Errors
+            ///
+            /// The message is of another schema, or the bytes end before it does.
+            pub fn decode(bytes: &'a [u8]) -> Result<Self, runtime::DecodeError> {
+                let (header, body) = Header::read(bytes)?;
+                if header.schema_id != SCHEMA_ID {
+                    return Err(runtime::DecodeError::OtherSchema { found: header.schema_id, expected: SCHEMA_ID });
+                }
+                Ok(match header.template_id {
+                    #(#reads,)*
+                    _ => Self::Unknown { header, body },
+                })
+            }
+
+            /// Writes the message again, header included, as this version of the schema has it; `None` for one that it
+            /// does not have.
+            ///
+            /// # Errors
+            ///
+            /// The buffer is too short, or the message has more than its schema allows.
+            pub fn rewrite(&self, buffer: &mut [u8]) -> Result<Option<usize>, runtime::EncodeError> {
+                match self {
+                    #(#rewrites,)*
+                    Self::Unknown { .. } => Ok(None),
+                }
+            }
+        }
+
+        impl core::fmt::Display for AnyMessage<'_> {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                match self {
+                    #(#shows,)*
+                    Self::Unknown { .. } => f.write_str("null"),
+                }
+            }
+        }
+    }
+}
+
+/// Documentation from what the schema says, or else `fallback`, with `facts` below it.
+fn doc(notes: &Notes, fallback: &str, facts: &str) -> TokenStream {
+    let described = notes.description.as_deref().map(words).filter(|text| !text.is_empty());
+    let text = match described {
+        Some(text) => format!(" {text}"),
+        None => format!(" {}", words(fallback)),
+    };
+    if facts.is_empty() {
+        return quote!(#[doc = #text]);
+    }
+    let facts = format!(" {facts}");
+    quote!(#[doc = #text] #[doc = ""] #[doc = #facts])
+}
+
+/// Text of a schema on one line, with nothing in it that documentation would take for markup.
+fn words(text: &str) -> String {
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        for c in word.chars() {
+            if matches!(c, '[' | ']' | '<' | '>' | '*' | '#' | '|' | '\\') {
+                line.push('\\');
+            }
+            line.push(c);
+        }
+    }
+    line
+}
