@@ -375,3 +375,23 @@ fn run_conductor(core: &ClientCore, idle_sleep: Duration) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_may_be_sent_and_what_may_be_shared_is_sync() {
+        fn may_be_sent<T: Send>() {}
+        fn may_be_shared<T: Send + Sync>() {}
+        may_be_shared::<Client>();
+        may_be_shared::<Publication>();
+        may_be_shared::<Counter>();
+        may_be_shared::<crate::client::ImageInfo>();
+        may_be_sent::<ExclusivePublication>();
+        may_be_sent::<Subscription>();
+        may_be_sent::<Pending<Publication>>();
+        may_be_sent::<crate::client::ClientEvent>();
+        may_be_sent::<AddError>();
+    }
+}

@@ -301,3 +301,56 @@ fn the_logs_of_a_driver_that_is_gone_are_let_go() {
     assert!(!is_mapped());
     all.works(&rig);
 }
+
+/// Publishers and a subscriber know nothing of each other's reconnection, and none is caught in the middle of a call.
+#[test]
+fn threads_use_their_handles_while_drivers_come_and_go() {
+    const RESTARTS: usize = 20;
+    let rig = reconnecting();
+    let Everything { publication, mut own, mut subscription, counter } = everything(&rig);
+    let over = crate::sync::AtomicI32::new(0);
+    let goes_on = || over.load(crate::sync::Ordering::Relaxed) == 0;
+    let is_expected = |outcome: Result<(), OfferError>| match outcome {
+        Ok(())
+        | Err(OfferError::NotConnected | OfferError::BackPressured | OfferError::AdminAction | OfferError::Closed) => {
+            std::thread::yield_now()
+        }
+        Err(error) => panic!("{error}"),
+    };
+    std::thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                while goes_on() {
+                    is_expected(publication.offer(&[1; 3000]).map(drop));
+                    is_expected(publication.try_claim(100).map(|mut claim| claim.fill(2)));
+                    let _ = counter.add(1);
+                }
+            });
+        }
+        threads.spawn(|| {
+            while goes_on() {
+                is_expected(own.offer(&[3; 50]).map(drop));
+            }
+        });
+        threads.spawn(|| {
+            while goes_on() {
+                subscription.poll_wait(
+                    |fragment| assert!(matches!(fragment.payload(), [1 | 3, ..])),
+                    10,
+                    Duration::from_nanos(1),
+                );
+            }
+        });
+        for _ in 0..RESTARTS {
+            rig.driver().move_limits();
+            rig.restart_driver();
+            silence(&rig, Duration::from_secs(4));
+            rig.settle();
+            // And what is gone is let go under their hands.
+            rig.pass(Duration::from_secs(4));
+        }
+        over.store(1, crate::sync::Ordering::Relaxed);
+    });
+    assert_eq!(rig.core.conductor().epoch() as usize, RESTARTS);
+    assert!(!publication.is_closed() && !counter.is_closed());
+}
