@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{env, fs, mem};
 
@@ -20,6 +20,8 @@ pub struct Process {
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
     errors: Arc<Mutex<String>>,
+    /// Ends when the child's standard error is closed.
+    collector: Option<JoinHandle<()>>,
 }
 
 /// Why a child did not do what a test waited for.
@@ -112,14 +114,14 @@ impl Process {
         });
         let errors = Arc::new(Mutex::new(String::new()));
         let (collected, mut stderr) = (Arc::clone(&errors), stderr.expect("a piped stream"));
-        thread::spawn(move || {
+        let collector = thread::spawn(move || {
             let mut chunk = [0; 4096];
             while let Ok(length @ 1..) = stderr.read(&mut chunk) {
                 let text = String::from_utf8_lossy(&chunk[..length]);
                 collected.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
             }
         });
-        Ok(Self { name, child, stdin, lines, errors })
+        Ok(Self { name, child, stdin, lines, errors, collector: Some(collector) })
     }
 
     /// The process id.
@@ -161,12 +163,17 @@ impl Process {
         kill_process(pid, signal).map_err(|error| self.failed(error.into()))
     }
 
-    /// Waits until the child has ended by itself.
+    /// Waits until the child has ended by itself. What it wrote to its standard error is complete then.
     pub fn wait(&mut self, timeout: Duration) -> Result<ExitStatus, ProcessError> {
         let deadline = Instant::now() + timeout;
         loop {
             match self.child.try_wait() {
-                Ok(Some(status)) => return Ok(status),
+                Ok(Some(status)) => {
+                    if let Some(collector) = self.collector.take() {
+                        collector.join().expect("collecting text does not panic");
+                    }
+                    return Ok(status);
+                }
                 Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(2)),
                 Ok(None) => return Err(self.slow("its end", timeout)),
                 Err(error) => return Err(self.failed(error)),

@@ -6,11 +6,11 @@ use super::{
 };
 use crate::client::{Action, OfferError};
 use crate::error::PeerError;
+use gannet::Claim;
 use gannet::client::{
     AddError, Client, ClientEvent, Context, Counter, CounterEvent, ExclusivePublication, ImageInfo, Publication,
     Subscription,
 };
-use gannet::Claim;
 use gannet::logbuffer::{ControlledAction, Fragment, FragmentAssembler};
 use gannet::types::Position;
 use std::io::IoSlice;
