@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const STREAM: &str = "1310";
 /// Each capture is short, so it is published over and over.
 const LOOPS: usize = 100;

@@ -11,7 +11,7 @@ use std::io::Read;
 use std::thread;
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const STREAM: i32 = 1001;
 const CHANNEL: &str = "aeron:ipc?term-length=64k";
 const TERM_LENGTH: i64 = 65536;

@@ -16,9 +16,6 @@ const DIR: &str = "GANNET_TEST_DIR";
 pub(crate) const CHANNEL: &str = "aeron:ipc?term-length=64k";
 pub(crate) const STREAM: i32 = 1001;
 
-/// How many clients a crowd has.
-pub(crate) const CROWD: usize = 20;
-
 /// A client process. Killed when dropped.
 pub(crate) struct ClientProcess {
     child: Child,
@@ -34,16 +31,6 @@ impl ClientProcess {
     /// Starts a client that publishes a number every few milliseconds.
     pub(crate) fn publisher(dir: &Path) -> Self {
         Self::start(dir, "client_process::publish")
-    }
-
-    /// Starts a client that claims a message and never commits it.
-    pub(crate) fn claimer(dir: &Path) -> Self {
-        Self::start(dir, "client_process::claim_and_wait")
-    }
-
-    /// Starts a process with [`CROWD`] clients, each with a publication, a subscription and a counter.
-    pub(crate) fn crowd(dir: &Path) -> Self {
-        Self::start(dir, "client_process::be_many")
     }
 
     fn start(dir: &Path, role: &str) -> Self {
@@ -96,7 +83,8 @@ impl Drop for ClientProcess {
 fn context() -> Option<Context> {
     let context = Context::new()
         .dir(std::env::var_os(DIR)?)
-        .driver_timeout(Duration::from_secs(5))
+        .driver_timeout(Duration::from_secs(20))
+        .keepalive_interval(Duration::from_millis(100))
         .reconnect_in_place(true)
         .on_event(|event| say(&format!("event: {event}")));
     Some(context)
@@ -146,42 +134,5 @@ fn publish() {
             Err(error) => panic!("{error}"),
         }
         std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Does nothing unless it is a process of its own, started by another test.
-#[test]
-fn claim_and_wait() {
-    let Some(context) = context() else { return };
-    let client = Client::connect(context).unwrap();
-    let publication = client.add_publication(CHANNEL, STREAM).unwrap();
-    let deadline = Instant::now() + PATIENCE;
-    let claim = loop {
-        match publication.try_claim(100) {
-            Ok(claim) => break claim,
-            Err(error) => assert!(Instant::now() < deadline, "{error}"),
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    say("claimed");
-    std::thread::sleep(PATIENCE);
-    drop(claim);
-}
-
-/// Does nothing unless it is a process of its own, started by another test.
-#[test]
-fn be_many() {
-    let clients: Vec<_> = (0..CROWD)
-        .map_while(|_| {
-            let client = Client::connect(context()?.use_conductor_invoker()).unwrap();
-            let subscription = client.add_subscription("aeron:ipc", STREAM).unwrap();
-            let publication = client.add_exclusive_publication(CHANNEL, STREAM + 1).unwrap();
-            let counter = client.add_counter(1000, b"", "one of many").unwrap();
-            Some((client, subscription, publication, counter))
-        })
-        .collect();
-    if !clients.is_empty() {
-        say("all there");
-        std::thread::sleep(PATIENCE);
     }
 }

@@ -1,9 +1,8 @@
-//! Clients in processes of their own, with a driver in another: stopped, killed, waiting, reconnecting. Every wait has a deadline
+//! Clients in processes of their own, with a driver in another: stopped, waiting, reconnecting. Every wait has a deadline
 //! and every process is gone when its test ends.
 #![expect(clippy::disallowed_methods, reason = "waits for processes, with deadlines")]
 
 mod client_process;
-mod killed_client;
 mod paused_client;
 mod restarted_driver;
 mod waiting_subscriber;

@@ -10,13 +10,13 @@ use gannet::counters::SystemCounter;
 use gannet::memory::FileAccess;
 use gannet::{Client, OfferError};
 
-use crate::driver_process::{DriverProcess, await_that};
+use crate::driver_process::{DriverProcess, PATIENCE, await_that};
 use crate::healthy::Healthy;
 use crate::helper::{Helper, context};
 use crate::messages::{Received, message};
 
 /// A client timeout that a test can wait for, and that a live client on a busy machine still keeps.
-const IMPATIENT: &[&str] = &["-Daeron.client.liveness.timeout=1500ms", "-Daeron.ipc.term.buffer.length=64k"];
+const IMPATIENT: &[&str] = &["-Daeron.client.liveness.timeout=2500ms", "-Daeron.ipc.term.buffer.length=64k"];
 
 /// So many clients die.
 const DEATHS: usize = 1_000;
@@ -61,7 +61,7 @@ impl Holdings {
 
     /// Waits until the driver holds exactly this again.
     pub(crate) fn await_again(&self, driver: &DriverProcess) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let held = Self::of(driver);
             if held == *self {

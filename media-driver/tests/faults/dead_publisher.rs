@@ -17,8 +17,8 @@ use crate::roles::send;
 
 /// Timeouts that a test can wait for, and that a live client on a busy machine still keeps.
 const IMPATIENT: &[&str] = &[
-    "-Daeron.client.liveness.timeout=1500ms",
-    "-Daeron.publication.unblock.timeout=1600ms",
+    "-Daeron.client.liveness.timeout=2500ms",
+    "-Daeron.publication.unblock.timeout=2600ms",
     "-Daeron.ipc.term.buffer.length=64k",
 ];
 

@@ -11,7 +11,8 @@ use signal_hook::flag;
 pub(crate) struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Starts to listen for the wish.
+    /// Starts to listen for the wish. Before a command connects to its driver, or prints anything: whoever sees either may
+    /// rely on it being heard.
     pub(crate) fn listen() -> anyhow::Result<Self> {
         let wish = Arc::new(AtomicBool::new(false));
         for signal in TERM_SIGNALS {

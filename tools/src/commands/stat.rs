@@ -44,8 +44,7 @@ impl Args {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
-    let mut driver = Driver::open(&args.dir.path())?;
-    super::watch::show(&mut driver, args.watch, out, |driver, out| show(args, driver, out))
+    super::watch::show(&args.dir.path(), args.watch, out, |driver, out| show(args, driver, out))
 }
 
 fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {

@@ -91,8 +91,8 @@ struct Finding {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
-    let driver = Driver::open(&args.dir.path())?;
     let stop = Stop::listen()?;
+    let driver = Driver::open(&args.dir.path())?;
     let start = Instant::now();
     let mut watch = Watch::default();
     loop {

@@ -14,7 +14,7 @@ const UNBLOCKED_PUBLICATIONS: i32 = 19;
 
 /// Clients that notice soon.
 const QUICK: EndpointSettings = EndpointSettings {
-    driver_timeout: Some(Duration::from_millis(500)),
+    driver_timeout: Some(Duration::from_secs(2)),
     keepalive_interval: Some(Duration::from_millis(50)),
 };
 
@@ -49,8 +49,8 @@ pub(crate) fn a_stopped_driver_is_noticed_by_both_ends(setup: &Setup) {
 
 pub(crate) fn a_claim_left_behind_is_unblocked(setup: &Setup) {
     let options = DriverOptions::default()
-        .with("aeron.client.liveness.timeout", "400ms")
-        .with("aeron.publication.unblock.timeout", "600ms");
+        .with("aeron.client.liveness.timeout", "2s")
+        .with("aeron.publication.unblock.timeout", "2500ms");
     let settings = EndpointSettings { driver_timeout: None, ..QUICK };
     let running = setup.start_with(options, settings);
     let (mut publication, mut subscription) = running.stream(Kind::Concurrent);

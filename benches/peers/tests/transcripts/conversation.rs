@@ -23,7 +23,7 @@ use gannet_peers::driver::{DriverKind, DriverOptions, DriverProcess};
 use gannet_peers::reference_files::Snapshot;
 
 /// Longer than anything takes here, even on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many system counters there are; the others are written down.
 const SYSTEM_COUNTERS: i32 = 46;
