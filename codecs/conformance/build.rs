@@ -1,5 +1,4 @@
-//! Generates codecs from the market data schema of this crate, as any user's build script would, and from every real
-//! schema beside the repository that has golden messages, where those are.
+//! Generates codecs from every real schema beside the repository that has golden messages, where those are.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,8 +8,6 @@ use gannet_codecs::generate::{Options, generate};
 use gannet_codecs::schema::{self, compile_file};
 
 fn main() {
-    gannet_codecs::build::Schema::new("schemas/market.xml").generate().expect("our own schema is accepted");
-
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo says where code goes"));
     let data = Path::new("../../../shared/data");
     println!("cargo::rerun-if-changed={}", data.display());

@@ -50,8 +50,8 @@ pub mod weaken;
 #[cfg(all(feature = "client", not(engine_loom)))]
 pub use client::{
     AddError, BatchClaim, Claim, Client, ClientError, ClientEvent, ConnectError, Context, Counter, CounterClosed,
-    CounterEvent, DriverLoss, ExclusivePublication, Image, ImageHandlers, ImageInfo, Pending, Publication,
-    PublicationErrorFrame, Request, Subscription,
+    CounterEvent, DriverLoss, ExclusivePublication, Image, ImageHandlers, ImageInfo, MessageError, Pending,
+    Publication, PublicationErrorFrame, Request, SendError, Subscription,
 };
 #[cfg(all(feature = "client", not(engine_loom)))]
 pub use logbuffer::{

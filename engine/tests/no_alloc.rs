@@ -8,10 +8,12 @@ use std::io::IoSlice;
 use std::time::Duration;
 
 use gannet::{
-    Client, Context, ControlledAction, ExclusivePublication, FragmentAssembler, OfferError, Publication, Subscription,
+    Client, Context, ControlledAction, ExclusivePublication, Fragment, FragmentAssembler, OfferError, Publication,
+    SendError, Subscription,
 };
 use gannet_driver::MediaDriver;
 use gannet_driver::config::{DriverConfig, Profile};
+use gannet_market::{Instrument, Trade, TradeEncoder};
 
 thread_local! {
     /// How often this thread asked for memory.
@@ -55,6 +57,8 @@ struct Stream {
     long: Vec<u8>,
     lengths: [usize; 4],
     received: usize,
+    /// What the messages of a schema among them said.
+    said: u64,
 }
 
 impl Stream {
@@ -68,15 +72,19 @@ impl Stream {
             long: vec![1; LONG],
             lengths: [8; 4],
             received: 0,
+            said: 0,
         }
     }
 
-    /// Everything once, until it has arrived: fifteen messages.
+    /// Everything once, until it has arrived: seventeen messages.
     fn turn(&mut self) {
-        let before = self.received;
-        let Self { shared, own, subscription, assembler, long, lengths, received } = self;
+        let (before, said_before) = (self.received, self.said);
+        let Self { shared, own, subscription, assembler, long, lengths, received, said } = self;
         let mut read = |subscription: &mut Subscription| {
-            let mut count = assembler.assemble(|_| *received += 1);
+            let mut count = assembler.assemble(|message| {
+                *received += 1;
+                *said += what_is_said(message);
+            });
             // A message takes one fragment each time, so that images take turns.
             subscription.poll(&mut count, 5);
             subscription.controlled_poll(
@@ -113,11 +121,47 @@ impl Stream {
                 batch.commit().unwrap()
             })
         });
-        while self.received < before + 15 {
-            let mut count = self.assembler.assemble(|_| self.received += 1);
+        insist(&mut || read(subscription), || {
+            let sent = own.send::<Trade>(TradeEncoder::encoded_length(), |mut trade| {
+                trade.instrument(7).quantity(5);
+                Ok(trade.finish())
+            });
+            sent.map_err(refused)
+        });
+        insist(&mut || read(subscription), || {
+            let sent = shared.send::<Instrument>(200, |instrument| {
+                let legs =
+                    instrument.legs(0..2, |leg, _| leg.venues(0..1, |venue, _| venue.code("XY")?.end())?.end())?;
+                Ok(legs.description("a spread")?.url("")?.finish())
+            });
+            sent.map_err(refused)
+        });
+        while self.received < before + 17 {
+            let mut count = self.assembler.assemble(|message| {
+                self.received += 1;
+                self.said += what_is_said(message);
+            });
             self.subscription.poll(&mut count, 10);
         }
-        assert_eq!(self.received, before + 15);
+        // A trade of 5, and two venues.
+        assert_eq!((self.received, self.said), (before + 17, said_before + 7));
+    }
+}
+
+/// What a message of the market's schema has that can be added up; nothing for other messages.
+fn what_is_said(message: Fragment<'_>) -> u64 {
+    match (message.decode::<Trade>(), message.decode::<Instrument>()) {
+        (Ok(trade), _) => u64::from(trade.quantity()),
+        (_, Ok(instrument)) => instrument.legs().iter().map(|leg| leg.venues().len() as u64).sum(),
+        _ => 0,
+    }
+}
+
+/// What stood in the way of sending; the messages here are all in order.
+fn refused(error: SendError) -> OfferError {
+    match error {
+        SendError::Offer(refused) => refused,
+        error => panic!("{error}"),
     }
 }
 

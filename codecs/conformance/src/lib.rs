@@ -1,10 +1,6 @@
-//! Codecs generated when this crate is built: from its own market data schema, as a user would, and from every real schema
-//! beside the repository. The tests of this crate compare them with golden messages and with the dynamic codec.
-
-/// Market data: the schema of this crate, compiled by its build script.
-pub mod market {
-    include!(concat!(env!("OUT_DIR"), "/market.rs"));
-}
+//! Codecs generated when this crate is built, from every real schema beside the repository. The tests of this crate compare
+//! them with golden messages and with the dynamic codec, and show with the crate of market data messages what generated code is
+//! like to use.
 
 /// What generated code makes of bytes: the message's JSON, and the bytes of it written again.
 pub type Read = fn(&[u8]) -> Result<(String, Option<Vec<u8>>), String>;

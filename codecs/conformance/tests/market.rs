@@ -1,12 +1,12 @@
 //! What generated code is like to use, shown with the market data schema, and what it does when versions differ or bytes
 //! are broken.
 
-use gannet_codecs_conformance::market::types::{Action, Conditions, Price, Side};
-use gannet_codecs_conformance::market::{
+use gannet_codecs_runtime::{DecodeError, EncodeError};
+use gannet_market::types::{Action, Conditions, Price, Side};
+use gannet_market::{
     AnyMessage, BookUpdateDecoder, BookUpdateEncoder, Header, InstrumentDecoder, InstrumentEncoder, TradeDecoder,
     TradeEncoder,
 };
-use gannet_codecs_runtime::{DecodeError, EncodeError};
 
 fn price(mantissa: i64) -> Price {
     Price { mantissa }

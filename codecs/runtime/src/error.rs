@@ -45,6 +45,13 @@ pub enum DecodeError {
         /// The message's.
         expected: u32,
     },
+    /// The header names a version of the schema that did not have the message yet.
+    OlderVersion {
+        /// The version in the header.
+        found: u32,
+        /// The first that has the message.
+        since: u32,
+    },
 }
 
 /// Why a message does not become bytes.
@@ -97,6 +104,9 @@ impl fmt::Display for DecodeError {
             }
             Self::OtherTemplate { found, expected } => {
                 write!(f, "the message has template id {found}, and {expected} was expected")
+            }
+            Self::OlderVersion { found, since } => {
+                write!(f, "the message claims version {found} of its schema, which has it only since version {since}")
             }
         }
     }

@@ -6,6 +6,7 @@
 mod block;
 mod error;
 pub mod json;
+mod message;
 mod message_header;
 mod reader;
 mod writer;
@@ -14,6 +15,7 @@ pub use block::{
     BigEndian, LittleEndian, Order, Primitive, bytes, bytes_mut, fixed_text, get, get_array, part, put, put_array,
 };
 pub use error::{DecodeError, EncodeError};
+pub use message::Message;
 pub use message_header::{HeaderError, MessageHeader};
 pub use reader::{Entries, EntriesIter, Entry, Reader};
 pub use writer::{Done, Writer, put_text};

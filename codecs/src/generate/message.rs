@@ -111,7 +111,42 @@ pub(super) fn message(
         owner: camel(&message.name),
     };
     let decoder = level.decoder.clone();
-    (level.code(types), decoder)
+    let (code, marker) = (level.code(types), marker(message, &base, &level));
+    (quote!(#marker #code), decoder)
+}
+
+/// The type that names a message where code serves any of them.
+fn marker(message: &Message, base: &Ident, level: &Level<'_>) -> TokenStream {
+    let note =
+        doc(&message.notes, &format!("`{}`.", message.name), "The message's name, for code that serves any message.");
+    let (decoder, encoder) = (&level.decoder, &level.encoder);
+    let since = literal(message.notes.since);
+    quote! {
+        #note
+        #[derive(Clone, Copy, Debug)]
+        pub enum #base {}
+
+        impl runtime::Message for #base {
+            type Decoder<'a> = #decoder<'a>;
+            type Encoder<'a> = #encoder<'a>;
+
+            const NAME: &'static str = #decoder::NAME;
+            const SCHEMA_ID: u32 = SCHEMA_ID;
+            const SCHEMA_VERSION: u32 = SCHEMA_VERSION;
+            const TEMPLATE_ID: u32 = #decoder::TEMPLATE_ID;
+            const SINCE: u32 = #since;
+
+            #[inline]
+            fn decode(bytes: &[u8]) -> Result<#decoder<'_>, runtime::DecodeError> {
+                #decoder::decode(bytes)
+            }
+
+            #[inline]
+            fn encode(buffer: &mut [u8]) -> Result<#encoder<'_>, runtime::EncodeError> {
+                #encoder::wrap(buffer)
+            }
+        }
+    }
 }
 
 impl Level<'_> {
@@ -648,6 +683,14 @@ impl Level<'_> {
         });
         let front = self.message.map(|message| {
             let (template, block_length) = (literal(message.id), literal(self.body.block_length));
+            let check_version = (message.notes.since > 0).then(|| {
+                let since = literal(message.notes.since);
+                quote! {
+                    if header.version < #since {
+                        return Err(runtime::DecodeError::OlderVersion { found: header.version, since: #since });
+                    }
+                }
+            });
             quote! {
                 /// The id in the header of such messages.
                 pub const TEMPLATE_ID: u32 = #template;
@@ -660,7 +703,8 @@ impl Level<'_> {
                 ///
                 /// # Errors
                 ///
-                /// The header is of another schema or message, or the bytes end before the message does.
+                /// The header is of another schema or message, or of a version that did not have it yet; or the bytes end before
+                /// the message does.
                 #[inline]
                 pub fn decode(bytes: &'a [u8]) -> Result<Self, runtime::DecodeError> {
                     let (header, body) = Header::read(bytes)?;
@@ -671,6 +715,7 @@ impl Level<'_> {
                         let (found, expected) = (header.template_id, Self::TEMPLATE_ID);
                         return Err(runtime::DecodeError::OtherTemplate { found, expected });
                     }
+                    #check_version
                     Self::wrap(body, header.block_length, header.version)
                 }
 

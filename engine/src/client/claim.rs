@@ -68,6 +68,19 @@ impl<'a> Claim<'a> {
         Ok(position)
     }
 
+    /// Publishes the first `length` bytes of the payload, or all of it if it has no more, and returns the position after the
+    /// claim. What is left of the claimed space becomes padding, which subscribers skip.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::commit`].
+    #[inline]
+    pub fn commit_first(self, length: usize) -> Result<Position, ClaimLost> {
+        let position = self.claim.commit_first(length)?;
+        self.doorbell.after_commit();
+        Ok(position)
+    }
+
     /// Gives the claim up: its space becomes padding.
     #[inline]
     pub fn abort(self) {}

@@ -35,6 +35,7 @@ mod publication;
 mod subscription;
 #[cfg(test)]
 mod testing;
+mod typed;
 
 pub use claim::{BatchClaim, Claim};
 pub use context::Context;
@@ -47,3 +48,4 @@ pub use image::{Image, ImageInfo};
 pub use pending::Pending;
 pub use publication::Publication;
 pub use subscription::Subscription;
+pub use typed::{MessageError, SendError};

@@ -3,10 +3,10 @@
 use core::ops::{Deref, DerefMut};
 
 use crate::memory::{FrameSpace, Lent};
-use crate::types::Position;
+use crate::types::{Position, SessionId, StreamId, TermId};
 
-use super::frame::{self, FRAME_HEADER_LENGTH, Origin};
-use super::message::Claimed;
+use super::frame::{self, FRAME_HEADER_LENGTH, Origin, occupied};
+use super::message::{self, Claimed};
 
 /// The payload of one message, lent for writing in the log itself. It becomes visible with [`commit`](Self::commit); dropped
 /// without, it is aborted, and readers skip it.
@@ -72,6 +72,41 @@ impl<'a> Claim<'a> {
         Ok(self.end)
     }
 
+    /// Publishes the first `length` bytes of the payload, or all of it if it has no more, and returns the position after the
+    /// claim. What is left of the claimed space becomes padding, which readers skip.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::commit`].
+    pub fn commit_first(mut self, length: usize) -> Result<Position, ClaimLost> {
+        if length >= self.payload.bytes().len() {
+            return self.commit();
+        }
+        self.open = false;
+        if !frame::is_in_progress(&self.space, self.frame_length) {
+            return Err(ClaimLost);
+        }
+        self.payload.give_back();
+        let start = occupied(length);
+        let (place, stream) =
+            (self.space.word(frame::TERM_OFFSET_AND_SESSION), self.space.word(frame::STREAM_AND_TERM));
+        let (place, stream) = (place.load_relaxed(), stream.load_relaxed());
+        // Nobody gets to the padding before the frame in front of it is committed; until then the two are one claim in progress.
+        if let Ok((_, rest)) = self.space.reborrow().split(start) {
+            let origin =
+                Origin { session_id: SessionId::new((place >> 32) as i32), stream_id: StreamId::new(stream as i32) };
+            let claimed = Claimed {
+                term_id: TermId::new((stream >> 32) as i32),
+                term_offset: place as i32 + start as i32,
+                space: rest,
+            };
+            let rest_length = claimed.space.length() as i32;
+            message::write_padding(&claimed, origin, rest_length);
+        }
+        frame::commit(&self.space, (FRAME_HEADER_LENGTH + length) as i32);
+        Ok(self.end)
+    }
+
     /// Gives the claim up: its space becomes padding.
     #[inline]
     pub fn abort(self) {}
@@ -100,5 +135,40 @@ impl DerefMut for Claim<'_> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
         self.payload.bytes_mut()
+    }
+}
+
+#[cfg(all(test, not(engine_loom)))]
+mod tests {
+    use crate::logbuffer::LogKind;
+    use crate::logbuffer::testing::TestLog;
+
+    #[test]
+    fn what_is_left_of_a_claim_that_was_too_long_is_skipped() {
+        let test = TestLog::new(LogKind::Exclusive);
+        test.set_limit(1 << 16);
+        let mut appender = test.exclusive();
+        // Claims of 1000 bytes take up 1056; what 960 to 1000 leave is less than a frame.
+        let lengths = [0, 1, 32, 33, 959, 960, 961, 999, 1000, 2000];
+        for length in lengths {
+            let mut claim = appender.try_claim(1000).expect("there is room");
+            claim.fill(length as u8);
+            let end = claim.commit_first(length).expect("nobody took it");
+            assert_eq!(end, appender.position());
+            appender.offer(b"next").expect("there is room");
+        }
+        let (mut found, mut sessions) = (Vec::new(), Vec::new());
+        while test.reader().poll(
+            |fragment| {
+                found.push(fragment.payload().to_vec());
+                sessions.push(fragment.session_id());
+            },
+            100,
+        ) > 0
+        {}
+        let sent = lengths.iter().flat_map(|&length| [vec![length as u8; length.min(1000)], b"next".to_vec()]);
+        assert_eq!(found, sent.collect::<Vec<_>>());
+        assert!(sessions.iter().all(|&session| session == test.log.session_id()));
+        assert_eq!(test.reader().position(), appender.position());
     }
 }

@@ -1,46 +1,200 @@
-//! A made-up market data feed, in which every byte follows from a message's number: whoever receives a message can tell
-//! what it should have been. Sizes vary as a real feed's do; every so often comes a snapshot of several frames.
-//!
-//! ```text
-//! 0        8        16       24
-//! | number | due ns | entries | entry of 24 bytes: price i64, size u32, security u32, level u8, side u8, action u8, 5 zeroes | ...
-//! ```
+//! A made-up market data feed, sent as messages of the market's schema. What a message says follows from its number: whoever
+//! receives it can tell what it should say. Sizes vary as a real feed's do; every so often comes a snapshot of several frames,
+//! or the description of an instrument.
 
-/// Bytes before the first entry.
-const HEADER_LENGTH: usize = 24;
-const ENTRY_LENGTH: usize = 24;
-/// Updates have 1 to this many entries.
-const MAX_UPDATE_ENTRIES: u64 = 12;
+use gannet::types::Position;
+use gannet::{ExclusivePublication, SendError};
+use gannet_codecs_runtime::EncodeError;
+use gannet_market::types::{Action, Conditions, Price, Side};
+use gannet_market::{
+    AnyMessage, BookUpdate, BookUpdateDecoder, BookUpdateEncoder, Instrument, InstrumentDecoder, InstrumentEncoder,
+    Trade, TradeDecoder, TradeEncoder,
+};
+
+/// Updates have 1 to this many levels.
+const MAX_UPDATE_LEVELS: u64 = 12;
 /// Every so many messages one is a snapshot, too long for one frame.
 const SNAPSHOT_EVERY: u64 = 500;
-const SNAPSHOT_ENTRIES: u64 = 150;
+const SNAPSHOT_LEVELS: u64 = 150;
+/// Every so many messages one describes an instrument, and every so many is a trade.
+const INSTRUMENT_EVERY: u64 = 100;
+const TRADE_EVERY: u64 = 4;
+/// Descriptions of instruments are shorter than this many bytes.
+const MAX_INSTRUMENT_LENGTH: usize = 200;
+const VENUES: [&str; 4] = ["XA", "XLON", "", "XCME"];
 
-/// Writes message `number`, due at `due_ns`, into `message`.
-pub(super) fn write(number: u64, due_ns: i64, message: &mut Vec<u8>) {
-    let mut random = Random(number);
-    let entries = if number % SNAPSHOT_EVERY == SNAPSHOT_EVERY - 1 {
-        SNAPSHOT_ENTRIES
-    } else {
-        1 + random.next() % MAX_UPDATE_ENTRIES
-    };
-    message.clear();
-    message.reserve(HEADER_LENGTH + entries as usize * ENTRY_LENGTH);
-    message.extend(number.to_le_bytes());
-    message.extend(due_ns.to_le_bytes());
-    message.extend(entries.to_le_bytes());
-    for level in 0..entries {
-        let (price, rest) = (random.next(), random.next());
-        message.extend((10_000_000_000 + price % 1_000_000_000).to_le_bytes());
-        message.extend((rest as u32 % 10_000).to_le_bytes());
-        message.extend(((rest >> 32) as u32 % 500).to_le_bytes());
-        message.extend([level as u8, (rest & 1) as u8, (rest >> 1 & 3) as u8, 0, 0, 0, 0, 0]);
+/// What a message is, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Update { levels: u64 },
+    Trade,
+    Instrument,
+}
+
+impl Kind {
+    fn of(number: u64) -> Self {
+        match number {
+            _ if number % SNAPSHOT_EVERY == SNAPSHOT_EVERY - 1 => Self::Update { levels: SNAPSHOT_LEVELS },
+            _ if number.is_multiple_of(INSTRUMENT_EVERY) => Self::Instrument,
+            _ if number.is_multiple_of(TRADE_EVERY) => Self::Trade,
+            _ => Self::Update { levels: 1 + Random(number).next() % MAX_UPDATE_LEVELS },
+        }
     }
 }
 
-/// The number and due time that a message claims to have; nothing if it is too short for a message.
-pub(super) fn claim(message: &[u8]) -> Option<(u64, i64)> {
-    let (number, rest) = message.split_first_chunk()?;
-    Some((u64::from_le_bytes(*number), i64::from_le_bytes(*rest.first_chunk()?)))
+/// Sends message `number`, due at `due_ns`: straight into the log, or by way of `buffer` when it is longer than a frame.
+pub(super) fn send(
+    publication: &mut ExclusivePublication,
+    number: u64,
+    due_ns: i64,
+    buffer: &mut Vec<u8>,
+) -> Result<Position, SendError> {
+    match Kind::of(number) {
+        Kind::Update { levels } => {
+            let length = BookUpdateEncoder::encoded_length(levels as usize);
+            if length <= publication.max_payload_length() {
+                return publication.send::<BookUpdate>(length, |update| write_update(update, number, due_ns, levels));
+            }
+            buffer.resize(length, 0);
+            let length = write_update(BookUpdateEncoder::wrap(buffer)?, number, due_ns, levels)?;
+            Ok(publication.offer(&buffer[..length])?)
+        }
+        Kind::Trade => publication.send::<Trade>(TradeEncoder::encoded_length(), |mut trade| {
+            let Level { price, quantity, side, instrument, .. } = Level::of(number, 0);
+            trade.time(due_ns as u64).sequence(number as u32).instrument(instrument).price(price);
+            trade.quantity(quantity.unwrap_or(1)).aggressor(side).conditions(conditions(number));
+            Ok(trade.finish())
+        }),
+        Kind::Instrument => publication
+            .send::<Instrument>(MAX_INSTRUMENT_LENGTH, |instrument| write_instrument(instrument, number, due_ns)),
+    }
+}
+
+fn write_update(
+    mut update: BookUpdateEncoder<'_>,
+    number: u64,
+    due_ns: i64,
+    levels: u64,
+) -> Result<usize, EncodeError> {
+    update.time(due_ns as u64).sequence(number as u32).instrument(Level::of(number, 0).instrument);
+    update.complete((levels == SNAPSHOT_LEVELS).then_some(1));
+    let update = update.levels(0..levels, |mut entry, at| {
+        let Level { price, quantity, orders, side, action, .. } = Level::of(number, at);
+        entry.price(price).quantity(quantity).orders(orders).side(side).action(action);
+        entry.end()
+    })?;
+    Ok(update.finish())
+}
+
+fn write_instrument(mut instrument: InstrumentEncoder<'_>, number: u64, due_ns: i64) -> Result<usize, EncodeError> {
+    instrument.instrument(number as u32).symbol_str(symbol(number))?.tick(Price { mantissa: due_ns }).lot(1);
+    let instrument = instrument.legs(legs(number), |mut leg, (instrument, ratio)| {
+        leg.instrument(instrument).ratio(ratio);
+        leg.venues(VENUES, |mut venue, code| {
+            venue.venue(code.len() as u16);
+            venue.code(code)?.end()
+        })?
+        .end()
+    })?;
+    Ok(instrument.description("made up")?.url("")?.finish())
+}
+
+/// The number and due time that a message claims to have; nothing if the feed sends no such messages.
+pub(super) fn claim(message: &AnyMessage<'_>) -> Option<(u64, i64)> {
+    let (number, due) = match message {
+        AnyMessage::BookUpdate(update) => (update.sequence(), update.time() as i64),
+        AnyMessage::Trade(trade) => (trade.sequence()?, trade.time() as i64),
+        AnyMessage::Instrument(instrument) => (instrument.instrument(), instrument.tick().mantissa),
+        AnyMessage::Unknown { .. } => return None,
+    };
+    Some((u64::from(number), due))
+}
+
+/// Whether a message says what message `number`, due at `due_ns`, should.
+pub(super) fn is_as_sent(message: &AnyMessage<'_>, number: u64, due_ns: i64) -> bool {
+    if claim(message) != Some((number, due_ns)) {
+        return false;
+    }
+    match (message, Kind::of(number)) {
+        (AnyMessage::BookUpdate(update), Kind::Update { levels }) => is_update(update, number, levels),
+        (AnyMessage::Trade(trade), Kind::Trade) => is_trade(trade, number),
+        (AnyMessage::Instrument(instrument), Kind::Instrument) => is_instrument(instrument, number),
+        _ => false,
+    }
+}
+
+fn is_update(update: &BookUpdateDecoder<'_>, number: u64, levels: u64) -> bool {
+    update.instrument() == Level::of(number, 0).instrument
+        && update.complete() == (levels == SNAPSHOT_LEVELS).then_some(1)
+        && update.levels().len() as u64 == levels
+        && update.levels().iter().zip(0..).all(|(entry, at)| {
+            let Level { price, quantity, orders, side, action, .. } = Level::of(number, at);
+            (entry.price(), entry.quantity(), entry.orders()) == (price, quantity, orders)
+                && (entry.side(), entry.action()) == (side, action)
+        })
+}
+
+fn is_trade(trade: &TradeDecoder<'_>, number: u64) -> bool {
+    let Level { price, quantity, side, instrument, .. } = Level::of(number, 0);
+    (trade.instrument(), trade.price(), trade.quantity()) == (instrument, price, quantity.unwrap_or(1))
+        && (trade.aggressor(), trade.conditions()) == (Some(side), conditions(number))
+}
+
+fn is_instrument(instrument: &InstrumentDecoder<'_>, number: u64) -> bool {
+    let legs_are_right = instrument.legs().iter().map(|leg| (leg.instrument(), leg.ratio())).eq(legs(number));
+    let mut venues = instrument.legs().into_iter().map(|leg| leg.venues());
+    let venues_are_right = venues.all(|venues| {
+        venues
+            .iter()
+            .map(|venue| (venue.venue() as usize, venue.code()))
+            .eq(VENUES.map(|code| (code.len(), code.as_bytes())))
+    });
+    legs_are_right
+        && venues_are_right
+        && (instrument.symbol_str(), instrument.lot()) == (Ok(symbol(number)), Some(1))
+        && instrument.description_str() == Ok("made up")
+        && instrument.url() == Some(&[])
+}
+
+fn symbol(number: u64) -> &'static str {
+    ["GNT", "SOLAN", "MORUS", "BASSANUS"][number as usize / INSTRUMENT_EVERY as usize % 4]
+}
+
+fn conditions(number: u64) -> Conditions {
+    if number.is_multiple_of(8) { Conditions::AUCTION | Conditions::LATE } else { Conditions::NONE }
+}
+
+/// Instruments and ratios of the legs that an instrument is made of.
+fn legs(number: u64) -> impl Iterator<Item = (u32, i16)> {
+    let count = Random(number).next() % 3;
+    (0..count).map(move |leg| ((number + leg) as u32, if leg == 0 { 1 } else { -2 }))
+}
+
+/// What one entry of a message says.
+#[derive(Debug, PartialEq)]
+struct Level {
+    instrument: u32,
+    price: Price,
+    quantity: Option<u32>,
+    orders: Option<u16>,
+    side: Side,
+    action: Action,
+}
+
+impl Level {
+    fn of(number: u64, at: u64) -> Self {
+        let mut random = Random(number << 8 | at);
+        let (price, rest) = (random.next(), random.next());
+        Self {
+            instrument: (rest >> 32) as u32 % 500,
+            price: Price { mantissa: 10_000_000_000 + (price % 1_000_000_000) as i64 },
+            // A level that goes has no quantity.
+            quantity: (rest & 6 != 4).then_some(1 + rest as u32 % 10_000),
+            orders: (rest & 8 != 0).then_some((rest >> 16) as u16 % 100),
+            side: if rest & 1 == 0 { Side::BUY } else { Side::SELL },
+            action: [Action::NEW, Action::CHANGE, Action::DELETE, Action::CHANGE][(rest >> 1 & 3) as usize],
+        }
+    }
 }
 
 /// SplitMix64: one multiplication away from a counter, and plenty random for prices.
@@ -60,30 +214,43 @@ impl Random {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_message_follows_from_its_number_and_differs_from_the_next() {
-        let (mut first, mut again, mut next) = (Vec::new(), Vec::new(), Vec::new());
-        write(7, 70, &mut first);
-        write(7, 70, &mut again);
-        write(8, 70, &mut next);
-        assert_eq!(first, again);
-        assert_ne!(first[HEADER_LENGTH..HEADER_LENGTH + 8], next[HEADER_LENGTH..HEADER_LENGTH + 8]);
-        assert_eq!(claim(&first), Some((7, 70)));
-        assert_eq!(claim(&first[..15]), None);
+    /// The bytes of an update, whatever its number is.
+    fn update(number: u64, due_ns: i64, levels: u64) -> Vec<u8> {
+        let mut bytes = vec![0xAA; BookUpdateEncoder::encoded_length(levels as usize)];
+        let length = write_update(BookUpdateEncoder::wrap(&mut bytes).expect("it fits"), number, due_ns, levels);
+        assert_eq!(length, Ok(bytes.len()));
+        bytes
     }
 
     #[test]
-    fn most_messages_are_small_and_some_take_several_frames() {
-        let mut message = Vec::new();
-        let lengths: Vec<_> = (0..1000)
-            .map(|number| {
-                write(number, 0, &mut message);
-                message.len()
-            })
-            .collect();
-        let snapshot = HEADER_LENGTH + SNAPSHOT_ENTRIES as usize * ENTRY_LENGTH;
-        assert_eq!(lengths.iter().filter(|&&length| length == snapshot).count(), 2);
-        let largest_update = HEADER_LENGTH + MAX_UPDATE_ENTRIES as usize * ENTRY_LENGTH;
-        assert!(lengths.iter().all(|&length| length == snapshot || length <= largest_update));
+    fn a_message_follows_from_its_number_and_every_change_is_seen() {
+        let Kind::Update { levels } = Kind::of(7) else { panic!("message 7 is an update") };
+        let bytes = update(7, 70, levels);
+        let message = AnyMessage::decode(&bytes).expect("it is whole");
+        assert!(is_as_sent(&message, 7, 70));
+        assert!(!is_as_sent(&message, 7, 71) && !is_as_sent(&message, 9, 70));
+        // But for the header's version, no byte is without a meaning.
+        for at in (0..bytes.len()).filter(|at| !(6..8).contains(at)) {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x40;
+            let seen = AnyMessage::decode(&changed).is_ok_and(|message| is_as_sent(&message, 7, 70));
+            assert!(!seen, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn the_feed_has_messages_of_every_kind() {
+        let kinds: Vec<_> = (0..1000).map(Kind::of).collect();
+        let count = |kind: Kind| kinds.iter().filter(|&&other| other == kind).count();
+        assert_eq!(count(Kind::Update { levels: SNAPSHOT_LEVELS }), 2);
+        assert_eq!(count(Kind::Instrument), 10);
+        assert_eq!(count(Kind::Trade), 240);
+        assert!((1..=MAX_UPDATE_LEVELS).all(|levels| count(Kind::Update { levels }) > 20));
+        let mut buffer = [0; MAX_INSTRUMENT_LENGTH];
+        for number in (0..10_000).step_by(INSTRUMENT_EVERY as usize) {
+            let length = write_instrument(InstrumentEncoder::wrap(&mut buffer).expect("it fits"), number, 5);
+            let bytes = &buffer[..length.expect("the longest fits")];
+            assert!(is_as_sent(&AnyMessage::decode(bytes).expect("it is whole"), number, 5));
+        }
     }
 }

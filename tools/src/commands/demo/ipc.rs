@@ -7,8 +7,9 @@ use std::time::Duration;
 use anyhow::bail;
 use gannet::agent::{Backoff, IdleStrategy};
 use gannet::logbuffer::FragmentAssembler;
-use gannet::{Client, Context, ExclusivePublication, Fragment, OfferError, Subscription};
+use gannet::{Client, Context, ExclusivePublication, Fragment, OfferError, SendError, Subscription};
 use gannet_benches::rig::schedule::{Schedule, now_ns};
+use gannet_market::AnyMessage;
 
 use super::{Leg, PATIENCE, Plan, feed};
 use crate::cli::Stop;
@@ -61,21 +62,24 @@ fn publish(
     plan: &Plan,
     schedule: Schedule,
     gives_up: &impl Fn() -> bool,
-) -> Result<u64, OfferError> {
-    let mut message = Vec::new();
+) -> Result<u64, SendError> {
+    let mut buffer = Vec::new();
     for number in 0..plan.messages {
         let due_ns = schedule.due_ns(number);
-        feed::write(number, due_ns, &mut message);
         while now_ns() < due_ns {
             // Others need this core as well.
             std::thread::yield_now();
         }
         loop {
-            match publication.offer(&message) {
+            match feed::send(publication, number, due_ns, &mut buffer) {
                 Ok(_) => break,
-                Err(OfferError::AdminAction) => {}
-                Err(OfferError::BackPressured | OfferError::NotConnected) if gives_up() => return Ok(number),
-                Err(OfferError::BackPressured | OfferError::NotConnected) => std::thread::yield_now(),
+                Err(SendError::Offer(OfferError::AdminAction)) => {}
+                Err(SendError::Offer(OfferError::BackPressured | OfferError::NotConnected)) => {
+                    if gives_up() {
+                        return Ok(number);
+                    }
+                    std::thread::yield_now();
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -83,31 +87,30 @@ fn publish(
     Ok(plan.messages)
 }
 
-/// Receives until everything has arrived, and compares each message with what it should have been.
+/// Receives until everything has arrived, and compares what each message says with what it should.
 fn receive(subscription: &mut Subscription, plan: &Plan, start_ns: i64, gives_up: &impl Fn() -> bool) -> Leg {
     let schedule = Schedule::new(start_ns, plan.rate_per_s);
     let mut leg = Leg::default();
-    let (mut expected, mut next) = (Vec::new(), 0);
+    let mut next = 0;
     let mut assembler = FragmentAssembler::new();
     // Never asleep for long: a sleep would be all that the histogram shows.
     let mut idle = IdleStrategy::Backoff(Backoff::new(100, 1_000, 1_000, 50_000));
     while next < plan.messages {
         let fragments = subscription.poll(
             assembler.assemble(|message: Fragment<'_>| {
-                let payload = message.payload();
                 let arrived_ns = now_ns();
-                match feed::claim(payload) {
+                let typed = AnyMessage::decode(message.payload()).ok();
+                match typed.as_ref().and_then(|typed| Some((typed, feed::claim(typed)?))) {
                     // What is missing before it is lost; what comes late or twice is not as it was sent.
-                    Some((number, due_ns)) if number >= next => {
-                        feed::write(number, schedule.due_ns(number), &mut expected);
-                        leg.differed += u64::from(payload != expected);
+                    Some((typed, (number, due_ns))) if number >= next => {
+                        leg.differed += u64::from(!feed::is_as_sent(typed, number, schedule.due_ns(number)));
                         leg.latencies.record(arrived_ns - due_ns);
                         next = number + 1;
                     }
                     _ => leg.differed += 1,
                 }
                 leg.received += 1;
-                leg.bytes += payload.len() as u64;
+                leg.bytes += message.payload().len() as u64;
             }),
             FRAGMENTS_PER_POLL,
         );

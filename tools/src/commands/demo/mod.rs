@@ -1,6 +1,6 @@
 //! `gannet demo`: the whole engine in one go, with a driver embedded in the process and no set-up.
 //!
-//! Each leg sends the same feed another way, checks every byte that arrives, and measures from the moment when a message was
+//! Each leg sends the same feed, messages of an SBE schema, another way, checks everything that arrives, and measures from the moment when a message was
 //! due. Today there is one leg, `ipc`.
 
 mod feed;
@@ -18,7 +18,7 @@ use crate::cli::{Outcome, Output, Stop, Unsuccessful, with_separators};
 
 /// Run the whole engine in one go, with an embedded driver and no set-up
 ///
-/// Publishes made-up market data, checks every byte that arrives, and prints how long the messages took. Exits with 1 if
+/// Publishes made-up market data as SBE messages, checks each that arrives, and prints how long the messages took. Exits with 1 if
 /// anything was lost or differed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -55,7 +55,7 @@ impl Plan {
 struct Leg {
     published: u64,
     received: u64,
-    /// Messages that arrived with other bytes than were sent, or out of their order.
+    /// Messages that did not say what was sent, or arrived out of their order.
     differed: u64,
     bytes: u64,
     latencies: LatencyHistogram,
@@ -139,7 +139,11 @@ fn show(leg: &Leg, out: &mut Output) -> Outcome {
     ))?;
     out.line("  latency, each message from the moment when it was due:")?;
     out.bytes(leg.latencies.describe().as_bytes())?;
-    out.line(if leg.is_perfect() { "  every byte arrived as it was sent" } else { "  THE STREAM IS NOT WHAT WAS SENT" })
+    out.line(if leg.is_perfect() {
+        "  every message arrived as it was sent"
+    } else {
+        "  THE STREAM IS NOT WHAT WAS SENT"
+    })
 }
 
 #[cfg(test)]

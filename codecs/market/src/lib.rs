@@ -1,0 +1,20 @@
+//! Market data as Gannet's demo, examples and tests send it: trades, changes of books, and what instruments are. All of this is
+//! generated from `schemas/market.xml` by the build script, as an application would do with its own schema.
+//!
+//! ```
+//! use gannet_market::types::{Price, Side};
+//! use gannet_market::{TradeDecoder, TradeEncoder};
+//!
+//! let mut buffer = [0; TradeEncoder::encoded_length()];
+//! let mut trade = TradeEncoder::wrap(&mut buffer)?;
+//! trade.time(1_000).instrument(7).price(Price { mantissa: 101_500_000_000 }).quantity(3).aggressor(Side::BUY);
+//! assert_eq!(trade.finish(), buffer.len());
+//!
+//! let trade = TradeDecoder::decode(&buffer)?;
+//! assert_eq!((trade.instrument(), trade.quantity(), trade.aggressor()), (7, 3, Some(Side::BUY)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![no_std]
+#![forbid(unsafe_code)]
+
+include!(concat!(env!("OUT_DIR"), "/market.rs"));

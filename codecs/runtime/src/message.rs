@@ -1,0 +1,47 @@
+//! What generated code says of each message of a schema, for code that serves any of them: clients that send and receive them.
+
+use core::fmt::{Debug, Display};
+
+use crate::error::{DecodeError, EncodeError};
+
+/// A message of a schema. Generated code has a type for each that is only a name, and ties its codecs together:
+///
+/// ```
+/// use gannet_codecs_runtime::{DecodeError, Message};
+///
+/// fn show<M: Message>(bytes: &[u8]) -> Result<String, DecodeError> {
+///     Ok(format!("{} {}", M::NAME, M::decode(bytes)?))
+/// }
+/// ```
+pub trait Message {
+    /// Reads the message's fields, groups and data from its bytes.
+    type Decoder<'a>: Copy + Debug + Display;
+    /// Writes them.
+    type Encoder<'a>;
+
+    /// The message's name in the schema.
+    const NAME: &'static str;
+    /// The schema's id, which every header carries.
+    const SCHEMA_ID: u32;
+    /// The version of the schema that encoders write.
+    const SCHEMA_VERSION: u32;
+    /// The id in the header of such messages.
+    const TEMPLATE_ID: u32;
+    /// The first version of the schema that had the message.
+    const SINCE: u32;
+
+    /// Reads a message behind its header, and checks that all of it is there.
+    ///
+    /// # Errors
+    ///
+    /// The header is of another schema or message, or of a version that did not have it yet; or the bytes end before the
+    /// message does.
+    fn decode(bytes: &[u8]) -> Result<Self::Decoder<'_>, DecodeError>;
+
+    /// Starts a message at the start of `buffer`, header included.
+    ///
+    /// # Errors
+    ///
+    /// The buffer cannot hold the header and the block.
+    fn encode(buffer: &mut [u8]) -> Result<Self::Encoder<'_>, EncodeError>;
+}
