@@ -5,20 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::generate::{self, GenerateError, generate};
-use crate::schema::{self, Report, compile_file};
+use crate::{OpenError, open, schema};
 
 /// Why a build script has no code to offer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The schema is refused.
-    #[error("the schema {} is refused:\n{report}", path.display())]
-    Schema {
-        /// The schema's file.
-        path: PathBuf,
-        /// What is wrong with it.
-        report: Box<Report>,
-    },
+    /// The schema cannot be read, or is refused.
+    #[error(transparent)]
+    Schema(#[from] OpenError),
     /// No code came of it.
     #[error("no code came of {}", path.display())]
     Generate {
@@ -58,7 +53,7 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// The schema in that file, relative to the crate that is built.
+    /// The schema in that file, relative to the crate that is built: XML, or compiled if its name ends in `.sbeir`.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), to: None, schema: schema::Options::default(), code: generate::Options::default() }
@@ -95,8 +90,7 @@ impl Schema {
         let Self { path, to, schema, code } = self;
         // Also when the schema is refused: the next build must look again.
         println!("cargo::rerun-if-changed={}", path.display());
-        let compiled = compile_file(&path, &schema)
-            .map_err(|report| BuildError::Schema { path: path.clone(), report: Box::new(report) })?;
+        let compiled = open(&path, &schema)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         for included in compiled.schema.sources.names().skip(1) {
             println!("cargo::rerun-if-changed={}", folder.join(included).display());

@@ -4,6 +4,7 @@ mod capture;
 mod cli;
 mod commands;
 mod inspect;
+mod sbe;
 
 use std::process::ExitCode;
 

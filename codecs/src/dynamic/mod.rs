@@ -5,6 +5,7 @@ mod decode;
 mod encode;
 mod official;
 mod to_json;
+mod to_text;
 mod value;
 
 use crate::schema::{Composite, Constant, Message, Number, Presence, Schema};
@@ -127,6 +128,17 @@ impl<'s, 'b> Found<'s, 'b> {
     /// The bytes end before the message does; `out` then ends with what was read.
     pub fn append_json(&self, out: &mut String) -> Result<usize, DecodeError> {
         to_json::append(self, out)
+    }
+
+    /// Appends the message as one line of text for people: values by name, "none" for those that say so, the choices of a
+    /// set that are taken, and nothing for what the writer's version did not have. Returns how many bytes of the body
+    /// belong to the message.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end before the message does; `out` then ends with what was read.
+    pub fn append_text(&self, out: &mut String) -> Result<usize, DecodeError> {
+        to_text::append(self, out)
     }
 
     /// The message as the official tool's printer of version 1.35 shows it, faults included. For comparisons.

@@ -1,6 +1,7 @@
 //! One schema against an older one: what changed, and whether writers and readers of both still understand each other.
 //! Called by the command line and by tests of whoever owns a schema. Judges layouts, never intentions.
 
+use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use Verdict::{Breaking, Compatible, WithCare};
 
 use crate::json;
 use crate::schema::{
-    Body, Composite, Data, Encoding, Enum, Field, Group, Message, Place, Presence, Primitive, Schema, Set, Sources,
+    Body, Composite, Constant, Data, Encoding, Enum, Field, Group, Message, Place, Presence, Primitive, Schema, Set, Sources,
     Type,
 };
 
@@ -50,6 +51,10 @@ pub struct Change {
     pub old: Place,
     /// Where it is in the newer schema, if it is there.
     pub new: Place,
+    /// Everything else that the very same difference shows in, as a type does in each field that has it.
+    pub also: Vec<String>,
+    /// Whether [`Comparison::allow`] has taken it out of the verdict.
+    pub allowed: bool,
 }
 
 /// All differences between two schemas.
@@ -67,10 +72,25 @@ impl Comparison {
         &self.changes
     }
 
-    /// The worst of the verdicts.
+    /// The worst of the verdicts, those of changes that were allowed left out.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        self.changes.iter().map(|change| change.verdict).max().unwrap_or(Verdict::Compatible)
+        let counted = self.changes.iter().filter(|change| !change.allowed);
+        counted.map(|change| change.verdict).max().unwrap_or(Verdict::Compatible)
+    }
+
+    /// Accepts a known change, so that it no longer counts for the verdict: every change of `rule`, or only the one that
+    /// shows in `what`. Returns how many changes that were; none says that there is nothing left to be allowed.
+    pub fn allow(&mut self, rule: &str, what: Option<&str>) -> usize {
+        let mut allowed = 0;
+        for change in &mut self.changes {
+            let meant = what.is_none_or(|what| change.what == what || change.also.iter().any(|other| other == what));
+            if change.rule == rule && meant {
+                change.allowed = true;
+                allowed += 1;
+            }
+        }
+        allowed
     }
 
     /// One JSON object per change, one per line.
@@ -89,6 +109,17 @@ impl Comparison {
                     let _ = write!(out, ",\"line\":{},\"column\":{}}}", position.line, position.column);
                 }
             }
+            if !change.also.is_empty() {
+                out.push_str(",\"also\":");
+                for (index, what) in change.also.iter().enumerate() {
+                    out.push(if index == 0 { '[' } else { ',' });
+                    json::string(&mut out, what);
+                }
+                out.push(']');
+            }
+            if change.allowed {
+                out.push_str(",\"allowed\":true");
+            }
             out.push_str("}\n");
         }
         out
@@ -98,14 +129,25 @@ impl Comparison {
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for change in &self.changes {
-            writeln!(f, "{}[{}]: {}: {}", change.verdict.name(), change.rule, change.what, change.reason)?;
+            let allowed = if change.allowed { ", allowed" } else { "" };
+            writeln!(f, "{}{allowed}[{}]: {}: {}", change.verdict.name(), change.rule, change.what, change.reason)?;
+            if let Some(first) = change.also.first() {
+                let more = change.also.len() - 1;
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                writeln!(f, "  also in: {first}{more}")?;
+            }
             for (word, sources, place) in [("old", &self.old, change.old), ("new", &self.new, change.new)] {
                 if let Some(position) = sources.position(place) {
                     writeln!(f, "  {word}: {position}")?;
                 }
             }
         }
-        writeln!(f, "{}: {} changes", self.verdict().name(), self.changes.len())
+        let (all, allowed) = (self.changes.len(), self.changes.iter().filter(|change| change.allowed).count());
+        let changes = if all == 1 { "change" } else { "changes" };
+        match allowed {
+            0 => writeln!(f, "{}: {all} {changes}", self.verdict().name()),
+            _ => writeln!(f, "{}: {all} {changes}, {allowed} of them allowed", self.verdict().name()),
+        }
     }
 }
 
@@ -114,7 +156,29 @@ impl fmt::Display for Comparison {
 pub fn compare(old: &Schema, new: &Schema) -> Comparison {
     let mut gate = Gate { old, new, changes: Vec::new() };
     gate.schemas();
-    Comparison { changes: gate.changes, old: old.sources.clone(), new: new.sources.clone() }
+    Comparison { changes: merged(gate.changes), old: old.sources.clone(), new: new.sources.clone() }
+}
+
+/// The changes with each told once, where the first of them was. A type's change is met in every field that has it.
+fn merged(changes: Vec<Change>) -> Vec<Change> {
+    let mut first: HashMap<(&'static str, Verdict, String, Place, Place), usize> = HashMap::new();
+    let mut list: Vec<Change> = Vec::new();
+    for change in changes {
+        // Without a place nothing tells one type from another: all that was compiled beforehand is nowhere.
+        if (change.old, change.new) == (Place::NOWHERE, Place::NOWHERE) {
+            list.push(change);
+            continue;
+        }
+        let key = (change.rule, change.verdict, change.reason.clone(), change.old, change.new);
+        match first.get(&key) {
+            Some(&at) => list[at].also.push(change.what),
+            None => {
+                first.insert(key, list.len());
+                list.push(change);
+            }
+        }
+    }
+    list
 }
 
 struct Gate<'s> {
@@ -131,7 +195,8 @@ impl Gate<'_> {
         (old, new): (Place, Place),
         reason: impl Into<String>,
     ) {
-        self.changes.push(Change { rule, verdict, what: what.to_owned(), reason: reason.into(), old, new });
+        let (what, reason) = (what.to_owned(), reason.into());
+        self.changes.push(Change { rule, verdict, what, reason, old, new, also: Vec::new(), allowed: false });
     }
 
     fn schemas(&mut self) {
@@ -354,7 +419,7 @@ impl Gate<'_> {
             return;
         }
         if constant(old) {
-            if old.constant != new.constant {
+            if !same_constant(old.constant.as_ref(), new.constant.as_ref()) {
                 self.add(
                     ("constant", WithCare),
                     what,
@@ -423,7 +488,7 @@ impl Gate<'_> {
         }
         if (old.presence == Presence::Constant) != (new.presence == Presence::Constant) {
             self.add(("presence", Breaking), what, places, "a constant is not sent, and anything else is");
-        } else if old.constant != new.constant {
+        } else if !same_constant(old.constant.as_ref(), new.constant.as_ref()) {
             self.add(("constant", WithCare), what, places, "the constant has another value, and no message carries it");
         }
         if optional && old.null.unwrap_or(old.primitive.null()) != new.null.unwrap_or(new.primitive.null()) {
@@ -529,7 +594,16 @@ impl Gate<'_> {
                 self.add(("composite", Breaking), &named, places, reason);
             }
             let optional = member.ty.presence().or_optional(found.ty.presence());
-            self.types(&named, &member.ty, &found.ty, optional, places);
+            match (&member.ty, &found.ty) {
+                // The bytes of variable-length data have a declared length too, which means nothing.
+                (Type::Encoding(old_body), Type::Encoding(new_body))
+                    if old.variable && new.variable && member.name == "varData" =>
+                {
+                    let new_body = Encoding { length: old_body.length, ..(**new_body).clone() };
+                    self.encodings(&named, old_body, &new_body, optional, places);
+                }
+                (old, new) => self.types(&named, old, new, optional, places),
+            }
         }
         for member in new.members.iter().filter(|member| old.member(&member.name).is_none()) {
             let constant = member.ty.presence() == Presence::Constant;
@@ -564,6 +638,17 @@ impl Gate<'_> {
             let reason = format!("its version was {old} and is {new}: readers disagree on who sends it");
             self.add(("since-changed", Breaking), what, places, reason);
         }
+    }
+}
+
+/// Whether two constants have the same value, however each schema came to it: a compiled one has only the number.
+fn same_constant(old: Option<&Constant>, new: Option<&Constant>) -> bool {
+    match (old, new) {
+        (
+            Some(Constant::Number(old) | Constant::Enum { number: old, .. }),
+            Some(Constant::Number(new) | Constant::Enum { number: new, .. }),
+        ) => old == new,
+        (old, new) => old == new,
     }
 }
 

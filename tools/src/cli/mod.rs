@@ -15,9 +15,9 @@ pub(crate) use output::{Output, with_separators};
 pub(crate) use stop::Stop;
 pub(crate) use values::{Repeat, duration, positive_duration};
 
-use crate::commands::{bench, demo, errors, publish, stat, streams, subscribe, why};
+use crate::commands::{bench, demo, errors, publish, sbe, stat, streams, subscribe, why};
 
-/// Publish, subscribe, and see what a media driver is doing.
+/// Publish, subscribe, see what a media driver is doing, and work with SBE schemas.
 ///
 /// Exit codes: 0 when all is well, 1 when what was asked for failed, 2 for a command line that makes no sense.
 #[derive(Debug, Parser)]
@@ -37,6 +37,7 @@ enum Command {
     Streams(streams::Args),
     Why(why::Args),
     Bench(bench::Args),
+    Sbe(sbe::Args),
 }
 
 /// Parses the command line and runs what it asks for.
@@ -52,6 +53,7 @@ pub(crate) fn run() -> Outcome {
         Command::Streams(args) => streams::run(&args, out),
         Command::Why(args) => why::run(&args, out),
         Command::Bench(args) => bench::run(&args, out),
+        Command::Sbe(args) => sbe::run(&args, out),
     };
     // What was written before a failure is still wanted.
     let flushed = out.flush();

@@ -1,6 +1,7 @@
 //! `gannet sub`: prints what arrives on a stream.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,8 +13,13 @@ use gannet::{Client, Context, Fragment, ImageHandlers};
 use serde::Serialize;
 
 use crate::cli::{DriverDir, Outcome, Output, Stop, Stream, positive_duration};
+use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
 
 /// Print what arrives on a stream
+///
+/// With --schema, what arrives is decoded: one line per SBE message, or with --json one object: session_id, stream_id,
+/// position, index (the message's number in what was published as one), schema, version, template, name, fields. What is no
+/// message of the schema is told on standard error, and the command fails in the end.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -26,6 +32,13 @@ pub(crate) struct Args {
     /// Print one JSON object per message: session_id, stream_id, position, length, hex, and text where it is text
     #[arg(long, conflicts_with = "format")]
     json: bool,
+    /// Decode messages by this schema: XML, or compiled if the name ends in .sbeir
+    #[arg(long, value_name = "SCHEMA", conflicts_with = "format")]
+    schema: Option<PathBuf>,
+    #[command(flatten)]
+    frames: Frames,
+    #[command(flatten)]
+    schema_flags: SchemaFlags,
     /// Stop after so many messages
     #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -67,6 +80,25 @@ const BATCH: usize = 64;
 /// Runs the command.
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     args.stream.check()?;
+    let decoder = match &args.schema {
+        Some(path) => {
+            let form = if args.json { Form::Json } else { Form::Text };
+            Some(Decoder::new(args.schema_flags.open(path)?.schema, args.frames, form))
+        }
+        None => None,
+    };
+    let mut printer = Printer { args, out, decoder, printed: 0, failure: None };
+    follow(args, &mut printer)?;
+    match printer.decoder {
+        Some(Decoder { decoded, failed, .. }) if failed > 0 => {
+            bail!("{failed} of {} messages could not be decoded", decoded + failed)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints what arrives until there is no more, or no more is wanted.
+fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
     let stop = Stop::listen()?;
     let dir = args.dir.path();
     let client = Client::connect(Context::from_environment().dir(&dir).client_name("gannet sub"))
@@ -80,7 +112,6 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     });
     let mut subscription = client.add_subscription_with(&args.stream.channel, args.stream.stream, handlers)?;
 
-    let mut printer = Printer { args, out, printed: 0, failure: None };
     let mut assembler = FragmentAssembler::new();
     let mut idle = IdleStrategy::Backoff(Backoff::default());
     let mut last_message = Instant::now();
@@ -129,6 +160,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
 struct Printer<'a> {
     args: &'a Args,
     out: &'a mut Output,
+    decoder: Option<Decoder>,
     printed: u64,
     failure: Option<anyhow::Error>,
 }
@@ -143,6 +175,9 @@ impl Printer<'_> {
 
     fn write(&mut self, message: Fragment<'_>) -> Outcome {
         let payload = message.payload();
+        if let Some(decoder) = &mut self.decoder {
+            return decode(decoder, self.args.json, self.out, message);
+        }
         if self.args.json {
             return self.out.json(&Line {
                 session_id: message.session_id().get(),
@@ -166,6 +201,24 @@ impl Printer<'_> {
             }
         }
     }
+}
+
+fn decode(decoder: &mut Decoder, json: bool, out: &mut Output, fragment: Fragment<'_>) -> Outcome {
+    let (session, stream) = (fragment.session_id().get(), fragment.stream_id().get());
+    let position = fragment.position().get();
+    decoder.decode(fragment.payload(), |message| match message {
+        Ok(message) if json => {
+            let (index, members) = (message.index, message.json_members());
+            out.line(format_args!(
+                "{{\"session_id\":{session},\"stream_id\":{stream},\"position\":{position},\"index\":{index},{members}}}"
+            ))
+        }
+        Ok(message) => out.line(message.text()),
+        Err(failure) => {
+            eprintln!("position {position}, {failure}");
+            Ok(())
+        }
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {

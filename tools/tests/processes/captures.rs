@@ -15,15 +15,19 @@ fn captures(test: &str) -> Option<Vec<PathBuf>> {
     }
     paths.sort();
     if paths.is_empty() {
-        println!("SKIPPED {test}: no captures in {}", folder.display());
-        if let Some(log) = std::env::var_os("GANNET_SKIP_LOG") {
-            let mut log =
-                std::fs::OpenOptions::new().append(true).create(true).open(log).expect("the log of skips opens");
-            writeln!(log, "{test}: no captures in {}", folder.display()).expect("the log of skips takes a line");
-        }
+        skipped(test, &format!("no captures in {}", folder.display()));
         return None;
     }
     Some(paths)
+}
+
+/// Says that a test was skipped, where whoever runs the tests looks for it.
+pub(crate) fn skipped(test: &str, why: &str) {
+    println!("SKIPPED {test}: {why}");
+    if let Some(log) = std::env::var_os("GANNET_SKIP_LOG") {
+        let mut log = std::fs::OpenOptions::new().append(true).create(true).open(log).expect("the log of skips opens");
+        writeln!(log, "{test}: {why}").expect("the log of skips takes a line");
+    }
 }
 
 /// The UDP payloads of a capture, found without the reader under test: these files are little-endian pcap, with Ethernet, and

@@ -2,6 +2,7 @@
 
 mod captures;
 mod command_line;
+mod sbe;
 mod seeing;
 mod streams;
 mod support;

@@ -1,0 +1,119 @@
+//! `gannet sbe check`: what is wrong with a schema, and what a new version of one breaks.
+
+use std::path::{Path, PathBuf};
+
+use gannet_codecs::OpenError;
+use gannet_codecs::gate::{Verdict, compare};
+use gannet_codecs::schema::{Compiled, Options, Report};
+
+use crate::cli::{Outcome, Output, Unsuccessful};
+use crate::sbe::SchemaFlags;
+
+/// Check a schema, alone or against the version that it follows
+///
+/// Alone: every error and every warning, each with its place. Against another: every change, as compatible, with care or
+/// breaking, with the reason and the lines of both. Fails when the schema is refused, or when a change breaks readers or
+/// writers of the other version and was not allowed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The schema: XML, or compiled if the name ends in .sbeir
+    #[arg(value_name = "SCHEMA")]
+    schema: PathBuf,
+    /// The version that it follows
+    #[arg(long, value_name = "OLD")]
+    against: Option<PathBuf>,
+    /// Print one JSON object per finding or change
+    #[arg(long)]
+    json: bool,
+    /// Accept what is known: a warning by its code, or a change by its rule, or by its rule and the one thing it is about
+    ///
+    /// As in --allow unusual-width, --allow enum-value-added or --allow field-removed:Order.account. May be given again.
+    #[arg(long, value_name = "RULE[:WHAT]")]
+    allow: Vec<String>,
+    /// Refuse the schema for warnings of this code; may be given again
+    #[arg(long, value_name = "CODE", conflicts_with = "against")]
+    deny: Vec<String>,
+    /// Refuse the schema for any warning that is not allowed
+    #[arg(long, conflicts_with = "against")]
+    deny_warnings: bool,
+    #[command(flatten)]
+    flags: SchemaFlags,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    match &args.against {
+        None => lint(args, out),
+        Some(old) => gate(args, old, out),
+    }
+}
+
+fn lint(args: &Args, out: &mut Output) -> Outcome {
+    let options = Options {
+        allow: args.allow.clone(),
+        deny: args.deny.clone(),
+        deny_warnings: args.deny_warnings,
+        ..args.flags.options()
+    };
+    let compiled = read(args, &args.schema, &options, out)?;
+    show(args, &compiled.report, out)?;
+    if !args.json {
+        let schema = &compiled.schema;
+        let (messages, warnings) = (schema.messages.len(), compiled.report.warnings().count());
+        let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        out.line(format_args!(
+            "{}: accepted: schema {} version {}, {}, {}",
+            args.schema.display(),
+            schema.id,
+            schema.version,
+            plural(messages, "message"),
+            plural(warnings, "warning"),
+        ))?;
+    }
+    Ok(())
+}
+
+fn gate(args: &Args, old: &Path, out: &mut Output) -> Outcome {
+    let options = args.flags.options();
+    let old = read(args, old, &options, out)?.schema;
+    let new = read(args, &args.schema, &options, out)?.schema;
+    let mut comparison = compare(&old, &new);
+    for allowed in &args.allow {
+        let (rule, what) = match allowed.split_once(':') {
+            Some((rule, what)) => (rule, Some(what)),
+            None => (allowed.as_str(), None),
+        };
+        if comparison.allow(rule, what) == 0 {
+            eprintln!("warning: --allow {allowed} allows nothing: there is no such change");
+        }
+    }
+    if args.json {
+        out.bytes(comparison.to_json_lines().as_bytes())?;
+    } else {
+        out.bytes(comparison.to_string().as_bytes())?;
+    }
+    match comparison.verdict() {
+        Verdict::Breaking => Err(Unsuccessful.into()),
+        Verdict::Compatible | Verdict::WithCare => Ok(()),
+    }
+}
+
+/// Reads a schema. What is wrong with one is what this command is asked for, so it goes to the output.
+fn read(args: &Args, path: &Path, options: &Options, out: &mut Output) -> anyhow::Result<Compiled> {
+    match gannet_codecs::open(path, options) {
+        Ok(compiled) => Ok(compiled),
+        Err(OpenError::Refused { report, .. }) => {
+            show(args, &report, out)?;
+            if !args.json {
+                out.line(format_args!("{}: refused", path.display()))?;
+            }
+            Err(Unsuccessful.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn show(args: &Args, report: &Report, out: &mut Output) -> Outcome {
+    let text = if args.json { report.to_json_lines() } else { report.to_string() };
+    out.bytes(text.as_bytes())
+}

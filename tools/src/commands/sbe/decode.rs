@@ -1,0 +1,174 @@
+//! `gannet sbe decode`: messages of captures, files or standard input, by schema and without generated code.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+
+use crate::capture::Capture;
+use crate::cli::{Outcome, Output, Stop};
+use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
+
+/// Decode messages by schema: from captures, a file, or standard input
+///
+/// With --json, one object per message and line: packet (its number in the input, from 0), index (the message's number in the
+/// packet), schema, version, template, name, fields, and left_over where bytes are behind a message. What is no message of the
+/// schema is told on standard error, and the command fails in the end.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The schema: XML, or compiled if the name ends in .sbeir
+    #[arg(long, value_name = "SCHEMA")]
+    schema: PathBuf,
+    /// Decode each UDP payload of this pcap or pcapng file; several files one after the other
+    #[arg(long, value_name = "FILE.pcap", num_args = 1.., conflicts_with_all = ["file", "input"])]
+    capture: Vec<PathBuf>,
+    /// Read this file instead of standard input
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// What the file or standard input holds
+    #[arg(long, value_enum, default_value_t = Input::Raw)]
+    input: Input,
+    #[command(flatten)]
+    frames: Frames,
+    /// How to print a message
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    format: Form,
+    /// Print one JSON object per message, as --format json does
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// Stop after so many packets
+    #[arg(long, value_name = "PACKETS", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    #[command(flatten)]
+    flags: SchemaFlags,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Input {
+    /// One packet, as it is
+    Raw,
+    /// One packet per line, in hexadecimal digits
+    Hex,
+}
+
+/// A file with more in one packet than this is not one.
+const LONGEST_PACKET: u64 = 1 << 30;
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let schema = args.flags.open(&args.schema)?.schema;
+    let form = if args.json { Form::Json } else { args.format };
+    let decoder = Decoder::new(schema, args.frames, form);
+    let mut printer = Printer { form, out, decoder, packet: 0, count: args.count, stop: Stop::listen()? };
+    if args.capture.is_empty() {
+        let input: Box<dyn Read> = match &args.file {
+            Some(path) => Box::new(File::open(path).with_context(|| format!("cannot read {}", path.display()))?),
+            None => Box::new(io::stdin().lock()),
+        };
+        let name = args.file.as_ref().map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
+        printer.input(args.input, input, &name)?;
+    } else {
+        printer.captures(&args.capture)?;
+    }
+    let (decoded, failed) = (printer.decoder.decoded, printer.decoder.failed);
+    if failed > 0 {
+        bail!("{failed} of {} messages could not be decoded", decoded + failed);
+    }
+    Ok(())
+}
+
+struct Printer<'o> {
+    form: Form,
+    out: &'o mut Output,
+    decoder: Decoder,
+    packet: u64,
+    count: Option<u64>,
+    stop: Stop,
+}
+
+impl Printer<'_> {
+    fn is_done(&self) -> bool {
+        self.count.is_some_and(|count| self.packet >= count) || self.stop.is_wanted()
+    }
+
+    fn captures(&mut self, paths: &[PathBuf]) -> Outcome {
+        // Each is opened before any is decoded: a name that is wrong is told at once.
+        for path in paths {
+            fs::metadata(path).with_context(|| format!("cannot read the capture {}", path.display()))?;
+        }
+        for path in paths {
+            let mut capture = Capture::open(path)?;
+            while !self.is_done() && capture.advance()? {
+                self.packet(capture.payload())?;
+            }
+            let passed_over = capture.passed_over();
+            if passed_over.total() > 0 {
+                eprintln!("{}: passed over {}", path.display(), passed_over.describe());
+            }
+        }
+        Ok(())
+    }
+
+    fn input(&mut self, kind: Input, input: impl Read, name: &str) -> Outcome {
+        let cannot = || format!("cannot read {name}");
+        match kind {
+            Input::Raw => {
+                let mut bytes = Vec::new();
+                input.take(LONGEST_PACKET).read_to_end(&mut bytes).with_context(cannot)?;
+                self.packet(&bytes)
+            }
+            Input::Hex => {
+                for (number, line) in BufReader::new(input).lines().enumerate() {
+                    let line = line.with_context(cannot)?;
+                    let digits = line.trim();
+                    if self.is_done() {
+                        break;
+                    }
+                    if !digits.is_empty() {
+                        let bytes = from_hex(digits);
+                        let bytes = bytes.with_context(|| format!("line {} of {name} is not hexadecimal", number + 1))?;
+                        self.packet(&bytes)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn packet(&mut self, payload: &[u8]) -> Outcome {
+        let (packet, form, out) = (self.packet, self.form, &mut *self.out);
+        self.packet += 1;
+        self.decoder.decode(payload, |message| match (message, form) {
+            (Ok(message), Form::Json) => {
+                let (index, members) = (message.index, message.json_members());
+                out.line(format_args!("{{\"packet\":{packet},\"index\":{index},{members}}}"))
+            }
+            (Ok(message), Form::Text) => out.line(format_args!("{packet}.{} {}", message.index, message.text())),
+            (Ok(message), Form::Official) => out.line(message.content),
+            (Err(failure), _) => {
+                eprintln!("packet {packet}, {failure}");
+                Ok(())
+            }
+        })
+    }
+}
+
+fn from_hex(digits: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let pairs = digits.as_bytes().chunks(2);
+    pairs.map(|pair| Some((digit(pair[0])? * 16 + digit(*pair.get(1)?)?) as u8)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_digits_come_in_pairs() {
+        assert_eq!(from_hex("00fFa5"), Some(vec![0, 0xff, 0xa5]));
+        assert_eq!(from_hex("000"), None);
+        assert_eq!(from_hex("0g"), None);
+    }
+}

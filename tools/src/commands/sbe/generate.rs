@@ -1,0 +1,117 @@
+//! `gannet sbe generate`: schemas to files of Rust, to be checked in.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use gannet_codecs::generate::{Options, generate};
+
+use crate::cli::{Outcome, Output, Unsuccessful, Usage};
+use crate::sbe::SchemaFlags;
+
+/// Generate Rust from schemas: one file each, a module to be put anywhere
+///
+/// The code needs nothing but the crate gannet-codecs-runtime. The same schema always gives the same text, so that it can be
+/// checked in; --check then tells whether it is still what the schema says.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Schemas: XML, or compiled if the name ends in .sbeir
+    #[arg(value_name = "SCHEMA", required = true)]
+    schemas: Vec<PathBuf>,
+    /// Write the files into this folder, which is made if it is not there
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Name the one file NAME.rs [default: the schema's own name, in snake case]
+    #[arg(long, value_name = "NAME")]
+    module: Option<String>,
+    /// The path by which the code finds the runtime crate
+    #[arg(long, value_name = "PATH", default_value_t = Options::default().runtime)]
+    runtime: String,
+    /// Write nothing, and fail if a file is not what would be written
+    #[arg(long)]
+    check: bool,
+    #[command(flatten)]
+    flags: SchemaFlags,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    if args.module.is_some() && args.schemas.len() > 1 {
+        return Err(Usage("--module names one file, and there are several schemas".to_owned()).into());
+    }
+    let mut paths: Vec<PathBuf> = Vec::new();
+    let mut differs = false;
+    for schema in &args.schemas {
+        let path = args.out.join(format!("{}.rs", args.module.clone().unwrap_or_else(|| module(schema))));
+        if paths.contains(&path) {
+            let file = path.display();
+            return Err(Usage(format!("two schemas would be written to {file}: use one folder for each")).into());
+        }
+        let text = code(args, schema)?;
+        if args.check {
+            differs |= !check(&path, &text, out)?;
+        } else {
+            write(&path, &text, out)?;
+        }
+        paths.push(path);
+    }
+    if differs { Err(Unsuccessful.into()) } else { Ok(()) }
+}
+
+fn code(args: &Args, schema: &Path) -> anyhow::Result<String> {
+    let compiled = args.flags.open(schema)?;
+    if !compiled.report.diagnostics().is_empty() {
+        eprint!("{}", compiled.report);
+    }
+    let options = Options { runtime: args.runtime.clone() };
+    let code = generate(&compiled.schema, &options)
+        .with_context(|| format!("no code can be generated from {}", schema.display()))?;
+    // The file's name and nothing of where it is: the text must be the same on every machine.
+    let name = schema.file_name().unwrap_or_default().to_string_lossy();
+    Ok(format!("// @generated from {name} by `gannet sbe generate`: change the schema and generate again.\n\n{code}"))
+}
+
+fn write(path: &Path, text: &str, out: &mut Output) -> Outcome {
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return out.line(format_args!("{} is up to date", path.display()));
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    out.line(format_args!("wrote {}", path.display()))
+}
+
+/// Whether the file is what would be written; says so where it is not.
+fn check(path: &Path, text: &str, out: &mut Output) -> anyhow::Result<bool> {
+    match fs::read_to_string(path) {
+        Ok(old) if old == text => Ok(true),
+        Ok(old) => {
+            let line = old.lines().zip(text.lines()).take_while(|(old, new)| old == new).count() + 1;
+            out.line(format_args!("{} differs from line {line} on: generate it again", path.display()))?;
+            Ok(false)
+        }
+        Err(error) => {
+            out.line(format_args!("{} cannot be read: {error}", path.display()))?;
+            Ok(false)
+        }
+    }
+}
+
+/// The name of the module for a schema's file: `Cme-MDP3.v9.xml` gives `cme_mdp3_v9`.
+fn module(schema: &Path) -> String {
+    let stem = schema.file_stem().unwrap_or_default().to_string_lossy();
+    let name: String =
+        stem.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("_{name}") } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_named_as_modules_are() {
+        let names = ["a/Cme-MDP3.v9.xml", "car.sbeir", "2024.xml"].map(|path| module(Path::new(path)));
+        assert_eq!(names, ["cme_mdp3_v9", "car", "_2024"]);
+    }
+}

@@ -1,0 +1,33 @@
+//! `gannet sbe`: schemas and the messages in them.
+
+mod check;
+mod compile;
+mod decode;
+mod generate;
+
+use crate::cli::{Outcome, Output};
+
+/// Compile SBE schemas to code, check them, and decode messages by them
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Generate(generate::Args),
+    Check(check::Args),
+    Decode(decode::Args),
+    Ir(compile::Args),
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    match &args.command {
+        Command::Generate(args) => generate::run(args, out),
+        Command::Check(args) => check::run(args, out),
+        Command::Decode(args) => decode::run(args, out),
+        Command::Ir(args) => compile::run(args, out),
+    }
+}
