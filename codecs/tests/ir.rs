@@ -98,7 +98,11 @@ fn hex(text: &str) -> Vec<u8> {
 /// The format of compiled schemas as a schema of its own: frame and tokens are SBE messages without headers.
 fn format_of_tokens(items: &[&str]) -> Schema {
     let data = |names: &[&str]| -> String {
-        names.iter().enumerate().map(|(id, name)| format!("<data name='{name}' id='{}' type='item'/>", id + 20)).collect()
+        names
+            .iter()
+            .enumerate()
+            .map(|(id, name)| format!("<data name='{name}' id='{}' type='item'/>", id + 20))
+            .collect()
     };
     let fields = |names: &[(&str, &str)]| -> String {
         let field = |(id, (name, ty)): (usize, &(&str, &str))| format!("<field name='{name}' id='{id}' type='{ty}'/>");
@@ -153,10 +157,21 @@ const SMALL: &str = "<messageSchema package='small' id='7' version='2' semanticV
 
 #[test]
 fn bytes_are_the_messages_that_the_format_says() {
-    let schema = compile_text("small.xml", SMALL, &Options::default()).unwrap_or_else(|report| panic!("{report}")).schema;
+    let schema =
+        compile_text("small.xml", SMALL, &Options::default()).unwrap_or_else(|report| panic!("{report}")).schema;
     let bytes = Ir::of(&schema).and_then(|ir| ir.to_bytes(Form::From1_36)).expect("it can be written");
     let items = [
-        "name", "const", "min", "max", "null", "charset", "epoch", "timeUnit", "semanticType", "description", "referenced",
+        "name",
+        "const",
+        "min",
+        "max",
+        "null",
+        "charset",
+        "epoch",
+        "timeUnit",
+        "semanticType",
+        "description",
+        "referenced",
         "package",
     ];
     let format = format_of_tokens(&items);
@@ -164,7 +179,8 @@ fn bytes_are_the_messages_that_the_format_says() {
     let mut rest = &bytes[..];
     while !rest.is_empty() {
         let message = &format.messages[usize::from(!lines.is_empty())];
-        let header = Header { block_length: message.body.block_length, template_id: message.id, schema_id: 1, version: 0 };
+        let header =
+            Header { block_length: message.body.block_length, template_id: message.id, schema_id: 1, version: 0 };
         let mut text = Line::default();
         let length = walk(&format, message, &header, rest, &mut text).expect("the messages are whole");
         rest = &rest[length..];
@@ -281,7 +297,8 @@ fn a_file_that_is_cut_or_changed_is_an_error_or_a_schema_and_never_a_panic() {
                     let mut header = message;
                     header[..8].copy_from_slice(&[0, 32, 0, 3, 0, 7, 0, 2]);
                     let _ = Found::new(&schema, &header).and_then(|found| found.to_json());
-                    let written = Ir::of(&schema).and_then(|ir| ir.to_bytes(form)).expect("what was read can be written");
+                    let written =
+                        Ir::of(&schema).and_then(|ir| ir.to_bytes(form)).expect("what was read can be written");
                     assert!(Ir::read(&written).is_ok());
                 }
             }

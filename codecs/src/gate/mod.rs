@@ -9,8 +9,8 @@ use Verdict::{Breaking, Compatible, WithCare};
 
 use crate::json;
 use crate::schema::{
-    Body, Composite, Constant, Data, Encoding, Enum, Field, Group, Message, Place, Presence, Primitive, Schema, Set, Sources,
-    Type,
+    Body, Composite, Constant, Data, Encoding, Enum, Field, Group, Message, Place, Presence, Primitive, Schema, Set,
+    Sources, Type,
 };
 
 /// What a change means for those who are not recompiled with it.

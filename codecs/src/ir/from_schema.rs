@@ -203,7 +203,10 @@ impl Builder {
                     inner.since = Some(version);
                 }
                 builder.ty(&member.ty, &inner)?;
-                if of.variable && member.name == "varData" && let Some(token) = builder.tokens.last_mut() {
+                if of.variable
+                    && member.name == "varData"
+                    && let Some(token) = builder.tokens.last_mut()
+                {
                     token.encoded_length = UNKNOWN;
                 }
             }

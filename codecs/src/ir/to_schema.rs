@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::IrError;
 use super::token::{Ir, Signal, Token, spans};
 use crate::schema::{
-    Body, ByteOrder, Choice, Composite, Constant, Data, Encoding, Enum, EnumValue, Field, Group, Member, Message, Notes,
-    Number, Place, Presence, Primitive, Schema, Set, Sources, Type,
+    Body, ByteOrder, Choice, Composite, Constant, Data, Encoding, Enum, EnumValue, Field, Group, Member, Message,
+    Notes, Number, Place, Presence, Primitive, Schema, Set, Sources, Type,
 };
 
 /// Composites in composites and groups in groups, as for schemas in XML.
@@ -87,10 +87,8 @@ impl Types {
     fn note_versions(&mut self, tokens: &[Token]) -> Result<(), IrError> {
         let keys = self.keys(tokens)?;
         for (token, key) in tokens.iter().zip(&keys) {
-            if matches!(
-                token.signal,
-                Signal::BeginComposite | Signal::BeginEnum | Signal::BeginSet | Signal::Encoding
-            ) {
+            if matches!(token.signal, Signal::BeginComposite | Signal::BeginEnum | Signal::BeginSet | Signal::Encoding)
+            {
                 let least = self.versions.entry(*key).or_insert(token.version);
                 *least = token.version.min(*least);
             }
@@ -381,7 +379,10 @@ impl<'t, 's> Reader<'t, 's> {
             }
             let offset = length_of(&token, "the offset", token.offset)?;
             if offset < end {
-                return Err(wrong(&token, &format!("is at offset {offset}, over what is before it, which ends at {end}")));
+                return Err(wrong(
+                    &token,
+                    &format!("is at offset {offset}, over what is before it, which ends at {end}"),
+                ));
             }
             let on_the_wire = token.name == "varData" && token.encoded_length == -1;
             variable |= on_the_wire;
@@ -537,7 +538,9 @@ fn framing(token: &Token, composite: &Composite, name: &str) -> Result<Primitive
         Some((_, of)) if of.length == 1 && !of.primitive.is_float() && of.primitive != Primitive::Char => {
             Ok(of.primitive)
         }
-        _ => Err(wrong(token, &format!("needs a composite with a single integer `{name}`, unlike `{}`", composite.name))),
+        _ => {
+            Err(wrong(token, &format!("needs a composite with a single integer `{name}`, unlike `{}`", composite.name)))
+        }
     }
 }
 

@@ -178,7 +178,8 @@ pub(super) fn spans(tokens: &[Token]) -> Result<Vec<usize>, usize> {
         if token.signal.end().is_some() {
             open.push(at);
         } else if token.signal.is_end() {
-            let begin = open.pop().filter(|&begin: &usize| tokens[begin].signal.end() == Some(token.signal)).ok_or(at)?;
+            let begin =
+                open.pop().filter(|&begin: &usize| tokens[begin].signal.end() == Some(token.signal)).ok_or(at)?;
             spans[begin] = at - begin + 1;
             spans[at] = at - begin + 1;
         }

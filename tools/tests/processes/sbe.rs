@@ -86,7 +86,10 @@ fn the_gate_fails_for_a_breaking_change_unless_it_is_allowed() {
     let grown = format!("{ORDER}<field name='note' id='3' type='uint32' presence='optional' sinceVersion='1'/>");
     let fine = schema(dir.path(), "fine.xml", 1, &grown);
     let words = text(sbe(&["check", "--against", &old, &fine], None));
-    assert!(words.contains("compatible[field-added]: Order.note") && words.ends_with("compatible: 2 changes\n"), "{words}");
+    assert!(
+        words.contains("compatible[field-added]: Order.note") && words.ends_with("compatible: 2 changes\n"),
+        "{words}"
+    );
 
     let broken = schema(dir.path(), "broken.xml", 1, &grown.replace("type='uint64'", "type='int64'"));
     let ended = sbe(&["check", "--against", &old, &broken], None);
@@ -192,12 +195,16 @@ fn messages_are_decoded_from_lines_and_files_in_every_format() {
     let lines = format!("{}\n\n{}\n", hex(&order(1, 7, b'B')), hex(&order(0, 8, b'X')));
     let decode = ["decode", "--schema", &source, "--input", "hex"];
     let found = sbe(&[&decode[..], &["--json"]].concat(), Some(lines.as_bytes())).json();
-    assert_eq!(found[0], serde_json::json!({"packet": 0, "index": 0, "schema": 9, "version": 1, "template": 3,
-        "name": "Order", "fields": {"id": 7, "side": "Buy"}}));
+    assert_eq!(
+        found[0],
+        serde_json::json!({"packet": 0, "index": 0, "schema": 9, "version": 1, "template": 3,
+        "name": "Order", "fields": {"id": 7, "side": "Buy"}})
+    );
     assert_eq!((&found[1]["version"], &found[1]["fields"]["side"]), (&0.into(), &88.into()));
     let words = text(sbe(&decode, Some(lines.as_bytes())));
     assert_eq!(words, "0.0 Order id=7 side=Buy\n1.0 Order (version 0) id=8 side=88\n");
-    let official = text(sbe(&[&decode[..], &["--format", "official", "--count", "1"]].concat(), Some(lines.as_bytes())));
+    let official =
+        text(sbe(&[&decode[..], &["--format", "official", "--count", "1"]].concat(), Some(lines.as_bytes())));
     assert_eq!(official, "{\n    \"id\": 7,\n    \"side\": \"Buy\"\n}\n");
 
     // A compiled schema decodes the same, in both of its forms.
@@ -289,7 +296,10 @@ fn a_subscriber_with_a_schema_prints_what_messages_mean() {
     assert_eq!(text(words.end()), "Order id=1 side=Buy\nOrder id=2 side=Buy\n");
     let lines = json.end().json();
     assert_eq!((&lines[1]["name"], &lines[1]["fields"]["id"]), (&"Order".into(), &2.into()));
-    assert_eq!((&lines[0]["stream_id"], &lines[0]["position"], &lines[0]["index"]), (&1001.into(), &64.into(), &0.into()));
+    assert_eq!(
+        (&lines[0]["stream_id"], &lines[0]["position"], &lines[0]["index"]),
+        (&1001.into(), &64.into(), &0.into())
+    );
 
     // What is no message is told, and the rest goes on.
     let failing = subscribe(&[]);

@@ -128,7 +128,8 @@ impl Printer<'_> {
                     }
                     if !digits.is_empty() {
                         let bytes = from_hex(digits);
-                        let bytes = bytes.with_context(|| format!("line {} of {name} is not hexadecimal", number + 1))?;
+                        let bytes =
+                            bytes.with_context(|| format!("line {} of {name} is not hexadecimal", number + 1))?;
                         self.packet(&bytes)?;
                     }
                 }
