@@ -39,21 +39,20 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     if args.module.is_some() && args.schemas.len() > 1 {
         return Err(Usage("--module names one file, and there are several schemas".to_owned()).into());
     }
-    let mut paths: Vec<PathBuf> = Vec::new();
+    let path = |schema: &Path| args.out.join(format!("{}.rs", args.module.clone().unwrap_or_else(|| module(schema))));
+    let paths: Vec<PathBuf> = args.schemas.iter().map(|schema| path(schema)).collect();
+    if let Some(twice) = (1..paths.len()).find(|&at| paths[..at].contains(&paths[at])) {
+        let file = paths[twice].display();
+        return Err(Usage(format!("two schemas would be written to {file}: use one folder for each")).into());
+    }
     let mut differs = false;
-    for schema in &args.schemas {
-        let path = args.out.join(format!("{}.rs", args.module.clone().unwrap_or_else(|| module(schema))));
-        if paths.contains(&path) {
-            let file = path.display();
-            return Err(Usage(format!("two schemas would be written to {file}: use one folder for each")).into());
-        }
+    for (schema, path) in args.schemas.iter().zip(&paths) {
         let text = code(args, schema)?;
         if args.check {
-            differs |= !check(&path, &text, out)?;
+            differs |= !check(path, &text, out)?;
         } else {
-            write(&path, &text, out)?;
+            write(path, &text, out)?;
         }
-        paths.push(path);
     }
     if differs { Err(Unsuccessful.into()) } else { Ok(()) }
 }
