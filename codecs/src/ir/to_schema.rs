@@ -35,6 +35,7 @@ impl Ir {
             Type::Composite(header) => header,
             _ => return Err(wrong(&self.header[0], "is in the place of the message header and is not a composite")),
         };
+        types.declare(&Type::Composite(Arc::clone(&header)));
         let place = &self.header[0];
         for member in ["blockLength", "templateId", "schemaId", "version"] {
             framing(place, &header, member)?;
