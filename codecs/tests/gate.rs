@@ -133,3 +133,39 @@ fn two_published_versions_of_an_exchange_are_compatible() {
     assert_eq!(backward.verdict(), Verdict::Breaking, "{backward}");
     assert_eq!(compare(&old, &old).changes().len(), 0);
 }
+
+#[test]
+fn every_rule_is_listed_for_those_who_allow_it() {
+    let (source, listed) = (include_str!("../src/gate/mod.rs"), include_str!("../docs/gate.md"));
+    let verdicts = ["Breaking", "Compatible", "WithCare", "verdict"];
+    let mut rules = vec!["group-removed", "group-added", "group-moved", "data-removed", "data-added", "data-moved"];
+    for part in source.split("(\"").skip(1) {
+        if let Some((rule, rest)) = part.split_once("\", ")
+            && verdicts.iter().any(|verdict| rest.starts_with(verdict))
+        {
+            rules.push(rule);
+        }
+    }
+    assert!(rules.len() > 35, "{rules:?}");
+    for rule in rules {
+        assert!(listed.contains(&format!("`{rule}`")), "{rule} is not in docs/gate.md");
+    }
+}
+
+#[test]
+fn what_is_allowed_does_not_count_and_what_is_not_there_is_not_allowed() {
+    let old = schema(0, TYPES, MESSAGE);
+    let new = schema(1, TYPES, &MESSAGE.replace("<field name='a' id='1' type='uint32'/>", ""));
+    let mut comparison = compare(&old, &new);
+    let breaking: Vec<_> = comparison.changes().iter().filter(|change| change.verdict == Verdict::Breaking).collect();
+    let rules: Vec<(&str, String)> = breaking.iter().map(|change| (change.rule, change.what.clone())).collect();
+    assert!(rules.contains(&("field-removed", "M.a".to_owned())), "{comparison}");
+    assert_eq!(comparison.allow("field-removed", Some("M.b")), 0);
+    assert_eq!(comparison.allow("field-moved", None), 0);
+    for (rule, what) in &rules {
+        assert_eq!(comparison.verdict(), Verdict::Breaking);
+        assert_eq!(comparison.allow(rule, Some(what)), 1, "{rule}: {what}");
+    }
+    assert!(comparison.verdict() < Verdict::Breaking, "{comparison}");
+    assert!(comparison.to_json_lines().contains("\"allowed\":true"));
+}
