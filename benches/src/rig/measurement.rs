@@ -43,7 +43,7 @@ pub struct Measurement {
     pub p9999_ns: Option<u64>,
     /// The longest latency.
     pub max_ns: Option<u64>,
-    /// Messages per second that went through.
+    /// Messages per second that went through: the median of the rounds.
     pub msgs_per_s: Option<f64>,
     /// Bytes of payload per second that went through.
     pub bytes_per_s: Option<f64>,

@@ -12,6 +12,8 @@ use super::transceiver::Transceiver;
 pub const NUMBER_LENGTH: usize = 8;
 /// Messages between two readings of the clock, and messages taken per poll.
 const BATCH: u64 = 64;
+/// Bytes that a batch of the producer may have, if more than one message: they should stay in its first cache.
+const LONGEST_BATCH: usize = 16 * 1024;
 /// A consumer that finds nothing lets its client have a turn after so many looks.
 const LOOKS_PER_TURN: u64 = 64;
 /// How long the consumer waits for a message before it gives up, in milliseconds.
@@ -40,16 +42,37 @@ pub struct ThroughputOutcome {
 }
 
 impl ThroughputOutcome {
-    /// Adds another round.
-    pub fn merge(&mut self, other: Self) {
-        self.received += other.received;
-        self.lost += other.lost;
-        self.duration_ns += other.duration_ns;
-    }
-
     /// Messages per second.
     pub fn rate_per_s(&self) -> f64 {
         self.received as f64 * 1e9 / self.duration_ns.max(1) as f64
+    }
+}
+
+/// The rounds of one system. What disturbs one round, on a machine that others use too, should not change the result.
+#[derive(Clone, Debug, Default)]
+pub struct ThroughputRounds(Vec<ThroughputOutcome>);
+
+impl ThroughputRounds {
+    /// Adds a round.
+    pub fn add(&mut self, round: ThroughputOutcome) {
+        self.0.push(round);
+    }
+
+    /// Messages consumed in all rounds.
+    pub fn received(&self) -> u64 {
+        self.0.iter().map(|round| round.received).sum()
+    }
+
+    /// Messages sent in any round that never arrived.
+    pub fn lost(&self) -> u64 {
+        self.0.iter().map(|round| round.lost).sum()
+    }
+
+    /// Messages per second in the middle one of the rounds; of an even number, the slower of the two. 0 of no rounds.
+    pub fn median_rate_per_s(&self) -> f64 {
+        let mut rates: Vec<_> = self.0.iter().map(ThroughputOutcome::rate_per_s).collect();
+        rates.sort_unstable_by(f64::total_cmp);
+        rates.len().checked_sub(1).map_or(0.0, |last| rates[last / 2])
     }
 }
 
@@ -88,14 +111,19 @@ where
 }
 
 fn produce(producer: &mut impl Transceiver, plan: &ThroughputPlan, total: &AtomicU64, has_failed: &AtomicBool) {
-    let mut message = vec![0xa5_u8; plan.size.max(NUMBER_LENGTH)];
+    // Messages are numbered a batch ahead. Were each numbered just before it is sent, its copy would have to wait for the number
+    // to get out of the processor's store buffer, and that wait is not the system's.
+    let size = plan.size.max(NUMBER_LENGTH);
+    let mut messages = vec![0xa5_u8; size * (LONGEST_BATCH / size).clamp(1, BATCH as usize)];
     let deadline_ns = now_ns() + plan.duration_ms as i64 * 1_000_000;
     let mut number = 0_u64;
     // At least one batch, however late this thread comes to run.
     loop {
-        for _ in 0..BATCH {
+        for (message, number) in messages.chunks_exact_mut(size).zip(number..) {
             message[..NUMBER_LENGTH].copy_from_slice(&number.to_le_bytes());
-            while !producer.try_send(&message) {
+        }
+        for message in messages.chunks_exact(size) {
+            while !producer.try_send(message) {
                 if has_failed.load(Ordering::Relaxed) {
                     return;
                 }
@@ -153,5 +181,20 @@ fn consume(
             return Err(RigError::Stalled { system: system.to_owned(), sent, received, patience_ms: PATIENCE_MS });
         }
         relax(core);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_disturbed_round_does_not_change_the_result() {
+        let mut rounds = ThroughputRounds::default();
+        assert_eq!(rounds.median_rate_per_s(), 0.0);
+        for received in [10, 3, 11, 12, 0] {
+            rounds.add(ThroughputOutcome { received, lost: 1, duration_ns: 1_000_000_000 });
+        }
+        assert_eq!((rounds.median_rate_per_s(), rounds.received(), rounds.lost()), (10.0, 36, 5));
     }
 }

@@ -6,7 +6,7 @@ use crate::rig::RigError;
 use crate::rig::cores::Cores;
 use crate::rig::echo::{EchoOutcome, EchoPlan};
 use crate::rig::measurement::Measurement;
-use crate::rig::throughput::{ThroughputOutcome, ThroughputPlan};
+use crate::rig::throughput::{ThroughputPlan, ThroughputRounds};
 use crate::systems::{FLOOR, System};
 
 /// The scenario's name in results.
@@ -106,15 +106,15 @@ fn throughput(
     on_round: &mut impl FnMut(&str),
 ) -> Result<Vec<Measurement>, RigError> {
     let plan = ThroughputPlan { size, duration_ms: options.throughput_round_ms, cores: options.cores };
-    let mut totals = vec![ThroughputOutcome::default(); systems.len()];
+    let mut totals = vec![ThroughputRounds::default(); systems.len()];
     for round in 1..=options.rounds {
         for (system, total) in systems.iter_mut().zip(&mut totals) {
             on_round(&format!("throughput {size} B, {}, round {round} of {}", system.name(), options.rounds));
-            total.merge(system.throughput(&plan)?);
+            total.add(system.throughput(&plan)?);
         }
     }
     let results = systems.iter().zip(totals).map(|(system, total)| {
-        Measurement::throughput(NAME, system.name(), size, total.received, total.lost, total.rate_per_s())
+        Measurement::throughput(NAME, system.name(), size, total.received(), total.lost(), total.median_rate_per_s())
     });
     Ok(compared(results.collect()))
 }

@@ -174,7 +174,7 @@ impl ConcurrentAppender {
     #[inline]
     pub fn try_claim(&self, length: usize) -> Result<Claim<'_>, OfferError> {
         let (claimed, end) = self.claim_range(self.shared.claimable(length)?)?;
-        Ok(Claim::begin(claimed, self.shared.origin, length, end))
+        Ok(Claim::begin(claimed, length, end))
     }
 
     /// Claims one message for each of `lengths`, all with one update of the tail, to be written in place and published together.
@@ -186,7 +186,7 @@ impl ConcurrentAppender {
     pub fn claim_batch<'a>(&'a self, lengths: &'a [usize]) -> Result<BatchClaim<'a>, OfferError> {
         let required = self.shared.batchable(lengths)?;
         let (claimed, end) = self.claim_range(required)?;
-        Ok(BatchClaim::begin(claimed, self.shared.origin, lengths, end))
+        Ok(BatchClaim::begin(claimed, lengths, end))
     }
 
     /// Where publishing has got to: the position after the last claim.
@@ -216,23 +216,21 @@ impl ConcurrentAppender {
             return self.append_fragments(payload, length, reserved);
         }
         let (claimed, end) = self.claim_range(occupied(length))?;
-        let origin = self.shared.origin;
-        message::write_whole(&claimed, origin, payload, length, frame::DATA_UNFRAGMENTED, reserved);
+        message::write_whole(&claimed, payload, length, frame::DATA_UNFRAGMENTED, reserved);
         Ok(end)
     }
 
     #[cold]
     fn append_fragments(&self, payload: impl Payload, length: usize, reserved: i64) -> Result<Position, OfferError> {
         let (claimed, end) = self.claim_range(self.shared.fragmented(length)?)?;
-        let origin = self.shared.origin;
-        message::write_fragments(claimed, origin, payload, length, self.shared.max_payload, reserved);
+        message::write_fragments(claimed, payload, length, self.shared.max_payload, reserved);
         Ok(end)
     }
 
     /// Claims `required` bytes of the current term, and says at which position they end.
     #[inline(always)]
     fn claim_range(&self, required: usize) -> Result<(Claimed<'_>, Position), OfferError> {
-        let AppenderParts { tails, active_term_count, terms, initial_term_id, .. } = &self.shared;
+        let AppenderParts { tails, active_term_count, terms, initial_term_id, origin, .. } = &self.shared;
         let term_length = terms.length();
         let limit = self.shared.limit();
         // ORDERING(log.active-term): Acquire. Pairs with the compare-and-exchange of `rotate`; the tail of that term is set.
@@ -261,7 +259,7 @@ impl ConcurrentAppender {
                 let term_offset = term_offset as i32;
                 let term_count = term_id.wrapping_count_since(*initial_term_id);
                 let end = term_length.position(term_count, term_offset + required as i32);
-                Ok((Claimed { space, term_id, term_offset }, end))
+                Ok((Claimed { space, place: origin.at(term_id, term_offset) }, end))
             }
             None => Err(self.trip(partition, term_id, term_offset, required)),
         }
@@ -275,8 +273,8 @@ impl ConcurrentAppender {
         let clipped = term_offset.min(term_length.get() as usize);
         let rest = term_length.get() as usize - clipped;
         if let Some(space) = terms.space(partition, clipped, rest) {
-            let term_offset = clipped as i32;
-            message::write_padding(&Claimed { space, term_id, term_offset }, *origin, rest as i32);
+            let place = origin.at(term_id, clipped as i32);
+            message::write_padding(&Claimed { space, place }, rest as i32);
         }
         let term_count = term_id.wrapping_count_since(*initial_term_id);
         let end = term_length.position(term_count, clipped as i32).get() + required as i64;

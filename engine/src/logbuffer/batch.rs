@@ -12,7 +12,7 @@ use crate::memory::FrameSpace;
 use crate::types::Position;
 
 use super::claim::ClaimLost;
-use super::frame::{self, FRAME_HEADER_LENGTH, Origin, occupied};
+use super::frame::{self, FRAME_HEADER_LENGTH, occupied};
 use super::message::Claimed;
 
 /// The payloads of several messages, lent for writing in the log itself. They become visible together with
@@ -34,13 +34,13 @@ pub(super) fn framed_length(lengths: &[usize]) -> usize {
 
 impl<'a> BatchClaim<'a> {
     /// Begins the frames of a batch. There is at least one, and the claimed range is as long as all of them.
-    pub(super) fn begin(claimed: Claimed<'a>, origin: Origin, lengths: &'a [usize], end: Position) -> Self {
-        let Claimed { mut space, term_id, mut term_offset } = claimed;
+    pub(super) fn begin(claimed: Claimed<'a>, lengths: &'a [usize], end: Position) -> Self {
+        let Claimed { mut space, mut place } = claimed;
         let mut in_progress = Some(-(space.length() as i32));
         for_each_frame(&mut space, lengths, |frame, length| {
             let word = in_progress.take().unwrap_or((FRAME_HEADER_LENGTH + length) as i32);
-            frame::begin(&frame, origin, term_id, term_offset, word, frame::DATA_UNFRAGMENTED, 0);
-            term_offset += frame.length() as i32;
+            frame::begin(&frame, place, word, frame::DATA_UNFRAGMENTED, 0);
+            place = place.beyond(frame.length());
         });
         Self { space, lengths, end, open: true }
     }

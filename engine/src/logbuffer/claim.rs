@@ -3,9 +3,9 @@
 use core::ops::{Deref, DerefMut};
 
 use crate::memory::{FrameSpace, Lent};
-use crate::types::{Position, SessionId, StreamId, TermId};
+use crate::types::Position;
 
-use super::frame::{self, FRAME_HEADER_LENGTH, Origin, occupied};
+use super::frame::{self, FRAME_HEADER_LENGTH, Place, occupied};
 use super::message::{self, Claimed};
 
 /// The payload of one message, lent for writing in the log itself. It becomes visible with [`commit`](Self::commit); dropped
@@ -31,10 +31,10 @@ pub struct ClaimLost;
 
 impl<'a> Claim<'a> {
     #[inline]
-    pub(super) fn begin(claimed: Claimed<'a>, origin: Origin, length: usize, end: Position) -> Self {
-        let Claimed { mut space, term_id, term_offset } = claimed;
+    pub(super) fn begin(claimed: Claimed<'a>, length: usize, end: Position) -> Self {
+        let Claimed { mut space, place } = claimed;
         let frame_length = (FRAME_HEADER_LENGTH + length) as i32;
-        frame::begin(&space, origin, term_id, term_offset, -frame_length, frame::DATA_UNFRAGMENTED, 0);
+        frame::begin(&space, place, -frame_length, frame::DATA_UNFRAGMENTED, 0);
         let payload = space.lend_payload(length);
         Self { space, payload, frame_length, end, open: true }
     }
@@ -88,20 +88,12 @@ impl<'a> Claim<'a> {
         }
         self.payload.give_back();
         let start = occupied(length);
-        let (place, stream) =
-            (self.space.word(frame::TERM_OFFSET_AND_SESSION), self.space.word(frame::STREAM_AND_TERM));
-        let (place, stream) = (place.load_relaxed(), stream.load_relaxed());
+        let place = Place::of(&self.space).beyond(start);
         // Nobody gets to the padding before the frame in front of it is committed; until then the two are one claim in progress.
         if let Ok((_, rest)) = self.space.reborrow().split(start) {
-            let origin =
-                Origin { session_id: SessionId::new((place >> 32) as i32), stream_id: StreamId::new(stream as i32) };
-            let claimed = Claimed {
-                term_id: TermId::new((stream >> 32) as i32),
-                term_offset: place as i32 + start as i32,
-                space: rest,
-            };
+            let claimed = Claimed { space: rest, place };
             let rest_length = claimed.space.length() as i32;
-            message::write_padding(&claimed, origin, rest_length);
+            message::write_padding(&claimed, rest_length);
         }
         frame::commit(&self.space, (FRAME_HEADER_LENGTH + length) as i32);
         Ok(self.end)

@@ -6,6 +6,11 @@ use crate::types::Position;
 use super::LogBuffers;
 use super::frame::{FRAME_ALIGNMENT, LENGTH};
 
+/// Terms from this length on, in bytes, are cleaned past the processor's caches: what is cleaned is written again two terms later,
+/// when it has long left them. Fetching it for cleaning and writing it back would take the memory's time away from publishers.
+/// `gannet bench ipc --term-length N` shows both sides of it.
+const TERM_BEYOND_CACHE: i32 = 16 << 20;
+
 /// Cleans the log from `clean`, up to which it has been cleaned, towards `to`, at most to the end of the term: the work of one
 /// duty cycle. Returns up to where the log is clean now.
 ///
@@ -21,7 +26,11 @@ pub fn clean_to(log: &LogBuffers, clean: Position, to: Position) -> Position {
     let rest = term_length.get() as usize - offset;
     let length = usize::try_from(to.get() - clean.get()).unwrap_or(rest).min(rest);
     let term = log.term(term_length.term_count(clean) as u32 as usize % 3);
-    term.zero(offset + LENGTH.end(), length - LENGTH.end());
+    if term_length.get() >= TERM_BEYOND_CACHE {
+        term.zero_past_cache(offset + LENGTH.end(), length - LENGTH.end());
+    } else {
+        term.zero(offset + LENGTH.end(), length - LENGTH.end());
+    }
     // ORDERING(log.cleaned): Release. Pairs with the Acquire load of a frame's length in `scan`; the length at the start of the
     // range goes last, so that whoever still scans from there never meets a header that is half gone.
     term.word_at::<i32>(offset).store_release(0);
@@ -32,7 +41,8 @@ pub fn clean_to(log: &LogBuffers, clean: Position, to: Position) -> Position {
 mod tests {
     use super::*;
     use crate::logbuffer::LogKind;
-    use crate::logbuffer::testing::{TERM_LENGTH, TestLog};
+    use crate::logbuffer::testing::{TERM_LENGTH, TestLog, parameters};
+    use crate::types::TermLength;
 
     /// Trap 50: what is below the slowest subscriber is zero again, to the byte, and what is above it is untouched.
     #[test]
@@ -73,5 +83,23 @@ mod tests {
         let mut bytes = vec![0; length as usize];
         test.log.term(0).get_bytes(0, &mut bytes);
         assert_eq!(bytes.iter().filter(|&&byte| byte == 0).count(), 64);
+    }
+
+    /// Long terms are cleaned in another way, to the same effect: every byte of the range, wherever it starts and ends, and none
+    /// beside it.
+    #[test]
+    fn long_terms_are_cleaned_alike() {
+        let mut parameters = parameters(LogKind::Exclusive);
+        parameters.term_length = TermLength::new(TERM_BEYOND_CACHE.into()).unwrap();
+        let log = LogBuffers::heap(&parameters);
+        let all = [0xAA; 4096];
+        for (from, to) in [(0, 32), (32, 64), (64, 1024), (96, 4096), (0, 4096)] {
+            log.term(0).put_bytes(0, &all);
+            assert_eq!(clean_to(&log, Position::new(from), Position::new(to)).get(), to);
+            let mut bytes = [0; 4096];
+            log.term(0).get_bytes(0, &mut bytes);
+            let expected = |at: usize| if (from as usize..to as usize).contains(&at) { 0 } else { 0xAA };
+            assert!(bytes.iter().enumerate().all(|(at, &byte)| byte == expected(at)), "{from} to {to}");
+        }
     }
 }

@@ -3,14 +3,14 @@
 
 use std::io::IoSlice;
 
-use crate::memory::{OwnedWord, Partition};
+use crate::memory::{OwnedWord, Partition, TermRest};
 use crate::types::{Position, TermId};
 
 use super::append::AppenderParts;
 use super::batch::BatchClaim;
 use super::claim::Claim;
 use super::error::{AppenderError, OfferError};
-use super::frame::{self, FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Origin, occupied};
+use super::frame::{self, FRAME_HEADER_LENGTH, Origin, Place, occupied};
 use super::log_buffers::{Hold, LogBuffers};
 use super::message::{self, Claimed, Gather, Payload};
 use super::metadata::{pack_tail, tail_offset, tail_term_id};
@@ -19,19 +19,22 @@ use super::metadata::{pack_tail, tail_offset, tail_term_id};
 #[derive(Debug)]
 pub struct ExclusiveAppender {
     shared: AppenderParts,
-    place: Place,
+    term: ActiveTerm,
 }
 
-/// Where the next frame goes.
-#[derive(Clone, Copy, Debug)]
-struct Place {
+/// The term that frames go to. What the next frame needs is counted back from the term's end, so that an append changes one
+/// number.
+#[derive(Debug)]
+struct ActiveTerm {
+    rest: TermRest,
+    /// The tail in the metadata, and what it is at the term's end.
+    tail: OwnedWord<i64>,
+    tail_at_end: i64,
+    position_at_end: i64,
+    /// What a frame at the term's start would say about where it is.
+    start: Place,
     term_id: TermId,
     term_count: i32,
-    partition: Partition,
-    /// From 0 to the term's length, where frames can start.
-    term_offset: usize,
-    /// The position of the term's start.
-    term_begin: i64,
 }
 
 impl ExclusiveAppender {
@@ -51,15 +54,12 @@ impl ExclusiveAppender {
         let tail = metadata.raw_tail(partition).load_relaxed();
         let term_id = tail_term_id(tail);
         let term_offset = tail_offset(tail, term_length) as usize;
-        if term_count < 0
-            || term_id.wrapping_count_since(log.initial_term_id()) != term_count
-            || !term_offset.is_multiple_of(FRAME_ALIGNMENT)
-        {
+        if term_count < 0 || term_id.wrapping_count_since(log.initial_term_id()) != term_count {
             return Err(AppenderError::Malformed { tail, term_count });
         }
-        let term_begin = term_length.position(term_count, 0).get();
-        let place = Place { term_id, term_count, partition, term_offset, term_begin };
-        Ok(Self { shared: AppenderParts::new(hold, limit), place })
+        let shared = AppenderParts::new(hold, limit);
+        let term = ActiveTerm::new(&shared, term_id, term_count, term_offset);
+        Ok(Self { term: term.ok_or(AppenderError::Malformed { tail, term_count })?, shared })
     }
 
     /// Appends a message and returns the position after it.
@@ -101,8 +101,8 @@ impl ExclusiveAppender {
     #[inline]
     pub fn try_claim(&mut self, length: usize) -> Result<Claim<'_>, OfferError> {
         let required = self.shared.claimable(length)?;
-        let (claimed, end) = self.place.claim_range(&self.shared, required)?;
-        Ok(Claim::begin(claimed, self.shared.origin, length, end))
+        let (claimed, end) = self.term.claim_range(&self.shared, required)?;
+        Ok(Claim::begin(claimed, length, end))
     }
 
     /// Claims one message for each of `lengths`, all with one update of the tail, to be written in place and published together.
@@ -113,8 +113,8 @@ impl ExclusiveAppender {
     /// As [`Self::offer`]; [`OfferError::EmptyBatch`] when there are no lengths.
     pub fn claim_batch<'a>(&'a mut self, lengths: &'a [usize]) -> Result<BatchClaim<'a>, OfferError> {
         let required = self.shared.batchable(lengths)?;
-        let (claimed, end) = self.place.claim_range(&self.shared, required)?;
-        Ok(BatchClaim::begin(claimed, self.shared.origin, lengths, end))
+        let (claimed, end) = self.term.claim_range(&self.shared, required)?;
+        Ok(BatchClaim::begin(claimed, lengths, end))
     }
 
     /// Appends padding that takes up the space of a message of `length` bytes: readers skip it.
@@ -126,8 +126,8 @@ impl ExclusiveAppender {
         if length > self.shared.max_message {
             return Err(OfferError::MessageTooLong { length, max: self.shared.max_message });
         }
-        let (claimed, end) = self.place.claim_range(&self.shared, occupied(length))?;
-        message::write_padding(&claimed, self.shared.origin, (FRAME_HEADER_LENGTH + length) as i32);
+        let (claimed, end) = self.term.claim_range(&self.shared, occupied(length))?;
+        message::write_padding(&claimed, (FRAME_HEADER_LENGTH + length) as i32);
         Ok(end)
     }
 
@@ -140,22 +140,20 @@ impl ExclusiveAppender {
     ///
     /// As [`Self::offer`]; [`OfferError::MisplacedBlock`] for a block that is not as described.
     pub fn offer_block(&mut self, block: &[u8]) -> Result<Position, OfferError> {
-        let Self { shared, place } = self;
-        if place.position() >= shared.limit() {
-            return Err(shared.back_pressure(place.position(), block.len()));
+        let Self { shared, term } = self;
+        if term.position() >= shared.limit() {
+            return Err(shared.back_pressure(term.position(), block.len()));
         }
-        let term_length = shared.terms.length();
-        if place.term_offset == term_length.get() as usize {
-            if place.position() >= term_length.max_position().get() {
+        if term.rest.remaining() == 0 {
+            if term.position() >= shared.terms.length().max_position().get() {
                 return Err(OfferError::MaxPositionExceeded);
             }
-            place.rotate(shared, place.term_offset);
+            term.rotate(shared);
         }
-        let rest = term_length.get() as usize - place.term_offset;
-        if block.len() > rest || !place.is_continued_by(shared.origin, block) {
+        if block.len() > term.rest.remaining() || !term.is_continued_by(shared, block) {
             return Err(OfferError::MisplacedBlock);
         }
-        let (claimed, end) = place.claim_range(shared, block.len())?;
+        let (claimed, end) = term.claim_range(shared, block.len())?;
         claimed.space.put_frames(block);
         frame::commit_block(&claimed.space, block);
         Ok(end)
@@ -164,7 +162,7 @@ impl ExclusiveAppender {
     /// Where publishing has got to: the position after the last message.
     #[inline]
     pub fn position(&self) -> Position {
-        Position::new(self.place.position())
+        Position::new(self.term.position())
     }
 
     /// The position that publishing may reach for now.
@@ -176,7 +174,7 @@ impl ExclusiveAppender {
     /// How many bytes may be published for now, frame headers included.
     #[inline]
     pub fn available_window(&self) -> i64 {
-        self.shared.limit().saturating_sub(self.place.position()).max(0)
+        self.shared.limit().saturating_sub(self.term.position()).max(0)
     }
 
     /// The log.
@@ -189,9 +187,8 @@ impl ExclusiveAppender {
         if length > self.shared.max_whole {
             return self.append_fragments(payload, length, reserved);
         }
-        let (claimed, end) = self.place.claim_range(&self.shared, occupied(length))?;
-        let origin = self.shared.origin;
-        message::write_whole(&claimed, origin, payload, length, frame::DATA_UNFRAGMENTED, reserved);
+        let (claimed, end) = self.term.claim_range(&self.shared, occupied(length))?;
+        message::write_whole(&claimed, payload, length, frame::DATA_UNFRAGMENTED, reserved);
         Ok(end)
     }
 
@@ -203,93 +200,106 @@ impl ExclusiveAppender {
         reserved: i64,
     ) -> Result<Position, OfferError> {
         let required = self.shared.fragmented(length)?;
-        let (claimed, end) = self.place.claim_range(&self.shared, required)?;
-        let origin = self.shared.origin;
-        message::write_fragments(claimed, origin, payload, length, self.shared.max_payload, reserved);
+        let (claimed, end) = self.term.claim_range(&self.shared, required)?;
+        message::write_fragments(claimed, payload, length, self.shared.max_payload, reserved);
         Ok(end)
     }
 }
 
-impl Place {
+impl ActiveTerm {
+    /// The term of this id and count from `term_offset` on. None when no frame can start there.
+    fn new(parts: &AppenderParts, term_id: TermId, term_count: i32, term_offset: usize) -> Option<Self> {
+        let partition = Partition::of_term_count(term_count);
+        let length = parts.terms.length();
+        Some(Self {
+            rest: parts.terms.rest(partition, term_offset)?,
+            tail: parts.tails[partition.index()].clone(),
+            tail_at_end: pack_tail(term_id, length.get()),
+            position_at_end: length.position(term_count, length.get()).get(),
+            start: parts.origin.at(term_id, 0),
+            term_id,
+            term_count,
+        })
+    }
+
     #[inline]
     fn position(&self) -> i64 {
-        self.term_begin + self.term_offset as i64
+        self.position_at_end - self.rest.remaining() as i64
+    }
+
+    /// From 0 to the term's length.
+    #[inline]
+    fn offset(&self) -> i32 {
+        // The low half of the tail.
+        (self.tail_at_end - self.rest.remaining() as i64) as i32
     }
 
     /// Whether these are whole frames, the first of which belongs here.
-    fn is_continued_by(&self, origin: Origin, block: &[u8]) -> bool {
+    fn is_continued_by(&self, parts: &AppenderParts, block: &[u8]) -> bool {
         let word = |at: usize| i32::from_le_bytes(block[at..at + 4].try_into().expect("four bytes"));
         let mut at = 0;
         while at < block.len() {
             let length = if block.len() - at < FRAME_HEADER_LENGTH { 0 } else { word(at) };
-            let aligned = (length.max(0) as usize).next_multiple_of(FRAME_ALIGNMENT);
+            let aligned = occupied((length.max(0) as usize).saturating_sub(FRAME_HEADER_LENGTH));
             if length < FRAME_HEADER_LENGTH as i32 || aligned > block.len() - at {
                 return false;
             }
             at += aligned;
         }
+        let Origin { session_id, stream_id } = parts.origin;
         at > 0
             && word(4) >> 16 == i32::from(frame::frame_type::DATA)
-            && word(8) == self.term_offset as i32
-            && word(12) == origin.session_id.get()
-            && word(16) == origin.stream_id.get()
+            && word(8) == self.offset()
+            && word(12) == session_id.get()
+            && word(16) == stream_id.get()
             && word(20) == self.term_id.get()
     }
 
     /// Claims `required` bytes of the term, and says at which position they end.
     #[inline(always)]
-    fn claim_range<'a>(
-        &mut self,
-        parts: &'a AppenderParts,
-        required: usize,
-    ) -> Result<(Claimed<'a>, Position), OfferError> {
-        if self.position() >= parts.limit() {
-            return Err(parts.back_pressure(self.position(), required));
+    fn claim_range(&mut self, parts: &AppenderParts, required: usize) -> Result<(Claimed<'_>, Position), OfferError> {
+        let remaining = self.rest.remaining() as i64;
+        let position = self.position_at_end - remaining;
+        if position >= parts.limit() {
+            return Err(parts.back_pressure(position, required));
         }
-        let term_offset = self.term_offset;
-        let resulting = term_offset + required;
-        let tail = &parts.tails[self.partition.index()];
+        let tail = self.tail_at_end - remaining;
         // ORDERING(log.tail): Release. Pairs with the Acquire loads of the conductor. Stored before the frame is written, and
         // before it is known whether it fits: the tail is what tells a claimed range from one that was never used.
-        tail.store_release(pack_tail(self.term_id, resulting as i32));
-        match parts.terms.space(self.partition, term_offset, required) {
-            Some(space) => {
-                self.term_offset = resulting;
-                let claimed = Claimed { space, term_id: self.term_id, term_offset: term_offset as i32 };
-                Ok((claimed, Position::new(self.term_begin + resulting as i64)))
-            }
-            None => Err(self.trip(parts)),
+        self.tail.store_release(tail + required as i64);
+        if required as i64 > remaining {
+            return Err(self.trip(parts));
         }
+        // Always there: what is required fits, and is a length that frames occupy.
+        let Some(space) = self.rest.split_off(required) else { return Err(OfferError::MisplacedBlock) };
+        let place = self.start.beyond(tail as u32 as usize);
+        Ok((Claimed { space, place }, Position::new(position + required as i64)))
     }
 
     /// The claim did not fit into the rest of the term: fills that up and moves the log on.
     #[cold]
     fn trip(&mut self, parts: &AppenderParts) -> OfferError {
-        let term_length = parts.terms.length();
-        let length = term_length.get() as usize;
-        if let Some(space) = parts.terms.space(self.partition, self.term_offset, length - self.term_offset) {
-            let length = space.length() as i32;
-            let claimed = Claimed { space, term_id: self.term_id, term_offset: self.term_offset as i32 };
-            message::write_padding(&claimed, parts.origin, length);
+        let place = self.start.beyond(self.offset() as usize);
+        let rest = self.rest.remaining();
+        if let Some(space) = self.rest.split_off(rest) {
+            message::write_padding(&Claimed { space, place }, rest as i32);
         }
-        self.term_offset = length;
-        if self.position() >= term_length.max_position().get() {
+        if self.position() >= parts.terms.length().max_position().get() {
             return OfferError::MaxPositionExceeded;
         }
-        self.rotate(parts, length);
+        self.rotate(parts);
         OfferError::AdminAction
     }
 
     /// Moves on to the next term. Nobody else writes, so nothing needs comparing.
-    fn rotate(&mut self, parts: &AppenderParts, term_length: usize) {
-        self.term_id = self.term_id.wrapping_add(1);
-        self.term_count = self.term_count.wrapping_add(1);
-        self.partition = self.partition.next();
-        self.term_offset = 0;
-        self.term_begin += term_length as i64;
-        parts.tails[self.partition.index()].store_relaxed(pack_tail(self.term_id, 0));
+    fn rotate(&mut self, parts: &AppenderParts) {
+        let (term_id, term_count) = (self.term_id.wrapping_add(1), self.term_count.wrapping_add(1));
+        // A frame can always be at a term's start.
+        let Some(next) = Self::new(parts, term_id, term_count, 0) else { return };
+        *self = next;
+        self.tail.store_relaxed(pack_tail(term_id, 0));
         // ORDERING(log.active-term): Release. Pairs with the Acquire loads of the count; publishes the tail stored above.
-        parts.active_term_count.store_release(self.term_count);
+        parts.active_term_count.store_release(term_count);
     }
 }
 

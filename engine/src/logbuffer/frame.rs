@@ -78,35 +78,57 @@ pub(super) struct Origin {
     pub(super) stream_id: StreamId,
 }
 
+impl Origin {
+    /// The header words of a frame of this origin, at this place.
+    #[inline]
+    pub(super) fn at(self, term_id: TermId, term_offset: i32) -> Place {
+        Place {
+            offset_and_session: i64::from(term_offset as u32) | i64::from(self.session_id.get()) << 32,
+            stream_and_term: i64::from(self.stream_id.get() as u32) | i64::from(term_id.get()) << 32,
+        }
+    }
+}
+
+/// Where a frame stands, and whose it is, in the words of its header that say so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    offset_and_session: i64,
+    stream_and_term: i64,
+}
+
+impl Place {
+    /// The place of a frame that was begun, by what it says itself.
+    pub(super) fn of(space: &FrameSpace<'_>) -> Self {
+        Self {
+            offset_and_session: space.word(TERM_OFFSET_AND_SESSION).load_relaxed(),
+            stream_and_term: space.word(STREAM_AND_TERM).load_relaxed(),
+        }
+    }
+
+    /// The place `length` bytes further on in the same term.
+    #[inline]
+    pub(super) fn beyond(self, length: usize) -> Self {
+        Self { offset_and_session: self.offset_and_session.wrapping_add(length as i64), ..self }
+    }
+}
+
 /// Begins a frame: stores its length, negative since it is in progress, then fills in its header. It becomes visible when it is
 /// committed.
 #[inline(always)]
-pub(super) fn begin(
-    space: &FrameSpace<'_>,
-    origin: Origin,
-    term_id: TermId,
-    term_offset: i32,
-    length_in_progress: i32,
-    second_word: i32,
-    reserved: i64,
-) {
+pub(super) fn begin(space: &FrameSpace<'_>, place: Place, length_in_progress: i32, second_word: i32, reserved: i64) {
     space.word(LENGTH).store_relaxed(length_in_progress);
     // ORDERING(log.frame-started): Release fence. Pairs with the Acquire loads of `unblock`, in every driver; whoever sees
     // anything of the frame, its payload included, sees that it is in progress, or committed.
     fence(Ordering::Release);
-    fill(space, origin, term_id, term_offset, second_word, reserved);
+    fill(space, place, second_word, reserved);
 }
 
 /// Fills in a frame's header but for its length.
 #[inline(always)]
-fn fill(space: &FrameSpace<'_>, origin: Origin, term_id: TermId, term_offset: i32, second_word: i32, reserved: i64) {
+fn fill(space: &FrameSpace<'_>, place: Place, second_word: i32, reserved: i64) {
     space.word(VERSION_FLAGS_TYPE).store_relaxed(second_word);
-    space
-        .word(TERM_OFFSET_AND_SESSION)
-        .store_relaxed(i64::from(term_offset as u32) | i64::from(origin.session_id.get()) << 32);
-    space
-        .word(STREAM_AND_TERM)
-        .store_relaxed(i64::from(origin.stream_id.get() as u32) | i64::from(term_id.get()) << 32);
+    space.word(TERM_OFFSET_AND_SESSION).store_relaxed(place.offset_and_session);
+    space.word(STREAM_AND_TERM).store_relaxed(place.stream_and_term);
     space.word(RESERVED_VALUE).store_relaxed(reserved);
 }
 
@@ -124,20 +146,13 @@ const TAKEN_OVER: i32 = i32::MIN;
 
 /// Turns a frame whose publisher is taken for dead to padding of `length` bytes. `found` is its length as it was when that was
 /// decided. False, and no harm done, if the publisher has been heard of since.
-pub(super) fn take_over(
-    space: &FrameSpace<'_>,
-    origin: Origin,
-    term_id: TermId,
-    term_offset: i32,
-    found: i32,
-    length: i32,
-) -> bool {
+pub(super) fn take_over(space: &FrameSpace<'_>, place: Place, found: i32, length: i32) -> bool {
     // ORDERING(log.frame-taken-over): none is needed, only that one of the two has the frame. From here on, a publisher that asks
     // before it commits finds that it has lost it.
     if space.word(LENGTH).compare_exchange(found, TAKEN_OVER).is_err() {
         return false;
     }
-    fill(space, origin, term_id, term_offset, PADDING, 0);
+    fill(space, place, PADDING, 0);
     // ORDERING(log.frame-committed): AcqRel. Pairs with the Acquire load of a frame's length in `scan`; publishes the header. A
     // publisher that did not ask, and is at the frame again, keeps it.
     space.word(LENGTH).compare_exchange(TAKEN_OVER, length).is_ok()

@@ -3,9 +3,8 @@
 use std::io::IoSlice;
 
 use crate::memory::FrameSpace;
-use crate::types::TermId;
 
-use super::frame::{self, FRAME_HEADER_LENGTH, Origin, flags, frame_type, occupied};
+use super::frame::{self, FRAME_HEADER_LENGTH, Place, flags, frame_type, occupied};
 
 /// Where a message's bytes come from.
 pub(super) trait Payload {
@@ -59,11 +58,10 @@ impl Payload for Gather<'_> {
     }
 }
 
-/// A range of a term that an appender has claimed, and what its frames will say about where they are.
+/// A range of a term that an appender has claimed, and what its first frame will say about where it is.
 pub(super) struct Claimed<'a> {
     pub(super) space: FrameSpace<'a>,
-    pub(super) term_id: TermId,
-    pub(super) term_offset: i32,
+    pub(super) place: Place,
 }
 
 /// The space that a message takes up as fragments of at most `max_payload` bytes.
@@ -76,15 +74,14 @@ pub(super) const fn fragmented_length(length: usize, max_payload: usize) -> usiz
 #[inline(always)]
 pub(super) fn write_whole(
     claimed: &Claimed<'_>,
-    origin: Origin,
     mut payload: impl Payload,
     length: usize,
     second_word: i32,
     reserved: i64,
 ) {
-    let Claimed { space, term_id, term_offset } = claimed;
+    let Claimed { space, place } = claimed;
     let frame_length = (FRAME_HEADER_LENGTH + length) as i32;
-    frame::begin(space, origin, *term_id, *term_offset, -frame_length, second_word, reserved);
+    frame::begin(space, *place, -frame_length, second_word, reserved);
     payload.write(space, length);
     frame::commit(space, frame_length);
 }
@@ -92,13 +89,12 @@ pub(super) fn write_whole(
 /// Writes a message as fragments, each committed before the next is begun, so that a sender can start with the first.
 pub(super) fn write_fragments(
     claimed: Claimed<'_>,
-    origin: Origin,
     mut payload: impl Payload,
     length: usize,
     max_payload: usize,
     reserved: i64,
 ) {
-    let Claimed { space: mut rest, term_id, mut term_offset } = claimed;
+    let Claimed { space: mut rest, mut place } = claimed;
     let mut remaining = length;
     let mut begins = flags::BEGIN;
     // What is left when nothing can be split off is the last fragment: the range was claimed to end with it.
@@ -112,22 +108,21 @@ pub(super) fn write_fragments(
         };
         let frame_length = (FRAME_HEADER_LENGTH + max_payload) as i32;
         let second_word = frame::pack(begins, frame_type::DATA);
-        frame::begin(&space, origin, term_id, term_offset, -frame_length, second_word, reserved);
+        frame::begin(&space, place, -frame_length, second_word, reserved);
         payload.write(&space, max_payload);
         frame::commit(&space, frame_length);
-        term_offset += frame_length;
+        place = place.beyond(space.length());
         remaining -= max_payload;
         begins = 0;
     };
     let second_word = frame::pack(begins | flags::END, frame_type::DATA);
-    let last = Claimed { space, term_id, term_offset };
-    write_whole(&last, origin, payload, remaining, second_word, reserved);
+    write_whole(&Claimed { space, place }, payload, remaining, second_word, reserved);
 }
 
 /// Turns a claimed range into padding whose frame is `length` bytes long, header included: readers skip it.
-pub(super) fn write_padding(claimed: &Claimed<'_>, origin: Origin, length: i32) {
-    let Claimed { space, term_id, term_offset } = claimed;
+pub(super) fn write_padding(claimed: &Claimed<'_>, length: i32) {
+    let Claimed { space, place } = claimed;
     // In progress first: a publisher that dies in between is recognised, and the range padded for it.
-    frame::begin(space, origin, *term_id, *term_offset, -length, frame::PADDING, 0);
+    frame::begin(space, *place, -length, frame::PADDING, 0);
     frame::commit(space, length);
 }

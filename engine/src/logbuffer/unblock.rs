@@ -113,8 +113,8 @@ impl Stuck<'_> {
     fn pad(&self, found: i32, length: usize) -> bool {
         let aligned = length.next_multiple_of(FRAME_ALIGNMENT);
         let Some(space) = self.log.terms().space(self.partition, self.offset, aligned) else { return false };
-        let origin = self.log.origin();
-        frame::take_over(&space, origin, self.term_id, self.offset as i32, found, length as i32)
+        let place = self.log.origin().at(self.term_id, self.offset as i32);
+        frame::take_over(&space, place, found, length as i32)
     }
 }
 
@@ -209,7 +209,7 @@ mod tests {
             claimed: 96,
         };
         let claimed = test.log.terms().space(stuck.partition, 0, 96).unwrap();
-        frame::begin(&claimed, test.log.origin(), stuck.term_id, 0, -96, frame::DATA_UNFRAGMENTED, 0);
+        frame::begin(&claimed, test.log.origin().at(stuck.term_id, 0), -96, frame::DATA_UNFRAGMENTED, 0);
         claimed.put_payload(0, &[1; 64]);
         assert!(!stuck.is_zero_at(32), "the payload is where a next frame could be");
         assert!(!stuck.pad_gap());

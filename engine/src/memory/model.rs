@@ -162,6 +162,11 @@ impl AtomicBuffer {
         self.store_plain(offset, len, |_| 0);
     }
 
+    /// Zeroes a range. A model has no caches.
+    pub fn zero_past_cache(&self, offset: usize, len: usize) {
+        self.zero(offset, len);
+    }
+
     /// Lends a copy of a published range.
     ///
     /// # Safety

@@ -112,11 +112,51 @@ impl Terms {
         Some(FrameCursor { at, remaining: term - offset, _terms: PhantomData })
     }
 
+    /// What is left of a term from `offset` on, for the only publisher that claims in it. None when no frame can start at
+    /// `offset`, unless it is the term's end.
+    pub(crate) fn rest(&self, partition: Partition, offset: usize) -> Option<TermRest> {
+        let remaining = self.cursor(partition, offset)?.remaining();
+        Some(TermRest { buffer: self.buffer.clone(), end: (partition.index() + 1) * self.bytes, remaining })
+    }
+
     #[inline]
     fn start_of(&self, partition: Partition) -> Span<'_> {
         let start = partition.index() << self.length.position_bits();
         // SAFETY: the partition is below three, and the buffer is three terms long: `new` made it so.
         unsafe { self.buffer.whole_span().advance(start) }
+    }
+}
+
+/// What is left of a term: its only publisher splits frames off its front, each with a single comparison.
+#[derive(Debug)]
+pub(crate) struct TermRest {
+    /// The three terms.
+    buffer: AtomicBuffer,
+    /// Where the term ends in the buffer, and how far that is: within the buffer, and a multiple of the alignment.
+    end: usize,
+    remaining: usize,
+}
+
+impl TermRest {
+    /// The bytes that are left.
+    #[inline]
+    pub(crate) fn remaining(&self) -> usize {
+        self.remaining
+    }
+
+    /// Splits off the next `length` bytes, for a frame. None, and nothing split off, when that is more than there is, nothing, or
+    /// not a length that frames occupy.
+    #[inline]
+    pub(crate) fn split_off(&mut self, length: usize) -> Option<FrameSpace<'_>> {
+        // One less wraps around for no length at all.
+        if length.wrapping_sub(1) >= self.remaining || !length.is_multiple_of(ALIGNMENT) {
+            return None;
+        }
+        let offset = self.end - self.remaining;
+        self.remaining -= length;
+        // SAFETY: what remained, of which this is the front, lies within the buffer.
+        let span = unsafe { self.buffer.whole_span().advance(offset) };
+        Some(FrameSpace { span, length })
     }
 }
 
