@@ -5,52 +5,19 @@
 
 #![allow(missing_docs, reason = "the harness's macro makes a function")]
 
+#[path = "support/stream.rs"]
+mod stream;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use gannet::logbuffer::{
-    ConcurrentAppender, ExclusiveAppender, ImageReader, LogBuffers, LogKind, LogParameters, OfferError, clean_to,
-};
-use gannet::memory::{AtomicBuffer, Field, OwnedWord};
-use gannet::types::{Position, SessionId, StreamId, TermId, TermLength};
+use gannet::logbuffer::{ConcurrentAppender, ExclusiveAppender, ImageReader, LogKind, OfferError};
+use gannet::memory::AtomicBuffer;
+use gannet::types::Position;
+use stream::Stream;
 
 const SIZES: [usize; 2] = [32, 1024];
-
-/// A log with what the driver keeps for it.
-struct Stream {
-    log: LogBuffers,
-    limit: OwnedWord<i64>,
-    subscriber: OwnedWord<i64>,
-    clean: Position,
-    window: i64,
-}
-
-impl Stream {
-    fn new(kind: LogKind) -> Self {
-        let term_length = TermLength::new(1 << 20).expect("a term length");
-        let parameters = LogParameters::ipc(kind, term_length, SessionId::new(1), StreamId::new(2), TermId::new(3));
-        let counters = AtomicBuffer::heap(256);
-        let this = Self {
-            log: LogBuffers::heap(&parameters),
-            limit: counters.own(Field::<i64>::at(0)),
-            subscriber: counters.own(Field::<i64>::at(128)),
-            clean: Position::new(0),
-            window: i64::from(term_length.get()) / 4,
-        };
-        this.limit.store_release(this.window);
-        this
-    }
-
-    /// The conductor's work.
-    fn turn_over(&mut self) {
-        let consumed = Position::new(self.subscriber.load_acquire());
-        while self.clean < consumed {
-            self.clean = clean_to(&self.log, self.clean, consumed);
-        }
-        self.limit.store_release(consumed.get() + self.window);
-    }
-}
 
 /// Publishes and reads `count` messages in bursts and returns how long the publishing and the reading took.
 fn run(stream: &mut Stream, count: u64, mut publish: impl FnMut() -> Result<Position, OfferError>) -> Duration {

@@ -31,6 +31,7 @@ macro_rules! facts {
 
 facts! {
     a_fresh_cnc_file,
+    lengths_that_are_not_the_defaults,
     trap_03_with_large_pages_the_metadata_is_still_at_the_end,
     counters_and_events_of_the_first_publication,
     names_of_counters_are_cut_where_the_record_ends,
@@ -162,6 +163,32 @@ fn a_fresh_cnc_file(kind: DriverKind) {
     for left in ["loss-report.dat", "publications", "images"] {
         assert!(running.dir.path().join(left).exists(), "{left} stays");
     }
+}
+
+fn lengths_that_are_not_the_defaults(kind: DriverKind) {
+    let options = DriverOptions::default()
+        .with("aeron.conductor.buffer.length", (2 << 20) + 768)
+        .with("aeron.clients.buffer.length", (4 << 20) + 128)
+        .with("aeron.counters.buffer.length", 1 << 20)
+        .with("aeron.error.buffer.length", (4 << 20) + 64)
+        .with("aeron.loss.report.buffer.length", 4096)
+        .with("aeron.client.liveness.timeout", "7s");
+    let running = Running::start(kind, options);
+    let cnc = running.cnc();
+    let lengths = [2_097_920, 4_194_432, 4_194_304, 1_048_576, 4_194_368];
+    assert_eq!(cnc.cnc_regions().lengths, lengths);
+    assert_eq!(cnc.cnc_regions().offsets, [128, 2_098_048, 6_292_480, 10_486_784, 11_535_360]);
+    // The end is on a page; nothing but zeros lies between it and the last region.
+    let used = 128 + lengths.iter().sum::<usize>();
+    assert_eq!((used, cnc.bytes().len()), (15_729_728, 15_732_736));
+    assert!(cnc.is_zero(used, cnc.bytes().len() - used));
+    assert_eq!((cnc.i64(24), cnc.i32(48)), (7 * NS_PER_S, 4096));
+    let regions = cnc.cnc_regions();
+    assert!(cnc.i64(regions.consumer_heartbeat()) >= cnc.i64(32), "the trailer is at the end of its region");
+    assert_eq!(cnc.i64(regions.counter_value(43)), 1 << 16, "the values follow the metadata");
+    let report = Snapshot::of(&running.dir.path().join("loss-report.dat")).unwrap();
+    assert_eq!(report.bytes().len(), 4096);
+    assert!(report.is_zero(0, 4096));
 }
 
 fn trap_03_with_large_pages_the_metadata_is_still_at_the_end(kind: DriverKind) {

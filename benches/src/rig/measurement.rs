@@ -12,12 +12,45 @@ pub enum Kind {
     Echo,
     /// As fast as it goes: rates apply.
     Throughput,
+    /// Nothing to do: what it takes all the same.
+    Idle,
+}
+
+/// What only one scenario measures; its names stand beside the others in a line of JSON.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Details {
+    /// A stream beside which logs come and go.
+    Stall {
+        /// Logs that were added, and removed again, meanwhile.
+        logs_added: u64,
+        /// Bytes of each of those logs.
+        log_length: u64,
+        /// The longest that adding one took, from the call to the publication.
+        longest_add_ns: u64,
+        /// The longest time between two turns of the driver's conductor so far.
+        longest_cycle_ns: u64,
+        /// This p99.9 divided by that of the stream while it was undisturbed, in the same run.
+        p999_to_undisturbed: Option<f64>,
+    },
+    /// A process without work.
+    Idle {
+        /// The profile that the driver ran with.
+        profile: String,
+        /// How long it was watched, in seconds.
+        watched_s: f64,
+        /// CPU time per second, as a fraction of one core; all threads of the process together.
+        cpu_share: f64,
+        /// How often per second a thread of the process was put on a CPU.
+        wake_ups_per_s: f64,
+    },
 }
 
 /// One result. What does not apply is null.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measurement {
-    /// The scenario: `ipc`.
+    /// The scenario: `ipc`, `stall` or `idle`.
     pub scenario: String,
     /// `gannet`, `floor`, or a peer's name.
     pub system: String,
@@ -52,6 +85,9 @@ pub struct Measurement {
     /// This system's figure divided by the floor's: p50 for an echo (1 is the floor, more is slower), messages per second
     /// for throughput (1 is the floor, less is slower).
     pub ratio_to_floor: Option<f64>,
+    /// What only this scenario measures.
+    #[serde(flatten)]
+    pub details: Option<Details>,
     /// The whole distribution, for the report.
     #[serde(skip)]
     pub latencies: Option<LatencyHistogram>,
@@ -86,6 +122,11 @@ impl Measurement {
         }
     }
 
+    /// The result of watching a process that has nothing to do.
+    pub fn idle(scenario: &str, system: &str, details: Details) -> Self {
+        Self { details: Some(details), ..Self::blank(scenario, system, Kind::Idle, 0) }
+    }
+
     fn blank(scenario: &str, system: &str, kind: Kind, size: usize) -> Self {
         Self {
             scenario: scenario.to_owned(),
@@ -105,6 +146,7 @@ impl Measurement {
             bytes_per_s: None,
             floor_p50_ns: None,
             ratio_to_floor: None,
+            details: None,
             latencies: None,
         }
     }
@@ -115,6 +157,7 @@ impl Measurement {
         let (ours, theirs) = match self.kind {
             Kind::Echo => (self.p50_ns.map(|ns| ns as f64), floor.p50_ns.map(|ns| ns as f64)),
             Kind::Throughput => (self.msgs_per_s, floor.msgs_per_s),
+            Kind::Idle => (None, None),
         };
         self.ratio_to_floor =
             ours.zip(theirs).filter(|(_, floor)| *floor > 0.0).map(|(ours, floor)| (ours / floor * 1e4).round() / 1e4);
@@ -144,6 +187,21 @@ mod tests {
                 "msgs_per_s": null, "bytes_per_s": null, "floor_p50_ns": 300, "ratio_to_floor": 1.1,
             })
         );
+    }
+
+    #[test]
+    fn what_only_one_scenario_measures_stands_beside_the_rest() {
+        let details = Details::Stall {
+            logs_added: 7,
+            log_length: 100,
+            longest_add_ns: 50,
+            longest_cycle_ns: 40,
+            p999_to_undisturbed: Some(1.5),
+        };
+        let line =
+            serde_json::to_value(Measurement { details: Some(details), ..echo("gannet", 1) }).expect("plain data");
+        assert_eq!((&line["logs_added"], &line["p999_to_undisturbed"]), (&7.into(), &1.5.into()));
+        assert_eq!((&line["scenario"], &line["samples"]), (&"ipc".into(), &100.into()));
     }
 
     #[test]

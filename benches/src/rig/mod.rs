@@ -6,6 +6,7 @@ pub mod environment;
 pub mod histogram;
 pub mod html;
 pub mod measurement;
+pub mod one_thread;
 pub mod schedule;
 pub mod throughput;
 pub mod transceiver;

@@ -1,3 +1,5 @@
-//! What is measured: which systems, which sizes, how long.
+//! What is measured, one scenario per file: which systems, in which rounds, with which plan.
 
+pub mod idle;
 pub mod ipc;
+pub mod stall;

@@ -13,18 +13,39 @@ use super::read::ControlledAction;
 /// The most bytes that any message has. What claims to be longer comes from a broken publisher.
 const MAX_MESSAGE_LENGTH: usize = 16 << 20;
 
+/// For how many sessions an assembler keeps a buffer. Publishers come and go, and a broken one may make sessions up: when there
+/// are more, the one that has had nothing for the longest time is let go of.
+const MAX_SESSIONS: usize = 1024;
+
+/// How many bytes an assembler keeps in all. When there are more, sessions are let go of in the same order, all but the one
+/// that has just had something: a single message always fits.
+const MAX_KEPT_BYTES: usize = 256 << 20;
+
 /// Reassembles messages for [`poll`](super::ImageReader::poll) and its kin.
 ///
-/// One assembler serves all images of a subscription: it tells their sessions apart.
+/// One assembler serves all images of a subscription: it tells their sessions apart. It keeps buffers for at most 1,024 sessions
+/// and of at most 256 MiB together; beyond that, the message of the session that has had nothing for the longest time is dropped
+/// as if its subscriber had joined too late for it.
 #[derive(Debug, Default)]
 pub struct FragmentAssembler {
-    sessions: HashMap<SessionId, Assembly>,
+    sessions: Sessions,
 }
 
 /// Reassembles messages for controlled polls. Only whole messages ask the handler how to go on.
+/// Its limits are those of [`FragmentAssembler`].
 #[derive(Debug, Default)]
 pub struct ControlledFragmentAssembler {
-    sessions: HashMap<SessionId, Assembly>,
+    sessions: Sessions,
+}
+
+/// The sessions that have had fragments.
+#[derive(Debug, Default)]
+struct Sessions {
+    assemblies: HashMap<SessionId, Assembly>,
+    /// The capacity of all their buffers, in bytes.
+    kept_bytes: usize,
+    /// Counts fragments, to tell which session had one when.
+    clock: u64,
 }
 
 /// One session's message, as far as it has come.
@@ -39,6 +60,8 @@ struct Assembly {
     /// The end of the last fragment that was gathered, where the next must start; none while no message is being gathered.
     expected: Option<Position>,
     payload: Vec<u8>,
+    /// When the session last had a fragment, by [`Sessions::clock`].
+    touched: u64,
 }
 
 impl FragmentAssembler {
@@ -60,7 +83,7 @@ impl FragmentAssembler {
         move |fragment| {
             if fragment.is_unfragmented() {
                 handler(fragment);
-            } else if let Some(assembly) = gather(&mut self.sessions, fragment) {
+            } else if let Some(assembly) = self.sessions.gather(fragment) {
                 assembly.with_message(fragment, &mut handler);
                 assembly.reset();
             }
@@ -69,12 +92,12 @@ impl FragmentAssembler {
 
     /// Lets go of what was gathered for a session: its image is gone.
     pub fn free_session(&mut self, session_id: SessionId) -> bool {
-        self.sessions.remove(&session_id).is_some()
+        self.sessions.remove(session_id)
     }
 
     /// Lets go of everything.
     pub fn clear(&mut self) {
-        self.sessions.clear();
+        self.sessions = Sessions::default();
     }
 }
 
@@ -95,7 +118,7 @@ impl ControlledFragmentAssembler {
             if fragment.is_unfragmented() {
                 return handler(fragment);
             }
-            let Some(assembly) = gather(&mut self.sessions, fragment) else { return ControlledAction::Continue };
+            let Some(assembly) = self.sessions.gather(fragment) else { return ControlledAction::Continue };
             let action = assembly.with_message(fragment, &mut handler);
             match action {
                 ControlledAction::Abort => assembly.take_back(fragment),
@@ -107,34 +130,64 @@ impl ControlledFragmentAssembler {
 
     /// Lets go of what was gathered for a session: its image is gone.
     pub fn free_session(&mut self, session_id: SessionId) -> bool {
-        self.sessions.remove(&session_id).is_some()
+        self.sessions.remove(session_id)
     }
 
     /// Lets go of everything.
     pub fn clear(&mut self) {
-        self.sessions.clear();
+        self.sessions = Sessions::default();
     }
 }
 
-/// Adds a fragment to its session's message. The assembly, if that is whole now.
-#[cold]
-fn gather<'a>(sessions: &'a mut HashMap<SessionId, Assembly>, fragment: Fragment<'_>) -> Option<&'a mut Assembly> {
-    if fragment.flags() & flags::BEGIN != 0 {
-        sessions.entry(fragment.session_id()).or_insert_with(Assembly::new).begin(fragment);
-        return None;
+impl Sessions {
+    /// Adds a fragment to its session's message. The assembly, if that is whole now.
+    #[cold]
+    fn gather(&mut self, fragment: Fragment<'_>) -> Option<&mut Assembly> {
+        let session_id = fragment.session_id();
+        self.clock += 1;
+        let begins = fragment.flags() & flags::BEGIN != 0;
+        if begins && self.assemblies.len() >= MAX_SESSIONS && !self.assemblies.contains_key(&session_id) {
+            self.remove_stalest(session_id);
+        }
+        let assembly = if begins {
+            self.assemblies.entry(session_id).or_insert_with(Assembly::new)
+        } else {
+            // Nothing: the middle of a message whose beginning was never seen. This subscriber joined late.
+            self.assemblies.get_mut(&session_id)?
+        };
+        assembly.touched = self.clock;
+        let capacity = assembly.payload.capacity();
+        if begins {
+            assembly.begin(fragment);
+        } else if assembly.expected != Some(start_of(fragment))
+            || assembly.payload.len() + fragment.payload().len() > MAX_MESSAGE_LENGTH
+        {
+            // A fragment is missing between: the rest must not complete a message that it is no part of.
+            assembly.reset();
+            return None;
+        } else {
+            assembly.payload.extend_from_slice(fragment.payload());
+            assembly.expected = Some(fragment.position());
+        }
+        self.kept_bytes += assembly.payload.capacity() - capacity;
+        while self.kept_bytes > MAX_KEPT_BYTES && self.remove_stalest(session_id) {}
+        let assembly = self.assemblies.get_mut(&session_id)?;
+        (!begins && fragment.flags() & flags::END != 0).then_some(assembly)
     }
-    // The middle of a message whose beginning was never seen: this subscriber joined late.
-    let assembly = sessions.get_mut(&fragment.session_id())?;
-    if assembly.expected != Some(start_of(fragment))
-        || assembly.payload.len() + fragment.payload().len() > MAX_MESSAGE_LENGTH
-    {
-        // A fragment is missing between: the rest must not complete a message that it is no part of.
-        assembly.reset();
-        return None;
+
+    /// Lets go of a session; false if there was none.
+    fn remove(&mut self, session_id: SessionId) -> bool {
+        let removed = self.assemblies.remove(&session_id);
+        self.kept_bytes -= removed.as_ref().map_or(0, |assembly| assembly.payload.capacity());
+        removed.is_some()
     }
-    assembly.payload.extend_from_slice(fragment.payload());
-    assembly.expected = Some(fragment.position());
-    (fragment.flags() & flags::END != 0).then_some(assembly)
+
+    /// Lets go of the session that has had nothing for the longest time, but not of `spared`; false if there is no other.
+    fn remove_stalest(&mut self, spared: SessionId) -> bool {
+        let others = self.assemblies.iter().filter(|(session_id, _)| **session_id != spared);
+        let stalest = others.min_by_key(|(_, assembly)| assembly.touched).map(|(session_id, _)| *session_id);
+        stalest.is_some_and(|session_id| self.remove(session_id))
+    }
 }
 
 /// The position where the fragment's frame starts.
@@ -151,6 +204,7 @@ impl Assembly {
             max_payload: 0,
             expected: None,
             payload: Vec::new(),
+            touched: 0,
         }
     }
 
@@ -239,6 +293,62 @@ mod tests {
         test.reader().poll(&mut handler, 10);
         drop(handler);
         assert_eq!(found, sent[2..]);
+    }
+
+    /// The frame of a session's fragment, `length` bytes of payload that start at `begin`.
+    fn header(session_id: i32, flags: u8, length: usize) -> [u8; FRAME_HEADER_LENGTH] {
+        let mut header = [0; FRAME_HEADER_LENGTH];
+        header[..4].copy_from_slice(&((FRAME_HEADER_LENGTH + length) as i32).to_le_bytes());
+        header[5] = flags;
+        header[12..16].copy_from_slice(&session_id.to_le_bytes());
+        header
+    }
+
+    /// Gives the assembler one fragment that ends at `end`; the length of the message that it completes.
+    fn give(assembler: &mut FragmentAssembler, session_id: i32, flags: u8, payload: &[u8], end: i64) -> Option<usize> {
+        let mut found = None;
+        let header = header(session_id, flags, payload.len());
+        assembler.assemble(|message| found = Some(message.payload().len()))(Fragment::new(
+            &header,
+            payload,
+            Position::new(end),
+        ));
+        found
+    }
+
+    #[test]
+    fn sessions_that_are_made_up_take_no_more_room() {
+        let mut assembler = FragmentAssembler::new();
+        let payload = [7; 96];
+        for session_id in 0..3_000 {
+            assert_eq!(give(&mut assembler, session_id, flags::BEGIN, &payload, 128), None);
+            // One that goes on all the while is kept.
+            let flags = if session_id == 0 { flags::BEGIN } else { 0 };
+            give(&mut assembler, -1, flags, &[7; 32], 64 * i64::from(session_id + 1));
+        }
+        assert_eq!(assembler.sessions.assemblies.len(), MAX_SESSIONS);
+        assert_eq!(give(&mut assembler, 2_999, flags::END, &payload, 256), Some(192), "the last is there");
+        assert_eq!(give(&mut assembler, 1, flags::END, &payload, 256), None, "the first has gone");
+        let whole = give(&mut assembler, -1, flags::END, &[7; 32], 64 * 3_001);
+        assert_eq!(whole, Some(32 * 3_001));
+    }
+
+    #[test]
+    fn long_messages_that_never_end_take_no_more_room() {
+        let mut assembler = FragmentAssembler::new();
+        let payload = vec![7; 8 << 20];
+        let occupied = (payload.len() + FRAME_HEADER_LENGTH) as i64;
+        for session_id in 0..100 {
+            give(&mut assembler, session_id, flags::BEGIN, &payload, occupied);
+            let kept: usize = assembler.sessions.assemblies.values().map(|assembly| assembly.payload.capacity()).sum();
+            assert_eq!(kept, assembler.sessions.kept_bytes);
+            assert!(kept <= MAX_KEPT_BYTES);
+        }
+        assert_eq!(give(&mut assembler, 99, flags::END, &payload, 2 * occupied), Some(16 << 20));
+        for session_id in 0..100 {
+            assembler.free_session(SessionId::new(session_id));
+        }
+        assert_eq!(assembler.sessions.kept_bytes, 0);
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 
 fn text(name: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/written_by_aeron").join(name);
+    // From this crate's tests and from those of its neighbours.
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/written_by_aeron").join(name);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 

@@ -98,13 +98,13 @@ pub struct LogConfig {
 /// takes one and each publication two, bound the rest.
 #[derive(Clone, Debug)]
 pub struct Capacity {
-    /// Clients.
+    /// Clients (`gannet.max.clients`).
     pub clients: usize,
-    /// Logs of publications, those that drain or wait to be deleted included.
+    /// Logs of publications, those that drain or wait to be deleted included (`gannet.max.publications`).
     pub publications: usize,
-    /// Holds of clients on publications: shared ones are held several times.
+    /// Holds of clients on publications: shared ones are held several times (`gannet.max.publication.links`).
     pub publication_links: usize,
-    /// Subscriptions.
+    /// Subscriptions (`gannet.max.subscriptions`).
     pub subscriptions: usize,
 }
 

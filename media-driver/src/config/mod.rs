@@ -18,7 +18,8 @@ pub use layers::{Layers, Loaded};
 pub use page::page;
 pub use property::{Effect, Limits, Property, Rule};
 pub use table::{
-    Buffers, Directory, DriverConfig, Network, PROPERTIES, Process, Resolver, Streams, Terms, Threads, Timeouts,
+    Buffers, Capacity, Directory, DriverConfig, Network, PROPERTIES, Process, Resolver, Streams, Terms, Threads,
+    Timeouts,
 };
 
 pub use value::{

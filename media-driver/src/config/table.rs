@@ -24,6 +24,7 @@ const EVENT_LOG: Effect = Effect::Never("the driver logs through its own log, se
 const I31: i128 = i32::MAX as i128;
 const I63: i128 = i64::MAX as i128;
 const GIB: i128 = 1 << 30;
+const MILLION: i128 = 1_000_000;
 const MICROSECOND: i128 = 1_000;
 const MILLISECOND: i128 = 1_000_000;
 
@@ -298,6 +299,22 @@ settings! {
         /// How many sessions of one stream a receive endpoint follows.
         stream_session_limit: u32 = "2147483647",
             "aeron.driver.stream.session.limit" / "AERON_DRIVER_STREAM_SESSION_LIMIT", in Limits::between(1, I31), UDP;
+    }
+
+    /// How much of everything the driver keeps for clients. A command that asks for one more is answered with an error that
+    /// says which of these is reached, and counted; what is there goes on. Counters, of which each client takes one, each
+    /// publication two and each subscriber one per stream, have their bound in `counter_values_length`.
+    capacity: Capacity {
+        /// Clients.
+        clients: u32 = "4096", "gannet.max.clients" / "GANNET_MAX_CLIENTS", in Limits::between(1, MILLION);
+        /// Logs of publications, those that drain or wait to be deleted included.
+        publications: u32 = "16384", "gannet.max.publications" / "GANNET_MAX_PUBLICATIONS", in Limits::between(1, MILLION);
+        /// Handles of clients to publications: several share the log of a concurrent publication.
+        publication_links: u32 = "65536", "gannet.max.publication.links" / "GANNET_MAX_PUBLICATION_LINKS",
+            in Limits::between(1, MILLION);
+        /// Subscriptions.
+        subscriptions: u32 = "65536", "gannet.max.subscriptions" / "GANNET_MAX_SUBSCRIPTIONS",
+            in Limits::between(1, MILLION);
     }
 
     /// Sockets, and how much of them one duty cycle handles.

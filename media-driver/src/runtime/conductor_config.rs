@@ -17,7 +17,7 @@ pub(super) fn conductor_config(
     directory: &DriverDirectory,
     sockets: SocketDefaults,
 ) -> ConductorConfig {
-    let DriverConfig { terms, timeouts, streams, process, .. } = config;
+    let DriverConfig { terms, timeouts, streams, process, capacity, .. } = config;
     ConductorConfig {
         timer_interval_ns: ns(timeouts.timer_interval),
         client_liveness_timeout_ns: ns(timeouts.client_liveness),
@@ -57,7 +57,12 @@ pub(super) fn conductor_config(
             default_socket_sndbuf: sockets.sndbuf,
             default_socket_rcvbuf: sockets.rcvbuf,
         },
-        capacity: Capacity::default(),
+        capacity: Capacity {
+            clients: capacity.clients as usize,
+            publications: capacity.publications as usize,
+            publication_links: capacity.publication_links as usize,
+            subscriptions: capacity.subscriptions as usize,
+        },
     }
 }
 

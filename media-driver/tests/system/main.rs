@@ -2,9 +2,13 @@
 //! and every process is gone when its test ends.
 #![expect(clippy::disallowed_methods, reason = "waits for processes, with deadlines, and looks at their files")]
 
+mod cnc_file;
 mod directory;
 mod driver_process;
 mod options;
+#[expect(dead_code, reason = "what clients said of the files is for the engine's tests")]
+#[path = "../../../engine/tests/support/reference.rs"]
+mod reference;
 mod room;
 #[expect(unreachable_pub, reason = "shared with tests of other crates")]
 #[path = "../../../engine/tests/support/skip.rs"]

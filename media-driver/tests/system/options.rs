@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use gannet::{Client, Context};
 use gannet_driver::config::{Layers, Profile};
 use rustix::process::Signal;
 
@@ -92,6 +93,25 @@ fn files_and_flags_reach_the_driver() {
     let driver = DriverProcess::start(&dir, &["--config", file.to_str().unwrap(), properties.to_str().unwrap()]);
     assert_eq!(driver.cnc().client_liveness_timeout().as_secs(), 8);
     assert_eq!(driver.cnc().to_clients().len(), 2_097_280);
+}
+
+#[test]
+fn a_driver_that_is_full_says_of_what_and_serves_on() {
+    let temp = tempfile::tempdir().unwrap();
+    let driver = DriverProcess::start(temp.path(), &["-Dgannet.max.clients=2", "-Dgannet.max.subscriptions=1"]);
+    let connect = || Client::connect(Context::new().dir(&driver.dir)).unwrap();
+    let (first, second, third) = (connect(), connect(), connect());
+    let subscription = first.add_subscription("aeron:ipc", 1).unwrap();
+    let refused = first.add_subscription("aeron:ipc", 2).unwrap_err().to_string();
+    assert!(refused.contains("the driver holds 1 subscriptions"), "{refused}");
+    let _counter = second.add_counter(1001, b"", "the second client is there").unwrap();
+    let refused = third.add_counter(1001, b"", "the third is not").unwrap_err().to_string();
+    assert!(refused.contains("the driver holds 2 clients"), "{refused}");
+    // As soon as something goes there is room.
+    drop(subscription);
+    await_that("there is room for another subscription", || first.add_subscription("aeron:ipc", 2).is_ok());
+    drop(second);
+    await_that("there is room for another client", || third.add_counter(1001, b"", "now it is").is_ok());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use exit::{Outcome, Unsuccessful, Usage, exit};
 pub(crate) use output::{Output, with_separators};
 pub(crate) use stop::Stop;
-pub(crate) use values::{Repeat, duration, positive_duration};
+pub(crate) use values::{Repeat, duration, positive_duration, profile};
 
 use crate::commands::{bench, demo, errors, publish, sbe, stat, streams, subscribe, why};
 

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use gannet_driver::config::Profile;
+
 /// Reads a duration as people write it: `500ms`, `1.5s`, `2m`, or a plain number of seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<f64>() {
@@ -18,6 +20,13 @@ pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
         Duration::ZERO => Err("must be more than zero".to_owned()),
         duration => Ok(duration),
     }
+}
+
+/// Reads the name of a driver's profile.
+pub(crate) fn profile(text: &str) -> Result<Profile, String> {
+    let found = Profile::ALL.iter().find(|profile| profile.as_str() == text);
+    let names = || Profile::ALL.iter().map(|profile| profile.as_str()).collect::<Vec<_>>().join(", ");
+    found.copied().ok_or_else(|| format!("expected one of {}", names()))
 }
 
 /// How often to go over an input.
@@ -68,6 +77,12 @@ mod tests {
             assert!(duration(text).is_err(), "{text}");
         }
         assert!(positive_duration("0").is_err());
+    }
+
+    #[test]
+    fn profiles_are_named_as_the_driver_names_them() {
+        assert_eq!(profile("frugal"), Ok(Profile::Frugal));
+        assert_eq!(profile("Frugal"), Err("expected one of low-latency, balanced, frugal".to_owned()));
     }
 
     #[test]

@@ -1,0 +1,41 @@
+//! A log buffer without a driver: whoever measures does the conductor's work, when it suits the measurement.
+
+use gannet::logbuffer::{LogBuffers, LogKind, LogParameters, clean_to};
+use gannet::memory::{AtomicBuffer, Field, OwnedWord};
+use gannet::types::{Position, SessionId, StreamId, TermId, TermLength};
+
+/// A log with what the driver keeps for it.
+pub(crate) struct Stream {
+    pub(crate) log: LogBuffers,
+    pub(crate) limit: OwnedWord<i64>,
+    pub(crate) subscriber: OwnedWord<i64>,
+    clean: Position,
+    window: i64,
+}
+
+impl Stream {
+    /// A fresh log in this process's memory, with terms of 1 MiB and a window of a quarter of one.
+    pub(crate) fn new(kind: LogKind) -> Self {
+        let term_length = TermLength::new(1 << 20).expect("a term length");
+        let parameters = LogParameters::ipc(kind, term_length, SessionId::new(1), StreamId::new(2), TermId::new(3));
+        let counters = AtomicBuffer::heap(256);
+        let this = Self {
+            log: LogBuffers::heap(&parameters),
+            limit: counters.own(Field::<i64>::at(0)),
+            subscriber: counters.own(Field::<i64>::at(128)),
+            clean: Position::new(0),
+            window: i64::from(term_length.get()) / 4,
+        };
+        this.limit.store_release(this.window);
+        this
+    }
+
+    /// The conductor's work.
+    pub(crate) fn turn_over(&mut self) {
+        let consumed = Position::new(self.subscriber.load_acquire());
+        while self.clean < consumed {
+            self.clean = clean_to(&self.log, self.clean, consumed);
+        }
+        self.limit.store_release(consumed.get() + self.window);
+    }
+}

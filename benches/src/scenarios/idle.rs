@@ -1,0 +1,205 @@
+//! The scenario `idle`: the CPU time that a driver process takes while nobody asks anything of it, first without clients, then
+//! with one whose stream carries nothing. Read from what the kernel accounts to the process's threads.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use gannet::cnc::CncFile;
+use gannet::memory::FileAccess;
+use gannet::time::{Clock, SystemClock};
+use gannet::{Client, Context};
+use gannet_driver::config::Profile;
+
+use crate::rig::RigError;
+use crate::rig::measurement::{Details, Measurement};
+use crate::rig::schedule::now_ns;
+use crate::systems::gannet::GANNET;
+
+/// The scenario's name in results.
+pub const NAME: &str = "idle";
+/// The driver in results, with a client that has a stream. Without any it is [`GANNET`].
+pub const WITH_STREAM: &str = "gannet-with-stream";
+
+/// How long a driver may take to start.
+const PATIENCE_NS: i64 = 20_000_000_000;
+/// What starting costs is over after this long.
+const SETTLE: Duration = Duration::from_millis(1500);
+
+/// How to run the scenario.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The driver's program.
+    pub driver: PathBuf,
+    /// The driver's profile.
+    pub profile: Profile,
+    /// How long the driver is watched, with and without a stream, each.
+    pub watch: Duration,
+}
+
+/// Runs the scenario; `on_round` hears of each part before it starts.
+///
+/// # Errors
+///
+/// [`RigError`] when the driver does not start, or the kernel does not account for its threads.
+pub fn run(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+    let dir = private_dir();
+    let driver = Driver::start(options, &dir)?;
+    std::thread::sleep(SETTLE);
+    on_round("without clients");
+    let alone = driver.watch(options)?;
+
+    let client = Client::connect(Context::new().dir(&dir).client_name("idle"))
+        .map_err(|error| failed("cannot connect", error))?;
+    let _subscription = client.add_subscription("aeron:ipc", 1).map_err(|error| failed("cannot subscribe", error))?;
+    let _publication =
+        client.add_exclusive_publication("aeron:ipc", 1).map_err(|error| failed("cannot publish", error))?;
+    std::thread::sleep(SETTLE);
+    on_round("with a stream");
+    let with_stream = driver.watch(options)?;
+    Ok(vec![Measurement::idle(NAME, GANNET, alone), Measurement::idle(NAME, WITH_STREAM, with_stream)])
+}
+
+/// A directory that no other process uses, beside those of other drivers.
+fn private_dir() -> PathBuf {
+    let shared_memory = Path::new("/dev/shm");
+    let parent = if shared_memory.is_dir() { shared_memory.to_owned() } else { std::env::temp_dir() };
+    parent.join(format!("gannet-idle-{}", std::process::id()))
+}
+
+fn failed(action: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> RigError {
+    RigError::system(GANNET, action, source)
+}
+
+/// A driver process. It removes its directory when it is asked to end, and this does so when it did not.
+struct Driver {
+    child: Child,
+    dir: PathBuf,
+}
+
+impl Driver {
+    fn start(options: &Options, dir: &Path) -> Result<Self, RigError> {
+        let mut command = Command::new(&options.driver);
+        // The profile is what is measured, not the settings of whoever measures.
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("AERON_") || name.starts_with("GANNET_")) {
+                command.env_remove(&name);
+            }
+        }
+        command.arg("--dir").arg(dir).args(["--profile", options.profile.as_str()]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command
+            .spawn()
+            .map_err(|error| failed(format!("cannot start the driver {}", options.driver.display()), error))?;
+        let mut driver = Self { child, dir: dir.to_owned() };
+        driver.await_ready()?;
+        Ok(driver)
+    }
+
+    fn await_ready(&mut self) -> Result<(), RigError> {
+        let deadline_ns = now_ns() + PATIENCE_NS;
+        loop {
+            let ready = CncFile::open(&self.dir, FileAccess::ReadOnly)
+                .is_ok_and(|cnc| cnc.driver_state(SystemClock.epoch(), Duration::from_secs(10)).is_active());
+            if ready {
+                return Ok(());
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(failed("starting the driver", format!("it ended: {status}")));
+            }
+            if now_ns() > deadline_ns {
+                return Err(failed("starting the driver", "it does not get ready"));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// What the process takes from now on for as long as the options say.
+    fn watch(&self, options: &Options) -> Result<Details, RigError> {
+        let (begin_ns, before) = (now_ns(), self.usage()?);
+        std::thread::sleep(options.watch);
+        let (end_ns, after) = (now_ns(), self.usage()?);
+        let watched_s = (end_ns - begin_ns) as f64 / 1e9;
+        Ok(Details::Idle {
+            profile: options.profile.to_string(),
+            watched_s: round(watched_s, 1e2),
+            cpu_share: round(after.cpu_ns.saturating_sub(before.cpu_ns) as f64 / 1e9 / watched_s, 1e6),
+            wake_ups_per_s: round(after.turns.saturating_sub(before.turns) as f64 / watched_s, 1e1),
+        })
+    }
+
+    fn usage(&self) -> Result<Usage, RigError> {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let unread = |error| failed(format!("cannot read the threads' times below {tasks}"), error);
+        let mut total = Usage::default();
+        for task in fs::read_dir(&tasks).map_err(unread)? {
+            let path = task.map_err(unread)?.path().join("schedstat");
+            let text = fs::read_to_string(path).map_err(unread)?;
+            let usage = Usage::parse(&text).ok_or_else(|| failed("reading the threads' times", text.clone()))?;
+            total.cpu_ns += usage.cpu_ns;
+            total.turns += usage.turns;
+        }
+        Ok(total)
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        let deadline_ns = now_ns() + PATIENCE_NS;
+        while matches!(self.child.try_wait(), Ok(None)) && now_ns() < deadline_ns {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// What the kernel accounts to threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Usage {
+    /// Time on a CPU.
+    cpu_ns: u64,
+    /// How often one was given to them.
+    turns: u64,
+}
+
+impl Usage {
+    /// The kernel's words: time on a CPU and time spent waiting for one, in nanoseconds, then how many turns there were.
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split_whitespace().map(str::parse);
+        let (cpu_ns, _waited, turns) = (words.next()?.ok()?, words.next()?.ok()?, words.next()?.ok()?);
+        Some(Self { cpu_ns, turns })
+    }
+}
+
+fn round(value: f64, digits: f64) -> f64 {
+    (value * digits).round() / digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_s_words_are_read() {
+        assert_eq!(Usage::parse("1234 5 67\n"), Some(Usage { cpu_ns: 1234, turns: 67 }));
+        assert_eq!(Usage::parse("1234 x 67"), None);
+        assert_eq!(Usage::parse(""), None);
+    }
+
+    #[test]
+    fn a_driver_that_is_not_there_is_named() {
+        let options = Options {
+            driver: "/no/such/gannet-driver".into(),
+            profile: Profile::Frugal,
+            watch: Duration::from_millis(1),
+        };
+        let error = run(&options, |_| {}).expect_err("there is no such program").to_string();
+        assert!(error.contains("/no/such/gannet-driver"), "{error}");
+    }
+}

@@ -1,0 +1,347 @@
+//! The scenario `stall`: what a running stream notices of large logs that come and go beside it. Rounds alternate between the
+//! stream alone and the stream while a client of its own process adds a publication, removes it, and adds the next; and the
+//! same with the floor in the stream's place: the same loop on the same core, in which a message is nothing. What that
+//! notices is the machine's: whoever takes the core away does so from both.
+//!
+//! ```text
+//! near core:  the stream, both its ends on one thread, messages due by a schedule
+//! far core:   the driver's threads, the clients' conductors, the one who adds and removes
+//! ```
+//!
+//! The driver is embedded, so that mapping and unmapping the logs also meets the stream's own address space: a driver in
+//! a process of its own disturbs it less.
+
+use std::path::Path;
+use std::time::Duration;
+
+use gannet::counters::SystemCounter;
+use gannet::logbuffer::Fragment;
+use gannet::{AddError, Client, Context, ExclusivePublication, Subscription};
+use gannet_driver::MediaDriver;
+use gannet_driver::config::{DriverConfig, Profile};
+
+use crate::rig::RigError;
+use crate::rig::cores::{Cores, pin};
+use crate::rig::echo::EchoOutcome;
+use crate::rig::histogram::LatencyHistogram;
+use crate::rig::measurement::{Details, Measurement};
+use crate::rig::one_thread::{self, NoStream, OneThreadPlan};
+use crate::rig::schedule::now_ns;
+use crate::rig::transceiver::Transceiver;
+use crate::systems::FLOOR;
+use crate::systems::gannet::GANNET;
+
+/// The scenario's name in results.
+pub const NAME: &str = "stall";
+/// The stream in results, while logs come and go beside it. Alone it is [`GANNET`].
+pub const DISTURBED: &str = "gannet-disturbed";
+/// The floor in results, while logs come and go beside it. Alone it is [`FLOOR`].
+pub const FLOOR_DISTURBED: &str = "floor-disturbed";
+
+const STREAM: i32 = 1;
+const ADDED_STREAM: i32 = 2;
+/// The driver looks this often for logs to be given up, so that the next can be added soon.
+const TIMER_INTERVAL: Duration = Duration::from_millis(20);
+/// How long anything may take that the scenario waits for outside the timed loop.
+const PATIENCE_NS: i64 = 20_000_000_000;
+
+/// How to run the scenario.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Bytes per message.
+    pub size: usize,
+    /// Messages per second.
+    pub rate_per_s: u64,
+    /// Length of a round in milliseconds, without its warm-up.
+    pub round_ms: u64,
+    /// Rounds of each kind.
+    pub rounds: u32,
+    /// Bytes of a term of the stream.
+    pub term_length: usize,
+    /// Bytes of a term of each publication that comes and goes.
+    pub added_term_length: usize,
+    /// How much time lies between one such publication and the next.
+    pub add_interval: Duration,
+    /// The driver's profile.
+    pub profile: Profile,
+    /// Where the stream runs, and everything else.
+    pub cores: Cores,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            size: 32,
+            rate_per_s: 50_000,
+            round_ms: 1_000,
+            rounds: 5,
+            term_length: 256 * 1024,
+            added_term_length: 64 << 20,
+            add_interval: Duration::from_millis(250),
+            profile: Profile::Balanced,
+            cores: Cores::choose(),
+        }
+    }
+}
+
+impl Options {
+    /// One line on how the scenario is set up, for the report.
+    pub fn describe(&self) -> String {
+        format!(
+            "{GANNET}: publisher and subscriber on one thread and core, terms of {} bytes; an embedded driver of profile {} on \
+             the other core, and there, every other round, a client that adds and removes a publication with terms of {} bytes \
+             every {:?}; {FLOOR}: the same loop without messages",
+            self.term_length, self.profile, self.added_term_length, self.add_interval
+        )
+    }
+}
+
+/// Runs the scenario; `on_round` hears of each round before it starts.
+///
+/// # Errors
+///
+/// [`RigError`] when the driver or a client fails, or messages stop arriving.
+pub fn run(options: &Options, on_round: impl FnMut(&str) + Send) -> Result<Vec<Measurement>, RigError> {
+    // Threads run where the one that started them does, unless they say otherwise: all but the stream's stay on its core.
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| {
+            pin(options.cores.far);
+            run_here(options, on_round)
+        });
+        run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn run_here(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+    let mut config = DriverConfig::for_profile(options.profile);
+    config.timeouts.timer_interval = TIMER_INTERVAL;
+    let driver = MediaDriver::launch_embedded(config)
+        .map_err(|error| RigError::system(GANNET, "cannot start the embedded driver", error))?;
+    let mut stream = Stream::open(driver.dir(), options.term_length)?;
+    let plan = OneThreadPlan {
+        size: options.size,
+        rate_per_s: options.rate_per_s,
+        warm_up: options.rate_per_s / 20,
+        messages: (options.rate_per_s * options.round_ms / 1000).max(1),
+        core: options.cores.near,
+    };
+    let mut parts = [
+        Part { name: FLOOR, is_floor: true, disturbed: false, total: Total::default() },
+        Part { name: GANNET, is_floor: false, disturbed: false, total: Total::default() },
+        Part { name: FLOOR_DISTURBED, is_floor: true, disturbed: true, total: Total::default() },
+        Part { name: DISTURBED, is_floor: false, disturbed: true, total: Total::default() },
+    ];
+    for round in 1..=options.rounds {
+        for Part { name, is_floor, disturbed, total } in &mut parts {
+            on_round(&format!("{name}, round {round} of {}", options.rounds));
+            let visitor = disturbed.then(|| Visitor::open(driver.dir(), options)).transpose()?;
+            let outcome = if *is_floor {
+                one_round(&mut NoStream::default(), &plan, visitor, total)?
+            } else {
+                one_round(&mut stream, &plan, visitor, total)?
+            };
+            total.latencies.merge(&outcome.latencies);
+            total.longest_cycle_ns = counter(&stream.client, SystemCounter::ConductorMaxCycleTime).unsigned_abs();
+        }
+    }
+    Ok(results(&parts, &plan, options))
+}
+
+/// One of the things that are measured in turns.
+struct Part {
+    name: &'static str,
+    is_floor: bool,
+    disturbed: bool,
+    total: Total,
+}
+
+/// What came of all rounds of a part.
+#[derive(Default)]
+struct Total {
+    latencies: LatencyHistogram,
+    logs_added: u64,
+    longest_add_ns: u64,
+    longest_cycle_ns: u64,
+}
+
+/// Two parts undisturbed, then the same two disturbed; the first of each two is the floor.
+fn results(parts: &[Part; 4], plan: &OneThreadPlan, options: &Options) -> Vec<Measurement> {
+    let p999 = |part: &Part| part.total.latencies.quantile_ns(0.999).map(|ns| ns as f64);
+    let measurement = |part: &Part, undisturbed: &Part| {
+        let Total { latencies, logs_added, longest_add_ns, longest_cycle_ns } = &part.total;
+        let ratio = p999(part).zip(p999(undisturbed)).map(|(ours, alone)| (ours / alone * 1e4).round() / 1e4);
+        let details = Details::Stall {
+            logs_added: *logs_added,
+            log_length: 3 * options.added_term_length as u64,
+            longest_add_ns: *longest_add_ns,
+            longest_cycle_ns: *longest_cycle_ns,
+            p999_to_undisturbed: ratio,
+        };
+        // A round in which a message is lost ends with an error.
+        let measured = Measurement::echo(NAME, part.name, plan.size, plan.rate_per_s, latencies.clone(), 0);
+        Measurement { details: Some(details), ..measured }
+    };
+    let (undisturbed, disturbed) = parts.split_at(2);
+    let mut results = Vec::new();
+    for pair in [undisturbed, disturbed] {
+        let mut pair: Vec<_> = pair.iter().zip(undisturbed).map(|(part, alone)| measurement(part, alone)).collect();
+        let floor = pair[0].clone();
+        pair.iter_mut().for_each(|result| result.compare_with(&floor));
+        results.extend(pair);
+    }
+    results
+}
+
+/// One round, on a thread of its own, so that its pin ends with it. A visitor adds and removes publications meanwhile, on the
+/// calling thread.
+fn one_round(
+    stream: &mut (impl Transceiver + Send),
+    plan: &OneThreadPlan,
+    visitor: Option<Visitor>,
+    total: &mut Total,
+) -> Result<EchoOutcome, RigError> {
+    std::thread::scope(|scope| {
+        let round = scope.spawn(|| one_thread::run(GANNET, stream, plan));
+        if let Some(mut visitor) = visitor {
+            while !round.is_finished() {
+                let took_ns = visitor.add_and_remove()?;
+                total.longest_add_ns = total.longest_add_ns.max(took_ns);
+                total.logs_added += 1;
+                visitor.pause(|| round.is_finished());
+            }
+        }
+        round.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// The stream that is measured.
+struct Stream {
+    client: Client,
+    publication: ExclusivePublication,
+    subscription: Subscription,
+}
+
+impl Stream {
+    fn open(dir: &Path, term_length: usize) -> Result<Self, RigError> {
+        let client = connect(dir, "stall: the stream")?;
+        let channel = format!("aeron:ipc?term-length={term_length}|sparse=false");
+        let subscription = client.add_subscription(&channel, STREAM).map_err(not_added)?;
+        let mut publication = client.add_exclusive_publication(&channel, STREAM).map_err(not_added)?;
+        let deadline_ns = now_ns() + PATIENCE_NS;
+        while !(publication.is_connected() && subscription.is_connected()) {
+            if now_ns() > deadline_ns {
+                return Err(RigError::system(GANNET, "connecting", "the two ends did not find each other"));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(Self { client, publication, subscription })
+    }
+}
+
+impl Transceiver for Stream {
+    #[inline]
+    fn try_send(&mut self, message: &[u8]) -> bool {
+        self.publication.offer(message).is_ok()
+    }
+
+    #[inline]
+    fn poll(&mut self, limit: usize, mut on_message: impl FnMut(&[u8])) -> usize {
+        self.subscription.poll(|fragment: Fragment<'_>| on_message(fragment.payload()), limit)
+    }
+}
+
+/// The client whose publications come and go.
+struct Visitor {
+    client: Client,
+    channel: String,
+    /// What the driver and this client have mapped while there is no log of this client's.
+    mapped_before: i64,
+    add_interval_ns: i64,
+    next_ns: i64,
+}
+
+impl Visitor {
+    fn open(dir: &Path, options: &Options) -> Result<Self, RigError> {
+        let client = connect(dir, "stall: the visitor")?;
+        let channel = format!("aeron:ipc?term-length={}", options.added_term_length);
+        let mapped_before = bytes_mapped(&client);
+        let add_interval_ns = i64::try_from(options.add_interval.as_nanos()).unwrap_or(i64::MAX);
+        let mut visitor = Self { client, channel, mapped_before, add_interval_ns, next_ns: 0 };
+        // Once before anything is measured, so that connecting and finding room is no part of it.
+        visitor.add_and_remove()?;
+        Ok(visitor)
+    }
+
+    /// Waits until the next publication is due, or there is no more reason to.
+    fn pause(&mut self, is_over: impl Fn() -> bool) {
+        while now_ns() < self.next_ns && !is_over() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Adds a publication, drops it, and waits until the driver has given its log up, so that no more than one takes room.
+    /// How long adding took.
+    fn add_and_remove(&mut self) -> Result<u64, RigError> {
+        let begin_ns = now_ns();
+        self.next_ns = begin_ns.saturating_add(self.add_interval_ns);
+        let publication = self.client.add_exclusive_publication(&self.channel, ADDED_STREAM).map_err(not_added)?;
+        let took_ns = now_ns() - begin_ns;
+        drop(publication);
+        let deadline_ns = now_ns() + PATIENCE_NS;
+        while bytes_mapped(&self.client) > self.mapped_before {
+            if now_ns() > deadline_ns {
+                return Err(RigError::system(GANNET, "removing a publication", "the driver keeps its log"));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(took_ns.unsigned_abs())
+    }
+}
+
+/// What the driver says that it has mapped.
+fn bytes_mapped(client: &Client) -> i64 {
+    counter(client, SystemCounter::BytesCurrentlyMapped)
+}
+
+fn counter(client: &Client, counter: SystemCounter) -> i64 {
+    client.counters().value(counter.id()).unwrap_or(0)
+}
+
+fn connect(dir: &Path, name: &str) -> Result<Client, RigError> {
+    // Logs are unmapped as soon as they are done with: there is no room for many of them.
+    let context = Context::new().dir(dir).client_name(name).resource_linger(Duration::from_millis(1));
+    Client::connect(context).map_err(|error| RigError::system(GANNET, "cannot connect", error))
+}
+
+fn not_added(error: AddError) -> RigError {
+    RigError::system(GANNET, "cannot add a stream", error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stream_goes_on_while_logs_come_and_go() {
+        let options = Options {
+            rate_per_s: 2_000,
+            round_ms: 50,
+            rounds: 2,
+            term_length: 64 * 1024,
+            added_term_length: 64 * 1024,
+            profile: Profile::Frugal,
+            cores: Cores { near: None, far: None },
+            ..Options::default()
+        };
+        let mut rounds = 0;
+        let results = run(&options, |_| rounds += 1).expect("an embedded driver starts anywhere");
+        assert_eq!(rounds, 8);
+        let samples: Vec<_> = results.iter().map(|result| (result.system.as_str(), result.samples)).collect();
+        assert_eq!(samples, [(FLOOR, 200), (GANNET, 200), (FLOOR_DISTURBED, 200), (DISTURBED, 200)]);
+        assert!(results.iter().all(|result| result.floor_p50_ns.is_some()));
+        let Some(Details::Stall { logs_added, p999_to_undisturbed, .. }) = results[3].details else {
+            panic!("{results:?}")
+        };
+        assert!(logs_added > 0 && p999_to_undisturbed.is_some());
+    }
+}

@@ -1,0 +1,62 @@
+//! `gannet bench ipc`: round trips and throughput over shared memory.
+
+use gannet_benches::rig::cores::Cores;
+use gannet_benches::rig::environment::Environment;
+use gannet_benches::rig::measurement::{Kind, Measurement};
+use gannet_benches::scenarios::ipc;
+use gannet_benches::systems::System;
+use gannet_benches::systems::floor::Floor;
+use gannet_benches::systems::gannet::Gannet;
+
+use super::{Reporting, latencies, progress};
+use crate::cli::{Outcome, Output, with_separators};
+
+/// Round trips and throughput over shared memory between two threads, each on its core
+///
+/// Rounds alternate between the systems. A round trip counts from the moment when its message was due, so that a stall is
+/// charged to every message that it delays.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    reporting: Reporting,
+    /// Rounds per system and measurement
+    #[arg(long, value_name = "COUNT", default_value_t = ipc::Options::default().rounds, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Round trips per second
+    #[arg(long, value_name = "PER_SECOND", default_value_t = ipc::Options::default().echo_rate_per_s, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    rate: u64,
+    /// Length of a term in bytes, a power of two from 64 KiB
+    #[arg(long, value_name = "BYTES", default_value_t = ipc::Options::default().term_length)]
+    term_length: usize,
+}
+
+/// Runs the scenario.
+pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let options = ipc::Options {
+        rounds: args.rounds,
+        echo_rate_per_s: args.rate,
+        term_length: args.term_length,
+        cores: Cores::choose(),
+        ..ipc::Options::default()
+    };
+    let mut systems: [Box<dyn System>; 2] =
+        [Box::new(Floor::new(options.log_length())), Box::new(Gannet::open(options.term_length)?)];
+    let environment = Environment::read(options.cores);
+    let notes: Vec<_> = systems.iter().map(|system| format!("{}: {}", system.name(), system.describe())).collect();
+    args.reporting.begin(&environment, &notes, out)?;
+    let results = ipc::run(&mut systems, &options, progress)?;
+    args.reporting.end(&environment, &notes, &results, out, describe)
+}
+
+fn describe(result: &Measurement) -> String {
+    let what =
+        format!("{:>10} {:>6} B  {:<8}", format!("{:?}", result.kind).to_lowercase(), result.size, result.system);
+    let ratio = result.ratio_to_floor.map(|ratio| format!("   {ratio:.2} x floor")).unwrap_or_default();
+    let figures = if result.kind == Kind::Throughput {
+        let whole = |value: Option<f64>| with_separators(value.unwrap_or(0.0) as i64);
+        format!("{:>12} messages/s  {:>15} bytes/s", whole(result.msgs_per_s), whole(result.bytes_per_s))
+    } else {
+        latencies(result)
+    };
+    format!("{what} {figures}{ratio}   lost {}", result.lost)
+}

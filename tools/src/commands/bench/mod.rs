@@ -1,0 +1,116 @@
+//! `gannet bench`: the latency and throughput rig. One file per scenario; here is what they share.
+
+mod idle;
+mod ipc;
+mod stall;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use gannet_benches::rig::environment::Environment;
+use gannet_benches::rig::histogram::show_ns;
+use gannet_benches::rig::html;
+use gannet_benches::rig::measurement::Measurement;
+
+use crate::cli::{Outcome, Output};
+
+/// Measure latency and throughput, with the machine's own floor in the same run
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    scenario: Scenario,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Scenario {
+    Ipc(ipc::Args),
+    Stall(stall::Args),
+    Idle(idle::Args),
+}
+
+/// How results are given out.
+#[derive(Debug, clap::Args)]
+struct Reporting {
+    /// Print one JSON object per result
+    #[arg(long)]
+    json: bool,
+    /// Write a report to this HTML file, and the latencies as HdrHistogram logs beside it
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    match &args.scenario {
+        Scenario::Ipc(args) => ipc::run(args, out),
+        Scenario::Stall(args) => stall::run(args, out),
+        Scenario::Idle(args) => idle::run(args, out),
+    }
+}
+
+impl Reporting {
+    /// Says what is measured where, before it takes its time.
+    fn begin(&self, environment: &Environment, notes: &[String], out: &mut Output) -> Outcome {
+        if !self.json {
+            out.line(environment.describe())?;
+            for note in notes {
+                out.line(note)?;
+            }
+            out.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Gives the results out, in the form that was asked for.
+    fn end(
+        &self,
+        environment: &Environment,
+        notes: &[String],
+        results: &[Measurement],
+        out: &mut Output,
+        describe: impl Fn(&Measurement) -> String,
+    ) -> Outcome {
+        clear_progress();
+        for result in results {
+            if self.json {
+                out.json(result)?;
+            } else {
+                out.line(describe(result))?;
+            }
+        }
+        if let Some(path) = &self.report {
+            write_report(path, environment, notes, results)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_report(path: &Path, environment: &Environment, notes: &[String], results: &[Measurement]) -> Outcome {
+    Ok(html::write(path, environment, notes, results)?)
+}
+
+/// The latencies of a result, for a terminal.
+fn latencies(result: &Measurement) -> String {
+    let at = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), show_ns);
+    format!(
+        "p50 {:>9}  p99 {:>9}  p99.9 {:>9}  p99.99 {:>9}  max {:>9}",
+        at(result.p50_ns),
+        at(result.p99_ns),
+        at(result.p999_ns),
+        at(result.p9999_ns),
+        at(result.max_ns)
+    )
+}
+
+/// Says on a terminal which round is running.
+fn progress(round: &str) {
+    let mut stderr = io::stderr();
+    if stderr.is_terminal() {
+        let _ = write!(stderr, "\r\x1b[K{round}");
+        let _ = stderr.flush();
+    }
+}
+
+fn clear_progress() {
+    progress("");
+}

@@ -1,0 +1,79 @@
+//! `gannet bench stall`: what a running stream notices of large logs that come and go beside it.
+
+use std::time::Duration;
+
+use gannet_benches::rig::cores::Cores;
+use gannet_benches::rig::environment::Environment;
+use gannet_benches::rig::histogram::show_ns;
+use gannet_benches::rig::measurement::{Details, Measurement};
+use gannet_benches::scenarios::stall;
+use gannet_driver::config::Profile;
+
+use super::{Reporting, latencies, progress};
+use crate::cli::{Outcome, Output, duration, profile};
+
+/// What a running stream notices of publications with large terms that are added and removed beside it
+///
+/// Rounds alternate between the stream alone and the stream beside logs that come and go, and the same for a floor that sends
+/// nothing, which shows what the machine itself takes away. The stream's two ends are one thread with
+/// a core of its own; a latency counts from the moment when the message was due.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    reporting: Reporting,
+    /// Rounds of each kind
+    #[arg(long, value_name = "COUNT", default_value_t = stall::Options::default().rounds, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Messages per second
+    #[arg(long, value_name = "PER_SECOND", default_value_t = stall::Options::default().rate_per_s, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    rate: u64,
+    /// Length of a term of the stream in bytes, a power of two from 64 KiB
+    #[arg(long, value_name = "BYTES", default_value_t = stall::Options::default().term_length)]
+    term_length: usize,
+    /// Length of a term of the publications that come and go in bytes, a power of two from 64 KiB
+    #[arg(long, value_name = "BYTES", default_value_t = stall::Options::default().added_term_length)]
+    added_term_length: usize,
+    /// Time from one such publication to the next
+    #[arg(long = "every", value_name = "DURATION", value_parser = duration, default_value = "250ms")]
+    add_interval: Duration,
+    /// Profile of the driver
+    #[arg(long, value_name = "PROFILE", value_parser = profile, default_value_t = stall::Options::default().profile)]
+    profile: Profile,
+}
+
+/// Runs the scenario.
+pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let options = stall::Options {
+        rounds: args.rounds,
+        rate_per_s: args.rate,
+        term_length: args.term_length,
+        added_term_length: args.added_term_length,
+        add_interval: args.add_interval,
+        profile: args.profile,
+        cores: Cores::choose(),
+        ..stall::Options::default()
+    };
+    let environment = Environment::read(options.cores);
+    let notes = [options.describe()];
+    args.reporting.begin(&environment, &notes, out)?;
+    let results = stall::run(&options, progress)?;
+    args.reporting.end(&environment, &notes, &results, out, describe)
+}
+
+fn describe(result: &Measurement) -> String {
+    let beside = match &result.details {
+        Some(Details::Stall { logs_added, log_length, longest_add_ns, longest_cycle_ns, p999_to_undisturbed })
+            if *logs_added > 0 =>
+        {
+            let ratio = p999_to_undisturbed.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+            format!(
+                "   p99.9 {ratio} x undisturbed; {logs_added} logs of {} MiB added, the slowest in {}; the conductor was away for {} at most",
+                log_length >> 20,
+                show_ns(*longest_add_ns),
+                show_ns(*longest_cycle_ns)
+            )
+        }
+        _ => String::new(),
+    };
+    format!("{:>6} B  {:<17} {}{beside}", result.size, result.system, latencies(result))
+}
