@@ -62,7 +62,8 @@ fn code(args: &Args, schema: &Path) -> anyhow::Result<String> {
     if !compiled.report.diagnostics().is_empty() {
         eprint!("{}", compiled.report);
     }
-    let options = Options { runtime: args.runtime.clone() };
+    let mut options = Options::default();
+    options.runtime.clone_from(&args.runtime);
     let code = generate(&compiled.schema, &options)
         .with_context(|| format!("no code can be generated from {}", schema.display()))?;
     // The file's name and nothing of where it is: the text must be the same on every machine.
