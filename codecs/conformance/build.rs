@@ -1,4 +1,4 @@
-//! Generates codecs from every real schema beside the repository that has golden messages, where those are.
+//! Generates codecs from every real schema beside the repository that has golden messages, where those are; and from the market data schema once more, with owned forms.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,8 @@ use gannet_codecs::schema::{self, compile_file};
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo says where code goes"));
+    let market = gannet_codecs::build::Schema::new("../market/schemas/market.xml").owned(true);
+    market.to(out.join("market.rs")).generate().expect("our own schema is accepted");
     let data = Path::new("../../../shared/data");
     println!("cargo::rerun-if-changed={}", data.display());
     println!("cargo::rerun-if-changed=build.rs");
@@ -26,7 +28,8 @@ fn main() {
             }
             let Ok(compiled) = compile_file(path, &schema::Options::default()) else { continue };
             let module = format!("{}_{stem}", folder.replace('/', "_")).replace(['-', '.'], "_").to_lowercase();
-            let code = generate(&compiled.schema, &Options::default()).expect("an accepted schema has code");
+            let code = generate(&compiled.schema, &Options { owned: true, ..Options::default() })
+                .expect("an accepted schema has code");
             fs::write(out.join(format!("{module}.rs")), code).expect("the folder can be written to");
             let _ = writeln!(
                 modules,

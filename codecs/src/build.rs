@@ -73,6 +73,15 @@ impl Schema {
         self
     }
 
+    /// Generates owned forms too, and with them serde's traits if `serde` says so. The crate that is built asks the runtime crate
+    /// for its feature `alloc`, or `serde`.
+    #[must_use]
+    pub fn owned(mut self, serde: bool) -> Self {
+        self.code.owned = true;
+        self.code.serde = serde;
+        self
+    }
+
     /// How the code is generated.
     #[must_use]
     pub fn code_options(mut self, options: generate::Options) -> Self {

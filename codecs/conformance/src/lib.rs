@@ -2,6 +2,11 @@
 //! them with golden messages and with the dynamic codec, and show with the crate of market data messages what generated code is
 //! like to use.
 
+/// Market data with owned forms, which have serde's traits.
+pub mod market {
+    include!(concat!(env!("OUT_DIR"), "/market.rs"));
+}
+
 /// What generated code makes of bytes: the message's JSON, and the bytes of it written again.
 pub type Read = fn(&[u8]) -> Result<(String, Option<Vec<u8>>), String>;
 

@@ -3,14 +3,22 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
 mod block;
 mod error;
+#[cfg(feature = "serde")]
+pub mod forms;
 pub mod json;
 mod message;
 mod message_header;
 mod reader;
 mod writer;
 
+#[cfg(feature = "alloc")]
+#[doc(no_inline)]
+pub use alloc::vec::Vec;
 pub use block::{
     BigEndian, LittleEndian, Order, Primitive, bytes, bytes_mut, fixed_text, get, get_array, part, put, put_array,
 };
@@ -18,4 +26,7 @@ pub use error::{DecodeError, EncodeError};
 pub use message::Message;
 pub use message_header::{HeaderError, MessageHeader};
 pub use reader::{Entries, EntriesIter, Entry, Reader};
+#[cfg(feature = "serde")]
+#[doc(no_inline)]
+pub use serde;
 pub use writer::{Done, Writer, put_text};

@@ -225,6 +225,7 @@ impl<'a, E: Entry<'a> + Json> Json for Entries<'a, E> {
 /// The entries of a group, one after the other.
 pub struct EntriesIter<'a, E> {
     reader: Reader<'a>,
+    /// How many entries are left, where the bytes do not tell.
     left: usize,
     block_length: usize,
     version: u32,
@@ -239,7 +240,7 @@ impl<E> Clone for EntriesIter<'_, E> {
 
 impl<E> fmt::Debug for EntriesIter<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EntriesIter").field("left", &self.left).finish_non_exhaustive()
+        f.debug_struct("EntriesIter").field("bytes", &self.reader.rest.len()).finish_non_exhaustive()
     }
 }
 
@@ -248,14 +249,21 @@ impl<'a, E: Entry<'a>> Iterator for EntriesIter<'a, E> {
 
     #[inline]
     fn next(&mut self) -> Option<E> {
-        self.left = self.left.checked_sub(1)?;
-        // The group was walked when it was made, so this entry is whole.
+        // Entries that are nothing but a block end with the bytes: no second thing to count. Blocks may be empty, though.
+        if E::FLAT.is_none() || self.block_length == 0 {
+            self.left = self.left.checked_sub(1)?;
+        }
+        // The group was walked when it was made, so this entry is whole, or there is none.
         E::read(&mut self.reader, self.block_length, self.version).ok()
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
+        let left = match E::FLAT {
+            Some(_) if self.block_length > 0 => self.reader.rest.len() / self.block_length,
+            _ => self.left,
+        };
+        (left, Some(left))
     }
 }
 

@@ -75,6 +75,24 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// A writer over what is left, which counts anew. What it takes is taken from this one by [`skip`](Self::skip).
+    #[doc(hidden)]
+    #[inline]
+    #[must_use]
+    pub fn reborrow(&mut self) -> Writer<'_> {
+        Writer { rest: self.rest, written: 0 }
+    }
+
+    /// Takes `length` bytes that a reborrowed writer has written.
+    #[doc(hidden)]
+    #[inline]
+    pub fn skip(&mut self, length: usize) {
+        if length > 0 {
+            self.rest = core::mem::take(&mut self.rest).get_mut(length..).unwrap_or_default();
+            self.written += length;
+        }
+    }
+
     #[doc(hidden)]
     #[inline]
     #[must_use]
@@ -83,12 +101,12 @@ impl<'a> Writer<'a> {
     }
 }
 
-impl<'a> Done<'a> {
+impl Done<'_> {
     #[doc(hidden)]
     #[inline]
     #[must_use]
-    pub fn into_writer(self) -> Writer<'a> {
-        self.writer
+    pub fn written(&self) -> usize {
+        self.writer.written
     }
 }
 

@@ -2,11 +2,12 @@
 //! must be written next.
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::{format_ident, quote};
+use quote::quote;
 
 use super::names::{Scope, camel, screaming, snake, with_suffix};
+use super::owned::{Described, Owned};
 use super::types::{Slot, Types, charset, constant_value, enum_constant, literal, rust};
-use super::{doc, words};
+use super::{Options, doc, words};
 use crate::schema::{Body, Composite, Constant, Data, Field, Group, Message, Notes, Number, Presence, Schema, Type};
 
 /// Names that no field's, group's or data's method can have.
@@ -47,6 +48,7 @@ const TAKEN_CONSTANTS: &[&str] = &["TEMPLATE_ID", "BLOCK_LENGTH", "NAME", "FLAT"
 
 /// One block with what follows it: a message or an entry of a group.
 struct Level<'s> {
+    options: &'s Options,
     schema: &'s Schema,
     name: &'s str,
     notes: &'s Notes,
@@ -57,6 +59,7 @@ struct Level<'s> {
     message: Option<&'s Message>,
     decoder: Ident,
     encoder: Ident,
+    owned: Ident,
     /// The module of the groups inside.
     module: Ident,
     /// How deep in modules the level's own types are.
@@ -85,27 +88,31 @@ struct Parts {
     rewrites: Vec<TokenStream>,
     stages: Vec<TokenStream>,
     nested: Vec<TokenStream>,
+    owned: Owned,
     uses_version: bool,
 }
 
 /// A message's code; its decoder's name comes back for the enum of all messages.
 pub(super) fn message(
+    options: &Options,
     schema: &Schema,
     types: &mut Types,
     message: &Message,
     type_scope: &mut Scope,
     module_scope: &mut Scope,
 ) -> (TokenStream, Ident) {
-    let base = type_scope.take_all(camel(&message.name), &["Decoder", "Encoder"]);
+    let base = type_scope.take_all(camel(&message.name), &["Decoder", "Encoder", "Owned"]);
     let level = Level {
+        options,
         schema,
         name: &message.name,
         notes: &message.notes,
         body: &message.body,
         base: message.notes.since,
         message: Some(message),
-        decoder: format_ident!("{base}Decoder"),
-        encoder: format_ident!("{base}Encoder"),
+        decoder: with_suffix(&base, "Decoder"),
+        encoder: with_suffix(&base, "Encoder"),
+        owned: with_suffix(&base, "Owned"),
         module: module_scope.take(snake(&message.name)),
         depth: 0,
         owner: camel(&message.name),
@@ -171,7 +178,7 @@ impl Level<'_> {
         scope.reserve(TAKEN_VARIABLES);
         self.groups(types, &mut scope, &mut parts);
         self.data(&mut scope, &mut parts);
-        let empty = self.empty(types, &members);
+        let empty = self.empty(types);
         let decoder = self.decoder_code(&members, oldest, &parts);
         let encoder = self.encoder_code(&members, &empty, &parts);
         let module = &self.module;
@@ -189,7 +196,23 @@ impl Level<'_> {
                 }
             }
         };
-        quote!(#decoder #encoder #nested)
+        let owned = self.options.owned.then(|| {
+            let name = self.name;
+            let described = Described {
+                note: doc(
+                    self.notes,
+                    &format!("`{name}`."),
+                    "An owned form, which outlives the bytes it was read from.",
+                ),
+                owned: &self.owned,
+                decoder: &self.decoder,
+                encoder: &self.encoder,
+                block_length: self.body.block_length,
+                is_message: self.message.is_some(),
+            };
+            parts.owned.code(self.options, &described)
+        });
+        quote!(#decoder #encoder #owned #nested)
     }
 
     fn members(
@@ -327,6 +350,7 @@ impl Level<'_> {
             }
         });
         self.setter(member, &note, parts);
+        parts.owned.field(self.options, &note, &field.name, method, slot, *newer);
     }
 
     fn setter(&self, member: &Member<'_>, note: &TokenStream, parts: &mut Parts) {
@@ -405,16 +429,18 @@ impl Level<'_> {
         let module = &self.module;
         for (stage, group) in self.body.groups.iter().enumerate() {
             let method = scope.take(snake(&group.name));
-            let base = inner_types.take_all(camel(&group.name), &["Entry", "Encoder"]);
+            let base = inner_types.take_all(camel(&group.name), &["Entry", "Encoder", "Owned"]);
             let level = Level {
+                options: self.options,
                 schema: self.schema,
                 name: &group.name,
                 notes: &group.notes,
                 body: &group.body,
                 base: self.base.max(group.notes.since),
                 message: None,
-                decoder: format_ident!("{base}Entry"),
-                encoder: format_ident!("{base}Encoder"),
+                decoder: with_suffix(&base, "Entry"),
+                encoder: with_suffix(&base, "Encoder"),
+                owned: with_suffix(&base, "Owned"),
                 module: inner_modules.take(snake(&group.name)),
                 depth: self.depth + 1,
                 owner: format!("{}{}", self.owner, camel(&group.name)),
@@ -452,7 +478,10 @@ impl Level<'_> {
             parts.rewrites.push(quote! {
                 let encoder = encoder.#method(self.#method(), |encoder, entry| entry.rewrite(encoder))?;
             });
-            self.group_stage(group, stage, &method, &encoder, &level, parts, &note);
+            let owned = &level.owned;
+            parts.owned.group(self.options, &note, group, &method, &quote!(#module::#owned));
+            let has_nulls = types.fresh_block(&group.body).iter().any(|&byte| byte != 0);
+            self.group_stage(group, stage, &method, &encoder, &level, parts, &note, has_nulls);
             parts.nested.push(level.code(types));
         }
     }
@@ -467,6 +496,7 @@ impl Level<'_> {
         level: &Level<'_>,
         parts: &mut Parts,
         note: &TokenStream,
+        has_nulls: bool,
     ) {
         let own = &self.encoder;
         let (here, next) = (Literal::usize_unsuffixed(stage), Literal::usize_unsuffixed(stage + 1));
@@ -484,8 +514,6 @@ impl Level<'_> {
             &[("blockLength", quote!(#block_length)), ("numInGroup", quote!(runtime::Primitive::from_length(count)))],
         );
         let has_block = has_block(group.body.fields.iter());
-        let block = if has_block { quote!(block,) } else { TokenStream::new() };
-        let block_name = if has_block { quote!(block) } else { quote!(_block) };
         let own_block = if has_block_of(self.body) { quote!(block: self.block,) } else { TokenStream::new() };
         let check_least = (bound(count.and_then(|count| count.min)).unwrap_or(0) > 0).then(|| {
             quote! {
@@ -494,14 +522,21 @@ impl Level<'_> {
                 }
             }
         });
-        let fill = if level.body.block_length == 0 {
-            quote!(let #block_name = writer.take::<#block_length>(#name)?;)
+        // A block with nulls in it is filled beside the buffer and copied there once it is done: so it is made in registers, and
+        // nothing is written twice. Where all is zero the compiler sees that by itself.
+        let (start, finish) = if has_block && has_nulls {
+            (quote!(let mut block = #encoder::<'_, 0>::EMPTY;), quote!(*place = block;))
+        } else if level.body.block_length > 0 {
+            (quote!(*place = #encoder::<'_, 0>::EMPTY;), TokenStream::new())
         } else {
-            quote! {
-                let #block_name = writer.take::<#block_length>(#name)?;
-                *#block_name = #encoder::<'a, 0>::EMPTY;
-            }
+            (TokenStream::new(), TokenStream::new())
         };
+        let block = match (has_block, has_nulls) {
+            (true, true) => quote!(block: &mut block,),
+            (true, false) => quote!(block: place,),
+            (false, _) => TokenStream::new(),
+        };
+        let place = if level.body.block_length == 0 { quote!(_place) } else { quote!(place) };
         parts.stages.push(quote! {
             impl<'a> #own<'a, #here> {
                 #note
@@ -514,7 +549,7 @@ impl Level<'_> {
                 pub fn #method<I: IntoIterator>(
                     self,
                     items: I,
-                    mut each: impl FnMut(#encoder<'a>, I::Item) -> Result<runtime::Done<'a>, runtime::EncodeError>,
+                    mut each: impl FnMut(#encoder<'_>, I::Item) -> Result<runtime::Done<'_>, runtime::EncodeError>,
                 ) -> Result<#own<'a, #next>, runtime::EncodeError> {
                     let mut writer = self.writer;
                     let dimension = writer.take::<#length>(#name)?;
@@ -524,8 +559,12 @@ impl Level<'_> {
                         if count == #most {
                             return Err(runtime::EncodeError::EntryCount { what: #name, least: #least, most: #most });
                         }
-                        #fill
-                        writer = each(#encoder { #block writer }, item)?.into_writer();
+                        let #place = writer.take::<#block_length>(#name)?;
+                        #start
+                        let done = each(#encoder { #block writer: writer.reborrow() }, item)?;
+                        let written = done.written();
+                        #finish
+                        writer.skip(written);
                         count += 1;
                     }
                     #check_least
@@ -588,6 +627,7 @@ impl Level<'_> {
             } else {
                 quote!(object.field(#name, &runtime::json::Data(self.#method, #charset))?;)
             });
+            parts.owned.data(self.options, &note, data, &method, newer);
             let value = if newer { quote!(self.#method.unwrap_or_default()) } else { quote!(self.#method) };
             parts.rewrites.push(quote!(let encoder = encoder.#method(#value)?;));
             parts.stages.push(quote! {
@@ -609,11 +649,8 @@ impl Level<'_> {
     }
 
     /// The bytes of a fresh block: zeros, and nulls where fields are optional.
-    fn empty(&self, types: &Types, members: &[Member<'_>]) -> TokenStream {
-        let mut bytes = vec![0; self.body.block_length as usize];
-        for member in members {
-            types.fill(&member.field.ty, member.field.presence, &mut bytes[member.field.offset as usize..]);
-        }
+    fn empty(&self, types: &Types) -> TokenStream {
+        let bytes = types.fresh_block(self.body);
         if bytes.iter().all(|&byte| byte == 0) {
             let length = literal(self.body.block_length);
             return quote!([0; #length]);

@@ -3,6 +3,7 @@
 
 mod message;
 mod names;
+mod owned;
 mod types;
 
 use proc_macro2::TokenStream;
@@ -18,11 +19,17 @@ use types::{Types, literal};
 pub struct Options {
     /// The path by which generated code finds the runtime crate.
     pub runtime: String,
+    /// Whether there are owned forms of messages too: structs that outlive the bytes they were read from. They need the runtime
+    /// crate's feature `alloc`.
+    pub owned: bool,
+    /// Whether owned forms, and the types that fields have, implement serde's traits. They need the runtime crate's feature
+    /// `serde`.
+    pub serde: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { runtime: "::gannet_codecs_runtime".to_owned() }
+        Self { runtime: "::gannet_codecs_runtime".to_owned(), owned: false, serde: false }
     }
 }
 
@@ -46,12 +53,13 @@ pub enum GenerateError {
 pub fn generate(schema: &Schema, options: &Options) -> Result<String, GenerateError> {
     let runtime: syn::Path =
         syn::parse_str(&options.runtime).map_err(|_| GenerateError::Runtime(options.runtime.clone()))?;
-    let mut types = Types::new(schema);
+    let mut types = Types::new(schema, options);
     let mut type_scope = Scope::with(&["AnyMessage", "Header", "Order"]);
     let mut module_scope = Scope::with(&["runtime", "types", "core"]);
     let (mut messages, mut decoders) = (Vec::new(), Vec::new());
     for message in &schema.messages {
-        let (code, decoder) = message::message(schema, &mut types, message, &mut type_scope, &mut module_scope);
+        let (code, decoder) =
+            message::message(options, schema, &mut types, message, &mut type_scope, &mut module_scope);
         messages.push(code);
         decoders.push((decoder, message));
     }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
-use super::doc;
 use super::names::{Scope, camel, identifier, screaming, snake};
+use super::owned::{derives, field_attribute, form};
+use super::{Options, doc};
 use crate::schema::{
-    ByteOrder, Composite, Constant, Encoding, Enum, Member, Number, Presence, Primitive, Schema, Set, Type,
+    Body, ByteOrder, Composite, Constant, Encoding, Enum, Member, Number, Presence, Primitive, Schema, Set, Type,
 };
 
 /// The Rust names of a schema's types, and the code that declares them.
@@ -19,6 +20,7 @@ pub(super) struct Types {
     names: HashMap<usize, Ident>,
     pub(super) code: Vec<TokenStream>,
     order: ByteOrder,
+    options: Options,
 }
 
 /// The code that reads a value: given the block, the offset in it, and its length.
@@ -46,12 +48,19 @@ pub(super) struct Slot {
     pub(super) zero: TokenStream,
     /// The length in bytes, for text of fixed length.
     pub(super) text: Option<u32>,
+    /// Whether it is an array of numbers.
+    pub(super) is_array: bool,
 }
 
 impl Types {
-    pub(super) fn new(schema: &Schema) -> Self {
-        let mut types =
-            Self { scope: Scope::default(), names: HashMap::new(), code: Vec::new(), order: schema.byte_order };
+    pub(super) fn new(schema: &Schema, options: &Options) -> Self {
+        let mut types = Self {
+            scope: Scope::default(),
+            names: HashMap::new(),
+            code: Vec::new(),
+            order: schema.byte_order,
+            options: options.clone(),
+        };
         for ty in &schema.types {
             types.declare(ty, "");
         }
@@ -74,8 +83,8 @@ impl Types {
         let code = match ty {
             Type::Encoding(_) => return None,
             Type::Composite(of) => self.composite(of, &name),
-            Type::Enum(of) => enumeration(of, &name),
-            Type::Set(of) => set(of, &name),
+            Type::Enum(of) => enumeration(of, &name, self.options.serde),
+            Type::Set(of) => set(of, &name, self.options.serde),
         };
         self.code.push(code);
         Some(name)
@@ -107,6 +116,7 @@ impl Types {
                         .then(|| (null, Box::new(move |value: &TokenStream| quote!(#value == #test)) as Wrap)),
                     zero: quote!(#ty(0)),
                     text: None,
+                    is_array: false,
                 }
             }
             (Type::Set(of), Some(name)) => {
@@ -127,6 +137,7 @@ impl Types {
                     null: None,
                     zero: quote!(#ty(0)),
                     text: None,
+                    is_array: false,
                 }
             }
             (Type::Composite(of), Some(name)) => {
@@ -147,6 +158,7 @@ impl Types {
                     null: None,
                     zero: quote!(#ty::default()),
                     text: None,
+                    is_array: false,
                 }
             }
             // Only an encoding has no declaration.
@@ -185,9 +197,11 @@ impl Types {
                 slot.ty.clone()
             };
             let read = if slot.text.is_some() { quote!(*#read) } else { read };
+            let optional = slot.null.is_some();
+            let attribute = field_attribute(&self.options, schema_name, form(&slot, optional), optional);
             if let Some((null, is_null)) = &slot.null {
                 let (test, shown) = (is_null(&quote!(value)), (slot.json)(&quote!(value)));
-                fields.push(quote!(#note pub #field: Option<#ty>));
+                fields.push(quote!(#note #attribute pub #field: Option<#ty>));
                 reads.push(quote!(#field: { let value = #read; if #test { None } else { Some(value) } }));
                 writes.push((slot.write)(&block, offset, of.length, &quote!(self.#field.unwrap_or(#null))));
                 zeros.push(quote!(#field: None));
@@ -195,7 +209,7 @@ impl Types {
                 json.push(quote!(object.field(#schema_name, &#shown)?;));
             } else {
                 let shown = (slot.json)(&quote!(self.#field));
-                fields.push(quote!(#note pub #field: #ty));
+                fields.push(quote!(#note #attribute pub #field: #ty));
                 reads.push(quote!(#field: #read));
                 let value = if slot.text.is_some() { quote!(&self.#field) } else { quote!(self.#field) };
                 writes.push((slot.write)(&block, offset, of.length, &value));
@@ -218,9 +232,11 @@ impl Types {
             }
         });
         let bytes = if fields.is_empty() { quote!(_bytes) } else { quote!(bytes) };
+        let serde = derives(&self.options);
         quote! {
             #docs
             #[derive(Clone, Copy, Debug, PartialEq #derived)]
+            #serde
             pub struct #name { #(#fields),* }
 
             impl #name {
@@ -261,8 +277,17 @@ impl Types {
         }
     }
 
+    /// The bytes of a fresh block: zeros, and nulls where fields are optional.
+    pub(super) fn fresh_block(&self, body: &Body) -> Vec<u8> {
+        let mut bytes = vec![0; body.block_length as usize];
+        for field in body.fields.iter().filter(|field| field.presence != Presence::Constant) {
+            self.fill(&field.ty, field.presence, &mut bytes[field.offset as usize..]);
+        }
+        bytes
+    }
+
     /// The bytes that a fresh composite has on the wire: nulls where members are optional.
-    pub(super) fn fill(&self, ty: &Type, presence: Presence, bytes: &mut [u8]) {
+    fn fill(&self, ty: &Type, presence: Presence, bytes: &mut [u8]) {
         match ty {
             Type::Encoding(encoding) if presence == Presence::Optional => {
                 for at in 0..encoding.length {
@@ -371,6 +396,7 @@ fn encoding_slot(encoding: &Encoding, presence: Presence) -> Slot {
             null: (presence == Presence::Optional).then(|| (value, Box::new(test) as Wrap)),
             zero: if encoding.primitive.is_float() { quote!(0.0) } else { quote!(0) },
             text: None,
+            is_array: false,
         };
     }
     let count = literal(length);
@@ -391,6 +417,7 @@ fn encoding_slot(encoding: &Encoding, presence: Presence) -> Slot {
             null: None,
             zero: quote!([0; #count]),
             text: Some(length),
+            is_array: false,
         };
     }
     let zero = if encoding.primitive.is_float() { quote!([0.0; #count]) } else { quote!([0; #count]) };
@@ -409,6 +436,7 @@ fn encoding_slot(encoding: &Encoding, presence: Presence) -> Slot {
         null: None,
         zero,
         text: None,
+        is_array: true,
     }
 }
 
@@ -444,7 +472,7 @@ pub(super) fn constant_value(
     }
 }
 
-fn enumeration(of: &Enum, name: &Ident) -> TokenStream {
+fn enumeration(of: &Enum, name: &Ident, serde: bool) -> TokenStream {
     let mut scope = Scope::with(&["NULL"]);
     let docs =
         doc(&of.notes, &format!("`{}`: one of its values, or one that this version does not name.", of.name), "");
@@ -462,6 +490,21 @@ fn enumeration(of: &Enum, name: &Ident) -> TokenStream {
             seen.push(value.number);
         }
     }
+    let serde = serde.then(|| {
+        quote! {
+            impl runtime::serde::Serialize for #name {
+                fn serialize<S: runtime::serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                    runtime::forms::serialize_enum(to, self.name(), self.0)
+                }
+            }
+
+            impl<'de> runtime::serde::Deserialize<'de> for #name {
+                fn deserialize<D: runtime::serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                    runtime::forms::deserialize_enum(from, |name| Self::from_name(name).map(|value| value.0)).map(Self)
+                }
+            }
+        }
+    });
     quote! {
         #docs
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -508,14 +551,16 @@ fn enumeration(of: &Enum, name: &Ident) -> TokenStream {
                 }
             }
         }
+
+        #serde
     }
 }
 
-fn set(of: &Set, name: &Ident) -> TokenStream {
+fn set(of: &Set, name: &Ident, serde: bool) -> TokenStream {
     let mut scope = Scope::with(&["NONE"]);
     let docs = doc(&of.notes, &format!("`{}`: any of its choices. Bits without a name are kept.", of.name), "");
     let primitive = rust(of.primitive);
-    let (mut constants, mut debug, mut json) = (vec![], vec![], vec![]);
+    let (mut constants, mut debug, mut json, mut choices) = (vec![], vec![], vec![], vec![]);
     for choice in &of.choices {
         let (constant, schema_name) = (scope.take(screaming(&choice.name)), &choice.name);
         let note = doc(&choice.notes, &format!("`{schema_name}`."), "");
@@ -526,7 +571,23 @@ fn set(of: &Set, name: &Ident) -> TokenStream {
         constants.push(quote!(#note pub const #constant: Self = Self(#mask);));
         debug.push(quote!(if self.contains(Self::#constant) { list.entry(&#schema_name); }));
         json.push(quote!(object.field(#schema_name, &runtime::json::Bool(self.contains(Self::#constant)))?;));
+        choices.push(quote!((#schema_name, Self::#constant.0 as i128)));
     }
+    let serde = serde.then(|| {
+        quote! {
+            impl runtime::serde::Serialize for #name {
+                fn serialize<S: runtime::serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                    runtime::forms::serialize_set(to, &[#(#choices),*], self.0)
+                }
+            }
+
+            impl<'de> runtime::serde::Deserialize<'de> for #name {
+                fn deserialize<D: runtime::serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                    runtime::forms::deserialize_set(from, &[#(#choices),*]).map(Self)
+                }
+            }
+        }
+    });
     quote! {
         #docs
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -584,6 +645,8 @@ fn set(of: &Set, name: &Ident) -> TokenStream {
                 object.end()
             }
         }
+
+        #serde
     }
 }
 

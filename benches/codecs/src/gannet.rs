@@ -1,0 +1,121 @@
+//! Gannet's generated codecs.
+
+use crate::values::{Acceleration, Car, Entry, Fuel, Performance, Refresh};
+
+#[allow(missing_docs, clippy::all, reason = "generated")]
+mod car {
+    include!(concat!(env!("OUT_DIR"), "/gannet_car.rs"));
+}
+#[allow(missing_docs, clippy::all, reason = "generated")]
+mod refresh {
+    include!(concat!(env!("OUT_DIR"), "/gannet_refresh.rs"));
+}
+
+/// Writes a car, and returns its length in bytes; nothing if it does not fit.
+#[inline(never)]
+pub fn encode_car(values: &Car<'_>, buffer: &mut [u8]) -> Option<usize> {
+    use car::types::{BooleanType, Engine, Model, OptionalExtras};
+    let mut car = car::CarEncoder::wrap(buffer).ok()?;
+    car.serial_number(values.serial_number)
+        .model_year(values.model_year)
+        .available(BooleanType(values.available))
+        .code(Model(values.code))
+        .some_numbers(values.some_numbers)
+        .vehicle_code(&values.vehicle_code)
+        .extras(OptionalExtras(values.extras))
+        .engine(Engine {
+            capacity: values.capacity,
+            num_cylinders: values.cylinders,
+            manufacturer_code: values.manufacturer_code,
+        });
+    let car = car.fuel_figures(values.fuel_figures.items(), |mut figure, fuel| {
+        figure.speed(fuel.speed).mpg(fuel.mpg);
+        figure.end()
+    });
+    let car = car.ok()?.performance_figures(values.performance_figures.items(), |mut figure, performance| {
+        figure.octane_rating(performance.octane_rating);
+        let figure = figure.acceleration(performance.acceleration.items(), |mut entry, acceleration| {
+            entry.mph(acceleration.mph).seconds(acceleration.seconds);
+            entry.end()
+        });
+        figure?.end()
+    });
+    Some(car.ok()?.manufacturer(values.manufacturer).ok()?.model(values.model).ok()?.finish())
+}
+
+/// Reads a car; nothing if the bytes are another message, or too few.
+#[inline(never)]
+pub fn decode_car<'a>(bytes: &'a [u8], values: &mut Car<'a>) -> Option<()> {
+    let car = car::CarDecoder::decode(bytes).ok()?;
+    values.serial_number = car.serial_number();
+    values.model_year = car.model_year();
+    values.available = car.available().0;
+    values.code = car.code().0;
+    values.some_numbers = car.some_numbers();
+    values.vehicle_code = *car.vehicle_code();
+    values.extras = car.extras().0;
+    let engine = car.engine();
+    values.capacity = engine.capacity;
+    values.cylinders = engine.num_cylinders;
+    values.manufacturer_code = engine.manufacturer_code;
+    let figures = car.fuel_figures();
+    for (fuel, figure) in values.fuel_figures.refill(figures.len())?.iter_mut().zip(figures) {
+        *fuel = Fuel { speed: figure.speed(), mpg: figure.mpg() };
+    }
+    let figures = car.performance_figures();
+    for (performance, figure) in values.performance_figures.refill(figures.len())?.iter_mut().zip(figures) {
+        let Performance { octane_rating, acceleration } = performance;
+        *octane_rating = figure.octane_rating();
+        let entries = figure.acceleration();
+        for (acceleration, entry) in acceleration.refill(entries.len())?.iter_mut().zip(entries) {
+            *acceleration = Acceleration { mph: entry.mph(), seconds: entry.seconds() };
+        }
+    }
+    values.manufacturer = car.manufacturer();
+    values.model = car.model();
+    Some(())
+}
+
+/// Writes a refresh, and returns its length in bytes; nothing if it does not fit.
+#[inline(never)]
+pub fn encode_refresh(values: &Refresh, buffer: &mut [u8]) -> Option<usize> {
+    use refresh::types::{EntryType, EventIndicator, Price9, UpdateAction};
+    let mut refresh = refresh::RefreshEncoder::wrap(buffer).ok()?;
+    refresh.transact_time(values.transact_time).match_event_indicator(EventIndicator(values.match_event_indicator));
+    let refresh = refresh.entries(values.entries.items(), |mut entry, from| {
+        entry
+            .price(Price9 { mantissa: from.price })
+            .size(from.size)
+            .security_id(from.security_id)
+            .sequence(from.sequence)
+            .number_of_orders(from.number_of_orders)
+            .level(from.level)
+            .action(UpdateAction(from.action))
+            .entry_type(EntryType(from.entry_type));
+        entry.end()
+    });
+    let refresh = refresh.ok()?.orders([(); 0], |order, ()| order.end()).ok()?;
+    Some(refresh.finish())
+}
+
+/// Reads a refresh; nothing if the bytes are another message, or too few.
+#[inline(never)]
+pub fn decode_refresh(bytes: &[u8], values: &mut Refresh) -> Option<()> {
+    let refresh = refresh::RefreshDecoder::decode(bytes).ok()?;
+    values.transact_time = refresh.transact_time();
+    values.match_event_indicator = refresh.match_event_indicator().0;
+    let entries = refresh.entries();
+    for (to, entry) in values.entries.refill(entries.len())?.iter_mut().zip(entries) {
+        *to = Entry {
+            price: entry.price().mantissa,
+            size: entry.size(),
+            security_id: entry.security_id(),
+            sequence: entry.sequence(),
+            number_of_orders: entry.number_of_orders(),
+            level: entry.level(),
+            action: entry.action().0,
+            entry_type: entry.entry_type().0,
+        };
+    }
+    Some(())
+}

@@ -1,0 +1,331 @@
+//! How owned forms look to serde: text as text where it is any, enums by name, sets by the names of their choices; each with its
+//! bytes or numbers where those say more. Formats that are not for humans get the numbers and bytes alone. Called by generated
+//! code.
+
+use core::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::ser::{Serialize, SerializeSeq as _, Serializer};
+
+use alloc::vec::Vec;
+
+/// An integer that enums and sets are made of.
+pub trait Bits: Copy + Serialize + TryFrom<i128> + Into<i128> {}
+
+impl<T: Copy + Serialize + TryFrom<i128> + Into<i128>> Bits for T {}
+
+/// Writes an enum's value.
+///
+/// # Errors
+///
+/// The serializer's own.
+pub fn serialize_enum<S: Serializer>(to: S, name: Option<&str>, number: impl Bits) -> Result<S::Ok, S::Error> {
+    match name {
+        Some(name) if to.is_human_readable() => to.serialize_str(name),
+        _ => number.serialize(to),
+    }
+}
+
+/// Reads an enum's value: a name of those that it has, or a number.
+///
+/// # Errors
+///
+/// The deserializer's own, a name that the enum does not have, or a number that does not fit.
+pub fn deserialize_enum<'de, D: Deserializer<'de>, T: Bits + Deserialize<'de>>(
+    from: D,
+    number: fn(&str) -> Option<T>,
+) -> Result<T, D::Error> {
+    if !from.is_human_readable() {
+        return T::deserialize(from);
+    }
+    let value = from.deserialize_any(NameOrNumber(|name: &str| number(name).map(Into::into)))?;
+    T::try_from(value).map_err(|_| de::Error::custom("a number that its type cannot hold"))
+}
+
+/// Writes a set: the names of its choices, then a number for bits without a name.
+///
+/// # Errors
+///
+/// The serializer's own.
+pub fn serialize_set<S: Serializer>(to: S, choices: &[(&str, i128)], bits: impl Bits) -> Result<S::Ok, S::Error> {
+    if !to.is_human_readable() {
+        return bits.serialize(to);
+    }
+    let bits: i128 = bits.into();
+    let mut list = to.serialize_seq(None)?;
+    let mut unnamed = bits;
+    for (name, mask) in choices.iter().filter(|(_, mask)| bits & mask == *mask) {
+        list.serialize_element(name)?;
+        unnamed &= !mask;
+    }
+    if let Ok(unnamed) = u64::try_from(unnamed) {
+        if unnamed != 0 {
+            list.serialize_element(&unnamed)?;
+        }
+    } else if let Ok(unnamed) = i64::try_from(unnamed) {
+        list.serialize_element(&unnamed)?;
+    }
+    list.end()
+}
+
+/// Reads a set: names of its choices, and numbers for bits.
+///
+/// # Errors
+///
+/// The deserializer's own, a name that the set does not have, or a number that does not fit.
+pub fn deserialize_set<'de, D: Deserializer<'de>, T: Bits + Deserialize<'de>>(
+    from: D,
+    choices: &[(&str, i128)],
+) -> Result<T, D::Error> {
+    struct Choices<'c>(&'c [(&'c str, i128)]);
+
+    impl<'de> Visitor<'de> for Choices<'_> {
+        type Value = i128;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("names of a set's choices")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<i128, A::Error> {
+            struct Choice<'c>(&'c [(&'c str, i128)]);
+
+            impl<'de> de::DeserializeSeed<'de> for Choice<'_> {
+                type Value = i128;
+
+                fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<i128, D::Error> {
+                    let mask = |name: &str| self.0.iter().find(|(known, _)| *known == name).map(|(_, mask)| *mask);
+                    from.deserialize_any(NameOrNumber(mask))
+                }
+            }
+
+            let mut bits = 0;
+            while let Some(mask) = list.next_element_seed(Choice(self.0))? {
+                bits |= mask;
+            }
+            Ok(bits)
+        }
+    }
+
+    if !from.is_human_readable() {
+        return T::deserialize(from);
+    }
+    let bits = from.deserialize_seq(Choices(choices))?;
+    T::try_from(bits).map_err(|_| de::Error::custom("bits that the set cannot hold"))
+}
+
+/// A name that stands for a number, or the number.
+struct NameOrNumber<F>(F);
+
+impl<F: Fn(&str) -> Option<i128>> Visitor<'_> for NameOrNumber<F> {
+    type Value = i128;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name or a number")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<i128, E> {
+        (self.0)(name).ok_or_else(|| E::invalid_value(de::Unexpected::Str(name), &"a name that the schema has"))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<i128, E> {
+        Ok(number.into())
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<i128, E> {
+        Ok(number.into())
+    }
+}
+
+/// Bytes, which may have come as text.
+struct Bytes;
+
+impl<'de> Visitor<'de> for Bytes {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text or bytes")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<u8>, E> {
+        Ok(text.as_bytes().to_vec())
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(bytes.to_vec())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<u8>, A::Error> {
+        let mut bytes = Vec::new();
+        while let Some(byte) = list.next_element()? {
+            bytes.push(byte);
+        }
+        Ok(bytes)
+    }
+}
+
+fn deserialize_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+    if from.is_human_readable() { from.deserialize_any(Bytes) } else { from.deserialize_bytes(Bytes) }
+}
+
+/// Data of variable length that the schema says is text.
+pub mod data {
+    use super::*;
+
+    /// Writes text, or the bytes if they are none.
+    ///
+    /// # Errors
+    ///
+    /// The serializer's own.
+    pub fn serialize<S: Serializer>(data: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        match core::str::from_utf8(data) {
+            Ok(text) if to.is_human_readable() => to.serialize_str(text),
+            _ if to.is_human_readable() => data.serialize(to),
+            _ => to.serialize_bytes(data),
+        }
+    }
+
+    /// Reads text or bytes.
+    ///
+    /// # Errors
+    ///
+    /// The deserializer's own.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        deserialize_bytes(from)
+    }
+}
+
+/// Text of fixed length: what is before the NULs at its end.
+pub mod text {
+    use super::*;
+
+    /// Writes text, or all bytes if they are none.
+    ///
+    /// # Errors
+    ///
+    /// The serializer's own.
+    pub fn serialize<S: Serializer, const N: usize>(field: &[u8; N], to: S) -> Result<S::Ok, S::Error> {
+        let length = N - field.iter().rev().take_while(|&&byte| byte == 0).count();
+        match core::str::from_utf8(&field[..length]) {
+            Ok(text) if to.is_human_readable() => to.serialize_str(text),
+            _ if to.is_human_readable() => field[..].serialize(to),
+            _ => to.serialize_bytes(field),
+        }
+    }
+
+    /// Reads text or bytes, with NULs behind them where they are fewer.
+    ///
+    /// # Errors
+    ///
+    /// The deserializer's own, or there are more than fit.
+    pub fn deserialize<'de, D: Deserializer<'de>, const N: usize>(from: D) -> Result<[u8; N], D::Error> {
+        let bytes = deserialize_bytes(from)?;
+        let mut field = [0; N];
+        match field.get_mut(..bytes.len()) {
+            Some(start) => start.copy_from_slice(&bytes),
+            None => return Err(de::Error::invalid_length(bytes.len(), &"text that fits its field")),
+        }
+        Ok(field)
+    }
+}
+
+/// Text of fixed length that older writers do not send.
+pub mod optional_text {
+    use super::*;
+
+    /// Writes text, or all bytes if they are none, if any were sent.
+    ///
+    /// # Errors
+    ///
+    /// The serializer's own.
+    pub fn serialize<S: Serializer, const N: usize>(field: &Option<[u8; N]>, to: S) -> Result<S::Ok, S::Error> {
+        struct Text<'a, const N: usize>(&'a [u8; N]);
+
+        impl<const N: usize> Serialize for Text<'_, N> {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                text::serialize(self.0, to)
+            }
+        }
+
+        field.as_ref().map(Text).serialize(to)
+    }
+
+    /// Reads text or bytes, if there are any.
+    ///
+    /// # Errors
+    ///
+    /// The deserializer's own, or there are more than fit.
+    pub fn deserialize<'de, D: Deserializer<'de>, const N: usize>(from: D) -> Result<Option<[u8; N]>, D::Error> {
+        struct Text<const N: usize>([u8; N]);
+
+        impl<'de, const N: usize> Deserialize<'de> for Text<N> {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                text::deserialize(from).map(Self)
+            }
+        }
+
+        Ok(Option::<Text<N>>::deserialize(from)?.map(|text| text.0))
+    }
+}
+
+/// Numbers of fixed count, however many; serde itself knows arrays of up to 32.
+pub mod array {
+    use super::*;
+
+    /// Writes the numbers.
+    ///
+    /// # Errors
+    ///
+    /// The serializer's own.
+    pub fn serialize<S: Serializer, T: Serialize, const N: usize>(field: &[T; N], to: S) -> Result<S::Ok, S::Error> {
+        field[..].serialize(to)
+    }
+
+    /// Reads as many numbers as the field has.
+    ///
+    /// # Errors
+    ///
+    /// The deserializer's own, or there are more or fewer.
+    pub fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>, const N: usize>(
+        from: D,
+    ) -> Result<[T; N], D::Error> {
+        let numbers = Vec::<T>::deserialize(from)?;
+        let found = numbers.len();
+        <[T; N]>::try_from(numbers).map_err(|_| de::Error::invalid_length(found, &"as many numbers as the field has"))
+    }
+}
+
+/// Numbers of fixed count that older writers do not send.
+pub mod optional_array {
+    use super::*;
+
+    /// Writes the numbers, if any were sent.
+    ///
+    /// # Errors
+    ///
+    /// The serializer's own.
+    pub fn serialize<S: Serializer, T: Serialize, const N: usize>(
+        field: &Option<[T; N]>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        field.as_ref().map(|field| &field[..]).serialize(to)
+    }
+
+    /// Reads as many numbers as the field has, if there are any.
+    ///
+    /// # Errors
+    ///
+    /// The deserializer's own, or there are more or fewer.
+    pub fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>, const N: usize>(
+        from: D,
+    ) -> Result<Option<[T; N]>, D::Error> {
+        struct Numbers<T, const N: usize>([T; N]);
+
+        impl<'de, T: Deserialize<'de>, const N: usize> Deserialize<'de> for Numbers<T, N> {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                array::deserialize(from).map(Self)
+            }
+        }
+
+        Ok(Option::<Numbers<T, N>>::deserialize(from)?.map(|numbers| numbers.0))
+    }
+}
