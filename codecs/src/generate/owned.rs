@@ -104,7 +104,7 @@ impl Owned {
         self.writes.push(quote! {
             let encoder = encoder.#method(&self.#method, |encoder, entry| entry.encode(encoder))?;
         });
-        self.lengths.push(quote!(+ #dimension + self.#method.iter().map(#entry::encoded_length).sum::<usize>()));
+        self.lengths.push(quote!(#dimension + self.#method.iter().map(#entry::encoded_length).sum::<usize>()));
     }
 
     /// Data, which older writers do not send when it is newer.
@@ -116,7 +116,7 @@ impl Owned {
         let sent = newer.then(|| quote!(.unwrap_or_default()));
         self.reads.push(quote!(#method: from.#method() #sent .to_vec()));
         self.writes.push(quote!(let encoder = encoder.#method(&self.#method)?;));
-        self.lengths.push(quote!(+ #length + self.#method.len()));
+        self.lengths.push(quote!(#length + self.#method.len()));
     }
 
     /// The struct and what it can do.
@@ -126,13 +126,17 @@ impl Owned {
         let derives = derives(options);
         let from = if reads.is_empty() { quote!(_) } else { quote!(from) };
         let mutable = self.has_fields.then(|| quote!(mut));
-        let mut length = TokenStream::new();
+        let mut terms = Vec::new();
         if *is_message {
-            length.extend(quote!(Header::LENGTH));
+            terms.push(quote!(Header::LENGTH));
         }
-        if *block_length > 0 || !is_message {
-            let (plus, block) = (is_message.then(|| quote!(+)), literal(*block_length));
-            length.extend(quote!(#plus #block));
+        if *block_length > 0 {
+            let block = literal(*block_length);
+            terms.push(quote!(#block));
+        }
+        terms.extend(lengths.iter().cloned());
+        if terms.is_empty() {
+            terms.push(quote!(0));
         }
         let methods = if *is_message {
             quote! {
@@ -170,7 +174,7 @@ impl Owned {
                 /// Bytes that it takes when it is written.
                 #[must_use]
                 pub fn encoded_length(&self) -> usize {
-                    #length #(#lengths)*
+                    #(#terms)+*
                 }
 
                 #methods

@@ -739,9 +739,9 @@ impl<'a> OrderFilledEncoder<'a, 0> {
         self,
         items: I,
         mut each: impl FnMut(
-            order_filled::FillsEncoder<'a>,
+            order_filled::FillsEncoder<'_>,
             I::Item,
-        ) -> Result<runtime::Done<'a>, runtime::EncodeError>,
+        ) -> Result<runtime::Done<'_>, runtime::EncodeError>,
     ) -> Result<OrderFilledEncoder<'a, 1>, runtime::EncodeError> {
         let mut writer = self.writer;
         let dimension = writer.take::<4>("fills")?;
@@ -755,16 +755,17 @@ impl<'a> OrderFilledEncoder<'a, 0> {
                     most: 65534,
                 });
             }
-            let block = writer.take::<12>("fills")?;
-            *block = order_filled::FillsEncoder::<'a, 0>::EMPTY;
-            writer = each(
-                    order_filled::FillsEncoder {
-                        block,
-                        writer,
-                    },
-                    item,
-                )?
-                .into_writer();
+            let place = writer.take::<12>("fills")?;
+            *place = order_filled::FillsEncoder::<'_, 0>::EMPTY;
+            let done = each(
+                order_filled::FillsEncoder {
+                    block: place,
+                    writer: writer.reborrow(),
+                },
+                item,
+            )?;
+            let written = done.written();
+            writer.skip(written);
             count += 1;
         }
         runtime::put::<u16, Order, 0, 4>(dimension, 12);
