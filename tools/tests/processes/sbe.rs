@@ -165,6 +165,13 @@ fn code_is_generated_once_and_found_out_of_date() {
     assert!(text(sbe(&["generate", &source, "--out", out_text], None)).ends_with("is up to date\n"));
     assert_eq!(sbe(&["generate", &source, "--out", out_text, "--check"], None).code(), Some(0));
 
+    let owned = ["generate", &source, "--out", out_text, "--module", "owned", "--owned", "--serde"];
+    assert!(text(sbe(&owned, None)).ends_with("owned.rs\n"));
+    let code = std::fs::read_to_string(out.join("owned.rs")).expect("it was written");
+    assert!(code.contains("runtime::serde::Serialize"), "owned forms have the traits that were asked for");
+    assert_eq!(sbe(&owned[..6], None).code(), Some(0));
+    assert_eq!(sbe(&["generate", &source, "--out", out_text, "--serde"], None).code(), Some(2), "nothing is owned");
+
     schema(dir.path(), "My-Orders.xml", 1, ORDER);
     let stale = sbe(&["generate", &source, "--out", out_text, "--check"], None);
     assert_eq!(stale.code(), Some(1));

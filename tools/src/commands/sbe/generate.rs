@@ -27,6 +27,13 @@ pub(crate) struct Args {
     /// The path by which the code finds the runtime crate
     #[arg(long, value_name = "PATH", default_value_t = Options::default().runtime)]
     runtime: String,
+    /// Make owned forms of messages too, which outlive the bytes that they were read from: the code then needs the runtime
+    /// crate's feature alloc
+    #[arg(long)]
+    owned: bool,
+    /// Have owned forms implement serde's traits: the code then needs the runtime crate's feature serde
+    #[arg(long, requires = "owned")]
+    serde: bool,
     /// Write nothing, and fail if a file is not what would be written
     #[arg(long)]
     check: bool,
@@ -62,8 +69,7 @@ fn code(args: &Args, schema: &Path) -> anyhow::Result<String> {
     if !compiled.report.diagnostics().is_empty() {
         eprint!("{}", compiled.report);
     }
-    let mut options = Options::default();
-    options.runtime.clone_from(&args.runtime);
+    let options = Options { runtime: args.runtime.clone(), owned: args.owned, serde: args.serde };
     let code = generate(&compiled.schema, &options)
         .with_context(|| format!("no code can be generated from {}", schema.display()))?;
     // The file's name and nothing of where it is: the text must be the same on every machine.
