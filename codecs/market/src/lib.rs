@@ -14,6 +14,7 @@
 //! assert_eq!((trade.instrument(), trade.quantity(), trade.aggressor()), (7, 3, Some(Side::BUY)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![cfg_attr(doctest, doc = include_str!("../../README.md"))]
 #![no_std]
 #![forbid(unsafe_code)]
 
