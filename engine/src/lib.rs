@@ -57,3 +57,8 @@ pub use client::{
 pub use logbuffer::{
     Block, ClaimLost, ControlledAction, ControlledFragmentAssembler, Fragment, FragmentAssembler, OfferError,
 };
+
+/// Has the code in the repository's README compiled with the tests of the documentation.
+#[cfg(all(doctest, feature = "client"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,6 +1,8 @@
 //! What must hold between settings (shared-memory.md, sections 1.7 and 9.2). Called once all are read, and for a
 //! configuration that a program put together itself.
 
+use std::time::Duration;
+
 use gannet::agent::{IdleStrategy, IdleStrategyError};
 
 use super::DriverConfig;
@@ -71,6 +73,12 @@ pub(super) fn broken(loaded: &Loaded) -> Vec<ConfigError> {
             errors.push(ConfigError::Relation { cause, settings, remedy });
         }
     };
+    rule(
+        Duration::from_millis(config.directory.driver_timeout.get()) > timeouts.timer_interval,
+        "a driver shows itself once per timer interval, and must not count as dead in between",
+        &["aeron.driver.timeout", "aeron.timer.interval"],
+        "raise the first or lower the second",
+    );
     rule(
         timeouts.client_liveness > timeouts.timer_interval,
         "a client must have more than one timer interval to show itself",
@@ -169,8 +177,6 @@ pub(super) fn broken(loaded: &Loaded) -> Vec<ConfigError> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::config::{ByteLength, Layers};
 
@@ -197,6 +203,14 @@ mod tests {
         ] {
             assert!(refused(&[definition]).contains("aeron.timer.interval=1s (default)"), "{definition}");
         }
+    }
+
+    /// Trap 66: the heartbeat is stored on timer ticks only.
+    #[test]
+    fn trap_66_a_timer_interval_as_long_as_the_driver_timeout_is_refused() {
+        let error = refused(&["aeron.driver.timeout=1000"]);
+        assert!(error.contains("must not count as dead in between: aeron.driver.timeout=1000"), "{error}");
+        assert!(refused(&["aeron.timer.interval=10s"]).contains("aeron.driver.timeout=10000 (default)"));
     }
 
     #[test]

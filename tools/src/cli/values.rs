@@ -5,13 +5,20 @@ use std::time::Duration;
 
 use gannet_driver::config::Profile;
 
-/// Reads a duration as people write it: `500ms`, `1.5s`, `2m`, or a plain number of seconds.
+/// The longest duration that is taken, a hundred years: what is due then can still be told in time.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+
+/// Reads a duration as people write it: `500ms`, `1.5s`, `2m`, or a plain number of seconds; at most a hundred years.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).map_err(|_| "not a duration".to_owned());
-    }
-    let parsed = text.parse::<jiff::SignedDuration>().map_err(|_| "expected a duration such as 500ms, 1.5s or 2m")?;
-    Duration::try_from(parsed).map_err(|_| "a duration cannot be negative".to_owned())
+    let duration = match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| "not a duration")?,
+        Err(_) => {
+            let parsed =
+                text.parse::<jiff::SignedDuration>().map_err(|_| "expected a duration such as 500ms, 1.5s or 2m")?;
+            Duration::try_from(parsed).map_err(|_| "a duration cannot be negative")?
+        }
+    };
+    if duration > LONGEST { Err("longer than a hundred years".to_owned()) } else { Ok(duration) }
 }
 
 /// Reads a duration that is not zero.
@@ -73,7 +80,7 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for text in ["", "soon", "-1", "-5s", "1e300", "NaN"] {
+        for text in ["", "soon", "-1", "-5s", "1e19", "1e300", "NaN", "9000000000000000h"] {
             assert!(duration(text).is_err(), "{text}");
         }
         assert!(positive_duration("0").is_err());

@@ -19,6 +19,8 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
         &["sub", "--stream", "x"],
         &["sub", "--json", "--format", "hex"],
         &["bench"],
+        &["bench", "stall", "--profile", "fast"],
+        &["sub", "--timeout", "1e19"],
     ] {
         let ended = run(arguments);
         assert_eq!(ended.code(), Some(2), "{arguments:?}: {ended:?}");
@@ -52,6 +54,33 @@ fn a_capture_that_is_none_is_refused_before_anybody_waits() {
     let ended = run(&["pub", "--capture", path.to_str().expect("a plain path")]);
     assert_eq!(ended.code(), Some(1));
     assert!(ended.stderr.contains("notes.pcap is not a capture"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_report_without_a_place_is_refused_before_anything_is_measured() {
+    for scenario in ["ipc", "stall"] {
+        let ended = run(&["bench", scenario, "--report", "/no/such/folder/report.html"]);
+        assert_eq!(ended.code(), Some(1));
+        assert!(ended.stderr.contains("/no/such/folder/report.html") && ended.stdout.is_empty(), "{ended:?}");
+    }
+}
+
+#[test]
+fn an_idle_driver_s_time_is_told() {
+    // Started for its own sake, and not for the figure: this build and this machine are not what is measured.
+    let driver = crate::support::driver_binary().to_str().expect("a plain path");
+    let lines = run(&["bench", "idle", "--json", "--for", "300ms", "--driver", driver]).json();
+    assert_eq!(lines.len(), 2);
+    for line in lines {
+        assert_eq!(
+            (&line["scenario"], &line["kind"], &line["profile"]),
+            (&"idle".into(), &"idle".into(), &"frugal".into())
+        );
+        assert!(line["cpu_share"].as_f64() > Some(0.0), "a driver that takes nothing does nothing: {line}");
+    }
+    let ended = run(&["bench", "idle", "--driver", "/no/such/driver"]);
+    assert_eq!(ended.code(), Some(1));
+    assert!(ended.stderr.contains("/no/such/driver"), "{}", ended.stderr);
 }
 
 #[test]

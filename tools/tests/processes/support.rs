@@ -85,7 +85,7 @@ fn clean(program: &Path) -> Command {
 
 /// The driver's binary, beside that of `gannet`. Another package's binary is not built for this one's tests, and one that is
 /// there may be old: cargo is asked to see to it, once, which takes no time when the whole workspace is tested.
-fn driver_binary() -> &'static Path {
+pub(crate) fn driver_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let gannet = Path::new(env!("CARGO_BIN_EXE_gannet"));

@@ -4,9 +4,11 @@ mod idle;
 mod ipc;
 mod stall;
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use gannet_benches::rig::environment::Environment;
 use gannet_benches::rig::histogram::show_ns;
 use gannet_benches::rig::html;
@@ -49,8 +51,11 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
 }
 
 impl Reporting {
-    /// Says what is measured where, before it takes its time.
+    /// Says what is measured where, before it takes its time; and sees that there is a place for the report.
     fn begin(&self, environment: &Environment, notes: &[String], out: &mut Output) -> Outcome {
+        if let Some(path) = &self.report {
+            File::create(path).with_context(|| format!("cannot write the report {}", path.display()))?;
+        }
         if !self.json {
             out.line(environment.describe())?;
             for note in notes {
