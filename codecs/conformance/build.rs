@@ -1,45 +1,86 @@
-//! Generates codecs from every real schema beside the repository that has golden messages, where those are; and from the market data schema once more, with owned forms.
+//! Generates codecs from the small schemas beside it, each of which has something in it that is easily got wrong, from some
+//! that are made up, and from every real schema beside the repository, where those are; and from the market data schema
+//! with owned forms.
+
+#[path = "../tests/support/arbitrary.rs"]
+mod arbitrary;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use gannet_codecs::generate::{Options, generate};
-use gannet_codecs::schema::{self, compile_file};
+use gannet_codecs::schema::{self, Schema, compile_file, compile_text};
+
+/// Where schemas are, the prefix of the modules they become, and how the tests name the folder.
+const FOLDERS: &[(&str, &str, &str)] = &[
+    ("schemas", "own", "own"),
+    ("../schemas", "shipped", "shipped"),
+    ("../../../shared/data/schemas", "real", "schemas"),
+    ("../../../shared/data/schemas/official", "official", "schemas/official"),
+];
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo says where code goes"));
     let market = gannet_codecs::build::Schema::new("../market/schemas/market.xml").owned(true);
     market.to(out.join("market.rs")).generate().expect("our own schema is accepted");
-    let data = Path::new("../../../shared/data");
-    println!("cargo::rerun-if-changed={}", data.display());
     println!("cargo::rerun-if-changed=build.rs");
-    let (mut modules, mut table) = (String::new(), String::new());
-    for folder in ["schemas", "schemas/official"] {
-        let Ok(entries) = fs::read_dir(data.join(folder)) else { continue };
+    let mut code = Code { out: out.clone(), modules: String::new(), table: String::new() };
+    for &(folder, prefix, shown) in FOLDERS {
+        println!("cargo::rerun-if-changed={folder}");
+        let Ok(entries) = fs::read_dir(folder) else { continue };
         let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("it can be listed").path()).collect();
         paths.sort();
         for path in paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "xml")) {
+            println!("cargo::rerun-if-changed={}", path.display());
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-            // Two samples share their names with official tests, whose messages the golden files hold.
-            let sample = folder == "schemas" && stem.starts_with("example");
-            if sample || !data.join(format!("golden/{stem}.jsonl")).exists() {
-                continue;
-            }
-            let Ok(compiled) = compile_file(path, &schema::Options::default()) else { continue };
-            let module = format!("{}_{stem}", folder.replace('/', "_")).replace(['-', '.'], "_").to_lowercase();
-            let code = generate(&compiled.schema, &Options { owned: true, ..Options::default() })
-                .expect("an accepted schema has code");
-            fs::write(out.join(format!("{module}.rs")), code).expect("the folder can be written to");
-            let _ = writeln!(
-                modules,
-                "/// `{stem}`.\npub mod {module} {{ include!(concat!(env!(\"OUT_DIR\"), \"/{module}.rs\")); }}"
-            );
-            let _ = writeln!(table, "Generated {{ schema: \"{folder}/{stem}.xml\", read: read!({module}) }},");
+            let compiled = match compile_file(path, &schema::Options::default()) {
+                Ok(compiled) => compiled,
+                Err(report) if matches!(prefix, "own" | "shipped") => panic!("{report}"),
+                // Which real schemas are refused, and that no other is, is for the tests of the compiler to say.
+                Err(_) => continue,
+            };
+            code.add(&format!("{prefix}_{stem}"), &format!("{shown}/{stem}.xml"), &compiled.schema);
         }
     }
+    println!("cargo::rerun-if-changed=../tests/support/arbitrary.rs");
+    for number in 0..arbitrary::COMPILED {
+        let plan = arbitrary::Plan::numbered(number);
+        for version in [0, arbitrary::LATEST] {
+            let compiled = compile_text("made-up.xml", &plan.xml(version), &schema::Options::default());
+            let schema = compiled.unwrap_or_else(|report| panic!("{report}")).schema;
+            code.add(&format!("made_{number}_{version}"), &format!("made/{number}/{version}"), &schema);
+        }
+    }
+    let Code { modules, table, .. } = code;
     let all = format!(
         "{modules}\n/// Every schema that code was generated from.\npub static ALL: &[Generated] = &[{table}];\n"
     );
-    fs::write(out.join("all.rs"), all).expect("the folder can be written to");
+    write(&out.join("all.rs"), &all);
+}
+
+/// What was generated: modules, and a table of them for the tests.
+struct Code {
+    out: PathBuf,
+    modules: String,
+    table: String,
+}
+
+impl Code {
+    fn add(&mut self, name: &str, shown: &str, schema: &Schema) {
+        let module = name.replace(['-', '.'], "_").to_lowercase();
+        // Owned forms of everything, but for the two largest: those have nothing in them that others have not.
+        let options = Options { owned: !name.contains("binance-spot"), ..Options::default() };
+        let code = generate(schema, &options).expect("an accepted schema has code");
+        write(&self.out.join(format!("{module}.rs")), &code);
+        let _ = writeln!(
+            self.modules,
+            "/// `{shown}`.\npub mod {module} {{ include!(concat!(env!(\"OUT_DIR\"), \"/{module}.rs\")); }}"
+        );
+        let _ = writeln!(self.table, "Generated {{ schema: \"{shown}\", read: read!({module}) }},");
+    }
+}
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).expect("the folder can be written to");
 }

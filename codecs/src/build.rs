@@ -100,9 +100,8 @@ impl Schema {
         // Also when the schema is refused: the next build must look again.
         println!("cargo::rerun-if-changed={}", path.display());
         let compiled = open(&path, &schema)?;
-        let folder = path.parent().unwrap_or(Path::new(""));
         for included in compiled.schema.sources.names().skip(1) {
-            println!("cargo::rerun-if-changed={}", folder.join(included).display());
+            println!("cargo::rerun-if-changed={included}");
         }
         for warning in compiled.report.warnings() {
             let position = compiled.report.sources().position(warning.place);

@@ -1,6 +1,7 @@
 //! One small schema for each thing that is refused or warned about, with the place that must be named.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use gannet_codecs::schema::{Options, Report, compile_file, compile_text};
 
@@ -130,6 +131,7 @@ fn each_error_names_its_place() {
             places.iter().any(|(found, shown)| found == code && shown.as_deref() == Some(*text)),
             "{code} at {text:?} is not among {places:?}\n{report}"
         );
+        assert!(report.errors().all(|found| found.hint.is_some()), "a way out is missing\n{report}");
     }
 }
 
@@ -154,6 +156,17 @@ const WARNED: &[(&str, &str, &str)] = &[
     ("unknown-element", "", "<fields name='a' id='1' type='uint8'/>"),
     ("unknown-charset", "<type name='T' primitiveType='char' characterEncoding='KLINGON'/>", ""),
     ("signed-set", "<type name='T' primitiveType='int8'/><set name='S' encodingType='T'/>", ""),
+    ("null-in-range", "<type name='T' primitiveType='uint8' presence='optional' nullValue='7' maxValue='9'/>", ""),
+    ("empty-range", "<type name='T' primitiveType='float' minValue='1.5' maxValue='1'/>", ""),
+    ("name", "", "<field name='9a' id='1' type='uint8'/>"),
+    ("name-clash", "", "<field name='fooBar' id='1' type='uint8'/><field name='foo_bar' id='2' type='uint8'/>"),
+    ("name-clash", "<enum name='E' encodingType='uint8'><validValue name='a'>1</validValue><validValue name='A'>2</validValue></enum>", ""),
+    ("since-order", "", "<field name='a' id='1' type='uint8' sinceVersion='1'/><field name='b' id='2' type='uint8'/>"),
+    ("since-order", "", "<group name='g' id='1' sinceVersion='1'/><data name='d' id='2' type='varText'/>"),
+    ("empty-field", "<type name='T' primitiveType='uint8' length='0'/>", "<field name='a' id='1' type='T'/>"),
+    ("data-as-field", "", "<field name='a' id='1' type='varText'/><data name='d' id='2' type='varText'/>"),
+    ("unusual-width", "<composite name='D'><type name='blockLength' primitiveType='uint32' maxValue='9'/>\
+        <type name='numInGroup' primitiveType='uint8'/></composite>", "<group name='g' id='1' dimensionType='D'/>"),
     ("required-constant", "<type name='T' primitiveType='uint8' presence='constant'>1</type>",
         "<field name='a' id='1' type='T' presence='required'/>"),
 ];
@@ -228,14 +241,12 @@ fn warnings_can_be_denied_and_allowed() {
 
 #[test]
 fn hostile_sizes_end_in_findings() {
-    // References that double at each step, groups in groups, composites in composites, and megabytes of fields.
+    // References that multiply at each step, groups in groups, composites in composites, and megabytes of fields.
     let mut doubling = String::from("<composite name='C0'><type name='a' primitiveType='uint8'/></composite>");
-    for level in 1..31 {
-        let below = level - 1;
-        let _ = write!(
-            doubling,
-            "<composite name='C{level}'><ref name='a' type='C{below}'/><ref name='b' type='C{below}'/></composite>"
-        );
+    for level in 1..12 {
+        let members: String =
+            ["a", "b", "c", "d"].iter().map(|name| format!("<ref name='{name}' type='C{}'/>", level - 1)).collect();
+        let _ = write!(doubling, "<composite name='C{level}'>{members}</composite>");
     }
     assert!(compile(&doubling, "").errors().any(|found| found.code == "too-many-values" || found.code == "too-long"));
 
@@ -291,4 +302,29 @@ fn includes_stay_in_their_folder_and_do_not_turn_round() {
         let refused = compile_file(folder.path().join(name), &Options::default()).expect_err("it is refused");
         assert!(refused.errors().any(|found| found.code == "include"), "{name}: {refused}");
     }
+}
+
+#[test]
+fn every_finding_of_the_list_is_one_that_is_made() {
+    // The list and the code name the same findings: what is only in one of them is a mistake in the other.
+    let listed = include_str!("../docs/diagnostics.md");
+    let rows: Vec<&str> =
+        listed.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|row| row.0).collect();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/schema");
+    let mut code = String::new();
+    for entry in std::fs::read_dir(sources).expect("the sources are there") {
+        code += &std::fs::read_to_string(entry.expect("it can be listed").path()).expect("it can be read");
+    }
+    for row in &rows {
+        assert!(code.contains(&format!("\"{row}\"")), "{row} is listed and never found");
+    }
+    for call in [".error(", ".warning("] {
+        for (at, _) in code.match_indices(call) {
+            let after = code[at + call.len()..].trim_start();
+            if let Some((found, _)) = after.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
+                assert!(rows.contains(&found) || found.len() == 1, "{found} is found and not listed");
+            }
+        }
+    }
+    assert!(rows.len() > 50, "{rows:?}");
 }

@@ -1,14 +1,23 @@
-//! Codecs generated when this crate is built, from every real schema beside the repository. The tests of this crate compare
-//! them with golden messages and with the dynamic codec, and show with the crate of market data messages what generated code is
-//! like to use.
+//! Codecs generated when this crate is built: from small schemas of ours, some of them made up, and from every real schema
+//! beside the repository. The tests of this crate compare them with golden messages and with the dynamic codec, and show
+//! with the crate of market data messages what generated code is like to use.
 
 /// Market data with owned forms, which have serde's traits.
 pub mod market {
     include!(concat!(env!("OUT_DIR"), "/market.rs"));
 }
 
-/// What generated code makes of bytes: the message's JSON, and the bytes of it written again.
-pub type Read = fn(&[u8]) -> Result<(String, Option<Vec<u8>>), String>;
+/// What generated code makes of bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The message as JSON.
+    pub json: String,
+    /// The bytes of it written again, or why they are not; `None` for a message that the schema does not have.
+    pub rewritten: Result<Option<Vec<u8>>, String>,
+}
+
+/// Reads a message, shows it, and writes it again.
+pub type Read = fn(&[u8]) -> Result<Shown, String>;
 
 /// One schema's codecs, whatever their types.
 #[derive(Debug)]
@@ -23,20 +32,23 @@ macro_rules! read {
     ($module:ident) => {
         |bytes| {
             let message = $module::AnyMessage::decode(bytes).map_err(|error| error.to_string())?;
-            let mut buffer = vec![0xAA; bytes.len() + 4096];
-            let written = message.rewrite(&mut buffer).map_err(|error| error.to_string())?;
-            let rewritten = written.map(|length| {
-                buffer.truncate(length);
-                buffer
+            // Optional parts of a later version may make what is written longer than what was read.
+            let mut buffer = vec![0xAA; 2 * bytes.len() + 4096];
+            let rewritten = message.rewrite(&mut buffer).map_err(|error| error.to_string()).map(|written| {
+                written.map(|length| {
+                    buffer.truncate(length);
+                    buffer
+                })
             });
-            Ok((message.to_string(), rewritten))
+            assert!(!format!("{message:?}").is_empty());
+            Ok(Shown { json: message.to_string(), rewritten })
         }
     };
 }
 
 /// The real schemas, where they are beside the repository.
 pub mod real {
-    use super::Generated;
+    use super::{Generated, Shown};
 
     include!(concat!(env!("OUT_DIR"), "/all.rs"));
 }

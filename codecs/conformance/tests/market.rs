@@ -184,3 +184,19 @@ fn counts_and_lengths_stay_in_bounds() {
     let over = instrument.expect("it fits").description(&text);
     assert_eq!(over.err(), Some(EncodeError::TooLong { what: "description", most: 65534, found: 65535 }));
 }
+
+#[test]
+fn trap_19_fields_of_the_root_can_be_written_after_groups() {
+    let mut buffer = [0xAA; 256];
+    let instrument = InstrumentEncoder::wrap(&mut buffer).expect("it fits");
+    let mut legs = 0;
+    let mut instrument = instrument
+        .legs(0..2, |leg, _| {
+            legs += 1;
+            leg.venues(0..0, |venue, _: i32| venue.code("")?.end())?.end()
+        })
+        .expect("it fits");
+    instrument.lot(legs);
+    let length = instrument.description("").expect("it fits").url("").expect("it fits").finish();
+    assert_eq!(InstrumentDecoder::decode(&buffer[..length]).expect("it is whole").lot(), Some(2));
+}

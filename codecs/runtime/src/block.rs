@@ -99,6 +99,13 @@ primitives! {
     f64, 8, |_| usize::MAX, |_| Self::NAN;
 }
 
+/// A number of a header as an id or a version; one that is none becomes the greatest, which no schema has.
+#[inline]
+#[must_use]
+pub fn id(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
 /// The number at `AT`.
 #[inline(always)]
 #[must_use]

@@ -20,7 +20,7 @@ mod writer;
 #[doc(no_inline)]
 pub use alloc::vec::Vec;
 pub use block::{
-    BigEndian, LittleEndian, Order, Primitive, bytes, bytes_mut, fixed_text, get, get_array, part, put, put_array,
+    BigEndian, LittleEndian, Order, Primitive, bytes, bytes_mut, fixed_text, get, get_array, id, part, put, put_array,
 };
 pub use error::{DecodeError, EncodeError};
 pub use message::Message;

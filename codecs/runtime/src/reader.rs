@@ -8,10 +8,16 @@ use crate::block::{Order, Primitive};
 use crate::error::DecodeError;
 use crate::json::{Json, List};
 
+/// Entries without a byte that one message may have: as many as a usual count can say. A claim of them costs its writer
+/// nothing and its reader time.
+const MOST_EMPTY: usize = u16::MAX as usize;
+
 /// What is left of a message.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
+    /// How many more entries may be empty.
+    empty: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -19,7 +25,7 @@ impl<'a> Reader<'a> {
     #[must_use]
     #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self { rest: bytes, empty: MOST_EMPTY }
     }
 
     /// The bytes not taken yet.
@@ -79,6 +85,18 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Counts entries that take no bytes.
+    #[inline]
+    fn take_empty(&mut self, count: usize, what: &'static str) -> Result<(), DecodeError> {
+        match self.empty.checked_sub(count) {
+            Some(left) => {
+                self.empty = left;
+                Ok(())
+            }
+            None => Err(DecodeError::TooManyEntries { what, count }),
+        }
+    }
+
     /// Takes variable-length data, whose length is a `T`.
     ///
     /// # Errors
@@ -132,20 +150,23 @@ impl<'a, E: Entry<'a>> Entries<'a, E> {
     /// The bytes end before the entries do.
     #[inline]
     pub fn read(reader: &mut Reader<'a>, count: usize, block_length: usize, version: u32) -> Result<Self, DecodeError> {
-        // Entries may be empty, and then a claim costs its writer nothing: believe only what a usual count could say.
-        if count > u16::MAX as usize && count > reader.rest.len() {
-            return Err(DecodeError::TooManyEntries { what: E::NAME, count });
-        }
         let all = reader.rest;
         if let Some(oldest) = E::FLAT {
             if count > 0 && block_length < oldest {
                 return Err(DecodeError::ShortBlock { what: E::NAME, needed: oldest, found: block_length });
             }
+            if block_length == 0 {
+                reader.take_empty(count, E::NAME)?;
+            }
             let bytes = reader.take(count.saturating_mul(block_length), E::NAME)?;
             return Ok(Self { bytes, count, block_length, version, entry: PhantomData });
         }
         for _ in 0..count {
+            let before = reader.rest.len();
             E::read(reader, block_length, version)?;
+            if reader.rest.len() == before {
+                reader.take_empty(1, E::NAME)?;
+            }
         }
         let bytes = &all[..all.len() - reader.rest.len()];
         Ok(Self { bytes, count, block_length, version, entry: PhantomData })

@@ -160,16 +160,23 @@ pub fn walk(
     body: &[u8],
     visitor: &mut impl Visitor,
 ) -> Result<usize, DecodeError> {
-    let mut walker = Walker { schema, order: schema.byte_order, version: header.version, rest: body };
+    let mut walker =
+        Walker { schema, order: schema.byte_order, version: header.version, rest: body, empty: MOST_EMPTY };
     walker.body(&message.name, &message.body, header.block_length, message.notes.since, visitor)?;
     Ok(body.len() - walker.rest.len())
 }
+
+/// Entries without a byte that one message may have: as many as a usual count can say. A claim of them costs its writer
+/// nothing and its reader time.
+const MOST_EMPTY: u32 = u16::MAX as u32;
 
 struct Walker<'s, 'b> {
     schema: &'s Schema,
     order: ByteOrder,
     version: u32,
     rest: &'b [u8],
+    /// How many more entries may be empty.
+    empty: u32,
 }
 
 impl<'b> Walker<'_, 'b> {
@@ -255,8 +262,10 @@ impl<'b> Walker<'_, 'b> {
         visitor.begin_composite(name);
         for member in &composite.members {
             // The body of variable-length data is not in the block.
-            let in_block = !(composite.variable && member.name == "varData");
-            let length = if in_block { member.ty.length() } else { 0 };
+            if composite.variable && member.name == "varData" {
+                continue;
+            }
+            let length = member.ty.length();
             let part = bytes.get(member.offset as usize..(member.offset + length) as usize).unwrap_or_default();
             let constant = match &member.ty {
                 Type::Encoding(encoding) => encoding.constant.as_ref(),
@@ -279,15 +288,19 @@ impl<'b> Walker<'_, 'b> {
                 .ok_or_else(|| DecodeError::truncated(&group.name))
         };
         let (block_length, count) = (member("blockLength")?, member("numInGroup")?);
-        // Entries may be empty, and then a claim costs nothing: believe only what a usual count could say.
-        if count > u32::from(u16::MAX) && count as usize > self.rest.len() {
+        if count as usize > self.rest.len().saturating_add(self.empty as usize) {
             return Err(DecodeError::TooManyEntries { what: group.name.clone(), count });
         }
         visitor.begin_group(&group.name, count as usize, true);
         for _ in 0..count {
+            let before = self.rest.len();
             visitor.begin_entry();
             self.body(&group.name, &group.body, block_length, base.max(group.notes.since), visitor)?;
             visitor.end_entry();
+            if self.rest.len() == before {
+                let left = self.empty.checked_sub(1);
+                self.empty = left.ok_or_else(|| DecodeError::TooManyEntries { what: group.name.clone(), count })?;
+            }
         }
         visitor.end_group();
         Ok(())

@@ -51,6 +51,16 @@ pub enum EncodeError {
         /// What it got.
         found: usize,
     },
+    /// A group has fewer entries than its schema asks for.
+    #[error("{what} has at least {least} entries, and got {found}")]
+    TooFew {
+        /// The group.
+        what: String,
+        /// The least.
+        least: usize,
+        /// What it got.
+        found: usize,
+    },
     /// A record has a value that its schema knows nothing of.
     #[error("there is no {0} in the schema")]
     UnknownField(String),
@@ -281,10 +291,16 @@ impl Encoder<'_> {
             Some(Value::List(entries)) => entries,
             Some(value) => return Err(kind(&group.name, "a list", value)),
         };
-        let most = match group.dimension.number("numInGroup").map(|(_, encoding)| encoding.applicable_max()) {
-            Some(Number::Int(most)) => most as usize,
+        let count = group.dimension.number("numInGroup").map(|(_, encoding)| encoding);
+        let most = match count.map(Encoding::applicable_max) {
+            Some(Number::Int(most)) => usize::try_from(most).unwrap_or(0),
             _ => usize::MAX,
         };
+        let least = count.and_then(|count| count.min).and_then(Number::as_int);
+        if let Some(least) = least.and_then(|least| usize::try_from(least).ok()).filter(|&least| entries.len() < least)
+        {
+            return Err(EncodeError::TooFew { what: group.name.clone(), least, found: entries.len() });
+        }
         if entries.len() > most {
             return Err(EncodeError::TooLong { what: group.name.clone(), most, found: entries.len() });
         }

@@ -151,7 +151,8 @@ impl<'s, 'b> Found<'s, 'b> {
     }
 }
 
-/// A member of a header or of a group's dimensions.
+/// A member of a header or of a group's dimensions. A number that is none, such as a negative one, is the greatest of all:
+/// no block, count or data of that length is in any buffer, and no schema has that id.
 fn member_value(composite: &Composite, name: &str, bytes: &[u8], schema: &Schema) -> Option<u32> {
     let (member, encoding) = composite.number(name)?;
     let number = match (&encoding.constant, encoding.presence) {
@@ -159,7 +160,7 @@ fn member_value(composite: &Composite, name: &str, bytes: &[u8], schema: &Schema
         _ => encoding.primitive.read(bytes.get(member.offset as usize..)?, schema.byte_order)?,
     };
     match number {
-        Number::Int(value) => u32::try_from(value).ok(),
+        Number::Int(value) => Some(u32::try_from(value).unwrap_or(u32::MAX)),
         Number::Float(_) => None,
     }
 }

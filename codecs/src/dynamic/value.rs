@@ -142,7 +142,10 @@ fn value(leaf: &Leaf<'_>) -> Value {
             Some(value) => Value::Text(value.name.clone()),
             None => number(found, of.primitive),
         },
-        (Kind::Set(_), Some(Number::Int(bits))) => Value::Bits(bits as u64),
+        // A set over a signed type may read as a negative number: its bits are those of its width.
+        (Kind::Set(of), Some(Number::Int(bits))) => {
+            Value::Bits(bits as u64 & (u64::MAX >> (64 - of.primitive.size() * 8)))
+        }
         (Kind::Encoding(encoding), Some(found)) => number(found, encoding.primitive),
         (Kind::Encoding(encoding), None) if encoding.primitive == Primitive::Char => Value::Bytes(leaf.bytes.to_vec()),
         _ => Value::List(leaf.elements().map(|element| number(element, leaf.primitive())).collect()),

@@ -6,7 +6,7 @@ use quote::quote;
 
 use super::names::{Scope, camel, screaming, snake, with_suffix};
 use super::owned::{Described, Owned};
-use super::types::{Slot, Types, charset, constant_value, enum_constant, literal, rust};
+use super::types::{Slot, Types, charset, constant_value, literal, rust};
 use super::{Options, doc, words};
 use crate::schema::{Body, Composite, Constant, Data, Field, Group, Message, Notes, Number, Presence, Schema, Type};
 
@@ -23,6 +23,7 @@ const TAKEN: &[&str] = &[
     "end",
     "clone",
     "clone_from",
+    "new",
     "to_string",
     "into",
     "borrow",
@@ -186,7 +187,7 @@ impl Level<'_> {
         let nested = if nested.is_empty() {
             TokenStream::new()
         } else {
-            let note = format!("The groups of `{}`.", self.name);
+            let note = format!(" {}", words(&format!("The groups of `{}`.", self.name)));
             quote! {
                 #[doc = #note]
                 pub mod #module {
@@ -231,10 +232,11 @@ impl Level<'_> {
                 let slot = types.slot(&field.ty, Presence::Required, &path, &self.owner);
                 let code = match (&field.ty, &field.constant) {
                     (Type::Enum(of), Some(Constant::Enum { value, .. })) => {
-                        let (ty, value) = (&slot.ty, enum_constant(of, value));
-                        Some((ty.clone(), quote!(#ty::#value), quote!(Self::#name)))
+                        let ty = &slot.ty;
+                        let value = types.enum_constant(of, value);
+                        value.map(|value| (ty.clone(), quote!(#ty::#value), quote!(Self::#name)))
                     }
-                    (Type::Encoding(encoding), Some(constant)) => constant_value(constant, encoding.primitive, &name),
+                    (Type::Encoding(encoding), Some(constant)) => constant_value(constant, encoding, &name),
                     _ => None,
                 };
                 if let Some((ty, value, shown)) = code {
@@ -283,7 +285,8 @@ impl Level<'_> {
                     if shown.to_string() == "value" {
                         quote!(object.present(#name, self.#sent())?;)
                     } else {
-                        quote!(object.present(#name, self.#sent().map(|sent| sent.map(|value| #shown)))?;)
+                        let shown = mapped(&quote!(sent), &shown);
+                        quote!(object.present(#name, self.#sent().map(|sent| #shown))?;)
                     }
                 }
             });
@@ -370,7 +373,7 @@ impl Level<'_> {
             } else {
                 quote!(runtime::fixed_text(self.#method()))
             };
-            let str_note = format!("`{name}` as text: what is before the first NUL.");
+            let str_note = format!(" {}", words(&format!("`{name}` as text: what is before the first NUL.")));
             parts.getters.push(quote! {
                 #[doc = #str_note]
                 ///
@@ -380,7 +383,7 @@ impl Level<'_> {
                 pub fn #str_method(&self) -> #getter_ty { #get }
             });
             let write = (slot.write)(&block, field.offset, block_length, &quote!(value));
-            let str_note = format!("Writes `{name}` as text, with NULs behind it.");
+            let str_note = format!(" {}", words(&format!("Writes `{name}` as text, with NULs behind it.")));
             parts.setters.push(quote! {
                 #note
                 #[inline]
@@ -425,8 +428,10 @@ impl Level<'_> {
 
     fn groups(&self, types: &mut Types, scope: &mut Scope, parts: &mut Parts) {
         let mut inner_types = Scope::default();
-        let mut inner_modules = Scope::with(&["runtime", "types"]);
+        let mut inner_modules = Scope::with(&["runtime", "types", "core"]);
         let module = &self.module;
+        // A module of its parent's name would be one more than readers can tell apart.
+        inner_modules.reserve(&[module.to_string().trim_start_matches("r#")]);
         for (stage, group) in self.body.groups.iter().enumerate() {
             let method = scope.take(snake(&group.name));
             let base = inner_types.take_all(camel(&group.name), &["Entry", "Encoder", "Owned"]);
@@ -536,7 +541,8 @@ impl Level<'_> {
             (true, false) => quote!(block: place,),
             (false, _) => TokenStream::new(),
         };
-        let place = if level.body.block_length == 0 { quote!(_place) } else { quote!(place) };
+        let unused = level.body.block_length == 0 && !has_block_of(level.body);
+        let place = if unused { quote!(_place) } else { quote!(place) };
         parts.stages.push(quote! {
             impl<'a> #own<'a, #here> {
                 #note
@@ -612,7 +618,7 @@ impl Level<'_> {
                 } else {
                     (quote!(Result<&'a str, core::str::Utf8Error>), quote!(core::str::from_utf8(self.#method)))
                 };
-                let str_note = format!("`{name}` as text.");
+                let str_note = format!(" {}", words(&format!("`{name}` as text.")));
                 parts.getters.push(quote! {
                     #[doc = #str_note]
                     ///

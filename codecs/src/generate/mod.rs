@@ -148,9 +148,9 @@ fn header(schema: &Schema) -> TokenStream {
                 let bytes = reader.take_array::<#length>("message header")?;
                 let header = Self {
                     block_length: #block_length,
-                    template_id: #template_id as u32,
-                    schema_id: #schema_id as u32,
-                    version: #version as u32,
+                    template_id: runtime::id(#template_id),
+                    schema_id: runtime::id(#schema_id),
+                    version: runtime::id(#version),
                 };
                 Ok((header, reader.rest()))
             }
@@ -255,15 +255,22 @@ fn doc(notes: &Notes, fallback: &str, facts: &str) -> TokenStream {
     quote!(#[doc = #text] #[doc = ""] #[doc = #facts])
 }
 
-/// Text of a schema on one line, with nothing in it that documentation would take for markup.
+/// Text of a schema on one line, with nothing in it that documentation would take for markup or a compiler for a trick:
+/// characters that turn the direction of what follows are left out, as is whatever cannot be seen.
 fn words(text: &str) -> String {
+    let code = text.matches('`').count().is_multiple_of(2) && !text.contains("``");
     let mut line = String::new();
     for word in text.split_whitespace() {
         if !line.is_empty() {
             line.push(' ');
         }
         for c in word.chars() {
-            if matches!(c, '[' | ']' | '<' | '>' | '*' | '#' | '|' | '\\') {
+            if c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+            {
+                continue;
+            }
+            if matches!(c, '[' | ']' | '<' | '>' | '*' | '#' | '|' | '\\' | '~') || (c == '`' && !code) {
                 line.push('\\');
             }
             line.push(c);

@@ -1,6 +1,7 @@
 //! Names of a schema as names of Rust: cased as Rust has it, never a keyword, never the same twice in one scope.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 
 use proc_macro2::{Ident, Span};
 
@@ -35,22 +36,41 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-fn safe(name: String) -> String {
-    match name.chars().next() {
-        None => "_unnamed".to_owned(),
-        Some(c) if c.is_numeric() => format!("_{name}"),
-        Some(_) => name,
+/// What no identifier starts with, put behind an underscore, and what not all compilers take alike, by its code: letters
+/// beyond those of western Europe may look the same, be written in two ways, or turn into others when their case changes.
+fn safe(cased: &str, unnamed: &str) -> String {
+    let mut name = String::new();
+    if cased.is_empty() {
+        return unnamed.to_owned();
     }
+    if cased.starts_with(|c: char| c.is_ascii_digit()) {
+        // An underscore says little in front of nothing but digits.
+        let number = !cased.contains(|c: char| c.is_alphabetic());
+        name.push_str(if number { &unnamed[..1] } else { "_" });
+    }
+    for c in cased.chars() {
+        if c.is_ascii_alphanumeric() || c == '_' || (('\u{c0}'..='\u{ff}').contains(&c) && c.is_alphabetic()) {
+            name.push(c);
+        } else {
+            let _ = match unnamed {
+                "unnamed" => write!(name, "u{:04x}", u32::from(c)),
+                _ => write!(name, "U{:04X}", u32::from(c)),
+            };
+        }
+    }
+    name
 }
 
 /// `snake_case`, for functions and modules.
 pub(super) fn snake(name: &str) -> String {
-    safe(words(name).iter().map(|word| word.to_lowercase()).collect::<Vec<_>>().join("_"))
+    let words: Vec<String> = words(name).iter().map(|word| word.to_lowercase()).collect();
+    safe(&words.join("_"), "unnamed")
 }
 
 /// `SCREAMING_SNAKE_CASE`, for constants.
 pub(super) fn screaming(name: &str) -> String {
-    safe(words(name).iter().map(|word| word.to_uppercase()).collect::<Vec<_>>().join("_"))
+    let words: Vec<String> = words(name).iter().map(|word| word.to_uppercase()).collect();
+    safe(&words.join("_"), "UNNAMED")
 }
 
 /// `UpperCamelCase`, for types. Capitals inside a word are left as they are: `MDEntry` stays.
@@ -61,44 +81,44 @@ pub(super) fn camel(name: &str) -> String {
         camel.extend(characters.next().into_iter().flat_map(char::to_uppercase));
         camel.push_str(characters.as_str());
     }
-    safe(camel)
+    safe(&camel, "Unnamed")
 }
 
-/// An identifier for a name: raw where it is a keyword, with an underscore where Rust allows no raw one.
+/// An identifier for a name: raw where it is a keyword.
 pub(super) fn identifier(name: &str) -> Ident {
-    if matches!(name, "self" | "Self" | "super" | "crate" | "_") {
-        return Ident::new(&format!("{name}_"), Span::call_site());
-    }
-    syn::parse_str::<Ident>(name).unwrap_or_else(|_| {
-        // A keyword, or characters that Rust does not have in names.
-        syn::parse_str::<Ident>(&format!("r#{name}")).unwrap_or_else(|_| {
-            let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-            Ident::new(&format!("x_{plain}"), Span::call_site())
-        })
-    })
+    // `gen` is a keyword from the 2024 edition on.
+    let raw = name == "gen" || syn::parse_str::<Ident>(name).is_err();
+    if raw { Ident::new_raw(name, Span::call_site()) } else { Ident::new(name, Span::call_site()) }
 }
 
 /// The names taken in one scope.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
     taken: HashSet<String>,
+    /// How many names have been made of one that was taken: those need not be tried again.
+    made: HashMap<String, usize>,
 }
 
 impl Scope {
     /// A scope in which some names are taken by what every generated item has.
     pub(super) fn with(taken: &[&str]) -> Self {
-        Self { taken: taken.iter().map(|&name| name.to_owned()).collect() }
+        Self { taken: taken.iter().map(|&name| name.to_owned()).collect(), made: HashMap::new() }
     }
 
-    /// Takes a name, or the nearest one that is free: with underscores behind it.
+    /// Takes a name, or the nearest one that is free: with an underscore behind it, or a number and an underscore.
     pub(super) fn take(&mut self, name: String) -> Ident {
         self.take_all(name, &[])
     }
 
     /// Takes a name such that it is free with each of `suffixes` behind it as well.
-    pub(super) fn take_all(&mut self, mut name: String, suffixes: &[&str]) -> Ident {
+    pub(super) fn take_all(&mut self, wanted: String, suffixes: &[&str]) -> Ident {
+        // These are no identifiers even when raw.
+        let reserved = matches!(wanted.as_str(), "self" | "Self" | "super" | "crate");
+        let mut name = if reserved { format!("{wanted}_") } else { wanted.clone() };
         while self.taken.contains(&name) || suffixes.iter().any(|suffix| self.taken.contains(&joined(&name, suffix))) {
-            name.push('_');
+            let made = self.made.entry(wanted.clone()).or_default();
+            *made += 1;
+            name = if *made == 1 { format!("{wanted}_") } else { format!("{wanted}{made}_") };
         }
         self.taken.extend(suffixes.iter().map(|suffix| joined(&name, suffix)));
         self.taken.insert(name.clone());
@@ -139,7 +159,10 @@ mod tests {
             ("already_snake", "already_snake"),
             ("with blanks!", "with_blanks"),
             ("2fast", "_2fast"),
-            ("", "_unnamed"),
+            ("2", "u2"),
+            ("", "unnamed"),
+            ("größe", "größe"),
+            ("数", "u6570"),
         ] {
             assert_eq!(snake(name), expected);
         }
@@ -151,10 +174,19 @@ mod tests {
     #[test]
     fn keywords_and_clashes_become_names() {
         assert_eq!(identifier("yield").to_string(), "r#yield");
-        assert_eq!(identifier("self").to_string(), "self_");
+        assert_eq!(identifier("gen").to_string(), "r#gen");
         let mut scope = Scope::with(&["decode"]);
         assert_eq!(scope.take("decode".into()).to_string(), "decode_");
+        assert_eq!(scope.take("self".into()).to_string(), "self_");
+        assert_eq!(scope.take("self".into()).to_string(), "self2_");
         assert_eq!(scope.take_all("name".into(), &["_str"]).to_string(), "name");
         assert_eq!(scope.take("name_str".into()).to_string(), "name_str_");
+    }
+
+    #[test]
+    fn many_names_that_come_out_the_same_take_little_time() {
+        let mut scope = Scope::default();
+        let names: HashSet<String> = (0..100_000).map(|_| scope.take_all("a".into(), &["_str"]).to_string()).collect();
+        assert_eq!(names.len(), 100_000);
     }
 }

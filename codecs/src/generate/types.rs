@@ -1,17 +1,23 @@
 //! Composites, enums and sets of a schema as Rust types: values that are copied, which messages read and write whole.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 
-use super::names::{Scope, camel, identifier, screaming, snake};
+use super::names::{Scope, camel, screaming, snake};
 use super::owned::{derives, field_attribute, form};
 use super::{Options, doc};
 use crate::schema::{
     Body, ByteOrder, Composite, Constant, Encoding, Enum, Member, Number, Presence, Primitive, Schema, Set, Type,
 };
+
+/// Names that the module of types has from elsewhere: a type of that name would hide what generated code means by it.
+const TAKEN: &[&str] =
+    &["Box", "Default", "Err", "None", "Ok", "Option", "Order", "Result", "Some", "String", "ToString", "Vec"];
+
+const ENUM_TAKEN: &[&str] = &["NULL"];
 
 /// The Rust names of a schema's types, and the code that declares them.
 pub(super) struct Types {
@@ -21,6 +27,8 @@ pub(super) struct Types {
     pub(super) code: Vec<TokenStream>,
     order: ByteOrder,
     options: Options,
+    /// The constants of enums that constant fields refer to, by the enum's address.
+    values: HashMap<usize, HashMap<String, Ident>>,
 }
 
 /// The code that reads a value: given the block, the offset in it, and its length.
@@ -55,11 +63,12 @@ pub(super) struct Slot {
 impl Types {
     pub(super) fn new(schema: &Schema, options: &Options) -> Self {
         let mut types = Self {
-            scope: Scope::default(),
+            scope: Scope::with(TAKEN),
             names: HashMap::new(),
             code: Vec::new(),
             order: schema.byte_order,
             options: options.clone(),
+            values: HashMap::new(),
         };
         for ty in &schema.types {
             types.declare(ty, "");
@@ -78,6 +87,7 @@ impl Types {
         if let Some(name) = self.names.get(&address) {
             return Some(name.clone());
         }
+        let owner = owner.trim_end_matches('_');
         let name = self.scope.take(format!("{owner}{}", camel(ty.name())));
         self.names.insert(address, name.clone());
         let code = match ty {
@@ -286,6 +296,15 @@ impl Types {
         bytes
     }
 
+    /// The name under which a constant enum field finds its value.
+    pub(super) fn enum_constant(&mut self, of: &Arc<Enum>, value: &str) -> Option<Ident> {
+        let constants = self.values.entry(Arc::as_ptr(of) as usize).or_insert_with(|| {
+            let mut scope = Scope::with(ENUM_TAKEN);
+            of.values.iter().map(|value| (value.name.clone(), scope.take(screaming(&value.name)))).collect()
+        });
+        constants.get(value).cloned()
+    }
+
     /// The bytes that a fresh composite has on the wire: nulls where members are optional.
     fn fill(&self, ty: &Type, presence: Presence, bytes: &mut [u8]) {
         match ty {
@@ -442,7 +461,7 @@ fn encoding_slot(encoding: &Encoding, presence: Presence) -> Slot {
 
 fn constant(member: &Member, name: &Ident) -> Option<(TokenStream, TokenStream, TokenStream)> {
     match &member.ty {
-        Type::Encoding(encoding) => constant_value(encoding.constant.as_ref()?, encoding.primitive, name),
+        Type::Encoding(encoding) => constant_value(encoding.constant.as_ref()?, encoding, name),
         _ => None,
     }
 }
@@ -450,9 +469,10 @@ fn constant(member: &Member, name: &Ident) -> Option<(TokenStream, TokenStream, 
 /// Type, value and JSON form of a constant that is not an enum's.
 pub(super) fn constant_value(
     constant: &Constant,
-    primitive: Primitive,
+    encoding: &Encoding,
     name: &Ident,
 ) -> Option<(TokenStream, TokenStream, TokenStream)> {
+    let primitive = encoding.primitive;
     match constant {
         Constant::Number(value) | Constant::Enum { number: value, .. } => {
             let (ty, value) = (rust(primitive), number(*value, primitive));
@@ -465,29 +485,28 @@ pub(super) fn constant_value(
         }
         Constant::Text(bytes) => {
             let literal = Literal::byte_string(bytes);
-            let charset = if bytes.is_ascii() { quote!(Ascii) } else { quote!(Latin1) };
-            let shown = quote!(runtime::json::Text(Self::#name, runtime::json::Charset::#charset));
+            let charset = charset(encoding.character_encoding.as_deref());
+            let shown = quote!(runtime::json::Text(Self::#name, #charset));
             Some((quote!(&'static [u8]), quote!(#literal), shown))
         }
     }
 }
 
 fn enumeration(of: &Enum, name: &Ident, serde: bool) -> TokenStream {
-    let mut scope = Scope::with(&["NULL"]);
+    let mut scope = Scope::with(ENUM_TAKEN);
     let docs =
         doc(&of.notes, &format!("`{}`: one of its values, or one that this version does not name.", of.name), "");
     let primitive = rust(of.primitive);
     let null = number(of.null, of.primitive);
-    let (mut constants, mut names, mut parses, mut seen) = (vec![], vec![], vec![], Vec::new());
+    let (mut constants, mut names, mut parses, mut seen) = (vec![], vec![], vec![], HashSet::new());
     for value in &of.values {
         let (constant, schema_name) = (scope.take(screaming(&value.name)), &value.name);
         let note = doc(&value.notes, &format!("`{schema_name}`."), "");
         let literal = number(value.number, of.primitive);
         constants.push(quote!(#note pub const #constant: Self = Self(#literal);));
         parses.push(quote!(#schema_name => Some(Self::#constant)));
-        if !seen.contains(&value.number) {
+        if seen.insert(value.number.as_int()) {
             names.push(quote!(#literal => Some(#schema_name)));
-            seen.push(value.number);
         }
     }
     let serde = serde.then(|| {
@@ -505,6 +524,12 @@ fn enumeration(of: &Enum, name: &Ident, serde: bool) -> TokenStream {
             }
         }
     });
+    let (find, word, parse) = if of.values.is_empty() {
+        (quote!(None), quote!(_), quote!(None))
+    } else {
+        let find = quote!(match self.0 { #(#names,)* _ => None });
+        (find, quote!(name), quote!(match name { #(#parses,)* _ => None }))
+    };
     quote! {
         #docs
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -518,13 +543,13 @@ fn enumeration(of: &Enum, name: &Ident, serde: bool) -> TokenStream {
             /// The value's name in the schema, if it has one.
             #[must_use]
             pub const fn name(self) -> Option<&'static str> {
-                match self.0 { #(#names,)* _ => None }
+                #find
             }
 
             /// The value of that name in the schema.
             #[must_use]
-            pub fn from_name(name: &str) -> Option<Self> {
-                match name { #(#parses,)* _ => None }
+            pub fn from_name(#word: &str) -> Option<Self> {
+                #parse
             }
         }
 
@@ -648,17 +673,4 @@ fn set(of: &Set, name: &Ident, serde: bool) -> TokenStream {
 
         #serde
     }
-}
-
-/// The name under which a constant enum field finds its value.
-pub(super) fn enum_constant(of: &Enum, value: &str) -> Ident {
-    let mut scope = Scope::with(&["NULL"]);
-    let mut found = identifier("NULL");
-    for candidate in &of.values {
-        let constant = scope.take(screaming(&candidate.name));
-        if candidate.name == value {
-            found = constant;
-        }
-    }
-    found
 }

@@ -41,8 +41,8 @@ pub struct Diagnostic {
     pub related: Vec<(Place, String)>,
     /// What to do about it.
     pub hint: Option<String>,
-    /// Whether it is one too many to be shown, so that no work should go into it.
-    pub(crate) counted_only: bool,
+    /// Whether so many were found before it that no work should go into a suggestion.
+    pub(crate) late: bool,
 }
 
 /// What the compiler found in one schema, in the order it was found, with the files it refers to.
@@ -118,9 +118,8 @@ impl fmt::Display for Report {
                 let number = position.line.to_string();
                 let margin = " ".repeat(number.len());
                 // Tabs are shown as one blank, so that the marks stand under the text.
-                let line: String =
-                    position.source_line.chars().map(|c| if c == '\t' { ' ' } else { c }).take(240).collect();
-                let before = " ".repeat(position.column as usize - 1);
+                let line: String = position.source_line.chars().map(|c| if c == '\t' { ' ' } else { c }).collect();
+                let before = " ".repeat(position.marker as usize);
                 let marks = "^".repeat(position.text.chars().count().clamp(1, 120));
                 writeln!(f, "{margin}--> {position}\n{margin} |\n{number} | {line}\n{margin} | {before}{marks}")?;
             }
@@ -149,6 +148,8 @@ pub(crate) struct Findings {
 
 /// After so many findings the rest is only counted: nobody reads further, and a hostile file could hold millions.
 const MOST_FINDINGS: usize = 1000;
+/// After so many findings names are no longer compared with all that might have been meant.
+const MOST_SUGGESTIONS: usize = 200;
 
 impl Findings {
     pub(crate) fn error(&mut self, code: &'static str, place: Place, message: impl Into<String>) -> &mut Diagnostic {
@@ -164,16 +165,24 @@ impl Findings {
     }
 
     fn push(&mut self, code: &'static str, severity: Severity, place: Place, message: String) -> &mut Diagnostic {
-        let found = Diagnostic { code, severity, message, place, related: Vec::new(), hint: None, counted_only: false };
+        let found = Diagnostic {
+            code,
+            severity,
+            message,
+            place,
+            related: Vec::new(),
+            hint: None,
+            late: self.list.len() >= MOST_SUGGESTIONS,
+        };
         if self.list.len() > MOST_FINDINGS {
             // The last entry is a scratch that `finish` takes away, unless it is what refuses the schema.
             self.dropped += 1;
-            self.list[MOST_FINDINGS].counted_only = true;
-            let last = self.list.len() - 1;
-            if self.list[last].severity == Severity::Warning {
-                self.list[last] = Diagnostic { counted_only: true, ..found };
+            let last = &mut self.list[MOST_FINDINGS];
+            last.related.clear();
+            if last.severity == Severity::Warning {
+                *last = found;
             }
-            return &mut self.list[last];
+            return last;
         }
         self.list.push(found);
         let last = self.list.len() - 1;
@@ -182,6 +191,9 @@ impl Findings {
 
     pub(crate) fn finish(mut self, sources: Sources) -> Report {
         self.list.sort_by_key(|found| (found.place.file, found.place.start, found.severity));
+        for found in &mut self.list {
+            found.hint = found.hint.take().or_else(|| usual_hint(found.code).map(str::to_owned));
+        }
         if self.dropped > 0 {
             self.list.push(Diagnostic {
                 code: "too-many-findings",
@@ -190,11 +202,48 @@ impl Findings {
                 place: Place::NOWHERE,
                 related: Vec::new(),
                 hint: None,
-                counted_only: false,
+                late: true,
             });
         }
         Report { diagnostics: self.list, sources }
     }
+}
+
+/// The way out of findings that were given none of their own.
+fn usual_hint(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "constant-without-value" => "write the value between the tags, or name an enum's value in `valueRef`",
+        "data" => "data has a composite of `length`, unsigned and first, and of `varData`, bytes, right behind it",
+        "dimension" => "a dimension is a composite of `blockLength` and `numInGroup`, both unsigned",
+        "does-not-fit" => "use a smaller number, or a wider type in the composite that carries it",
+        "duplicate-choice" | "duplicate-value" => "rename or renumber one of them",
+        "duplicate-id" | "duplicate-message-id" => "give one of them another id",
+        "duplicate-member" | "duplicate-message-name" | "duplicate-name" => "rename one of them",
+        "empty-attribute" => "give it a value",
+        "empty-range" => "swap them",
+        "encoding-type" => "use an integer type of one element",
+        "enum-value-range" => "change the value, or the range of the type",
+        "header" => "a header is a composite of `blockLength`, `templateId`, `schemaId` and `version`",
+        "include" => "include whole XML files below the schema's folder, each by its path from the including file",
+        "malformed-number" => "numbers are decimal digits",
+        "malformed-value" => "write a value that the primitive type can hold",
+        "malformed-xml" => "close what is open, and write `&lt;` and `&amp;` where text has those characters",
+        "no-messages" => "is this a file to be included by a schema?",
+        "not-a-schema" => "a schema's root is `messageSchema`, in any namespace",
+        "optional-constant" => "leave `presence` out: the field is constant",
+        "out-of-order" => "fields come first, then groups, then data",
+        "required-constant" => "leave `presence` out",
+        "semantic-type" => "make them the same, or leave the field's out",
+        "too-deep" | "too-long" | "too-many-values" => {
+            "no message needs as much: is there a mistake in what is referred to?"
+        }
+        "unknown-attribute" | "unknown-element" => "remove it, or put it under a prefix of its own",
+        "unknown-charset" => "use US-ASCII, ISO-8859-1 or UTF-8",
+        "unknown-type" => "declare it in `types`, or name a primitive type",
+        "unreadable-file" => "a schema is a file of UTF-8 that can be read",
+        "value-ref" => "write `Enum.Value`, with an enum of the same primitive type",
+        _ => return None,
+    })
 }
 
 impl Diagnostic {
@@ -212,7 +261,7 @@ impl Diagnostic {
 
     /// Adds "did you mean", when one of the candidates is close to what was written.
     pub(crate) fn suggest<'c>(&mut self, written: &str, candidates: impl Iterator<Item = &'c str>) -> &mut Self {
-        if self.counted_only {
+        if self.late {
             return self;
         }
         if let Some(best) = closest(written, candidates) {
@@ -228,12 +277,14 @@ fn closest<'c>(written: &str, candidates: impl Iterator<Item = &'c str>) -> Opti
     if written.len() > 64 {
         return None;
     }
+    let lower = written.to_lowercase();
+    let near = |candidate: &str| 1 + written.len().min(candidate.len()) / 4;
     candidates
         .take(2000)
-        .filter(|candidate| candidate.len() <= 64)
-        .map(|candidate| (distance(&written.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|candidate| candidate.len().abs_diff(written.len()) <= near(candidate))
+        .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
         .min_by_key(|&(distance, _)| distance)
-        .filter(|&(distance, candidate)| distance <= 1 + written.len().min(candidate.len()) / 4)
+        .filter(|&(distance, candidate)| distance <= near(candidate))
         .map(|(_, candidate)| candidate)
 }
 

@@ -65,7 +65,6 @@ impl<'a> Builder<'a> {
             let place = tree.get(root).place;
             self.findings().warning("no-messages", place, "the schema has no messages");
         }
-        let framing = header.as_deref().map(Framing::of).unwrap_or_default();
         if let (Some(id), Some(header)) = (id, header.as_deref()) {
             self.fits(header, "schemaId", id, "the schema's id", self.resolver.reader.place_of(root, "id"));
             self.fits(
@@ -76,7 +75,7 @@ impl<'a> Builder<'a> {
                 self.resolver.reader.place_of(root, "version"),
             );
         }
-        let messages = self.messages(&messages, &framing);
+        let messages = self.messages(&messages, header.as_deref());
         self.check_versions(root, version);
         Some(Schema {
             package: package?,
@@ -156,12 +155,13 @@ impl<'a> Builder<'a> {
             }
             None => {
                 if !self.resolver.is_known(&name) {
-                    let names: Vec<&str> = self.resolver.globals.keys().copied().collect();
                     let message = format!("there is no message header `{name}`");
-                    self.findings()
+                    self.resolver
+                        .reader
+                        .findings
                         .error("header", place, message)
                         .hint(format!("declare a composite `{name}`, or name another in `headerType`"))
-                        .suggest(&name, names.into_iter());
+                        .suggest(&name, self.resolver.names.iter().copied());
                 }
                 return None;
             }
@@ -210,15 +210,21 @@ impl<'a> Builder<'a> {
     fn fits(&mut self, composite: &Composite, member: &str, value: u32, what: &str, place: Place) {
         if let Some((_, encoding)) = composite.number(member) {
             let (least, greatest) = encoding.primitive.range();
-            if encoding.presence != Presence::Constant && !(least..=greatest).contains(&i128::from(value)) {
-                let message =
-                    format!("{what} is {value}, and `{member}` of `{}` is {}", composite.name, encoding.primitive);
-                self.findings().error("does-not-fit", place, message).related(composite.place, "the composite");
-            }
+            let message = match constant(encoding) {
+                Some(fixed) if fixed != i128::from(value) => {
+                    format!("{what} is {value}, and `{member}` of `{}` is always {fixed}", composite.name)
+                }
+                None if !(least..=greatest).contains(&i128::from(value)) => {
+                    format!("{what} is {value}, and `{member}` of `{}` is {}", composite.name, encoding.primitive)
+                }
+                _ => return,
+            };
+            self.findings().error("does-not-fit", place, message).related(composite.place, "the composite");
         }
     }
 
-    fn messages(&mut self, list: &[ElementId], framing: &Framing) -> Vec<Message> {
+    fn messages(&mut self, list: &[ElementId], header: Option<&Composite>) -> Vec<Message> {
+        let greatest_block = header.and_then(|header| greatest(header, "blockLength"));
         let mut messages = Vec::new();
         let (mut ids, mut names) = (HashMap::new(), HashMap::new());
         for &id in list {
@@ -233,10 +239,8 @@ impl<'a> Builder<'a> {
                     self.findings().error("duplicate-message-id", at, message).related(first, "the first");
                 }
                 ids.entry(template).or_insert(at);
-                if let Some(greatest) = framing.greatest_template.filter(|&greatest| i128::from(template) > greatest) {
-                    let message =
-                        format!("message id {template} is above {greatest}, which is all the header can carry");
-                    self.findings().error("does-not-fit", at, message);
+                if let Some(header) = header {
+                    self.fits(header, "templateId", template, "the message's id", at);
                 }
             }
             if let Some(name) = &name {
@@ -247,7 +251,11 @@ impl<'a> Builder<'a> {
                 }
                 names.entry(name.clone()).or_insert(at);
             }
-            let body = self.body(id, framing.greatest_block, 0);
+            let body = self.body(id, greatest_block, 0);
+            if let (Some(header), Some(body)) = (header, &body) {
+                let at = self.resolver.reader.place_of(id, "blockLength");
+                self.fits(header, "blockLength", body.block_length, "the length of the block", at);
+            }
             if let (Some(name), Some(template), Some(body)) = (name, template, body) {
                 messages.push(Message { name, id: template, notes, body, place });
             }
@@ -267,6 +275,9 @@ impl<'a> Builder<'a> {
         let (mut ids, mut names) = (HashMap::new(), HashMap::new());
         let (mut end, mut sound) = (0_u64, true);
         let (mut first_group, mut first_data): (Option<Place>, Option<Place>) = (None, None);
+        // The version that brought the level, and the latest of what is in it so far.
+        let base = self.since(id);
+        let (mut latest_field, mut latest) = (base, base);
         for child in tree.children(id) {
             let element = tree.get(child);
             let kind = element.name.as_str();
@@ -289,9 +300,15 @@ impl<'a> Builder<'a> {
                 sound = false;
                 continue;
             };
+            // Blocks grow, so what follows them is not behind their fields.
+            let before = if kind == "field" { &mut latest_field } else { &mut latest };
+            *before = self.check_order(child, &name, base, *before);
             match kind {
                 "field" => match self.field(child, name, number, &mut end) {
-                    Some(field) => body.fields.push(field),
+                    Some(field) => {
+                        self.check_use(&field);
+                        body.fields.push(field);
+                    }
                     None => sound = false,
                 },
                 "group" => {
@@ -327,6 +344,46 @@ impl<'a> Builder<'a> {
         }
         body.block_length = length as u32;
         sound.then_some(body)
+    }
+
+    /// The version that an element names as the one that brought it.
+    fn since(&self, id: ElementId) -> u32 {
+        let attribute = self.resolver.reader.element(id).attribute("sinceVersion");
+        attribute.and_then(|attribute| attribute.value.trim().parse().ok()).unwrap_or(0)
+    }
+
+    /// What is added goes behind what was there; returns the latest version so far.
+    fn check_order(&mut self, id: ElementId, name: &str, base: u32, latest: u32) -> u32 {
+        let since = self.since(id);
+        let place = self.resolver.reader.place_of(id, "sinceVersion");
+        if since != 0 && since < base {
+            let message = format!("`{name}` is there since version {since}, and what it is in since {base}");
+            self.findings().warning("since-order", place, message).hint("leave `sinceVersion` out");
+        } else if since.max(base) < latest {
+            let message = format!("`{name}` is behind what came later, with version {latest}");
+            self.findings()
+                .warning("since-order", place, message)
+                .hint("older readers and writers expect it where it was: put what is new behind it");
+        }
+        latest.max(since)
+    }
+
+    fn check_use(&mut self, field: &Field) {
+        if let Type::Composite(of) = &field.ty
+            && of.variable
+        {
+            let message =
+                format!("field `{}` is of `{}`, a type of data: only its header is a field", field.name, of.name);
+            self.findings()
+                .warning("data-as-field", field.place, message)
+                .hint("use a `data` element, or a composite of its own");
+        } else if let Type::Encoding(of) = &field.ty
+            && of.length == 0
+            && field.presence != Presence::Constant
+        {
+            let message = format!("field `{}` has no bytes: `length` of `{}` is 0", field.name, of.name);
+            self.findings().warning("empty-field", field.place, message).hint("give the type a `length`");
+        }
     }
 
     fn unique(&mut self, id: ElementId, attribute: &str, value: Option<&str>, seen: &mut HashMap<String, Place>) {
@@ -385,13 +442,14 @@ impl<'a> Builder<'a> {
         let attribute = self.resolver.reader.required(id, "type")?;
         let ty = self.resolver.named(&attribute.value);
         if ty.is_none() && !self.resolver.is_known(&attribute.value) {
-            let mut names: Vec<&str> = self.resolver.globals.keys().copied().collect();
-            names.sort_unstable();
-            names.extend(Primitive::ALL.into_iter().map(|primitive| -> &'a str { primitive.name() }));
+            let primitives = Primitive::ALL.into_iter().map(|primitive| -> &'a str { primitive.name() });
             let message = format!("there is no type `{}`", attribute.value);
-            self.findings()
+            self.resolver
+                .reader
+                .findings
                 .error("unknown-type", attribute.place, message)
-                .suggest(&attribute.value, names.into_iter());
+                .hint("declare it in `types`, or name a primitive type")
+                .suggest(&attribute.value, primitives.chain(self.resolver.names.iter().copied()));
         }
         ty
     }
@@ -475,18 +533,19 @@ impl<'a> Builder<'a> {
             }
             None => {
                 if !self.resolver.is_known(&dimension_name) {
-                    let names: Vec<&str> = self.resolver.globals.keys().copied().collect();
                     let message = format!("there is no dimension type `{dimension_name}`");
-                    self.findings()
+                    self.resolver
+                        .reader
+                        .findings
                         .error("dimension", at, message)
                         .hint("declare a composite of `blockLength` and `numInGroup`")
-                        .suggest(&dimension_name, names.into_iter());
+                        .suggest(&dimension_name, self.resolver.names.iter().copied());
                 }
                 None
             }
         };
         let sound = dimension.as_deref().is_some_and(|dimension| self.dimension(dimension));
-        let greatest = dimension.as_deref().and_then(|dimension| Framing::greatest(dimension, "blockLength"));
+        let greatest = dimension.as_deref().and_then(|dimension| greatest(dimension, "blockLength"));
         let body = self.body(id, greatest, depth + 1)?;
         Some(Group { name, id: number, notes, dimension: dimension.filter(|_| sound)?, body, place })
     }
@@ -503,6 +562,12 @@ impl<'a> Builder<'a> {
         let block = self.framing_member(composite, "blockLength", "dimension").and(block);
         let count = self.framing_member(composite, "numInGroup", "dimension").and(count);
         let (Some(block), Some(count)) = (block, count) else { return false };
+        for (name, member) in [("blockLength", &block), ("numInGroup", &count)] {
+            if member.presence == Presence::Constant {
+                let message = format!("`{name}` of `{}` is constant, and groups differ in it", composite.name);
+                self.findings().error("dimension", member.place, message);
+            }
+        }
         self.unsigned_length(&block, "blockLength", &composite.name, "dimension");
         if count.primitive.is_unsigned() {
             self.unsigned_length(&count, "numInGroup", &composite.name, "dimension");
@@ -626,6 +691,13 @@ impl<'a> Builder<'a> {
                 .get_or_insert_with(|| "add `<type name=\"varData\" primitiveType=\"uint8\" length=\"0\"/>`".into());
             return;
         };
+        let stranger = |member: &&super::model::Member| {
+            !matches!(member.name.as_str(), "length" | "varData") && member.ty.length() > 0
+        };
+        if let Some(stranger) = ty.members.iter().find(stranger) {
+            let message = format!("`{}` of `{}` has no place: the data follows its length", stranger.name, ty.name);
+            self.findings().error("data", stranger.place, message);
+        }
         let after_length = ty.number("length").map(|(_, length)| length.primitive.size());
         if encoding.primitive.size() != 1 {
             let message = format!("`varData` of `{}` is {}, and its length counts bytes", ty.name, encoding.primitive);
@@ -654,26 +726,16 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// What the message header can carry.
-#[derive(Default)]
-struct Framing {
-    greatest_block: Option<i128>,
-    greatest_template: Option<i128>,
+/// The greatest number that a member of a header or a dimension can carry.
+fn greatest(composite: &Composite, member: &str) -> Option<i128> {
+    let (_, encoding) = composite.number(member)?;
+    Some(constant(encoding).unwrap_or(encoding.primitive.range().1))
 }
 
-impl Framing {
-    fn of(header: &Composite) -> Self {
-        Self {
-            greatest_block: Self::greatest(header, "blockLength"),
-            greatest_template: Self::greatest(header, "templateId"),
-        }
-    }
-
-    fn greatest(composite: &Composite, member: &str) -> Option<i128> {
-        let (_, encoding) = composite.number(member)?;
-        Some(match encoding.presence {
-            Presence::Constant => LONGEST.into(),
-            _ => encoding.primitive.range().1,
-        })
+/// The value of a constant integer.
+fn constant(encoding: &Encoding) -> Option<i128> {
+    match (encoding.presence, &encoding.constant) {
+        (Presence::Constant, Some(Constant::Number(number) | Constant::Enum { number, .. })) => number.as_int(),
+        _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Names that a generator for some language stumbles over: the warnings of the official tool, which makes code for C++, Go,
 //! Java and C#. Run over the whole tree once it is resolved. Never refuses a schema.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::diagnostic::Findings;
@@ -25,7 +25,8 @@ const CSHARP: &str = "abstract as base bool break byte case catch char checked c
     readonly ref return sbyte sealed short sizeof stackalloc static string struct switch this throw true try typeof \
     uint ulong unchecked unsafe ushort using virtual void volatile while";
 
-/// Warns of every name that is not an identifier, or is a keyword, in one of the four languages.
+/// Warns of every name that is not an identifier, or is a keyword, in one of the four languages, and of names that languages
+/// with one way to write them cannot tell apart.
 pub(super) fn check(tree: &Tree, root: ElementId, findings: &mut Findings) {
     let words = |text: &'static str| text.split_whitespace().collect::<HashSet<_>>();
     let (cpp, go, java, csharp) = (words(CPP), words(GO), words(JAVA), words(CSHARP));
@@ -33,16 +34,15 @@ pub(super) fn check(tree: &Tree, root: ElementId, findings: &mut Findings) {
     while let Some((id, in_composite)) = stack.pop() {
         let element = tree.get(id);
         stack.extend(tree.children(id).map(|child| (child, element.name == "composite")));
-        let named = matches!(
-            element.name.as_str(),
-            "type" | "composite" | "enum" | "set" | "message" | "group" | "field" | "data" | "validValue" | "choice"
-        );
+        check_siblings(tree, id, findings);
+        let named = is_named(&element.name);
         let Some(attribute) = element.attribute("name").filter(|name| named && !in_composite && !name.value.is_empty())
         else {
             continue;
         };
         let name = attribute.value.as_str();
-        let plain = |extra: char| name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == extra);
+        let digit = name.starts_with(|c: char| c.is_ascii_digit());
+        let plain = |extra: char| !digit && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == extra);
         let dotted = name.split('.').all(|part| !part.is_empty()) && plain('.') || name.contains('$');
         let languages =
             [("C++", plain('_'), &cpp), ("Go", plain('_'), &go), ("Java", dotted, &java), ("C#", plain('@'), &csharp)];
@@ -65,6 +65,41 @@ pub(super) fn check(tree: &Tree, root: ElementId, findings: &mut Findings) {
         }
         if !keyword.is_empty() {
             findings.warning("name", attribute.place, format!("`{name}` is a keyword in {keyword}"));
+        }
+    }
+}
+
+fn is_named(element: &str) -> bool {
+    matches!(
+        element,
+        "type" | "composite" | "enum" | "set" | "message" | "group" | "field" | "data" | "validValue" | "choice"
+    )
+}
+
+/// Warns of names next to each other that differ only in how their words are set apart.
+fn check_siblings(tree: &Tree, parent: ElementId, findings: &mut Findings) {
+    let mut seen: HashMap<String, &super::xml::Attribute> = HashMap::new();
+    for child in tree.children(parent) {
+        let element = tree.get(child);
+        let Some(name) = element.attribute("name").filter(|_| is_named(&element.name) || element.name == "ref") else {
+            continue;
+        };
+        let folded: String = name.value.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        match seen.get(&folded) {
+            Some(other) if other.value != name.value => {
+                let message = format!(
+                    "`{}` and `{}` come out the same where words are written in one way",
+                    name.value, other.value
+                );
+                findings
+                    .warning("name-clash", name.place, message)
+                    .related(other.place, "the other")
+                    .hint("rename one of them: generated code has to add an underscore");
+            }
+            Some(_) => {}
+            None => {
+                seen.insert(folded, name);
+            }
         }
     }
 }

@@ -229,10 +229,15 @@ impl Primitive {
         if digits.ends_with("NaN") {
             return Ok(Number::Float(f64::NAN));
         }
-        if self == Self::Float {
-            return digits.parse::<f32>().map(|value| Number::Float(value.into())).map_err(|_| wrong());
+        let value = if self == Self::Float {
+            digits.parse::<f32>().map(f64::from).map_err(|_| wrong())?
+        } else {
+            digits.parse::<f64>().map_err(|_| wrong())?
+        };
+        if value.is_infinite() && !named {
+            return Err(format!("{digits} is outside {}", self.name()));
         }
-        digits.parse::<f64>().map(Number::Float).map_err(|_| wrong())
+        Ok(Number::Float(value))
     }
 
     /// Reads the first value in `bytes`, or nothing when they are too few.
@@ -325,6 +330,8 @@ mod tests {
         assert_eq!(Primitive::Double.parse("1e10d"), Ok(Number::Float(1e10)));
         assert_eq!(Primitive::Float.parse("NaN"), Ok(Number::Float(f64::NAN)));
         assert!(Primitive::Float.parse("wide").is_err());
+        assert!(Primitive::Float.parse("1e39").is_err() && Primitive::Double.parse("1e39").is_ok());
+        assert_eq!(Primitive::Double.parse("-Infinity"), Ok(Number::Float(f64::NEG_INFINITY)));
     }
 
     #[test]

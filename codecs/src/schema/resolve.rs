@@ -12,20 +12,28 @@ use super::source::Place;
 use super::xml::{ElementId, Tree};
 
 /// Composites in composites, and groups in groups: real schemas have four levels.
-pub(super) const DEEPEST: usize = 32;
+pub(super) const DEEPEST: usize = 16;
 /// Bytes of one type or block. The widest real ones have a few hundred.
 pub(super) const LONGEST: u64 = 1 << 24;
 /// Values in a type, counted through its composites: each `ref` may multiply them.
 const MOST_VALUES: u64 = 1 << 16;
+/// Names that are looked through for the one that might have been meant.
+const MOST_NAMES: usize = 5000;
 
 pub(super) struct Resolver<'a> {
     pub(super) reader: Reader<'a>,
     pub(super) globals: HashMap<&'a str, ElementId>,
+    /// The names of `globals`, in the order of the document.
+    pub(super) names: Vec<&'a str>,
+    /// The place of each value among an enum's, by name.
+    enum_values: HashMap<ElementId, HashMap<String, usize>>,
     /// Composites that `data` elements name: the size of their `varData` is on the wire.
     pub(super) data_types: HashSet<&'a str>,
     packages: HashMap<ElementId, String>,
     resolved: HashMap<ElementId, Option<Type>>,
     values: HashMap<ElementId, u64>,
+    /// Composites on the way from a composite to the innermost one in it.
+    depths: HashMap<ElementId, usize>,
     open: Vec<ElementId>,
 }
 
@@ -34,10 +42,13 @@ impl<'a> Resolver<'a> {
         Self {
             reader: Reader { tree, findings },
             globals: HashMap::new(),
+            names: Vec::new(),
+            enum_values: HashMap::new(),
             data_types: HashSet::new(),
             packages: HashMap::new(),
             resolved: HashMap::new(),
             values: HashMap::new(),
+            depths: HashMap::new(),
             open: Vec::new(),
         }
     }
@@ -61,6 +72,7 @@ impl<'a> Resolver<'a> {
             return;
         }
         self.globals.insert(&name.value, id);
+        self.names.push(&name.value);
     }
 
     /// The type of that name: a global one, or else a built-in one.
@@ -150,12 +162,20 @@ impl<'a> Resolver<'a> {
                 .hint("add `presence=\"optional\"`, unless fields of the type say so");
         }
         let (min, max) = (self.reader.value(id, "minValue", primitive), self.reader.value(id, "maxValue", primitive));
-        if let (Some(Number::Int(min)), Some(Number::Int(max))) = (min, max)
-            && min > max
+        if let (Some(min), Some(max)) = (min, max)
+            && above(min, max)
         {
             let place = self.reader.place_of(id, "minValue");
             let message = format!("`minValue` {min} is above `maxValue` {max}");
             self.reader.findings.warning("empty-range", place, message);
+        } else if let Some(null) = null
+            && min.is_some() | max.is_some()
+            && !above(min.unwrap_or(primitive.min()), null)
+            && !above(null, max.unwrap_or(primitive.max()))
+        {
+            let place = self.reader.place_of(id, "nullValue");
+            let message = format!("`nullValue` {null} of `{name}` is inside the range of its values");
+            self.reader.findings.warning("null-in-range", place, message);
         }
         let mut encoding = Encoding {
             name,
@@ -261,11 +281,12 @@ impl<'a> Resolver<'a> {
             return None;
         };
         let Some(&target) = self.globals.get(name) else {
-            let names = self.enum_names();
+            let (tree, globals) = (self.reader.tree, &self.globals);
+            let is_enum = |name: &&str| globals.get(name).is_some_and(|&id| tree.get(id).name == "enum");
             self.reader
                 .findings
                 .error("value-ref", attribute.place, format!("there is no enum `{name}`"))
-                .suggest(name, names.iter().map(String::as_str));
+                .suggest(name, self.names.iter().copied().take(MOST_NAMES).filter(is_enum));
             return None;
         };
         if self.reader.element(target).name != "enum" {
@@ -279,7 +300,8 @@ impl<'a> Resolver<'a> {
         let Some(Type::Enum(of)) = self.resolve(target) else {
             return None;
         };
-        let Some(found) = of.value_named(value) else {
+        let found = self.enum_values.get(&target).and_then(|values| of.values.get(*values.get(value)?));
+        let Some(found) = found else {
             self.reader
                 .findings
                 .error("value-ref", attribute.place, format!("enum `{name}` has no value `{value}`"))
@@ -299,11 +321,6 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn enum_names(&self) -> Vec<String> {
-        let enums = self.globals.iter().filter(|&(_, &id)| self.reader.element(id).name == "enum");
-        enums.map(|(name, _)| (*name).to_owned()).collect()
-    }
-
     fn composite(&mut self, id: ElementId) -> Option<Composite> {
         let name = self.reader.required(id, "name").map(|name| name.value.clone());
         let notes = self.reader.notes(id);
@@ -312,7 +329,7 @@ impl<'a> Resolver<'a> {
         let variable = global && name.as_deref().is_some_and(|name| self.data_types.contains(name));
         let mut members: Vec<Member> = Vec::new();
         let mut names: HashMap<String, Place> = HashMap::new();
-        let (mut end, mut values, mut sound) = (0_u64, 0_u64, true);
+        let (mut end, mut values, mut depth, mut sound) = (0_u64, 0_u64, 1, true);
         for child in tree.children(id) {
             let element = self.reader.element(child);
             let kind = element.name.as_str();
@@ -376,6 +393,7 @@ impl<'a> Resolver<'a> {
             let on_the_wire = variable && member_name.value == "varData";
             end += if on_the_wire { 0 } else { u64::from(ty.length()) };
             values = values.saturating_add(self.values.get(&target).copied().unwrap_or(1));
+            depth = depth.max(1 + self.depths.get(&target).copied().unwrap_or(0));
             members.push(Member {
                 name: member_name.value.clone(),
                 notes: member_notes,
@@ -395,6 +413,12 @@ impl<'a> Resolver<'a> {
             self.reader.findings.error("too-many-values", place, message);
             return None;
         }
+        // Those that were resolved before are not open, and deep all the same.
+        if depth > DEEPEST {
+            self.reader.findings.error("too-deep", place, format!("types are nested more than {DEEPEST} deep"));
+            return None;
+        }
+        self.depths.insert(id, depth);
         self.values.insert(id, values.max(1));
         if !sound {
             return None;
@@ -411,7 +435,6 @@ impl<'a> Resolver<'a> {
         let target_name = self.reader.required(id, "type")?;
         let own = self.reader.notes(id);
         let Some(&target) = self.globals.get(target_name.value.as_str()) else {
-            let names: Vec<&str> = self.globals.keys().copied().collect();
             let message = format!("there is no type `{}` to refer to", target_name.value);
             let found = self.reader.findings.error("unknown-type", target_name.place, message);
             if Primitive::from_name(&target_name.value).is_some() {
@@ -420,7 +443,7 @@ impl<'a> Resolver<'a> {
                     target_name.value
                 ));
             } else {
-                found.suggest(&target_name.value, names.into_iter());
+                found.suggest(&target_name.value, self.names.iter().copied());
             }
             return None;
         };
@@ -536,6 +559,7 @@ impl<'a> Resolver<'a> {
             }
         }
         self.values.insert(id, 1);
+        self.enum_values.insert(id, by_name);
         let (package, place) = (self.package(id), self.reader.element(id).place);
         Some(Enum { name: name?, notes, primitive, presence, null, values, package, place })
     }
@@ -657,6 +681,15 @@ impl Encoding {
             package: None,
             place: Place::NOWHERE,
         }
+    }
+}
+
+/// Whether one number is greater than another, or is not in order with it at all.
+fn above(one: Number, other: Number) -> bool {
+    match (one, other) {
+        (Number::Int(one), Number::Int(other)) => one > other,
+        (Number::Float(one), Number::Float(other)) => one > other || one.is_nan() || other.is_nan(),
+        _ => false,
     }
 }
 

@@ -21,17 +21,24 @@ impl Place {
 /// A place in words for people: file, line and column, both from 1, the column in characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The file's name as it was given, or as the including file spelled it.
+    /// The file's path as it was given, or by the way that includes lead to it from there.
     pub file: String,
     /// The line, from 1.
     pub line: u32,
     /// The column, from 1, in characters.
     pub column: u32,
-    /// The offending text: the first line of it.
+    /// The offending text: the first line of it, or the start of that where it is long.
     pub text: String,
-    /// The whole line that the place is in.
+    /// The line that the place is in, or what of it is around the place where it is long.
     pub source_line: String,
+    /// Characters of `source_line` in front of the place.
+    pub marker: u32,
 }
+
+/// Longer lines and texts are shown in part: some schemas are one line of megabytes.
+const MOST_SHOWN: usize = 240;
+/// Characters are counted once up to each so many bytes, so that a column far right is found without going there.
+const STRIDE: usize = 4096;
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,6 +51,27 @@ struct SourceFile {
     name: String,
     text: String,
     line_starts: Vec<u32>,
+    /// Characters in front of each stride of bytes.
+    characters: Vec<u32>,
+}
+
+impl SourceFile {
+    fn characters_before(&self, at: usize) -> u32 {
+        let (bytes, stride) = (self.text.as_bytes(), at / STRIDE);
+        let before = self.characters.get(stride).copied().unwrap_or(0);
+        before + count(bytes.get(stride * STRIDE..at).unwrap_or_default())
+    }
+
+    /// The nearest place at or before `at` where a character starts.
+    fn boundary(&self, at: usize) -> usize {
+        let at = at.min(self.text.len());
+        (0..4).map(|back| at.saturating_sub(back)).find(|&at| self.text.is_char_boundary(at)).unwrap_or(0)
+    }
+}
+
+/// Characters in UTF-8: the bytes that start one.
+fn count(bytes: &[u8]) -> u32 {
+    bytes.iter().filter(|&&byte| byte & 0xC0 != 0x80).count() as u32
 }
 
 /// The files a schema was read from: the schema itself first, then what it includes.
@@ -57,7 +85,14 @@ impl Sources {
     pub(crate) fn add(&mut self, name: String, text: String) -> u32 {
         let mut line_starts = vec![0];
         line_starts.extend(text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(at, _)| at as u32 + 1));
-        self.files.push(Arc::new(SourceFile { name, text, line_starts }));
+        let mut before = 0;
+        let characters = text.as_bytes().chunks(STRIDE).map(|stride| {
+            let here = before;
+            before += count(stride);
+            here
+        });
+        let characters = characters.collect();
+        self.files.push(Arc::new(SourceFile { name, text, line_starts, characters }));
         self.files.len() as u32 - 1
     }
 
@@ -73,15 +108,22 @@ impl Sources {
         let line = file.line_starts.partition_point(|&start| start <= place.start) - 1;
         let start = file.line_starts[line] as usize;
         let end = file.line_starts.get(line + 1).map_or(file.text.len(), |&next| next as usize);
-        let source_line = file.text.get(start..end).unwrap_or_default().trim_end_matches(['\n', '\r']);
-        let before = file.text.get(start..place.start as usize).unwrap_or_default();
-        let text = file.text.get(place.start as usize..place.end as usize).unwrap_or_default();
+        let (from, to) = (file.boundary(place.start as usize).max(start), file.boundary(place.end as usize));
+        let column = file.characters_before(from) - file.characters_before(start) + 1;
+        let shown = match end - start {
+            0..=MOST_SHOWN => start,
+            _ => file.boundary(from.saturating_sub(MOST_SHOWN / 3)).max(start),
+        };
+        let line_end = file.boundary(end.min(shown + MOST_SHOWN));
+        let source_line = file.text.get(shown..line_end).unwrap_or_default().trim_end_matches(['\n', '\r']);
+        let text = file.text.get(from..file.boundary(to.min(from + MOST_SHOWN))).unwrap_or_default();
         Some(Position {
             file: file.name.clone(),
             line: line as u32 + 1,
-            column: before.chars().count() as u32 + 1,
+            column,
             text: text.lines().next().unwrap_or_default().to_owned(),
             source_line: source_line.to_owned(),
+            marker: file.characters_before(from) - file.characters_before(shown),
         })
     }
 }
@@ -97,6 +139,18 @@ mod tests {
         let position = sources.position(Place { file, start: 11, end: 15 }).expect("the place is in the file");
         assert_eq!(position.to_string(), "a.xml:2:7");
         assert_eq!((position.text.as_str(), position.source_line.as_str()), ("here", "zwölf here"));
+        assert_eq!(position.marker, 6);
         assert_eq!(sources.position(Place::NOWHERE), None);
+    }
+
+    #[test]
+    fn a_long_line_is_shown_in_part() {
+        let mut sources = Sources::default();
+        let file = sources.add("a.xml".into(), "ü".repeat(100_000) + "here" + &"ö".repeat(100_000));
+        let position =
+            sources.position(Place { file, start: 200_000, end: 200_004 }).expect("the place is in the file");
+        assert_eq!((position.line, position.column, position.text.as_str()), (1, 100_001, "here"));
+        assert!(position.source_line.len() <= MOST_SHOWN);
+        assert!(position.source_line.chars().skip(position.marker as usize).collect::<String>().starts_with("here"));
     }
 }

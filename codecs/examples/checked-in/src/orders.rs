@@ -39,15 +39,15 @@ impl Header {
             block_length: runtime::Primitive::to_length(
                 runtime::get::<u16, Order, 0, 8>(bytes),
             ),
-            template_id: runtime::Primitive::to_length(
-                runtime::get::<u16, Order, 2, 8>(bytes),
-            ) as u32,
-            schema_id: runtime::Primitive::to_length(
-                runtime::get::<u16, Order, 4, 8>(bytes),
-            ) as u32,
-            version: runtime::Primitive::to_length(
-                runtime::get::<u16, Order, 6, 8>(bytes),
-            ) as u32,
+            template_id: runtime::id(
+                runtime::Primitive::to_length(runtime::get::<u16, Order, 2, 8>(bytes)),
+            ),
+            schema_id: runtime::id(
+                runtime::Primitive::to_length(runtime::get::<u16, Order, 4, 8>(bytes)),
+            ),
+            version: runtime::id(
+                runtime::Primitive::to_length(runtime::get::<u16, Order, 6, 8>(bytes)),
+            ),
         };
         Ok((header, reader.rest()))
     }
@@ -262,7 +262,7 @@ impl<'a> NewOrderDecoder<'a> {
     pub fn symbol(&self) -> &'a [u8; 8] {
         runtime::bytes::<8, 8, 34>(self.block)
     }
-    ///`symbol` as text: what is before the first NUL.
+    /// `symbol` as text: what is before the first NUL.
     ///
     /// # Errors
     ///
@@ -319,7 +319,7 @@ impl<'a> NewOrderDecoder<'a> {
     pub fn note(&self) -> &'a [u8] {
         self.note
     }
-    ///`note` as text.
+    /// `note` as text.
     ///
     /// # Errors
     ///
@@ -424,7 +424,7 @@ impl<const STAGE: usize> NewOrderEncoder<'_, STAGE> {
         runtime::bytes_mut::<8, 8, 34>(self.block).copy_from_slice(value);
         self
     }
-    ///Writes `symbol` as text, with NULs behind it.
+    /// Writes `symbol` as text, with NULs behind it.
     ///
     /// # Errors
     ///
@@ -789,7 +789,7 @@ impl OrderFilledEncoder<'_, 1> {
         self.writer.written()
     }
 }
-///The groups of `OrderFilled`.
+/// The groups of `OrderFilled`.
 pub mod order_filled {
     #[allow(unused_imports)]
     use super::{Order, runtime};
