@@ -19,9 +19,9 @@ pub const GANNET: &str = "gannet";
 /// Streams of the two directions.
 const OUT: i32 = 1;
 const BACK: i32 = 2;
-/// Whoever hosts the driver lets it have a turn after reading so many bytes, so that a publisher never waits for a turn
-/// while there is room.
-const BYTES_PER_DRIVER_TURN: usize = 32 * 1024;
+/// Whoever hosts the driver lets it have a turn after reading so many bytes at most, and in shorter terms after an eighth of one,
+/// so that a publisher never waits for a turn while there is room.
+const BYTES_PER_DRIVER_TURN: usize = 128 * 1024;
 /// A client needs a turn a few times per second; it gets one in so many turns of the driver.
 const TURNS_PER_CLIENT_TURN: u32 = 256;
 /// Turns of the driver until what was asked of it must be there.
@@ -41,6 +41,7 @@ struct End {
     publication: ExclusivePublication,
     subscription: Subscription,
     bytes_since_turn: usize,
+    bytes_per_turn: usize,
     turns: u32,
 }
 
@@ -55,8 +56,9 @@ impl Gannet {
         config.threads.mode = ThreadingMode::Invoker;
         let mut driver = MediaDriver::launch_embedded(config).map_err(failed("cannot start the embedded driver"))?;
         let channel = format!("aeron:ipc?term-length={term_length}|sparse=false");
-        let mut near = End::open(&mut driver, &channel, OUT, BACK)?;
-        let mut far = End::open(&mut driver, &channel, BACK, OUT)?;
+        let bytes_per_turn = BYTES_PER_DRIVER_TURN.min(term_length / 8);
+        let mut near = End::open(&mut driver, &channel, OUT, BACK, bytes_per_turn)?;
+        let mut far = End::open(&mut driver, &channel, BACK, OUT, bytes_per_turn)?;
         let mut turns = 0;
         while !(near.is_connected() && far.is_connected()) {
             driver.invoke();
@@ -96,7 +98,13 @@ impl System for Gannet {
 }
 
 impl End {
-    fn open(driver: &mut MediaDriver, channel: &str, out: i32, back: i32) -> Result<Self, RigError> {
+    fn open(
+        driver: &mut MediaDriver,
+        channel: &str,
+        out: i32,
+        back: i32,
+        bytes_per_turn: usize,
+    ) -> Result<Self, RigError> {
         let context = Context::new().dir(driver.dir()).client_name("rig").use_conductor_invoker();
         let client = Client::connect(context).map_err(failed("cannot connect"))?;
         // Asked for without waiting: nobody but this thread runs the driver.
@@ -107,7 +115,7 @@ impl End {
             .map_err(failed("cannot ask for a subscription"))?;
         let publication = settle(driver, &client, || publication.poll())?;
         let subscription = settle(driver, &client, || subscription.poll())?;
-        Ok(Self { driver: None, client, publication, subscription, bytes_since_turn: 0, turns: 0 })
+        Ok(Self { driver: None, client, publication, subscription, bytes_since_turn: 0, bytes_per_turn, turns: 0 })
     }
 
     fn is_connected(&mut self) -> bool {
@@ -154,7 +162,7 @@ impl Transceiver for End {
             },
             limit,
         );
-        if self.bytes_since_turn >= BYTES_PER_DRIVER_TURN {
+        if self.bytes_since_turn >= self.bytes_per_turn {
             self.bytes_since_turn = 0;
             if let Some(driver) = &mut self.driver {
                 driver.invoke();
