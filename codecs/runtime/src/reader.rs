@@ -289,3 +289,76 @@ impl<'a, E: Entry<'a>> Iterator for EntriesIter<'a, E> {
 }
 
 impl<'a, E: Entry<'a>> ExactSizeIterator for EntriesIter<'a, E> {}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::block::LittleEndian;
+
+    /// An entry of one byte, or none.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    struct Flat<const N: usize>(Option<u8>);
+
+    impl<'a, const N: usize> Entry<'a> for Flat<N> {
+        const NAME: &'static str = "flat";
+        const FLAT: Option<usize> = Some(N);
+
+        fn read(reader: &mut Reader<'a>, block_length: usize, _version: u32) -> Result<Self, DecodeError> {
+            let (oldest, _) = reader.take_block::<N>(block_length, Self::NAME)?;
+            Ok(Self(oldest.first().copied()))
+        }
+    }
+
+    /// An entry of one byte with data behind it.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    struct Long<'a>(u8, &'a [u8]);
+
+    impl<'a> Entry<'a> for Long<'a> {
+        const NAME: &'static str = "long";
+        const FLAT: Option<usize> = None;
+
+        fn read(reader: &mut Reader<'a>, block_length: usize, _version: u32) -> Result<Self, DecodeError> {
+            let (oldest, _) = reader.take_block::<1>(block_length, Self::NAME)?;
+            Ok(Self(oldest[0], reader.take_data::<u8, LittleEndian>("data")?))
+        }
+    }
+
+    #[test]
+    fn entries_of_every_kind_come_as_often_as_they_are() {
+        // Blocks of the writer's length, longer than is known here; what follows the group is not touched.
+        let mut reader = Reader::new(&[1, 9, 2, 9, 3, 9, 7]);
+        let entries = Entries::<Flat<1>>::read(&mut reader, 3, 2, 0).expect("they are whole");
+        assert_eq!((entries.len(), entries.iter().len(), reader.rest()), (3, 3, &[7][..]));
+        let mut iter = entries.iter();
+        assert_eq!((iter.next(), iter.len()), (Some(Flat(Some(1))), 2));
+        assert_eq!(iter.collect::<Vec<_>>(), [Flat(Some(2)), Flat(Some(3))]);
+
+        // Empty blocks take no bytes, and are as many all the same.
+        let mut reader = Reader::new(&[7]);
+        let entries = Entries::<Flat<0>>::read(&mut reader, 5, 0, 0).expect("they are whole");
+        assert_eq!((entries.len(), entries.iter().len(), entries.iter().count(), reader.rest()), (5, 5, 5, &[7][..]));
+
+        let mut reader = Reader::new(&[1, 2, b'a', b'b', 2, 0, 7]);
+        let entries = Entries::<Long<'_>>::read(&mut reader, 2, 1, 0).expect("they are whole");
+        assert_eq!((entries.iter().len(), reader.rest()), (2, &[7][..]));
+        assert_eq!(entries.iter().collect::<Vec<_>>(), [Long(1, b"ab"), Long(2, b"")]);
+        assert_eq!(Entries::<Long<'_>>::none().iter().next(), None);
+    }
+
+    #[test]
+    fn what_claims_more_than_there_is_is_refused() {
+        let read =
+            |count, block_length| Entries::<Flat<1>>::read(&mut Reader::new(&[1, 2, 3]), count, block_length, 0).err();
+        assert_eq!(read(4, 1), Some(DecodeError::Truncated { what: "flat", needed: 4, found: 3 }));
+        assert_eq!(read(1, 0), Some(DecodeError::ShortBlock { what: "flat", needed: 1, found: 0 }));
+        assert_eq!(read(65536, 0), Some(DecodeError::TooManyEntries { what: "flat", count: 65536 }));
+        assert!(read(usize::MAX, usize::MAX).is_some());
+        assert_eq!(read(0, 0), None);
+        let cut = Entries::<Long<'_>>::read(&mut Reader::new(&[1, 1, 9, 2]), 2, 1, 0).err();
+        assert_eq!(cut, Some(DecodeError::Truncated { what: "data", needed: 1, found: 0 }));
+    }
+}
