@@ -48,9 +48,12 @@ fuzz_target!(|bytes: &[u8]| {
     let message = &schema.messages[usize::from(message) % schema.messages.len()];
     let mut bytes = vec![0; schema.header.length as usize];
     let block_length = if own_length < 128 { message.body.block_length } else { u32::from(own_length - 128) };
-    for (name, value) in
-        [("blockLength", block_length), ("templateId", message.id), ("schemaId", schema.id), ("version", version.into())]
-    {
+    for (name, value) in [
+        ("blockLength", block_length),
+        ("templateId", message.id),
+        ("schemaId", schema.id),
+        ("version", version.into()),
+    ] {
         let (member, encoding) = schema.header.number(name).expect("every header has it");
         if encoding.constant.is_none() {
             let number = Number::Int(value.into());
