@@ -23,6 +23,10 @@ const ALIGNMENT: i64 = FRAME_ALIGNMENT as i64;
 /// enough not to keep the limits of other streams waiting.
 const MAX_CLEANED_PER_CYCLE: i64 = 256 << 10;
 
+/// Subscribers get at most this far ahead of the cleaning, in bytes: what they have just read is still in a processor's cache, from
+/// where it need not be written to memory before it is zeroed.
+const MAX_UNCLEANED: i64 = 128 << 10;
+
 /// The positions that the conductor keeps of one IPC publication.
 #[derive(Debug)]
 pub(super) struct Limits {
@@ -71,15 +75,15 @@ impl Limits {
         self.bound(found, producer)
     }
 
-    /// Takes in the positions of the working subscribers, as found. Returns whether the limit may have to move; only then is
-    /// the producer's position needed, whose cache line publishers are busy with.
+    /// Takes in the positions of the working subscribers, as found. Returns whether the limit or the cleaning may have to move;
+    /// only then is the producer's position needed, whose cache line publishers are busy with.
     #[inline]
     pub(super) fn observe(&mut self, working: Option<Span>) -> bool {
         let Some(Span { min, max }) = working else { return self.limit > self.consumer };
         if max > self.consumer {
             self.consumer = self.bound(max, self.furthest()).max(self.consumer);
         }
-        min.saturating_add(self.window) > self.trip_limit
+        min.saturating_add(self.window) > self.trip_limit || min.saturating_sub(self.clean_target) > MAX_UNCLEANED
     }
 
     /// Moves the limit, if it is to be moved, and returns it. `working` is what was observed; `producer` was read after it,
@@ -89,12 +93,9 @@ impl Limits {
         match working {
             Some(Span { min, .. }) => {
                 let min = self.bound_subscriber(min, producer);
-                let limit = min + self.window;
-                if limit <= self.trip_limit {
-                    return None;
-                }
                 self.clean_target = self.clean_target.max(min);
-                if !self.is_clean_for(limit) {
+                let limit = min + self.window;
+                if limit <= self.trip_limit || !self.is_clean_for(limit) {
                     return None;
                 }
                 self.trip_limit = limit + self.window / 8;
@@ -255,6 +256,19 @@ mod tests {
         cycle(&mut limits, span(0, 0), AHEAD);
         cycle(&mut limits, span(32 << 20, 32 << 20), AHEAD);
         assert_eq!(limits.next_to_clean(), Some((0, MAX_CLEANED_PER_CYCLE)));
+    }
+
+    /// Cleaning does not wait for the limit to move: in a large log that would be megabytes later.
+    #[test]
+    fn large_terms_are_cleaned_close_behind_subscribers() {
+        let length = TermLength::new(64 << 20).unwrap();
+        let mut limits = Limits::new(Position::new(0), length.get() / 2, length);
+        cycle(&mut limits, span(0, 0), AHEAD);
+        assert_eq!(cycle(&mut limits, span(MAX_UNCLEANED, MAX_UNCLEANED), AHEAD), None);
+        assert_eq!(limits.next_to_clean(), None);
+        let read = MAX_UNCLEANED + 32;
+        assert_eq!(cycle(&mut limits, span(read, read), AHEAD), None);
+        assert_eq!(limits.next_to_clean(), Some((0, read)));
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //! A pairing of Aeron's own parts proves the scenario; the others then prove ours.
 
 mod counters;
+mod deaths;
 mod errors;
 mod messages;
 mod reading;
 mod setup;
 mod streams;
 mod timeouts;
+mod victim;
 
 use gannet_peers::driver::DriverKind;
 use gannet_peers::endpoint::{CStack, GannetStack};
@@ -27,6 +29,12 @@ macro_rules! pairing {
                     a_counter_is_seen_by_everyone_until_it_is_removed,
                     a_static_counter_is_found_again_and_outlives_its_client,
                     stream_counters_name_the_stream,
+                ]
+                deaths: [
+                    a_killed_publisher_s_stream_ends_after_all_that_it_sent,
+                    a_claim_of_a_killed_publisher_is_got_past,
+                    a_killed_subscriber_is_no_longer_waited_for,
+                    a_subscriber_that_was_stopped_for_too_long_is_told,
                 ]
                 errors: [
                     what_is_wrong_with_a_channel_is_told_by_code,
