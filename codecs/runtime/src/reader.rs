@@ -355,7 +355,8 @@ mod tests {
             |count, block_length| Entries::<Flat<1>>::read(&mut Reader::new(&[1, 2, 3]), count, block_length, 0).err();
         assert_eq!(read(4, 1), Some(DecodeError::Truncated { what: "flat", needed: 4, found: 3 }));
         assert_eq!(read(1, 0), Some(DecodeError::ShortBlock { what: "flat", needed: 1, found: 0 }));
-        assert_eq!(read(65536, 0), Some(DecodeError::TooManyEntries { what: "flat", count: 65536 }));
+        let empty = Entries::<Flat<0>>::read(&mut Reader::new(&[1, 2, 3]), usize::MAX, 0, 0).err();
+        assert!(matches!(empty, Some(DecodeError::TooManyEntries { what: "flat", .. })), "{empty:?}");
         assert!(read(usize::MAX, usize::MAX).is_some());
         assert_eq!(read(0, 0), None);
         let cut = Entries::<Long<'_>>::read(&mut Reader::new(&[1, 1, 9, 2]), 2, 1, 0).err();
