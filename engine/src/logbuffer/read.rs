@@ -11,6 +11,12 @@ use super::fragment::Fragment;
 use super::frame::{self, FRAME_ALIGNMENT};
 use super::scan::{Consume, Scan};
 
+/// A poll that has found more fragments than this is behind its publisher, and has the processor fetch what lies
+/// [`EXPECTED_AHEAD`] bytes ahead: it comes from another core, which takes longer than reading what is here. A poll that keeps up
+/// does not, since it would take the lines away that the publisher is about to write.
+const BEHIND: usize = 8;
+const EXPECTED_AHEAD: usize = 512;
+
 /// Reads a log from a subscriber's position on.
 #[derive(Debug)]
 pub struct ImageReader {
@@ -207,6 +213,9 @@ impl ImageReader {
         {
             if !frame::is_padding(&frame) {
                 fragments += 1;
+                if fragments > BEHIND {
+                    consume.scan.cursor().expect(EXPECTED_AHEAD);
+                }
                 handler(Fragment::new(frame.header(), frame.payload(), consume.scan.position().into()));
             }
         }

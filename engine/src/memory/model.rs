@@ -238,6 +238,9 @@ impl<'a> Span<'a> {
         Self { view: self.view.slice(by, self.view.len - by), _view: PhantomData }
     }
 
+    /// A model has no caches.
+    pub(super) fn expect(self) {}
+
     /// The word at `offset`.
     pub(super) unsafe fn word<T: SharedWord>(&self, offset: usize) -> Word<'a, T> {
         Word { word: self.view.own(Field::at(offset)), _view: PhantomData }

@@ -294,6 +294,15 @@ impl<'a> FrameCursor<'a> {
         Some(frame)
     }
 
+    /// Hints that what is `ahead` bytes further on in the term will be read soon.
+    #[inline(always)]
+    pub(crate) fn expect(&self, ahead: usize) {
+        if ahead < self.remaining {
+            // SAFETY: within the term, as just checked.
+            unsafe { self.at.clone().advance(ahead) }.expect();
+        }
+    }
+
     /// Lends the `length` bytes from here on: whole frames that a clone of this cursor has taken.
     ///
     /// # Panics
