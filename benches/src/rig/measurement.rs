@@ -31,7 +31,7 @@ pub enum Details {
         longest_add_ns: u64,
         /// The longest time between two turns of the driver's conductor so far.
         longest_cycle_ns: u64,
-        /// This p99.9 divided by that of the stream while it was undisturbed, in the same run.
+        /// The p99.9 of the median round divided by that of the stream while it was undisturbed, in the same run.
         p999_to_undisturbed: Option<f64>,
     },
     /// A process without work.

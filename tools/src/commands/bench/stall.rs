@@ -67,7 +67,7 @@ fn describe(result: &Measurement) -> String {
         {
             let ratio = p999_to_undisturbed.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
             format!(
-                "   p99.9 {ratio} x undisturbed; {logs_added} logs of {} MiB added, the slowest in {}; the conductor was away for {} at most",
+                "   p99.9 {ratio} x undisturbed in the median round; {logs_added} logs of {} MiB added, the slowest in {}; the conductor was away for {} at most",
                 log_length >> 20,
                 show_ns(*longest_add_ns),
                 show_ns(*longest_cycle_ns)
