@@ -115,5 +115,11 @@ pub(crate) fn a_subscriber_that_was_stopped_for_too_long_is_told(setup: &Setup) 
     // It goes without harm to anybody.
     let mut next = running.subscriber.add_subscription(CHANNEL, stream_of(kind)).expect("a subscription");
     accepted(|| publication.offer(b"to the next"));
-    assert_eq!(fragments(&mut *next, 1)[0].payload, b"to the next");
+    // Behind what was still accepted while the driver was giving the victim up, if anything was.
+    until("the next one has it", || {
+        let mut last = Vec::new();
+        next.poll(&mut |fragment| last = fragment.payload, 1);
+        assert!(last.is_empty() || last == b"x" || last == b"to the next", "{last:?}");
+        last == b"to the next"
+    });
 }
