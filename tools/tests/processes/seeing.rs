@@ -27,8 +27,12 @@ fn counters_have_ids_labels_values_and_their_streams() {
         assert_eq!((&line["id"], &line["type_id"]), (&Value::from(id), &Value::from(0)), "system counters come first");
     }
 
-    let streams = driver.gannet(&["streams", "--json"]).end().json();
-    assert_eq!(streams.len(), 1);
+    // A client writes its name beside its heartbeat some time after its streams are there.
+    let streams = eventually("both clients have said their names", || {
+        let streams = driver.gannet(&["streams", "--json"]).end().json();
+        let [stream] = streams.as_slice() else { panic!("one publication, not {streams:?}") };
+        (stream["client_name"].is_string() && stream["subscribers"][0]["client_name"].is_string()).then_some(streams)
+    });
     assert_eq!(streams[0]["kind"], "publication");
     assert_eq!(&streams[0]["registration_id"], registration_id);
     assert_eq!(streams[0]["client_name"], "gannet pub");
