@@ -56,9 +56,8 @@ impl Gannet {
         config.threads.mode = ThreadingMode::Invoker;
         let mut driver = MediaDriver::launch_embedded(config).map_err(failed("cannot start the embedded driver"))?;
         let channel = format!("aeron:ipc?term-length={term_length}|sparse=false");
-        let bytes_per_turn = BYTES_PER_DRIVER_TURN.min(term_length / 8);
-        let mut near = End::open(&mut driver, &channel, OUT, BACK, bytes_per_turn)?;
-        let mut far = End::open(&mut driver, &channel, BACK, OUT, bytes_per_turn)?;
+        let mut near = End::open(&mut driver, &channel, OUT, BACK)?;
+        let mut far = End::open(&mut driver, &channel, BACK, OUT)?;
         let mut turns = 0;
         while !(near.is_connected() && far.is_connected()) {
             driver.invoke();
@@ -98,13 +97,7 @@ impl System for Gannet {
 }
 
 impl End {
-    fn open(
-        driver: &mut MediaDriver,
-        channel: &str,
-        out: i32,
-        back: i32,
-        bytes_per_turn: usize,
-    ) -> Result<Self, RigError> {
+    fn open(driver: &mut MediaDriver, channel: &str, out: i32, back: i32) -> Result<Self, RigError> {
         let context = Context::new().dir(driver.dir()).client_name("rig").use_conductor_invoker();
         let client = Client::connect(context).map_err(failed("cannot connect"))?;
         // Asked for without waiting: nobody but this thread runs the driver.
@@ -115,6 +108,7 @@ impl End {
             .map_err(failed("cannot ask for a subscription"))?;
         let publication = settle(driver, &client, || publication.poll())?;
         let subscription = settle(driver, &client, || subscription.poll())?;
+        let bytes_per_turn = BYTES_PER_DRIVER_TURN.min(publication.term_buffer_length() as usize / 8);
         Ok(Self { driver: None, client, publication, subscription, bytes_since_turn: 0, bytes_per_turn, turns: 0 })
     }
 

@@ -133,6 +133,15 @@ impl<'a> Leaf<'a> {
         }
     }
 
+    /// The character encoding that the value's type declares.
+    #[must_use]
+    pub fn character_encoding(&self) -> Option<&'a str> {
+        match self.kind {
+            Kind::Encoding(encoding) => encoding.character_encoding.as_deref(),
+            Kind::Enum(_) | Kind::Set(_) => None,
+        }
+    }
+
     /// Whether the value is optional and says "none".
     #[must_use]
     pub fn is_null(&self) -> bool {

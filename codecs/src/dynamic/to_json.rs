@@ -84,13 +84,7 @@ impl Writer<'_> {
 
     fn value(&mut self, leaf: &Leaf<'_>) {
         match leaf.constant {
-            Some(Constant::Text(bytes)) => {
-                let charset = match leaf.kind {
-                    Kind::Encoding(encoding) => encoding.character_encoding.as_deref(),
-                    _ => None,
-                };
-                return self.fixed_text(bytes, charset);
-            }
+            Some(Constant::Text(bytes)) => return self.fixed_text(bytes, leaf.character_encoding()),
             Some(Constant::Enum { value, .. }) if matches!(leaf.kind, Kind::Enum(_)) => {
                 return json::string(self.out, value);
             }
@@ -122,8 +116,8 @@ impl Writer<'_> {
                 json::string(self.out, c.encode_utf8(&mut [0; 4]));
             }
             (_, Some(number)) => self.number(number, primitive),
-            (Kind::Encoding(encoding), None) if primitive == Primitive::Char => {
-                self.fixed_text(leaf.bytes, encoding.character_encoding.as_deref());
+            (Kind::Encoding(_), None) if primitive == Primitive::Char => {
+                self.fixed_text(leaf.bytes, leaf.character_encoding());
             }
             _ => {
                 self.out.push('[');

@@ -65,18 +65,14 @@ impl Writer<'_> {
     }
 
     /// Text up to its first NUL.
-    fn fixed_text(&mut self, bytes: &[u8], kind: Kind<'_>) {
-        let charset = match kind {
-            Kind::Encoding(encoding) => encoding.character_encoding.as_deref(),
-            _ => None,
-        };
+    fn fixed_text(&mut self, bytes: &[u8], charset: Option<&str>) {
         let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
         self.bytes(&bytes[..end], charset);
     }
 
     fn value(&mut self, leaf: &Leaf<'_>) {
         match leaf.constant {
-            Some(Constant::Text(bytes)) => return self.fixed_text(bytes, leaf.kind),
+            Some(Constant::Text(bytes)) => return self.fixed_text(bytes, leaf.character_encoding()),
             Some(Constant::Enum { value, .. }) if matches!(leaf.kind, Kind::Enum(_)) => {
                 return self.out.push_str(value);
             }
@@ -104,7 +100,7 @@ impl Writer<'_> {
                 json::string(self.out, char::from(code as u8).encode_utf8(&mut [0; 4]));
             }
             (_, Some(number)) => self.number(number, primitive),
-            (_, None) if primitive == Primitive::Char => self.fixed_text(leaf.bytes, leaf.kind),
+            (_, None) if primitive == Primitive::Char => self.fixed_text(leaf.bytes, leaf.character_encoding()),
             _ => {
                 self.open('[');
                 for element in leaf.elements() {

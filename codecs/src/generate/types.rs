@@ -107,49 +107,11 @@ impl Types {
         match (ty, name) {
             (Type::Encoding(encoding), _) => encoding_slot(encoding, presence),
             (Type::Enum(of), Some(name)) => {
-                let (primitive, ty) = (rust(of.primitive), quote!(#path #name));
-                let (read_ty, null) = (ty.clone(), quote!(#path #name::NULL));
-                let (read_primitive, test) = (primitive.clone(), null.clone());
-                Slot {
-                    ty: ty.clone(),
-                    length: of.primitive.size(),
-                    read: Box::new(move |block, at, n| {
-                        let (at, n) = (literal(at), literal(n));
-                        quote!(#read_ty(runtime::get::<#read_primitive, Order, #at, #n>(#block)))
-                    }),
-                    write: Box::new(move |block, at, n, value| {
-                        let (at, n) = (literal(at), literal(n));
-                        quote!(runtime::put::<#primitive, Order, #at, #n>(#block, #value.0))
-                    }),
-                    json: Box::new(|value| value.clone()),
-                    null: (presence == Presence::Optional)
-                        .then(|| (null, Box::new(move |value: &TokenStream| quote!(#value == #test)) as Wrap)),
-                    zero: quote!(#ty(0)),
-                    text: None,
-                    is_array: false,
-                }
+                let ty = quote!(#path #name);
+                let null = (presence == Presence::Optional).then(|| quote!(#ty::NULL));
+                wrapped_slot(&ty, of.primitive, null)
             }
-            (Type::Set(of), Some(name)) => {
-                let (primitive, ty) = (rust(of.primitive), quote!(#path #name));
-                let (read_ty, read_primitive) = (ty.clone(), primitive.clone());
-                Slot {
-                    ty: ty.clone(),
-                    length: of.primitive.size(),
-                    read: Box::new(move |block, at, n| {
-                        let (at, n) = (literal(at), literal(n));
-                        quote!(#read_ty(runtime::get::<#read_primitive, Order, #at, #n>(#block)))
-                    }),
-                    write: Box::new(move |block, at, n, value| {
-                        let (at, n) = (literal(at), literal(n));
-                        quote!(runtime::put::<#primitive, Order, #at, #n>(#block, #value.0))
-                    }),
-                    json: Box::new(|value| value.clone()),
-                    null: None,
-                    zero: quote!(#ty(0)),
-                    text: None,
-                    is_array: false,
-                }
-            }
+            (Type::Set(of), Some(name)) => wrapped_slot(&quote!(#path #name), of.primitive, None),
             (Type::Composite(of), Some(name)) => {
                 let ty = quote!(#path #name);
                 let (read_ty, length) = (ty.clone(), of.length);
@@ -386,6 +348,32 @@ pub(super) fn charset(name: Option<&str>) -> TokenStream {
         Some("UTF-8" | "UTF8") => quote!(runtime::json::Charset::Utf8),
         Some("ISO-8859-1" | "LATIN1") => quote!(runtime::json::Charset::Latin1),
         Some(_) => quote!(runtime::json::Charset::Ascii),
+    }
+}
+
+/// A value of an enum or a set: `ty` around its primitive. `null` is what says "none", if it may.
+fn wrapped_slot(ty: &TokenStream, primitive: Primitive, null: Option<TokenStream>) -> Slot {
+    let (read_ty, rust) = (ty.clone(), rust(primitive));
+    let read_primitive = rust.clone();
+    Slot {
+        ty: ty.clone(),
+        length: primitive.size(),
+        read: Box::new(move |block, at, n| {
+            let (at, n) = (literal(at), literal(n));
+            quote!(#read_ty(runtime::get::<#read_primitive, Order, #at, #n>(#block)))
+        }),
+        write: Box::new(move |block, at, n, value| {
+            let (at, n) = (literal(at), literal(n));
+            quote!(runtime::put::<#rust, Order, #at, #n>(#block, #value.0))
+        }),
+        json: Box::new(|value| value.clone()),
+        null: null.map(|null| {
+            let expected = null.clone();
+            (null, Box::new(move |value: &TokenStream| quote!(#value == #expected)) as Wrap)
+        }),
+        zero: quote!(#ty(0)),
+        text: None,
+        is_array: false,
     }
 }
 

@@ -111,9 +111,6 @@ fn write_claim<M: Message>(
     write: impl FnOnce(M::Encoder<'_>) -> Result<usize, EncodeError>,
 ) -> Result<Position, SendError> {
     let written = write(M::encode(claim.payload_mut())?)?;
-    if written == claim.len() {
-        return Ok(claim.commit()?);
-    }
     Ok(claim.commit_first(written)?)
 }
 

@@ -78,6 +78,7 @@ impl<'a> Claim<'a> {
     /// # Errors
     ///
     /// As [`Self::commit`].
+    #[inline]
     pub fn commit_first(mut self, length: usize) -> Result<Position, ClaimLost> {
         if length >= self.payload.bytes().len() {
             return self.commit();

@@ -10,7 +10,7 @@ use super::append::AppenderParts;
 use super::batch::BatchClaim;
 use super::claim::Claim;
 use super::error::{AppenderError, OfferError};
-use super::frame::{self, FRAME_HEADER_LENGTH, Origin, Place, occupied};
+use super::frame::{self, FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Origin, Place, occupied};
 use super::log_buffers::{Hold, LogBuffers};
 use super::message::{self, Claimed, Gather, Payload};
 use super::metadata::{pack_tail, tail_offset, tail_term_id};
@@ -240,7 +240,7 @@ impl ActiveTerm {
         let mut at = 0;
         while at < block.len() {
             let length = if block.len() - at < FRAME_HEADER_LENGTH { 0 } else { word(at) };
-            let aligned = occupied((length.max(0) as usize).saturating_sub(FRAME_HEADER_LENGTH));
+            let aligned = (length.max(0) as usize).next_multiple_of(FRAME_ALIGNMENT);
             if length < FRAME_HEADER_LENGTH as i32 || aligned > block.len() - at {
                 return false;
             }
