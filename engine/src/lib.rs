@@ -38,6 +38,7 @@ pub mod command;
 pub mod counters;
 pub mod logbuffer;
 pub mod memory;
+pub mod protocol;
 pub mod quantity;
 pub mod reports;
 pub mod ringbuffer;

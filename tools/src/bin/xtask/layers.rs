@@ -28,6 +28,7 @@ const CRATES: [Crate; 2] = [
             ("cnc", &["broadcast", "counters", "memory", "reports", "ringbuffer", "time", "types"]),
             ("agent", &["quantity", "sync", "time"]),
             ("command", &["types"]),
+            ("protocol", &["types"]),
             ("channel_uri", &["command", "quantity", "types"]),
             (
                 "client",

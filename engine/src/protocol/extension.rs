@@ -1,0 +1,37 @@
+//! Types that the protocol reserves: transport security, of which the reference's two drivers do not agree on the codes, and
+//! extensions. No driver sends or takes them; a datagram that starts with one is invalid.
+
+use core::fmt;
+
+/// A type that the protocol reserves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReservedType {
+    /// Secured data.
+    SecuredData,
+    /// A frame of transport security with this code: its setup, or its status message.
+    Secured(u16),
+    /// An extension.
+    Extension,
+}
+
+impl ReservedType {
+    /// The reserved type of a code; none for every other code.
+    pub const fn of_code(code: u16) -> Option<Self> {
+        match code {
+            0x08 => Some(Self::SecuredData),
+            0x09 | 0x0A => Some(Self::Secured(code)),
+            0xFFFF => Some(Self::Extension),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ReservedType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SecuredData => f.write_str("secured data (0x0008)"),
+            Self::Secured(code) => write!(f, "a frame of transport security ({code:#06x})"),
+            Self::Extension => f.write_str("an extension (0xffff)"),
+        }
+    }
+}

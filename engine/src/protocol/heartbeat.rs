@@ -1,0 +1,54 @@
+//! Heartbeats: a data header of length 0 at the sender's position. The sender writes them when it has sent nothing for a while; a
+//! receiver learns from them how far the stream goes, and that it has ended.
+
+use super::{DataFlags, DataHeader};
+use crate::types::{SessionId, StreamId, TermId};
+
+/// A heartbeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The offset of the sender's position in its term, in bytes.
+    pub term_offset: i32,
+    /// Whose it is.
+    pub session_id: SessionId,
+    /// What it belongs to.
+    pub stream_id: StreamId,
+    /// The term of the sender's position.
+    pub term_id: TermId,
+    /// Whether the stream has ended at this position, and the publication says so.
+    pub end_of_stream: bool,
+    /// Whether the publication was revoked. Then the stream has ended, too.
+    pub revoked: bool,
+}
+
+impl Heartbeat {
+    /// The heartbeat's header.
+    pub const fn header(&self) -> DataHeader {
+        let mut flags = DataFlags::UNFRAGMENTED;
+        if self.end_of_stream || self.revoked {
+            flags = flags.with(DataFlags::END_OF_STREAM);
+        }
+        if self.revoked {
+            flags = flags.with(DataFlags::REVOKED);
+        }
+        DataHeader {
+            frame_length: 0,
+            flags,
+            is_padding: false,
+            term_offset: self.term_offset,
+            session_id: self.session_id,
+            stream_id: self.stream_id,
+            term_id: self.term_id,
+            reserved_value: 0,
+        }
+    }
+
+    /// Writes the heartbeat, 32 bytes, and returns that number.
+    ///
+    /// # Panics
+    ///
+    /// When the buffer is shorter.
+    pub fn write(&self, buffer: &mut [u8]) -> usize {
+        self.header().write(buffer)
+    }
+}

@@ -1,0 +1,110 @@
+//! What travels in UDP datagrams: the frames of the wire, one file per type. The driver's sender and receiver call this, and so does
+//! its name resolver; tools and fuzzers may.
+//!
+//! ```text
+//! datagram = frame                      setup, status message, NAK, RTT measurement, error, response setup, resolution
+//!          | data or padding frames     whole, contiguous, of one term; a heartbeat is a data header alone
+//! ```
+//!
+//! A frame is parsed from bytes that anyone may have sent, into a plain value, and written from one. Parsing checks what can be checked
+//! without knowing the stream: the rules of wire-protocol.md, section 3, stages 1 and 2. What needs the stream's term length is a method
+//! of the value: [`StatusMessage::check`], [`Nak::check`], and [`extent`] for data. Nothing here allocates, and nothing here knows a
+//! socket, a clock or a log.
+//!
+//! All integers are little-endian; the address in a resolution entry alone is in network order.
+
+mod data;
+mod error_frame;
+mod extension;
+mod frame_error;
+mod header;
+mod heartbeat;
+mod nak;
+mod padding;
+mod resolution;
+mod response_setup;
+mod rtt_measurement;
+mod setup;
+mod status_message;
+#[cfg(test)]
+mod tests;
+
+pub use data::{DATA_HEADER_LENGTH, DataFlags, DataHeader, Extent, extent};
+pub use error_frame::{ErrorFrame, MAX_ERROR_TEXT_LENGTH};
+pub use extension::ReservedType;
+pub use frame_error::FrameError;
+pub use header::{FrameHeader, FrameType, HEADER_LENGTH, MAX_DATAGRAM_LENGTH};
+pub use heartbeat::Heartbeat;
+pub use nak::Nak;
+pub use padding::Padding;
+pub use resolution::{MAX_RESOLUTION_NAME_LENGTH, Resolution, ResolutionEntries, ResolutionEntry, ResolutionWriter};
+pub use response_setup::ResponseSetup;
+pub use rtt_measurement::RttMeasurement;
+pub use setup::Setup;
+pub use status_message::{GroupTag, StatusMessage};
+
+/// The longest frame of a fixed length: a status message with a group tag. Room for any frame but errors, resolutions and data.
+pub const MAX_CONTROL_FRAME_LENGTH: usize = StatusMessage::LENGTH_WITH_TAG;
+
+/// A datagram, by the type of its first frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// A data frame, and perhaps more frames behind it; or a heartbeat.
+    Data(DataHeader),
+    /// A padding frame, and perhaps more frames behind it.
+    Padding(DataHeader),
+    /// A receiver misses part of a term.
+    Nak(Nak),
+    /// A receiver says how far it is, or asks for a setup.
+    StatusMessage(StatusMessage),
+    /// A receiver refuses a stream.
+    Error(ErrorFrame<'a>),
+    /// A publication presents itself.
+    Setup(Setup),
+    /// A question or an answer that measures a round trip.
+    RttMeasurement(RttMeasurement),
+    /// Names of drivers and their addresses.
+    Resolution(Resolution<'a>),
+    /// Which session answers a request.
+    ResponseSetup(ResponseSetup),
+}
+
+impl<'a> Frame<'a> {
+    /// Reads a datagram's first frame.
+    ///
+    /// A frame of a type that an endpoint has no use for is a frame all the same; whoever gets one ignores it and counts nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError`]: the datagram is to be counted as invalid and dropped. [`FrameError::UnknownType`] and
+    /// [`FrameError::ReservedType`] when it is of a type that no driver knows.
+    #[inline]
+    pub fn parse(datagram: &'a [u8]) -> Result<Self, FrameError> {
+        match FrameHeader::parse(datagram)?.frame_type {
+            FrameType::Data => DataHeader::parse(datagram).map(Self::Data),
+            FrameType::Padding => DataHeader::parse(datagram).map(Self::Padding),
+            FrameType::Nak => Nak::parse(datagram).map(Self::Nak),
+            FrameType::StatusMessage => StatusMessage::parse(datagram).map(Self::StatusMessage),
+            FrameType::Error => ErrorFrame::parse(datagram).map(Self::Error),
+            FrameType::Setup => Setup::parse(datagram).map(Self::Setup),
+            FrameType::RttMeasurement => RttMeasurement::parse(datagram).map(Self::RttMeasurement),
+            FrameType::Resolution => Resolution::parse(datagram).map(Self::Resolution),
+            FrameType::ResponseSetup => ResponseSetup::parse(datagram).map(Self::ResponseSetup),
+        }
+    }
+
+    /// The type.
+    pub const fn frame_type(&self) -> FrameType {
+        match self {
+            Self::Data(_) => FrameType::Data,
+            Self::Padding(_) => FrameType::Padding,
+            Self::Nak(_) => FrameType::Nak,
+            Self::StatusMessage(_) => FrameType::StatusMessage,
+            Self::Error(_) => FrameType::Error,
+            Self::Setup(_) => FrameType::Setup,
+            Self::RttMeasurement(_) => FrameType::RttMeasurement,
+            Self::Resolution(_) => FrameType::Resolution,
+            Self::ResponseSetup(_) => FrameType::ResponseSetup,
+        }
+    }
+}
