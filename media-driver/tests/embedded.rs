@@ -1,6 +1,7 @@
 //! A driver embedded in its client's process, in every threading mode: messages go through, and nothing is left behind.
 #![expect(clippy::disallowed_methods, reason = "waits for a driver, with a deadline")]
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gannet::types::TermLength;
@@ -8,16 +9,23 @@ use gannet::{Client, Context, ImageHandlers, OfferError, Pending, Publication, S
 use gannet_driver::config::{ByteLength, Cpu, DriverConfig, Profile, ThreadingMode};
 use gannet_driver::{LaunchError, MediaDriver, StopReason};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 const MESSAGES: u32 = 1_000;
 
-/// Thrifty with memory and CPU.
+/// Thrifty with memory and CPU, and patient with clients that a busy machine does not run for a while.
 fn config(mode: ThreadingMode) -> DriverConfig {
     let mut config = DriverConfig::for_profile(Profile::Frugal);
     config.threads.mode = mode;
     config.buffers.counter_values_length = ByteLength::new(1 << 20);
     config.terms.ipc_term_length = TermLength::MIN;
+    config.timeouts.client_liveness = Duration::from_secs(60);
+    config.timeouts.publication_unblock = Duration::from_secs(70);
     config
+}
+
+/// As patient with the driver.
+fn context(dir: &Path) -> Context {
+    Context::new().dir(dir).driver_timeout(Duration::from_secs(60))
 }
 
 /// Sends numbers through a stream, calling `idle` whenever either end has to wait. More than the log holds, so that the
@@ -53,7 +61,7 @@ fn messages_go_through_in_every_mode_with_threads() {
     for mode in [ThreadingMode::Dedicated, ThreadingMode::SharedNetwork, ThreadingMode::Shared] {
         let driver = MediaDriver::launch_embedded(config(mode)).unwrap();
         let dir = driver.dir().to_owned();
-        let client = Client::connect(Context::new().dir(&dir)).unwrap();
+        let client = Client::connect(context(&dir)).unwrap();
         let publication = client.add_publication("aeron:ipc", 1001).unwrap();
         let mut subscription = client.add_subscription("aeron:ipc", 1001).unwrap();
         exchange(&publication, &mut subscription, || std::thread::sleep(Duration::from_micros(100)));
@@ -66,7 +74,7 @@ fn messages_go_through_in_every_mode_with_threads() {
 fn one_thread_can_be_driver_publisher_and_subscriber() {
     let mut driver = MediaDriver::launch_embedded(config(ThreadingMode::Invoker)).unwrap();
     let dir = driver.dir().to_owned();
-    let client = Client::connect(Context::new().dir(&dir).use_conductor_invoker()).unwrap();
+    let client = Client::connect(context(&dir).use_conductor_invoker()).unwrap();
     let mut publication: Pending<Publication> = client.async_add_publication("aeron:ipc", 1001).unwrap();
     let mut subscription = client.async_add_subscription("aeron:ipc", 1001, ImageHandlers::new()).unwrap();
     let (mut added_publication, mut added_subscription) = (None, None);
@@ -100,7 +108,7 @@ fn who_waits_for_an_invoked_driver_runs_it() {
         assert_eq!(driver.wait(), StopReason::Requested);
         driver.close().unwrap();
     });
-    let client = Client::connect(Context::new().dir(&dir)).unwrap();
+    let client = Client::connect(context(&dir)).unwrap();
     client.add_publication("aeron:ipc", 1001).unwrap();
     stop.stop();
     thread.join().unwrap();
@@ -134,17 +142,20 @@ fn what_cannot_be_is_refused_before_anything_is_made() {
         error
     };
     assert!(matches!(refused(|config| config.threads.conductor_cpu = Cpu::Number(1000)), LaunchError::Affinity(_)));
-    assert!(matches!(refused(|config| config.timeouts.timer_interval = PATIENCE), LaunchError::Config(_)));
+    assert!(matches!(
+        refused(|config| config.timeouts.timer_interval = Duration::from_secs(3600)),
+        LaunchError::Config(_)
+    ));
     assert!(matches!(refused(|config| config.threads.shared_idle_args = "often".into()), LaunchError::Config(_)));
 }
 
 #[test]
 fn a_handler_that_panics_closes_its_client_and_nothing_else() {
     let driver = MediaDriver::launch_embedded(config(ThreadingMode::Shared)).unwrap();
-    let context = Context::new().dir(driver.dir()).on_available_image(|_| panic!("a handler of this test panics"));
-    let client = Client::connect(context).unwrap();
+    let panicking = context(driver.dir()).on_available_image(|_| panic!("a handler of this test panics"));
+    let client = Client::connect(panicking).unwrap();
     let pending = client.async_add_subscription("aeron:ipc", 1001, ImageHandlers::new()).unwrap();
-    let other = Client::connect(Context::new().dir(driver.dir())).unwrap();
+    let other = Client::connect(context(driver.dir())).unwrap();
     let publication = other.add_publication("aeron:ipc", 1001).unwrap();
     let deadline = Instant::now() + PATIENCE;
     while !client.is_closed() {

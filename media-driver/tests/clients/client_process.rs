@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 use gannet::{Client, Context, OfferError};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::driver_process::PATIENCE;
+use crate::driver_process::{self, PATIENCE};
 
 const DIR: &str = "GANNET_TEST_DIR";
 pub(crate) const CHANNEL: &str = "aeron:ipc?term-length=64k";
 pub(crate) const STREAM: i32 = 1001;
+/// How long a client process lives at most, should nobody end it: longer than all of a test's waits together.
+const LIFETIME: Duration = PATIENCE.saturating_mul(10);
 
 /// A client process. Killed when dropped.
 pub(crate) struct ClientProcess {
@@ -28,7 +30,7 @@ impl ClientProcess {
         Self::start(dir, "client_process::subscribe")
     }
 
-    /// Starts a client that publishes a number every few milliseconds.
+    /// Starts a client that publishes a number every few milliseconds, and says so.
     pub(crate) fn publisher(dir: &Path) -> Self {
         Self::start(dir, "client_process::publish")
     }
@@ -54,19 +56,16 @@ impl ClientProcess {
 
     /// Waits for a line with `part` in it, passing over others, and returns it.
     pub(crate) fn await_line(&self, part: &str) -> String {
-        self.await_line_for(part, PATIENCE).unwrap_or_else(|passed| panic!("no \"{part}\" in {passed:?}"))
-    }
-
-    /// The lines that came meanwhile, if none has `part` in it.
-    pub(crate) fn await_line_for(&self, part: &str, patience: Duration) -> Result<String, Vec<String>> {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + PATIENCE;
         let mut passed = Vec::new();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.lines.recv_timeout(left) {
-                Ok(line) if line.contains(part) => return Ok(line),
+                Ok(line) if line.contains(part) => return line,
                 Ok(line) => passed.push(line),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Err(passed),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    panic!("no \"{part}\" in {passed:?}")
+                }
             }
         }
     }
@@ -81,9 +80,7 @@ impl Drop for ClientProcess {
 
 /// A context for the driver of this process's test; none if this is not a process of its own.
 fn context() -> Option<Context> {
-    let context = Context::new()
-        .dir(std::env::var_os(DIR)?)
-        .driver_timeout(Duration::from_secs(20))
+    let context = driver_process::context(std::env::var_os(DIR)?.as_ref())
         .keepalive_interval(Duration::from_millis(100))
         .reconnect_in_place(true)
         .on_event(|event| say(&format!("event: {event}")));
@@ -106,7 +103,7 @@ fn subscribe() {
     let client = Client::connect(context).unwrap();
     let mut subscription = client.add_subscription("aeron:ipc", STREAM).unwrap();
     say("subscribed");
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + LIFETIME;
     while Instant::now() < deadline {
         subscription.poll_wait(
             |fragment| say(&format!("received {}", String::from_utf8_lossy(fragment.payload()))),
@@ -123,11 +120,14 @@ fn publish() {
     let client = Client::connect(context).unwrap();
     let mut publication = client.add_exclusive_publication(CHANNEL, STREAM).unwrap();
     say("publishing");
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + LIFETIME;
     let mut number = 0_u64;
     while Instant::now() < deadline {
         match publication.offer(number.to_string().as_bytes()) {
-            Ok(_) => number += 1,
+            Ok(_) => {
+                say(&format!("published {number}"));
+                number += 1;
+            }
             Err(
                 OfferError::NotConnected | OfferError::BackPressured | OfferError::AdminAction | OfferError::Closed,
             ) => {}

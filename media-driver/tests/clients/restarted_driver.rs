@@ -6,11 +6,13 @@ use rustix::process::Signal;
 
 use crate::client_process::ClientProcess;
 use crate::driver_process::DriverProcess;
-use crate::paused_client::SHORT_TIMEOUTS;
+
+/// The next driver takes a silent one for dead soon.
+const IMPATIENT: &[&str] = &["-Daeron.driver.timeout=1000"];
 
 fn restart_after(signal: Signal, told: &str) {
     let temp = tempfile::tempdir().unwrap();
-    let driver = DriverProcess::start(temp.path(), SHORT_TIMEOUTS);
+    let driver = DriverProcess::start(temp.path(), IMPATIENT);
     let subscriber = ClientProcess::subscriber(&driver.dir);
     let publisher = ClientProcess::publisher(&driver.dir);
     subscriber.await_line("received 10");
@@ -20,7 +22,7 @@ fn restart_after(signal: Signal, told: &str) {
         // A directory whose driver may still live is not taken over.
         std::thread::sleep(Duration::from_millis(1_200));
     }
-    let driver = DriverProcess::start(temp.path(), SHORT_TIMEOUTS);
+    let driver = DriverProcess::start(temp.path(), IMPATIENT);
     for client in [&subscriber, &publisher] {
         let line = client.await_line(told);
         assert!(line.contains(&format!("process {}", driver.pid())), "{line}");
@@ -42,7 +44,7 @@ fn clients_of_a_stopped_driver_reconnect_to_the_next() {
 #[test]
 fn clients_of_a_driver_that_stays_away_are_told_so() {
     let temp = tempfile::tempdir().unwrap();
-    let driver = DriverProcess::start(temp.path(), SHORT_TIMEOUTS);
+    let driver = DriverProcess::start(temp.path(), IMPATIENT);
     let subscriber = ClientProcess::subscriber(&driver.dir);
     subscriber.await_line("subscribed");
     driver.signal(Signal::TERM);

@@ -16,7 +16,7 @@ use crate::helper::{Helper, context};
 use crate::messages::{Received, message};
 
 /// A client timeout that a test can wait for, and that a live client on a busy machine still keeps.
-const IMPATIENT: &[&str] = &["-Daeron.client.liveness.timeout=2500ms", "-Daeron.ipc.term.buffer.length=64k"];
+const IMPATIENT: &[&str] = &["-Daeron.client.liveness.timeout=10s", "-Daeron.ipc.term.buffer.length=64k"];
 
 /// So many clients die.
 const DEATHS: usize = 1_000;
@@ -122,5 +122,5 @@ fn publishers_stop_waiting_for_a_dead_subscriber() {
         std::thread::sleep(Duration::from_millis(5));
     }
     slow.kill();
-    await_that("the publisher goes on", || step(&|_, received| received > 2_000));
+    await_that("the publisher goes on", || (0..100).any(|_| step(&|_, received| received > 2_000)));
 }

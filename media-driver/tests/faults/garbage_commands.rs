@@ -24,8 +24,8 @@ use crate::raw;
 /// A ring that carries commands of 2 MiB, and a timeout that a test can wait for.
 const DRIVER: &[&str] = &[
     "-Daeron.conductor.buffer.length=16777984",
-    "-Daeron.client.liveness.timeout=2500ms",
-    "-Daeron.publication.unblock.timeout=2600ms",
+    "-Daeron.client.liveness.timeout=5s",
+    "-Daeron.publication.unblock.timeout=5100ms",
 ];
 const MIB: usize = 1 << 20;
 

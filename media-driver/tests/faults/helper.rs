@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use gannet::Context;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::driver_process::PATIENCE;
+use crate::driver_process::{self, PATIENCE};
 
 const ROLE: &str = "FAULTS_ROLE";
 const DIR: &str = "FAULTS_DIR";
@@ -32,7 +32,7 @@ impl Helper {
     /// role are added to the command's own.
     pub(crate) fn start_in(mut command: Command, role: &str, dir: &Path, argument: impl ToString) -> Self {
         let mut child = command
-            .args(["--exact", "roles::play", "--ignored", "--nocapture", "--test-threads=1"])
+            .args(["--exact", "roles::play", "--nocapture", "--test-threads=1"])
             .env(ROLE, role)
             .env(DIR, dir)
             .env(ARGUMENT, argument.to_string())
@@ -148,12 +148,10 @@ pub(crate) struct End;
 
 /// What every client here is set up with: quick to show itself, patient with a driver on a busy machine.
 pub(crate) fn context(dir: &Path) -> Context {
-    Context::new()
-        .dir(dir)
+    driver_process::context(dir)
         .keepalive_interval(Duration::from_millis(100))
         .idle_sleep(Duration::from_millis(5))
         .resource_linger(Duration::ZERO)
-        .driver_timeout(Duration::from_secs(20))
 }
 
 fn pass_on(from: impl BufRead, to: &Sender<String>) {

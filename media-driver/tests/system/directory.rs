@@ -14,12 +14,14 @@ use crate::driver_process::{DriverProcess, await_that, driver, run};
 
 /// A short driver timeout, so that a dead driver need not be dead for long.
 const IMPATIENT: &[&str] = &["-Daeron.driver.timeout=300"];
+/// A long one, to which a driver is alive that a busy machine has not run for a while.
+const PATIENT: &[&str] = &["-Daeron.driver.timeout=180000"];
 
 #[test]
 fn a_live_driver_s_directory_is_refused_with_its_owner_s_name() {
     let temp = tempfile::tempdir().unwrap();
     let mut first = DriverProcess::start(temp.path(), &[]);
-    let second = DriverProcess::spawn(temp.path(), &[]).ended();
+    let second = DriverProcess::spawn(temp.path(), PATIENT).ended();
     assert_eq!(second.status.code(), Some(1));
     let expected = format!("an active media driver has {}: process {}, started 2", temp.path().display(), first.pid());
     assert!(second.stderr.contains(&expected), "{}", second.stderr);
@@ -35,7 +37,7 @@ fn a_killed_driver_s_directory_is_taken_over() {
     first.signal(Signal::KILL);
     first.ended();
     fs::write(temp.path().join("publications/9.logbuffer"), b"left behind").unwrap();
-    let early = DriverProcess::spawn(temp.path(), &[]).ended();
+    let early = DriverProcess::spawn(temp.path(), PATIENT).ended();
     assert_eq!(early.status.code(), Some(1), "its heartbeat is too young to tell");
     await_that("the heartbeat grows old", || heartbeat_age_ms(temp.path()) > 300);
     let second = DriverProcess::start(temp.path(), IMPATIENT);

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use gannet::Context;
 use gannet::cnc::CncFile;
 use gannet::memory::FileAccess;
 use gannet::time::{Clock, SystemClock};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Far longer than anything here takes on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A driver that runs. Killed when dropped.
@@ -27,7 +28,8 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// A command that runs the driver without the settings of whoever runs the tests, thrifty of memory and CPU.
+/// A command that runs the driver without the settings of whoever runs the tests, thrifty of memory and CPU. Clients that a
+/// busy machine does not run for a while stay its clients; tests in which they are to die set the timeouts themselves.
 pub(crate) fn driver() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gannet-driver"));
     for (name, _) in std::env::vars_os() {
@@ -39,9 +41,16 @@ pub(crate) fn driver() -> Command {
     command
         .env("GANNET_PROFILE", "frugal")
         .env("AERON_COUNTERS_BUFFER_LENGTH", "1m")
-        .env("AERON_TIMER_INTERVAL", "50ms");
+        .env("AERON_TIMER_INTERVAL", "50ms")
+        .env("AERON_CLIENT_LIVENESS_TIMEOUT", "60s")
+        .env("AERON_PUBLICATION_UNBLOCK_TIMEOUT", "70s");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// What a client of the driver in `dir` is set up with: patience with a driver that a busy machine does not run for a while.
+pub(crate) fn context(dir: &Path) -> Context {
+    Context::new().dir(dir).driver_timeout(Duration::from_secs(60))
 }
 
 /// Runs a driver that is to end by itself.

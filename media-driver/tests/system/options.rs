@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use gannet::{Client, Context};
+use gannet::Client;
 use gannet_driver::config::{Layers, Profile};
 use rustix::process::Signal;
 
-use crate::driver_process::{DriverProcess, await_that, driver, run};
+use crate::driver_process::{DriverProcess, await_that, context, driver, run};
 
 #[test]
 fn the_version_is_told_in_the_reference_s_words() {
@@ -99,7 +99,7 @@ fn files_and_flags_reach_the_driver() {
 fn a_driver_that_is_full_says_of_what_and_serves_on() {
     let temp = tempfile::tempdir().unwrap();
     let driver = DriverProcess::start(temp.path(), &["-Dgannet.max.clients=2", "-Dgannet.max.subscriptions=1"]);
-    let connect = || Client::connect(Context::new().dir(&driver.dir)).unwrap();
+    let connect = || Client::connect(context(&driver.dir)).unwrap();
     let (first, second, third) = (connect(), connect(), connect());
     let subscription = first.add_subscription("aeron:ipc", 1).unwrap();
     let refused = first.add_subscription("aeron:ipc", 2).unwrap_err().to_string();

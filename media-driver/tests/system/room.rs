@@ -5,12 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use gannet::Client;
 use gannet::cnc::CncFile;
 use gannet::memory::FileAccess;
-use gannet::{Client, Context};
 use rustix::process::Signal;
 
-use crate::driver_process::{DriverProcess, await_that, driver, run};
+use crate::driver_process::{DriverProcess, await_that, context, driver, run};
 use crate::skip;
 
 /// A command that runs the driver with a file system of its own, of `size`, mounted on `mount`. Nothing of it is left when the
@@ -80,7 +80,7 @@ fn a_publication_that_there_is_no_room_for_is_refused_and_the_driver_goes_on() {
         assert!(driver.is_running(), "it ended");
         CncFile::open(&dir, FileAccess::ReadOnly).is_ok()
     });
-    let client = Client::connect(Context::new().dir(&dir)).unwrap();
+    let client = Client::connect(context(&dir)).unwrap();
     let error = client.add_publication("aeron:ipc?term-length=16m", 1001).unwrap_err().to_string();
     let files = temp.path().join("driver/publications");
     assert!(error.contains("50335744 bytes"), "{error}");
