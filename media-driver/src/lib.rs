@@ -5,7 +5,9 @@ pub mod config;
 pub mod io;
 pub mod ipc;
 pub mod mailbox;
+pub mod receiver;
 pub mod runtime;
+pub mod sender;
 pub mod shared;
 
 pub use runtime::{CloseError, LaunchError, MediaDriver, StopHandle, StopReason};

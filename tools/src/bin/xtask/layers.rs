@@ -57,6 +57,8 @@ const CRATES: [Crate; 2] = [
             ("mailbox", &[]),
             ("shared", &[]),
             ("ipc", &["shared"]),
+            ("sender", &["mailbox", "shared"]),
+            ("receiver", &["mailbox", "shared"]),
             ("conductor", &["ipc", "mailbox", "shared"]),
             ("io", &["config", "mailbox"]),
             ("runtime", &["conductor", "config", "io", "mailbox"]),

@@ -1,0 +1,282 @@
+//! In a group that goes at the pace of its slowest receiver. Receivers are known by their status messages, forgotten when they
+//! are silent for too long or leave, and a late one is waited for only if it is no more than a window behind. Called by the
+//! strategy's dispatch; the list of receivers is bounded and never grows after it was made.
+//!
+//! ```text
+//!     slowest edge - window      slowest edge = limit          fastest edge
+//!  ---------------|--------------------|----------------------------|------
+//!    too late to join    may join
+//! ```
+
+use gannet::time::MonotonicNanos;
+
+use super::ReceiverReport;
+
+/// How many receivers one publication goes by. One more is turned away: its status messages count for nothing until another
+/// has left, and the count of those says so.
+pub const MAX_RECEIVERS: usize = 1024;
+
+/// What a group asks of its receivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupRules {
+    /// After how long a silent receiver is forgotten, in nanoseconds.
+    pub receiver_timeout_ns: i64,
+    /// How many there must be before anything is sent.
+    pub min_size: i32,
+}
+
+/// The slowest of a group.
+#[derive(Debug)]
+pub struct Min {
+    rules: GroupRules,
+    receivers: Vec<Receiver>,
+    /// A receiver has asked for a setup frame since the last one was sent.
+    setup_requested: bool,
+    /// Where the limit stands still for whoever has been sent a setup frame, and since when.
+    held_for_joiner: Option<Hold>,
+    turned_away: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Hold {
+    limit: i64,
+    since: MonotonicNanos,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Receiver {
+    id: i64,
+    position: i64,
+    edge: i64,
+    heard: MonotonicNanos,
+    is_leaving: bool,
+}
+
+impl Min {
+    /// A group without receivers.
+    pub fn new(rules: GroupRules) -> Self {
+        Self {
+            rules,
+            receivers: Vec::with_capacity(MAX_RECEIVERS),
+            setup_requested: false,
+            held_for_joiner: None,
+            turned_away: 0,
+        }
+    }
+
+    /// As [`super::FlowControl::on_status_message`]. `counts` says whether the receiver is one that this group is about.
+    pub(super) fn on_status_message(
+        &mut self,
+        now: MonotonicNanos,
+        report: &ReceiverReport,
+        counts: bool,
+        limit: i64,
+    ) -> i64 {
+        let edge = report.edge();
+        let mut lowest = self.hold(now);
+        let mut known = false;
+        for receiver in &mut self.receivers {
+            if counts && receiver.id == report.receiver_id {
+                receiver.is_leaving = report.is_leaving;
+                receiver.position = receiver.position.max(report.position);
+                receiver.edge = edge;
+                receiver.heard = now;
+                known = true;
+            }
+            lowest = lowest.min(receiver.edge);
+        }
+        let near_enough = self.receivers.is_empty() || edge >= lowest.saturating_sub(report.window.into());
+        if !known && counts && !report.is_leaving && near_enough {
+            if self.receivers.len() < MAX_RECEIVERS {
+                let (id, position) = (report.receiver_id, report.position);
+                self.receivers.push(Receiver { id, position, edge, heard: now, is_leaving: false });
+                lowest = lowest.min(edge);
+                self.held_for_joiner = None;
+            } else {
+                self.turned_away += 1;
+            }
+        }
+        if !self.has_required_receivers() {
+            limit
+        } else if self.receivers.is_empty() {
+            limit.max(edge)
+        } else {
+            limit.max(lowest)
+        }
+    }
+
+    /// As [`super::FlowControl::on_idle`].
+    pub(super) fn on_idle(&mut self, now: MonotonicNanos, limit: i64) -> i64 {
+        let timeout_ns = self.rules.receiver_timeout_ns;
+        // Each receiver is judged by itself: whoever leaves takes nobody with it.
+        self.receivers.retain(|receiver| !receiver.is_leaving && receiver.heard.saturating_add_ns(timeout_ns) >= now);
+        let held = self.hold(now);
+        if self.receivers.is_empty() || !self.has_required_receivers() {
+            return limit;
+        }
+        self.receivers.iter().map(|receiver| receiver.edge).fold(held, i64::min)
+    }
+
+    pub(super) fn on_setup_requested(&mut self) {
+        self.setup_requested = true;
+    }
+
+    /// The limit stands still until the joiner's first status message, so that it is not outrun.
+    pub(super) fn on_setup(&mut self, now: MonotonicNanos, limit: i64) {
+        if self.setup_requested && !self.receivers.is_empty() {
+            self.held_for_joiner = Some(Hold { limit, since: now });
+        }
+        self.setup_requested = false;
+    }
+
+    pub(super) fn on_error(&mut self, receiver_id: i64) {
+        for receiver in self.receivers.iter_mut().filter(|receiver| receiver.id == receiver_id) {
+            receiver.is_leaving = true;
+        }
+    }
+
+    pub(super) fn has_required_receivers(&self) -> bool {
+        self.receivers.len() as i64 >= i64::from(self.rules.min_size)
+    }
+
+    pub(super) fn receivers(&self) -> usize {
+        self.receivers.len()
+    }
+
+    pub(super) fn turned_away(&self) -> u64 {
+        self.turned_away
+    }
+
+    /// Where the limit is held, if it is.
+    fn hold(&mut self, now: MonotonicNanos) -> i64 {
+        let timeout_ns = self.rules.receiver_timeout_ns;
+        self.held_for_joiner.take_if(|hold| hold.since.saturating_add_ns(timeout_ns) < now);
+        self.held_for_joiner.map_or(i64::MAX, |hold| hold.limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: i32 = 1000;
+    const TIMEOUT: i64 = 5_000;
+
+    fn at(ns: i64) -> MonotonicNanos {
+        MonotonicNanos::new(ns)
+    }
+
+    fn min(min_size: i32) -> Min {
+        Min::new(GroupRules { receiver_timeout_ns: TIMEOUT, min_size })
+    }
+
+    fn report(receiver_id: i64, position: i64) -> ReceiverReport {
+        ReceiverReport { receiver_id, group_tag: None, position, window: WINDOW, is_leaving: false }
+    }
+
+    fn hear(min: &mut Min, now: i64, receiver_id: i64, position: i64, limit: i64) -> i64 {
+        min.on_status_message(at(now), &report(receiver_id, position), true, limit)
+    }
+
+    #[test]
+    fn the_slowest_holds_the_limit() {
+        let mut min = min(0);
+        assert_eq!(hear(&mut min, 0, 1, 0, 0), 1000);
+        assert_eq!(hear(&mut min, 0, 2, 0, 1000), 1000);
+        assert_eq!(hear(&mut min, 1, 1, 5000, 1000), 1000);
+        assert_eq!(hear(&mut min, 2, 2, 600, 1000), 1600);
+        assert_eq!(min.on_idle(at(2), 1600), 1600);
+    }
+
+    /// A bug that a peer shipped: when one receiver left, live ones were dropped with it.
+    #[test]
+    fn whoever_leaves_takes_nobody_with_it() {
+        for leaving in [vec![1], vec![3], vec![1, 2], vec![2, 3], vec![1, 3], vec![1, 2, 3]] {
+            let mut min = min(0);
+            let mut limit = 0;
+            for id in 1..=4 {
+                limit = hear(&mut min, 0, id, id * 10, limit);
+            }
+            for &id in &leaving {
+                let report = ReceiverReport { is_leaving: true, ..report(id, id * 10) };
+                limit = min.on_status_message(at(1), &report, true, limit);
+            }
+            limit = min.on_idle(at(1), limit);
+            assert_eq!(min.receivers(), 4 - leaving.len(), "{leaving:?}");
+            let slowest = (1..=4).find(|id| !leaving.contains(id)).unwrap();
+            assert_eq!(limit, slowest * 10 + 1000, "{leaving:?}");
+        }
+    }
+
+    #[test]
+    fn several_that_time_out_at_once_leave_the_others() {
+        let mut min = min(0);
+        for id in 1..=6 {
+            hear(&mut min, if id % 2 == 0 { 100 } else { 0 }, id, id * 10, 0);
+        }
+        min.on_idle(at(TIMEOUT), 0);
+        assert_eq!(min.receivers(), 6, "the timeout has to pass");
+        assert_eq!(min.on_idle(at(TIMEOUT + 1), 0), 1020);
+        assert_eq!(min.receivers(), 3);
+    }
+
+    /// Trap 38: a joiner must come within a window of the slowest, and the limit waits for it once its setup was sent.
+    #[test]
+    fn trap_38_late_joiners() {
+        let mut min = min(0);
+        let mut limit = hear(&mut min, 0, 1, 10_000, 0);
+        limit = hear(&mut min, 0, 2, 8_999, limit);
+        assert_eq!((min.receivers(), limit), (1, 11_000), "more than a window behind: left behind");
+        limit = hear(&mut min, 0, 3, 9_000, limit);
+        assert_eq!((min.receivers(), limit), (2, 11_000), "the limit does not go back by a message");
+
+        let mut min = super::tests::min(0);
+        let mut limit = hear(&mut min, 0, 1, 0, 0);
+        min.on_setup_requested();
+        min.on_setup(at(10), limit);
+        limit = hear(&mut min, 11, 1, 900, limit);
+        assert_eq!(limit, 1000, "held where it was as the setup was sent");
+        assert_eq!(min.on_idle(at(12), limit), 1000);
+        limit = hear(&mut min, 13, 2, 800, limit);
+        assert_eq!((limit, min.receivers()), (1000, 2), "the joiner is there");
+        limit = hear(&mut min, 14, 2, 800, limit);
+        assert_eq!(limit, 1800, "from then on nothing is held");
+        min.on_setup_requested();
+        min.on_setup(at(20), limit);
+        hear(&mut min, 20, 1, 3000, limit);
+        hear(&mut min, 20 + TIMEOUT, 1, 3000, limit);
+        assert_eq!(hear(&mut min, 20 + TIMEOUT, 2, 3000, limit), 1800, "still within the timeout");
+        assert_eq!(hear(&mut min, 21 + TIMEOUT, 2, 3000, limit), 4000, "it did not come");
+    }
+
+    #[test]
+    fn a_setup_that_nobody_asked_for_holds_nothing() {
+        let mut min = min(0);
+        let limit = hear(&mut min, 0, 1, 0, 0);
+        min.on_setup(at(1), limit);
+        assert_eq!(hear(&mut min, 2, 1, 500, limit), 1500);
+    }
+
+    /// Trap 40: below the group's least size nothing moves, and the publication is not connected.
+    #[test]
+    fn trap_40_a_minimum_group_size_freezes_the_limit() {
+        let mut min = min(2);
+        assert_eq!(hear(&mut min, 0, 1, 0, 0), 0);
+        assert!(!min.has_required_receivers());
+        assert_eq!(min.on_idle(at(1), 0), 0);
+        assert_eq!(hear(&mut min, 2, 2, 0, 0), 1000);
+        assert!(min.has_required_receivers());
+        min.on_error(1);
+        assert_eq!(min.on_idle(at(3), 1000), 1000);
+        assert!(!min.has_required_receivers(), "one has rejected the stream");
+    }
+
+    #[test]
+    fn one_receiver_too_many_is_turned_away() {
+        let mut min = min(0);
+        for id in 0..MAX_RECEIVERS as i64 + 2 {
+            hear(&mut min, 0, id, 0, 0);
+        }
+        assert_eq!((min.receivers(), min.turned_away()), (MAX_RECEIVERS, 2));
+    }
+}
