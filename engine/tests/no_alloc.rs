@@ -47,6 +47,7 @@ static ALLOCATOR: Counting = Counting;
 
 const CHANNEL: &str = "aeron:ipc?term-length=64k";
 const LONG: usize = 3000;
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// One of each handle, and what they are used with.
 struct Stream {
@@ -178,8 +179,11 @@ fn insist<T>(read: &mut impl FnMut(), mut publish: impl FnMut() -> Result<T, Off
 
 #[test]
 fn nothing_is_allocated_between_offer_and_poll() {
-    let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal)).unwrap();
-    let client = Client::connect(Context::new().dir(driver.dir())).unwrap();
+    let mut config = DriverConfig::for_profile(Profile::Frugal);
+    // A busy machine may keep any thread waiting for a while.
+    (config.timeouts.client_liveness, config.timeouts.publication_unblock) = (MINUTE, MINUTE * 2);
+    let driver = MediaDriver::launch_embedded(config).unwrap();
+    let client = Client::connect(Context::new().dir(driver.dir()).driver_timeout(MINUTE)).unwrap();
     let mut stream = Stream::new(&client);
     // Over all three terms, and until every buffer is as long as it gets.
     for _ in 0..100 {

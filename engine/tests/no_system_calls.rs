@@ -11,6 +11,7 @@ use gannet_driver::config::{DriverConfig, Profile};
 use rustix::thread::{SecureComputingMode, set_secure_computing_mode};
 
 const MESSAGES: usize = 20_000;
+const MINUTE: Duration = Duration::from_secs(60);
 /// How many seconds the process waits for its thread, which may have been killed.
 const PATIENCE: &str = "GANNET_TEST_PATIENCE_S";
 const DONE: &[u8] = b"everything arrived\n";
@@ -18,7 +19,7 @@ const DONE: &[u8] = b"everything arrived\n";
 /// Publishes and polls in a process of its own, because a thread that may make no system calls cannot end either.
 #[test]
 fn no_system_call_between_offer_and_poll() {
-    for (child, lives, patience_s) in [("confined", true, "60"), ("confined_and_sleeping", false, "3")] {
+    for (child, lives, patience_s) in [("confined", true, "300"), ("confined_and_sleeping", false, "3")] {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", child, "--nocapture"])
             .env(PATIENCE, patience_s)
@@ -49,8 +50,11 @@ fn confined_and_sleeping() {
 
 fn publish_and_poll(also: impl Fn() + Send + 'static) {
     let Ok(patience_s) = std::env::var(PATIENCE) else { return };
-    let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal)).unwrap();
-    let client = Client::connect(Context::new().dir(driver.dir())).unwrap();
+    let mut config = DriverConfig::for_profile(Profile::Frugal);
+    // A busy machine may keep any thread waiting for a while.
+    (config.timeouts.client_liveness, config.timeouts.publication_unblock) = (MINUTE, MINUTE * 2);
+    let driver = MediaDriver::launch_embedded(config).unwrap();
+    let client = Client::connect(Context::new().dir(driver.dir()).driver_timeout(MINUTE)).unwrap();
     let mut subscription = client.add_subscription("aeron:ipc", 1001).unwrap();
     let mut publication = client.add_exclusive_publication("aeron:ipc?term-length=64k", 1001).unwrap();
     let mut exchange = move || {

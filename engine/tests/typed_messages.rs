@@ -14,6 +14,7 @@ use gannet_market::types::{Action, Price, Side};
 use gannet_market::{BookUpdate, BookUpdateEncoder, Instrument, Trade, TradeDecoder, TradeEncoder};
 
 const CHANNEL: &str = "aeron:ipc?term-length=64k";
+const MINUTE: Duration = Duration::from_secs(60);
 
 struct Stream {
     publication: ExclusivePublication,
@@ -24,8 +25,11 @@ struct Stream {
 
 impl Stream {
     fn new() -> Self {
-        let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal)).unwrap();
-        let client = Client::connect(Context::new().dir(driver.dir())).unwrap();
+        let mut config = DriverConfig::for_profile(Profile::Frugal);
+        // A busy machine may keep any thread waiting for a while.
+        (config.timeouts.client_liveness, config.timeouts.publication_unblock) = (MINUTE, MINUTE * 2);
+        let driver = MediaDriver::launch_embedded(config).unwrap();
+        let client = Client::connect(Context::new().dir(driver.dir()).driver_timeout(MINUTE)).unwrap();
         let subscription = client.add_subscription("aeron:ipc", 1001).unwrap();
         let mut publication = client.add_exclusive_publication(CHANNEL, 1001).unwrap();
         let deadline = deadline();
@@ -42,11 +46,12 @@ impl Stream {
         let mut heard = 0;
         while heard < count {
             assert!(now_ns() < deadline, "{heard} of {count} messages came");
+            let left = count - heard;
             let handler = |fragment: gannet::Fragment<'_>| {
                 heard += 1;
                 each(fragment);
             };
-            self.subscription.poll_wait(handler, count, Duration::from_millis(100));
+            self.subscription.poll_wait(handler, left, Duration::from_millis(100));
         }
     }
 }
@@ -57,7 +62,7 @@ fn now_ns() -> i64 {
 
 /// When to give up.
 fn deadline() -> i64 {
-    now_ns() + 10_000_000_000
+    now_ns() + 180_000_000_000
 }
 
 fn price(mantissa: i64) -> Price {

@@ -25,7 +25,7 @@ const LOOKS_PER_FAR_TURN: usize = 4096;
 /// A system gets its turn between messages only if the next is not due for this long: a turn must not make it late.
 const TURN_NS: i64 = 3_000;
 /// How long an end waits for a message before it gives up, in milliseconds.
-const PATIENCE_MS: u64 = 5_000;
+const PATIENCE_MS: u64 = 30_000;
 
 /// One round of a round-trip measurement.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +57,7 @@ pub struct EchoOutcome {
 ///
 /// # Errors
 ///
-/// [`RigError::Stalled`] when nothing comes back for five seconds.
+/// [`RigError::Stalled`] when nothing comes back for half a minute.
 pub fn run<N, F>(system: &str, near: &mut N, far: &mut F, plan: &EchoPlan) -> Result<EchoOutcome, RigError>
 where
     N: Transceiver + Send,

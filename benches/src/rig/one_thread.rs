@@ -29,7 +29,7 @@ impl Transceiver for NoStream {
 }
 
 /// How long the thread waits for a message before it gives up, in nanoseconds.
-const PATIENCE_NS: i64 = 5_000_000_000;
+const PATIENCE_NS: i64 = 30_000_000_000;
 
 /// One round.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,7 @@ pub struct OneThreadPlan {
 ///
 /// # Errors
 ///
-/// [`RigError::Stalled`] when a message does not arrive for five seconds, [`RigError::OutOfOrder`] when another does.
+/// [`RigError::Stalled`] when a message does not arrive for half a minute, [`RigError::OutOfOrder`] when another does.
 pub fn run(system: &str, stream: &mut impl Transceiver, plan: &OneThreadPlan) -> Result<EchoOutcome, RigError> {
     pin(plan.core);
     let mut message = vec![0x5a_u8; plan.size.max(STAMP_LENGTH)];

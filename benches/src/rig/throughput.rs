@@ -17,7 +17,7 @@ const LONGEST_BATCH: usize = 16 * 1024;
 /// A consumer that finds nothing lets its client have a turn after so many looks.
 const LOOKS_PER_TURN: u64 = 64;
 /// How long the consumer waits for a message before it gives up, in milliseconds.
-const PATIENCE_MS: u64 = 5_000;
+const PATIENCE_MS: u64 = 30_000;
 
 /// One round of a throughput measurement.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +80,7 @@ impl ThroughputRounds {
 ///
 /// # Errors
 ///
-/// [`RigError::OutOfOrder`] when a message has the wrong number, [`RigError::Stalled`] when nothing arrives for five seconds.
+/// [`RigError::OutOfOrder`] when a message has the wrong number, [`RigError::Stalled`] when nothing arrives for half a minute.
 pub fn run<P, C>(
     system: &str,
     producer: &mut P,

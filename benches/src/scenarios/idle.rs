@@ -23,7 +23,8 @@ pub const NAME: &str = "idle";
 pub const WITH_STREAM: &str = "gannet-with-stream";
 
 /// How long a driver may take to start.
-const PATIENCE_NS: i64 = 20_000_000_000;
+const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_NS: i64 = PATIENCE.as_nanos() as i64;
 /// What starting costs is over after this long.
 const SETTLE: Duration = Duration::from_millis(1500);
 
@@ -50,8 +51,8 @@ pub fn run(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Meas
     on_round("without clients");
     let alone = driver.watch(options)?;
 
-    let client = Client::connect(Context::new().dir(&dir).client_name("idle"))
-        .map_err(|error| failed("cannot connect", error))?;
+    let context = Context::new().dir(&dir).client_name("idle").driver_timeout(PATIENCE);
+    let client = Client::connect(context).map_err(|error| failed("cannot connect", error))?;
     let _subscription = client.add_subscription("aeron:ipc", 1).map_err(|error| failed("cannot subscribe", error))?;
     let _publication =
         client.add_exclusive_publication("aeron:ipc", 1).map_err(|error| failed("cannot publish", error))?;

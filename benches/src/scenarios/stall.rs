@@ -43,7 +43,8 @@ const ADDED_STREAM: i32 = 2;
 /// The driver looks this often for logs to be given up, so that the next can be added soon.
 const TIMER_INTERVAL: Duration = Duration::from_millis(20);
 /// How long anything may take that the scenario waits for outside the timed loop.
-const PATIENCE_NS: i64 = 20_000_000_000;
+const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_NS: i64 = PATIENCE.as_nanos() as i64;
 
 /// How to run the scenario.
 #[derive(Clone, Debug)]
@@ -115,6 +116,8 @@ pub fn run(options: &Options, on_round: impl FnMut(&str) + Send) -> Result<Vec<M
 fn run_here(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
     let mut config = DriverConfig::for_profile(options.profile);
     config.timeouts.timer_interval = TIMER_INTERVAL;
+    // A machine that others use too may keep any thread waiting for a while.
+    (config.timeouts.client_liveness, config.timeouts.publication_unblock) = (PATIENCE, PATIENCE * 2);
     let driver = MediaDriver::launch_embedded(config)
         .map_err(|error| RigError::system(GANNET, "cannot start the embedded driver", error))?;
     let mut stream = Stream::open(driver.dir(), options.term_length)?;
@@ -211,11 +214,15 @@ fn one_round(
     std::thread::scope(|scope| {
         let round = scope.spawn(|| one_thread::run(GANNET, stream, plan));
         if let Some(mut visitor) = visitor {
-            while !round.is_finished() {
+            // At least once, however late this thread comes to run.
+            loop {
                 let took_ns = visitor.add_and_remove()?;
                 total.longest_add_ns = total.longest_add_ns.max(took_ns);
                 total.logs_added += 1;
                 visitor.pause(|| round.is_finished());
+                if round.is_finished() {
+                    break;
+                }
             }
         }
         round.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -318,7 +325,7 @@ fn counter(client: &Client, counter: SystemCounter) -> i64 {
 fn connect(dir: &Path, name: &str) -> Result<Client, RigError> {
     // Logs are unmapped as soon as they are done with: there is no room for many of them.
     let context = Context::new().dir(dir).client_name(name).resource_linger(Duration::from_millis(1));
-    Client::connect(context).map_err(|error| RigError::system(GANNET, "cannot connect", error))
+    Client::connect(context.driver_timeout(PATIENCE)).map_err(|error| RigError::system(GANNET, "cannot connect", error))
 }
 
 fn not_added(error: AddError) -> RigError {

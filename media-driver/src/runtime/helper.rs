@@ -112,7 +112,7 @@ mod tests {
     }
 
     fn await_reply(port: &mut HelperPort) -> Reply {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(180);
         loop {
             if let Some(reply) = port.poll().unwrap() {
                 return reply;

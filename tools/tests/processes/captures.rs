@@ -63,9 +63,10 @@ fn captures_reach_two_subscribers_byte_for_byte() {
 
     let driver = Driver::start();
     let subscribe =
-        || driver.gannet(&["sub", "--channel", CHANNEL, "--format", "raw", "--until-end", "--timeout", "50s"]);
+        || driver.gannet(&["sub", "--channel", CHANNEL, "--format", "raw", "--until-end", "--timeout", "170s"]);
     let subscribers = [subscribe(), subscribe()];
-    let mut arguments = vec!["pub", "--json", "--subscribers", "2", "--wait", "50s", "--channel", CHANNEL, "--capture"];
+    let mut arguments =
+        vec!["pub", "--json", "--subscribers", "2", "--wait", "170s", "--channel", CHANNEL, "--capture"];
     arguments.extend(paths.iter().map(|path| path.to_str().expect("a plain path")));
     let summary = driver.gannet(&arguments).end().json();
     assert_eq!(summary[0]["published"], messages.len());
@@ -83,8 +84,8 @@ fn captures_in_a_loop_and_at_a_rate_come_in_the_same_order_each_time() {
 
     let driver = Driver::start();
     let subscriber =
-        driver.gannet(&["sub", "--channel", CHANNEL, "--format", "raw", "--until-end", "--timeout", "50s"]);
-    let mut arguments = vec!["pub", "--exclusive", "--loop", "30", "--rate", "5000", "--wait", "50s"];
+        driver.gannet(&["sub", "--channel", CHANNEL, "--format", "raw", "--until-end", "--timeout", "170s"]);
+    let mut arguments = vec!["pub", "--exclusive", "--loop", "30", "--rate", "5000", "--wait", "170s"];
     arguments.extend(["--channel", CHANNEL, "--capture"]);
     arguments.extend(paths.iter().map(|path| path.to_str().expect("a plain path")));
     driver.gannet(&arguments).end().success();

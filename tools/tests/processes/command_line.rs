@@ -69,15 +69,18 @@ fn a_report_without_a_place_is_refused_before_anything_is_measured() {
 fn an_idle_driver_s_time_is_told() {
     // Started for its own sake, and not for the figure: this build and this machine are not what is measured.
     let driver = crate::support::driver_binary().to_str().expect("a plain path");
-    let lines = run(&["bench", "idle", "--json", "--for", "300ms", "--driver", driver]).json();
-    assert_eq!(lines.len(), 2);
-    for line in lines {
-        assert_eq!(
-            (&line["scenario"], &line["kind"], &line["profile"]),
-            (&"idle".into(), &"idle".into(), &"frugal".into())
-        );
-        assert!(line["cpu_share"].as_f64() > Some(0.0), "a driver that takes nothing does nothing: {line}");
-    }
+    // On a machine that gives the driver no time at all for that long, there is nothing to tell: then once more.
+    crate::support::eventually("a driver that does something takes time", || {
+        let lines = run(&["bench", "idle", "--json", "--for", "300ms", "--driver", driver]).json();
+        assert_eq!(lines.len(), 2);
+        for line in &lines {
+            assert_eq!(
+                (&line["scenario"], &line["kind"], &line["profile"]),
+                (&"idle".into(), &"idle".into(), &"frugal".into())
+            );
+        }
+        lines.iter().all(|line| line["cpu_share"].as_f64() > Some(0.0)).then_some(())
+    });
     let ended = run(&["bench", "idle", "--driver", "/no/such/driver"]);
     assert_eq!(ended.code(), Some(1));
     assert!(ended.stderr.contains("/no/such/driver"), "{}", ended.stderr);

@@ -291,13 +291,13 @@ fn a_subscriber_with_a_schema_prints_what_messages_mean() {
     let source = schema(dir.path(), "orders.xml", 0, ORDER);
     let driver = Driver::start();
     let subscribe = |flags: &[&str]| {
-        let all = ["sub", "--channel", CHANNEL, "--timeout", "50s", "--until-end", "--schema", &source];
+        let all = ["sub", "--channel", CHANNEL, "--timeout", "170s", "--until-end", "--schema", &source];
         driver.gannet(&[&all[..], flags].concat())
     };
     let (words, json) = (subscribe(&[]), subscribe(&["--json", "--framing", "back-to-back"]));
     let messages = [order(0, 1, b'B'), order(0, 2, b'B')];
     let bytes = raw(messages.iter().map(Vec::as_slice));
-    let publish = ["pub", "--channel", CHANNEL, "--wait", "50s", "--subscribers", "2", "--format", "raw"];
+    let publish = ["pub", "--channel", CHANNEL, "--wait", "170s", "--subscribers", "2", "--format", "raw"];
     driver.gannet_with_input(&publish, Some(&bytes)).end().success();
     assert_eq!(text(words.end()), "Order id=1 side=Buy\nOrder id=2 side=Buy\n");
     let lines = json.end().json();
@@ -310,7 +310,7 @@ fn a_subscriber_with_a_schema_prints_what_messages_mean() {
     // What is no message is told, and the rest goes on.
     let failing = subscribe(&[]);
     let bytes = raw([&b"no message"[..], &messages[0]]);
-    let publish = ["pub", "--channel", CHANNEL, "--wait", "50s", "--format", "raw"];
+    let publish = ["pub", "--channel", CHANNEL, "--wait", "170s", "--format", "raw"];
     driver.gannet_with_input(&publish, Some(&bytes)).end().success();
     let ended = failing.end();
     assert_eq!(ended.code(), Some(1));

@@ -10,7 +10,7 @@ fn counters_have_ids_labels_values_and_their_streams() {
     let driver = Driver::start();
     let subscriber = driver.gannet(&["sub", "--channel", CHANNEL, "--stream", "7", "--count", "1"]);
     let publisher =
-        driver.gannet(&["pub", "--channel", CHANNEL, "--stream", "7", "--wait", "50s", "--subscribers", "2"]);
+        driver.gannet(&["pub", "--channel", CHANNEL, "--stream", "7", "--wait", "170s", "--subscribers", "2"]);
     let limits = eventually("the publication has a limit", || {
         let lines = driver.gannet(&["stat", "--json", "--type", "1", "--stream", "7"]).end().json();
         lines.iter().any(|line| line["value"].as_i64() > Some(0)).then_some(lines)
@@ -57,7 +57,7 @@ fn why_names_the_subscriber_that_stands_still() {
         "--subscribers",
         "2",
         "--wait",
-        "50s",
+        "170s",
         "--file",
         lines,
         "--loop",
@@ -72,23 +72,26 @@ fn why_names_the_subscriber_that_stands_still() {
 
     stuck.signal(Signal::STOP);
     // The other one reads on until there is no more, and then the publisher has used up its window.
-    let finding = eventually("the publication is held by one that does not move", || {
+    // A busy machine may hold the other one up for as long, but not for ever.
+    let (finding, held_at) = eventually("the publication is held by the one that does not move", || {
         let findings = driver.gannet(&["why", "--json", "--for", "300ms"]).end().json();
-        findings.into_iter().find(|line| {
+        let finding = findings.into_iter().find(|line| {
             line["state"] == "held"
                 && line["samples"] == line["samples_at_limit"]
                 && line["holder_still_for_ms"].as_u64() >= Some(250)
-        })
+        })?;
+        let held_at = finding["holder"]["position"].as_i64()?;
+        let mut at = positions();
+        at.sort_unstable();
+        (at[0] == held_at && at[1] > held_at).then_some((finding, held_at))
     });
     assert_eq!(finding["holder"]["kind"], "subscriber");
     assert_eq!(finding["holder"]["client_name"], "gannet sub");
     assert!(finding["holder"]["behind"].as_i64() >= Some(16 * 1024), "{finding}");
-    let held_at = finding["holder"]["position"].as_i64().expect("a number");
-    let mut at = positions();
-    at.sort_unstable();
-    assert!(at[0] == held_at && at[1] > held_at, "the holder is the one behind: {at:?}");
-    let text = String::from_utf8(driver.gannet(&["why", "--for", "100ms"]).end().success()).expect("text");
-    assert!(text.contains("held by subscriber") && text.contains("not moved for at least"), "{text}");
+    eventually("the same is told in words", || {
+        let text = String::from_utf8(driver.gannet(&["why", "--for", "100ms"]).end().success()).expect("text");
+        (text.contains("held by subscriber") && text.contains("not moved for at least")).then_some(())
+    });
 
     stuck.signal(Signal::CONT);
     eventually("the holder moves", || positions().iter().all(|&at| at > held_at).then_some(()));

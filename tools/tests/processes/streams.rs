@@ -5,13 +5,13 @@ use rustix::process::Signal;
 use crate::support::{CHANNEL, Driver, eventually, raw};
 
 fn publish(driver: &Driver, arguments: &[&str], input: &[u8]) {
-    let mut all = vec!["pub", "--channel", CHANNEL, "--wait", "50s"];
+    let mut all = vec!["pub", "--channel", CHANNEL, "--wait", "170s"];
     all.extend(arguments);
     driver.gannet_with_input(&all, Some(input)).end().success();
 }
 
 fn subscribe(driver: &Driver, arguments: &[&str]) -> crate::support::Process {
-    let mut all = vec!["sub", "--channel", CHANNEL, "--timeout", "50s"];
+    let mut all = vec!["sub", "--channel", CHANNEL, "--timeout", "170s"];
     all.extend(arguments);
     driver.gannet(&all)
 }
@@ -52,7 +52,7 @@ fn a_message_that_cannot_fit_is_refused_by_number() {
     let driver = Driver::start();
     let subscriber = subscribe(&driver, &["--count", "1"]);
     let input = format!("fits\n{}\n", "x".repeat(10_000));
-    let arguments = ["pub", "--channel", CHANNEL, "--wait", "50s"];
+    let arguments = ["pub", "--channel", CHANNEL, "--wait", "170s"];
     let ended = driver.gannet_with_input(&arguments, Some(input.as_bytes())).end();
     assert_eq!(ended.code(), Some(1));
     assert!(ended.stderr.contains("message 2 (10000 bytes)"), "{}", ended.stderr);
@@ -94,7 +94,7 @@ fn a_subscriber_whose_driver_dies_says_so() {
     let mut driver = Driver::start();
     let dir = driver.path();
     let mut command = crate::support::gannet(&["sub", "--channel", CHANNEL, "--dir"]);
-    command.arg(&dir).env("AERON_DRIVER_TIMEOUT", "3000");
+    command.arg(&dir).env("AERON_DRIVER_TIMEOUT", "10000");
     let subscriber = crate::support::Process::spawn(&mut command, None);
     eventually("the subscriber is a client", || {
         let clients = driver.gannet(&["stat", "--json", "--type", "11", "--label", "name=gannet sub"]).end().json();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Far longer than anything here takes on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Small terms: each log then takes 200 KiB instead of 200 MiB.
 pub(crate) const CHANNEL: &str = "aeron:ipc?term-length=64k";
@@ -65,10 +65,10 @@ impl Driver {
     }
 }
 
-/// A `gannet` command without anybody's settings.
+/// A `gannet` command without anybody's settings, and patient with a driver that a busy machine does not run for a while.
 pub(crate) fn gannet(arguments: &[&str]) -> Command {
     let mut command = clean(Path::new(env!("CARGO_BIN_EXE_gannet")));
-    command.args(arguments);
+    command.args(arguments).env("AERON_DRIVER_TIMEOUT", "60000");
     command
 }
 

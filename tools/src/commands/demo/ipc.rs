@@ -18,7 +18,7 @@ use crate::cli::Stop;
 const CHANNEL: &str = "aeron:ipc?term-length=1m";
 const STREAM_ID: i32 = 1001;
 /// How long the subscriber has to be linked to the publication.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
 const FRAGMENTS_PER_POLL: usize = 32;
 
 /// Runs the leg through the driver in `dir`.

@@ -34,7 +34,7 @@ pub(crate) struct Args {
 }
 
 /// How long a leg may take beyond its schedule before the rest of its messages count as lost.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a leg is to send.
 #[derive(Debug, Clone, Copy)]
