@@ -125,7 +125,7 @@ pub(super) fn begin(space: &FrameSpace<'_>, place: Place, length_in_progress: i3
 
 /// Fills in a frame's header but for its length.
 #[inline(always)]
-fn fill(space: &FrameSpace<'_>, place: Place, second_word: i32, reserved: i64) {
+pub(super) fn fill(space: &FrameSpace<'_>, place: Place, second_word: i32, reserved: i64) {
     space.word(VERSION_FLAGS_TYPE).store_relaxed(second_word);
     space.word(TERM_OFFSET_AND_SESSION).store_relaxed(place.offset_and_session);
     space.word(STREAM_AND_TERM).store_relaxed(place.stream_and_term);

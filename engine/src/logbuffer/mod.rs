@@ -15,6 +15,7 @@
 //! | claim and write, many publishers or one | `append`, `exclusive`, with `claim`, `batch`, `frame`, `message`, `rotate` |
 //! | read | `read`, with `scan`, `fragment`, `assemble` |
 //! | the driver's part | `clean`, `unblock` |
+//! | to the network and from it | `sendable`, `rebuild`, `gap_scan`, `gap_fill` |
 //! | waking who sleeps over an empty log | `doorbell` |
 //!
 //! The appenders and readers are what publications and images are made of. Whoever builds one from a log keeps the
@@ -31,13 +32,17 @@ mod error;
 mod exclusive;
 mod fragment;
 mod frame;
+mod gap_fill;
+mod gap_scan;
 mod log_buffers;
 mod message;
 mod metadata;
 mod parameters;
 mod read;
+mod rebuild;
 mod rotate;
 mod scan;
+mod sendable;
 #[cfg(all(test, not(engine_loom)))]
 mod testing;
 mod unblock;
@@ -52,10 +57,14 @@ pub use error::{AppenderError, OfferError};
 pub use exclusive::ExclusiveAppender;
 pub use fragment::Fragment;
 pub use frame::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, flags, frame_type};
+pub use gap_fill::gap_fill;
+pub use gap_scan::{GapScan, gap_scan};
 pub use log_buffers::LogBuffers;
 #[cfg(not(engine_loom))]
 pub use log_buffers::LogOpenError;
 pub use metadata::{LOG_METADATA_LENGTH, LogMetadata, PARTITION_COUNT};
 pub use parameters::{LogKind, LogLayout, LogParameters, MAX_MTU};
 pub use read::{Block, ControlledAction, ImageReader, MalformedFrame};
+pub use rebuild::rebuild;
+pub use sendable::{Sendable, committed, sendable};
 pub use unblock::unblock;
