@@ -1,6 +1,436 @@
 //! The receiver: images of streams that come from the network. A value: time, commands and datagrams are handed in, and what is
-//! to leave is handed out.
+//! to leave is handed out. It must never wait, never allocate for what strangers send beyond its bounds, and never trust it.
+//!
+//! One turn of whoever runs it: [`Receiver::on_command`] for each that has come, [`Receiver::on_datagram`] for each datagram,
+//! [`Receiver::poll_transmit`] once, then [`Receiver::next_event`] until there is none.
 
 pub mod congestion_control;
+pub mod dispatcher;
 pub mod loss_detector;
 pub mod nak_delay;
+pub mod publication_image;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use fastrand::Rng;
+use gannet::counters::SystemCounter;
+use gannet::protocol::{DataFlags, DataHeader, Frame, RttMeasurement, Setup, StatusMessage};
+use gannet::time::MonotonicNanos;
+use gannet::types::{RegistrationId, SessionId, StreamId};
+
+use self::dispatcher::{DataTurn, Dispatcher, SetupTurn};
+use self::publication_image::{Loss, NewImage, PublicationImage, Report, ReportOutlet};
+use crate::mailbox::{Content, EndpointId, InlineFrame, Transmit, TransmitBatch, TransmitTag};
+use crate::shared::NetworkCounters;
+
+/// How long a setup is waited for before it is asked for again, and how often a control address is registered with, in nanoseconds.
+const SETUP_TIMEOUT_NS: i64 = 1_000_000_000;
+/// How many setups one endpoint waits for. Sessions beyond that wait for their sender's own.
+const MAX_PENDING_SETUPS: usize = 256;
+/// How many frames wait for room in the batch; one more is not sent.
+const MAX_REPLIES: usize = 1024;
+/// How many events wait for the conductor; of what is more, setups are forgotten and come again, losses are not reported.
+const MAX_EVENTS: usize = 1024;
+/// A receiver id of 0 in a round-trip question means any.
+const ANY_RECEIVER: i64 = 0;
+
+/// What an endpoint is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewReceiveEndpoint {
+    /// Its name.
+    pub id: EndpointId,
+    /// Its name among all receivers of a stream: not 0, and no other's (trap 58).
+    pub receiver_id: i64,
+    /// Its group.
+    pub group_tag: Option<i64>,
+    /// Where everything it says goes, if not to where data came from: a group's control address, or one that was stated.
+    pub control: Option<SocketAddr>,
+    /// Whether that address is one that a publication is registered with.
+    pub registers: bool,
+    /// How many images one stream may have.
+    pub session_limit: usize,
+}
+
+/// What the conductor tells the receiver.
+#[derive(Debug)]
+pub enum ReceiverCommand {
+    /// An endpoint is open.
+    AddEndpoint(NewReceiveEndpoint),
+    /// An endpoint is not used any more.
+    RemoveEndpoint(EndpointId),
+    /// All sessions of a stream are wanted.
+    AddStream(EndpointId, StreamId),
+    /// Not all are wanted any more.
+    RemoveStream(EndpointId, StreamId),
+    /// One session is wanted.
+    AddSession(EndpointId, StreamId, SessionId),
+    /// One session is not wanted any more.
+    RemoveSession(EndpointId, StreamId, SessionId),
+    /// The image that was asked for is made.
+    AddImage(EndpointId, Box<NewImage>),
+    /// The image that was asked for will not be.
+    RefuseImage(EndpointId, StreamId, SessionId),
+    /// Nobody reads an image any more, or its sender is gone: it says so.
+    LeaveImage(RegistrationId),
+    /// An application rejects an image.
+    RejectImage(RegistrationId, Box<[u8]>),
+    /// An image is gone.
+    RemoveImage(RegistrationId),
+    /// A session whose image vanished may come again.
+    EndCoolDown(EndpointId, StreamId, SessionId),
+}
+
+/// What the receiver tells the conductor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiverEvent {
+    /// A session presents itself that is wanted: make an image of it.
+    CreateImage {
+        /// Where it came in.
+        endpoint: EndpointId,
+        /// What it says of itself.
+        setup: Setup,
+        /// Where it came from.
+        source: SocketAddr,
+        /// Where what it is told goes.
+        control: SocketAddr,
+    },
+    /// An image has left the receiver: nothing refers to it any more.
+    ImageRemoved(RegistrationId),
+    /// Something was lost.
+    Loss(Loss),
+}
+
+/// The receiver.
+#[derive(Debug)]
+pub struct Receiver {
+    counters: NetworkCounters,
+    random: Rng,
+    endpoints: Vec<Endpoint>,
+    /// Images keep their places for as long as they live.
+    images: Vec<Option<Entry>>,
+    replies: VecDeque<Transmit>,
+    events: VecDeque<ReceiverEvent>,
+}
+
+#[derive(Debug)]
+struct Endpoint {
+    made_of: NewReceiveEndpoint,
+    dispatcher: Dispatcher,
+    pending: Vec<PendingSetup>,
+    /// When the control address is registered with again.
+    registration_due: MonotonicNanos,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct PendingSetup {
+    stream_id: StreamId,
+    session_id: SessionId,
+    since: MonotonicNanos,
+}
+
+#[derive(Debug)]
+struct Entry {
+    endpoint: EndpointId,
+    image: PublicationImage,
+}
+
+impl Receiver {
+    /// A receiver without endpoints. `seed` is what its random delays start from.
+    pub fn new(counters: NetworkCounters, seed: u64) -> Self {
+        Self {
+            counters,
+            random: Rng::with_seed(seed),
+            endpoints: Vec::new(),
+            images: Vec::new(),
+            replies: VecDeque::with_capacity(MAX_REPLIES),
+            events: VecDeque::with_capacity(MAX_EVENTS),
+        }
+    }
+
+    /// The conductor has said something.
+    pub fn on_command(&mut self, now: MonotonicNanos, command: ReceiverCommand) {
+        match command {
+            ReceiverCommand::AddEndpoint(made_of) => {
+                let dispatcher = Dispatcher::new(made_of.session_limit);
+                let pending = Vec::with_capacity(MAX_PENDING_SETUPS);
+                let registration_due = now.saturating_add_ns(SETUP_TIMEOUT_NS + 1);
+                self.endpoints.push(Endpoint { made_of, dispatcher, pending, registration_due });
+                self.register(made_of, StreamId::new(0), SessionId::new(0));
+            }
+            ReceiverCommand::RemoveEndpoint(id) => self.endpoints.retain(|endpoint| endpoint.made_of.id != id),
+            ReceiverCommand::AddStream(id, stream_id) => {
+                self.with_dispatcher(id, |dispatcher| dispatcher.add_stream(stream_id));
+            }
+            ReceiverCommand::RemoveStream(id, stream_id) => {
+                self.with_dispatcher(id, |dispatcher| dispatcher.remove_stream(stream_id));
+            }
+            ReceiverCommand::AddSession(id, stream_id, session_id) => {
+                self.with_dispatcher(id, |dispatcher| dispatcher.add_session(stream_id, session_id));
+                if let Some(made_of) = self.endpoint(id).map(|endpoint| endpoint.made_of) {
+                    self.register(made_of, stream_id, session_id);
+                }
+            }
+            ReceiverCommand::RemoveSession(id, stream_id, session_id) => {
+                self.with_dispatcher(id, |dispatcher| dispatcher.remove_session(stream_id, session_id));
+            }
+            ReceiverCommand::AddImage(id, made_of) => self.add_image(now, id, *made_of),
+            ReceiverCommand::RefuseImage(id, stream_id, session_id) => {
+                self.with_dispatcher(id, |dispatcher| dispatcher.on_refused(stream_id, session_id));
+            }
+            ReceiverCommand::LeaveImage(registration_id) => {
+                if let Some(image) = self.image_mut(registration_id) {
+                    image.leave();
+                }
+            }
+            ReceiverCommand::RejectImage(registration_id, reason) => {
+                if let Some(image) = self.image_mut(registration_id) {
+                    image.reject(&reason);
+                    self.counters.count(SystemCounter::ImagesRejected);
+                }
+            }
+            ReceiverCommand::RemoveImage(registration_id) => self.remove_image(registration_id),
+            ReceiverCommand::EndCoolDown(id, stream_id, session_id) => {
+                self.with_dispatcher(id, |dispatcher| dispatcher.end_cool_down(stream_id, session_id));
+            }
+        }
+    }
+
+    /// A datagram has come to an endpoint. Anything may be in it.
+    pub fn on_datagram(&mut self, now: MonotonicNanos, endpoint: EndpointId, from: SocketAddr, datagram: &[u8]) {
+        self.counters.add(SystemCounter::BytesReceived, datagram.len() as i64);
+        match Frame::parse(datagram) {
+            Ok(Frame::Data(header) | Frame::Padding(header)) => self.on_data(now, endpoint, from, &header, datagram),
+            Ok(Frame::Setup(setup)) => self.on_setup(now, endpoint, from, setup),
+            Ok(Frame::RttMeasurement(found)) => self.on_rtt_measurement(now, endpoint, from, &found),
+            // What no sender sends to a receiver is none of its business, and no fault.
+            Ok(_) => {}
+            Err(_) => self.counters.count(SystemCounter::InvalidPackets),
+        }
+    }
+
+    /// Hands out what is to be sent now; returns how much it did.
+    pub fn poll_transmit(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
+        let mut work = self.check_setups(now);
+        let Self { counters, random, endpoints, images, replies, events } = self;
+        for Entry { endpoint, image } in images.iter_mut().flatten() {
+            let Some(endpoint) = endpoints.iter().find(|known| known.made_of.id == *endpoint) else { continue };
+            let mut outlet = ReplyOutlet { replies, endpoint: &endpoint.made_of };
+            let (done, loss) = image.poll(now, random, counters, &mut outlet);
+            work += done;
+            if let Some(loss) = loss
+                && events.len() < MAX_EVENTS
+            {
+                events.push_back(ReceiverEvent::Loss(loss));
+            }
+        }
+        while out.room() > 0
+            && let Some(reply) = replies.pop_front()
+        {
+            out.push(reply);
+        }
+        work
+    }
+
+    /// What the conductor is to be told.
+    pub fn next_event(&mut self) -> Option<ReceiverEvent> {
+        self.events.pop_front()
+    }
+
+    /// When it has something to do even if nothing comes.
+    pub fn next_deadline(&self) -> MonotonicNanos {
+        let images = self.images.iter().flatten().map(|entry| entry.image.next_deadline());
+        let registrations = self.endpoints.iter().filter(|endpoint| endpoint.made_of.registers);
+        let registrations = registrations.map(|endpoint| endpoint.registration_due);
+        let pending = self.endpoints.iter().flat_map(|endpoint| &endpoint.pending);
+        let pending = pending.map(|pending| pending.since.saturating_add_ns(SETUP_TIMEOUT_NS + 1));
+        images.chain(registrations).chain(pending).min().unwrap_or(MonotonicNanos::NEVER)
+    }
+
+    /// The images, for whoever watches over them from outside.
+    pub fn images(&self) -> impl Iterator<Item = &PublicationImage> {
+        self.images.iter().flatten().map(|entry| &entry.image)
+    }
+
+    fn on_data(&mut self, now: MonotonicNanos, id: EndpointId, from: SocketAddr, header: &DataHeader, datagram: &[u8]) {
+        let Some(endpoint) = self.endpoints.iter_mut().find(|endpoint| endpoint.made_of.id == id) else { return };
+        let (stream_id, session_id) = (header.stream_id, header.session_id);
+        let ends = header.flags.contains(DataFlags::END_OF_STREAM);
+        let control = endpoint.made_of.control.unwrap_or(from);
+        match endpoint.dispatcher.on_data(stream_id, session_id, ends) {
+            DataTurn::Ignore => {}
+            // A flood of made-up sessions is counted with what else is wrong.
+            DataTurn::Full => self.counters.count(SystemCounter::InvalidPackets),
+            DataTurn::Image(place) => {
+                if let Some(Some(entry)) = self.images.get_mut(place) {
+                    entry.image.on_data(now, (id, control), header, datagram, &self.counters);
+                }
+            }
+            DataTurn::Elicit => {
+                let made_of = endpoint.made_of;
+                if endpoint.pending.len() < MAX_PENDING_SETUPS {
+                    endpoint.pending.push(PendingSetup { stream_id, session_id, since: now });
+                    self.ask_for_setup(&made_of, control, stream_id, session_id);
+                } else {
+                    endpoint.dispatcher.end_pending_setup(stream_id, session_id);
+                }
+            }
+        }
+    }
+
+    fn on_setup(&mut self, now: MonotonicNanos, id: EndpointId, from: SocketAddr, setup: Setup) {
+        let Some(endpoint) = self.endpoints.iter_mut().find(|endpoint| endpoint.made_of.id == id) else { return };
+        let (stream_id, session_id) = (setup.stream_id, setup.session_id);
+        let control = endpoint.made_of.control.unwrap_or(from);
+        match endpoint.dispatcher.on_setup(stream_id, session_id) {
+            SetupTurn::Ignore => {}
+            SetupTurn::Full => self.counters.count(SystemCounter::InvalidPackets),
+            SetupTurn::Image(place) => {
+                if let Some(Some(entry)) = self.images.get_mut(place) {
+                    entry.image.on_setup(now, id, control);
+                }
+            }
+            SetupTurn::Create => {
+                endpoint.pending.retain(|pending| (pending.stream_id, pending.session_id) != (stream_id, session_id));
+                if self.events.len() < MAX_EVENTS {
+                    self.events.push_back(ReceiverEvent::CreateImage { endpoint: id, setup, source: from, control });
+                } else {
+                    endpoint.dispatcher.on_refused(stream_id, session_id);
+                }
+            }
+        }
+    }
+
+    fn on_rtt_measurement(&mut self, now: MonotonicNanos, id: EndpointId, from: SocketAddr, found: &RttMeasurement) {
+        let Some(endpoint) = self.endpoints.iter().find(|endpoint| endpoint.made_of.id == id) else { return };
+        if found.receiver_id != endpoint.made_of.receiver_id && found.receiver_id != ANY_RECEIVER {
+            return;
+        }
+        let Some(place) = endpoint.dispatcher.image(found.stream_id, found.session_id) else { return };
+        let Some(Some(entry)) = self.images.get_mut(place) else { return };
+        let control = endpoint.made_of.control.unwrap_or(from);
+        let mut outlet = ReplyOutlet { replies: &mut self.replies, endpoint: &endpoint.made_of };
+        entry.image.on_rtt_measurement(now, (id, control), found, &mut outlet);
+    }
+
+    /// Forgets setups that did not come, and registers again with control addresses.
+    fn check_setups(&mut self, now: MonotonicNanos) -> usize {
+        let mut work = 0;
+        for index in 0..self.endpoints.len() {
+            let Endpoint { made_of, dispatcher, pending, registration_due } = &mut self.endpoints[index];
+            pending.retain(|pending| {
+                let waits = now <= pending.since.saturating_add_ns(SETUP_TIMEOUT_NS);
+                if !waits {
+                    dispatcher.end_pending_setup(pending.stream_id, pending.session_id);
+                    work += 1;
+                }
+                waits
+            });
+            if made_of.registers && now >= *registration_due && dispatcher.has_interest() {
+                *registration_due = now.saturating_add_ns(SETUP_TIMEOUT_NS + 1);
+                let made_of = *made_of;
+                self.register(made_of, StreamId::new(0), SessionId::new(0));
+                work += 1;
+            }
+        }
+        work
+    }
+
+    /// Asks the publication at the endpoint's control address for a setup, if there is such an address.
+    fn register(&mut self, made_of: NewReceiveEndpoint, stream_id: StreamId, session_id: SessionId) {
+        if let Some(control) = made_of.control.filter(|_| made_of.registers) {
+            self.ask_for_setup(&made_of, control, stream_id, session_id);
+        }
+    }
+
+    fn ask_for_setup(
+        &mut self,
+        made_of: &NewReceiveEndpoint,
+        to: SocketAddr,
+        stream_id: StreamId,
+        session_id: SessionId,
+    ) {
+        let request = StatusMessage::setup_request(session_id, stream_id, made_of.receiver_id, made_of.group_tag);
+        let mut outlet = ReplyOutlet { replies: &mut self.replies, endpoint: made_of };
+        outlet.put(made_of.id, to, &Report::Status(request));
+        self.counters.count(SystemCounter::StatusMessagesSent);
+    }
+
+    fn add_image(&mut self, now: MonotonicNanos, id: EndpointId, made_of: NewImage) {
+        let image = PublicationImage::new(made_of, now);
+        let (stream_id, session_id) = (image.stream_id(), image.session_id());
+        // Trap 32: an older image of the session says nothing any more.
+        for older in self.images.iter_mut().flatten() {
+            let other = &mut older.image;
+            if older.endpoint == id && (other.stream_id(), other.session_id()) == (stream_id, session_id) {
+                other.fall_silent();
+            }
+        }
+        let place = self.images.iter().position(Option::is_none).unwrap_or(self.images.len());
+        let entry = Some(Entry { endpoint: id, image });
+        match self.images.get_mut(place) {
+            Some(free) => *free = entry,
+            None => self.images.push(entry),
+        }
+        // If nobody wants it any more, the conductor finds it without subscribers.
+        self.with_dispatcher(id, |dispatcher| {
+            dispatcher.on_image(stream_id, session_id, place);
+        });
+    }
+
+    fn remove_image(&mut self, registration_id: RegistrationId) {
+        let is_it = |entry: &Option<Entry>| {
+            entry.as_ref().is_some_and(|entry| entry.image.registration_id() == registration_id)
+        };
+        if let Some(place) = self.images.iter().position(is_it)
+            && let Some(Entry { endpoint, image }) = self.images[place].take()
+        {
+            let (stream_id, session_id) = (image.stream_id(), image.session_id());
+            self.with_dispatcher(endpoint, |dispatcher| {
+                dispatcher.on_image_removed(stream_id, session_id, place, image.is_end_of_stream());
+            });
+        }
+        self.events.push_back(ReceiverEvent::ImageRemoved(registration_id));
+    }
+
+    fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.made_of.id == id)
+    }
+
+    fn with_dispatcher(&mut self, id: EndpointId, action: impl FnOnce(&mut Dispatcher)) {
+        if let Some(endpoint) = self.endpoints.iter_mut().find(|endpoint| endpoint.made_of.id == id) {
+            action(&mut endpoint.dispatcher);
+        }
+    }
+
+    fn image_mut(&mut self, registration_id: RegistrationId) -> Option<&mut PublicationImage> {
+        let mut all = self.images.iter_mut().flatten().map(|entry| &mut entry.image);
+        all.find(|image| image.registration_id() == registration_id)
+    }
+}
+
+/// What an image says, on its way into the batch.
+struct ReplyOutlet<'a> {
+    replies: &'a mut VecDeque<Transmit>,
+    endpoint: &'a NewReceiveEndpoint,
+}
+
+impl ReportOutlet for ReplyOutlet<'_> {
+    fn put(&mut self, _transport: EndpointId, to: SocketAddr, report: &Report<'_>) {
+        if self.replies.len() >= MAX_REPLIES {
+            return;
+        }
+        let content = match report {
+            Report::Status(message) => Content::Frame(InlineFrame::new(|bytes| message.write(bytes))),
+            Report::Nak(nak) => Content::Frame(InlineFrame::new(|bytes| nak.write(bytes))),
+            Report::Rtt(measurement) => Content::Frame(InlineFrame::new(|bytes| measurement.write(bytes))),
+            Report::Error(error) => {
+                let mut bytes = vec![0; gannet::protocol::ErrorFrame::MAX_LENGTH];
+                let length = error.write(&mut bytes);
+                bytes.truncate(length);
+                Content::Long(bytes.into())
+            }
+        };
+        self.replies.push_back(Transmit { endpoint: self.endpoint.id, to, content, tag: TransmitTag::Control });
+    }
+}

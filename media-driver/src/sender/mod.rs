@@ -1,5 +1,323 @@
-//! The sender: publications on the network, and what receivers say about them. A value: time, commands and datagrams are handed
-//! in, and what is to leave is handed out.
+//! The sender: publications on the network, and what receivers say about them. A value: time, commands, datagrams and what became
+//! of earlier ones are handed in, and what is to leave is handed out. It must never wait, and never trust what it is sent.
+//!
+//! One turn of whoever runs it: [`Sender::on_command`] and [`Sender::on_completion`] for each that has come,
+//! [`Sender::on_datagram`] for each datagram, [`Sender::poll_transmit`] once, then [`Sender::next_event`] until there is none.
 
+pub mod destinations;
 pub mod flow_control;
+pub mod network_publication;
 pub mod retransmit;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+
+use gannet::counters::SystemCounter;
+use gannet::protocol::Frame;
+use gannet::time::MonotonicNanos;
+use gannet::types::{RegistrationId, SessionId, StreamId};
+
+use self::destinations::Destinations;
+use self::network_publication::{NetworkPublication, NewNetworkPublication, Outgoing, Outlet};
+use crate::mailbox::{Completion, Content, EndpointId, InlineFrame, Transmit, TransmitBatch, TransmitTag};
+use crate::shared::NetworkCounters;
+
+/// How many events wait for the conductor. More rejections than that at once are not reported.
+const MAX_EVENTS: usize = 256;
+
+/// What the conductor tells the sender.
+#[derive(Debug)]
+pub enum SenderCommand {
+    /// An endpoint is open.
+    AddEndpoint(EndpointId, Destinations),
+    /// An endpoint is not used any more.
+    RemoveEndpoint(EndpointId),
+    /// A publication begins.
+    AddPublication(EndpointId, Box<NewNetworkPublication>),
+    /// Nothing will be written past this position.
+    EndPublication {
+        /// The publication.
+        registration_id: RegistrationId,
+        /// Where it ends.
+        position: i64,
+        /// Whether it was revoked.
+        revoked: bool,
+    },
+    /// A publication is gone.
+    RemovePublication(RegistrationId),
+    /// An application adds a destination.
+    AddDestination(EndpointId, RegistrationId, SocketAddr),
+    /// An application removes a destination.
+    RemoveDestination(EndpointId, SocketAddr),
+    /// As above, by id.
+    RemoveDestinationById(EndpointId, RegistrationId),
+}
+
+/// What the sender tells the conductor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SenderEvent {
+    /// A publication has left the sender: nothing refers to it any more.
+    PublicationRemoved(RegistrationId),
+    /// A receiver has rejected a publication.
+    Rejected {
+        /// The publication.
+        registration_id: RegistrationId,
+        /// Where the receiver is.
+        source: SocketAddr,
+        /// Which it is.
+        receiver_id: i64,
+        /// Its group.
+        group_tag: Option<i64>,
+        /// The code of its reason.
+        error_code: i32,
+        /// Its reason.
+        text: Box<[u8]>,
+    },
+}
+
+/// The sender.
+#[derive(Debug)]
+pub struct Sender {
+    counters: NetworkCounters,
+    endpoints: Vec<Endpoint>,
+    /// Publications keep their places for as long as they live.
+    publications: Vec<Option<Entry>>,
+    /// Their places by what a receiver's frame names.
+    places: HashMap<(EndpointId, StreamId, SessionId), usize>,
+    /// Which publication has its turn first.
+    first: usize,
+    events: VecDeque<SenderEvent>,
+}
+
+#[derive(Debug)]
+struct Endpoint {
+    id: EndpointId,
+    destinations: Destinations,
+}
+
+#[derive(Debug)]
+struct Entry {
+    endpoint: EndpointId,
+    publication: NetworkPublication,
+}
+
+impl Sender {
+    /// A sender without publications.
+    pub fn new(counters: NetworkCounters) -> Self {
+        Self {
+            counters,
+            endpoints: Vec::new(),
+            publications: Vec::new(),
+            places: HashMap::new(),
+            first: 0,
+            events: VecDeque::with_capacity(MAX_EVENTS),
+        }
+    }
+
+    /// The conductor has said something.
+    pub fn on_command(&mut self, now: MonotonicNanos, command: SenderCommand) {
+        match command {
+            SenderCommand::AddEndpoint(id, destinations) => self.endpoints.push(Endpoint { id, destinations }),
+            SenderCommand::RemoveEndpoint(id) => self.endpoints.retain(|endpoint| endpoint.id != id),
+            SenderCommand::AddPublication(endpoint, made_of) => {
+                let publication = NetworkPublication::new(*made_of, now);
+                let key = (endpoint, publication.stream_id(), publication.session_id());
+                let entry = Some(Entry { endpoint, publication });
+                let place = self.publications.iter().position(Option::is_none).unwrap_or(self.publications.len());
+                match self.publications.get_mut(place) {
+                    Some(free) => *free = entry,
+                    None => self.publications.push(entry),
+                }
+                self.places.insert(key, place);
+            }
+            SenderCommand::EndPublication { registration_id, position, revoked } => {
+                if let Some(publication) = self.publication_mut(registration_id) {
+                    publication.end_at(position, revoked);
+                }
+            }
+            SenderCommand::RemovePublication(registration_id) => {
+                let is_it = |entry: &Option<Entry>| {
+                    entry.as_ref().is_some_and(|entry| entry.publication.registration_id() == registration_id)
+                };
+                let gone = self.publications.iter_mut().find(|entry| is_it(entry)).and_then(Option::take);
+                if let Some(Entry { endpoint, publication }) = gone {
+                    self.places.remove(&(endpoint, publication.stream_id(), publication.session_id()));
+                }
+                self.tell(SenderEvent::PublicationRemoved(registration_id));
+            }
+            SenderCommand::AddDestination(id, registration_id, address) => {
+                if let Some(endpoint) = self.endpoint_mut(id) {
+                    endpoint.destinations.add(now, registration_id, address);
+                }
+            }
+            SenderCommand::RemoveDestination(id, address) => {
+                if let Some(endpoint) = self.endpoint_mut(id) {
+                    endpoint.destinations.remove(address);
+                }
+            }
+            SenderCommand::RemoveDestinationById(id, registration_id) => {
+                if let Some(endpoint) = self.endpoint_mut(id) {
+                    endpoint.destinations.remove_by_id(registration_id);
+                }
+            }
+        }
+    }
+
+    /// A transport has answered for something.
+    pub fn on_completion(&mut self, done: Completion) {
+        let TransmitTag::Data { slot, registration_id, .. } = done.tag else {
+            if !done.sent {
+                self.counters.count(SystemCounter::ShortSends);
+            }
+            return;
+        };
+        if let Some(Some(entry)) = self.publications.get_mut(slot as usize)
+            && entry.publication.registration_id() == registration_id
+        {
+            entry.publication.on_completed(&done, &self.counters);
+        }
+    }
+
+    /// A datagram has come to an endpoint's control address. Anything may be in it.
+    pub fn on_datagram(&mut self, now: MonotonicNanos, endpoint: EndpointId, from: SocketAddr, datagram: &[u8]) {
+        let Ok(frame) = Frame::parse(datagram) else {
+            self.counters.count(SystemCounter::InvalidPackets);
+            return;
+        };
+        let (stream_id, session_id) = match &frame {
+            Frame::StatusMessage(message) => (message.stream_id, message.session_id),
+            Frame::Nak(nak) => (nak.stream_id, nak.session_id),
+            Frame::RttMeasurement(question) => (question.stream_id, question.session_id),
+            Frame::Error(error) => (error.stream_id, error.session_id),
+            // What no receiver sends to a sender is none of its business, and no fault.
+            _ => return,
+        };
+        if let Frame::StatusMessage(message) = &frame
+            && let Some(endpoint) = self.endpoints.iter_mut().find(|known| known.id == endpoint)
+        {
+            // Trap 23: also when it is about no stream at all.
+            endpoint.destinations.on_status_message(now, from, message.receiver_id);
+        }
+        let Some(&place) = self.places.get(&(endpoint, stream_id, session_id)) else { return };
+        let Some(Some(Entry { publication, .. })) = self.publications.get_mut(place) else { return };
+        match frame {
+            Frame::StatusMessage(message) => publication.on_status_message(now, &message, &self.counters),
+            Frame::Nak(nak) => publication.on_nak(now, &nak, &self.counters),
+            Frame::RttMeasurement(question) => publication.on_rtt_measurement(&question),
+            Frame::Error(error) => {
+                let is_news = publication.on_error(&error, &self.counters).is_some();
+                let registration_id = publication.registration_id();
+                if is_news {
+                    self.tell(SenderEvent::Rejected {
+                        registration_id,
+                        source: from,
+                        receiver_id: error.receiver_id,
+                        group_tag: error.group_tag,
+                        error_code: error.error_code,
+                        text: error.text.into(),
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Hands out what is to be sent now; returns how much it did. Each publication has its turn, another one first each time.
+    pub fn poll_transmit(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
+        for endpoint in &mut self.endpoints {
+            endpoint.destinations.expire(now);
+        }
+        let count = self.publications.len();
+        if count == 0 {
+            return 0;
+        }
+        self.first = (self.first + 1) % count;
+        let mut work = 0;
+        for turn in 0..count {
+            let slot = (self.first + turn) % count;
+            let Some(Some(Entry { endpoint, publication })) = self.publications.get_mut(slot) else { continue };
+            let Some(endpoint) = self.endpoints.iter_mut().find(|known| known.id == *endpoint) else { continue };
+            let log = publication.log().clone();
+            let registration_id = publication.registration_id();
+            let mut outlet = BatchOutlet { out: &mut *out, endpoint, log: &log, slot: slot as u32, registration_id };
+            work += publication.poll(now, &self.counters, &mut outlet);
+        }
+        work
+    }
+
+    /// What the conductor is to be told.
+    pub fn next_event(&mut self) -> Option<SenderEvent> {
+        self.events.pop_front()
+    }
+
+    /// When it has something to do even if nothing comes and nothing is published.
+    pub fn next_deadline(&self) -> MonotonicNanos {
+        let publications = self.publications.iter().flatten();
+        publications.map(|entry| entry.publication.next_deadline()).min().unwrap_or(MonotonicNanos::NEVER)
+    }
+
+    /// The publications, for whoever watches over them from outside.
+    pub fn publications(&self) -> impl Iterator<Item = &NetworkPublication> {
+        self.publications.iter().flatten().map(|entry| &entry.publication)
+    }
+
+    fn publication_mut(&mut self, registration_id: RegistrationId) -> Option<&mut NetworkPublication> {
+        let mut all = self.publications.iter_mut().flatten().map(|entry| &mut entry.publication);
+        all.find(|publication| publication.registration_id() == registration_id)
+    }
+
+    fn endpoint_mut(&mut self, id: EndpointId) -> Option<&mut Endpoint> {
+        self.endpoints.iter_mut().find(|endpoint| endpoint.id == id)
+    }
+
+    fn tell(&mut self, event: SenderEvent) {
+        // That a publication is gone must be told; rejections beyond the bound need not be.
+        if self.events.len() < MAX_EVENTS || matches!(event, SenderEvent::PublicationRemoved(_)) {
+            self.events.push_back(event);
+        }
+    }
+}
+
+/// What a publication hands out, on its way to all destinations of its endpoint.
+struct BatchOutlet<'a> {
+    out: &'a mut TransmitBatch,
+    endpoint: &'a mut Endpoint,
+    log: &'a gannet::logbuffer::LogBuffers,
+    slot: u32,
+    registration_id: RegistrationId,
+}
+
+impl Outlet for BatchOutlet<'_> {
+    fn destinations(&self) -> usize {
+        self.endpoint.destinations.len()
+    }
+
+    fn has_room(&self) -> bool {
+        self.out.room() >= self.endpoint.destinations.len()
+    }
+
+    fn put(&mut self, what: Outgoing) {
+        let of_log = |position, length| Content::Log { log: self.log.clone(), position, length };
+        let (content, tag) = match what {
+            Outgoing::Data(position, length) => {
+                let (slot, registration_id) = (self.slot, self.registration_id);
+                let tag = TransmitTag::Data { slot, registration_id, position: position.get() };
+                (of_log(position, length), tag)
+            }
+            Outgoing::Resend(position, length) => (of_log(position, length), TransmitTag::Control),
+            Outgoing::Setup(setup) => {
+                (Content::Frame(InlineFrame::new(|bytes| setup.write(bytes))), TransmitTag::Control)
+            }
+            Outgoing::Heartbeat(heartbeat) => {
+                (Content::Frame(InlineFrame::new(|bytes| heartbeat.write(bytes))), TransmitTag::Control)
+            }
+            Outgoing::Rtt(answer) => {
+                (Content::Frame(InlineFrame::new(|bytes| answer.write(bytes))), TransmitTag::Control)
+            }
+        };
+        let endpoint = self.endpoint.id;
+        for to in self.endpoint.destinations.next_round() {
+            self.out.push(Transmit { endpoint, to, content: content.clone(), tag });
+        }
+    }
+}

@@ -1,9 +1,15 @@
 //! Words of shared memory that several parties know: the counters of a publication or an image, which its clients store or
 //! read, and what the driver keeps beside them. One writer per word.
 
+mod image_words;
+mod network_counters;
+mod publication_words;
 mod subscribers;
 mod tether;
 
+pub use image_words::{Condition, ImageWords};
+pub use network_counters::NetworkCounters;
+pub use publication_words::{PublicationWords, Receivers};
 pub use subscribers::{LinkId, Span, Subscriber, Subscribers};
 pub use tether::{Tether, Turn, UntetheredTimeouts};
 

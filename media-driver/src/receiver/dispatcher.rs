@@ -1,0 +1,386 @@
+//! Which sessions of which streams an endpoint is interested in, and what becomes of a datagram by its first header. The receiver
+//! owns one per endpoint. It keeps a state per session, and strangers can make up sessions, so their number is bounded.
+//!
+//! ```text
+//!            data                setup                image made
+//!   unknown ─────▶ pending setup ─────▶ being made ────────────▶ active ──▶ cool-down, or unknown
+//!      │                 │ 1 s                │ refused
+//!      └─▶ not wanted    └─▶ unknown          └─▶ unknown
+//! ```
+
+use std::collections::{HashMap, HashSet};
+
+use gannet::types::{SessionId, StreamId};
+
+/// For how many sessions an endpoint keeps a state. Sessions beyond that are not heard until others are gone.
+pub const MAX_SESSIONS: usize = 8192;
+
+/// Where a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Session {
+    /// Data was seen, and a setup was asked for.
+    PendingSetup,
+    /// The conductor makes an image of it.
+    BeingMade,
+    /// This image is of it.
+    Active(usize),
+    /// An image of it was here and vanished.
+    CoolDown,
+    /// Nobody wants it.
+    NotWanted,
+}
+
+/// What to do with a datagram of data, padding, or a heartbeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataTurn {
+    /// Nothing.
+    Ignore,
+    /// Hand it to this image.
+    Image(usize),
+    /// Ask its sender for a setup.
+    Elicit,
+    /// Nothing, because there are too many sessions.
+    Full,
+}
+
+/// What to do with a setup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetupTurn {
+    /// Nothing.
+    Ignore,
+    /// Tell this image.
+    Image(usize),
+    /// Have an image made.
+    Create,
+    /// Nothing, because there are too many images or sessions.
+    Full,
+}
+
+/// The dispatcher of one endpoint.
+#[derive(Debug)]
+pub struct Dispatcher {
+    streams: HashMap<StreamId, Interest>,
+    /// How many images one stream may have.
+    session_limit: usize,
+    /// How many sessions have a state.
+    sessions: usize,
+}
+
+#[derive(Debug, Default)]
+struct Interest {
+    all: bool,
+    only: HashSet<SessionId>,
+    sessions: HashMap<SessionId, Session>,
+    images: usize,
+}
+
+impl Interest {
+    fn wants(&self, session_id: SessionId) -> bool {
+        self.all || self.only.contains(&session_id)
+    }
+}
+
+impl Dispatcher {
+    /// Interested in nothing. A stream gets at most `session_limit` images.
+    pub fn new(session_limit: usize) -> Self {
+        Self { streams: HashMap::new(), session_limit, sessions: 0 }
+    }
+
+    /// Whether any stream is wanted.
+    pub fn has_interest(&self) -> bool {
+        !self.streams.is_empty()
+    }
+
+    /// All sessions of the stream are wanted; those that were not are looked at anew (trap 59).
+    pub fn add_stream(&mut self, stream_id: StreamId) {
+        let interest = self.streams.entry(stream_id).or_default();
+        interest.all = true;
+        let before = interest.sessions.len();
+        interest.sessions.retain(|_, session| *session != Session::NotWanted);
+        self.sessions -= before - interest.sessions.len();
+    }
+
+    /// This session of the stream is wanted.
+    pub fn add_session(&mut self, stream_id: StreamId, session_id: SessionId) {
+        let interest = self.streams.entry(stream_id).or_default();
+        interest.only.insert(session_id);
+        if interest.sessions.get(&session_id) == Some(&Session::NotWanted) {
+            interest.sessions.remove(&session_id);
+            self.sessions -= 1;
+        }
+    }
+
+    /// Not all sessions of the stream are wanted any more. What is left is what is wanted by name.
+    pub fn remove_stream(&mut self, stream_id: StreamId) {
+        if let Some(interest) = self.streams.get_mut(&stream_id) {
+            interest.all = false;
+        }
+        self.forget_unwanted(stream_id);
+    }
+
+    /// This session is not wanted by name any more.
+    pub fn remove_session(&mut self, stream_id: StreamId, session_id: SessionId) {
+        if let Some(interest) = self.streams.get_mut(&stream_id) {
+            interest.only.remove(&session_id);
+        }
+        self.forget_unwanted(stream_id);
+    }
+
+    /// A datagram with this first header has come. `ends` says whether it is marked as the stream's end.
+    pub fn on_data(&mut self, stream_id: StreamId, session_id: SessionId, ends: bool) -> DataTurn {
+        let Some(interest) = self.streams.get_mut(&stream_id) else { return DataTurn::Ignore };
+        match interest.sessions.get(&session_id) {
+            Some(Session::Active(image)) => DataTurn::Image(*image),
+            Some(_) => DataTurn::Ignore,
+            // Trap 10: what ends is not worth an image.
+            None if ends => DataTurn::Ignore,
+            None if self.sessions >= MAX_SESSIONS => DataTurn::Full,
+            None => {
+                let wanted = interest.wants(session_id);
+                let session = if wanted { Session::PendingSetup } else { Session::NotWanted };
+                interest.sessions.insert(session_id, session);
+                self.sessions += 1;
+                if wanted { DataTurn::Elicit } else { DataTurn::Ignore }
+            }
+        }
+    }
+
+    /// A setup has come.
+    pub fn on_setup(&mut self, stream_id: StreamId, session_id: SessionId) -> SetupTurn {
+        let limit = self.session_limit;
+        let Some(interest) = self.streams.get_mut(&stream_id) else { return SetupTurn::Ignore };
+        let known = interest.sessions.get(&session_id).copied();
+        match known {
+            Some(Session::Active(image)) => SetupTurn::Image(image),
+            None | Some(Session::PendingSetup) => {
+                let wanted = interest.wants(session_id);
+                if wanted && interest.images >= limit || known.is_none() && self.sessions >= MAX_SESSIONS {
+                    return SetupTurn::Full;
+                }
+                let session = if wanted { Session::BeingMade } else { Session::NotWanted };
+                interest.images += usize::from(wanted);
+                interest.sessions.insert(session_id, session);
+                self.sessions += usize::from(known.is_none());
+                if wanted { SetupTurn::Create } else { SetupTurn::Ignore }
+            }
+            Some(Session::BeingMade | Session::CoolDown | Session::NotWanted) => SetupTurn::Ignore,
+        }
+    }
+
+    /// The image of a session, if there is one.
+    pub fn image(&self, stream_id: StreamId, session_id: SessionId) -> Option<usize> {
+        match self.streams.get(&stream_id)?.sessions.get(&session_id)? {
+            Session::Active(image) => Some(*image),
+            _ => None,
+        }
+    }
+
+    /// The image that was asked for is there. Returns whether anybody still wants it.
+    pub fn on_image(&mut self, stream_id: StreamId, session_id: SessionId, image: usize) -> bool {
+        let Some(interest) = self.streams.get_mut(&stream_id) else { return false };
+        let is_wanted = interest.sessions.get(&session_id) == Some(&Session::BeingMade);
+        if is_wanted {
+            interest.sessions.insert(session_id, Session::Active(image));
+        }
+        is_wanted
+    }
+
+    /// The image that was asked for will not come. The next datagram asks again.
+    pub fn on_refused(&mut self, stream_id: StreamId, session_id: SessionId) {
+        self.leave(stream_id, session_id, |session| session == Session::BeingMade, None);
+    }
+
+    /// An image goes. If its stream had not ended, what is still under way must not bring it back.
+    pub fn on_image_removed(&mut self, stream_id: StreamId, session_id: SessionId, image: usize, had_ended: bool) {
+        let next = (!had_ended).then_some(Session::CoolDown);
+        self.leave(stream_id, session_id, |session| session == Session::Active(image), next);
+    }
+
+    /// A session that was here may come again.
+    pub fn end_cool_down(&mut self, stream_id: StreamId, session_id: SessionId) {
+        self.leave(stream_id, session_id, |session| session == Session::CoolDown, None);
+    }
+
+    /// No setup has come for too long: the next datagram asks again.
+    pub fn end_pending_setup(&mut self, stream_id: StreamId, session_id: SessionId) {
+        self.leave(stream_id, session_id, |session| session == Session::PendingSetup, None);
+    }
+
+    fn leave(
+        &mut self,
+        stream_id: StreamId,
+        session_id: SessionId,
+        is_there: impl Fn(Session) -> bool,
+        next: Option<Session>,
+    ) {
+        let Some(interest) = self.streams.get_mut(&stream_id) else { return };
+        let Some(found) = interest.sessions.get(&session_id).copied().filter(|&session| is_there(session)) else {
+            return;
+        };
+        if matches!(found, Session::BeingMade | Session::Active(_)) {
+            interest.images -= 1;
+        }
+        match next {
+            Some(next) => {
+                interest.sessions.insert(session_id, next);
+            }
+            None => {
+                interest.sessions.remove(&session_id);
+                self.sessions -= 1;
+            }
+        }
+    }
+
+    fn forget_unwanted(&mut self, stream_id: StreamId) {
+        let Some(interest) = self.streams.get_mut(&stream_id) else { return };
+        let Interest { all, only, sessions, images } = interest;
+        let before = sessions.len();
+        if !*all {
+            sessions.retain(|session_id, session| {
+                let stays = only.contains(session_id);
+                if !stays && matches!(session, Session::BeingMade | Session::Active(_)) {
+                    *images -= 1;
+                }
+                stays
+            });
+        }
+        self.sessions -= before - sessions.len();
+        if !*all && only.is_empty() {
+            self.streams.remove(&stream_id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const STREAM: StreamId = StreamId::new(1001);
+
+    fn session(id: i32) -> SessionId {
+        SessionId::new(id)
+    }
+
+    fn active(dispatcher: &mut Dispatcher, id: i32, image: usize) {
+        assert_eq!(dispatcher.on_setup(STREAM, session(id)), SetupTurn::Create);
+        assert!(dispatcher.on_image(STREAM, session(id), image));
+    }
+
+    #[test]
+    fn data_elicits_a_setup_and_a_setup_an_image() {
+        let mut dispatcher = Dispatcher::new(usize::MAX);
+        assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Ignore, "nobody is interested");
+        dispatcher.add_stream(STREAM);
+        assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Elicit);
+        assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Ignore, "trap 60: once");
+        dispatcher.end_pending_setup(STREAM, session(1));
+        assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Elicit);
+        active(&mut dispatcher, 1, 5);
+        assert_eq!(dispatcher.on_data(STREAM, session(1), true), DataTurn::Image(5));
+        assert_eq!(dispatcher.on_setup(STREAM, session(1)), SetupTurn::Image(5));
+    }
+
+    /// Trap 10: what is marked as its stream's end elicits nothing from a session that is not known.
+    #[test]
+    fn trap_10_an_ended_stream_is_not_elicited() {
+        let mut dispatcher = Dispatcher::new(usize::MAX);
+        dispatcher.add_stream(STREAM);
+        assert_eq!(dispatcher.on_data(STREAM, session(1), true), DataTurn::Ignore);
+        assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Elicit);
+    }
+
+    /// Trap 56: an image that vanished is not brought back by what is still under way, one that ended may come again.
+    #[test]
+    fn trap_56_a_vanished_session_cools_down() {
+        let mut dispatcher = Dispatcher::new(usize::MAX);
+        dispatcher.add_stream(STREAM);
+        active(&mut dispatcher, 1, 0);
+        dispatcher.on_image_removed(STREAM, session(1), 7, false);
+        assert_eq!(dispatcher.image(STREAM, session(1)), Some(0), "it was another image");
+        dispatcher.on_image_removed(STREAM, session(1), 0, false);
+        assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Ignore);
+        assert_eq!(dispatcher.on_setup(STREAM, session(1)), SetupTurn::Ignore);
+        dispatcher.end_cool_down(STREAM, session(1));
+        active(&mut dispatcher, 1, 3);
+        dispatcher.on_image_removed(STREAM, session(1), 3, true);
+        assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Elicit);
+    }
+
+    /// Trap 59: a session that nobody wanted is looked at again when somebody does.
+    #[test]
+    fn trap_59_refused_sessions_are_looked_at_again() {
+        let mut dispatcher = Dispatcher::new(usize::MAX);
+        dispatcher.add_session(STREAM, session(1));
+        assert_eq!(dispatcher.on_setup(STREAM, session(2)), SetupTurn::Ignore);
+        assert_eq!(dispatcher.on_data(STREAM, session(3), false), DataTurn::Ignore);
+        dispatcher.add_session(STREAM, session(2));
+        assert_eq!(dispatcher.on_setup(STREAM, session(2)), SetupTurn::Create);
+        dispatcher.add_stream(STREAM);
+        assert_eq!(dispatcher.on_data(STREAM, session(3), false), DataTurn::Elicit);
+    }
+
+    #[test]
+    fn what_is_not_wanted_any_more_is_forgotten() {
+        let mut dispatcher = Dispatcher::new(usize::MAX);
+        dispatcher.add_stream(STREAM);
+        dispatcher.add_session(STREAM, session(1));
+        active(&mut dispatcher, 1, 0);
+        active(&mut dispatcher, 2, 1);
+        dispatcher.remove_stream(STREAM);
+        assert_eq!(dispatcher.image(STREAM, session(1)), Some(0));
+        assert_eq!(dispatcher.image(STREAM, session(2)), None);
+        dispatcher.remove_session(STREAM, session(1));
+        assert!(!dispatcher.has_interest() && dispatcher.sessions == 0);
+        assert!(!dispatcher.on_image(STREAM, session(1), 9), "nobody waits for it");
+    }
+
+    #[test]
+    fn images_and_sessions_are_bounded() {
+        let mut dispatcher = Dispatcher::new(2);
+        dispatcher.add_stream(STREAM);
+        active(&mut dispatcher, 1, 0);
+        assert_eq!(dispatcher.on_setup(STREAM, session(2)), SetupTurn::Create);
+        assert_eq!(dispatcher.on_setup(STREAM, session(3)), SetupTurn::Full);
+        dispatcher.on_refused(STREAM, session(2));
+        assert_eq!(dispatcher.on_setup(STREAM, session(3)), SetupTurn::Create);
+        let mut flooded = 0;
+        for id in 10..20_000 {
+            if dispatcher.on_data(STREAM, session(id), false) == DataTurn::Full {
+                flooded += 1;
+            }
+        }
+        assert_eq!(dispatcher.sessions, MAX_SESSIONS);
+        assert_eq!(flooded, 19_990 - (MAX_SESSIONS - 2));
+    }
+
+    proptest! {
+        /// Whatever comes, the number of sessions and images is what is there.
+        #[test]
+        fn counts_are_kept(steps in prop::collection::vec((0..9_u8, 0..2_i32, 0..4_i32, 0..4_usize), 1..300)) {
+            let mut dispatcher = Dispatcher::new(3);
+            for (step, stream, id, image) in steps {
+                let (stream, id) = (StreamId::new(stream), session(id));
+                match step {
+                    0 => dispatcher.add_stream(stream),
+                    1 => dispatcher.add_session(stream, id),
+                    2 => dispatcher.remove_stream(stream),
+                    3 => dispatcher.remove_session(stream, id),
+                    4 => { dispatcher.on_data(stream, id, image == 0); }
+                    5 => { dispatcher.on_setup(stream, id); }
+                    6 => { dispatcher.on_image(stream, id, image); }
+                    7 => dispatcher.on_refused(stream, id),
+                    _ => dispatcher.on_image_removed(stream, id, image, image % 2 == 0),
+                }
+                let sessions: usize = dispatcher.streams.values().map(|interest| interest.sessions.len()).sum();
+                prop_assert_eq!(dispatcher.sessions, sessions);
+                for interest in dispatcher.streams.values() {
+                    let is_image = |found: &&Session| matches!(found, Session::BeingMade | Session::Active(_));
+                    let images = interest.sessions.values().filter(is_image).count();
+                    prop_assert_eq!(interest.images, images);
+                    prop_assert!(images <= 3);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,526 @@
+//! The receiver's half of an image: what comes in is placed into its log, what is missing is asked for, and its sender is told how
+//! far its subscribers have come. The receiver owns it; the conductor moves the subscribers' part and decides about its end.
+//!
+//! ```text
+//!   underrun    |      window that was announced        |     accepted anyway      |  overrun
+//!  -------------|---------------------------------------|--------------------------|-----------
+//!            announced                          announced + window      announced + half a term
+//! ```
+//!
+//! Loss is looked for here and not on the conductor: what has come is this agent's own knowledge, and a gap is asked for without
+//! waiting for another thread's turn.
+
+use std::net::SocketAddr;
+
+use fastrand::Rng;
+use gannet::counters::SystemCounter;
+use gannet::logbuffer::{LogBuffers, gap_fill, gap_scan, rebuild};
+use gannet::memory::OwnedWord;
+use gannet::protocol::{
+    DataFlags, DataHeader, ErrorFrame, Extent, GroupTag, MAX_ERROR_TEXT_LENGTH, Nak, RttMeasurement, StatusMessage,
+    extent,
+};
+use gannet::time::MonotonicNanos;
+use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
+
+use super::congestion_control::{CongestionControl, Progress};
+use super::loss_detector::{Gap, LossDetector};
+use crate::mailbox::EndpointId;
+use crate::shared::{Condition, ImageWords, NetworkCounters};
+
+/// A connection that is silent for longer is not sent anything, in nanoseconds.
+const CONNECTION_TIMEOUT_NS: i64 = 5_000_000_000;
+/// The code of the one error that receivers send: the image was rejected.
+const IMAGE_REJECTED: i32 = 13;
+/// From how many transports one image may be fed. Further ones are not heard.
+pub const MAX_CONNECTIONS: usize = 16;
+
+/// What an image is made of.
+#[derive(Debug)]
+pub struct NewImage {
+    /// Its name.
+    pub registration_id: RegistrationId,
+    /// Its session.
+    pub session_id: SessionId,
+    /// Its stream.
+    pub stream_id: StreamId,
+    /// Its log.
+    pub log: LogBuffers,
+    /// Where it joins the stream.
+    pub join_position: Position,
+    /// How large its window is.
+    pub congestion_control: CongestionControl,
+    /// When it asks for what is missing.
+    pub loss_detector: LossDetector,
+    /// Whether what is missing is asked for, and not skipped.
+    pub reliable: bool,
+    /// Which transport its setup came from, and where answers go.
+    pub transport: EndpointId,
+    /// As above.
+    pub control_address: SocketAddr,
+    /// The endpoint's name among all receivers of the stream.
+    pub receiver_id: i64,
+    /// The endpoint's group.
+    pub group_tag: Option<i64>,
+    /// After how long without data it is given up, in nanoseconds.
+    pub liveness_timeout_ns: i64,
+    /// How often it reports when nothing else makes it, in nanoseconds.
+    pub status_message_timeout_ns: i64,
+    /// What the conductor and it tell each other.
+    pub words: ImageWords,
+    /// The counters that people see.
+    pub counters: ImageCounters,
+}
+
+/// The counters of an image that the receiver stores.
+#[derive(Clone, Debug)]
+pub struct ImageCounters {
+    /// `rcv-hwm`.
+    pub highest: OwnedWord<i64>,
+    /// `rcv-pos`.
+    pub position: OwnedWord<i64>,
+    /// `rcv-naks-sent`.
+    pub naks_sent: OwnedWord<i64>,
+}
+
+/// One frame that an image wants sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report<'a> {
+    /// How far it is.
+    Status(StatusMessage),
+    /// What it misses.
+    Nak(Nak),
+    /// A question, or the answer to one.
+    Rtt(RttMeasurement),
+    /// That it was rejected.
+    Error(ErrorFrame<'a>),
+}
+
+/// Where an image's frames go. The receiver implements it over the endpoint and the transport's batch.
+pub trait ReportOutlet {
+    /// Takes one for this address, through that transport. What there is no room for is not sent: it is said again in time.
+    fn put(&mut self, transport: EndpointId, to: SocketAddr, report: &Report<'_>);
+}
+
+/// What was found to be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The image.
+    pub registration_id: RegistrationId,
+    /// How many bytes are missing.
+    pub length: i32,
+}
+
+/// An image as the receiver has it.
+#[derive(Debug)]
+pub struct PublicationImage {
+    made_of: NewImage,
+    term_length: TermLength,
+    initial_term_id: TermId,
+    connections: Vec<Connection>,
+    /// The highest position that the stream is known to reach.
+    highest: i64,
+    /// Everything below has come.
+    rebuilt: i64,
+    /// What the next status message says, and the last one said.
+    scheduled: i64,
+    scheduled_window: i32,
+    announced: i64,
+    /// What ends beyond is not taken.
+    overrun_threshold: i64,
+    status_due: MonotonicNanos,
+    last_packet: MonotonicNanos,
+    phase: Phase,
+    end: Option<End>,
+}
+
+/// What an image does as time passes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It takes data and reports.
+    Active,
+    /// It says with each report that it leaves.
+    Leaving,
+    /// It takes nothing and says why instead of reporting.
+    Rejected(Box<[u8]>),
+    /// It says nothing any more.
+    Mute,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct End {
+    position: i64,
+    revoked: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Connection {
+    transport: EndpointId,
+    control: Option<SocketAddr>,
+    last_activity: MonotonicNanos,
+    /// Where its sender says that the stream ends.
+    end: Option<i64>,
+}
+
+impl PublicationImage {
+    /// An image that has just been made. Its first duty cycle reports (trap 42).
+    pub fn new(made_of: NewImage, now: MonotonicNanos) -> Self {
+        let join = made_of.join_position.get();
+        let term_length = made_of.log.term_length();
+        let mut connections = Vec::with_capacity(MAX_CONNECTIONS);
+        connections.push(Connection {
+            transport: made_of.transport,
+            control: Some(made_of.control_address),
+            last_activity: now,
+            end: None,
+        });
+        Self {
+            term_length,
+            initial_term_id: made_of.log.initial_term_id(),
+            connections,
+            highest: join,
+            rebuilt: join,
+            scheduled: join,
+            scheduled_window: made_of.congestion_control.initial_window(),
+            announced: join,
+            overrun_threshold: join + i64::from(term_length.get() / 2),
+            status_due: MonotonicNanos::new(i64::MIN),
+            last_packet: now,
+            phase: Phase::Active,
+            end: None,
+            made_of,
+        }
+    }
+
+    /// Its name.
+    pub fn registration_id(&self) -> RegistrationId {
+        self.made_of.registration_id
+    }
+
+    /// Its session.
+    pub fn session_id(&self) -> SessionId {
+        self.made_of.session_id
+    }
+
+    /// Its stream.
+    pub fn stream_id(&self) -> StreamId {
+        self.made_of.stream_id
+    }
+
+    /// Whether its sender has ended the stream.
+    pub fn is_end_of_stream(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Everything below has come.
+    pub fn rebuilt(&self) -> i64 {
+        self.rebuilt
+    }
+
+    /// The position that the last status message said.
+    pub fn announced(&self) -> i64 {
+        self.announced
+    }
+
+    /// Datagrams that were sent before it is told that it leaves still come: it says so with each report.
+    pub fn leave(&mut self) {
+        if self.phase == Phase::Active {
+            self.phase = Phase::Leaving;
+            self.status_due = MonotonicNanos::new(i64::MIN);
+        }
+    }
+
+    /// An application rejects it. From now on it takes nothing, and says why.
+    pub fn reject(&mut self, reason: &[u8]) {
+        let reason = &reason[..reason.len().min(MAX_ERROR_TEXT_LENGTH)];
+        self.phase = Phase::Rejected(reason.into());
+        self.status_due = MonotonicNanos::new(i64::MIN);
+    }
+
+    /// Another image of its session is there: it must not say that their common receiver leaves (trap 32).
+    pub fn fall_silent(&mut self) {
+        self.phase = Phase::Mute;
+    }
+
+    /// A setup of its session has come again.
+    pub fn on_setup(&mut self, now: MonotonicNanos, transport: EndpointId, control: SocketAddr) {
+        self.connect(now, transport, control);
+    }
+
+    /// A datagram of data, padding, or a heartbeat has come. `control` is where answers to it go.
+    pub fn on_data(
+        &mut self,
+        now: MonotonicNanos,
+        (transport, control): (EndpointId, SocketAddr),
+        header: &DataHeader,
+        datagram: &[u8],
+        counters: &NetworkCounters,
+    ) {
+        // A term before the first: dropped, and not counted, as in the reference.
+        let Some(position) = header.position(self.term_length, self.initial_term_id) else { return };
+        if matches!(self.phase, Phase::Rejected(_)) {
+            return;
+        }
+        let Ok(found) = extent(datagram, self.term_length) else {
+            counters.count(SystemCounter::InvalidPackets);
+            return;
+        };
+        let position = position.get();
+        let end = position + found.length() as i64;
+        // Trap 27: half a term past what was announced, and not the window, which padding may pass.
+        if end > self.overrun_threshold {
+            counters.count(SystemCounter::FlowControlOverRuns);
+            return;
+        }
+        match found {
+            Extent::Heartbeat => {
+                let oldest = (self.announced - i64::from(self.term_length.get())).max(0);
+                if position < oldest {
+                    counters.count(SystemCounter::FlowControlUnderRuns);
+                    return;
+                }
+                counters.count(SystemCounter::HeartbeatsReceived);
+                self.connect(now, transport, control);
+                if header.flags.contains(DataFlags::END_OF_STREAM) {
+                    self.on_end_of_stream(transport, position, header.flags.contains(DataFlags::REVOKED), counters);
+                }
+            }
+            Extent::Frames(_) => {
+                if position < self.announced {
+                    // Trap 48: a late duplicate is normal, and no sign of life; but the slower of two transports lives.
+                    counters.count(SystemCounter::FlowControlUnderRuns);
+                    if end >= self.announced - i64::from(self.made_of.congestion_control.max_window()) {
+                        self.connect(now, transport, control);
+                    }
+                    return;
+                }
+                self.connect(now, transport, control);
+                // What is complete is being read; a frame that claims to start within it is a duplicate at best.
+                if position >= self.rebuilt {
+                    rebuild(&self.made_of.log, Position::new(position), datagram);
+                }
+            }
+        }
+        // Trap 53: accepted frames only.
+        self.last_packet = now;
+        // Trap 47: a heartbeat raises it, or the loss of the last datagram would never be found.
+        if end.max(position) > self.highest {
+            self.highest = end.max(position);
+            self.made_of.words.set_highest(self.highest);
+            self.made_of.counters.highest.store_release(self.highest);
+        }
+    }
+
+    /// A round trip is being measured, by its sender or by itself.
+    pub fn on_rtt_measurement(
+        &mut self,
+        now: MonotonicNanos,
+        (transport, from): (EndpointId, SocketAddr),
+        found: &RttMeasurement,
+        out: &mut impl ReportOutlet,
+    ) {
+        if found.wants_answer {
+            out.put(transport, from, &Report::Rtt(found.answer(self.made_of.receiver_id)));
+        } else {
+            let rtt_ns = now.get().saturating_sub(found.echo_timestamp_ns).saturating_sub(found.reception_delta_ns);
+            self.made_of.congestion_control.on_rtt(now, rtt_ns);
+        }
+    }
+
+    /// One duty cycle: finds what is missing, reports what is due. Returns what it found lost, if that is news.
+    pub fn poll(
+        &mut self,
+        now: MonotonicNanos,
+        random: &mut Rng,
+        counters: &NetworkCounters,
+        out: &mut impl ReportOutlet,
+    ) -> (usize, Option<Loss>) {
+        let is_revoked = self.end.is_some_and(|end| end.revoked);
+        let mut loss = None;
+        let mut missing = None;
+        if !matches!(self.phase, Phase::Rejected(_)) {
+            let scanned = gap_scan(&self.made_of.log, Position::new(self.rebuilt), Position::new(self.highest));
+            if scanned.rebuilt.get() > self.rebuilt {
+                self.rebuilt = scanned.rebuilt.get();
+                self.made_of.words.set_rebuilt(self.rebuilt);
+                self.made_of.counters.position.store_release(self.rebuilt);
+            }
+            let gap = scanned.gap.map(|(position, length)| Gap { position: position.get(), length });
+            let detection = self.made_of.loss_detector.on_scan(now, gap, random);
+            if let Some(gap) = gap.filter(|_| detection.found) {
+                loss = Some(Loss { registration_id: self.made_of.registration_id, length: gap.length });
+            }
+            missing = detection.report.filter(|_| !is_revoked);
+            self.schedule(now, detection.found);
+        }
+        let mut work = self.report_status(now, counters, out);
+        if let Some(gap) = missing {
+            self.mend(gap, now, counters, out);
+            work += 1;
+        }
+        if self.phase == Phase::Active && self.made_of.congestion_control.is_rtt_request_due(now) {
+            let question = RttMeasurement {
+                session_id: self.made_of.session_id,
+                stream_id: self.made_of.stream_id,
+                echo_timestamp_ns: now.get(),
+                reception_delta_ns: 0,
+                receiver_id: self.made_of.receiver_id,
+                wants_answer: true,
+            };
+            self.send(now, &Report::Rtt(question), out);
+            work += 1;
+        }
+        self.tell_condition(now);
+        (work, loss)
+    }
+
+    /// When it has something to do even if nothing comes.
+    pub fn next_deadline(&self) -> MonotonicNanos {
+        let gap = self.made_of.loss_detector.next_deadline().filter(|_| self.rebuilt < self.highest);
+        self.status_due.saturating_add_ns(1).min(gap.unwrap_or(MonotonicNanos::NEVER))
+    }
+
+    /// How many transports have fed it lately.
+    pub fn active_transports(&self, now: MonotonicNanos) -> usize {
+        let timeout_ns = self.made_of.liveness_timeout_ns;
+        self.connections.iter().filter(|connection| now.since(connection.last_activity) < timeout_ns).count()
+    }
+
+    /// Decides whether a status message is due before its time.
+    fn schedule(&mut self, now: MonotonicNanos, loss_found: bool) {
+        let consumed = self.made_of.words.consumed();
+        let progress = Progress { consumed, scheduled: self.scheduled, loss_found };
+        let decision = self.made_of.congestion_control.on_progress(now, progress);
+        // Trap 45: strictly more than a quarter, counted from what was scheduled.
+        let is_far = consumed > self.scheduled + i64::from(decision.window / 4);
+        if decision.force || is_far || decision.window != self.scheduled_window {
+            self.scheduled = consumed;
+            self.scheduled_window = decision.window;
+            self.status_due = MonotonicNanos::new(i64::MIN);
+        }
+    }
+
+    /// Reports how far it is, or why it takes nothing, if that is due.
+    fn report_status(&mut self, now: MonotonicNanos, counters: &NetworkCounters, out: &mut impl ReportOutlet) -> usize {
+        if self.status_due >= now || self.phase == Phase::Mute {
+            return 0;
+        }
+        self.status_due = now.saturating_add_ns(self.made_of.status_message_timeout_ns);
+        if let Phase::Rejected(reason) = &self.phase {
+            let error = ErrorFrame {
+                session_id: self.made_of.session_id,
+                stream_id: self.made_of.stream_id,
+                receiver_id: self.made_of.receiver_id,
+                group_tag: self.made_of.group_tag,
+                error_code: IMAGE_REJECTED,
+                text: reason,
+            };
+            for connection in &self.connections {
+                if let Some(control) = connection.control {
+                    out.put(connection.transport, control, &Report::Error(error));
+                    counters.count(SystemCounter::ErrorFramesSent);
+                }
+            }
+            return 1;
+        }
+        let at = Position::new(self.scheduled);
+        let message = StatusMessage {
+            session_id: self.made_of.session_id,
+            stream_id: self.made_of.stream_id,
+            consumption_term_id: self.term_length.term_id(at, self.initial_term_id),
+            consumption_term_offset: self.term_length.offset(at),
+            receiver_window: self.scheduled_window,
+            receiver_id: self.made_of.receiver_id,
+            group_tag: self.made_of.group_tag.map_or(GroupTag::None, GroupTag::Tag),
+            asks_for_setup: false,
+            end_of_stream: self.phase == Phase::Leaving,
+        };
+        let sent = self.send(now, &Report::Status(message), out);
+        counters.add(SystemCounter::StatusMessagesSent, sent as i64);
+        // Trap 46: only what was really said.
+        if sent > 0 {
+            self.announced = self.scheduled;
+            self.overrun_threshold = self.announced + i64::from(self.term_length.get() / 2);
+        }
+        1
+    }
+
+    /// Asks for what is missing, or skips it.
+    fn mend(&mut self, gap: Gap, now: MonotonicNanos, counters: &NetworkCounters, out: &mut impl ReportOutlet) {
+        let at = Position::new(gap.position);
+        if !self.made_of.reliable {
+            if gap_fill(&self.made_of.log, at, gap.length) {
+                counters.count(SystemCounter::LossGapFills);
+            }
+            return;
+        }
+        let nak = Nak {
+            session_id: self.made_of.session_id,
+            stream_id: self.made_of.stream_id,
+            term_id: self.term_length.term_id(at, self.initial_term_id),
+            term_offset: self.term_length.offset(at),
+            length: gap.length,
+        };
+        let sent = self.send(now, &Report::Nak(nak), out);
+        counters.add(SystemCounter::NaksSent, sent as i64);
+        self.made_of.counters.naks_sent.fetch_add(sent as i64);
+    }
+
+    /// Sends to every connection that lives; returns to how many.
+    fn send(&self, now: MonotonicNanos, report: &Report<'_>, out: &mut impl ReportOutlet) -> usize {
+        let mut sent = 0;
+        for connection in &self.connections {
+            if let Some(control) = connection.control
+                && now < connection.last_activity.saturating_add_ns(CONNECTION_TIMEOUT_NS)
+            {
+                out.put(connection.transport, control, report);
+                sent += 1;
+            }
+        }
+        sent
+    }
+
+    /// Something has come through that transport.
+    fn connect(&mut self, now: MonotonicNanos, transport: EndpointId, control: SocketAddr) {
+        if let Some(known) = self.connections.iter_mut().find(|connection| connection.transport == transport) {
+            known.last_activity = now;
+            known.control.get_or_insert(control);
+        } else if self.connections.len() < MAX_CONNECTIONS {
+            self.connections.push(Connection { transport, control: Some(control), last_activity: now, end: None });
+        }
+    }
+
+    /// A sender says that the stream ends here. It does when all do (trap 54).
+    fn on_end_of_stream(&mut self, from: EndpointId, position: i64, revoked: bool, counters: &NetworkCounters) {
+        if let Some(connection) = self.connections.iter_mut().find(|connection| connection.transport == from) {
+            connection.end = Some(position);
+        }
+        if self.end.is_some() || self.connections.iter().any(|connection| connection.end.is_none()) {
+            return;
+        }
+        let position = self.connections.iter().filter_map(|connection| connection.end).max().unwrap_or(position);
+        self.end = Some(End { position, revoked });
+        if revoked {
+            counters.count(SystemCounter::PublicationImagesRevoked);
+        }
+    }
+
+    /// Lets the conductor know what became of it.
+    fn tell_condition(&mut self, now: MonotonicNanos) {
+        let condition = match self.end {
+            Some(End { position, revoked: true }) => Condition::Ended { position, revoked: true },
+            // Trap 55: only when all of it is there; what was lost may still come.
+            Some(End { position, revoked: false }) if self.rebuilt >= self.highest => {
+                Condition::Ended { position, revoked: false }
+            }
+            _ if now.since(self.last_packet) > self.made_of.liveness_timeout_ns => Condition::Silent,
+            _ => return,
+        };
+        if self.made_of.words.condition() == Condition::Live {
+            self.made_of.words.set_condition(condition);
+            if matches!(condition, Condition::Ended { .. }) {
+                self.leave();
+            }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Where a send endpoint's datagrams go: to its one address, or to several that applications add or receivers register. The
+//! sender owns one per endpoint, and shows it every status message that comes in.
+
+use std::net::SocketAddr;
+
+use gannet::time::MonotonicNanos;
+use gannet::types::RegistrationId;
+
+/// After how long a registered receiver that is silent is forgotten, in nanoseconds.
+const RECEIVER_TIMEOUT_NS: i64 = 5_000_000_000;
+/// How many destinations one endpoint has at most. One more is refused, or not registered.
+pub const MAX_DESTINATIONS: usize = 256;
+
+/// The destinations of one endpoint.
+#[derive(Debug)]
+pub struct Destinations {
+    kind: Kind,
+    all: Vec<Destination>,
+    /// The one that each range goes to first, so that none is always last.
+    first: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// One address: a receiver, or a group.
+    Fixed,
+    /// Applications add and remove them.
+    Manual,
+    /// Receivers register by their status messages.
+    Dynamic,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Destination {
+    address: SocketAddr,
+    registration_id: RegistrationId,
+    receiver_id: Option<i64>,
+    last_activity: MonotonicNanos,
+}
+
+/// The id of what nobody has added by hand.
+const NOBODY: RegistrationId = RegistrationId::new(-1);
+
+impl Destinations {
+    /// One address, always the same.
+    pub fn fixed(address: SocketAddr) -> Self {
+        let only =
+            Destination { address, registration_id: NOBODY, receiver_id: None, last_activity: MonotonicNanos::new(0) };
+        Self { kind: Kind::Fixed, all: vec![only], first: 0 }
+    }
+
+    /// None yet; applications will add them.
+    pub fn manual() -> Self {
+        Self { kind: Kind::Manual, all: Vec::with_capacity(MAX_DESTINATIONS), first: 0 }
+    }
+
+    /// None yet; receivers will register.
+    pub fn dynamic() -> Self {
+        Self { kind: Kind::Dynamic, all: Vec::with_capacity(MAX_DESTINATIONS), first: 0 }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there are none: what is sent then goes nowhere, and counts as sent.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// An application adds one. Returns whether there was room.
+    pub fn add(&mut self, now: MonotonicNanos, registration_id: RegistrationId, address: SocketAddr) -> bool {
+        let fits = self.all.len() < MAX_DESTINATIONS && self.kind == Kind::Manual;
+        if fits {
+            self.all.push(Destination { address, registration_id, receiver_id: None, last_activity: now });
+        }
+        fits
+    }
+
+    /// An application removes one by its address.
+    pub fn remove(&mut self, address: SocketAddr) {
+        if self.kind == Kind::Manual {
+            self.all.retain(|destination| destination.address != address);
+        }
+    }
+
+    /// An application removes one by its id.
+    pub fn remove_by_id(&mut self, registration_id: RegistrationId) {
+        if self.kind == Kind::Manual {
+            self.all.retain(|destination| destination.registration_id != registration_id);
+        }
+    }
+
+    /// A status message has come, for whatever stream and session (trap 23).
+    pub fn on_status_message(&mut self, now: MonotonicNanos, from: SocketAddr, receiver_id: i64) {
+        if self.kind == Kind::Fixed {
+            return;
+        }
+        // Trap 37: a receiver that is known is known by its id and port, whatever its address.
+        let known = self.all.iter_mut().find(|destination| match destination.receiver_id {
+            Some(known) => known == receiver_id && destination.address.port() == from.port(),
+            None => destination.address == from,
+        });
+        if let Some(known) = known {
+            known.receiver_id = Some(receiver_id);
+            known.last_activity = now;
+        } else if self.kind == Kind::Dynamic && self.all.len() < MAX_DESTINATIONS {
+            self.all.push(Destination {
+                address: from,
+                registration_id: NOBODY,
+                receiver_id: Some(receiver_id),
+                last_activity: now,
+            });
+        }
+    }
+
+    /// Forgets receivers that have registered and are silent.
+    pub fn expire(&mut self, now: MonotonicNanos) {
+        if self.kind == Kind::Dynamic {
+            self.all.retain(|destination| now <= destination.last_activity.saturating_add_ns(RECEIVER_TIMEOUT_NS));
+        }
+    }
+
+    /// All addresses, each time beginning with another.
+    pub fn next_round(&mut self) -> impl Iterator<Item = SocketAddr> + '_ {
+        let count = self.all.len();
+        self.first = if self.first + 1 < count { self.first + 1 } else { 0 };
+        let (before, from) = self.all.split_at(self.first.min(count));
+        from.iter().chain(before).map(|destination| destination.address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ns: i64) -> MonotonicNanos {
+        MonotonicNanos::new(ns)
+    }
+
+    fn address(host: u8, port: u16) -> SocketAddr {
+        ([10, 0, 0, host], port).into()
+    }
+
+    fn addresses(destinations: &mut Destinations) -> Vec<SocketAddr> {
+        let mut all: Vec<_> = destinations.next_round().collect();
+        all.sort();
+        all
+    }
+
+    /// Trap 37: a registered receiver is known by its id and port; its address is not compared.
+    #[test]
+    fn trap_37_receivers_are_known_by_id_and_port() {
+        let mut destinations = Destinations::dynamic();
+        destinations.on_status_message(at(0), address(1, 100), 7);
+        destinations.on_status_message(at(0), address(2, 100), 7);
+        assert_eq!(addresses(&mut destinations), [address(1, 100)], "the same, behind another address");
+        destinations.on_status_message(at(0), address(1, 101), 7);
+        destinations.on_status_message(at(0), address(1, 100), 8);
+        assert_eq!(destinations.len(), 3);
+    }
+
+    /// Reference, section 23 scenario 8: forgotten five seconds after its last status message.
+    #[test]
+    fn registered_receivers_are_forgotten_when_silent() {
+        let mut destinations = Destinations::dynamic();
+        destinations.on_status_message(at(0), address(1, 100), 7);
+        destinations.on_status_message(at(10), address(2, 100), 8);
+        destinations.expire(at(RECEIVER_TIMEOUT_NS));
+        assert_eq!(destinations.len(), 2);
+        destinations.expire(at(RECEIVER_TIMEOUT_NS + 1));
+        assert_eq!(addresses(&mut destinations), [address(2, 100)]);
+    }
+
+    #[test]
+    fn applications_add_and_remove() {
+        let mut destinations = Destinations::manual();
+        destinations.on_status_message(at(0), address(9, 9), 1);
+        assert!(destinations.is_empty(), "nobody registers by itself");
+        assert!(destinations.add(at(0), RegistrationId::new(1), address(1, 1)));
+        assert!(destinations.add(at(0), RegistrationId::new(2), address(2, 2)));
+        destinations.expire(at(i64::MAX));
+        destinations.remove(address(1, 1));
+        assert_eq!(addresses(&mut destinations), [address(2, 2)]);
+        destinations.remove_by_id(RegistrationId::new(2));
+        assert!(destinations.is_empty());
+        for port in 0..MAX_DESTINATIONS as u16 {
+            assert!(destinations.add(at(0), RegistrationId::new(3), address(1, port)));
+        }
+        assert!(!destinations.add(at(0), RegistrationId::new(3), address(1, 9999)));
+    }
+
+    #[test]
+    fn each_round_begins_with_another() {
+        let mut destinations = Destinations::manual();
+        for host in 0..3 {
+            destinations.add(at(0), RegistrationId::new(host.into()), address(host, 1));
+        }
+        let mut firsts: Vec<_> = (0..3).map(|_| destinations.next_round().next().unwrap()).collect();
+        firsts.sort();
+        assert_eq!(firsts, [address(0, 1), address(1, 1), address(2, 1)]);
+        assert_eq!(destinations.next_round().count(), 3);
+        let mut fixed = Destinations::fixed(address(7, 7));
+        assert_eq!(fixed.next_round().collect::<Vec<_>>(), [address(7, 7)]);
+    }
+}

@@ -1,0 +1,583 @@
+//! The sender's half of a publication on the network: what of its log is sent, when it presents itself, what its receivers say
+//! and what they get again. The sender owns it; the conductor moves the publisher's limit and decides about its end.
+//!
+//! ```text
+//!   end of the log's retransmittable range
+//!       |              sent            next              limit
+//!  -----|---------------|---------------|------------------|----------- position
+//!       | may be asked  |  with the     |  receivers take  |
+//!       | for again     |  transport    |  it              |
+//! ```
+//!
+//! Submitted is not sent: `sent` follows what the transport has answered, oldest first. When the transport could not send
+//! something, everything from there on is sent again (trap 31).
+
+use std::collections::VecDeque;
+
+use gannet::counters::SystemCounter;
+use gannet::logbuffer::{LogBuffers, sendable};
+use gannet::memory::OwnedWord;
+use gannet::protocol::{ErrorFrame, GroupTag, Heartbeat, Nak, RttMeasurement, Setup, StatusMessage};
+use gannet::time::MonotonicNanos;
+use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
+
+use super::flow_control::{FlowControl, MAX_RECEIVERS, ReceiverReport, retransmit_length};
+use super::retransmit::{NakAnswer, RetransmitHandler, TermRange};
+use crate::mailbox::{Completion, TransmitTag};
+use crate::shared::{NetworkCounters, PublicationWords, Receivers};
+
+/// How long a sender with nothing to send stays silent, in nanoseconds.
+pub const HEARTBEAT_INTERVAL_NS: i64 = 100_000_000;
+/// How often a publication presents itself while nobody answers, in nanoseconds.
+pub const SETUP_INTERVAL_NS: i64 = 100_000_000;
+/// How many datagrams of one publication its transport may hold.
+const MAX_IN_FLIGHT: usize = 64;
+/// How many round-trip questions wait for their answers; one more is dropped, and its receiver asks again.
+const MAX_RTT_ANSWERS: usize = 16;
+/// How many resends wait for room in the batch; one more is counted as an overflow, and its receiver asks again.
+const MAX_RESENDS: usize = 256;
+
+/// What a publication is made of.
+#[derive(Debug)]
+pub struct NewNetworkPublication {
+    /// The command that asked for it first.
+    pub registration_id: RegistrationId,
+    /// Its session.
+    pub session_id: SessionId,
+    /// Its stream.
+    pub stream_id: StreamId,
+    /// Its log.
+    pub log: LogBuffers,
+    /// Where it starts.
+    pub start_position: Position,
+    /// How receivers pace it.
+    pub flow_control: FlowControl,
+    /// How it answers NAKs.
+    pub retransmit: RetransmitHandler,
+    /// How many receiver windows one NAK is answered with at most.
+    pub retransmit_windows: i64,
+    /// What this driver's receivers start with, in bytes.
+    pub initial_window: i32,
+    /// After how long a silent receiver counts as gone, in nanoseconds.
+    pub connection_timeout_ns: i64,
+    /// How many datagrams it may send in one duty cycle.
+    pub max_datagrams_per_cycle: usize,
+    /// Whether it has group semantics: multicast, or several destinations.
+    pub group: bool,
+    /// The time to live of its channel, 0 when none is stated.
+    pub ttl: i32,
+    /// Whether it tells receivers that the stream has ended.
+    pub signal_eos: bool,
+    /// Whether spies alone keep it going.
+    pub spies_simulate_connection: bool,
+    /// Whether it asks for a response channel.
+    pub asks_for_response: bool,
+    /// What the conductor and it tell each other.
+    pub words: PublicationWords,
+    /// The counters that people see.
+    pub counters: PublicationCounters,
+}
+
+/// The counters of a network publication that the sender stores.
+#[derive(Clone, Debug)]
+pub struct PublicationCounters {
+    /// `snd-pos`.
+    pub position: OwnedWord<i64>,
+    /// `snd-lmt`.
+    pub limit: OwnedWord<i64>,
+    /// `snd-bpe`: how often the limit stopped it.
+    pub back_pressure: OwnedWord<i64>,
+    /// `snd-naks-received`.
+    pub naks_received: OwnedWord<i64>,
+}
+
+/// One frame or range that a publication wants sent to wherever its channel leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outgoing {
+    /// New data: this many bytes from there on.
+    Data(Position, usize),
+    /// Data that was sent before.
+    Resend(Position, usize),
+    /// A setup.
+    Setup(Setup),
+    /// A heartbeat.
+    Heartbeat(Heartbeat),
+    /// The answer to a round-trip question.
+    Rtt(RttMeasurement),
+}
+
+/// Where a publication's datagrams go. The sender implements it over the endpoint and the transport's batch.
+pub trait Outlet {
+    /// How many datagrams each range or frame becomes: one per destination.
+    fn destinations(&self) -> usize;
+
+    /// Whether there is room for one more to all destinations.
+    fn has_room(&self) -> bool;
+
+    /// Takes one. Called only where there is room.
+    fn put(&mut self, what: Outgoing);
+}
+
+/// A publication as the sender has it.
+#[derive(Debug)]
+pub struct NetworkPublication {
+    made_of: NewNetworkPublication,
+    term_length: TermLength,
+    initial_term_id: TermId,
+    /// Everything below was taken by the operating system.
+    sent: i64,
+    /// Everything below was handed to the transport.
+    next: i64,
+    /// Up to where receivers take data.
+    limit: i64,
+    /// What the transport has, oldest first.
+    in_flight: VecDeque<InFlight>,
+    /// The transport has failed to send something of what it has.
+    is_broken: bool,
+    /// Ranges that are to be sent again.
+    resends: VecDeque<Resend>,
+    rtt_answers: VecDeque<RttMeasurement>,
+    receivers: Vec<(i64, MonotonicNanos)>,
+    last_setup: MonotonicNanos,
+    last_sent: MonotonicNanos,
+    has_initial_connection: bool,
+    is_setup_elicited: bool,
+    has_left: bool,
+    is_limited: bool,
+    /// Where the stream ends, once that is known, and whether it was revoked.
+    end: Option<(i64, bool)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct InFlight {
+    begin: i64,
+    end: i64,
+    /// How many of its datagrams the transport has not answered for.
+    unanswered: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Resend {
+    position: i64,
+    end: i64,
+}
+
+/// A receiver that has rejected the stream, and was known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejected;
+
+impl NetworkPublication {
+    /// A publication that nobody knows of yet: its first duty cycle presents it.
+    pub fn new(made_of: NewNetworkPublication, now: MonotonicNanos) -> Self {
+        let start = made_of.start_position.get();
+        let long_ago = now.saturating_add_ns(-SETUP_INTERVAL_NS - 1);
+        Self {
+            term_length: made_of.log.term_length(),
+            initial_term_id: made_of.log.initial_term_id(),
+            sent: start,
+            next: start,
+            limit: start,
+            in_flight: VecDeque::with_capacity(MAX_IN_FLIGHT),
+            is_broken: false,
+            resends: VecDeque::with_capacity(MAX_RESENDS),
+            rtt_answers: VecDeque::with_capacity(MAX_RTT_ANSWERS),
+            receivers: Vec::with_capacity(MAX_RECEIVERS),
+            last_setup: long_ago,
+            last_sent: long_ago,
+            has_initial_connection: false,
+            is_setup_elicited: false,
+            has_left: false,
+            is_limited: false,
+            end: None,
+            made_of,
+        }
+    }
+
+    /// Its name.
+    pub fn registration_id(&self) -> RegistrationId {
+        self.made_of.registration_id
+    }
+
+    /// Its session.
+    pub fn session_id(&self) -> SessionId {
+        self.made_of.session_id
+    }
+
+    /// Its stream.
+    pub fn stream_id(&self) -> StreamId {
+        self.made_of.stream_id
+    }
+
+    /// Its log.
+    pub fn log(&self) -> &LogBuffers {
+        &self.made_of.log
+    }
+
+    /// Up to where everything was sent.
+    pub fn sent(&self) -> i64 {
+        self.sent
+    }
+
+    /// Up to where receivers take data.
+    pub fn limit(&self) -> i64 {
+        self.limit
+    }
+
+    /// Whether the transport holds something of it.
+    pub fn is_in_flight(&self) -> bool {
+        !self.in_flight.is_empty()
+    }
+
+    /// When a receiver was last heard of, if any is alive: for looking up names again.
+    pub fn has_receivers(&self) -> bool {
+        !self.receivers.is_empty()
+    }
+
+    /// Nothing will be written past this position. A revoked stream ends whether or not everything was sent.
+    pub fn end_at(&mut self, position: i64, revoked: bool) {
+        self.end = Some((position, revoked));
+    }
+
+    /// Whether the stream has ended: everything was sent, or it was revoked.
+    pub fn is_end_of_stream(&self) -> bool {
+        self.end.is_some_and(|(position, revoked)| revoked || self.sent >= position)
+    }
+
+    /// One duty cycle: hands out what is to be sent now, and returns how many datagrams or frames that was.
+    pub fn poll(&mut self, now: MonotonicNanos, counters: &NetworkCounters, out: &mut impl Outlet) -> usize {
+        let mut work = 0;
+        if !self.has_initial_connection || self.is_setup_elicited {
+            work += self.present(now, out);
+        }
+        let sent = self.send_data(now, counters, out);
+        work += sent;
+        if sent == 0 {
+            work += self.be_idle(now, counters, out);
+        }
+        while self.resends.len() < MAX_RESENDS
+            && let Some(range) = self.made_of.retransmit.poll_due(now)
+        {
+            self.queue_resend(range);
+        }
+        work + self.answer(counters, out)
+    }
+
+    /// The transport has answered for a datagram of new data that starts at `begin`.
+    pub fn on_completion(&mut self, begin: i64, sent: bool, counters: &NetworkCounters) {
+        if !sent {
+            self.is_broken = true;
+            counters.count(SystemCounter::ShortSends);
+        }
+        if let Some(entry) = self.in_flight.iter_mut().find(|entry| entry.begin == begin) {
+            entry.unanswered = entry.unanswered.saturating_sub(1);
+        }
+        self.settle();
+    }
+
+    /// As above, by what the transport was given.
+    pub fn on_completed(&mut self, done: &Completion, counters: &NetworkCounters) {
+        if let TransmitTag::Data { position, .. } = done.tag {
+            self.on_completion(position, done.sent, counters);
+        }
+    }
+
+    /// A receiver has reported, or asks for a setup.
+    pub fn on_status_message(&mut self, now: MonotonicNanos, message: &StatusMessage, counters: &NetworkCounters) {
+        if message.check(self.term_length).is_err() {
+            counters.count(SystemCounter::InvalidPackets);
+            return;
+        }
+        let group_tag = match message.group_tag {
+            GroupTag::Tag(tag) => Some(tag),
+            GroupTag::None | GroupTag::Malformed => None,
+        };
+        if message.asks_for_setup {
+            // Trap 23: no liveness, no position. And an ended stream cannot be joined.
+            if !self.is_end_of_stream() {
+                self.made_of.flow_control.on_setup_requested(group_tag);
+                self.is_setup_elicited = true;
+            }
+            return;
+        }
+        let position = message.position(self.term_length, self.initial_term_id).get();
+        // Trap 30. A position this far off is of another stream, or a lie; none may move the limit.
+        if position < 0 || (position - self.sent).abs() > i64::from(self.term_length.get() / 2) {
+            counters.count(SystemCounter::StatusMessagesRejected);
+            return;
+        }
+        counters.count(SystemCounter::StatusMessagesReceived);
+        if message.end_of_stream {
+            self.receivers.retain(|&(id, _)| id != message.receiver_id);
+            self.has_left |= !self.made_of.group;
+        } else if let Some(known) = self.receivers.iter_mut().find(|(id, _)| *id == message.receiver_id) {
+            known.1 = now;
+        } else if self.receivers.len() < MAX_RECEIVERS {
+            self.receivers.push((message.receiver_id, now));
+        }
+        self.has_initial_connection = true;
+        let report = ReceiverReport {
+            receiver_id: message.receiver_id,
+            group_tag,
+            position,
+            window: message.receiver_window,
+            is_leaving: message.end_of_stream,
+        };
+        let limit = self.made_of.flow_control.on_status_message(now, &report, self.limit);
+        self.set_limit(limit);
+        self.tell_of_receivers();
+    }
+
+    /// A receiver misses something.
+    pub fn on_nak(&mut self, now: MonotonicNanos, nak: &Nak, counters: &NetworkCounters) {
+        if nak.check(self.term_length).is_err() {
+            counters.count(SystemCounter::InvalidPackets);
+            return;
+        }
+        counters.count(SystemCounter::NaksReceived);
+        self.made_of.counters.naks_received.fetch_add(1);
+        let length = retransmit_length(
+            self.term_length,
+            nak.term_offset,
+            nak.length,
+            self.made_of.retransmit_windows,
+            self.made_of.initial_window,
+        );
+        let range = TermRange { term_id: nak.term_id, offset: nak.term_offset, length };
+        // What cannot be sent again must not take a slot.
+        if self.resendable(&range).is_none() {
+            return;
+        }
+        if self.resends.len() >= MAX_RESENDS {
+            counters.count(SystemCounter::RetransmitOverflow);
+            return;
+        }
+        match self.made_of.retransmit.on_nak(now, range) {
+            NakAnswer::Resend(range) => self.queue_resend(range),
+            NakAnswer::Overflow => counters.count(SystemCounter::RetransmitOverflow),
+            NakAnswer::Delayed | NakAnswer::Ignored => {}
+        }
+    }
+
+    /// A receiver measures the round trip.
+    pub fn on_rtt_measurement(&mut self, question: &RttMeasurement) {
+        if question.wants_answer && self.rtt_answers.len() < MAX_RTT_ANSWERS {
+            self.rtt_answers.push_back(question.answer(question.receiver_id));
+        }
+    }
+
+    /// A receiver rejects the stream. Says so if it was one that counted: its rejections after that are no news.
+    pub fn on_error(&mut self, error: &ErrorFrame<'_>, counters: &NetworkCounters) -> Option<Rejected> {
+        counters.count(SystemCounter::ErrorFramesReceived);
+        self.made_of.flow_control.on_error(error.receiver_id, error.group_tag);
+        let before = self.receivers.len();
+        self.receivers.retain(|&(id, _)| id != error.receiver_id);
+        self.tell_of_receivers();
+        (self.receivers.len() < before).then_some(Rejected)
+    }
+
+    /// When it has something to do even if nothing comes and nothing is published.
+    pub fn next_deadline(&self) -> MonotonicNanos {
+        let heartbeat = if self.has_initial_connection {
+            self.last_sent.saturating_add_ns(HEARTBEAT_INTERVAL_NS + 1)
+        } else {
+            MonotonicNanos::NEVER
+        };
+        let setup = if !self.has_initial_connection || self.is_setup_elicited {
+            self.last_setup.saturating_add_ns(SETUP_INTERVAL_NS + 1)
+        } else {
+            MonotonicNanos::NEVER
+        };
+        let resend = self.made_of.retransmit.next_deadline().unwrap_or(MonotonicNanos::NEVER);
+        heartbeat.min(setup).min(resend)
+    }
+
+    /// Sends a setup if it is time.
+    fn present(&mut self, now: MonotonicNanos, out: &mut impl Outlet) -> usize {
+        if now <= self.last_setup.saturating_add_ns(SETUP_INTERVAL_NS) || !out.has_room() {
+            return 0;
+        }
+        if self.is_setup_elicited {
+            self.made_of.flow_control.on_setup(now, self.limit);
+        }
+        let at = Position::new(self.sent);
+        out.put(Outgoing::Setup(Setup {
+            term_offset: self.term_length.offset(at),
+            session_id: self.made_of.session_id,
+            stream_id: self.made_of.stream_id,
+            initial_term_id: self.initial_term_id,
+            // Trap 4: the term of the sender's position, not of the publisher's.
+            active_term_id: self.term_length.term_id(at, self.initial_term_id),
+            term_length: self.term_length,
+            mtu: self.made_of.log.mtu() as i32,
+            ttl: self.made_of.ttl,
+            asks_for_response: self.made_of.asks_for_response,
+            group: self.made_of.group,
+        }));
+        self.last_setup = now;
+        if !self.receivers.is_empty() {
+            // Trap 25: as long as nobody listens the request stands.
+            self.is_setup_elicited = false;
+        }
+        1
+    }
+
+    fn send_data(&mut self, now: MonotonicNanos, counters: &NetworkCounters, out: &mut impl Outlet) -> usize {
+        if self.is_broken {
+            return 0;
+        }
+        let mtu = self.made_of.log.mtu();
+        let mut sent = 0;
+        while sent < self.made_of.max_datagrams_per_cycle && self.in_flight.len() < MAX_IN_FLIGHT && out.has_room() {
+            let window = self.limit - self.next;
+            let most = usize::try_from(window).unwrap_or(0).min(mtu);
+            let found = sendable(&self.made_of.log, Position::new(self.next), most);
+            if found.advance == 0 {
+                // Trap 26: a frame goes whole or not at all.
+                self.note_limit(found.is_too_long || window <= 0, counters);
+                break;
+            }
+            self.is_limited = false;
+            out.put(Outgoing::Data(Position::new(self.next), found.wire));
+            let end = self.next + found.advance as i64;
+            self.in_flight.push_back(InFlight { begin: self.next, end, unanswered: out.destinations() });
+            self.next = end;
+            sent += 1;
+        }
+        if sent > 0 {
+            self.last_sent = now;
+            // Without destinations there is nothing to wait for.
+            self.settle();
+        }
+        sent
+    }
+
+    /// The limit keeps it from sending, or does not: counted once each time.
+    fn note_limit(&mut self, is_limited: bool, counters: &NetworkCounters) {
+        if is_limited && !self.is_limited && self.next < self.made_of.log.producer_position().get() {
+            self.is_limited = true;
+            self.made_of.counters.back_pressure.fetch_add(1);
+            counters.count(SystemCounter::SenderFlowControlLimits);
+        }
+    }
+
+    /// Nothing was sent: shows that it lives, and looks at who else does.
+    fn be_idle(&mut self, now: MonotonicNanos, counters: &NetworkCounters, out: &mut impl Outlet) -> usize {
+        let mut work = 0;
+        let is_due = now > self.last_sent.saturating_add_ns(HEARTBEAT_INTERVAL_NS);
+        // Trap 22: for the rest of its life, even with nobody listening.
+        if self.has_initial_connection && is_due && out.has_room() {
+            let at = Position::new(self.sent);
+            let ended = self.is_end_of_stream();
+            out.put(Outgoing::Heartbeat(Heartbeat {
+                term_offset: self.term_length.offset(at),
+                session_id: self.made_of.session_id,
+                stream_id: self.made_of.stream_id,
+                term_id: self.term_length.term_id(at, self.initial_term_id),
+                end_of_stream: ended && self.made_of.signal_eos,
+                revoked: self.end.is_some_and(|(_, revoked)| revoked),
+            }));
+            counters.add(SystemCounter::HeartbeatsSent, out.destinations() as i64);
+            self.last_sent = now;
+            work = 1;
+        }
+        let spy = self.made_of.words.spy_position().filter(|_| self.made_of.spies_simulate_connection);
+        let limit = match spy {
+            Some(spy) if self.receivers.is_empty() && self.in_flight.is_empty() => {
+                self.sent = self.sent.max(spy);
+                self.next = self.sent;
+                self.show_sent();
+                self.made_of.flow_control.on_idle(now, self.sent)
+            }
+            _ => self.made_of.flow_control.on_idle(now, self.limit),
+        };
+        self.set_limit(limit);
+        let timeout_ns = self.made_of.connection_timeout_ns;
+        self.receivers.retain(|&(_, heard)| heard.saturating_add_ns(timeout_ns) > now);
+        self.tell_of_receivers();
+        work
+    }
+
+    /// Hands out resends and answers for as long as there is room.
+    fn answer(&mut self, counters: &NetworkCounters, out: &mut impl Outlet) -> usize {
+        let mut work = 0;
+        while out.has_room()
+            && let Some(answer) = self.rtt_answers.pop_front()
+        {
+            out.put(Outgoing::Rtt(answer));
+            work += 1;
+        }
+        while out.has_room()
+            && let Some(resend) = self.resends.front_mut()
+        {
+            let most = usize::try_from(resend.end - resend.position).unwrap_or(0).min(self.made_of.log.mtu());
+            let found = sendable(&self.made_of.log, Position::new(resend.position), most);
+            if found.advance == 0 {
+                self.resends.pop_front();
+                continue;
+            }
+            out.put(Outgoing::Resend(Position::new(resend.position), found.wire));
+            counters.count(SystemCounter::RetransmitsSent);
+            counters.add(SystemCounter::RetransmittedBytes, found.wire as i64);
+            resend.position += found.advance as i64;
+            if resend.position >= resend.end {
+                self.resends.pop_front();
+            }
+            work += 1;
+        }
+        work
+    }
+
+    fn queue_resend(&mut self, range: TermRange) {
+        // Looked at again: a range that was delayed may have left the log meanwhile.
+        if let Some(position) = self.resendable(&range) {
+            self.resends.push_back(Resend { position, end: position + i64::from(range.length) });
+        }
+    }
+
+    /// The position of a range that may be sent again: close enough behind what was sent (trap 35).
+    fn resendable(&self, range: &TermRange) -> Option<i64> {
+        let count = range.term_id.wrapping_count_since(self.initial_term_id);
+        let position = self.term_length.position(count, range.offset).get();
+        let oldest = self.sent - i64::from(self.term_length.get() / 2) - self.made_of.log.max_message_length() as i64;
+        (position >= 0 && (oldest..self.sent).contains(&position)).then_some(position)
+    }
+
+    /// Moves `sent` over everything that the transport has answered for, oldest first.
+    fn settle(&mut self) {
+        if self.is_broken {
+            if self.in_flight.iter().all(|entry| entry.unanswered == 0) {
+                // What came before the failure may have arrived; receivers drop what they have.
+                self.in_flight.clear();
+                self.next = self.sent;
+                self.is_broken = false;
+            }
+            return;
+        }
+        let before = self.sent;
+        while let Some(done) = self.in_flight.front().filter(|entry| entry.unanswered == 0) {
+            self.sent = done.end;
+            self.in_flight.pop_front();
+        }
+        if self.sent != before {
+            self.show_sent();
+        }
+    }
+
+    fn show_sent(&self) {
+        self.made_of.words.set_sender_position(self.sent);
+        self.made_of.counters.position.store_release(self.sent);
+    }
+
+    fn set_limit(&mut self, limit: i64) {
+        if limit != self.limit {
+            self.limit = limit;
+            self.made_of.counters.limit.store_release(limit);
+        }
+    }
+
+    fn tell_of_receivers(&self) {
+        let alive = !self.receivers.is_empty();
+        let enough = alive && self.made_of.flow_control.has_required_receivers();
+        self.made_of.words.set_receivers(Receivers { alive, enough, left: self.has_left });
+    }
+}

@@ -1,0 +1,146 @@
+//! What the conductor and the receiver tell each other about one image: words of the driver's own memory, which no client can
+//! store. One writer per word; those of the receiver on one cache line, those of the conductor on another.
+//!
+//! The conductor cleans before it tells how far was consumed. So one word is enough for the receiver to know what it may
+//! announce, and no pair of position and window has to be handed over whole.
+
+use gannet::memory::{AtomicBuffer, CACHE_LINE_LENGTH, Field, OwnedWord};
+
+const REBUILT: Field<i64> = Field::at(0);
+const HIGHEST: Field<i64> = Field::at(REBUILT.end());
+const CONDITION: Field<i64> = Field::at(HIGHEST.end());
+const END: Field<i64> = Field::at(CONDITION.end());
+const CONSUMED: Field<i64> = Field::at(CACHE_LINE_LENGTH);
+const LENGTH: usize = 2 * CACHE_LINE_LENGTH;
+
+/// The words of one image. Clones are the same words.
+#[derive(Clone, Debug)]
+pub struct ImageWords {
+    rebuilt: OwnedWord<i64>,
+    highest: OwnedWord<i64>,
+    condition: OwnedWord<i64>,
+    end: OwnedWord<i64>,
+    consumed: OwnedWord<i64>,
+}
+
+/// What the receiver has found an image to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Its sender sends.
+    Live,
+    /// Its sender has ended the stream here, and everything has come.
+    Ended {
+        /// Where the stream ends.
+        position: i64,
+        /// Whether its publisher took back what was not read yet.
+        revoked: bool,
+    },
+    /// Nothing has come for too long.
+    Silent,
+}
+
+const LIVE: i64 = 0;
+const ENDED: i64 = 1;
+const REVOKED: i64 = 2;
+const SILENT: i64 = 3;
+
+impl ImageWords {
+    /// The words of an image that joins its stream at this position.
+    pub fn new(join: i64) -> Self {
+        let memory = AtomicBuffer::heap(LENGTH);
+        let this = Self {
+            rebuilt: memory.own(REBUILT),
+            highest: memory.own(HIGHEST),
+            condition: memory.own(CONDITION),
+            end: memory.own(END),
+            consumed: memory.own(CONSUMED),
+        };
+        this.rebuilt.store_release(join);
+        this.highest.store_release(join);
+        this.consumed.store_release(join);
+        this
+    }
+
+    /// For the receiver: everything below has come.
+    pub fn set_rebuilt(&self, position: i64) {
+        self.rebuilt.store_release(position);
+    }
+
+    /// For the conductor: everything below has come.
+    pub fn rebuilt(&self) -> i64 {
+        self.rebuilt.load_acquire()
+    }
+
+    /// For the receiver: the stream is known to go up to here.
+    pub fn set_highest(&self, position: i64) {
+        // ORDERING(pos.receiver-hwm): Release. Pairs with the Acquire load in `highest`; data may exist up to here.
+        self.highest.store_release(position);
+    }
+
+    /// For the conductor: the stream is known to go up to here.
+    pub fn highest(&self) -> i64 {
+        // ORDERING(pos.receiver-hwm): Acquire. Pairs with the Release store in `set_highest`.
+        self.highest.load_acquire()
+    }
+
+    /// For the receiver: what it has found the image to be.
+    pub fn set_condition(&self, condition: Condition) {
+        let code = match condition {
+            Condition::Live => LIVE,
+            Condition::Silent => SILENT,
+            Condition::Ended { position, revoked } => {
+                self.end.store_relaxed(position);
+                if revoked { REVOKED } else { ENDED }
+            }
+        };
+        // Release: the end goes before it.
+        self.condition.store_release(code);
+    }
+
+    /// For the conductor: what the receiver has found the image to be.
+    pub fn condition(&self) -> Condition {
+        match self.condition.load_acquire() {
+            ENDED => Condition::Ended { position: self.end.load_relaxed(), revoked: false },
+            REVOKED => Condition::Ended { position: self.end.load_relaxed(), revoked: true },
+            SILENT => Condition::Silent,
+            _ => Condition::Live,
+        }
+    }
+
+    /// For the conductor: all subscribers are here or further, and the log is clean for a term and a half from here.
+    pub fn set_consumed(&self, position: i64) {
+        // ORDERING(img.status-message): Release. Pairs with the Acquire load in `consumed`; what was consumed is cleaned.
+        self.consumed.store_release(position);
+    }
+
+    /// For the receiver: all subscribers are here or further.
+    pub fn consumed(&self) -> i64 {
+        // ORDERING(img.status-message): Acquire. Pairs with the Release store in `set_consumed`.
+        self.consumed.load_acquire()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_sides_see_what_the_other_stores() {
+        let words = ImageWords::new(4096);
+        let other = words.clone();
+        assert_eq!((other.rebuilt(), other.highest(), other.consumed()), (4096, 4096, 4096));
+        words.set_rebuilt(5000);
+        words.set_highest(6000);
+        words.set_consumed(4500);
+        assert_eq!((other.rebuilt(), other.highest(), other.consumed()), (5000, 6000, 4500));
+        for condition in [
+            Condition::Ended { position: 7, revoked: false },
+            Condition::Ended { position: 8, revoked: true },
+            Condition::Silent,
+            Condition::Live,
+        ] {
+            words.set_condition(condition);
+            assert_eq!(other.condition(), condition);
+        }
+    }
+}

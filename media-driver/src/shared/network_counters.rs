@@ -1,0 +1,54 @@
+//! The driver's own counters that sender and receiver count in. Both store some of them, so all are added to as one.
+
+use gannet::counters::SystemCounter;
+use gannet::memory::OwnedWord;
+
+/// The words of the system counters, by their ids. Clones are the same words.
+#[derive(Clone, Debug)]
+pub struct NetworkCounters {
+    words: Box<[OwnedWord<i64>]>,
+}
+
+impl NetworkCounters {
+    /// Over the words of the system counters, which `word` gives by counter.
+    pub fn new(word: impl FnMut(SystemCounter) -> OwnedWord<i64>) -> Self {
+        Self { words: SystemCounter::ALL.into_iter().map(word).collect() }
+    }
+
+    /// In this process's own memory, for simulations and tests.
+    pub fn heap() -> Self {
+        let memory = gannet::memory::AtomicBuffer::heap(8 * SystemCounter::ALL.len());
+        Self::new(|counter| memory.own(gannet::memory::Field::at(8 * counter as usize)))
+    }
+
+    /// Counts one more.
+    pub fn count(&self, counter: SystemCounter) {
+        self.add(counter, 1);
+    }
+
+    /// Counts so many more.
+    pub fn add(&self, counter: SystemCounter, amount: i64) {
+        if let Some(word) = self.words.get(counter as usize) {
+            word.fetch_add(amount);
+        }
+    }
+
+    /// How many there were.
+    pub fn get(&self, counter: SystemCounter) -> i64 {
+        self.words.get(counter as usize).map_or(0, |word| word.load_acquire())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_counter_is_its_own() {
+        let counters = NetworkCounters::heap();
+        counters.count(SystemCounter::InvalidPackets);
+        counters.clone().add(SystemCounter::InvalidPackets, 2);
+        assert_eq!(counters.get(SystemCounter::InvalidPackets), 3);
+        assert_eq!(counters.get(SystemCounter::Errors), 0);
+    }
+}

@@ -1,0 +1,111 @@
+//! What the conductor and the sender tell each other about one network publication: words of the driver's own memory, which no
+//! client can store. One writer per word, each on a cache line of its own.
+
+use gannet::memory::{AtomicBuffer, CACHE_LINE_LENGTH, Field, OwnedWord};
+
+const SENDER_POSITION: Field<i64> = Field::at(0);
+const RECEIVERS: Field<i64> = Field::at(SENDER_POSITION.end());
+const SPY_POSITION: Field<i64> = Field::at(CACHE_LINE_LENGTH);
+const LENGTH: usize = 2 * CACHE_LINE_LENGTH;
+
+/// There are receivers that were heard of lately.
+const ALIVE: i64 = 1;
+/// They are as many as flow control asks for.
+const ENOUGH: i64 = 2;
+/// The one receiver of a unicast channel has said that it leaves.
+const LEFT: i64 = 4;
+/// No spy reads.
+const NO_SPY: i64 = -1;
+
+/// The words of one network publication. Clones are the same words.
+#[derive(Clone, Debug)]
+pub struct PublicationWords {
+    sender_position: OwnedWord<i64>,
+    receivers: OwnedWord<i64>,
+    spy_position: OwnedWord<i64>,
+}
+
+/// What the sender knows of a publication's receivers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Receivers {
+    /// Whether any was heard of lately.
+    pub alive: bool,
+    /// Whether they are as many as flow control asks for.
+    pub enough: bool,
+    /// Whether the one receiver of a unicast channel has left.
+    pub left: bool,
+}
+
+impl PublicationWords {
+    /// The words of a publication that starts at this position.
+    pub fn new(start: i64) -> Self {
+        let memory = AtomicBuffer::heap(LENGTH);
+        let this = Self {
+            sender_position: memory.own(SENDER_POSITION),
+            receivers: memory.own(RECEIVERS),
+            spy_position: memory.own(SPY_POSITION),
+        };
+        this.sender_position.store_release(start);
+        this.spy_position.store_release(NO_SPY);
+        this
+    }
+
+    /// For the sender: it has sent all below this position.
+    pub fn set_sender_position(&self, position: i64) {
+        // ORDERING(pos.sender): Release. Pairs with the Acquire load in `sender_position`; bytes below are done with.
+        self.sender_position.store_release(position);
+    }
+
+    /// For the conductor: all below was sent.
+    pub fn sender_position(&self) -> i64 {
+        // ORDERING(pos.sender): Acquire. Pairs with the Release store in `set_sender_position`.
+        self.sender_position.load_acquire()
+    }
+
+    /// For the sender: what it knows of receivers.
+    pub fn set_receivers(&self, receivers: Receivers) {
+        let bit = |condition: bool, bit| if condition { bit } else { 0 };
+        let word = bit(receivers.alive, ALIVE) | bit(receivers.enough, ENOUGH) | bit(receivers.left, LEFT);
+        if word != self.receivers.load_relaxed() {
+            self.receivers.store_release(word);
+        }
+    }
+
+    /// For the conductor: what the sender knows of receivers.
+    pub fn receivers(&self) -> Receivers {
+        let word = self.receivers.load_acquire();
+        Receivers { alive: word & ALIVE != 0, enough: word & ENOUGH != 0, left: word & LEFT != 0 }
+    }
+
+    /// For the conductor: the furthest position that a spy has reached, if one reads.
+    pub fn set_spy_position(&self, position: Option<i64>) {
+        self.spy_position.store_release(position.unwrap_or(NO_SPY));
+    }
+
+    /// For the sender: the furthest position that a spy has reached, if one reads.
+    pub fn spy_position(&self) -> Option<i64> {
+        Some(self.spy_position.load_acquire()).filter(|&position| position != NO_SPY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_sides_see_what_the_other_stores() {
+        let words = PublicationWords::new(64);
+        let other = words.clone();
+        assert_eq!(
+            (other.sender_position(), other.receivers(), other.spy_position()),
+            (64, Receivers::default(), None)
+        );
+        let receivers = Receivers { alive: true, enough: false, left: true };
+        words.set_sender_position(128);
+        words.set_receivers(receivers);
+        words.set_spy_position(Some(0));
+        assert_eq!((other.sender_position(), other.receivers(), other.spy_position()), (128, receivers, Some(0)));
+        words.set_spy_position(None);
+        assert_eq!(other.spy_position(), None);
+    }
+}

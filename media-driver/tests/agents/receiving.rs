@@ -1,0 +1,340 @@
+//! An image as its receiver has it: what it takes, what it says, and when it is at its end.
+
+use std::net::SocketAddr;
+
+use fastrand::Rng;
+use gannet::counters::SystemCounter;
+use gannet::logbuffer::{ImageReader, LogBuffers, LogKind};
+use gannet::protocol::{DataFlags, DataHeader, Heartbeat, Padding};
+use gannet::types::Position;
+use gannet_driver::mailbox::EndpointId;
+use gannet_driver::receiver::loss_detector::LossDetector;
+use gannet_driver::receiver::nak_delay::NakDelay;
+use gannet_driver::receiver::publication_image::{NewImage, PublicationImage, Report, ReportOutlet};
+use gannet_driver::shared::{Condition, ImageWords, NetworkCounters};
+
+use crate::support::*;
+
+/// Writes down what the image says.
+#[derive(Default)]
+struct Said(Vec<String>);
+
+impl ReportOutlet for Said {
+    fn put(&mut self, transport: EndpointId, _to: SocketAddr, report: &Report<'_>) {
+        let via = if transport == RECEIVING { String::new() } else { format!("{}: ", transport.get()) };
+        self.0.push(match report {
+            Report::Status(message) => {
+                let position = message.position(TERM, INITIAL);
+                let leaving = if message.end_of_stream { " leaving" } else { "" };
+                format!("{via}status {position}+{}{leaving}", message.receiver_window)
+            }
+            Report::Nak(nak) => format!("{via}nak {}:{}+{}", nak.term_id, nak.term_offset, nak.length),
+            Report::Rtt(_) => format!("{via}rtt"),
+            Report::Error(error) => format!("{via}error {}", String::from_utf8_lossy(error.text)),
+        });
+    }
+}
+
+struct Receiving {
+    image: PublicationImage,
+    log: LogBuffers,
+    words: ImageWords,
+    counters: NetworkCounters,
+    random: Rng,
+    join: i64,
+}
+
+impl Receiving {
+    fn new() -> Self {
+        Self::with(0, |_| {})
+    }
+
+    fn with(join: i64, change: impl FnOnce(&mut NewImage)) -> Self {
+        let log = log(LogKind::Image, INITIAL, join);
+        let mut made_of = image(&log, join);
+        change(&mut made_of);
+        let words = made_of.words.clone();
+        let image = PublicationImage::new(made_of, at(0));
+        Self { image, log, words, counters: NetworkCounters::heap(), random: Rng::with_seed(1), join }
+    }
+
+    fn take(&mut self, now_us: i64, datagram: &[u8]) {
+        self.take_from(now_us, RECEIVING, datagram);
+    }
+
+    fn take_from(&mut self, now_us: i64, transport: EndpointId, datagram: &[u8]) {
+        let header = DataHeader::parse(datagram).unwrap();
+        let from = (transport, sender_address());
+        self.image.on_data(at(now_us * 1000), from, &header, datagram, &self.counters);
+    }
+
+    fn poll(&mut self, now_us: i64) -> Vec<String> {
+        let mut said = Said::default();
+        self.image.poll(at(now_us * 1000), &mut self.random, &self.counters, &mut said);
+        said.0
+    }
+
+    fn messages(&self) -> Vec<u8> {
+        let mut reader = ImageReader::new(self.log.clone(), word(self.join));
+        let mut firsts = Vec::new();
+        while reader.poll(|fragment| firsts.push(fragment.payload()[0]), 100) > 0 {}
+        firsts
+    }
+
+    fn count(&self, counter: SystemCounter) -> i64 {
+        self.counters.get(counter)
+    }
+}
+
+/// A datagram with one frame at a position.
+fn data(position: i64, payload: &[u8]) -> Vec<u8> {
+    let at = Position::new(position);
+    let mut bytes = vec![0; (32 + payload.len()).next_multiple_of(32)];
+    DataHeader {
+        frame_length: 32 + payload.len() as i32,
+        flags: DataFlags::UNFRAGMENTED,
+        is_padding: false,
+        term_offset: TERM.offset(at),
+        session_id: SESSION,
+        stream_id: STREAM,
+        term_id: TERM.term_id(at, INITIAL),
+        reserved_value: 0,
+    }
+    .write(&mut bytes);
+    bytes[32..32 + payload.len()].copy_from_slice(payload);
+    bytes
+}
+
+fn heartbeat(position: i64, end_of_stream: bool, revoked: bool) -> [u8; 32] {
+    let at = Position::new(position);
+    let mut bytes = [0; 32];
+    Heartbeat {
+        term_offset: TERM.offset(at),
+        session_id: SESSION,
+        stream_id: STREAM,
+        term_id: TERM.term_id(at, INITIAL),
+        end_of_stream,
+        revoked,
+    }
+    .write(&mut bytes);
+    bytes
+}
+
+/// Trap 42: the first status message leaves at once, with the window of a 64 KiB term; then every 200 ms.
+#[test]
+fn trap_42_the_first_status_message_leaves_at_once() {
+    let mut receiving = Receiving::with(4096, |_| {});
+    assert_eq!(receiving.poll(0), ["status 4096+32768"]);
+    assert!(receiving.poll(200_000).is_empty());
+    assert_eq!(receiving.poll(200_001), ["status 4096+32768"]);
+}
+
+/// Traps 44 and 45, and section 25.1 item 8: after more than a quarter window, strictly; the timed one repeats what was scheduled.
+#[test]
+fn trap_44_and_45_status_messages_by_quarter_windows() {
+    let mut receiving = Receiving::new();
+    receiving.poll(0);
+    receiving.words.set_consumed(8192);
+    assert!(receiving.poll(1).is_empty(), "a quarter is not more than a quarter");
+    assert_eq!(receiving.poll(200_001), ["status 0+32768"], "repeated, not computed anew");
+    receiving.words.set_consumed(8448);
+    assert_eq!(receiving.poll(200_002), ["status 8448+32768"]);
+}
+
+#[test]
+fn frames_come_in_any_order() {
+    let mut receiving = Receiving::new();
+    receiving.poll(0);
+    receiving.take(1, &data(128, b"c"));
+    receiving.take(1, &data(0, b"a"));
+    receiving.take(1, &data(64, b"b"));
+    receiving.take(1, &data(64, b"x"));
+    receiving.poll(2);
+    assert_eq!(
+        (receiving.messages(), receiving.image.rebuilt()),
+        (b"abc".to_vec(), 192),
+        "trap 20: the first copy stays"
+    );
+    assert_eq!((receiving.words.rebuilt(), receiving.words.highest()), (192, 192));
+}
+
+/// Section 23 scenario 3: a lost datagram is asked for with its exact place, after a microsecond, and again after 100.
+#[test]
+fn a_gap_is_asked_for() {
+    let mut receiving = Receiving::new();
+    receiving.poll(0);
+    receiving.take(1, &data(0, b"a"));
+    receiving.take(1, &data(192, b"d"));
+    assert!(receiving.poll(1).is_empty());
+    assert_eq!(receiving.poll(2), ["nak 7:64+128"]);
+    assert!(receiving.poll(101).is_empty());
+    assert_eq!(receiving.poll(102), ["nak 7:64+128"]);
+    receiving.take(103, &data(64, b"b"));
+    assert!(receiving.poll(103).is_empty(), "a smaller gap is another one");
+    assert_eq!(receiving.poll(104), ["nak 7:128+64"]);
+    receiving.take(105, &data(128, b"c"));
+    assert!(receiving.poll(300).is_empty());
+    assert_eq!(receiving.messages(), b"abcd");
+    assert_eq!(receiving.count(SystemCounter::NaksSent), 3);
+}
+
+/// Trap 47 and scenario 4: the loss of the last datagram is found by the next heartbeat.
+#[test]
+fn trap_47_a_heartbeat_shows_what_was_lost_last() {
+    let mut receiving = Receiving::new();
+    receiving.poll(0);
+    receiving.take(1, &data(0, b"a"));
+    assert!(receiving.poll(10).is_empty());
+    receiving.take(100, &heartbeat(1024, false, false));
+    receiving.poll(100);
+    assert_eq!(receiving.poll(101), ["nak 7:64+960"]);
+    assert_eq!(receiving.count(SystemCounter::HeartbeatsReceived), 1);
+}
+
+/// Traps 6 and 50: a gap ends with its term; the next term is looked at when this one is whole.
+#[test]
+fn trap_50_one_term_at_a_time() {
+    let mut receiving = Receiving::with(LENGTH - 128, |_| {});
+    receiving.poll(0);
+    receiving.take(1, &data(LENGTH + 64, b"z"));
+    receiving.poll(1);
+    assert_eq!(receiving.poll(2), ["nak 7:65408+128"]);
+    receiving.take(3, &data(LENGTH - 128, &[b'a'; 96]));
+    receiving.poll(3);
+    receiving.poll(4);
+    assert_eq!(receiving.poll(5), ["nak 8:0+64"]);
+}
+
+/// Traps 8 and 27: padding counts for all it covers, and may end half a term past what was announced, and no further.
+#[test]
+fn trap_27_overrun_is_half_a_term_past_what_was_announced() {
+    let mut receiving = Receiving::new();
+    receiving.poll(0);
+    let padding = |position: i64, length: i32| {
+        let mut bytes = [0; 32];
+        let (term_offset, term_id) = (position as i32, INITIAL);
+        Padding { length, term_offset, session_id: SESSION, stream_id: STREAM, term_id }.write(&mut bytes);
+        bytes
+    };
+    receiving.take(1, &padding(0, LENGTH as i32 / 2 + 32));
+    assert_eq!(receiving.count(SystemCounter::FlowControlOverRuns), 1);
+    receiving.take(1, &padding(0, LENGTH as i32 / 2));
+    receiving.poll(2);
+    assert_eq!(receiving.image.rebuilt(), LENGTH / 2, "exactly half a term");
+    receiving.take(3, &heartbeat(LENGTH / 2 + 32, false, false));
+    assert_eq!(receiving.count(SystemCounter::FlowControlOverRuns), 2, "a heartbeat, too");
+    receiving.words.set_consumed(LENGTH / 2);
+    receiving.poll(4);
+    receiving.take(5, &heartbeat(LENGTH / 2 + 32, false, false));
+    assert_eq!(receiving.words.highest(), LENGTH / 2 + 32);
+}
+
+/// Traps 48 and 53: what comes before the last status message is no sign of life.
+#[test]
+fn trap_48_and_53_underruns_are_no_sign_of_life() {
+    let mut receiving = Receiving::new();
+    receiving.poll(0);
+    receiving.take(1, &data(0, &[1; 8160]));
+    receiving.take(1, &data(8192, &[1; 992]));
+    receiving.words.set_consumed(9216);
+    receiving.poll(2);
+    receiving.take(9_999_999, &data(0, &[2; 8160]));
+    assert_eq!(receiving.count(SystemCounter::FlowControlUnderRuns), 1);
+    receiving.poll(10_000_001);
+    assert_eq!(receiving.words.condition(), Condition::Live);
+    receiving.poll(10_000_002);
+    assert_eq!(receiving.words.condition(), Condition::Silent);
+}
+
+/// Traps 54 and 55: the stream has ended when its sender says so and everything has come; then the image says that it leaves.
+#[test]
+fn trap_55_it_ends_when_everything_has_come() {
+    let mut receiving = Receiving::new();
+    receiving.poll(0);
+    receiving.take(1, &heartbeat(64, true, false));
+    receiving.poll(1);
+    assert_eq!(receiving.words.condition(), Condition::Live, "something is missing");
+    receiving.take(2, &data(0, b"a"));
+    receiving.poll(3);
+    assert_eq!(receiving.words.condition(), Condition::Ended { position: 64, revoked: false });
+    assert_eq!(receiving.poll(4), ["status 0+32768 leaving"]);
+    assert!(receiving.poll(200_000).is_empty());
+    assert_eq!(receiving.poll(200_005), ["status 0+32768 leaving"]);
+}
+
+#[test]
+fn trap_54_all_transports_have_to_end() {
+    let other = EndpointId::new(77);
+    let mut receiving = Receiving::new();
+    receiving.poll(0);
+    receiving.take_from(1, other, &data(0, b"a"));
+    receiving.take(1, &heartbeat(64, true, true));
+    receiving.poll(2);
+    assert_eq!(receiving.words.condition(), Condition::Live);
+    receiving.take_from(3, other, &heartbeat(64, true, true));
+    receiving.poll(4);
+    assert_eq!(receiving.words.condition(), Condition::Ended { position: 64, revoked: true });
+    assert_eq!(receiving.count(SystemCounter::PublicationImagesRevoked), 1);
+    assert_eq!(receiving.poll(5), ["status 0+32768 leaving", "77: status 0+32768 leaving"]);
+}
+
+/// Section 25.2 item 16: five seconds after its sender fell silent the image does, too.
+#[test]
+fn a_silent_connection_is_told_nothing() {
+    let mut receiving = Receiving::new();
+    receiving.take(0, &data(0, b"a"));
+    assert_eq!(receiving.poll(4_999_999).len(), 1);
+    assert!(receiving.poll(5_300_000).is_empty());
+}
+
+/// Section 12.6: a rejected image takes nothing, and says why every 200 ms.
+#[test]
+fn a_rejected_image_says_why() {
+    let mut receiving = Receiving::new();
+    receiving.poll(0);
+    receiving.image.reject(b"too late");
+    assert_eq!(receiving.poll(1), ["error too late"]);
+    receiving.take(2, &data(0, b"a"));
+    assert!(receiving.poll(3).is_empty() && receiving.messages().is_empty());
+    assert_eq!(receiving.poll(200_002), ["error too late"]);
+    receiving.poll(10_000_001);
+    assert_eq!(receiving.words.condition(), Condition::Silent);
+}
+
+/// Section 13.3: without reliability a gap becomes padding at once, and readers go on behind it.
+#[test]
+fn without_reliability_gaps_are_filled() {
+    let mut receiving = Receiving::with(0, |made_of| {
+        made_of.reliable = false;
+        made_of.loss_detector = LossDetector::new(NakDelay::NONE);
+    });
+    receiving.poll(0);
+    receiving.take(1, &data(0, b"a"));
+    receiving.take(1, &data(192, b"d"));
+    assert!(receiving.poll(1).is_empty());
+    receiving.poll(2);
+    assert_eq!((receiving.messages(), receiving.image.rebuilt()), (b"ad".to_vec(), 256));
+    assert_eq!(receiving.count(SystemCounter::LossGapFills), 1);
+    receiving.take(3, &data(64, b"b"));
+    assert_eq!(receiving.messages(), b"ad");
+}
+
+/// Trap 1 and section 12.3: a term before the first is dropped, and garbage counted.
+#[test]
+fn what_cannot_be_of_the_stream_is_dropped() {
+    let mut receiving = Receiving::new();
+    let mut before = data(0, b"a");
+    before[20..24].copy_from_slice(&6_i32.to_le_bytes());
+    receiving.take(1, &before);
+    assert_eq!(receiving.count(SystemCounter::InvalidPackets), 0);
+    let mut cut = data(0, &[1; 96]);
+    cut.truncate(64);
+    receiving.take(1, &cut);
+    let mut beyond = data(LENGTH - 32, b"");
+    beyond[0..4].copy_from_slice(&64_i32.to_le_bytes());
+    beyond.resize(64, 0);
+    receiving.take(1, &beyond);
+    assert_eq!(receiving.count(SystemCounter::InvalidPackets), 2);
+    receiving.poll(2);
+    assert!(receiving.messages().is_empty());
+}

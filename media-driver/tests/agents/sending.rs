@@ -1,0 +1,409 @@
+//! A publication as its sender has it: setups, heartbeats, windows, what is sent again, and whom it believes.
+
+use gannet::counters::SystemCounter;
+use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, OfferError};
+use gannet::protocol::{ErrorFrame, Nak, StatusMessage};
+use gannet::types::TermId;
+use gannet_driver::sender::flow_control::{FlowControl, GroupRules, Min};
+use gannet_driver::sender::network_publication::{
+    NetworkPublication, NewNetworkPublication, Outgoing, Outlet, PublicationCounters,
+};
+use gannet_driver::shared::{NetworkCounters, PublicationWords};
+
+use crate::support::*;
+
+/// Takes everything, for one destination.
+#[derive(Default)]
+struct Taken {
+    all: Vec<Outgoing>,
+    room: Option<usize>,
+}
+
+impl Outlet for Taken {
+    fn destinations(&self) -> usize {
+        1
+    }
+
+    fn has_room(&self) -> bool {
+        self.room.is_none_or(|room| self.all.len() < room)
+    }
+
+    fn put(&mut self, what: Outgoing) {
+        self.all.push(what);
+    }
+}
+
+struct Sending {
+    publication: NetworkPublication,
+    appender: ExclusiveAppender,
+    counters: NetworkCounters,
+    words: PublicationWords,
+    shown: PublicationCounters,
+    log: LogBuffers,
+    /// Whether what is sent is answered for at once.
+    completes: bool,
+}
+
+impl Sending {
+    fn new() -> Self {
+        Self::with(0, |_| {})
+    }
+
+    fn with(start: i64, change: impl FnOnce(&mut NewNetworkPublication)) -> Self {
+        let log = log(LogKind::Exclusive, INITIAL, start);
+        let mut made_of = publication(&log, start);
+        change(&mut made_of);
+        let (words, shown) = (made_of.words.clone(), made_of.counters.clone());
+        Self {
+            publication: NetworkPublication::new(made_of, at(0)),
+            appender: ExclusiveAppender::new(&log, word(start + LENGTH)).unwrap(),
+            counters: NetworkCounters::heap(),
+            words,
+            shown,
+            log,
+            completes: true,
+        }
+    }
+
+    fn poll(&mut self, now: i64) -> Vec<Outgoing> {
+        let mut taken = Taken::default();
+        self.publication.poll(at(now), &self.counters, &mut taken);
+        if self.completes {
+            for outgoing in &taken.all {
+                if let Outgoing::Data(position, _) = outgoing {
+                    self.publication.on_completion(position.get(), true, &self.counters);
+                }
+            }
+        }
+        taken.all
+    }
+
+    /// What it does over a stretch of time, polled every millisecond, as one line per frame.
+    fn story(&mut self, from_ms: i64, to_ms: i64) -> Vec<String> {
+        let mut story = Vec::new();
+        for now in from_ms..=to_ms {
+            story.extend(self.poll(now * MS).into_iter().map(|outgoing| match outgoing {
+                Outgoing::Setup(setup) => format!("{now} setup {}:{}", setup.active_term_id, setup.term_offset),
+                Outgoing::Heartbeat(beat) => {
+                    let mut line = format!("{now} heartbeat {}:{}", beat.term_id, beat.term_offset);
+                    line.push_str(if beat.revoked {
+                        " revoked"
+                    } else if beat.end_of_stream {
+                        " end"
+                    } else {
+                        ""
+                    });
+                    line
+                }
+                Outgoing::Data(position, length) => format!("{now} data {position}+{length}"),
+                Outgoing::Resend(position, length) => format!("{now} resend {position}+{length}"),
+                Outgoing::Rtt(_) => format!("{now} rtt"),
+            }));
+        }
+        story
+    }
+
+    fn hear(&mut self, now_ms: i64, message: &StatusMessage) {
+        self.publication.on_status_message(at(now_ms * MS), message, &self.counters);
+    }
+
+    fn nak(&mut self, now_ms: i64, term_offset: i32, length: i32) {
+        let nak = Nak { session_id: SESSION, stream_id: STREAM, term_id: INITIAL, term_offset, length };
+        self.publication.on_nak(at(now_ms * MS), &nak, &self.counters);
+    }
+
+    fn count(&self, counter: SystemCounter) -> i64 {
+        self.counters.get(counter)
+    }
+}
+
+/// Traps 21 and 22: setups until somebody answers, then heartbeats for the rest of its life.
+#[test]
+fn trap_21_and_22_setups_and_then_heartbeats() {
+    let mut sending = Sending::new();
+    assert_eq!(sending.story(0, 250), ["0 setup 7:0", "101 setup 7:0", "202 setup 7:0"]);
+    sending.hear(250, &status(0, 4096));
+    assert_eq!(sending.story(251, 452), ["251 heartbeat 7:0", "352 heartbeat 7:0"]);
+    // Everybody has gone long ago.
+    assert_eq!(sending.story(20_000, 20_100), ["20000 heartbeat 7:0"]);
+    assert!(!sending.words.receivers().alive);
+}
+
+/// Trap 23: a request for a setup is no sign of life, and says nothing about a position.
+#[test]
+fn trap_23_a_request_for_a_setup_is_no_liveness() {
+    let mut sending = Sending::new();
+    sending.story(0, 0);
+    sending.hear(1, &StatusMessage { asks_for_setup: true, receiver_window: 4096, ..status(0, 4096) });
+    assert_eq!(sending.publication.limit(), 0);
+    assert!(!sending.words.receivers().alive);
+    assert_eq!(sending.story(1, 150), ["101 setup 7:0"]);
+}
+
+/// Traps 24 and 25: after everybody has gone, setups come on request only, and then until somebody lives.
+#[test]
+fn trap_24_and_25_setups_on_request() {
+    let mut sending = Sending::new();
+    sending.hear(0, &status(0, 4096));
+    sending.story(0, 6_000);
+    assert!(!sending.words.receivers().alive);
+    let quiet = sending.story(6_001, 6_300);
+    assert!(quiet.iter().all(|line| line.contains("heartbeat")), "{quiet:?}");
+    sending.hear(6_300, &StatusMessage { asks_for_setup: true, ..status(0, 0) });
+    let setups = |story: Vec<String>| story.into_iter().filter(|line| line.contains("setup")).collect::<Vec<_>>();
+    assert_eq!(setups(sending.story(6_300, 6_510)), ["6300 setup 7:0", "6401 setup 7:0", "6502 setup 7:0"]);
+    sending.hear(6_510, &status(0, 4096));
+    assert_eq!(setups(sending.story(6_511, 6_900)), ["6603 setup 7:0"], "one more, as its request stood");
+}
+
+/// Trap 26, and section 25.1 item 7: a window of 4096 lets three frames of 1056 go, then heartbeats.
+#[test]
+fn trap_26_frames_go_whole_or_not_at_all() {
+    let mut sending = Sending::new();
+    for _ in 0..8 {
+        sending.appender.offer(&[7; 1024]).unwrap();
+    }
+    sending.hear(0, &status(0, 4096));
+    let story = sending.story(0, 150);
+    assert_eq!(story, ["0 data 0+1056", "0 data 1056+1056", "0 data 2112+1056", "101 heartbeat 7:3168"]);
+    assert_eq!(sending.words.sender_position(), 3168);
+    assert_eq!(sending.shown.back_pressure.load_acquire(), 1, "once, however often it was stopped");
+    assert_eq!(sending.count(SystemCounter::SenderFlowControlLimits), 1);
+    sending.hear(150, &status(3168, 1056));
+    assert_eq!(sending.story(151, 151), ["151 data 3168+1056"]);
+}
+
+/// Small messages share a datagram as far as the MTU goes: three of 100 bytes are one of 480.
+#[test]
+fn small_messages_share_a_datagram() {
+    let mut sending = Sending::new();
+    (0..3).for_each(|_| _ = sending.appender.offer(&[7; 100]).unwrap());
+    sending.hear(0, &status(0, 4096));
+    assert_eq!(sending.story(0, 0), ["0 data 0+480"]);
+}
+
+/// Traps 8 and 27: of padding the header is sent, and the position passes what it covers, and the limit with it.
+#[test]
+fn trap_27_the_position_may_pass_the_limit_by_padding() {
+    let start = 60_000;
+    let mut sending = Sending::with(start, |_| {});
+    // It does not fit into what is left of the term.
+    assert_eq!(sending.appender.offer(&[7; 6000]), Err(OfferError::AdminAction));
+    sending.hear(0, &status(start, 32));
+    let story = sending.story(0, 1);
+    assert_eq!(story, ["0 data 60000+32"]);
+    assert_eq!((sending.publication.sent(), sending.publication.limit()), (LENGTH, start + 32));
+    // Trap 3: the end of a term is offset 0 of the next.
+    assert_eq!(sending.story(101, 102), ["101 heartbeat 8:0"]);
+}
+
+/// Trap 30, and a bug that a peer shipped: a status message half a term out of bounds moves nothing.
+#[test]
+fn trap_30_status_messages_far_off_are_refused() {
+    let mut sending = Sending::with(2 * LENGTH, |_| {});
+    let half = LENGTH / 2;
+    for position in [2 * LENGTH + half + 32, 2 * LENGTH - half - 32, 64 * LENGTH] {
+        let before = sending.count(SystemCounter::StatusMessagesRejected);
+        sending.hear(0, &status(position, 32));
+        assert_eq!(sending.count(SystemCounter::StatusMessagesRejected), before + 1, "{position}");
+    }
+    let other_stream = StatusMessage { consumption_term_id: TermId::new(6), ..status(0, 32) };
+    sending.hear(0, &other_stream);
+    assert_eq!(sending.count(SystemCounter::StatusMessagesRejected), 4);
+    assert!(!sending.words.receivers().alive && sending.publication.limit() == 2 * LENGTH);
+    let invalid = sending.count(SystemCounter::InvalidPackets);
+    sending.hear(0, &status(2 * LENGTH, half as i32 + 32));
+    sending.hear(0, &status(2 * LENGTH, -1));
+    let misplaced = StatusMessage { consumption_term_offset: 8, ..status(2 * LENGTH, 32) };
+    sending.hear(0, &misplaced);
+    assert_eq!(sending.count(SystemCounter::InvalidPackets), invalid + 3);
+    sending.hear(0, &status(2 * LENGTH + half, 32));
+    assert_eq!(sending.publication.limit(), 2 * LENGTH + half + 32, "exactly half a term is believed");
+}
+
+/// Trap 31: what the transport could not send is sent again, with everything behind it.
+#[test]
+fn trap_31_a_failed_send_is_repeated_from_there() {
+    let mut sending = Sending::new();
+    sending.completes = false;
+    for _ in 0..3 {
+        sending.appender.offer(&[7; 1376]).unwrap();
+    }
+    sending.hear(0, &status(0, 32_768));
+    assert_eq!(sending.story(0, 0), ["0 data 0+1408", "0 data 1408+1408", "0 data 2816+1408"]);
+    let counters = sending.counters.clone();
+    sending.publication.on_completion(2816, true, &counters);
+    assert_eq!(sending.publication.sent(), 0, "oldest first");
+    sending.publication.on_completion(0, true, &counters);
+    assert_eq!(sending.publication.sent(), 1408);
+    assert!(sending.story(1, 1).is_empty(), "submitted is not sent");
+    sending.publication.on_completion(1408, false, &counters);
+    assert_eq!(sending.publication.sent(), 1408);
+    assert_eq!(sending.story(2, 2), ["2 data 1408+1408", "2 data 2816+1408"]);
+    assert_eq!(sending.count(SystemCounter::ShortSends), 1);
+}
+
+/// A failure is not forgotten while later ranges are with the transport.
+#[test]
+fn after_a_failure_nothing_is_sent_until_all_is_answered() {
+    let mut sending = Sending::new();
+    sending.completes = false;
+    (0..2).for_each(|_| _ = sending.appender.offer(&[7; 1376]).unwrap());
+    sending.hear(0, &status(0, 32_768));
+    sending.story(0, 0);
+    let counters = sending.counters.clone();
+    sending.publication.on_completion(0, false, &counters);
+    assert!(sending.story(1, 1).is_empty());
+    sending.publication.on_completion(1408, true, &counters);
+    assert_eq!(sending.publication.sent(), 0, "what came behind the failure does not count");
+    assert_eq!(sending.story(2, 2), ["2 data 0+1408", "2 data 1408+1408"]);
+}
+
+/// Section 9: a NAK is answered from the log, bounded by MTU, and not again while it lingers; neither position nor limit move.
+#[test]
+fn naks_are_answered_from_the_log() {
+    let mut sending = Sending::new();
+    for _ in 0..6 {
+        sending.appender.offer(&[7; 1376]).unwrap();
+    }
+    sending.hear(0, &status(0, 32_768));
+    sending.story(0, 10);
+    assert_eq!(sending.publication.sent(), 6 * 1408);
+    sending.nak(11, 1408, 2816);
+    assert_eq!(sending.story(11, 11), ["11 resend 1408+1408", "11 resend 2816+1408"]);
+    sending.nak(12, 2816, 1408);
+    assert!(sending.story(12, 22).is_empty(), "it is within what was just sent again");
+    sending.nak(23, 1408, 1408);
+    assert_eq!(sending.story(23, 23), ["23 resend 1408+1408"]);
+    assert_eq!((sending.publication.sent(), sending.publication.limit()), (6 * 1408, 32_768));
+    assert_eq!(sending.count(SystemCounter::RetransmitsSent), 3);
+    assert_eq!(sending.count(SystemCounter::RetransmittedBytes), 3 * 1408);
+    assert_eq!((sending.count(SystemCounter::NaksReceived), sending.shown.naks_received.load_acquire()), (3, 3));
+}
+
+/// Trap 35: only what is close behind the sender is sent again, and never what was not sent yet.
+#[test]
+fn trap_35_old_and_future_ranges_are_not_sent_again() {
+    let mut sending = Sending::new();
+    sending.appender.offer(&[7; 1376]).unwrap();
+    sending.hear(0, &status(0, 32_768));
+    sending.story(0, 1);
+    sending.nak(2, 1408, 64);
+    sending.nak(2, 4096, 64);
+    sending.nak(2, 0, 0);
+    assert!(sending.story(2, 20).is_empty());
+    assert_eq!(sending.count(SystemCounter::InvalidPackets), 0);
+    for (offset, length) in [(8, 64), (LENGTH as i32, 64), (LENGTH as i32 - 32, 64), (0, -1), (-32, 64)] {
+        sending.nak(2, offset, length);
+    }
+    assert_eq!(sending.count(SystemCounter::InvalidPackets), 5);
+    let start = 3 * LENGTH;
+    let mut later = Sending::with(start, |_| {});
+    later.nak(0, 0, 64);
+    assert!(later.story(0, 1).iter().all(|line| line.contains("setup")), "three terms ago");
+}
+
+/// NAKs for the whole window, again and again: what is sent again is bounded by the linger.
+#[test]
+fn a_flood_of_naks_is_bounded() {
+    let mut sending = Sending::new();
+    for _ in 0..20 {
+        sending.appender.offer(&[7; 1376]).unwrap();
+    }
+    sending.hear(0, &status(0, 32_768));
+    sending.story(0, 10);
+    let mut resends = 0;
+    for now in 11..21 {
+        (0..100).for_each(|_| sending.nak(now, 0, 20 * 1408));
+        resends += sending.story(now, now).iter().filter(|line| line.contains("resend")).count();
+    }
+    assert_eq!(resends, 20);
+}
+
+/// Reference, section 7.8 and trap 56: an ended stream says so, and cannot be joined.
+#[test]
+fn the_end_is_told_and_cannot_be_joined() {
+    let mut sending = Sending::new();
+    sending.appender.offer(b"last").unwrap();
+    sending.hear(0, &status(0, 0));
+    sending.publication.end_at(64, false);
+    assert_eq!(sending.story(0, 101), ["0 heartbeat 7:0", "101 heartbeat 7:0"], "not all was sent");
+    sending.hear(102, &status(0, 4096));
+    assert_eq!(sending.story(102, 204), ["102 data 0+64", "203 heartbeat 7:64 end"]);
+    sending.hear(204, &StatusMessage { asks_for_setup: true, ..status(0, 0) });
+    assert_eq!(sending.story(205, 305), ["304 heartbeat 7:64 end"]);
+    sending.hear(305, &StatusMessage { end_of_stream: true, ..status(64, 4096) });
+    assert!(sending.words.receivers().left && !sending.words.receivers().alive);
+}
+
+#[test]
+fn without_eos_the_end_is_not_told_unless_revoked() {
+    let mut sending = Sending::with(0, |made_of| made_of.signal_eos = false);
+    sending.hear(0, &status(0, 4096));
+    sending.publication.end_at(0, false);
+    assert_eq!(sending.story(0, 0), ["0 heartbeat 7:0"]);
+    sending.publication.end_at(0, true);
+    assert_eq!(sending.story(101, 101), ["101 heartbeat 7:0 revoked"]);
+}
+
+/// Reference, section 7.6: a rejection is news once.
+#[test]
+fn a_rejection_is_news_once() {
+    let mut sending = Sending::new();
+    sending.hear(0, &status(0, 4096));
+    let error = ErrorFrame {
+        session_id: SESSION,
+        stream_id: STREAM,
+        receiver_id: RECEIVER,
+        group_tag: None,
+        error_code: 13,
+        text: b"no",
+    };
+    let counters = sending.counters.clone();
+    assert!(sending.publication.on_error(&error, &counters).is_some());
+    assert!(!sending.words.receivers().alive);
+    assert!(sending.publication.on_error(&error, &counters).is_none());
+    assert_eq!(sending.count(SystemCounter::ErrorFramesReceived), 2);
+}
+
+/// Trap 40: with a minimum group size the publication has receivers, and not enough.
+#[test]
+fn trap_40_too_small_a_group_is_not_enough() {
+    let rules = GroupRules { receiver_timeout_ns: 5_000 * MS, min_size: 2 };
+    let mut sending = Sending::with(0, |made_of| {
+        made_of.flow_control = FlowControl::Min(Min::new(rules));
+        made_of.group = true;
+    });
+    sending.hear(0, &status(0, 4096));
+    assert!(sending.words.receivers().alive && !sending.words.receivers().enough);
+    sending.hear(0, &StatusMessage { receiver_id: 9, ..status(0, 4096) });
+    assert!(sending.words.receivers().enough);
+    assert_eq!(sending.publication.limit(), 4096);
+    sending.hear(0, &StatusMessage { end_of_stream: true, ..status(0, 4096) });
+    assert!(!sending.words.receivers().left, "one of a group is not all");
+}
+
+/// Reference, section 17: with `ssc` and without receivers the position follows the fastest spy; nothing is sent of what it passes.
+#[test]
+fn spies_alone_keep_it_going() {
+    let mut sending = Sending::with(0, |made_of| made_of.spies_simulate_connection = true);
+    sending.appender.offer(&[7; 1376]).unwrap();
+    sending.words.set_spy_position(Some(1408));
+    assert_eq!(sending.story(0, 150), ["0 setup 7:0", "101 setup 7:1408"]);
+    assert_eq!(sending.words.sender_position(), 1408);
+    assert_eq!(sending.log.producer_position().get(), 1408);
+}
+
+/// A full batch costs nothing but time.
+#[test]
+fn without_room_nothing_is_taken() {
+    let mut sending = Sending::new();
+    (0..3).for_each(|_| _ = sending.appender.offer(&[7; 1376]).unwrap());
+    sending.hear(0, &status(0, 32_768));
+    let counters = sending.counters.clone();
+    let mut taken = Taken { room: Some(1), ..Taken::default() };
+    sending.publication.poll(at(0), &counters, &mut taken);
+    assert!(matches!(taken.all[..], [Outgoing::Data(..)]));
+    sending.publication.on_completion(0, true, &counters);
+    assert_eq!(sending.story(1, 1), ["1 data 1408+1408", "1 data 2816+1408"]);
+}
