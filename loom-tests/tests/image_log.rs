@@ -5,7 +5,7 @@ use gannet::logbuffer::{ImageReader, LogBuffers, LogKind, LogParameters, gap_fil
 use gannet::memory::{AtomicBuffer, Field, OwnedWord};
 use gannet::protocol::{DataFlags, DataHeader};
 use gannet::types::{Position, SessionId, StreamId, TermId, TermLength};
-use gannet_loom_tests::{Bounds, check, must_fail};
+use gannet_loom_tests::{Bounds, Crossing, check, must_fail};
 use loom::thread;
 
 /// An image whose terms hold two frames of four bytes each, and its only subscriber.
@@ -76,7 +76,13 @@ fn rebuild_against_poll_model() {
     check(Bounds::NONE, &[0, 2], || {
         let image = Image::new();
         let log = image.log.clone();
-        let receiver = thread::spawn(move || assert!(rebuild(&log, Position::new(0), &datagram(0, &[1, 2]))));
+        let crossing = Crossing::default();
+        let crossed = crossing.clone();
+        let receiver = thread::spawn(move || {
+            assert!(rebuild(&log, Position::new(0), &datagram(0, &[1, 2])));
+            crossed.pass();
+        });
+        crossing.pass();
         let early = image.poll();
         receiver.join().unwrap();
         assert_eq!([early.clone(), image.poll()].concat(), [[1; 4], [2; 4]]);
@@ -99,6 +105,8 @@ fn gap_model(fill: bool) {
     check(Bounds::NONE, &[0, all.len()], move || {
         let image = Image::new();
         let log = image.log.clone();
+        let crossing = Crossing::default();
+        let crossed = crossing.clone();
         let receiver = thread::spawn(move || {
             assert!(rebuild(&log, Position::new(64), &datagram(64, &[2])));
             let scan = gap_scan(&log, Position::new(0), Position::new(128));
@@ -108,8 +116,10 @@ fn gap_model(fill: bool) {
             } else {
                 assert!(rebuild(&log, Position::new(0), &datagram(0, &[1])));
             }
+            crossed.pass();
             assert_eq!(gap_scan(&log, Position::new(0), Position::new(128)).rebuilt.get(), 128);
         });
+        crossing.pass();
         let early = image.poll();
         receiver.join().unwrap();
         assert_eq!([early.clone(), image.poll()].concat(), all);

@@ -5,3 +5,4 @@ pub mod directory;
 mod existing;
 pub mod log_files;
 pub mod socket_defaults;
+pub mod transport;

@@ -1,8 +1,10 @@
 //! What the conductor asks of the outside, and what comes back: plain data, moved by the runtime. The conductor never waits
 //! for the file system; whoever carries out its requests may take as long as it takes.
 
+mod endpoint;
 mod wire;
 
+pub use endpoint::{EndpointSpec, Group, LocalInterface, OpenedEndpoint};
 pub use wire::{Completion, Content, EndpointId, InlineFrame, MAX_INLINE_FRAME, Transmit, TransmitBatch, TransmitTag};
 
 use std::io;

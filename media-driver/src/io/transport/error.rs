@@ -1,0 +1,54 @@
+//! Why sockets could not be opened, with what to do about it, and why a datagram was not sent.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::mailbox::EndpointId;
+
+/// Why the sockets of an endpoint could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {attempt} {address}: {source}{}", remedy(attempt, source))]
+pub struct OpenError {
+    /// What was attempted.
+    pub attempt: &'static str,
+    /// On which address.
+    pub address: SocketAddr,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+fn remedy(attempt: &str, source: &io::Error) -> &'static str {
+    match (attempt, source.kind()) {
+        (_, io::ErrorKind::AddrInUse) => {
+            "; another socket has this port: choose another one, or 0 to have one chosen, and see `ss -lunp` for whose it is"
+        }
+        (_, io::ErrorKind::AddrNotAvailable) => "; no interface of this machine has this address: see `ip address`",
+        (_, io::ErrorKind::PermissionDenied) => "; ports below 1024 need a capability, CAP_NET_BIND_SERVICE",
+        ("join", _) => "; is the interface up, and can it do multicast? See `ip link`",
+        _ => "",
+    }
+}
+
+/// A datagram that the system did not take, for a reason that will not pass by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendFault {
+    /// From which endpoint.
+    pub endpoint: EndpointId,
+    /// Where to.
+    pub to: SocketAddr,
+    /// How many bytes.
+    pub length: usize,
+    /// The system's number for the reason.
+    pub errno: i32,
+}
+
+impl std::fmt::Display for SendFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let reason = io::Error::from_raw_os_error(self.errno);
+        write!(f, "cannot send {} bytes to {}: {reason}", self.length, self.to)?;
+        if self.errno == libc::EMSGSIZE {
+            f.write_str("; the path takes no datagram of that length: set a smaller mtu on the channel")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,208 @@
+//! Opening the sockets of an endpoint: wire-protocol.md, section 6.1. Called by the helper, never by an agent or its transport's
+//! thread: it may take long.
+//!
+//! Unicast is a plain bind. Multicast shares its port with others on the machine and hears the one group that it joined, so that two
+//! groups on one port do not reach each other's streams. A publication that is connected to its group sends from a socket of its own,
+//! since a connected socket would hear no receiver.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+
+use super::OpenError;
+use crate::mailbox::{EndpointSpec, Group, OpenedEndpoint};
+
+/// The sockets of an endpoint, open and not yet used.
+#[derive(Debug)]
+pub struct Sockets {
+    /// The one that sends, and receives unless there is another for that.
+    pub(super) sender: Socket,
+    /// The one that receives for a connected multicast publication.
+    pub(super) receiver: Option<Socket>,
+    /// Where the sender is connected to.
+    pub(super) connected: Option<SocketAddr>,
+    /// Whether the time of arrival is asked for.
+    pub(super) timestamps: bool,
+    opened: OpenedEndpoint,
+}
+
+impl Sockets {
+    /// What they have become.
+    pub const fn opened(&self) -> OpenedEndpoint {
+        self.opened
+    }
+
+    /// The one that receives.
+    pub(super) fn receiving(&self) -> &Socket {
+        self.receiver.as_ref().unwrap_or(&self.sender)
+    }
+}
+
+/// Opens the sockets of an endpoint.
+///
+/// # Errors
+///
+/// [`OpenError`]; nothing stays open then.
+pub fn open(spec: &EndpointSpec) -> Result<Sockets, OpenError> {
+    let (sender, receiver) = match (spec.group, spec.connect) {
+        (Some(group), Some(_)) => {
+            let sender = new_socket(spec.bind)?;
+            attempt("bind to", any_of(spec.bind, 0), |address| sender.bind(&address.into()))?;
+            send_through(&sender, &group)?;
+            (sender, Some(join(&group)?))
+        }
+        (Some(group), None) => (join(&group)?, None),
+        (None, _) => {
+            let sender = new_socket(spec.bind)?;
+            attempt("bind to", spec.bind, |address| sender.bind(&address.into()))?;
+            (sender, None)
+        }
+    };
+    if let Some(to) = spec.connect {
+        attempt("connect to", to, |address| sender.connect(&address.into()))?;
+    }
+    for socket in [Some(&sender), receiver.as_ref()].into_iter().flatten() {
+        prepare(socket, spec).map_err(|source| OpenError { attempt: "set up", address: spec.bind, source })?;
+    }
+    let receiving = receiver.as_ref().unwrap_or(&sender);
+    let local = receiving.local_addr().and_then(|address| address.as_socket().ok_or(io::ErrorKind::Unsupported.into()));
+    let local = local.map_err(|source| OpenError { attempt: "name", address: spec.bind, source })?;
+    let opened = OpenedEndpoint {
+        local,
+        // The kernel doubles what it is asked for, and tells the double.
+        send_buffer: sender.send_buffer_size().unwrap_or(0) / 2,
+        receive_buffer: receiving.recv_buffer_size().unwrap_or(0) / 2,
+    };
+    Ok(Sockets { sender, receiver, connected: spec.connect, timestamps: spec.receive_timestamps, opened })
+}
+
+fn attempt(
+    attempt: &'static str,
+    address: SocketAddr,
+    call: impl FnOnce(SocketAddr) -> io::Result<()>,
+) -> Result<(), OpenError> {
+    call(address).map_err(|source| OpenError { attempt, address, source })
+}
+
+fn new_socket(address: SocketAddr) -> Result<Socket, OpenError> {
+    Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP)).map_err(|source| OpenError {
+        attempt: "open a socket for",
+        address,
+        source,
+    })
+}
+
+/// Every address of this family, at `port`.
+fn any_of(family: SocketAddr, port: u16) -> SocketAddr {
+    let any = if family.is_ipv4() { IpAddr::from(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
+    SocketAddr::new(any, port)
+}
+
+/// A socket that hears a group, and sends through the group's interface.
+fn join(group: &Group) -> Result<Socket, OpenError> {
+    let socket = new_socket(group.address)?;
+    attempt("share", group.address, |_| {
+        socket.set_reuse_address(true)?;
+        socket.set_reuse_port(true)?;
+        // Systems that do not know it have no other way, and the reference goes on as well.
+        let _ = if group.address.is_ipv4() {
+            socket.set_multicast_all_v4(false)
+        } else {
+            socket.set_multicast_all_v6(false)
+        };
+        Ok(())
+    })?;
+    attempt("bind to", any_of(group.address, group.address.port()), |address| socket.bind(&address.into()))?;
+    attempt("join", group.address, |address| match (address.ip(), group.interface.address) {
+        (IpAddr::V4(address), _) if group.interface.index != 0 => {
+            socket.join_multicast_v4_n(&address, &InterfaceIndexOrAddress::Index(group.interface.index))
+        }
+        (IpAddr::V4(address), IpAddr::V4(interface)) => socket.join_multicast_v4(&address, &interface),
+        (IpAddr::V6(address), IpAddr::V6(_)) => socket.join_multicast_v6(&address, group.interface.index),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
+    })?;
+    send_through(&socket, group)?;
+    Ok(socket)
+}
+
+fn send_through(socket: &Socket, group: &Group) -> Result<(), OpenError> {
+    attempt("send to", group.address, |_| {
+        match group.interface.address {
+            IpAddr::V4(interface) => socket.set_multicast_if_v4(&interface)?,
+            IpAddr::V6(_) => socket.set_multicast_if_v6(group.interface.index)?,
+        }
+        match (group.ttl, group.address) {
+            (0, _) => Ok(()),
+            (ttl, SocketAddr::V4(_)) => socket.set_multicast_ttl_v4(ttl.into()),
+            (ttl, SocketAddr::V6(_)) => socket.set_multicast_hops_v6(ttl.into()),
+        }
+    })
+}
+
+fn prepare(socket: &Socket, spec: &EndpointSpec) -> io::Result<()> {
+    if spec.receive_buffer != 0 {
+        socket.set_recv_buffer_size(spec.receive_buffer)?;
+    }
+    if spec.send_buffer != 0 {
+        socket.set_send_buffer_size(spec.send_buffer)?;
+    }
+    socket.set_nonblocking(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mailbox::LocalInterface;
+
+    fn loopback(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    #[test]
+    fn a_port_is_chosen_and_told() {
+        let sockets = open(&EndpointSpec::unicast(loopback(0))).unwrap();
+        let opened = sockets.opened();
+        assert!(opened.local.ip().is_loopback() && opened.local.port() != 0);
+        assert!(opened.send_buffer > 0 && opened.receive_buffer > 0);
+    }
+
+    #[test]
+    fn buffers_are_as_asked_for() {
+        let spec = EndpointSpec { send_buffer: 65_536, receive_buffer: 131_072, ..EndpointSpec::unicast(loopback(0)) };
+        let opened = open(&spec).unwrap().opened();
+        assert_eq!((opened.send_buffer, opened.receive_buffer), (65_536, 131_072));
+    }
+
+    /// A port in use, and an address that no interface has: refused with the address, the reason and what to do.
+    #[test]
+    fn what_cannot_be_opened_is_explained() {
+        let first = open(&EndpointSpec::unicast(loopback(0))).unwrap();
+        let taken = first.opened().local;
+        let error = open(&EndpointSpec::unicast(taken)).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(&taken.to_string()) && text.contains("another socket has this port"), "{text}");
+        // An address of the range that is kept for documentation.
+        let error = open(&EndpointSpec::unicast(SocketAddr::from(([198, 51, 100, 7], 0)))).unwrap_err();
+        assert!(error.to_string().contains("no interface of this machine"), "{error}");
+    }
+
+    #[test]
+    fn multicast_shares_its_port_and_a_connected_sender_has_a_socket_of_its_own() {
+        let port = open(&EndpointSpec::unicast(loopback(0))).unwrap().opened().local.port();
+        let group = Group {
+            address: SocketAddr::from(([224, 20, 30, 39], port)),
+            interface: LocalInterface { address: Ipv4Addr::LOCALHOST.into(), index: 0 },
+            ttl: 3,
+        };
+        let spec = EndpointSpec { group: Some(group), ..EndpointSpec::unicast(loopback(0)) };
+        let (first, second) = (open(&spec).unwrap(), open(&spec).unwrap());
+        assert_eq!((first.opened().local.port(), second.opened().local.port()), (port, port));
+        assert_eq!(first.sender.multicast_ttl_v4().unwrap(), 3);
+        let connected = open(&EndpointSpec { connect: Some(group.address), ..spec }).unwrap();
+        let sends_from = connected.sender.local_addr().unwrap().as_socket().unwrap();
+        assert_ne!(sends_from.port(), port);
+        assert_eq!(connected.opened().local.port(), port);
+        assert_eq!(connected.sender.multicast_ttl_v4().unwrap(), 3);
+    }
+}

@@ -1,0 +1,96 @@
+//! Which transmits go out together. Consecutive datagrams from one endpoint to one address, all of one length but for a shorter last
+//! one, can be handed to the kernel as one, which it cuts up again: segmentation offload.
+
+use gannet::logbuffer::committed;
+
+use crate::mailbox::{Content, Transmit};
+
+/// The most datagrams that the kernel cuts one message into, in every version that can.
+pub(super) const MAX_SEGMENTS: usize = 64;
+/// The most bytes that one message has: an IP datagram with its headers.
+const MAX_SEGMENTED_BYTES: usize = 65_000;
+
+/// The bytes of a transmit. None when its log does not have them: a sender's mistake.
+pub(super) fn bytes_of(transmit: &Transmit) -> Option<&[u8]> {
+    match &transmit.content {
+        Content::Log { log, position, length } => committed(log, *position, *length),
+        Content::Frame(frame) => Some(frame.as_bytes()),
+        Content::Long(bytes) => Some(bytes),
+    }
+}
+
+/// The length of a transmit in bytes.
+pub(super) fn length_of(transmit: &Transmit) -> usize {
+    match &transmit.content {
+        Content::Log { length, .. } => *length,
+        Content::Frame(frame) => frame.as_bytes().len(),
+        Content::Long(bytes) => bytes.len(),
+    }
+}
+
+/// How many of the transmits, from the first on, are one endpoint's.
+pub(super) fn same_endpoint(transmits: &[Transmit]) -> usize {
+    let Some(first) = transmits.first() else { return 0 };
+    transmits.iter().take_while(|transmit| transmit.endpoint == first.endpoint).count()
+}
+
+/// How many of the transmits, from the first on, can go out as one message. At least one, of one endpoint's transmits.
+pub(super) fn segments(transmits: &[Transmit]) -> usize {
+    let Some(first) = transmits.first() else { return 0 };
+    let each = length_of(first);
+    let (mut count, mut bytes) = (1, each);
+    for transmit in transmits[1..].iter().take(MAX_SEGMENTS - 1) {
+        let length = length_of(transmit);
+        if transmit.to != first.to || length > each || length == 0 || bytes + length > MAX_SEGMENTED_BYTES {
+            break;
+        }
+        count += 1;
+        bytes += length;
+        if length < each {
+            break;
+        }
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::mailbox::{EndpointId, TransmitTag};
+
+    fn transmit(endpoint: u32, port: u16, length: usize) -> Transmit {
+        Transmit {
+            endpoint: EndpointId::new(endpoint),
+            to: SocketAddr::from(([127, 0, 0, 1], port)),
+            content: Content::Long(vec![0; length].into()),
+            tag: TransmitTag::Control,
+        }
+    }
+
+    fn run(lengths: &[usize]) -> usize {
+        segments(&lengths.iter().map(|&length| transmit(1, 9, length)).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn equal_lengths_and_a_shorter_last_one_go_together() {
+        assert_eq!(run(&[]), 0);
+        assert_eq!(run(&[64]), 1);
+        assert_eq!(run(&[64, 64, 64]), 3);
+        assert_eq!(run(&[64, 64, 32, 32]), 3);
+        assert_eq!(run(&[64, 96]), 1);
+        assert_eq!(run(&[64, 0]), 1);
+        assert_eq!(run(&[32; 100]), MAX_SEGMENTS);
+        assert_eq!(run(&[1408; 100]), 46);
+        assert_eq!(run(&[65_504, 65_504]), 1);
+    }
+
+    #[test]
+    fn another_address_or_endpoint_ends_a_run() {
+        let transmits = [transmit(1, 9, 64), transmit(1, 9, 64), transmit(1, 8, 64), transmit(2, 8, 64)];
+        assert_eq!(segments(&transmits), 2);
+        assert_eq!(same_endpoint(&transmits), 3);
+        assert_eq!(same_endpoint(&transmits[3..]), 1);
+    }
+}

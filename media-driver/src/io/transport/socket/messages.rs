@@ -1,0 +1,356 @@
+//! The kernel's batches of messages: arrays of headers, names and control data that are made once and filled in for each call.
+//! `SocketTransport` calls this; nothing here decides what is sent where.
+#![allow(
+    unsafe_code,
+    reason = "UNSAFE FENCE: sendmmsg, recvmmsg and the options of segmentation, which take raw addresses"
+)]
+
+use std::io;
+use std::marker::PhantomData;
+use std::mem::{size_of, zeroed};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use crate::io::transport::RECEIVE_BUFFER_LENGTH;
+
+/// The most messages that one call sends.
+pub(super) const MAX_MESSAGES: usize = 64;
+/// The most pieces of memory that they consist of, together.
+pub(super) const MAX_PARTS: usize = 256;
+/// The most messages that one call receives; each has a buffer of its own.
+pub(super) const MAX_RECEIVED: usize = 16;
+
+/// Room for the control data that is asked for: the length of segments, and a time. Aligned as the kernel's headers are.
+type Control = [u64; 12];
+
+/// What one call sends.
+pub(super) struct Outbox {
+    headers: Box<[libc::mmsghdr]>,
+    parts: Box<[libc::iovec]>,
+    names: Box<[libc::sockaddr_storage]>,
+    controls: Box<[Control]>,
+}
+
+// SAFETY: the addresses within are set and used in one call of `Filling::send`, and mean nothing between calls.
+unsafe impl Send for Outbox {}
+
+impl std::fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbox").finish_non_exhaustive()
+    }
+}
+
+/// A call that is being put together. The memory that it names is borrowed until it has been made.
+pub(super) struct Filling<'o, 'd> {
+    outbox: &'o mut Outbox,
+    messages: usize,
+    parts: usize,
+    _data: PhantomData<&'d [u8]>,
+}
+
+impl Outbox {
+    pub(super) fn new() -> Self {
+        // SAFETY: all of these are plain C structures, of which zero bytes are a value.
+        let (header, part, name): (libc::mmsghdr, libc::iovec, libc::sockaddr_storage) =
+            unsafe { (zeroed(), zeroed(), zeroed()) };
+        Self {
+            headers: vec![header; MAX_MESSAGES].into(),
+            parts: vec![part; MAX_PARTS].into(),
+            names: vec![name; MAX_MESSAGES].into(),
+            controls: vec![[0; 12]; MAX_MESSAGES].into(),
+        }
+    }
+
+    /// Starts a call.
+    pub(super) fn fill<'d>(&mut self) -> Filling<'_, 'd> {
+        Filling { outbox: self, messages: 0, parts: 0, _data: PhantomData }
+    }
+}
+
+impl<'d> Filling<'_, 'd> {
+    /// Whether a message of so many parts still fits.
+    pub(super) fn has_room(&self, parts: usize) -> bool {
+        self.messages < MAX_MESSAGES && self.parts + parts <= MAX_PARTS
+    }
+
+    /// Adds a message: its parts one after the other, to `to` or where the socket is connected to, cut up by the kernel into segments of
+    /// `segment` bytes if that is given.
+    ///
+    /// # Panics
+    ///
+    /// When there is no room for it.
+    pub(super) fn push(&mut self, to: Option<SocketAddr>, segment: Option<u16>, parts: impl Iterator<Item = &'d [u8]>) {
+        let index = self.messages;
+        let first = self.parts;
+        for part in parts {
+            self.outbox.parts[self.parts] =
+                libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() };
+            self.parts += 1;
+        }
+        let name_length = to.map_or(0, |to| put_name(&mut self.outbox.names[index], to));
+        let control = &mut self.outbox.controls[index];
+        let header = &mut self.outbox.headers[index].msg_hdr;
+        header.msg_name = if to.is_some() { (&raw mut self.outbox.names[index]).cast() } else { std::ptr::null_mut() };
+        header.msg_namelen = name_length;
+        header.msg_iov = &raw mut self.outbox.parts[first];
+        header.msg_iovlen = self.parts - first;
+        header.msg_control = std::ptr::null_mut();
+        header.msg_controllen = 0;
+        if let Some(segment) = segment {
+            header.msg_control = control.as_mut_ptr().cast();
+            // SAFETY: arithmetic on a constant.
+            header.msg_controllen = unsafe { libc::CMSG_SPACE(size_of::<u16>() as u32) } as usize;
+            // SAFETY: the header names a control buffer that is longer than that, and aligned, so the first control header and its
+            // two bytes of data lie within it.
+            unsafe {
+                let first = libc::CMSG_FIRSTHDR(header);
+                (*first).cmsg_level = libc::SOL_UDP;
+                (*first).cmsg_type = libc::UDP_SEGMENT;
+                (*first).cmsg_len = libc::CMSG_LEN(size_of::<u16>() as u32) as usize;
+                libc::CMSG_DATA(first).cast::<u16>().write_unaligned(segment);
+            }
+        }
+        self.messages += 1;
+    }
+
+    /// Whether there is no message.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.messages == 0
+    }
+
+    /// Makes the call, and returns how many messages the kernel took, from the first on; at least one.
+    pub(super) fn send(self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        // SAFETY: the headers are as many, and name memory that is borrowed until `self` is gone: parts by the lifetime of the data,
+        // names and control data by that of the outbox.
+        let taken = unsafe {
+            libc::sendmmsg(
+                socket.as_raw_fd(),
+                self.outbox.headers.as_mut_ptr(),
+                self.messages as u32,
+                libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+            )
+        };
+        if taken < 0 { Err(io::Error::last_os_error()) } else { Ok(taken as usize) }
+    }
+}
+
+/// What one call receives.
+pub(super) struct Inbox {
+    headers: Box<[libc::mmsghdr]>,
+    parts: Box<[libc::iovec]>,
+    names: Box<[libc::sockaddr_storage]>,
+    controls: Box<[Control]>,
+    buffers: Box<[u8]>,
+}
+
+// SAFETY: as for the outbox: the addresses within are set anew for each call.
+unsafe impl Send for Inbox {}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox").finish_non_exhaustive()
+    }
+}
+
+/// One message that was received.
+pub(super) struct Message<'a> {
+    /// Who sent it; none if it is no internet address.
+    pub(super) from: Option<SocketAddr>,
+    /// What it is: one datagram, or several of `segment` bytes each but for the last.
+    pub(super) bytes: &'a mut [u8],
+    pub(super) segment: Option<usize>,
+    /// When the kernel received it, in nanoseconds since 1970.
+    pub(super) received_ns: Option<i64>,
+    /// Whether it was longer than the buffer.
+    pub(super) is_truncated: bool,
+}
+
+impl Inbox {
+    pub(super) fn new() -> Self {
+        // SAFETY: as for the outbox.
+        let (header, part, name): (libc::mmsghdr, libc::iovec, libc::sockaddr_storage) =
+            unsafe { (zeroed(), zeroed(), zeroed()) };
+        Self {
+            headers: vec![header; MAX_RECEIVED].into(),
+            parts: vec![part; MAX_RECEIVED].into(),
+            names: vec![name; MAX_RECEIVED].into(),
+            controls: vec![[0; 12]; MAX_RECEIVED].into(),
+            buffers: vec![0; MAX_RECEIVED * RECEIVE_BUFFER_LENGTH].into(),
+        }
+    }
+
+    /// Receives what is there, at most `most` messages, and returns how many there are.
+    pub(super) fn receive(&mut self, socket: BorrowedFd<'_>, most: usize) -> io::Result<usize> {
+        let most = most.min(MAX_RECEIVED);
+        for (index, buffer) in self.buffers.chunks_exact_mut(RECEIVE_BUFFER_LENGTH).enumerate().take(most) {
+            self.parts[index] = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+            let header = &mut self.headers[index];
+            header.msg_len = 0;
+            header.msg_hdr.msg_name = (&raw mut self.names[index]).cast();
+            header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as u32;
+            header.msg_hdr.msg_iov = &raw mut self.parts[index];
+            header.msg_hdr.msg_iovlen = 1;
+            header.msg_hdr.msg_control = self.controls[index].as_mut_ptr().cast();
+            header.msg_hdr.msg_controllen = size_of::<Control>();
+            header.msg_hdr.msg_flags = 0;
+        }
+        // SAFETY: `most` headers were just set up, and name memory of this value, which nobody else uses during the call.
+        let received = unsafe {
+            libc::recvmmsg(
+                socket.as_raw_fd(),
+                self.headers.as_mut_ptr(),
+                most as u32,
+                libc::MSG_DONTWAIT,
+                std::ptr::null_mut(),
+            )
+        };
+        if received < 0 { Err(io::Error::last_os_error()) } else { Ok(received as usize) }
+    }
+
+    /// A message of the last call.
+    ///
+    /// # Panics
+    ///
+    /// When no call can have received so many.
+    pub(super) fn message(&mut self, index: usize) -> Message<'_> {
+        let header = &self.headers[index];
+        let mut message = Message {
+            from: get_name(&self.names[index]),
+            bytes: &mut [],
+            segment: None,
+            received_ns: None,
+            is_truncated: header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
+        };
+        read_control(&header.msg_hdr, &mut message);
+        let length = (header.msg_len as usize).min(RECEIVE_BUFFER_LENGTH);
+        message.bytes = &mut self.buffers[index * RECEIVE_BUFFER_LENGTH..][..length];
+        message
+    }
+}
+
+/// Reads what the kernel says beside a message.
+fn read_control(header: &libc::msghdr, message: &mut Message<'_>) {
+    // SAFETY: the kernel filled in the control data that the header names, and its length; the macros keep within that, and each kind
+    // of data is as long as its type says.
+    unsafe {
+        let mut control = libc::CMSG_FIRSTHDR(header);
+        while let Some(found) = control.as_ref() {
+            let data = libc::CMSG_DATA(control);
+            match (found.cmsg_level, found.cmsg_type) {
+                (libc::SOL_UDP, libc::UDP_GRO) => {
+                    let segment = data.cast::<i32>().read_unaligned();
+                    message.segment = usize::try_from(segment).ok().filter(|&segment| segment > 0);
+                }
+                (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
+                    let time = data.cast::<libc::timespec>().read_unaligned();
+                    message.received_ns = Some(time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec));
+                }
+                _ => {}
+            }
+            control = libc::CMSG_NXTHDR(header, control);
+        }
+    }
+}
+
+/// Writes an address as the kernel has it, and returns its length.
+fn put_name(name: &mut libc::sockaddr_storage, address: SocketAddr) -> u32 {
+    let name: *mut libc::sockaddr_storage = name;
+    match address {
+        SocketAddr::V4(address) => {
+            let raw = libc::sockaddr_in {
+                sin_family: libc::AF_INET as u16,
+                sin_port: address.port().to_be(),
+                sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address.ip().octets()) },
+                sin_zero: [0; 8],
+            };
+            // SAFETY: the storage is longer than any address, and aligned for all of them.
+            unsafe { name.cast::<libc::sockaddr_in>().write(raw) };
+            size_of::<libc::sockaddr_in>() as u32
+        }
+        SocketAddr::V6(address) => {
+            let raw = libc::sockaddr_in6 {
+                sin6_family: libc::AF_INET6 as u16,
+                sin6_port: address.port().to_be(),
+                sin6_flowinfo: address.flowinfo(),
+                sin6_addr: libc::in6_addr { s6_addr: address.ip().octets() },
+                sin6_scope_id: address.scope_id(),
+            };
+            // SAFETY: as above.
+            unsafe { name.cast::<libc::sockaddr_in6>().write(raw) };
+            size_of::<libc::sockaddr_in6>() as u32
+        }
+    }
+}
+
+/// Reads an address as the kernel has it. None if it is no internet address.
+fn get_name(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
+    let address: *const libc::sockaddr_storage = name;
+    match i32::from(name.ss_family) {
+        libc::AF_INET => {
+            // SAFETY: the storage is longer than any address, and its family says that this is one of that kind.
+            let raw = unsafe { address.cast::<libc::sockaddr_in>().read() };
+            let ip = Ipv4Addr::from(raw.sin_addr.s_addr.to_ne_bytes());
+            Some(SocketAddrV4::new(ip, u16::from_be(raw.sin_port)).into())
+        }
+        libc::AF_INET6 => {
+            // SAFETY: as above.
+            let raw = unsafe { address.cast::<libc::sockaddr_in6>().read() };
+            let ip = Ipv6Addr::from(raw.sin6_addr.s6_addr);
+            let port = u16::from_be(raw.sin6_port);
+            Some(SocketAddrV6::new(ip, port, raw.sin6_flowinfo, raw.sin6_scope_id).into())
+        }
+        _ => None,
+    }
+}
+
+/// Whether the kernel can cut up what this socket sends.
+pub(super) fn can_segment(socket: impl AsFd) -> bool {
+    let (mut value, mut length) = (0_i32, size_of::<i32>() as u32);
+    // SAFETY: both addresses are of locals of the length that is stated.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_UDP,
+            libc::UDP_SEGMENT,
+            (&raw mut value).cast(),
+            &raw mut length,
+        )
+    };
+    result == 0
+}
+
+/// Has the kernel put together what it receives as a run of equal datagrams. False when it cannot.
+pub(super) fn coalesce(socket: impl AsFd) -> bool {
+    set(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO)
+}
+
+/// Has the kernel say when each datagram came. False when it cannot.
+pub(super) fn tell_time(socket: impl AsFd) -> bool {
+    set(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)
+}
+
+fn set(socket: BorrowedFd<'_>, level: i32, option: i32) -> bool {
+    let on = 1_i32;
+    // SAFETY: the address is of a local of the length that is stated.
+    let result =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const on).cast(), size_of::<i32>() as u32) };
+    result == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_and_read_back() {
+        // SAFETY: zero bytes are a value of a plain C structure.
+        let mut name: libc::sockaddr_storage = unsafe { zeroed() };
+        assert_eq!(get_name(&name), None);
+        for address in ["127.0.0.1:40123", "[fe80::1%3]:9", "[::1]:65535", "0.0.0.0:0"] {
+            let address: SocketAddr = address.parse().unwrap();
+            let length = put_name(&mut name, address);
+            assert_eq!(length, if address.is_ipv4() { 16 } else { 28 });
+            assert_eq!(get_name(&name), Some(address));
+        }
+    }
+}

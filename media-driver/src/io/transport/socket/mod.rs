@@ -1,0 +1,305 @@
+//! The transport that every Linux has: `sendmmsg` and `recvmmsg` on sockets that never block, many datagrams per system call, and where
+//! the kernel can, many datagrams per message. The threads of the sender and of the receiver own one each.
+
+mod messages;
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::event::epoll;
+use rustix::time::Timespec;
+
+use self::messages::{Inbox, MAX_RECEIVED, Message, Outbox};
+use super::run::{bytes_of, length_of, same_endpoint, segments};
+use super::{Datagram, SendFault, Sockets, Transport, TransportCounts};
+use crate::mailbox::{Completion, EndpointId, Transmit, TransmitBatch};
+
+/// Up to this many sockets are tried one after the other; of more, the kernel is asked which have something.
+const TRIED_DIRECTLY: usize = 5;
+/// How many sockets one question to the kernel finds.
+const MAX_READY: usize = 64;
+
+/// What a socket transport makes use of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// Hand runs of equal datagrams to the kernel as one message, which it cuts up.
+    pub segmentation: bool,
+    /// Have the kernel put runs of equal datagrams together that arrive.
+    pub coalescing: bool,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        Self { segmentation: true, coalescing: true }
+    }
+}
+
+/// Datagrams by `sendmmsg` and `recvmmsg`.
+pub struct SocketTransport {
+    options: SocketOptions,
+    /// By rising id.
+    endpoints: Vec<Endpoint>,
+    outbox: Outbox,
+    inbox: Inbox,
+    epoll: OwnedFd,
+    ready: Vec<epoll::Event>,
+    /// Which socket is tried first.
+    turn: usize,
+    counts: TransportCounts,
+    fault: Option<SendFault>,
+}
+
+#[derive(Debug)]
+struct Endpoint {
+    id: EndpointId,
+    sockets: Sockets,
+    can_segment: bool,
+}
+
+impl std::fmt::Debug for SocketTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SocketTransport")
+            .field("options", &self.options)
+            .field("endpoints", &self.endpoints)
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SocketTransport {
+    /// A transport without endpoints.
+    ///
+    /// # Errors
+    ///
+    /// The system's, when it gives no epoll instance.
+    pub fn new(options: SocketOptions) -> io::Result<Self> {
+        Ok(Self {
+            options,
+            endpoints: Vec::new(),
+            outbox: Outbox::new(),
+            inbox: Inbox::new(),
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            ready: Vec::with_capacity(MAX_READY),
+            turn: 0,
+            counts: TransportCounts::default(),
+            fault: None,
+        })
+    }
+
+    fn find(&self, endpoint: EndpointId) -> Option<usize> {
+        self.endpoints.binary_search_by_key(&endpoint, |known| known.id).ok()
+    }
+
+    /// Sends transmits of one endpoint, oldest first.
+    fn send_run(&mut self, run: &[Transmit], done: &mut impl FnMut(Completion)) {
+        let mut answer = |counts: &mut TransportCounts, transmits: &[Transmit], sent: bool| {
+            *(if sent { &mut counts.sent } else { &mut counts.not_sent }) += transmits.len() as u64;
+            transmits.iter().for_each(|transmit| done(Completion { tag: transmit.tag, sent }));
+        };
+        let Some(index) = self.find(run[0].endpoint) else {
+            return answer(&mut self.counts, run, false);
+        };
+        let endpoint = &mut self.endpoints[index];
+        let mut rest = run;
+        let mut was_refused = false;
+        while !rest.is_empty() {
+            // How many datagrams each message has.
+            let mut sizes = [0_u8; messages::MAX_MESSAGES];
+            let mut filling = self.outbox.fill();
+            let mut at = 0;
+            for size in &mut sizes {
+                let count = if endpoint.can_segment { segments(&rest[at..]) } else { usize::from(at < rest.len()) };
+                // A log that does not have what it is said to have ends the run, and the message.
+                let count = rest[at..at + count].iter().take_while(|transmit| bytes_of(transmit).is_some()).count();
+                let group = &rest[at..at + count];
+                if count == 0 || !filling.has_room(count) {
+                    break;
+                }
+                let to = group[0].to;
+                let to = (endpoint.sockets.connected != Some(to)).then_some(to);
+                let segment = (count > 1).then(|| length_of(&group[0]) as u16);
+                filling.push(to, segment, group.iter().filter_map(bytes_of));
+                *size = count as u8;
+                at += count;
+            }
+            if filling.is_empty() {
+                // A mistake of the sender's, which is told and goes on.
+                self.fault = Some(fault(&rest[0], libc::EFAULT));
+                answer(&mut self.counts, &rest[..1], false);
+                rest = &rest[1..];
+                continue;
+            }
+            self.counts.send_calls += 1;
+            let first = usize::from(sizes[0]);
+            match filling.send(endpoint.sockets.sender.as_fd()) {
+                Ok(messages) => {
+                    let taken = sizes[..messages].iter().map(|&size| usize::from(size)).sum();
+                    answer(&mut self.counts, &rest[..taken], true);
+                    rest = &rest[taken..];
+                    was_refused = false;
+                }
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EINTR) => {}
+                    // Of an earlier datagram, and forgotten once it was told.
+                    Some(libc::ECONNREFUSED) if !was_refused => was_refused = true,
+                    // There is no room. What follows would overtake what waits, so all of it waits.
+                    Some(libc::EAGAIN | libc::ENOBUFS) => {
+                        answer(&mut self.counts, rest, false);
+                        rest = &[];
+                    }
+                    // The interface cannot cut it up, or not to that length.
+                    Some(libc::EIO | libc::EINVAL) if first > 1 => endpoint.can_segment = false,
+                    errno => {
+                        self.fault = Some(fault(&rest[0], errno.unwrap_or(libc::EIO)));
+                        answer(&mut self.counts, &rest[..first], false);
+                        rest = &rest[first..];
+                        was_refused = false;
+                    }
+                },
+            }
+        }
+    }
+
+    /// Receives from one endpoint; returns how many datagrams there were.
+    fn receive_from(&mut self, index: usize, limit: usize, handler: &mut impl FnMut(Datagram<'_>)) -> usize {
+        let endpoint = &self.endpoints[index];
+        let mut received = 0;
+        while received < limit {
+            self.counts.receive_calls += 1;
+            let asked = (limit - received).min(MAX_RECEIVED);
+            // Nothing there, interrupted, or an earlier datagram's refusal: nothing was received.
+            let Ok(messages) = self.inbox.receive(endpoint.sockets.receiving().as_fd(), asked) else { break };
+            for index in 0..messages {
+                received += hand_over(endpoint.id, self.inbox.message(index), &mut self.counts, handler);
+            }
+            if messages < asked {
+                break;
+            }
+        }
+        received
+    }
+}
+
+fn fault(transmit: &Transmit, errno: i32) -> SendFault {
+    SendFault { endpoint: transmit.endpoint, to: transmit.to, length: length_of(transmit), errno }
+}
+
+/// Hands over the datagrams of a message; returns how many they are.
+fn hand_over(
+    endpoint: EndpointId,
+    message: Message<'_>,
+    counts: &mut TransportCounts,
+    handler: &mut impl FnMut(Datagram<'_>),
+) -> usize {
+    let Some(from) = message.from else { return 0 };
+    if message.is_truncated {
+        counts.truncated += 1;
+        return 0;
+    }
+    let received_ns = message.received_ns;
+    let mut datagrams = 0;
+    if message.bytes.is_empty() {
+        handler(Datagram { endpoint, from, bytes: message.bytes, received_ns });
+        datagrams = 1;
+    } else {
+        let segment = message.segment.unwrap_or(message.bytes.len());
+        for bytes in message.bytes.chunks_mut(segment) {
+            handler(Datagram { endpoint, from, bytes, received_ns });
+            datagrams += 1;
+        }
+    }
+    counts.received += datagrams as u64;
+    datagrams
+}
+
+impl Transport for SocketTransport {
+    type Sockets = Sockets;
+
+    fn adopt(&mut self, endpoint: EndpointId, sockets: Sockets) -> io::Result<()> {
+        let receiving = sockets.receiving();
+        epoll::add(&self.epoll, receiving, epoll::EventData::new_u64(endpoint.get().into()), epoll::EventFlags::IN)?;
+        // Where the kernel can do neither, datagrams come and go one by one.
+        let _ = self.options.coalescing && messages::coalesce(receiving);
+        if sockets.timestamps {
+            let _ = messages::tell_time(receiving);
+        }
+        let can_segment = self.options.segmentation && messages::can_segment(&sockets.sender);
+        let adopted = Endpoint { id: endpoint, sockets, can_segment };
+        match self.endpoints.binary_search_by_key(&endpoint, |known| known.id) {
+            Ok(index) => self.endpoints[index] = adopted,
+            Err(index) => self.endpoints.insert(index, adopted),
+        }
+        Ok(())
+    }
+
+    fn reconnect(&mut self, endpoint: EndpointId, to: SocketAddr) -> bool {
+        let Some(index) = self.find(endpoint) else { return false };
+        let sockets = &mut self.endpoints[index].sockets;
+        let is_connected = sockets.connected.is_none() || sockets.sender.connect(&to.into()).is_ok();
+        if is_connected && sockets.connected.is_some() {
+            sockets.connected = Some(to);
+        }
+        is_connected
+    }
+
+    fn close(&mut self, endpoint: EndpointId) {
+        if let Some(index) = self.find(endpoint) {
+            // Closing takes it out of the epoll instance, too.
+            self.endpoints.remove(index);
+        }
+    }
+
+    fn send(&mut self, batch: &mut TransmitBatch, mut done: impl FnMut(Completion)) -> usize {
+        let mut rest = batch.as_slice();
+        let answered = rest.len();
+        while !rest.is_empty() {
+            let (run, others) = rest.split_at(same_endpoint(rest));
+            self.send_run(run, &mut done);
+            rest = others;
+        }
+        batch.drain().for_each(drop);
+        answered
+    }
+
+    fn receive(&mut self, limit: usize, mut handler: impl FnMut(Datagram<'_>)) -> usize {
+        let mut received = 0;
+        let count = self.endpoints.len();
+        if count <= TRIED_DIRECTLY {
+            self.turn = self.turn.wrapping_add(1);
+            for index in 0..count {
+                if received >= limit {
+                    break;
+                }
+                received += self.receive_from((self.turn + index) % count, limit - received, &mut handler);
+            }
+            return received;
+        }
+        self.counts.receive_calls += 1;
+        self.ready.clear();
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        if epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut self.ready), Some(&now)).is_err() {
+            return 0;
+        }
+        // Those that are not reached, because the limit was, come up again: the kernel moves on to others first.
+        let fair = (limit / self.ready.len().max(1)).max(1);
+        for ready in 0..self.ready.len() {
+            if received >= limit {
+                break;
+            }
+            let id = EndpointId::new(self.ready[ready].data.u64() as u32);
+            if let Some(index) = self.find(id) {
+                received += self.receive_from(index, fair, &mut handler);
+            }
+        }
+        received
+    }
+
+    fn take_fault(&mut self) -> Option<SendFault> {
+        self.fault.take()
+    }
+
+    fn counts(&self) -> TransportCounts {
+        self.counts
+    }
+}

@@ -1,0 +1,128 @@
+//! Where transports come from, and a pair of endpoints to try them with.
+
+use std::net::SocketAddr;
+
+use gannet::time::{Clock, MonotonicNanos, SystemClock};
+use gannet_driver::io::transport::socket::{SocketOptions, SocketTransport};
+use gannet_driver::io::transport::{Datagram, Sockets, Transport, open};
+use gannet_driver::mailbox::{
+    Completion, Content, EndpointId, EndpointSpec, InlineFrame, Transmit, TransmitBatch, TransmitTag,
+};
+
+/// Makes transports of one kind.
+pub(crate) trait Host {
+    type Transport: Transport<Sockets = Sockets>;
+
+    fn transport(&self) -> Self::Transport;
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct SocketHost(pub(crate) SocketOptions);
+
+impl Host for SocketHost {
+    type Transport = SocketTransport;
+
+    fn transport(&self) -> SocketTransport {
+        SocketTransport::new(self.0).expect("a transport")
+    }
+}
+
+/// A datagram that arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Arrived {
+    pub(crate) endpoint: EndpointId,
+    pub(crate) from: SocketAddr,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A transport with what it has answered and received so far.
+pub(crate) struct Station<T> {
+    pub(crate) transport: T,
+    pub(crate) done: Vec<Completion>,
+    pub(crate) arrived: Vec<Arrived>,
+    batch: TransmitBatch,
+}
+
+pub(crate) fn id(number: u32) -> EndpointId {
+    EndpointId::new(number)
+}
+
+pub(crate) fn loopback() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+impl<T: Transport<Sockets = Sockets>> Station<T> {
+    pub(crate) fn new(host: &impl Host<Transport = T>) -> Self {
+        Self { transport: host.transport(), done: Vec::new(), arrived: Vec::new(), batch: TransmitBatch::new(256) }
+    }
+
+    /// Opens an endpoint and returns its address.
+    pub(crate) fn open(&mut self, number: u32, spec: &EndpointSpec) -> SocketAddr {
+        let sockets = open(spec).expect("sockets");
+        let local = sockets.opened().local;
+        self.transport.adopt(id(number), sockets).expect("an endpoint");
+        local
+    }
+
+    pub(crate) fn send(&mut self, transmits: impl IntoIterator<Item = Transmit>) {
+        for transmit in transmits {
+            assert!(self.batch.push(transmit), "a batch that is long enough");
+        }
+        self.turn();
+    }
+
+    /// One duty cycle.
+    pub(crate) fn turn(&mut self) {
+        let (done, arrived) = (&mut self.done, &mut self.arrived);
+        self.transport.send(&mut self.batch, |completion| done.push(completion));
+        assert!(self.batch.is_empty());
+        self.transport.receive(64, |Datagram { endpoint, from, bytes, .. }| {
+            arrived.push(Arrived { endpoint, from, bytes: bytes.to_vec() });
+        });
+    }
+
+    /// Turns until `what` is so; fails if it is not within a minute.
+    pub(crate) fn until(&mut self, what: impl Fn(&Self) -> bool) {
+        let deadline = minute();
+        while !what(self) {
+            assert!(SystemClock.monotonic() < deadline, "done {:?}, arrived {:?}", self.done.len(), self.arrived.len());
+            self.turn();
+            std::thread::yield_now();
+        }
+    }
+
+    /// Turns until everything that was given to it is answered and `count` datagrams have arrived.
+    pub(crate) fn until_arrived(&mut self, count: usize) {
+        self.until(|station| station.arrived.len() >= count);
+    }
+
+    pub(crate) fn until_done(&mut self, count: usize) {
+        self.until(|station| station.done.len() >= count);
+    }
+}
+
+fn minute() -> MonotonicNanos {
+    SystemClock.monotonic().saturating_add_ns(60_000_000_000)
+}
+
+/// A frame of control: as many bytes as `length` says, all of this value.
+pub(crate) fn control(endpoint: u32, to: SocketAddr, value: u8, length: usize) -> Transmit {
+    let frame = InlineFrame::new(|bytes| {
+        bytes[..length].fill(value);
+        length
+    });
+    Transmit { endpoint: id(endpoint), to, content: Content::Frame(frame), tag: TransmitTag::Control }
+}
+
+/// A datagram of any length, tagged with its number.
+pub(crate) fn tagged(endpoint: u32, to: SocketAddr, number: i64, bytes: Vec<u8>) -> Transmit {
+    let tag = TransmitTag::Data { slot: 0, registration_id: 1.into(), position: number };
+    Transmit { endpoint: id(endpoint), to, content: Content::Long(bytes.into()), tag }
+}
+
+pub(crate) fn number(completion: &Completion) -> i64 {
+    match completion.tag {
+        TransmitTag::Data { position, .. } => position,
+        TransmitTag::Control => -1,
+    }
+}
