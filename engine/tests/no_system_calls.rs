@@ -14,22 +14,27 @@ const MESSAGES: usize = 20_000;
 const MINUTE: Duration = Duration::from_secs(60);
 /// How many seconds the process waits for its thread, which may have been killed.
 const PATIENCE: &str = "GANNET_TEST_PATIENCE_S";
-const DONE: &[u8] = b"everything arrived\n";
+/// Where its driver is: the process is killed, so another has to clean up behind it.
+const DIR: &str = "GANNET_TEST_DIR";
+/// A line of its own: where there is one CPU, the test's name stands before it without an end.
+const DONE: &[u8] = b"\neverything arrived\n";
 
 /// Publishes and polls in a process of its own, because a thread that may make no system calls cannot end either.
 #[test]
 fn no_system_call_between_offer_and_poll() {
     for (child, lives, patience_s) in [("confined", true, "300"), ("confined_and_sleeping", false, "3")] {
+        let temp = tempfile::tempdir().unwrap();
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", child, "--nocapture"])
             .env(PATIENCE, patience_s)
+            .env(DIR, temp.path())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let output = process.stdout.take().unwrap();
         let mut lines = std::io::BufRead::lines(std::io::BufReader::new(output)).map_while(Result::ok);
         // A thread that is killed takes nothing with it but itself: the process ends by its own deadline.
-        let arrived = lines.any(|line| line.as_bytes() == DONE.trim_ascii_end());
+        let arrived = lines.any(|line| line.as_bytes() == DONE.trim_ascii());
         let _ = process.kill();
         process.wait().unwrap();
         assert_eq!(arrived, lives, "{child}");
@@ -53,7 +58,8 @@ fn publish_and_poll(also: impl Fn() + Send + 'static) {
     let mut config = DriverConfig::for_profile(Profile::Frugal);
     // A busy machine may keep any thread waiting for a while.
     (config.timeouts.client_liveness, config.timeouts.publication_unblock) = (MINUTE, MINUTE * 2);
-    let driver = MediaDriver::launch_embedded(config).unwrap();
+    config.directory.dir = std::env::var_os(DIR).map(Into::into);
+    let driver = MediaDriver::launch(config).unwrap();
     let client = Client::connect(Context::new().dir(driver.dir()).driver_timeout(MINUTE)).unwrap();
     let mut subscription = client.add_subscription("aeron:ipc", 1001).unwrap();
     let mut publication = client.add_exclusive_publication("aeron:ipc?term-length=64k", 1001).unwrap();

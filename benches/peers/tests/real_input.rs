@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 const STREAM: &str = "1310";
 /// Each capture is short, so it is published over and over.
 const LOOPS: usize = 100;
@@ -44,7 +44,7 @@ fn captures_reach(driver: DriverKind, subscribers: [Subscriber; 2]) {
         return skip::report("captures", "../shared/data, the folder of real captures, is not beside the repository");
     };
     let dir = AeronDir::unique("captures");
-    let driver = DriverProcess::start(driver, dir.path(), &DriverOptions::default()).unwrap();
+    let driver = DriverProcess::start(driver, dir.path(), &DriverOptions::patient()).unwrap();
     let subscribers = subscribers.map(|subscriber| start(subscriber, dir.path()));
     for (round, capture) in captures.iter().enumerate() {
         let messages = datagrams(capture);

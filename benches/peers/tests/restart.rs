@@ -8,16 +8,16 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 #[test]
 fn our_client_reconnects_in_place_to_aerons_next_driver() {
     let dir = AeronDir::unique("restart");
     // A directory whose driver may still live is refused; this is how long the next driver waits for a sign of life.
-    let options = DriverOptions::default().with("aeron.driver.timeout", "1000").with("aeron.timer.interval", "50ms");
+    let options = DriverOptions::patient().with("aeron.driver.timeout", "1000").with("aeron.timer.interval", "50ms");
     let driver = DriverProcess::start(DriverKind::Aeron, dir.path(), &options).unwrap();
     let (events, told) = mpsc::channel();
-    let context = Context::new().dir(dir.path()).driver_timeout(Duration::from_secs(3)).reconnect_in_place(true);
+    let context = Context::new().dir(dir.path()).driver_timeout(Duration::from_secs(60)).reconnect_in_place(true);
     let context = context.keepalive_interval(Duration::from_millis(100)).on_event(move |event| {
         let _ = events.send(match event {
             ClientEvent::DriverRestarted { .. } => "restarted".to_owned(),
@@ -33,7 +33,9 @@ fn our_client_reconnects_in_place_to_aerons_next_driver() {
         loop {
             match publication.offer(message) {
                 Ok(_) => break,
-                Err(OfferError::NotConnected | OfferError::AdminAction | OfferError::Closed) => {}
+                Err(
+                    OfferError::NotConnected | OfferError::BackPressured | OfferError::AdminAction | OfferError::Closed,
+                ) => {}
                 Err(error) => panic!("{error}"),
             }
             assert!(Instant::now() < deadline, "not taken");

@@ -82,6 +82,8 @@ fn publish(
                 Ok(position) => break position,
                 Err(OfferError::AdminAction) => {}
                 Err(OfferError::BackPressured) => thread::sleep(IDLE),
+                // The driver shows a subscriber's position before it says that the publication is connected.
+                Err(OfferError::NotConnected) if count == 0 => thread::sleep(IDLE),
                 Err(error) => return Err(error.into()),
             }
         };

@@ -30,7 +30,7 @@ pub use publication::{ExclusivePublication, OfferError, Publication, Publication
 pub use subscription::{Action, ControlledFragmentAssembler, Fragment, FragmentAssembler, Image, Subscription};
 
 /// How long calls that wait for the driver's answer wait, unless the caller says otherwise.
-pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// How a client is set up. The defaults are the C client's own.
 #[derive(Clone, Debug, Default)]

@@ -1,8 +1,8 @@
 //! Messages on their way: lengths, frames, terms, claims, limits.
 
 use crate::setup::{
-    CHANNEL, Setup, TERM_LENGTH, accepted, assert_nothing_left, assert_same_message, fragments, patterned, stream_of,
-    until, whole_messages,
+    CHANNEL, PATIENT, Setup, TERM_LENGTH, accepted, assert_nothing_left, assert_same_message, fragments, patterned,
+    stream_of, until, whole_messages,
 };
 use gannet_peers::client::OfferError;
 use gannet_peers::endpoint::{ClaimEnd, Delivery, Kind, PublicationEnd, SubscriptionEnd};
@@ -147,7 +147,7 @@ pub(crate) fn claims_are_published_only_when_committed(setup: &Setup) {
 pub(crate) fn concurrent_publications_share_one_log(setup: &Setup) {
     let running = setup.start();
     let (mut first, mut subscription) = running.stream(Kind::Concurrent);
-    let other_client = setup.publisher.connect(running.dir.path(), &Default::default()).expect("another client");
+    let other_client = setup.publisher.connect(running.dir.path(), &PATIENT).expect("another client");
     let mut second = other_client
         .add_publication(Kind::Concurrent, CHANNEL, stream_of(Kind::Concurrent))
         .expect("a second publication");

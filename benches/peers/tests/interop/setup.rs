@@ -1,5 +1,7 @@
 //! What every scenario starts from: a driver of its own in a directory of its own, and a client at either end.
 
+use gannet::cnc::CncFile;
+use gannet::memory::FileAccess;
 use gannet_peers::aeron_dir::AeronDir;
 use gannet_peers::client::OfferError;
 use gannet_peers::driver::{DriverKind, DriverOptions, DriverProcess};
@@ -11,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Longer than anything takes here, even on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The smallest terms, so that streams rotate soon.
 pub(crate) const CHANNEL: &str = "aeron:ipc?term-length=64k";
@@ -23,6 +25,10 @@ pub(crate) fn stream_of(kind: Kind) -> i32 {
         Kind::Exclusive => 1002,
     }
 }
+
+/// Clients that are patient with a driver which a busy machine does not run for a while.
+pub(crate) const PATIENT: EndpointSettings =
+    EndpointSettings { driver_timeout: Some(Duration::from_secs(60)), keepalive_interval: None };
 
 /// One pairing.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +50,7 @@ pub(crate) struct Running {
 impl Setup {
     /// Starts the driver with quick timers, so that what ticks by them does not keep a test waiting.
     pub(crate) fn start(&self) -> Running {
-        self.start_with(DriverOptions::default(), EndpointSettings::default())
+        self.start_with(DriverOptions::patient(), PATIENT)
     }
 
     pub(crate) fn start_with(&self, options: DriverOptions, settings: EndpointSettings) -> Running {
@@ -67,7 +73,19 @@ impl Running {
         let subscription = self.subscriber.add_subscription(channel, stream_of(kind)).expect("a subscription");
         let mut publication = self.publisher.add_publication(kind, channel, stream_of(kind)).expect("a publication");
         until("the stream is connected", || publication.is_connected() && subscription.is_connected());
+        // The driver opens the window a little later.
+        until("there is room", || publication.position_limit().unwrap() > publication.position().unwrap());
         (publication, subscription)
+    }
+
+    /// Waits until the driver has done everything once that it does each round. That it has answered a command does not say
+    /// so: it may take the next one in the same round.
+    pub(crate) fn round(&self) {
+        let ring = CncFile::open(self.dir.path(), FileAccess::ReadOnly).expect("the driver's files").commands();
+        for _ in 0..2 {
+            let beat = ring.consumer_heartbeat();
+            until("the driver goes round", || ring.consumer_heartbeat() != beat);
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Streams as wholes: who joins when, and how they end.
 
 use crate::setup::{
-    CHANNEL, Setup, accepted, assert_nothing_left, fragments, reported, stream_of, until, whole_messages,
+    CHANNEL, PATIENT, Setup, accepted, assert_nothing_left, fragments, reported, stream_of, until, whole_messages,
 };
 use gannet_peers::driver::DriverOptions;
-use gannet_peers::endpoint::{EndpointSettings, Kind, Report};
+use gannet_peers::endpoint::{Kind, Report};
 
 const IMAGE_REJECTED: i32 = 13;
 
@@ -46,9 +46,8 @@ pub(crate) fn a_late_subscriber_joins_where_the_stream_is(setup: &Setup) {
         }
         let position = publication.position().unwrap();
         assert_eq!(fragments(&mut *early, 2).last().map(|fragment| fragment.position), Some(position));
-        // The driver takes note of the reader's position at the end of a round, so an answer to another command in
-        // between tells that it has.
-        running.subscriber.add_counter(1100, b"", "in between").expect("a counter");
+        // The driver takes note of the reader's position once a round.
+        running.round();
         let mut late = running.subscriber.add_subscription(CHANNEL, stream_of(kind)).expect("a late subscription");
         until("the late subscriber is connected", || late.is_connected());
         accepted(|| publication.offer(b"three"));
@@ -101,8 +100,8 @@ pub(crate) fn a_revoked_stream_ends_at_once(setup: &Setup) {
 }
 
 pub(crate) fn a_rejected_image_is_told_to_its_publisher(setup: &Setup) {
-    let options = DriverOptions::default().with("aeron.image.liveness.timeout", "300ms");
-    let running = setup.start_with(options, EndpointSettings::default());
+    let options = DriverOptions::patient().with("aeron.image.liveness.timeout", "300ms");
+    let running = setup.start_with(options, PATIENT);
     for kind in Kind::ALL {
         let (mut publication, mut subscription) = running.stream(kind);
         let session_id = publication.identity().session_id;

@@ -2,7 +2,7 @@
 //! environment names, on the library that it names. It speaks in lines of its standard output that begin with an `@`, and
 //! ends when its standard input does, so that none outlives its test.
 
-use crate::setup::{CHANNEL, PATIENCE, accepted, stream_of, until};
+use crate::setup::{CHANNEL, PATIENCE, PATIENT, accepted, stream_of, until};
 use gannet_peers::endpoint::{CStack, ClaimEnd, EndpointSettings, GannetStack, Kind, Stack};
 use gannet_peers::process::Process;
 use rustix::process::Signal;
@@ -38,7 +38,7 @@ pub(crate) struct Victim(Process);
 impl Victim {
     pub(crate) fn start(library: &dyn Stack, part: Part, dir: &Path) -> Self {
         let mut command = Command::new(env::current_exe().expect("the path of this program"));
-        command.args(["--exact", "victim::take_part", "--ignored", "--nocapture", "--test-threads=1"]);
+        command.args(["--exact", "victim::take_part", "--nocapture", "--test-threads=1"]);
         command.env(PART, format!("{part:?}")).env(LIBRARY, library.name()).env(DIR, dir);
         Self(Process::start_command(command).expect("this program can be started again"))
     }
@@ -62,9 +62,8 @@ impl Victim {
     }
 }
 
-/// Not a test: how a process of this program becomes a victim.
+/// How a process of this program becomes a victim. Does nothing unless it is one.
 #[test]
-#[ignore = "played in processes of their own, by the other tests"]
 fn take_part() {
     let (Ok(part), Ok(library), Some(dir)) = (env::var(PART), env::var(LIBRARY), env::var_os(DIR)) else { return };
     let libraries: [&dyn Stack; 2] = [&CStack, &GannetStack];
@@ -72,7 +71,7 @@ fn take_part() {
     let parts =
         Kind::ALL.into_iter().flat_map(|kind| [Part::Publish(kind), Part::Subscribe(kind)]).chain([Part::Claim]);
     let part = parts.into_iter().find(|known| format!("{known:?}") == part).expect("a part of that name");
-    let settings = EndpointSettings { driver_timeout: None, keepalive_interval: Some(Duration::from_millis(50)) };
+    let settings = EndpointSettings { keepalive_interval: Some(Duration::from_millis(50)), ..PATIENT };
     let endpoint = library.connect(&PathBuf::from(dir), &settings).expect("the victim connects");
     let over = when_input_ends();
     match part {
