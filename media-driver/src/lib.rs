@@ -1,5 +1,6 @@
 //! Gannet's media driver: the process, and the same driver embedded in an application.
 
+pub mod channel;
 pub mod conductor;
 pub mod config;
 pub mod io;

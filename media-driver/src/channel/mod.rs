@@ -1,0 +1,27 @@
+//! What a channel URI means to the driver: which addresses, which interface, which sockets, and which other URIs mean the same.
+//! The conductor calls this. Nothing here asks the operating system: interfaces are given as data, and names as what they were
+//! resolved to; `io` finds out both, off the agents.
+//!
+//! | question | file |
+//! | --- | --- |
+//! | which addresses have which role | `udp_channel`, `multicast` |
+//! | which local interface | `interface` |
+//! | which parameters a use may have | `usage` |
+//! | which URIs share an endpoint | `sharing` |
+//! | which sockets it takes | `endpoint`, with `ports` |
+
+mod endpoint;
+mod error;
+mod interface;
+mod multicast;
+mod ports;
+mod sharing;
+mod udp_channel;
+mod usage;
+
+pub use endpoint::SocketDefaults;
+pub use error::ChannelError;
+pub use interface::{NetworkInterface, select_interface};
+pub use ports::{PortManager, PortsExhausted};
+pub use udp_channel::{Surroundings, UdpChannel, names};
+pub use usage::Usage;

@@ -1,0 +1,80 @@
+//! Which channels share an endpoint: wire-protocol.md, section 5.4.
+
+use super::{ChannelError, UdpChannel};
+
+impl UdpChannel {
+    /// Whether this channel, which is new, shares the endpoint of one that exists: by its tag, or by what it is known as.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::TagMismatch`] when it has the other's tag, and states something else beside.
+    pub fn shares_endpoint_with(&self, existing: &Self) -> Result<bool, ChannelError> {
+        match (self.tag(), existing.tag()) {
+            (Some(tag), Some(other)) if tag == other => self.check_tagged(existing).map(|()| true),
+            // Tags that differ keep channels apart that would be the same.
+            (Some(_), Some(_)) => Ok(false),
+            _ => Ok(self.canonical() == existing.canonical()),
+        }
+    }
+
+    fn check_tagged(&self, existing: &Self) -> Result<(), ChannelError> {
+        let mismatch = |difference| {
+            Err(ChannelError::TagMismatch {
+                channel: self.uri().text().to_owned(),
+                existing: existing.uri().text().to_owned(),
+                difference,
+            })
+        };
+        let (mode, other) = (&self.params().control_mode, &existing.params().control_mode);
+        if mode.is_some() && mode != other {
+            return mismatch("control-mode");
+        }
+        let states_nothing = self.params().endpoint.is_none() && self.params().control.is_none();
+        if states_nothing {
+            return Ok(());
+        }
+        if self.remote_data != existing.remote_data {
+            return mismatch("endpoint");
+        }
+        if self.local != existing.local {
+            return mismatch("local address");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::channel::udp_channel::tests::publication;
+
+    fn shares(new: &str, existing: &str) -> Option<bool> {
+        publication(new).shares_endpoint_with(&publication(existing)).ok()
+    }
+
+    #[test]
+    fn by_what_they_are_known_as() {
+        let local = "aeron:udp?endpoint=localhost:9090";
+        assert_eq!(shares(local, local), Some(true));
+        assert_eq!(shares("aeron:udp?endpoint=localhost:9090|mtu=8k|linger=1s", local), Some(true));
+        assert_eq!(shares("aeron:udp?endpoint=127.0.0.1:9090", local), Some(false));
+        assert_eq!(shares("aeron:udp?endpoint=localhost:9091", local), Some(false));
+        assert_eq!(shares("aeron:udp?endpoint=localhost:9090|tags=1", local), Some(true));
+        assert_eq!(shares(local, "aeron:udp?endpoint=localhost:9090|tags=1"), Some(true));
+        let (one, other) = ("aeron:udp?endpoint=localhost:9090|tags=1", "aeron:udp?endpoint=localhost:9090|tags=2");
+        assert_eq!(shares(one, other), Some(false), "tags that differ");
+    }
+
+    #[test]
+    fn by_tag_and_only_when_all_else_agrees() {
+        let existing = "aeron:udp?endpoint=localhost:9090|tags=7";
+        assert_eq!(shares("aeron:udp?tags=7", existing), Some(true));
+        assert_eq!(shares("aeron:udp?endpoint=127.0.0.1:9090|tags=7", existing), Some(true), "the addresses are equal");
+        assert_eq!(shares("aeron:udp?endpoint=localhost:9091|tags=7", existing), None);
+        assert_eq!(shares("aeron:udp?endpoint=localhost:9090|interface=localhost|tags=7", existing), None);
+        assert_eq!(shares("aeron:udp?control-mode=manual|tags=7", existing), None);
+        let manual = "aeron:udp?control-mode=manual|tags=7";
+        assert_eq!(shares("aeron:udp?tags=7", manual), Some(true), "no mode is any");
+        assert_eq!(shares(manual, manual), Some(true));
+        assert_eq!(shares("aeron:udp?tags=8", existing), Some(false));
+    }
+}
