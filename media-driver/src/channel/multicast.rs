@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// The control group of a data group: the same address and port, but for the last byte, which is one more. None when that of the data
 /// group is even, with that byte: even ones are control groups.
 pub(super) fn control_group(data: SocketAddr) -> Result<SocketAddr, u8> {
-    let next = |last: u8| if last % 2 == 0 { Err(last) } else { Ok(last.wrapping_add(1)) };
+    let next = |last: u8| if last.is_multiple_of(2) { Err(last) } else { Ok(last.wrapping_add(1)) };
     let ip = match data.ip() {
         IpAddr::V4(address) => {
             let [a, b, c, last] = address.octets();

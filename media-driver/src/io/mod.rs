@@ -3,6 +3,8 @@
 
 pub mod directory;
 mod existing;
+pub mod interfaces;
 pub mod log_files;
+pub mod resolver;
 pub mod socket_defaults;
 pub mod transport;
