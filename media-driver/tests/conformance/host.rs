@@ -1,6 +1,7 @@
 //! Where transports come from, and a pair of endpoints to try them with.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use gannet::time::{Clock, MonotonicNanos, SystemClock};
 use gannet_driver::io::transport::socket::{SocketOptions, SocketTransport};
@@ -51,6 +52,13 @@ pub(crate) fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
+/// An address of the loopback interface that no other test uses: its ports stay free when they are given back.
+pub(crate) fn own_loopback() -> SocketAddr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    SocketAddr::from(([127, 128 | NEXT.fetch_add(1, Ordering::Relaxed), high, low], 0))
+}
+
 impl<T: Transport<Sockets = Sockets>> Station<T> {
     pub(crate) fn new(host: &impl Host<Transport = T>) -> Self {
         Self { transport: host.transport(), done: Vec::new(), arrived: Vec::new(), batch: TransmitBatch::new(256) }
@@ -81,9 +89,9 @@ impl<T: Transport<Sockets = Sockets>> Station<T> {
         });
     }
 
-    /// Turns until `what` is so; fails if it is not within a minute.
+    /// Turns until `what` is so; fails if it is not within three minutes.
     pub(crate) fn until(&mut self, what: impl Fn(&Self) -> bool) {
-        let deadline = minute();
+        let deadline = minutes();
         while !what(self) {
             assert!(SystemClock.monotonic() < deadline, "done {:?}, arrived {:?}", self.done.len(), self.arrived.len());
             self.turn();
@@ -101,8 +109,8 @@ impl<T: Transport<Sockets = Sockets>> Station<T> {
     }
 }
 
-fn minute() -> MonotonicNanos {
-    SystemClock.monotonic().saturating_add_ns(60_000_000_000)
+fn minutes() -> MonotonicNanos {
+    SystemClock.monotonic().saturating_add_ns(180_000_000_000)
 }
 
 /// A frame of control: as many bytes as `length` says, all of this value.

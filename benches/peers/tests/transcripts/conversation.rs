@@ -146,14 +146,27 @@ impl Conversation {
         self.collect_until_answered(|_| {});
     }
 
-    /// All that was sent before has been carried out once the answer to one more command is here.
+    /// Waits until all that was sent before has been carried out, and returns what was said.
     fn settle(&mut self) -> Vec<String> {
         let mut said = Vec::new();
         self.collect_until_answered(|line| said.push(format!("< {line}")));
         said
     }
 
+    /// All that was sent before has been carried out once the answer to one more command is here. What the driver does once a round,
+    /// such as to move limits, it has done once it has answered another one, which it took in another round.
     fn collect_until_answered(&mut self, mut each: impl FnMut(String)) {
+        self.ask(&mut each);
+        let deadline = Instant::now() + PATIENCE;
+        while self.ring.consumer_position() < self.ring.producer_position() {
+            assert!(Instant::now() < deadline, "the driver does not go on");
+            thread::sleep(Duration::from_micros(100));
+        }
+        self.ask(&mut each);
+    }
+
+    /// Sends a command and waits for its answer; what is said before goes to `each`.
+    fn ask(&mut self, each: &mut impl FnMut(String)) {
         // Not drawn from the ring: how often is asked may differ, and what is drawn next must not.
         self.asked += 1;
         let correlation_id = CorrelationId::new(i64::MIN + self.asked);
