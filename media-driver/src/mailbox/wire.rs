@@ -156,6 +156,12 @@ impl TransmitBatch {
         &self.waiting
     }
 
+    /// Takes the first `count` out, oldest first; all, if there are fewer.
+    pub fn drain_front(&mut self, count: usize) -> impl Iterator<Item = Transmit> + '_ {
+        let count = count.min(self.waiting.len());
+        self.waiting.drain(..count)
+    }
+
     /// Takes all out, oldest first.
     pub fn drain(&mut self) -> impl Iterator<Item = Transmit> + '_ {
         self.waiting.drain(..)

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use gannet::time::{Clock, MonotonicNanos, SystemClock};
 use gannet_driver::io::transport::socket::{SocketOptions, SocketTransport};
-use gannet_driver::io::transport::{Datagram, Sockets, Transport, open};
+use gannet_driver::io::transport::{Datagram, Sockets, Transport, UringTransport, open};
 use gannet_driver::mailbox::{
     Completion, Content, EndpointId, EndpointSpec, InlineFrame, Transmit, TransmitBatch, TransmitTag,
 };
@@ -25,6 +25,17 @@ impl Host for SocketHost {
 
     fn transport(&self) -> SocketTransport {
         SocketTransport::new(self.0).expect("a transport")
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct UringHost(pub(crate) SocketOptions);
+
+impl Host for UringHost {
+    type Transport = UringTransport;
+
+    fn transport(&self) -> UringTransport {
+        UringTransport::new(self.0).expect("a transport")
     }
 }
 

@@ -5,7 +5,9 @@ mod suite;
 
 use gannet_driver::io::transport::socket::SocketOptions;
 
-use host::SocketHost;
+use host::{SocketHost, UringHost};
 
 suite::conformance!(sockets, SocketHost(SocketOptions::default()));
+suite::conformance!(io_uring, UringHost(SocketOptions::default()));
+suite::conformance!(io_uring_without_offload, UringHost(SocketOptions { segmentation: false, coalescing: false }));
 suite::conformance!(sockets_without_offload, SocketHost(SocketOptions { segmentation: false, coalescing: false }));

@@ -6,18 +6,21 @@
 //! | --- | --- |
 //! | `open` | opens the sockets of an endpoint, off the data plane |
 //! | `socket/` | `sendmmsg` and `recvmmsg`, with segmentation offload |
+//! | `uring/` | io_uring: one submission for a whole batch, multishot receive into registered buffers |
 //! | `run` | which transmits can go out as one segmented send |
 
 mod error;
 mod open;
 mod run;
 pub mod socket;
+pub mod uring;
 
 use std::net::SocketAddr;
 
 pub use error::{OpenError, SendFault};
 pub use open::{Sockets, open};
-pub use socket::SocketTransport;
+pub use socket::{SocketOptions, SocketTransport};
+pub use uring::UringTransport;
 
 use crate::mailbox::{Completion, EndpointId, TransmitBatch};
 

@@ -33,6 +33,15 @@ impl Sockets {
         self.opened
     }
 
+    /// Has the sender connected to another address. False when the system refuses. One that is not connected sends anywhere as it is.
+    pub(super) fn reconnect(&mut self, to: SocketAddr) -> bool {
+        let is_done = self.connected.is_none() || self.sender.connect(&to.into()).is_ok();
+        if is_done && self.connected.is_some() {
+            self.connected = Some(to);
+        }
+        is_done
+    }
+
     /// The one that receives.
     pub(super) fn receiving(&self) -> &Socket {
         self.receiver.as_ref().unwrap_or(&self.sender)

@@ -12,19 +12,20 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use crate::io::transport::RECEIVE_BUFFER_LENGTH;
+use crate::io::transport::run::MAX_SEGMENTS;
 
 /// The most messages that one call sends.
-pub(super) const MAX_MESSAGES: usize = 64;
+pub(in crate::io::transport) const MAX_MESSAGES: usize = 64;
 /// The most pieces of memory that they consist of, together.
-pub(super) const MAX_PARTS: usize = 256;
+pub(in crate::io::transport) const MAX_PARTS: usize = 256;
 /// The most messages that one call receives; each has a buffer of its own.
-pub(super) const MAX_RECEIVED: usize = 16;
+pub(in crate::io::transport) const MAX_RECEIVED: usize = 16;
 
 /// Room for the control data that is asked for: the length of segments, and a time. Aligned as the kernel's headers are.
-type Control = [u64; 12];
+pub(in crate::io::transport) type Control = [u64; 12];
 
 /// What one call sends.
-pub(super) struct Outbox {
+pub(in crate::io::transport) struct Outbox {
     headers: Box<[libc::mmsghdr]>,
     parts: Box<[libc::iovec]>,
     names: Box<[libc::sockaddr_storage]>,
@@ -41,7 +42,7 @@ impl std::fmt::Debug for Outbox {
 }
 
 /// A call that is being put together. The memory that it names is borrowed until it has been made.
-pub(super) struct Filling<'o, 'd> {
+pub(in crate::io::transport) struct Filling<'o, 'd> {
     outbox: &'o mut Outbox,
     messages: usize,
     parts: usize,
@@ -49,7 +50,7 @@ pub(super) struct Filling<'o, 'd> {
 }
 
 impl Outbox {
-    pub(super) fn new() -> Self {
+    pub(in crate::io::transport) fn new() -> Self {
         // SAFETY: all of these are plain C structures, of which zero bytes are a value.
         let (header, part, name): (libc::mmsghdr, libc::iovec, libc::sockaddr_storage) =
             unsafe { (zeroed(), zeroed(), zeroed()) };
@@ -62,24 +63,29 @@ impl Outbox {
     }
 
     /// Starts a call.
-    pub(super) fn fill<'d>(&mut self) -> Filling<'_, 'd> {
+    pub(in crate::io::transport) fn fill<'d>(&mut self) -> Filling<'_, 'd> {
         Filling { outbox: self, messages: 0, parts: 0, _data: PhantomData }
     }
 }
 
 impl<'d> Filling<'_, 'd> {
     /// Whether a message of so many parts still fits.
-    pub(super) fn has_room(&self, parts: usize) -> bool {
+    pub(in crate::io::transport) fn has_room(&self, parts: usize) -> bool {
         self.messages < MAX_MESSAGES && self.parts + parts <= MAX_PARTS
     }
 
-    /// Adds a message: its parts one after the other, to `to` or where the socket is connected to, cut up by the kernel into segments of
+    /// Adds a message, if it has any parts, and returns how many: its parts one after the other, to `to` or where the socket is connected to, cut up by the kernel into segments of
     /// `segment` bytes if that is given.
     ///
     /// # Panics
     ///
     /// When there is no room for it.
-    pub(super) fn push(&mut self, to: Option<SocketAddr>, segment: Option<u16>, parts: impl Iterator<Item = &'d [u8]>) {
+    pub(in crate::io::transport) fn push(
+        &mut self,
+        to: Option<SocketAddr>,
+        segment: Option<u16>,
+        parts: impl Iterator<Item = &'d [u8]>,
+    ) -> usize {
         let index = self.messages;
         let first = self.parts;
         for part in parts {
@@ -87,39 +93,25 @@ impl<'d> Filling<'_, 'd> {
                 libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() };
             self.parts += 1;
         }
-        let name_length = to.map_or(0, |to| put_name(&mut self.outbox.names[index], to));
-        let control = &mut self.outbox.controls[index];
+        if self.parts == first {
+            return 0;
+        }
         let header = &mut self.outbox.headers[index].msg_hdr;
-        header.msg_name = if to.is_some() { (&raw mut self.outbox.names[index]).cast() } else { std::ptr::null_mut() };
-        header.msg_namelen = name_length;
         header.msg_iov = &raw mut self.outbox.parts[first];
         header.msg_iovlen = self.parts - first;
-        header.msg_control = std::ptr::null_mut();
-        header.msg_controllen = 0;
-        if let Some(segment) = segment {
-            header.msg_control = control.as_mut_ptr().cast();
-            // SAFETY: arithmetic on a constant.
-            header.msg_controllen = unsafe { libc::CMSG_SPACE(size_of::<u16>() as u32) } as usize;
-            // SAFETY: the header names a control buffer that is longer than that, and aligned, so the first control header and its
-            // two bytes of data lie within it.
-            unsafe {
-                let first = libc::CMSG_FIRSTHDR(header);
-                (*first).cmsg_level = libc::SOL_UDP;
-                (*first).cmsg_type = libc::UDP_SEGMENT;
-                (*first).cmsg_len = libc::CMSG_LEN(size_of::<u16>() as u32) as usize;
-                libc::CMSG_DATA(first).cast::<u16>().write_unaligned(segment);
-            }
-        }
+        address(header, &mut self.outbox.names[index], to);
+        cut(header, &mut self.outbox.controls[index], segment);
         self.messages += 1;
+        self.parts - first
     }
 
     /// Whether there is no message.
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(in crate::io::transport) const fn is_empty(&self) -> bool {
         self.messages == 0
     }
 
     /// Makes the call, and returns how many messages the kernel took, from the first on; at least one.
-    pub(super) fn send(self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+    pub(in crate::io::transport) fn send(self, socket: BorrowedFd<'_>) -> io::Result<usize> {
         // SAFETY: the headers are as many, and name memory that is borrowed until `self` is gone: parts by the lifetime of the data,
         // names and control data by that of the outbox.
         let taken = unsafe {
@@ -134,8 +126,73 @@ impl<'d> Filling<'_, 'd> {
     }
 }
 
+/// Has a message go to `to`, or where its socket is connected to. The name must stay where it is until the message is sent.
+fn address(header: &mut libc::msghdr, name: &mut libc::sockaddr_storage, to: Option<SocketAddr>) {
+    header.msg_namelen = to.map_or(0, |to| put_name(name, to));
+    header.msg_name = if to.is_some() { (name as *mut libc::sockaddr_storage).cast() } else { std::ptr::null_mut() };
+}
+
+/// Has a message cut up into segments of this length, if there is one. The control data must stay where it is until the message is
+/// sent.
+fn cut(header: &mut libc::msghdr, control: &mut Control, segment: Option<u16>) {
+    header.msg_control = std::ptr::null_mut();
+    header.msg_controllen = 0;
+    let Some(segment) = segment else { return };
+    header.msg_control = control.as_mut_ptr().cast();
+    // SAFETY: arithmetic on a constant.
+    header.msg_controllen = unsafe { libc::CMSG_SPACE(size_of::<u16>() as u32) } as usize;
+    // SAFETY: the header names a control buffer that is longer than that, and aligned, so the first control header and its two bytes of
+    // data lie within it.
+    unsafe {
+        let first = libc::CMSG_FIRSTHDR(header);
+        (*first).cmsg_level = libc::SOL_UDP;
+        (*first).cmsg_type = libc::UDP_SEGMENT;
+        (*first).cmsg_len = libc::CMSG_LEN(size_of::<u16>() as u32) as usize;
+        libc::CMSG_DATA(first).cast::<u16>().write_unaligned(segment);
+    }
+}
+
+/// One message that is handed to the kernel and stays where it is until the kernel has answered.
+pub(in crate::io::transport) struct Envelope {
+    header: libc::msghdr,
+    parts: [libc::iovec; MAX_SEGMENTS],
+    name: libc::sockaddr_storage,
+    control: Control,
+}
+
+impl Envelope {
+    pub(in crate::io::transport) fn new() -> Self {
+        // SAFETY: all of these are plain C structures, of which zero bytes are a value.
+        unsafe { zeroed() }
+    }
+
+    /// Sets the message up, and returns what the kernel is given, and how many parts it has. It is valid as long as this value stays where it is, is not set up again, and
+    /// the memory of the parts lives.
+    ///
+    /// # Panics
+    ///
+    /// When there are more parts than segments can be.
+    pub(in crate::io::transport) fn set<'d>(
+        &mut self,
+        to: Option<SocketAddr>,
+        segment: Option<u16>,
+        parts: impl Iterator<Item = &'d [u8]>,
+    ) -> (*const libc::msghdr, usize) {
+        let mut count = 0;
+        for part in parts {
+            self.parts[count] = libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() };
+            count += 1;
+        }
+        self.header.msg_iov = self.parts.as_mut_ptr();
+        self.header.msg_iovlen = count;
+        address(&mut self.header, &mut self.name, to);
+        cut(&mut self.header, &mut self.control, segment);
+        (&raw const self.header, count)
+    }
+}
+
 /// What one call receives.
-pub(super) struct Inbox {
+pub(in crate::io::transport) struct Inbox {
     headers: Box<[libc::mmsghdr]>,
     parts: Box<[libc::iovec]>,
     names: Box<[libc::sockaddr_storage]>,
@@ -153,20 +210,20 @@ impl std::fmt::Debug for Inbox {
 }
 
 /// One message that was received.
-pub(super) struct Message<'a> {
+pub(in crate::io::transport) struct Message<'a> {
     /// Who sent it; none if it is no internet address.
-    pub(super) from: Option<SocketAddr>,
+    pub(in crate::io::transport) from: Option<SocketAddr>,
     /// What it is: one datagram, or several of `segment` bytes each but for the last.
-    pub(super) bytes: &'a mut [u8],
-    pub(super) segment: Option<usize>,
+    pub(in crate::io::transport) bytes: &'a mut [u8],
+    pub(in crate::io::transport) segment: Option<usize>,
     /// When the kernel received it, in nanoseconds since 1970.
-    pub(super) received_ns: Option<i64>,
+    pub(in crate::io::transport) received_ns: Option<i64>,
     /// Whether it was longer than the buffer.
-    pub(super) is_truncated: bool,
+    pub(in crate::io::transport) is_truncated: bool,
 }
 
 impl Inbox {
-    pub(super) fn new() -> Self {
+    pub(in crate::io::transport) fn new() -> Self {
         // SAFETY: as for the outbox.
         let (header, part, name): (libc::mmsghdr, libc::iovec, libc::sockaddr_storage) =
             unsafe { (zeroed(), zeroed(), zeroed()) };
@@ -180,7 +237,7 @@ impl Inbox {
     }
 
     /// Receives what is there, at most `most` messages, and returns how many there are.
-    pub(super) fn receive(&mut self, socket: BorrowedFd<'_>, most: usize) -> io::Result<usize> {
+    pub(in crate::io::transport) fn receive(&mut self, socket: BorrowedFd<'_>, most: usize) -> io::Result<usize> {
         let most = most.min(MAX_RECEIVED);
         for (index, buffer) in self.buffers.chunks_exact_mut(RECEIVE_BUFFER_LENGTH).enumerate().take(most) {
             self.parts[index] = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
@@ -212,7 +269,7 @@ impl Inbox {
     /// # Panics
     ///
     /// When no call can have received so many.
-    pub(super) fn message(&mut self, index: usize) -> Message<'_> {
+    pub(in crate::io::transport) fn message(&mut self, index: usize) -> Message<'_> {
         let header = &self.headers[index];
         let mut message = Message {
             from: get_name(&self.names[index]),
@@ -229,7 +286,7 @@ impl Inbox {
 }
 
 /// Reads what the kernel says beside a message.
-fn read_control(header: &libc::msghdr, message: &mut Message<'_>) {
+pub(in crate::io::transport) fn read_control(header: &libc::msghdr, message: &mut Message<'_>) {
     // SAFETY: the kernel filled in the control data that the header names, and its length; the macros keep within that, and each kind
     // of data is as long as its type says.
     unsafe {
@@ -283,7 +340,7 @@ fn put_name(name: &mut libc::sockaddr_storage, address: SocketAddr) -> u32 {
 }
 
 /// Reads an address as the kernel has it. None if it is no internet address.
-fn get_name(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
+pub(in crate::io::transport) fn get_name(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
     let address: *const libc::sockaddr_storage = name;
     match i32::from(name.ss_family) {
         libc::AF_INET => {
@@ -304,7 +361,7 @@ fn get_name(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
 }
 
 /// Whether the kernel can cut up what this socket sends.
-pub(super) fn can_segment(socket: impl AsFd) -> bool {
+pub(in crate::io::transport) fn can_segment(socket: impl AsFd) -> bool {
     let (mut value, mut length) = (0_i32, size_of::<i32>() as u32);
     // SAFETY: both addresses are of locals of the length that is stated.
     let result = unsafe {
@@ -320,12 +377,12 @@ pub(super) fn can_segment(socket: impl AsFd) -> bool {
 }
 
 /// Has the kernel put together what it receives as a run of equal datagrams. False when it cannot.
-pub(super) fn coalesce(socket: impl AsFd) -> bool {
+pub(in crate::io::transport) fn coalesce(socket: impl AsFd) -> bool {
     set(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO)
 }
 
 /// Has the kernel say when each datagram came. False when it cannot.
-pub(super) fn tell_time(socket: impl AsFd) -> bool {
+pub(in crate::io::transport) fn tell_time(socket: impl AsFd) -> bool {
     set(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS)
 }
 

@@ -1,7 +1,7 @@
 //! The transport that every Linux has: `sendmmsg` and `recvmmsg` on sockets that never block, many datagrams per system call, and where
 //! the kernel can, many datagrams per message. The threads of the sender and of the receiver own one each.
 
-mod messages;
+pub(super) mod messages;
 
 use std::io;
 use std::net::SocketAddr;
@@ -93,70 +93,13 @@ impl SocketTransport {
 
     /// Sends transmits of one endpoint, oldest first.
     fn send_run(&mut self, run: &[Transmit], done: &mut impl FnMut(Completion)) {
-        let mut answer = |counts: &mut TransportCounts, transmits: &[Transmit], sent: bool| {
-            *(if sent { &mut counts.sent } else { &mut counts.not_sent }) += transmits.len() as u64;
-            transmits.iter().for_each(|transmit| done(Completion { tag: transmit.tag, sent }));
-        };
-        let Some(index) = self.find(run[0].endpoint) else {
-            return answer(&mut self.counts, run, false);
-        };
-        let endpoint = &mut self.endpoints[index];
-        let mut rest = run;
-        let mut was_refused = false;
-        while !rest.is_empty() {
-            // How many datagrams each message has.
-            let mut sizes = [0_u8; messages::MAX_MESSAGES];
-            let mut filling = self.outbox.fill();
-            let mut at = 0;
-            for size in &mut sizes {
-                let count = if endpoint.can_segment { segments(&rest[at..]) } else { usize::from(at < rest.len()) };
-                // A log that does not have what it is said to have ends the run, and the message.
-                let count = rest[at..at + count].iter().take_while(|transmit| bytes_of(transmit).is_some()).count();
-                let group = &rest[at..at + count];
-                if count == 0 || !filling.has_room(count) {
-                    break;
-                }
-                let to = group[0].to;
-                let to = (endpoint.sockets.connected != Some(to)).then_some(to);
-                let segment = (count > 1).then(|| length_of(&group[0]) as u16);
-                filling.push(to, segment, group.iter().filter_map(bytes_of));
-                *size = count as u8;
-                at += count;
-            }
-            if filling.is_empty() {
-                // A mistake of the sender's, which is told and goes on.
-                self.fault = Some(fault(&rest[0], libc::EFAULT));
-                answer(&mut self.counts, &rest[..1], false);
-                rest = &rest[1..];
-                continue;
-            }
-            self.counts.send_calls += 1;
-            let first = usize::from(sizes[0]);
-            match filling.send(endpoint.sockets.sender.as_fd()) {
-                Ok(messages) => {
-                    let taken = sizes[..messages].iter().map(|&size| usize::from(size)).sum();
-                    answer(&mut self.counts, &rest[..taken], true);
-                    rest = &rest[taken..];
-                    was_refused = false;
-                }
-                Err(error) => match error.raw_os_error() {
-                    Some(libc::EINTR) => {}
-                    // Of an earlier datagram, and forgotten once it was told.
-                    Some(libc::ECONNREFUSED) if !was_refused => was_refused = true,
-                    // There is no room. What follows would overtake what waits, so all of it waits.
-                    Some(libc::EAGAIN | libc::ENOBUFS) => {
-                        answer(&mut self.counts, rest, false);
-                        rest = &[];
-                    }
-                    // The interface cannot cut it up, or not to that length.
-                    Some(libc::EIO | libc::EINVAL) if first > 1 => endpoint.can_segment = false,
-                    errno => {
-                        self.fault = Some(fault(&rest[0], errno.unwrap_or(libc::EIO)));
-                        answer(&mut self.counts, &rest[..first], false);
-                        rest = &rest[first..];
-                        was_refused = false;
-                    }
-                },
+        let index = self.find(run[0].endpoint);
+        let mut account = Account { counts: &mut self.counts, fault: &mut self.fault, done };
+        match index {
+            None => account.answer(run, false),
+            Some(index) => {
+                let endpoint = &mut self.endpoints[index];
+                send_plainly(&mut self.outbox, &endpoint.sockets, &mut endpoint.can_segment, run, &mut account);
             }
         }
     }
@@ -181,12 +124,97 @@ impl SocketTransport {
     }
 }
 
-fn fault(transmit: &Transmit, errno: i32) -> SendFault {
+/// Where it is written down what became of datagrams.
+pub(super) struct Account<'a, F> {
+    pub(super) counts: &'a mut TransportCounts,
+    pub(super) fault: &'a mut Option<SendFault>,
+    pub(super) done: &'a mut F,
+}
+
+impl<F: FnMut(Completion)> Account<'_, F> {
+    /// Answers for these.
+    pub(super) fn answer(&mut self, transmits: &[Transmit], sent: bool) {
+        *(if sent { &mut self.counts.sent } else { &mut self.counts.not_sent }) += transmits.len() as u64;
+        transmits.iter().for_each(|transmit| (self.done)(Completion { tag: transmit.tag, sent }));
+    }
+}
+
+/// Sends transmits of one endpoint, oldest first, and answers for each.
+pub(super) fn send_plainly(
+    outbox: &mut Outbox,
+    sockets: &Sockets,
+    can_segment: &mut bool,
+    run: &[Transmit],
+    account: &mut Account<'_, impl FnMut(Completion)>,
+) {
+    let mut rest = run;
+    let mut was_refused = false;
+    while !rest.is_empty() {
+        // How many datagrams each message has.
+        let mut sizes = [0_u8; messages::MAX_MESSAGES];
+        let mut filling = outbox.fill();
+        let mut at = 0;
+        for size in &mut sizes {
+            let count = if *can_segment { segments(&rest[at..]) } else { usize::from(at < rest.len()) };
+            if count == 0 || !filling.has_room(count) {
+                break;
+            }
+            let group = &rest[at..at + count];
+            let to = group[0].to;
+            let to = (sockets.connected != Some(to)).then_some(to);
+            let segment = (count > 1).then(|| length_of(&group[0]) as u16);
+            // A log that does not have what it is said to have ends the message, and the call.
+            let whole = filling.push(to, segment, group.iter().map_while(bytes_of));
+            *size = whole as u8;
+            at += whole;
+            if whole < count {
+                break;
+            }
+        }
+        if filling.is_empty() {
+            // A mistake of the sender's, which is told and goes on.
+            *account.fault = Some(fault(&rest[0], libc::EFAULT));
+            account.answer(&rest[..1], false);
+            rest = &rest[1..];
+            continue;
+        }
+        account.counts.send_calls += 1;
+        let first = usize::from(sizes[0]);
+        match filling.send(sockets.sender.as_fd()) {
+            Ok(messages) => {
+                let taken = sizes[..messages].iter().map(|&size| usize::from(size)).sum();
+                account.answer(&rest[..taken], true);
+                rest = &rest[taken..];
+                was_refused = false;
+            }
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EINTR) => {}
+                // Of an earlier datagram, and forgotten once it was told.
+                Some(libc::ECONNREFUSED) if !was_refused => was_refused = true,
+                // There is no room. What follows would overtake what waits, so all of it waits.
+                Some(libc::EAGAIN | libc::ENOBUFS) => {
+                    account.answer(rest, false);
+                    rest = &[];
+                }
+                // The interface cannot cut it up, or not to that length.
+                Some(libc::EIO | libc::EINVAL) if first > 1 => *can_segment = false,
+                errno => {
+                    *account.fault = Some(fault(&rest[0], errno.unwrap_or(libc::EIO)));
+                    account.answer(&rest[..first], false);
+                    rest = &rest[first..];
+                    was_refused = false;
+                }
+            },
+        }
+    }
+}
+
+pub(super) fn fault(transmit: &Transmit, errno: i32) -> SendFault {
     SendFault { endpoint: transmit.endpoint, to: transmit.to, length: length_of(transmit), errno }
 }
 
 /// Hands over the datagrams of a message; returns how many they are.
-fn hand_over(
+pub(super) fn hand_over(
     endpoint: EndpointId,
     message: Message<'_>,
     counts: &mut TransportCounts,
@@ -235,12 +263,7 @@ impl Transport for SocketTransport {
 
     fn reconnect(&mut self, endpoint: EndpointId, to: SocketAddr) -> bool {
         let Some(index) = self.find(endpoint) else { return false };
-        let sockets = &mut self.endpoints[index].sockets;
-        let is_connected = sockets.connected.is_none() || sockets.sender.connect(&to.into()).is_ok();
-        if is_connected && sockets.connected.is_some() {
-            sockets.connected = Some(to);
-        }
-        is_connected
+        self.endpoints[index].sockets.reconnect(to)
     }
 
     fn close(&mut self, endpoint: EndpointId) {

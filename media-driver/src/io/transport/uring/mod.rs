@@ -1,0 +1,152 @@
+//! The transport on io_uring: one system call submits what a duty cycle sends from many endpoints, and receiving costs none while
+//! nothing comes: every endpoint has one receive operation that goes on for ever, into buffers that the kernel picks from a ring.
+//! The threads of the sender and of the receiver own one each.
+//!
+//! ```text
+//! send:     batch ─▶ slots (own transmits, headers) ─▶ submission ─▶ completions ─▶ answers
+//! receive:  endpoint ─▶ multishot operation ─▶ completions, each with a buffer ─▶ handler ─▶ buffer back to the ring
+//! ```
+//!
+//! Sends never wait in the kernel: a full socket buffer is an answer, as with plain sockets, and so the memory that a send names is the
+//! kernel's for the length of the call. The table of slots owns it until the answer is there all the same. What the kernel refuses is
+//! tried once more the plain way, which knows what to make of each refusal.
+
+mod buffers;
+mod receives;
+mod sends;
+
+use std::io;
+use std::net::SocketAddr;
+
+use self::receives::Receives;
+use self::sends::Sends;
+use super::socket::messages::{self, Outbox};
+use super::socket::{Account, send_plainly};
+use super::{Datagram, SendFault, SocketOptions, Sockets, Transport, TransportCounts};
+use crate::mailbox::{Completion, EndpointId, Transmit, TransmitBatch};
+
+/// Datagrams by io_uring.
+#[derive(Debug)]
+pub struct UringTransport {
+    // Before the endpoints: it lets go of their sockets when it is dropped.
+    receives: Receives,
+    sends: Sends,
+    endpoints: Endpoints,
+    options: SocketOptions,
+    counts: TransportCounts,
+    fault: Option<SendFault>,
+}
+
+/// The endpoints, and the plain way of sending.
+#[derive(Debug)]
+struct Endpoints {
+    /// By rising id.
+    all: Vec<Endpoint>,
+    outbox: Outbox,
+}
+
+#[derive(Debug)]
+struct Endpoint {
+    id: EndpointId,
+    sockets: Sockets,
+    can_segment: bool,
+}
+
+impl Endpoints {
+    fn find(&self, id: EndpointId) -> Option<usize> {
+        self.all.binary_search_by_key(&id, |known| known.id).ok()
+    }
+
+    /// Makes sense of an answer of the kernel to transmits of one endpoint, and passes it on.
+    fn answer(&mut self, transmits: &[Transmit], result: i32, account: &mut Account<'_, impl FnMut(Completion)>) {
+        let index = transmits.first().and_then(|first| self.find(first.endpoint));
+        match (result, index) {
+            (0.., _) => account.answer(transmits, true),
+            // No room; or nobody is there to try again.
+            (_, None) => account.answer(transmits, false),
+            (error, Some(_)) if error == -libc::EAGAIN || error == -libc::ENOBUFS => account.answer(transmits, false),
+            (_, Some(index)) => {
+                let endpoint = &mut self.all[index];
+                send_plainly(&mut self.outbox, &endpoint.sockets, &mut endpoint.can_segment, transmits, account);
+            }
+        }
+    }
+}
+
+impl UringTransport {
+    /// A transport without endpoints.
+    ///
+    /// # Errors
+    ///
+    /// The system's, when it has no io_uring, forbids it, or its io_uring is too old for this.
+    pub fn new(options: SocketOptions) -> io::Result<Self> {
+        Ok(Self {
+            receives: Receives::new()?,
+            sends: Sends::new()?,
+            endpoints: Endpoints { all: Vec::new(), outbox: Outbox::new() },
+            options,
+            counts: TransportCounts::default(),
+            fault: None,
+        })
+    }
+}
+
+impl Transport for UringTransport {
+    type Sockets = Sockets;
+
+    fn adopt(&mut self, endpoint: EndpointId, sockets: Sockets) -> io::Result<()> {
+        let receiving = sockets.receiving();
+        // Where the kernel can do neither, datagrams come and go one by one.
+        let _ = self.options.coalescing && messages::coalesce(receiving);
+        if sockets.timestamps {
+            let _ = messages::tell_time(receiving);
+        }
+        self.close(endpoint);
+        self.receives.arm(endpoint, receiving)?;
+        let can_segment = self.options.segmentation && messages::can_segment(&sockets.sender);
+        let adopted = Endpoint { id: endpoint, sockets, can_segment };
+        let index = self.endpoints.all.partition_point(|known| known.id < endpoint);
+        self.endpoints.all.insert(index, adopted);
+        Ok(())
+    }
+
+    fn reconnect(&mut self, endpoint: EndpointId, to: SocketAddr) -> bool {
+        let Some(index) = self.endpoints.find(endpoint) else { return false };
+        self.endpoints.all[index].sockets.reconnect(to)
+    }
+
+    fn close(&mut self, endpoint: EndpointId) {
+        if let Some(index) = self.endpoints.find(endpoint) {
+            // The operation holds on to the socket, and so to its port, until it is cancelled.
+            self.receives.disarm(endpoint);
+            self.endpoints.all.remove(index);
+        }
+    }
+
+    fn send(&mut self, batch: &mut TransmitBatch, mut done: impl FnMut(Completion)) -> usize {
+        let before = self.counts.sent + self.counts.not_sent;
+        let mut account = Account { counts: &mut self.counts, fault: &mut self.fault, done: &mut done };
+        self.sends.send(batch, &mut self.endpoints, &mut account);
+        (self.counts.sent + self.counts.not_sent - before) as usize
+    }
+
+    fn receive(&mut self, limit: usize, mut handler: impl FnMut(Datagram<'_>)) -> usize {
+        self.receives.receive(&self.endpoints, limit, &mut self.counts, &mut handler)
+    }
+
+    fn take_fault(&mut self) -> Option<SendFault> {
+        self.fault.take()
+    }
+
+    fn counts(&self) -> TransportCounts {
+        self.counts
+    }
+}
+
+impl Drop for UringTransport {
+    fn drop(&mut self) {
+        while let Some(endpoint) = self.endpoints.all.pop() {
+            self.receives.disarm(endpoint.id);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Sending on a ring of its own: transmits move into slots, which own them until the kernel has answered.
+#![allow(unsafe_code, reason = "UNSAFE FENCE: hands the addresses of messages to the kernel until it has answered")]
+
+use std::io;
+use std::os::fd::AsRawFd;
+
+use io_uring::{IoUring, cqueue, opcode, types};
+
+use super::Endpoints;
+use crate::io::transport::run::{MAX_SEGMENTS, bytes_of, length_of, segments};
+use crate::io::transport::socket::Account;
+use crate::io::transport::socket::messages::Envelope;
+use crate::mailbox::{Completion, Transmit, TransmitBatch};
+
+/// How many messages the kernel has at most.
+const SLOTS: usize = 128;
+
+pub(super) struct Sends {
+    ring: IoUring,
+    /// Never moved: the kernel has addresses of what is within.
+    slots: Box<[Slot]>,
+    /// Those that nobody uses.
+    free: Vec<u16>,
+}
+
+/// A message that the kernel has, and all that it names.
+struct Slot {
+    /// Keep the logs mapped whose bytes the message has; those that are sent by value lie in the boxed array of these.
+    transmits: Vec<Transmit>,
+    envelope: Envelope,
+}
+
+// SAFETY: the addresses in a slot lead into the slot itself, which never moves, and into logs that it keeps; whoever owns the slots owns all
+// that they lead to.
+unsafe impl Send for Sends {}
+
+impl std::fmt::Debug for Sends {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sends").field("in_flight", &(SLOTS - self.free.len())).finish_non_exhaustive()
+    }
+}
+
+impl Sends {
+    pub(super) fn new() -> io::Result<Self> {
+        let slot = |_| Slot { transmits: Vec::with_capacity(MAX_SEGMENTS), envelope: Envelope::new() };
+        Ok(Self {
+            ring: IoUring::builder().setup_coop_taskrun().setup_taskrun_flag().build(SLOTS as u32)?,
+            slots: (0..SLOTS).map(slot).collect(),
+            free: (0..SLOTS as u16).rev().collect(),
+        })
+    }
+
+    /// Submits all of the batch, and passes on what the kernel has answered.
+    pub(super) fn send(
+        &mut self,
+        batch: &mut TransmitBatch,
+        endpoints: &mut Endpoints,
+        account: &mut Account<'_, impl FnMut(Completion)>,
+    ) {
+        let mut lengths = [0_u8; SLOTS];
+        while !batch.is_empty() {
+            // As many messages as there are slots; what they are is decided while the batch is whole.
+            let mut planned = 0;
+            let mut rest = batch.as_slice();
+            while planned < SLOTS && !rest.is_empty() {
+                let count = plan(rest, endpoints);
+                lengths[planned] = count as u8;
+                planned += 1;
+                rest = &rest[count..];
+            }
+            let total = lengths[..planned].iter().map(|&length| usize::from(length)).sum();
+            let mut transmits = batch.drain_front(total);
+            for &length in &lengths[..planned] {
+                self.put(transmits.by_ref().take(length.into()), endpoints, account);
+            }
+            drop(transmits);
+            self.flush(endpoints, account);
+        }
+        if self.free.len() < SLOTS {
+            self.flush(endpoints, account);
+        }
+    }
+
+    /// Moves transmits into a slot and queues its message.
+    fn put(
+        &mut self,
+        transmits: impl Iterator<Item = Transmit>,
+        endpoints: &mut Endpoints,
+        account: &mut Account<'_, impl FnMut(Completion)>,
+    ) {
+        if self.free.is_empty() {
+            self.flush(endpoints, account);
+        }
+        let Some(number) = self.free.pop() else {
+            // The kernel keeps every one of them: no room.
+            transmits.for_each(|transmit| account.answer(&[transmit], false));
+            return;
+        };
+        let Slot { transmits: owned, envelope } = &mut self.slots[usize::from(number)];
+        owned.extend(transmits);
+        let endpoint =
+            owned.first().and_then(|first| endpoints.find(first.endpoint)).map(|index| &endpoints.all[index]);
+        let message = endpoint.and_then(|endpoint| {
+            let to = owned[0].to;
+            let to = (endpoint.sockets.connected != Some(to)).then_some(to);
+            let segment = (owned.len() > 1).then(|| length_of(&owned[0]) as u16);
+            let (header, parts) = envelope.set(to, segment, owned.iter().map_while(bytes_of));
+            (parts == owned.len()).then(|| (endpoint.sockets.sender.as_raw_fd(), header))
+        });
+        let Some((socket, header)) = message else {
+            // No such endpoint, or a log that does not have what it is said to have. What was queued before goes first.
+            self.flush(endpoints, account);
+            endpoints.answer(&self.slots[usize::from(number)].transmits, -libc::EFAULT, account);
+            self.slots[usize::from(number)].transmits.clear();
+            self.free.push(number);
+            return;
+        };
+        let operation = opcode::SendMsg::new(types::Fd(socket), header)
+            .flags((libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as u32)
+            .build()
+            .user_data(number.into());
+        // SAFETY: what the header leads to is in the slot, which is not used again before the kernel has answered, or in logs that the
+        // slot's transmits keep. There are as many places in the queue as slots.
+        unsafe { self.ring.submission().push(&operation) }.expect("a place for every slot");
+    }
+
+    fn next(&mut self) -> Option<cqueue::Entry> {
+        self.ring.completion().next()
+    }
+
+    /// Submits what is queued, and passes on what was answered.
+    fn flush(&mut self, endpoints: &mut Endpoints, account: &mut Account<'_, impl FnMut(Completion)>) {
+        account.counts.send_calls += 1;
+        // Interrupted, or short of memory: what is queued stays queued, and is submitted by the next call.
+        let _ = self.ring.submit();
+        while let Some(answer) = self.next() {
+            let number = answer.user_data() as u16;
+            let Some(slot) = self.slots.get_mut(usize::from(number)) else { continue };
+            endpoints.answer(&slot.transmits, answer.result(), account);
+            slot.transmits.clear();
+            self.free.push(number);
+        }
+    }
+}
+
+/// How many of the transmits, from the first on, make one message, if their logs have them.
+fn plan(transmits: &[Transmit], endpoints: &Endpoints) -> usize {
+    let first = &transmits[0];
+    let can_segment = endpoints.find(first.endpoint).is_some_and(|index| endpoints.all[index].can_segment);
+    if !can_segment {
+        return 1;
+    }
+    let same = transmits.iter().take(MAX_SEGMENTS).take_while(|transmit| transmit.endpoint == first.endpoint).count();
+    segments(&transmits[..same])
+}
+
+impl Drop for Sends {
+    fn drop(&mut self) {
+        if self.free.len() < SLOTS {
+            // The kernel may still read what these name. It has no way to be asked to stop that is sure to succeed.
+            std::mem::forget(std::mem::take(&mut self.slots));
+        }
+    }
+}
