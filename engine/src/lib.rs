@@ -36,6 +36,8 @@ pub mod client;
 pub mod cnc;
 pub mod command;
 pub mod counters;
+#[cfg(all(feature = "journal", not(engine_loom)))]
+pub mod journal;
 pub mod logbuffer;
 pub mod memory;
 pub mod protocol;

@@ -72,6 +72,26 @@ impl EpochMillis {
     }
 }
 
+/// A moment on the wall clock: nanoseconds since 1970 began, UTC, as messages of a journal are stamped with. It may step, forwards
+/// or back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub struct EpochNanos(i64);
+
+impl EpochNanos {
+    /// Wraps a number of nanoseconds.
+    #[inline]
+    pub const fn new(value_ns: i64) -> Self {
+        Self(value_ns)
+    }
+
+    /// The number of nanoseconds.
+    #[inline]
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
 /// Tells the time. Held by what runs agents, never by an agent.
 pub trait Clock {
     /// Now, on the clock that never steps.
@@ -120,6 +140,22 @@ impl Clock for SystemClock {
     fn epoch(&self) -> EpochMillis {
         let now = clock_now(rustix::time::ClockId::Realtime);
         EpochMillis(now.tv_sec * 1_000 + now.tv_nsec / 1_000_000)
+    }
+}
+
+impl SystemClock {
+    /// Now, on the wall clock.
+    #[inline]
+    pub fn epoch_nanos(&self) -> EpochNanos {
+        let now = clock_now(rustix::time::ClockId::Realtime);
+        EpochNanos(now.tv_sec * 1_000_000_000 + now.tv_nsec)
+    }
+
+    /// The wall clock as it was at the kernel's last tick, 1 to 4 ms ago at most. Costs a fifth of the exact time, or less.
+    #[inline]
+    pub fn epoch_nanos_coarse(&self) -> EpochNanos {
+        let now = clock_now(rustix::time::ClockId::RealtimeCoarse);
+        EpochNanos(now.tv_sec * 1_000_000_000 + now.tv_nsec)
     }
 }
 
@@ -211,6 +247,9 @@ mod tests {
         let year_2020 = EpochMillis::new(1_577_836_800_000);
         let year_2100 = EpochMillis::new(4_102_444_800_000);
         assert!((year_2020..year_2100).contains(&SystemClock.epoch()));
+        let (coarse, precise) = (SystemClock.epoch_nanos_coarse(), SystemClock.epoch_nanos());
+        assert!(coarse <= precise && precise.get() / 1_000_000 <= SystemClock.epoch().get());
+        assert!(precise.get() - coarse.get() < 10_000_000_000, "the tick before, however slow the machine");
     }
 
     #[test]

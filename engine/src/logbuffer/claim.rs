@@ -31,7 +31,7 @@ pub struct ClaimLost;
 
 impl<'a> Claim<'a> {
     #[inline]
-    pub(super) fn begin(claimed: Claimed<'a>, length: usize, end: Position) -> Self {
+    pub(crate) fn begin(claimed: Claimed<'a>, length: usize, end: Position) -> Self {
         let Claimed { mut space, place } = claimed;
         let frame_length = (FRAME_HEADER_LENGTH + length) as i32;
         frame::begin(&space, place, -frame_length, frame::DATA_UNFRAGMENTED, 0);

@@ -14,7 +14,7 @@ pub struct Fragment<'a> {
 
 impl<'a> Fragment<'a> {
     #[inline]
-    pub(super) fn new(header: &'a [u8; FRAME_HEADER_LENGTH], payload: &'a [u8], position: Position) -> Self {
+    pub(crate) fn new(header: &'a [u8; FRAME_HEADER_LENGTH], payload: &'a [u8], position: Position) -> Self {
         Self { header, payload, position }
     }
 

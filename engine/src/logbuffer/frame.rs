@@ -36,14 +36,14 @@ pub mod frame_type {
     pub const DATA: u16 = 1;
 }
 
-pub(super) const LENGTH: Field<i32> = Field::at(0);
+pub(crate) const LENGTH: Field<i32> = Field::at(0);
 /// Version in bits 0 to 7, flags in 8 to 15, type in 16 to 31.
-pub(super) const VERSION_FLAGS_TYPE: Field<i32> = Field::at(4);
+pub(crate) const VERSION_FLAGS_TYPE: Field<i32> = Field::at(4);
 /// Term offset in the low half, session id in the high half.
-pub(super) const TERM_OFFSET_AND_SESSION: Field<i64> = Field::at(8);
+pub(crate) const TERM_OFFSET_AND_SESSION: Field<i64> = Field::at(8);
 /// Stream id in the low half, term id in the high half.
-pub(super) const STREAM_AND_TERM: Field<i64> = Field::at(16);
-pub(super) const RESERVED_VALUE: Field<i64> = Field::at(24);
+pub(crate) const STREAM_AND_TERM: Field<i64> = Field::at(16);
+pub(crate) const RESERVED_VALUE: Field<i64> = Field::at(24);
 
 const _: () = {
     assert!(LENGTH.end() == VERSION_FLAGS_TYPE.start());
@@ -54,34 +54,34 @@ const _: () = {
 };
 
 /// The second word of a data frame that is a whole message.
-pub(super) const DATA_UNFRAGMENTED: i32 = pack(flags::UNFRAGMENTED, frame_type::DATA);
+pub(crate) const DATA_UNFRAGMENTED: i32 = pack(flags::UNFRAGMENTED, frame_type::DATA);
 
 /// The second word of a padding frame.
-pub(super) const PADDING: i32 = pack(flags::UNFRAGMENTED, frame_type::PADDING);
+pub(crate) const PADDING: i32 = pack(flags::UNFRAGMENTED, frame_type::PADDING);
 
 /// The second word of a frame of version 0.
 #[inline]
-pub(super) const fn pack(flags: u8, frame_type: u16) -> i32 {
+pub(crate) const fn pack(flags: u8, frame_type: u16) -> i32 {
     (flags as i32) << 8 | (frame_type as i32) << 16
 }
 
 /// The space that a frame with `payload` bytes occupies.
 #[inline]
-pub(super) const fn occupied(payload: usize) -> usize {
+pub(crate) const fn occupied(payload: usize) -> usize {
     align_up(FRAME_HEADER_LENGTH + payload, FRAME_ALIGNMENT)
 }
 
 /// Whose frames an appender writes: the same for all of them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Origin {
-    pub(super) session_id: SessionId,
-    pub(super) stream_id: StreamId,
+pub(crate) struct Origin {
+    pub(crate) session_id: SessionId,
+    pub(crate) stream_id: StreamId,
 }
 
 impl Origin {
     /// The header words of a frame of this origin, at this place.
     #[inline]
-    pub(super) fn at(self, term_id: TermId, term_offset: i32) -> Place {
+    pub(crate) fn at(self, term_id: TermId, term_offset: i32) -> Place {
         Place {
             offset_and_session: i64::from(term_offset as u32) | i64::from(self.session_id.get()) << 32,
             stream_and_term: i64::from(self.stream_id.get() as u32) | i64::from(term_id.get()) << 32,
@@ -91,14 +91,14 @@ impl Origin {
 
 /// Where a frame stands, and whose it is, in the words of its header that say so.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     offset_and_session: i64,
     stream_and_term: i64,
 }
 
 impl Place {
     /// The place of a frame that was begun, by what it says itself.
-    pub(super) fn of(space: &FrameSpace<'_>) -> Self {
+    pub(crate) fn of(space: &FrameSpace<'_>) -> Self {
         Self {
             offset_and_session: space.word(TERM_OFFSET_AND_SESSION).load_relaxed(),
             stream_and_term: space.word(STREAM_AND_TERM).load_relaxed(),
@@ -107,7 +107,7 @@ impl Place {
 
     /// The place `length` bytes further on in the same term.
     #[inline]
-    pub(super) fn beyond(self, length: usize) -> Self {
+    pub(crate) fn beyond(self, length: usize) -> Self {
         Self { offset_and_session: self.offset_and_session.wrapping_add(length as i64), ..self }
     }
 }
@@ -115,7 +115,7 @@ impl Place {
 /// Begins a frame: stores its length, negative since it is in progress, then fills in its header. It becomes visible when it is
 /// committed.
 #[inline(always)]
-pub(super) fn begin(space: &FrameSpace<'_>, place: Place, length_in_progress: i32, second_word: i32, reserved: i64) {
+pub(crate) fn begin(space: &FrameSpace<'_>, place: Place, length_in_progress: i32, second_word: i32, reserved: i64) {
     space.word(LENGTH).store_relaxed(length_in_progress);
     // ORDERING(log.frame-started): Release fence. Pairs with the Acquire loads of `unblock`, in every driver; whoever sees
     // anything of the frame, its payload included, sees that it is in progress, or committed.
@@ -134,7 +134,7 @@ pub(super) fn fill(space: &FrameSpace<'_>, place: Place, second_word: i32, reser
 
 /// Commits a frame that was begun with this length: readers see it, whole.
 #[inline(always)]
-pub(super) fn commit(space: &FrameSpace<'_>, length: i32) {
+pub(crate) fn commit(space: &FrameSpace<'_>, length: i32) {
     // ORDERING(log.frame-committed): Release. Pairs with the Acquire load of a frame's length in `scan` and `unblock`;
     // publishes the header words and the payload.
     space.word(LENGTH).store_release(length);
@@ -146,7 +146,7 @@ const TAKEN_OVER: i32 = i32::MIN;
 
 /// Turns a frame whose publisher is taken for dead to padding of `length` bytes. `found` is its length as it was when that was
 /// decided. False, and no harm done, if the publisher has been heard of since.
-pub(super) fn take_over(space: &FrameSpace<'_>, place: Place, found: i32, length: i32) -> bool {
+pub(crate) fn take_over(space: &FrameSpace<'_>, place: Place, found: i32, length: i32) -> bool {
     // ORDERING(log.frame-taken-over): none is needed, only that one of the two has the frame. From here on, a publisher that asks
     // before it commits finds that it has lost it.
     if space.word(LENGTH).compare_exchange(found, TAKEN_OVER).is_err() {
@@ -159,7 +159,7 @@ pub(super) fn take_over(space: &FrameSpace<'_>, place: Place, found: i32, length
 }
 
 /// Commits the frames of a block that was copied but for its first eight bytes.
-pub(super) fn commit_block(space: &FrameSpace<'_>, block: &[u8]) {
+pub(crate) fn commit_block(space: &FrameSpace<'_>, block: &[u8]) {
     let word = |at: usize| i32::from_le_bytes(block[at..at + 4].try_into().expect("a block of whole frames"));
     space.word(VERSION_FLAGS_TYPE).store_relaxed(word(4));
     commit(space, word(0));
@@ -167,12 +167,12 @@ pub(super) fn commit_block(space: &FrameSpace<'_>, block: &[u8]) {
 
 /// Whether a frame that was begun with this length is still its publisher's: neither committed nor taken for dead.
 #[inline(always)]
-pub(super) fn is_in_progress(space: &FrameSpace<'_>, length: i32) -> bool {
+pub(crate) fn is_in_progress(space: &FrameSpace<'_>, length: i32) -> bool {
     space.word(LENGTH).load_relaxed() == length.wrapping_neg()
 }
 
 /// Whether the frame is padding.
 #[inline]
-pub(super) fn is_padding(frame: &CommittedFrame<'_>) -> bool {
+pub(crate) fn is_padding(frame: &CommittedFrame<'_>) -> bool {
     frame.word(VERSION_FLAGS_TYPE).load_relaxed() >> 16 == i32::from(frame_type::PADDING)
 }

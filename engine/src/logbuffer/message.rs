@@ -7,7 +7,7 @@ use crate::memory::FrameSpace;
 use super::frame::{self, FRAME_HEADER_LENGTH, Place, flags, frame_type, occupied};
 
 /// Where a message's bytes come from.
-pub(super) trait Payload {
+pub(crate) trait Payload {
     /// Copies the next `length` bytes into the frame.
     fn write(&mut self, space: &FrameSpace<'_>, length: usize);
 }
@@ -23,19 +23,19 @@ impl Payload for &[u8] {
 
 /// A message gathered from several slices.
 #[derive(Debug)]
-pub(super) struct Gather<'a> {
+pub(crate) struct Gather<'a> {
     parts: &'a [IoSlice<'a>],
     /// How much of the first part is written.
     written: usize,
 }
 
 impl<'a> Gather<'a> {
-    pub(super) fn new(parts: &'a [IoSlice<'a>]) -> Self {
+    pub(crate) fn new(parts: &'a [IoSlice<'a>]) -> Self {
         Self { parts, written: 0 }
     }
 
     /// The length of all parts; the greatest number when that is more than a number can hold.
-    pub(super) fn length(&self) -> usize {
+    pub(crate) fn length(&self) -> usize {
         self.parts.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()))
     }
 }
@@ -59,20 +59,20 @@ impl Payload for Gather<'_> {
 }
 
 /// A range of a term that an appender has claimed, and what its first frame will say about where it is.
-pub(super) struct Claimed<'a> {
-    pub(super) space: FrameSpace<'a>,
-    pub(super) place: Place,
+pub(crate) struct Claimed<'a> {
+    pub(crate) space: FrameSpace<'a>,
+    pub(crate) place: Place,
 }
 
 /// The space that a message takes up as fragments of at most `max_payload` bytes.
-pub(super) const fn fragmented_length(length: usize, max_payload: usize) -> usize {
+pub(crate) const fn fragmented_length(length: usize, max_payload: usize) -> usize {
     let rest = length % max_payload;
     length / max_payload * (max_payload + FRAME_HEADER_LENGTH) + if rest > 0 { occupied(rest) } else { 0 }
 }
 
 /// Writes and commits a message that fits into one frame.
 #[inline(always)]
-pub(super) fn write_whole(
+pub(crate) fn write_whole(
     claimed: &Claimed<'_>,
     mut payload: impl Payload,
     length: usize,
@@ -87,16 +87,48 @@ pub(super) fn write_whole(
 }
 
 /// Writes a message as fragments, each committed before the next is begun, so that a sender can start with the first.
-pub(super) fn write_fragments(
+pub(crate) fn write_fragments(
+    claimed: Claimed<'_>,
+    payload: impl Payload,
+    length: usize,
+    max_payload: usize,
+    reserved: i64,
+) {
+    write_fragments_from(claimed, payload, length, max_payload, reserved, flags::BEGIN);
+}
+
+/// Writes a message of more than one fragment so that readers see all of it or nothing: the first fragment is committed last.
+#[cfg(all(feature = "journal", not(engine_loom)))]
+pub(crate) fn write_at_once(
     claimed: Claimed<'_>,
     mut payload: impl Payload,
     length: usize,
     max_payload: usize,
     reserved: i64,
 ) {
+    let Claimed { space, place } = claimed;
+    let Ok((first, rest)) = space.split(max_payload + FRAME_HEADER_LENGTH) else {
+        unreachable!("a message that takes more than one fragment");
+    };
+    let frame_length = (FRAME_HEADER_LENGTH + max_payload) as i32;
+    frame::begin(&first, place, -frame_length, frame::pack(flags::BEGIN, frame_type::DATA), reserved);
+    payload.write(&first, max_payload);
+    let rest = Claimed { space: rest, place: place.beyond(first.length()) };
+    write_fragments_from(rest, payload, length - max_payload, max_payload, reserved, 0);
+    frame::commit(&first, frame_length);
+}
+
+/// Writes what is left of a message as fragments; `begins` is the flag of the first of them.
+fn write_fragments_from(
+    claimed: Claimed<'_>,
+    mut payload: impl Payload,
+    length: usize,
+    max_payload: usize,
+    reserved: i64,
+    mut begins: u8,
+) {
     let Claimed { space: mut rest, mut place } = claimed;
     let mut remaining = length;
-    let mut begins = flags::BEGIN;
     // What is left when nothing can be split off is the last fragment: the range was claimed to end with it.
     let space = loop {
         let space = match rest.split(max_payload + FRAME_HEADER_LENGTH) {
@@ -120,7 +152,7 @@ pub(super) fn write_fragments(
 }
 
 /// Turns a claimed range into padding whose frame is `length` bytes long, header included: readers skip it.
-pub(super) fn write_padding(claimed: &Claimed<'_>, length: i32) {
+pub(crate) fn write_padding(claimed: &Claimed<'_>, length: i32) {
     let Claimed { space, place } = claimed;
     // In progress first: a publisher that dies in between is recognised, and the range padded for it.
     frame::begin(space, *place, -length, frame::PADDING, 0);

@@ -174,6 +174,12 @@ impl MappedFile {
         let _ = vacated;
     }
 
+    /// Waits until a range is on stable storage.
+    #[cfg(feature = "journal")]
+    pub(super) fn sync(&self, offset: usize, len: usize) -> io::Result<()> {
+        self.map.flush_range(offset, len)
+    }
+
     /// Where the bytes start: page-aligned, valid until the mapping is dropped.
     pub(super) fn start(&self) -> NonNull<u8> {
         NonNull::new(self.map.as_mut_ptr()).expect("a mapping is never at address zero")

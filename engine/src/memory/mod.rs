@@ -41,4 +41,6 @@ pub use mapped_file::{FileAccess, MapError, MappedFile, Reserve};
 pub use region::Region;
 #[cfg(not(engine_loom))]
 pub(crate) use sleep::{allow_light_barriers, heavy_barrier, light_barrier};
+#[cfg(all(feature = "journal", not(engine_loom)))]
+pub(crate) use term::Frames;
 pub(crate) use term::{CommittedFrame, FrameCursor, FrameSpace, Partition, TermRest, Terms};

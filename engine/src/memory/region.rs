@@ -72,6 +72,15 @@ impl Region {
         }
     }
 
+    /// Waits until a range is on stable storage; memory of this process has none, and is done at once.
+    #[cfg(feature = "journal")]
+    pub(super) fn sync(&self, offset: usize, len: usize) -> std::io::Result<()> {
+        match &self.0 {
+            Bytes::Mapped(file) => file.sync(offset, len),
+            Bytes::Heap { .. } => Ok(()),
+        }
+    }
+
     /// Where the bytes start. Page-aligned, and valid for reads and writes of `len` bytes until the region is dropped.
     pub(super) fn start(&self) -> NonNull<u8> {
         match &self.0 {

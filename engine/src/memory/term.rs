@@ -109,7 +109,7 @@ impl Terms {
         }
         // SAFETY: the offset is within the term or at its end, and the buffer is three terms long.
         let at = unsafe { self.start_of(partition).advance(offset) };
-        Some(FrameCursor { at, remaining: term - offset, _terms: PhantomData })
+        Some(FrameCursor { at, remaining: term - offset, _frames: PhantomData })
     }
 
     /// What is left of a term from `offset` on, for the only publisher that claims in it. None when no frame can start at
@@ -124,6 +124,62 @@ impl Terms {
         let start = partition.index() << self.length.position_bits();
         // SAFETY: the partition is below three, and the buffer is three terms long: `new` made it so.
         unsafe { self.buffer.whole_span().advance(start) }
+    }
+}
+
+/// Memory that frames fill from its start, term after term: a segment of a journal.
+#[cfg(all(feature = "journal", not(engine_loom)))]
+#[derive(Clone, Debug)]
+pub(crate) struct Frames {
+    buffer: AtomicBuffer,
+    /// How much of the buffer frames may take up: a multiple of the alignment.
+    length: usize,
+}
+
+#[cfg(all(feature = "journal", not(engine_loom)))]
+impl Frames {
+    /// The frames of `buffer`; what is left at its end when its length is not a multiple of the alignment holds none.
+    ///
+    /// # Panics
+    ///
+    /// When its first byte is not aligned as a frame is.
+    pub(crate) fn new(buffer: &AtomicBuffer) -> Self {
+        assert!(buffer.is_aligned_to(ALIGNMENT), "memory that frames can be aligned in");
+        Self { buffer: buffer.clone(), length: buffer.len() & !(ALIGNMENT - 1) }
+    }
+
+    /// How many bytes frames may take up.
+    #[inline]
+    pub(crate) fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The range of `length` bytes at `offset`, for a frame that its caller has claimed. None when it does not fit, or is not
+    /// one that frames may occupy: aligned, and long enough for a header.
+    #[inline]
+    pub(crate) fn space(&self, offset: usize, length: usize) -> Option<FrameSpace<'_>> {
+        // One less wraps around for no length at all.
+        if offset >= self.length
+            || length.wrapping_sub(1) >= self.length - offset
+            || !offset.is_multiple_of(ALIGNMENT)
+            || !length.is_multiple_of(ALIGNMENT)
+        {
+            return None;
+        }
+        // SAFETY: the range was just found to lie within the buffer.
+        let span = unsafe { self.buffer.whole_span().advance(offset) };
+        Some(FrameSpace { span, length })
+    }
+
+    /// A cursor over the frames from `offset` to the end. None when no frame can start at `offset`, unless it is the end.
+    #[inline]
+    pub(crate) fn cursor(&self, offset: usize) -> Option<FrameCursor<'_>> {
+        if !offset.is_multiple_of(ALIGNMENT) || offset > self.length {
+            return None;
+        }
+        // SAFETY: the offset is within the buffer or at its end.
+        let at = unsafe { self.buffer.whole_span().advance(offset) };
+        Some(FrameCursor { at, remaining: self.length - offset, _frames: PhantomData })
     }
 }
 
@@ -254,7 +310,7 @@ pub(crate) struct FrameCursor<'a> {
     at: Span<'a>,
     /// How far the term's end is: a multiple of the alignment.
     remaining: usize,
-    _terms: PhantomData<&'a Terms>,
+    _frames: PhantomData<&'a AtomicBuffer>,
 }
 
 impl<'a> FrameCursor<'a> {

@@ -205,6 +205,21 @@ impl AtomicBuffer {
         self.region.vacate();
     }
 
+    /// Waits until a range of the view's file is on stable storage. Memory of this process has none, and is done at once.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says of the file.
+    ///
+    /// # Panics
+    ///
+    /// When the range is not within this view.
+    #[cfg(feature = "journal")]
+    pub fn sync(&self, offset: usize, len: usize) -> std::io::Result<()> {
+        let start = self.at(offset, len).addr().get() - self.region.start().addr().get();
+        self.region.sync(start, len)
+    }
+
     /// The address of a range within the view.
     #[inline]
     fn at(&self, offset: usize, len: usize) -> NonNull<u8> {

@@ -64,6 +64,11 @@ identifier!(
     CounterId(i32)
 );
 
+identifier!(
+    /// A recording of an archive or a journal: dense from 0, never used again.
+    RecordingId(i64)
+);
+
 impl CorrelationId {
     /// The resource that the command with this id creates.
     #[inline]

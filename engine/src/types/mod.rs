@@ -8,7 +8,7 @@ mod semantic_version;
 mod term_id;
 mod term_length;
 
-pub use ids::{ClientId, CorrelationId, CounterId, RegistrationId, SessionId, StreamId};
+pub use ids::{ClientId, CorrelationId, CounterId, RecordingId, RegistrationId, SessionId, StreamId};
 pub use mtu::{Mtu, MtuError};
 pub use position::Position;
 pub use semantic_version::SemanticVersion;

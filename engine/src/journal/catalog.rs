@@ -1,0 +1,663 @@
+//! The catalog: which recordings a directory has, laid out as an Aeron archive's. Opened by everybody, written by whoever begins or
+//! ends a recording, under the journal's lock. It is a hostile file: every length in it is checked before it is used.
+//!
+//! ```text
+//!  0         4        8                   16          20                      32
+//!  | version | length | next recording id | alignment | reserved .......... 0 |  header
+//!  | length  | state  | checksum          | reserved ..................... 0 |  entry: its header
+//!  | descriptor: 80 bytes, then three texts, each with its length before it ... | zeroes up to the alignment
+//!  | next entry ...
+//! ```
+//!
+//! The blocks are those of the archive's SBE schema, messages 20, 21 and 22, without message headers.
+
+use std::path::PathBuf;
+
+use crate::memory::{AtomicBuffer, FileAccess, MapError, Reserve, align_up};
+use crate::time::EpochMillis;
+use crate::types::{Mtu, Position, RecordingId, SemanticVersion, SessionId, StreamId, TermId, TermLength};
+
+use super::error::JournalError;
+use super::segment::{Identity, SegmentLayout, SegmentLength};
+use super::storage::{Storage, Stored};
+
+/// The name of the file.
+pub const CATALOG_NAME: &str = "archive.catalog";
+
+/// The version of the format that is written: an archive refuses another major version.
+pub const CATALOG_VERSION: SemanticVersion = SemanticVersion::new(3, 1, 0);
+
+/// What a new file reserves, in bytes.
+const CAPACITY: u64 = 64 << 10;
+
+/// No position, no time: as the file has it.
+const NULL_VALUE: i64 = -1;
+
+const HEADER_LENGTH: usize = 32;
+/// What entries of new files are aligned to.
+const ALIGNMENT: i32 = 64;
+/// What entries of files are aligned to that name no alignment, and where the first of them is.
+const OLD_ALIGNMENT: usize = 1024;
+
+mod header {
+    pub(super) const VERSION: usize = 0;
+    pub(super) const LENGTH: usize = 4;
+    pub(super) const NEXT_RECORDING_ID: usize = 8;
+    pub(super) const ALIGNMENT: usize = 16;
+}
+
+/// Offsets in an entry.
+mod entry {
+    pub(super) const LENGTH: usize = 0;
+    pub(super) const STATE: usize = 4;
+    pub(super) const CHECKSUM: usize = 8;
+    pub(super) const HEADER_LENGTH: usize = 32;
+}
+
+/// Offsets in an entry's descriptor.
+mod descriptor {
+    pub(super) const CONTROL_SESSION_ID: usize = 0;
+    pub(super) const CORRELATION_ID: usize = 8;
+    pub(super) const RECORDING_ID: usize = 16;
+    pub(super) const START_TIMESTAMP: usize = 24;
+    pub(super) const STOP_TIMESTAMP: usize = 32;
+    pub(super) const START_POSITION: usize = 40;
+    pub(super) const STOP_POSITION: usize = 48;
+    pub(super) const INITIAL_TERM_ID: usize = 56;
+    pub(super) const SEGMENT_FILE_LENGTH: usize = 60;
+    pub(super) const TERM_BUFFER_LENGTH: usize = 64;
+    pub(super) const MTU_LENGTH: usize = 68;
+    pub(super) const SESSION_ID: usize = 72;
+    pub(super) const STREAM_ID: usize = 76;
+    pub(super) const BLOCK_LENGTH: usize = 80;
+}
+
+/// Whether an entry of the catalog counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordingState {
+    /// It was found damaged.
+    Invalid,
+    /// It counts.
+    Valid,
+    /// It was deleted.
+    Deleted,
+    /// A number that says nothing.
+    Unknown(i32),
+}
+
+impl RecordingState {
+    const fn of(number: i32) -> Self {
+        match number {
+            0 => Self::Invalid,
+            1 => Self::Valid,
+            2 => Self::Deleted,
+            other => Self::Unknown(other),
+        }
+    }
+
+    const fn number(self) -> i32 {
+        match self {
+            Self::Invalid => 0,
+            Self::Valid => 1,
+            Self::Deleted => 2,
+            Self::Unknown(other) => other,
+        }
+    }
+}
+
+/// One recording, as the catalog has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingDescriptor {
+    /// The control session that extended it last; 0 unless one did.
+    pub control_session_id: i64,
+    /// The correlation id of the request that extended it last; 0 unless one did.
+    pub correlation_id: i64,
+    /// What it is called.
+    pub recording_id: RecordingId,
+    /// When it was begun.
+    pub start_timestamp: EpochMillis,
+    /// When it was ended; none while it goes on.
+    pub stop_timestamp: Option<EpochMillis>,
+    /// Where it starts.
+    pub start_position: Position,
+    /// Where it ends; none while it goes on, or when whoever made it was killed.
+    pub stop_position: Option<Position>,
+    /// The id of the stream's first term.
+    pub initial_term_id: TermId,
+    /// The length of each segment.
+    pub segment_length: SegmentLength,
+    /// The length of a term.
+    pub term_length: TermLength,
+    /// The length of the longest frame.
+    pub mtu: Mtu,
+    /// The session that was recorded.
+    pub session_id: SessionId,
+    /// The stream that was recorded.
+    pub stream_id: StreamId,
+    /// The channel that was recorded, without what does not tell it from others.
+    pub stripped_channel: String,
+    /// The channel that was recorded, as it was asked for.
+    pub original_channel: String,
+    /// Where the stream came from.
+    pub source_identity: String,
+}
+
+impl RecordingDescriptor {
+    /// What each of its frames says.
+    pub(crate) const fn identity(&self) -> Identity {
+        Identity { layout: self.layout(), stream_id: self.stream_id, session_id: self.session_id }
+    }
+
+    /// Where its positions are.
+    pub const fn layout(&self) -> SegmentLayout {
+        SegmentLayout {
+            term_length: self.term_length,
+            segment_length: self.segment_length,
+            start_position: self.start_position,
+            initial_term_id: self.initial_term_id,
+        }
+    }
+}
+
+/// An entry of the catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogEntry {
+    /// Whether it counts.
+    pub state: RecordingState,
+    /// A checksum of the descriptor; 0 where none is kept.
+    pub checksum: i32,
+    /// The recording.
+    pub descriptor: RecordingDescriptor,
+    /// Where the entry is in the file, in bytes.
+    pub offset: usize,
+}
+
+/// The file, mapped.
+#[derive(Debug)]
+pub struct Catalog {
+    path: PathBuf,
+    stored: Stored,
+    /// Where the first entry is, and what entries are aligned to.
+    first: usize,
+    alignment: usize,
+}
+
+impl Catalog {
+    /// Makes an empty catalog.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Exists`], or that it could not be made.
+    pub fn create(storage: &dyn Storage) -> Result<Self, JournalError> {
+        const NEW_NAME: &str = "archive.catalog.new";
+        let path = storage.path(CATALOG_NAME);
+        // What somebody left who was killed here.
+        storage.remove(NEW_NAME)?;
+        let stored = storage.create(NEW_NAME, CAPACITY, Reserve::Space)?;
+        let view = stored.view();
+        put_i32(view, header::VERSION, CATALOG_VERSION.bits());
+        put_i32(view, header::LENGTH, HEADER_LENGTH as i32);
+        put_i64(view, header::NEXT_RECORDING_ID, 0);
+        put_i32(view, header::ALIGNMENT, ALIGNMENT);
+        let catalog = Self { path: path.clone(), stored, first: HEADER_LENGTH, alignment: ALIGNMENT as usize };
+        catalog.sync()?;
+        if !storage.publish(NEW_NAME, CATALOG_NAME)? {
+            return Err(JournalError::Exists { path: storage.path("") });
+        }
+        storage.sync_names()?;
+        Ok(catalog)
+    }
+
+    /// Maps the catalog of a directory.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::NotAJournal`] when there is none, [`JournalError::Malformed`] when it is not one that this can read.
+    pub fn open(storage: &dyn Storage, access: FileAccess) -> Result<Self, JournalError> {
+        let path = storage.path(CATALOG_NAME);
+        let stored = match storage.open(CATALOG_NAME, HEADER_LENGTH as u64, access) {
+            Ok(stored) => stored,
+            Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => {
+                return Err(JournalError::NotAJournal { path: storage.path("") });
+            }
+            Err(error) => return Err(error),
+        };
+        let malformed = |offset, found: String| Err(JournalError::Malformed { path: path.clone(), offset, found });
+        let view = stored.view();
+        let version = SemanticVersion::from_bits(get_i32(view, header::VERSION));
+        if version.major() != CATALOG_VERSION.major() {
+            return malformed(0, format!("the catalog has version {version}, expected {}.x", CATALOG_VERSION.major()));
+        }
+        let (first, alignment) = match get_i32(view, header::ALIGNMENT) {
+            0 => (OLD_ALIGNMENT, OLD_ALIGNMENT),
+            found => {
+                // A multiple of 8, so that no field of an entry is misaligned.
+                let alignment = usize::try_from(found).unwrap_or(0);
+                if !alignment.is_power_of_two() || !(8..=1 << 20).contains(&alignment) {
+                    let at = header::ALIGNMENT as u64;
+                    return malformed(at, format!("entries cannot be aligned to {found} bytes"));
+                }
+                (HEADER_LENGTH, alignment)
+            }
+        };
+        Ok(Self { path, stored, first, alignment })
+    }
+
+    /// The id that the next new recording gets.
+    pub fn next_recording_id(&self) -> RecordingId {
+        let stored = get_i64(self.view(), header::NEXT_RECORDING_ID);
+        let last = self.entries().filter_map(Result::ok).map(|entry| entry.descriptor.recording_id.get() + 1).max();
+        RecordingId::new(stored.max(last.unwrap_or(0)).min(i64::MAX - 1))
+    }
+
+    /// All entries, in the order of the file. One that cannot be read is an error of its own, and those behind it follow.
+    pub fn entries(&self) -> Entries<'_> {
+        Entries { catalog: self, offset: self.first }
+    }
+
+    /// The entry of a recording that counts.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::UnknownRecording`]; or what is wrong with the entry, when none that can be read has this id.
+    pub fn find(&self, recording_id: RecordingId) -> Result<CatalogEntry, JournalError> {
+        let mut failure = None;
+        for entry in self.entries() {
+            match entry {
+                Ok(entry) if entry.descriptor.recording_id == recording_id && entry.state == RecordingState::Valid => {
+                    return Ok(entry);
+                }
+                Ok(_) => {}
+                Err(error) => failure = Some(error),
+            }
+        }
+        let path = self.path.parent().map(Into::into).unwrap_or_default();
+        Err(failure.unwrap_or(JournalError::UnknownRecording { path, recording_id }))
+    }
+
+    /// The entry of a recording that counts: of this one, or of the last.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::find`]; recording 0 is the one that is missing where none is asked for.
+    pub fn choose(&self, recording_id: Option<RecordingId>) -> Result<CatalogEntry, JournalError> {
+        let Some(recording_id) = recording_id else {
+            let last =
+                self.entries().filter_map(Result::ok).filter(|entry| entry.state == RecordingState::Valid).last();
+            return last.map_or_else(|| self.find(RecordingId::new(0)), Ok);
+        };
+        self.find(recording_id)
+    }
+
+    /// Adds a recording, and gives it the next id.
+    ///
+    /// # Errors
+    ///
+    /// When there is no room, or the file could not be synced.
+    pub fn add(&self, new: &RecordingDescriptor) -> Result<RecordingId, JournalError> {
+        let recording_id = self.next_recording_id();
+        let mut entries = self.entries();
+        entries.by_ref().for_each(drop);
+        let offset = entries.offset;
+        let texts = [&new.stripped_channel, &new.original_channel, &new.source_identity];
+        let texts_length: usize = texts.iter().map(|text| 4 + text.len()).sum();
+        let length = align_up(entry::HEADER_LENGTH + descriptor::BLOCK_LENGTH + texts_length, self.alignment);
+        let view = self.view();
+        if length > view.len().saturating_sub(offset) {
+            let available = view.len().saturating_sub(offset) as u64;
+            return Err(MapError::NoSpace { path: self.path.clone(), needed: length as u64, available }.into());
+        }
+        let at = offset + entry::HEADER_LENGTH;
+        view.zero(offset, length);
+        let numbers = [
+            (descriptor::CONTROL_SESSION_ID, new.control_session_id),
+            (descriptor::CORRELATION_ID, new.correlation_id),
+            (descriptor::RECORDING_ID, recording_id.get()),
+            (descriptor::START_TIMESTAMP, new.start_timestamp.get()),
+            (descriptor::STOP_TIMESTAMP, new.stop_timestamp.map_or(NULL_VALUE, EpochMillis::get)),
+            (descriptor::START_POSITION, new.start_position.get()),
+            (descriptor::STOP_POSITION, new.stop_position.map_or(NULL_VALUE, Position::get)),
+        ];
+        numbers.iter().for_each(|&(field, value)| put_i64(view, at + field, value));
+        let numbers = [
+            (descriptor::INITIAL_TERM_ID, new.initial_term_id.get()),
+            (descriptor::SEGMENT_FILE_LENGTH, new.segment_length.get()),
+            (descriptor::TERM_BUFFER_LENGTH, new.term_length.get()),
+            (descriptor::MTU_LENGTH, new.mtu.get()),
+            (descriptor::SESSION_ID, new.session_id.get()),
+            (descriptor::STREAM_ID, new.stream_id.get()),
+        ];
+        numbers.iter().for_each(|&(field, value)| put_i32(view, at + field, value));
+        let mut text_at = at + descriptor::BLOCK_LENGTH;
+        for text in texts {
+            put_i32(view, text_at, text.len() as i32);
+            view.put_bytes(text_at + 4, text.as_bytes());
+            text_at += 4 + text.len();
+        }
+        put_i32(view, offset + entry::CHECKSUM, 0);
+        put_i32(view, offset + entry::STATE, RecordingState::Valid.number());
+        // Last: from here on it is there.
+        view.word_at::<i32>(offset + entry::LENGTH).store_release((length - entry::HEADER_LENGTH) as i32);
+        put_i64(view, header::NEXT_RECORDING_ID, recording_id.get() + 1);
+        self.sync()?;
+        Ok(recording_id)
+    }
+
+    /// Where a recording ends by now; none while it goes on, and for a position that it cannot end at.
+    pub fn stop_position(&self, entry: &CatalogEntry) -> Option<Position> {
+        let at = entry.offset + entry::HEADER_LENGTH + descriptor::STOP_POSITION;
+        let stop = self.view().word_at::<i64>(at).load_acquire();
+        (stop >= entry.descriptor.start_position.get() && stop % 32 == 0).then_some(Position::new(stop))
+    }
+
+    /// Says where and when a recording ended; or that it goes on.
+    ///
+    /// # Errors
+    ///
+    /// When the file could not be synced.
+    pub fn set_stop(&self, entry: &CatalogEntry, stop: Option<(Position, EpochMillis)>) -> Result<(), JournalError> {
+        let at = entry.offset + entry::HEADER_LENGTH;
+        let view = self.view();
+        put_i64(view, at + descriptor::STOP_TIMESTAMP, stop.map_or(NULL_VALUE, |(_, time)| time.get()));
+        // The position last, in one step: others read it at any time.
+        let position = stop.map_or(NULL_VALUE, |(position, _)| position.get());
+        view.word_at::<i64>(at + descriptor::STOP_POSITION).store_release(position);
+        self.sync()
+    }
+
+    fn sync(&self) -> Result<(), JournalError> {
+        let failed = |source| JournalError::Io { action: "sync", path: self.path.clone(), source };
+        self.stored.sync(0, self.view().len()).map_err(failed)
+    }
+
+    fn view(&self) -> &AtomicBuffer {
+        self.stored.view()
+    }
+
+    /// The entry at `offset`, whose length was checked.
+    fn entry_at(&self, offset: usize, length: usize) -> Result<CatalogEntry, JournalError> {
+        let view = self.view().slice(offset + entry::HEADER_LENGTH, length);
+        let malformed = |field: usize, found: String| JournalError::Malformed {
+            path: self.path.clone(),
+            offset: (offset + entry::HEADER_LENGTH + field) as u64,
+            found,
+        };
+        if length < descriptor::BLOCK_LENGTH {
+            return Err(malformed(0, format!("a descriptor of {length} bytes is too short")));
+        }
+        let int = |field| get_i32(&view, field);
+        let long = |field| get_i64(&view, field);
+        let time = |field| Some(long(field)).filter(|&time| time != NULL_VALUE).map(EpochMillis::new);
+        let is_position = |position: &i64| *position >= 0 && position % 32 == 0;
+        let term_length = TermLength::new(int(descriptor::TERM_BUFFER_LENGTH).into())
+            .map_err(|error| malformed(descriptor::TERM_BUFFER_LENGTH, error.to_string()))?;
+        let segment_length = SegmentLength::new(int(descriptor::SEGMENT_FILE_LENGTH).into(), term_length)
+            .map_err(|error| malformed(descriptor::SEGMENT_FILE_LENGTH, error.to_string()))?;
+        let mtu = Mtu::new(int(descriptor::MTU_LENGTH).into())
+            .map_err(|error| malformed(descriptor::MTU_LENGTH, error.to_string()))?;
+        let recording_id = long(descriptor::RECORDING_ID);
+        if !(0..i64::MAX).contains(&recording_id) {
+            return Err(malformed(descriptor::RECORDING_ID, format!("{recording_id} is no recording's id")));
+        }
+        let (start, stop) = (long(descriptor::START_POSITION), long(descriptor::STOP_POSITION));
+        if !is_position(&start) || start > term_length.max_position().get() {
+            return Err(malformed(descriptor::START_POSITION, format!("a recording cannot start at {start}")));
+        }
+        if stop != NULL_VALUE && (!is_position(&stop) || stop < start || stop > term_length.max_position().get()) {
+            let found = format!("a recording that starts at {start} cannot stop at {stop}");
+            return Err(malformed(descriptor::STOP_POSITION, found));
+        }
+        let mut text_at = descriptor::BLOCK_LENGTH;
+        let mut text = || {
+            let left = length - text_at;
+            let found = if left < 4 { None } else { usize::try_from(int(text_at)).ok() };
+            let found = found.filter(|&found| found <= left - 4);
+            let found = found.ok_or_else(|| malformed(text_at, "a text leads out of its entry".to_owned()))?;
+            let mut bytes = vec![0; found];
+            view.get_bytes(text_at + 4, &mut bytes);
+            text_at += 4 + found;
+            Ok::<_, JournalError>(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        let descriptor = RecordingDescriptor {
+            control_session_id: long(descriptor::CONTROL_SESSION_ID),
+            correlation_id: long(descriptor::CORRELATION_ID),
+            recording_id: RecordingId::new(recording_id),
+            start_timestamp: EpochMillis::new(long(descriptor::START_TIMESTAMP)),
+            stop_timestamp: time(descriptor::STOP_TIMESTAMP),
+            start_position: Position::new(start),
+            stop_position: (stop != NULL_VALUE).then_some(Position::new(stop)),
+            initial_term_id: TermId::new(int(descriptor::INITIAL_TERM_ID)),
+            segment_length,
+            term_length,
+            mtu,
+            session_id: SessionId::new(int(descriptor::SESSION_ID)),
+            stream_id: StreamId::new(int(descriptor::STREAM_ID)),
+            stripped_channel: text()?,
+            original_channel: text()?,
+            source_identity: text()?,
+        };
+        let state = RecordingState::of(get_i32(self.view(), offset + entry::STATE));
+        let checksum = get_i32(self.view(), offset + entry::CHECKSUM);
+        Ok(CatalogEntry { state, checksum, descriptor, offset })
+    }
+}
+
+/// The entries of a catalog.
+#[derive(Debug)]
+pub struct Entries<'a> {
+    catalog: &'a Catalog,
+    offset: usize,
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<CatalogEntry, JournalError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let view = self.catalog.view();
+        let offset = self.offset;
+        let rest = view.len().checked_sub(offset + entry::HEADER_LENGTH)?;
+        let length = view.word_at::<i32>(offset + entry::LENGTH).load_acquire();
+        if length <= 0 {
+            return None;
+        }
+        let length = length as usize;
+        if length > rest || !(length + entry::HEADER_LENGTH).is_multiple_of(8) {
+            // Nobody knows where the next one would be.
+            self.offset = view.len();
+            return Some(Err(JournalError::Malformed {
+                path: self.catalog.path.clone(),
+                offset: offset as u64,
+                found: format!("an entry cannot be {length} bytes long with {rest} left"),
+            }));
+        }
+        self.offset = offset + entry::HEADER_LENGTH + length;
+        Some(self.catalog.entry_at(offset, length))
+    }
+}
+
+fn get_i32(view: &AtomicBuffer, offset: usize) -> i32 {
+    let mut bytes = [0; 4];
+    view.get_bytes(offset, &mut bytes);
+    i32::from_le_bytes(bytes)
+}
+
+fn get_i64(view: &AtomicBuffer, offset: usize) -> i64 {
+    let mut bytes = [0; 8];
+    view.get_bytes(offset, &mut bytes);
+    i64::from_le_bytes(bytes)
+}
+
+fn put_i32(view: &AtomicBuffer, offset: usize, value: i32) {
+    view.put_bytes(offset, &value.to_le_bytes());
+}
+
+fn put_i64(view: &AtomicBuffer, offset: usize, value: i64) {
+    view.put_bytes(offset, &value.to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::journal::storage::MemoryStorage;
+
+    fn example() -> RecordingDescriptor {
+        let term_length = TermLength::MIN;
+        RecordingDescriptor {
+            control_session_id: 0x1111,
+            correlation_id: 0x2222,
+            recording_id: RecordingId::new(0),
+            start_timestamp: EpochMillis::new(0x3333),
+            stop_timestamp: None,
+            start_position: Position::new(70_016),
+            stop_position: None,
+            initial_term_id: TermId::new(-7),
+            segment_length: SegmentLength::new(128 << 10, term_length).unwrap(),
+            term_length,
+            mtu: Mtu::DEFAULT,
+            session_id: SessionId::new(-8),
+            stream_id: StreamId::new(1001),
+            stripped_channel: "aeron:ipc".into(),
+            original_channel: "aeron:ipc?term-length=64k".into(),
+            source_identity: "here".into(),
+        }
+    }
+
+    fn bytes(storage: &MemoryStorage, at: usize, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        storage.open(CATALOG_NAME, 1, FileAccess::ReadOnly).unwrap().view().get_bytes(at, &mut bytes);
+        bytes
+    }
+
+    /// archive.md, section 2.2: each field of the header, the entry and the descriptor, byte for byte.
+    #[test]
+    fn every_field_is_where_an_archive_has_it() {
+        let storage = MemoryStorage::new();
+        let catalog = Catalog::create(&storage).unwrap();
+        assert_eq!(catalog.add(&example()).unwrap().get(), 0);
+        let entry = catalog.find(RecordingId::new(0)).unwrap();
+        catalog.set_stop(&entry, Some((Position::new(200_000), EpochMillis::new(0x4444)))).unwrap();
+
+        let mut expected = Vec::new();
+        let mut words = |values: &[(i64, usize)]| {
+            values.iter().for_each(|(value, width)| expected.extend_from_slice(&value.to_le_bytes()[..*width]));
+        };
+        // The header: version 3.1.0, its length, the next id, the alignment.
+        words(&[(196_864, 4), (32, 4), (1, 8), (64, 4), (0, 8), (0, 4)]);
+        // The entry: 32 + 80 + 12 + 9 + 25 + 4 bytes of it, aligned to 64, without its own header; valid; no checksum.
+        words(&[(192 - 32, 4), (1, 4), (0, 4), (0, 8), (0, 8), (0, 4)]);
+        words(&[0x1111, 0x2222, 0, 0x3333, 0x4444, 70_016, 200_000].map(|value| (value, 8)));
+        words(&[-7, 128 << 10, 64 << 10, 1408, -8, 1001].map(|value| (value, 4)));
+        for text in ["aeron:ipc", "aeron:ipc?term-length=64k", "here"] {
+            expected.extend_from_slice(&(text.len() as u32).to_le_bytes());
+            expected.extend_from_slice(text.as_bytes());
+        }
+        expected.resize(HEADER_LENGTH + 192, 0);
+        assert_eq!(bytes(&storage, 0, expected.len()), expected);
+        assert_eq!(bytes(&storage, expected.len(), 64), [0; 64], "no other entry");
+    }
+
+    #[test]
+    fn what_was_added_is_found_by_whoever_opens_it() {
+        let storage = MemoryStorage::new();
+        let catalog = Catalog::create(&storage).unwrap();
+        let error = Catalog::create(&storage).unwrap_err();
+        assert!(matches!(error, JournalError::Exists { .. }), "{error}");
+        for id in 0..3 {
+            assert_eq!(catalog.add(&example()).unwrap().get(), id);
+        }
+        let opened = Catalog::open(&storage, FileAccess::ReadOnly).unwrap();
+        assert_eq!((opened.next_recording_id().get(), opened.entries().count()), (3, 3));
+        let mut found = opened.find(RecordingId::new(2)).unwrap();
+        assert_eq!((found.state, found.checksum), (RecordingState::Valid, 0));
+        found.descriptor.recording_id = RecordingId::new(0);
+        assert_eq!(found.descriptor, example());
+        let stop = (Position::new(70_016), EpochMillis::new(5));
+        catalog.set_stop(&found, Some(stop)).unwrap();
+        let stopped = opened.find(RecordingId::new(2)).unwrap().descriptor;
+        assert_eq!(stopped.stop_position.zip(stopped.stop_timestamp), Some(stop));
+        let error = opened.find(RecordingId::new(3)).unwrap_err();
+        assert!(matches!(error, JournalError::UnknownRecording { .. }), "{error}");
+        while catalog.add(&example()).is_ok() {}
+        let entries: Vec<_> = catalog.entries().collect::<Result<_, _>>().unwrap();
+        assert_eq!(entries.len(), ((CAPACITY as usize) - HEADER_LENGTH) / 192, "full, and no entry too many");
+    }
+
+    #[test]
+    fn files_of_old_archives_have_their_own_alignment() {
+        let storage = MemoryStorage::new();
+        let view = storage.create(CATALOG_NAME, 8192, Reserve::Space).unwrap().view().clone();
+        put_i32(&view, header::VERSION, CATALOG_VERSION.bits());
+        let catalog = Catalog::open(&storage, FileAccess::ReadWrite).unwrap();
+        catalog.add(&example()).unwrap();
+        catalog.add(&example()).unwrap();
+        let offsets: Vec<_> = catalog.entries().map(|entry| entry.unwrap().offset).collect();
+        assert_eq!(offsets, [1024, 2048]);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_where_it_is() {
+        let fields: [(usize, i64, usize); 9] = [
+            (descriptor::RECORDING_ID, -1, 8),
+            (descriptor::START_POSITION, 33, 8),
+            (descriptor::START_POSITION, -32, 8),
+            (descriptor::STOP_POSITION, 32, 8),
+            (descriptor::STOP_POSITION, -2, 8),
+            (descriptor::TERM_BUFFER_LENGTH, 3, 4),
+            (descriptor::SEGMENT_FILE_LENGTH, 1 << 15, 4),
+            (descriptor::MTU_LENGTH, 100, 4),
+            (descriptor::BLOCK_LENGTH, 1 << 20, 4),
+        ];
+        for (field, value, width) in fields {
+            let storage = MemoryStorage::new();
+            let catalog = Catalog::create(&storage).unwrap();
+            catalog.add(&example()).unwrap();
+            catalog.add(&example()).unwrap();
+            let at = HEADER_LENGTH + entry::HEADER_LENGTH + field;
+            catalog.view().put_bytes(at, &value.to_le_bytes()[..width]);
+            let entries: Vec<_> = catalog.entries().collect();
+            assert!(
+                matches!(&entries[0], Err(JournalError::Malformed { offset, .. }) if *offset == at as u64),
+                "{field}: {:?}",
+                entries[0]
+            );
+            assert!(entries[1].is_ok(), "the one behind it is read all the same");
+        }
+        let storage = MemoryStorage::new();
+        let error = Catalog::open(&storage, FileAccess::ReadOnly).unwrap_err();
+        assert!(matches!(error, JournalError::NotAJournal { .. }), "{error}");
+        let view = storage.create(CATALOG_NAME, 8192, Reserve::Space).unwrap().view().clone();
+        let error = Catalog::open(&storage, FileAccess::ReadOnly).unwrap_err();
+        assert!(error.to_string().contains("version 0.0.0"), "{error}");
+        put_i32(&view, header::VERSION, CATALOG_VERSION.bits());
+        for alignment in [-64, 7, 12, 1 << 30] {
+            put_i32(&view, header::ALIGNMENT, alignment);
+            assert!(Catalog::open(&storage, FileAccess::ReadOnly).is_err(), "{alignment}");
+        }
+    }
+
+    proptest! {
+        /// Whatever is in the file, reading it ends, and leaves nothing but entries and errors.
+        #[test]
+        fn any_bytes_are_read_without_harm(
+            noise in proptest::collection::vec((0_usize..600, any::<u8>()), 0..40),
+            length in 32_usize..2048,
+        ) {
+            let storage = MemoryStorage::new();
+            let catalog = Catalog::create(&storage).unwrap();
+            catalog.add(&example()).unwrap();
+            catalog.add(&example()).unwrap();
+            let mut bytes = vec![0; length.max(600)];
+            catalog.view().get_bytes(0, &mut bytes);
+            noise.iter().for_each(|&(at, byte)| bytes[at] = byte);
+            bytes.truncate(length);
+            storage.remove(CATALOG_NAME).unwrap();
+            storage.create(CATALOG_NAME, length as u64, Reserve::Space).unwrap().view().put_bytes(0, &bytes);
+            if let Ok(catalog) = Catalog::open(&storage, FileAccess::ReadOnly) {
+                prop_assert!(catalog.entries().count() <= length / 8);
+                let _ = catalog.next_recording_id();
+            }
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The control page: a sidecar file through which the writers of a recording share its tail, and in which anybody reads how far it
+//! is recorded and durable. Made and checked by whoever opens a journal for writing; a reader does without it if need be.
+//!
+//! ```text
+//!     0  version | length | recording id | start position | term length | segment length | initial term id | stamps
+//!    40  boot id | sync policy
+//!   256  tail                           claimed by appenders
+//!   384  recorded | indexed             written by the keeper
+//!   512  durable                        written by the keeper, and by appenders that sync
+//!  4096  64 slots of 128 bytes: what an appender claims, or has claimed last: position | length
+//! ```
+//!
+//! It is trusted as far as the same machine is still up: then what was stored in it is there. After a loss of power only `durable`
+//! counts, which is synced after what it speaks of.
+
+use core::time::Duration;
+
+use crate::memory::{AtomicBuffer, Field, FileAccess, OwnedWord, Reserve};
+use crate::types::{Position, RecordingId, SemanticVersion};
+
+use super::catalog::RecordingDescriptor;
+use super::error::JournalError;
+use super::options::{Stamps, SyncPolicy};
+use super::storage::{Storage, Stored};
+use super::tail::{Slot, Slots};
+
+/// How many appenders a recording can have at a time.
+pub const MAX_APPENDERS: usize = 64;
+
+/// The version of the layout.
+pub const CONTROL_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
+
+/// What a slot says whose owner claims nothing.
+pub(crate) const NO_CLAIM: i64 = -1;
+
+const LENGTH_BYTES: usize = SLOTS + MAX_APPENDERS * SLOT_LENGTH;
+const SLOTS: usize = 4096;
+/// Two cache lines, since processors fetch them in pairs.
+const SLOT_LENGTH: usize = 128;
+
+const VERSION: Field<i32> = Field::at(0);
+const LENGTH: Field<i32> = Field::at(4);
+const RECORDING_ID: Field<i64> = Field::at(8);
+const START_POSITION: Field<i64> = Field::at(16);
+const TERM_LENGTH: Field<i32> = Field::at(24);
+const SEGMENT_LENGTH: Field<i32> = Field::at(28);
+const INITIAL_TERM_ID: Field<i32> = Field::at(32);
+const STAMPS: Field<i32> = Field::at(36);
+const BOOT_ID: Field<[i64; 2]> = Field::at(40);
+const SYNC_KIND: Field<i64> = Field::at(56);
+const SYNC_VALUE: Field<i64> = Field::at(64);
+const TAIL: Field<i64> = Field::at(256);
+const RECORDED: Field<i64> = Field::at(384);
+const INDEXED: Field<i64> = Field::at(392);
+const DURABLE: Field<i64> = Field::at(512);
+
+const _: () = {
+    assert!(VERSION.end() == LENGTH.start() && LENGTH.end() == RECORDING_ID.start());
+    assert!(START_POSITION.end() == TERM_LENGTH.start() && SEGMENT_LENGTH.end() == INITIAL_TERM_ID.start());
+    assert!(STAMPS.end() == BOOT_ID.start() && BOOT_ID.end() == SYNC_KIND.start());
+    assert!(DURABLE.end() <= SLOTS);
+};
+
+/// The file, mapped.
+#[derive(Clone, Debug)]
+pub(crate) struct Control {
+    stored: Stored,
+    name: String,
+}
+
+/// Where a control page says that its recording is, and whether its words are those of now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) tail: Position,
+    pub(crate) recorded: Position,
+    pub(crate) indexed: Position,
+    pub(crate) durable: Position,
+    /// Whether the machine has been up since.
+    pub(crate) same_boot: bool,
+}
+
+impl Control {
+    /// The name of the file.
+    pub(crate) fn name(recording_id: RecordingId) -> String {
+        format!("{recording_id}.control")
+    }
+
+    /// Makes the page of a recording that is at `position`, in the place of any that there is.
+    pub(crate) fn create(
+        storage: &dyn Storage,
+        descriptor: &RecordingDescriptor,
+        stamps: Stamps,
+        position: Position,
+    ) -> Result<Self, JournalError> {
+        let name = Self::name(descriptor.recording_id);
+        let new_name = format!("{name}.new");
+        storage.remove(&new_name)?;
+        let stored = storage.create(&new_name, LENGTH_BYTES as u64, Reserve::SpaceAndPages)?;
+        let view = stored.view();
+        view.word(LENGTH).store_relaxed(LENGTH_BYTES as i32);
+        view.word(RECORDING_ID).store_relaxed(descriptor.recording_id.get());
+        view.word(START_POSITION).store_relaxed(descriptor.start_position.get());
+        view.word(TERM_LENGTH).store_relaxed(descriptor.term_length.get());
+        view.word(SEGMENT_LENGTH).store_relaxed(descriptor.segment_length.get());
+        view.word(INITIAL_TERM_ID).store_relaxed(descriptor.initial_term_id.get());
+        let stamps = match stamps {
+            Stamps::None => 0,
+            Stamps::Coarse => 1,
+            Stamps::Precise => 2,
+        };
+        view.word(STAMPS).store_relaxed(stamps);
+        view.word(VERSION).store_relaxed(CONTROL_VERSION.bits());
+        let control = Self { stored, name: name.clone() };
+        control.reset(storage.boot_id(), position);
+        control.indexed().store_relaxed(descriptor.start_position.get());
+        control.sync(storage)?;
+        storage.rename(&new_name, &name)?;
+        storage.sync_names()?;
+        Ok(control)
+    }
+
+    /// Maps the page of a recording. None if there is none, or none that speaks of this recording as the catalog does.
+    pub(crate) fn open(
+        storage: &dyn Storage,
+        descriptor: &RecordingDescriptor,
+        access: FileAccess,
+    ) -> Result<Option<Self>, JournalError> {
+        let name = Self::name(descriptor.recording_id);
+        let stored = match storage.open(&name, LENGTH_BYTES as u64, access) {
+            Ok(stored) => stored,
+            Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => return Ok(None),
+            // Too short to be one; a sidecar is made again.
+            Err(JournalError::Map(crate::memory::MapError::TooShort { .. })) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let view = stored.view();
+        let speaks_of_it = SemanticVersion::from_bits(view.word(VERSION).load_relaxed()).major()
+            == CONTROL_VERSION.major()
+            && view.word(LENGTH).load_relaxed() == LENGTH_BYTES as i32
+            && view.word(RECORDING_ID).load_relaxed() == descriptor.recording_id.get()
+            && view.word(START_POSITION).load_relaxed() == descriptor.start_position.get()
+            && view.word(TERM_LENGTH).load_relaxed() == descriptor.term_length.get()
+            && view.word(SEGMENT_LENGTH).load_relaxed() == descriptor.segment_length.get()
+            && view.word(INITIAL_TERM_ID).load_relaxed() == descriptor.initial_term_id.get();
+        Ok(speaks_of_it.then_some(Self { stored, name }))
+    }
+
+    /// Where the recording is, if the words can be true.
+    pub(crate) fn known(&self, descriptor: &RecordingDescriptor, boot_id: [i64; 2]) -> Option<Known> {
+        let view = self.stored.view();
+        let known = Known {
+            tail: Position::new(self.tail().load_acquire()),
+            recorded: self.recorded_position(),
+            indexed: self.indexed_position(),
+            durable: self.durable_position(),
+            same_boot: boot_id != [0, 0]
+                && [0, 1].map(|half| view.word(BOOT_ID.element(half)).load_relaxed()) == boot_id,
+        };
+        let within = descriptor.start_position..=descriptor.term_length.max_position();
+        let in_order =
+            known.durable <= known.recorded && known.recorded <= known.tail && known.indexed <= known.recorded;
+        let all = [known.tail, known.recorded, known.durable, known.indexed];
+        let are_positions = all.iter().all(|position| within.contains(position) && position.get() % 32 == 0);
+        (in_order && are_positions).then_some(known)
+    }
+
+    /// Begins anew at `position`: everything below is recorded, nobody claims anything.
+    pub(crate) fn reset(&self, boot_id: [i64; 2], position: Position) {
+        let view = self.stored.view();
+        for slot in 0..MAX_APPENDERS {
+            self.slot(slot).position.store_relaxed(NO_CLAIM);
+        }
+        for (half, id) in boot_id.into_iter().enumerate() {
+            view.word(BOOT_ID.element(half)).store_relaxed(id);
+        }
+        self.durable().store_relaxed(self.durable().load_relaxed().min(position.get()));
+        self.indexed().store_relaxed(self.indexed().load_relaxed().min(position.get()));
+        self.recorded().store_relaxed(position.get());
+        self.tail().store_release(position.get());
+    }
+
+    /// What reserved values say.
+    pub(crate) fn stamps(&self) -> Stamps {
+        match self.stored.view().word(STAMPS).load_relaxed() {
+            1 => Stamps::Coarse,
+            2 => Stamps::Precise,
+            _ => Stamps::None,
+        }
+    }
+
+    /// Sets when messages are put on stable storage.
+    pub(crate) fn set_sync_policy(&self, policy: SyncPolicy) {
+        let (kind, value) = match policy {
+            SyncPolicy::None => (0, 0),
+            SyncPolicy::Every(interval) => (1, i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX)),
+            SyncPolicy::EveryBytes(bytes) => (2, i64::try_from(bytes).unwrap_or(i64::MAX)),
+            SyncPolicy::EveryAppend => (3, 0),
+        };
+        self.stored.view().word(SYNC_VALUE).store_relaxed(value);
+        self.stored.view().word(SYNC_KIND).store_relaxed(kind);
+    }
+
+    /// When messages are put on stable storage.
+    pub(crate) fn sync_policy(&self) -> SyncPolicy {
+        let value = self.stored.view().word(SYNC_VALUE).load_relaxed().max(1).cast_unsigned();
+        match self.stored.view().word(SYNC_KIND).load_relaxed() {
+            1 => SyncPolicy::Every(Duration::from_nanos(value)),
+            2 => SyncPolicy::EveryBytes(value),
+            3 => SyncPolicy::EveryAppend,
+            _ => SyncPolicy::None,
+        }
+    }
+
+    /// Waits until the page is on stable storage.
+    pub(crate) fn sync(&self, storage: &dyn Storage) -> Result<(), JournalError> {
+        let failed = |source| JournalError::Io { action: "sync", path: storage.path(&self.name), source };
+        self.stored.sync(0, LENGTH_BYTES).map_err(failed)
+    }
+
+    /// The word that appenders claim from.
+    pub(crate) fn tail(&self) -> OwnedWord<i64> {
+        self.own(TAIL)
+    }
+
+    /// What an appender claims.
+    pub(crate) fn slot(&self, slot: usize) -> Slot {
+        assert!(slot < MAX_APPENDERS, "a slot of the page");
+        let start = SLOTS + slot * SLOT_LENGTH;
+        Slot { position: self.own(Field::at(start)), length: self.own(Field::at(start + 8)) }
+    }
+
+    /// All slots, and the tail.
+    pub(crate) fn slots(&self) -> Slots {
+        Slots { tail: self.tail(), slots: (0..MAX_APPENDERS).map(|slot| self.slot(slot)).collect() }
+    }
+
+    fn recorded(&self) -> OwnedWord<i64> {
+        self.own(RECORDED)
+    }
+
+    fn indexed(&self) -> OwnedWord<i64> {
+        self.own(INDEXED)
+    }
+
+    fn durable(&self) -> OwnedWord<i64> {
+        self.own(DURABLE)
+    }
+
+    /// Everything below is committed, as far as anybody has looked.
+    pub(crate) fn recorded_position(&self) -> Position {
+        // ORDERING(journal.recorded): Acquire. Pairs with `advance`; the frames below are committed.
+        Position::new(self.recorded().load_acquire())
+    }
+
+    /// Everything below has its checksums, and its index entries.
+    pub(crate) fn indexed_position(&self) -> Position {
+        // ORDERING(journal.recorded): Acquire. Pairs with `advance`; the sidecars below are complete.
+        Position::new(self.indexed().load_acquire())
+    }
+
+    /// Everything below is on stable storage.
+    pub(crate) fn durable_position(&self) -> Position {
+        // ORDERING(journal.recorded): Acquire. Pairs with `advance`; what is below was synced.
+        Position::new(self.durable().load_acquire())
+    }
+
+    pub(crate) fn advance_recorded(&self, position: Position) {
+        advance(&self.recorded(), position);
+    }
+
+    pub(crate) fn advance_indexed(&self, position: Position) {
+        advance(&self.indexed(), position);
+    }
+
+    pub(crate) fn advance_durable(&self, position: Position) {
+        advance(&self.durable(), position);
+    }
+
+    /// Takes the indexed position back: what is behind it is made again.
+    pub(crate) fn rewind_indexed(&self, position: Position) {
+        self.indexed().store_relaxed(position.get());
+    }
+
+    fn own(&self, field: Field<i64>) -> OwnedWord<i64> {
+        let view: &AtomicBuffer = self.stored.view();
+        view.own(field)
+    }
+}
+
+/// Moves a position on, unless it is further already.
+fn advance(word: &OwnedWord<i64>, position: Position) {
+    let mut found = word.load_relaxed();
+    while found < position.get() {
+        // ORDERING(journal.recorded): AcqRel exchange. Pairs with the Acquire loads of the positions; publishes what was done to
+        // the bytes below before the position is told.
+        match word.compare_exchange(found, position.get()) {
+            Ok(_) => return,
+            Err(other) => found = other,
+        }
+    }
+}

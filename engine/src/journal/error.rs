@@ -1,0 +1,178 @@
+//! Why a journal could not be opened, read or written: what was attempted on which file, what was found, what was expected, and
+//! what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::memory::MapError;
+use crate::types::{Position, RecordingId};
+
+/// Why something could not be done with a journal's files.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// A file could not be created, reserved or mapped.
+    #[error(transparent)]
+    Map(#[from] MapError),
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was attempted.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+    /// The directory has no catalog.
+    #[error("{} is not a journal: it has no archive.catalog; create one, or name the right directory", path.display())]
+    NotAJournal {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory has a catalog already.
+    #[error("cannot create a journal in {}: it has an archive.catalog already; open that one", path.display())]
+    Exists {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The catalog does not have the recording.
+    #[error("{} has no recording {recording_id}", path.display())]
+    UnknownRecording {
+        /// The directory.
+        path: PathBuf,
+        /// The recording asked for.
+        recording_id: RecordingId,
+    },
+    /// A file says something that it cannot say.
+    #[error("{} is damaged at byte {offset}: {found}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file, in bytes.
+        offset: u64,
+        /// What is there, and what should be.
+        found: String,
+    },
+    /// An option is out of its range, or does not go with another.
+    #[error("a journal cannot have {what}: {expected}")]
+    Options {
+        /// What was asked for.
+        what: String,
+        /// What is possible.
+        expected: &'static str,
+    },
+    /// The recording's frames are damaged.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+    /// The position is not one of this recording, or not the start of a frame.
+    #[error("recording {recording_id} cannot be read from {position}: {reason}")]
+    Position {
+        /// The recording.
+        recording_id: RecordingId,
+        /// The position asked for.
+        position: Position,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// As many appenders as there may be.
+    #[error("recording {recording_id} has {limit} appenders already, in this process and others: drop one first")]
+    TooManyAppenders {
+        /// The recording.
+        recording_id: RecordingId,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// The journal cannot be appended to any more.
+    #[error("recording {recording_id} has used up its positions: start a new recording")]
+    MaxPosition {
+        /// The recording.
+        recording_id: RecordingId,
+    },
+    /// The journal's helper thread could not be started.
+    #[error("cannot start the journal's helper thread: {0}; raise the thread limit")]
+    Thread(#[source] io::Error),
+    /// No cursor of that name.
+    #[error("recording {recording_id} has no cursor {name:?}")]
+    UnknownCursor {
+        /// The recording.
+        recording_id: RecordingId,
+        /// The name asked for.
+        name: String,
+    },
+}
+
+/// Bytes in the middle of a recording that are no frame of it, or are not those that were written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} is damaged at position {position} (byte {offset}): {fault}", path.display())]
+pub struct Damage {
+    /// The segment file.
+    pub path: PathBuf,
+    /// Where in the recording.
+    pub position: Position,
+    /// Where in the file, in bytes.
+    pub offset: u64,
+    /// What is wrong there.
+    pub fault: Fault,
+}
+
+/// What is wrong with a frame.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// There is no frame, although there is more of the recording behind it.
+    #[error("no frame is there, and the recording goes on behind it")]
+    Hole,
+    /// The length is none that a frame can have there.
+    #[error("a frame cannot be {length} bytes long there")]
+    Length {
+        /// The length found, in bytes.
+        length: i32,
+    },
+    /// A header field names another place, stream, version or kind of frame.
+    #[error("the frame's {field} is {found}, expected {expected}")]
+    Header {
+        /// The field.
+        field: &'static str,
+        /// What it is.
+        found: i64,
+        /// What it should be.
+        expected: i64,
+    },
+    /// The bytes are not those that were written.
+    #[error("the frame's CRC-32C is {found:#010x}, expected {expected:#010x}")]
+    Checksum {
+        /// That of the bytes.
+        found: u32,
+        /// That which was kept when they were written.
+        expected: u32,
+    },
+    /// The segment's file is missing, or shorter than it must be.
+    #[error("the file {0}")]
+    File(&'static str),
+}
+
+/// Why a message was not appended. Nothing of it was, then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// The message is longer than this operation can carry.
+    #[error("a message of {length} bytes is longer than the {max} that fit")]
+    MessageTooLong {
+        /// The message's length in bytes.
+        length: usize,
+        /// The greatest length in bytes.
+        max: usize,
+    },
+    /// There was no next segment to append to: the file system is full, for one.
+    #[error("nothing can be appended: {0}")]
+    Segment(#[source] Box<JournalError>),
+    /// The message is in the journal and can be read, but could not be put on stable storage.
+    #[error("appended up to {position}, but not known to be on stable storage: {source}")]
+    NotDurable {
+        /// The position after the message.
+        position: Position,
+        /// What stands in the way.
+        source: Box<JournalError>,
+    },
+}

@@ -1,0 +1,360 @@
+//! A journal opened for writing: makes the files of a new one, recovers one whose writers did not close it, and closes it. The
+//! application holds it for as long as it appends.
+
+use std::sync::Arc;
+
+use crate::agent::{AgentRunner, IdleStrategy};
+use crate::memory::FileAccess;
+use crate::time::{Clock, SystemClock};
+use crate::types::{Position, RecordingId};
+
+use super::appender::Appender;
+use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
+use super::control::Control;
+use super::error::JournalError;
+use super::keeper::{Keeper, idle_strategy};
+use super::options::{JournalOptions, Stamps, SyncPolicy};
+use super::recording::Recording;
+use super::recovery::{LeftBy, RecoveryReport, pad_claims, recover};
+use super::segment::parse_segment_name;
+use super::storage::{Directory, Lock, Share, Storage};
+use super::writer::Writer;
+
+/// How long somebody else may take to open or close the journal, in nanoseconds.
+const OPEN_PATIENCE_NS: i64 = 30_000_000_000;
+
+/// A journal, opened for writing. Any number of processes may have it open; each makes [`Appender`]s for its threads.
+///
+/// ```
+/// use gannet::journal::{Journal, JournalOptions, Start};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// let options = JournalOptions::new().segment_length(1 << 20).term_length(1 << 20);
+/// let journal = Journal::create(dir, &options)?;
+/// let mut appender = journal.appender()?;
+/// appender.append(b"hello")?;
+///
+/// let mut tailer = journal.recording()?.tailer(Start::Begin)?;
+/// let record = tailer.next()?.expect("it was appended");
+/// assert_eq!((record.sequence(), record.payload()), (Some(0), &b"hello"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Journal {
+    writer: Arc<Writer>,
+    report: RecoveryReport,
+    /// There until it is closed.
+    keeper: Option<AgentRunner>,
+    /// Held shared for as long as the journal is open.
+    open: Option<Lock>,
+}
+
+impl Journal {
+    /// Makes a journal in a directory, which is made if need be.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Exists`] when it has one; [`JournalError::Options`]; or what the operating system refuses.
+    pub fn create(dir: impl Into<std::path::PathBuf>, options: &JournalOptions) -> Result<Self, JournalError> {
+        options.lengths()?;
+        Self::create_in(Arc::new(Directory::make(dir)?), options)
+    }
+
+    /// Opens the journal of a directory: its last recording. Its sync policy is what it was.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::NotAJournal`] when there is none; or what is wrong with it.
+    pub fn open(dir: impl Into<std::path::PathBuf>) -> Result<Self, JournalError> {
+        Self::open_in(Arc::new(Directory::at(dir)), None)
+    }
+
+    /// Opens the journal of a directory, or makes one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::create`] and [`Self::open`].
+    pub fn open_or_create(dir: impl Into<std::path::PathBuf>, options: &JournalOptions) -> Result<Self, JournalError> {
+        options.lengths()?;
+        let storage = Arc::new(Directory::make(dir)?);
+        match Self::create_in(Arc::clone(&storage) as _, options) {
+            Err(JournalError::Exists { .. }) => {
+                let journal = Self::open_in(storage, None)?;
+                journal.set_sync_policy(options.sync);
+                Ok(journal)
+            }
+            other => other,
+        }
+    }
+
+    /// Makes a journal in a storage of any kind.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::create`].
+    pub fn create_in(storage: Arc<dyn Storage>, options: &JournalOptions) -> Result<Self, JournalError> {
+        let (term_length, segment_length, mtu) = options.lengths()?;
+        let opening = lock_opening(&*storage)?;
+        let catalog = Catalog::create(&*storage)?;
+        let recording_id = catalog.add(&RecordingDescriptor {
+            control_session_id: 0,
+            correlation_id: 0,
+            recording_id: RecordingId::new(0),
+            start_timestamp: SystemClock.epoch(),
+            stop_timestamp: None,
+            start_position: options.start_position,
+            stop_position: None,
+            initial_term_id: options.initial_term_id,
+            segment_length,
+            term_length,
+            mtu,
+            session_id: options.session_id,
+            stream_id: options.stream_id,
+            stripped_channel: options.channel.clone(),
+            original_channel: options.channel.clone(),
+            source_identity: "gannet-journal".to_owned(),
+        })?;
+        let entry = catalog.find(recording_id)?;
+        let control = Control::create(&*storage, &entry.descriptor, options.stamps, options.start_position)?;
+        control.set_sync_policy(options.sync);
+        Self::start(storage, &entry, &opening)
+    }
+
+    /// Opens a journal in a storage of any kind: the recording of that id, or the last one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn open_in(storage: Arc<dyn Storage>, recording_id: Option<RecordingId>) -> Result<Self, JournalError> {
+        // Before anything is made in a directory that is none.
+        drop(Catalog::open(&*storage, FileAccess::ReadWrite)?);
+        let opening = lock_opening(&*storage)?;
+        let catalog = Catalog::open(&*storage, FileAccess::ReadWrite)?;
+        let entry = catalog.choose(recording_id)?;
+        Self::start(storage, &entry, &opening)
+    }
+
+    /// Recovers the recording if nobody else has it open, and joins those who have. `_opening` is held meanwhile.
+    fn start(storage: Arc<dyn Storage>, entry: &CatalogEntry, _opening: &Lock) -> Result<Self, JournalError> {
+        let name = open_lock_name(entry.descriptor.recording_id);
+        let alone = storage.try_lock(&name, Share::Exclusive)?;
+        let (writer, report) = match &alone {
+            Some(_) => recovered(&storage, entry)?,
+            None => joined(&storage, entry)?,
+        };
+        drop(alone);
+        let Some(open) = storage.try_lock(&name, Share::Shared)? else {
+            let source = std::io::Error::other("somebody holds the lock exclusively who does not open the journal");
+            return Err(JournalError::Io { action: "lock", path: storage.path(&name), source });
+        };
+        let writer = Arc::new(writer);
+        // The first appends find their segments made.
+        writer.prepare()?;
+        let keeper = AgentRunner::start(Keeper::new(Arc::clone(&writer)), idle_strategy(), || {});
+        let keeper = keeper.map_err(JournalError::Thread)?;
+        Ok(Self { writer, report, keeper: Some(keeper), open: Some(open) })
+    }
+
+    /// A new appender, for one thread.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::TooManyAppenders`]; or what the operating system refuses.
+    pub fn appender(&self) -> Result<Appender, JournalError> {
+        Appender::new(&self.writer)
+    }
+
+    /// The recording, opened for reading.
+    ///
+    /// # Errors
+    ///
+    /// As [`Recording::open_in`].
+    pub fn recording(&self) -> Result<Recording, JournalError> {
+        Recording::open_in(Arc::clone(&self.writer.storage), Some(self.writer.descriptor.recording_id))
+    }
+
+    /// What the catalog said of the recording when the journal was opened.
+    pub fn descriptor(&self) -> &RecordingDescriptor {
+        &self.writer.descriptor
+    }
+
+    /// What was found when the journal was opened, and what was done about it.
+    pub fn recovery(&self) -> &RecoveryReport {
+        &self.report
+    }
+
+    /// Where the next append would go: everything below has been claimed.
+    pub fn tail(&self) -> Position {
+        Position::new(self.writer.control.tail().load_relaxed())
+    }
+
+    /// Up to where the journal can be read: everything below was appended, without a gap. Looks, rather than rely on the helper
+    /// thread.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Damaged`] when somebody wrote over frames that were appended.
+    pub fn recorded(&self) -> Result<Position, JournalError> {
+        self.writer.advance()
+    }
+
+    /// Up to where the journal is on stable storage.
+    pub fn durable(&self) -> Position {
+        self.writer.control.durable_position()
+    }
+
+    /// Up to where the sidecars are complete: checksums, and the index of sequence numbers and times.
+    pub fn indexed(&self) -> Position {
+        self.writer.control.indexed_position()
+    }
+
+    /// Waits until everything that was appended is on stable storage, and returns up to where that is.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn sync(&self) -> Result<Position, JournalError> {
+        self.writer.sync()
+    }
+
+    /// When messages are put on stable storage.
+    pub fn sync_policy(&self) -> SyncPolicy {
+        self.writer.control.sync_policy()
+    }
+
+    /// Sets when messages are put on stable storage, for all appenders of all processes.
+    pub fn set_sync_policy(&self, policy: SyncPolicy) {
+        self.writer.control.set_sync_policy(policy);
+    }
+
+    /// What the helper thread failed at last, if it did since this was asked last: to make a segment on a full disk, or to sync.
+    /// It goes on trying.
+    pub fn trouble(&self) -> Option<JournalError> {
+        self.writer.take_trouble()
+    }
+
+    /// Closes the journal. The last to do so says in the catalog where it ends. Dropping it does the same, and keeps quiet about
+    /// failures.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says; the journal is closed all the same, and what was appended is there.
+    pub fn close(mut self) -> Result<(), JournalError> {
+        self.finish()
+    }
+
+    fn finish(&mut self) -> Result<(), JournalError> {
+        let Some(mut keeper) = self.keeper.take() else { return Ok(()) };
+        // A panic in it is a bug, and was told by the panic's own message.
+        let _ = keeper.close();
+        let storage = &self.writer.storage;
+        let opening = lock_opening(&**storage);
+        self.open = None;
+        let _opening = opening?;
+        let descriptor = &self.writer.descriptor;
+        let Some(_alone) = storage.try_lock(&open_lock_name(descriptor.recording_id), Share::Exclusive)? else {
+            return Ok(());
+        };
+        // Appenders of this process may be alive still: then the recording goes on, as it does when they are killed.
+        let recorded = self.writer.advance()?;
+        if recorded.get() != self.writer.control.tail().load_acquire() || Arc::strong_count(&self.writer) > 1 {
+            return Ok(());
+        }
+        self.writer.name_segments(recorded)?;
+        if self.writer.control.sync_policy() != SyncPolicy::None {
+            self.writer.sync_to(recorded)?;
+        }
+        let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
+        let entry = catalog.find(descriptor.recording_id)?;
+        catalog.set_stop(&entry, Some((recorded, SystemClock.epoch())))?;
+        // What was made ahead is made again when it is needed.
+        for name in storage.names()? {
+            let ahead = parse_segment_name(&name).is_some_and(|(id, base, kind)| {
+                id == descriptor.recording_id && base > recorded && kind == super::segment::SegmentKind::Ahead
+            });
+            if ahead {
+                storage.remove(&name)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        // Nobody is left to be told; the next to open it recovers what this could not do.
+        let _ = self.finish();
+    }
+}
+
+/// Opens what nobody else has open.
+fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer, RecoveryReport), JournalError> {
+    let descriptor = &entry.descriptor;
+    let boot_id = storage.boot_id();
+    remove_unfinished(&**storage, descriptor)?;
+    let control = Control::open(&**storage, descriptor, FileAccess::ReadWrite)?;
+    let known = control.as_ref().and_then(|control| control.known(descriptor, boot_id));
+    let (left_by, end, cut) = recover(&**storage, descriptor, known)?;
+    let control = match control {
+        Some(control) if known.is_some() => control,
+        _ => Control::create(&**storage, descriptor, Stamps::None, end)?,
+    };
+    let writer = Writer::new(Arc::clone(storage), descriptor.clone(), control);
+    let padded = if left_by == LeftBy::Kill { pad_claims(&writer)? } else { Vec::new() };
+    if left_by != LeftBy::Kill && left_by != LeftBy::Close {
+        // What sidecars say of the last segment may be older than what they say that they cover.
+        let last = writer.control.indexed_position().min(writer.control.durable_position()).min(end);
+        let base = writer.identity.layout.base(last).max(descriptor.start_position);
+        writer.control.rewind_indexed(base.min(last));
+    }
+    writer.control.reset(boot_id, end);
+    let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
+    catalog.set_stop(entry, None)?;
+    Ok((writer, RecoveryReport { left_by, end, padded, cut }))
+}
+
+/// Joins those who have it open.
+fn joined(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer, RecoveryReport), JournalError> {
+    let descriptor = &entry.descriptor;
+    let Some(control) = Control::open(&**storage, descriptor, FileAccess::ReadWrite)? else {
+        let found = "it is no control page of this recording, which somebody has open".to_owned();
+        let path = storage.path(&Control::name(descriptor.recording_id));
+        return Err(JournalError::Malformed { path, offset: 0, found });
+    };
+    let writer = Writer::new(Arc::clone(storage), descriptor.clone(), control);
+    let end = writer.control.recorded_position();
+    Ok((writer, RecoveryReport { left_by: LeftBy::Close, end, padded: Vec::new(), cut: None }))
+}
+
+/// Removes files that somebody was making when they were killed.
+fn remove_unfinished(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<(), JournalError> {
+    let prefix = format!("{}-", descriptor.recording_id);
+    for name in storage.names()? {
+        if name.starts_with(&prefix) && (name.contains(".next.making-") || name.ends_with(".index.new")) {
+            storage.remove(&name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the lock under which a journal is opened and closed.
+fn lock_opening(storage: &dyn Storage) -> Result<Lock, JournalError> {
+    const NAME: &str = "journal.lock";
+    let deadline = SystemClock.monotonic().saturating_add_ns(OPEN_PATIENCE_NS);
+    let mut idle = IdleStrategy::default();
+    loop {
+        if let Some(lock) = storage.try_lock(NAME, Share::Exclusive)? {
+            return Ok(lock);
+        }
+        if SystemClock.monotonic() > deadline {
+            let source = std::io::Error::other("somebody else has been opening or closing the journal for 30 seconds");
+            return Err(JournalError::Io { action: "lock", path: storage.path(NAME), source });
+        }
+        idle.idle_once();
+    }
+}
+
+fn open_lock_name(recording_id: RecordingId) -> String {
+    format!("{recording_id}.open.lock")
+}

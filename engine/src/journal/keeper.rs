@@ -1,0 +1,232 @@
+//! The helper thread of an opened journal. In every process it makes segments ahead of the appenders and lets go of old ones; in one
+//! of them, which holds the keeper's lock, it also looks how far the recording has come, gets it past dead appenders, writes
+//! sidecars, and syncs. Should that process die, the next one's helper takes over.
+
+use std::sync::Arc;
+
+use crate::agent::{Agent, Backoff, Finished, IdleStrategy};
+use crate::memory::FileAccess;
+use crate::time::{Clock, MonotonicNanos, SystemClock};
+use crate::types::Position;
+
+use super::error::JournalError;
+use super::indexer::{Indexer, file_checksum};
+use super::options::{Stamps, SyncPolicy};
+use super::segment::SegmentLayout;
+use super::sidecar::Sidecar;
+use super::storage::{Lock, Share};
+use super::writer::Writer;
+
+/// How long a failure is left alone before the same is tried again, and how often the keeper's lock is asked for.
+const RETRY_NS: i64 = 200_000_000;
+const LOCK_INTERVAL_NS: i64 = 20_000_000;
+/// How much is indexed before the other duties have their turn, in bytes.
+const INDEX_BATCH: usize = 4 << 20;
+
+/// What the helper thread does between two looks that found nothing: sleeps for 0.5 ms, and then longer.
+pub(crate) fn idle_strategy() -> IdleStrategy {
+    IdleStrategy::Backoff(Backoff::new(0, 0, 500_000, 8_000_000))
+}
+
+/// The helper thread's duties.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    writer: Arc<Writer>,
+    lock: Option<Lock>,
+    next_lock: MonotonicNanos,
+    /// Nothing is tried that may fail before this.
+    retry: MonotonicNanos,
+    last_sync: MonotonicNanos,
+    /// Segments below have the name that archives know.
+    named: Position,
+    index: Option<Index>,
+}
+
+/// Where indexing is.
+#[derive(Debug)]
+struct Index {
+    indexer: Indexer,
+    sidecar: Option<(Position, Sidecar)>,
+}
+
+impl Keeper {
+    pub(crate) fn new(writer: Arc<Writer>) -> Self {
+        let named = writer.control.recorded_position();
+        let now = MonotonicNanos::new(i64::MIN);
+        Self { writer, lock: None, next_lock: now, retry: now, last_sync: now, named, index: None }
+    }
+
+    fn keep(&mut self, now: MonotonicNanos) -> Result<usize, JournalError> {
+        if self.lock.is_none() {
+            if now < self.next_lock {
+                return Ok(0);
+            }
+            self.next_lock = now.saturating_add_ns(LOCK_INTERVAL_NS);
+            let name = format!("{}.keeper.lock", self.writer.descriptor.recording_id);
+            self.lock = self.writer.storage.try_lock(&name, Share::Exclusive)?;
+            if self.lock.is_none() {
+                return Ok(0);
+            }
+            self.named = self.writer.control.indexed_position().min(self.writer.control.recorded_position());
+            self.index = None;
+        }
+        self.named = self.writer.name_segments(self.named)?;
+        let before = self.writer.control.recorded_position();
+        let recorded = self.writer.advance()?;
+        let mut work = usize::from(recorded > before);
+        work += self.index(recorded)?;
+        work += self.sync(now, recorded)?;
+        Ok(work)
+    }
+
+    fn index(&mut self, recorded: Position) -> Result<usize, JournalError> {
+        let index = match &mut self.index {
+            Some(index) => index,
+            None => self.index.insert(Index { indexer: resume(&self.writer)?, sidecar: None }),
+        };
+        let before = index.indexer.position;
+        index.advance(&self.writer, recorded)?;
+        Ok(usize::from(index.indexer.position > before))
+    }
+
+    fn sync(&mut self, now: MonotonicNanos, recorded: Position) -> Result<usize, JournalError> {
+        let durable = self.writer.control.durable_position();
+        let behind = recorded.get() - durable.get();
+        let due = match self.writer.control.sync_policy() {
+            SyncPolicy::None => false,
+            SyncPolicy::Every(interval) => {
+                let interval_ns = i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX);
+                now >= self.last_sync.saturating_add_ns(interval_ns)
+            }
+            SyncPolicy::EveryBytes(bytes) => behind.cast_unsigned() >= bytes,
+            // Appenders wait for their own; this is for what a dead one left.
+            SyncPolicy::EveryAppend => true,
+        };
+        if behind <= 0 || !due {
+            return Ok(0);
+        }
+        self.last_sync = now;
+        self.writer.sync_to(recorded)?;
+        Ok(1)
+    }
+
+    /// The first position whose segment is still needed by anything but appenders.
+    fn needed_from(&self) -> Position {
+        let control = &self.writer.control;
+        let mut needed = control.recorded_position();
+        if self.lock.is_some() {
+            needed = needed.min(control.indexed_position());
+            if control.sync_policy() != SyncPolicy::None {
+                needed = needed.min(control.durable_position());
+            }
+        }
+        needed
+    }
+}
+
+impl Agent for Keeper {
+    fn name(&self) -> &str {
+        "journal-keeper"
+    }
+
+    fn do_work(&mut self) -> Result<usize, Finished> {
+        let now = SystemClock.monotonic();
+        if now < self.retry {
+            return Ok(0);
+        }
+        let done = self.writer.prepare().and_then(|()| self.keep(now));
+        self.writer.let_go(self.needed_from());
+        Ok(done.unwrap_or_else(|error| {
+            self.retry = now.saturating_add_ns(RETRY_NS);
+            self.writer.note_trouble(error);
+            0
+        }))
+    }
+
+    fn on_close(&mut self) {
+        // What was appended last has its checksums, too, if that can be had; otherwise whoever opens the journal next sees to it.
+        if self.lock.is_some() {
+            while matches!(self.keep(SystemClock.monotonic()), Ok(1..)) {}
+        }
+    }
+}
+
+impl Index {
+    /// Indexes what is recorded, up to a batch of it.
+    fn advance(&mut self, writer: &Writer, recorded: Position) -> Result<(), JournalError> {
+        let layout = writer.identity.layout;
+        let from = self.indexer.position;
+        if from >= recorded {
+            return Ok(());
+        }
+        let base = layout.base(from);
+        let segment = writer.segment(base)?;
+        let sidecar = self.sidecar_of(writer, base)?;
+        let end = layout.next_base(base);
+        self.indexer
+            .walk(&writer.identity, base, &segment.frames, Some(&sidecar), recorded.min(end), INDEX_BATCH)
+            .map_err(|fault| writer.damage(base, self.indexer.position, fault))?;
+        if self.indexer.position == end {
+            let length = layout.segment_length.get() as usize;
+            sidecar.seal(file_checksum(&segment.stored, length));
+            // Before anybody is told that this segment is done: see `recovery`.
+            let path = writer.storage.path(&Sidecar::name(writer.descriptor.recording_id, base));
+            let failed = |source| JournalError::Io { action: "sync", path, source };
+            sidecar.sync(0, length).map_err(failed)?;
+        }
+        writer.control.advance_indexed(self.indexer.position);
+        Ok(())
+    }
+
+    fn sidecar_of(&mut self, writer: &Writer, base: Position) -> Result<Sidecar, JournalError> {
+        if let Some((found, sidecar)) = &self.sidecar
+            && *found == base
+        {
+            return Ok(sidecar.clone());
+        }
+        let sidecar = match Sidecar::open(&*writer.storage, &writer.descriptor, base, FileAccess::ReadWrite)? {
+            Some(sidecar) => sidecar,
+            None => Sidecar::create(&*writer.storage, &writer.descriptor, base)?,
+        };
+        let offset = (self.indexer.position.get() - base.get()) as usize;
+        sidecar.clear_from(offset);
+        self.sidecar = Some((base, sidecar.clone()));
+        Ok(sidecar)
+    }
+}
+
+/// An indexer where the sidecars end, with what they say; at the start of the recording if they cannot be gone on with.
+fn resume(writer: &Writer) -> Result<Indexer, JournalError> {
+    let layout = writer.identity.layout;
+    let stamped = writer.control.stamps() != Stamps::None;
+    let indexed = writer.control.indexed_position();
+    let start = Indexer::new(layout.start_position, stamped);
+    if indexed <= layout.start_position {
+        return Ok(start);
+    }
+    let last = Position::new(indexed.get() - 1);
+    let base = layout.base(last);
+    let sidecar = Sidecar::open(&*writer.storage, &writer.descriptor, base, FileAccess::ReadOnly)?;
+    let entry = sidecar.and_then(|sidecar| sidecar.last_entry(|entry| entry.position < indexed));
+    let Some(entry) = entry.filter(|entry| entry.position >= layout.start_position) else {
+        writer.control.rewind_indexed(layout.start_position);
+        return Ok(start);
+    };
+    let mut indexer = Indexer::at(entry, stamped);
+    walk_to(&mut indexer, writer, &layout, indexed)?;
+    Ok(indexer)
+}
+
+fn walk_to(indexer: &mut Indexer, writer: &Writer, layout: &SegmentLayout, end: Position) -> Result<(), JournalError> {
+    while indexer.position < end {
+        let (from, base) = (indexer.position, layout.base(indexer.position));
+        let segment = writer.segment(base)?;
+        indexer
+            .walk(&writer.identity, base, &segment.frames, None, end, usize::MAX)
+            .map_err(|fault| writer.damage(base, indexer.position, fault))?;
+        if indexer.position == from {
+            return Err(writer.damage(base, from, super::error::Fault::Hole).into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! The journal: a persisted log of the same frames as the log buffers, in the files of an Aeron archive.
+//!
+//! ```text
+//!  Appender ─ claim ─ frame ─ commit ──▶ segment files, mapped ──▶ Tailer
+//!                │                            ▲        │
+//!         control page: tail          made ahead by    └──▶ sidecars: index, checksums
+//!                                     the helper thread      written behind by the helper thread
+//! ```
+//!
+//! | Step | File |
+//! | --- | --- |
+//! | a journal opened for writing, and what its handles share | `journal`, `options`, `writer`, `keeper` |
+//! | append | `appender`, with `append` and `tail` |
+//! | read | `recording`, `tailer` |
+//! | the files | `catalog`, `segment`, `control`, `sidecar`, and where they are: `storage` |
+//! | after a crash | `recovery` |
+//! | sidecars from segments | `indexer` |
+//!
+//! The format is drawn in `engine/docs/journal-format.md`. Every file is hostile input: what is read from one is checked before it is
+//! used.
+
+mod append;
+mod appender;
+mod catalog;
+mod control;
+mod error;
+mod indexer;
+#[allow(clippy::module_inception, reason = "the module is named for what it is about, and this is the thing itself")]
+mod journal;
+mod keeper;
+mod options;
+mod recording;
+mod recovery;
+mod segment;
+mod sidecar;
+pub mod storage;
+mod tail;
+mod tailer;
+mod writer;
+
+pub use appender::{Appender, JournalClaim};
+pub use catalog::{CATALOG_NAME, CATALOG_VERSION, Catalog, CatalogEntry, Entries, RecordingDescriptor, RecordingState};
+pub use control::{CONTROL_VERSION, MAX_APPENDERS};
+pub use error::{AppendError, Damage, Fault, JournalError};
+pub use journal::Journal;
+pub use options::{JournalOptions, Stamps, SyncPolicy};
+pub use recording::{Recording, SegmentInfo};
+pub use recovery::{Cut, LeftBy, RecoveryReport};
+pub use segment::{
+    SegmentKind, SegmentLayout, SegmentLength, SegmentLengthError, ahead_name, parse_segment_name, segment_name,
+};
+pub use sidecar::{INDEX_SPACING, SIDECAR_VERSION};
+pub use tailer::{Record, Start, Tailer};

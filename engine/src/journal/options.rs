@@ -1,0 +1,202 @@
+//! What a journal is made with, and how it is kept. Checked here, once, before a file is touched.
+
+use core::time::Duration;
+
+use crate::types::{Mtu, Position, SessionId, StreamId, TermId, TermLength};
+
+use super::error::JournalError;
+use super::segment::SegmentLength;
+
+/// When appended messages are put on stable storage. Whatever is chosen, they survive the death of every process that uses the
+/// journal; this is about the machine losing its power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// When the operating system likes, or when [`Journal::sync`](super::Journal::sync) is called.
+    None,
+    /// So long after they were appended, about.
+    Every(Duration),
+    /// Each time that so many bytes have been appended, about.
+    EveryBytes(u64),
+    /// Before `append` returns. Appenders that wait at the same time share one sync.
+    EveryAppend,
+}
+
+/// What the frames' reserved values say: eight bytes in each header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamps {
+    /// Nothing that the journal knows of: they are the application's, and no message can be found by its time.
+    None,
+    /// The time of the append on the wall clock in nanoseconds since 1970, as of the kernel's last tick: 1 to 4 ms coarse,
+    /// and next to free.
+    Coarse,
+    /// The same to the nanosecond, for the price of reading the clock.
+    Precise,
+}
+
+/// How a journal is made and kept.
+#[derive(Clone, Debug)]
+pub struct JournalOptions {
+    pub(crate) segment_length: i64,
+    pub(crate) term_length: i64,
+    pub(crate) mtu: i64,
+    pub(crate) stream_id: StreamId,
+    pub(crate) session_id: SessionId,
+    pub(crate) initial_term_id: TermId,
+    pub(crate) start_position: Position,
+    pub(crate) channel: String,
+    pub(crate) stamps: Stamps,
+    pub(crate) sync: SyncPolicy,
+}
+
+impl Default for JournalOptions {
+    fn default() -> Self {
+        Self {
+            segment_length: 64 << 20,
+            term_length: 16 << 20,
+            mtu: Mtu::MAX.get().into(),
+            stream_id: StreamId::new(1),
+            session_id: SessionId::new(1),
+            initial_term_id: TermId::new(0),
+            start_position: Position::new(0),
+            channel: "aeron:ipc".to_owned(),
+            stamps: Stamps::Coarse,
+            sync: SyncPolicy::None,
+        }
+    }
+}
+
+impl JournalOptions {
+    /// The defaults: segments of 64 MiB, terms of 16 MiB, coarse stamps, no syncs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The length of a segment's file in bytes: a power of two from the term length to 1 GiB. Two of them are reserved at any
+    /// time. 64 MiB unless set. Fixed for a journal's life.
+    #[must_use]
+    pub fn segment_length(mut self, bytes: i64) -> Self {
+        self.segment_length = bytes;
+        self
+    }
+
+    /// The length of a term in bytes: a power of two from 64 KiB to 1 GiB. A message may be an eighth of it, and 16 MiB at
+    /// most. 16 MiB unless set. Fixed for a journal's life.
+    #[must_use]
+    pub fn term_length(mut self, bytes: i64) -> Self {
+        self.term_length = bytes;
+        self
+    }
+
+    /// The length of the longest frame in bytes, its header included: a multiple of 32 from 64 to 65 504. A longer message is
+    /// kept in several frames. It is also the MTU that a replay over the network needs. 65 504 unless set. Fixed for a
+    /// journal's life.
+    #[must_use]
+    pub fn mtu(mut self, bytes: i64) -> Self {
+        self.mtu = bytes;
+        self
+    }
+
+    /// The stream id that frames carry: 1 unless set.
+    #[must_use]
+    pub fn stream_id(mut self, stream_id: StreamId) -> Self {
+        self.stream_id = stream_id;
+        self
+    }
+
+    /// The session id that frames carry: 1 unless set.
+    #[must_use]
+    pub fn session_id(mut self, session_id: SessionId) -> Self {
+        self.session_id = session_id;
+        self
+    }
+
+    /// The id of the first term: 0 unless set.
+    #[must_use]
+    pub fn initial_term_id(mut self, term_id: TermId) -> Self {
+        self.initial_term_id = term_id;
+        self
+    }
+
+    /// Where the journal starts, a multiple of 32: 0 unless set.
+    #[must_use]
+    pub fn start_position(mut self, position: Position) -> Self {
+        self.start_position = position;
+        self
+    }
+
+    /// The channel that the catalog names: `aeron:ipc` unless set.
+    #[must_use]
+    pub fn channel(mut self, channel: impl Into<String>) -> Self {
+        self.channel = channel.into();
+        self
+    }
+
+    /// What reserved values say: coarse times unless set. Fixed for a journal's life.
+    #[must_use]
+    pub fn stamps(mut self, stamps: Stamps) -> Self {
+        self.stamps = stamps;
+        self
+    }
+
+    /// When messages are put on stable storage: when the system likes unless set. It is the journal's, for all its appenders;
+    /// whoever opens it next may set another.
+    #[must_use]
+    pub fn sync(mut self, policy: SyncPolicy) -> Self {
+        self.sync = policy;
+        self
+    }
+
+    /// The lengths as what they are.
+    pub(crate) fn lengths(&self) -> Result<(TermLength, SegmentLength, Mtu), JournalError> {
+        let options = |what: String, expected| JournalError::Options { what, expected };
+        let term = TermLength::new(self.term_length).map_err(|_| {
+            options(format!("terms of {} bytes", self.term_length), "a power of two from 65536 to 1073741824")
+        })?;
+        let segment = SegmentLength::new(self.segment_length, term).map_err(|_| {
+            let what = format!("segments of {} bytes with terms of {term}", self.segment_length);
+            options(what, "a power of two from the term length to 1073741824")
+        })?;
+        let mtu = Mtu::new(self.mtu)
+            .map_err(|_| options(format!("an MTU of {} bytes", self.mtu), "a multiple of 32 from 64 to 65504"))?;
+        let start = self.start_position.get();
+        if start < 0 || start % 32 != 0 || start >= term.max_position().get() {
+            return Err(options(
+                format!("a start position of {start}"),
+                "a multiple of 32 within the stream's positions",
+            ));
+        }
+        // What frames and a text of the catalog can hold.
+        if self.channel.len() > 4096 {
+            return Err(options(format!("a channel of {} bytes", self.channel.len()), "4096 bytes at most"));
+        }
+        if self.sync == SyncPolicy::EveryBytes(0) || self.sync == SyncPolicy::Every(Duration::ZERO) {
+            return Err(options(format!("{:?} as its sync policy", self.sync), "more than zero, or every append"));
+        }
+        Ok((term, segment, mtu))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_is_refused_with_what_can() {
+        assert!(JournalOptions::new().lengths().is_ok());
+        let bad = [
+            JournalOptions::new().term_length(1000),
+            JournalOptions::new().segment_length(8 << 20),
+            JournalOptions::new().segment_length(1 << 31),
+            JournalOptions::new().mtu(100),
+            JournalOptions::new().start_position(Position::new(33)),
+            JournalOptions::new().start_position(Position::new(-32)),
+            JournalOptions::new().start_position(Position::new(i64::MAX & !31)),
+            JournalOptions::new().channel("x".repeat(5000)),
+            JournalOptions::new().sync(SyncPolicy::EveryBytes(0)),
+        ];
+        for options in bad {
+            let error = options.lengths().unwrap_err();
+            assert!(error.to_string().starts_with("a journal cannot have "), "{error}");
+        }
+    }
+}

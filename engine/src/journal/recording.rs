@@ -1,0 +1,136 @@
+//! A recording opened for reading: of a journal that is being written, of one that nobody has open, or of an archive. Needs no
+//! permission to write, no writer, and no driver.
+
+use std::sync::Arc;
+
+use crate::memory::FileAccess;
+use crate::types::{Position, RecordingId};
+
+use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
+use super::control::Control;
+use super::error::JournalError;
+use super::options::Stamps;
+use super::segment::{SegmentKind, parse_segment_name, segment_name};
+use super::sidecar::Sidecar;
+use super::storage::{Directory, Storage};
+use super::tailer::{Start, Tailer};
+
+/// A segment of a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentInfo {
+    /// Where it begins.
+    pub base: Position,
+    /// The name of its file.
+    pub name: String,
+    /// Up to where its sidecar is complete; none if it has no sidecar.
+    pub indexed: Option<Position>,
+    /// The CRC-32C of the whole file, once it is full.
+    pub checksum: Option<u32>,
+}
+
+/// A recording, opened for reading. Cheap to clone; each [`Tailer`] reads on its own.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    pub(crate) storage: Arc<dyn Storage>,
+    catalog: Arc<Catalog>,
+    entry: Arc<CatalogEntry>,
+    pub(crate) control: Option<Control>,
+}
+
+impl Recording {
+    /// Opens the last recording of a directory.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::NotAJournal`], or what is wrong with the catalog.
+    pub fn open(dir: impl Into<std::path::PathBuf>) -> Result<Self, JournalError> {
+        Self::open_in(Arc::new(Directory::at(dir)), None)
+    }
+
+    /// Opens a recording of a storage of any kind: that of this id, or the last.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`], and [`JournalError::UnknownRecording`].
+    pub fn open_in(storage: Arc<dyn Storage>, recording_id: Option<RecordingId>) -> Result<Self, JournalError> {
+        let catalog = Catalog::open(&*storage, FileAccess::ReadOnly)?;
+        let entry = catalog.choose(recording_id)?;
+        let control = Control::open(&*storage, &entry.descriptor, FileAccess::ReadOnly)?;
+        Ok(Self { storage, catalog: Arc::new(catalog), entry: Arc::new(entry), control })
+    }
+
+    /// What the catalog said of it when it was opened.
+    pub fn descriptor(&self) -> &RecordingDescriptor {
+        &self.entry.descriptor
+    }
+
+    /// Where it ends by now; none while it goes on.
+    pub fn stop_position(&self) -> Option<Position> {
+        self.catalog.stop_position(&self.entry)
+    }
+
+    /// Up to where its writers know that it is recorded; none where nobody keeps that.
+    pub fn recorded_hint(&self) -> Option<Position> {
+        self.stop_position().or_else(|| self.control.as_ref().map(Control::recorded_position))
+    }
+
+    /// Up to where it is on stable storage, as far as its writers know; none where nobody keeps that.
+    pub fn durable(&self) -> Option<Position> {
+        self.control.as_ref().map(Control::durable_position)
+    }
+
+    /// Up to where its sidecars are complete; none where nobody keeps that.
+    pub fn indexed(&self) -> Option<Position> {
+        self.control.as_ref().map(Control::indexed_position)
+    }
+
+    /// What its frames' reserved values say; nothing for a recording that no journal has written.
+    pub fn stamps(&self) -> Stamps {
+        self.control.as_ref().map_or(Stamps::None, Control::stamps)
+    }
+
+    /// A tailer that reads on from there.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Position`] for a position that is none of this recording or no frame's start; or what is wrong with the
+    /// files.
+    pub fn tailer(&self, start: Start) -> Result<Tailer, JournalError> {
+        Tailer::new(self.clone(), start)
+    }
+
+    /// The segments that there are, in order.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says of the files.
+    pub fn segments(&self) -> Result<Vec<SegmentInfo>, JournalError> {
+        let describe = |base| {
+            let sidecar = Sidecar::open(&*self.storage, self.descriptor(), base, FileAccess::ReadOnly)?;
+            Ok(SegmentInfo {
+                base,
+                name: segment_name(self.descriptor().recording_id, base),
+                indexed: sidecar.as_ref().map(Sidecar::covered),
+                checksum: sidecar.as_ref().and_then(Sidecar::segment_checksum),
+            })
+        };
+        self.segment_bases()?.into_iter().map(describe).collect()
+    }
+
+    /// The positions at which the segments begin that there are, in order.
+    pub(crate) fn segment_bases(&self) -> Result<Vec<Position>, JournalError> {
+        let layout = self.descriptor().layout();
+        let mut bases: Vec<Position> = self
+            .storage
+            .names()?
+            .iter()
+            .filter_map(|name| parse_segment_name(name))
+            .filter(|&(id, base, kind)| {
+                id == self.descriptor().recording_id && layout.is_base(base) && kind == SegmentKind::Recorded
+            })
+            .map(|(_, base, _)| base)
+            .collect();
+        bases.sort_unstable();
+        Ok(bases)
+    }
+}

@@ -1,0 +1,277 @@
+//! Recovery: where a recording ends whose writers did not say so. Called under the journal's lock when nobody has it open.
+//!
+//! - The machine is still up: everything that was stored is there, and the control page says where the tail is. Ranges whose
+//!   appenders were killed become padding; nothing that `append` returned for is touched.
+//! - The machine was started again: everything up to `durable` is there. Frames behind it count as long as each is a frame of the
+//!   recording, whole, and its checksum says so; the first that is not ends the recording, at a frame's boundary.
+//! - There is no control page: somebody else made the recording. Where the catalog says that it ends, it ends; otherwise with the
+//!   last frame of its last segment, as an archive finds it.
+//!
+//! What is cut off is kept in a file beside the segment. Recovery may be killed at any point and done again.
+
+use crate::memory::{FileAccess, Frames, Reserve};
+use crate::types::Position;
+
+use super::catalog::RecordingDescriptor;
+use super::control::Known;
+use super::error::{Damage, Fault, JournalError};
+use super::segment::{At, SegmentKind, parse_segment_name, segment_name};
+use super::sidecar::{Sidecar, frame_checksum};
+use super::storage::{Storage, Stored};
+use super::writer::Writer;
+
+/// How a recording had been left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LeftBy {
+    /// It was closed.
+    Close,
+    /// Its writers were killed, on a machine that is still up.
+    Kill,
+    /// The machine was started again since.
+    PowerLoss,
+    /// Somebody wrote it who keeps no control page, or the page is lost.
+    Stranger,
+}
+
+/// What recovery found and did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// How the recording had been left.
+    pub left_by: LeftBy,
+    /// Where it ends.
+    pub end: Position,
+    /// Ranges that became padding, since their appenders died: where each begins, and how many bytes it takes up.
+    pub padded: Vec<(Position, usize)>,
+    /// What was cut off.
+    pub cut: Option<Cut>,
+}
+
+/// The end of a recording that could not be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// What is wrong with the first frame that was not kept.
+    pub damage: Damage,
+    /// The bytes behind it that were not zero, up to the last of them: how many.
+    pub bytes: u64,
+    /// The files that they are in now.
+    pub kept_in: Vec<String>,
+}
+
+/// Finds where the recording ends, and makes it end there.
+pub(crate) fn recover(
+    storage: &dyn Storage,
+    descriptor: &RecordingDescriptor,
+    known: Option<Known>,
+) -> Result<(LeftBy, Position, Option<Cut>), JournalError> {
+    let recovery = Recovery { storage, descriptor };
+    match (descriptor.stop_position, known) {
+        (Some(stop), Some(known)) if known.recorded == stop && known.tail == stop => Ok((LeftBy::Close, stop, None)),
+        (Some(stop), _) => {
+            recovery.check_end(stop)?;
+            Ok((LeftBy::Stranger, stop, None))
+        }
+        (None, Some(known)) if known.same_boot => Ok((LeftBy::Kill, known.tail, None)),
+        (None, Some(known)) => {
+            let (end, cut) = recovery.scan(known.durable, true)?;
+            Ok((LeftBy::PowerLoss, end, cut))
+        }
+        (None, None) => {
+            let last = recovery.last_segment()?;
+            let from = last.unwrap_or(descriptor.start_position).max(descriptor.start_position);
+            let (end, cut) = recovery.scan(from, false)?;
+            Ok((LeftBy::Stranger, end, cut))
+        }
+    }
+}
+
+/// Turns what dead appenders have claimed to padding, up to the tail, and says what.
+///
+/// Nobody else has the recording open, so whoever claimed is dead.
+pub(crate) fn pad_claims(writer: &Writer) -> Result<Vec<(Position, usize)>, JournalError> {
+    let mut padded = Vec::new();
+    loop {
+        let reached = writer.advance_noting(&mut |position, length| padded.push((position, length)))?;
+        if reached.get() >= writer.control.tail().load_acquire() {
+            return Ok(padded);
+        }
+        // Nobody lives, so a range that is in use can only have been padded by the look before.
+        if writer.advance_noting(&mut |_, _| {})? == reached {
+            let base = writer.identity.layout.base(reached);
+            return Err(writer.damage(base, reached, Fault::Hole).into());
+        }
+    }
+}
+
+struct Recovery<'a> {
+    storage: &'a dyn Storage,
+    descriptor: &'a RecordingDescriptor,
+}
+
+impl Recovery<'_> {
+    /// The base of the last segment that has been recorded to.
+    fn last_segment(&self) -> Result<Option<Position>, JournalError> {
+        Ok(self
+            .segments()?
+            .into_iter()
+            .filter(|(_, kind, _)| *kind == SegmentKind::Recorded)
+            .map(|(base, ..)| base)
+            .max())
+    }
+
+    /// The segments of the recording, in order.
+    fn segments(&self) -> Result<Vec<(Position, SegmentKind, String)>, JournalError> {
+        let layout = self.descriptor.layout();
+        let parsed = self.storage.names()?.into_iter().filter_map(|name| {
+            let (id, base, kind) = parse_segment_name(&name)?;
+            (id == self.descriptor.recording_id && layout.is_base(base)).then_some((base, kind, name))
+        });
+        let mut segments: Vec<_> = parsed.collect();
+        segments.sort();
+        Ok(segments)
+    }
+
+    /// Sees that a recording that was ended elsewhere can go on where it ended.
+    fn check_end(&self, stop: Position) -> Result<(), JournalError> {
+        let base = self.descriptor.layout().base(stop);
+        if base == stop {
+            return Ok(());
+        }
+        let file = self.open(base)?;
+        let frames = Frames::new(file.view());
+        let offset = (stop.get() - base.get()) as usize;
+        let length = frames.cursor(offset).and_then(|cursor| Some(cursor.length_word()?.load_relaxed()));
+        match length {
+            Some(0) => Ok(()),
+            Some(length) => Err(self.damage(base, stop, Fault::Length { length }).into()),
+            None => Err(self.damage(base, stop, Fault::File("is shorter than a segment")).into()),
+        }
+    }
+
+    /// Walks the frames from `from`, cuts the recording off behind the last that counts, and says where that is.
+    fn scan(&self, from: Position, prove: bool) -> Result<(Position, Option<Cut>), JournalError> {
+        let identity = self.descriptor.identity();
+        let layout = identity.layout;
+        let mut position = from;
+        // Where the message starts that is not complete yet.
+        let mut begun: Option<Position> = None;
+        let fault = 'segments: loop {
+            let base = layout.base(position);
+            if position >= layout.end() || !self.exists(base)? {
+                break Fault::Hole;
+            }
+            let file = self.open(base)?;
+            let sidecar = Sidecar::open(self.storage, self.descriptor, base, FileAccess::ReadOnly)?;
+            let frames = Frames::new(file.view());
+            let Some(mut cursor) = frames.cursor((position.get() - base.get()) as usize) else {
+                break Fault::File("is shorter than a segment");
+            };
+            loop {
+                let offset = (position.get() - base.get()) as usize;
+                if cursor.remaining() == 0 {
+                    if offset < layout.segment_length.get() as usize {
+                        break 'segments Fault::File("is shorter than a segment");
+                    }
+                    break;
+                }
+                match identity.look(&mut cursor, position) {
+                    At::Nothing { length: 0 } => break 'segments Fault::Hole,
+                    At::Nothing { length } => break 'segments Fault::Length { length },
+                    At::Fault(fault) => break 'segments fault,
+                    At::Frame(found) => {
+                        let unproven = Some(Fault::Checksum { found: frame_checksum(&found.frame), expected: 0 });
+                        let fault = |sidecar: &Sidecar| sidecar.fault(offset, &found.frame, true);
+                        if prove && let Some(fault) = sidecar.as_ref().map_or(unproven, fault) {
+                            break 'segments fault;
+                        }
+                        begun = found.begun_message(begun, position);
+                        position = Position::new(position.get() + found.occupied as i64);
+                    }
+                }
+            }
+        };
+        let end = begun.unwrap_or(position);
+        let cut = self.cut_at(end, fault)?;
+        Ok((end, cut))
+    }
+
+    /// Sees that nothing is behind `end`: bytes that are not zero are kept in other files, and zeroed.
+    fn cut_at(&self, end: Position, fault: Fault) -> Result<Option<Cut>, JournalError> {
+        let layout = self.descriptor.layout();
+        let base = layout.base(end);
+        let mut cut = Cut { damage: self.damage(base, end, fault), bytes: 0, kept_in: Vec::new() };
+        // From the last to the first: killed in between, the next recovery finds the same end.
+        for (segment_base, kind, name) in self.segments()?.into_iter().rev() {
+            let next = layout.next_base(segment_base);
+            if next <= end {
+                continue;
+            }
+            let from = (end.get() - segment_base.get()).max(0) as usize;
+            let file = self.storage.open(&name, 1, FileAccess::ReadWrite)?;
+            let last = last_byte(&file, from);
+            if let Some(last) = last {
+                let kept = format!("{}-{}.cut", self.descriptor.recording_id, segment_base.get() + from as i64);
+                self.keep(&file, from, last + 1, &kept)?;
+                cut.bytes += (last + 1 - from) as u64;
+                cut.kept_in.push(kept);
+                file.view().zero(from, last + 1 - from);
+                let failed = |source| JournalError::Io { action: "sync", path: self.storage.path(&name), source };
+                file.sync(from, last + 1 - from).map_err(failed)?;
+            }
+            // An archive takes the last segment for the end.
+            if from == 0 && segment_base > base && kind == SegmentKind::Recorded {
+                self.storage.remove(&name)?;
+            }
+        }
+        self.storage.sync_names()?;
+        Ok((cut.bytes > 0).then_some(cut))
+    }
+
+    fn keep(&self, file: &Stored, from: usize, to: usize, name: &str) -> Result<(), JournalError> {
+        self.storage.remove(name)?;
+        let kept = self.storage.create(name, (to - from) as u64, Reserve::Space)?;
+        kept.view().copy_from(0, file.view(), from, to - from);
+        let failed = |source| JournalError::Io { action: "sync", path: self.storage.path(name), source };
+        kept.sync(0, to - from).map_err(failed)
+    }
+
+    fn exists(&self, base: Position) -> Result<bool, JournalError> {
+        Ok(self.segments()?.iter().any(|(found, ..)| *found == base))
+    }
+
+    fn open(&self, base: Position) -> Result<Stored, JournalError> {
+        let id = self.descriptor.recording_id;
+        let name = self.segments()?.into_iter().filter(|(found, ..)| *found == base).map(|(.., name)| name).next_back();
+        let name = name.unwrap_or_else(|| segment_name(id, base));
+        let length = self.descriptor.segment_length.get() as usize;
+        let stored = self.storage.open(&name, 1, FileAccess::ReadWrite)?;
+        Ok(if stored.view().len() > length { stored.first(length) } else { stored })
+    }
+
+    fn damage(&self, base: Position, position: Position, fault: Fault) -> Damage {
+        Damage {
+            path: self.storage.path(&segment_name(self.descriptor.recording_id, base)),
+            position,
+            offset: (position.get() - base.get()).unsigned_abs(),
+            fault,
+        }
+    }
+}
+
+/// The last byte of a file from `from` on that is not zero.
+fn last_byte(file: &Stored, from: usize) -> Option<usize> {
+    const CHUNK: usize = 64 << 10;
+    let view = file.view();
+    let mut bytes = vec![0; CHUNK];
+    let mut end = view.len();
+    while end > from {
+        let start = end.saturating_sub(CHUNK).max(from);
+        let bytes = &mut bytes[..end - start];
+        view.get_bytes(start, bytes);
+        if let Some(last) = bytes.iter().rposition(|&byte| byte != 0) {
+            return Some(start + last);
+        }
+        end = start;
+    }
+    None
+}

@@ -1,0 +1,293 @@
+//! Segments: which file a position is in, how the files are called, and whether a frame there is one of the recording. Appenders,
+//! tailers and recovery ask here; nothing here touches a file.
+//!
+//! ```text
+//!  start of the term that the recording starts in
+//!  │        start position
+//!  ▼        ▼
+//!  ├────────┬───────────────┬───────────────┤├───────────────┬─────── ...
+//!  │  hole  │ term          │ term          ││ term          │ 0 0 0
+//!  └────────┴───────────────┴───────────────┘└───────────────┴───────
+//!   0-<base>.rec, segment length              0-<base + segment length>.rec
+//! ```
+
+use crate::logbuffer::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, flags, frame, frame_type};
+use crate::memory::{CommittedFrame, FrameCursor};
+use crate::types::{Position, RecordingId, SessionId, StreamId, TermId, TermLength};
+
+use super::error::Fault;
+
+/// What ends the name of a segment's file.
+const SUFFIX: &str = ".rec";
+/// What ends the name of a segment that is made ahead and holds nothing yet.
+const AHEAD_SUFFIX: &str = ".next";
+
+/// The length of each segment's file: a power of two, at least a term's and at most 1 GiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SegmentLength(TermLength);
+
+/// A number that is no segment length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("segment length {found} is not a power of two from the term length, {term_length}, to {}", TermLength::MAX)]
+pub struct SegmentLengthError {
+    /// The number found.
+    pub found: i64,
+    /// The length of a term.
+    pub term_length: TermLength,
+}
+
+impl SegmentLength {
+    /// Checks a length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`SegmentLengthError`] unless it is a power of two from the term length to 1 GiB.
+    pub const fn new(bytes: i64, term_length: TermLength) -> Result<Self, SegmentLengthError> {
+        match TermLength::new(bytes) {
+            Ok(length) if length.get() >= term_length.get() => Ok(Self(length)),
+            _ => Err(SegmentLengthError { found: bytes, term_length }),
+        }
+    }
+
+    /// The length in bytes.
+    #[inline]
+    pub const fn get(self) -> i32 {
+        self.0.get()
+    }
+}
+
+/// Where the positions of a recording are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentLayout {
+    /// The length of a term.
+    pub term_length: TermLength,
+    /// The length of a segment's file.
+    pub segment_length: SegmentLength,
+    /// Where the recording starts.
+    pub start_position: Position,
+    /// The id of the stream's first term.
+    pub initial_term_id: TermId,
+}
+
+impl SegmentLayout {
+    /// The position at which the segment with `position` begins; of the first one for a position before the recording.
+    #[inline]
+    pub const fn base(&self, position: Position) -> Position {
+        let first = self.first_base();
+        let within = if position.get() > first { position.get() - first } else { 0 };
+        Position::new(first + (within & !(self.segment_length.get() as i64 - 1)))
+    }
+
+    /// The position at which the segment after the one at `base` begins.
+    #[inline]
+    pub const fn next_base(&self, base: Position) -> Position {
+        Position::new(base.get() + self.segment_length.get() as i64)
+    }
+
+    /// Whether a segment can begin there.
+    pub const fn is_base(&self, base: Position) -> bool {
+        let within = base.get() - self.first_base();
+        within >= 0 && within & (self.segment_length.get() as i64 - 1) == 0 && base.get() < self.end().get()
+    }
+
+    /// The position that no message can end behind.
+    #[inline]
+    pub const fn end(&self) -> Position {
+        self.term_length.max_position()
+    }
+
+    /// The base of the first segment.
+    const fn first_base(&self) -> i64 {
+        let start = self.start_position.get();
+        start - self.term_length.offset(self.start_position) as i64
+    }
+}
+
+/// The name of a segment's file.
+pub fn segment_name(recording_id: RecordingId, base: Position) -> String {
+    format!("{recording_id}-{base}{SUFFIX}")
+}
+
+/// The name of the file of a segment that is made ahead of its use. An archive does not know it, and does not take it for the
+/// recording's last.
+pub fn ahead_name(recording_id: RecordingId, base: Position) -> String {
+    format!("{recording_id}-{base}{AHEAD_SUFFIX}")
+}
+
+/// Whether the file has been used for frames, by the name it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SegmentKind {
+    /// Made ahead; frames are there only if its writers were killed at the wrong moment.
+    Ahead,
+    /// Part of the recording.
+    Recorded,
+}
+
+/// What the name of a file says, if it is a segment's.
+pub fn parse_segment_name(name: &str) -> Option<(RecordingId, Position, SegmentKind)> {
+    let (stem, kind) = if let Some(stem) = name.strip_suffix(SUFFIX) {
+        (stem, SegmentKind::Recorded)
+    } else {
+        (name.strip_suffix(AHEAD_SUFFIX)?, SegmentKind::Ahead)
+    };
+    let (id, base) = stem.split_once('-')?;
+    // Numbers as they are written above and no others: no sign, no leading zeroes.
+    let number = |text: &str| {
+        let value: i64 = text.parse().ok()?;
+        (value >= 0 && value.to_string() == text).then_some(value)
+    };
+    Some((RecordingId::new(number(id)?), Position::new(number(base)?), kind))
+}
+
+/// A frame of a recording, where it was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Found<'a> {
+    pub(crate) frame: CommittedFrame<'a>,
+    /// The space that it takes up.
+    pub(crate) occupied: usize,
+}
+
+impl Found<'_> {
+    /// Where the message begins that is not complete behind this frame, if `before` is where one was not complete in front of it.
+    pub(crate) fn begun_message(&self, before: Option<Position>, position: Position) -> Option<Position> {
+        let kind = self.frame.word(frame::VERSION_FLAGS_TYPE).load_relaxed();
+        let flags = (kind >> 8) as u8;
+        if (kind >> 16) as u16 == frame_type::PADDING || flags & flags::END != 0 {
+            None
+        } else if flags & flags::BEGIN != 0 {
+            Some(position)
+        } else {
+            before
+        }
+    }
+}
+
+/// What a position of a segment holds.
+#[derive(Clone, Debug)]
+pub(crate) enum At<'a> {
+    /// A frame of the recording.
+    Frame(Found<'a>),
+    /// Nothing yet; or a frame that its appender is writing, with what its length will be.
+    Nothing {
+        /// 0, or the length in progress, which is negative.
+        length: i32,
+    },
+    /// Something that is no frame of the recording.
+    Fault(Fault),
+}
+
+/// What every frame of a recording says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    pub(crate) layout: SegmentLayout,
+    pub(crate) stream_id: StreamId,
+    pub(crate) session_id: SessionId,
+}
+
+impl Identity {
+    /// What is at `cursor`, which is at `position`, and steps over it if it is a frame. Trusts nothing that is there.
+    #[inline]
+    pub(crate) fn look<'a>(&self, cursor: &mut FrameCursor<'a>, position: Position) -> At<'a> {
+        let Some(word) = cursor.length_word() else { return At::Nothing { length: 0 } };
+        // ORDERING(log.frame-committed): Acquire. Pairs with the Release store of `commit` in `frame`; the header words and the
+        // payload are visible from here on.
+        let length = word.load_acquire();
+        if length <= 0 {
+            return At::Nothing { length };
+        }
+        let term_offset = self.layout.term_length.offset(position);
+        // The cursor keeps the frame within the segment, and this within its term.
+        if length > self.layout.term_length.get() - term_offset {
+            return At::Fault(Fault::Length { length });
+        }
+        let Some(frame) = cursor.take(length) else { return At::Fault(Fault::Length { length }) };
+        if let Some(fault) = self.fault(&frame, position, term_offset) {
+            return At::Fault(fault);
+        }
+        let occupied = (length as usize).next_multiple_of(FRAME_ALIGNMENT);
+        At::Frame(Found { frame, occupied })
+    }
+
+    #[inline]
+    fn fault(&self, frame: &CommittedFrame<'_>, position: Position, term_offset: i32) -> Option<Fault> {
+        let term_id = self.layout.term_length.term_id(position, self.layout.initial_term_id);
+        let place = frame.word(frame::TERM_OFFSET_AND_SESSION).load_relaxed();
+        let stream = frame.word(frame::STREAM_AND_TERM).load_relaxed();
+        let kind = frame.word(frame::VERSION_FLAGS_TYPE).load_relaxed();
+        let (found_offset, found_stream, found_term) = (place as i32, stream as i32, (stream >> 32) as i32);
+        let (version, frame_type) = (kind & 0xFF, (kind >> 16) as u16);
+        let fault = |field, found: i32, expected: i32| {
+            (found != expected).then_some(Fault::Header { field, found: found.into(), expected: expected.into() })
+        };
+        fault("term offset", found_offset, term_offset)
+            .or_else(|| fault("term id", found_term, term_id.get()))
+            .or_else(|| fault("stream id", found_stream, self.stream_id.get()))
+            .or_else(|| fault("version", version, 0))
+            .or_else(|| {
+                let is_known = matches!(frame_type, frame_type::DATA | frame_type::PADDING);
+                fault("type", frame_type.into(), if is_known { frame_type } else { frame_type::DATA }.into())
+            })
+    }
+
+    /// What the header words of a frame at this position say.
+    #[inline]
+    pub(crate) fn place(&self, position: Position) -> frame::Place {
+        let SegmentLayout { term_length, initial_term_id, .. } = self.layout;
+        let origin = frame::Origin { session_id: self.session_id, stream_id: self.stream_id };
+        origin.at(term_length.term_id(position, initial_term_id), term_length.offset(position))
+    }
+}
+
+const _: () = assert!(FRAME_HEADER_LENGTH == FRAME_ALIGNMENT);
+
+#[cfg(all(test, not(engine_loom)))]
+mod tests {
+    use super::*;
+
+    fn layout(start: i64) -> SegmentLayout {
+        let term_length = TermLength::MIN;
+        SegmentLayout {
+            term_length,
+            segment_length: SegmentLength::new(128 << 10, term_length).unwrap(),
+            start_position: Position::new(start),
+            initial_term_id: TermId::new(-3),
+        }
+    }
+
+    /// archive.md, section 21.1, item for item.
+    #[test]
+    fn positions_are_in_the_segments_of_the_worked_example() {
+        let layout = layout(70_016);
+        let base = |position| layout.base(Position::new(position)).get();
+        assert_eq!([base(70_016), base(196_607), base(196_608), base(200_000)], [65_536, 65_536, 196_608, 196_608]);
+        assert_eq!(segment_name(RecordingId::new(7), layout.base(Position::new(70_016))), "7-65536.rec");
+        assert_eq!(200_000 - base(200_000), 3_392);
+        assert_eq!(layout.next_base(Position::new(196_608)).get(), 327_680);
+        let bases = [0, 65_536, 131_072, 196_608, 327_680, 393_216, 458_752];
+        assert_eq!(bases.map(|base| layout.is_base(base.into())), [false, true, false, true, true, false, true]);
+        assert_eq!(base(0), 65_536, "a position before the recording");
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        let id = RecordingId::new(12);
+        let base = Position::new(131_072);
+        assert_eq!(parse_segment_name(&segment_name(id, base)), Some((id, base, SegmentKind::Recorded)));
+        assert_eq!(parse_segment_name(&ahead_name(id, base)), Some((id, base, SegmentKind::Ahead)));
+        for name in
+            ["", ".rec", "0.rec", "-0.rec", "0-.rec", "0--1.rec", "00-0.rec", "0-+1.rec", "1-2.rec.del", "a-b.rec"]
+        {
+            assert_eq!(parse_segment_name(name), None, "{name}");
+        }
+        assert_eq!(parse_segment_name("0-99999999999999999999.rec"), None);
+    }
+
+    #[test]
+    fn segments_are_no_shorter_than_terms() {
+        let term = TermLength::new(1 << 20).unwrap();
+        assert!(SegmentLength::new(1 << 20, term).is_ok() && SegmentLength::new(1 << 30, term).is_ok());
+        for bytes in [0, -1, 1 << 19, 1 << 31, (1 << 20) + 1, i64::MAX] {
+            assert_eq!(SegmentLength::new(bytes, term), Err(SegmentLengthError { found: bytes, term_length: term }));
+        }
+    }
+}

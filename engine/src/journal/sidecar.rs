@@ -1,0 +1,269 @@
+//! The sidecar of a segment: a sparse index of positions, sequence numbers and times, and a CRC-32C for every frame and for the whole
+//! segment. The keeper writes it behind the appenders; tailers, recovery and `verify` read it. It can be lost at any time, and made
+//! again from the segment. It is a hostile file: what it says is checked before it is used, and believed only where it can do no
+//! harm.
+//!
+//! ```text
+//!     0  version | header length | recording id | base | segment length | spacing | covered | sealed | segment's CRC-32C
+//!  4096  entries of 32 bytes, one for each 64 KiB of the segment: position | sequence number | time | 0
+//!     ?  CRC-32C of the frame that begins at each multiple of 32 bytes of the segment; 0 where none begins
+//! ```
+
+use crate::logbuffer::{FRAME_ALIGNMENT, flags, frame, frame_type};
+use crate::memory::{CommittedFrame, Field, FileAccess, MapError, Reserve};
+use crate::types::{Position, RecordingId, SemanticVersion};
+
+use super::catalog::RecordingDescriptor;
+use super::error::{Fault, JournalError};
+use super::storage::{Storage, Stored};
+
+/// The version of the layout.
+pub const SIDECAR_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
+
+/// How many bytes of a segment there are to an entry of its index.
+pub const INDEX_SPACING: usize = 64 << 10;
+
+const HEADER_LENGTH: usize = 4096;
+const ENTRY_LENGTH: usize = 32;
+const CHECKSUM_LENGTH: usize = 4;
+
+const VERSION: Field<i32> = Field::at(0);
+const LENGTH: Field<i32> = Field::at(4);
+const RECORDING_ID: Field<i64> = Field::at(8);
+const BASE: Field<i64> = Field::at(16);
+const SEGMENT_LENGTH: Field<i32> = Field::at(24);
+const SPACING: Field<i32> = Field::at(28);
+const COVERED: Field<i64> = Field::at(32);
+const SEALED: Field<i32> = Field::at(40);
+const SEGMENT_CHECKSUM: Field<i32> = Field::at(44);
+
+const ENTRY_POSITION: Field<i64> = Field::at(0);
+const ENTRY_SEQUENCE: Field<i64> = Field::at(8);
+const ENTRY_TIME: Field<i64> = Field::at(16);
+
+/// What an index knows of a place: the message that begins at `position`, or first behind it, has this number, and none before it
+/// has a later time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IndexEntry {
+    pub(crate) position: Position,
+    pub(crate) sequence: i64,
+    /// The latest time of any message before, in nanoseconds since 1970; 0 if none had one.
+    pub(crate) time_before: i64,
+}
+
+/// The file, mapped.
+#[derive(Clone, Debug)]
+pub(crate) struct Sidecar {
+    stored: Stored,
+    base: Position,
+    segment_length: usize,
+}
+
+impl Sidecar {
+    /// The name of the file.
+    pub(crate) fn name(recording_id: RecordingId, base: Position) -> String {
+        format!("{recording_id}-{base}.index")
+    }
+
+    fn file_length(segment_length: usize) -> usize {
+        HEADER_LENGTH
+            + segment_length / INDEX_SPACING * ENTRY_LENGTH
+            + segment_length / FRAME_ALIGNMENT * CHECKSUM_LENGTH
+    }
+
+    /// Makes an empty sidecar, in the place of any that there is.
+    pub(crate) fn create(
+        storage: &dyn Storage,
+        descriptor: &RecordingDescriptor,
+        base: Position,
+    ) -> Result<Self, JournalError> {
+        let name = Self::name(descriptor.recording_id, base);
+        let new_name = format!("{name}.new");
+        storage.remove(&new_name)?;
+        let segment_length = descriptor.segment_length.get() as usize;
+        let stored = storage.create(&new_name, Self::file_length(segment_length) as u64, Reserve::Space)?;
+        let view = stored.view();
+        view.word(LENGTH).store_relaxed(HEADER_LENGTH as i32);
+        view.word(RECORDING_ID).store_relaxed(descriptor.recording_id.get());
+        view.word(BASE).store_relaxed(base.get());
+        view.word(SEGMENT_LENGTH).store_relaxed(segment_length as i32);
+        view.word(SPACING).store_relaxed(INDEX_SPACING as i32);
+        view.word(COVERED).store_relaxed(base.get());
+        view.word(VERSION).store_relaxed(SIDECAR_VERSION.bits());
+        storage.rename(&new_name, &name)?;
+        Ok(Self { stored, base, segment_length })
+    }
+
+    /// Maps the sidecar of a segment. None if there is none, or none that speaks of this segment.
+    pub(crate) fn open(
+        storage: &dyn Storage,
+        descriptor: &RecordingDescriptor,
+        base: Position,
+        access: FileAccess,
+    ) -> Result<Option<Self>, JournalError> {
+        let segment_length = descriptor.segment_length.get() as usize;
+        let name = Self::name(descriptor.recording_id, base);
+        let stored = match storage.open(&name, Self::file_length(segment_length) as u64, access) {
+            Ok(stored) => stored,
+            Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => return Ok(None),
+            Err(JournalError::Map(MapError::TooShort { .. })) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let view = stored.view();
+        let speaks_of_it = SemanticVersion::from_bits(view.word(VERSION).load_relaxed()).major()
+            == SIDECAR_VERSION.major()
+            && view.word(LENGTH).load_relaxed() == HEADER_LENGTH as i32
+            && view.word(RECORDING_ID).load_relaxed() == descriptor.recording_id.get()
+            && view.word(BASE).load_relaxed() == base.get()
+            && view.word(SEGMENT_LENGTH).load_relaxed() == segment_length as i32
+            && view.word(SPACING).load_relaxed() == INDEX_SPACING as i32;
+        Ok(speaks_of_it.then_some(Self { stored, base, segment_length }))
+    }
+
+    /// Up to where it is complete.
+    pub(crate) fn covered(&self) -> Position {
+        // ORDERING(journal.covered): Acquire. Pairs with the Release store in `set_covered`; entries and checksums of what is below
+        // are there.
+        let covered = self.stored.view().word(COVERED).load_acquire();
+        let end = self.base.get() + self.segment_length as i64;
+        Position::new(covered.clamp(self.base.get(), end))
+    }
+
+    /// Says up to where it is complete.
+    pub(crate) fn set_covered(&self, position: Position) {
+        // ORDERING(journal.covered): Release. Pairs with the Acquire load in `covered`.
+        self.stored.view().word(COVERED).store_release(position.get());
+    }
+
+    /// The entry for the `slot`-th 64 KiB of the segment, if it is there and can be true.
+    pub(crate) fn entry(&self, slot: usize) -> Option<IndexEntry> {
+        if slot >= self.slots() {
+            return None;
+        }
+        let at = HEADER_LENGTH + slot * ENTRY_LENGTH;
+        let view = self.stored.view();
+        let position = view.word(ENTRY_POSITION.from(at)).load_relaxed();
+        let sequence = view.word(ENTRY_SEQUENCE.from(at)).load_relaxed();
+        let time_before = view.word(ENTRY_TIME.from(at)).load_relaxed();
+        let least = self.base.get() + (slot * INDEX_SPACING) as i64;
+        let can_be = position >= least && position <= self.covered().get() && position % 32 == 0 && sequence >= 0;
+        can_be.then_some(IndexEntry { position: Position::new(position), sequence, time_before })
+    }
+
+    /// Keeps an entry.
+    pub(crate) fn set_entry(&self, slot: usize, entry: IndexEntry) {
+        let at = HEADER_LENGTH + slot * ENTRY_LENGTH;
+        let view = self.stored.view();
+        view.word(ENTRY_POSITION.from(at)).store_relaxed(entry.position.get());
+        view.word(ENTRY_SEQUENCE.from(at)).store_relaxed(entry.sequence);
+        view.word(ENTRY_TIME.from(at)).store_relaxed(entry.time_before);
+    }
+
+    /// How many entries there can be.
+    pub(crate) fn slots(&self) -> usize {
+        self.segment_length / INDEX_SPACING
+    }
+
+    /// The last of the entries for which `holds`, if it holds for the first and for none behind one for which it does not.
+    pub(crate) fn last_entry(&self, holds: impl Fn(&IndexEntry) -> bool) -> Option<IndexEntry> {
+        let (mut below, mut above) = (0, self.slots());
+        let mut found = None;
+        while below < above {
+            let middle = below + (above - below) / 2;
+            match self.entry(middle).filter(|entry| holds(entry)) {
+                Some(entry) => {
+                    found = Some(entry);
+                    below = middle + 1;
+                }
+                None => above = middle,
+            }
+        }
+        found
+    }
+
+    /// The checksum of the frame that begins at `offset` of the segment, if it is kept.
+    pub(crate) fn checksum(&self, offset: usize) -> Option<u32> {
+        let at = self.checksum_at(offset)?;
+        let kept = self.stored.view().word_at::<i32>(at).load_relaxed().cast_unsigned();
+        (kept != 0).then_some(kept)
+    }
+
+    /// Keeps the checksum of the frame that begins at `offset` of the segment.
+    pub(crate) fn set_checksum(&self, offset: usize, checksum: u32) {
+        if let Some(at) = self.checksum_at(offset) {
+            self.stored.view().word_at::<i32>(at).store_relaxed(checksum.cast_signed());
+        }
+    }
+
+    /// Forgets all checksums and entries from `offset` of the segment on.
+    pub(crate) fn clear_from(&self, offset: usize) {
+        let view = self.stored.view();
+        let slot = offset.div_ceil(INDEX_SPACING).min(self.slots());
+        let entries = HEADER_LENGTH + slot * ENTRY_LENGTH;
+        view.zero(entries, (self.slots() - slot) * ENTRY_LENGTH);
+        let checksums = HEADER_LENGTH + self.slots() * ENTRY_LENGTH + offset / FRAME_ALIGNMENT * CHECKSUM_LENGTH;
+        view.zero(checksums, Self::file_length(self.segment_length).saturating_sub(checksums));
+        view.word(SEALED).store_relaxed(0);
+        self.set_covered(Position::new(self.base.get() + offset as i64).min(self.covered()));
+    }
+
+    /// What is wrong with a frame by its checksum, if one is kept; or if none is and `must` be.
+    pub(crate) fn fault(&self, offset: usize, frame: &CommittedFrame<'_>, must: bool) -> Option<Fault> {
+        let found = frame_checksum(frame);
+        match self.checksum(offset) {
+            Some(expected) => (found != expected).then_some(Fault::Checksum { found, expected }),
+            None => must.then_some(Fault::Checksum { found, expected: 0 }),
+        }
+    }
+
+    /// The checksum of the whole segment, once it is full.
+    pub(crate) fn segment_checksum(&self) -> Option<u32> {
+        // ORDERING(journal.covered): Acquire. Pairs with `seal`; the checksum is there.
+        let sealed = self.stored.view().word(SEALED).load_acquire() == 1;
+        sealed.then(|| self.stored.view().word(SEGMENT_CHECKSUM).load_relaxed().cast_unsigned())
+    }
+
+    /// Keeps the checksum of the whole segment: nothing is written to it any more.
+    pub(crate) fn seal(&self, checksum: u32) {
+        self.stored.view().word(SEGMENT_CHECKSUM).store_relaxed(checksum.cast_signed());
+        // ORDERING(journal.covered): Release. Pairs with the Acquire load in `segment_checksum`.
+        self.stored.view().word(SEALED).store_release(1);
+    }
+
+    /// Waits until what speaks of the segment between these offsets is on stable storage.
+    pub(crate) fn sync(&self, from: usize, to: usize) -> std::io::Result<()> {
+        let checksums = HEADER_LENGTH + self.slots() * ENTRY_LENGTH;
+        self.stored.sync(0, checksums)?;
+        let at = |offset: usize| checksums + offset / FRAME_ALIGNMENT * CHECKSUM_LENGTH;
+        self.stored.sync(at(from), at(to) - at(from))
+    }
+
+    fn checksum_at(&self, offset: usize) -> Option<usize> {
+        let start = HEADER_LENGTH + self.slots() * ENTRY_LENGTH;
+        (offset < self.segment_length).then_some(start + offset / FRAME_ALIGNMENT * CHECKSUM_LENGTH)
+    }
+}
+
+/// The CRC-32C of a frame's header and payload; of the header alone for padding, whose body nobody writes. Never 0, which says
+/// that none is kept.
+pub(crate) fn frame_checksum(frame: &CommittedFrame<'_>) -> u32 {
+    let header = crc32c::crc32c(frame.header());
+    let checksum = if frame::is_padding(frame) { header } else { crc32c::crc32c_append(header, frame.payload()) };
+    if checksum == 0 { u32::MAX } else { checksum }
+}
+
+/// What an index has to know of a frame: whether a message begins there, and when it was appended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begins {
+    pub(crate) message: bool,
+    pub(crate) time: i64,
+}
+
+impl Begins {
+    #[inline]
+    pub(crate) fn of(frame: &CommittedFrame<'_>) -> Self {
+        let kind = frame.word(frame::VERSION_FLAGS_TYPE).load_relaxed();
+        let begins = (kind >> 8) as u8 & flags::BEGIN != 0 && (kind >> 16) as u16 == frame_type::DATA;
+        Self { message: begins, time: if begins { frame.word(frame::RESERVED_VALUE).load_relaxed() } else { 0 } }
+    }
+}

@@ -1,0 +1,137 @@
+//! Where a journal's files are: a directory, or the memory of a simulation that can lose what was not synced. Everything that
+//! the journal asks of an operating system goes through here; nothing here knows what is in the files.
+
+mod files;
+mod memory;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use files::Directory;
+pub use memory::{Crash, MemoryStorage};
+
+use super::error::JournalError;
+use crate::memory::{AtomicBuffer, FileAccess, Reserve};
+
+/// The files of one directory, by name.
+pub trait Storage: fmt::Debug + Send + Sync {
+    /// The path of a file, for messages; of the directory for an empty name.
+    fn path(&self, name: &str) -> PathBuf;
+
+    /// The names of all files, in no order. Names that are no text are left out.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says of the directory.
+    fn names(&self) -> Result<Vec<String>, JournalError>;
+
+    /// Makes a file of `length` zero bytes whose space is promised, and maps it. The file must not exist.
+    ///
+    /// # Errors
+    ///
+    /// As [`MappedFile::create`](crate::memory::MappedFile::create).
+    fn create(&self, name: &str, length: u64, reserve: Reserve) -> Result<Stored, JournalError>;
+
+    /// Maps a file of at least `least` bytes, whole.
+    ///
+    /// # Errors
+    ///
+    /// As [`MappedFile::open`](crate::memory::MappedFile::open).
+    fn open(&self, name: &str, least: u64, access: FileAccess) -> Result<Stored, JournalError>;
+
+    /// Gives a file its final name, unless there is a file of that name, or none of the first: then false. The first name is gone in
+    /// every case.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system refuses.
+    fn publish(&self, from: &str, to: &str) -> Result<bool, JournalError>;
+
+    /// Renames a file. False if there is none of that name.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system refuses.
+    fn rename(&self, from: &str, to: &str) -> Result<bool, JournalError>;
+
+    /// Removes a file. False if there is none of that name.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system refuses.
+    fn remove(&self, name: &str) -> Result<bool, JournalError>;
+
+    /// Waits until the names of the files are on stable storage.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says of the directory.
+    fn sync_names(&self) -> Result<(), JournalError>;
+
+    /// Takes a lock that ends with the process at the latest, without waiting for it. None if somebody has it who does not share.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system refuses.
+    fn try_lock(&self, name: &str, share: Share) -> Result<Option<Lock>, JournalError>;
+
+    /// What changes when the machine is started again: until then, what was stored in a mapping is there, synced or not.
+    fn boot_id(&self) -> [i64; 2];
+}
+
+/// Whether a lock can be held by several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// By others who share it.
+    Shared,
+    /// By one.
+    Exclusive,
+}
+
+/// A lock, held until it is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    _held: Box<dyn fmt::Debug + Send + Sync>,
+}
+
+impl Lock {
+    /// A lock that is held for as long as `held` lives.
+    pub fn new(held: impl fmt::Debug + Send + Sync + 'static) -> Self {
+        Self { _held: Box::new(held) }
+    }
+}
+
+/// A mapped file.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    view: AtomicBuffer,
+    syncs: Option<Arc<dyn SyncTarget>>,
+}
+
+/// What has to be told that a range is to be kept.
+pub(crate) trait SyncTarget: fmt::Debug + Send + Sync {
+    /// Keeps what is there now.
+    fn sync(&self, view: &AtomicBuffer, offset: usize, len: usize);
+}
+
+impl Stored {
+    /// The file's bytes.
+    #[inline]
+    pub fn view(&self) -> &AtomicBuffer {
+        &self.view
+    }
+
+    /// The first `length` bytes of it.
+    pub(crate) fn first(&self, length: usize) -> Self {
+        Self { view: self.view.slice(0, length), syncs: self.syncs.clone() }
+    }
+
+    /// Waits until a range is on stable storage.
+    pub(crate) fn sync(&self, offset: usize, len: usize) -> std::io::Result<()> {
+        if let Some(target) = &self.syncs {
+            target.sync(&self.view, offset, len);
+        }
+        self.view.sync(offset, len)
+    }
+}

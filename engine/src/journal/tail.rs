@@ -1,0 +1,134 @@
+//! The tail: how appenders of any number of threads and processes get ranges of a recording that nobody else has, and how a
+//! range is found whose appender died. Appenders and the keeper call this; it never waits, and never touches a file.
+//!
+//! ```text
+//!   slot of appender A:  128        tail: 512
+//!   slot of appender B:  320          │
+//!  0        128        320            ▼
+//!  ├─ done ──┼─ A writes ┼─ B writes ─┼─ nothing yet
+//! ```
+//!
+//! An appender says in its slot what it is about to claim, then moves the tail by compare-and-exchange. So for each range below the
+//! tail that is not committed yet there is a slot that says so, and whether the slot's owner lives is known for certain: it
+//! holds a lock that ends with its process. A range that no living appender has in its slot is a dead one's, and becomes padding.
+//! A living appender's range is never taken from it, however slow it is.
+
+use crate::logbuffer::{FRAME_ALIGNMENT, frame};
+use crate::memory::{Frames, OwnedWord};
+use crate::types::Position;
+
+use super::segment::Identity;
+
+/// One appender's way to ranges of the recording.
+#[derive(Debug)]
+pub(crate) struct Claimant {
+    tail: OwnedWord<i64>,
+    slot: Slot,
+}
+
+/// What an appender claims, or has claimed last.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    pub(crate) position: OwnedWord<i64>,
+    pub(crate) length: OwnedWord<i64>,
+}
+
+impl Claimant {
+    pub(crate) fn new(tail: OwnedWord<i64>, slot: Slot) -> Self {
+        Self { tail, slot }
+    }
+
+    /// Where the next claim would begin.
+    #[inline]
+    pub(crate) fn tail(&self) -> Position {
+        Position::new(self.tail.load_relaxed())
+    }
+
+    /// Claims `length` bytes at `position`. False if somebody else was there first.
+    #[inline]
+    pub(crate) fn claim(&self, position: Position, length: usize) -> bool {
+        self.slot.length.store_relaxed(length as i64);
+        // ORDERING(journal.slot): Release. Pairs with the Acquire loads in `release_dead`: whoever sees this claim sees that this
+        // appender's frames before it are committed, and its length, or that of a later claim.
+        self.slot.position.store_release(position.get());
+        // ORDERING(journal.tail): AcqRel exchange. Pairs with the Acquire load in `release_dead`: whoever sees the tail moved sees the
+        // slot that says where.
+        self.tail.compare_exchange(position.get(), position.get() + length as i64).is_ok()
+    }
+}
+
+/// What is to know about a place where no frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gap {
+    /// Nobody has claimed it yet.
+    Unclaimed,
+    /// A living appender has it, or somebody has committed it since.
+    InUse,
+    /// Its appender is dead: it is padding of so many bytes now.
+    Released(usize),
+}
+
+/// Whoever finds out about ranges of dead appenders.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    pub(crate) tail: OwnedWord<i64>,
+    pub(crate) slots: Vec<Slot>,
+}
+
+impl Slots {
+    /// Looks after the place at `position`, at `offset` of its segment, where no frame was found. If it was claimed by an appender
+    /// that `lives` knows to be dead, it is padded up to where the next frame begins.
+    pub(crate) fn release_dead(
+        &self,
+        frames: &Frames,
+        offset: usize,
+        position: Position,
+        identity: &Identity,
+        mut lives: impl FnMut(usize) -> bool,
+    ) -> Gap {
+        // ORDERING(journal.tail): Acquire. Pairs with the exchange in `claim`; the slots of all claims below are visible.
+        let tail = self.tail.load_acquire();
+        if tail <= position.get() {
+            return Gap::Unclaimed;
+        }
+        let term_rest = identity.layout.term_length.get() - identity.layout.term_length.offset(position);
+        let mut end = tail.min(position.get() + i64::from(term_rest));
+        for (index, slot) in self.slots.iter().enumerate() {
+            // ORDERING(journal.slot): Acquire. Pairs with the Release store in `claim`; if the owner has claimed elsewhere since, its
+            // frame here is committed, and the look below sees it.
+            let claim = slot.position.load_acquire();
+            // A length that is not that of this claim is that of a later one: then this one is committed.
+            let claimed = claim..claim.saturating_add(slot.length.load_relaxed());
+            if claimed.contains(&position.get()) && lives(index) {
+                return Gap::InUse;
+            }
+            // Living or dead, the next claim is somebody else's.
+            if (position.get() + 1..end).contains(&claim) {
+                end = claim;
+            }
+        }
+        let length_at = |offset| {
+            let cursor = frames.cursor(offset)?;
+            // ORDERING(log.frame-committed): Acquire. Pairs with the Release store of `commit` in `frame`.
+            Some(cursor.length_word()?.load_acquire())
+        };
+        let Some(found) = length_at(offset) else { return Gap::InUse };
+        let most = usize::try_from(end - position.get()).unwrap_or(0);
+        let length = match found {
+            1.. => return Gap::InUse,
+            // Begun: its length is known.
+            ..0 => (found.unsigned_abs() as usize).next_multiple_of(FRAME_ALIGNMENT).min(most),
+            // Not begun, so all of it is zero; it ends where another frame begins.
+            0 => (FRAME_ALIGNMENT..most)
+                .step_by(FRAME_ALIGNMENT)
+                .find(|step| length_at(offset + step).is_none_or(|length| length != 0))
+                .unwrap_or(most),
+        };
+        let Some(space) = frames.space(offset, length) else { return Gap::InUse };
+        if frame::take_over(&space, identity.place(position), found, length as i32) {
+            Gap::Released(length)
+        } else {
+            Gap::InUse
+        }
+    }
+}

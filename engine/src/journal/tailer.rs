@@ -1,0 +1,674 @@
+//! Tailers: reading a recording message by message, forwards and backwards, from anywhere, while it is written. The application
+//! calls this. It reads frames where they lie; a message of several frames is put together in a buffer of the tailer's own.
+
+use std::collections::BTreeMap;
+
+use crate::agent::IdleStrategy;
+use crate::logbuffer::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Fragment, flags, frame, frame_type};
+use crate::memory::{FileAccess, Frames, MapError};
+use crate::time::{Clock, EpochNanos, SystemClock};
+use crate::types::Position;
+
+use super::error::{Damage, Fault, JournalError};
+use super::indexer::Indexer;
+use super::options::Stamps;
+use super::recording::Recording;
+use super::segment::{At, Identity, ahead_name, segment_name};
+use super::sidecar::{Begins, IndexEntry, Sidecar};
+
+/// Where a tailer begins, or goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// In front of the first message.
+    Begin,
+    /// Behind the last message that there is now.
+    End,
+    /// In front of the message that begins at this position, or first behind it. It must be where a frame begins, as each position
+    /// is that a record or an append has returned.
+    Position(Position),
+    /// In front of the message of this number; the first is 0.
+    Sequence(i64),
+    /// In front of the first message of this time, or of a later one.
+    Time(EpochNanos),
+}
+
+/// Reads a recording. Each is for one thread, and independent of all others.
+#[derive(Debug)]
+pub struct Tailer {
+    recording: Recording,
+    identity: Identity,
+    stamped: bool,
+    verify: bool,
+    position: Position,
+    /// The number of the next message, if it is known.
+    sequence: Option<i64>,
+    current: Option<Current>,
+    /// The header and the payload of a message that came in several frames.
+    assembly: Vec<u8>,
+    /// The positions of messages in front of `position`, for reading backwards: the last is the nearest.
+    behind: Vec<(Position, Option<i64>)>,
+    sidecars: BTreeMap<Position, Sidecar>,
+}
+
+/// The segment that is being read.
+#[derive(Debug)]
+struct Current {
+    base: Position,
+    frames: Frames,
+}
+
+/// A message of a recording, lent until the tailer is used again.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    fragment: Fragment<'a>,
+    start: Position,
+    sequence: Option<i64>,
+    stamped: bool,
+}
+
+impl<'a> Record<'a> {
+    /// Where the message begins.
+    #[inline]
+    pub fn position(&self) -> Position {
+        self.start
+    }
+
+    /// Where the next one begins: what a consumer keeps of a message that it is done with.
+    #[inline]
+    pub fn next_position(&self) -> Position {
+        self.fragment.position()
+    }
+
+    /// Its number in the recording, from 0. Unknown where the recording has no index and the tailer did not begin at its start.
+    #[inline]
+    pub fn sequence(&self) -> Option<i64> {
+        self.sequence
+    }
+
+    /// When it was appended, if the journal keeps that.
+    #[inline]
+    pub fn time(&self) -> Option<EpochNanos> {
+        Some(self.fragment.reserved_value()).filter(|&time| self.stamped && time > 0).map(EpochNanos::new)
+    }
+
+    /// Its bytes.
+    #[inline]
+    pub fn payload(&self) -> &'a [u8] {
+        self.fragment.payload()
+    }
+
+    /// The message as subscribers see theirs: with its header, and typed reads through SBE.
+    #[inline]
+    pub fn fragment(&self) -> Fragment<'a> {
+        self.fragment
+    }
+}
+
+/// A message that was found, in numbers.
+#[derive(Clone, Copy)]
+struct Message {
+    start: Position,
+    end: Position,
+    sequence: Option<i64>,
+    /// Whether it is in the assembly, rather than where it lies.
+    assembled: bool,
+}
+
+/// A frame that was found, in numbers.
+#[derive(Clone, Copy)]
+struct Step {
+    occupied: usize,
+    frame_length: usize,
+    is_data: bool,
+    flags: u8,
+    begins: Begins,
+}
+
+impl Tailer {
+    pub(crate) fn new(recording: Recording, start: Start) -> Result<Self, JournalError> {
+        let descriptor = recording.descriptor();
+        let mut tailer = Self {
+            identity: descriptor.identity(),
+            stamped: recording.stamps() != Stamps::None,
+            verify: false,
+            position: descriptor.start_position,
+            sequence: Some(0),
+            current: None,
+            assembly: Vec::new(),
+            behind: Vec::new(),
+            sidecars: BTreeMap::new(),
+            recording,
+        };
+        tailer.seek(start)?;
+        Ok(tailer)
+    }
+
+    /// Has the checksum of each frame compared that has one by now. Costs reading every byte twice.
+    #[must_use]
+    pub fn verifying(mut self) -> Self {
+        self.verify = true;
+        self
+    }
+
+    /// The recording.
+    pub fn recording(&self) -> &Recording {
+        &self.recording
+    }
+
+    /// Where it is: in front of the message that [`Self::next`] returns, and behind that of [`Self::previous`].
+    #[inline]
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The number of the message that [`Self::next`] returns.
+    pub fn sequence(&self) -> Option<i64> {
+        self.sequence
+    }
+
+    /// The next message; none if there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Damaged`] names the file and the position; [`Self::skip_damage`] gets past it. The tailer stays where it is.
+    #[allow(clippy::should_implement_trait, reason = "a record borrows the tailer, which no iterator can say")]
+    #[inline]
+    pub fn next(&mut self) -> Result<Option<Record<'_>>, JournalError> {
+        match self.find_next()? {
+            Some(message) => {
+                self.position = message.end;
+                self.sequence = message.sequence.map(|sequence| sequence + 1);
+                Ok(self.record(message))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The message in front of where the tailer is; none at the start. The tailer goes there: [`Self::next`] would return the
+    /// same again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::next`].
+    pub fn previous(&mut self) -> Result<Option<Record<'_>>, JournalError> {
+        if self.behind.is_empty() {
+            self.look_behind()?;
+        }
+        let Some((start, sequence)) = self.behind.pop() else { return Ok(None) };
+        let (position, forward) = (self.position, self.sequence);
+        self.position = start;
+        self.sequence = sequence;
+        match self.find_next() {
+            Ok(Some(message)) => Ok(self.record(Message { sequence, ..message })),
+            // It was there when it was looked for.
+            outcome => {
+                (self.position, self.sequence) = (position, forward);
+                self.behind.clear();
+                outcome.map(|_| None)
+            }
+        }
+    }
+
+    /// Hands messages to `handler`, `limit` at the most, and returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::next`], with whatever was read before handed over.
+    #[inline]
+    pub fn poll(&mut self, mut handler: impl FnMut(Record<'_>), limit: usize) -> Result<usize, JournalError> {
+        let mut count = 0;
+        while count < limit {
+            let Some(record) = self.next()? else { break };
+            handler(record);
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Waits until there is a next message, idling in between, for `longest` at the most. False if there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::next`].
+    pub fn wait(
+        &mut self,
+        idle_strategy: &mut IdleStrategy,
+        longest: core::time::Duration,
+    ) -> Result<bool, JournalError> {
+        let longest_ns = i64::try_from(longest.as_nanos()).unwrap_or(i64::MAX);
+        let deadline = SystemClock.monotonic().saturating_add_ns(longest_ns);
+        idle_strategy.reset();
+        loop {
+            if self.find_next()?.is_some() {
+                return Ok(true);
+            }
+            if SystemClock.monotonic() >= deadline {
+                return Ok(false);
+            }
+            idle_strategy.idle_once();
+        }
+    }
+
+    /// Goes elsewhere. Behind the last message for a number or a time that is not there yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Recording::tailer`]. The tailer stays where it is.
+    pub fn seek(&mut self, to: Start) -> Result<(), JournalError> {
+        let (position, sequence) = (self.position, self.sequence);
+        let outcome = self.seek_to(to);
+        self.behind.clear();
+        if outcome.is_err() {
+            (self.position, self.sequence) = (position, sequence);
+        }
+        outcome
+    }
+
+    /// Goes to the next frame of the recording behind damage, and returns how many bytes that skips; none if there is no frame
+    /// behind it. The numbers of messages are unknown from there on.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says of the files.
+    pub fn skip_damage(&mut self) -> Result<Option<u64>, JournalError> {
+        let layout = self.identity.layout;
+        let end = self.recording.recorded_hint().unwrap_or(layout.end());
+        let from = self.position;
+        let mut position = Position::new(from.get() + FRAME_ALIGNMENT as i64);
+        while position < end {
+            let base = layout.base(position);
+            let found = match self.enter(position) {
+                Ok(true) => self.current.as_ref().and_then(|current| {
+                    let places = position.get()..layout.next_base(base).min(end).get();
+                    // A frame says where it is and whose it is, so one that is found is one.
+                    places.step_by(FRAME_ALIGNMENT).map(Position::new).find(|&place| {
+                        let cursor = current.frames.cursor((place.get() - base.get()) as usize);
+                        cursor.is_some_and(|mut cursor| matches!(self.identity.look(&mut cursor, place), At::Frame(_)))
+                    })
+                }),
+                Ok(false) | Err(JournalError::Damaged(_)) => None,
+                Err(error) => return Err(error),
+            };
+            if let Some(found) = found {
+                self.position = found;
+                self.sequence = None;
+                self.behind.clear();
+                return Ok(Some((found.get() - from.get()).unsigned_abs()));
+            }
+            position = layout.next_base(base);
+        }
+        Ok(None)
+    }
+
+    fn seek_to(&mut self, to: Start) -> Result<(), JournalError> {
+        let start = self.identity.layout.start_position;
+        match to {
+            Start::Begin => {
+                self.set(IndexEntry { position: start, sequence: 0, time_before: 0 });
+                Ok(())
+            }
+            Start::End => {
+                let hint = self.recording.indexed().unwrap_or(start);
+                let anchor = self.anchor(|entry| entry.position <= hint)?;
+                self.set(anchor);
+                self.walk(|_, _| false)
+            }
+            Start::Position(position) => {
+                if position < start || position > self.identity.layout.end() || position.get() % 32 != 0 {
+                    return Err(self.no_position(position, "the recording does not have it"));
+                }
+                let anchor = self.anchor(|entry| entry.position <= position)?;
+                self.set(anchor);
+                self.walk(|indexer, occupied| indexer.position.get() + occupied as i64 > position.get())?;
+                if self.position == position {
+                    return Ok(());
+                }
+                let reason =
+                    if self.position < position { "nothing is recorded there" } else { "no frame begins there" };
+                // The walk stops in front of the frame that leads past the position, if there is one.
+                let reason = if self.peek()?.is_some() { "no frame begins there" } else { reason };
+                Err(self.no_position(position, reason))
+            }
+            Start::Sequence(sequence) => {
+                let anchor = self.anchor(|entry| entry.sequence <= sequence)?;
+                self.set(anchor);
+                self.walk_messages(|indexer, _| indexer.sequence >= sequence)
+            }
+            Start::Time(time) => {
+                let anchor = self.anchor(|entry| entry.time_before < time.get())?;
+                self.set(anchor);
+                self.walk_messages(|_, begins| begins.time >= time.get())
+            }
+        }
+    }
+
+    fn no_position(&self, position: Position, reason: &'static str) -> JournalError {
+        JournalError::Position { recording_id: self.recording.descriptor().recording_id, position, reason }
+    }
+
+    fn set(&mut self, entry: IndexEntry) {
+        self.position = entry.position;
+        self.sequence = Some(entry.sequence);
+        self.behind.clear();
+    }
+
+    /// Goes on until `stop` says so of the frame that is next, or there is none.
+    fn walk(&mut self, mut stop: impl FnMut(&Indexer, usize) -> bool) -> Result<(), JournalError> {
+        let mut indexer =
+            Indexer { position: self.position, sequence: self.sequence.unwrap_or(0), latest: 0, stamped: false };
+        while let Some(step) = self.peek()? {
+            if stop(&indexer, step.occupied) {
+                break;
+            }
+            indexer.pass(step.begins);
+            indexer.position = Position::new(indexer.position.get() + step.occupied as i64);
+            self.position = indexer.position;
+            self.sequence = Some(indexer.sequence);
+        }
+        Ok(())
+    }
+
+    /// Goes on until `stop` says so of the message that is next, or there is none.
+    fn walk_messages(&mut self, stop: impl Fn(&Indexer, Begins) -> bool) -> Result<(), JournalError> {
+        let mut indexer =
+            Indexer { position: self.position, sequence: self.sequence.unwrap_or(0), latest: 0, stamped: false };
+        while let Some(step) = self.peek()? {
+            if step.begins.message && stop(&indexer, step.begins) {
+                break;
+            }
+            indexer.pass(step.begins);
+            self.position = Position::new(self.position.get() + step.occupied as i64);
+            self.sequence = Some(indexer.sequence);
+        }
+        Ok(())
+    }
+
+    /// The last entry of the index for which `holds`, which it does for the first and for none behind one for which it does not;
+    /// the start of the recording if there is none.
+    fn anchor(&mut self, holds: impl Fn(&IndexEntry) -> bool) -> Result<IndexEntry, JournalError> {
+        let start = self.identity.layout.start_position;
+        let first = IndexEntry { position: start, sequence: 0, time_before: 0 };
+        let bases = self.recording.segment_bases()?;
+        let (mut below, mut above) = (0, bases.len());
+        let mut found = None;
+        while below < above {
+            let middle = below + (above - below) / 2;
+            match self.sidecar(bases[middle])?.and_then(|sidecar| sidecar.last_entry(&holds)) {
+                Some(entry) => {
+                    found = Some(entry);
+                    below = middle + 1;
+                }
+                None => above = middle,
+            }
+        }
+        Ok(found.filter(|entry| entry.position >= start).unwrap_or(first))
+    }
+
+    fn sidecar(&mut self, base: Position) -> Result<Option<Sidecar>, JournalError> {
+        /// So many are kept mapped.
+        const MOST: usize = 4096;
+        if let Some(sidecar) = self.sidecars.get(&base) {
+            return Ok(Some(sidecar.clone()));
+        }
+        let storage = &*self.recording.storage;
+        let opened = Sidecar::open(storage, self.recording.descriptor(), base, FileAccess::ReadOnly)?;
+        if let Some(sidecar) = &opened {
+            if self.sidecars.len() >= MOST {
+                self.sidecars.clear();
+            }
+            self.sidecars.insert(base, sidecar.clone());
+        }
+        Ok(opened)
+    }
+
+    /// Finds the messages in front of where the tailer is, some of them at least if there are any.
+    fn look_behind(&mut self) -> Result<(), JournalError> {
+        let here = self.position;
+        let start = self.identity.layout.start_position;
+        let mut until = here;
+        while self.behind.is_empty() && until > start {
+            let term = self.term_start(Position::new(until.get() - 1));
+            let indexed = self.anchor(|entry| entry.position < until)?;
+            let anchor = if indexed.position >= term || term == start {
+                Anchor { position: indexed.position, sequence: Some(indexed.sequence) }
+            } else {
+                Anchor { position: term, sequence: None }
+            };
+            let outcome = self.collect(anchor, until);
+            self.position = here;
+            outcome?;
+            until = anchor.position;
+        }
+        // Numbers that are not known by the index are known by that of the message behind them.
+        if let Some(sequence) = self.sequence {
+            let count = self.behind.len() as i64;
+            for (index, (_, known)) in self.behind.iter_mut().enumerate() {
+                *known = known.or(Some(sequence - count + index as i64)).filter(|&known| known >= 0);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps where messages begin between two frames.
+    fn collect(&mut self, from: Anchor, until: Position) -> Result<(), JournalError> {
+        self.position = from.position;
+        let mut sequence = from.sequence;
+        while self.position < until {
+            let Some(step) = self.peek()? else { break };
+            if step.begins.message {
+                self.behind.push((self.position, sequence));
+                sequence = sequence.map(|sequence| sequence + 1);
+            }
+            self.position = Position::new(self.position.get() + step.occupied as i64);
+        }
+        Ok(())
+    }
+
+    /// Where the term of a position begins, or the recording if that is later: a frame begins there in any case.
+    fn term_start(&self, position: Position) -> Position {
+        let layout = self.identity.layout;
+        let begin = position.get() - i64::from(layout.term_length.offset(position));
+        Position::new(begin).max(layout.start_position)
+    }
+
+    fn record(&self, message: Message) -> Option<Record<'_>> {
+        let Message { start, end, sequence, assembled } = message;
+        let fragment = if assembled {
+            let (header, payload) = self.assembly.split_first_chunk::<FRAME_HEADER_LENGTH>()?;
+            Fragment::new(header, payload, end)
+        } else {
+            let current = self.current.as_ref()?;
+            let mut cursor = current.frames.cursor((start.get() - current.base.get()) as usize)?;
+            let length = cursor.length_word()?.load_relaxed();
+            let frame = cursor.take(length)?;
+            Fragment::new(frame.header(), frame.payload(), end)
+        };
+        Some(Record { fragment, start, sequence, stamped: self.stamped })
+    }
+
+    /// Finds the next message, and what follows it. The tailer moves over padding and fragments without a beginning, not over
+    /// the message.
+    #[inline]
+    fn find_next(&mut self) -> Result<Option<Message>, JournalError> {
+        if !self.behind.is_empty() {
+            self.behind.clear();
+        }
+        loop {
+            let Some(step) = self.peek()? else { return Ok(None) };
+            let start = self.position;
+            let end = Position::new(start.get() + step.occupied as i64);
+            if step.is_data && step.flags & flags::UNFRAGMENTED == flags::UNFRAGMENTED {
+                return Ok(Some(Message { start, end, sequence: self.sequence, assembled: false }));
+            }
+            if step.begins.message {
+                return self.assemble(step);
+            }
+            self.position = end;
+        }
+    }
+
+    /// Puts together the message that begins with the frame `first`, if all of it is there.
+    #[cold]
+    fn assemble(&mut self, first: Step) -> Result<Option<Message>, JournalError> {
+        let start = self.position;
+        self.assembly.clear();
+        let mut step = first;
+        loop {
+            let length = step.frame_length;
+            let taken = self.current.as_ref().and_then(|current| {
+                let mut cursor = current.frames.cursor((self.position.get() - current.base.get()) as usize)?;
+                cursor.take(i32::try_from(length).ok()?)
+            });
+            // It was there a moment ago.
+            let Some(frame) = taken else { return Ok(None) };
+            if self.assembly.is_empty() {
+                self.assembly.extend_from_slice(frame.header());
+            }
+            self.assembly.extend_from_slice(frame.payload());
+            self.position = Position::new(self.position.get() + step.occupied as i64);
+            if step.flags & flags::END != 0 {
+                break;
+            }
+            let next = self.peek();
+            match next {
+                Ok(Some(next)) if next.is_data && !next.begins.message => step = next,
+                // A message that was never completed: what follows is another one, or padding.
+                Ok(Some(_)) => {
+                    self.sequence = self.sequence.map(|sequence| sequence + 1);
+                    return self.find_next();
+                }
+                outcome => {
+                    self.position = start;
+                    return outcome.map(|_| None);
+                }
+            }
+        }
+        let end = self.position;
+        self.position = start;
+        // The header is that of the first frame, with the length and the flags of the whole.
+        let whole = i32::try_from(self.assembly.len()).unwrap_or(i32::MAX);
+        self.assembly[..4].copy_from_slice(&whole.to_le_bytes());
+        self.assembly[5] |= flags::UNFRAGMENTED;
+        Ok(Some(Message { start, end, sequence: self.sequence, assembled: true }))
+    }
+
+    /// The frame where the tailer is, in numbers; none if there is none yet.
+    #[inline]
+    fn peek(&mut self) -> Result<Option<Step>, JournalError> {
+        if !self.is_within() && !self.enter(self.position)? {
+            return Ok(None);
+        }
+        let Some(current) = &self.current else { return Ok(None) };
+        let offset = (self.position.get() - current.base.get()) as usize;
+        let Some(mut cursor) = current.frames.cursor(offset) else { return Ok(None) };
+        match self.identity.look(&mut cursor, self.position) {
+            At::Frame(found) => {
+                let kind = found.frame.word(frame::VERSION_FLAGS_TYPE).load_relaxed();
+                let step = Step {
+                    occupied: found.occupied,
+                    frame_length: FRAME_HEADER_LENGTH + found.frame.payload().len(),
+                    is_data: (kind >> 16) as u16 == frame_type::DATA,
+                    flags: (kind >> 8) as u8,
+                    begins: Begins::of(&found.frame),
+                };
+                if self.verify {
+                    self.check(offset)?;
+                }
+                Ok(Some(step))
+            }
+            At::Nothing { .. } => self.nothing(),
+            At::Fault(fault) => Err(self.damage(fault).into()),
+        }
+    }
+
+    /// No frame is there: because there is none yet, or because it is gone.
+    #[cold]
+    fn nothing(&self) -> Result<Option<Step>, JournalError> {
+        let known = self.recording.recorded_hint().unwrap_or(self.position);
+        if known <= self.position {
+            return Ok(None);
+        }
+        // Committed since, perhaps: what is recorded has frames.
+        let is_there = self.current.as_ref().is_some_and(|current| {
+            let cursor = current.frames.cursor((self.position.get() - current.base.get()) as usize);
+            cursor
+                .is_some_and(|mut cursor| !matches!(self.identity.look(&mut cursor, self.position), At::Nothing { .. }))
+        });
+        if is_there { Ok(None) } else { Err(self.damage(Fault::Hole).into()) }
+    }
+
+    /// Compares the checksum of the frame where the tailer is.
+    fn check(&mut self, offset: usize) -> Result<(), JournalError> {
+        let base = self.identity.layout.base(self.position);
+        let Some(sidecar) = self.sidecar(base)? else { return Ok(()) };
+        let fault = self.current.as_ref().and_then(|current| {
+            let mut cursor = current.frames.cursor(offset)?;
+            let length = cursor.length_word()?.load_relaxed();
+            let frame = cursor.take(length)?;
+            // What is not indexed yet may have had another frame's checksum, before it was cut off.
+            if self.position < sidecar.covered() { sidecar.fault(offset, &frame, false) } else { None }
+        });
+        fault.map_or(Ok(()), |fault| Err(self.damage(fault).into()))
+    }
+
+    fn damage(&self, fault: Fault) -> Damage {
+        let base = self.identity.layout.base(self.position);
+        Damage {
+            path: self.recording.storage.path(&segment_name(self.recording.descriptor().recording_id, base)),
+            position: self.position,
+            offset: (self.position.get() - base.get()).unsigned_abs(),
+            fault,
+        }
+    }
+
+    #[inline]
+    fn is_within(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| {
+            let within = self.position.get().wrapping_sub(current.base.get());
+            (0..current.frames.length() as i64).contains(&within)
+        })
+    }
+
+    /// Maps the segment of a position. False if it is not there yet.
+    #[cold]
+    fn enter(&mut self, position: Position) -> Result<bool, JournalError> {
+        let layout = self.identity.layout;
+        if position >= layout.end() || self.recording.stop_position().is_some_and(|stop| position >= stop) {
+            return Ok(false);
+        }
+        let id = self.recording.descriptor().recording_id;
+        let base = layout.base(position);
+        let is_behind = self.recording.recorded_hint().is_some_and(|recorded| position < recorded);
+        for name in [segment_name(id, base), ahead_name(id, base), segment_name(id, base)] {
+            match self.recording.storage.open(&name, 1, FileAccess::ReadOnly) {
+                Ok(stored) => {
+                    let length = stored.view().len().min(layout.segment_length.get() as usize);
+                    let frames = Frames::new(&stored.view().slice(0, length));
+                    if position.get() - base.get() >= frames.length() as i64 {
+                        break;
+                    }
+                    self.current = Some(Current { base, frames });
+                    return Ok(true);
+                }
+                Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => {}
+                Err(JournalError::Map(MapError::TooShort { .. })) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        if is_behind {
+            let fault = Fault::File("is missing, or shorter than it must be");
+            let position = std::mem::replace(&mut self.position, position);
+            let damage = self.damage(fault);
+            self.position = position;
+            return Err(damage.into());
+        }
+        Ok(false)
+    }
+}
+
+/// Where looking backwards starts to read forwards.
+#[derive(Clone, Copy)]
+struct Anchor {
+    position: Position,
+    sequence: Option<i64>,
+}

@@ -1,0 +1,307 @@
+//! What all appenders of one opened journal share, and its helper thread: the segments that are mapped, made ahead of their use, and
+//! how far the recording has come. Everything here is off the path of an append, but for the moment of a roll.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::memory::{FileAccess, Frames, MapError, Reserve};
+use crate::types::Position;
+
+use super::append::SegmentSource;
+use super::catalog::RecordingDescriptor;
+use super::control::{Control, MAX_APPENDERS};
+use super::error::{Damage, Fault, JournalError};
+use super::segment::{At, Identity, ahead_name, segment_name};
+use super::storage::{Share, Storage, Stored};
+use super::tail::{Gap, Slots};
+
+/// How many segments appenders can leave before somebody lets go of them, without an allocation.
+const LEFT_CAPACITY: usize = 2 * MAX_APPENDERS;
+
+/// A segment, mapped for writing.
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    pub(crate) stored: Stored,
+    pub(crate) frames: Frames,
+}
+
+/// One opened journal.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) descriptor: RecordingDescriptor,
+    pub(crate) identity: Identity,
+    pub(crate) control: Control,
+    slots: Slots,
+    pool: Mutex<Pool>,
+    /// What went wrong last where nobody could be told.
+    trouble: Mutex<Option<JournalError>>,
+    /// Who syncs has this, so that those who come meanwhile find it done.
+    syncing: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Pool {
+    segments: BTreeMap<i64, Segment>,
+    /// What appenders have left. The helper thread lets go of it: to unmap takes time.
+    left: Vec<Frames>,
+}
+
+impl Writer {
+    pub(crate) fn new(storage: Arc<dyn Storage>, descriptor: RecordingDescriptor, control: Control) -> Self {
+        let identity = descriptor.identity();
+        let slots = control.slots();
+        Self {
+            storage,
+            descriptor,
+            identity,
+            control,
+            slots,
+            pool: Mutex::default(),
+            syncing: Mutex::default(),
+            trouble: Mutex::default(),
+        }
+    }
+
+    /// The segment at `base`, opened, or made if nobody has yet.
+    pub(crate) fn segment(&self, base: Position) -> Result<Segment, JournalError> {
+        if let Some(segment) = self.pool().segments.get(&base.get()) {
+            return Ok(segment.clone());
+        }
+        // Without the lock: it takes time, and appenders may only need another one.
+        let segment = self.open_or_make(base)?;
+        Ok(self.pool().segments.entry(base.get()).or_insert(segment).clone())
+    }
+
+    /// Sees that the segment of the tail and the one after it are there.
+    pub(crate) fn prepare(&self) -> Result<(), JournalError> {
+        let layout = self.identity.layout;
+        let tail = Position::new(self.slots.tail.load_acquire());
+        if tail >= layout.end() {
+            return Ok(());
+        }
+        let base = layout.base(tail);
+        self.segment(base)?;
+        let next = layout.next_base(base);
+        if next < layout.end() {
+            self.segment(next)?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of what is not needed any more: what appenders left, and segments below `position`.
+    pub(crate) fn let_go(&self, position: Position) {
+        let base = self.identity.layout.base(position);
+        let mut pool = self.pool();
+        let kept = pool.segments.split_off(&base.get());
+        let left = std::mem::replace(&mut pool.left, Vec::with_capacity(LEFT_CAPACITY));
+        let gone = (std::mem::replace(&mut pool.segments, kept), left);
+        drop(pool);
+        // Unmapped without the lock.
+        drop(gone);
+    }
+
+    /// Gives the segments that the tail has come to the name that archives know.
+    pub(crate) fn name_segments(&self, from: Position) -> Result<Position, JournalError> {
+        let layout = self.identity.layout;
+        let tail = Position::new(self.slots.tail.load_acquire()).min(layout.end());
+        let mut base = layout.base(from);
+        // Not the segment that merely would be next: an archive would take it for the last that holds frames.
+        while base < tail || base == layout.base(layout.start_position) {
+            self.segment(base)?;
+            let id = self.descriptor.recording_id;
+            self.storage.publish(&ahead_name(id, base), &segment_name(id, base))?;
+            base = layout.next_base(base);
+        }
+        Ok(base)
+    }
+
+    /// Looks how far the recording has come, past ranges whose appenders died, and says so to everybody.
+    pub(crate) fn advance(&self) -> Result<Position, JournalError> {
+        self.advance_noting(&mut |_, _| {})
+    }
+
+    /// The same, and notes which ranges became padding: where they begin, and how many bytes they take up.
+    pub(crate) fn advance_noting(&self, note: &mut dyn FnMut(Position, usize)) -> Result<Position, JournalError> {
+        let layout = self.identity.layout;
+        let mut position = self.control.recorded_position();
+        while position < layout.end() && position.get() < self.slots.tail.load_acquire() {
+            let base = layout.base(position);
+            let segment = self.segment(base)?;
+            let reached = self.advance_within(&segment, base, position, note)?;
+            self.control.advance_recorded(reached);
+            if reached == position || reached < layout.next_base(base) {
+                return Ok(reached);
+            }
+            position = reached;
+        }
+        Ok(position)
+    }
+
+    fn advance_within(
+        &self,
+        segment: &Segment,
+        base: Position,
+        from: Position,
+        note: &mut dyn FnMut(Position, usize),
+    ) -> Result<Position, JournalError> {
+        let mut position = from;
+        loop {
+            let offset = (position.get() - base.get()) as usize;
+            let Some(mut cursor) = segment.frames.cursor(offset) else { return Ok(position) };
+            let fault = loop {
+                match self.identity.look(&mut cursor, position) {
+                    At::Frame(found) => position = Position::new(position.get() + found.occupied as i64),
+                    At::Nothing { .. } => break None,
+                    At::Fault(fault) => break Some(fault),
+                }
+            };
+            let offset = (position.get() - base.get()) as usize;
+            if let Some(fault) = fault {
+                return Err(self.damage(base, position, fault).into());
+            }
+            if offset >= segment.frames.length() {
+                return Ok(position);
+            }
+            let lives = |slot| self.is_alive(slot);
+            match self.slots.release_dead(&segment.frames, offset, position, &self.identity, lives) {
+                Gap::Released(length) => note(position, length),
+                Gap::Unclaimed | Gap::InUse => return Ok(position),
+            }
+        }
+    }
+
+    /// Waits until everything that is recorded is on stable storage, and says so to everybody.
+    pub(crate) fn sync(&self) -> Result<Position, JournalError> {
+        let recorded = self.advance()?;
+        self.sync_to(recorded)
+    }
+
+    /// Waits until everything up to `position`, which is recorded, is on stable storage.
+    pub(crate) fn sync_to(&self, position: Position) -> Result<Position, JournalError> {
+        let durable = self.control.durable_position();
+        if durable >= position {
+            return Ok(durable);
+        }
+        let _syncing = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever had the lock may have done it; and if not, more may have come.
+        let durable = self.control.durable_position();
+        if durable >= position {
+            return Ok(durable);
+        }
+        let position = self.control.recorded_position().max(position);
+        let layout = self.identity.layout;
+        let mut from = durable.max(layout.start_position);
+        while from < position {
+            let base = layout.base(from);
+            let end = layout.next_base(base).min(position);
+            let segment = self.segment(base)?;
+            let (offset, length) = ((from.get() - base.get()) as usize, (end.get() - from.get()) as usize);
+            let id = self.descriptor.recording_id;
+            let failed =
+                |source| JournalError::Io { action: "sync", path: self.storage.path(&segment_name(id, base)), source };
+            segment.stored.sync(offset, length).map_err(failed)?;
+            from = end;
+        }
+        self.control.advance_durable(position);
+        self.control.sync(&*self.storage)?;
+        Ok(position)
+    }
+
+    /// Keeps what went wrong, for whoever asks.
+    pub(crate) fn note_trouble(&self, error: JournalError) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    /// What went wrong last, once.
+    pub(crate) fn take_trouble(&self) -> Option<JournalError> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether the owner of an appender's slot lives.
+    fn is_alive(&self, slot: usize) -> bool {
+        // What cannot be told is taken for alive: nothing is taken from it.
+        let lock = self.storage.try_lock(&slot_lock_name(&self.descriptor, slot), Share::Exclusive);
+        !matches!(lock, Ok(Some(_)))
+    }
+
+    pub(crate) fn damage(&self, base: Position, position: Position, fault: Fault) -> Damage {
+        Damage {
+            path: self.storage.path(&segment_name(self.descriptor.recording_id, base)),
+            position,
+            offset: (position.get() - base.get()).unsigned_abs(),
+            fault,
+        }
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open_or_make(&self, base: Position) -> Result<Segment, JournalError> {
+        let id = self.descriptor.recording_id;
+        let length = self.identity.layout.segment_length.get() as u64;
+        let names = [segment_name(id, base), ahead_name(id, base), segment_name(id, base)];
+        // Renamed between the first look and the second, it is found by the third.
+        for name in &names {
+            match self.storage.open(name, length, FileAccess::ReadWrite) {
+                Ok(stored) => return Ok(Segment::new(stored, length as usize)),
+                Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => {}
+                Err(JournalError::Map(MapError::TooShort { .. })) => {
+                    let fault = Fault::File("is shorter than a segment");
+                    return Err(self.damage(base, base, fault).into());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        // Under a name of this maker's own until it is whole: others look for it at any time.
+        let making = format!("{}.making-{}-{:p}", ahead_name(id, base), std::process::id(), self);
+        self.storage.remove(&making)?;
+        let stored = self.storage.create(&making, length, Reserve::SpaceAndPages)?;
+        let is_first = self.storage.publish(&making, &ahead_name(id, base))?;
+        // Somebody else may have made it; and named it already, or the name would have been taken.
+        for name in [segment_name(id, base), ahead_name(id, base), segment_name(id, base)] {
+            match self.storage.open(&name, length, FileAccess::ReadWrite) {
+                Ok(_) if is_first && name == ahead_name(id, base) => break,
+                Ok(stored) => return Ok(Segment::new(stored, length as usize)),
+                Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.storage.sync_names()?;
+        Ok(Segment::new(stored, length as usize))
+    }
+}
+
+impl Segment {
+    fn new(stored: Stored, length: usize) -> Self {
+        let frames = Frames::new(&stored.view().slice(0, length));
+        Self { stored, frames }
+    }
+}
+
+/// The name of the file whose lock the owner of an appender's slot holds.
+pub(crate) fn slot_lock_name(descriptor: &RecordingDescriptor, slot: usize) -> String {
+    format!("{}.appender-{slot}.lock", descriptor.recording_id)
+}
+
+/// The segments of an opened journal, for one of its appenders.
+#[derive(Debug)]
+pub(crate) struct Shared(pub(crate) Arc<Writer>);
+
+impl SegmentSource for Shared {
+    type Error = JournalError;
+
+    fn enter(&mut self, base: Position, left: Option<(Position, Frames)>) -> Result<Frames, JournalError> {
+        {
+            let mut pool = self.0.pool();
+            if let Some((_, left)) = left {
+                pool.left.push(left);
+            }
+            if let Some(segment) = pool.segments.get(&base.get()) {
+                return Ok(segment.frames.clone());
+            }
+        }
+        Ok(self.0.segment(base)?.frames)
+    }
+}

@@ -1,0 +1,225 @@
+//! Appending: by one and by several, in every way there is, over terms and segments.
+
+use std::io::IoSlice;
+
+use gannet::journal::{AppendError, Journal, JournalError, JournalOptions, Recording, Start, SyncPolicy};
+use gannet::types::{Position, StreamId, TermId};
+
+use crate::support::{all, eventually, journal, message, read, rest, small};
+
+#[test]
+fn what_is_appended_is_read_over_many_segments() {
+    let (dir, journal) = journal(&small());
+    let mut appender = journal.appender().unwrap();
+    let mut tailer = journal.recording().unwrap().tailer(Start::Begin).unwrap();
+    let mut ends = Vec::new();
+    for number in 0..8_000 {
+        ends.push(appender.append(&message(0, number)).unwrap());
+        if number % 100 == 99 {
+            let read: Vec<_> = rest(&mut tailer).iter().map(|(_, payload)| read(payload).unwrap().1).collect();
+            assert_eq!(read, (number - 99..=number).collect::<Vec<_>>());
+        }
+    }
+    assert!(journal.tail().get() > 5 * (256 << 10), "five segments at least");
+    assert_eq!(journal.recorded().unwrap(), journal.tail());
+    let found = all(&Recording::open(dir.path()).unwrap());
+    assert!(found.iter().skip(1).map(|(start, _)| start).eq(&ends[..ends.len() - 1]) || found.len() == 8_000);
+    // Each position that `append` returned is where the next message begins, or padding in front of it.
+    assert!(found.iter().skip(1).zip(&ends).all(|((start, _), end)| start >= end));
+    drop(appender);
+    journal.close().unwrap();
+    let closed = Recording::open(dir.path()).unwrap();
+    assert_eq!(closed.stop_position(), ends.last().copied());
+    assert_eq!(all(&closed), found);
+    let names = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(names.into_iter().all(|name| !name.ends_with(".next")), "what was made ahead is gone");
+}
+
+#[test]
+fn messages_are_gathered_claimed_aborted_and_fragmented() {
+    let (_dir, journal) = journal(&small());
+    let mut appender = journal.appender().unwrap();
+    let long: Vec<u8> = (0..8192).map(|index| (index % 251) as u8).collect();
+    appender.append(b"").unwrap();
+    appender.append_vectored(&[IoSlice::new(b"ga"), IoSlice::new(b""), IoSlice::new(b"thered")]).unwrap();
+    let mut claim = appender.claim(7).unwrap();
+    claim.payload_mut().copy_from_slice(b"claimed");
+    claim.commit().unwrap();
+    let mut claim = appender.claim(7).unwrap();
+    claim.payload_mut().copy_from_slice(b"aborted");
+    claim.abort();
+    drop(appender.claim(1000).unwrap());
+    appender.append(&long).unwrap();
+    appender.append_vectored(&[IoSlice::new(&long[..5000]), IoSlice::new(&long[5000..])]).unwrap();
+    appender.append_with(b"stamped", 77).unwrap();
+    let recording = journal.recording().unwrap();
+    let found: Vec<_> = all(&recording).into_iter().map(|(_, payload)| payload).collect();
+    assert_eq!(found, [b"", b"gathered" as &[u8], b"claimed", &long, &long, b"stamped"]);
+    let mut tailer = recording.tailer(Start::Sequence(5)).unwrap();
+    let record = tailer.next().unwrap().unwrap();
+    assert_eq!((record.time().unwrap().get(), record.fragment().reserved_value()), (77, 77));
+
+    let error = appender.append(&vec![0; 8193]).unwrap_err();
+    assert!(matches!(error, AppendError::MessageTooLong { length: 8193, max: 8192 }), "{error}");
+    let error = appender.claim(1377).unwrap_err();
+    assert!(matches!(error, AppendError::MessageTooLong { length: 1377, max: 1376 }), "{error}");
+}
+
+/// archive.md, sections 2.3 and 18: the frames on disk say where they are, padding is a header and a hole, and what follows the
+/// last frame is zero.
+#[test]
+fn segments_hold_frames_as_an_archive_records_them() {
+    let options =
+        small().stream_id(StreamId::new(77)).initial_term_id(TermId::new(-2)).start_position(Position::new(70_016));
+    let (dir, journal) = journal(&options);
+    let mut appender = journal.appender().unwrap();
+    let mut last = Position::new(0);
+    for number in 0..400 {
+        last = appender.append_with(&message(0, number), 9).unwrap();
+    }
+    eventually("the segment is named", || dir.path().join("0-65536.rec").exists());
+    let bytes = std::fs::read(dir.path().join("0-65536.rec")).unwrap();
+    assert_eq!(bytes.len(), 256 << 10);
+    assert!(bytes[..4480].iter().all(|&byte| byte == 0), "in front of the start");
+    let (mut at, mut number, mut paddings) = (4480, 0, 0);
+    while at + 65_536 < last.get() as usize {
+        let word = |offset: usize| i32::from_le_bytes(bytes[at + offset..at + offset + 4].try_into().unwrap());
+        let position = 65_536 + at;
+        let length = word(0) as usize;
+        let is_padding = word(4) >> 16 == 0;
+        assert_eq!(word(4) & 0xFFFF, 0xC000, "version 0, unfragmented");
+        assert_eq!([word(8), word(12), word(16)], [(position % 65_536) as i32, 1, 77]);
+        assert_eq!(word(20), -2 + (position / 65_536) as i32);
+        if is_padding {
+            paddings += 1;
+            assert!(bytes[at + 32..at + length].iter().all(|&byte| byte == 0));
+            assert_eq!((at + length) % 65_536, 0, "to the end of the term");
+        } else {
+            assert_eq!(i64::from_le_bytes(bytes[at + 24..at + 32].try_into().unwrap()), 9);
+            assert_eq!(bytes[at + 32..at + length], message(0, number));
+            number += 1;
+        }
+        at += length.next_multiple_of(32);
+    }
+    assert_eq!((number, paddings), (400, 1));
+    assert!(bytes[at..].iter().all(|&byte| byte == 0), "behind the last frame");
+}
+
+#[test]
+fn several_appenders_share_a_journal_and_keep_their_order() {
+    const EACH: u64 = 3_000;
+    let (_dir, journal) = journal(&small());
+    let recording = journal.recording().unwrap();
+    std::thread::scope(|scope| {
+        for appender in 0..4 {
+            let mut handle = journal.appender().unwrap();
+            scope.spawn(move || {
+                for number in 0..EACH {
+                    handle.append(&message(appender, number)).unwrap();
+                }
+            });
+        }
+        let mut tailer = recording.tailer(Start::Begin).unwrap();
+        let mut next = [0; 4];
+        eventually("everything is read", || {
+            tailer
+                .poll(
+                    |record| {
+                        let (appender, number) = read(record.payload()).unwrap();
+                        assert_eq!(number, next[appender as usize]);
+                        next[appender as usize] += 1;
+                    },
+                    usize::MAX,
+                )
+                .unwrap();
+            next == [EACH; 4]
+        });
+        assert_eq!(tailer.sequence(), Some(4 * EACH as i64));
+    });
+}
+
+#[test]
+fn appenders_are_limited_and_their_places_are_used_again() {
+    let (_dir, journal) = journal(&small());
+    let mut appenders: Vec<_> = (0..64).map(|_| journal.appender().unwrap()).collect();
+    let error = journal.appender().unwrap_err();
+    assert!(matches!(error, JournalError::TooManyAppenders { limit: 64, .. }), "{error}");
+    appenders.truncate(63);
+    let mut last = journal.appender().unwrap();
+    for (number, appender) in appenders.iter_mut().enumerate() {
+        appender.append(&message(0, number as u64)).unwrap();
+    }
+    last.append(&message(0, 63)).unwrap();
+    assert_eq!(all(&journal.recording().unwrap()).len(), 64);
+}
+
+#[test]
+fn positions_come_to_their_end() {
+    let end = 1_i64 << (31 + 16);
+    let (_dir, journal) = journal(&small().start_position(Position::new(end - 128)));
+    let mut appender = journal.appender().unwrap();
+    assert_eq!(appender.append(&[1; 64]).unwrap().get(), end - 32);
+    let error = appender.append(&[1; 1]).unwrap_err();
+    assert!(error.to_string().contains("used up its positions"), "{error}");
+    assert_eq!(appender.append(&[]).unwrap().get(), end);
+    assert!(appender.append(&[]).is_err() && appender.append(&[]).is_err());
+    assert_eq!(all(&journal.recording().unwrap()).len(), 2);
+}
+
+#[test]
+fn every_policy_makes_durable_what_it_says() {
+    use std::time::Duration;
+    let (_dir, journal) = journal(&small().sync(SyncPolicy::EveryAppend));
+    let mut appender = journal.appender().unwrap();
+    for number in 0..20 {
+        let end = appender.append(&message(0, number)).unwrap();
+        assert!(journal.durable() >= end);
+    }
+    let mut claim = appender.claim(8).unwrap();
+    claim.payload_mut().fill(1);
+    let end = claim.commit().unwrap();
+    assert!(journal.durable() >= end);
+    for policy in [SyncPolicy::Every(Duration::from_millis(1)), SyncPolicy::EveryBytes(100)] {
+        journal.set_sync_policy(policy);
+        let end = appender.append(&[0; 100]).unwrap();
+        eventually("it is durable", || {
+            assert!(journal.trouble().is_none());
+            journal.durable() >= end
+        });
+    }
+    journal.set_sync_policy(SyncPolicy::None);
+    assert_eq!(journal.sync_policy(), SyncPolicy::None);
+    let end = appender.append(&message(0, 0)).unwrap();
+    assert_eq!(journal.sync().unwrap(), end);
+    assert_eq!(journal.durable(), end);
+}
+
+#[test]
+fn a_journal_is_made_once_and_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = Journal::open(dir.path()).unwrap_err();
+    assert!(matches!(error, JournalError::NotAJournal { .. }), "{error}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was made");
+    let mut expected = Vec::new();
+    for round in 0..5 {
+        let journal = Journal::open_or_create(dir.path(), &small()).unwrap();
+        let mut appender = journal.appender().unwrap();
+        for number in 0..500 {
+            appender.append(&message(round, number)).unwrap();
+            expected.push((round, number));
+        }
+        // Not the last one alive: the recording goes on.
+        if round == 3 {
+            drop(journal);
+            drop(appender);
+        } else {
+            drop(appender);
+            journal.close().unwrap();
+        }
+    }
+    let found: Vec<_> =
+        all(&Recording::open(dir.path()).unwrap()).iter().map(|(_, payload)| read(payload).unwrap()).collect();
+    assert_eq!(found, expected);
+    let error = Journal::create(dir.path(), &JournalOptions::new()).unwrap_err();
+    assert!(matches!(error, JournalError::Exists { .. }), "{error}");
+}

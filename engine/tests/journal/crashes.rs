@@ -1,0 +1,114 @@
+//! Crashes: writers that die, and machines that lose their power, simulated over the storage in memory.
+
+use std::sync::Arc;
+
+use gannet::journal::storage::{Crash, MemoryStorage, Storage};
+use gannet::journal::{Journal, LeftBy, Recording, Start};
+
+use crate::support::{message, read, rest, small};
+
+fn messages(recording: &Recording) -> Vec<(u64, u64)> {
+    let mut tailer = recording.tailer(Start::Begin).unwrap();
+    rest(&mut tailer).iter().map(|(_, payload)| read(payload).expect("whole")).collect()
+}
+
+#[test]
+fn a_claim_that_dies_with_its_process_becomes_padding() {
+    let storage = MemoryStorage::new();
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let mut one = journal.appender().unwrap();
+    let mut other = journal.appender().unwrap();
+    one.append(&message(0, 0)).unwrap();
+    let claim = one.claim(100).unwrap();
+    other.append(&message(1, 0)).unwrap();
+    let recorded = journal.recorded().unwrap();
+    assert!(recorded < journal.tail(), "the claim is waited for");
+    let killed = storage.after_kill();
+    // The living wait for it, and get it.
+    claim.commit().unwrap();
+    assert_eq!(journal.recorded().unwrap(), journal.tail());
+
+    let journal = Journal::open_in(Arc::new(killed), None).unwrap();
+    let report = journal.recovery();
+    assert_eq!((report.left_by, &report.padded[..], &report.cut), (LeftBy::Kill, &[(recorded, 160)][..], &None));
+    assert_eq!(messages(&journal.recording().unwrap()), [(0, 0), (1, 0)]);
+    journal.appender().unwrap().append(&message(0, 1)).unwrap();
+    assert_eq!(messages(&journal.recording().unwrap()), [(0, 0), (1, 0), (0, 1)]);
+}
+
+/// Whatever a loss of power leaves of what was not synced: everything that was durable is there, and what is there beyond is a
+/// beginning of what was appended.
+#[test]
+fn power_loss_keeps_what_is_durable_and_cuts_at_a_frame() {
+    for seed in 0..40_u64 {
+        let storage = MemoryStorage::new();
+        let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+        let mut appender = journal.appender().unwrap();
+        let total = 200 + seed * 97;
+        let synced = seed * 61;
+        for number in 0..synced {
+            appender.append(&message(0, number)).unwrap();
+        }
+        let durable = journal.sync().unwrap();
+        for number in synced..total {
+            appender.append(&message(0, number)).unwrap();
+        }
+        crate::support::eventually("it is indexed", || journal.indexed() == journal.tail());
+        let mut state = seed;
+        let mut random = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state >> 33
+        };
+        let choose = |_: &str, _: usize| match random() % 8 {
+            0 => Crash::Lost,
+            1 => Crash::Torn((random() % 4096) as usize),
+            _ => Crash::Kept,
+        };
+        let found = storage.after_power_loss(choose, if seed % 2 == 0 { Crash::Lost } else { Crash::Kept });
+        let again = found.after_power_loss(|_, _| Crash::Kept, Crash::Kept);
+        let mut ends = Vec::new();
+        for storage in [found.clone(), again, found] {
+            let journal = Journal::open_in(Arc::new(storage), None).unwrap();
+            let report = journal.recovery().clone();
+            assert!(report.end >= durable, "seed {seed}: {report:?} {durable}");
+            let numbers: Vec<_> =
+                messages(&journal.recording().unwrap()).into_iter().map(|(_, number)| number).collect();
+            assert!(numbers.len() as u64 >= synced, "seed {seed}");
+            assert!(numbers.iter().copied().eq(0..numbers.len() as u64), "seed {seed}: a beginning");
+            if let Some(cut) = &report.cut {
+                assert_eq!(cut.damage.position, report.end);
+                assert!(!cut.kept_in.is_empty());
+            }
+            ends.push((report.end, numbers.len()));
+            drop(journal);
+        }
+        assert_eq!(ends[0], ends[1], "seed {seed}: recovery is repeatable");
+        assert_eq!(ends[0], ends[2], "seed {seed}: and changes nothing the second time");
+        drop(appender);
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_what_was_appended_stays() {
+    let storage = MemoryStorage::new();
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    storage.limit_space(400 << 10);
+    let mut appender = journal.appender().unwrap();
+    let mut appended = 0;
+    let error = loop {
+        match appender.append(&message(0, appended)) {
+            Ok(_) => appended += 1,
+            Err(error) => break error,
+        }
+        assert!(appended < 100_000, "space is limited");
+    };
+    assert!(error.to_string().contains("bytes left"), "{error}");
+    assert!(appender.append(b"").is_err());
+    let recording = journal.recording().unwrap();
+    assert_eq!(messages(&recording).len() as u64, appended);
+    // There is room again.
+    storage.limit_space(u64::MAX);
+    appender.append(&message(0, appended)).unwrap();
+    assert_eq!(messages(&recording).len() as u64, appended + 1);
+    assert!(storage.names().unwrap().iter().all(|name| !name.contains("making")));
+}

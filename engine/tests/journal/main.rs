@@ -1,0 +1,6 @@
+//! The journal from the outside: what is appended is read, in every way to read, by whoever may, after whatever happened.
+
+mod appending;
+mod crashes;
+mod reading;
+mod support;
