@@ -241,6 +241,9 @@ impl<'a> Span<'a> {
     /// A model has no caches.
     pub(super) fn expect(self) {}
 
+    /// A model has no caches.
+    pub(super) fn expect_write(self) {}
+
     /// The word at `offset`.
     pub(super) unsafe fn word<T: SharedWord>(&self, offset: usize) -> Word<'a, T> {
         Word { word: self.view.own(Field::at(offset)), _view: PhantomData }
