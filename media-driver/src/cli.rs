@@ -91,6 +91,10 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "VALIDATOR")]
     termination_validator: Option<String>,
 
+    /// What datagrams go through: auto, io_uring or sockets [gannet.transport]
+    #[arg(long)]
+    transport: Option<String>,
+
     /// What to log to standard error, such as warn or debug [gannet.log]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -124,6 +128,7 @@ impl Cli {
         flag("--shared-idle", "aeron.shared.idle.strategy", self.shared_idle.as_deref());
         flag("--ipc-term-length", "aeron.ipc.term.buffer.length", self.ipc_term_length.as_deref());
         flag("--termination-validator", "aeron.driver.termination.validator", self.termination_validator.as_deref());
+        flag("--transport", "gannet.transport", self.transport.as_deref());
         flag("--log", "gannet.log", self.log.as_deref());
     }
 }
@@ -156,6 +161,7 @@ mod tests {
             ("--shared-idle", "spin", "aeron.shared.idle.strategy"),
             ("--ipc-term-length", "1m", "aeron.ipc.term.buffer.length"),
             ("--termination-validator", "allow", "aeron.driver.termination.validator"),
+            ("--transport", "sockets", "gannet.transport"),
             ("--log", "debug", "gannet.log"),
         ];
         for (flag, value, property) in flags {

@@ -24,5 +24,5 @@ pub use table::{
 
 pub use value::{
     ByteLength, CongestionControlName, Cpu, DirectoryAccess, FlowControlName, Form, IdleStrategyName, Inferable,
-    Milliseconds, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode,
+    Milliseconds, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode, TransportName,
 };

@@ -13,7 +13,7 @@ use gannet::types::{Mtu, SessionId, TermLength};
 use super::property::{Effect, Limits, Property, Rule, set_field};
 use super::value::{
     ByteLength, CongestionControlName, Cpu, DirectoryAccess, FlowControlName, IdleStrategyName, Inferable,
-    Milliseconds, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode, Value,
+    Milliseconds, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode, TransportName, Value,
 };
 
 const UDP: Effect = Effect::Later("UDP channels");
@@ -484,6 +484,9 @@ settings! {
         /// Threading mode, idle strategies, pinning and pre-faulting by name: `low-latency`, `balanced` or `frugal`.
         /// Whatever is stated besides wins over the profile.
         profile: Profile = "balanced", "gannet.profile" / "GANNET_PROFILE";
+        /// What datagrams go through: `auto` for io_uring where the system has and allows it and plain sockets elsewhere, or one of
+        /// `io_uring` and `sockets`. With `io_uring` the driver does not start where that cannot be used.
+        transport: TransportName = "auto", "gannet.transport" / "GANNET_TRANSPORT", UDP;
         /// Print the configuration at start, each value with its source.
         print_configuration: bool = "false", "aeron.print.configuration" / "AERON_PRINT_CONFIGURATION";
         /// What is logged to standard error, in the form `level` or `target=level,...`.

@@ -243,6 +243,17 @@ words! {
     }
 }
 words! {
+    /// What datagrams go through.
+    TransportName {
+        /// io_uring where the system has and allows it, plain sockets elsewhere.
+        Auto = "auto",
+        /// io_uring, or the driver does not start.
+        IoUring = "io_uring" | "io-uring",
+        /// Plain sockets.
+        Sockets = "sockets",
+    }
+}
+words! {
     /// Whether a request to terminate the driver is granted.
     TerminationValidator {
         /// Never.

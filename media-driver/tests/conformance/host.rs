@@ -1,11 +1,13 @@
 //! Where transports come from, and a pair of endpoints to try them with.
 
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use gannet::time::{Clock, MonotonicNanos, SystemClock};
+use gannet_driver::config::TransportName;
 use gannet_driver::io::transport::socket::{SocketOptions, SocketTransport};
-use gannet_driver::io::transport::{Datagram, Sockets, Transport, UringTransport, open};
+use gannet_driver::io::transport::{Datagram, Sockets, Transport, UringTransport, choose, open};
 use gannet_driver::mailbox::{
     Completion, Content, EndpointId, EndpointSpec, InlineFrame, Transmit, TransmitBatch, TransmitTag,
 };
@@ -13,6 +15,9 @@ use gannet_driver::mailbox::{
 /// Makes transports of one kind.
 pub(crate) trait Host {
     type Transport: Transport<Sockets = Sockets>;
+
+    /// Whether this system has what it takes.
+    fn is_available(&self) -> bool;
 
     fn transport(&self) -> Self::Transport;
 }
@@ -22,6 +27,10 @@ pub(crate) struct SocketHost(pub(crate) SocketOptions);
 
 impl Host for SocketHost {
     type Transport = SocketTransport;
+
+    fn is_available(&self) -> bool {
+        true
+    }
 
     fn transport(&self) -> SocketTransport {
         SocketTransport::new(self.0).expect("a transport")
@@ -33,6 +42,15 @@ pub(crate) struct UringHost(pub(crate) SocketOptions);
 
 impl Host for UringHost {
     type Transport = UringTransport;
+
+    fn is_available(&self) -> bool {
+        static REASON: OnceLock<Option<String>> = OnceLock::new();
+        let reason = REASON.get_or_init(|| choose(TransportName::IoUring).err().map(|error| error.to_string()));
+        if let Some(reason) = reason {
+            println!("not run: {reason}");
+        }
+        reason.is_none()
+    }
 
     fn transport(&self) -> UringTransport {
         UringTransport::new(self.0).expect("a transport")

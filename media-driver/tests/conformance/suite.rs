@@ -32,7 +32,10 @@ macro_rules! cases {
         $(
             #[test]
             fn $case() {
-                $crate::suite::$case(&$host);
+                let host = $host;
+                if $crate::host::Host::is_available(&host) {
+                    $crate::suite::$case(&host);
+                }
             }
         )+
     };

@@ -7,8 +7,11 @@
 //! | `open` | opens the sockets of an endpoint, off the data plane |
 //! | `socket/` | `sendmmsg` and `recvmmsg`, with segmentation offload |
 //! | `uring/` | io_uring: one submission for a whole batch, multishot receive into registered buffers |
+//! | `choice`, `any` | which of them a driver uses, found out at its start; either of them |
 //! | `run` | which transmits can go out as one segmented send |
 
+mod any;
+mod choice;
 mod error;
 mod open;
 mod run;
@@ -17,6 +20,8 @@ pub mod uring;
 
 use std::net::SocketAddr;
 
+pub use any::AnyTransport;
+pub use choice::{Chosen, TransportKind, TransportUnavailable, choose};
 pub use error::{OpenError, SendFault};
 pub use open::{Sockets, open};
 pub use socket::{SocketOptions, SocketTransport};

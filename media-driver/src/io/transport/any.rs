@@ -1,0 +1,85 @@
+//! The transport that the driver has chosen when it started. An enumeration, since the trait is generic in its handlers.
+
+use std::io;
+use std::net::SocketAddr;
+
+use super::{
+    Datagram, SendFault, SocketOptions, SocketTransport, Sockets, Transport, TransportCounts, TransportKind,
+    UringTransport,
+};
+use crate::mailbox::{Completion, EndpointId, TransmitBatch};
+
+/// A transport of either kind.
+#[derive(Debug)]
+pub enum AnyTransport {
+    /// On io_uring.
+    IoUring(Box<UringTransport>),
+    /// On plain sockets.
+    Sockets(Box<SocketTransport>),
+}
+
+/// Calls a method of the transport that there is.
+macro_rules! whichever {
+    ($any:expr, $transport:ident => $call:expr) => {
+        match $any {
+            AnyTransport::IoUring($transport) => $call,
+            AnyTransport::Sockets($transport) => $call,
+        }
+    };
+}
+
+impl AnyTransport {
+    /// A transport of this kind, without endpoints.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn new(kind: TransportKind, options: SocketOptions) -> io::Result<Self> {
+        Ok(match kind {
+            TransportKind::IoUring => Self::IoUring(Box::new(UringTransport::new(options)?)),
+            TransportKind::Sockets => Self::Sockets(Box::new(SocketTransport::new(options)?)),
+        })
+    }
+
+    /// Which kind it is.
+    pub const fn kind(&self) -> TransportKind {
+        match self {
+            Self::IoUring(_) => TransportKind::IoUring,
+            Self::Sockets(_) => TransportKind::Sockets,
+        }
+    }
+}
+
+impl Transport for AnyTransport {
+    type Sockets = Sockets;
+
+    fn adopt(&mut self, endpoint: EndpointId, sockets: Sockets) -> io::Result<()> {
+        whichever!(self, transport => transport.adopt(endpoint, sockets))
+    }
+
+    fn reconnect(&mut self, endpoint: EndpointId, to: SocketAddr) -> bool {
+        whichever!(self, transport => transport.reconnect(endpoint, to))
+    }
+
+    fn close(&mut self, endpoint: EndpointId) {
+        whichever!(self, transport => transport.close(endpoint));
+    }
+
+    #[inline]
+    fn send(&mut self, batch: &mut TransmitBatch, done: impl FnMut(Completion)) -> usize {
+        whichever!(self, transport => transport.send(batch, done))
+    }
+
+    #[inline]
+    fn receive(&mut self, limit: usize, handler: impl FnMut(Datagram<'_>)) -> usize {
+        whichever!(self, transport => transport.receive(limit, handler))
+    }
+
+    fn take_fault(&mut self) -> Option<SendFault> {
+        whichever!(self, transport => transport.take_fault())
+    }
+
+    fn counts(&self) -> TransportCounts {
+        whichever!(self, transport => transport.counts())
+    }
+}

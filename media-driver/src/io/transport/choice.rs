@@ -1,0 +1,129 @@
+//! Which transport a driver uses: found out once, at its start, by trying. Many a container forbids io_uring, and old kernels have part
+//! of it; a version number says neither.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use gannet::time::{Clock, SystemClock};
+
+use super::{SocketOptions, Transport, UringTransport, open};
+use crate::config::TransportName;
+use crate::mailbox::{Content, EndpointId, EndpointSpec, InlineFrame, Transmit, TransmitBatch, TransmitTag};
+
+/// How long the trial takes at most.
+const PATIENCE_NS: i64 = 1_000_000_000;
+
+/// What a transport is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TransportKind {
+    /// io_uring.
+    IoUring,
+    /// Plain sockets.
+    Sockets,
+}
+
+impl TransportKind {
+    /// Its name, as in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::IoUring => "io_uring",
+            Self::Sockets => "sockets",
+        }
+    }
+}
+
+/// The transport that a driver uses.
+#[derive(Debug)]
+pub struct Chosen {
+    /// What it is.
+    pub kind: TransportKind,
+    /// Why it is not io_uring, which was preferred. For the log.
+    pub fallback: Option<io::Error>,
+}
+
+impl Chosen {
+    /// What an operator should know, if anything.
+    pub fn warning(&self) -> Option<String> {
+        let reason = self.fallback.as_ref()?;
+        Some(format!(
+            "io_uring cannot be used ({reason}), so datagrams go through plain sockets; see /proc/sys/kernel/io_uring_disabled and \
+             the container's seccomp profile, or set gannet.transport=sockets to have it so"
+        ))
+    }
+}
+
+/// io_uring was insisted on, and cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "gannet.transport=io_uring, and io_uring cannot be used: {source}; it needs Linux 6.0, /proc/sys/kernel/io_uring_disabled at 0, and a \
+     seccomp profile that allows it. With auto or sockets the driver does without"
+)]
+pub struct TransportUnavailable {
+    /// Why.
+    pub source: io::Error,
+}
+
+/// Finds out which transport to use.
+///
+/// # Errors
+///
+/// [`TransportUnavailable`] when io_uring is insisted on.
+pub fn choose(wanted: TransportName) -> Result<Chosen, TransportUnavailable> {
+    let found = match wanted {
+        TransportName::Sockets => return Ok(Chosen { kind: TransportKind::Sockets, fallback: None }),
+        TransportName::Auto | TransportName::IoUring => try_io_uring(),
+    };
+    match (wanted, found) {
+        (_, Ok(())) => Ok(Chosen { kind: TransportKind::IoUring, fallback: None }),
+        (TransportName::IoUring, Err(source)) => Err(TransportUnavailable { source }),
+        (_, Err(reason)) => Ok(Chosen { kind: TransportKind::Sockets, fallback: Some(reason) }),
+    }
+}
+
+/// Sends a datagram from a socket of this machine to itself, and receives it.
+fn try_io_uring() -> io::Result<()> {
+    let id = EndpointId::new(0);
+    let sockets =
+        open(&EndpointSpec::unicast(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))).map_err(|error| error.source)?;
+    let to = sockets.opened().local;
+    let mut transport = UringTransport::new(SocketOptions::default())?;
+    transport.adopt(id, sockets)?;
+    let frame = InlineFrame::new(|bytes| {
+        bytes[..4].copy_from_slice(b"echo");
+        4
+    });
+    let mut batch = TransmitBatch::new(1);
+    batch.push(Transmit { endpoint: id, to, content: Content::Frame(frame), tag: TransmitTag::Control });
+    let (mut is_sent, mut is_received) = (false, false);
+    let deadline = SystemClock.monotonic().saturating_add_ns(PATIENCE_NS);
+    loop {
+        transport.send(&mut batch, |done| is_sent |= done.sent);
+        transport.receive(1, |datagram| is_received |= datagram.bytes == b"echo");
+        if is_sent && is_received {
+            return Ok(());
+        }
+        if SystemClock.monotonic() > deadline {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "a trial datagram did not come back"));
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_are_never_tried_and_never_fail() {
+        let chosen = choose(TransportName::Sockets).unwrap();
+        assert_eq!((chosen.kind, chosen.warning()), (TransportKind::Sockets, None));
+    }
+
+    #[test]
+    fn a_fallback_is_explained() {
+        let reason = io::Error::from_raw_os_error(libc::EPERM);
+        let chosen = Chosen { kind: TransportKind::Sockets, fallback: Some(reason) };
+        let warning = chosen.warning().unwrap();
+        assert!(warning.contains("seccomp") && warning.contains("not permitted"), "{warning}");
+    }
+}

@@ -1,0 +1,48 @@
+//! A thread that may not set up io_uring, as in many a container: the driver's choice falls on sockets and says why, or is refused where
+//! io_uring was insisted on.
+#![allow(unsafe_code, reason = "forbids this thread a system call")]
+
+use gannet_driver::config::TransportName;
+use gannet_driver::io::transport::{TransportKind, choose};
+
+/// Has this thread's attempts to set up io_uring fail with "not permitted".
+fn forbid_io_uring() {
+    let filter = |code: u16, jt: u8, jf: u8, k: u32| libc::sock_filter { code, jt, jf, k };
+    let permission = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
+    let mut program = [
+        // Load the number of the call; if it is that of io_uring_setup, refuse; else allow.
+        filter(0x20, 0, 0, 0),
+        filter(0x15, 0, 1, libc::SYS_io_uring_setup as u32),
+        filter(0x06, 0, 0, permission),
+        filter(0x06, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: plain numbers, and the address of a program that is a local and as long as it says.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
+    }
+}
+
+#[test]
+fn a_driver_does_without_io_uring_where_it_is_forbidden() {
+    let confined = std::thread::spawn(|| {
+        forbid_io_uring();
+        let chosen = choose(TransportName::Auto).unwrap();
+        assert_eq!(chosen.kind, TransportKind::Sockets);
+        let warning = chosen.warning().expect("a reason");
+        assert!(warning.contains("not permitted"), "{warning}");
+        let refused = choose(TransportName::IoUring).unwrap_err().to_string();
+        assert!(refused.contains("gannet.transport=io_uring") && refused.contains("not permitted"), "{refused}");
+        assert_eq!(choose(TransportName::Sockets).unwrap().kind, TransportKind::Sockets);
+    });
+    confined.join().expect("the thread's own assertions");
+}
+
+#[test]
+fn io_uring_is_chosen_where_it_works() {
+    let insisted = choose(TransportName::IoUring);
+    let chosen = choose(TransportName::Auto).unwrap();
+    assert_eq!(chosen.kind == TransportKind::IoUring, insisted.is_ok());
+    assert_eq!(chosen.warning().is_none(), insisted.is_ok());
+}
