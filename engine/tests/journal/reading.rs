@@ -121,7 +121,7 @@ fn a_tailer_waits_for_what_comes() {
     assert!(!tailer.wait(&mut idle, Duration::from_millis(1)).unwrap());
     std::thread::scope(|scope| {
         let reader = scope.spawn(move || {
-            assert!(tailer.wait(&mut idle, Duration::from_secs(60)).unwrap());
+            assert!(tailer.wait(&mut idle, Duration::from_secs(180)).unwrap());
             tailer.next().unwrap().unwrap().payload().to_vec()
         });
         let mut appender = journal.appender().unwrap();

@@ -50,10 +50,10 @@ pub(crate) fn all(recording: &Recording) -> Vec<(Position, Vec<u8>)> {
 
 /// Waits for a condition that another thread or process brings about.
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = SystemClock.monotonic().saturating_add_ns(60_000_000_000);
+    let deadline = SystemClock.monotonic().saturating_add_ns(180_000_000_000);
     let mut idle = IdleStrategy::Sleep { period_ns: 1_000_000 };
     while !holds() {
-        assert!(SystemClock.monotonic() < deadline, "{what}, even after a minute");
+        assert!(SystemClock.monotonic() < deadline, "{what}, even after three minutes");
         idle.idle_once();
     }
 }
