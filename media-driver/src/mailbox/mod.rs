@@ -2,9 +2,20 @@
 //! for the file system; whoever carries out its requests may take as long as it takes.
 
 mod endpoint;
+mod receiving;
+mod sending;
 mod wire;
 
 pub use endpoint::{EndpointSpec, Group, LocalInterface, OpenedEndpoint};
+pub use receiving::{
+    CongestionRules, CubicConfig, ImageCounters, Loss, LossRules, NewImage, NewReceiveEndpoint, ReceiverCommand,
+    ReceiverEvent,
+};
+pub use sending::{
+    DestinationRules, FlowControlRules, GroupRules, NewNetworkPublication, PublicationCounters, RetransmitRules,
+    SenderCommand, SenderEvent,
+};
+
 pub use wire::{Completion, Content, EndpointId, InlineFrame, MAX_INLINE_FRAME, Transmit, TransmitBatch, TransmitTag};
 
 use std::io;

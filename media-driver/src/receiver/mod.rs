@@ -20,8 +20,11 @@ use gannet::time::MonotonicNanos;
 use gannet::types::{RegistrationId, SessionId, StreamId};
 
 use self::dispatcher::{DataTurn, Dispatcher, SetupTurn};
-use self::publication_image::{Loss, NewImage, PublicationImage, Report, ReportOutlet};
-use crate::mailbox::{Content, EndpointId, InlineFrame, Transmit, TransmitBatch, TransmitTag};
+use self::publication_image::{PublicationImage, Report, ReportOutlet};
+use crate::mailbox::{
+    Content, EndpointId, InlineFrame, NewImage, NewReceiveEndpoint, ReceiverCommand, ReceiverEvent, Transmit,
+    TransmitBatch, TransmitTag,
+};
 use crate::shared::NetworkCounters;
 
 /// How long a setup is waited for before it is asked for again, and how often a control address is registered with, in nanoseconds.
@@ -34,72 +37,6 @@ const MAX_REPLIES: usize = 1024;
 const MAX_EVENTS: usize = 1024;
 /// A receiver id of 0 in a round-trip question means any.
 const ANY_RECEIVER: i64 = 0;
-
-/// What an endpoint is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NewReceiveEndpoint {
-    /// Its name.
-    pub id: EndpointId,
-    /// Its name among all receivers of a stream: not 0, and no other's (trap 58).
-    pub receiver_id: i64,
-    /// Its group.
-    pub group_tag: Option<i64>,
-    /// Where everything it says goes, if not to where data came from: a group's control address, or one that was stated.
-    pub control: Option<SocketAddr>,
-    /// Whether that address is one that a publication is registered with.
-    pub registers: bool,
-    /// How many images one stream may have.
-    pub session_limit: usize,
-}
-
-/// What the conductor tells the receiver.
-#[derive(Debug)]
-pub enum ReceiverCommand {
-    /// An endpoint is open.
-    AddEndpoint(NewReceiveEndpoint),
-    /// An endpoint is not used any more.
-    RemoveEndpoint(EndpointId),
-    /// All sessions of a stream are wanted.
-    AddStream(EndpointId, StreamId),
-    /// Not all are wanted any more.
-    RemoveStream(EndpointId, StreamId),
-    /// One session is wanted.
-    AddSession(EndpointId, StreamId, SessionId),
-    /// One session is not wanted any more.
-    RemoveSession(EndpointId, StreamId, SessionId),
-    /// The image that was asked for is made.
-    AddImage(EndpointId, Box<NewImage>),
-    /// The image that was asked for will not be.
-    RefuseImage(EndpointId, StreamId, SessionId),
-    /// Nobody reads an image any more, or its sender is gone: it says so.
-    LeaveImage(RegistrationId),
-    /// An application rejects an image.
-    RejectImage(RegistrationId, Box<[u8]>),
-    /// An image is gone.
-    RemoveImage(RegistrationId),
-    /// A session whose image vanished may come again.
-    EndCoolDown(EndpointId, StreamId, SessionId),
-}
-
-/// What the receiver tells the conductor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReceiverEvent {
-    /// A session presents itself that is wanted: make an image of it.
-    CreateImage {
-        /// Where it came in.
-        endpoint: EndpointId,
-        /// What it says of itself.
-        setup: Setup,
-        /// Where it came from.
-        source: SocketAddr,
-        /// Where what it is told goes.
-        control: SocketAddr,
-    },
-    /// An image has left the receiver: nothing refers to it any more.
-    ImageRemoved(RegistrationId),
-    /// Something was lost.
-    Loss(Loss),
-}
 
 /// The receiver.
 #[derive(Debug)]

@@ -4,6 +4,8 @@
 
 use fastrand::Rng;
 
+use crate::mailbox::LossRules;
+
 /// The least delay between two, in nanoseconds, as the reference has it.
 const LEAST_DELAY_NS: i64 = 1_000;
 
@@ -22,6 +24,15 @@ pub enum NakDelay {
 }
 
 impl NakDelay {
+    /// Those that the rules give.
+    pub fn new(rules: LossRules) -> Self {
+        match rules {
+            LossRules::Fill => Self::NONE,
+            LossRules::Unicast { delay_ns, retry_ratio } => Self::unicast(delay_ns, retry_ratio),
+            LossRules::Group { size, max_backoff_ns } => Self::Group(GroupBackoff::new(size, max_backoff_ns)),
+        }
+    }
+
     /// Gaps are filled, not reported: at once.
     pub const NONE: Self = Self::Fixed { first_ns: 0, retry_ns: 0 };
 

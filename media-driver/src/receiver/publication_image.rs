@@ -14,8 +14,7 @@ use std::net::SocketAddr;
 
 use fastrand::Rng;
 use gannet::counters::SystemCounter;
-use gannet::logbuffer::{LogBuffers, gap_fill, gap_scan, rebuild};
-use gannet::memory::OwnedWord;
+use gannet::logbuffer::{gap_fill, gap_scan, rebuild};
 use gannet::protocol::{
     DataFlags, DataHeader, ErrorFrame, Extent, GroupTag, MAX_ERROR_TEXT_LENGTH, Nak, RttMeasurement, StatusMessage,
     extent,
@@ -25,8 +24,9 @@ use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermL
 
 use super::congestion_control::{CongestionControl, Progress};
 use super::loss_detector::{Gap, LossDetector};
-use crate::mailbox::EndpointId;
-use crate::shared::{Condition, ImageWords, NetworkCounters};
+use super::nak_delay::NakDelay;
+use crate::mailbox::{EndpointId, Loss, LossRules, NewImage};
+use crate::shared::{Condition, NetworkCounters};
 
 /// A connection that is silent for longer is not sent anything, in nanoseconds.
 const CONNECTION_TIMEOUT_NS: i64 = 5_000_000_000;
@@ -34,54 +34,6 @@ const CONNECTION_TIMEOUT_NS: i64 = 5_000_000_000;
 const IMAGE_REJECTED: i32 = 13;
 /// From how many transports one image may be fed. Further ones are not heard.
 pub const MAX_CONNECTIONS: usize = 16;
-
-/// What an image is made of.
-#[derive(Debug)]
-pub struct NewImage {
-    /// Its name.
-    pub registration_id: RegistrationId,
-    /// Its session.
-    pub session_id: SessionId,
-    /// Its stream.
-    pub stream_id: StreamId,
-    /// Its log.
-    pub log: LogBuffers,
-    /// Where it joins the stream.
-    pub join_position: Position,
-    /// How large its window is.
-    pub congestion_control: CongestionControl,
-    /// When it asks for what is missing.
-    pub loss_detector: LossDetector,
-    /// Whether what is missing is asked for, and not skipped.
-    pub reliable: bool,
-    /// Which transport its setup came from, and where answers go.
-    pub transport: EndpointId,
-    /// As above.
-    pub control_address: SocketAddr,
-    /// The endpoint's name among all receivers of the stream.
-    pub receiver_id: i64,
-    /// The endpoint's group.
-    pub group_tag: Option<i64>,
-    /// After how long without data it is given up, in nanoseconds.
-    pub liveness_timeout_ns: i64,
-    /// How often it reports when nothing else makes it, in nanoseconds.
-    pub status_message_timeout_ns: i64,
-    /// What the conductor and it tell each other.
-    pub words: ImageWords,
-    /// The counters that people see.
-    pub counters: ImageCounters,
-}
-
-/// The counters of an image that the receiver stores.
-#[derive(Clone, Debug)]
-pub struct ImageCounters {
-    /// `rcv-hwm`.
-    pub highest: OwnedWord<i64>,
-    /// `rcv-pos`.
-    pub position: OwnedWord<i64>,
-    /// `rcv-naks-sent`.
-    pub naks_sent: OwnedWord<i64>,
-}
 
 /// One frame that an image wants sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,19 +54,12 @@ pub trait ReportOutlet {
     fn put(&mut self, transport: EndpointId, to: SocketAddr, report: &Report<'_>);
 }
 
-/// What was found to be lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Loss {
-    /// The image.
-    pub registration_id: RegistrationId,
-    /// How many bytes are missing.
-    pub length: i32,
-}
-
 /// An image as the receiver has it.
 #[derive(Debug)]
 pub struct PublicationImage {
     made_of: NewImage,
+    congestion_control: CongestionControl,
+    loss_detector: LossDetector,
     term_length: TermLength,
     initial_term_id: TermId,
     connections: Vec<Connection>,
@@ -167,6 +112,8 @@ impl PublicationImage {
     pub fn new(made_of: NewImage, now: MonotonicNanos) -> Self {
         let join = made_of.join_position.get();
         let term_length = made_of.log.term_length();
+        let congestion_control =
+            CongestionControl::new(made_of.congestion_control, made_of.log.mtu() as i32, term_length, now);
         let mut connections = Vec::with_capacity(MAX_CONNECTIONS);
         connections.push(Connection {
             transport: made_of.transport,
@@ -181,13 +128,15 @@ impl PublicationImage {
             highest: join,
             rebuilt: join,
             scheduled: join,
-            scheduled_window: made_of.congestion_control.initial_window(),
+            scheduled_window: congestion_control.initial_window(),
             announced: join,
             overrun_threshold: join + i64::from(term_length.get() / 2),
             status_due: MonotonicNanos::new(i64::MIN),
             last_packet: now,
             phase: Phase::Active,
             end: None,
+            congestion_control,
+            loss_detector: LossDetector::new(NakDelay::new(made_of.loss)),
             made_of,
         }
     }
@@ -289,7 +238,7 @@ impl PublicationImage {
                 if position < self.announced {
                     // Trap 48: a late duplicate is normal, and no sign of life; but the slower of two transports lives.
                     counters.count(SystemCounter::FlowControlUnderRuns);
-                    if end >= self.announced - i64::from(self.made_of.congestion_control.max_window()) {
+                    if end >= self.announced - i64::from(self.congestion_control.max_window()) {
                         self.connect(now, transport, control);
                     }
                     return;
@@ -323,7 +272,7 @@ impl PublicationImage {
             out.put(transport, from, &Report::Rtt(found.answer(self.made_of.receiver_id)));
         } else {
             let rtt_ns = now.get().saturating_sub(found.echo_timestamp_ns).saturating_sub(found.reception_delta_ns);
-            self.made_of.congestion_control.on_rtt(now, rtt_ns);
+            self.congestion_control.on_rtt(now, rtt_ns);
         }
     }
 
@@ -346,7 +295,7 @@ impl PublicationImage {
                 self.made_of.counters.position.store_release(self.rebuilt);
             }
             let gap = scanned.gap.map(|(position, length)| Gap { position: position.get(), length });
-            let detection = self.made_of.loss_detector.on_scan(now, gap, random);
+            let detection = self.loss_detector.on_scan(now, gap, random);
             if let Some(gap) = gap.filter(|_| detection.found) {
                 loss = Some(Loss { registration_id: self.made_of.registration_id, length: gap.length });
             }
@@ -358,7 +307,7 @@ impl PublicationImage {
             self.mend(gap, now, counters, out);
             work += 1;
         }
-        if self.phase == Phase::Active && self.made_of.congestion_control.is_rtt_request_due(now) {
+        if self.phase == Phase::Active && self.congestion_control.is_rtt_request_due(now) {
             let question = RttMeasurement {
                 session_id: self.made_of.session_id,
                 stream_id: self.made_of.stream_id,
@@ -376,7 +325,7 @@ impl PublicationImage {
 
     /// When it has something to do even if nothing comes.
     pub fn next_deadline(&self) -> MonotonicNanos {
-        let gap = self.made_of.loss_detector.next_deadline().filter(|_| self.rebuilt < self.highest);
+        let gap = self.loss_detector.next_deadline().filter(|_| self.rebuilt < self.highest);
         self.status_due.saturating_add_ns(1).min(gap.unwrap_or(MonotonicNanos::NEVER))
     }
 
@@ -390,7 +339,7 @@ impl PublicationImage {
     fn schedule(&mut self, now: MonotonicNanos, loss_found: bool) {
         let consumed = self.made_of.words.consumed();
         let progress = Progress { consumed, scheduled: self.scheduled, loss_found };
-        let decision = self.made_of.congestion_control.on_progress(now, progress);
+        let decision = self.congestion_control.on_progress(now, progress);
         // Trap 45: strictly more than a quarter, counted from what was scheduled.
         let is_far = consumed > self.scheduled + i64::from(decision.window / 4);
         if decision.force || is_far || decision.window != self.scheduled_window {
@@ -448,7 +397,7 @@ impl PublicationImage {
     /// Asks for what is missing, or skips it.
     fn mend(&mut self, gap: Gap, now: MonotonicNanos, counters: &NetworkCounters, out: &mut impl ReportOutlet) {
         let at = Position::new(gap.position);
-        if !self.made_of.reliable {
+        if self.made_of.loss == LossRules::Fill {
             if gap_fill(&self.made_of.log, at, gap.length) {
                 counters.count(SystemCounter::LossGapFills);
             }

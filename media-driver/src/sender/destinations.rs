@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use gannet::time::MonotonicNanos;
 use gannet::types::RegistrationId;
 
+use crate::mailbox::DestinationRules;
+
 /// After how long a registered receiver that is silent is forgotten, in nanoseconds.
 const RECEIVER_TIMEOUT_NS: i64 = 5_000_000_000;
 /// How many destinations one endpoint has at most. One more is refused, or not registered.
@@ -42,6 +44,15 @@ struct Destination {
 const NOBODY: RegistrationId = RegistrationId::new(-1);
 
 impl Destinations {
+    /// Those that the rules give: one, or none yet.
+    pub fn new(rules: DestinationRules) -> Self {
+        match rules {
+            DestinationRules::Fixed(address) => Self::fixed(address),
+            DestinationRules::Manual => Self::manual(),
+            DestinationRules::Dynamic => Self::dynamic(),
+        }
+    }
+
     /// One address, always the same.
     pub fn fixed(address: SocketAddr) -> Self {
         let only =

@@ -18,62 +18,14 @@ use gannet::time::MonotonicNanos;
 use gannet::types::{RegistrationId, SessionId, StreamId};
 
 use self::destinations::Destinations;
-use self::network_publication::{NetworkPublication, NewNetworkPublication, Outgoing, Outlet};
-use crate::mailbox::{Completion, Content, EndpointId, InlineFrame, Transmit, TransmitBatch, TransmitTag};
+use self::network_publication::{NetworkPublication, Outgoing, Outlet};
+use crate::mailbox::{
+    Completion, Content, EndpointId, InlineFrame, SenderCommand, SenderEvent, Transmit, TransmitBatch, TransmitTag,
+};
 use crate::shared::NetworkCounters;
 
 /// How many events wait for the conductor. More rejections than that at once are not reported.
 const MAX_EVENTS: usize = 256;
-
-/// What the conductor tells the sender.
-#[derive(Debug)]
-pub enum SenderCommand {
-    /// An endpoint is open.
-    AddEndpoint(EndpointId, Destinations),
-    /// An endpoint is not used any more.
-    RemoveEndpoint(EndpointId),
-    /// A publication begins.
-    AddPublication(EndpointId, Box<NewNetworkPublication>),
-    /// Nothing will be written past this position.
-    EndPublication {
-        /// The publication.
-        registration_id: RegistrationId,
-        /// Where it ends.
-        position: i64,
-        /// Whether it was revoked.
-        revoked: bool,
-    },
-    /// A publication is gone.
-    RemovePublication(RegistrationId),
-    /// An application adds a destination.
-    AddDestination(EndpointId, RegistrationId, SocketAddr),
-    /// An application removes a destination.
-    RemoveDestination(EndpointId, SocketAddr),
-    /// As above, by id.
-    RemoveDestinationById(EndpointId, RegistrationId),
-}
-
-/// What the sender tells the conductor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SenderEvent {
-    /// A publication has left the sender: nothing refers to it any more.
-    PublicationRemoved(RegistrationId),
-    /// A receiver has rejected a publication.
-    Rejected {
-        /// The publication.
-        registration_id: RegistrationId,
-        /// Where the receiver is.
-        source: SocketAddr,
-        /// Which it is.
-        receiver_id: i64,
-        /// Its group.
-        group_tag: Option<i64>,
-        /// The code of its reason.
-        error_code: i32,
-        /// Its reason.
-        text: Box<[u8]>,
-    },
-}
 
 /// The sender.
 #[derive(Debug)]
@@ -117,7 +69,9 @@ impl Sender {
     /// The conductor has said something.
     pub fn on_command(&mut self, now: MonotonicNanos, command: SenderCommand) {
         match command {
-            SenderCommand::AddEndpoint(id, destinations) => self.endpoints.push(Endpoint { id, destinations }),
+            SenderCommand::AddEndpoint(id, rules) => {
+                self.endpoints.push(Endpoint { id, destinations: Destinations::new(rules) });
+            }
             SenderCommand::RemoveEndpoint(id) => self.endpoints.retain(|endpoint| endpoint.id != id),
             SenderCommand::AddPublication(endpoint, made_of) => {
                 let publication = NetworkPublication::new(*made_of, now);

@@ -16,15 +16,14 @@ use std::collections::VecDeque;
 
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::{LogBuffers, sendable};
-use gannet::memory::OwnedWord;
 use gannet::protocol::{ErrorFrame, GroupTag, Heartbeat, Nak, RttMeasurement, Setup, StatusMessage};
 use gannet::time::MonotonicNanos;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
 
 use super::flow_control::{FlowControl, MAX_RECEIVERS, ReceiverReport, retransmit_length};
 use super::retransmit::{NakAnswer, RetransmitHandler, TermRange};
-use crate::mailbox::{Completion, TransmitTag};
-use crate::shared::{NetworkCounters, PublicationWords, Receivers};
+use crate::mailbox::{Completion, NewNetworkPublication, TransmitTag};
+use crate::shared::{NetworkCounters, Receivers};
 
 /// How long a sender with nothing to send stays silent, in nanoseconds.
 pub const HEARTBEAT_INTERVAL_NS: i64 = 100_000_000;
@@ -36,60 +35,6 @@ const MAX_IN_FLIGHT: usize = 64;
 const MAX_RTT_ANSWERS: usize = 16;
 /// How many resends wait for room in the batch; one more is counted as an overflow, and its receiver asks again.
 const MAX_RESENDS: usize = 256;
-
-/// What a publication is made of.
-#[derive(Debug)]
-pub struct NewNetworkPublication {
-    /// The command that asked for it first.
-    pub registration_id: RegistrationId,
-    /// Its session.
-    pub session_id: SessionId,
-    /// Its stream.
-    pub stream_id: StreamId,
-    /// Its log.
-    pub log: LogBuffers,
-    /// Where it starts.
-    pub start_position: Position,
-    /// How receivers pace it.
-    pub flow_control: FlowControl,
-    /// How it answers NAKs.
-    pub retransmit: RetransmitHandler,
-    /// How many receiver windows one NAK is answered with at most.
-    pub retransmit_windows: i64,
-    /// What this driver's receivers start with, in bytes.
-    pub initial_window: i32,
-    /// After how long a silent receiver counts as gone, in nanoseconds.
-    pub connection_timeout_ns: i64,
-    /// How many datagrams it may send in one duty cycle.
-    pub max_datagrams_per_cycle: usize,
-    /// Whether it has group semantics: multicast, or several destinations.
-    pub group: bool,
-    /// The time to live of its channel, 0 when none is stated.
-    pub ttl: i32,
-    /// Whether it tells receivers that the stream has ended.
-    pub signal_eos: bool,
-    /// Whether spies alone keep it going.
-    pub spies_simulate_connection: bool,
-    /// Whether it asks for a response channel.
-    pub asks_for_response: bool,
-    /// What the conductor and it tell each other.
-    pub words: PublicationWords,
-    /// The counters that people see.
-    pub counters: PublicationCounters,
-}
-
-/// The counters of a network publication that the sender stores.
-#[derive(Clone, Debug)]
-pub struct PublicationCounters {
-    /// `snd-pos`.
-    pub position: OwnedWord<i64>,
-    /// `snd-lmt`.
-    pub limit: OwnedWord<i64>,
-    /// `snd-bpe`: how often the limit stopped it.
-    pub back_pressure: OwnedWord<i64>,
-    /// `snd-naks-received`.
-    pub naks_received: OwnedWord<i64>,
-}
 
 /// One frame or range that a publication wants sent to wherever its channel leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +67,8 @@ pub trait Outlet {
 #[derive(Debug)]
 pub struct NetworkPublication {
     made_of: NewNetworkPublication,
+    flow_control: FlowControl,
+    retransmit: RetransmitHandler,
     term_length: TermLength,
     initial_term_id: TermId,
     /// Everything below was taken by the operating system.
@@ -172,6 +119,8 @@ impl NetworkPublication {
         let start = made_of.start_position.get();
         let long_ago = now.saturating_add_ns(-SETUP_INTERVAL_NS - 1);
         Self {
+            flow_control: FlowControl::new(made_of.flow_control),
+            retransmit: RetransmitHandler::new(made_of.retransmit),
             term_length: made_of.log.term_length(),
             initial_term_id: made_of.log.initial_term_id(),
             sent: start,
@@ -255,7 +204,7 @@ impl NetworkPublication {
             work += self.be_idle(now, counters, out);
         }
         while self.resends.len() < MAX_RESENDS
-            && let Some(range) = self.made_of.retransmit.poll_due(now)
+            && let Some(range) = self.retransmit.poll_due(now)
         {
             self.queue_resend(range);
         }
@@ -294,7 +243,7 @@ impl NetworkPublication {
         if message.asks_for_setup {
             // Trap 23: no liveness, no position. And an ended stream cannot be joined.
             if !self.is_end_of_stream() {
-                self.made_of.flow_control.on_setup_requested(group_tag);
+                self.flow_control.on_setup_requested(group_tag);
                 self.is_setup_elicited = true;
             }
             return;
@@ -322,7 +271,7 @@ impl NetworkPublication {
             window: message.receiver_window,
             is_leaving: message.end_of_stream,
         };
-        let limit = self.made_of.flow_control.on_status_message(now, &report, self.limit);
+        let limit = self.flow_control.on_status_message(now, &report, self.limit);
         self.set_limit(limit);
         self.tell_of_receivers();
     }
@@ -351,7 +300,7 @@ impl NetworkPublication {
             counters.count(SystemCounter::RetransmitOverflow);
             return;
         }
-        match self.made_of.retransmit.on_nak(now, range) {
+        match self.retransmit.on_nak(now, range) {
             NakAnswer::Resend(range) => self.queue_resend(range),
             NakAnswer::Overflow => counters.count(SystemCounter::RetransmitOverflow),
             NakAnswer::Delayed | NakAnswer::Ignored => {}
@@ -368,7 +317,7 @@ impl NetworkPublication {
     /// A receiver rejects the stream. Says so if it was one that counted: its rejections after that are no news.
     pub fn on_error(&mut self, error: &ErrorFrame<'_>, counters: &NetworkCounters) -> Option<Rejected> {
         counters.count(SystemCounter::ErrorFramesReceived);
-        self.made_of.flow_control.on_error(error.receiver_id, error.group_tag);
+        self.flow_control.on_error(error.receiver_id, error.group_tag);
         let before = self.receivers.len();
         self.receivers.retain(|&(id, _)| id != error.receiver_id);
         self.tell_of_receivers();
@@ -387,7 +336,7 @@ impl NetworkPublication {
         } else {
             MonotonicNanos::NEVER
         };
-        let resend = self.made_of.retransmit.next_deadline().unwrap_or(MonotonicNanos::NEVER);
+        let resend = self.retransmit.next_deadline().unwrap_or(MonotonicNanos::NEVER);
         heartbeat.min(setup).min(resend)
     }
 
@@ -397,7 +346,7 @@ impl NetworkPublication {
             return 0;
         }
         if self.is_setup_elicited {
-            self.made_of.flow_control.on_setup(now, self.limit);
+            self.flow_control.on_setup(now, self.limit);
         }
         let at = Position::new(self.sent);
         out.put(Outgoing::Setup(Setup {
@@ -486,9 +435,9 @@ impl NetworkPublication {
                 self.sent = self.sent.max(spy);
                 self.next = self.sent;
                 self.show_sent();
-                self.made_of.flow_control.on_idle(now, self.sent)
+                self.flow_control.on_idle(now, self.sent)
             }
-            _ => self.made_of.flow_control.on_idle(now, self.limit),
+            _ => self.flow_control.on_idle(now, self.limit),
         };
         self.set_limit(limit);
         let timeout_ns = self.made_of.connection_timeout_ns;
@@ -577,7 +526,7 @@ impl NetworkPublication {
 
     fn tell_of_receivers(&self) {
         let alive = !self.receivers.is_empty();
-        let enough = alive && self.made_of.flow_control.has_required_receivers();
+        let enough = alive && self.flow_control.has_required_receivers();
         self.made_of.words.set_receivers(Receivers { alive, enough, left: self.has_left });
     }
 }

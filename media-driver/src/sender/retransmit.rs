@@ -10,6 +10,8 @@
 use gannet::time::MonotonicNanos;
 use gannet::types::TermId;
 
+use crate::mailbox::RetransmitRules;
+
 /// A range of one term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TermRange {
@@ -26,17 +28,6 @@ impl TermRange {
         let start = i64::from(self.offset);
         self.term_id == other.term_id && (start..start + i64::from(self.length)).contains(&i64::from(other.offset))
     }
-}
-
-/// How NAKs are answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetransmitRules {
-    /// How long an answer waits, in nanoseconds, so that one serves several receivers.
-    pub delay_ns: i64,
-    /// How long NAKs for what was just sent again are ignored, in nanoseconds.
-    pub linger_ns: i64,
-    /// How many answers may be under way in a group: from 1 to 256. Between two it is one, which is reused at once.
-    pub group_slots: Option<u16>,
 }
 
 /// What becomes of a NAK.

@@ -8,10 +8,12 @@ use fastrand::Rng;
 use gannet::logbuffer::{ExclusiveAppender, ImageReader, LogBuffers, LogKind, OfferError, clean_to};
 use gannet::memory::OwnedWord;
 use gannet::types::Position;
-use gannet_driver::mailbox::{Completion, EndpointId, TransmitBatch};
-use gannet_driver::receiver::{NewReceiveEndpoint, Receiver, ReceiverCommand, ReceiverEvent};
-use gannet_driver::sender::destinations::Destinations;
-use gannet_driver::sender::{Sender, SenderCommand};
+use gannet_driver::mailbox::{
+    Completion, DestinationRules, EndpointId, NewReceiveEndpoint, ReceiverCommand, ReceiverEvent, SenderCommand,
+    TransmitBatch,
+};
+use gannet_driver::receiver::Receiver;
+use gannet_driver::sender::Sender;
 use gannet_driver::shared::{Condition, ImageWords, NetworkCounters, PublicationWords};
 
 use crate::support::*;
@@ -60,7 +62,7 @@ impl Pair {
         let made_of = publication(&log, 0);
         let words = made_of.words.clone();
         let mut sender = Sender::new(NetworkCounters::heap());
-        sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, Destinations::fixed(receiver_address())));
+        sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, DestinationRules::Fixed(receiver_address())));
         sender.on_command(at(0), SenderCommand::AddPublication(SENDING, Box::new(made_of)));
         let mut receiver = Receiver::new(NetworkCounters::heap(), random.u64(..));
         let endpoint = NewReceiveEndpoint {

@@ -7,10 +7,8 @@ use gannet::counters::SystemCounter;
 use gannet::logbuffer::{ImageReader, LogBuffers, LogKind};
 use gannet::protocol::{DataFlags, DataHeader, Heartbeat, Padding};
 use gannet::types::Position;
-use gannet_driver::mailbox::EndpointId;
-use gannet_driver::receiver::loss_detector::LossDetector;
-use gannet_driver::receiver::nak_delay::NakDelay;
-use gannet_driver::receiver::publication_image::{NewImage, PublicationImage, Report, ReportOutlet};
+use gannet_driver::mailbox::{EndpointId, LossRules, NewImage};
+use gannet_driver::receiver::publication_image::{PublicationImage, Report, ReportOutlet};
 use gannet_driver::shared::{Condition, ImageWords, NetworkCounters};
 
 use crate::support::*;
@@ -304,10 +302,7 @@ fn a_rejected_image_says_why() {
 /// Section 13.3: without reliability a gap becomes padding at once, and readers go on behind it.
 #[test]
 fn without_reliability_gaps_are_filled() {
-    let mut receiving = Receiving::with(0, |made_of| {
-        made_of.reliable = false;
-        made_of.loss_detector = LossDetector::new(NakDelay::NONE);
-    });
+    let mut receiving = Receiving::with(0, |made_of| made_of.loss = LossRules::Fill);
     receiving.poll(0);
     receiving.take(1, &data(0, b"a"));
     receiving.take(1, &data(192, b"d"));

@@ -4,10 +4,8 @@ use gannet::counters::SystemCounter;
 use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, OfferError};
 use gannet::protocol::{ErrorFrame, Nak, StatusMessage};
 use gannet::types::TermId;
-use gannet_driver::sender::flow_control::{FlowControl, GroupRules, Min};
-use gannet_driver::sender::network_publication::{
-    NetworkPublication, NewNetworkPublication, Outgoing, Outlet, PublicationCounters,
-};
+use gannet_driver::mailbox::{FlowControlRules, GroupRules, NewNetworkPublication, PublicationCounters};
+use gannet_driver::sender::network_publication::{NetworkPublication, Outgoing, Outlet};
 use gannet_driver::shared::{NetworkCounters, PublicationWords};
 
 use crate::support::*;
@@ -371,7 +369,7 @@ fn a_rejection_is_news_once() {
 fn trap_40_too_small_a_group_is_not_enough() {
     let rules = GroupRules { receiver_timeout_ns: 5_000 * MS, min_size: 2 };
     let mut sending = Sending::with(0, |made_of| {
-        made_of.flow_control = FlowControl::Min(Min::new(rules));
+        made_of.flow_control = FlowControlRules::Min(rules);
         made_of.group = true;
     });
     sending.hear(0, &status(0, 4096));

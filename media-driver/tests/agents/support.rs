@@ -7,14 +7,11 @@ use gannet::memory::{AtomicBuffer, Field, OwnedWord};
 use gannet::protocol::{GroupTag, StatusMessage};
 use gannet::time::MonotonicNanos;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
-use gannet_driver::mailbox::{Content, EndpointId, Transmit, TransmitBatch};
-use gannet_driver::receiver::congestion_control::{CongestionControl, StaticWindow};
-use gannet_driver::receiver::loss_detector::LossDetector;
-use gannet_driver::receiver::nak_delay::NakDelay;
-use gannet_driver::receiver::publication_image::{ImageCounters, NewImage};
-use gannet_driver::sender::flow_control::{FlowControl, UNICAST_RETRANSMIT_WINDOWS};
-use gannet_driver::sender::network_publication::{NewNetworkPublication, PublicationCounters};
-use gannet_driver::sender::retransmit::{RetransmitHandler, RetransmitRules};
+use gannet_driver::mailbox::{
+    CongestionRules, Content, EndpointId, FlowControlRules, ImageCounters, LossRules, NewImage, NewNetworkPublication,
+    PublicationCounters, RetransmitRules, Transmit, TransmitBatch,
+};
+use gannet_driver::sender::flow_control::UNICAST_RETRANSMIT_WINDOWS;
 use gannet_driver::shared::{ImageWords, PublicationWords};
 
 pub(crate) const TERM: TermLength = TermLength::MIN;
@@ -62,8 +59,8 @@ pub(crate) fn publication(log: &LogBuffers, start: i64) -> NewNetworkPublication
         stream_id: STREAM,
         log: log.clone(),
         start_position: Position::new(start),
-        flow_control: FlowControl::Unicast,
-        retransmit: RetransmitHandler::new(RetransmitRules { delay_ns: 0, linger_ns: 10 * MS, group_slots: None }),
+        flow_control: FlowControlRules::Unicast,
+        retransmit: RetransmitRules { delay_ns: 0, linger_ns: 10 * MS, group_slots: None },
         retransmit_windows: UNICAST_RETRANSMIT_WINDOWS,
         initial_window: 128 << 10,
         connection_timeout_ns: 5_000 * MS,
@@ -90,9 +87,8 @@ pub(crate) fn image(log: &LogBuffers, join: i64) -> NewImage {
         stream_id: STREAM,
         log: log.clone(),
         join_position: Position::new(join),
-        congestion_control: CongestionControl::Static(StaticWindow::new(128 << 10, TERM)),
-        loss_detector: LossDetector::new(NakDelay::unicast(1_000, 100)),
-        reliable: true,
+        congestion_control: CongestionRules::Static(128 << 10),
+        loss: LossRules::Unicast { delay_ns: 1_000, retry_ratio: 100 },
         transport: RECEIVING,
         control_address: sender_address(),
         receiver_id: RECEIVER,

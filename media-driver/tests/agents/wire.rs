@@ -2,11 +2,11 @@
 
 use gannet::logbuffer::{ExclusiveAppender, LogKind};
 use gannet::protocol::{GroupTag, RttMeasurement, StatusMessage};
-use gannet_driver::mailbox::TransmitBatch;
+use gannet_driver::mailbox::{
+    Completion, DestinationRules, NewReceiveEndpoint, ReceiverCommand, SenderCommand, TransmitBatch,
+};
 use gannet_driver::receiver::Receiver;
-use gannet_driver::receiver::{NewReceiveEndpoint, ReceiverCommand};
-use gannet_driver::sender::destinations::Destinations;
-use gannet_driver::sender::{Sender, SenderCommand};
+use gannet_driver::sender::Sender;
 use gannet_driver::shared::NetworkCounters;
 
 use crate::support::*;
@@ -22,7 +22,7 @@ fn a_senders_frames_are_those_of_the_reference() {
     let log = log(LogKind::Exclusive, INITIAL, 0);
     let mut appender = ExclusiveAppender::new(&log, word(LENGTH)).unwrap();
     let mut sender = Sender::new(NetworkCounters::heap());
-    sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, Destinations::fixed(receiver_address())));
+    sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, DestinationRules::Fixed(receiver_address())));
     sender.on_command(at(0), SenderCommand::AddPublication(SENDING, Box::new(publication(&log, 0))));
     let mut batch = TransmitBatch::new(64);
     sender.poll_transmit(at(0), &mut batch);
@@ -40,7 +40,7 @@ fn a_senders_frames_are_those_of_the_reference() {
     assert_eq!(batch.as_slice()[0].to, receiver_address());
     let tag = batch.as_slice()[0].tag;
     assert_eq!(drain(&mut batch), [data]);
-    sender.on_completion(gannet_driver::mailbox::Completion { tag, sent: true });
+    sender.on_completion(Completion { tag, sent: true });
 
     let question = RttMeasurement {
         session_id: SESSION,

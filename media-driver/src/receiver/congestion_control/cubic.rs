@@ -6,6 +6,7 @@ use gannet::time::MonotonicNanos;
 use gannet::types::TermLength;
 
 use super::{Decision, Progress, clip_window};
+use crate::mailbox::CubicConfig;
 
 /// How steep the curve is.
 const C: f64 = 0.4;
@@ -16,23 +17,6 @@ const INITIAL_CWND: i32 = 10;
 /// So many round trips may a request for a measurement stay unanswered.
 const RTT_TIMEOUT_MULTIPLE: i64 = 4;
 const NANOS_PER_SECOND: f64 = 1e9;
-
-/// The settings that all images of a driver share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CubicConfig {
-    /// What the round trip is taken for until it is measured, in nanoseconds; also how often the window is looked at.
-    pub initial_rtt_ns: i64,
-    /// Whether the round trip is measured.
-    pub measure_rtt: bool,
-    /// Whether the window is at least what TCP would have.
-    pub tcp_mode: bool,
-}
-
-impl Default for CubicConfig {
-    fn default() -> Self {
-        Self { initial_rtt_ns: 100_000, measure_rtt: false, tcp_mode: false }
-    }
-}
 
 /// The congestion control of one image.
 #[derive(Debug)]

@@ -4,11 +4,13 @@
 mod cubic;
 mod static_window;
 
-pub use cubic::{Cubic, CubicConfig};
+pub use cubic::Cubic;
 pub use static_window::StaticWindow;
 
 use gannet::time::MonotonicNanos;
 use gannet::types::TermLength;
+
+use crate::mailbox::CongestionRules;
 
 /// What is known as an image is tracked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,14 @@ pub enum CongestionControl {
 }
 
 impl CongestionControl {
+    /// That which the rules give, for a stream of a sender with this MTU.
+    pub fn new(rules: CongestionRules, mtu: i32, term_length: TermLength, now: MonotonicNanos) -> Self {
+        match rules {
+            CongestionRules::Static(window) => Self::Static(StaticWindow::new(window, term_length)),
+            CongestionRules::Cubic(config, window) => Self::Cubic(Cubic::new(config, window, mtu, term_length, now)),
+        }
+    }
+
     /// The window that the image starts with.
     pub fn initial_window(&self) -> i32 {
         match self {

@@ -11,19 +11,11 @@
 use gannet::time::MonotonicNanos;
 
 use super::ReceiverReport;
+use crate::mailbox::GroupRules;
 
 /// How many receivers one publication goes by. One more is turned away: its status messages count for nothing until another
 /// has left, and the count of those says so.
 pub const MAX_RECEIVERS: usize = 1024;
-
-/// What a group asks of its receivers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GroupRules {
-    /// After how long a silent receiver is forgotten, in nanoseconds.
-    pub receiver_timeout_ns: i64,
-    /// How many there must be before anything is sent.
-    pub min_size: i32,
-}
 
 /// The slowest of a group.
 #[derive(Debug)]

@@ -8,11 +8,13 @@ mod min;
 mod tagged;
 mod unicast;
 
-pub use min::{GroupRules, MAX_RECEIVERS, Min};
+pub use min::{MAX_RECEIVERS, Min};
 pub use tagged::Tagged;
 
 use gannet::time::MonotonicNanos;
 use gannet::types::TermLength;
+
+use crate::mailbox::FlowControlRules;
 
 /// What a receiver has said of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +57,16 @@ pub const UNICAST_RETRANSMIT_WINDOWS: i64 = 16;
 pub const GROUP_RETRANSMIT_WINDOWS: i64 = 4;
 
 impl FlowControl {
+    /// A strategy that knows no receivers yet.
+    pub fn new(rules: FlowControlRules) -> Self {
+        match rules {
+            FlowControlRules::Unicast => Self::Unicast,
+            FlowControlRules::Max => Self::Max,
+            FlowControlRules::Min(rules) => Self::Min(Min::new(rules)),
+            FlowControlRules::Tagged(rules, tag) => Self::Tagged(Tagged::new(rules, tag)),
+        }
+    }
+
     /// A receiver has reported. Returns the sender's limit from now on.
     pub fn on_status_message(&mut self, now: MonotonicNanos, report: &ReceiverReport, limit: i64) -> i64 {
         match self {
@@ -147,6 +159,7 @@ pub fn retransmit_length(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mailbox::GroupRules;
     use proptest::prelude::*;
 
     fn report(position: i64, window: i32) -> ReceiverReport {
@@ -190,12 +203,12 @@ mod tests {
             kind in 0..4_u8,
         ) {
             let rules = GroupRules { receiver_timeout_ns: 200, min_size: 0 };
-            let mut strategy = match kind {
-                0 => FlowControl::Unicast,
-                1 => FlowControl::Max,
-                2 => FlowControl::Min(Min::new(rules)),
-                _ => FlowControl::Tagged(Tagged::new(rules, 3)),
-            };
+            let mut strategy = FlowControl::new(match kind {
+                0 => FlowControlRules::Unicast,
+                1 => FlowControlRules::Max,
+                2 => FlowControlRules::Min(rules),
+                _ => FlowControlRules::Tagged(rules, 3),
+            });
             let (mut limit, mut furthest, mut now) = (0, 0, MonotonicNanos::new(0));
             for (receiver_id, position, window, is_leaving, step, pause) in steps {
                 now = now.saturating_add_ns(pause);

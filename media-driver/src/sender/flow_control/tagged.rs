@@ -2,7 +2,8 @@
 
 use gannet::time::MonotonicNanos;
 
-use super::{GroupRules, Min, ReceiverReport};
+use super::{Min, ReceiverReport};
+use crate::mailbox::GroupRules;
 
 /// The slowest of those with a tag.
 #[derive(Debug)]

@@ -55,8 +55,8 @@ const CRATES: [Crate; 2] = [
         folder: "media-driver/src/",
         modules: &[
             ("config", &[]),
-            ("mailbox", &[]),
             ("channel", &["mailbox"]),
+            ("mailbox", &["shared"]),
             ("shared", &[]),
             ("ipc", &["shared"]),
             ("sender", &["mailbox", "shared"]),

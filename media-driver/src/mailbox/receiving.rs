@@ -1,0 +1,179 @@
+//! What the conductor and the receiver tell each other, and what an image is made of: plain data.
+
+use std::net::SocketAddr;
+
+use gannet::logbuffer::LogBuffers;
+use gannet::memory::OwnedWord;
+use gannet::protocol::Setup;
+use gannet::types::{Position, RegistrationId, SessionId, StreamId};
+
+use super::EndpointId;
+use crate::shared::ImageWords;
+
+/// How large a receiver's window is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CongestionRules {
+    /// This many bytes, or half a term.
+    Static(i32),
+    /// As CUBIC has it, and at most that.
+    Cubic(CubicConfig, i32),
+}
+
+/// The settings that all images of a driver share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CubicConfig {
+    /// What the round trip is taken for until it is measured, in nanoseconds; also how often the window is looked at.
+    pub initial_rtt_ns: i64,
+    /// Whether the round trip is measured.
+    pub measure_rtt: bool,
+    /// Whether the window is at least what TCP would have.
+    pub tcp_mode: bool,
+}
+
+impl Default for CubicConfig {
+    fn default() -> Self {
+        Self { initial_rtt_ns: 100_000, measure_rtt: false, tcp_mode: false }
+    }
+}
+
+/// What becomes of bytes that are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossRules {
+    /// They are skipped.
+    Fill,
+    /// They are asked for.
+    Unicast {
+        /// After this long, in nanoseconds.
+        delay_ns: i64,
+        /// And again after so many times that.
+        retry_ratio: i64,
+    },
+    /// They are asked for by whoever of a group is first.
+    Group {
+        /// About how many receivers it has.
+        size: i32,
+        /// How long any of them waits at most, in nanoseconds.
+        max_backoff_ns: i64,
+    },
+}
+
+/// What an image is made of.
+#[derive(Debug)]
+pub struct NewImage {
+    /// Its name.
+    pub registration_id: RegistrationId,
+    /// Its session.
+    pub session_id: SessionId,
+    /// Its stream.
+    pub stream_id: StreamId,
+    /// Its log.
+    pub log: LogBuffers,
+    /// Where it joins the stream.
+    pub join_position: Position,
+    /// How large its window is.
+    pub congestion_control: CongestionRules,
+    /// What becomes of what is missing.
+    pub loss: LossRules,
+    /// Which transport its setup came from, and where answers go.
+    pub transport: EndpointId,
+    /// As above.
+    pub control_address: SocketAddr,
+    /// The endpoint's name among all receivers of the stream.
+    pub receiver_id: i64,
+    /// The endpoint's group.
+    pub group_tag: Option<i64>,
+    /// After how long without data it is given up, in nanoseconds.
+    pub liveness_timeout_ns: i64,
+    /// How often it reports when nothing else makes it, in nanoseconds.
+    pub status_message_timeout_ns: i64,
+    /// What the conductor and it tell each other.
+    pub words: ImageWords,
+    /// The counters that people see.
+    pub counters: ImageCounters,
+}
+
+/// The counters of an image that the receiver stores.
+#[derive(Clone, Debug)]
+pub struct ImageCounters {
+    /// `rcv-hwm`.
+    pub highest: OwnedWord<i64>,
+    /// `rcv-pos`.
+    pub position: OwnedWord<i64>,
+    /// `rcv-naks-sent`.
+    pub naks_sent: OwnedWord<i64>,
+}
+
+/// What was found to be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The image.
+    pub registration_id: RegistrationId,
+    /// How many bytes are missing.
+    pub length: i32,
+}
+
+/// What an endpoint is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewReceiveEndpoint {
+    /// Its name.
+    pub id: EndpointId,
+    /// Its name among all receivers of a stream: not 0, and no other's (trap 58).
+    pub receiver_id: i64,
+    /// Its group.
+    pub group_tag: Option<i64>,
+    /// Where everything it says goes, if not to where data came from: a group's control address, or one that was stated.
+    pub control: Option<SocketAddr>,
+    /// Whether that address is one that a publication is registered with.
+    pub registers: bool,
+    /// How many images one stream may have.
+    pub session_limit: usize,
+}
+
+/// What the conductor tells the receiver.
+#[derive(Debug)]
+pub enum ReceiverCommand {
+    /// An endpoint is open.
+    AddEndpoint(NewReceiveEndpoint),
+    /// An endpoint is not used any more.
+    RemoveEndpoint(EndpointId),
+    /// All sessions of a stream are wanted.
+    AddStream(EndpointId, StreamId),
+    /// Not all are wanted any more.
+    RemoveStream(EndpointId, StreamId),
+    /// One session is wanted.
+    AddSession(EndpointId, StreamId, SessionId),
+    /// One session is not wanted any more.
+    RemoveSession(EndpointId, StreamId, SessionId),
+    /// The image that was asked for is made.
+    AddImage(EndpointId, Box<NewImage>),
+    /// The image that was asked for will not be.
+    RefuseImage(EndpointId, StreamId, SessionId),
+    /// Nobody reads an image any more, or its sender is gone: it says so.
+    LeaveImage(RegistrationId),
+    /// An application rejects an image.
+    RejectImage(RegistrationId, Box<[u8]>),
+    /// An image is gone.
+    RemoveImage(RegistrationId),
+    /// A session whose image vanished may come again.
+    EndCoolDown(EndpointId, StreamId, SessionId),
+}
+
+/// What the receiver tells the conductor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiverEvent {
+    /// A session presents itself that is wanted: make an image of it.
+    CreateImage {
+        /// Where it came in.
+        endpoint: EndpointId,
+        /// What it says of itself.
+        setup: Setup,
+        /// Where it came from.
+        source: SocketAddr,
+        /// Where what it is told goes.
+        control: SocketAddr,
+    },
+    /// An image has left the receiver: nothing refers to it any more.
+    ImageRemoved(RegistrationId),
+    /// Something was lost.
+    Loss(Loss),
+}
