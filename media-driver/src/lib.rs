@@ -10,6 +10,8 @@ pub mod receiver;
 pub mod runtime;
 pub mod sender;
 pub mod shared;
+#[cfg(feature = "sim")]
+pub mod sim;
 
 pub use runtime::{CloseError, LaunchError, MediaDriver, StopHandle, StopReason};
 

@@ -3,7 +3,10 @@
 
 use std::path::PathBuf;
 
+use gannet::channel_uri::{CongestionControl, FlowControlStrategy, Group};
 use gannet::types::{Mtu, TermLength};
+
+use crate::mailbox::CubicConfig;
 
 /// The conductor's settings. [`ConductorConfig::default`] gives the reference's values, in the current directory.
 #[derive(Clone, Debug)]
@@ -32,8 +35,101 @@ pub struct ConductorConfig {
     pub subscriptions: SubscriptionDefaults,
     /// Where and how logs are made.
     pub logs: LogConfig,
+    /// What streams on the network are like unless their channel says otherwise.
+    pub network: NetworkDefaults,
     /// How much of everything there may be.
     pub capacity: Capacity,
+}
+
+/// What streams on the network are like unless their channel says otherwise.
+#[derive(Clone, Debug)]
+pub struct NetworkDefaults {
+    /// `aeron.term.buffer.length`.
+    pub term_length: TermLength,
+    /// `aeron.mtu.length`.
+    pub mtu: Mtu,
+    /// In bytes; 0 means half a term (`aeron.publication.term.window.length`).
+    pub publication_window: i32,
+    /// In bytes (`aeron.rcv.initial.window.length`).
+    pub initial_window: i32,
+    /// After how long a silent receiver counts as gone, in nanoseconds (`aeron.publication.connection.timeout`).
+    pub connection_timeout_ns: i64,
+    /// How often a receiver reports, in nanoseconds (`aeron.rcv.status.message.timeout`).
+    pub status_message_timeout_ns: i64,
+    /// How many datagrams of one publication are sent in one duty cycle
+    /// (`aeron.network.publication.max.messages.per.send`).
+    pub max_datagrams_per_cycle: usize,
+    /// The strategy of groups (`aeron.multicast.FlowControl.supplier`).
+    pub multicast_flow_control: FlowControlStrategy,
+    /// In nanoseconds (`aeron.flow.control.receiver.timeout`).
+    pub receiver_timeout_ns: i64,
+    /// `aeron.flow.control.group.min.size`.
+    pub group_min_size: i32,
+    /// `aeron.flow.control.group.tag`.
+    pub flow_control_group_tag: i64,
+    /// `aeron.receiver.group.tag`.
+    pub receiver_group_tag: Option<i64>,
+    /// `aeron.unicast.flow.control.rrwm`.
+    pub unicast_retransmit_windows: i64,
+    /// `aeron.multicast.flow.control.rrwm`.
+    pub group_retransmit_windows: i64,
+    /// In nanoseconds (`aeron.retransmit.unicast.delay`).
+    pub retransmit_delay_ns: i64,
+    /// In nanoseconds (`aeron.retransmit.unicast.linger`).
+    pub retransmit_linger_ns: i64,
+    /// `aeron.max.resend`.
+    pub max_resend: u16,
+    /// `aeron.reliable.stream`.
+    pub reliable: bool,
+    /// `aeron.receiver.group.consideration`.
+    pub group: Group,
+    /// `aeron.CongestionControl.supplier`.
+    pub congestion_control: CongestionControl,
+    /// `aeron.CubicCongestionControl.*`.
+    pub cubic: CubicConfig,
+    /// In nanoseconds (`aeron.nak.unicast.delay`).
+    pub nak_delay_ns: i64,
+    /// `aeron.nak.unicast.retry.delay.ratio`.
+    pub nak_retry_ratio: i64,
+    /// `aeron.nak.multicast.group.size`.
+    pub nak_group_size: i32,
+    /// In nanoseconds (`aeron.nak.multicast.max.backoff`).
+    pub nak_max_backoff_ns: i64,
+    /// How many images one stream of an endpoint may have (`aeron.driver.stream.session.limit`).
+    pub session_limit: usize,
+}
+
+impl Default for NetworkDefaults {
+    fn default() -> Self {
+        Self {
+            term_length: TermLength::new(16 << 20).expect("a power of two"),
+            mtu: Mtu::DEFAULT,
+            publication_window: 0,
+            initial_window: 128 << 10,
+            connection_timeout_ns: 5_000_000_000,
+            status_message_timeout_ns: 200_000_000,
+            max_datagrams_per_cycle: 4,
+            multicast_flow_control: FlowControlStrategy::Max,
+            receiver_timeout_ns: 5_000_000_000,
+            group_min_size: 0,
+            flow_control_group_tag: -1,
+            receiver_group_tag: None,
+            unicast_retransmit_windows: 16,
+            group_retransmit_windows: 4,
+            retransmit_delay_ns: 0,
+            retransmit_linger_ns: 10_000_000,
+            max_resend: 16,
+            reliable: true,
+            group: Group::Infer,
+            congestion_control: CongestionControl::Static,
+            cubic: CubicConfig::default(),
+            nak_delay_ns: 1_000,
+            nak_retry_ratio: 100,
+            nak_group_size: 10,
+            nak_max_backoff_ns: 10_000_000,
+            session_limit: i32::MAX as usize,
+        }
+    }
 }
 
 /// What publications are made of unless their channel says otherwise.
@@ -79,6 +175,8 @@ pub struct SubscriptionDefaults {
 pub struct LogConfig {
     /// The directory `publications` of the driver's directory. Absolute, since its path travels to clients.
     pub directory: PathBuf,
+    /// The directory `images`, for logs of images. Absolute, too.
+    pub images: PathBuf,
     /// The permission bits of a log file, before the umask.
     pub mode: u32,
     /// What log files are padded to, in bytes (`aeron.file.page.size`).
@@ -147,6 +245,7 @@ impl Default for ConductorConfig {
             reserved_session_id_high: 1000,
             termination: TerminationPolicy::Deny,
             seed: 0,
+            network: NetworkDefaults::default(),
             publications: PublicationDefaults::default(),
             subscriptions: SubscriptionDefaults::default(),
             logs: LogConfig::default(),
@@ -190,6 +289,7 @@ impl Default for LogConfig {
     fn default() -> Self {
         Self {
             directory: PathBuf::from("publications"),
+            images: PathBuf::from("images"),
             mode: 0o600,
             page_size: 4096,
             low_space_warning: 160 << 20,

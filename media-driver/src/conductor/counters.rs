@@ -1,13 +1,17 @@
 //! The counters that the conductor keeps: makes those of clients, publications and subscribers in the order in which the
 //! reference makes them, frees them, and counts what happens in the driver's own.
 
-use gannet::counters::{CounterSpec, CountersManager, Stream, StreamCounter, SystemCounter};
+use std::net::SocketAddr;
+
+use gannet::counters::{
+    ChannelCounter, CounterSpec, CountersManager, SockaddrCounter, Stream, StreamCounter, SystemCounter, channel_status,
+};
 use gannet::memory::OwnedWord;
 use gannet::time::EpochMillis;
 use gannet::types::{ClientId, CounterId, Position, RegistrationId, SessionId, StreamId};
 
 use super::error::CommandError;
-use crate::shared::Counter;
+use crate::shared::{Counter, NetworkCounters};
 
 /// The owner of a counter that belongs to no client.
 const NO_OWNER: ClientId = ClientId::new(-1);
@@ -37,6 +41,22 @@ pub(super) struct PublicationCounters<'a> {
 pub(super) struct StreamCounters {
     pub(super) position: Counter,
     pub(super) limit: Counter,
+}
+
+/// The counters of a network publication: the conductor's, and the sender's in the order in which they are made.
+#[derive(Debug)]
+pub(super) struct NetworkStreamCounters {
+    pub(super) position: Counter,
+    pub(super) limit: Counter,
+    pub(super) sender: [Counter; 4],
+}
+
+/// The counters of an image.
+#[derive(Debug)]
+pub(super) struct ImageStreamCounters {
+    pub(super) highest: Counter,
+    pub(super) position: Counter,
+    pub(super) naks_sent: Counter,
 }
 
 /// What the counter of a subscriber is made of.
@@ -110,6 +130,100 @@ impl Counters {
                 Err(error)
             }
         }
+    }
+
+    /// The counters of a network publication, at its start position: all, or none.
+    pub(super) fn allocate_for_network_publication(
+        &mut self,
+        now: EpochMillis,
+        new: &PublicationCounters<'_>,
+    ) -> Result<NetworkStreamCounters, CommandError> {
+        let StreamCounters { position, limit } = self.allocate_for_publication(now, new)?;
+        let start = new.start.get();
+        let kinds = [
+            (StreamCounter::SenderPosition, start),
+            (StreamCounter::SenderLimit, start),
+            (StreamCounter::SenderBpe, 0),
+            (StreamCounter::SenderNaksReceived, 0),
+        ];
+        match self.allocate_streams(now, &new.stream, new.client_id, kinds) {
+            Ok(sender) => Ok(NetworkStreamCounters { position, limit, sender }),
+            Err(error) => {
+                self.free(now, limit.id);
+                self.free(now, position.id);
+                Err(error)
+            }
+        }
+    }
+
+    /// The counters of an image, at its join position: all, or none.
+    pub(super) fn allocate_for_image(
+        &mut self,
+        now: EpochMillis,
+        stream: &Stream<'_>,
+        client_id: ClientId,
+        join: Position,
+    ) -> Result<ImageStreamCounters, CommandError> {
+        let kinds = [
+            (StreamCounter::ReceiverHwm, join.get()),
+            (StreamCounter::ReceiverPosition, join.get()),
+            (StreamCounter::ReceiverNaksSent, 0),
+        ];
+        let [highest, position, naks_sent] = self.allocate_streams(now, stream, client_id, kinds)?;
+        Ok(ImageStreamCounters { highest, position, naks_sent })
+    }
+
+    /// The counters of an endpoint: its status, active, and the address that its socket is bound to. Both, or none.
+    pub(super) fn allocate_for_endpoint(
+        &mut self,
+        now: EpochMillis,
+        (status, sockaddr): (ChannelCounter, SockaddrCounter),
+        channel: &str,
+        registration_id: RegistrationId,
+        local: SocketAddr,
+    ) -> Result<(CounterId, CounterId), CommandError> {
+        let local = local.to_string();
+        let spec = CounterSpec::channel(status, channel, registration_id).starting_at(channel_status::ACTIVE);
+        let id = self.allocate(now, &spec)?.id;
+        self.manager.set_label(id, &CounterSpec::bound_channel_label(status, channel, &local));
+        let spec = CounterSpec::local_sockaddr(sockaddr, id, &local, registration_id);
+        match self.allocate(now, &spec.starting_at(channel_status::ACTIVE)) {
+            Ok(sockaddr) => Ok((id, sockaddr.id)),
+            Err(error) => {
+                self.free(now, id);
+                Err(error)
+            }
+        }
+    }
+
+    /// Counters of one stream, in this order: all, or none.
+    fn allocate_streams<const N: usize>(
+        &mut self,
+        now: EpochMillis,
+        stream: &Stream<'_>,
+        client_id: ClientId,
+        kinds: [(StreamCounter, i64); N],
+    ) -> Result<[Counter; N], CommandError> {
+        let mut made: Vec<Counter> = Vec::with_capacity(N);
+        for (kind, value) in kinds {
+            let spec = CounterSpec { owner_id: client_id, value, ..CounterSpec::stream(kind, stream) };
+            match self.allocate(now, &spec) {
+                Ok(counter) => made.push(counter),
+                Err(error) => {
+                    for counter in made {
+                        self.free(now, counter.id);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        let made: Result<[Counter; N], _> = made.try_into();
+        Ok(made.expect("as many as there are kinds"))
+    }
+
+    /// The words of the system counters, for sender and receiver.
+    pub(super) fn network_counters(&self) -> NetworkCounters {
+        NetworkCounters::new(|counter| self.word(counter).clone())
     }
 
     /// The position counter of a subscriber, at its join position.

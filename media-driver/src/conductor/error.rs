@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::mailbox::EndpointError;
 use gannet::channel_uri::ChannelUriError;
 use gannet::command::{ErrorCode, MalformedCommand};
 use gannet::counters::CountersFull;
@@ -17,6 +18,24 @@ pub(super) enum CommandError {
     Channel(#[from] ChannelUriError),
     #[error("{what} is not supported by this driver yet")]
     NotSupported { what: &'static str },
+    #[error("a UDP channel needs an endpoint, as in aeron:udp?endpoint=host:port")]
+    MissingEndpoint,
+    #[error("{key} has port 0, which nobody can send to; state the port")]
+    WildcardPort { key: &'static str },
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    #[error("the channel's endpoint is being closed; try again")]
+    Closing,
+    #[error("a subscription of the same endpoint and stream differs in {key}")]
+    SubscriptionClash { key: &'static str },
+    #[error("publication {registration_id} does not have control-mode=manual")]
+    NotManual { registration_id: RegistrationId },
+    #[error("its MTU of {mtu} bytes is more than the receiver window of {window}, or no more than a header")]
+    ImageMtu { mtu: i32, window: i32 },
+    #[error("nobody wants it any more")]
+    UnwantedImage,
+    #[error("a destination cannot state {key}")]
+    DestinationKey { key: &'static str },
     #[error("session-id=tag:{tag} names no network publication")]
     UnknownSessionTag { tag: i64 },
     #[error("a publication cannot start at position {position}, where the stream ends")]
@@ -56,13 +75,24 @@ impl CommandError {
             Self::Malformed(malformed) => malformed.error_code(),
             Self::Channel(error) => error.error_code(),
             Self::NotSupported { .. } => ErrorCode::NotSupported,
-            Self::SessionClash { .. } => ErrorCode::InvalidChannel,
+            Self::SessionClash { .. }
+            | Self::MissingEndpoint
+            | Self::DestinationKey { .. }
+            | Self::Endpoint(EndpointError::Channel(_)) => ErrorCode::InvalidChannel,
+            Self::Endpoint(EndpointError::UnknownHost(_)) => ErrorCode::UnknownHost,
+            Self::Closing => ErrorCode::ResourceTemporarilyUnavailable,
             Self::UnknownPublication { .. } => ErrorCode::UnknownPublication,
             Self::UnknownSubscription { .. } => ErrorCode::UnknownSubscription,
             Self::UnknownCounter { .. } => ErrorCode::UnknownCounter,
             Self::Log(MapError::NoSpace { .. }) => ErrorCode::StorageSpace,
             Self::Log(error) if error.io_kind() == Some(io::ErrorKind::StorageFull) => ErrorCode::StorageSpace,
             Self::UnknownSessionTag { .. }
+            | Self::WildcardPort { .. }
+            | Self::Endpoint(EndpointError::System(_))
+            | Self::SubscriptionClash { .. }
+            | Self::NotManual { .. }
+            | Self::ImageMtu { .. }
+            | Self::UnwantedImage
             | Self::StartAtEnd { .. }
             | Self::Mismatch { .. }
             | Self::ResponseTaken { .. }

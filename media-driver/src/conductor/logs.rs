@@ -12,7 +12,7 @@ use crate::mailbox::{CreateLog, DeleteLog, IN_FLIGHT_LIMIT, Reply, Request};
 /// The conductor's side of the mailbox.
 #[derive(Debug)]
 pub(super) struct Logs {
-    create: Option<CreateLog>,
+    create: VecDeque<CreateLog>,
     delete: VecDeque<DeleteLog>,
     /// Deletions that failed; the next tick tries them again.
     failed: Vec<DeleteLog>,
@@ -27,7 +27,7 @@ pub(super) struct Logs {
 impl Logs {
     pub(super) fn new(deletions_per_cycle: usize) -> Self {
         Self {
-            create: None,
+            create: VecDeque::new(),
             delete: VecDeque::new(),
             failed: Vec::new(),
             condemned: HashSet::new(),
@@ -43,10 +43,9 @@ impl Logs {
         self.deletions_left = self.deletions_per_cycle;
     }
 
-    /// A log is to be created. Only one is at any time, since commands are carried out one by one.
+    /// A log is to be created: that of the one command which is carried out, or of one of the few images that are made at a time.
     pub(super) fn create(&mut self, request: CreateLog) {
-        debug_assert!(self.create.is_none(), "one command at a time");
-        self.create = Some(request);
+        self.create.push_back(request);
     }
 
     /// A log is to be deleted.
@@ -65,12 +64,14 @@ impl Logs {
         self.condemned.contains(&registration_id)
     }
 
-    /// What is to be sent next, if the other side has room for it.
-    pub(super) fn poll_request(&mut self) -> Option<Request> {
+    /// What is to be sent next, if the other side has room for it. Endpoints come first: a command waits for one.
+    pub(super) fn poll_request(&mut self, endpoint: impl FnOnce() -> Option<Request>) -> Option<Request> {
         if self.in_flight >= IN_FLIGHT_LIMIT {
             return None;
         }
-        let request = if let Some(create) = self.create.take() {
+        let request = if let Some(request) = endpoint() {
+            request
+        } else if let Some(create) = self.create.pop_front() {
             Request::CreateLog(create)
         } else if self.deletions_left > 0 {
             let delete = self.delete.pop_front()?;
@@ -134,7 +135,7 @@ mod tests {
 
     fn sent(logs: &mut Logs) -> usize {
         logs.begin_cycle();
-        std::iter::from_fn(|| logs.poll_request()).count()
+        std::iter::from_fn(|| logs.poll_request(|| None)).count()
     }
 
     #[test]
@@ -162,7 +163,7 @@ mod tests {
         assert_eq!(sent(&mut logs), 0, "not at once");
         logs.retry();
         logs.begin_cycle();
-        let request = logs.poll_request();
+        let request = logs.poll_request(|| None);
         assert!(matches!(request, Some(Request::DeleteLog(DeleteLog { log: None, .. }))), "{request:?}");
         assert!(logs.is_condemned(RegistrationId::new(0)));
     }

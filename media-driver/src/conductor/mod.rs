@@ -15,6 +15,7 @@ mod error;
 mod events;
 mod linking;
 mod logs;
+mod network;
 mod params;
 mod publications;
 mod reporting;
@@ -22,7 +23,9 @@ mod session_ids;
 mod subscriptions;
 mod time_events;
 
-pub use config::{Capacity, ConductorConfig, LogConfig, PublicationDefaults, SubscriptionDefaults, TerminationPolicy};
+pub use config::{
+    Capacity, ConductorConfig, LogConfig, NetworkDefaults, PublicationDefaults, SubscriptionDefaults, TerminationPolicy,
+};
 
 use gannet::broadcast::Transmitter;
 use gannet::counters::CountersManager;
@@ -37,11 +40,13 @@ use self::counters::Counters;
 use self::cycle_time::CycleTime;
 use self::events::Events;
 use self::logs::Logs;
+use self::network::{Network, NewSession};
 use self::publications::PublicationRegistry;
 use self::reporting::Reporter;
 use self::session_ids::SessionIds;
 use self::subscriptions::SubscriptionRegistry;
-use crate::mailbox::{Reply, Request};
+use crate::mailbox::{ReceiverCommand, ReceiverEvent, Reply, Request, SenderCommand, SenderEvent};
+use crate::shared::NetworkCounters;
 
 /// What the conductor works with: its ends of the driver's shared memory. The system counters are allocated.
 #[derive(Debug)]
@@ -77,6 +82,7 @@ struct Core {
     clients: ClientRegistry,
     publications: PublicationRegistry,
     subscriptions: SubscriptionRegistry,
+    network: Network,
     session_ids: SessionIds,
     random: fastrand::Rng,
     logs: Logs,
@@ -111,6 +117,8 @@ impl Conductor {
                 clients: ClientRegistry::new(config.capacity.clients, config.client_liveness_timeout_ns),
                 publications: PublicationRegistry::default(),
                 subscriptions: SubscriptionRegistry::new(config.capacity.subscriptions),
+                // Anything but 0, and likely no other driver's.
+                network: Network::new(random.i64(1..i64::MAX / 2)),
                 session_ids: SessionIds::new(random.i32(..), reserved),
                 random,
                 logs: Logs::new(config.logs.deletions_per_cycle),
@@ -138,19 +146,53 @@ impl Conductor {
             work += 1;
         }
         if let Some(reply) = self.core.logs.next_reply() {
-            self.core.on_log_reply(reply);
+            self.core.on_helper_reply(reply);
             work += 1;
         }
-        if self.core.pending.is_none() {
+        if self.core.pending.is_none() && !self.core.network.is_pending() {
             let core = &mut self.core;
             work += self.commands.read(1, |type_id, bytes| core.on_command(type_id, bytes));
         }
-        work + self.core.update_publications()
+        work + self.core.update_publications() + self.core.update_network()
+    }
+
+    /// The sender has said something.
+    pub fn on_sender_event(&mut self, event: SenderEvent) {
+        self.core.on_sender_event(event);
+    }
+
+    /// The receiver has said something.
+    pub fn on_receiver_event(&mut self, event: ReceiverEvent) {
+        if let ReceiverEvent::CreateImage { endpoint, setup, source, control } = event {
+            let id = self.commands.ring().next_correlation_id().registration();
+            self.core.create_image(id, &NewSession { endpoint, setup, source, control });
+        } else {
+            self.core.on_receiver_event(event);
+        }
+    }
+
+    /// What the sender is to be told next.
+    pub fn poll_sender_command(&mut self) -> Option<SenderCommand> {
+        self.core.network.poll_sender_command()
+    }
+
+    /// What the receiver is to be told next.
+    pub fn poll_receiver_command(&mut self) -> Option<ReceiverCommand> {
+        self.core.network.poll_receiver_command()
+    }
+
+    /// The words of the system counters that sender and receiver count in.
+    pub fn network_counters(&self) -> NetworkCounters {
+        self.core.counters.network_counters()
     }
 
     /// What is to be carried out elsewhere. At most [`crate::mailbox::IN_FLIGHT_LIMIT`] requests are unanswered at any time.
     pub fn poll_request(&mut self) -> Option<Request> {
-        self.core.logs.poll_request()
+        let Core { logs, network, .. } = &mut self.core;
+        logs.poll_request(|| {
+            let open = network.take_open_request().map(Request::OpenEndpoint);
+            open.or_else(|| network.take_close_request().map(|(side, id)| Request::CloseEndpoint(side, id)))
+        })
     }
 
     /// When something is due even if nothing comes from outside.

@@ -3,6 +3,8 @@
 
 use gannet::types::{ClientId, RegistrationId, SessionId, StreamId};
 
+use super::network::NetworkLink;
+use crate::mailbox::{EndpointId, ReceiverCommand};
 use crate::shared::LinkId;
 
 /// Which sessions of its stream a subscription wants.
@@ -37,17 +39,39 @@ pub(super) struct SubscriptionLink {
     pub(super) tether: bool,
     /// Whether, when it does not, it comes back after it fell behind.
     pub(super) rejoin: bool,
+    /// What it reads from, if that is the network.
+    pub(super) network: Option<NetworkLink>,
 }
 
 impl SubscriptionLink {
-    /// Whether it wants that session of that stream.
+    /// Whether it wants that session of that stream over IPC.
     pub(super) fn wants(&self, stream_id: StreamId, session_id: SessionId) -> bool {
-        self.stream_id == stream_id
-            && match self.session {
-                SessionChoice::Any => true,
-                SessionChoice::Only(wanted) => wanted == session_id,
-                SessionChoice::Response => false,
-            }
+        self.network.is_none() && self.stream_id == stream_id && self.session.includes(session_id)
+    }
+
+    /// Whether it wants that session of that stream from that endpoint.
+    pub(super) fn wants_image(&self, endpoint: EndpointId, stream_id: StreamId, session_id: SessionId) -> bool {
+        self.network.is_some_and(|network| network.endpoint == endpoint)
+            && self.stream_id == stream_id
+            && self.session.includes(session_id)
+    }
+}
+
+impl SessionChoice {
+    fn includes(self, session_id: SessionId) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(wanted) => wanted == session_id,
+            Self::Response => false,
+        }
+    }
+
+    /// What the receiver is told when the last subscription of an endpoint with this choice goes.
+    pub(super) fn loses(self, endpoint: EndpointId, stream_id: StreamId) -> ReceiverCommand {
+        match self {
+            Self::Only(session_id) => ReceiverCommand::RemoveSession(endpoint, stream_id, session_id),
+            Self::Any | Self::Response => ReceiverCommand::RemoveStream(endpoint, stream_id),
+        }
     }
 }
 
@@ -62,6 +86,7 @@ pub(super) struct NewLink<'a> {
     pub(super) is_response: bool,
     pub(super) tether: bool,
     pub(super) rejoin: bool,
+    pub(super) network: Option<NetworkLink>,
 }
 
 /// All subscriptions, oldest first.
@@ -96,6 +121,7 @@ impl SubscriptionRegistry {
             is_response: new.is_response,
             tether: new.tether,
             rejoin: new.rejoin,
+            network: new.network,
         });
         id
     }
@@ -162,6 +188,7 @@ mod tests {
             is_response: session == SessionChoice::Response,
             tether: true,
             rejoin: true,
+            network: None,
         }
     }
 

@@ -21,6 +21,7 @@ impl Core {
             self.report("(11) a client stored over the state of a counter, which was restored");
         }
         self.check_publications();
+        self.check_network();
         self.logs.retry();
     }
 
@@ -37,6 +38,8 @@ impl Core {
         for link in client.publications {
             if let Some(publication) = self.publications.get_mut(link.original_registration_id) {
                 publication.remove_reference();
+            } else {
+                self.release_network_publication(link.original_registration_id, false);
             }
         }
         for counter in client.counters {

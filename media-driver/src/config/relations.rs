@@ -28,6 +28,29 @@ impl Threads {
     }
 }
 
+impl Threads {
+    /// What the thread that runs the sender does when idle; that of sender and receiver, where they share one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Threads::conductor_idle_strategy`].
+    pub fn sender_idle_strategy(&self) -> Result<IdleStrategy, IdleStrategyError> {
+        match self.mode {
+            ThreadingMode::SharedNetwork => idle_strategy(self.shared_network_idle, &self.shared_network_idle_args),
+            _ => idle_strategy(self.sender_idle, &self.sender_idle_args),
+        }
+    }
+
+    /// What the thread that runs the receiver alone does when idle.
+    ///
+    /// # Errors
+    ///
+    /// As [`Threads::conductor_idle_strategy`].
+    pub fn receiver_idle_strategy(&self) -> Result<IdleStrategy, IdleStrategyError> {
+        idle_strategy(self.receiver_idle, &self.receiver_idle_args)
+    }
+}
+
 fn idle_strategy(name: IdleStrategyName, args: &str) -> Result<IdleStrategy, IdleStrategyError> {
     IdleStrategy::named(name.as_str(), (!args.is_empty()).then_some(args))
 }

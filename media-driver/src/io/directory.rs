@@ -258,6 +258,11 @@ impl DriverDirectory {
         self.path.join(PUBLICATIONS)
     }
 
+    /// The folder of the logs of images.
+    pub fn images(&self) -> PathBuf {
+        self.path.join(IMAGES)
+    }
+
     /// The permission bits that files in it are to have.
     pub fn file_mode(&self) -> u32 {
         file_mode(self.access)

@@ -7,13 +7,18 @@ use std::path::Path;
 
 use gannet::logbuffer::LogBuffers;
 
-use crate::mailbox::{CreateLog, DeleteLog, Reply, Request};
+use crate::mailbox::{CreateLog, DeleteLog, EndpointError, Reply, Request};
 
 /// Carries the request out and says what came of it. Takes as long as the file system takes.
 pub fn execute(request: Request) -> Reply {
     match request {
         Request::CreateLog(request) => create(&request),
         Request::DeleteLog(request) => delete(request),
+        Request::OpenEndpoint(request) => Reply::EndpointNotOpened {
+            id: request.id,
+            error: EndpointError::System("this driver has no transport".to_owned()),
+        },
+        Request::CloseEndpoint(_, id) => Reply::EndpointClosed { id },
     }
 }
 

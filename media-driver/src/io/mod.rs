@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "an edge: files are its business, and it waits for them")]
 
 pub mod directory;
+pub mod endpoints;
 mod existing;
 pub mod interfaces;
 pub mod log_files;

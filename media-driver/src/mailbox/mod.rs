@@ -2,11 +2,13 @@
 //! for the file system; whoever carries out its requests may take as long as it takes.
 
 mod endpoint;
+mod endpoint_request;
 mod receiving;
 mod sending;
 mod wire;
 
 pub use endpoint::{EndpointSpec, Group, LocalInterface, OpenedEndpoint};
+pub use endpoint_request::{EndpointAddresses, EndpointError, OpenEndpoint, Side};
 pub use receiving::{
     CongestionRules, CubicConfig, ImageCounters, Loss, LossRules, NewImage, NewReceiveEndpoint, ReceiverCommand,
     ReceiverEvent,
@@ -35,6 +37,10 @@ pub enum Request {
     CreateLog(CreateLog),
     /// Unmap a log and delete its file.
     DeleteLog(DeleteLog),
+    /// Open an endpoint, and give its sockets to the transport that serves its agent.
+    OpenEndpoint(OpenEndpoint),
+    /// Have the transport close an endpoint.
+    CloseEndpoint(Side, EndpointId),
 }
 
 /// A log to be created: a new file with its space reserved, mapped, and its metadata filled in.
@@ -66,6 +72,25 @@ pub struct DeleteLog {
 /// The answer to a [`Request`].
 #[derive(Debug)]
 pub enum Reply {
+    /// The endpoint is open, and its transport serves it.
+    EndpointOpened {
+        /// Which.
+        id: EndpointId,
+        /// What it is.
+        addresses: EndpointAddresses,
+    },
+    /// The endpoint could not be opened.
+    EndpointNotOpened {
+        /// Which.
+        id: EndpointId,
+        /// Why.
+        error: EndpointError,
+    },
+    /// The endpoint is closed, or about to be: nobody needs to wait for it.
+    EndpointClosed {
+        /// Which.
+        id: EndpointId,
+    },
     /// The log is there.
     LogCreated {
         /// Whose log it is.

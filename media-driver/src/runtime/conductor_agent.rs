@@ -5,6 +5,7 @@ use gannet::agent::{Agent, Finished};
 use gannet::time::{Clock, EpochMillis, MonotonicNanos};
 
 use super::helper::{HelperGone, HelperPort};
+use super::network_agents::{AgentGone, NetworkDuty, NetworkPorts};
 use super::stop::{StopHandle, StopReason};
 use crate::conductor::Conductor;
 
@@ -17,19 +18,44 @@ pub(super) struct ConductorAgent<C> {
     name: String,
     conductor: Conductor,
     helper: HelperPort,
+    ports: NetworkPorts,
+    /// The sender and the receiver, where they share this thread.
+    network: Option<NetworkDuty>,
     clock: C,
     epoch: EpochMillis,
     epoch_due: MonotonicNanos,
     stop: StopHandle,
 }
 
+/// Somebody without whom the driver cannot go on has gone.
+struct Gone;
+
+impl From<HelperGone> for Gone {
+    fn from(_: HelperGone) -> Self {
+        Self
+    }
+}
+
+impl From<AgentGone> for Gone {
+    fn from(_: AgentGone) -> Self {
+        Self
+    }
+}
+
 impl<C: Clock> ConductorAgent<C> {
-    pub(super) fn new(name: &str, conductor: Conductor, helper: HelperPort, clock: C, stop: StopHandle) -> Self {
+    pub(super) fn new(
+        name: &str,
+        conductor: Conductor,
+        helper: HelperPort,
+        (ports, network): (NetworkPorts, Option<NetworkDuty>),
+        clock: C,
+        stop: StopHandle,
+    ) -> Self {
         let (epoch, epoch_due) = (clock.epoch(), clock.monotonic());
-        Self { name: name.to_owned(), conductor, helper, clock, epoch, epoch_due, stop }
+        Self { name: name.to_owned(), conductor, helper, ports, network, clock, epoch, epoch_due, stop }
     }
 
-    fn turn(&mut self) -> Result<usize, HelperGone> {
+    fn turn(&mut self) -> Result<usize, Gone> {
         let now = self.clock.monotonic();
         if now >= self.epoch_due {
             self.epoch = self.clock.epoch();
@@ -43,6 +69,10 @@ impl<C: Clock> ConductorAgent<C> {
         while let Some(request) = self.conductor.poll_request() {
             self.helper.ask(request)?;
             work += 1;
+        }
+        work += self.ports.exchange(&mut self.conductor)?;
+        if let Some(network) = &mut self.network {
+            work += network.turn(now)?;
         }
         if self.conductor.termination_requested() {
             self.stop.state(StopReason::TerminatedByClient);
@@ -61,7 +91,7 @@ impl<C: Clock> Agent for ConductorAgent<C> {
     }
 
     fn do_work(&mut self) -> Result<usize, Finished> {
-        self.turn().map_err(|HelperGone| Finished)
+        self.turn().map_err(|Gone| Finished)
     }
 
     fn on_close(&mut self) {

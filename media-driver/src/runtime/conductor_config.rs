@@ -5,11 +5,12 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use crate::conductor::{
-    Capacity, ConductorConfig, LogConfig, PublicationDefaults, SubscriptionDefaults, TerminationPolicy,
+    Capacity, ConductorConfig, LogConfig, NetworkDefaults, PublicationDefaults, SubscriptionDefaults, TerminationPolicy,
 };
-use crate::config::{DriverConfig, TerminationValidator};
+use crate::config::{ByteLength, DriverConfig, TerminationValidator};
 use crate::io::directory::DriverDirectory;
 use crate::io::socket_defaults::SocketDefaults;
+use crate::mailbox::CubicConfig;
 
 /// The conductor's part of a configuration that was checked.
 pub(super) fn conductor_config(
@@ -46,9 +47,11 @@ pub(super) fn conductor_config(
             spies_simulate_connection: streams.spies_simulate_connection,
             sparse: terms.sparse,
         },
+        network: network_defaults(config),
         subscriptions: SubscriptionDefaults { tether: streams.tether, rejoin: streams.rejoin },
         logs: LogConfig {
             directory: directory.publications(),
+            images: directory.images(),
             mode: directory.file_mode(),
             // At most 1 GiB, as the table says.
             page_size: i32::try_from(config.directory.file_page_size.get()).unwrap_or(4096),
@@ -63,6 +66,44 @@ pub(super) fn conductor_config(
             publication_links: capacity.publication_links as usize,
             subscriptions: capacity.subscriptions as usize,
         },
+    }
+}
+
+/// What streams on the network are like unless their channel says otherwise.
+fn network_defaults(config: &DriverConfig) -> NetworkDefaults {
+    let DriverConfig { terms, timeouts, streams, network, .. } = config;
+    // None of these is above 2^31, as the table says.
+    let bytes = |length: ByteLength| i32::try_from(length.get()).unwrap_or(i32::MAX);
+    let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    NetworkDefaults {
+        term_length: terms.term_length,
+        mtu: terms.mtu,
+        publication_window: terms.publication_window.map_or(0, bytes),
+        initial_window: bytes(network.initial_window),
+        connection_timeout_ns: ns(timeouts.publication_connection),
+        status_message_timeout_ns: ns(streams.status_message_timeout),
+        max_datagrams_per_cycle: network.publication_max_messages_per_send as usize,
+        receiver_timeout_ns: ns(streams.flow_control_receiver_timeout),
+        group_min_size: number(streams.flow_control_group_min_size),
+        flow_control_group_tag: streams.flow_control_group_tag,
+        receiver_group_tag: streams.receiver_group_tag,
+        unicast_retransmit_windows: streams.unicast_retransmit_window_multiple.into(),
+        group_retransmit_windows: streams.multicast_retransmit_window_multiple.into(),
+        retransmit_delay_ns: ns(streams.retransmit_unicast_delay),
+        retransmit_linger_ns: ns(streams.retransmit_unicast_linger),
+        max_resend: streams.max_resend as u16,
+        reliable: streams.reliable,
+        cubic: CubicConfig {
+            initial_rtt_ns: ns(streams.cubic_initial_rtt),
+            measure_rtt: streams.cubic_measure_rtt,
+            tcp_mode: streams.cubic_tcp_mode,
+        },
+        nak_delay_ns: ns(streams.nak_unicast_delay),
+        nak_retry_ratio: i64::try_from(streams.nak_unicast_retry_delay_ratio).unwrap_or(i64::MAX),
+        nak_group_size: number(streams.nak_multicast_group_size),
+        nak_max_backoff_ns: ns(streams.nak_multicast_max_backoff),
+        session_limit: streams.stream_session_limit as usize,
+        ..NetworkDefaults::default()
     }
 }
 

@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle, Thread};
 
 use super::affinity::{AffinityError, Pin};
+use super::network_agents::{SocketOrder, SocketOrders};
+use crate::io::endpoints::{self, EndpointDefaults};
 use crate::io::log_files;
 use crate::mailbox::{IN_FLIGHT_LIMIT, Reply, Request};
 
@@ -21,7 +23,33 @@ pub(super) enum HelperPort {
         conductor: Arc<OnceLock<Thread>>,
     },
     /// Whoever asks does it at once, and has the answer here.
-    InLine(Vec<Reply>),
+    InLine(Executor, Vec<Reply>),
+}
+
+/// Carries requests out: logs by the file system, endpoints by the sockets of the transports.
+#[derive(Debug)]
+pub(super) struct Executor {
+    pub(super) orders: SocketOrders,
+    pub(super) defaults: EndpointDefaults,
+}
+
+impl Executor {
+    fn execute(&self, request: Request) -> Reply {
+        match request {
+            Request::OpenEndpoint(request) => match endpoints::open(&request, &self.defaults) {
+                Ok((sockets, addresses)) => {
+                    self.orders.give(request.side, SocketOrder::Adopt(request.id, sockets));
+                    Reply::EndpointOpened { id: request.id, addresses }
+                }
+                Err(error) => Reply::EndpointNotOpened { id: request.id, error },
+            },
+            Request::CloseEndpoint(side, id) => {
+                self.orders.give(side, SocketOrder::Close(id));
+                Reply::EndpointClosed { id }
+            }
+            request => log_files::execute(request),
+        }
+    }
 }
 
 /// The helper is gone, and with it the driver's ability to make logs.
@@ -38,6 +66,7 @@ impl HelperPort {
         name: &str,
         pin: Pin,
         pinned: SyncSender<Result<(), AffinityError>>,
+        executor: Executor,
     ) -> io::Result<(Self, JoinHandle<()>)> {
         // Nobody has more requests under way than that, so that neither side ever finds its mailbox full.
         let (requests, to_do) = sync_channel(IN_FLIGHT_LIMIT);
@@ -48,7 +77,7 @@ impl HelperPort {
             move || {
                 let _ = pinned.send(pin.apply());
                 drop(pinned);
-                run(&to_do, &done, &conductor);
+                run(&to_do, &done, &conductor, &executor);
             }
         })?;
         Ok((Self::Thread { requests, replies, conductor }, thread))
@@ -66,8 +95,8 @@ impl HelperPort {
     pub(super) fn ask(&mut self, request: Request) -> Result<(), HelperGone> {
         match self {
             Self::Thread { requests, .. } => requests.try_send(request).map_err(|_| HelperGone),
-            Self::InLine(replies) => {
-                replies.push(log_files::execute(request));
+            Self::InLine(executor, replies) => {
+                replies.push(executor.execute(request));
                 Ok(())
             }
         }
@@ -81,15 +110,15 @@ impl HelperPort {
                 Err(TryRecvError::Empty) => Ok(None),
                 Err(TryRecvError::Disconnected) => Err(HelperGone),
             },
-            Self::InLine(replies) => Ok(replies.pop()),
+            Self::InLine(_, replies) => Ok(replies.pop()),
         }
     }
 }
 
-fn run(to_do: &Receiver<Request>, done: &SyncSender<Reply>, conductor: &OnceLock<Thread>) {
+fn run(to_do: &Receiver<Request>, done: &SyncSender<Reply>, conductor: &OnceLock<Thread>, executor: &Executor) {
     while let Ok(request) = to_do.recv() {
         // A reply that nobody waits for any more is dropped with what it holds; the files go with their directory.
-        let _ = done.try_send(log_files::execute(request));
+        let _ = done.try_send(executor.execute(request));
         if let Some(conductor) = conductor.get() {
             conductor.unpark();
         }
@@ -106,6 +135,13 @@ mod tests {
     use super::*;
     use crate::mailbox::DeleteLog;
     use crate::runtime::Role;
+    use crate::runtime::network_agents::NetworkParts;
+    use crate::shared::NetworkCounters;
+
+    fn executor() -> Executor {
+        let parts = NetworkParts::new(&NetworkCounters::heap(), 0).unwrap();
+        Executor { orders: parts.orders, defaults: EndpointDefaults::default() }
+    }
 
     fn delete(path: &std::path::Path) -> Request {
         Request::DeleteLog(DeleteLog { registration_id: RegistrationId::new(7), path: path.to_owned(), log: None })
@@ -127,7 +163,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let (pinned, outcome) = sync_channel(1);
         let pin = Pin { role: Role::Helper, cpu: None };
-        let (mut port, thread) = HelperPort::start("helper", pin, pinned).unwrap();
+        let (mut port, thread) = HelperPort::start("helper", pin, pinned, executor()).unwrap();
         assert_eq!(outcome.recv().unwrap(), Ok(()));
         port.on_start();
         let path = temp.path().join("7.logbuffer");
@@ -148,7 +184,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("7.logbuffer");
         std::fs::write(&path, b"").unwrap();
-        let mut port = HelperPort::InLine(Vec::new());
+        let mut port = HelperPort::InLine(executor(), Vec::new());
         port.ask(delete(&path)).unwrap();
         assert!(!path.exists());
         assert!(matches!(port.poll(), Ok(Some(Reply::LogDeleted { .. }))));

@@ -9,15 +9,17 @@ use gannet::agent::{AgentInvoker, AgentPanic, AgentRunner, IdleStrategy, IdleStr
 use gannet::time::SystemClock;
 
 use super::Role;
-use super::affinity::{self, AffinityError};
+use super::affinity::{self, AffinityError, Pin};
 use super::conductor_agent::ConductorAgent;
 use super::conductor_config::conductor_config;
-use super::helper::HelperPort;
+use super::helper::{Executor, HelperPort};
+use super::network_agents::{NetworkAgent, NetworkDuty, NetworkParts};
 use super::shared_memory::{SharedMemory, SharedMemoryError};
 use super::stop::{StopHandle, StopReason};
 use crate::conductor::Conductor;
-use crate::config::{ConfigErrors, Cpu, DriverConfig, ThreadingMode};
+use crate::config::{ConfigErrors, Cpu, DriverConfig, ThreadingMode, Threads};
 use crate::io::directory::{self, DirectoryError, DirectoryRequest, DriverDirectory, Finding};
+use crate::io::endpoints::EndpointDefaults;
 use crate::io::socket_defaults::SocketDefaults;
 
 /// A media driver that runs. Dropping it stops it.
@@ -42,7 +44,7 @@ pub struct MediaDriver {
 /// Who runs the agents.
 #[derive(Debug)]
 enum Host {
-    Thread(AgentRunner),
+    Threads(Vec<AgentRunner>),
     Invoker(Box<AgentInvoker<ConductorAgent<SystemClock>>>),
 }
 
@@ -65,6 +67,9 @@ pub enum LaunchError {
     /// The CPUs of its threads.
     #[error(transparent)]
     Affinity(#[from] AffinityError),
+    /// What it sends and receives with.
+    #[error("cannot set up a transport: {0}; see that the limit on the user's open files leaves room")]
+    Transport(#[source] io::Error),
     /// A thread.
     #[error("cannot start the {role}'s thread: {source}; see that the limit on the user's threads leaves room")]
     Thread {
@@ -148,7 +153,7 @@ impl MediaDriver {
         let (pins, mut warnings) = match threads.mode {
             ThreadingMode::Invoker => (Vec::new(), Vec::new()),
             ThreadingMode::Dedicated | ThreadingMode::SharedNetwork | ThreadingMode::Shared => affinity::plan(
-                &[(Role::Conductor, threads.conductor_cpu), (Role::Helper, threads.helper_cpu)],
+                &wanted_threads(threads),
                 &affinity::available(),
                 affinity::Rules {
                     offsets: threads.cpuset_offsets,
@@ -174,24 +179,54 @@ impl MediaDriver {
             }
         };
         let sockets = SocketDefaults::of_system();
-        let conductor = Conductor::new(conductor_config(config, &directory, sockets), memory.announce(&clock));
+        let conductor_config = conductor_config(config, &directory, sockets);
+        let seed = conductor_config.seed;
+        let conductor = Conductor::new(conductor_config, memory.announce(&clock));
+        let NetworkParts { sender, receiver, ports, orders } =
+            NetworkParts::new(&conductor.network_counters(), seed).map_err(LaunchError::Transport)?;
+        let executor = Executor { orders, defaults: endpoint_defaults(config) };
+        let (sender, receiver) = (Box::new(sender), Box::new(receiver));
 
         let stop = StopHandle::default();
         let thread_name = |role: Role| role.thread_name(threads.mode, threads.naming);
-        let agent = |port| ConductorAgent::new(thread_name(Role::Conductor), conductor, port, clock, stop.clone());
+        // What the conductor's thread runs of the network, and what threads of its own do.
+        let (here, elsewhere) = match threads.mode {
+            ThreadingMode::Invoker | ThreadingMode::Shared => (Some(NetworkDuty::Both(sender, receiver)), Vec::new()),
+            ThreadingMode::SharedNetwork => (None, vec![(Role::Sender, NetworkDuty::Both(sender, receiver))]),
+            ThreadingMode::Dedicated => {
+                let sender = (Role::Sender, NetworkDuty::Sender(sender));
+                (None, vec![sender, (Role::Receiver, NetworkDuty::Receiver(receiver))])
+            }
+        };
+        let name = thread_name(Role::Conductor);
+        let agent = |port| ConductorAgent::new(name, conductor, port, (ports, here), clock, stop.clone());
         let (host, helper, outcome) = match pins[..] {
-            [conductor_pin, helper_pin] => {
-                let (pinned, outcome) = sync_channel(2);
+            [conductor_pin, helper_pin, ref network_pins @ ..] => {
+                let (pinned, outcome) = sync_channel(pins.len());
                 let failed = |role| move |source| LaunchError::Thread { role, source };
-                let (port, helper) = HelperPort::start(thread_name(Role::Helper), helper_pin, pinned.clone())
+                let (port, helper) = HelperPort::start(thread_name(Role::Helper), helper_pin, pinned.clone(), executor)
                     .map_err(failed(Role::Helper))?;
-                let pin_itself = move || drop(pinned.send(conductor_pin.apply()));
-                let runner = AgentRunner::start(agent(port), idle_strategy.clone(), pin_itself)
+                let pin_itself = |pin: Pin| {
+                    let pinned = pinned.clone();
+                    move || drop(pinned.send(pin.apply()))
+                };
+                let conductor = AgentRunner::start(agent(port), idle_strategy.clone(), pin_itself(conductor_pin))
                     .map_err(failed(Role::Conductor))?;
-                (Host::Thread(runner), Some(helper), Some(outcome))
+                let mut runners = vec![conductor];
+                for ((role, duty), &pin) in elsewhere.into_iter().zip(network_pins) {
+                    let idle_strategy = match role {
+                        Role::Receiver => threads.receiver_idle_strategy()?,
+                        _ => threads.sender_idle_strategy()?,
+                    };
+                    let agent = NetworkAgent::new(thread_name(role), duty, clock, stop.clone());
+                    let runner = AgentRunner::start(agent, idle_strategy, pin_itself(pin)).map_err(failed(role))?;
+                    runners.push(runner);
+                }
+                drop(pinned);
+                (Host::Threads(runners), Some(helper), Some(outcome))
             }
             _ => {
-                let mut invoker = AgentInvoker::new(agent(HelperPort::InLine(Vec::new())));
+                let mut invoker = AgentInvoker::new(agent(HelperPort::InLine(executor, Vec::new())));
                 invoker.start();
                 (Host::Invoker(Box::new(invoker)), None, None)
             }
@@ -233,7 +268,7 @@ impl MediaDriver {
     pub fn invoke(&mut self) -> usize {
         match &mut self.host {
             Host::Invoker(invoker) => invoker.invoke(),
-            Host::Thread(_) => 0,
+            Host::Threads(_) => 0,
         }
     }
 
@@ -261,7 +296,11 @@ impl MediaDriver {
         let Some(directory) = self.directory.take() else { return Ok(()) };
         self.stop.stop();
         let agent = match &mut self.host {
-            Host::Thread(runner) => runner.close(),
+            Host::Threads(runners) => {
+                // All of them, whatever became of the first.
+                let outcomes: Vec<_> = runners.iter_mut().map(AgentRunner::close).collect();
+                outcomes.into_iter().collect()
+            }
             Host::Invoker(invoker) => {
                 invoker.close();
                 Ok(())
@@ -279,6 +318,28 @@ impl Drop for MediaDriver {
     fn drop(&mut self) {
         // Who wants to know how it ended calls `close`.
         let _ = self.shut_down();
+    }
+}
+
+/// The threads of a driver in one of the modes that have threads, and where each is to run.
+fn wanted_threads(threads: &Threads) -> Vec<(Role, Cpu)> {
+    let mut wanted = vec![(Role::Conductor, threads.conductor_cpu), (Role::Helper, threads.helper_cpu)];
+    if matches!(threads.mode, ThreadingMode::Dedicated | ThreadingMode::SharedNetwork) {
+        wanted.push((Role::Sender, threads.sender_cpu));
+    }
+    if threads.mode == ThreadingMode::Dedicated {
+        wanted.push((Role::Receiver, threads.receiver_cpu));
+    }
+    wanted
+}
+
+/// What channels that say nothing of their sockets get.
+fn endpoint_defaults(config: &DriverConfig) -> EndpointDefaults {
+    let bytes = |length: Option<crate::config::ByteLength>| length.map_or(0, |length| length.as_usize());
+    EndpointDefaults {
+        send_buffer: bytes(config.network.so_sndbuf),
+        receive_buffer: bytes(config.network.so_rcvbuf),
+        connect: config.network.connect,
     }
 }
 

@@ -7,6 +7,7 @@ mod conductor_agent;
 mod conductor_config;
 mod helper;
 mod launch;
+mod network_agents;
 mod shared_memory;
 mod stop;
 
@@ -23,7 +24,11 @@ use crate::config::{ThreadNaming, ThreadingMode};
 pub enum Role {
     /// Runs the conductor, and in mode `SHARED` every agent.
     Conductor,
-    /// Makes and deletes logs.
+    /// Runs the sender, and in mode `SHARED_NETWORK` the receiver as well.
+    Sender,
+    /// Runs the receiver.
+    Receiver,
+    /// Makes and deletes logs, and opens sockets.
     Helper,
 }
 
@@ -34,6 +39,12 @@ impl Role {
             (Self::Helper, ..) => "aeron-md-nra",
             (Self::Conductor, ThreadNaming::Classic, ThreadingMode::Shared) => "[conductor, sender, receiver]",
             (Self::Conductor, ThreadNaming::Classic, _) => "conductor",
+            (Self::Sender, ThreadNaming::Classic, ThreadingMode::SharedNetwork) => "[sender, receiver]",
+            (Self::Sender, ThreadNaming::Classic, _) => "sender",
+            (Self::Sender, ThreadNaming::New, ThreadingMode::SharedNetwork) => "aeron-md-net",
+            (Self::Sender, ThreadNaming::New, _) => "aeron-md-snd",
+            (Self::Receiver, ThreadNaming::Classic, _) => "receiver",
+            (Self::Receiver, ThreadNaming::New, _) => "aeron-md-rcv",
             (Self::Conductor, ThreadNaming::New, ThreadingMode::Shared) => "aeron-md-shd",
             (Self::Conductor, ThreadNaming::New, _) => "aeron-md-cnd",
         }
@@ -44,6 +55,8 @@ impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Conductor => "conductor",
+            Self::Sender => "sender",
+            Self::Receiver => "receiver",
             Self::Helper => "helper",
         })
     }

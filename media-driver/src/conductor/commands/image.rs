@@ -20,8 +20,12 @@ impl Core {
         if length > MAX_REASON {
             return Err(CommandError::ReasonTooLong { length, most: MAX_REASON });
         }
-        // An IPC image has its publication's id.
         let image = command.image_correlation_id;
+        if self.reject_network_image(image, command.reason.as_bytes()) {
+            self.succeed(command.correlation_id);
+            return Ok(());
+        }
+        // An IPC image has its publication's id.
         let until = self.now.monotonic.saturating_add_ns(self.config.image_liveness_timeout_ns);
         let Some(publication) = self.publications.get_mut(image.registration()) else {
             return Err(CommandError::UnknownImage { image });

@@ -65,25 +65,22 @@ impl Core {
                 self.next_available_session_id(command);
                 Ok(())
             }
-            // Only network publications and subscriptions have destinations, and there are none.
-            Command::AddDestination(command) | Command::RemoveDestination(command) => {
-                Err(CommandError::UnknownPublication { registration_id: command.registration_id })
-            }
-            Command::RemoveDestinationById(command) => {
-                Err(CommandError::UnknownPublication { registration_id: command.registration_id })
-            }
+            Command::AddDestination(command) => self.add_destination(command),
+            Command::RemoveDestination(command) => self.remove_destination(command),
+            Command::RemoveDestinationById(command) => self.remove_destination_by_id(command),
+            // No subscription has several endpoints.
             Command::AddReceiveDestination(command) | Command::RemoveReceiveDestination(command) => {
                 Err(CommandError::UnknownSubscription { registration_id: command.registration_id })
             }
         }
     }
 
-    fn succeed(&mut self, correlation_id: CorrelationId) {
+    pub(super) fn succeed(&mut self, correlation_id: CorrelationId) {
         self.events.send(&Event::OperationSuccess(OnOperationSuccess { correlation_id }));
     }
 
     /// The client, registered if this is its first command that creates something.
-    fn client(&mut self, id: ClientId) -> Result<&mut Client, CommandError> {
+    pub(super) fn client(&mut self, id: ClientId) -> Result<&mut Client, CommandError> {
         // Two lookups, since a borrow that is returned on one path only would last on the other too.
         if self.clients.get(id).is_none() {
             self.register_client(id)?;
@@ -93,10 +90,11 @@ impl Core {
 
     /// Refuses an id under which something is held already: ids name things to all clients, so one that a confused client
     /// uses twice could have events meant for another.
-    fn check_unused(&self, registration_id: RegistrationId) -> Result<(), CommandError> {
+    pub(super) fn check_unused(&self, registration_id: RegistrationId) -> Result<(), CommandError> {
         let is_used = self.clients.holds(registration_id)
             || self.subscriptions.contains(registration_id)
             || self.publications.get(registration_id).is_some()
+            || self.network.holds(registration_id)
             || self.logs.is_condemned(registration_id);
         if is_used { Err(CommandError::InUse { registration_id }) } else { Ok(()) }
     }
@@ -106,9 +104,8 @@ impl Core {
 fn read_channel(channel: Text<'_>) -> Result<ChannelUri, CommandError> {
     let uri = ChannelUri::parse_bytes(channel.as_bytes())?;
     match (uri.is_spy(), uri.media()) {
-        (false, Media::Ipc) => Ok(uri),
+        (false, Media::Ipc | Media::Udp) => Ok(uri),
         (true, _) => Err(CommandError::NotSupported { what: "a spy subscription" }),
-        (false, Media::Udp) => Err(CommandError::NotSupported { what: "a UDP channel" }),
     }
 }
 

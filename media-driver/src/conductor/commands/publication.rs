@@ -2,7 +2,7 @@
 //! for; once it is there, everything else is made and announced. Until then nothing has changed, so that whatever fails
 //! leaves nothing behind (trap 74).
 
-use gannet::channel_uri::ChannelUri;
+use gannet::channel_uri::{ChannelUri, Media};
 use gannet::command::{AddPublication, Event, OnPublicationReady, RemovePublication, Text};
 use gannet::counters::Stream;
 use gannet::logbuffer::{LogBuffers, LogKind, LogLayout, LogParameters};
@@ -47,6 +47,9 @@ impl Core {
         exclusive: bool,
     ) -> Result<(), CommandError> {
         let uri = read_channel(command.channel)?;
+        if uri.media() == Media::Udp {
+            return self.add_network_publication(command, exclusive, &uri);
+        }
         let params = IpcPublicationParams::read(uri.params(), &self.config.publications)?;
         self.check_unused(command.correlation_id.registration())?;
         let links = self.config.capacity.publication_links;
@@ -74,7 +77,7 @@ impl Core {
         params: IpcPublicationParams,
     ) -> Result<(), CommandError> {
         let capacity = self.config.capacity.publications;
-        if self.publications.len() + self.logs.condemned() >= capacity {
+        if self.publications.len() + self.network.logs() + self.logs.condemned() >= capacity {
             return Err(CommandError::Full { what: "publications", capacity });
         }
         let used = self.publications.sessions_of(command.stream_id);
@@ -136,11 +139,19 @@ impl Core {
     }
 
     /// The outside has answered.
-    pub(in crate::conductor) fn on_log_reply(&mut self, reply: Reply) {
+    pub(in crate::conductor) fn on_helper_reply(&mut self, reply: Reply) {
         match reply {
+            Reply::EndpointOpened { id, addresses } => self.on_endpoint_opened(id, addresses),
+            Reply::EndpointNotOpened { id, error } => self.on_endpoint_not_opened(id, error),
+            Reply::EndpointClosed { id } => self.on_endpoint_closed(id),
             Reply::LogCreated { registration_id, log, space_left } => {
-                let Some(pending) = self.take_pending(registration_id) else { return };
                 self.counters.on_mapped(self.file_length(&log));
+                if self.awaits_network_log(registration_id) {
+                    self.on_network_log(log);
+                    return;
+                }
+                let Some(log) = self.on_image_log(registration_id, log) else { return };
+                let Some(pending) = self.take_pending(registration_id) else { return };
                 if let Err(error) = self.finish_publication(&pending, &log) {
                     self.give_up_log(registration_id, pending.path.clone(), log);
                     self.refuse_pending(&pending, &error);
@@ -148,9 +159,16 @@ impl Core {
                     self.warn_if_low(space_left, &pending.path);
                 }
             }
+            Reply::LogNotCreated { registration_id, error } if self.awaits_network_log(registration_id) => {
+                self.on_no_network_log(&error.into());
+            }
             Reply::LogNotCreated { registration_id, error } => {
+                let error = CommandError::from(error);
+                if self.on_no_image_log(registration_id, &error) {
+                    return;
+                }
                 let Some(pending) = self.take_pending(registration_id) else { return };
-                self.refuse_pending(&pending, &error.into());
+                self.refuse_pending(&pending, &error);
             }
             Reply::LogDeleted { registration_id } => self.logs.on_deleted(registration_id),
             Reply::LogNotDeleted { registration_id, path, error } => {
@@ -257,6 +275,8 @@ impl Core {
                 publication.revoke();
             }
             publication.remove_reference();
+        } else {
+            self.release_network_publication(link.original_registration_id, command.revoke);
         }
         self.succeed(command.correlation_id);
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use gannet::channel_uri::Media;
 use gannet::command::{AddSubscription, Event, OnSubscriptionReady, RemoveSubscription};
 use gannet::types::CounterId;
 
@@ -16,6 +17,9 @@ use crate::shared::LinkId;
 impl Core {
     pub(super) fn add_subscription(&mut self, command: &AddSubscription<'_>) -> Result<(), CommandError> {
         let uri = read_channel(command.channel)?;
+        if uri.media() == Media::Udp {
+            return self.add_network_subscription(command, &uri);
+        }
         let params = IpcSubscriptionParams::read(uri.params(), &self.config.subscriptions)?;
         let registration_id = command.correlation_id.registration();
         self.check_unused(registration_id)?;
@@ -33,6 +37,7 @@ impl Core {
             is_response: params.is_response,
             tether: params.tether,
             rejoin: params.rejoin,
+            network: None,
         });
         // Trap 24: before any image.
         self.events.send(&Event::SubscriptionReady(OnSubscriptionReady {
@@ -63,5 +68,6 @@ impl Core {
                 free_position(self.now, &mut self.counters, &subscriber);
             }
         }
+        self.unlink_images(links);
     }
 }

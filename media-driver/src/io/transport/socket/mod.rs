@@ -4,6 +4,7 @@
 pub(super) mod messages;
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -43,7 +44,6 @@ pub struct SocketTransport {
     outbox: Outbox,
     inbox: Inbox,
     epoll: OwnedFd,
-    ready: Vec<epoll::Event>,
     /// Which socket is tried first.
     turn: usize,
     counts: TransportCounts,
@@ -80,7 +80,6 @@ impl SocketTransport {
             outbox: Outbox::new(),
             inbox: Inbox::new(),
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
-            ready: Vec::with_capacity(MAX_READY),
             turn: 0,
             counts: TransportCounts::default(),
             fault: None,
@@ -299,18 +298,17 @@ impl Transport for SocketTransport {
             return received;
         }
         self.counts.receive_calls += 1;
-        self.ready.clear();
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        if epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut self.ready), Some(&now)).is_err() {
-            return 0;
-        }
+        // Not kept in the transport: what the kernel answers with could not be moved to another thread.
+        let mut answers = [MaybeUninit::uninit(); MAX_READY];
+        let Ok((ready, _)) = epoll::wait(&self.epoll, &mut answers, Some(&now)) else { return 0 };
         // Those that are not reached, because the limit was, come up again: the kernel moves on to others first.
-        let fair = (limit / self.ready.len().max(1)).max(1);
-        for ready in 0..self.ready.len() {
+        let fair = (limit / ready.len().max(1)).max(1);
+        for event in ready {
             if received >= limit {
                 break;
             }
-            let id = EndpointId::new(self.ready[ready].data.u64() as u32);
+            let id = EndpointId::new(event.data.u64() as u32);
             if let Some(index) = self.find(id) {
                 received += self.receive_from(index, fair, &mut handler);
             }

@@ -1,0 +1,374 @@
+//! Images of streams from the network: made when a wanted session presents itself, given to the subscriptions that want them, and
+//! taken away again. The order of each step is what clients rely on, as in `linking`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use gannet::command::{Event, OnAvailableImage, OnUnavailableImage, Text};
+use gannet::counters::Stream;
+use gannet::logbuffer::{LogBuffers, LogKind, LogParameters};
+use gannet::memory::Reserve;
+use gannet::protocol::Setup;
+use gannet::types::{CorrelationId, CounterId, Position, RegistrationId};
+use std::os::unix::ffi::OsStrExt;
+
+use super::NetworkSubscription;
+use super::image::{Image, NewImageHalf};
+use crate::conductor::counters::{ImageStreamCounters, SubscriberCounter};
+use crate::conductor::error::CommandError;
+use crate::conductor::linking::free_position;
+use crate::conductor::subscriptions::SubscriptionLink;
+use crate::conductor::{Core, events::Events};
+use crate::mailbox::{CreateLog, EndpointId, ImageCounters, NewImage, ReceiverCommand};
+use crate::shared::{ImageWords, LinkId, Subscriber, Tether, Turn, UntetheredTimeouts};
+
+/// How many logs of images are being made at any time. A session that presents itself meanwhile is forgotten, and comes again.
+pub(super) const MAX_COMING: usize = 8;
+
+/// An image whose log is being made.
+#[derive(Debug)]
+pub(super) struct PendingImage {
+    pub(super) registration_id: RegistrationId,
+    pub(super) endpoint: EndpointId,
+    setup: Setup,
+    join_position: Position,
+    source: SocketAddr,
+    control: SocketAddr,
+    path: PathBuf,
+}
+
+/// A session that presents itself.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::conductor) struct NewSession {
+    pub(in crate::conductor) endpoint: EndpointId,
+    pub(in crate::conductor) setup: Setup,
+    pub(in crate::conductor) source: SocketAddr,
+    pub(in crate::conductor) control: SocketAddr,
+}
+
+impl Core {
+    /// The receiver wants an image of a session. `registration_id` is to be its name.
+    pub(in crate::conductor) fn create_image(&mut self, registration_id: RegistrationId, new: &NewSession) {
+        let (stream_id, session_id) = (new.setup.stream_id, new.setup.session_id);
+        if let Err(error) = self.begin_image(registration_id, new) {
+            if let Some(error) = error {
+                let text =
+                    format!("(11) no image of session {session_id} of stream {stream_id} from {}: {error}", new.source);
+                self.report(&text);
+            }
+            let refuse = ReceiverCommand::RefuseImage(new.endpoint, stream_id, session_id);
+            self.network.to_receiver.push_back(refuse);
+        }
+    }
+
+    /// Checks the session and asks for a log. Nothing is said of what nobody wants.
+    fn begin_image(&mut self, registration_id: RegistrationId, new: &NewSession) -> Result<(), Option<CommandError>> {
+        if self.network.coming.len() >= MAX_COMING || self.network.endpoint(new.endpoint).is_none() {
+            return Err(None);
+        }
+        let capacity = self.config.capacity.publications;
+        if self.publications.len() + self.network.logs() + self.logs.condemned() >= capacity {
+            return Err(Some(CommandError::Full { what: "publications and images", capacity }));
+        }
+        let Some((link, subscription)) = self.first_link(new.endpoint, &new.setup) else { return Err(None) };
+        let Some(join_position) = new.setup.position() else { return Err(None) };
+        // Trap 62. And what is not longer than a header carries nothing.
+        if new.setup.mtu > subscription.window || new.setup.mtu <= 32 {
+            return Err(Some(CommandError::ImageMtu { mtu: new.setup.mtu, window: subscription.window }));
+        }
+        let path = self.config.logs.images.join(format!("{registration_id}.logbuffer"));
+        let (sparse, term_length) = (self.config.publications.sparse, new.setup.term_length);
+        let defaults = &self.config.publications;
+        self.logs.create(CreateLog {
+            registration_id,
+            path: path.clone(),
+            parameters: LogParameters {
+                registration_id,
+                page_size: self.config.logs.page_size,
+                mtu: new.setup.mtu,
+                start_position: join_position,
+                publication_window: 0,
+                receiver_window: subscription.window.min(term_length.get() / 2),
+                os_default_send_buffer: self.config.logs.default_socket_sndbuf,
+                os_default_receive_buffer: self.config.logs.default_socket_rcvbuf,
+                entity_tag: 0,
+                response_correlation_id: 0,
+                untethered_window_limit_timeout_ns: defaults.untethered_window_limit_timeout_ns,
+                untethered_resting_timeout_ns: defaults.untethered_resting_timeout_ns,
+                group: new.setup.group,
+                rejoin: link.1,
+                reliable: subscription.reliable,
+                tether: link.2,
+                sparse,
+                ..LogParameters::ipc(
+                    LogKind::Image,
+                    term_length,
+                    new.setup.session_id,
+                    new.setup.stream_id,
+                    new.setup.initial_term_id,
+                )
+            },
+            mode: self.config.logs.mode,
+            reserve: if sparse { Reserve::Space } else { Reserve::SpaceAndPages },
+        });
+        self.network.coming.push(PendingImage {
+            registration_id,
+            endpoint: new.endpoint,
+            setup: new.setup,
+            join_position,
+            source: new.source,
+            control: new.control,
+            path,
+        });
+        Ok(())
+    }
+
+    /// The log of an image is there, if this is one. Gives the log back if not.
+    pub(in crate::conductor) fn on_image_log(
+        &mut self,
+        registration_id: RegistrationId,
+        log: LogBuffers,
+    ) -> Option<LogBuffers> {
+        let Some(index) = self.network.coming.iter().position(|image| image.registration_id == registration_id) else {
+            return Some(log);
+        };
+        let coming = self.network.coming.remove(index);
+        if let Err(error) = self.finish_image(&coming, &log) {
+            self.report(&format!("(11) no image from {}: {error}", coming.source));
+            self.give_up_log(registration_id, coming.path.clone(), log);
+            self.refuse_image(&coming);
+        }
+        None
+    }
+
+    /// The log of an image could not be made. Whether this was one.
+    pub(in crate::conductor) fn on_no_image_log(
+        &mut self,
+        registration_id: RegistrationId,
+        error: &CommandError,
+    ) -> bool {
+        let Some(index) = self.network.coming.iter().position(|image| image.registration_id == registration_id) else {
+            return false;
+        };
+        let coming = self.network.coming.remove(index);
+        self.report(&format!("(12) no image from {}: {error}", coming.source));
+        self.refuse_image(&coming);
+        true
+    }
+
+    fn refuse_image(&mut self, coming: &PendingImage) {
+        let setup = &coming.setup;
+        let refuse = ReceiverCommand::RefuseImage(coming.endpoint, setup.stream_id, setup.session_id);
+        self.network.to_receiver.push_back(refuse);
+        self.close_endpoint_if_unused(coming.endpoint);
+    }
+
+    /// Makes and announces the image whose log is there. An error leaves nothing behind but the log.
+    fn finish_image(&mut self, coming: &PendingImage, log: &LogBuffers) -> Result<(), CommandError> {
+        let now = self.now;
+        let setup = coming.setup;
+        // Those who wanted it may have gone meanwhile.
+        let Some((link, subscription)) = self.first_link(coming.endpoint, &setup) else {
+            return Err(CommandError::UnwantedImage);
+        };
+        let Some(link) = self.subscriptions.get(link.0) else { return Err(CommandError::UnwantedImage) };
+        let Some(endpoint) = self.network.endpoint(coming.endpoint) else { return Err(CommandError::UnwantedImage) };
+        let (multicast, receiver_id) = (endpoint.addresses.multicast, endpoint.receiver_id);
+        let rejoin = link.rejoin;
+        let ImageStreamCounters { highest, position, naks_sent } = self.counters.allocate_for_image(
+            now.epoch,
+            &Stream {
+                registration_id: coming.registration_id,
+                session_id: setup.session_id,
+                stream_id: setup.stream_id,
+                channel: &link.channel,
+            },
+            link.client_id,
+            coming.join_position,
+        )?;
+        let words = ImageWords::new(coming.join_position.get());
+        let defaults = &self.config.publications;
+        let window_limit_ns = defaults.untethered_window_limit_timeout_ns;
+        let image = Image::new(
+            NewImageHalf {
+                registration_id: coming.registration_id,
+                session_id: setup.session_id,
+                stream_id: setup.stream_id,
+                endpoint: coming.endpoint,
+                source: coming.source,
+                join_position: coming.join_position,
+                window: subscription.window.min(setup.term_length.get() / 2),
+                rejoin,
+                liveness_timeout_ns: self.config.image_liveness_timeout_ns,
+                status_message_timeout_ns: self.config.network.status_message_timeout_ns,
+                untethered: UntetheredTimeouts {
+                    window_limit_ns,
+                    linger_ns: defaults.untethered_linger_timeout_ns.unwrap_or(window_limit_ns),
+                    resting_ns: defaults.untethered_resting_timeout_ns,
+                },
+                log: log.clone(),
+                log_path: coming.path.clone(),
+                words: words.clone(),
+                counters: [highest.id, position.id, naks_sent.id],
+            },
+            now.monotonic,
+        );
+        let new = NewImage {
+            registration_id: coming.registration_id,
+            session_id: setup.session_id,
+            stream_id: setup.stream_id,
+            log: log.clone(),
+            join_position: coming.join_position,
+            congestion_control: subscription.congestion_rules(&self.config.network),
+            loss: subscription.loss_rules(multicast || setup.group, &self.config.network),
+            transport: coming.endpoint,
+            control_address: coming.control,
+            receiver_id,
+            group_tag: subscription.group_tag,
+            liveness_timeout_ns: self.config.image_liveness_timeout_ns,
+            status_message_timeout_ns: self.config.network.status_message_timeout_ns,
+            words,
+            counters: ImageCounters { highest: highest.value, position: position.value, naks_sent: naks_sent.value },
+        };
+        self.network.images.push(image);
+        let index = self.network.images.len() - 1;
+        for link in self.subscriptions.iter() {
+            let image = &mut self.network.images[index];
+            if let Err(error) = self::link(self.now, &mut self.counters, &mut self.events, image, link) {
+                let text = format!("(11) a subscription was not linked to its image: {error}");
+                self.reporter.record(self.now.epoch, &self.counters, &text);
+            }
+        }
+        self.network.to_receiver.push_back(ReceiverCommand::AddImage(coming.endpoint, Box::new(new)));
+        Ok(())
+    }
+
+    /// Gives a new subscription the images that it wants.
+    pub(super) fn link_network_subscription(&mut self, link: LinkId) {
+        let Some(link) = self.subscriptions.get(link) else { return };
+        for image in &mut self.network.images {
+            if let Err(error) = self::link(self.now, &mut self.counters, &mut self.events, image, link) {
+                let text = format!("(11) a subscription was not linked to its image: {error}");
+                self.reporter.record(self.now.epoch, &self.counters, &text);
+            }
+        }
+    }
+
+    /// Tells all who have the image that it is gone.
+    pub(super) fn take_network_image_from_all(&mut self, index: usize) {
+        let image = &self.network.images[index];
+        for subscriber in image.subscribers().iter().filter(|subscriber| !subscriber.tether.is_closed()) {
+            if let Some(link) = self.subscriptions.get(subscriber.link) {
+                send_unavailable(&mut self.events, image, link);
+            }
+        }
+    }
+
+    /// Lets time work on the untethered subscribers of the image in this place.
+    pub(super) fn check_untethered_of_image(&mut self, index: usize) {
+        let now = self.now;
+        let image = &mut self.network.images[index];
+        for place in 0..image.subscribers().len() {
+            let Some((turn, link, position)) = image.due_turn(place, now.monotonic) else { continue };
+            let link = self.subscriptions.get(link);
+            match turn {
+                Turn::LoseImage => {
+                    if let Some(link) = link {
+                        send_unavailable(&mut self.events, image, link);
+                    }
+                }
+                Turn::Rest => {}
+                Turn::Close => self.counters.free(now.epoch, position.id),
+                Turn::Rejoin => {
+                    position.value.store_release(image.join_position().get());
+                    if let Some(link) = link {
+                        send_available(&mut self.events, image, link, position.id);
+                    }
+                }
+            }
+            image.take_turn(place, turn, now.monotonic);
+        }
+    }
+
+    /// Takes what the links read away from them.
+    pub(in crate::conductor) fn unlink_images(&mut self, links: &[SubscriptionLink]) {
+        let ids = links.iter().map(|link| link.id).collect();
+        for image in self.network.images.iter_mut().chain(&mut self.network.vanishing) {
+            for subscriber in image.remove_subscribers(&ids) {
+                free_position(self.now, &mut self.counters, &subscriber);
+            }
+        }
+        for link in links {
+            let Some(network) = link.network else { continue };
+            if !self.is_stream_wanted(network.endpoint, link.stream_id, link.session) {
+                self.network.to_receiver.push_back(link.session.loses(network.endpoint, link.stream_id));
+            }
+            self.close_endpoint_if_unused(network.endpoint);
+        }
+    }
+
+    /// The first subscription that wants the session: its link, whether it rejoins and is tethered, and what its channel states.
+    fn first_link(&self, endpoint: EndpointId, setup: &Setup) -> Option<((LinkId, bool, bool), NetworkSubscription)> {
+        let link =
+            self.subscriptions.iter().find(|link| link.wants_image(endpoint, setup.stream_id, setup.session_id))?;
+        Some(((link.id, link.rejoin, link.tether), link.network?.subscription))
+    }
+}
+
+/// Gives the subscription the image, if it wants it and may have it.
+fn link(
+    now: crate::conductor::Now,
+    counters: &mut crate::conductor::Counters,
+    events: &mut Events,
+    image: &mut Image,
+    link: &SubscriptionLink,
+) -> Result<(), CommandError> {
+    let made_of = &image.made_of;
+    if !link.wants_image(made_of.endpoint, made_of.stream_id, made_of.session_id)
+        || image.subscribers().contains(link.id)
+        || !image.admits_subscribers()
+    {
+        return Ok(());
+    }
+    let join_position = image.join_position();
+    let position = counters.allocate_for_subscriber(
+        now.epoch,
+        &SubscriberCounter {
+            registration_id: link.registration_id,
+            session_id: made_of.session_id,
+            stream_id: made_of.stream_id,
+            channel: &link.channel,
+            client_id: link.client_id,
+            image: made_of.registration_id,
+            join_position,
+        },
+    )?;
+    let position_id = position.id;
+    let tether = if link.tether { Tether::TETHERED } else { Tether::untethered(now.monotonic, link.rejoin) };
+    image.add_subscriber(Subscriber { link: link.id, position, tether });
+    send_available(events, image, link, position_id);
+    Ok(())
+}
+
+fn send_available(events: &mut Events, image: &Image, link: &SubscriptionLink, subscriber_position_id: CounterId) {
+    let made_of = &image.made_of;
+    let source = made_of.source.to_string();
+    events.send(&Event::AvailableImage(OnAvailableImage {
+        image_correlation_id: CorrelationId::new(made_of.registration_id.get()),
+        session_id: made_of.session_id,
+        stream_id: made_of.stream_id,
+        subscription_registration_id: link.registration_id,
+        subscriber_position_id,
+        log_file: Text::new(made_of.log_path.as_os_str().as_bytes()),
+        source_identity: Text::from(&*source),
+    }));
+}
+
+fn send_unavailable(events: &mut Events, image: &Image, link: &SubscriptionLink) {
+    events.send(&Event::UnavailableImage(OnUnavailableImage {
+        image_correlation_id: CorrelationId::new(image.made_of.registration_id.get()),
+        subscription_registration_id: link.registration_id,
+        stream_id: image.made_of.stream_id,
+        channel: Text::from(&*link.channel),
+    }));
+}

@@ -1,0 +1,162 @@
+//! What becomes of network publications and images: moved on every duty cycle, judged on every timer tick, and dismantled when the
+//! agent that had the other half has let go of it.
+
+use gannet::command::{ErrorCode, Event, OnPublicationError, Text};
+use gannet::types::{CorrelationId, RegistrationId};
+
+use crate::conductor::Core;
+use crate::conductor::linking::free_position;
+use crate::mailbox::{ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent};
+
+/// No destination is behind a unicast receiver.
+const NO_DESTINATION: RegistrationId = RegistrationId::new(-1);
+const NO_TAG: i64 = -1;
+
+impl Core {
+    /// Moves limits and cleans, for all publications and images of the network.
+    pub(in crate::conductor) fn update_network(&mut self) -> usize {
+        let network = &mut self.network;
+        let publications = network.publications.iter_mut().filter_map(|found| found.update().then_some(()));
+        let images = network.images.iter_mut().filter_map(|found| found.update().then_some(()));
+        publications.count() + images.count()
+    }
+
+    /// Time has passed.
+    pub(in crate::conductor) fn check_network(&mut self) {
+        self.check_network_publications();
+        self.check_images();
+    }
+
+    fn check_network_publications(&mut self) {
+        let now = self.now.monotonic;
+        let network = &mut self.network;
+        let (mut revoked, mut unblocked) = (0, 0);
+        network.publications.retain_mut(|publication| {
+            let registration_id = publication.made_of.registration_id;
+            let tick = publication.on_tick(now);
+            if let Some((position, is_revoked)) = tick.end {
+                let end = SenderCommand::EndPublication { registration_id, position, revoked: is_revoked };
+                network.to_sender.push_back(end);
+                revoked += usize::from(is_revoked);
+            }
+            unblocked += usize::from(tick.unblocked);
+            if tick.done {
+                network.to_sender.push_back(SenderCommand::RemovePublication(registration_id));
+            }
+            true
+        });
+        let done = network.publications.extract_if(.., |publication| !publication.occupies_session());
+        network.leaving.extend(done);
+        (0..revoked).for_each(|_| self.counters.on_publication_revoked());
+        (0..unblocked).for_each(|_| self.counters.on_unblocked_publication());
+    }
+
+    fn check_images(&mut self) {
+        let mut index = 0;
+        while index < self.network.images.len() {
+            self.check_untethered_of_image(index);
+            let image = &mut self.network.images[index];
+            let tick = image.on_tick(self.now.monotonic);
+            let registration_id = image.made_of.registration_id;
+            if tick.leave {
+                self.network.to_receiver.push_back(ReceiverCommand::LeaveImage(registration_id));
+            }
+            if tick.gone {
+                self.take_network_image_from_all(index);
+                let made_of = &self.network.images[index].made_of;
+                let (endpoint, stream_id, session_id) = (made_of.endpoint, made_of.stream_id, made_of.session_id);
+                let rejoin = made_of.rejoin;
+                self.network.to_receiver.push_back(ReceiverCommand::RemoveImage(registration_id));
+                if rejoin {
+                    let again = ReceiverCommand::EndCoolDown(endpoint, stream_id, session_id);
+                    self.network.to_receiver.push_back(again);
+                }
+            }
+            if tick.done {
+                let image = self.network.images.remove(index);
+                self.network.vanishing.push(image);
+                self.dismantle_images();
+                // The next one is in this place now.
+                continue;
+            }
+            index += 1;
+        }
+    }
+
+    /// The sender has said something.
+    pub(in crate::conductor) fn on_sender_event(&mut self, event: SenderEvent) {
+        match event {
+            SenderEvent::PublicationRemoved(registration_id) => {
+                let is_it = |found: &mut super::publication::NetworkPublication| {
+                    found.made_of.registration_id == registration_id
+                };
+                let gone: Vec<_> = self.network.leaving.extract_if(.., is_it).collect();
+                for publication in gone {
+                    let made_of = publication.made_of;
+                    for id in made_of.others.into_iter().chain([made_of.limit.id, made_of.position.id]) {
+                        self.counters.free(self.now.epoch, id);
+                    }
+                    self.give_up_log(registration_id, made_of.log_path, made_of.log);
+                    self.close_endpoint_if_unused(made_of.endpoint);
+                }
+            }
+            SenderEvent::Rejected { registration_id, source, receiver_id, group_tag, error_code, text } => {
+                let Some(publication) = self.network.publication_mut(registration_id) else { return };
+                let event = OnPublicationError {
+                    registration_id,
+                    destination_registration_id: NO_DESTINATION,
+                    session_id: publication.made_of.session_id,
+                    stream_id: publication.made_of.stream_id,
+                    receiver_id,
+                    group_tag: group_tag.unwrap_or(NO_TAG),
+                    source: Some(source),
+                    error_code: ErrorCode::new(error_code),
+                    message: Text::new(&text),
+                };
+                self.events.send(&Event::PublicationError(event));
+                let reason = String::from_utf8_lossy(&text);
+                self.report(&format!(
+                    "(13) onPublicationError: registrationId={registration_id} source={source} receiverId={receiver_id} \
+                     reason={reason}"
+                ));
+            }
+        }
+    }
+
+    /// The receiver has said something. Sessions that present themselves are the caller's to name.
+    pub(in crate::conductor) fn on_receiver_event(&mut self, event: ReceiverEvent) {
+        if let ReceiverEvent::ImageRemoved(registration_id) = event {
+            let images = self.network.images.iter_mut().chain(&mut self.network.vanishing);
+            for image in images.filter(|image| image.made_of.registration_id == registration_id) {
+                image.is_released = true;
+            }
+            self.dismantle_images();
+        }
+    }
+
+    /// Frees what belongs to images that are at their end and that the receiver has let go of.
+    fn dismantle_images(&mut self) {
+        let gone: Vec<_> = self.network.vanishing.extract_if(.., |image| image.is_released).collect();
+        for mut image in gone {
+            for subscriber in image.take_subscribers() {
+                free_position(self.now, &mut self.counters, &subscriber);
+            }
+            let made_of = image.made_of;
+            for id in made_of.counters {
+                self.counters.free(self.now.epoch, id);
+            }
+            self.give_up_log(made_of.registration_id, made_of.log_path, made_of.log);
+            self.close_endpoint_if_unused(made_of.endpoint);
+        }
+    }
+
+    /// A subscriber rejects an image of the network. Whether there is one with this id.
+    pub(in crate::conductor) fn reject_network_image(&mut self, image: CorrelationId, reason: &[u8]) -> bool {
+        let registration_id = image.registration();
+        let is_there = self.network.images.iter().any(|found| found.made_of.registration_id == registration_id);
+        if is_there {
+            self.network.to_receiver.push_back(ReceiverCommand::RejectImage(registration_id, reason.into()));
+        }
+        is_there
+    }
+}

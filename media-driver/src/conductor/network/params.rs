@@ -1,0 +1,235 @@
+//! What a UDP channel asks for, with the driver's defaults where it says nothing. What this driver does not offer yet is refused by
+//! name. Looks at nothing but the channel and the defaults.
+
+use gannet::channel_uri::{
+    ChannelParams, CongestionControl, ControlMode, FlowControl, FlowControlStrategy, Group, SessionSelector,
+};
+
+use crate::conductor::config::NetworkDefaults;
+use crate::conductor::error::CommandError;
+use crate::mailbox::{
+    CongestionRules, DestinationRules, EndpointAddresses, FlowControlRules, GroupRules, LossRules, RetransmitRules,
+};
+
+/// What subscriptions of UDP channels may differ in beside their stream and session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::conductor) struct NetworkSubscription {
+    /// Whether what is lost is asked for.
+    pub(in crate::conductor) reliable: bool,
+    /// Whether receivers reckon with others.
+    pub(in crate::conductor) group: Group,
+    /// The receiver's window in bytes, before it is clipped to half a term.
+    pub(in crate::conductor) window: i32,
+    /// How the window is sized.
+    pub(in crate::conductor) congestion_control: CongestionControl,
+    /// How long a loss waits to be reported between two, in nanoseconds.
+    pub(in crate::conductor) nak_delay_ns: i64,
+    /// The endpoint's group.
+    pub(in crate::conductor) group_tag: Option<i64>,
+}
+
+impl NetworkSubscription {
+    pub(in crate::conductor) fn read(params: &ChannelParams, defaults: &NetworkDefaults) -> Result<Self, CommandError> {
+        refuse_unsupported(params)?;
+        if params.control_mode == Some(ControlMode::Manual) {
+            return Err(CommandError::NotSupported { what: "control-mode=manual on a subscription" });
+        }
+        if params.endpoint.is_none() {
+            return Err(CommandError::MissingEndpoint);
+        }
+        if params.control.as_ref().is_some_and(|control| control.port() == 0) {
+            return Err(CommandError::WildcardPort { key: "control" });
+        }
+        if let Some(SessionSelector::Tag(tag)) = params.session_id {
+            return Err(CommandError::UnknownSessionTag { tag });
+        }
+        Ok(Self {
+            reliable: params.reliable.unwrap_or(defaults.reliable),
+            group: params.group.unwrap_or(defaults.group),
+            window: params.rcv_wnd.map_or(defaults.initial_window, |window| i32::try_from(window).unwrap_or(i32::MAX)),
+            congestion_control: params.cc.unwrap_or(defaults.congestion_control),
+            nak_delay_ns: params.nak_delay_ns.unwrap_or(defaults.nak_delay_ns),
+            group_tag: params.gtag.or(defaults.receiver_group_tag),
+        })
+    }
+
+    /// How an image of a sender sizes its window.
+    pub(in crate::conductor) fn congestion_rules(&self, defaults: &NetworkDefaults) -> CongestionRules {
+        match self.congestion_control {
+            CongestionControl::Static => CongestionRules::Static(self.window),
+            CongestionControl::Cubic => CongestionRules::Cubic(defaults.cubic, self.window),
+        }
+    }
+
+    /// What an image does about loss. `is_group` says whether its channel is multicast or its sender has several receivers.
+    pub(in crate::conductor) fn loss_rules(&self, is_group: bool, defaults: &NetworkDefaults) -> LossRules {
+        let group = match self.group {
+            Group::Infer => is_group,
+            Group::ForceTrue => true,
+            Group::ForceFalse => false,
+        };
+        if !self.reliable {
+            LossRules::Fill
+        } else if group {
+            LossRules::Group { size: defaults.nak_group_size, max_backoff_ns: defaults.nak_max_backoff_ns }
+        } else {
+            LossRules::Unicast { delay_ns: self.nak_delay_ns, retry_ratio: defaults.nak_retry_ratio }
+        }
+    }
+}
+
+/// What publications of UDP channels have beside what IPC publications have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::conductor) struct PublicationRules {
+    /// How receivers pace it.
+    pub(in crate::conductor) flow_control: FlowControlRules,
+    /// How it answers NAKs.
+    pub(in crate::conductor) retransmit: RetransmitRules,
+    /// How many receiver windows one NAK is answered with at most.
+    pub(in crate::conductor) retransmit_windows: i64,
+    /// Whether it has group semantics.
+    pub(in crate::conductor) group: bool,
+}
+
+/// Checks what a UDP publication states.
+pub(in crate::conductor) fn check_publication(params: &ChannelParams) -> Result<(), CommandError> {
+    refuse_unsupported(params)?;
+    if params.response_correlation_id.is_some() {
+        return Err(CommandError::NotSupported { what: "response-correlation-id on a UDP channel" });
+    }
+    if let Some(SessionSelector::Tag(tag)) = params.session_id {
+        return Err(CommandError::UnknownSessionTag { tag });
+    }
+    match (&params.control_mode, &params.endpoint) {
+        (Some(ControlMode::Dynamic | ControlMode::Manual), _) => Ok(()),
+        (_, None) => Err(CommandError::MissingEndpoint),
+        (_, Some(endpoint)) if endpoint.port() == 0 => Err(CommandError::WildcardPort { key: "endpoint" }),
+        _ => Ok(()),
+    }
+}
+
+/// Where the datagrams of a publication's endpoint go.
+pub(in crate::conductor) fn destinations(
+    params: &ChannelParams,
+    addresses: &EndpointAddresses,
+) -> Option<DestinationRules> {
+    match params.control_mode {
+        Some(ControlMode::Manual) => Some(DestinationRules::Manual),
+        Some(ControlMode::Dynamic) => Some(DestinationRules::Dynamic),
+        _ => addresses.data.map(DestinationRules::Fixed),
+    }
+}
+
+/// What a publication's channel and the driver's defaults come to. `multicast` says whether its endpoint's address is a group.
+pub(in crate::conductor) fn publication_rules(
+    params: &ChannelParams,
+    multicast: bool,
+    defaults: &NetworkDefaults,
+) -> PublicationRules {
+    let is_mdc = matches!(params.control_mode, Some(ControlMode::Manual | ControlMode::Dynamic));
+    let group = multicast || is_mdc;
+    let stated = params.fc.unwrap_or(FlowControl::new(defaults.multicast_flow_control));
+    let rules = GroupRules {
+        receiver_timeout_ns: stated.receiver_timeout_ns.unwrap_or(defaults.receiver_timeout_ns),
+        min_size: stated.group_min_size.unwrap_or(defaults.group_min_size),
+    };
+    let flow_control = match stated.strategy {
+        _ if !group => FlowControlRules::Unicast,
+        FlowControlStrategy::Max => FlowControlRules::Max,
+        FlowControlStrategy::Min => FlowControlRules::Min(rules),
+        FlowControlStrategy::Tagged => {
+            FlowControlRules::Tagged(rules, stated.group_tag.unwrap_or(defaults.flow_control_group_tag))
+        }
+    };
+    let usual = if group { defaults.group_retransmit_windows } else { defaults.unicast_retransmit_windows };
+    PublicationRules {
+        flow_control,
+        retransmit: RetransmitRules {
+            delay_ns: defaults.retransmit_delay_ns,
+            linger_ns: defaults.retransmit_linger_ns,
+            group_slots: group.then_some(params.max_resend.unwrap_or(defaults.max_resend)),
+        },
+        retransmit_windows: params.fc.and_then(|fc| fc.retransmit_window_multiple).unwrap_or(usual),
+        group,
+    }
+}
+
+fn refuse_unsupported(params: &ChannelParams) -> Result<(), CommandError> {
+    let unsupported = [
+        (params.control_mode == Some(ControlMode::Response), "control-mode=response on a UDP channel"),
+        (params.media_rcv_ts_offset.is_some(), "media-rcv-ts-offset"),
+        (params.channel_rcv_ts_offset.is_some(), "channel-rcv-ts-offset"),
+        (params.channel_snd_ts_offset.is_some(), "channel-snd-ts-offset"),
+        (params.so_tos.is_some(), "so-tos"),
+    ];
+    match unsupported.into_iter().find(|(is_stated, _)| *is_stated) {
+        Some((_, what)) => Err(CommandError::NotSupported { what }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gannet::channel_uri::ChannelUri;
+
+    fn params(rest: &str) -> ChannelParams {
+        ChannelUri::parse(&format!("aeron:udp?{rest}")).unwrap().params().clone()
+    }
+
+    #[test]
+    fn unicast_publications_take_no_strategy() {
+        let rules = publication_rules(&params("endpoint=a:1|fc=min,rrwm:3"), false, &NetworkDefaults::default());
+        assert_eq!((rules.flow_control, rules.retransmit_windows), (FlowControlRules::Unicast, 3));
+        assert_eq!((rules.group, rules.retransmit.group_slots), (false, None));
+    }
+
+    #[test]
+    fn groups_take_the_stated_strategy() {
+        let read = |rest: &str| publication_rules(&params(rest), true, &NetworkDefaults::default());
+        let rules = read("endpoint=224.0.1.1:1|fc=tagged,g:7/2,t:1s|max-resend=4");
+        let group = GroupRules { receiver_timeout_ns: 1_000_000_000, min_size: 2 };
+        assert_eq!(rules.flow_control, FlowControlRules::Tagged(group, 7));
+        assert_eq!((rules.group, rules.retransmit.group_slots, rules.retransmit_windows), (true, Some(4), 4));
+        assert_eq!(read("endpoint=224.0.1.1:1").flow_control, FlowControlRules::Max);
+        let dynamic =
+            publication_rules(&params("control=a:1|control-mode=dynamic|fc=min"), false, &NetworkDefaults::default());
+        let group = GroupRules { receiver_timeout_ns: 5_000_000_000, min_size: 0 };
+        assert_eq!(dynamic.flow_control, FlowControlRules::Min(group));
+    }
+
+    #[test]
+    fn what_is_not_offered_is_refused_by_name() {
+        for (rest, name) in [
+            ("endpoint=a:1|control-mode=response", "control-mode=response"),
+            ("endpoint=a:1|channel-snd-ts-offset=reserved", "channel-snd-ts-offset"),
+            ("endpoint=a:1|response-correlation-id=1", "response-correlation-id"),
+            ("endpoint=a:0", "endpoint"),
+            ("tags=1", "endpoint"),
+            ("control=a:1", "endpoint"),
+        ] {
+            let error = check_publication(&params(rest)).unwrap_err().to_string();
+            assert!(error.contains(name), "{rest}: {error}");
+        }
+        check_publication(&params("control-mode=manual")).unwrap();
+        for rest in ["control-mode=manual", "tags=1", "endpoint=a:1|control=b:0", "endpoint=a:1|so-tos=3"] {
+            NetworkSubscription::read(&params(rest), &NetworkDefaults::default()).unwrap_err();
+        }
+        NetworkSubscription::read(&params("endpoint=a:0"), &NetworkDefaults::default()).unwrap();
+    }
+
+    #[test]
+    fn loss_is_reported_as_the_group_demands() {
+        let defaults = NetworkDefaults::default();
+        let rules = |rest: &str, is_group| {
+            NetworkSubscription::read(&params(rest), &defaults).unwrap().loss_rules(is_group, &defaults)
+        };
+        assert_eq!(rules("endpoint=a:1", false), LossRules::Unicast { delay_ns: 1_000, retry_ratio: 100 });
+        let group = LossRules::Group { size: 10, max_backoff_ns: 10_000_000 };
+        assert_eq!(rules("endpoint=a:1", true), group, "trap 52: from the setup, too");
+        assert_eq!(rules("endpoint=a:1|group=true", false), group);
+        let slow = LossRules::Unicast { delay_ns: 20_000_000, retry_ratio: 100 };
+        assert_eq!(rules("endpoint=a:1|group=false|nak-delay=20ms", true), slow);
+        assert_eq!(rules("endpoint=a:1|reliable=false", true), LossRules::Fill);
+    }
+}

@@ -1,0 +1,318 @@
+//! The sender and the receiver with their transports: told the time, fed with what arrived, their output handed to the transport, and
+//! connected with the conductor by bounded queues. A thread each runs them, or one both, or the conductor's own.
+
+use std::sync::mpsc::{
+    self, Receiver as Inbox, Sender as Unbounded, SyncSender, TryRecvError, TrySendError, sync_channel,
+};
+
+use gannet::agent::{Agent, Finished};
+use gannet::time::{Clock, MonotonicNanos};
+
+use super::stop::{StopHandle, StopReason};
+use crate::conductor::Conductor;
+use crate::io::transport::{SocketTransport, Sockets, Transport};
+use crate::mailbox::{EndpointId, ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent, Side, TransmitBatch};
+use crate::receiver::Receiver;
+use crate::sender::Sender;
+use crate::shared::NetworkCounters;
+
+/// How many commands or events wait at most; who finds its queue full keeps what it has for its next turn.
+const QUEUE: usize = 256;
+/// How many commands one turn carries out.
+const COMMANDS_PER_TURN: usize = 8;
+/// How many datagrams one turn takes in, about.
+const DATAGRAMS_PER_TURN: usize = 64;
+/// How many datagrams one turn hands out.
+const BATCH: usize = 256;
+/// A sender that is busy sending looks for what receivers say every so many turns (`aeron.send.to.status.poll.ratio`).
+pub(super) const STATUS_POLL_RATIO: usize = 6;
+
+/// What the helper tells a transport.
+#[derive(Debug)]
+pub(super) enum SocketOrder {
+    /// Serve this endpoint.
+    Adopt(EndpointId, Sockets),
+    /// Close it.
+    Close(EndpointId),
+}
+
+/// Where the helper gives sockets to.
+#[derive(Clone, Debug)]
+pub(super) struct SocketOrders {
+    sender: Unbounded<SocketOrder>,
+    receiver: Unbounded<SocketOrder>,
+}
+
+impl SocketOrders {
+    /// Gives an order to the transport that serves an agent. One that has gone does not need it.
+    pub(super) fn give(&self, side: Side, order: SocketOrder) {
+        // No more of these wait than the conductor has requests under way.
+        let _ = match side {
+            Side::Send => self.sender.send(order),
+            Side::Receive => self.receiver.send(order),
+        };
+    }
+}
+
+/// The conductor's ends of the queues.
+#[derive(Debug)]
+pub(super) struct NetworkPorts {
+    to_sender: SyncSender<SenderCommand>,
+    from_sender: Inbox<SenderEvent>,
+    to_receiver: SyncSender<ReceiverCommand>,
+    from_receiver: Inbox<ReceiverEvent>,
+    /// What there was no room for.
+    held: (Option<SenderCommand>, Option<ReceiverCommand>),
+}
+
+/// The other end of a queue is gone, and with it an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AgentGone;
+
+impl NetworkPorts {
+    /// Carries what the agents have said to the conductor, and what it has to say to them; returns how much that was.
+    pub(super) fn exchange(&mut self, conductor: &mut Conductor) -> Result<usize, AgentGone> {
+        let mut work = 0;
+        while let Some(event) = take(&self.from_sender)? {
+            conductor.on_sender_event(event);
+            work += 1;
+        }
+        while let Some(event) = take(&self.from_receiver)? {
+            conductor.on_receiver_event(event);
+            work += 1;
+        }
+        while let Some(command) = self.held.0.take().or_else(|| conductor.poll_sender_command()) {
+            self.held.0 = give(&self.to_sender, command)?;
+            if self.held.0.is_some() {
+                break;
+            }
+            work += 1;
+        }
+        while let Some(command) = self.held.1.take().or_else(|| conductor.poll_receiver_command()) {
+            self.held.1 = give(&self.to_receiver, command)?;
+            if self.held.1.is_some() {
+                break;
+            }
+            work += 1;
+        }
+        Ok(work)
+    }
+}
+
+/// The next of a queue, if there is one.
+fn take<T>(queue: &Inbox<T>) -> Result<Option<T>, AgentGone> {
+    match queue.try_recv() {
+        Ok(found) => Ok(Some(found)),
+        Err(TryRecvError::Empty) => Ok(None),
+        Err(TryRecvError::Disconnected) => Err(AgentGone),
+    }
+}
+
+/// Puts one into a queue, or gives it back when that is full.
+fn give<T>(queue: &SyncSender<T>, what: T) -> Result<Option<T>, AgentGone> {
+    match queue.try_send(what) {
+        Ok(()) => Ok(None),
+        Err(TrySendError::Full(what)) => Ok(Some(what)),
+        Err(TrySendError::Disconnected(_)) => Err(AgentGone),
+    }
+}
+
+/// Everything that runs the network side of a driver.
+#[derive(Debug)]
+pub(super) struct NetworkParts {
+    pub(super) sender: SenderPart,
+    pub(super) receiver: ReceiverPart,
+    pub(super) ports: NetworkPorts,
+    pub(super) orders: SocketOrders,
+}
+
+impl NetworkParts {
+    /// Sender, receiver, and the queues between them and the conductor.
+    ///
+    /// # Errors
+    ///
+    /// The system's, when it does not give a transport what it needs.
+    pub(super) fn new(counters: &NetworkCounters, seed: u64) -> std::io::Result<Self> {
+        let (to_sender, sender_commands) = sync_channel(QUEUE);
+        let (sender_events, from_sender) = sync_channel(QUEUE);
+        let (to_receiver, receiver_commands) = sync_channel(QUEUE);
+        let (receiver_events, from_receiver) = sync_channel(QUEUE);
+        let (sender_orders, sender_sockets) = mpsc::channel();
+        let (receiver_orders, receiver_sockets) = mpsc::channel();
+        Ok(Self {
+            sender: SenderPart {
+                agent: Sender::new(counters.clone()),
+                transport: SocketTransport::new(Default::default())?,
+                batch: TransmitBatch::new(BATCH),
+                commands: sender_commands,
+                events: sender_events,
+                held: None,
+                sockets: sender_sockets,
+                turns_since_poll: 0,
+            },
+            receiver: ReceiverPart {
+                agent: Receiver::new(counters.clone(), seed),
+                transport: SocketTransport::new(Default::default())?,
+                batch: TransmitBatch::new(BATCH),
+                commands: receiver_commands,
+                events: receiver_events,
+                held: None,
+                sockets: receiver_sockets,
+            },
+            ports: NetworkPorts { to_sender, from_sender, to_receiver, from_receiver, held: (None, None) },
+            orders: SocketOrders { sender: sender_orders, receiver: receiver_orders },
+        })
+    }
+}
+
+/// The sender, and what it needs.
+#[derive(Debug)]
+pub(super) struct SenderPart {
+    agent: Sender,
+    transport: SocketTransport,
+    batch: TransmitBatch,
+    commands: Inbox<SenderCommand>,
+    events: SyncSender<SenderEvent>,
+    held: Option<SenderEvent>,
+    sockets: Inbox<SocketOrder>,
+    turns_since_poll: usize,
+}
+
+impl SenderPart {
+    /// One duty cycle.
+    pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, AgentGone> {
+        let mut work = obey(&self.sockets, &mut self.transport);
+        for _ in 0..COMMANDS_PER_TURN {
+            let Some(command) = take(&self.commands)? else { break };
+            self.agent.on_command(now, command);
+            work += 1;
+        }
+        let sent = self.agent.poll_transmit(now, &mut self.batch);
+        let Self { agent, transport, batch, .. } = self;
+        transport.send(batch, |done| agent.on_completion(done));
+        self.turns_since_poll += 1;
+        if sent == 0 || self.turns_since_poll >= STATUS_POLL_RATIO {
+            self.turns_since_poll = 0;
+            work += transport.receive(DATAGRAMS_PER_TURN, |datagram| {
+                agent.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
+            });
+        }
+        while let Some(event) = self.held.take().or_else(|| self.agent.next_event()) {
+            self.held = give(&self.events, event)?;
+            if self.held.is_some() {
+                break;
+            }
+        }
+        Ok(work + sent)
+    }
+}
+
+/// The receiver, and what it needs.
+#[derive(Debug)]
+pub(super) struct ReceiverPart {
+    agent: Receiver,
+    transport: SocketTransport,
+    batch: TransmitBatch,
+    commands: Inbox<ReceiverCommand>,
+    events: SyncSender<ReceiverEvent>,
+    held: Option<ReceiverEvent>,
+    sockets: Inbox<SocketOrder>,
+}
+
+impl ReceiverPart {
+    /// One duty cycle.
+    pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, AgentGone> {
+        let mut work = obey(&self.sockets, &mut self.transport);
+        for _ in 0..COMMANDS_PER_TURN {
+            let Some(command) = take(&self.commands)? else { break };
+            self.agent.on_command(now, command);
+            work += 1;
+        }
+        let Self { agent, transport, batch, .. } = self;
+        work += transport.receive(DATAGRAMS_PER_TURN, |datagram| {
+            agent.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
+        });
+        work += agent.poll_transmit(now, batch);
+        // A report that is not sent is said again in time.
+        transport.send(batch, |_| {});
+        while let Some(event) = self.held.take().or_else(|| self.agent.next_event()) {
+            self.held = give(&self.events, event)?;
+            if self.held.is_some() {
+                break;
+            }
+        }
+        Ok(work)
+    }
+}
+
+/// Takes over endpoints, and closes them; returns how many.
+fn obey(orders: &Inbox<SocketOrder>, transport: &mut SocketTransport) -> usize {
+    let mut work = 0;
+    // Whoever gave orders may be gone; the conductor's queue says so.
+    while let Ok(order) = orders.try_recv() {
+        match order {
+            SocketOrder::Adopt(id, sockets) => {
+                if let Err(error) = transport.adopt(id, sockets) {
+                    tracing::error!("cannot serve endpoint {}: {error}", id.get());
+                }
+            }
+            SocketOrder::Close(id) => transport.close(id),
+        }
+        work += 1;
+    }
+    work
+}
+
+/// Which of the two a thread runs.
+#[derive(Debug)]
+pub(super) enum NetworkDuty {
+    /// The sender alone.
+    Sender(Box<SenderPart>),
+    /// The receiver alone.
+    Receiver(Box<ReceiverPart>),
+    /// Both.
+    Both(Box<SenderPart>, Box<ReceiverPart>),
+}
+
+impl NetworkDuty {
+    /// One duty cycle.
+    pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, AgentGone> {
+        match self {
+            Self::Sender(sender) => sender.turn(now),
+            Self::Receiver(receiver) => receiver.turn(now),
+            Self::Both(sender, receiver) => Ok(sender.turn(now)? + receiver.turn(now)?),
+        }
+    }
+}
+
+/// Runs the sender, the receiver, or both, on a thread of their own.
+#[derive(Debug)]
+pub(super) struct NetworkAgent<C> {
+    name: &'static str,
+    duty: NetworkDuty,
+    clock: C,
+    stop: StopHandle,
+}
+
+impl<C: Clock> NetworkAgent<C> {
+    pub(super) fn new(name: &'static str, duty: NetworkDuty, clock: C, stop: StopHandle) -> Self {
+        Self { name, duty, clock, stop }
+    }
+}
+
+impl<C: Clock> Agent for NetworkAgent<C> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn do_work(&mut self) -> Result<usize, Finished> {
+        self.duty.turn(self.clock.monotonic()).map_err(|AgentGone| Finished)
+    }
+}
+
+impl<C> Drop for NetworkAgent<C> {
+    fn drop(&mut self) {
+        // Closed by its owner, there is a reason already; otherwise it has failed, or the conductor has.
+        self.stop.state(StopReason::AgentFailed);
+    }
+}

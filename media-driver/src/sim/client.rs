@@ -1,0 +1,182 @@
+//! A client of a simulation's driver: it speaks to it by the ring and the broadcast as any client does, and has its logs by the names
+//! that events give.
+
+use gannet::broadcast::Receiver;
+use gannet::command::{
+    AddPublication, AddSubscription, ClientClose, ClientKeepalive, Command, Event, RemovePublication,
+    RemoveSubscription, Text,
+};
+use gannet::logbuffer::{ExclusiveAppender, ImageReader};
+use gannet::ringbuffer::ManyToOneRingBuffer;
+use gannet::types::{ClientId, CorrelationId, RegistrationId, SessionId, StreamId};
+
+use super::SimDriver;
+
+/// How often it shows that it lives, in nanoseconds.
+const KEEPALIVE_NS: i64 = 1_000_000_000;
+
+/// A publication that was announced.
+#[derive(Debug)]
+pub struct SimPublication {
+    /// The command that asked for it.
+    pub correlation_id: CorrelationId,
+    /// Its session.
+    pub session_id: SessionId,
+    /// What it is written with.
+    pub appender: ExclusiveAppender,
+}
+
+/// An image that was announced.
+#[derive(Debug)]
+pub struct SimImage {
+    /// The image.
+    pub correlation_id: CorrelationId,
+    /// The subscription that has it.
+    pub subscription: RegistrationId,
+    /// Its session.
+    pub session_id: SessionId,
+    /// What it is read with.
+    pub reader: ImageReader,
+    /// Whether it was taken away again.
+    pub is_gone: bool,
+}
+
+/// A client.
+#[derive(Debug)]
+pub struct SimClient {
+    id: ClientId,
+    ring: ManyToOneRingBuffer,
+    events: Receiver,
+    alive_due_ns: i64,
+    /// Its publications, oldest first.
+    pub publications: Vec<SimPublication>,
+    /// Its images, oldest first.
+    pub images: Vec<SimImage>,
+    /// Subscriptions that are ready.
+    pub subscriptions: Vec<RegistrationId>,
+    /// Commands that were refused, and why.
+    pub refusals: Vec<(CorrelationId, String)>,
+}
+
+impl SimClient {
+    /// A client of this driver.
+    ///
+    /// # Panics
+    ///
+    /// Never: the driver's buffers are of sizes that fit.
+    pub fn new(driver: &SimDriver) -> Self {
+        let ring = driver.ring();
+        Self {
+            id: ClientId::new(ring.next_correlation_id().get()),
+            events: Receiver::new(driver.broadcast()).expect("a broadcast of a size that fits"),
+            ring,
+            alive_due_ns: 0,
+            publications: Vec::new(),
+            images: Vec::new(),
+            subscriptions: Vec::new(),
+            refusals: Vec::new(),
+        }
+    }
+
+    /// Asks for an exclusive publication.
+    pub fn add_publication(&mut self, channel: &str, stream_id: StreamId) -> CorrelationId {
+        let correlation_id = self.ring.next_correlation_id();
+        let (client_id, channel) = (self.id, Text::from(channel));
+        self.send(&Command::AddExclusivePublication(AddPublication { client_id, correlation_id, stream_id, channel }));
+        correlation_id
+    }
+
+    /// Asks for a subscription.
+    pub fn add_subscription(&mut self, channel: &str, stream_id: StreamId) -> CorrelationId {
+        let correlation_id = self.ring.next_correlation_id();
+        let (client_id, channel) = (self.id, Text::from(channel));
+        self.send(&Command::AddSubscription(AddSubscription { client_id, correlation_id, stream_id, channel }));
+        correlation_id
+    }
+
+    /// Gives a publication back, or takes back what was not read of it.
+    pub fn remove_publication(&mut self, registration_id: RegistrationId, revoke: bool) {
+        let (client_id, correlation_id) = (self.id, self.ring.next_correlation_id());
+        self.publications.retain(|publication| publication.correlation_id.registration() != registration_id);
+        self.send(&Command::RemovePublication(RemovePublication {
+            client_id,
+            correlation_id,
+            registration_id,
+            revoke,
+        }));
+    }
+
+    /// Gives a subscription back.
+    pub fn remove_subscription(&mut self, registration_id: RegistrationId) {
+        let (client_id, correlation_id) = (self.id, self.ring.next_correlation_id());
+        self.images.retain(|image| image.subscription != registration_id);
+        self.send(&Command::RemoveSubscription(RemoveSubscription { client_id, correlation_id, registration_id }));
+    }
+
+    /// Goes, with all that it has.
+    pub fn close(&mut self) {
+        let (client_id, correlation_id) = (self.id, self.ring.next_correlation_id());
+        self.publications.clear();
+        self.images.clear();
+        self.send(&Command::ClientClose(ClientClose { client_id, correlation_id }));
+        self.alive_due_ns = i64::MAX;
+    }
+
+    /// Shows that it lives, and hears what its driver says.
+    ///
+    /// # Panics
+    ///
+    /// When the driver says what no driver says: that is what simulations look for.
+    pub fn turn(&mut self, now_ns: i64, driver: &SimDriver) {
+        if now_ns >= self.alive_due_ns {
+            self.alive_due_ns = now_ns + KEEPALIVE_NS;
+            let (client_id, correlation_id) = (self.id, self.ring.next_correlation_id());
+            self.send(&Command::ClientKeepalive(ClientKeepalive { client_id, correlation_id }));
+        }
+        let Self { events, publications, images, subscriptions, refusals, .. } = self;
+        let mut hear = |event: &Event<'_>| match event {
+            Event::ExclusivePublicationReady(ready) => {
+                let log = driver.log(&ready.log_file.to_string()).expect("the log that is announced");
+                let limit = driver.counters().own_value(ready.limit_id).expect("the limit that is announced");
+                publications.push(SimPublication {
+                    correlation_id: ready.correlation_id,
+                    session_id: ready.session_id,
+                    appender: ExclusiveAppender::new(log, limit).expect("nobody else writes it"),
+                });
+            }
+            Event::SubscriptionReady(ready) => subscriptions.push(ready.correlation_id.registration()),
+            Event::AvailableImage(image) => {
+                let log = driver.log(&image.log_file.to_string()).expect("the log that is announced");
+                let position = driver.counters().own_value(image.subscriber_position_id);
+                images.push(SimImage {
+                    correlation_id: image.image_correlation_id,
+                    subscription: image.subscription_registration_id,
+                    session_id: image.session_id,
+                    reader: ImageReader::new(log.clone(), position.expect("the position that is announced")),
+                    is_gone: false,
+                });
+            }
+            Event::UnavailableImage(gone) => {
+                let is_it = |image: &&mut SimImage| {
+                    image.correlation_id == gone.image_correlation_id
+                        && image.subscription == gone.subscription_registration_id
+                };
+                images.iter_mut().filter(is_it).for_each(|image| image.is_gone = true);
+            }
+            Event::Error(error) => refusals.push((error.offending_correlation_id, error.message.to_string())),
+            _ => {}
+        };
+        loop {
+            let heard = events.receive(|type_id, bytes| hear(&Event::decode(type_id, bytes).expect("a sound event")));
+            if heard.expect("clients keep up") == 0 {
+                break;
+            }
+        }
+    }
+
+    fn send(&mut self, command: &Command<'_>) {
+        let mut bytes = vec![0; command.encoded_length()];
+        command.encode(&mut bytes).expect("as long as it said");
+        self.ring.write(command.type_id(), &bytes).expect("drivers keep up");
+    }
+}

@@ -1,0 +1,205 @@
+//! Streams between two drivers over UDP on the loopback interface, in every threading mode, as applications see them.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "waits for drivers, and looks for a free port"
+)]
+
+use std::net::UdpSocket;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use gannet::counters::{SystemCounter, type_id};
+use gannet::{Client, Context, ExclusivePublication, OfferError, Subscription};
+use gannet_driver::MediaDriver;
+use gannet_driver::config::{ByteLength, DriverConfig, Profile, ThreadingMode};
+
+const PATIENCE: Duration = Duration::from_secs(180);
+const STREAM: i32 = 1001;
+
+/// Thrifty with memory and CPU, and patient with clients that a busy machine does not run for a while.
+fn config(mode: ThreadingMode) -> DriverConfig {
+    let mut config = DriverConfig::for_profile(Profile::Frugal);
+    config.threads.mode = mode;
+    config.buffers.counter_values_length = ByteLength::new(1 << 20);
+    config.timeouts.client_liveness = Duration::from_secs(60);
+    config.timeouts.publication_unblock = Duration::from_secs(70);
+    config.timeouts.image_liveness = Duration::from_secs(60);
+    config.timeouts.publication_connection = Duration::from_secs(60);
+    for args in [
+        &mut config.threads.shared_idle_args,
+        &mut config.threads.shared_network_idle_args,
+        &mut config.threads.sender_idle_args,
+        &mut config.threads.receiver_idle_args,
+        &mut config.threads.conductor_idle_args,
+    ] {
+        *args = "200us".to_owned();
+    }
+    config
+}
+
+fn launch(mode: ThreadingMode) -> (MediaDriver, Client) {
+    let driver = MediaDriver::launch_embedded(config(mode)).unwrap();
+    let client = Client::connect(context(driver.dir())).unwrap();
+    (driver, client)
+}
+
+fn context(dir: &Path) -> Context {
+    Context::new().dir(dir).driver_timeout(Duration::from_secs(60))
+}
+
+/// A port that nobody has now.
+fn free_port() -> u16 {
+    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn message(number: u32, length: usize) -> Vec<u8> {
+    let mut message = vec![number as u8; length.max(4)];
+    message[..4].copy_from_slice(&number.to_le_bytes());
+    message
+}
+
+/// Sends numbered messages of these lengths through a stream, and compares what arrives.
+fn exchange(publication: &mut ExclusivePublication, subscription: &mut Subscription, lengths: &[usize]) {
+    let deadline = Instant::now() + PATIENCE;
+    let (mut sent, mut received) = (0, 0);
+    let mut assembled = Vec::new();
+    while received < lengths.len() {
+        assert!(Instant::now() < deadline, "{sent} sent, {received} received of {}", lengths.len());
+        let mut idle = true;
+        if let Some(&length) = lengths.get(sent) {
+            match publication.offer(&message(sent as u32, length)) {
+                Ok(_) => {
+                    sent += 1;
+                    idle = false;
+                }
+                Err(OfferError::BackPressured | OfferError::NotConnected | OfferError::AdminAction) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        let polled = subscription.poll(
+            |fragment| {
+                assembled.extend_from_slice(fragment.payload());
+                if fragment.flags() & gannet::logbuffer::flags::END != 0 {
+                    assert!(assembled == message(received as u32, lengths[received]), "message {received} differs");
+                    received += 1;
+                    assembled.clear();
+                }
+            },
+            64,
+        );
+        if polled == 0 && idle {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+}
+
+fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "no {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn messages_cross_between_drivers_in_every_mode() {
+    let lengths: Vec<usize> = (0..1_000).map(|number| number * 37 % 1_300).collect();
+    for mode in [ThreadingMode::Shared, ThreadingMode::SharedNetwork, ThreadingMode::Dedicated] {
+        let (sending, publisher) = launch(mode);
+        let (receiving, subscriber) = launch(mode);
+        let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=64k", free_port());
+        let mut subscription = subscriber.add_subscription(&channel, STREAM).unwrap();
+        let mut publication = publisher.add_exclusive_publication(&channel, STREAM).unwrap();
+        exchange(&mut publication, &mut subscription, &lengths);
+        for driver in [sending, receiving] {
+            let dir = driver.dir().to_owned();
+            driver.close().unwrap();
+            assert!(!dir.exists(), "{mode}");
+        }
+    }
+}
+
+/// From nothing to the longest message that fits, through many terms.
+#[test]
+fn messages_of_all_lengths_cross() {
+    let (_sending, publisher) = launch(ThreadingMode::SharedNetwork);
+    let (_receiving, subscriber) = launch(ThreadingMode::SharedNetwork);
+    let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=128k|mtu=8k", free_port());
+    let mut publication = publisher.add_exclusive_publication(&channel, STREAM).unwrap();
+    let mut subscription = subscriber.add_subscription(&channel, STREAM).unwrap();
+    let longest = publication.max_message_length();
+    let lengths: Vec<usize> =
+        (0..300).map(|number| if number % 10 == 9 { longest } else { number * 97 % 9_000 }).collect();
+    exchange(&mut publication, &mut subscription, &lengths);
+}
+
+/// A subscriber that comes later joins where the stream is; what its counters are called, operators and tools rely on.
+#[test]
+fn a_late_subscriber_joins_and_counters_are_named() {
+    let (_driver, client) = launch(ThreadingMode::Shared);
+    let port = free_port();
+    let channel = format!("aeron:udp?endpoint=127.0.0.1:{port}|term-length=64k");
+    let mut publication = client.add_exclusive_publication(&channel, STREAM).unwrap();
+    let mut first = client.add_subscription(&channel, STREAM).unwrap();
+    exchange(&mut publication, &mut first, &[100; 50]);
+    let mut second = client.add_subscription(&channel, STREAM).unwrap();
+    wait_for("second image", || second.poll(|_| {}, 1) == 0 && second.image_count() == 1);
+    exchange(&mut publication, &mut second, &[200; 50]);
+
+    let mut labels = Vec::new();
+    client.counters().for_each(|counter| labels.push((counter.type_id, counter.label.to_string())));
+    for (wanted, start) in [
+        (type_id::SEND_CHANNEL_STATUS, "snd-channel: aeron:udp?endpoint=127.0.0.1:"),
+        (type_id::RECEIVE_CHANNEL_STATUS, "rcv-channel: aeron:udp?endpoint=127.0.0.1:"),
+        (type_id::LOCAL_SOCKADDR, "snd-local-sockaddr: "),
+        (type_id::LOCAL_SOCKADDR, "rcv-local-sockaddr: "),
+        (type_id::PUBLISHER_LIMIT, "pub-lmt: "),
+        (type_id::SENDER_POSITION, "snd-pos: "),
+        (type_id::SENDER_LIMIT, "snd-lmt: "),
+        (type_id::SENDER_BPE, "snd-bpe: "),
+        (type_id::SENDER_NAKS_RECEIVED, "snd-naks-received: "),
+        (type_id::RECEIVER_HWM, "rcv-hwm: "),
+        (type_id::RECEIVER_POSITION, "rcv-pos: "),
+        (type_id::RECEIVER_NAKS_SENT, "rcv-naks-sent: "),
+        (type_id::SUBSCRIBER_POSITION, "sub-pos: "),
+    ] {
+        let is_it = |(found, label): &(i32, String)| *found == wanted && label.starts_with(start);
+        assert!(labels.iter().any(is_it), "no {start} among {labels:#?}");
+    }
+    assert!(client.counters().value(SystemCounter::StatusMessagesReceived.id()).unwrap() > 0);
+}
+
+/// When its publication goes, an image goes, and what both held is given back; a new publication starts anew.
+#[test]
+fn a_stream_ends_and_begins_again() {
+    let (_driver, client) = launch(ThreadingMode::SharedNetwork);
+    let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=64k|linger=100ms", free_port());
+    let mut subscription = client.add_subscription(&channel, STREAM).unwrap();
+    for _ in 0..2 {
+        let mut publication = client.add_exclusive_publication(&channel, STREAM).unwrap();
+        exchange(&mut publication, &mut subscription, &[64; 20]);
+        drop(publication);
+        wait_for("end of the image", || {
+            subscription.poll(|_| {}, 10);
+            subscription.image_count() == 0
+        });
+    }
+}
+
+/// What cannot be opened is refused with its reason, and what is there goes on.
+#[test]
+fn what_cannot_be_opened_is_refused() {
+    let (_driver, client) = launch(ThreadingMode::Shared);
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let refusal = |channel: &str| client.add_subscription(channel, STREAM).unwrap_err().to_string();
+    let error = refusal(&format!("aeron:udp?endpoint=127.0.0.1:{port}"));
+    assert!(error.contains(&port.to_string()), "{error}");
+    let error = refusal("aeron:udp?endpoint=no.such.host.invalid:40123");
+    assert!(error.contains("no.such.host.invalid"), "{error}");
+    let error = refusal("aeron:udp?endpoint=203.0.113.7:40123");
+    assert!(error.contains("203.0.113.7"), "{error}");
+    drop(taken);
+    client.add_subscription(&format!("aeron:udp?endpoint=127.0.0.1:{port}"), STREAM).unwrap();
+}
