@@ -21,7 +21,7 @@ use super::storage::{Directory, Lock, Share, Storage};
 use super::writer::Writer;
 
 /// How long somebody else may take to open or close the journal, in nanoseconds.
-const OPEN_PATIENCE_NS: i64 = 30_000_000_000;
+const LOCK_PATIENCE_NS: i64 = 30_000_000_000;
 
 /// A journal, opened for writing. Any number of processes may have it open; each makes [`Appender`]s for its threads.
 ///
@@ -340,16 +340,20 @@ fn remove_unfinished(storage: &dyn Storage, descriptor: &RecordingDescriptor) ->
 
 /// Waits for the lock under which a journal is opened and closed.
 fn lock_opening(storage: &dyn Storage) -> Result<Lock, JournalError> {
-    const NAME: &str = "journal.lock";
-    let deadline = SystemClock.monotonic().saturating_add_ns(OPEN_PATIENCE_NS);
+    wait_for_lock(storage, "journal.lock")
+}
+
+/// Waits for a lock that nobody holds for long.
+pub(crate) fn wait_for_lock(storage: &dyn Storage, name: &str) -> Result<Lock, JournalError> {
+    let deadline = SystemClock.monotonic().saturating_add_ns(LOCK_PATIENCE_NS);
     let mut idle = IdleStrategy::default();
     loop {
-        if let Some(lock) = storage.try_lock(NAME, Share::Exclusive)? {
+        if let Some(lock) = storage.try_lock(name, Share::Exclusive)? {
             return Ok(lock);
         }
         if SystemClock.monotonic() > deadline {
-            let source = std::io::Error::other("somebody else has been opening or closing the journal for 30 seconds");
-            return Err(JournalError::Io { action: "lock", path: storage.path(NAME), source });
+            let source = std::io::Error::other("somebody else has held the lock for 30 seconds");
+            return Err(JournalError::Io { action: "lock", path: storage.path(name), source });
         }
         idle.idle_once();
     }

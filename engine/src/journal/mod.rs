@@ -14,7 +14,8 @@
 //! | read | `recording`, `tailer` |
 //! | the files | `catalog`, `segment`, `control`, `sidecar`, and where they are: `storage` |
 //! | after a crash | `recovery` |
-//! | sidecars from segments | `indexer` |
+//! | sidecars from segments, and segments against them | `indexer`, `reindex`, `verify` |
+//! | where consumers are | `cursor` |
 //!
 //! The format is drawn in `engine/docs/journal-format.md`. Every file is hostile input: what is read from one is checked before it is
 //! used.
@@ -23,6 +24,7 @@ mod append;
 mod appender;
 mod catalog;
 mod control;
+mod cursor;
 mod error;
 mod indexer;
 #[allow(clippy::module_inception, reason = "the module is named for what it is about, and this is the thing itself")]
@@ -31,23 +33,28 @@ mod keeper;
 mod options;
 mod recording;
 mod recovery;
+mod reindex;
 mod segment;
 mod sidecar;
 pub mod storage;
 mod tail;
 mod tailer;
+mod verify;
 mod writer;
 
 pub use appender::{Appender, JournalClaim};
 pub use catalog::{CATALOG_NAME, CATALOG_VERSION, Catalog, CatalogEntry, Entries, RecordingDescriptor, RecordingState};
 pub use control::{CONTROL_VERSION, MAX_APPENDERS};
+pub use cursor::{CURSORS_VERSION, Cursor, CursorInfo, MAX_CURSOR_NAME, MAX_CURSORS};
 pub use error::{AppendError, Damage, Fault, JournalError};
 pub use journal::Journal;
 pub use options::{JournalOptions, Stamps, SyncPolicy};
 pub use recording::{Recording, SegmentInfo};
 pub use recovery::{Cut, LeftBy, RecoveryReport};
+pub use reindex::{Reindexed, reindex};
 pub use segment::{
     SegmentKind, SegmentLayout, SegmentLength, SegmentLengthError, ahead_name, parse_segment_name, segment_name,
 };
 pub use sidecar::{INDEX_SPACING, SIDECAR_VERSION};
 pub use tailer::{Record, Start, Tailer};
+pub use verify::Verified;

@@ -2,5 +2,7 @@
 
 mod appending;
 mod crashes;
+mod keeping;
+mod killed;
 mod reading;
 mod support;

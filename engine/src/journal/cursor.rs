@@ -1,0 +1,258 @@
+//! Named cursors: where a consumer was, kept beside the recording, moved only when told, and there after a restart. A consumer has
+//! one; it needs permission to write, but no writer.
+//!
+//! ```text
+//!    0  version | length | recording id
+//!  256  255 slots of 256 bytes: in use | length of the name | position | when it was moved | name
+//! ```
+//!
+//! The position is one word, stored in one step: it survives a kill at any instant. A loss of power may take it back to what was
+//! synced last.
+
+use crate::memory::{AtomicBuffer, Field, FileAccess, MapError, OwnedWord, Reserve};
+use crate::time::{Clock, EpochMillis, SystemClock};
+use crate::types::{Position, RecordingId, SemanticVersion};
+
+use super::catalog::RecordingDescriptor;
+use super::error::JournalError;
+use super::recording::Recording;
+use super::storage::{Storage, Stored};
+
+/// The version of the layout.
+pub const CURSORS_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
+
+/// How many cursors a recording can have.
+pub const MAX_CURSORS: usize = 255;
+
+/// The longest name, in bytes.
+pub const MAX_CURSOR_NAME: usize = 200;
+
+const SLOT: usize = 256;
+const FILE_LENGTH: usize = SLOT * (MAX_CURSORS + 1);
+
+const VERSION: Field<i32> = Field::at(0);
+const LENGTH: Field<i32> = Field::at(4);
+const RECORDING_ID: Field<i64> = Field::at(8);
+
+const IN_USE: Field<i32> = Field::at(0);
+const NAME_LENGTH: Field<i32> = Field::at(4);
+const POSITION: Field<i64> = Field::at(8);
+const MOVED: Field<i64> = Field::at(16);
+const NAME: usize = 32;
+
+const _: () = assert!(NAME + MAX_CURSOR_NAME <= SLOT && MOVED.end() <= NAME);
+
+/// A named cursor.
+#[derive(Debug)]
+pub struct Cursor {
+    stored: Stored,
+    slot: usize,
+    position: OwnedWord<i64>,
+    name: String,
+    start: Position,
+    end: Position,
+    recording_id: RecordingId,
+}
+
+/// A cursor as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CursorInfo {
+    /// Its name.
+    pub name: String,
+    /// Where it is: what is below, its consumer is done with.
+    pub position: Position,
+    /// When it was moved last.
+    pub moved: EpochMillis,
+}
+
+impl Recording {
+    /// The cursor of that name, made at the start of the recording if there is none. Two consumers with one name share it.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Options`] for a name that is empty or too long, or when there are too many; or what the operating system
+    /// refuses.
+    pub fn cursor(&self, name: &str) -> Result<Cursor, JournalError> {
+        if name.is_empty() || name.len() > MAX_CURSOR_NAME {
+            let what = format!("a cursor with a name of {} bytes", name.len());
+            return Err(JournalError::Options { what, expected: "1 to 200 bytes" });
+        }
+        let storage = &*self.storage;
+        let descriptor = self.descriptor();
+        // Those who make and remove cursors wait for each other; those who move them do not.
+        let _lock = lock(storage, descriptor)?;
+        let stored = match open(storage, descriptor, FileAccess::ReadWrite)? {
+            Some(stored) => stored,
+            None => create(storage, descriptor)?,
+        };
+        let view = stored.view();
+        let slot = match find(view, name) {
+            Some(slot) => slot,
+            None => {
+                let free = slots().find(|&slot| view.word(IN_USE.from(slot)).load_relaxed() == 0);
+                let Some(slot) = free else {
+                    let what = format!("more than {MAX_CURSORS} cursors");
+                    return Err(JournalError::Options { what, expected: "remove one that nobody needs" });
+                };
+                view.put_bytes(slot + NAME, name.as_bytes());
+                view.word(NAME_LENGTH.from(slot)).store_relaxed(name.len() as i32);
+                view.word(POSITION.from(slot)).store_relaxed(descriptor.start_position.get());
+                view.word(MOVED.from(slot)).store_relaxed(SystemClock.epoch().get());
+                // ORDERING(journal.cursor): Release. Pairs with the Acquire load in `info`; publishes the name and where it is.
+                view.word(IN_USE.from(slot)).store_release(1);
+                slot
+            }
+        };
+        Ok(Cursor {
+            position: view.own(POSITION.from(slot)),
+            slot,
+            name: name.to_owned(),
+            start: descriptor.start_position,
+            end: descriptor.term_length.max_position(),
+            recording_id: descriptor.recording_id,
+            stored,
+        })
+    }
+
+    /// All cursors, in no order.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system refuses.
+    pub fn cursors(&self) -> Result<Vec<CursorInfo>, JournalError> {
+        let stored = open(&*self.storage, self.descriptor(), FileAccess::ReadOnly)?;
+        Ok(stored.map(|stored| slots().filter_map(|slot| info(stored.view(), slot)).collect()).unwrap_or_default())
+    }
+
+    /// Removes a cursor. Whoever has it open moves nothing any more.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::UnknownCursor`]; or what the operating system refuses.
+    pub fn remove_cursor(&self, name: &str) -> Result<(), JournalError> {
+        let storage = &*self.storage;
+        let unknown =
+            || JournalError::UnknownCursor { recording_id: self.descriptor().recording_id, name: name.to_owned() };
+        let stored = open(storage, self.descriptor(), FileAccess::ReadWrite)?.ok_or_else(unknown)?;
+        let _lock = lock(storage, self.descriptor())?;
+        let slot = find(stored.view(), name).ok_or_else(unknown)?;
+        stored.view().word(IN_USE.from(slot)).store_relaxed(0);
+        Ok(())
+    }
+}
+
+impl Cursor {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it is: a consumer goes on there.
+    pub fn position(&self) -> Position {
+        // ORDERING(journal.cursor): Acquire. Pairs with the Release store in `move_to`. A hostile file may say anything.
+        Position::new(self.position.load_acquire()).clamp(self.start, self.end)
+    }
+
+    /// Moves it: everything below `position` is done with. Forwards or back.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Position`] for a position that the recording cannot have.
+    pub fn move_to(&mut self, position: Position) -> Result<(), JournalError> {
+        if position < self.start || position > self.end || position.get() % 32 != 0 {
+            let reason = "a cursor cannot be there";
+            return Err(JournalError::Position { recording_id: self.recording_id, position, reason });
+        }
+        self.stored.view().word(MOVED.from(self.slot)).store_relaxed(SystemClock.epoch().get());
+        // ORDERING(journal.cursor): Release. Pairs with the Acquire loads of the position; what the consumer did with the messages
+        // below comes before.
+        self.position.store_release(position.get());
+        Ok(())
+    }
+
+    /// Waits until where it is is on stable storage.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn sync(&self) -> Result<(), JournalError> {
+        let failed = |source| JournalError::Io { action: "sync", path: file_name(self.recording_id).into(), source };
+        self.stored.sync(self.slot, SLOT).map_err(failed)
+    }
+}
+
+fn file_name(recording_id: RecordingId) -> String {
+    format!("{recording_id}.cursors")
+}
+
+fn slots() -> impl Iterator<Item = usize> {
+    (1..=MAX_CURSORS).map(|slot| slot * SLOT)
+}
+
+fn find(view: &AtomicBuffer, name: &str) -> Option<usize> {
+    slots().find(|&slot| info(view, slot).is_some_and(|info| info.name == name))
+}
+
+/// What a slot says, if it is used.
+fn info(view: &AtomicBuffer, slot: usize) -> Option<CursorInfo> {
+    // ORDERING(journal.cursor): Acquire. Pairs with the Release store in `cursor`.
+    if view.word(IN_USE.from(slot)).load_acquire() != 1 {
+        return None;
+    }
+    let length = usize::try_from(view.word(NAME_LENGTH.from(slot)).load_relaxed()).ok()?;
+    let mut name = vec![0; Some(length).filter(|length| (1..=MAX_CURSOR_NAME).contains(length))?];
+    view.get_bytes(slot + NAME, &mut name);
+    Some(CursorInfo {
+        name: String::from_utf8(name).ok()?,
+        // ORDERING(journal.cursor): Acquire. Pairs with the Release store in `move_to`.
+        position: Position::new(view.word(POSITION.from(slot)).load_acquire()),
+        moved: EpochMillis::new(view.word(MOVED.from(slot)).load_relaxed()),
+    })
+}
+
+fn open(
+    storage: &dyn Storage,
+    descriptor: &RecordingDescriptor,
+    access: FileAccess,
+) -> Result<Option<Stored>, JournalError> {
+    let name = file_name(descriptor.recording_id);
+    let stored = match storage.open(&name, FILE_LENGTH as u64, access) {
+        Ok(stored) => stored,
+        Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => return Ok(None),
+        Err(JournalError::Map(MapError::TooShort { found, .. })) => {
+            let found =
+                format!("it has {found} bytes of {FILE_LENGTH}; cursors cannot be made again, so it is left alone");
+            return Err(JournalError::Malformed { path: storage.path(&name), offset: 0, found });
+        }
+        Err(error) => return Err(error),
+    };
+    let view = stored.view();
+    let version = SemanticVersion::from_bits(view.word(VERSION).load_relaxed());
+    let is_ours = version.major() == CURSORS_VERSION.major()
+        && view.word(LENGTH).load_relaxed() == FILE_LENGTH as i32
+        && view.word(RECORDING_ID).load_relaxed() == descriptor.recording_id.get();
+    if !is_ours {
+        let found = format!("it has version {version}, and is not the cursors of this recording");
+        return Err(JournalError::Malformed { path: storage.path(&name), offset: 0, found });
+    }
+    Ok(Some(stored))
+}
+
+fn create(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<Stored, JournalError> {
+    let name = file_name(descriptor.recording_id);
+    let new_name = format!("{name}.new");
+    storage.remove(&new_name)?;
+    let stored = storage.create(&new_name, FILE_LENGTH as u64, Reserve::Space)?;
+    let view = stored.view();
+    view.word(LENGTH).store_relaxed(FILE_LENGTH as i32);
+    view.word(RECORDING_ID).store_relaxed(descriptor.recording_id.get());
+    view.word(VERSION).store_relaxed(CURSORS_VERSION.bits());
+    storage.rename(&new_name, &name)?;
+    storage.sync_names()?;
+    Ok(stored)
+}
+
+fn lock(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<super::storage::Lock, JournalError> {
+    let name = format!("{}.cursors.lock", descriptor.recording_id);
+    super::journal::wait_for_lock(storage, &name)
+}

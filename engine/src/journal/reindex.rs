@@ -1,0 +1,103 @@
+//! Making sidecars again from segments: the index, and the checksums of what is there now. Needs the keeper's lock, so it is refused
+//! while a journal's helper thread writes them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::logbuffer::FRAME_ALIGNMENT;
+use crate::memory::{FileAccess, Frames};
+use crate::types::{Position, RecordingId};
+
+use super::control::Control;
+use super::error::{Damage, JournalError};
+use super::indexer::{Indexer, file_checksum};
+use super::options::Stamps;
+use super::recording::Recording;
+use super::segment::{At, segment_name};
+use super::sidecar::Sidecar;
+use super::storage::{Directory, Share, Storage};
+
+/// What was made again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reindexed {
+    /// How many segments have new sidecars.
+    pub segments: u64,
+    /// How many messages are numbered.
+    pub messages: u64,
+    /// Up to where.
+    pub end: Position,
+    /// Places that hold no frame although the recording goes on behind them. They are passed over, and stay as they are.
+    pub damages: Vec<Damage>,
+}
+
+/// Makes the sidecars of a recording again from its segments: of this one, or of the last of the directory. `progress` is told where
+/// it has got to, after each segment.
+///
+/// What is in the segments now is what checksums are made of: verify first, if they are there.
+///
+/// # Errors
+///
+/// [`JournalError::Io`] while somebody has the journal open for writing; or what is wrong with the files.
+pub fn reindex(
+    dir: impl Into<PathBuf>,
+    recording_id: Option<RecordingId>,
+    mut progress: impl FnMut(Position),
+) -> Result<Reindexed, JournalError> {
+    let storage: Arc<dyn Storage> = Arc::new(Directory::at(dir));
+    let recording = Recording::open_in(Arc::clone(&storage), recording_id)?;
+    let descriptor = recording.descriptor();
+    let identity = descriptor.identity();
+    let layout = identity.layout;
+    let name = format!("{}.keeper.lock", descriptor.recording_id);
+    let Some(_keeper) = storage.try_lock(&name, Share::Exclusive)? else {
+        let source = std::io::Error::other("somebody has the journal open, and its helper thread writes the sidecars");
+        return Err(JournalError::Io { action: "lock", path: storage.path(&name), source });
+    };
+    let mut done = Reindexed::default();
+    let mut indexer = Indexer::new(layout.start_position, recording.stamps() != Stamps::None);
+    let end = recording.stop_position().unwrap_or(layout.end());
+    for base in recording.segment_bases()? {
+        let segment_end = layout.next_base(base).min(end);
+        indexer.position = indexer.position.max(base.max(layout.start_position));
+        let name = segment_name(descriptor.recording_id, base);
+        let stored = storage.open(&name, 1, FileAccess::ReadOnly)?;
+        let length = stored.view().len().min(layout.segment_length.get() as usize);
+        let frames = Frames::new(&stored.view().slice(0, length));
+        let sidecar = Sidecar::create(&*storage, descriptor, base)?;
+        loop {
+            let outcome = indexer.walk(&identity, base, &frames, Some(&sidecar), segment_end, usize::MAX);
+            if indexer.position >= segment_end {
+                break;
+            }
+            // Whatever the fault is, what matters is whether the recording goes on behind it.
+            let places =
+                (indexer.position.get() + 1..segment_end.get()).filter(|place| place % FRAME_ALIGNMENT as i64 == 0);
+            let next = places.map(Position::new).find(|&place| {
+                let cursor = frames.cursor((place.get() - base.get()) as usize);
+                cursor.is_some_and(|mut cursor| matches!(identity.look(&mut cursor, place), At::Frame(_)))
+            });
+            let Some(next) = next else { break };
+            done.damages.push(Damage {
+                path: storage.path(&name),
+                position: indexer.position,
+                offset: (indexer.position.get() - base.get()).unsigned_abs(),
+                fault: outcome.err().unwrap_or(super::error::Fault::Hole),
+            });
+            indexer.position = next;
+        }
+        if indexer.position == layout.next_base(base) && length == layout.segment_length.get() as usize {
+            sidecar.seal(file_checksum(&stored, length));
+        }
+        let failed = |source| JournalError::Io { action: "sync", path: storage.path(&name), source };
+        sidecar.sync(0, layout.segment_length.get() as usize).map_err(failed)?;
+        done.segments += 1;
+        done.end = indexer.position;
+        progress(indexer.position);
+    }
+    storage.sync_names()?;
+    done.messages = indexer.sequence.unsigned_abs();
+    if let Some(control) = Control::open(&*storage, descriptor, FileAccess::ReadWrite)? {
+        control.rewind_indexed(done.end.min(control.recorded_position()).max(layout.start_position));
+    }
+    Ok(done)
+}

@@ -1,0 +1,109 @@
+//! What is kept beside a recording: cursors, checksums, the index; and what becomes of them when they are lost.
+
+use gannet::journal::{JournalError, MAX_CURSORS, Recording, Start, reindex};
+use gannet::types::Position;
+
+use crate::support::{eventually, journal, message, small};
+
+#[test]
+fn cursors_stay_where_they_were_moved() {
+    let (dir, journal) = journal(&small());
+    let mut appender = journal.appender().unwrap();
+    let third = (0..3).map(|number| appender.append(&message(0, number)).unwrap()).last().unwrap();
+    let recording = journal.recording().unwrap();
+    assert!(recording.cursors().unwrap().is_empty());
+    let mut cursor = recording.cursor("billing").unwrap();
+    assert_eq!((cursor.name(), cursor.position().get()), ("billing", 0));
+    cursor.move_to(third).unwrap();
+    cursor.sync().unwrap();
+    for bad in [-32, 7, i64::MAX] {
+        assert!(cursor.move_to(Position::new(bad)).is_err());
+    }
+    let mut other = recording.cursor("risk").unwrap();
+    other.move_to(Position::new(64)).unwrap();
+    drop((cursor, other, appender, journal));
+
+    let recording = Recording::open(dir.path()).unwrap();
+    let mut found: Vec<_> = recording.cursors().unwrap().into_iter().map(|info| (info.name, info.position)).collect();
+    found.sort();
+    assert_eq!(found, [("billing".to_owned(), third), ("risk".to_owned(), Position::new(64))]);
+    let cursor = recording.cursor("billing").unwrap();
+    let mut tailer = recording.tailer(Start::Position(cursor.position())).unwrap();
+    assert!(tailer.next().unwrap().is_none());
+    recording.remove_cursor("billing").unwrap();
+    let error = recording.remove_cursor("billing").unwrap_err();
+    assert!(matches!(error, JournalError::UnknownCursor { .. }), "{error}");
+    for name in ["", &"x".repeat(201)] {
+        assert!(recording.cursor(name).is_err());
+    }
+    for number in 1..MAX_CURSORS {
+        recording.cursor(&format!("cursor {number}")).unwrap();
+    }
+    let error = recording.cursor("one too many").unwrap_err();
+    assert!(error.to_string().contains("255 cursors"), "{error}");
+}
+
+#[test]
+fn sidecars_are_made_again_as_they_were() {
+    let (dir, journal) = journal(&small());
+    let mut appender = journal.appender().unwrap();
+    for number in 0..4_000 {
+        appender.append_with(&message(0, number), 1_000 + number as i64 / 3).unwrap();
+    }
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    let error = reindex(dir.path(), None, |_| {}).unwrap_err();
+    assert!(error.to_string().contains("has the journal open"), "{error}");
+    drop(appender);
+    journal.close().unwrap();
+    let sidecars = || {
+        let mut files: Vec<_> = std::fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "index"))
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect();
+        files.sort();
+        files
+    };
+    let before = sidecars();
+    assert!(before.len() > 3);
+    for (path, _) in &before {
+        std::fs::remove_file(path).unwrap();
+    }
+    let done = reindex(dir.path(), None, |_| {}).unwrap();
+    assert_eq!((done.segments, done.messages, done.damages.len()), (before.len() as u64, 4_000, 0));
+    assert!(sidecars() == before, "byte for byte");
+    assert!(Recording::open(dir.path()).unwrap().verify(|_| {}).unwrap().is_whole());
+}
+
+/// A bit that flips anywhere in a frame or in the body of padding is found, and the rest is whole.
+#[test]
+fn every_bit_that_flips_is_found() {
+    let (dir, journal) = journal(&small());
+    let mut appender = journal.appender().unwrap();
+    for number in 0..3_000 {
+        appender.append(&message(0, number)).unwrap();
+    }
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    drop(appender);
+    journal.close().unwrap();
+    let recording = Recording::open(dir.path()).unwrap();
+    let whole = recording.verify(|_| {}).unwrap();
+    assert_eq!((whole.messages, whole.damaged, whole.checked), (3_000, 0, whole.end));
+    let path = dir.path().join("0-262144.rec");
+    let bytes = std::fs::read(&path).unwrap();
+    let mut state = 1_u64;
+    for _ in 0..40 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (at, bit) = ((state >> 33) as usize % bytes.len(), (state >> 20) % 8);
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << bit;
+        std::fs::write(&path, &flipped).unwrap();
+        let found = recording.verify(|_| {}).unwrap();
+        assert!(found.damaged >= 1, "bit {bit} of byte {at}");
+        assert!(found.damages.iter().all(|damage| damage.path == path), "{:?}", found.damages);
+        assert!(found.messages >= 2_990, "bit {bit} of byte {at}: {}", found.messages);
+    }
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(recording.verify(|_| {}).unwrap().is_whole());
+}
