@@ -67,8 +67,9 @@ mod tests {
         assert_eq!(after[first..], before[first..]);
     }
 
+    /// Trap 18 of the wire: one call cleans to the end of the term at most, so limits and windows go by what is clean.
     #[test]
-    fn one_call_stays_within_one_term_and_believes_no_position() {
+    fn wire_trap_18_one_call_stays_within_one_term_and_believes_no_position() {
         let test = TestLog::new(LogKind::Concurrent);
         let length = i64::from(TERM_LENGTH.get());
         let fill = |index: usize| test.log.term(index).put_bytes(0, &vec![1; length as usize]);

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use gannet::time::{Clock, MonotonicNanos, SystemClock};
 use gannet_driver::config::TransportName;
 use gannet_driver::io::transport::socket::{SocketOptions, SocketTransport};
-use gannet_driver::io::transport::{Datagram, Sockets, Transport, UringTransport, choose, open};
+use gannet_driver::io::transport::{
+    Datagram, LossPlan, LossyTransport, Sockets, Transport, UringTransport, choose, open,
+};
 use gannet_driver::mailbox::{
     Completion, Content, EndpointId, EndpointSpec, InlineFrame, Transmit, TransmitBatch, TransmitTag,
 };
@@ -54,6 +56,22 @@ impl Host for UringHost {
 
     fn transport(&self) -> UringTransport {
         UringTransport::new(self.0).expect("a transport")
+    }
+}
+
+/// A transport behind one that loses nothing.
+#[derive(Clone, Copy)]
+pub(crate) struct LossyHost<H>(pub(crate) H);
+
+impl<H: Host> Host for LossyHost<H> {
+    type Transport = LossyTransport<H::Transport, SystemClock>;
+
+    fn is_available(&self) -> bool {
+        self.0.is_available()
+    }
+
+    fn transport(&self) -> Self::Transport {
+        LossyTransport::new(self.0.transport(), Some(LossPlan::default()), SystemClock)
     }
 }
 

@@ -5,9 +5,10 @@ mod suite;
 
 use gannet_driver::io::transport::socket::SocketOptions;
 
-use host::{SocketHost, UringHost};
+use host::{LossyHost, SocketHost, UringHost};
 
 suite::conformance!(sockets, SocketHost(SocketOptions::default()));
 suite::conformance!(io_uring, UringHost(SocketOptions::default()));
 suite::conformance!(io_uring_without_offload, UringHost(SocketOptions { segmentation: false, coalescing: false }));
 suite::conformance!(sockets_without_offload, SocketHost(SocketOptions { segmentation: false, coalescing: false }));
+suite::conformance!(a_plan_of_no_loss, LossyHost(SocketHost(SocketOptions::default())));

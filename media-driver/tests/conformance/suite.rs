@@ -19,9 +19,9 @@ macro_rules! conformance {
                 a_datagram_arrives_with_its_source, frames_of_a_log_are_sent_as_they_stand,
                 each_datagram_is_answered_once_and_in_order, runs_arrive_as_the_datagrams_that_they_were,
                 many_endpoints_hear_their_own, unknown_and_closed_endpoints_answer, an_idle_transport_answers_nothing,
-                a_connected_endpoint_hears_its_peer_alone, a_name_that_moved_is_followed, a_closed_port_harms_nobody,
+                wire_trap_33_a_connected_endpoint_hears_its_peer_alone, a_name_that_moved_is_followed, a_closed_port_harms_nobody,
                 what_cannot_be_sent_is_told_and_the_rest_goes_on, the_longest_datagram_passes, ipv6,
-                groups_on_one_port_do_not_mix, a_full_buffer_loses_and_goes_on, arrival_times_are_told,
+                wire_trap_57_groups_on_one_port_do_not_mix, a_full_buffer_loses_and_goes_on, arrival_times_are_told,
                 datagrams_may_be_written_to, ranges_that_a_log_does_not_have_are_refused,
             );
         }
@@ -187,7 +187,7 @@ pub(crate) fn an_idle_transport_answers_nothing(host: &impl Host) {
 }
 
 /// Trap 33: what comes to a connected socket from any other address or port vanishes.
-pub(crate) fn a_connected_endpoint_hears_its_peer_alone(host: &impl Host) {
+pub(crate) fn wire_trap_33_a_connected_endpoint_hears_its_peer_alone(host: &impl Host) {
     let mut station = Station::new(host);
     let peer = station.open(1, &EndpointSpec::unicast(loopback()));
     station.open(2, &EndpointSpec::unicast(loopback()));
@@ -278,8 +278,9 @@ pub(crate) fn ipv6(host: &impl Host) {
     assert_eq!(station.arrived, [Arrived { endpoint: id(2), from: here, bytes: vec![6; 40] }]);
 }
 
-/// A peer once had the streams of one group arrive at the images of another on the same port.
-pub(crate) fn groups_on_one_port_do_not_mix(host: &impl Host) {
+/// Trap 57: receivers answer to the control group. And a peer once had the streams of one group arrive at the images of another on the
+/// same port.
+pub(crate) fn wire_trap_57_groups_on_one_port_do_not_mix(host: &impl Host) {
     let mut station = Station::new(host);
     let port = station.open(1, &EndpointSpec::unicast(loopback())).port();
     let group = |last| Group {

@@ -8,11 +8,13 @@
 //! | `socket/` | `sendmmsg` and `recvmmsg`, with segmentation offload |
 //! | `uring/` | io_uring: one submission for a whole batch, multishot receive into registered buffers |
 //! | `choice`, `any` | which of them a driver uses, found out at its start; either of them |
+//! | `lossy` | loss on purpose, in front of any of them |
 //! | `run` | which transmits can go out as one segmented send |
 
 mod any;
 mod choice;
 mod error;
+mod lossy;
 mod open;
 mod run;
 pub mod socket;
@@ -23,6 +25,7 @@ use std::net::SocketAddr;
 pub use any::AnyTransport;
 pub use choice::{Chosen, TransportKind, TransportUnavailable, choose};
 pub use error::{OpenError, SendFault};
+pub use lossy::{LossCounts, LossPlan, LossyTransport};
 pub use open::{Sockets, open};
 pub use socket::{SocketOptions, SocketTransport};
 pub use uring::UringTransport;
