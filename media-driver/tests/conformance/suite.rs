@@ -152,6 +152,18 @@ pub(crate) fn many_endpoints_hear_their_own(host: &impl Host) {
             station.arrived.iter().filter(|one| one.endpoint == id(number)).map(|one| one.bytes[0]).collect();
         assert_eq!(values, (0..3).map(|round| (number - 1) as u8 + round).collect::<Vec<_>>(), "{number}");
     }
+    // Few again, and then more again.
+    (1..=38).for_each(|number| station.transport.close(id(number)));
+    station.arrived.clear();
+    station.send([control(0, addresses[38], 1, 32), control(0, addresses[39], 2, 32)]);
+    station.until_arrived(2);
+    let more: Vec<SocketAddr> =
+        (50..60).map(|number| station.open(number, &EndpointSpec::unicast(loopback()))).collect();
+    station.send(more.iter().chain(&addresses[38..]).map(|&to| control(0, to, 3, 32)));
+    station.until_arrived(2 + 12);
+    let mut heard: Vec<u32> = station.arrived[2..].iter().map(|arrived| arrived.endpoint.get()).collect();
+    heard.sort_unstable();
+    assert_eq!(heard, (39..=40).chain(50..60).collect::<Vec<_>>());
 }
 
 pub(crate) fn unknown_and_closed_endpoints_answer(host: &impl Host) {

@@ -112,15 +112,16 @@ impl<'d> Filling<'_, 'd> {
 
     /// Makes the call, and returns how many messages the kernel took, from the first on; at least one.
     pub(in crate::io::transport) fn send(self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        if self.messages == 1 {
+            // SAFETY: as below.
+            let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const self.outbox.headers[0].msg_hdr, flags) };
+            return if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(1) };
+        }
         // SAFETY: the headers are as many, and name memory that is borrowed until `self` is gone: parts by the lifetime of the data,
         // names and control data by that of the outbox.
         let taken = unsafe {
-            libc::sendmmsg(
-                socket.as_raw_fd(),
-                self.outbox.headers.as_mut_ptr(),
-                self.messages as u32,
-                libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
-            )
+            libc::sendmmsg(socket.as_raw_fd(), self.outbox.headers.as_mut_ptr(), self.messages as u32, flags)
         };
         if taken < 0 { Err(io::Error::last_os_error()) } else { Ok(taken as usize) }
     }

@@ -44,6 +44,8 @@ pub struct SocketTransport {
     outbox: Outbox,
     inbox: Inbox,
     epoll: OwnedFd,
+    /// Whether the kernel watches the sockets. With few it does not: it would have to, for every datagram that arrives.
+    is_watched: bool,
     /// Which socket is tried first.
     turn: usize,
     counts: TransportCounts,
@@ -80,6 +82,7 @@ impl SocketTransport {
             outbox: Outbox::new(),
             inbox: Inbox::new(),
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            is_watched: false,
             turn: 0,
             counts: TransportCounts::default(),
             fault: None,
@@ -88,6 +91,26 @@ impl SocketTransport {
 
     fn find(&self, endpoint: EndpointId) -> Option<usize> {
         self.endpoints.binary_search_by_key(&endpoint, |known| known.id).ok()
+    }
+
+    /// Has the kernel watch all sockets, if they are too many to be tried one after the other.
+    fn watch_if_many(&mut self) -> io::Result<()> {
+        if self.endpoints.len() <= TRIED_DIRECTLY {
+            return Ok(());
+        }
+        let watched = (0..self.endpoints.len()).try_for_each(|index| self.watch(index));
+        self.is_watched = watched.is_ok();
+        watched
+    }
+
+    fn watch(&self, index: usize) -> io::Result<()> {
+        let endpoint = &self.endpoints[index];
+        let data = epoll::EventData::new_u64(endpoint.id.get().into());
+        match epoll::add(&self.epoll, endpoint.sockets.receiving(), data, epoll::EventFlags::IN) {
+            // From an attempt to watch all that another one ended.
+            Err(rustix::io::Errno::EXIST) => Ok(()),
+            other => Ok(other?),
+        }
     }
 
     /// Sends transmits of one endpoint, oldest first.
@@ -245,19 +268,20 @@ impl Transport for SocketTransport {
 
     fn adopt(&mut self, endpoint: EndpointId, sockets: Sockets) -> io::Result<()> {
         let receiving = sockets.receiving();
-        epoll::add(&self.epoll, receiving, epoll::EventData::new_u64(endpoint.get().into()), epoll::EventFlags::IN)?;
         // Where the kernel can do neither, datagrams come and go one by one.
         let _ = self.options.coalescing && messages::coalesce(receiving);
         if sockets.timestamps {
             let _ = messages::tell_time(receiving);
         }
         let can_segment = self.options.segmentation && messages::can_segment(&sockets.sender);
-        let adopted = Endpoint { id: endpoint, sockets, can_segment };
-        match self.endpoints.binary_search_by_key(&endpoint, |known| known.id) {
-            Ok(index) => self.endpoints[index] = adopted,
-            Err(index) => self.endpoints.insert(index, adopted),
+        self.close(endpoint);
+        let index = self.endpoints.partition_point(|known| known.id < endpoint);
+        self.endpoints.insert(index, Endpoint { id: endpoint, sockets, can_segment });
+        let watched = if self.is_watched { self.watch(index) } else { self.watch_if_many() };
+        if watched.is_err() {
+            self.endpoints.remove(index);
         }
-        Ok(())
+        watched
     }
 
     fn reconnect(&mut self, endpoint: EndpointId, to: SocketAddr) -> bool {
@@ -269,6 +293,13 @@ impl Transport for SocketTransport {
         if let Some(index) = self.find(endpoint) {
             // Closing takes it out of the epoll instance, too.
             self.endpoints.remove(index);
+            if self.is_watched && self.endpoints.len() <= TRIED_DIRECTLY {
+                for endpoint in &self.endpoints {
+                    // It is there, and if the kernel does not think so, all the better.
+                    let _ = epoll::delete(&self.epoll, endpoint.sockets.receiving());
+                }
+                self.is_watched = false;
+            }
         }
     }
 
@@ -287,7 +318,7 @@ impl Transport for SocketTransport {
     fn receive(&mut self, limit: usize, mut handler: impl FnMut(Datagram<'_>)) -> usize {
         let mut received = 0;
         let count = self.endpoints.len();
-        if count <= TRIED_DIRECTLY {
+        if !self.is_watched {
             self.turn = self.turn.wrapping_add(1);
             for index in 0..count {
                 if received >= limit {
