@@ -98,7 +98,7 @@ fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < deadline, "no {what}");
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(Duration::from_micros(200));
     }
 }
 
@@ -202,4 +202,58 @@ fn what_cannot_be_opened_is_refused() {
     assert!(error.contains("203.0.113.7"), "{error}");
     drop(taken);
     client.add_subscription(&format!("aeron:udp?endpoint=127.0.0.1:{port}"), STREAM).unwrap();
+}
+
+/// One publication, two drivers that hear it: with flow control by the slowest, neither misses anything.
+#[test]
+fn receivers_register_with_a_publication_that_has_many() {
+    let (_sending, publisher) = launch(ThreadingMode::Shared);
+    let (_first, one) = launch(ThreadingMode::Shared);
+    let (_second, other) = launch(ThreadingMode::Shared);
+    let control = free_port();
+    let channel = format!("aeron:udp?control=127.0.0.1:{control}|control-mode=dynamic|fc=min,g:/2|term-length=64k");
+    let mut publication = publisher.add_exclusive_publication(&channel, STREAM).unwrap();
+    let subscribe = |client: &Client| {
+        let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|control=127.0.0.1:{control}", free_port());
+        client.add_subscription(&channel, STREAM).unwrap()
+    };
+    let mut subscriptions = [subscribe(&one), subscribe(&other)];
+    deliver_to_all(&mut publication, &mut subscriptions);
+}
+
+/// An application says where a publication goes, and takes that back.
+#[test]
+fn applications_add_and_remove_destinations() {
+    let (_driver, client) = launch(ThreadingMode::Shared);
+    let channel = "aeron:udp?control-mode=manual|fc=min,g:/2|term-length=64k";
+    let mut publication = client.add_exclusive_publication(channel, STREAM).unwrap();
+    let ports = [free_port(), free_port()];
+    let endpoints = ports.map(|port| format!("aeron:udp?endpoint=127.0.0.1:{port}"));
+    let mut subscriptions = endpoints.each_ref().map(|channel| client.add_subscription(channel, STREAM).unwrap());
+    endpoints.iter().for_each(|channel| publication.add_destination(channel).unwrap());
+    deliver_to_all(&mut publication, &mut subscriptions);
+    publication.remove_destination(&endpoints[0]).unwrap();
+    publication.add_destination("aeron:udp?endpoint=127.0.0.1:1|mtu=8k").unwrap_err();
+}
+
+/// Sends a few hundred messages once everybody is there, and has everybody read all of them.
+fn deliver_to_all(publication: &mut ExclusivePublication, subscriptions: &mut [Subscription; 2]) {
+    wait_for("receivers", || publication.is_connected());
+    let mut received = [0_u32; 2];
+    let mut sent = 0_u32;
+    wait_for("delivery", || {
+        if sent < 300 && publication.offer(&message(sent, 500)).is_ok() {
+            sent += 1;
+        }
+        for (subscription, received) in subscriptions.iter_mut().zip(&mut received) {
+            subscription.poll(
+                |fragment| {
+                    assert!(fragment.payload() == message(*received, 500), "message {received} differs");
+                    *received += 1;
+                },
+                64,
+            );
+        }
+        received == [300; 2]
+    });
 }

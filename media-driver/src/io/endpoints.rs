@@ -1,135 +1,84 @@
-//! Endpoints as the conductor asks for them: names resolved, sockets opened. Called by the helper, never by an agent: both may take
-//! long.
+//! Endpoints as the conductor asks for them: names resolved, interfaces looked through, sockets opened. Called by the helper, never by
+//! an agent: all of it may take long.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::IpAddr;
 
-use gannet::channel_uri::{ChannelParams, ControlMode, Host, HostAndPort, InterfaceName};
+use gannet::command::ErrorCode;
 
+use super::interfaces::network_interfaces;
+use super::resolver;
 use super::transport::{self, Sockets};
+use crate::channel::{ChannelError, SocketDefaults, Surroundings, UdpChannel, Usage};
 use crate::mailbox::{EndpointAddresses, EndpointError, EndpointSpec, OpenEndpoint, Side};
-
-/// What the driver's configuration says of sockets, for channels that say nothing. 0 leaves each to the operating system.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EndpointDefaults {
-    /// The send buffer, in bytes.
-    pub send_buffer: usize,
-    /// The receive buffer, in bytes.
-    pub receive_buffer: usize,
-    /// Whether a publication is connected to its endpoint, where it has one alone.
-    pub connect: bool,
-}
 
 /// Opens an endpoint: its sockets, and what they are bound to.
 ///
 /// # Errors
 ///
 /// [`EndpointError`]; nothing stays open then.
-pub fn open(
-    request: &OpenEndpoint,
-    defaults: &EndpointDefaults,
-) -> Result<(Sockets, EndpointAddresses), EndpointError> {
-    let params = request.channel.params();
-    let (spec, mut addresses) = plan(request.side, params, defaults)?;
+pub fn open(request: &OpenEndpoint, defaults: &SocketDefaults) -> Result<(Sockets, EndpointAddresses), EndpointError> {
+    let (spec, mut addresses) = plan(request, defaults)?;
     let sockets = transport::open(&spec).map_err(|error| EndpointError::System(error.to_string()))?;
     addresses.local = sockets.opened().local;
-    if request.side == Side::Receive && params.rcv_wnd.is_some_and(|window| window > buffer(&sockets)) {
+    let buffer = sockets.opened().receive_buffer as u64;
+    if request.side == Side::Receive && request.channel.params().rcv_wnd.is_some_and(|window| window > buffer) {
         return Err(EndpointError::System(format!(
-            "rcv-wnd is more than the socket's receive buffer of {} bytes: set so-rcvbuf, and net.core.rmem_max",
-            buffer(&sockets)
+            "rcv-wnd is more than the socket's receive buffer of {buffer} bytes: set so-rcvbuf, and net.core.rmem_max"
         )));
     }
     Ok((sockets, addresses))
 }
 
-fn buffer(sockets: &Sockets) -> u64 {
-    sockets.opened().receive_buffer as u64
-}
-
 /// Which sockets a channel takes, and the addresses that it leads to.
-fn plan(
-    side: Side,
-    params: &ChannelParams,
-    defaults: &EndpointDefaults,
-) -> Result<(EndpointSpec, EndpointAddresses), EndpointError> {
-    let endpoint = params.endpoint.as_ref().map(resolve).transpose()?;
-    let control = params.control.as_ref().map(resolve).transpose()?;
-    if endpoint.is_some_and(|address| address.ip().is_multicast()) {
-        return Err(EndpointError::Channel("multicast is not supported by this driver yet".to_owned()));
-    }
-    let local = match side {
-        Side::Receive => endpoint,
-        Side::Send => control,
+fn plan(request: &OpenEndpoint, defaults: &SocketDefaults) -> Result<(EndpointSpec, EndpointAddresses), EndpointError> {
+    let interfaces = network_interfaces()
+        .map_err(|error| EndpointError::System(format!("cannot list the machine's interfaces: {error}")))?;
+    let resolve = |name: &str| -> Option<IpAddr> { resolver::resolve(name).ok().flatten() };
+    let surroundings = Surroundings {
+        interfaces: &interfaces,
+        resolve: &resolve,
+        // The conductor tells endpoints apart by their names.
+        unique: request.id.get().into(),
     };
-    let local = match (local, interface(params)?) {
-        (Some(local), _) => local,
-        (None, Some(interface)) => interface,
-        (None, None) => SocketAddr::new(unspecified(endpoint), 0),
+    let usage = match request.side {
+        Side::Send => Usage::Publication,
+        Side::Receive => Usage::Subscription,
     };
-    let is_connected = side == Side::Send
-        && defaults.connect
-        && !matches!(params.control_mode, Some(ControlMode::Manual | ControlMode::Dynamic));
-    let bytes = |stated: Option<u64>, default| match stated {
-        Some(bytes) if bytes > 0 => usize::try_from(bytes).unwrap_or(usize::MAX),
-        _ => default,
-    };
-    let spec = EndpointSpec {
-        connect: endpoint.filter(|_| is_connected),
-        send_buffer: bytes(params.so_sndbuf, defaults.send_buffer),
-        receive_buffer: bytes(params.so_rcvbuf, defaults.receive_buffer),
-        ..EndpointSpec::unicast(local)
-    };
-    let (data, control) = match side {
-        Side::Send => (endpoint, None),
-        Side::Receive => (None, control),
-    };
-    Ok((spec, EndpointAddresses { local, data, control, multicast: false }))
-}
-
-/// The wildcard address of the family of another one.
-fn unspecified(other: Option<SocketAddr>) -> IpAddr {
-    match other {
-        Some(SocketAddr::V6(_)) => Ipv6Addr::UNSPECIFIED.into(),
-        _ => Ipv4Addr::UNSPECIFIED.into(),
-    }
-}
-
-/// The local address that a channel's interface names.
-fn interface(params: &ChannelParams) -> Result<Option<SocketAddr>, EndpointError> {
-    let Some(interface) = &params.interface else { return Ok(None) };
-    match (interface.name(), interface.prefix_length()) {
-        (InterfaceName::Address(Host::V4(address)), None | Some(32)) => Ok(Some((*address, interface.port()).into())),
-        (InterfaceName::Address(Host::V6(address)), None | Some(128)) => Ok(Some((*address, interface.port()).into())),
-        _ => Err(EndpointError::Channel(format!(
-            "interface={} is not supported by this driver yet: state an address of this machine",
-            interface.text()
-        ))),
-    }
-}
-
-/// The address of a host, by IPv4 where it has both kinds.
-fn resolve(address: &HostAndPort) -> Result<SocketAddr, EndpointError> {
-    match address.host() {
-        Host::V4(host) => Ok((*host, address.port()).into()),
-        Host::V6(host) => Ok((*host, address.port()).into()),
-        Host::Name(name) => {
-            let unknown = |why: String| EndpointError::UnknownHost(format!("cannot resolve {name}: {why}"));
-            let found =
-                (name.as_str(), address.port()).to_socket_addrs().map_err(|error| unknown(error.to_string()))?;
-            let mut found: Vec<_> = found.collect();
-            found.sort_by_key(SocketAddr::is_ipv6);
-            found.first().copied().ok_or_else(|| unknown("it has no address".to_owned()))
+    let channel = UdpChannel::new(&request.channel, usage, &surroundings).map_err(|error| refusal(&error))?;
+    let multicast = channel.is_multicast();
+    Ok(match request.side {
+        Side::Send => {
+            let data = (!channel.is_multi_destination()).then_some(channel.remote_data());
+            let local = channel.local();
+            (channel.send_endpoint(local, defaults), EndpointAddresses { local, data, control: None, multicast })
         }
+        Side::Receive => {
+            let local = channel.remote_data();
+            let control = if multicast { Some(channel.remote_control()) } else { channel.explicit_control() };
+            (channel.receive_endpoint(local, defaults), EndpointAddresses { local, data: None, control, multicast })
+        }
+    })
+}
+
+fn refusal(error: &ChannelError) -> EndpointError {
+    match error.error_code() {
+        ErrorCode::UnknownHost => EndpointError::UnknownHost(error.to_string()),
+        ErrorCode::InvalidChannel => EndpointError::Channel(error.to_string()),
+        _ => EndpointError::System(error.to_string()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mailbox::EndpointId;
     use gannet::channel_uri::ChannelUri;
+    use std::net::SocketAddr;
 
     fn planned(side: Side, channel: &str) -> Result<(EndpointSpec, EndpointAddresses), EndpointError> {
-        let defaults = EndpointDefaults { connect: true, ..EndpointDefaults::default() };
-        plan(side, ChannelUri::parse(channel).unwrap().params(), &defaults)
+        let channel = Box::new(ChannelUri::parse(channel).unwrap());
+        let request = OpenEndpoint { id: EndpointId::new(1), side, channel };
+        plan(&request, &SocketDefaults { connect: true, ..SocketDefaults::default() })
     }
 
     fn address(text: &str) -> SocketAddr {
@@ -139,13 +88,8 @@ mod tests {
     #[test]
     fn a_unicast_publication_is_connected_to_its_endpoint() {
         let (spec, addresses) = planned(Side::Send, "aeron:udp?endpoint=127.0.0.1:40123|so-sndbuf=64k").unwrap();
-        assert_eq!((spec.bind, spec.connect), (address("0.0.0.0:0"), Some(address("127.0.0.1:40123"))));
-        assert_eq!((spec.send_buffer, addresses.data), (65_536, spec.connect));
-        let (spec, _) =
-            planned(Side::Send, "aeron:udp?control=127.0.0.1:40124|endpoint=127.0.0.1:1|interface=127.0.0.2").unwrap();
-        assert_eq!(spec.bind, address("127.0.0.1:40124"));
-        let (spec, _) = planned(Side::Send, "aeron:udp?endpoint=[::1]:1").unwrap();
-        assert_eq!(spec.bind, address("[::]:0"));
+        assert_eq!((spec.connect, spec.send_buffer), (Some(address("127.0.0.1:40123")), 65_536));
+        assert_eq!((addresses.data, addresses.multicast), (spec.connect, false));
         let (spec, addresses) = planned(Side::Send, "aeron:udp?control=127.0.0.1:9|control-mode=dynamic").unwrap();
         assert_eq!((spec.bind, spec.connect, addresses.data), (address("127.0.0.1:9"), None, None));
     }
@@ -159,12 +103,23 @@ mod tests {
         assert_eq!(addresses.control, Some(address("127.0.0.1:9")));
     }
 
+    /// Trap 57: a multicast receiver says what it says to the control group.
+    #[test]
+    fn trap_57_multicast_receivers_answer_to_the_control_group() {
+        let channel = "aeron:udp?endpoint=224.20.30.39:21300|interface=127.0.0.1";
+        let (spec, addresses) = planned(Side::Receive, channel).unwrap();
+        assert_eq!(spec.group.map(|group| group.address), Some(address("224.20.30.39:21300")));
+        assert_eq!((addresses.control, addresses.multicast), (Some(address("224.20.30.40:21300")), true));
+        let (spec, addresses) = planned(Side::Send, channel).unwrap();
+        assert_eq!(spec.group.map(|group| group.address), Some(address("224.20.30.40:21300")));
+        assert_eq!(addresses.data, Some(address("224.20.30.39:21300")));
+    }
+
     #[test]
     fn what_cannot_be_opened_is_refused_with_its_reason() {
         for (channel, reason) in [
-            ("aeron:udp?endpoint=224.0.1.1:40123", "multicast"),
-            ("aeron:udp?endpoint=127.0.0.1:1|interface={eth0}", "{eth0}"),
-            ("aeron:udp?endpoint=127.0.0.1:1|interface=10.0.0.1/24", "10.0.0.1/24"),
+            ("aeron:udp?endpoint=224.0.1.2:40123", "odd"),
+            ("aeron:udp?endpoint=127.0.0.1:1|interface={no-such-0}", "no-such-0"),
             ("aeron:udp?endpoint=no.such.host.invalid:1", "no.such.host.invalid"),
         ] {
             let error = planned(Side::Send, channel).unwrap_err();

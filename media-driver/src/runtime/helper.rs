@@ -8,7 +8,8 @@ use std::thread::{self, JoinHandle, Thread};
 
 use super::affinity::{AffinityError, Pin};
 use super::network_agents::{SocketOrder, SocketOrders};
-use crate::io::endpoints::{self, EndpointDefaults};
+use crate::channel::SocketDefaults;
+use crate::io::endpoints;
 use crate::io::log_files;
 use crate::mailbox::{IN_FLIGHT_LIMIT, Reply, Request};
 
@@ -30,7 +31,7 @@ pub(super) enum HelperPort {
 #[derive(Debug)]
 pub(super) struct Executor {
     pub(super) orders: SocketOrders,
-    pub(super) defaults: EndpointDefaults,
+    pub(super) defaults: SocketDefaults,
 }
 
 impl Executor {
@@ -133,14 +134,15 @@ mod tests {
     use gannet::types::RegistrationId;
 
     use super::*;
+    use crate::io::transport::TransportKind;
     use crate::mailbox::DeleteLog;
     use crate::runtime::Role;
     use crate::runtime::network_agents::NetworkParts;
     use crate::shared::NetworkCounters;
 
     fn executor() -> Executor {
-        let parts = NetworkParts::new(&NetworkCounters::heap(), 0).unwrap();
-        Executor { orders: parts.orders, defaults: EndpointDefaults::default() }
+        let parts = NetworkParts::new(&NetworkCounters::heap(), 0, TransportKind::Sockets).unwrap();
+        Executor { orders: parts.orders, defaults: SocketDefaults::default() }
     }
 
     fn delete(path: &std::path::Path) -> Request {

@@ -16,11 +16,12 @@ use super::helper::{Executor, HelperPort};
 use super::network_agents::{NetworkAgent, NetworkDuty, NetworkParts};
 use super::shared_memory::{SharedMemory, SharedMemoryError};
 use super::stop::{StopHandle, StopReason};
+use crate::channel;
 use crate::conductor::Conductor;
 use crate::config::{ConfigErrors, Cpu, DriverConfig, ThreadingMode, Threads};
 use crate::io::directory::{self, DirectoryError, DirectoryRequest, DriverDirectory, Finding};
-use crate::io::endpoints::EndpointDefaults;
 use crate::io::socket_defaults::SocketDefaults;
+use crate::io::transport::{self, TransportUnavailable};
 
 /// A media driver that runs. Dropping it stops it.
 ///
@@ -67,6 +68,9 @@ pub enum LaunchError {
     /// The CPUs of its threads.
     #[error(transparent)]
     Affinity(#[from] AffinityError),
+    /// The transport that was insisted on.
+    #[error(transparent)]
+    NoTransport(#[from] TransportUnavailable),
     /// What it sends and receives with.
     #[error("cannot set up a transport: {0}; see that the limit on the user's open files leaves room")]
     Transport(#[source] io::Error),
@@ -167,6 +171,9 @@ impl MediaDriver {
             warnings.push("a driver that is invoked has no threads to pin; pin the one that invokes it".to_owned());
         }
 
+        let chosen = transport::choose(config.process.transport)?;
+        warnings.extend(chosen.warning());
+
         let clock = SystemClock;
         let directory = DriverDirectory::take(&DirectoryRequest::of(config), &clock)?;
         warnings.extend(directory.findings().iter().filter_map(|finding| describe(finding, config)));
@@ -183,7 +190,7 @@ impl MediaDriver {
         let seed = conductor_config.seed;
         let conductor = Conductor::new(conductor_config, memory.announce(&clock));
         let NetworkParts { sender, receiver, ports, orders } =
-            NetworkParts::new(&conductor.network_counters(), seed).map_err(LaunchError::Transport)?;
+            NetworkParts::new(&conductor.network_counters(), seed, chosen.kind).map_err(LaunchError::Transport)?;
         let executor = Executor { orders, defaults: endpoint_defaults(config) };
         let (sender, receiver) = (Box::new(sender), Box::new(receiver));
 
@@ -334,9 +341,10 @@ fn wanted_threads(threads: &Threads) -> Vec<(Role, Cpu)> {
 }
 
 /// What channels that say nothing of their sockets get.
-fn endpoint_defaults(config: &DriverConfig) -> EndpointDefaults {
+fn endpoint_defaults(config: &DriverConfig) -> channel::SocketDefaults {
     let bytes = |length: Option<crate::config::ByteLength>| length.map_or(0, |length| length.as_usize());
-    EndpointDefaults {
+    channel::SocketDefaults {
+        multicast_ttl: config.network.multicast_ttl as u8,
         send_buffer: bytes(config.network.so_sndbuf),
         receive_buffer: bytes(config.network.so_rcvbuf),
         connect: config.network.connect,

@@ -10,7 +10,7 @@ use gannet::time::{Clock, MonotonicNanos};
 
 use super::stop::{StopHandle, StopReason};
 use crate::conductor::Conductor;
-use crate::io::transport::{SocketTransport, Sockets, Transport};
+use crate::io::transport::{AnyTransport, SocketOptions, Sockets, Transport, TransportKind};
 use crate::mailbox::{EndpointId, ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent, Side, TransmitBatch};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
@@ -132,7 +132,7 @@ impl NetworkParts {
     /// # Errors
     ///
     /// The system's, when it does not give a transport what it needs.
-    pub(super) fn new(counters: &NetworkCounters, seed: u64) -> std::io::Result<Self> {
+    pub(super) fn new(counters: &NetworkCounters, seed: u64, kind: TransportKind) -> std::io::Result<Self> {
         let (to_sender, sender_commands) = sync_channel(QUEUE);
         let (sender_events, from_sender) = sync_channel(QUEUE);
         let (to_receiver, receiver_commands) = sync_channel(QUEUE);
@@ -142,7 +142,7 @@ impl NetworkParts {
         Ok(Self {
             sender: SenderPart {
                 agent: Sender::new(counters.clone()),
-                transport: SocketTransport::new(Default::default())?,
+                transport: AnyTransport::new(kind, SocketOptions::default())?,
                 batch: TransmitBatch::new(BATCH),
                 commands: sender_commands,
                 events: sender_events,
@@ -152,7 +152,7 @@ impl NetworkParts {
             },
             receiver: ReceiverPart {
                 agent: Receiver::new(counters.clone(), seed),
-                transport: SocketTransport::new(Default::default())?,
+                transport: AnyTransport::new(kind, SocketOptions::default())?,
                 batch: TransmitBatch::new(BATCH),
                 commands: receiver_commands,
                 events: receiver_events,
@@ -169,7 +169,7 @@ impl NetworkParts {
 #[derive(Debug)]
 pub(super) struct SenderPart {
     agent: Sender,
-    transport: SocketTransport,
+    transport: AnyTransport,
     batch: TransmitBatch,
     commands: Inbox<SenderCommand>,
     events: SyncSender<SenderEvent>,
@@ -211,7 +211,7 @@ impl SenderPart {
 #[derive(Debug)]
 pub(super) struct ReceiverPart {
     agent: Receiver,
-    transport: SocketTransport,
+    transport: AnyTransport,
     batch: TransmitBatch,
     commands: Inbox<ReceiverCommand>,
     events: SyncSender<ReceiverEvent>,
@@ -246,7 +246,7 @@ impl ReceiverPart {
 }
 
 /// Takes over endpoints, and closes them; returns how many.
-fn obey(orders: &Inbox<SocketOrder>, transport: &mut SocketTransport) -> usize {
+fn obey(orders: &Inbox<SocketOrder>, transport: &mut AnyTransport) -> usize {
     let mut work = 0;
     // Whoever gave orders may be gone; the conductor's queue says so.
     while let Ok(order) = orders.try_recv() {

@@ -64,7 +64,7 @@ const CRATES: [Crate; 2] = [
             ("sim", &["conductor", "mailbox", "receiver", "sender"]),
             ("conductor", &["channel", "ipc", "mailbox", "shared"]),
             ("io", &["channel", "config", "mailbox"]),
-            ("runtime", &["conductor", "config", "io", "mailbox", "receiver", "sender", "shared"]),
+            ("runtime", &["channel", "conductor", "config", "io", "mailbox", "receiver", "sender", "shared"]),
             ("cli", &["config", "io", "runtime"]),
         ],
     },
