@@ -16,7 +16,7 @@ use super::value::{
     Milliseconds, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode, TransportName, Value,
 };
 
-const UDP: Effect = Effect::Later("UDP channels");
+const UDP: Effect = Effect::Later("parts of UDP channels that there are not yet");
 const RESOLVER: Effect = Effect::Later("name resolution between drivers");
 const PLUG_IN: Effect = Effect::Never("code built for the C driver cannot be loaded");
 const EVENT_LOG: Effect = Effect::Never("the driver logs through its own log, see gannet.log");
@@ -154,13 +154,13 @@ settings! {
         sparse: bool = "true", "aeron.term.buffer.sparse.file" / "AERON_TERM_BUFFER_SPARSE_FILE";
         /// The greatest length of a frame on the network, its header included.
         mtu: Mtu = "1408", "aeron.mtu.length" / "AERON_MTU_LENGTH",
-            in Limits::between(Mtu::MIN.get() as i128, Mtu::MAX.get() as i128).and(Rule::MultipleOf(32)), UDP;
+            in Limits::between(Mtu::MIN.get() as i128, Mtu::MAX.get() as i128).and(Rule::MultipleOf(32));
         /// The greatest length of a frame of an IPC publication, its header included.
         ipc_mtu: Mtu = "1408", "aeron.ipc.mtu.length" / "AERON_IPC_MTU_LENGTH",
             in Limits::between(Mtu::MIN.get() as i128, Mtu::MAX.get() as i128).and(Rule::MultipleOf(32));
         /// How far a network publication may run ahead of its receivers; 0 is half a term.
         publication_window: Option<ByteLength> = "0",
-            "aeron.publication.term.window.length" / "AERON_PUBLICATION_TERM_WINDOW_LENGTH", in Limits::between(0, GIB), UDP;
+            "aeron.publication.term.window.length" / "AERON_PUBLICATION_TERM_WINDOW_LENGTH", in Limits::between(0, GIB);
         /// How far an IPC publication may run ahead of its slowest subscriber; 0 is half a term.
         ipc_publication_window: Option<ByteLength> = "0",
             "aeron.ipc.publication.term.window.length" / "AERON_IPC_PUBLICATION_TERM_WINDOW_LENGTH",
@@ -181,7 +181,7 @@ settings! {
         /// A network publication whose receivers have been silent for so long is not connected.
         publication_connection: Duration = "5s",
             "aeron.publication.connection.timeout" / "AERON_PUBLICATION_CONNECTION_TIMEOUT",
-            in Limits::between(MICROSECOND, I63), UDP;
+            in Limits::between(MICROSECOND, I63);
         /// How long a closed network publication stays to answer requests for retransmission.
         publication_linger: Duration = "5s", "aeron.publication.linger.timeout" / "AERON_PUBLICATION_LINGER_TIMEOUT",
             in Limits::between(MICROSECOND, I63);
@@ -223,73 +223,73 @@ settings! {
         spies_simulate_connection: bool = "false",
             "aeron.spies.simulate.connection" / "AERON_SPIES_SIMULATE_CONNECTION", UDP;
         /// Recover lost frames. When false, gaps are filled with padding.
-        reliable: bool = "true", "aeron.reliable.stream" / "AERON_RELIABLE_STREAM", UDP;
+        reliable: bool = "true", "aeron.reliable.stream" / "AERON_RELIABLE_STREAM";
         /// Let a subscriber that does not keep up hold its publisher back. When false it is set aside instead.
         tether: bool = "true", "aeron.tether.subscriptions" / "AERON_TETHER_SUBSCRIPTIONS";
         /// Let a subscription join a stream again after it was set aside or lost it.
         rejoin: bool = "true", "aeron.rejoin.stream" / "AERON_REJOIN_STREAM";
         /// Whether receivers act as a group, so that they spread their requests for retransmission.
         receiver_group: Inferable = "infer",
-            "aeron.receiver.group.consideration" / "AERON_RECEIVER_GROUP_CONSIDERATION", UDP;
+            "aeron.receiver.group.consideration" / "AERON_RECEIVER_GROUP_CONSIDERATION";
         /// The tag that receivers put into their status messages.
-        receiver_group_tag: Option<i64> = "", "aeron.receiver.group.tag" / "AERON_RECEIVER_GROUP_TAG", UDP;
+        receiver_group_tag: Option<i64> = "", "aeron.receiver.group.tag" / "AERON_RECEIVER_GROUP_TAG";
         /// The tag of the receivers that tagged flow control heeds.
-        flow_control_group_tag: i64 = "-1", "aeron.flow.control.group.tag" / "AERON_FLOW_CONTROL_GROUP_TAG", UDP;
+        flow_control_group_tag: i64 = "-1", "aeron.flow.control.group.tag" / "AERON_FLOW_CONTROL_GROUP_TAG";
         /// How many receivers min and tagged flow control wait for before a publication is connected.
         flow_control_group_min_size: u32 = "0",
-            "aeron.flow.control.group.min.size" / "AERON_FLOW_CONTROL_GROUP_MIN_SIZE", in Limits::between(0, I31), UDP;
+            "aeron.flow.control.group.min.size" / "AERON_FLOW_CONTROL_GROUP_MIN_SIZE", in Limits::between(0, I31);
         /// How long flow control waits for a silent receiver.
         flow_control_receiver_timeout: Duration = "5s",
-            "aeron.flow.control.receiver.timeout" / "AERON_FLOW_CONTROL_RECEIVER_TIMEOUT", in Limits::between(0, I63), UDP;
+            "aeron.flow.control.receiver.timeout" / "AERON_FLOW_CONTROL_RECEIVER_TIMEOUT", in Limits::between(0, I63);
         /// Flow control of unicast channels.
         unicast_flow_control: FlowControlName = "unicast_max",
             "aeron.unicast.FlowControl.supplier" / "AERON_UNICAST_FLOWCONTROL_SUPPLIER", UDP;
         /// Flow control of multicast channels.
         multicast_flow_control: FlowControlName = "multicast_max",
-            "aeron.multicast.FlowControl.supplier" / "AERON_MULTICAST_FLOWCONTROL_SUPPLIER", UDP;
+            "aeron.multicast.FlowControl.supplier" / "AERON_MULTICAST_FLOWCONTROL_SUPPLIER";
         /// How many receiver windows a unicast publication may have to send again.
         unicast_retransmit_window_multiple: u32 = "16",
-            "aeron.unicast.flow.control.rrwm" / "AERON_UNICAST_FLOW_CONTROL_RRWM", in Limits::between(1, I31), UDP;
+            "aeron.unicast.flow.control.rrwm" / "AERON_UNICAST_FLOW_CONTROL_RRWM", in Limits::between(1, I31);
         /// How many receiver windows a multicast publication may have to send again.
         multicast_retransmit_window_multiple: u32 = "4",
-            "aeron.multicast.flow.control.rrwm" / "AERON_MULTICAST_FLOW_CONTROL_RRWM", in Limits::between(1, I31), UDP;
+            "aeron.multicast.flow.control.rrwm" / "AERON_MULTICAST_FLOW_CONTROL_RRWM", in Limits::between(1, I31);
         /// Congestion control of images.
         congestion_control: CongestionControlName = "default",
-            "aeron.CongestionControl.supplier" / "AERON_CONGESTIONCONTROL_SUPPLIER", UDP;
+            "aeron.CongestionControl.supplier" / "AERON_CONGESTIONCONTROL_SUPPLIER";
         /// Whether CUBIC congestion control measures the round trip.
         cubic_measure_rtt: bool = "false",
-            "aeron.CubicCongestionControl.measureRtt" / "AERON_CUBICCONGESTIONCONTROL_MEASURERTT", UDP;
+            "aeron.CubicCongestionControl.measureRtt" / "AERON_CUBICCONGESTIONCONTROL_MEASURERTT";
         /// The round trip that CUBIC congestion control starts from.
         cubic_initial_rtt: Duration = "100us",
             "aeron.CubicCongestionControl.initialRtt" / "AERON_CUBICCONGESTIONCONTROL_INITIALRTT",
-            in Limits::between(0, I63), UDP;
+            in Limits::between(0, I63);
         /// Whether CUBIC congestion control is as friendly to TCP as TCP would be.
-        cubic_tcp_mode: bool = "false", "aeron.CubicCongestionControl.tcpMode" / "AERON_CUBICCONGESTIONCONTROL_TCPMODE", UDP;
+        cubic_tcp_mode: bool = "false", "aeron.CubicCongestionControl.tcpMode" / "AERON_CUBICCONGESTIONCONTROL_TCPMODE";
         /// How many retransmissions a publication has under way at most.
-        max_resend: u32 = "16", "aeron.max.resend" / "AERON_MAX_RESEND", in Limits::between(1, 256), UDP;
+        max_resend: u32 = "16", "aeron.max.resend" / "AERON_MAX_RESEND", in Limits::between(1, 256);
         /// How long a unicast publication waits before it retransmits.
         retransmit_unicast_delay: Duration = "0ns",
-            "aeron.retransmit.unicast.delay" / "AERON_RETRANSMIT_UNICAST_DELAY", in Limits::between(0, I63), UDP;
+            "aeron.retransmit.unicast.delay" / "AERON_RETRANSMIT_UNICAST_DELAY", in Limits::between(0, I63);
         /// How long a range is not retransmitted again.
         retransmit_unicast_linger: Duration = "10ms",
             "aeron.retransmit.unicast.linger" / "AERON_RETRANSMIT_UNICAST_LINGER",
-            in Limits::between(MICROSECOND, I63), UDP;
+            in Limits::between(MICROSECOND, I63);
         /// How long a unicast receiver waits before it asks for what is missing.
         nak_unicast_delay: Duration = "1us", "aeron.nak.unicast.delay" / "AERON_NAK_UNICAST_DELAY",
-            in Limits::between(MICROSECOND, I63), UDP;
+            in Limits::between(MICROSECOND, I63);
         /// How many times that delay a unicast receiver waits before it asks again.
         nak_unicast_retry_delay_ratio: u64 = "100",
-            "aeron.nak.unicast.retry.delay.ratio" / "AERON_NAK_UNICAST_RETRY_DELAY_RATIO", in Limits::between(1, I63), UDP;
+            "aeron.nak.unicast.retry.delay.ratio" / "AERON_NAK_UNICAST_RETRY_DELAY_RATIO", in Limits::between(1, I63);
         /// How many receivers a multicast group is expected to have.
         nak_multicast_group_size: u32 = "10",
-            "aeron.nak.multicast.group.size" / "AERON_NAK_MULTICAST_GROUP_SIZE", in Limits::between(1, I31), UDP;
+            "aeron.nak.multicast.group.size" / "AERON_NAK_MULTICAST_GROUP_SIZE", in Limits::between(1, I31);
         /// The longest that a multicast receiver waits before it asks for what is missing.
         nak_multicast_max_backoff: Duration = "10ms",
-            "aeron.nak.multicast.max.backoff" / "AERON_NAK_MULTICAST_MAX_BACKOFF", in Limits::between(MICROSECOND, I63), UDP;
+            "aeron.nak.multicast.max.backoff" / "AERON_NAK_MULTICAST_MAX_BACKOFF", in Limits::between(MICROSECOND, I63);
         /// How often a receiver reports its position when nothing else makes it.
         status_message_timeout: Duration = "200ms",
             "aeron.rcv.status.message.timeout" / "AERON_RCV_STATUS_MESSAGE_TIMEOUT",
-            in Limits::between(MICROSECOND, I63), UDP;
+            in Limits::between(MICROSECOND, I63);
         /// The lowest of the session ids that the driver never chooses itself.
         reserved_session_id_low: SessionId = "-1",
             "aeron.publication.reserved.session.id.low" / "AERON_PUBLICATION_RESERVED_SESSION_ID_LOW";
@@ -298,7 +298,7 @@ settings! {
             "aeron.publication.reserved.session.id.high" / "AERON_PUBLICATION_RESERVED_SESSION_ID_HIGH";
         /// How many sessions of one stream a receive endpoint follows.
         stream_session_limit: u32 = "2147483647",
-            "aeron.driver.stream.session.limit" / "AERON_DRIVER_STREAM_SESSION_LIMIT", in Limits::between(1, I31), UDP;
+            "aeron.driver.stream.session.limit" / "AERON_DRIVER_STREAM_SESSION_LIMIT", in Limits::between(1, I31);
     }
 
     /// How much of everything the driver keeps for clients. A command that asks for one more is answered with an error that
@@ -321,23 +321,23 @@ settings! {
     network: Network {
         /// The receiver window that an image starts with.
         initial_window: ByteLength = "128k", "aeron.rcv.initial.window.length" / "AERON_RCV_INITIAL_WINDOW_LENGTH",
-            in Limits::between(256, I31), UDP;
+            in Limits::between(256, I31);
         /// The receive buffer of sockets; 0 is what the system gives.
         so_rcvbuf: Option<ByteLength> = "128k", "aeron.socket.so_rcvbuf" / "AERON_SOCKET_SO_RCVBUF",
-            in Limits::between(0, I31), UDP;
+            in Limits::between(0, I31);
         /// The send buffer of sockets; 0 is what the system gives.
         so_sndbuf: Option<ByteLength> = "0", "aeron.socket.so_sndbuf" / "AERON_SOCKET_SO_SNDBUF",
-            in Limits::between(0, I31), UDP;
+            in Limits::between(0, I31);
         /// How many routers a multicast datagram may pass; 0 is what the system gives.
         multicast_ttl: u32 = "0", "aeron.socket.multicast.ttl" / "AERON_SOCKET_MULTICAST_TTL",
-            in Limits::between(0, 255), UDP;
+            in Limits::between(0, 255);
         /// The type of service of datagrams; -1 is what the system gives.
         tos: i32 = "-1", "aeron.socket.tos" / "AERON_SOCKET_TOS", in Limits::between(-1, 255), UDP;
         /// Connect the sockets of unicast publications.
-        connect: bool = "true", "aeron.driver.connect" / "AERON_DRIVER_CONNECT", UDP;
+        connect: bool = "true", "aeron.driver.connect" / "AERON_DRIVER_CONNECT";
         /// How many times the sender sends before it looks for status messages.
         send_to_status_poll_ratio: u32 = "6", "aeron.send.to.status.poll.ratio" / "AERON_SEND_TO_STATUS_POLL_RATIO",
-            in Limits::between(1, I31), UDP;
+            in Limits::between(1, I31);
         /// How many times the receiver receives before it looks at what is not urgent.
         receiver_poll_to_slow_work_ratio: u32 = "10",
             "aeron.receiver.poll.to.slow.work.ratio" / "AERON_RECEIVER_POLL_TO_SLOW_WORK_RATIO",
@@ -351,7 +351,7 @@ settings! {
         /// How many messages of one publication are sent before the next has its turn.
         publication_max_messages_per_send: u32 = "4",
             "aeron.network.publication.max.messages.per.send" / "AERON_NETWORK_PUBLICATION_MAX_MESSAGES_PER_SEND",
-            in Limits::between(1, 64), UDP;
+            in Limits::between(1, 64);
         /// The ports that senders choose from; any when not stated.
         sender_wildcard_port_range: Option<PortRange> = "",
             "aeron.sender.wildcard.port.range" / "AERON_SENDER_WILDCARD_PORT_RANGE", UDP;
@@ -430,16 +430,16 @@ settings! {
         conductor_idle_args: String = "",
             "aeron.conductor.idle.strategy.init.args" / "AERON_CONDUCTOR_IDLE_STRATEGY_INIT_ARGS";
         /// What the sender does when idle on a thread of its own.
-        sender_idle: IdleStrategyName = "backoff", "aeron.sender.idle.strategy" / "AERON_SENDER_IDLE_STRATEGY", UDP;
+        sender_idle: IdleStrategyName = "backoff", "aeron.sender.idle.strategy" / "AERON_SENDER_IDLE_STRATEGY";
         /// How the sender's idle strategy is set.
         sender_idle_args: String = "",
-            "aeron.sender.idle.strategy.init.args" / "AERON_SENDER_IDLE_STRATEGY_INIT_ARGS", UDP;
+            "aeron.sender.idle.strategy.init.args" / "AERON_SENDER_IDLE_STRATEGY_INIT_ARGS";
         /// What the receiver does when idle on a thread of its own.
         receiver_idle: IdleStrategyName = "backoff",
-            "aeron.receiver.idle.strategy" / "AERON_RECEIVER_IDLE_STRATEGY", UDP;
+            "aeron.receiver.idle.strategy" / "AERON_RECEIVER_IDLE_STRATEGY";
         /// How the receiver's idle strategy is set.
         receiver_idle_args: String = "",
-            "aeron.receiver.idle.strategy.init.args" / "AERON_RECEIVER_IDLE_STRATEGY_INIT_ARGS", UDP;
+            "aeron.receiver.idle.strategy.init.args" / "AERON_RECEIVER_IDLE_STRATEGY_INIT_ARGS";
         /// What the thread of mode `SHARED` does when idle.
         shared_idle: IdleStrategyName = "backoff", "aeron.shared.idle.strategy" / "AERON_SHARED_IDLE_STRATEGY";
         /// How the idle strategy of mode `SHARED` is set.
@@ -447,10 +447,10 @@ settings! {
             "aeron.shared.idle.strategy.init.args" / "AERON_SHARED_IDLE_STRATEGY_INIT_ARGS";
         /// What the thread of sender and receiver does when idle in mode `SHARED_NETWORK`.
         shared_network_idle: IdleStrategyName = "backoff",
-            "aeron.sharednetwork.idle.strategy" / "AERON_SHAREDNETWORK_IDLE_STRATEGY", UDP;
+            "aeron.sharednetwork.idle.strategy" / "AERON_SHAREDNETWORK_IDLE_STRATEGY";
         /// How the idle strategy of that thread is set.
         shared_network_idle_args: String = "",
-            "aeron.sharednetwork.idle.strategy.init.args" / "AERON_SHAREDNETWORK_IDLE_STRATEGY_INIT_ARGS", UDP;
+            "aeron.sharednetwork.idle.strategy.init.args" / "AERON_SHAREDNETWORK_IDLE_STRATEGY_INIT_ARGS";
         /// The reference's helper thread polls; ours is woken when there is work.
         helper_idle: IdleStrategyName = "sleep-ns",
             "aeron.driver.native.resource.agent.idle.strategy" / "AERON_DRIVER_NATIVE_RESOURCE_AGENT_IDLE_STRATEGY",
@@ -463,9 +463,9 @@ settings! {
         /// The CPU of the conductor's thread, and of the one thread of mode `SHARED`. `auto` chooses one at start.
         conductor_cpu: Cpu = "-1", "aeron.conductor.cpu.affinity" / "AERON_CONDUCTOR_CPU_AFFINITY";
         /// The CPU of the sender's thread, and of the thread that sender and receiver share.
-        sender_cpu: Cpu = "-1", "aeron.sender.cpu.affinity" / "AERON_SENDER_CPU_AFFINITY", UDP;
+        sender_cpu: Cpu = "-1", "aeron.sender.cpu.affinity" / "AERON_SENDER_CPU_AFFINITY";
         /// The CPU of the receiver's thread.
-        receiver_cpu: Cpu = "-1", "aeron.receiver.cpu.affinity" / "AERON_RECEIVER_CPU_AFFINITY", UDP;
+        receiver_cpu: Cpu = "-1", "aeron.receiver.cpu.affinity" / "AERON_RECEIVER_CPU_AFFINITY";
         /// The CPU of the helper thread, which makes and deletes logs.
         helper_cpu: Cpu = "-1",
             "aeron.driver.native.resource.agent.cpu.affinity" / "AERON_DRIVER_NATIVE_RESOURCE_AGENT_CPU_AFFINITY";
@@ -486,7 +486,7 @@ settings! {
         profile: Profile = "balanced", "gannet.profile" / "GANNET_PROFILE";
         /// What datagrams go through: `auto` for io_uring where the system has and allows it and plain sockets elsewhere, or one of
         /// `io_uring` and `sockets`. With `io_uring` the driver does not start where that cannot be used.
-        transport: TransportName = "auto", "gannet.transport" / "GANNET_TRANSPORT", UDP;
+        transport: TransportName = "auto", "gannet.transport" / "GANNET_TRANSPORT";
         /// Print the configuration at start, each value with its source.
         print_configuration: bool = "false", "aeron.print.configuration" / "AERON_PRINT_CONFIGURATION";
         /// What is logged to standard error, in the form `level` or `target=level,...`.

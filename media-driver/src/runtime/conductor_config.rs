@@ -4,10 +4,14 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
+use gannet::channel_uri::{CongestionControl, FlowControlStrategy, Group};
+
 use crate::conductor::{
     Capacity, ConductorConfig, LogConfig, NetworkDefaults, PublicationDefaults, SubscriptionDefaults, TerminationPolicy,
 };
-use crate::config::{ByteLength, DriverConfig, TerminationValidator};
+use crate::config::{
+    ByteLength, CongestionControlName, DriverConfig, FlowControlName, Inferable, TerminationValidator,
+};
 use crate::io::directory::DriverDirectory;
 use crate::io::socket_defaults::SocketDefaults;
 use crate::mailbox::CubicConfig;
@@ -93,6 +97,21 @@ fn network_defaults(config: &DriverConfig) -> NetworkDefaults {
         retransmit_linger_ns: ns(streams.retransmit_unicast_linger),
         max_resend: streams.max_resend as u16,
         reliable: streams.reliable,
+        group: match streams.receiver_group {
+            Inferable::True => Group::ForceTrue,
+            Inferable::False => Group::ForceFalse,
+            Inferable::Infer => Group::Infer,
+        },
+        multicast_flow_control: match streams.multicast_flow_control {
+            FlowControlName::MulticastMin => FlowControlStrategy::Min,
+            FlowControlName::MulticastTagged => FlowControlStrategy::Tagged,
+            // As the reference has it, the strategy of unicast channels is as good as the fastest receiver's.
+            FlowControlName::MulticastMax | FlowControlName::UnicastMax => FlowControlStrategy::Max,
+        },
+        congestion_control: match streams.congestion_control {
+            CongestionControlName::Cubic => CongestionControl::Cubic,
+            CongestionControlName::Default | CongestionControlName::Static => CongestionControl::Static,
+        },
         cubic: CubicConfig {
             initial_rtt_ns: ns(streams.cubic_initial_rtt),
             measure_rtt: streams.cubic_measure_rtt,
@@ -103,7 +122,6 @@ fn network_defaults(config: &DriverConfig) -> NetworkDefaults {
         nak_group_size: number(streams.nak_multicast_group_size),
         nak_max_backoff_ns: ns(streams.nak_multicast_max_backoff),
         session_limit: streams.stream_session_limit as usize,
-        ..NetworkDefaults::default()
     }
 }
 

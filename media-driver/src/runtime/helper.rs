@@ -141,7 +141,7 @@ mod tests {
     use crate::shared::NetworkCounters;
 
     fn executor() -> Executor {
-        let parts = NetworkParts::new(&NetworkCounters::heap(), 0, TransportKind::Sockets).unwrap();
+        let parts = NetworkParts::new(&NetworkCounters::heap(), 0, (TransportKind::Sockets, 6)).unwrap();
         Executor { orders: parts.orders, defaults: SocketDefaults::default() }
     }
 

@@ -188,9 +188,11 @@ impl MediaDriver {
         let sockets = SocketDefaults::of_system();
         let conductor_config = conductor_config(config, &directory, sockets);
         let seed = conductor_config.seed;
+        let poll_ratio = config.network.send_to_status_poll_ratio as usize;
         let conductor = Conductor::new(conductor_config, memory.announce(&clock));
         let NetworkParts { sender, receiver, ports, orders } =
-            NetworkParts::new(&conductor.network_counters(), seed, chosen.kind).map_err(LaunchError::Transport)?;
+            NetworkParts::new(&conductor.network_counters(), seed, (chosen.kind, poll_ratio))
+                .map_err(LaunchError::Transport)?;
         let executor = Executor { orders, defaults: endpoint_defaults(config) };
         let (sender, receiver) = (Box::new(sender), Box::new(receiver));
 

@@ -24,8 +24,6 @@ const COMMANDS_PER_TURN: usize = 8;
 const DATAGRAMS_PER_TURN: usize = 64;
 /// How many datagrams one turn hands out.
 const BATCH: usize = 256;
-/// A sender that is busy sending looks for what receivers say every so many turns (`aeron.send.to.status.poll.ratio`).
-pub(super) const STATUS_POLL_RATIO: usize = 6;
 
 /// What the helper tells a transport.
 #[derive(Debug)]
@@ -132,7 +130,11 @@ impl NetworkParts {
     /// # Errors
     ///
     /// The system's, when it does not give a transport what it needs.
-    pub(super) fn new(counters: &NetworkCounters, seed: u64, kind: TransportKind) -> std::io::Result<Self> {
+    pub(super) fn new(
+        counters: &NetworkCounters,
+        seed: u64,
+        (kind, poll_ratio): (TransportKind, usize),
+    ) -> std::io::Result<Self> {
         let (to_sender, sender_commands) = sync_channel(QUEUE);
         let (sender_events, from_sender) = sync_channel(QUEUE);
         let (to_receiver, receiver_commands) = sync_channel(QUEUE);
@@ -149,6 +151,7 @@ impl NetworkParts {
                 held: None,
                 sockets: sender_sockets,
                 turns_since_poll: 0,
+                poll_ratio,
             },
             receiver: ReceiverPart {
                 agent: Receiver::new(counters.clone(), seed),
@@ -176,6 +179,8 @@ pub(super) struct SenderPart {
     held: Option<SenderEvent>,
     sockets: Inbox<SocketOrder>,
     turns_since_poll: usize,
+    /// While it is busy sending it looks for what receivers say every so many turns.
+    poll_ratio: usize,
 }
 
 impl SenderPart {
@@ -191,7 +196,7 @@ impl SenderPart {
         let Self { agent, transport, batch, .. } = self;
         transport.send(batch, |done| agent.on_completion(done));
         self.turns_since_poll += 1;
-        if sent == 0 || self.turns_since_poll >= STATUS_POLL_RATIO {
+        if sent == 0 || self.turns_since_poll >= self.poll_ratio {
             self.turns_since_poll = 0;
             work += transport.receive(DATAGRAMS_PER_TURN, |datagram| {
                 agent.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
