@@ -177,7 +177,7 @@ impl MediaDriver {
         let clock = SystemClock;
         let directory = DriverDirectory::take(&DirectoryRequest::of(config), &clock)?;
         warnings.extend(directory.findings().iter().filter_map(|finding| describe(finding, config)));
-        let memory = match SharedMemory::create(config, &directory, &clock) {
+        let memory = match SharedMemory::create(config, &directory, &clock, chosen.kind) {
             Ok(memory) => memory,
             Err(error) => {
                 // Half a command file would have the next start wait for the other half.

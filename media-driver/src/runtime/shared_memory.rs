@@ -15,6 +15,7 @@ use super::conductor_config::ns;
 use crate::conductor::ConductorParts;
 use crate::config::DriverConfig;
 use crate::io::directory::DriverDirectory;
+use crate::io::transport::TransportKind;
 
 /// The version of this software.
 const VERSION: SemanticVersion = SemanticVersion::new(
@@ -62,6 +63,7 @@ impl SharedMemory {
         config: &DriverConfig,
         directory: &DriverDirectory,
         clock: &impl Clock,
+        transport: TransportKind,
     ) -> Result<Self, SharedMemoryError> {
         let DriverConfig { buffers, timeouts, .. } = config;
         let now = clock.epoch();
@@ -82,7 +84,7 @@ impl SharedMemory {
         MappedFile::create(&directory.loss_report_file(), loss_report_length, directory.file_mode(), Reserve::Space)?;
 
         let mapped_bytes = i64::try_from(cnc.length() as u64 + loss_report_length).unwrap_or(i64::MAX);
-        let counters = system_counters(config, &cnc, now, mapped_bytes)?;
+        let counters = system_counters(config, &cnc, now, mapped_bytes, transport)?;
         let parts = ConductorParts {
             commands: RingConsumer::new(&cnc.to_driver())?,
             events: Transmitter::new(&cnc.to_clients())?,
@@ -109,11 +111,13 @@ fn system_counters(
     cnc: &CncFile,
     now: EpochMillis,
     mapped_bytes: i64,
+    transport: TransportKind,
 ) -> Result<CountersManager, SharedMemoryError> {
     let timeouts = &config.timeouts;
     let threshold = |duration| format_duration_ns(ns(duration));
-    // The profile has no place of its own in what tools of the reference know; this label is shown by all and parsed by none.
-    let commit = format!("{} profile={}", crate::COMMIT, config.process.profile);
+    // Transport and profile have no place of their own in what tools of the reference know; this label is shown by all and parsed
+    // by none.
+    let commit = format!("{} transport={} profile={}", crate::COMMIT, transport.name(), config.process.profile);
     let labels = SystemLabels {
         version: env!("CARGO_PKG_VERSION"),
         commit: &commit,
@@ -164,7 +168,7 @@ mod tests {
         config.directory.dir = Some(path.to_owned());
         let directory = DriverDirectory::take(&DirectoryRequest::of(config), &SystemClock).unwrap();
         let clock = ManualClock::new(MonotonicNanos::new(0), NOW);
-        let memory = SharedMemory::create(config, &directory, &clock).unwrap();
+        let memory = SharedMemory::create(config, &directory, &clock, TransportKind::Sockets).unwrap();
         (directory, memory)
     }
 
@@ -198,6 +202,6 @@ mod tests {
         let label = |id| counters.get(CounterId::new(id)).unwrap().label.to_string();
         assert_eq!(label(27), "Conductor work cycle exceeded threshold count: threshold=100ms SHARED");
         assert!(label(34).starts_with("Aeron software: version=0."), "{}", label(34));
-        assert!(label(34).ends_with(" profile=frugal"), "{}", label(34));
+        assert!(label(34).ends_with(" transport=sockets profile=frugal"), "{}", label(34));
     }
 }

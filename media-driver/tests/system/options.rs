@@ -149,10 +149,10 @@ fn a_pinned_conductor_runs_where_it_was_told() {
 #[test]
 fn the_counters_say_how_the_driver_runs() {
     let temp = tempfile::tempdir().unwrap();
-    let driver = DriverProcess::start(temp.path(), &["--profile", "balanced"]);
+    let driver = DriverProcess::start(temp.path(), &["--profile", "balanced", "--transport", "sockets"]);
     let mut labels = Vec::new();
     driver.cnc().counters().for_each(|counter| labels.push(counter.label.to_string()));
     assert_eq!(labels.len(), 46, "no counter but the reference's: {labels:?}");
     assert!(labels[26].ends_with(": SHARED_NETWORK"), "{}", labels[26]);
-    assert!(labels[34].contains(" profile=balanced"), "{}", labels[34]);
+    assert!(labels[34].ends_with(" transport=sockets profile=balanced"), "{}", labels[34]);
 }
