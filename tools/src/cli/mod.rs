@@ -15,7 +15,7 @@ pub(crate) use output::{Output, with_separators};
 pub(crate) use stop::Stop;
 pub(crate) use values::{Repeat, duration, positive_duration, profile};
 
-use crate::commands::{bench, demo, errors, publish, sbe, stat, streams, subscribe, why};
+use crate::commands::{bench, demo, errors, journal, publish, sbe, stat, streams, subscribe, why};
 
 /// Publish, subscribe, see what a media driver is doing, and work with SBE schemas.
 ///
@@ -38,6 +38,7 @@ enum Command {
     Why(why::Args),
     Bench(bench::Args),
     Sbe(sbe::Args),
+    Journal(journal::Args),
 }
 
 /// Parses the command line and runs what it asks for.
@@ -54,6 +55,7 @@ pub(crate) fn run() -> Outcome {
         Command::Why(args) => why::run(&args, out),
         Command::Bench(args) => bench::run(&args, out),
         Command::Sbe(args) => sbe::run(&args, out),
+        Command::Journal(args) => journal::run(&args, out),
     };
     // What was written before a failure is still wanted.
     let flushed = out.flush();

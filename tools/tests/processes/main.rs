@@ -2,6 +2,7 @@
 
 mod captures;
 mod command_line;
+mod journal;
 mod sbe;
 mod seeing;
 mod streams;

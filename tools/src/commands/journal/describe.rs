@@ -1,0 +1,153 @@
+//! `gannet journal describe`: everything that is known of one recording without reading it.
+
+use gannet::time::EpochNanos;
+use serde::Serialize;
+
+use super::{Source, disk_usage, show_moment};
+use crate::cli::{Outcome, Output, with_separators};
+
+/// Show what is known of a recording: its parameters, how far it is, its segments and cursors
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Description {
+    recording_id: i64,
+    start_ms: i64,
+    stop_ms: Option<i64>,
+    start_position: i64,
+    stop_position: Option<i64>,
+    recorded_position: Option<i64>,
+    durable_position: Option<i64>,
+    indexed_position: Option<i64>,
+    initial_term_id: i32,
+    term_length: i32,
+    segment_length: i32,
+    mtu: i32,
+    session_id: i32,
+    stream_id: i32,
+    stamps: String,
+    channel: String,
+    source_identity: String,
+    disk_bytes: u64,
+    segments: Vec<Segment>,
+    cursors: Vec<CursorLine>,
+}
+
+#[derive(Serialize)]
+struct Segment {
+    file: String,
+    position: i64,
+    /// Up to where its sidecar is complete; null without one.
+    indexed_position: Option<i64>,
+    /// The CRC-32C of the whole file once it is full.
+    crc32c: Option<String>,
+}
+
+#[derive(Serialize)]
+struct CursorLine {
+    name: String,
+    position: i64,
+    /// How many bytes it is behind what is recorded.
+    behind: Option<i64>,
+    moved_ms: i64,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let recording = args.source.open()?;
+    let descriptor = recording.descriptor();
+    let recorded = recording.recorded_hint().map(|position| position.get());
+    let description = Description {
+        recording_id: descriptor.recording_id.get(),
+        start_ms: descriptor.start_timestamp.get(),
+        stop_ms: descriptor.stop_timestamp.map(|time| time.get()),
+        start_position: descriptor.start_position.get(),
+        stop_position: recording.stop_position().map(|position| position.get()),
+        recorded_position: recorded,
+        durable_position: recording.durable().map(|position| position.get()),
+        indexed_position: recording.indexed().map(|position| position.get()),
+        initial_term_id: descriptor.initial_term_id.get(),
+        term_length: descriptor.term_length.get(),
+        segment_length: descriptor.segment_length.get(),
+        mtu: descriptor.mtu.get(),
+        session_id: descriptor.session_id.get(),
+        stream_id: descriptor.stream_id.get(),
+        stamps: format!("{:?}", recording.stamps()).to_lowercase(),
+        channel: descriptor.original_channel.clone(),
+        source_identity: descriptor.source_identity.clone(),
+        disk_bytes: disk_usage(&args.source, descriptor.recording_id)?,
+        segments: recording
+            .segments()?
+            .into_iter()
+            .map(|segment| Segment {
+                file: segment.name,
+                position: segment.base.get(),
+                indexed_position: segment.indexed.map(|position| position.get()),
+                crc32c: segment.checksum.map(|checksum| format!("{checksum:08x}")),
+            })
+            .collect(),
+        cursors: recording
+            .cursors()?
+            .into_iter()
+            .map(|cursor| CursorLine {
+                name: cursor.name,
+                position: cursor.position.get(),
+                behind: recorded.map(|recorded| recorded - cursor.position.get()),
+                moved_ms: cursor.moved.get(),
+            })
+            .collect(),
+    };
+    if args.json { out.json(&description) } else { show(&description, out) }
+}
+
+fn show(description: &Description, out: &mut Output) -> Outcome {
+    let time = |ms: i64| show_moment(EpochNanos::new(ms.saturating_mul(1_000_000)));
+    let position = |position: Option<i64>| position.map_or_else(|| "-".to_owned(), with_separators);
+    let rows = [
+        ("recording", description.recording_id.to_string()),
+        ("channel", description.channel.clone()),
+        ("source", description.source_identity.clone()),
+        ("stream, session", format!("{}, {}", description.stream_id, description.session_id)),
+        ("started", time(description.start_ms)),
+        ("stopped", description.stop_ms.map_or_else(|| "-".to_owned(), time)),
+        ("start position", with_separators(description.start_position)),
+        ("stop position", position(description.stop_position)),
+        ("recorded up to", position(description.recorded_position)),
+        ("durable up to", position(description.durable_position)),
+        ("indexed up to", position(description.indexed_position)),
+        ("initial term id", description.initial_term_id.to_string()),
+        ("term length", with_separators(description.term_length.into())),
+        ("segment length", with_separators(description.segment_length.into())),
+        ("longest frame", with_separators(description.mtu.into())),
+        ("stamps", description.stamps.clone()),
+        ("bytes on disk", with_separators(i64::try_from(description.disk_bytes).unwrap_or(i64::MAX))),
+    ];
+    for (name, value) in rows {
+        out.line(format_args!("{name:<16} {value}"))?;
+    }
+    for segment in &description.segments {
+        let checksum = segment.crc32c.as_deref().unwrap_or("-");
+        out.line(format_args!(
+            "segment          {}  indexed up to {}  crc32c {checksum}",
+            segment.file,
+            position(segment.indexed_position)
+        ))?;
+    }
+    for cursor in &description.cursors {
+        out.line(format_args!(
+            "cursor           {:?} at {}  {} bytes behind, moved {}",
+            cursor.name,
+            with_separators(cursor.position),
+            position(cursor.behind),
+            time(cursor.moved_ms)
+        ))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! `gannet journal find`: where messages are.
+
+use gannet::journal::Start;
+use gannet::types::Position;
+
+use super::messages::{Choice, Printer, Printing};
+use super::{Progress, Source, cat};
+use crate::cli::{Outcome, Output, Stop, Unsuccessful, Usage};
+
+/// Find messages by number, position, time, text, template or field
+///
+/// Prints the first message that there is of what was asked for, or as many as --count says. Exit code 1 if there is none.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// The message of this number; the first is 0
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["position", "since"])]
+    sequence: Option<i64>,
+    /// The message that begins at this position, or first behind it
+    #[arg(long, value_name = "POSITION", conflicts_with = "since")]
+    position: Option<i64>,
+    /// Find so many
+    #[arg(long, value_name = "MESSAGES", default_value_t = 1)]
+    count: u64,
+    #[command(flatten)]
+    choice: Choice,
+    #[command(flatten)]
+    printing: Printing,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    if args.sequence.is_some_and(|sequence| sequence < 0) {
+        return Err(Usage("--sequence counts from 0".to_owned()).into());
+    }
+    let start = match (args.sequence, args.position, args.choice.since) {
+        (Some(sequence), ..) => Start::Sequence(sequence),
+        (_, Some(position), _) => Start::Position(Position::new(position)),
+        (_, _, Some(time)) => Start::Time(time),
+        _ => Start::Begin,
+    };
+    let mut printer = Printer::new(&args.choice, &args.printing)?;
+    let mut tailer = args.source.open()?.tailer(start)?;
+    let stop = Stop::listen()?;
+    let (mut damaged, mut read) = (0, 0_u64);
+    let mut progress = Progress::new("searched");
+    while printer.printed < args.count && !stop.is_wanted() {
+        if !cat::forward(&mut tailer, &mut printer, &mut damaged, out)? {
+            break;
+        }
+        read += 1;
+        if read.is_multiple_of(1 << 20) {
+            progress.at(tailer.position());
+        }
+    }
+    drop(progress);
+    if printer.printed == 0 && damaged == 0 {
+        return Err(Unsuccessful.into());
+    }
+    cat::finish(&printer, damaged)
+}

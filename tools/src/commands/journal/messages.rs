@@ -1,0 +1,176 @@
+//! Messages of a recording as `cat`, `tail` and `find` choose and print them.
+
+use std::path::PathBuf;
+
+use gannet::journal::Record;
+use gannet::time::EpochNanos;
+use serde::Serialize;
+
+use super::{moment, show_moment};
+use crate::cli::{Outcome, Output};
+use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
+
+/// Which messages.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Choice {
+    /// Only messages of this time or later: RFC 3339, or nanoseconds since 1970
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(super) since: Option<EpochNanos>,
+    /// Only messages before this time
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(super) until: Option<EpochNanos>,
+    /// Only messages whose bytes contain this text
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+    /// Only messages of this SBE template
+    #[arg(long, value_name = "ID", requires = "schema")]
+    template: Option<u32>,
+    /// Only messages whose decoded form contains this text, such as '"price":101'
+    #[arg(long, value_name = "TEXT", requires = "schema")]
+    field: Option<String>,
+}
+
+/// How messages are printed.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Printing {
+    /// Decode messages by this SBE schema: XML, or compiled if the name ends in .sbeir
+    #[arg(long, value_name = "SCHEMA")]
+    schema: Option<PathBuf>,
+    #[command(flatten)]
+    frames: Frames,
+    #[command(flatten)]
+    flags: SchemaFlags,
+    /// Print one JSON object per message: position, next_position, sequence, time_ns, length, hex, and text where it is text; with
+    /// a schema its schema, version, template, name and fields instead of the last two
+    #[arg(long)]
+    json: bool,
+    /// Print nothing of a message but where and when it is
+    #[arg(long)]
+    brief: bool,
+}
+
+/// Prints messages that are wanted.
+pub(super) struct Printer {
+    choice: Choice,
+    printing: Printing,
+    decoder: Option<Decoder>,
+    /// Messages that were printed.
+    pub(super) printed: u64,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    position: i64,
+    next_position: i64,
+    sequence: Option<i64>,
+    time_ns: Option<i64>,
+    length: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hex: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+}
+
+impl Printer {
+    pub(super) fn new(choice: &Choice, printing: &Printing) -> anyhow::Result<Self> {
+        let form = if printing.json { Form::Json } else { Form::Text };
+        let decoder = match &printing.schema {
+            Some(path) => Some(Decoder::new(printing.flags.open(path)?.schema, printing.frames, form)),
+            None => None,
+        };
+        Ok(Self { choice: choice.clone(), printing: printing.clone(), decoder, printed: 0 })
+    }
+
+    /// Prints a message if it is wanted.
+    pub(super) fn print(&mut self, record: &Record<'_>, out: &mut Output) -> Outcome {
+        let Choice { since, until, text, template, field } = &self.choice;
+        let time = record.time();
+        let is_in_time = since.is_none_or(|since| time.is_some_and(|time| time >= since))
+            && until.is_none_or(|until| time.is_some_and(|time| time < until));
+        let has_text = text.as_ref().is_none_or(|text| contains(record.payload(), text.as_bytes()));
+        if !is_in_time || !has_text {
+            return Ok(());
+        }
+        let place = |json: bool| {
+            let line = Line {
+                position: record.position().get(),
+                next_position: record.next_position().get(),
+                sequence: record.sequence(),
+                time_ns: time.map(EpochNanos::get),
+                length: record.payload().len(),
+                hex: None,
+                text: None,
+            };
+            if json { serde_json::to_string(&line).unwrap_or_default() } else { show_place(record) }
+        };
+        let Some(decoder) = &mut self.decoder else {
+            self.printed += 1;
+            return print_bytes(record, &self.printing, out);
+        };
+        let (printing, printed) = (&self.printing, &mut self.printed);
+        decoder.decode(record.payload(), |message| match message {
+            Ok(message) => {
+                if template.is_some_and(|template| template != message.template)
+                    || field.as_ref().is_some_and(|field| !message.content.contains(field.as_str()))
+                {
+                    return Ok(());
+                }
+                *printed += 1;
+                match (printing.brief, printing.json) {
+                    (true, json) => out.line(place(json)),
+                    (false, true) => {
+                        let place = place(true);
+                        out.line(format_args!("{},{}}}", place.trim_end_matches('}'), message.json_members()))
+                    }
+                    (false, false) => out.line(format_args!("{} {}", place(false), message.text())),
+                }
+            }
+            Err(failure) if template.is_none() && field.is_none() => {
+                eprintln!("position {}, {failure}", record.position());
+                Ok(())
+            }
+            Err(_) => Ok(()),
+        })
+    }
+
+    /// Messages that could not be decoded.
+    pub(super) fn failed(&self) -> u64 {
+        self.decoder.as_ref().map_or(0, |decoder| decoder.failed)
+    }
+}
+
+fn print_bytes(record: &Record<'_>, printing: &Printing, out: &mut Output) -> Outcome {
+    let payload = record.payload();
+    let text = std::str::from_utf8(payload).ok().filter(|text| !text.chars().any(char::is_control));
+    if printing.json {
+        return out.json(&Line {
+            position: record.position().get(),
+            next_position: record.next_position().get(),
+            sequence: record.sequence(),
+            time_ns: record.time().map(EpochNanos::get),
+            length: payload.len(),
+            hex: (!printing.brief).then(|| hex(payload)),
+            text: text.filter(|_| !printing.brief),
+        });
+    }
+    let place = show_place(record);
+    match text {
+        _ if printing.brief => out.line(place),
+        Some(text) => out.line(format_args!("{place} {text}")),
+        None => out.line(format_args!("{place} {}", hex(payload))),
+    }
+}
+
+fn show_place(record: &Record<'_>) -> String {
+    let sequence = record.sequence().map_or_else(|| "-".to_owned(), |sequence| sequence.to_string());
+    let time = record.time().map_or_else(|| "-".to_owned(), show_moment);
+    format!("{} {sequence} {time}", record.position())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    text.is_empty() || bytes.windows(text.len()).any(|window| window == text)
+}

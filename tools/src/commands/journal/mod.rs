@@ -1,0 +1,146 @@
+//! `gannet journal`: journals and archives' recordings, from the outside. One file per subcommand; here is what they share. None
+//! but `reindex` writes anything, and each is safe on a journal in use.
+
+mod cat;
+mod describe;
+mod find;
+mod ls;
+mod messages;
+mod reindex;
+mod verify;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use gannet::journal::{Recording, storage::Directory};
+use gannet::time::EpochNanos;
+use gannet::types::{Position, RecordingId};
+
+use crate::cli::{Outcome, Output};
+
+/// List, read, search and check journals, and recordings of archives
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Ls(ls::Args),
+    Describe(describe::Args),
+    Cat(cat::CatArgs),
+    Tail(cat::TailArgs),
+    Find(find::Args),
+    Verify(verify::Args),
+    Reindex(reindex::Args),
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    match &args.command {
+        Command::Ls(args) => ls::run(args, out),
+        Command::Describe(args) => describe::run(args, out),
+        Command::Cat(args) => cat::cat(args, out),
+        Command::Tail(args) => cat::tail(args, out),
+        Command::Find(args) => find::run(args, out),
+        Command::Verify(args) => verify::run(args, out),
+        Command::Reindex(args) => reindex::run(args, out),
+    }
+}
+
+/// Which recording to look at.
+#[derive(Debug, Clone, clap::Args)]
+struct Source {
+    /// The journal's directory, or an archive's
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// The recording [default: the last one]
+    #[arg(long, value_name = "ID")]
+    recording: Option<i64>,
+}
+
+impl Source {
+    fn id(&self) -> Option<RecordingId> {
+        self.recording.map(RecordingId::new)
+    }
+
+    fn open(&self) -> anyhow::Result<Recording> {
+        Ok(Recording::open_in(std::sync::Arc::new(Directory::at(&self.dir)), self.id())?)
+    }
+}
+
+/// Reads a moment: RFC 3339, or nanoseconds since 1970.
+fn moment(text: &str) -> Result<EpochNanos, String> {
+    if let Ok(nanos) = text.parse() {
+        return Ok(EpochNanos::new(nanos));
+    }
+    let moment: jiff::Timestamp =
+        text.parse().map_err(|_| "expected a time such as 2026-01-31T08:30:00Z, or nanoseconds since 1970")?;
+    i64::try_from(moment.as_nanosecond()).map(EpochNanos::new).map_err(|_| "out of range".to_owned())
+}
+
+/// A moment as RFC 3339 has it.
+fn show_moment(time: EpochNanos) -> String {
+    jiff::Timestamp::from_nanosecond(time.get().into()).map_or_else(|_| time.get().to_string(), |time| time.to_string())
+}
+
+/// Says on a terminal how far long work has come.
+struct Progress {
+    what: &'static str,
+    shown: bool,
+}
+
+impl Progress {
+    fn new(what: &'static str) -> Self {
+        Self { what, shown: false }
+    }
+
+    fn at(&mut self, position: Position) {
+        let mut stderr = io::stderr();
+        if stderr.is_terminal() {
+            let _ = write!(stderr, "\r\x1b[K{} up to {position}", self.what);
+            let _ = stderr.flush();
+            self.shown = true;
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// How many bytes a directory's files of a recording take up on the disk.
+fn disk_usage(source: &Source, id: RecordingId) -> anyhow::Result<u64> {
+    use std::os::unix::fs::MetadataExt;
+    let mut bytes = 0;
+    let entries = std::fs::read_dir(&source.dir).with_context(|| format!("cannot list {}", source.dir.display()))?;
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if name.starts_with(&format!("{id}-")) || name.starts_with(&format!("{id}.")) {
+            // One that is gone by now takes up nothing.
+            bytes += entry.metadata().map_or(0, |metadata| metadata.blocks() * 512);
+        }
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read_as_they_are_shown() {
+        let time = EpochNanos::new(1_700_000_000_123_456_789);
+        assert_eq!(moment(&show_moment(time)), Ok(time));
+        assert_eq!(moment("42"), Ok(EpochNanos::new(42)));
+        assert!(moment("yesterday").is_err());
+    }
+}

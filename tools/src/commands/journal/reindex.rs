@@ -1,0 +1,55 @@
+//! `gannet journal reindex`: makes the sidecars of a recording again from its segments.
+
+use gannet::journal::reindex;
+use serde::Serialize;
+
+use super::{Progress, Source};
+use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
+
+/// Make the index and the checksums of a recording again from its segments
+///
+/// Refused while somebody has the journal open for writing. What is in the segments now is what the checksums are made of: verify
+/// first. Exit code 1 if a segment is damaged.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// Print one JSON object: segments, messages, end_position, damaged
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Line {
+    segments: u64,
+    messages: u64,
+    end_position: i64,
+    damaged: usize,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let mut progress = Progress::new("indexed");
+    let done = reindex(&args.source.dir, args.source.id(), |position| progress.at(position))?;
+    drop(progress);
+    for damage in &done.damages {
+        eprintln!("{damage}");
+    }
+    let line = Line {
+        segments: done.segments,
+        messages: done.messages,
+        end_position: done.end.get(),
+        damaged: done.damages.len(),
+    };
+    if args.json {
+        out.json(&line)?;
+    } else {
+        out.line(format_args!(
+            "{} messages in {} segments, up to position {}",
+            line.messages,
+            line.segments,
+            with_separators(line.end_position)
+        ))?;
+    }
+    if done.damages.is_empty() { Ok(()) } else { Err(Unsuccessful.into()) }
+}

@@ -1,0 +1,81 @@
+//! `gannet journal verify`: reads a recording and compares it with its checksums.
+
+use serde::Serialize;
+
+use super::{Progress, Source};
+use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
+
+/// Read a whole recording and compare it with its checksums
+///
+/// Changes nothing. Exit code 1 if anything is damaged.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// Print one JSON object: messages, payload_bytes, end_position, checked_position, damaged, skipped_bytes, damages
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Line {
+    messages: u64,
+    payload_bytes: u64,
+    end_position: i64,
+    /// Up to where there were checksums to compare with.
+    checked_position: i64,
+    damaged: u64,
+    skipped_bytes: u64,
+    damages: Vec<DamageLine>,
+}
+
+#[derive(Serialize)]
+struct DamageLine {
+    file: String,
+    position: i64,
+    offset: u64,
+    fault: String,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let recording = args.source.open()?;
+    let mut progress = Progress::new("verified");
+    let found = recording.verify(|position| progress.at(position))?;
+    drop(progress);
+    let line = Line {
+        messages: found.messages,
+        payload_bytes: found.payload_bytes,
+        end_position: found.end.get(),
+        checked_position: found.checked.get(),
+        damaged: found.damaged,
+        skipped_bytes: found.skipped_bytes,
+        damages: found
+            .damages
+            .iter()
+            .map(|damage| DamageLine {
+                file: damage.path.display().to_string(),
+                position: damage.position.get(),
+                offset: damage.offset,
+                fault: damage.fault.to_string(),
+            })
+            .collect(),
+    };
+    if args.json {
+        out.json(&line)?;
+    } else {
+        for damage in &found.damages {
+            out.line(damage)?;
+        }
+        let count = |number: u64| with_separators(i64::try_from(number).unwrap_or(i64::MAX));
+        out.line(format_args!(
+            "{} messages, {} bytes, up to position {}; compared with checksums up to {}; {} places damaged",
+            count(found.messages),
+            count(found.payload_bytes),
+            with_separators(line.end_position),
+            with_separators(line.checked_position),
+            count(found.damaged)
+        ))?;
+    }
+    if found.is_whole() { Ok(()) } else { Err(Unsuccessful.into()) }
+}

@@ -1,0 +1,106 @@
+//! `gannet journal`: what it says of a journal, in use and damaged, as a script sees it.
+
+use gannet::journal::{Journal, JournalOptions};
+use serde_json::Value;
+
+use crate::support::{Ended, Process, gannet};
+
+fn ended(arguments: &[&str]) -> Ended {
+    Process::spawn(&mut gannet(&[&["journal"], arguments].concat()), None).end()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("text")
+}
+
+/// A journal of messages that say their number.
+fn journal(dir: &std::path::Path, messages: u64) -> Journal {
+    let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10);
+    let journal = Journal::create(dir, &options).expect("a journal");
+    let mut appender = journal.appender().expect("an appender");
+    for number in 0..messages {
+        appender.append_with(format!("message {number}").as_bytes(), 1_000 + number as i64).expect("appended");
+    }
+    journal
+}
+
+fn lines(bytes: &[u8]) -> Vec<Value> {
+    text(bytes).lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+}
+
+#[test]
+fn a_journal_in_use_is_listed_described_read_and_searched() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().to_str().expect("a path");
+    let journal = journal(dir.path(), 3_000);
+    journal.recording().expect("a recording").cursor("billing").expect("a cursor");
+    let end = journal.recorded().expect("recorded").get();
+    let run = |arguments: &[&str]| ended(&[arguments, &["--dir", path]].concat()).success();
+
+    let listed = lines(&run(&["ls", "--json"]));
+    assert_eq!((listed.len(), &listed[0]["state"], &listed[0]["stop_position"]), (1, &"valid".into(), &Value::Null));
+    assert!(text(&run(&["ls"])).contains("aeron:ipc"));
+    let described = &lines(&run(&["describe", "--json"]))[0];
+    assert_eq!(described["recorded_position"], end);
+    assert_eq!(described["cursors"][0]["name"], "billing");
+    assert!(described["segments"].as_array().is_some_and(|segments| segments.len() > 2), "{described}");
+    assert!(text(&run(&["describe"])).contains("cursor           \"billing\" at 0"));
+
+    let all = lines(&run(&["cat", "--json"]));
+    assert_eq!(all.len(), 3_000);
+    let texts =
+        |lines: &[Value]| lines.iter().map(|line| line["text"].as_str().expect("text").to_owned()).collect::<Vec<_>>();
+    let backwards = lines(&run(&["cat", "--json", "--reverse"]));
+    assert!(texts(&backwards).iter().rev().eq(texts(&all).iter()));
+    let position = all[2_000]["position"].to_string();
+    for arguments in [
+        &["--from-sequence", "2000"] as &[&str],
+        &["--from-position", &position],
+        &["--since", "3000"],
+        &["--text", "message 2000"],
+    ] {
+        let found = lines(&run(&[&["cat", "--json", "--count", "1"], arguments].concat()));
+        assert_eq!((texts(&found), &found[0]["sequence"]), (vec!["message 2000".to_owned()], &2_000.into()));
+        assert_eq!(found[0]["time_ns"], 3_000);
+    }
+    assert_eq!(
+        texts(&lines(&run(&["cat", "--json", "--since", "1010", "--until", "1012"]))),
+        ["message 10", "message 11"]
+    );
+    assert_eq!(texts(&lines(&run(&["tail", "-n", "2", "--json"]))), ["message 2998", "message 2999"]);
+    assert_eq!(text(&run(&["find", "--sequence", "7", "--brief"])).split(' ').nth(1), Some("7"));
+    let none = ended(&["find", "--text", "nowhere", "--dir", path]);
+    assert_eq!((none.status.code(), none.stdout.len()), (Some(1), 0));
+    assert_eq!(lines(&run(&["verify", "--json"]))[0]["damaged"], 0);
+    let refused = ended(&["reindex", "--dir", path]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(refused.stderr.contains("has the journal open"), "{}", refused.stderr);
+}
+
+#[test]
+fn damage_is_told_with_its_place_and_sidecars_are_made_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().to_str().expect("a path");
+    journal(dir.path(), 3_000).close().expect("closed");
+    std::fs::remove_file(dir.path().join("0-65536.index")).expect("it was there");
+    let made = ended(&["reindex", "--json", "--dir", path]);
+    assert!(made.status.success(), "{}", made.stderr);
+    assert_eq!(lines(&made.stdout)[0]["messages"], 3_000);
+
+    let segment = dir.path().join("0-65536.rec");
+    let mut bytes = std::fs::read(&segment).expect("a segment");
+    bytes[32 + 3] ^= 1;
+    std::fs::write(&segment, bytes).expect("written");
+    let verified = ended(&["verify", "--json", "--dir", path]);
+    assert_eq!(verified.status.code(), Some(1));
+    let found = &lines(&verified.stdout)[0];
+    assert_eq!((&found["damaged"], &found["messages"]), (&1.into(), &2_999.into()));
+    assert_eq!((&found["damages"][0]["position"], &found["damages"][0]["offset"]), (&65_536.into(), &0.into()));
+    let read = ended(&["cat", "--verify", "--json", "--dir", path]);
+    assert_eq!((read.status.code(), lines(&read.stdout).len()), (Some(1), 2_999));
+    assert!(read.stderr.contains("0-65536.rec is damaged at position 65536"), "{}", read.stderr);
+
+    let missing = ended(&["ls", "--dir", "/nonexistent"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(missing.stderr.contains("is not a journal"), "{}", missing.stderr);
+}
