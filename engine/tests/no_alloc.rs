@@ -1,5 +1,5 @@
 //! Between `offer` and `poll` nothing is allocated, once warm: an allocator that counts says so, for every way to publish and
-//! to read.
+//! to read. And nothing while a journal is appended to, from segment to segment.
 #![allow(unsafe_code, reason = "counts what the system's allocator is asked for")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::io::IoSlice;
 use std::time::Duration;
 
+use gannet::journal::{Journal, JournalOptions, Start};
 use gannet::{
     Client, Context, ControlledAction, ExclusivePublication, Fragment, FragmentAssembler, OfferError, Publication,
     SendError, Subscription,
@@ -196,4 +197,55 @@ fn nothing_is_allocated_between_offer_and_poll() {
     assert_eq!(ALLOCATIONS.get() - before, 0);
     drop(Box::new(before));
     assert!(ALLOCATIONS.get() > before, "the allocator counts");
+}
+
+#[test]
+fn nothing_is_allocated_while_a_journal_is_appended_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = JournalOptions::new().term_length(64 << 10).segment_length(1 << 20).mtu(1408);
+    let journal = Journal::create(dir.path(), &options).unwrap();
+    let mut appender = journal.appender().unwrap();
+    let long = vec![1; LONG];
+    let mut tailer = journal.recording().unwrap().tailer(Start::Begin).unwrap();
+    let mut append = |tailer: &mut gannet::journal::Tailer| {
+        appender.append(&long[..64]).unwrap();
+        appender.append_vectored(&[IoSlice::new(&long[..10]), IoSlice::new(&long[10..20])]).unwrap();
+        let mut claim = appender.claim(64).unwrap();
+        claim.payload_mut().fill(3);
+        claim.commit().unwrap();
+        let end = appender.append(&long).unwrap();
+        let mut count = 0;
+        while let Some(record) = tailer.next().unwrap() {
+            count += record.payload().len();
+        }
+        assert_eq!(count, 64 + 20 + 64 + LONG);
+        end
+    };
+    for _ in 0..10 {
+        append(&mut tailer);
+    }
+    let mut rolls = 0;
+    while rolls < 3 {
+        let tail = journal.tail().get();
+        // The tailer's maps of a new segment are its own; an appender's was made ahead by the helper thread.
+        let base = tail >> 20;
+        while journal.prepared().get() >> 20 < base + 2 {
+            std::thread::yield_now();
+        }
+        // Until shortly before the roll, with the tailer; over it, without.
+        while (journal.tail().get() >> 20) == base && (journal.tail().get() & ((1 << 20) - 1)) < (1 << 20) - 32_768 {
+            let before = ALLOCATIONS.get();
+            append(&mut tailer);
+            assert_eq!(ALLOCATIONS.get(), before);
+        }
+        let mut over = journal.appender().unwrap();
+        over.append(&long).unwrap();
+        let before = ALLOCATIONS.get();
+        while (journal.tail().get() >> 20) == base {
+            over.append(&long).unwrap();
+        }
+        assert_eq!(ALLOCATIONS.get(), before, "over a roll");
+        while tailer.next().unwrap().is_some() {}
+        rolls += 1;
+    }
 }

@@ -1,10 +1,12 @@
-//! Between `offer` and `poll` no system call is made, once warm: a thread that may make none but `write` does both, and lives.
+//! Between `offer` and `poll` no system call is made, once warm: a thread that may make none but `write` does both, and lives. The same
+//! goes for a journal: such a thread appends and reads, and goes over to the next segment.
 
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use gannet::agent::IdleStrategy;
+use gannet::journal::{Journal, JournalOptions, Start};
 use gannet::{Client, Context, OfferError};
 use gannet_driver::MediaDriver;
 use gannet_driver::config::{DriverConfig, Profile};
@@ -84,6 +86,40 @@ fn publish_and_poll(also: impl Fn() + Send + 'static) {
         exchange();
         rustix::io::write(output.as_fd(), DONE).unwrap();
         // Ending would take system calls that are not allowed; the parent ends the process.
+        loop {
+            std::hint::spin_loop();
+        }
+    });
+    let patience = Duration::from_secs(patience_s.parse().unwrap());
+    IdleStrategy::Sleep { period_ns: patience.as_nanos() as i64 }.idle_once();
+}
+
+/// Appends and reads, over the end of a segment. Does nothing unless it is a process of its own.
+#[test]
+fn confined_to_a_journal() {
+    let Ok(patience_s) = std::env::var(PATIENCE) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let options = JournalOptions::new().term_length(64 << 10).segment_length(1 << 20);
+    let journal = Journal::create(dir.path(), &options).unwrap();
+    let (mut appender, mut other) = (journal.appender().unwrap(), journal.appender().unwrap());
+    let mut tailer = journal.recording().unwrap().tailer(Start::Begin).unwrap();
+    appender.append(&[7; 64]).unwrap();
+    tailer.next().unwrap().unwrap();
+    other.append(&[7; 64]).unwrap();
+    let prepared = journal.prepared().get();
+    assert_eq!(prepared, 2 << 20, "this segment and the next");
+    std::thread::spawn(move || {
+        let output = std::io::stdout();
+        set_secure_computing_mode(SecureComputingMode::Strict).unwrap();
+        // Read as long as that takes no other segment; append further than that.
+        while appender.append(&[7; 64]).unwrap().get() < (1 << 20) - 1024 {
+            while let Some(record) = tailer.next().unwrap() {
+                assert_eq!(record.payload(), [7; 64]);
+            }
+        }
+        while appender.append(&[7; 64]).unwrap().get() < (1 << 20) + 1024 {}
+        other.append(&[7; 64]).unwrap();
+        rustix::io::write(output.as_fd(), DONE).unwrap();
         loop {
             std::hint::spin_loop();
         }

@@ -14,6 +14,8 @@ pub enum Kind {
     Throughput,
     /// Nothing to do: what it takes all the same.
     Idle,
+    /// An append: latencies apply.
+    Append,
 }
 
 /// What only one scenario measures; its names stand beside the others in a line of JSON.
@@ -50,7 +52,7 @@ pub enum Details {
 /// One result. What does not apply is null.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measurement {
-    /// The scenario: `ipc`, `stall` or `idle`.
+    /// The scenario: `ipc`, `stall`, `idle` or `journal`.
     pub scenario: String,
     /// `gannet`, `floor`, or a peer's name.
     pub system: String,
@@ -82,7 +84,7 @@ pub struct Measurement {
     pub bytes_per_s: Option<f64>,
     /// The floor's p50 in the same run.
     pub floor_p50_ns: Option<u64>,
-    /// This system's figure divided by the floor's: p50 for an echo (1 is the floor, more is slower), messages per second
+    /// This system's figure divided by the floor's: p50 for an echo or an append (1 is the floor, more is slower), messages per second
     /// for throughput (1 is the floor, less is slower).
     pub ratio_to_floor: Option<f64>,
     /// What only this scenario measures.
@@ -122,6 +124,11 @@ impl Measurement {
         }
     }
 
+    /// The result of appends.
+    pub fn append(scenario: &str, system: &str, size: usize, latencies: LatencyHistogram) -> Self {
+        Self { kind: Kind::Append, rate: None, ..Self::echo(scenario, system, size, 0, latencies, 0) }
+    }
+
     /// The result of watching a process that has nothing to do.
     pub fn idle(scenario: &str, system: &str, details: Details) -> Self {
         Self { details: Some(details), ..Self::blank(scenario, system, Kind::Idle, 0) }
@@ -155,7 +162,7 @@ impl Measurement {
     pub fn compare_with(&mut self, floor: &Self) {
         self.floor_p50_ns = floor.p50_ns;
         let (ours, theirs) = match self.kind {
-            Kind::Echo => (self.p50_ns.map(|ns| ns as f64), floor.p50_ns.map(|ns| ns as f64)),
+            Kind::Echo | Kind::Append => (self.p50_ns.map(|ns| ns as f64), floor.p50_ns.map(|ns| ns as f64)),
             Kind::Throughput => (self.msgs_per_s, floor.msgs_per_s),
             Kind::Idle => (None, None),
         };

@@ -2,4 +2,5 @@
 
 pub mod idle;
 pub mod ipc;
+pub mod journal;
 pub mod stall;

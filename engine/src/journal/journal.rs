@@ -189,6 +189,12 @@ impl Journal {
         Position::new(self.writer.control.tail().load_relaxed())
     }
 
+    /// Up to where segments are made and mapped in this process: an append that stays below makes no system call, and allocates
+    /// nothing. The helper thread keeps it a segment ahead of the tail.
+    pub fn prepared(&self) -> Position {
+        self.writer.prepared()
+    }
+
     /// Up to where the journal can be read: everything below was appended, without a gap. Looks, rather than rely on the helper
     /// thread.
     ///

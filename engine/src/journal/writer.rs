@@ -89,6 +89,13 @@ impl Writer {
         Ok(())
     }
 
+    /// Up to where segments are mapped.
+    pub(crate) fn prepared(&self) -> Position {
+        let layout = self.identity.layout;
+        let last = self.pool().segments.last_key_value().map(|(&base, _)| Position::new(base));
+        last.map_or(layout.start_position, |base| layout.next_base(base).min(layout.end()))
+    }
+
     /// Lets go of what is not needed any more: what appenders left, and segments below `position`.
     pub(crate) fn let_go(&self, position: Position) {
         let base = self.identity.layout.base(position);
@@ -238,6 +245,19 @@ impl Writer {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same for an appender, which would rather not ask the system to wait: nobody holds the lock for longer than it takes to
+    /// look something up.
+    fn pool_soon(&self) -> MutexGuard<'_, Pool> {
+        const SPINS: usize = 100_000;
+        for _ in 0..SPINS {
+            match self.pool.try_lock() {
+                Ok(pool) => return pool,
+                Err(_) => core::hint::spin_loop(),
+            }
+        }
+        self.pool()
+    }
+
     fn open_or_make(&self, base: Position) -> Result<Segment, JournalError> {
         let id = self.descriptor.recording_id;
         let length = self.identity.layout.segment_length.get() as u64;
@@ -294,7 +314,7 @@ impl SegmentSource for Shared {
 
     fn enter(&mut self, base: Position, left: Option<(Position, Frames)>) -> Result<Frames, JournalError> {
         {
-            let mut pool = self.0.pool();
+            let mut pool = self.0.pool_soon();
             if let Some((_, left)) = left {
                 pool.left.push(left);
             }

@@ -4,5 +4,6 @@ mod appending;
 mod crashes;
 mod keeping;
 mod killed;
+mod model;
 mod reading;
 mod support;

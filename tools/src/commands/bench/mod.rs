@@ -2,6 +2,7 @@
 
 mod idle;
 mod ipc;
+mod journal;
 mod stall;
 
 use std::fs::File;
@@ -28,6 +29,7 @@ enum Scenario {
     Ipc(ipc::Args),
     Stall(stall::Args),
     Idle(idle::Args),
+    Journal(journal::Args),
 }
 
 /// How results are given out.
@@ -47,6 +49,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         Scenario::Ipc(args) => ipc::run(args, out),
         Scenario::Stall(args) => stall::run(args, out),
         Scenario::Idle(args) => idle::run(args, out),
+        Scenario::Journal(args) => journal::run(args, out),
     }
 }
 

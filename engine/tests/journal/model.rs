@@ -1,0 +1,174 @@
+//! A journal beside a plain list, under any sequence of appends, rolls, closes, kills, losses of power and seeks: whatever is done,
+//! the two say the same.
+
+use std::sync::Arc;
+
+use gannet::journal::storage::{Crash, MemoryStorage};
+use gannet::journal::{Appender, Journal, LeftBy, Start};
+use gannet::types::Position;
+use proptest::prelude::*;
+
+use crate::support::{rest, small};
+
+#[derive(Clone, Debug)]
+enum Operation {
+    /// Messages of this length.
+    Append {
+        length: usize,
+        count: usize,
+    },
+    /// A claim that is not committed.
+    Abort {
+        length: usize,
+    },
+    Sync,
+    /// Close, and open again.
+    Reopen,
+    /// Kill whoever has it open, with a claim in progress or not.
+    Kill {
+        claiming: bool,
+    },
+    /// Take the power away: what becomes of each page that was not synced is drawn from this seed.
+    PowerLoss {
+        seed: u64,
+    },
+    /// Read forwards and backwards from this message, in thousandths of all there are.
+    Seek {
+        thousandths: usize,
+    },
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        6 => (0_usize..3_000, 1_usize..60).prop_map(|(length, count)| Operation::Append { length, count }),
+        1 => (0_usize..1_376).prop_map(|length| Operation::Abort { length }),
+        1 => Just(Operation::Sync),
+        1 => Just(Operation::Reopen),
+        2 => any::<bool>().prop_map(|claiming| Operation::Kill { claiming }),
+        2 => any::<u64>().prop_map(|seed| Operation::PowerLoss { seed }),
+        3 => (0_usize..1_000).prop_map(|thousandths| Operation::Seek { thousandths }),
+    ]
+}
+
+struct Pair {
+    storage: MemoryStorage,
+    journal: Journal,
+    appender: Appender,
+    /// What was appended, and where.
+    model: Vec<(Position, Vec<u8>)>,
+    /// How many of them are durable.
+    durable: usize,
+    appended: u64,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let storage = MemoryStorage::new();
+        let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+        let appender = journal.appender().unwrap();
+        Self { storage, journal, appender, model: Vec::new(), durable: 0, appended: 0 }
+    }
+
+    fn append(&mut self, length: usize) {
+        self.appended += 1;
+        let payload: Vec<u8> = (0..length).map(|index| (index as u64 * 7 + self.appended) as u8).collect();
+        let end = self.appender.append(&payload).unwrap();
+        let max_payload = 1_376;
+        let frame = |length: usize| (32 + length).next_multiple_of(32) as i64;
+        let last = length % max_payload;
+        let whole = (length / max_payload) as i64;
+        // A message of whole fragments has no shorter one behind them.
+        let framed = whole * frame(max_payload) + if last > 0 || length == 0 { frame(last) } else { 0 };
+        self.model.push((Position::new(end.get() - framed), payload));
+    }
+
+    fn replace(&mut self, storage: MemoryStorage) {
+        let journal = Journal::open_in(Arc::new(storage.clone()), None).unwrap();
+        self.appender = journal.appender().unwrap();
+        self.journal = journal;
+        self.storage = storage;
+    }
+
+    fn check(&self) {
+        let mut tailer = self.journal.recording().unwrap().tailer(Start::Begin).unwrap();
+        let found = rest(&mut tailer);
+        assert!(found == self.model, "{} messages, and {} are expected", found.len(), self.model.len());
+        assert_eq!(tailer.sequence(), Some(found.len() as i64));
+        assert_eq!(self.journal.recorded().unwrap(), self.journal.tail());
+    }
+
+    fn run(&mut self, operation: &Operation) {
+        match *operation {
+            Operation::Append { length, count } => (0..count).for_each(|_| self.append(length)),
+            Operation::Abort { length } => drop(self.appender.claim(length).unwrap()),
+            Operation::Sync => {
+                self.journal.sync().unwrap();
+                self.durable = self.model.len();
+            }
+            Operation::Reopen => {
+                let storage = self.storage.clone();
+                // Closed by its last handles: the ones that take their place are made first, so it goes on all the while.
+                self.replace(storage);
+            }
+            Operation::Kill { claiming } => {
+                let killed = if claiming {
+                    let _claim = self.appender.claim(100).unwrap();
+                    self.storage.after_kill()
+                } else {
+                    self.storage.after_kill()
+                };
+                self.replace(killed);
+                assert_eq!(self.journal.recovery().left_by, LeftBy::Kill);
+                assert_eq!(self.journal.recovery().padded.len(), usize::from(claiming));
+            }
+            Operation::PowerLoss { mut seed } => {
+                let mut random = move || {
+                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    seed >> 33
+                };
+                let choose = |_: &str, _: usize| match random() % 4 {
+                    0 => Crash::Lost,
+                    1 => Crash::Torn(random() as usize % 4096),
+                    _ => Crash::Kept,
+                };
+                let found = self.storage.after_power_loss(choose, Crash::Kept);
+                self.replace(found);
+                let mut tailer = self.journal.recording().unwrap().tailer(Start::Begin).unwrap();
+                let kept = rest(&mut tailer).len();
+                assert!((self.durable..=self.model.len()).contains(&kept), "{kept} of {}", self.model.len());
+                self.model.truncate(kept);
+                self.durable = self.durable.min(kept);
+            }
+            Operation::Seek { thousandths } => {
+                if self.model.is_empty() {
+                    return;
+                }
+                let index = self.model.len() * thousandths / 1_000;
+                let (position, payload) = &self.model[index];
+                let recording = self.journal.recording().unwrap();
+                let mut tailer = recording.tailer(Start::Position(*position)).unwrap();
+                assert_eq!(tailer.sequence(), Some(index as i64));
+                assert_eq!(tailer.next().unwrap().unwrap().payload(), payload);
+                tailer.seek(Start::Sequence(index as i64)).unwrap();
+                assert_eq!(tailer.next().unwrap().unwrap().payload(), payload);
+                for (position, payload) in self.model[..=index].iter().rev().take(50) {
+                    let record = tailer.previous().unwrap().unwrap();
+                    assert_eq!((record.position(), record.payload()), (*position, &payload[..]));
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_journal_is_a_list_that_survives(operations in proptest::collection::vec(operation(), 1..40)) {
+        let mut pair = Pair::new();
+        for operation in &operations {
+            pair.run(operation);
+            pair.check();
+        }
+    }
+}
