@@ -34,6 +34,8 @@ pub(crate) struct Writer {
     pub(crate) control: Control,
     slots: Slots,
     pool: Mutex<Pool>,
+    /// Who makes a segment has this: a second maker of this process would take the first one's file away under its hands.
+    making: Mutex<()>,
     /// What went wrong last where nobody could be told.
     trouble: Mutex<Option<JournalError>>,
     /// Who syncs has this, so that those who come meanwhile find it done.
@@ -58,6 +60,7 @@ impl Writer {
             control,
             slots,
             pool: Mutex::default(),
+            making: Mutex::default(),
             syncing: Mutex::default(),
             trouble: Mutex::default(),
         }
@@ -259,21 +262,16 @@ impl Writer {
     }
 
     fn open_or_make(&self, base: Position) -> Result<Segment, JournalError> {
+        if let Some(segment) = self.open(base)? {
+            return Ok(segment);
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever had the lock may have made it.
+        if let Some(segment) = self.open(base)? {
+            return Ok(segment);
+        }
         let id = self.descriptor.recording_id;
         let length = self.identity.layout.segment_length.get() as u64;
-        let names = [segment_name(id, base), ahead_name(id, base), segment_name(id, base)];
-        // Renamed between the first look and the second, it is found by the third.
-        for name in &names {
-            match self.storage.open(name, length, FileAccess::ReadWrite) {
-                Ok(stored) => return Ok(Segment::new(stored, length as usize)),
-                Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => {}
-                Err(JournalError::Map(MapError::TooShort { .. })) => {
-                    let fault = Fault::File("is shorter than a segment");
-                    return Err(self.damage(base, base, fault).into());
-                }
-                Err(error) => return Err(error),
-            }
-        }
         // Under a name of this maker's own until it is whole: others look for it at any time.
         let making = format!("{}.making-{}-{:p}", ahead_name(id, base), std::process::id(), self);
         self.storage.remove(&making)?;
@@ -290,6 +288,25 @@ impl Writer {
         }
         self.storage.sync_names()?;
         Ok(Segment::new(stored, length as usize))
+    }
+
+    /// The segment at `base`, if it is there.
+    fn open(&self, base: Position) -> Result<Option<Segment>, JournalError> {
+        let id = self.descriptor.recording_id;
+        let length = self.identity.layout.segment_length.get() as u64;
+        // Renamed between the first look and the second, it is found by the third.
+        for name in [segment_name(id, base), ahead_name(id, base), segment_name(id, base)] {
+            match self.storage.open(&name, length, FileAccess::ReadWrite) {
+                Ok(stored) => return Ok(Some(Segment::new(stored, length as usize))),
+                Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => {}
+                Err(JournalError::Map(MapError::TooShort { .. })) => {
+                    let fault = Fault::File("is shorter than a segment");
+                    return Err(self.damage(base, base, fault).into());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -323,5 +340,44 @@ impl SegmentSource for Shared {
             }
         }
         Ok(self.0.segment(base)?.frames)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+    use crate::journal::storage::Directory;
+    use crate::journal::{Journal, JournalOptions};
+
+    #[test]
+    fn a_segment_is_made_once_however_many_come_to_it() {
+        const MAKERS: usize = 4;
+        let dir = tempfile::tempdir().unwrap();
+        let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10).mtu(1408);
+        let journal = Journal::create(dir.path(), &options).unwrap();
+        let storage: Arc<dyn Storage> = Arc::new(Directory::at(dir.path()));
+        let descriptor = journal.descriptor().clone();
+        let control = Control::open(&*storage, &descriptor, FileAccess::ReadWrite).unwrap().unwrap();
+        let writer = Writer::new(storage, descriptor, control);
+        let barrier = Barrier::new(MAKERS);
+        // Far ahead of those that the journal makes by itself.
+        for base in (10..60).map(|number| Position::new(number << 16)) {
+            let segments: Vec<Segment> = std::thread::scope(|threads| {
+                let make = || {
+                    barrier.wait();
+                    writer.open_or_make(base).unwrap()
+                };
+                let makers = [(); MAKERS].map(|()| threads.spawn(make));
+                makers.map(|maker| maker.join().unwrap()).into()
+            });
+            for (index, segment) in segments.iter().enumerate() {
+                segment.stored.view().word_at::<i32>(index * 4).store_relaxed(1);
+            }
+            let found = writer.open(base).unwrap().unwrap().stored;
+            let marks = (0..MAKERS).map(|index| found.view().word_at::<i32>(index * 4).load_relaxed()).sum::<i32>();
+            assert_eq!(marks, MAKERS as i32, "at {base}");
+        }
     }
 }
