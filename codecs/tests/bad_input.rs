@@ -14,8 +14,9 @@ const HEADER: &str = "<composite name='messageHeader'><type name='blockLength' p
     <composite name='groupSizeEncoding'><type name='blockLength' primitiveType='uint16'/>\
     <type name='numInGroup' primitiveType='uint8'/></composite>";
 
-/// More than any of these takes, on a machine that is busy with other things.
-const LONG: Duration = Duration::from_secs(60);
+/// More than any of these takes, on a machine that is busy with other things; and far less than work takes that grows with the
+/// square of megabytes.
+const LONG: Duration = Duration::from_secs(1800);
 /// What threads have unless they ask for more.
 const STACK: usize = 2 << 20;
 const TEN_MEGABYTES: usize = 10 << 20;
