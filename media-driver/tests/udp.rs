@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use gannet::counters::{SystemCounter, type_id};
 use gannet::{Client, Context, ExclusivePublication, OfferError, Subscription};
 use gannet_driver::MediaDriver;
-use gannet_driver::config::{ByteLength, DriverConfig, Profile, ThreadingMode};
+use gannet_driver::config::{ByteLength, DriverConfig, Profile, ThreadingMode, TransportName};
 
 const PATIENCE: Duration = Duration::from_secs(180);
 const STREAM: i32 = 1001;
@@ -99,6 +99,26 @@ fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     while !condition() {
         assert!(Instant::now() < deadline, "no {what}");
         std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// A twentieth of the datagrams is lost, as many come twice and as many late, on either transport, in both directions: every message
+/// arrives once and in order, and the drivers say that they do it on purpose.
+#[test]
+fn messages_cross_a_bad_network() {
+    let lengths: Vec<usize> = (0..500).map(|number| number * 37 % 5_000).collect();
+    for transport in [TransportName::Sockets, TransportName::Auto] {
+        let mut config = config(ThreadingMode::SharedNetwork);
+        config.process.transport = transport;
+        (config.loss.drop_ppm, config.loss.duplicate_ppm, config.loss.delay_ppm) = (50_000, 50_000, 50_000);
+        let [sending, receiving] = [0, 1].map(|_| MediaDriver::launch_embedded(config.clone()).unwrap());
+        assert!(sending.warnings().iter().any(|warning| warning.starts_with("LOSS ON PURPOSE")));
+        let [publisher, subscriber] =
+            [&sending, &receiving].map(|driver| Client::connect(context(driver.dir())).unwrap());
+        let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=64k", free_port());
+        let mut subscription = subscriber.add_subscription(&channel, STREAM).unwrap();
+        let mut publication = publisher.add_exclusive_publication(&channel, STREAM).unwrap();
+        exchange(&mut publication, &mut subscription, &lengths);
     }
 }
 

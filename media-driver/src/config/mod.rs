@@ -18,7 +18,7 @@ pub use layers::{Layers, Loaded};
 pub use page::page;
 pub use property::{Effect, Limits, Property, Rule};
 pub use table::{
-    Buffers, Capacity, Directory, DriverConfig, Network, PROPERTIES, Process, Resolver, Streams, Terms, Threads,
+    Buffers, Capacity, Directory, DriverConfig, Loss, Network, PROPERTIES, Process, Resolver, Streams, Terms, Threads,
     Timeouts,
 };
 

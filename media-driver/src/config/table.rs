@@ -317,6 +317,22 @@ settings! {
             in Limits::between(1, MILLION);
     }
 
+    /// Loss on purpose, among the datagrams that arrive: for trying out what streams do on a bad network. None unless stated; where
+    /// there is any, the driver says so at its start and in the label of its version. Shares are of a million.
+    loss: Loss {
+        /// How many datagrams are lost.
+        drop_ppm: u32 = "0", "gannet.loss.drop.ppm" / "GANNET_LOSS_DROP_PPM", in Limits::between(0, MILLION);
+        /// How many arrive twice.
+        duplicate_ppm: u32 = "0", "gannet.loss.duplicate.ppm" / "GANNET_LOSS_DUPLICATE_PPM", in Limits::between(0, MILLION);
+        /// How many arrive late, and so behind others.
+        delay_ppm: u32 = "0", "gannet.loss.delay.ppm" / "GANNET_LOSS_DELAY_PPM", in Limits::between(0, MILLION);
+        /// How late those are at most.
+        max_delay: Duration = "1ms", "gannet.loss.max.delay" / "GANNET_LOSS_MAX_DELAY",
+            in Limits::between(0, 4_000 * MILLISECOND);
+        /// Where the draws begin, so that a run can be repeated.
+        seed: u64 = "1", "gannet.loss.seed" / "GANNET_LOSS_SEED";
+    }
+
     /// Sockets, and how much of them one duty cycle handles.
     network: Network {
         /// The receiver window that an image starts with.

@@ -134,6 +134,7 @@ mod tests {
     use gannet::types::RegistrationId;
 
     use super::*;
+    use crate::config::Loss;
     use crate::io::transport::TransportKind;
     use crate::mailbox::DeleteLog;
     use crate::runtime::Role;
@@ -141,7 +142,8 @@ mod tests {
     use crate::shared::NetworkCounters;
 
     fn executor() -> Executor {
-        let parts = NetworkParts::new(&NetworkCounters::heap(), 0, (TransportKind::Sockets, 6)).unwrap();
+        let parts =
+            NetworkParts::new(&NetworkCounters::heap(), 0, (TransportKind::Sockets, &Loss::default()), 6).unwrap();
         Executor { orders: parts.orders, defaults: SocketDefaults::default() }
     }
 

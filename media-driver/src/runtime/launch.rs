@@ -21,7 +21,7 @@ use crate::conductor::Conductor;
 use crate::config::{ConfigErrors, Cpu, DriverConfig, ThreadingMode, Threads};
 use crate::io::directory::{self, DirectoryError, DirectoryRequest, DriverDirectory, Finding};
 use crate::io::socket_defaults::SocketDefaults;
-use crate::io::transport::{self, TransportUnavailable};
+use crate::io::transport::{self, LossPlan, TransportUnavailable};
 
 /// A media driver that runs. Dropping it stops it.
 ///
@@ -173,11 +173,14 @@ impl MediaDriver {
 
         let chosen = transport::choose(config.process.transport)?;
         warnings.extend(chosen.warning());
+        let loss = LossPlan::of_config(&config.loss, 0);
+        warnings.extend(loss.map(|plan| plan.warning()));
+        let transport = format!("{}{}", chosen.kind.name(), if loss.is_some() { "+loss-on-purpose" } else { "" });
 
         let clock = SystemClock;
         let directory = DriverDirectory::take(&DirectoryRequest::of(config), &clock)?;
         warnings.extend(directory.findings().iter().filter_map(|finding| describe(finding, config)));
-        let memory = match SharedMemory::create(config, &directory, &clock, chosen.kind) {
+        let memory = match SharedMemory::create(config, &directory, &clock, &transport) {
             Ok(memory) => memory,
             Err(error) => {
                 // Half a command file would have the next start wait for the other half.
@@ -191,7 +194,7 @@ impl MediaDriver {
         let poll_ratio = config.network.send_to_status_poll_ratio as usize;
         let conductor = Conductor::new(conductor_config, memory.announce(&clock));
         let NetworkParts { sender, receiver, ports, orders } =
-            NetworkParts::new(&conductor.network_counters(), seed, (chosen.kind, poll_ratio))
+            NetworkParts::new(&conductor.network_counters(), seed, (chosen.kind, &config.loss), poll_ratio)
                 .map_err(LaunchError::Transport)?;
         let executor = Executor { orders, defaults: endpoint_defaults(config) };
         let (sender, receiver) = (Box::new(sender), Box::new(receiver));

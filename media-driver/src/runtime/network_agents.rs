@@ -6,11 +6,12 @@ use std::sync::mpsc::{
 };
 
 use gannet::agent::{Agent, Finished};
-use gannet::time::{Clock, MonotonicNanos};
+use gannet::time::{Clock, MonotonicNanos, SystemClock};
 
 use super::stop::{StopHandle, StopReason};
 use crate::conductor::Conductor;
-use crate::io::transport::{AnyTransport, SocketOptions, Sockets, Transport, TransportKind};
+use crate::config::Loss;
+use crate::io::transport::{AnyTransport, LossPlan, LossyTransport, SocketOptions, Sockets, Transport, TransportKind};
 use crate::mailbox::{EndpointId, ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent, Side, TransmitBatch};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
@@ -51,6 +52,9 @@ impl SocketOrders {
         };
     }
 }
+
+/// What an agent's datagrams go through: the transport of the driver's choice, and loss on purpose if its configuration asks for it.
+type Wire = LossyTransport<AnyTransport, SystemClock>;
 
 /// The conductor's ends of the queues.
 #[derive(Debug)]
@@ -133,8 +137,13 @@ impl NetworkParts {
     pub(super) fn new(
         counters: &NetworkCounters,
         seed: u64,
-        (kind, poll_ratio): (TransportKind, usize),
+        (kind, loss): (TransportKind, &Loss),
+        poll_ratio: usize,
     ) -> std::io::Result<Self> {
+        let transport = |number| -> std::io::Result<Wire> {
+            let transport = AnyTransport::new(kind, SocketOptions::default())?;
+            Ok(LossyTransport::new(transport, LossPlan::of_config(loss, number), SystemClock))
+        };
         let (to_sender, sender_commands) = sync_channel(QUEUE);
         let (sender_events, from_sender) = sync_channel(QUEUE);
         let (to_receiver, receiver_commands) = sync_channel(QUEUE);
@@ -144,7 +153,7 @@ impl NetworkParts {
         Ok(Self {
             sender: SenderPart {
                 agent: Sender::new(counters.clone()),
-                transport: AnyTransport::new(kind, SocketOptions::default())?,
+                transport: transport(0)?,
                 batch: TransmitBatch::new(BATCH),
                 commands: sender_commands,
                 events: sender_events,
@@ -155,7 +164,7 @@ impl NetworkParts {
             },
             receiver: ReceiverPart {
                 agent: Receiver::new(counters.clone(), seed),
-                transport: AnyTransport::new(kind, SocketOptions::default())?,
+                transport: transport(1)?,
                 batch: TransmitBatch::new(BATCH),
                 commands: receiver_commands,
                 events: receiver_events,
@@ -172,7 +181,7 @@ impl NetworkParts {
 #[derive(Debug)]
 pub(super) struct SenderPart {
     agent: Sender,
-    transport: AnyTransport,
+    transport: Wire,
     batch: TransmitBatch,
     commands: Inbox<SenderCommand>,
     events: SyncSender<SenderEvent>,
@@ -216,7 +225,7 @@ impl SenderPart {
 #[derive(Debug)]
 pub(super) struct ReceiverPart {
     agent: Receiver,
-    transport: AnyTransport,
+    transport: Wire,
     batch: TransmitBatch,
     commands: Inbox<ReceiverCommand>,
     events: SyncSender<ReceiverEvent>,
@@ -251,7 +260,7 @@ impl ReceiverPart {
 }
 
 /// Takes over endpoints, and closes them; returns how many.
-fn obey(orders: &Inbox<SocketOrder>, transport: &mut AnyTransport) -> usize {
+fn obey(orders: &Inbox<SocketOrder>, transport: &mut Wire) -> usize {
     let mut work = 0;
     // Whoever gave orders may be gone; the conductor's queue says so.
     while let Ok(order) = orders.try_recv() {

@@ -15,7 +15,6 @@ use super::conductor_config::ns;
 use crate::conductor::ConductorParts;
 use crate::config::DriverConfig;
 use crate::io::directory::DriverDirectory;
-use crate::io::transport::TransportKind;
 
 /// The version of this software.
 const VERSION: SemanticVersion = SemanticVersion::new(
@@ -63,7 +62,7 @@ impl SharedMemory {
         config: &DriverConfig,
         directory: &DriverDirectory,
         clock: &impl Clock,
-        transport: TransportKind,
+        transport: &str,
     ) -> Result<Self, SharedMemoryError> {
         let DriverConfig { buffers, timeouts, .. } = config;
         let now = clock.epoch();
@@ -111,13 +110,13 @@ fn system_counters(
     cnc: &CncFile,
     now: EpochMillis,
     mapped_bytes: i64,
-    transport: TransportKind,
+    transport: &str,
 ) -> Result<CountersManager, SharedMemoryError> {
     let timeouts = &config.timeouts;
     let threshold = |duration| format_duration_ns(ns(duration));
     // Transport and profile have no place of their own in what tools of the reference know; this label is shown by all and parsed
     // by none.
-    let commit = format!("{} transport={} profile={}", crate::COMMIT, transport.name(), config.process.profile);
+    let commit = format!("{} transport={} profile={}", crate::COMMIT, transport, config.process.profile);
     let labels = SystemLabels {
         version: env!("CARGO_PKG_VERSION"),
         commit: &commit,
@@ -168,7 +167,7 @@ mod tests {
         config.directory.dir = Some(path.to_owned());
         let directory = DriverDirectory::take(&DirectoryRequest::of(config), &SystemClock).unwrap();
         let clock = ManualClock::new(MonotonicNanos::new(0), NOW);
-        let memory = SharedMemory::create(config, &directory, &clock, TransportKind::Sockets).unwrap();
+        let memory = SharedMemory::create(config, &directory, &clock, "sockets").unwrap();
         (directory, memory)
     }
 

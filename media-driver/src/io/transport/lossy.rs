@@ -10,6 +10,7 @@ use fastrand::Rng;
 use gannet::time::{Clock, MonotonicNanos};
 
 use super::{Datagram, SendFault, Transport, TransportCounts};
+use crate::config::Loss;
 use crate::mailbox::{Completion, EndpointId, TransmitBatch};
 
 /// How many datagrams are held back at most. One more arrives at once.
@@ -29,6 +30,30 @@ pub struct LossPlan {
     pub delay_ppm: u32,
     /// How late they are at most, in nanoseconds.
     pub max_delay_ns: u32,
+}
+
+impl LossPlan {
+    /// The plan of a configuration, with draws of its own for each of a driver's transports. None where nothing is to be lost.
+    pub fn of_config(loss: &Loss, transport: u64) -> Option<Self> {
+        let Loss { drop_ppm, duplicate_ppm, delay_ppm, max_delay, seed } = *loss;
+        let plan = Self {
+            seed: seed.wrapping_add(transport),
+            drop_ppm,
+            duplicate_ppm,
+            delay_ppm,
+            max_delay_ns: u32::try_from(max_delay.as_nanos()).unwrap_or(u32::MAX),
+        };
+        (drop_ppm > 0 || duplicate_ppm > 0 || delay_ppm > 0).then_some(plan)
+    }
+
+    /// What an operator must not overlook.
+    pub fn warning(&self) -> String {
+        format!(
+            "LOSS ON PURPOSE: of a million datagrams that arrive, {} are lost, {} arrive twice and {} late; unset gannet.loss.* to end \
+             this",
+            self.drop_ppm, self.duplicate_ppm, self.delay_ppm
+        )
+    }
 }
 
 /// What a plan has done so far.
