@@ -29,7 +29,7 @@ pub use config::{
 
 use gannet::broadcast::Transmitter;
 use gannet::counters::CountersManager;
-use gannet::reports::ErrorLog;
+use gannet::reports::{ErrorLog, LossReport};
 use gannet::ringbuffer::RingConsumer;
 use gannet::time::{EpochMillis, MonotonicNanos};
 
@@ -59,6 +59,8 @@ pub struct ConductorParts {
     pub counters: CountersManager,
     /// The distinct error log.
     pub errors: ErrorLog,
+    /// The loss report.
+    pub losses: LossReport,
 }
 
 /// The conductor.
@@ -118,7 +120,7 @@ impl Conductor {
                 publications: PublicationRegistry::default(),
                 subscriptions: SubscriptionRegistry::new(config.capacity.subscriptions),
                 // Anything but 0, and likely no other driver's.
-                network: Network::new(random.i64(1..i64::MAX / 2)),
+                network: Network::new(random.i64(1..i64::MAX / 2), parts.losses),
                 session_ids: SessionIds::new(random.i32(..), reserved),
                 random,
                 logs: Logs::new(config.logs.deletions_per_cycle),

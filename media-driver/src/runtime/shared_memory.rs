@@ -4,9 +4,9 @@
 use gannet::broadcast::{BroadcastBufferError, Transmitter};
 use gannet::cnc::{CncCreateError, CncFile, CncParameters};
 use gannet::counters::{CounterSpec, CountersError, CountersFull, CountersManager, SystemCounter, SystemLabels};
-use gannet::memory::{MapError, MappedFile, Reserve};
+use gannet::memory::{MapError, MappedFile, Region, Reserve};
 use gannet::quantity::format_duration_ns;
-use gannet::reports::ErrorLog;
+use gannet::reports::{ErrorLog, LossReport};
 use gannet::ringbuffer::{RingBufferError, RingConsumer};
 use gannet::time::{Clock, EpochMillis};
 use gannet::types::SemanticVersion;
@@ -79,8 +79,12 @@ impl SharedMemory {
         let cnc = CncFile::create(directory.path(), &parameters, directory.file_mode(), Reserve::SpaceAndPages)?;
         let page_size = config.directory.file_page_size.get();
         let loss_report_length = buffers.loss_report_length.get().next_multiple_of(page_size);
-        // Made for readers, who map it when they will; nobody writes to it before there are images.
-        MappedFile::create(&directory.loss_report_file(), loss_report_length, directory.file_mode(), Reserve::Space)?;
+        let losses = MappedFile::create(
+            &directory.loss_report_file(),
+            loss_report_length,
+            directory.file_mode(),
+            Reserve::Space,
+        )?;
 
         let mapped_bytes = i64::try_from(cnc.length() as u64 + loss_report_length).unwrap_or(i64::MAX);
         let counters = system_counters(config, &cnc, now, mapped_bytes, transport)?;
@@ -89,6 +93,7 @@ impl SharedMemory {
             events: Transmitter::new(&cnc.to_clients())?,
             counters,
             errors: ErrorLog::new(cnc.error_log()),
+            losses: LossReport::new(Region::mapped(losses).view()),
         };
         Ok(Self { cnc, parts })
     }

@@ -11,7 +11,7 @@ use gannet::channel_uri::{Host, HostAndPort};
 use gannet::counters::{CounterSpec, CountersManager, CountersReader, SystemCounter, SystemLabels};
 use gannet::logbuffer::{LogBuffers, committed};
 use gannet::memory::AtomicBuffer;
-use gannet::reports::{ErrorLog, ErrorLogReader};
+use gannet::reports::{ErrorLog, ErrorLogReader, LossReport, LossReportReader};
 use gannet::ringbuffer::{ManyToOneRingBuffer, RingConsumer};
 use gannet::time::{EpochMillis, MonotonicNanos};
 
@@ -48,6 +48,7 @@ pub struct SimDriver {
     events: AtomicBuffer,
     counters: CountersReader,
     errors: AtomicBuffer,
+    losses: AtomicBuffer,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +73,7 @@ impl SimDriver {
         let events = AtomicBuffer::heap(RING_CAPACITY + 128);
         let (metadata, values) = (AtomicBuffer::heap(512 * COUNTERS), AtomicBuffer::heap(128 * COUNTERS));
         let errors = AtomicBuffer::heap(1 << 20);
+        let losses = AtomicBuffer::heap(1 << 16);
         let mut manager =
             CountersManager::new(metadata, values, Duration::from_secs(1)).expect("regions of sizes that fit");
         let labels = SystemLabels {
@@ -95,6 +97,7 @@ impl SimDriver {
                 events: Transmitter::new(&events).expect("a broadcast of a size that fits"),
                 counters: manager,
                 errors: ErrorLog::new(errors.clone()),
+                losses: LossReport::new(losses.clone()),
             },
         );
         let network_counters = conductor.network_counters();
@@ -112,6 +115,7 @@ impl SimDriver {
             events,
             counters,
             errors,
+            losses,
         };
         // As a driver does at start: 0 is no client's id.
         this.ring().next_correlation_id();
@@ -180,6 +184,14 @@ impl SimDriver {
         // Nobody else writes to it.
         let _ = reader.for_each(EpochMillis::new(0), |entry| texts.push(entry.text.clone()));
         texts
+    }
+
+    /// How many bytes its images have missed, by its loss report.
+    pub fn bytes_lost(&self) -> i64 {
+        let mut bytes = 0;
+        // Nobody else writes to it.
+        let _ = LossReportReader::new(self.losses.clone()).for_each(|observation| bytes += observation.bytes_lost);
+        bytes
     }
 
     /// Its sender, for checks.

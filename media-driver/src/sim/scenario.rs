@@ -102,6 +102,9 @@ pub fn run(seed: u64, messages: u32) -> Result<Summary, Failure> {
     run.carry(messages)?;
     run.close()?;
     let [sending, receiving] = &run.drivers;
+    if (receiving.system(SystemCounter::NaksSent) > 0) && receiving.bytes_lost() == 0 {
+        return run.fail("something was asked for again, and the loss report says nothing");
+    }
     Ok(Summary {
         messages: run.read,
         took_ns: run.now_ns,

@@ -16,7 +16,7 @@ use gannet::logbuffer::{
     ConcurrentAppender, ExclusiveAppender, ImageReader, LOG_METADATA_LENGTH, LogBuffers, OfferError,
 };
 use gannet::memory::{AtomicBuffer, FileAccess, MappedFile, OwnedWord, Region};
-use gannet::reports::{ErrorLog, ErrorLogReader};
+use gannet::reports::{ErrorLog, ErrorLogReader, LossReport};
 use gannet::ringbuffer::{ManyToOneRingBuffer, RingConsumer};
 use gannet::time::{EpochMillis, MonotonicNanos};
 use gannet::types::{ClientId, CorrelationId, CounterId, Position, RegistrationId, StreamId};
@@ -114,6 +114,7 @@ impl Driver {
             events: Transmitter::new(&events).unwrap(),
             counters: manager,
             errors: ErrorLog::new(errors.clone()),
+            losses: LossReport::new(AtomicBuffer::heap(1 << 12)),
         };
         let mut driver = Self {
             conductor: Conductor::new(config, parts),

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use gannet::logbuffer::{LogBuffers, clean_to};
+use gannet::reports::LossEntry;
 use gannet::time::MonotonicNanos;
 use gannet::types::{CounterId, Position, RegistrationId, SessionId, StreamId};
 
@@ -45,6 +46,8 @@ pub(in crate::conductor) struct Image {
     pub(in crate::conductor) made_of: NewImageHalf,
     /// The receiver has let go of it.
     pub(in crate::conductor) is_released: bool,
+    /// Its entry in the loss report, once it has missed something.
+    pub(in crate::conductor) losses: Option<LossEntry>,
     subscribers: Subscribers,
     state: State,
     since: MonotonicNanos,
@@ -71,6 +74,7 @@ impl Image {
         let join = made_of.join_position.get();
         Self {
             is_released: false,
+            losses: None,
             subscribers: Subscribers::default(),
             state: State::Active,
             since: now,

@@ -4,9 +4,10 @@
 use gannet::command::{ErrorCode, Event, OnPublicationError, Text};
 use gannet::types::{CorrelationId, RegistrationId};
 
+use super::Network;
 use crate::conductor::Core;
 use crate::conductor::linking::free_position;
-use crate::mailbox::{ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent};
+use crate::mailbox::{Loss, ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent};
 
 /// No destination is behind a unicast receiver.
 const NO_DESTINATION: RegistrationId = RegistrationId::new(-1);
@@ -125,13 +126,35 @@ impl Core {
 
     /// The receiver has said something. Sessions that present themselves are the caller's to name.
     pub(in crate::conductor) fn on_receiver_event(&mut self, event: ReceiverEvent) {
-        if let ReceiverEvent::ImageRemoved(registration_id) = event {
-            let images = self.network.images.iter_mut().chain(&mut self.network.vanishing);
-            for image in images.filter(|image| image.made_of.registration_id == registration_id) {
-                image.is_released = true;
+        match event {
+            ReceiverEvent::ImageRemoved(registration_id) => {
+                let images = self.network.images.iter_mut().chain(&mut self.network.vanishing);
+                for image in images.filter(|image| image.made_of.registration_id == registration_id) {
+                    image.is_released = true;
+                }
+                self.dismantle_images();
             }
-            self.dismantle_images();
+            ReceiverEvent::Loss(loss) => self.report_loss(loss),
+            ReceiverEvent::CreateImage { .. } => {}
         }
+    }
+
+    /// An image has missed something: its entry in the loss report says so. Without room for one, only its NAKs do.
+    fn report_loss(&mut self, loss: Loss) {
+        let (now, bytes_lost) = (self.now.epoch, i64::from(loss.length));
+        let Network { images, losses, .. } = &mut self.network;
+        let Some(image) = images.iter_mut().find(|image| image.made_of.registration_id == loss.registration_id) else {
+            return;
+        };
+        if let Some(entry) = &image.losses {
+            entry.record(now, bytes_lost);
+            return;
+        }
+        let subscriber = image.subscribers().iter().next().map(|subscriber| subscriber.link);
+        let channel = subscriber.and_then(|link| self.subscriptions.get(link)).map_or("", |link| &link.channel);
+        let stream = (image.made_of.session_id, image.made_of.stream_id);
+        let source = image.made_of.source.to_string();
+        image.losses = losses.create_entry(now, bytes_lost, stream, channel, &source);
     }
 
     /// Frees what belongs to images that are at their end and that the receiver has let go of.

@@ -26,6 +26,7 @@ pub(super) use params::NetworkSubscription;
 
 use std::collections::{HashSet, VecDeque};
 
+use gannet::reports::LossReport;
 use gannet::types::{RegistrationId, SessionId, StreamId};
 
 use self::endpoints::{ChannelKey, Endpoint};
@@ -66,11 +67,12 @@ pub(super) struct Network {
     close_requests: VecDeque<(Side, EndpointId)>,
     to_sender: VecDeque<SenderCommand>,
     to_receiver: VecDeque<ReceiverCommand>,
+    losses: LossReport,
 }
 
 impl Network {
     /// Nothing yet. `first_receiver_id` is the name that the first receive endpoint has among all receivers of a stream.
-    pub(super) fn new(first_receiver_id: i64) -> Self {
+    pub(super) fn new(first_receiver_id: i64, losses: LossReport) -> Self {
         Self {
             endpoints: Vec::new(),
             closing: Vec::new(),
@@ -86,6 +88,7 @@ impl Network {
             close_requests: VecDeque::new(),
             to_sender: VecDeque::new(),
             to_receiver: VecDeque::new(),
+            losses,
         }
     }
 
