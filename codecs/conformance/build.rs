@@ -77,7 +77,11 @@ impl Code {
             self.modules,
             "/// `{shown}`.\npub mod {module} {{ include!(concat!(env!(\"OUT_DIR\"), \"/{module}.rs\")); }}"
         );
-        let _ = writeln!(self.table, "Generated {{ schema: \"{shown}\", read: read!({module}) }},");
+        let _ = writeln!(
+            self.table,
+            "Generated {{ schema: \"{shown}\", read: read!({module}{}) }},",
+            if options.owned { ", owned" } else { "" }
+        );
     }
 }
 

@@ -19,7 +19,7 @@ fn main() {
         for path in paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "xml")) {
             let stem = path.file_stem().unwrap_or_default().to_string_lossy().replace('-', "_");
             let compiled = compile_file(path, &schema::Options::default()).unwrap_or_else(|report| panic!("{report}"));
-            let code = generate(&compiled.schema, &Options::default()).expect("an accepted schema has code");
+            let code = generate(&compiled.schema, &Options { owned: true, ..Options::default() }).expect("an accepted schema has code");
             fs::write(out.join(format!("{stem}.rs")), code).expect("the folder can be written to");
             let _ = writeln!(
                 modules,

@@ -1,5 +1,7 @@
 //! Gannet's generated codecs.
 
+use gannet_codecs_runtime as runtime;
+
 use crate::values::{Acceleration, Car, Entry, Fuel, Performance, Refresh};
 
 #[allow(missing_docs, clippy::all, reason = "generated")]
@@ -9,6 +11,14 @@ mod car {
 #[allow(missing_docs, clippy::all, reason = "generated")]
 mod refresh {
     include!(concat!(env!("OUT_DIR"), "/gannet_refresh.rs"));
+}
+
+/// Fills `room` with what becomes of the entries.
+#[inline(always)]
+fn fill<'a, T, E: runtime::Entry<'a>>(room: &mut [T], entries: runtime::Entries<'a, E>, of: impl Fn(E) -> T) {
+    for (to, entry) in room.iter_mut().zip(entries) {
+        *to = of(entry);
+    }
 }
 
 /// Writes a car, and returns its length in bytes; nothing if it does not fit.
@@ -46,7 +56,7 @@ pub fn encode_car(values: &Car<'_>, buffer: &mut [u8]) -> Option<usize> {
 /// Reads a car; nothing if the bytes are another message, or too few.
 #[inline(never)]
 pub fn decode_car<'a>(bytes: &'a [u8], values: &mut Car<'a>) -> Option<()> {
-    let car = car::CarDecoder::decode(bytes).ok()?;
+    let car = car::CarDecoder::in_order(bytes).ok()?;
     values.serial_number = car.serial_number();
     values.model_year = car.model_year();
     values.available = car.available().0;
@@ -58,21 +68,19 @@ pub fn decode_car<'a>(bytes: &'a [u8], values: &mut Car<'a>) -> Option<()> {
     values.capacity = engine.capacity;
     values.cylinders = engine.num_cylinders;
     values.manufacturer_code = engine.manufacturer_code;
-    let figures = car.fuel_figures();
-    for (fuel, figure) in values.fuel_figures.refill(figures.len())?.iter_mut().zip(figures) {
-        *fuel = Fuel { speed: figure.speed(), mpg: figure.mpg() };
-    }
-    let figures = car.performance_figures();
-    for (performance, figure) in values.performance_figures.refill(figures.len())?.iter_mut().zip(figures) {
-        let Performance { octane_rating, acceleration } = performance;
+    let (figures, car) = car.fuel_figures().ok()?;
+    fill(values.fuel_figures.refill(figures.len())?, figures, |figure| Fuel { speed: figure.speed(), mpg: figure.mpg() });
+    let mut figures = car.performance_figures().ok()?;
+    for Performance { octane_rating, acceleration } in values.performance_figures.refill(figures.len())? {
+        let figure = figures.next_entry().ok()??;
         *octane_rating = figure.octane_rating();
-        let entries = figure.acceleration();
-        for (acceleration, entry) in acceleration.refill(entries.len())?.iter_mut().zip(entries) {
-            *acceleration = Acceleration { mph: entry.mph(), seconds: entry.seconds() };
-        }
+        let (entries, figure) = figure.acceleration().ok()?;
+        fill(acceleration.refill(entries.len())?, entries, |entry| Acceleration { mph: entry.mph(), seconds: entry.seconds() });
+        figure.end();
     }
-    values.manufacturer = car.manufacturer();
-    values.model = car.model();
+    let (manufacturer, car) = figures.end().ok()?.manufacturer().ok()?;
+    values.manufacturer = manufacturer;
+    values.model = car.model().ok()?.0;
     Some(())
 }
 
@@ -101,12 +109,12 @@ pub fn encode_refresh(values: &Refresh, buffer: &mut [u8]) -> Option<usize> {
 /// Reads a refresh; nothing if the bytes are another message, or too few.
 #[inline(never)]
 pub fn decode_refresh(bytes: &[u8], values: &mut Refresh) -> Option<()> {
-    let refresh = refresh::RefreshDecoder::decode(bytes).ok()?;
+    let refresh = refresh::RefreshDecoder::in_order(bytes).ok()?;
     values.transact_time = refresh.transact_time();
     values.match_event_indicator = refresh.match_event_indicator().0;
-    let entries = refresh.entries();
-    for (to, entry) in values.entries.refill(entries.len())?.iter_mut().zip(entries) {
-        *to = Entry {
+    let (entries, refresh) = refresh.entries().ok()?;
+    fill(values.entries.refill(entries.len())?, entries, |entry| {
+        Entry {
             price: entry.price().mantissa,
             size: entry.size(),
             security_id: entry.security_id(),
@@ -115,7 +123,8 @@ pub fn decode_refresh(bytes: &[u8], values: &mut Refresh) -> Option<()> {
             level: entry.level(),
             action: entry.action().0,
             entry_type: entry.entry_type().0,
-        };
-    }
+        }
+    });
+    refresh.orders().ok()?;
     Some(())
 }

@@ -29,6 +29,27 @@ pub struct Generated {
 }
 
 macro_rules! read {
+    // Owned forms are read in order, each part being checked when it is reached: that must come to the same.
+    ($module:ident, owned) => {
+        |bytes| {
+            let read: $crate::Read = read!($module);
+            let (shown, owned) = (read(bytes), $module::AnyMessageOwned::decode(bytes));
+            match ($module::AnyMessage::decode(bytes), &owned) {
+                (Ok(message), Ok(owned)) => {
+                    let checked = $module::AnyMessageOwned::from(message);
+                    // As text, since a float that is no number is not even equal to itself.
+                    assert_eq!(format!("{owned:?}"), format!("{checked:?}"));
+                    let mut buffer = vec![0x55; owned.encoded_length()];
+                    let written = owned.encode(&mut buffer).map(|written| written.map(|_| buffer));
+                    let rewritten = shown.as_ref().map(|shown| shown.rewritten.clone());
+                    assert_eq!(Ok(written.map_err(|error| error.to_string())), rewritten);
+                }
+                (Err(_), Err(_)) => {}
+                (checked, in_order) => panic!("{checked:?}\n{in_order:?}\n{bytes:02x?}"),
+            }
+            shown
+        }
+    };
     ($module:ident) => {
         |bytes| {
             let message = $module::AnyMessage::decode(bytes).map_err(|error| error.to_string())?;

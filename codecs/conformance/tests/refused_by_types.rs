@@ -45,6 +45,22 @@ fn read<'a>(bytes: &'a [u8]) -> Result<&'a [u8], DecodeError> {
     assert_eq!(order.legs().len(), twice.legs().len());
     Ok(order.memo())
 }
+fn in_order<'a>(bytes: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), DecodeError> {
+    let order = BidDecoder::in_order(bytes)?;
+    let mut legs = order.legs()?;
+    while let Some(leg) = legs.next_entry()? {
+        let (fills, leg) = leg.fills()?;
+        assert_eq!(fills.len(), fills.into_iter().count());
+        // Whoever has seen enough of an entry leaves it: the group steps over the rest.
+        if order.side() == Side::BUY {
+            leg.note()?.1.end();
+        }
+    }
+    let (fees, order) = legs.end()?.fees()?;
+    let (memo, order) = order.memo()?;
+    assert_eq!((fees.len(), order.side()), (fees.into_iter().count(), order.side()));
+    Ok((memo, order.finish()))
+}
 "#;
 
 const WRONG: &str = r#"
@@ -110,6 +126,41 @@ fn a_decoder_outlives_its_buffer() -> Result<u8, DecodeError> {
 fn text_outlives_its_buffer(buffer: Vec<u8>) -> Result<&'static [u8], DecodeError> {
     let order = BidDecoder::decode(&buffer)?;
     Ok(order.memo()) //~ E0515
+}
+fn read_before_what_stands_in_front(bytes: &[u8]) -> Result<(), DecodeError> {
+    BidDecoder::in_order(bytes)?
+        .memo()?; //~ E0599
+    Ok(())
+}
+fn past_a_group_without_its_end(bytes: &[u8]) -> Result<(), DecodeError> {
+    BidDecoder::in_order(bytes)?.legs()?
+        .fees()?; //~ E0599
+    Ok(())
+}
+fn finished_before_its_data(bytes: &[u8]) -> Result<(), DecodeError> {
+    BidDecoder::in_order(bytes)?.legs()?.end()?
+        .finish(); //~ E0599
+    Ok(())
+}
+fn an_entry_left_before_its_data(bytes: &[u8]) -> Result<(), DecodeError> {
+    let mut legs = BidDecoder::in_order(bytes)?.legs()?;
+    while let Some(leg) = legs.next_entry()? {
+        leg
+            .end(); //~ E0599
+    }
+    Ok(())
+}
+fn two_entries_at_once(bytes: &[u8]) -> Result<(), DecodeError> {
+    let mut legs = BidDecoder::in_order(bytes)?.legs()?;
+    let one = legs.next_entry()?;
+    let other =
+        legs.next_entry()?; //~ E0499
+    drop((one, other));
+    Ok(())
+}
+fn data_read_in_order_outlives_its_buffer(buffer: Vec<u8>) -> Result<&'static [u8], DecodeError> {
+    let (_, order) = BidDecoder::in_order(&buffer)?.legs()?.end()?.fees()?;
+    Ok(order.memo()?.0) //~ E0515
 }
 fn a_buffer_changed_under_a_decoder(buffer: &mut [u8]) -> Result<u8, DecodeError> {
     let order = BidDecoder::decode(buffer)?;

@@ -1,5 +1,5 @@
 //! Any bytes through generated decoders: read or refused as the dynamic decoder does, shown as the same JSON, and what is
-//! written again reads as the same.
+//! written again reads as the same. Read in order, which is how owned forms are, they come to the same as well.
 #![no_main]
 
 use std::sync::OnceLock;
@@ -13,7 +13,11 @@ type Decode = fn(&[u8]) -> Result<(String, Option<Vec<u8>>), String>;
 macro_rules! decode {
     ($module:ident) => {
         |bytes| {
-            let message = $module::AnyMessage::decode(bytes).map_err(|error| error.to_string())?;
+            let message = $module::AnyMessage::decode(bytes).map_err(|error| error.to_string());
+            let in_order = $module::AnyMessageOwned::decode(bytes).map_err(|error| error.to_string());
+            assert_eq!(message.is_ok(), in_order.is_ok(), "{message:?} {in_order:?}");
+            let (message, in_order) = (message?, in_order?);
+            assert_eq!(format!("{:?}", $module::AnyMessageOwned::from(message)), format!("{in_order:?}"));
             let mut buffer = vec![0xAA; 2 * bytes.len() + 4096];
             let again = message.rewrite(&mut buffer).ok().flatten().map(|length| buffer[..length].to_vec());
             assert!(!format!("{message:?}").is_empty());

@@ -10,6 +10,7 @@ mod block;
 mod error;
 #[cfg(feature = "serde")]
 pub mod forms;
+mod in_order;
 pub mod json;
 mod message;
 mod message_header;
@@ -23,6 +24,7 @@ pub use block::{
     BigEndian, LittleEndian, Order, Primitive, bytes, bytes_mut, fixed_text, get, get_array, id, part, put, put_array,
 };
 pub use error::{DecodeError, EncodeError};
+pub use in_order::{EntriesInOrder, Front, InEntry, InOrder, Nested};
 pub use message::Message;
 pub use message_header::{HeaderError, MessageHeader};
 pub use reader::{Entries, EntriesIter, Entry, Reader};

@@ -16,6 +16,8 @@ use crate::error::{DecodeError, EncodeError};
 pub trait Message {
     /// Reads the message's fields, groups and data from its bytes.
     type Decoder<'a>: Copy + Debug + Display;
+    /// Reads the same from front to back, each once: faster where groups are nested.
+    type InOrder<'a>: Copy + Debug;
     /// Writes them.
     type Encoder<'a>;
 
@@ -37,6 +39,14 @@ pub trait Message {
     /// The header is of another schema or message, or of a version that did not have it yet; or the bytes end before the
     /// message does.
     fn decode(bytes: &[u8]) -> Result<Self::Decoder<'_>, DecodeError>;
+
+    /// Reads a message behind its header, of which groups and data are checked when they are reached.
+    ///
+    /// # Errors
+    ///
+    /// The header is of another schema or message, or of a version that did not have it yet; or the bytes end inside the
+    /// block.
+    fn in_order(bytes: &[u8]) -> Result<Self::InOrder<'_>, DecodeError>;
 
     /// Starts a message at the start of `buffer`, header included.
     ///

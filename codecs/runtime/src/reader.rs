@@ -113,9 +113,12 @@ impl<'a> Reader<'a> {
 pub trait Entry<'a>: Copy {
     /// The group's name in the schema.
     const NAME: &'static str;
-    /// The bytes of the block that every version has, where entries are nothing but a block; `None` where groups or data
-    /// follow it.
-    const FLAT: Option<usize>;
+    /// The bytes of the block that every version has.
+    const OLDEST: usize;
+    /// The bytes of the block that this version has.
+    const BLOCK: usize;
+    /// Whether an entry is nothing but a block: no groups or data follow it.
+    const FLAT: bool;
 
     /// Takes the next entry.
     ///
@@ -123,6 +126,30 @@ pub trait Entry<'a>: Copy {
     ///
     /// The bytes end before the entry does.
     fn read(reader: &mut Reader<'a>, block_length: usize, version: u32) -> Result<Self, DecodeError>;
+
+    /// The length of the blocks of `count` entries, no less than [`OLDEST`](Self::OLDEST).
+    ///
+    /// # Errors
+    ///
+    /// It is less, and there are entries.
+    #[doc(hidden)]
+    #[inline]
+    fn checked_block_length(count: usize, block_length: usize) -> Result<usize, DecodeError> {
+        if block_length >= Self::OLDEST {
+            return Ok(block_length);
+        }
+        if there_are(count) {
+            return Err(DecodeError::ShortBlock { what: Self::NAME, needed: Self::OLDEST, found: block_length });
+        }
+        Ok(Self::OLDEST)
+    }
+}
+
+/// Blocks that are too short matter only where there are any. This is a call, and cold, so that usual ones take one comparison.
+#[cold]
+#[inline(never)]
+fn there_are(count: usize) -> bool {
+    count > 0
 }
 
 /// A repeating group: its entries, checked to be whole.
@@ -150,17 +177,15 @@ impl<'a, E: Entry<'a>> Entries<'a, E> {
     /// The bytes end before the entries do.
     #[inline]
     pub fn read(reader: &mut Reader<'a>, count: usize, block_length: usize, version: u32) -> Result<Self, DecodeError> {
-        let all = reader.rest;
-        if let Some(oldest) = E::FLAT {
-            if count > 0 && block_length < oldest {
-                return Err(DecodeError::ShortBlock { what: E::NAME, needed: oldest, found: block_length });
-            }
+        let block_length = E::checked_block_length(count, block_length)?;
+        if E::FLAT {
             if block_length == 0 {
                 reader.take_empty(count, E::NAME)?;
             }
             let bytes = reader.take(count.saturating_mul(block_length), E::NAME)?;
             return Ok(Self { bytes, count, block_length, version, entry: PhantomData });
         }
+        let all = reader.rest;
         for _ in 0..count {
             let before = reader.rest.len();
             E::read(reader, block_length, version)?;
@@ -268,22 +293,24 @@ impl<E> fmt::Debug for EntriesIter<'_, E> {
 impl<'a, E: Entry<'a>> Iterator for EntriesIter<'a, E> {
     type Item = E;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<E> {
         // Entries that are nothing but a block end with the bytes: no second thing to count. Blocks may be empty, though.
-        if E::FLAT.is_none() || self.block_length == 0 {
+        if !E::FLAT || self.block_length == 0 {
             self.left = self.left.checked_sub(1)?;
         }
-        // The group was walked when it was made, so this entry is whole, or there is none.
+        // The group was walked when it was made, so this entry is whole, or there is none. Most writers have this version of the
+        // schema: said here, the compiler makes a loop of its own for them, in which it knows how far entries lie apart.
+        if E::FLAT && E::BLOCK > 0 && self.block_length == E::BLOCK {
+            return E::read(&mut self.reader, E::BLOCK, self.version).ok();
+        }
         E::read(&mut self.reader, self.block_length, self.version).ok()
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = match E::FLAT {
-            Some(_) if self.block_length > 0 => self.reader.rest.len() / self.block_length,
-            _ => self.left,
-        };
+        let left =
+            if E::FLAT && self.block_length > 0 { self.reader.rest.len() / self.block_length } else { self.left };
         (left, Some(left))
     }
 }
@@ -305,7 +332,9 @@ mod tests {
 
     impl<'a, const N: usize> Entry<'a> for Flat<N> {
         const NAME: &'static str = "flat";
-        const FLAT: Option<usize> = Some(N);
+        const OLDEST: usize = N;
+        const BLOCK: usize = N;
+        const FLAT: bool = true;
 
         fn read(reader: &mut Reader<'a>, block_length: usize, _version: u32) -> Result<Self, DecodeError> {
             let (oldest, _) = reader.take_block::<N>(block_length, Self::NAME)?;
@@ -319,7 +348,9 @@ mod tests {
 
     impl<'a> Entry<'a> for Long<'a> {
         const NAME: &'static str = "long";
-        const FLAT: Option<usize> = None;
+        const OLDEST: usize = 1;
+        const BLOCK: usize = 1;
+        const FLAT: bool = false;
 
         fn read(reader: &mut Reader<'a>, block_length: usize, _version: u32) -> Result<Self, DecodeError> {
             let (oldest, _) = reader.take_block::<1>(block_length, Self::NAME)?;

@@ -7,7 +7,8 @@ use crate::error::EncodeError;
 #[derive(Debug)]
 pub struct Writer<'a> {
     rest: &'a mut [u8],
-    written: usize,
+    /// The length of the whole buffer: what is written is told from it and from what is left.
+    room: usize,
 }
 
 /// What an entry leaves when all of it is written: only a finished entry has one, so that none can be left half done.
@@ -20,14 +21,15 @@ impl<'a> Writer<'a> {
     /// Writes to the start of `buffer`.
     #[inline]
     pub fn new(buffer: &'a mut [u8]) -> Self {
-        Self { rest: buffer, written: 0 }
+        let room = buffer.len();
+        Self { rest: buffer, room }
     }
 
     /// Bytes taken so far.
     #[must_use]
     #[inline]
     pub fn written(&self) -> usize {
-        self.written
+        self.room - self.rest.len()
     }
 
     /// Takes the next `N` bytes, to be written by the caller.
@@ -41,7 +43,6 @@ impl<'a> Writer<'a> {
         match core::mem::take(&mut self.rest).split_first_chunk_mut() {
             Some((taken, rest)) => {
                 self.rest = rest;
-                self.written += N;
                 Ok(taken)
             }
             None => Err(EncodeError::BufferTooShort { what, needed: N, found }),
@@ -71,7 +72,6 @@ impl<'a> Writer<'a> {
         T::from_length(data.len()).write::<O>(length);
         body.copy_from_slice(data);
         self.rest = rest;
-        self.written += needed;
         Ok(())
     }
 
@@ -80,7 +80,7 @@ impl<'a> Writer<'a> {
     #[inline]
     #[must_use]
     pub fn reborrow(&mut self) -> Writer<'_> {
-        Writer { rest: self.rest, written: 0 }
+        Writer::new(self.rest)
     }
 
     /// Takes `length` bytes that a reborrowed writer has written.
@@ -89,7 +89,6 @@ impl<'a> Writer<'a> {
     pub fn skip(&mut self, length: usize) {
         if length > 0 {
             self.rest = core::mem::take(&mut self.rest).get_mut(length..).unwrap_or_default();
-            self.written += length;
         }
     }
 
@@ -101,12 +100,19 @@ impl<'a> Writer<'a> {
     }
 }
 
-impl Done<'_> {
+impl<'a> Done<'a> {
     #[doc(hidden)]
     #[inline]
     #[must_use]
     pub fn written(&self) -> usize {
-        self.writer.written
+        self.writer.written()
+    }
+
+    #[doc(hidden)]
+    #[inline]
+    #[must_use]
+    pub fn into_writer(self) -> Writer<'a> {
+        self.writer
     }
 }
 

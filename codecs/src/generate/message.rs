@@ -1,5 +1,5 @@
-//! Messages and entries of groups: a decoder that is checked once and then only reads, and an encoder whose type says what
-//! must be written next.
+//! Messages and entries of groups: a decoder that is checked once and then only reads, the same decoder reading in order, and
+//! an encoder; the types of the latter two say what comes next.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
@@ -14,6 +14,8 @@ use crate::schema::{Body, Composite, Constant, Data, Field, Group, Message, Note
 const TAKEN: &[&str] = &[
     "decode",
     "wrap",
+    "in_order",
+    "wrap_in_order",
     "encoded_length",
     "rewrite",
     "fmt",
@@ -45,7 +47,7 @@ const TAKEN_VARIABLES: &[&str] = &[
     "bytes",
     "core",
 ];
-const TAKEN_CONSTANTS: &[&str] = &["TEMPLATE_ID", "BLOCK_LENGTH", "NAME", "FLAT", "EMPTY"];
+const TAKEN_CONSTANTS: &[&str] = &["TEMPLATE_ID", "BLOCK_LENGTH", "NAME", "OLDEST", "BLOCK", "FLAT", "EMPTY"];
 
 /// One block with what follows it: a message or an entry of a group.
 struct Level<'s> {
@@ -61,6 +63,8 @@ struct Level<'s> {
     decoder: Ident,
     encoder: Ident,
     owned: Ident,
+    /// What a checked decoder knows of the groups and data.
+    rest: Ident,
     /// The module of the groups inside.
     module: Ident,
     /// How deep in modules the level's own types are.
@@ -77,11 +81,33 @@ struct Member<'s> {
     newer: bool,
 }
 
+/// The code of one step of a decoder that reads in order, given the values that it carries on.
+type Step = Box<dyn Fn(&TokenStream) -> TokenStream>;
+
+/// What a decoder has at every stage.
+struct Front {
+    /// Its fields.
+    fields: TokenStream,
+    /// Their values where they have just been read.
+    values: TokenStream,
+    /// Their values from the stage before.
+    carried: TokenStream,
+    /// The code that takes the block.
+    take: TokenStream,
+    /// Whether there are fields that only newer writers send.
+    has_new: bool,
+}
+
 /// What the parts of a level come to.
 #[derive(Default)]
 struct Parts {
     constants: Vec<TokenStream>,
+    /// Of the fields.
     getters: Vec<TokenStream>,
+    /// Of groups and data, once they are checked.
+    checked_getters: Vec<TokenStream>,
+    /// The ways from one group or data to the next.
+    steps: Vec<Step>,
     setters: Vec<TokenStream>,
     json: Vec<TokenStream>,
     /// Fields of the decoder, their types, and how each is read.
@@ -93,7 +119,7 @@ struct Parts {
     uses_version: bool,
 }
 
-/// A message's code; its decoder's name comes back for the enum of all messages.
+/// A message's code; the names of its decoder and of its owned form come back for the enums of all messages.
 pub(super) fn message(
     options: &Options,
     schema: &Schema,
@@ -101,8 +127,8 @@ pub(super) fn message(
     message: &Message,
     type_scope: &mut Scope,
     module_scope: &mut Scope,
-) -> (TokenStream, Ident) {
-    let base = type_scope.take_all(camel(&message.name), &["Decoder", "Encoder", "Owned"]);
+) -> (TokenStream, Ident, Ident) {
+    let base = type_scope.take_all(camel(&message.name), &["Decoder", "Encoder", "Owned", "Rest"]);
     let level = Level {
         options,
         schema,
@@ -114,13 +140,14 @@ pub(super) fn message(
         decoder: with_suffix(&base, "Decoder"),
         encoder: with_suffix(&base, "Encoder"),
         owned: with_suffix(&base, "Owned"),
+        rest: with_suffix(&base, "Rest"),
         module: module_scope.take(snake(&message.name)),
         depth: 0,
         owner: camel(&message.name),
     };
-    let decoder = level.decoder.clone();
+    let (decoder, owned) = (level.decoder.clone(), level.owned.clone());
     let (code, marker) = (level.code(types), marker(message, &base, &level));
-    (quote!(#marker #code), decoder)
+    (quote!(#marker #code), decoder, owned)
 }
 
 /// The type that names a message where code serves any of them.
@@ -136,6 +163,7 @@ fn marker(message: &Message, base: &Ident, level: &Level<'_>) -> TokenStream {
 
         impl runtime::Message for #base {
             type Decoder<'a> = #decoder<'a>;
+            type InOrder<'a> = #decoder<'a, runtime::InOrder<'a>>;
             type Encoder<'a> = #encoder<'a>;
 
             const NAME: &'static str = #decoder::NAME;
@@ -147,6 +175,11 @@ fn marker(message: &Message, base: &Ident, level: &Level<'_>) -> TokenStream {
             #[inline]
             fn decode(bytes: &[u8]) -> Result<#decoder<'_>, runtime::DecodeError> {
                 #decoder::decode(bytes)
+            }
+
+            #[inline]
+            fn in_order(bytes: &[u8]) -> Result<Self::InOrder<'_>, runtime::DecodeError> {
+                #decoder::in_order(bytes)
             }
 
             #[inline]
@@ -434,7 +467,7 @@ impl Level<'_> {
         inner_modules.reserve(&[module.to_string().trim_start_matches("r#")]);
         for (stage, group) in self.body.groups.iter().enumerate() {
             let method = scope.take(snake(&group.name));
-            let base = inner_types.take_all(camel(&group.name), &["Entry", "Encoder", "Owned"]);
+            let base = inner_types.take_all(camel(&group.name), &["Entry", "Encoder", "Owned", "Rest"]);
             let level = Level {
                 options: self.options,
                 schema: self.schema,
@@ -446,6 +479,7 @@ impl Level<'_> {
                 decoder: with_suffix(&base, "Entry"),
                 encoder: with_suffix(&base, "Encoder"),
                 owned: with_suffix(&base, "Owned"),
+                rest: with_suffix(&base, "Rest"),
                 module: inner_modules.take(snake(&group.name)),
                 depth: self.depth + 1,
                 owner: format!("{}{}", self.owner, camel(&group.name)),
@@ -453,38 +487,52 @@ impl Level<'_> {
             let (entry, encoder) = (&level.decoder, &level.encoder);
             let (entry, encoder) = (quote!(#module::#entry), quote!(#module::#encoder));
             parts.uses_version = true;
-            let newer = group.notes.since > self.base;
-            let note = doc(&group.notes, &format!("Group `{}`.", group.name), &format!("Group id {}.", group.id));
+            let since = (group.notes.since > self.base).then(|| literal(group.notes.since));
+            let (note, name) = (
+                doc(&group.notes, &format!("Group `{}`.", group.name), &format!("Group id {}.", group.id)),
+                &group.name,
+            );
             let ty = quote!(runtime::Entries<'a, #entry<'a>>);
-            let read = dimension_read(group);
-            if newer {
-                let since = literal(group.notes.since);
+            let dimension = dimension_read(group);
+            let read = quote! {
+                #dimension
+                runtime::Entries::read(reader, count, block_length, version)?
+            };
+            if let Some(since) = &since {
                 let read = quote!(if version >= #since { Some({ #read }) } else { None });
                 parts.held.push((method.clone(), quote!(Option<#ty>), read));
-                parts.getters.push(quote! {
+                parts.checked_getters.push(quote! {
                     #note
                     #[inline]
                     #[must_use]
-                    pub fn #method(&self) -> #ty { self.#method.unwrap_or_else(runtime::Entries::none) }
+                    pub fn #method(&self) -> #ty { self.rest.#method.unwrap_or_else(runtime::Entries::none) }
                 });
-                let name = &group.name;
-                parts.json.push(quote!(object.present(#name, self.#method)?;));
+                parts.json.push(quote!(object.present(#name, self.rest.#method)?;));
             } else {
                 parts.held.push((method.clone(), ty.clone(), quote!({ #read })));
-                parts.getters.push(quote! {
+                parts.checked_getters.push(quote! {
                     #note
                     #[inline]
                     #[must_use]
-                    pub fn #method(&self) -> #ty { self.#method }
+                    pub fn #method(&self) -> #ty { self.rest.#method }
                 });
-                let name = &group.name;
-                parts.json.push(quote!(object.field(#name, &self.#method)?;));
+                parts.json.push(quote!(object.field(#name, &self.rest.#method)?;));
+            }
+            let flat = is_flat(&group.body);
+            if flat {
+                let value = match &since {
+                    Some(since) => quote!(if version >= #since { #read } else { runtime::Entries::none() }),
+                    None => quote!({ #read }),
+                };
+                parts.steps.push(self.step(stage, &method, &note, &ty, true, &value));
+            } else {
+                parts.steps.push(self.nested_step(stage, &method, &note, &entry, since.as_ref(), &dimension));
             }
             parts.rewrites.push(quote! {
                 let encoder = encoder.#method(self.#method(), |encoder, entry| entry.rewrite(encoder))?;
             });
             let owned = &level.owned;
-            parts.owned.group(self.options, &note, group, &method, &quote!(#module::#owned));
+            parts.owned.group(self.options, &note, group, &method, &quote!(#module::#owned), flat);
             let has_nulls = types.fresh_block(&group.body).iter().any(|&byte| byte != 0);
             self.group_stage(group, stage, &method, &encoder, &level, parts, &note, has_nulls);
             parts.nested.push(level.code(types));
@@ -529,18 +577,24 @@ impl Level<'_> {
         });
         // A block with nulls in it is filled beside the buffer and copied there once it is done: so it is made in registers, and
         // nothing is written twice. Where all is zero the compiler sees that by itself.
-        let (start, finish) = if has_block && has_nulls {
-            (quote!(let mut block = #encoder::<'_, 0>::EMPTY;), quote!(*place = block;))
-        } else if level.body.block_length > 0 {
-            (quote!(*place = #encoder::<'_, 0>::EMPTY;), TokenStream::new())
+        // Otherwise the writer goes into the entry and comes back out of it.
+        let entry = if has_block && has_nulls {
+            quote! {
+                let mut block = #encoder::<'_, 0>::EMPTY;
+                let done = each(#encoder { block: &mut block, writer: writer.reborrow() }, item)?;
+                let written = done.written();
+                *place = block;
+                writer.skip(written);
+            }
         } else {
-            (TokenStream::new(), TokenStream::new())
+            let start = (level.body.block_length > 0).then(|| quote!(*place = #encoder::<'_, 0>::EMPTY;));
+            let block = has_block.then(|| quote!(block: place,));
+            quote! {
+                #start
+                writer = each(#encoder { #block writer }, item)?.into_writer();
+            }
         };
-        let block = match (has_block, has_nulls) {
-            (true, true) => quote!(block: &mut block,),
-            (true, false) => quote!(block: place,),
-            (false, _) => TokenStream::new(),
-        };
+        let blank = blank(&group.dimension, &quote!(dimension), &["blockLength", "numInGroup"]);
         let unused = level.body.block_length == 0 && !has_block_of(level.body);
         let place = if unused { quote!(_place) } else { quote!(place) };
         parts.stages.push(quote! {
@@ -559,18 +613,14 @@ impl Level<'_> {
                 ) -> Result<#own<'a, #next>, runtime::EncodeError> {
                     let mut writer = self.writer;
                     let dimension = writer.take::<#length>(#name)?;
-                    *dimension = [0; #length];
+                    #blank
                     let mut count = 0_usize;
                     for item in items {
                         if count == #most {
                             return Err(runtime::EncodeError::EntryCount { what: #name, least: #least, most: #most });
                         }
                         let #place = writer.take::<#block_length>(#name)?;
-                        #start
-                        let done = each(#encoder { #block writer: writer.reborrow() }, item)?;
-                        let written = done.written();
-                        #finish
-                        writer.skip(written);
+                        #entry
                         count += 1;
                     }
                     #check_least
@@ -601,25 +651,26 @@ impl Level<'_> {
             } else {
                 (quote!(&'a [u8]), read)
             };
+            parts.steps.push(self.step(stage, &method, &note, &ty, newer, &read));
             parts.held.push((method.clone(), ty.clone(), read));
-            parts.getters.push(quote! {
+            parts.checked_getters.push(quote! {
                 #note
                 #[inline]
                 #[must_use]
-                pub fn #method(&self) -> #ty { self.#method }
+                pub fn #method(&self) -> #ty { self.rest.#method }
             });
             if encoding.is_some() {
                 let str_method = with_suffix(&method, "_str");
                 let (ty, get) = if newer {
                     (
                         quote!(Option<Result<&'a str, core::str::Utf8Error>>),
-                        quote!(self.#method.map(core::str::from_utf8)),
+                        quote!(self.rest.#method.map(core::str::from_utf8)),
                     )
                 } else {
-                    (quote!(Result<&'a str, core::str::Utf8Error>), quote!(core::str::from_utf8(self.#method)))
+                    (quote!(Result<&'a str, core::str::Utf8Error>), quote!(core::str::from_utf8(self.rest.#method)))
                 };
                 let str_note = format!(" {}", words(&format!("`{name}` as text.")));
-                parts.getters.push(quote! {
+                parts.checked_getters.push(quote! {
                     #[doc = #str_note]
                     ///
                     /// # Errors
@@ -629,12 +680,12 @@ impl Level<'_> {
                 });
             }
             parts.json.push(if newer {
-                quote!(object.present(#name, self.#method.map(|bytes| runtime::json::Data(bytes, #charset)))?;)
+                quote!(object.present(#name, self.rest.#method.map(|bytes| runtime::json::Data(bytes, #charset)))?;)
             } else {
-                quote!(object.field(#name, &runtime::json::Data(self.#method, #charset))?;)
+                quote!(object.field(#name, &runtime::json::Data(self.rest.#method, #charset))?;)
             });
             parts.owned.data(self.options, &note, data, &method, newer);
-            let value = if newer { quote!(self.#method.unwrap_or_default()) } else { quote!(self.#method) };
+            let value = if newer { quote!(self.#method().unwrap_or_default()) } else { quote!(self.#method()) };
             parts.rewrites.push(quote!(let encoder = encoder.#method(#value)?;));
             parts.stages.push(quote! {
                 impl<'a> #own<'a, #here> {
@@ -665,75 +716,149 @@ impl Level<'_> {
         quote!(*#literal)
     }
 
-    fn decoder_code(&self, members: &[Member<'_>], oldest: u32, parts: &Parts) -> TokenStream {
-        let (decoder, name) = (&self.decoder, self.name);
+    /// What a decoder has at every stage: its fields, and their values carried from one stage to the next.
+    fn front(&self, members: &[Member<'_>], oldest: u32) -> Front {
         let has_old = members.iter().any(|member| !member.newer);
         let has_new = members.iter().any(|member| member.newer);
-        let oldest_literal = literal(oldest);
-        let mut fields = Vec::new();
-        let mut values = Vec::new();
+        let (mut fields, mut values, mut carried) = (TokenStream::new(), TokenStream::new(), TokenStream::new());
         if has_old {
-            fields.push(quote!(block: &'a [u8; #oldest_literal]));
-            values.push(quote!(block));
+            let oldest = literal(oldest);
+            fields.extend(quote!(block: &'a [u8; #oldest],));
+            values.extend(quote!(block,));
+            carried.extend(quote!(block: self.block,));
         }
         if has_new {
-            fields.push(quote!(full: &'a [u8]));
-            fields.push(quote!(version: u32));
-            values.push(quote!(full));
-            values.push(quote!(version));
+            fields.extend(quote!(full: &'a [u8], version: u32,));
+            values.extend(quote!(full, version,));
+            carried.extend(quote!(full: self.full, version: self.version,));
         }
-        if self.message.is_some() {
-            fields.push(quote!(length: usize));
-        }
-        let mut reads = Vec::new();
-        for (held, ty, read) in &parts.held {
-            fields.push(quote!(#held: #ty));
-            values.push(quote!(#held));
-            reads.push(quote!(let #held = #read;));
-        }
-        let block = if has_old { quote!(block) } else { quote!(_block) };
-        let full = if has_new { quote!(full) } else { quote!(_full) };
-        let take = quote!(let (#block, #full) = reader.take_block::<#oldest_literal>(block_length, #name)?;);
-        let note = doc(self.notes, &format!("`{name}`, to be read."), "");
-        let shown_name = format!("{name} ");
-        let Parts { constants, getters, json, .. } = parts;
-        let version = if parts.uses_version { quote!(version) } else { quote!(_version) };
-        let rewrite = self.rewrite(members, parts);
         // A level that holds nothing of its bytes has a lifetime all the same, as its siblings do.
-        if !has_old && !has_new && parts.held.is_empty() {
-            fields.push(quote!(bytes: core::marker::PhantomData<&'a [u8]>));
-            values.push(quote!(bytes: core::marker::PhantomData));
+        if !has_old && !has_new {
+            fields.extend(quote!(bytes: core::marker::PhantomData<&'a [u8]>,));
+            values.extend(quote!(bytes: core::marker::PhantomData,));
+            carried.extend(quote!(bytes: self.bytes,));
         }
-        let entry = self.message.is_none().then(|| {
-            let flat = if parts.held.is_empty() { quote!(Some(#oldest_literal)) } else { quote!(None) };
-            quote! {
-                impl<'a> runtime::Entry<'a> for #decoder<'a> {
-                    const NAME: &'static str = #name;
-                    const FLAT: Option<usize> = #flat;
+        let (block, full) =
+            (if has_old { quote!(block) } else { quote!(_block) }, if has_new { quote!(full) } else { quote!(_full) });
+        let (oldest, name) = (literal(oldest), self.name);
+        let take = quote!(let (#block, #full) = reader.take_block::<#oldest>(block_length, #name)?;);
+        Front { fields, values, carried, take, has_new }
+    }
 
-                    #[inline]
-                    fn read(
-                        reader: &mut runtime::Reader<'a>,
-                        block_length: usize,
-                        #version: u32,
-                    ) -> Result<Self, runtime::DecodeError> {
-                        #take
-                        #(#reads)*
-                        Ok(Self { #(#values),* })
+    /// Whether decoders of the level have something behind their block, or where to go on when there is nothing.
+    fn is_staged(&self) -> bool {
+        self.message.is_some() || !is_flat(self.body)
+    }
+
+    /// The lifetimes of a decoder that reads in order, and its type at a stage.
+    fn in_order(&self, stage: usize) -> (TokenStream, TokenStream) {
+        let (decoder, stage) = (&self.decoder, Literal::usize_unsuffixed(stage));
+        if self.message.is_some() {
+            (quote!(<'a>), quote!(#decoder<'a, runtime::InOrder<'a, #stage>>))
+        } else {
+            (quote!(<'a, 'g>), quote!(#decoder<'a, runtime::InEntry<'a, 'g, #stage>>))
+        }
+    }
+
+    /// The step over one group without groups or data inside, or over one data: what it is, and the next stage.
+    fn step(
+        &self,
+        stage: usize,
+        method: &Ident,
+        note: &TokenStream,
+        ty: &TokenStream,
+        uses_version: bool,
+        value: &TokenStream,
+    ) -> Step {
+        let version = uses_version.then(|| quote!(let version = self.rest.version();));
+        let ((generics, here), (_, next)) = (self.in_order(stage), self.in_order(stage + 1));
+        let (note, method, ty, value, decoder) =
+            (note.clone(), method.clone(), ty.clone(), value.clone(), &self.decoder);
+        let decoder = decoder.clone();
+        Box::new(move |carried| {
+            quote! {
+                impl #generics #here {
+                    #note
+                    ///
+                    /// With it comes the decoder that reads on behind it.
+                    ///
+                    /// # Errors
+                    ///
+                    /// The bytes end before it does.
+                    #[inline(always)]
+                    pub fn #method(mut self) -> Result<(#ty, #next), runtime::DecodeError> {
+                        #version
+                        let reader = runtime::Front::reader(&mut self.rest);
+                        let value = #value;
+                        Ok((value, #decoder { #carried rest: self.rest.at() }))
                     }
                 }
             }
-        });
-        let front = self.message.map(|message| {
-            let (template, block_length) = (literal(message.id), literal(self.body.block_length));
-            let check_version = (message.notes.since > 0).then(|| {
-                let since = literal(message.notes.since);
-                quote! {
-                    if header.version < #since {
-                        return Err(runtime::DecodeError::OlderVersion { found: header.version, since: #since });
+        })
+    }
+
+    /// The step into a group with groups or data inside.
+    fn nested_step(
+        &self,
+        stage: usize,
+        method: &Ident,
+        note: &TokenStream,
+        entry: &TokenStream,
+        since: Option<&Literal>,
+        dimension: &TokenStream,
+    ) -> Step {
+        let ((generics, here), (_, next)) = (self.in_order(stage), self.in_order(stage + 1));
+        let sizes = quote!({ #dimension (block_length, count) });
+        let sizes = match since {
+            Some(since) => quote!(if version >= #since #sizes else { (0, 0) }),
+            None => sizes,
+        };
+        let (note, method, entry, decoder) = (note.clone(), method.clone(), entry.clone(), self.decoder.clone());
+        Box::new(move |carried| {
+            quote! {
+                impl #generics #here {
+                    #note
+                    ///
+                    /// Its `end` gives the decoder that reads on behind it.
+                    ///
+                    /// # Errors
+                    ///
+                    /// The bytes end before its entries begin, or their blocks are too short.
+                    #[inline(always)]
+                    pub fn #method(mut self) -> Result<runtime::EntriesInOrder<'a, #entry<'a>, #next>, runtime::DecodeError> {
+                        let version = self.rest.version();
+                        let reader = runtime::Front::reader(&mut self.rest);
+                        let (block_length, count) = #sizes;
+                        let after = #decoder { #carried rest: self.rest.at() };
+                        runtime::EntriesInOrder::new(after, count, block_length, version)
                     }
                 }
-            });
+            }
+        })
+    }
+
+    fn decoder_code(&self, members: &[Member<'_>], oldest: u32, parts: &Parts) -> TokenStream {
+        let (decoder, rest, name) = (&self.decoder, &self.rest, self.name);
+        let Front { fields, values, carried, take, has_new } = self.front(members, oldest);
+        let oldest = literal(oldest);
+        let reads = parts.held.iter().map(|(held, _, read)| quote!(let #held = #read;));
+        let reads = quote!(#(#reads)*);
+        let held_values: Vec<_> = parts.held.iter().map(|(held, ..)| held).collect();
+        let note = doc(self.notes, &format!("`{name}`, to be read."), "");
+        let shown_name = format!("{name} ");
+        let Parts { constants, getters, checked_getters, json, .. } = parts;
+        let version = if parts.uses_version { quote!(version) } else { quote!(_version) };
+        let block_version = if has_new { quote!(version) } else { quote!(_version) };
+        let rewrite = self.rewrite(members, parts);
+        let staged = self.is_staged();
+        let whole =
+            if staged { quote!(Self { #values rest: #rest { #(#held_values),* } }) } else { quote!(Self { #values }) };
+        let last = self.body.groups.len() + self.body.data.len();
+        let steps = parts.steps.iter().map(|step| step(&carried));
+        let front = if let Some(message) = self.message {
+            let (template, block_length) = (literal(message.id), literal(self.body.block_length));
+            let since = literal(message.notes.since);
+            let whole = quote!(Self { #values rest: #rest { #(#held_values,)* length } });
             quote! {
                 /// The id in the header of such messages.
                 pub const TEMPLATE_ID: u32 = #template;
@@ -742,7 +867,8 @@ impl Level<'_> {
                 /// Bytes of the block that this version of the schema writes.
                 pub const BLOCK_LENGTH: usize = #block_length;
 
-                /// Reads a message behind its header, and checks that all of it is there: what is asked of it then cannot fail.
+                /// Reads a message behind its header, and checks that all of it is there: what is asked of it then cannot fail,
+                /// in any order and as often as one likes.
                 ///
                 /// # Errors
                 ///
@@ -750,15 +876,7 @@ impl Level<'_> {
                 /// the message does.
                 #[inline]
                 pub fn decode(bytes: &'a [u8]) -> Result<Self, runtime::DecodeError> {
-                    let (header, body) = Header::read(bytes)?;
-                    if header.schema_id != SCHEMA_ID {
-                        return Err(runtime::DecodeError::OtherSchema { found: header.schema_id, expected: SCHEMA_ID });
-                    }
-                    if header.template_id != Self::TEMPLATE_ID {
-                        let (found, expected) = (header.template_id, Self::TEMPLATE_ID);
-                        return Err(runtime::DecodeError::OtherTemplate { found, expected });
-                    }
-                    #check_version
+                    let (header, body) = Header::read_of(bytes, #template, #since)?;
                     Self::wrap(body, header.block_length, header.version)
                 }
 
@@ -772,30 +890,177 @@ impl Level<'_> {
                     let mut all = runtime::Reader::new(body);
                     let reader = &mut all;
                     #take
-                    #(#reads)*
+                    #reads
                     let length = body.len() - all.rest().len();
-                    Ok(Self { #(#values,)* length })
+                    Ok(#whole)
+                }
+
+                /// Reads a message behind its header, from front to back: each group and data is checked when it is reached, and
+                /// gives the decoder that reads on behind it. It is the fastest way to read all of a message once.
+                ///
+                /// # Errors
+                ///
+                /// The header is of another schema or message, or of a version that did not have it yet; or the bytes end inside
+                /// the block.
+                #[inline]
+                pub fn in_order(bytes: &'a [u8]) -> Result<#decoder<'a, runtime::InOrder<'a>>, runtime::DecodeError> {
+                    let (header, body) = Header::read_of(bytes, #template, #since)?;
+                    Self::wrap_in_order(body, header.block_length, header.version)
+                }
+
+                /// As `in_order`, without a header.
+                ///
+                /// # Errors
+                ///
+                /// The bytes end inside the block.
+                #[inline]
+                pub fn wrap_in_order(
+                    body: &'a [u8],
+                    block_length: usize,
+                    version: u32,
+                ) -> Result<#decoder<'a, runtime::InOrder<'a>>, runtime::DecodeError> {
+                    let mut reader = runtime::Reader::new(body);
+                    #take
+                    Ok(#decoder { #values rest: runtime::InOrder::new(reader, version) })
                 }
 
                 /// Bytes that the message takes behind its header.
                 #[inline]
                 #[must_use]
                 pub fn encoded_length(&self) -> usize {
-                    self.length
+                    self.rest.length
                 }
+            }
+        } else {
+            TokenStream::new()
+        };
+        let entry = self.message.is_none().then(|| {
+            let (flat, block_length) = (is_flat(self.body), literal(self.body.block_length));
+            let nested = (!flat).then(|| {
+                quote! {
+                    impl<'a> runtime::Nested<'a> for #decoder<'a> {
+                        type InOrder<'g> = #decoder<'a, runtime::InEntry<'a, 'g>> where 'a: 'g;
+
+                        #[inline]
+                        fn start<'g>(
+                            mut rest: runtime::InEntry<'a, 'g>,
+                            block_length: usize,
+                        ) -> Result<Self::InOrder<'g>, runtime::DecodeError>
+                        where
+                            'a: 'g,
+                        {
+                            let #block_version = rest.version();
+                            let reader = runtime::Front::reader(&mut rest);
+                            #take
+                            Ok(#decoder { #values rest })
+                        }
+                    }
+                }
+            });
+            quote! {
+                impl<'a> runtime::Entry<'a> for #decoder<'a> {
+                    const NAME: &'static str = #name;
+                    const OLDEST: usize = #oldest;
+                    const BLOCK: usize = #block_length;
+                    const FLAT: bool = #flat;
+
+                    #[inline]
+                    fn read(
+                        reader: &mut runtime::Reader<'a>,
+                        block_length: usize,
+                        #version: u32,
+                    ) -> Result<Self, runtime::DecodeError> {
+                        #take
+                        #reads
+                        Ok(#whole)
+                    }
+                }
+
+                #nested
+            }
+        });
+        let (structs, generic) = if staged {
+            let held = parts.held.iter().map(|(held, ty, _)| quote!(#held: #ty,));
+            let length = self.message.map(|_| quote!(length: usize,));
+            let lifetime = if parts.held.is_empty() { TokenStream::new() } else { quote!(<'a>) };
+            let rest_note = format!(" {}", words(&format!("What is behind the block of `{name}`, checked.")));
+            let (end_generics, end) = self.in_order(last);
+            let stages = if self.message.is_some() {
+                quote!(#decoder<'_, runtime::InOrder<'_, STAGE>>)
+            } else {
+                quote!(#decoder<'_, runtime::InEntry<'_, '_, STAGE>>)
+            };
+            let finish = if self.message.is_some() {
+                quote! {
+                    /// The bytes behind the message.
+                    #[inline]
+                    #[must_use]
+                    pub fn finish(self) -> &'a [u8] {
+                        self.rest.rest()
+                    }
+                }
+            } else {
+                quote! {
+                    /// Ends the entry. One that does not end here is stepped over by the group, which takes longer.
+                    #[inline]
+                    pub fn end(self) {
+                        self.rest.end();
+                    }
+                }
+            };
+            let structs = quote! {
+                #note
+                #[derive(Clone, Copy)]
+                pub struct #decoder<'a, R = #rest #lifetime> { #fields rest: R }
+
+                #[doc = #rest_note]
+                #[derive(Clone, Copy)]
+                pub struct #rest #lifetime { #(#held)* #length }
+
+                #(#steps)*
+
+                impl #end_generics #end {
+                    #finish
+                }
+
+                impl<const STAGE: usize> core::fmt::Debug for #stages {
+                    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                        f.debug_struct(#name).field("stage", &STAGE).finish_non_exhaustive()
+                    }
+                }
+
+                impl<'a, R: runtime::Front<'a>> runtime::Front<'a> for #decoder<'a, R> {
+                    #[inline]
+                    fn reader(&mut self) -> &mut runtime::Reader<'a> {
+                        self.rest.reader()
+                    }
+                }
+            };
+            (structs, quote!(<'a, R>))
+        } else {
+            let structs = quote! {
+                #note
+                #[derive(Clone, Copy)]
+                pub struct #decoder<'a> { #fields }
+            };
+            (structs, quote!(<'a>))
+        };
+        let fields_code = (!getters.is_empty()).then(|| {
+            quote! {
+                impl #generic #decoder #generic { #(#getters)* }
             }
         });
         quote! {
-            #note
-            #[derive(Clone, Copy)]
-            pub struct #decoder<'a> { #(#fields),* }
+            #structs
 
             impl<'a> #decoder<'a> {
                 #(#constants)*
                 #front
-                #(#getters)*
+                #(#checked_getters)*
                 #rewrite
             }
+
+            #fields_code
 
             #entry
 
@@ -946,8 +1211,7 @@ impl Level<'_> {
 
     /// The exact length of a message whose groups hold nothing of variable length.
     fn exact_length(&self) -> Option<TokenStream> {
-        let flat = |group: &Group| group.body.groups.is_empty() && group.body.data.is_empty();
-        if !self.body.groups.iter().all(flat) {
+        if !self.body.groups.iter().all(|group| is_flat(&group.body)) {
             return None;
         }
         let mut scope = Scope::default();
@@ -982,6 +1246,11 @@ impl Level<'_> {
             }
         })
     }
+}
+
+/// Whether entries are nothing but a block.
+fn is_flat(body: &Body) -> bool {
+    body.groups.is_empty() && body.data.is_empty()
 }
 
 /// Whether an encoder holds its block: it does when there is a field to write.
@@ -1025,7 +1294,7 @@ fn facts(field: &Field) -> String {
     facts
 }
 
-/// Reads the dimensions of a group and then its entries.
+/// Reads the dimensions of a group: its `block_length` and `count`.
 fn dimension_read(group: &Group) -> TokenStream {
     let (name, length) = (&group.name, literal(group.dimension.length));
     let block_length = framing_read(&group.dimension, "blockLength", &quote!(dimension));
@@ -1033,7 +1302,6 @@ fn dimension_read(group: &Group) -> TokenStream {
     quote! {
         let dimension = reader.take_array::<#length>(#name)?;
         let (block_length, count) = (#block_length, #count);
-        runtime::Entries::read(reader, count, block_length, version)?
     }
 }
 
@@ -1070,6 +1338,16 @@ pub(super) fn framing_writes(
         Some(quote!(runtime::put::<#primitive, Order, #at, #length>(#bytes, #value);))
     });
     quote!(#(#writes)*)
+}
+
+/// Fills a header or dimensions with zeros, unless the members that are `written` fill them.
+pub(super) fn blank(composite: &Composite, bytes: &TokenStream, written: &[&str]) -> Option<TokenStream> {
+    let sent = written.iter().filter_map(|name| composite.number(name)).map(|(_, encoding)| match encoding.presence {
+        Presence::Constant => 0,
+        _ => encoding.primitive.size(),
+    });
+    let length = literal(composite.length);
+    (sent.sum::<u32>() != composite.length).then(|| quote!(*#bytes = [0; #length];))
 }
 
 /// The type of a data's length, and the most that it may say.

@@ -6,11 +6,11 @@ mod names;
 mod owned;
 mod types;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use crate::schema::{ByteOrder, Notes, Schema};
-use message::{framing_read, framing_writes};
+use crate::schema::{ByteOrder, Message, Notes, Schema};
+use message::{blank, framing_read, framing_writes};
 use names::Scope;
 use types::{Types, literal};
 
@@ -54,22 +54,22 @@ pub fn generate(schema: &Schema, options: &Options) -> Result<String, GenerateEr
     let runtime: syn::Path =
         syn::parse_str(&options.runtime).map_err(|_| GenerateError::Runtime(options.runtime.clone()))?;
     let mut types = Types::new(schema, options);
-    let mut type_scope = Scope::with(&["AnyMessage", "Header", "Order"]);
+    let mut type_scope = Scope::with(&["AnyMessage", "AnyMessageOwned", "Header", "Order"]);
     let mut module_scope = Scope::with(&["runtime", "types", "core"]);
     let (mut messages, mut decoders) = (Vec::new(), Vec::new());
     for message in &schema.messages {
-        let (code, decoder) =
+        let (code, decoder, owned) =
             message::message(options, schema, &mut types, message, &mut type_scope, &mut module_scope);
         messages.push(code);
-        decoders.push((decoder, message));
+        decoders.push((decoder, owned, message));
     }
     let order = match schema.byte_order {
         ByteOrder::LittleEndian => quote!(runtime::LittleEndian),
         ByteOrder::BigEndian => quote!(runtime::BigEndian),
     };
     let (id, version, package) = (literal(schema.id), literal(schema.version), &schema.package);
-    let header = header(schema);
-    let any = any(&decoders);
+    let header = header(schema, options);
+    let any = any(&decoders, options);
     let declared = &types.code;
     let file = quote! {
         use #runtime as runtime;
@@ -103,7 +103,8 @@ pub fn generate(schema: &Schema, options: &Options) -> Result<String, GenerateEr
     Ok(code)
 }
 
-fn header(schema: &Schema) -> TokenStream {
+fn header(schema: &Schema, options: &Options) -> TokenStream {
+    let derives = owned::derives(options);
     let length = literal(schema.header.length);
     let bytes = quote!(bytes);
     let read = |member| framing_read(&schema.header, member, &bytes);
@@ -119,9 +120,11 @@ fn header(schema: &Schema) -> TokenStream {
             ("version", quote!(runtime::Primitive::from_length(SCHEMA_VERSION as usize))),
         ],
     );
+    let blank = blank(&schema.header, &bytes, &["blockLength", "templateId", "schemaId", "version"]);
     quote! {
         /// What stands in front of every message.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #derives
         pub struct Header {
             /// Bytes of the block, as the writer laid it out.
             pub block_length: usize,
@@ -155,6 +158,29 @@ fn header(schema: &Schema) -> TokenStream {
                 Ok((header, reader.rest()))
             }
 
+            /// As `read`, of a message of this schema.
+            #[inline]
+            fn read_ours(bytes: &[u8]) -> Result<(Self, &[u8]), runtime::DecodeError> {
+                let (header, body) = Self::read(bytes)?;
+                if header.schema_id != SCHEMA_ID {
+                    return Err(runtime::DecodeError::OtherSchema { found: header.schema_id, expected: SCHEMA_ID });
+                }
+                Ok((header, body))
+            }
+
+            /// As `read_ours`, of one kind of message, which the schema has `since` some version.
+            #[inline]
+            fn read_of(bytes: &[u8], expected: u32, since: u32) -> Result<(Self, &[u8]), runtime::DecodeError> {
+                let (header, body) = Self::read_ours(bytes)?;
+                if header.template_id != expected {
+                    return Err(runtime::DecodeError::OtherTemplate { found: header.template_id, expected });
+                }
+                if header.version < since {
+                    return Err(runtime::DecodeError::OlderVersion { found: header.version, since });
+                }
+                Ok((header, body))
+            }
+
             #[inline]
             fn write(
                 writer: &mut runtime::Writer<'_>,
@@ -162,7 +188,7 @@ fn header(schema: &Schema) -> TokenStream {
                 template_id: usize,
             ) -> Result<(), runtime::EncodeError> {
                 let bytes = writer.take::<#length>("message header")?;
-                *bytes = [0; #length];
+                #blank
                 #writes
                 Ok(())
             }
@@ -171,12 +197,14 @@ fn header(schema: &Schema) -> TokenStream {
 }
 
 /// The enum of all messages, with what to do when the template id is none of theirs.
-fn any(decoders: &[(proc_macro2::Ident, &crate::schema::Message)]) -> TokenStream {
+fn any(decoders: &[(Ident, Ident, &Message)], options: &Options) -> TokenStream {
     let mut scope = Scope::with(&["Unknown"]);
     let (mut variants, mut reads, mut shows, mut rewrites) = (vec![], vec![], vec![], vec![]);
-    for (decoder, message) in decoders {
+    let mut owned_forms = Vec::new();
+    for (decoder, owned, message) in decoders {
         let variant = scope.take(names::camel(&message.name));
         let note = format!("`{}`.", words(&message.name));
+        owned_forms.push((variant.clone(), decoder.clone(), owned.clone()));
         variants.push(quote!(#[doc = #note] #variant(#decoder<'a>)));
         reads.push(quote! {
             #decoder::TEMPLATE_ID => Self::#variant(#decoder::wrap(body, header.block_length, header.version)?)
@@ -184,6 +212,7 @@ fn any(decoders: &[(proc_macro2::Ident, &crate::schema::Message)]) -> TokenStrea
         shows.push(quote!(Self::#variant(message) => core::fmt::Display::fmt(message, f)));
         rewrites.push(quote!(Self::#variant(message) => message.rewrite(buffer).map(Some)));
     }
+    let owned = options.owned.then(|| owned::any(options, &owned_forms));
     quote! {
         /// Any message of the schema.
         #[derive(Clone, Copy, Debug)]
@@ -206,10 +235,7 @@ fn any(decoders: &[(proc_macro2::Ident, &crate::schema::Message)]) -> TokenStrea
             ///
             /// The message is of another schema, or the bytes end before it does.
             pub fn decode(bytes: &'a [u8]) -> Result<Self, runtime::DecodeError> {
-                let (header, body) = Header::read(bytes)?;
-                if header.schema_id != SCHEMA_ID {
-                    return Err(runtime::DecodeError::OtherSchema { found: header.schema_id, expected: SCHEMA_ID });
-                }
+                let (header, body) = Header::read_ours(bytes)?;
                 Ok(match header.template_id {
                     #(#reads,)*
                     _ => Self::Unknown { header, body },
@@ -238,6 +264,8 @@ fn any(decoders: &[(proc_macro2::Ident, &crate::schema::Message)]) -> TokenStrea
                 }
             }
         }
+
+        #owned
     }
 }
 

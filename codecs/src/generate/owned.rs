@@ -13,11 +13,22 @@ use crate::schema::{Data, Group};
 pub(super) struct Owned {
     fields: Vec<TokenStream>,
     reads: Vec<TokenStream>,
+    /// The same fields read in order: those of the block, what groups and data are before they are reached, and how they are.
+    starts: Vec<TokenStream>,
+    steps: Vec<Step>,
     writes: Vec<TokenStream>,
     /// Terms of the encoded length beyond the block.
     lengths: Vec<TokenStream>,
     /// Whether anything but the block is written, so that the encoder changes hands.
     has_fields: bool,
+}
+
+/// How a group or data is read in order.
+enum Step {
+    /// At once: a group without groups or data inside, or data. `read` is what becomes of `found`.
+    Whole { method: Ident, read: TokenStream },
+    /// Entry by entry.
+    Nested { method: Ident, entry: TokenStream },
 }
 
 /// The form that serde gives a value of fixed length, where it is not the one of the value's type.
@@ -75,11 +86,13 @@ impl Owned {
         let ty = if optional { quote!(Option<#ty>) } else { ty };
         let attribute = field_attribute(options, name, form(slot, optional), optional);
         self.fields.push(quote!(#note #attribute pub #method: #ty));
-        self.reads.push(match (slot.text.is_some(), newer) {
+        let read = match (slot.text.is_some(), newer) {
             (false, _) => quote!(#method: from.#method()),
             (true, false) => quote!(#method: *from.#method()),
             (true, true) => quote!(#method: from.#method().copied()),
-        });
+        };
+        self.starts.push(read.clone());
+        self.reads.push(read);
         let reference = slot.text.is_some().then(|| quote!(&));
         self.writes.push(if newer && slot.null.is_none() {
             quote!(if let Some(value) = #reference self.#method { encoder.#method(value); })
@@ -96,11 +109,18 @@ impl Owned {
         group: &Group,
         method: &Ident,
         entry: &TokenStream,
+        flat: bool,
     ) {
         let attribute = field_attribute(options, &group.name, None, true);
         let dimension = literal(group.dimension.length);
         self.fields.push(quote!(#note #attribute pub #method: runtime::Vec<#entry>));
         self.reads.push(quote!(#method: from.#method().iter().map(#entry::from).collect()));
+        self.starts.push(quote!(#method: runtime::Vec::new()));
+        self.steps.push(if flat {
+            Step::Whole { method: method.clone(), read: quote!(found.iter().map(#entry::from).collect()) }
+        } else {
+            Step::Nested { method: method.clone(), entry: entry.clone() }
+        });
         self.writes.push(quote! {
             let encoder = encoder.#method(&self.#method, |encoder, entry| entry.encode(encoder))?;
         });
@@ -115,8 +135,46 @@ impl Owned {
         self.fields.push(quote!(#note #attribute pub #method: runtime::Vec<u8>));
         let sent = newer.then(|| quote!(.unwrap_or_default()));
         self.reads.push(quote!(#method: from.#method() #sent .to_vec()));
+        self.starts.push(quote!(#method: runtime::Vec::new()));
+        self.steps.push(Step::Whole { method: method.clone(), read: quote!(found #sent .to_vec()) });
         self.writes.push(quote!(let encoder = encoder.#method(&self.#method)?;));
         self.lengths.push(quote!(#length + self.#method.len()));
+    }
+
+    /// Reads everything from `from`, which reads in order.
+    fn in_order(&self, is_message: bool) -> TokenStream {
+        let starts = &self.starts;
+        if self.steps.is_empty() {
+            let from = starts.is_empty().then(|| quote!(let _ = from;));
+            return quote!(#from Ok(Self { #(#starts),* }));
+        }
+        let steps = self.steps.iter().enumerate().map(|(at, step)| {
+            let goes_on = !is_message || at + 1 < self.steps.len();
+            let from = if goes_on { quote!(from) } else { quote!(_) };
+            match step {
+                Step::Whole { method, read } => quote! {
+                    let (found, #from) = from.#method()?;
+                    owned.#method = #read;
+                },
+                Step::Nested { method, entry } => {
+                    let after = goes_on.then(|| quote!(let from =));
+                    quote! {
+                        let mut entries = from.#method()?;
+                        while let Some(entry) = entries.next_entry()? {
+                            owned.#method.push(#entry::read(entry)?);
+                        }
+                        #after entries.end()?;
+                    }
+                }
+            }
+        });
+        let end = (!is_message).then(|| quote!(from.end();));
+        quote! {
+            let mut owned = Self { #(#starts),* };
+            #(#steps)*
+            #end
+            Ok(owned)
+        }
     }
 
     /// The struct and what it can do.
@@ -138,8 +196,23 @@ impl Owned {
         if terms.is_empty() {
             terms.push(quote!(0));
         }
+        let in_order = self.in_order(*is_message);
         let methods = if *is_message {
             quote! {
+                /// Reads a message behind its header.
+                ///
+                /// # Errors
+                ///
+                /// The header is of another schema or message, or of a version that did not have it yet; or the bytes end before
+                /// the message does.
+                pub fn decode(bytes: &[u8]) -> Result<Self, runtime::DecodeError> {
+                    Self::read(#decoder::in_order(bytes)?)
+                }
+
+                fn read(from: #decoder<'_, runtime::InOrder<'_>>) -> Result<Self, runtime::DecodeError> {
+                    #in_order
+                }
+
                 /// Writes the message to the start of `buffer`, header included, and returns its length.
                 ///
                 /// # Errors
@@ -152,7 +225,16 @@ impl Owned {
                 }
             }
         } else {
+            let read = (!self.steps.is_empty()).then(|| {
+                quote! {
+                    pub(super) fn read<'a>(from: #decoder<'a, runtime::InEntry<'a, '_>>) -> Result<Self, runtime::DecodeError> {
+                        #in_order
+                    }
+                }
+            });
             quote! {
+                #read
+
                 /// Writes the entry.
                 ///
                 /// # Errors
@@ -183,6 +265,80 @@ impl Owned {
             impl From<#decoder<'_>> for #owned {
                 fn from(#from: #decoder<'_>) -> Self {
                     Self { #(#reads),* }
+                }
+            }
+        }
+    }
+}
+
+/// The enum of all messages in their owned forms: for each a variant, its decoder and its owned form.
+pub(super) fn any(options: &Options, messages: &[(Ident, Ident, Ident)]) -> TokenStream {
+    let derives = derives(options);
+    let variants: Vec<_> = messages.iter().map(|(variant, ..)| variant).collect();
+    let decoders: Vec<_> = messages.iter().map(|(_, decoder, _)| decoder).collect();
+    let owned: Vec<_> = messages.iter().map(|(.., owned)| owned).collect();
+    let notes = variants.iter().map(|variant| format!("As `AnyMessage::{variant}`."));
+    quote! {
+        /// Any message of the schema, in its owned form.
+        #[derive(Clone, Debug, PartialEq)]
+        #[allow(clippy::large_enum_variant)]
+        #derives
+        pub enum AnyMessageOwned {
+            #(#[doc = #notes] #variants(#owned),)*
+            /// A message that this version of the schema does not have.
+            Unknown {
+                /// Its header.
+                header: Header,
+                /// What is behind the header.
+                body: runtime::Vec<u8>,
+            },
+        }
+
+        impl AnyMessageOwned {
+            /// Reads whatever message `bytes` start with, header included.
+            ///
+            /// # Errors
+            ///
+            /// The message is of another schema, or the bytes end before it does.
+            pub fn decode(bytes: &[u8]) -> Result<Self, runtime::DecodeError> {
+                let (header, body) = Header::read_ours(bytes)?;
+                Ok(match header.template_id {
+                    #(#decoders::TEMPLATE_ID => {
+                        let decoder = #decoders::wrap_in_order(body, header.block_length, header.version)?;
+                        Self::#variants(#owned::read(decoder)?)
+                    })*
+                    _ => Self::Unknown { header, body: body.to_vec() },
+                })
+            }
+
+            /// Bytes that the message takes when it is written; none for one that this version of the schema does not have.
+            #[must_use]
+            pub fn encoded_length(&self) -> usize {
+                match self {
+                    #(Self::#variants(message) => message.encoded_length(),)*
+                    Self::Unknown { .. } => 0,
+                }
+            }
+
+            /// Writes the message to the start of `buffer`, header included, and returns its length; `None` for one that this
+            /// version of the schema does not have.
+            ///
+            /// # Errors
+            ///
+            /// The buffer is too short, or the message has more than its schema allows.
+            pub fn encode(&self, buffer: &mut [u8]) -> Result<Option<usize>, runtime::EncodeError> {
+                match self {
+                    #(Self::#variants(message) => message.encode(buffer).map(Some),)*
+                    Self::Unknown { .. } => Ok(None),
+                }
+            }
+        }
+
+        impl From<AnyMessage<'_>> for AnyMessageOwned {
+            fn from(from: AnyMessage<'_>) -> Self {
+                match from {
+                    #(AnyMessage::#variants(message) => Self::#variants(message.into()),)*
+                    AnyMessage::Unknown { header, body } => Self::Unknown { header, body: body.to_vec() },
                 }
             }
         }

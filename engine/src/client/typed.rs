@@ -129,6 +129,17 @@ impl<'a> Fragment<'a> {
         Ok(M::decode(self.whole_message()?)?)
     }
 
+    /// Reads the message as [`decode`](Self::decode) does, but from front to back: groups and data are checked when they are
+    /// reached, each once. It is the fastest way to read all of a message, above all one with nested groups.
+    ///
+    /// # Errors
+    ///
+    /// [`MessageError`]; that the bytes end too soon is found when the end is reached.
+    #[inline]
+    pub fn decode_in_order<M: Message>(&self) -> Result<M::InOrder<'a>, MessageError> {
+        Ok(M::in_order(self.whole_message()?)?)
+    }
+
     /// The bytes of a whole message.
     ///
     /// # Errors

@@ -51,6 +51,40 @@ impl Header {
         };
         Ok((header, reader.rest()))
     }
+    /// As `read`, of a message of this schema.
+    #[inline]
+    fn read_ours(bytes: &[u8]) -> Result<(Self, &[u8]), runtime::DecodeError> {
+        let (header, body) = Self::read(bytes)?;
+        if header.schema_id != SCHEMA_ID {
+            return Err(runtime::DecodeError::OtherSchema {
+                found: header.schema_id,
+                expected: SCHEMA_ID,
+            });
+        }
+        Ok((header, body))
+    }
+    /// As `read_ours`, of one kind of message, which the schema has `since` some version.
+    #[inline]
+    fn read_of(
+        bytes: &[u8],
+        expected: u32,
+        since: u32,
+    ) -> Result<(Self, &[u8]), runtime::DecodeError> {
+        let (header, body) = Self::read_ours(bytes)?;
+        if header.template_id != expected {
+            return Err(runtime::DecodeError::OtherTemplate {
+                found: header.template_id,
+                expected,
+            });
+        }
+        if header.version < since {
+            return Err(runtime::DecodeError::OlderVersion {
+                found: header.version,
+                since,
+            });
+        }
+        Ok((header, body))
+    }
     #[inline]
     fn write(
         writer: &mut runtime::Writer<'_>,
@@ -58,7 +92,6 @@ impl Header {
         template_id: usize,
     ) -> Result<(), runtime::EncodeError> {
         let bytes = writer.take::<8>("message header")?;
-        *bytes = [0; 8];
         runtime::put::<
             u16,
             Order,
@@ -109,13 +142,7 @@ impl<'a> AnyMessage<'a> {
     ///
     /// The message is of another schema, or the bytes end before it does.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, runtime::DecodeError> {
-        let (header, body) = Header::read(bytes)?;
-        if header.schema_id != SCHEMA_ID {
-            return Err(runtime::DecodeError::OtherSchema {
-                found: header.schema_id,
-                expected: SCHEMA_ID,
-            });
-        }
+        let (header, body) = Header::read_ours(bytes)?;
         Ok(
             match header.template_id {
                 NewOrderDecoder::TEMPLATE_ID => {
@@ -169,6 +196,7 @@ impl core::fmt::Display for AnyMessage<'_> {
 pub enum NewOrder {}
 impl runtime::Message for NewOrder {
     type Decoder<'a> = NewOrderDecoder<'a>;
+    type InOrder<'a> = NewOrderDecoder<'a, runtime::InOrder<'a>>;
     type Encoder<'a> = NewOrderEncoder<'a>;
     const NAME: &'static str = NewOrderDecoder::NAME;
     const SCHEMA_ID: u32 = SCHEMA_ID;
@@ -180,16 +208,73 @@ impl runtime::Message for NewOrder {
         NewOrderDecoder::decode(bytes)
     }
     #[inline]
+    fn in_order(bytes: &[u8]) -> Result<Self::InOrder<'_>, runtime::DecodeError> {
+        NewOrderDecoder::in_order(bytes)
+    }
+    #[inline]
     fn encode(buffer: &mut [u8]) -> Result<NewOrderEncoder<'_>, runtime::EncodeError> {
         NewOrderEncoder::wrap(buffer)
     }
 }
 /// Somebody wants to trade
 #[derive(Clone, Copy)]
-pub struct NewOrderDecoder<'a> {
+pub struct NewOrderDecoder<'a, R = NewOrderRest<'a>> {
     block: &'a [u8; 34],
-    length: usize,
+    rest: R,
+}
+/// What is behind the block of `NewOrder`, checked.
+#[derive(Clone, Copy)]
+pub struct NewOrderRest<'a> {
     note: &'a [u8],
+    length: usize,
+}
+impl<'a> NewOrderDecoder<'a, runtime::InOrder<'a, 0>> {
+    /// Whatever the sender wants to remember
+    ///
+    /// Data id 8.
+    ///
+    /// With it comes the decoder that reads on behind it.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end before it does.
+    #[inline(always)]
+    pub fn note(
+        mut self,
+    ) -> Result<
+        (&'a [u8], NewOrderDecoder<'a, runtime::InOrder<'a, 1>>),
+        runtime::DecodeError,
+    > {
+        let reader = runtime::Front::reader(&mut self.rest);
+        let value = reader.take_data::<u16, Order>("note")?;
+        Ok((
+            value,
+            NewOrderDecoder {
+                block: self.block,
+                rest: self.rest.at(),
+            },
+        ))
+    }
+}
+impl<'a> NewOrderDecoder<'a, runtime::InOrder<'a, 1>> {
+    /// The bytes behind the message.
+    #[inline]
+    #[must_use]
+    pub fn finish(self) -> &'a [u8] {
+        self.rest.rest()
+    }
+}
+impl<const STAGE: usize> core::fmt::Debug
+for NewOrderDecoder<'_, runtime::InOrder<'_, STAGE>> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("NewOrder").field("stage", &STAGE).finish_non_exhaustive()
+    }
+}
+impl<'a, R: runtime::Front<'a>> runtime::Front<'a> for NewOrderDecoder<'a, R> {
+    #[inline]
+    fn reader(&mut self) -> &mut runtime::Reader<'a> {
+        self.rest.reader()
+    }
 }
 impl<'a> NewOrderDecoder<'a> {
     /// The id in the header of such messages.
@@ -198,7 +283,8 @@ impl<'a> NewOrderDecoder<'a> {
     pub const NAME: &'static str = "NewOrder";
     /// Bytes of the block that this version of the schema writes.
     pub const BLOCK_LENGTH: usize = 34;
-    /// Reads a message behind its header, and checks that all of it is there: what is asked of it then cannot fail.
+    /// Reads a message behind its header, and checks that all of it is there: what is asked of it then cannot fail,
+    /// in any order and as often as one likes.
     ///
     /// # Errors
     ///
@@ -206,20 +292,7 @@ impl<'a> NewOrderDecoder<'a> {
     /// the message does.
     #[inline]
     pub fn decode(bytes: &'a [u8]) -> Result<Self, runtime::DecodeError> {
-        let (header, body) = Header::read(bytes)?;
-        if header.schema_id != SCHEMA_ID {
-            return Err(runtime::DecodeError::OtherSchema {
-                found: header.schema_id,
-                expected: SCHEMA_ID,
-            });
-        }
-        if header.template_id != Self::TEMPLATE_ID {
-            let (found, expected) = (header.template_id, Self::TEMPLATE_ID);
-            return Err(runtime::DecodeError::OtherTemplate {
-                found,
-                expected,
-            });
-        }
+        let (header, body) = Header::read_of(bytes, 1, 0)?;
         Self::wrap(body, header.block_length, header.version)
     }
     /// Reads a message without a header, of which the writer's block length and version are known.
@@ -238,14 +311,84 @@ impl<'a> NewOrderDecoder<'a> {
         let (block, _full) = reader.take_block::<34>(block_length, "NewOrder")?;
         let note = reader.take_data::<u16, Order>("note")?;
         let length = body.len() - all.rest().len();
-        Ok(Self { block, note, length })
+        Ok(Self {
+            block,
+            rest: NewOrderRest { note, length },
+        })
+    }
+    /// Reads a message behind its header, from front to back: each group and data is checked when it is reached, and
+    /// gives the decoder that reads on behind it. It is the fastest way to read all of a message once.
+    ///
+    /// # Errors
+    ///
+    /// The header is of another schema or message, or of a version that did not have it yet; or the bytes end inside
+    /// the block.
+    #[inline]
+    pub fn in_order(
+        bytes: &'a [u8],
+    ) -> Result<NewOrderDecoder<'a, runtime::InOrder<'a>>, runtime::DecodeError> {
+        let (header, body) = Header::read_of(bytes, 1, 0)?;
+        Self::wrap_in_order(body, header.block_length, header.version)
+    }
+    /// As `in_order`, without a header.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end inside the block.
+    #[inline]
+    pub fn wrap_in_order(
+        body: &'a [u8],
+        block_length: usize,
+        version: u32,
+    ) -> Result<NewOrderDecoder<'a, runtime::InOrder<'a>>, runtime::DecodeError> {
+        let mut reader = runtime::Reader::new(body);
+        let (block, _full) = reader.take_block::<34>(block_length, "NewOrder")?;
+        Ok(NewOrderDecoder {
+            block,
+            rest: runtime::InOrder::new(reader, version),
+        })
     }
     /// Bytes that the message takes behind its header.
     #[inline]
     #[must_use]
     pub fn encoded_length(&self) -> usize {
-        self.length
+        self.rest.length
     }
+    /// Whatever the sender wants to remember
+    ///
+    /// Data id 8.
+    #[inline]
+    #[must_use]
+    pub fn note(&self) -> &'a [u8] {
+        self.rest.note
+    }
+    /// `note` as text.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are not UTF-8.
+    pub fn note_str(&self) -> Result<&'a str, core::str::Utf8Error> {
+        core::str::from_utf8(self.rest.note)
+    }
+    /// Writes the message again, header included, as this version of the schema has it.
+    ///
+    /// # Errors
+    ///
+    /// The buffer is too short, or the message has more than its schema allows.
+    pub fn rewrite(&self, buffer: &mut [u8]) -> Result<usize, runtime::EncodeError> {
+        let mut encoder = NewOrderEncoder::wrap(buffer)?;
+        encoder.order_id(self.order_id());
+        encoder.symbol(self.symbol());
+        encoder.side(self.side());
+        encoder.price(self.price());
+        encoder.quantity(self.quantity());
+        encoder.shown(self.shown());
+        encoder.instructions(self.instructions());
+        let encoder = encoder.note(self.note())?;
+        Ok(encoder.finish())
+    }
+}
+impl<'a, R> NewOrderDecoder<'a, R> {
     /// Unique to the sender
     ///
     /// Field id 1.
@@ -311,39 +454,6 @@ impl<'a> NewOrderDecoder<'a> {
     pub fn instructions(&self) -> types::Instructions {
         types::Instructions(runtime::get::<u8, Order, 33, 34>(self.block))
     }
-    /// Whatever the sender wants to remember
-    ///
-    /// Data id 8.
-    #[inline]
-    #[must_use]
-    pub fn note(&self) -> &'a [u8] {
-        self.note
-    }
-    /// `note` as text.
-    ///
-    /// # Errors
-    ///
-    /// The bytes are not UTF-8.
-    pub fn note_str(&self) -> Result<&'a str, core::str::Utf8Error> {
-        core::str::from_utf8(self.note)
-    }
-    /// Writes the message again, header included, as this version of the schema has it.
-    ///
-    /// # Errors
-    ///
-    /// The buffer is too short, or the message has more than its schema allows.
-    pub fn rewrite(&self, buffer: &mut [u8]) -> Result<usize, runtime::EncodeError> {
-        let mut encoder = NewOrderEncoder::wrap(buffer)?;
-        encoder.order_id(self.order_id());
-        encoder.symbol(self.symbol());
-        encoder.side(self.side());
-        encoder.price(self.price());
-        encoder.quantity(self.quantity());
-        encoder.shown(self.shown());
-        encoder.instructions(self.instructions());
-        let encoder = encoder.note(self.note)?;
-        Ok(encoder.finish())
-    }
 }
 impl runtime::json::Json for NewOrderDecoder<'_> {
     fn json(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -363,7 +473,7 @@ impl runtime::json::Json for NewOrderDecoder<'_> {
         object
             .field(
                 "note",
-                &runtime::json::Data(self.note, runtime::json::Charset::Utf8),
+                &runtime::json::Data(self.rest.note, runtime::json::Charset::Utf8),
             )?;
         object.end()
     }
@@ -519,6 +629,7 @@ impl NewOrderEncoder<'_, 1> {
 pub enum OrderFilled {}
 impl runtime::Message for OrderFilled {
     type Decoder<'a> = OrderFilledDecoder<'a>;
+    type InOrder<'a> = OrderFilledDecoder<'a, runtime::InOrder<'a>>;
     type Encoder<'a> = OrderFilledEncoder<'a>;
     const NAME: &'static str = OrderFilledDecoder::NAME;
     const SCHEMA_ID: u32 = SCHEMA_ID;
@@ -530,6 +641,10 @@ impl runtime::Message for OrderFilled {
         OrderFilledDecoder::decode(bytes)
     }
     #[inline]
+    fn in_order(bytes: &[u8]) -> Result<Self::InOrder<'_>, runtime::DecodeError> {
+        OrderFilledDecoder::in_order(bytes)
+    }
+    #[inline]
     fn encode(
         buffer: &mut [u8],
     ) -> Result<OrderFilledEncoder<'_>, runtime::EncodeError> {
@@ -538,12 +653,82 @@ impl runtime::Message for OrderFilled {
 }
 /// An order traded, against one or more others
 #[derive(Clone, Copy)]
-pub struct OrderFilledDecoder<'a> {
+pub struct OrderFilledDecoder<'a, R = OrderFilledRest<'a>> {
     block: &'a [u8; 8],
     full: &'a [u8],
     version: u32,
-    length: usize,
+    rest: R,
+}
+/// What is behind the block of `OrderFilled`, checked.
+#[derive(Clone, Copy)]
+pub struct OrderFilledRest<'a> {
     fills: runtime::Entries<'a, order_filled::FillsEntry<'a>>,
+    length: usize,
+}
+impl<'a> OrderFilledDecoder<'a, runtime::InOrder<'a, 0>> {
+    /// Each with the price that it traded at
+    ///
+    /// Group id 10.
+    ///
+    /// With it comes the decoder that reads on behind it.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end before it does.
+    #[inline(always)]
+    pub fn fills(
+        mut self,
+    ) -> Result<
+        (
+            runtime::Entries<'a, order_filled::FillsEntry<'a>>,
+            OrderFilledDecoder<'a, runtime::InOrder<'a, 1>>,
+        ),
+        runtime::DecodeError,
+    > {
+        let version = self.rest.version();
+        let reader = runtime::Front::reader(&mut self.rest);
+        let value = {
+            let dimension = reader.take_array::<4>("fills")?;
+            let (block_length, count) = (
+                runtime::Primitive::to_length(
+                    runtime::get::<u16, Order, 0, 4>(dimension),
+                ),
+                runtime::Primitive::to_length(
+                    runtime::get::<u16, Order, 2, 4>(dimension),
+                ),
+            );
+            runtime::Entries::read(reader, count, block_length, version)?
+        };
+        Ok((
+            value,
+            OrderFilledDecoder {
+                block: self.block,
+                full: self.full,
+                version: self.version,
+                rest: self.rest.at(),
+            },
+        ))
+    }
+}
+impl<'a> OrderFilledDecoder<'a, runtime::InOrder<'a, 1>> {
+    /// The bytes behind the message.
+    #[inline]
+    #[must_use]
+    pub fn finish(self) -> &'a [u8] {
+        self.rest.rest()
+    }
+}
+impl<const STAGE: usize> core::fmt::Debug
+for OrderFilledDecoder<'_, runtime::InOrder<'_, STAGE>> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("OrderFilled").field("stage", &STAGE).finish_non_exhaustive()
+    }
+}
+impl<'a, R: runtime::Front<'a>> runtime::Front<'a> for OrderFilledDecoder<'a, R> {
+    #[inline]
+    fn reader(&mut self) -> &mut runtime::Reader<'a> {
+        self.rest.reader()
+    }
 }
 impl<'a> OrderFilledDecoder<'a> {
     /// The id in the header of such messages.
@@ -552,7 +737,8 @@ impl<'a> OrderFilledDecoder<'a> {
     pub const NAME: &'static str = "OrderFilled";
     /// Bytes of the block that this version of the schema writes.
     pub const BLOCK_LENGTH: usize = 16;
-    /// Reads a message behind its header, and checks that all of it is there: what is asked of it then cannot fail.
+    /// Reads a message behind its header, and checks that all of it is there: what is asked of it then cannot fail,
+    /// in any order and as often as one likes.
     ///
     /// # Errors
     ///
@@ -560,20 +746,7 @@ impl<'a> OrderFilledDecoder<'a> {
     /// the message does.
     #[inline]
     pub fn decode(bytes: &'a [u8]) -> Result<Self, runtime::DecodeError> {
-        let (header, body) = Header::read(bytes)?;
-        if header.schema_id != SCHEMA_ID {
-            return Err(runtime::DecodeError::OtherSchema {
-                found: header.schema_id,
-                expected: SCHEMA_ID,
-            });
-        }
-        if header.template_id != Self::TEMPLATE_ID {
-            let (found, expected) = (header.template_id, Self::TEMPLATE_ID);
-            return Err(runtime::DecodeError::OtherTemplate {
-                found,
-                expected,
-            });
-        }
+        let (header, body) = Header::read_of(bytes, 2, 0)?;
         Self::wrap(body, header.block_length, header.version)
     }
     /// Reads a message without a header, of which the writer's block length and version are known.
@@ -607,32 +780,48 @@ impl<'a> OrderFilledDecoder<'a> {
             block,
             full,
             version,
-            fills,
-            length,
+            rest: OrderFilledRest { fills, length },
+        })
+    }
+    /// Reads a message behind its header, from front to back: each group and data is checked when it is reached, and
+    /// gives the decoder that reads on behind it. It is the fastest way to read all of a message once.
+    ///
+    /// # Errors
+    ///
+    /// The header is of another schema or message, or of a version that did not have it yet; or the bytes end inside
+    /// the block.
+    #[inline]
+    pub fn in_order(
+        bytes: &'a [u8],
+    ) -> Result<OrderFilledDecoder<'a, runtime::InOrder<'a>>, runtime::DecodeError> {
+        let (header, body) = Header::read_of(bytes, 2, 0)?;
+        Self::wrap_in_order(body, header.block_length, header.version)
+    }
+    /// As `in_order`, without a header.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end inside the block.
+    #[inline]
+    pub fn wrap_in_order(
+        body: &'a [u8],
+        block_length: usize,
+        version: u32,
+    ) -> Result<OrderFilledDecoder<'a, runtime::InOrder<'a>>, runtime::DecodeError> {
+        let mut reader = runtime::Reader::new(body);
+        let (block, full) = reader.take_block::<8>(block_length, "OrderFilled")?;
+        Ok(OrderFilledDecoder {
+            block,
+            full,
+            version,
+            rest: runtime::InOrder::new(reader, version),
         })
     }
     /// Bytes that the message takes behind its header.
     #[inline]
     #[must_use]
     pub fn encoded_length(&self) -> usize {
-        self.length
-    }
-    /// `orderId`.
-    ///
-    /// Field id 1.
-    #[inline]
-    #[must_use]
-    pub fn order_id(&self) -> u64 {
-        runtime::get::<u64, Order, 0, 8>(self.block)
-    }
-    /// Since 1970
-    ///
-    /// Field id 2, since version 1, in nanosecond.
-    #[inline]
-    #[must_use]
-    pub fn time(&self) -> Option<u64> {
-        let part = runtime::part::<8>(self.full, 8, self.version >= 1)?;
-        Some(runtime::get::<u64, Order, 0, 8>(part))
+        self.rest.length
     }
     /// Each with the price that it traded at
     ///
@@ -640,7 +829,7 @@ impl<'a> OrderFilledDecoder<'a> {
     #[inline]
     #[must_use]
     pub fn fills(&self) -> runtime::Entries<'a, order_filled::FillsEntry<'a>> {
-        self.fills
+        self.rest.fills
     }
     /// Writes the message again, header included, as this version of the schema has it.
     ///
@@ -658,13 +847,32 @@ impl<'a> OrderFilledDecoder<'a> {
         Ok(encoder.finish())
     }
 }
+impl<'a, R> OrderFilledDecoder<'a, R> {
+    /// `orderId`.
+    ///
+    /// Field id 1.
+    #[inline]
+    #[must_use]
+    pub fn order_id(&self) -> u64 {
+        runtime::get::<u64, Order, 0, 8>(self.block)
+    }
+    /// Since 1970
+    ///
+    /// Field id 2, since version 1, in nanosecond.
+    #[inline]
+    #[must_use]
+    pub fn time(&self) -> Option<u64> {
+        let part = runtime::part::<8>(self.full, 8, self.version >= 1)?;
+        Some(runtime::get::<u64, Order, 0, 8>(part))
+    }
+}
 impl runtime::json::Json for OrderFilledDecoder<'_> {
     fn json(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         #[allow(unused_mut)]
         let mut object = runtime::json::Object::new(f)?;
         object.field("orderId", &self.order_id())?;
         object.present("time", self.time())?;
-        object.field("fills", &self.fills)?;
+        object.field("fills", &self.rest.fills)?;
         object.end()
     }
 }
@@ -745,7 +953,6 @@ impl<'a> OrderFilledEncoder<'a, 0> {
     ) -> Result<OrderFilledEncoder<'a, 1>, runtime::EncodeError> {
         let mut writer = self.writer;
         let dimension = writer.take::<4>("fills")?;
-        *dimension = [0; 4];
         let mut count = 0_usize;
         for item in items {
             if count == 65534 {
@@ -757,15 +964,14 @@ impl<'a> OrderFilledEncoder<'a, 0> {
             }
             let place = writer.take::<12>("fills")?;
             *place = order_filled::FillsEncoder::<'_, 0>::EMPTY;
-            let done = each(
-                order_filled::FillsEncoder {
-                    block: place,
-                    writer: writer.reborrow(),
-                },
-                item,
-            )?;
-            let written = done.written();
-            writer.skip(written);
+            writer = each(
+                    order_filled::FillsEncoder {
+                        block: place,
+                        writer,
+                    },
+                    item,
+                )?
+                .into_writer();
             count += 1;
         }
         runtime::put::<u16, Order, 0, 4>(dimension, 12);
@@ -799,6 +1005,21 @@ pub mod order_filled {
         block: &'a [u8; 12],
     }
     impl<'a> FillsEntry<'a> {
+        /// Writes the entry again, as this version of the schema has it.
+        ///
+        /// # Errors
+        ///
+        /// The buffer is too short, or the entry has more than its schema allows.
+        pub fn rewrite<'b>(
+            &self,
+            mut encoder: FillsEncoder<'b>,
+        ) -> Result<runtime::Done<'b>, runtime::EncodeError> {
+            encoder.price(self.price());
+            encoder.quantity(self.quantity());
+            encoder.end()
+        }
+    }
+    impl<'a> FillsEntry<'a> {
         /// `price`.
         ///
         /// Field id 11.
@@ -815,23 +1036,12 @@ pub mod order_filled {
         pub fn quantity(&self) -> u32 {
             runtime::get::<u32, Order, 8, 12>(self.block)
         }
-        /// Writes the entry again, as this version of the schema has it.
-        ///
-        /// # Errors
-        ///
-        /// The buffer is too short, or the entry has more than its schema allows.
-        pub fn rewrite<'b>(
-            &self,
-            mut encoder: FillsEncoder<'b>,
-        ) -> Result<runtime::Done<'b>, runtime::EncodeError> {
-            encoder.price(self.price());
-            encoder.quantity(self.quantity());
-            encoder.end()
-        }
     }
     impl<'a> runtime::Entry<'a> for FillsEntry<'a> {
         const NAME: &'static str = "fills";
-        const FLAT: Option<usize> = Some(12);
+        const OLDEST: usize = 12;
+        const BLOCK: usize = 12;
+        const FLAT: bool = true;
         #[inline]
         fn read(
             reader: &mut runtime::Reader<'a>,

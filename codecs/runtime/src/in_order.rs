@@ -1,0 +1,401 @@
+//! A message read once, from front to back: each part is checked when it is reached, and nothing is stepped over twice. Used by
+//! generated decoders, whose type says how far they are, as that of encoders does.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use crate::error::DecodeError;
+use crate::reader::{Entries, Entry, Reader};
+
+/// How far a message has been read: its block, and `STAGE` of the groups and data behind it.
+#[derive(Clone, Copy, Debug)]
+pub struct InOrder<'a, const STAGE: usize = 0> {
+    reader: Reader<'a>,
+    version: u32,
+}
+
+/// How far an entry of a group has been read: its block, and `STAGE` of the groups and data behind it.
+#[derive(Debug)]
+pub struct InEntry<'a, 'g, const STAGE: usize = 0> {
+    reader: Reader<'a>,
+    version: u32,
+    place: &'g mut Place<'a>,
+}
+
+/// Where a group is being read.
+#[derive(Debug)]
+struct Place<'a> {
+    /// In front of the entry that was handed out, until that has ended.
+    reader: Reader<'a>,
+    handed_out: bool,
+    /// Whether entries may take no bytes at all.
+    may_be_empty: bool,
+}
+
+impl<'a> InOrder<'a> {
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    pub fn new(reader: Reader<'a>, version: u32) -> Self {
+        Self { reader, version }
+    }
+}
+
+impl<'a, const STAGE: usize> InOrder<'a, STAGE> {
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    pub fn at<const NEXT: usize>(self) -> InOrder<'a, NEXT> {
+        InOrder { reader: self.reader, version: self.version }
+    }
+
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.reader.rest()
+    }
+}
+
+impl<'a, 'g, const STAGE: usize> InEntry<'a, 'g, STAGE> {
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    pub fn at<const NEXT: usize>(self) -> InEntry<'a, 'g, NEXT> {
+        InEntry { reader: self.reader, version: self.version, place: self.place }
+    }
+
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn end(self) {
+        // An entry that took no bytes is left to be stepped over, which counts it.
+        self.place.handed_out = self.place.may_be_empty && self.reader.rest().len() == self.place.reader.rest().len();
+        self.place.reader = self.reader;
+    }
+}
+
+/// What is being read in order, wherever it is.
+#[doc(hidden)]
+pub trait Front<'a> {
+    fn reader(&mut self) -> &mut Reader<'a>;
+}
+
+impl<'a, const STAGE: usize> Front<'a> for InOrder<'a, STAGE> {
+    #[inline(always)]
+    fn reader(&mut self) -> &mut Reader<'a> {
+        &mut self.reader
+    }
+}
+
+impl<'a, const STAGE: usize> Front<'a> for InEntry<'a, '_, STAGE> {
+    #[inline(always)]
+    fn reader(&mut self) -> &mut Reader<'a> {
+        &mut self.reader
+    }
+}
+
+/// An entry with groups or data of its own.
+pub trait Nested<'a>: Entry<'a> {
+    /// The entry while it is read in order.
+    type InOrder<'g>
+    where
+        'a: 'g;
+
+    /// Takes the entry's block.
+    #[doc(hidden)]
+    fn start<'g>(rest: InEntry<'a, 'g>, block_length: usize) -> Result<Self::InOrder<'g>, DecodeError>
+    where
+        'a: 'g;
+}
+
+/// A group whose entries have groups or data of their own, read in order; what comes after it is a `D`.
+///
+/// ```text
+/// let mut legs = order.legs()?;
+/// while let Some(leg) = legs.next_entry()? {
+///     let (venues, leg) = leg.venues()?;
+///     leg.end();
+/// }
+/// let order = legs.end()?;
+/// ```
+#[must_use = "what comes after a group is got by its `end`"]
+pub struct EntriesInOrder<'a, E, D> {
+    place: Place<'a>,
+    left: usize,
+    block_length: usize,
+    version: u32,
+    after: D,
+    entry: PhantomData<E>,
+}
+
+impl<'a, E: Nested<'a>, D: Front<'a>> EntriesInOrder<'a, E, D> {
+    /// A group of `count` entries, in front of which `after` stands.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn new(mut after: D, count: usize, block_length: usize, version: u32) -> Result<Self, DecodeError> {
+        let block_length = E::checked_block_length(count, block_length)?;
+        let place = Place { reader: *after.reader(), handed_out: false, may_be_empty: block_length == 0 };
+        Ok(Self { place, left: count, block_length, version, after, entry: PhantomData })
+    }
+
+    /// How many entries are left, as the group claims: that they are there is found when they are reached.
+    #[must_use]
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.left
+    }
+
+    /// Whether none is left.
+    #[must_use]
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The next entry, or `None` after the last. One that was not read to its end is stepped over.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end inside the entry, or inside what was not read of the one before it.
+    #[inline(always)]
+    pub fn next_entry(&mut self) -> Result<Option<E::InOrder<'_>>, DecodeError> {
+        self.leave_entry()?;
+        match self.left.checked_sub(1) {
+            None => return Ok(None),
+            Some(left) => self.left = left,
+        }
+        self.place.handed_out = true;
+        let (reader, version) = (self.place.reader, self.version);
+        E::start(InEntry { reader, version, place: &mut self.place }, self.block_length).map(Some)
+    }
+
+    /// What comes after the group. Entries that are left are stepped over.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end before the entries do.
+    #[inline(always)]
+    pub fn end(mut self) -> Result<D, DecodeError> {
+        self.leave_entry()?;
+        if self.left > 0 {
+            self.place.reader = step_over::<E>(self.place.reader, self.left, self.block_length, self.version)?;
+        }
+        *self.after.reader() = self.place.reader;
+        Ok(self.after)
+    }
+
+    /// All entries that are left, to be read in any order, and what comes after the group: this steps over them once more
+    /// than reading them takes.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end before the entries do.
+    #[inline(always)]
+    pub fn checked(mut self) -> Result<(Entries<'a, E>, D), DecodeError> {
+        self.leave_entry()?;
+        let entries = Entries::read(&mut self.place.reader, self.left, self.block_length, self.version)?;
+        *self.after.reader() = self.place.reader;
+        Ok((entries, self.after))
+    }
+
+    /// Steps over the entry that was handed out, unless it ended.
+    #[inline(always)]
+    fn leave_entry(&mut self) -> Result<(), DecodeError> {
+        if self.place.handed_out {
+            self.place.reader = step_over::<E>(self.place.reader, 1, self.block_length, self.version)?;
+            self.place.handed_out = false;
+        }
+        Ok(())
+    }
+}
+
+/// What is behind so many entries. It takes and gives values, so that those of its caller stay in registers.
+#[cold]
+#[inline(never)]
+fn step_over<'a, E: Entry<'a>>(
+    mut reader: Reader<'a>,
+    count: usize,
+    block_length: usize,
+    version: u32,
+) -> Result<Reader<'a>, DecodeError> {
+    Entries::<E>::read(&mut reader, count, block_length, version)?;
+    Ok(reader)
+}
+
+impl<E, D> fmt::Debug for EntriesInOrder<'_, E, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntriesInOrder").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::LittleEndian;
+
+    /// An entry of one byte with data behind it.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    struct Long<'a>(u8, &'a [u8]);
+
+    /// The same, being read.
+    struct Started<'a, 'g>(u8, InEntry<'a, 'g>);
+
+    impl<'a> Entry<'a> for Long<'a> {
+        const NAME: &'static str = "long";
+        const OLDEST: usize = 1;
+        const BLOCK: usize = 1;
+        const FLAT: bool = false;
+
+        fn read(reader: &mut Reader<'a>, block_length: usize, _version: u32) -> Result<Self, DecodeError> {
+            let (oldest, _) = reader.take_block::<1>(block_length, Self::NAME)?;
+            Ok(Self(oldest[0], reader.take_data::<u8, LittleEndian>("data")?))
+        }
+    }
+
+    impl<'a> Nested<'a> for Long<'a> {
+        type InOrder<'g>
+            = Started<'a, 'g>
+        where
+            'a: 'g;
+
+        fn start<'g>(mut rest: InEntry<'a, 'g>, block_length: usize) -> Result<Self::InOrder<'g>, DecodeError>
+        where
+            'a: 'g,
+        {
+            let (oldest, _) = rest.reader().take_block::<1>(block_length, Self::NAME)?;
+            Ok(Started(oldest[0], rest))
+        }
+    }
+
+    impl<'a> Started<'a, '_> {
+        fn data(mut self) -> Result<&'a [u8], DecodeError> {
+            let data = self.1.reader().take_data::<u8, LittleEndian>("data")?;
+            self.1.at::<1>().end();
+            Ok(data)
+        }
+    }
+
+    type Group<'a> = EntriesInOrder<'a, Long<'a>, InOrder<'a, 1>>;
+
+    fn group(bytes: &[u8], count: usize) -> Result<Group<'_>, DecodeError> {
+        EntriesInOrder::new(InOrder::new(Reader::new(bytes), 0).at(), count, 1, 0)
+    }
+
+    const THREE: &[u8] = &[1, 2, b'a', b'b', 2, 0, 3, 1, b'c', 9];
+
+    #[test]
+    fn entries_come_in_order_and_what_is_behind_them_at_the_end() -> Result<(), DecodeError> {
+        let mut entries = group(THREE, 3)?;
+        for expected in [Long(1, b"ab"), Long(2, b""), Long(3, b"c")] {
+            let entry = entries.next_entry()?.expect("there are three");
+            assert_eq!(Long(entry.0, entry.data()?), expected);
+        }
+        assert!(entries.next_entry()?.is_none() && entries.is_empty());
+        assert_eq!(entries.end()?.rest(), [9]);
+        Ok(())
+    }
+
+    #[test]
+    fn entries_that_are_left_early_are_stepped_over() -> Result<(), DecodeError> {
+        // In front of any entry, and inside it before its data.
+        for (taken, started) in [(0, false), (0, true), (1, false), (1, true), (2, true)] {
+            let mut entries = group(THREE, 3)?;
+            for _ in 0..taken {
+                entries.next_entry()?.expect("there are three").data()?;
+            }
+            if started {
+                assert_eq!(entries.next_entry()?.expect("there are three").0, taken + 1);
+            }
+            assert_eq!(entries.end()?.rest(), [9], "{taken} {started}");
+        }
+        let mut entries = group(THREE, 3)?;
+        let _ = entries.next_entry()?;
+        assert_eq!(entries.next_entry()?.expect("there are three").0, 2);
+        let (rest, after) = entries.checked()?;
+        assert!(rest.into_iter().eq([Long(3, b"c")]));
+        assert_eq!(after.rest(), [9]);
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_cut_is_refused_wherever_it_is_reached() {
+        let cut = |length: usize| -> Result<(), DecodeError> {
+            let mut entries = group(&THREE[..length], 3)?;
+            while let Some(entry) = entries.next_entry()? {
+                entry.data()?;
+            }
+            entries.end().map(|_| ())
+        };
+        let left = |length| group(&THREE[..length], 3)?.end();
+        let half = |length| {
+            let mut entries = group(&THREE[..length], 3)?;
+            let _ = entries.next_entry()?;
+            entries.end()
+        };
+        for length in 0..9 {
+            assert!(cut(length).is_err() && left(length).is_err() && half(length).is_err(), "{length}");
+        }
+        assert!(cut(9).is_ok() && left(9).is_ok() && half(9).is_ok());
+        assert!(EntriesInOrder::<Long<'_>, _>::new(InOrder::<0>::new(Reader::new(THREE), 0), 1, 0, 0).is_err());
+    }
+
+    /// An entry that may take no bytes at all: what was in it came with a later version.
+    #[derive(Clone, Copy)]
+    struct Nothing;
+
+    impl<'a> Entry<'a> for Nothing {
+        const NAME: &'static str = "nothing";
+        const OLDEST: usize = 0;
+        const BLOCK: usize = 0;
+        const FLAT: bool = false;
+
+        fn read(_: &mut Reader<'a>, _: usize, _: u32) -> Result<Self, DecodeError> {
+            Ok(Self)
+        }
+    }
+
+    impl<'a> Nested<'a> for Nothing {
+        type InOrder<'g>
+            = InEntry<'a, 'g>
+        where
+            'a: 'g;
+
+        fn start<'g>(rest: InEntry<'a, 'g>, _: usize) -> Result<Self::InOrder<'g>, DecodeError>
+        where
+            'a: 'g,
+        {
+            Ok(rest)
+        }
+    }
+
+    #[test]
+    fn entries_without_a_byte_are_not_any_number() {
+        let mut entries = EntriesInOrder::<Nothing, _>::new(InOrder::<0>::new(Reader::new(&[]), 0), usize::MAX, 0, 0)
+            .expect("it has a count");
+        let mut seen = 0_u32;
+        let refused = loop {
+            match entries.next_entry() {
+                Ok(Some(entry)) => entry.end(),
+                Ok(None) => panic!("there is no end of them"),
+                Err(error) => break error,
+            }
+            seen += 1;
+        };
+        assert!(matches!(refused, DecodeError::TooManyEntries { what: "nothing", .. }), "{refused}");
+        assert_eq!(seen, 65_536);
+    }
+}
