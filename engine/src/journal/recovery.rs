@@ -65,6 +65,9 @@ pub(crate) fn recover(
     known: Option<Known>,
 ) -> Result<(LeftBy, Position, Option<Cut>), JournalError> {
     let recovery = Recovery { storage, descriptor };
+    // A page that speaks of segments which nobody has made says nothing that can be relied on.
+    let reach = recovery.reach()?;
+    let known = known.filter(|known| known.tail <= reach);
     match (descriptor.stop_position, known) {
         (Some(stop), Some(known)) if known.recorded == stop && known.tail == stop => Ok((LeftBy::Close, stop, None)),
         (Some(stop), _) => {
@@ -109,6 +112,13 @@ struct Recovery<'a> {
 }
 
 impl Recovery<'_> {
+    /// Where the last segment that there is ends, used or not.
+    fn reach(&self) -> Result<Position, JournalError> {
+        let layout = self.descriptor.layout();
+        let last = self.segments()?.last().map(|(base, ..)| layout.next_base(*base));
+        Ok(last.unwrap_or(layout.start_position))
+    }
+
     /// The base of the last segment that has been recorded to.
     fn last_segment(&self) -> Result<Option<Position>, JournalError> {
         Ok(self

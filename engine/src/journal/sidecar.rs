@@ -146,7 +146,11 @@ impl Sidecar {
         let sequence = view.word(ENTRY_SEQUENCE.from(at)).load_relaxed();
         let time_before = view.word(ENTRY_TIME.from(at)).load_relaxed();
         let least = self.base.get() + (slot * INDEX_SPACING) as i64;
-        let can_be = position >= least && position <= self.covered().get() && position % 32 == 0 && sequence >= 0;
+        // No frame is shorter than 32 bytes, and so are no messages denser.
+        let can_be = position >= least
+            && position <= self.covered().get()
+            && position % 32 == 0
+            && (0..=position / 32).contains(&sequence);
         can_be.then_some(IndexEntry { position: Position::new(position), sequence, time_before })
     }
 

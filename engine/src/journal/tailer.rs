@@ -272,7 +272,9 @@ impl Tailer {
     /// What the operating system says of the files.
     pub fn skip_damage(&mut self) -> Result<Option<u64>, JournalError> {
         let layout = self.identity.layout;
-        let end = self.recording.recorded_hint().unwrap_or(layout.end());
+        // No further than there are files, whatever a control page says.
+        let last = self.recording.segment_bases()?.last().map(|&base| layout.next_base(base));
+        let end = last.unwrap_or(self.position).min(self.recording.recorded_hint().unwrap_or(layout.end()));
         let from = self.position;
         let mut position = Position::new(from.get() + FRAME_ALIGNMENT as i64);
         while position < end {

@@ -2,6 +2,7 @@
 
 mod appending;
 mod crashes;
+mod hostile;
 mod keeping;
 mod killed;
 mod model;

@@ -99,7 +99,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
             .map(|cursor| CursorLine {
                 name: cursor.name,
                 position: cursor.position.get(),
-                behind: recorded.map(|recorded| recorded - cursor.position.get()),
+                behind: recorded.map(|recorded| recorded.saturating_sub(cursor.position.get())),
                 moved_ms: cursor.moved.get(),
             })
             .collect(),

@@ -1,0 +1,109 @@
+//! Files that somebody scribbled on: opening, reading, seeking, checking and appending end in what they should or in an error, never
+//! in a panic, and never without end.
+
+use std::sync::Arc;
+
+use gannet::journal::storage::{MemoryStorage, Storage};
+use gannet::journal::{Journal, JournalError, Recording, Start};
+use gannet::memory::FileAccess;
+use gannet::time::EpochNanos;
+use gannet::types::Position;
+use proptest::prelude::*;
+
+use crate::support::{eventually, message, small};
+
+/// A journal of three segments, left by a kill or closed.
+fn left(closed: bool) -> MemoryStorage {
+    let storage = MemoryStorage::new();
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    for number in 0..3_000 {
+        appender.append(&message(0, number)).unwrap();
+    }
+    journal.recording().unwrap().cursor("consumer").unwrap();
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    if closed {
+        drop(appender);
+        journal.close().unwrap();
+        storage
+    } else {
+        storage.after_kill()
+    }
+}
+
+/// Reads as far as that goes, past every damage.
+fn read(recording: &Recording) -> Result<u64, JournalError> {
+    let mut tailer = recording.tailer(Start::Begin)?.verifying();
+    let mut count = 0;
+    loop {
+        match tailer.next() {
+            Ok(Some(_)) => count += 1,
+            Ok(None) => return Ok(count),
+            Err(JournalError::Damaged(_)) => {
+                if tailer.skip_damage()?.is_none() {
+                    return Ok(count);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        assert!(count < 100_000, "it comes to an end");
+    }
+}
+
+fn use_it(storage: &MemoryStorage) -> Result<(), JournalError> {
+    let recording = Recording::open_in(Arc::new(storage.clone()), None)?;
+    read(&recording)?;
+    recording.verify(|_| {})?;
+    let _ = recording.cursors().map(|cursors| assert!(cursors.len() <= 255));
+    for start in [
+        Start::End,
+        Start::Sequence(2_000),
+        Start::Time(EpochNanos::new(1)),
+        Start::Position(Position::new(300_000 & !31)),
+    ] {
+        if let Ok(mut tailer) = recording.tailer(start) {
+            for _ in 0..100 {
+                if !matches!(tailer.previous(), Ok(Some(_))) {
+                    break;
+                }
+            }
+        }
+    }
+    let journal = Journal::open_in(Arc::new(storage.clone()), None)?;
+    if let Ok(mut appender) = journal.appender() {
+        for number in 0..10 {
+            let _ = appender.append(&message(1, number));
+        }
+    }
+    let _ = journal.recorded();
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 50, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_in_the_files_is_survived(
+        closed in any::<bool>(),
+        file in 0_usize..32,
+        noise in proptest::collection::vec((0_usize..9_000, prop_oneof![any::<u64>(), Just(0), Just(u64::MAX), Just(1 << 40)]), 1..12),
+        header_only in any::<bool>(),
+    ) {
+        let storage = left(closed);
+        // A disk of this size is full before a hostile position has done harm.
+        storage.limit_space(8 << 20);
+        let mut names = storage.names().unwrap();
+        names.retain(|name| !name.ends_with(".lock"));
+        names.sort();
+        let name = &names[file % names.len()];
+        let stored = storage.open(name, 1, FileAccess::ReadWrite).unwrap();
+        for (at, word) in noise {
+            let at = if header_only { at % 600 } else { at };
+            if at + 8 <= stored.view().len() {
+                stored.view().put_bytes(at & !7, &word.to_le_bytes());
+            }
+        }
+        // An error is an answer.
+        let _ = use_it(&storage);
+    }
+}
