@@ -129,6 +129,13 @@ fn a_claim_that_was_longer_than_its_message_is_cut_to_it() {
         Ok(instrument) => {
             assert_eq!(fragment.payload().len(), gannet_market::Header::LENGTH + instrument.encoded_length());
             found.push(instrument.description().len());
+            let mut legs = fragment.decode_in_order::<Instrument>().unwrap().legs().unwrap();
+            let mut venues = Vec::new();
+            while let Some(leg) = legs.next_entry().unwrap() {
+                venues.push(leg.venues().unwrap().len());
+            }
+            assert_eq!(venues, [0, 1]);
+            assert_eq!(legs.end().unwrap().description().unwrap().0, instrument.description());
         }
         Err(error) => {
             let other = DecodeError::OtherTemplate { found: 2, expected: 3 };
@@ -177,6 +184,7 @@ fn a_message_in_several_fragments_is_read_once_assembled() {
     let mut parts = 0;
     stream.hear(3, |part| {
         assert_eq!(part.decode::<BookUpdate>().err(), Some(MessageError::Part));
+        assert_eq!(part.decode_in_order::<BookUpdate>().err(), Some(MessageError::Part));
         parts += 1;
     });
     let (mut assembler, mut sums) = (FragmentAssembler::new(), Vec::new());
