@@ -45,7 +45,8 @@ fn launch(mode: ThreadingMode) -> (MediaDriver, Client) {
 }
 
 fn context(dir: &Path) -> Context {
-    Context::new().dir(dir).driver_timeout(Duration::from_secs(60))
+    // Longer than a resolver looks for a name that is not there.
+    Context::new().dir(dir).driver_timeout(PATIENCE)
 }
 
 /// A port that nobody has now.

@@ -17,6 +17,7 @@ use super::options::{JournalOptions, Stamps, SyncPolicy};
 use super::recording::Recording;
 use super::recovery::{LeftBy, RecoveryReport, pad_claims, recover};
 use super::segment::parse_segment_name;
+use super::sidecar::Sidecar;
 use super::storage::{Directory, Lock, Share, Storage};
 use super::writer::Writer;
 
@@ -312,7 +313,9 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
         // What sidecars say of the last segment may be older than what they say that they cover.
         let last = writer.control.indexed_position().min(writer.control.durable_position()).min(end);
         let base = writer.identity.layout.base(last).max(descriptor.start_position);
-        writer.control.rewind_indexed(base.min(last));
+        let indexed = base.min(last);
+        Sidecar::uncover(&**storage, descriptor, indexed)?;
+        writer.control.rewind_indexed(indexed);
     }
     writer.control.reset(boot_id, end);
     let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;

@@ -211,6 +211,28 @@ impl Sidecar {
         self.set_covered(Position::new(self.base.get() + offset as i64).min(self.covered()));
     }
 
+    /// Has all sidecars of a recording say that they cover nothing from `position` on: what they say of it may be of frames that
+    /// are no more. The checksums stay: should recovery have to be done again, it needs them.
+    pub(crate) fn uncover(
+        storage: &dyn Storage,
+        descriptor: &RecordingDescriptor,
+        position: Position,
+    ) -> Result<(), JournalError> {
+        let prefix = format!("{}-", descriptor.recording_id);
+        for name in storage.names()? {
+            let base = name.strip_prefix(&prefix).and_then(|name| name.strip_suffix(".index"));
+            let Some(base) = base.and_then(|base| base.parse().ok()).map(Position::new) else { continue };
+            if base.get() + i64::from(descriptor.segment_length.get()) <= position.get() {
+                continue;
+            }
+            if let Some(sidecar) = Self::open(storage, descriptor, base, FileAccess::ReadWrite)? {
+                sidecar.stored.view().word(SEALED).store_relaxed(0);
+                sidecar.set_covered(position.clamp(base, sidecar.covered()));
+            }
+        }
+        Ok(())
+    }
+
     /// What is wrong with a frame by its checksum, if one is kept; or if none is and `must` be.
     pub(crate) fn fault(&self, offset: usize, frame: &CommittedFrame<'_>, must: bool) -> Option<Fault> {
         let found = frame_checksum(frame);

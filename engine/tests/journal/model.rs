@@ -92,7 +92,15 @@ impl Pair {
     fn check(&self) {
         let mut tailer = self.journal.recording().unwrap().tailer(Start::Begin).unwrap();
         let found = rest(&mut tailer);
-        assert!(found == self.model, "{} messages, and {} are expected", found.len(), self.model.len());
+        let differing = found.iter().zip(&self.model).position(|(found, expected)| found != expected);
+        let shown = differing.map(|at| (at, found[at].0, self.model[at].0, found[at].1.len(), self.model[at].1.len()));
+        assert!(
+            found == self.model,
+            "{} messages, and {} are expected; durable {}; the first that differs (positions, lengths): {shown:?}",
+            found.len(),
+            self.model.len(),
+            self.durable
+        );
         assert_eq!(tailer.sequence(), Some(found.len() as i64));
         assert_eq!(self.journal.recorded().unwrap(), self.journal.tail());
     }

@@ -73,6 +73,7 @@ impl Kept {
 
 impl SyncTarget for Kept {
     fn sync(&self, view: &AtomicBuffer, offset: usize, len: usize) {
+        let _power = power();
         // Whole pages go, as they do for a mapping.
         let start = offset / PAGE * PAGE;
         let end = (offset + len).next_multiple_of(PAGE).min(view.len());
@@ -112,6 +113,7 @@ impl MemoryStorage {
     /// name and its offset in bytes are given. Names that were not synced are decided about by `names`: whether the directory
     /// is found as it is, or as it was synced last.
     pub fn after_power_loss(&self, mut choose: impl FnMut(&str, usize) -> Crash, names: Crash) -> Self {
+        let _power = power();
         let inner = self.inner();
         let found = if names == Crash::Kept { &inner.files } else { &inner.kept_names };
         let files: BTreeMap<String, MemoryFile> = found
@@ -143,6 +145,13 @@ impl MemoryStorage {
     fn missing(&self, action: &'static str, name: &str) -> JournalError {
         MapError::Io { action, path: self.path(name), source: io::ErrorKind::NotFound.into() }.into()
     }
+}
+
+/// Held while something becomes stable, and while the power goes: it goes for all files at one moment, not for one after the other with
+/// something becoming stable in between. One for all storages; each is held for a moment.
+fn power() -> MutexGuard<'static, ()> {
+    static POWER: Mutex<()> = Mutex::new(());
+    POWER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl MemoryFile {
