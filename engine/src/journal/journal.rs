@@ -318,6 +318,9 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
         writer.control.rewind_indexed(indexed);
     }
     writer.control.reset(boot_id, end);
+    // Without it, a loss of power would leave a recording whose frames nobody has to prove.
+    writer.control.sync(&**storage)?;
+    storage.sync_names()?;
     let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
     catalog.set_stop(entry, None)?;
     Ok((writer, RecoveryReport { left_by, end, padded, cut }))
