@@ -126,7 +126,7 @@ impl Storage for Directory {
             Share::Exclusive => FlockOperation::NonBlockingLockExclusive,
         };
         match flock(&file, operation) {
-            Ok(()) => Ok(Some(Lock::new(file))),
+            Ok(()) => Ok(Some(Lock::new(Held(file)))),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(self.failed("lock", name)(error.into())),
         }
@@ -138,6 +138,18 @@ impl Storage for Directory {
         let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
         let half = |range| digits.get(range).and_then(|half| u64::from_str_radix(half, 16).ok()).unwrap_or(0);
         [half(0..16).cast_signed(), half(16..32).cast_signed()]
+    }
+}
+
+/// A file that is locked.
+#[derive(Debug)]
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that another thread is just starting has it too, until it runs its program.
+        // If this fails, the lock ends when that one lets go of it.
+        let _ = flock(&self.0, FlockOperation::Unlock);
     }
 }
 
@@ -171,6 +183,20 @@ mod tests {
         drop((one, other));
         let alone = lock(Share::Exclusive);
         assert!(alone.is_some() && lock(Share::Shared).is_none());
+    }
+
+    /// A process that is being started has the same open file for a while.
+    #[test]
+    fn a_lock_ends_though_its_file_is_open_elsewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = Directory::at(dir.path());
+        let file = File::create(dir.path().join("lock")).unwrap();
+        flock(&file, FlockOperation::NonBlockingLockExclusive).unwrap();
+        let elsewhere = file.try_clone().unwrap();
+        assert!(storage.try_lock("lock", Share::Shared).unwrap().is_none());
+        drop(Held(file));
+        assert!(storage.try_lock("lock", Share::Shared).unwrap().is_some());
+        drop(elsewhere);
     }
 
     #[test]
