@@ -139,6 +139,8 @@ fn a_broken_state_does_not_keep_others_from_living() {
 fn a_heartbeat_from_the_future_keeps_no_dead_client() {
     let temp = tempfile::tempdir().unwrap();
     let driver = DriverProcess::start(temp.path(), DRIVER);
+    // A driver that answers has opened all that it starts with.
+    let healthy = Healthy::start(&driver.dir, 7);
     let before = Holdings::of(&driver);
     let cnc = driver.cnc();
     let client = Client::connect(context(&driver.dir).use_conductor_invoker()).unwrap();
@@ -149,4 +151,5 @@ fn a_heartbeat_from_the_future_keeps_no_dead_client() {
     std::mem::forget((publication, client));
     cnc.counter_values().word_at::<i64>(heartbeat.get() as usize * VALUE_LENGTH).store_release(i64::MAX);
     before.await_again(&driver);
+    healthy.finish();
 }
