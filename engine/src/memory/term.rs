@@ -18,7 +18,7 @@ use crate::types::TermLength;
 const ALIGNMENT: usize = 32;
 /// How far ahead of its frames, in bytes, a publisher that has a log to itself asks for the lines it will write. Without that, of long
 /// terms each line is fetched from memory while a store to it waits, and only as many are on their way as fit into the
-/// processor's store buffer; `gannet bench ipc` shows it at 32 bytes per message.
+/// processor's store buffer. At 32 bytes per message, seven paired runs gave from 2 % less to 11 % more.
 const WRITTEN_AHEAD: usize = 2048;
 
 /// One of the three terms of a log. An enumeration, so that the compiler knows as well as the reader that there are three.
