@@ -332,7 +332,7 @@ fn threads_use_their_handles_while_drivers_come_and_go() {
                 is_expected(own.offer(&[3; 50]).map(drop));
             }
         });
-        threads.spawn(|| {
+        let waiting = threads.spawn(|| {
             while goes_on() {
                 subscription.poll_wait(
                     |fragment| assert!(matches!(fragment.payload(), [1 | 3, ..])),
@@ -350,6 +350,10 @@ fn threads_use_their_handles_while_drivers_come_and_go() {
             rig.pass(Duration::from_secs(4));
         }
         over.store(1, crate::sync::Ordering::Relaxed);
+        // Whoever waits does so by the rig's clock, and would wait for ever if it stood still.
+        while !waiting.is_finished() {
+            rig.pass(Duration::from_millis(1));
+        }
     });
     assert_eq!(rig.core.conductor().epoch() as usize, RESTARTS);
     assert!(!publication.is_closed() && !counter.is_closed());
