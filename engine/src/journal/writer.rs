@@ -42,11 +42,18 @@ pub(crate) struct Writer {
     syncing: Mutex<()>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pool {
     segments: BTreeMap<i64, Segment>,
     /// What appenders have left. The helper thread lets go of it: to unmap takes time.
     left: Vec<Frames>,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        // With room from the start: an appender may come to its first roll before the helper thread has been here.
+        Self { segments: BTreeMap::new(), left: Vec::with_capacity(LEFT_CAPACITY) }
+    }
 }
 
 impl Writer {
