@@ -1,18 +1,21 @@
 //! `gannet demo`: the whole engine in one go, with a driver embedded in the process and no set-up.
 //!
 //! Each leg sends the same feed, messages of an SBE schema, another way, checks everything that arrives, and measures from the moment when a message was
-//! due. Today there is one leg, `ipc`.
+//! due. A leg is a file and a line of [`LEGS`].
 
+mod exchange;
 mod feed;
 mod ipc;
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use gannet_benches::rig::histogram::LatencyHistogram;
 use gannet_driver::MediaDriver;
 use gannet_driver::config::{DriverConfig, Profile};
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use crate::cli::{Outcome, Output, Stop, Unsuccessful, with_separators};
 
@@ -26,7 +29,7 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
     /// Messages per leg
-    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     messages: u64,
     /// Messages per second
     #[arg(long, value_name = "PER_SECOND", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
@@ -35,6 +38,12 @@ pub(crate) struct Args {
 
 /// How long a leg may take beyond its schedule before the rest of its messages count as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs a leg.
+type RunLeg = fn(&Setting<'_>) -> anyhow::Result<Leg>;
+
+/// The legs, in the order in which they run.
+const LEGS: &[(&str, RunLeg)] = &[("ipc", ipc::run)];
 
 /// What a leg is to send.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +57,15 @@ impl Plan {
     fn length(&self) -> Duration {
         Duration::from_secs_f64(self.messages as f64 / self.rate_per_s as f64)
     }
+}
+
+/// What a leg works with.
+struct Setting<'a> {
+    /// Where the embedded driver is.
+    driver_dir: &'a Path,
+    plan: Plan,
+    /// The user's wish to end it.
+    stop: &'a Stop,
 }
 
 /// What came of a leg.
@@ -72,10 +90,17 @@ struct LegSummary {
     p99_ns: Option<u64>,
 }
 
-/// All legs as JSON.
-#[derive(Debug, Serialize)]
-struct Summary {
-    ipc: LegSummary,
+/// All legs that were run, as one JSON object in that order.
+struct Summary(Vec<(&'static str, LegSummary)>);
+
+impl Serialize for Summary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut legs = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, leg) in &self.0 {
+            legs.serialize_entry(name, leg)?;
+        }
+        legs.end()
+    }
 }
 
 /// Runs the command.
@@ -87,23 +112,35 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     if !args.json {
         out.line(format_args!("embedded driver in {}", driver.dir().display()))?;
         out.line(format_args!(
-            "ipc: {} messages of market data at {} per second, {:.1} s",
+            "each leg: {} messages of market data at {} per second, {:.1} s",
             with_separators(args.messages as i64),
             with_separators(args.rate as i64),
             plan.length().as_secs_f64()
         ))?;
-        out.flush()?;
     }
-    let leg = ipc::run(driver.dir(), &plan, &stop)?;
+    let setting = Setting { driver_dir: driver.dir(), plan, stop: &stop };
+    let mut legs = Vec::with_capacity(LEGS.len());
+    let mut is_perfect = true;
+    for (name, run_leg) in LEGS {
+        if !args.json {
+            out.line(format_args!("{name}:"))?;
+            out.flush()?;
+        }
+        let leg = run_leg(&setting)?;
+        is_perfect &= leg.is_perfect();
+        if !args.json {
+            show(&leg, out)?;
+        }
+        legs.push((*name, leg.summary()));
+        if stop.is_wanted() {
+            break;
+        }
+    }
     driver.close().context("the embedded driver did not close in good order")?;
-    if !args.json {
-        show(&leg, out)?;
-    }
-    let summary = Summary { ipc: leg.summary() };
     if args.json {
-        out.json(&summary)?;
+        out.json(&Summary(legs))?;
     }
-    if leg.is_perfect() { Ok(()) } else { Err(Unsuccessful.into()) }
+    if is_perfect { Ok(()) } else { Err(Unsuccessful.into()) }
 }
 
 impl Leg {
@@ -161,7 +198,8 @@ mod tests {
 
     #[test]
     fn the_summary_has_the_contracts_keys() {
-        let summary = Summary { ipc: Leg { published: 3, received: 2, ..Leg::default() }.summary() };
+        let leg = Leg { published: 3, received: 2, ..Leg::default() };
+        let summary = Summary(vec![("ipc", leg.summary())]);
         let json = serde_json::to_value(&summary).expect("plain data");
         let expected = serde_json::json!({
             "ipc": { "published": 3, "received": 2, "lost": 1, "differed": 0, "p50_ns": null, "p99_ns": null }
