@@ -83,20 +83,8 @@ impl NetworkPorts {
             conductor.on_receiver_event(event);
             work += 1;
         }
-        while let Some(command) = self.held.0.take().or_else(|| conductor.poll_sender_command()) {
-            self.held.0 = give(&self.to_sender, command)?;
-            if self.held.0.is_some() {
-                break;
-            }
-            work += 1;
-        }
-        while let Some(command) = self.held.1.take().or_else(|| conductor.poll_receiver_command()) {
-            self.held.1 = give(&self.to_receiver, command)?;
-            if self.held.1.is_some() {
-                break;
-            }
-            work += 1;
-        }
+        work += pass_on(&self.to_sender, &mut self.held.0, || conductor.poll_sender_command())?;
+        work += pass_on(&self.to_receiver, &mut self.held.1, || conductor.poll_receiver_command())?;
         Ok(work)
     }
 }
@@ -108,6 +96,32 @@ fn take<T>(queue: &Inbox<T>) -> Result<Option<T>, AgentGone> {
         Err(TryRecvError::Empty) => Ok(None),
         Err(TryRecvError::Disconnected) => Err(AgentGone),
     }
+}
+
+/// Carries out what waits in a queue, a few at a time; returns how many that were.
+fn carry_out<T>(queue: &Inbox<T>, mut act: impl FnMut(T)) -> Result<usize, AgentGone> {
+    for done in 0..COMMANDS_PER_TURN {
+        let Some(command) = take(queue)? else { return Ok(done) };
+        act(command);
+    }
+    Ok(COMMANDS_PER_TURN)
+}
+
+/// Puts into a queue what was held back and all that comes next, and holds back what it has no room for; returns how many it took.
+fn pass_on<T>(
+    queue: &SyncSender<T>,
+    held: &mut Option<T>,
+    mut next: impl FnMut() -> Option<T>,
+) -> Result<usize, AgentGone> {
+    let mut passed = 0;
+    while let Some(what) = held.take().or_else(&mut next) {
+        *held = give(queue, what)?;
+        if held.is_some() {
+            break;
+        }
+        passed += 1;
+    }
+    Ok(passed)
 }
 
 /// Puts one into a queue, or gives it back when that is full.
@@ -195,14 +209,10 @@ pub(super) struct SenderPart {
 impl SenderPart {
     /// One duty cycle.
     pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, AgentGone> {
-        let mut work = obey(&self.sockets, &mut self.transport);
-        for _ in 0..COMMANDS_PER_TURN {
-            let Some(command) = take(&self.commands)? else { break };
-            self.agent.on_command(now, command);
-            work += 1;
-        }
-        let sent = self.agent.poll_transmit(now, &mut self.batch);
         let Self { agent, transport, batch, .. } = self;
+        let mut work = obey(&self.sockets, transport);
+        work += carry_out(&self.commands, |command| agent.on_command(now, command))?;
+        let sent = agent.poll_transmit(now, batch);
         transport.send(batch, |done| agent.on_completion(done));
         self.turns_since_poll += 1;
         if sent == 0 || self.turns_since_poll >= self.poll_ratio {
@@ -211,12 +221,7 @@ impl SenderPart {
                 agent.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
             });
         }
-        while let Some(event) = self.held.take().or_else(|| self.agent.next_event()) {
-            self.held = give(&self.events, event)?;
-            if self.held.is_some() {
-                break;
-            }
-        }
+        pass_on(&self.events, &mut self.held, || agent.next_event())?;
         Ok(work + sent)
     }
 }
@@ -236,25 +241,16 @@ pub(super) struct ReceiverPart {
 impl ReceiverPart {
     /// One duty cycle.
     pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, AgentGone> {
-        let mut work = obey(&self.sockets, &mut self.transport);
-        for _ in 0..COMMANDS_PER_TURN {
-            let Some(command) = take(&self.commands)? else { break };
-            self.agent.on_command(now, command);
-            work += 1;
-        }
         let Self { agent, transport, batch, .. } = self;
+        let mut work = obey(&self.sockets, transport);
+        work += carry_out(&self.commands, |command| agent.on_command(now, command))?;
         work += transport.receive(DATAGRAMS_PER_TURN, |datagram| {
             agent.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
         });
         work += agent.poll_transmit(now, batch);
         // A report that is not sent is said again in time.
         transport.send(batch, |_| {});
-        while let Some(event) = self.held.take().or_else(|| self.agent.next_event()) {
-            self.held = give(&self.events, event)?;
-            if self.held.is_some() {
-                break;
-            }
-        }
+        pass_on(&self.events, &mut self.held, || agent.next_event())?;
         Ok(work)
     }
 }
