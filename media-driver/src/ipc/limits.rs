@@ -11,17 +11,9 @@
 //! What subscribers and publishers store can be anything. It is brought into the range that honest ones can have reached
 //! before it decides about memory or about other clients.
 
-use gannet::logbuffer::FRAME_ALIGNMENT;
 use gannet::types::{Position, TermLength};
 
-use crate::shared::Span;
-
-/// Every honest position is a multiple of this.
-const ALIGNMENT: i64 = FRAME_ALIGNMENT as i64;
-
-/// The most that is zeroed for one publication in one duty cycle, in bytes: enough to keep up with any publisher, and little
-/// enough not to keep the limits of other streams waiting.
-const MAX_CLEANED_PER_CYCLE: i64 = 256 << 10;
+use crate::shared::{FRAME_STEP, MAX_CLEANED_PER_CYCLE, Span, is_clean_for};
 
 /// Subscribers get at most this far ahead of the cleaning, in bytes: what they have just read is still in a processor's cache, from
 /// where it need not be written to memory before it is zeroed.
@@ -95,7 +87,7 @@ impl Limits {
                 let min = self.bound_subscriber(min, producer);
                 self.clean_target = self.clean_target.max(min);
                 let limit = min + self.window;
-                if limit <= self.trip_limit || !self.is_clean_for(limit) {
+                if limit <= self.trip_limit || !is_clean_for(limit, self.clean, self.term_length) {
                     return None;
                 }
                 self.trip_limit = limit + self.window / 8;
@@ -157,13 +149,7 @@ impl Limits {
 
     /// Nothing that is consumed or cleaned is ever taken back.
     fn bound(&self, found: i64, most: i64) -> i64 {
-        (found & -ALIGNMENT).min(most).max(self.clean_target)
-    }
-
-    /// Whether the log is zero wherever a publisher or a reader may look once the limit is there: up to the end of the term
-    /// after it, which was last written three terms before.
-    fn is_clean_for(&self, limit: i64) -> bool {
-        limit <= self.clean + 2 * self.term_length - ALIGNMENT
+        (found & -FRAME_STEP).min(most).max(self.clean_target)
     }
 }
 

@@ -1,7 +1,6 @@
 //! IPC publications: streams whose readers map the publisher's own log. Everything here is done by the conductor; there is no
 //! sender and no receiver between publisher and subscriber.
 
-mod blocked;
 mod limits;
 mod publication;
 mod state;

@@ -10,10 +10,9 @@ use gannet::time::MonotonicNanos;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId};
 
 use super::State;
-use super::blocked::BlockedWatch;
 use super::limits::Limits;
 use super::state::Event;
-use crate::shared::{Counter, LinkId, Subscriber, Subscribers, Turn, UntetheredTimeouts};
+use crate::shared::{BlockedWatch, Counter, LinkId, Subscriber, Subscribers, Turn, UntetheredTimeouts};
 
 /// How often the producer's position is read for people to see when nothing else needs it, in nanoseconds: its cache line is
 /// the one that publishers are busiest with.

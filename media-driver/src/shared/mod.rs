@@ -1,12 +1,16 @@
 //! Words of shared memory that several parties know: the counters of a publication or an image, which its clients store or
 //! read, and what the driver keeps beside them. One writer per word.
 
+mod blocked;
+mod cleaning;
 mod image_words;
 mod network_counters;
 mod publication_words;
 mod subscribers;
 mod tether;
 
+pub use blocked::BlockedWatch;
+pub use cleaning::{Cleaning, FRAME_STEP, MAX_CLEANED_PER_CYCLE, is_clean_for};
 pub use image_words::{Condition, ImageWords};
 pub use network_counters::NetworkCounters;
 pub use publication_words::{PublicationWords, Receivers};

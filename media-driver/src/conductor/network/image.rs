@@ -5,18 +5,16 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use gannet::logbuffer::{LogBuffers, clean_to};
+use gannet::logbuffer::LogBuffers;
 use gannet::reports::LossEntry;
 use gannet::time::MonotonicNanos;
 use gannet::types::{CounterId, Position, RegistrationId, SessionId, StreamId};
 
 use super::state::{ImageEvent as Event, ImageState as State};
 use crate::mailbox::EndpointId;
-use crate::shared::{Condition, Counter, ImageWords, LinkId, Subscriber, Subscribers, Turn, UntetheredTimeouts};
-
-/// The most that is zeroed for one image in one duty cycle, in bytes.
-const MAX_CLEANED_PER_CYCLE: i64 = 256 << 10;
-const ALIGNMENT: i64 = 32;
+use crate::shared::{
+    Cleaning, Condition, Counter, FRAME_STEP, ImageWords, LinkId, Subscriber, Subscribers, Turn, UntetheredTimeouts,
+};
 
 /// What an image is made of.
 #[derive(Debug)]
@@ -52,8 +50,7 @@ pub(in crate::conductor) struct Image {
     state: State,
     since: MonotonicNanos,
     term_length: i64,
-    /// Everything below is zero.
-    clean: i64,
+    cleaning: Cleaning,
     /// What the receiver was told.
     consumed: i64,
 }
@@ -79,7 +76,7 @@ impl Image {
             state: State::Active,
             since: now,
             term_length: made_of.log.term_length().get().into(),
-            clean: join,
+            cleaning: Cleaning::new(join),
             consumed: join,
             made_of,
         }
@@ -125,12 +122,9 @@ impl Image {
         if slowest == self.consumed {
             return false;
         }
-        let to = (slowest - self.term_length).min(self.clean + MAX_CLEANED_PER_CYCLE);
-        if to > self.clean {
-            self.clean = clean_to(&self.made_of.log, Position::new(self.clean), Position::new(to)).get();
-        }
+        self.cleaning.go_towards(slowest - self.term_length, &self.made_of.log);
         // Trap 18: what is announced was cleaned.
-        let consumed = slowest.min(self.clean.max(self.made_of.join_position.get()) + self.term_length);
+        let consumed = slowest.min(self.cleaning.position().max(self.made_of.join_position.get()) + self.term_length);
         let moved = consumed > self.consumed;
         if moved {
             self.consumed = consumed;
@@ -211,7 +205,7 @@ impl Image {
 
     /// Nobody reads what has not come, and nothing that was read is read again.
     fn bound(&self, found: i64) -> i64 {
-        (found & -ALIGNMENT).min(self.made_of.words.rebuilt()).max(self.consumed)
+        (found & -FRAME_STEP).min(self.made_of.words.rebuilt()).max(self.consumed)
     }
 
     fn step(&mut self, event: Event, now: MonotonicNanos) {

@@ -3,17 +3,13 @@
 
 use std::path::PathBuf;
 
-use gannet::logbuffer::{LogBuffers, clean_to, unblock};
+use gannet::logbuffer::{LogBuffers, unblock};
 use gannet::time::MonotonicNanos;
 use gannet::types::{CounterId, Position, RegistrationId, SessionId, StreamId};
 
 use super::state::{PublicationEvent as Event, PublicationState as State};
 use crate::mailbox::EndpointId;
-use crate::shared::{Counter, PublicationWords};
-
-/// The most that is zeroed for one publication in one duty cycle, in bytes.
-const MAX_CLEANED_PER_CYCLE: i64 = 256 << 10;
-const ALIGNMENT: i64 = 32;
+use crate::shared::{BlockedWatch, Cleaning, Counter, FRAME_STEP, PublicationWords, is_clean_for};
 
 /// What a publication is made of.
 #[derive(Debug)]
@@ -49,12 +45,10 @@ pub(in crate::conductor) struct NetworkPublication {
     references: usize,
     term_length: i64,
     limit: i64,
-    /// Everything below is zero.
-    clean: i64,
+    cleaning: Cleaning,
     is_connected: bool,
     revoked: bool,
-    /// Where the sender stood when it last moved, for unblocking.
-    stuck: (i64, MonotonicNanos),
+    blocked: BlockedWatch,
 }
 
 /// What a tick asks of the conductor.
@@ -77,10 +71,10 @@ impl NetworkPublication {
             references: 0,
             term_length: made_of.log.term_length().get().into(),
             limit: start,
-            clean: start,
+            cleaning: Cleaning::new(start),
             is_connected: false,
             revoked: false,
-            stuck: (start, now),
+            blocked: BlockedWatch::new(made_of.unblock_timeout_ns, start, now),
             made_of,
         }
     }
@@ -134,10 +128,10 @@ impl NetworkPublication {
             self.made_of.log.metadata().set_connected(is_connected);
         }
         // What may be asked for again stays for a term.
-        let cleaned = self.clean_towards(sent - self.term_length);
+        let cleaned = self.cleaning.go_towards(sent - self.term_length, &self.made_of.log);
         worked |= cleaned;
         let next = if is_connected { sent + i64::from(self.made_of.window) } else { sent };
-        let may_rise = next > self.limit && next <= self.clean + 2 * self.term_length - ALIGNMENT;
+        let may_rise = next > self.limit && is_clean_for(next, self.cleaning.position(), self.term_length);
         if may_rise || !is_connected && next < self.limit {
             self.limit = next;
             // ORDERING(pos.publisher-limit): Release. Pairs with the Acquire load at the start of an offer; what lies below
@@ -160,11 +154,9 @@ impl NetworkPublication {
                 self.step(Event::RevokeSeen, now);
             }
             State::Active => {
-                if sent != self.stuck.0 || producer <= sent {
-                    self.stuck = (sent, now);
-                } else if !self.made_of.exclusive && now.since(self.stuck.1) > self.made_of.unblock_timeout_ns {
-                    tick.unblocked = unblock(&self.made_of.log, Position::new(sent));
-                }
+                tick.unblocked = !self.made_of.exclusive
+                    && self.blocked.is_overdue(now, sent, producer > sent)
+                    && unblock(&self.made_of.log, Position::new(sent));
             }
             State::Draining => {
                 if producer > sent {
@@ -201,18 +193,9 @@ impl NetworkPublication {
     /// Where publishing has got to. The tail is a word that clients store, so it is brought into the range of honest ones: no
     /// message begins past the limit, and the longest ends within a term of it.
     fn producer_position(&self) -> i64 {
-        let found = self.made_of.log.producer_position().get() & -ALIGNMENT;
+        let found = self.made_of.log.producer_position().get() & -FRAME_STEP;
         let sent = self.made_of.words.sender_position();
         found.clamp(sent, sent.max(self.limit + self.term_length))
-    }
-
-    fn clean_towards(&mut self, target: i64) -> bool {
-        let to = target.min(self.clean + MAX_CLEANED_PER_CYCLE);
-        if to <= self.clean {
-            return false;
-        }
-        self.clean = clean_to(&self.made_of.log, Position::new(self.clean), Position::new(to)).get();
-        true
     }
 
     fn step(&mut self, event: Event, now: MonotonicNanos) {

@@ -1,24 +1,26 @@
-//! Watches for a publisher that died, or sleeps, between claiming space and committing it: every subscriber stands in front of
-//! its claim, and other publishers are beyond it. Told of positions on each timer tick; decides when it has been too long.
+//! Watches for a publisher that died, or sleeps, between claiming space and committing it: whoever reads the log stands in front
+//! of its claim, and other publishers are beyond it. The conductor tells it of positions on each timer tick; it decides when it
+//! has been too long.
 
 use gannet::time::MonotonicNanos;
 
 /// Since when the consumers of one log stand still.
 #[derive(Debug)]
-pub(super) struct BlockedWatch {
+pub struct BlockedWatch {
     timeout_ns: i64,
     consumer: i64,
     since: MonotonicNanos,
 }
 
 impl BlockedWatch {
-    pub(super) fn new(timeout_ns: i64, consumer: i64, now: MonotonicNanos) -> Self {
+    /// A watch over a log whose consumers stand at `consumer`. They may stand still for `timeout_ns` nanoseconds.
+    pub fn new(timeout_ns: i64, consumer: i64, now: MonotonicNanos) -> Self {
         Self { timeout_ns, consumer, since: now }
     }
 
     /// Whether the stream should be unblocked now: something is there to be read, and nobody has got further for longer than
     /// the timeout.
-    pub(super) fn is_overdue(&mut self, now: MonotonicNanos, consumer: i64, possibly_blocked: bool) -> bool {
+    pub fn is_overdue(&mut self, now: MonotonicNanos, consumer: i64, possibly_blocked: bool) -> bool {
         if possibly_blocked && consumer == self.consumer {
             return now.since(self.since) > self.timeout_ns;
         }

@@ -1,0 +1,46 @@
+//! How far a log is zeroed for its next round, and how far it may be written for that. Owned by the conductor's half of a
+//! publication or image, which says how far nobody needs it any more; never zeroes past that, nor much at a time.
+
+use gannet::logbuffer::{FRAME_ALIGNMENT, LogBuffers, clean_to};
+use gannet::types::Position;
+
+/// Every honest position is a multiple of this, in bytes.
+pub const FRAME_STEP: i64 = FRAME_ALIGNMENT as i64;
+
+/// The most that is zeroed for one publication or image in one duty cycle, in bytes: enough to keep up with any publisher, and
+/// little enough not to keep the limits of other streams waiting.
+pub const MAX_CLEANED_PER_CYCLE: i64 = 256 << 10;
+
+/// Whether a log that is zero below `clean` may be written up to `limit`: publishers and readers look up to the end of the term after
+/// it, which was last written three terms before.
+pub const fn is_clean_for(limit: i64, clean: i64, term_length: i64) -> bool {
+    limit <= clean + 2 * term_length - FRAME_STEP
+}
+
+/// How far one log is zeroed.
+#[derive(Debug)]
+pub struct Cleaning {
+    clean: i64,
+}
+
+impl Cleaning {
+    /// A log that is zero from `start` on, and has nothing before it.
+    pub const fn new(start: i64) -> Self {
+        Self { clean: start }
+    }
+
+    /// Everything below is zero.
+    pub const fn position(&self) -> i64 {
+        self.clean
+    }
+
+    /// Zeroes more of the log, up to `target` at most, and at most a little each time. Returns whether there was anything to zero.
+    pub fn go_towards(&mut self, target: i64, log: &LogBuffers) -> bool {
+        let to = target.min(self.clean + MAX_CLEANED_PER_CYCLE);
+        if to <= self.clean {
+            return false;
+        }
+        self.clean = clean_to(log, Position::new(self.clean), Position::new(to)).get();
+        true
+    }
+}
