@@ -14,6 +14,7 @@ mod cycle_time;
 mod error;
 mod events;
 mod linking;
+mod log_requests;
 mod logs;
 mod network;
 mod params;

@@ -5,8 +5,7 @@
 use gannet::channel_uri::{ChannelUri, Media};
 use gannet::command::{AddPublication, Event, OnPublicationReady, RemovePublication, Text};
 use gannet::counters::Stream;
-use gannet::logbuffer::{LogBuffers, LogKind, LogLayout, LogParameters};
-use gannet::memory::Reserve;
+use gannet::logbuffer::{LogBuffers, LogLayout};
 use gannet::types::{ClientId, CorrelationId, CounterId, Position, RegistrationId, SessionId, StreamId, TermId};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -16,9 +15,10 @@ use crate::conductor::Core;
 use crate::conductor::clients::PublicationLink;
 use crate::conductor::counters::{PublicationCounters, StreamCounters};
 use crate::conductor::error::CommandError;
+use crate::conductor::log_requests::PublicationLog;
 use crate::conductor::params::{IpcPublicationParams, Shared, Start};
 use crate::ipc::{IpcPublication, NewIpcPublication};
-use crate::mailbox::{CreateLog, Reply};
+use crate::mailbox::Reply;
 
 /// A publication whose log is being made.
 #[derive(Debug)]
@@ -97,33 +97,18 @@ impl Core {
             .start
             .unwrap_or_else(|| Start { initial_term_id: TermId::new(self.random.i32(..)), position: Position::new(0) });
         let registration_id = command.correlation_id.registration();
-        let path = self.config.logs.directory.join(format!("{registration_id}.logbuffer"));
-        let kind = if exclusive { LogKind::Exclusive } else { LogKind::Concurrent };
-        self.logs.create(CreateLog {
+        let request = self.config.logs.of_publication(&PublicationLog {
             registration_id,
-            path: path.clone(),
-            parameters: LogParameters {
-                registration_id,
-                page_size: self.config.logs.page_size,
-                mtu: params.mtu.get(),
-                start_position: start.position,
-                publication_window: params.window,
-                os_default_send_buffer: self.config.logs.default_socket_sndbuf,
-                os_default_receive_buffer: self.config.logs.default_socket_rcvbuf,
-                entity_tag: params.entity_tag,
-                response_correlation_id: params.response_correlation_id,
-                linger_timeout_ns: params.linger_timeout_ns,
-                untethered_window_limit_timeout_ns: params.untethered.window_limit_ns,
-                untethered_linger_timeout_ns: params.untethered.linger_ns,
-                untethered_resting_timeout_ns: params.untethered.resting_ns,
-                sparse: params.sparse,
-                signal_eos: params.signal_eos,
-                spies_simulate_connection: params.spies_simulate_connection,
-                ..LogParameters::ipc(kind, params.term_length, session_id, command.stream_id, start.initial_term_id)
-            },
-            mode: self.config.logs.mode,
-            reserve: if params.sparse { Reserve::Space } else { Reserve::SpaceAndPages },
+            session_id,
+            stream_id: command.stream_id,
+            exclusive,
+            start,
+            params: &params,
+            max_resend: 0,
+            group: false,
         });
+        let path = request.path.clone();
+        self.logs.create(request);
         self.pending = Some(PendingPublication {
             client_id: command.client_id,
             correlation_id: command.correlation_id,

@@ -3,11 +3,10 @@
 
 use std::path::PathBuf;
 
-use gannet::channel_uri::{ChannelUri, ControlMode};
+use gannet::channel_uri::{ChannelParams, ChannelUri, ControlMode};
 use gannet::command::{AddPublication, AddSubscription, Event, OnPublicationReady, OnSubscriptionReady, Text};
 use gannet::counters::{ChannelCounter, SockaddrCounter, Stream};
-use gannet::logbuffer::{LogBuffers, LogKind, LogParameters};
-use gannet::memory::Reserve;
+use gannet::logbuffer::LogBuffers;
 use gannet::types::{ClientId, CorrelationId, Position, RegistrationId, SessionId, StreamId, TermId};
 use std::os::unix::ffi::OsStrExt;
 
@@ -20,10 +19,11 @@ use crate::conductor::clients::PublicationLink;
 use crate::conductor::config::PublicationDefaults;
 use crate::conductor::counters::{NetworkStreamCounters, PublicationCounters as CounterRequest};
 use crate::conductor::error::CommandError;
+use crate::conductor::log_requests::PublicationLog;
 use crate::conductor::params::{IpcPublicationParams, IpcSubscriptionParams, Shared, Start};
 use crate::conductor::subscriptions::{NewLink, SessionChoice};
 use crate::mailbox::{
-    CreateLog, EndpointAddresses, EndpointError, EndpointId, NewNetworkPublication, NewReceiveEndpoint, OpenEndpoint,
+    EndpointAddresses, EndpointError, EndpointId, NewNetworkPublication, NewReceiveEndpoint, OpenEndpoint,
     PublicationCounters, ReceiverCommand, SenderCommand, Side,
 };
 use crate::shared::PublicationWords;
@@ -52,6 +52,15 @@ enum Pending {
         common: IpcSubscriptionParams,
         subscription: NetworkSubscription,
     },
+}
+
+impl Pending {
+    fn side(&self) -> Side {
+        match self {
+            Self::Publication { .. } => Side::Send,
+            Self::Subscription { .. } => Side::Receive,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -87,11 +96,7 @@ impl Core {
         if self.clients.publication_links() >= links {
             return Err(CommandError::Full { what: "holds on publications", capacity: links });
         }
-        let key = ChannelKey::new(Side::Send, params, self.network.new_endpoint_id());
-        if self.network.is_closing(&key) {
-            return Err(CommandError::Closing);
-        }
-        let endpoint = self.network.endpoint_of(&key).map(|endpoint| endpoint.id);
+        let (key, endpoint) = self.find_endpoint(Side::Send, params)?;
         if let Some(endpoint) = endpoint
             && !exclusive
             && let Some(existing) = self.network.publications.iter().find(|publication| {
@@ -106,18 +111,8 @@ impl Core {
             self.hold_network_publication(command.client_id, command.correlation_id, original);
             return Ok(());
         }
-        self.begin(
-            PendingNetwork {
-                client_id: command.client_id,
-                correlation_id: command.correlation_id,
-                stream_id: command.stream_id,
-                uri: Box::new(uri.clone()),
-                endpoint: EndpointId::new(0),
-                key,
-                what: Pending::Publication { exclusive, common: Box::new(common), log: None },
-            },
-            endpoint,
-        )
+        let what = Pending::Publication { exclusive, common: Box::new(common), log: None };
+        self.begin((command.client_id, command.correlation_id, command.stream_id), uri, (key, endpoint), what)
     }
 
     /// A client adds a subscription of a UDP channel.
@@ -134,11 +129,7 @@ impl Core {
             let capacity = self.config.capacity.subscriptions;
             return Err(CommandError::Full { what: "subscriptions", capacity });
         }
-        let key = ChannelKey::new(Side::Receive, params, self.network.new_endpoint_id());
-        if self.network.is_closing(&key) {
-            return Err(CommandError::Closing);
-        }
-        let endpoint = self.network.endpoint_of(&key).map(|endpoint| endpoint.id);
+        let (key, endpoint) = self.find_endpoint(Side::Receive, params)?;
         if let Some(endpoint) = endpoint {
             for other in self.subscriptions.iter().filter(|link| {
                 link.network.is_some_and(|network| network.endpoint == endpoint)
@@ -153,47 +144,49 @@ impl Core {
                 }
             }
         }
-        self.begin(
-            PendingNetwork {
-                client_id: command.client_id,
-                correlation_id: command.correlation_id,
-                stream_id: command.stream_id,
-                uri: Box::new(uri.clone()),
-                endpoint: EndpointId::new(0),
-                key,
-                what: Pending::Subscription { common, subscription },
-            },
-            endpoint,
-        )
+        let what = Pending::Subscription { common, subscription };
+        self.begin((command.client_id, command.correlation_id, command.stream_id), uri, (key, endpoint), what)
+    }
+
+    /// The key of a channel, and the endpoint that is there for it, if any.
+    fn find_endpoint(
+        &mut self,
+        side: Side,
+        params: &ChannelParams,
+    ) -> Result<(ChannelKey, Option<EndpointId>), CommandError> {
+        let key = ChannelKey::new(side, params, self.network.new_endpoint_id());
+        if self.network.is_closing(&key) {
+            return Err(CommandError::Closing);
+        }
+        let endpoint = self.network.endpoint_of(&key).map(|endpoint| endpoint.id);
+        Ok((key, endpoint))
     }
 
     /// Goes on with the endpoint that is there, or asks for one.
-    fn begin(&mut self, mut pending: PendingNetwork, endpoint: Option<EndpointId>) -> Result<(), CommandError> {
-        match endpoint {
-            Some(endpoint) => {
-                pending.endpoint = endpoint;
-                self.go_on(pending)
-            }
-            None => {
-                let id = self.network.new_endpoint_id();
-                pending.endpoint = id;
-                let side = match pending.what {
-                    Pending::Publication { .. } => Side::Send,
-                    Pending::Subscription { .. } => Side::Receive,
-                };
-                self.network.open_request = Some(OpenEndpoint { id, side, channel: pending.uri.clone() });
-                self.network.pending = Some(pending);
-                Ok(())
-            }
+    fn begin(
+        &mut self,
+        (client_id, correlation_id, stream_id): (ClientId, CorrelationId, StreamId),
+        uri: &ChannelUri,
+        (key, existing): (ChannelKey, Option<EndpointId>),
+        what: Pending,
+    ) -> Result<(), CommandError> {
+        let endpoint = existing.unwrap_or_else(|| self.network.new_endpoint_id());
+        let uri = Box::new(uri.clone());
+        let pending = PendingNetwork { client_id, correlation_id, stream_id, uri, endpoint, key, what };
+        if existing.is_some() {
+            return self.go_on(pending);
         }
+        let side = pending.what.side();
+        self.network.open_request = Some(OpenEndpoint { id: endpoint, side, channel: pending.uri.clone() });
+        self.network.pending = Some(pending);
+        Ok(())
     }
 
     /// The endpoint that a command waits for is open.
     pub(in crate::conductor) fn on_endpoint_opened(&mut self, id: EndpointId, addresses: EndpointAddresses) {
         let Some(pending) = self.network.pending.take_if(|pending| pending.endpoint == id) else { return };
         if let Err(error) = self.add_endpoint(&pending, addresses) {
-            let side = if matches!(pending.what, Pending::Publication { .. }) { Side::Send } else { Side::Receive };
-            self.network.close_requests.push_back((side, id));
+            self.network.close_requests.push_back((pending.what.side(), id));
             self.refuse_network(&pending, &error);
             return;
         }
@@ -342,36 +335,18 @@ impl Core {
         let start = common
             .start
             .unwrap_or_else(|| Start { initial_term_id: TermId::new(self.random.i32(..)), position: Position::new(0) });
-        let registration_id = pending.correlation_id.registration();
-        let path = self.config.logs.directory.join(format!("{registration_id}.logbuffer"));
-        let kind = if *exclusive { LogKind::Exclusive } else { LogKind::Concurrent };
-        self.logs.create(CreateLog {
-            registration_id,
-            path: path.clone(),
-            parameters: LogParameters {
-                registration_id,
-                page_size: self.config.logs.page_size,
-                mtu: common.mtu.get(),
-                start_position: start.position,
-                publication_window: common.window,
-                os_default_send_buffer: self.config.logs.default_socket_sndbuf,
-                os_default_receive_buffer: self.config.logs.default_socket_rcvbuf,
-                max_resend: i32::from(pending.uri.params().max_resend.unwrap_or(self.config.network.max_resend)),
-                entity_tag: common.entity_tag,
-                response_correlation_id: common.response_correlation_id,
-                linger_timeout_ns: common.linger_timeout_ns,
-                untethered_window_limit_timeout_ns: common.untethered.window_limit_ns,
-                untethered_linger_timeout_ns: common.untethered.linger_ns,
-                untethered_resting_timeout_ns: common.untethered.resting_ns,
-                group,
-                sparse: common.sparse,
-                signal_eos: common.signal_eos,
-                spies_simulate_connection: common.spies_simulate_connection,
-                ..LogParameters::ipc(kind, common.term_length, session_id, stream_id, start.initial_term_id)
-            },
-            mode: self.config.logs.mode,
-            reserve: if common.sparse { Reserve::Space } else { Reserve::SpaceAndPages },
+        let request = self.config.logs.of_publication(&PublicationLog {
+            registration_id: pending.correlation_id.registration(),
+            session_id,
+            stream_id,
+            exclusive: *exclusive,
+            start,
+            params: common,
+            max_resend: i32::from(pending.uri.params().max_resend.unwrap_or(self.config.network.max_resend)),
+            group,
         });
+        let path = request.path.clone();
+        self.logs.create(request);
         *log = Some(PendingLog { session_id, start, path });
         self.network.pending = Some(pending);
         Ok(())

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 
 use gannet::command::{Event, OnAvailableImage, OnUnavailableImage, Text};
 use gannet::counters::Stream;
-use gannet::logbuffer::{LogBuffers, LogKind, LogParameters};
-use gannet::memory::Reserve;
+use gannet::logbuffer::{FRAME_HEADER_LENGTH, LogBuffers};
 use gannet::protocol::Setup;
 use gannet::types::{CorrelationId, CounterId, Position, RegistrationId};
 use std::os::unix::ffi::OsStrExt;
@@ -17,9 +16,10 @@ use super::image::{Image, NewImageHalf};
 use crate::conductor::counters::{ImageStreamCounters, SubscriberCounter};
 use crate::conductor::error::CommandError;
 use crate::conductor::linking::free_position;
-use crate::conductor::subscriptions::SubscriptionLink;
+use crate::conductor::log_requests::ImageLog;
+use crate::conductor::subscriptions::{SubscriptionLink, SubscriptionRegistry};
 use crate::conductor::{Core, events::Events};
-use crate::mailbox::{CreateLog, EndpointId, ImageCounters, NewImage, ReceiverCommand};
+use crate::mailbox::{EndpointId, ImageCounters, NewImage, ReceiverCommand};
 use crate::shared::{ImageWords, LinkId, Subscriber, Tether, Turn, UntetheredTimeouts};
 
 /// How many logs of images are being made at any time. A session that presents itself meanwhile is forgotten, and comes again.
@@ -70,47 +70,28 @@ impl Core {
         if self.publications.len() + self.network.logs() + self.logs.condemned() >= capacity {
             return Err(Some(CommandError::Full { what: "publications and images", capacity }));
         }
-        let Some((link, subscription)) = self.first_link(new.endpoint, &new.setup) else { return Err(None) };
+        let Some((link, subscription)) = first_link(&self.subscriptions, new.endpoint, &new.setup) else {
+            return Err(None);
+        };
         let Some(join_position) = new.setup.position() else { return Err(None) };
         // Trap 62. And what is not longer than a header carries nothing.
-        if new.setup.mtu > subscription.window || new.setup.mtu <= 32 {
+        if new.setup.mtu > subscription.window || new.setup.mtu <= FRAME_HEADER_LENGTH as i32 {
             return Err(Some(CommandError::ImageMtu { mtu: new.setup.mtu, window: subscription.window }));
         }
-        let path = self.config.logs.images.join(format!("{registration_id}.logbuffer"));
-        let (sparse, term_length) = (self.config.publications.sparse, new.setup.term_length);
-        let defaults = &self.config.publications;
-        self.logs.create(CreateLog {
-            registration_id,
-            path: path.clone(),
-            parameters: LogParameters {
+        let request = self.config.logs.of_image(
+            &ImageLog {
                 registration_id,
-                page_size: self.config.logs.page_size,
-                mtu: new.setup.mtu,
-                start_position: join_position,
-                publication_window: 0,
-                receiver_window: subscription.window.min(term_length.get() / 2),
-                os_default_send_buffer: self.config.logs.default_socket_sndbuf,
-                os_default_receive_buffer: self.config.logs.default_socket_rcvbuf,
-                entity_tag: 0,
-                response_correlation_id: 0,
-                untethered_window_limit_timeout_ns: defaults.untethered_window_limit_timeout_ns,
-                untethered_resting_timeout_ns: defaults.untethered_resting_timeout_ns,
-                group: new.setup.group,
-                rejoin: link.1,
+                setup: &new.setup,
+                join_position,
+                window: subscription.window.min(new.setup.term_length.get() / 2),
+                rejoin: link.rejoin,
+                tether: link.tether,
                 reliable: subscription.reliable,
-                tether: link.2,
-                sparse,
-                ..LogParameters::ipc(
-                    LogKind::Image,
-                    term_length,
-                    new.setup.session_id,
-                    new.setup.stream_id,
-                    new.setup.initial_term_id,
-                )
             },
-            mode: self.config.logs.mode,
-            reserve: if sparse { Reserve::Space } else { Reserve::SpaceAndPages },
-        });
+            &self.config.publications,
+        );
+        let path = request.path.clone();
+        self.logs.create(request);
         self.network.coming.push(PendingImage {
             registration_id,
             endpoint: new.endpoint,
@@ -168,10 +149,9 @@ impl Core {
         let now = self.now;
         let setup = coming.setup;
         // Those who wanted it may have gone meanwhile.
-        let Some((link, subscription)) = self.first_link(coming.endpoint, &setup) else {
+        let Some((link, subscription)) = first_link(&self.subscriptions, coming.endpoint, &setup) else {
             return Err(CommandError::UnwantedImage);
         };
-        let Some(link) = self.subscriptions.get(link.0) else { return Err(CommandError::UnwantedImage) };
         let Some(endpoint) = self.network.endpoint(coming.endpoint) else { return Err(CommandError::UnwantedImage) };
         let (multicast, receiver_id) = (endpoint.addresses.multicast, endpoint.receiver_id);
         let rejoin = link.rejoin;
@@ -306,13 +286,16 @@ impl Core {
             self.close_endpoint_if_unused(network.endpoint);
         }
     }
+}
 
-    /// The first subscription that wants the session: its link, whether it rejoins and is tethered, and what its channel states.
-    fn first_link(&self, endpoint: EndpointId, setup: &Setup) -> Option<((LinkId, bool, bool), NetworkSubscription)> {
-        let link =
-            self.subscriptions.iter().find(|link| link.wants_image(endpoint, setup.stream_id, setup.session_id))?;
-        Some(((link.id, link.rejoin, link.tether), link.network?.subscription))
-    }
+/// The first subscription that wants the session, and what its channel states.
+fn first_link<'a>(
+    subscriptions: &'a SubscriptionRegistry,
+    endpoint: EndpointId,
+    setup: &Setup,
+) -> Option<(&'a SubscriptionLink, NetworkSubscription)> {
+    let link = subscriptions.iter().find(|link| link.wants_image(endpoint, setup.stream_id, setup.session_id))?;
+    Some((link, link.network?.subscription))
 }
 
 /// Gives the subscription the image, if it wants it and may have it.

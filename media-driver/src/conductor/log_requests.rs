@@ -1,0 +1,122 @@
+//! What the logs of publications and images are to be: the requests for them, with all that their metadata states. The conductor
+//! fills them in here whatever the log is for; it asks for nothing itself.
+
+use std::path::{Path, PathBuf};
+
+use gannet::logbuffer::{LogKind, LogParameters};
+use gannet::memory::Reserve;
+use gannet::protocol::Setup;
+use gannet::types::{Position, RegistrationId, SessionId, StreamId};
+
+use super::config::{LogConfig, PublicationDefaults};
+use super::params::{IpcPublicationParams, Start};
+use crate::mailbox::CreateLog;
+
+/// A publication that needs a log.
+#[derive(Debug)]
+pub(super) struct PublicationLog<'a> {
+    pub(super) registration_id: RegistrationId,
+    pub(super) session_id: SessionId,
+    pub(super) stream_id: StreamId,
+    pub(super) exclusive: bool,
+    pub(super) start: Start,
+    pub(super) params: &'a IpcPublicationParams,
+    /// How many resends may be under way; of no effect for IPC.
+    pub(super) max_resend: i32,
+    /// Whether it has group semantics.
+    pub(super) group: bool,
+}
+
+/// An image that needs a log.
+#[derive(Debug)]
+pub(super) struct ImageLog<'a> {
+    pub(super) registration_id: RegistrationId,
+    pub(super) setup: &'a Setup,
+    pub(super) join_position: Position,
+    /// In bytes, clipped to half a term.
+    pub(super) window: i32,
+    pub(super) rejoin: bool,
+    pub(super) tether: bool,
+    pub(super) reliable: bool,
+}
+
+impl LogConfig {
+    /// The request for the log of a publication, of IPC or of the network.
+    pub(super) fn of_publication(&self, new: &PublicationLog<'_>) -> CreateLog {
+        let params = new.params;
+        let kind = if new.exclusive { LogKind::Exclusive } else { LogKind::Concurrent };
+        self.request(
+            &self.directory,
+            LogParameters {
+                registration_id: new.registration_id,
+                mtu: params.mtu.get(),
+                start_position: new.start.position,
+                publication_window: params.window,
+                max_resend: new.max_resend,
+                entity_tag: params.entity_tag,
+                response_correlation_id: params.response_correlation_id,
+                linger_timeout_ns: params.linger_timeout_ns,
+                untethered_window_limit_timeout_ns: params.untethered.window_limit_ns,
+                untethered_linger_timeout_ns: params.untethered.linger_ns,
+                untethered_resting_timeout_ns: params.untethered.resting_ns,
+                group: new.group,
+                sparse: params.sparse,
+                signal_eos: params.signal_eos,
+                spies_simulate_connection: params.spies_simulate_connection,
+                ..LogParameters::ipc(kind, params.term_length, new.session_id, new.stream_id, new.start.initial_term_id)
+            },
+        )
+    }
+
+    /// The request for the log of an image.
+    pub(super) fn of_image(&self, new: &ImageLog<'_>, defaults: &PublicationDefaults) -> CreateLog {
+        let setup = new.setup;
+        self.request(
+            &self.images,
+            LogParameters {
+                registration_id: new.registration_id,
+                mtu: setup.mtu,
+                start_position: new.join_position,
+                publication_window: 0,
+                receiver_window: new.window,
+                entity_tag: 0,
+                response_correlation_id: 0,
+                untethered_window_limit_timeout_ns: defaults.untethered_window_limit_timeout_ns,
+                untethered_resting_timeout_ns: defaults.untethered_resting_timeout_ns,
+                group: setup.group,
+                rejoin: new.rejoin,
+                reliable: new.reliable,
+                tether: new.tether,
+                sparse: defaults.sparse,
+                ..LogParameters::ipc(
+                    LogKind::Image,
+                    setup.term_length,
+                    setup.session_id,
+                    setup.stream_id,
+                    setup.initial_term_id,
+                )
+            },
+        )
+    }
+
+    /// What is the same for all logs.
+    fn request(&self, directory: &Path, parameters: LogParameters) -> CreateLog {
+        let registration_id = parameters.registration_id;
+        CreateLog {
+            registration_id,
+            path: log_path(directory, registration_id),
+            mode: self.mode,
+            reserve: if parameters.sparse { Reserve::Space } else { Reserve::SpaceAndPages },
+            parameters: LogParameters {
+                page_size: self.page_size,
+                os_default_send_buffer: self.default_socket_sndbuf,
+                os_default_receive_buffer: self.default_socket_rcvbuf,
+                ..parameters
+            },
+        }
+    }
+}
+
+fn log_path(directory: &Path, registration_id: RegistrationId) -> PathBuf {
+    directory.join(format!("{registration_id}.logbuffer"))
+}
