@@ -3,7 +3,7 @@
 
 use crate::logbuffer::frame::occupied;
 use crate::logbuffer::message::{self, Claimed, Payload};
-use crate::memory::Frames;
+use crate::memory::{Frames, faults};
 use crate::types::Position;
 
 use super::segment::Identity;
@@ -16,6 +16,10 @@ pub(crate) trait SegmentSource {
 
     /// The frames of the segment at `base`, instead of those that the appender had before.
     fn enter(&mut self, base: Position, left: Option<(Position, Frames)>) -> Result<Frames, Self::Error>;
+
+    /// Whether what appenders share, and these frames of the segment at `base`, are still what others see; asked when that cannot be
+    /// said of some file of this process.
+    fn check_intact(&mut self, frames: &Frames, base: Position, position: Position) -> Result<(), Self::Error>;
 }
 
 /// Why nothing was claimed.
@@ -40,11 +44,26 @@ pub(crate) struct Append<S> {
     end: Position,
     frames: Option<Frames>,
     max_payload: usize,
+    /// The tail is never below: what this appender knows of is appended.
+    least: Position,
+    /// How many pages had been replaced in this process when the files were looked at last; see [`faults`].
+    faults: i64,
 }
 
 impl<S: SegmentSource> Append<S> {
-    pub(crate) fn new(source: S, claimant: Claimant, identity: Identity, max_payload: usize) -> Self {
-        Self { source, claimant, identity, base: Position::new(0), end: Position::new(0), frames: None, max_payload }
+    /// Appends from `least` on: what is below is known to be appended.
+    pub(crate) fn new(source: S, claimant: Claimant, identity: Identity, max_payload: usize, least: Position) -> Self {
+        Self {
+            source,
+            claimant,
+            identity,
+            base: Position::new(0),
+            end: Position::new(0),
+            frames: None,
+            max_payload,
+            least,
+            faults: faults(),
+        }
     }
 
     /// Appends a message, in one frame or several, and returns the position after it.
@@ -57,19 +76,48 @@ impl<S: SegmentSource> Append<S> {
     ) -> Result<Position, ClaimError<S::Error>> {
         let max_payload = self.max_payload;
         if length <= max_payload {
-            let (claimed, end) = self.claim(occupied(length))?;
+            let (claimed, end, _) = self.claim(occupied(length))?;
             message::write_whole(&claimed, payload, length, crate::logbuffer::frame::DATA_UNFRAGMENTED, reserved);
-            Ok(end)
+            self.written(end)
         } else {
-            let (claimed, end) = self.claim(message::fragmented_length(length, max_payload))?;
+            let (claimed, end, _) = self.claim(message::fragmented_length(length, max_payload))?;
             message::write_at_once(claimed, payload, length, max_payload, reserved);
-            Ok(end)
+            self.written(end)
         }
     }
 
-    /// Claims `required` bytes for frames, at most a term's, and says at which position they end.
+    /// What [`faults`] said when the files were looked at last.
     #[inline]
-    pub(crate) fn claim(&mut self, required: usize) -> Result<(Claimed<'_>, Position), ClaimError<S::Error>> {
+    pub(crate) fn faults(&self) -> i64 {
+        self.faults
+    }
+
+    /// Says that a message that was written up to `end` is in the file.
+    #[inline]
+    pub(crate) fn written(&mut self, end: Position) -> Result<Position, ClaimError<S::Error>> {
+        if faults() != self.faults {
+            self.look_at_files(end)?;
+        }
+        Ok(end)
+    }
+
+    /// A page of some file of this process had to be replaced: sees whether it was one of those that are appended to.
+    #[cold]
+    fn look_at_files(&mut self, position: Position) -> Result<(), ClaimError<S::Error>> {
+        let now = faults();
+        let Some(frames) = &self.frames else { return Ok(()) };
+        let outcome = self.source.check_intact(frames, self.base, position);
+        match outcome {
+            Ok(()) => self.faults = now,
+            // Looked for anew by the next append.
+            Err(_) => (self.frames, self.end) = (None, self.base),
+        }
+        outcome.map_err(ClaimError::Segment)
+    }
+
+    /// Claims `required` bytes for frames, at most a term's, and says at which position they end, and in which segment they are.
+    #[inline]
+    pub(crate) fn claim(&mut self, required: usize) -> Result<(Claimed<'_>, Position, &Frames), ClaimError<S::Error>> {
         let term_length = self.identity.layout.term_length;
         let position = loop {
             let position = self.claimant.tail();
@@ -83,12 +131,26 @@ impl<S: SegmentSource> Append<S> {
                 break position;
             }
         };
+        let end = self.check_claim(position, required)?;
         let offset = (position.get() - self.base.get()) as usize;
         let place = self.identity.place(position);
-        let Some(space) = self.frames.as_ref().and_then(|frames| frames.space(offset, required)) else {
+        let Some(frames) = &self.frames else { return Err(ClaimError::Tail(position)) };
+        let Some(space) = frames.space(offset, required) else { return Err(ClaimError::Tail(position)) };
+        Ok((Claimed { space, place }, end, frames))
+    }
+
+    /// Sees that what was claimed may be written to, before it is, and says where it ends.
+    #[inline]
+    fn check_claim(&mut self, position: Position, length: usize) -> Result<Position, ClaimError<S::Error>> {
+        if faults() != self.faults {
+            self.look_at_files(position)?;
+        }
+        // Where the tail went back, frames would be written over.
+        if position < self.least {
             return Err(ClaimError::Tail(position));
-        };
-        Ok((Claimed { space, place }, Position::new(position.get() + required as i64)))
+        }
+        self.least = Position::new(position.get() + length as i64);
+        Ok(self.least)
     }
 
     /// Goes to the segment that the tail is in.
@@ -117,6 +179,7 @@ impl<S: SegmentSource> Append<S> {
             return Err(ClaimError::MaxPosition);
         }
         if self.claimant.claim(position, rest) {
+            self.check_claim(position, rest)?;
             let offset = (position.get() - self.base.get()) as usize;
             let space = self.frames.as_ref().and_then(|frames| frames.space(offset, rest));
             let claimed =

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::logbuffer::frame::occupied;
 use crate::logbuffer::message::Gather;
 use crate::logbuffer::{Claim, ClaimLost};
+use crate::memory::{Frames, faults};
 use crate::time::SystemClock;
 use crate::types::Position;
 
@@ -45,7 +46,8 @@ impl Appender {
             let max_message = descriptor.term_length.max_message_length();
             let max_payload = descriptor.mtu.max_payload_length().min(max_message);
             let claimant = Claimant::new(writer.control.tail(), slot.clone());
-            let append = Append::new(Shared(Arc::clone(writer)), claimant, writer.identity, max_payload);
+            let least = writer.control.recorded_position();
+            let append = Append::new(Shared(Arc::clone(writer)), claimant, writer.identity, max_payload, least);
             let stamps = writer.control.stamps();
             let writer = Arc::clone(writer);
             return Ok(Self { append, writer, stamps, slot, max_payload, max_message, _alive: alive });
@@ -107,11 +109,12 @@ impl Appender {
         self.check(length, self.max_payload)?;
         let stamp = self.stamp();
         let writer = &*self.writer;
+        let faults = self.append.faults();
         match self.append.claim(occupied(length)) {
-            Ok((claimed, end)) => {
+            Ok((claimed, end, frames)) => {
                 let mut claim = Claim::begin(claimed, length, end);
                 claim.set_reserved_value(stamp);
-                Ok(JournalClaim { claim, writer })
+                Ok(JournalClaim { claim, writer, frames, faults })
             }
             Err(error) => Err(refused(error, writer, &self.slot)),
         }
@@ -164,6 +167,9 @@ impl Drop for Appender {
 pub struct JournalClaim<'a> {
     claim: Claim<'a>,
     writer: &'a Writer,
+    frames: &'a Frames,
+    /// What [`faults`] said when the files were looked at last.
+    faults: i64,
 }
 
 impl JournalClaim<'_> {
@@ -183,12 +189,19 @@ impl JournalClaim<'_> {
     ///
     /// # Errors
     ///
-    /// [`AppendError::NotDurable`]; the message was appended all the same.
+    /// [`AppendError::NotDurable`]; the message was appended all the same. [`AppendError::Segment`] when somebody cut the file short
+    /// meanwhile.
     #[inline]
     pub fn commit(self) -> Result<Position, AppendError> {
-        let Self { claim, writer } = self;
-        // Nothing takes a claim from an appender that lives.
+        let Self { claim, writer, frames, faults: known } = self;
+        let end = claim.end();
         let committed = claim.commit();
+        if faults() != known {
+            let base = writer.identity.layout.base(Position::new(end.get() - 1));
+            let outcome = writer.check_intact(frames, base, end);
+            outcome.map_err(|error| AppendError::Segment(Box::new(error)))?;
+        }
+        // Nothing takes a claim from an appender that lives.
         done(writer, committed.map_err(claim_lost)?)
     }
 
@@ -230,8 +243,6 @@ fn refused(error: ClaimError<JournalError>, writer: &Writer, slot: &Slot) -> App
     AppendError::Segment(Box::new(match error {
         ClaimError::Segment(error) => error,
         ClaimError::MaxPosition => JournalError::MaxPosition { recording_id },
-        ClaimError::Tail(position) => {
-            JournalError::Position { recording_id, position, reason: "no frame can be appended there" }
-        }
+        ClaimError::Tail(position) => writer.control.bad_tail(&*writer.storage, position),
     }))
 }

@@ -343,6 +343,15 @@ impl Catalog {
         Ok(recording_id)
     }
 
+    /// That what is read of it is what is in the file.
+    pub(crate) fn check_intact(&self) -> Result<(), JournalError> {
+        if self.stored.is_intact() {
+            return Ok(());
+        }
+        let found = super::error::Fault::CUT_SHORT.to_string();
+        Err(JournalError::Malformed { path: self.path.clone(), offset: 0, found })
+    }
+
     /// Where a recording ends by now; none while it goes on, and for a position that it cannot end at.
     pub fn stop_position(&self, entry: &CatalogEntry) -> Option<Position> {
         let at = entry.offset + entry::HEADER_LENGTH + descriptor::STOP_POSITION;

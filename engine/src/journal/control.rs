@@ -19,8 +19,9 @@ use crate::memory::{AtomicBuffer, Field, FileAccess, OwnedWord, Reserve};
 use crate::types::{Position, RecordingId, SemanticVersion};
 
 use super::catalog::RecordingDescriptor;
-use super::error::JournalError;
+use super::error::{Fault, JournalError};
 use super::options::{Stamps, SyncPolicy};
+use super::segment::SegmentLayout;
 use super::storage::{Storage, Stored};
 use super::tail::{Slot, Slots};
 
@@ -209,6 +210,62 @@ impl Control {
             3 => SyncPolicy::EveryAppend,
             _ => SyncPolicy::None,
         }
+    }
+
+    /// That its words are those that everybody sees; see [`Stored::is_intact`].
+    pub(crate) fn check_intact(&self, storage: &dyn Storage) -> Result<(), JournalError> {
+        if self.is_intact() {
+            return Ok(());
+        }
+        let path = storage.path(&self.name);
+        Err(JournalError::Malformed { path, offset: 0, found: Fault::CUT_SHORT.to_string() })
+    }
+
+    /// Whether its words are those that everybody sees; see [`Stored::is_intact`].
+    pub(crate) fn is_intact(&self) -> bool {
+        self.stored.is_intact()
+    }
+
+    /// Where the recording is, as its writers go by it: up to where it is recorded, and its tail.
+    ///
+    /// A tail is in a segment that is there, or where one ends: whoever moves it has the segment. So it says nothing about which
+    /// segments there should be that lie beyond the next; see `writer`.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Malformed`] when somebody wrote over the words, or cut the file short.
+    pub(crate) fn ends(
+        &self,
+        storage: &dyn Storage,
+        layout: &SegmentLayout,
+    ) -> Result<(Position, Position), JournalError> {
+        let recorded = self.recorded_position();
+        let tail = Position::new(self.tail().load_acquire());
+        let bad = |offset: usize, found: String| {
+            let path = storage.path(&self.name);
+            Err(JournalError::Malformed { path, offset: offset as u64, found })
+        };
+        self.check_intact(storage)?;
+        if recorded < layout.start_position || recorded > tail || recorded.get() % 32 != 0 {
+            let start = layout.start_position;
+            return bad(RECORDED.start(), format!("recorded up to {recorded}, from {start}, with the tail at {tail}"));
+        }
+        if tail > layout.end() || tail.get() % 32 != 0 {
+            return bad(
+                TAIL.start(),
+                format!("the tail is {tail}; positions are multiples of 32 up to {}", layout.end()),
+            );
+        }
+        Ok((recorded, tail))
+    }
+
+    /// What is wrong with a tail that was where no frame can be appended: no segment leads up to it, or frames are there.
+    pub(crate) fn bad_tail(&self, storage: &dyn Storage, tail: Position) -> JournalError {
+        let found = format!(
+            "the tail is {tail}, where no frame can be appended: somebody wrote over it; close the journal everywhere and open it \
+             again"
+        );
+        JournalError::Malformed { path: storage.path(&self.name), offset: TAIL.start() as u64, found }
     }
 
     /// Waits until the page is on stable storage.

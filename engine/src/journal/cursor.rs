@@ -157,7 +157,8 @@ impl Cursor {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Position`] for a position that the recording cannot have.
+    /// [`JournalError::Position`] for a position that the recording cannot have; [`JournalError::Malformed`] when somebody cut the
+    /// file short.
     pub fn move_to(&mut self, position: Position) -> Result<(), JournalError> {
         if position < self.start || position > self.end || position.get() % 32 != 0 {
             let reason = "a cursor cannot be there";
@@ -167,7 +168,11 @@ impl Cursor {
         // ORDERING(journal.cursor): Release. Pairs with the Acquire loads of the position; what the consumer did with the messages
         // below comes before.
         self.position.store_release(position.get());
-        Ok(())
+        if self.stored.is_intact() {
+            return Ok(());
+        }
+        let found = super::error::Fault::CUT_SHORT.to_string();
+        Err(JournalError::Malformed { path: file_name(self.recording_id).into(), offset: self.slot as u64, found })
     }
 
     /// Waits until where it is is on stable storage.

@@ -152,6 +152,11 @@ pub enum Fault {
     File(&'static str),
 }
 
+impl Fault {
+    /// The file was whole when it was opened, and is not any more.
+    pub(crate) const CUT_SHORT: Self = Self::File("was cut short, or its disk cannot be read, while it was in use");
+}
+
 /// Why a message was not appended. Nothing of it was, then.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

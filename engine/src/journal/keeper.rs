@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::agent::{Agent, Backoff, Finished, IdleStrategy};
-use crate::memory::FileAccess;
+use crate::memory::{FileAccess, Frames};
 use crate::time::{Clock, MonotonicNanos, SystemClock};
 use crate::types::Position;
 
@@ -85,7 +85,11 @@ impl Keeper {
             None => self.index.insert(Index { indexer: resume(&self.writer)?, sidecar: None }),
         };
         let before = index.indexer.position;
-        index.advance(&self.writer, recorded)?;
+        if let Err(error) = index.advance(&self.writer, recorded) {
+            // Begun anew where the sidecars end.
+            self.index = None;
+            return Err(error);
+        }
         Ok(usize::from(index.indexer.position > before))
     }
 
@@ -166,6 +170,7 @@ impl Index {
         self.indexer
             .walk(&writer.identity, base, &segment.frames, Some(&sidecar), recorded.min(end), INDEX_BATCH)
             .map_err(|fault| writer.damage(base, self.indexer.position, fault))?;
+        self.check_intact(writer, &segment.frames, base, &sidecar)?;
         if self.indexer.position == end {
             let length = layout.segment_length.get() as usize;
             sidecar.seal(file_checksum(&segment.stored, length));
@@ -173,9 +178,30 @@ impl Index {
             let path = writer.storage.path(&Sidecar::name(writer.descriptor.recording_id, base));
             let failed = |source| JournalError::Io { action: "sync", path, source };
             sidecar.sync(0, length).map_err(failed)?;
+            self.check_intact(writer, &segment.frames, base, &sidecar)?;
         }
         writer.control.advance_indexed(self.indexer.position);
         Ok(())
+    }
+
+    /// That what was indexed was in the segment's file, and what was learnt is in the sidecar's.
+    fn check_intact(
+        &mut self,
+        writer: &Writer,
+        frames: &Frames,
+        base: Position,
+        sidecar: &Sidecar,
+    ) -> Result<(), JournalError> {
+        writer.check_intact(frames, base, self.indexer.position)?;
+        if sidecar.is_intact() {
+            return Ok(());
+        }
+        // Made again, from the beginning of its segment.
+        self.sidecar = None;
+        writer.control.rewind_indexed(base.max(writer.identity.layout.start_position));
+        let path = writer.storage.path(&Sidecar::name(writer.descriptor.recording_id, base));
+        let found = super::error::Fault::CUT_SHORT.to_string();
+        Err(JournalError::Malformed { path, offset: 0, found })
     }
 
     fn sidecar_of(&mut self, writer: &Writer, base: Position) -> Result<Sidecar, JournalError> {

@@ -74,6 +74,12 @@ impl Recording {
         self.stop_position().or_else(|| self.control.as_ref().map(Control::recorded_position))
     }
 
+    /// That what the catalog and the control page say is what is in the files.
+    pub(crate) fn check_intact(&self) -> Result<(), JournalError> {
+        self.catalog.check_intact()?;
+        self.control.as_ref().map_or(Ok(()), |control| control.check_intact(&*self.storage))
+    }
+
     /// Up to where it is on stable storage, as far as its writers know; none where nobody keeps that.
     pub fn durable(&self) -> Option<Position> {
         self.control.as_ref().map(Control::durable_position)

@@ -9,7 +9,7 @@
 //!
 //! What is cut off is kept in a file beside the segment. Recovery may be killed at any point and done again.
 
-use crate::memory::{FileAccess, Frames, Reserve};
+use crate::memory::{FileAccess, Frames, Reserve, faults};
 use crate::types::Position;
 
 use super::catalog::RecordingDescriptor;
@@ -76,13 +76,13 @@ pub(crate) fn recover(
         }
         (None, Some(known)) if known.same_boot => Ok((LeftBy::Kill, known.tail, None)),
         (None, Some(known)) => {
-            let (end, cut) = recovery.scan(known.durable, true)?;
+            let (end, cut) = recovery.cut_off(known.durable, true)?;
             Ok((LeftBy::PowerLoss, end, cut))
         }
         (None, None) => {
             let last = recovery.last_segment()?;
             let from = last.unwrap_or(descriptor.start_position).max(descriptor.start_position);
-            let (end, cut) = recovery.scan(from, false)?;
+            let (end, cut) = recovery.cut_off(from, false)?;
             Ok((LeftBy::Stranger, end, cut))
         }
     }
@@ -158,8 +158,22 @@ impl Recovery<'_> {
         }
     }
 
-    /// Walks the frames from `from`, cuts the recording off behind the last that counts, and says where that is.
-    fn scan(&self, from: Position, prove: bool) -> Result<(Position, Option<Cut>), JournalError> {
+    /// Cuts the recording off behind the last frame that counts from `from` on, and says where that is.
+    fn cut_off(&self, from: Position, prove: bool) -> Result<(Position, Option<Cut>), JournalError> {
+        let (end, fault) = loop {
+            let before = faults();
+            let found = self.scan(from, prove)?;
+            // A file that was cut short meanwhile says so when it is opened again.
+            if faults() == before {
+                break found;
+            }
+        };
+        let cut = self.cut_at(end, fault)?;
+        Ok((end, cut))
+    }
+
+    /// Walks the frames from `from`, and says where the last that counts ends, and what is behind it.
+    fn scan(&self, from: Position, prove: bool) -> Result<(Position, Fault), JournalError> {
         let identity = self.descriptor.identity();
         let layout = identity.layout;
         let mut position = from;
@@ -200,9 +214,7 @@ impl Recovery<'_> {
                 }
             }
         };
-        let end = begun.unwrap_or(position);
-        let cut = self.cut_at(end, fault)?;
-        Ok((end, cut))
+        Ok((begun.unwrap_or(position), fault))
     }
 
     /// Sees that nothing is behind `end`: bytes that are not zero are kept in other files, and zeroed.

@@ -85,7 +85,16 @@ pub fn reindex(
             });
             indexer.position = next;
         }
-        if indexer.position == layout.next_base(base) && length == layout.segment_length.get() as usize {
+        let whole = stored.is_intact();
+        if !whole {
+            done.damages.push(Damage {
+                path: storage.path(&name),
+                position: indexer.position,
+                offset: (indexer.position.get() - base.get()).unsigned_abs(),
+                fault: super::error::Fault::CUT_SHORT,
+            });
+        }
+        if whole && indexer.position == layout.next_base(base) && length == layout.segment_length.get() as usize {
             sidecar.seal(file_checksum(&stored, length));
         }
         let failed = |source| JournalError::Io { action: "sync", path: storage.path(&name), source };

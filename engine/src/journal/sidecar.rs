@@ -120,6 +120,11 @@ impl Sidecar {
         Ok(speaks_of_it.then_some(Self { stored, base, segment_length }))
     }
 
+    /// Whether what is read of it is in the file; see [`Stored::is_intact`].
+    pub(crate) fn is_intact(&self) -> bool {
+        self.stored.is_intact()
+    }
+
     /// Up to where it is complete.
     pub(crate) fn covered(&self) -> Position {
         // ORDERING(journal.covered): Acquire. Pairs with the Release store in `set_covered`; entries and checksums of what is below

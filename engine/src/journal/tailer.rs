@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::agent::IdleStrategy;
 use crate::logbuffer::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Fragment, flags, frame, frame_type};
-use crate::memory::{FileAccess, Frames, MapError};
+use crate::memory::{FileAccess, Frames, MapError, faults};
 use crate::time::{Clock, EpochNanos, SystemClock};
 use crate::types::Position;
 
@@ -43,6 +43,8 @@ pub struct Tailer {
     /// The number of the next message, if it is known.
     sequence: Option<i64>,
     current: Option<Current>,
+    /// How many pages had been replaced in this process when the segment was looked at last; see [`faults`].
+    faults: i64,
     /// The header and the payload of a message that came in several frames.
     assembly: Vec<u8>,
     /// The positions of messages in front of `position`, for reading backwards: the last is the nearest.
@@ -134,6 +136,7 @@ impl Tailer {
             position: descriptor.start_position,
             sequence: Some(0),
             current: None,
+            faults: faults(),
             assembly: Vec::new(),
             behind: Vec::new(),
             sidecars: BTreeMap::new(),
@@ -565,6 +568,7 @@ impl Tailer {
         let Some(mut cursor) = current.frames.cursor(offset) else { return Ok(None) };
         match self.identity.look(&mut cursor, self.position) {
             At::Frame(found) => {
+                found.frame.touch();
                 let kind = found.frame.word(frame::VERSION_FLAGS_TYPE).load_relaxed();
                 let step = Step {
                     occupied: found.occupied,
@@ -573,14 +577,36 @@ impl Tailer {
                     flags: (kind >> 8) as u8,
                     begins: Begins::of(&found.frame),
                 };
+                if faults() != self.faults {
+                    self.look_at_segment()?;
+                }
                 if self.verify {
                     self.check(offset)?;
                 }
                 Ok(Some(step))
             }
-            At::Nothing { .. } => self.nothing(),
-            At::Fault(fault) => Err(self.damage(fault).into()),
+            At::Nothing { .. } => {
+                self.look_at_segment()?;
+                self.nothing()
+            }
+            At::Fault(fault) => {
+                self.look_at_segment()?;
+                Err(self.damage(fault).into())
+            }
         }
+    }
+
+    /// A page of some file of this process had to be replaced, or what was read is no frame: sees whether the segment is still what the
+    /// file is. If not, it is opened anew by whoever goes on.
+    #[cold]
+    fn look_at_segment(&mut self) -> Result<(), JournalError> {
+        let now = faults();
+        if self.current.as_ref().is_some_and(|current| !current.frames.is_intact()) {
+            self.current = None;
+            return Err(self.damage(Fault::CUT_SHORT).into());
+        }
+        self.faults = now;
+        Ok(())
     }
 
     /// No frame is there: because there is none yet, or because it is gone.
@@ -588,6 +614,7 @@ impl Tailer {
     fn nothing(&self) -> Result<Option<Step>, JournalError> {
         let known = self.recording.recorded_hint().unwrap_or(self.position);
         if known <= self.position {
+            self.recording.check_intact()?;
             return Ok(None);
         }
         // Committed since, perhaps: what is recorded has frames.
@@ -636,6 +663,7 @@ impl Tailer {
     fn enter(&mut self, position: Position) -> Result<bool, JournalError> {
         let layout = self.identity.layout;
         if position >= layout.end() || self.recording.stop_position().is_some_and(|stop| position >= stop) {
+            self.recording.check_intact()?;
             return Ok(false);
         }
         let id = self.recording.descriptor().recording_id;

@@ -75,8 +75,14 @@ impl Writer {
 
     /// The segment at `base`, opened, or made if nobody has yet.
     pub(crate) fn segment(&self, base: Position) -> Result<Segment, JournalError> {
-        if let Some(segment) = self.pool().segments.get(&base.get()) {
-            return Ok(segment.clone());
+        {
+            let mut pool = self.pool();
+            match pool.segments.get(&base.get()) {
+                Some(segment) if segment.stored.is_intact() => return Ok(segment.clone()),
+                // What others see of the file is to be seen here, too.
+                Some(_) => drop(pool.segments.remove(&base.get())),
+                None => {}
+            }
         }
         // Without the lock: it takes time, and appenders may only need another one.
         let segment = self.open_or_make(base)?;
@@ -86,7 +92,7 @@ impl Writer {
     /// Sees that the segment of the tail and the one after it are there.
     pub(crate) fn prepare(&self) -> Result<(), JournalError> {
         let layout = self.identity.layout;
-        let tail = Position::new(self.slots.tail.load_acquire());
+        let (_, tail) = self.ends()?;
         if tail >= layout.end() {
             return Ok(());
         }
@@ -97,6 +103,20 @@ impl Writer {
             self.segment(next)?;
         }
         Ok(())
+    }
+
+    /// Up to where it is recorded, and its tail, if they can be true.
+    fn ends(&self) -> Result<(Position, Position), JournalError> {
+        self.control.ends(&*self.storage, &self.identity.layout)
+    }
+
+    /// What is to be known after something was read or stored in the control page and in these frames of the segment at `base`, at
+    /// `position`: that both are in the files.
+    pub(crate) fn check_intact(&self, frames: &Frames, base: Position, position: Position) -> Result<(), JournalError> {
+        if !self.control.is_intact() {
+            self.ends()?;
+        }
+        if frames.is_intact() { Ok(()) } else { Err(self.damage(base, position, Fault::CUT_SHORT).into()) }
     }
 
     /// Up to where segments are mapped.
@@ -121,7 +141,7 @@ impl Writer {
     /// Gives the segments that the tail has come to the name that archives know.
     pub(crate) fn name_segments(&self, from: Position) -> Result<Position, JournalError> {
         let layout = self.identity.layout;
-        let tail = Position::new(self.slots.tail.load_acquire()).min(layout.end());
+        let (_, tail) = self.ends()?;
         let mut base = layout.base(from);
         // Not the segment that merely would be next: an archive would take it for the last that holds frames.
         while base < tail || base == layout.base(layout.start_position) {
@@ -141,11 +161,12 @@ impl Writer {
     /// The same, and notes which ranges became padding: where they begin, and how many bytes they take up.
     pub(crate) fn advance_noting(&self, note: &mut dyn FnMut(Position, usize)) -> Result<Position, JournalError> {
         let layout = self.identity.layout;
-        let mut position = self.control.recorded_position();
-        while position < layout.end() && position.get() < self.slots.tail.load_acquire() {
+        let (mut position, _) = self.ends()?;
+        while position < layout.end() && position < self.ends()?.1 {
             let base = layout.base(position);
             let segment = self.segment(base)?;
             let reached = self.advance_within(&segment, base, position, note)?;
+            self.check_intact(&segment.frames, base, reached)?;
             self.control.advance_recorded(reached);
             if reached == position || reached < layout.next_base(base) {
                 return Ok(reached);
@@ -218,10 +239,12 @@ impl Writer {
             let failed =
                 |source| JournalError::Io { action: "sync", path: self.storage.path(&segment_name(id, base)), source };
             segment.stored.sync(offset, length).map_err(failed)?;
+            self.check_intact(&segment.frames, base, from)?;
             from = end;
         }
         self.control.advance_durable(position);
         self.control.sync(&*self.storage)?;
+        self.control.check_intact(&*self.storage)?;
         Ok(position)
     }
 
@@ -277,6 +300,9 @@ impl Writer {
         if let Some(segment) = self.open(base)? {
             return Ok(segment);
         }
+        if !self.may_make(base)? {
+            return Err(self.control.bad_tail(&*self.storage, self.ends()?.1));
+        }
         let id = self.descriptor.recording_id;
         let length = self.identity.layout.segment_length.get() as u64;
         // Under a name of this maker's own until it is whole: others look for it at any time.
@@ -295,6 +321,18 @@ impl Writer {
         }
         self.storage.sync_names()?;
         Ok(Segment::new(stored, length as usize))
+    }
+
+    /// Whether the recording can have come to the segment at `base`, which is not there: it is made behind one that is, or where the
+    /// recording goes on. Whatever the control page says, so many segments are made and no more.
+    fn may_make(&self, base: Position) -> Result<bool, JournalError> {
+        let layout = self.identity.layout;
+        let (recorded, _) = self.ends()?;
+        if base == layout.base(layout.start_position) || base == layout.base(recorded) {
+            return Ok(true);
+        }
+        let before = Position::new(base.get() - i64::from(layout.segment_length.get()));
+        Ok(self.pool().segments.contains_key(&before.get()) || self.open(before)?.is_some())
     }
 
     /// The segment at `base`, if it is there.
@@ -342,11 +380,18 @@ impl SegmentSource for Shared {
             if let Some((_, left)) = left {
                 pool.left.push(left);
             }
-            if let Some(segment) = pool.segments.get(&base.get()) {
+            if let Some(segment) = pool.segments.get(&base.get())
+                && segment.stored.is_intact()
+            {
                 return Ok(segment.frames.clone());
             }
         }
         Ok(self.0.segment(base)?.frames)
+    }
+
+    #[cold]
+    fn check_intact(&mut self, frames: &Frames, base: Position, position: Position) -> Result<(), JournalError> {
+        self.0.check_intact(frames, base, position)
     }
 }
 
@@ -369,8 +414,8 @@ mod tests {
         let control = Control::open(&*storage, &descriptor, FileAccess::ReadWrite).unwrap().unwrap();
         let writer = Writer::new(storage, descriptor, control);
         let barrier = Barrier::new(MAKERS);
-        // Far ahead of those that the journal makes by itself.
-        for base in (10..60).map(|number| Position::new(number << 16)) {
+        // Each behind one that is there; the journal has made the first two by itself.
+        for base in (2..52).map(|number| Position::new(number << 16)) {
             let segments: Vec<Segment> = std::thread::scope(|threads| {
                 let make = || {
                     barrier.wait();

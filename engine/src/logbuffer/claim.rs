@@ -39,6 +39,13 @@ impl<'a> Claim<'a> {
         Self { space, payload, frame_length, end, open: true }
     }
 
+    /// The position after it.
+    #[cfg(all(feature = "journal", not(engine_loom)))]
+    #[inline]
+    pub(crate) fn end(&self) -> Position {
+        self.end
+    }
+
     /// The payload. What it holds at first is unspecified.
     #[inline]
     pub fn payload_mut(&mut self) -> &mut [u8] {

@@ -16,6 +16,9 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 /// A mapping of a whole file, shared with every other process that maps it.
 #[derive(Debug)]
 pub struct MappedFile {
+    /// Before the mapping, so that it is dropped first.
+    #[cfg(feature = "journal")]
+    guard: Option<super::fault_guard::Guard>,
     map: MmapRaw,
     path: PathBuf,
 }
@@ -138,7 +141,33 @@ impl MappedFile {
             FileAccess::ReadWrite => options.map_raw(&file),
         }
         .map_err(failed("map"))?;
-        Ok(Self { map, path: path.to_owned() })
+        Ok(Self::of(map, path))
+    }
+
+    /// The same mapping, guarded: where the file turns out to be cut short, or its disk cannot give it back, zeroes are read
+    /// instead, and what is stored goes nowhere. The process would end otherwise. [`Self::is_intact`] tells.
+    ///
+    /// The first call in a process installs a handler for SIGBUS, which passes on what is not about a guarded mapping.
+    #[cfg(feature = "journal")]
+    #[must_use]
+    pub fn guarded(mut self) -> Self {
+        self.guard = Some(super::fault_guard::Guard::new(self.start().addr().get(), self.len()));
+        self
+    }
+
+    /// Whether all that was read was the file, and all that was stored went there, as far as the mapping is guarded.
+    #[cfg(feature = "journal")]
+    pub fn is_intact(&self) -> bool {
+        self.guard.as_ref().is_none_or(super::fault_guard::Guard::is_intact)
+    }
+
+    fn of(map: MmapRaw, path: &Path) -> Self {
+        Self {
+            #[cfg(feature = "journal")]
+            guard: None,
+            map,
+            path: path.to_owned(),
+        }
     }
 
     /// The mapping's length in bytes.
@@ -202,7 +231,7 @@ impl MappedFile {
         }
         let map =
             options.map_raw(file).map_err(|source| MapError::Io { action: "map", path: path.to_owned(), source })?;
-        Ok(Self { map, path: path.to_owned() })
+        Ok(Self::of(map, path))
     }
 }
 

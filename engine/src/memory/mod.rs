@@ -13,6 +13,8 @@
 //! In model builds the same types stand on loom's cells (`model.rs`), so that the algorithms above run unchanged.
 
 mod cache_line;
+#[cfg(all(feature = "journal", not(engine_loom)))]
+mod fault_guard;
 mod field;
 #[cfg(not(engine_loom))]
 mod mapped_file;
@@ -34,6 +36,8 @@ use view as backing;
 pub(crate) use backing::Lent;
 pub use backing::{AtomicBuffer, OwnedWord, SharedWord, Word};
 pub use cache_line::{CACHE_LINE_LENGTH, align_up};
+#[cfg(all(feature = "journal", not(engine_loom)))]
+pub(crate) use fault_guard::faults;
 pub use field::Field;
 #[cfg(not(engine_loom))]
 pub use mapped_file::{FileAccess, MapError, MappedFile, Reserve};

@@ -81,6 +81,15 @@ impl Region {
         }
     }
 
+    /// Whether no page of a guarded mapping had to be replaced; see [`MappedFile::guarded`].
+    #[cfg(feature = "journal")]
+    pub(super) fn is_intact(&self) -> bool {
+        match &self.0 {
+            Bytes::Mapped(file) => file.is_intact(),
+            Bytes::Heap { .. } => true,
+        }
+    }
+
     /// Where the bytes start. Page-aligned, and valid for reads and writes of `len` bytes until the region is dropped.
     pub(super) fn start(&self) -> NonNull<u8> {
         match &self.0 {

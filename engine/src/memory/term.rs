@@ -158,6 +158,11 @@ impl Frames {
         self.length
     }
 
+    /// Whether all of them are what they were mapped from; see [`AtomicBuffer::is_intact`].
+    pub(crate) fn is_intact(&self) -> bool {
+        self.buffer.is_intact()
+    }
+
     /// The range of `length` bytes at `offset`, for a frame that its caller has claimed. None when it does not fit, or is not
     /// one that frames may occupy: aligned, and long enough for a header.
     #[inline]
@@ -403,6 +408,21 @@ impl<'a> CommittedFrame<'a> {
         // SAFETY: every frame has a header, and nobody stores to a committed one until its reader is done.
         let header = unsafe { self.span.bytes(0, ALIGNMENT) };
         header.try_into().expect("as long as a header")
+    }
+
+    /// Touches each page of the frame, so that whatever is wrong with one shows now.
+    #[cfg(all(feature = "journal", not(engine_loom)))]
+    #[inline]
+    pub(crate) fn touch(&self) {
+        const PAGE: usize = 4096;
+        let header = self.header();
+        let within = header.as_ptr().addr() % PAGE;
+        if within + self.length > PAGE {
+            let payload = self.payload();
+            for offset in (PAGE - within..self.length).step_by(PAGE) {
+                core::hint::black_box(payload[offset - ALIGNMENT]);
+            }
+        }
     }
 
     /// The payload, lent.

@@ -220,6 +220,12 @@ impl AtomicBuffer {
         self.region.sync(start, len)
     }
 
+    /// Whether all of the view's region is what it was mapped from; see [`MappedFile::guarded`](super::MappedFile::guarded).
+    #[cfg(feature = "journal")]
+    pub fn is_intact(&self) -> bool {
+        self.region.is_intact()
+    }
+
     /// The address of a range within the view.
     #[inline]
     fn at(&self, offset: usize, len: usize) -> NonNull<u8> {

@@ -2,6 +2,7 @@
 
 mod appending;
 mod crashes;
+mod cut_short;
 mod hostile;
 mod keeping;
 mod killed;

@@ -58,7 +58,8 @@ fn found(outcome: io::Result<()>) -> io::Result<bool> {
 }
 
 fn stored(file: MappedFile) -> Stored {
-    Stored { view: Region::mapped(file).view(), syncs: None }
+    // Others may cut any of these files short at any time; nobody who has one open shall die of it.
+    Stored { view: Region::mapped(file.guarded()).view(), syncs: None }
 }
 
 impl Storage for Directory {

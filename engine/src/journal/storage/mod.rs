@@ -122,6 +122,12 @@ impl Stored {
         &self.view
     }
 
+    /// Whether all that was read was the file, and all that was stored went there. Not so once it was cut short, or its disk could not
+    /// give it back, and somebody touched what is missing: zeroes are there then.
+    pub(crate) fn is_intact(&self) -> bool {
+        self.view.is_intact()
+    }
+
     /// The first `length` bytes of it.
     pub(crate) fn first(&self, length: usize) -> Self {
         Self { view: self.view.slice(0, length), syncs: self.syncs.clone() }

@@ -1,0 +1,305 @@
+//! What becomes of a mapped file that is cut short by somebody else, or that its disk cannot give back: without this, the first touch
+//! of a page that is no more ends the process with SIGBUS. A guarded mapping gets a private page of zeroes there instead, and is
+//! known not to be intact from then on. `docs/decisions/0004-files-cut-short.md` says why it is done in a signal handler.
+//!
+//! ```text
+//!  a touch of a guarded mapping ─ SIGBUS ─▶ on_bus_error: counts the fault, puts a page of zeroes there ─▶ the touch is done again
+//!  a touch of anything else     ─ SIGBUS ─▶ whoever handled the signal before
+//! ```
+//!
+//! Whoever reads a guarded mapping asks [`faults`] after it has read and before it believes: if the number is what it was, all that
+//! was read came from the file.
+#![allow(unsafe_code, reason = "UNSAFE FENCE: handles a signal, and puts pages in the place of others")]
+
+use core::ffi::c_void;
+use core::ptr;
+use std::sync::{Mutex, Once, OnceLock, PoisonError};
+
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
+
+use crate::sync::{AtomicBool, AtomicI64, Ordering, compiler_fence, fence};
+
+/// How many mappings a chunk of the table has room for.
+const CHUNK: usize = 64;
+
+/// The guarded mappings. Grows, and never shrinks: the handler reads it at any time.
+static TABLE: Chunk = Chunk::new();
+/// Held while a slot of the table is taken or given back. The handler does without.
+static CHANGING: Mutex<()> = Mutex::new(());
+/// How many pages were replaced in this process so far.
+static FAULTS: AtomicI64 = AtomicI64::new(0);
+/// The length of a page in bytes.
+static PAGE: AtomicI64 = AtomicI64::new(4096);
+/// Who handled the signal before.
+static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
+
+/// How many pages of guarded mappings had to be replaced in this process so far: nearly always none. Never goes back.
+///
+/// What was read from a mapping before this is called, by the same thread, is reckoned with.
+#[inline(always)]
+pub(crate) fn faults() -> i64 {
+    // The handler runs on the thread that touches the page, in between two of its instructions: only the compiler could move the
+    // touch behind this.
+    compiler_fence(Ordering::SeqCst);
+    FAULTS.load(Ordering::Relaxed)
+}
+
+/// A mapping in the table. Dropped before it is unmapped: its addresses may be somebody else's then.
+#[derive(Debug)]
+pub(super) struct Guard {
+    slot: &'static Slot,
+}
+
+impl Guard {
+    /// Guards the `length` bytes at `start`, which are a mapping.
+    pub(super) fn new(start: usize, length: usize) -> Self {
+        static INSTALLED: Once = Once::new();
+        INSTALLED.call_once(install);
+        let _changing = CHANGING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut chunk = &TABLE;
+        let slot = loop {
+            match chunk.slots.iter().find(|slot| !slot.taken.load(Ordering::Relaxed)) {
+                Some(slot) => break slot,
+                None => chunk = chunk.next.get_or_init(|| Box::new(Chunk::new())),
+            }
+        };
+        slot.taken.store(true, Ordering::Relaxed);
+        slot.faults.store(0, Ordering::Relaxed);
+        slot.set(start, start + length);
+        Self { slot }
+    }
+
+    /// Whether no page had to be replaced.
+    pub(super) fn is_intact(&self) -> bool {
+        compiler_fence(Ordering::SeqCst);
+        self.slot.faults.load(Ordering::Relaxed) == 0
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _changing = CHANGING.lock().unwrap_or_else(PoisonError::into_inner);
+        self.slot.set(0, 0);
+        self.slot.taken.store(false, Ordering::Relaxed);
+    }
+}
+
+struct Chunk {
+    slots: [Slot; CHUNK],
+    next: OnceLock<Box<Chunk>>,
+}
+
+impl Chunk {
+    const fn new() -> Self {
+        Self { slots: [const { Slot::new() }; CHUNK], next: OnceLock::new() }
+    }
+}
+
+/// A mapping's addresses; none, if both are 0.
+#[derive(Debug)]
+struct Slot {
+    taken: AtomicBool,
+    /// Odd while the addresses change.
+    turn: AtomicI64,
+    start: AtomicI64,
+    end: AtomicI64,
+    faults: AtomicI64,
+}
+
+impl Slot {
+    const fn new() -> Self {
+        let [turn, start, end, faults] = [const { AtomicI64::new(0) }; 4];
+        Self { taken: AtomicBool::new(false), turn, start, end, faults }
+    }
+
+    /// Sets the addresses. Only whoever has the lock does.
+    fn set(&self, start: usize, end: usize) {
+        let turn = self.turn.load(Ordering::Relaxed);
+        self.turn.store(turn + 1, Ordering::Relaxed);
+        // ORDERING(memory.guard): Release fence. Pairs with the Acquire fence in `contains`: whoever reads either address as it
+        // becomes here sees that the turn is odd, or has passed.
+        fence(Ordering::Release);
+        self.start.store(start as i64, Ordering::Relaxed);
+        self.end.store(end as i64, Ordering::Relaxed);
+        // ORDERING(memory.guard): Release. Pairs with the Acquire load in `contains`; publishes both addresses.
+        self.turn.store(turn + 2, Ordering::Release);
+    }
+
+    /// Whether the address is in the mapping. That of a thread's own mapping does not change while the thread touches it; one that does
+    /// change is not the thread's.
+    fn contains(&self, address: i64) -> bool {
+        // ORDERING(memory.guard): Acquire. Pairs with the Release store in `set`.
+        let turn = self.turn.load(Ordering::Acquire);
+        let (start, end) = (self.start.load(Ordering::Relaxed), self.end.load(Ordering::Relaxed));
+        // ORDERING(memory.guard): Acquire fence. Pairs with the Release fence in `set`.
+        fence(Ordering::Acquire);
+        let unchanged = turn % 2 == 0 && self.turn.load(Ordering::Relaxed) == turn;
+        unchanged && (start..end).contains(&address)
+    }
+}
+
+fn install() {
+    // SAFETY: the first call has no arguments but a number. Both are structures of numbers and pointers, for which zero is a value; the calls get pointers to them that are good
+    // for as long as they take. The handler does nothing that a signal handler may not: see there.
+    unsafe {
+        PAGE.store(libc::sysconf(libc::_SC_PAGESIZE), Ordering::Relaxed);
+        let mut previous: libc::sigaction = core::mem::zeroed();
+        if libc::sigaction(libc::SIGBUS, ptr::null(), &raw mut previous) != 0 {
+            return;
+        }
+        // Before the handler may be called, which looks for it.
+        let _ = PREVIOUS.set(previous);
+        let mut action: libc::sigaction = core::mem::zeroed();
+        action.sa_sigaction = on_bus_error as *const () as usize;
+        // On the stack for signals, if the thread has one: the handler before may be there to tell of stacks that ran out.
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
+        libc::sigemptyset(&raw mut action.sa_mask);
+        // Should it fail, a file that is cut short ends the process as it would have without.
+        let _ = libc::sigaction(libc::SIGBUS, &raw const action, ptr::null_mut());
+    }
+}
+
+/// Handles the signal. Only loads and stores atomics and makes system calls: it takes no lock and allocates nothing, since it may have
+/// interrupted anything.
+extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel passes what the fault was, valid during the call.
+    let (code, address) = unsafe { ((*info).si_code, (*info).si_addr() as i64) };
+    // Others are of broken memory, and of signals that somebody sent.
+    if code == libc::BUS_ADRERR && replace_page(address) {
+        return;
+    }
+    pass_on(signal, info, context);
+}
+
+/// Puts a page of zeroes at the address, if it is in a guarded mapping.
+fn replace_page(address: i64) -> bool {
+    let mut chunk = Some(&TABLE);
+    while let Some(Chunk { slots, next }) = chunk {
+        if let Some(slot) = slots.iter().find(|slot| slot.contains(address)) {
+            // Before there is anything to read: whoever reads a zero of this page can know of it.
+            slot.faults.fetch_add(1, Ordering::SeqCst);
+            FAULTS.fetch_add(1, Ordering::SeqCst);
+            let page = PAGE.load(Ordering::Relaxed);
+            // SAFETY: reads the calling thread's own error number, as the write below does.
+            let error = unsafe { *libc::__errno_location() };
+            // SAFETY: the page is part of a mapping that lives, since a thread touches it; the kernel replaces it in one step. It stays
+            // readable and writable, and what lies there are words and bytes, for which every value is good.
+            let replaced = unsafe {
+                mmap_anonymous(
+                    (address & -page) as *mut c_void,
+                    page as usize,
+                    ProtFlags::READ | ProtFlags::WRITE,
+                    MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
+                )
+            };
+            // SAFETY: as above.
+            unsafe { *libc::__errno_location() = error };
+            return replaced.is_ok();
+        }
+        chunk = next.get().map(|next| &**next);
+    }
+    false
+}
+
+/// Does what would have been done without the guard.
+fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    let previous = PREVIOUS.get();
+    match previous.map(|previous| (previous.sa_sigaction, previous.sa_flags)) {
+        Some((handler, flags)) if handler != libc::SIG_DFL && handler != libc::SIG_IGN => {
+            // SAFETY: whoever installed it said by this flag which of the two kinds of function it is.
+            unsafe {
+                if flags & libc::SA_SIGINFO != 0 {
+                    let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut c_void) =
+                        core::mem::transmute(handler);
+                    handler(signal, info, context);
+                } else {
+                    let handler: extern "C" fn(libc::c_int) = core::mem::transmute(handler);
+                    handler(signal);
+                }
+            }
+        }
+        _ => {
+            // SAFETY: a structure of numbers and pointers, for which zero, the default action, is a value.
+            unsafe {
+                let action: libc::sigaction = core::mem::zeroed();
+                libc::sigaction(signal, &raw const action, ptr::null_mut());
+                // A fault happens again when this returns; a signal that somebody sent does not.
+                if (*info).si_code <= 0 {
+                    libc::raise(signal);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+
+    use crate::memory::{FileAccess, MappedFile, Region, Reserve, faults};
+
+    #[test]
+    fn what_is_cut_off_reads_zero_and_is_known_to_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let file = MappedFile::create(&path, 64 << 10, 0o600, Reserve::SpaceAndPages).unwrap().guarded();
+        let written = Region::mapped(file).view();
+        written.put_bytes(0, &[7; 64 << 10]);
+        let read = Region::mapped(MappedFile::open(&path, 1, FileAccess::ReadOnly).unwrap().guarded()).view();
+        let other = dir.path().join("other");
+        let other = MappedFile::create(&other, 4096, 0o600, Reserve::Space).unwrap().guarded();
+        assert!(read.is_intact() && written.is_intact() && other.is_intact());
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(8192).unwrap();
+        let before = faults();
+        let mut bytes = [0; 20_000];
+        read.get_bytes(0, &mut bytes);
+        assert!(bytes[..8192].iter().all(|&byte| byte == 7), "what is there is read");
+        assert!(bytes[8192..].iter().all(|&byte| byte == 0));
+        assert!(faults() >= before + 3 && !read.is_intact());
+        assert!(written.is_intact() && other.is_intact(), "nobody has touched it");
+        // A store goes nowhere, and does no harm.
+        written.put_bytes(60_000, &[9; 100]);
+        assert!(!written.is_intact() && other.is_intact());
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 8192);
+    }
+
+    #[test]
+    fn there_is_room_for_any_number_of_mappings() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, vec![1; 4096]).unwrap();
+        let open = || Region::mapped(MappedFile::open(&path, 1, FileAccess::ReadOnly).unwrap().guarded()).view();
+        let views: Vec<_> = (0..super::CHUNK * 3).map(|_| open()).collect();
+        drop(open());
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(0).unwrap();
+        for view in views {
+            let mut byte = [1];
+            view.get_bytes(100, &mut byte);
+            assert!(!view.is_intact() && byte == [0]);
+        }
+    }
+
+    /// Does nothing unless it is a process of its own: touches what nobody guards.
+    #[test]
+    fn touching_child() {
+        let Some(path) = std::env::var_os("GANNET_TEST_TOUCH") else { return };
+        let file = MappedFile::open(path.as_ref(), 1, FileAccess::ReadOnly).unwrap();
+        // There is a handler.
+        drop(MappedFile::open(path.as_ref(), 1, FileAccess::ReadOnly).unwrap().guarded());
+        let view = Region::mapped(file).view();
+        OpenOptions::new().write(true).open(path).unwrap().set_len(0).unwrap();
+        view.get_bytes(0, &mut [0]);
+    }
+
+    #[test]
+    fn a_fault_elsewhere_is_as_deadly_as_ever() {
+        use std::os::unix::process::ExitStatusExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, vec![1; 4096]).unwrap();
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "memory::fault_guard::tests::touching_child"]).env("GANNET_TEST_TOUCH", &path);
+        let ended = child.output().unwrap().status;
+        assert_eq!(ended.signal(), Some(libc::SIGBUS), "{ended}");
+    }
+}
