@@ -1,30 +1,67 @@
-//! Processes that append and are killed, at any moment, while others go on: what `append` returned for is there, once and in order.
+//! Processes that append to a journal and read it, and are killed at any moment, opening and recovering included, while others go on:
+//! what `append` returned for is there, once and in order; what it did not return for is whole or absent; and a consumer with a named
+//! cursor misses nothing.
+//!
+//! A batch of kills by default. The long run, which is a thousand:
+//!
+//! ```sh
+//! GANNET_TEST_JOURNAL_KILLS=1000 cargo test --release -p gannet --test journal -- --nocapture killed::
+//! ```
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Write as _};
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
 
 use gannet::agent::IdleStrategy;
 use gannet::journal::{Journal, Recording, Start};
+use gannet::types::Position;
 
 use crate::support::{all, eventually, message, read, small};
 
-/// Where the child appends, and as whom.
+/// Where the child works, as what, and as which one.
 const DIR: &str = "GANNET_TEST_JOURNAL_DIR";
-const APPENDER: &str = "GANNET_TEST_JOURNAL_APPENDER";
+const ROLE: &str = "GANNET_TEST_JOURNAL_ROLE";
+const NUMBER: &str = "GANNET_TEST_JOURNAL_NUMBER";
 
-/// How often a process is killed. More in a run by hand: set this variable.
+/// How many processes are killed, if not a batch of them.
 const KILLS: &str = "GANNET_TEST_JOURNAL_KILLS";
+/// So many to a journal, which would grow too large otherwise.
+const BATCH: u64 = 60;
 
-/// Does nothing unless it is a process of its own, started by the test below: appends for ever, and says on standard output which
-/// messages `append` has returned for, eight bytes each.
+/// What a child says before its numbers, and after what the harness says: no text has this.
+const MARK: [u8; 8] = [0xff; 8];
+/// The messages of this process are by appenders from here on.
+const BYSTANDERS: u64 = 1_000_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Appender,
+    Tailer,
+}
+
+/// Does nothing unless it is a process of its own, started by the test below. Works until it is killed.
 #[test]
-fn appending_child() {
-    let (Some(dir), Ok(appender)) = (std::env::var_os(DIR), std::env::var(APPENDER)) else { return };
-    let appender: u64 = appender.parse().unwrap();
+fn child() {
+    let (Some(dir), Ok(role)) = (std::env::var_os(DIR), std::env::var(ROLE)) else { return };
+    // Not by way of the buffer of the harness: what is said is said.
+    let mut output = File::from(std::io::stdout().as_fd().try_clone_to_owned().unwrap());
+    let mut say = move |number: u64| output.write_all(&number.to_le_bytes()).unwrap();
+    if role == "Appender" {
+        append(dir.as_ref(), std::env::var(NUMBER).unwrap().parse().unwrap(), &mut say)
+    } else {
+        tail(dir.as_ref(), &mut say)
+    }
+}
+
+/// Appends for ever, and says of which messages `append` has returned.
+fn append(dir: &Path, appender: u64, say: &mut impl FnMut(u64)) {
     let journal = Journal::open(dir).unwrap();
     let mut handle = journal.appender().unwrap();
-    let mut output = std::io::stdout();
+    say(u64::from_le_bytes(MARK));
     for number in 0.. {
         if number % 3 == 0 {
             // In two steps: killed in between, it is absent.
@@ -35,76 +72,162 @@ fn appending_child() {
         } else {
             handle.append(&message(appender, number)).unwrap();
         }
-        std::io::Write::write_all(&mut output, &number.to_le_bytes()).unwrap();
-        std::io::Write::flush(&mut output).unwrap();
+        say(number);
     }
 }
 
-fn start(dir: &Path, appender: u64) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "killed::appending_child", "--nocapture", "--quiet"])
-        .env(DIR, dir)
-        .env(APPENDER, appender.to_string())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+/// Reads on from where the cursor is, for ever, says where the messages are that it has read, and then moves the cursor.
+fn tail(dir: &Path, say: &mut impl FnMut(u64)) {
+    let recording = Recording::open(dir).unwrap();
+    let mut cursor = recording.cursor("consumer").unwrap();
+    let mut tailer = recording.tailer(Start::Position(cursor.position())).unwrap();
+    let mut idle = IdleStrategy::default();
+    say(u64::from_le_bytes(MARK));
+    loop {
+        let Some(record) = tailer.next().unwrap() else {
+            idle.idle_once();
+            continue;
+        };
+        assert!(read(record.payload()).is_some(), "torn at {}", record.position());
+        say(record.position().get().cast_unsigned());
+        let next = record.next_position();
+        cursor.move_to(next).unwrap();
+    }
 }
 
-/// Kills the process when it has appended for a while, and says how many messages `append` returned for. What it does first, it may
-/// do for as long as a busy machine takes for it, if it `begins`; otherwise that is when it may be killed, too.
-fn kill(mut child: Child, begins: bool, mut patience_ns: i64) -> u64 {
-    let mut output = child.stdout.take().unwrap();
-    // In front of the numbers the harness says that it runs a test, on a line of its own.
-    let begin = |said: &[u8]| said.windows(8).position(|bytes| bytes == 0_u64.to_le_bytes());
-    let mut said = Vec::new();
-    while begins && begin(&said).is_none() {
-        let mut byte = [0];
-        assert_eq!(output.read(&mut byte).unwrap(), 1, "it ended by itself");
-        said.extend(byte);
-    }
-    while patience_ns > 0 {
-        IdleStrategy::Sleep { period_ns: 100_000 }.idle_once();
-        patience_ns -= 100_000;
-    }
-    child.kill().unwrap();
-    output.read_to_end(&mut said).unwrap();
-    child.wait().unwrap();
-    let start = begin(&said).unwrap_or(said.len());
-    ((said.len() - start) / 8) as u64
+/// A child, and what it says. Killed when it is dropped.
+struct Process {
+    child: Child,
+    role: Role,
+    said: Option<JoinHandle<Vec<u8>>>,
+    begun: mpsc::Receiver<()>,
 }
 
-#[test]
-fn what_append_returned_for_survives_any_kill() {
-    let kills: u64 = std::env::var(KILLS).ok().and_then(|kills| kills.parse().ok()).unwrap_or(12);
+impl Process {
+    fn start(dir: &Path, role: Role, number: u64) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "killed::child", "--nocapture", "--quiet"])
+            .env(DIR, dir)
+            .env(ROLE, format!("{role:?}"))
+            .env(NUMBER, number.to_string())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut output = child.stdout.take().unwrap();
+        let (begins, begun) = mpsc::channel();
+        let said = std::thread::spawn(move || {
+            let (mut said, mut bytes) = (Vec::new(), [0; 4096]);
+            let mut begins = Some(begins);
+            while let Ok(length @ 1..) = output.read(&mut bytes) {
+                said.extend_from_slice(&bytes[..length]);
+                // An appender has begun with its first message, which it says next.
+                let mark = if begins.is_some() { said.windows(8).position(|bytes| bytes == MARK) } else { None };
+                if mark.is_some_and(|mark| role == Role::Tailer || said.len() > mark + 8)
+                    && let Some(begins) = begins.take()
+                {
+                    let _ = begins.send(());
+                }
+            }
+            said
+        });
+        Self { child, role, said: Some(said), begun }
+    }
+
+    /// Waits for what it does first, for as long as a busy machine takes.
+    fn begin(&self) {
+        let longest = std::time::Duration::from_secs(180);
+        assert!(self.begun.recv_timeout(longest).is_ok(), "it ended by itself, or has not begun after three minutes");
+    }
+
+    /// Kills it, and returns what it said.
+    fn kill(mut self) -> Vec<u64> {
+        assert!(self.child.try_wait().unwrap().is_none(), "{:?} ended by itself", self.role);
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let said = self.said.take().unwrap().join().unwrap();
+        let start = said.windows(8).position(|bytes| bytes == MARK).map_or(said.len(), |mark| mark + 8);
+        said[start..].chunks_exact(8).map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap())).collect()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Dead already, unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn sleep(period_ns: i64) {
+    IdleStrategy::Sleep { period_ns }.idle_once();
+}
+
+/// What came of a batch.
+#[derive(Debug, Default)]
+struct Figures {
+    kills: u64,
+    /// Of them, so many before the process said anything.
+    while_opening: u64,
+    appended: u64,
+    read: u64,
+    read_again: u64,
+}
+
+fn batch(kills: u64, mut random: impl FnMut() -> u64, figures: &mut Figures) {
     let dir = tempfile::tempdir().unwrap();
     drop(Journal::create(dir.path(), &small()).unwrap());
-    let mut acknowledged = Vec::new();
-    let mut state = 7_u64;
-    for round in 0..kills.div_ceil(2) {
-        // Two at a time; in every other round this process has the journal open as well, so that nothing is recovered.
+    // How many messages `append` returned for, by appender; and where messages are that were read, by tailer.
+    let mut acknowledged: Vec<u64> = Vec::new();
+    let mut tailed: Vec<Vec<u64>> = Vec::new();
+    let mut killed = 0;
+    for round in 0.. {
+        if killed >= kills {
+            break;
+        }
+        // In every other round this process has the journal open as well, so that nothing is recovered.
         let bystander = (round % 2 == 0).then(|| Journal::open(dir.path()).unwrap());
-        let children = [start(dir.path(), 2 * round), start(dir.path(), 2 * round + 1)];
-        for (child, begins) in children.into_iter().zip([true, false]) {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            acknowledged.push(kill(child, begins, 20_000_000 + (state >> 33) as i64 % 60_000_000));
+        let appenders = acknowledged.len() as u64;
+        let mut processes = vec![
+            Process::start(dir.path(), Role::Appender, appenders),
+            Process::start(dir.path(), Role::Appender, appenders + 1),
+            Process::start(dir.path(), Role::Tailer, 0),
+        ];
+        acknowledged.resize(acknowledged.len() + 2, 0);
+        // The first is seen to append; the others may be killed at what they do before.
+        processes[0].begin();
+        let mut order = vec![0, 1, 2];
+        order.rotate_left(random() as usize % 3);
+        let mut slots: Vec<Option<Process>> = processes.drain(..).map(Some).collect();
+        for index in order {
+            sleep((random() % 12_000_000).cast_signed());
+            let said = slots[index].take().unwrap().kill();
+            killed += 1;
+            figures.while_opening += u64::from(said.is_empty());
+            if index == 2 {
+                tailed.push(said);
+            } else {
+                assert!(said.iter().copied().eq(0..said.len() as u64), "it says them in order");
+                acknowledged[appenders as usize + index] = said.len() as u64;
+            }
         }
         if let Some(journal) = bystander {
             let mut appender = journal.appender().unwrap();
-            let end = appender.append(&message(1_000_000 + round, 0)).unwrap();
+            let end = appender.append(&message(BYSTANDERS + round, 0)).unwrap();
             // The dead are got past, and what comes behind them is read.
             eventually("it is recorded", || journal.recorded().unwrap() >= end);
             let mut tailer = journal.recording().unwrap().tailer(Start::End).unwrap();
             let last = tailer.previous().unwrap().unwrap();
-            assert_eq!(read(last.payload()), Some((1_000_000 + round, 0)));
+            assert_eq!(read(last.payload()), Some((BYSTANDERS + round, 0)));
         }
     }
     drop(Journal::open(dir.path()).unwrap());
     let recording = Recording::open(dir.path()).unwrap();
+    let found = all(&recording);
     let mut next = vec![0; acknowledged.len()];
-    for (_, payload) in all(&recording) {
-        let (appender, number) = read(&payload).expect("whole");
-        if appender < 1_000_000 {
+    for (_, payload) in &found {
+        let (appender, number) = read(payload).expect("whole");
+        if appender < BYSTANDERS {
             assert_eq!(number, next[appender as usize], "once, and in order");
             next[appender as usize] += 1;
         }
@@ -114,6 +237,42 @@ fn what_append_returned_for_survives_any_kill() {
         // One more, which it was killed in front of saying.
         assert!(found <= acknowledged + 1, "appender {appender}: {found}, and {acknowledged} were said");
     }
-    assert!(acknowledged.iter().sum::<u64>() > 0, "somebody got to append");
+    check_tailed(&found, &tailed, recording.cursor("consumer").unwrap().position(), figures);
     assert!(recording.verify(|_| {}).unwrap().is_whole());
+    figures.kills += killed;
+    figures.appended += acknowledged.iter().sum::<u64>();
+}
+
+/// Each tailer read on where the one before had moved the cursor, and left nothing out.
+fn check_tailed(found: &[(Position, Vec<u8>)], tailed: &[Vec<u64>], cursor: Position, figures: &mut Figures) {
+    let positions: Vec<u64> = found.iter().map(|(position, _)| position.get().cast_unsigned()).collect();
+    let mut next = 0;
+    for read in tailed {
+        let Some(first) = read.first() else { continue };
+        let from = positions.binary_search(first).expect("it is there, since it was read");
+        assert!(from == next || from + 1 == next, "from message {from}, and {next} is next");
+        assert_eq!(positions[from..][..read.len()], read[..], "every one, and in order");
+        figures.read_again += u64::from(from < next);
+        next = from + read.len();
+        figures.read += read.len() as u64;
+    }
+    // One may have been read again without a word.
+    let at = positions.partition_point(|&position| position < cursor.get().cast_unsigned());
+    assert!(at == next || at + 1 == next, "the cursor is at message {at}, and {next} is next");
+}
+
+#[test]
+fn what_append_returned_for_survives_any_kill() {
+    let kills: u64 = std::env::var(KILLS).ok().and_then(|kills| kills.parse().ok()).unwrap_or(BATCH);
+    let mut state = 7_u64;
+    let mut random = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    };
+    let mut figures = Figures::default();
+    while figures.kills < kills {
+        batch(BATCH.min(kills - figures.kills), &mut random, &mut figures);
+        println!("{figures:?}");
+    }
+    assert!(figures.appended > 0, "somebody got to append");
 }

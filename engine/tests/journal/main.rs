@@ -8,4 +8,5 @@ mod keeping;
 mod killed;
 mod model;
 mod reading;
+mod regressions;
 mod support;
