@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::UdpChannel;
-use crate::mailbox::{EndpointSpec, Group};
+use super::sockets::{EndpointSpec, Group};
 
 /// What the driver's configuration says of sockets, for channels that say nothing. 0 leaves each to the operating system.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

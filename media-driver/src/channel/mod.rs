@@ -8,7 +8,7 @@
 //! | which local interface | `interface` |
 //! | which parameters a use may have | `usage` |
 //! | which URIs share an endpoint | `sharing` |
-//! | which sockets it takes | `endpoint`, with `ports` |
+//! | which sockets it takes | `endpoint` and `sockets`, with `ports` |
 
 mod endpoint;
 mod error;
@@ -16,6 +16,7 @@ mod interface;
 mod multicast;
 mod ports;
 mod sharing;
+mod sockets;
 mod udp_channel;
 mod usage;
 
@@ -23,5 +24,6 @@ pub use endpoint::SocketDefaults;
 pub use error::ChannelError;
 pub use interface::{NetworkInterface, select_interface};
 pub use ports::{PortManager, PortsExhausted};
+pub use sockets::{EndpointSpec, Group, LocalInterface, OpenedEndpoint};
 pub use udp_channel::{Surroundings, UdpChannel, names};
 pub use usage::Usage;

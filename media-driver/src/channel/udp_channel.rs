@@ -12,8 +12,8 @@ use gannet::channel_uri::{ChannelParams, ChannelUri, ControlMode, Host, HostAndP
 
 use super::interface::{NetworkInterface, select_interface};
 use super::multicast::control_group;
+use super::sockets::LocalInterface;
 use super::{ChannelError, Usage};
-use crate::mailbox::LocalInterface;
 
 /// What the driver knows beside the channel's text.
 pub struct Surroundings<'a> {
@@ -140,6 +140,20 @@ impl UdpChannel {
     /// The address that a subscription registers with, if the channel states one.
     pub fn explicit_control(&self) -> Option<SocketAddr> {
         (self.has_explicit_control() && !self.is_multicast).then_some(self.local)
+    }
+
+    /// What its socket is bound to: where a publication sends from, or a subscription listens. Its port may be 0.
+    pub const fn bind_address(&self) -> SocketAddr {
+        match self.usage {
+            Usage::Publication | Usage::SendDestination => self.local,
+            Usage::Subscription | Usage::ReceiveDestination => self.remote_data,
+        }
+    }
+
+    /// Where a subscription says everything, if not to where data comes from: the control group, or the address that it registers
+    /// with.
+    pub fn answer_address(&self) -> Option<SocketAddr> {
+        if self.is_multicast { Some(self.remote_control) } else { self.explicit_control() }
     }
 
     /// Whether a publication has many destinations, or a subscription many places that it listens at.

@@ -97,6 +97,11 @@ pub struct NetworkDefaults {
     pub nak_max_backoff_ns: i64,
     /// How many images one stream of an endpoint may have (`aeron.driver.stream.session.limit`).
     pub session_limit: usize,
+    /// The ports that publications with a control address of port 0 get, from the lowest to the highest; both 0 leave it to the
+    /// operating system (`aeron.sender.wildcard.port.range`).
+    pub sender_ports: (u16, u16),
+    /// The same for subscriptions and their destinations (`aeron.receiver.wildcard.port.range`).
+    pub receiver_ports: (u16, u16),
 }
 
 impl Default for NetworkDefaults {
@@ -128,6 +133,8 @@ impl Default for NetworkDefaults {
             nak_group_size: 10,
             nak_max_backoff_ns: 10_000_000,
             session_limit: i32::MAX as usize,
+            sender_ports: (0, 0),
+            receiver_ports: (0, 0),
         }
     }
 }

@@ -173,27 +173,33 @@ impl Counters {
         Ok(ImageStreamCounters { highest, position, naks_sent })
     }
 
-    /// The counters of an endpoint: its status, active, and the address that its socket is bound to. Both, or none.
+    /// The status of an endpoint, active. `local` is what its only socket is bound to.
     pub(super) fn allocate_for_endpoint(
         &mut self,
         now: EpochMillis,
-        (status, sockaddr): (ChannelCounter, SockaddrCounter),
+        status: ChannelCounter,
         channel: &str,
         registration_id: RegistrationId,
-        local: SocketAddr,
-    ) -> Result<(CounterId, CounterId), CommandError> {
-        let local = local.to_string();
+        local: Option<SocketAddr>,
+    ) -> Result<CounterId, CommandError> {
         let spec = CounterSpec::channel(status, channel, registration_id).starting_at(channel_status::ACTIVE);
         let id = self.allocate(now, &spec)?.id;
+        let local = local.map_or_else(String::new, |local| local.to_string());
         self.manager.set_label(id, &CounterSpec::bound_channel_label(status, channel, &local));
-        let spec = CounterSpec::local_sockaddr(sockaddr, id, &local, registration_id);
-        match self.allocate(now, &spec.starting_at(channel_status::ACTIVE)) {
-            Ok(sockaddr) => Ok((id, sockaddr.id)),
-            Err(error) => {
-                self.free(now, id);
-                Err(error)
-            }
-        }
+        Ok(id)
+    }
+
+    /// The address that a socket is bound to, active.
+    pub(super) fn allocate_for_socket(
+        &mut self,
+        now: EpochMillis,
+        kind: SockaddrCounter,
+        status: CounterId,
+        registration_id: RegistrationId,
+        local: SocketAddr,
+    ) -> Result<CounterId, CommandError> {
+        let spec = CounterSpec::local_sockaddr(kind, status, &local.to_string(), registration_id);
+        self.allocate(now, &spec.starting_at(channel_status::ACTIVE)).map(|counter| counter.id)
     }
 
     /// Counters of one stream, in this order: all, or none.

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::channel::{ChannelError, PortsExhausted};
 use crate::mailbox::EndpointError;
 use gannet::channel_uri::ChannelUriError;
 use gannet::command::{ErrorCode, MalformedCommand};
@@ -28,14 +29,28 @@ pub(super) enum CommandError {
     Closing,
     #[error("a subscription of the same endpoint and stream differs in {key}")]
     SubscriptionClash { key: &'static str },
+    #[error(transparent)]
+    UdpChannel(#[from] ChannelError),
+    #[error(transparent)]
+    NoPort(#[from] PortsExhausted),
+    #[error("nothing can be published to an aeron-spy: channel, which only reads")]
+    SpyPublication,
+    #[error("no endpoint has the channel tag of {channel}: state an address, or add the channel that it names first")]
+    UnknownTag { channel: String },
+    #[error("control-mode=response needs response-correlation-id, the correlation id of the request's image")]
+    MissingResponseCorrelation,
+    #[error("image {image} did not ask for a response")]
+    NoResponseWanted { image: i64 },
+    #[error("response-correlation-id={subscription} names no subscription with control-mode=response")]
+    UnknownResponseSubscription { subscription: i64 },
+    #[error("subscription {registration_id} does not have control-mode=manual")]
+    OnePlace { registration_id: RegistrationId },
     #[error("publication {registration_id} does not have control-mode=manual")]
     NotManual { registration_id: RegistrationId },
     #[error("its MTU of {mtu} bytes is more than the receiver window of {window}, or no more than a header")]
     ImageMtu { mtu: i32, window: i32 },
     #[error("nobody wants it any more")]
     UnwantedImage,
-    #[error("a destination cannot state {key}")]
-    DestinationKey { key: &'static str },
     #[error("session-id=tag:{tag} names no network publication")]
     UnknownSessionTag { tag: i64 },
     #[error("a publication cannot start at position {position}, where the stream ends")]
@@ -73,11 +88,13 @@ impl CommandError {
     pub(super) fn code(&self) -> ErrorCode {
         match self {
             Self::Malformed(malformed) => malformed.error_code(),
+            Self::UdpChannel(error) => error.error_code(),
             Self::Channel(error) => error.error_code(),
             Self::NotSupported { .. } => ErrorCode::NotSupported,
             Self::SessionClash { .. }
             | Self::MissingEndpoint
-            | Self::DestinationKey { .. }
+            | Self::SpyPublication
+            | Self::OnePlace { .. }
             | Self::Endpoint(EndpointError::Channel(_)) => ErrorCode::InvalidChannel,
             Self::Endpoint(EndpointError::UnknownHost(_)) => ErrorCode::UnknownHost,
             Self::Closing => ErrorCode::ResourceTemporarilyUnavailable,
@@ -88,6 +105,11 @@ impl CommandError {
             Self::Log(error) if error.io_kind() == Some(io::ErrorKind::StorageFull) => ErrorCode::StorageSpace,
             Self::UnknownSessionTag { .. }
             | Self::WildcardPort { .. }
+            | Self::NoPort(_)
+            | Self::UnknownTag { .. }
+            | Self::MissingResponseCorrelation
+            | Self::NoResponseWanted { .. }
+            | Self::UnknownResponseSubscription { .. }
             | Self::Endpoint(EndpointError::System(_))
             | Self::SubscriptionClash { .. }
             | Self::NotManual { .. }

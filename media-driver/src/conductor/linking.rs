@@ -1,55 +1,242 @@
-//! Who reads what: joins subscriptions with the publications that they want, and takes images away again. The order of each
-//! step is what clients rely on: the counter holds the join position before the event that names it (trap 40), and the event
+//! Who reads what: joins subscriptions with the publications and images that they want, and takes them away again. The order of
+//! each step is what clients rely on: the counter holds the join position before the event that names it (trap 40), and the event
 //! that takes an image away comes before its counter is freed.
 
+use std::borrow::Cow;
+use std::path::Path;
+
 use gannet::command::{Event, OnAvailableImage, OnUnavailableImage, Text};
-use gannet::types::{CorrelationId, CounterId, RegistrationId};
+use gannet::time::MonotonicNanos;
+use gannet::types::{CorrelationId, CounterId, Position, RegistrationId, SessionId, StreamId};
 use std::os::unix::ffi::OsStrExt;
 
 use super::counters::{Counters, SubscriberCounter};
 use super::error::CommandError;
 use super::events::Events;
-use super::subscriptions::SubscriptionLink;
+use super::subscriptions::{SubscriptionLink, SubscriptionRegistry};
 use super::{Core, Now};
 use crate::ipc::IpcPublication;
-use crate::shared::{LinkId, Subscriber, Tether, Turn};
+use crate::shared::{Counter, LinkId, Subscriber, Subscribers, Tether, Turn};
 
-/// What events name as the source of IPC images, and as their channel when they go, whatever their subscribers' channels are.
-const IPC: &str = "aeron:ipc";
+/// What events name as the source of what is read from this driver's own publications.
+pub(super) const IPC: &str = "aeron:ipc";
+
+/// What subscriptions read: a publication of this driver, over IPC or spied on, or an image.
+pub(super) trait Readable {
+    /// Its name. Clients share the mapping of one file by it (trap 26).
+    fn registration_id(&self) -> RegistrationId;
+    /// Its session.
+    fn session_id(&self) -> SessionId;
+    /// Its stream.
+    fn stream_id(&self) -> StreamId;
+    /// Its log's file.
+    fn log_path(&self) -> &Path;
+    /// Where it comes from, for people.
+    fn source_identity(&self) -> Cow<'_, str>;
+    /// The channel that a subscriber is told it loses.
+    fn lost_channel<'a>(&self, link: &'a SubscriptionLink) -> &'a str;
+    /// Whether the link wants it.
+    fn is_wanted_by(&self, link: &SubscriptionLink) -> bool;
+    /// Whether a subscriber may join.
+    fn admits_subscribers(&self) -> bool;
+    /// Where a subscriber joins that comes now.
+    fn join_position(&mut self) -> Position;
+    /// Who reads it.
+    fn subscribers(&self) -> &Subscribers;
+    /// A subscriber joins. Its position counter holds the join position.
+    fn add_subscriber(&mut self, subscriber: Subscriber);
+    /// What time asks of one subscriber, by its place among them.
+    fn due_turn(&mut self, place: usize, now: MonotonicNanos) -> Option<(Turn, LinkId, Counter)>;
+    /// The turn was carried out.
+    fn take_turn(&mut self, place: usize, turn: Turn, now: MonotonicNanos);
+}
+
+/// What linking changes beside what is linked.
+pub(super) struct Linker<'a> {
+    pub(super) now: Now,
+    pub(super) counters: &'a mut Counters,
+    pub(super) events: &'a mut Events,
+}
+
+impl Linker<'_> {
+    /// Gives the subscription what it reads, if it wants it, may have it, and does not have it.
+    pub(super) fn link(&mut self, what: &mut impl Readable, link: &SubscriptionLink) -> Result<(), CommandError> {
+        if !what.is_wanted_by(link) || what.subscribers().contains(link.id) || !what.admits_subscribers() {
+            return Ok(());
+        }
+        let join_position = what.join_position();
+        let position = self.counters.allocate_for_subscriber(
+            self.now.epoch,
+            &SubscriberCounter {
+                registration_id: link.registration_id,
+                session_id: what.session_id(),
+                stream_id: what.stream_id(),
+                channel: &link.channel,
+                client_id: link.client_id,
+                image: what.registration_id(),
+                join_position,
+            },
+        )?;
+        let position_id = position.id;
+        let tether = if link.tether { Tether::TETHERED } else { Tether::untethered(self.now.monotonic, link.rejoin) };
+        what.add_subscriber(Subscriber { link: link.id, position, tether });
+        self.send_available(what, link, position_id);
+        Ok(())
+    }
+
+    /// Gives it to all who want it; returns the last of what went wrong.
+    pub(super) fn link_all(
+        &mut self,
+        what: &mut impl Readable,
+        links: &SubscriptionRegistry,
+    ) -> Result<(), CommandError> {
+        links.iter().map(|link| self.link(what, link)).filter(Result::is_err).last().unwrap_or(Ok(()))
+    }
+
+    /// Tells all who have it that it is gone.
+    pub(super) fn take_from_all(&mut self, what: &impl Readable, links: &SubscriptionRegistry) {
+        for subscriber in what.subscribers().iter().filter(|subscriber| !subscriber.tether.is_closed()) {
+            if let Some(link) = links.get(subscriber.link) {
+                self.send_unavailable(what, link);
+            }
+        }
+    }
+
+    /// Lets time work on its untethered subscribers.
+    pub(super) fn check_untethered(&mut self, what: &mut impl Readable, links: &SubscriptionRegistry) {
+        for place in 0..what.subscribers().len() {
+            let Some((turn, link, position)) = what.due_turn(place, self.now.monotonic) else { continue };
+            let link = links.get(link);
+            match turn {
+                Turn::LoseImage => {
+                    if let Some(link) = link {
+                        self.send_unavailable(what, link);
+                    }
+                }
+                Turn::Rest => {}
+                Turn::Close => self.counters.free(self.now.epoch, position.id),
+                Turn::Rejoin => {
+                    position.value.store_release(what.join_position().get());
+                    if let Some(link) = link {
+                        self.send_available(what, link, position.id);
+                    }
+                }
+            }
+            what.take_turn(place, turn, self.now.monotonic);
+        }
+    }
+
+    /// Tells a subscriber that what it reads is gone, if it has it.
+    pub(super) fn send_unavailable_if_linked(&mut self, what: &impl Readable, link: &SubscriptionLink) {
+        let mut subscribers = what.subscribers().iter();
+        if subscribers.any(|subscriber| subscriber.link == link.id && !subscriber.tether.is_closed()) {
+            self.send_unavailable(what, link);
+        }
+    }
+
+    fn send_available(&mut self, what: &impl Readable, link: &SubscriptionLink, subscriber_position_id: CounterId) {
+        self.events.send(&Event::AvailableImage(OnAvailableImage {
+            image_correlation_id: CorrelationId::new(what.registration_id().get()),
+            session_id: what.session_id(),
+            stream_id: what.stream_id(),
+            subscription_registration_id: link.registration_id,
+            subscriber_position_id,
+            log_file: Text::new(what.log_path().as_os_str().as_bytes()),
+            source_identity: Text::from(&*what.source_identity()),
+        }));
+    }
+
+    /// Tells a subscriber that what it reads is gone.
+    fn send_unavailable(&mut self, what: &impl Readable, link: &SubscriptionLink) {
+        self.events.send(&Event::UnavailableImage(OnUnavailableImage {
+            image_correlation_id: CorrelationId::new(what.registration_id().get()),
+            subscription_registration_id: link.registration_id,
+            stream_id: what.stream_id(),
+            channel: Text::from(what.lost_channel(link)),
+        }));
+    }
+}
+
+impl Readable for IpcPublication {
+    fn registration_id(&self) -> RegistrationId {
+        self.registration_id()
+    }
+
+    fn session_id(&self) -> SessionId {
+        self.session_id()
+    }
+
+    fn stream_id(&self) -> StreamId {
+        self.stream_id()
+    }
+
+    fn log_path(&self) -> &Path {
+        self.log_path()
+    }
+
+    fn source_identity(&self) -> Cow<'_, str> {
+        IPC.into()
+    }
+
+    fn lost_channel<'a>(&self, _: &'a SubscriptionLink) -> &'a str {
+        // Whatever the subscriber's channel is.
+        IPC
+    }
+
+    fn is_wanted_by(&self, link: &SubscriptionLink) -> bool {
+        link.wants(self.stream_id(), self.session_id())
+    }
+
+    fn admits_subscribers(&self) -> bool {
+        self.admits_subscribers()
+    }
+
+    fn join_position(&mut self) -> Position {
+        self.join_position()
+    }
+
+    fn subscribers(&self) -> &Subscribers {
+        self.subscribers()
+    }
+
+    fn add_subscriber(&mut self, subscriber: Subscriber) {
+        self.add_subscriber(subscriber);
+    }
+
+    fn due_turn(&mut self, place: usize, now: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
+        self.due_turn(place, now)
+    }
+
+    fn take_turn(&mut self, place: usize, turn: Turn, now: MonotonicNanos) {
+        self.take_turn(place, turn, now);
+    }
+}
 
 impl Core {
     /// Gives a new subscription the images of all publications that it wants, oldest first.
     pub(super) fn link_subscription(&mut self, link: LinkId) {
         let Some(link) = self.subscriptions.get(link) else { return };
-        let mut failed = None;
+        let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
+        let mut linked = Ok(());
         for publication in self.publications.of_stream(link.stream_id) {
-            if let Err(error) = self::link(self.now, &mut self.counters, &mut self.events, publication, link) {
-                failed = Some(error);
-            }
+            linked = linked.and(linker.link(publication, link));
         }
-        self.report_unlinked(failed);
+        self.report_unlinked(linked);
     }
 
     /// Gives a publication to all subscriptions that want it and do not have it, oldest first.
     pub(super) fn link_publication(&mut self, registration_id: RegistrationId) {
         let Some(publication) = self.publications.get_mut(registration_id) else { return };
-        let mut failed = None;
-        for link in self.subscriptions.iter() {
-            if let Err(error) = self::link(self.now, &mut self.counters, &mut self.events, publication, link) {
-                failed = Some(error);
-            }
-        }
-        self.report_unlinked(failed);
+        let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
+        let linked = linker.link_all(publication, &self.subscriptions);
+        self.report_unlinked(linked);
     }
 
     /// Tells all who have the image that it is gone.
     pub(super) fn take_image_from_all(&mut self, registration_id: RegistrationId) {
         let Some(publication) = self.publications.get(registration_id) else { return };
-        for subscriber in publication.subscribers().iter().filter(|subscriber| !subscriber.tether.is_closed()) {
-            if let Some(link) = self.subscriptions.get(subscriber.link) {
-                send_unavailable(&mut self.events, publication, link);
-            }
-        }
+        Linker { now: self.now, counters: &mut self.counters, events: &mut self.events }
+            .take_from_all(publication, &self.subscriptions);
     }
 
     /// Takes all subscribers out of the publication and frees their counters.
@@ -62,40 +249,15 @@ impl Core {
 
     /// Lets time work on the untethered subscribers of the publication in this place.
     pub(super) fn check_untethered(&mut self, index: usize) {
-        let now = self.now;
         let Some(publication) = self.publications.at_mut(index) else { return };
-        let mut place = 0;
-        while place < publication.subscribers().len() {
-            let Some((turn, link, position)) = publication.due_turn(place, now.monotonic) else {
-                place += 1;
-                continue;
-            };
-            let link = self.subscriptions.get(link);
-            match turn {
-                Turn::LoseImage => {
-                    if let Some(link) = link {
-                        send_unavailable(&mut self.events, publication, link);
-                    }
-                }
-                Turn::Rest => {}
-                Turn::Close => self.counters.free(now.epoch, position.id),
-                Turn::Rejoin => {
-                    let join = publication.join_position();
-                    position.value.store_release(join.get());
-                    if let Some(link) = link {
-                        send_available(&mut self.events, publication, link, position.id);
-                    }
-                }
-            }
-            publication.take_turn(place, turn, now.monotonic);
-            place += 1;
-        }
+        Linker { now: self.now, counters: &mut self.counters, events: &mut self.events }
+            .check_untethered(publication, &self.subscriptions);
     }
 
-    fn report_unlinked(&mut self, failed: Option<CommandError>) {
-        if let Some(error) = failed {
-            let text = format!("(11) a subscription was not linked to its publication: {error}");
-            self.report(&text);
+    /// Reports that a subscription was not linked.
+    pub(super) fn report_unlinked(&mut self, linked: Result<(), CommandError>) {
+        if let Err(error) = linked {
+            self.report(&format!("(11) a subscription was not linked to what it wants: {error}"));
         }
     }
 }
@@ -105,65 +267,4 @@ pub(super) fn free_position(now: Now, counters: &mut Counters, subscriber: &Subs
     if !subscriber.tether.is_closed() {
         counters.free(now.epoch, subscriber.position.id);
     }
-}
-
-/// Gives the subscription the publication's image, if it wants it and may have it.
-fn link(
-    now: Now,
-    counters: &mut Counters,
-    events: &mut Events,
-    publication: &mut IpcPublication,
-    link: &SubscriptionLink,
-) -> Result<(), CommandError> {
-    if !link.wants(publication.stream_id(), publication.session_id())
-        || publication.subscribers().contains(link.id)
-        || !publication.admits_subscribers()
-    {
-        return Ok(());
-    }
-    let join_position = publication.join_position();
-    let position = counters.allocate_for_subscriber(
-        now.epoch,
-        &SubscriberCounter {
-            registration_id: link.registration_id,
-            session_id: publication.session_id(),
-            stream_id: publication.stream_id(),
-            channel: &link.channel,
-            client_id: link.client_id,
-            image: publication.registration_id(),
-            join_position,
-        },
-    )?;
-    let position_id = position.id;
-    let tether = if link.tether { Tether::TETHERED } else { Tether::untethered(now.monotonic, link.rejoin) };
-    publication.add_subscriber(Subscriber { link: link.id, position, tether });
-    send_available(events, publication, link, position_id);
-    Ok(())
-}
-
-fn send_available(
-    events: &mut Events,
-    publication: &IpcPublication,
-    link: &SubscriptionLink,
-    subscriber_position_id: CounterId,
-) {
-    events.send(&Event::AvailableImage(OnAvailableImage {
-        // Trap 26: clients share the mapping of one file by this id, so it is the publication's own.
-        image_correlation_id: CorrelationId::new(publication.registration_id().get()),
-        session_id: publication.session_id(),
-        stream_id: publication.stream_id(),
-        subscription_registration_id: link.registration_id,
-        subscriber_position_id,
-        log_file: Text::new(publication.log_path().as_os_str().as_bytes()),
-        source_identity: Text::from(IPC),
-    }));
-}
-
-fn send_unavailable(events: &mut Events, publication: &IpcPublication, link: &SubscriptionLink) {
-    events.send(&Event::UnavailableImage(OnUnavailableImage {
-        image_correlation_id: CorrelationId::new(publication.registration_id().get()),
-        subscription_registration_id: link.registration_id,
-        stream_id: publication.stream_id(),
-        channel: Text::from(IPC),
-    }));
 }

@@ -121,7 +121,7 @@ impl Conductor {
                 publications: PublicationRegistry::default(),
                 subscriptions: SubscriptionRegistry::new(config.capacity.subscriptions),
                 // Anything but 0, and likely no other driver's.
-                network: Network::new(random.i64(1..i64::MAX / 2), parts.losses),
+                network: Network::new(&config.network, random.i64(1..i64::MAX / 2), parts.losses),
                 session_ids: SessionIds::new(random.i32(..), reserved),
                 random,
                 logs: Logs::new(config.logs.deletions_per_cycle),
@@ -166,9 +166,9 @@ impl Conductor {
 
     /// The receiver has said something.
     pub fn on_receiver_event(&mut self, event: ReceiverEvent) {
-        if let ReceiverEvent::CreateImage { endpoint, setup, source, control } = event {
+        if let ReceiverEvent::CreateImage { endpoint, transport, setup, source, control } = event {
             let id = self.commands.ring().next_correlation_id().registration();
-            self.core.create_image(id, &NewSession { endpoint, setup, source, control });
+            self.core.create_image(id, &NewSession { endpoint, transport, setup, source, control });
         } else {
             self.core.on_receiver_event(event);
         }
@@ -192,10 +192,7 @@ impl Conductor {
     /// What is to be carried out elsewhere. At most [`crate::mailbox::IN_FLIGHT_LIMIT`] requests are unanswered at any time.
     pub fn poll_request(&mut self) -> Option<Request> {
         let Core { logs, network, .. } = &mut self.core;
-        logs.poll_request(|| {
-            let open = network.take_open_request().map(Request::OpenEndpoint);
-            open.or_else(|| network.take_close_request().map(|(side, id)| Request::CloseEndpoint(side, id)))
-        })
+        logs.poll_request(|| network.take_request())
     }
 
     /// When something is due even if nothing comes from outside.

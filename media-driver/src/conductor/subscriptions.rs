@@ -1,9 +1,12 @@
 //! Which subscriptions there are, and which streams each of them wants. Called by the conductor when subscriptions come and
 //! go and when publications look for their readers; knows nothing of what is linked to what.
 
+use std::sync::Arc;
+
 use gannet::types::{ClientId, RegistrationId, SessionId, StreamId};
 
 use super::network::NetworkLink;
+use crate::channel::UdpChannel;
 use crate::mailbox::{EndpointId, ReceiverCommand};
 use crate::shared::LinkId;
 
@@ -35,25 +38,58 @@ pub(super) struct SubscriptionLink {
     pub(super) session: SessionChoice,
     /// Whether it waits for the response to a request.
     pub(super) is_response: bool,
+    /// Whether it has the session that answers its request.
+    pub(super) is_bound: bool,
     /// Whether it holds its publishers back.
     pub(super) tether: bool,
     /// Whether, when it does not, it comes back after it fell behind.
     pub(super) rejoin: bool,
-    /// What it reads from, if that is the network.
-    pub(super) network: Option<NetworkLink>,
+    /// What it reads from.
+    pub(super) source: Source,
+}
+
+/// What a link reads from.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// Publications of this driver over IPC.
+    Ipc,
+    /// Images of an endpoint.
+    Network(NetworkLink),
+    /// Publications of this driver that send to this channel.
+    Spy(Arc<UdpChannel>),
 }
 
 impl SubscriptionLink {
     /// Whether it wants that session of that stream over IPC.
     pub(super) fn wants(&self, stream_id: StreamId, session_id: SessionId) -> bool {
-        self.network.is_none() && self.stream_id == stream_id && self.session.includes(session_id)
+        matches!(self.source, Source::Ipc) && self.stream_id == stream_id && self.session.includes(session_id)
     }
 
     /// Whether it wants that session of that stream from that endpoint.
     pub(super) fn wants_image(&self, endpoint: EndpointId, stream_id: StreamId, session_id: SessionId) -> bool {
-        self.network.is_some_and(|network| network.endpoint == endpoint)
-            && self.stream_id == stream_id
-            && self.session.includes(session_id)
+        self.is_of(endpoint) && self.stream_id == stream_id && self.session.includes(session_id)
+    }
+
+    /// Whether it wants that session of that stream from what this driver sends to that channel. As in the reference, who spies on a
+    /// channel by its tag wants every session.
+    pub(super) fn wants_to_spy(&self, channel: &UdpChannel, stream_id: StreamId, session_id: SessionId) -> bool {
+        let Source::Spy(spied) = &self.source else { return false };
+        let is_same_tag = spied.tag().is_some() && spied.tag() == channel.tag();
+        self.stream_id == stream_id
+            && (is_same_tag || self.session.includes(session_id) && spied.canonical() == channel.canonical())
+    }
+
+    /// The endpoint that it reads from, and how, if it reads from the network.
+    pub(super) fn network(&self) -> Option<NetworkLink> {
+        match self.source {
+            Source::Network(link) => Some(link),
+            Source::Ipc | Source::Spy(_) => None,
+        }
+    }
+
+    /// Whether it reads from that endpoint.
+    pub(super) fn is_of(&self, endpoint: EndpointId) -> bool {
+        self.network().is_some_and(|network| network.endpoint == endpoint)
     }
 }
 
@@ -66,11 +102,21 @@ impl SessionChoice {
         }
     }
 
-    /// What the receiver is told when the last subscription of an endpoint with this choice goes.
-    pub(super) fn loses(self, endpoint: EndpointId, stream_id: StreamId) -> ReceiverCommand {
+    /// What the receiver is told when the first subscription of an endpoint with this choice comes.
+    pub(super) fn gains(self, endpoint: EndpointId, stream_id: StreamId) -> Option<ReceiverCommand> {
         match self {
-            Self::Only(session_id) => ReceiverCommand::RemoveSession(endpoint, stream_id, session_id),
-            Self::Any | Self::Response => ReceiverCommand::RemoveStream(endpoint, stream_id),
+            Self::Any => Some(ReceiverCommand::AddStream(endpoint, stream_id)),
+            Self::Only(session_id) => Some(ReceiverCommand::AddSession(endpoint, stream_id, session_id)),
+            Self::Response => None,
+        }
+    }
+
+    /// What the receiver is told when the last subscription of an endpoint with this choice goes.
+    pub(super) fn loses(self, endpoint: EndpointId, stream_id: StreamId) -> Option<ReceiverCommand> {
+        match self {
+            Self::Any => Some(ReceiverCommand::RemoveStream(endpoint, stream_id)),
+            Self::Only(session_id) => Some(ReceiverCommand::RemoveSession(endpoint, stream_id, session_id)),
+            Self::Response => None,
         }
     }
 }
@@ -86,7 +132,7 @@ pub(super) struct NewLink<'a> {
     pub(super) is_response: bool,
     pub(super) tether: bool,
     pub(super) rejoin: bool,
-    pub(super) network: Option<NetworkLink>,
+    pub(super) source: Source,
 }
 
 /// All subscriptions, oldest first.
@@ -119,9 +165,10 @@ impl SubscriptionRegistry {
             channel: new.channel.into(),
             session: new.session,
             is_response: new.is_response,
+            is_bound: false,
             tether: new.tether,
             rejoin: new.rejoin,
-            network: new.network,
+            source: new.source.clone(),
         });
         id
     }
@@ -129,6 +176,22 @@ impl SubscriptionRegistry {
     /// Takes out all links of the client's subscription: there may be several (trap 27).
     pub(super) fn remove(&mut self, client_id: ClientId, registration_id: RegistrationId) -> Vec<SubscriptionLink> {
         self.take(|link| link.client_id == client_id && link.registration_id == registration_id)
+    }
+
+    /// Takes out the link of the client's subscription with publications of this driver on that channel, if there is one.
+    pub(super) fn remove_place(
+        &mut self,
+        client_id: ClientId,
+        registration_id: RegistrationId,
+        channel: &str,
+    ) -> Option<SubscriptionLink> {
+        let index = self.links.iter().position(|link| {
+            link.client_id == client_id
+                && link.registration_id == registration_id
+                && link.network().is_none()
+                && *link.channel == *channel
+        })?;
+        Some(self.links.remove(index))
     }
 
     /// Takes out all that the client has.
@@ -163,8 +226,11 @@ impl SubscriptionRegistry {
     /// Gives the response subscription with this registration id the session that it waits for.
     pub(super) fn bind_response(&mut self, registration_id: RegistrationId, session_id: SessionId) {
         for link in &mut self.links {
-            if link.registration_id == registration_id && link.session == SessionChoice::Response {
-                link.session = SessionChoice::Only(session_id);
+            if link.is_response && link.registration_id == registration_id && !link.is_bound {
+                link.is_bound = true;
+                if link.session == SessionChoice::Response {
+                    link.session = SessionChoice::Only(session_id);
+                }
             }
         }
     }
@@ -188,7 +254,7 @@ mod tests {
             is_response: session == SessionChoice::Response,
             tether: true,
             rejoin: true,
-            network: None,
+            source: Source::Ipc,
         }
     }
 

@@ -14,6 +14,10 @@ pub fn execute(request: Request) -> Reply {
     match request {
         Request::CreateLog(request) => create(&request),
         Request::DeleteLog(request) => delete(request),
+        Request::ResolveChannel(request) => Reply::ChannelResolved {
+            id: request.id,
+            channel: Err(EndpointError::System("this driver has no network".to_owned())),
+        },
         Request::OpenEndpoint(request) => Reply::EndpointNotOpened {
             id: request.id,
             error: EndpointError::System("this driver has no transport".to_owned()),

@@ -1,11 +1,14 @@
-//! Endpoints as the conductor asks for them, and as it is told of them: names and addresses, never a socket. Whoever opens the
-//! sockets gives them to the transport that serves the endpoint's agent.
+//! Channels and endpoints as the conductor asks for them, and as it is told of them: names and addresses, never a socket. Whoever
+//! opens the sockets gives them to the transport that serves the endpoint's agent.
 
 use std::net::SocketAddr;
 
 use gannet::channel_uri::ChannelUri;
+use gannet::command::ErrorCode;
+use gannet::types::RegistrationId;
 
 use super::EndpointId;
+use crate::channel::{ChannelError, UdpChannel, Usage};
 
 /// Which agent an endpoint serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,7 +19,20 @@ pub enum Side {
     Receive,
 }
 
-/// An endpoint to be opened: names resolved, sockets bound, groups joined.
+/// A channel whose meaning is to be found out: names resolved, interfaces looked through.
+#[derive(Clone, Debug)]
+pub struct ResolveChannel {
+    /// What the answer is for: the command that waits for it, or what is looked at again.
+    pub id: RegistrationId,
+    /// The channel.
+    pub uri: Box<ChannelUri>,
+    /// What it is to be used for.
+    pub usage: Usage,
+    /// A number that no channel has had: see [`Surroundings::unique`](crate::channel::Surroundings::unique).
+    pub unique: u64,
+}
+
+/// An endpoint, or one transport of an endpoint, to be opened: sockets bound, groups joined.
 #[derive(Clone, Debug)]
 pub struct OpenEndpoint {
     /// Its name.
@@ -24,23 +40,12 @@ pub struct OpenEndpoint {
     /// Whom it serves.
     pub side: Side,
     /// Its channel.
-    pub channel: Box<ChannelUri>,
+    pub channel: Box<UdpChannel>,
+    /// What it is bound to.
+    pub bind: SocketAddr,
 }
 
-/// An endpoint that is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EndpointAddresses {
-    /// What its socket is bound to.
-    pub local: SocketAddr,
-    /// Where a publication's data goes, if its channel states one address or group.
-    pub data: Option<SocketAddr>,
-    /// Where all that a receiver says goes, if not to where data comes from.
-    pub control: Option<SocketAddr>,
-    /// Whether data goes to a group.
-    pub multicast: bool,
-}
-
-/// Why an endpoint could not be opened. The text names what was attempted, on what, and what to do.
+/// Why a channel means nothing, or an endpoint could not be opened. The text names what was attempted, on what, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
     /// Its channel is not one that can be opened.
@@ -52,4 +57,14 @@ pub enum EndpointError {
     /// The operating system refused it.
     #[error("{0}")]
     System(String),
+}
+
+impl From<ChannelError> for EndpointError {
+    fn from(error: ChannelError) -> Self {
+        match error.error_code() {
+            ErrorCode::UnknownHost => Self::UnknownHost(error.to_string()),
+            ErrorCode::InvalidChannel => Self::Channel(error.to_string()),
+            _ => Self::System(error.to_string()),
+        }
+    }
 }

@@ -1,17 +1,16 @@
 //! What the conductor asks of the outside, and what comes back: plain data, moved by the runtime. The conductor never waits
 //! for the file system; whoever carries out its requests may take as long as it takes.
 
-mod endpoint;
 mod endpoint_request;
 mod receiving;
 mod sending;
 mod wire;
 
-pub use endpoint::{EndpointSpec, Group, LocalInterface, OpenedEndpoint};
-pub use endpoint_request::{EndpointAddresses, EndpointError, OpenEndpoint, Side};
+pub use crate::channel::{EndpointSpec, Group, LocalInterface, OpenedEndpoint};
+pub use endpoint_request::{EndpointError, OpenEndpoint, ResolveChannel, Side};
 pub use receiving::{
-    CongestionRules, CubicConfig, ImageCounters, Loss, LossRules, NewImage, NewReceiveEndpoint, ReceiverCommand,
-    ReceiverEvent,
+    CongestionRules, CubicConfig, ImageCounters, Loss, LossRules, MAX_RECEIVE_TRANSPORTS, NewImage, NewReceiveEndpoint,
+    NewReceiveTransport, ReceiverCommand, ReceiverEvent,
 };
 pub use sending::{
     DestinationRules, FlowControlRules, GroupRules, NewNetworkPublication, PublicationCounters, RetransmitRules,
@@ -21,11 +20,14 @@ pub use sending::{
 pub use wire::{Completion, Content, EndpointId, InlineFrame, MAX_INLINE_FRAME, Transmit, TransmitBatch, TransmitTag};
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use gannet::logbuffer::{LogBuffers, LogParameters};
 use gannet::memory::{MapError, Reserve};
 use gannet::types::RegistrationId;
+
+use crate::channel::UdpChannel;
 
 /// How many requests the conductor leaves unanswered at most. A mailbox of this capacity, either way, is never full.
 pub const IN_FLIGHT_LIMIT: usize = 16;
@@ -37,6 +39,8 @@ pub enum Request {
     CreateLog(CreateLog),
     /// Unmap a log and delete its file.
     DeleteLog(DeleteLog),
+    /// Find out what a channel means.
+    ResolveChannel(ResolveChannel),
     /// Open an endpoint, and give its sockets to the transport that serves its agent.
     OpenEndpoint(OpenEndpoint),
     /// Have the transport close an endpoint.
@@ -72,12 +76,19 @@ pub struct DeleteLog {
 /// The answer to a [`Request`].
 #[derive(Debug)]
 pub enum Reply {
+    /// What a channel means, or why it means nothing.
+    ChannelResolved {
+        /// Which request this answers.
+        id: RegistrationId,
+        /// The channel, with all addresses found.
+        channel: Result<Box<UdpChannel>, EndpointError>,
+    },
     /// The endpoint is open, and its transport serves it.
     EndpointOpened {
         /// Which.
         id: EndpointId,
-        /// What it is.
-        addresses: EndpointAddresses,
+        /// What its socket is bound to.
+        local: SocketAddr,
     },
     /// The endpoint could not be opened.
     EndpointNotOpened {

@@ -121,12 +121,23 @@ pub struct NewReceiveEndpoint {
     pub receiver_id: i64,
     /// Its group.
     pub group_tag: Option<i64>,
-    /// Where everything it says goes, if not to where data came from: a group's control address, or one that was stated.
+    /// How many images one stream may have.
+    pub session_limit: usize,
+}
+
+/// How many sockets one endpoint listens at, at most.
+pub const MAX_RECEIVE_TRANSPORTS: usize = 16;
+
+/// One of the sockets that an endpoint listens at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewReceiveTransport {
+    /// Its name; the endpoint's, if it is the only one.
+    pub id: EndpointId,
+    /// Where everything that is said through it goes, if not to where data came from: a group's control address, or one that was
+    /// stated.
     pub control: Option<SocketAddr>,
     /// Whether that address is one that a publication is registered with.
     pub registers: bool,
-    /// How many images one stream may have.
-    pub session_limit: usize,
 }
 
 /// What the conductor tells the receiver.
@@ -136,6 +147,14 @@ pub enum ReceiverCommand {
     AddEndpoint(NewReceiveEndpoint),
     /// An endpoint is not used any more.
     RemoveEndpoint(EndpointId),
+    /// A socket of an endpoint is open.
+    AddTransport(EndpointId, NewReceiveTransport),
+    /// A socket of an endpoint is not used any more.
+    RemoveTransport(EndpointId, EndpointId),
+    /// A session presents itself to nobody who waits for it: it is asked to, where it is known to be.
+    AskForSetup(EndpointId, StreamId, SessionId),
+    /// Which session answers the request that an image is; none once the answer has its receivers.
+    SetResponseSession(RegistrationId, Option<SessionId>),
     /// All sessions of a stream are wanted.
     AddStream(EndpointId, StreamId),
     /// Not all are wanted any more.
@@ -165,6 +184,8 @@ pub enum ReceiverEvent {
     CreateImage {
         /// Where it came in.
         endpoint: EndpointId,
+        /// Through which of its sockets.
+        transport: EndpointId,
         /// What it says of itself.
         setup: Setup,
         /// Where it came from.

@@ -88,6 +88,8 @@ pub struct NewNetworkPublication {
     pub spies_simulate_connection: bool,
     /// Whether it asks for a response channel.
     pub asks_for_response: bool,
+    /// Whether it answers a request: it sends to whoever asks it to present itself.
+    pub answers: bool,
     /// What the conductor and it tell each other.
     pub words: PublicationWords,
     /// The counters that people see.
@@ -140,6 +142,10 @@ pub enum SenderCommand {
 pub enum SenderEvent {
     /// A publication has left the sender: nothing refers to it any more.
     PublicationRemoved(RegistrationId),
+    /// The receiver of a request says which session answers it.
+    ResponseSetup(RegistrationId, SessionId),
+    /// An answer has its receivers.
+    ResponseConnected(RegistrationId),
     /// A receiver has rejected a publication.
     Rejected {
         /// The publication.

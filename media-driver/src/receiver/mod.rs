@@ -10,7 +10,7 @@ pub mod loss_detector;
 pub mod nak_delay;
 pub mod publication_image;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
 use fastrand::Rng;
@@ -22,8 +22,8 @@ use gannet::types::{RegistrationId, SessionId, StreamId};
 use self::dispatcher::{DataTurn, Dispatcher, SetupTurn};
 use self::publication_image::{PublicationImage, Report, ReportOutlet};
 use crate::mailbox::{
-    Content, EndpointId, InlineFrame, NewImage, NewReceiveEndpoint, ReceiverCommand, ReceiverEvent, Transmit,
-    TransmitBatch, TransmitTag,
+    Content, EndpointId, InlineFrame, MAX_RECEIVE_TRANSPORTS, NewImage, NewReceiveEndpoint, NewReceiveTransport,
+    ReceiverCommand, ReceiverEvent, Transmit, TransmitBatch, TransmitTag,
 };
 use crate::shared::NetworkCounters;
 
@@ -43,7 +43,10 @@ const ANY_RECEIVER: i64 = 0;
 pub struct Receiver {
     counters: NetworkCounters,
     random: Rng,
-    endpoints: Vec<Endpoint>,
+    /// Endpoints keep their places for as long as they live.
+    endpoints: Vec<Option<Endpoint>>,
+    /// Their places, by their names and by those of their sockets.
+    places: HashMap<EndpointId, usize>,
     /// Images keep their places for as long as they live.
     images: Vec<Option<Entry>>,
     replies: VecDeque<Transmit>,
@@ -55,8 +58,22 @@ struct Endpoint {
     made_of: NewReceiveEndpoint,
     dispatcher: Dispatcher,
     pending: Vec<PendingSetup>,
+    transports: Vec<ReceiveTransport>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ReceiveTransport {
+    made_of: NewReceiveTransport,
     /// When the control address is registered with again.
     registration_due: MonotonicNanos,
+}
+
+impl Endpoint {
+    /// Where what is said about a datagram goes that came from there.
+    fn answers_to(&self, transport: EndpointId, from: SocketAddr) -> SocketAddr {
+        let known = self.transports.iter().find(|known| known.made_of.id == transport);
+        known.and_then(|known| known.made_of.control).unwrap_or(from)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +85,8 @@ struct PendingSetup {
 
 #[derive(Debug)]
 struct Entry {
-    endpoint: EndpointId,
+    /// Its endpoint's place.
+    endpoint: usize,
     image: PublicationImage,
 }
 
@@ -79,6 +97,7 @@ impl Receiver {
             counters,
             random: Rng::with_seed(seed),
             endpoints: Vec::new(),
+            places: HashMap::new(),
             images: Vec::new(),
             replies: VecDeque::with_capacity(MAX_REPLIES),
             events: VecDeque::with_capacity(MAX_EVENTS),
@@ -88,14 +107,17 @@ impl Receiver {
     /// The conductor has said something.
     pub fn on_command(&mut self, now: MonotonicNanos, command: ReceiverCommand) {
         match command {
-            ReceiverCommand::AddEndpoint(made_of) => {
-                let dispatcher = Dispatcher::new(made_of.session_limit);
-                let pending = Vec::with_capacity(MAX_PENDING_SETUPS);
+            ReceiverCommand::AddEndpoint(made_of) => self.add_endpoint(made_of),
+            ReceiverCommand::RemoveEndpoint(id) => self.remove_endpoint(id),
+            ReceiverCommand::AddTransport(id, made_of) => {
+                let Some(&place) = self.places.get(&id) else { return };
+                let Some(Some(endpoint)) = self.endpoints.get_mut(place) else { return };
                 let registration_due = now.saturating_add_ns(SETUP_TIMEOUT_NS + 1);
-                self.endpoints.push(Endpoint { made_of, dispatcher, pending, registration_due });
-                self.register(made_of, StreamId::new(0), SessionId::new(0));
+                endpoint.transports.push(ReceiveTransport { made_of, registration_due });
+                self.places.insert(made_of.id, place);
+                self.register(place, made_of, StreamId::new(0), SessionId::new(0));
             }
-            ReceiverCommand::RemoveEndpoint(id) => self.endpoints.retain(|endpoint| endpoint.made_of.id != id),
+            ReceiverCommand::RemoveTransport(id, transport) => self.remove_transport(id, transport),
             ReceiverCommand::AddStream(id, stream_id) => {
                 self.with_dispatcher(id, |dispatcher| dispatcher.add_stream(stream_id));
             }
@@ -104,8 +126,12 @@ impl Receiver {
             }
             ReceiverCommand::AddSession(id, stream_id, session_id) => {
                 self.with_dispatcher(id, |dispatcher| dispatcher.add_session(stream_id, session_id));
-                if let Some(made_of) = self.endpoint(id).map(|endpoint| endpoint.made_of) {
-                    self.register(made_of, stream_id, session_id);
+                self.register_all(id, stream_id, session_id);
+            }
+            ReceiverCommand::AskForSetup(id, stream_id, session_id) => self.register_all(id, stream_id, session_id),
+            ReceiverCommand::SetResponseSession(registration_id, session_id) => {
+                if let Some(image) = self.image_mut(registration_id) {
+                    image.set_response_session(session_id);
                 }
             }
             ReceiverCommand::RemoveSession(id, stream_id, session_id) => {
@@ -133,13 +159,13 @@ impl Receiver {
         }
     }
 
-    /// A datagram has come to an endpoint. Anything may be in it.
-    pub fn on_datagram(&mut self, now: MonotonicNanos, endpoint: EndpointId, from: SocketAddr, datagram: &[u8]) {
+    /// A datagram has come to one of an endpoint's sockets. Anything may be in it.
+    pub fn on_datagram(&mut self, now: MonotonicNanos, transport: EndpointId, from: SocketAddr, datagram: &[u8]) {
         self.counters.add(SystemCounter::BytesReceived, datagram.len() as i64);
         match Frame::parse(datagram) {
-            Ok(Frame::Data(header) | Frame::Padding(header)) => self.on_data(now, endpoint, from, &header, datagram),
-            Ok(Frame::Setup(setup)) => self.on_setup(now, endpoint, from, setup),
-            Ok(Frame::RttMeasurement(found)) => self.on_rtt_measurement(now, endpoint, from, &found),
+            Ok(Frame::Data(header) | Frame::Padding(header)) => self.on_data(now, transport, from, &header, datagram),
+            Ok(Frame::Setup(setup)) => self.on_setup(now, transport, from, setup),
+            Ok(Frame::RttMeasurement(found)) => self.on_rtt_measurement(now, transport, from, &found),
             // What no sender sends to a receiver is none of its business, and no fault.
             Ok(_) => {}
             Err(_) => self.counters.count(SystemCounter::InvalidPackets),
@@ -149,11 +175,9 @@ impl Receiver {
     /// Hands out what is to be sent now; returns how much it did.
     pub fn poll_transmit(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
         let mut work = self.check_setups(now);
-        let Self { counters, random, endpoints, images, replies, events } = self;
-        for Entry { endpoint, image } in images.iter_mut().flatten() {
-            let Some(endpoint) = endpoints.iter().find(|known| known.made_of.id == *endpoint) else { continue };
-            let mut outlet = ReplyOutlet { replies, endpoint: &endpoint.made_of };
-            let (done, loss) = image.poll(now, random, counters, &mut outlet);
+        let Self { counters, random, images, replies, events, .. } = self;
+        for Entry { image, .. } in images.iter_mut().flatten() {
+            let (done, loss) = image.poll(now, random, counters, &mut ReplyOutlet { replies });
             work += done;
             if let Some(loss) = loss
                 && events.len() < MAX_EVENTS
@@ -177,9 +201,11 @@ impl Receiver {
     /// When it has something to do even if nothing comes.
     pub fn next_deadline(&self) -> MonotonicNanos {
         let images = self.images.iter().flatten().map(|entry| entry.image.next_deadline());
-        let registrations = self.endpoints.iter().filter(|endpoint| endpoint.made_of.registers);
-        let registrations = registrations.map(|endpoint| endpoint.registration_due);
-        let pending = self.endpoints.iter().flat_map(|endpoint| &endpoint.pending);
+        let endpoints = || self.endpoints.iter().flatten();
+        let transports = endpoints().flat_map(|endpoint| &endpoint.transports);
+        let registrations = transports.filter(|transport| transport.made_of.registers);
+        let registrations = registrations.map(|transport| transport.registration_due);
+        let pending = endpoints().flat_map(|endpoint| &endpoint.pending);
         let pending = pending.map(|pending| pending.since.saturating_add_ns(SETUP_TIMEOUT_NS + 1));
         images.chain(registrations).chain(pending).min().unwrap_or(MonotonicNanos::NEVER)
     }
@@ -190,24 +216,23 @@ impl Receiver {
     }
 
     fn on_data(&mut self, now: MonotonicNanos, id: EndpointId, from: SocketAddr, header: &DataHeader, datagram: &[u8]) {
-        let Some(endpoint) = self.endpoints.iter_mut().find(|endpoint| endpoint.made_of.id == id) else { return };
+        let Some((place, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) else { return };
         let (stream_id, session_id) = (header.stream_id, header.session_id);
         let ends = header.flags.contains(DataFlags::END_OF_STREAM);
-        let control = endpoint.made_of.control.unwrap_or(from);
+        let control = endpoint.answers_to(id, from);
         match endpoint.dispatcher.on_data(stream_id, session_id, ends) {
             DataTurn::Ignore => {}
             // A flood of made-up sessions is counted with what else is wrong.
             DataTurn::Full => self.counters.count(SystemCounter::InvalidPackets),
-            DataTurn::Image(place) => {
-                if let Some(Some(entry)) = self.images.get_mut(place) {
+            DataTurn::Image(image) => {
+                if let Some(Some(entry)) = self.images.get_mut(image) {
                     entry.image.on_data(now, (id, control), header, datagram, &self.counters);
                 }
             }
             DataTurn::Elicit => {
-                let made_of = endpoint.made_of;
                 if endpoint.pending.len() < MAX_PENDING_SETUPS {
                     endpoint.pending.push(PendingSetup { stream_id, session_id, since: now });
-                    self.ask_for_setup(&made_of, control, stream_id, session_id);
+                    self.ask_for_setup(place, id, control, stream_id, session_id);
                 } else {
                     endpoint.dispatcher.end_pending_setup(stream_id, session_id);
                 }
@@ -216,9 +241,9 @@ impl Receiver {
     }
 
     fn on_setup(&mut self, now: MonotonicNanos, id: EndpointId, from: SocketAddr, setup: Setup) {
-        let Some(endpoint) = self.endpoints.iter_mut().find(|endpoint| endpoint.made_of.id == id) else { return };
+        let Some((_, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) else { return };
         let (stream_id, session_id) = (setup.stream_id, setup.session_id);
-        let control = endpoint.made_of.control.unwrap_or(from);
+        let control = endpoint.answers_to(id, from);
         match endpoint.dispatcher.on_setup(stream_id, session_id) {
             SetupTurn::Ignore => {}
             SetupTurn::Full => self.counters.count(SystemCounter::InvalidPackets),
@@ -230,7 +255,9 @@ impl Receiver {
             SetupTurn::Create => {
                 endpoint.pending.retain(|pending| (pending.stream_id, pending.session_id) != (stream_id, session_id));
                 if self.events.len() < MAX_EVENTS {
-                    self.events.push_back(ReceiverEvent::CreateImage { endpoint: id, setup, source: from, control });
+                    let endpoint = endpoint.made_of.id;
+                    let event = ReceiverEvent::CreateImage { endpoint, transport: id, setup, source: from, control };
+                    self.events.push_back(event);
                 } else {
                     endpoint.dispatcher.on_refused(stream_id, session_id);
                 }
@@ -239,22 +266,21 @@ impl Receiver {
     }
 
     fn on_rtt_measurement(&mut self, now: MonotonicNanos, id: EndpointId, from: SocketAddr, found: &RttMeasurement) {
-        let Some(endpoint) = self.endpoints.iter().find(|endpoint| endpoint.made_of.id == id) else { return };
+        let Some((_, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) else { return };
         if found.receiver_id != endpoint.made_of.receiver_id && found.receiver_id != ANY_RECEIVER {
             return;
         }
         let Some(place) = endpoint.dispatcher.image(found.stream_id, found.session_id) else { return };
         let Some(Some(entry)) = self.images.get_mut(place) else { return };
-        let control = endpoint.made_of.control.unwrap_or(from);
-        let mut outlet = ReplyOutlet { replies: &mut self.replies, endpoint: &endpoint.made_of };
-        entry.image.on_rtt_measurement(now, (id, control), found, &mut outlet);
+        let control = endpoint.answers_to(id, from);
+        entry.image.on_rtt_measurement(now, (id, control), found, &mut ReplyOutlet { replies: &mut self.replies });
     }
 
     /// Forgets setups that did not come, and registers again with control addresses.
     fn check_setups(&mut self, now: MonotonicNanos) -> usize {
         let mut work = 0;
-        for index in 0..self.endpoints.len() {
-            let Endpoint { made_of, dispatcher, pending, registration_due } = &mut self.endpoints[index];
+        for place in 0..self.endpoints.len() {
+            let Some(Endpoint { dispatcher, pending, transports, .. }) = &mut self.endpoints[place] else { continue };
             pending.retain(|pending| {
                 let waits = now <= pending.since.saturating_add_ns(SETUP_TIMEOUT_NS);
                 if !waits {
@@ -263,48 +289,106 @@ impl Receiver {
                 }
                 waits
             });
-            if made_of.registers && now >= *registration_due && dispatcher.has_interest() {
-                *registration_due = now.saturating_add_ns(SETUP_TIMEOUT_NS + 1);
-                let made_of = *made_of;
-                self.register(made_of, StreamId::new(0), SessionId::new(0));
-                work += 1;
+            if !dispatcher.has_interest() {
+                continue;
+            }
+            for index in 0..transports.len() {
+                let Some(Some(endpoint)) = self.endpoints.get_mut(place) else { continue };
+                let transport = &mut endpoint.transports[index];
+                if transport.made_of.registers && now >= transport.registration_due {
+                    transport.registration_due = now.saturating_add_ns(SETUP_TIMEOUT_NS + 1);
+                    let made_of = transport.made_of;
+                    self.register(place, made_of, StreamId::new(0), SessionId::new(0));
+                    work += 1;
+                }
             }
         }
         work
     }
 
-    /// Asks the publication at the endpoint's control address for a setup, if there is such an address.
-    fn register(&mut self, made_of: NewReceiveEndpoint, stream_id: StreamId, session_id: SessionId) {
+    /// Asks the publications at the control addresses of an endpoint's sockets for a setup.
+    fn register_all(&mut self, id: EndpointId, stream_id: StreamId, session_id: SessionId) {
+        let Some((place, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) else { return };
+        let mut all = [None; MAX_RECEIVE_TRANSPORTS];
+        for (slot, transport) in all.iter_mut().zip(&endpoint.transports) {
+            *slot = Some(transport.made_of);
+        }
+        for made_of in all.into_iter().flatten() {
+            self.register(place, made_of, stream_id, session_id);
+        }
+    }
+
+    /// Asks the publication at a socket's control address for a setup, if there is such an address.
+    fn register(&mut self, place: usize, made_of: NewReceiveTransport, stream_id: StreamId, session_id: SessionId) {
         if let Some(control) = made_of.control.filter(|_| made_of.registers) {
-            self.ask_for_setup(&made_of, control, stream_id, session_id);
+            self.ask_for_setup(place, made_of.id, control, stream_id, session_id);
         }
     }
 
     fn ask_for_setup(
         &mut self,
-        made_of: &NewReceiveEndpoint,
+        place: usize,
+        transport: EndpointId,
         to: SocketAddr,
         stream_id: StreamId,
         session_id: SessionId,
     ) {
+        let Some(Some(Endpoint { made_of, .. })) = self.endpoints.get(place) else { return };
         let request = StatusMessage::setup_request(session_id, stream_id, made_of.receiver_id, made_of.group_tag);
-        let mut outlet = ReplyOutlet { replies: &mut self.replies, endpoint: made_of };
-        outlet.put(made_of.id, to, &Report::Status(request));
+        ReplyOutlet { replies: &mut self.replies }.put(transport, to, &Report::Status(request));
         self.counters.count(SystemCounter::StatusMessagesSent);
     }
 
+    fn add_endpoint(&mut self, made_of: NewReceiveEndpoint) {
+        let endpoint = Some(Endpoint {
+            dispatcher: Dispatcher::new(made_of.session_limit),
+            pending: Vec::with_capacity(MAX_PENDING_SETUPS),
+            transports: Vec::with_capacity(MAX_RECEIVE_TRANSPORTS),
+            made_of,
+        });
+        let place = self.endpoints.iter().position(Option::is_none).unwrap_or(self.endpoints.len());
+        match self.endpoints.get_mut(place) {
+            Some(free) => *free = endpoint,
+            None => self.endpoints.push(endpoint),
+        }
+        self.places.insert(made_of.id, place);
+    }
+
+    fn remove_endpoint(&mut self, id: EndpointId) {
+        let Some(place) = self.places.remove(&id) else { return };
+        if let Some(Some(endpoint)) = self.endpoints.get_mut(place).map(Option::take) {
+            for transport in endpoint.transports {
+                self.places.remove(&transport.made_of.id);
+            }
+        }
+    }
+
+    fn remove_transport(&mut self, id: EndpointId, transport: EndpointId) {
+        let Some((place, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) else { return };
+        endpoint.transports.retain(|known| known.made_of.id != transport);
+        self.places.remove(&transport);
+        for entry in self.images.iter_mut().flatten().filter(|entry| entry.endpoint == place) {
+            entry.image.remove_transport(transport);
+        }
+    }
+
     fn add_image(&mut self, now: MonotonicNanos, id: EndpointId, made_of: NewImage) {
+        let Some(&endpoint) = self.places.get(&id) else {
+            // The conductor keeps an endpoint that has images; without one nobody would hear of this one's end.
+            self.events.push_back(ReceiverEvent::ImageRemoved(made_of.registration_id));
+            return;
+        };
         let image = PublicationImage::new(made_of, now);
         let (stream_id, session_id) = (image.stream_id(), image.session_id());
         // Trap 32: an older image of the session says nothing any more.
         for older in self.images.iter_mut().flatten() {
             let other = &mut older.image;
-            if older.endpoint == id && (other.stream_id(), other.session_id()) == (stream_id, session_id) {
+            if older.endpoint == endpoint && (other.stream_id(), other.session_id()) == (stream_id, session_id) {
                 other.fall_silent();
             }
         }
         let place = self.images.iter().position(Option::is_none).unwrap_or(self.images.len());
-        let entry = Some(Entry { endpoint: id, image });
+        let entry = Some(Entry { endpoint, image });
         match self.images.get_mut(place) {
             Some(free) => *free = entry,
             None => self.images.push(entry),
@@ -323,19 +407,15 @@ impl Receiver {
             && let Some(Entry { endpoint, image }) = self.images[place].take()
         {
             let (stream_id, session_id) = (image.stream_id(), image.session_id());
-            self.with_dispatcher(endpoint, |dispatcher| {
-                dispatcher.on_image_removed(stream_id, session_id, place, image.is_end_of_stream());
-            });
+            if let Some(Some(endpoint)) = self.endpoints.get_mut(endpoint) {
+                endpoint.dispatcher.on_image_removed(stream_id, session_id, place, image.is_end_of_stream());
+            }
         }
         self.events.push_back(ReceiverEvent::ImageRemoved(registration_id));
     }
 
-    fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
-        self.endpoints.iter().find(|endpoint| endpoint.made_of.id == id)
-    }
-
     fn with_dispatcher(&mut self, id: EndpointId, action: impl FnOnce(&mut Dispatcher)) {
-        if let Some(endpoint) = self.endpoints.iter_mut().find(|endpoint| endpoint.made_of.id == id) {
+        if let Some((_, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) {
             action(&mut endpoint.dispatcher);
         }
     }
@@ -346,14 +426,23 @@ impl Receiver {
     }
 }
 
+/// An endpoint and its place, by its name or by that of one of its sockets.
+fn endpoint_of<'a>(
+    endpoints: &'a mut [Option<Endpoint>],
+    places: &HashMap<EndpointId, usize>,
+    id: EndpointId,
+) -> Option<(usize, &'a mut Endpoint)> {
+    let &place = places.get(&id)?;
+    Some((place, endpoints.get_mut(place)?.as_mut()?))
+}
+
 /// What an image says, on its way into the batch.
 struct ReplyOutlet<'a> {
     replies: &'a mut VecDeque<Transmit>,
-    endpoint: &'a NewReceiveEndpoint,
 }
 
 impl ReportOutlet for ReplyOutlet<'_> {
-    fn put(&mut self, _transport: EndpointId, to: SocketAddr, report: &Report<'_>) {
+    fn put(&mut self, transport: EndpointId, to: SocketAddr, report: &Report<'_>) {
         if self.replies.len() >= MAX_REPLIES {
             return;
         }
@@ -361,6 +450,7 @@ impl ReportOutlet for ReplyOutlet<'_> {
             Report::Status(message) => Content::Frame(InlineFrame::new(|bytes| message.write(bytes))),
             Report::Nak(nak) => Content::Frame(InlineFrame::new(|bytes| nak.write(bytes))),
             Report::Rtt(measurement) => Content::Frame(InlineFrame::new(|bytes| measurement.write(bytes))),
+            Report::Response(setup) => Content::Frame(InlineFrame::new(|bytes| setup.write(bytes))),
             Report::Error(error) => {
                 let mut bytes = vec![0; gannet::protocol::ErrorFrame::MAX_LENGTH];
                 let length = error.write(&mut bytes);
@@ -368,6 +458,6 @@ impl ReportOutlet for ReplyOutlet<'_> {
                 Content::Long(bytes.into())
             }
         };
-        self.replies.push_back(Transmit { endpoint: self.endpoint.id, to, content, tag: TransmitTag::Control });
+        self.replies.push_back(Transmit { endpoint: transport, to, content, tag: TransmitTag::Control });
     }
 }

@@ -16,8 +16,8 @@ use fastrand::Rng;
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::{gap_fill, gap_scan, rebuild};
 use gannet::protocol::{
-    DataFlags, DataHeader, ErrorFrame, Extent, GroupTag, MAX_ERROR_TEXT_LENGTH, Nak, RttMeasurement, StatusMessage,
-    extent,
+    DataFlags, DataHeader, ErrorFrame, Extent, GroupTag, MAX_ERROR_TEXT_LENGTH, Nak, ResponseSetup, RttMeasurement,
+    StatusMessage, extent,
 };
 use gannet::time::MonotonicNanos;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
@@ -25,15 +25,13 @@ use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermL
 use super::congestion_control::{CongestionControl, Progress};
 use super::loss_detector::{Gap, LossDetector};
 use super::nak_delay::NakDelay;
-use crate::mailbox::{EndpointId, Loss, LossRules, NewImage};
+use crate::mailbox::{EndpointId, Loss, LossRules, MAX_RECEIVE_TRANSPORTS, NewImage};
 use crate::shared::{Condition, NetworkCounters};
 
 /// A connection that is silent for longer is not sent anything, in nanoseconds.
 const CONNECTION_TIMEOUT_NS: i64 = 5_000_000_000;
 /// The code of the one error that receivers send: the image was rejected.
 const IMAGE_REJECTED: i32 = 13;
-/// From how many transports one image may be fed. Further ones are not heard.
-pub const MAX_CONNECTIONS: usize = 16;
 
 /// One frame that an image wants sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +44,8 @@ pub enum Report<'a> {
     Rtt(RttMeasurement),
     /// That it was rejected.
     Error(ErrorFrame<'a>),
+    /// Which session answers the request that it is.
+    Response(ResponseSetup),
 }
 
 /// Where an image's frames go. The receiver implements it over the endpoint and the transport's batch.
@@ -77,6 +77,8 @@ pub struct PublicationImage {
     last_packet: MonotonicNanos,
     phase: Phase,
     end: Option<End>,
+    /// The session that answers the request that it is, until the answer has its receivers, and when it is due to be told.
+    response: Option<(SessionId, MonotonicNanos)>,
 }
 
 /// What an image does as time passes.
@@ -114,7 +116,7 @@ impl PublicationImage {
         let term_length = made_of.log.term_length();
         let congestion_control =
             CongestionControl::new(made_of.congestion_control, made_of.log.mtu() as i32, term_length, now);
-        let mut connections = Vec::with_capacity(MAX_CONNECTIONS);
+        let mut connections = Vec::with_capacity(MAX_RECEIVE_TRANSPORTS);
         connections.push(Connection {
             transport: made_of.transport,
             control: Some(made_of.control_address),
@@ -135,6 +137,7 @@ impl PublicationImage {
             last_packet: now,
             phase: Phase::Active,
             end: None,
+            response: None,
             congestion_control,
             loss_detector: LossDetector::new(NakDelay::new(made_of.loss)),
             made_of,
@@ -184,6 +187,20 @@ impl PublicationImage {
         let reason = &reason[..reason.len().min(MAX_ERROR_TEXT_LENGTH)];
         self.phase = Phase::Rejected(reason.into());
         self.status_due = MonotonicNanos::new(i64::MIN);
+    }
+
+    /// The session that answers the request that it is. Its sender is told with the next report, which is due at once, and with each
+    /// timed one; with none not any more.
+    pub fn set_response_session(&mut self, session_id: Option<SessionId>) {
+        self.response = session_id.map(|session_id| (session_id, MonotonicNanos::new(i64::MIN)));
+        if session_id.is_some() {
+            self.status_due = MonotonicNanos::new(i64::MIN);
+        }
+    }
+
+    /// One of its endpoint's sockets is not used any more.
+    pub fn remove_transport(&mut self, transport: EndpointId) {
+        self.connections.retain(|connection| connection.transport != transport);
     }
 
     /// Another image of its session is there: it must not say that their common receiver leaves (trap 32).
@@ -372,6 +389,14 @@ impl PublicationImage {
             }
             return 1;
         }
+        if let Some((response_session_id, due)) = self.response
+            && due < now
+        {
+            self.response = Some((response_session_id, self.status_due));
+            let (session_id, stream_id) = (self.made_of.session_id, self.made_of.stream_id);
+            let setup = ResponseSetup { session_id, stream_id, response_session_id };
+            self.send(now, &Report::Response(setup), out);
+        }
         let at = Position::new(self.scheduled);
         let message = StatusMessage {
             session_id: self.made_of.session_id,
@@ -434,7 +459,7 @@ impl PublicationImage {
         if let Some(known) = self.connections.iter_mut().find(|connection| connection.transport == transport) {
             known.last_activity = now;
             known.control.get_or_insert(control);
-        } else if self.connections.len() < MAX_CONNECTIONS {
+        } else if self.connections.len() < MAX_RECEIVE_TRANSPORTS {
             self.connections.push(Connection { transport, control: Some(control), last_activity: now, end: None });
         }
     }

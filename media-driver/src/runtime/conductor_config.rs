@@ -10,7 +10,7 @@ use crate::conductor::{
     Capacity, ConductorConfig, LogConfig, NetworkDefaults, PublicationDefaults, SubscriptionDefaults, TerminationPolicy,
 };
 use crate::config::{
-    ByteLength, CongestionControlName, DriverConfig, FlowControlName, Inferable, TerminationValidator,
+    ByteLength, CongestionControlName, DriverConfig, FlowControlName, Inferable, PortRange, TerminationValidator,
 };
 use crate::io::directory::DriverDirectory;
 use crate::io::socket_defaults::SocketDefaults;
@@ -122,7 +122,14 @@ fn network_defaults(config: &DriverConfig) -> NetworkDefaults {
         nak_group_size: number(streams.nak_multicast_group_size),
         nak_max_backoff_ns: ns(streams.nak_multicast_max_backoff),
         session_limit: streams.stream_session_limit as usize,
+        sender_ports: ports(network.sender_wildcard_port_range),
+        receiver_ports: ports(network.receiver_wildcard_port_range),
     }
+}
+
+/// The lowest and the highest port of a range; both 0 where there is none.
+fn ports(range: Option<PortRange>) -> (u16, u16) {
+    range.map_or((0, 0), |range| (range.low, range.high))
 }
 
 /// Nanoseconds as agents count them; "for ever" stays for ever.

@@ -37,10 +37,14 @@ pub(super) struct Executor {
 impl Executor {
     fn execute(&self, request: Request) -> Reply {
         match request {
+            Request::ResolveChannel(request) => {
+                Reply::ChannelResolved { id: request.id, channel: endpoints::resolve(&request).map(Box::new) }
+            }
             Request::OpenEndpoint(request) => match endpoints::open(&request, &self.defaults) {
-                Ok((sockets, addresses)) => {
+                Ok(sockets) => {
+                    let local = sockets.opened().local;
                     self.orders.give(request.side, SocketOrder::Adopt(request.id, sockets));
-                    Reply::EndpointOpened { id: request.id, addresses }
+                    Reply::EndpointOpened { id: request.id, local }
                 }
                 Err(error) => Reply::EndpointNotOpened { id: request.id, error },
             },

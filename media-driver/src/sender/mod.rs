@@ -51,6 +51,10 @@ struct Endpoint {
 struct Entry {
     endpoint: EndpointId,
     publication: NetworkPublication,
+    /// Where an answer goes: nowhere until somebody asks it to present itself.
+    own: Option<Destinations>,
+    /// Whether the conductor knows that an answer has its receivers.
+    told_connected: bool,
 }
 
 impl Sender {
@@ -74,9 +78,10 @@ impl Sender {
             }
             SenderCommand::RemoveEndpoint(id) => self.endpoints.retain(|endpoint| endpoint.id != id),
             SenderCommand::AddPublication(endpoint, made_of) => {
+                let own = made_of.answers.then(Destinations::manual);
                 let publication = NetworkPublication::new(*made_of, now);
                 let key = (endpoint, publication.stream_id(), publication.session_id());
-                let entry = Some(Entry { endpoint, publication });
+                let entry = Some(Entry { endpoint, publication, own, told_connected: false });
                 let place = self.publications.iter().position(Option::is_none).unwrap_or(self.publications.len());
                 match self.publications.get_mut(place) {
                     Some(free) => *free = entry,
@@ -94,7 +99,7 @@ impl Sender {
                     entry.as_ref().is_some_and(|entry| entry.publication.registration_id() == registration_id)
                 };
                 let gone = self.publications.iter_mut().find(|entry| is_it(entry)).and_then(Option::take);
-                if let Some(Entry { endpoint, publication }) = gone {
+                if let Some(Entry { endpoint, publication, .. }) = gone {
                     self.places.remove(&(endpoint, publication.stream_id(), publication.session_id()));
                 }
                 self.tell(SenderEvent::PublicationRemoved(registration_id));
@@ -143,6 +148,7 @@ impl Sender {
             Frame::Nak(nak) => (nak.stream_id, nak.session_id),
             Frame::RttMeasurement(question) => (question.stream_id, question.session_id),
             Frame::Error(error) => (error.stream_id, error.session_id),
+            Frame::ResponseSetup(setup) => (setup.stream_id, setup.session_id),
             // What no receiver sends to a sender is none of its business, and no fault.
             _ => return,
         };
@@ -153,9 +159,28 @@ impl Sender {
             endpoint.destinations.on_status_message(now, from, message.receiver_id);
         }
         let Some(&place) = self.places.get(&(endpoint, stream_id, session_id)) else { return };
-        let Some(Some(Entry { publication, .. })) = self.publications.get_mut(place) else { return };
+        let Some(Some(Entry { publication, own, told_connected, .. })) = self.publications.get_mut(place) else {
+            return;
+        };
         match frame {
-            Frame::StatusMessage(message) => publication.on_status_message(now, &message, &self.counters),
+            Frame::StatusMessage(message) => {
+                if message.asks_for_setup
+                    && let Some(own) = own
+                {
+                    // Whoever asks last gets the answer.
+                    *own = Destinations::fixed(from);
+                }
+                publication.on_status_message(now, &message, &self.counters);
+                if own.is_some() && !*told_connected && publication.has_receivers() {
+                    *told_connected = true;
+                    let registration_id = publication.registration_id();
+                    self.tell(SenderEvent::ResponseConnected(registration_id));
+                }
+            }
+            Frame::ResponseSetup(setup) if publication.asks_for_response() => {
+                let registration_id = publication.registration_id();
+                self.tell(SenderEvent::ResponseSetup(registration_id, setup.response_session_id));
+            }
             Frame::Nak(nak) => publication.on_nak(now, &nak, &self.counters),
             Frame::RttMeasurement(question) => publication.on_rtt_measurement(&question),
             Frame::Error(error) => {
@@ -189,11 +214,15 @@ impl Sender {
         let mut work = 0;
         for turn in 0..count {
             let slot = (self.first + turn) % count;
-            let Some(Some(Entry { endpoint, publication })) = self.publications.get_mut(slot) else { continue };
+            let Some(Some(Entry { endpoint, publication, own, .. })) = self.publications.get_mut(slot) else {
+                continue;
+            };
             let Some(endpoint) = self.endpoints.iter_mut().find(|known| known.id == *endpoint) else { continue };
+            let (endpoint, destinations) = (endpoint.id, own.as_mut().unwrap_or(&mut endpoint.destinations));
             let log = publication.log().clone();
             let registration_id = publication.registration_id();
-            let mut outlet = BatchOutlet { out: &mut *out, endpoint, log: &log, slot: slot as u32, registration_id };
+            let mut outlet =
+                BatchOutlet { out: &mut *out, endpoint, destinations, log: &log, slot: slot as u32, registration_id };
             work += publication.poll(now, &self.counters, &mut outlet);
         }
         work
@@ -235,7 +264,8 @@ impl Sender {
 /// What a publication hands out, on its way to all destinations of its endpoint.
 struct BatchOutlet<'a> {
     out: &'a mut TransmitBatch,
-    endpoint: &'a mut Endpoint,
+    endpoint: EndpointId,
+    destinations: &'a mut Destinations,
     log: &'a gannet::logbuffer::LogBuffers,
     slot: u32,
     registration_id: RegistrationId,
@@ -243,11 +273,11 @@ struct BatchOutlet<'a> {
 
 impl Outlet for BatchOutlet<'_> {
     fn destinations(&self) -> usize {
-        self.endpoint.destinations.len()
+        self.destinations.len()
     }
 
     fn has_room(&self) -> bool {
-        self.out.room() >= self.endpoint.destinations.len()
+        self.out.room() >= self.destinations.len()
     }
 
     fn put(&mut self, what: Outgoing) {
@@ -269,8 +299,8 @@ impl Outlet for BatchOutlet<'_> {
                 (Content::Frame(InlineFrame::new(|bytes| answer.write(bytes))), TransmitTag::Control)
             }
         };
-        let endpoint = self.endpoint.id;
-        for to in self.endpoint.destinations.next_round() {
+        let endpoint = self.endpoint;
+        for to in self.destinations.next_round() {
             self.out.push(Transmit { endpoint, to, content: content.clone(), tag });
         }
     }

@@ -157,6 +157,11 @@ impl NetworkPublication {
         self.made_of.stream_id
     }
 
+    /// Whether it asks for a response channel.
+    pub fn asks_for_response(&self) -> bool {
+        self.made_of.asks_for_response
+    }
+
     /// Its log.
     pub fn log(&self) -> &LogBuffers {
         &self.made_of.log

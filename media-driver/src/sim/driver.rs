@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gannet::broadcast::Transmitter;
-use gannet::channel_uri::{Host, HostAndPort};
 use gannet::counters::{CounterSpec, CountersManager, CountersReader, SystemCounter, SystemLabels};
 use gannet::logbuffer::{LogBuffers, committed};
 use gannet::memory::AtomicBuffer;
@@ -16,10 +15,10 @@ use gannet::ringbuffer::{ManyToOneRingBuffer, RingConsumer};
 use gannet::time::{EpochMillis, MonotonicNanos};
 
 use super::network::{Packet, SimNetwork};
+use crate::channel::{NetworkInterface, SocketDefaults, Surroundings, UdpChannel};
 use crate::conductor::{Conductor, ConductorConfig, ConductorParts};
 use crate::mailbox::{
-    Completion, Content, EndpointAddresses, EndpointError, EndpointId, OpenEndpoint, Reply, Request, Side,
-    TransmitBatch,
+    Completion, Content, EndpointError, EndpointId, OpenEndpoint, Reply, Request, ResolveChannel, Side, TransmitBatch,
 };
 use crate::receiver::Receiver;
 use crate::sender::Sender;
@@ -238,8 +237,11 @@ impl SimDriver {
                 self.logs.remove(&request.path);
                 Reply::LogDeleted { registration_id: request.registration_id }
             }
+            Request::ResolveChannel(request) => {
+                Reply::ChannelResolved { id: request.id, channel: self.resolve(&request).map(Box::new) }
+            }
             Request::OpenEndpoint(request) => match self.open(&request) {
-                Ok(addresses) => Reply::EndpointOpened { id: request.id, addresses },
+                Ok(local) => Reply::EndpointOpened { id: request.id, local },
                 Err(error) => Reply::EndpointNotOpened { id: request.id, error },
             },
             Request::CloseEndpoint(_, id) => {
@@ -251,14 +253,26 @@ impl SimDriver {
         }
     }
 
-    fn open(&mut self, request: &OpenEndpoint) -> Result<EndpointAddresses, EndpointError> {
-        let endpoint = request.channel.params().endpoint.as_ref().map(address_of).transpose()?;
-        let control = request.channel.params().control.as_ref().map(address_of).transpose()?;
-        let stated = match request.side {
-            Side::Send => control,
-            Side::Receive => endpoint,
+    /// Finds out what a channel means on this host, which has one interface.
+    fn resolve(&self, request: &ResolveChannel) -> Result<UdpChannel, EndpointError> {
+        let only = NetworkInterface {
+            name: "sim0".to_owned(),
+            index: 1,
+            address: self.host,
+            prefix_length: 24,
+            is_up: true,
+            is_loopback: false,
+            is_multicast: true,
         };
-        let mut local = stated.unwrap_or((self.host, 0).into());
+        let surroundings = Surroundings { interfaces: &[only], resolve: &|_| None, unique: request.unique };
+        Ok(UdpChannel::new(&request.uri, request.usage, &surroundings)?)
+    }
+
+    fn open(&mut self, request: &OpenEndpoint) -> Result<SocketAddr, EndpointError> {
+        let mut local = request.bind;
+        if local.ip().is_unspecified() {
+            local.set_ip(self.host);
+        }
         if local.port() == 0 {
             self.next_port += 1;
             local.set_port(self.next_port);
@@ -266,19 +280,17 @@ impl SimDriver {
         if local.ip() != self.host {
             return Err(EndpointError::System(format!("{local} is not an address of {}", self.host)));
         }
+        let defaults = SocketDefaults { connect: true, ..SocketDefaults::default() };
         let only = match request.side {
-            Side::Send if request.channel.params().control_mode.is_none() => endpoint,
-            _ => None,
+            Side::Send => request.channel.send_endpoint(local, &defaults).connect,
+            Side::Receive => None,
         };
         if self.sockets.contains_key(&local) {
             return Err(EndpointError::System(format!("{local} is in use")));
         }
         self.sockets.insert(local, Socket { side: request.side, id: request.id, only });
         self.bound.insert(request.id, local);
-        Ok(match request.side {
-            Side::Send => EndpointAddresses { local, data: endpoint, control: None, multicast: false },
-            Side::Receive => EndpointAddresses { local, data: None, control, multicast: false },
-        })
+        Ok(local)
     }
 
     /// Gives the network what an agent has handed out, and tells the sender what became of it.
@@ -297,14 +309,4 @@ impl SimDriver {
             self.sender.on_completion(Completion { tag: transmit.tag, sent });
         }
     }
-}
-
-/// An address that is stated as one.
-fn address_of(address: &HostAndPort) -> Result<SocketAddr, EndpointError> {
-    let host: IpAddr = match address.host() {
-        Host::V4(host) => (*host).into(),
-        Host::V6(host) => (*host).into(),
-        Host::Name(name) => return Err(EndpointError::UnknownHost(format!("nobody is called {name} here"))),
-    };
-    Ok((host, address.port()).into())
 }

@@ -9,8 +9,8 @@ use gannet::logbuffer::{ExclusiveAppender, ImageReader, LogBuffers, LogKind, Off
 use gannet::memory::OwnedWord;
 use gannet::types::Position;
 use gannet_driver::mailbox::{
-    Completion, DestinationRules, EndpointId, NewReceiveEndpoint, ReceiverCommand, ReceiverEvent, SenderCommand,
-    TransmitBatch,
+    Completion, DestinationRules, EndpointId, NewReceiveEndpoint, NewReceiveTransport, ReceiverCommand, ReceiverEvent,
+    SenderCommand, TransmitBatch,
 };
 use gannet_driver::receiver::Receiver;
 use gannet_driver::sender::Sender;
@@ -65,15 +65,10 @@ impl Pair {
         sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, DestinationRules::Fixed(receiver_address())));
         sender.on_command(at(0), SenderCommand::AddPublication(SENDING, Box::new(made_of)));
         let mut receiver = Receiver::new(NetworkCounters::heap(), random.u64(..));
-        let endpoint = NewReceiveEndpoint {
-            id: RECEIVING,
-            receiver_id: RECEIVER,
-            group_tag: None,
-            control: None,
-            registers: false,
-            session_limit: 4,
-        };
+        let endpoint = NewReceiveEndpoint { id: RECEIVING, receiver_id: RECEIVER, group_tag: None, session_limit: 4 };
         receiver.on_command(at(0), ReceiverCommand::AddEndpoint(endpoint));
+        let transport = NewReceiveTransport { id: RECEIVING, control: None, registers: false };
+        receiver.on_command(at(0), ReceiverCommand::AddTransport(RECEIVING, transport));
         receiver.on_command(at(0), ReceiverCommand::AddStream(RECEIVING, STREAM));
         Self {
             now_us: 0,

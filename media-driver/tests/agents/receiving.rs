@@ -28,6 +28,7 @@ impl ReportOutlet for Said {
             }
             Report::Nak(nak) => format!("{via}nak {}:{}+{}", nak.term_id, nak.term_offset, nak.length),
             Report::Rtt(_) => format!("{via}rtt"),
+            Report::Response(setup) => format!("{via}answered by {}", setup.response_session_id),
             Report::Error(error) => format!("{via}error {}", String::from_utf8_lossy(error.text)),
         });
     }

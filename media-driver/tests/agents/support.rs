@@ -70,6 +70,7 @@ pub(crate) fn publication(log: &LogBuffers, start: i64) -> NewNetworkPublication
         signal_eos: true,
         spies_simulate_connection: false,
         asks_for_response: false,
+        answers: false,
         words: PublicationWords::new(start),
         counters: PublicationCounters {
             position: word(start),

@@ -3,7 +3,8 @@
 use gannet::logbuffer::{ExclusiveAppender, LogKind};
 use gannet::protocol::{GroupTag, RttMeasurement, StatusMessage};
 use gannet_driver::mailbox::{
-    Completion, DestinationRules, NewReceiveEndpoint, ReceiverCommand, SenderCommand, TransmitBatch,
+    Completion, DestinationRules, NewReceiveEndpoint, NewReceiveTransport, ReceiverCommand, SenderCommand,
+    TransmitBatch,
 };
 use gannet_driver::receiver::Receiver;
 use gannet_driver::sender::Sender;
@@ -78,11 +79,11 @@ fn a_receivers_frames_are_those_of_the_reference() {
             id: RECEIVING,
             receiver_id: RECEIVER,
             group_tag: Some(-1),
-            control: Some(sender_address()),
-            registers: true,
             session_limit: 10,
         }),
     );
+    let transport = NewReceiveTransport { id: RECEIVING, control: Some(sender_address()), registers: true };
+    receiver.on_command(at(0), ReceiverCommand::AddTransport(RECEIVING, transport));
     let mut batch = TransmitBatch::new(64);
     receiver.poll_transmit(at(0), &mut batch);
     let request = "2c000000 00800300 00000000 00000000 00000000 00000000 00000000 88776655 44332211 ffffffff ffffffff";

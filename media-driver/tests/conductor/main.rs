@@ -6,6 +6,7 @@ mod clients;
 mod endings;
 mod hostile;
 mod limits;
+mod network;
 mod publications;
 mod refusals;
 mod responses;

@@ -35,7 +35,7 @@ fn channels_are_refused_with_the_references_codes() {
         // Nobody opens sockets here.
         ("aeron:udp?endpoint=localhost:40123", 11),
         ("aeron:udp?endpoint=localhost:0", 11),
-        ("aeron:udp?endpoint=localhost:40123|control-mode=response", 8),
+        ("aeron:udp?endpoint=localhost:40123|control-mode=response", 11),
         ("aeron:udp?endpoint=localhost:40123|channel-snd-ts-offset=8", 8),
     ] {
         let command = driver.add_publication_command(client, channel, false);
@@ -45,7 +45,7 @@ fn channels_are_refused_with_the_references_codes() {
         assert!(refusal(&mut driver, &command).starts_with(&format!("error {code} for")), "{channel}");
     }
     for (channel, code) in
-        [("aeron-spy:aeron:udp?endpoint=localhost:40123", 8), ("aeron:udp?endpoint=localhost:40123", 11), ("x", 1)]
+        [("aeron-spy:aeron:udp?endpoint=localhost:40123", 11), ("aeron:udp?endpoint=localhost:40123", 11), ("x", 1)]
     {
         let command = driver.add_subscription_command(client, channel);
         assert!(refusal(&mut driver, &command).starts_with(&format!("error {code} for")), "{channel}");

@@ -2,6 +2,8 @@
 //! carried out when the test says so. Events are shown as text, one line each, so that a test states what clients are told and
 //! in what order.
 
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ use gannet::reports::{ErrorLog, ErrorLogReader, LossReport};
 use gannet::ringbuffer::{ManyToOneRingBuffer, RingConsumer};
 use gannet::time::{EpochMillis, MonotonicNanos};
 use gannet::types::{ClientId, CorrelationId, CounterId, Position, RegistrationId, StreamId};
+use gannet_driver::channel::{NetworkInterface, Surroundings, UdpChannel};
 use gannet_driver::conductor::{Conductor, ConductorConfig, ConductorParts};
 use gannet_driver::io::log_files;
 use gannet_driver::mailbox::{Reply, Request};
@@ -49,6 +52,8 @@ pub(crate) struct Driver {
     step_ms: i64,
     /// Requests that wait for the test to have them carried out.
     held: Option<Vec<Request>>,
+    /// What names lead to, where there is a network.
+    pub(crate) names: Option<HashMap<&'static str, IpAddr>>,
     directory: TempDir,
 }
 
@@ -83,11 +88,19 @@ impl Driver {
         Self::with_counters(1024, change)
     }
 
+    /// A driver on a machine with one interface, 127.0.0.1; `localhost` leads there.
+    pub(crate) fn with_network() -> Self {
+        let mut driver = Self::with(|_| {});
+        driver.names = Some(HashMap::from([("localhost", Ipv4Addr::LOCALHOST.into())]));
+        driver
+    }
+
     /// A driver with room for that many counters.
     pub(crate) fn with_counters(capacity: usize, change: impl FnOnce(&mut ConductorConfig)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut config = ConductorConfig { seed: 42, ..Default::default() };
         config.logs.directory = directory.path().to_owned();
+        config.logs.images = directory.path().to_owned();
         config.logs.low_space_warning = 0;
         change(&mut config);
         let commands = AtomicBuffer::heap(CAPACITY + 768);
@@ -125,6 +138,7 @@ impl Driver {
             now_ms: START_MS,
             step_ms: 0,
             held: None,
+            names: None,
             directory,
         };
         // As a driver does at start: 0 is no client's id.
@@ -148,7 +162,7 @@ impl Driver {
         while let Some(request) = self.conductor.poll_request() {
             match &mut self.held {
                 Some(held) => held.push(request),
-                None => self.conductor.on_reply(log_files::execute(request)),
+                None => self.conductor.on_reply(execute(self.names.as_ref(), request)),
             }
         }
         work
@@ -491,6 +505,36 @@ impl Driver {
     /// What a subscriber in some process does.
     pub(crate) fn reader(&self, image: &Image) -> ImageReader {
         ImageReader::new(open(&image.path), self.word(image.position))
+    }
+}
+
+/// Carries a request out; without `names` there is no network.
+fn execute(names: Option<&HashMap<&'static str, IpAddr>>, request: Request) -> Reply {
+    let Some(names) = names else { return log_files::execute(request) };
+    match request {
+        Request::ResolveChannel(request) => {
+            let loopback = NetworkInterface {
+                name: "lo".to_owned(),
+                index: 1,
+                address: Ipv4Addr::LOCALHOST.into(),
+                prefix_length: 8,
+                is_up: true,
+                is_loopback: true,
+                is_multicast: false,
+            };
+            let resolve = |name: &str| names.get(name).copied();
+            let around = Surroundings { interfaces: &[loopback], resolve: &resolve, unique: request.unique };
+            let channel = UdpChannel::new(&request.uri, request.usage, &around);
+            Reply::ChannelResolved { id: request.id, channel: channel.map(Box::new).map_err(Into::into) }
+        }
+        Request::OpenEndpoint(request) => {
+            let mut local = request.bind;
+            if local.port() == 0 {
+                local.set_port(50_000);
+            }
+            Reply::EndpointOpened { id: request.id, local }
+        }
+        request => log_files::execute(request),
     }
 }
 

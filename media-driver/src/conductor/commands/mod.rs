@@ -10,7 +10,6 @@ mod subscription;
 
 pub(super) use publication::PendingPublication;
 
-use gannet::channel_uri::{ChannelUri, Media};
 use gannet::command::{Command, Event, OnOperationSuccess, Text};
 use gannet::types::{ClientId, CorrelationId, RegistrationId};
 
@@ -68,10 +67,8 @@ impl Core {
             Command::AddDestination(command) => self.add_destination(command),
             Command::RemoveDestination(command) => self.remove_destination(command),
             Command::RemoveDestinationById(command) => self.remove_destination_by_id(command),
-            // No subscription has several endpoints.
-            Command::AddReceiveDestination(command) | Command::RemoveReceiveDestination(command) => {
-                Err(CommandError::UnknownSubscription { registration_id: command.registration_id })
-            }
+            Command::AddReceiveDestination(command) => self.add_receive_destination(command),
+            Command::RemoveReceiveDestination(command) => self.remove_receive_destination(command),
         }
     }
 
@@ -97,15 +94,6 @@ impl Core {
             || self.network.holds(registration_id)
             || self.logs.is_condemned(registration_id);
         if is_used { Err(CommandError::InUse { registration_id }) } else { Ok(()) }
-    }
-}
-
-/// Reads a channel, which must be one that this driver offers.
-fn read_channel(channel: Text<'_>) -> Result<ChannelUri, CommandError> {
-    let uri = ChannelUri::parse_bytes(channel.as_bytes())?;
-    match (uri.is_spy(), uri.media()) {
-        (false, Media::Ipc | Media::Udp) => Ok(uri),
-        (true, _) => Err(CommandError::NotSupported { what: "a spy subscription" }),
     }
 }
 

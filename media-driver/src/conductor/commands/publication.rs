@@ -10,7 +10,6 @@ use gannet::types::{ClientId, CorrelationId, CounterId, Position, RegistrationId
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use super::read_channel;
 use crate::conductor::Core;
 use crate::conductor::clients::PublicationLink;
 use crate::conductor::counters::{PublicationCounters, StreamCounters};
@@ -46,7 +45,10 @@ impl Core {
         command: &AddPublication<'_>,
         exclusive: bool,
     ) -> Result<(), CommandError> {
-        let uri = read_channel(command.channel)?;
+        let uri = ChannelUri::parse_bytes(command.channel.as_bytes())?;
+        if uri.is_spy() {
+            return Err(CommandError::SpyPublication);
+        }
         if uri.media() == Media::Udp {
             return self.add_network_publication(command, exclusive, &uri);
         }
@@ -126,7 +128,8 @@ impl Core {
     /// The outside has answered.
     pub(in crate::conductor) fn on_helper_reply(&mut self, reply: Reply) {
         match reply {
-            Reply::EndpointOpened { id, addresses } => self.on_endpoint_opened(id, addresses),
+            Reply::ChannelResolved { id, channel } => self.on_channel_resolved(id, channel),
+            Reply::EndpointOpened { id, local } => self.on_endpoint_opened(id, local),
             Reply::EndpointNotOpened { id, error } => self.on_endpoint_not_opened(id, error),
             Reply::EndpointClosed { id } => self.on_endpoint_closed(id),
             Reply::LogCreated { registration_id, log, space_left } => {

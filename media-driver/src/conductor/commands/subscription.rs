@@ -2,31 +2,29 @@
 
 use std::collections::HashSet;
 
-use gannet::channel_uri::Media;
+use gannet::channel_uri::{ChannelUri, Media};
 use gannet::command::{AddSubscription, Event, OnSubscriptionReady, RemoveSubscription};
 use gannet::types::CounterId;
 
-use super::read_channel;
 use crate::conductor::Core;
 use crate::conductor::error::CommandError;
 use crate::conductor::linking::free_position;
 use crate::conductor::params::IpcSubscriptionParams;
-use crate::conductor::subscriptions::{NewLink, SubscriptionLink};
+use crate::conductor::subscriptions::{NewLink, Source, SubscriptionLink};
 use crate::shared::LinkId;
 
 impl Core {
     pub(super) fn add_subscription(&mut self, command: &AddSubscription<'_>) -> Result<(), CommandError> {
-        let uri = read_channel(command.channel)?;
+        let uri = ChannelUri::parse_bytes(command.channel.as_bytes())?;
+        if uri.is_spy() {
+            return self.add_spy_subscription(command, &uri);
+        }
         if uri.media() == Media::Udp {
             return self.add_network_subscription(command, &uri);
         }
         let params = IpcSubscriptionParams::read(uri.params(), &self.config.subscriptions)?;
         let registration_id = command.correlation_id.registration();
-        self.check_unused(registration_id)?;
-        if self.subscriptions.is_full() {
-            let capacity = self.config.capacity.subscriptions;
-            return Err(CommandError::Full { what: "subscriptions", capacity });
-        }
+        self.check_new_subscription(registration_id)?;
         self.client(command.client_id)?;
         let link = self.subscriptions.add(&NewLink {
             registration_id,
@@ -37,7 +35,7 @@ impl Core {
             is_response: params.is_response,
             tether: params.tether,
             rejoin: params.rejoin,
-            network: None,
+            source: Source::Ipc,
         });
         // Trap 24: before any image.
         self.events.send(&Event::SubscriptionReady(OnSubscriptionReady {

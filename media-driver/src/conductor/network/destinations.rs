@@ -1,33 +1,35 @@
-//! Applications add destinations to publications with manual control, and take them away.
+//! Applications add destinations to publications with manual control and to subscriptions that listen at many places, and take
+//! them away. Where a publication sends to is the sender's to know; a place that a subscription listens at is a socket of its endpoint,
+//! or a link with publications of this driver.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+use std::sync::Arc;
 
-use gannet::channel_uri::{ChannelParams, ChannelUri, ControlMode, Host, Media};
-use gannet::command::{Destination, RemoveDestinationById, Text};
-use gannet::types::RegistrationId;
+use gannet::channel_uri::{ChannelUri, Media};
+use gannet::command::{Destination, RemoveDestinationById};
+use gannet::types::{ClientId, CorrelationId, RegistrationId, StreamId};
 
+use super::endpoints::{Socket, is_manual};
+use super::pending::{Pending, PendingNetwork};
+use crate::channel::UdpChannel;
 use crate::conductor::Core;
 use crate::conductor::error::CommandError;
-use crate::mailbox::{EndpointId, SenderCommand};
+use crate::conductor::linking::Linker;
+use crate::conductor::params::IpcSubscriptionParams;
+use crate::conductor::subscriptions::{NewLink, Source};
+use crate::mailbox::{EndpointId, MAX_RECEIVE_TRANSPORTS, ReceiverCommand, SenderCommand, Side};
 
 impl Core {
     /// ADD_DESTINATION.
     pub(in crate::conductor) fn add_destination(&mut self, command: &Destination<'_>) -> Result<(), CommandError> {
-        let endpoint = self.manual_endpoint(command.registration_id)?;
-        let address = address_of(command.channel)?;
-        let id = command.correlation_id.registration();
-        self.network.to_sender.push_back(SenderCommand::AddDestination(endpoint, id, address));
-        self.succeed(command.correlation_id);
-        Ok(())
+        let publication = command.registration_id;
+        self.change_destination(command, Pending::AddDestination { publication })
     }
 
     /// REMOVE_DESTINATION. What is not there is removed as well as anything.
     pub(in crate::conductor) fn remove_destination(&mut self, command: &Destination<'_>) -> Result<(), CommandError> {
-        let endpoint = self.manual_endpoint(command.registration_id)?;
-        let address = address_of(command.channel)?;
-        self.network.to_sender.push_back(SenderCommand::RemoveDestination(endpoint, address));
-        self.succeed(command.correlation_id);
-        Ok(())
+        let publication = command.registration_id;
+        self.change_destination(command, Pending::RemoveDestination { publication })
     }
 
     /// REMOVE_DESTINATION_BY_ID.
@@ -42,68 +44,209 @@ impl Core {
         Ok(())
     }
 
-    fn manual_endpoint(&mut self, registration_id: RegistrationId) -> Result<EndpointId, CommandError> {
-        let Some(publication) = self.network.publication_mut(registration_id) else {
+    fn change_destination(&mut self, command: &Destination<'_>, what: Pending) -> Result<(), CommandError> {
+        self.manual_endpoint(command.registration_id)?;
+        let uri = ChannelUri::parse_bytes(command.channel.as_bytes())?;
+        if uri.params().endpoint.is_none() && uri.media() == Media::Udp {
+            return Err(CommandError::MissingEndpoint);
+        }
+        self.wait_for_channel((command.client_id, command.correlation_id), &uri, what);
+        Ok(())
+    }
+
+    /// Where a publication's destination is has been found out.
+    pub(super) fn finish_destination(
+        &mut self,
+        correlation_id: CorrelationId,
+        publication: RegistrationId,
+        channel: &UdpChannel,
+        add: bool,
+    ) -> Result<(), CommandError> {
+        let endpoint = self.manual_endpoint(publication)?;
+        let address = channel.remote_data();
+        self.network.to_sender.push_back(if add {
+            SenderCommand::AddDestination(endpoint, correlation_id.registration(), address)
+        } else {
+            SenderCommand::RemoveDestination(endpoint, address)
+        });
+        self.succeed(correlation_id);
+        Ok(())
+    }
+
+    fn manual_endpoint(&self, registration_id: RegistrationId) -> Result<EndpointId, CommandError> {
+        let Some(publication) = self.network.publication(registration_id) else {
             return Err(CommandError::UnknownPublication { registration_id });
         };
-        if !publication.made_of.is_manual {
+        if !is_manual(&publication.made_of.channel) {
             return Err(CommandError::NotManual { registration_id });
         }
         Ok(publication.made_of.endpoint)
     }
-}
 
-/// The address that a destination's channel states.
-fn address_of(channel: Text<'_>) -> Result<SocketAddr, CommandError> {
-    let uri = ChannelUri::parse_bytes(channel.as_bytes())?;
-    if uri.is_spy() || uri.media() != Media::Udp {
-        return Err(CommandError::DestinationKey { key: "anything but a UDP channel" });
-    }
-    check_keys(uri.params())?;
-    let Some(endpoint) = &uri.params().endpoint else { return Err(CommandError::MissingEndpoint) };
-    if endpoint.port() == 0 {
-        return Err(CommandError::WildcardPort { key: "endpoint" });
-    }
-    let address: IpAddr = match endpoint.host() {
-        Host::V4(address) => (*address).into(),
-        Host::V6(address) => (*address).into(),
-        Host::Name(_) => return Err(CommandError::NotSupported { what: "a destination by name" }),
-    };
-    Ok((address, endpoint.port()).into())
-}
-
-fn check_keys(params: &ChannelParams) -> Result<(), CommandError> {
-    let forbidden = [
-        (params.mtu.is_some(), "mtu"),
-        (params.rcv_wnd.is_some(), "rcv-wnd"),
-        (params.so_rcvbuf.is_some(), "so-rcvbuf"),
-        (params.so_sndbuf.is_some(), "so-sndbuf"),
-        (params.response_correlation_id.is_some(), "response-correlation-id"),
-        (params.control_mode == Some(ControlMode::Response), "control-mode=response"),
-    ];
-    match forbidden.into_iter().find(|(is_stated, _)| *is_stated) {
-        Some((_, key)) => Err(CommandError::DestinationKey { key }),
-        None => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn destinations_state_an_address_and_little_else() {
-        let read = |channel: &str| address_of(Text::from(channel));
-        assert_eq!(read("aeron:udp?endpoint=10.0.0.1:9|alias=x").unwrap(), ([10, 0, 0, 1], 9).into());
-        for wrong in [
-            "aeron:ipc",
-            "aeron-spy:aeron:udp?endpoint=10.0.0.1:9",
-            "aeron:udp?endpoint=10.0.0.1:0",
-            "aeron:udp?endpoint=10.0.0.1:9|mtu=8k",
-            "aeron:udp?endpoint=10.0.0.1:9|control-mode=response",
-            "aeron:udp?alias=x",
-        ] {
-            read(wrong).unwrap_err();
+    /// ADD_RCV_DESTINATION.
+    pub(in crate::conductor) fn add_receive_destination(
+        &mut self,
+        command: &Destination<'_>,
+    ) -> Result<(), CommandError> {
+        let uri = ChannelUri::parse_bytes(command.channel.as_bytes())?;
+        let (endpoint, stream_id) = self.many_places(command.client_id, command.registration_id)?;
+        let ids = (command.client_id, command.correlation_id);
+        if uri.is_spy() || uri.media() == Media::Ipc {
+            let common = IpcSubscriptionParams::read(uri.params(), &self.config.subscriptions)?;
+            self.check_room_for_link()?;
+            let registration_id = command.registration_id;
+            if uri.is_spy() {
+                self.wait_for_channel(ids, &uri, Pending::Spy { registration_id, stream_id, common });
+            } else {
+                self.add_ipc_place(command, &uri, stream_id, common);
+            }
+            return Ok(());
         }
+        let sockets = self.network.endpoint(endpoint).map_or(0, |found| found.sockets.len());
+        if sockets >= MAX_RECEIVE_TRANSPORTS {
+            return Err(CommandError::Full {
+                what: "destinations of one subscription",
+                capacity: MAX_RECEIVE_TRANSPORTS,
+            });
+        }
+        let subscription = command.registration_id;
+        self.wait_for_channel(ids, &uri, Pending::AddReceiveDestination { subscription, endpoint });
+        Ok(())
+    }
+
+    /// REMOVE_RCV_DESTINATION.
+    pub(in crate::conductor) fn remove_receive_destination(
+        &mut self,
+        command: &Destination<'_>,
+    ) -> Result<(), CommandError> {
+        let uri = ChannelUri::parse_bytes(command.channel.as_bytes())?;
+        let (subscription, ids) = (command.registration_id, (command.client_id, command.correlation_id));
+        if uri.is_spy() || uri.media() == Media::Ipc {
+            return self.remove_local_place(command);
+        }
+        let (endpoint, _) = self.many_places(command.client_id, subscription)?;
+        self.wait_for_channel(ids, &uri, Pending::RemoveReceiveDestination { subscription, endpoint });
+        Ok(())
+    }
+
+    /// A subscription that listens at many places begins to read from publications over IPC, too.
+    fn add_ipc_place(
+        &mut self,
+        command: &Destination<'_>,
+        uri: &ChannelUri,
+        stream_id: StreamId,
+        common: IpcSubscriptionParams,
+    ) {
+        let link = self.subscriptions.add(&NewLink {
+            registration_id: command.registration_id,
+            client_id: command.client_id,
+            stream_id,
+            channel: uri.text(),
+            session: common.session,
+            is_response: false,
+            tether: common.tether,
+            rejoin: common.rejoin,
+            source: Source::Ipc,
+        });
+        self.succeed(command.correlation_id);
+        self.link_subscription(link);
+    }
+
+    /// A subscription that listens at many places reads no longer from publications of this driver on that channel.
+    fn remove_local_place(&mut self, command: &Destination<'_>) -> Result<(), CommandError> {
+        let registration_id = command.registration_id;
+        let channel = command.channel.to_string();
+        let Some(link) = self.subscriptions.remove_place(command.client_id, registration_id, &channel) else {
+            return Err(CommandError::UnknownSubscription { registration_id });
+        };
+        self.succeed(command.correlation_id);
+        // Whoever removes a place does not know which images came from there.
+        let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
+        for publication in self.publications.iter_mut() {
+            linker.send_unavailable_if_linked(publication, &link);
+        }
+        for publication in &self.network.publications {
+            linker.send_unavailable_if_linked(publication, &link);
+        }
+        self.unlink(&[link]);
+        Ok(())
+    }
+
+    /// The socket of a place is open.
+    pub(super) fn add_socket(
+        &mut self,
+        pending: &PendingNetwork,
+        subscription: RegistrationId,
+        endpoint: EndpointId,
+        channel: &Arc<UdpChannel>,
+        local: SocketAddr,
+    ) -> Result<(), CommandError> {
+        // It may have been closed meanwhile.
+        let Some(status) = self.network.endpoint(endpoint).map(|found| found.status) else {
+            return Err(CommandError::UnknownSubscription { registration_id: subscription });
+        };
+        let (id, bind) = (pending.endpoint, pending.bind.unwrap_or(local));
+        let local = self.allocate_local(Side::Receive, status, subscription, local)?;
+        if let Some(found) = self.network.endpoint_mut(endpoint) {
+            found.sockets.push(Socket { id, channel: channel.clone(), bind, local });
+        }
+        self.add_transport(endpoint, id, channel);
+        self.succeed(pending.correlation_id);
+        Ok(())
+    }
+
+    /// A place is to be given up. What is not there is removed as well as anything.
+    pub(super) fn remove_socket(
+        &mut self,
+        correlation_id: CorrelationId,
+        subscription: RegistrationId,
+        endpoint: EndpointId,
+        channel: &UdpChannel,
+    ) -> Result<(), CommandError> {
+        let Some(found) = self.network.endpoint_mut(endpoint) else {
+            return Err(CommandError::UnknownSubscription { registration_id: subscription });
+        };
+        let is_it = |socket: &Socket| {
+            socket.channel.remote_data() == channel.remote_data()
+                && socket.channel.explicit_control() == channel.explicit_control()
+        };
+        if let Some(index) = found.sockets.iter().position(is_it) {
+            let socket = found.sockets.remove(index);
+            self.network.to_receiver.push_back(ReceiverCommand::RemoveTransport(endpoint, socket.id));
+            self.close_socket(Side::Receive, socket.id);
+            self.network.closing_sockets.push(socket);
+        }
+        self.succeed(correlation_id);
+        Ok(())
+    }
+
+    /// The endpoint and the stream of a subscription that listens at many places.
+    fn many_places(
+        &self,
+        client_id: ClientId,
+        registration_id: RegistrationId,
+    ) -> Result<(EndpointId, StreamId), CommandError> {
+        let mut links = self.subscriptions.iter();
+        let link = links.find(|link| {
+            link.client_id == client_id && link.registration_id == registration_id && link.network().is_some()
+        });
+        let unknown = CommandError::UnknownSubscription { registration_id };
+        let Some((endpoint, stream_id)) = link.and_then(|link| Some((link.network()?.endpoint, link.stream_id))) else {
+            return Err(unknown);
+        };
+        match self.network.endpoint(endpoint) {
+            Some(found) if is_manual(&found.channel) => Ok((endpoint, stream_id)),
+            Some(_) => Err(CommandError::OnePlace { registration_id }),
+            None => Err(unknown),
+        }
+    }
+
+    /// Refuses one link more than there may be.
+    pub(in crate::conductor) fn check_room_for_link(&self) -> Result<(), CommandError> {
+        if self.subscriptions.is_full() {
+            let capacity = self.config.capacity.subscriptions;
+            return Err(CommandError::Full { what: "subscriptions", capacity });
+        }
+        Ok(())
     }
 }

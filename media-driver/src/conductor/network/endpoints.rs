@@ -1,80 +1,186 @@
-//! The endpoints that the conductor knows of: which channel each is of, who uses it, and its counters. Publications share a send
-//! endpoint and subscriptions a receive endpoint when their channels are spelled alike.
+//! The endpoints that the conductor knows of: which channel each is of, which sockets it has, who uses it, and its counters.
+//! Publications share a send endpoint and subscriptions a receive endpoint; an endpoint of a subscription that listens at many
+//! places has as many sockets, and none at first.
 
-use gannet::channel_uri::{ChannelParams, ControlMode};
-use gannet::types::CounterId;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
-use crate::mailbox::{EndpointAddresses, EndpointId, Side};
+use gannet::channel_uri::ControlMode;
+use gannet::counters::{ChannelCounter, SockaddrCounter};
+use gannet::types::{CounterId, RegistrationId};
 
-/// What makes two channels the same endpoint: how their addresses are spelled. One that leaves its port to the system is its own,
-/// unless a tag names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::conductor) struct ChannelKey {
-    side: Side,
-    endpoint: Option<Box<str>>,
-    control: Option<Box<str>>,
-    interface: Option<Box<str>>,
-    control_mode: Option<ControlMode>,
-    tag: Option<i64>,
-    /// Different for each channel that cannot be shared.
-    own: Option<EndpointId>,
-}
-
-impl ChannelKey {
-    /// The key of a channel. `id` is the name that its endpoint would get.
-    pub(in crate::conductor) fn new(side: Side, params: &ChannelParams, id: EndpointId) -> Self {
-        let address = |address: &Option<gannet::channel_uri::HostAndPort>| {
-            address.as_ref().map(|address| Box::from(address.text()))
-        };
-        let tag = params.tags.and_then(|tags| tags.channel);
-        let ports = [&params.endpoint, &params.control].map(|address| address.as_ref().map(|found| found.port()));
-        let is_wildcard = ports.contains(&Some(0)) || ports == [None, None];
-        Self {
-            side,
-            endpoint: address(&params.endpoint),
-            control: address(&params.control),
-            interface: params.interface.as_ref().map(|interface| Box::from(interface.text())),
-            control_mode: params.control_mode.clone(),
-            tag,
-            own: (is_wildcard && tag.is_none()).then_some(id),
-        }
-    }
-}
+use crate::channel::UdpChannel;
+use crate::conductor::Core;
+use crate::conductor::error::CommandError;
+use crate::mailbox::{EndpointId, NewReceiveTransport, OpenEndpoint, ReceiverCommand, Request, SenderCommand, Side};
 
 /// One endpoint.
 #[derive(Debug)]
 pub(in crate::conductor) struct Endpoint {
     pub(in crate::conductor) id: EndpointId,
     pub(in crate::conductor) side: Side,
-    pub(in crate::conductor) key: ChannelKey,
-    pub(in crate::conductor) addresses: EndpointAddresses,
+    pub(in crate::conductor) channel: Arc<UdpChannel>,
     /// Its name among all receivers of a stream; 0 for the sender's.
     pub(in crate::conductor) receiver_id: i64,
     /// `snd-channel` or `rcv-channel`.
     pub(in crate::conductor) status: CounterId,
+    pub(in crate::conductor) sockets: Vec<Socket>,
+}
+
+/// One of an endpoint's sockets: the only one has the endpoint's name and channel.
+#[derive(Debug)]
+pub(in crate::conductor) struct Socket {
+    pub(in crate::conductor) id: EndpointId,
+    pub(in crate::conductor) channel: Arc<UdpChannel>,
+    /// The address that the manager of ports gave.
+    pub(in crate::conductor) bind: SocketAddr,
     /// `snd-local-sockaddr` or `rcv-local-sockaddr`.
     pub(in crate::conductor) local: CounterId,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use gannet::channel_uri::ChannelUri;
+impl Endpoint {
+    /// Whether what comes through one of its sockets is sent to a group.
+    pub(in crate::conductor) fn is_multicast(&self, socket: EndpointId) -> bool {
+        self.sockets.iter().any(|found| found.id == socket && found.channel.is_multicast())
+    }
+}
 
-    fn key(side: Side, channel: &str, id: u32) -> ChannelKey {
-        ChannelKey::new(side, ChannelUri::parse(channel).unwrap().params(), EndpointId::new(id))
+/// Whether a channel of a subscription is one of many places, which are added one by one.
+pub(super) fn is_manual(channel: &UdpChannel) -> bool {
+    channel.params().control_mode == Some(ControlMode::Manual)
+}
+
+impl Core {
+    /// The endpoint that is there for a channel, if any.
+    pub(super) fn find_endpoint(&self, side: Side, channel: &UdpChannel) -> Result<Option<EndpointId>, CommandError> {
+        for endpoint in self.network.endpoints.iter().filter(|endpoint| endpoint.side == side) {
+            if channel.shares_endpoint_with(&endpoint.channel)? {
+                self.check_buffers(channel, &endpoint.channel)?;
+                return Ok(Some(endpoint.id));
+            }
+        }
+        for endpoint in self.network.closing.iter().filter(|endpoint| endpoint.side == side) {
+            if matches!(channel.shares_endpoint_with(&endpoint.channel), Ok(true)) {
+                return Err(CommandError::Closing);
+            }
+        }
+        Ok(None)
     }
 
-    #[test]
-    fn channels_that_are_spelled_alike_share() {
-        let send = |channel: &str, id| key(Side::Send, channel, id);
-        let one = send("aeron:udp?endpoint=localhost:9090", 1);
-        assert_eq!(one, send("aeron:udp?endpoint=localhost:9090|mtu=8k|alias=x", 2));
-        assert_ne!(one, send("aeron:udp?endpoint=127.0.0.1:9090", 2), "another spelling is another channel");
-        assert_ne!(one, key(Side::Receive, "aeron:udp?endpoint=localhost:9090", 1));
-        let wildcard = "aeron:udp?endpoint=localhost:0";
-        assert_ne!(send(wildcard, 1), send(wildcard, 2));
-        let tagged = "aeron:udp?endpoint=localhost:0|tags=7";
-        assert_eq!(send(tagged, 1), send(tagged, 2));
+    /// What is stated of socket buffers must be what the endpoint was opened with.
+    fn check_buffers(&self, channel: &UdpChannel, existing: &UdpChannel) -> Result<(), CommandError> {
+        let (new, old) = (channel.params(), existing.params());
+        let keys = [("so-sndbuf", new.so_sndbuf, old.so_sndbuf), ("so-rcvbuf", new.so_rcvbuf, old.so_rcvbuf)];
+        for (key, stated, existing) in keys {
+            if let Some(stated) = stated.filter(|stated| *stated > 0)
+                && Some(stated) != existing
+            {
+                let show = |bytes: Option<u64>| bytes.map_or(0, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+                return Err(CommandError::Mismatch { key, stated: show(Some(stated)), existing: show(existing) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for a socket, whose port is managed where the channel leaves it open. Returns what it is to be bound to.
+    pub(super) fn ask_for_socket(
+        &mut self,
+        id: EndpointId,
+        side: Side,
+        channel: &Arc<UdpChannel>,
+    ) -> Result<SocketAddr, CommandError> {
+        let wanted = channel.bind_address();
+        // As in the reference: what only sends has a port of the system's choice, unless it states where it is controlled.
+        let is_managed = side == Side::Receive || channel.has_explicit_control();
+        let bind = if is_managed { self.network.ports_mut(side).take(wanted)? } else { wanted };
+        let channel = Box::new(UdpChannel::clone(channel));
+        self.network.requests.push_back(Request::OpenEndpoint(OpenEndpoint { id, side, channel, bind }));
+        Ok(bind)
+    }
+
+    /// A socket is not used any more, or could not be made known.
+    pub(super) fn close_socket(&mut self, side: Side, id: EndpointId) {
+        self.network.requests.push_back(Request::CloseEndpoint(side, id));
+    }
+
+    /// The counter of a socket's local address.
+    pub(super) fn allocate_local(
+        &mut self,
+        side: Side,
+        status: CounterId,
+        registration_id: RegistrationId,
+        local: SocketAddr,
+    ) -> Result<CounterId, CommandError> {
+        let kind = match side {
+            Side::Send => SockaddrCounter::Send,
+            Side::Receive => SockaddrCounter::Receive,
+        };
+        self.counters.allocate_for_socket(self.now.epoch, kind, status, registration_id, local)
+    }
+
+    /// The counter of an endpoint's status; `local` is what its only socket is bound to.
+    pub(super) fn allocate_status(
+        &mut self,
+        side: Side,
+        channel: &str,
+        registration_id: RegistrationId,
+        local: Option<SocketAddr>,
+    ) -> Result<CounterId, CommandError> {
+        let kind = match side {
+            Side::Send => ChannelCounter::SendStatus,
+            Side::Receive => ChannelCounter::ReceiveStatus,
+        };
+        self.counters.allocate_for_endpoint(self.now.epoch, kind, channel, registration_id, local)
+    }
+
+    /// Makes a socket of a receive endpoint known to the receiver.
+    pub(super) fn add_transport(&mut self, endpoint: EndpointId, socket: EndpointId, channel: &UdpChannel) {
+        self.network.to_receiver.push_back(ReceiverCommand::AddTransport(
+            endpoint,
+            NewReceiveTransport {
+                id: socket,
+                control: channel.answer_address(),
+                registers: channel.explicit_control().is_some(),
+            },
+        ));
+    }
+
+    /// Closes an endpoint that nobody uses any more.
+    pub(super) fn close_endpoint_if_unused(&mut self, id: EndpointId) {
+        if self.network.is_used(id, self.subscriptions.iter()) {
+            return;
+        }
+        let Some(index) = self.network.endpoints.iter().position(|endpoint| endpoint.id == id) else { return };
+        let endpoint = self.network.endpoints.remove(index);
+        match endpoint.side {
+            Side::Send => self.network.to_sender.push_back(SenderCommand::RemoveEndpoint(id)),
+            Side::Receive => self.network.to_receiver.push_back(ReceiverCommand::RemoveEndpoint(id)),
+        }
+        for socket in &endpoint.sockets {
+            self.close_socket(endpoint.side, socket.id);
+        }
+        if endpoint.sockets.is_empty() {
+            self.counters.free(self.now.epoch, endpoint.status);
+        } else {
+            self.network.closing.push(endpoint);
+        }
+    }
+
+    /// The transport has let go of a socket.
+    pub(in crate::conductor) fn on_endpoint_closed(&mut self, id: EndpointId) {
+        let network = &mut self.network;
+        let mut gone = Vec::new();
+        for endpoint in &mut network.closing {
+            let side = endpoint.side;
+            gone.extend(endpoint.sockets.extract_if(.., |socket| socket.id == id).map(|socket| (side, socket)));
+        }
+        gone.extend(network.closing_sockets.extract_if(.., |socket| socket.id == id).map(|it| (Side::Receive, it)));
+        for (side, socket) in gone {
+            network.ports_mut(side).give_back(socket.bind);
+            self.counters.free(self.now.epoch, socket.local);
+        }
+        for endpoint in network.closing.extract_if(.., |endpoint| endpoint.sockets.is_empty()) {
+            self.counters.free(self.now.epoch, endpoint.status);
+        }
     }
 }

@@ -28,6 +28,8 @@ pub(in crate::conductor) struct NewImageHalf {
     /// The window that it has at most, in bytes.
     pub(in crate::conductor) window: i32,
     pub(in crate::conductor) rejoin: bool,
+    /// Whether its sender wants an answer.
+    pub(in crate::conductor) asks_for_response: bool,
     pub(in crate::conductor) liveness_timeout_ns: i64,
     pub(in crate::conductor) status_message_timeout_ns: i64,
     pub(in crate::conductor) untethered: UntetheredTimeouts,

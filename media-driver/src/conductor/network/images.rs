@@ -1,26 +1,26 @@
 //! Images of streams from the network: made when a wanted session presents itself, given to the subscriptions that want them, and
 //! taken away again. The order of each step is what clients rely on, as in `linking`.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use gannet::command::{Event, OnAvailableImage, OnUnavailableImage, Text};
 use gannet::counters::Stream;
 use gannet::logbuffer::{FRAME_HEADER_LENGTH, LogBuffers};
 use gannet::protocol::Setup;
-use gannet::types::{CorrelationId, CounterId, Position, RegistrationId};
-use std::os::unix::ffi::OsStrExt;
+use gannet::time::MonotonicNanos;
+use gannet::types::{Position, RegistrationId, SessionId, StreamId};
 
 use super::NetworkSubscription;
 use super::image::{Image, NewImageHalf};
-use crate::conductor::counters::{ImageStreamCounters, SubscriberCounter};
+use crate::conductor::Core;
+use crate::conductor::counters::ImageStreamCounters;
 use crate::conductor::error::CommandError;
-use crate::conductor::linking::free_position;
+use crate::conductor::linking::{Linker, Readable, free_position};
 use crate::conductor::log_requests::ImageLog;
 use crate::conductor::subscriptions::{SubscriptionLink, SubscriptionRegistry};
-use crate::conductor::{Core, events::Events};
 use crate::mailbox::{EndpointId, ImageCounters, NewImage, ReceiverCommand};
-use crate::shared::{ImageWords, LinkId, Subscriber, Tether, Turn, UntetheredTimeouts};
+use crate::shared::{Counter, ImageWords, LinkId, Subscriber, Subscribers, Turn, UntetheredTimeouts};
 
 /// How many logs of images are being made at any time. A session that presents itself meanwhile is forgotten, and comes again.
 pub(super) const MAX_COMING: usize = 8;
@@ -30,6 +30,7 @@ pub(super) const MAX_COMING: usize = 8;
 pub(super) struct PendingImage {
     pub(super) registration_id: RegistrationId,
     pub(super) endpoint: EndpointId,
+    transport: EndpointId,
     setup: Setup,
     join_position: Position,
     source: SocketAddr,
@@ -41,6 +42,7 @@ pub(super) struct PendingImage {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::conductor) struct NewSession {
     pub(in crate::conductor) endpoint: EndpointId,
+    pub(in crate::conductor) transport: EndpointId,
     pub(in crate::conductor) setup: Setup,
     pub(in crate::conductor) source: SocketAddr,
     pub(in crate::conductor) control: SocketAddr,
@@ -95,6 +97,7 @@ impl Core {
         self.network.coming.push(PendingImage {
             registration_id,
             endpoint: new.endpoint,
+            transport: new.transport,
             setup: new.setup,
             join_position,
             source: new.source,
@@ -153,7 +156,7 @@ impl Core {
             return Err(CommandError::UnwantedImage);
         };
         let Some(endpoint) = self.network.endpoint(coming.endpoint) else { return Err(CommandError::UnwantedImage) };
-        let (multicast, receiver_id) = (endpoint.addresses.multicast, endpoint.receiver_id);
+        let (multicast, receiver_id) = (endpoint.is_multicast(coming.transport), endpoint.receiver_id);
         let rejoin = link.rejoin;
         let ImageStreamCounters { highest, position, naks_sent } = self.counters.allocate_for_image(
             now.epoch,
@@ -179,6 +182,7 @@ impl Core {
                 join_position: coming.join_position,
                 window: subscription.window.min(setup.term_length.get() / 2),
                 rejoin,
+                asks_for_response: setup.asks_for_response,
                 liveness_timeout_ns: self.config.image_liveness_timeout_ns,
                 status_message_timeout_ns: self.config.network.status_message_timeout_ns,
                 untethered: UntetheredTimeouts {
@@ -201,7 +205,7 @@ impl Core {
             join_position: coming.join_position,
             congestion_control: subscription.congestion_rules(&self.config.network),
             loss: subscription.loss_rules(multicast || setup.group, &self.config.network),
-            transport: coming.endpoint,
+            transport: coming.transport,
             control_address: coming.control,
             receiver_id,
             group_tag: subscription.group_tag,
@@ -211,77 +215,57 @@ impl Core {
             counters: ImageCounters { highest: highest.value, position: position.value, naks_sent: naks_sent.value },
         };
         self.network.images.push(image);
-        let index = self.network.images.len() - 1;
-        for link in self.subscriptions.iter() {
-            let image = &mut self.network.images[index];
-            if let Err(error) = self::link(self.now, &mut self.counters, &mut self.events, image, link) {
-                let text = format!("(11) a subscription was not linked to its image: {error}");
-                self.reporter.record(self.now.epoch, &self.counters, &text);
-            }
-        }
+        self.link_last_image();
         self.network.to_receiver.push_back(ReceiverCommand::AddImage(coming.endpoint, Box::new(new)));
         Ok(())
+    }
+
+    /// Gives the image that was just made to all who want it.
+    fn link_last_image(&mut self) {
+        let Some(image) = self.network.images.last_mut() else { return };
+        let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
+        let linked = linker.link_all(image, &self.subscriptions);
+        self.report_unlinked(linked);
     }
 
     /// Gives a new subscription the images that it wants.
     pub(super) fn link_network_subscription(&mut self, link: LinkId) {
         let Some(link) = self.subscriptions.get(link) else { return };
+        let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
+        let mut linked = Ok(());
         for image in &mut self.network.images {
-            if let Err(error) = self::link(self.now, &mut self.counters, &mut self.events, image, link) {
-                let text = format!("(11) a subscription was not linked to its image: {error}");
-                self.reporter.record(self.now.epoch, &self.counters, &text);
-            }
+            linked = linked.and(linker.link(image, link));
         }
+        self.report_unlinked(linked);
     }
 
     /// Tells all who have the image that it is gone.
     pub(super) fn take_network_image_from_all(&mut self, index: usize) {
-        let image = &self.network.images[index];
-        for subscriber in image.subscribers().iter().filter(|subscriber| !subscriber.tether.is_closed()) {
-            if let Some(link) = self.subscriptions.get(subscriber.link) {
-                send_unavailable(&mut self.events, image, link);
-            }
-        }
+        Linker { now: self.now, counters: &mut self.counters, events: &mut self.events }
+            .take_from_all(&self.network.images[index], &self.subscriptions);
     }
 
     /// Lets time work on the untethered subscribers of the image in this place.
     pub(super) fn check_untethered_of_image(&mut self, index: usize) {
-        let now = self.now;
-        let image = &mut self.network.images[index];
-        for place in 0..image.subscribers().len() {
-            let Some((turn, link, position)) = image.due_turn(place, now.monotonic) else { continue };
-            let link = self.subscriptions.get(link);
-            match turn {
-                Turn::LoseImage => {
-                    if let Some(link) = link {
-                        send_unavailable(&mut self.events, image, link);
-                    }
-                }
-                Turn::Rest => {}
-                Turn::Close => self.counters.free(now.epoch, position.id),
-                Turn::Rejoin => {
-                    position.value.store_release(image.join_position().get());
-                    if let Some(link) = link {
-                        send_available(&mut self.events, image, link, position.id);
-                    }
-                }
-            }
-            image.take_turn(place, turn, now.monotonic);
-        }
+        Linker { now: self.now, counters: &mut self.counters, events: &mut self.events }
+            .check_untethered(&mut self.network.images[index], &self.subscriptions);
     }
 
     /// Takes what the links read away from them.
     pub(in crate::conductor) fn unlink_images(&mut self, links: &[SubscriptionLink]) {
         let ids = links.iter().map(|link| link.id).collect();
-        for image in self.network.images.iter_mut().chain(&mut self.network.vanishing) {
-            for subscriber in image.remove_subscribers(&ids) {
-                free_position(self.now, &mut self.counters, &subscriber);
-            }
+        let images = self.network.images.iter_mut().chain(&mut self.network.vanishing);
+        let gone = images.flat_map(|image| image.remove_subscribers(&ids));
+        let publications = self.network.publications.iter_mut().chain(&mut self.network.leaving);
+        let gone: Vec<_> = gone.chain(publications.flat_map(|found| found.remove_spies(&ids))).collect();
+        for subscriber in gone {
+            free_position(self.now, &mut self.counters, &subscriber);
         }
         for link in links {
-            let Some(network) = link.network else { continue };
+            let Some(network) = link.network() else { continue };
             if !self.is_stream_wanted(network.endpoint, link.stream_id, link.session) {
-                self.network.to_receiver.push_back(link.session.loses(network.endpoint, link.stream_id));
+                let loses = link.session.loses(network.endpoint, link.stream_id);
+                self.network.to_receiver.extend(loses);
             }
             self.close_endpoint_if_unused(network.endpoint);
         }
@@ -295,63 +279,59 @@ fn first_link<'a>(
     setup: &Setup,
 ) -> Option<(&'a SubscriptionLink, NetworkSubscription)> {
     let link = subscriptions.iter().find(|link| link.wants_image(endpoint, setup.stream_id, setup.session_id))?;
-    Some((link, link.network?.subscription))
+    Some((link, link.network()?.subscription))
 }
 
-/// Gives the subscription the image, if it wants it and may have it.
-fn link(
-    now: crate::conductor::Now,
-    counters: &mut crate::conductor::Counters,
-    events: &mut Events,
-    image: &mut Image,
-    link: &SubscriptionLink,
-) -> Result<(), CommandError> {
-    let made_of = &image.made_of;
-    if !link.wants_image(made_of.endpoint, made_of.stream_id, made_of.session_id)
-        || image.subscribers().contains(link.id)
-        || !image.admits_subscribers()
-    {
-        return Ok(());
+impl Readable for Image {
+    fn registration_id(&self) -> RegistrationId {
+        self.made_of.registration_id
     }
-    let join_position = image.join_position();
-    let position = counters.allocate_for_subscriber(
-        now.epoch,
-        &SubscriberCounter {
-            registration_id: link.registration_id,
-            session_id: made_of.session_id,
-            stream_id: made_of.stream_id,
-            channel: &link.channel,
-            client_id: link.client_id,
-            image: made_of.registration_id,
-            join_position,
-        },
-    )?;
-    let position_id = position.id;
-    let tether = if link.tether { Tether::TETHERED } else { Tether::untethered(now.monotonic, link.rejoin) };
-    image.add_subscriber(Subscriber { link: link.id, position, tether });
-    send_available(events, image, link, position_id);
-    Ok(())
-}
 
-fn send_available(events: &mut Events, image: &Image, link: &SubscriptionLink, subscriber_position_id: CounterId) {
-    let made_of = &image.made_of;
-    let source = made_of.source.to_string();
-    events.send(&Event::AvailableImage(OnAvailableImage {
-        image_correlation_id: CorrelationId::new(made_of.registration_id.get()),
-        session_id: made_of.session_id,
-        stream_id: made_of.stream_id,
-        subscription_registration_id: link.registration_id,
-        subscriber_position_id,
-        log_file: Text::new(made_of.log_path.as_os_str().as_bytes()),
-        source_identity: Text::from(&*source),
-    }));
-}
+    fn session_id(&self) -> SessionId {
+        self.made_of.session_id
+    }
 
-fn send_unavailable(events: &mut Events, image: &Image, link: &SubscriptionLink) {
-    events.send(&Event::UnavailableImage(OnUnavailableImage {
-        image_correlation_id: CorrelationId::new(image.made_of.registration_id.get()),
-        subscription_registration_id: link.registration_id,
-        stream_id: image.made_of.stream_id,
-        channel: Text::from(&*link.channel),
-    }));
+    fn stream_id(&self) -> StreamId {
+        self.made_of.stream_id
+    }
+
+    fn log_path(&self) -> &Path {
+        &self.made_of.log_path
+    }
+
+    fn source_identity(&self) -> Cow<'_, str> {
+        self.made_of.source.to_string().into()
+    }
+
+    fn lost_channel<'a>(&self, link: &'a SubscriptionLink) -> &'a str {
+        &link.channel
+    }
+
+    fn is_wanted_by(&self, link: &SubscriptionLink) -> bool {
+        link.wants_image(self.made_of.endpoint, self.made_of.stream_id, self.made_of.session_id)
+    }
+
+    fn admits_subscribers(&self) -> bool {
+        self.admits_subscribers()
+    }
+
+    fn join_position(&mut self) -> Position {
+        Image::join_position(self)
+    }
+
+    fn subscribers(&self) -> &Subscribers {
+        self.subscribers()
+    }
+
+    fn add_subscriber(&mut self, subscriber: Subscriber) {
+        self.add_subscriber(subscriber);
+    }
+
+    fn due_turn(&mut self, place: usize, now: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
+        self.due_turn(place, now)
+    }
+
+    fn take_turn(&mut self, place: usize, turn: Turn, now: MonotonicNanos) {
+        self.take_turn(place, turn, now);
+    }
 }

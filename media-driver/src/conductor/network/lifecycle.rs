@@ -6,7 +6,7 @@ use gannet::types::{CorrelationId, RegistrationId};
 
 use super::Network;
 use crate::conductor::Core;
-use crate::conductor::linking::free_position;
+use crate::conductor::linking::{Linker, free_position};
 use crate::mailbox::{Loss, ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent};
 
 /// No destination is behind a unicast receiver.
@@ -30,11 +30,19 @@ impl Core {
 
     fn check_network_publications(&mut self) {
         let now = self.now.monotonic;
+        let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
         let network = &mut self.network;
         let (mut revoked, mut unblocked) = (0, 0);
-        network.publications.retain_mut(|publication| {
+        for publication in &mut network.publications {
             let registration_id = publication.made_of.registration_id;
+            linker.check_untethered(publication, &self.subscriptions);
             let tick = publication.on_tick(now);
+            if tick.lose_spies {
+                linker.take_from_all(publication, &self.subscriptions);
+                for spy in publication.take_spies() {
+                    free_position(linker.now, linker.counters, &spy);
+                }
+            }
             if let Some((position, is_revoked)) = tick.end {
                 let end = SenderCommand::EndPublication { registration_id, position, revoked: is_revoked };
                 network.to_sender.push_back(end);
@@ -44,8 +52,7 @@ impl Core {
             if tick.done {
                 network.to_sender.push_back(SenderCommand::RemovePublication(registration_id));
             }
-            true
-        });
+        }
         let done = network.publications.extract_if(.., |publication| !publication.occupies_session());
         network.leaving.extend(done);
         (0..revoked).for_each(|_| self.counters.on_publication_revoked());
@@ -99,6 +106,13 @@ impl Core {
                     }
                     self.give_up_log(registration_id, made_of.log_path, made_of.log);
                     self.close_endpoint_if_unused(made_of.endpoint);
+                }
+            }
+            SenderEvent::ResponseSetup(request, session_id) => self.on_response_setup(request, session_id),
+            SenderEvent::ResponseConnected(registration_id) => {
+                let publication = self.network.publication(registration_id);
+                if let Some(request) = publication.map(|found| found.made_of.response_correlation_id) {
+                    self.tell_response_session(request, None);
                 }
             }
             SenderEvent::Rejected { registration_id, source, receiver_id, group_tag, error_code, text } => {

@@ -3,24 +3,27 @@
 //!
 //! | file | what it is about |
 //! | --- | --- |
-//! | `commands` | adding: endpoint, then log, then everything else; removing |
-//! | `destinations` | destinations of publications with manual control |
+//! | `pending` | the command that waits: for its channel, its socket, its log |
+//! | `publications`, `subscriptions` | adding, and what responses are about |
+//! | `destinations` | the many places of publications and subscriptions with manual control |
 //! | `images` | what the receiver asks for, and linking |
 //! | `lifecycle` | duty cycle, timer ticks, what the agents say |
 //! | `publication`, `image`, `state` | the conductor's halves |
-//! | `endpoints`, `params` | which channels are one; what they state |
+//! | `endpoints`, `params` | which channels are one, and their sockets; what they state |
 
-mod commands;
 mod destinations;
 mod endpoints;
 mod image;
 mod images;
 mod lifecycle;
 mod params;
+mod pending;
 mod publication;
+mod publications;
 mod state;
+mod subscriptions;
 
-use self::commands::PendingNetwork;
+use self::pending::PendingNetwork;
 pub(super) use images::NewSession;
 pub(super) use params::NetworkSubscription;
 
@@ -29,12 +32,14 @@ use std::collections::{HashSet, VecDeque};
 use gannet::reports::LossReport;
 use gannet::types::{RegistrationId, SessionId, StreamId};
 
-use self::endpoints::{ChannelKey, Endpoint};
+use self::endpoints::{Endpoint, Socket};
 use self::image::Image;
 use self::images::PendingImage;
 use self::publication::NetworkPublication;
+use super::config::NetworkDefaults;
 use super::subscriptions::SubscriptionLink;
-use crate::mailbox::{EndpointId, OpenEndpoint, ReceiverCommand, SenderCommand, Side};
+use crate::channel::PortManager;
+use crate::mailbox::{EndpointId, ReceiverCommand, Request, SenderCommand, Side};
 
 /// What a subscription of a UDP channel reads from, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +56,8 @@ pub(super) struct Network {
     endpoints: Vec<Endpoint>,
     /// Endpoints that are not used any more, until their transport has let go.
     closing: Vec<Endpoint>,
+    /// Sockets of receive endpoints that are not used any more, until their transport has let go.
+    closing_sockets: Vec<Socket>,
     publications: Vec<NetworkPublication>,
     /// Publications that the sender was told to let go of.
     leaving: Vec<NetworkPublication>,
@@ -63,8 +70,10 @@ pub(super) struct Network {
     pending: Option<PendingNetwork>,
     next_endpoint: u32,
     next_receiver_id: i64,
-    open_request: Option<OpenEndpoint>,
-    close_requests: VecDeque<(Side, EndpointId)>,
+    /// What is to be carried out elsewhere.
+    requests: VecDeque<Request>,
+    sender_ports: PortManager,
+    receiver_ports: PortManager,
     to_sender: VecDeque<SenderCommand>,
     to_receiver: VecDeque<ReceiverCommand>,
     losses: LossReport,
@@ -72,10 +81,11 @@ pub(super) struct Network {
 
 impl Network {
     /// Nothing yet. `first_receiver_id` is the name that the first receive endpoint has among all receivers of a stream.
-    pub(super) fn new(first_receiver_id: i64, losses: LossReport) -> Self {
+    pub(super) fn new(config: &NetworkDefaults, first_receiver_id: i64, losses: LossReport) -> Self {
         Self {
             endpoints: Vec::new(),
             closing: Vec::new(),
+            closing_sockets: Vec::new(),
             publications: Vec::new(),
             leaving: Vec::new(),
             images: Vec::new(),
@@ -84,8 +94,9 @@ impl Network {
             pending: None,
             next_endpoint: 0,
             next_receiver_id: first_receiver_id,
-            open_request: None,
-            close_requests: VecDeque::new(),
+            requests: VecDeque::new(),
+            sender_ports: PortManager::new(config.sender_ports.0, config.sender_ports.1),
+            receiver_ports: PortManager::new(config.receiver_ports.0, config.receiver_ports.1),
             to_sender: VecDeque::new(),
             to_receiver: VecDeque::new(),
             losses,
@@ -97,14 +108,9 @@ impl Network {
         self.pending.is_some()
     }
 
-    /// An endpoint that is to be opened.
-    pub(super) fn take_open_request(&mut self) -> Option<OpenEndpoint> {
-        self.open_request.take()
-    }
-
-    /// An endpoint that is to be closed.
-    pub(super) fn take_close_request(&mut self) -> Option<(Side, EndpointId)> {
-        self.close_requests.pop_front()
+    /// What is to be carried out elsewhere.
+    pub(super) fn take_request(&mut self) -> Option<Request> {
+        self.requests.pop_front()
     }
 
     /// What the sender is to be told next.
@@ -143,12 +149,19 @@ impl Network {
         self.endpoints.iter().find(|endpoint| endpoint.id == id)
     }
 
-    fn endpoint_of(&self, key: &ChannelKey) -> Option<&Endpoint> {
-        self.endpoints.iter().find(|endpoint| endpoint.key == *key)
+    fn endpoint_mut(&mut self, id: EndpointId) -> Option<&mut Endpoint> {
+        self.endpoints.iter_mut().find(|endpoint| endpoint.id == id)
     }
 
-    fn is_closing(&self, key: &ChannelKey) -> bool {
-        self.closing.iter().any(|endpoint| endpoint.key == *key)
+    fn publication(&self, registration_id: RegistrationId) -> Option<&NetworkPublication> {
+        self.publications.iter().find(|publication| publication.made_of.registration_id == registration_id)
+    }
+
+    fn ports_mut(&mut self, side: Side) -> &mut PortManager {
+        match side {
+            Side::Send => &mut self.sender_ports,
+            Side::Receive => &mut self.receiver_ports,
+        }
     }
 
     fn new_endpoint_id(&mut self) -> EndpointId {
@@ -171,6 +184,6 @@ impl Network {
         self.publications.iter().chain(&self.leaving).any(|publication| publication.made_of.endpoint == id)
             || self.images.iter().chain(&self.vanishing).any(|image| image.made_of.endpoint == id)
             || self.coming.iter().any(|image| image.endpoint == id)
-            || links.any(|link| link.network.is_some_and(|network| network.endpoint == id))
+            || links.any(|link| link.is_of(id))
     }
 }

@@ -5,11 +5,10 @@ use gannet::channel_uri::{
     ChannelParams, CongestionControl, ControlMode, FlowControl, FlowControlStrategy, Group, SessionSelector,
 };
 
+use crate::channel::UdpChannel;
 use crate::conductor::config::NetworkDefaults;
 use crate::conductor::error::CommandError;
-use crate::mailbox::{
-    CongestionRules, DestinationRules, EndpointAddresses, FlowControlRules, GroupRules, LossRules, RetransmitRules,
-};
+use crate::mailbox::{CongestionRules, DestinationRules, FlowControlRules, GroupRules, LossRules, RetransmitRules};
 
 /// What subscriptions of UDP channels may differ in beside their stream and session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +30,8 @@ pub(in crate::conductor) struct NetworkSubscription {
 impl NetworkSubscription {
     pub(in crate::conductor) fn read(params: &ChannelParams, defaults: &NetworkDefaults) -> Result<Self, CommandError> {
         refuse_unsupported(params)?;
-        if params.control_mode == Some(ControlMode::Manual) {
-            return Err(CommandError::NotSupported { what: "control-mode=manual on a subscription" });
-        }
-        if params.endpoint.is_none() {
+        let needs_no_endpoint = matches!(params.control_mode, Some(ControlMode::Manual | ControlMode::Response));
+        if params.endpoint.is_none() && !needs_no_endpoint && channel_tag(params).is_none() {
             return Err(CommandError::MissingEndpoint);
         }
         if params.control.as_ref().is_some_and(|control| control.port() == 0) {
@@ -94,40 +91,49 @@ pub(in crate::conductor) struct PublicationRules {
 /// Checks what a UDP publication states.
 pub(in crate::conductor) fn check_publication(params: &ChannelParams) -> Result<(), CommandError> {
     refuse_unsupported(params)?;
-    if params.response_correlation_id.is_some() {
-        return Err(CommandError::NotSupported { what: "response-correlation-id on a UDP channel" });
-    }
-    if let Some(SessionSelector::Tag(tag)) = params.session_id {
-        return Err(CommandError::UnknownSessionTag { tag });
-    }
     match (&params.control_mode, &params.endpoint) {
-        (Some(ControlMode::Dynamic | ControlMode::Manual), _) => Ok(()),
+        (Some(ControlMode::Dynamic | ControlMode::Manual | ControlMode::Response), _) => Ok(()),
+        (_, None) if channel_tag(params).is_some() => Ok(()),
         (_, None) => Err(CommandError::MissingEndpoint),
         (_, Some(endpoint)) if endpoint.port() == 0 => Err(CommandError::WildcardPort { key: "endpoint" }),
         _ => Ok(()),
     }
 }
 
-/// Where the datagrams of a publication's endpoint go.
-pub(in crate::conductor) fn destinations(
-    params: &ChannelParams,
-    addresses: &EndpointAddresses,
-) -> Option<DestinationRules> {
-    match params.control_mode {
-        Some(ControlMode::Manual) => Some(DestinationRules::Manual),
-        Some(ControlMode::Dynamic) => Some(DestinationRules::Dynamic),
-        _ => addresses.data.map(DestinationRules::Fixed),
+/// A channel that says nothing but its tag names an endpoint that is there.
+pub(in crate::conductor) fn check_original(channel: &UdpChannel, is_there: bool) -> Result<(), CommandError> {
+    let params = channel.params();
+    let says_where = params.endpoint.is_some() || params.control.is_some();
+    let needs_no_address = matches!(params.control_mode, Some(ControlMode::Manual | ControlMode::Response));
+    if is_there || says_where || needs_no_address {
+        return Ok(());
+    }
+    Err(CommandError::UnknownTag { channel: channel.uri().text().to_owned() })
+}
+
+/// Where the datagrams of a publication's endpoint go. Those of answers go where each publication learns.
+pub(in crate::conductor) fn destinations(channel: &UdpChannel) -> DestinationRules {
+    match channel.params().control_mode {
+        Some(ControlMode::Manual | ControlMode::Response) => DestinationRules::Manual,
+        Some(ControlMode::Dynamic) => DestinationRules::Dynamic,
+        _ => DestinationRules::Fixed(channel.remote_data()),
     }
 }
 
-/// What a publication's channel and the driver's defaults come to. `multicast` says whether its endpoint's address is a group.
+fn channel_tag(params: &ChannelParams) -> Option<i64> {
+    params.tags.and_then(|tags| tags.channel)
+}
+
+/// What a publication's channel and the driver's defaults come to. `channel` is that of its endpoint, which may say more.
 pub(in crate::conductor) fn publication_rules(
     params: &ChannelParams,
-    multicast: bool,
+    channel: &UdpChannel,
     defaults: &NetworkDefaults,
 ) -> PublicationRules {
-    let is_mdc = matches!(params.control_mode, Some(ControlMode::Manual | ControlMode::Dynamic));
-    let group = multicast || is_mdc;
+    rules(params, channel.has_group_semantics(), defaults)
+}
+
+fn rules(params: &ChannelParams, group: bool, defaults: &NetworkDefaults) -> PublicationRules {
     let stated = params.fc.unwrap_or(FlowControl::new(defaults.multicast_flow_control));
     let rules = GroupRules {
         receiver_timeout_ns: stated.receiver_timeout_ns.unwrap_or(defaults.receiver_timeout_ns),
@@ -156,7 +162,6 @@ pub(in crate::conductor) fn publication_rules(
 
 fn refuse_unsupported(params: &ChannelParams) -> Result<(), CommandError> {
     let unsupported = [
-        (params.control_mode == Some(ControlMode::Response), "control-mode=response on a UDP channel"),
         (params.media_rcv_ts_offset.is_some(), "media-rcv-ts-offset"),
         (params.channel_rcv_ts_offset.is_some(), "channel-rcv-ts-offset"),
         (params.channel_snd_ts_offset.is_some(), "channel-snd-ts-offset"),
@@ -179,21 +184,21 @@ mod tests {
 
     #[test]
     fn unicast_publications_take_no_strategy() {
-        let rules = publication_rules(&params("endpoint=a:1|fc=min,rrwm:3"), false, &NetworkDefaults::default());
+        let rules = rules(&params("endpoint=a:1|fc=min,rrwm:3"), false, &NetworkDefaults::default());
         assert_eq!((rules.flow_control, rules.retransmit_windows), (FlowControlRules::Unicast, 3));
         assert_eq!((rules.group, rules.retransmit.group_slots), (false, None));
     }
 
     #[test]
     fn groups_take_the_stated_strategy() {
-        let read = |rest: &str| publication_rules(&params(rest), true, &NetworkDefaults::default());
+        let read = |rest: &str| super::rules(&params(rest), true, &NetworkDefaults::default());
         let rules = read("endpoint=224.0.1.1:1|fc=tagged,g:7/2,t:1s|max-resend=4");
         let group = GroupRules { receiver_timeout_ns: 1_000_000_000, min_size: 2 };
         assert_eq!(rules.flow_control, FlowControlRules::Tagged(group, 7));
         assert_eq!((rules.group, rules.retransmit.group_slots, rules.retransmit_windows), (true, Some(4), 4));
         assert_eq!(read("endpoint=224.0.1.1:1").flow_control, FlowControlRules::Max);
         let dynamic =
-            publication_rules(&params("control=a:1|control-mode=dynamic|fc=min"), false, &NetworkDefaults::default());
+            super::rules(&params("control=a:1|control-mode=dynamic|fc=min"), true, &NetworkDefaults::default());
         let group = GroupRules { receiver_timeout_ns: 5_000_000_000, min_size: 0 };
         assert_eq!(dynamic.flow_control, FlowControlRules::Min(group));
     }
@@ -201,21 +206,20 @@ mod tests {
     #[test]
     fn what_is_not_offered_is_refused_by_name() {
         for (rest, name) in [
-            ("endpoint=a:1|control-mode=response", "control-mode=response"),
             ("endpoint=a:1|channel-snd-ts-offset=reserved", "channel-snd-ts-offset"),
-            ("endpoint=a:1|response-correlation-id=1", "response-correlation-id"),
             ("endpoint=a:0", "endpoint"),
-            ("tags=1", "endpoint"),
             ("control=a:1", "endpoint"),
         ] {
             let error = check_publication(&params(rest)).unwrap_err().to_string();
             assert!(error.contains(name), "{rest}: {error}");
         }
         check_publication(&params("control-mode=manual")).unwrap();
-        for rest in ["control-mode=manual", "tags=1", "endpoint=a:1|control=b:0", "endpoint=a:1|so-tos=3"] {
+        for rest in ["control=a:1", "endpoint=a:1|control=b:0", "endpoint=a:1|so-tos=3"] {
             NetworkSubscription::read(&params(rest), &NetworkDefaults::default()).unwrap_err();
         }
-        NetworkSubscription::read(&params("endpoint=a:0"), &NetworkDefaults::default()).unwrap();
+        for rest in ["endpoint=a:0", "control-mode=manual", "control-mode=response|control=a:1", "tags=1"] {
+            NetworkSubscription::read(&params(rest), &NetworkDefaults::default()).unwrap();
+        }
     }
 
     #[test]

@@ -1,15 +1,24 @@
 //! The conductor's half of a publication on the network: how far its publishers may go, whether it is connected, and where it is in
 //! its life. The conductor calls it on every duty cycle and on every timer tick. The sender has the other half.
 
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gannet::logbuffer::{LogBuffers, unblock};
 use gannet::time::MonotonicNanos;
 use gannet::types::{CounterId, Position, RegistrationId, SessionId, StreamId};
 
 use super::state::{PublicationEvent as Event, PublicationState as State};
+use crate::channel::UdpChannel;
+use crate::conductor::linking::{IPC, Readable};
+use crate::conductor::subscriptions::SubscriptionLink;
 use crate::mailbox::EndpointId;
-use crate::shared::{BlockedWatch, Cleaning, Counter, FRAME_STEP, PublicationWords, is_clean_for};
+use crate::shared::{
+    BlockedWatch, Cleaning, Counter, FRAME_STEP, LinkId, PublicationWords, Subscriber, Subscribers, Turn,
+    UntetheredTimeouts, is_clean_for,
+};
 
 /// What a publication is made of.
 #[derive(Debug)]
@@ -19,14 +28,20 @@ pub(in crate::conductor) struct NewPublication {
     pub(in crate::conductor) stream_id: StreamId,
     pub(in crate::conductor) exclusive: bool,
     pub(in crate::conductor) endpoint: EndpointId,
+    /// Its endpoint's channel, which spies look for.
+    pub(in crate::conductor) channel: Arc<UdpChannel>,
+    /// Its own tag, or -1.
+    pub(in crate::conductor) entity_tag: i64,
+    /// What it answers: -1 for nothing, -2 for a prototype.
+    pub(in crate::conductor) response_correlation_id: i64,
     pub(in crate::conductor) start_position: Position,
     /// At most half a term, in bytes.
     pub(in crate::conductor) window: i32,
     pub(in crate::conductor) linger_timeout_ns: i64,
     pub(in crate::conductor) unblock_timeout_ns: i64,
+    /// What becomes of untethered spies.
+    pub(in crate::conductor) untethered: UntetheredTimeouts,
     pub(in crate::conductor) spies_simulate_connection: bool,
-    /// Whether applications say where it goes.
-    pub(in crate::conductor) is_manual: bool,
     pub(in crate::conductor) log: LogBuffers,
     pub(in crate::conductor) log_path: PathBuf,
     pub(in crate::conductor) words: PublicationWords,
@@ -49,6 +64,11 @@ pub(in crate::conductor) struct NetworkPublication {
     is_connected: bool,
     revoked: bool,
     blocked: BlockedWatch,
+    spies: Subscribers,
+    /// The sender and all spies are here or further.
+    consumed: i64,
+    /// The furthest that a spy has been, if the sender was told so.
+    spied: Option<i64>,
 }
 
 /// What a tick asks of the conductor.
@@ -60,6 +80,8 @@ pub(in crate::conductor) struct PublicationTick {
     pub(in crate::conductor) done: bool,
     /// A dead publisher's claim was turned to padding.
     pub(in crate::conductor) unblocked: bool,
+    /// Tell its spies that it is gone.
+    pub(in crate::conductor) lose_spies: bool,
 }
 
 impl NetworkPublication {
@@ -75,6 +97,9 @@ impl NetworkPublication {
             is_connected: false,
             revoked: false,
             blocked: BlockedWatch::new(made_of.unblock_timeout_ns, start, now),
+            spies: Subscribers::default(),
+            consumed: start,
+            spied: None,
             made_of,
         }
     }
@@ -119,18 +144,18 @@ impl NetworkPublication {
             return false;
         }
         let receivers = self.made_of.words.receivers();
-        let spies = self.made_of.spies_simulate_connection && self.made_of.words.spy_position().is_some();
-        let is_connected = receivers.enough || spies;
         let sent = self.made_of.words.sender_position();
+        let has_spies = self.observe_spies(sent);
+        let is_connected = receivers.enough || self.made_of.spies_simulate_connection && has_spies;
         let mut worked = is_connected != self.is_connected;
         if worked {
             self.is_connected = is_connected;
             self.made_of.log.metadata().set_connected(is_connected);
         }
         // What may be asked for again stays for a term.
-        let cleaned = self.cleaning.go_towards(sent - self.term_length, &self.made_of.log);
+        let cleaned = self.cleaning.go_towards(self.consumed - self.term_length, &self.made_of.log);
         worked |= cleaned;
-        let next = if is_connected { sent + i64::from(self.made_of.window) } else { sent };
+        let next = if is_connected { self.consumed + i64::from(self.made_of.window) } else { sent };
         let may_rise = next > self.limit && is_clean_for(next, self.cleaning.position(), self.term_length);
         if may_rise || !is_connected && next < self.limit {
             self.limit = next;
@@ -151,6 +176,7 @@ impl NetworkPublication {
         match self.state {
             State::Active if self.revoked => {
                 tick.end = Some((self.end_stream(), true));
+                tick.lose_spies = true;
                 self.step(Event::RevokeSeen, now);
             }
             State::Active => {
@@ -165,6 +191,11 @@ impl NetworkPublication {
                         return tick;
                     }
                 }
+                // Spies read what is left.
+                if self.spies.working_span().is_some_and(|span| span.min < producer) {
+                    return tick;
+                }
+                tick.lose_spies = true;
                 self.step(Event::Drained, now);
             }
             State::Linger => {
@@ -177,6 +208,40 @@ impl NetworkPublication {
             State::Done => {}
         }
         tick
+    }
+
+    /// Spies leave; returns them for their counters to be freed.
+    pub(in crate::conductor) fn remove_spies(&mut self, links: &HashSet<LinkId>) -> Vec<Subscriber> {
+        self.spies.remove(links)
+    }
+
+    /// Takes all spies out, for their counters to be freed.
+    pub(in crate::conductor) fn take_spies(&mut self) -> Vec<Subscriber> {
+        self.spies.take()
+    }
+
+    /// Looks how far the spies are, and tells the sender, if that concerns it. Whether any counts.
+    fn observe_spies(&mut self, sent: i64) -> bool {
+        let Some(span) = self.spies.working_span() else {
+            self.consumed = self.consumed.max(sent);
+            self.tell_of_spies(None);
+            return false;
+        };
+        // Clients store these positions. Nobody reads what is not written, nor twice. Read after them, so that none is past it.
+        let producer = self.producer_position();
+        let bound = |found: i64| (found & -FRAME_STEP).min(producer);
+        self.consumed = self.consumed.max(bound(span.min).min(sent));
+        if self.made_of.spies_simulate_connection {
+            self.tell_of_spies(Some(bound(span.max).max(self.spied.unwrap_or(sent))));
+        }
+        true
+    }
+
+    fn tell_of_spies(&mut self, furthest: Option<i64>) {
+        if furthest != self.spied {
+            self.spied = furthest;
+            self.made_of.words.set_spy_position(furthest);
+        }
     }
 
     /// Nothing may be written past what there is. Returns where that is.
@@ -202,6 +267,77 @@ impl NetworkPublication {
         if let Some(next) = self.state.on(event) {
             self.state = next;
             self.since = now;
+        }
+    }
+}
+
+impl Readable for NetworkPublication {
+    fn registration_id(&self) -> RegistrationId {
+        self.made_of.registration_id
+    }
+
+    fn session_id(&self) -> SessionId {
+        self.made_of.session_id
+    }
+
+    fn stream_id(&self) -> StreamId {
+        self.made_of.stream_id
+    }
+
+    fn log_path(&self) -> &Path {
+        &self.made_of.log_path
+    }
+
+    fn source_identity(&self) -> Cow<'_, str> {
+        IPC.into()
+    }
+
+    fn lost_channel<'a>(&self, link: &'a SubscriptionLink) -> &'a str {
+        &link.channel
+    }
+
+    fn is_wanted_by(&self, link: &SubscriptionLink) -> bool {
+        link.wants_to_spy(&self.made_of.channel, self.made_of.stream_id, self.made_of.session_id)
+    }
+
+    fn admits_subscribers(&self) -> bool {
+        match self.state {
+            State::Active => !self.revoked,
+            State::Draining => {
+                !self.spies.is_empty() && self.producer_position() > self.made_of.words.sender_position()
+            }
+            State::Linger | State::Done => false,
+        }
+    }
+
+    fn join_position(&mut self) -> Position {
+        Position::new(self.made_of.words.sender_position())
+    }
+
+    fn subscribers(&self) -> &Subscribers {
+        &self.spies
+    }
+
+    fn add_subscriber(&mut self, subscriber: Subscriber) {
+        self.spies.add(subscriber);
+    }
+
+    fn due_turn(&mut self, place: usize, now: MonotonicNanos) -> Option<(Turn, LinkId, Counter)> {
+        if self.state != State::Active || self.revoked {
+            return None;
+        }
+        let window = i64::from(self.made_of.window);
+        let line = self.made_of.words.sender_position() - window + window / 4;
+        let spy = self.spies.get_mut(place)?;
+        // ORDERING(pos.subscriber): Acquire, as in `working_span`.
+        let position = spy.position.value.load_acquire();
+        let turn = spy.tether.due(now, position > line, &self.made_of.untethered)?;
+        Some((turn, spy.link, spy.position.clone()))
+    }
+
+    fn take_turn(&mut self, place: usize, turn: Turn, now: MonotonicNanos) {
+        if let Some(spy) = self.spies.get_mut(place) {
+            spy.tether.take(turn, now);
         }
     }
 }

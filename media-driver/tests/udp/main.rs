@@ -14,6 +14,8 @@ use gannet::{Client, Context, ExclusivePublication, OfferError, Subscription};
 use gannet_driver::MediaDriver;
 use gannet_driver::config::{ByteLength, DriverConfig, Profile, ThreadingMode, TransportName};
 
+mod channels;
+
 const PATIENCE: Duration = Duration::from_secs(180);
 const STREAM: i32 = 1001;
 

@@ -1,0 +1,306 @@
+//! The command that waits: for what its channel means, for its socket, for its log. Others carry these steps out, one after the
+//! other; what fails leaves nothing behind. There is one such command at a time, and no other is taken until it is done.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gannet::channel_uri::ChannelUri;
+use gannet::command::Text;
+use gannet::types::{ClientId, CorrelationId, RegistrationId, SessionId, StreamId};
+
+use super::endpoints::{Endpoint, Socket};
+use super::params::{self, NetworkSubscription};
+use crate::channel::{UdpChannel, Usage};
+use crate::conductor::Core;
+use crate::conductor::error::CommandError;
+use crate::conductor::params::{IpcPublicationParams, IpcSubscriptionParams, Start};
+use crate::mailbox::{
+    EndpointError, EndpointId, NewReceiveEndpoint, ReceiverCommand, Request, ResolveChannel, SenderCommand, Side,
+};
+
+/// The command that waits.
+#[derive(Debug)]
+pub(in crate::conductor) struct PendingNetwork {
+    pub(super) client_id: ClientId,
+    pub(super) correlation_id: CorrelationId,
+    pub(super) uri: Box<ChannelUri>,
+    pub(super) what: Pending,
+    /// What its channel means, once that is known.
+    pub(super) channel: Option<Arc<UdpChannel>>,
+    /// Its endpoint, or the socket that is to be one, once its channel is known.
+    pub(super) endpoint: EndpointId,
+    /// What its socket is bound to, while it waits for it.
+    pub(super) bind: Option<SocketAddr>,
+}
+
+/// What it is about.
+#[derive(Debug)]
+pub(super) enum Pending {
+    Publication {
+        stream_id: StreamId,
+        exclusive: bool,
+        common: Box<IpcPublicationParams>,
+        /// Chosen when its log is asked for.
+        log: Option<PendingLog>,
+    },
+    Subscription {
+        stream_id: StreamId,
+        common: IpcSubscriptionParams,
+        subscription: NetworkSubscription,
+    },
+    /// A subscription that spies, or a place for one that listens at many.
+    Spy {
+        /// The subscription, and the stream.
+        registration_id: RegistrationId,
+        stream_id: StreamId,
+        common: IpcSubscriptionParams,
+    },
+    /// One of the places that a publication sends to.
+    AddDestination {
+        publication: RegistrationId,
+    },
+    RemoveDestination {
+        publication: RegistrationId,
+    },
+    /// One of the places that a subscription listens at.
+    AddReceiveDestination {
+        subscription: RegistrationId,
+        endpoint: EndpointId,
+    },
+    RemoveReceiveDestination {
+        subscription: RegistrationId,
+        endpoint: EndpointId,
+    },
+}
+
+/// The log of a publication that is being made.
+#[derive(Clone, Debug)]
+pub(super) struct PendingLog {
+    pub(super) session_id: SessionId,
+    pub(super) start: Start,
+    pub(super) path: PathBuf,
+}
+
+impl Pending {
+    fn command(&self) -> &'static str {
+        match self {
+            Self::Publication { exclusive: true, .. } => "ADD_EXCLUSIVE_PUBLICATION",
+            Self::Publication { exclusive: false, .. } => "ADD_PUBLICATION",
+            Self::Subscription { .. } | Self::Spy { .. } => "ADD_SUBSCRIPTION",
+            Self::AddDestination { .. } => "ADD_DESTINATION",
+            Self::RemoveDestination { .. } => "REMOVE_DESTINATION",
+            Self::AddReceiveDestination { .. } => "ADD_RCV_DESTINATION",
+            Self::RemoveReceiveDestination { .. } => "REMOVE_RCV_DESTINATION",
+        }
+    }
+
+    fn usage(&self) -> Usage {
+        match self {
+            Self::Publication { .. } | Self::Spy { .. } => Usage::Publication,
+            Self::Subscription { .. } => Usage::Subscription,
+            Self::AddDestination { .. } | Self::RemoveDestination { .. } => Usage::SendDestination,
+            Self::AddReceiveDestination { .. } | Self::RemoveReceiveDestination { .. } => Usage::ReceiveDestination,
+        }
+    }
+
+    fn side(&self) -> Side {
+        match self {
+            Self::Publication { .. }
+            | Self::Spy { .. }
+            | Self::AddDestination { .. }
+            | Self::RemoveDestination { .. } => Side::Send,
+            Self::Subscription { .. } | Self::AddReceiveDestination { .. } | Self::RemoveReceiveDestination { .. } => {
+                Side::Receive
+            }
+        }
+    }
+}
+
+impl Core {
+    /// A command begins to wait: what its channel means is to be found out.
+    pub(super) fn wait_for_channel(
+        &mut self,
+        (client_id, correlation_id): (ClientId, CorrelationId),
+        uri: &ChannelUri,
+        what: Pending,
+    ) {
+        let endpoint = self.network.new_endpoint_id();
+        let uri = Box::new(uri.clone());
+        self.network.requests.push_back(Request::ResolveChannel(ResolveChannel {
+            id: correlation_id.registration(),
+            uri: uri.clone(),
+            usage: what.usage(),
+            unique: endpoint.get().into(),
+        }));
+        self.network.pending =
+            Some(PendingNetwork { client_id, correlation_id, uri, what, channel: None, endpoint, bind: None });
+    }
+
+    /// What a channel means has been found out, or why it means nothing.
+    pub(in crate::conductor) fn on_channel_resolved(
+        &mut self,
+        id: RegistrationId,
+        channel: Result<Box<UdpChannel>, EndpointError>,
+    ) {
+        let is_it =
+            |pending: &mut PendingNetwork| pending.correlation_id.registration() == id && pending.channel.is_none();
+        let Some(mut pending) = self.network.pending.take_if(is_it) else { return };
+        match channel {
+            Ok(channel) => {
+                pending.channel = Some(Arc::from(channel));
+                self.carry_on(pending, Self::use_channel);
+            }
+            Err(error) => self.refuse_network(&pending, &error.into()),
+        }
+    }
+
+    /// The socket that a command waits for is open.
+    pub(in crate::conductor) fn on_endpoint_opened(&mut self, id: EndpointId, local: SocketAddr) {
+        let Some(pending) = self.network.pending.take_if(|pending| pending.endpoint == id) else { return };
+        self.carry_on(pending, |core, pending| core.use_socket(pending, local));
+    }
+
+    /// The socket that a command waits for could not be opened.
+    pub(in crate::conductor) fn on_endpoint_not_opened(&mut self, id: EndpointId, error: EndpointError) {
+        if let Some(pending) = self.network.pending.take_if(|pending| pending.endpoint == id) {
+            self.give_port_back(&pending);
+            self.refuse_network(&pending, &error.into());
+        }
+    }
+
+    /// Does the next step of a command, and refuses it if that fails.
+    fn carry_on(
+        &mut self,
+        pending: PendingNetwork,
+        step: impl FnOnce(&mut Self, PendingNetwork) -> Result<(), CommandError>,
+    ) {
+        let (command, correlation_id, endpoint) = (pending.what.command(), pending.correlation_id, pending.endpoint);
+        let channel = pending.uri.text().to_owned();
+        if let Err(error) = step(self, pending) {
+            self.refuse(command, correlation_id, Some(Text::from(&*channel)), &error);
+            self.close_endpoint_if_unused(endpoint);
+        }
+    }
+
+    /// What the channel means is known.
+    fn use_channel(&mut self, mut pending: PendingNetwork) -> Result<(), CommandError> {
+        let Some(channel) = pending.channel.clone() else { return Ok(()) };
+        match &pending.what {
+            Pending::Publication { stream_id, exclusive, common, .. } => {
+                self.check_response(&channel, common)?;
+                let endpoint = self.find_endpoint(Side::Send, &channel)?;
+                params::check_original(&channel, endpoint.is_some())?;
+                if let Some(endpoint) = endpoint {
+                    if !exclusive && let Some(original) = self.shared_publication(endpoint, *stream_id, common)? {
+                        self.client(pending.client_id)?;
+                        self.hold_network_publication(pending.client_id, pending.correlation_id, original);
+                        return Ok(());
+                    }
+                    pending.endpoint = endpoint;
+                    return self.ask_for_log(pending);
+                }
+            }
+            Pending::Subscription { stream_id, common, subscription } => {
+                let endpoint = self.find_endpoint(Side::Receive, &channel)?;
+                params::check_original(&channel, endpoint.is_some())?;
+                if let Some(endpoint) = endpoint {
+                    self.check_subscription(endpoint, *stream_id, common, subscription)?;
+                    pending.endpoint = endpoint;
+                    return self.finish_subscription(&pending);
+                }
+                if super::endpoints::is_manual(&channel) {
+                    self.add_endpoint(&pending, &channel, None)?;
+                    return self.finish_subscription(&pending);
+                }
+            }
+            Pending::Spy { registration_id, stream_id, common } => {
+                return self.finish_spy(&pending, *registration_id, *stream_id, *common, channel);
+            }
+            Pending::AddDestination { publication } => {
+                return self.finish_destination(pending.correlation_id, *publication, &channel, true);
+            }
+            Pending::RemoveDestination { publication } => {
+                return self.finish_destination(pending.correlation_id, *publication, &channel, false);
+            }
+            Pending::AddReceiveDestination { .. } => {}
+            Pending::RemoveReceiveDestination { subscription, endpoint } => {
+                return self.remove_socket(pending.correlation_id, *subscription, *endpoint, &channel);
+            }
+        }
+        pending.bind = Some(self.ask_for_socket(pending.endpoint, pending.what.side(), &channel)?);
+        self.network.pending = Some(pending);
+        Ok(())
+    }
+
+    /// The socket is open.
+    fn use_socket(&mut self, pending: PendingNetwork, local: SocketAddr) -> Result<(), CommandError> {
+        let Some(channel) = pending.channel.clone() else { return Ok(()) };
+        let added = match pending.what {
+            Pending::AddReceiveDestination { subscription, endpoint } => {
+                self.add_socket(&pending, subscription, endpoint, &channel, local)
+            }
+            _ => self.add_endpoint(&pending, &channel, Some(local)),
+        };
+        if let Err(error) = added {
+            self.close_socket(pending.what.side(), pending.endpoint);
+            self.give_port_back(&pending);
+            return Err(error);
+        }
+        match &pending.what {
+            Pending::Publication { .. } => self.ask_for_log(pending),
+            Pending::Subscription { .. } => self.finish_subscription(&pending),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes an endpoint known: its counters, and the agent that it serves. An error leaves nothing behind.
+    fn add_endpoint(
+        &mut self,
+        pending: &PendingNetwork,
+        channel: &Arc<UdpChannel>,
+        local: Option<SocketAddr>,
+    ) -> Result<(), CommandError> {
+        let (id, side) = (pending.endpoint, pending.what.side());
+        let registration_id = pending.correlation_id.registration();
+        let status = self.allocate_status(side, pending.uri.text(), registration_id, local)?;
+        let mut sockets = Vec::new();
+        if let (Some(local), Some(bind)) = (local, pending.bind) {
+            match self.allocate_local(side, status, registration_id, local) {
+                Ok(local) => sockets.push(Socket { id, channel: channel.clone(), bind, local }),
+                Err(error) => {
+                    self.counters.free(self.now.epoch, status);
+                    return Err(error);
+                }
+            }
+        }
+        let receiver_id = if side == Side::Receive { self.network.new_receiver_id() } else { 0 };
+        match &pending.what {
+            Pending::Subscription { subscription, .. } => {
+                self.network.to_receiver.push_back(ReceiverCommand::AddEndpoint(NewReceiveEndpoint {
+                    id,
+                    receiver_id,
+                    group_tag: subscription.group_tag,
+                    session_limit: self.config.network.session_limit,
+                }));
+                if local.is_some() {
+                    self.add_transport(id, id, channel);
+                }
+            }
+            _ => self.network.to_sender.push_back(SenderCommand::AddEndpoint(id, params::destinations(channel))),
+        }
+        self.network.endpoints.push(Endpoint { id, side, channel: channel.clone(), receiver_id, status, sockets });
+        Ok(())
+    }
+
+    fn give_port_back(&mut self, pending: &PendingNetwork) {
+        if let Some(bind) = pending.bind {
+            self.network.ports_mut(pending.what.side()).give_back(bind);
+        }
+    }
+
+    pub(super) fn refuse_network(&mut self, pending: &PendingNetwork, error: &CommandError) {
+        let channel = Some(Text::from(pending.uri.text()));
+        self.refuse(pending.what.command(), pending.correlation_id, channel, error);
+    }
+}

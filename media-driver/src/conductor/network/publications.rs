@@ -1,0 +1,367 @@
+//! Publications of UDP channels come and go. Adding one takes steps that others carry out, as in `pending`: its channel, its
+//! endpoint, its log, then everything else.
+
+use std::os::unix::ffi::OsStrExt;
+
+use gannet::channel_uri::{ChannelUri, ResponseCorrelation, SessionSelector};
+use gannet::command::{AddPublication, Event, OnPublicationReady, Text};
+use gannet::counters::Stream;
+use gannet::logbuffer::LogBuffers;
+use gannet::types::{ClientId, CorrelationId, Mtu, Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
+
+use super::params;
+use super::pending::{Pending, PendingLog, PendingNetwork};
+use super::publication::{NetworkPublication, NewPublication};
+use crate::channel::UdpChannel;
+use crate::conductor::Core;
+use crate::conductor::clients::PublicationLink;
+use crate::conductor::config::PublicationDefaults;
+use crate::conductor::counters::{NetworkStreamCounters, PublicationCounters as CounterRequest};
+use crate::conductor::error::CommandError;
+use crate::conductor::linking::Linker;
+use crate::conductor::log_requests::PublicationLog;
+use crate::conductor::params::{IpcPublicationParams, Shared, Start};
+use crate::ipc::RESPONSE_PROTOTYPE;
+use crate::mailbox::{EndpointId, NewNetworkPublication, PublicationCounters, ReceiverCommand, SenderCommand};
+use crate::shared::PublicationWords;
+
+impl Core {
+    /// A client adds a publication of a UDP channel.
+    pub(in crate::conductor) fn add_network_publication(
+        &mut self,
+        command: &AddPublication<'_>,
+        exclusive: bool,
+        uri: &ChannelUri,
+    ) -> Result<(), CommandError> {
+        params::check_publication(uri.params())?;
+        let mut stated = uri.params().clone();
+        if let Some(SessionSelector::Tag(tag)) = stated.session_id {
+            let tagged = self.network.publications.iter().find(|found| found.made_of.entity_tag == tag);
+            let tagged = shared(tagged.ok_or(CommandError::UnknownSessionTag { tag })?);
+            stated.session_id = Some(SessionSelector::Id(tagged.session_id));
+            stated.mtu = stated.mtu.or(Mtu::new(tagged.mtu).ok());
+            stated.term_length = stated.term_length.or(Some(tagged.term_length));
+        }
+        if stated.response_correlation_id == Some(ResponseCorrelation::Prototype) {
+            // It never carries anything.
+            stated.term_length = Some(TermLength::MIN);
+        }
+        let common = IpcPublicationParams::read(&stated, &self.network_publication_defaults())?;
+        self.check_unused(command.correlation_id.registration())?;
+        let links = self.config.capacity.publication_links;
+        if self.clients.publication_links() >= links {
+            return Err(CommandError::Full { what: "holds on publications", capacity: links });
+        }
+        let what =
+            Pending::Publication { stream_id: command.stream_id, exclusive, common: Box::new(common), log: None };
+        self.wait_for_channel((command.client_id, command.correlation_id), uri, what);
+        Ok(())
+    }
+
+    /// The publication that another one may share, if there is one and nothing that is stated differs.
+    pub(super) fn shared_publication(
+        &self,
+        endpoint: EndpointId,
+        stream_id: StreamId,
+        common: &IpcPublicationParams,
+    ) -> Result<Option<RegistrationId>, CommandError> {
+        let existing = self.network.publications.iter().find(|publication| {
+            publication.made_of.endpoint == endpoint
+                && publication.made_of.stream_id == stream_id
+                && publication.made_of.response_correlation_id == common.response_correlation_id
+                && publication.is_shareable()
+        });
+        let Some(existing) = existing else { return Ok(None) };
+        common.check_shareable(&shared(existing))?;
+        Ok(Some(existing.made_of.registration_id))
+    }
+
+    /// Checks that what a publication asks or answers is there.
+    pub(super) fn check_response(
+        &self,
+        channel: &UdpChannel,
+        common: &IpcPublicationParams,
+    ) -> Result<(), CommandError> {
+        let id = common.response_correlation_id;
+        if channel.is_response() {
+            return match id {
+                NO_CORRELATION => Err(CommandError::MissingResponseCorrelation),
+                RESPONSE_PROTOTYPE => Ok(()),
+                _ => match self.network.images.iter().find(|image| image.made_of.registration_id.get() == id) {
+                    Some(image) if image.made_of.asks_for_response => Ok(()),
+                    Some(_) => Err(CommandError::NoResponseWanted { image: id }),
+                    None => Err(CommandError::UnknownImage { image: CorrelationId::new(id) }),
+                },
+            };
+        }
+        let is_there = || {
+            let mut links = self.subscriptions.iter();
+            links.any(|link| link.is_response && link.network().is_some() && link.registration_id.get() == id)
+        };
+        if id >= 0 && !is_there() {
+            return Err(CommandError::UnknownResponseSubscription { subscription: id });
+        }
+        Ok(())
+    }
+
+    /// Chooses a session and a first term, and asks for the log of a publication.
+    pub(super) fn ask_for_log(&mut self, mut pending: PendingNetwork) -> Result<(), CommandError> {
+        let Some(channel) = self.network.endpoint(pending.endpoint).map(|endpoint| endpoint.channel.clone()) else {
+            return Err(CommandError::Closing);
+        };
+        let group = params::publication_rules(pending.uri.params(), &channel, &self.config.network).group;
+        let Pending::Publication { stream_id, exclusive, common, log } = &mut pending.what else { return Ok(()) };
+        let stream_id = *stream_id;
+        let capacity = self.config.capacity.publications;
+        if self.publications.len() + self.network.logs() + self.logs.condemned() >= capacity {
+            return Err(CommandError::Full { what: "publications", capacity });
+        }
+        let endpoint = pending.endpoint;
+        let clashes = |session_id: SessionId, network: &super::Network| {
+            network.publications.iter().any(|publication| {
+                let other = &publication.made_of;
+                (other.endpoint, other.stream_id, other.session_id) == (endpoint, stream_id, session_id)
+                    && publication.occupies_session()
+            })
+        };
+        let session_id = match common.session_id {
+            Some(session_id) if clashes(session_id, &self.network) => {
+                return Err(CommandError::SessionClash { session_id, stream_id });
+            }
+            Some(session_id) => session_id,
+            None => self.session_ids.peek(&self.network.sessions_of(stream_id)),
+        };
+        let start = common
+            .start
+            .unwrap_or_else(|| Start { initial_term_id: TermId::new(self.random.i32(..)), position: Position::new(0) });
+        let request = self.config.logs.of_publication(&PublicationLog {
+            registration_id: pending.correlation_id.registration(),
+            session_id,
+            stream_id,
+            exclusive: *exclusive,
+            start,
+            params: common,
+            max_resend: i32::from(pending.uri.params().max_resend.unwrap_or(self.config.network.max_resend)),
+            group,
+        });
+        let path = request.path.clone();
+        self.logs.create(request);
+        *log = Some(PendingLog { session_id, start, path });
+        self.network.pending = Some(pending);
+        Ok(())
+    }
+
+    /// Whether the log with this registration id is that of a publication that waits for it.
+    pub(in crate::conductor) fn awaits_network_log(&self, registration_id: RegistrationId) -> bool {
+        self.network.pending.as_ref().is_some_and(|pending| pending.correlation_id.registration() == registration_id)
+    }
+
+    /// The log that a publication waits for is there.
+    pub(in crate::conductor) fn on_network_log(&mut self, log: LogBuffers) {
+        let Some(pending) = self.network.pending.take() else { return };
+        let Pending::Publication { log: Some(made), .. } = &pending.what else { return };
+        let made = made.clone();
+        let endpoint = pending.endpoint;
+        if let Err(error) = self.finish_network_publication(&pending, &made, &log) {
+            self.give_up_log(pending.correlation_id.registration(), made.path, log);
+            self.refuse_network(&pending, &error);
+            self.close_endpoint_if_unused(endpoint);
+        }
+    }
+
+    /// The log that a publication waits for could not be made.
+    pub(in crate::conductor) fn on_no_network_log(&mut self, error: &CommandError) {
+        if let Some(pending) = self.network.pending.take() {
+            self.refuse_network(&pending, error);
+            self.close_endpoint_if_unused(pending.endpoint);
+        }
+    }
+
+    fn finish_network_publication(
+        &mut self,
+        pending: &PendingNetwork,
+        made: &PendingLog,
+        log: &LogBuffers,
+    ) -> Result<(), CommandError> {
+        let Pending::Publication { stream_id, exclusive, common, .. } = &pending.what else { return Ok(()) };
+        let stream_id = *stream_id;
+        let now = self.now;
+        let registration_id = pending.correlation_id.registration();
+        let Some(channel) = self.network.endpoint(pending.endpoint).map(|endpoint| endpoint.channel.clone()) else {
+            return Err(CommandError::Closing);
+        };
+        let rules = params::publication_rules(pending.uri.params(), &channel, &self.config.network);
+        // What it answers may be gone meanwhile.
+        self.check_response(&channel, common)?;
+        let (answers, asks) = (channel.is_response(), common.response_correlation_id >= 0);
+        let NetworkStreamCounters { position, limit, sender } = self.counters.allocate_for_network_publication(
+            now.epoch,
+            &CounterRequest {
+                stream: Stream { registration_id, session_id: made.session_id, stream_id, channel: pending.uri.text() },
+                exclusive: *exclusive,
+                client_id: pending.client_id,
+                start: made.start.position,
+            },
+        )?;
+        let ids = [sender[0].id, sender[1].id, sender[2].id, sender[3].id];
+        if let Err(error) = self.client(pending.client_id) {
+            for id in ids.into_iter().chain([position.id, limit.id]) {
+                self.counters.free(now.epoch, id);
+            }
+            return Err(error);
+        }
+        if common.session_id.is_none() {
+            self.session_ids.take(made.session_id);
+        }
+        let words = PublicationWords::new(made.start.position.get());
+        let [sender_position, sender_limit, back_pressure, naks_received] = sender.map(|counter| counter.value);
+        let network = &self.config.network;
+        self.network.to_sender.push_back(SenderCommand::AddPublication(
+            pending.endpoint,
+            Box::new(NewNetworkPublication {
+                registration_id,
+                session_id: made.session_id,
+                stream_id,
+                log: log.clone(),
+                start_position: made.start.position,
+                flow_control: rules.flow_control,
+                retransmit: rules.retransmit,
+                retransmit_windows: rules.retransmit_windows,
+                initial_window: network.initial_window,
+                connection_timeout_ns: network.connection_timeout_ns,
+                max_datagrams_per_cycle: network.max_datagrams_per_cycle,
+                group: rules.group,
+                ttl: pending.uri.params().ttl.map_or(0, i32::from),
+                signal_eos: common.signal_eos,
+                spies_simulate_connection: common.spies_simulate_connection,
+                asks_for_response: asks && !answers,
+                answers,
+                words: words.clone(),
+                counters: PublicationCounters {
+                    position: sender_position,
+                    limit: sender_limit,
+                    back_pressure,
+                    naks_received,
+                },
+            }),
+        ));
+        self.network.publications.push(NetworkPublication::new(
+            NewPublication {
+                registration_id,
+                session_id: made.session_id,
+                stream_id,
+                exclusive: *exclusive,
+                endpoint: pending.endpoint,
+                channel,
+                entity_tag: common.entity_tag,
+                response_correlation_id: common.response_correlation_id,
+                untethered: common.untethered,
+                start_position: made.start.position,
+                window: common.window,
+                linger_timeout_ns: common.linger_timeout_ns,
+                unblock_timeout_ns: self.config.publications.unblock_timeout_ns,
+                spies_simulate_connection: common.spies_simulate_connection,
+                log: log.clone(),
+                log_path: made.path.clone(),
+                words,
+                position,
+                limit,
+                others: ids,
+            },
+            now.monotonic,
+        ));
+        self.hold_network_publication(pending.client_id, pending.correlation_id, registration_id);
+        if answers && asks {
+            self.tell_response_session(common.response_correlation_id, Some(made.session_id));
+        }
+        self.link_spies();
+        Ok(())
+    }
+
+    /// Gives the publication that was just made to all who spy on its channel.
+    fn link_spies(&mut self) {
+        let Some(publication) = self.network.publications.last_mut() else { return };
+        let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
+        let linked = linker.link_all(publication, &self.subscriptions);
+        self.report_unlinked(linked);
+    }
+
+    /// The client holds the publication from now on, and is told so.
+    pub(super) fn hold_network_publication(
+        &mut self,
+        client_id: ClientId,
+        correlation_id: CorrelationId,
+        original: RegistrationId,
+    ) {
+        let Some(client) = self.clients.get(client_id) else { return };
+        let endpoints = &self.network.endpoints;
+        let found = self.network.publications.iter_mut().find(|found| found.made_of.registration_id == original);
+        let Some(publication) = found else { return };
+        client.publications.push(PublicationLink {
+            registration_id: correlation_id.registration(),
+            original_registration_id: original,
+        });
+        publication.add_reference();
+        let made_of = &publication.made_of;
+        let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint.id == made_of.endpoint) else { return };
+        let ready = OnPublicationReady {
+            correlation_id,
+            registration_id: original,
+            session_id: made_of.session_id,
+            stream_id: made_of.stream_id,
+            limit_id: made_of.limit.id,
+            channel_status_id: endpoint.status,
+            log_file: Text::new(made_of.log_path.as_os_str().as_bytes()),
+        };
+        self.events.send(&if made_of.exclusive {
+            Event::ExclusivePublicationReady(ready)
+        } else {
+            Event::PublicationReady(ready)
+        });
+    }
+
+    /// A client gives a publication back, if it is one of the network.
+    pub(in crate::conductor) fn release_network_publication(&mut self, registration_id: RegistrationId, revoke: bool) {
+        let now = self.now.monotonic;
+        let Some(publication) = self.network.publication_mut(registration_id) else { return };
+        if revoke {
+            publication.revoke();
+        }
+        if let Some(position) = publication.remove_reference(now) {
+            let end = SenderCommand::EndPublication { registration_id, position, revoked: false };
+            self.network.to_sender.push_back(end);
+        }
+    }
+
+    /// The session that answers a request is known: the request's receivers are told of it, or are not any more.
+    pub(super) fn tell_response_session(&mut self, request: i64, session_id: Option<SessionId>) {
+        let image = RegistrationId::new(request);
+        if self.network.images.iter().any(|found| found.made_of.registration_id == image) {
+            self.network.to_receiver.push_back(ReceiverCommand::SetResponseSession(image, session_id));
+        }
+    }
+
+    fn network_publication_defaults(&self) -> PublicationDefaults {
+        let network = &self.config.network;
+        PublicationDefaults {
+            ipc_term_length: network.term_length,
+            ipc_mtu: network.mtu,
+            ipc_window: network.publication_window,
+            ..self.config.publications.clone()
+        }
+    }
+}
+
+/// "None" where a log states a correlation id.
+const NO_CORRELATION: i64 = -1;
+
+/// What a live publication is, to be compared with what another one states.
+fn shared(publication: &NetworkPublication) -> Shared {
+    let log = &publication.made_of.log;
+    Shared {
+        session_id: publication.made_of.session_id,
+        mtu: log.mtu() as i64,
+        term_length: log.term_length(),
+        start: Start { initial_term_id: log.initial_term_id(), position: publication.made_of.start_position },
+    }
+}

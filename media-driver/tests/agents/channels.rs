@@ -1,0 +1,182 @@
+//! Sender and receiver as channels with several sockets, and those that answer requests, need them.
+
+use std::net::SocketAddr;
+
+use gannet::logbuffer::LogKind;
+use gannet::protocol::{Frame, ResponseSetup, Setup, StatusMessage};
+use gannet::types::{SessionId, StreamId};
+use gannet_driver::mailbox::{
+    DestinationRules, EndpointId, NewReceiveEndpoint, NewReceiveTransport, ReceiverCommand, ReceiverEvent,
+    SenderCommand, SenderEvent, TransmitBatch,
+};
+use gannet_driver::receiver::Receiver;
+use gannet_driver::sender::Sender;
+use gannet_driver::shared::NetworkCounters;
+
+use crate::support::*;
+
+fn write(frame: impl FnOnce(&mut [u8]) -> usize) -> Vec<u8> {
+    let mut bytes = vec![0; 64];
+    let length = frame(&mut bytes);
+    bytes.truncate(length);
+    bytes
+}
+
+fn address(host: u8) -> SocketAddr {
+    ([10, 0, 0, host], 20_000).into()
+}
+
+/// Where setups go in this turn.
+fn setups(sender: &mut Sender, now_ms: i64) -> Vec<SocketAddr> {
+    let mut batch = TransmitBatch::new(64);
+    sender.poll_transmit(at(now_ms * MS), &mut batch);
+    let sent = batch.drain().filter(|sent| matches!(Frame::parse(&bytes(sent)), Ok(Frame::Setup(_))));
+    sent.map(|sent| sent.to).collect()
+}
+
+/// Section 16, step 7: an answer goes nowhere until somebody asks it to present itself, and then to whoever asked last.
+#[test]
+fn an_answer_goes_to_whoever_asks_for_it() {
+    let log = log(LogKind::Exclusive, INITIAL, 0);
+    let mut made_of = publication(&log, 0);
+    made_of.answers = true;
+    let mut sender = Sender::new(NetworkCounters::heap());
+    sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, DestinationRules::Manual));
+    sender.on_command(at(0), SenderCommand::AddPublication(SENDING, Box::new(made_of)));
+    assert_eq!(setups(&mut sender, 0), []);
+    let ask = write(|bytes| StatusMessage::setup_request(SESSION, STREAM, RECEIVER, None).write(bytes));
+    let other = write(|bytes| StatusMessage::setup_request(SessionId::new(1), STREAM, RECEIVER, None).write(bytes));
+    sender.on_datagram(at(0), SENDING, address(9), &other);
+    assert_eq!(setups(&mut sender, 200), [], "another session's");
+    sender.on_datagram(at(0), SENDING, address(2), &ask);
+    assert_eq!(setups(&mut sender, 400), [address(2)]);
+    sender.on_datagram(at(0), SENDING, address(3), &ask);
+    assert_eq!(setups(&mut sender, 600), [address(3)], "it has moved");
+    assert_eq!(sender.next_event(), None);
+    for _ in 0..2 {
+        sender.on_datagram(at(600 * MS), SENDING, address(3), &write(|bytes| status(0, 32_768).write(bytes)));
+    }
+    assert_eq!(sender.next_event(), Some(SenderEvent::ResponseConnected(PUBLICATION)));
+    assert_eq!(sender.next_event(), None, "once");
+}
+
+/// Section 16, step 6: a request hears which session answers it; a publication that asks nothing hears nothing.
+#[test]
+fn a_request_hears_which_session_answers_it() {
+    for asks in [true, false] {
+        let log = log(LogKind::Exclusive, INITIAL, 0);
+        let mut made_of = publication(&log, 0);
+        made_of.asks_for_response = asks;
+        let mut sender = Sender::new(NetworkCounters::heap());
+        sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, DestinationRules::Fixed(receiver_address())));
+        sender.on_command(at(0), SenderCommand::AddPublication(SENDING, Box::new(made_of)));
+        let setup = ResponseSetup { session_id: SESSION, stream_id: STREAM, response_session_id: SessionId::new(77) };
+        sender.on_datagram(at(0), SENDING, receiver_address(), &write(|bytes| setup.write(bytes)));
+        let told = asks.then_some(SenderEvent::ResponseSetup(PUBLICATION, SessionId::new(77)));
+        assert_eq!(sender.next_event(), told);
+    }
+}
+
+/// What a receiver says in this turn: through which socket, where to, and what.
+fn said(receiver: &mut Receiver, now_ms: i64) -> Vec<(u32, SocketAddr, String)> {
+    let mut batch = TransmitBatch::new(64);
+    receiver.poll_transmit(at(now_ms * MS), &mut batch);
+    let show = |bytes: &[u8]| match Frame::parse(bytes) {
+        Ok(Frame::StatusMessage(message)) if message.asks_for_setup => format!("ask {}", message.stream_id),
+        Ok(Frame::StatusMessage(_)) => "status".to_owned(),
+        Ok(Frame::ResponseSetup(setup)) => format!("answered by {}", setup.response_session_id),
+        other => format!("{other:?}"),
+    };
+    batch.drain().map(|sent| (sent.endpoint.get(), sent.to, show(&bytes(&sent)))).collect()
+}
+
+const PLACES: [EndpointId; 2] = [EndpointId::new(11), EndpointId::new(12)];
+
+/// An endpoint with two sockets, the second of which registers with a control address.
+fn two_places() -> Receiver {
+    let mut receiver = Receiver::new(NetworkCounters::heap(), 1);
+    let endpoint = NewReceiveEndpoint { id: RECEIVING, receiver_id: RECEIVER, group_tag: None, session_limit: 10 };
+    receiver.on_command(at(0), ReceiverCommand::AddEndpoint(endpoint));
+    receiver.on_command(at(0), ReceiverCommand::AddStream(RECEIVING, STREAM));
+    for (id, control) in [(PLACES[0], None), (PLACES[1], Some(address(5)))] {
+        let transport = NewReceiveTransport { id, control, registers: control.is_some() };
+        receiver.on_command(at(0), ReceiverCommand::AddTransport(RECEIVING, transport));
+    }
+    receiver
+}
+
+fn setup() -> Setup {
+    Setup {
+        term_offset: 0,
+        session_id: SESSION,
+        stream_id: STREAM,
+        initial_term_id: INITIAL,
+        active_term_id: INITIAL,
+        term_length: TERM,
+        mtu: 1408,
+        ttl: 0,
+        asks_for_response: true,
+        group: false,
+    }
+}
+
+/// Section 15: a stream that comes in at two places is one image, and both its senders are told everything, each through its
+/// place; a place that registers does so at once and every second.
+#[test]
+fn an_image_may_come_in_at_many_places() {
+    let mut receiver = two_places();
+    assert_eq!(said(&mut receiver, 0), [(12, address(5), "ask 0".to_owned())]);
+    let presents_itself = write(|bytes| setup().write(bytes));
+    receiver.on_datagram(at(0), PLACES[0], address(1), &presents_itself);
+    let event = receiver.next_event().unwrap();
+    let ReceiverEvent::CreateImage { endpoint, transport, control, .. } = event else { panic!("{event:?}") };
+    assert_eq!((endpoint, transport, control), (RECEIVING, PLACES[0], address(1)));
+    let log = log(LogKind::Image, INITIAL, 0);
+    let mut made_of = image(&log, 0);
+    (made_of.transport, made_of.control_address) = (transport, control);
+    receiver.on_command(at(0), ReceiverCommand::AddImage(RECEIVING, Box::new(made_of)));
+    receiver.on_datagram(at(0), PLACES[1], address(7), &presents_itself);
+    assert_eq!(receiver.next_event(), None, "one session, one image");
+    let status = "status".to_owned();
+    assert_eq!(said(&mut receiver, 1), [(11, address(1), status.clone()), (12, address(5), status.clone())]);
+    receiver.on_command(at(0), ReceiverCommand::RemoveTransport(RECEIVING, PLACES[1]));
+    assert_eq!(said(&mut receiver, 2_000), [(11, address(1), status)], "nobody registers any more, either");
+    receiver.on_datagram(at(0), PLACES[1], address(7), &presents_itself);
+    receiver.on_command(at(0), ReceiverCommand::RemoveEndpoint(RECEIVING));
+    receiver.on_datagram(at(0), PLACES[0], address(7), &presents_itself);
+    assert_eq!(receiver.next_event(), None, "what is closed hears nothing");
+}
+
+/// Section 16, steps 5 and 9: the sender of a request is told who answers with every timed report, until there is no need.
+#[test]
+fn a_requests_sender_is_told_who_answers() {
+    let mut receiver = two_places();
+    said(&mut receiver, 0);
+    let log = log(LogKind::Image, INITIAL, 0);
+    receiver.on_datagram(at(0), PLACES[0], sender_address(), &write(|bytes| setup().write(bytes)));
+    let mut made_of = image(&log, 0);
+    made_of.transport = PLACES[0];
+    receiver.on_command(at(0), ReceiverCommand::AddImage(RECEIVING, Box::new(made_of)));
+    let told = |receiver: &mut Receiver, now_ms| -> Vec<String> {
+        said(receiver, now_ms).into_iter().map(|(_, _, what)| what).filter(|what| !what.starts_with("ask")).collect()
+    };
+    assert_eq!(told(&mut receiver, 1), ["status"]);
+    receiver.on_command(at(0), ReceiverCommand::SetResponseSession(IMAGE, Some(SessionId::new(77))));
+    assert_eq!(told(&mut receiver, 2), ["answered by 77", "status"], "at once");
+    assert_eq!(told(&mut receiver, 100), Vec::<String>::new());
+    assert_eq!(told(&mut receiver, 203), ["answered by 77", "status"]);
+    receiver.on_command(at(0), ReceiverCommand::SetResponseSession(IMAGE, None));
+    assert_eq!(told(&mut receiver, 500), ["status"]);
+}
+
+/// Section 16, step 6: who waits for an answer asks its sender for a setup as soon as its session is known, and again when told.
+#[test]
+fn a_session_that_is_wanted_by_name_is_asked_for() {
+    let mut receiver = two_places();
+    said(&mut receiver, 0);
+    let stream = StreamId::new(1002);
+    receiver.on_command(at(0), ReceiverCommand::AddSession(RECEIVING, stream, SESSION));
+    assert_eq!(said(&mut receiver, 1), [(12, address(5), "ask 1002".to_owned())]);
+    receiver.on_command(at(0), ReceiverCommand::AskForSetup(RECEIVING, stream, SESSION));
+    assert_eq!(said(&mut receiver, 2), [(12, address(5), "ask 1002".to_owned())]);
+}

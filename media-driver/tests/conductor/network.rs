@@ -1,0 +1,225 @@
+//! Publications and subscriptions of UDP channels as the conductor has them; sender and receiver are played by the test.
+
+use gannet::command::{Command, Destination, Text};
+use gannet::logbuffer::OfferError;
+use gannet::types::{ClientId, CounterId, RegistrationId};
+use gannet_driver::mailbox::{EndpointId, ReceiverCommand, SenderCommand};
+use gannet_driver::shared::{PublicationWords, Receivers};
+
+use crate::support::*;
+
+const CHANNEL: &str = "aeron:udp?endpoint=localhost:40123|term-length=64k";
+const SPY: &str = "aeron-spy:aeron:udp?endpoint=localhost:40123";
+
+/// What the sender shares with the conductor about the publication that was added last.
+fn words(driver: &mut Driver) -> PublicationWords {
+    let mut words = None;
+    while let Some(command) = driver.conductor.poll_sender_command() {
+        if let SenderCommand::AddPublication(_, made_of) = command {
+            words = Some(made_of.words);
+        }
+    }
+    words.expect("a publication was added")
+}
+
+fn connect(words: &PublicationWords) {
+    words.set_receivers(Receivers { alive: true, enough: true, left: false });
+}
+
+/// Section 17: who spies on a channel reads its publications from where the sender is, and holds publishers back.
+#[test]
+fn spies_hold_publishers_back() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let (_, none) = driver.add_subscription(client, SPY);
+    assert!(none.is_empty());
+    driver.add_exclusive_publication_keeping_events(client, CHANNEL);
+    let image = driver.images().remove(0);
+    let words = words(&mut driver);
+    let mut spy = driver.reader(&image);
+    connect(&words);
+    driver.settle();
+    let limit = CounterId::new(driver.counter_lines().iter().position(|line| line.contains("pub-lmt")).unwrap() as i32);
+    let limit = CounterId::new(limit.get() + gannet::counters::SystemCounter::ALL.len() as i32);
+    assert_eq!(driver.value(limit), 32 << 10);
+    words.set_sender_position(8192);
+    driver.settle();
+    assert_eq!(driver.value(limit), 32 << 10, "the spy has not moved");
+    driver.word(image.position).store_release(4096);
+    driver.settle();
+    assert_eq!(driver.value(limit), (32 << 10) + 4096, "the slower of sender and spy");
+    driver.word(image.position).store_release(i64::MAX);
+    driver.settle();
+    assert!(driver.value(limit) <= (32 << 10) + 8192, "nobody reads what is not written");
+    assert_eq!(drain(&mut spy), 0);
+    assert_eq!(words.spy_position(), None, "without ssc the sender goes its own way");
+    let (_, others) = driver.add_subscription(client, "aeron-spy:aeron:udp?endpoint=127.0.0.1:40123");
+    assert!(others.is_empty(), "another spelling is another channel");
+}
+
+/// Section 17: with `ssc` a spy alone keeps a publication going, and the sender follows it; what was read when the last publisher
+/// went is what the spy loses.
+#[test]
+fn a_spy_alone_simulates_a_connection() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let publication = driver.add_exclusive_publication(client, &format!("{CHANNEL}|ssc=true"));
+    let words = words(&mut driver);
+    let mut publisher = driver.exclusive_publisher(&publication);
+    assert!(matches!(publisher.offer(b"nobody"), Err(OfferError::NotConnected)));
+    let (spying, images) = driver.add_subscription(client, SPY);
+    driver.settle();
+    publisher.offer(b"somebody").unwrap();
+    let mut spy = driver.reader(&images[0]);
+    assert_eq!(drain(&mut spy), 1);
+    driver.settle();
+    assert_eq!(words.spy_position(), Some(64));
+    words.set_sender_position(64);
+    publisher.offer(b"left behind").unwrap();
+    driver.remove_publication(client, publication.correlation.registration(), false);
+    driver.pass_with(3_000, |driver| driver.beat(client));
+    words.set_sender_position(128);
+    driver.pass_with(3_000, |driver| driver.beat(client));
+    assert_eq!(driver.events(), Vec::<String>::new(), "the spy has something left to read");
+    assert_eq!(drain(&mut spy), 1);
+    driver.pass_with(2_000, |driver| driver.beat(client));
+    let gone = format!("unavailable image {} for {spying}", images[0].correlation);
+    assert_eq!(driver.events(), [gone]);
+}
+
+/// Section 12.8: an untethered spy that falls behind loses its image, and gets it again later.
+#[test]
+fn an_untethered_spy_is_left_behind() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    driver.add_exclusive_publication(client, CHANNEL);
+    let words = words(&mut driver);
+    connect(&words);
+    let (_, images) = driver.add_subscription(client, &format!("{SPY}|tether=false"));
+    words.set_sender_position(32 << 10);
+    driver.pass_with(7_000, |driver| driver.beat(client));
+    assert!(driver.events().iter().any(|event| event.starts_with("unavailable image")), "after five seconds");
+    driver.pass_with(17_000, |driver| driver.beat(client));
+    assert_eq!(driver.images().len(), 1);
+    assert_eq!(driver.value(images[0].position), 32 << 10, "where the sender is");
+}
+
+fn destination(driver: &Driver, client: ClientId, subscription: RegistrationId, channel: &str, add: bool) -> Vec<u8> {
+    let body = Destination {
+        client_id: client,
+        correlation_id: driver.correlation(),
+        registration_id: subscription,
+        channel: Text::from(channel),
+    };
+    let command = if add { Command::AddReceiveDestination(body) } else { Command::RemoveReceiveDestination(body) };
+    let mut bytes = vec![0; command.encoded_length() + 4];
+    bytes[..4].copy_from_slice(&command.type_id().to_le_bytes());
+    command.encode(&mut bytes[4..]).unwrap();
+    bytes
+}
+
+fn run(driver: &mut Driver, bytes: &[u8]) -> String {
+    let type_id = i32::from_le_bytes(bytes[..4].try_into().unwrap());
+    driver.send_raw(type_id, &bytes[4..]);
+    driver.settle();
+    driver.events().remove(0)
+}
+
+/// Section 15: a subscription with `control-mode=manual` has no socket of its own, and one for each place that is added.
+#[test]
+fn places_come_and_go() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let (subscription, _) = driver.add_subscription(client, "aeron:udp?control-mode=manual");
+    let place = "aeron:udp?endpoint=localhost:40123";
+    let mut transports: Vec<(bool, EndpointId)> = Vec::new();
+    for (channel, add, expected) in [
+        (place, true, "success"),
+        ("aeron:udp?endpoint=localhost:40124|control=localhost:9", true, "success"),
+        ("aeron:udp?endpoint=localhost:40123|mtu=8k", true, "error 1 "),
+        ("aeron:udp?endpoint=nowhere:40123", true, "error 9"),
+        ("aeron:ipc", true, "success"),
+        ("aeron:ipc", false, "success"),
+        ("aeron:ipc", false, "error 2"),
+        (place, false, "success"),
+        (place, false, "success"),
+    ] {
+        let command = destination(&driver, client, subscription, channel, add);
+        let answer = run(&mut driver, &command);
+        assert!(answer.starts_with(expected), "{channel}: {answer}");
+        while let Some(command) = driver.conductor.poll_receiver_command() {
+            match command {
+                ReceiverCommand::AddTransport(_, made_of) => transports.push((true, made_of.id)),
+                ReceiverCommand::RemoveTransport(_, id) => transports.push((false, id)),
+                _ => {}
+            }
+        }
+    }
+    let (first, second) = (transports[0].1, transports[1].1);
+    assert_eq!(transports, [(true, first), (true, second), (false, first)]);
+    let locals = driver.counter_lines().iter().filter(|line| line.contains("rcv-local-sockaddr")).count();
+    assert_eq!(locals, 1);
+    let (ordinary, _) = driver.add_subscription(client, "aeron:udp?endpoint=localhost:40125");
+    for (subscription, expected) in [(ordinary, "error 1 "), (RegistrationId::new(9), "error 2")] {
+        let command = destination(&driver, client, subscription, place, true);
+        let answer = run(&mut driver, &command);
+        assert!(answer.starts_with(expected), "{answer}");
+    }
+    driver.remove_subscription(client, subscription);
+    driver.remove_subscription(client, ordinary);
+    driver.pass_with(2_000, |driver| driver.beat(client));
+    let left: Vec<_> = driver.counter_lines().into_iter().filter(|line| !line.contains("heartbeat")).collect();
+    assert_eq!(left, Vec::<String>::new());
+}
+
+/// Section 6.3: ports that are left open come from the range that the driver was given, and are not given twice.
+#[test]
+fn open_ports_come_from_the_range() {
+    let mut driver = Driver::with(|config| config.network.receiver_ports = (20_001, 20_002));
+    driver.names = Some([("localhost", [127, 0, 0, 1].into())].into());
+    let client = driver.client();
+    let open = "aeron:udp?endpoint=localhost:0";
+    let (first, _) = driver.add_subscription(client, open);
+    driver.add_subscription(client, open);
+    let command = driver.add_subscription_command(client, open);
+    let refusal = driver.run(&command).remove(0);
+    assert!(refusal.contains("20001 to 20002"), "{refusal}");
+    driver.remove_subscription(client, first);
+    driver.add_subscription(client, open);
+    let lines = driver.counter_lines().join("\n");
+    assert!(lines.contains("127.0.0.1:20001") && lines.contains("127.0.0.1:20002"), "{lines}");
+}
+
+/// Section 16: what asks, and what answers, must be there.
+#[test]
+fn answers_need_requests() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let answers = "aeron:udp?control-mode=response|control=localhost:9";
+    for (channel, reason) in [
+        (format!("{CHANNEL}|response-correlation-id=77"), "77"),
+        (answers.to_owned(), "response-correlation-id"),
+        (format!("{answers}|response-correlation-id=78"), "78"),
+    ] {
+        let command = driver.add_publication_command(client, &channel, true);
+        let refusal = driver.run(&command).remove(0);
+        assert!(refusal.starts_with("error 11") && refusal.contains(reason), "{channel}: {refusal}");
+    }
+    let prototype = driver.add_publication(client, &format!("{answers}|response-correlation-id=prototype"));
+    assert_eq!(open(&prototype.path).term_length().get(), 64 << 10, "it holds the port, and no memory");
+    let (answer, _) = driver.add_subscription(client, answers);
+    driver.add_publication(client, &format!("{CHANNEL}|response-correlation-id={answer}"));
+}
+
+/// Section 5.4: what is stated of socket buffers is what the endpoint has.
+#[test]
+fn buffers_must_match_those_of_a_shared_endpoint() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    driver.add_exclusive_publication(client, &format!("{CHANNEL}|so-sndbuf=64k"));
+    let other = format!("{CHANNEL}|so-sndbuf=32k");
+    let command = driver.add_publication_command(client, &other, true);
+    let refusal = driver.run(&command).remove(0);
+    assert!(refusal.contains("so-sndbuf"), "{refusal}");
+    driver.add_exclusive_publication(client, CHANNEL);
+}

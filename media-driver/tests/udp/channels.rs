@@ -1,0 +1,133 @@
+//! What channels can ask for beside an address: spies, many places, answers, tags, as applications see them.
+
+use super::*;
+
+use gannet::counters::type_id;
+
+/// What this driver sends can be read by whoever asks for it, without the network; and alone it keeps a publication going.
+#[test]
+fn spies_read_what_is_sent() {
+    let (_driver, client) = launch(ThreadingMode::SharedNetwork);
+    let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=64k", free_port());
+    let mut spy = client.add_subscription(&format!("aeron-spy:{channel}"), STREAM).unwrap();
+    let mut alone = client.add_exclusive_publication(&format!("{channel}|ssc=true"), STREAM).unwrap();
+    // Several times the log, so that the spy holds its publisher back, and is followed.
+    exchange(&mut alone, &mut spy, &[1_000; 400]);
+    assert_eq!(spy.images()[0].source_identity(), "aeron:ipc");
+    drop(alone);
+    wait_for("end of the spied image", || {
+        spy.poll(|_| {}, 10);
+        spy.image_count() == 0
+    });
+}
+
+/// A spy and a receiver read the same.
+#[test]
+fn spies_and_receivers_read_the_same() {
+    let (_driver, client) = launch(ThreadingMode::Shared);
+    let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=64k", free_port());
+    let mut publication = client.add_exclusive_publication(&channel, STREAM).unwrap();
+    let spy = client.add_subscription(&format!("aeron-spy:{channel}"), STREAM).unwrap();
+    let elsewhere = client.add_subscription("aeron-spy:aeron:udp?endpoint=127.0.0.1:9", STREAM).unwrap();
+    wait_for("spied image", || spy.image_count() == 1);
+    assert!(!publication.is_connected(), "without ssc a spy is nobody to publish to");
+    let receiver = client.add_subscription(&channel, STREAM).unwrap();
+    deliver_to_all(&mut publication, &mut [spy, receiver]);
+    assert_eq!(elsewhere.image_count(), 0);
+}
+
+/// One subscription hears two publishers on ports of its own, one over IPC, and one that it spies on.
+#[test]
+fn a_subscription_listens_at_many_places() {
+    let (_sending, publisher) = launch(ThreadingMode::Shared);
+    let (_receiving, subscriber) = launch(ThreadingMode::Shared);
+    let mut subscription = subscriber.add_subscription("aeron:udp?control-mode=manual", STREAM).unwrap();
+    let ports = [free_port(), free_port()];
+    let places = ports.map(|port| format!("aeron:udp?endpoint=127.0.0.1:{port}"));
+    for place in &places {
+        subscription.add_destination(place).unwrap();
+        let mut publication = publisher.add_exclusive_publication(&format!("{place}|term-length=64k"), STREAM).unwrap();
+        exchange(&mut publication, &mut subscription, &[700; 100]);
+    }
+    subscription.add_destination("aeron:ipc").unwrap();
+    let mut local = subscriber.add_exclusive_publication("aeron:ipc?term-length=64k", STREAM).unwrap();
+    exchange(&mut local, &mut subscription, &[700; 100]);
+    let spied = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=64k|ssc=true", free_port());
+    subscription.add_destination(&format!("aeron-spy:{spied}")).unwrap();
+    let mut spied = subscriber.add_exclusive_publication(&spied, STREAM).unwrap();
+    exchange(&mut spied, &mut subscription, &[700; 100]);
+    subscription.remove_destination("aeron:ipc").unwrap();
+    for place in &places {
+        subscription.remove_destination(place).unwrap();
+    }
+    subscription.remove_destination("aeron:ipc").unwrap_err();
+    subscription.add_destination("aeron:udp?endpoint=127.0.0.1:0|rcv-wnd=8k").unwrap_err();
+    // The ports are free again.
+    wait_for("free ports", || ports.iter().all(|port| UdpSocket::bind(("127.0.0.1", *port)).is_ok()));
+}
+
+/// Two copies of one stream reach a subscription by two ways, and it reads each message once.
+#[test]
+fn copies_of_a_stream_are_one_image() {
+    let (_receiving, subscriber) = launch(ThreadingMode::Shared);
+    let (_sending, publisher) = launch(ThreadingMode::Shared);
+    let places = [0; 2].map(|_| format!("aeron:udp?endpoint=127.0.0.1:{}", free_port()));
+    let mut subscription = subscriber.add_subscription("aeron:udp?control-mode=manual", STREAM).unwrap();
+    let mut publication =
+        publisher.add_exclusive_publication("aeron:udp?control-mode=manual|term-length=64k", STREAM).unwrap();
+    for place in &places {
+        subscription.add_destination(place).unwrap();
+        publication.add_destination(place).unwrap();
+    }
+    exchange(&mut publication, &mut subscription, &[700; 300]);
+    assert_eq!(subscription.image_count(), 1);
+    subscription.remove_destination(&places[0]).unwrap();
+    exchange(&mut publication, &mut subscription, &[700; 300]);
+}
+
+/// A server answers a request on a publication of its own, without knowing beforehand where its client is.
+#[test]
+fn a_request_is_answered_on_a_response_channel() {
+    let (_serving, server) = launch(ThreadingMode::Shared);
+    let (_asking, client) = launch(ThreadingMode::Shared);
+    let (requests, control) = (free_port(), free_port());
+    let requests = format!("aeron:udp?endpoint=127.0.0.1:{requests}|term-length=64k");
+    let answers = format!("aeron:udp?control-mode=response|control=127.0.0.1:{control}|term-length=64k");
+    let mut asked = server.add_subscription(&requests, STREAM).unwrap();
+    let mut answered = client.add_subscription(&answers, STREAM + 1).unwrap();
+    let correlation = answered.registration_id();
+    client.add_exclusive_publication(&format!("{requests}|response-correlation-id=123456"), STREAM).unwrap_err();
+    let mut request =
+        client.add_exclusive_publication(&format!("{requests}|response-correlation-id={correlation}"), STREAM).unwrap();
+    exchange(&mut request, &mut asked, &[200; 10]);
+    let image = asked.images()[0].correlation_id();
+    server.add_exclusive_publication(&answers, STREAM + 1).unwrap_err();
+    let mut answer =
+        server.add_exclusive_publication(&format!("{answers}|response-correlation-id={image}"), STREAM + 1).unwrap();
+    exchange(&mut answer, &mut answered, &[900; 300]);
+    assert_eq!(answered.image_count(), 1);
+}
+
+/// A channel that says nothing but its tag is the one that has the tag.
+#[test]
+fn tags_name_channels() {
+    let (_driver, client) = launch(ThreadingMode::Shared);
+    client.add_subscription("aeron:udp?tags=5", STREAM).unwrap_err();
+    client.add_exclusive_publication("aeron:udp?tags=5", STREAM).unwrap_err();
+    let port = free_port();
+    let mut subscription =
+        client.add_subscription(&format!("aeron:udp?endpoint=127.0.0.1:{port}|tags=5"), STREAM).unwrap();
+    let same = client.add_subscription("aeron:udp?tags=5", STREAM).unwrap();
+    let channel = format!("aeron:udp?endpoint=127.0.0.1:{port}|term-length=64k|tags=7,8");
+    let mut publication = client.add_exclusive_publication(&channel, STREAM).unwrap();
+    let tagged = client.add_exclusive_publication("aeron:udp?tags=7|session-id=tag:8", STREAM + 1).unwrap();
+    assert_eq!(tagged.session_id(), publication.session_id());
+    exchange(&mut publication, &mut subscription, &[300; 50]);
+    wait_for("image", || same.image_count() == 1);
+    let other = format!("aeron:udp?endpoint=127.0.0.1:{}|tags=7", free_port());
+    let error = client.add_exclusive_publication(&other, STREAM).unwrap_err().to_string();
+    assert!(error.contains("tag"), "{error}");
+    let mut endpoints = 0;
+    client.counters().for_each(|counter| endpoints += usize::from(counter.type_id == type_id::SEND_CHANNEL_STATUS));
+    assert_eq!(endpoints, 1, "one endpoint has them all");
+}
