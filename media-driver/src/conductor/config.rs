@@ -97,6 +97,9 @@ pub struct NetworkDefaults {
     pub nak_max_backoff_ns: i64,
     /// How many images one stream of an endpoint may have (`aeron.driver.stream.session.limit`).
     pub session_limit: usize,
+    /// How often it is looked whether names lead elsewhere, in nanoseconds; 0 is never
+    /// (`aeron.driver.reresolution.check.interval`).
+    pub re_resolution_interval_ns: i64,
     /// The ports that publications with a control address of port 0 get, from the lowest to the highest; both 0 leave it to the
     /// operating system (`aeron.sender.wildcard.port.range`).
     pub sender_ports: (u16, u16),
@@ -133,6 +136,7 @@ impl Default for NetworkDefaults {
             nak_group_size: 10,
             nak_max_backoff_ns: 10_000_000,
             session_limit: i32::MAX as usize,
+            re_resolution_interval_ns: 1_000_000_000,
             sender_ports: (0, 0),
             receiver_ports: (0, 0),
         }

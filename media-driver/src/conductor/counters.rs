@@ -296,6 +296,11 @@ impl Counters {
         self.add(SystemCounter::ClientTimeouts, 1);
     }
 
+    /// A name leads elsewhere.
+    pub(super) fn on_resolution_change(&self) {
+        self.add(SystemCounter::ResolutionChanges, 1);
+    }
+
     /// A publication was revoked.
     pub(super) fn on_publication_revoked(&self) {
         self.add(SystemCounter::PublicationsRevoked, 1);

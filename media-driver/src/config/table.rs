@@ -221,7 +221,7 @@ settings! {
     streams: Streams {
         /// Let a spy alone make a publication connected, and let the publication run without receivers.
         spies_simulate_connection: bool = "false",
-            "aeron.spies.simulate.connection" / "AERON_SPIES_SIMULATE_CONNECTION", UDP;
+            "aeron.spies.simulate.connection" / "AERON_SPIES_SIMULATE_CONNECTION";
         /// Recover lost frames. When false, gaps are filled with padding.
         reliable: bool = "true", "aeron.reliable.stream" / "AERON_RELIABLE_STREAM";
         /// Let a subscriber that does not keep up hold its publisher back. When false it is set aside instead.
@@ -370,10 +370,10 @@ settings! {
             in Limits::between(1, 64);
         /// The ports that senders choose from; any when not stated.
         sender_wildcard_port_range: Option<PortRange> = "",
-            "aeron.sender.wildcard.port.range" / "AERON_SENDER_WILDCARD_PORT_RANGE", UDP;
+            "aeron.sender.wildcard.port.range" / "AERON_SENDER_WILDCARD_PORT_RANGE";
         /// The ports that receivers choose from; any when not stated.
         receiver_wildcard_port_range: Option<PortRange> = "",
-            "aeron.receiver.wildcard.port.range" / "AERON_RECEIVER_WILDCARD_PORT_RANGE", UDP;
+            "aeron.receiver.wildcard.port.range" / "AERON_RECEIVER_WILDCARD_PORT_RANGE";
         /// How many sockets are looked at one by one before the system is asked which have something.
         poller_iteration_threshold: u32 = "5",
             "aeron.udp.channel.transport.poller.iteration.threshold"
@@ -430,7 +430,7 @@ settings! {
         /// How often endpoints whose peers are silent have their names looked up again.
         re_resolution_check_interval: Duration = "1s",
             "aeron.driver.reresolution.check.interval" / "AERON_DRIVER_RERESOLUTION_CHECK_INTERVAL",
-            in Limits::between(0, I63), UDP;
+            in Limits::between(0, I63);
     }
 
     /// Threads: which agents share one, what they do when idle, where they run.

@@ -22,6 +22,7 @@ pub fn execute(request: Request) -> Reply {
             id: request.id,
             error: EndpointError::System("this driver has no transport".to_owned()),
         },
+        Request::Reconnect(_, id, _) => Reply::Reconnected { id },
         Request::CloseEndpoint(_, id) => Reply::EndpointClosed { id },
     }
 }

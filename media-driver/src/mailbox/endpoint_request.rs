@@ -19,6 +19,26 @@ pub enum Side {
     Receive,
 }
 
+/// Something that is known by a name, which may lead elsewhere one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NamedPlace {
+    /// Where a publication's endpoint sends.
+    Endpoint(EndpointId),
+    /// One of the places that a publication's endpoint sends to, by the command that added it.
+    Destination(EndpointId, RegistrationId),
+    /// Where what is said through one of an endpoint's sockets goes: the endpoint, and the socket.
+    Transport(EndpointId, EndpointId),
+}
+
+impl NamedPlace {
+    /// The endpoint that it belongs to.
+    pub const fn endpoint(&self) -> EndpointId {
+        match self {
+            Self::Endpoint(endpoint) | Self::Destination(endpoint, _) | Self::Transport(endpoint, _) => *endpoint,
+        }
+    }
+}
+
 /// A channel whose meaning is to be found out: names resolved, interfaces looked through.
 #[derive(Clone, Debug)]
 pub struct ResolveChannel {

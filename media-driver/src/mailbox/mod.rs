@@ -7,7 +7,7 @@ mod sending;
 mod wire;
 
 pub use crate::channel::{EndpointSpec, Group, LocalInterface, OpenedEndpoint};
-pub use endpoint_request::{EndpointError, OpenEndpoint, ResolveChannel, Side};
+pub use endpoint_request::{EndpointError, NamedPlace, OpenEndpoint, ResolveChannel, Side};
 pub use receiving::{
     CongestionRules, CubicConfig, ImageCounters, Loss, LossRules, MAX_RECEIVE_TRANSPORTS, NewImage, NewReceiveEndpoint,
     NewReceiveTransport, ReceiverCommand, ReceiverEvent,
@@ -43,6 +43,8 @@ pub enum Request {
     ResolveChannel(ResolveChannel),
     /// Open an endpoint, and give its sockets to the transport that serves its agent.
     OpenEndpoint(OpenEndpoint),
+    /// Have the transport connect an endpoint to another address.
+    Reconnect(Side, EndpointId, SocketAddr),
     /// Have the transport close an endpoint.
     CloseEndpoint(Side, EndpointId),
 }
@@ -96,6 +98,11 @@ pub enum Reply {
         id: EndpointId,
         /// Why.
         error: EndpointError,
+    },
+    /// The endpoint is connected to where it was to be, or about to be.
+    Reconnected {
+        /// Which.
+        id: EndpointId,
     },
     /// The endpoint is closed, or about to be: nobody needs to wait for it.
     EndpointClosed {

@@ -7,7 +7,7 @@ use gannet::memory::OwnedWord;
 use gannet::protocol::Setup;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId};
 
-use super::EndpointId;
+use super::{EndpointId, NamedPlace};
 use crate::shared::ImageWords;
 
 /// How large a receiver's window is.
@@ -151,6 +151,10 @@ pub enum ReceiverCommand {
     AddTransport(EndpointId, NewReceiveTransport),
     /// A socket of an endpoint is not used any more.
     RemoveTransport(EndpointId, EndpointId),
+    /// What is said through a socket goes here now.
+    MoveControl(EndpointId, SocketAddr),
+    /// Has nothing come in there?
+    TellIfSilent(NamedPlace),
     /// A session presents itself to nobody who waits for it: it is asked to, where it is known to be.
     AskForSetup(EndpointId, StreamId, SessionId),
     /// Which session answers the request that an image is; none once the answer has its receivers.
@@ -197,4 +201,6 @@ pub enum ReceiverEvent {
     ImageRemoved(RegistrationId),
     /// Something was lost.
     Loss(Loss),
+    /// Nothing has come in there for a while.
+    Silent(NamedPlace),
 }

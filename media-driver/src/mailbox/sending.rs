@@ -6,7 +6,7 @@ use gannet::logbuffer::LogBuffers;
 use gannet::memory::OwnedWord;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId};
 
-use super::EndpointId;
+use super::{EndpointId, NamedPlace};
 use crate::shared::PublicationWords;
 
 /// How a publication is paced by its receivers.
@@ -129,8 +129,12 @@ pub enum SenderCommand {
     },
     /// A publication is gone.
     RemovePublication(RegistrationId),
-    /// An application adds a destination.
-    AddDestination(EndpointId, RegistrationId, SocketAddr),
+    /// An application adds a destination; it is skipped for as long as it is not known where it is.
+    AddDestination(EndpointId, RegistrationId, Option<SocketAddr>),
+    /// A name leads here now.
+    MoveDestination(NamedPlace, SocketAddr),
+    /// Has nothing been heard from there?
+    TellIfSilent(NamedPlace),
     /// An application removes a destination.
     RemoveDestination(EndpointId, SocketAddr),
     /// As above, by id.
@@ -144,6 +148,8 @@ pub enum SenderEvent {
     PublicationRemoved(RegistrationId),
     /// The receiver of a request says which session answers it.
     ResponseSetup(RegistrationId, SessionId),
+    /// Nothing has been heard from there for a while.
+    Silent(NamedPlace),
     /// An answer has its receivers.
     ResponseConnected(RegistrationId),
     /// A receiver has rejected a publication.

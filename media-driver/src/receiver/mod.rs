@@ -22,8 +22,8 @@ use gannet::types::{RegistrationId, SessionId, StreamId};
 use self::dispatcher::{DataTurn, Dispatcher, SetupTurn};
 use self::publication_image::{PublicationImage, Report, ReportOutlet};
 use crate::mailbox::{
-    Content, EndpointId, InlineFrame, MAX_RECEIVE_TRANSPORTS, NewImage, NewReceiveEndpoint, NewReceiveTransport,
-    ReceiverCommand, ReceiverEvent, Transmit, TransmitBatch, TransmitTag,
+    Content, EndpointId, InlineFrame, MAX_RECEIVE_TRANSPORTS, NamedPlace, NewImage, NewReceiveEndpoint,
+    NewReceiveTransport, ReceiverCommand, ReceiverEvent, Transmit, TransmitBatch, TransmitTag,
 };
 use crate::shared::NetworkCounters;
 
@@ -35,6 +35,8 @@ const MAX_PENDING_SETUPS: usize = 256;
 const MAX_REPLIES: usize = 1024;
 /// How many events wait for the conductor; of what is more, setups are forgotten and come again, losses are not reported.
 const MAX_EVENTS: usize = 1024;
+/// After how long without a frame a control address that is a name is looked up again, in nanoseconds.
+const SILENCE_NS: i64 = 5_000_000_000;
 /// A receiver id of 0 in a round-trip question means any.
 const ANY_RECEIVER: i64 = 0;
 
@@ -66,13 +68,16 @@ struct ReceiveTransport {
     made_of: NewReceiveTransport,
     /// When the control address is registered with again.
     registration_due: MonotonicNanos,
+    /// When something came in last, or it was opened.
+    last_frame: MonotonicNanos,
 }
 
 impl Endpoint {
-    /// Where what is said about a datagram goes that came from there.
-    fn answers_to(&self, transport: EndpointId, from: SocketAddr) -> SocketAddr {
-        let known = self.transports.iter().find(|known| known.made_of.id == transport);
-        known.and_then(|known| known.made_of.control).unwrap_or(from)
+    /// A datagram has come from there; returns where what is said about it goes.
+    fn answers_to(&mut self, now: MonotonicNanos, transport: EndpointId, from: SocketAddr) -> SocketAddr {
+        let Some(known) = self.transports.iter_mut().find(|known| known.made_of.id == transport) else { return from };
+        known.last_frame = now;
+        known.made_of.control.unwrap_or(from)
     }
 }
 
@@ -113,7 +118,7 @@ impl Receiver {
                 let Some(&place) = self.places.get(&id) else { return };
                 let Some(Some(endpoint)) = self.endpoints.get_mut(place) else { return };
                 let registration_due = now.saturating_add_ns(SETUP_TIMEOUT_NS + 1);
-                endpoint.transports.push(ReceiveTransport { made_of, registration_due });
+                endpoint.transports.push(ReceiveTransport { made_of, registration_due, last_frame: now });
                 self.places.insert(made_of.id, place);
                 self.register(place, made_of, StreamId::new(0), SessionId::new(0));
             }
@@ -127,6 +132,16 @@ impl Receiver {
             ReceiverCommand::AddSession(id, stream_id, session_id) => {
                 self.with_dispatcher(id, |dispatcher| dispatcher.add_session(stream_id, session_id));
                 self.register_all(id, stream_id, session_id);
+            }
+            ReceiverCommand::MoveControl(transport, control) => self.move_control(now, transport, control),
+            ReceiverCommand::TellIfSilent(place) => {
+                let NamedPlace::Transport(_, transport) = place else { return };
+                let Some((_, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, transport) else { return };
+                let known = endpoint.transports.iter().find(|known| known.made_of.id == transport);
+                let is_silent = known.is_some_and(|known| now > known.last_frame.saturating_add_ns(SILENCE_NS));
+                if is_silent && self.events.len() < MAX_EVENTS {
+                    self.events.push_back(ReceiverEvent::Silent(place));
+                }
             }
             ReceiverCommand::AskForSetup(id, stream_id, session_id) => self.register_all(id, stream_id, session_id),
             ReceiverCommand::SetResponseSession(registration_id, session_id) => {
@@ -219,7 +234,7 @@ impl Receiver {
         let Some((place, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) else { return };
         let (stream_id, session_id) = (header.stream_id, header.session_id);
         let ends = header.flags.contains(DataFlags::END_OF_STREAM);
-        let control = endpoint.answers_to(id, from);
+        let control = endpoint.answers_to(now, id, from);
         match endpoint.dispatcher.on_data(stream_id, session_id, ends) {
             DataTurn::Ignore => {}
             // A flood of made-up sessions is counted with what else is wrong.
@@ -243,7 +258,7 @@ impl Receiver {
     fn on_setup(&mut self, now: MonotonicNanos, id: EndpointId, from: SocketAddr, setup: Setup) {
         let Some((_, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) else { return };
         let (stream_id, session_id) = (setup.stream_id, setup.session_id);
-        let control = endpoint.answers_to(id, from);
+        let control = endpoint.answers_to(now, id, from);
         match endpoint.dispatcher.on_setup(stream_id, session_id) {
             SetupTurn::Ignore => {}
             SetupTurn::Full => self.counters.count(SystemCounter::InvalidPackets),
@@ -270,9 +285,9 @@ impl Receiver {
         if found.receiver_id != endpoint.made_of.receiver_id && found.receiver_id != ANY_RECEIVER {
             return;
         }
+        let control = endpoint.answers_to(now, id, from);
         let Some(place) = endpoint.dispatcher.image(found.stream_id, found.session_id) else { return };
         let Some(Some(entry)) = self.images.get_mut(place) else { return };
-        let control = endpoint.answers_to(id, from);
         entry.image.on_rtt_measurement(now, (id, control), found, &mut ReplyOutlet { replies: &mut self.replies });
     }
 
@@ -360,6 +375,17 @@ impl Receiver {
             for transport in endpoint.transports {
                 self.places.remove(&transport.made_of.id);
             }
+        }
+    }
+
+    fn move_control(&mut self, now: MonotonicNanos, transport: EndpointId, control: SocketAddr) {
+        let Some((place, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, transport) else { return };
+        if let Some(known) = endpoint.transports.iter_mut().find(|known| known.made_of.id == transport) {
+            known.made_of.control = Some(control);
+            known.last_frame = now;
+        }
+        for entry in self.images.iter_mut().flatten().filter(|entry| entry.endpoint == place) {
+            entry.image.move_control(transport, control);
         }
     }
 

@@ -198,6 +198,13 @@ impl PublicationImage {
         }
     }
 
+    /// What is said through one of its endpoint's sockets goes there now.
+    pub fn move_control(&mut self, transport: EndpointId, control: SocketAddr) {
+        for connection in self.connections.iter_mut().filter(|connection| connection.transport == transport) {
+            connection.control = Some(control);
+        }
+    }
+
     /// One of its endpoint's sockets is not used any more.
     pub fn remove_transport(&mut self, transport: EndpointId) {
         self.connections.retain(|connection| connection.transport != transport);

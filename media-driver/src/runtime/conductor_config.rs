@@ -75,7 +75,7 @@ pub(super) fn conductor_config(
 
 /// What streams on the network are like unless their channel says otherwise.
 fn network_defaults(config: &DriverConfig) -> NetworkDefaults {
-    let DriverConfig { terms, timeouts, streams, network, .. } = config;
+    let DriverConfig { terms, timeouts, streams, network, resolver, .. } = config;
     // None of these is above 2^31, as the table says.
     let bytes = |length: ByteLength| i32::try_from(length.get()).unwrap_or(i32::MAX);
     let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
@@ -122,6 +122,7 @@ fn network_defaults(config: &DriverConfig) -> NetworkDefaults {
         nak_group_size: number(streams.nak_multicast_group_size),
         nak_max_backoff_ns: ns(streams.nak_multicast_max_backoff),
         session_limit: streams.stream_session_limit as usize,
+        re_resolution_interval_ns: ns(resolver.re_resolution_check_interval),
         sender_ports: ports(network.sender_wildcard_port_range),
         receiver_ports: ports(network.receiver_wildcard_port_range),
     }

@@ -48,6 +48,10 @@ impl Executor {
                 }
                 Err(error) => Reply::EndpointNotOpened { id: request.id, error },
             },
+            Request::Reconnect(side, id, to) => {
+                self.orders.give(side, SocketOrder::Reconnect(id, to));
+                Reply::Reconnected { id }
+            }
             Request::CloseEndpoint(side, id) => {
                 self.orders.give(side, SocketOrder::Close(id));
                 Reply::EndpointClosed { id }

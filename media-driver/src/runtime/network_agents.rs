@@ -1,6 +1,7 @@
 //! The sender and the receiver with their transports: told the time, fed with what arrived, their output handed to the transport, and
 //! connected with the conductor by bounded queues. A thread each runs them, or one both, or the conductor's own.
 
+use std::net::SocketAddr;
 use std::sync::mpsc::{
     self, Receiver as Inbox, Sender as Unbounded, SyncSender, TryRecvError, TrySendError, sync_channel,
 };
@@ -31,6 +32,8 @@ const BATCH: usize = 256;
 pub(super) enum SocketOrder {
     /// Serve this endpoint.
     Adopt(EndpointId, Sockets),
+    /// Have it send to, and hear, another address.
+    Reconnect(EndpointId, SocketAddr),
     /// Close it.
     Close(EndpointId),
 }
@@ -264,6 +267,11 @@ fn obey(orders: &Inbox<SocketOrder>, transport: &mut Wire) -> usize {
             SocketOrder::Adopt(id, sockets) => {
                 if let Err(error) = transport.adopt(id, sockets) {
                     tracing::error!("cannot serve endpoint {}: {error}", id.get());
+                }
+            }
+            SocketOrder::Reconnect(id, to) => {
+                if !transport.reconnect(id, to) {
+                    tracing::error!("cannot connect endpoint {} to {to}, where its name leads now", id.get());
                 }
             }
             SocketOrder::Close(id) => transport.close(id),

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use gannet::time::MonotonicNanos;
 use gannet::types::RegistrationId;
 
-use crate::mailbox::DestinationRules;
+use crate::mailbox::{DestinationRules, NamedPlace};
 
 /// After how long a registered receiver that is silent is forgotten, in nanoseconds.
 const RECEIVER_TIMEOUT_NS: i64 = 5_000_000_000;
@@ -34,10 +34,21 @@ enum Kind {
 
 #[derive(Clone, Copy, Debug)]
 struct Destination {
-    address: SocketAddr,
+    /// None until its name leads somewhere.
+    address: Option<SocketAddr>,
     registration_id: RegistrationId,
     receiver_id: Option<i64>,
     last_activity: MonotonicNanos,
+}
+
+impl Destination {
+    fn is_at(&self, place: NamedPlace) -> bool {
+        match place {
+            NamedPlace::Endpoint(_) => self.registration_id == NOBODY,
+            NamedPlace::Destination(_, registration_id) => self.registration_id == registration_id,
+            NamedPlace::Transport(..) => false,
+        }
+    }
 }
 
 /// The id of what nobody has added by hand.
@@ -45,18 +56,18 @@ const NOBODY: RegistrationId = RegistrationId::new(-1);
 
 impl Destinations {
     /// Those that the rules give: one, or none yet.
-    pub fn new(rules: DestinationRules) -> Self {
+    pub fn new(now: MonotonicNanos, rules: DestinationRules) -> Self {
         match rules {
-            DestinationRules::Fixed(address) => Self::fixed(address),
+            DestinationRules::Fixed(address) => Self::fixed(now, address),
             DestinationRules::Manual => Self::manual(),
             DestinationRules::Dynamic => Self::dynamic(),
         }
     }
 
     /// One address, always the same.
-    pub fn fixed(address: SocketAddr) -> Self {
-        let only =
-            Destination { address, registration_id: NOBODY, receiver_id: None, last_activity: MonotonicNanos::new(0) };
+    pub fn fixed(now: MonotonicNanos, address: SocketAddr) -> Self {
+        let address = Some(address);
+        let only = Destination { address, registration_id: NOBODY, receiver_id: None, last_activity: now };
         Self { kind: Kind::Fixed, all: vec![only], first: 0 }
     }
 
@@ -70,18 +81,18 @@ impl Destinations {
         Self { kind: Kind::Dynamic, all: Vec::with_capacity(MAX_DESTINATIONS), first: 0 }
     }
 
-    /// How many there are.
+    /// How many there are of which it is known where they are.
     pub fn len(&self) -> usize {
-        self.all.len()
+        self.all.iter().filter(|destination| destination.address.is_some()).count()
     }
 
     /// Whether there are none: what is sent then goes nowhere, and counts as sent.
     pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
+        self.len() == 0
     }
 
     /// An application adds one. Returns whether there was room.
-    pub fn add(&mut self, now: MonotonicNanos, registration_id: RegistrationId, address: SocketAddr) -> bool {
+    pub fn add(&mut self, now: MonotonicNanos, registration_id: RegistrationId, address: Option<SocketAddr>) -> bool {
         let fits = self.all.len() < MAX_DESTINATIONS && self.kind == Kind::Manual;
         if fits {
             self.all.push(Destination { address, registration_id, receiver_id: None, last_activity: now });
@@ -92,7 +103,7 @@ impl Destinations {
     /// An application removes one by its address.
     pub fn remove(&mut self, address: SocketAddr) {
         if self.kind == Kind::Manual {
-            self.all.retain(|destination| destination.address != address);
+            self.all.retain(|destination| destination.address != Some(address));
         }
     }
 
@@ -106,23 +117,42 @@ impl Destinations {
     /// A status message has come, for whatever stream and session (trap 23).
     pub fn on_status_message(&mut self, now: MonotonicNanos, from: SocketAddr, receiver_id: i64) {
         if self.kind == Kind::Fixed {
+            self.all.iter_mut().for_each(|only| only.last_activity = now);
             return;
         }
         // Trap 37: a receiver that is known is known by its id and port, whatever its address.
         let known = self.all.iter_mut().find(|destination| match destination.receiver_id {
-            Some(known) => known == receiver_id && destination.address.port() == from.port(),
-            None => destination.address == from,
+            Some(known) => {
+                known == receiver_id && destination.address.is_some_and(|address| address.port() == from.port())
+            }
+            None => destination.address == Some(from),
         });
         if let Some(known) = known {
             known.receiver_id = Some(receiver_id);
             known.last_activity = now;
         } else if self.kind == Kind::Dynamic && self.all.len() < MAX_DESTINATIONS {
             self.all.push(Destination {
-                address: from,
+                address: Some(from),
                 registration_id: NOBODY,
                 receiver_id: Some(receiver_id),
                 last_activity: now,
             });
+        }
+    }
+
+    /// Whether nothing has been heard from there for a while, or it is not even known where it is.
+    pub fn is_silent(&self, now: MonotonicNanos, place: NamedPlace) -> bool {
+        self.all.iter().filter(|destination| destination.is_at(place)).any(|destination| {
+            destination.address.is_none() || now > destination.last_activity.saturating_add_ns(RECEIVER_TIMEOUT_NS)
+        })
+    }
+
+    /// A name leads elsewhere; whoever is there is somebody else.
+    pub fn move_to(&mut self, now: MonotonicNanos, place: NamedPlace, address: SocketAddr) {
+        for destination in self.all.iter_mut().filter(|destination| destination.is_at(place)) {
+            let registration_id = destination.registration_id;
+            *destination =
+                Destination { address: Some(address), registration_id, receiver_id: None, last_activity: now };
         }
     }
 
@@ -138,13 +168,14 @@ impl Destinations {
         let count = self.all.len();
         self.first = if self.first + 1 < count { self.first + 1 } else { 0 };
         let (before, from) = self.all.split_at(self.first.min(count));
-        from.iter().chain(before).map(|destination| destination.address)
+        from.iter().chain(before).filter_map(|destination| destination.address)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mailbox::EndpointId;
 
     fn at(ns: i64) -> MonotonicNanos {
         MonotonicNanos::new(ns)
@@ -189,30 +220,57 @@ mod tests {
         let mut destinations = Destinations::manual();
         destinations.on_status_message(at(0), address(9, 9), 1);
         assert!(destinations.is_empty(), "nobody registers by itself");
-        assert!(destinations.add(at(0), RegistrationId::new(1), address(1, 1)));
-        assert!(destinations.add(at(0), RegistrationId::new(2), address(2, 2)));
+        assert!(destinations.add(at(0), RegistrationId::new(1), Some(address(1, 1))));
+        assert!(destinations.add(at(0), RegistrationId::new(2), Some(address(2, 2))));
         destinations.expire(at(i64::MAX));
         destinations.remove(address(1, 1));
         assert_eq!(addresses(&mut destinations), [address(2, 2)]);
         destinations.remove_by_id(RegistrationId::new(2));
         assert!(destinations.is_empty());
         for port in 0..MAX_DESTINATIONS as u16 {
-            assert!(destinations.add(at(0), RegistrationId::new(3), address(1, port)));
+            assert!(destinations.add(at(0), RegistrationId::new(3), Some(address(1, port))));
         }
-        assert!(!destinations.add(at(0), RegistrationId::new(3), address(1, 9999)));
+        assert!(!destinations.add(at(0), RegistrationId::new(3), Some(address(1, 9999))));
     }
 
     #[test]
     fn each_round_begins_with_another() {
         let mut destinations = Destinations::manual();
         for host in 0..3 {
-            destinations.add(at(0), RegistrationId::new(host.into()), address(host, 1));
+            destinations.add(at(0), RegistrationId::new(host.into()), Some(address(host, 1)));
         }
         let mut firsts: Vec<_> = (0..3).map(|_| destinations.next_round().next().unwrap()).collect();
         firsts.sort();
         assert_eq!(firsts, [address(0, 1), address(1, 1), address(2, 1)]);
         assert_eq!(destinations.next_round().count(), 3);
-        let mut fixed = Destinations::fixed(address(7, 7));
+        let mut fixed = Destinations::fixed(at(0), address(7, 7));
         assert_eq!(fixed.next_round().collect::<Vec<_>>(), [address(7, 7)]);
+    }
+
+    /// Section 6.4: one that is silent for five seconds is looked up again, and one that is nowhere at once; whoever is where its name
+    /// leads then is somebody else.
+    #[test]
+    fn names_that_are_silent_may_lead_elsewhere() {
+        let mut destinations = Destinations::manual();
+        let place = |id| NamedPlace::Destination(EndpointId::new(1), RegistrationId::new(id));
+        assert!(destinations.add(at(0), RegistrationId::new(1), Some(address(1, 1))));
+        assert!(destinations.add(at(0), RegistrationId::new(2), None));
+        assert_eq!((destinations.len(), addresses(&mut destinations)), (1, vec![address(1, 1)]), "one is nowhere");
+        assert!(destinations.is_silent(at(0), place(2)) && !destinations.is_silent(at(0), place(1)));
+        destinations.on_status_message(at(10), address(1, 1), 7);
+        assert!(!destinations.is_silent(at(RECEIVER_TIMEOUT_NS + 10), place(1)));
+        assert!(destinations.is_silent(at(RECEIVER_TIMEOUT_NS + 11), place(1)));
+        destinations.move_to(at(20), place(1), address(3, 1));
+        destinations.move_to(at(20), place(2), address(4, 1));
+        assert_eq!(addresses(&mut destinations), [address(3, 1), address(4, 1)]);
+        destinations.on_status_message(at(30), address(3, 1), 8);
+        assert!(!destinations.is_silent(at(RECEIVER_TIMEOUT_NS + 30), place(1)), "another receiver");
+        let endpoint = NamedPlace::Endpoint(EndpointId::new(1));
+        let mut fixed = Destinations::fixed(at(0), address(7, 7));
+        fixed.on_status_message(at(10), address(8, 8), 1);
+        assert!(!fixed.is_silent(at(RECEIVER_TIMEOUT_NS + 10), endpoint), "whoever it was");
+        assert!(fixed.is_silent(at(RECEIVER_TIMEOUT_NS + 11), endpoint));
+        fixed.move_to(at(20), endpoint, address(9, 9));
+        assert_eq!(fixed.next_round().collect::<Vec<_>>(), [address(9, 9)]);
     }
 }

@@ -74,7 +74,7 @@ impl Sender {
     pub fn on_command(&mut self, now: MonotonicNanos, command: SenderCommand) {
         match command {
             SenderCommand::AddEndpoint(id, rules) => {
-                self.endpoints.push(Endpoint { id, destinations: Destinations::new(rules) });
+                self.endpoints.push(Endpoint { id, destinations: Destinations::new(now, rules) });
             }
             SenderCommand::RemoveEndpoint(id) => self.endpoints.retain(|endpoint| endpoint.id != id),
             SenderCommand::AddPublication(endpoint, made_of) => {
@@ -107,6 +107,17 @@ impl Sender {
             SenderCommand::AddDestination(id, registration_id, address) => {
                 if let Some(endpoint) = self.endpoint_mut(id) {
                     endpoint.destinations.add(now, registration_id, address);
+                }
+            }
+            SenderCommand::MoveDestination(place, address) => {
+                if let Some(endpoint) = self.endpoint_mut(place.endpoint()) {
+                    endpoint.destinations.move_to(now, place, address);
+                }
+            }
+            SenderCommand::TellIfSilent(place) => {
+                let endpoint = self.endpoint_mut(place.endpoint());
+                if endpoint.is_some_and(|endpoint| endpoint.destinations.is_silent(now, place)) {
+                    self.tell(SenderEvent::Silent(place));
                 }
             }
             SenderCommand::RemoveDestination(id, address) => {
@@ -168,7 +179,7 @@ impl Sender {
                     && let Some(own) = own
                 {
                     // Whoever asks last gets the answer.
-                    *own = Destinations::fixed(from);
+                    *own = Destinations::fixed(now, from);
                 }
                 publication.on_status_message(now, &message, &self.counters);
                 if own.is_some() && !*told_connected && publication.has_receivers() {

@@ -244,6 +244,13 @@ impl SimDriver {
                 Ok(local) => Reply::EndpointOpened { id: request.id, local },
                 Err(error) => Reply::EndpointNotOpened { id: request.id, error },
             },
+            Request::Reconnect(_, id, to) => {
+                let socket = self.bound.get(&id).and_then(|address| self.sockets.get_mut(address));
+                if let Some(only) = socket.and_then(|socket| socket.only.as_mut()) {
+                    *only = to;
+                }
+                Reply::Reconnected { id }
+            }
             Request::CloseEndpoint(_, id) => {
                 if let Some(address) = self.bound.remove(&id) {
                     self.sockets.remove(&address);

@@ -1,9 +1,10 @@
 //! Publications and subscriptions of UDP channels as the conductor has them; sender and receiver are played by the test.
 
 use gannet::command::{Command, Destination, Text};
+use gannet::counters::SystemCounter;
 use gannet::logbuffer::OfferError;
 use gannet::types::{ClientId, CounterId, RegistrationId};
-use gannet_driver::mailbox::{EndpointId, ReceiverCommand, SenderCommand};
+use gannet_driver::mailbox::{EndpointId, NamedPlace, ReceiverCommand, SenderCommand, SenderEvent};
 use gannet_driver::shared::{PublicationWords, Receivers};
 
 use crate::support::*;
@@ -40,7 +41,7 @@ fn spies_hold_publishers_back() {
     connect(&words);
     driver.settle();
     let limit = CounterId::new(driver.counter_lines().iter().position(|line| line.contains("pub-lmt")).unwrap() as i32);
-    let limit = CounterId::new(limit.get() + gannet::counters::SystemCounter::ALL.len() as i32);
+    let limit = CounterId::new(limit.get() + SystemCounter::ALL.len() as i32);
     assert_eq!(driver.value(limit), 32 << 10);
     words.set_sender_position(8192);
     driver.settle();
@@ -222,4 +223,73 @@ fn buffers_must_match_those_of_a_shared_endpoint() {
     let refusal = driver.run(&command).remove(0);
     assert!(refusal.contains("so-sndbuf"), "{refusal}");
     driver.add_exclusive_publication(client, CHANNEL);
+}
+
+/// What the sender is told, beside publications.
+fn told(driver: &mut Driver) -> Vec<String> {
+    let commands = std::iter::from_fn(|| driver.conductor.poll_sender_command());
+    commands
+        .filter(|command| !matches!(command, SenderCommand::AddPublication(..) | SenderCommand::AddEndpoint(..)))
+        .map(|command| format!("{command:?}"))
+        .collect()
+}
+
+/// Has a request carried out that comes of no command, and its answer looked at.
+fn look_up(driver: &mut Driver) {
+    driver.cycle();
+    driver.cycle();
+}
+
+/// Section 6.4: what is silent has its name looked up again, and is sent to where that leads now.
+#[test]
+fn names_are_looked_up_again() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    driver.add_exclusive_publication(client, "aeron:udp?endpoint=10.0.0.1:9|term-length=64k");
+    driver.add_exclusive_publication(client, CHANNEL);
+    told(&mut driver);
+    driver.pass_with(1_000, |driver| driver.beat(client));
+    assert_eq!(told(&mut driver), ["TellIfSilent(Endpoint(EndpointId(2)))"], "an address is not looked up");
+    let place = NamedPlace::Endpoint(EndpointId::new(2));
+    driver.conductor.on_sender_event(SenderEvent::Silent(place));
+    look_up(&mut driver);
+    assert_eq!(
+        (told(&mut driver).len(), driver.system(SystemCounter::ResolutionChanges)),
+        (0, 0),
+        "it leads there still"
+    );
+    driver.names = Some([("localhost", [127, 0, 0, 2].into())].into());
+    driver.conductor.on_sender_event(SenderEvent::Silent(place));
+    look_up(&mut driver);
+    assert_eq!(told(&mut driver), ["MoveDestination(Endpoint(EndpointId(2)), 127.0.0.2:40123)"]);
+    assert_eq!(driver.system(SystemCounter::ResolutionChanges), 1);
+    driver.names = Some([].into());
+    driver.conductor.on_sender_event(SenderEvent::Silent(place));
+    look_up(&mut driver);
+    assert!(
+        driver.error_texts().iter().any(|text| text.contains("localhost")),
+        "a name that leads nowhere is reported"
+    );
+}
+
+/// A destination whose name leads nowhere is kept, and looked up until it does.
+#[test]
+fn destinations_may_be_names() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let publication = driver.add_exclusive_publication(client, "aeron:udp?control-mode=manual|term-length=64k");
+    told(&mut driver);
+    for channel in ["aeron:udp?endpoint=localhost:9", "aeron:udp?endpoint=later:9"] {
+        let body = Destination {
+            client_id: client,
+            correlation_id: driver.correlation(),
+            registration_id: publication.correlation.registration(),
+            channel: Text::from(channel),
+        };
+        assert_eq!(driver.run(&Command::AddDestination(body))[0], format!("success {}", body.correlation_id));
+    }
+    let added = told(&mut driver);
+    assert!(added[0].contains("Some(127.0.0.1:9)") && added[1].contains("None"), "{added:?}");
+    driver.pass_with(1_000, |driver| driver.beat(client));
+    assert_eq!(told(&mut driver).iter().filter(|told| told.starts_with("TellIfSilent")).count(), 2);
 }

@@ -129,6 +129,8 @@ impl Core {
     pub(in crate::conductor) fn on_helper_reply(&mut self, reply: Reply) {
         match reply {
             Reply::ChannelResolved { id, channel } => self.on_channel_resolved(id, channel),
+            // What the sender does is not changed by what its socket hears.
+            Reply::Reconnected { .. } => {}
             Reply::EndpointOpened { id, local } => self.on_endpoint_opened(id, local),
             Reply::EndpointNotOpened { id, error } => self.on_endpoint_not_opened(id, error),
             Reply::EndpointClosed { id } => self.on_endpoint_closed(id),

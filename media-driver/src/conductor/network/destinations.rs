@@ -11,13 +11,13 @@ use gannet::types::{ClientId, CorrelationId, RegistrationId, StreamId};
 
 use super::endpoints::{Socket, is_manual};
 use super::pending::{Pending, PendingNetwork};
-use crate::channel::UdpChannel;
+use crate::channel::{UdpChannel, Usage};
 use crate::conductor::Core;
 use crate::conductor::error::CommandError;
 use crate::conductor::linking::Linker;
 use crate::conductor::params::IpcSubscriptionParams;
 use crate::conductor::subscriptions::{NewLink, Source};
-use crate::mailbox::{EndpointId, MAX_RECEIVE_TRANSPORTS, ReceiverCommand, SenderCommand, Side};
+use crate::mailbox::{EndpointId, MAX_RECEIVE_TRANSPORTS, NamedPlace, ReceiverCommand, SenderCommand, Side};
 
 impl Core {
     /// ADD_DESTINATION.
@@ -39,6 +39,7 @@ impl Core {
     ) -> Result<(), CommandError> {
         let endpoint = self.manual_endpoint(command.registration_id)?;
         let id = command.destination_registration_id;
+        self.network.names.remove(|place, _| *place == NamedPlace::Destination(endpoint, id));
         self.network.to_sender.push_back(SenderCommand::RemoveDestinationById(endpoint, id));
         self.succeed(command.correlation_id);
         Ok(())
@@ -57,19 +58,27 @@ impl Core {
     /// Where a publication's destination is has been found out.
     pub(super) fn finish_destination(
         &mut self,
-        correlation_id: CorrelationId,
-        publication: RegistrationId,
-        channel: &UdpChannel,
-        add: bool,
+        pending: &PendingNetwork,
+        address: Option<SocketAddr>,
     ) -> Result<(), CommandError> {
-        let endpoint = self.manual_endpoint(publication)?;
-        let address = channel.remote_data();
-        self.network.to_sender.push_back(if add {
-            SenderCommand::AddDestination(endpoint, correlation_id.registration(), address)
-        } else {
-            SenderCommand::RemoveDestination(endpoint, address)
-        });
-        self.succeed(correlation_id);
+        match (&pending.what, address) {
+            (Pending::AddDestination { publication }, _) => {
+                let endpoint = self.manual_endpoint(*publication)?;
+                let id = pending.correlation_id.registration();
+                let place = NamedPlace::Destination(endpoint, id);
+                self.network.names.add(place, &pending.uri, Usage::SendDestination, address);
+                self.network.to_sender.push_back(SenderCommand::AddDestination(endpoint, id, address));
+            }
+            (Pending::RemoveDestination { publication }, Some(address)) => {
+                let endpoint = self.manual_endpoint(*publication)?;
+                self.network.names.remove(|place, known| {
+                    matches!(place, NamedPlace::Destination(of, _) if *of == endpoint) && known == Some(address)
+                });
+                self.network.to_sender.push_back(SenderCommand::RemoveDestination(endpoint, address));
+            }
+            _ => {}
+        }
+        self.succeed(pending.correlation_id);
         Ok(())
     }
 
@@ -191,6 +200,7 @@ impl Core {
             found.sockets.push(Socket { id, channel: channel.clone(), bind, local });
         }
         self.add_transport(endpoint, id, channel);
+        self.remember_name(Side::Receive, endpoint, id, channel);
         self.succeed(pending.correlation_id);
         Ok(())
     }
@@ -212,6 +222,7 @@ impl Core {
         };
         if let Some(index) = found.sockets.iter().position(is_it) {
             let socket = found.sockets.remove(index);
+            self.network.names.remove(|place, _| *place == NamedPlace::Transport(endpoint, socket.id));
             self.network.to_receiver.push_back(ReceiverCommand::RemoveTransport(endpoint, socket.id));
             self.close_socket(Side::Receive, socket.id);
             self.network.closing_sockets.push(socket);

@@ -26,6 +26,7 @@ impl Core {
     pub(in crate::conductor) fn check_network(&mut self) {
         self.check_network_publications();
         self.check_images();
+        self.check_names();
     }
 
     fn check_network_publications(&mut self) {
@@ -108,6 +109,7 @@ impl Core {
                     self.close_endpoint_if_unused(made_of.endpoint);
                 }
             }
+            SenderEvent::Silent(place) => self.on_silent(place),
             SenderEvent::ResponseSetup(request, session_id) => self.on_response_setup(request, session_id),
             SenderEvent::ResponseConnected(registration_id) => {
                 let publication = self.network.publication(registration_id);
@@ -148,6 +150,7 @@ impl Core {
                 }
                 self.dismantle_images();
             }
+            ReceiverEvent::Silent(place) => self.on_silent(place),
             ReceiverEvent::Loss(loss) => self.report_loss(loss),
             ReceiverEvent::CreateImage { .. } => {}
         }

@@ -7,6 +7,7 @@
 //! | `publications`, `subscriptions` | adding, and what responses are about |
 //! | `destinations` | the many places of publications and subscriptions with manual control |
 //! | `images` | what the receiver asks for, and linking |
+//! | `names` | names that lead elsewhere after a while |
 //! | `lifecycle` | duty cycle, timer ticks, what the agents say |
 //! | `publication`, `image`, `state` | the conductor's halves |
 //! | `endpoints`, `params` | which channels are one, and their sockets; what they state |
@@ -16,6 +17,7 @@ mod endpoints;
 mod image;
 mod images;
 mod lifecycle;
+mod names;
 mod params;
 mod pending;
 mod publication;
@@ -35,6 +37,7 @@ use gannet::types::{RegistrationId, SessionId, StreamId};
 use self::endpoints::{Endpoint, Socket};
 use self::image::Image;
 use self::images::PendingImage;
+use self::names::Names;
 use self::publication::NetworkPublication;
 use super::config::NetworkDefaults;
 use super::subscriptions::SubscriptionLink;
@@ -76,6 +79,7 @@ pub(super) struct Network {
     receiver_ports: PortManager,
     to_sender: VecDeque<SenderCommand>,
     to_receiver: VecDeque<ReceiverCommand>,
+    names: Names,
     losses: LossReport,
 }
 
@@ -99,6 +103,7 @@ impl Network {
             receiver_ports: PortManager::new(config.receiver_ports.0, config.receiver_ports.1),
             to_sender: VecDeque::new(),
             to_receiver: VecDeque::new(),
+            names: Names::default(),
             losses,
         }
     }

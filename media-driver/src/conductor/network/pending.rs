@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gannet::channel_uri::ChannelUri;
-use gannet::command::Text;
+use gannet::command::{ErrorCode, Text};
 use gannet::types::{ClientId, CorrelationId, RegistrationId, SessionId, StreamId};
 
 use super::endpoints::{Endpoint, Socket};
@@ -143,6 +143,9 @@ impl Core {
         id: RegistrationId,
         channel: Result<Box<UdpChannel>, EndpointError>,
     ) {
+        if self.on_name_resolved(id, &channel) {
+            return;
+        }
         let is_it =
             |pending: &mut PendingNetwork| pending.correlation_id.registration() == id && pending.channel.is_none();
         let Some(mut pending) = self.network.pending.take_if(is_it) else { return };
@@ -150,6 +153,11 @@ impl Core {
             Ok(channel) => {
                 pending.channel = Some(Arc::from(channel));
                 self.carry_on(pending, Self::use_channel);
+            }
+            // As in the reference: it is skipped until its name leads somewhere.
+            Err(EndpointError::UnknownHost(reason)) if matches!(pending.what, Pending::AddDestination { .. }) => {
+                self.report(&format!("({}) {reason}; it is looked up again", ErrorCode::UnknownHost.get()));
+                self.carry_on(pending, |core, pending| core.finish_destination(&pending, None));
             }
             Err(error) => self.refuse_network(&pending, &error.into()),
         }
@@ -217,11 +225,8 @@ impl Core {
             Pending::Spy { registration_id, stream_id, common } => {
                 return self.finish_spy(&pending, *registration_id, *stream_id, *common, channel);
             }
-            Pending::AddDestination { publication } => {
-                return self.finish_destination(pending.correlation_id, *publication, &channel, true);
-            }
-            Pending::RemoveDestination { publication } => {
-                return self.finish_destination(pending.correlation_id, *publication, &channel, false);
+            Pending::AddDestination { .. } | Pending::RemoveDestination { .. } => {
+                return self.finish_destination(&pending, Some(channel.remote_data()));
             }
             Pending::AddReceiveDestination { .. } => {}
             Pending::RemoveReceiveDestination { subscription, endpoint } => {
@@ -288,6 +293,9 @@ impl Core {
                 }
             }
             _ => self.network.to_sender.push_back(SenderCommand::AddEndpoint(id, params::destinations(channel))),
+        }
+        if local.is_some() {
+            self.remember_name(side, id, id, channel);
         }
         self.network.endpoints.push(Endpoint { id, side, channel: channel.clone(), receiver_id, status, sockets });
         Ok(())

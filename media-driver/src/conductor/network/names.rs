@@ -1,0 +1,140 @@
+//! Names that lead elsewhere after a while: what is silent for five seconds is looked up again, off the agents. Sender and receiver are
+//! asked now and then which of what has a name is silent; whoever moved is sent to where its name leads now.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use gannet::channel_uri::ChannelUri;
+use gannet::time::MonotonicNanos;
+use gannet::types::RegistrationId;
+
+use super::Network;
+use crate::channel::{UdpChannel, Usage, names};
+use crate::conductor::Core;
+use crate::mailbox::{
+    EndpointError, EndpointId, NamedPlace, ReceiverCommand, Request, ResolveChannel, SenderCommand, Side,
+};
+
+/// All that has a name.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    all: HashMap<NamedPlace, Named>,
+    /// What is being looked up, by the number of its request: no command has such a one.
+    asked: HashMap<RegistrationId, NamedPlace>,
+    next_check: Option<MonotonicNanos>,
+    last_id: i64,
+}
+
+#[derive(Debug)]
+struct Named {
+    uri: Box<ChannelUri>,
+    usage: Usage,
+    address: Option<SocketAddr>,
+}
+
+impl Names {
+    /// Remembers a place, if its channel has a name; `address` is where that led.
+    pub(super) fn add(&mut self, place: NamedPlace, uri: &ChannelUri, usage: Usage, address: Option<SocketAddr>) {
+        if names(uri).next().is_some() {
+            self.all.insert(place, Named { uri: Box::new(uri.clone()), usage, address });
+        }
+    }
+
+    /// Forgets those places.
+    pub(super) fn remove(&mut self, which: impl Fn(&NamedPlace, Option<SocketAddr>) -> bool) {
+        self.all.retain(|place, named| !which(place, named.address));
+    }
+}
+
+/// The address of a channel that is looked up again: where it sends, or where it registers.
+fn address_of(channel: &UdpChannel) -> Option<SocketAddr> {
+    match channel.usage() {
+        Usage::Publication | Usage::SendDestination => Some(channel.remote_data()),
+        Usage::Subscription | Usage::ReceiveDestination => channel.explicit_control(),
+    }
+}
+
+impl Core {
+    /// Remembers what an endpoint or one of its sockets is known by, if that is a name which may lead elsewhere.
+    pub(super) fn remember_name(&mut self, side: Side, endpoint: EndpointId, socket: EndpointId, channel: &UdpChannel) {
+        let place = match side {
+            Side::Send if channel.has_group_semantics() || channel.is_response() => return,
+            Side::Send => NamedPlace::Endpoint(endpoint),
+            Side::Receive if channel.explicit_control().is_none() => return,
+            Side::Receive => NamedPlace::Transport(endpoint, socket),
+        };
+        self.network.names.add(place, channel.uri(), channel.usage(), address_of(channel));
+    }
+
+    /// Asks which of what has a name is silent, once in a while.
+    pub(super) fn check_names(&mut self) {
+        let interval_ns = self.config.network.re_resolution_interval_ns;
+        let now = self.now.monotonic;
+        let names = &mut self.network.names;
+        if interval_ns == 0 || names.next_check.is_some_and(|due| now < due) {
+            return;
+        }
+        names.next_check = Some(now.saturating_add_ns(interval_ns));
+        for place in names.all.keys() {
+            match place {
+                NamedPlace::Endpoint(_) | NamedPlace::Destination(..) => {
+                    self.network.to_sender.push_back(SenderCommand::TellIfSilent(*place));
+                }
+                NamedPlace::Transport(..) => {
+                    self.network.to_receiver.push_back(ReceiverCommand::TellIfSilent(*place));
+                }
+            }
+        }
+    }
+
+    /// Nothing was heard from there for a while.
+    pub(super) fn on_silent(&mut self, place: NamedPlace) {
+        let Network { names, requests, .. } = &mut self.network;
+        let Some(named) = names.all.get(&place) else { return };
+        if names.asked.values().any(|asked| *asked == place) {
+            return;
+        }
+        names.last_id -= 1;
+        let id = RegistrationId::new(names.last_id);
+        names.asked.insert(id, place);
+        let (uri, usage) = (named.uri.clone(), named.usage);
+        requests.push_back(Request::ResolveChannel(ResolveChannel { id, uri, usage, unique: 0 }));
+    }
+
+    /// A name was looked up again. Whether that is what this answer is about.
+    pub(super) fn on_name_resolved(
+        &mut self,
+        id: RegistrationId,
+        channel: &Result<Box<UdpChannel>, EndpointError>,
+    ) -> bool {
+        let Some(place) = self.network.names.asked.remove(&id) else { return false };
+        // It may be gone meanwhile.
+        let Some(named) = self.network.names.all.get_mut(&place) else { return true };
+        let channel = match channel {
+            Ok(channel) => channel,
+            Err(error) => {
+                self.report(&format!(
+                    "({}) {error}; it is looked up again",
+                    gannet::command::ErrorCode::UnknownHost.get()
+                ));
+                return true;
+            }
+        };
+        let Some(address) = address_of(channel).filter(|address| named.address != Some(*address)) else { return true };
+        named.address = Some(address);
+        self.counters.on_resolution_change();
+        match place {
+            NamedPlace::Endpoint(endpoint) => {
+                self.network.requests.push_back(Request::Reconnect(Side::Send, endpoint, address));
+                self.network.to_sender.push_back(SenderCommand::MoveDestination(place, address));
+            }
+            NamedPlace::Destination(..) => {
+                self.network.to_sender.push_back(SenderCommand::MoveDestination(place, address));
+            }
+            NamedPlace::Transport(_, socket) => {
+                self.network.to_receiver.push_back(ReceiverCommand::MoveControl(socket, address));
+            }
+        }
+        true
+    }
+}
