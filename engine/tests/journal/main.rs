@@ -7,6 +7,11 @@ mod hostile;
 mod keeping;
 mod killed;
 mod model;
+mod properties;
 mod reading;
 mod regressions;
+mod room;
+#[expect(unreachable_pub, reason = "shared with tests of other crates")]
+#[path = "../support/skip.rs"]
+mod skip;
 mod support;

@@ -1,0 +1,257 @@
+//! A file system that is full for real, or may only be read: an error that says so, nothing that was appended is harmed, reading goes
+//! on, and once there is room the journal does, too.
+//!
+//! Each scenario runs in a process of its own with a mount namespace of its own, so that nothing is left mounted when it ends.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use gannet::journal::{Journal, LeftBy, Recording, Start};
+
+use crate::skip;
+use crate::support::{all, eventually, message, read, rest, small};
+
+/// Where the child finds its file system.
+const MOUNT: &str = "GANNET_TEST_JOURNAL_MOUNT";
+
+/// Runs the test `name` of this binary again, in a process that has had `script` mount something on the directory `$1`.
+fn with_mount(name: &str, script: &str) {
+    let temp = tempfile::tempdir().unwrap();
+    for folder in ["a", "b"] {
+        fs::create_dir(temp.path().join(folder)).unwrap();
+    }
+    let run = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+        command.arg(temp.path()).arg(std::env::current_exe().unwrap()).arg(name).env(MOUNT, temp.path());
+        command.output()
+    };
+    if !run("mount -t tmpfs none \"$1/a\"").is_ok_and(|output| output.status.success()) {
+        skip::report(name, "this user may not mount a file system in a namespace");
+        return;
+    }
+    let output = run(&format!("{script} && exec \"$2\" --exact \"$3\" --nocapture")).unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{}: {said}", output.status);
+}
+
+/// Where to work, in the child.
+fn mounted() -> Option<PathBuf> {
+    std::env::var_os(MOUNT).map(PathBuf::from)
+}
+
+/// Takes up all space that there is, and returns what does.
+fn fill(dir: &Path) -> PathBuf {
+    let path = dir.join("ballast");
+    let mut file = File::create(&path).unwrap();
+    // To the last byte: a page first, and what is left of one then.
+    for chunk in [&[1_u8; 4096][..], &[1]] {
+        while file.write_all(chunk).is_ok() {}
+    }
+    path
+}
+
+fn messages(recording: &Recording) -> u64 {
+    let found = all(recording);
+    let numbers = found.iter().map(|(_, payload)| read(payload).expect("whole").1);
+    assert!(numbers.eq(0..found.len() as u64), "once, and in order");
+    found.len() as u64
+}
+
+#[test]
+fn a_full_disk_refuses_appends_and_spares_what_is_there() {
+    let Some(mount) = mounted() else {
+        return with_mount(
+            "room::a_full_disk_refuses_appends_and_spares_what_is_there",
+            "mount -t tmpfs -o size=4m none \"$1/a\"",
+        );
+    };
+    let (mount, dir) = (mount.join("a"), mount.join("a/journal"));
+    let journal = Journal::create(&dir, &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    let mut number = 0;
+    let error = loop {
+        match appender.append(&message(0, number)) {
+            Ok(_) => number += 1,
+            Err(error) => break error.to_string(),
+        }
+        assert!(number < 100_000, "the file system has 4 MiB");
+    };
+    assert!(error.contains("cannot reserve 262144 bytes") && error.contains("bytes left"), "{error}");
+    assert!(appender.claim(1_000).is_err() && appender.append(&[0; 5_000]).is_err());
+    eventually("the helper thread says so", || journal.trouble().is_some());
+    let recording = journal.recording().unwrap();
+    assert_eq!(messages(&recording), number);
+    assert!(recording.verify(|_| {}).unwrap().is_whole());
+    // Whoever opens it now is refused or served, and no harm done.
+    drop(Journal::open(&dir));
+    // An old segment, as if it had been moved elsewhere, makes room.
+    let removed = ["0-262144.rec", "0-262144.index"];
+    for name in removed {
+        let outcome = fs::remove_file(dir.join(name));
+        assert!(outcome.is_ok() || name.ends_with(".index"), "there may have been no room for {name}");
+    }
+    eventually("there is room again", || appender.append(&message(0, number)).is_ok());
+    let mut tailer = recording.tailer(Start::Begin).unwrap();
+    let mut found = 0;
+    while let Ok(Some(_)) = tailer.next() {
+        found += 1;
+    }
+    assert_eq!(tailer.position().get(), 262_144);
+    tailer.skip_damage().unwrap().unwrap();
+    found += rest(&mut tailer).len() as u64;
+    assert!(found > 1_000 && found <= number, "{found}");
+    drop((appender, journal, tailer, recording));
+    fs::remove_dir_all(&dir).unwrap();
+    space_that_others_take(&mount, &dir);
+}
+
+/// The same once more, with space that is taken and given back by somebody else.
+fn space_that_others_take(mount: &Path, dir: &Path) {
+    let journal = Journal::create(dir, &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    let ballast = fill(mount);
+    let mut number = 0;
+    let error = loop {
+        match appender.append(&message(0, number)) {
+            Ok(_) => number += 1,
+            Err(error) => break error.to_string(),
+        }
+        assert!(number < 100_000, "there are two segments");
+    };
+    assert!(error.contains("cannot reserve 262144 bytes"), "{error}");
+    assert_eq!(messages(&journal.recording().unwrap()), number);
+    assert!(fs::read_dir(dir).unwrap().all(|entry| !entry.unwrap().file_name().to_string_lossy().contains("making")));
+    fs::remove_file(ballast).unwrap();
+    for _ in 0..3_000 {
+        appender.append(&message(0, number)).unwrap();
+        number += 1;
+    }
+    assert_eq!(messages(&journal.recording().unwrap()), number);
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    drop(appender);
+    journal.close().unwrap();
+    assert!(Recording::open(dir).unwrap().verify(|_| {}).unwrap().is_whole());
+}
+
+#[test]
+fn a_full_disk_holds_up_the_index_and_not_the_appends() {
+    let Some(mount) = mounted() else {
+        return with_mount(
+            "room::a_full_disk_holds_up_the_index_and_not_the_appends",
+            "mount -t tmpfs -o size=4m none \"$1/a\"",
+        );
+    };
+    let (mount, dir) = (mount.join("a"), mount.join("a/journal"));
+    let journal = Journal::create(&dir, &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    let ballast = fill(&mount);
+    for number in 0..200 {
+        appender.append(&message(0, number)).unwrap();
+    }
+    let mut trouble = None;
+    eventually("the helper thread says so", || {
+        trouble = journal.trouble();
+        trouble.is_some()
+    });
+    let trouble = trouble.unwrap().to_string();
+    assert!(trouble.contains("0-0.index") && trouble.contains("bytes left"), "{trouble}");
+    let recording = journal.recording().unwrap();
+    assert_eq!(messages(&recording), 200);
+    let mut tailer = recording.tailer(Start::Sequence(150)).unwrap();
+    assert_eq!(read(tailer.next().unwrap().unwrap().payload()), Some((0, 150)));
+    assert!(recording.cursor("consumer").unwrap_err().to_string().contains("bytes left"));
+    fs::remove_file(ballast).unwrap();
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    assert!(recording.verify(|_| {}).unwrap().is_whole());
+}
+
+#[test]
+fn recovery_on_a_full_disk_cuts_nothing_before_it_can_keep_it() {
+    let Some(mount) = mounted() else {
+        return with_mount(
+            "room::recovery_on_a_full_disk_cuts_nothing_before_it_can_keep_it",
+            "mount -t tmpfs -o size=4m none \"$1/a\"",
+        );
+    };
+    let (mount, dir) = (mount.join("a"), mount.join("a/journal"));
+    let journal = Journal::create(&dir, &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    for number in 0..1_000 {
+        appender.append(&message(0, number)).unwrap();
+    }
+    journal.sync().unwrap();
+    let durable = journal.durable();
+    for number in 1_000..1_200 {
+        appender.append(&message(0, number)).unwrap();
+    }
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    // As a loss of power would leave it: nobody has said that it was closed, and another machine start is on the page.
+    let tail = journal.tail();
+    std::mem::forget(appender);
+    std::mem::forget(journal);
+    let left = mount.join("left");
+    fs::create_dir(&left).unwrap();
+    for entry in fs::read_dir(&dir).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), left.join(entry.file_name())).unwrap();
+    }
+    let control = OpenOptions::new().write(true).open(left.join("0.control")).unwrap();
+    control.write_all_at(&1_i64.to_le_bytes(), 40).unwrap();
+    let segment = OpenOptions::new().write(true).open(left.join("0-0.rec")).unwrap();
+    segment.write_all_at(b"torn", durable.get() as u64 + 3_000).unwrap();
+    let bytes = fs::read(left.join("0-0.rec")).unwrap();
+    let ballast = fill(&mount);
+    let error = Journal::open(&left).unwrap_err().to_string();
+    assert!(error.contains(".cut") && error.contains("bytes left"), "{error}");
+    assert_eq!(fs::read(left.join("0-0.rec")).unwrap(), bytes, "nothing was cut");
+    // Reading goes on meanwhile.
+    let mut tailer = Recording::open(&left).unwrap().tailer(Start::Begin).unwrap();
+    assert_eq!(read(tailer.next().unwrap().unwrap().payload()), Some((0, 0)));
+    fs::remove_file(ballast).unwrap();
+    let journal = Journal::open(&left).unwrap();
+    let report = journal.recovery();
+    assert_eq!(report.left_by, LeftBy::PowerLoss);
+    assert!(report.end >= durable && report.end < tail, "{report:?}");
+    assert_eq!(report.cut.as_ref().map(|cut| cut.kept_in.len()), Some(1));
+    assert!(messages(&journal.recording().unwrap()) >= 1_000);
+}
+
+#[test]
+fn a_read_only_file_system_suffices_to_read_while_it_is_written_elsewhere() {
+    let Some(mount) = mounted() else {
+        return with_mount(
+            "room::a_read_only_file_system_suffices_to_read_while_it_is_written_elsewhere",
+            "mount -t tmpfs -o size=16m none \"$1/a\" && mount --bind \"$1/a\" \"$1/b\" && mount -o remount,ro,bind \"$1/b\"",
+        );
+    };
+    let (written, seen) = (mount.join("a/journal"), mount.join("b/journal"));
+    let journal = Journal::create(&written, &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    appender.append(&message(0, 0)).unwrap();
+    let recording = Recording::open(&seen).unwrap();
+    let mut tailer = recording.tailer(Start::Begin).unwrap();
+    // Over several segments, each message seen as soon as it was appended.
+    for number in 0..4_000 {
+        assert_eq!(read(tailer.next().unwrap().unwrap().payload()), Some((0, number)));
+        appender.append(&message(0, number + 1)).unwrap();
+    }
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    assert_eq!(messages(&recording), 4_001);
+    assert!(recording.verify(|_| {}).unwrap().is_whole());
+    tailer.seek(Start::Sequence(2_000)).unwrap();
+    assert_eq!(read(tailer.previous().unwrap().unwrap().payload()), Some((0, 1_999)));
+    // Whoever would write is told why not.
+    let refused = [
+        Journal::open(&seen).map(drop).unwrap_err(),
+        Journal::create(seen.join("deeper"), &small()).map(drop).unwrap_err(),
+        recording.cursor("consumer").map(drop).unwrap_err(),
+        gannet::journal::reindex(&seen, None, |_| {}).map(drop).unwrap_err(),
+    ];
+    for error in refused {
+        assert!(error.to_string().contains("Read-only file system"), "{error}");
+    }
+}
