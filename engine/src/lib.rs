@@ -38,6 +38,10 @@ pub mod command;
 pub mod counters;
 #[cfg(all(feature = "journal", not(engine_loom)))]
 pub mod journal;
+// What of it has models; the rest is about files.
+#[cfg(all(feature = "journal", engine_loom))]
+#[path = "journal/model.rs"]
+pub mod journal;
 pub mod logbuffer;
 pub mod memory;
 pub mod protocol;

@@ -26,6 +26,7 @@ mod catalog;
 mod control;
 mod cursor;
 mod error;
+mod fault;
 mod indexer;
 #[allow(clippy::module_inception, reason = "the module is named for what it is about, and this is the thing itself")]
 mod journal;

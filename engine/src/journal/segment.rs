@@ -15,7 +15,7 @@ use crate::logbuffer::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, flags, frame, frame
 use crate::memory::{CommittedFrame, FrameCursor};
 use crate::types::{Position, RecordingId, SessionId, StreamId, TermId, TermLength};
 
-use super::error::Fault;
+use super::fault::Fault;
 
 /// What ends the name of a segment's file.
 const SUFFIX: &str = ".rec";
@@ -47,6 +47,12 @@ impl SegmentLength {
             Ok(length) if length.get() >= term_length.get() => Ok(Self(length)),
             _ => Err(SegmentLengthError { found: bytes, term_length }),
         }
+    }
+
+    /// The length of a segment of one tiny term. Never found in a file.
+    #[cfg(engine_loom)]
+    pub const fn tiny(term_length: TermLength) -> Self {
+        Self(term_length)
     }
 
     /// The length in bytes.

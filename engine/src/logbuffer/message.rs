@@ -98,7 +98,7 @@ pub(crate) fn write_fragments(
 }
 
 /// Writes a message of more than one fragment so that readers see all of it or nothing: the first fragment is committed last.
-#[cfg(all(feature = "journal", not(engine_loom)))]
+#[cfg(feature = "journal")]
 pub(crate) fn write_at_once(
     claimed: Claimed<'_>,
     mut payload: impl Payload,

@@ -41,10 +41,12 @@ pub(crate) use fault_guard::faults;
 pub use field::Field;
 #[cfg(not(engine_loom))]
 pub use mapped_file::{FileAccess, MapError, MappedFile, Reserve};
+#[cfg(all(feature = "journal", engine_loom))]
+pub(crate) use model::faults;
 #[cfg(not(engine_loom))]
 pub use region::Region;
 #[cfg(not(engine_loom))]
 pub(crate) use sleep::{allow_light_barriers, heavy_barrier, light_barrier};
-#[cfg(all(feature = "journal", not(engine_loom)))]
+#[cfg(feature = "journal")]
 pub(crate) use term::Frames;
 pub(crate) use term::{CommittedFrame, FrameCursor, FrameSpace, Partition, TermRest, Terms};

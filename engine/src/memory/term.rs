@@ -132,7 +132,7 @@ impl Terms {
 }
 
 /// Memory that frames fill from its start, term after term: a segment of a journal.
-#[cfg(all(feature = "journal", not(engine_loom)))]
+#[cfg(feature = "journal")]
 #[derive(Clone, Debug)]
 pub(crate) struct Frames {
     buffer: AtomicBuffer,
@@ -140,7 +140,7 @@ pub(crate) struct Frames {
     length: usize,
 }
 
-#[cfg(all(feature = "journal", not(engine_loom)))]
+#[cfg(feature = "journal")]
 impl Frames {
     /// The frames of `buffer`; what is left at its end when its length is not a multiple of the alignment holds none.
     ///
@@ -159,6 +159,7 @@ impl Frames {
     }
 
     /// Whether all of them are what they were mapped from; see [`AtomicBuffer::is_intact`].
+    #[cfg(not(engine_loom))]
     pub(crate) fn is_intact(&self) -> bool {
         self.buffer.is_intact()
     }

@@ -1,0 +1,137 @@
+//! A recording in model memory: the shipping code of appenders, and of whoever reads segments and gets past the dead, over tiny
+//! segments. Only model builds have this, in the place of the rest of the journal; loom-tests call it.
+#![allow(dead_code, unreachable_pub, reason = "what needs files is not here")]
+
+#[path = "append.rs"]
+mod append;
+#[path = "fault.rs"]
+mod fault;
+#[path = "segment.rs"]
+mod segment;
+#[path = "tail.rs"]
+mod tail;
+
+use crate::logbuffer::FRAME_ALIGNMENT;
+use crate::memory::{AtomicBuffer, Field, Frames};
+use crate::types::{Position, SessionId, StreamId, TermId, TermLength};
+
+use self::append::{Append, SegmentSource};
+use self::segment::{At, Identity, SegmentLayout, SegmentLength};
+use self::tail::{Claimant, Gap, Slot, Slots};
+
+const TAIL: usize = 0;
+/// Where the slot of an appender is.
+const fn slot_at(slot: usize) -> usize {
+    (slot + 1) * 16
+}
+
+/// A recording whose segments are a tiny term each.
+#[derive(Clone, Debug)]
+pub struct ModelRecording {
+    control: AtomicBuffer,
+    segments: Vec<Frames>,
+    identity: Identity,
+    slots: usize,
+}
+
+/// An appender of it.
+#[derive(Debug)]
+pub struct ModelAppender(Append<Segments>);
+
+#[derive(Debug)]
+struct Segments(Vec<Frames>);
+
+impl SegmentSource for Segments {
+    type Error = ();
+
+    fn enter(&mut self, base: Position, left: Option<(Position, Frames)>) -> Result<Frames, ()> {
+        let length = self.0[0].length() as i64;
+        drop(left);
+        self.0.get((base.get() / length) as usize).cloned().ok_or(())
+    }
+
+    fn check_intact(&mut self, _: &Frames, _: Position, _: Position) -> Result<(), ()> {
+        Ok(())
+    }
+}
+
+impl ModelRecording {
+    /// An empty one. Must be called within a model.
+    pub fn new(term: i32, segments: usize, slots: usize) -> Self {
+        let term_length = TermLength::tiny(term);
+        let wide: Vec<usize> = (0..slot_at(slots)).step_by(8).collect();
+        let control = AtomicBuffer::model(slot_at(slots), &wide);
+        for slot in 0..slots {
+            control.own(Field::<i64>::at(slot_at(slot))).store_relaxed(-1);
+        }
+        // All but the first eight bytes of a frame header is 64-bit words, and a header may be in any 32 bytes.
+        let wide: Vec<usize> = (0..term as usize).step_by(8).filter(|at| at % FRAME_ALIGNMENT != 0).collect();
+        let segments = (0..segments).map(|_| Frames::new(&AtomicBuffer::model(term as usize, &wide))).collect();
+        let layout = SegmentLayout {
+            term_length,
+            segment_length: SegmentLength::tiny(term_length),
+            start_position: Position::new(0),
+            initial_term_id: TermId::new(5),
+        };
+        let identity = Identity { layout, stream_id: StreamId::new(2), session_id: SessionId::new(1) };
+        Self { control, segments, identity, slots }
+    }
+
+    /// The appender that has this slot.
+    pub fn appender(&self, slot: usize) -> ModelAppender {
+        let claimant = Claimant::new(self.control.own(Field::at(TAIL)), self.slot(slot));
+        let segments = Segments(self.segments.clone());
+        ModelAppender(Append::new(segments, claimant, self.identity, 32, Position::new(0)))
+    }
+
+    /// The first payload bytes of the messages from `position` on, up to where no frame is; goes there.
+    pub fn read(&self, position: &mut i64) -> Vec<u8> {
+        let mut found = Vec::new();
+        let length = i64::from(self.identity.layout.segment_length.get());
+        while let Some(frames) = self.segments.get((*position / length) as usize) {
+            let mut cursor = frames.cursor((*position % length) as usize).expect("where a frame begins");
+            match self.identity.look(&mut cursor, Position::new(*position)) {
+                At::Frame(frame) => {
+                    if !crate::logbuffer::frame::is_padding(&frame.frame) {
+                        found.extend(frame.frame.payload().first());
+                    }
+                    *position += frame.occupied as i64;
+                }
+                At::Nothing { .. } => break,
+                At::Fault(fault) => panic!("{fault} at {position}"),
+            }
+        }
+        found
+    }
+
+    /// Looks after the place at `position` of the first segment, as the helper thread does where it finds no frame: how many bytes
+    /// were taken from an appender that `lives` says is dead.
+    pub fn release_dead(&self, position: i64, lives: impl FnMut(usize) -> bool) -> Option<usize> {
+        let slots = (0..self.slots).map(|slot| self.slot(slot)).collect();
+        let slots = Slots { tail: self.control.own(Field::at(TAIL)), slots };
+        let released =
+            slots.release_dead(&self.segments[0], position as usize, Position::new(position), &self.identity, lives);
+        match released {
+            Gap::Released(length) => Some(length),
+            Gap::Unclaimed | Gap::InUse => None,
+        }
+    }
+
+    fn slot(&self, slot: usize) -> Slot {
+        let at = slot_at(slot);
+        Slot { position: self.control.own(Field::at(at)), length: self.control.own(Field::at(at + 8)) }
+    }
+}
+
+impl ModelAppender {
+    /// Appends a message and returns the position after it.
+    pub fn append(&mut self, message: &[u8]) -> i64 {
+        self.0.append(message, message.len(), 0).expect("there are segments").get()
+    }
+
+    /// Claims as much as such a message takes, and dies.
+    pub fn claim_and_die(&mut self, length: usize) {
+        let claimed = self.0.claim(crate::logbuffer::frame::occupied(length));
+        assert!(claimed.is_ok(), "there are segments");
+    }
+}

@@ -1,0 +1,126 @@
+//! Models of the journal: appenders and a tailer at a roll, and appenders against whoever takes from one that died what it had
+//! claimed.
+#![cfg(engine_loom)]
+
+use gannet::journal::ModelRecording;
+use gannet_loom_tests::{Bounds, Crossing, check, must_fail};
+use loom::thread;
+
+/// Two appenders find that the segment has room for one of their messages. Whoever comes second fills up the rest, and goes on in
+/// the next segment; a tailer finds none of them, the first, or both, whole and in their order.
+#[test]
+fn two_appenders_and_a_tailer_at_a_roll() {
+    two_appenders_and_a_tailer_at_a_roll_model();
+    must_fail("log.frame-committed:store", two_appenders_and_a_tailer_at_a_roll_model);
+    must_fail("log.frame-committed:load", two_appenders_and_a_tailer_at_a_roll_model);
+}
+
+fn two_appenders_and_a_tailer_at_a_roll_model() {
+    // How much the tailer finds early, and whose message is the first.
+    let allowed = [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2)];
+    // Three threads of a dozen stores each: every interleaving takes hours.
+    check(Bounds::preemptions(2), &allowed, || {
+        let recording = ModelRecording::new(128, 2, 2);
+        let mut here = recording.appender(0);
+        assert_eq!(here.append(&[]), 32);
+        let appenders = [1, 2].map(|name: u8| {
+            let mut appender = if name == 1 { recording.appender(0) } else { recording.appender(1) };
+            thread::spawn(move || appender.append(&[name; 4]))
+        });
+        let mut position = 0;
+        let mut found = recording.read(&mut position);
+        let early = found.len();
+        let mut ends = appenders.map(|appender| appender.join().unwrap());
+        found.extend(recording.read(&mut position));
+        assert_eq!(position, 192);
+        let first = found[0];
+        assert!(found == [1, 2] || found == [2, 1], "{found:?}");
+        assert_eq!(ends[usize::from(first) - 1], 96);
+        ends.sort_unstable();
+        assert_eq!(ends, [96, 192]);
+        (early, first)
+    });
+}
+
+/// An appender died with a claim; two others append behind it, one of them more than once. Whoever takes the claim takes nothing
+/// else.
+#[test]
+fn two_appenders_against_release_of_a_dead_one() {
+    two_appenders_against_release_of_a_dead_one_model();
+    must_fail("journal.tail:update", two_appenders_against_release_of_a_dead_one_model);
+    must_fail("journal.tail:load", two_appenders_against_release_of_a_dead_one_model);
+}
+
+fn two_appenders_against_release_of_a_dead_one_model() {
+    // How many messages can be read once the claim was taken; none if it was left for the next look, which is as good: an appender that
+    // is about to claim may seem to have anything.
+    let allowed = [None, Some(0), Some(1), Some(2), Some(3)];
+    // Three threads of a dozen stores each: every interleaving takes hours.
+    check(Bounds::preemptions(2), &allowed, || {
+        let recording = ModelRecording::new(256, 1, 3);
+        recording.appender(0).claim_and_die(4);
+        let crossing = Crossing::default();
+        let (mut appender, crossed) = (recording.appender(1), crossing.clone());
+        let often = thread::spawn(move || {
+            appender.append(&[1; 4]);
+            crossed.pass();
+            appender.append(&[2; 4]);
+            crossed.pass();
+        });
+        let (mut appender, crossed) = (recording.appender(2), crossing.clone());
+        let once = thread::spawn(move || {
+            appender.append(&[3; 4]);
+            crossed.pass();
+        });
+        crossing.pass();
+        let released = recording.release_dead(0, |slot| slot != 0);
+        assert!(matches!(released, None | Some(64)), "{released:?}: what was claimed, and no more");
+        let mut position = 0;
+        let mut found = recording.read(&mut position);
+        let early = released.map(|_| found.len());
+        often.join().unwrap();
+        once.join().unwrap();
+        if released.is_none() {
+            assert_eq!((position, recording.release_dead(0, |slot| slot != 0)), (0, Some(64)));
+        }
+        found.extend(recording.read(&mut position));
+        assert_eq!(position, 256);
+        let order: Vec<_> = found.iter().copied().filter(|&message| message != 3).collect();
+        assert_eq!(order, [1, 2]);
+        found.sort_unstable();
+        assert_eq!(found, [1, 2, 3]);
+        early
+    });
+}
+
+/// A living appender's slot says nothing of its frame behind the dead one's claim, since it claims elsewhere by now: then the frame is
+/// committed, and whoever has seen the slot sees that.
+#[test]
+fn a_later_claim_says_that_the_earlier_frame_is_there() {
+    a_later_claim_says_that_the_earlier_frame_is_there_model();
+    // Not so for the store: every frame is begun with a Release fence, which is in front of the next claim.
+    must_fail("journal.slot:load", a_later_claim_says_that_the_earlier_frame_is_there_model);
+}
+
+fn a_later_claim_says_that_the_earlier_frame_is_there_model() {
+    // Bounded by time: the shortest way to go wrong has three preemptions.
+    check(Bounds::preemptions(3), &[None, Some(0), Some(1), Some(2)], || {
+        let recording = ModelRecording::new(256, 1, 2);
+        recording.appender(0).claim_and_die(4);
+        let crossing = Crossing::default();
+        let (mut appender, crossed) = (recording.appender(1), crossing.clone());
+        let living = thread::spawn(move || {
+            appender.append(&[1; 4]);
+            crossed.pass();
+            appender.append(&[2; 4]);
+            crossed.pass();
+        });
+        crossing.pass();
+        let released = recording.release_dead(0, |slot| slot != 0);
+        assert!(matches!(released, None | Some(64)), "{released:?}: what was claimed, and no more");
+        let mut position = 0;
+        let early = released.map(|_| recording.read(&mut position).len());
+        living.join().unwrap();
+        early
+    });
+}
