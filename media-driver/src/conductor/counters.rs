@@ -49,6 +49,8 @@ pub(super) struct NetworkStreamCounters {
     pub(super) position: Counter,
     pub(super) limit: Counter,
     pub(super) sender: [Counter; 4],
+    /// `fc-receivers`, where flow control goes by several.
+    pub(super) receivers: Option<Counter>,
 }
 
 /// The counters of an image.
@@ -57,6 +59,8 @@ pub(super) struct ImageStreamCounters {
     pub(super) highest: Counter,
     pub(super) position: Counter,
     pub(super) naks_sent: Counter,
+    /// `rcv-cc-cubic-rtt` and `rcv-cc-cubic-wnd`, where the window goes by them.
+    pub(super) cubic: Option<[Counter; 2]>,
 }
 
 /// What the counter of a subscriber is made of.
@@ -137,8 +141,22 @@ impl Counters {
         &mut self,
         now: EpochMillis,
         new: &PublicationCounters<'_>,
+        has_receivers: bool,
     ) -> Result<NetworkStreamCounters, CommandError> {
-        let StreamCounters { position, limit } = self.allocate_for_publication(now, new)?;
+        let receivers = if has_receivers {
+            let kinds = [(StreamCounter::FlowControlReceivers, 0)];
+            let [receivers] = self.allocate_streams(now, &new.stream, NO_OWNER, kinds)?;
+            Some(receivers)
+        } else {
+            None
+        };
+        let StreamCounters { position, limit } = match self.allocate_for_publication(now, new) {
+            Ok(counters) => counters,
+            Err(error) => {
+                self.free_all(now, receivers);
+                return Err(error);
+            }
+        };
         let start = new.start.get();
         let kinds = [
             (StreamCounter::SenderPosition, start),
@@ -147,10 +165,9 @@ impl Counters {
             (StreamCounter::SenderNaksReceived, 0),
         ];
         match self.allocate_streams(now, &new.stream, new.client_id, kinds) {
-            Ok(sender) => Ok(NetworkStreamCounters { position, limit, sender }),
+            Ok(sender) => Ok(NetworkStreamCounters { position, limit, sender, receivers }),
             Err(error) => {
-                self.free(now, limit.id);
-                self.free(now, position.id);
+                self.free_all(now, [limit, position].into_iter().chain(receivers));
                 Err(error)
             }
         }
@@ -163,14 +180,26 @@ impl Counters {
         stream: &Stream<'_>,
         client_id: ClientId,
         join: Position,
+        has_cubic: bool,
     ) -> Result<ImageStreamCounters, CommandError> {
+        let cubic = if has_cubic {
+            let kinds = [(StreamCounter::CubicRtt, 0), (StreamCounter::CubicWindow, 0)];
+            Some(self.allocate_streams(now, stream, NO_OWNER, kinds)?)
+        } else {
+            None
+        };
         let kinds = [
             (StreamCounter::ReceiverHwm, join.get()),
             (StreamCounter::ReceiverPosition, join.get()),
             (StreamCounter::ReceiverNaksSent, 0),
         ];
-        let [highest, position, naks_sent] = self.allocate_streams(now, stream, client_id, kinds)?;
-        Ok(ImageStreamCounters { highest, position, naks_sent })
+        match self.allocate_streams(now, stream, client_id, kinds) {
+            Ok([highest, position, naks_sent]) => Ok(ImageStreamCounters { highest, position, naks_sent, cubic }),
+            Err(error) => {
+                self.free_all(now, cubic.into_iter().flatten());
+                Err(error)
+            }
+        }
     }
 
     /// The status of an endpoint, active. `local` is what its only socket is bound to.
@@ -216,9 +245,7 @@ impl Counters {
             match self.allocate(now, &spec) {
                 Ok(counter) => made.push(counter),
                 Err(error) => {
-                    for counter in made {
-                        self.free(now, counter.id);
-                    }
+                    self.free_all(now, made);
                     return Err(error);
                 }
             }
@@ -263,6 +290,22 @@ impl Counters {
     pub(super) fn free(&mut self, now: EpochMillis, id: CounterId) {
         let freed = self.manager.free(now, id);
         debug_assert!(freed, "counter {id} is freed once");
+    }
+
+    fn free_all(&mut self, now: EpochMillis, counters: impl IntoIterator<Item = Counter>) {
+        for counter in counters {
+            self.free(now, counter.id);
+        }
+    }
+
+    /// How many destinations an endpoint has.
+    pub(super) fn allocate_for_destinations(
+        &mut self,
+        now: EpochMillis,
+        channel: &str,
+        registration_id: RegistrationId,
+    ) -> Result<Counter, CommandError> {
+        self.allocate(now, &CounterSpec::channel(ChannelCounter::MdcDestinations, channel, registration_id))
     }
 
     /// Restores what clients have stored over the states of up to `limit` counters; returns how many those were.

@@ -101,6 +101,8 @@ pub struct ImageCounters {
     pub position: OwnedWord<i64>,
     /// `rcv-naks-sent`.
     pub naks_sent: OwnedWord<i64>,
+    /// `rcv-cc-cubic-rtt` and `rcv-cc-cubic-wnd`, where the window goes by them.
+    pub cubic: Option<[OwnedWord<i64>; 2]>,
 }
 
 /// What was found to be lost.

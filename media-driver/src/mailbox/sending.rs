@@ -107,6 +107,8 @@ pub struct PublicationCounters {
     pub back_pressure: OwnedWord<i64>,
     /// `snd-naks-received`.
     pub naks_received: OwnedWord<i64>,
+    /// `fc-receivers`, where flow control goes by several.
+    pub receivers: Option<OwnedWord<i64>>,
 }
 
 /// What the conductor tells the sender.
@@ -114,6 +116,8 @@ pub struct PublicationCounters {
 pub enum SenderCommand {
     /// An endpoint is open.
     AddEndpoint(EndpointId, DestinationRules),
+    /// How many destinations an endpoint has is shown here (`mdc-num-dest`).
+    ShowDestinations(EndpointId, OwnedWord<i64>),
     /// An endpoint is not used any more.
     RemoveEndpoint(EndpointId),
     /// A publication begins.

@@ -77,6 +77,8 @@ pub struct PublicationImage {
     last_packet: MonotonicNanos,
     phase: Phase,
     end: Option<End>,
+    /// How many transports its log says that it has.
+    shown_transports: usize,
     /// The session that answers the request that it is, until the answer has its receivers, and when it is due to be told.
     response: Option<(SessionId, MonotonicNanos)>,
 }
@@ -138,6 +140,7 @@ impl PublicationImage {
             phase: Phase::Active,
             end: None,
             response: None,
+            shown_transports: 0,
             congestion_control,
             loss_detector: LossDetector::new(NakDelay::new(made_of.loss)),
             made_of,
@@ -364,6 +367,14 @@ impl PublicationImage {
         let consumed = self.made_of.words.consumed();
         let progress = Progress { consumed, scheduled: self.scheduled, loss_found };
         let decision = self.congestion_control.on_progress(now, progress);
+        if let Some([rtt, window]) = &self.made_of.counters.cubic {
+            let (rtt_ns, window_bytes) = (self.congestion_control.rtt_ns(), i64::from(decision.window));
+            for (word, value) in [(rtt, rtt_ns), (window, window_bytes)] {
+                if word.load_relaxed() != value {
+                    word.store_release(value);
+                }
+            }
+        }
         // Trap 45: strictly more than a quarter, counted from what was scheduled.
         let is_far = consumed > self.scheduled + i64::from(decision.window / 4);
         if decision.force || is_far || decision.window != self.scheduled_window {
@@ -423,7 +434,17 @@ impl PublicationImage {
             self.announced = self.scheduled;
             self.overrun_threshold = self.announced + i64::from(self.term_length.get() / 2);
         }
+        self.show_transports(now);
         1
+    }
+
+    /// Says in the log, where clients look, how many transports feed it.
+    fn show_transports(&mut self, now: MonotonicNanos) {
+        let count = self.active_transports(now);
+        if count != self.shown_transports {
+            self.shown_transports = count;
+            self.made_of.log.metadata().set_active_transport_count(i32::try_from(count).unwrap_or(i32::MAX));
+        }
     }
 
     /// Asks for what is missing, or skips it.

@@ -86,6 +86,11 @@ impl Destinations {
         self.all.iter().filter(|destination| destination.address.is_some()).count()
     }
 
+    /// How many there are, wherever they are.
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
     /// Whether there are none: what is sent then goes nowhere, and counts as sent.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -13,6 +13,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
 use gannet::counters::SystemCounter;
+use gannet::memory::OwnedWord;
 use gannet::protocol::Frame;
 use gannet::time::MonotonicNanos;
 use gannet::types::{RegistrationId, SessionId, StreamId};
@@ -45,6 +46,21 @@ pub struct Sender {
 struct Endpoint {
     id: EndpointId,
     destinations: Destinations,
+    /// Where it is shown how many they are, and how many that were.
+    shown: Option<(OwnedWord<i64>, usize)>,
+}
+
+impl Endpoint {
+    /// Shows how many destinations there are, if they have become more or fewer.
+    fn show(&mut self) {
+        let count = self.destinations.count();
+        if let Some((word, shown)) = &mut self.shown
+            && *shown != count
+        {
+            *shown = count;
+            word.store_release(count as i64);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -74,7 +90,12 @@ impl Sender {
     pub fn on_command(&mut self, now: MonotonicNanos, command: SenderCommand) {
         match command {
             SenderCommand::AddEndpoint(id, rules) => {
-                self.endpoints.push(Endpoint { id, destinations: Destinations::new(now, rules) });
+                self.endpoints.push(Endpoint { id, destinations: Destinations::new(now, rules), shown: None });
+            }
+            SenderCommand::ShowDestinations(id, word) => {
+                if let Some(endpoint) = self.endpoint_mut(id) {
+                    endpoint.shown = Some((word, 0));
+                }
             }
             SenderCommand::RemoveEndpoint(id) => self.endpoints.retain(|endpoint| endpoint.id != id),
             SenderCommand::AddPublication(endpoint, made_of) => {
@@ -216,6 +237,7 @@ impl Sender {
     pub fn poll_transmit(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
         for endpoint in &mut self.endpoints {
             endpoint.destinations.expire(now);
+            endpoint.show();
         }
         let count = self.publications.len();
         if count == 0 {
@@ -232,8 +254,15 @@ impl Sender {
             let (endpoint, destinations) = (endpoint.id, own.as_mut().unwrap_or(&mut endpoint.destinations));
             let log = publication.log().clone();
             let registration_id = publication.registration_id();
-            let mut outlet =
-                BatchOutlet { out: &mut *out, endpoint, destinations, log: &log, slot: slot as u32, registration_id };
+            let mut outlet = BatchOutlet {
+                out: &mut *out,
+                counters: &self.counters,
+                endpoint,
+                destinations,
+                log: &log,
+                slot: slot as u32,
+                registration_id,
+            };
             work += publication.poll(now, &self.counters, &mut outlet);
         }
         work
@@ -275,6 +304,7 @@ impl Sender {
 /// What a publication hands out, on its way to all destinations of its endpoint.
 struct BatchOutlet<'a> {
     out: &'a mut TransmitBatch,
+    counters: &'a NetworkCounters,
     endpoint: EndpointId,
     destinations: &'a mut Destinations,
     log: &'a gannet::logbuffer::LogBuffers,
@@ -295,11 +325,15 @@ impl Outlet for BatchOutlet<'_> {
         let of_log = |position, length| Content::Log { log: self.log.clone(), position, length };
         let (content, tag) = match what {
             Outgoing::Data(position, length) => {
+                self.counters.add(SystemCounter::BytesSent, (length * self.destinations.len()) as i64);
                 let (slot, registration_id) = (self.slot, self.registration_id);
                 let tag = TransmitTag::Data { slot, registration_id, position: position.get() };
                 (of_log(position, length), tag)
             }
-            Outgoing::Resend(position, length) => (of_log(position, length), TransmitTag::Control),
+            Outgoing::Resend(position, length) => {
+                self.counters.add(SystemCounter::BytesSent, (length * self.destinations.len()) as i64);
+                (of_log(position, length), TransmitTag::Control)
+            }
             Outgoing::Setup(setup) => {
                 (Content::Frame(InlineFrame::new(|bytes| setup.write(bytes))), TransmitTag::Control)
             }

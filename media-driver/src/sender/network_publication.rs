@@ -530,6 +530,12 @@ impl NetworkPublication {
     }
 
     fn tell_of_receivers(&self) {
+        if let Some(receivers) = &self.made_of.counters.receivers {
+            let count = self.flow_control.receivers().unwrap_or(0) as i64;
+            if receivers.load_relaxed() != count {
+                receivers.store_release(count);
+            }
+        }
         let alive = !self.receivers.is_empty();
         let enough = alive && self.flow_control.has_required_receivers();
         self.made_of.words.set_receivers(Receivers { alive, enough, left: self.has_left });

@@ -77,6 +77,7 @@ pub(crate) fn publication(log: &LogBuffers, start: i64) -> NewNetworkPublication
             limit: word(start),
             back_pressure: word(0),
             naks_received: word(0),
+            receivers: None,
         },
     }
 }
@@ -97,7 +98,7 @@ pub(crate) fn image(log: &LogBuffers, join: i64) -> NewImage {
         liveness_timeout_ns: 10_000 * MS,
         status_message_timeout_ns: 200 * MS,
         words: ImageWords::new(join),
-        counters: ImageCounters { highest: word(join), position: word(join), naks_sent: word(0) },
+        counters: ImageCounters { highest: word(join), position: word(join), naks_sent: word(0), cubic: None },
     }
 }
 

@@ -131,3 +131,40 @@ fn tags_name_channels() {
     client.counters().for_each(|counter| endpoints += usize::from(counter.type_id == type_id::SEND_CHANNEL_STATUS));
     assert_eq!(endpoints, 1, "one endpoint has them all");
 }
+
+/// Counters say how many receivers and destinations there are, how large a window is, and how much was sent.
+#[test]
+fn counters_show_receivers_destinations_and_windows() {
+    let (_driver, client) = launch(ThreadingMode::Shared);
+    let control = free_port();
+    let channel = format!("aeron:udp?control=127.0.0.1:{control}|control-mode=dynamic|fc=min|term-length=64k");
+    let mut publication = client.add_exclusive_publication(&channel, STREAM).unwrap();
+    let place = format!("aeron:udp?endpoint=127.0.0.1:{}|control=127.0.0.1:{control}|cc=cubic", free_port());
+    let mut subscription = client.add_subscription(&place, STREAM).unwrap();
+    exchange(&mut publication, &mut subscription, &[900; 100]);
+    let value = |type_id: i32, name: &str| {
+        let mut value = None;
+        client.counters().for_each(|counter| {
+            if counter.type_id == type_id && counter.label.to_string().starts_with(name) {
+                value = Some(counter.value);
+            }
+        });
+        value.unwrap_or_else(|| panic!("no {name}"))
+    };
+    assert_eq!(value(type_id::FLOW_CONTROL_RECEIVERS, "fc-receivers: "), 1);
+    assert_eq!(value(type_id::MDC_DESTINATIONS, "mdc-num-dest: "), 1);
+    assert!(value(type_id::PER_IMAGE, "rcv-cc-cubic-wnd: ") >= 10 * 1408);
+    assert_eq!(value(type_id::PER_IMAGE, "rcv-cc-cubic-rtt: "), 0, "it is not measured unless that is asked for");
+    let system = |counter: SystemCounter| client.counters().value(counter.id()).unwrap();
+    assert!(system(SystemCounter::BytesSent) >= 100 * 900 && system(SystemCounter::BytesReceived) >= 100 * 900);
+    assert_eq!(subscription.images()[0].info().active_transport_count(), 1);
+    drop((publication, subscription));
+    wait_for("counters to go", || {
+        let mut left = 0;
+        client.counters().for_each(|counter| {
+            let gone = [type_id::FLOW_CONTROL_RECEIVERS, type_id::MDC_DESTINATIONS, type_id::PER_IMAGE];
+            left += usize::from(gone.contains(&counter.type_id));
+        });
+        left == 0
+    });
+}

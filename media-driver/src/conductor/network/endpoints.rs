@@ -24,6 +24,8 @@ pub(in crate::conductor) struct Endpoint {
     pub(in crate::conductor) receiver_id: i64,
     /// `snd-channel` or `rcv-channel`.
     pub(in crate::conductor) status: CounterId,
+    /// `mdc-num-dest`, if it has many.
+    pub(in crate::conductor) destinations: Option<CounterId>,
     pub(in crate::conductor) sockets: Vec<Socket>,
 }
 
@@ -159,6 +161,9 @@ impl Core {
         }
         for socket in &endpoint.sockets {
             self.close_socket(endpoint.side, socket.id);
+        }
+        if let Some(destinations) = endpoint.destinations {
+            self.counters.free(self.now.epoch, destinations);
         }
         if endpoint.sockets.is_empty() {
             self.counters.free(self.now.epoch, endpoint.status);

@@ -36,8 +36,8 @@ pub(in crate::conductor) struct NewImageHalf {
     pub(in crate::conductor) log: LogBuffers,
     pub(in crate::conductor) log_path: PathBuf,
     pub(in crate::conductor) words: ImageWords,
-    /// `rcv-hwm`, `rcv-pos`, `rcv-naks-sent`.
-    pub(in crate::conductor) counters: [CounterId; 3],
+    /// All but those of its subscribers.
+    pub(in crate::conductor) counters: Vec<CounterId>,
 }
 
 /// One image.

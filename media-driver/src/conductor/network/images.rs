@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use gannet::channel_uri::CongestionControl;
 use gannet::counters::Stream;
 use gannet::logbuffer::{FRAME_HEADER_LENGTH, LogBuffers};
 use gannet::protocol::Setup;
@@ -158,7 +159,8 @@ impl Core {
         let Some(endpoint) = self.network.endpoint(coming.endpoint) else { return Err(CommandError::UnwantedImage) };
         let (multicast, receiver_id) = (endpoint.is_multicast(coming.transport), endpoint.receiver_id);
         let rejoin = link.rejoin;
-        let ImageStreamCounters { highest, position, naks_sent } = self.counters.allocate_for_image(
+        let has_cubic = subscription.congestion_control == CongestionControl::Cubic;
+        let ImageStreamCounters { highest, position, naks_sent, cubic } = self.counters.allocate_for_image(
             now.epoch,
             &Stream {
                 registration_id: coming.registration_id,
@@ -168,7 +170,10 @@ impl Core {
             },
             link.client_id,
             coming.join_position,
+            has_cubic,
         )?;
+        let ids = [&highest, &position, &naks_sent].into_iter().chain(cubic.iter().flatten());
+        let ids = ids.map(|counter| counter.id).collect();
         let words = ImageWords::new(coming.join_position.get());
         let defaults = &self.config.publications;
         let window_limit_ns = defaults.untethered_window_limit_timeout_ns;
@@ -193,7 +198,7 @@ impl Core {
                 log: log.clone(),
                 log_path: coming.path.clone(),
                 words: words.clone(),
-                counters: [highest.id, position.id, naks_sent.id],
+                counters: ids,
             },
             now.monotonic,
         );
@@ -212,7 +217,12 @@ impl Core {
             liveness_timeout_ns: self.config.image_liveness_timeout_ns,
             status_message_timeout_ns: self.config.network.status_message_timeout_ns,
             words,
-            counters: ImageCounters { highest: highest.value, position: position.value, naks_sent: naks_sent.value },
+            counters: ImageCounters {
+                highest: highest.value,
+                position: position.value,
+                naks_sent: naks_sent.value,
+                cubic: cubic.map(|counters| counters.map(|counter| counter.value)),
+            },
         };
         self.network.images.push(image);
         self.link_last_image();

@@ -269,12 +269,25 @@ impl Core {
         let (id, side) = (pending.endpoint, pending.what.side());
         let registration_id = pending.correlation_id.registration();
         let status = self.allocate_status(side, pending.uri.text(), registration_id, local)?;
+        let destinations = if side == Side::Send && channel.is_multi_destination() {
+            match self.counters.allocate_for_destinations(self.now.epoch, pending.uri.text(), registration_id) {
+                Ok(counter) => Some(counter),
+                Err(error) => {
+                    self.counters.free(self.now.epoch, status);
+                    return Err(error);
+                }
+            }
+        } else {
+            None
+        };
         let mut sockets = Vec::new();
         if let (Some(local), Some(bind)) = (local, pending.bind) {
             match self.allocate_local(side, status, registration_id, local) {
                 Ok(local) => sockets.push(Socket { id, channel: channel.clone(), bind, local }),
                 Err(error) => {
-                    self.counters.free(self.now.epoch, status);
+                    for id in destinations.iter().map(|counter| counter.id).chain([status]) {
+                        self.counters.free(self.now.epoch, id);
+                    }
                     return Err(error);
                 }
             }
@@ -294,10 +307,22 @@ impl Core {
             }
             _ => self.network.to_sender.push_back(SenderCommand::AddEndpoint(id, params::destinations(channel))),
         }
+        let destinations = destinations.map(|counter| {
+            self.network.to_sender.push_back(SenderCommand::ShowDestinations(id, counter.value));
+            counter.id
+        });
         if local.is_some() {
             self.remember_name(side, id, id, channel);
         }
-        self.network.endpoints.push(Endpoint { id, side, channel: channel.clone(), receiver_id, status, sockets });
+        self.network.endpoints.push(Endpoint {
+            id,
+            side,
+            channel: channel.clone(),
+            receiver_id,
+            status,
+            destinations,
+            sockets,
+        });
         Ok(())
     }
 

@@ -48,7 +48,7 @@ pub(in crate::conductor) struct NewPublication {
     pub(in crate::conductor) position: Counter,
     pub(in crate::conductor) limit: Counter,
     /// Those that the sender stores.
-    pub(in crate::conductor) others: [CounterId; 4],
+    pub(in crate::conductor) others: Vec<CounterId>,
 }
 
 /// One publication on the network.

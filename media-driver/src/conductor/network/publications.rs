@@ -22,7 +22,9 @@ use crate::conductor::linking::Linker;
 use crate::conductor::log_requests::PublicationLog;
 use crate::conductor::params::{IpcPublicationParams, Shared, Start};
 use crate::ipc::RESPONSE_PROTOTYPE;
-use crate::mailbox::{EndpointId, NewNetworkPublication, PublicationCounters, ReceiverCommand, SenderCommand};
+use crate::mailbox::{
+    EndpointId, FlowControlRules, NewNetworkPublication, PublicationCounters, ReceiverCommand, SenderCommand,
+};
 use crate::shared::PublicationWords;
 
 impl Core {
@@ -194,16 +196,24 @@ impl Core {
         // What it answers may be gone meanwhile.
         self.check_response(&channel, common)?;
         let (answers, asks) = (channel.is_response(), common.response_correlation_id >= 0);
-        let NetworkStreamCounters { position, limit, sender } = self.counters.allocate_for_network_publication(
-            now.epoch,
-            &CounterRequest {
-                stream: Stream { registration_id, session_id: made.session_id, stream_id, channel: pending.uri.text() },
-                exclusive: *exclusive,
-                client_id: pending.client_id,
-                start: made.start.position,
-            },
-        )?;
-        let ids = [sender[0].id, sender[1].id, sender[2].id, sender[3].id];
+        let has_receivers = matches!(rules.flow_control, FlowControlRules::Min(_) | FlowControlRules::Tagged(..));
+        let NetworkStreamCounters { position, limit, sender, receivers } =
+            self.counters.allocate_for_network_publication(
+                now.epoch,
+                &CounterRequest {
+                    stream: Stream {
+                        registration_id,
+                        session_id: made.session_id,
+                        stream_id,
+                        channel: pending.uri.text(),
+                    },
+                    exclusive: *exclusive,
+                    client_id: pending.client_id,
+                    start: made.start.position,
+                },
+                has_receivers,
+            )?;
+        let ids: Vec<_> = sender.iter().chain(&receivers).map(|counter| counter.id).collect();
         if let Err(error) = self.client(pending.client_id) {
             for id in ids.into_iter().chain([position.id, limit.id]) {
                 self.counters.free(now.epoch, id);
@@ -242,6 +252,7 @@ impl Core {
                     limit: sender_limit,
                     back_pressure,
                     naks_received,
+                    receivers: receivers.map(|counter| counter.value),
                 },
             }),
         ));

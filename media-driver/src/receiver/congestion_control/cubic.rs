@@ -33,6 +33,8 @@ pub struct Cubic {
     last_loss: MonotonicNanos,
     last_update: MonotonicNanos,
     rtt_ns: i64,
+    /// Whether that was measured.
+    has_rtt: bool,
     last_rtt_event: MonotonicNanos,
 }
 
@@ -52,10 +54,16 @@ impl Cubic {
             last_loss: now,
             last_update: now,
             rtt_ns: config.initial_rtt_ns,
+            has_rtt: false,
             last_rtt_event: now,
         };
         this.k = this.seconds_to_w_max();
         this
+    }
+
+    /// The round trip as it was measured last, in nanoseconds; 0 until then.
+    pub(super) fn measured_rtt_ns(&self) -> i64 {
+        if self.has_rtt { self.rtt_ns } else { 0 }
     }
 
     /// The window in bytes.
@@ -104,6 +112,7 @@ impl Cubic {
 
     pub(super) fn on_rtt(&mut self, now: MonotonicNanos, rtt_ns: i64) {
         self.rtt_ns = rtt_ns.max(0);
+        self.has_rtt = true;
         self.last_rtt_event = now;
     }
 

@@ -74,6 +74,14 @@ impl CongestionControl {
         }
     }
 
+    /// The round trip as it was measured last, in nanoseconds; 0 until then, and where it never is.
+    pub fn rtt_ns(&self) -> i64 {
+        match self {
+            Self::Static(_) => 0,
+            Self::Cubic(cubic) => cubic.measured_rtt_ns(),
+        }
+    }
+
     /// Whether the round trip is to be measured now. Whoever is told so sends a request.
     pub fn is_rtt_request_due(&mut self, now: MonotonicNanos) -> bool {
         match self {
