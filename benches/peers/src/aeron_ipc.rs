@@ -57,6 +57,7 @@ impl AeronIpc {
             dir: Some(dir.path().to_owned()),
             threading_mode: Some(ThreadingMode::Invoker),
             ipc_term_length: Some(term_length),
+            network: None,
         };
         let driver = Arc::new(Mutex::new(EmbeddedDriver::start(&settings)?));
         // While the ends connect, each waiting for its answers, somebody has to run the driver.

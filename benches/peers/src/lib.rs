@@ -7,6 +7,7 @@
 //! - [`client`]: Aeron's C client behind a small wrapper, safe as long as its documentation is followed.
 //! - [`driver`]: Aeron's C media driver, as a child process or inside this process.
 //! - [`aeron_ipc`]: Aeron's C client on Aeron's C driver, as a system for the measuring rig.
+//! - [`aeron_udp`]: the same over UDP, with a driver at each end.
 //! - [`aeron_dir`]: directories for drivers, removed when dropped.
 //! - [`endpoint`]: one face for every client library, so that a scenario runs with any of them at either end.
 //! - [`process`]: child processes that a test starts, talks to and ends, by their own id.
@@ -15,6 +16,7 @@
 
 pub mod aeron_dir;
 pub mod aeron_ipc;
+pub mod aeron_udp;
 pub mod client;
 pub mod driver;
 pub mod endpoint;

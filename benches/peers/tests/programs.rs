@@ -83,6 +83,7 @@ fn a_driver_and_its_clients_may_be_run_by_their_owner() {
         dir: Some(dir.path().to_owned()),
         threading_mode: Some(ThreadingMode::Invoker),
         ipc_term_length: Some(128 * 1024),
+        network: None,
     };
     let mut driver = EmbeddedDriver::start(&settings).unwrap();
     let done = AtomicBool::new(false);

@@ -36,6 +36,40 @@ pub enum Details {
         /// The p99.9 of the median round divided by that of the stream while it was undisturbed, in the same run.
         p999_to_undisturbed: Option<f64>,
     },
+    /// Streams over UDP.
+    Udp {
+        /// What datagrams go through: `io_uring` or `sockets`.
+        transport: String,
+        /// Whether runs of equal datagrams are handed to the kernel in one piece.
+        offload: bool,
+        /// Bytes of the longest datagram.
+        mtu: usize,
+        /// Bytes of the receiver's window.
+        window: usize,
+        /// Streams that share the messages.
+        streams: usize,
+        /// Of a million datagrams, how many were lost on purpose.
+        loss_ppm: u32,
+        /// System calls per message, of the end that sends; those that found nothing to receive count as well.
+        near_calls_per_msg: Option<f64>,
+        /// As above, of the end that receives.
+        far_calls_per_msg: Option<f64>,
+        /// Messages per second divided by those of one stream without loss over the same transport, in the same rounds.
+        ratio_to_plain: Option<f64>,
+    },
+    /// Streams over UDP that carry nothing, and the thread that sends for them.
+    IdleStreams {
+        /// The profile that the driver ran with.
+        profile: String,
+        /// How many there were.
+        streams: usize,
+        /// How long they were watched, in seconds.
+        watched_s: f64,
+        /// CPU time per second of the sender's thread, as a fraction of one core.
+        cpu_share: f64,
+        /// How often per second the thread was put on a CPU.
+        wake_ups_per_s: f64,
+    },
     /// A process without work.
     Idle {
         /// The profile that the driver ran with.
@@ -52,7 +86,7 @@ pub enum Details {
 /// One result. What does not apply is null.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measurement {
-    /// The scenario: `ipc`, `stall`, `idle` or `journal`.
+    /// The scenario: `ipc`, `udp`, `stall`, `idle` or `journal`.
     pub scenario: String,
     /// `gannet`, `floor`, or a peer's name.
     pub system: String,

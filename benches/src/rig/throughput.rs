@@ -26,6 +26,8 @@ pub struct ThroughputPlan {
     pub size: usize,
     /// How long the producer sends, in milliseconds.
     pub duration_ms: u64,
+    /// Over how many streams the messages go, one after the other: each stream keeps its own order. At least 1.
+    pub streams: usize,
     /// Where the ends run: the producer is the near one.
     pub cores: Cores,
 }
@@ -93,24 +95,24 @@ where
 {
     // `u64::MAX` until the producer knows how many it has sent.
     let total = AtomicU64::new(u64::MAX);
-    let has_failed = AtomicBool::new(false);
+    let is_over = AtomicBool::new(false);
     let start_ns = now_ns();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             pin(plan.cores.near);
-            produce(producer, plan, &total, &has_failed);
+            produce(producer, plan, &total, &is_over);
         });
         let consumer = scope.spawn(|| {
             pin(plan.cores.far);
-            let outcome = consume(system, consumer, plan.cores.far, &total, start_ns);
-            has_failed.store(outcome.is_err(), Ordering::Relaxed);
+            let outcome = consume(system, consumer, plan, &total, start_ns);
+            is_over.store(true, Ordering::Relaxed);
             outcome
         });
         consumer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
-fn produce(producer: &mut impl Transceiver, plan: &ThroughputPlan, total: &AtomicU64, has_failed: &AtomicBool) {
+fn produce(producer: &mut impl Transceiver, plan: &ThroughputPlan, total: &AtomicU64, is_over: &AtomicBool) {
     // Messages are numbered a batch ahead. Were each numbered just before it is sent, its copy would have to wait for the number
     // to get out of the processor's store buffer, and that wait is not the system's.
     let size = plan.size.max(NUMBER_LENGTH);
@@ -124,7 +126,7 @@ fn produce(producer: &mut impl Transceiver, plan: &ThroughputPlan, total: &Atomi
         }
         for message in messages.chunks_exact(size) {
             while !producer.try_send(message) {
-                if has_failed.load(Ordering::Relaxed) {
+                if is_over.load(Ordering::Relaxed) {
                     return;
                 }
                 producer.between_messages();
@@ -138,24 +140,32 @@ fn produce(producer: &mut impl Transceiver, plan: &ThroughputPlan, total: &Atomi
     }
     total.store(number, Ordering::Release);
     // The driver that this end may host is needed until the last message is through.
-    producer.between_messages();
+    while !is_over.load(Ordering::Relaxed) {
+        producer.between_messages();
+        relax(plan.cores.near);
+    }
 }
 
 fn consume(
     system: &str,
     consumer: &mut impl Transceiver,
-    core: Option<usize>,
+    plan: &ThroughputPlan,
     total: &AtomicU64,
     start_ns: i64,
 ) -> Result<ThroughputOutcome, RigError> {
     let (mut received, mut looks, mut last_sign_ns) = (0_u64, 0_u64, start_ns);
+    // Which message each stream is to bring next.
+    let streams = plan.streams.max(1) as u64;
+    let mut due: Vec<u64> = (0..streams).collect();
     loop {
         let mut wrong = None;
         let arrived = consumer.poll(BATCH as usize, |message| {
             let number = message.first_chunk::<NUMBER_LENGTH>().map_or(u64::MAX, |bytes| u64::from_le_bytes(*bytes));
-            if number != received && wrong.is_none() {
-                wrong = Some((received, number));
+            let due = &mut due[if streams == 1 { 0 } else { (number % streams) as usize }];
+            if number != *due && wrong.is_none() {
+                wrong = Some((*due, number));
             }
+            *due += streams;
             received += 1;
         });
         if let Some((expected, found)) = wrong {
@@ -180,7 +190,7 @@ fn consume(
             let sent = if sent == u64::MAX { received } else { sent };
             return Err(RigError::Stalled { system: system.to_owned(), sent, received, patience_ms: PATIENCE_MS });
         }
-        relax(core);
+        relax(plan.cores.far);
     }
 }
 

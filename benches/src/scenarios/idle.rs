@@ -12,6 +12,7 @@ use gannet::time::{Clock, SystemClock};
 use gannet::{Client, Context};
 use gannet_driver::config::Profile;
 
+use super::usage::{Usage, round};
 use crate::rig::RigError;
 use crate::rig::measurement::{Details, Measurement};
 use crate::rig::schedule::now_ns;
@@ -131,17 +132,7 @@ impl Driver {
     }
 
     fn usage(&self) -> Result<Usage, RigError> {
-        let tasks = format!("/proc/{}/task", self.child.id());
-        let unread = |error| failed(format!("cannot read the threads' times below {tasks}"), error);
-        let mut total = Usage::default();
-        for task in fs::read_dir(&tasks).map_err(unread)? {
-            let path = task.map_err(unread)?.path().join("schedstat");
-            let text = fs::read_to_string(path).map_err(unread)?;
-            let usage = Usage::parse(&text).ok_or_else(|| failed("reading the threads' times", text.clone()))?;
-            total.cpu_ns += usage.cpu_ns;
-            total.turns += usage.turns;
-        }
-        Ok(total)
+        Usage::below(&format!("/proc/{}/task", self.child.id()))
     }
 }
 
@@ -160,38 +151,9 @@ impl Drop for Driver {
     }
 }
 
-/// What the kernel accounts to threads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Usage {
-    /// Time on a CPU.
-    cpu_ns: u64,
-    /// How often one was given to them.
-    turns: u64,
-}
-
-impl Usage {
-    /// The kernel's words: time on a CPU and time spent waiting for one, in nanoseconds, then how many turns there were.
-    fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split_whitespace().map(str::parse);
-        let (cpu_ns, _waited, turns) = (words.next()?.ok()?, words.next()?.ok()?, words.next()?.ok()?);
-        Some(Self { cpu_ns, turns })
-    }
-}
-
-fn round(value: f64, digits: f64) -> f64 {
-    (value * digits).round() / digits
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_kernel_s_words_are_read() {
-        assert_eq!(Usage::parse("1234 5 67\n"), Some(Usage { cpu_ns: 1234, turns: 67 }));
-        assert_eq!(Usage::parse("1234 x 67"), None);
-        assert_eq!(Usage::parse(""), None);
-    }
 
     #[test]
     fn a_driver_that_is_not_there_is_named() {

@@ -105,7 +105,7 @@ fn throughput(
     size: usize,
     on_round: &mut impl FnMut(&str),
 ) -> Result<Vec<Measurement>, RigError> {
-    let plan = ThroughputPlan { size, duration_ms: options.throughput_round_ms, cores: options.cores };
+    let plan = ThroughputPlan { size, duration_ms: options.throughput_round_ms, streams: 1, cores: options.cores };
     let mut totals = vec![ThroughputRounds::default(); systems.len()];
     for round in 1..=options.rounds {
         for (system, total) in systems.iter_mut().zip(&mut totals) {
@@ -120,7 +120,7 @@ fn throughput(
 }
 
 /// The results with the floor's figures beside each.
-fn compared(mut results: Vec<Measurement>) -> Vec<Measurement> {
+pub(super) fn compared(mut results: Vec<Measurement>) -> Vec<Measurement> {
     if let Some(floor) = results.iter().find(|result| result.system == FLOOR).cloned() {
         results.iter_mut().for_each(|result| result.compare_with(&floor));
     }

@@ -4,3 +4,5 @@ pub mod idle;
 pub mod ipc;
 pub mod journal;
 pub mod stall;
+pub mod udp;
+mod usage;

@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_copy_counts_what_it_copied() {
-        let plan = ThroughputPlan { size: 1024, duration_ms: 5, cores: UNPINNED };
+        let plan = ThroughputPlan { size: 1024, duration_ms: 5, streams: 1, cores: UNPINNED };
         let outcome = Floor::new(100).throughput(&plan).expect("nothing can fail");
         assert!(outcome.received >= 256 && outcome.rate_per_s() > 0.0);
     }

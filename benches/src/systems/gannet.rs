@@ -189,7 +189,7 @@ mod tests {
             let echo = EchoPlan { size: 32, rate_per_s: 10_000, warm_up: 10, messages: 100, cores };
             let outcome = gannet.echo(&echo).expect("the ends are connected");
             assert_eq!((outcome.latencies.samples(), outcome.lost), (100, 0));
-            let throughput = ThroughputPlan { size: 1024, duration_ms: 5, cores };
+            let throughput = ThroughputPlan { size: 1024, duration_ms: 5, streams: 1, cores };
             let outcome = gannet.throughput(&throughput).expect("the ends are connected");
             assert!(outcome.received > 0 && outcome.lost == 0);
         }

@@ -2,9 +2,12 @@
 
 pub mod floor;
 pub mod gannet;
+pub mod gannet_udp;
+pub mod udp_floor;
 
 use crate::rig::RigError;
 use crate::rig::echo::{EchoOutcome, EchoPlan};
+use crate::rig::measurement::Details;
 use crate::rig::throughput::{ThroughputOutcome, ThroughputPlan};
 
 /// Name of the physical floor in results; every other system is compared with it.
@@ -31,4 +34,17 @@ pub trait System {
     ///
     /// [`RigError`] when the system does not work; the scenario ends.
     fn throughput(&mut self, plan: &ThroughputPlan) -> Result<ThroughputOutcome, RigError>;
+
+    /// What it needs while other systems have their rounds, which it may otherwise be taken for dead for. Called after each round.
+    fn keep_alive(&mut self) {}
+
+    /// What sets this system apart from others of its name, for its results.
+    fn details(&self) -> Option<Details> {
+        None
+    }
+
+    /// System calls made so far for sending and receiving, at the near end and at the far end, where the system counts them.
+    fn calls(&self) -> Option<[u64; 2]> {
+        None
+    }
 }

@@ -503,6 +503,8 @@ settings! {
         /// What datagrams go through: `auto` for io_uring where the system has and allows it and plain sockets elsewhere, or one of
         /// `io_uring` and `sockets`. With `io_uring` the driver does not start where that cannot be used.
         transport: TransportName = "auto", "gannet.transport" / "GANNET_TRANSPORT";
+        /// Hand runs of equal datagrams to the system in one piece, which it cuts up, and have it put such runs together that arrive.
+        segmentation_offload: bool = "true", "gannet.segmentation.offload" / "GANNET_SEGMENTATION_OFFLOAD";
         /// Print the configuration at start, each value with its source.
         print_configuration: bool = "false", "aeron.print.configuration" / "AERON_PRINT_CONFIGURATION";
         /// What is logged to standard error, in the form `level` or `target=level,...`.

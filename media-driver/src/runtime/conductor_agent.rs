@@ -8,6 +8,7 @@ use super::helper::{HelperGone, HelperPort};
 use super::network_agents::{AgentGone, NetworkDuty, NetworkPorts};
 use super::stop::{StopHandle, StopReason};
 use crate::conductor::Conductor;
+use crate::io::transport::TransportCounts;
 
 /// The wall clock is looked at again after that long: it only ever counts milliseconds.
 const EPOCH_REFRESH_NS: i64 = 1_000_000;
@@ -53,6 +54,11 @@ impl<C: Clock> ConductorAgent<C> {
     ) -> Self {
         let (epoch, epoch_due) = (clock.epoch(), clock.monotonic());
         Self { name: name.to_owned(), conductor, helper, ports, network, clock, epoch, epoch_due, stop }
+    }
+
+    /// What the transports have done, if they are run here: the sender's, then the receiver's.
+    pub(super) fn transport_counts(&self) -> [Option<TransportCounts>; 2] {
+        self.network.as_ref().map_or([None; 2], NetworkDuty::counts)
     }
 
     fn turn(&mut self) -> Result<usize, Gone> {

@@ -21,7 +21,7 @@ use crate::conductor::Conductor;
 use crate::config::{ConfigErrors, Cpu, DriverConfig, ThreadingMode, Threads};
 use crate::io::directory::{self, DirectoryError, DirectoryRequest, DriverDirectory, Finding};
 use crate::io::socket_defaults::SocketDefaults;
-use crate::io::transport::{self, LossPlan, TransportUnavailable};
+use crate::io::transport::{self, LossPlan, SocketOptions, TransportCounts, TransportUnavailable};
 
 /// A media driver that runs. Dropping it stops it.
 ///
@@ -40,6 +40,7 @@ pub struct MediaDriver {
     path: PathBuf,
     delete_on_shutdown: bool,
     warnings: Vec<String>,
+    transport: &'static str,
 }
 
 /// Who runs the agents.
@@ -191,10 +192,12 @@ impl MediaDriver {
         let sockets = SocketDefaults::of_system();
         let conductor_config = conductor_config(config, &directory, sockets);
         let seed = conductor_config.seed;
+        let offload = config.process.segmentation_offload;
+        let options = SocketOptions { segmentation: offload, coalescing: offload };
         let poll_ratio = config.network.send_to_status_poll_ratio as usize;
         let conductor = Conductor::new(conductor_config, memory.announce(&clock));
         let NetworkParts { sender, receiver, ports, orders } =
-            NetworkParts::new(&conductor.network_counters(), seed, (chosen.kind, &config.loss), poll_ratio)
+            NetworkParts::new(&conductor.network_counters(), seed, (chosen.kind, options, &config.loss), poll_ratio)
                 .map_err(LaunchError::Transport)?;
         let executor = Executor { orders, defaults: endpoint_defaults(config) };
         let (sender, receiver) = (Box::new(sender), Box::new(receiver));
@@ -252,6 +255,7 @@ impl MediaDriver {
             directory: Some(directory),
             delete_on_shutdown,
             warnings,
+            transport: chosen.kind.name(),
         };
         // Each thread says what came of its pin, and then nothing any more; an error closes the driver again.
         for pinned in outcome.iter().flatten() {
@@ -263,6 +267,11 @@ impl MediaDriver {
     /// Where clients find it.
     pub fn dir(&self) -> &Path {
         &self.path
+    }
+
+    /// What its datagrams go through: `io_uring` or `sockets`.
+    pub const fn transport(&self) -> &'static str {
+        self.transport
     }
 
     /// What its operator should know though it did not keep it from starting. One sentence each.
@@ -282,6 +291,14 @@ impl MediaDriver {
             Host::Invoker(invoker) => invoker.invoke(),
             Host::Threads(_) => 0,
         }
+    }
+
+    /// What the transports of the sender and of the receiver have done so far, for whoever measures: system calls, datagrams. None
+    /// for a driver with threads of its own.
+    pub fn transport_counts(&self) -> Option<[TransportCounts; 2]> {
+        let Host::Invoker(invoker) = &self.host else { return None };
+        let [sender, receiver] = invoker.agent().transport_counts();
+        Some([sender?, receiver?])
     }
 
     /// Waits until the driver is to stop, and says why. In mode `INVOKER` the calling thread runs the agents meanwhile.

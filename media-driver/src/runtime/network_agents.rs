@@ -12,7 +12,9 @@ use gannet::time::{Clock, MonotonicNanos, SystemClock};
 use super::stop::{StopHandle, StopReason};
 use crate::conductor::Conductor;
 use crate::config::Loss;
-use crate::io::transport::{AnyTransport, LossPlan, LossyTransport, SocketOptions, Sockets, Transport, TransportKind};
+use crate::io::transport::{
+    AnyTransport, LossPlan, LossyTransport, SocketOptions, Sockets, Transport, TransportCounts, TransportKind,
+};
 use crate::mailbox::{EndpointId, ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent, Side, TransmitBatch};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
@@ -154,11 +156,11 @@ impl NetworkParts {
     pub(super) fn new(
         counters: &NetworkCounters,
         seed: u64,
-        (kind, loss): (TransportKind, &Loss),
+        (kind, options, loss): (TransportKind, SocketOptions, &Loss),
         poll_ratio: usize,
     ) -> std::io::Result<Self> {
         let transport = |number| -> std::io::Result<Wire> {
-            let transport = AnyTransport::new(kind, SocketOptions::default())?;
+            let transport = AnyTransport::new(kind, options)?;
             Ok(LossyTransport::new(transport, LossPlan::of_config(loss, number), SystemClock))
         };
         let (to_sender, sender_commands) = sync_channel(QUEUE);
@@ -300,6 +302,16 @@ impl NetworkDuty {
             Self::Receiver(receiver) => receiver.turn(now),
             Self::Both(sender, receiver) => Ok(sender.turn(now)? + receiver.turn(now)?),
         }
+    }
+
+    /// What the transports of the two have done: the sender's first. None of one that another thread runs.
+    pub(super) fn counts(&self) -> [Option<TransportCounts>; 2] {
+        let (sender, receiver) = match self {
+            Self::Sender(sender) => (Some(sender), None),
+            Self::Receiver(receiver) => (None, Some(receiver)),
+            Self::Both(sender, receiver) => (Some(sender), Some(receiver)),
+        };
+        [sender.map(|part| part.transport.counts()), receiver.map(|part| part.transport.counts())]
     }
 }
 

@@ -1,5 +1,6 @@
 //! UNSAFE FENCE: the C driver inside this process. Its main agent is run by the caller; further agents, if the threading
-//! mode has any, have threads of their own. Never two in one process at once: the C driver keeps global state.
+//! mode has any, have threads of their own. Two at once in one process share what the C code keeps globally, such as its loss
+//! generators; two that are given the same settings get along.
 #![allow(unsafe_code, reason = "calls of the C driver, which is the peer under test")]
 
 use super::ThreadingMode;
@@ -20,6 +21,17 @@ pub struct DriverSettings {
     pub threading_mode: Option<ThreadingMode>,
     /// The length of the terms of IPC publications, in bytes.
     pub ipc_term_length: Option<usize>,
+    /// How it uses sockets, if not by its defaults.
+    pub network: Option<NetworkSettings>,
+}
+
+/// How a driver uses sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NetworkSettings {
+    /// Bytes of a socket's receive buffer.
+    pub so_rcvbuf: usize,
+    /// Datagrams per system call, at most 16, and per publication and duty cycle.
+    pub io_vectors: u32,
 }
 
 /// A C driver whose main agent the owner runs.
@@ -109,6 +121,13 @@ fn configure(
         }
         if let Some(length) = settings.ipc_term_length {
             check(c::aeron_driver_context_set_ipc_term_buffer_length(context, length), attempted)?;
+        }
+        if let Some(NetworkSettings { so_rcvbuf, io_vectors }) = settings.network {
+            check(c::aeron_driver_context_set_socket_so_rcvbuf(context, so_rcvbuf), attempted)?;
+            check(c::aeron_driver_context_set_sender_io_vector_capacity(context, io_vectors), attempted)?;
+            check(c::aeron_driver_context_set_receiver_io_vector_capacity(context, io_vectors), attempted)?;
+            let set_per_send = c::aeron_driver_context_set_network_publication_max_messages_per_send;
+            check(set_per_send(context, io_vectors), attempted)?;
         }
         let flag = Arc::as_ptr(terminated).cast_mut().cast();
         check(c::aeron_driver_context_set_driver_termination_hook(context, Some(on_termination), flag), attempted)?;

@@ -4,7 +4,7 @@
 mod embedded;
 mod process;
 
-pub use embedded::{DriverSettings, EmbeddedDriver};
+pub use embedded::{DriverSettings, EmbeddedDriver, NetworkSettings};
 pub use process::{DriverKind, DriverOptions, DriverProcess};
 
 /// Which threads a driver has.

@@ -4,6 +4,7 @@ mod idle;
 mod ipc;
 mod journal;
 mod stall;
+mod udp;
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -27,6 +28,7 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Scenario {
     Ipc(ipc::Args),
+    Udp(udp::Args),
     Stall(stall::Args),
     Idle(idle::Args),
     Journal(journal::Args),
@@ -47,6 +49,7 @@ struct Reporting {
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     match &args.scenario {
         Scenario::Ipc(args) => ipc::run(args, out),
+        Scenario::Udp(args) => udp::run(args, out),
         Scenario::Stall(args) => stall::run(args, out),
         Scenario::Idle(args) => idle::run(args, out),
         Scenario::Journal(args) => journal::run(args, out),

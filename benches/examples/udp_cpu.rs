@@ -1,0 +1,82 @@
+//! What a round trip and a stream over UDP cost in CPU time, both ends on one thread, beside bare sockets: `udp_cpu [ROUNDS]`. CPU time
+//! says something on a machine that others use, too, where the time on a clock does not; what it leaves out is that two ends at once
+//! wait for each other.
+
+use std::net::UdpSocket;
+
+use gannet_benches::systems::gannet_udp::{GannetUdp, UdpSettings};
+use gannet_driver::config::TransportName;
+use rustix::time::{ClockId, clock_gettime};
+
+const ROUND_TRIPS: usize = 20_000;
+const MESSAGES: usize = 100_000;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let rounds: usize = std::env::args().nth(1).map_or(Ok(5), |rounds| rounds.parse())?;
+    let only = std::env::args().nth(2);
+    let wants = |name: &str| only.as_deref().is_none_or(|only| name.contains(only));
+    let mut floor = floor()?;
+    let mut systems = Vec::new();
+    for transport in [TransportName::Sockets, TransportName::IoUring] {
+        for offload in [true, false] {
+            let name = format!("{transport:?}{}", if offload { "" } else { " without offload" });
+            if wants(&name) {
+                systems.push((name, GannetUdp::open(UdpSettings { transport, offload, ..UdpSettings::default() })?));
+            }
+        }
+    }
+    for _ in 0..rounds {
+        if wants("floor") {
+            println!("{:>28}  {:>7.0} ns per round trip", "floor", ns_each(ROUND_TRIPS, || floor.round_trip()));
+        }
+        for (name, system) in &mut systems {
+            print!(
+                "{name:>28}  {:>7.0} ns per round trip",
+                ns_each(ROUND_TRIPS, || system.round_trip_on_one_thread(&[7; 32]))
+            );
+            for size in [32, 288, 1344, 65_536] {
+                let messages = (MESSAGES * 64 / (size + 32)).max(200);
+                let each = ns_each(1, || system.stream_on_one_thread(&vec![7; size], messages)) / messages as f64;
+                print!("  {size} B {each:>6.0} ns");
+            }
+            println!();
+        }
+    }
+    Ok(())
+}
+
+fn ns_each(count: usize, mut work: impl FnMut()) -> f64 {
+    let before = cpu_ns();
+    (0..count).for_each(|_| work());
+    (cpu_ns() - before) as f64 / count as f64
+}
+
+fn cpu_ns() -> i64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
+}
+
+struct Floor {
+    ends: [UdpSocket; 2],
+}
+
+fn floor() -> std::io::Result<Floor> {
+    let ends = [UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?];
+    ends[0].connect(ends[1].local_addr()?)?;
+    ends[1].connect(ends[0].local_addr()?)?;
+    ends[0].set_nonblocking(true)?;
+    ends[1].set_nonblocking(true)?;
+    Ok(Floor { ends })
+}
+
+impl Floor {
+    /// There and back, with one look that finds nothing for each that finds something.
+    fn round_trip(&mut self) {
+        let mut buffer = [0; 1408];
+        for (from, to) in [(0, 1), (1, 0)] {
+            while self.ends[to].recv(&mut buffer).is_ok() {}
+            self.ends[from].send(&buffer[..64]).expect("loopback takes it");
+            while self.ends[to].recv(&mut buffer).is_err() {}
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Aeron's C client on Aeron's C driver over UDP on the loopback interface, as a system under test of the rig: two ends, each with a
+//! driver and a client of its own, and one thread, which gives both their turns. As [`gannet_benches::systems::gannet_udp`] does it,
+//! turn for turn.
+
+use crate::PeerError;
+use crate::aeron_dir::AeronDir;
+use crate::client::{Client, ClientOptions, ExclusivePublication, Subscription};
+use crate::driver::{DriverSettings, EmbeddedDriver, NetworkSettings, ThreadingMode};
+use gannet_benches::rig::RigError;
+use gannet_benches::rig::echo::{self, EchoOutcome, EchoPlan};
+use gannet_benches::rig::measurement::Details;
+use gannet_benches::rig::throughput::{self, ThroughputOutcome, ThroughputPlan};
+use gannet_benches::rig::transceiver::Transceiver;
+use gannet_benches::systems::System;
+use gannet_benches::systems::gannet_udp::free_port;
+use std::time::{Duration, Instant};
+
+/// The system's name in results, with the driver's defaults.
+pub const NAME: &str = "aeron-c";
+/// The system's name in results, set up for throughput.
+pub const NAME_TUNED: &str = "aeron-c-tuned";
+
+const STREAM: i32 = 1;
+/// The flags of a message's first and last fragment.
+const BEGIN: u8 = 0x80;
+const END: u8 = 0x40;
+/// As Gannet's ends have it.
+const BYTES_PER_TURN: usize = 32 * 1024;
+const TURNS_PER_CLIENT_TURN: u32 = 256;
+const KEEP_ALIVE_TURNS: u32 = 200;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How the streams are set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UdpSettings {
+    /// Bytes of a term.
+    pub term_length: usize,
+    /// Bytes of the longest datagram.
+    pub mtu: usize,
+    /// Bytes of the receiver's window.
+    pub window: usize,
+    /// Use what the driver offers for throughput: as many datagrams per system call as it takes.
+    pub tuned: bool,
+}
+
+/// Both ends.
+#[derive(Debug)]
+pub struct AeronUdp {
+    settings: UdpSettings,
+    near: Endpoint,
+    far: Endpoint,
+    /// Go last: the ends have their files mapped.
+    _dirs: [AeronDir; 2],
+}
+
+/// One end. Fields go before the driver does.
+#[derive(Debug)]
+struct Endpoint {
+    publication: ExclusivePublication,
+    subscription: Subscription,
+    client: Client,
+    driver: EmbeddedDriver,
+    message: Vec<u8>,
+    sends_at_once: bool,
+    bytes_since_turn: usize,
+    turns: u32,
+}
+
+impl AeronUdp {
+    /// Starts two drivers and connects their clients.
+    ///
+    /// # Errors
+    ///
+    /// [`RigError::System`] with what a driver or a client said.
+    pub fn open(settings: UdpSettings) -> Result<Self, RigError> {
+        let channel = |port| {
+            let UdpSettings { term_length, mtu, window, .. } = settings;
+            format!("aeron:udp?endpoint=127.0.0.1:{port}|term-length={term_length}|mtu={mtu}|rcv-wnd={window}")
+        };
+        let (out, back) = (channel(free_port()?), channel(free_port()?));
+        Self::connected(settings, &out, &back).map_err(|error| RigError::system(NAME, "connecting both ends", error))
+    }
+
+    fn connected(settings: UdpSettings, out: &str, back: &str) -> Result<Self, PeerError> {
+        let dirs = [AeronDir::unique("bench-near"), AeronDir::unique("bench-far")];
+        let near = Endpoint::open(&dirs[0], &settings, out, back)?;
+        let far = Endpoint::open(&dirs[1], &settings, back, out)?;
+        let mut system = Self { settings, near, far, _dirs: dirs };
+        let deadline = Instant::now() + PATIENCE;
+        while !(system.near.is_connected() && system.far.is_connected()) {
+            if Instant::now() > deadline {
+                let attempted = "connecting the streams of both ends".into();
+                return Err(PeerError::NoAnswer { attempted, waited_ms: PATIENCE.as_millis() });
+            }
+            for end in [&mut system.near, &mut system.far] {
+                end.turn();
+                let _ = end.client.service();
+            }
+        }
+        Ok(system)
+    }
+}
+
+impl System for AeronUdp {
+    fn name(&self) -> &str {
+        if self.settings.tuned { NAME_TUNED } else { NAME }
+    }
+
+    fn describe(&self) -> String {
+        let UdpSettings { term_length, mtu, window, tuned } = self.settings;
+        format!(
+            "Aeron {} C client and C driver, {}: exclusive publications, terms of {} KiB, datagrams of up to {mtu} bytes, window of {} KiB; \
+             an end's thread runs its driver, too (invoker)",
+            EmbeddedDriver::version(),
+            if tuned { "16 datagrams per system call" } else { "defaults" },
+            term_length >> 10,
+            window >> 10,
+        )
+    }
+
+    fn echo(&mut self, plan: &EchoPlan) -> Result<EchoOutcome, RigError> {
+        self.near.sends_at_once = true;
+        self.far.sends_at_once = true;
+        echo::run(NAME, &mut self.near, &mut self.far, plan)
+    }
+
+    fn throughput(&mut self, plan: &ThroughputPlan) -> Result<ThroughputOutcome, RigError> {
+        self.near.sends_at_once = false;
+        self.far.sends_at_once = false;
+        throughput::run(NAME, &mut self.near, &mut self.far, plan)
+    }
+
+    fn keep_alive(&mut self) {
+        for end in [&mut self.near, &mut self.far] {
+            (0..KEEP_ALIVE_TURNS).for_each(|_| end.turn());
+            // A client that cannot go on closes its publication, which the loops notice.
+            let _ = end.client.service();
+        }
+    }
+
+    fn details(&self) -> Option<Details> {
+        let UdpSettings { mtu, window, .. } = self.settings;
+        Some(Details::Udp {
+            transport: "sockets".to_owned(),
+            offload: false,
+            mtu,
+            window,
+            streams: 1,
+            loss_ppm: 0,
+            near_calls_per_msg: None,
+            far_calls_per_msg: None,
+            ratio_to_plain: None,
+        })
+    }
+}
+
+impl Endpoint {
+    fn open(dir: &AeronDir, settings: &UdpSettings, out: &str, back: &str) -> Result<Self, PeerError> {
+        let network = settings.tuned.then_some(NetworkSettings { so_rcvbuf: settings.window, io_vectors: 16 });
+        let mut driver = EmbeddedDriver::start(&DriverSettings {
+            dir: Some(dir.path().to_owned()),
+            threading_mode: Some(ThreadingMode::Invoker),
+            ipc_term_length: None,
+            network,
+        })?;
+        let path = dir.path();
+        // While the client connects, waiting for its answers, somebody has to run the driver.
+        let (client, publication, subscription) = std::thread::scope(|scope| {
+            let worker = scope.spawn(|| {
+                let client =
+                    Client::connect_with(path, &ClientOptions { invoked: true, ..ClientOptions::default() })?;
+                let subscription = client.add_subscription(back, STREAM)?;
+                let publication = client.add_exclusive_publication(out, STREAM)?;
+                Ok::<_, PeerError>((client, publication, subscription))
+            });
+            while !worker.is_finished() {
+                driver.do_work();
+            }
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })?;
+        let message = Vec::with_capacity(64 * 1024);
+        Ok(Self {
+            publication,
+            subscription,
+            client,
+            driver,
+            message,
+            sends_at_once: false,
+            bytes_since_turn: 0,
+            turns: 0,
+        })
+    }
+
+    fn is_connected(&self) -> bool {
+        self.publication.is_connected() && self.subscription.is_connected()
+    }
+
+    #[inline]
+    fn turn(&mut self) {
+        self.bytes_since_turn = 0;
+        self.driver.do_work();
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(TURNS_PER_CLIENT_TURN) {
+            let _ = self.client.service();
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, limit: usize, on_message: &mut impl FnMut(&[u8])) -> usize {
+        let Self { subscription, message, bytes_since_turn, .. } = self;
+        let mut messages = 0;
+        subscription.poll(
+            |fragment| {
+                let (payload, flags) = (fragment.payload(), fragment.flags());
+                *bytes_since_turn += payload.len();
+                if flags & (BEGIN | END) == BEGIN | END {
+                    on_message(payload);
+                    messages += 1;
+                    return;
+                }
+                if flags & BEGIN != 0 {
+                    message.clear();
+                }
+                message.extend_from_slice(payload);
+                if flags & END != 0 {
+                    on_message(message);
+                    messages += 1;
+                }
+            },
+            limit,
+        );
+        messages
+    }
+}
+
+impl Transceiver for Endpoint {
+    #[inline]
+    fn try_send(&mut self, message: &[u8]) -> bool {
+        if self.publication.offer(message).is_err() {
+            return false;
+        }
+        self.bytes_since_turn += message.len();
+        if self.sends_at_once || self.bytes_since_turn >= BYTES_PER_TURN {
+            self.turn();
+        }
+        true
+    }
+
+    #[inline]
+    fn poll(&mut self, limit: usize, mut on_message: impl FnMut(&[u8])) -> usize {
+        if self.bytes_since_turn >= BYTES_PER_TURN {
+            self.turn();
+        }
+        let mut received = self.take(limit, &mut on_message);
+        if received == 0 {
+            self.turn();
+            received = self.take(limit, &mut on_message);
+        }
+        received
+    }
+
+    fn between_messages(&mut self) {
+        self.turn();
+    }
+}

@@ -1,0 +1,383 @@
+//! The scenario `udp`: round trips and throughput over the loopback interface, beside bare sockets; many streams beside one; a stream
+//! that loses datagrams beside one that does not; and what a thousand streams take that carry nothing. Rounds alternate between the
+//! systems. The whole takes under 30 seconds.
+
+use std::fs;
+use std::time::Duration;
+
+use gannet::logbuffer::Fragment;
+use gannet::{Client, Context};
+use gannet_driver::MediaDriver;
+use gannet_driver::config::{DriverConfig, Profile, ThreadingMode, TransportName};
+
+use super::ipc::compared;
+use super::usage::{Usage, round};
+use crate::rig::RigError;
+use crate::rig::cores::Cores;
+use crate::rig::echo::{EchoOutcome, EchoPlan};
+use crate::rig::measurement::{Details, Measurement};
+use crate::rig::schedule::now_ns;
+use crate::rig::throughput::{ThroughputPlan, ThroughputRounds};
+use crate::systems::System;
+use crate::systems::gannet::GANNET;
+use crate::systems::gannet_udp::{GannetUdp, UdpSettings, free_port};
+use crate::systems::udp_floor::UdpFloor;
+
+/// The scenario's name in results.
+pub const NAME: &str = "udp";
+
+const STREAM: i32 = 1;
+/// How long connecting idle streams may take.
+const PATIENCE_NS: i64 = 60_000_000_000;
+
+/// How to run the scenario.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What datagrams go through; one after the other.
+    pub transports: Vec<TransportName>,
+    /// Bytes per message of the round trips.
+    pub echo_size: usize,
+    /// Messages per second of the round trips.
+    pub echo_rate_per_s: u64,
+    /// Length of a round of round trips, in milliseconds, without its warm-up.
+    pub echo_round_ms: u64,
+    /// Bytes per message of the throughput measurements, one measurement each.
+    pub throughput_sizes: Vec<usize>,
+    /// Length of a round of throughput, in milliseconds.
+    pub throughput_round_ms: u64,
+    /// Bytes per message where many streams are compared with one, and loss with none.
+    pub compared_size: usize,
+    /// How many streams are many. With 0 that part is left out.
+    pub streams: usize,
+    /// Of a million datagrams, how many are lost in the part with loss. With 0 that part is left out.
+    pub loss_ppm: u32,
+    /// How many streams are idle. With 0 that part is left out.
+    pub idle_streams: usize,
+    /// How long idle streams are watched.
+    pub watch: Duration,
+    /// How streams are set up.
+    pub settings: UdpSettings,
+    /// Rounds of each kind and system.
+    pub rounds: u32,
+    /// Where the two ends run.
+    pub cores: Cores,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            transports: vec![TransportName::Sockets, TransportName::IoUring],
+            echo_size: 32,
+            echo_rate_per_s: 10_000,
+            echo_round_ms: 300,
+            throughput_sizes: vec![32, 288, 1344, 64 * 1024],
+            throughput_round_ms: 100,
+            compared_size: 288,
+            streams: 100,
+            loss_ppm: 10_000,
+            idle_streams: 1000,
+            watch: Duration::from_secs(2),
+            settings: UdpSettings::default(),
+            rounds: 5,
+            cores: Cores::choose(),
+        }
+    }
+}
+
+/// The transports that this system has.
+pub fn available() -> Vec<TransportName> {
+    let all = [TransportName::Sockets, TransportName::IoUring];
+    all.into_iter().filter(|transport| gannet_driver::io::transport::choose(*transport).is_ok()).collect()
+}
+
+/// The systems of the first two parts: bare sockets, and Gannet over each transport, with offload and without it.
+///
+/// # Errors
+///
+/// [`RigError`] of a driver that does not start.
+pub fn systems(options: &Options) -> Result<Vec<Box<dyn System>>, RigError> {
+    let mut systems: Vec<Box<dyn System>> = vec![Box::new(UdpFloor::new())];
+    for offload in [true, false] {
+        for &transport in &options.transports {
+            systems.push(Box::new(GannetUdp::open(UdpSettings { transport, offload, ..options.settings })?));
+        }
+    }
+    Ok(systems)
+}
+
+/// Runs round trips and throughput over `systems`; `on_round` hears of each round before it starts.
+///
+/// # Errors
+///
+/// [`RigError`] of the first system that fails.
+pub fn run(
+    systems: &mut [Box<dyn System>],
+    options: &Options,
+    mut on_round: impl FnMut(&str),
+) -> Result<Vec<Measurement>, RigError> {
+    // Offload has nothing to do where one datagram goes at a time.
+    let is_plain = |details: Option<Details>| !matches!(details, Some(Details::Udp { offload: false, .. }));
+    let mut results = echo(systems, options, is_plain, &mut on_round)?;
+    for &size in &options.throughput_sizes {
+        let plan = ThroughputPlan { size, duration_ms: options.throughput_round_ms, streams: 1, cores: options.cores };
+        results.extend(compared(throughput(systems, &vec![plan; systems.len()], options.rounds, &mut on_round)?));
+    }
+    Ok(results)
+}
+
+/// Compares many streams with one, and one with loss with one without, over each transport.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn variations(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+    let mut results = Vec::new();
+    for &transport in &options.transports {
+        // Shorter terms: a hundred streams have a hundred logs at each end.
+        let plain = UdpSettings { transport, term_length: 256 << 10, ..options.settings };
+        let mut variations = vec![plain];
+        if options.streams > 1 {
+            variations.push(UdpSettings { streams: options.streams, ..plain });
+        }
+        if options.loss_ppm > 0 {
+            variations.push(UdpSettings { loss_ppm: options.loss_ppm, ..plain });
+        }
+        let mut systems: Vec<Box<dyn System>> = Vec::new();
+        let mut plans = Vec::new();
+        for settings in variations {
+            systems.push(Box::new(GannetUdp::open(settings)?));
+            plans.push(ThroughputPlan {
+                size: options.compared_size,
+                duration_ms: options.throughput_round_ms,
+                streams: settings.streams,
+                cores: options.cores,
+            });
+        }
+        let mut found = throughput(&mut systems, &plans, options.rounds, &mut on_round)?;
+        let plain = found[0].msgs_per_s;
+        for result in &mut found[1..] {
+            if let Some(Details::Udp { ratio_to_plain, .. }) = &mut result.details {
+                *ratio_to_plain = ratio(result.msgs_per_s, plain);
+            }
+        }
+        // The first is what the others are compared with, and was reported with the other sizes.
+        results.extend(found.drain(1..));
+    }
+    Ok(results)
+}
+
+fn ratio(ours: Option<f64>, theirs: Option<f64>) -> Option<f64> {
+    Some(round(ours? / theirs.filter(|theirs| *theirs > 0.0)?, 1e3))
+}
+
+fn echo(
+    systems: &mut [Box<dyn System>],
+    options: &Options,
+    wants: impl Fn(Option<Details>) -> bool,
+    on_round: &mut impl FnMut(&str),
+) -> Result<Vec<Measurement>, RigError> {
+    let plan = EchoPlan {
+        size: options.echo_size,
+        rate_per_s: options.echo_rate_per_s,
+        warm_up: options.echo_rate_per_s / 20,
+        messages: (options.echo_rate_per_s * options.echo_round_ms / 1000).max(1),
+        cores: options.cores,
+    };
+    let chosen: Vec<_> = (0..systems.len()).filter(|&index| wants(systems[index].details())).collect();
+    let mut totals = vec![EchoOutcome::default(); chosen.len()];
+    for number in 1..=options.rounds {
+        for (&index, total) in chosen.iter().zip(&mut totals) {
+            on_round(&format!("round trip, {}, round {number} of {}", describe(&*systems[index]), options.rounds));
+            let outcome = systems[index].echo(&plan)?;
+            total.latencies.merge(&outcome.latencies);
+            total.lost += outcome.lost;
+            systems.iter_mut().for_each(|system| system.keep_alive());
+        }
+    }
+    let results = chosen.iter().zip(totals).map(|(&index, total)| {
+        let (name, details) = (systems[index].name(), systems[index].details());
+        let result = Measurement::echo(NAME, name, plan.size, plan.rate_per_s, total.latencies, total.lost);
+        Measurement { details, ..result }
+    });
+    Ok(compared(results.collect()))
+}
+
+/// Runs rounds of each system with its plan.
+fn throughput(
+    systems: &mut [Box<dyn System>],
+    plans: &[ThroughputPlan],
+    rounds: u32,
+    on_round: &mut impl FnMut(&str),
+) -> Result<Vec<Measurement>, RigError> {
+    let mut totals = vec![ThroughputRounds::default(); systems.len()];
+    let mut calls = vec![[0_u64; 2]; systems.len()];
+    for number in 1..=rounds {
+        for index in 0..systems.len() {
+            let plan = &plans[index];
+            on_round(&format!(
+                "throughput {} B, {}, round {number} of {rounds}",
+                plan.size,
+                describe(&*systems[index])
+            ));
+            let before = systems[index].calls().unwrap_or_default();
+            totals[index].add(systems[index].throughput(plan)?);
+            let after = systems[index].calls().unwrap_or_default();
+            for (sum, (after, before)) in calls[index].iter_mut().zip(after.into_iter().zip(before)) {
+                *sum += after - before;
+            }
+            systems.iter_mut().for_each(|system| system.keep_alive());
+        }
+    }
+    let results =
+        systems.iter().zip(plans).zip(totals.into_iter().zip(calls)).map(|((system, plan), (total, calls))| {
+            let received = total.received();
+            let mut details = system.details();
+            if let Some(Details::Udp { near_calls_per_msg, far_calls_per_msg, .. }) = &mut details {
+                let per_message = |calls: u64| Some(round(calls as f64 / received.max(1) as f64, 1e5));
+                [*near_calls_per_msg, *far_calls_per_msg] = calls.map(per_message);
+            }
+            let rate_per_s = total.median_rate_per_s();
+            let result = Measurement::throughput(NAME, system.name(), plan.size, received, total.lost(), rate_per_s);
+            Measurement { details, ..result }
+        });
+    Ok(results.collect())
+}
+
+/// A system, for whoever watches the rounds go by.
+fn describe(system: &dyn System) -> String {
+    match system.details() {
+        Some(Details::Udp { transport, offload, streams, loss_ppm, .. }) => {
+            let offload = if offload { "" } else { " without offload" };
+            let loss = if loss_ppm > 0 { " with loss" } else { "" };
+            format!("{} over {transport}{offload}, {streams} stream(s){loss}", system.name())
+        }
+        _ => system.name().to_owned(),
+    }
+}
+
+/// Measures what streams take of the sender's thread that carry nothing.
+///
+/// # Errors
+///
+/// [`RigError`] when a driver does not start or the kernel does not account for its threads.
+pub fn idle(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+    if options.idle_streams == 0 {
+        return Ok(Vec::new());
+    }
+    on_round(&format!("connecting {} idle streams", options.idle_streams));
+    let start = |mode: Option<ThreadingMode>| {
+        let mut config = DriverConfig::for_profile(Profile::Balanced);
+        config.threads.mode = mode.unwrap_or(config.threads.mode);
+        MediaDriver::launch_embedded(config).map_err(failed("cannot start an embedded driver"))
+    };
+    // The other end's threads are not what is measured, and are named apart by when they were started.
+    let before = Usage::threads()?;
+    let driver = start(None)?;
+    let threads: Vec<_> = Usage::threads()?.into_iter().filter(|thread| !before.contains(thread)).collect();
+    let other = start(Some(ThreadingMode::Shared))?;
+    let connect = |driver: &MediaDriver| {
+        let context = Context::new().dir(driver.dir()).client_name("rig").driver_timeout(Duration::from_secs(60));
+        Client::connect(context).map_err(failed("cannot connect"))
+    };
+    let (client, reader) = (connect(&driver)?, connect(&other)?);
+    let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=64k", free_port()?);
+    let mut subscription = reader.add_subscription(&channel, STREAM).map_err(failed("cannot subscribe"))?;
+    let mut publications = Vec::with_capacity(options.idle_streams);
+    for _ in 0..options.idle_streams {
+        publications.push(client.add_exclusive_publication(&channel, STREAM).map_err(failed("cannot publish"))?);
+    }
+    let start_ns = now_ns();
+    while subscription.image_count() < publications.len() || !publications.iter_mut().all(|one| one.is_connected()) {
+        subscription.poll(|_: Fragment<'_>| {}, 1);
+        if now_ns() - start_ns > PATIENCE_NS {
+            let missing = publications.len() - subscription.image_count();
+            return Err(RigError::system(GANNET, "connecting idle streams", format!("{missing} are not connected")));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    on_round(&format!("watching {} idle streams", publications.len()));
+    let sender = threads.iter().find(|thread| name_of(thread).contains("sender")).ok_or_else(|| {
+        RigError::system(GANNET, "looking for the sender's thread", "no thread of the driver is named after it")
+    })?;
+    let (begin_ns, before) = (now_ns(), Usage::of_thread(sender)?);
+    std::thread::sleep(options.watch);
+    let (end_ns, after) = (now_ns(), Usage::of_thread(sender)?);
+    let watched_s = (end_ns - begin_ns) as f64 / 1e9;
+    let details = Details::IdleStreams {
+        profile: Profile::Balanced.to_string(),
+        streams: publications.len(),
+        watched_s: round(watched_s, 1e2),
+        cpu_share: round(after.cpu_ns.saturating_sub(before.cpu_ns) as f64 / 1e9 / watched_s, 1e6),
+        wake_ups_per_s: round(after.turns.saturating_sub(before.turns) as f64 / watched_s, 1e1),
+    };
+    Ok(vec![Measurement::idle(NAME, GANNET, details)])
+}
+
+/// The name of a thread, nothing if it has gone.
+fn name_of(thread: &str) -> String {
+    fs::read_to_string(format!("/proc/self/task/{thread}/comm")).unwrap_or_default()
+}
+
+fn failed<E: std::error::Error + Send + Sync + 'static>(action: &'static str) -> impl FnOnce(E) -> RigError {
+    move |error| RigError::system(GANNET, action, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn short() -> Options {
+        Options {
+            transports: vec![TransportName::Sockets],
+            echo_rate_per_s: 1_000,
+            echo_round_ms: 5,
+            throughput_sizes: vec![32, 65_536],
+            throughput_round_ms: 2,
+            streams: 3,
+            idle_streams: 3,
+            watch: Duration::from_millis(10),
+            rounds: 1,
+            cores: Cores { near: None, far: None },
+            ..Options::default()
+        }
+    }
+
+    #[test]
+    fn each_system_has_a_result_of_each_kind_and_size() {
+        let options = short();
+        let mut systems = systems(&options).expect("drivers start anywhere");
+        let results = run(&mut systems, &options, |_| {}).expect("both ends are connected");
+        let found: Vec<_> = results.iter().map(|result| (result.system.as_str(), result.size)).collect();
+        let expected = [("floor", 32), ("gannet", 32)]
+            .into_iter()
+            .chain([32, 65_536].into_iter().flat_map(|size| [("floor", size), ("gannet", size), ("gannet", size)]));
+        assert_eq!(found, expected.collect::<Vec<_>>());
+        assert!(results.iter().all(|result| result.ratio_to_floor.is_some() && result.lost == 0));
+        let calls = |result: &Measurement| match result.details {
+            Some(Details::Udp { near_calls_per_msg, .. }) => near_calls_per_msg,
+            _ => None,
+        };
+        assert!(calls(&results[3]).is_some_and(|calls| calls > 0.0));
+    }
+
+    #[test]
+    fn streams_and_loss_are_compared_with_one_stream_and_none() {
+        let results = variations(&short(), |_| {}).expect("both ends are connected");
+        let details: Vec<_> = results
+            .iter()
+            .map(|result| match result.details {
+                Some(Details::Udp { streams, loss_ppm, ratio_to_plain, .. }) => {
+                    (streams, loss_ppm, ratio_to_plain.is_some())
+                }
+                _ => (0, 0, false),
+            })
+            .collect();
+        assert_eq!(details, [(3, 0, true), (1, 10_000, true)]);
+    }
+
+    #[test]
+    fn idle_streams_are_watched() {
+        let results = idle(&short(), |_| {}).expect("drivers start anywhere");
+        assert!(matches!(&results[0].details, Some(Details::IdleStreams { streams: 3, .. })));
+    }
+}

@@ -1,0 +1,379 @@
+//! Gannet over UDP on the loopback interface: two ends, each with a driver and a client of its own. With two cores there is one thread
+//! per end: it runs its driver in invoker mode. Results say so.
+
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use gannet::logbuffer::{Fragment, FragmentAssembler};
+use gannet::{Client, Context, ExclusivePublication, ImageHandlers, Subscription};
+use gannet_driver::MediaDriver;
+use gannet_driver::config::{ByteLength, DriverConfig, Profile, ThreadingMode, TransportName};
+
+use super::System;
+use super::gannet::GANNET;
+use crate::rig::RigError;
+use crate::rig::echo::{self, EchoOutcome, EchoPlan};
+use crate::rig::measurement::Details;
+use crate::rig::schedule::now_ns;
+use crate::rig::throughput::{self, ThroughputOutcome, ThroughputPlan};
+use crate::rig::transceiver::Transceiver;
+
+const STREAM: i32 = 1;
+/// An end lets its driver have a turn after so many bytes at most: as much as a receiver takes before it reports.
+const BYTES_PER_TURN: usize = 32 * 1024;
+/// A client needs a turn a few times per second; it gets one in so many turns of its driver.
+const TURNS_PER_CLIENT_TURN: u32 = 256;
+/// How long connecting may take.
+const PATIENCE_NS: i64 = 60_000_000_000;
+/// Turns that an end has while other systems are measured.
+const KEEP_ALIVE_TURNS: u32 = 200;
+
+/// How to set the system up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UdpSettings {
+    /// What datagrams go through.
+    pub transport: TransportName,
+    /// Hand runs of equal datagrams to the kernel in one piece.
+    pub offload: bool,
+    /// Streams from the near end to the far end.
+    pub streams: usize,
+    /// Of a million datagrams that arrive at an end, how many are lost.
+    pub loss_ppm: u32,
+    /// Bytes of a term.
+    pub term_length: usize,
+    /// Bytes of the longest datagram.
+    pub mtu: usize,
+    /// Bytes of the receiver's window.
+    pub window: usize,
+}
+
+impl Default for UdpSettings {
+    fn default() -> Self {
+        Self {
+            transport: TransportName::Auto,
+            offload: true,
+            streams: 1,
+            loss_ppm: 0,
+            term_length: 1 << 20,
+            mtu: 1408,
+            window: 128 << 10,
+        }
+    }
+}
+
+/// Gannet over UDP as a system.
+pub struct GannetUdp {
+    settings: UdpSettings,
+    transport: String,
+    near: End,
+    far: End,
+}
+
+/// One end: its driver and client, publications to the other end, and what comes from there. Handles go before the driver does.
+struct End {
+    publications: Vec<ExclusivePublication>,
+    subscription: Subscription,
+    assembler: FragmentAssembler,
+    client: Client,
+    driver: MediaDriver,
+    /// Which publication sends the next message.
+    next: usize,
+    sends_at_once: bool,
+    bytes_since_turn: usize,
+    turns: u32,
+}
+
+impl GannetUdp {
+    /// Starts two drivers and connects their clients.
+    ///
+    /// # Errors
+    ///
+    /// [`RigError::System`] with what a driver or a client said.
+    pub fn open(settings: UdpSettings) -> Result<Self, RigError> {
+        let channel = |port| {
+            let UdpSettings { term_length, mtu, window, .. } = settings;
+            format!("aeron:udp?endpoint=127.0.0.1:{port}|term-length={term_length}|mtu={mtu}|rcv-wnd={window}")
+        };
+        let (out, back) = (channel(free_port()?), channel(free_port()?));
+        let mut near = End::open(&settings, &out, settings.streams, &back)?;
+        let mut far = End::open(&settings, &back, 1, &out)?;
+        let start_ns = now_ns();
+        while !(near.is_connected(1) && far.is_connected(settings.streams)) {
+            near.turn();
+            far.turn();
+            if now_ns() - start_ns > PATIENCE_NS {
+                return Err(RigError::system(GANNET, "connecting", "the two ends did not find each other"));
+            }
+        }
+        let transport = near.driver.transport().to_owned();
+        Ok(Self { settings, transport, near, far })
+    }
+}
+
+impl GannetUdp {
+    /// A message there and back, both ends on the calling thread. For counting what it costs.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come back.
+    pub fn round_trip_on_one_thread(&mut self, message: &[u8]) {
+        for is_out in [true, false] {
+            let (from, to) = if is_out { (&mut self.near, &mut self.far) } else { (&mut self.far, &mut self.near) };
+            from.sends_at_once = true;
+            let start_ns = now_ns();
+            while !from.try_send(message) {
+                from.turn();
+                assert!(now_ns() - start_ns < PATIENCE_NS, "{GANNET} takes no message");
+            }
+            while to.poll(1, |_| {}) == 0 {
+                assert!(now_ns() - start_ns < PATIENCE_NS, "{GANNET} lost a message");
+            }
+        }
+    }
+
+    /// So many messages from the near end to the far end, both on the calling thread. For counting what it costs.
+    ///
+    /// # Panics
+    ///
+    /// When they do not arrive.
+    pub fn stream_on_one_thread(&mut self, message: &[u8], messages: usize) {
+        self.near.sends_at_once = false;
+        let (mut sent, mut received, start_ns) = (0, 0, now_ns());
+        while received < messages {
+            while sent < messages && self.near.try_send(message) {
+                sent += 1;
+                if self.near.bytes_since_turn == 0 {
+                    break;
+                }
+            }
+            self.near.turn();
+            received += self.far.poll(64, |_| {});
+            assert!(now_ns() - start_ns < PATIENCE_NS, "{GANNET} lost messages");
+        }
+    }
+}
+
+/// A port that nobody uses. Somebody may take it before it is used; then opening fails.
+pub fn free_port() -> Result<u16, RigError> {
+    let socket = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    socket.map(|address| address.port()).map_err(failed("cannot find a free port"))
+}
+
+impl System for GannetUdp {
+    fn name(&self) -> &str {
+        GANNET
+    }
+
+    fn describe(&self) -> String {
+        let UdpSettings { offload, streams, term_length, mtu, window, .. } = self.settings;
+        format!(
+            "{}, offload {}, {streams} stream(s), terms of {} KiB, datagrams of up to {mtu} bytes, window of {} KiB; an end's thread runs \
+             its driver, too (invoker)",
+            self.transport,
+            if offload { "on" } else { "off" },
+            term_length >> 10,
+            window >> 10,
+        )
+    }
+
+    fn echo(&mut self, plan: &EchoPlan) -> Result<EchoOutcome, RigError> {
+        self.near.sends_at_once = true;
+        self.far.sends_at_once = true;
+        echo::run(GANNET, &mut self.near, &mut self.far, plan)
+    }
+
+    fn throughput(&mut self, plan: &ThroughputPlan) -> Result<ThroughputOutcome, RigError> {
+        self.near.sends_at_once = false;
+        self.far.sends_at_once = false;
+        self.near.next = 0;
+        throughput::run(GANNET, &mut self.near, &mut self.far, plan)
+    }
+
+    fn keep_alive(&mut self) {
+        for _ in 0..KEEP_ALIVE_TURNS {
+            self.near.turn();
+            self.far.turn();
+        }
+        self.near.client.invoke();
+        self.far.client.invoke();
+    }
+
+    fn details(&self) -> Option<Details> {
+        let UdpSettings { offload, streams, loss_ppm, mtu, window, .. } = self.settings;
+        Some(Details::Udp {
+            transport: self.transport.clone(),
+            offload,
+            mtu,
+            window,
+            streams,
+            loss_ppm,
+            near_calls_per_msg: None,
+            far_calls_per_msg: None,
+            ratio_to_plain: None,
+        })
+    }
+
+    fn calls(&self) -> Option<[u64; 2]> {
+        Some([self.near.calls()?, self.far.calls()?])
+    }
+}
+
+impl End {
+    fn open(settings: &UdpSettings, out: &str, streams: usize, back: &str) -> Result<Self, RigError> {
+        let mut config = DriverConfig::for_profile(Profile::Balanced);
+        config.threads.mode = ThreadingMode::Invoker;
+        config.process.transport = settings.transport;
+        config.process.segmentation_offload = settings.offload;
+        config.loss.drop_ppm = settings.loss_ppm;
+        // The window needs as much room in the socket, and the kernel counts more than what is in a datagram.
+        let buffer = ByteLength::new(settings.window.max(128 << 10) as u64);
+        config.network.so_rcvbuf = Some(buffer);
+        let mut driver = MediaDriver::launch_embedded(config).map_err(failed("cannot start an embedded driver"))?;
+        let context = Context::new().dir(driver.dir()).client_name("rig").use_conductor_invoker();
+        let client =
+            Client::connect(context.driver_timeout(Duration::from_secs(60))).map_err(failed("cannot connect"))?;
+        // Asked for without waiting: nobody but this thread runs the driver.
+        let mut subscription = client
+            .async_add_subscription(back, STREAM, ImageHandlers::new())
+            .map_err(failed("cannot ask for a subscription"))?;
+        let subscription = settle(&mut driver, &client, || subscription.poll())?;
+        let mut publications = Vec::with_capacity(streams);
+        for _ in 0..streams {
+            let mut publication =
+                client.async_add_exclusive_publication(out, STREAM).map_err(failed("cannot ask for a publication"))?;
+            publications.push(settle(&mut driver, &client, || publication.poll())?);
+        }
+        Ok(Self {
+            publications,
+            subscription,
+            assembler: FragmentAssembler::new(),
+            client,
+            driver,
+            next: 0,
+            sends_at_once: false,
+            bytes_since_turn: 0,
+            turns: 0,
+        })
+    }
+
+    fn is_connected(&mut self, images: usize) -> bool {
+        self.publications.iter_mut().all(ExclusivePublication::is_connected)
+            && self.subscription.image_count() == images
+    }
+
+    #[inline]
+    fn turn(&mut self) {
+        self.bytes_since_turn = 0;
+        self.driver.invoke();
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(TURNS_PER_CLIENT_TURN) {
+            self.client.invoke();
+        }
+    }
+
+    fn calls(&self) -> Option<u64> {
+        let counts = self.driver.transport_counts()?;
+        Some(counts.iter().map(|counts| counts.send_calls + counts.receive_calls).sum())
+    }
+}
+
+/// Runs driver and client until what was asked for is there.
+fn settle<T, E>(
+    driver: &mut MediaDriver,
+    client: &Client,
+    mut poll: impl FnMut() -> Result<Option<T>, E>,
+) -> Result<T, RigError>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let start_ns = now_ns();
+    while now_ns() - start_ns < PATIENCE_NS {
+        driver.invoke();
+        client.invoke();
+        if let Some(handle) = poll().map_err(failed("cannot add a stream"))? {
+            return Ok(handle);
+        }
+    }
+    Err(RigError::system(GANNET, "adding a stream", "the driver did not answer"))
+}
+
+fn failed<E: std::error::Error + Send + Sync + 'static>(action: &'static str) -> impl FnOnce(E) -> RigError {
+    move |error| RigError::system(GANNET, action, error)
+}
+
+impl Transceiver for End {
+    #[inline]
+    fn try_send(&mut self, message: &[u8]) -> bool {
+        if self.publications[self.next].offer(message).is_err() {
+            return false;
+        }
+        self.next = if self.next + 1 < self.publications.len() { self.next + 1 } else { 0 };
+        self.bytes_since_turn += message.len();
+        if self.sends_at_once || self.bytes_since_turn >= BYTES_PER_TURN {
+            self.turn();
+        }
+        true
+    }
+
+    #[inline]
+    fn poll(&mut self, limit: usize, mut on_message: impl FnMut(&[u8])) -> usize {
+        if self.bytes_since_turn >= BYTES_PER_TURN {
+            self.turn();
+        }
+        let mut received = self.take(limit, &mut on_message);
+        if received == 0 {
+            self.turn();
+            received = self.take(limit, &mut on_message);
+        }
+        received
+    }
+
+    fn between_messages(&mut self) {
+        self.turn();
+    }
+}
+
+impl End {
+    #[inline]
+    fn take(&mut self, limit: usize, on_message: &mut impl FnMut(&[u8])) -> usize {
+        let (bytes, mut messages) = (&mut self.bytes_since_turn, 0);
+        let assembled = self.assembler.assemble(|message: Fragment<'_>| {
+            *bytes += message.payload().len();
+            messages += 1;
+            on_message(message.payload());
+        });
+        self.subscription.poll(assembled, limit);
+        messages
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rig::cores::Cores;
+
+    #[test]
+    fn every_message_comes_back_and_every_message_arrives() {
+        let cores = Cores { near: None, far: None };
+        for (streams, loss_ppm) in [(1, 0), (3, 10_000)] {
+            let settings = UdpSettings {
+                transport: TransportName::Sockets,
+                streams,
+                loss_ppm,
+                term_length: 256 << 10,
+                ..UdpSettings::default()
+            };
+            let mut gannet = GannetUdp::open(settings).expect("embedded drivers start anywhere");
+            let echo = EchoPlan { size: 32, rate_per_s: 2_000, warm_up: 10, messages: 100, cores };
+            let outcome = gannet.echo(&echo).expect("the ends are connected");
+            assert_eq!((outcome.latencies.samples(), outcome.lost), (100, 0));
+            gannet.keep_alive();
+            for size in [32, 20_000] {
+                let plan = ThroughputPlan { size, duration_ms: 5, streams, cores };
+                let outcome = gannet.throughput(&plan).expect("the ends are connected");
+                assert!(outcome.received > 0 && outcome.lost == 0);
+            }
+            assert!(gannet.calls().is_some_and(|[near, far]| near > 0 && far > 0));
+        }
+    }
+}

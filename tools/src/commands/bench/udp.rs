@@ -1,0 +1,144 @@
+//! `gannet bench udp`: round trips and throughput over the loopback interface, streams by the hundred, loss, and idle streams.
+
+use gannet_benches::rig::cores::Cores;
+use gannet_benches::rig::environment::Environment;
+use gannet_benches::rig::measurement::{Details, Kind, Measurement};
+use gannet_benches::scenarios::udp;
+use gannet_benches::systems::System;
+use gannet_benches::systems::gannet_udp::UdpSettings;
+use gannet_driver::config::TransportName;
+
+use super::{Reporting, latencies, progress};
+use crate::cli::{Outcome, Output, with_separators};
+
+/// Round trips and throughput over UDP on the loopback interface, beside bare sockets
+///
+/// Each end is a thread on a core of its own, which runs its driver, too. Rounds alternate between bare sockets and each transport,
+/// with segmentation offload and without; the transports count their system calls. Then many streams are compared with one, a stream
+/// that loses datagrams with one that does not, and streams that carry nothing are watched.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    reporting: Reporting,
+    /// What datagrams go through [default: both, where the system has io_uring]
+    #[arg(long, value_enum)]
+    transport: Option<TransportArg>,
+    /// Rounds per system and measurement
+    #[arg(long, value_name = "COUNT", default_value_t = udp::Options::default().rounds, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Round trips per second
+    #[arg(long, value_name = "PER_SECOND", default_value_t = udp::Options::default().echo_rate_per_s, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    rate: u64,
+    /// Bytes per message, one measurement of throughput each
+    #[arg(long = "size", value_name = "BYTES", value_delimiter = ',', default_values_t = udp::Options::default().throughput_sizes)]
+    sizes: Vec<usize>,
+    /// Length of a term in bytes, a power of two from 64 KiB
+    #[arg(long, value_name = "BYTES", default_value_t = UdpSettings::default().term_length)]
+    term_length: usize,
+    /// Bytes of the longest datagram
+    #[arg(long, value_name = "BYTES", default_value_t = UdpSettings::default().mtu)]
+    mtu: usize,
+    /// Bytes of the receiver's window
+    #[arg(long, value_name = "BYTES", default_value_t = UdpSettings::default().window)]
+    window: usize,
+    /// How many streams are compared with one; 0 leaves that out
+    #[arg(long, value_name = "COUNT", default_value_t = udp::Options::default().streams)]
+    streams: usize,
+    /// Of a million datagrams, how many are lost in the part with loss; 0 leaves that out
+    #[arg(long, value_name = "COUNT", default_value_t = udp::Options::default().loss_ppm, value_parser = clap::value_parser!(u32).range(..=500_000))]
+    loss_ppm: u32,
+    /// How many streams are idle in the part with idle streams; 0 leaves that out
+    #[arg(long, value_name = "COUNT", default_value_t = udp::Options::default().idle_streams)]
+    idle_streams: usize,
+}
+
+/// What datagrams go through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum TransportArg {
+    /// What the driver chooses by itself
+    Auto,
+    /// io_uring, or an error where the system does not have it
+    #[value(name = "io_uring")]
+    IoUring,
+    /// Plain sockets
+    Sockets,
+}
+
+/// Runs the scenario.
+pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let transports = match args.transport {
+        Some(TransportArg::Auto) => vec![TransportName::Auto],
+        Some(TransportArg::IoUring) => vec![TransportName::IoUring],
+        Some(TransportArg::Sockets) => vec![TransportName::Sockets],
+        None => udp::available(),
+    };
+    let (term_length, mtu, window) = (args.term_length, args.mtu, args.window);
+    let options = udp::Options {
+        transports,
+        rounds: args.rounds,
+        echo_rate_per_s: args.rate,
+        throughput_sizes: args.sizes.clone(),
+        streams: args.streams,
+        loss_ppm: args.loss_ppm,
+        idle_streams: args.idle_streams,
+        settings: UdpSettings { term_length, mtu, window, ..UdpSettings::default() },
+        cores: Cores::choose(),
+        ..udp::Options::default()
+    };
+    let mut systems = udp::systems(&options)?;
+    let environment = Environment::read(options.cores);
+    let notes: Vec<_> = systems.iter().map(|system| format!("{}: {}", system.name(), system.describe())).collect();
+    args.reporting.begin(&environment, &notes, out)?;
+    let mut results = udp::run(&mut systems, &options, progress)?;
+    // They would take memory and, being drivers, are not idle when they are let go.
+    drop::<Vec<Box<dyn System>>>(systems);
+    results.extend(udp::variations(&options, progress)?);
+    results.extend(udp::idle(&options, progress)?);
+    args.reporting.end(&environment, &notes, &results, out, describe)
+}
+
+fn describe(result: &Measurement) -> String {
+    if let Some(Details::IdleStreams { streams, cpu_share, wake_ups_per_s, .. }) = &result.details {
+        return format!(
+            "      idle           gannet   {streams} streams take {:.2} % of a core of the sender, {wake_ups_per_s:.0} wake-ups/s",
+            cpu_share * 100.0
+        );
+    }
+    let (way, calls) = match &result.details {
+        Some(Details::Udp {
+            transport,
+            offload,
+            streams,
+            loss_ppm,
+            near_calls_per_msg,
+            far_calls_per_msg,
+            ratio_to_plain,
+            ..
+        }) => {
+            let mut way = format!("{transport}{}", if *offload { "" } else { ", no offload" });
+            if *streams > 1 {
+                way.push_str(&format!(", {streams} streams"));
+            }
+            if *loss_ppm > 0 {
+                way.push_str(&format!(", {} % loss", f64::from(*loss_ppm) / 1e4));
+            }
+            let calls = match (near_calls_per_msg, far_calls_per_msg) {
+                (Some(near), Some(far)) => format!("   {near:.3} + {far:.3} calls/message"),
+                _ => String::new(),
+            };
+            let plain = ratio_to_plain.map(|ratio| format!("   {ratio:.2} x one stream without loss"));
+            (way, calls + &plain.unwrap_or_default())
+        }
+        _ => (String::new(), String::new()),
+    };
+    let kind = format!("{:?}", result.kind).to_lowercase();
+    let what = format!("{kind:>10} {:>6} B  {:<8} {way:<22}", result.size, result.system);
+    let ratio = result.ratio_to_floor.map(|ratio| format!("   {ratio:.2} x floor")).unwrap_or_default();
+    let figures = if result.kind == Kind::Throughput {
+        let whole = |value: Option<f64>| with_separators(value.unwrap_or(0.0) as i64);
+        format!("{:>12} messages/s  {:>15} bytes/s", whole(result.msgs_per_s), whole(result.bytes_per_s))
+    } else {
+        latencies(result)
+    };
+    format!("{what} {figures}{ratio}{calls}   lost {}", result.lost)
+}
