@@ -13,9 +13,9 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use exit::{Outcome, Unsuccessful, Usage, exit};
 pub(crate) use output::{Output, with_separators};
 pub(crate) use stop::Stop;
-pub(crate) use values::{Repeat, duration, positive_duration, profile};
+pub(crate) use values::{Repeat, duration, positive_duration, profile, utc};
 
-use crate::commands::{bench, demo, errors, journal, publish, sbe, stat, streams, subscribe, why};
+use crate::commands::{bench, demo, errors, journal, loss, publish, sbe, stat, streams, subscribe, why};
 
 /// Publish, subscribe, see what a media driver is doing, and work with SBE schemas.
 ///
@@ -34,6 +34,7 @@ enum Command {
     Sub(subscribe::Args),
     Stat(stat::Args),
     Errors(errors::Args),
+    Loss(loss::Args),
     Streams(streams::Args),
     Why(why::Args),
     Bench(bench::Args),
@@ -51,6 +52,7 @@ pub(crate) fn run() -> Outcome {
         Command::Sub(args) => subscribe::run(&args, out),
         Command::Stat(args) => stat::run(&args, out),
         Command::Errors(args) => errors::run(&args, out),
+        Command::Loss(args) => loss::run(&args, out),
         Command::Streams(args) => streams::run(&args, out),
         Command::Why(args) => why::run(&args, out),
         Command::Bench(args) => bench::run(&args, out),

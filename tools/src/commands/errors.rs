@@ -4,7 +4,7 @@ use gannet::reports::ErrorObservation;
 use gannet::time::{Clock, EpochMillis, SystemClock};
 use serde::Serialize;
 
-use crate::cli::{DriverDir, Outcome, Output};
+use crate::cli::{DriverDir, Outcome, Output, utc};
 use crate::inspect::Driver;
 
 /// Show the distinct errors that a driver has logged
@@ -75,14 +75,6 @@ fn show(line: &Line) -> String {
     };
     // Other lines of a long text are set apart from the next error.
     format!("{times}, {span}: {}", line.text.trim_end().replace('\n', "\n    "))
-}
-
-/// A moment in UTC, as ISO 8601 writes it.
-fn utc(epoch_ms: i64) -> String {
-    match jiff::Timestamp::from_millisecond(epoch_ms) {
-        Ok(timestamp) => format!("{timestamp:.3}"),
-        Err(_) => format!("{epoch_ms} ms since 1970"),
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod demo;
 pub(crate) mod errors;
 pub(crate) mod journal;
+pub(crate) mod loss;
 pub(crate) mod publish;
 pub(crate) mod sbe;
 pub(crate) mod stat;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Context;
 use gannet::cnc::{CncFile, DriverState};
 use gannet::counters::{CounterRecord, SystemCounter};
-use gannet::memory::FileAccess;
-use gannet::reports::ErrorLogReader;
+use gannet::memory::{FileAccess, MappedFile, Region};
+use gannet::reports::{ErrorLogReader, LOSS_REPORT_FILE_NAME, LossReportReader};
 use gannet::time::{Clock, SystemClock};
 use gannet::types::CounterId;
 
@@ -44,6 +44,14 @@ impl Driver {
         ErrorLogReader::new(self.cnc.error_log())
     }
 
+    /// The driver's loss report.
+    pub(crate) fn loss_report(&self) -> anyhow::Result<LossReportReader> {
+        let path = self.dir.join(LOSS_REPORT_FILE_NAME);
+        let file = MappedFile::open(&path, 1, FileAccess::ReadOnly)
+            .with_context(|| format!("cannot read the loss report {}", path.display()))?;
+        Ok(LossReportReader::new(Region::mapped(file).view()))
+    }
+
     /// Opens the files again if the driver has been started anew since: it deletes the old files and makes others.
     pub(crate) fn refresh(&mut self) {
         if let Ok(cnc) = CncFile::open(&self.dir, FileAccess::ReadOnly)
@@ -63,7 +71,8 @@ impl Driver {
             DriverState::ShutDown => "shut down".to_owned(),
         };
         let up_s = now.since(self.cnc.start_timestamp()) as f64 / 1e3;
-        let profile = self.profile().map_or_else(String::new, |profile| format!(", profile {profile}"));
+        let stated = |name: &str| self.stated(name).map_or_else(String::new, |value| format!(", {name} {value}"));
+        let profile = stated("profile") + &stated("transport");
         format!(
             "driver in {}: {state}; pid {}{profile}, started {up_s:.1} s ago, CnC {}",
             self.dir.display(),
@@ -72,12 +81,12 @@ impl Driver {
         )
     }
 
-    /// The driver's profile, where it says so in the label of its version.
-    fn profile(&self) -> Option<String> {
+    /// What the driver says of itself in the label of its version: its profile, its transport.
+    fn stated(&self, name: &str) -> Option<String> {
         let version = self.cnc.counters().get(CounterId::new(SystemCounter::SoftwareVersion as i32))?;
         let label = String::from_utf8_lossy(version.label.as_bytes()).into_owned();
-        let (_, profile) = label.split_once(" profile=")?;
-        profile.split_whitespace().next().map(str::to_owned)
+        let mut words = label.split_whitespace();
+        words.find_map(|word| word.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
     }
 }
 

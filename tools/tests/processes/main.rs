@@ -3,6 +3,7 @@
 mod captures;
 mod command_line;
 mod journal;
+mod network;
 mod sbe;
 mod seeing;
 mod streams;

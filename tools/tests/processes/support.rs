@@ -25,12 +25,18 @@ pub(crate) struct Driver {
 impl Driver {
     /// Starts a driver and waits until clients can use it.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts one with these settings besides.
+    pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let mut command = clean(driver_binary());
         command.arg("--dir").arg(dir.path().join("driver"));
         command.env("GANNET_PROFILE", "frugal").env("AERON_COUNTERS_BUFFER_LENGTH", "1m");
         // So that a client which a test stops, or a busy machine does not run, is still a client when the test looks.
         command.env("AERON_CLIENT_LIVENESS_TIMEOUT", "60s").env("AERON_PUBLICATION_UNBLOCK_TIMEOUT", "70s");
+        command.envs(settings.iter().copied());
         let process = Process::spawn(&mut command, None);
         let mut driver = Self { process: Some(process), dir };
         let deadline = Instant::now() + PATIENCE;

@@ -6,6 +6,7 @@
 mod exchange;
 mod feed;
 mod ipc;
+mod udp;
 
 use std::path::Path;
 use std::time::Duration;
@@ -43,7 +44,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 type RunLeg = fn(&Setting<'_>) -> anyhow::Result<Leg>;
 
 /// The legs, in the order in which they run.
-const LEGS: &[(&str, RunLeg)] = &[("ipc", ipc::run)];
+const LEGS: &[(&str, RunLeg)] = &[("ipc", ipc::run), ("udp", udp::run)];
 
 /// What a leg is to send.
 #[derive(Debug, Clone, Copy)]

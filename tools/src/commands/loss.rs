@@ -1,0 +1,150 @@
+//! `gannet loss`: what images have missed, from the driver's loss report.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use gannet::reports::LossObservation;
+use serde::Serialize;
+
+use crate::cli::{DriverDir, Outcome, Output, positive_duration, utc, with_separators};
+use crate::inspect::Driver;
+
+/// Show which streams from the network have missed something: how often, how much, and from where
+///
+/// What was missing was asked for again, unless the subscription is not reliable: that something is listed here does not mean that an
+/// application missed it. With --watch only what was added since the time before is marked.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    dir: DriverDir,
+    /// Print one JSON object per image: session_id, stream_id, channel, source, count, bytes_lost, first_ms, last_ms
+    #[arg(long)]
+    json: bool,
+    /// Show again at this interval until stopped
+    #[arg(long, value_name = "INTERVAL", value_parser = positive_duration, num_args = 0..=1, default_missing_value = "1s")]
+    watch: Option<Duration>,
+    /// Show only losses of this stream
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    stream: Option<i32>,
+    /// Show only losses of this session
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    session: Option<i32>,
+}
+
+/// What one image missed, as a line of JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Line {
+    session_id: i32,
+    stream_id: i32,
+    channel: String,
+    /// Who sent it: address and port.
+    source: String,
+    /// How often something was missing.
+    count: i64,
+    /// How many bytes, in all.
+    bytes_lost: i64,
+    /// When something was first missing, in milliseconds since 1970.
+    first_ms: i64,
+    /// When something was last missing, in milliseconds since 1970.
+    last_ms: i64,
+}
+
+impl From<&LossObservation> for Line {
+    fn from(loss: &LossObservation) -> Self {
+        Self {
+            session_id: loss.session_id.get(),
+            stream_id: loss.stream_id.get(),
+            channel: loss.channel.clone(),
+            source: loss.source.clone(),
+            count: loss.count,
+            bytes_lost: loss.bytes_lost,
+            first_ms: loss.first.get(),
+            last_ms: loss.last.get(),
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let mut before = HashMap::new();
+    super::watch::show(&args.dir.path(), args.watch, out, |driver, out| show(args, driver, &mut before, out))
+}
+
+/// What was missing of each image the last time: by its place in the report, which keeps it.
+type Seen = HashMap<usize, (i64, i64)>;
+
+fn show(args: &Args, driver: &Driver, before: &mut Seen, out: &mut Output) -> Outcome {
+    let mut lines = Vec::new();
+    let end = driver.loss_report()?.for_each(|loss| lines.push(Line::from(loss)));
+    let wanted = |line: &Line| {
+        args.stream.is_none_or(|stream| line.stream_id == stream)
+            && args.session.is_none_or(|session| line.session_id == session)
+    };
+    if args.json {
+        for line in lines.iter().filter(|line| wanted(line)) {
+            out.json(line)?;
+        }
+    } else {
+        out.line(driver.describe())?;
+        if !lines.iter().any(wanted) {
+            out.line("nothing was lost")?;
+        }
+        for (place, line) in lines.iter().enumerate().filter(|(_, line)| wanted(line)) {
+            for text in describe(line, before.get(&place).copied()) {
+                out.line(text)?;
+            }
+        }
+    }
+    *before = lines.iter().map(|line| (line.count, line.bytes_lost)).enumerate().collect();
+    // What could be read has been shown; that there may be more is still an error.
+    end?;
+    Ok(())
+}
+
+/// An entry for people. `before` is what it said the last time.
+fn describe(line: &Line, before: Option<(i64, i64)>) -> [String; 2] {
+    let times = if line.count == 1 { "once".to_owned() } else { format!("{} times", with_separators(line.count)) };
+    let news = match before {
+        Some((count, bytes)) if line.count > count => format!(
+            ", of which {} times and {} bytes since the last look",
+            with_separators(line.count - count),
+            with_separators(line.bytes_lost - bytes)
+        ),
+        _ => String::new(),
+    };
+    let span = if line.first_ms == line.last_ms {
+        format!("at {}", utc(line.first_ms))
+    } else {
+        format!("from {} to {}", utc(line.first_ms), utc(line.last_ms))
+    };
+    [
+        format!("session {}, stream {}, {}, from {}", line.session_id, line.stream_id, line.channel, line.source),
+        format!("    {times}, {} bytes{news}; {span}", with_separators(line.bytes_lost)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_says_what_was_missed_and_what_is_new() {
+        let line = Line {
+            session_id: -7,
+            stream_id: 1001,
+            channel: "aeron:udp?endpoint=localhost:40123".to_owned(),
+            source: "127.0.0.1:5555".to_owned(),
+            count: 1500,
+            bytes_lost: 96_000,
+            first_ms: 0,
+            last_ms: 1_500,
+        };
+        let [head, body] = describe(&line, None);
+        assert_eq!(head, "session -7, stream 1001, aeron:udp?endpoint=localhost:40123, from 127.0.0.1:5555");
+        assert_eq!(body, "    1,500 times, 96,000 bytes; from 1970-01-01T00:00:00.000Z to 1970-01-01T00:00:01.500Z");
+        let [_, body] = describe(&line, Some((1400, 95_000)));
+        assert!(body.contains("of which 100 times and 1,000 bytes since the last look"), "{body}");
+        let [_, body] = describe(&Line { count: 1, last_ms: 0, ..line }, Some((1, 96_000)));
+        assert_eq!(body, "    once, 96,000 bytes; at 1970-01-01T00:00:00.000Z");
+    }
+}
