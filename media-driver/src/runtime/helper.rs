@@ -143,15 +143,20 @@ mod tests {
 
     use super::*;
     use crate::config::Loss;
-    use crate::io::transport::TransportKind;
+    use crate::io::transport::{SocketOptions, TransportKind};
     use crate::mailbox::DeleteLog;
     use crate::runtime::Role;
     use crate::runtime::network_agents::NetworkParts;
     use crate::shared::NetworkCounters;
 
     fn executor() -> Executor {
-        let parts =
-            NetworkParts::new(&NetworkCounters::heap(), 0, (TransportKind::Sockets, &Loss::default()), 6).unwrap();
+        let parts = NetworkParts::new(
+            &NetworkCounters::heap(),
+            0,
+            (TransportKind::Sockets, SocketOptions::default(), &Loss::default()),
+            6,
+        )
+        .unwrap();
         Executor { orders: parts.orders, defaults: SocketDefaults::default() }
     }
 
