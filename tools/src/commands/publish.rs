@@ -44,7 +44,7 @@ pub(crate) struct Args {
     /// Publish so many messages per second instead of as many as go
     #[arg(long, value_name = "PER_SECOND", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     rate: Option<u64>,
-    /// Wait until there are so many subscribers
+    /// Wait until there are so many subscribers; those on other hosts count as one
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     subscribers: usize,
     /// How long to wait for them
@@ -158,6 +158,13 @@ impl Publisher {
         }
     }
 
+    fn is_connected(&mut self) -> bool {
+        match self {
+            Self::Concurrent(publication) => publication.is_connected(),
+            Self::Exclusive(publication) => publication.is_connected(),
+        }
+    }
+
     fn offer(&mut self, message: &[u8]) -> Result<Position, OfferError> {
         match self {
             Self::Concurrent(publication) => publication.offer(message),
@@ -166,7 +173,7 @@ impl Publisher {
     }
 
     /// Waits until there are as many subscribers as asked for; false if the user has lost patience.
-    fn wait_for_subscribers(&self, client: &Client, args: &Args, stop: &Stop) -> anyhow::Result<bool> {
+    fn wait_for_subscribers(&mut self, client: &Client, args: &Args, stop: &Stop) -> anyhow::Result<bool> {
         let deadline = Instant::now() + args.wait;
         loop {
             let mut count = 0;
@@ -175,6 +182,8 @@ impl Publisher {
                     record.type_id == type_id::SUBSCRIBER_POSITION && record.reference_id == self.log_id().get(),
                 );
             });
+            // Subscribers on other hosts are not seen from here, but that there is one is.
+            count = count.max(usize::from(self.is_connected()));
             if count >= args.subscribers {
                 return Ok(true);
             }
