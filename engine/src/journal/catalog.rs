@@ -359,6 +359,26 @@ impl Catalog {
         (stop >= entry.descriptor.start_position.get() && stop % 32 == 0).then_some(Position::new(stop))
     }
 
+    /// Where a recording starts by now: whoever prunes it moves that on, segment by segment.
+    pub fn start_position(&self, entry: &CatalogEntry) -> Position {
+        let at = entry.offset + entry::HEADER_LENGTH + descriptor::START_POSITION;
+        let start = Position::new(self.view().word_at::<i64>(at).load_acquire());
+        let was = entry.descriptor.start_position;
+        if start > was && entry.descriptor.layout().is_base(start) { start } else { was }
+    }
+
+    /// Says where a recording starts: the segments below are not part of it any more.
+    ///
+    /// # Errors
+    ///
+    /// When the file could not be synced.
+    pub fn set_start(&self, entry: &CatalogEntry, start: Position) -> Result<(), JournalError> {
+        let at = entry.offset + entry::HEADER_LENGTH + descriptor::START_POSITION;
+        // In one step: others read it at any time.
+        self.view().word_at::<i64>(at).store_release(start.get());
+        self.sync()
+    }
+
     /// Says where and when a recording ended; or that it goes on.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 //!   256  tail                           claimed by appenders
 //!   384  recorded | indexed             written by the keeper
 //!   512  durable                        written by the keeper, and by appenders that sync
+//!   640  first                          written by whoever prunes
 //!  4096  64 slots of 128 bytes: what an appender claims, or has claimed last: position | length
 //! ```
 //!
@@ -29,7 +30,7 @@ use super::tail::{Slot, Slots};
 pub const MAX_APPENDERS: usize = 64;
 
 /// The version of the layout.
-pub const CONTROL_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
+pub const CONTROL_VERSION: SemanticVersion = SemanticVersion::new(1, 1, 0);
 
 /// What a slot says whose owner claims nothing.
 pub(crate) const NO_CLAIM: i64 = -1;
@@ -54,12 +55,13 @@ const TAIL: Field<i64> = Field::at(256);
 const RECORDED: Field<i64> = Field::at(384);
 const INDEXED: Field<i64> = Field::at(392);
 const DURABLE: Field<i64> = Field::at(512);
+const FIRST: Field<i64> = Field::at(640);
 
 const _: () = {
     assert!(VERSION.end() == LENGTH.start() && LENGTH.end() == RECORDING_ID.start());
     assert!(START_POSITION.end() == TERM_LENGTH.start() && SEGMENT_LENGTH.end() == INITIAL_TERM_ID.start());
     assert!(STAMPS.end() == BOOT_ID.start() && BOOT_ID.end() == SYNC_KIND.start());
-    assert!(DURABLE.end() <= SLOTS);
+    assert!(DURABLE.end() <= FIRST.start() && FIRST.end() <= SLOTS);
 };
 
 /// The file, mapped.
@@ -139,7 +141,7 @@ impl Control {
             == CONTROL_VERSION.major()
             && view.word(LENGTH).load_relaxed() == LENGTH_BYTES as i32
             && view.word(RECORDING_ID).load_relaxed() == descriptor.recording_id.get()
-            && view.word(START_POSITION).load_relaxed() == descriptor.start_position.get()
+            && has_started(view.word(START_POSITION).load_relaxed(), descriptor)
             && view.word(TERM_LENGTH).load_relaxed() == descriptor.term_length.get()
             && view.word(SEGMENT_LENGTH).load_relaxed() == descriptor.segment_length.get()
             && view.word(INITIAL_TERM_ID).load_relaxed() == descriptor.initial_term_id.get();
@@ -149,11 +151,13 @@ impl Control {
     /// Where the recording is, if the words can be true.
     pub(crate) fn known(&self, descriptor: &RecordingDescriptor, boot_id: [i64; 2]) -> Option<Known> {
         let view = self.stored.view();
+        // What was pruned is neither indexed nor durable any more, nor does it have to be.
+        let start = descriptor.start_position;
         let known = Known {
             tail: Position::new(self.tail().load_acquire()),
             recorded: self.recorded_position(),
-            indexed: self.indexed_position(),
-            durable: self.durable_position(),
+            indexed: self.indexed_position().max(start),
+            durable: self.durable_position().max(start),
             same_boot: boot_id != [0, 0]
                 && [0, 1].map(|half| view.word(BOOT_ID.element(half)).load_relaxed()) == boot_id,
         };
@@ -321,6 +325,16 @@ impl Control {
         Position::new(self.durable().load_acquire())
     }
 
+    /// Everything below is pruned; 0 if nothing ever was.
+    pub(crate) fn first_position(&self) -> Position {
+        // ORDERING(journal.recorded): Acquire. Pairs with `advance`; the catalog says so, too.
+        Position::new(self.own(FIRST).load_acquire())
+    }
+
+    pub(crate) fn advance_first(&self, position: Position) {
+        advance(&self.own(FIRST), position);
+    }
+
     pub(crate) fn advance_recorded(&self, position: Position) {
         advance(&self.recorded(), position);
     }
@@ -342,6 +356,16 @@ impl Control {
         let view: &AtomicBuffer = self.stored.view();
         view.own(field)
     }
+}
+
+/// Whether a recording can have begun at `start`, and have been pruned to where its descriptor says that it begins.
+fn has_started(start: i64, descriptor: &RecordingDescriptor) -> bool {
+    let now = descriptor.start_position;
+    if start == now.get() {
+        return true;
+    }
+    let layout = SegmentLayout { start_position: Position::new(start), ..descriptor.layout() };
+    (0..now.get()).contains(&start) && layout.is_base(now)
 }
 
 /// Moves a position on, unless it is further already.

@@ -96,7 +96,7 @@ impl Recording {
                 };
                 view.put_bytes(slot + NAME, name.as_bytes());
                 view.word(NAME_LENGTH.from(slot)).store_relaxed(name.len() as i32);
-                view.word(POSITION.from(slot)).store_relaxed(descriptor.start_position.get());
+                view.word(POSITION.from(slot)).store_relaxed(self.start_position().get());
                 view.word(MOVED.from(slot)).store_relaxed(SystemClock.epoch().get());
                 // ORDERING(journal.cursor): Release. Pairs with the Acquire load in `info`; publishes the name and where it is.
                 view.word(IN_USE.from(slot)).store_release(1);
@@ -147,10 +147,11 @@ impl Cursor {
         &self.name
     }
 
-    /// Where it is: a consumer goes on there.
+    /// Where it is: a consumer goes on there. In front of the recording's start if that was pruned by force meanwhile:
+    /// [`JournalError::Pruned`] tells its consumer so.
     pub fn position(&self) -> Position {
         // ORDERING(journal.cursor): Acquire. Pairs with the Release store in `move_to`. A hostile file may say anything.
-        Position::new(self.position.load_acquire()).clamp(self.start, self.end)
+        Position::new(self.position.load_acquire()).clamp(Position::new(0), self.end)
     }
 
     /// Moves it: everything below `position` is done with. Forwards or back.
@@ -258,6 +259,10 @@ fn create(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<Sto
 }
 
 fn lock(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<super::storage::Lock, JournalError> {
-    let name = format!("{}.cursors.lock", descriptor.recording_id);
-    super::journal::wait_for_lock(storage, &name)
+    super::journal::wait_for_lock(storage, &lock_name(descriptor.recording_id))
+}
+
+/// The name of the file whose lock is held by whoever makes or removes a cursor, or moves the recording's start.
+pub(crate) fn lock_name(recording_id: RecordingId) -> String {
+    format!("{recording_id}.cursors.lock")
 }

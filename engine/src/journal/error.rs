@@ -77,6 +77,28 @@ pub enum JournalError {
         /// Why not.
         reason: &'static str,
     },
+    /// What was asked for is not in the recording any more: it was pruned, or the recording never had it.
+    #[error(
+        "recording {recording_id} does not have {what} {asked} any more: it begins at position {earliest}; go on from there"
+    )]
+    Pruned {
+        /// The recording.
+        recording_id: RecordingId,
+        /// What was asked for: a position, or a message's number.
+        what: &'static str,
+        /// Which.
+        asked: i64,
+        /// Where the recording begins now: [`Start::Begin`](super::Start::Begin) goes there.
+        earliest: Position,
+    },
+    /// The recording's writers were killed, and nobody has seen to that yet.
+    #[error(
+        "recording {recording_id} was not closed, and nobody has it open: open the journal for writing, or repair it"
+    )]
+    Recover {
+        /// The recording.
+        recording_id: RecordingId,
+    },
     /// As many appenders as there may be.
     #[error("recording {recording_id} has {limit} appenders already, in this process and others: drop one first")]
     TooManyAppenders {

@@ -23,11 +23,6 @@ pub(crate) struct Indexer {
 }
 
 impl Indexer {
-    /// At the start of a recording.
-    pub(crate) fn new(start: Position, stamped: bool) -> Self {
-        Self { position: start, sequence: 0, latest: 0, stamped }
-    }
-
     /// At an entry of an index.
     pub(crate) fn at(entry: IndexEntry, stamped: bool) -> Self {
         Self { position: entry.position, sequence: entry.sequence, latest: entry.time_before, stamped }

@@ -14,8 +14,10 @@ use super::control::Control;
 use super::error::JournalError;
 use super::keeper::{Keeper, idle_strategy};
 use super::options::{JournalOptions, Stamps, SyncPolicy};
+use super::prune::{Prune, Pruned, finish as finish_pruning, lock_name as prune_lock_name, prune_open};
 use super::recording::Recording;
 use super::recovery::{LeftBy, RecoveryReport, pad_claims, recover};
+use super::retention::{Retention, RetentionFile};
 use super::segment::parse_segment_name;
 use super::sidecar::Sidecar;
 use super::storage::{Directory, Lock, Share, Storage};
@@ -83,6 +85,9 @@ impl Journal {
             Err(JournalError::Exists { .. }) => {
                 let journal = Self::open_in(storage, None)?;
                 journal.set_sync_policy(options.sync);
+                if !options.retention.keeps_everything() {
+                    journal.set_retention(&options.retention)?;
+                }
                 Ok(journal)
             }
             other => other,
@@ -119,6 +124,9 @@ impl Journal {
         let entry = catalog.find(recording_id)?;
         let control = Control::create(&*storage, &entry.descriptor, options.stamps, options.start_position)?;
         control.set_sync_policy(options.sync);
+        if !options.retention.keeps_everything() {
+            RetentionFile::open_or_create(&*storage, recording_id)?.set_policy(&*storage, &options.retention)?;
+        }
         Self::start(storage, &entry, &opening)
     }
 
@@ -235,6 +243,27 @@ impl Journal {
         self.writer.control.set_sync_policy(policy);
     }
 
+    /// Prunes the recording: see [`Prune`]. Appends go on meanwhile, here and elsewhere, and do not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system refuses; what was done until then is done.
+    pub fn prune(&self, request: &Prune) -> Result<Pruned, JournalError> {
+        prune_open(&self.recording()?, request)
+    }
+
+    /// Sets what the helper thread keeps, for whoever has the journal open and whoever opens it from now on: it prunes what is
+    /// beyond, never past a named cursor. A policy without limits keeps everything.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system refuses.
+    pub fn set_retention(&self, policy: &Retention) -> Result<(), JournalError> {
+        let (storage, id) = (&*self.writer.storage, self.writer.descriptor.recording_id);
+        let _lock = wait_for_lock(storage, &prune_lock_name(id))?;
+        RetentionFile::open_or_create(storage, id)?.set_policy(storage, policy)
+    }
+
     /// What the helper thread failed at last, if it did since this was asked last: to make a segment on a full disk, or to sync.
     /// It goes on trying.
     pub fn trouble(&self) -> Option<JournalError> {
@@ -302,6 +331,7 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
     remove_unfinished(&**storage, descriptor)?;
     let control = Control::open(&**storage, descriptor, FileAccess::ReadWrite)?;
     let known = control.as_ref().and_then(|control| control.known(descriptor, boot_id));
+    finish_pruning(&**storage, descriptor)?;
     let (left_by, end, cut) = recover(&**storage, descriptor, known)?;
     let control = match control {
         Some(control) if known.is_some() => control,
@@ -351,7 +381,7 @@ fn remove_unfinished(storage: &dyn Storage, descriptor: &RecordingDescriptor) ->
 }
 
 /// Waits for the lock under which a journal is opened and closed.
-fn lock_opening(storage: &dyn Storage) -> Result<Lock, JournalError> {
+pub(crate) fn lock_opening(storage: &dyn Storage) -> Result<Lock, JournalError> {
     wait_for_lock(storage, "journal.lock")
 }
 
@@ -371,6 +401,7 @@ pub(crate) fn wait_for_lock(storage: &dyn Storage, name: &str) -> Result<Lock, J
     }
 }
 
-fn open_lock_name(recording_id: RecordingId) -> String {
+/// The name of the file whose lock everybody shares who has the journal open.
+pub(crate) fn open_lock_name(recording_id: RecordingId) -> String {
     format!("{recording_id}.open.lock")
 }

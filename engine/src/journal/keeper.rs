@@ -12,6 +12,9 @@ use crate::types::Position;
 use super::error::JournalError;
 use super::indexer::{Indexer, file_checksum};
 use super::options::{Stamps, SyncPolicy};
+use super::prune::{Prune, first_entry, try_prune_open};
+use super::recording::Recording;
+use super::retention::RetentionFile;
 use super::segment::SegmentLayout;
 use super::sidecar::Sidecar;
 use super::storage::{Lock, Share};
@@ -20,6 +23,8 @@ use super::writer::Writer;
 /// How long a failure is left alone before the same is tried again, and how often the keeper's lock is asked for.
 const RETRY_NS: i64 = 200_000_000;
 const LOCK_INTERVAL_NS: i64 = 20_000_000;
+/// How often it is looked whether something can be pruned.
+const PRUNE_INTERVAL_NS: i64 = 1_000_000_000;
 /// How much is indexed before the other duties have their turn, in bytes.
 const INDEX_BATCH: usize = 4 << 20;
 
@@ -34,6 +39,7 @@ pub(crate) struct Keeper {
     writer: Arc<Writer>,
     lock: Option<Lock>,
     next_lock: MonotonicNanos,
+    next_prune: MonotonicNanos,
     /// Nothing is tried that may fail before this.
     retry: MonotonicNanos,
     last_sync: MonotonicNanos,
@@ -53,7 +59,7 @@ impl Keeper {
     pub(crate) fn new(writer: Arc<Writer>) -> Self {
         let named = writer.control.recorded_position();
         let now = MonotonicNanos::new(i64::MIN);
-        Self { writer, lock: None, next_lock: now, retry: now, last_sync: now, named, index: None }
+        Self { writer, lock: None, next_lock: now, next_prune: now, retry: now, last_sync: now, named, index: None }
     }
 
     fn keep(&mut self, now: MonotonicNanos) -> Result<usize, JournalError> {
@@ -76,7 +82,29 @@ impl Keeper {
         let mut work = usize::from(recorded > before);
         work += self.index(recorded)?;
         work += self.sync(now, recorded)?;
+        work += self.prune(now)?;
         Ok(work)
+    }
+
+    /// Prunes what the policy does not keep, if there is one: a segment at a time, so that the next one is made in time.
+    fn prune(&mut self, now: MonotonicNanos) -> Result<usize, JournalError> {
+        if now < self.next_prune {
+            return Ok(0);
+        }
+        self.next_prune = now.saturating_add_ns(PRUNE_INTERVAL_NS);
+        let id = self.writer.descriptor.recording_id;
+        let file = RetentionFile::open(&*self.writer.storage, id, FileAccess::ReadOnly)?;
+        let policy = file.map(|file| file.policy()).unwrap_or_default();
+        if policy.keeps_everything() {
+            return Ok(0);
+        }
+        let recording = Recording::open_in(Arc::clone(&self.writer.storage), Some(id))?;
+        let pruned = try_prune_open(&recording, &Prune::by(&policy).at_most(1))?;
+        let segments = pruned.map_or(0, |pruned| pruned.segments.len());
+        if segments > 0 {
+            self.next_prune = now;
+        }
+        Ok(segments)
     }
 
     fn index(&mut self, recorded: Position) -> Result<usize, JournalError> {
@@ -85,12 +113,14 @@ impl Keeper {
             None => self.index.insert(Index { indexer: resume(&self.writer)?, sidecar: None }),
         };
         let before = index.indexer.position;
-        if let Err(error) = index.advance(&self.writer, recorded) {
-            // Begun anew where the sidecars end.
-            self.index = None;
-            return Err(error);
+        match index.advance(&self.writer, recorded) {
+            Ok(()) => Ok(usize::from(index.indexer.position > before)),
+            // Begun anew where the sidecars end; or where the recording begins, if it was pruned under its hands.
+            Err(error) => {
+                self.index = None;
+                if matches!(error, JournalError::Pruned { .. }) { Ok(1) } else { Err(error) }
+            }
         }
-        Ok(usize::from(index.indexer.position > before))
     }
 
     fn sync(&mut self, now: MonotonicNanos, recorded: Position) -> Result<usize, JournalError> {
@@ -226,16 +256,17 @@ fn resume(writer: &Writer) -> Result<Indexer, JournalError> {
     let layout = writer.identity.layout;
     let stamped = writer.control.stamps() != Stamps::None;
     let indexed = writer.control.indexed_position();
-    let start = Indexer::new(layout.start_position, stamped);
-    if indexed <= layout.start_position {
+    let begin = writer.start();
+    let start = Indexer::at(first_entry(&*writer.storage, &writer.descriptor, begin)?, stamped);
+    if indexed <= begin {
         return Ok(start);
     }
     let last = Position::new(indexed.get() - 1);
     let base = layout.base(last);
     let sidecar = Sidecar::open(&*writer.storage, &writer.descriptor, base, FileAccess::ReadOnly)?;
     let entry = sidecar.and_then(|sidecar| sidecar.last_entry(|entry| entry.position < indexed));
-    let Some(entry) = entry.filter(|entry| entry.position >= layout.start_position) else {
-        writer.control.rewind_indexed(layout.start_position);
+    let Some(entry) = entry.filter(|entry| entry.position >= begin) else {
+        writer.control.rewind_indexed(begin);
         return Ok(start);
     };
     let mut indexer = Indexer::at(entry, stamped);

@@ -16,6 +16,7 @@
 //! | after a crash | `recovery` |
 //! | sidecars from segments, and segments against them | `indexer`, `reindex`, `verify` |
 //! | where consumers are | `cursor` |
+//! | what is kept for how long | `retention`, `prune` |
 //!
 //! The format is drawn in `engine/docs/journal-format.md`. Every file is hostile input: what is read from one is checked before it is
 //! used.
@@ -32,9 +33,11 @@ mod indexer;
 mod journal;
 mod keeper;
 mod options;
+mod prune;
 mod recording;
 mod recovery;
 mod reindex;
+mod retention;
 mod segment;
 mod sidecar;
 pub mod storage;
@@ -50,9 +53,11 @@ pub use cursor::{CURSORS_VERSION, Cursor, CursorInfo, MAX_CURSOR_NAME, MAX_CURSO
 pub use error::{AppendError, Damage, Fault, JournalError};
 pub use journal::Journal;
 pub use options::{JournalOptions, Stamps, SyncPolicy};
+pub use prune::{HeldBack, Prune, PruneReason, Pruned, PrunedSegment, prune};
 pub use recording::{Recording, SegmentInfo};
 pub use recovery::{Cut, LeftBy, RecoveryReport};
 pub use reindex::{Reindexed, reindex};
+pub use retention::{PruneTotals, RETENTION_VERSION, Retention};
 pub use segment::{
     SegmentKind, SegmentLayout, SegmentLength, SegmentLengthError, ahead_name, parse_segment_name, segment_name,
 };

@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::types::{Mtu, Position, SessionId, StreamId, TermId, TermLength};
 
 use super::error::JournalError;
+use super::retention::Retention;
 use super::segment::SegmentLength;
 
 /// When appended messages are put on stable storage. Whatever is chosen, they survive the death of every process that uses the
@@ -46,6 +47,7 @@ pub struct JournalOptions {
     pub(crate) channel: String,
     pub(crate) stamps: Stamps,
     pub(crate) sync: SyncPolicy,
+    pub(crate) retention: Retention,
 }
 
 impl Default for JournalOptions {
@@ -61,6 +63,7 @@ impl Default for JournalOptions {
             channel: "aeron:ipc".to_owned(),
             stamps: Stamps::Coarse,
             sync: SyncPolicy::None,
+            retention: Retention::new(),
         }
     }
 }
@@ -143,6 +146,14 @@ impl JournalOptions {
     #[must_use]
     pub fn sync(mut self, policy: SyncPolicy) -> Self {
         self.sync = policy;
+        self
+    }
+
+    /// What is kept: everything unless set. The helper thread prunes what is beyond, but never past a named cursor. It is the
+    /// journal's, for all who open it; whoever opens it next with a policy of his own sets that.
+    #[must_use]
+    pub fn retention(mut self, policy: Retention) -> Self {
+        self.retention = policy;
         self
     }
 

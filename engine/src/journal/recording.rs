@@ -10,7 +10,8 @@ use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
 use super::control::Control;
 use super::error::JournalError;
 use super::options::Stamps;
-use super::segment::{SegmentKind, parse_segment_name, segment_name};
+use super::retention::{PruneTotals, Retention, RetentionFile};
+use super::segment::{SegmentKind, SegmentLayout, parse_segment_name, segment_name};
 use super::sidecar::Sidecar;
 use super::storage::{Directory, Storage};
 use super::tailer::{Start, Tailer};
@@ -64,6 +65,33 @@ impl Recording {
         &self.entry.descriptor
     }
 
+    /// Where it starts by now: it moves on when the recording is pruned.
+    pub fn start_position(&self) -> Position {
+        self.catalog.start_position(&self.entry)
+    }
+
+    /// Up to which limits its helper threads keep it; none where nobody set any.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says of the file.
+    pub fn retention(&self) -> Result<Retention, JournalError> {
+        let id = self.descriptor().recording_id;
+        let file = RetentionFile::open(&*self.storage, id, FileAccess::ReadOnly)?;
+        Ok(file.map(|file| file.policy()).unwrap_or_default())
+    }
+
+    /// What was pruned of it.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says of the file.
+    pub fn prune_totals(&self) -> Result<PruneTotals, JournalError> {
+        let id = self.descriptor().recording_id;
+        let file = RetentionFile::open(&*self.storage, id, FileAccess::ReadOnly)?;
+        Ok(file.map(|file| file.totals()).unwrap_or_default())
+    }
+
     /// Where it ends by now; none while it goes on.
     pub fn stop_position(&self) -> Option<Position> {
         self.catalog.stop_position(&self.entry)
@@ -82,7 +110,7 @@ impl Recording {
 
     /// Up to where it is on stable storage, as far as its writers know; none where nobody keeps that.
     pub fn durable(&self) -> Option<Position> {
-        self.control.as_ref().map(Control::durable_position)
+        self.control.as_ref().map(|control| control.durable_position().max(self.start_position()))
     }
 
     /// Up to where its sidecars are complete; none where nobody keeps that.
@@ -99,7 +127,7 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Position`] for a position that is none of this recording or no frame's start; or what is wrong with the
+    /// [`JournalError::Pruned`] for what is before the recording's start, which it names; [`JournalError::Position`] for a position that is none of this recording or no frame's start; or what is wrong with the
     /// files.
     pub fn tailer(&self, start: Start) -> Result<Tailer, JournalError> {
         Tailer::new(self.clone(), start)
@@ -125,7 +153,7 @@ impl Recording {
 
     /// The positions at which the segments begin that there are, in order.
     pub(crate) fn segment_bases(&self) -> Result<Vec<Position>, JournalError> {
-        let layout = self.descriptor().layout();
+        let layout = SegmentLayout { start_position: self.start_position(), ..self.descriptor().layout() };
         let mut bases: Vec<Position> = self
             .storage
             .names()?

@@ -11,7 +11,9 @@ use crate::types::{Position, RecordingId};
 use super::control::Control;
 use super::error::{Damage, JournalError};
 use super::indexer::{Indexer, file_checksum};
+use super::journal::wait_for_lock;
 use super::options::Stamps;
+use super::prune::{first_entry, lock_name};
 use super::recording::Recording;
 use super::segment::{At, segment_name};
 use super::sidecar::Sidecar;
@@ -54,11 +56,15 @@ pub fn reindex(
         return Err(JournalError::Io { action: "lock", path: storage.path(&name), source });
     };
     let mut done = Reindexed::default();
-    let mut indexer = Indexer::new(layout.start_position, recording.stamps() != Stamps::None);
+    // What is being read is not pruned meanwhile.
+    let _pruning = wait_for_lock(&*storage, &lock_name(descriptor.recording_id))?;
+    let start = recording.start_position();
+    let first = first_entry(&*storage, descriptor, start)?;
+    let mut indexer = Indexer::at(first, recording.stamps() != Stamps::None);
     let end = recording.stop_position().unwrap_or(layout.end());
     for base in recording.segment_bases()? {
         let segment_end = layout.next_base(base).min(end);
-        indexer.position = indexer.position.max(base.max(layout.start_position));
+        indexer.position = indexer.position.max(base.max(start));
         let name = segment_name(descriptor.recording_id, base);
         let stored = storage.open(&name, 1, FileAccess::ReadOnly)?;
         let length = stored.view().len().min(layout.segment_length.get() as usize);
@@ -104,9 +110,9 @@ pub fn reindex(
         progress(indexer.position);
     }
     storage.sync_names()?;
-    done.messages = indexer.sequence.unsigned_abs();
+    done.messages = (indexer.sequence - first.sequence).unsigned_abs();
     if let Some(control) = Control::open(&*storage, descriptor, FileAccess::ReadWrite)? {
-        control.rewind_indexed(done.end.min(control.recorded_position()).max(layout.start_position));
+        control.rewind_indexed(done.end.min(control.recorded_position()).max(start));
     }
     Ok(done)
 }

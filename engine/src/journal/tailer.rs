@@ -12,6 +12,7 @@ use crate::types::Position;
 use super::error::{Damage, Fault, JournalError};
 use super::indexer::Indexer;
 use super::options::Stamps;
+use super::prune::first_entry;
 use super::recording::Recording;
 use super::segment::{At, Identity, ahead_name, segment_name};
 use super::sidecar::{Begins, IndexEntry, Sidecar};
@@ -45,6 +46,8 @@ pub struct Tailer {
     current: Option<Current>,
     /// How many pages had been replaced in this process when the segment was looked at last; see [`faults`].
     faults: i64,
+    /// What is known of where the recording begins, or began a moment ago.
+    first: Option<IndexEntry>,
     /// The header and the payload of a message that came in several frames.
     assembly: Vec<u8>,
     /// The positions of messages in front of `position`, for reading backwards: the last is the nearest.
@@ -134,7 +137,8 @@ impl Tailer {
             stamped: recording.stamps() != Stamps::None,
             verify: false,
             position: descriptor.start_position,
-            sequence: Some(0),
+            sequence: None,
+            first: None,
             current: None,
             faults: faults(),
             assembly: Vec::new(),
@@ -173,7 +177,9 @@ impl Tailer {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Damaged`] names the file and the position; [`Self::skip_damage`] gets past it. The tailer stays where it is.
+    /// [`JournalError::Damaged`] names the file and the position; [`Self::skip_damage`] gets past it. [`JournalError::Pruned`] says that
+    /// the recording has been pruned past the tailer, and where it begins now: [`Start::Begin`] goes there. The tailer stays where
+    /// it is.
     #[allow(clippy::should_implement_trait, reason = "a record borrows the tailer, which no iterator can say")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, JournalError> {
@@ -291,7 +297,7 @@ impl Tailer {
                         cursor.is_some_and(|mut cursor| matches!(self.identity.look(&mut cursor, place), At::Frame(_)))
                     })
                 }),
-                Ok(false) | Err(JournalError::Damaged(_)) => None,
+                Ok(false) | Err(JournalError::Damaged(_) | JournalError::Pruned { .. }) => None,
                 Err(error) => return Err(error),
             };
             if let Some(found) = found {
@@ -306,10 +312,11 @@ impl Tailer {
     }
 
     fn seek_to(&mut self, to: Start) -> Result<(), JournalError> {
-        let start = self.identity.layout.start_position;
+        let first = self.first()?;
+        let start = first.position;
         match to {
             Start::Begin => {
-                self.set(IndexEntry { position: start, sequence: 0, time_before: 0 });
+                self.set(first);
                 Ok(())
             }
             Start::End => {
@@ -319,6 +326,9 @@ impl Tailer {
                 self.walk(|_, _| false)
             }
             Start::Position(position) => {
+                if position < start && position.get() >= 0 && position.get() % 32 == 0 {
+                    return Err(self.pruned("position", position.get(), start));
+                }
                 if position < start || position > self.identity.layout.end() || position.get() % 32 != 0 {
                     return Err(self.no_position(position, "the recording does not have it"));
                 }
@@ -335,6 +345,9 @@ impl Tailer {
                 Err(self.no_position(position, reason))
             }
             Start::Sequence(sequence) => {
+                if (0..first.sequence).contains(&sequence) {
+                    return Err(self.pruned("message number", sequence, start));
+                }
                 let anchor = self.anchor(|entry| entry.sequence <= sequence)?;
                 self.set(anchor);
                 self.walk_messages(|indexer, _| indexer.sequence >= sequence)
@@ -349,6 +362,22 @@ impl Tailer {
 
     fn no_position(&self, position: Position, reason: &'static str) -> JournalError {
         JournalError::Position { recording_id: self.recording.descriptor().recording_id, position, reason }
+    }
+
+    fn pruned(&self, what: &'static str, asked: i64, earliest: Position) -> JournalError {
+        JournalError::Pruned { recording_id: self.recording.descriptor().recording_id, what, asked, earliest }
+    }
+
+    /// What is known of where the recording begins now.
+    fn first(&mut self) -> Result<IndexEntry, JournalError> {
+        let start = self.recording.start_position();
+        match self.first {
+            Some(first) if first.position == start => Ok(first),
+            _ => {
+                let first = first_entry(&*self.recording.storage, self.recording.descriptor(), start)?;
+                Ok(*self.first.insert(first))
+            }
+        }
     }
 
     fn set(&mut self, entry: IndexEntry) {
@@ -391,8 +420,8 @@ impl Tailer {
     /// The last entry of the index for which `holds`, which it does for the first and for none behind one for which it does not;
     /// the start of the recording if there is none.
     fn anchor(&mut self, holds: impl Fn(&IndexEntry) -> bool) -> Result<IndexEntry, JournalError> {
-        let start = self.identity.layout.start_position;
-        let first = IndexEntry { position: start, sequence: 0, time_before: 0 };
+        let first = self.first()?;
+        let start = first.position;
         let bases = self.recording.segment_bases()?;
         let (mut below, mut above) = (0, bases.len());
         let mut found = None;
@@ -429,7 +458,7 @@ impl Tailer {
     /// Finds the messages in front of where the tailer is, some of them at least if there are any.
     fn look_behind(&mut self) -> Result<(), JournalError> {
         let here = self.position;
-        let start = self.identity.layout.start_position;
+        let start = self.recording.start_position();
         let mut until = here;
         while self.behind.is_empty() && until > start {
             let term = self.term_start(Position::new(until.get() - 1));
@@ -473,7 +502,7 @@ impl Tailer {
     fn term_start(&self, position: Position) -> Position {
         let layout = self.identity.layout;
         let begin = position.get() - i64::from(layout.term_length.offset(position));
-        Position::new(begin).max(layout.start_position)
+        Position::new(begin).max(self.recording.start_position())
     }
 
     fn record(&self, message: Message) -> Option<Record<'_>> {
@@ -684,6 +713,10 @@ impl Tailer {
                 Err(JournalError::Map(MapError::TooShort { .. })) => break,
                 Err(error) => return Err(error),
             }
+        }
+        let earliest = self.recording.start_position();
+        if position < earliest {
+            return Err(self.pruned("position", position.get(), earliest));
         }
         if is_behind {
             let fault = Fault::File("is missing, or shorter than it must be");

@@ -64,6 +64,8 @@ impl Recording {
                         None => break,
                     }
                 }
+                // Pruned while this reads: there is nothing to compare any more.
+                Err(JournalError::Pruned { .. }) => tailer.seek(Start::Begin)?,
                 Err(error) => return Err(error),
             }
             if tailer.position().get() - told >= PROGRESS_STEP {
@@ -78,7 +80,7 @@ impl Recording {
     /// Compares full segments as a whole: what frames do not cover, as the body of padding, is compared, too.
     fn verify_segments(&self, found: &mut Verified) -> Result<(), JournalError> {
         let layout = self.descriptor().layout();
-        found.checked = layout.start_position;
+        found.checked = self.start_position();
         for base in self.segment_bases()? {
             let Some(sidecar) = Sidecar::open(&*self.storage, self.descriptor(), base, FileAccess::ReadOnly)? else {
                 continue;

@@ -73,6 +73,11 @@ impl Writer {
         }
     }
 
+    /// Where the recording starts by now.
+    pub(crate) fn start(&self) -> Position {
+        self.descriptor.start_position.max(self.control.first_position())
+    }
+
     /// The segment at `base`, opened, or made if nobody has yet.
     pub(crate) fn segment(&self, base: Position) -> Result<Segment, JournalError> {
         {
@@ -229,11 +234,19 @@ impl Writer {
         }
         let position = self.control.recorded_position().max(position);
         let layout = self.identity.layout;
-        let mut from = durable.max(layout.start_position);
+        let mut from = durable.max(self.start());
         while from < position {
             let base = layout.base(from);
             let end = layout.next_base(base).min(position);
-            let segment = self.segment(base)?;
+            let segment = match self.segment(base) {
+                Ok(segment) => segment,
+                // Pruned meanwhile.
+                Err(JournalError::Pruned { .. }) => {
+                    from = end;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let (offset, length) = ((from.get() - base.get()) as usize, (end.get() - from.get()) as usize);
             let id = self.descriptor.recording_id;
             let failed =
@@ -304,6 +317,16 @@ impl Writer {
             return Err(self.control.bad_tail(&*self.storage, self.ends()?.1));
         }
         let id = self.descriptor.recording_id;
+        let next = self.identity.layout.next_base(base);
+        if next <= self.control.recorded_position() {
+            // What is recorded was there: it is not made anew, and would be taken for the recording's if it were.
+            let earliest = self.start();
+            return Err(if next <= earliest {
+                JournalError::Pruned { recording_id: id, what: "position", asked: base.get(), earliest }
+            } else {
+                self.damage(base, base, Fault::File("is missing")).into()
+            });
+        }
         let length = self.identity.layout.segment_length.get() as u64;
         // Under a name of this maker's own until it is whole: others look for it at any time.
         let making = format!("{}.making-{}-{:p}", ahead_name(id, base), std::process::id(), self);

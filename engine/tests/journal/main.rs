@@ -8,6 +8,7 @@ mod keeping;
 mod killed;
 mod model;
 mod properties;
+mod pruning;
 mod reading;
 mod regressions;
 mod room;

@@ -78,6 +78,47 @@ fn a_journal_in_use_is_listed_described_read_and_searched() {
 }
 
 #[test]
+fn segments_are_pruned_from_a_journal_in_use() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().to_str().expect("a path");
+    let journal = journal(dir.path(), 8_000);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    while journal.indexed() < journal.tail() {
+        assert!(std::time::Instant::now() < deadline, "it is indexed");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let run = |arguments: &[&str]| ended(&[&["prune"], arguments, &["--dir", path]].concat());
+    let pruned = |arguments: &[&str]| lines(&run(&[arguments, &["--json"]].concat()).success()).remove(0);
+    let mut cursor = journal.recording().expect("a recording").cursor("billing").expect("a cursor");
+    cursor.move_to(65_536.into()).expect("moved");
+    let would = pruned(&["--before", "200000", "--dry-run"]);
+    assert_eq!((&would["dry_run"], &would["start_position"]), (&true.into(), &65_536.into()));
+    assert_eq!((&would["held_by"]["cursor"], &would["held_by"]["segments"]), (&"billing".into(), &2.into()));
+    let done = pruned(&["--before", "200000"]);
+    assert_eq!((&done["start_position_before"], &done["start_position"]), (&0.into(), &65_536.into()));
+    assert_eq!((&done["segments"][0]["file"], &done["segments"][0]["reason"]), (&"0-0.rec".into(), &"position".into()));
+    let forced = run(&["--before", "200000", "--force"]).success();
+    assert!(text(&forced).contains("the recording begins at 196,608"), "{}", text(&forced));
+    // All messages are from 1970, and the last segment stays.
+    cursor.move_to(journal.tail()).expect("moved");
+    let old = pruned(&["--older-than", "7d", "--larger-than", "1T"]);
+    assert_eq!(old["segments"][0]["reason"], "age");
+    let described = lines(&ended(&["describe", "--json", "--dir", path]).success()).remove(0);
+    assert_eq!(described["start_position"], old["start_position"]);
+    assert!(described["pruned"]["segments"].as_u64() > Some(4), "{described}");
+    let rest = lines(&ended(&["cat", "--json", "--dir", path]).success());
+    assert!(!rest.is_empty() && rest.last().expect("a message")["sequence"] == 7_999);
+    let gone = ended(&["cat", "--from-sequence", "3", "--dir", path]);
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(gone.stderr.contains("does not have message number 3 any more: it begins at position"), "{}", gone.stderr);
+
+    assert_eq!(run(&[]).status.code(), Some(2), "there is no policy");
+    journal.set_retention(&gannet::journal::Retention::new().max_bytes(1 << 40)).expect("set");
+    assert_eq!(pruned(&[])["segments"].as_array().map(Vec::len), Some(0));
+    assert_eq!(run(&["--larger-than", "many"]).status.code(), Some(2));
+}
+
+#[test]
 fn damage_is_told_with_its_place_and_sidecars_are_made_again() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().to_str().expect("a path");

@@ -2,14 +2,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::{Lock, Share, Storage, Stored};
+use super::{FileInfo, Lock, Share, Storage, Stored};
 use crate::journal::error::JournalError;
 use crate::memory::{FileAccess, MapError, MappedFile, Region, Reserve};
+use crate::time::EpochNanos;
 
 /// Files are the user's alone, as is the directory.
 const FILE_MODE: u32 = 0o600;
@@ -131,6 +132,23 @@ impl Storage for Directory {
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(self.failed("lock", name)(error.into())),
         }
+    }
+
+    fn info(&self, name: &str) -> Result<Option<FileInfo>, JournalError> {
+        match fs::metadata(self.path(name)) {
+            Ok(found) => {
+                let modified =
+                    found.mtime().checked_mul(1_000_000_000).map(|time| time.saturating_add(found.mtime_nsec()));
+                Ok(Some(FileInfo { bytes: found.blocks() * 512, modified: modified.map(EpochNanos::new) }))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.failed("look at", name)(error)),
+        }
+    }
+
+    fn free_space(&self) -> Result<Option<u64>, JournalError> {
+        let found = rustix::fs::statvfs(&self.path).map_err(|error| self.failed("look at", "")(error.into()))?;
+        Ok(Some(found.f_bavail.saturating_mul(found.f_frsize)))
     }
 
     fn boot_id(&self) -> [i64; 2] {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Lock, Share, Storage, Stored, SyncTarget};
+use super::{FileInfo, Lock, Share, Storage, Stored, SyncTarget};
 use crate::journal::error::JournalError;
 use crate::memory::{AtomicBuffer, FileAccess, MapError, Reserve};
 
@@ -261,6 +261,15 @@ impl Storage for MemoryStorage {
         holders.push((number, share));
         inner.next_lock += 1;
         Ok(Some(Lock::new(Held { inner: Arc::clone(&self.inner), name: name.to_owned(), number })))
+    }
+
+    fn info(&self, name: &str) -> Result<Option<FileInfo>, JournalError> {
+        let info = |file: &MemoryFile| FileInfo { bytes: file.view.len() as u64, modified: None };
+        Ok(self.inner().files.get(name).map(info))
+    }
+
+    fn free_space(&self) -> Result<Option<u64>, JournalError> {
+        Ok(Some(self.inner().space))
     }
 
     fn boot_id(&self) -> [i64; 2] {

@@ -13,6 +13,7 @@ pub use memory::{Crash, MemoryStorage};
 
 use super::error::JournalError;
 use crate::memory::{AtomicBuffer, FileAccess, Reserve};
+use crate::time::EpochNanos;
 
 /// The files of one directory, by name.
 pub trait Storage: fmt::Debug + Send + Sync {
@@ -76,8 +77,36 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// What the operating system refuses.
     fn try_lock(&self, name: &str, share: Share) -> Result<Option<Lock>, JournalError>;
 
+    /// What the file system says of a file. None for one that is not there, and where nobody keeps that.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system refuses.
+    fn info(&self, name: &str) -> Result<Option<FileInfo>, JournalError> {
+        let _ = name;
+        Ok(None)
+    }
+
+    /// How many bytes there is room for. None where nobody knows.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system refuses.
+    fn free_space(&self) -> Result<Option<u64>, JournalError> {
+        Ok(None)
+    }
+
     /// What changes when the machine is started again: until then, what was stored in a mapping is there, synced or not.
     fn boot_id(&self) -> [i64; 2];
+}
+
+/// What a file system says of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileInfo {
+    /// How many bytes of the disk it takes up.
+    pub bytes: u64,
+    /// When it was written last, if that is known.
+    pub modified: Option<EpochNanos>,
 }
 
 /// Whether a lock can be held by several.

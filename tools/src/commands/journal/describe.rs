@@ -36,8 +36,26 @@ struct Description {
     channel: String,
     source_identity: String,
     disk_bytes: u64,
+    retention: Kept,
+    pruned: Gone,
     segments: Vec<Segment>,
     cursors: Vec<CursorLine>,
+}
+
+/// What its helper threads keep; null for no limit.
+#[derive(Serialize)]
+struct Kept {
+    max_age_ns: Option<u64>,
+    max_bytes: Option<u64>,
+    min_free_bytes: Option<u64>,
+}
+
+/// What was pruned so far.
+#[derive(Serialize)]
+struct Gone {
+    segments: u64,
+    disk_bytes: u64,
+    last_ms: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -63,12 +81,13 @@ struct CursorLine {
 pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let recording = args.source.open()?;
     let descriptor = recording.descriptor();
+    let (retention, totals) = (recording.retention()?, recording.prune_totals()?);
     let recorded = recording.recorded_hint().map(|position| position.get());
     let description = Description {
         recording_id: descriptor.recording_id.get(),
         start_ms: descriptor.start_timestamp.get(),
         stop_ms: descriptor.stop_timestamp.map(|time| time.get()),
-        start_position: descriptor.start_position.get(),
+        start_position: recording.start_position().get(),
         stop_position: recording.stop_position().map(|position| position.get()),
         recorded_position: recorded,
         durable_position: recording.durable().map(|position| position.get()),
@@ -83,6 +102,16 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         channel: descriptor.original_channel.clone(),
         source_identity: descriptor.source_identity.clone(),
         disk_bytes: disk_usage(&args.source, descriptor.recording_id)?,
+        retention: Kept {
+            max_age_ns: retention.age().map(|age| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)),
+            max_bytes: retention.bytes(),
+            min_free_bytes: retention.free_bytes(),
+        },
+        pruned: Gone {
+            segments: totals.segments,
+            disk_bytes: totals.bytes,
+            last_ms: totals.last.map(|time| time.get()),
+        },
         segments: recording
             .segments()?
             .into_iter()
@@ -131,6 +160,21 @@ fn show(description: &Description, out: &mut Output) -> Outcome {
     ];
     for (name, value) in rows {
         out.line(format_args!("{name:<16} {value}"))?;
+    }
+    let Kept { max_age_ns, max_bytes, min_free_bytes } = description.retention;
+    let limits = [
+        max_age_ns.map(|age| format!("{:?} at most", std::time::Duration::from_nanos(age))),
+        max_bytes.map(|bytes| format!("{bytes} bytes at most")),
+        min_free_bytes.map(|bytes| format!("{bytes} bytes free at least")),
+    ];
+    let limits: Vec<String> = limits.into_iter().flatten().collect();
+    if !limits.is_empty() {
+        out.line(format_args!("{:<16} {}", "kept", limits.join(", ")))?;
+    }
+    if description.pruned.segments > 0 {
+        let Gone { segments, disk_bytes, last_ms } = description.pruned;
+        let last = last_ms.map_or_else(|| "-".to_owned(), time);
+        out.line(format_args!("{:<16} {segments} segments, {disk_bytes} bytes, last {last}", "pruned"))?;
     }
     for segment in &description.segments {
         let checksum = segment.crc32c.as_deref().unwrap_or("-");

@@ -1,11 +1,12 @@
 //! `gannet journal`: journals and archives' recordings, from the outside. One file per subcommand; here is what they share. None
-//! but `reindex` writes anything, and each is safe on a journal in use.
+//! but `reindex` and `prune` writes anything, and each is safe on a journal in use.
 
 mod cat;
 mod describe;
 mod find;
 mod ls;
 mod messages;
+mod prune;
 mod reindex;
 mod verify;
 
@@ -34,6 +35,7 @@ enum Command {
     Tail(cat::TailArgs),
     Find(find::Args),
     Verify(verify::Args),
+    Prune(prune::Args),
     Reindex(reindex::Args),
 }
 
@@ -46,6 +48,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         Command::Tail(args) => cat::tail(args, out),
         Command::Find(args) => find::run(args, out),
         Command::Verify(args) => verify::run(args, out),
+        Command::Prune(args) => prune::run(args, out),
         Command::Reindex(args) => reindex::run(args, out),
     }
 }
@@ -79,6 +82,21 @@ fn moment(text: &str) -> Result<EpochNanos, String> {
     let moment: jiff::Timestamp =
         text.parse().map_err(|_| "expected a time such as 2026-01-31T08:30:00Z, or nanoseconds since 1970")?;
     i64::try_from(moment.as_nanosecond()).map(EpochNanos::new).map_err(|_| "out of range".to_owned())
+}
+
+/// Reads a number of bytes: `1500`, `64k`, `500M`, `10G`, `2T`, in powers of 1024.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|last: char| last.is_ascii_alphabetic());
+    let shift = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        "t" | "tb" | "tib" => 40,
+        _ => return Err("expected a number of bytes such as 500M or 10G".to_owned()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "expected a number of bytes such as 500M or 10G")?;
+    number.checked_mul(1 << shift).ok_or_else(|| "out of range".to_owned())
 }
 
 /// A moment as RFC 3339 has it.
@@ -142,5 +160,14 @@ mod tests {
         assert_eq!(moment(&show_moment(time)), Ok(time));
         assert_eq!(moment("42"), Ok(EpochNanos::new(42)));
         assert!(moment("yesterday").is_err());
+    }
+
+    #[test]
+    fn sizes_are_in_powers_of_1024() {
+        let sizes = ["0", "1500", "64k", "3MiB", "10G", "2tb"].map(|text| size(text).expect("a size"));
+        assert_eq!(sizes, [0, 1_500, 64 << 10, 3 << 20, 10 << 30, 2 << 40]);
+        for bad in ["", "G", "-1", "1.5G", "10X", "99999999999G"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
     }
 }

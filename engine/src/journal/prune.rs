@@ -1,0 +1,452 @@
+//! Pruning: takes whole segments from the start of a recording, as an archive's purge does, while it is written and read. Called by
+//! whoever wants room, and by the helper thread where a policy is set; never by an appender, and no lock that appenders take is held.
+//!
+//! ```text
+//!  start                         new start
+//!  ▼                             ▼
+//!  ├── segment ──┤├── segment ──┤├── segment ──┤├── being written ─ ...
+//!   1. what is known of the new start is kept     (ID.retention)
+//!   2. the catalog says that it is the start      from here on it is
+//!   3. the files below go, the first one first
+//! ```
+//!
+//! Killed before 2, nothing has happened; killed behind it, what is left below the start is no part of the recording any more, and
+//! goes with the next pruning, repair or recovery.
+
+use std::sync::Arc;
+
+use crate::memory::FileAccess;
+use crate::time::{Clock, EpochNanos, SystemClock};
+use crate::types::{Position, RecordingId};
+
+use super::catalog::{Catalog, RecordingDescriptor};
+use super::control::Control;
+use super::error::JournalError;
+use super::journal::{lock_opening, open_lock_name, wait_for_lock};
+use super::options::{Stamps, SyncPolicy};
+use super::recording::Recording;
+use super::retention::{Retention, RetentionFile};
+use super::segment::{SegmentKind, SegmentLayout, parse_segment_name, segment_name};
+use super::sidecar::{IndexEntry, Sidecar};
+use super::storage::{Share, Storage};
+use super::tailer::Start;
+
+/// What is to be pruned.
+///
+/// ```
+/// use gannet::journal::{Journal, JournalOptions, Prune, Retention};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// let options = JournalOptions::new().segment_length(64 << 10).term_length(64 << 10);
+/// let journal = Journal::create(dir, &options)?;
+/// let mut appender = journal.appender()?;
+/// for _ in 0..1_000 {
+///     appender.append(&[7; 500])?;
+/// }
+/// # let end = journal.recorded()?;
+/// # while journal.indexed() < end { std::thread::yield_now(); }
+/// let keep = Prune::by(&Retention::new().max_bytes(200_000));
+/// let would = journal.prune(&keep.dry_run())?;
+/// let done = journal.prune(&keep)?;
+/// assert_eq!((done.start, done.segments.len()), (would.start, would.segments.len()));
+/// assert!(done.start.get() > 0 && journal.recording()?.start_position() == done.start);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Prune {
+    retention: Retention,
+    before_position: Option<Position>,
+    before_time: Option<EpochNanos>,
+    force: bool,
+    dry_run: bool,
+    at_most: Option<usize>,
+}
+
+impl Prune {
+    /// Prunes what a policy does not keep.
+    pub fn by(retention: &Retention) -> Self {
+        Self { retention: *retention, ..Self::default() }
+    }
+
+    /// Prunes segments all of which is before a position.
+    #[must_use]
+    pub fn before_position(mut self, position: Position) -> Self {
+        self.before_position = Some(position);
+        self
+    }
+
+    /// Prunes segments all of whose messages were appended before a time.
+    #[must_use]
+    pub fn before_time(mut self, time: EpochNanos) -> Self {
+        self.before_time = Some(time);
+        self
+    }
+
+    /// Prunes what named cursors have not read yet as well. Their consumers are told by [`JournalError::Pruned`].
+    #[must_use]
+    pub fn force(mut self) -> Self {
+        self.force = true;
+        self
+    }
+
+    /// Changes nothing, and says what would be done.
+    #[must_use]
+    pub fn dry_run(mut self) -> Self {
+        self.dry_run = true;
+        self
+    }
+
+    /// So many segments at the most: the oldest ones.
+    #[must_use]
+    pub fn at_most(mut self, segments: usize) -> Self {
+        self.at_most = Some(segments);
+        self
+    }
+}
+
+/// What was pruned, or would be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Where the recording began.
+    pub start_before: Position,
+    /// Where it begins now.
+    pub start: Position,
+    /// The segments that went, in order.
+    pub segments: Vec<PrunedSegment>,
+    /// How many bytes of the disk they took up.
+    pub bytes: u64,
+    /// The cursor that keeps more from going, if one does.
+    pub held: Option<HeldBack>,
+}
+
+/// A segment that went, or would.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrunedSegment {
+    /// The name of its file.
+    pub name: String,
+    /// Where it begins.
+    pub base: Position,
+    /// How many bytes of the disk it takes up, with its sidecar.
+    pub bytes: u64,
+    /// When its newest message was appended, as far as that is known.
+    pub newest: Option<EpochNanos>,
+    /// Why it goes.
+    pub reason: PruneReason,
+}
+
+/// Why a segment goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PruneReason {
+    /// It is before the start already: somebody was killed while pruning.
+    Unfinished,
+    /// All of it is before the position asked for.
+    Position,
+    /// All of it is before the time asked for.
+    Time,
+    /// It is older than the policy keeps.
+    Age,
+    /// The recording takes up more than the policy allows.
+    Size,
+    /// The file system has less room than the policy wants.
+    FreeSpace,
+}
+
+/// What keeps segments from going.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldBack {
+    /// The name of the cursor that is behind.
+    pub cursor: String,
+    /// Where it is.
+    pub position: Position,
+    /// How many segments would go but for this cursor and others.
+    pub segments: usize,
+}
+
+/// Prunes a recording: that of this id, or the last of the storage. It may be in use, by this process or others.
+///
+/// # Errors
+///
+/// [`JournalError::Recover`] for a recording whose writers were killed: open it, or repair it. Or what the operating system refuses:
+/// what was done until then is done, and the journal can be read.
+pub fn prune(
+    storage: Arc<dyn Storage>,
+    recording_id: Option<RecordingId>,
+    request: &Prune,
+) -> Result<Pruned, JournalError> {
+    let recording = Recording::open_in(Arc::clone(&storage), recording_id)?;
+    let pruning = Pruning { storage: &*storage, recording: &recording };
+    if request.dry_run {
+        return pruning.plan(request);
+    }
+    let id = recording.descriptor().recording_id;
+    // While nobody has it open, nobody opens it, as recovery may need what is pruned; while somebody has, it is recovered.
+    let opening = lock_opening(&*storage)?;
+    let alone = storage.try_lock(&open_lock_name(id), Share::Exclusive)?;
+    let opening = alone.is_some().then_some(opening);
+    if opening.is_some() && recording.stop_position().is_none() {
+        return Err(JournalError::Recover { recording_id: id });
+    }
+    // One at a time.
+    let lock = wait_for_lock(&*storage, &lock_name(id))?;
+    let done = pruning.run(request);
+    drop((lock, alone, opening));
+    done
+}
+
+/// The same for a journal that is open: nothing can be recovered meanwhile.
+pub(crate) fn prune_open(recording: &Recording, request: &Prune) -> Result<Pruned, JournalError> {
+    let pruning = Pruning { storage: &*recording.storage, recording };
+    if request.dry_run {
+        return pruning.plan(request);
+    }
+    let _lock = wait_for_lock(pruning.storage, &lock_name(recording.descriptor().recording_id))?;
+    pruning.run(request)
+}
+
+/// The same for the helper thread, which has better things to do than to wait. None if somebody else is at it.
+pub(crate) fn try_prune_open(recording: &Recording, request: &Prune) -> Result<Option<Pruned>, JournalError> {
+    let pruning = Pruning { storage: &*recording.storage, recording };
+    let name = lock_name(recording.descriptor().recording_id);
+    let Some(_lock) = pruning.storage.try_lock(&name, Share::Exclusive)? else { return Ok(None) };
+    pruning.run(request).map(Some)
+}
+
+/// Removes what somebody left who was killed while pruning. For whoever opens a recording that nobody else has open.
+pub(crate) fn finish(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<Vec<String>, JournalError> {
+    let left = left_over(storage, descriptor.recording_id, &descriptor.layout())?;
+    let names: Vec<String> = left.into_iter().map(|(_, name)| name).collect();
+    for name in &names {
+        storage.remove(name)?;
+    }
+    Ok(names)
+}
+
+/// The files of segments in front of the start, the first one first, if it was pruning that moved it there: an archive that detached
+/// segments means to keep them.
+pub(crate) fn left_over(
+    storage: &dyn Storage,
+    id: RecordingId,
+    layout: &SegmentLayout,
+) -> Result<Vec<(Position, String)>, JournalError> {
+    let start = layout.start_position;
+    let file = RetentionFile::open(storage, id, FileAccess::ReadOnly)?;
+    if file.is_none_or(|file| file.first(start).is_none()) {
+        return Ok(Vec::new());
+    }
+    let prefix = format!("{id}-");
+    let parse = |name: String| {
+        let base = match parse_segment_name(&name) {
+            Some((found, base, _)) => (found == id).then_some(base),
+            None => name.strip_prefix(&prefix)?.strip_suffix(".index")?.parse().ok().map(Position::new),
+        }?;
+        (base.get() + i64::from(layout.segment_length.get()) <= start.get()).then_some((base, name))
+    };
+    let mut left: Vec<_> = storage.names()?.into_iter().filter_map(parse).collect();
+    // Of one segment, the sidecar last: a segment that is there has its index.
+    left.sort_by(|(base, name), (other, other_name)| base.cmp(other).then(other_name.cmp(name)));
+    Ok(left)
+}
+
+/// What is known of the place where a recording begins: the number of its first message, and the latest time before.
+pub(crate) fn first_entry(
+    storage: &dyn Storage,
+    descriptor: &RecordingDescriptor,
+    start: Position,
+) -> Result<IndexEntry, JournalError> {
+    let kept = RetentionFile::open(storage, descriptor.recording_id, FileAccess::ReadOnly)?;
+    if let Some(first) = kept.and_then(|file| file.first(start)) {
+        return Ok(first);
+    }
+    // Somebody else may have moved it.
+    let sidecar = Sidecar::open(storage, descriptor, descriptor.layout().base(start), FileAccess::ReadOnly)?;
+    let entry = sidecar.and_then(|sidecar| sidecar.entry(0)).filter(|entry| entry.position == start);
+    Ok(entry.unwrap_or(IndexEntry { position: start, sequence: 0, time_before: 0 }))
+}
+
+struct Pruning<'a> {
+    storage: &'a dyn Storage,
+    recording: &'a Recording,
+}
+
+/// What is left of a plan's limits as segment after segment goes.
+struct Limits {
+    oldest_kept: Option<i64>,
+    bytes: u64,
+    free: Option<u64>,
+}
+
+impl Pruning<'_> {
+    /// With the pruning lock.
+    fn run(&self, request: &Prune) -> Result<Pruned, JournalError> {
+        let descriptor = self.recording.descriptor();
+        let id = descriptor.recording_id;
+        // No cursor is made at the old start, or removed, between the look and the deed.
+        let cursors = wait_for_lock(self.storage, &super::cursor::lock_name(id))?;
+        let plan = self.plan(request)?;
+        if plan.start > plan.start_before {
+            let file = RetentionFile::open_or_create(self.storage, id)?;
+            let first = self.describe(plan.start)?;
+            file.set_first(self.storage, plan.start_before, first)?;
+            let catalog = Catalog::open(self.storage, FileAccess::ReadWrite)?;
+            let entry = catalog.find(id)?;
+            catalog.set_start(&entry, plan.start)?;
+            if let Some(control) = Control::open(self.storage, descriptor, FileAccess::ReadWrite)? {
+                control.advance_first(plan.start);
+            }
+            let went = plan.segments.iter().filter(|segment| segment.reason != PruneReason::Unfinished);
+            let (segments, bytes) = went.fold((0, 0), |(count, bytes), segment| (count + 1, bytes + segment.bytes));
+            file.count(segments, bytes, SystemClock.epoch());
+        }
+        drop(cursors);
+        let layout = SegmentLayout { start_position: plan.start, ..descriptor.layout() };
+        let left = left_over(self.storage, id, &layout)?;
+        for (_, name) in &left {
+            self.storage.remove(name)?;
+        }
+        if !left.is_empty() {
+            self.storage.sync_names()?;
+        }
+        Ok(plan)
+    }
+
+    fn plan(&self, request: &Prune) -> Result<Pruned, JournalError> {
+        let descriptor = self.recording.descriptor();
+        let start = self.recording.start_position();
+        let layout = SegmentLayout { start_position: start, ..descriptor.layout() };
+        let mut plan = Pruned { start_before: start, start, ..Pruned::default() };
+        for (base, name) in left_over(self.storage, descriptor.recording_id, &layout)? {
+            let bytes = self.bytes_of(&name)?;
+            plan.bytes += bytes;
+            if parse_segment_name(&name).is_some() {
+                let reason = PruneReason::Unfinished;
+                plan.segments.push(PrunedSegment { name, base, bytes, newest: None, reason });
+            }
+        }
+        let bases = self.recording.segment_bases()?;
+        let end = self.prunable_end(&layout, &bases)?;
+        let mut limits = self.limits(request, &layout, &bases)?;
+        limits.free = limits.free.map(|free| free.saturating_add(plan.bytes));
+        let cursor = self.slowest_cursor(start)?;
+        let mut held = 0;
+        let at_most = request.at_most.unwrap_or(usize::MAX).saturating_sub(plan.segments.len());
+        for base in bases.into_iter().take_while(|&base| layout.next_base(base) <= end).take(at_most) {
+            let next = layout.next_base(base);
+            let newest = self.newest(base, next)?;
+            let Some(reason) = limits.reason(request, next, newest) else { break };
+            let name = segment_name(descriptor.recording_id, base);
+            let bytes = self.bytes_of(&name)? + self.bytes_of(&Sidecar::name(descriptor.recording_id, base))?;
+            limits.bytes = limits.bytes.saturating_sub(bytes);
+            limits.free = limits.free.map(|free| free.saturating_add(bytes));
+            if held > 0 || (!request.force && cursor.as_ref().is_some_and(|(_, position)| *position < next)) {
+                held += 1;
+                continue;
+            }
+            plan.start = next;
+            plan.bytes += bytes;
+            plan.segments.push(PrunedSegment { name, base, bytes, newest, reason });
+        }
+        plan.held = cursor.filter(|_| held > 0).map(|(cursor, position)| HeldBack { cursor, position, segments: held });
+        Ok(plan)
+    }
+
+    /// Up to where segments can go: something may need what is behind.
+    fn prunable_end(&self, layout: &SegmentLayout, bases: &[Position]) -> Result<Position, JournalError> {
+        let recorded = self.recording.recorded_hint();
+        let unknown = || JournalError::Recover { recording_id: self.recording.descriptor().recording_id };
+        let mut end = recorded.ok_or_else(unknown)?;
+        if let Some(control) = &self.recording.control {
+            // What is not indexed yet is going to be, and what is to be synced will be.
+            end = end.min(control.indexed_position().max(layout.start_position));
+            if control.sync_policy() != SyncPolicy::None {
+                end = end.min(control.durable_position().max(layout.start_position));
+            }
+        }
+        // As with an archive, the segment of the end stays, and a segment that has no more than a name ahead is not one yet.
+        Ok(bases.last().map_or(layout.start_position, |&last| last.min(layout.base(end))))
+    }
+
+    fn limits(&self, request: &Prune, layout: &SegmentLayout, bases: &[Position]) -> Result<Limits, JournalError> {
+        let now = SystemClock.epoch_nanos().get();
+        let age = request.retention.max_age.map(|age| i64::try_from(age.as_nanos()).unwrap_or(i64::MAX));
+        let mut bytes = 0;
+        if request.retention.max_bytes.is_some() {
+            let id = self.recording.descriptor().recording_id;
+            for &base in bases {
+                bytes += self.bytes_of(&segment_name(id, base))? + self.bytes_of(&Sidecar::name(id, base))?;
+            }
+            for name in self.storage.names()? {
+                let ahead = parse_segment_name(&name);
+                if ahead.is_some_and(|(found, base, kind)| {
+                    found == id && kind == SegmentKind::Ahead && layout.is_base(base)
+                }) {
+                    bytes += self.bytes_of(&name)?;
+                }
+            }
+        }
+        let free = if request.retention.min_free.is_some() { self.storage.free_space()? } else { None };
+        Ok(Limits { oldest_kept: age.map(|age| now.saturating_sub(age)), bytes, free })
+    }
+
+    /// When the newest message before `next` was appended, as far as anybody knows.
+    fn newest(&self, base: Position, next: Position) -> Result<Option<EpochNanos>, JournalError> {
+        let descriptor = self.recording.descriptor();
+        if self.recording.stamps() != Stamps::None {
+            let sidecar = Sidecar::open(self.storage, descriptor, next, FileAccess::ReadOnly)?;
+            let entry = sidecar.and_then(|sidecar| sidecar.entry(0)).filter(|entry| entry.position == next);
+            if let Some(entry) = entry.filter(|entry| entry.time_before > 0) {
+                return Ok(Some(EpochNanos::new(entry.time_before)));
+            }
+        }
+        let info = self.storage.info(&segment_name(descriptor.recording_id, base))?;
+        Ok(info.and_then(|info| info.modified))
+    }
+
+    fn bytes_of(&self, name: &str) -> Result<u64, JournalError> {
+        Ok(self.storage.info(name)?.map_or(0, |info| info.bytes))
+    }
+
+    /// The cursor that is furthest behind, of those that have not lost what they were to read already.
+    fn slowest_cursor(&self, start: Position) -> Result<Option<(String, Position)>, JournalError> {
+        let cursors = self.recording.cursors()?.into_iter().map(|cursor| (cursor.name, cursor.position));
+        Ok(cursors.filter(|&(_, position)| position >= start).min_by_key(|&(_, position)| position))
+    }
+
+    /// What an index would say of a place where a segment begins.
+    fn describe(&self, position: Position) -> Result<IndexEntry, JournalError> {
+        let sidecar = Sidecar::open(self.storage, self.recording.descriptor(), position, FileAccess::ReadOnly)?;
+        let entry = sidecar.and_then(|sidecar| sidecar.entry(0)).filter(|entry| entry.position == position);
+        if let Some(entry) = entry {
+            return Ok(entry);
+        }
+        let tailer = self.recording.tailer(Start::Position(position));
+        // Damage on the way there is no reason to keep it; numbers begin anew behind it.
+        let sequence = tailer.ok().and_then(|tailer| tailer.sequence()).unwrap_or(0);
+        Ok(IndexEntry { position, sequence, time_before: 0 })
+    }
+}
+
+impl Limits {
+    /// Why the segment goes that ends at `end`, if it does.
+    fn reason(&self, request: &Prune, end: Position, newest: Option<EpochNanos>) -> Option<PruneReason> {
+        let is_before = |time: Option<i64>| time.is_some_and(|time| newest.is_some_and(|newest| newest.get() < time));
+        if request.before_position.is_some_and(|position| end <= position) {
+            Some(PruneReason::Position)
+        } else if is_before(request.before_time.map(EpochNanos::get)) {
+            Some(PruneReason::Time)
+        } else if is_before(self.oldest_kept) {
+            Some(PruneReason::Age)
+        } else if request.retention.max_bytes.is_some_and(|most| self.bytes > most) {
+            Some(PruneReason::Size)
+        } else if request.retention.min_free.is_some_and(|least| self.free.is_some_and(|free| free < least)) {
+            Some(PruneReason::FreeSpace)
+        } else {
+            None
+        }
+    }
+}
+
+pub(crate) fn lock_name(id: RecordingId) -> String {
+    format!("{id}.prune.lock")
+}

@@ -1,0 +1,316 @@
+//! How much of a recording is kept, and what is remembered of that: the policy, where the recording begins since it was pruned last,
+//! and what its first message there is called. `prune` acts on it; the helper thread does where a policy is set.
+//!
+//! ```text
+//!    0  version | length | recording id
+//!   16  longest age, ns | most bytes | least free bytes            0 for no limit
+//!   64  when it was pruned last, ms | segments pruned | bytes pruned
+//!  128  two slots of 64 bytes: position | number of the first message there | latest time before | the three, combined
+//! ```
+//!
+//! A slot is written before the catalog names its position as the recording's start, and the other one is left as it is: whatever the
+//! catalog says after a crash, there is a slot that speaks of it.
+
+use core::time::Duration;
+
+use crate::memory::{AtomicBuffer, Field, FileAccess, MapError, Reserve};
+use crate::time::EpochMillis;
+use crate::types::{Position, RecordingId, SemanticVersion};
+
+use super::error::JournalError;
+use super::sidecar::IndexEntry;
+use super::storage::{Storage, Stored};
+
+/// The version of the layout.
+pub const RETENTION_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
+
+const FILE_LENGTH: usize = 4096;
+
+const VERSION: Field<i32> = Field::at(0);
+const LENGTH: Field<i32> = Field::at(4);
+const RECORDING_ID: Field<i64> = Field::at(8);
+const MAX_AGE: Field<i64> = Field::at(16);
+const MAX_BYTES: Field<i64> = Field::at(24);
+const MIN_FREE: Field<i64> = Field::at(32);
+const PRUNED_AT: Field<i64> = Field::at(64);
+const PRUNED_SEGMENTS: Field<i64> = Field::at(72);
+const PRUNED_BYTES: Field<i64> = Field::at(80);
+
+const SLOTS: [usize; 2] = [128, 192];
+const SLOT_POSITION: Field<i64> = Field::at(0);
+const SLOT_SEQUENCE: Field<i64> = Field::at(8);
+const SLOT_TIME: Field<i64> = Field::at(16);
+const SLOT_CHECK: Field<i64> = Field::at(24);
+
+/// So that an empty slot is none.
+const CHECK: i64 = 0x6761_6e6e_6574_0001;
+
+const _: () = assert!(MIN_FREE.end() <= PRUNED_AT.start() && PRUNED_BYTES.end() <= SLOTS[0]);
+
+/// How much of a recording is kept: whole segments go from its start for as long as any of the limits says so. The segment that is
+/// being written always stays.
+///
+/// ```
+/// use core::time::Duration;
+/// use gannet::journal::Retention;
+///
+/// // A week, but no more than 100 GB, and less than that before the disk is full.
+/// let retention = Retention::new()
+///     .max_age(Duration::from_secs(7 * 24 * 3600))
+///     .max_bytes(100 << 30)
+///     .min_free_bytes(10 << 30);
+/// assert!(!retention.keeps_everything());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) max_bytes: Option<u64>,
+    pub(crate) min_free: Option<u64>,
+}
+
+impl Retention {
+    /// No limit: everything is kept.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A segment goes once its newest message is older than this. Where messages carry no times, when its file was written last
+    /// counts.
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age);
+        self
+    }
+
+    /// Segments go while those of the recording take up more than so many bytes of the disk, their sidecars included.
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = Some(bytes);
+        self
+    }
+
+    /// Segments go while the file system has less than so many bytes free.
+    #[must_use]
+    pub fn min_free_bytes(mut self, bytes: u64) -> Self {
+        self.min_free = Some(bytes);
+        self
+    }
+
+    /// The longest age of a message that is kept for certain, if there is a limit.
+    pub fn age(&self) -> Option<Duration> {
+        self.max_age
+    }
+
+    /// How many bytes of the disk there may be, if there is a limit.
+    pub fn bytes(&self) -> Option<u64> {
+        self.max_bytes
+    }
+
+    /// How many bytes are to be free, if there is a limit.
+    pub fn free_bytes(&self) -> Option<u64> {
+        self.min_free
+    }
+
+    /// Whether there is no limit.
+    pub fn keeps_everything(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What was pruned of a recording since it was made, as its retention file has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PruneTotals {
+    /// When it was pruned last.
+    pub last: Option<EpochMillis>,
+    /// How many segments went.
+    pub segments: u64,
+    /// How many bytes of the disk they took up.
+    pub bytes: u64,
+}
+
+/// The file, mapped.
+#[derive(Debug)]
+pub(crate) struct RetentionFile {
+    stored: Stored,
+    name: String,
+}
+
+impl RetentionFile {
+    /// The name of the file.
+    pub(crate) fn name(recording_id: RecordingId) -> String {
+        format!("{recording_id}.retention")
+    }
+
+    /// Maps the file of a recording. None if there is none, or none that speaks of this recording.
+    pub(crate) fn open(
+        storage: &dyn Storage,
+        recording_id: RecordingId,
+        access: FileAccess,
+    ) -> Result<Option<Self>, JournalError> {
+        let name = Self::name(recording_id);
+        let stored = match storage.open(&name, FILE_LENGTH as u64, access) {
+            Ok(stored) => stored,
+            Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => return Ok(None),
+            Err(JournalError::Map(MapError::TooShort { .. })) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let view = stored.view();
+        let speaks_of_it = SemanticVersion::from_bits(view.word(VERSION).load_relaxed()).major()
+            == RETENTION_VERSION.major()
+            && view.word(LENGTH).load_relaxed() == FILE_LENGTH as i32
+            && view.word(RECORDING_ID).load_relaxed() == recording_id.get();
+        Ok(speaks_of_it.then_some(Self { stored, name }))
+    }
+
+    /// The same, made if need be.
+    pub(crate) fn open_or_create(storage: &dyn Storage, recording_id: RecordingId) -> Result<Self, JournalError> {
+        if let Some(file) = Self::open(storage, recording_id, FileAccess::ReadWrite)? {
+            return Ok(file);
+        }
+        let name = Self::name(recording_id);
+        let new_name = format!("{name}.new");
+        storage.remove(&new_name)?;
+        let stored = storage.create(&new_name, FILE_LENGTH as u64, Reserve::Space)?;
+        let view = stored.view();
+        view.word(LENGTH).store_relaxed(FILE_LENGTH as i32);
+        view.word(RECORDING_ID).store_relaxed(recording_id.get());
+        view.word(VERSION).store_relaxed(RETENTION_VERSION.bits());
+        let file = Self { stored, name };
+        file.sync(storage)?;
+        storage.rename(&new_name, &file.name)?;
+        storage.sync_names()?;
+        Ok(file)
+    }
+
+    /// The policy that the helper threads keep to.
+    pub(crate) fn policy(&self) -> Retention {
+        let limit =
+            |field: Field<i64>| u64::try_from(self.view().word(field).load_relaxed()).ok().filter(|&limit| limit > 0);
+        Retention {
+            max_age: limit(MAX_AGE).map(Duration::from_nanos),
+            max_bytes: limit(MAX_BYTES),
+            min_free: limit(MIN_FREE),
+        }
+    }
+
+    /// Sets the policy. A limit of nothing at all becomes the least that there is.
+    pub(crate) fn set_policy(&self, storage: &dyn Storage, policy: &Retention) -> Result<(), JournalError> {
+        let put = |field: Field<i64>, limit: Option<u64>| {
+            let limit = limit.map_or(0, |limit| i64::try_from(limit).unwrap_or(i64::MAX).max(1));
+            self.view().word(field).store_relaxed(limit);
+        };
+        put(MAX_AGE, policy.max_age.map(|age| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)));
+        put(MAX_BYTES, policy.max_bytes);
+        put(MIN_FREE, policy.min_free);
+        self.sync(storage)
+    }
+
+    /// What went so far.
+    pub(crate) fn totals(&self) -> PruneTotals {
+        let count = |field: Field<i64>| self.view().word(field).load_relaxed().max(0).unsigned_abs();
+        let last = Some(self.view().word(PRUNED_AT).load_relaxed()).filter(|&at| at > 0).map(EpochMillis::new);
+        PruneTotals { last, segments: count(PRUNED_SEGMENTS), bytes: count(PRUNED_BYTES) }
+    }
+
+    /// Counts what went. For whoever has the pruning lock.
+    pub(crate) fn count(&self, segments: u64, bytes: u64, now: EpochMillis) {
+        let add = |field: Field<i64>, more: u64| {
+            let word = self.view().word(field);
+            word.store_relaxed(word.load_relaxed().saturating_add(i64::try_from(more).unwrap_or(i64::MAX)));
+        };
+        add(PRUNED_SEGMENTS, segments);
+        add(PRUNED_BYTES, bytes);
+        self.view().word(PRUNED_AT).store_relaxed(now.get());
+    }
+
+    /// What is known of the place where the recording begins by now, if it was pruned to there.
+    pub(crate) fn first(&self, start: Position) -> Option<IndexEntry> {
+        SLOTS.iter().filter_map(|&slot| entry(self.view(), slot)).find(|entry| entry.position == start)
+    }
+
+    /// Keeps what is known of the place where the recording is going to begin, beside that of where it begins now.
+    pub(crate) fn set_first(
+        &self,
+        storage: &dyn Storage,
+        start: Position,
+        first: IndexEntry,
+    ) -> Result<(), JournalError> {
+        let is_used = |slot: &usize| entry(self.view(), *slot).is_some_and(|entry| entry.position == start);
+        let slot = SLOTS.into_iter().find(|slot| !is_used(slot)).unwrap_or(SLOTS[0]);
+        let view = self.view();
+        view.word(SLOT_CHECK.from(slot)).store_relaxed(0);
+        view.word(SLOT_POSITION.from(slot)).store_relaxed(first.position.get());
+        view.word(SLOT_SEQUENCE.from(slot)).store_relaxed(first.sequence);
+        view.word(SLOT_TIME.from(slot)).store_relaxed(first.time_before);
+        // ORDERING(journal.retention): Release. Pairs with the Acquire load in `entry`; publishes the other three.
+        view.word(SLOT_CHECK.from(slot)).store_release(check(&first));
+        self.sync(storage)
+    }
+
+    fn view(&self) -> &AtomicBuffer {
+        self.stored.view()
+    }
+
+    fn sync(&self, storage: &dyn Storage) -> Result<(), JournalError> {
+        let failed = |source| JournalError::Io { action: "sync", path: storage.path(&self.name), source };
+        self.stored.sync(0, FILE_LENGTH).map_err(failed)
+    }
+}
+
+fn check(entry: &IndexEntry) -> i64 {
+    CHECK ^ entry.position.get() ^ entry.sequence.rotate_left(16) ^ entry.time_before.rotate_left(32)
+}
+
+/// What a slot says, if it is whole and can be true.
+fn entry(view: &AtomicBuffer, slot: usize) -> Option<IndexEntry> {
+    // ORDERING(journal.retention): Acquire. Pairs with the Release store in `set_first`.
+    let found = view.word(SLOT_CHECK.from(slot)).load_acquire();
+    let entry = IndexEntry {
+        position: Position::new(view.word(SLOT_POSITION.from(slot)).load_relaxed()),
+        sequence: view.word(SLOT_SEQUENCE.from(slot)).load_relaxed(),
+        time_before: view.word(SLOT_TIME.from(slot)).load_relaxed(),
+    };
+    let position = entry.position.get();
+    let can_be = position >= 0 && (0..=position / 32).contains(&entry.sequence) && found == check(&entry);
+    can_be.then_some(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::storage::MemoryStorage;
+
+    #[test]
+    fn a_slot_survives_the_writing_of_the_other() {
+        let storage = MemoryStorage::new();
+        let file = RetentionFile::open_or_create(&storage, RecordingId::new(3)).unwrap();
+        let entry = |position: i64| IndexEntry { position: position.into(), sequence: position / 64, time_before: 7 };
+        assert_eq!(file.first(Position::new(0)), None);
+        let mut start = 0;
+        for next in [65_536, 131_072, 327_680] {
+            file.set_first(&storage, start.into(), entry(next)).unwrap();
+            assert!(start == 0 || file.first(start.into()) == Some(entry(start)), "the catalog may say so still");
+            let again = RetentionFile::open(&storage, RecordingId::new(3), FileAccess::ReadOnly).unwrap().unwrap();
+            assert_eq!(again.first(next.into()), Some(entry(next)));
+            start = next;
+        }
+        file.view().word(SLOT_SEQUENCE.from(SLOTS[0])).store_relaxed(1);
+        assert_eq!(file.first(327_680.into()), None, "torn");
+        assert!(RetentionFile::open(&storage, RecordingId::new(4), FileAccess::ReadOnly).unwrap().is_none());
+    }
+
+    #[test]
+    fn policies_and_totals_are_kept() {
+        let storage = MemoryStorage::new();
+        let file = RetentionFile::open_or_create(&storage, RecordingId::new(0)).unwrap();
+        assert!(file.policy().keeps_everything());
+        let policy = Retention::new().max_age(Duration::from_secs(5)).max_bytes(u64::MAX).min_free_bytes(12);
+        file.set_policy(&storage, &policy).unwrap();
+        let expected = Retention { max_bytes: Some(i64::MAX.unsigned_abs()), ..policy };
+        assert_eq!(file.policy(), expected, "as far as the file can say");
+        assert_eq!(file.totals(), PruneTotals::default());
+        file.count(2, 100, EpochMillis::new(9));
+        file.count(1, 50, EpochMillis::new(10));
+        assert_eq!(file.totals(), PruneTotals { last: Some(EpochMillis::new(10)), segments: 3, bytes: 150 });
+    }
+}

@@ -1,0 +1,370 @@
+//! Pruning: what goes and what stays, who keeps it from going, who is told, and what a crash in the middle leaves.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use gannet::journal::storage::{Directory, FileInfo, Lock, MemoryStorage, Share, Storage, Stored};
+use gannet::journal::{Journal, JournalError, Prune, PruneReason, Recording, Retention, Start, prune, reindex};
+use gannet::memory::{FileAccess, Reserve};
+use gannet::time::EpochNanos;
+use gannet::types::Position;
+
+use crate::support::{all, eventually, journal, message, read, rest, small};
+
+const SEGMENT: i64 = 256 << 10;
+
+/// Appends messages whose times are their numbers, in microseconds, and waits until they are indexed.
+fn fill(journal: &Journal, numbers: std::ops::Range<u64>) {
+    let mut appender = journal.appender().unwrap();
+    for number in numbers {
+        appender.append_with(&message(0, number), 1_000 + number as i64 * 1_000).unwrap();
+    }
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+}
+
+fn numbers(recording: &Recording) -> Vec<u64> {
+    all(recording).iter().map(|(_, payload)| read(payload).expect("whole").1).collect()
+}
+
+#[test]
+fn segments_go_from_the_start_and_numbers_stay() {
+    let (dir, journal) = journal(&small());
+    fill(&journal, 0..6_000);
+    let recording = journal.recording().unwrap();
+    let mut old = recording.tailer(Start::Begin).unwrap();
+    assert!(old.next().unwrap().is_some());
+    let mut late = recording.tailer(Start::Begin).unwrap();
+    late.seek(Start::Sequence(4_500)).unwrap();
+    let before = all(&recording);
+    let end = journal.recorded().unwrap();
+
+    let request = Prune::default().before_position(Position::new(3 * SEGMENT + 5_000));
+    let would = journal.prune(&request.dry_run()).unwrap();
+    assert_eq!(
+        (would.start.get(), would.segments.len(), journal.recording().unwrap().start_position().get()),
+        (3 * SEGMENT, 3, 0)
+    );
+    let done = journal.prune(&request).unwrap();
+    assert_eq!(done, would);
+    assert!(done.segments.iter().all(|segment| segment.reason == PruneReason::Position && segment.bytes > 0));
+    assert_eq!(done.held, None);
+    let names: Vec<String> = Directory::at(dir.path()).names().unwrap();
+    assert!(
+        !names.iter().any(|name| ["0-0.rec", "0-262144.rec", "0-524288.rec", "0-524288.index"].contains(&&**name)),
+        "{names:?}"
+    );
+    assert!(names.contains(&"0-786432.rec".to_owned()) && names.contains(&"0-786432.index".to_owned()));
+
+    // Nothing of the rest has changed.
+    let kept: Vec<_> = before.iter().filter(|(position, _)| *position >= done.start).cloned().collect();
+    let first = before.len() - kept.len();
+    for recording in [journal.recording().unwrap(), recording.clone(), Recording::open(dir.path()).unwrap()] {
+        assert_eq!(all(&recording), kept);
+        assert_eq!(recording.start_position(), done.start);
+        let mut tailer = recording.tailer(Start::Begin).unwrap();
+        assert_eq!(tailer.sequence(), Some(first as i64));
+        assert!(tailer.previous().unwrap().is_none(), "nothing is in front of the start");
+        for index in [first, first + 1, 4_321, 5_999] {
+            tailer.seek(Start::Sequence(index as i64)).unwrap();
+            assert_eq!(tailer.next().unwrap().unwrap().payload(), &before[index].1[..]);
+            tailer.seek(Start::Time(EpochNanos::new(1_000 + index as i64 * 1_000))).unwrap();
+            assert_eq!(tailer.next().unwrap().unwrap().sequence(), Some(index as i64));
+        }
+        let mut count = 0;
+        while tailer.previous().unwrap().is_some() {
+            count += 1;
+        }
+        assert_eq!(count, 6_000 - first);
+        for (start, what) in [(Start::Position(before[0].0), "position"), (Start::Sequence(7), "message number")] {
+            let error = recording.tailer(start).unwrap_err();
+            let JournalError::Pruned { what: found, earliest, .. } = error else { panic!("{error}") };
+            assert_eq!((found, earliest), (what, done.start));
+        }
+        tailer.seek(Start::Time(EpochNanos::new(5))).unwrap();
+        assert_eq!(tailer.sequence(), Some(first as i64), "the first message of that time or later");
+        assert_eq!(recording.prune_totals().unwrap().segments, 3);
+    }
+
+    // Whoever was in front of it reads what he has mapped, and is told then where to go on; whoever was behind it is not.
+    let error = loop {
+        match old.next() {
+            Ok(record) => assert!(record.is_some(), "there is more"),
+            Err(error) => break error,
+        }
+    };
+    let JournalError::Pruned { earliest, .. } = error else { panic!("{error}") };
+    assert!(old.next().is_err(), "it stays where it is");
+    old.seek(Start::Position(earliest)).unwrap();
+    assert_eq!(rest(&mut old), kept);
+    assert_eq!(read(late.next().unwrap().unwrap().payload()), Some((0, 4_500)));
+
+    // And it goes on, here and when it is opened again.
+    fill(&journal, 6_000..6_010);
+    assert!(journal.recorded().unwrap() > end);
+    journal.close().unwrap();
+    let journal = Journal::open(dir.path()).unwrap();
+    assert_eq!(journal.recovery().left_by, gannet::journal::LeftBy::Close);
+    fill(&journal, 6_010..9_000);
+    assert_eq!(numbers(&journal.recording().unwrap()), (first as u64..9_000).collect::<Vec<_>>());
+    assert!(journal.recording().unwrap().verify(|_| {}).unwrap().is_whole());
+    journal.sync().unwrap();
+    journal.close().unwrap();
+
+    // Sidecars made again say the same, numbers included.
+    let index = || {
+        let names = Directory::at(dir.path()).names().unwrap();
+        let mut files: Vec<_> = names
+            .into_iter()
+            .filter(|name| name.ends_with(".index"))
+            .map(|name| (std::fs::read(dir.path().join(&name)).unwrap(), name))
+            .collect();
+        files.sort_by(|one, other| one.1.cmp(&other.1));
+        files
+    };
+    let before = index();
+    before.iter().for_each(|(_, name)| std::fs::remove_file(dir.path().join(name)).unwrap());
+    let done = reindex(dir.path(), None, |_| {}).unwrap();
+    assert_eq!((done.messages, done.damages.len()), (9_000 - first as u64, 0));
+    assert!(index() == before, "byte for byte");
+}
+
+#[test]
+fn policies_say_what_goes_and_cursors_what_stays() {
+    let (dir, journal) = journal(&small());
+    fill(&journal, 0..6_000);
+    let recording = journal.recording().unwrap();
+    let storage = || Arc::new(Directory::at(dir.path()));
+    let plan = |request: Prune| prune(storage(), None, &request.dry_run()).unwrap();
+    // Times are near 1970.
+    let age = plan(Prune::by(&Retention::new().max_age(core::time::Duration::from_secs(3600))));
+    assert!(age.segments.len() >= 4 && age.segments.iter().all(|segment| segment.reason == PruneReason::Age));
+    assert!(age.start < journal.tail(), "what is being written stays");
+    assert!(
+        plan(Prune::by(&Retention::new().max_age(core::time::Duration::from_secs(200 * 366 * 24 * 3600))))
+            .segments
+            .is_empty()
+    );
+    let one = age.segments[0].bytes;
+    let size = plan(Prune::by(&Retention::new().max_bytes(4 * one)));
+    assert!(!size.segments.is_empty() && size.segments.iter().all(|segment| segment.reason == PruneReason::Size));
+    let less = plan(Prune::by(&Retention::new().max_bytes(5 * one)));
+    assert_eq!(less.segments.len() + 1, size.segments.len());
+    assert!(plan(Prune::by(&Retention::new().max_bytes(u64::MAX).min_free_bytes(1))).segments.is_empty());
+    let free = plan(Prune::by(&Retention::new().min_free_bytes(u64::MAX)));
+    assert!(free.segments.iter().all(|segment| segment.reason == PruneReason::FreeSpace));
+    assert_eq!(free.segments.len(), age.segments.len());
+    // Each limit counts.
+    let policy = Retention::new().max_bytes(5 * one).max_age(core::time::Duration::from_secs(3600));
+    assert_eq!(plan(Prune::by(&policy)).segments.len(), age.segments.len());
+    // All messages of the first two segments are before that.
+    let times = age.segments[1].newest.unwrap();
+    let time = plan(Prune::default().before_time(EpochNanos::new(times.get() + 1)));
+    assert_eq!((time.segments.len(), time.segments[0].reason), (2, PruneReason::Time));
+    assert_eq!(plan(Prune::default().before_time(times)).segments.len(), 1);
+    assert_eq!(plan(Prune::by(&policy).at_most(2)).segments.len(), 2);
+    assert!(plan(Prune::default()).segments.is_empty());
+
+    let mut billing = recording.cursor("billing").unwrap();
+    let mut risk = recording.cursor("risk").unwrap();
+    billing.move_to(Position::new(SEGMENT + 64)).unwrap();
+    risk.move_to(Position::new(3 * SEGMENT)).unwrap();
+    let everything = Prune::by(&Retention::new().max_bytes(1));
+    let done = journal.prune(&everything).unwrap();
+    let held = done.held.unwrap();
+    assert_eq!((done.start.get(), &*held.cursor, held.position), (SEGMENT, "billing", billing.position()));
+    assert_eq!(held.segments, age.segments.len() - 1);
+    // A cursor is made where the recording begins now.
+    assert_eq!(recording.cursor("new").unwrap().position().get(), SEGMENT);
+    recording.remove_cursor("new").unwrap();
+    billing.move_to(Position::new(2 * SEGMENT)).unwrap();
+    assert_eq!(journal.prune(&everything).unwrap().start.get(), 2 * SEGMENT);
+    let forced = journal.prune(&everything.force()).unwrap();
+    assert_eq!((forced.start, forced.held), (age.start, None));
+    // Nobody moves a cursor but its consumer, who is told.
+    let lost = Recording::open(dir.path()).unwrap().cursor("billing").unwrap();
+    assert_eq!(lost.position().get(), 2 * SEGMENT);
+    let error = recording.tailer(Start::Position(lost.position())).unwrap_err();
+    assert!(matches!(error, JournalError::Pruned { earliest, .. } if earliest == age.start), "{error}");
+}
+
+#[test]
+fn the_helper_thread_keeps_to_a_policy() {
+    let (dir, journal) = journal(&small().retention(Retention::new().max_bytes(4 * 300_000)));
+    let cursor_of = journal.recording().unwrap();
+    let mut cursor = cursor_of.cursor("slow").unwrap();
+    fill(&journal, 0..12_000);
+    let segments = || journal.recording().unwrap().segments().unwrap().len();
+    assert!(segments() > 6, "the cursor keeps them");
+    assert_eq!(cursor_of.retention().unwrap().bytes(), Some(4 * 300_000));
+    cursor.move_to(journal.recorded().unwrap()).unwrap();
+    eventually("it is pruned", || segments() <= 4);
+    let recording = journal.recording().unwrap();
+    let kept = numbers(&recording);
+    assert!(kept.len() > 1_000 && kept.last() == Some(&11_999) && kept.windows(2).all(|pair| pair[0] + 1 == pair[1]));
+    assert!(journal.trouble().is_none());
+    // It is the journal's: whoever opens it keeps to it.
+    journal.close().unwrap();
+    let journal = Journal::open(dir.path()).unwrap();
+    fill(&journal, 12_000..24_000);
+    cursor.move_to(journal.recorded().unwrap()).unwrap();
+    eventually("it is pruned again", || journal.recording().unwrap().segments().unwrap().len() <= 4);
+    journal.set_retention(&Retention::new()).unwrap();
+    assert!(journal.recording().unwrap().retention().unwrap().keeps_everything());
+}
+
+#[test]
+fn nobody_waits_for_pruning_and_nobody_reads_what_is_not_there() {
+    let (_dir, journal) = journal(&small());
+    let total = 12_000_u64;
+    std::thread::scope(|threads| {
+        for appender in 0..2 {
+            let journal = &journal;
+            threads.spawn(move || {
+                let mut writer = journal.appender().unwrap();
+                for number in 0..total {
+                    writer.append(&message(appender, number)).unwrap();
+                }
+            });
+        }
+        let reader = threads.spawn(|| {
+            let mut tailer = journal.recording().unwrap().tailer(Start::Begin).unwrap();
+            let mut next = [0_u64; 2];
+            while next != [total; 2] {
+                match tailer.next() {
+                    Ok(Some(record)) => {
+                        let (appender, number) = read(record.payload()).expect("whole");
+                        assert!(number >= next[appender as usize], "in order");
+                        next[appender as usize] = number + 1;
+                    }
+                    Ok(None) => std::thread::yield_now(),
+                    Err(JournalError::Pruned { earliest, .. }) => {
+                        assert!(earliest > tailer.position());
+                        tailer.seek(Start::Begin).unwrap();
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        });
+        let request = Prune::by(&Retention::new().max_bytes(900_000));
+        while !reader.is_finished() {
+            journal.prune(&request).unwrap();
+            std::thread::yield_now();
+        }
+    });
+    let recording = journal.recording().unwrap();
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    journal.prune(&Prune::by(&Retention::new().max_bytes(900_000))).unwrap();
+    assert!(recording.start_position().get() > SEGMENT);
+    assert!(recording.verify(|_| {}).unwrap().is_whole());
+    assert!(journal.trouble().is_none());
+}
+
+/// A storage whose calls fail from the `n`-th on: where somebody is killed, nothing more is done.
+#[derive(Debug)]
+struct Failing {
+    inner: MemoryStorage,
+    left: AtomicI64,
+}
+
+impl Failing {
+    fn call(&self, name: &str) -> Result<(), JournalError> {
+        if self.left.fetch_sub(1, Ordering::Relaxed) > 0 {
+            return Ok(());
+        }
+        Err(JournalError::Io { action: "reach", path: self.path(name), source: std::io::Error::other("killed") })
+    }
+}
+
+impl Storage for Failing {
+    fn path(&self, name: &str) -> PathBuf {
+        self.inner.path(name)
+    }
+    fn names(&self) -> Result<Vec<String>, JournalError> {
+        self.call("").and_then(|()| self.inner.names())
+    }
+    fn create(&self, name: &str, length: u64, reserve: Reserve) -> Result<Stored, JournalError> {
+        self.call(name).and_then(|()| self.inner.create(name, length, reserve))
+    }
+    fn open(&self, name: &str, least: u64, access: FileAccess) -> Result<Stored, JournalError> {
+        self.call(name).and_then(|()| self.inner.open(name, least, access))
+    }
+    fn publish(&self, from: &str, to: &str) -> Result<bool, JournalError> {
+        self.call(from).and_then(|()| self.inner.publish(from, to))
+    }
+    fn rename(&self, from: &str, to: &str) -> Result<bool, JournalError> {
+        self.call(from).and_then(|()| self.inner.rename(from, to))
+    }
+    fn remove(&self, name: &str) -> Result<bool, JournalError> {
+        self.call(name).and_then(|()| self.inner.remove(name))
+    }
+    fn sync_names(&self) -> Result<(), JournalError> {
+        self.call("").and_then(|()| self.inner.sync_names())
+    }
+    fn try_lock(&self, name: &str, share: Share) -> Result<Option<Lock>, JournalError> {
+        self.call(name).and_then(|()| self.inner.try_lock(name, share))
+    }
+    fn info(&self, name: &str) -> Result<Option<FileInfo>, JournalError> {
+        self.call(name).and_then(|()| self.inner.info(name))
+    }
+    fn boot_id(&self) -> [i64; 2] {
+        self.inner.boot_id()
+    }
+}
+
+/// Killed at any point, pruning leaves a recording that begins where it did or where it was going to, and the next one finishes.
+#[test]
+fn pruning_can_be_killed_anywhere() {
+    let storage = MemoryStorage::new();
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    fill(&journal, 0..4_000);
+    let everything = numbers(&journal.recording().unwrap());
+    journal.close().unwrap();
+    let request = Prune::by(&Retention::new().max_bytes(1));
+    let expected = prune(Arc::new(storage.after_kill()), None, &request.dry_run()).unwrap();
+    assert!(expected.segments.len() >= 2);
+    let mut outcomes = [0; 2];
+    for calls in 0.. {
+        let killed = storage.after_kill();
+        let failing = Failing { inner: killed.clone(), left: AtomicI64::new(calls) };
+        let is_done = prune(Arc::new(failing), None, &request).is_ok();
+        let left = killed.after_kill();
+        let recording = Recording::open_in(Arc::new(left.clone()), None).unwrap();
+        let start = recording.start_position();
+        assert!(start.get() == 0 || start == expected.start, "killed at call {calls}: {start}");
+        outcomes[usize::from(start.get() > 0)] += 1;
+        let kept = numbers(&recording);
+        assert_eq!(kept, everything[everything.len() - kept.len()..], "killed at call {calls}");
+        let first = recording.tailer(Start::Begin).unwrap().sequence();
+        assert_eq!(first, Some((everything.len() - kept.len()) as i64), "killed at call {calls}");
+        if calls % 2 == 0 {
+            assert_eq!(prune(Arc::new(left.clone()), None, &request).unwrap().start, expected.start);
+        } else {
+            let journal = Journal::open_in(Arc::new(left.clone()), None).unwrap();
+            assert_eq!(numbers(&journal.recording().unwrap()), kept);
+        }
+        let recording = Recording::open_in(Arc::new(left.clone()), None).unwrap();
+        if recording.start_position() == expected.start {
+            let gone = |name: &String| expected.segments.iter().any(|segment| &segment.name == name);
+            assert!(!left.names().unwrap().iter().any(gone), "killed at call {calls}: nothing is left over");
+        }
+        if is_done {
+            break;
+        }
+    }
+    assert!(outcomes.iter().all(|&count| count > 3), "{outcomes:?}");
+}
+
+#[test]
+fn what_was_not_closed_is_not_pruned() {
+    let storage = MemoryStorage::new();
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    fill(&journal, 0..3_000);
+    let killed = storage.after_kill();
+    let request = Prune::by(&Retention::new().max_bytes(1));
+    let error = prune(Arc::new(killed.clone()), None, &request).unwrap_err();
+    assert!(matches!(error, JournalError::Recover { .. }), "{error}");
+    let journal = Journal::open_in(Arc::new(killed.clone()), None).unwrap();
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    assert!(!prune(Arc::new(killed), None, &request).unwrap().segments.is_empty());
+}

@@ -1,0 +1,211 @@
+//! `gannet journal prune`: takes segments from the start of a recording.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use gannet::journal::storage::Directory;
+use gannet::journal::{Prune, PruneReason, Retention, prune};
+use gannet::time::EpochNanos;
+use gannet::types::Position;
+use serde::Serialize;
+
+use super::{Source, moment, size};
+use crate::cli::{Outcome, Output, Usage, positive_duration, with_separators};
+
+/// Remove segments from the start of a recording, by age, size, free space, position or time
+///
+/// Whole segments go, the oldest first, for as long as any of the limits says so; the segment that is being written stays, and so
+/// does what a named cursor has not read yet. Safe on a journal in use. Without limits, those of the journal's own policy are applied.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// Remove segments whose newest message is older than this, such as 7d or 12h
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    older_than: Option<Duration>,
+    /// Remove segments while the recording takes up more than so many bytes, such as 500M or 10G
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    larger_than: Option<u64>,
+    /// Remove segments while the file system has less than so many bytes free
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    free: Option<u64>,
+    /// Remove segments all of which is before this position, or this time: RFC 3339
+    #[arg(long, value_name = "POSITION|TIME", value_parser = before)]
+    before: Option<Before>,
+    /// Change nothing, and say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Remove what named cursors have not read yet, too
+    #[arg(long)]
+    force: bool,
+    /// Print one JSON object: dry_run, start_position_before, start_position, segments, disk_bytes, held_by
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads an age: days and weeks as well as what durations have.
+fn age(text: &str) -> Result<Duration, String> {
+    const DAY: u64 = 24 * 3600;
+    let days = [("d", DAY), ("w", 7 * DAY)].into_iter().find_map(|(unit, seconds)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(seconds)
+    });
+    days.map_or_else(|| positive_duration(text), |seconds| positive_duration(&seconds.to_string()))
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Before {
+    Position(Position),
+    Time(EpochNanos),
+}
+
+fn before(text: &str) -> Result<Before, String> {
+    match text.parse() {
+        Ok(position) if position >= 0 => Ok(Before::Position(Position::new(position))),
+        Ok(_) => Err("a position is not negative".to_owned()),
+        Err(_) => moment(text).map(Before::Time),
+    }
+}
+
+#[derive(Serialize)]
+struct Line {
+    dry_run: bool,
+    start_position_before: i64,
+    start_position: i64,
+    disk_bytes: u64,
+    segments: Vec<Segment>,
+    /// The cursor that keeps more from going.
+    held_by: Option<Held>,
+}
+
+#[derive(Serialize)]
+struct Segment {
+    file: String,
+    position: i64,
+    disk_bytes: u64,
+    newest_ns: Option<i64>,
+    reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Held {
+    cursor: String,
+    position: i64,
+    segments: usize,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let mut retention = Retention::new();
+    if let Some(age) = args.older_than {
+        retention = retention.max_age(age);
+    }
+    if let Some(bytes) = args.larger_than {
+        retention = retention.max_bytes(bytes);
+    }
+    if let Some(bytes) = args.free {
+        retention = retention.min_free_bytes(bytes);
+    }
+    if retention.keeps_everything() && args.before.is_none() {
+        retention = args.source.open()?.retention()?;
+        if retention.keeps_everything() {
+            let what = "the journal has no policy of its own: say --older-than, --larger-than, --free or --before";
+            return Err(Usage(what.to_owned()).into());
+        }
+    }
+    let mut request = Prune::by(&retention);
+    request = match args.before {
+        Some(Before::Position(position)) => request.before_position(position),
+        Some(Before::Time(time)) => request.before_time(time),
+        None => request,
+    };
+    if args.force {
+        request = request.force();
+    }
+    if args.dry_run {
+        request = request.dry_run();
+    }
+    if !args.source.dir.is_dir() {
+        bail!("{} is not a directory", args.source.dir.display());
+    }
+    let done = prune(Arc::new(Directory::at(&args.source.dir)), args.source.id(), &request)?;
+    let line = Line {
+        dry_run: args.dry_run,
+        start_position_before: done.start_before.get(),
+        start_position: done.start.get(),
+        disk_bytes: done.bytes,
+        segments: done
+            .segments
+            .into_iter()
+            .map(|segment| Segment {
+                file: segment.name,
+                position: segment.base.get(),
+                disk_bytes: segment.bytes,
+                newest_ns: segment.newest.map(EpochNanos::get),
+                reason: reason(segment.reason),
+            })
+            .collect(),
+        held_by: done.held.map(|held| Held {
+            cursor: held.cursor,
+            position: held.position.get(),
+            segments: held.segments,
+        }),
+    };
+    if args.json { out.json(&line) } else { show(&line, out) }
+}
+
+fn reason(reason: PruneReason) -> &'static str {
+    match reason {
+        PruneReason::Unfinished => "unfinished",
+        PruneReason::Position => "position",
+        PruneReason::Time => "time",
+        PruneReason::Age => "age",
+        PruneReason::Size => "size",
+        PruneReason::FreeSpace => "free space",
+        _ => "other",
+    }
+}
+
+fn show(line: &Line, out: &mut Output) -> Outcome {
+    let count = |number: u64| with_separators(i64::try_from(number).unwrap_or(i64::MAX));
+    let verb = if line.dry_run { "would remove" } else { "removed" };
+    for segment in &line.segments {
+        out.line(format_args!(
+            "{verb} {}  {} bytes, because of its {}",
+            segment.file,
+            count(segment.disk_bytes),
+            segment.reason
+        ))?;
+    }
+    out.line(format_args!(
+        "{verb} {} segments, {} bytes; the recording {} at {}",
+        line.segments.len(),
+        count(line.disk_bytes),
+        if line.dry_run { "would begin" } else { "begins" },
+        with_separators(line.start_position)
+    ))?;
+    if let Some(held) = &line.held_by {
+        out.line(format_args!(
+            "the cursor {:?} at {} keeps {} more segments; --force removes them all the same",
+            held.cursor,
+            with_separators(held.position),
+            held.segments
+        ))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_may_be_in_days() {
+        let ages = ["7d", "2w", "12h", "90"].map(|text| age(text).expect("an age").as_secs());
+        assert_eq!(ages, [7 * 86_400, 14 * 86_400, 12 * 3600, 90]);
+        for bad in ["0d", "d", "-1d", "99999999d", "soon"] {
+            assert!(age(bad).is_err(), "{bad}");
+        }
+    }
+}
