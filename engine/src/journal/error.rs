@@ -91,6 +91,14 @@ pub enum JournalError {
         /// Where the recording begins now: [`Start::Begin`](super::Start::Begin) goes there.
         earliest: Position,
     },
+    /// Somebody has the journal open for writing.
+    #[error("recording {recording_id} of {} is in use: close the journal everywhere first", path.display())]
+    InUse {
+        /// The recording.
+        recording_id: RecordingId,
+        /// The directory.
+        path: PathBuf,
+    },
     /// The recording's writers were killed, and nobody has seen to that yet.
     #[error(
         "recording {recording_id} was not closed, and nobody has it open: open the journal for writing, or repair it"

@@ -328,11 +328,13 @@ impl Drop for Journal {
 fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer, RecoveryReport), JournalError> {
     let descriptor = &entry.descriptor;
     let boot_id = storage.boot_id();
-    remove_unfinished(&**storage, descriptor)?;
+    for name in unfinished_files(&**storage, descriptor)? {
+        storage.remove(&name)?;
+    }
     let control = Control::open(&**storage, descriptor, FileAccess::ReadWrite)?;
     let known = control.as_ref().and_then(|control| control.known(descriptor, boot_id));
     finish_pruning(&**storage, descriptor)?;
-    let (left_by, end, cut) = recover(&**storage, descriptor, known)?;
+    let (left_by, end, cut) = recover(&**storage, descriptor, known, false)?;
     let control = match control {
         Some(control) if known.is_some() => control,
         _ => Control::create(&**storage, descriptor, Stamps::None, end)?,
@@ -369,15 +371,17 @@ fn joined(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer, R
     Ok((writer, RecoveryReport { left_by: LeftBy::Close, end, padded: Vec::new(), cut: None }))
 }
 
-/// Removes files that somebody was making when they were killed.
-fn remove_unfinished(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<(), JournalError> {
+/// Files that somebody was making when they were killed.
+pub(crate) fn unfinished_files(
+    storage: &dyn Storage,
+    descriptor: &RecordingDescriptor,
+) -> Result<Vec<String>, JournalError> {
     let prefix = format!("{}-", descriptor.recording_id);
-    for name in storage.names()? {
-        if name.starts_with(&prefix) && (name.contains(".next.making-") || name.ends_with(".index.new")) {
-            storage.remove(&name)?;
-        }
-    }
-    Ok(())
+    let is_unfinished = |name: &String| {
+        let is_new = [".index.new", ".rec.new"].iter().any(|end| name.ends_with(end));
+        name.starts_with(&prefix) && (name.contains(".next.making-") || is_new)
+    };
+    Ok(storage.names()?.into_iter().filter(is_unfinished).collect())
 }
 
 /// Waits for the lock under which a journal is opened and closed.

@@ -13,7 +13,7 @@
 //! | append | `appender`, with `append` and `tail` |
 //! | read | `recording`, `tailer` |
 //! | the files | `catalog`, `segment`, `control`, `sidecar`, and where they are: `storage` |
-//! | after a crash | `recovery` |
+//! | after a crash | `recovery`; on request, and for damage in the middle, `repair` |
 //! | sidecars from segments, and segments against them | `indexer`, `reindex`, `verify` |
 //! | where consumers are | `cursor` |
 //! | what is kept for how long | `retention`, `prune` |
@@ -37,6 +37,7 @@ mod prune;
 mod recording;
 mod recovery;
 mod reindex;
+mod repair;
 mod retention;
 mod segment;
 mod sidecar;
@@ -57,6 +58,7 @@ pub use prune::{HeldBack, Prune, PruneReason, Pruned, PrunedSegment, prune};
 pub use recording::{Recording, SegmentInfo};
 pub use recovery::{Cut, LeftBy, RecoveryReport};
 pub use reindex::{Reindexed, reindex};
+pub use repair::{Quarantined, Repaired, repair};
 pub use retention::{PruneTotals, RETENTION_VERSION, Retention};
 pub use segment::{
     SegmentKind, SegmentLayout, SegmentLength, SegmentLengthError, ahead_name, parse_segment_name, segment_name,

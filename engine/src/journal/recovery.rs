@@ -58,13 +58,14 @@ pub struct Cut {
     pub kept_in: Vec<String>,
 }
 
-/// Finds where the recording ends, and makes it end there.
+/// Finds where the recording ends, and makes it end there, unless this is only to see what would be done.
 pub(crate) fn recover(
     storage: &dyn Storage,
     descriptor: &RecordingDescriptor,
     known: Option<Known>,
+    dry_run: bool,
 ) -> Result<(LeftBy, Position, Option<Cut>), JournalError> {
-    let recovery = Recovery { storage, descriptor };
+    let recovery = Recovery { storage, descriptor, dry_run };
     // A page that speaks of segments which nobody has made says nothing that can be relied on.
     let reach = recovery.reach()?;
     let known = known.filter(|known| known.tail <= reach);
@@ -106,9 +107,28 @@ pub(crate) fn pad_claims(writer: &Writer) -> Result<Vec<(Position, usize)>, Jour
     }
 }
 
+/// Sees that nothing is behind the end of a recording.
+pub(crate) fn cut_behind(
+    storage: &dyn Storage,
+    descriptor: &RecordingDescriptor,
+    end: Position,
+    dry_run: bool,
+) -> Result<Option<Cut>, JournalError> {
+    Recovery { storage, descriptor, dry_run }.cut_at(end, Fault::File("goes on behind the end of the recording"))
+}
+
+/// The base of the last segment that has been recorded to.
+pub(crate) fn last_recorded(
+    storage: &dyn Storage,
+    descriptor: &RecordingDescriptor,
+) -> Result<Option<Position>, JournalError> {
+    Recovery { storage, descriptor, dry_run: true }.last_segment()
+}
+
 struct Recovery<'a> {
     storage: &'a dyn Storage,
     descriptor: &'a RecordingDescriptor,
+    dry_run: bool,
 }
 
 impl Recovery<'_> {
@@ -229,8 +249,12 @@ impl Recovery<'_> {
                 continue;
             }
             let from = (end.get() - segment_base.get()).max(0) as usize;
-            let file = self.storage.open(&name, 1, FileAccess::ReadWrite)?;
+            let file = self.storage.open(&name, 1, self.access())?;
             let last = last_byte(&file, from);
+            if self.dry_run {
+                cut.bytes += last.map_or(0, |last| (last + 1 - from) as u64);
+                continue;
+            }
             if let Some(last) = last {
                 let kept = format!("{}-{}.cut", self.descriptor.recording_id, segment_base.get() + from as i64);
                 self.keep(&file, from, last + 1, &kept)?;
@@ -245,7 +269,9 @@ impl Recovery<'_> {
                 self.storage.remove(&name)?;
             }
         }
-        self.storage.sync_names()?;
+        if !self.dry_run {
+            self.storage.sync_names()?;
+        }
         Ok((cut.bytes > 0).then_some(cut))
     }
 
@@ -257,6 +283,10 @@ impl Recovery<'_> {
         kept.sync(0, to - from).map_err(failed)
     }
 
+    fn access(&self) -> FileAccess {
+        if self.dry_run { FileAccess::ReadOnly } else { FileAccess::ReadWrite }
+    }
+
     fn exists(&self, base: Position) -> Result<bool, JournalError> {
         Ok(self.segments()?.iter().any(|(found, ..)| *found == base))
     }
@@ -266,7 +296,7 @@ impl Recovery<'_> {
         let name = self.segments()?.into_iter().filter(|(found, ..)| *found == base).map(|(.., name)| name).next_back();
         let name = name.unwrap_or_else(|| segment_name(id, base));
         let length = self.descriptor.segment_length.get() as usize;
-        let stored = self.storage.open(&name, 1, FileAccess::ReadWrite)?;
+        let stored = self.storage.open(&name, 1, self.access())?;
         Ok(if stored.view().len() > length { stored.first(length) } else { stored })
     }
 
@@ -281,7 +311,7 @@ impl Recovery<'_> {
 }
 
 /// The last byte of a file from `from` on that is not zero.
-fn last_byte(file: &Stored, from: usize) -> Option<usize> {
+pub(crate) fn last_byte(file: &Stored, from: usize) -> Option<usize> {
     const CHUNK: usize = 64 << 10;
     let view = file.view();
     let mut bytes = vec![0; CHUNK];

@@ -46,7 +46,16 @@ pub fn reindex(
     mut progress: impl FnMut(Position),
 ) -> Result<Reindexed, JournalError> {
     let storage: Arc<dyn Storage> = Arc::new(Directory::at(dir));
-    let recording = Recording::open_in(Arc::clone(&storage), recording_id)?;
+    reindex_in(&storage, recording_id, &mut progress)
+}
+
+/// The same in a storage of any kind.
+pub(crate) fn reindex_in(
+    storage: &Arc<dyn Storage>,
+    recording_id: Option<RecordingId>,
+    progress: &mut dyn FnMut(Position),
+) -> Result<Reindexed, JournalError> {
+    let recording = Recording::open_in(Arc::clone(storage), recording_id)?;
     let descriptor = recording.descriptor();
     let identity = descriptor.identity();
     let layout = identity.layout;
@@ -57,9 +66,9 @@ pub fn reindex(
     };
     let mut done = Reindexed::default();
     // What is being read is not pruned meanwhile.
-    let _pruning = wait_for_lock(&*storage, &lock_name(descriptor.recording_id))?;
+    let _pruning = wait_for_lock(&**storage, &lock_name(descriptor.recording_id))?;
     let start = recording.start_position();
-    let first = first_entry(&*storage, descriptor, start)?;
+    let first = first_entry(&**storage, descriptor, start)?;
     let mut indexer = Indexer::at(first, recording.stamps() != Stamps::None);
     let end = recording.stop_position().unwrap_or(layout.end());
     for base in recording.segment_bases()? {
@@ -69,7 +78,7 @@ pub fn reindex(
         let stored = storage.open(&name, 1, FileAccess::ReadOnly)?;
         let length = stored.view().len().min(layout.segment_length.get() as usize);
         let frames = Frames::new(&stored.view().slice(0, length));
-        let sidecar = Sidecar::create(&*storage, descriptor, base)?;
+        let sidecar = Sidecar::create(&**storage, descriptor, base)?;
         loop {
             let outcome = indexer.walk(&identity, base, &frames, Some(&sidecar), segment_end, usize::MAX);
             if indexer.position >= segment_end {
@@ -111,7 +120,7 @@ pub fn reindex(
     }
     storage.sync_names()?;
     done.messages = (indexer.sequence - first.sequence).unsigned_abs();
-    if let Some(control) = Control::open(&*storage, descriptor, FileAccess::ReadWrite)? {
+    if let Some(control) = Control::open(&**storage, descriptor, FileAccess::ReadWrite)? {
         control.rewind_indexed(done.end.min(control.recorded_position()).max(start));
     }
     Ok(done)

@@ -141,6 +141,29 @@ fn damage_is_told_with_its_place_and_sidecars_are_made_again() {
     assert_eq!((read.status.code(), lines(&read.stdout).len()), (Some(1), 2_999));
     assert!(read.stderr.contains("0-65536.rec is damaged at position 65536"), "{}", read.stderr);
 
+    let would = ended(&["repair", "--dry-run", "--json", "--dir", path]);
+    let found = &lines(&would.stdout)[0];
+    assert_eq!(
+        (would.status.code(), &found["was_whole"], &found["left_by"]),
+        (Some(1), &false.into(), &"close".into())
+    );
+    assert_eq!(
+        (&found["quarantined"][0]["position"], &found["quarantined"][0]["kept_in"]),
+        (&65_536.into(), &Value::Null)
+    );
+    let told = ended(&["repair", "--dir", path]).success();
+    assert!(
+        text(&told).contains("kept in 0-65536.quarantine") && text(&told).contains("is in order now"),
+        "{}",
+        text(&told)
+    );
+    assert_eq!(lines(&ended(&["cat", "--verify", "--json", "--dir", path]).success()).len(), 2_999);
+    assert!(text(&ended(&["repair", "--dry-run", "--dir", path]).success()).contains("was in order"));
+    let journal = Journal::open(dir.path()).expect("a journal");
+    let refused = ended(&["repair", "--dir", path]);
+    assert!(refused.status.code() == Some(1) && refused.stderr.contains("is in use"), "{}", refused.stderr);
+    drop(journal);
+
     let missing = ended(&["ls", "--dir", "/nonexistent"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(missing.stderr.contains("is not a journal"), "{}", missing.stderr);

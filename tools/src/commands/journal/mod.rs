@@ -1,5 +1,5 @@
 //! `gannet journal`: journals and archives' recordings, from the outside. One file per subcommand; here is what they share. None
-//! but `reindex` and `prune` writes anything, and each is safe on a journal in use.
+//! but `reindex`, `prune` and `repair` writes anything, and each is safe on a journal in use, or refuses.
 
 mod cat;
 mod describe;
@@ -8,6 +8,7 @@ mod ls;
 mod messages;
 mod prune;
 mod reindex;
+mod repair;
 mod verify;
 
 use std::io::{self, IsTerminal, Write};
@@ -35,6 +36,7 @@ enum Command {
     Tail(cat::TailArgs),
     Find(find::Args),
     Verify(verify::Args),
+    Repair(repair::Args),
     Prune(prune::Args),
     Reindex(reindex::Args),
 }
@@ -48,6 +50,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         Command::Tail(args) => cat::tail(args, out),
         Command::Find(args) => find::run(args, out),
         Command::Verify(args) => verify::run(args, out),
+        Command::Repair(args) => repair::run(args, out),
         Command::Prune(args) => prune::run(args, out),
         Command::Reindex(args) => reindex::run(args, out),
     }

@@ -1,0 +1,402 @@
+//! Repair: what recovery does, and what it does not dare to do by itself. Called on request, while nobody has the journal open.
+//!
+//! - What pruning, opening or an appender left unfinished is finished, and a torn end is cut off, as recovery does it.
+//! - Damage in the middle is quarantined: the bytes are kept in a file of their own, and their place becomes padding, up to the next
+//!   frame. Then this recording can be read from start to end, by an archive's replay as well, which knows no way around a hole.
+//! - Sidecars that are missing, or that speak of what is no more, are made again. Before that, every frame is compared with its
+//!   checksum: what is damaged does not get a checksum that says otherwise.
+//!
+//! Killed at any point, it is done again and comes to the same end.
+
+use std::sync::Arc;
+
+use crate::logbuffer::FRAME_ALIGNMENT;
+use crate::logbuffer::message::{Claimed, write_padding};
+use crate::memory::{FileAccess, Frames, MapError, Reserve};
+use crate::types::{Position, RecordingId};
+
+use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
+use super::control::{Control, Known};
+use super::error::{Damage, Fault, JournalError};
+use super::indexer::file_checksum;
+use super::journal::{Journal, lock_opening, open_lock_name, unfinished_files};
+use super::prune::left_over;
+use super::recovery::{Cut, LeftBy, cut_behind, last_byte, last_recorded, recover};
+use super::reindex::reindex_in;
+use super::segment::{At, Identity, ahead_name, segment_name};
+use super::sidecar::Sidecar;
+use super::storage::{Share, Storage, Stored};
+
+/// What was repaired, or would be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repaired {
+    /// The recording.
+    pub recording_id: RecordingId,
+    /// How it had been left.
+    pub left_by: LeftBy,
+    /// Where it ends.
+    pub end: Position,
+    /// Ranges that became padding, since their appenders died: where each begins, and how many bytes it takes up. Not known before it
+    /// is done.
+    pub padded: Vec<(Position, usize)>,
+    /// What was cut off at the end.
+    pub cut: Option<Cut>,
+    /// Files that somebody left unfinished who was killed, and that nobody needs.
+    pub removed: Vec<String>,
+    /// What was damaged in the middle.
+    pub quarantined: Vec<Quarantined>,
+    /// How many segments had no sidecar that speaks of all of them.
+    pub unindexed: u64,
+}
+
+/// Damage that became padding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// What was wrong, in which file, and where.
+    pub damage: Damage,
+    /// Where the recording goes on.
+    pub until: Position,
+    /// The file that the bytes are in now; none if they were all zero.
+    pub kept_in: Option<String>,
+}
+
+impl Repaired {
+    /// Whether there was nothing to do.
+    pub fn was_whole(&self) -> bool {
+        let changed = !self.padded.is_empty() || self.cut.is_some() || !self.removed.is_empty();
+        let was_left = matches!(self.left_by, LeftBy::Kill | LeftBy::PowerLoss);
+        !changed && !was_left && self.quarantined.is_empty() && self.unindexed == 0
+    }
+}
+
+/// Repairs a recording: that of this id, or the last of the storage. With `dry_run` it changes nothing, and says what it would do.
+/// `progress` is told where it has got to, after each segment.
+///
+/// ```
+/// use std::sync::Arc;
+/// use gannet::journal::storage::Directory;
+/// use gannet::journal::{Journal, JournalError, JournalOptions, repair};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// let journal = Journal::create(dir, &JournalOptions::new().segment_length(64 << 10).term_length(64 << 10))?;
+/// journal.appender()?.append(b"hello")?;
+/// let storage = Arc::new(Directory::at(dir));
+/// let refused = repair(storage.clone(), None, false, |_| {}).unwrap_err();
+/// assert!(matches!(refused, JournalError::InUse { .. }));
+/// journal.close()?;
+/// assert!(repair(storage, None, false, |_| {})?.was_whole());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// [`JournalError::InUse`] while somebody has it open; or what the operating system refuses.
+pub fn repair(
+    storage: Arc<dyn Storage>,
+    recording_id: Option<RecordingId>,
+    dry_run: bool,
+    mut progress: impl FnMut(Position),
+) -> Result<Repaired, JournalError> {
+    let access = if dry_run { FileAccess::ReadOnly } else { FileAccess::ReadWrite };
+    let entry = Catalog::open(&*storage, access)?.choose(recording_id)?;
+    let id = entry.descriptor.recording_id;
+    let mut done = {
+        let opening = lock_opening(&*storage)?;
+        let Some(_alone) = storage.try_lock(&open_lock_name(id), Share::Exclusive)? else {
+            return Err(JournalError::InUse { recording_id: id, path: storage.path("") });
+        };
+        let _opening = opening;
+        let repair = Repair { storage: &*storage, entry: &entry, dry_run };
+        repair.run(&mut progress)?
+    };
+    if dry_run {
+        return Ok(done);
+    }
+    if done.left_by != LeftBy::Close && entry.descriptor.stop_position.is_none() {
+        let journal = Journal::open_in(Arc::clone(&storage), Some(id))?;
+        let report = journal.recovery().clone();
+        done.padded = report.padded;
+        done.end = report.end;
+        done.cut = report.cut;
+        // Its helper thread goes on where the sidecars end.
+        let mut idle = super::keeper::idle_strategy();
+        while journal.indexed() < done.end {
+            if let Some(error) = journal.trouble() {
+                return Err(error);
+            }
+            idle.idle_once();
+        }
+        journal.close()?;
+    }
+    if done.unindexed > 0 {
+        reindex_in(&storage, Some(id), &mut progress)?;
+    }
+    Ok(done)
+}
+
+struct Repair<'a> {
+    storage: &'a dyn Storage,
+    entry: &'a CatalogEntry,
+    dry_run: bool,
+}
+
+impl Repair<'_> {
+    fn run(&self, progress: &mut dyn FnMut(Position)) -> Result<Repaired, JournalError> {
+        let descriptor = &self.entry.descriptor;
+        let removed = self.remove_unfinished()?;
+        let control = Control::open(self.storage, descriptor, FileAccess::ReadOnly)?;
+        let known = control.and_then(|control| control.known(descriptor, self.storage.boot_id()));
+        // First the middle, so that recovery can rely on it, as far as the recording goes for certain.
+        let certain = self.certain_end(known)?;
+        let mut quarantined = Vec::new();
+        let mut unindexed = 0;
+        let layout = descriptor.layout();
+        let mut position = layout.start_position;
+        while position < certain {
+            let base = layout.base(position);
+            let end = layout.next_base(base).min(certain);
+            let before = quarantined.len();
+            let covered = self.mend(base, position, end, known, &mut quarantined)?;
+            unindexed += u64::from(covered < end || quarantined.len() > before);
+            position = end;
+            progress(position);
+        }
+        let (left_by, end, cut) = match descriptor.stop_position {
+            // Somebody else ended it; whatever is behind the end is none of the recording, and an archive might take it for that.
+            Some(stop) if known.is_none_or(|known| known.recorded != stop || known.tail != stop) => {
+                (LeftBy::Stranger, stop, self.cut_behind(stop)?)
+            }
+            // Only a look: it is opened afterwards.
+            _ => recover(self.storage, descriptor, known, true)?,
+        };
+        let recording_id = descriptor.recording_id;
+        Ok(Repaired { recording_id, left_by, end, padded: Vec::new(), cut, removed, quarantined, unindexed })
+    }
+
+    fn remove_unfinished(&self) -> Result<Vec<String>, JournalError> {
+        let descriptor = &self.entry.descriptor;
+        let mut names = unfinished_files(self.storage, descriptor)?;
+        let left = left_over(self.storage, descriptor.recording_id, &descriptor.layout())?;
+        names.extend(left.into_iter().map(|(_, name)| name));
+        if !self.dry_run {
+            for name in &names {
+                self.storage.remove(name)?;
+            }
+            self.storage.sync_names()?;
+        }
+        Ok(names)
+    }
+
+    /// Up to where the recording goes for certain, so that what is no frame there is damage, and not its end.
+    fn certain_end(&self, known: Option<Known>) -> Result<Position, JournalError> {
+        let descriptor = &self.entry.descriptor;
+        let layout = descriptor.layout();
+        Ok(match (descriptor.stop_position, known) {
+            (Some(stop), _) => stop,
+            // Everything that was stored is there.
+            (None, Some(known)) if known.same_boot => known.recorded,
+            (None, Some(known)) => known.durable,
+            // As an archive sees it: whatever is not in the last segment.
+            (None, None) => {
+                let last = last_recorded(self.storage, descriptor)?;
+                last.map_or(layout.start_position, |last| last.max(layout.start_position))
+            }
+        })
+    }
+
+    /// Mends a segment between two positions, and says up to where its sidecar speaks of it.
+    fn mend(
+        &self,
+        base: Position,
+        from: Position,
+        end: Position,
+        known: Option<Known>,
+        quarantined: &mut Vec<Quarantined>,
+    ) -> Result<Position, JournalError> {
+        let descriptor = &self.entry.descriptor;
+        let identity = descriptor.identity();
+        let Some(stored) = self.open_whole(base)? else {
+            // Nothing is known of it, and nothing is changed: the whole of it is going to be padding.
+            let damage = self.damage(base, from, Fault::File("is missing, or shorter than it must be"));
+            quarantined.push(Quarantined { damage, until: end, kept_in: None });
+            return Ok(from);
+        };
+        let length = descriptor.segment_length.get() as usize;
+        let frames = Frames::new(&stored.view().slice(0, stored.view().len().min(length)));
+        let sidecar = Sidecar::open(self.storage, descriptor, base, FileAccess::ReadOnly)?;
+        // After a loss of power a sidecar may speak of more than was synced; what it says of that is not relied on here.
+        let covered = sidecar.as_ref().map_or(base, Sidecar::covered);
+        let checked = covered.min(known.map_or(covered, |known| if known.same_boot { covered } else { known.durable }));
+        let before = quarantined.len();
+        let mut position = from;
+        while position < end {
+            let offset = (position.get() - base.get()) as usize;
+            let fault = match frame_at(&identity, &frames, base, position) {
+                Ok((occupied, frame)) => {
+                    let fault = sidecar
+                        .as_ref()
+                        .filter(|_| position < checked)
+                        .and_then(|sidecar| sidecar.fault(offset, &frame, false));
+                    let next = Position::new(position.get() + occupied as i64);
+                    match fault {
+                        None => {
+                            position = next;
+                            continue;
+                        }
+                        Some(fault) => (fault, next),
+                    }
+                }
+                Err(fault) => {
+                    let places = (position.get() + 1..end.get()).filter(|place| place % FRAME_ALIGNMENT as i64 == 0);
+                    let next = places
+                        .map(Position::new)
+                        .find(|&place| frame_at(&identity, &frames, base, place).is_ok())
+                        .unwrap_or(end);
+                    (fault, next)
+                }
+            };
+            let (fault, next) = fault;
+            let damage = self.damage(base, position, fault);
+            let kept_in = if self.dry_run { None } else { self.quarantine(&stored, &identity, base, position, next)? };
+            quarantined.push(Quarantined { damage, until: next, kept_in });
+            position = next;
+        }
+        // What no frame covers: the bodies of padding.
+        let sealed = sidecar.as_ref().and_then(Sidecar::segment_checksum);
+        if let Some(expected) = sealed.filter(|_| quarantined.len() == before && stored.view().len() >= length) {
+            let found = file_checksum(&stored, length);
+            if found != expected {
+                let damage = self.damage(base, base, Fault::Checksum { found, expected });
+                quarantined.push(Quarantined { damage, until: base, kept_in: None });
+            }
+        }
+        Ok(covered)
+    }
+
+    /// The file of a segment, whole: what is missing of it becomes zeroes, unless nothing may be changed. None where it is missing and
+    /// stays so.
+    fn open_whole(&self, base: Position) -> Result<Option<Stored>, JournalError> {
+        let id = self.entry.descriptor.recording_id;
+        let length = self.entry.descriptor.segment_length.get() as u64;
+        let access = if self.dry_run { FileAccess::ReadOnly } else { FileAccess::ReadWrite };
+        let mut short = None;
+        for name in [segment_name(id, base), ahead_name(id, base)] {
+            match self.storage.open(&name, length, access) {
+                Ok(stored) => return Ok(Some(stored)),
+                Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => {}
+                Err(JournalError::Map(MapError::TooShort { found, .. })) => short = Some((name, found)),
+                Err(error) => return Err(error),
+            }
+        }
+        let old = match &short {
+            Some((name, found)) if *found > 0 => Some(self.storage.open(name, 1, access)?),
+            _ => None,
+        };
+        if self.dry_run {
+            return Ok(old);
+        }
+        let name = segment_name(id, base);
+        let new_name = format!("{name}.new");
+        self.storage.remove(&new_name)?;
+        let stored = self.storage.create(&new_name, length, Reserve::Space)?;
+        if let Some(old) = old {
+            stored.view().copy_from(0, old.view(), 0, old.view().len());
+        }
+        self.sync(&stored, &new_name, 0, length as usize)?;
+        self.storage.rename(&new_name, &name)?;
+        if let Some((short, _)) = short.filter(|(short, _)| *short != name) {
+            self.storage.remove(&short)?;
+        }
+        self.storage.sync_names()?;
+        Ok(Some(stored))
+    }
+
+    /// Keeps what is between two positions of a segment in a file of its own, and makes padding of it.
+    fn quarantine(
+        &self,
+        stored: &Stored,
+        identity: &Identity,
+        base: Position,
+        from: Position,
+        until: Position,
+    ) -> Result<Option<String>, JournalError> {
+        let at = |position: Position| (position.get() - base.get()) as usize;
+        let (start, end) = (at(from), at(until));
+        let range = stored.first(end);
+        let kept_in = match last_byte(&range, start) {
+            Some(last) => Some(self.keep(stored, start, last + 1, from)?),
+            None => None,
+        };
+        let segment = segment_name(self.entry.descriptor.recording_id, base);
+        stored.view().zero(start, end - start);
+        let frames = Frames::new(stored.view());
+        let layout = identity.layout;
+        let mut position = from;
+        // No frame crosses the end of a term.
+        while position < until {
+            let rest = i64::from(layout.term_length.get() - layout.term_length.offset(position));
+            let length = rest.min(until.get() - position.get());
+            if let Some(space) = frames.space(at(position), length as usize) {
+                write_padding(&Claimed { space, place: identity.place(position) }, length as i32);
+            }
+            position = Position::new(position.get() + length);
+        }
+        self.sync(stored, &segment, start, end - start)?;
+        Ok(kept_in)
+    }
+
+    fn keep(&self, stored: &Stored, start: usize, end: usize, position: Position) -> Result<String, JournalError> {
+        let id = self.entry.descriptor.recording_id;
+        let names = self.storage.names()?;
+        // What was kept before stays.
+        let numbered = (2..).map(|number| format!("{id}-{position}.quarantine-{number}"));
+        let name = std::iter::once(format!("{id}-{position}.quarantine"))
+            .chain(numbered)
+            .find(|name| !names.contains(name))
+            .unwrap_or_default();
+        let kept = self.storage.create(&name, (end - start) as u64, Reserve::Space)?;
+        kept.view().copy_from(0, stored.view(), start, end - start);
+        self.sync(&kept, &name, 0, end - start)?;
+        self.storage.sync_names()?;
+        Ok(name)
+    }
+
+    /// Cuts off what is behind the end of a recording that somebody else has ended.
+    fn cut_behind(&self, stop: Position) -> Result<Option<Cut>, JournalError> {
+        cut_behind(self.storage, &self.entry.descriptor, stop, self.dry_run)
+    }
+
+    fn sync(&self, stored: &Stored, name: &str, offset: usize, length: usize) -> Result<(), JournalError> {
+        let failed = |source| JournalError::Io { action: "sync", path: self.storage.path(name), source };
+        stored.sync(offset, length).map_err(failed)
+    }
+
+    fn damage(&self, base: Position, position: Position, fault: Fault) -> Damage {
+        let descriptor: &RecordingDescriptor = &self.entry.descriptor;
+        Damage {
+            path: self.storage.path(&segment_name(descriptor.recording_id, base)),
+            position,
+            offset: (position.get() - base.get()).unsigned_abs(),
+            fault,
+        }
+    }
+}
+
+/// The frame of the recording at a position, and the space it takes up; or what is there instead.
+fn frame_at<'a>(
+    identity: &Identity,
+    frames: &'a Frames,
+    base: Position,
+    position: Position,
+) -> Result<(usize, crate::memory::CommittedFrame<'a>), Fault> {
+    let Some(mut cursor) = frames.cursor((position.get() - base.get()) as usize) else {
+        return Err(Fault::File("is shorter than a segment"));
+    };
+    match identity.look(&mut cursor, position) {
+        At::Frame(found) => Ok((found.occupied, found.frame)),
+        At::Nothing { length: 0 } => Err(Fault::Hole),
+        At::Nothing { length } => Err(Fault::Length { length }),
+        At::Fault(fault) => Err(fault),
+    }
+}

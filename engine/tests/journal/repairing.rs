@@ -1,0 +1,177 @@
+//! Repair: every kind of harm is told with its place, put aside, and the rest can be read by anybody; done twice it does nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gannet::journal::storage::{Crash, Directory, MemoryStorage, Storage};
+use gannet::journal::{Fault, Journal, JournalError, LeftBy, Recording, Repaired, Start, repair};
+use gannet::types::Position;
+
+use crate::support::{all, eventually, journal, message, read, small};
+
+const TOTAL: u64 = 6_000;
+
+fn closed() -> tempfile::TempDir {
+    let (dir, journal) = journal(&small());
+    let mut appender = journal.appender().unwrap();
+    for number in 0..TOTAL {
+        appender.append(&message(0, number)).unwrap();
+    }
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    drop(appender);
+    journal.close().unwrap();
+    dir
+}
+
+fn run(dir: &Path, dry_run: bool) -> Repaired {
+    repair(Arc::new(Directory::at(dir)), None, dry_run, |_| {}).unwrap()
+}
+
+fn numbers(dir: &Path) -> Vec<u64> {
+    let recording = Recording::open(dir).unwrap();
+    assert!(recording.verify(|_| {}).unwrap().is_whole());
+    all(&recording).iter().map(|(_, payload)| read(payload).expect("whole").1).collect()
+}
+
+/// Harms a segment, and says what repair finds.
+fn harmed(dir: &Path, name: &str, harm: impl FnOnce(&mut Vec<u8>)) -> Repaired {
+    let path = dir.join(name);
+    let mut bytes = std::fs::read(&path).unwrap();
+    harm(&mut bytes);
+    std::fs::write(&path, &bytes).unwrap();
+    let would = run(dir, true);
+    assert_eq!(std::fs::read(&path).unwrap(), bytes, "a dry run changes nothing");
+    assert!(!would.was_whole());
+    let done = run(dir, false);
+    assert!(run(dir, true).was_whole() && run(dir, false).was_whole(), "once is enough");
+    assert_eq!(would.quarantined.len(), done.quarantined.len());
+    done
+}
+
+#[test]
+fn damage_is_put_aside_and_the_rest_is_read() {
+    let dir = closed();
+    let path = dir.path();
+    assert!(run(path, true).was_whole() && run(path, false).was_whole());
+    let before = all(&Recording::open(path).unwrap());
+    assert_eq!(numbers(path).len() as u64, TOTAL);
+    let lost_at = |offset: i64| {
+        let at = before.iter().rposition(|(position, _)| position.get() <= 262_144 + offset).unwrap();
+        (at as u64, before[at].0)
+    };
+
+    // A bit of a payload: its checksum tells.
+    let (first, position) = lost_at(1_000);
+    let at = (position.get() - 262_144) as usize + 40;
+    let done = harmed(path, "0-262144.rec", |bytes| bytes[at] ^= 1);
+    let found = &done.quarantined[0];
+    assert_eq!((found.damage.position, done.quarantined.len()), (position, 1));
+    assert!(matches!(found.damage.fault, Fault::Checksum { .. }) && found.damage.path.ends_with("0-262144.rec"));
+    let kept = std::fs::read(path.join(found.kept_in.as_ref().unwrap())).unwrap();
+    assert!(kept.len() as i64 <= found.until.get() - position.get() && kept.len() > 40, "with what was there");
+    let without = |lost: &[u64]| (0..TOTAL).filter(|number| !lost.contains(number)).collect::<Vec<_>>();
+    assert_eq!(numbers(path), without(&[first]));
+
+    // A length, over the end of a term.
+    let (second, position) = lost_at(65_536 - 64);
+    let at = (position.get() - 262_144) as usize;
+    let done = harmed(path, "0-262144.rec", |bytes| bytes[at..at + 700].fill(0xEE));
+    assert!(done.quarantined.iter().all(|found| found.damage.position >= position));
+    assert!(matches!(done.quarantined[0].damage.fault, Fault::Length { .. }));
+    let left = numbers(path);
+    assert!(left.len() as u64 > TOTAL - 10 && !left.contains(&second) && left.contains(&(second - 1)));
+
+    // A file that is shorter than it must be, and one that is gone.
+    let done = harmed(path, "0-524288.rec", |bytes| bytes.truncate(100_000));
+    assert!(done.quarantined[0].damage.position.get() < 524_288 + 100_032);
+    std::fs::remove_file(path.join("0-786432.rec")).unwrap();
+    let would = run(path, true);
+    assert_eq!(would.quarantined[0].damage.position.get(), 786_432);
+    run(path, false);
+    let left = numbers(path);
+    assert!(left.windows(2).all(|pair| pair[0] < pair[1]) && left.last() == Some(&(TOTAL - 1)));
+    assert_eq!(std::fs::metadata(path.join("0-524288.rec")).unwrap().len(), 262_144);
+    // It is a journal as before.
+    let journal = Journal::open(path).unwrap();
+    assert_eq!(journal.recovery().left_by, LeftBy::Close);
+    journal.appender().unwrap().append(&message(0, TOTAL)).unwrap();
+    assert_eq!(all(&journal.recording().unwrap()).len(), left.len() + 1);
+}
+
+#[test]
+fn sidecars_and_unfinished_files_are_seen_to() {
+    let dir = closed();
+    let path = dir.path();
+    std::fs::remove_file(path.join("0-262144.index")).unwrap();
+    std::fs::write(path.join("0-999424.next.making-1-0x0"), b"x").unwrap();
+    let would = run(path, true);
+    assert_eq!((would.unindexed, would.removed.len()), (1, 1));
+    let done = run(path, false);
+    assert_eq!(would, done);
+    assert!(run(path, true).was_whole());
+    let recording = Recording::open(path).unwrap();
+    assert_eq!(recording.tailer(Start::Sequence(2_000)).unwrap().sequence(), Some(2_000));
+    assert_eq!(recording.verify(|_| {}).unwrap().checked, recording.stop_position().unwrap());
+}
+
+#[test]
+fn what_is_in_use_is_refused() {
+    let (dir, journal) = journal(&small());
+    for dry_run in [true, false] {
+        let error = repair(Arc::new(Directory::at(dir.path())), None, dry_run, |_| {}).unwrap_err();
+        assert!(matches!(error, JournalError::InUse { .. }), "{error}");
+    }
+    drop(journal);
+    assert!(run(dir.path(), false).was_whole());
+}
+
+#[test]
+fn what_kills_and_losses_of_power_leave_is_recovered() {
+    let storage = MemoryStorage::new();
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    for number in 0..2_000 {
+        appender.append(&message(0, number)).unwrap();
+    }
+    let durable = journal.sync().unwrap();
+    for number in 2_000..4_000 {
+        appender.append(&message(0, number)).unwrap();
+    }
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    let tail = journal.tail();
+    let _claim = appender.claim(100).unwrap();
+    let killed = storage.after_kill();
+    let torn = |name: &str, offset: usize| {
+        if name.ends_with(".rec") && offset.is_multiple_of(32_768) { Crash::Lost } else { Crash::Kept }
+    };
+    let lost = storage.after_power_loss(torn, Crash::Kept);
+    for (found, left_by) in [(killed, LeftBy::Kill), (lost, LeftBy::PowerLoss)] {
+        let run = |dry_run| repair(Arc::new(found.clone()), None, dry_run, |_| {}).unwrap();
+        let would = run(true);
+        assert_eq!((would.left_by, would.was_whole()), (left_by, false));
+        assert!(found.names().unwrap().iter().all(|name| !name.ends_with(".cut")));
+        let done = run(false);
+        assert_eq!((would.end, would.cut.map(|cut| cut.bytes)), (done.end, done.cut.as_ref().map(|cut| cut.bytes)));
+        if left_by == LeftBy::Kill {
+            assert_eq!(done.padded, [(tail, 160)]);
+        } else {
+            assert!(done.end >= durable && done.cut.is_some_and(|cut| !cut.kept_in.is_empty()));
+        }
+        assert!(run(true).was_whole());
+        let recording = Recording::open_in(Arc::new(found.clone()), None).unwrap();
+        assert_eq!(recording.stop_position(), Some(done.end));
+        let messages = all(&recording);
+        assert!(messages.iter().enumerate().all(|(at, (_, payload))| read(payload) == Some((0, at as u64))));
+        assert!(messages.len() >= 2_000);
+    }
+    // Somebody else's recording, with bytes behind its end.
+    let dir = closed();
+    let recording = Recording::open(dir.path()).unwrap();
+    let stop = recording.stop_position().unwrap();
+    let last = recording.segments().unwrap().pop().unwrap();
+    std::fs::remove_file(dir.path().join("0.control")).unwrap();
+    let offset = (stop.get() - last.base.get()) as usize;
+    let done = harmed(dir.path(), &last.name, |bytes| bytes[offset..offset + 64].fill(7));
+    assert_eq!((done.left_by, done.end), (LeftBy::Stranger, stop));
+    assert_eq!(done.cut.unwrap().damage.position, Position::new(stop.get()));
+}

@@ -1,0 +1,167 @@
+//! `gannet journal repair`: what recovery does, and quarantine for damage, on a journal that nobody has open.
+
+use std::sync::Arc;
+
+use gannet::journal::storage::Directory;
+use gannet::journal::{Damage, LeftBy, repair};
+use serde::Serialize;
+
+use super::{Progress, Source};
+use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
+
+/// Put a recording in order that nobody has open
+///
+/// Cuts off a torn end, finishes what was left unfinished, makes missing sidecars again, and puts damage aside: its bytes go to a file
+/// of their own, its place becomes padding, and the rest can be read by anybody. Refused while the journal is in use. Exit code 0 when
+/// the recording is in order now; with --dry-run, 1 if there is something to do.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// Change nothing, and say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Print one JSON object: recording_id, dry_run, was_whole, left_by, end_position, padded, cut, removed, quarantined, reindexed
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Line {
+    recording_id: i64,
+    dry_run: bool,
+    was_whole: bool,
+    left_by: &'static str,
+    end_position: i64,
+    /// Ranges that became padding, since their appenders died.
+    padded: Vec<Range>,
+    cut: Option<Cut>,
+    removed: Vec<String>,
+    quarantined: Vec<Quarantined>,
+    /// Whether sidecars had to be made again.
+    reindexed: bool,
+}
+
+#[derive(Serialize)]
+struct Range {
+    position: i64,
+    length: usize,
+}
+
+#[derive(Serialize)]
+struct Cut {
+    #[serde(flatten)]
+    place: Place,
+    bytes: u64,
+    kept_in: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Quarantined {
+    #[serde(flatten)]
+    place: Place,
+    until_position: i64,
+    kept_in: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Place {
+    file: String,
+    position: i64,
+    offset: u64,
+    fault: String,
+}
+
+impl Place {
+    fn of(damage: &Damage) -> Self {
+        Self {
+            file: damage.path.display().to_string(),
+            position: damage.position.get(),
+            offset: damage.offset,
+            fault: damage.fault.to_string(),
+        }
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let mut progress = Progress::new("repaired");
+    let storage = Arc::new(Directory::at(&args.source.dir));
+    let done = repair(storage, args.source.id(), args.dry_run, |position| progress.at(position))?;
+    drop(progress);
+    let line = Line {
+        recording_id: done.recording_id.get(),
+        dry_run: args.dry_run,
+        was_whole: done.was_whole(),
+        left_by: match done.left_by {
+            LeftBy::Close => "close",
+            LeftBy::Kill => "kill",
+            LeftBy::PowerLoss => "power loss",
+            LeftBy::Stranger => "stranger",
+            _ => "other",
+        },
+        end_position: done.end.get(),
+        padded: done.padded.iter().map(|&(position, length)| Range { position: position.get(), length }).collect(),
+        cut: done.cut.as_ref().map(|cut| Cut {
+            place: Place::of(&cut.damage),
+            bytes: cut.bytes,
+            kept_in: cut.kept_in.clone(),
+        }),
+        removed: done.removed.clone(),
+        quarantined: done
+            .quarantined
+            .iter()
+            .map(|found| Quarantined {
+                place: Place::of(&found.damage),
+                until_position: found.until.get(),
+                kept_in: found.kept_in.clone(),
+            })
+            .collect(),
+        reindexed: done.unindexed > 0,
+    };
+    if args.json {
+        out.json(&line)?
+    } else {
+        show(&line, out)?
+    }
+    if args.dry_run && !line.was_whole { Err(Unsuccessful.into()) } else { Ok(()) }
+}
+
+fn show(line: &Line, out: &mut Output) -> Outcome {
+    let would = if line.dry_run { "would be " } else { "" };
+    for name in &line.removed {
+        out.line(format_args!("{would}removed: {name}, which was left unfinished"))?;
+    }
+    for found in &line.quarantined {
+        let Place { file, position, offset, fault } = &found.place;
+        out.line(format_args!(
+            "{would}put aside: {file} at position {position} (byte {offset}), up to {}: {fault}{}",
+            found.until_position,
+            found.kept_in.as_ref().map_or_else(String::new, |name| format!("; kept in {name}"))
+        ))?;
+    }
+    for range in &line.padded {
+        out.line(format_args!("made padding: {} bytes at {}, whose appender died", range.length, range.position))?;
+    }
+    if let Some(cut) = &line.cut {
+        let Place { file, position, fault, .. } = &cut.place;
+        out.line(format_args!(
+            "{would}cut off: {} bytes at position {position} of {file}: {fault}; kept in {}",
+            cut.bytes,
+            if cut.kept_in.is_empty() { "files of their own".to_owned() } else { cut.kept_in.join(", ") }
+        ))?;
+    }
+    if line.reindexed {
+        out.line(format_args!("{would}made again: index and checksums"))?;
+    }
+    let state = match (line.was_whole, line.dry_run) {
+        (true, _) => "was in order",
+        (false, true) => "needs repair",
+        (false, false) => "is in order now",
+    };
+    let end = with_separators(line.end_position);
+    out.line(format_args!(
+        "recording {} {state}; it was left by {}, and ends at {end}",
+        line.recording_id, line.left_by
+    ))
+}
