@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use gannet::journal::storage::{Directory, FileInfo, Lock, MemoryStorage, Share, Storage, Stored};
 use gannet::journal::{Journal, JournalError, Prune, PruneReason, Recording, Retention, Start, prune, reindex};
@@ -217,26 +217,31 @@ fn the_helper_thread_keeps_to_a_policy() {
 fn nobody_waits_for_pruning_and_nobody_reads_what_is_not_there() {
     let (_dir, journal) = journal(&small());
     let total = 12_000_u64;
+    let is_done = AtomicBool::new(false);
+    let done = &is_done;
     std::thread::scope(|threads| {
-        for appender in 0..2 {
-            let journal = &journal;
+        let journal = &journal;
+        let writers = [0, 1].map(|appender| {
             threads.spawn(move || {
                 let mut writer = journal.appender().unwrap();
                 for number in 0..total {
                     writer.append(&message(appender, number)).unwrap();
                 }
-            });
-        }
-        let reader = threads.spawn(|| {
+            })
+        });
+        let reader = threads.spawn(move || {
             let mut tailer = journal.recording().unwrap().tailer(Start::Begin).unwrap();
             let mut next = [0_u64; 2];
-            while next != [total; 2] {
+            loop {
+                let is_last = done.load(Ordering::Acquire);
                 match tailer.next() {
                     Ok(Some(record)) => {
                         let (appender, number) = read(record.payload()).expect("whole");
                         assert!(number >= next[appender as usize], "in order");
                         next[appender as usize] = number + 1;
                     }
+                    // What was appended last may have been pruned before it was read.
+                    Ok(None) if is_last => break,
                     Ok(None) => std::thread::yield_now(),
                     Err(JournalError::Pruned { earliest, .. }) => {
                         assert!(earliest > tailer.position());
@@ -247,10 +252,12 @@ fn nobody_waits_for_pruning_and_nobody_reads_what_is_not_there() {
             }
         });
         let request = Prune::by(&Retention::new().max_bytes(900_000));
-        while !reader.is_finished() {
+        while writers.iter().any(|writer| !writer.is_finished()) {
             journal.prune(&request).unwrap();
             std::thread::yield_now();
         }
+        done.store(true, Ordering::Release);
+        reader.join().unwrap();
     });
     let recording = journal.recording().unwrap();
     eventually("it is indexed", || journal.indexed() == journal.tail());
