@@ -11,9 +11,9 @@ mod properties;
 mod pruning;
 mod reading;
 mod regressions;
+mod repairing;
 mod room;
 #[expect(unreachable_pub, reason = "shared with tests of other crates")]
 #[path = "../support/skip.rs"]
 mod skip;
-mod repairing;
 mod support;
