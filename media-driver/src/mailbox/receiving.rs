@@ -203,6 +203,8 @@ pub enum ReceiverEvent {
     ImageRemoved(RegistrationId),
     /// Something was lost.
     Loss(Loss),
+    /// An endpoint hears of more sessions, or a stream of it has more images, than there may be.
+    TooManySessions(EndpointId),
     /// Nothing has come in there for a while.
     Silent(NamedPlace),
 }

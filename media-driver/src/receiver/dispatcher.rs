@@ -64,6 +64,8 @@ pub struct Dispatcher {
     session_limit: usize,
     /// How many sessions have a state.
     sessions: usize,
+    /// Whether some of them may be of sessions that nobody wants.
+    has_unwanted: bool,
 }
 
 #[derive(Debug, Default)]
@@ -83,7 +85,7 @@ impl Interest {
 impl Dispatcher {
     /// Interested in nothing. A stream gets at most `session_limit` images.
     pub fn new(session_limit: usize) -> Self {
-        Self { streams: HashMap::new(), session_limit, sessions: 0 }
+        Self { streams: HashMap::new(), session_limit, sessions: 0, has_unwanted: false }
     }
 
     /// Whether any stream is wanted.
@@ -128,6 +130,7 @@ impl Dispatcher {
 
     /// A datagram with this first header has come. `ends` says whether it is marked as the stream's end.
     pub fn on_data(&mut self, stream_id: StreamId, session_id: SessionId, ends: bool) -> DataTurn {
+        self.make_room();
         let Some(interest) = self.streams.get_mut(&stream_id) else { return DataTurn::Ignore };
         match interest.sessions.get(&session_id) {
             Some(Session::Active(image)) => DataTurn::Image(*image),
@@ -139,6 +142,7 @@ impl Dispatcher {
                 let wanted = interest.wants(session_id);
                 let session = if wanted { Session::PendingSetup } else { Session::NotWanted };
                 interest.sessions.insert(session_id, session);
+                self.has_unwanted |= !wanted;
                 self.sessions += 1;
                 if wanted { DataTurn::Elicit } else { DataTurn::Ignore }
             }
@@ -148,6 +152,7 @@ impl Dispatcher {
     /// A setup has come.
     pub fn on_setup(&mut self, stream_id: StreamId, session_id: SessionId) -> SetupTurn {
         let limit = self.session_limit;
+        self.make_room();
         let Some(interest) = self.streams.get_mut(&stream_id) else { return SetupTurn::Ignore };
         let known = interest.sessions.get(&session_id).copied();
         match known {
@@ -160,6 +165,7 @@ impl Dispatcher {
                 let session = if wanted { Session::BeingMade } else { Session::NotWanted };
                 interest.images += usize::from(wanted);
                 interest.sessions.insert(session_id, session);
+                self.has_unwanted |= !wanted;
                 self.sessions += usize::from(known.is_none());
                 if wanted { SetupTurn::Create } else { SetupTurn::Ignore }
             }
@@ -204,6 +210,19 @@ impl Dispatcher {
     /// No setup has come for too long: the next datagram asks again.
     pub fn end_pending_setup(&mut self, stream_id: StreamId, session_id: SessionId) {
         self.leave(stream_id, session_id, |session| session == Session::PendingSetup, None);
+    }
+
+    /// Forgets who is not wanted when there is no room for others: whoever comes again is looked at again.
+    fn make_room(&mut self) {
+        // Looked for only if there may be any: a flood of others must not make each datagram costly.
+        if self.sessions < MAX_SESSIONS || !std::mem::take(&mut self.has_unwanted) {
+            return;
+        }
+        for interest in self.streams.values_mut() {
+            let before = interest.sessions.len();
+            interest.sessions.retain(|_, session| *session != Session::NotWanted);
+            self.sessions -= before - interest.sessions.len();
+        }
     }
 
     fn leave(
@@ -352,6 +371,14 @@ mod tests {
         }
         assert_eq!(dispatcher.sessions, MAX_SESSIONS);
         assert_eq!(flooded, 19_990 - (MAX_SESSIONS - 2));
+        // Those that nobody wants make room for those that somebody does.
+        let mut dispatcher = Dispatcher::new(2);
+        dispatcher.add_session(STREAM, session(1));
+        for id in 10..20_000 {
+            assert_eq!(dispatcher.on_data(STREAM, session(id), false), DataTurn::Ignore);
+        }
+        assert!(dispatcher.sessions <= MAX_SESSIONS);
+        assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Elicit);
     }
 
     proptest! {

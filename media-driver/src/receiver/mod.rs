@@ -4,6 +4,7 @@
 //! One turn of whoever runs it: [`Receiver::on_command`] for each that has come, [`Receiver::on_datagram`] for each datagram,
 //! [`Receiver::poll_transmit`] once, then [`Receiver::next_event`] until there is none.
 
+pub mod arrivals;
 pub mod congestion_control;
 pub mod dispatcher;
 pub mod loss_detector;
@@ -37,6 +38,8 @@ const MAX_REPLIES: usize = 1024;
 const MAX_EVENTS: usize = 1024;
 /// After how long without a frame a control address that is a name is looked up again, in nanoseconds.
 const SILENCE_NS: i64 = 5_000_000_000;
+/// How often the conductor is told of more sessions than there may be, in nanoseconds.
+const FLOOD_INTERVAL_NS: i64 = 10_000_000_000;
 /// A receiver id of 0 in a round-trip question means any.
 const ANY_RECEIVER: i64 = 0;
 
@@ -61,6 +64,8 @@ struct Endpoint {
     dispatcher: Dispatcher,
     pending: Vec<PendingSetup>,
     transports: Vec<ReceiveTransport>,
+    /// When the conductor was last told of more sessions than there may be.
+    flood_told: Option<MonotonicNanos>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -237,8 +242,7 @@ impl Receiver {
         let control = endpoint.answers_to(now, id, from);
         match endpoint.dispatcher.on_data(stream_id, session_id, ends) {
             DataTurn::Ignore => {}
-            // A flood of made-up sessions is counted with what else is wrong.
-            DataTurn::Full => self.counters.count(SystemCounter::InvalidPackets),
+            DataTurn::Full => self.on_flood(now, place),
             DataTurn::Image(image) => {
                 if let Some(Some(entry)) = self.images.get_mut(image) {
                     entry.image.on_data(now, (id, control), header, datagram, &self.counters);
@@ -256,14 +260,14 @@ impl Receiver {
     }
 
     fn on_setup(&mut self, now: MonotonicNanos, id: EndpointId, from: SocketAddr, setup: Setup) {
-        let Some((_, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) else { return };
+        let Some((place, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) else { return };
         let (stream_id, session_id) = (setup.stream_id, setup.session_id);
         let control = endpoint.answers_to(now, id, from);
         match endpoint.dispatcher.on_setup(stream_id, session_id) {
             SetupTurn::Ignore => {}
-            SetupTurn::Full => self.counters.count(SystemCounter::InvalidPackets),
-            SetupTurn::Image(place) => {
-                if let Some(Some(entry)) = self.images.get_mut(place) {
+            SetupTurn::Full => self.on_flood(now, place),
+            SetupTurn::Image(image) => {
+                if let Some(Some(entry)) = self.images.get_mut(image) {
                     entry.image.on_setup(now, id, control);
                 }
             }
@@ -289,6 +293,18 @@ impl Receiver {
         let Some(place) = endpoint.dispatcher.image(found.stream_id, found.session_id) else { return };
         let Some(Some(entry)) = self.images.get_mut(place) else { return };
         entry.image.on_rtt_measurement(now, (id, control), found, &mut ReplyOutlet { replies: &mut self.replies });
+    }
+
+    /// There are more sessions than are kept track of, likely made up: they are counted with what else is wrong, and now and then
+    /// somebody is told.
+    fn on_flood(&mut self, now: MonotonicNanos, place: usize) {
+        self.counters.count(SystemCounter::InvalidPackets);
+        let Some(Some(endpoint)) = self.endpoints.get_mut(place) else { return };
+        let is_due = endpoint.flood_told.is_none_or(|told| now > told.saturating_add_ns(FLOOD_INTERVAL_NS));
+        if is_due && self.events.len() < MAX_EVENTS {
+            endpoint.flood_told = Some(now);
+            self.events.push_back(ReceiverEvent::TooManySessions(endpoint.made_of.id));
+        }
     }
 
     /// Forgets setups that did not come, and registers again with control addresses.
@@ -359,6 +375,7 @@ impl Receiver {
             dispatcher: Dispatcher::new(made_of.session_limit),
             pending: Vec::with_capacity(MAX_PENDING_SETUPS),
             transports: Vec::with_capacity(MAX_RECEIVE_TRANSPORTS),
+            flood_told: None,
             made_of,
         });
         let place = self.endpoints.iter().position(Option::is_none).unwrap_or(self.endpoints.len());

@@ -22,6 +22,7 @@ use gannet::protocol::{
 use gannet::time::MonotonicNanos;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
 
+use super::arrivals::Arrivals;
 use super::congestion_control::{CongestionControl, Progress};
 use super::loss_detector::{Gap, LossDetector};
 use super::nak_delay::NakDelay;
@@ -67,6 +68,7 @@ pub struct PublicationImage {
     highest: i64,
     /// Everything below has come.
     rebuilt: i64,
+    arrivals: Arrivals,
     /// What the next status message says, and the last one said.
     scheduled: i64,
     scheduled_window: i32,
@@ -131,6 +133,7 @@ impl PublicationImage {
             connections,
             highest: join,
             rebuilt: join,
+            arrivals: Arrivals::new(join),
             scheduled: join,
             scheduled_window: congestion_control.initial_window(),
             announced: join,
@@ -271,9 +274,9 @@ impl PublicationImage {
                     return;
                 }
                 self.connect(now, transport, control);
-                // What is complete is being read; a frame that claims to start within it is a duplicate at best.
-                if position >= self.rebuilt {
-                    rebuild(&self.made_of.log, Position::new(position), datagram);
+                // What has come is being read, or will be; a frame that claims to start within it is a duplicate at best.
+                if self.arrivals.admits(position) && rebuild(&self.made_of.log, Position::new(position), datagram) {
+                    self.arrivals.on_placed(position, end);
                 }
             }
         }
@@ -318,6 +321,7 @@ impl PublicationImage {
             let scanned = gap_scan(&self.made_of.log, Position::new(self.rebuilt), Position::new(self.highest));
             if scanned.rebuilt.get() > self.rebuilt {
                 self.rebuilt = scanned.rebuilt.get();
+                self.arrivals.complete_to(self.rebuilt);
                 self.made_of.words.set_rebuilt(self.rebuilt);
                 self.made_of.counters.position.store_release(self.rebuilt);
             }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use gannet::counters::SystemCounter;
 use gannet::logbuffer::LogKind;
 use gannet::protocol::{Frame, ResponseSetup, Setup, StatusMessage};
 use gannet::types::{SessionId, StreamId};
@@ -179,4 +180,28 @@ fn a_session_that_is_wanted_by_name_is_asked_for() {
     assert_eq!(said(&mut receiver, 1), [(12, address(5), "ask 1002".to_owned())]);
     receiver.on_command(at(0), ReceiverCommand::AskForSetup(RECEIVING, stream, SESSION));
     assert_eq!(said(&mut receiver, 2), [(12, address(5), "ask 1002".to_owned())]);
+}
+
+/// Sessions that are made up are bounded, counted, and told of, now and then.
+#[test]
+fn a_flood_of_sessions_is_told_of() {
+    let counters = NetworkCounters::heap();
+    let mut receiver = Receiver::new(counters.clone(), 1);
+    let endpoint = NewReceiveEndpoint { id: RECEIVING, receiver_id: RECEIVER, group_tag: None, session_limit: 1 };
+    receiver.on_command(at(0), ReceiverCommand::AddEndpoint(endpoint));
+    receiver.on_command(at(0), ReceiverCommand::AddStream(RECEIVING, STREAM));
+    let transport = NewReceiveTransport { id: RECEIVING, control: None, registers: false };
+    receiver.on_command(at(0), ReceiverCommand::AddTransport(RECEIVING, transport));
+    let mut told = Vec::new();
+    for number in 0..1_000 {
+        let presents_itself = Setup { session_id: SessionId::new(number), ..setup() };
+        let now = at(i64::from(number) * 20 * MS);
+        receiver.on_datagram(now, RECEIVING, address(1), &write(|bytes| presents_itself.write(bytes)));
+        while let Some(event) = receiver.next_event() {
+            told.push(event);
+        }
+    }
+    assert_eq!(counters.get(SystemCounter::InvalidPackets), 999);
+    assert!(matches!(told[0], ReceiverEvent::CreateImage { .. }));
+    assert_eq!(told[1..], [ReceiverEvent::TooManySessions(RECEIVING); 2], "twice in twenty seconds");
 }

@@ -334,3 +334,39 @@ fn what_cannot_be_of_the_stream_is_dropped() {
     receiving.poll(2);
     assert!(receiving.messages().is_empty());
 }
+
+/// What begins inside a frame that has come is not placed, wherever that frame is: somebody reads it, or will.
+#[test]
+fn a_datagram_that_begins_inside_a_frame_is_not_placed() {
+    let mut receiving = Receiving::new();
+    receiving.poll(0);
+    // Zeroes, so that each of its slots looks empty; complete, and then behind a gap, and never scanned in between.
+    for (position, gap) in [(0, 0), (512, 64)] {
+        receiving.take(1, &data(position + gap, &[0; 224]));
+        for inside in [32, 64, 224] {
+            receiving.take(2, &data(position + gap + inside, &[9; 8]));
+        }
+        let log = receiving.log.clone();
+        let term = log.term(0);
+        let begin = usize::try_from(position + gap).unwrap();
+        let mut payload = [1; 224];
+        term.get_bytes(begin + 32, &mut payload);
+        assert_eq!(payload, [0; 224], "at {position}");
+        receiving.take(3, &data(position + gap + 256, &[9; 8]));
+        assert_ne!(term.word_at::<i32>(begin + 256).load_relaxed(), 0, "what begins behind it is placed");
+    }
+}
+
+/// A stream's subscribers see in its log how many transports feed it.
+#[test]
+fn the_log_says_how_many_transports_feed_it() {
+    let mut receiving = Receiving::new();
+    receiving.poll(0);
+    assert_eq!(receiving.log.metadata().active_transport_count(), 1);
+    receiving.take_from(1, EndpointId::new(77), &data(0, b"a"));
+    receiving.poll(200_001);
+    assert_eq!(receiving.log.metadata().active_transport_count(), 2);
+    receiving.image.remove_transport(EndpointId::new(77));
+    receiving.poll(400_002);
+    assert_eq!(receiving.log.metadata().active_transport_count(), 1);
+}

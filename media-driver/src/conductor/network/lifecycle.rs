@@ -150,6 +150,14 @@ impl Core {
                 }
                 self.dismantle_images();
             }
+            ReceiverEvent::TooManySessions(endpoint) => {
+                let channel = self.network.endpoint(endpoint).map(|found| found.channel.uri().text().to_owned());
+                self.report(&format!(
+                    "(11) {}: more sessions present themselves than are kept track of, and are not heard; they are counted as \
+                     invalid packets. If they are wanted, see aeron.driver.stream.session.limit",
+                    channel.unwrap_or_default()
+                ));
+            }
             ReceiverEvent::Silent(place) => self.on_silent(place),
             ReceiverEvent::Loss(loss) => self.report_loss(loss),
             ReceiverEvent::CreateImage { .. } => {}
