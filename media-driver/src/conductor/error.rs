@@ -49,6 +49,8 @@ pub(super) enum CommandError {
     NotManual { registration_id: RegistrationId },
     #[error("its MTU of {mtu} bytes is more than the receiver window of {window}, or no more than a header")]
     ImageMtu { mtu: i32, window: i32 },
+    #[error("the channel's endpoint is there, with another {key}")]
+    StampClash { key: &'static str },
     #[error("nobody wants it any more")]
     UnwantedImage,
     #[error("session-id=tag:{tag} names no network publication")]
@@ -115,6 +117,7 @@ impl CommandError {
             | Self::NotManual { .. }
             | Self::ImageMtu { .. }
             | Self::UnwantedImage
+            | Self::StampClash { .. }
             | Self::StartAtEnd { .. }
             | Self::Mismatch { .. }
             | Self::ResponseTaken { .. }

@@ -41,10 +41,11 @@ pub fn open(request: &OpenEndpoint, defaults: &SocketDefaults) -> Result<Sockets
 
 /// Which sockets an endpoint takes.
 fn plan(request: &OpenEndpoint, defaults: &SocketDefaults) -> EndpointSpec {
-    match request.side {
+    let spec = match request.side {
         Side::Send => request.channel.send_endpoint(request.bind, defaults),
         Side::Receive => request.channel.receive_endpoint(request.bind, defaults),
-    }
+    };
+    EndpointSpec { receive_timestamps: request.timestamps, ..spec }
 }
 
 #[cfg(test)]
@@ -65,7 +66,7 @@ mod tests {
     fn planned(side: Side, channel: &str) -> (EndpointSpec, UdpChannel) {
         let channel = Box::new(resolved(side, channel).unwrap());
         let bind = channel.bind_address();
-        let request = OpenEndpoint { id: EndpointId::new(1), side, channel, bind };
+        let request = OpenEndpoint { id: EndpointId::new(1), side, channel, bind, timestamps: false };
         let spec = plan(&request, &SocketDefaults { connect: true, ..SocketDefaults::default() });
         (spec, *request.channel)
     }

@@ -63,6 +63,8 @@ pub struct OpenEndpoint {
     pub channel: Box<UdpChannel>,
     /// What it is bound to.
     pub bind: SocketAddr,
+    /// Whether the operating system is asked when each datagram came.
+    pub timestamps: bool,
 }
 
 /// Why a channel means nothing, or an endpoint could not be opened. The text names what was attempted, on what, and what to do.

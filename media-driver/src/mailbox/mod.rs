@@ -10,7 +10,7 @@ pub use crate::channel::{EndpointSpec, Group, LocalInterface, OpenedEndpoint};
 pub use endpoint_request::{EndpointError, NamedPlace, OpenEndpoint, ResolveChannel, Side};
 pub use receiving::{
     CongestionRules, CubicConfig, ImageCounters, Loss, LossRules, MAX_RECEIVE_TRANSPORTS, NewImage, NewReceiveEndpoint,
-    NewReceiveTransport, ReceiverCommand, ReceiverEvent,
+    NewReceiveTransport, ReceiveStamps, ReceiverCommand, ReceiverEvent,
 };
 pub use sending::{
     DestinationRules, FlowControlRules, GroupRules, NewNetworkPublication, PublicationCounters, RetransmitRules,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use gannet::channel_uri::TimestampOffset;
 use gannet::logbuffer::LogBuffers;
 use gannet::memory::OwnedWord;
 use gannet::protocol::Setup;
@@ -127,6 +128,15 @@ pub struct NewReceiveEndpoint {
     pub session_limit: usize,
 }
 
+/// Where in each message the time is written when it is received.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReceiveStamps {
+    /// When the operating system had it.
+    pub media: Option<TimestampOffset>,
+    /// When the receiver had it.
+    pub channel: Option<TimestampOffset>,
+}
+
 /// How many sockets one endpoint listens at, at most.
 pub const MAX_RECEIVE_TRANSPORTS: usize = 16;
 
@@ -149,6 +159,8 @@ pub enum ReceiverCommand {
     AddEndpoint(NewReceiveEndpoint),
     /// An endpoint is not used any more.
     RemoveEndpoint(EndpointId),
+    /// Where times are written into what an endpoint receives.
+    Stamp(EndpointId, ReceiveStamps),
     /// A socket of an endpoint is open.
     AddTransport(EndpointId, NewReceiveTransport),
     /// A socket of an endpoint is not used any more.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use gannet::channel_uri::TimestampOffset;
 use gannet::logbuffer::LogBuffers;
 use gannet::memory::OwnedWord;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId};
@@ -116,6 +117,8 @@ pub struct PublicationCounters {
 pub enum SenderCommand {
     /// An endpoint is open.
     AddEndpoint(EndpointId, DestinationRules),
+    /// Where the time is written into what an endpoint sends, in the first frame of each datagram.
+    Stamp(EndpointId, TimestampOffset),
     /// How many destinations an endpoint has is shown here (`mdc-num-dest`).
     ShowDestinations(EndpointId, OwnedWord<i64>),
     /// An endpoint is not used any more.

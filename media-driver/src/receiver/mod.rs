@@ -10,6 +10,7 @@ pub mod dispatcher;
 pub mod loss_detector;
 pub mod nak_delay;
 pub mod publication_image;
+pub mod stamps;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -24,7 +25,7 @@ use self::dispatcher::{DataTurn, Dispatcher, SetupTurn};
 use self::publication_image::{PublicationImage, Report, ReportOutlet};
 use crate::mailbox::{
     Content, EndpointId, InlineFrame, MAX_RECEIVE_TRANSPORTS, NamedPlace, NewImage, NewReceiveEndpoint,
-    NewReceiveTransport, ReceiverCommand, ReceiverEvent, Transmit, TransmitBatch, TransmitTag,
+    NewReceiveTransport, ReceiveStamps, ReceiverCommand, ReceiverEvent, Transmit, TransmitBatch, TransmitTag,
 };
 use crate::shared::NetworkCounters;
 
@@ -48,6 +49,8 @@ const ANY_RECEIVER: i64 = 0;
 pub struct Receiver {
     counters: NetworkCounters,
     random: Rng,
+    /// Whether any endpoint ever asked for times in its frames.
+    stamps: bool,
     /// Endpoints keep their places for as long as they live.
     endpoints: Vec<Option<Endpoint>>,
     /// Their places, by their names and by those of their sockets.
@@ -64,6 +67,8 @@ struct Endpoint {
     dispatcher: Dispatcher,
     pending: Vec<PendingSetup>,
     transports: Vec<ReceiveTransport>,
+    /// Where times are written.
+    stamps: ReceiveStamps,
     /// When the conductor was last told of more sessions than there may be.
     flood_told: Option<MonotonicNanos>,
 }
@@ -106,6 +111,7 @@ impl Receiver {
         Self {
             counters,
             random: Rng::with_seed(seed),
+            stamps: false,
             endpoints: Vec::new(),
             places: HashMap::new(),
             images: Vec::new(),
@@ -137,6 +143,12 @@ impl Receiver {
             ReceiverCommand::AddSession(id, stream_id, session_id) => {
                 self.with_dispatcher(id, |dispatcher| dispatcher.add_session(stream_id, session_id));
                 self.register_all(id, stream_id, session_id);
+            }
+            ReceiverCommand::Stamp(id, stamps) => {
+                if let Some((_, endpoint)) = endpoint_of(&mut self.endpoints, &self.places, id) {
+                    endpoint.stamps = stamps;
+                    self.stamps = true;
+                }
             }
             ReceiverCommand::MoveControl(transport, control) => self.move_control(now, transport, control),
             ReceiverCommand::TellIfSilent(place) => {
@@ -176,6 +188,28 @@ impl Receiver {
             ReceiverCommand::EndCoolDown(id, stream_id, session_id) => {
                 self.with_dispatcher(id, |dispatcher| dispatcher.end_cool_down(stream_id, session_id));
             }
+        }
+    }
+
+    /// Writes the time into a datagram, where its endpoint's channel asks for it: `arrived_ns` is when the operating system had it, `now_ns`
+    /// what time it is, both in nanoseconds since 1970. Called before [`Receiver::on_datagram`].
+    pub fn stamp(
+        &self,
+        transport: EndpointId,
+        datagram: &mut [u8],
+        arrived_ns: Option<i64>,
+        now_ns: impl FnOnce() -> i64,
+    ) {
+        if !self.stamps {
+            return;
+        }
+        let place = self.places.get(&transport).and_then(|&place| self.endpoints.get(place));
+        let Some(Some(Endpoint { stamps: wanted, .. })) = place else { return };
+        if let (Some(offset), Some(time_ns)) = (wanted.media, arrived_ns) {
+            stamps::stamp(datagram, offset, time_ns);
+        }
+        if let Some(offset) = wanted.channel {
+            stamps::stamp(datagram, offset, now_ns());
         }
     }
 
@@ -375,6 +409,7 @@ impl Receiver {
             dispatcher: Dispatcher::new(made_of.session_limit),
             pending: Vec::with_capacity(MAX_PENDING_SETUPS),
             transports: Vec::with_capacity(MAX_RECEIVE_TRANSPORTS),
+            stamps: ReceiveStamps::default(),
             flood_told: None,
             made_of,
         });

@@ -217,6 +217,9 @@ impl SenderPart {
         let Self { agent, transport, batch, .. } = self;
         let mut work = obey(&self.sockets, transport);
         work += carry_out(&self.commands, |command| agent.on_command(now, command))?;
+        if agent.wants_time() {
+            agent.set_time(SystemClock.epoch_nanos().get());
+        }
         let sent = agent.poll_transmit(now, batch);
         transport.send(batch, |done| agent.on_completion(done));
         self.turns_since_poll += 1;
@@ -250,6 +253,8 @@ impl ReceiverPart {
         let mut work = obey(&self.sockets, transport);
         work += carry_out(&self.commands, |command| agent.on_command(now, command))?;
         work += transport.receive(DATAGRAMS_PER_TURN, |datagram| {
+            let time = || SystemClock.epoch_nanos().get();
+            agent.stamp(datagram.endpoint, datagram.bytes, datagram.received_ns, time);
             agent.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
         });
         work += agent.poll_transmit(now, batch);

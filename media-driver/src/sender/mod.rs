@@ -12,11 +12,13 @@ pub mod retransmit;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
+use gannet::channel_uri::TimestampOffset;
 use gannet::counters::SystemCounter;
+use gannet::logbuffer::LogBuffers;
 use gannet::memory::OwnedWord;
-use gannet::protocol::Frame;
+use gannet::protocol::{DATA_HEADER_LENGTH, DataHeader, Frame};
 use gannet::time::MonotonicNanos;
-use gannet::types::{RegistrationId, SessionId, StreamId};
+use gannet::types::{Position, RegistrationId, SessionId, StreamId};
 
 use self::destinations::Destinations;
 use self::network_publication::{NetworkPublication, Outgoing, Outlet};
@@ -27,11 +29,16 @@ use crate::shared::NetworkCounters;
 
 /// How many events wait for the conductor. More rejections than that at once are not reported.
 const MAX_EVENTS: usize = 256;
+/// Where the reserved value is in a frame's header, in bytes.
+const RESERVED_VALUE: usize = 24;
 
 /// The sender.
 #[derive(Debug)]
 pub struct Sender {
     counters: NetworkCounters,
+    /// Whether any endpoint ever asked for times in its frames, and what time it is, in nanoseconds since 1970.
+    stamps: bool,
+    time_ns: i64,
     endpoints: Vec<Endpoint>,
     /// Publications keep their places for as long as they live.
     publications: Vec<Option<Entry>>,
@@ -48,6 +55,8 @@ struct Endpoint {
     destinations: Destinations,
     /// Where it is shown how many they are, and how many that were.
     shown: Option<(OwnedWord<i64>, usize)>,
+    /// Where the time is written.
+    stamp: Option<TimestampOffset>,
 }
 
 impl Endpoint {
@@ -78,6 +87,8 @@ impl Sender {
     pub fn new(counters: NetworkCounters) -> Self {
         Self {
             counters,
+            stamps: false,
+            time_ns: 0,
             endpoints: Vec::new(),
             publications: Vec::new(),
             places: HashMap::new(),
@@ -90,7 +101,18 @@ impl Sender {
     pub fn on_command(&mut self, now: MonotonicNanos, command: SenderCommand) {
         match command {
             SenderCommand::AddEndpoint(id, rules) => {
-                self.endpoints.push(Endpoint { id, destinations: Destinations::new(now, rules), shown: None });
+                self.endpoints.push(Endpoint {
+                    id,
+                    destinations: Destinations::new(now, rules),
+                    shown: None,
+                    stamp: None,
+                });
+            }
+            SenderCommand::Stamp(id, offset) => {
+                if let Some(endpoint) = self.endpoint_mut(id) {
+                    endpoint.stamp = Some(offset);
+                    self.stamps = true;
+                }
             }
             SenderCommand::ShowDestinations(id, word) => {
                 if let Some(endpoint) = self.endpoint_mut(id) {
@@ -233,6 +255,16 @@ impl Sender {
         }
     }
 
+    /// Whether it is to be told the time before [`Sender::poll_transmit`].
+    pub fn wants_time(&self) -> bool {
+        self.stamps
+    }
+
+    /// What time it is, in nanoseconds since 1970.
+    pub fn set_time(&mut self, time_ns: i64) {
+        self.time_ns = time_ns;
+    }
+
     /// Hands out what is to be sent now; returns how much it did. Each publication has its turn, another one first each time.
     pub fn poll_transmit(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
         for endpoint in &mut self.endpoints {
@@ -251,12 +283,14 @@ impl Sender {
                 continue;
             };
             let Some(endpoint) = self.endpoints.iter_mut().find(|known| known.id == *endpoint) else { continue };
+            let stamp = endpoint.stamp.map(|offset| (offset, self.time_ns));
             let (endpoint, destinations) = (endpoint.id, own.as_mut().unwrap_or(&mut endpoint.destinations));
             let log = publication.log().clone();
             let registration_id = publication.registration_id();
             let mut outlet = BatchOutlet {
                 out: &mut *out,
                 counters: &self.counters,
+                stamp,
                 endpoint,
                 destinations,
                 log: &log,
@@ -301,10 +335,37 @@ impl Sender {
     }
 }
 
+/// Writes the time into the first frame of a datagram that is about to be sent, if it is a message with room for it: as in the reference,
+/// into the log itself.
+fn stamp(log: &LogBuffers, position: Position, datagram: usize, offset: TimestampOffset, time_ns: i64) {
+    let term_length = log.term_length();
+    let term = log.term(term_length.term_count(position) as u32 as usize % 3);
+    let begin = term_length.offset(position) as usize;
+    let mut bytes = [0; DATA_HEADER_LENGTH];
+    term.get_bytes(begin, &mut bytes);
+    let Ok(header) = DataHeader::parse(&bytes) else { return };
+    let Ok(length) = usize::try_from(header.frame_length) else { return };
+    if header.is_padding || length > datagram {
+        return;
+    }
+    let place = match offset {
+        TimestampOffset::Reserved => RESERVED_VALUE,
+        TimestampOffset::Payload(offset) => match usize::try_from(offset) {
+            Ok(offset) => DATA_HEADER_LENGTH.saturating_add(offset),
+            Err(_) => return,
+        },
+    };
+    if place.saturating_add(size_of::<i64>()) <= length {
+        term.put_bytes(begin + place, &time_ns.to_le_bytes());
+    }
+}
+
 /// What a publication hands out, on its way to all destinations of its endpoint.
 struct BatchOutlet<'a> {
     out: &'a mut TransmitBatch,
     counters: &'a NetworkCounters,
+    /// Where the time is written, and what it is.
+    stamp: Option<(TimestampOffset, i64)>,
     endpoint: EndpointId,
     destinations: &'a mut Destinations,
     log: &'a gannet::logbuffer::LogBuffers,
@@ -322,6 +383,11 @@ impl Outlet for BatchOutlet<'_> {
     }
 
     fn put(&mut self, what: Outgoing) {
+        if let (Outgoing::Data(position, length) | Outgoing::Resend(position, length), Some((offset, time_ns))) =
+            (&what, self.stamp)
+        {
+            stamp(self.log, *position, *length, offset, time_ns);
+        }
         let of_log = |position, length| Content::Log { log: self.log.clone(), position, length };
         let (content, tag) = match what {
             Outgoing::Data(position, length) => {

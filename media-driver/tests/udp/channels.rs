@@ -168,3 +168,38 @@ fn counters_show_receivers_destinations_and_windows() {
         left == 0
     });
 }
+
+/// Messages carry when they were sent, when the operating system of the receiving end had them, and when its driver did.
+#[test]
+fn messages_carry_times() {
+    /// The first of September 2020, in nanoseconds since 1970.
+    const LATELY: i64 = 1_598_918_400_000_000_000;
+    for transport in [TransportName::Sockets, TransportName::Auto] {
+        let mut config = config(ThreadingMode::Shared);
+        config.process.transport = transport;
+        let driver = MediaDriver::launch_embedded(config).unwrap();
+        let client = Client::connect(context(driver.dir())).unwrap();
+        let channel = format!("aeron:udp?endpoint=127.0.0.1:{}", free_port());
+        let times = "channel-rcv-ts-offset=reserved|media-rcv-ts-offset=0";
+        let mut subscription = client.add_subscription(&format!("{channel}|{times}"), STREAM).unwrap();
+        client.add_subscription(&format!("{channel}|channel-rcv-ts-offset=16"), STREAM).unwrap_err();
+        client
+            .add_subscription(&format!("{channel}|channel-rcv-ts-offset=7|media-rcv-ts-offset=0"), STREAM)
+            .unwrap_err();
+        let sending = format!("{channel}|channel-snd-ts-offset=8|term-length=64k");
+        let mut publication = client.add_exclusive_publication(&sending, STREAM).unwrap();
+        wait_for("room", || publication.offer(&[0; 16]).is_ok());
+        let mut seen = None;
+        wait_for("message", || {
+            subscription.poll(
+                |fragment| {
+                    let time = |at: usize| i64::from_le_bytes(fragment.payload()[at..at + 8].try_into().unwrap());
+                    seen = Some([time(8), time(0), fragment.reserved_value()]);
+                },
+                1,
+            );
+            seen.is_some()
+        });
+        assert!(seen.is_some_and(|times| times.iter().all(|time| *time > LATELY)), "{seen:?}");
+    }
+}

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use gannet::channel_uri::ControlMode;
+use gannet::channel_uri::{ChannelParams, ControlMode};
 use gannet::counters::{ChannelCounter, SockaddrCounter};
 use gannet::types::{CounterId, RegistrationId};
 
@@ -47,6 +47,19 @@ impl Endpoint {
     }
 }
 
+/// What is stated of times in frames must be what the endpoint has.
+fn check_stamps(new: &ChannelParams, old: &ChannelParams) -> Result<(), CommandError> {
+    let keys = [
+        ("media-rcv-ts-offset", new.media_rcv_ts_offset, old.media_rcv_ts_offset),
+        ("channel-rcv-ts-offset", new.channel_rcv_ts_offset, old.channel_rcv_ts_offset),
+        ("channel-snd-ts-offset", new.channel_snd_ts_offset, old.channel_snd_ts_offset),
+    ];
+    match keys.into_iter().find(|(_, stated, existing)| stated.is_some() && stated != existing) {
+        Some((key, ..)) => Err(CommandError::StampClash { key }),
+        None => Ok(()),
+    }
+}
+
 /// Whether a channel of a subscription is one of many places, which are added one by one.
 pub(super) fn is_manual(channel: &UdpChannel) -> bool {
     channel.params().control_mode == Some(ControlMode::Manual)
@@ -58,6 +71,7 @@ impl Core {
         for endpoint in self.network.endpoints.iter().filter(|endpoint| endpoint.side == side) {
             if channel.shares_endpoint_with(&endpoint.channel)? {
                 self.check_buffers(channel, &endpoint.channel)?;
+                check_stamps(channel.params(), endpoint.channel.params())?;
                 return Ok(Some(endpoint.id));
             }
         }
@@ -90,13 +104,14 @@ impl Core {
         id: EndpointId,
         side: Side,
         channel: &Arc<UdpChannel>,
+        timestamps: bool,
     ) -> Result<SocketAddr, CommandError> {
         let wanted = channel.bind_address();
         // As in the reference: what only sends has a port of the system's choice, unless it states where it is controlled.
         let is_managed = side == Side::Receive || channel.has_explicit_control();
         let bind = if is_managed { self.network.ports_mut(side).take(wanted)? } else { wanted };
         let channel = Box::new(UdpChannel::clone(channel));
-        self.network.requests.push_back(Request::OpenEndpoint(OpenEndpoint { id, side, channel, bind }));
+        self.network.requests.push_back(Request::OpenEndpoint(OpenEndpoint { id, side, channel, bind, timestamps }));
         Ok(bind)
     }
 

@@ -161,12 +161,7 @@ fn rules(params: &ChannelParams, group: bool, defaults: &NetworkDefaults) -> Pub
 }
 
 fn refuse_unsupported(params: &ChannelParams) -> Result<(), CommandError> {
-    let unsupported = [
-        (params.media_rcv_ts_offset.is_some(), "media-rcv-ts-offset"),
-        (params.channel_rcv_ts_offset.is_some(), "channel-rcv-ts-offset"),
-        (params.channel_snd_ts_offset.is_some(), "channel-snd-ts-offset"),
-        (params.so_tos.is_some(), "so-tos"),
-    ];
+    let unsupported = [(params.so_tos.is_some(), "so-tos")];
     match unsupported.into_iter().find(|(is_stated, _)| *is_stated) {
         Some((_, what)) => Err(CommandError::NotSupported { what }),
         None => Ok(()),
@@ -205,11 +200,9 @@ mod tests {
 
     #[test]
     fn what_is_not_offered_is_refused_by_name() {
-        for (rest, name) in [
-            ("endpoint=a:1|channel-snd-ts-offset=reserved", "channel-snd-ts-offset"),
-            ("endpoint=a:0", "endpoint"),
-            ("control=a:1", "endpoint"),
-        ] {
+        for (rest, name) in
+            [("endpoint=a:1|so-tos=3", "so-tos"), ("endpoint=a:0", "endpoint"), ("control=a:1", "endpoint")]
+        {
             let error = check_publication(&params(rest)).unwrap_err().to_string();
             assert!(error.contains(name), "{rest}: {error}");
         }

@@ -16,7 +16,8 @@ use crate::conductor::Core;
 use crate::conductor::error::CommandError;
 use crate::conductor::params::{IpcPublicationParams, IpcSubscriptionParams, Start};
 use crate::mailbox::{
-    EndpointError, EndpointId, NewReceiveEndpoint, ReceiverCommand, Request, ResolveChannel, SenderCommand, Side,
+    EndpointError, EndpointId, NewReceiveEndpoint, ReceiveStamps, ReceiverCommand, Request, ResolveChannel,
+    SenderCommand, Side,
 };
 
 /// The command that waits.
@@ -233,7 +234,16 @@ impl Core {
                 return self.remove_socket(pending.correlation_id, *subscription, *endpoint, &channel);
             }
         }
-        pending.bind = Some(self.ask_for_socket(pending.endpoint, pending.what.side(), &channel)?);
+        // Times are the subscription's to ask for, and never one place's.
+        let timestamps = match pending.what {
+            Pending::AddReceiveDestination { endpoint, .. } => {
+                let found = self.network.endpoint(endpoint);
+                found.is_some_and(|found| found.channel.params().media_rcv_ts_offset.is_some())
+            }
+            Pending::Subscription { .. } => channel.params().media_rcv_ts_offset.is_some(),
+            _ => false,
+        };
+        pending.bind = Some(self.ask_for_socket(pending.endpoint, pending.what.side(), &channel, timestamps)?);
         self.network.pending = Some(pending);
         Ok(())
     }
@@ -301,11 +311,20 @@ impl Core {
                     group_tag: subscription.group_tag,
                     session_limit: self.config.network.session_limit,
                 }));
+                let params = channel.params();
+                let stamps = ReceiveStamps { media: params.media_rcv_ts_offset, channel: params.channel_rcv_ts_offset };
+                if stamps != ReceiveStamps::default() {
+                    self.network.to_receiver.push_back(ReceiverCommand::Stamp(id, stamps));
+                }
                 if local.is_some() {
                     self.add_transport(id, id, channel);
                 }
             }
-            _ => self.network.to_sender.push_back(SenderCommand::AddEndpoint(id, params::destinations(channel))),
+            _ => {
+                self.network.to_sender.push_back(SenderCommand::AddEndpoint(id, params::destinations(channel)));
+                let offset = channel.params().channel_snd_ts_offset;
+                self.network.to_sender.extend(offset.map(|offset| SenderCommand::Stamp(id, offset)));
+            }
         }
         let destinations = destinations.map(|counter| {
             self.network.to_sender.push_back(SenderCommand::ShowDestinations(id, counter.value));
