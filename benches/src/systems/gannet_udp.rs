@@ -123,6 +123,7 @@ impl GannetUdp {
             let start_ns = now_ns();
             while !from.try_send(message) {
                 from.turn();
+                to.turn();
                 assert!(now_ns() - start_ns < PATIENCE_NS, "{GANNET} takes no message");
             }
             while to.poll(1, |_| {}) == 0 {

@@ -73,6 +73,9 @@ pub(super) fn conductor_config(
     }
 }
 
+/// The reference means messages to the system, each one datagram. Here one message may be many datagrams, which the system cuts up.
+const DATAGRAMS_PER_MESSAGE: usize = 16;
+
 /// What streams on the network are like unless their channel says otherwise.
 fn network_defaults(config: &DriverConfig) -> NetworkDefaults {
     let DriverConfig { terms, timeouts, streams, network, resolver, .. } = config;
@@ -86,7 +89,7 @@ fn network_defaults(config: &DriverConfig) -> NetworkDefaults {
         initial_window: bytes(network.initial_window),
         connection_timeout_ns: ns(timeouts.publication_connection),
         status_message_timeout_ns: ns(streams.status_message_timeout),
-        max_datagrams_per_cycle: network.publication_max_messages_per_send as usize,
+        max_datagrams_per_cycle: network.publication_max_messages_per_send as usize * DATAGRAMS_PER_MESSAGE,
         receiver_timeout_ns: ns(streams.flow_control_receiver_timeout),
         group_min_size: number(streams.flow_control_group_min_size),
         flow_control_group_tag: streams.flow_control_group_tag,

@@ -28,6 +28,9 @@ const COMMANDS_PER_TURN: usize = 8;
 const DATAGRAMS_PER_TURN: usize = 64;
 /// How many datagrams one turn hands out.
 const BATCH: usize = 256;
+/// While nothing is sent and nothing waits for receivers, the sender looks for what they say this often at most, in nanoseconds: a
+/// look that finds nothing takes as long as one that finds something, and what this thread does besides would wait for it.
+const QUIET_POLL_INTERVAL_NS: i64 = 10_000;
 
 /// What the helper tells a transport.
 #[derive(Debug)]
@@ -179,6 +182,7 @@ impl NetworkParts {
                 held: None,
                 sockets: sender_sockets,
                 turns_since_poll: 0,
+                polled: MonotonicNanos::new(i64::MIN),
                 poll_ratio,
             },
             receiver: ReceiverPart {
@@ -207,6 +211,7 @@ pub(super) struct SenderPart {
     held: Option<SenderEvent>,
     sockets: Inbox<SocketOrder>,
     turns_since_poll: usize,
+    polled: MonotonicNanos,
     /// While it is busy sending it looks for what receivers say every so many turns.
     poll_ratio: usize,
 }
@@ -223,8 +228,14 @@ impl SenderPart {
         let sent = agent.poll_transmit(now, batch);
         transport.send(batch, |done| agent.on_completion(done));
         self.turns_since_poll += 1;
-        if sent == 0 || self.turns_since_poll >= self.poll_ratio {
+        let is_due = if sent > 0 {
+            self.turns_since_poll >= self.poll_ratio
+        } else {
+            agent.waits_for_receivers() || now >= self.polled.saturating_add_ns(QUIET_POLL_INTERVAL_NS)
+        };
+        if is_due {
             self.turns_since_poll = 0;
+            self.polled = now;
             work += transport.receive(DATAGRAMS_PER_TURN, |datagram| {
                 agent.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
             });

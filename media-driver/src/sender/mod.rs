@@ -46,6 +46,8 @@ pub struct Sender {
     places: HashMap<(EndpointId, StreamId, SessionId), usize>,
     /// Which publication has its turn first.
     first: usize,
+    /// Whether a publication had something in its last turn that its receivers do not take yet.
+    waits_for_receivers: bool,
     events: VecDeque<SenderEvent>,
 }
 
@@ -93,6 +95,7 @@ impl Sender {
             publications: Vec::new(),
             places: HashMap::new(),
             first: 0,
+            waits_for_receivers: false,
             events: VecDeque::with_capacity(MAX_EVENTS),
         }
     }
@@ -276,12 +279,15 @@ impl Sender {
             return 0;
         }
         self.first = (self.first + 1) % count;
-        let mut work = 0;
+        let (mut work, mut is_limited) = (0, false);
         for turn in 0..count {
             let slot = (self.first + turn) % count;
             let Some(Some(Entry { endpoint, publication, own, .. })) = self.publications.get_mut(slot) else {
                 continue;
             };
+            if publication.is_quiet(now) {
+                continue;
+            }
             let Some(endpoint) = self.endpoints.iter_mut().find(|known| known.id == *endpoint) else { continue };
             let stamp = endpoint.stamp.map(|offset| (offset, self.time_ns));
             let (endpoint, destinations) = (endpoint.id, own.as_mut().unwrap_or(&mut endpoint.destinations));
@@ -298,8 +304,15 @@ impl Sender {
                 registration_id,
             };
             work += publication.poll(now, &self.counters, &mut outlet);
+            is_limited |= publication.is_limited();
         }
+        self.waits_for_receivers = is_limited;
         work
+    }
+
+    /// Whether something waits to be sent until receivers take more.
+    pub fn waits_for_receivers(&self) -> bool {
+        self.waits_for_receivers
     }
 
     /// What the conductor is to be told.

@@ -15,7 +15,7 @@
 use std::collections::VecDeque;
 
 use gannet::counters::SystemCounter;
-use gannet::logbuffer::{LogBuffers, sendable};
+use gannet::logbuffer::{LogBuffers, Sendable, sendable};
 use gannet::protocol::{ErrorFrame, GroupTag, Heartbeat, Nak, RttMeasurement, Setup, StatusMessage};
 use gannet::time::MonotonicNanos;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
@@ -30,9 +30,11 @@ pub const HEARTBEAT_INTERVAL_NS: i64 = 100_000_000;
 /// How often a publication presents itself while nobody answers, in nanoseconds.
 pub const SETUP_INTERVAL_NS: i64 = 100_000_000;
 /// How many datagrams of one publication its transport may hold.
-const MAX_IN_FLIGHT: usize = 64;
+const MAX_IN_FLIGHT: usize = 256;
 /// How many round-trip questions wait for their answers; one more is dropped, and its receiver asks again.
 const MAX_RTT_ANSWERS: usize = 16;
+/// When something is due that was due all along.
+const AT_ONCE: MonotonicNanos = MonotonicNanos::new(i64::MIN);
 /// How many resends wait for room in the batch; one more is counted as an overflow, and its receiver asks again.
 const MAX_RESENDS: usize = 256;
 
@@ -91,6 +93,8 @@ pub struct NetworkPublication {
     is_setup_elicited: bool,
     has_left: bool,
     is_limited: bool,
+    /// Until when there is nothing to do, unless something is published or a receiver says something.
+    quiet_until: MonotonicNanos,
     /// Where the stream ends, once that is known, and whether it was revoked.
     end: Option<(i64, bool)>,
 }
@@ -137,6 +141,7 @@ impl NetworkPublication {
             is_setup_elicited: false,
             has_left: false,
             is_limited: false,
+            quiet_until: AT_ONCE,
             end: None,
             made_of,
         }
@@ -190,6 +195,18 @@ impl NetworkPublication {
     /// Nothing will be written past this position. A revoked stream ends whether or not everything was sent.
     pub fn end_at(&mut self, position: i64, revoked: bool) {
         self.end = Some((position, revoked));
+        self.quiet_until = AT_ONCE;
+    }
+
+    /// Whether a turn would find nothing to do. Looks at little: a sender may have thousands of these.
+    #[inline]
+    pub fn is_quiet(&self, now: MonotonicNanos) -> bool {
+        now < self.quiet_until && sendable(&self.made_of.log, Position::new(self.next), 0) == Sendable::default()
+    }
+
+    /// Whether it has something to send that its receivers do not take yet.
+    pub fn is_limited(&self) -> bool {
+        self.is_limited
     }
 
     /// Whether the stream has ended: everything was sent, or it was revoked.
@@ -213,11 +230,14 @@ impl NetworkPublication {
         {
             self.queue_resend(range);
         }
-        work + self.answer(counters, out)
+        work += self.answer(counters, out);
+        self.quiet_until = if work == 0 { self.next_change() } else { AT_ONCE };
+        work
     }
 
     /// The transport has answered for a datagram of new data that starts at `begin`.
     pub fn on_completion(&mut self, begin: i64, sent: bool, counters: &NetworkCounters) {
+        self.quiet_until = AT_ONCE;
         if !sent {
             self.is_broken = true;
             counters.count(SystemCounter::ShortSends);
@@ -237,6 +257,7 @@ impl NetworkPublication {
 
     /// A receiver has reported, or asks for a setup.
     pub fn on_status_message(&mut self, now: MonotonicNanos, message: &StatusMessage, counters: &NetworkCounters) {
+        self.quiet_until = AT_ONCE;
         if message.check(self.term_length).is_err() {
             counters.count(SystemCounter::InvalidPackets);
             return;
@@ -283,6 +304,7 @@ impl NetworkPublication {
 
     /// A receiver misses something.
     pub fn on_nak(&mut self, now: MonotonicNanos, nak: &Nak, counters: &NetworkCounters) {
+        self.quiet_until = AT_ONCE;
         if nak.check(self.term_length).is_err() {
             counters.count(SystemCounter::InvalidPackets);
             return;
@@ -314,6 +336,7 @@ impl NetworkPublication {
 
     /// A receiver measures the round trip.
     pub fn on_rtt_measurement(&mut self, question: &RttMeasurement) {
+        self.quiet_until = AT_ONCE;
         if question.wants_answer && self.rtt_answers.len() < MAX_RTT_ANSWERS {
             self.rtt_answers.push_back(question.answer(question.receiver_id));
         }
@@ -321,6 +344,7 @@ impl NetworkPublication {
 
     /// A receiver rejects the stream. Says so if it was one that counted: its rejections after that are no news.
     pub fn on_error(&mut self, error: &ErrorFrame<'_>, counters: &NetworkCounters) -> Option<Rejected> {
+        self.quiet_until = AT_ONCE;
         counters.count(SystemCounter::ErrorFramesReceived);
         self.flow_control.on_error(error.receiver_id, error.group_tag);
         let before = self.receivers.len();
@@ -343,6 +367,25 @@ impl NetworkPublication {
         };
         let resend = self.retransmit.next_deadline().unwrap_or(MonotonicNanos::NEVER);
         heartbeat.min(setup).min(resend)
+    }
+
+    /// When a turn has something to do again by the passing of time alone, after one that had nothing.
+    fn next_change(&self) -> MonotonicNanos {
+        let is_settled = self.has_initial_connection
+            && !self.is_setup_elicited
+            && !self.is_broken
+            && !self.is_limited
+            && self.in_flight.is_empty()
+            && self.resends.is_empty()
+            && self.rtt_answers.is_empty();
+        // Where a group paces it, or spies do, each turn may find something new.
+        let is_paced_by_one = matches!(self.flow_control, FlowControl::Unicast | FlowControl::Max);
+        if !is_settled || !is_paced_by_one || self.made_of.spies_simulate_connection {
+            return AT_ONCE;
+        }
+        let timeout_ns = self.made_of.connection_timeout_ns;
+        let expiry = self.receivers.iter().map(|&(_, heard)| heard.saturating_add_ns(timeout_ns)).min();
+        self.next_deadline().min(expiry.unwrap_or(MonotonicNanos::NEVER))
     }
 
     /// Sends a setup if it is time.

@@ -113,6 +113,23 @@ impl<'d> Filling<'_, 'd> {
     /// Makes the call, and returns how many messages the kernel took, from the first on; at least one.
     pub(in crate::io::transport) fn send(self, socket: BorrowedFd<'_>) -> io::Result<usize> {
         let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        if self.messages == 1 && self.parts == 1 {
+            // The least that the kernel has to look at.
+            let header = &self.outbox.headers[0].msg_hdr;
+            let part = &self.outbox.parts[0];
+            // SAFETY: as below.
+            let sent = unsafe {
+                libc::sendto(
+                    socket.as_raw_fd(),
+                    part.iov_base,
+                    part.iov_len,
+                    flags,
+                    header.msg_name.cast(),
+                    header.msg_namelen,
+                )
+            };
+            return if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(1) };
+        }
         if self.messages == 1 {
             // SAFETY: as below.
             let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const self.outbox.headers[0].msg_hdr, flags) };

@@ -57,6 +57,8 @@ struct Endpoint {
     id: EndpointId,
     sockets: Sockets,
     can_segment: bool,
+    /// How many messages it is asked for at once: the kernel looks once more than it finds, so few where few come.
+    expected: usize,
 }
 
 impl std::fmt::Debug for SocketTransport {
@@ -128,17 +130,23 @@ impl SocketTransport {
 
     /// Receives from one endpoint; returns how many datagrams there were.
     fn receive_from(&mut self, index: usize, limit: usize, handler: &mut impl FnMut(Datagram<'_>)) -> usize {
-        let endpoint = &self.endpoints[index];
+        let endpoint = &mut self.endpoints[index];
         let mut received = 0;
         while received < limit {
             self.counts.receive_calls += 1;
-            let asked = (limit - received).min(MAX_RECEIVED);
+            let asked = (limit - received).min(endpoint.expected);
             // Nothing there, interrupted, or an earlier datagram's refusal: nothing was received.
-            let Ok(messages) = self.inbox.receive(endpoint.sockets.receiving().as_fd(), asked) else { break };
+            let messages = self.inbox.receive(endpoint.sockets.receiving().as_fd(), asked).unwrap_or(0);
             for index in 0..messages {
                 received += hand_over(endpoint.id, self.inbox.message(index), &mut self.counts, handler);
             }
             if messages < asked {
+                endpoint.expected = messages.max(1);
+                break;
+            }
+            endpoint.expected = (2 * asked).min(MAX_RECEIVED);
+            if asked == 1 {
+                // Most likely the only one. If not, the next turn finds the others.
                 break;
             }
         }
@@ -276,7 +284,7 @@ impl Transport for SocketTransport {
         let can_segment = self.options.segmentation && messages::can_segment(&sockets.sender);
         self.close(endpoint);
         let index = self.endpoints.partition_point(|known| known.id < endpoint);
-        self.endpoints.insert(index, Endpoint { id: endpoint, sockets, can_segment });
+        self.endpoints.insert(index, Endpoint { id: endpoint, sockets, can_segment, expected: 1 });
         let watched = if self.is_watched { self.watch(index) } else { self.watch_if_many() };
         if watched.is_err() {
             self.endpoints.remove(index);
