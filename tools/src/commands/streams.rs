@@ -61,6 +61,17 @@ fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
         if let (Some(position), Some(limit)) = (publication.sender_position, publication.sender_limit) {
             let (position, limit) = (with_separators(position), with_separators(limit));
             out.line(format_args!("    sent up to {position}, may be sent up to {limit}"))?;
+            let count = |value: Option<i64>| with_separators(value.unwrap_or(0));
+            let paced = match (publication.receivers, publication.only_receiver()) {
+                (Some(receivers), _) => format!("paced by {receivers} receivers"),
+                (None, Some(address)) => format!("paced by the receiver at {address}"),
+                (None, None) => "paced by the furthest receiver".to_owned(),
+            };
+            out.line(format_args!(
+                "    {paced}; stopped by their windows {} times, asked for something again {} times",
+                count(publication.sender_back_pressure),
+                count(publication.naks_received)
+            ))?;
         }
         show_subscribers(&publication.subscribers, out)?;
     }
@@ -70,7 +81,10 @@ fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
             image.image_id, image.session_id, image.stream_id, image.channel
         ))?;
         let (position, received) = (with_separators(image.position), with_separators(image.received));
-        out.line(format_args!("    complete up to {position}, received up to {received}"))?;
+        let asked = image
+            .naks_sent
+            .map_or_else(String::new, |naks| format!("; asked for something again {} times", with_separators(naks)));
+        out.line(format_args!("    complete up to {position}, received up to {received}{asked}"))?;
         show_subscribers(&image.subscribers, out)?;
     }
     Ok(())

@@ -33,6 +33,9 @@ pub(crate) struct Args {
     held: bool,
 }
 
+/// A frame goes whole or not at all, so a window with less room than this, in bytes, may be as good as none.
+const LONGEST_FRAME: i64 = 1408;
+
 /// What a publication has been doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,7 +62,16 @@ enum Holder {
         behind: i64,
     },
     /// The receivers on other hosts, through flow control: the sender has reached the limit that they set.
-    Receivers { position: i64, behind: i64 },
+    Receivers {
+        /// The address of the one receiver, where the channel leads to one.
+        address: Option<String>,
+        /// How many receivers pace it, where it is paced by a group.
+        receivers: Option<i64>,
+        position: i64,
+        behind: i64,
+        /// How often their windows have stopped the sender, since there is the publication.
+        stops: Option<i64>,
+    },
     /// The driver's sender, which is allowed to send more than it has.
     Sender { position: i64, behind: i64 },
 }
@@ -232,8 +244,14 @@ impl Holder {
         }
         let behind = publication.position.saturating_sub(position).max(0);
         match publication.sender_limit {
-            Some(limit) if position < limit => Some(Self::Sender { position, behind }),
-            _ => Some(Self::Receivers { position, behind }),
+            Some(limit) if limit.saturating_sub(position) >= LONGEST_FRAME => Some(Self::Sender { position, behind }),
+            _ => Some(Self::Receivers {
+                address: publication.only_receiver(),
+                receivers: publication.receivers,
+                position,
+                behind,
+                stops: publication.sender_back_pressure,
+            }),
         }
     }
 
@@ -252,7 +270,17 @@ impl Holder {
                 let name = client_name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
                 (format!("subscriber {registration_id} of client {client_id}{name}"), position, behind)
             }
-            Self::Receivers { position, behind } => ("the receivers' window".to_owned(), position, behind),
+            Self::Receivers { address, receivers, position, behind, stops } => {
+                let stops = stops.map_or_else(String::new, |stops| {
+                    format!(" (which has stopped the sender {} times)", with_separators(stops))
+                });
+                let who = match (address, receivers) {
+                    (Some(address), _) => format!("the window of the receiver at {address}{stops}"),
+                    (None, Some(receivers)) => format!("the window of the slowest of {receivers} receivers{stops}"),
+                    (None, None) => format!("the receivers' window{stops}"),
+                };
+                (who, position, behind)
+            }
             Self::Sender { position, behind } => ("the driver's sender".to_owned(), position, behind),
         };
         format!("{who} at {}, {} bytes behind", with_separators(*position), with_separators(*behind))
@@ -353,8 +381,27 @@ mod tests {
         let publication = streams.publications.get_mut(&5).expect("it is there");
         publication.sender_position = Some(600);
         publication.sender_limit = Some(600);
-        assert_eq!(Holder::of(publication), Some(Holder::Receivers { position: 600, behind: 400 }));
-        publication.sender_limit = Some(700);
+        let receivers = |address: Option<&str>, receivers| Holder::Receivers {
+            address: address.map(str::to_owned),
+            receivers,
+            position: 600,
+            behind: 400,
+            stops: Some(3),
+        };
+        publication.sender_back_pressure = Some(3);
+        publication.channel = "aeron:udp?endpoint=10.0.0.7:40123".to_owned();
+        let found = Holder::of(publication).expect("somebody holds it");
+        assert_eq!(found, receivers(Some("10.0.0.7:40123"), None));
+        assert_eq!(
+            found.describe(),
+            "the window of the receiver at 10.0.0.7:40123 (which has stopped the sender 3 times) at 600, 400 bytes behind"
+        );
+        publication.channel = "aeron:udp?endpoint=224.0.1.1:40123|fc=min".to_owned();
+        publication.receivers = Some(2);
+        let found = Holder::of(publication).expect("somebody holds it");
+        assert_eq!(found, receivers(None, Some(2)));
+        assert!(found.describe().starts_with("the window of the slowest of 2 receivers"), "{}", found.describe());
+        publication.sender_limit = Some(600 + LONGEST_FRAME);
         assert_eq!(Holder::of(publication), Some(Holder::Sender { position: 600, behind: 400 }));
     }
 

@@ -9,7 +9,9 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
+use gannet::channel_uri::ChannelUri;
 use gannet::counters::{CounterRecord, StreamKey, type_id};
 use serde::Serialize;
 
@@ -43,6 +45,15 @@ pub(crate) struct Publication {
     pub(crate) sender_position: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sender_limit: Option<i64>,
+    /// How often the receivers' windows have stopped the sender: network publications only, as what follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sender_back_pressure: Option<i64>,
+    /// How often receivers have asked for something again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) naks_received: Option<i64>,
+    /// How many receivers pace it, where it is paced by a group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) receivers: Option<i64>,
     pub(crate) subscribers: Vec<Subscriber>,
 }
 
@@ -57,6 +68,9 @@ pub(crate) struct Image {
     pub(crate) received: i64,
     /// The position up to which nothing is missing.
     pub(crate) position: i64,
+    /// How often something was asked for again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) naks_sent: Option<i64>,
     pub(crate) subscribers: Vec<Subscriber>,
 }
 
@@ -102,7 +116,10 @@ impl Streams {
             type_id::PUBLISHER_POSITION
             | type_id::PUBLISHER_LIMIT
             | type_id::SENDER_POSITION
-            | type_id::SENDER_LIMIT => {
+            | type_id::SENDER_LIMIT
+            | type_id::SENDER_BPE
+            | type_id::SENDER_NAKS_RECEIVED
+            | type_id::FLOW_CONTROL_RECEIVERS => {
                 let publication = self.publications.entry(id).or_default();
                 match record.type_id {
                     type_id::PUBLISHER_POSITION => {
@@ -112,7 +129,10 @@ impl Streams {
                     }
                     type_id::PUBLISHER_LIMIT => publication.limit = value,
                     type_id::SENDER_POSITION => publication.sender_position = Some(value),
-                    _ => publication.sender_limit = Some(value),
+                    type_id::SENDER_LIMIT => publication.sender_limit = Some(value),
+                    type_id::SENDER_BPE => publication.sender_back_pressure = Some(value),
+                    type_id::SENDER_NAKS_RECEIVED => publication.naks_received = Some(value),
+                    _ => publication.receivers = Some(value),
                 }
                 publication.registration_id = id;
                 publication.session_id = key.session_id.get();
@@ -121,12 +141,12 @@ impl Streams {
                 publication.client_id = record.owner_id.get();
                 publication.client_name = names.get(&publication.client_id).cloned();
             }
-            type_id::RECEIVER_HWM | type_id::RECEIVER_POSITION => {
+            type_id::RECEIVER_HWM | type_id::RECEIVER_POSITION | type_id::RECEIVER_NAKS_SENT => {
                 let image = self.images.entry(id).or_default();
-                if record.type_id == type_id::RECEIVER_HWM {
-                    image.received = value;
-                } else {
-                    image.position = value;
+                match record.type_id {
+                    type_id::RECEIVER_HWM => image.received = value,
+                    type_id::RECEIVER_POSITION => image.position = value,
+                    _ => image.naks_sent = Some(value),
                 }
                 image.image_id = id;
                 image.session_id = key.session_id.get();
@@ -163,6 +183,16 @@ impl Publication {
     /// The subscriber that has come least far.
     pub(crate) fn slowest(&self) -> Option<&Subscriber> {
         self.subscribers.iter().min_by_key(|subscriber| subscriber.position)
+    }
+
+    /// The address of the one receiver of a channel that leads to one; nothing where it leads to a group, or to several addresses.
+    pub(crate) fn only_receiver(&self) -> Option<String> {
+        let uri: ChannelUri = self.channel.parse().ok()?;
+        let params = uri.params();
+        let endpoint = params.endpoint.as_ref().filter(|_| params.control_mode.is_none())?.to_string();
+        let host = endpoint.rsplit_once(':').map_or(endpoint.as_str(), |(host, _)| host);
+        let is_group = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_multicast());
+        (!is_group).then_some(endpoint)
     }
 
     /// `publication 5 (exclusive), session -7, stream 1001, aeron:ipc`.
@@ -240,6 +270,24 @@ pub(crate) mod tests {
         let streams = Streams::new(&records);
         assert_eq!(streams.publications[&5].client_name.as_deref(), Some("the prices"));
         assert_eq!(streams.publications[&5].subscribers[0].describe(), "subscriber 20 of client 3 (the prices)");
+    }
+
+    #[test]
+    fn a_channel_that_leads_to_one_receiver_says_where_it_is() {
+        let only =
+            |channel: &str| Publication { channel: channel.to_owned(), ..Publication::default() }.only_receiver();
+        assert_eq!(only("aeron:udp?endpoint=localhost:40123|mtu=1408").as_deref(), Some("localhost:40123"));
+        assert_eq!(only("aeron:udp?endpoint=[::1]:40123").as_deref(), Some("[::1]:40123"));
+        for group in [
+            "aeron:udp?endpoint=224.0.1.1:40123",
+            "aeron:udp?endpoint=[ff02::1]:40123",
+            "aeron:udp?control=localhost:40123|control-mode=dynamic",
+            "aeron:udp?control-mode=manual",
+            "aeron:ipc",
+            "nonsense",
+        ] {
+            assert_eq!(only(group), None, "{group}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::net::UdpSocket;
 
+use rustix::process::Signal;
+
 use crate::support::{Driver, eventually};
 
 /// A channel on a port that nobody had a moment ago.
@@ -49,5 +51,38 @@ fn losses_are_listed_with_where_they_came_from() {
     let text = String::from_utf8(driver.gannet(&["loss", "--stream", "7"]).end().success()).expect("text");
     assert!(text.contains(&format!("{channel}, from {source}")) && text.contains(" bytes; "), "{text}");
     assert!(driver.gannet(&["loss", "--json", "--stream", "8"]).end().json().is_empty());
+    drop((publisher, subscriber));
+}
+
+#[test]
+fn why_names_the_receiver_that_takes_no_more() {
+    let driver = Driver::start();
+    let channel = channel();
+    let subscriber = driver.gannet(&["sub", "--channel", &channel, "--until-end"]);
+    let lines = driver.path().with_file_name("lines");
+    std::fs::write(&lines, "one line and then another\n".repeat(100)).expect("there is room");
+    let lines = lines.to_str().expect("a plain path");
+    let publisher =
+        driver.gannet(&["pub", "--channel", &channel, "--wait", "170s", "--file", lines, "--loop", "forever"]);
+    eventually("the subscriber reads", || {
+        let streams = driver.gannet(&["streams", "--json"]).end().json();
+        let image = streams.into_iter().find(|line| line["kind"] == "image")?;
+        (image["subscribers"][0]["position"].as_i64() > Some(0)).then_some(())
+    });
+    subscriber.signal(Signal::STOP);
+    let endpoint = channel.strip_prefix("aeron:udp?endpoint=").and_then(|rest| rest.split('|').next()).expect("one");
+    let finding = eventually("the publication is held by its receiver", || {
+        let findings = driver.gannet(&["why", "--json", "--for", "200ms"]).end().json();
+        findings.into_iter().find(|line| line["state"] == "held" && line["holder"]["kind"] == "receivers")
+    });
+    assert_eq!(finding["holder"]["address"], endpoint, "{finding}");
+    assert!(finding["holder"]["stops"].as_i64() >= Some(1), "{finding}");
+    eventually("the same is told in words", || {
+        let text = String::from_utf8(driver.gannet(&["why", "--for", "100ms"]).end().success()).expect("text");
+        text.contains(&format!("held by the window of the receiver at {endpoint}")).then_some(())
+    });
+    let text = String::from_utf8(driver.gannet(&["streams"]).end().success()).expect("text");
+    assert!(text.contains(&format!("paced by the receiver at {endpoint}; stopped by their windows ")), "{text}");
+    subscriber.signal(Signal::CONT);
     drop((publisher, subscriber));
 }
