@@ -12,7 +12,7 @@ pub mod nak_delay;
 pub mod publication_image;
 pub mod stamps;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use fastrand::Rng;
@@ -27,7 +27,7 @@ use crate::mailbox::{
     Content, EndpointId, InlineFrame, MAX_RECEIVE_TRANSPORTS, NamedPlace, NewImage, NewReceiveEndpoint,
     NewReceiveTransport, ReceiveStamps, ReceiverCommand, ReceiverEvent, Transmit, TransmitBatch, TransmitTag,
 };
-use crate::shared::NetworkCounters;
+use crate::shared::{IdMap, NetworkCounters};
 
 /// How long a setup is waited for before it is asked for again, and how often a control address is registered with, in nanoseconds.
 const SETUP_TIMEOUT_NS: i64 = 1_000_000_000;
@@ -54,7 +54,7 @@ pub struct Receiver {
     /// Endpoints keep their places for as long as they live.
     endpoints: Vec<Option<Endpoint>>,
     /// Their places, by their names and by those of their sockets.
-    places: HashMap<EndpointId, usize>,
+    places: IdMap<EndpointId, usize>,
     /// Images keep their places for as long as they live.
     images: Vec<Option<Entry>>,
     replies: VecDeque<Transmit>,
@@ -113,7 +113,7 @@ impl Receiver {
             random: Rng::with_seed(seed),
             stamps: false,
             endpoints: Vec::new(),
-            places: HashMap::new(),
+            places: IdMap::default(),
             images: Vec::new(),
             replies: VecDeque::with_capacity(MAX_REPLIES),
             events: VecDeque::with_capacity(MAX_EVENTS),
@@ -507,7 +507,7 @@ impl Receiver {
 /// An endpoint and its place, by its name or by that of one of its sockets.
 fn endpoint_of<'a>(
     endpoints: &'a mut [Option<Endpoint>],
-    places: &HashMap<EndpointId, usize>,
+    places: &IdMap<EndpointId, usize>,
     id: EndpointId,
 ) -> Option<(usize, &'a mut Endpoint)> {
     let &place = places.get(&id)?;

@@ -25,7 +25,7 @@ use self::network_publication::{NetworkPublication, Outgoing, Outlet};
 use crate::mailbox::{
     Completion, Content, EndpointId, InlineFrame, SenderCommand, SenderEvent, Transmit, TransmitBatch, TransmitTag,
 };
-use crate::shared::NetworkCounters;
+use crate::shared::{IdMap, NetworkCounters};
 
 /// How many events wait for the conductor. More rejections than that at once are not reported.
 const MAX_EVENTS: usize = 256;
@@ -39,7 +39,7 @@ pub struct Sender {
     /// Whether any endpoint ever asked for times in its frames, and what time it is, in nanoseconds since 1970.
     stamps: bool,
     time_ns: i64,
-    endpoints: Vec<Endpoint>,
+    endpoints: IdMap<EndpointId, Endpoint>,
     /// Publications keep their places for as long as they live.
     publications: Vec<Option<Entry>>,
     /// Their places by what a receiver's frame names.
@@ -91,7 +91,7 @@ impl Sender {
             counters,
             stamps: false,
             time_ns: 0,
-            endpoints: Vec::new(),
+            endpoints: IdMap::default(),
             publications: Vec::new(),
             places: HashMap::new(),
             first: 0,
@@ -104,12 +104,8 @@ impl Sender {
     pub fn on_command(&mut self, now: MonotonicNanos, command: SenderCommand) {
         match command {
             SenderCommand::AddEndpoint(id, rules) => {
-                self.endpoints.push(Endpoint {
-                    id,
-                    destinations: Destinations::new(now, rules),
-                    shown: None,
-                    stamp: None,
-                });
+                let endpoint = Endpoint { id, destinations: Destinations::new(now, rules), shown: None, stamp: None };
+                self.endpoints.insert(id, endpoint);
             }
             SenderCommand::Stamp(id, offset) => {
                 if let Some(endpoint) = self.endpoint_mut(id) {
@@ -122,7 +118,9 @@ impl Sender {
                     endpoint.shown = Some((word, 0));
                 }
             }
-            SenderCommand::RemoveEndpoint(id) => self.endpoints.retain(|endpoint| endpoint.id != id),
+            SenderCommand::RemoveEndpoint(id) => {
+                self.endpoints.remove(&id);
+            }
             SenderCommand::AddPublication(endpoint, made_of) => {
                 let own = made_of.answers.then(Destinations::manual);
                 let publication = NetworkPublication::new(*made_of, now);
@@ -210,7 +208,7 @@ impl Sender {
             _ => return,
         };
         if let Frame::StatusMessage(message) = &frame
-            && let Some(endpoint) = self.endpoints.iter_mut().find(|known| known.id == endpoint)
+            && let Some(endpoint) = self.endpoints.get_mut(&endpoint)
         {
             // Trap 23: also when it is about no stream at all.
             endpoint.destinations.on_status_message(now, from, message.receiver_id);
@@ -270,7 +268,7 @@ impl Sender {
 
     /// Hands out what is to be sent now; returns how much it did. Each publication has its turn, another one first each time.
     pub fn poll_transmit(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
-        for endpoint in &mut self.endpoints {
+        for endpoint in self.endpoints.values_mut() {
             endpoint.destinations.expire(now);
             endpoint.show();
         }
@@ -288,7 +286,7 @@ impl Sender {
             if publication.is_quiet(now) {
                 continue;
             }
-            let Some(endpoint) = self.endpoints.iter_mut().find(|known| known.id == *endpoint) else { continue };
+            let Some(endpoint) = self.endpoints.get_mut(endpoint) else { continue };
             let stamp = endpoint.stamp.map(|offset| (offset, self.time_ns));
             let (endpoint, destinations) = (endpoint.id, own.as_mut().unwrap_or(&mut endpoint.destinations));
             let log = publication.log().clone();
@@ -337,7 +335,7 @@ impl Sender {
     }
 
     fn endpoint_mut(&mut self, id: EndpointId) -> Option<&mut Endpoint> {
-        self.endpoints.iter_mut().find(|endpoint| endpoint.id == id)
+        self.endpoints.get_mut(&id)
     }
 
     fn tell(&mut self, event: SenderEvent) {

@@ -3,6 +3,7 @@
 
 mod blocked;
 mod cleaning;
+mod id_hash;
 mod image_words;
 mod network_counters;
 mod publication_words;
@@ -11,6 +12,7 @@ mod tether;
 
 pub use blocked::BlockedWatch;
 pub use cleaning::{Cleaning, FRAME_STEP, MAX_CLEANED_PER_CYCLE, is_clean_for};
+pub use id_hash::{IdHasher, IdMap};
 pub use image_words::{Condition, ImageWords};
 pub use network_counters::NetworkCounters;
 pub use publication_words::{PublicationWords, Receivers};
