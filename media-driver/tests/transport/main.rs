@@ -4,3 +4,4 @@
 mod counting;
 mod forbidden;
 mod no_alloc;
+mod path;

@@ -1,0 +1,94 @@
+//! Messages go from a publication over two drivers to a subscription without an allocation, once warm: all that the sender,
+//! the receiver, the conductors and the clients do for them is counted. Both drivers are invoked by the test's thread.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "asks the system for a port that nobody uses, and waits with a deadline"
+)]
+
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use gannet::{Client, Context, ExclusivePublication, Subscription};
+use gannet_driver::MediaDriver;
+use gannet_driver::config::{DriverConfig, Profile, ThreadingMode, TransportName};
+
+use crate::counting::allocations;
+
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// A driver, and a client of it that has no thread either.
+struct Host {
+    driver: MediaDriver,
+    client: Client,
+}
+
+impl Host {
+    fn start() -> Self {
+        let mut config = DriverConfig::for_profile(Profile::Frugal);
+        config.threads.mode = ThreadingMode::Invoker;
+        config.process.transport = TransportName::Sockets;
+        config.timeouts.client_liveness = Duration::from_secs(600);
+        config.timeouts.publication_unblock = Duration::from_secs(700);
+        config.timeouts.image_liveness = Duration::from_secs(600);
+        let driver = MediaDriver::launch_embedded(config).unwrap();
+        let context = Context::new().dir(driver.dir()).driver_timeout(Duration::from_secs(600));
+        let client = Client::connect(context.use_conductor_invoker()).unwrap();
+        Self { driver, client }
+    }
+
+    fn settle<T>(&mut self, mut poll: impl FnMut() -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.driver.invoke();
+            self.client.invoke();
+            if let Some(found) = poll() {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "the driver does not answer");
+        }
+    }
+}
+
+/// Carries `messages` messages across; returns how many times memory was asked for.
+fn carry(
+    hosts: &mut [Host; 2],
+    (publication, subscription): (&mut ExclusivePublication, &mut Subscription),
+    messages: usize,
+) -> usize {
+    let before = allocations();
+    let (mut sent, mut received, deadline) = (0, 0, Instant::now() + PATIENCE);
+    while received < messages {
+        while sent < messages && publication.offer(&[7; 288]).is_ok() {
+            sent += 1;
+        }
+        hosts.iter_mut().for_each(|host| _ = host.driver.invoke());
+        received += subscription.poll(|_| {}, 64);
+        assert!(Instant::now() < deadline, "{received} of {messages}");
+    }
+    allocations() - before
+}
+
+#[test]
+fn a_message_crosses_without_an_allocation() {
+    let mut hosts = [Host::start(), Host::start()];
+    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let channel = format!("aeron:udp?endpoint=127.0.0.1:{port}|term-length=64k");
+    let mut asked = hosts[1].client.async_add_subscription(&channel, 1, gannet::ImageHandlers::new()).unwrap();
+    let mut subscription = hosts[1].settle(|| asked.poll().unwrap());
+    let mut asked = hosts[0].client.async_add_exclusive_publication(&channel, 1).unwrap();
+    let mut publication = hosts[0].settle(|| asked.poll().unwrap());
+    let deadline = Instant::now() + PATIENCE;
+    while !(publication.is_connected() && subscription.is_connected()) {
+        for host in &mut hosts {
+            host.driver.invoke();
+            host.client.invoke();
+        }
+        assert!(Instant::now() < deadline, "no connection");
+    }
+    // Through every term of the log.
+    carry(&mut hosts, (&mut publication, &mut subscription), 5_000);
+    // What is done a few times per second, whatever is sent, may fall into some of these rounds.
+    let rounds = [(); 10].map(|()| carry(&mut hosts, (&mut publication, &mut subscription), 1_000));
+    assert!(rounds.contains(&0), "allocations per round: {rounds:?}");
+}
