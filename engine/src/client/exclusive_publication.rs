@@ -205,6 +205,12 @@ impl ExclusivePublication {
         self.append(|appender| appender.offer_block(block))
     }
 
+    /// Publishes frames of a recording: see [`ExclusiveAppender::replay`].
+    #[cfg(feature = "journal")]
+    pub(crate) fn replay(&mut self, frames: &[u8], length: usize) -> Result<Position, OfferError> {
+        self.append(|appender| appender.replay(frames, length))
+    }
+
     /// The position after the last message; `None` when closed, and after a reconnection until the next use.
     pub fn position(&self) -> Option<Position> {
         self.is_current().then(|| self.binding.appender.position())

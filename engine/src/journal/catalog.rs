@@ -394,6 +394,16 @@ impl Catalog {
         self.sync()
     }
 
+    /// Says which session a recording goes on with.
+    ///
+    /// # Errors
+    ///
+    /// When the file could not be synced.
+    pub(crate) fn set_session(&self, entry: &CatalogEntry, session_id: SessionId) -> Result<(), JournalError> {
+        put_i32(self.view(), entry.offset + entry::HEADER_LENGTH + descriptor::SESSION_ID, session_id.get());
+        self.sync()
+    }
+
     fn sync(&self) -> Result<(), JournalError> {
         let failed = |source| JournalError::Io { action: "sync", path: self.path.clone(), source };
         self.stored.sync(0, self.view().len()).map_err(failed)

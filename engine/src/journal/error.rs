@@ -115,6 +115,34 @@ pub enum JournalError {
         /// How many there may be.
         limit: usize,
     },
+    /// Somebody has the recording open for writing who shares it with nobody.
+    #[error("recording {recording_id} of {} is being recorded by somebody else: wait for the end of that", path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// The recording.
+        recording_id: RecordingId,
+    },
+    /// The recording cannot be gone on with by that stream.
+    #[error("recording {recording_id} cannot be extended by this stream: its {what} is {found}, expected {expected}")]
+    Extension {
+        /// The recording.
+        recording_id: RecordingId,
+        /// What of the stream.
+        what: &'static str,
+        /// What it is.
+        found: i64,
+        /// What it should be.
+        expected: i64,
+    },
+    /// The stream that is recorded holds something that is no frame of it.
+    #[error("the stream is broken at position {position}: {fault}")]
+    Stream {
+        /// Where.
+        position: Position,
+        /// What is wrong there.
+        fault: Fault,
+    },
     /// The journal cannot be appended to any more.
     #[error("recording {recording_id} has used up its positions: start a new recording")]
     MaxPosition {

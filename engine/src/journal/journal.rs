@@ -127,7 +127,7 @@ impl Journal {
         if !options.retention.keeps_everything() {
             RetentionFile::open_or_create(&*storage, recording_id)?.set_policy(&*storage, &options.retention)?;
         }
-        Self::start(storage, &entry, &opening)
+        Self::start(storage, &entry, Share::Shared, &opening)
     }
 
     /// Opens a journal in a storage of any kind: the recording of that id, or the last one.
@@ -141,21 +141,36 @@ impl Journal {
         let opening = lock_opening(&*storage)?;
         let catalog = Catalog::open(&*storage, FileAccess::ReadWrite)?;
         let entry = catalog.choose(recording_id)?;
-        Self::start(storage, &entry, &opening)
+        Self::start(storage, &entry, Share::Shared, &opening)
     }
 
-    /// Recovers the recording if nobody else has it open, and joins those who have. `_opening` is held meanwhile.
-    fn start(storage: Arc<dyn Storage>, entry: &CatalogEntry, _opening: &Lock) -> Result<Self, JournalError> {
-        let name = open_lock_name(entry.descriptor.recording_id);
+    /// Recovers the recording if nobody else has it open, and joins those who have, if all share it. `_opening` is held
+    /// meanwhile.
+    pub(super) fn start(
+        storage: Arc<dyn Storage>,
+        entry: &CatalogEntry,
+        share: Share,
+        _opening: &Lock,
+    ) -> Result<Self, JournalError> {
+        let recording_id = entry.descriptor.recording_id;
+        let name = open_lock_name(recording_id);
+        let in_use = || JournalError::InUse { path: storage.path(""), recording_id };
         let alone = storage.try_lock(&name, Share::Exclusive)?;
-        let (writer, report) = match &alone {
-            Some(_) => recovered(&storage, entry)?,
-            None => joined(&storage, entry)?,
+        let (writer, report) = match (&alone, share) {
+            (Some(_), _) => recovered(&storage, entry)?,
+            (None, Share::Shared) => {
+                // Before anything of it is opened: is it one to join?
+                drop(storage.try_lock(&name, Share::Shared)?.ok_or_else(in_use)?);
+                joined(&storage, entry)?
+            }
+            (None, Share::Exclusive) => return Err(in_use()),
         };
-        drop(alone);
-        let Some(open) = storage.try_lock(&name, Share::Shared)? else {
-            let source = std::io::Error::other("somebody holds the lock exclusively who does not open the journal");
-            return Err(JournalError::Io { action: "lock", path: storage.path(&name), source });
+        let open = match (alone, share) {
+            (Some(alone), Share::Exclusive) => alone,
+            (alone, _) => {
+                drop(alone);
+                storage.try_lock(&name, Share::Shared)?.ok_or_else(in_use)?
+            }
         };
         let writer = Arc::new(writer);
         // The first appends find their segments made.
@@ -163,6 +178,11 @@ impl Journal {
         let keeper = AgentRunner::start(Keeper::new(Arc::clone(&writer)), idle_strategy(), || {});
         let keeper = keeper.map_err(JournalError::Thread)?;
         Ok(Self { writer, report, keeper: Some(keeper), open: Some(open) })
+    }
+
+    /// What its handles share.
+    pub(super) fn writer(&self) -> &Arc<Writer> {
+        &self.writer
     }
 
     /// A new appender, for one thread.
@@ -341,6 +361,7 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
     };
     let writer = Writer::new(Arc::clone(storage), descriptor.clone(), control);
     let padded = if left_by == LeftBy::Kill { pad_claims(&writer)? } else { Vec::new() };
+    let end = if left_by == LeftBy::Kill { writer.settle(end)? } else { end };
     if left_by != LeftBy::Kill && left_by != LeftBy::Close {
         // What sidecars say of the last segment may be older than what they say that they cover.
         let last = writer.control.indexed_position().min(writer.control.durable_position()).min(end);

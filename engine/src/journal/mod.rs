@@ -17,6 +17,7 @@
 //! | sidecars from segments, and segments against them | `indexer`, `reindex`, `verify` |
 //! | where consumers are | `cursor` |
 //! | what is kept for how long | `retention`, `prune` |
+//! | record a stream, replay a recording, go over to the live stream | `stream/` |
 //!
 //! The format is drawn in `engine/docs/journal-format.md`. Every file is hostile input: what is read from one is checked before it is
 //! used.
@@ -42,6 +43,7 @@ mod retention;
 mod segment;
 mod sidecar;
 pub mod storage;
+mod stream;
 mod tail;
 mod tailer;
 mod verify;
@@ -64,5 +66,9 @@ pub use segment::{
     SegmentKind, SegmentLayout, SegmentLength, SegmentLengthError, ahead_name, parse_segment_name, segment_name,
 };
 pub use sidecar::{INDEX_SPACING, SIDECAR_VERSION};
+pub use stream::{
+    MergeError, MergeState, RecordedStream, Recorder, RecorderOptions, RecorderStatus, ReplayEnd, ReplayError,
+    ReplayMerge, ReplayOptions, ReplayState, Replayer, Speed, StopReason, TIMES_VERSION,
+};
 pub use tailer::{Record, Start, Tailer};
 pub use verify::Verified;

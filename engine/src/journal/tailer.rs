@@ -1,6 +1,8 @@
 //! Tailers: reading a recording message by message, forwards and backwards, from anywhere, while it is written. The application
 //! calls this. It reads frames where they lie; a message of several frames is put together in a buffer of the tailer's own.
 
+mod blocks;
+
 use std::collections::BTreeMap;
 
 use crate::agent::IdleStrategy;

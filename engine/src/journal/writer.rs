@@ -18,6 +18,9 @@ use super::tail::{Gap, Slots};
 /// How many segments appenders can leave before somebody lets go of them, without an allocation.
 const LEFT_CAPACITY: usize = 2 * MAX_APPENDERS;
 
+/// The longest block of frames that a recorder writes at a time, in bytes.
+pub(crate) const MOST_BLOCK: usize = 256 << 10;
+
 /// A segment, mapped for writing.
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
@@ -258,6 +261,28 @@ impl Writer {
         self.control.advance_durable(position);
         self.control.sync(&*self.storage)?;
         self.control.check_intact(&*self.storage)?;
+        Ok(position)
+    }
+
+    /// Looks behind the tail of a recording that nobody has open: counts the block that a recorder had committed when it was killed,
+    /// before it could move the tail, and clears away what it had begun. Returns where the recording ends.
+    pub(crate) fn settle(&self, tail: Position) -> Result<Position, JournalError> {
+        let layout = self.identity.layout;
+        let base = layout.base(tail);
+        let Some(segment) = self.open(base)?.filter(|_| tail < layout.end()) else { return Ok(tail) };
+        let mut position = tail;
+        let offset_of = |position: Position| (position.get() - base.get()) as usize;
+        let Some(mut cursor) = segment.frames.cursor(offset_of(tail)) else { return Ok(tail) };
+        while let At::Frame(found) = self.identity.look(&mut cursor, position) {
+            position = Position::new(position.get() + found.occupied as i64);
+        }
+        let offset = offset_of(position);
+        let view = segment.stored.view();
+        let mut left = vec![0; MOST_BLOCK.min(segment.frames.length().saturating_sub(offset))];
+        view.get_bytes(offset, &mut left);
+        if let Some(last) = left.iter().rposition(|&byte| byte != 0) {
+            view.zero(offset, last + 1);
+        }
         Ok(position)
     }
 

@@ -159,6 +159,64 @@ impl ExclusiveAppender {
         Ok(end)
     }
 
+    /// Appends frames of a recording, so that all become visible at once, and returns the position after them. They must be the
+    /// ones that this publication would write next, by term and term offset; session and stream become this publication's.
+    ///
+    /// `frames` is a run of whole, aligned frames that fits into the rest of the term and takes up `length` bytes; or the header
+    /// of padding, which takes up more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer_block`].
+    #[cfg(feature = "journal")]
+    pub(crate) fn replay(&mut self, frames: &[u8], length: usize) -> Result<Position, OfferError> {
+        let Self { shared, term } = self;
+        if term.position() >= shared.limit() {
+            return Err(shared.back_pressure(term.position(), length));
+        }
+        if term.rest.remaining() == 0 {
+            if term.position() >= shared.terms.length().max_position().get() {
+                return Err(OfferError::MaxPositionExceeded);
+            }
+            term.rotate(shared);
+        }
+        let word =
+            |at: usize| frames.get(at..at + 4).map(|word| i32::from_le_bytes(word.try_into().expect("four bytes")));
+        let aligned = |length: i32| (length.max(0) as usize).next_multiple_of(FRAME_ALIGNMENT);
+        let (first, second) = (word(0).unwrap_or(0), word(4).unwrap_or(0));
+        let is_next = word(8) == Some(term.offset()) && word(20) == Some(term.term_id.get());
+        if !is_next
+            || first < FRAME_HEADER_LENGTH as i32
+            || aligned(first) > length
+            || length > term.rest.remaining()
+            || !(FRAME_HEADER_LENGTH..=length).contains(&frames.len())
+        {
+            return Err(OfferError::MisplacedBlock);
+        }
+        let (claimed, end) = term.claim_range(shared, length)?;
+        claimed.space.put_frames(frames);
+        let Claimed { mut space, place } = claimed;
+        let mut at = aligned(first);
+        let mut rest = if at < length { space.reborrow().split(at).ok().map(|(_, rest)| rest) } else { None };
+        while let Some(frame) = rest.take() {
+            let left = frame.length();
+            let found = frame.word(frame::LENGTH).load_relaxed();
+            let here = place.beyond(at);
+            if found < FRAME_HEADER_LENGTH as i32 || aligned(found) > left {
+                // Somebody wrote over the recording while it was copied: nothing of what is left can be told apart.
+                message::write_padding(&Claimed { space: frame, place: here }, left as i32);
+                break;
+            }
+            frame::readdress(&frame, here);
+            at += aligned(found);
+            rest = if aligned(found) < left { frame.split(aligned(found)).ok().map(|(_, rest)| rest) } else { None };
+        }
+        frame::readdress(&space, place);
+        space.word(frame::VERSION_FLAGS_TYPE).store_relaxed(second);
+        frame::commit(&space, first);
+        Ok(end)
+    }
+
     /// Where publishing has got to: the position after the last message.
     #[inline]
     pub fn position(&self) -> Position {

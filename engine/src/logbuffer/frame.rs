@@ -165,6 +165,13 @@ pub(crate) fn commit_block(space: &FrameSpace<'_>, block: &[u8]) {
     commit(space, word(0));
 }
 
+/// Has a frame that was copied say that it is at another place, or of another origin.
+#[inline]
+pub(crate) fn readdress(space: &FrameSpace<'_>, place: Place) {
+    space.word(TERM_OFFSET_AND_SESSION).store_relaxed(place.offset_and_session);
+    space.word(STREAM_AND_TERM).store_relaxed(place.stream_and_term);
+}
+
 /// Whether a frame that was begun with this length is still its publisher's: neither committed nor taken for dead.
 #[inline(always)]
 pub(crate) fn is_in_progress(space: &FrameSpace<'_>, length: i32) -> bool {

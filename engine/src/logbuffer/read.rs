@@ -101,7 +101,7 @@ impl ImageReader {
 
     /// Hands over whole frames, headers included, as one block of at most `limit` bytes, and returns its length. Nothing is
     /// handed over when there is no frame or the first is longer than the limit. A block stops before padding; padding that
-    /// comes first is a block of its own.
+    /// comes first is a block of its own, however long it is.
     pub fn block_poll(&mut self, handler: impl FnOnce(Block<'_>), limit: usize) -> usize {
         let Some(mut consume) = Consume::new(&self.log, &self.position) else { return 0 };
         let start = consume.scan.clone();
@@ -111,7 +111,8 @@ impl ImageReader {
             let before = consume.scan.clone();
             let Some(frame) = consume.scan.next() else { break };
             let padding = frame::is_padding(&frame);
-            if consume.scan.position() > within || padding && first.is_some() {
+            let is_alone = first.is_none() && padding;
+            if !is_alone && (padding || consume.scan.position() > within) {
                 consume.scan = before;
                 break;
             }

@@ -16,4 +16,5 @@ mod room;
 #[expect(unreachable_pub, reason = "shared with tests of other crates")]
 #[path = "../support/skip.rs"]
 mod skip;
+mod streams;
 mod support;

@@ -1,0 +1,287 @@
+//! History, then the live stream: a late joiner reads what was recorded and goes over to the publisher's own stream, without a gap
+//! and without a duplicate. The application polls it, as it would a subscription. It never waits, and copies nothing.
+//!
+//! ```text
+//!  recording  ──┤ handed over │ up to where the image joined ┤
+//!  image                      ├── dropped ──┤ handed over ──────▶
+//!                          joined       the same position
+//! ```
+//!
+//! Both are the same frames at the same positions, so the one can be left for the other wherever their positions are equal. The image
+//! is asked for when the end of the recording is near, so that nobody is held back by it for long.
+
+use crate::channel_uri::ChannelUriError;
+use crate::client::{AddError, Client, ImageHandlers, Pending, Subscription};
+use crate::logbuffer::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Fragment};
+use crate::types::{Position, SessionId};
+
+use super::super::error::JournalError;
+use super::super::recording::Recording;
+use super::super::tailer::{Start, Tailer};
+use super::channel;
+use super::replayer::tailer_at;
+
+/// The image is asked for when this much of the recording is left at the most, or a quarter of a term if that is less: in bytes.
+const MOST_BEHIND: i64 = 32 << 20;
+/// So much of the recording is looked at for one poll, in bytes.
+const RUN_LENGTH: usize = 64 << 10;
+
+/// Why a merge failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MergeError {
+    /// The recording cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The live channel is none.
+    #[error("cannot subscribe to {channel}: {source}")]
+    Channel {
+        /// The channel asked for.
+        channel: String,
+        /// What is wrong with it.
+        source: ChannelUriError,
+    },
+    /// The driver did not add the live subscription.
+    #[error("cannot add the live subscription: {0}")]
+    Add(#[from] AddError),
+    /// The recording ends before the live stream begins.
+    #[error("nobody recorded what is between {recorded} and {joined}, where the live stream was joined")]
+    Gap {
+        /// Where the recording ends.
+        recorded: Position,
+        /// Where the live stream begins.
+        joined: Position,
+    },
+    /// The live stream is not the one that was recorded: its frames are elsewhere.
+    #[error("the live stream has no frame that begins at {position}, where the recording has one")]
+    NotTheSame {
+        /// Where.
+        position: Position,
+    },
+}
+
+/// Where a merge is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MergeState {
+    /// It hands over what was recorded, and has not asked for the live stream.
+    Replaying,
+    /// It hands over what was recorded, and has asked for the live stream.
+    Joining,
+    /// It hands over the live stream.
+    Live,
+    /// The live stream has ended, or is gone.
+    Ended,
+}
+
+/// Reads a recording and goes over to the live stream that it is, or was, a recording of.
+///
+/// Fragments of both come in order through the same handler, so a message that begins in the recording and ends in the live stream is
+/// whole for a [`FragmentAssembler`](crate::logbuffer::FragmentAssembler).
+///
+/// ```no_run
+/// use gannet::journal::{Recording, ReplayMerge, Start};
+/// use gannet::{Client, Context};
+///
+/// let client = Client::connect(Context::default())?;
+/// let recording = Recording::open("quotes")?;
+/// let mut merge = ReplayMerge::new(recording, Start::Begin, "aeron:ipc", 1001)?;
+/// loop {
+///     merge.poll(&client, |fragment| println!("{:?}", fragment.payload()), 10)?;
+/// }
+/// # #[allow(unreachable_code)]
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct ReplayMerge {
+    tailer: Tailer,
+    channel: String,
+    stream_id: i32,
+    session_id: SessionId,
+    near: i64,
+    live: Live,
+    state: MergeState,
+}
+
+#[derive(Debug)]
+enum Live {
+    Unasked,
+    Pending(Pending<Subscription>),
+    Subscribed(Subscription),
+}
+
+impl ReplayMerge {
+    /// A merge that begins at `start` of a recording, and goes on with its session on a channel and stream.
+    ///
+    /// # Errors
+    ///
+    /// [`MergeError`]: nothing is recorded where it should start, or the channel is none.
+    pub fn new(recording: Recording, start: Start, channel: &str, stream_id: i32) -> Result<Self, MergeError> {
+        let session_id = recording.descriptor().session_id;
+        let wrong = |source| MergeError::Channel { channel: channel.to_owned(), source };
+        let channel = channel::of_session(channel, session_id.get()).map_err(wrong)?;
+        let near = MOST_BEHIND.min(i64::from(recording.descriptor().term_length.get()) / 4);
+        let tailer = tailer_at(&recording, start)?;
+        let (live, state) = (Live::Unasked, MergeState::Replaying);
+        Ok(Self { tailer, channel, stream_id, session_id, near, live, state })
+    }
+
+    /// Hands at most `limit` fragments to `handler`, and returns how many. The memory that a fragment borrows may be overwritten as
+    /// soon as the poll has returned.
+    ///
+    /// # Errors
+    ///
+    /// [`MergeError`]. What was handed over before is right; there is no going on.
+    pub fn poll(
+        &mut self,
+        client: &Client,
+        mut handler: impl FnMut(Fragment<'_>),
+        limit: usize,
+    ) -> Result<usize, MergeError> {
+        match self.state {
+            MergeState::Replaying => {
+                let fragments = self.hand_over(Position::new(i64::MAX), &mut handler, limit)?;
+                if self.is_near(fragments) {
+                    let handlers = ImageHandlers::new();
+                    let asked = client.async_add_subscription(&self.channel, self.stream_id, handlers)?;
+                    self.live = Live::Pending(asked);
+                    self.state = MergeState::Joining;
+                }
+                Ok(fragments)
+            }
+            MergeState::Joining => self.join(&mut handler, limit),
+            MergeState::Live => {
+                let Live::Subscribed(subscription) = &mut self.live else { return Ok(0) };
+                let image = subscription.image_mut(self.session_id).filter(|image| !image.is_closed());
+                let Some(image) = image else {
+                    self.state = MergeState::Ended;
+                    return Ok(0);
+                };
+                let fragments = image.poll(handler, limit);
+                self.tailer.pass(image.position());
+                Ok(fragments)
+            }
+            MergeState::Ended => Ok(0),
+        }
+    }
+
+    /// Where it is.
+    pub fn state(&self) -> MergeState {
+        self.state
+    }
+
+    /// Up to where it has handed the stream over.
+    pub fn position(&self) -> Position {
+        self.tailer.position()
+    }
+
+    /// The recording.
+    pub fn recording(&self) -> &Recording {
+        self.tailer.recording()
+    }
+
+    /// Whether everything was handed over that was recorded, and the recording has ended: unless the live stream goes on, nothing
+    /// more comes.
+    pub fn is_at_end_of_recording(&self) -> bool {
+        self.recording().stop_position().is_some_and(|stop| self.position() >= stop)
+    }
+
+    fn is_near(&self, fragments: usize) -> bool {
+        match self.recording().recorded_hint() {
+            Some(recorded) => recorded.get() - self.position().get() <= self.near,
+            None => fragments == 0,
+        }
+    }
+
+    /// Brings the recording and the image to the same position.
+    fn join(&mut self, handler: &mut impl FnMut(Fragment<'_>), limit: usize) -> Result<usize, MergeError> {
+        if let Live::Pending(pending) = &mut self.live
+            && let Some(subscription) = pending.poll()?
+        {
+            self.live = Live::Subscribed(subscription);
+        }
+        let here = self.position();
+        let Live::Subscribed(subscription) = &mut self.live else {
+            return self.hand_over(Position::new(i64::MAX), handler, limit);
+        };
+        let image = subscription.image_mut(self.session_id).filter(|image| !image.is_closed());
+        let Some(image) = image else { return self.hand_over(Position::new(i64::MAX), handler, limit) };
+        if image.position() < here {
+            // What was handed over already.
+            image.bounded_poll(|_| {}, here, usize::MAX);
+        }
+        let live = image.position();
+        if live == here {
+            self.state = MergeState::Live;
+            return Ok(0);
+        }
+        if live < here {
+            return Ok(0);
+        }
+        // Behind the image's end of what was dropped: only if no frame begins here.
+        let joined = image.join_position();
+        if joined < here {
+            return Err(MergeError::NotTheSame { position: here });
+        }
+        let stop = self.recording().stop_position();
+        let fragments = self.hand_over(live, handler, limit)?;
+        // Looked at before the frames were: all that there are below it were there.
+        if fragments == 0 && self.position() == here && stop.is_some_and(|stop| here >= stop) {
+            return Err(MergeError::Gap { recorded: here, joined: live });
+        }
+        Ok(fragments)
+    }
+
+    /// Hands over what was recorded, up to `end`.
+    fn hand_over(
+        &mut self,
+        end: Position,
+        handler: &mut impl FnMut(Fragment<'_>),
+        limit: usize,
+    ) -> Result<usize, MergeError> {
+        let mut fragments = 0;
+        while fragments < limit {
+            let mut left = limit - fragments;
+            let is_wanted = |_, _| {
+                let is_wanted = left > 0;
+                left = left.saturating_sub(1);
+                is_wanted
+            };
+            let start = self.tailer.position();
+            let Some(run) = self.tailer.frames(RUN_LENGTH, end, is_wanted)? else { break };
+            let run_end = run.end;
+            if !run.is_padding {
+                fragments += hand_over_frames(run.bytes, start, self.session_id, handler);
+            }
+            self.tailer.pass(run_end);
+        }
+        Ok(fragments)
+    }
+}
+
+/// Hands over the frames of a run, and returns how many.
+fn hand_over_frames(
+    mut bytes: &[u8],
+    start: Position,
+    session_id: SessionId,
+    handler: &mut impl FnMut(Fragment<'_>),
+) -> usize {
+    let mut fragments = 0;
+    let mut position = start.get();
+    while let Some((header, rest)) = bytes.split_first_chunk::<FRAME_HEADER_LENGTH>() {
+        let word = |at: usize| i32::from_le_bytes(header[at..at + 4].try_into().expect("four bytes"));
+        // Checked when the run was made; somebody may write over the file at any time.
+        let Some(length) = usize::try_from(word(0)).ok().filter(|&length| length >= FRAME_HEADER_LENGTH) else { break };
+        let Some(payload) = rest.get(..length - FRAME_HEADER_LENGTH) else { break };
+        let occupied = length.next_multiple_of(FRAME_ALIGNMENT);
+        position += occupied as i64;
+        // An archive keeps a checksum in the place of the session.
+        let mut restored = *header;
+        restored[12..16].copy_from_slice(&session_id.get().to_le_bytes());
+        let header = if word(12) == session_id.get() { header } else { &restored };
+        handler(Fragment::new(header, payload, Position::new(position)));
+        fragments += 1;
+        bytes = bytes.get(occupied..).unwrap_or_default();
+    }
+    fragments
+}

@@ -1,0 +1,100 @@
+//! How fast a replay goes: as fast as its subscribers take it, or as it was recorded, scaled. Replayers ask this of each frame; it
+//! reads no clock.
+
+use crate::time::{EpochNanos, MonotonicNanos};
+use crate::types::Position;
+
+use super::super::error::JournalError;
+use super::super::options::Stamps;
+use super::super::recording::Recording;
+use super::super::sidecar::Begins;
+use super::times::Times;
+
+/// How fast a replay goes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Speed {
+    /// As fast as its subscribers take it.
+    Full,
+    /// So many times as fast as it was recorded: 1 is the recorded pace, 2 takes half the time. More than 0.
+    Scaled(f64),
+}
+
+impl Speed {
+    /// As fast as it was recorded.
+    pub const RECORDED: Self = Self::Scaled(1.0);
+}
+
+/// When which frame is due.
+#[derive(Debug)]
+pub(super) struct Pace {
+    scale: f64,
+    source: Source,
+    /// A time of the recording, and when it came up in this replay.
+    anchor: Option<(i64, MonotonicNanos)>,
+    /// Frames up to here are known to be due.
+    due: Option<Position>,
+}
+
+/// Where times come from.
+#[derive(Debug)]
+enum Source {
+    /// The frames' reserved values: a journal that stamps its messages.
+    Stamps,
+    /// The sidecar of a recorded stream.
+    Times(Box<Times>),
+}
+
+impl Pace {
+    /// The pace of a recording from a position on. None if it does not say when what was recorded.
+    pub(super) fn new(recording: &Recording, from: Position, scale: f64) -> Option<Self> {
+        let source = if recording.stamps() == Stamps::None {
+            let times = times(recording);
+            times.has(from).then_some(Source::Times(Box::new(times)))?
+        } else {
+            Source::Stamps
+        };
+        Some(Self { scale, source, anchor: None, due: None })
+    }
+
+    /// Whether the frame at a position is due. A frame whose time is not known goes with the one before it.
+    pub(super) fn is_due(&mut self, position: Position, begins: Begins, now: MonotonicNanos) -> bool {
+        if self.due.is_some_and(|due| position <= due) {
+            return true;
+        }
+        let time = match &mut self.source {
+            Source::Stamps => Some(begins.time).filter(|&time| begins.message && time > 0),
+            Source::Times(times) => times.at(position),
+        };
+        if let Some(time) = time {
+            let (first, start) = *self.anchor.get_or_insert((time, now));
+            let recorded_ns = time.saturating_sub(first);
+            if recorded_ns as f64 > now.since(start) as f64 * self.scale {
+                return false;
+            }
+        }
+        self.due = Some(position);
+        true
+    }
+}
+
+/// The first position that was recorded at a time or later, for a recorded stream that has times; none for others.
+pub(super) fn position_at(recording: &Recording, time: EpochNanos) -> Result<Option<Position>, JournalError> {
+    if recording.stamps() != Stamps::None {
+        return Ok(None);
+    }
+    let times = times(recording);
+    let mut found = None;
+    for base in recording.segment_bases()? {
+        let first = times.first(base);
+        if first.is_some_and(|first| first.1 >= time.get()) {
+            // It is in the segment before, unless nothing there is as late.
+            return Ok(found.and_then(|base| times.search(base, time.get())).or(first.map(|first| first.0)));
+        }
+        found = if first.is_some() { Some(base) } else { found };
+    }
+    Ok(found.and_then(|base| times.search(base, time.get())))
+}
+
+fn times(recording: &Recording) -> Times {
+    Times::new(std::sync::Arc::clone(&recording.storage), recording.descriptor().clone())
+}

@@ -1,0 +1,508 @@
+//! The recorder: keeps every image of a subscription in a journal's directory, each as a recording of its own. The application calls
+//! it on a duty cycle of its choice, or lets it have a thread. It never blocks a publisher for longer than a copy takes, and where a
+//! recording cannot go on, the stream does.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::agent::{Agent, Finished};
+use crate::client::{Image, ImageInfo, Subscription};
+use crate::memory::FileAccess;
+use crate::time::{Clock, EpochNanos, SystemClock};
+use crate::types::{Mtu, Position, RecordingId, SessionId, StreamId, TermLength};
+
+use super::super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
+use super::super::control::Control;
+use super::super::error::JournalError;
+use super::super::journal::{Journal, lock_opening};
+use super::super::options::{Stamps, SyncPolicy};
+use super::super::segment::SegmentLength;
+use super::super::storage::{Directory, Share, Storage};
+use super::super::writer::MOST_BLOCK;
+use super::channel;
+use super::tape::Tape;
+
+/// So many blocks of an image are recorded before the next image has its turn.
+const BLOCKS_PER_TURN: usize = 16;
+/// So many recordings that have ended are remembered.
+const MOST_ENDED: usize = 1024;
+
+/// How streams are recorded.
+#[derive(Clone, Debug)]
+pub struct RecorderOptions {
+    segment_length: i64,
+    sync: SyncPolicy,
+    extend: Option<RecordingId>,
+}
+
+impl Default for RecorderOptions {
+    fn default() -> Self {
+        Self { segment_length: 64 << 20, sync: SyncPolicy::None, extend: None }
+    }
+}
+
+impl RecorderOptions {
+    /// The defaults: segments of 64 MiB, no syncs, new recordings.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The length of a segment's file in bytes: a power of two up to 1 GiB. A stream with longer terms has segments of a term.
+    /// 64 MiB unless set.
+    #[must_use]
+    pub fn segment_length(mut self, bytes: i64) -> Self {
+        self.segment_length = bytes;
+        self
+    }
+
+    /// When what is recorded is put on stable storage: when the system likes unless set. Every append means every block.
+    #[must_use]
+    pub fn sync(mut self, policy: SyncPolicy) -> Self {
+        self.sync = policy;
+        self
+    }
+
+    /// Goes on with a recording that was ended, with the first image that comes. It must fit: the same stream id, term length,
+    /// initial term id and MTU, and join where the recording ends. New recordings are made unless this is set.
+    #[must_use]
+    pub fn extend(mut self, recording_id: RecordingId) -> Self {
+        self.extend = Some(recording_id);
+        self
+    }
+}
+
+/// Why a recording ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// The publisher ended the stream, and all of it is recorded.
+    EndOfStream,
+    /// The image is gone: its publisher is not heard of any more, or its driver.
+    ImageGone,
+    /// The recorder was told to.
+    Asked,
+    /// Something failed: a full disk, for one. What was recorded before is there; the stream goes on.
+    Failed(String),
+}
+
+/// A stream that is recorded, or was.
+#[derive(Clone, Debug)]
+pub struct RecordedStream {
+    /// The recording; none if it could not be begun.
+    pub recording_id: Option<RecordingId>,
+    /// The session.
+    pub session_id: SessionId,
+    /// The stream.
+    pub stream_id: StreamId,
+    /// Where it comes from.
+    pub source_identity: String,
+    /// Where this recorder began.
+    pub start_position: Position,
+    /// Where and why it ended; none while it goes on.
+    pub stopped: Option<(Position, StopReason)>,
+    control: Option<Control>,
+}
+
+impl RecordedStream {
+    /// Up to where it is recorded.
+    pub fn recorded(&self) -> Position {
+        let recorded = || self.control.as_ref().map_or(self.start_position, Control::recorded_position);
+        self.stopped.as_ref().map_or_else(recorded, |(position, _)| *position)
+    }
+
+    /// Up to where it is on stable storage.
+    pub fn durable(&self) -> Position {
+        self.control.as_ref().map_or(self.start_position, Control::durable_position)
+    }
+}
+
+/// What a recorder is doing, for other threads than its own.
+#[derive(Clone, Debug)]
+pub struct RecorderStatus(Arc<Mutex<VecDeque<RecordedStream>>>);
+
+impl RecorderStatus {
+    /// The streams that are recorded, and the last ones that were, in the order in which they came.
+    pub fn streams(&self) -> Vec<RecordedStream> {
+        self.lock().iter().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<RecordedStream>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a stream, and forgets the oldest that has ended if there are too many.
+    fn add(&self, stream: RecordedStream) {
+        let mut streams = self.lock();
+        if streams.len() >= MOST_ENDED
+            && let Some(oldest) = streams.iter().position(|stream| stream.stopped.is_some())
+        {
+            streams.remove(oldest);
+        }
+        streams.push_back(stream);
+    }
+
+    fn stop(&self, recording_id: RecordingId, position: Position, reason: StopReason) {
+        let mut streams = self.lock();
+        let recorded = streams.iter_mut().rev().find(|stream| stream.recording_id == Some(recording_id));
+        if let Some(stream) = recorded {
+            stream.stopped = Some((position, reason));
+        }
+    }
+}
+
+/// Records the images of a subscription into a directory, in the files of an Aeron archive: the frames as they are, at the same
+/// positions, and a catalog that says where they came from. [`Recording`](super::super::Recording) reads them, while they are
+/// recorded and after.
+///
+/// ```
+/// use gannet::journal::{Recorder, RecorderOptions, Recording, Start};
+/// use gannet::{Client, Context};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+/// # let client = Client::connect(Context::new().dir(driver.dir()))?;
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+///
+/// let subscription = client.add_subscription("aeron:ipc", 1001)?;
+/// let options = RecorderOptions::new().segment_length(1 << 20);
+/// let mut recorder = Recorder::new(dir, subscription, options)?;
+///
+/// let publication = client.add_publication("aeron:ipc?term-length=64k", 1001)?;
+/// while publication.offer(b"keep this").is_err() {}
+/// while recorder.status().streams().first().is_none_or(|stream| stream.recorded().get() < 64) {
+///     recorder.do_work();
+/// }
+/// recorder.close();
+///
+/// let mut tailer = Recording::open(dir)?.tailer(Start::Begin)?;
+/// let record = tailer.next()?.expect("it was recorded");
+/// assert_eq!(record.payload(), b"keep this");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A recorder is an [`Agent`]: an [`AgentRunner`](crate::agent::AgentRunner) gives it a thread.
+#[derive(Debug)]
+pub struct Recorder {
+    subscription: Subscription,
+    storage: Arc<dyn Storage>,
+    options: RecorderOptions,
+    channels: (String, String),
+    sessions: Vec<Session>,
+    status: RecorderStatus,
+}
+
+/// An image, and what becomes of it.
+#[derive(Debug)]
+struct Session {
+    image: ImageInfo,
+    /// None once its recording has ended, or if it never began: then it is read, and dropped, so that nobody waits for it.
+    tape: Option<(RecordingId, Tape)>,
+}
+
+impl Recorder {
+    /// A recorder into a directory, which is made if need be.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`]: a segment length that cannot be; or what the operating system refuses.
+    pub fn new(
+        dir: impl Into<PathBuf>,
+        subscription: Subscription,
+        options: RecorderOptions,
+    ) -> Result<Self, JournalError> {
+        Self::new_in(Arc::new(Directory::make(dir)?), subscription, options)
+    }
+
+    /// A recorder into a storage of any kind.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
+    pub fn new_in(
+        storage: Arc<dyn Storage>,
+        subscription: Subscription,
+        options: RecorderOptions,
+    ) -> Result<Self, JournalError> {
+        if SegmentLength::new(options.segment_length, TermLength::MIN).is_err() {
+            let what = format!("segments of {} bytes", options.segment_length);
+            return Err(JournalError::Options { what, expected: "a power of two from 65536 to 1073741824" });
+        }
+        // Found out now, and not when a stream comes.
+        drop(open_catalog(&*storage)?);
+        if let Some(recording_id) = options.extend {
+            open_catalog(&*storage)?.find(recording_id)?;
+        }
+        let original = subscription.channel().to_owned();
+        let stripped = channel::stripped(&original).unwrap_or_else(|_| original.clone());
+        let status = RecorderStatus(Arc::default());
+        Ok(Self { subscription, storage, options, channels: (stripped, original), sessions: Vec::new(), status })
+    }
+
+    /// What it is doing, as a handle for any thread.
+    pub fn status(&self) -> RecorderStatus {
+        self.status.clone()
+    }
+
+    /// The subscription that it records.
+    pub fn subscription(&self) -> &Subscription {
+        &self.subscription
+    }
+
+    /// Records what there is, but not for long, and returns how many blocks that were.
+    pub fn do_work(&mut self) -> usize {
+        self.do_work_at(SystemClock.epoch_nanos())
+    }
+
+    /// As [`Self::do_work`], at a time that the caller says: the one that is kept with what is recorded.
+    pub fn do_work_at(&mut self, now: EpochNanos) -> usize {
+        let Self { subscription, storage, options, channels, sessions, status } = self;
+        let mut work = 0;
+        for image in subscription.images_mut() {
+            let found = sessions.iter().position(|session| session.image.correlation_id() == image.correlation_id());
+            let index = found.unwrap_or_else(|| {
+                let tape = begin(storage, options, channels, image, status);
+                sessions.push(Session { image: image.info(), tape });
+                work += 1;
+                sessions.len() - 1
+            });
+            work += sessions[index].record(image, now, status);
+        }
+        for session in sessions.iter_mut().filter(|session| session.image.is_closed()) {
+            session.end(StopReason::ImageGone, status);
+        }
+        sessions.retain(|session| !session.image.is_closed());
+        work
+    }
+
+    /// Whether anything is being recorded.
+    pub fn is_recording(&self) -> bool {
+        self.sessions.iter().any(|session| session.tape.is_some())
+    }
+
+    /// Waits until everything that is recorded is on stable storage.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn sync(&self) -> Result<(), JournalError> {
+        for (_, tape) in self.sessions.iter().filter_map(|session| session.tape.as_ref()) {
+            tape.journal().sync()?;
+        }
+        Ok(())
+    }
+
+    /// What helper threads failed at last, if they did since this was asked last: to make a segment on a full disk, or to sync.
+    pub fn trouble(&self) -> Option<JournalError> {
+        let tapes = self.sessions.iter().filter_map(|session| session.tape.as_ref());
+        tapes.filter_map(|(_, tape)| tape.journal().trouble()).next()
+    }
+
+    /// Ends all recordings where they are, and returns what was recorded. Dropping it does the same.
+    pub fn close(mut self) -> Vec<RecordedStream> {
+        self.finish();
+        self.status.streams()
+    }
+
+    fn finish(&mut self) {
+        for session in &mut self.sessions {
+            session.end(StopReason::Asked, &self.status);
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl Agent for Recorder {
+    fn name(&self) -> &str {
+        "recorder"
+    }
+
+    fn do_work(&mut self) -> Result<usize, Finished> {
+        Ok(Recorder::do_work(self))
+    }
+
+    fn on_close(&mut self) {
+        self.finish();
+    }
+}
+
+impl Session {
+    fn record(&mut self, image: &mut Image, now: EpochNanos, status: &RecorderStatus) -> usize {
+        let mut blocks = 0;
+        while blocks < BLOCKS_PER_TURN {
+            let mut outcome = Ok(());
+            let tape = self.tape.as_mut().map(|(_, tape)| tape);
+            let length = match tape {
+                Some(tape) => image.block_poll(|block| outcome = tape.write(&block, now.get()), MOST_BLOCK),
+                None => image.block_poll(|_| {}, usize::MAX),
+            };
+            if let Err(error) = outcome {
+                self.end(StopReason::Failed(error.to_string()), status);
+            }
+            if length == 0 {
+                break;
+            }
+            blocks += 1;
+        }
+        if self.tape.is_some() && blocks == 0 {
+            if image.is_end_of_stream() {
+                self.end(StopReason::EndOfStream, status);
+            } else if let Err(broken) = image.check() {
+                self.end(StopReason::Failed(broken.to_string()), status);
+            }
+        }
+        blocks
+    }
+
+    fn end(&mut self, reason: StopReason, status: &RecorderStatus) {
+        let Some((recording_id, tape)) = self.tape.take() else { return };
+        let position = tape.journal().tail();
+        // What was recorded is there in any case; whoever opens the recording next makes up for what this could not do.
+        let reason = match tape.finish() {
+            Err(error) if !matches!(reason, StopReason::Failed(_)) => StopReason::Failed(error.to_string()),
+            _ => reason,
+        };
+        status.stop(recording_id, position, reason);
+    }
+}
+
+/// The catalog, made if there is none.
+fn open_catalog(storage: &dyn Storage) -> Result<Catalog, JournalError> {
+    match Catalog::open(storage, FileAccess::ReadWrite) {
+        Err(JournalError::NotAJournal { .. }) => {}
+        opened => return opened,
+    }
+    let _opening = lock_opening(storage)?;
+    match Catalog::create(storage) {
+        // Somebody else was faster.
+        Err(JournalError::Exists { .. }) => Catalog::open(storage, FileAccess::ReadWrite),
+        made => made,
+    }
+}
+
+/// Begins the recording of an image, and says so; or why it cannot be recorded.
+fn begin(
+    storage: &Arc<dyn Storage>,
+    options: &mut RecorderOptions,
+    channels: &(String, String),
+    image: &Image,
+    status: &RecorderStatus,
+) -> Option<(RecordingId, Tape)> {
+    let begun = match options.extend.take() {
+        Some(recording_id) => extended(storage, recording_id, image),
+        None => started(storage, options, channels, image),
+    };
+    let info = image.info();
+    let mut stream = RecordedStream {
+        recording_id: None,
+        session_id: info.session_id(),
+        stream_id: info.stream_id(),
+        source_identity: info.source_identity().to_owned(),
+        start_position: info.position(),
+        stopped: None,
+        control: None,
+    };
+    let tape = match begun {
+        Ok(journal) => {
+            journal.set_sync_policy(options.sync);
+            stream.recording_id = Some(journal.descriptor().recording_id);
+            stream.control = Some(journal.writer().control.clone());
+            Some((journal.descriptor().recording_id, Tape::new(journal)))
+        }
+        Err(error) => {
+            stream.stopped = Some((stream.start_position, StopReason::Failed(error.to_string())));
+            None
+        }
+    };
+    status.add(stream);
+    tape
+}
+
+fn started(
+    storage: &Arc<dyn Storage>,
+    options: &RecorderOptions,
+    (stripped, original): &(String, String),
+    image: &Image,
+) -> Result<Journal, JournalError> {
+    let opening = lock_opening(&**storage)?;
+    let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
+    let info = image.info();
+    let (term_length, mtu) = lengths(&info)?;
+    let segment_length = options.segment_length.max(term_length.get().into());
+    let segment_length = SegmentLength::new(segment_length, term_length).map_err(|error| JournalError::Options {
+        what: error.to_string(),
+        expected: "segments as long as the stream's terms at least",
+    })?;
+    let recording_id = catalog.add(&RecordingDescriptor {
+        control_session_id: 0,
+        correlation_id: 0,
+        recording_id: RecordingId::new(0),
+        start_timestamp: SystemClock.epoch(),
+        stop_timestamp: None,
+        start_position: info.position(),
+        stop_position: None,
+        initial_term_id: info.initial_term_id(),
+        segment_length,
+        term_length,
+        mtu,
+        session_id: info.session_id(),
+        stream_id: info.stream_id(),
+        stripped_channel: stripped.clone(),
+        original_channel: original.clone(),
+        source_identity: info.source_identity().to_owned(),
+    })?;
+    let entry = catalog.find(recording_id)?;
+    drop(Control::create(&**storage, &entry.descriptor, Stamps::None, entry.descriptor.start_position)?);
+    Journal::start(Arc::clone(storage), &entry, Share::Exclusive, &opening)
+}
+
+fn extended(storage: &Arc<dyn Storage>, recording_id: RecordingId, image: &Image) -> Result<Journal, JournalError> {
+    let journal = {
+        let opening = lock_opening(&**storage)?;
+        let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
+        let entry = catalog.find(recording_id)?;
+        fits(&entry, &image.info())?;
+        Journal::start(Arc::clone(storage), &entry, Share::Exclusive, &opening)?
+    };
+    // Known for certain only now: whoever recorded it may have been killed.
+    let (found, expected) = (image.position().get(), journal.tail().get());
+    if found != expected {
+        journal.close()?;
+        return Err(JournalError::Extension { recording_id, what: "position", found, expected });
+    }
+    let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
+    catalog.set_session(&catalog.find(recording_id)?, image.session_id())?;
+    Ok(journal)
+}
+
+/// Whether a stream can go on with a recording, as far as the catalog tells.
+fn fits(entry: &CatalogEntry, info: &ImageInfo) -> Result<(), JournalError> {
+    let descriptor = &entry.descriptor;
+    let (term_length, mtu) = lengths(info)?;
+    for (what, found, expected) in [
+        ("stream id", info.stream_id().get(), descriptor.stream_id.get()),
+        ("term length", term_length.get(), descriptor.term_length.get()),
+        ("initial term id", info.initial_term_id().get(), descriptor.initial_term_id.get()),
+        ("MTU", mtu.get(), descriptor.mtu.get()),
+    ] {
+        if found != expected {
+            let (found, expected) = (found.into(), expected.into());
+            return Err(JournalError::Extension { recording_id: descriptor.recording_id, what, found, expected });
+        }
+    }
+    Ok(())
+}
+
+fn lengths(info: &ImageInfo) -> Result<(TermLength, Mtu), JournalError> {
+    let options = |what: String| JournalError::Options { what, expected: "the lengths that streams can have" };
+    let term_length = TermLength::new(info.term_buffer_length().into())
+        .map_err(|_| options(format!("terms of {} bytes", info.term_buffer_length())))?;
+    let mtu = Mtu::new(i64::try_from(info.mtu_length()).unwrap_or(i64::MAX))
+        .map_err(|_| options(format!("an MTU of {} bytes", info.mtu_length())))?;
+    Ok((term_length, mtu))
+}

@@ -1,0 +1,341 @@
+//! The replayer: publishes a range of a recording again, frame for frame, at the positions that it was recorded at. The application
+//! calls it on a duty cycle of its choice. It copies frames from their segments into the publication's log, and never waits.
+
+use crate::channel_uri::ChannelUriError;
+use crate::client::{AddError, Client, ExclusivePublication, Pending};
+use crate::logbuffer::OfferError;
+use crate::time::{Clock, MonotonicNanos, SystemClock};
+use crate::types::{Position, RecordingId, SessionId};
+
+use super::super::error::JournalError;
+use super::super::recording::Recording;
+use super::super::tailer::{Start, Tailer};
+use super::channel;
+use super::pace::{Pace, Speed, position_at};
+
+/// So many bytes are published at a time, and so often in one call.
+const RUN_LENGTH: i64 = 64 << 10;
+const RUNS_PER_CALL: usize = 32;
+
+/// Where a replay ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplayEnd {
+    /// Where the recording ends now.
+    Recorded,
+    /// In front of this: a position, the message of a number, the first of a time.
+    Before(Start),
+    /// Where the recording ends once it is stopped: until then it is followed.
+    Follow,
+}
+
+/// What is replayed, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplayOptions {
+    from: Start,
+    end: ReplayEnd,
+    speed: Speed,
+}
+
+impl Default for ReplayOptions {
+    fn default() -> Self {
+        Self { from: Start::Begin, end: ReplayEnd::Recorded, speed: Speed::Full }
+    }
+}
+
+impl ReplayOptions {
+    /// The defaults: all that is recorded now, at full speed.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where to start: at the start of the recording unless set.
+    #[must_use]
+    pub fn from(mut self, from: Start) -> Self {
+        self.from = from;
+        self
+    }
+
+    /// Where to end: where the recording ends now unless set.
+    #[must_use]
+    pub fn end(mut self, end: ReplayEnd) -> Self {
+        self.end = end;
+        self
+    }
+
+    /// How fast: at full speed unless set.
+    #[must_use]
+    pub fn speed(mut self, speed: Speed) -> Self {
+        self.speed = speed;
+        self
+    }
+}
+
+/// Why a replay could not be begun, or gone on with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The recording cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The channel is none, or none that a replay can have.
+    #[error("cannot replay to {channel}: {source}")]
+    Channel {
+        /// The channel asked for.
+        channel: String,
+        /// What is wrong with it.
+        source: ChannelUriError,
+    },
+    /// The driver did not add the publication.
+    #[error("cannot add the replay's publication: {0}")]
+    Add(#[from] AddError),
+    /// Publishing failed for good.
+    #[error("the replay's publication took nothing at position {position}: {source}")]
+    Offer {
+        /// Where.
+        position: Position,
+        /// What it said.
+        source: OfferError,
+    },
+    /// Its subscribers have gone.
+    #[error("nobody subscribes to the replay any more, at position {position}")]
+    NoSubscriber {
+        /// Where.
+        position: Position,
+    },
+    /// Nobody kept when what was recorded.
+    #[error("recording {recording_id} does not say when its frames were recorded: replay it at full speed")]
+    NoTimes {
+        /// The recording.
+        recording_id: RecordingId,
+    },
+    /// The scale is not a number that a pace can have.
+    #[error("a replay cannot be {scale} times as fast as its recording: more than 0 is needed")]
+    Scale {
+        /// What was asked for.
+        scale: f64,
+    },
+}
+
+/// How far a replay is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReplayState {
+    /// The driver is adding its publication.
+    Adding,
+    /// Nobody subscribes yet.
+    Waiting,
+    /// It goes on.
+    Replaying,
+    /// Everything is published; the stream has ended.
+    Done,
+}
+
+/// Publishes a range of a recording: of a stream, of a journal, or of an archive's. The positions, terms, flags and reserved values
+/// of the frames are those of the recording; the session and the stream are the publication's.
+///
+/// ```
+/// use gannet::journal::{Journal, JournalOptions, Recording, ReplayOptions, ReplayState, Replayer};
+/// use gannet::{Client, Context};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+/// # let client = Client::connect(Context::new().dir(driver.dir()))?;
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+///
+/// let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10).mtu(1408);
+/// let journal = Journal::create(dir, &options)?;
+/// journal.appender()?.append(b"once more")?;
+///
+/// let mut subscription = client.add_subscription("aeron:ipc", 1002)?;
+/// let recording = Recording::open(dir)?;
+/// let mut replayer = Replayer::new(&client, recording, "aeron:ipc", 1002, ReplayOptions::new())?;
+/// let mut replayed = Vec::new();
+/// while replayed.is_empty() {
+///     replayer.do_work()?;
+///     subscription.poll(|fragment| replayed.push(fragment.payload().to_vec()), 10);
+/// }
+/// assert_eq!(replayed, [b"once more"]);
+/// assert_eq!(replayer.state(), ReplayState::Done);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Replayer {
+    tailer: Tailer,
+    /// None while the recording is followed.
+    end: Option<Position>,
+    pace: Option<Pace>,
+    phase: Phase,
+    session_id: Option<SessionId>,
+    frames_end: Position,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Adding(Pending<ExclusivePublication>),
+    Waiting(ExclusivePublication),
+    Replaying(ExclusivePublication),
+    Done,
+}
+
+impl Replayer {
+    /// A replay to a channel and stream. What the channel says of terms, positions and the MTU gives way to what the recording needs.
+    /// The publication is added by the calls of [`Self::do_work`], and waits for a subscriber.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError`]: nothing is recorded where it should start, or the channel is none.
+    pub fn new(
+        client: &Client,
+        recording: Recording,
+        channel: &str,
+        stream_id: i32,
+        options: ReplayOptions,
+    ) -> Result<Self, ReplayError> {
+        let tailer = tailer_at(&recording, options.from)?;
+        let from = tailer.position();
+        let end = match options.end {
+            ReplayEnd::Follow => None,
+            ReplayEnd::Before(end) => Some(tailer_at(&recording, end)?.position()),
+            ReplayEnd::Recorded => Some(match recording.recorded_hint() {
+                Some(recorded) => recorded,
+                // Nobody keeps that: behind the last frame that there is.
+                None => recording.tailer(Start::End)?.position(),
+            }),
+        };
+        let pace = match options.speed {
+            Speed::Full => None,
+            Speed::Scaled(scale) if !(scale.is_finite() && scale > 0.0) => return Err(ReplayError::Scale { scale }),
+            Speed::Scaled(scale) => {
+                let recording_id = recording.descriptor().recording_id;
+                Some(Pace::new(&recording, from, scale).ok_or(ReplayError::NoTimes { recording_id })?)
+            }
+        };
+        let wrong = |source| ReplayError::Channel { channel: channel.to_owned(), source };
+        let channel = channel::for_replay(channel, recording.descriptor(), from).map_err(wrong)?;
+        let phase = Phase::Adding(client.async_add_exclusive_publication(&channel, stream_id)?);
+        Ok(Self { tailer, end, pace, phase, session_id: None, frames_end: from })
+    }
+
+    /// Publishes what there is, is due, and is taken, but not for long; returns how many runs of frames that were.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError`]. The replay ends there: dropping it ends the stream.
+    pub fn do_work(&mut self) -> Result<usize, ReplayError> {
+        self.do_work_at(SystemClock.monotonic())
+    }
+
+    /// As [`Self::do_work`], at a time that the caller says.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::do_work`].
+    pub fn do_work_at(&mut self, now: MonotonicNanos) -> Result<usize, ReplayError> {
+        match std::mem::replace(&mut self.phase, Phase::Done) {
+            Phase::Adding(mut pending) => {
+                self.phase = match pending.poll()? {
+                    Some(publication) => {
+                        self.session_id = Some(publication.session_id());
+                        Phase::Waiting(publication)
+                    }
+                    None => Phase::Adding(pending),
+                };
+                Ok(0)
+            }
+            Phase::Waiting(mut publication) => {
+                let is_connected = publication.is_connected();
+                self.phase = if is_connected { Phase::Replaying(publication) } else { Phase::Waiting(publication) };
+                Ok(usize::from(is_connected))
+            }
+            Phase::Replaying(mut publication) => {
+                let (runs, is_over) = self.replay(&mut publication, now)?;
+                if !is_over {
+                    self.phase = Phase::Replaying(publication);
+                }
+                Ok(runs)
+            }
+            Phase::Done => Ok(0),
+        }
+    }
+
+    /// How far it is.
+    pub fn state(&self) -> ReplayState {
+        match self.phase {
+            Phase::Adding(_) => ReplayState::Adding,
+            Phase::Waiting(_) => ReplayState::Waiting,
+            Phase::Replaying(_) => ReplayState::Replaying,
+            Phase::Done => ReplayState::Done,
+        }
+    }
+
+    /// Up to where it has published.
+    pub fn position(&self) -> Position {
+        self.frames_end
+    }
+
+    /// Where it ends; none while it follows a recording that goes on.
+    pub fn end_position(&self) -> Option<Position> {
+        self.end
+    }
+
+    /// The session of its publication, once the driver has added it.
+    pub fn session_id(&self) -> Option<SessionId> {
+        self.session_id
+    }
+
+    /// The recording.
+    pub fn recording(&self) -> &Recording {
+        self.tailer.recording()
+    }
+
+    /// Publishes what can be, and says whether that was all.
+    fn replay(
+        &mut self,
+        publication: &mut ExclusivePublication,
+        now: MonotonicNanos,
+    ) -> Result<(usize, bool), ReplayError> {
+        for runs in 0..RUNS_PER_CALL {
+            let position = self.tailer.position();
+            if self.end.is_none() {
+                // Looked at before the frames are: all that there are below it are there by now.
+                self.end = self.tailer.recording().stop_position();
+            }
+            if self.end.is_some_and(|end| position >= end) {
+                return Ok((runs, true));
+            }
+            if !publication.is_connected() {
+                return Err(ReplayError::NoSubscriber { position });
+            }
+            let window = publication.available_window().unwrap_or(0);
+            if window <= 0 {
+                return Ok((runs, false));
+            }
+            let end = self.end.unwrap_or(Position::new(i64::MAX));
+            let pace = &mut self.pace;
+            let is_due = |position, begins| pace.as_mut().is_none_or(|pace| pace.is_due(position, begins, now));
+            let Some(run) = self.tailer.frames(window.min(RUN_LENGTH) as usize, end, is_due)? else {
+                return Ok((runs, false));
+            };
+            match publication.replay(run.bytes, run.length) {
+                Ok(_) => {
+                    self.frames_end = run.end;
+                    let end = run.end;
+                    self.tailer.pass(end);
+                }
+                Err(OfferError::BackPressured | OfferError::AdminAction) => return Ok((runs, false)),
+                Err(OfferError::NotConnected) => return Err(ReplayError::NoSubscriber { position }),
+                Err(source) => return Err(ReplayError::Offer { position, source }),
+            }
+        }
+        Ok((RUNS_PER_CALL, false))
+    }
+}
+
+/// A tailer at a place of a recording; at a time, by what was kept when it was recorded if its frames do not say.
+pub(super) fn tailer_at(recording: &Recording, start: Start) -> Result<Tailer, JournalError> {
+    let start = match start {
+        Start::Time(time) => position_at(recording, time)?.map_or(start, Start::Position),
+        _ => start,
+    };
+    recording.tailer(start)
+}

@@ -1,0 +1,252 @@
+//! When what was recorded: a sidecar of a recorded stream, whose frames say nothing about time that a journal could rely on. The
+//! recorder writes it; replays at the recorded pace read it. It can be lost, and what it says is checked before it is used.
+//!
+//! ```text
+//!   0  version | length of this header | recording id | base | number of the file | entries
+//!  64  entries of 16 bytes: position | time
+//! ```
+//!
+//! The frame at `position`, and those behind it up to the next entry, were recorded at `time`. A segment has as many files as its
+//! entries need, each of 64 KiB.
+
+use std::sync::Arc;
+
+use crate::memory::{Field, FileAccess, Reserve};
+use crate::types::{Position, RecordingId, SemanticVersion};
+
+use super::super::catalog::RecordingDescriptor;
+use super::super::error::JournalError;
+use super::super::storage::{Storage, Stored};
+
+/// The version of the layout.
+pub const TIMES_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
+
+/// Two entries are at least so far apart, in nanoseconds.
+const RESOLUTION_NS: i64 = 100_000;
+
+const FILE_LENGTH: usize = 64 << 10;
+const HEADER_LENGTH: usize = 64;
+const ENTRY_LENGTH: usize = 16;
+const CAPACITY: usize = (FILE_LENGTH - HEADER_LENGTH) / ENTRY_LENGTH;
+
+const VERSION: Field<i32> = Field::at(0);
+const LENGTH: Field<i32> = Field::at(4);
+const RECORDING_ID: Field<i64> = Field::at(8);
+const BASE: Field<i64> = Field::at(16);
+const NUMBER: Field<i32> = Field::at(24);
+const ENTRIES: Field<i32> = Field::at(28);
+
+const _: () = assert!(ENTRIES.end() <= HEADER_LENGTH);
+
+/// One file of a segment's times.
+#[derive(Debug)]
+struct TimesFile {
+    stored: Stored,
+    base: Position,
+    number: i32,
+}
+
+fn name(recording_id: RecordingId, base: Position, number: i32) -> String {
+    if number == 0 { format!("{recording_id}-{base}.times") } else { format!("{recording_id}-{base}.times.{number}") }
+}
+
+impl TimesFile {
+    fn create(
+        storage: &dyn Storage,
+        recording_id: RecordingId,
+        base: Position,
+        number: i32,
+    ) -> Result<Self, JournalError> {
+        let name = name(recording_id, base, number);
+        let new_name = format!("{name}.new");
+        storage.remove(&new_name)?;
+        let stored = storage.create(&new_name, FILE_LENGTH as u64, Reserve::Space)?;
+        let view = stored.view();
+        view.word(LENGTH).store_relaxed(HEADER_LENGTH as i32);
+        view.word(RECORDING_ID).store_relaxed(recording_id.get());
+        view.word(BASE).store_relaxed(base.get());
+        view.word(NUMBER).store_relaxed(number);
+        view.word(VERSION).store_relaxed(TIMES_VERSION.bits());
+        storage.rename(&new_name, &name)?;
+        Ok(Self { stored, base, number })
+    }
+
+    /// The file, if there is one that says what it should.
+    fn open(
+        storage: &dyn Storage,
+        recording_id: RecordingId,
+        base: Position,
+        number: i32,
+        access: FileAccess,
+    ) -> Option<Self> {
+        let stored = storage.open(&name(recording_id, base, number), FILE_LENGTH as u64, access).ok()?;
+        let view = stored.view();
+        let speaks_of_it = SemanticVersion::from_bits(view.word(VERSION).load_relaxed()).major()
+            == TIMES_VERSION.major()
+            && view.word(LENGTH).load_relaxed() == HEADER_LENGTH as i32
+            && view.word(RECORDING_ID).load_relaxed() == recording_id.get()
+            && view.word(BASE).load_relaxed() == base.get()
+            && view.word(NUMBER).load_relaxed() == number;
+        speaks_of_it.then_some(Self { stored, base, number })
+    }
+
+    fn entries(&self) -> usize {
+        // ORDERING(journal.times): Acquire. Pairs with the Release store in `set_entries`; the entries are there.
+        usize::try_from(self.stored.view().word(ENTRIES).load_acquire()).map_or(0, |entries| entries.min(CAPACITY))
+    }
+
+    fn set_entries(&self, entries: usize) {
+        // ORDERING(journal.times): Release. Pairs with the Acquire load in `entries`; publishes the entries.
+        self.stored.view().word(ENTRIES).store_release(entries as i32);
+    }
+
+    fn entry(&self, index: usize) -> (i64, i64) {
+        let view = self.stored.view();
+        let at = HEADER_LENGTH + index * ENTRY_LENGTH;
+        (view.word_at::<i64>(at).load_relaxed(), view.word_at::<i64>(at + 8).load_relaxed())
+    }
+
+    fn set_entry(&self, index: usize, position: Position, time_ns: i64) {
+        let view = self.stored.view();
+        let at = HEADER_LENGTH + index * ENTRY_LENGTH;
+        view.word_at::<i64>(at).store_relaxed(position.get());
+        view.word_at::<i64>(at + 8).store_relaxed(time_ns);
+    }
+}
+
+/// Keeps the times of a recording that is being made.
+#[derive(Debug)]
+pub(super) struct TimesWriter {
+    storage: Arc<dyn Storage>,
+    recording_id: RecordingId,
+    file: Option<TimesFile>,
+    /// The segment whose times could not be kept; those of the next are tried again.
+    failed: Option<Position>,
+    last_ns: i64,
+}
+
+impl TimesWriter {
+    pub(super) fn new(storage: Arc<dyn Storage>, recording_id: RecordingId) -> Self {
+        Self { storage, recording_id, file: None, failed: None, last_ns: i64::MIN }
+    }
+
+    /// Notes that the frames from `position` on, in the segment at `base`, are recorded at this time.
+    pub(super) fn note(&mut self, base: Position, position: Position, time_ns: i64) {
+        let is_current = self.file.as_ref().is_some_and(|file| file.base == base);
+        if is_current && time_ns.saturating_sub(self.last_ns) < RESOLUTION_NS || self.failed == Some(base) {
+            return;
+        }
+        // Without times the recording is whole all the same.
+        if self.try_note(base, position, time_ns).is_err() {
+            self.file = None;
+            self.failed = Some(base);
+        }
+    }
+
+    fn try_note(&mut self, base: Position, position: Position, time_ns: i64) -> Result<(), JournalError> {
+        let (storage, id) = (&*self.storage, self.recording_id);
+        let file = match self.file.take().filter(|file| file.base == base) {
+            Some(file) => file,
+            None => match Self::last(storage, id, base, position) {
+                Some(file) => file,
+                None => TimesFile::create(storage, id, base, 0)?,
+            },
+        };
+        let file =
+            if file.entries() < CAPACITY { file } else { TimesFile::create(storage, id, base, file.number + 1)? };
+        let entries = file.entries();
+        file.set_entry(entries, position, time_ns);
+        file.set_entries(entries + 1);
+        self.file = Some(file);
+        self.last_ns = time_ns;
+        Ok(())
+    }
+
+    /// The last file of a segment whose recording goes on at `position`, without entries for what is no more.
+    fn last(storage: &dyn Storage, id: RecordingId, base: Position, position: Position) -> Option<TimesFile> {
+        let files = (0..).map_while(|number| TimesFile::open(storage, id, base, number, FileAccess::ReadWrite));
+        let file = files.take_while(|file| file.number == 0 || file.entry(0).0 < position.get()).last()?;
+        let entries = (0..file.entries()).take_while(|&index| file.entry(index).0 < position.get()).count();
+        file.set_entries(entries);
+        Some(file)
+    }
+}
+
+/// Reads the times of a recording, forwards.
+#[derive(Debug)]
+pub(super) struct Times {
+    storage: Arc<dyn Storage>,
+    descriptor: RecordingDescriptor,
+    file: Option<TimesFile>,
+    /// The next entry of the file.
+    index: usize,
+    /// The time of the last entry that was passed.
+    passed: Option<i64>,
+}
+
+impl Times {
+    pub(super) fn new(storage: Arc<dyn Storage>, descriptor: RecordingDescriptor) -> Self {
+        Self { storage, descriptor, file: None, index: 0, passed: None }
+    }
+
+    /// Whether the segment of a position has times.
+    pub(super) fn has(&self, position: Position) -> bool {
+        let base = self.descriptor.layout().base(position);
+        self.open(base, 0).is_some_and(|file| file.entries() > 0)
+    }
+
+    /// When the frame at `position` was recorded, as far as that is known. Not to be asked for earlier positions later.
+    pub(super) fn at(&mut self, position: Position) -> Option<i64> {
+        let layout = self.descriptor.layout();
+        let base = layout.base(position);
+        if self.file.as_ref().is_none_or(|file| file.base != base) {
+            self.file = self.open(base, 0);
+            self.index = 0;
+        }
+        while let Some(file) = &self.file {
+            if self.index < file.entries() {
+                let (entry, time) = file.entry(self.index);
+                if entry > position.get() {
+                    break;
+                }
+                self.passed = Some(time);
+                self.index += 1;
+            } else if self.index == CAPACITY
+                && let Some(next) = self.open(base, file.number + 1)
+            {
+                self.file = Some(next);
+                self.index = 0;
+            } else {
+                break;
+            }
+        }
+        self.passed
+    }
+
+    /// The first entry of a segment.
+    pub(super) fn first(&self, base: Position) -> Option<(Position, i64)> {
+        let file = self.open(base, 0).filter(|file| file.entries() > 0)?;
+        let (position, time) = file.entry(0);
+        Some((Position::new(position), time))
+    }
+
+    /// The first position of a segment that was recorded at a time or later.
+    pub(super) fn search(&self, base: Position, time_ns: i64) -> Option<Position> {
+        let files = (0..).map_while(|number| self.open(base, number));
+        for file in files {
+            let entries = file.entries();
+            let found = (0..entries).map(|index| file.entry(index)).find(|entry| entry.1 >= time_ns);
+            if let Some((position, _)) = found {
+                return Some(Position::new(position));
+            }
+            if entries < CAPACITY {
+                break;
+            }
+        }
+        None
+    }
+
+    fn open(&self, base: Position, number: i32) -> Option<TimesFile> {
+        TimesFile::open(&*self.storage, self.descriptor.recording_id, base, number, FileAccess::ReadOnly)
+    }
+}

@@ -1,0 +1,655 @@
+//! Streams that are recorded, replayed, and gone over to: driver, publisher, recorder, replayer and subscriber are one thread, so
+//! that a test says what happens after what.
+
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gannet::journal::storage::{MemoryStorage, Storage};
+use gannet::journal::{
+    Journal, JournalError, MergeError, MergeState, RecordedStream, Recorder, RecorderOptions, Recording, ReplayEnd,
+    ReplayError, ReplayMerge, ReplayOptions, ReplayState, Replayer, Speed, Start, StopReason,
+};
+use gannet::logbuffer::FragmentAssembler;
+use gannet::memory::FileAccess;
+use gannet::time::{Clock, EpochNanos, MonotonicNanos, SystemClock};
+use gannet::types::{Position, RecordingId};
+use gannet::{Client, Context, ExclusivePublication, Fragment, ImageHandlers, OfferError, Pending, Subscription};
+use gannet_driver::MediaDriver;
+use gannet_driver::config::{ByteLength, DriverConfig, Profile, ThreadingMode};
+
+use crate::support::message;
+
+const IPC: &str = "aeron:ipc?term-length=64k|mtu=1408";
+const STREAM: i32 = 1001;
+
+/// A driver and a client that the test's own thread runs.
+struct Rig {
+    driver: MediaDriver,
+    client: Client,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let mut config = DriverConfig::for_profile(Profile::Frugal);
+        config.threads.mode = ThreadingMode::Invoker;
+        config.buffers.counter_values_length = ByteLength::new(1 << 20);
+        config.timeouts.client_liveness = Duration::from_secs(600);
+        config.timeouts.publication_unblock = Duration::from_secs(700);
+        // A thread that does not run for a while is no reason to give a stream up.
+        config.timeouts.image_liveness = Duration::from_secs(600);
+        let driver = MediaDriver::launch_embedded(config).unwrap();
+        let context = Context::new().dir(driver.dir()).driver_timeout(Duration::from_secs(600));
+        let client = Client::connect(context.use_conductor_invoker()).unwrap();
+        Self { driver, client }
+    }
+
+    fn turn(&mut self) {
+        self.driver.invoke();
+        self.client.invoke();
+    }
+
+    /// Runs everything until something is there.
+    fn until<T>(&mut self, what: &str, mut poll: impl FnMut(&mut Self) -> Option<T>) -> T {
+        let deadline = SystemClock.monotonic().saturating_add_ns(180_000_000_000);
+        loop {
+            self.turn();
+            if let Some(found) = poll(self) {
+                return found;
+            }
+            assert!(SystemClock.monotonic() < deadline, "{what}, even after three minutes");
+            std::thread::yield_now();
+        }
+    }
+
+    fn subscription(&mut self, channel: &str, stream_id: i32) -> Subscription {
+        let mut pending: Pending<Subscription> =
+            self.client.async_add_subscription(channel, stream_id, ImageHandlers::new()).unwrap();
+        self.until("added", |_| pending.poll().unwrap())
+    }
+
+    fn publication(&mut self, channel: &str, stream_id: i32) -> ExclusivePublication {
+        let mut pending = self.client.async_add_exclusive_publication(channel, stream_id).unwrap();
+        self.until("added", |_| pending.poll().unwrap())
+    }
+
+    fn recorder(
+        &mut self,
+        storage: &MemoryStorage,
+        channel: &str,
+        stream_id: i32,
+        options: RecorderOptions,
+    ) -> Recorder {
+        let subscription = self.subscription(channel, stream_id);
+        Recorder::new_in(Arc::new(storage.clone()), subscription, options).unwrap()
+    }
+
+    /// Publishes messages by number, and runs the recorder whenever there is no room.
+    fn publish(
+        &mut self,
+        publication: &mut ExclusivePublication,
+        numbers: std::ops::Range<u64>,
+        mut meanwhile: impl FnMut(),
+    ) {
+        for number in numbers {
+            let message = content(number);
+            self.until("room", |_| match publication.offer_with(&message, number as i64) {
+                Ok(_) => Some(()),
+                Err(OfferError::BackPressured | OfferError::NotConnected | OfferError::AdminAction) => {
+                    meanwhile();
+                    None
+                }
+                Err(error) => panic!("{error}"),
+            });
+        }
+    }
+
+    /// Runs the recorder until it has ended a stream, and says what it was.
+    fn ended(&mut self, recorder: &mut Recorder) -> RecordedStream {
+        self.until("ended", |_| {
+            recorder.do_work();
+            recorder.status().streams().last().filter(|stream| stream.stopped.is_some()).cloned()
+        })
+    }
+
+    /// Records messages of a publication of its own, from its first to its last.
+    fn record(&mut self, storage: &MemoryStorage, channel: &str, stream_id: i32, messages: u64) -> RecordedStream {
+        let mut recorder = self.recorder(storage, channel, stream_id, small());
+        let mut publication = self.publication(channel, stream_id);
+        self.publish(&mut publication, 0..messages, || work(&mut recorder));
+        drop(publication);
+        self.ended(&mut recorder)
+    }
+}
+
+fn work(recorder: &mut Recorder) {
+    recorder.do_work();
+}
+
+fn small() -> RecorderOptions {
+    RecorderOptions::new().segment_length(128 << 10)
+}
+
+/// The message of a number: every fiftieth has several frames.
+fn content(number: u64) -> Vec<u8> {
+    let mut content = message(0, number);
+    if number % 50 == 49 {
+        content.resize(5000, number as u8);
+    }
+    content
+}
+
+/// The number of a message that is whole.
+fn number_of(payload: &[u8]) -> u64 {
+    let number = u64::from_le_bytes(payload[8..16].try_into().unwrap());
+    assert_eq!(payload, content(number), "message {number}");
+    number
+}
+
+fn open(storage: &MemoryStorage, id: Option<RecordingId>) -> Recording {
+    Recording::open_in(Arc::new(storage.clone()), id).unwrap()
+}
+
+fn numbers(recording: &Recording) -> Vec<u64> {
+    let mut tailer = recording.tailer(Start::Begin).unwrap();
+    let mut numbers = Vec::new();
+    while let Some(record) = tailer.next().unwrap() {
+        assert_eq!(record.fragment().reserved_value(), number_of(record.payload()) as i64);
+        numbers.push(number_of(record.payload()));
+    }
+    numbers
+}
+
+/// Frames as they stand somewhere: where, how much they take up, and their bytes; of padding the header alone.
+type Frames = Vec<(i64, usize, Vec<u8>)>;
+
+fn take_frames(subscription: &mut Subscription, frames: &mut Frames) -> usize {
+    let mut taken = 0;
+    for image in subscription.images_mut() {
+        taken += image.block_poll(
+            |block| {
+                let mut at = 0;
+                while at < block.bytes.len() {
+                    let length = i32::from_le_bytes(block.bytes[at..at + 4].try_into().unwrap()) as usize;
+                    let is_padding = block.bytes[at + 6] == 0;
+                    let shown = if is_padding { 32 } else { length };
+                    let occupied = length.next_multiple_of(32);
+                    frames.push((block.position.get() + at as i64, occupied, block.bytes[at..at + shown].to_vec()));
+                    at += occupied;
+                }
+            },
+            usize::MAX,
+        );
+    }
+    taken
+}
+
+/// archive.md, section 2.3: every frame is in the segment where it belongs, byte for byte, padding's header included, and the
+/// descriptor says what was recorded.
+#[test]
+fn a_stream_is_recorded_frame_for_frame() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new();
+    let mut recorder = rig.recorder(&storage, "aeron:ipc?alias=quotes", STREAM, small());
+    let mut witness = rig.subscription("aeron:ipc", STREAM);
+    let channel = "aeron:ipc?term-length=64k|mtu=1408|init-term-id=-3|term-id=-2|term-offset=96";
+    let mut publication = rig.publication(channel, STREAM);
+    let session_id = publication.session_id();
+    let mut frames = Vec::new();
+    rig.publish(&mut publication, 0..3000, || {
+        recorder.do_work();
+        take_frames(&mut witness, &mut frames);
+    });
+    let end = publication.position().unwrap();
+    drop(publication);
+    let stream = rig.ended(&mut recorder);
+    rig.until("all read", |_| {
+        take_frames(&mut witness, &mut frames);
+        frames.last().is_some_and(|(position, occupied, _)| position + *occupied as i64 == end.get()).then_some(())
+    });
+
+    assert_eq!(stream.stopped, Some((end, StopReason::EndOfStream)));
+    assert_eq!((stream.recorded(), stream.recording_id), (end, Some(RecordingId::new(0))));
+    let recording = open(&storage, None);
+    let descriptor = recording.descriptor();
+    assert_eq!(
+        (descriptor.start_position.get(), descriptor.stop_position, descriptor.initial_term_id.get()),
+        (65_536 + 96, Some(end), -3)
+    );
+    assert_eq!((descriptor.session_id, descriptor.stream_id.get()), (session_id, STREAM));
+    assert_eq!((descriptor.term_length.get(), descriptor.mtu.get()), (64 << 10, 1408));
+    assert_eq!(descriptor.original_channel, "aeron:ipc?alias=quotes");
+    assert_eq!((&*descriptor.stripped_channel, &*descriptor.source_identity), ("aeron:ipc?alias=quotes", "aeron:ipc"));
+    assert!(descriptor.stop_timestamp >= Some(descriptor.start_timestamp));
+    let mut padding = 0;
+    for (position, _, bytes) in &frames {
+        let base = descriptor.layout().base(Position::new(*position));
+        let segment = storage.open(&format!("0-{base}.rec"), 128 << 10, FileAccess::ReadOnly).unwrap();
+        let mut found = vec![0; bytes.len()];
+        segment.view().get_bytes((position - base.get()) as usize, &mut found);
+        assert_eq!(&found, bytes, "at {position}");
+        padding += usize::from(bytes[6] == 0);
+    }
+    assert!(padding > 3, "{padding} frames of padding");
+    assert_eq!(numbers(&recording), (0..3000).collect::<Vec<_>>());
+}
+
+#[test]
+fn each_image_has_a_recording_and_one_that_fits_is_gone_on_with() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new();
+    let first = rig.record(&storage, IPC, STREAM, 500);
+    let (end, _) = first.stopped.unwrap();
+    rig.record(&storage, IPC, STREAM, 3);
+    let recording = open(&storage, Some(RecordingId::new(0)));
+    let initial = recording.descriptor().initial_term_id;
+    let length = recording.descriptor().term_length;
+    let again = format!(
+        "{IPC}|init-term-id={initial}|term-id={}|term-offset={}",
+        length.term_id(end, initial),
+        length.offset(end)
+    );
+
+    let mut recorder = rig.recorder(&storage, IPC, STREAM, small().extend(RecordingId::new(0)));
+    let mut publication = rig.publication(&again, STREAM);
+    rig.publish(&mut publication, 500..900, || work(&mut recorder));
+    let session_id = publication.session_id();
+    drop(publication);
+    let stream = rig.ended(&mut recorder);
+    assert_eq!((stream.recording_id, stream.start_position), (Some(RecordingId::new(0)), end));
+    let recording = open(&storage, Some(RecordingId::new(0)));
+    assert_eq!(numbers(&recording), (0..900).collect::<Vec<_>>());
+    assert_eq!(recording.descriptor().session_id, session_id);
+    assert_eq!(recording.stop_position(), Some(stream.recorded()));
+
+    // Nobody reads its subscription any more, or would wait for it.
+    drop(recorder);
+    // A stream that begins elsewhere does not fit; it goes on all the same, and the recording is as it was.
+    for (channel, what) in [(IPC.to_owned(), "initial term id"), (again, "position")] {
+        let mut recorder = rig.recorder(&storage, IPC, STREAM, small().extend(RecordingId::new(0)));
+        let mut publication = rig.publication(&channel, STREAM);
+        rig.publish(&mut publication, 0..1000, || work(&mut recorder));
+        let streams = recorder.close();
+        let Some((_, StopReason::Failed(reason))) = &streams[0].stopped else { panic!("{streams:?}") };
+        assert!(
+            reason.starts_with("recording 0 cannot be extended by this stream") && reason.contains(what),
+            "{reason}"
+        );
+    }
+    let found = open(&storage, Some(RecordingId::new(0)));
+    assert_eq!(found.stop_position(), recording.stop_position());
+    let other = open(&storage, None);
+    assert_eq!((other.descriptor().recording_id.get(), numbers(&other).len()), (1, 3));
+}
+
+#[test]
+fn a_recording_is_nobody_else_s_while_it_is_made() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new();
+    let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
+    let mut publication = rig.publication(IPC, STREAM);
+    rig.publish(&mut publication, 0..10, || work(&mut recorder));
+    rig.until("recorded", |_| {
+        recorder.do_work();
+        recorder.status().streams().first().filter(|stream| Some(stream.recorded()) == publication.position()).map(drop)
+    });
+    let error = Journal::open_in(Arc::new(storage.clone()), None).unwrap_err();
+    assert!(matches!(error, JournalError::InUse { .. }), "{error}");
+    assert_eq!(numbers(&open(&storage, None)), (0..10).collect::<Vec<_>>(), "whoever reads may");
+    recorder.sync().unwrap();
+    let streams = recorder.close();
+    assert_eq!(streams[0].stopped, Some((publication.position().unwrap(), StopReason::Asked)));
+    assert_eq!(streams[0].durable(), streams[0].recorded());
+    Journal::open_in(Arc::new(storage), None).unwrap().close().unwrap();
+}
+
+/// A full disk ends a recording with its reason; what was recorded is there, and the stream goes on.
+#[test]
+fn a_full_disk_ends_the_recording_and_not_the_stream() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new();
+    let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
+    let mut publication = rig.publication(IPC, STREAM);
+    rig.publish(&mut publication, 0..10, || work(&mut recorder));
+    rig.until("begun", |_| {
+        recorder.do_work();
+        recorder.is_recording().then_some(())
+    });
+    storage.limit_space(0);
+    rig.publish(&mut publication, 10..6000, || work(&mut recorder));
+    let streams = recorder.status().streams();
+    let Some((end, StopReason::Failed(reason))) = &streams[0].stopped else { panic!("{streams:?}") };
+    assert!(reason.contains(".next") && reason.contains("space"), "{reason}");
+    let numbers = numbers(&open(&storage, None));
+    assert_eq!(numbers, (0..numbers.len() as u64).collect::<Vec<_>>());
+    assert!(end.get() >= 128 << 10 && numbers.len() > 100, "{} messages up to {end}", numbers.len());
+}
+
+/// Killed at any time, a recorder leaves whole frames: what was recorded is there, what it had begun is not, and the recording can
+/// be gone on with.
+#[test]
+fn what_a_killed_recorder_had_begun_is_cleared_away() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new();
+    let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
+    let mut publication = rig.publication(IPC, STREAM);
+    rig.publish(&mut publication, 0..500, || work(&mut recorder));
+    let end = rig.until("recorded", |_| {
+        recorder.do_work();
+        let recorded = recorder.status().streams().first().map(RecordedStream::recorded);
+        recorded.filter(|&recorded| Some(recorded) == publication.position())
+    });
+    let killed = storage.after_kill();
+    // A block that was being copied: all of it but for the words that commit it.
+    let base = open(&killed, None).descriptor().layout().base(end);
+    let offset = (end.get() - base.get()) as usize;
+    // Under either name: it gets its own a moment after the first frame.
+    let names = ["rec", "next"].map(|suffix| format!("0-{base}.{suffix}"));
+    let segment = names.iter().find_map(|name| killed.open(name, 128 << 10, FileAccess::ReadWrite).ok()).unwrap();
+    segment.view().put_bytes(offset + 8, &[0xEE; 3000]);
+
+    let journal = Journal::open_in(Arc::new(killed.clone()), None).unwrap();
+    assert_eq!((journal.recovery().end, &journal.recovery().padded[..]), (end, &[][..]));
+    let mut rest = vec![1; 4096];
+    segment.view().get_bytes(offset, &mut rest);
+    assert_eq!(rest, [0; 4096]);
+    assert_eq!(numbers(&journal.recording().unwrap()), (0..500).collect::<Vec<_>>());
+}
+
+/// Frames of a replay, with the session and the stream that the recording has.
+fn as_recorded(frames: Frames, recording: &Recording) -> Frames {
+    let descriptor = recording.descriptor();
+    let readdress = |(position, occupied, mut bytes): (i64, usize, Vec<u8>)| {
+        bytes[12..16].copy_from_slice(&descriptor.session_id.get().to_le_bytes());
+        bytes[16..20].copy_from_slice(&descriptor.stream_id.get().to_le_bytes());
+        (position, occupied, bytes)
+    };
+    frames.into_iter().map(readdress).collect()
+}
+
+/// Replays, and returns the frames that a subscriber has of it.
+fn replayed(rig: &mut Rig, recording: &Recording, channel: &str, options: ReplayOptions) -> Frames {
+    let mut subscription = rig.subscription(channel, 2002);
+    let mut replayer = Replayer::new(&rig.client, recording.clone(), channel, 2002, options).unwrap();
+    let mut frames = Vec::new();
+    let from = replayer.position().get();
+    rig.until("replayed", |_| {
+        replayer.do_work().unwrap();
+        take_frames(&mut subscription, &mut frames);
+        let reached = frames.last().map_or(from, |(position, occupied, _)| position + *occupied as i64);
+        (replayer.state() == ReplayState::Done && reached == replayer.position().get()).then_some(())
+    });
+    frames
+}
+
+fn udp() -> String {
+    #[expect(clippy::disallowed_methods, reason = "looks for a free port")]
+    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    format!("aeron:udp?endpoint=127.0.0.1:{port}")
+}
+
+#[test]
+fn a_replay_is_the_recording_frame_for_frame() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new();
+    let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
+    let mut witness = rig.subscription(IPC, STREAM);
+    let channel = format!("{IPC}|init-term-id=7|term-id=9|term-offset=64000");
+    let mut publication = rig.publication(&channel, STREAM);
+    let mut frames = Vec::new();
+    rig.publish(&mut publication, 0..1500, || {
+        recorder.do_work();
+        take_frames(&mut witness, &mut frames);
+    });
+    let end = publication.position().unwrap();
+    drop(publication);
+    rig.ended(&mut recorder);
+    rig.until("all read", |_| {
+        take_frames(&mut witness, &mut frames);
+        frames.last().is_some_and(|(position, occupied, _)| position + *occupied as i64 == end.get()).then_some(())
+    });
+
+    let recording = open(&storage, None);
+    for channel in ["aeron:ipc".to_owned(), udp()] {
+        let all = replayed(&mut rig, &recording, &channel, ReplayOptions::new());
+        assert!(as_recorded(all, &recording) == frames, "over {channel}");
+        // From where a frame begins in the middle, up to another.
+        let (from, to) = (frames[700].0, frames[1100].0);
+        let options =
+            ReplayOptions::new().from(Start::Position(from.into())).end(ReplayEnd::Before(Start::Position(to.into())));
+        let some = replayed(&mut rig, &recording, &channel, options);
+        assert!(as_recorded(some, &recording) == frames[700..1100], "over {channel}");
+    }
+    let nowhere = ReplayOptions::new().from(Start::Position((frames[3].0 + 32).into()));
+    let error = Replayer::new(&rig.client, recording.clone(), "aeron:ipc", 1, nowhere).unwrap_err();
+    assert!(matches!(error, ReplayError::Journal(JournalError::Position { .. })), "{error}");
+    let error = Replayer::new(&rig.client, recording, "quotes", 1, ReplayOptions::new()).unwrap_err();
+    assert!(matches!(error, ReplayError::Channel { .. }), "{error}");
+}
+
+/// A replay follows a recording that goes on, and ends where that ends.
+#[test]
+fn a_replay_follows_its_recording() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new();
+    let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
+    let mut publication = rig.publication(IPC, STREAM);
+    rig.publish(&mut publication, 0..10, || work(&mut recorder));
+    rig.until("begun", |_| {
+        recorder.do_work();
+        recorder.is_recording().then_some(())
+    });
+    let mut subscription = rig.subscription("aeron:ipc", 2002);
+    let options = ReplayOptions::new().end(ReplayEnd::Follow);
+    let mut replayer = Replayer::new(&rig.client, open(&storage, None), "aeron:ipc", 2002, options).unwrap();
+    let mut received = Vec::new();
+    let mut assembler = FragmentAssembler::new();
+    for round in 0..20_u64 {
+        rig.publish(&mut publication, 10 + round * 50..60 + round * 50, || work(&mut recorder));
+        rig.until("caught up", |_| {
+            recorder.do_work();
+            replayer.do_work().unwrap();
+            subscription
+                .poll(assembler.assemble(|message: Fragment<'_>| received.push(number_of(message.payload()))), 100);
+            (received.len() as u64 == 60 + round * 50).then_some(())
+        });
+        assert_eq!(replayer.state(), ReplayState::Replaying);
+    }
+    let end = publication.position();
+    drop(publication);
+    rig.ended(&mut recorder);
+    rig.until("done", |_| {
+        replayer.do_work().unwrap();
+        (replayer.state() == ReplayState::Done).then_some(())
+    });
+    assert_eq!((Some(replayer.position()), received), (end, (0..1010).collect()));
+}
+
+/// The pace is that of the recording, times a factor: the frames that are due are published, and no others.
+#[test]
+fn a_replay_keeps_the_recorded_pace() {
+    const SECOND: i64 = 1_000_000_000;
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new();
+    let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
+    let mut publication = rig.publication(IPC, STREAM);
+    let mut starts = vec![0];
+    for second in 0..5_u64 {
+        rig.publish(&mut publication, second * 100..second * 100 + 100, || ());
+        let now = EpochNanos::new(1_700_000_000 * SECOND + second as i64 * SECOND);
+        rig.until("recorded", |_| {
+            recorder.do_work_at(now);
+            let streams = recorder.status().streams();
+            streams.first().filter(|stream| Some(stream.recorded()) == publication.position()).map(drop)
+        });
+        starts.push(publication.position().unwrap().get());
+    }
+    recorder.close();
+    let recording = open(&storage, None);
+    for scale in [1.0, 2.0, 0.5] {
+        let mut subscription = rig.subscription("aeron:ipc", 2002);
+        let options = ReplayOptions::new().speed(Speed::Scaled(scale));
+        let mut replayer = Replayer::new(&rig.client, recording.clone(), "aeron:ipc", 2002, options).unwrap();
+        let start = MonotonicNanos::new(77);
+        let second = |number: i64| (number as f64 * SECOND as f64 / scale) as i64;
+        for number in 0..5 {
+            // Just before the second is over, and when it is: nothing is due before, and all of it then.
+            let due = starts[number as usize + 1];
+            for (now, expected) in [(second(number) - 1, starts[number as usize]), (second(number), due)] {
+                if now < 0 {
+                    continue;
+                }
+                rig.until("published", |_| {
+                    replayer.do_work_at(start.saturating_add_ns(now)).unwrap();
+                    subscription.poll(|_| {}, 1000);
+                    (replayer.position().get() >= expected).then_some(())
+                });
+                for _ in 0..10 {
+                    replayer.do_work_at(start.saturating_add_ns(now)).unwrap();
+                    rig.turn();
+                    subscription.poll(|_| {}, 1000);
+                }
+                assert_eq!(replayer.position().get(), expected, "at {now} ns, {scale} times as fast");
+            }
+        }
+        rig.until("done", |_| {
+            replayer.do_work_at(start.saturating_add_ns(second(4))).unwrap();
+            (replayer.state() == ReplayState::Done).then_some(())
+        });
+    }
+    // By time, too: the third second begins where it was recorded.
+    let from = Start::Time(EpochNanos::new(1_700_000_000 * SECOND + 2 * SECOND));
+    let replayer = Replayer::new(&rig.client, recording.clone(), "aeron:ipc", 2002, ReplayOptions::new().from(from));
+    assert_eq!(replayer.unwrap().position().get(), starts[2]);
+
+    for name in storage.names().unwrap().iter().filter(|name| name.contains(".times")) {
+        storage.remove(name).unwrap();
+    }
+    for (scale, expected) in [(1.0, "does not say when"), (0.0, "more than 0"), (f64::NAN, "more than 0")] {
+        let options = ReplayOptions::new().speed(Speed::Scaled(scale));
+        let error = Replayer::new(&rig.client, recording.clone(), "aeron:ipc", 2002, options).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+/// A generator of numbers that a seed says.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+/// Whatever happens after what: a late joiner has every message from where it began, once and in order.
+fn merges(rig: &mut Rig, seed: u64, channel: &str, stream_id: i32) {
+    const MESSAGES: u64 = 1500;
+    let mut random = Random(seed);
+    let storage = MemoryStorage::new();
+    let channel = format!("{channel}|term-length=64k|mtu=1408");
+    let mut recorder = rig.recorder(&storage, &channel, stream_id, small());
+    let mut publication = rig.publication(&channel, stream_id);
+    let joins_at = 1 + random.below(MESSAGES - 200);
+    let first = random.below(joins_at + 1);
+    let slow = random.below(4) == 0;
+    let mut merge: Option<ReplayMerge> = None;
+    let (mut sent, mut received) = (0, Vec::new());
+    let mut assembler = FragmentAssembler::new();
+    let deadline = SystemClock.monotonic().saturating_add_ns(180_000_000_000);
+    while received.last() != Some(&(MESSAGES - 1)) {
+        assert!(SystemClock.monotonic() < deadline, "seed {seed}: {sent} sent, {} received, {merge:?}", received.len());
+        match random.below(if slow { 12 } else { 6 }) {
+            0 | 1 => {
+                for _ in 0..random.below(40) {
+                    if sent == MESSAGES || publication.offer_with(&content(sent), sent as i64).is_err() {
+                        break;
+                    }
+                    sent += 1;
+                }
+            }
+            2 => work(&mut recorder),
+            3 => rig.turn(),
+            _ => {
+                let limit = 1 + random.below(30) as usize;
+                if let Some(merge) = &mut merge {
+                    let handler =
+                        assembler.assemble(|message: Fragment<'_>| received.push(number_of(message.payload())));
+                    merge.poll(&rig.client, handler, limit).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+                } else if sent >= joins_at {
+                    let recorded = recorder.status().streams().first().is_some_and(|stream| {
+                        let numbers = numbers(&open(&storage, stream.recording_id));
+                        numbers.contains(&first)
+                    });
+                    if recorded {
+                        let start = Start::Sequence(first as i64);
+                        merge = Some(ReplayMerge::new(open(&storage, None), start, &channel, stream_id).unwrap());
+                    }
+                }
+            }
+        }
+        std::thread::yield_now();
+    }
+    assert_eq!(received, (first..MESSAGES).collect::<Vec<_>>(), "seed {seed}");
+    let mut merge = merge.unwrap();
+    rig.until("live", |rig| {
+        recorder.do_work();
+        merge.poll(&rig.client, |_| panic!("nothing more was sent"), 10).unwrap();
+        (merge.state() == MergeState::Live).then_some(())
+    });
+    assert_eq!(Some(merge.position()), publication.position());
+    drop(publication);
+    rig.until("ended", |rig| {
+        recorder.do_work();
+        merge.poll(&rig.client, |_| panic!("nothing more was sent"), 10).unwrap();
+        (merge.state() == MergeState::Ended).then_some(())
+    });
+}
+
+#[test]
+fn a_late_joiner_misses_nothing_over_ipc() {
+    let mut rig = Rig::new();
+    for seed in 0..24 {
+        merges(&mut rig, seed, "aeron:ipc?alias=quotes", 3000 + seed as i32);
+    }
+}
+
+#[test]
+fn a_late_joiner_misses_nothing_over_udp() {
+    let mut rig = Rig::new();
+    for seed in 0..8 {
+        merges(&mut rig, seed, &udp(), 4000 + seed as i32);
+    }
+}
+
+/// What nobody recorded cannot be handed over, and is not passed over in silence.
+#[test]
+fn a_gap_between_history_and_the_live_stream_is_an_error() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new();
+    let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
+    let mut other = rig.subscription(IPC, STREAM);
+    let mut publication = rig.publication(IPC, STREAM);
+    rig.publish(&mut publication, 0..50, || work(&mut recorder));
+    rig.until("recorded", |_| {
+        recorder.do_work();
+        recorder.status().streams().first().filter(|stream| Some(stream.recorded()) == publication.position()).map(drop)
+    });
+    let recorded = recorder.close()[0].recorded();
+    rig.publish(&mut publication, 50..500, || {
+        other.poll(|_| {}, 100);
+    });
+    rig.until("read", |_| {
+        other.poll(|_| {}, 100);
+        (Some(other.images()[0].position()) == publication.position()).then_some(())
+    });
+    let mut merge = ReplayMerge::new(open(&storage, None), Start::Begin, IPC, STREAM).unwrap();
+    let mut fragments = 0;
+    let error = rig.until("told", |rig| merge.poll(&rig.client, |_| fragments += 1, 10).err());
+    let Some(joined) = publication.position() else { panic!("it is open") };
+    assert!(
+        matches!(error, MergeError::Gap { recorded: end, joined: live } if (end, live) == (recorded, joined)),
+        "{error}"
+    );
+    assert!(merge.is_at_end_of_recording() && fragments >= 50);
+}
