@@ -1,5 +1,6 @@
 //! Streams that are recorded, replayed, and gone over to: driver, publisher, recorder, replayer and subscriber are one thread, so
 //! that a test says what happens after what.
+#![expect(clippy::disallowed_types, reason = "looks for a free port")]
 
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -383,7 +384,6 @@ fn replayed(rig: &mut Rig, recording: &Recording, channel: &str, options: Replay
 }
 
 fn udp() -> String {
-    #[expect(clippy::disallowed_methods, reason = "looks for a free port")]
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     format!("aeron:udp?endpoint=127.0.0.1:{port}")
 }

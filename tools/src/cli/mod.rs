@@ -15,7 +15,9 @@ pub(crate) use output::{Output, with_separators};
 pub(crate) use stop::Stop;
 pub(crate) use values::{Repeat, duration, positive_duration, profile, utc};
 
-use crate::commands::{bench, demo, errors, journal, loss, publish, sbe, stat, streams, subscribe, why};
+use crate::commands::{
+    bench, demo, errors, journal, loss, publish, record, replay, sbe, stat, streams, subscribe, why,
+};
 
 /// Publish, subscribe, see what a media driver is doing, and work with SBE schemas.
 ///
@@ -40,6 +42,8 @@ enum Command {
     Bench(bench::Args),
     Sbe(sbe::Args),
     Journal(journal::Args),
+    Record(record::Args),
+    Replay(replay::Args),
 }
 
 /// Parses the command line and runs what it asks for.
@@ -58,6 +62,8 @@ pub(crate) fn run() -> Outcome {
         Command::Bench(args) => bench::run(&args, out),
         Command::Sbe(args) => sbe::run(&args, out),
         Command::Journal(args) => journal::run(&args, out),
+        Command::Record(args) => record::run(&args, out),
+        Command::Replay(args) => replay::run(&args, out),
     };
     // What was written before a failure is still wanted.
     let flushed = out.flush();

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use gannet::agent::{Backoff, IdleStrategy};
+use gannet::journal::{MergeState, ReplayMerge, Start};
 use gannet::logbuffer::FragmentAssembler;
-use gannet::{Client, Context, Fragment, ImageHandlers};
+use gannet::{Client, Context, Fragment, ImageHandlers, Subscription};
 use serde::Serialize;
 
+use super::recorded::{open, place};
 use crate::cli::{DriverDir, Outcome, Output, Stop, Stream, positive_duration};
 use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
 
@@ -20,6 +22,9 @@ use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
 /// With --schema, what arrives is decoded: one line per SBE message, or with --json one object: session_id, stream_id,
 /// position, index (the message's number in what was published as one), schema, version, template, name, fields. What is no
 /// message of the schema is told on standard error, and the command fails in the end.
+///
+/// With --from-journal, what was recorded of the stream comes first, and then the stream itself, without a gap and without a
+/// duplicate.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -48,6 +53,15 @@ pub(crate) struct Args {
     /// Stop when every publication that was there has ended
     #[arg(long)]
     until_end: bool,
+    /// Begin with what was recorded of the stream in this directory
+    #[arg(long, value_name = "DIR")]
+    from_journal: Option<PathBuf>,
+    /// The recording to begin with [default: the last one]
+    #[arg(long, value_name = "ID", requires = "from_journal")]
+    recording: Option<i64>,
+    /// Where in the recording to begin: start, end, a position, seq:NUMBER, time:NANOS, or a time such as 2026-01-31T08:30:00Z
+    #[arg(long, value_name = "PLACE", default_value = "start", value_parser = place, requires = "from_journal")]
+    from: Start,
 }
 
 /// How a message is printed.
@@ -103,14 +117,7 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
     let dir = args.dir.path();
     let client = Client::connect(Context::from_environment().dir(&dir).client_name("gannet sub"))
         .with_context(|| format!("cannot subscribe through a driver in {}", dir.display()))?;
-    let images_seen = Arc::new(AtomicU64::new(0));
-    let handlers = ImageHandlers::new().available({
-        let images_seen = Arc::clone(&images_seen);
-        move |_| {
-            images_seen.fetch_add(1, Ordering::Relaxed);
-        }
-    });
-    let mut subscription = client.add_subscription_with(&args.stream.channel, args.stream.stream, handlers)?;
+    let mut feed = Feed::open(args, &client)?;
 
     let mut assembler = FragmentAssembler::new();
     let mut idle = IdleStrategy::Backoff(Backoff::default());
@@ -118,9 +125,9 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
     loop {
         let before = printer.printed;
         // Read before the poll: an image that has gone by then was polled to its end.
-        let has_ended = images_seen.load(Ordering::Relaxed) > 0 && subscription.image_count() == 0;
+        let has_ended = feed.has_ended();
         let room = args.count.map_or(BATCH, |count| BATCH.min(usize::try_from(count - before).unwrap_or(BATCH)));
-        let fragments = subscription.poll(assembler.assemble(|message| printer.print(message)), room);
+        let fragments = feed.poll(&client, assembler.assemble(|message| printer.print(message)), room)?;
         if let Some(failure) = printer.failure.take() {
             return Err(failure);
         }
@@ -139,7 +146,7 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
                 None => Ok(()),
             };
         }
-        if client.is_closed() || subscription.is_closed() {
+        if client.is_closed() || feed.is_closed() {
             bail!("the driver went away, or gave this client up, after {} messages", printer.printed);
         }
         if args.timeout.is_some_and(|timeout| last_message.elapsed() >= timeout) {
@@ -153,6 +160,54 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
             return Ok(());
         }
         idle.idle_once();
+    }
+}
+
+/// Where messages come from.
+enum Feed {
+    /// The stream; and how many publications of it there have been.
+    Live(Subscription, Arc<AtomicU64>),
+    /// What was recorded of it, then the stream.
+    Merged(Box<ReplayMerge>),
+}
+
+impl Feed {
+    fn open(args: &Args, client: &Client) -> anyhow::Result<Self> {
+        let (channel, stream_id) = (&args.stream.channel, args.stream.stream);
+        if let Some(dir) = &args.from_journal {
+            let recording = open(dir, args.recording)?;
+            return Ok(Self::Merged(Box::new(ReplayMerge::new(recording, args.from, channel, stream_id)?)));
+        }
+        let images_seen = Arc::new(AtomicU64::new(0));
+        let handlers = ImageHandlers::new().available({
+            let images_seen = Arc::clone(&images_seen);
+            move |_| {
+                images_seen.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        Ok(Self::Live(client.add_subscription_with(channel, stream_id, handlers)?, images_seen))
+    }
+
+    fn poll(&mut self, client: &Client, handler: impl FnMut(Fragment<'_>), limit: usize) -> anyhow::Result<usize> {
+        match self {
+            Self::Live(subscription, _) => Ok(subscription.poll(handler, limit)),
+            Self::Merged(merge) => Ok(merge.poll(client, handler, limit)?),
+        }
+    }
+
+    /// Whether every publication that was there has ended.
+    fn has_ended(&self) -> bool {
+        match self {
+            Self::Live(subscription, seen) => seen.load(Ordering::Relaxed) > 0 && subscription.image_count() == 0,
+            Self::Merged(merge) => merge.state() == MergeState::Ended,
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Live(subscription, _) => subscription.is_closed(),
+            Self::Merged(_) => false,
+        }
     }
 }
 

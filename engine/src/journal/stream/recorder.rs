@@ -190,6 +190,8 @@ pub struct Recorder {
     channels: (String, String),
     sessions: Vec<Session>,
     status: RecorderStatus,
+    /// Messages of recordings that have ended.
+    ended_messages: u64,
 }
 
 /// An image, and what becomes of it.
@@ -236,7 +238,15 @@ impl Recorder {
         let original = subscription.channel().to_owned();
         let stripped = channel::stripped(&original).unwrap_or_else(|_| original.clone());
         let status = RecorderStatus(Arc::default());
-        Ok(Self { subscription, storage, options, channels: (stripped, original), sessions: Vec::new(), status })
+        Ok(Self {
+            subscription,
+            storage,
+            options,
+            channels: (stripped, original),
+            sessions: Vec::new(),
+            status,
+            ended_messages: 0,
+        })
     }
 
     /// What it is doing, as a handle for any thread.
@@ -256,7 +266,7 @@ impl Recorder {
 
     /// As [`Self::do_work`], at a time that the caller says: the one that is kept with what is recorded.
     pub fn do_work_at(&mut self, now: EpochNanos) -> usize {
-        let Self { subscription, storage, options, channels, sessions, status } = self;
+        let Self { subscription, storage, options, channels, sessions, status, ended_messages } = self;
         let mut work = 0;
         for image in subscription.images_mut() {
             let found = sessions.iter().position(|session| session.image.correlation_id() == image.correlation_id());
@@ -266,10 +276,12 @@ impl Recorder {
                 work += 1;
                 sessions.len() - 1
             });
-            work += sessions[index].record(image, now, status);
+            let (blocks, ended) = sessions[index].record(image, now, status);
+            work += blocks;
+            *ended_messages += ended;
         }
         for session in sessions.iter_mut().filter(|session| session.image.is_closed()) {
-            session.end(StopReason::ImageGone, status);
+            *ended_messages += session.end(StopReason::ImageGone, status);
         }
         sessions.retain(|session| !session.image.is_closed());
         work
@@ -278,6 +290,12 @@ impl Recorder {
     /// Whether anything is being recorded.
     pub fn is_recording(&self) -> bool {
         self.sessions.iter().any(|session| session.tape.is_some())
+    }
+
+    /// How many messages it has recorded to their end, in all recordings.
+    pub fn messages(&self) -> u64 {
+        let going_on = self.sessions.iter().filter_map(|session| session.tape.as_ref());
+        going_on.map(|(_, tape)| tape.messages()).sum::<u64>() + self.ended_messages
     }
 
     /// Waits until everything that is recorded is on stable storage.
@@ -306,7 +324,7 @@ impl Recorder {
 
     fn finish(&mut self) {
         for session in &mut self.sessions {
-            session.end(StopReason::Asked, &self.status);
+            self.ended_messages += session.end(StopReason::Asked, &self.status);
         }
     }
 }
@@ -332,8 +350,9 @@ impl Agent for Recorder {
 }
 
 impl Session {
-    fn record(&mut self, image: &mut Image, now: EpochNanos, status: &RecorderStatus) -> usize {
-        let mut blocks = 0;
+    /// Records what the image has. Returns how many blocks that were, and of how many messages a recording is that ended.
+    fn record(&mut self, image: &mut Image, now: EpochNanos, status: &RecorderStatus) -> (usize, u64) {
+        let (mut blocks, mut ended) = (0, 0);
         while blocks < BLOCKS_PER_TURN {
             let mut outcome = Ok(());
             let tape = self.tape.as_mut().map(|(_, tape)| tape);
@@ -342,7 +361,7 @@ impl Session {
                 None => image.block_poll(|_| {}, usize::MAX),
             };
             if let Err(error) = outcome {
-                self.end(StopReason::Failed(error.to_string()), status);
+                ended += self.end(StopReason::Failed(error.to_string()), status);
             }
             if length == 0 {
                 break;
@@ -351,23 +370,25 @@ impl Session {
         }
         if self.tape.is_some() && blocks == 0 {
             if image.is_end_of_stream() {
-                self.end(StopReason::EndOfStream, status);
+                ended += self.end(StopReason::EndOfStream, status);
             } else if let Err(broken) = image.check() {
-                self.end(StopReason::Failed(broken.to_string()), status);
+                ended += self.end(StopReason::Failed(broken.to_string()), status);
             }
         }
-        blocks
+        (blocks, ended)
     }
 
-    fn end(&mut self, reason: StopReason, status: &RecorderStatus) {
-        let Some((recording_id, tape)) = self.tape.take() else { return };
-        let position = tape.journal().tail();
+    /// Ends the recording, if there is one, and returns of how many messages it is.
+    fn end(&mut self, reason: StopReason, status: &RecorderStatus) -> u64 {
+        let Some((recording_id, tape)) = self.tape.take() else { return 0 };
+        let (position, messages) = (tape.journal().tail(), tape.messages());
         // What was recorded is there in any case; whoever opens the recording next makes up for what this could not do.
         let reason = match tape.finish() {
             Err(error) if !matches!(reason, StopReason::Failed(_)) => StopReason::Failed(error.to_string()),
             _ => reason,
         };
         status.stop(recording_id, position, reason);
+        messages
     }
 }
 

@@ -12,7 +12,7 @@
 
 use std::sync::Arc;
 
-use crate::logbuffer::{Block, FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, frame, frame_type};
+use crate::logbuffer::{Block, FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, flags, frame, frame_type};
 use crate::memory::Frames;
 use crate::types::Position;
 
@@ -31,6 +31,17 @@ pub(super) struct Tape {
     position: Position,
     base: Position,
     frames: Option<Frames>,
+    messages: u64,
+}
+
+/// What a block was found to be.
+struct Checked<'a> {
+    /// How many bytes it takes up.
+    occupied: usize,
+    /// The bytes to write: of padding the header alone.
+    written: &'a [u8],
+    /// How many messages end in it.
+    messages: u64,
 }
 
 impl Tape {
@@ -39,13 +50,13 @@ impl Tape {
         let writer = Arc::clone(journal.writer());
         let times = TimesWriter::new(Arc::clone(&writer.storage), writer.descriptor.recording_id);
         let position = writer.control.recorded_position();
-        Self { writer, journal, times, position, base: Position::new(0), frames: None }
+        Self { writer, journal, times, position, base: Position::new(0), frames: None, messages: 0 }
     }
 
     /// Records a block that was received at this time.
     pub(super) fn write(&mut self, block: &Block<'_>, time_ns: i64) -> Result<(), JournalError> {
         let position = self.position;
-        let (occupied, written) = check(&self.writer.identity, position, block)?;
+        let Checked { occupied, written, messages } = check(&self.writer.identity, position, block)?;
         let layout = self.writer.identity.layout;
         let base = layout.base(position);
         if self.frames.is_none() || base != self.base {
@@ -66,7 +77,13 @@ impl Tape {
         self.position = Position::new(end);
         self.writer.control.advance_recorded(self.position);
         self.times.note(base, position, time_ns);
+        self.messages += messages;
         Ok(())
+    }
+
+    /// How many messages were recorded to their end.
+    pub(super) fn messages(&self) -> u64 {
+        self.messages
     }
 
     /// The journal that it is written to.
@@ -82,9 +99,8 @@ impl Tape {
     }
 }
 
-/// Sees that a block is whole frames of the stream that go on at `position`. Returns how many bytes they take up, and the bytes to
-/// write: of padding the header alone.
-fn check<'a>(identity: &Identity, position: Position, block: &Block<'a>) -> Result<(usize, &'a [u8]), JournalError> {
+/// Sees that a block is whole frames of the stream that go on at `position`.
+fn check<'a>(identity: &Identity, position: Position, block: &Block<'a>) -> Result<Checked<'a>, JournalError> {
     let bytes = block.bytes;
     let broken = |position, fault| JournalError::Stream { position, fault };
     if block.position != position {
@@ -94,7 +110,7 @@ fn check<'a>(identity: &Identity, position: Position, block: &Block<'a>) -> Resu
     let layout = identity.layout;
     let term_id = layout.term_length.term_id(position, layout.initial_term_id);
     let term_offset = layout.term_length.offset(position);
-    let mut at = 0;
+    let (mut at, mut messages) = (0, 0);
     while at < bytes.len() {
         let here = Position::new(position.get() + at as i64);
         let Some(header) = bytes.get(at..at + FRAME_HEADER_LENGTH) else {
@@ -120,9 +136,10 @@ fn check<'a>(identity: &Identity, position: Position, block: &Block<'a>) -> Resu
             }
         }
         if expected_type == i32::from(frame_type::PADDING) {
-            return Ok((aligned, &bytes[..FRAME_HEADER_LENGTH]));
+            return Ok(Checked { occupied: aligned, written: &bytes[..FRAME_HEADER_LENGTH], messages: 0 });
         }
+        messages += u64::from((kind >> 8) as u8 & flags::END != 0);
         at += aligned;
     }
-    if at == 0 { Err(broken(position, Fault::Hole)) } else { Ok((at, bytes)) }
+    if at == 0 { Err(broken(position, Fault::Hole)) } else { Ok(Checked { occupied: at, written: bytes, messages }) }
 }

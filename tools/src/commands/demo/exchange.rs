@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::bail;
 use gannet::agent::{Backoff, IdleStrategy};
 use gannet::logbuffer::FragmentAssembler;
-use gannet::{Client, Context, ExclusivePublication, Fragment, OfferError, SendError, Subscription};
+use gannet::{Client, Context, ExclusivePublication, Fragment, OfferError, SendError};
 use gannet_benches::rig::schedule::{Schedule, now_ns};
 use gannet_market::AnyMessage;
 
@@ -19,37 +19,63 @@ const FRAGMENTS_PER_POLL: usize = 32;
 
 /// Sends the feed over `channel` from one thread to another.
 pub(super) fn over(channel: &str, stream_id: i32, setting: &Setting<'_>) -> anyhow::Result<Leg> {
-    let (plan, stop) = (&setting.plan, setting.stop);
-    let client = Client::connect(Context::new().dir(setting.driver_dir).client_name("gannet demo"))?;
+    let client = connect(setting)?;
     let mut subscription = client.add_subscription(channel, stream_id)?;
     let mut publication = client.add_exclusive_publication(channel, stream_id)?;
+    wait_until("publication and subscription did not find each other", || {
+        publication.is_connected() && subscription.is_connected()
+    })?;
+    let mut assembler = FragmentAssembler::new();
+    let (leg, _) = between(&mut publication, setting, |receiver| {
+        Ok(subscription
+            .poll(assembler.assemble(|message: Fragment<'_>| receiver.receive(message.payload())), FRAGMENTS_PER_POLL))
+    })?;
+    Ok(leg)
+}
+
+/// A client of the demonstration's driver.
+pub(super) fn connect(setting: &Setting<'_>) -> anyhow::Result<Client> {
+    Ok(Client::connect(Context::new().dir(setting.driver_dir).client_name("gannet demo"))?)
+}
+
+/// Waits for something that takes a moment; says what did not happen if it takes longer.
+pub(super) fn wait_until(otherwise: &str, mut holds: impl FnMut() -> bool) -> anyhow::Result<()> {
     let start_ns = now_ns();
-    while !(publication.is_connected() && subscription.is_connected()) {
+    while !holds() {
         if now_ns() - start_ns > CONNECT_PATIENCE.as_nanos() as i64 {
-            bail!("publication and subscription did not find each other within {CONNECT_PATIENCE:?}");
+            bail!("{otherwise} within {CONNECT_PATIENCE:?}");
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+    Ok(())
+}
 
+/// Publishes the feed on a thread of its own, receives it with `poll` on this one, and says when its first message was due.
+pub(super) fn between(
+    publication: &mut ExclusivePublication,
+    setting: &Setting<'_>,
+    poll: impl FnMut(&mut Receiver) -> anyhow::Result<usize>,
+) -> anyhow::Result<(Leg, i64)> {
+    let (plan, stop) = (&setting.plan, setting.stop);
     // Time for the publisher's thread to start.
     let start_ns = now_ns() + 5_000_000;
     let schedule = Schedule::new(start_ns, plan.rate_per_s);
     let deadline_ns = start_ns + (plan.length() + PATIENCE).as_nanos() as i64;
     let is_over = AtomicBool::new(false);
+    let gives_up = || is_over.load(Ordering::Relaxed) || stop.is_wanted() || now_ns() > deadline_ns;
     std::thread::scope(|scope| {
         let publisher = scope.spawn(|| {
-            let published = publish(&mut publication, plan, schedule, &|| {
-                is_over.load(Ordering::Relaxed) || stop.is_wanted() || now_ns() > deadline_ns
-            });
+            let published = publish(publication, plan, schedule, &gives_up);
             is_over.store(published.is_err(), Ordering::Relaxed);
             published
         });
-        let mut leg = receive(&mut subscription, plan, start_ns, &|| {
-            is_over.load(Ordering::Relaxed) || stop.is_wanted() || now_ns() > deadline_ns
-        });
+        let receiver = Receiver::new(plan.messages, start_ns, plan.rate_per_s, None);
+        let received = receiver.run(poll, &gives_up);
         is_over.store(true, Ordering::Relaxed);
-        leg.published = publisher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok(leg)
+        let published = publisher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let mut leg = received?;
+        leg.published = published?;
+        Ok((leg, start_ns))
     })
 }
 
@@ -84,37 +110,65 @@ fn publish(
     Ok(plan.messages)
 }
 
-/// Receives until everything has arrived, and compares what each message says with what it should.
-fn receive(subscription: &mut Subscription, plan: &Plan, start_ns: i64, gives_up: &impl Fn() -> bool) -> Leg {
-    let schedule = Schedule::new(start_ns, plan.rate_per_s);
-    let mut leg = Leg::default();
-    let mut next = 0;
-    let mut assembler = FragmentAssembler::new();
-    // Never asleep for long: a sleep would be all that the histogram shows.
-    let mut idle = IdleStrategy::Backoff(Backoff::new(100, 1_000, 1_000, 50_000));
-    while next < plan.messages {
-        let fragments = subscription.poll(
-            assembler.assemble(|message: Fragment<'_>| {
-                let arrived_ns = now_ns();
-                let typed = AnyMessage::decode(message.payload()).ok();
-                match typed.as_ref().and_then(|typed| Some((typed, feed::claim(typed)?))) {
-                    // What is missing before it is lost; what comes late or twice is not as it was sent.
-                    Some((typed, (number, due_ns))) if number >= next => {
-                        leg.differed += u64::from(!feed::is_as_sent(typed, number, schedule.due_ns(number)));
-                        leg.latencies.record(arrived_ns - due_ns);
-                        next = number + 1;
-                    }
-                    _ => leg.differed += 1,
-                }
-                leg.received += 1;
-                leg.bytes += message.payload().len() as u64;
-            }),
-            FRAGMENTS_PER_POLL,
-        );
-        if fragments == 0 && gives_up() {
-            break;
-        }
-        idle.idle(fragments);
+/// Receives messages, and compares what each says with what it should.
+pub(super) struct Receiver {
+    messages: u64,
+    schedule: Schedule,
+    start_ns: i64,
+    /// If the feed is received another time: how many times as fast, and when its first message came.
+    again: Option<(f64, Option<i64>)>,
+    next: u64,
+    leg: Leg,
+}
+
+impl Receiver {
+    /// Of so many messages, the first of which was due at `start_ns`. If the feed is received `again`, so many times as fast, each
+    /// is due when that pace has it due behind the first.
+    pub(super) fn new(messages: u64, start_ns: i64, rate_per_s: u64, again: Option<f64>) -> Self {
+        let schedule = Schedule::new(start_ns, rate_per_s);
+        Self { messages, schedule, start_ns, again: again.map(|scale| (scale, None)), next: 0, leg: Leg::default() }
     }
-    leg
+
+    /// Receives until everything has arrived.
+    pub(super) fn run(
+        mut self,
+        mut poll: impl FnMut(&mut Self) -> anyhow::Result<usize>,
+        gives_up: &impl Fn() -> bool,
+    ) -> anyhow::Result<Leg> {
+        // Never asleep for long: a sleep would be all that the histogram shows.
+        let mut idle = IdleStrategy::Backoff(Backoff::new(100, 1_000, 1_000, 50_000));
+        while self.next < self.messages {
+            let fragments = poll(&mut self)?;
+            if fragments == 0 && gives_up() {
+                break;
+            }
+            idle.idle(fragments);
+        }
+        Ok(self.leg)
+    }
+
+    /// Takes a message.
+    pub(super) fn receive(&mut self, payload: &[u8]) {
+        let arrived_ns = now_ns();
+        let typed = AnyMessage::decode(payload).ok();
+        match typed.as_ref().and_then(|typed| Some((typed, feed::claim(typed)?))) {
+            // What is missing before it is lost; what comes late or twice is not as it was sent.
+            Some((typed, (number, due_ns))) if number >= self.next => {
+                self.leg.differed += u64::from(!feed::is_as_sent(typed, number, self.schedule.due_ns(number)));
+                let due_ns = match &mut self.again {
+                    None => due_ns,
+                    Some((scale, first_ns)) => {
+                        let behind_first_ns = (due_ns - self.start_ns) as f64 / *scale;
+                        *first_ns.get_or_insert(arrived_ns) + behind_first_ns as i64
+                    }
+                };
+                // Ahead of a pace that began late is on time.
+                self.leg.latencies.record((arrived_ns - due_ns).max(0));
+                self.next = number + 1;
+            }
+            _ => self.leg.differed += 1,
+        }
+        self.leg.received += 1;
+        self.leg.bytes += payload.len() as u64;
+    }
 }

@@ -6,8 +6,11 @@
 mod exchange;
 mod feed;
 mod ipc;
+mod journal;
+mod replay;
 mod udp;
 
+use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 
@@ -44,7 +47,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 type RunLeg = fn(&Setting<'_>) -> anyhow::Result<Leg>;
 
 /// The legs, in the order in which they run.
-const LEGS: &[(&str, RunLeg)] = &[("ipc", ipc::run), ("udp", udp::run)];
+const LEGS: &[(&str, RunLeg)] =
+    &[("ipc", ipc::run), ("udp", udp::run), ("journal", journal::run), ("replay", replay::run)];
 
 /// What a leg is to send.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +71,17 @@ struct Setting<'a> {
     plan: Plan,
     /// The user's wish to end it.
     stop: &'a Stop,
+    /// Where the leg `journal` records, and what it has recorded.
+    journal_dir: &'a Path,
+    recorded: Cell<Option<Recorded>>,
+}
+
+/// What was recorded.
+#[derive(Debug, Clone, Copy)]
+struct Recorded {
+    messages: u64,
+    /// When the first message was due.
+    start_ns: i64,
 }
 
 /// What came of a leg.
@@ -119,7 +134,9 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
             plan.length().as_secs_f64()
         ))?;
     }
-    let setting = Setting { driver_dir: driver.dir(), plan, stop: &stop };
+    let journal = tempfile::Builder::new().prefix("gannet-demo-").tempdir().context("no room for the recording")?;
+    let setting =
+        Setting { driver_dir: driver.dir(), plan, stop: &stop, journal_dir: journal.path(), recorded: Cell::new(None) };
     let mut legs = Vec::with_capacity(LEGS.len());
     let mut is_perfect = true;
     for (name, run_leg) in LEGS {

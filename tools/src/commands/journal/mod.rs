@@ -78,7 +78,7 @@ impl Source {
 }
 
 /// Reads a moment: RFC 3339, or nanoseconds since 1970.
-fn moment(text: &str) -> Result<EpochNanos, String> {
+pub(super) fn moment(text: &str) -> Result<EpochNanos, String> {
     if let Ok(nanos) = text.parse() {
         return Ok(EpochNanos::new(nanos));
     }
@@ -108,17 +108,17 @@ fn show_moment(time: EpochNanos) -> String {
 }
 
 /// Says on a terminal how far long work has come.
-struct Progress {
+pub(super) struct Progress {
     what: &'static str,
     shown: bool,
 }
 
 impl Progress {
-    fn new(what: &'static str) -> Self {
+    pub(super) fn new(what: &'static str) -> Self {
         Self { what, shown: false }
     }
 
-    fn at(&mut self, position: Position) {
+    pub(super) fn at(&mut self, position: Position) {
         let mut stderr = io::stderr();
         if stderr.is_terminal() {
             let _ = write!(stderr, "\r\x1b[K{} up to {position}", self.what);

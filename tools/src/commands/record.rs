@@ -1,0 +1,190 @@
+//! `gannet record`: keeps what a subscription receives in a directory, as an Aeron archive keeps it.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use gannet::agent::{Backoff, IdleStrategy};
+use gannet::journal::{RecordedStream, Recorder, RecorderOptions, StopReason, SyncPolicy};
+use gannet::types::RecordingId;
+use gannet::{Client, Context};
+use serde::Serialize;
+
+use super::journal::Progress;
+use crate::cli::{Outcome, Output, Stop, Stream, positive_duration};
+
+/// Record a stream into a directory
+///
+/// Each publication that comes becomes a recording of its own, until the command is stopped or what it was asked for is there. The
+/// files are those of an Aeron archive; `gannet journal` reads them, also while they are written.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    stream: Stream,
+    /// The directory to record into; made if need be
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// The driver's directory [default: $AERON_DIR, or /dev/shm/aeron-USER]
+    #[arg(long, value_name = "DIR")]
+    driver: Option<PathBuf>,
+    /// Stop as soon as so many messages are recorded
+    #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Stop after this long; a failure if --count asked for more
+    #[arg(long = "for", value_name = "DURATION", value_parser = positive_duration)]
+    duration: Option<Duration>,
+    /// Stop when every publication that was there has ended
+    #[arg(long)]
+    until_end: bool,
+    /// Go on with this recording, with the first publication that comes; it must go on where the recording ends
+    #[arg(long, value_name = "ID")]
+    extend: Option<i64>,
+    /// The length of a segment's file in bytes: a power of two, at least a term's
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
+    segment_length: i64,
+    /// Put what is recorded on stable storage: 'none', 'every' block, or so often
+    #[arg(long, value_name = "WHEN", default_value = "none", value_parser = sync_policy)]
+    sync: SyncPolicy,
+    /// Print one JSON object per recording at the end: recording_id, session_id, stream_id, source, start_position, stop_position,
+    /// reason
+    #[arg(long)]
+    json: bool,
+}
+
+/// A recording as JSON.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    recording_id: Option<i64>,
+    session_id: i32,
+    stream_id: i32,
+    source: &'a str,
+    start_position: i64,
+    stop_position: i64,
+    reason: String,
+}
+
+fn sync_policy(text: &str) -> Result<SyncPolicy, String> {
+    match text {
+        "none" => Ok(SyncPolicy::None),
+        "every" => Ok(SyncPolicy::EveryAppend),
+        _ => positive_duration(text).map(SyncPolicy::Every).map_err(|error| format!("{error}, 'none' or 'every'")),
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    args.stream.check()?;
+    let stop = Stop::listen()?;
+    let context = Context::from_environment().client_name("gannet record");
+    let driver = args.driver.clone().unwrap_or_else(|| context.get_dir().to_owned());
+    let client = Client::connect(context.dir(&driver))
+        .with_context(|| format!("cannot subscribe through a driver in {}", driver.display()))?;
+    let subscription = client.add_subscription(&args.stream.channel, args.stream.stream)?;
+    let mut options = RecorderOptions::new().segment_length(args.segment_length).sync(args.sync);
+    if let Some(recording_id) = args.extend {
+        options = options.extend(RecordingId::new(recording_id));
+    }
+    let mut recorder = Recorder::new(&args.dir, subscription, options)?;
+    record(args, &client, &mut recorder, &stop)?;
+    let messages = recorder.messages();
+    let streams = recorder.close();
+    let mut failed = 0;
+    for stream in &streams {
+        failed += u64::from(show(stream, args.json, out)?);
+    }
+    if failed > 0 {
+        bail!("{failed} of {} streams could not be recorded to their end", streams.len());
+    }
+    match args.count {
+        Some(count) if messages < count && !stop.is_wanted() => bail!("{messages} of {count} messages were recorded"),
+        _ => Ok(()),
+    }
+}
+
+/// Records until what was asked for is there, or can no more be.
+fn record(args: &Args, client: &Client, recorder: &mut Recorder, stop: &Stop) -> Outcome {
+    let status = recorder.status();
+    let start = Instant::now();
+    let mut idle = IdleStrategy::Backoff(Backoff::default());
+    let mut progress = Progress::new("recorded");
+    let mut shown = start;
+    loop {
+        let work = recorder.do_work();
+        if args.count.is_some_and(|count| recorder.messages() >= count) || stop.is_wanted() {
+            return Ok(());
+        }
+        if args.duration.is_some_and(|duration| start.elapsed() >= duration) {
+            return Ok(());
+        }
+        if work == 0 {
+            let streams = status.streams();
+            let has_ended = !streams.is_empty() && streams.iter().all(|stream| stream.stopped.is_some());
+            if args.until_end && has_ended && recorder.subscription().image_count() == 0 {
+                return Ok(());
+            }
+            if has_ended && streams.iter().all(has_failed) {
+                // Nothing is recorded any more; the stream does without us.
+                return Ok(());
+            }
+            if client.is_closed() || recorder.subscription().is_closed() {
+                bail!("the driver went away, or gave this client up");
+            }
+        }
+        if shown.elapsed() > Duration::from_millis(200) {
+            shown = Instant::now();
+            if let Some(stream) = status.streams().last() {
+                progress.at(stream.recorded());
+            }
+            if let Some(trouble) = recorder.trouble() {
+                eprintln!("warning: {trouble}");
+            }
+        }
+        idle.idle(work);
+    }
+}
+
+fn has_failed(stream: &RecordedStream) -> bool {
+    matches!(stream.stopped, Some((_, StopReason::Failed(_))))
+}
+
+/// Shows a recording, and says whether it failed.
+fn show(stream: &RecordedStream, json: bool, out: &mut Output) -> anyhow::Result<bool> {
+    let reason = match &stream.stopped {
+        Some((_, StopReason::EndOfStream)) => "end of stream".to_owned(),
+        Some((_, StopReason::ImageGone)) => "the publisher is gone".to_owned(),
+        Some((_, StopReason::Failed(reason))) => reason.clone(),
+        _ => "asked".to_owned(),
+    };
+    let line = Line {
+        recording_id: stream.recording_id.map(RecordingId::get),
+        session_id: stream.session_id.get(),
+        stream_id: stream.stream_id.get(),
+        source: &stream.source_identity,
+        start_position: stream.start_position.get(),
+        stop_position: stream.recorded().get(),
+        reason,
+    };
+    if json {
+        out.json(&line)?;
+    } else {
+        let id = line.recording_id.map_or_else(|| "nothing".to_owned(), |id| format!("recording {id}"));
+        out.line(format_args!(
+            "{id}: session {} of {} from {} to {}, {}",
+            line.session_id, line.source, line.start_position, line.stop_position, line.reason
+        ))?;
+    }
+    Ok(has_failed(stream))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn syncs_are_none_every_or_so_often() {
+        assert_eq!(sync_policy("none"), Ok(SyncPolicy::None));
+        assert_eq!(sync_policy("every"), Ok(SyncPolicy::EveryAppend));
+        assert_eq!(sync_policy("5ms"), Ok(SyncPolicy::Every(Duration::from_millis(5))));
+        assert!(sync_policy("often").is_err() && sync_policy("0").is_err());
+    }
+}

@@ -1,0 +1,53 @@
+//! Places in a recording as people write them, and recordings by directory and id: what `replay` and `sub` share.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gannet::journal::storage::Directory;
+use gannet::journal::{Recording, Start};
+use gannet::types::{Position, RecordingId};
+
+use super::journal::moment;
+
+/// Opens a recording of a directory: the one of that id, or the last.
+pub(super) fn open(dir: &Path, recording: Option<i64>) -> anyhow::Result<Recording> {
+    Ok(Recording::open_in(Arc::new(Directory::at(dir)), recording.map(RecordingId::new))?)
+}
+
+/// Reads a place: `start`, `end`, a position, `seq:NUMBER` for a message's number, `time:NANOS` or a time of RFC 3339.
+pub(super) fn place(text: &str) -> Result<Start, String> {
+    if let Some(number) = text.strip_prefix("seq:") {
+        return number.parse().map(Start::Sequence).map_err(|_| "expected a number behind 'seq:'".to_owned());
+    }
+    match text {
+        "start" => Ok(Start::Begin),
+        "end" => Ok(Start::End),
+        _ => match text.parse() {
+            Ok(position) => Ok(Start::Position(Position::new(position))),
+            Err(_) => moment(text.strip_prefix("time:").unwrap_or(text)).map(Start::Time).map_err(|_| {
+                "expected start, end, a position, seq:NUMBER, time:NANOS, or a time such as 2026-01-31T08:30:00Z"
+                    .to_owned()
+            }),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gannet::time::EpochNanos;
+
+    use super::*;
+
+    #[test]
+    fn places_are_read_as_people_write_them() {
+        assert_eq!(place("start"), Ok(Start::Begin));
+        assert_eq!(place("end"), Ok(Start::End));
+        assert_eq!(place("4096"), Ok(Start::Position(Position::new(4096))));
+        assert_eq!(place("seq:7"), Ok(Start::Sequence(7)));
+        assert_eq!(place("time:42"), Ok(Start::Time(EpochNanos::new(42))));
+        assert_eq!(place("1970-01-01T00:00:01Z"), Ok(Start::Time(EpochNanos::new(1_000_000_000))));
+        for text in ["", "soon", "seq:", "seq:x", "time:"] {
+            assert!(place(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! `gannet replay`: publishes a range of a recording again, at a chosen pace.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use gannet::agent::{Backoff, IdleStrategy};
+use gannet::journal::{ReplayEnd, ReplayOptions, ReplayState, Replayer, Speed, Start};
+use gannet::{Client, Context};
+use serde::Serialize;
+
+use super::journal::Progress;
+use super::recorded::{open, place};
+use crate::cli::{Outcome, Output, Stop, Stream, Usage, duration};
+
+/// Publish a range of a recording again
+///
+/// Waits for a subscriber first. The frames are those of the recording, at the same positions; session and stream are the new
+/// publication's.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The journal's directory, or an archive's
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// The recording [default: the last one]
+    #[arg(long, value_name = "ID")]
+    recording: Option<i64>,
+    #[command(flatten)]
+    stream: Stream,
+    /// The driver's directory [default: $AERON_DIR, or /dev/shm/aeron-USER]
+    #[arg(long, value_name = "DIR")]
+    driver: Option<PathBuf>,
+    /// Where to start: start, end, a position, seq:NUMBER, time:NANOS, or a time such as 2026-01-31T08:30:00Z
+    #[arg(long, value_name = "PLACE", default_value = "start", value_parser = place)]
+    from: Start,
+    /// Where to end, in the same words; what begins there is not replayed [default: where the recording ends now]
+    #[arg(long, value_name = "PLACE", value_parser = place, conflicts_with = "follow")]
+    to: Option<Start>,
+    /// Follow a recording that goes on, until it is stopped
+    #[arg(long)]
+    follow: bool,
+    /// How fast: 'full' speed, the 'recorded' pace, or so many times that, such as 2x
+    #[arg(long, value_name = "SPEED", default_value = "full", value_parser = speed)]
+    speed: Speed,
+    /// How long to wait for a subscriber
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
+    wait: Duration,
+    /// Print one JSON object at the end: recording_id, session_id, from_position, position, bytes, seconds
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was done, as JSON.
+#[derive(Debug, Serialize)]
+struct Summary {
+    recording_id: i64,
+    session_id: Option<i32>,
+    from_position: i64,
+    /// Up to where it was published.
+    position: i64,
+    /// How many bytes that are, headers and padding included.
+    bytes: i64,
+    seconds: f64,
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    match text {
+        "full" => Ok(Speed::Full),
+        "recorded" => Ok(Speed::RECORDED),
+        _ => match text.strip_suffix('x').and_then(|scale| scale.parse::<f64>().ok()) {
+            Some(scale) if scale.is_finite() && scale > 0.0 => Ok(Speed::Scaled(scale)),
+            _ => Err("expected 'full', 'recorded', or a factor such as 2x or 0.5x".to_owned()),
+        },
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    args.stream.check()?;
+    if args.to == Some(Start::Begin) {
+        bail!(Usage("--to start leaves nothing to replay".to_owned()));
+    }
+    let stop = Stop::listen()?;
+    // Before a driver is asked.
+    let recording = open(&args.dir, args.recording)?;
+    let recording_id = recording.descriptor().recording_id.get();
+    let end = match args.to {
+        Some(Start::End) => ReplayEnd::Recorded,
+        Some(place) => ReplayEnd::Before(place),
+        None if args.follow => ReplayEnd::Follow,
+        None => ReplayEnd::Recorded,
+    };
+    let context = Context::from_environment().client_name("gannet replay");
+    let driver = args.driver.clone().unwrap_or_else(|| context.get_dir().to_owned());
+    let client = Client::connect(context.dir(&driver))
+        .with_context(|| format!("cannot publish through a driver in {}", driver.display()))?;
+    let options = ReplayOptions::new().from(args.from).end(end).speed(args.speed);
+    let mut replayer = Replayer::new(&client, recording, &args.stream.channel, args.stream.stream, options)?;
+    let from = replayer.position().get();
+    let began = replay(args, &client, &mut replayer, &stop)?;
+    let summary = Summary {
+        recording_id,
+        session_id: replayer.session_id().map(gannet::types::SessionId::get),
+        from_position: from,
+        position: replayer.position().get(),
+        bytes: replayer.position().get() - from,
+        seconds: began.map_or(0.0, |began| began.elapsed().as_secs_f64()),
+    };
+    if args.json {
+        out.json(&summary)
+    } else {
+        let Summary { from_position, position, bytes, seconds, .. } = summary;
+        out.line(format_args!(
+            "replayed recording {recording_id} from {from_position} to {position}: {bytes} bytes in {seconds:.2} s"
+        ))
+    }
+}
+
+/// Replays to the end, and says when it began.
+fn replay(args: &Args, client: &Client, replayer: &mut Replayer, stop: &Stop) -> anyhow::Result<Option<Instant>> {
+    let start = Instant::now();
+    let mut began = None;
+    let mut idle = IdleStrategy::Backoff(Backoff::new(100, 1_000, 1_000, 100_000));
+    let mut progress = Progress::new("replayed");
+    let mut shown = start;
+    while !stop.is_wanted() {
+        let work = replayer.do_work()?;
+        match replayer.state() {
+            ReplayState::Done => break,
+            ReplayState::Replaying => {
+                began.get_or_insert_with(Instant::now);
+            }
+            _ if start.elapsed() >= args.wait => bail!(
+                "nobody subscribes to {} stream {} after {:?}; start `gannet sub` there, or wait longer with --wait",
+                args.stream.channel,
+                args.stream.stream,
+                args.wait
+            ),
+            _ => {}
+        }
+        if work == 0 && client.is_closed() {
+            bail!("the driver went away, or gave this client up, at position {}", replayer.position());
+        }
+        if shown.elapsed() > Duration::from_millis(200) {
+            shown = Instant::now();
+            progress.at(replayer.position());
+        }
+        idle.idle(work);
+    }
+    Ok(began)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speeds_are_words_or_factors() {
+        assert_eq!(speed("full"), Ok(Speed::Full));
+        assert_eq!(speed("recorded"), Ok(Speed::Scaled(1.0)));
+        assert_eq!(speed("0.5x"), Ok(Speed::Scaled(0.5)));
+        for text in ["", "fast", "2", "0x", "-1x", "NaNx", "infx"] {
+            assert!(speed(text).is_err(), "{text}");
+        }
+    }
+}
