@@ -86,7 +86,7 @@ pub enum Details {
 /// One result. What does not apply is null.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measurement {
-    /// The scenario: `ipc`, `udp`, `stall`, `idle` or `journal`.
+    /// The scenario: `ipc`, `udp`, `stall`, `idle`, `journal` or `replay`.
     pub scenario: String,
     /// `gannet`, `floor`, or a peer's name.
     pub system: String,

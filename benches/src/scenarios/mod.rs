@@ -3,6 +3,7 @@
 pub mod idle;
 pub mod ipc;
 pub mod journal;
+pub mod replay;
 pub mod stall;
 pub mod udp;
 mod usage;

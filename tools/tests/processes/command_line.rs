@@ -106,8 +106,10 @@ fn a_reader_that_leaves_is_no_failure() {
 fn the_demonstration_loses_nothing() {
     let ended = run(&["demo", "--json", "--messages", "3000", "--rate", "10000"]);
     let lines = ended.json();
-    let leg = &lines.last().expect("one object")["ipc"];
-    assert_eq!((&leg["published"], &leg["received"]), (&3000.into(), &3000.into()));
-    assert_eq!((&leg["lost"], &leg["differed"]), (&0.into(), &0.into()));
-    assert!(leg["p50_ns"].as_u64() <= leg["p99_ns"].as_u64() && leg["p50_ns"].is_u64());
+    for name in ["ipc", "journal", "replay"] {
+        let leg = &lines.last().expect("one object")[name];
+        assert_eq!((&leg["published"], &leg["received"]), (&3000.into(), &3000.into()), "{name}");
+        assert_eq!((&leg["lost"], &leg["differed"]), (&0.into(), &0.into()), "{name}");
+        assert!(leg["p50_ns"].as_u64() <= leg["p99_ns"].as_u64() && leg["p50_ns"].is_u64(), "{name}");
+    }
 }

@@ -4,6 +4,7 @@ mod captures;
 mod command_line;
 mod journal;
 mod network;
+mod recording;
 mod sbe;
 mod seeing;
 mod streams;

@@ -253,6 +253,7 @@ impl ReplayMerge {
             if !run.is_padding {
                 fragments += hand_over_frames(run.bytes, start, self.session_id, handler);
             }
+            self.tailer.check_run()?;
             self.tailer.pass(run_end);
         }
         Ok(fragments)

@@ -318,8 +318,9 @@ impl Replayer {
             };
             match publication.replay(run.bytes, run.length) {
                 Ok(_) => {
-                    self.frames_end = run.end;
                     let end = run.end;
+                    self.tailer.check_run()?;
+                    self.frames_end = end;
                     self.tailer.pass(end);
                 }
                 Err(OfferError::BackPressured | OfferError::AdminAction) => return Ok((runs, false)),

@@ -13,7 +13,7 @@
 use std::sync::Arc;
 
 use crate::logbuffer::{Block, FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, flags, frame, frame_type};
-use crate::memory::Frames;
+use crate::memory::{Frames, faults};
 use crate::types::Position;
 
 use super::super::error::{Fault, JournalError};
@@ -32,6 +32,8 @@ pub(super) struct Tape {
     base: Position,
     frames: Option<Frames>,
     messages: u64,
+    /// How many pages had been replaced in this process when the files were looked at last; see [`faults`].
+    faults: i64,
 }
 
 /// What a block was found to be.
@@ -50,7 +52,7 @@ impl Tape {
         let writer = Arc::clone(journal.writer());
         let times = TimesWriter::new(Arc::clone(&writer.storage), writer.descriptor.recording_id);
         let position = writer.control.recorded_position();
-        Self { writer, journal, times, position, base: Position::new(0), frames: None, messages: 0 }
+        Self { writer, journal, times, position, base: Position::new(0), frames: None, messages: 0, faults: faults() }
     }
 
     /// Records a block that was received at this time.
@@ -71,6 +73,13 @@ impl Tape {
         let space = space.ok_or(JournalError::Stream { position, fault: Fault::Length { length: occupied as i32 } })?;
         space.put_frames(written);
         frame::commit_block(&space, written);
+        let now = faults();
+        if now != self.faults {
+            if let Some(frames) = &self.frames {
+                self.writer.check_intact(frames, base, position)?;
+            }
+            self.faults = now;
+        }
         let end = position.get() + occupied as i64;
         // ORDERING(journal.tail): Release. Pairs with the Acquire loads in `advance` and `recover`: the block is committed.
         self.writer.control.tail().store_release(end);

@@ -2,6 +2,7 @@
 //! the frames where they are, and copies nothing.
 
 use crate::logbuffer::{FRAME_HEADER_LENGTH, frame};
+use crate::memory::faults;
 use crate::types::Position;
 
 use super::super::error::JournalError;
@@ -36,37 +37,60 @@ impl Tailer {
         if self.peek()?.is_none() {
             return Ok(None);
         }
-        let Some(current) = &self.current else { return Ok(None) };
         let start = self.position;
+        let (end, is_padding) = self.walk_run(limit, end, &mut is_due);
+        if faults() != self.faults {
+            self.look_at_segment()?;
+        }
+        let first = self
+            .current
+            .as_ref()
+            .and_then(|current| current.frames.cursor((start.get() - current.base.get()) as usize));
+        let length = (end.get() - start.get()) as usize;
+        let Some(first) = first.filter(|_| length > 0) else { return Ok(None) };
+        let bytes = first.block(if is_padding { FRAME_HEADER_LENGTH } else { length });
+        Ok(Some(Run { bytes, length, end, is_padding }))
+    }
+
+    /// Whether the segment is still what its file is: to be asked when the frames of a run were read, and it matters what they
+    /// said.
+    pub(crate) fn check_run(&mut self) -> Result<(), JournalError> {
+        if faults() == self.faults { Ok(()) } else { self.look_at_segment() }
+    }
+
+    /// Where the run ends that [`Self::frames`] is asked for, and whether it is padding.
+    fn walk_run(
+        &self,
+        limit: usize,
+        end: Position,
+        is_due: &mut impl FnMut(Position, Begins) -> bool,
+    ) -> (Position, bool) {
+        let start = self.position;
+        let Some(current) = &self.current else { return (start, false) };
         let Some(mut cursor) = current.frames.cursor((start.get() - current.base.get()) as usize) else {
-            return Ok(None);
+            return (start, false);
         };
-        let first = cursor.clone();
         let term_length = self.identity.layout.term_length;
-        let length_to = |position: Position| (position.get() - start.get()) as usize;
         let mut position = start;
         // What is no frame is told when it is the first.
         while let At::Frame(found) = self.identity.look(&mut cursor, position) {
             let next = Position::new(position.get() + found.occupied as i64);
             let is_first = position == start;
-            if next > end || !is_first && length_to(next) > limit || !is_due(position, Begins::of(&found.frame)) {
+            let is_too_long = !is_first && (next.get() - start.get()) as usize > limit;
+            if next > end || is_too_long || !is_due(position, Begins::of(&found.frame)) {
                 break;
             }
             if frame::is_padding(&found.frame) {
-                if !is_first {
-                    break;
-                }
-                let bytes = first.block(FRAME_HEADER_LENGTH);
-                return Ok(Some(Run { bytes, length: found.occupied, end: next, is_padding: true }));
+                return if is_first { (next, true) } else { (position, false) };
             }
+            // Here, and not where it is copied, it is found out that the file was cut short.
+            found.frame.touch();
             position = next;
             if term_length.offset(position) == 0 {
                 break;
             }
         }
-        let length = length_to(position);
-        let run = Run { bytes: first.block(length), length, end: position, is_padding: false };
-        Ok((length > 0).then_some(run))
+        (position, false)
     }
 
     /// Goes on behind a run.

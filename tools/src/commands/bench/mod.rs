@@ -3,6 +3,7 @@
 mod idle;
 mod ipc;
 mod journal;
+mod replay;
 mod stall;
 mod udp;
 
@@ -32,6 +33,7 @@ enum Scenario {
     Stall(stall::Args),
     Idle(idle::Args),
     Journal(journal::Args),
+    Replay(replay::Args),
 }
 
 /// How results are given out.
@@ -53,6 +55,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         Scenario::Stall(args) => stall::run(args, out),
         Scenario::Idle(args) => idle::run(args, out),
         Scenario::Journal(args) => journal::run(args, out),
+        Scenario::Replay(args) => replay::run(args, out),
     }
 }
 

@@ -1,0 +1,59 @@
+//! `gannet bench replay`: whether a replay at full speed keeps up with a publisher.
+
+use std::path::PathBuf;
+
+use gannet_benches::rig::cores::Cores;
+use gannet_benches::rig::environment::Environment;
+use gannet_benches::rig::measurement::Measurement;
+use gannet_benches::scenarios::replay;
+
+use super::{Reporting, progress};
+use crate::cli::{Outcome, Output, with_separators};
+
+/// What a replay at full speed brings to its subscriber, beside what a publisher brings over shared memory
+///
+/// The publisher is the floor: rounds alternate between the two, with messages and terms of the same lengths.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    reporting: Reporting,
+    /// Where to make the recordings, 256 MiB for each size; they are removed again [default: the system's temporary directory]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Rounds of each kind
+    #[arg(long, value_name = "COUNT", default_value_t = replay::Options::default().rounds, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+}
+
+/// Runs the scenario.
+pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let defaults = replay::Options::default();
+    let options = replay::Options {
+        dir: args.dir.clone().unwrap_or_else(|| defaults.dir.clone()),
+        rounds: args.rounds,
+        cores: Cores::choose(),
+        ..defaults
+    };
+    let environment = Environment::read(options.cores);
+    let notes = [format!(
+        "recordings of {} MiB in {}, terms of {} bytes; the driver is invoked by the subscriber's thread",
+        options.recorded_bytes >> 20,
+        options.dir.display(),
+        options.term_length
+    )];
+    args.reporting.begin(&environment, &notes, out)?;
+    let results = replay::run(&options, progress)?;
+    args.reporting.end(&environment, &notes, &results, out, describe)
+}
+
+fn describe(result: &Measurement) -> String {
+    let whole = |value: Option<f64>| with_separators(value.unwrap_or(0.0) as i64);
+    let ratio = result.ratio_to_floor.map(|ratio| format!("   {ratio:.2} x floor")).unwrap_or_default();
+    format!(
+        "{:>6} B  {:<8} {:>12} messages/s  {:>15} bytes/s{ratio}",
+        result.size,
+        result.system,
+        whole(result.msgs_per_s),
+        whole(result.bytes_per_s)
+    )
+}

@@ -1,0 +1,165 @@
+//! `gannet record`, `gannet replay`, and `gannet sub --from-journal`: what was recorded comes again.
+
+use std::path::Path;
+
+use gannet::{Client, Context, ExclusivePublication, OfferError};
+use rustix::process::Signal;
+
+use crate::support::{CHANNEL, Driver, Ended, Process, eventually, gannet};
+
+fn start(arguments: &[&str], journal: &Path, driver: &Driver) -> Process {
+    let mut command = gannet(arguments);
+    command.arg("--dir").arg(journal).arg("--driver").arg(driver.path());
+    Process::spawn(&mut command, None)
+}
+
+fn record(driver: &Driver, journal: &Path, arguments: &[&str]) -> Process {
+    start(
+        &[&["record", "--channel", CHANNEL, "--segment-length", "65536", "--json"], arguments].concat(),
+        journal,
+        driver,
+    )
+}
+
+fn replay(driver: &Driver, journal: &Path, arguments: &[&str]) -> Process {
+    let all = ["replay", "--channel", CHANNEL, "--stream", "2002", "--wait", "170s", "--json"];
+    start(&[&all, arguments].concat(), journal, driver)
+}
+
+fn text(ended: Ended) -> String {
+    String::from_utf8(ended.success()).expect("text")
+}
+
+/// Publishes lines that say their number, to whoever subscribes.
+fn publish(publication: &mut ExclusivePublication, numbers: std::ops::Range<u32>) {
+    for number in numbers {
+        let line = format!("line {number}");
+        eventually("there is room", || match publication.offer(line.as_bytes()) {
+            Ok(_) => Some(()),
+            Err(OfferError::BackPressured | OfferError::NotConnected | OfferError::AdminAction) => None,
+            Err(error) => panic!("{error}"),
+        });
+    }
+}
+
+fn lines(numbers: std::ops::Range<u32>) -> String {
+    numbers.map(|number| format!("line {number}\n")).collect()
+}
+
+#[test]
+fn what_is_recorded_is_replayed_whole_and_in_part_at_any_speed() {
+    let driver = Driver::start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = dir.path().join("quotes");
+    let recorder = record(&driver, &journal, &["--until-end"]);
+    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
+    publish(&mut publication, 0..3000);
+    let end = publication.position().expect("it is open").get();
+    drop(publication);
+    let recorded = recorder.end().json();
+    assert_eq!(recorded.len(), 1);
+    assert_eq!((&recorded[0]["recording_id"], &recorded[0]["reason"]), (&0.into(), &"end of stream".into()));
+    assert_eq!((&recorded[0]["start_position"], &recorded[0]["stop_position"]), (&0.into(), &end.into()));
+    assert_eq!(recorded[0]["stream_id"], 1001);
+
+    for (arguments, expected) in [
+        (&[][..], 0..3000),
+        (&["--from", "seq:100", "--to", "seq:2100", "--speed", "recorded"], 100..2100),
+        (&["--from", "seq:2990", "--speed", "100x", "--recording", "0"], 2990..3000),
+    ] {
+        let subscriber =
+            driver.gannet(&["sub", "--channel", CHANNEL, "--stream", "2002", "--timeout", "170s", "--until-end"]);
+        let replayed = replay(&driver, &journal, arguments).end().json();
+        assert_eq!(text(subscriber.end()), lines(expected), "{arguments:?}");
+        let bytes =
+            replayed[0]["position"].as_i64().zip(replayed[0]["from_position"].as_i64()).map(|(to, from)| to - from);
+        assert_eq!((replayed.len(), replayed[0]["bytes"].as_i64()), (1, bytes));
+        assert_eq!(replayed[0]["recording_id"], 0);
+    }
+    let mut cat = gannet(&["journal", "cat", "--count", "2"]);
+    let cat = text(Process::spawn(cat.arg("--dir").arg(&journal), None).end());
+    assert!(cat.lines().all(|line| line.contains("line ")) && cat.lines().count() == 2, "{cat}");
+}
+
+#[test]
+fn a_recorder_stops_when_it_has_what_it_was_asked_for_or_is_told_to() {
+    let driver = Driver::start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
+    let counting = record(&driver, &dir.path().join("some"), &["--count", "50"]);
+    publish(&mut publication, 0..50);
+    assert_eq!(counting.end().json()[0]["reason"], "asked");
+
+    let endless = record(&driver, &dir.path().join("all"), &[]);
+    eventually("it subscribes again", || publication.is_connected().then_some(()));
+    publish(&mut publication, 50..60);
+    let recorded = || {
+        let mut describe = gannet(&["journal", "describe", "--json"]);
+        let ended = Process::spawn(describe.arg("--dir").arg(dir.path().join("all")), None).end();
+        let line: serde_json::Value = serde_json::from_slice(&ended.stdout).ok()?;
+        line["recorded_position"].as_i64().filter(|&position| Some(position) == publication.position().map(|p| p.get()))
+    };
+    eventually("it is recorded", recorded);
+    endless.signal(Signal::TERM);
+    let line = &endless.end().json()[0];
+    assert_eq!(
+        (&line["reason"], line["stop_position"].as_i64()),
+        (&"asked".into(), publication.position().map(|p| p.get()))
+    );
+
+    // Too little in too short a time is a failure.
+    let ended = record(&driver, &dir.path().join("few"), &["--count", "5", "--for", "50ms"]).end();
+    assert_eq!((ended.code(), ended.stderr.contains("0 of 5 messages")), (Some(1), true), "{ended:?}");
+}
+
+#[test]
+fn a_late_subscriber_begins_with_what_was_recorded() {
+    let driver = Driver::start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let recorder = record(&driver, dir.path(), &["--until-end"]);
+    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
+    publish(&mut publication, 0..1000);
+    eventually("it is recorded in part", || {
+        let mut cat = gannet(&["journal", "cat", "--count", "20"]);
+        let ended = Process::spawn(cat.arg("--dir").arg(dir.path()), None).end();
+        (ended.stdout.split(|&byte| byte == b'\n').count() > 20).then_some(())
+    });
+    let journal = dir.path().to_str().expect("a plain path");
+    let late = |from: &str, count: &str| {
+        let arguments = ["sub", "--channel", CHANNEL, "--from-journal", journal, "--from", from, "--count", count];
+        driver.gannet(&[&arguments[..], &["--timeout", "170s"]].concat())
+    };
+    let (all, some) = (late("start", "3000"), late("seq:10", "2990"));
+    publish(&mut publication, 1000..3000);
+    assert_eq!(text(all.end()), lines(0..3000));
+    assert_eq!(text(some.end()), lines(10..3000));
+    drop(publication);
+    assert_eq!(recorder.end().json().len(), 1);
+}
+
+#[test]
+fn what_cannot_be_recorded_or_replayed_is_refused() {
+    let driver = Driver::start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let none = dir.path().join("none");
+    for (arguments, code, told) in [
+        (&["replay"][..], 1, "is not a journal"),
+        (&["replay", "--speed", "fast"], 2, "2x"),
+        (&["replay", "--from", "soon"], 2, "seq:NUMBER"),
+        (&["replay", "--channel", "no channel"], 2, "no channel"),
+        (&["record", "--extend", "7"], 1, "has no recording 7"),
+        (&["record", "--segment-length", "1000"], 1, "segments of 1000 bytes"),
+        (&["record", "--sync", "often"], 2, "'none' or 'every'"),
+    ] {
+        let ended = start(arguments, &none, &driver).end();
+        assert_eq!(ended.code(), Some(code), "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(told), "{arguments:?}: {}", ended.stderr);
+    }
+    let journal = gannet::journal::Journal::create(dir.path().join("some"), &gannet::journal::JournalOptions::new());
+    journal.expect("a journal").appender().expect("an appender").append(b"alone").expect("appended");
+    let ended = start(&["replay", "--wait", "50ms"], &dir.path().join("some"), &driver).end();
+    assert_eq!((ended.code(), ended.stderr.contains("nobody subscribes")), (Some(1), true), "{ended:?}");
+}
