@@ -168,7 +168,7 @@ impl ExclusiveAppender {
     /// # Errors
     ///
     /// As [`Self::offer_block`].
-    #[cfg(feature = "journal")]
+    #[cfg(all(feature = "journal", not(engine_loom)))]
     pub(crate) fn replay(&mut self, frames: &[u8], length: usize) -> Result<Position, OfferError> {
         let Self { shared, term } = self;
         if term.position() >= shared.limit() {

@@ -166,6 +166,7 @@ pub(crate) fn commit_block(space: &FrameSpace<'_>, block: &[u8]) {
 }
 
 /// Has a frame that was copied say that it is at another place, or of another origin.
+#[cfg(all(feature = "journal", not(engine_loom)))]
 #[inline]
 pub(crate) fn readdress(space: &FrameSpace<'_>, place: Place) {
     space.word(TERM_OFFSET_AND_SESSION).store_relaxed(place.offset_and_session);
