@@ -473,6 +473,56 @@ mod tests {
         assert_eq!(appender.offer_block(&block), Err(OfferError::MisplacedBlock), "it belongs to the term's start");
     }
 
+    /// Frames of a recording become those of this publication, whoever's they were. What was written over meanwhile becomes padding:
+    /// nobody is handed a frame that leads out of its block.
+    #[cfg(feature = "journal")]
+    #[test]
+    fn frames_of_a_recording_get_this_publication_s_session_and_stream() {
+        let source = TestLog::new(LogKind::Exclusive);
+        source.set_limit(1 << 15);
+        let mut appender = source.exclusive();
+        let sent: Vec<_> = [10, 2000, 0].map(|length| appender.offer(&vec![length as u8; length]).unwrap()).into();
+        let length = sent[2].get() as usize;
+        let mut frames = vec![0; length];
+        source.log.term(0).get_bytes(0, &mut frames);
+        for start in [0, sent[0].get() as usize, sent[1].get() as usize] {
+            frames[start + 12..start + 20].fill(0x7e);
+        }
+        let copied = |frames: &[u8], length: usize| {
+            let copy = TestLog::new(LogKind::Exclusive);
+            copy.set_limit(1 << 15);
+            let outcome = copy.exclusive().replay(frames, length);
+            (copy, outcome)
+        };
+        let (copy, outcome) = copied(&frames, length);
+        assert_eq!(outcome, Ok(sent[2]));
+        let mut bytes = [vec![0; length], vec![0; length]];
+        for (log, bytes) in [&source, &copy].into_iter().zip(&mut bytes) {
+            log.log.term(0).get_bytes(0, bytes);
+        }
+        assert_eq!(bytes[0], bytes[1]);
+
+        let second = sent[0].get() as usize;
+        for wrong in [0_i32, -1, 31, 1 << 20, i32::MIN] {
+            let mut frames = frames.clone();
+            frames[second..second + 4].copy_from_slice(&wrong.to_le_bytes());
+            let (copy, outcome) = copied(&frames, length);
+            assert_eq!(outcome, Ok(sent[2]), "{wrong}");
+            assert_eq!(copy.drain().len(), 1, "{wrong}");
+            assert_eq!(copy.subscriber.load_relaxed(), sent[2].get(), "{wrong}");
+        }
+        // Padding is its header, and takes up what it says.
+        let mut padding = frames[..32].to_vec();
+        padding[..4].copy_from_slice(&4000_i32.to_le_bytes());
+        padding[6] = 0;
+        let (copy, outcome) = copied(&padding, 4000);
+        assert_eq!((outcome.map(Position::get), copy.drain().len()), (Ok(4000), 0));
+        assert_eq!(copy.subscriber.load_relaxed(), 4000);
+        for (frames, length) in [(&frames[..16], length), (&frames[..], length - 32), (&frames[64..], length - 64)] {
+            assert_eq!(copied(frames, length).1, Err(OfferError::MisplacedBlock));
+        }
+    }
+
     /// A block that comes when the term is exactly full starts the next one.
     #[test]
     fn a_block_may_start_a_term() {

@@ -293,6 +293,19 @@ mod tests {
         assert_eq!((count, test.subscriber.load_relaxed()), (3, 192));
     }
 
+    /// Whoever reads blocks of a certain length gets past padding of any.
+    #[test]
+    fn padding_is_a_block_however_long_it_is() {
+        let test = TestLog::new(LogKind::Exclusive);
+        test.set_limit(1 << 15);
+        let mut appender = test.exclusive();
+        appender.offer(&[5; 32]).unwrap();
+        appender.append_padding(1000).unwrap();
+        appender.offer(&[5; 100]).unwrap();
+        let lengths = [63, 64, 64, 64, 160].map(|limit| test.reader().block_poll(|_| {}, limit));
+        assert_eq!(lengths, [0, 64, 1056, 0, 160]);
+    }
+
     #[test]
     fn a_commit_publishes_at_once() {
         let test = TestLog::new(LogKind::Exclusive);

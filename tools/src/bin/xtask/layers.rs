@@ -48,7 +48,7 @@ const CRATES: [Crate; 2] = [
                     "types",
                 ],
             ),
-            ("journal", &["agent", "client", "logbuffer", "memory", "quantity", "sync", "time", "types"]),
+            ("journal", &["agent", "channel_uri", "client", "logbuffer", "memory", "quantity", "sync", "time", "types"]),
         ],
     },
     Crate {
