@@ -90,7 +90,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Vec<Meas
         // The first round warms up, and does not count.
         for round in 0..=options.rounds {
             progress(&format!("replay: {size} bytes, round {round} of {}", options.rounds));
-            let plan = ThroughputPlan { size, duration_ms: options.floor_round_ms, cores: options.cores };
+            let plan = ThroughputPlan { size, duration_ms: options.floor_round_ms, streams: 1, cores: options.cores };
             let outcomes = [live.throughput(&plan)?, replays.round()?];
             if round > 0 {
                 rounds.iter_mut().zip(outcomes).for_each(|(rounds, outcome)| rounds.add(outcome));

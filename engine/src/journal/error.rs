@@ -91,8 +91,8 @@ pub enum JournalError {
         /// Where the recording begins now: [`Start::Begin`](super::Start::Begin) goes there.
         earliest: Position,
     },
-    /// Somebody has the journal open for writing.
-    #[error("recording {recording_id} of {} is in use: close the journal everywhere first", path.display())]
+    /// Somebody has the journal open for writing, or records into it.
+    #[error("recording {recording_id} of {} is in use: close the journal, or its recorder, everywhere first", path.display())]
     InUse {
         /// The recording.
         recording_id: RecordingId,
@@ -114,14 +114,6 @@ pub enum JournalError {
         recording_id: RecordingId,
         /// How many there may be.
         limit: usize,
-    },
-    /// Somebody has the recording open for writing who shares it with nobody.
-    #[error("recording {recording_id} of {} is being recorded by somebody else: wait for the end of that", path.display())]
-    InUse {
-        /// The directory.
-        path: PathBuf,
-        /// The recording.
-        recording_id: RecordingId,
     },
     /// The recording cannot be gone on with by that stream.
     #[error("recording {recording_id} cannot be extended by this stream: its {what} is {found}, expected {expected}")]

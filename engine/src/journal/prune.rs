@@ -239,7 +239,11 @@ pub(crate) fn left_over(
     let parse = |name: String| {
         let base = match parse_segment_name(&name) {
             Some((found, base, _)) => (found == id).then_some(base),
-            None => name.strip_prefix(&prefix)?.strip_suffix(".index")?.parse().ok().map(Position::new),
+            None => {
+                let (base, kind) = name.strip_prefix(&prefix)?.split_once('.')?;
+                let is_sidecar = kind == "index" || kind == "times" || kind.starts_with("times.");
+                is_sidecar.then(|| base.parse().ok())?.map(Position::new)
+            }
         }?;
         (base.get() + i64::from(layout.segment_length.get()) <= start.get()).then_some((base, name))
     };

@@ -48,7 +48,10 @@ const CRATES: [Crate; 2] = [
                     "types",
                 ],
             ),
-            ("journal", &["agent", "channel_uri", "client", "logbuffer", "memory", "quantity", "sync", "time", "types"]),
+            (
+                "journal",
+                &["agent", "channel_uri", "client", "logbuffer", "memory", "quantity", "sync", "time", "types"],
+            ),
         ],
     },
     Crate {
