@@ -167,8 +167,7 @@ impl Endpoint {
         // While the client connects, waiting for its answers, somebody has to run the driver.
         let (client, publication, subscription) = std::thread::scope(|scope| {
             let worker = scope.spawn(|| {
-                let client =
-                    Client::connect_with(path, &ClientOptions { invoked: true, ..ClientOptions::default() })?;
+                let client = Client::connect_with(path, &ClientOptions { invoked: true, ..ClientOptions::default() })?;
                 let subscription = client.add_subscription(back, STREAM)?;
                 let publication = client.add_exclusive_publication(out, STREAM)?;
                 Ok::<_, PeerError>((client, publication, subscription))
