@@ -196,9 +196,9 @@ impl Replayer {
         let end = match options.end {
             ReplayEnd::Follow => None,
             ReplayEnd::Before(end) => Some(tailer_at(&recording, end)?.position()),
-            ReplayEnd::Recorded => Some(match recording.recorded_hint() {
-                Some(recorded) => recorded,
-                // Nobody keeps that: behind the last frame that there is.
+            ReplayEnd::Recorded => Some(match recording.stop_position() {
+                Some(stop) => stop,
+                // Behind the last frame that there is: what a journal's helper thread says may be a moment old.
                 None => recording.tailer(Start::End)?.position(),
             }),
         };
