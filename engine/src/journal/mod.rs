@@ -15,7 +15,7 @@
 //! | the files | `catalog`, `segment`, `control`, `sidecar`, and where they are: `storage` |
 //! | after a crash | `recovery`; on request, and for damage in the middle, `repair` |
 //! | sidecars from segments, and segments against them | `indexer`, `reindex`, `verify` |
-//! | where consumers are | `cursor` |
+//! | where consumers are | `cursor`; with nets below them, `consumer` |
 //! | what is kept for how long | `retention`, `prune` |
 //! | record a stream, replay a recording, go over to the live stream | `stream/` |
 //!
@@ -25,6 +25,7 @@
 mod append;
 mod appender;
 mod catalog;
+pub mod consumer;
 mod control;
 mod cursor;
 mod error;

@@ -31,6 +31,11 @@ impl Output {
         Self { writer: Box::new(BufWriter::with_capacity(64 * 1024, stdout.lock())), is_terminal }
     }
 
+    /// A file, or whatever else takes bytes.
+    pub(crate) fn file(writer: impl Write + 'static) -> Self {
+        Self { writer: Box::new(writer), is_terminal: false }
+    }
+
     /// Output that goes nowhere but where a test can see it.
     #[cfg(test)]
     pub(crate) fn to(writer: impl Write + 'static) -> Self {

@@ -4,5 +4,5 @@
 mod decoder;
 mod schema;
 
-pub(crate) use decoder::{Decoder, Form, Frames};
+pub(crate) use decoder::{Decoded, Decoder, Form, Frames};
 pub(crate) use schema::SchemaFlags;

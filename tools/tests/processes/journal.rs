@@ -3,7 +3,7 @@
 use gannet::journal::{Journal, JournalOptions};
 use serde_json::Value;
 
-use crate::support::{Ended, Process, gannet};
+use crate::support::{CHANNEL, Driver, Ended, Process, gannet, raw};
 
 fn ended(arguments: &[&str]) -> Ended {
     Process::spawn(&mut gannet(&[&["journal"], arguments].concat()), None).end()
@@ -116,6 +116,57 @@ fn segments_are_pruned_from_a_journal_in_use() {
     journal.set_retention(&gannet::journal::Retention::new().max_bytes(1 << 40)).expect("set");
     assert_eq!(pruned(&[])["segments"].as_array().map(Vec::len), Some(0));
     assert_eq!(run(&["--larger-than", "many"]).status.code(), Some(2));
+}
+
+/// What is exported as a capture is what a capture's reader publishes and decodes, payload by payload.
+#[test]
+fn messages_are_exported_as_captures_lines_and_rows() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().to_str().expect("a path");
+    let journal = journal(dir.path(), 200);
+    journal.appender().expect("an appender").append_with(b"say \"x\", y", 5_000_000_007).expect("appended");
+    journal.appender().expect("an appender").append_with(&[0, 255], 6_000_000_000).expect("appended");
+    let run = |arguments: &[&str]| ended(&[&["export"], arguments, &["--dir", path]].concat()).success();
+
+    let capture = dir.path().join("out.pcap");
+    let capture_path = capture.to_str().expect("a path");
+    assert!(run(&["--format", "pcap", "--output", capture_path]).is_empty());
+    let bytes = std::fs::read(&capture).expect("written");
+    assert!(run(&["--format", "pcap"]) == bytes);
+    // Read without the reader that the command comes with: nanoseconds, raw IPv4, UDP.
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+    assert_eq!((word(0), word(20)), (0xA1B2_3C4D, 101));
+    let (mut at, mut packets) = (24, Vec::new());
+    while at < bytes.len() {
+        let length = word(at + 8) as usize;
+        let packet = &bytes[at + 16..at + 16 + length];
+        assert_eq!((packet[0], packet[9]), (0x45, 17), "IPv4, UDP");
+        packets.push((word(at), word(at + 4), packet[28..].to_vec()));
+        at += 16 + length;
+    }
+    assert_eq!((packets.len(), &packets[7]), (202, &(0, 1_007, b"message 7".to_vec())));
+    assert_eq!(packets[200], (5, 7, b"say \"x\", y".to_vec()));
+    // And with it.
+    let driver = Driver::start();
+    let subscribe = ["sub", "--channel", CHANNEL, "--format", "raw", "--until-end", "--timeout", "170s"];
+    let subscriber = driver.gannet(&subscribe);
+    let publish = ["pub", "--wait", "170s", "--channel", CHANNEL, "--capture", capture_path];
+    driver.gannet(&publish).end().success();
+    assert!(subscriber.end().success() == raw(packets.iter().map(|(.., payload)| &payload[..])));
+
+    let exported = run(&["--format", "jsonl", "--from-sequence", "199"]);
+    let read = ended(&["cat", "--json", "--from-sequence", "199", "--dir", path]).success();
+    assert!(exported == read && lines(&exported).len() == 3);
+    let rows = run(&["--format", "csv", "--from-sequence", "200"]);
+    let rows: Vec<&str> = text(&rows).lines().collect();
+    assert_eq!(rows[0], "position,next_position,sequence,time_ns,length,text,hex");
+    assert!(rows[1].ends_with(",200,5000000007,10,\"say \"\"x\"\", y\",736179202278222c2079"), "{}", rows[1]);
+    assert!(rows[2].ends_with(",201,6000000000,2,,00ff"), "{}", rows[2]);
+    let chosen = run(&["--format", "csv", "--text", "message 1", "--until", "1012"]);
+    assert_eq!(text(&chosen).lines().count(), 1 + 3, "1, 10 and 11");
+    let position = lines(&exported)[0]["position"].to_string();
+    assert_eq!(text(&run(&["--format", "jsonl", "--to-position", &position])).lines().count(), 199);
+    assert_eq!(ended(&["export", "--dir", path]).status.code(), Some(2), "a format has to be said");
 }
 
 #[test]

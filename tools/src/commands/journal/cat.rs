@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use gannet::agent::IdleStrategy;
-use gannet::journal::{JournalError, Start, Tailer};
+use gannet::journal::{JournalError, Record, Start, Tailer};
 use gannet::types::Position;
 
 use super::Source;
@@ -121,9 +121,23 @@ pub(super) fn forward(
     damaged: &mut u64,
     out: &mut Output,
 ) -> anyhow::Result<bool> {
+    forward_to(tailer, damaged, |record| printer.print(record, out))
+}
+
+/// Hands the next message to `show`. False if there is none; damage is passed over, and so is what is pruned meanwhile.
+pub(super) fn forward_to(
+    tailer: &mut Tailer,
+    damaged: &mut u64,
+    show: impl FnOnce(&Record<'_>) -> Outcome,
+) -> anyhow::Result<bool> {
     match tailer.next() {
         Ok(Some(record)) => {
-            printer.print(&record, out)?;
+            show(&record)?;
+            Ok(true)
+        }
+        Err(error @ JournalError::Pruned { .. }) => {
+            eprintln!("{error}");
+            tailer.seek(Start::Begin)?;
             Ok(true)
         }
         Ok(None) => Ok(false),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{moment, show_moment};
 use crate::cli::{Outcome, Output};
-use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
+use crate::sbe::{Decoded, Decoder, Form, Frames, SchemaFlags};
 
 /// Which messages.
 #[derive(Debug, Clone, clap::Args)]
@@ -30,9 +30,9 @@ pub(super) struct Choice {
     field: Option<String>,
 }
 
-/// How messages are printed.
+/// What messages mean.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct Printing {
+pub(super) struct Meaning {
     /// Decode messages by this SBE schema: XML, or compiled if the name ends in .sbeir
     #[arg(long, value_name = "SCHEMA")]
     schema: Option<PathBuf>,
@@ -40,6 +40,25 @@ pub(super) struct Printing {
     frames: Frames,
     #[command(flatten)]
     flags: SchemaFlags,
+}
+
+impl Meaning {
+    /// Whether there is a schema.
+    pub(super) fn has_schema(&self) -> bool {
+        self.schema.is_some()
+    }
+
+    /// The same, printed as one JSON object per message.
+    pub(super) fn as_json(&self) -> Printing {
+        Printing { meaning: self.clone(), json: true, brief: false }
+    }
+}
+
+/// How messages are printed.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Printing {
+    #[command(flatten)]
+    meaning: Meaning,
     /// Print one JSON object per message: position, next_position, sequence, time_ns, length, hex, and text where it is text; with
     /// a schema its schema, version, template, name and fields instead of the last two
     #[arg(long)]
@@ -71,11 +90,25 @@ struct Line<'a> {
     text: Option<&'a str>,
 }
 
+/// Writes a message that is wanted, with what it says by its schema.
+pub(super) type Write<'a> = dyn FnMut(&Record<'_>, Option<&Decoded<'_>>, &mut Output) -> Outcome + 'a;
+
+impl Choice {
+    /// Whether a message is wanted, as far as that can be told without a schema.
+    fn takes(&self, record: &Record<'_>) -> bool {
+        let time = record.time();
+        self.since.is_none_or(|since| time.is_some_and(|time| time >= since))
+            && self.until.is_none_or(|until| time.is_some_and(|time| time < until))
+            && self.text.as_ref().is_none_or(|text| contains(record.payload(), text.as_bytes()))
+    }
+}
+
 impl Printer {
     pub(super) fn new(choice: &Choice, printing: &Printing) -> anyhow::Result<Self> {
         let form = if printing.json { Form::Json } else { Form::Text };
-        let decoder = match &printing.schema {
-            Some(path) => Some(Decoder::new(printing.flags.open(path)?.schema, printing.frames, form)),
+        let Meaning { schema, frames, flags } = &printing.meaning;
+        let decoder = match schema {
+            Some(path) => Some(Decoder::new(flags.open(path)?.schema, *frames, form)),
             None => None,
         };
         Ok(Self { choice: choice.clone(), printing: printing.clone(), decoder, printed: 0 })
@@ -83,14 +116,11 @@ impl Printer {
 
     /// Prints a message if it is wanted.
     pub(super) fn print(&mut self, record: &Record<'_>, out: &mut Output) -> Outcome {
-        let Choice { since, until, text, template, field } = &self.choice;
-        let time = record.time();
-        let is_in_time = since.is_none_or(|since| time.is_some_and(|time| time >= since))
-            && until.is_none_or(|until| time.is_some_and(|time| time < until));
-        let has_text = text.as_ref().is_none_or(|text| contains(record.payload(), text.as_bytes()));
-        if !is_in_time || !has_text {
+        if !self.choice.takes(record) {
             return Ok(());
         }
+        let Choice { template, field, .. } = &self.choice;
+        let time = record.time();
         let place = |json: bool| {
             let line = Line {
                 position: record.position().get(),
@@ -124,6 +154,35 @@ impl Printer {
                     }
                     (false, false) => out.line(format_args!("{} {}", place(false), message.text())),
                 }
+            }
+            Err(failure) if template.is_none() && field.is_none() => {
+                eprintln!("position {}, {failure}", record.position());
+                Ok(())
+            }
+            Err(_) => Ok(()),
+        })
+    }
+
+    /// Writes a message if it is wanted: each message of an SBE schema that is in it, if there is a schema.
+    pub(super) fn write(&mut self, record: &Record<'_>, write: &mut Write<'_>, out: &mut Output) -> Outcome {
+        if !self.choice.takes(record) {
+            return Ok(());
+        }
+        let Choice { template, field, .. } = &self.choice;
+        let printed = &mut self.printed;
+        let Some(decoder) = &mut self.decoder else {
+            *printed += 1;
+            return write(record, None, out);
+        };
+        decoder.decode(record.payload(), |message| match message {
+            Ok(message) => {
+                let is_wanted = template.is_none_or(|template| template == message.template)
+                    && field.as_ref().is_none_or(|field| message.content.contains(field.as_str()));
+                if !is_wanted {
+                    return Ok(());
+                }
+                *printed += 1;
+                write(record, Some(&message), out)
             }
             Err(failure) if template.is_none() && field.is_none() => {
                 eprintln!("position {}, {failure}", record.position());
@@ -167,7 +226,7 @@ fn show_place(record: &Record<'_>) -> String {
     format!("{} {sequence} {time}", record.position())
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

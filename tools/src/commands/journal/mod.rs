@@ -3,6 +3,7 @@
 
 mod cat;
 mod describe;
+mod export;
 mod find;
 mod ls;
 mod messages;
@@ -35,6 +36,7 @@ enum Command {
     Cat(cat::CatArgs),
     Tail(cat::TailArgs),
     Find(find::Args),
+    Export(export::Args),
     Verify(verify::Args),
     Repair(repair::Args),
     Prune(prune::Args),
@@ -49,6 +51,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         Command::Cat(args) => cat::cat(args, out),
         Command::Tail(args) => cat::tail(args, out),
         Command::Find(args) => find::run(args, out),
+        Command::Export(args) => export::run(args, out),
         Command::Verify(args) => verify::run(args, out),
         Command::Repair(args) => repair::run(args, out),
         Command::Prune(args) => prune::run(args, out),

@@ -1,0 +1,322 @@
+//! A consumer: reads on from a named cursor, and moves it when a message is done with. Killed at any point, it is handed the message
+//! again that it was at.
+
+use core::fmt::Display;
+use core::hash::Hash;
+use core::time::Duration;
+
+use crate::agent::IdleStrategy;
+use crate::journal::cursor::Cursor;
+use crate::journal::error::{AppendError, JournalError};
+use crate::journal::recording::Recording;
+use crate::journal::tailer::{Record, Start, Tailer};
+use crate::types::Position;
+
+use super::dead_letter::DeadLetters;
+use super::window::Window;
+
+/// Consumes a recording, message by message, each at least once.
+///
+/// ```
+/// use gannet::journal::consumer::{Consumer, DeadLetter, DeadLetters, Processed, Window};
+/// use gannet::journal::{Journal, JournalOptions, Start};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let options = JournalOptions::new().segment_length(64 << 10).term_length(64 << 10);
+/// let orders = Journal::create(dir.path().join("orders"), &options)?;
+/// let dead = Journal::create(dir.path().join("dead"), &options)?;
+/// let mut appender = orders.appender()?;
+/// for order in ["1 buy", "2 sell", "1 buy", "3 explode"] {
+///     appender.append(order.as_bytes())?;
+/// }
+///
+/// let recording = orders.recording()?;
+/// let mut consumer = Consumer::open(&recording, "billing")?.attempts(3).dead_letters(DeadLetters::to(&dead)?);
+/// let key = |record: &gannet::journal::Record<'_>| record.payload().first().copied();
+/// let mut seen = Window::restore(&recording, consumer.position(), 1_000, key)?;
+/// let mut billed = Vec::new();
+/// loop {
+///     let done = consumer.process_once(&mut seen, key, |record| {
+///         let order = String::from_utf8_lossy(record.payload()).into_owned();
+///         if order.ends_with("explode") { return Err("no such order") }
+///         billed.push(order);
+///         Ok(())
+///     })?;
+///     if done == Processed::Nothing { break }
+/// }
+/// assert_eq!(billed, ["1 buy", "2 sell"], "the third was a duplicate");
+///
+/// let mut letters = dead.recording()?.tailer(Start::Begin)?;
+/// let letter = letters.next()?.expect("the fourth");
+/// let letter = DeadLetter::read(letter.payload()).expect("a dead letter");
+/// assert_eq!((letter.reason, letter.attempts, letter.payload), ("no such order", 3, Some(&b"3 explode"[..])));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Consumer {
+    tailer: Tailer,
+    cursor: Cursor,
+    attempts: u32,
+    pause: Duration,
+    dead_letters: Option<DeadLetters>,
+    /// Where the cursor was, if that was pruned before this was opened, until the loss is accepted.
+    lost: Option<Position>,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Processed {
+    /// There is none yet.
+    Nothing,
+    /// It was handled, at this attempt.
+    Handled {
+        /// Which: 1 for the first.
+        attempts: u32,
+    },
+    /// It was handled before, or tried to be: one of the messages in the window has its key.
+    Duplicate,
+    /// It could not be handled, and is in the dead letters' journal.
+    Dead {
+        /// How often it was tried.
+        attempts: u32,
+    },
+}
+
+/// Why a consumer is not getting on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConsumerError {
+    /// The journal could not be read, or the cursor not be moved.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The message could not be put into the dead letters' journal. It is handed over again.
+    #[error("the message at {position} could not be handled, and not be put aside either: {source}")]
+    DeadLetter {
+        /// Where the message begins.
+        position: Position,
+        /// What stands in the way.
+        source: AppendError,
+    },
+    /// The message could not be handled, and there is no dead letters' journal. It is handed over again.
+    #[error("the message at {position} could not be handled in {attempts} attempts: {reason}")]
+    Failed {
+        /// Where the message begins.
+        position: Position,
+        /// How often it was tried.
+        attempts: u32,
+        /// What the handler said last.
+        reason: String,
+    },
+}
+
+impl Consumer {
+    /// A consumer that goes on where its cursor is, at the start of the recording if there is none of that name. One attempt, and no
+    /// dead letters.
+    ///
+    /// A cursor whose place was pruned by force is told of by the first read; see [`Self::skip_pruned`]. One that is behind the end, as
+    /// can be after a loss of power, goes back to the end: what is appended there is new.
+    ///
+    /// # Errors
+    ///
+    /// As [`Recording::cursor`] and [`Recording::tailer`].
+    pub fn open(recording: &Recording, name: &str) -> Result<Self, JournalError> {
+        let mut cursor = recording.cursor(name)?;
+        let position = cursor.position();
+        let is_beyond = recording.recorded_hint().is_some_and(|recorded| recorded < position);
+        let (tailer, lost) = match recording.tailer(Start::Position(position)) {
+            Ok(tailer) => (tailer, None),
+            Err(JournalError::Pruned { .. }) => (recording.tailer(Start::Begin)?, Some(position)),
+            Err(JournalError::Position { .. }) if is_beyond => {
+                let tailer = recording.tailer(Start::End)?;
+                cursor.move_to(tailer.position())?;
+                (tailer, None)
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self { tailer, cursor, attempts: 1, pause: Duration::ZERO, dead_letters: None, lost })
+    }
+
+    /// How often a message is tried: at least once.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts.max(1);
+        self
+    }
+
+    /// How long it is waited between two attempts. Not at all unless set.
+    #[must_use]
+    pub fn pause(mut self, pause: Duration) -> Self {
+        self.pause = pause;
+        self
+    }
+
+    /// Where messages go that could not be handled. Without, the first of them stops the consumer.
+    #[must_use]
+    pub fn dead_letters(mut self, letters: DeadLetters) -> Self {
+        self.dead_letters = Some(letters);
+        self
+    }
+
+    /// Where the next message begins, or first behind it.
+    pub fn position(&self) -> Position {
+        self.tailer.position()
+    }
+
+    /// Up to where messages are done with for good: after a restart, it goes on there.
+    pub fn committed(&self) -> Position {
+        self.cursor.position()
+    }
+
+    /// The tailer, to wait for messages with, or to get past damage.
+    pub fn tailer(&mut self) -> &mut Tailer {
+        &mut self.tailer
+    }
+
+    /// The next message, without any net; none if there is none yet. It is done with when [`Self::commit`] says so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tailer::next`].
+    #[allow(clippy::should_implement_trait, reason = "a record borrows the consumer, which no iterator can say")]
+    pub fn next(&mut self) -> Result<Option<Record<'_>>, JournalError> {
+        self.check_lost()?;
+        self.tailer.next()
+    }
+
+    /// Says that all messages that were handed out are done with.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cursor::move_to`].
+    pub fn commit(&mut self) -> Result<(), JournalError> {
+        self.check_lost()?;
+        self.cursor.move_to(self.tailer.position())
+    }
+
+    /// Goes back to the first message that is not done with.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tailer::seek`].
+    pub fn rewind(&mut self) -> Result<(), JournalError> {
+        self.tailer.seek(Start::Position(self.cursor.position()))
+    }
+
+    /// Accepts that messages were pruned that had not been read: goes on at the start of the recording, and returns that.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tailer::seek`].
+    pub fn skip_pruned(&mut self) -> Result<Position, JournalError> {
+        self.tailer.seek(Start::Begin)?;
+        self.lost = None;
+        self.cursor.move_to(self.tailer.position())?;
+        Ok(self.tailer.position())
+    }
+
+    /// Waits until where it is is on stable storage.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cursor::sync`].
+    pub fn sync(&self) -> Result<(), JournalError> {
+        self.cursor.sync()
+    }
+
+    /// Has `handle` deal with the next message, as often as there are attempts, and commits it. What cannot be handled becomes a dead
+    /// letter first. A handler may be called again for a message that it has dealt with: when the process died before that was committed.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumerError`]; nothing is committed then, and the next call begins with the same message.
+    pub fn process<E: Display>(
+        &mut self,
+        mut handle: impl FnMut(&Record<'_>) -> Result<(), E>,
+    ) -> Result<Processed, ConsumerError> {
+        self.process_unless(|_| false, |record| handle(record))
+    }
+
+    /// The same, but for messages whose key is that of one of those in front of it, as many as the window is wide: they are committed
+    /// without being handled.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::process`].
+    pub fn process_once<K: Clone + Eq + Hash, E: Display>(
+        &mut self,
+        seen: &mut Window<K>,
+        mut key: impl FnMut(&Record<'_>) -> Option<K>,
+        mut handle: impl FnMut(&Record<'_>) -> Result<(), E>,
+    ) -> Result<Processed, ConsumerError> {
+        let mut found = None;
+        let is_duplicate = |record: &Record<'_>| {
+            found = key(record);
+            found.as_ref().is_some_and(|key| seen.contains(key))
+        };
+        let done = self.process_unless(is_duplicate, |record| handle(record))?;
+        if done != Processed::Nothing {
+            seen.insert(found);
+        }
+        Ok(done)
+    }
+
+    fn process_unless<E: Display>(
+        &mut self,
+        is_duplicate: impl FnOnce(&Record<'_>) -> bool,
+        mut handle: impl FnMut(&Record<'_>) -> Result<(), E>,
+    ) -> Result<Processed, ConsumerError> {
+        self.check_lost()?;
+        let Self { tailer, cursor, attempts: most, pause, dead_letters, .. } = self;
+        let recording_id = tailer.recording().descriptor().recording_id;
+        let (outcome, start, next) = {
+            let Some(record) = tailer.next()? else { return Ok(Processed::Nothing) };
+            let position = record.position();
+            let outcome = if is_duplicate(&record) {
+                Ok(Processed::Duplicate)
+            } else {
+                match attempt(*most, *pause, || handle(&record)) {
+                    Ok(attempts) => Ok(Processed::Handled { attempts }),
+                    Err(reason) => match dead_letters {
+                        Some(letters) => letters
+                            .append(recording_id, &record, *most, &reason)
+                            .map(|_| Processed::Dead { attempts: *most })
+                            .map_err(|source| ConsumerError::DeadLetter { position, source }),
+                        None => Err(ConsumerError::Failed { position, attempts: *most, reason }),
+                    },
+                }
+            };
+            (outcome, position, record.next_position())
+        };
+        let moved = outcome.and_then(|done| cursor.move_to(next).map(|()| done).map_err(ConsumerError::from));
+        if moved.is_err() {
+            tailer.seek(Start::Position(start))?;
+        }
+        moved
+    }
+
+    fn check_lost(&self) -> Result<(), JournalError> {
+        let Some(position) = self.lost else { return Ok(()) };
+        let recording = self.tailer.recording();
+        Err(JournalError::Pruned {
+            recording_id: recording.descriptor().recording_id,
+            what: "position",
+            asked: position.get(),
+            earliest: recording.start_position(),
+        })
+    }
+}
+
+/// Tries until it works, and says how often; or what was said last.
+fn attempt<E: Display>(most: u32, pause: Duration, mut handle: impl FnMut() -> Result<(), E>) -> Result<u32, String> {
+    let period_ns = i64::try_from(pause.as_nanos()).unwrap_or(i64::MAX);
+    let mut attempts = 1;
+    loop {
+        match handle() {
+            Ok(()) => return Ok(attempts),
+            Err(reason) if attempts >= most => return Err(reason.to_string()),
+            Err(_) if period_ns > 0 => IdleStrategy::Sleep { period_ns }.idle_once(),
+            Err(_) => {}
+        }
+        attempts += 1;
+    }
+}

@@ -1,0 +1,166 @@
+//! Consumers' nets: what is handled is handled at least once, what cannot be is put aside, and duplicates are passed over, across
+//! restarts and kills.
+
+use std::sync::Arc;
+
+use gannet::journal::consumer::{Consumer, ConsumerError, DeadLetter, DeadLetters, Processed, Window};
+use gannet::journal::storage::MemoryStorage;
+use gannet::journal::{Journal, JournalError, Prune, Recording, Retention, Start};
+
+use crate::support::{eventually, journal, message, read, small};
+
+fn number(record: &gannet::journal::Record<'_>) -> u64 {
+    read(record.payload()).expect("whole").1
+}
+
+#[test]
+fn what_is_not_committed_is_handed_out_again() {
+    let (dir, journal) = journal(&small());
+    let mut appender = journal.appender().unwrap();
+    for number in 0..10 {
+        appender.append(&message(0, number)).unwrap();
+    }
+    let mut consumer = Consumer::open(&journal.recording().unwrap(), "billing").unwrap();
+    for expected in 0..4 {
+        assert_eq!(number(&consumer.next().unwrap().unwrap()), expected);
+        if expected == 2 {
+            consumer.commit().unwrap();
+        }
+    }
+    consumer.rewind().unwrap();
+    assert_eq!(number(&consumer.next().unwrap().unwrap()), 3);
+    drop((consumer, appender));
+    journal.close().unwrap();
+    // Another process, and a recording that nobody writes.
+    let recording = Recording::open(dir.path()).unwrap();
+    let mut consumer = Consumer::open(&recording, "billing").unwrap();
+    let committed = consumer.committed();
+    let mut seen = Vec::new();
+    let done = consumer.process(|record| {
+        seen.push(number(record));
+        Ok::<_, String>(())
+    });
+    assert_eq!((done.unwrap(), &seen[..]), (Processed::Handled { attempts: 1 }, &[3][..]));
+    assert!(consumer.committed() > committed && consumer.committed() == consumer.position());
+    consumer.sync().unwrap();
+    while consumer.next().unwrap().is_some() {}
+    consumer.commit().unwrap();
+    assert_eq!(consumer.process(|_| Err("not called")).unwrap(), Processed::Nothing);
+}
+
+#[test]
+fn attempts_are_bounded_and_what_fails_is_kept_with_its_reason() {
+    let (_dir, journal) = journal(&small());
+    let (_dead_dir, dead) = crate::support::journal(&small());
+    let mut appender = journal.appender().unwrap();
+    for number in 0..3 {
+        appender.append_with(&message(0, number), 1_000 + number as i64).unwrap();
+    }
+    let long = vec![7; appender.max_message_length()];
+    appender.append(&long).unwrap();
+    let recording = journal.recording().unwrap();
+    let mut calls = 0;
+    let mut fails = |_: &gannet::journal::Record<'_>| {
+        calls += 1;
+        Err::<(), _>(format!("refused for the {calls}th time"))
+    };
+    let mut consumer = Consumer::open(&recording, "billing").unwrap().attempts(2);
+    for _ in 0..2 {
+        let error = consumer.process(&mut fails).unwrap_err();
+        assert!(matches!(error, ConsumerError::Failed { position, attempts: 2, .. } if position.get() == 0), "{error}");
+        assert_eq!((consumer.position().get(), consumer.committed().get()), (0, 0), "it stays");
+    }
+    let mut consumer =
+        consumer.attempts(3).pause(core::time::Duration::from_micros(50)).dead_letters(DeadLetters::to(&dead).unwrap());
+    assert_eq!(consumer.process(&mut fails).unwrap(), Processed::Dead { attempts: 3 });
+    let mut tries = 0;
+    let done = consumer.process(|_| {
+        tries += 1;
+        if tries < 3 { Err("not yet") } else { Ok(()) }
+    });
+    assert_eq!(done.unwrap(), Processed::Handled { attempts: 3 });
+    for _ in 0..2 {
+        assert_eq!(consumer.process(&mut fails).unwrap(), Processed::Dead { attempts: 3 });
+    }
+    assert_eq!(consumer.committed(), journal.recorded().unwrap());
+
+    let mut letters = dead.recording().unwrap().tailer(Start::Begin).unwrap();
+    let record = letters.next().unwrap().unwrap();
+    let letter = DeadLetter::read(record.payload()).unwrap();
+    assert_eq!((letter.position.get(), letter.attempts, letter.reason), (0, 3, "refused for the 7th time"));
+    assert_eq!((letter.payload, letter.time.unwrap().get()), (Some(&message(0, 0)[..]), 1_000));
+    assert_eq!(letter.recording_id, journal.descriptor().recording_id);
+    assert_eq!(DeadLetter::read(letters.next().unwrap().unwrap().payload()).unwrap().payload, Some(&message(0, 2)[..]));
+    let record = letters.next().unwrap().unwrap();
+    let letter = DeadLetter::read(record.payload()).unwrap();
+    assert_eq!(letter.payload, None, "it does not fit, and is where it came from");
+    let mut source = recording.tailer(Start::Position(letter.position)).unwrap();
+    assert_eq!(source.next().unwrap().unwrap().payload(), &long[..]);
+    assert!(letters.next().unwrap().is_none());
+}
+
+/// Killed between any two messages, and after the handler ran but before that was committed: each key is handled once but for the one
+/// that was being handled, as long as its duplicates are within the window.
+#[test]
+fn duplicates_are_passed_over_across_restarts() {
+    const WINDOW: usize = 20;
+    let storage = MemoryStorage::new();
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    // Each key three times, the last time too late.
+    let keys: Vec<u64> = (0..200).flat_map(|at| [at, at + 1]).chain(0..3).collect();
+    for &key in &keys {
+        appender.append(&key.to_le_bytes()).unwrap();
+    }
+    let key = |record: &gannet::journal::Record<'_>| Some(u64::from_le_bytes(record.payload().try_into().ok()?));
+    let mut handled = Vec::new();
+    let mut storage = storage.after_kill();
+    let mut rounds = 0;
+    loop {
+        rounds += 1;
+        let journal = Journal::open_in(Arc::new(storage.clone()), None).unwrap();
+        let recording = journal.recording().unwrap();
+        let mut consumer = Consumer::open(&recording, "once").unwrap();
+        let mut seen = Window::restore(&recording, consumer.position(), WINDOW, key).unwrap();
+        assert!(seen.len() <= WINDOW);
+        let mut last = Processed::Duplicate;
+        for _ in 0..rounds % 7 + 1 {
+            last = consumer
+                .process_once(&mut seen, key, |record| {
+                    handled.push(key(record).expect("a key"));
+                    Ok::<_, String>(())
+                })
+                .unwrap();
+        }
+        if last == Processed::Nothing {
+            break;
+        }
+        // Killed with everything that is in memory; the cursor is in a file.
+        storage = storage.after_kill();
+    }
+    let expected: Vec<u64> = (0..=200).chain(0..3).collect();
+    assert_eq!(handled, expected);
+    assert!(rounds > 50);
+}
+
+#[test]
+fn a_consumer_is_told_what_it_has_lost() {
+    let (_dir, journal) = journal(&small());
+    let mut appender = journal.appender().unwrap();
+    for number in 0..4_000 {
+        appender.append(&message(0, number)).unwrap();
+    }
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    let recording = journal.recording().unwrap();
+    drop(Consumer::open(&recording, "slow").unwrap());
+    let pruned = journal.prune(&Prune::by(&Retention::new().max_bytes(1)).force()).unwrap();
+    let mut consumer = Consumer::open(&recording, "slow").unwrap();
+    for _ in 0..2 {
+        let error = consumer.next().unwrap_err();
+        assert!(matches!(error, JournalError::Pruned { earliest, .. } if earliest == pruned.start), "{error}");
+        assert!(consumer.commit().is_err(), "nobody commits what he has not seen");
+    }
+    assert_eq!(consumer.skip_pruned().unwrap(), pruned.start);
+    assert_eq!(consumer.next().unwrap().unwrap().position(), pruned.start);
+    assert_eq!(consumer.committed(), pruned.start);
+}

@@ -1,0 +1,213 @@
+//! `gannet journal export`: messages of a recording in forms that other programs read.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use etherparse::PacketBuilder;
+use gannet::journal::{Record, Start};
+use gannet::types::Position;
+
+use super::messages::{Choice, Meaning, Printer};
+use super::{Progress, Source, cat};
+use crate::cli::{Outcome, Output, Stop};
+use crate::sbe::Decoded;
+
+/// Write messages as a capture, as JSON lines or as CSV
+///
+/// Takes the same choices of messages as cat. A capture has one UDP packet over IPv4 for each message, at the time of the message: pub
+/// --capture and sbe decode --capture read it, and so do the usual tools. Its addresses, 127.0.0.1, and ports mean nothing. JSON lines
+/// are those of cat --json. CSV has the columns position, next_position, sequence, time_ns, length, and then text and hex; or, with a
+/// schema, schema, version, template, name and fields, the last of them as JSON.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: Source,
+    /// What to write
+    #[arg(long, value_enum)]
+    format: Format,
+    /// Write to this file instead of standard output
+    #[arg(long, short = 'o', value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Begin with the message at this position
+    #[arg(long, value_name = "POSITION", conflicts_with_all = ["from_sequence", "since"])]
+    from_position: Option<i64>,
+    /// Begin with the message of this number; the first is 0
+    #[arg(long, value_name = "NUMBER", conflicts_with = "since")]
+    from_sequence: Option<i64>,
+    /// Stop in front of this position
+    #[arg(long, value_name = "POSITION")]
+    to_position: Option<i64>,
+    /// Stop after so many messages
+    #[arg(long, value_name = "MESSAGES")]
+    count: Option<u64>,
+    #[command(flatten)]
+    choice: Choice,
+    #[command(flatten)]
+    meaning: Meaning,
+    /// Compare each frame with its checksum
+    #[arg(long)]
+    verify: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A capture: pcap with nanoseconds, raw IP
+    Pcap,
+    /// One JSON object per line
+    Jsonl,
+    /// Comma-separated values, with a header
+    Csv,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let start = match (args.from_position, args.from_sequence, args.choice.since) {
+        (Some(position), ..) => Start::Position(Position::new(position)),
+        (_, Some(sequence), _) => Start::Sequence(sequence),
+        (_, _, Some(time)) => Start::Time(time),
+        _ => Start::Begin,
+    };
+    let mut tailer = args.source.open()?.tailer(start)?;
+    if args.verify {
+        tailer = tailer.verifying();
+    }
+    let mut printer = Printer::new(&args.choice, &args.meaning.as_json())?;
+    let stop = Stop::listen()?;
+    let mut file = match &args.output {
+        Some(path) => Some(Output::file(BufWriter::new(
+            File::create(path).with_context(|| format!("cannot write {}", path.display()))?,
+        ))),
+        None => None,
+    };
+    let out = file.as_mut().unwrap_or(out);
+    let has_schema = args.meaning.has_schema();
+    match args.format {
+        Format::Pcap => out.bytes(&pcap_header())?,
+        Format::Csv if has_schema => {
+            out.line("position,next_position,sequence,time_ns,length,schema,version,template,name,fields")?;
+        }
+        Format::Csv => out.line("position,next_position,sequence,time_ns,length,text,hex")?,
+        Format::Jsonl => {}
+    }
+    let mut progress = Progress::new("exported");
+    let (mut damaged, mut read) = (0, 0_u64);
+    let end = args.to_position.map(Position::new);
+    let is_done = |printed: u64| args.count.is_some_and(|count| printed >= count) || stop.is_wanted();
+    while !is_done(printer.printed) && end.is_none_or(|end| tailer.position() < end) {
+        let more = match args.format {
+            Format::Jsonl => cat::forward(&mut tailer, &mut printer, &mut damaged, out)?,
+            Format::Pcap => {
+                cat::forward_to(&mut tailer, &mut damaged, |record| printer.write(record, &mut pcap_packet, out))?
+            }
+            Format::Csv => {
+                cat::forward_to(&mut tailer, &mut damaged, |record| printer.write(record, &mut csv_row, out))?
+            }
+        };
+        if !more {
+            break;
+        }
+        read += 1;
+        if read.is_multiple_of(1 << 16) {
+            progress.at(tailer.position());
+        }
+    }
+    drop(progress);
+    out.flush()?;
+    cat::finish(&printer, damaged)
+}
+
+/// The header of a capture file: version 2.4, nanoseconds, packets that begin with their IP header.
+fn pcap_header() -> Vec<u8> {
+    const MAGIC_NANOSECONDS: u32 = 0xA1B2_3C4D;
+    const LINK_RAW: u32 = 101;
+    const LONGEST: u32 = 262_144;
+    let mut header = Vec::with_capacity(24);
+    header.extend(MAGIC_NANOSECONDS.to_le_bytes());
+    header.extend(2_u16.to_le_bytes());
+    header.extend(4_u16.to_le_bytes());
+    header.extend([0; 8]);
+    header.extend(LONGEST.to_le_bytes());
+    header.extend(LINK_RAW.to_le_bytes());
+    header
+}
+
+/// A message as a packet. With a schema and several messages in a payload, the payload is written once.
+fn pcap_packet(record: &Record<'_>, decoded: Option<&Decoded<'_>>, out: &mut Output) -> Outcome {
+    /// What fits into a UDP datagram over IPv4.
+    const LONGEST_PAYLOAD: usize = 65_535 - 20 - 8;
+    const PORT: u16 = 40_123;
+    if decoded.is_some_and(|decoded| decoded.index > 0) {
+        return Ok(());
+    }
+    let payload = record.payload();
+    if payload.len() > LONGEST_PAYLOAD {
+        bail!(
+            "the message at {} has {} bytes, and a UDP packet has room for {LONGEST_PAYLOAD}: export it as jsonl or csv, or leave it out \
+             with --to-position and --from-position",
+            record.position(),
+            payload.len()
+        );
+    }
+    let mut packet = Vec::with_capacity(payload.len() + 28);
+    let builder = PacketBuilder::ipv4([127, 0, 0, 1], [127, 0, 0, 1], 64).udp(PORT, PORT);
+    builder.write(&mut packet, payload).context("cannot make a packet")?;
+    let time = record.time().map_or(0, |time| time.get()).max(0).unsigned_abs();
+    let length = u32::try_from(packet.len()).unwrap_or(u32::MAX);
+    let seconds = u32::try_from(time / 1_000_000_000).unwrap_or(u32::MAX);
+    let nanos = (time % 1_000_000_000) as u32;
+    for word in [seconds, nanos, length, length] {
+        out.bytes(&word.to_le_bytes())?;
+    }
+    out.bytes(&packet)
+}
+
+/// A message as a row.
+fn csv_row(record: &Record<'_>, decoded: Option<&Decoded<'_>>, out: &mut Output) -> Outcome {
+    let number = |number: Option<i64>| number.map_or_else(String::new, |number| number.to_string());
+    let place = format!(
+        "{},{},{},{},{}",
+        record.position(),
+        record.next_position(),
+        number(record.sequence()),
+        number(record.time().map(|time| time.get())),
+        record.payload().len()
+    );
+    match decoded {
+        Some(message) => out.line(format_args!(
+            "{place},{},{},{},{},{}",
+            message.schema,
+            message.version,
+            message.template,
+            quoted(message.name),
+            quoted(message.content)
+        )),
+        None => {
+            let text = std::str::from_utf8(record.payload()).ok().filter(|text| !text.chars().any(char::is_control));
+            let hex = super::messages::hex(record.payload());
+            out.line(format_args!("{place},{},{hex}", quoted(text.unwrap_or_default())))
+        }
+    }
+}
+
+/// A value as CSV has it: in quotes if it needs them, with its own quotes doubled.
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_with_commas_and_quotes_are_quoted() {
+        assert_eq!(["plain", "a,b", "say \"x\"", ""].map(quoted), ["plain", "\"a,b\"", "\"say \"\"x\"\"\"", ""]);
+    }
+
+    #[test]
+    fn the_header_of_a_capture_is_that_of_the_format() {
+        let header = pcap_header();
+        assert_eq!((header.len(), &header[..8]), (24, &[0x4D, 0x3C, 0xB2, 0xA1, 2, 0, 4, 0][..]));
+    }
+}
