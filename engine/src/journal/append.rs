@@ -153,6 +153,28 @@ impl<S: SegmentSource> Append<S> {
         Ok(self.least)
     }
 
+    /// Fills up the segment that the tail is in, unless nothing is in it yet, or it is the last that there can be. Says where what is
+    /// appended next goes, at the least.
+    pub(crate) fn fill_segment(&mut self) -> Result<Position, ClaimError<S::Error>> {
+        let layout = self.identity.layout;
+        let tail = self.claimant.tail();
+        let (base, next) = (layout.base(tail), layout.next_base(layout.base(tail)));
+        if tail == base || tail == layout.start_position || next >= layout.end() {
+            return Ok(tail);
+        }
+        loop {
+            let position = self.claimant.tail();
+            if position >= next {
+                return Ok(next);
+            }
+            if position < self.base || position >= self.end {
+                self.enter(position)?;
+            }
+            let rest = (layout.term_length.get() - layout.term_length.offset(position)) as usize;
+            self.fill_term(position, rest, 0)?;
+        }
+    }
+
     /// Goes to the segment that the tail is in.
     #[cold]
     fn enter(&mut self, position: Position) -> Result<(), ClaimError<S::Error>> {

@@ -130,6 +130,11 @@ impl Appender {
         self.max_message
     }
 
+    /// Fills up the segment that the tail is in, unless nothing is in it yet: what comes next begins another.
+    pub(crate) fn fill_segment(&mut self) -> Result<Position, AppendError> {
+        self.append.fill_segment().map_err(|error| refused(error, &self.writer, &self.slot))
+    }
+
     #[inline]
     fn stamp(&self) -> i64 {
         match self.stamps {

@@ -3,11 +3,12 @@
 //!
 //! ```text
 //!     0  version | length | recording id | start position | term length | segment length | initial term id | stamps
-//!    40  boot id | sync policy
+//!    40  boot id | sync policy | how often cycles begin
 //!   256  tail                           claimed by appenders
 //!   384  recorded | indexed             written by the keeper
 //!   512  durable                        written by the keeper, and by appenders that sync
 //!   640  first                          written by whoever prunes
+//!   768  cycle                          written by the keeper
 //!  4096  64 slots of 128 bytes: what an appender claims, or has claimed last: position | length
 //! ```
 //!
@@ -22,6 +23,7 @@ use crate::types::{Position, RecordingId, SemanticVersion};
 use super::catalog::RecordingDescriptor;
 use super::error::{Fault, JournalError};
 use super::options::{Stamps, SyncPolicy};
+use super::roll::RollCycle;
 use super::segment::SegmentLayout;
 use super::storage::{Storage, Stored};
 use super::tail::{Slot, Slots};
@@ -51,17 +53,21 @@ const STAMPS: Field<i32> = Field::at(36);
 const BOOT_ID: Field<[i64; 2]> = Field::at(40);
 const SYNC_KIND: Field<i64> = Field::at(56);
 const SYNC_VALUE: Field<i64> = Field::at(64);
+const ROLL_PERIOD: Field<i64> = Field::at(72);
+const ROLL_OFFSET: Field<i64> = Field::at(80);
 const TAIL: Field<i64> = Field::at(256);
 const RECORDED: Field<i64> = Field::at(384);
 const INDEXED: Field<i64> = Field::at(392);
 const DURABLE: Field<i64> = Field::at(512);
 const FIRST: Field<i64> = Field::at(640);
+const CYCLE: Field<i64> = Field::at(768);
 
 const _: () = {
     assert!(VERSION.end() == LENGTH.start() && LENGTH.end() == RECORDING_ID.start());
     assert!(START_POSITION.end() == TERM_LENGTH.start() && SEGMENT_LENGTH.end() == INITIAL_TERM_ID.start());
     assert!(STAMPS.end() == BOOT_ID.start() && BOOT_ID.end() == SYNC_KIND.start());
-    assert!(DURABLE.end() <= FIRST.start() && FIRST.end() <= SLOTS);
+    assert!(DURABLE.end() <= FIRST.start() && FIRST.end() <= CYCLE.start() && CYCLE.end() <= SLOTS);
+    assert!(SYNC_VALUE.end() == ROLL_PERIOD.start() && ROLL_OFFSET.end() <= TAIL.start());
 };
 
 /// The file, mapped.
@@ -270,6 +276,29 @@ impl Control {
              again"
         );
         JournalError::Malformed { path: storage.path(&self.name), offset: TAIL.start() as u64, found }
+    }
+
+    /// Sets how often a new cycle begins; never if none is given.
+    pub(crate) fn set_roll_cycle(&self, roll: Option<RollCycle>) {
+        let (period_s, offset_s) = roll.map_or((0, 0), |roll| roll.seconds());
+        self.stored.view().word(ROLL_OFFSET).store_relaxed(offset_s);
+        self.stored.view().word(ROLL_PERIOD).store_relaxed(period_s);
+    }
+
+    /// How often a new cycle begins.
+    pub(crate) fn roll_cycle(&self) -> Option<RollCycle> {
+        let word = |field: Field<i64>| self.stored.view().word(field).load_relaxed();
+        RollCycle::of_seconds(word(ROLL_PERIOD), word(ROLL_OFFSET))
+    }
+
+    /// The cycle that what is appended now belongs to; 0 before anybody said so.
+    pub(crate) fn cycle(&self) -> i64 {
+        self.stored.view().word(CYCLE).load_relaxed()
+    }
+
+    /// Says which cycle has begun. For whoever has the keeper's lock, or the journal alone.
+    pub(crate) fn set_cycle(&self, number: i64) {
+        self.stored.view().word(CYCLE).store_relaxed(number);
     }
 
     /// Waits until the page is on stable storage.

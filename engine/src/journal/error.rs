@@ -91,6 +91,14 @@ pub enum JournalError {
         /// Where the recording begins now: [`Start::Begin`](super::Start::Begin) goes there.
         earliest: Position,
     },
+    /// An Aeron archive runs in the directory.
+    #[error("{} says that an archive runs in this directory, process {pid}: end it first; reading is possible meanwhile", path.display())]
+    ArchiveRunning {
+        /// The archive's mark file.
+        path: PathBuf,
+        /// The archive's process, as it says.
+        pid: i64,
+    },
     /// Somebody has the journal open for writing, or records into it.
     #[error("recording {recording_id} of {} is in use: close the journal, or its recorder, everywhere first", path.display())]
     InUse {

@@ -12,7 +12,8 @@ use super::appender::Appender;
 use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
 use super::control::Control;
 use super::error::JournalError;
-use super::keeper::{Keeper, idle_strategy};
+use super::keeper::{Keeper, idle_strategy, roll_if_due};
+use super::mark::refuse_archive;
 use super::options::{JournalOptions, Stamps, SyncPolicy};
 use super::prune::{Prune, Pruned, finish as finish_pruning, lock_name as prune_lock_name, prune_open};
 use super::recording::Recording;
@@ -124,6 +125,7 @@ impl Journal {
         let entry = catalog.find(recording_id)?;
         let control = Control::create(&*storage, &entry.descriptor, options.stamps, options.start_position)?;
         control.set_sync_policy(options.sync);
+        control.set_roll_cycle(options.roll);
         if !options.retention.keeps_everything() {
             RetentionFile::open_or_create(&*storage, recording_id)?.set_policy(&*storage, &options.retention)?;
         }
@@ -138,6 +140,7 @@ impl Journal {
     pub fn open_in(storage: Arc<dyn Storage>, recording_id: Option<RecordingId>) -> Result<Self, JournalError> {
         // Before anything is made in a directory that is none.
         drop(Catalog::open(&*storage, FileAccess::ReadWrite)?);
+        refuse_archive(&*storage)?;
         let opening = lock_opening(&*storage)?;
         let catalog = Catalog::open(&*storage, FileAccess::ReadWrite)?;
         let entry = catalog.choose(recording_id)?;
@@ -165,6 +168,7 @@ impl Journal {
             }
             (None, Share::Exclusive) => return Err(in_use()),
         };
+        let is_first = alone.is_some();
         let open = match (alone, share) {
             (Some(alone), Share::Exclusive) => alone,
             (alone, _) => {
@@ -175,6 +179,10 @@ impl Journal {
         let writer = Arc::new(writer);
         // The first appends find their segments made.
         writer.prepare()?;
+        if is_first {
+            // A cycle that began while nobody had it open.
+            roll_if_due(&writer)?;
+        }
         let keeper = AgentRunner::start(Keeper::new(Arc::clone(&writer)), idle_strategy(), || {});
         let keeper = keeper.map_err(JournalError::Thread)?;
         Ok(Self { writer, report, keeper: Some(keeper), open: Some(open) })

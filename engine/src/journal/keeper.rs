@@ -9,7 +9,8 @@ use crate::memory::{FileAccess, Frames};
 use crate::time::{Clock, MonotonicNanos, SystemClock};
 use crate::types::Position;
 
-use super::error::JournalError;
+use super::appender::Appender;
+use super::error::{AppendError, JournalError};
 use super::indexer::{Indexer, file_checksum};
 use super::options::{Stamps, SyncPolicy};
 use super::prune::{Prune, first_entry, try_prune_open};
@@ -76,10 +77,11 @@ impl Keeper {
             self.named = self.writer.control.indexed_position().min(self.writer.control.recorded_position());
             self.index = None;
         }
+        let rolled = roll_if_due(&self.writer)?;
         self.named = self.writer.name_segments(self.named)?;
         let before = self.writer.control.recorded_position();
         let recorded = self.writer.advance()?;
-        let mut work = usize::from(recorded > before);
+        let mut work = usize::from(recorded > before) + usize::from(rolled);
         work += self.index(recorded)?;
         work += self.sync(now, recorded)?;
         work += self.prune(now)?;
@@ -249,6 +251,28 @@ impl Index {
         self.sidecar = Some((base, sidecar.clone()));
         Ok(sidecar)
     }
+}
+
+/// Begins a new segment if a cycle has begun since this was looked at last. For whoever has the keeper's lock, or the journal alone.
+pub(crate) fn roll_if_due(writer: &Arc<Writer>) -> Result<bool, JournalError> {
+    let Some(roll) = writer.control.roll_cycle() else { return Ok(false) };
+    let (known, now) = (writer.control.cycle(), roll.number(SystemClock.epoch_nanos_coarse()));
+    // A clock that steps back begins nothing.
+    if now <= known {
+        return Ok(false);
+    }
+    if known > 0 {
+        let filled = Appender::new(writer)?.fill_segment();
+        filled.map_err(|error| match error {
+            AppendError::Segment(error) => *error,
+            error => {
+                let expected = "room in its segment, which is there";
+                JournalError::Options { what: format!("a roll that failed: {error}"), expected }
+            }
+        })?;
+    }
+    writer.control.set_cycle(now);
+    Ok(known > 0)
 }
 
 /// An indexer where the sidecars end, with what they say; at the start of the recording if they cannot be gone on with.

@@ -16,6 +16,7 @@
 //! | after a crash | `recovery`; on request, and for damage in the middle, `repair` |
 //! | sidecars from segments, and segments against them | `indexer`, `reindex`, `verify` |
 //! | where consumers are | `cursor`; with nets below them, `consumer` |
+//! | segments by time of day | `roll` |
 //! | what is kept for how long | `retention`, `prune` |
 //! | record a stream, replay a recording, go over to the live stream | `stream/` |
 //!
@@ -34,6 +35,7 @@ mod indexer;
 #[allow(clippy::module_inception, reason = "the module is named for what it is about, and this is the thing itself")]
 mod journal;
 mod keeper;
+mod mark;
 mod options;
 mod prune;
 mod recording;
@@ -41,6 +43,7 @@ mod recovery;
 mod reindex;
 mod repair;
 mod retention;
+mod roll;
 mod segment;
 mod sidecar;
 pub mod storage;
@@ -63,6 +66,7 @@ pub use recovery::{Cut, LeftBy, RecoveryReport};
 pub use reindex::{Reindexed, reindex};
 pub use repair::{Quarantined, Repaired, repair};
 pub use retention::{PruneTotals, RETENTION_VERSION, Retention};
+pub use roll::{CycleInfo, RollCycle};
 pub use segment::{
     SegmentKind, SegmentLayout, SegmentLength, SegmentLengthError, ahead_name, parse_segment_name, segment_name,
 };

@@ -6,6 +6,7 @@ use crate::types::{Mtu, Position, SessionId, StreamId, TermId, TermLength};
 
 use super::error::JournalError;
 use super::retention::Retention;
+use super::roll::RollCycle;
 use super::segment::SegmentLength;
 
 /// When appended messages are put on stable storage. Whatever is chosen, they survive the death of every process that uses the
@@ -48,6 +49,7 @@ pub struct JournalOptions {
     pub(crate) stamps: Stamps,
     pub(crate) sync: SyncPolicy,
     pub(crate) retention: Retention,
+    pub(crate) roll: Option<RollCycle>,
 }
 
 impl Default for JournalOptions {
@@ -64,6 +66,7 @@ impl Default for JournalOptions {
             stamps: Stamps::Coarse,
             sync: SyncPolicy::None,
             retention: Retention::new(),
+            roll: None,
         }
     }
 }
@@ -149,6 +152,16 @@ impl JournalOptions {
         self
     }
 
+    /// Begins a new segment with each cycle, a day for one, besides those that are full: the helper thread fills up the old one when
+    /// a cycle begins. Within milliseconds of that, a message may still go to the old one; where it is found by its time does not
+    /// depend on that. A cycle without messages has no segment, and one with few takes up a whole one: choose a segment length
+    /// that suits. Not unless set. Needs stamps. Fixed for a journal's life.
+    #[must_use]
+    pub fn roll(mut self, cycle: RollCycle) -> Self {
+        self.roll = Some(cycle);
+        self
+    }
+
     /// What is kept: everything unless set. The helper thread prunes what is beyond, but never past a named cursor. It is the
     /// journal's, for all who open it; whoever opens it next with a policy of his own sets that.
     #[must_use]
@@ -183,6 +196,9 @@ impl JournalOptions {
         if self.sync == SyncPolicy::EveryBytes(0) || self.sync == SyncPolicy::Every(Duration::ZERO) {
             return Err(options(format!("{:?} as its sync policy", self.sync), "more than zero, or every append"));
         }
+        if self.roll.is_some() && self.stamps == Stamps::None {
+            return Err(options("cycles without stamps".to_owned(), "stamps, which tell what cycle a message is from"));
+        }
         Ok((term, segment, mtu))
     }
 }
@@ -204,6 +220,7 @@ mod tests {
             JournalOptions::new().start_position(Position::new(i64::MAX & !31)),
             JournalOptions::new().channel("x".repeat(5000)),
             JournalOptions::new().sync(SyncPolicy::EveryBytes(0)),
+            JournalOptions::new().stamps(Stamps::None).roll(RollCycle::DAILY),
         ];
         for options in bad {
             let error = options.lengths().unwrap_err();

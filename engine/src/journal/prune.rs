@@ -23,6 +23,7 @@ use super::catalog::{Catalog, RecordingDescriptor};
 use super::control::Control;
 use super::error::JournalError;
 use super::journal::{lock_opening, open_lock_name, wait_for_lock};
+use super::mark::refuse_archive;
 use super::options::{Stamps, SyncPolicy};
 use super::recording::Recording;
 use super::retention::{Retention, RetentionFile};
@@ -180,6 +181,7 @@ pub fn prune(
     if request.dry_run {
         return pruning.plan(request);
     }
+    refuse_archive(&*storage)?;
     let id = recording.descriptor().recording_id;
     // While nobody has it open, nobody opens it, as recovery may need what is pruned; while somebody has, it is recovered.
     let opening = lock_opening(&*storage)?;

@@ -20,6 +20,7 @@ use super::control::{Control, Known};
 use super::error::{Damage, Fault, JournalError};
 use super::indexer::file_checksum;
 use super::journal::{Journal, lock_opening, open_lock_name, unfinished_files};
+use super::mark::refuse_archive;
 use super::prune::left_over;
 use super::recovery::{Cut, LeftBy, cut_behind, last_byte, last_recorded, recover};
 use super::reindex::reindex_in;
@@ -100,6 +101,7 @@ pub fn repair(
 ) -> Result<Repaired, JournalError> {
     let access = if dry_run { FileAccess::ReadOnly } else { FileAccess::ReadWrite };
     let entry = Catalog::open(&*storage, access)?.choose(recording_id)?;
+    refuse_archive(&*storage)?;
     let id = entry.descriptor.recording_id;
     let mut done = {
         let opening = lock_opening(&*storage)?;

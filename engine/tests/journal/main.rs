@@ -13,6 +13,7 @@ mod pruning;
 mod reading;
 mod regressions;
 mod repairing;
+mod rolling;
 mod room;
 #[expect(unreachable_pub, reason = "shared with tests of other crates")]
 #[path = "../support/skip.rs"]

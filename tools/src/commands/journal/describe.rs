@@ -38,6 +38,8 @@ struct Description {
     disk_bytes: u64,
     retention: Kept,
     pruned: Gone,
+    roll_period_s: Option<u64>,
+    cycles: Vec<Cycle>,
     segments: Vec<Segment>,
     cursors: Vec<CursorLine>,
 }
@@ -48,6 +50,15 @@ struct Kept {
     max_age_ns: Option<u64>,
     max_bytes: Option<u64>,
     min_free_bytes: Option<u64>,
+}
+
+/// A cycle that there are messages of, where the recording rolls by time.
+#[derive(Serialize)]
+struct Cycle {
+    number: i64,
+    start_ms: i64,
+    position: i64,
+    segments: usize,
 }
 
 /// What was pruned so far.
@@ -112,6 +123,17 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
             disk_bytes: totals.bytes,
             last_ms: totals.last.map(|time| time.get()),
         },
+        roll_period_s: recording.roll_cycle()?.map(|roll| roll.period().as_secs()),
+        cycles: recording
+            .cycles()?
+            .into_iter()
+            .map(|cycle| Cycle {
+                number: cycle.number,
+                start_ms: cycle.start.get() / 1_000_000,
+                position: cycle.position.get(),
+                segments: cycle.segments,
+            })
+            .collect(),
         segments: recording
             .segments()?
             .into_iter()
@@ -175,6 +197,18 @@ fn show(description: &Description, out: &mut Output) -> Outcome {
         let Gone { segments, disk_bytes, last_ms } = description.pruned;
         let last = last_ms.map_or_else(|| "-".to_owned(), time);
         out.line(format_args!("{:<16} {segments} segments, {disk_bytes} bytes, last {last}", "pruned"))?;
+    }
+    if let Some(period) = description.roll_period_s {
+        out.line(format_args!("{:<16} every {:?}", "rolls", std::time::Duration::from_secs(period)))?;
+    }
+    for cycle in &description.cycles {
+        out.line(format_args!(
+            "cycle            {} from {}  at {}, {} segments",
+            cycle.number,
+            time(cycle.start_ms),
+            with_separators(cycle.position),
+            cycle.segments
+        ))?;
     }
     for segment in &description.segments {
         let checksum = segment.crc32c.as_deref().unwrap_or("-");

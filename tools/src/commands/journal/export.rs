@@ -205,6 +205,37 @@ mod tests {
         assert_eq!(["plain", "a,b", "say \"x\"", ""].map(quoted), ["plain", "\"a,b\"", "\"say \"\"x\"\"\"", ""]);
     }
 
+    /// What is exported as a capture, the reader of captures reads back, payload by payload.
+    #[test]
+    fn a_capture_is_read_back() {
+        use gannet::journal::{Journal, JournalOptions};
+
+        let dir = tempfile::tempdir().expect("a directory");
+        let options = JournalOptions::new().term_length(4 << 20).segment_length(4 << 20);
+        let journal = Journal::create(dir.path(), &options).expect("a journal");
+        let mut appender = journal.appender().expect("an appender");
+        let payloads = [b"".to_vec(), b"x".to_vec(), vec![7; 1_500], vec![9; 65_507]];
+        for payload in &payloads {
+            appender.append(payload).expect("appended");
+        }
+        let path = dir.path().join("out.pcap");
+        let mut out = Output::file(File::create(&path).expect("a file"));
+        out.bytes(&pcap_header()).expect("written");
+        let mut tailer = journal.recording().and_then(|recording| recording.tailer(Start::Begin)).expect("a tailer");
+        while let Some(record) = tailer.next().expect("read") {
+            pcap_packet(&record, None, &mut out).expect("written");
+        }
+        let mut capture = crate::capture::Capture::open(&path).expect("a capture");
+        for payload in &payloads {
+            assert!(capture.advance().expect("whole") && capture.payload() == payload);
+        }
+        assert!(!capture.advance().expect("whole") && capture.passed_over().total() == 0);
+        appender.append(&[1; 65_508]).expect("appended");
+        let record = tailer.next().expect("read").expect("a message");
+        let error = pcap_packet(&record, None, &mut out).expect_err("too long for UDP");
+        assert!(error.to_string().contains("has room for 65507"), "{error}");
+    }
+
     #[test]
     fn the_header_of_a_capture_is_that_of_the_format() {
         let header = pcap_header();
