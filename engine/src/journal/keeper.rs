@@ -77,14 +77,15 @@ impl Keeper {
             self.named = self.writer.control.indexed_position().min(self.writer.control.recorded_position());
             self.index = None;
         }
-        let rolled = roll_if_due(&self.writer)?;
         self.named = self.writer.name_segments(self.named)?;
         let before = self.writer.control.recorded_position();
         let recorded = self.writer.advance()?;
-        let mut work = usize::from(recorded > before) + usize::from(rolled);
+        let mut work = usize::from(recorded > before);
         work += self.index(recorded)?;
         work += self.sync(now, recorded)?;
         work += self.prune(now)?;
+        // Last: it needs an appender's place, which may not be had, and the rest goes on.
+        work += usize::from(roll_if_due(&self.writer)?);
         Ok(work)
     }
 
