@@ -39,8 +39,8 @@ pub fn open(request: &OpenEndpoint, defaults: &SocketDefaults) -> Result<Sockets
     Ok(sockets)
 }
 
-/// Which sockets an endpoint takes.
-fn plan(request: &OpenEndpoint, defaults: &SocketDefaults) -> EndpointSpec {
+/// Which sockets an endpoint takes. A simulation asks, too.
+pub(crate) fn plan(request: &OpenEndpoint, defaults: &SocketDefaults) -> EndpointSpec {
     let spec = match request.side {
         Side::Send => request.channel.send_endpoint(request.bind, defaults),
         Side::Receive => request.channel.receive_endpoint(request.bind, defaults),

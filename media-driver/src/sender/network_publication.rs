@@ -527,7 +527,9 @@ impl NetworkPublication {
     fn queue_resend(&mut self, range: TermRange) {
         // Looked at again: a range that was delayed may have left the log meanwhile.
         if let Some(position) = self.resendable(&range) {
-            self.resends.push_back(Resend { position, end: position + i64::from(range.length) });
+            // Not past what was sent: a NAK is no way around the limit.
+            let end = (position + i64::from(range.length)).min(self.sent);
+            self.resends.push_back(Resend { position, end });
         }
     }
 

@@ -3,7 +3,7 @@
 
 use gannet::broadcast::Receiver;
 use gannet::command::{
-    AddPublication, AddSubscription, ClientClose, ClientKeepalive, Command, Event, RemovePublication,
+    AddPublication, AddSubscription, ClientClose, ClientKeepalive, Command, Destination, Event, RemovePublication,
     RemoveSubscription, Text,
 };
 use gannet::logbuffer::{ExclusiveAppender, ImageReader};
@@ -48,6 +48,8 @@ pub struct SimClient {
     ring: ManyToOneRingBuffer,
     events: Receiver,
     alive_due_ns: i64,
+    /// The commands that it has given: events about others are for other clients.
+    asked: Vec<CorrelationId>,
     /// Its publications, oldest first.
     pub publications: Vec<SimPublication>,
     /// Its images, oldest first.
@@ -65,12 +67,13 @@ impl SimClient {
     ///
     /// Never: the driver's buffers are of sizes that fit.
     pub fn new(driver: &SimDriver) -> Self {
-        let ring = driver.ring();
+        let ring = driver.memory().ring.clone();
         Self {
             id: ClientId::new(ring.next_correlation_id().get()),
-            events: Receiver::new(driver.broadcast()).expect("a broadcast of a size that fits"),
+            events: Receiver::new(&driver.memory().events).expect("a broadcast of a size that fits"),
             ring,
             alive_due_ns: 0,
+            asked: Vec::new(),
             publications: Vec::new(),
             images: Vec::new(),
             subscriptions: Vec::new(),
@@ -92,6 +95,13 @@ impl SimClient {
         let (client_id, channel) = (self.id, Text::from(channel));
         self.send(&Command::AddSubscription(AddSubscription { client_id, correlation_id, stream_id, channel }));
         correlation_id
+    }
+
+    /// Has a publication send to one more address.
+    pub fn add_destination(&mut self, registration_id: RegistrationId, channel: &str) {
+        let (client_id, correlation_id) = (self.id, self.ring.next_correlation_id());
+        let channel = Text::from(channel);
+        self.send(&Command::AddDestination(Destination { client_id, correlation_id, registration_id, channel }));
     }
 
     /// Gives a publication back, or takes back what was not read of it.
@@ -132,10 +142,13 @@ impl SimClient {
             self.alive_due_ns = now_ns + KEEPALIVE_NS;
             let (client_id, correlation_id) = (self.id, self.ring.next_correlation_id());
             self.send(&Command::ClientKeepalive(ClientKeepalive { client_id, correlation_id }));
+            // Nothing is said about it.
+            self.asked.pop();
         }
-        let Self { events, publications, images, subscriptions, refusals, .. } = self;
+        let Self { events, publications, images, subscriptions, refusals, asked, .. } = self;
+        let is_own = |id: RegistrationId| asked.iter().any(|asked| asked.registration() == id);
         let mut hear = |event: &Event<'_>| match event {
-            Event::ExclusivePublicationReady(ready) => {
+            Event::ExclusivePublicationReady(ready) if is_own(ready.correlation_id.registration()) => {
                 let log = driver.log(&ready.log_file.to_string()).expect("the log that is announced");
                 let limit = driver.counters().own_value(ready.limit_id).expect("the limit that is announced");
                 publications.push(SimPublication {
@@ -144,8 +157,10 @@ impl SimClient {
                     appender: ExclusiveAppender::new(log, limit).expect("nobody else writes it"),
                 });
             }
-            Event::SubscriptionReady(ready) => subscriptions.push(ready.correlation_id.registration()),
-            Event::AvailableImage(image) => {
+            Event::SubscriptionReady(ready) if is_own(ready.correlation_id.registration()) => {
+                subscriptions.push(ready.correlation_id.registration())
+            }
+            Event::AvailableImage(image) if is_own(image.subscription_registration_id) => {
                 let log = driver.log(&image.log_file.to_string()).expect("the log that is announced");
                 let position = driver.counters().own_value(image.subscriber_position_id);
                 images.push(SimImage {
@@ -163,7 +178,9 @@ impl SimClient {
                 };
                 images.iter_mut().filter(is_it).for_each(|image| image.is_gone = true);
             }
-            Event::Error(error) => refusals.push((error.offending_correlation_id, error.message.to_string())),
+            Event::Error(error) if is_own(error.offending_correlation_id.registration()) => {
+                refusals.push((error.offending_correlation_id, error.message.to_string()))
+            }
             _ => {}
         };
         loop {
@@ -175,6 +192,7 @@ impl SimClient {
     }
 
     fn send(&mut self, command: &Command<'_>) {
+        self.asked.push(command.correlation_id());
         let mut bytes = vec![0; command.encoded_length()];
         command.encode(&mut bytes).expect("as long as it said");
         self.ring.write(command.type_id(), &bytes).expect("drivers keep up");

@@ -4,31 +4,26 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
-use gannet::broadcast::Transmitter;
-use gannet::counters::{CounterSpec, CountersManager, CountersReader, SystemCounter, SystemLabels};
-use gannet::logbuffer::{LogBuffers, committed};
-use gannet::memory::AtomicBuffer;
-use gannet::reports::{ErrorLog, ErrorLogReader, LossReport, LossReportReader};
-use gannet::ringbuffer::{ManyToOneRingBuffer, RingConsumer};
+use gannet::counters::{CountersReader, SystemCounter};
+use gannet::logbuffer::LogBuffers;
+use gannet::reports::{ErrorLogReader, LossReportReader};
 use gannet::time::{EpochMillis, MonotonicNanos};
 
-use super::network::{Packet, SimNetwork};
+use super::network::SimNetwork;
+use super::parts::{SimMemory, parts};
+use super::transport::{SimSockets, SimTransport};
 use crate::channel::{NetworkInterface, SocketDefaults, Surroundings, UdpChannel};
-use crate::conductor::{Conductor, ConductorConfig, ConductorParts};
-use crate::mailbox::{
-    Completion, Content, EndpointError, EndpointId, OpenEndpoint, Reply, Request, ResolveChannel, Side, TransmitBatch,
-};
+use crate::conductor::{Conductor, ConductorConfig};
+use crate::io::endpoints::plan;
+use crate::io::transport::Transport;
+use crate::mailbox::{Completion, EndpointError, OpenEndpoint, Reply, Request, ResolveChannel, Side, TransmitBatch};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
 
-const RING_CAPACITY: usize = 1 << 16;
 const COUNTERS: usize = 1024;
 /// How many datagrams an agent hands over in one turn.
 const BATCH: usize = 64;
-/// The first port that is given to whoever leaves the choice to the system.
-const FIRST_PORT: u16 = 50_000;
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
 /// A driver on a host of its own.
@@ -39,86 +34,64 @@ pub struct SimDriver {
     sender: Sender,
     receiver: Receiver,
     batch: TransmitBatch,
-    sockets: HashMap<SocketAddr, Socket>,
-    bound: HashMap<EndpointId, SocketAddr>,
-    next_port: u16,
+    network: SimNetwork,
+    sending: SimTransport,
+    receiving: SimTransport,
     logs: HashMap<PathBuf, LogBuffers>,
-    commands: AtomicBuffer,
-    events: AtomicBuffer,
-    counters: CountersReader,
-    errors: AtomicBuffer,
-    losses: AtomicBuffer,
+    /// What has become of datagrams, and the sender does not know.
+    unanswered: Vec<Completion>,
+    answers_late: bool,
+    memory: SimMemory,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Socket {
-    side: Side,
-    id: EndpointId,
-    /// The only address that it hears, as a connected socket does.
-    only: Option<SocketAddr>,
+/// Which agents are given the processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awake {
+    /// The conductor.
+    pub conductor: bool,
+    /// The sender.
+    pub sender: bool,
+    /// The receiver.
+    pub receiver: bool,
+}
+
+impl Awake {
+    /// All of them.
+    pub const ALL: Self = Self { conductor: true, sender: true, receiver: true };
 }
 
 impl SimDriver {
-    /// A driver on this host. `seed` is what its random choices start from.
+    /// A driver on this host of a network. `seed` is what its random choices start from.
     ///
     /// # Panics
     ///
     /// Never: its buffers are of sizes that fit.
-    pub fn new(host: IpAddr, seed: u64, change: impl FnOnce(&mut ConductorConfig)) -> Self {
+    pub fn new(host: IpAddr, network: &SimNetwork, seed: u64, change: impl FnOnce(&mut ConductorConfig)) -> Self {
         let mut config = ConductorConfig { seed, ..ConductorConfig::default() };
         config.logs.low_space_warning = 0;
         change(&mut config);
-        let commands = AtomicBuffer::heap(RING_CAPACITY + 768);
-        let events = AtomicBuffer::heap(RING_CAPACITY + 128);
-        let (metadata, values) = (AtomicBuffer::heap(512 * COUNTERS), AtomicBuffer::heap(128 * COUNTERS));
-        let errors = AtomicBuffer::heap(1 << 20);
-        let losses = AtomicBuffer::heap(1 << 16);
-        let mut manager =
-            CountersManager::new(metadata, values, Duration::from_secs(1)).expect("regions of sizes that fit");
-        let labels = SystemLabels {
-            version: "0",
-            commit: "0",
-            threading_mode: "INVOKER",
-            resolver_name: "",
-            conductor_threshold: "1s",
-            sender_threshold: "1s",
-            receiver_threshold: "1s",
-            resolver_threshold: "5s",
-        };
-        for counter in SystemCounter::ALL {
-            manager.allocate(EpochMillis::new(0), &CounterSpec::system(counter, &labels)).expect("room for all");
-        }
-        let counters = manager.reader();
-        let conductor = Conductor::new(
-            config,
-            ConductorParts {
-                commands: RingConsumer::new(&commands).expect("a ring of a size that fits"),
-                events: Transmitter::new(&events).expect("a broadcast of a size that fits"),
-                counters: manager,
-                errors: ErrorLog::new(errors.clone()),
-                losses: LossReport::new(losses.clone()),
-            },
-        );
+        let (parts, memory) = parts(COUNTERS, EpochMillis::new(0));
+        let conductor = Conductor::new(config, parts);
         let network_counters = conductor.network_counters();
-        let this = Self {
+        Self {
             host,
             sender: Sender::new(network_counters.clone()),
             receiver: Receiver::new(network_counters, seed),
             conductor,
             batch: TransmitBatch::new(BATCH),
-            sockets: HashMap::new(),
-            bound: HashMap::new(),
-            next_port: FIRST_PORT,
+            network: network.clone(),
+            sending: SimTransport::new(network),
+            receiving: SimTransport::new(network),
             logs: HashMap::new(),
-            commands,
-            events,
-            counters,
-            errors,
-            losses,
-        };
-        // As a driver does at start: 0 is no client's id.
-        this.ring().next_correlation_id();
-        this
+            unanswered: Vec::new(),
+            answers_late: false,
+            memory,
+        }
+    }
+
+    /// Whether its operating system answers for datagrams in the turn after, as io_uring may.
+    pub fn set_answers_late(&mut self, answers_late: bool) {
+        self.answers_late = answers_late;
     }
 
     /// Its host.
@@ -126,38 +99,51 @@ impl SimDriver {
         self.host
     }
 
-    /// One turn of the conductor, the sender and the receiver.
-    pub fn turn(&mut self, now_ns: i64, network: &mut SimNetwork) {
-        self.conduct(now_ns);
-        let now = MonotonicNanos::new(now_ns);
-        while let Some(command) = self.conductor.poll_sender_command() {
-            self.sender.on_command(now, command);
+    /// One turn of each agent that is awake.
+    pub fn turn(&mut self, now_ns: i64, awake: Awake) {
+        if awake.conductor {
+            self.conduct(now_ns);
         }
-        self.sender.poll_transmit(now, &mut self.batch);
-        self.send(now_ns, network);
-        while let Some(event) = self.sender.next_event() {
-            self.conductor.on_sender_event(event);
+        if awake.sender {
+            self.turn_sender(MonotonicNanos::new(now_ns));
         }
-        while let Some(command) = self.conductor.poll_receiver_command() {
-            self.receiver.on_command(now, command);
-        }
-        self.receiver.poll_transmit(now, &mut self.batch);
-        self.send(now_ns, network);
-        while let Some(event) = self.receiver.next_event() {
-            self.conductor.on_receiver_event(event);
+        if awake.receiver {
+            self.turn_receiver(MonotonicNanos::new(now_ns));
         }
     }
 
-    /// A datagram has arrived at its host.
-    pub(super) fn take(&mut self, now_ns: i64, packet: &Packet) {
-        let Some(socket) = self.sockets.get(&packet.to) else { return };
-        if socket.only.is_some_and(|only| only != packet.from) {
-            return;
+    fn turn_sender(&mut self, now: MonotonicNanos) {
+        let Self { conductor, sender, sending, unanswered, batch, .. } = self;
+        while let Some(command) = conductor.poll_sender_command() {
+            sender.on_command(now, command);
         }
-        let now = MonotonicNanos::new(now_ns);
-        match socket.side {
-            Side::Send => self.sender.on_datagram(now, socket.id, packet.from, &packet.bytes),
-            Side::Receive => self.receiver.on_datagram(now, socket.id, packet.from, &packet.bytes),
+        unanswered.drain(..).for_each(|done| sender.on_completion(done));
+        sending.receive(BATCH, |datagram| {
+            sender.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
+        });
+        sender.poll_transmit(now, batch);
+        sending.send(batch, |done| unanswered.push(done));
+        if !self.answers_late {
+            unanswered.drain(..).for_each(|done| sender.on_completion(done));
+        }
+        while let Some(event) = sender.next_event() {
+            conductor.on_sender_event(event);
+        }
+    }
+
+    fn turn_receiver(&mut self, now: MonotonicNanos) {
+        let Self { conductor, receiver, receiving, batch, .. } = self;
+        while let Some(command) = conductor.poll_receiver_command() {
+            receiver.on_command(now, command);
+        }
+        receiving.receive(BATCH, |datagram| {
+            receiver.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
+        });
+        receiver.poll_transmit(now, batch);
+        // Nobody waits for what becomes of it.
+        receiving.send(batch, |_| {});
+        while let Some(event) = receiver.next_event() {
+            conductor.on_receiver_event(event);
         }
     }
 
@@ -168,18 +154,25 @@ impl SimDriver {
 
     /// Its counters, as clients see them.
     pub fn counters(&self) -> &CountersReader {
-        &self.counters
+        &self.memory.counters
+    }
+
+    /// How many counters there are beside the system's.
+    pub fn counters_in_use(&self) -> usize {
+        let mut found = 0;
+        self.memory.counters.for_each(|_| found += 1);
+        found - SystemCounter::ALL.len()
     }
 
     /// What it counts.
     pub fn system(&self, counter: SystemCounter) -> i64 {
-        self.counters.value(counter.id()).unwrap_or(0)
+        self.memory.counters.value(counter.id()).unwrap_or(0)
     }
 
     /// What is in its error log.
     pub fn errors(&self) -> Vec<String> {
         let mut texts = Vec::new();
-        let reader = ErrorLogReader::new(self.errors.clone());
+        let reader = ErrorLogReader::new(self.memory.errors.clone());
         // Nobody else writes to it.
         let _ = reader.for_each(EpochMillis::new(0), |entry| texts.push(entry.text.clone()));
         texts
@@ -189,7 +182,8 @@ impl SimDriver {
     pub fn bytes_lost(&self) -> i64 {
         let mut bytes = 0;
         // Nobody else writes to it.
-        let _ = LossReportReader::new(self.losses.clone()).for_each(|observation| bytes += observation.bytes_lost);
+        let _ =
+            LossReportReader::new(self.memory.losses.clone()).for_each(|observation| bytes += observation.bytes_lost);
         bytes
     }
 
@@ -205,17 +199,18 @@ impl SimDriver {
 
     /// How many logs and sockets it has.
     pub fn held(&self) -> (usize, usize) {
-        (self.logs.len(), self.sockets.len())
+        (self.logs.len(), self.sending.endpoints() + self.receiving.endpoints())
     }
 
-    /// The ring that its clients put commands into.
-    pub(super) fn ring(&self) -> ManyToOneRingBuffer {
-        ManyToOneRingBuffer::new(&self.commands).expect("a ring of a size that fits")
+    /// A command as a client would put it into the ring, sound or not. What the ring does not take is lost.
+    pub fn command(&self, type_id: i32, bytes: &[u8]) {
+        // A ring that is full, or a type that no ring takes.
+        let _ = self.memory.ring.write(type_id, bytes);
     }
 
-    /// The buffer that it tells its clients things in.
-    pub(super) fn broadcast(&self) -> &AtomicBuffer {
-        &self.events
+    /// What its clients share with it.
+    pub(super) fn memory(&self) -> &SimMemory {
+        &self.memory
     }
 
     fn conduct(&mut self, now_ns: i64) {
@@ -244,17 +239,12 @@ impl SimDriver {
                 Ok(local) => Reply::EndpointOpened { id: request.id, local },
                 Err(error) => Reply::EndpointNotOpened { id: request.id, error },
             },
-            Request::Reconnect(_, id, to) => {
-                let socket = self.bound.get(&id).and_then(|address| self.sockets.get_mut(address));
-                if let Some(only) = socket.and_then(|socket| socket.only.as_mut()) {
-                    *only = to;
-                }
+            Request::Reconnect(side, id, to) => {
+                self.transport(side).reconnect(id, to);
                 Reply::Reconnected { id }
             }
-            Request::CloseEndpoint(_, id) => {
-                if let Some(address) = self.bound.remove(&id) {
-                    self.sockets.remove(&address);
-                }
+            Request::CloseEndpoint(side, id) => {
+                self.transport(side).close(id);
                 Reply::EndpointClosed { id }
             }
         }
@@ -276,44 +266,26 @@ impl SimDriver {
     }
 
     fn open(&mut self, request: &OpenEndpoint) -> Result<SocketAddr, EndpointError> {
-        let mut local = request.bind;
-        if local.ip().is_unspecified() {
-            local.set_ip(self.host);
+        let mut spec = plan(request, &SocketDefaults { connect: true, ..SocketDefaults::default() });
+        if spec.bind.ip().is_unspecified() {
+            // Its host has no other.
+            spec.bind.set_ip(self.host);
         }
-        if local.port() == 0 {
-            self.next_port += 1;
-            local.set_port(self.next_port);
+        if spec.group.is_none() && spec.bind.ip() != self.host {
+            return Err(EndpointError::System(format!("{} is not an address of {}", spec.bind, self.host)));
         }
-        if local.ip() != self.host {
-            return Err(EndpointError::System(format!("{local} is not an address of {}", self.host)));
-        }
-        let defaults = SocketDefaults { connect: true, ..SocketDefaults::default() };
-        let only = match request.side {
-            Side::Send => request.channel.send_endpoint(local, &defaults).connect,
-            Side::Receive => None,
-        };
-        if self.sockets.contains_key(&local) {
-            return Err(EndpointError::System(format!("{local} is in use")));
-        }
-        self.sockets.insert(local, Socket { side: request.side, id: request.id, only });
-        self.bound.insert(request.id, local);
+        let sockets =
+            SimSockets::open(&self.network, &spec).map_err(|error| EndpointError::System(error.to_string()))?;
+        let local = sockets.opened().local;
+        let adopted = self.transport(request.side).adopt(request.id, sockets);
+        adopted.map_err(|error| EndpointError::System(error.to_string()))?;
         Ok(local)
     }
 
-    /// Gives the network what an agent has handed out, and tells the sender what became of it.
-    fn send(&mut self, now_ns: i64, network: &mut SimNetwork) {
-        for transmit in self.batch.drain() {
-            let from = self.bound.get(&transmit.endpoint).copied();
-            let bytes = match &transmit.content {
-                Content::Frame(frame) => Some(frame.as_bytes()),
-                Content::Long(bytes) => Some(&bytes[..]),
-                Content::Log { log, position, length } => committed(log, *position, *length),
-            };
-            if let (Some(from), Some(bytes)) = (from, bytes) {
-                network.send(now_ns, from, transmit.to, bytes);
-            }
-            let sent = from.is_some() && bytes.is_some();
-            self.sender.on_completion(Completion { tag: transmit.tag, sent });
+    fn transport(&mut self, side: Side) -> &mut SimTransport {
+        match side {
+            Side::Send => &mut self.sending,
+            Side::Receive => &mut self.receiving,
         }
     }
 }

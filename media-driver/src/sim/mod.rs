@@ -8,16 +8,27 @@
 //!  client ── ring, broadcast, logs ── driver ─┘
 //! ```
 //!
-//! [`run`] plays one seed: what the network does is drawn from it, and so is everything else. Its checks stand outside and know
-//! nothing of how streams work: each message arrives once and in order, positions never go back, nobody is sent more than it takes,
-//! and when all is closed nothing is left.
+//! [`run`] plays one seed: what the network does is drawn from it, and so is everything else: how many drivers and streams there are and
+//! of which kinds, who is slow, whose clock is wrong, who is cut off from whom and for how long. Its checks stand outside and know nothing
+//! of how streams work:
+//!
+//! - each subscriber has each message of a reliable stream once and in order;
+//! - positions never go back;
+//! - nobody is sent more than it takes;
+//! - no driver holds more than its streams need;
+//! - after everything was closed nothing is left;
+//! - within a stated time after the last trouble everybody hears again.
 
 mod client;
 mod driver;
 mod network;
+mod parts;
 mod scenario;
+mod transport;
 
 pub use client::{SimClient, SimImage, SimPublication};
-pub use driver::SimDriver;
-pub use network::{SimNetwork, Weather};
-pub use scenario::{Failure, Summary, run};
+pub use driver::{Awake, SimDriver};
+pub use network::{SimNetwork, Tapped, Weather};
+pub use parts::{SimMemory, parts};
+pub use scenario::{Failure, MESSAGES, Summary, describe, run};
+pub use transport::{SimSockets, SimTransport};

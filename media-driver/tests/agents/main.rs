@@ -1,6 +1,7 @@
 //! Sender and receiver, driven by hand: what each sends and takes, and how the two get a stream across a network that loses,
 //! repeats and reorders. No conductor, no sockets, no clock.
 
+mod bad_input;
 mod channels;
 mod pair;
 mod receiving;

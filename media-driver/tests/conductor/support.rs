@@ -5,27 +5,27 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use gannet::broadcast::{Receiver, Transmitter};
+use gannet::broadcast::Receiver;
 use gannet::command::{
     AddCounter, AddPublication, AddStaticCounter, AddSubscription, ClientClose, ClientKeepalive, Command, Event,
     GetNextAvailableSessionId, RejectImage, RemoveCounter, RemovePublication, RemoveSubscription, TerminateDriver,
     Text,
 };
-use gannet::counters::{CounterRecord, CounterSpec, CountersManager, CountersReader, SystemCounter, SystemLabels};
+use gannet::counters::{CounterRecord, CountersReader, SystemCounter};
 use gannet::logbuffer::{
     ConcurrentAppender, ExclusiveAppender, ImageReader, LOG_METADATA_LENGTH, LogBuffers, OfferError,
 };
 use gannet::memory::{AtomicBuffer, FileAccess, MappedFile, OwnedWord, Region};
-use gannet::reports::{ErrorLog, ErrorLogReader, LossReport};
-use gannet::ringbuffer::{ManyToOneRingBuffer, RingConsumer};
+use gannet::reports::ErrorLogReader;
+use gannet::ringbuffer::ManyToOneRingBuffer;
 use gannet::time::{EpochMillis, MonotonicNanos};
 use gannet::types::{ClientId, CorrelationId, CounterId, Position, RegistrationId, StreamId};
 use gannet_driver::channel::{NetworkInterface, Surroundings, UdpChannel};
-use gannet_driver::conductor::{Conductor, ConductorConfig, ConductorParts};
+use gannet_driver::conductor::{Conductor, ConductorConfig};
 use gannet_driver::io::log_files;
 use gannet_driver::mailbox::{Reply, Request};
+use gannet_driver::sim::parts;
 use tempfile::TempDir;
 
 /// The stream that tests use unless they say otherwise.
@@ -34,7 +34,6 @@ pub(crate) const STREAM: StreamId = StreamId::new(1001);
 /// Small terms, so that tests wrap quickly.
 pub(crate) const IPC: &str = "aeron:ipc?term-length=64k";
 
-const CAPACITY: usize = 1 << 16;
 const MILLISECOND_NS: i64 = 1_000_000;
 /// Where the clocks start.
 const START_MS: i64 = 1_000_000;
@@ -103,46 +102,19 @@ impl Driver {
         config.logs.images = directory.path().to_owned();
         config.logs.low_space_warning = 0;
         change(&mut config);
-        let commands = AtomicBuffer::heap(CAPACITY + 768);
-        let events = AtomicBuffer::heap(CAPACITY + 128);
-        let (metadata, values) = (AtomicBuffer::heap(512 * capacity), AtomicBuffer::heap(128 * capacity));
-        let errors = AtomicBuffer::heap(1 << 20);
-        let mut manager = CountersManager::new(metadata, values, Duration::from_secs(1)).unwrap();
-        for counter in SystemCounter::ALL {
-            let labels = SystemLabels {
-                version: "0",
-                commit: "0",
-                threading_mode: "INVOKER",
-                resolver_name: "",
-                conductor_threshold: "1s",
-                sender_threshold: "1s",
-                receiver_threshold: "1s",
-                resolver_threshold: "5s",
-            };
-            manager.allocate(EpochMillis::new(START_MS), &CounterSpec::system(counter, &labels)).unwrap();
-        }
-        let counters = manager.reader();
-        let parts = ConductorParts {
-            commands: RingConsumer::new(&commands).unwrap(),
-            events: Transmitter::new(&events).unwrap(),
-            counters: manager,
-            errors: ErrorLog::new(errors.clone()),
-            losses: LossReport::new(AtomicBuffer::heap(1 << 12)),
-        };
+        let (parts, memory) = parts(capacity, EpochMillis::new(START_MS));
         let mut driver = Self {
             conductor: Conductor::new(config, parts),
-            ring: ManyToOneRingBuffer::new(&commands).unwrap(),
-            counters,
-            receiver: Receiver::new(&events).unwrap(),
-            errors,
+            ring: memory.ring,
+            counters: memory.counters,
+            receiver: Receiver::new(&memory.events).unwrap(),
+            errors: memory.errors,
             now_ms: START_MS,
             step_ms: 0,
             held: None,
             names: None,
             directory,
         };
-        // As a driver does at start: 0 is no client's id.
-        driver.ring.next_correlation_id();
         driver.cycle();
         driver
     }

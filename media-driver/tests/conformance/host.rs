@@ -13,15 +13,27 @@ use gannet_driver::io::transport::{
 use gannet_driver::mailbox::{
     Completion, Content, EndpointId, EndpointSpec, InlineFrame, Transmit, TransmitBatch, TransmitTag,
 };
+use gannet_driver::sim::{SimNetwork, SimSockets, SimTransport, Weather};
 
 /// Makes transports of one kind.
 pub(crate) trait Host {
-    type Transport: Transport<Sockets = Sockets>;
+    type Transport: Transport;
 
-    /// Whether this system has what it takes.
-    fn is_available(&self) -> bool;
+    /// What this system lacks, if it cannot have such a transport.
+    fn missing(&self) -> Option<String> {
+        None
+    }
 
     fn transport(&self) -> Self::Transport;
+
+    /// Opens sockets; returns what they are bound to, too.
+    fn open(&self, spec: &EndpointSpec) -> (<Self::Transport as Transport>::Sockets, SocketAddr);
+}
+
+fn open_sockets(spec: &EndpointSpec) -> (Sockets, SocketAddr) {
+    let sockets = open(spec).expect("sockets");
+    let local = sockets.opened().local;
+    (sockets, local)
 }
 
 #[derive(Clone, Copy)]
@@ -30,12 +42,12 @@ pub(crate) struct SocketHost(pub(crate) SocketOptions);
 impl Host for SocketHost {
     type Transport = SocketTransport;
 
-    fn is_available(&self) -> bool {
-        true
-    }
-
     fn transport(&self) -> SocketTransport {
         SocketTransport::new(self.0).expect("a transport")
+    }
+
+    fn open(&self, spec: &EndpointSpec) -> (Sockets, SocketAddr) {
+        open_sockets(spec)
     }
 }
 
@@ -45,17 +57,44 @@ pub(crate) struct UringHost(pub(crate) SocketOptions);
 impl Host for UringHost {
     type Transport = UringTransport;
 
-    fn is_available(&self) -> bool {
+    fn missing(&self) -> Option<String> {
         static REASON: OnceLock<Option<String>> = OnceLock::new();
-        let reason = REASON.get_or_init(|| choose(TransportName::IoUring).err().map(|error| error.to_string()));
-        if let Some(reason) = reason {
-            println!("not run: {reason}");
-        }
-        reason.is_none()
+        REASON.get_or_init(|| choose(TransportName::IoUring).err().map(|error| error.to_string())).clone()
     }
 
     fn transport(&self) -> UringTransport {
         UringTransport::new(self.0).expect("a transport")
+    }
+
+    fn open(&self, spec: &EndpointSpec) -> (Sockets, SocketAddr) {
+        open_sockets(spec)
+    }
+}
+
+/// A simulated network on which nothing goes wrong.
+#[derive(Clone)]
+pub(crate) struct SimHost(SimNetwork);
+
+impl SimHost {
+    pub(crate) fn new() -> Self {
+        let network = SimNetwork::new(1, Weather::NONE);
+        // Some time this century.
+        network.set_now(1_700_000_000_000_000_000);
+        Self(network)
+    }
+}
+
+impl Host for SimHost {
+    type Transport = SimTransport;
+
+    fn transport(&self) -> SimTransport {
+        SimTransport::new(&self.0)
+    }
+
+    fn open(&self, spec: &EndpointSpec) -> (SimSockets, SocketAddr) {
+        let sockets = SimSockets::open(&self.0, spec).expect("sockets");
+        let local = sockets.opened().local;
+        (sockets, local)
     }
 }
 
@@ -66,12 +105,16 @@ pub(crate) struct LossyHost<H>(pub(crate) H);
 impl<H: Host> Host for LossyHost<H> {
     type Transport = LossyTransport<H::Transport, SystemClock>;
 
-    fn is_available(&self) -> bool {
-        self.0.is_available()
+    fn missing(&self) -> Option<String> {
+        self.0.missing()
     }
 
     fn transport(&self) -> Self::Transport {
         LossyTransport::new(self.0.transport(), Some(LossPlan::default()), SystemClock)
+    }
+
+    fn open(&self, spec: &EndpointSpec) -> (<H::Transport as Transport>::Sockets, SocketAddr) {
+        self.0.open(spec)
     }
 }
 
@@ -84,8 +127,9 @@ pub(crate) struct Arrived {
 }
 
 /// A transport with what it has answered and received so far.
-pub(crate) struct Station<T> {
-    pub(crate) transport: T,
+pub(crate) struct Station<'a, H: Host> {
+    host: &'a H,
+    pub(crate) transport: H::Transport,
     pub(crate) done: Vec<Completion>,
     pub(crate) arrived: Vec<Arrived>,
     batch: TransmitBatch,
@@ -106,15 +150,20 @@ pub(crate) fn own_loopback() -> SocketAddr {
     SocketAddr::from(([127, 128 | NEXT.fetch_add(1, Ordering::Relaxed), high, low], 0))
 }
 
-impl<T: Transport<Sockets = Sockets>> Station<T> {
-    pub(crate) fn new(host: &impl Host<Transport = T>) -> Self {
-        Self { transport: host.transport(), done: Vec::new(), arrived: Vec::new(), batch: TransmitBatch::new(256) }
+impl<'a, H: Host> Station<'a, H> {
+    pub(crate) fn new(host: &'a H) -> Self {
+        Self {
+            host,
+            transport: host.transport(),
+            done: Vec::new(),
+            arrived: Vec::new(),
+            batch: TransmitBatch::new(256),
+        }
     }
 
     /// Opens an endpoint and returns its address.
     pub(crate) fn open(&mut self, number: u32, spec: &EndpointSpec) -> SocketAddr {
-        let sockets = open(spec).expect("sockets");
-        let local = sockets.opened().local;
+        let (sockets, local) = self.host.open(spec);
         self.transport.adopt(id(number), sockets).expect("an endpoint");
         local
     }

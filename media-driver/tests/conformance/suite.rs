@@ -33,8 +33,9 @@ macro_rules! cases {
             #[test]
             fn $case() {
                 let host = $host;
-                if $crate::host::Host::is_available(&host) {
-                    $crate::suite::$case(&host);
+                match $crate::host::Host::missing(&host) {
+                    None => $crate::suite::$case(&host),
+                    Some(reason) => $crate::skip::report(concat!(module_path!(), "::", stringify!($case)), &reason),
                 }
             }
         )+

@@ -5,3 +5,6 @@ mod counting;
 mod forbidden;
 mod no_alloc;
 mod path;
+#[expect(unreachable_pub, clippy::disallowed_methods, reason = "shared with tests of other crates")]
+#[path = "../../../engine/tests/support/skip.rs"]
+mod skip;

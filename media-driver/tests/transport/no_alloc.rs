@@ -79,6 +79,6 @@ fn sockets_allocate_nothing() {
 fn io_uring_allocates_nothing() {
     match choose(TransportName::IoUring) {
         Ok(_) => send_and_receive(TransportKind::IoUring),
-        Err(reason) => println!("not run: {reason}"),
+        Err(reason) => crate::skip::report("io_uring_allocates_nothing", &reason.to_string()),
     }
 }

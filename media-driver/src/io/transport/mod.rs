@@ -30,6 +30,9 @@ pub use open::{Sockets, open};
 pub use socket::{SocketOptions, SocketTransport};
 pub use uring::UringTransport;
 
+#[cfg(feature = "sim")]
+pub(crate) use run::{bytes_of, length_of};
+
 use crate::mailbox::{Completion, EndpointId, TransmitBatch};
 
 /// The longest datagram that is received, in bytes: as long as UDP allows.

@@ -11,7 +11,7 @@ pub(super) const MAX_SEGMENTS: usize = 64;
 const MAX_SEGMENTED_BYTES: usize = 65_000;
 
 /// The bytes of a transmit. None when its log does not have them: a sender's mistake.
-pub(super) fn bytes_of(transmit: &Transmit) -> Option<&[u8]> {
+pub(crate) fn bytes_of(transmit: &Transmit) -> Option<&[u8]> {
     match &transmit.content {
         Content::Log { log, position, length } => committed(log, *position, *length),
         Content::Frame(frame) => Some(frame.as_bytes()),
@@ -20,7 +20,7 @@ pub(super) fn bytes_of(transmit: &Transmit) -> Option<&[u8]> {
 }
 
 /// The length of a transmit in bytes.
-pub(super) fn length_of(transmit: &Transmit) -> usize {
+pub(crate) fn length_of(transmit: &Transmit) -> usize {
     match &transmit.content {
         Content::Log { length, .. } => *length,
         Content::Frame(frame) => frame.as_bytes().len(),

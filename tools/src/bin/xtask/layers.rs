@@ -64,7 +64,7 @@ const CRATES: [Crate; 2] = [
             ("ipc", &["shared"]),
             ("sender", &["mailbox", "shared"]),
             ("receiver", &["mailbox", "shared"]),
-            ("sim", &["channel", "conductor", "mailbox", "receiver", "sender"]),
+            ("sim", &["channel", "conductor", "io", "mailbox", "receiver", "sender"]),
             ("conductor", &["channel", "ipc", "mailbox", "shared"]),
             ("io", &["channel", "config", "mailbox"]),
             ("runtime", &["channel", "conductor", "config", "io", "mailbox", "receiver", "sender", "shared"]),
@@ -100,7 +100,7 @@ pub(crate) fn check(_root: &Path, sources: &[Source]) -> Vec<String> {
 fn module_of(path: &str) -> Option<&str> {
     let first = path.split('/').next()?;
     let name = first.strip_suffix(".rs").unwrap_or(first);
-    (!matches!(name, "lib" | "main")).then_some(name)
+    (!matches!(name, "lib" | "main" | "bin")).then_some(name)
 }
 
 fn leading_name(text: &str) -> &str {

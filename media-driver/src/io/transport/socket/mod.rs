@@ -52,13 +52,27 @@ pub struct SocketTransport {
     fault: Option<SendFault>,
 }
 
+/// An endpoint that was adopted.
 #[derive(Debug)]
-struct Endpoint {
-    id: EndpointId,
-    sockets: Sockets,
-    can_segment: bool,
+pub(super) struct Endpoint {
+    pub(super) id: EndpointId,
+    pub(super) sockets: Sockets,
+    pub(super) can_segment: bool,
     /// How many messages it is asked for at once: the kernel looks once more than it finds, so few where few come.
     expected: usize,
+}
+
+impl Endpoint {
+    /// Asks of its sockets what the options and the endpoint want of them. Where the kernel cannot, datagrams come and go one by one.
+    pub(super) fn new(id: EndpointId, sockets: Sockets, options: SocketOptions) -> Self {
+        let receiving = sockets.receiving();
+        let _ = options.coalescing && messages::coalesce(receiving);
+        if sockets.timestamps {
+            let _ = messages::tell_time(receiving);
+        }
+        let can_segment = options.segmentation && messages::can_segment(&sockets.sender);
+        Self { id, sockets, can_segment, expected: 1 }
+    }
 }
 
 impl std::fmt::Debug for SocketTransport {
@@ -275,16 +289,10 @@ impl Transport for SocketTransport {
     type Sockets = Sockets;
 
     fn adopt(&mut self, endpoint: EndpointId, sockets: Sockets) -> io::Result<()> {
-        let receiving = sockets.receiving();
-        // Where the kernel can do neither, datagrams come and go one by one.
-        let _ = self.options.coalescing && messages::coalesce(receiving);
-        if sockets.timestamps {
-            let _ = messages::tell_time(receiving);
-        }
-        let can_segment = self.options.segmentation && messages::can_segment(&sockets.sender);
+        let adopted = Endpoint::new(endpoint, sockets, self.options);
         self.close(endpoint);
         let index = self.endpoints.partition_point(|known| known.id < endpoint);
-        self.endpoints.insert(index, Endpoint { id: endpoint, sockets, can_segment, expected: 1 });
+        self.endpoints.insert(index, adopted);
         let watched = if self.is_watched { self.watch(index) } else { self.watch_if_many() };
         if watched.is_err() {
             self.endpoints.remove(index);

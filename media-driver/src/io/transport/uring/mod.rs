@@ -20,8 +20,8 @@ use std::net::SocketAddr;
 
 use self::receives::Receives;
 use self::sends::Sends;
-use super::socket::messages::{self, Outbox};
-use super::socket::{Account, send_plainly};
+use super::socket::messages::Outbox;
+use super::socket::{Account, Endpoint, send_plainly};
 use super::{Datagram, SendFault, SocketOptions, Sockets, Transport, TransportCounts};
 use crate::mailbox::{Completion, EndpointId, Transmit, TransmitBatch};
 
@@ -43,13 +43,6 @@ struct Endpoints {
     /// By rising id.
     all: Vec<Endpoint>,
     outbox: Outbox,
-}
-
-#[derive(Debug)]
-struct Endpoint {
-    id: EndpointId,
-    sockets: Sockets,
-    can_segment: bool,
 }
 
 impl Endpoints {
@@ -95,16 +88,9 @@ impl Transport for UringTransport {
     type Sockets = Sockets;
 
     fn adopt(&mut self, endpoint: EndpointId, sockets: Sockets) -> io::Result<()> {
-        let receiving = sockets.receiving();
-        // Where the kernel can do neither, datagrams come and go one by one.
-        let _ = self.options.coalescing && messages::coalesce(receiving);
-        if sockets.timestamps {
-            let _ = messages::tell_time(receiving);
-        }
+        let adopted = Endpoint::new(endpoint, sockets, self.options);
         self.close(endpoint);
-        self.receives.arm(endpoint, receiving)?;
-        let can_segment = self.options.segmentation && messages::can_segment(&sockets.sender);
-        let adopted = Endpoint { id: endpoint, sockets, can_segment };
+        self.receives.arm(endpoint, adopted.sockets.receiving())?;
         let index = self.endpoints.all.partition_point(|known| known.id < endpoint);
         self.endpoints.all.insert(index, adopted);
         Ok(())

@@ -1,0 +1,76 @@
+//! What a conductor works with, in this process's own memory instead of the driver's shared files: for simulations, and for tests that
+//! drive a conductor by hand.
+
+use std::time::Duration;
+
+use gannet::broadcast::Transmitter;
+use gannet::counters::{CounterSpec, CountersManager, CountersReader, SystemCounter, SystemLabels};
+use gannet::memory::AtomicBuffer;
+use gannet::reports::{ErrorLog, LossReport};
+use gannet::ringbuffer::{ManyToOneRingBuffer, RingConsumer};
+use gannet::time::EpochMillis;
+
+use crate::conductor::ConductorParts;
+
+/// How much room the ring and the broadcast have, in bytes.
+const CAPACITY: usize = 1 << 16;
+
+/// The other ends of a conductor's parts: what clients and tools map.
+#[derive(Debug)]
+pub struct SimMemory {
+    /// The ring that clients put commands into.
+    pub ring: ManyToOneRingBuffer,
+    /// The broadcast that they take events from.
+    pub events: AtomicBuffer,
+    /// The counters.
+    pub counters: CountersReader,
+    /// The error log.
+    pub errors: AtomicBuffer,
+    /// The loss report.
+    pub losses: AtomicBuffer,
+}
+
+/// Parts with room for `capacity` counters, the system's among them, and their other ends.
+///
+/// # Panics
+///
+/// When there is not even room for the system's counters.
+pub fn parts(capacity: usize, now: EpochMillis) -> (ConductorParts, SimMemory) {
+    let commands = AtomicBuffer::heap(CAPACITY + 768);
+    let events = AtomicBuffer::heap(CAPACITY + 128);
+    let (metadata, values) = (AtomicBuffer::heap(512 * capacity), AtomicBuffer::heap(128 * capacity));
+    let errors = AtomicBuffer::heap(1 << 20);
+    let losses = AtomicBuffer::heap(1 << 16);
+    let mut manager =
+        CountersManager::new(metadata, values, Duration::from_secs(1)).expect("regions of sizes that fit");
+    let labels = SystemLabels {
+        version: "0",
+        commit: "0",
+        threading_mode: "INVOKER",
+        resolver_name: "",
+        conductor_threshold: "1s",
+        sender_threshold: "1s",
+        receiver_threshold: "1s",
+        resolver_threshold: "5s",
+    };
+    for counter in SystemCounter::ALL {
+        manager.allocate(now, &CounterSpec::system(counter, &labels)).expect("room for all");
+    }
+    let memory = SimMemory {
+        ring: ManyToOneRingBuffer::new(&commands).expect("a ring of a size that fits"),
+        events: events.clone(),
+        counters: manager.reader(),
+        errors: errors.clone(),
+        losses: losses.clone(),
+    };
+    // As a driver does at start: 0 is no client's id.
+    memory.ring.next_correlation_id();
+    let parts = ConductorParts {
+        commands: RingConsumer::new(&commands).expect("a ring of a size that fits"),
+        events: Transmitter::new(&events).expect("a broadcast of a size that fits"),
+        counters: manager,
+        errors: ErrorLog::new(errors),
+        losses: LossReport::new(losses),
+    };
+    (parts, memory)
+}

@@ -1,0 +1,96 @@
+//! What must hold at any moment of a run, looked at from outside: no position goes back, nobody is sent more than it takes, and
+//! nobody holds more than its streams need.
+
+use std::collections::HashMap;
+
+use gannet::types::{RegistrationId, SessionId};
+
+use crate::sim::SimDriver;
+
+/// How many logs and sockets a driver may hold for each stream: publications, images, and those that linger.
+const HELD_PER_STREAM: usize = 16;
+/// How many counters a driver may have for each stream.
+const COUNTERS_PER_STREAM: usize = 128;
+/// Counting takes long, and what grows without bounds is found as well in one turn of so many.
+const TURNS_BETWEEN_COUNTS: u32 = 256;
+
+/// What was seen so far.
+#[derive(Debug, Default)]
+pub(super) struct Checks {
+    /// Positions, by host, by whose they are and which they are.
+    seen: HashMap<(usize, RegistrationId, What), i64>,
+    /// The sessions of publishers, by their numbers.
+    sessions: HashMap<usize, SessionId>,
+    /// How many messages were heard by all.
+    pub(super) heard: u64,
+    turns: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum What {
+    Sent,
+    Rebuilt,
+    Announced,
+    /// The highest limit that a publication had.
+    Limit,
+}
+
+impl Checks {
+    /// Looks at all drivers.
+    pub(super) fn look(&mut self, drivers: &[&SimDriver], streams: usize) -> Result<(), String> {
+        for (host, driver) in drivers.iter().enumerate() {
+            for publication in driver.sender().publications() {
+                let id = publication.registration_id();
+                let highest = self.seen.entry((host, id, What::Limit)).or_insert(i64::MIN);
+                *highest = (*highest).max(publication.limit());
+                let limit = *highest;
+                let before = self.seen.get(&(host, id, What::Sent)).copied().unwrap_or(i64::MIN);
+                let sent = publication.sent();
+                self.advance(host, id, What::Sent, sent)?;
+                // Only padding may pass the limit, and it ends with the term.
+                let term = i64::from(publication.log().term_length().get());
+                if sent > before && sent > limit && sent % term != 0 {
+                    return Err(format!("{sent} was sent, and {limit} allowed"));
+                }
+            }
+            for image in driver.receiver().images() {
+                let id = image.registration_id();
+                self.advance(host, id, What::Rebuilt, image.rebuilt())?;
+                self.advance(host, id, What::Announced, image.announced())?;
+            }
+        }
+        self.turns += 1;
+        if self.turns.is_multiple_of(TURNS_BETWEEN_COUNTS) {
+            for driver in drivers {
+                let (logs, sockets) = driver.held();
+                let most = HELD_PER_STREAM * streams;
+                if logs > most || sockets > most || driver.counters_in_use() > COUNTERS_PER_STREAM * streams {
+                    let counters = driver.counters_in_use();
+                    return Err(format!("{logs} logs, {sockets} sockets, {counters} counters for {streams} streams"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, host: usize, id: RegistrationId, what: What, found: i64) -> Result<(), String> {
+        let seen = self.seen.entry((host, id, what)).or_insert(found);
+        if found < *seen {
+            return Err(format!("{what:?} of {id} on host {host} went back from {seen} to {found}"));
+        }
+        *seen = found;
+        Ok(())
+    }
+
+    /// Keeps a publisher's session in mind, for when it has left.
+    pub(super) fn session(&mut self, publisher: usize, known: Option<SessionId>) -> Option<SessionId> {
+        if let Some(known) = known {
+            self.sessions.insert(publisher, known);
+        }
+        self.known_session(publisher)
+    }
+
+    pub(super) fn known_session(&self, publisher: usize) -> Option<SessionId> {
+        self.sessions.get(&publisher).copied()
+    }
+}

@@ -1,0 +1,226 @@
+//! One run of a simulation: as many drivers, clients and streams as the seed says, weather and troubles from the seed, and checks that
+//! stand outside.
+
+mod checks;
+mod plan;
+mod world;
+
+use std::fmt;
+
+use gannet::counters::SystemCounter;
+
+use self::plan::Trouble;
+use self::world::World;
+
+/// How many messages cross in a run unless somebody says otherwise: enough for terms to rotate, few enough for many runs.
+pub const MESSAGES: u32 = 240;
+/// Everybody hears everybody within this, in nanoseconds.
+const CONNECT_NS: i64 = 60_000_000_000;
+/// How long a run lasts in which what arrives may be anything, in nanoseconds.
+const HOSTILE_NS: i64 = 8_000_000_000;
+/// After the last trouble every subscriber that has not heard all hears more within this, in nanoseconds: an image that was lost is
+/// given up after 10 s, its session rests, a setup is asked for, and all of that through bad weather.
+const RECOVERY_NS: i64 = 40_000_000_000;
+/// The same when no trouble was long enough for an image to be lost.
+const SHORT_RECOVERY_NS: i64 = 10_000_000_000;
+/// After everything was closed, everything is gone within this, in nanoseconds: lingers and liveness are seconds.
+const RECLAIM_NS: i64 = 60_000_000_000;
+
+/// What became of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// How many messages arrived.
+    pub messages: u64,
+    /// How long it took, by its own clock, in nanoseconds.
+    pub took_ns: i64,
+    /// How many datagrams were lost.
+    pub lost: u64,
+    /// How many NAKs were sent.
+    pub naks: i64,
+    /// How many datagrams were sent again.
+    pub retransmits: i64,
+}
+
+/// What a run has found to be wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Failure {
+    /// The seed that shows it.
+    pub seed: u64,
+    /// At which time of the run, in nanoseconds.
+    pub at_ns: i64,
+    /// What.
+    pub what: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {}, at {} ns: {}", self.seed, self.at_ns, self.what)
+    }
+}
+
+/// Plays a seed: about `messages` messages cross the network, shared among its streams, then everything is closed.
+///
+/// # Errors
+///
+/// [`Failure`], with what was wrong and when.
+pub fn run(seed: u64, messages: u32) -> Result<Summary, Failure> {
+    let mut world = World::new(seed, messages);
+    open(&mut world)?;
+    carry(&mut world)?;
+    close(&mut world)?;
+    let sum = |counter| world.hosts.iter().map(|host| host.driver.system(counter)).sum::<i64>();
+    let naks = sum(SystemCounter::NaksSent);
+    let lost: i64 = world.hosts.iter().map(|host| host.driver.bytes_lost()).sum();
+    if naks > 0 && lost == 0 {
+        return world.fail("something was asked for again, and the loss reports say nothing");
+    }
+    Ok(Summary {
+        messages: world.heard(),
+        took_ns: world.now_ns,
+        lost: world.network.lost(),
+        naks,
+        retransmits: sum(SystemCounter::RetransmitsSent),
+    })
+}
+
+/// What the plan of a seed is, for whoever looks for what breaks it.
+pub fn describe(seed: u64, messages: u32) -> String {
+    format!("{:#?}", World::new(seed, messages).plan)
+}
+
+/// Publications and subscriptions, in an order that the seed has, and an image of each for each.
+fn open(world: &mut World) -> Result<(), Failure> {
+    let mut steps = Vec::new();
+    for (index, stream) in world.plan.streams.iter().enumerate() {
+        steps.extend(stream.publishers.iter().map(|&place| (index, Some(place), 0)));
+        let subscribers = stream.subscribers.iter().enumerate().filter(|(_, subscriber)| !subscriber.is_late);
+        steps.extend(subscribers.map(|(number, _)| (index, None, number)));
+    }
+    world.random.shuffle(&mut steps);
+    for (stream, publisher, number) in steps {
+        match publisher {
+            Some(place) => world.add_publisher(stream, place),
+            None => world.add_subscriber(stream, number),
+        }
+        for _ in 0..world.random.usize(0..200) {
+            world.turn()?;
+        }
+    }
+    let until = world.now_ns + CONNECT_NS;
+    while !world.all_connected() {
+        world.turn()?;
+        if world.now_ns > until {
+            return if world.plan.is_hostile { Ok(()) } else { world.fail("not all subscribers have their images") };
+        }
+    }
+    Ok(())
+}
+
+/// Messages of all sizes; each arrives once, and in order.
+fn carry(world: &mut World) -> Result<(), Failure> {
+    let since = world.now_ns;
+    world.flows_since_ns = Some(since);
+    let late_ns = since + world.random.i64(0..3_000_000_000);
+    let mut are_late_there = false;
+    let until = since + HOSTILE_NS;
+    loop {
+        world.turn()?;
+        if !are_late_there && world.now_ns > late_ns {
+            are_late_there = true;
+            for stream in 0..world.plan.streams.len() {
+                let subscribers = world.plan.streams[stream].subscribers.clone();
+                for (number, _) in subscribers.iter().enumerate().filter(|(_, subscriber)| subscriber.is_late) {
+                    world.add_subscriber(stream, number);
+                }
+            }
+        }
+        let troubles_end = world.troubles_end_ns().unwrap_or(since);
+        if world.plan.is_hostile {
+            // What arrives may be anything: that nothing breaks and nothing is left is all that can be asked for.
+            if world.now_ns > until {
+                return Ok(());
+            }
+            continue;
+        }
+        let patience_ns = if world.plan.may_lose { RECOVERY_NS } else { SHORT_RECOVERY_NS };
+        let mut is_done = are_late_there && world.now_ns > troubles_end;
+        for (index, subscriber) in world.subscribers.iter().enumerate() {
+            for (number, heard) in subscriber.heard.iter().enumerate() {
+                if world.is_done(subscriber, number) || is_excused(world, subscriber) {
+                    continue;
+                }
+                is_done = false;
+                if world.now_ns > heard.progress_ns.max(troubles_end) + patience_ns {
+                    let stream = subscriber.stream;
+                    let said: Vec<_> = world.publishers_of(stream).map(|publisher| publisher.said).collect();
+                    return world.fail(format!(
+                        "stream {stream}, subscriber {index}: nothing has come of publisher {number} for too long, after message {:?} \
+                         of {said:?}",
+                        heard.next
+                    ));
+                }
+            }
+        }
+        if is_done {
+            return Ok(());
+        }
+    }
+}
+
+/// A group of which somebody died waits for as many as it was told to: that is what it was told.
+fn is_excused(world: &World, subscriber: &world::Subscriber) -> bool {
+    let someone_died = world.plan.disturbances.iter().any(|one| matches!(one.what, Trouble::ClientDies(_)));
+    someone_died && world.plan.streams[subscriber.stream].publication.contains("g:/")
+}
+
+/// Clients go, with or without what they have, in the order that the seed has; in the end nothing is left.
+fn close(world: &mut World) -> Result<(), Failure> {
+    world.is_closing = true;
+    let mut clients: Vec<_> = (0..world.hosts.len())
+        .flat_map(|host| (0..world.hosts[host].clients.len()).map(move |client| (host, client)))
+        .collect();
+    world.random.shuffle(&mut clients);
+    for (host, client) in clients {
+        for _ in 0..world.random.usize(0..300) {
+            world.turn()?;
+        }
+        let way = world.random.u8(..8);
+        let client = &mut world.hosts[host].clients[client];
+        match way {
+            // Without a word.
+            0 => client.is_dead = true,
+            1 | 2 => {
+                let all: Vec<_> = client.inner.publications.iter().map(|one| one.correlation_id).collect();
+                all.into_iter().for_each(|one| client.inner.remove_publication(one.registration(), way == 1));
+            }
+            3 => {
+                let all = client.inner.subscriptions.clone();
+                all.into_iter().for_each(|one| client.inner.remove_subscription(one));
+            }
+            _ => {}
+        }
+    }
+    for _ in 0..world.random.usize(0..1_000) {
+        world.turn()?;
+    }
+    world.subscribers.clear();
+    world.publishers.clear();
+    for client in world.hosts.iter_mut().flat_map(|host| &mut host.clients).filter(|client| !client.is_dead) {
+        client.inner.close();
+    }
+    let until = world.now_ns + RECLAIM_NS;
+    while world.now_ns < until {
+        world.turn()?;
+        let is_empty = |driver: &crate::sim::SimDriver| {
+            driver.held() == (0, 0)
+                && driver.counters_in_use() == 0
+                && driver.sender().publications().next().is_none()
+                && driver.receiver().images().next().is_none()
+        };
+        if world.hosts.iter().all(|host| is_empty(&host.driver)) {
+            return Ok(());
+        }
+    }
+    let held: Vec<_> = world.hosts.iter().map(|host| (host.driver.held(), host.driver.counters_in_use())).collect();
+    world.fail(format!("after everything was closed logs, sockets and counters are left: {held:?}"))
+}

@@ -1,0 +1,264 @@
+//! What a seed draws: how many hosts, which streams between them, what the network is like, and what goes wrong when. A plan is data;
+//! `world` carries it out.
+
+use std::net::IpAddr;
+
+use fastrand::Rng;
+use gannet::types::StreamId;
+
+use crate::sim::Weather;
+
+/// The longest disturbance that costs nobody its image, in nanoseconds: lingers and receiver timeouts are 5 s.
+pub(super) const SHORT_NS: i64 = 2_000_000_000;
+/// The longest disturbance, in nanoseconds.
+const LONG_NS: i64 = 20_000_000_000;
+/// Disturbances begin within this, in nanoseconds.
+const TROUBLED_NS: i64 = 2_000_000_000;
+/// How many clients each driver has.
+pub(super) const CLIENTS: usize = 2;
+
+/// What becomes of a run.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) hosts: Vec<HostPlan>,
+    pub(super) weather: Weather,
+    pub(super) streams: Vec<StreamPlan>,
+    pub(super) disturbances: Vec<Disturbance>,
+    /// Corruption reaches the drivers, so that nothing that arrives can be relied on.
+    pub(super) is_hostile: bool,
+    /// Something lasts so long that images may go, and what they missed with them.
+    pub(super) may_lose: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct HostPlan {
+    pub(super) address: IpAddr,
+    /// Of 256 turns, how many each agent misses.
+    pub(super) laziness: u8,
+    /// What its clock shows at the beginning, in nanoseconds.
+    pub(super) clock_ns: i64,
+    /// How much faster it goes than time: 0.01 is a hundredth.
+    pub(super) drift: f64,
+    pub(super) answers_late: bool,
+}
+
+/// A client, by host and number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) host: usize,
+    pub(super) client: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct StreamPlan {
+    pub(super) stream_id: StreamId,
+    pub(super) publishers: Vec<Place>,
+    pub(super) publication: String,
+    pub(super) subscribers: Vec<Subscriber>,
+    /// How many messages each publisher sends.
+    pub(super) messages: u32,
+    pub(super) longest: usize,
+    pub(super) is_reliable: bool,
+    /// What a manual destination is called, for each subscriber.
+    pub(super) destinations: Vec<String>,
+    /// Publishers leave when they have said all, whether or not it has arrived.
+    pub(super) leaves_early: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Subscriber {
+    pub(super) place: Place,
+    pub(super) channel: String,
+    /// Comes when the stream flows already.
+    pub(super) is_late: bool,
+}
+
+/// Something that goes wrong for a while.
+#[derive(Clone, Debug)]
+pub(super) struct Disturbance {
+    /// Both since the streams flow, in nanoseconds.
+    pub(super) from_ns: i64,
+    pub(super) until_ns: i64,
+    pub(super) what: Trouble,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Trouble {
+    /// Nothing that the first sends reaches the second.
+    Cut(usize, usize),
+    /// Neither hears the other.
+    Partition(usize, usize),
+    ConductorSleeps(usize),
+    SenderSleeps(usize),
+    ReceiverSleeps(usize),
+    ClientSleeps(Place),
+    /// A client ends without a word, and does not come back.
+    ClientDies(Place),
+}
+
+impl Plan {
+    pub(super) fn draw(random: &mut Rng, messages: u32) -> Self {
+        let count = random.usize(2..=4);
+        let is_hostile = random.u8(..) < 24;
+        let is_fair = !is_hostile && random.u8(..) < 32;
+        let weather = draw_weather(random, is_fair, is_hostile);
+        let hosts = (0..count).map(|index| draw_host(random, index, is_fair)).collect::<Vec<_>>();
+        let streams = random.u32(1..=4);
+        let each = (messages / streams).max(5);
+        let streams = (0..streams).map(|index| draw_stream(random, &hosts, index, each)).collect::<Vec<_>>();
+        let is_long = random.u8(..) < 32;
+        let mut disturbances = Vec::new();
+        for _ in 0..if is_fair { 0 } else { random.usize(0..4) } {
+            disturbances.push(draw_disturbance(random, count, if is_long { LONG_NS } else { SHORT_NS }));
+        }
+        // What many endure one after the other is endured for longer by each.
+        let total: i64 = disturbances.iter().map(|disturbance| disturbance.until_ns - disturbance.from_ns).sum();
+        let dies = disturbances.iter().any(|disturbance| matches!(disturbance.what, Trouble::ClientDies(_)));
+        Self { hosts, weather, streams, disturbances, is_hostile, may_lose: is_hostile || dies || total > 2 * SHORT_NS }
+    }
+}
+
+fn draw_weather(random: &mut Rng, is_fair: bool, is_hostile: bool) -> Weather {
+    let least_delay_ns = random.i64(5_000..100_000);
+    let jitter_ns = random.i64(0..1_000_000);
+    if is_fair {
+        return Weather { least_delay_ns, most_delay_ns: least_delay_ns + jitter_ns, ..Weather::FAIR };
+    }
+    Weather {
+        lost: random.f64() * 0.25,
+        repeated: random.f64() * 0.2,
+        corrupted: if is_hostile { random.f64() * 0.1 } else { random.f64() * 0.05 },
+        corruption_arrives: is_hostile,
+        refused: if random.bool() { 0.0 } else { random.f64() * 0.05 },
+        least_delay_ns,
+        most_delay_ns: least_delay_ns + jitter_ns,
+    }
+}
+
+fn draw_host(random: &mut Rng, index: usize, is_fair: bool) -> HostPlan {
+    HostPlan {
+        address: [10, 0, 0, index as u8 + 1].into(),
+        laziness: if is_fair { 0 } else { random.u8(..64) },
+        clock_ns: random.i64(1_000_000_000..1_000_000_000_000),
+        drift: (random.f64() - 0.5) / 25.0,
+        answers_late: random.bool(),
+    }
+}
+
+fn draw_stream(random: &mut Rng, hosts: &[HostPlan], index: u32, messages: u32) -> StreamPlan {
+    let stream_id = StreamId::new(1001 + index as i32);
+    let any_client = |random: &mut Rng, host| Place { host, client: random.usize(..CLIENTS) };
+    let publisher = random.usize(..hosts.len());
+    let port = 40_000 + index as u16 * 10;
+    let term = ["64k", "128k", "1m"][random.usize(..3)];
+    let mtu = ["1408", "1408", "8k"][random.usize(..3)];
+    let made_of = format!("term-length={term}|mtu={mtu}");
+    let is_reliable = random.u8(..) >= 32;
+    let listening = match (is_reliable, random.u8(..)) {
+        (false, _) => "|reliable=false",
+        (true, 0..64) => "|cc=cubic",
+        (true, 64..96) => "|rcv-wnd=16k",
+        _ => "",
+    };
+    let mut stream = StreamPlan {
+        stream_id,
+        publishers: vec![any_client(random, publisher)],
+        publication: String::new(),
+        subscribers: Vec::new(),
+        messages,
+        longest: if is_reliable && random.bool() { 8_000 } else { 1_300 },
+        is_reliable,
+        destinations: Vec::new(),
+        leaves_early: random.u8(..) < 64,
+    };
+    let mut subscribers = Vec::new();
+    for _ in 0..random.usize(1..=3) {
+        let host = random.usize(..hosts.len());
+        subscribers.push(any_client(random, host));
+    }
+    let group = subscribers.len();
+    let address = |host: usize| hosts[host].address;
+    match random.u8(..5) {
+        0 => {
+            stream.publication = format!("aeron:ipc?term-length={term}");
+            stream.is_reliable = true;
+            subscribers.iter_mut().for_each(|place| place.host = publisher);
+            stream.subscribers = all(&subscribers, |_| "aeron:ipc".to_owned());
+        }
+        1 => {
+            // One receives, and maybe two send.
+            let receiver = random.usize(..hosts.len());
+            subscribers.iter_mut().for_each(|place| place.host = receiver);
+            let endpoint = format!("aeron:udp?endpoint={}:{port}", address(receiver));
+            stream.publication = format!("{endpoint}|{made_of}");
+            stream.subscribers = all(&subscribers, |_| format!("{endpoint}{listening}"));
+            if random.bool() {
+                let second = random.usize(..hosts.len());
+                stream.publishers.push(any_client(random, second));
+            }
+        }
+        2 => {
+            let endpoint = format!("aeron:udp?endpoint=224.0.1.{}:{port}|interface=10.0.0.0/24", 2 * index + 1);
+            let receivers = distinct_hosts(&subscribers);
+            stream.publication = format!("{endpoint}|{made_of}|fc=min,g:/{receivers}");
+            stream.subscribers = all(&subscribers, |_| format!("{endpoint}{listening}"));
+        }
+        kind => {
+            // Each host once: an endpoint is a receiver.
+            subscribers.sort_by_key(|place| place.host);
+            subscribers.dedup_by_key(|place| place.host);
+            let control = format!("{}:{port}", address(publisher));
+            let mode = if kind == 3 { "dynamic" } else { "manual" };
+            let receivers = distinct_hosts(&subscribers);
+            stream.publication =
+                format!("aeron:udp?control={control}|control-mode={mode}|{made_of}|fc=min,g:/{receivers}");
+            let endpoint = |place: &Place| format!("aeron:udp?endpoint={}:{}", address(place.host), port + 1);
+            if kind == 3 {
+                let channel = |place: &Place| format!("{}|control={control}{listening}", endpoint(place));
+                stream.subscribers = all(&subscribers, |place| channel(place));
+            } else {
+                stream.subscribers = all(&subscribers, |place| format!("{}{listening}", endpoint(place)));
+                stream.destinations = subscribers.iter().map(endpoint).collect();
+            }
+        }
+    }
+    // Whoever comes late must not be missed by its group, nor find that all have gone.
+    if group > 1 && random.bool() && !stream.leaves_early {
+        let late = stream.subscribers.len() - 1;
+        let host = stream.subscribers[late].place.host;
+        let shares = stream.subscribers[..late].iter().any(|subscriber| subscriber.place.host == host);
+        stream.subscribers[late].is_late = shares;
+    }
+    stream
+}
+
+fn all(places: &[Place], channel: impl Fn(&Place) -> String) -> Vec<Subscriber> {
+    places.iter().map(|place| Subscriber { place: *place, channel: channel(place), is_late: false }).collect()
+}
+
+fn distinct_hosts(places: &[Place]) -> usize {
+    let mut hosts: Vec<_> = places.iter().map(|place| place.host).collect();
+    hosts.sort_unstable();
+    hosts.dedup();
+    hosts.len()
+}
+
+fn draw_disturbance(random: &mut Rng, hosts: usize, longest_ns: i64) -> Disturbance {
+    let one = random.usize(..hosts);
+    let other = (one + random.usize(1..hosts)) % hosts;
+    let place = Place { host: one, client: random.usize(..CLIENTS) };
+    let from_ns = random.i64(0..TROUBLED_NS);
+    let what = match random.u8(..16) {
+        0..5 => Trouble::Partition(one, other),
+        5..8 => Trouble::Cut(one, other),
+        8..10 => Trouble::ConductorSleeps(one),
+        10..12 => Trouble::SenderSleeps(one),
+        12..14 => Trouble::ReceiverSleeps(one),
+        14 => Trouble::ClientSleeps(place),
+        _ => Trouble::ClientDies(place),
+    };
+    // A driver or a client that sleeps for long is taken for dead, which is another story.
+    let is_link = matches!(what, Trouble::Partition(..) | Trouble::Cut(..));
+    let lasts_ns = random.i64(0..if is_link { longest_ns } else { SHORT_NS });
+    Disturbance { from_ns, until_ns: from_ns + lasts_ns, what }
+}

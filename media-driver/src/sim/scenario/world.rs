@@ -1,0 +1,465 @@
+//! A run under way: drivers, clients and the network that a plan asks for, all moved by one clock, and what each publisher has said and
+//! each subscriber heard.
+
+use fastrand::Rng;
+use gannet::logbuffer::{OfferError, flags};
+use gannet::types::{CorrelationId, RegistrationId};
+
+use super::Failure;
+use super::checks::Checks;
+use super::plan::{CLIENTS, Place, Plan, StreamPlan, Trouble};
+use crate::sim::{Awake, SimClient, SimDriver, SimImage, SimNetwork};
+
+/// How far the clock moves between turns while something happens, in nanoseconds, on average.
+const STEP_NS: i64 = 20_000;
+/// And at most when nothing does.
+const LONGEST_STEP_NS: i64 = 2_000_000;
+/// The same when all that is left is to let go.
+const LONGEST_LAST_STEP_NS: i64 = 20_000_000;
+/// How many fragments a subscriber takes in one turn.
+const FRAGMENTS: usize = 20;
+
+/// A run under way.
+pub(super) struct World {
+    pub(super) seed: u64,
+    pub(super) plan: Plan,
+    pub(super) random: Rng,
+    pub(super) now_ns: i64,
+    pub(super) network: SimNetwork,
+    pub(super) hosts: Vec<Host>,
+    pub(super) publishers: Vec<Publisher>,
+    pub(super) subscribers: Vec<Subscriber>,
+    /// When streams began to flow; troubles are counted from there.
+    pub(super) flows_since_ns: Option<i64>,
+    /// Images go because their publishers do.
+    pub(super) is_closing: bool,
+    step_ns: i64,
+    was_busy: bool,
+    checks: Checks,
+}
+
+pub(super) struct Host {
+    pub(super) driver: SimDriver,
+    pub(super) clients: Vec<Client>,
+}
+
+pub(super) struct Client {
+    pub(super) inner: SimClient,
+    pub(super) is_dead: bool,
+}
+
+/// One that publishes on a stream.
+pub(super) struct Publisher {
+    pub(super) stream: usize,
+    pub(super) place: Place,
+    correlation_id: CorrelationId,
+    pub(super) said: u32,
+    pub(super) has_left: bool,
+    /// Its session and where it ends, once it has said all.
+    pub(super) end: Option<i64>,
+}
+
+/// One that subscribes to a stream.
+pub(super) struct Subscriber {
+    pub(super) stream: usize,
+    pub(super) place: Place,
+    registration_id: RegistrationId,
+    pub(super) heard: Vec<Heard>,
+    pub(super) is_late: bool,
+}
+
+/// What a subscriber has heard of one publisher.
+pub(super) struct Heard {
+    /// The image that it hears it by.
+    image: Option<CorrelationId>,
+    /// The number that comes next; none before the first message.
+    pub(super) next: Option<u32>,
+    /// The beginning of a message of which more is to come.
+    partial: Vec<u8>,
+    pub(super) progress_ns: i64,
+    /// It had an image, and lost it before it had heard all.
+    pub(super) is_lost: bool,
+    pub(super) messages: u32,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, messages: u32) -> Self {
+        let mut random = Rng::with_seed(seed);
+        let plan = Plan::draw(&mut random, messages);
+        let network = SimNetwork::new(random.u64(..), plan.weather);
+        let hosts = plan.hosts.iter().map(|host| {
+            let mut driver = SimDriver::new(host.address, &network, random.u64(..), |_| {});
+            driver.set_answers_late(host.answers_late);
+            let client = |_| Client { inner: SimClient::new(&driver), is_dead: false };
+            let clients = (0..CLIENTS).map(client).collect();
+            Host { driver, clients }
+        });
+        let hosts = hosts.collect();
+        Self {
+            seed,
+            hosts,
+            checks: Checks::default(),
+            network,
+            now_ns: 1_000_000_000,
+            publishers: Vec::new(),
+            subscribers: Vec::new(),
+            flows_since_ns: None,
+            is_closing: false,
+            step_ns: STEP_NS,
+            was_busy: true,
+            plan,
+            random,
+        }
+    }
+
+    pub(super) fn fail<T>(&self, what: impl Into<String>) -> Result<T, Failure> {
+        Err(Failure { seed: self.seed, at_ns: self.now_ns, what: what.into() })
+    }
+
+    /// Everybody has a turn, but for whoever the seed has sleep.
+    pub(super) fn turn(&mut self) -> Result<(), Failure> {
+        self.pass();
+        let (since, now_ns) = (self.flows_since_ns, self.now_ns);
+        let active = |from: i64, until: i64| since.is_some_and(|since| (from..until).contains(&(now_ns - since)));
+        self.network.heal();
+        let mut asleep = vec![Awake::ALL; self.hosts.len()];
+        let mut silent = None;
+        for trouble in self.plan.disturbances.iter().filter(|one| active(one.from_ns, one.until_ns)) {
+            let address = |host: usize| self.plan.hosts[host].address;
+            match trouble.what {
+                Trouble::Cut(from, to) => self.network.cut(address(from), address(to)),
+                Trouble::Partition(one, other) => {
+                    self.network.cut(address(one), address(other));
+                    self.network.cut(address(other), address(one));
+                }
+                Trouble::ConductorSleeps(host) => asleep[host].conductor = false,
+                Trouble::SenderSleeps(host) => asleep[host].sender = false,
+                Trouble::ReceiverSleeps(host) => asleep[host].receiver = false,
+                Trouble::ClientSleeps(place) => silent = Some(place),
+                Trouble::ClientDies(place) => self.hosts[place.host].clients[place.client].is_dead = true,
+            }
+        }
+        self.was_busy = self.network.deliver() > 0;
+        for (index, host) in self.hosts.iter_mut().enumerate() {
+            let plan = &self.plan.hosts[index];
+            let local_ns = plan.clock_ns + now_ns + (now_ns as f64 * plan.drift) as i64;
+            let (random, laziness) = (&mut self.random, plan.laziness);
+            let mut is_given = |awake: bool| awake && random.u8(..) >= laziness;
+            let awake = Awake {
+                conductor: is_given(asleep[index].conductor),
+                sender: is_given(asleep[index].sender),
+                receiver: is_given(asleep[index].receiver),
+            };
+            host.driver.turn(local_ns, awake);
+            for (number, client) in host.clients.iter_mut().enumerate() {
+                if !client.is_dead && silent != Some(Place { host: index, client: number }) {
+                    client.inner.turn(local_ns, &host.driver);
+                }
+            }
+        }
+        for subscriber in 0..self.subscribers.len() {
+            let place = self.subscribers[subscriber].place;
+            if silent != Some(place) && self.random.bool() {
+                self.hear(subscriber)?;
+            }
+        }
+        for publisher in 0..self.publishers.len() {
+            let place = self.publishers[publisher].place;
+            if self.flows_since_ns.is_some() && silent != Some(place) {
+                self.say(publisher)?;
+            }
+        }
+        self.check()
+    }
+
+    /// The clock moves: in large steps as long as nothing happens.
+    fn pass(&mut self) {
+        let longest_ns = if self.is_closing { LONGEST_LAST_STEP_NS } else { LONGEST_STEP_NS };
+        self.step_ns = if self.was_busy { STEP_NS } else { (2 * self.step_ns).min(longest_ns) };
+        let wanted = self.now_ns + self.random.i64(1..2 * self.step_ns);
+        let arrival = self.network.next_arrival().unwrap_or(wanted).max(self.now_ns + STEP_NS);
+        self.now_ns = wanted.min(arrival);
+        self.network.set_now(self.now_ns);
+    }
+
+    fn check(&mut self) -> Result<(), Failure> {
+        let drivers: Vec<_> = self.hosts.iter().map(|host| &host.driver).collect();
+        if let Err(what) = self.checks.look(&drivers, self.plan.streams.len()) {
+            return self.fail(what);
+        }
+        if self.plan.is_hostile {
+            return Ok(());
+        }
+        let clients = self.hosts.iter().flat_map(|host| &host.clients);
+        match clients.flat_map(|client| &client.inner.refusals).next() {
+            Some((_, refusal)) => self.fail(format!("a command was refused: {refusal}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether nothing goes wrong any more but by the weather.
+    pub(super) fn troubles_end_ns(&self) -> Option<i64> {
+        let last = self.plan.disturbances.iter().map(|disturbance| disturbance.until_ns).max().unwrap_or(0);
+        self.flows_since_ns.map(|since| since + last)
+    }
+
+    pub(super) fn is_dead(&self, place: Place) -> bool {
+        self.hosts[place.host].clients[place.client].is_dead
+    }
+
+    fn client(&mut self, place: Place) -> &mut SimClient {
+        &mut self.hosts[place.host].clients[place.client].inner
+    }
+
+    pub(super) fn add_publisher(&mut self, stream: usize, place: Place) {
+        let StreamPlan { publication, stream_id, destinations, .. } = self.plan.streams[stream].clone();
+        let client = self.client(place);
+        let correlation_id = client.add_publication(&publication, stream_id);
+        for destination in &destinations {
+            client.add_destination(correlation_id.registration(), destination);
+        }
+        self.publishers.push(Publisher { stream, place, correlation_id, said: 0, has_left: false, end: None });
+    }
+
+    pub(super) fn add_subscriber(&mut self, stream: usize, number: usize) {
+        let plan = self.plan.streams[stream].clone();
+        let subscriber = &plan.subscribers[number];
+        let registration_id =
+            self.client(subscriber.place).add_subscription(&subscriber.channel, plan.stream_id).registration();
+        let now_ns = self.now_ns;
+        let heard = |_: &_| Heard {
+            image: None,
+            next: None,
+            partial: Vec::new(),
+            progress_ns: now_ns,
+            is_lost: false,
+            messages: 0,
+        };
+        self.subscribers.push(Subscriber {
+            stream,
+            place: subscriber.place,
+            registration_id,
+            heard: plan.publishers.iter().map(heard).collect(),
+            is_late: subscriber.is_late,
+        });
+    }
+
+    /// The publishers of a stream, in the order in which its plan lists them.
+    pub(super) fn publishers_of(&self, stream: usize) -> impl Iterator<Item = &Publisher> {
+        self.publishers.iter().filter(move |publisher| publisher.stream == stream)
+    }
+
+    /// Whether every subscriber has an image of every publisher of its stream.
+    pub(super) fn all_connected(&self) -> bool {
+        self.subscribers.iter().all(|subscriber| {
+            self.publishers_of(subscriber.stream).all(|publisher| {
+                let client = &self.hosts[subscriber.place.host].clients[subscriber.place.client].inner;
+                let session = self.session(publisher);
+                client.images.iter().any(|image| {
+                    image.subscription == subscriber.registration_id
+                        && !image.is_gone
+                        && Some(image.session_id) == session
+                })
+            })
+        })
+    }
+
+    fn session(&self, publisher: &Publisher) -> Option<gannet::types::SessionId> {
+        let client = &self.hosts[publisher.place.host].clients[publisher.place.client].inner;
+        let mut all = client.publications.iter();
+        all.find(|known| known.correlation_id == publisher.correlation_id).map(|known| known.session_id)
+    }
+
+    /// A publisher says more, if there is more to say and room for it.
+    fn say(&mut self, index: usize) -> Result<(), Failure> {
+        let Self { publishers, hosts, plan, random, .. } = self;
+        let publisher = &mut publishers[index];
+        let stream = &plan.streams[publisher.stream];
+        let client = &mut hosts[publisher.place.host].clients[publisher.place.client];
+        if client.is_dead || publisher.has_left {
+            return Ok(());
+        }
+        let wanted = publisher.correlation_id;
+        let Some(known) = client.inner.publications.iter_mut().find(|known| known.correlation_id == wanted) else {
+            return Ok(());
+        };
+        let mut refused = None;
+        while publisher.said < stream.messages && random.u8(..) < 160 {
+            match known.appender.offer(&message(index, publisher.said, stream.longest)) {
+                Ok(_) => {
+                    publisher.said += 1;
+                    self.was_busy = true;
+                }
+                Err(OfferError::AdminAction) => {}
+                Err(OfferError::BackPressured | OfferError::NotConnected) => break,
+                Err(error) => {
+                    refused = Some(error);
+                    break;
+                }
+            }
+        }
+        if publisher.said == stream.messages && publisher.end.is_none() {
+            publisher.end = Some(known.appender.position().get());
+            if stream.leaves_early {
+                publisher.has_left = true;
+                client.inner.remove_publication(wanted.registration(), false);
+            }
+        }
+        match refused.filter(|_| !plan.is_hostile) {
+            Some(error) => self.fail(format!("a publisher was told {error}")),
+            None => Ok(()),
+        }
+    }
+
+    /// A subscriber hears what has come for it.
+    fn hear(&mut self, index: usize) -> Result<(), Failure> {
+        let place = self.subscribers[index].place;
+        if self.is_dead(place) {
+            return Ok(());
+        }
+        let stream = self.subscribers[index].stream;
+        let publishers: Vec<_> =
+            (0..self.publishers.len()).filter(|&one| self.publishers[one].stream == stream).collect();
+        for (number, publisher) in publishers.into_iter().enumerate() {
+            let session = self.session_at(publisher);
+            let subscriber = &mut self.subscribers[index];
+            let client = &mut self.hosts[place.host].clients[place.client].inner;
+            let heard = &mut subscriber.heard[number];
+            let is_its = |image: &&mut SimImage| {
+                image.subscription == subscriber.registration_id && Some(image.session_id) == session
+            };
+            let mut lost = None;
+            for image in client.images.iter_mut().filter(is_its) {
+                let listener = Listener {
+                    publisher,
+                    longest: self.plan.streams[stream].longest,
+                    may_miss: !self.plan.streams[stream].is_reliable,
+                    is_late: subscriber.is_late,
+                };
+                if !image.is_gone && heard.image != Some(image.correlation_id) {
+                    // A new one may have missed what came between.
+                    heard.is_lost |= heard.image.is_some();
+                    heard.image = Some(image.correlation_id);
+                    heard.partial.clear();
+                }
+                if image.is_gone || heard.image != Some(image.correlation_id) {
+                    continue;
+                }
+                let before = heard.messages;
+                let mut wrong = None;
+                let count = image.reader.poll(
+                    |fragment| {
+                        if let Err(what) = listener.on_fragment(heard, fragment.flags(), fragment.payload()) {
+                            wrong.get_or_insert(what);
+                        }
+                    },
+                    FRAGMENTS,
+                );
+                if count > 0 {
+                    self.was_busy = true;
+                    heard.progress_ns = self.now_ns;
+                }
+                self.checks.heard += u64::from(heard.messages - before);
+                lost = lost.or(wrong);
+            }
+            let gone = client.images.iter().filter(|image| image.subscription == subscriber.registration_id);
+            let is_gone = gone.clone().any(|image| image.is_gone && Some(image.correlation_id) == heard.image);
+            if let Some(what) = lost.filter(|_| !self.plan.is_hostile) {
+                return self.fail(format!("stream {stream}, publisher {publisher}, subscriber {index}: {what}"));
+            }
+            let complete = heard.next == Some(self.publishers[publisher].said);
+            if is_gone && !complete && !self.is_closing {
+                heard.is_lost = true;
+                let joined_at_the_end = subscriber.is_late && heard.next.is_none();
+                if !self.plan.may_lose && self.plan.streams[stream].is_reliable && !joined_at_the_end {
+                    let (next, said) = (heard.next, self.publishers[publisher].said);
+                    return self.fail(format!(
+                        "stream {stream}, subscriber {index}: the image went at message {next:?} of {said}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A publication's session, also when its publisher has left.
+    fn session_at(&mut self, publisher: usize) -> Option<gannet::types::SessionId> {
+        let known = self.session(&self.publishers[publisher]);
+        self.checks.session(publisher, known)
+    }
+
+    /// Where a subscriber is in what a publisher says, and where that ends; nothing where there is nothing to be waited for.
+    pub(super) fn is_done(&self, subscriber: &Subscriber, number: usize) -> bool {
+        let Some((index, publisher)) =
+            self.publishers.iter().enumerate().filter(|(_, one)| one.stream == subscriber.stream).nth(number)
+        else {
+            return true;
+        };
+        let heard = &subscriber.heard[number];
+        if self.is_dead(subscriber.place) || self.is_dead(publisher.place) {
+            return true;
+        }
+        let Some(end) = publisher.end else { return false };
+        if heard.next == Some(publisher.said) {
+            return true;
+        }
+        // Whoever lost an image, or came late, or does not mind loss, is done when there is nothing more to hear.
+        let excused = heard.is_lost || subscriber.is_late || !self.plan.streams[subscriber.stream].is_reliable;
+        let client = &self.hosts[subscriber.place.host].clients[subscriber.place.client].inner;
+        let session = self.checks.known_session(index);
+        let image = client.images.iter().find(|image| {
+            image.subscription == subscriber.registration_id && !image.is_gone && Some(image.session_id) == session
+        });
+        excused && image.map_or(publisher.has_left, |image| image.reader.position().get() >= end)
+    }
+
+    pub(super) fn heard(&self) -> u64 {
+        self.checks.heard
+    }
+}
+
+/// What is known of a stream by whoever hears it.
+struct Listener {
+    publisher: usize,
+    longest: usize,
+    may_miss: bool,
+    is_late: bool,
+}
+
+impl Listener {
+    fn on_fragment(&self, heard: &mut Heard, flags_found: u8, payload: &[u8]) -> Result<(), String> {
+        if flags_found & flags::BEGIN != 0 {
+            heard.partial.clear();
+        } else if heard.partial.is_empty() {
+            // The rest of a message whose beginning was before it joined.
+            let may_join_within = heard.next.is_none() && self.is_late || heard.is_lost;
+            return if may_join_within { Ok(()) } else { Err("a message without its beginning".to_owned()) };
+        }
+        heard.partial.extend_from_slice(payload);
+        if flags_found & flags::END == 0 {
+            return Ok(());
+        }
+        let found = std::mem::take(&mut heard.partial);
+        let number = found.first_chunk().map(|bytes| u32::from_le_bytes(*bytes)).ok_or("a message without a number")?;
+        let expected = heard.next.unwrap_or(if self.is_late { number } else { 0 });
+        let may_skip = self.may_miss || heard.is_lost;
+        if number != expected && !(may_skip && number > expected) {
+            return Err(format!("message {number} comes where {expected} should"));
+        }
+        if found != message(self.publisher, number, self.longest) {
+            return Err(format!("message {number} is not what was said"));
+        }
+        heard.next = Some(number + 1);
+        heard.messages += 1;
+        Ok(())
+    }
+}
+
+/// What a publisher says: whoever hears it can tell.
+fn message(publisher: usize, number: u32, longest: usize) -> Vec<u8> {
+    let mut random = Rng::with_seed((publisher as u64) << 32 | u64::from(number));
+    let longest = if random.u8(..) < 200 { longest.min(1_300) } else { longest };
+    let mut message = vec![random.u8(..); random.usize(4..longest)];
+    message[..4].copy_from_slice(&number.to_le_bytes());
+    message
+}

@@ -1,0 +1,135 @@
+//! The transport of a simulation: its sockets are entries of the network's table. It keeps the contract that those on real sockets keep,
+//! and passes the same suite.
+
+use std::io;
+use std::net::SocketAddr;
+
+use super::network::{SimNetwork, SocketKey};
+use crate::io::transport::{Datagram, OpenError, SendFault, Transport, TransportCounts, bytes_of, length_of};
+use crate::mailbox::{Completion, EndpointId, EndpointSpec, OpenedEndpoint, TransmitBatch};
+
+/// The longest datagram that UDP over IPv4 takes, in bytes.
+const LONGEST: usize = 65_507;
+
+/// The sockets of an endpoint, which are closed when this is dropped.
+#[derive(Debug)]
+pub struct SimSockets {
+    network: SimNetwork,
+    key: SocketKey,
+    opened: OpenedEndpoint,
+}
+
+impl SimSockets {
+    /// Opens the sockets of an endpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] when the port is taken.
+    pub fn open(network: &SimNetwork, spec: &EndpointSpec) -> Result<Self, OpenError> {
+        let (key, opened) = network.open(spec).map_err(|kind| OpenError {
+            attempt: "bind to",
+            address: spec.bind,
+            source: io::Error::from(kind),
+        })?;
+        Ok(Self { network: network.clone(), key, opened })
+    }
+
+    /// What they have become.
+    pub const fn opened(&self) -> OpenedEndpoint {
+        self.opened
+    }
+}
+
+impl Drop for SimSockets {
+    fn drop(&mut self) {
+        self.network.close(self.key);
+    }
+}
+
+/// Datagrams over a simulation's network.
+#[derive(Debug)]
+pub struct SimTransport {
+    network: SimNetwork,
+    endpoints: Vec<(EndpointId, SimSockets)>,
+    counts: TransportCounts,
+    fault: Option<SendFault>,
+}
+
+impl SimTransport {
+    /// A transport without endpoints.
+    pub fn new(network: &SimNetwork) -> Self {
+        let counts = TransportCounts::default();
+        Self { network: network.clone(), endpoints: Vec::new(), counts, fault: None }
+    }
+
+    /// How many endpoints it has.
+    pub fn endpoints(&self) -> usize {
+        self.endpoints.len()
+    }
+}
+
+impl Transport for SimTransport {
+    type Sockets = SimSockets;
+
+    fn adopt(&mut self, endpoint: EndpointId, sockets: SimSockets) -> io::Result<()> {
+        self.close(endpoint);
+        self.endpoints.push((endpoint, sockets));
+        Ok(())
+    }
+
+    fn reconnect(&mut self, endpoint: EndpointId, to: SocketAddr) -> bool {
+        let found = self.endpoints.iter().find(|(id, _)| *id == endpoint);
+        found.map(|(_, sockets)| self.network.reconnect(sockets.key, to)).is_some()
+    }
+
+    fn close(&mut self, endpoint: EndpointId) {
+        self.endpoints.retain(|(id, _)| *id != endpoint);
+    }
+
+    fn send(&mut self, batch: &mut TransmitBatch, mut done: impl FnMut(Completion)) -> usize {
+        let mut answered = 0;
+        for transmit in batch.drain() {
+            let sockets = self.endpoints.iter().find(|(id, _)| *id == transmit.endpoint);
+            let sent = match (sockets, bytes_of(&transmit)) {
+                (Some((_, sockets)), Some(bytes)) if bytes.len() <= LONGEST => {
+                    self.network.send(sockets.key, transmit.to, bytes)
+                }
+                (Some(_), _) => {
+                    let (endpoint, to, length) = (transmit.endpoint, transmit.to, length_of(&transmit));
+                    let errno = if length > LONGEST { libc::EMSGSIZE } else { libc::EFAULT };
+                    self.fault = Some(SendFault { endpoint, to, length, errno });
+                    false
+                }
+                (None, _) => false,
+            };
+            *(if sent { &mut self.counts.sent } else { &mut self.counts.not_sent }) += 1;
+            self.counts.send_calls += 1;
+            done(Completion { tag: transmit.tag, sent });
+            answered += 1;
+        }
+        answered
+    }
+
+    fn receive(&mut self, limit: usize, mut handler: impl FnMut(Datagram<'_>)) -> usize {
+        self.network.deliver();
+        let mut received = 0;
+        for (endpoint, sockets) in &self.endpoints {
+            while received < limit
+                && let Some((from, mut bytes, received_ns)) = self.network.receive(sockets.key)
+            {
+                received += 1;
+                handler(Datagram { endpoint: *endpoint, from, bytes: &mut bytes, received_ns });
+            }
+        }
+        self.counts.received += received as u64;
+        received
+    }
+
+    fn take_fault(&mut self) -> Option<SendFault> {
+        self.fault.take()
+    }
+
+    fn counts(&self) -> TransportCounts {
+        self.counts
+    }
+}

@@ -1,0 +1,367 @@
+//! What strangers may put into datagrams, line by line: each is counted, refused or bounded. And bugs that peers of ours have shipped.
+
+use gannet::counters::SystemCounter;
+use gannet::logbuffer::{ExclusiveAppender, LogKind};
+use gannet::protocol::{DataFlags, DataHeader, Heartbeat, Nak, Setup, StatusMessage};
+use gannet::types::{Position, SessionId, StreamId, TermId};
+use gannet_driver::mailbox::{
+    Completion, DestinationRules, FlowControlRules, GroupRules, NewReceiveEndpoint, ReceiverCommand, ReceiverEvent,
+    SenderCommand, TransmitBatch, TransmitTag,
+};
+use gannet_driver::receiver::Receiver;
+use gannet_driver::sender::Sender;
+use gannet_driver::shared::{Condition, ImageWords, NetworkCounters};
+
+use crate::support::*;
+
+/// A receiver with an image of the stream.
+struct Receiving {
+    receiver: Receiver,
+    counters: NetworkCounters,
+    words: ImageWords,
+    batch: TransmitBatch,
+}
+
+impl Receiving {
+    fn new() -> Self {
+        let counters = NetworkCounters::heap();
+        let mut receiver = Receiver::new(counters.clone(), 1);
+        let endpoint = NewReceiveEndpoint { id: RECEIVING, receiver_id: RECEIVER, group_tag: None, session_limit: 10 };
+        receiver.on_command(at(0), ReceiverCommand::AddEndpoint(endpoint));
+        receiver.on_command(at(0), ReceiverCommand::AddStream(RECEIVING, STREAM));
+        receiver.on_datagram(at(0), RECEIVING, sender_address(), &setup(SESSION));
+        let made_of = image(&log(LogKind::Image, INITIAL, 0), 0);
+        let words = made_of.words.clone();
+        receiver.on_command(at(0), ReceiverCommand::AddImage(RECEIVING, Box::new(made_of)));
+        let mut this = Self { receiver, counters, words, batch: TransmitBatch::new(4096) };
+        this.poll(0);
+        while this.receiver.next_event().is_some() {}
+        this
+    }
+
+    fn hear(&mut self, datagram: &[u8]) {
+        self.receiver.on_datagram(at(MS), RECEIVING, sender_address(), datagram);
+    }
+
+    fn poll(&mut self, now_ns: i64) -> usize {
+        self.receiver.poll_transmit(at(now_ns), &mut self.batch);
+        self.batch.drain().count()
+    }
+
+    fn invalid(&self) -> i64 {
+        self.counters.get(SystemCounter::InvalidPackets)
+    }
+
+    /// How far the image is.
+    fn rebuilt(&mut self) -> i64 {
+        self.poll(2 * MS);
+        self.receiver.images().next().expect("an image").rebuilt()
+    }
+}
+
+fn setup(session_id: SessionId) -> Vec<u8> {
+    let mut bytes = vec![0; Setup::LENGTH];
+    Setup {
+        term_offset: 0,
+        session_id,
+        stream_id: STREAM,
+        initial_term_id: INITIAL,
+        active_term_id: INITIAL,
+        term_length: TERM,
+        mtu: 1408,
+        ttl: 0,
+        asks_for_response: false,
+        group: false,
+    }
+    .write(&mut bytes);
+    bytes
+}
+
+fn data(session_id: SessionId, position: i64, payload: usize) -> Vec<u8> {
+    let at = Position::new(position);
+    let mut bytes = vec![1; (32 + payload).next_multiple_of(32)];
+    DataHeader {
+        frame_length: 32 + payload as i32,
+        flags: DataFlags::UNFRAGMENTED,
+        is_padding: false,
+        term_offset: TERM.offset(at),
+        session_id,
+        stream_id: STREAM,
+        term_id: TERM.term_id(at, INITIAL),
+        reserved_value: 0,
+    }
+    .write(&mut bytes);
+    bytes
+}
+
+fn changed(mut bytes: Vec<u8>, at: usize, to: &[u8]) -> Vec<u8> {
+    bytes[at..at + to.len()].copy_from_slice(to);
+    bytes
+}
+
+#[test]
+fn truncated_frames_are_counted() {
+    for whole in [data(SESSION, 0, 100), setup(SESSION)] {
+        for length in 0..whole.len() {
+            let mut receiving = Receiving::new();
+            receiving.hear(&whole[..length]);
+            assert_eq!((receiving.invalid(), receiving.rebuilt()), (1, 0), "{length} of {} bytes", whole.len());
+        }
+    }
+}
+
+/// A frame that says that it is longer than its datagram, or than its term has room for.
+#[test]
+fn oversized_frames_are_counted() {
+    let mut receiving = Receiving::new();
+    receiving.hear(&changed(data(SESSION, 0, 100), 0, &4096_i32.to_le_bytes()));
+    receiving.hear(&changed(data(SESSION, 0, 100), 0, &i32::MAX.to_le_bytes()));
+    receiving.hear(&changed(data(SESSION, LENGTH - 32, 0), 0, &160_i32.to_le_bytes()));
+    assert_eq!((receiving.invalid(), receiving.rebuilt()), (3, 0));
+}
+
+#[test]
+fn misaligned_frames_are_counted() {
+    let mut receiving = Receiving::new();
+    receiving.hear(&changed(data(SESSION, 0, 100), 8, &8_i32.to_le_bytes()));
+    receiving.hear(&changed(data(SESSION, 0, 100), 8, &(-32_i32).to_le_bytes()));
+    let mut cut = data(SESSION, 0, 100);
+    cut.truncate(132);
+    receiving.hear(&cut);
+    assert_eq!((receiving.invalid(), receiving.rebuilt()), (3, 0));
+}
+
+#[test]
+fn frames_of_another_version_are_counted() {
+    let mut receiving = Receiving::new();
+    for version in [1, 0x7F, 0xFF] {
+        receiving.hear(&changed(data(SESSION, 0, 100), 4, &[version]));
+        receiving.hear(&changed(setup(SESSION), 4, &[version]));
+    }
+    assert_eq!((receiving.invalid(), receiving.rebuilt()), (6, 0));
+}
+
+#[test]
+fn negative_lengths_are_counted() {
+    let mut receiving = Receiving::new();
+    for length in [-1_i32, -160, i32::MIN] {
+        receiving.hear(&changed(data(SESSION, 0, 100), 0, &length.to_le_bytes()));
+    }
+    assert_eq!((receiving.invalid(), receiving.rebuilt()), (3, 0));
+}
+
+/// A session that nobody has an image of is asked for its setup once, and its data goes nowhere.
+#[test]
+fn frames_of_a_foreign_session_touch_no_image() {
+    let mut receiving = Receiving::new();
+    let foreign = SessionId::new(99);
+    (0..100).for_each(|number| receiving.hear(&data(foreign, number * 160, 100)));
+    assert_eq!(receiving.poll(2 * MS), 1, "one request for a setup");
+    assert_eq!(receiving.rebuilt(), 0);
+    let other_stream = changed(data(SESSION, 0, 100), 16, &StreamId::new(5).get().to_le_bytes());
+    receiving.hear(&other_stream);
+    assert_eq!((receiving.rebuilt(), receiving.invalid()), (0, 0));
+}
+
+/// A flood of setups: as many images are asked for as the stream may have, and what is beyond that is counted.
+#[test]
+fn a_flood_of_setups_is_bounded_and_counted() {
+    let mut receiving = Receiving::new();
+    let flood = 20_000;
+    (1..=flood).for_each(|session| receiving.hear(&setup(SessionId::new(session))));
+    let mut asked_for = 0;
+    while let Some(event) = receiving.receiver.next_event() {
+        asked_for += usize::from(matches!(event, ReceiverEvent::CreateImage { .. }));
+    }
+    assert_eq!(asked_for, 9, "ten, and one was there");
+    assert_eq!(receiving.invalid(), i64::from(flood) - 9);
+    // A flood of data from sessions that are made up.
+    let mut receiving = Receiving::new();
+    (1..=flood).for_each(|session| receiving.hear(&data(SessionId::new(session), 0, 100)));
+    let requests = receiving.poll(2 * MS);
+    assert!((1..=256).contains(&requests), "requests for setups are bounded as well: {requests}");
+    // The image that was there still hears.
+    receiving.hear(&data(SESSION, 0, 128));
+    assert_eq!(receiving.rebuilt(), 160);
+}
+
+/// Whoever claims that the stream has ended while its data still comes is not believed beyond what has come.
+#[test]
+fn a_spoofed_end_of_stream_ends_nothing_before_all_of_it_is_there() {
+    let heartbeat = |position: i64| {
+        let at = Position::new(position);
+        let (term_offset, term_id) = (TERM.offset(at), TERM.term_id(at, INITIAL));
+        let mut bytes = vec![0; 32];
+        let (session_id, stream_id) = (SESSION, STREAM);
+        Heartbeat { term_offset, session_id, stream_id, term_id, end_of_stream: true, revoked: false }
+            .write(&mut bytes);
+        bytes
+    };
+    let mut receiving = Receiving::new();
+    receiving.hear(&data(SESSION, 160, 128));
+    // It ends after what is missing: what is missing comes first.
+    receiving.hear(&heartbeat(320));
+    assert_eq!((receiving.rebuilt(), receiving.words.condition()), (0, Condition::Live));
+    receiving.hear(&data(SESSION, 0, 128));
+    assert_eq!(receiving.rebuilt(), 320);
+    assert_eq!(receiving.words.condition(), Condition::Ended { position: 320, revoked: false });
+    // An end far away is beyond what the image takes, and counted.
+    let mut receiving = Receiving::new();
+    receiving.hear(&heartbeat(40 * LENGTH));
+    assert_eq!(receiving.counters.get(SystemCounter::FlowControlOverRuns), 1);
+    assert_eq!(receiving.words.condition(), Condition::Live);
+}
+
+/// A sender with a publication, whose transport takes everything at once.
+struct Sending {
+    sender: Sender,
+    counters: NetworkCounters,
+    appender: ExclusiveAppender,
+    batch: TransmitBatch,
+}
+
+impl Sending {
+    fn new(flow_control: FlowControlRules) -> Self {
+        let log = log(LogKind::Exclusive, INITIAL, 0);
+        let mut made_of = publication(&log, 0);
+        made_of.flow_control = flow_control;
+        made_of.group = flow_control != FlowControlRules::Unicast;
+        let counters = NetworkCounters::heap();
+        let mut sender = Sender::new(counters.clone());
+        sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, DestinationRules::Fixed(receiver_address())));
+        sender.on_command(at(0), SenderCommand::AddPublication(SENDING, Box::new(made_of)));
+        let appender = ExclusiveAppender::new(&log, word(LENGTH)).unwrap();
+        Self { sender, counters, appender, batch: TransmitBatch::new(64) }
+    }
+
+    fn hear_status(&mut self, now_ms: i64, message: &StatusMessage) {
+        let mut bytes = [0; 64];
+        let length = message.write(&mut bytes);
+        self.sender.on_datagram(at(now_ms * MS), SENDING, receiver_address(), &bytes[..length]);
+    }
+
+    /// One turn; returns how much it did, and how many bytes of data left.
+    fn turn(&mut self, now_ms: i64) -> (usize, usize) {
+        let work = self.sender.poll_transmit(at(now_ms * MS), &mut self.batch);
+        let mut sent = 0;
+        for transmit in self.batch.drain().collect::<Vec<_>>() {
+            let length = bytes(&transmit).len();
+            sent += if length > 44 { length } else { 0 };
+            if let TransmitTag::Data { .. } = transmit.tag {
+                self.sender.on_completion(Completion { tag: transmit.tag, sent: true });
+            }
+        }
+        (work, sent)
+    }
+
+    /// A turn at each of these milliseconds.
+    fn turns(&mut self, at_ms: std::ops::Range<i64>) {
+        for now in at_ms {
+            self.turn(now);
+        }
+    }
+
+    /// Messages of a datagram each.
+    fn publish(&mut self, count: usize) {
+        for _ in 0..count {
+            self.appender.offer(&[7; 1376]).unwrap();
+        }
+    }
+
+    fn publication(&self) -> (i64, i64) {
+        let publication = self.sender.publications().next().unwrap();
+        (publication.sent(), publication.limit())
+    }
+}
+
+/// A receiver that claims more than can be, or goes back, moves the limit by no more than half a term, and never backwards.
+#[test]
+fn status_messages_that_lie_are_refused_or_bounded() {
+    let mut sending = Sending::new(FlowControlRules::Unicast);
+    for lie in [
+        status(LENGTH, 32_768),
+        status(0, i32::MAX),
+        status(0, -32),
+        StatusMessage { consumption_term_offset: 7, ..status(0, 32_768) },
+        StatusMessage { consumption_term_offset: i32::MIN, ..status(0, 32_768) },
+        StatusMessage { consumption_term_id: TermId::new(INITIAL.get() - 1), ..status(0, 32_768) },
+        StatusMessage { consumption_term_id: TermId::new(i32::MIN), ..status(0, 32_768) },
+    ] {
+        let refused = |sending: &Sending| {
+            [SystemCounter::InvalidPackets, SystemCounter::StatusMessagesRejected]
+                .map(|counter| sending.counters.get(counter))
+                .iter()
+                .sum::<i64>()
+        };
+        let before = refused(&sending);
+        sending.hear_status(1, &lie);
+        assert_eq!(refused(&sending), before + 1, "{lie:?}");
+        assert_eq!(sending.publication(), (0, 0), "{lie:?}");
+    }
+    sending.hear_status(1, &status(4096, 32_768));
+    sending.hear_status(1, &status(0, 32));
+    assert_eq!(sending.publication().1, 4096 + 32_768);
+}
+
+/// However much is asked for again, nothing leaves that was not sent before: a NAK is no way around the limit.
+#[test]
+fn a_nak_for_everything_brings_nothing_that_was_not_sent() {
+    let mut sending = Sending::new(FlowControlRules::Unicast);
+    sending.publish(20);
+    // Room for two of twenty.
+    sending.hear_status(1, &status(0, 2 * 1408));
+    sending.turns(1..10);
+    assert_eq!(sending.publication().0, 2 * 1408);
+    let mut nak = [0; Nak::LENGTH];
+    Nak { session_id: SESSION, stream_id: STREAM, term_id: INITIAL, term_offset: 0, length: 60_000 }.write(&mut nak);
+    let mut sent = 0;
+    for now in 11..15 {
+        sending.sender.on_datagram(at(now * MS), SENDING, receiver_address(), &nak);
+        sent += sending.turn(now).1;
+    }
+    assert_eq!(sent, 2 * 1408);
+}
+
+/// A bug that a peer shipped: a status message half a term out of bounds was accepted.
+#[test]
+fn peer_bug_a_status_message_half_a_term_out_of_bounds_is_refused() {
+    let mut sending = Sending::new(FlowControlRules::Unicast);
+    sending.hear_status(1, &status(LENGTH / 2 + 32, 32_768));
+    assert_eq!(sending.counters.get(SystemCounter::StatusMessagesRejected), 1);
+    assert_eq!(sending.publication(), (0, 0));
+}
+
+/// A bug that a peer shipped: when one receiver left, `min` forgot others that live.
+#[test]
+fn peer_bug_min_keeps_live_receivers_when_one_leaves() {
+    let rules = GroupRules { receiver_timeout_ns: 5_000 * MS, min_size: 0 };
+    let mut sending = Sending::new(FlowControlRules::Min(rules));
+    let receivers = [11_i64, 12, 13, 14];
+    let says = |receiver_id, position| StatusMessage { receiver_id, ..status(position, 4096) };
+    sending.publish(20);
+    receivers.iter().for_each(|&receiver| sending.hear_status(1, &says(receiver, 0)));
+    sending.turns(1..10);
+    for leaving in [11, 13] {
+        sending.hear_status(10, &StatusMessage { end_of_stream: true, ..says(leaving, 0) });
+    }
+    // Of the two that are left one moves on: the other holds the limit.
+    sending.hear_status(11, &says(12, 2816));
+    sending.turns(11..20);
+    assert_eq!(sending.publication().1, 4096, "the slower one is still there");
+    sending.hear_status(21, &says(14, 1408));
+    assert_eq!(sending.publication().1, 1408 + 4096);
+}
+
+/// A bug that a peer shipped: a sender with nothing to send reported work, and so its thread spun.
+#[test]
+fn peer_bug_an_idle_sender_reports_no_work() {
+    let mut sending = Sending::new(FlowControlRules::Unicast);
+    sending.hear_status(1, &status(0, 32_768));
+    sending.turn(1);
+    let mut worked = 0;
+    for now in 2..1_002 {
+        worked += sending.turn(now).0;
+    }
+    assert!(worked <= 11, "{worked}: heartbeats alone, one in 100 ms");
+    assert!(sending.sender.next_deadline() > at(1_001 * MS), "and nothing is due now");
+}

@@ -1,0 +1,39 @@
+//! A fixed batch of seeds, each a run of several drivers on a network that loses, repeats, delays and reorders. A failure names its
+//! seed; the program `gannet-sim` plays many more.
+
+#![allow(clippy::disallowed_methods, reason = "runs a program on a file")]
+
+mod dissected;
+#[expect(unreachable_pub, reason = "shared with tests of other crates")]
+#[path = "../../../engine/tests/support/skip.rs"]
+mod skip;
+
+use gannet_driver::sim;
+
+/// Seeds that have found something, for ever.
+const SEEDS: &str = include_str!("seeds.txt");
+/// A seed that is over soon.
+const SHORT: u64 = 1;
+/// Fewer messages than usual: what is not optimised is slow.
+const MESSAGES: u32 = 40;
+
+fn play(seeds: impl Iterator<Item = u64>) {
+    let failures: Vec<_> = seeds.filter_map(|seed| sim::run(seed, MESSAGES).err()).collect();
+    assert!(failures.is_empty(), "{} seeds fail, the first: {}", failures.len(), failures[0]);
+}
+
+#[test]
+fn a_fixed_batch_of_seeds_passes() {
+    play(0..2);
+}
+
+#[test]
+fn seeds_that_found_something_pass() {
+    play(SEEDS.lines().filter_map(|line| line.parse().ok()));
+}
+
+/// The same seed gives the same run, to the nanosecond.
+#[test]
+fn a_seed_can_be_played_again() {
+    assert_eq!(sim::run(SHORT, 5).unwrap(), sim::run(SHORT, 5).unwrap());
+}
