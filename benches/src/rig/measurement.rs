@@ -16,6 +16,10 @@ pub enum Kind {
     Idle,
     /// An append: latencies apply.
     Append,
+    /// A message on its way to another process: latencies apply.
+    OneWay,
+    /// Something that is done now and then, as finding a message or opening a journal: latencies apply.
+    Operation,
 }
 
 /// What only one scenario measures; its names stand beside the others in a line of JSON.
@@ -70,6 +74,27 @@ pub enum Details {
         /// How often per second the thread was put on a CPU.
         wake_ups_per_s: f64,
     },
+    /// Appends over several segments.
+    Rolls {
+        /// How often the appender went on to the next segment.
+        rolls: u64,
+    },
+    /// Several processes that append to one journal.
+    Processes {
+        /// How many.
+        processes: u32,
+        /// Messages per second of all of them together divided by those of one alone, in the same run.
+        ratio_to_one: Option<f64>,
+    },
+    /// Something that is done with a whole journal.
+    Journal {
+        /// Its length in bytes: messages, headers and padding.
+        journal_bytes: u64,
+        /// What is done: `sequence`, `time`, `after_kill`, `after_power_loss`.
+        by: String,
+        /// The p50 divided by that for a journal a sixteenth as large, in the same run.
+        ratio_to_sixteenth: Option<f64>,
+    },
     /// A process without work.
     Idle {
         /// The profile that the driver ran with.
@@ -86,7 +111,7 @@ pub enum Details {
 /// One result. What does not apply is null.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measurement {
-    /// The scenario: `ipc`, `udp`, `stall`, `idle`, `journal` or `replay`.
+    /// The scenario: `ipc`, `udp`, `stall`, `idle`, `journal`, or a part of that, as `journal-read`, or `replay`.
     pub scenario: String,
     /// `gannet`, `floor`, or a peer's name.
     pub system: String,
@@ -163,6 +188,24 @@ impl Measurement {
         Self { kind: Kind::Append, rate: None, ..Self::echo(scenario, system, size, 0, latencies, 0) }
     }
 
+    /// The result of messages on their way to another process, sent at `rate` per second.
+    pub fn one_way(
+        scenario: &str,
+        system: &str,
+        size: usize,
+        rate: u64,
+        latencies: LatencyHistogram,
+        lost: u64,
+    ) -> Self {
+        Self { kind: Kind::OneWay, ..Self::echo(scenario, system, size, rate, latencies, lost) }
+    }
+
+    /// The result of doing something often.
+    pub fn operation(scenario: &str, system: &str, latencies: LatencyHistogram, details: Details) -> Self {
+        let details = Some(details);
+        Self { kind: Kind::Operation, rate: None, details, ..Self::echo(scenario, system, 0, 0, latencies, 0) }
+    }
+
     /// The result of watching a process that has nothing to do.
     pub fn idle(scenario: &str, system: &str, details: Details) -> Self {
         Self { details: Some(details), ..Self::blank(scenario, system, Kind::Idle, 0) }
@@ -196,7 +239,9 @@ impl Measurement {
     pub fn compare_with(&mut self, floor: &Self) {
         self.floor_p50_ns = floor.p50_ns;
         let (ours, theirs) = match self.kind {
-            Kind::Echo | Kind::Append => (self.p50_ns.map(|ns| ns as f64), floor.p50_ns.map(|ns| ns as f64)),
+            Kind::Echo | Kind::Append | Kind::OneWay | Kind::Operation => {
+                (self.p50_ns.map(|ns| ns as f64), floor.p50_ns.map(|ns| ns as f64))
+            }
             Kind::Throughput => (self.msgs_per_s, floor.msgs_per_s),
             Kind::Idle => (None, None),
         };

@@ -1,5 +1,6 @@
 //! What every measurement shares: the schedule, the two ends, the loops that run them, and what becomes of the figures.
 
+pub mod child;
 pub mod cores;
 pub mod echo;
 pub mod environment;

@@ -1,20 +1,22 @@
-//! `gannet bench journal`: what an append costs.
+//! `gannet bench journal`: what a journal costs, part by part.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use gannet::journal::Stamps;
 use gannet_benches::rig::cores::Cores;
 use gannet_benches::rig::environment::Environment;
-use gannet_benches::rig::measurement::Measurement;
-use gannet_benches::scenarios::journal;
+use gannet_benches::rig::measurement::{Details, Kind, Measurement};
+use gannet_benches::scenarios::journal::{self, Part, Role};
 
 use super::{Reporting, latencies, progress};
 use crate::cli::{Outcome, Output};
 
-/// What an append to a journal costs, beside a bare copy into a mapped file
+/// What a journal costs, each part beside what it is measured by
 ///
-/// Rounds alternate, and each goes through segments. The median is that of batches of appends; the other fractions are those of
-/// appends timed one by one, which has the cost of reading the clock in it.
+/// append: an append, beside a bare copy into a mapped file; the median is that of batches, the other fractions are those of appends timed
+/// one by one. processes: two that append, beside one. read: all of it, beside a copy in memory. tail: how soon another
+/// process sees an append, beside a message over IPC. seek and open: a large journal, beside one a sixteenth as large.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -28,9 +30,78 @@ pub(super) struct Args {
     /// Rounds of each kind
     #[arg(long, value_name = "COUNT", default_value_t = journal::Options::default().rounds, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// Measure this only; may be given more than once [default: all of it]
+    #[arg(long = "part", value_enum, value_name = "PART")]
+    parts: Vec<PartArg>,
+    /// Bytes of the large journal that is searched and opened; a hundredth of it is stored
+    #[arg(long, value_name = "BYTES", default_value_t = journal::Options::default().large, value_parser = clap::value_parser!(u64).range(200_000_000..=1_000_000_000_000))]
+    large: u64,
+    /// What this process does for another that measures
+    #[arg(long, value_enum, hide = true)]
+    child: Option<RoleArg>,
     /// What messages are stamped with
     #[arg(long, value_enum, default_value_t = StampArg::Coarse)]
     stamps: StampArg,
+}
+
+/// What to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum PartArg {
+    /// What an append costs
+    Append,
+    /// Two processes that append, beside one
+    Processes,
+    /// Reading all of it
+    Read,
+    /// How soon another process sees an append
+    Tail,
+    /// Finding a message
+    Seek,
+    /// Opening after a crash
+    Open,
+}
+
+impl PartArg {
+    fn part(self) -> Part {
+        match self {
+            Self::Append => Part::Append,
+            Self::Processes => Part::Processes,
+            Self::Read => Part::Read,
+            Self::Tail => Part::Tail,
+            Self::Seek => Part::Seek,
+            Self::Open => Part::Open,
+        }
+    }
+}
+
+/// What a process does for another that measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum RoleArg {
+    Append,
+    Tail,
+    Subscribe,
+}
+
+impl RoleArg {
+    fn role(self) -> Role {
+        match self {
+            Self::Append => Role::Append,
+            Self::Tail => Role::Tail,
+            Self::Subscribe => Role::Subscribe,
+        }
+    }
+}
+
+/// This program again, for the other end.
+fn command(role: Role) -> std::io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    let role = match role {
+        Role::Append => "append",
+        Role::Tail => "tail",
+        Role::Subscribe => "subscribe",
+    };
+    command.args(["bench", "journal", "--child", role]);
+    Ok(command)
 }
 
 /// What messages are stamped with.
@@ -46,6 +117,9 @@ enum StampArg {
 
 /// Runs the scenario.
 pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    if let Some(role) = args.child {
+        return Ok(journal::child(role.role())?);
+    }
     let defaults = journal::Options::default();
     let options = journal::Options {
         dir: args.dir.clone().unwrap_or_else(|| defaults.dir.clone()),
@@ -57,6 +131,13 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
             StampArg::Precise => Stamps::Precise,
         },
         cores: Cores::choose(),
+        parts: if args.parts.is_empty() {
+            Part::ALL.to_vec()
+        } else {
+            args.parts.iter().map(|part| part.part()).collect()
+        },
+        large: args.large,
+        command,
         ..defaults
     };
     let environment = Environment::read(options.cores);
@@ -73,6 +154,23 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
 }
 
 fn describe(result: &Measurement) -> String {
-    let ratio = result.ratio_to_floor.map(|ratio| format!("   {ratio:.2} x floor")).unwrap_or_default();
-    format!("{:>6} B  {:<8} {}{ratio}", result.size, result.system, latencies(result))
+    let (scenario, system) = (&result.scenario, &result.system);
+    let ratio =
+        result.ratio_to_floor.map(|ratio| format!("   {ratio:.2} x what it is measured by")).unwrap_or_default();
+    let figures = match (result.kind, result.msgs_per_s, result.bytes_per_s) {
+        (Kind::Throughput, Some(messages), Some(bytes)) => {
+            format!("{:>7.2} M messages/s  {:>7.2} GB/s", messages / 1e6, bytes / 1e9)
+        }
+        _ => latencies(result),
+    };
+    let details = match &result.details {
+        Some(Details::Rolls { rolls }) => format!("   {rolls} rolls"),
+        Some(Details::Processes { ratio_to_one: Some(ratio), .. }) => format!("   {ratio:.2} x one process"),
+        Some(Details::Journal { journal_bytes, by, ratio_to_sixteenth }) => {
+            let ratio = ratio_to_sixteenth.map(|ratio| format!("   {ratio:.2} x a sixteenth")).unwrap_or_default();
+            format!("   {by}, {:.1} GB{ratio}", *journal_bytes as f64 / 1e9)
+        }
+        _ => String::new(),
+    };
+    format!("{scenario:<18} {:>5} B  {system:<18} {figures}{ratio}{details}", result.size)
 }

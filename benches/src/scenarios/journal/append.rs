@@ -1,60 +1,25 @@
-//! The scenario `journal`: what an append costs the thread that makes it, beside the bare copy of as many bytes into a mapped file.
-//! Rounds alternate. Each is long enough to go through segments, so that rolls are in it.
+//! What an append costs the thread that makes it, beside the bare copy of as many bytes into a mapped file. Rounds alternate. Each is long enough to go through segments, so that rolls are in it.
 //!
 //! The median is that of appends in batches, each batch timed as a whole: reading the clock takes as long as an append. The other
 //! fractions are those of appends that were timed one by one, with the clock.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use gannet::journal::{Appender, Journal, JournalOptions, Stamps};
+use gannet::journal::{Appender, Journal};
 use gannet::memory::{AtomicBuffer, MappedFile, Region, Reserve};
 
 use crate::rig::RigError;
-use crate::rig::cores::{Cores, pin};
+use crate::rig::cores::pin;
 use crate::rig::histogram::LatencyHistogram;
-use crate::rig::measurement::Measurement;
+use crate::rig::measurement::{Details, Measurement};
 use crate::rig::schedule::now_ns;
 use crate::systems::FLOOR;
 use crate::systems::gannet::GANNET;
 
-/// The scenario's name in results.
-pub const NAME: &str = "journal";
+use super::{NAME, Options, failed, journal_dir, journal_options};
 
 /// Appends that are timed together.
 const BATCH: usize = 64;
-
-/// How to run the scenario.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Where the journal and the floor's file are made, in a directory of their own, which is removed again.
-    pub dir: PathBuf,
-    /// Bytes per message.
-    pub size: usize,
-    /// Appends per round.
-    pub appends: usize,
-    /// Rounds of each kind.
-    pub rounds: u32,
-    /// Bytes of a segment.
-    pub segment_length: i64,
-    /// What the journal stamps messages with.
-    pub stamps: Stamps,
-    /// Where the appender runs.
-    pub cores: Cores,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            dir: std::env::temp_dir(),
-            size: 64,
-            appends: 400_000,
-            rounds: 5,
-            segment_length: 64 << 20,
-            stamps: Stamps::Coarse,
-            cores: Cores { near: None, far: None },
-        }
-    }
-}
 
 /// What is timed.
 trait Target {
@@ -88,44 +53,27 @@ impl Target for Appender {
     }
 }
 
-/// A directory that is removed when the run is over, however it ends.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed is left for the user to see.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Runs the scenario: the floor's result, then the journal's.
-///
-/// # Errors
-///
-/// [`RigError::System`] when the files cannot be made or appended to.
-pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
-    let dir = options.dir.join(format!("gannet-bench-journal-{}", std::process::id()));
-    let scratch = Scratch(dir);
-    std::fs::create_dir_all(&scratch.0).map_err(|error| RigError::system(NAME, "make a directory", error))?;
+/// The floor's result, then the journal's.
+pub(super) fn run(dir: &Path, options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
     pin(options.cores.near);
-    let mut copy = floor(&scratch.0, options)?;
-    let journal_options =
-        JournalOptions::new().term_length(16 << 20).segment_length(options.segment_length).stamps(options.stamps);
-    let journal = Journal::create(scratch.0.join("journal"), &journal_options)
-        .map_err(|error| RigError::system(GANNET, "make a journal", error))?;
-    let mut appender = journal.appender().map_err(|error| RigError::system(GANNET, "make an appender", error))?;
+    let mut copy = floor(dir, options)?;
+    let journal = Journal::create(journal_dir(dir), &journal_options(options)).map_err(failed("make a journal"))?;
+    let mut appender = journal.appender().map_err(failed("make an appender"))?;
     let mut timings = [Timings::default(), Timings::default()];
+    let mut rolls = 0;
     // The first round warms up, and does not count.
     for round in 0..=options.rounds {
         for (index, system) in [FLOOR, GANNET].into_iter().enumerate() {
             progress(&format!("journal: {system}, round {round} of {}", options.rounds));
             let mut timed = Timings::default();
+            let before = journal.tail().get() / options.segment_length;
             match index {
                 0 => timed.round(&mut copy, options)?,
                 _ => timed.round(&mut appender, options)?,
             }
             if round > 0 {
                 timings[index].merge(&timed);
+                rolls += (journal.tail().get() / options.segment_length - before).unsigned_abs();
             }
         }
     }
@@ -133,6 +81,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Vec<Meas
     let floor = floor.measurement(FLOOR, options.size);
     let mut ours = ours.measurement(GANNET, options.size);
     ours.compare_with(&floor);
+    ours.details = Some(Details::Rolls { rolls });
     Ok(vec![floor, ours])
 }
 
@@ -182,6 +131,7 @@ impl Timings {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Part, run};
     use super::*;
 
     #[test]
@@ -192,12 +142,14 @@ mod tests {
             appends: 200_000,
             rounds: 1,
             segment_length: 16 << 20,
+            parts: vec![Part::Append],
             ..Options::default()
         };
         let results = run(&options, |_| {}).expect("it runs");
         let systems: Vec<_> = results.iter().map(|result| (result.system.as_str(), result.samples)).collect();
         assert_eq!(systems, [("floor", 100_000), ("gannet", 100_000)]);
         assert!(results[1].ratio_to_floor.is_some() && results[1].p9999_ns >= results[1].p50_ns);
+        assert!(matches!(results[1].details, Some(Details::Rolls { rolls: 1.. })));
         assert_eq!(std::fs::read_dir(dir.path()).expect("it is there").count(), 0, "nothing is left");
     }
 }
