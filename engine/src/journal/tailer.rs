@@ -55,6 +55,8 @@ pub struct Tailer {
     /// The positions of messages in front of `position`, for reading backwards: the last is the nearest.
     behind: Vec<(Position, Option<i64>)>,
     sidecars: BTreeMap<Position, Sidecar>,
+    /// Where the segments begin that there were when somebody looked, in order.
+    bases: Vec<Position>,
 }
 
 /// The segment that is being read.
@@ -146,6 +148,7 @@ impl Tailer {
             assembly: Vec::new(),
             behind: Vec::new(),
             sidecars: BTreeMap::new(),
+            bases: Vec::new(),
             recording,
         };
         tailer.seek(start)?;
@@ -424,12 +427,12 @@ impl Tailer {
     fn anchor(&mut self, holds: impl Fn(&IndexEntry) -> bool) -> Result<IndexEntry, JournalError> {
         let first = self.first()?;
         let start = first.position;
-        let bases = self.recording.segment_bases()?;
-        let (mut below, mut above) = (0, bases.len());
+        self.refresh_bases(start)?;
+        let (mut below, mut above) = (0, self.bases.len());
         let mut found = None;
         while below < above {
             let middle = below + (above - below) / 2;
-            match self.sidecar(bases[middle])?.and_then(|sidecar| sidecar.last_entry(&holds)) {
+            match self.sidecar(self.bases[middle])?.and_then(|sidecar| sidecar.last_entry(&holds)) {
                 Some(entry) => {
                     found = Some(entry);
                     below = middle + 1;
@@ -438,6 +441,19 @@ impl Tailer {
             }
         }
         Ok(found.filter(|entry| entry.position >= start).unwrap_or(first))
+    }
+
+    /// Lists the segments anew if there may be others than were there the last time: to list a directory takes longer than all else
+    /// that it takes to find something.
+    fn refresh_bases(&mut self, start: Position) -> Result<(), JournalError> {
+        let layout = self.identity.layout;
+        let begins = self.bases.first().is_some_and(|&first| first == layout.base(start));
+        let last = self.bases.last().map(|&last| layout.next_base(last));
+        let ends = last.zip(self.recording.recorded_hint()).is_some_and(|(end, recorded)| recorded <= end);
+        if !begins || !ends {
+            self.bases = self.recording.segment_bases()?;
+        }
+        Ok(())
     }
 
     fn sidecar(&mut self, base: Position) -> Result<Option<Sidecar>, JournalError> {

@@ -1,4 +1,4 @@
-//! Processes that append to a journal and read it, and are killed at any moment, opening and recovering included, while others go on:
+//! Processes that append to a journal, read it and prune it, and are killed at any moment, opening and recovering included, while others go on:
 //! what `append` returned for is there, once and in order; what it did not return for is whole or absent; and a consumer with a named
 //! cursor misses nothing.
 //!
@@ -13,11 +13,12 @@ use std::io::{Read, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use gannet::agent::IdleStrategy;
-use gannet::journal::{Journal, Recording, Start};
+use gannet::journal::storage::Directory;
+use gannet::journal::{Journal, JournalError, Prune, Recording, Retention, Start};
 use gannet::types::Position;
 
 use crate::support::{all, eventually, message, read, small};
@@ -34,6 +35,8 @@ const BATCH: u64 = 60;
 
 /// What a child says before its numbers, and after what the harness says: no text has this.
 const MARK: [u8; 8] = [0xff; 8];
+/// Bytes that are kept although the consumer is done with them.
+const KEPT: u64 = 1 << 20;
 /// The messages of this process are by appenders from here on.
 const BYSTANDERS: u64 = 1_000_000;
 
@@ -41,6 +44,7 @@ const BYSTANDERS: u64 = 1_000_000;
 enum Role {
     Appender,
     Tailer,
+    Pruner,
 }
 
 /// Does nothing unless it is a process of its own, started by the test below. Works until it is killed.
@@ -50,10 +54,30 @@ fn child() {
     // Not by way of the buffer of the harness: what is said is said.
     let mut output = File::from(std::io::stdout().as_fd().try_clone_to_owned().unwrap());
     let mut say = move |number: u64| output.write_all(&number.to_le_bytes()).unwrap();
-    if role == "Appender" {
-        append(dir.as_ref(), std::env::var(NUMBER).unwrap().parse().unwrap(), &mut say)
-    } else {
-        tail(dir.as_ref(), &mut say)
+    match &*role {
+        "Appender" => append(dir.as_ref(), std::env::var(NUMBER).unwrap().parse().unwrap(), &mut say),
+        "Tailer" => tail(dir.as_ref(), &mut say),
+        _ => prune(dir.as_ref(), &mut say),
+    }
+}
+
+/// Prunes for ever: what the consumer is done with, but for so much. Says where the recording begins each time that it has changed.
+fn prune(dir: &Path, say: &mut impl FnMut(u64)) {
+    say(u64::from_le_bytes(MARK));
+    let request = Prune::by(&Retention::new().max_bytes(KEPT));
+    let mut start = Position::new(0);
+    loop {
+        let storage = Arc::new(Directory::at(dir));
+        match gannet::journal::prune(storage, None, &request) {
+            Ok(pruned) if pruned.start > start => {
+                start = pruned.start;
+                say(start.get().cast_unsigned());
+            }
+            // All who had it open are killed, or somebody is just opening it.
+            Ok(_) | Err(JournalError::Recover { .. } | JournalError::InUse { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+        sleep(1_000_000);
     }
 }
 
@@ -123,7 +147,7 @@ impl Process {
                 said.extend_from_slice(&bytes[..length]);
                 // An appender has begun with its first message, which it says next.
                 let mark = if begins.is_some() { said.windows(8).position(|bytes| bytes == MARK) } else { None };
-                if mark.is_some_and(|mark| role == Role::Tailer || said.len() > mark + 8)
+                if mark.is_some_and(|mark| role != Role::Appender || said.len() > mark + 8)
                     && let Some(begins) = begins.take()
                 {
                     let _ = begins.send(());
@@ -172,15 +196,20 @@ struct Figures {
     appended: u64,
     read: u64,
     read_again: u64,
+    /// Bytes.
+    pruned: u64,
 }
 
 fn batch(kills: u64, mut random: impl FnMut() -> u64, figures: &mut Figures) {
     let dir = tempfile::tempdir().unwrap();
-    drop(Journal::create(dir.path(), &small()).unwrap());
+    let journal = Journal::create(dir.path(), &small()).unwrap();
+    // Before anything is pruned.
+    journal.recording().unwrap().cursor("consumer").unwrap();
+    drop(journal);
     // How many messages `append` returned for, by appender; and where messages are that were read, by tailer.
     let mut acknowledged: Vec<u64> = Vec::new();
     let mut tailed: Vec<Vec<u64>> = Vec::new();
-    let mut killed = 0;
+    let (mut killed, mut pruned) = (0, 0);
     for round in 0.. {
         if killed >= kills {
             break;
@@ -192,12 +221,13 @@ fn batch(kills: u64, mut random: impl FnMut() -> u64, figures: &mut Figures) {
             Process::start(dir.path(), Role::Appender, appenders),
             Process::start(dir.path(), Role::Appender, appenders + 1),
             Process::start(dir.path(), Role::Tailer, 0),
+            Process::start(dir.path(), Role::Pruner, 0),
         ];
         acknowledged.resize(acknowledged.len() + 2, 0);
         // The first is seen to append; the others may be killed at what they do before.
         processes[0].begin();
-        let mut order = vec![0, 1, 2];
-        order.rotate_left(random() as usize % 3);
+        let mut order = vec![0, 1, 2, 3];
+        order.rotate_left(random() as usize % 4);
         let mut slots: Vec<Option<Process>> = processes.drain(..).map(Some).collect();
         for index in order {
             sleep((random() % 12_000_000).cast_signed());
@@ -206,6 +236,9 @@ fn batch(kills: u64, mut random: impl FnMut() -> u64, figures: &mut Figures) {
             figures.while_opening += u64::from(said.is_empty());
             if index == 2 {
                 tailed.push(said);
+            } else if index == 3 {
+                assert!(said.is_sorted(), "it begins later and later: {said:?}");
+                pruned = said.last().copied().unwrap_or(0).max(pruned);
             } else {
                 assert!(said.iter().copied().eq(0..said.len() as u64), "it says them in order");
                 acknowledged[appenders as usize + index] = said.len() as u64;
@@ -223,42 +256,60 @@ fn batch(kills: u64, mut random: impl FnMut() -> u64, figures: &mut Figures) {
     }
     drop(Journal::open(dir.path()).unwrap());
     let recording = Recording::open(dir.path()).unwrap();
+    let start = recording.start_position();
+    assert!(start.get().cast_unsigned() >= pruned, "it begins at {start}, and it was said that it does at {pruned}");
+    figures.pruned += start.get().cast_unsigned();
     let found = all(&recording);
-    let mut next = vec![0; acknowledged.len()];
+    assert!(found.first().is_none_or(|(position, _)| *position >= start));
+    // Of each appender the first that is left; what is before went with what was pruned.
+    let mut next = vec![None; acknowledged.len()];
     for (_, payload) in &found {
         let (appender, number) = read(payload).expect("whole");
         if appender < BYSTANDERS {
-            assert_eq!(number, next[appender as usize], "once, and in order");
-            next[appender as usize] += 1;
+            let next = &mut next[appender as usize];
+            assert!(next.is_none_or(|next| number == next), "{number} and not {next:?}: once, and in order");
+            assert!(start.get() > 0 || next.is_some() || number == 0, "from the first on");
+            *next = Some(number + 1);
         }
     }
-    for (appender, (&found, &acknowledged)) in next.iter().zip(&acknowledged).enumerate() {
-        assert!(found >= acknowledged, "appender {appender}: {found} of {acknowledged}");
+    for (appender, (&next, &acknowledged)) in next.iter().zip(&acknowledged).enumerate() {
         // One more, which it was killed in front of saying.
-        assert!(found <= acknowledged + 1, "appender {appender}: {found}, and {acknowledged} were said");
+        let is_all = next.is_none_or(|next| next == acknowledged || next == acknowledged + 1);
+        assert!(is_all, "appender {appender}: up to {next:?}, and {acknowledged} were said");
+        assert!(next.is_some() || acknowledged == 0 || start.get() > 0, "appender {appender}: {acknowledged} are gone");
     }
-    check_tailed(&found, &tailed, recording.cursor("consumer").unwrap().position(), figures);
+    let cursor = recording.cursor("consumer").unwrap().position();
+    assert!(cursor >= start, "pruned up to {start}, with the consumer at {cursor}");
+    check_tailed(&found, &tailed, cursor, figures);
     assert!(recording.verify(|_| {}).unwrap().is_whole());
     figures.kills += killed;
     figures.appended += acknowledged.iter().sum::<u64>();
 }
 
-/// Each tailer read on where the one before had moved the cursor, and left nothing out.
+/// Each tailer read on where the one before had moved the cursor, and left nothing out. Of what is pruned since, the messages that the
+/// tailers saw are all that is known.
 fn check_tailed(found: &[(Position, Vec<u8>)], tailed: &[Vec<u64>], cursor: Position, figures: &mut Figures) {
     let positions: Vec<u64> = found.iter().map(|(position, _)| position.get().cast_unsigned()).collect();
-    let mut next = 0;
+    let start = positions.first().copied().unwrap_or(0);
+    let mut seen: Vec<u64> = Vec::new();
     for read in tailed {
         let Some(first) = read.first() else { continue };
-        let from = positions.binary_search(first).expect("it is there, since it was read");
-        assert!(from == next || from + 1 == next, "from message {from}, and {next} is next");
-        assert_eq!(positions[from..][..read.len()], read[..], "every one, and in order");
-        figures.read_again += u64::from(from < next);
-        next = from + read.len();
+        assert!(read.is_sorted_by(|one, next| one < next), "in order");
+        // It goes on behind the last one's last message, or with that again.
+        if seen.last() == Some(first) {
+            figures.read_again += 1;
+            seen.pop();
+        }
+        assert!(seen.last().is_none_or(|last| last < first), "{first} was read before");
+        seen.extend(read);
         figures.read += read.len() as u64;
     }
+    let left: Vec<u64> = seen.iter().copied().filter(|&position| position >= start).collect();
+    let until = positions.partition_point(|position| seen.last().is_some_and(|last| position <= last));
+    assert_eq!(left, positions[..until], "every message that is left and was passed was read");
     // One may have been read again without a word.
     let at = positions.partition_point(|&position| position < cursor.get().cast_unsigned());
-    assert!(at == next || at + 1 == next, "the cursor is at message {at}, and {next} is next");
+    assert!(at == until || at + 1 == until, "the cursor is at message {at}, and {until} is next");
 }
 
 #[test]
