@@ -1,5 +1,6 @@
 //! The floor: structs laid out by hand as the messages are, and copied. One check of the buffer before each block, group and
-//! data; nothing for other versions of the schema.
+//! data. There are two ways to read: one that knows a single version of the schema and skips the lengths of blocks, and one that goes
+//! by them, as whoever reads messages of other versions must.
 
 use zerocopy::little_endian::{F32, I32, I64, U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -65,6 +66,17 @@ fn put_data(buffer: &mut &mut [u8], data: &[u8]) -> Option<()> {
 
 fn get<'a, T: FromBytes + KnownLayout + Immutable + Unaligned>(bytes: &mut &'a [u8]) -> Option<&'a T> {
     let (value, rest) = T::ref_from_prefix(bytes).ok()?;
+    *bytes = rest;
+    Some(value)
+}
+
+/// A block that takes `length` bytes in the message: what is known of it.
+fn get_block<'a, T: FromBytes + KnownLayout + Immutable + Unaligned>(
+    bytes: &mut &'a [u8],
+    length: usize,
+) -> Option<&'a T> {
+    let (block, rest) = bytes.split_at_checked(length)?;
+    let (value, _) = T::ref_from_prefix(block).ok()?;
     *bytes = rest;
     Some(value)
 }
@@ -166,6 +178,47 @@ pub fn decode_car<'a>(mut bytes: &'a [u8], car: &mut Car<'a>) -> Option<()> {
     Some(())
 }
 
+/// The same by the lengths of blocks that the message carries.
+#[inline(never)]
+pub fn decode_any_car<'a>(mut bytes: &'a [u8], car: &mut Car<'a>) -> Option<()> {
+    let rest = &mut bytes;
+    let header = get::<Header>(rest)?;
+    if header.template_id != 1 || header.schema_id != 1 {
+        return None;
+    }
+    let block: &CarBlock = get_block(rest, header.block_length.get().into())?;
+    car.serial_number = block.serial_number.get();
+    car.model_year = block.model_year.get();
+    car.available = block.available;
+    car.code = block.code;
+    car.some_numbers = block.some_numbers.map(I32::get);
+    car.vehicle_code = block.vehicle_code;
+    car.extras = block.extras;
+    car.capacity = block.capacity.get();
+    car.cylinders = block.cylinders;
+    car.manufacturer_code = block.manufacturer_code;
+    let dimension = get::<Dimension>(rest)?;
+    let (length, count) = (dimension.block_length.get().into(), dimension.count.get().into());
+    for fuel in car.fuel_figures.refill(count)? {
+        let block = get_block::<FuelBlock>(rest, length)?;
+        *fuel = Fuel { speed: block.speed.get(), mpg: block.mpg.get() };
+    }
+    let dimension = get::<Dimension>(rest)?;
+    let (length, count) = (dimension.block_length.get().into(), dimension.count.get().into());
+    for Performance { octane_rating, acceleration } in car.performance_figures.refill(count)? {
+        *octane_rating = *get_block::<u8>(rest, length)?;
+        let dimension = get::<Dimension>(rest)?;
+        let (length, count) = (dimension.block_length.get().into(), dimension.count.get().into());
+        for acceleration in acceleration.refill(count)? {
+            let block = get_block::<AccelerationBlock>(rest, length)?;
+            *acceleration = Acceleration { mph: block.mph.get(), seconds: block.seconds.get() };
+        }
+    }
+    car.manufacturer = get_data(rest)?;
+    car.model = get_data(rest)?;
+    Some(())
+}
+
 const NO_PRICE: i64 = i64::MAX;
 const NONE: i32 = i32::MAX;
 
@@ -231,4 +284,35 @@ pub fn decode_refresh(mut bytes: &[u8], refresh: &mut Refresh) -> Option<()> {
     }
     get::<EightByteDimension>(rest)?;
     Some(())
+}
+
+/// The same by the lengths of blocks that the message carries.
+#[inline(never)]
+pub fn decode_any_refresh(mut bytes: &[u8], refresh: &mut Refresh) -> Option<()> {
+    let rest = &mut bytes;
+    let header = get::<Header>(rest)?;
+    if header.template_id != 46 || header.schema_id != 1 {
+        return None;
+    }
+    let block: &RefreshBlock = get_block(rest, header.block_length.get().into())?;
+    refresh.transact_time = block.transact_time.get();
+    refresh.match_event_indicator = block.match_event_indicator;
+    let dimension = get::<SmallDimension>(rest)?;
+    let (length, count) = (dimension.block_length.get().into(), dimension.count.into());
+    for entry in refresh.entries.refill(count)? {
+        let block = get_block::<EntryBlock>(rest, length)?;
+        *entry = Entry {
+            price: Some(block.price.get()).filter(|&price| price != NO_PRICE),
+            size: Some(block.size.get()).filter(|&size| size != NONE),
+            security_id: block.security_id.get(),
+            sequence: block.sequence.get(),
+            number_of_orders: Some(block.number_of_orders.get()).filter(|&orders| orders != NONE),
+            level: block.level,
+            action: block.action,
+            entry_type: block.entry_type,
+        };
+    }
+    let dimension = get::<EightByteDimension>(rest)?;
+    let length = usize::from(dimension.block_length.get()) * usize::from(dimension.count);
+    bytes.split_at_checked(length).map(|_| ())
 }

@@ -13,14 +13,6 @@ mod refresh {
     include!(concat!(env!("OUT_DIR"), "/gannet_refresh.rs"));
 }
 
-/// Fills `room` with what becomes of the entries.
-#[inline(always)]
-fn fill<'a, T, E: runtime::Entry<'a>>(room: &mut [T], entries: runtime::Entries<'a, E>, of: impl Fn(E) -> T) {
-    for (to, entry) in room.iter_mut().zip(entries) {
-        *to = of(entry);
-    }
-}
-
 /// Writes a car, and returns its length in bytes; nothing if it does not fit.
 #[inline(never)]
 pub fn encode_car(values: &Car<'_>, buffer: &mut [u8]) -> Option<usize> {
@@ -68,15 +60,16 @@ pub fn decode_car<'a>(bytes: &'a [u8], values: &mut Car<'a>) -> Option<()> {
     values.capacity = engine.capacity;
     values.cylinders = engine.num_cylinders;
     values.manufacturer_code = engine.manufacturer_code;
-    let (figures, car) = car.fuel_figures().ok()?;
-    fill(values.fuel_figures.refill(figures.len())?, figures, |figure| Fuel { speed: figure.speed(), mpg: figure.mpg() });
+    let figures = car.fuel_figures().ok()?;
+    let room = values.fuel_figures.refill(figures.len())?;
+    let car = figures.fill(room, |figure| Fuel { speed: figure.speed(), mpg: figure.mpg() }).ok()?;
     let mut figures = car.performance_figures().ok()?;
     for Performance { octane_rating, acceleration } in values.performance_figures.refill(figures.len())? {
         let figure = figures.next_entry().ok()??;
         *octane_rating = figure.octane_rating();
-        let (entries, figure) = figure.acceleration().ok()?;
-        fill(acceleration.refill(entries.len())?, entries, |entry| Acceleration { mph: entry.mph(), seconds: entry.seconds() });
-        figure.end();
+        let entries = figure.acceleration().ok()?;
+        let room = acceleration.refill(entries.len())?;
+        entries.fill(room, |entry| Acceleration { mph: entry.mph(), seconds: entry.seconds() }).ok()?.end();
     }
     let (manufacturer, car) = figures.end().ok()?.manufacturer().ok()?;
     values.manufacturer = manufacturer;
@@ -112,19 +105,18 @@ pub fn decode_refresh(bytes: &[u8], values: &mut Refresh) -> Option<()> {
     let refresh = refresh::RefreshDecoder::in_order(bytes).ok()?;
     values.transact_time = refresh.transact_time();
     values.match_event_indicator = refresh.match_event_indicator().0;
-    let (entries, refresh) = refresh.entries().ok()?;
-    fill(values.entries.refill(entries.len())?, entries, |entry| {
-        Entry {
-            price: entry.price().mantissa,
-            size: entry.size(),
-            security_id: entry.security_id(),
-            sequence: entry.sequence(),
-            number_of_orders: entry.number_of_orders(),
-            level: entry.level(),
-            action: entry.action().0,
-            entry_type: entry.entry_type().0,
-        }
+    let entries = refresh.entries().ok()?;
+    let room = values.entries.refill(entries.len())?;
+    let refresh = entries.fill(room, |entry| Entry {
+        price: entry.price().mantissa,
+        size: entry.size(),
+        security_id: entry.security_id(),
+        sequence: entry.sequence(),
+        number_of_orders: entry.number_of_orders(),
+        level: entry.level(),
+        action: entry.action().0,
+        entry_type: entry.entry_type().0,
     });
-    refresh.orders().ok()?;
+    refresh.ok()?.orders().ok()?.end().ok()?;
     Some(())
 }

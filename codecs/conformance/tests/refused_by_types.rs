@@ -49,14 +49,16 @@ fn in_order<'a>(bytes: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), DecodeError> {
     let order = BidDecoder::in_order(bytes)?;
     let mut legs = order.legs()?;
     while let Some(leg) = legs.next_entry()? {
-        let (fills, leg) = leg.fills()?;
-        assert_eq!(fills.len(), fills.into_iter().count());
+        let fills = leg.fills()?;
+        let (claimed, mut found) = (fills.len(), 0);
+        let leg = fills.for_each(|_| found += 1)?;
+        assert_eq!(found, claimed);
         // Whoever has seen enough of an entry leaves it: the group steps over the rest.
         if order.side() == Side::BUY {
             leg.note()?.1.end();
         }
     }
-    let (fees, order) = legs.end()?.fees()?;
+    let (fees, order) = legs.end()?.fees()?.checked()?;
     let (memo, order) = order.memo()?;
     assert_eq!((fees.len(), order.side()), (fees.into_iter().count(), order.side()));
     Ok((memo, order.finish()))
@@ -159,7 +161,7 @@ fn two_entries_at_once(bytes: &[u8]) -> Result<(), DecodeError> {
     Ok(())
 }
 fn data_read_in_order_outlives_its_buffer(buffer: Vec<u8>) -> Result<&'static [u8], DecodeError> {
-    let (_, order) = BidDecoder::in_order(&buffer)?.legs()?.end()?.fees()?;
+    let order = BidDecoder::in_order(&buffer)?.legs()?.end()?.fees()?.end()?;
     Ok(order.memo()?.0) //~ E0515
 }
 fn a_buffer_changed_under_a_decoder(buffer: &mut [u8]) -> Result<u8, DecodeError> {

@@ -246,25 +246,10 @@ impl<E, D> fmt::Debug for EntriesInOrder<'_, E, D> {
 mod tests {
     use super::*;
     use crate::block::LittleEndian;
+    use crate::reader::tests::Long;
 
-    /// An entry of one byte with data behind it.
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    struct Long<'a>(u8, &'a [u8]);
-
-    /// The same, being read.
-    struct Started<'a, 'g>(u8, InEntry<'a, 'g>);
-
-    impl<'a> Entry<'a> for Long<'a> {
-        const NAME: &'static str = "long";
-        const OLDEST: usize = 1;
-        const BLOCK: usize = 1;
-        const FLAT: bool = false;
-
-        fn read(reader: &mut Reader<'a>, block_length: usize, _version: u32) -> Result<Self, DecodeError> {
-            let (oldest, _) = reader.take_block::<1>(block_length, Self::NAME)?;
-            Ok(Self(oldest[0], reader.take_data::<u8, LittleEndian>("data")?))
-        }
-    }
+    /// An entry of one byte with data behind it, being read.
+    pub(crate) struct Started<'a, 'g>(u8, InEntry<'a, 'g>);
 
     impl<'a> Nested<'a> for Long<'a> {
         type InOrder<'g>

@@ -7,6 +7,7 @@
 extern crate alloc;
 
 mod block;
+mod blocks_in_order;
 mod error;
 #[cfg(feature = "serde")]
 pub mod forms;
@@ -23,6 +24,7 @@ pub use alloc::vec::Vec;
 pub use block::{
     BigEndian, LittleEndian, Order, Primitive, bytes, bytes_mut, fixed_text, get, get_array, id, part, put, put_array,
 };
+pub use blocks_in_order::BlocksInOrder;
 pub use error::{DecodeError, EncodeError};
 pub use in_order::{EntriesInOrder, Front, InEntry, InOrder, Nested};
 pub use message::Message;

@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
 
     /// Counts entries that take no bytes.
     #[inline]
-    fn take_empty(&mut self, count: usize, what: &'static str) -> Result<(), DecodeError> {
+    pub(crate) fn take_empty(&mut self, count: usize, what: &'static str) -> Result<(), DecodeError> {
         match self.empty.checked_sub(count) {
             Some(left) => {
                 self.empty = left;
@@ -318,7 +318,7 @@ impl<'a, E: Entry<'a>> Iterator for EntriesIter<'a, E> {
 impl<'a, E: Entry<'a>> ExactSizeIterator for EntriesIter<'a, E> {}
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     extern crate std;
 
     use std::vec::Vec;
@@ -328,7 +328,7 @@ mod tests {
 
     /// An entry of one byte, or none.
     #[derive(Clone, Copy, Debug, PartialEq)]
-    struct Flat<const N: usize>(Option<u8>);
+    pub(crate) struct Flat<const N: usize>(pub(crate) Option<u8>);
 
     impl<'a, const N: usize> Entry<'a> for Flat<N> {
         const NAME: &'static str = "flat";
@@ -344,7 +344,7 @@ mod tests {
 
     /// An entry of one byte with data behind it.
     #[derive(Clone, Copy, Debug, PartialEq)]
-    struct Long<'a>(u8, &'a [u8]);
+    pub(crate) struct Long<'a>(pub(crate) u8, pub(crate) &'a [u8]);
 
     impl<'a> Entry<'a> for Long<'a> {
         const NAME: &'static str = "long";

@@ -519,15 +519,7 @@ impl Level<'_> {
                 parts.json.push(quote!(object.field(#name, &self.rest.#method)?;));
             }
             let flat = is_flat(&group.body);
-            if flat {
-                let value = match &since {
-                    Some(since) => quote!(if version >= #since { #read } else { runtime::Entries::none() }),
-                    None => quote!({ #read }),
-                };
-                parts.steps.push(self.step(stage, &method, &note, &ty, true, &value));
-            } else {
-                parts.steps.push(self.nested_step(stage, &method, &note, &entry, since.as_ref(), &dimension));
-            }
+            parts.steps.push(self.group_step(stage, &method, &note, &entry, since.as_ref(), &dimension, flat));
             parts.rewrites.push(quote! {
                 let encoder = encoder.#method(self.#method(), |encoder, entry| entry.rewrite(encoder))?;
             });
@@ -651,7 +643,7 @@ impl Level<'_> {
             } else {
                 (quote!(&'a [u8]), read)
             };
-            parts.steps.push(self.step(stage, &method, &note, &ty, newer, &read));
+            parts.steps.push(self.data_step(stage, &method, &note, &ty, newer, &read));
             parts.held.push((method.clone(), ty.clone(), read));
             parts.checked_getters.push(quote! {
                 #note
@@ -760,8 +752,8 @@ impl Level<'_> {
         }
     }
 
-    /// The step over one group without groups or data inside, or over one data: what it is, and the next stage.
-    fn step(
+    /// The step over one data: what it is, and the next stage.
+    fn data_step(
         &self,
         stage: usize,
         method: &Ident,
@@ -797,8 +789,9 @@ impl Level<'_> {
         })
     }
 
-    /// The step into a group with groups or data inside.
-    fn nested_step(
+    /// The step into a group: to entries that are nothing but blocks, or to those with groups or data inside.
+    #[expect(clippy::too_many_arguments, reason = "the names of one group, each used once")]
+    fn group_step(
         &self,
         stage: usize,
         method: &Ident,
@@ -806,6 +799,7 @@ impl Level<'_> {
         entry: &TokenStream,
         since: Option<&Literal>,
         dimension: &TokenStream,
+        flat: bool,
     ) -> Step {
         let ((generics, here), (_, next)) = (self.in_order(stage), self.in_order(stage + 1));
         let sizes = quote!({ #dimension (block_length, count) });
@@ -813,7 +807,21 @@ impl Level<'_> {
             Some(since) => quote!(if version >= #since #sizes else { (0, 0) }),
             None => sizes,
         };
-        let (note, method, entry, decoder) = (note.clone(), method.clone(), entry.clone(), self.decoder.clone());
+        let (note, method, decoder) = (note.clone(), method.clone(), self.decoder.clone());
+        let (entries, errors, made) = if flat {
+            (
+                quote!(runtime::BlocksInOrder<'a, #entry<'a>, #next>),
+                "The bytes end before its entries begin.",
+                quote!(Ok(runtime::BlocksInOrder::new(after, count, block_length, version))),
+            )
+        } else {
+            (
+                quote!(runtime::EntriesInOrder<'a, #entry<'a>, #next>),
+                "The bytes end before its entries begin, or their blocks are too short.",
+                quote!(runtime::EntriesInOrder::new(after, count, block_length, version)),
+            )
+        };
+        let errors = format!(" {errors}");
         Box::new(move |carried| {
             quote! {
                 impl #generics #here {
@@ -823,14 +831,14 @@ impl Level<'_> {
                     ///
                     /// # Errors
                     ///
-                    /// The bytes end before its entries begin, or their blocks are too short.
+                    #[doc = #errors]
                     #[inline(always)]
-                    pub fn #method(mut self) -> Result<runtime::EntriesInOrder<'a, #entry<'a>, #next>, runtime::DecodeError> {
+                    pub fn #method(mut self) -> Result<#entries, runtime::DecodeError> {
                         let version = self.rest.version();
                         let reader = runtime::Front::reader(&mut self.rest);
                         let (block_length, count) = #sizes;
                         let after = #decoder { #carried rest: self.rest.at() };
-                        runtime::EntriesInOrder::new(after, count, block_length, version)
+                        #made
                     }
                 }
             }

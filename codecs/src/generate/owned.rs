@@ -25,9 +25,11 @@ pub(super) struct Owned {
 
 /// How a group or data is read in order.
 enum Step {
-    /// At once: a group without groups or data inside, or data. `read` is what becomes of `found`.
-    Whole { method: Ident, read: TokenStream },
-    /// Entry by entry.
+    /// Data: `read` is what becomes of `found`.
+    Data { method: Ident, read: TokenStream },
+    /// A group whose entries are nothing but blocks.
+    Blocks { method: Ident, entry: TokenStream },
+    /// A group with groups or data inside.
     Nested { method: Ident, entry: TokenStream },
 }
 
@@ -117,7 +119,7 @@ impl Owned {
         self.reads.push(quote!(#method: from.#method().iter().map(#entry::from).collect()));
         self.starts.push(quote!(#method: runtime::Vec::new()));
         self.steps.push(if flat {
-            Step::Whole { method: method.clone(), read: quote!(found.iter().map(#entry::from).collect()) }
+            Step::Blocks { method: method.clone(), entry: entry.clone() }
         } else {
             Step::Nested { method: method.clone(), entry: entry.clone() }
         });
@@ -136,7 +138,7 @@ impl Owned {
         let sent = newer.then(|| quote!(.unwrap_or_default()));
         self.reads.push(quote!(#method: from.#method() #sent .to_vec()));
         self.starts.push(quote!(#method: runtime::Vec::new()));
-        self.steps.push(Step::Whole { method: method.clone(), read: quote!(found #sent .to_vec()) });
+        self.steps.push(Step::Data { method: method.clone(), read: quote!(found #sent .to_vec()) });
         self.writes.push(quote!(let encoder = encoder.#method(&self.#method)?;));
         self.lengths.push(quote!(#length + self.#method.len()));
     }
@@ -152,10 +154,14 @@ impl Owned {
             let goes_on = !is_message || at + 1 < self.steps.len();
             let from = if goes_on { quote!(from) } else { quote!(_) };
             match step {
-                Step::Whole { method, read } => quote! {
+                Step::Data { method, read } => quote! {
                     let (found, #from) = from.#method()?;
                     owned.#method = #read;
                 },
+                Step::Blocks { method, entry } => {
+                    let after = goes_on.then(|| quote!(let from =));
+                    quote!(#after from.#method()?.for_each(|entry| owned.#method.push(#entry::from(entry)))?;)
+                }
                 Step::Nested { method, entry } => {
                     let after = goes_on.then(|| quote!(let from =));
                     quote! {

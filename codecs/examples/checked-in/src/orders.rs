@@ -1,5 +1,3 @@
-// @generated from orders.xml by `gannet sbe generate`: change the schema and generate again.
-
 // SBE codecs of package `example.orders`, schema 42, version 1. Generated from the schema: change that, not this.
 
 use ::gannet_codecs_runtime as runtime;
@@ -670,24 +668,25 @@ impl<'a> OrderFilledDecoder<'a, runtime::InOrder<'a, 0>> {
     ///
     /// Group id 10.
     ///
-    /// With it comes the decoder that reads on behind it.
+    /// Its `end` gives the decoder that reads on behind it.
     ///
     /// # Errors
     ///
-    /// The bytes end before it does.
+    /// The bytes end before its entries begin.
     #[inline(always)]
     pub fn fills(
         mut self,
     ) -> Result<
-        (
-            runtime::Entries<'a, order_filled::FillsEntry<'a>>,
+        runtime::BlocksInOrder<
+            'a,
+            order_filled::FillsEntry<'a>,
             OrderFilledDecoder<'a, runtime::InOrder<'a, 1>>,
-        ),
+        >,
         runtime::DecodeError,
     > {
         let version = self.rest.version();
         let reader = runtime::Front::reader(&mut self.rest);
-        let value = {
+        let (block_length, count) = {
             let dimension = reader.take_array::<4>("fills")?;
             let (block_length, count) = (
                 runtime::Primitive::to_length(
@@ -697,17 +696,15 @@ impl<'a> OrderFilledDecoder<'a, runtime::InOrder<'a, 0>> {
                     runtime::get::<u16, Order, 2, 4>(dimension),
                 ),
             );
-            runtime::Entries::read(reader, count, block_length, version)?
+            (block_length, count)
         };
-        Ok((
-            value,
-            OrderFilledDecoder {
-                block: self.block,
-                full: self.full,
-                version: self.version,
-                rest: self.rest.at(),
-            },
-        ))
+        let after = OrderFilledDecoder {
+            block: self.block,
+            full: self.full,
+            version: self.version,
+            rest: self.rest.at(),
+        };
+        Ok(runtime::BlocksInOrder::new(after, count, block_length, version))
     }
 }
 impl<'a> OrderFilledDecoder<'a, runtime::InOrder<'a, 1>> {
