@@ -5,7 +5,8 @@ use gannet_codecs_conformance::market::instrument::LegsOwned;
 use gannet_codecs_conformance::market::instrument::legs::VenuesOwned;
 use gannet_codecs_conformance::market::types::{Action, Conditions, Price, Side};
 use gannet_codecs_conformance::market::{
-    BookUpdateDecoder, BookUpdateOwned, Header, InstrumentDecoder, InstrumentOwned, TradeDecoder, TradeOwned,
+    AnyMessageOwned, BookUpdateDecoder, BookUpdateOwned, Header, InstrumentDecoder, InstrumentOwned, TradeDecoder,
+    TradeOwned,
 };
 use gannet_codecs_runtime::EncodeError;
 
@@ -93,6 +94,25 @@ fn json_has_names_where_there_are_any_and_loses_nothing() {
     let json = serde_json::to_string(&update).expect("it can be written");
     assert!(json.contains(r#""quantity":null,"orders":3,"side":"Buy","action":"New""#), "{json}");
     assert_eq!(serde_json::from_str::<BookUpdateOwned>(&json).expect("it can be read"), update);
+}
+
+#[test]
+fn any_message_goes_through_serde_even_one_that_is_not_known() {
+    let through = |message: &AnyMessageOwned| {
+        let json = serde_json::to_string(message).expect("it can be written");
+        serde_json::from_str::<AnyMessageOwned>(&json).expect("it can be read")
+    };
+    let mut bytes = vec![0; 256];
+    let length = instrument().encode(&mut bytes).expect("it fits");
+    let known = AnyMessageOwned::decode(&bytes[..length]).expect("it is whole");
+    assert_eq!(through(&known), AnyMessageOwned::Instrument(instrument()));
+
+    // The same schema, template 999.
+    bytes[2..4].copy_from_slice(&999_u16.to_le_bytes());
+    let unknown = AnyMessageOwned::decode(&bytes[..length]).expect("what is behind a header may be anything");
+    assert!(matches!(&unknown, AnyMessageOwned::Unknown { header, body }
+        if header.template_id == 999 && body[..] == bytes[Header::LENGTH..length]));
+    assert_eq!(through(&unknown), unknown);
 }
 
 #[test]
