@@ -249,6 +249,12 @@ impl PublicationImage {
         // Trap 27: half a term past what was announced, and not the window, which padding may pass.
         if end > self.overrun_threshold {
             counters.count(SystemCounter::FlowControlOverRuns);
+            // A sender passes its limit by padding, and then waits. Were everything lost since the last status message, nobody would
+            // ask for it, and both would wait until the image was given up: what its heartbeat shows is asked for as far as
+            // it could be placed. The reference waits.
+            if matches!(found, Extent::Heartbeat) {
+                self.raise_highest(self.overrun_threshold);
+            }
             return;
         }
         match found {
@@ -283,10 +289,15 @@ impl PublicationImage {
         // Trap 53: accepted frames only.
         self.last_packet = now;
         // Trap 47: a heartbeat raises it, or the loss of the last datagram would never be found.
-        if end.max(position) > self.highest {
-            self.highest = end.max(position);
-            self.made_of.words.set_highest(self.highest);
-            self.made_of.counters.highest.store_release(self.highest);
+        self.raise_highest(end.max(position));
+    }
+
+    /// The sender is known to have sent up to `position`.
+    fn raise_highest(&mut self, position: i64) {
+        if position > self.highest {
+            self.highest = position;
+            self.made_of.words.set_highest(position);
+            self.made_of.counters.highest.store_release(position);
         }
     }
 

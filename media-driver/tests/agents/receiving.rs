@@ -228,6 +228,20 @@ fn trap_27_overrun_is_half_a_term_past_what_was_announced() {
     assert_eq!(receiving.words.highest(), LENGTH / 2 + 32);
 }
 
+/// The sender has passed its limit by padding, and everything before that was lost: its heartbeat is past the threshold, and shows what is
+/// missing before it all the same. It is no sign of life.
+#[test]
+fn a_heartbeat_past_the_threshold_shows_what_is_missing_before_it() {
+    let mut receiving = Receiving::new();
+    receiving.poll(0);
+    receiving.take(1, &heartbeat(LENGTH / 2 + 1024, true, false));
+    assert_eq!(receiving.count(SystemCounter::FlowControlOverRuns), 1);
+    assert_eq!(receiving.words.highest(), LENGTH / 2, "as far as it could be placed");
+    receiving.poll(1);
+    assert_eq!(receiving.poll(2), ["nak 7:0+32768"]);
+    assert_eq!(receiving.words.condition(), Condition::Live, "where it says to end has not been reached");
+}
+
 /// Traps 48 and 53: what comes before the last status message is no sign of life.
 #[test]
 fn trap_48_and_53_underruns_are_no_sign_of_life() {
