@@ -259,12 +259,14 @@ impl Model {
     fn block_poll(&mut self, limit: usize) -> usize {
         let start = self.subscriber;
         let mut first = true;
-        while let Some(frame) = self.next(start, i64::MAX)
-            && frame.end - start <= limit as i64
-            && (first || frame.message.is_some())
-        {
-            first = false;
+        while let Some(frame) = self.next(start, i64::MAX) {
             let padding = frame.message.is_none();
+            // Padding is a block of its own, however long it is.
+            let is_within = if padding { first } else { frame.end - start <= limit as i64 };
+            if !is_within {
+                break;
+            }
+            first = false;
             self.subscriber = frame.end;
             self.frames.pop_front();
             if padding {
