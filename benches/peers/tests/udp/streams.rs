@@ -1,87 +1,7 @@
-//! Streams between our driver and Aeron's C driver over UDP on the loopback interface, each as sender and as receiver. A pairing of
-//! Aeron's own proves the scenario; the others then prove ours.
+//! Streams between two drivers on a good network: messages of all lengths, ends and beginnings.
 
-use gannet::{Client, Context, ExclusivePublication, OfferError, Subscription};
-use gannet_peers::aeron_dir::AeronDir;
-use gannet_peers::driver::{DriverKind, DriverOptions, DriverProcess};
-use std::net::UdpSocket;
-use std::thread;
-use std::time::{Duration, Instant};
-
-const PATIENCE: Duration = Duration::from_secs(180);
-const STREAM: i32 = 1001;
-
-/// Who sends and who receives.
-const PAIRINGS: [(DriverKind, DriverKind); 3] = [
-    (DriverKind::Aeron, DriverKind::Aeron),
-    (DriverKind::Gannet, DriverKind::Aeron),
-    (DriverKind::Aeron, DriverKind::Gannet),
-];
-
-/// A driver and a client of it. The client goes first, and the directory last.
-struct Host {
-    client: Client,
-    _driver: DriverProcess,
-    _dir: AeronDir,
-}
-
-impl Host {
-    fn start(kind: DriverKind) -> Self {
-        let dir = AeronDir::unique("udp");
-        let options = DriverOptions::patient().with("aeron.timer.interval", "50ms");
-        let driver = DriverProcess::start(kind, dir.path(), &options).expect("the driver starts");
-        let context = Context::new().dir(dir.path()).driver_timeout(Duration::from_secs(60));
-        let client = Client::connect(context).expect("the client connects");
-        Self { client, _driver: driver, _dir: dir }
-    }
-}
-
-fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn message(number: usize, length: usize) -> Vec<u8> {
-    (0..length).map(|index| (number * 31 + index) as u8).collect()
-}
-
-fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "no {what}");
-        thread::sleep(Duration::from_micros(200));
-    }
-}
-
-/// Sends messages of these lengths once everybody is there, and has everybody read all of them whole and in order.
-fn deliver(publication: &mut ExclusivePublication, subscriptions: &mut [Subscription], lengths: &[usize]) {
-    wait_for("receivers", || publication.is_connected() && subscriptions.iter().all(Subscription::is_connected));
-    let mut received = vec![(0, Vec::new()); subscriptions.len()];
-    let mut sent = 0;
-    wait_for("delivery", || {
-        while sent < lengths.len() {
-            match publication.offer(&message(sent, lengths[sent])) {
-                Ok(_) => sent += 1,
-                Err(OfferError::AdminAction) => {}
-                Err(OfferError::BackPressured | OfferError::NotConnected) => break,
-                Err(error) => panic!("{error}"),
-            }
-        }
-        for (subscription, (number, assembled)) in subscriptions.iter_mut().zip(&mut received) {
-            subscription.poll(
-                |fragment| {
-                    assembled.extend_from_slice(fragment.payload());
-                    if fragment.flags() & gannet::logbuffer::flags::END != 0 {
-                        assert!(*assembled == message(*number, lengths[*number]), "message {number} differs");
-                        *number += 1;
-                        assembled.clear();
-                    }
-                },
-                256,
-            );
-        }
-        received.iter().all(|(number, _)| *number == lengths.len())
-    });
-}
+use crate::hosts::{Host, PAIRINGS, STREAM, deliver, free_port, wait_for};
+use gannet_peers::driver::DriverKind;
 
 #[test]
 fn messages_of_all_lengths_cross() {
@@ -163,5 +83,18 @@ fn receivers_of_both_kinds_register_with_one_publication() {
             host.client.add_subscription(&channel, STREAM).unwrap()
         });
         deliver(&mut publication, &mut subscriptions, &[500; 500]);
+    }
+}
+
+/// Many: a million here, and ten where `GANNET_UDP_MESSAGES` says so.
+#[test]
+fn millions_of_small_messages_cross() {
+    let count = std::env::var("GANNET_UDP_MESSAGES").map_or(1_000_000, |count| count.parse().expect("a number"));
+    for (sending, receiving) in [(DriverKind::Gannet, DriverKind::Aeron), (DriverKind::Aeron, DriverKind::Gannet)] {
+        let (from, to) = (Host::start(sending), Host::start(receiving));
+        let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=4m", free_port());
+        let mut publication = from.client.add_exclusive_publication(&channel, STREAM).unwrap();
+        let mut subscription = [to.client.add_subscription(&channel, STREAM).unwrap()];
+        deliver(&mut publication, &mut subscription, &vec![32; count]);
     }
 }

@@ -1,0 +1,94 @@
+//! Drivers with their clients, and a stream that is checked message by message.
+
+use gannet::{Client, Context, ExclusivePublication, OfferError, Subscription};
+use gannet_peers::aeron_dir::AeronDir;
+use gannet_peers::driver::{DriverKind, DriverOptions, DriverProcess};
+use std::net::UdpSocket;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(180);
+pub(crate) const STREAM: i32 = 1001;
+
+/// Who sends and who receives.
+pub(crate) const PAIRINGS: [(DriverKind, DriverKind); 3] = [
+    (DriverKind::Aeron, DriverKind::Aeron),
+    (DriverKind::Gannet, DriverKind::Aeron),
+    (DriverKind::Aeron, DriverKind::Gannet),
+];
+
+/// A driver and a client of it. The client goes first, and the directory last.
+pub(crate) struct Host {
+    pub(crate) client: Client,
+    driver: DriverProcess,
+    _dir: AeronDir,
+}
+
+impl Host {
+    pub(crate) fn start(kind: DriverKind) -> Self {
+        Self::with(kind, &[])
+    }
+
+    /// A host whose driver has these settings, too.
+    pub(crate) fn with(kind: DriverKind, settings: &[(&str, &str)]) -> Self {
+        let dir = AeronDir::unique("udp");
+        let options = DriverOptions::patient().with("aeron.timer.interval", "50ms");
+        let options = settings.iter().fold(options, |options, (name, value)| options.with(name, value));
+        let driver = DriverProcess::start(kind, dir.path(), &options).expect("the driver starts");
+        let context = Context::new().dir(dir.path()).driver_timeout(Duration::from_secs(60));
+        let client = Client::connect(context).expect("the client connects");
+        Self { client, driver, _dir: dir }
+    }
+
+    /// The driver ends at once, with everything on it; its client does not know yet.
+    pub(crate) fn kill(self) {
+        self.driver.kill().expect("the driver ends");
+    }
+}
+
+pub(crate) fn free_port() -> u16 {
+    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn message(number: usize, length: usize) -> Vec<u8> {
+    (0..length).map(|index| (number * 31 + index) as u8).collect()
+}
+
+pub(crate) fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "no {what}");
+        thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// Sends messages of these lengths once everybody is there, and has everybody read all of them whole and in order.
+pub(crate) fn deliver(publication: &mut ExclusivePublication, subscriptions: &mut [Subscription], lengths: &[usize]) {
+    wait_for("receivers", || publication.is_connected() && subscriptions.iter().all(Subscription::is_connected));
+    let mut received = vec![(0, Vec::new()); subscriptions.len()];
+    let mut sent = 0;
+    wait_for("delivery", || {
+        while sent < lengths.len() {
+            match publication.offer(&message(sent, lengths[sent])) {
+                Ok(_) => sent += 1,
+                Err(OfferError::AdminAction) => {}
+                Err(OfferError::BackPressured | OfferError::NotConnected) => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        for (subscription, (number, assembled)) in subscriptions.iter_mut().zip(&mut received) {
+            subscription.poll(
+                |fragment| {
+                    assembled.extend_from_slice(fragment.payload());
+                    if fragment.flags() & gannet::logbuffer::flags::END != 0 {
+                        assert!(*assembled == message(*number, lengths[*number]), "message {number} differs");
+                        *number += 1;
+                        assembled.clear();
+                    }
+                },
+                256,
+            );
+        }
+        received.iter().all(|(number, _)| *number == lengths.len())
+    });
+}

@@ -1,0 +1,79 @@
+//! A bad network between two drivers: a relay at the address that the publication sends to, which passes datagrams on to the
+//! subscription's, and answers back, and loses some of both.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// A relay, which ends when it is dropped.
+pub(crate) struct Relay {
+    address: SocketAddr,
+    stops: Arc<AtomicBool>,
+    lost: Arc<AtomicU64>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Relay {
+    /// Passes on what comes to its address, but for `percent` of it each way.
+    pub(crate) fn start(to: SocketAddr, percent: u64) -> Self {
+        let open = || {
+            let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+            socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+            socket
+        };
+        let (front, back) = (open(), open());
+        let address = front.local_addr().expect("an address");
+        let (stops, lost) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        // Where answers go: whoever sent last.
+        let sender = Arc::new(std::sync::Mutex::new(None));
+        let run = |from: UdpSocket, through: UdpSocket, fixed: Option<SocketAddr>, seed: u64| {
+            let (stops, lost, sender) = (stops.clone(), lost.clone(), sender.clone());
+            thread::spawn(move || {
+                let mut buffer = vec![0; 65_536];
+                let mut state = seed;
+                while !stops.load(Ordering::Relaxed) {
+                    let Ok((length, source)) = from.recv_from(&mut buffer) else { continue };
+                    // A linear congruential generator: the same losses in each run.
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    let to = match fixed {
+                        Some(to) => {
+                            *sender.lock().expect("nobody panics with it") = Some(source);
+                            Some(to)
+                        }
+                        None => *sender.lock().expect("nobody panics with it"),
+                    };
+                    if (state >> 33) % 100 < percent {
+                        lost.fetch_add(1, Ordering::Relaxed);
+                    } else if let Some(to) = to {
+                        // A receiver that is gone is the network's business.
+                        let _ = through.send_to(&buffer[..length], to);
+                    }
+                }
+            })
+        };
+        let clone = |socket: &UdpSocket| socket.try_clone().expect("another name of the socket");
+        let threads = vec![run(clone(&front), clone(&back), Some(to), 1), run(back, front, None, 2)];
+        Self { address, stops, lost, threads }
+    }
+
+    /// Where publications send to.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many datagrams it has lost.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.stops.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
