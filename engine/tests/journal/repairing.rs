@@ -48,6 +48,18 @@ fn harmed(dir: &Path, name: &str, harm: impl FnOnce(&mut Vec<u8>)) -> Repaired {
     done
 }
 
+/// Also when its helper thread had no turn before it was told to end.
+#[test]
+fn a_journal_that_was_just_closed_is_whole() {
+    for _ in 0..20 {
+        let (dir, journal) = journal(&small());
+        journal.appender().unwrap().append(&message(0, 0)).unwrap();
+        journal.close().unwrap();
+        let found = run(dir.path(), true);
+        assert!(found.was_whole(), "{found:?}");
+    }
+}
+
 #[test]
 fn damage_is_put_aside_and_the_rest_is_read() {
     let dir = closed();

@@ -1,3 +1,5 @@
+// @generated from orders.xml by `gannet sbe generate`: change the schema and generate again.
+
 // SBE codecs of package `example.orders`, schema 42, version 1. Generated from the schema: change that, not this.
 
 use ::gannet_codecs_runtime as runtime;
