@@ -1,7 +1,5 @@
 //! Gannet's generated codecs.
 
-use gannet_codecs_runtime as runtime;
-
 use crate::values::{Acceleration, Car, Entry, Fuel, Performance, Refresh};
 
 #[allow(missing_docs, clippy::all, reason = "generated")]
