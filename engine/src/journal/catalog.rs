@@ -215,12 +215,8 @@ impl Catalog {
     /// [`JournalError::NotAJournal`] when there is none, [`JournalError::Malformed`] when it is not one that this can read.
     pub fn open(storage: &dyn Storage, access: FileAccess) -> Result<Self, JournalError> {
         let path = storage.path(CATALOG_NAME);
-        let stored = match storage.open(CATALOG_NAME, HEADER_LENGTH as u64, access) {
-            Ok(stored) => stored,
-            Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => {
-                return Err(JournalError::NotAJournal { path: storage.path("") });
-            }
-            Err(error) => return Err(error),
+        let Some(stored) = storage.find(CATALOG_NAME, HEADER_LENGTH as u64, access)? else {
+            return Err(JournalError::NotAJournal { path: storage.path("") });
         };
         let malformed = |offset, found: String| Err(JournalError::Malformed { path: path.clone(), offset, found });
         let view = stored.view();

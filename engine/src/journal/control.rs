@@ -102,30 +102,28 @@ impl Control {
         position: Position,
     ) -> Result<Self, JournalError> {
         let name = Self::name(descriptor.recording_id);
-        let new_name = format!("{name}.new");
-        storage.remove(&new_name)?;
-        let stored = storage.create(&new_name, LENGTH_BYTES as u64, Reserve::SpaceAndPages)?;
-        let view = stored.view();
-        view.word(LENGTH).store_relaxed(LENGTH_BYTES as i32);
-        view.word(RECORDING_ID).store_relaxed(descriptor.recording_id.get());
-        view.word(START_POSITION).store_relaxed(descriptor.start_position.get());
-        view.word(TERM_LENGTH).store_relaxed(descriptor.term_length.get());
-        view.word(SEGMENT_LENGTH).store_relaxed(descriptor.segment_length.get());
-        view.word(INITIAL_TERM_ID).store_relaxed(descriptor.initial_term_id.get());
         let stamps = match stamps {
             Stamps::None => 0,
             Stamps::Coarse => 1,
             Stamps::Precise => 2,
         };
-        view.word(STAMPS).store_relaxed(stamps);
-        view.word(VERSION).store_relaxed(CONTROL_VERSION.bits());
-        let control = Self { stored, name: name.clone() };
-        control.reset(storage.boot_id(), position);
-        control.indexed().store_relaxed(descriptor.start_position.get());
-        control.sync(storage)?;
-        storage.rename(&new_name, &name)?;
+        let stored = storage.make(&name, LENGTH_BYTES as u64, Reserve::SpaceAndPages, |stored| {
+            let view = stored.view();
+            view.word(LENGTH).store_relaxed(LENGTH_BYTES as i32);
+            view.word(RECORDING_ID).store_relaxed(descriptor.recording_id.get());
+            view.word(START_POSITION).store_relaxed(descriptor.start_position.get());
+            view.word(TERM_LENGTH).store_relaxed(descriptor.term_length.get());
+            view.word(SEGMENT_LENGTH).store_relaxed(descriptor.segment_length.get());
+            view.word(INITIAL_TERM_ID).store_relaxed(descriptor.initial_term_id.get());
+            view.word(STAMPS).store_relaxed(stamps);
+            view.word(VERSION).store_relaxed(CONTROL_VERSION.bits());
+            let control = Self { stored: stored.clone(), name: name.clone() };
+            control.reset(storage.boot_id(), position);
+            control.indexed().store_relaxed(descriptor.start_position.get());
+            control.sync(storage)
+        })?;
         storage.sync_names()?;
-        Ok(control)
+        Ok(Self { stored, name })
     }
 
     /// Maps the page of a recording. None if there is none, or none that speaks of this recording as the catalog does.
@@ -135,13 +133,7 @@ impl Control {
         access: FileAccess,
     ) -> Result<Option<Self>, JournalError> {
         let name = Self::name(descriptor.recording_id);
-        let stored = match storage.open(&name, LENGTH_BYTES as u64, access) {
-            Ok(stored) => stored,
-            Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => return Ok(None),
-            // Too short to be one; a sidecar is made again.
-            Err(JournalError::Map(crate::memory::MapError::TooShort { .. })) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let Some(stored) = storage.find_whole(&name, LENGTH_BYTES as u64, access)? else { return Ok(None) };
         let view = stored.view();
         let speaks_of_it = SemanticVersion::from_bits(view.word(VERSION).load_relaxed()).major()
             == CONTROL_VERSION.major()

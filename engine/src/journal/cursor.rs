@@ -222,9 +222,9 @@ fn open(
     access: FileAccess,
 ) -> Result<Option<Stored>, JournalError> {
     let name = file_name(descriptor.recording_id);
-    let stored = match storage.open(&name, FILE_LENGTH as u64, access) {
-        Ok(stored) => stored,
-        Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => return Ok(None),
+    let stored = match storage.find(&name, FILE_LENGTH as u64, access) {
+        Ok(Some(stored)) => stored,
+        Ok(None) => return Ok(None),
         Err(JournalError::Map(MapError::TooShort { found, .. })) => {
             let found =
                 format!("it has {found} bytes of {FILE_LENGTH}; cursors cannot be made again, so it is left alone");
@@ -246,14 +246,13 @@ fn open(
 
 fn create(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<Stored, JournalError> {
     let name = file_name(descriptor.recording_id);
-    let new_name = format!("{name}.new");
-    storage.remove(&new_name)?;
-    let stored = storage.create(&new_name, FILE_LENGTH as u64, Reserve::Space)?;
-    let view = stored.view();
-    view.word(LENGTH).store_relaxed(FILE_LENGTH as i32);
-    view.word(RECORDING_ID).store_relaxed(descriptor.recording_id.get());
-    view.word(VERSION).store_relaxed(CURSORS_VERSION.bits());
-    storage.rename(&new_name, &name)?;
+    let stored = storage.make(&name, FILE_LENGTH as u64, Reserve::Space, |stored| {
+        let view = stored.view();
+        view.word(LENGTH).store_relaxed(FILE_LENGTH as i32);
+        view.word(RECORDING_ID).store_relaxed(descriptor.recording_id.get());
+        view.word(VERSION).store_relaxed(CURSORS_VERSION.bits());
+        Ok(())
+    })?;
     storage.sync_names()?;
     Ok(stored)
 }

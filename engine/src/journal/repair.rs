@@ -284,9 +284,9 @@ impl Repair<'_> {
         let access = if self.dry_run { FileAccess::ReadOnly } else { FileAccess::ReadWrite };
         let mut short = None;
         for name in [segment_name(id, base), ahead_name(id, base)] {
-            match self.storage.open(&name, length, access) {
-                Ok(stored) => return Ok(Some(stored)),
-                Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => {}
+            match self.storage.find(&name, length, access) {
+                Ok(Some(stored)) => return Ok(Some(stored)),
+                Ok(None) => {}
                 Err(JournalError::Map(MapError::TooShort { found, .. })) => short = Some((name, found)),
                 Err(error) => return Err(error),
             }

@@ -13,7 +13,7 @@
 
 use core::time::Duration;
 
-use crate::memory::{AtomicBuffer, Field, FileAccess, MapError, Reserve};
+use crate::memory::{AtomicBuffer, Field, FileAccess, Reserve};
 use crate::time::EpochMillis;
 use crate::types::{Position, RecordingId, SemanticVersion};
 
@@ -148,12 +148,7 @@ impl RetentionFile {
         access: FileAccess,
     ) -> Result<Option<Self>, JournalError> {
         let name = Self::name(recording_id);
-        let stored = match storage.open(&name, FILE_LENGTH as u64, access) {
-            Ok(stored) => stored,
-            Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => return Ok(None),
-            Err(JournalError::Map(MapError::TooShort { .. })) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let Some(stored) = storage.find_whole(&name, FILE_LENGTH as u64, access)? else { return Ok(None) };
         let view = stored.view();
         let speaks_of_it = SemanticVersion::from_bits(view.word(VERSION).load_relaxed()).major()
             == RETENTION_VERSION.major()
@@ -168,18 +163,15 @@ impl RetentionFile {
             return Ok(file);
         }
         let name = Self::name(recording_id);
-        let new_name = format!("{name}.new");
-        storage.remove(&new_name)?;
-        let stored = storage.create(&new_name, FILE_LENGTH as u64, Reserve::Space)?;
-        let view = stored.view();
-        view.word(LENGTH).store_relaxed(FILE_LENGTH as i32);
-        view.word(RECORDING_ID).store_relaxed(recording_id.get());
-        view.word(VERSION).store_relaxed(RETENTION_VERSION.bits());
-        let file = Self { stored, name };
-        file.sync(storage)?;
-        storage.rename(&new_name, &file.name)?;
+        let stored = storage.make(&name, FILE_LENGTH as u64, Reserve::Space, |stored| {
+            let view = stored.view();
+            view.word(LENGTH).store_relaxed(FILE_LENGTH as i32);
+            view.word(RECORDING_ID).store_relaxed(recording_id.get());
+            view.word(VERSION).store_relaxed(RETENTION_VERSION.bits());
+            Self { stored: stored.clone(), name: name.clone() }.sync(storage)
+        })?;
         storage.sync_names()?;
-        Ok(file)
+        Ok(Self { stored, name })
     }
 
     /// The policy that the helper threads keep to.

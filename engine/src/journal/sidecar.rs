@@ -10,7 +10,7 @@
 //! ```
 
 use crate::logbuffer::{FRAME_ALIGNMENT, flags, frame, frame_type};
-use crate::memory::{CommittedFrame, Field, FileAccess, MapError, Reserve};
+use crate::memory::{CommittedFrame, Field, FileAccess, Reserve};
 use crate::types::{Position, RecordingId, SemanticVersion};
 
 use super::catalog::RecordingDescriptor;
@@ -78,19 +78,18 @@ impl Sidecar {
         base: Position,
     ) -> Result<Self, JournalError> {
         let name = Self::name(descriptor.recording_id, base);
-        let new_name = format!("{name}.new");
-        storage.remove(&new_name)?;
         let segment_length = descriptor.segment_length.get() as usize;
-        let stored = storage.create(&new_name, Self::file_length(segment_length) as u64, Reserve::Space)?;
-        let view = stored.view();
-        view.word(LENGTH).store_relaxed(HEADER_LENGTH as i32);
-        view.word(RECORDING_ID).store_relaxed(descriptor.recording_id.get());
-        view.word(BASE).store_relaxed(base.get());
-        view.word(SEGMENT_LENGTH).store_relaxed(segment_length as i32);
-        view.word(SPACING).store_relaxed(INDEX_SPACING as i32);
-        view.word(COVERED).store_relaxed(base.get());
-        view.word(VERSION).store_relaxed(SIDECAR_VERSION.bits());
-        storage.rename(&new_name, &name)?;
+        let stored = storage.make(&name, Self::file_length(segment_length) as u64, Reserve::Space, |stored| {
+            let view = stored.view();
+            view.word(LENGTH).store_relaxed(HEADER_LENGTH as i32);
+            view.word(RECORDING_ID).store_relaxed(descriptor.recording_id.get());
+            view.word(BASE).store_relaxed(base.get());
+            view.word(SEGMENT_LENGTH).store_relaxed(segment_length as i32);
+            view.word(SPACING).store_relaxed(INDEX_SPACING as i32);
+            view.word(COVERED).store_relaxed(base.get());
+            view.word(VERSION).store_relaxed(SIDECAR_VERSION.bits());
+            Ok(())
+        })?;
         Ok(Self { stored, base, segment_length })
     }
 
@@ -103,11 +102,8 @@ impl Sidecar {
     ) -> Result<Option<Self>, JournalError> {
         let segment_length = descriptor.segment_length.get() as usize;
         let name = Self::name(descriptor.recording_id, base);
-        let stored = match storage.open(&name, Self::file_length(segment_length) as u64, access) {
-            Ok(stored) => stored,
-            Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => return Ok(None),
-            Err(JournalError::Map(MapError::TooShort { .. })) => return Ok(None),
-            Err(error) => return Err(error),
+        let Some(stored) = storage.find_whole(&name, Self::file_length(segment_length) as u64, access)? else {
+            return Ok(None);
         };
         let view = stored.view();
         let speaks_of_it = SemanticVersion::from_bits(view.word(VERSION).load_relaxed()).major()

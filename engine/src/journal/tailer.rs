@@ -717,8 +717,8 @@ impl Tailer {
         let base = layout.base(position);
         let is_behind = self.recording.recorded_hint().is_some_and(|recorded| position < recorded);
         for name in [segment_name(id, base), ahead_name(id, base), segment_name(id, base)] {
-            match self.recording.storage.open(&name, 1, FileAccess::ReadOnly) {
-                Ok(stored) => {
+            match self.recording.storage.find(&name, 1, FileAccess::ReadOnly) {
+                Ok(Some(stored)) => {
                     let length = stored.view().len().min(layout.segment_length.get() as usize);
                     let frames = Frames::new(&stored.view().slice(0, length));
                     if position.get() - base.get() >= frames.length() as i64 {
@@ -727,7 +727,7 @@ impl Tailer {
                     self.current = Some(Current { base, frames });
                     return Ok(true);
                 }
-                Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => {}
+                Ok(None) => {}
                 Err(JournalError::Map(MapError::TooShort { .. })) => break,
                 Err(error) => return Err(error),
             }

@@ -360,11 +360,10 @@ impl Writer {
         let is_first = self.storage.publish(&making, &ahead_name(id, base))?;
         // Somebody else may have made it; and named it already, or the name would have been taken.
         for name in [segment_name(id, base), ahead_name(id, base), segment_name(id, base)] {
-            match self.storage.open(&name, length, FileAccess::ReadWrite) {
-                Ok(_) if is_first && name == ahead_name(id, base) => break,
-                Ok(stored) => return Ok(Segment::new(stored, length as usize)),
-                Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => {}
-                Err(error) => return Err(error),
+            match self.storage.find(&name, length, FileAccess::ReadWrite)? {
+                Some(_) if is_first && name == ahead_name(id, base) => break,
+                Some(stored) => return Ok(Segment::new(stored, length as usize)),
+                None => {}
             }
         }
         self.storage.sync_names()?;
@@ -389,9 +388,9 @@ impl Writer {
         let length = self.identity.layout.segment_length.get() as u64;
         // Renamed between the first look and the second, it is found by the third.
         for name in [segment_name(id, base), ahead_name(id, base), segment_name(id, base)] {
-            match self.storage.open(&name, length, FileAccess::ReadWrite) {
-                Ok(stored) => return Ok(Some(Segment::new(stored, length as usize))),
-                Err(JournalError::Map(error)) if error.io_kind() == Some(std::io::ErrorKind::NotFound) => {}
+            match self.storage.find(&name, length, FileAccess::ReadWrite) {
+                Ok(Some(stored)) => return Ok(Some(Segment::new(stored, length as usize))),
+                Ok(None) => {}
                 Err(JournalError::Map(MapError::TooShort { .. })) => {
                     let fault = Fault::File("is shorter than a segment");
                     return Err(self.damage(base, base, fault).into());

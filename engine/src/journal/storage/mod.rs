@@ -4,15 +4,15 @@
 mod files;
 mod memory;
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::{fmt, io};
 
 pub use files::Directory;
 pub use memory::{Crash, MemoryStorage};
 
 use super::error::JournalError;
-use crate::memory::{AtomicBuffer, FileAccess, Reserve};
+use crate::memory::{AtomicBuffer, FileAccess, MapError, Reserve};
 use crate::time::EpochNanos;
 
 /// The files of one directory, by name.
@@ -98,6 +98,47 @@ pub trait Storage: fmt::Debug + Send + Sync {
 
     /// What changes when the machine is started again: until then, what was stored in a mapping is there, synced or not.
     fn boot_id(&self) -> [i64; 2];
+}
+
+impl dyn Storage + '_ {
+    /// As [`Storage::open`]; None if there is no such file.
+    pub(crate) fn find(&self, name: &str, least: u64, access: FileAccess) -> Result<Option<Stored>, JournalError> {
+        match self.open(name, least, access) {
+            Ok(stored) => Ok(Some(stored)),
+            Err(JournalError::Map(error)) if error.io_kind() == Some(io::ErrorKind::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same of a file that can be made again: none, too, if it is too short to be one.
+    pub(crate) fn find_whole(
+        &self,
+        name: &str,
+        least: u64,
+        access: FileAccess,
+    ) -> Result<Option<Stored>, JournalError> {
+        match self.find(name, least, access) {
+            Err(JournalError::Map(MapError::TooShort { .. })) => Ok(None),
+            found => found,
+        }
+    }
+
+    /// Makes a file in the place of any that there is: under a name of its own until `fill` has filled it, so that nobody meets it
+    /// half done, and whatever somebody left who was killed here is gone.
+    pub(crate) fn make(
+        &self,
+        name: &str,
+        length: u64,
+        reserve: Reserve,
+        fill: impl FnOnce(&Stored) -> Result<(), JournalError>,
+    ) -> Result<Stored, JournalError> {
+        let new_name = format!("{name}.new");
+        self.remove(&new_name)?;
+        let stored = self.create(&new_name, length, reserve)?;
+        fill(&stored)?;
+        self.rename(&new_name, name)?;
+        Ok(stored)
+    }
 }
 
 /// What a file system says of a file.

@@ -58,16 +58,15 @@ impl TimesFile {
         number: i32,
     ) -> Result<Self, JournalError> {
         let name = name(recording_id, base, number);
-        let new_name = format!("{name}.new");
-        storage.remove(&new_name)?;
-        let stored = storage.create(&new_name, FILE_LENGTH as u64, Reserve::Space)?;
-        let view = stored.view();
-        view.word(LENGTH).store_relaxed(HEADER_LENGTH as i32);
-        view.word(RECORDING_ID).store_relaxed(recording_id.get());
-        view.word(BASE).store_relaxed(base.get());
-        view.word(NUMBER).store_relaxed(number);
-        view.word(VERSION).store_relaxed(TIMES_VERSION.bits());
-        storage.rename(&new_name, &name)?;
+        let stored = storage.make(&name, FILE_LENGTH as u64, Reserve::Space, |stored| {
+            let view = stored.view();
+            view.word(LENGTH).store_relaxed(HEADER_LENGTH as i32);
+            view.word(RECORDING_ID).store_relaxed(recording_id.get());
+            view.word(BASE).store_relaxed(base.get());
+            view.word(NUMBER).store_relaxed(number);
+            view.word(VERSION).store_relaxed(TIMES_VERSION.bits());
+            Ok(())
+        })?;
         Ok(Self { stored, base, number })
     }
 
