@@ -13,9 +13,8 @@ fn is_segment(name: &str) -> bool {
     name.ends_with(".rec") || name.ends_with(".next")
 }
 
-/// Sidecars that outlive the frames that they speak of led readers to wrong numbers, until the helper thread had indexed again.
-#[test]
-fn after_a_loss_of_power_no_sidecar_leads_to_frames_that_are_no_more() {
+/// A journal that has lost all its frames with the power, and kept what speaks of them.
+fn without_its_frames() -> MemoryStorage {
     let storage = MemoryStorage::new();
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
     let mut appender = journal.appender().unwrap();
@@ -24,7 +23,13 @@ fn after_a_loss_of_power_no_sidecar_leads_to_frames_that_are_no_more() {
     }
     eventually("it is indexed", || journal.indexed() == journal.tail());
     let choose = |name: &str, _: usize| if is_segment(name) { Crash::Lost } else { Crash::Kept };
-    let found = storage.after_power_loss(choose, Crash::Kept);
+    storage.after_power_loss(choose, Crash::Kept)
+}
+
+/// Sidecars that outlive the frames that they speak of led readers to wrong numbers, until the helper thread had indexed again.
+#[test]
+fn after_a_loss_of_power_no_sidecar_leads_to_frames_that_are_no_more() {
+    let found = without_its_frames();
 
     let journal = Journal::open_in(Arc::new(found), None).unwrap();
     let report = journal.recovery();
@@ -53,16 +58,8 @@ fn after_a_loss_of_power_no_sidecar_leads_to_frames_that_are_no_more() {
 /// a stranger's, whose frames nobody has to prove, and a torn message was delivered as if it were whole.
 #[test]
 fn a_second_loss_of_power_finds_what_the_first_recovery_said() {
-    let storage = MemoryStorage::new();
-    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
-    let mut appender = journal.appender().unwrap();
-    for number in 0..3_000 {
-        appender.append(&message(0, number)).unwrap();
-    }
-    eventually("it is indexed", || journal.indexed() == journal.tail());
     // The page is kept, and says that the tail is in a segment that recovery removes.
-    let choose = |name: &str, _: usize| if is_segment(name) { Crash::Lost } else { Crash::Kept };
-    let found = storage.after_power_loss(choose, Crash::Kept);
+    let found = without_its_frames();
     for name in found.names().unwrap() {
         if name.ends_with(".next") {
             found.remove(&name).unwrap();

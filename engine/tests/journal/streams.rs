@@ -105,6 +105,24 @@ impl Rig {
         }
     }
 
+    /// A recorder, and a publication that has published messages for it.
+    fn recording(&mut self, storage: &MemoryStorage, messages: u64) -> (Recorder, ExclusivePublication) {
+        let mut recorder = self.recorder(storage, IPC, STREAM, small());
+        let mut publication = self.publication(IPC, STREAM);
+        self.publish(&mut publication, 0..messages, || work(&mut recorder));
+        (recorder, publication)
+    }
+
+    /// The same with a few messages, of which some are recorded.
+    fn begun(&mut self, storage: &MemoryStorage) -> (Recorder, ExclusivePublication) {
+        let (mut recorder, publication) = self.recording(storage, 10);
+        self.until("begun", |_| {
+            recorder.do_work();
+            recorder.is_recording().then_some(())
+        });
+        (recorder, publication)
+    }
+
     /// Runs the recorder until it has ended a stream, and says what it was.
     fn ended(&mut self, recorder: &mut Recorder) -> RecordedStream {
         self.until("ended", |_| {
@@ -287,9 +305,7 @@ fn each_image_has_a_recording_and_one_that_fits_is_gone_on_with() {
 fn a_recording_is_nobody_else_s_while_it_is_made() {
     let mut rig = Rig::new();
     let storage = MemoryStorage::new();
-    let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
-    let mut publication = rig.publication(IPC, STREAM);
-    rig.publish(&mut publication, 0..10, || work(&mut recorder));
+    let (mut recorder, publication) = rig.recording(&storage, 10);
     rig.until("recorded", |_| {
         recorder.do_work();
         recorder.status().streams().first().filter(|stream| Some(stream.recorded()) == publication.position()).map(drop)
@@ -309,13 +325,7 @@ fn a_recording_is_nobody_else_s_while_it_is_made() {
 fn a_full_disk_ends_the_recording_and_not_the_stream() {
     let mut rig = Rig::new();
     let storage = MemoryStorage::new();
-    let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
-    let mut publication = rig.publication(IPC, STREAM);
-    rig.publish(&mut publication, 0..10, || work(&mut recorder));
-    rig.until("begun", |_| {
-        recorder.do_work();
-        recorder.is_recording().then_some(())
-    });
+    let (mut recorder, mut publication) = rig.begun(&storage);
     storage.limit_space(0);
     rig.publish(&mut publication, 10..6000, || work(&mut recorder));
     let streams = recorder.status().streams();
@@ -332,9 +342,7 @@ fn a_full_disk_ends_the_recording_and_not_the_stream() {
 fn what_a_killed_recorder_had_begun_is_cleared_away() {
     let mut rig = Rig::new();
     let storage = MemoryStorage::new();
-    let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
-    let mut publication = rig.publication(IPC, STREAM);
-    rig.publish(&mut publication, 0..500, || work(&mut recorder));
+    let (mut recorder, publication) = rig.recording(&storage, 500);
     let end = rig.until("recorded", |_| {
         recorder.do_work();
         let recorded = recorder.status().streams().first().map(RecordedStream::recorded);
@@ -432,13 +440,7 @@ fn a_replay_is_the_recording_frame_for_frame() {
 fn a_replay_follows_its_recording() {
     let mut rig = Rig::new();
     let storage = MemoryStorage::new();
-    let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
-    let mut publication = rig.publication(IPC, STREAM);
-    rig.publish(&mut publication, 0..10, || work(&mut recorder));
-    rig.until("begun", |_| {
-        recorder.do_work();
-        recorder.is_recording().then_some(())
-    });
+    let (mut recorder, mut publication) = rig.begun(&storage);
     let mut subscription = rig.subscription("aeron:ipc", 2002);
     let options = ReplayOptions::new().end(ReplayEnd::Follow);
     let mut replayer = Replayer::new(&rig.client, open(&storage, None), "aeron:ipc", 2002, options).unwrap();
