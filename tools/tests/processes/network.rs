@@ -22,22 +22,7 @@ fn losses_are_listed_with_where_they_came_from() {
 
     let channel = channel();
     let subscriber = driver.gannet(&["sub", "--channel", &channel, "--stream", "7"]);
-    let lines = driver.path().with_file_name("lines");
-    std::fs::write(&lines, "one line and then another\n".repeat(100)).expect("there is room");
-    let lines = lines.to_str().expect("a plain path");
-    let publisher = driver.gannet(&[
-        "pub",
-        "--channel",
-        &channel,
-        "--stream",
-        "7",
-        "--wait",
-        "170s",
-        "--file",
-        lines,
-        "--loop",
-        "forever",
-    ]);
+    let publisher = driver.publish_forever(&["--channel", &channel, "--stream", "7"]);
     let losses = eventually("something is lost", || {
         let losses = driver.gannet(&["loss", "--json", "--stream", "7"]).end().json();
         (!losses.is_empty()).then_some(losses)
@@ -59,11 +44,7 @@ fn why_names_the_receiver_that_takes_no_more() {
     let driver = Driver::start();
     let channel = channel();
     let subscriber = driver.gannet(&["sub", "--channel", &channel, "--until-end"]);
-    let lines = driver.path().with_file_name("lines");
-    std::fs::write(&lines, "one line and then another\n".repeat(100)).expect("there is room");
-    let lines = lines.to_str().expect("a plain path");
-    let publisher =
-        driver.gannet(&["pub", "--channel", &channel, "--wait", "170s", "--file", lines, "--loop", "forever"]);
+    let publisher = driver.publish_forever(&["--channel", &channel]);
     eventually("the subscriber reads", || {
         let streams = driver.gannet(&["streams", "--json"]).end().json();
         let image = streams.into_iter().find(|line| line["kind"] == "image")?;

@@ -47,22 +47,7 @@ fn why_names_the_subscriber_that_stands_still() {
     let driver = Driver::start();
     let quick = driver.gannet(&["sub", "--channel", CHANNEL, "--until-end"]);
     let stuck = driver.gannet(&["sub", "--channel", CHANNEL, "--until-end"]);
-    let lines = driver.path().with_file_name("lines");
-    std::fs::write(&lines, "one line and then another\n".repeat(100)).expect("there is room");
-    let lines = lines.to_str().expect("a plain path");
-    let publisher = driver.gannet(&[
-        "pub",
-        "--channel",
-        CHANNEL,
-        "--subscribers",
-        "2",
-        "--wait",
-        "170s",
-        "--file",
-        lines,
-        "--loop",
-        "forever",
-    ]);
+    let publisher = driver.publish_forever(&["--channel", CHANNEL, "--subscribers", "2"]);
     let positions = || -> Vec<i64> {
         let streams = driver.gannet(&["streams", "--json"]).end().json();
         let subscribers = streams.first().and_then(|line| line["subscribers"].as_array().cloned()).unwrap_or_default();

@@ -65,6 +65,14 @@ impl Driver {
         Process::spawn(&mut command, input)
     }
 
+    /// Starts a `gannet pub` that publishes the same lines over and over, until it is ended.
+    pub(crate) fn publish_forever(&self, arguments: &[&str]) -> Process {
+        let lines = self.path().with_file_name("lines");
+        std::fs::write(&lines, "one line and then another\n".repeat(100)).expect("there is room");
+        let lines = lines.to_str().expect("a plain path");
+        self.gannet(&[&["pub", "--wait", "170s", "--file", lines, "--loop", "forever"], arguments].concat())
+    }
+
     /// Kills the driver as a crash would.
     pub(crate) fn kill(&mut self) {
         drop(self.process.take());

@@ -2,14 +2,14 @@
 
 use gannet_benches::rig::cores::Cores;
 use gannet_benches::rig::environment::Environment;
-use gannet_benches::rig::measurement::{Kind, Measurement};
+use gannet_benches::rig::measurement::Measurement;
 use gannet_benches::scenarios::ipc;
 use gannet_benches::systems::System;
 use gannet_benches::systems::floor::Floor;
 use gannet_benches::systems::gannet::Gannet;
 
-use super::{Reporting, latencies, progress};
-use crate::cli::{Outcome, Output, with_separators};
+use super::{Reporting, figures, progress};
+use crate::cli::{Outcome, Output};
 
 /// Round trips and throughput over shared memory between two threads, each on its core
 ///
@@ -52,11 +52,6 @@ fn describe(result: &Measurement) -> String {
     let what =
         format!("{:>10} {:>6} B  {:<8}", format!("{:?}", result.kind).to_lowercase(), result.size, result.system);
     let ratio = result.ratio_to_floor.map(|ratio| format!("   {ratio:.2} x floor")).unwrap_or_default();
-    let figures = if result.kind == Kind::Throughput {
-        let whole = |value: Option<f64>| with_separators(value.unwrap_or(0.0) as i64);
-        format!("{:>12} messages/s  {:>15} bytes/s", whole(result.msgs_per_s), whole(result.bytes_per_s))
-    } else {
-        latencies(result)
-    };
+    let figures = figures(result);
     format!("{what} {figures}{ratio}   lost {}", result.lost)
 }

@@ -15,9 +15,9 @@ use anyhow::Context as _;
 use gannet_benches::rig::environment::Environment;
 use gannet_benches::rig::histogram::show_ns;
 use gannet_benches::rig::html;
-use gannet_benches::rig::measurement::Measurement;
+use gannet_benches::rig::measurement::{Kind, Measurement};
 
-use crate::cli::{Outcome, Output};
+use crate::cli::{Outcome, Output, with_separators};
 
 /// Measure latency and throughput, with the machine's own floor in the same run
 #[derive(Debug, clap::Args)]
@@ -101,6 +101,15 @@ impl Reporting {
 
 fn write_report(path: &Path, environment: &Environment, notes: &[String], results: &[Measurement]) -> Outcome {
     Ok(html::write(path, environment, notes, results)?)
+}
+
+/// What a result came to, for a terminal: a rate, or latencies.
+fn figures(result: &Measurement) -> String {
+    if result.kind != Kind::Throughput {
+        return latencies(result);
+    }
+    let whole = |value: Option<f64>| with_separators(value.unwrap_or(0.0) as i64);
+    format!("{:>12} messages/s  {:>15} bytes/s", whole(result.msgs_per_s), whole(result.bytes_per_s))
 }
 
 /// The latencies of a result, for a terminal.

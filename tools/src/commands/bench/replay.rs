@@ -7,8 +7,8 @@ use gannet_benches::rig::environment::Environment;
 use gannet_benches::rig::measurement::Measurement;
 use gannet_benches::scenarios::replay;
 
-use super::{Reporting, progress};
-use crate::cli::{Outcome, Output, with_separators};
+use super::{Reporting, figures, progress};
+use crate::cli::{Outcome, Output};
 
 /// What a replay at full speed brings to its subscriber, beside what a publisher brings over shared memory
 ///
@@ -47,13 +47,6 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
 }
 
 fn describe(result: &Measurement) -> String {
-    let whole = |value: Option<f64>| with_separators(value.unwrap_or(0.0) as i64);
     let ratio = result.ratio_to_floor.map(|ratio| format!("   {ratio:.2} x floor")).unwrap_or_default();
-    format!(
-        "{:>6} B  {:<8} {:>12} messages/s  {:>15} bytes/s{ratio}",
-        result.size,
-        result.system,
-        whole(result.msgs_per_s),
-        whole(result.bytes_per_s)
-    )
+    format!("{:>6} B  {:<8} {}{ratio}", result.size, result.system, figures(result))
 }

@@ -2,14 +2,14 @@
 
 use gannet_benches::rig::cores::Cores;
 use gannet_benches::rig::environment::Environment;
-use gannet_benches::rig::measurement::{Details, Kind, Measurement};
+use gannet_benches::rig::measurement::{Details, Measurement};
 use gannet_benches::scenarios::udp;
 use gannet_benches::systems::System;
 use gannet_benches::systems::gannet_udp::UdpSettings;
 use gannet_driver::config::TransportName;
 
-use super::{Reporting, latencies, progress};
-use crate::cli::{Outcome, Output, with_separators};
+use super::{Reporting, figures, progress};
+use crate::cli::{Outcome, Output};
 
 /// Round trips and throughput over UDP on the loopback interface, beside bare sockets
 ///
@@ -134,11 +134,6 @@ fn describe(result: &Measurement) -> String {
     let kind = format!("{:?}", result.kind).to_lowercase();
     let what = format!("{kind:>10} {:>6} B  {:<8} {way:<22}", result.size, result.system);
     let ratio = result.ratio_to_floor.map(|ratio| format!("   {ratio:.2} x floor")).unwrap_or_default();
-    let figures = if result.kind == Kind::Throughput {
-        let whole = |value: Option<f64>| with_separators(value.unwrap_or(0.0) as i64);
-        format!("{:>12} messages/s  {:>15} bytes/s", whole(result.msgs_per_s), whole(result.bytes_per_s))
-    } else {
-        latencies(result)
-    };
+    let figures = figures(result);
     format!("{what} {figures}{ratio}{calls}   lost {}", result.lost)
 }
