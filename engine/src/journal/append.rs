@@ -9,6 +9,10 @@ use crate::types::Position;
 use super::segment::Identity;
 use super::tail::Claimant;
 
+/// The longest frame of padding that fills up a segment before it is full, in bytes: whoever verifies an archive's segments reads each
+/// frame into a buffer, which is that long.
+const MOST_PADDING: usize = 1 << 20;
+
 /// Where an appender gets segments from when it comes to them.
 pub(crate) trait SegmentSource {
     /// Why there is none.
@@ -171,7 +175,7 @@ impl<S: SegmentSource> Append<S> {
                 self.enter(position)?;
             }
             let rest = (layout.term_length.get() - layout.term_length.offset(position)) as usize;
-            self.fill_term(position, rest, 0)?;
+            self.fill_term(position, rest.min(MOST_PADDING), 0)?;
         }
     }
 

@@ -326,6 +326,7 @@ impl Journal {
             return Ok(());
         }
         self.writer.name_segments(recorded)?;
+        self.writer.name_last(recorded)?;
         if self.writer.control.sync_policy() != SyncPolicy::None {
             self.writer.sync_to(recorded)?;
         }

@@ -161,6 +161,18 @@ impl Writer {
         Ok(base)
     }
 
+    /// Where a recording ends with a segment, gives the next one its name, too: an archive has it, and takes an end behind its last
+    /// segment for one that cannot be.
+    pub(crate) fn name_last(&self, end: Position) -> Result<(), JournalError> {
+        let layout = self.identity.layout;
+        if layout.base(end) != end || end >= layout.end() {
+            return Ok(());
+        }
+        self.segment(end)?;
+        let id = self.descriptor.recording_id;
+        self.storage.publish(&ahead_name(id, end), &segment_name(id, end)).map(drop)
+    }
+
     /// Looks how far the recording has come, past ranges whose appenders died, and says so to everybody.
     pub(crate) fn advance(&self) -> Result<Position, JournalError> {
         self.advance_noting(&mut |_, _| {})

@@ -1,6 +1,7 @@
 //! The journal from the outside: what is appended is read, in every way to read, by whoever may, after whatever happened.
 
 mod appending;
+mod archive;
 mod consuming;
 mod crashes;
 mod cut_short;

@@ -19,6 +19,7 @@ use gannet::{Client, Context, ExclusivePublication, Fragment, ImageHandlers, Off
 use gannet_driver::MediaDriver;
 use gannet_driver::config::{ByteLength, DriverConfig, Profile, ThreadingMode};
 
+use crate::archive;
 use crate::support::message;
 
 const IPC: &str = "aeron:ipc?term-length=64k|mtu=1408";
@@ -433,6 +434,35 @@ fn a_replay_is_the_recording_frame_for_frame() {
     assert!(matches!(error, ReplayError::Journal(JournalError::Position { .. })), "{error}");
     let error = Replayer::new(&rig.client, recording, "quotes", 1, ReplayOptions::new()).unwrap_err();
     assert!(matches!(error, ReplayError::Channel { .. }), "{error}");
+}
+
+/// What an archive recorded is replayed as it would, its checksums in place of session ids or not: frame for frame, from its start in
+/// the middle of a term, over IPC and UDP.
+#[test]
+fn what_an_archive_recorded_is_replayed() {
+    let mut rig = Rig::new();
+    for checksums in [false, true] {
+        let mut descriptor = archive::Descriptor::new(3, 70_016);
+        let segments = archive::recorded(&descriptor, 1_000, checksums);
+        descriptor.stop_position = segments.position;
+        let storage = segments.store(&archive::catalog(&[&descriptor], 4, 1 << 20));
+        let recording = open(&storage, None);
+        for channel in ["aeron:ipc".to_owned(), udp()] {
+            let found = as_recorded(replayed(&mut rig, &recording, &channel, ReplayOptions::new()), &recording);
+            let mut position = 70_016;
+            for (at, occupied, bytes) in &found {
+                assert_eq!(*at, position, "without a gap");
+                let base = recording.descriptor().layout().base(Position::new(position));
+                let from = (position - base.get()) as usize;
+                let mut expected = segments.files[&format!("3-{base}.rec")][from..from + bytes.len()].to_vec();
+                // What a checksum stands for.
+                expected[12..16].copy_from_slice(&descriptor.session_id.to_le_bytes());
+                assert_eq!(bytes, &expected, "at {position} over {channel}");
+                position += *occupied as i64;
+            }
+            assert_eq!(position, segments.position);
+        }
+    }
 }
 
 /// A replay follows a recording that goes on, and ends where that ends.
