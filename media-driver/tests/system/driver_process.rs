@@ -31,7 +31,14 @@ pub(crate) struct Ended {
 /// A command that runs the driver without the settings of whoever runs the tests, thrifty of memory and CPU. Clients that a
 /// busy machine does not run for a while stay its clients; tests in which they are to die set the timeouts themselves.
 pub(crate) fn driver() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gannet-driver"));
+    driver_by(&[])
+}
+
+/// The same through another command, which becomes the driver.
+pub(crate) fn driver_by(words: &[&str]) -> Command {
+    let words = [words, &[env!("CARGO_BIN_EXE_gannet-driver")]].concat();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("AERON_") || text.starts_with("GANNET_") {
@@ -61,19 +68,28 @@ pub(crate) fn run(command: &mut Command) -> Ended {
 impl DriverProcess {
     /// Starts a driver in `dir` and waits until clients can use it.
     pub(crate) fn start(dir: &Path, arguments: &[&str]) -> Self {
-        let mut driver = Self::spawn(dir, arguments);
+        Self::spawn(dir, arguments).ready()
+    }
+
+    /// Waits until clients can use it.
+    pub(crate) fn ready(mut self) -> Self {
         let deadline = Instant::now() + PATIENCE;
-        while !driver.is_ready() {
-            assert!(driver.child.try_wait().unwrap().is_none(), "{}", driver.ended().stderr);
+        while !self.is_ready() {
+            assert!(self.child.try_wait().unwrap().is_none(), "{}", self.ended().stderr);
             assert!(Instant::now() < deadline, "the driver does not get ready");
             std::thread::sleep(POLL_INTERVAL);
         }
-        driver
+        self
     }
 
     /// Starts a driver in `dir`, which may refuse.
     pub(crate) fn spawn(dir: &Path, arguments: &[&str]) -> Self {
-        let child = driver().arg("--dir").arg(dir).args(arguments).spawn().unwrap();
+        Self::spawn_by(&[], dir, arguments)
+    }
+
+    /// The same through another command, which becomes the driver.
+    pub(crate) fn spawn_by(words: &[&str], dir: &Path, arguments: &[&str]) -> Self {
+        let child = driver_by(words).arg("--dir").arg(dir).args(arguments).spawn().unwrap();
         Self { child, dir: dir.to_owned() }
     }
 

@@ -5,6 +5,7 @@
 mod cnc_file;
 mod directory;
 mod driver_process;
+mod network;
 mod options;
 #[expect(dead_code, reason = "what clients said of the files is for the engine's tests")]
 #[path = "../../../engine/tests/support/reference.rs"]
@@ -14,3 +15,4 @@ mod room;
 #[path = "../../../engine/tests/support/skip.rs"]
 mod skip;
 mod stop;
+mod three_hosts;

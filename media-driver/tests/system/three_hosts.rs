@@ -1,0 +1,241 @@
+//! Streams between drivers on hosts of their own, on a network that is slow, loses, and comes apart.
+
+use gannet::counters::SystemCounter;
+use gannet::{Client, ExclusivePublication, OfferError, Subscription};
+use gannet_driver::config::TransportName;
+use gannet_driver::io::transport::choose;
+use rustix::process::Signal;
+
+use crate::driver_process::{DriverProcess, await_that, context};
+use crate::network::Network;
+use crate::skip;
+
+const STREAM: i32 = 1001;
+/// So that nobody is given up while a busy machine does not run them.
+const PATIENT: [&str; 2] = ["-Daeron.image.liveness.timeout=60s", "-Daeron.publication.connection.timeout=60s"];
+
+/// A host's driver and a client of it. The client goes first, and the directory last.
+struct Host {
+    client: Client,
+    driver: DriverProcess,
+    _dir: tempfile::TempDir,
+}
+
+impl Host {
+    fn start(network: &Network, number: usize, transport: &str, settings: &[&str]) -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("driver");
+        let driver = network.driver(number, &dir, &[&["--transport", transport], settings].concat());
+        let client = Client::connect(context(&dir)).unwrap();
+        Self { client, driver, _dir: temp }
+    }
+
+    fn counter(&self, counter: SystemCounter) -> i64 {
+        self.client.counters().value(counter.id()).unwrap()
+    }
+
+    /// The driver ends at once, with everything on it.
+    fn kill(mut self) {
+        self.driver.signal(Signal::KILL);
+        await_that("the driver's end", || !self.driver.is_running());
+    }
+}
+
+/// Whether there can be such a test here; reported if not.
+fn network(test: &str, transport: &str) -> Option<Network> {
+    let wanted = if transport == "io_uring" { TransportName::IoUring } else { TransportName::Sockets };
+    let network = choose(wanted).map_err(|reason| reason.to_string()).and_then(|_| Network::new(3));
+    network.map_err(|reason| skip::report(&format!("three_hosts::{test}_over_{transport}"), &reason)).ok()
+}
+
+/// The URI of a host's way to one group, and of the second host as only receiver.
+fn group(network: &Network, host: usize) -> String {
+    format!("aeron:udp?endpoint=224.20.30.39:40456|interface={}/24", network.address(host))
+}
+
+fn second_host(network: &Network) -> String {
+    format!("aeron:udp?endpoint={}:40123", network.address(2))
+}
+
+/// A subscription, and which message is to come next.
+struct Reader {
+    subscription: Subscription,
+    next: usize,
+    assembled: Vec<u8>,
+    /// How many fragments it takes at a time.
+    appetite: usize,
+}
+
+impl Reader {
+    fn new(host: &Host, channel: &str) -> Self {
+        let subscription = host.client.add_subscription(channel, STREAM).unwrap();
+        Self { subscription, next: 0, assembled: Vec::new(), appetite: 256 }
+    }
+
+    fn read(&mut self) {
+        let (next, assembled) = (&mut self.next, &mut self.assembled);
+        self.subscription.poll(
+            |fragment| {
+                assembled.extend_from_slice(fragment.payload());
+                if fragment.flags() & gannet::logbuffer::flags::END != 0 {
+                    assert!(*assembled == message(*next), "message {next} differs, or comes out of turn");
+                    *next += 1;
+                    assembled.clear();
+                }
+            },
+            self.appetite,
+        );
+    }
+}
+
+/// From one byte to several fragments, of bytes that tell which message it is.
+fn message(number: usize) -> Vec<u8> {
+    let length = if number % 50 == 49 { 8_000 } else { 1 + number * 37 % 1_300 };
+    (0..length).map(|index| (number * 31 + index) as u8).collect()
+}
+
+/// A publication, how many messages it has taken, and who reads them.
+struct Stream {
+    publication: ExclusivePublication,
+    sent: usize,
+    readers: Vec<Reader>,
+}
+
+impl Stream {
+    fn new(from: &Host, channel: &str, readers: Vec<Reader>) -> Self {
+        let channel = format!("{channel}|term-length=64k");
+        let publication = from.client.add_exclusive_publication(&channel, STREAM).unwrap();
+        Self { publication, sent: 0, readers }
+    }
+
+    fn is_connected(&mut self) -> bool {
+        self.publication.is_connected() && self.readers.iter().all(|reader| reader.subscription.is_connected())
+    }
+
+    /// Publishes what there is room for, up to this message.
+    fn publish(&mut self, end: usize) {
+        while self.sent < end {
+            match self.publication.offer(&message(self.sent)) {
+                Ok(_) => self.sent += 1,
+                Err(OfferError::AdminAction) => {}
+                Err(OfferError::BackPressured | OfferError::NotConnected) => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// Publishes so many more, and has every reader read all that was published, whole and in order.
+    fn deliver(&mut self, more: usize) {
+        await_that("receivers", || self.is_connected());
+        let end = self.sent + more;
+        await_that("delivery", || {
+            self.publish(end);
+            self.readers.iter_mut().for_each(Reader::read);
+            self.readers.iter().all(|reader| reader.next == end)
+        });
+    }
+}
+
+/// One receiver reads slowly behind a slow cable, the other is killed, and a third comes in its place: nobody who lives misses anything.
+fn a_group_with_one_slow_and_one_killed(transport: &str) {
+    let Some(network) = network("a_group_with_one_slow_and_one_killed", transport) else { return };
+    let [from, slow, dies] = [1, 2, 3].map(|number| Host::start(&network, number, transport, &PATIENT));
+    network.throttle(2);
+    let mut readers = vec![Reader::new(&slow, &group(&network, 2)), Reader::new(&dies, &group(&network, 3))];
+    readers[0].appetite = 1;
+    // A receiver is given up that has said nothing for longer than a busy machine leaves a process waiting.
+    let mut stream = Stream::new(&from, &format!("{}|fc=min,t:10s", group(&network, 1)), readers);
+    stream.deliver(400);
+
+    dies.kill();
+    drop(stream.readers.pop());
+    // Many windows: who is gone holds it up until it is given up.
+    stream.deliver(400);
+
+    let again = Host::start(&network, 3, transport, &PATIENT);
+    let mut comes = Reader::new(&again, &group(&network, 3));
+    comes.next = stream.sent;
+    stream.readers.push(comes);
+    stream.deliver(400);
+    assert_eq!(from.counter(SystemCounter::InvalidPackets), 0);
+}
+
+/// What is lost on the way, to either side, is asked for again: from one receiver, and from two that hear a group.
+fn a_network_that_delays_and_loses(transport: &str) {
+    let Some(network) = network("a_network_that_delays_and_loses", transport) else { return };
+    let [from, one, other] = [1, 2, 3].map(|number| Host::start(&network, number, transport, &PATIENT));
+    (1..=3).for_each(|host| network.spoil(host, 5));
+    let unicast = second_host(&network);
+    let readers = vec![Reader::new(&one, &unicast)];
+    Stream::new(&from, &unicast, readers).deliver(1_000);
+    let readers = vec![Reader::new(&one, &group(&network, 2)), Reader::new(&other, &group(&network, 3))];
+    Stream::new(&from, &format!("{}|fc=min,t:60s", group(&network, 1)), readers).deliver(1_000);
+    assert!(one.counter(SystemCounter::NaksSent) > 0, "nothing was lost");
+    assert!(from.counter(SystemCounter::RetransmitsSent) > 0, "nothing was sent again");
+}
+
+/// A cable that is pulled and put in again, an interface that goes down and up, at either end: what was published meanwhile arrives, at one
+/// receiver as in a group.
+fn links_that_come_back_at_once(transport: &str) {
+    let Some(network) = network("links_that_come_back_at_once", transport) else { return };
+    let [from, one, other] = [1, 2, 3].map(|number| Host::start(&network, number, transport, &PATIENT));
+    let readers = [
+        vec![Reader::new(&one, &second_host(&network))],
+        vec![Reader::new(&one, &group(&network, 2)), Reader::new(&other, &group(&network, 3))],
+    ];
+    let channels = [second_host(&network), format!("{}|fc=min,t:60s", group(&network, 1))];
+    let mut streams: Vec<_> =
+        channels.iter().zip(readers).map(|(channel, readers)| Stream::new(&from, channel, readers)).collect();
+    let breaks: [&dyn Fn(bool); 3] =
+        [&|is_in| network.cable(2, is_in), &|is_up| network.interface(1, is_up), &|is_up| network.interface(2, is_up)];
+    let attempts = || from.counter(SystemCounter::BytesSent) + from.counter(SystemCounter::ShortSends);
+    for set in breaks {
+        streams.iter_mut().for_each(|stream| stream.deliver(100));
+        set(false);
+        for stream in &mut streams {
+            let (delivered, before) = (stream.sent, attempts());
+            stream.publish(usize::MAX);
+            await_that("an attempt to send it", || attempts() > before);
+            stream.readers[0].read();
+            assert_eq!(stream.readers[0].next, delivered, "it came through a link that is down");
+        }
+        set(true);
+    }
+    streams.iter_mut().for_each(|stream| stream.deliver(100));
+}
+
+/// A link that is down for so long that both sides give up: they say so, and begin again when it is up.
+fn a_link_that_stays_down(transport: &str) {
+    let Some(network) = network("a_link_that_stays_down", transport) else { return };
+    // The defaults: 10 s and 5 s.
+    let [from, to] = [1, 2].map(|number| Host::start(&network, number, transport, &[]));
+    let channel = second_host(&network);
+    let mut stream = Stream::new(&from, &channel, vec![Reader::new(&to, &channel)]);
+    stream.deliver(100);
+    network.cable(2, false);
+    await_that("both give up", || {
+        stream.readers[0].read();
+        !stream.publication.is_connected() && stream.readers[0].subscription.image_count() == 0
+    });
+    network.cable(2, true);
+    stream.deliver(100);
+}
+
+macro_rules! over_each_transport {
+    ($($case:ident)+) => {
+        mod over_sockets {
+            $(#[test] fn $case() { super::$case("sockets"); })+
+        }
+
+        mod over_io_uring {
+            $(#[test] fn $case() { super::$case("io_uring"); })+
+        }
+    };
+}
+
+over_each_transport!(
+    a_group_with_one_slow_and_one_killed
+    a_network_that_delays_and_loses
+    links_that_come_back_at_once
+    a_link_that_stays_down
+);
