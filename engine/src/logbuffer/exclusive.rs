@@ -473,6 +473,25 @@ mod tests {
         assert_eq!(appender.offer_block(&block), Err(OfferError::MisplacedBlock), "it belongs to the term's start");
     }
 
+    /// A bug that a peer shipped: a block went to the start of its term, whatever offset its frames state.
+    #[test]
+    fn peer_bug_a_block_goes_to_its_term_offset() {
+        let source = TestLog::new(LogKind::Exclusive);
+        source.set_limit(1 << 15);
+        let mut appender = source.exclusive();
+        let sent = [b"first", b"other"].map(|message| appender.offer(message).unwrap().get() as usize);
+        let mut block = vec![0; sent[1] - sent[0]];
+        source.log.term(0).get_bytes(sent[0], &mut block);
+
+        let copy = TestLog::new(LogKind::Exclusive);
+        copy.set_limit(1 << 15);
+        let mut appender = copy.exclusive();
+        assert_eq!(appender.offer_block(&block), Err(OfferError::MisplacedBlock), "there is nothing before it");
+        appender.offer(b"first").unwrap();
+        assert_eq!(appender.offer_block(&block).map(Position::get), Ok(sent[1] as i64));
+        assert_eq!(copy.drain(), source.drain());
+    }
+
     /// Frames of a recording become those of this publication, whoever's they were. What was written over meanwhile becomes padding:
     /// nobody is handed a frame that leads out of its block.
     #[cfg(feature = "journal")]

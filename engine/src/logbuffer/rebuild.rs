@@ -104,7 +104,8 @@ mod tests {
         assert_eq!(messages(&image), [b"one".to_vec(), b"two".to_vec(), b"three".to_vec()]);
     }
 
-    /// A frame goes where its position says and nowhere else: not to the start of the term, and not out of it.
+    /// A frame goes where its position says and nowhere else: not to the start of the term, and not out of it. A bug that a peer shipped:
+    /// a block went to the start of the term whatever its offset.
     #[test]
     fn wire_trap_06_a_block_goes_to_its_own_offset() {
         let (sender, image) = pair(&[b"one", b"two"]);

@@ -92,6 +92,22 @@ mod tests {
         assert_eq!(channel.answer_address(), Some(address("127.0.0.1:9")));
     }
 
+    /// Trap 61: a socket that cannot hold the window that its channel states is not opened.
+    #[test]
+    fn wire_trap_61_a_window_must_fit_into_the_sockets_buffer() {
+        let opened = |rcv_wnd| {
+            let channel = format!("aeron:udp?endpoint=127.0.0.1:0|so-rcvbuf=64k|rcv-wnd={rcv_wnd}");
+            let channel = Box::new(resolved(Side::Receive, &channel).unwrap());
+            let bind = channel.bind_address();
+            let request =
+                OpenEndpoint { id: EndpointId::new(1), side: Side::Receive, channel, bind, timestamps: false };
+            open(&request, &SocketDefaults { connect: true, ..SocketDefaults::default() })
+        };
+        assert!(opened("64k").is_ok());
+        let refusal = opened("128k").unwrap_err().to_string();
+        assert!(refusal.contains("65536") && refusal.contains("so-rcvbuf"), "{refusal}");
+    }
+
     /// Trap 57: a multicast receiver says what it says to the control group.
     #[test]
     fn trap_57_multicast_receivers_answer_to_the_control_group() {

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use gannet::counters::SystemCounter;
-use gannet::logbuffer::LogKind;
-use gannet::protocol::{Frame, ResponseSetup, Setup, StatusMessage};
-use gannet::types::{SessionId, StreamId};
+use gannet::logbuffer::{ExclusiveAppender, LogKind};
+use gannet::protocol::{DataFlags, DataHeader, Frame, Nak, ResponseSetup, Setup, StatusMessage};
+use gannet::types::{RegistrationId, SessionId, StreamId};
 use gannet_driver::mailbox::{
-    DestinationRules, EndpointId, NewReceiveEndpoint, NewReceiveTransport, ReceiverCommand, ReceiverEvent,
+    Completion, DestinationRules, EndpointId, NewReceiveEndpoint, NewReceiveTransport, ReceiverCommand, ReceiverEvent,
     SenderCommand, SenderEvent, TransmitBatch,
 };
 use gannet_driver::receiver::Receiver;
@@ -84,7 +84,9 @@ fn said(receiver: &mut Receiver, now_ms: i64) -> Vec<(u32, SocketAddr, String)> 
     receiver.poll_transmit(at(now_ms * MS), &mut batch);
     let show = |bytes: &[u8]| match Frame::parse(bytes) {
         Ok(Frame::StatusMessage(message)) if message.asks_for_setup => format!("ask {}", message.stream_id),
+        Ok(Frame::StatusMessage(message)) if message.end_of_stream => "leaves".to_owned(),
         Ok(Frame::StatusMessage(_)) => "status".to_owned(),
+        Ok(Frame::Nak(nak)) => format!("nak {}+{}", nak.term_offset, nak.length),
         Ok(Frame::ResponseSetup(setup)) => format!("answered by {}", setup.response_session_id),
         other => format!("{other:?}"),
     };
@@ -204,4 +206,106 @@ fn a_flood_of_sessions_is_told_of() {
     assert_eq!(counters.get(SystemCounter::InvalidPackets), 999);
     assert!(matches!(told[0], ReceiverEvent::CreateImage { .. }));
     assert_eq!(told[1..], [ReceiverEvent::TooManySessions(RECEIVING); 2], "twice in twenty seconds");
+}
+
+/// A datagram of the stream, of a session.
+fn datagram(session_id: SessionId, term_offset: i32) -> Vec<u8> {
+    let mut bytes = vec![0; 64];
+    DataHeader {
+        frame_length: 64,
+        flags: DataFlags::UNFRAGMENTED,
+        is_padding: false,
+        term_offset,
+        session_id,
+        stream_id: STREAM,
+        term_id: INITIAL,
+        reserved_value: 0,
+    }
+    .write(&mut bytes);
+    bytes
+}
+
+/// Has the receiver make an image of the stream's session that has just presented itself.
+fn add_image(receiver: &mut Receiver, registration_id: RegistrationId) {
+    receiver.on_datagram(at(0), PLACES[0], address(1), &write(|bytes| setup().write(bytes)));
+    assert!(matches!(receiver.next_event(), Some(ReceiverEvent::CreateImage { .. })));
+    let log = log(LogKind::Image, INITIAL, 0);
+    let mut made_of = image(&log, 0);
+    (made_of.registration_id, made_of.transport, made_of.control_address) = (registration_id, PLACES[0], address(1));
+    receiver.on_command(at(0), ReceiverCommand::AddImage(RECEIVING, Box::new(made_of)));
+}
+
+/// Trap 32: once there is another image of its session, one that leaves does not say so: its sender would take the other one to leave.
+#[test]
+fn wire_trap_32_an_image_that_leaves_does_not_speak_for_the_next() {
+    let statuses = |receiver: &mut Receiver, now_ms| -> Vec<String> {
+        said(receiver, now_ms).into_iter().map(|(_, _, what)| what).filter(|what| !what.starts_with("ask")).collect()
+    };
+    let mut receiver = two_places();
+    add_image(&mut receiver, IMAGE);
+    assert_eq!(statuses(&mut receiver, 1), ["status"]);
+    receiver.on_command(at(MS), ReceiverCommand::RemoveStream(RECEIVING, STREAM));
+    receiver.on_command(at(MS), ReceiverCommand::AddStream(RECEIVING, STREAM));
+    receiver.on_command(at(MS), ReceiverCommand::LeaveImage(IMAGE));
+    assert_eq!(statuses(&mut receiver, 2), ["leaves"]);
+    add_image(&mut receiver, RegistrationId::new(51));
+    for turn in 1..10 {
+        assert_eq!(statuses(&mut receiver, 2 + turn * 201), ["status"], "of the new one, once every 200 ms");
+    }
+}
+
+/// Trap 36: what is sent again goes to every destination, whoever asked.
+#[test]
+fn wire_trap_36_what_is_sent_again_goes_to_every_destination() {
+    let log = log(LogKind::Exclusive, INITIAL, 0);
+    let mut sender = Sender::new(NetworkCounters::heap());
+    sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, DestinationRules::Manual));
+    sender.on_command(at(0), SenderCommand::AddPublication(SENDING, Box::new(publication(&log, 0))));
+    for host in [2, 3] {
+        let id = RegistrationId::new(host.into());
+        sender.on_command(at(0), SenderCommand::AddDestination(SENDING, id, Some(address(host))));
+    }
+    sender.on_datagram(at(0), SENDING, address(2), &write(|bytes| status(0, 32_768).write(bytes)));
+    ExclusiveAppender::new(&log, word(LENGTH)).unwrap().offer(b"lost on the way to one").unwrap();
+    let data_to = |sender: &mut Sender| -> Vec<SocketAddr> {
+        let mut batch = TransmitBatch::new(64);
+        sender.poll_transmit(at(MS), &mut batch);
+        let sent: Vec<_> = batch.drain().collect();
+        sent.iter().for_each(|sent| sender.on_completion(Completion { tag: sent.tag, sent: true }));
+        let data = sent.iter().filter(|sent| matches!(Frame::parse(&bytes(sent)), Ok(Frame::Data(_))));
+        let mut to: Vec<_> = data.map(|sent| sent.to).collect();
+        to.sort();
+        to
+    };
+    assert_eq!(data_to(&mut sender), [address(2), address(3)]);
+    let nak = Nak { session_id: SESSION, stream_id: STREAM, term_id: INITIAL, term_offset: 0, length: 64 };
+    sender.on_datagram(at(MS), SENDING, address(3), &write(|bytes| nak.write(bytes)));
+    assert_eq!(data_to(&mut sender), [address(2), address(3)]);
+}
+
+/// Trap 41: status messages and NAKs leave from the socket that hears the stream, since its sender hears nobody else.
+#[test]
+fn wire_trap_41_reports_leave_from_the_socket_that_hears_the_stream() {
+    let mut receiver = two_places();
+    add_image(&mut receiver, IMAGE);
+    receiver.on_datagram(at(0), PLACES[0], address(1), &datagram(SESSION, 64));
+    let reports = [said(&mut receiver, 1), said(&mut receiver, 2)].concat();
+    let of_the_stream: Vec<_> = reports.iter().filter(|(_, _, what)| !what.starts_with("ask")).collect();
+    assert!(of_the_stream.iter().all(|(from, to, _)| (*from, *to) == (11, address(1))), "{reports:?}");
+    assert!(of_the_stream.iter().any(|(_, _, what)| what == "status"), "{reports:?}");
+    assert!(of_the_stream.iter().any(|(_, _, what)| what == "nak 0+64"), "{reports:?}");
+}
+
+/// Trap 60: a session that is not known is asked for its setup once a second, however much comes of it.
+#[test]
+fn wire_trap_60_a_setup_is_asked_for_once_a_second() {
+    let mut receiver = two_places();
+    said(&mut receiver, 0);
+    let mut asked = Vec::new();
+    for now_ms in (1..3_000).step_by(10) {
+        receiver.on_datagram(at(now_ms * MS), PLACES[0], address(1), &datagram(SESSION, 0));
+        let asks = said(&mut receiver, now_ms).into_iter().filter(|(_, _, what)| what == "ask 1001");
+        asked.extend(asks.map(|(from, to, _)| (now_ms, from, to)));
+    }
+    assert_eq!(asked, [1, 1_021, 2_041].map(|now_ms| (now_ms, 11, address(1))));
 }

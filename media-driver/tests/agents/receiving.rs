@@ -128,6 +128,36 @@ fn trap_42_the_first_status_message_leaves_at_once() {
     assert_eq!(receiving.poll(200_001), ["status 4096+32768"]);
 }
 
+/// Trap 5: what was before it joined is not asked for, and not taken.
+#[test]
+fn wire_trap_05_nothing_before_the_join_position_is_asked_for() {
+    let mut receiving = Receiving::with(4096, |_| {});
+    receiving.poll(0);
+    receiving.take(1, &data(8192, b"c"));
+    receiving.poll(1);
+    assert_eq!(receiving.poll(2), ["nak 7:4096+4096"]);
+    receiving.take(3, &data(4032, b"a"));
+    assert_eq!(receiving.count(SystemCounter::FlowControlUnderRuns), 1);
+    receiving.take(3, &heartbeat(0, false, false));
+    receiving.take(3, &data(4096, &[b'b'; 4064]));
+    receiving.poll(4);
+    assert_eq!((receiving.messages(), receiving.image.rebuilt()), (b"bc".to_vec(), 8256));
+}
+
+/// Trap 43: a status message states where the slowest subscriber is, however much has come, and a gap behind that does not hold it back.
+#[test]
+fn wire_trap_43_status_messages_follow_the_slowest_subscriber() {
+    let mut receiving = Receiving::new();
+    receiving.poll(0);
+    receiving.take(1, &data(0, &[1; 16_352]));
+    receiving.take(1, &data(16_448, b"behind a gap"));
+    let statuses = |said: Vec<String>| said.into_iter().filter(|line| line.starts_with("status")).collect::<Vec<_>>();
+    assert_eq!(statuses(receiving.poll(200_001)), ["status 0+32768"]);
+    assert_eq!(receiving.image.rebuilt(), 16_384);
+    receiving.words.set_consumed(9_000 & !31);
+    assert_eq!(statuses(receiving.poll(200_002)), ["status 8992+32768"]);
+}
+
 /// Traps 44 and 45, and section 25.1 item 8: after more than a quarter window, strictly; the timed one repeats what was scheduled.
 #[test]
 fn trap_44_and_45_status_messages_by_quarter_windows() {
@@ -226,6 +256,23 @@ fn trap_27_overrun_is_half_a_term_past_what_was_announced() {
     receiving.poll(4);
     receiving.take(5, &heartbeat(LENGTH / 2 + 32, false, false));
     assert_eq!(receiving.words.highest(), LENGTH / 2 + 32);
+}
+
+/// Trap 46: what is judged by the last status message goes by the one that was sent, not by one that is due.
+#[test]
+fn wire_trap_46_only_a_status_message_that_was_sent_moves_the_thresholds() {
+    let mut receiving = Receiving::new();
+    receiving.poll(0);
+    receiving.words.set_consumed(8448);
+    receiving.take(1, &data(LENGTH / 2, b"x"));
+    receiving.take(1, &data(64, b"y"));
+    let overruns = SystemCounter::FlowControlOverRuns;
+    let underruns = SystemCounter::FlowControlUnderRuns;
+    assert_eq!((receiving.count(overruns), receiving.count(underruns)), (1, 0));
+    assert_eq!(receiving.poll(2)[0], "status 8448+32768");
+    receiving.take(3, &data(LENGTH / 2, b"x"));
+    receiving.take(3, &data(128, b"z"));
+    assert_eq!((receiving.count(overruns), receiving.count(underruns)), (1, 1));
 }
 
 /// The sender has passed its limit by padding, and everything before that was lost: its heartbeat is past the threshold, and shows what is

@@ -138,6 +138,18 @@ fn trap_23_a_request_for_a_setup_is_no_liveness() {
     assert_eq!(sending.story(1, 150), ["101 setup 7:0"]);
 }
 
+/// Trap 4: a setup states the term of the sender's position, however far the publisher is ahead.
+#[test]
+fn wire_trap_04_setups_state_the_senders_term() {
+    let start = LENGTH / 2;
+    let mut sending = Sending::with(start, |_| {});
+    while sending.log.producer_position().get() <= LENGTH {
+        // At the end of a term it is asked to try again.
+        let _ = sending.appender.offer(&[7; 1376]);
+    }
+    assert_eq!(sending.story(0, 0), ["0 setup 7:32768"]);
+}
+
 /// Traps 24 and 25: after everybody has gone, setups come on request only, and then until somebody lives.
 #[test]
 fn trap_24_and_25_setups_on_request() {
@@ -193,6 +205,26 @@ fn trap_27_the_position_may_pass_the_limit_by_padding() {
     assert_eq!((sending.publication.sent(), sending.publication.limit()), (LENGTH, start + 32));
     // Trap 3: the end of a term is offset 0 of the next.
     assert_eq!(sending.story(101, 102), ["101 heartbeat 8:0"]);
+}
+
+/// Trap 29: who is silent is given up in turns without data only.
+#[test]
+fn wire_trap_29_receivers_are_given_up_in_idle_turns() {
+    let rules = GroupRules { receiver_timeout_ns: 5_000 * MS, min_size: 0 };
+    let count = word(0);
+    let mut sending = Sending::with(0, |made_of| {
+        made_of.flow_control = FlowControlRules::Min(rules);
+        made_of.group = true;
+        made_of.counters.receivers = Some(count.clone());
+    });
+    let says = |receiver_id| StatusMessage { receiver_id, ..status(0, 32_768) };
+    [8, 9].into_iter().for_each(|receiver| sending.hear(0, &says(receiver)));
+    sending.hear(6_000, &says(9));
+    sending.appender.offer(b"more").unwrap();
+    assert_eq!(sending.story(6_000, 6_000), ["6000 data 0+64"]);
+    assert_eq!(count.load_acquire(), 2);
+    sending.poll(6_001 * MS);
+    assert_eq!(count.load_acquire(), 1);
 }
 
 /// Trap 30, and a bug that a peer shipped: a status message half a term out of bounds moves nothing.
@@ -390,6 +422,21 @@ fn spies_alone_keep_it_going() {
     assert_eq!(sending.story(0, 150), ["0 setup 7:0", "101 setup 7:1408"]);
     assert_eq!(sending.words.sender_position(), 1408);
     assert_eq!(sending.log.producer_position().get(), 1408);
+}
+
+/// Trap 64: what comes may be told with the time of a turn before, which neither delays nor repeats anything.
+#[test]
+fn wire_trap_64_a_clock_that_is_a_turn_behind_does_no_harm() {
+    let mut sending = Sending::new();
+    sending.story(0, 100);
+    sending.hear(99, &status(0, 4096));
+    sending.appender.offer(&[7; 1376]).unwrap();
+    assert_eq!(sending.story(100, 100), ["100 data 0+1408"]);
+    sending.nak(99, 0, 1408);
+    assert_eq!(sending.story(100, 100), ["100 resend 0+1408"]);
+    sending.nak(98, 0, 1408);
+    assert!(sending.story(101, 101).is_empty());
+    assert!(sending.words.receivers().alive);
 }
 
 /// A full batch costs nothing but time.

@@ -3,8 +3,12 @@
 use gannet::command::{Command, Destination, Text};
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::OfferError;
-use gannet::types::{ClientId, CounterId, RegistrationId};
-use gannet_driver::mailbox::{EndpointId, NamedPlace, ReceiverCommand, SenderCommand, SenderEvent};
+use gannet::protocol::Setup;
+use gannet::types::{ClientId, CounterId, RegistrationId, SessionId, TermId, TermLength};
+use gannet_driver::mailbox::{
+    EndpointId, LossRules, NamedPlace, NewImage, NewReceiveEndpoint, ReceiverCommand, ReceiverEvent, SenderCommand,
+    SenderEvent,
+};
 use gannet_driver::shared::{PublicationWords, Receivers};
 
 use crate::support::*;
@@ -292,4 +296,135 @@ fn destinations_may_be_names() {
     assert!(added[0].contains("Some(127.0.0.1:9)") && added[1].contains("None"), "{added:?}");
     driver.pass_with(1_000, |driver| driver.beat(client));
     assert_eq!(told(&mut driver).iter().filter(|told| told.starts_with("TellIfSilent")).count(), 2);
+}
+
+/// What the receiver is told of endpoints and of images.
+fn receiver_told(driver: &mut Driver) -> (Vec<NewReceiveEndpoint>, Vec<NewImage>, Vec<String>) {
+    let (mut endpoints, mut images, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    while let Some(command) = driver.conductor.poll_receiver_command() {
+        match command {
+            ReceiverCommand::AddEndpoint(made_of) => endpoints.push(made_of),
+            ReceiverCommand::AddImage(_, made_of) => images.push(*made_of),
+            other => others.push(format!("{other:?}")),
+        }
+    }
+    (endpoints, images, others)
+}
+
+const SETUP: Setup = Setup {
+    term_offset: 0,
+    session_id: SessionId::new(77),
+    stream_id: STREAM,
+    initial_term_id: TermId::new(7),
+    active_term_id: TermId::new(7),
+    term_length: TermLength::MIN,
+    mtu: 1408,
+    ttl: 0,
+    asks_for_response: false,
+    group: false,
+};
+
+/// Has a session present itself at an endpoint, and returns the image that comes of it.
+fn present(driver: &mut Driver, endpoint: EndpointId, setup: Setup) -> Option<NewImage> {
+    let source = ([10, 0, 0, 9], 20_000).into();
+    let event = ReceiverEvent::CreateImage { endpoint, transport: endpoint, setup, source, control: source };
+    driver.conductor.on_receiver_event(event);
+    look_up(driver);
+    receiver_told(driver).1.pop()
+}
+
+/// Trap 19: publishers may go a window past the sender, and never over what is not clean.
+#[test]
+fn wire_trap_19_the_limit_stays_off_what_is_not_clean() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let publication = driver.add_exclusive_publication(client, CHANNEL);
+    let words = words(&mut driver);
+    connect(&words);
+    driver.settle();
+    let mut publisher = driver.exclusive_publisher(&publication);
+    let log = open(&publication.path);
+    let (term, window) = (64 << 10, 32 << 10);
+    for _ in 0..400 {
+        while !matches!(publisher.offer(&[0xAB; 1_000]), Err(OfferError::BackPressured)) {}
+        let (limit, sent) = (driver.value(publication.limit), words.sender_position());
+        assert_eq!(limit, sent + window);
+        // All that a message may take which begins below the limit is zero beyond what was published.
+        let published = log.producer_position().get();
+        for position in (published..limit + 8_192).step_by(32) {
+            let word = log.term((position / term % 3) as usize).word_at::<i32>((position % term) as usize);
+            assert_eq!(word.load_relaxed(), 0, "at {position} of {limit}");
+        }
+        words.set_sender_position(published.min(sent + 5_000) & !31);
+        driver.settle();
+    }
+    assert!(words.sender_position() > 20 * term);
+}
+
+/// Trap 52: a sender may say in its setup that it has a group of receivers, whatever its address: then NAKs are held back as in a group.
+#[test]
+fn wire_trap_52_a_setup_may_say_that_there_is_a_group() {
+    for (stated, says_group, is_group) in
+        [("", false, false), ("", true, true), ("|group=false", true, false), ("|group=true", false, true)]
+    {
+        let mut driver = Driver::with_network();
+        let client = driver.client();
+        driver.add_subscription(client, &format!("aeron:udp?endpoint=localhost:40123{stated}"));
+        let endpoint = receiver_told(&mut driver).0[0].id;
+        let image = present(&mut driver, endpoint, Setup { group: says_group, ..SETUP }).expect("an image");
+        let found = matches!(image.loss, LossRules::Group { .. });
+        assert_eq!(found, is_group, "{stated} {says_group}: {:?}", image.loss);
+    }
+}
+
+/// Trap 58: receivers of one driver have ids of their own, and none has 0.
+#[test]
+fn wire_trap_58_receivers_have_ids_of_their_own() {
+    let mut ids = std::collections::HashSet::new();
+    for seed in 0..50 {
+        let mut driver = Driver::with(|config| config.seed = seed);
+        driver.names = Some([("localhost", [127, 0, 0, 1].into())].into());
+        let client = driver.client();
+        for port in 40_123..40_127 {
+            driver.add_subscription(client, &format!("aeron:udp?endpoint=localhost:{port}"));
+        }
+        let endpoints = receiver_told(&mut driver).0;
+        assert_eq!(endpoints.len(), 4);
+        for endpoint in endpoints {
+            assert_ne!(endpoint.receiver_id, 0);
+            assert!(ids.insert(endpoint.receiver_id), "of this driver or of another one");
+        }
+    }
+}
+
+/// Trap 62: datagrams that are longer than a window could never come; whoever sends such ones gets no image, and somebody is told.
+#[test]
+fn wire_trap_62_an_mtu_beyond_the_window_is_refused() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    driver.add_subscription(client, "aeron:udp?endpoint=localhost:40123|rcv-wnd=4k");
+    let endpoint = receiver_told(&mut driver).0[0].id;
+    assert!(present(&mut driver, endpoint, Setup { mtu: 4_128, ..SETUP }).is_none());
+    let told = driver.error_texts().join("\n");
+    assert!(told.contains("4128") && told.contains("4096"), "{told}");
+    assert!(present(&mut driver, endpoint, Setup { mtu: 4_096, ..SETUP }).is_some());
+}
+
+/// Trap 63: states change with the timer, every second: a publication lingers for its time and up to a second more.
+#[test]
+fn wire_trap_63_states_change_with_the_timer() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let publication = driver.add_exclusive_publication(client, &format!("{CHANNEL}|linger=2s"));
+    told(&mut driver);
+    driver.remove_publication(client, publication.correlation.registration(), false);
+    let mut removed_after = None;
+    for ms in (10..6_000).step_by(10) {
+        driver.pass_with(10, |driver| driver.beat(client));
+        if told(&mut driver).iter().any(|told| told.starts_with("RemovePublication")) {
+            removed_after.get_or_insert(ms);
+        }
+    }
+    let after = removed_after.expect("it ends");
+    assert!((3_000..=5_000).contains(&after), "{after} ms: a tick to notice, two seconds, a tick to end");
 }

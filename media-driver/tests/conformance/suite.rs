@@ -291,8 +291,8 @@ pub(crate) fn ipv6(host: &impl Host) {
     assert_eq!(station.arrived, [Arrived { endpoint: id(2), from: here, bytes: vec![6; 40] }]);
 }
 
-/// Trap 57: receivers answer to the control group. And a peer once had the streams of one group arrive at the images of another on the
-/// same port.
+/// Trap 57: receivers answer to the control group. And a bug that a peer shipped: the streams of one group arrived at the images of another
+/// on the same port.
 pub(crate) fn wire_trap_57_groups_on_one_port_do_not_mix(host: &impl Host) {
     let mut station = Station::new(host);
     let port = station.open(1, &EndpointSpec::unicast(loopback())).port();

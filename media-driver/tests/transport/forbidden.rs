@@ -2,7 +2,8 @@
 //! io_uring was insisted on.
 #![allow(unsafe_code, reason = "forbids this thread a system call")]
 
-use gannet_driver::config::TransportName;
+use gannet_driver::MediaDriver;
+use gannet_driver::config::{ByteLength, DriverConfig, Profile, TransportName};
 use gannet_driver::io::transport::{TransportKind, choose};
 
 /// Has this thread's attempts to set up io_uring fail with "not permitted".
@@ -35,6 +36,24 @@ fn a_driver_does_without_io_uring_where_it_is_forbidden() {
         let refused = choose(TransportName::IoUring).unwrap_err().to_string();
         assert!(refused.contains("gannet.transport=io_uring") && refused.contains("not permitted"), "{refused}");
         assert_eq!(choose(TransportName::Sockets).unwrap().kind, TransportKind::Sockets);
+    });
+    confined.join().expect("the thread's own assertions");
+}
+
+/// The whole driver: threads inherit what their creator may not do.
+#[test]
+fn a_driver_that_may_not_use_io_uring_starts_and_says_so() {
+    let confined = std::thread::spawn(|| {
+        forbid_io_uring();
+        let mut config = DriverConfig::for_profile(Profile::Frugal);
+        config.buffers.counter_values_length = ByteLength::new(1 << 20);
+        let driver = MediaDriver::launch_embedded(config.clone()).unwrap();
+        let said = driver.warnings().join("\n");
+        assert!(said.contains("io_uring") && said.contains("not permitted"), "{said}");
+        driver.close().unwrap();
+        config.process.transport = TransportName::IoUring;
+        let refusal = MediaDriver::launch_embedded(config).unwrap_err().to_string();
+        assert!(refusal.contains("gannet.transport=io_uring") && refusal.contains("not permitted"), "{refusal}");
     });
     confined.join().expect("the thread's own assertions");
 }
