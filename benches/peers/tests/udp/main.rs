@@ -2,6 +2,7 @@
 //! scenario; the others then prove ours.
 
 mod deaths;
+mod features;
 mod groups;
 mod hosts;
 mod loss;
