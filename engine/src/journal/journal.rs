@@ -13,7 +13,7 @@ use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
 use super::control::Control;
 use super::error::JournalError;
 use super::keeper::{Keeper, idle_strategy, roll_if_due};
-use super::mark::refuse_archive;
+use super::mark::{Mark, refuse_archive};
 use super::options::{JournalOptions, Stamps, SyncPolicy};
 use super::prune::{Prune, Pruned, finish as finish_pruning, lock_name as prune_lock_name, prune_open};
 use super::recording::Recording;
@@ -52,6 +52,8 @@ pub struct Journal {
     keeper: Option<AgentRunner>,
     /// Held shared for as long as the journal is open.
     open: Option<Lock>,
+    /// Keeps archives from the directory; there until it is closed.
+    mark: Option<Mark>,
 }
 
 impl Journal {
@@ -102,7 +104,7 @@ impl Journal {
     /// As [`Self::create`].
     pub fn create_in(storage: Arc<dyn Storage>, options: &JournalOptions) -> Result<Self, JournalError> {
         let (term_length, segment_length, mtu) = options.lengths()?;
-        let opening = lock_opening(&*storage)?;
+        let opening = lock_writing(&*storage)?;
         let catalog = Catalog::create(&*storage)?;
         let recording_id = catalog.add(&RecordingDescriptor {
             control_session_id: 0,
@@ -140,25 +142,25 @@ impl Journal {
     pub fn open_in(storage: Arc<dyn Storage>, recording_id: Option<RecordingId>) -> Result<Self, JournalError> {
         // Before anything is made in a directory that is none.
         drop(Catalog::open(&*storage, FileAccess::ReadWrite)?);
-        refuse_archive(&*storage)?;
-        let opening = lock_opening(&*storage)?;
+        let opening = lock_writing(&*storage)?;
         let catalog = Catalog::open(&*storage, FileAccess::ReadWrite)?;
         let entry = catalog.choose(recording_id)?;
         Self::start(storage, &entry, Share::Shared, &opening)
     }
 
-    /// Recovers the recording if nobody else has it open, and joins those who have, if all share it. `_opening` is held
+    /// Recovers the recording if nobody else has it open, and joins those who have, if all share it. `opening` is held
     /// meanwhile.
     pub(super) fn start(
         storage: Arc<dyn Storage>,
         entry: &CatalogEntry,
         share: Share,
-        _opening: &Lock,
+        opening: &Lock,
     ) -> Result<Self, JournalError> {
         let recording_id = entry.descriptor.recording_id;
         let name = open_lock_name(recording_id);
         let in_use = || JournalError::InUse { path: storage.path(""), recording_id };
         let alone = storage.try_lock(&name, Share::Exclusive)?;
+        let mark = Mark::claim(&*storage, opening)?;
         let (writer, report) = match (&alone, share) {
             (Some(_), _) => recovered(&storage, entry)?,
             (None, Share::Shared) => {
@@ -183,9 +185,9 @@ impl Journal {
             // A cycle that began while nobody had it open.
             roll_if_due(&writer)?;
         }
-        let keeper = AgentRunner::start(Keeper::new(Arc::clone(&writer)), idle_strategy(), || {});
+        let keeper = AgentRunner::start(Keeper::new(Arc::clone(&writer), mark.pulse()), idle_strategy(), || {});
         let keeper = keeper.map_err(JournalError::Thread)?;
-        Ok(Self { writer, report, keeper: Some(keeper), open: Some(open) })
+        Ok(Self { writer, report, keeper: Some(keeper), open: Some(open), mark: Some(mark) })
     }
 
     /// What its handles share.
@@ -315,7 +317,16 @@ impl Journal {
         let storage = &self.writer.storage;
         let opening = lock_opening(&**storage);
         self.open = None;
-        let _opening = opening?;
+        let opening = opening?;
+        let outcome = self.end();
+        // Whether or not it could say where it ends: nobody writes any more.
+        let released = self.mark.take().map_or(Ok(()), |mark| mark.release(&**storage, &opening));
+        outcome.and(released)
+    }
+
+    /// Says where the recording ends, if nobody else has it open.
+    fn end(&self) -> Result<(), JournalError> {
+        let storage = &self.writer.storage;
         let descriptor = &self.writer.descriptor;
         let Some(_alone) = storage.try_lock(&open_lock_name(descriptor.recording_id), Share::Exclusive)? else {
             return Ok(());
@@ -412,6 +423,13 @@ pub(crate) fn unfinished_files(
         name.starts_with(&prefix) && (name.contains(".next.making-") || is_new)
     };
     Ok(storage.names()?.into_iter().filter(is_unfinished).collect())
+}
+
+/// The same for whoever is about to write, unless an archive runs in the directory.
+pub(crate) fn lock_writing(storage: &dyn Storage) -> Result<Lock, JournalError> {
+    // Before anything is made there.
+    refuse_archive(storage)?;
+    lock_opening(storage)
 }
 
 /// Waits for the lock under which a journal is opened and closed.

@@ -12,6 +12,7 @@ use crate::types::Position;
 use super::appender::Appender;
 use super::error::{AppendError, JournalError};
 use super::indexer::{Indexer, file_checksum};
+use super::mark::Pulse;
 use super::options::{Stamps, SyncPolicy};
 use super::prune::{Prune, first_entry, try_prune_open};
 use super::recording::Recording;
@@ -26,6 +27,8 @@ const RETRY_NS: i64 = 200_000_000;
 const LOCK_INTERVAL_NS: i64 = 20_000_000;
 /// How often it is looked whether something can be pruned.
 const PRUNE_INTERVAL_NS: i64 = 1_000_000_000;
+/// How often archives are told that the directory is written to.
+const PULSE_INTERVAL_NS: i64 = 1_000_000_000;
 /// How much is indexed before the other duties have their turn, in bytes.
 const INDEX_BATCH: usize = 4 << 20;
 
@@ -38,6 +41,8 @@ pub(crate) fn idle_strategy() -> IdleStrategy {
 #[derive(Debug)]
 pub(crate) struct Keeper {
     writer: Arc<Writer>,
+    mark: Pulse,
+    next_pulse: MonotonicNanos,
     lock: Option<Lock>,
     next_lock: MonotonicNanos,
     next_prune: MonotonicNanos,
@@ -57,10 +62,21 @@ struct Index {
 }
 
 impl Keeper {
-    pub(crate) fn new(writer: Arc<Writer>) -> Self {
+    pub(crate) fn new(writer: Arc<Writer>, mark: Pulse) -> Self {
         let named = writer.control.recorded_position();
         let now = MonotonicNanos::new(i64::MIN);
-        Self { writer, lock: None, next_lock: now, next_prune: now, retry: now, last_sync: now, named, index: None }
+        Self {
+            writer,
+            mark,
+            next_pulse: now,
+            lock: None,
+            next_lock: now,
+            next_prune: now,
+            retry: now,
+            last_sync: now,
+            named,
+            index: None,
+        }
     }
 
     fn keep(&mut self, now: MonotonicNanos) -> Result<usize, JournalError> {
@@ -87,6 +103,19 @@ impl Keeper {
         // Last: it needs an appender's place, which may not be had, and the rest goes on.
         work += usize::from(roll_if_due(&self.writer)?);
         Ok(work)
+    }
+
+    /// Keeps archives from the directory.
+    fn pulse(&mut self, now: MonotonicNanos) {
+        if now < self.next_pulse {
+            return;
+        }
+        self.next_pulse = now.saturating_add_ns(PULSE_INTERVAL_NS);
+        if self.mark.is_ours() {
+            self.mark.refresh(SystemClock.epoch());
+        } else {
+            self.writer.note_trouble(self.mark.taken(&*self.writer.storage));
+        }
     }
 
     /// Prunes what the policy does not keep, if there is one: a segment at a time, so that the next one is made in time.
@@ -168,6 +197,7 @@ impl Agent for Keeper {
 
     fn do_work(&mut self) -> Result<usize, Finished> {
         let now = SystemClock.monotonic();
+        self.pulse(now);
         if now < self.retry {
             return Ok(0);
         }

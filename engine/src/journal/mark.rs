@@ -1,65 +1,263 @@
-//! The mark file of an Aeron archive, `archive-mark.dat`: whether an archive runs in the directory. Asked by whoever is about to write
-//! there; the file is only read.
+//! The mark file of an Aeron archive, `archive-mark.dat`: whether an archive runs in the directory, and, kept by everybody who has one of
+//! its recordings open for writing, that no archive is to be started there. Asked and claimed by whoever is about to write, under
+//! the lock of opening; kept alive by helper threads.
 //!
 //! ```text
-//!  0                                        8         16                   24 ...
-//!  | SBE header: template 200, schema 100 | version | ... | activity, ms at 16 | start, ms | pid at 32
+//!    0  SBE header: block length 128, template 200, schema 100, version 2
+//!    8  version | .... | activity | start | pid | three stream ids | header length | error buffer length | .... | archive id
+//!  136  control channel | local control channel | events channel | directory of the driver: each its length before it
+//! 8192  errors
 //! ```
 //!
-//! An archive refreshes its activity each second, writes -1 when it ends, and is taken for dead after ten seconds. Old files have no
-//! SBE header.
+//! Whoever runs refreshes the activity each second, in milliseconds since 1970, writes -1 when it ends, and is taken for dead after ten
+//! seconds. Old files have no SBE header. A mark of ours has no channels, and a name where the first of them would be.
 
-use crate::memory::FileAccess;
-use crate::time::{Clock, SystemClock};
+use crate::memory::{AtomicBuffer, Field, FileAccess, Reserve};
+use crate::time::{Clock, EpochMillis, SystemClock};
 use crate::types::SemanticVersion;
 
 use super::error::JournalError;
-use super::storage::Storage;
+use super::storage::{Lock, Share, Storage, Stored};
 
 /// The name of the file.
 const MARK_NAME: &str = "archive-mark.dat";
+/// What a file is called that was in the way: an old archive's, or none at all.
+const OLD_NAME: &str = "archive-mark.dat.old";
+/// Those who have one of the directory's recordings open for writing share this lock.
+const USERS_LOCK: &str = "mark.lock";
 
-/// What an archive has of it at least.
-const LEAST_LENGTH: u64 = 136;
+/// What an archive has of the file at least.
+const LEAST_LENGTH: usize = 144;
+/// Ours, with room for no errors but those of nobody.
+const LENGTH: usize = HEADER_BYTES + ERROR_BYTES;
+const HEADER_BYTES: usize = 8192;
+const ERROR_BYTES: usize = 4096;
 /// How long an archive may say nothing.
 const LIVENESS_MS: i64 = 10_000;
 /// While an archive is starting.
 const ACTIVATING: i64 = i64::MAX;
+/// When an archive has ended.
+const ENDED: i64 = -1;
+/// The version of an archive's files: another major one is no archive's that could run here.
+const VERSION_NUMBER: SemanticVersion = SemanticVersion::new(3, 1, 0);
+/// What stands for the control channel in a mark of ours.
+const OUR_NAME: &[u8] = b"gannet-journal";
+
+/// The header of the message: its block's length, its template, its schema, and the schema's version.
+const SBE_HEADER: [u16; 4] = [128, 200, 100, 2];
+const VERSION: Field<i32> = Field::at(8);
+const ACTIVITY: Field<i64> = Field::at(16);
+const START: Field<i64> = Field::at(24);
+const PID: Field<i64> = Field::at(32);
+const STREAM_IDS: Field<[i32; 3]> = Field::at(40);
+const HEADER_LENGTH: Field<i32> = Field::at(52);
+const ERROR_BUFFER_LENGTH: Field<i32> = Field::at(56);
+const ARCHIVE_ID: Field<i64> = Field::at(64);
+const TEXTS: usize = 136;
+
+const _: () = assert!(STREAM_IDS.end() == HEADER_LENGTH.start() && HEADER_LENGTH.end() == ERROR_BUFFER_LENGTH.start());
 
 /// Refuses a directory that an archive is running in: it and a journal do not know of each other's writers.
 pub(crate) fn refuse_archive(storage: &dyn Storage) -> Result<(), JournalError> {
     // A file that is none, or cannot be read, says nothing of an archive.
-    let Ok(stored) = storage.open(MARK_NAME, LEAST_LENGTH, FileAccess::ReadOnly) else { return Ok(()) };
-    let view = stored.view();
-    let mut bytes = [0; LEAST_LENGTH as usize];
-    view.get_bytes(0, &mut bytes);
-    let short = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
-    let block = if (short(2), short(4)) == (200, 100) { 8 } else { 0 };
-    let long = |at: usize| {
-        let mut word = [0; 8];
-        word.copy_from_slice(&bytes[block + at..block + at + 8]);
-        i64::from_le_bytes(word)
-    };
-    let version = SemanticVersion::from_bits(long(0) as i32);
-    let activity_ms = long(8);
+    match storage.open(MARK_NAME, LEAST_LENGTH as u64, FileAccess::ReadOnly) {
+        Ok(stored) if !is_ours(stored.view()) => refuse_running(storage, stored.view()),
+        _ => Ok(()),
+    }
+}
+
+fn refuse_running(storage: &dyn Storage, view: &AtomicBuffer) -> Result<(), JournalError> {
+    // Without a header, the block is where that would be.
+    let block = if has_header(view) { 0 } else { VERSION.start() };
+    let long = |field: Field<i64>| view.word(Field::<i64>::at(field.start() - block)).load_acquire();
+    let version = SemanticVersion::from_bits(view.word(Field::<i32>::at(VERSION.start() - block)).load_relaxed());
+    // ORDERING(mark.activity): Acquire. Pairs with the Release store in `refresh`, and an archive's; the pid is whose it is.
+    let activity_ms = long(ACTIVITY);
     let age_ms = SystemClock.epoch().get().saturating_sub(activity_ms);
     let is_running = activity_ms == ACTIVATING || (activity_ms > 0 && age_ms < LIVENESS_MS);
-    if version.major() == 3 && is_running {
-        return Err(JournalError::ArchiveRunning { path: storage.path(MARK_NAME), pid: long(24) });
+    if version.major() == VERSION_NUMBER.major() && is_running {
+        return Err(JournalError::ArchiveRunning { path: storage.path(MARK_NAME), pid: long(PID) });
     }
     Ok(())
+}
+
+fn has_header(view: &AtomicBuffer) -> bool {
+    let mut bytes = [0; 4];
+    view.get_bytes(2, &mut bytes);
+    let [_, template, schema, _] = SBE_HEADER;
+    bytes[..2] == template.to_le_bytes() && bytes[2..] == schema.to_le_bytes()
+}
+
+/// Whether the mark is one of ours.
+fn is_ours(view: &AtomicBuffer) -> bool {
+    const END: usize = TEXTS + 4 + OUR_NAME.len();
+    let mut text = [0; END - TEXTS];
+    if view.len() < END {
+        return false;
+    }
+    view.get_bytes(TEXTS, &mut text);
+    has_header(view) && text[..4] == (OUR_NAME.len() as u32).to_le_bytes() && &text[4..] == OUR_NAME
+}
+
+/// That the directory is written to, for as long as this is there. Several may have it.
+#[derive(Debug)]
+pub(crate) struct Mark {
+    pulse: Pulse,
+    users: Option<Lock>,
+}
+
+impl Mark {
+    /// Says that the directory is written to. `_opening` is held meanwhile.
+    pub(crate) fn claim(storage: &dyn Storage, _opening: &Lock) -> Result<Self, JournalError> {
+        let users = storage.try_lock(USERS_LOCK, Share::Shared)?;
+        let pulse = Pulse(open_or_make(storage)?);
+        pulse.refresh(SystemClock.epoch());
+        Ok(Self { pulse, users })
+    }
+
+    /// What keeps it alive.
+    pub(crate) fn pulse(&self) -> Pulse {
+        self.pulse.clone()
+    }
+
+    /// Says that the directory is not written to any more, if nobody else does. `_opening` is held meanwhile.
+    pub(crate) fn release(mut self, storage: &dyn Storage, _opening: &Lock) -> Result<(), JournalError> {
+        self.users = None;
+        let Some(_last) = storage.try_lock(USERS_LOCK, Share::Exclusive)? else { return Ok(()) };
+        if self.pulse.is_ours() {
+            let view = self.pulse.0.view();
+            view.word(ACTIVITY).store_release(ENDED);
+            sync(storage, &self.pulse.0)?;
+        }
+        Ok(())
+    }
+}
+
+/// What is to be done each second.
+#[derive(Clone, Debug)]
+pub(crate) struct Pulse(Stored);
+
+impl Pulse {
+    /// Whether nobody else has taken the file for theirs.
+    pub(crate) fn is_ours(&self) -> bool {
+        is_ours(self.0.view())
+    }
+
+    /// Says that the directory is written to now.
+    pub(crate) fn refresh(&self, now: EpochMillis) {
+        // ORDERING(mark.activity): Release. Pairs with the Acquire load in `refuse_running`, and an archive's; whoever is kept from
+        // the directory finds whose it is.
+        self.0.view().word(ACTIVITY).store_release(now.get());
+    }
+
+    /// Who took the file, for whoever is told.
+    pub(crate) fn taken(&self, storage: &dyn Storage) -> JournalError {
+        JournalError::ArchiveRunning { path: storage.path(MARK_NAME), pid: self.0.view().word(PID).load_relaxed() }
+    }
+}
+
+fn open_or_make(storage: &dyn Storage) -> Result<Stored, JournalError> {
+    // An archive may make its own between a look and the deed; the second look finds it.
+    for _ in 0..2 {
+        match storage.find_whole(MARK_NAME, LEAST_LENGTH as u64, FileAccess::ReadWrite)? {
+            Some(found) if is_ours(found.view()) => return Ok(found),
+            Some(found) if has_header(found.view()) => return take(storage, found),
+            Some(found) => {
+                refuse_running(storage, found.view())?;
+                storage.rename(MARK_NAME, OLD_NAME)?;
+            }
+            None => drop(storage.rename(MARK_NAME, OLD_NAME)?),
+        }
+        let new_name = format!("{MARK_NAME}.new");
+        storage.remove(&new_name)?;
+        let stored = storage.create(&new_name, LENGTH as u64, Reserve::Space)?;
+        let view = stored.view();
+        view.word(HEADER_LENGTH).store_relaxed(HEADER_BYTES as i32);
+        view.word(ERROR_BUFFER_LENGTH).store_relaxed(ERROR_BYTES as i32);
+        write(&stored);
+        sync(storage, &stored)?;
+        if storage.publish(&new_name, MARK_NAME)? {
+            storage.sync_names()?;
+            return Ok(stored);
+        }
+    }
+    let view = storage.open(MARK_NAME, LEAST_LENGTH as u64, FileAccess::ReadOnly)?;
+    Err(Pulse(view).taken(storage))
+}
+
+/// Takes over the mark of an archive that does not run any more, as the next archive would. Its errors stay for that one.
+fn take(storage: &dyn Storage, found: Stored) -> Result<Stored, JournalError> {
+    let view = found.view();
+    let activity = view.word(ACTIVITY).load_acquire();
+    refuse_running(storage, view)?;
+    if view.word(ACTIVITY).compare_exchange(activity, ACTIVATING).is_err() {
+        return Err(Pulse(found).taken(storage));
+    }
+    view.zero(TEXTS, view.len().min(HEADER_BYTES) - TEXTS);
+    write(&found);
+    sync(storage, &found)?;
+    Ok(found)
+}
+
+/// What a mark of ours says, but for where errors are.
+fn write(stored: &Stored) {
+    let view = stored.view();
+    let now = SystemClock.epoch().get();
+    for (index, half) in SBE_HEADER.into_iter().enumerate() {
+        view.put_bytes(2 * index, &half.to_le_bytes());
+    }
+    view.word(START).store_relaxed(now);
+    view.word(PID).store_relaxed(std::process::id().into());
+    for index in 0..3 {
+        view.word(STREAM_IDS.element(index)).store_relaxed(0);
+    }
+    view.word(ARCHIVE_ID).store_relaxed(-1);
+    view.put_bytes(TEXTS, &(OUR_NAME.len() as u32).to_le_bytes());
+    view.put_bytes(TEXTS + 4, OUR_NAME);
+    view.word(ACTIVITY).store_release(now);
+    // Last: a tool waits for it.
+    view.word(VERSION).store_release(VERSION_NUMBER.bits());
+}
+
+fn sync(storage: &dyn Storage, stored: &Stored) -> Result<(), JournalError> {
+    let failed = |source| JournalError::Io { action: "sync", path: storage.path(MARK_NAME), source };
+    stored.sync(0, LEAST_LENGTH).map_err(failed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::journal::lock_opening;
     use crate::journal::storage::MemoryStorage;
-    use crate::memory::Reserve;
+
+    /// A mark as an archive leaves it, with or without a header: its version, its activity, and its process.
+    fn archives_mark(storage: &MemoryStorage, header: bool, version: i32, activity: i64) -> Stored {
+        let stored = storage.create(MARK_NAME, 8192 + (1 << 20), Reserve::Space).unwrap();
+        let block = if header {
+            for (at, value) in [(0, 128_u16), (2, 200), (4, 100), (6, 2)] {
+                stored.view().put_bytes(at, &value.to_le_bytes());
+            }
+            8
+        } else {
+            0
+        };
+        for (at, value) in [(0, i64::from(version)), (8, activity), (24, 4711), (44, 8192 | 1 << 52)] {
+            stored.view().put_bytes(block + at, &value.to_le_bytes());
+        }
+        stored.view().put_bytes(8192, b"errors");
+        stored
+    }
+
+    fn long(stored: &Stored, at: usize) -> i64 {
+        let mut bytes = [0; 8];
+        stored.view().get_bytes(at, &mut bytes);
+        i64::from_le_bytes(bytes)
+    }
 
     #[test]
     fn an_archive_that_runs_is_told_from_one_that_does_not() {
         let now = SystemClock.epoch().get();
-        let version = i64::from(SemanticVersion::new(3, 1, 0).bits());
+        let version = SemanticVersion::new(3, 1, 0).bits();
         let cases = [
             (version, now, true),
             (version, now + 3_600_000, true),
@@ -68,29 +266,81 @@ mod tests {
             (version, now - 60_000, false),
             (version, 0, false),
             (0, now, false),
-            (i64::from(SemanticVersion::new(2, 0, 0).bits()), now, false),
+            (SemanticVersion::new(2, 0, 0).bits(), now, false),
         ];
         for (header, (version, activity, runs)) in [true, false].into_iter().flat_map(|h| cases.map(|case| (h, case))) {
             let storage = MemoryStorage::new();
-            let stored = storage.create(MARK_NAME, 8192, Reserve::Space).unwrap();
-            let block = if header {
-                for (at, value) in [(0, 128_u16), (2, 200), (4, 100), (6, 2)] {
-                    stored.view().put_bytes(at, &value.to_le_bytes());
-                }
-                8
-            } else {
-                0
-            };
-            for (at, value) in [(0, version), (8, activity), (24, 4711)] {
-                stored.view().put_bytes(block + at, &value.to_le_bytes());
-            }
+            archives_mark(&storage, header, version, activity);
             let outcome = refuse_archive(&storage);
             let refused = matches!(outcome, Err(JournalError::ArchiveRunning { pid: 4711, .. }));
             assert_eq!((refused, outcome.is_ok()), (runs, !runs), "{header} {version} {activity}");
+            let opening = lock_opening(&storage).unwrap();
+            assert_eq!(Mark::claim(&storage, &opening).is_err(), runs, "{header} {version} {activity}");
         }
         let storage = MemoryStorage::new();
         assert!(refuse_archive(&storage).is_ok());
         storage.create(MARK_NAME, 10, Reserve::Space).unwrap();
         assert!(refuse_archive(&storage).is_ok(), "too short to be one");
+        let opening = lock_opening(&storage).unwrap();
+        Mark::claim(&storage, &opening).unwrap();
+        assert!(storage.names().unwrap().contains(&OLD_NAME.to_owned()), "what was in the way is kept");
+    }
+
+    #[test]
+    fn a_mark_is_kept_until_the_last_user_is_done() {
+        let storage = MemoryStorage::new();
+        let opening = lock_opening(&storage).unwrap();
+        let one = Mark::claim(&storage, &opening).unwrap();
+        let other = Mark::claim(&storage, &opening).unwrap();
+        let file = storage.open(MARK_NAME, 1, FileAccess::ReadOnly).unwrap();
+        assert!(refuse_archive(&storage).is_ok(), "a mark of ours is none of an archive");
+        // archive.md, section 2.1, field by field.
+        assert_eq!(file.view().len(), 8192 + 4096);
+        let mut bytes = [0; 200];
+        file.view().get_bytes(0, &mut bytes);
+        assert_eq!(bytes[..8], [128, 0, 200, 0, 100, 0, 2, 0]);
+        assert_eq!(bytes[8..16], [0, 1, 3, 0, 0, 0, 0, 0], "3.1.0");
+        let now = SystemClock.epoch().get();
+        assert!((now - 600_000..=now).contains(&long(&file, 16)) && (now - 600_000..=now).contains(&long(&file, 24)));
+        assert_eq!(long(&file, 32), i64::from(std::process::id()));
+        assert_eq!(bytes[40..52], [0; 12], "no streams");
+        assert_eq!(bytes[52..60], [0, 32, 0, 0, 0, 16, 0, 0], "8192 and 4096");
+        assert_eq!(long(&file, 64), -1);
+        assert_eq!(bytes[136..154], *b"\x0e\0\0\0gannet-journal");
+        assert_eq!(bytes[154..], [0; 46], "three empty texts, and nothing else");
+
+        other.pulse().refresh(EpochMillis::new(7));
+        assert_eq!(long(&file, 16), 7);
+        one.release(&storage, &opening).unwrap();
+        assert_eq!(long(&file, 16), 7, "somebody is left");
+        other.release(&storage, &opening).unwrap();
+        assert_eq!(long(&file, 16), -1);
+        let again = Mark::claim(&storage, &opening).unwrap();
+        assert!(long(&file, 16) > 7, "the same file");
+        assert!(again.pulse().is_ours());
+    }
+
+    #[test]
+    fn the_mark_of_an_archive_that_ended_is_taken_over_and_its_errors_stay() {
+        for header in [true, false] {
+            let storage = MemoryStorage::new();
+            let file = archives_mark(&storage, header, VERSION_NUMBER.bits(), -1);
+            let opening = lock_opening(&storage).unwrap();
+            let mark = Mark::claim(&storage, &opening).unwrap();
+            let kept = storage.open(if header { MARK_NAME } else { OLD_NAME }, 1, FileAccess::ReadOnly).unwrap();
+            let mut errors = [0; 6];
+            kept.view().get_bytes(8192, &mut errors);
+            assert_eq!(&errors, b"errors");
+            if header {
+                assert_eq!(long(&file, 52) & 0xFFFF_FFFF, 8192, "where they are is still said");
+                // As an archive would that starts all the same.
+                file.view().put_bytes(TEXTS + 4, b"aeron:udp?endp");
+                assert!(!mark.pulse().is_ours());
+                assert!(matches!(mark.pulse().taken(&storage), JournalError::ArchiveRunning { .. }));
+                file.view().word(ACTIVITY).store_relaxed(99);
+                mark.release(&storage, &opening).unwrap();
+                assert_eq!(long(&file, 16), 99, "it is the archive's");
+            }
+        }
     }
 }

@@ -23,7 +23,7 @@ use super::catalog::{Catalog, RecordingDescriptor};
 use super::control::Control;
 use super::error::JournalError;
 use super::journal::{lock_opening, open_lock_name, wait_for_lock};
-use super::mark::refuse_archive;
+use super::mark::{Mark, refuse_archive};
 use super::options::{Stamps, SyncPolicy};
 use super::recording::Recording;
 use super::retention::{Retention, RetentionFile};
@@ -190,11 +190,14 @@ pub fn prune(
     if opening.is_some() && recording.stop_position().is_none() {
         return Err(JournalError::Recover { recording_id: id });
     }
+    // Others who have it open have the mark.
+    let mark = opening.as_ref().map(|opening| Mark::claim(&*storage, opening)).transpose()?;
     // One at a time.
     let lock = wait_for_lock(&*storage, &lock_name(id))?;
     let done = pruning.run(request);
+    let released = mark.zip(opening.as_ref()).map_or(Ok(()), |(mark, opening)| mark.release(&*storage, opening));
     drop((lock, alone, opening));
-    done
+    released.and(done)
 }
 
 /// The same for a journal that is open: nothing can be recovered meanwhile.

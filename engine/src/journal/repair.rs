@@ -19,8 +19,8 @@ use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
 use super::control::{Control, Known};
 use super::error::{Damage, Fault, JournalError};
 use super::indexer::file_checksum;
-use super::journal::{Journal, lock_opening, open_lock_name, unfinished_files};
-use super::mark::refuse_archive;
+use super::journal::{Journal, lock_writing, open_lock_name, unfinished_files};
+use super::mark::Mark;
 use super::prune::left_over;
 use super::recovery::{Cut, LeftBy, cut_behind, last_byte, last_recorded, recover};
 use super::reindex::reindex_in;
@@ -101,16 +101,17 @@ pub fn repair(
 ) -> Result<Repaired, JournalError> {
     let access = if dry_run { FileAccess::ReadOnly } else { FileAccess::ReadWrite };
     let entry = Catalog::open(&*storage, access)?.choose(recording_id)?;
-    refuse_archive(&*storage)?;
     let id = entry.descriptor.recording_id;
     let mut done = {
-        let opening = lock_opening(&*storage)?;
+        let opening = lock_writing(&*storage)?;
         let Some(_alone) = storage.try_lock(&open_lock_name(id), Share::Exclusive)? else {
             return Err(JournalError::InUse { recording_id: id, path: storage.path("") });
         };
-        let _opening = opening;
+        let mark = if dry_run { None } else { Some(Mark::claim(&*storage, &opening)?) };
         let repair = Repair { storage: &*storage, entry: &entry, dry_run };
-        repair.run(&mut progress)?
+        let done = repair.run(&mut progress);
+        let released = mark.map_or(Ok(()), |mark| mark.release(&*storage, &opening));
+        released.and(done)?
     };
     if dry_run {
         return Ok(done);

@@ -511,6 +511,53 @@ fn what_an_archive_recorded_is_read_and_gone_on_with() {
     }
 }
 
+/// Section 2.1: while a journal is open, its directory has the mark of somebody who is alive, and no archive starts there; afterwards one
+/// may, and while one runs, nobody writes there who is not its client.
+#[test]
+fn an_archive_and_a_journal_keep_out_of_each_others_way() {
+    const MARK: &str = "archive-mark.dat";
+    let descriptor = Descriptor::new(0, 0);
+    let storage = MemoryStorage::new();
+    let journal = Journal::create_in(Arc::new(storage.clone()), &options(&descriptor)).unwrap();
+    let word = |storage: &MemoryStorage, at: usize| {
+        let mut bytes = [0; 8];
+        storage.open(MARK, 1, FileAccess::ReadOnly).unwrap().view().get_bytes(at, &mut bytes);
+        i64::from_le_bytes(bytes)
+    };
+    let activity = |storage: &MemoryStorage| word(storage, 16);
+    let first = activity(&storage);
+    eventually("it says that it is alive", || activity(&storage) > first);
+    // Somebody else joins and leaves.
+    Journal::open_in(Arc::new(storage.clone()), None).unwrap().close().unwrap();
+    assert!(activity(&storage) > first);
+    // Killed, it is taken for alive for a while; its like do not mind.
+    let killed = storage.after_kill();
+    assert!(activity(&killed) > first);
+    Journal::open_in(Arc::new(killed.clone()), None).unwrap().close().unwrap();
+    assert_eq!(activity(&killed), -1);
+    journal.close().unwrap();
+    assert_eq!(activity(&storage), -1);
+
+    // An archive starts there.
+    let mark = storage.open(MARK, 1, FileAccess::ReadWrite).unwrap();
+    mark.view().put_bytes(136, &[0; 18]);
+    mark.view().put_bytes(16, &i64::MAX.to_le_bytes());
+    let before = storage.names().unwrap();
+    let request = gannet::journal::Prune::by(&gannet::journal::Retention::new().max_bytes(1));
+    let refused = [
+        Journal::open_in(Arc::new(storage.clone()), None).map(drop),
+        Journal::create_in(Arc::new(storage.clone()), &options(&descriptor)).map(drop),
+        gannet::journal::prune(Arc::new(storage.clone()), None, &request).map(drop),
+        gannet::journal::repair(Arc::new(storage.clone()), None, false, |_| {}).map(drop),
+    ];
+    for outcome in refused {
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, JournalError::ArchiveRunning { .. }), "{error}");
+    }
+    assert_eq!(storage.names().unwrap(), before);
+    assert!(all(&Recording::open_in(Arc::new(storage.clone()), None).unwrap()).is_empty(), "whoever reads may");
+}
+
 /// Section 3: what an archive left that was killed ends with the last frame of its highest segment, also where that is empty.
 #[test]
 fn what_a_killed_archive_left_is_recovered_as_it_would() {

@@ -15,7 +15,7 @@ use crate::types::{Mtu, Position, RecordingId, SessionId, StreamId, TermLength};
 use super::super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
 use super::super::control::Control;
 use super::super::error::JournalError;
-use super::super::journal::{Journal, lock_opening};
+use super::super::journal::{Journal, lock_writing};
 use super::super::options::{Stamps, SyncPolicy};
 use super::super::segment::SegmentLength;
 use super::super::storage::{Directory, Share, Storage};
@@ -398,7 +398,7 @@ fn open_catalog(storage: &dyn Storage) -> Result<Catalog, JournalError> {
         Err(JournalError::NotAJournal { .. }) => {}
         opened => return opened,
     }
-    let _opening = lock_opening(storage)?;
+    let _opening = lock_writing(storage)?;
     match Catalog::create(storage) {
         // Somebody else was faster.
         Err(JournalError::Exists { .. }) => Catalog::open(storage, FileAccess::ReadWrite),
@@ -450,7 +450,7 @@ fn started(
     (stripped, original): &(String, String),
     image: &Image,
 ) -> Result<Journal, JournalError> {
-    let opening = lock_opening(&**storage)?;
+    let opening = lock_writing(&**storage)?;
     let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
     let info = image.info();
     let (term_length, mtu) = lengths(&info)?;
@@ -484,7 +484,7 @@ fn started(
 
 fn extended(storage: &Arc<dyn Storage>, recording_id: RecordingId, image: &Image) -> Result<Journal, JournalError> {
     let journal = {
-        let opening = lock_opening(&**storage)?;
+        let opening = lock_writing(&**storage)?;
         let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
         let entry = catalog.find(recording_id)?;
         fits(&entry, &image.info())?;
