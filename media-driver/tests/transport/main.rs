@@ -1,8 +1,9 @@
-//! What transports do beside carrying datagrams: they allocate nothing once warm, and a driver does without io_uring where it is
-//! forbidden.
+//! What transports do beside carrying datagrams: they allocate nothing once warm, may be taken over by another thread, and a driver does
+//! without io_uring where it is forbidden.
 
 mod counting;
 mod forbidden;
+mod moved;
 mod no_alloc;
 mod path;
 #[expect(unreachable_pub, clippy::disallowed_methods, reason = "shared with tests of other crates")]

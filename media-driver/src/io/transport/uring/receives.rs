@@ -35,6 +35,19 @@ pub(super) struct Receives {
     live: usize,
     /// Those to be started again.
     ended: Vec<EndpointId>,
+    /// The thread that started them.
+    thread: ThreadMark,
+}
+
+/// Tells the calling thread from all others that live.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct ThreadMark(usize);
+
+impl ThreadMark {
+    fn here() -> Self {
+        thread_local!(static MARK: u8 = const { 0 });
+        Self(MARK.with(|mark| std::ptr::from_ref(mark).addr()))
+    }
 }
 
 // SAFETY: the layout has no addresses in it; the rest is `Send` by itself.
@@ -50,7 +63,14 @@ impl Receives {
     pub(super) fn new() -> io::Result<Self> {
         let ring = IoUring::builder().setup_coop_taskrun().setup_taskrun_flag().setup_cqsize(ANSWERS).build(STARTS)?;
         let buffers = Buffers::new(&ring)?;
-        Ok(Self { ring, buffers, layout: Box::new(Buffers::layout()), live: 0, ended: Vec::new() })
+        Ok(Self {
+            ring,
+            buffers,
+            layout: Box::new(Buffers::layout()),
+            live: 0,
+            ended: Vec::new(),
+            thread: ThreadMark::here(),
+        })
     }
 
     /// Starts receiving for an endpoint.
@@ -100,6 +120,9 @@ impl Receives {
         counts: &mut TransportCounts,
         handler: &mut impl FnMut(Datagram<'_>),
     ) -> usize {
+        if self.thread != ThreadMark::here() {
+            self.move_here();
+        }
         if !self.ended.is_empty() {
             while let Some(endpoint) = self.ended.pop() {
                 if let Some(index) = endpoints.find(endpoint) {
@@ -119,6 +142,20 @@ impl Receives {
             received += self.take(&answer, endpoints, counts, handler);
         }
         received
+    }
+
+    /// Has the calling thread take over from the one that came before. The kernel carries an operation on in the thread that started it, and
+    /// only when that thread comes by: a driver that is invoked by another thread than yesterday's would have to wait, for each datagram,
+    /// until the old one is woken. So all operations end, and [`Receives::receive`] starts them again here. What arrives meanwhile waits in
+    /// the sockets.
+    fn move_here(&mut self) {
+        self.thread = ThreadMark::here();
+        if self.live > 0 {
+            let soon = Timespec::new().sec(1);
+            // Not found: they have ended by themselves. Too late: they end when the other thread comes by.
+            let _ = self.ring.submitter().register_sync_cancel(Some(soon), CancelBuilder::any());
+            self.enter();
+        }
     }
 
     /// Whether the kernel has something to do that waits for the thread to come by. Looked up in shared memory.
