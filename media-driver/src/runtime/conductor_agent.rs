@@ -4,8 +4,9 @@
 use gannet::agent::{Agent, Finished};
 use gannet::time::{Clock, EpochMillis, MonotonicNanos};
 
-use super::helper::{HelperGone, HelperPort};
-use super::network_agents::{AgentGone, NetworkDuty, NetworkPorts};
+use super::helper::HelperPort;
+use super::network_agents::{NetworkDuty, NetworkPorts};
+use super::queue::EndGone;
 use super::stop::{StopHandle, StopReason};
 use crate::conductor::Conductor;
 use crate::io::transport::TransportCounts;
@@ -28,21 +29,6 @@ pub(super) struct ConductorAgent<C> {
     stop: StopHandle,
 }
 
-/// Somebody without whom the driver cannot go on has gone.
-struct Gone;
-
-impl From<HelperGone> for Gone {
-    fn from(_: HelperGone) -> Self {
-        Self
-    }
-}
-
-impl From<AgentGone> for Gone {
-    fn from(_: AgentGone) -> Self {
-        Self
-    }
-}
-
 impl<C: Clock> ConductorAgent<C> {
     pub(super) fn new(
         name: &str,
@@ -61,7 +47,8 @@ impl<C: Clock> ConductorAgent<C> {
         self.network.as_ref().map_or([None; 2], NetworkDuty::counts)
     }
 
-    fn turn(&mut self) -> Result<usize, Gone> {
+    /// One duty cycle. An error when somebody without whom the driver cannot go on has gone.
+    fn turn(&mut self) -> Result<usize, EndGone> {
         let now = self.clock.monotonic();
         if now >= self.epoch_due {
             self.epoch = self.clock.epoch();
@@ -97,7 +84,7 @@ impl<C: Clock> Agent for ConductorAgent<C> {
     }
 
     fn do_work(&mut self) -> Result<usize, Finished> {
-        self.turn().map_err(|Gone| Finished)
+        self.turn().map_err(|EndGone| Finished)
     }
 
     fn on_close(&mut self) {

@@ -2,12 +2,13 @@
 //! system. On a thread of its own that sleeps until it has work, or in line where the driver has no threads.
 
 use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle, Thread};
 
 use super::affinity::{AffinityError, Pin};
 use super::network_agents::{SocketOrder, SocketOrders};
+use super::queue::{EndGone, Inlet, Outlet, bounded};
 use crate::channel::SocketDefaults;
 use crate::io::endpoints;
 use crate::io::log_files;
@@ -19,7 +20,7 @@ pub(super) enum HelperPort {
     /// The helper has a thread.
     Thread {
         requests: SyncSender<Request>,
-        replies: Receiver<Reply>,
+        replies: Outlet<Reply>,
         /// The thread of the conductor, for the helper to wake.
         conductor: Arc<OnceLock<Thread>>,
     },
@@ -61,10 +62,6 @@ impl Executor {
     }
 }
 
-/// The helper is gone, and with it the driver's ability to make logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct HelperGone;
-
 impl HelperPort {
     /// Starts the helper's thread, pinned as told. It ends when the port is dropped, with what it was asked for done.
     ///
@@ -79,7 +76,7 @@ impl HelperPort {
     ) -> io::Result<(Self, JoinHandle<()>)> {
         // Nobody has more requests under way than that, so that neither side ever finds its mailbox full.
         let (requests, to_do) = sync_channel(IN_FLIGHT_LIMIT);
-        let (done, replies) = sync_channel(IN_FLIGHT_LIMIT);
+        let (done, replies) = bounded(IN_FLIGHT_LIMIT);
         let conductor = Arc::new(OnceLock::new());
         let thread = thread::Builder::new().name(name.to_owned()).spawn({
             let conductor = Arc::clone(&conductor);
@@ -101,9 +98,9 @@ impl HelperPort {
     }
 
     /// Hands over a request.
-    pub(super) fn ask(&mut self, request: Request) -> Result<(), HelperGone> {
+    pub(super) fn ask(&mut self, request: Request) -> Result<(), EndGone> {
         match self {
-            Self::Thread { requests, .. } => requests.try_send(request).map_err(|_| HelperGone),
+            Self::Thread { requests, .. } => requests.try_send(request).map_err(|_| EndGone),
             Self::InLine(executor, replies) => {
                 replies.push(executor.execute(request));
                 Ok(())
@@ -112,22 +109,18 @@ impl HelperPort {
     }
 
     /// Takes an answer, if there is one.
-    pub(super) fn poll(&mut self) -> Result<Option<Reply>, HelperGone> {
+    pub(super) fn poll(&mut self) -> Result<Option<Reply>, EndGone> {
         match self {
-            Self::Thread { replies, .. } => match replies.try_recv() {
-                Ok(reply) => Ok(Some(reply)),
-                Err(TryRecvError::Empty) => Ok(None),
-                Err(TryRecvError::Disconnected) => Err(HelperGone),
-            },
+            Self::Thread { replies, .. } => replies.take(),
             Self::InLine(_, replies) => Ok(replies.pop()),
         }
     }
 }
 
-fn run(to_do: &Receiver<Request>, done: &SyncSender<Reply>, conductor: &OnceLock<Thread>, executor: &Executor) {
+fn run(to_do: &Receiver<Request>, done: &Inlet<SyncSender<Reply>>, conductor: &OnceLock<Thread>, executor: &Executor) {
     while let Ok(request) = to_do.recv() {
         // A reply that nobody waits for any more is dropped with what it holds; the files go with their directory.
-        let _ = done.try_send(executor.execute(request));
+        let _ = done.try_give(executor.execute(request));
         if let Some(conductor) = conductor.get() {
             conductor.unpark();
         }

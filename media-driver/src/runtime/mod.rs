@@ -8,6 +8,7 @@ mod conductor_config;
 mod helper;
 mod launch;
 mod network_agents;
+mod queue;
 mod shared_memory;
 mod stop;
 

@@ -2,13 +2,12 @@
 //! connected with the conductor by bounded queues. A thread each runs them, or one both, or the conductor's own.
 
 use std::net::SocketAddr;
-use std::sync::mpsc::{
-    self, Receiver as Inbox, Sender as Unbounded, SyncSender, TryRecvError, TrySendError, sync_channel,
-};
+use std::sync::mpsc::{Sender as Unbounded, SyncSender as Bounded};
 
 use gannet::agent::{Agent, Finished};
 use gannet::time::{Clock, MonotonicNanos, SystemClock};
 
+use super::queue::{EndGone, Inlet, Outlet, bounded, unbounded};
 use super::stop::{StopHandle, StopReason};
 use crate::conductor::Conductor;
 use crate::config::Loss;
@@ -46,8 +45,8 @@ pub(super) enum SocketOrder {
 /// Where the helper gives sockets to.
 #[derive(Clone, Debug)]
 pub(super) struct SocketOrders {
-    sender: Unbounded<SocketOrder>,
-    receiver: Unbounded<SocketOrder>,
+    sender: Inlet<Unbounded<SocketOrder>>,
+    receiver: Inlet<Unbounded<SocketOrder>>,
 }
 
 impl SocketOrders {
@@ -55,8 +54,8 @@ impl SocketOrders {
     pub(super) fn give(&self, side: Side, order: SocketOrder) {
         // No more of these wait than the conductor has requests under way.
         let _ = match side {
-            Side::Send => self.sender.send(order),
-            Side::Receive => self.receiver.send(order),
+            Side::Send => self.sender.give(order),
+            Side::Receive => self.receiver.give(order),
         };
     }
 }
@@ -67,27 +66,23 @@ type Wire = LossyTransport<AnyTransport, SystemClock>;
 /// The conductor's ends of the queues.
 #[derive(Debug)]
 pub(super) struct NetworkPorts {
-    to_sender: SyncSender<SenderCommand>,
-    from_sender: Inbox<SenderEvent>,
-    to_receiver: SyncSender<ReceiverCommand>,
-    from_receiver: Inbox<ReceiverEvent>,
+    to_sender: Inlet<Bounded<SenderCommand>>,
+    from_sender: Outlet<SenderEvent>,
+    to_receiver: Inlet<Bounded<ReceiverCommand>>,
+    from_receiver: Outlet<ReceiverEvent>,
     /// What there was no room for.
     held: (Option<SenderCommand>, Option<ReceiverCommand>),
 }
 
-/// The other end of a queue is gone, and with it an agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AgentGone;
-
 impl NetworkPorts {
     /// Carries what the agents have said to the conductor, and what it has to say to them; returns how much that was.
-    pub(super) fn exchange(&mut self, conductor: &mut Conductor) -> Result<usize, AgentGone> {
+    pub(super) fn exchange(&mut self, conductor: &mut Conductor) -> Result<usize, EndGone> {
         let mut work = 0;
-        while let Some(event) = take(&self.from_sender)? {
+        while let Some(event) = self.from_sender.take()? {
             conductor.on_sender_event(event);
             work += 1;
         }
-        while let Some(event) = take(&self.from_receiver)? {
+        while let Some(event) = self.from_receiver.take()? {
             conductor.on_receiver_event(event);
             work += 1;
         }
@@ -97,19 +92,10 @@ impl NetworkPorts {
     }
 }
 
-/// The next of a queue, if there is one.
-fn take<T>(queue: &Inbox<T>) -> Result<Option<T>, AgentGone> {
-    match queue.try_recv() {
-        Ok(found) => Ok(Some(found)),
-        Err(TryRecvError::Empty) => Ok(None),
-        Err(TryRecvError::Disconnected) => Err(AgentGone),
-    }
-}
-
 /// Carries out what waits in a queue, a few at a time; returns how many that were.
-fn carry_out<T>(queue: &Inbox<T>, mut act: impl FnMut(T)) -> Result<usize, AgentGone> {
+fn carry_out<T>(queue: &mut Outlet<T>, mut act: impl FnMut(T)) -> Result<usize, EndGone> {
     for done in 0..COMMANDS_PER_TURN {
-        let Some(command) = take(queue)? else { return Ok(done) };
+        let Some(command) = queue.take()? else { return Ok(done) };
         act(command);
     }
     Ok(COMMANDS_PER_TURN)
@@ -117,28 +103,19 @@ fn carry_out<T>(queue: &Inbox<T>, mut act: impl FnMut(T)) -> Result<usize, Agent
 
 /// Puts into a queue what was held back and all that comes next, and holds back what it has no room for; returns how many it took.
 fn pass_on<T>(
-    queue: &SyncSender<T>,
+    queue: &Inlet<Bounded<T>>,
     held: &mut Option<T>,
     mut next: impl FnMut() -> Option<T>,
-) -> Result<usize, AgentGone> {
+) -> Result<usize, EndGone> {
     let mut passed = 0;
     while let Some(what) = held.take().or_else(&mut next) {
-        *held = give(queue, what)?;
+        *held = queue.try_give(what)?;
         if held.is_some() {
             break;
         }
         passed += 1;
     }
     Ok(passed)
-}
-
-/// Puts one into a queue, or gives it back when that is full.
-fn give<T>(queue: &SyncSender<T>, what: T) -> Result<Option<T>, AgentGone> {
-    match queue.try_send(what) {
-        Ok(()) => Ok(None),
-        Err(TrySendError::Full(what)) => Ok(Some(what)),
-        Err(TrySendError::Disconnected(_)) => Err(AgentGone),
-    }
 }
 
 /// Everything that runs the network side of a driver.
@@ -166,12 +143,12 @@ impl NetworkParts {
             let transport = AnyTransport::new(kind, options)?;
             Ok(LossyTransport::new(transport, LossPlan::of_config(loss, number), SystemClock))
         };
-        let (to_sender, sender_commands) = sync_channel(QUEUE);
-        let (sender_events, from_sender) = sync_channel(QUEUE);
-        let (to_receiver, receiver_commands) = sync_channel(QUEUE);
-        let (receiver_events, from_receiver) = sync_channel(QUEUE);
-        let (sender_orders, sender_sockets) = mpsc::channel();
-        let (receiver_orders, receiver_sockets) = mpsc::channel();
+        let (to_sender, sender_commands) = bounded(QUEUE);
+        let (sender_events, from_sender) = bounded(QUEUE);
+        let (to_receiver, receiver_commands) = bounded(QUEUE);
+        let (receiver_events, from_receiver) = bounded(QUEUE);
+        let (sender_orders, sender_sockets) = unbounded();
+        let (receiver_orders, receiver_sockets) = unbounded();
         Ok(Self {
             sender: SenderPart {
                 agent: Sender::new(counters.clone()),
@@ -206,10 +183,10 @@ pub(super) struct SenderPart {
     agent: Sender,
     transport: Wire,
     batch: TransmitBatch,
-    commands: Inbox<SenderCommand>,
-    events: SyncSender<SenderEvent>,
+    commands: Outlet<SenderCommand>,
+    events: Inlet<Bounded<SenderEvent>>,
     held: Option<SenderEvent>,
-    sockets: Inbox<SocketOrder>,
+    sockets: Outlet<SocketOrder>,
     turns_since_poll: usize,
     polled: MonotonicNanos,
     /// While it is busy sending it looks for what receivers say every so many turns.
@@ -218,10 +195,10 @@ pub(super) struct SenderPart {
 
 impl SenderPart {
     /// One duty cycle.
-    pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, AgentGone> {
+    pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, EndGone> {
         let Self { agent, transport, batch, .. } = self;
-        let mut work = obey(&self.sockets, transport);
-        work += carry_out(&self.commands, |command| agent.on_command(now, command))?;
+        let mut work = obey(&mut self.sockets, transport);
+        work += carry_out(&mut self.commands, |command| agent.on_command(now, command))?;
         if agent.wants_time() {
             agent.set_time(SystemClock.epoch_nanos().get());
         }
@@ -251,18 +228,18 @@ pub(super) struct ReceiverPart {
     agent: Receiver,
     transport: Wire,
     batch: TransmitBatch,
-    commands: Inbox<ReceiverCommand>,
-    events: SyncSender<ReceiverEvent>,
+    commands: Outlet<ReceiverCommand>,
+    events: Inlet<Bounded<ReceiverEvent>>,
     held: Option<ReceiverEvent>,
-    sockets: Inbox<SocketOrder>,
+    sockets: Outlet<SocketOrder>,
 }
 
 impl ReceiverPart {
     /// One duty cycle.
-    pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, AgentGone> {
+    pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, EndGone> {
         let Self { agent, transport, batch, .. } = self;
-        let mut work = obey(&self.sockets, transport);
-        work += carry_out(&self.commands, |command| agent.on_command(now, command))?;
+        let mut work = obey(&mut self.sockets, transport);
+        work += carry_out(&mut self.commands, |command| agent.on_command(now, command))?;
         work += transport.receive(DATAGRAMS_PER_TURN, |datagram| {
             let time = || SystemClock.epoch_nanos().get();
             agent.stamp(datagram.endpoint, datagram.bytes, datagram.received_ns, time);
@@ -277,10 +254,10 @@ impl ReceiverPart {
 }
 
 /// Takes over endpoints, and closes them; returns how many.
-fn obey(orders: &Inbox<SocketOrder>, transport: &mut Wire) -> usize {
+fn obey(orders: &mut Outlet<SocketOrder>, transport: &mut Wire) -> usize {
     let mut work = 0;
     // Whoever gave orders may be gone; the conductor's queue says so.
-    while let Ok(order) = orders.try_recv() {
+    while let Ok(Some(order)) = orders.take() {
         match order {
             SocketOrder::Adopt(id, sockets) => {
                 if let Err(error) = transport.adopt(id, sockets) {
@@ -312,7 +289,7 @@ pub(super) enum NetworkDuty {
 
 impl NetworkDuty {
     /// One duty cycle.
-    pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, AgentGone> {
+    pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, EndGone> {
         match self {
             Self::Sender(sender) => sender.turn(now),
             Self::Receiver(receiver) => receiver.turn(now),
@@ -352,7 +329,7 @@ impl<C: Clock> Agent for NetworkAgent<C> {
     }
 
     fn do_work(&mut self) -> Result<usize, Finished> {
-        self.duty.turn(self.clock.monotonic()).map_err(|AgentGone| Finished)
+        self.duty.turn(self.clock.monotonic()).map_err(|EndGone| Finished)
     }
 }
 
