@@ -84,10 +84,22 @@ impl<S: SegmentSource> Append<S> {
             message::write_whole(&claimed, payload, length, crate::logbuffer::frame::DATA_UNFRAGMENTED, reserved);
             self.written(end)
         } else {
-            let (claimed, end, _) = self.claim(message::fragmented_length(length, max_payload))?;
-            message::write_at_once(claimed, payload, length, max_payload, reserved);
-            self.written(end)
+            self.append_fragmented(payload, length, reserved)
         }
+    }
+
+    /// Appends a message that takes more than one frame.
+    #[inline(never)]
+    fn append_fragmented(
+        &mut self,
+        payload: impl Payload,
+        length: usize,
+        reserved: i64,
+    ) -> Result<Position, ClaimError<S::Error>> {
+        let max_payload = self.max_payload;
+        let (claimed, end, _) = self.claim(message::fragmented_length(length, max_payload))?;
+        message::write_at_once(claimed, payload, length, max_payload, reserved);
+        self.written(end)
     }
 
     /// What [`faults`] said when the files were looked at last.
@@ -120,27 +132,46 @@ impl<S: SegmentSource> Append<S> {
     }
 
     /// Claims `required` bytes for frames, at most a term's, and says at which position they end, and in which segment they are.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn claim(&mut self, required: usize) -> Result<(Claimed<'_>, Position, &Frames), ClaimError<S::Error>> {
-        let term_length = self.identity.layout.term_length;
-        let position = loop {
-            let position = self.claimant.tail();
-            if position < self.base || position >= self.end {
-                self.enter(position)?;
-            }
-            let rest = (term_length.get() - term_length.offset(position)) as usize;
-            if required > rest {
-                self.fill_term(position, rest, required)?;
-            } else if self.claimant.claim(position, required) {
-                break position;
-            }
-        };
+        let position = self.claimant.tail();
+        let is_within = position >= self.base && position < self.end;
+        let position =
+            if is_within && required <= self.rest_of_term(position) && self.claimant.claim(position, required) {
+                position
+            } else {
+                self.claim_slowly(required)?
+            };
         let end = self.check_claim(position, required)?;
         let offset = (position.get() - self.base.get()) as usize;
         let place = self.identity.place(position);
         let Some(frames) = &self.frames else { return Err(ClaimError::Tail(position)) };
         let Some(space) = frames.space(offset, required) else { return Err(ClaimError::Tail(position)) };
+        frames.expect_write(offset, required);
         Ok((Claimed { space, place }, end, frames))
+    }
+
+    /// Claims `required` bytes where the term ends before, another segment begins, or others claim as well.
+    #[inline(never)]
+    fn claim_slowly(&mut self, required: usize) -> Result<Position, ClaimError<S::Error>> {
+        loop {
+            let position = self.claimant.tail();
+            if position < self.base || position >= self.end {
+                self.enter(position)?;
+            }
+            let rest = self.rest_of_term(position);
+            if required > rest {
+                self.fill_term(position, rest, required)?;
+            } else if self.claimant.claim(position, required) {
+                return Ok(position);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn rest_of_term(&self, position: Position) -> usize {
+        let term_length = self.identity.layout.term_length;
+        (term_length.get() - term_length.offset(position)) as usize
     }
 
     /// Sees that what was claimed may be written to, before it is, and says where it ends.
@@ -174,7 +205,7 @@ impl<S: SegmentSource> Append<S> {
             if position < self.base || position >= self.end {
                 self.enter(position)?;
             }
-            let rest = (layout.term_length.get() - layout.term_length.offset(position)) as usize;
+            let rest = self.rest_of_term(position);
             self.fill_term(position, rest.min(MOST_PADDING), 0)?;
         }
     }

@@ -14,6 +14,7 @@ use super::error::{AppendError, JournalError};
 use super::indexer::{Indexer, file_checksum};
 use super::mark::Pulse;
 use super::options::{Stamps, SyncPolicy};
+use super::pages::PagesAhead;
 use super::prune::{Prune, first_entry, try_prune_open};
 use super::recording::Recording;
 use super::retention::RetentionFile;
@@ -52,6 +53,7 @@ pub(crate) struct Keeper {
     /// Segments below have the name that archives know.
     named: Position,
     index: Option<Index>,
+    pages: PagesAhead,
 }
 
 /// Where indexing is.
@@ -65,6 +67,7 @@ impl Keeper {
     pub(crate) fn new(writer: Arc<Writer>, mark: Pulse) -> Self {
         let named = writer.control.recorded_position();
         let now = MonotonicNanos::new(i64::MIN);
+        let pages = PagesAhead::new(Position::new(writer.control.tail().load_relaxed()));
         Self {
             writer,
             mark,
@@ -76,6 +79,7 @@ impl Keeper {
             last_sync: now,
             named,
             index: None,
+            pages,
         }
     }
 
@@ -201,7 +205,10 @@ impl Agent for Keeper {
         if now < self.retry {
             return Ok(0);
         }
-        let done = self.writer.prepare().and_then(|()| self.keep(now));
+        let done = self.writer.prepare().and_then(|()| {
+            let work = self.pages.advance(&self.writer)?;
+            self.keep(now).map(|done| work + done)
+        });
         self.writer.let_go(self.needed_from());
         Ok(done.unwrap_or_else(|error| {
             self.retry = now.saturating_add_ns(RETRY_NS);

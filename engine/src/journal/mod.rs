@@ -9,7 +9,7 @@
 //!
 //! | Step | File |
 //! | --- | --- |
-//! | a journal opened for writing, and what its handles share | `journal`, `options`, `writer`, `keeper` |
+//! | a journal opened for writing, and what its handles share | `journal`, `options`, `writer`, `keeper`, `pages` |
 //! | append | `appender`, with `append` and `tail` |
 //! | read | `recording`, `tailer` |
 //! | the files | `catalog`, `segment`, `control`, `sidecar`, and where they are: `storage` |
@@ -37,6 +37,7 @@ mod journal;
 mod keeper;
 mod mark;
 mod options;
+mod pages;
 mod prune;
 mod recording;
 mod recovery;

@@ -214,6 +214,27 @@ impl Identity {
         At::Frame(Found { frame, occupied })
     }
 
+    /// The frame at `cursor`, which is at `position`, if it is a message of one frame as the recording must have it there: most are, and
+    /// this takes half the time that [`Self::look`] does, which is to be asked about all others. Steps over it.
+    #[cfg(not(engine_loom))]
+    #[inline(always)]
+    pub(crate) fn look_for_whole<'a>(
+        &self,
+        cursor: &mut FrameCursor<'a>,
+        position: Position,
+    ) -> Option<CommittedFrame<'a>> {
+        // ORDERING(log.frame-committed): Acquire. Pairs with the Release store of `commit` in `frame`, as in `look`.
+        let length = cursor.length_word()?.load_acquire();
+        let term_length = self.layout.term_length;
+        // What is no length a cursor does not take.
+        if length > term_length.get() - term_length.offset(position) {
+            return None;
+        }
+        let frame = cursor.take(length)?;
+        let is_whole = frame.word(frame::VERSION_FLAGS_TYPE).load_relaxed() == frame::DATA_UNFRAGMENTED;
+        (is_whole && self.place(position).is_that_of(&frame)).then_some(frame)
+    }
+
     #[inline]
     fn fault(&self, frame: &CommittedFrame<'_>, position: Position, term_offset: i32) -> Option<Fault> {
         let term_id = self.layout.term_length.term_id(position, self.layout.initial_term_id);

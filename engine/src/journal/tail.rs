@@ -45,7 +45,7 @@ impl Claimant {
     }
 
     /// Claims `length` bytes at `position`. False if somebody else was there first.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn claim(&self, position: Position, length: usize) -> bool {
         self.slot.length.store_relaxed(length as i64);
         // ORDERING(journal.slot): Release. Pairs with the Acquire loads in `release_dead`: whoever sees this claim sees that this

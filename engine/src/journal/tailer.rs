@@ -133,6 +133,9 @@ struct Step {
     begins: Begins,
 }
 
+/// How far ahead of what is handed over lines are asked for, in bytes: by itself, the processor does so up to the end of a page only.
+const READ_AHEAD: usize = 1024;
+
 impl Tailer {
     pub(crate) fn new(recording: Recording, start: Start) -> Result<Self, JournalError> {
         let descriptor = recording.descriptor();
@@ -188,14 +191,16 @@ impl Tailer {
     #[allow(clippy::should_implement_trait, reason = "a record borrows the tailer, which no iterator can say")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, JournalError> {
-        match self.find_next()? {
-            Some(message) => {
-                self.position = message.end;
-                self.sequence = message.sequence.map(|sequence| sequence + 1);
-                Ok(self.record(message))
-            }
-            None => Ok(None),
-        }
+        let message = match self.find_whole() {
+            Some(message) => message,
+            None => match self.find_next()? {
+                Some(message) => message,
+                None => return Ok(None),
+            },
+        };
+        self.position = message.end;
+        self.sequence = message.sequence.map(|sequence| sequence + 1);
+        Ok(self.record(message))
     }
 
     /// The message in front of where the tailer is; none at the start. The tailer goes there: [`Self::next`] would return the
@@ -230,13 +235,48 @@ impl Tailer {
     /// As [`Self::next`], with whatever was read before handed over.
     #[inline]
     pub fn poll(&mut self, mut handler: impl FnMut(Record<'_>), limit: usize) -> Result<usize, JournalError> {
-        let mut count = 0;
+        let mut count = self.poll_whole(&mut handler, limit);
         while count < limit {
+            // What is no message of one frame, or the end of a segment, or of all there is.
             let Some(record) = self.next()? else { break };
             handler(record);
             count += 1;
+            count += self.poll_whole(&mut handler, limit - count);
         }
         Ok(count)
+    }
+
+    /// Hands over messages of one frame for as long as others do not come in between, all of one segment.
+    #[inline(always)]
+    fn poll_whole(&mut self, handler: &mut impl FnMut(Record<'_>), limit: usize) -> usize {
+        let Some(current) = self.current.as_ref().filter(|_| !self.verify) else { return 0 };
+        let within = self.position.get().wrapping_sub(current.base.get());
+        let Some(mut cursor) = usize::try_from(within).ok().and_then(|offset| current.frames.cursor(offset)) else {
+            return 0;
+        };
+        let mut count = 0;
+        while count < limit {
+            let start = self.position;
+            let Some(frame) = self.identity.look_for_whole(&mut cursor, start) else { break };
+            frame.touch();
+            // Whatever it is, it is found out by whoever reads what comes next one by one.
+            if faults() != self.faults {
+                break;
+            }
+            cursor.expect(READ_AHEAD);
+            let end = Position::new(start.get() + frame.occupied() as i64);
+            let sequence = self.sequence;
+            // Before the handler is called, which may panic.
+            self.position = end;
+            self.sequence = sequence.map(|sequence| sequence + 1);
+            count += 1;
+            let fragment = Fragment::new(frame.header(), frame.payload(), end);
+            handler(Record { fragment, start, sequence, stamped: self.stamped });
+        }
+        if count > 0 {
+            self.behind.clear();
+        }
+        count
     }
 
     /// Waits until there is a next message, idling in between, for `longest` at the most. False if there is none yet.
@@ -523,6 +563,7 @@ impl Tailer {
         Position::new(begin).max(self.recording.start_position())
     }
 
+    #[inline]
     fn record(&self, message: Message) -> Option<Record<'_>> {
         let Message { start, end, sequence, assembled } = message;
         let fragment = if assembled {
@@ -538,9 +579,25 @@ impl Tailer {
         Some(Record { fragment, start, sequence, stamped: self.stamped })
     }
 
+    /// The next message if it is one frame, and nothing is the matter; [`Self::find_next`] finds all others.
+    #[inline(always)]
+    fn find_whole(&self) -> Option<Message> {
+        let current = self.current.as_ref().filter(|_| !self.verify && self.behind.is_empty())?;
+        let start = self.position;
+        let within = usize::try_from(start.get().wrapping_sub(current.base.get())).ok()?;
+        let mut cursor = current.frames.cursor(within)?;
+        let frame = self.identity.look_for_whole(&mut cursor, start)?;
+        cursor.expect(READ_AHEAD);
+        frame.touch();
+        if faults() != self.faults {
+            return None;
+        }
+        let end = Position::new(start.get() + frame.occupied() as i64);
+        Some(Message { start, end, sequence: self.sequence, assembled: false })
+    }
+
     /// Finds the next message, and what follows it. The tailer moves over padding and fragments without a beginning, not over
     /// the message.
-    #[inline]
     fn find_next(&mut self) -> Result<Option<Message>, JournalError> {
         if !self.behind.is_empty() {
             self.behind.clear();

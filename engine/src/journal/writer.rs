@@ -113,8 +113,22 @@ impl Writer {
         Ok(())
     }
 
+    /// Has the pages between two positions at hand for appenders, as far as their segments are mapped.
+    pub(crate) fn expect_appends(&self, mut from: Position, to: Position) {
+        let layout = self.identity.layout;
+        while from < to {
+            let base = layout.base(from);
+            let end = layout.next_base(base).min(to);
+            // Without the lock: it takes time.
+            let Some(segment) = self.pool().segments.get(&base.get()).cloned() else { return };
+            let (offset, length) = ((from.get() - base.get()) as usize, (end.get() - from.get()) as usize);
+            segment.stored.view().expect_stores(offset, length);
+            from = end;
+        }
+    }
+
     /// Up to where it is recorded, and its tail, if they can be true.
-    fn ends(&self) -> Result<(Position, Position), JournalError> {
+    pub(crate) fn ends(&self) -> Result<(Position, Position), JournalError> {
         self.control.ends(&*self.storage, &self.identity.layout)
     }
 
@@ -368,7 +382,8 @@ impl Writer {
         // Under a name of this maker's own until it is whole: others look for it at any time.
         let making = format!("{}.making-{}-{:p}", ahead_name(id, base), std::process::id(), self);
         self.storage.remove(&making)?;
-        let stored = self.storage.create(&making, length, Reserve::SpaceAndPages)?;
+        // Its pages are seen to when the tail comes near them: see `pages`.
+        let stored = self.storage.create(&making, length, Reserve::Space)?;
         let is_first = self.storage.publish(&making, &ahead_name(id, base))?;
         // Somebody else may have made it; and named it already, or the name would have been taken.
         for name in [segment_name(id, base), ahead_name(id, base), segment_name(id, base)] {

@@ -105,6 +105,14 @@ impl Place {
         }
     }
 
+    /// Whether a frame says that it stands here, in this stream; of whichever session.
+    #[cfg(all(feature = "journal", not(engine_loom)))]
+    #[inline(always)]
+    pub(crate) fn is_that_of(self, frame: &CommittedFrame<'_>) -> bool {
+        frame.word(TERM_OFFSET_AND_SESSION).load_relaxed() as i32 == self.offset_and_session as i32
+            && frame.word(STREAM_AND_TERM).load_relaxed() == self.stream_and_term
+    }
+
     /// The place `length` bytes further on in the same term.
     #[inline]
     pub(crate) fn beyond(self, length: usize) -> Self {

@@ -10,6 +10,8 @@ use std::ptr::NonNull;
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
+#[cfg(feature = "journal")]
+use rustix::mm::{Advice, madvise};
 #[cfg(feature = "client")]
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
@@ -207,6 +209,24 @@ impl MappedFile {
     #[cfg(feature = "journal")]
     pub(super) fn sync(&self, offset: usize, len: usize) -> io::Result<()> {
         self.map.flush_range(offset, len)
+    }
+
+    /// Has the pages of a range at hand for stores: what is stored there next does not have to wait for the kernel, which otherwise
+    /// notes the first store to each page that is new, or that it has written out since. Changes no byte, and does nothing where the
+    /// system does not know how, or the file is not that long any more.
+    #[cfg(feature = "journal")]
+    pub(super) fn expect_stores(&self, offset: usize, len: usize) {
+        const PAGE: usize = 4096;
+        let start = offset / PAGE * PAGE;
+        let end = (offset + len).min(self.len());
+        if start < end {
+            // SAFETY: the range begins with a page and ends within this mapping, and the kernel does no more than a store of what each
+            // page holds would.
+            let outcome =
+                unsafe { madvise(self.map.as_mut_ptr().add(start).cast(), end - start, Advice::LinuxPopulateWrite) };
+            // Then the first stores take longer.
+            let _ = outcome;
+        }
     }
 
     /// Where the bytes start: page-aligned, valid until the mapping is dropped.

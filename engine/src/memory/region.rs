@@ -81,6 +81,14 @@ impl Region {
         }
     }
 
+    /// Has the pages of a mapping's range at hand for stores; see [`MappedFile::expect_stores`].
+    #[cfg(feature = "journal")]
+    pub(super) fn expect_stores(&self, offset: usize, len: usize) {
+        if let Bytes::Mapped(file) = &self.0 {
+            file.expect_stores(offset, len);
+        }
+    }
+
     /// Whether no page of a guarded mapping had to be replaced; see [`MappedFile::guarded`].
     #[cfg(feature = "journal")]
     pub(super) fn is_intact(&self) -> bool {

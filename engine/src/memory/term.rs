@@ -181,6 +181,24 @@ impl Frames {
         Some(FrameSpace { span, length })
     }
 
+    /// Hints that the lines a little way behind `offset` will be written soon, as many as `length` bytes take up: appenders ask for
+    /// them so early that no store waits for memory, and no exchange for the stores before it.
+    #[inline(always)]
+    pub(crate) fn expect_write(&self, offset: usize, length: usize) {
+        const LINE: usize = 64;
+        // A message of more takes so long that the processor finds out by itself.
+        let ahead = offset + WRITTEN_AHEAD;
+        if ahead + 2 * LINE < self.length {
+            // SAFETY: within the buffer, as just checked.
+            let span = unsafe { self.buffer.whole_span().advance(ahead) };
+            span.clone().expect_write();
+            if length > LINE {
+                // SAFETY: as above.
+                unsafe { span.advance(LINE) }.expect_write();
+            }
+        }
+    }
+
     /// A cursor over the frames from `offset` to the end. None when no frame can start at `offset`, unless it is the end.
     #[inline]
     pub(crate) fn cursor(&self, offset: usize) -> Option<FrameCursor<'_>> {
@@ -409,6 +427,13 @@ impl<'a> CommittedFrame<'a> {
         // SAFETY: every frame has a header, and nobody stores to a committed one until its reader is done.
         let header = unsafe { self.span.bytes(0, ALIGNMENT) };
         header.try_into().expect("as long as a header")
+    }
+
+    /// The space that it takes up.
+    #[cfg(all(feature = "journal", not(engine_loom)))]
+    #[inline(always)]
+    pub(crate) fn occupied(&self) -> usize {
+        (self.length + ALIGNMENT - 1) & !(ALIGNMENT - 1)
     }
 
     /// Touches each page of the frame, so that whatever is wrong with one shows now.

@@ -220,6 +220,18 @@ impl AtomicBuffer {
         self.region.sync(start, len)
     }
 
+    /// Has the pages of a range of the view's file at hand, so that the stores that follow soon do not wait for the kernel. Changes no
+    /// byte. A system call: for whoever prepares what others store to.
+    ///
+    /// # Panics
+    ///
+    /// When the range is not within this view.
+    #[cfg(feature = "journal")]
+    pub fn expect_stores(&self, offset: usize, len: usize) {
+        let start = self.at(offset, len).addr().get() - self.region.start().addr().get();
+        self.region.expect_stores(start, len);
+    }
+
     /// Whether all of the view's region is what it was mapped from; see [`MappedFile::guarded`](super::MappedFile::guarded).
     #[cfg(feature = "journal")]
     pub fn is_intact(&self) -> bool {
