@@ -48,6 +48,64 @@ wire! {
     }
 }
 
+const NO_PRICE: i64 = i64::MAX;
+const NONE: i32 = i32::MAX;
+
+// What both ways to read do with a block once they have it; always inlined, as if it were written out in each.
+impl CarBlock {
+    #[inline(always)]
+    fn copy_to(&self, car: &mut Car<'_>) {
+        car.serial_number = self.serial_number.get();
+        car.model_year = self.model_year.get();
+        car.available = self.available;
+        car.code = self.code;
+        car.some_numbers = self.some_numbers.map(I32::get);
+        car.vehicle_code = self.vehicle_code;
+        car.extras = self.extras;
+        car.capacity = self.capacity.get();
+        car.cylinders = self.cylinders;
+        car.manufacturer_code = self.manufacturer_code;
+    }
+}
+
+impl FuelBlock {
+    #[inline(always)]
+    fn copied(&self) -> Fuel {
+        Fuel { speed: self.speed.get(), mpg: self.mpg.get() }
+    }
+}
+
+impl AccelerationBlock {
+    #[inline(always)]
+    fn copied(&self) -> Acceleration {
+        Acceleration { mph: self.mph.get(), seconds: self.seconds.get() }
+    }
+}
+
+impl RefreshBlock {
+    #[inline(always)]
+    fn copy_to(&self, refresh: &mut Refresh) {
+        refresh.transact_time = self.transact_time.get();
+        refresh.match_event_indicator = self.match_event_indicator;
+    }
+}
+
+impl EntryBlock {
+    #[inline(always)]
+    fn copied(&self) -> Entry {
+        Entry {
+            price: Some(self.price.get()).filter(|&price| price != NO_PRICE),
+            size: Some(self.size.get()).filter(|&size| size != NONE),
+            security_id: self.security_id.get(),
+            sequence: self.sequence.get(),
+            number_of_orders: Some(self.number_of_orders.get()).filter(|&orders| orders != NONE),
+            level: self.level,
+            action: self.action,
+            entry_type: self.entry_type,
+        }
+    }
+}
+
 /// A buffer that is written or read from its front.
 fn put<T: IntoBytes + Immutable>(buffer: &mut &mut [u8], value: T) -> Option<()> {
     let (place, rest) = std::mem::take(buffer).split_at_mut_checked(size_of::<T>())?;
@@ -148,29 +206,17 @@ pub fn decode_car<'a>(mut bytes: &'a [u8], car: &mut Car<'a>) -> Option<()> {
     if header.template_id != 1 || header.schema_id != 1 {
         return None;
     }
-    let block = get::<CarBlock>(rest)?;
-    car.serial_number = block.serial_number.get();
-    car.model_year = block.model_year.get();
-    car.available = block.available;
-    car.code = block.code;
-    car.some_numbers = block.some_numbers.map(I32::get);
-    car.vehicle_code = block.vehicle_code;
-    car.extras = block.extras;
-    car.capacity = block.capacity.get();
-    car.cylinders = block.cylinders;
-    car.manufacturer_code = block.manufacturer_code;
+    get::<CarBlock>(rest)?.copy_to(car);
     let count = get::<Dimension>(rest)?.count.get() as usize;
     for fuel in car.fuel_figures.refill(count)? {
-        let block = get::<FuelBlock>(rest)?;
-        *fuel = Fuel { speed: block.speed.get(), mpg: block.mpg.get() };
+        *fuel = get::<FuelBlock>(rest)?.copied();
     }
     let count = get::<Dimension>(rest)?.count.get() as usize;
     for Performance { octane_rating, acceleration } in car.performance_figures.refill(count)? {
         *octane_rating = *get::<u8>(rest)?;
         let count = get::<Dimension>(rest)?.count.get() as usize;
         for acceleration in acceleration.refill(count)? {
-            let block = get::<AccelerationBlock>(rest)?;
-            *acceleration = Acceleration { mph: block.mph.get(), seconds: block.seconds.get() };
+            *acceleration = get::<AccelerationBlock>(rest)?.copied();
         }
     }
     car.manufacturer = get_data(rest)?;
@@ -186,22 +232,11 @@ pub fn decode_any_car<'a>(mut bytes: &'a [u8], car: &mut Car<'a>) -> Option<()> 
     if header.template_id != 1 || header.schema_id != 1 {
         return None;
     }
-    let block: &CarBlock = get_block(rest, header.block_length.get().into())?;
-    car.serial_number = block.serial_number.get();
-    car.model_year = block.model_year.get();
-    car.available = block.available;
-    car.code = block.code;
-    car.some_numbers = block.some_numbers.map(I32::get);
-    car.vehicle_code = block.vehicle_code;
-    car.extras = block.extras;
-    car.capacity = block.capacity.get();
-    car.cylinders = block.cylinders;
-    car.manufacturer_code = block.manufacturer_code;
+    get_block::<CarBlock>(rest, header.block_length.get().into())?.copy_to(car);
     let dimension = get::<Dimension>(rest)?;
     let (length, count) = (dimension.block_length.get().into(), dimension.count.get().into());
     for fuel in car.fuel_figures.refill(count)? {
-        let block = get_block::<FuelBlock>(rest, length)?;
-        *fuel = Fuel { speed: block.speed.get(), mpg: block.mpg.get() };
+        *fuel = get_block::<FuelBlock>(rest, length)?.copied();
     }
     let dimension = get::<Dimension>(rest)?;
     let (length, count) = (dimension.block_length.get().into(), dimension.count.get().into());
@@ -210,17 +245,13 @@ pub fn decode_any_car<'a>(mut bytes: &'a [u8], car: &mut Car<'a>) -> Option<()> 
         let dimension = get::<Dimension>(rest)?;
         let (length, count) = (dimension.block_length.get().into(), dimension.count.get().into());
         for acceleration in acceleration.refill(count)? {
-            let block = get_block::<AccelerationBlock>(rest, length)?;
-            *acceleration = Acceleration { mph: block.mph.get(), seconds: block.seconds.get() };
+            *acceleration = get_block::<AccelerationBlock>(rest, length)?.copied();
         }
     }
     car.manufacturer = get_data(rest)?;
     car.model = get_data(rest)?;
     Some(())
 }
-
-const NO_PRICE: i64 = i64::MAX;
-const NONE: i32 = i32::MAX;
 
 /// Writes a refresh, and returns its length in bytes; nothing if it does not fit.
 #[inline(never)]
@@ -265,22 +296,10 @@ pub fn decode_refresh(mut bytes: &[u8], refresh: &mut Refresh) -> Option<()> {
     if header.template_id != 46 || header.schema_id != 1 {
         return None;
     }
-    let block = get::<RefreshBlock>(rest)?;
-    refresh.transact_time = block.transact_time.get();
-    refresh.match_event_indicator = block.match_event_indicator;
+    get::<RefreshBlock>(rest)?.copy_to(refresh);
     let count = get::<SmallDimension>(rest)?.count as usize;
     for entry in refresh.entries.refill(count)? {
-        let block = get::<EntryBlock>(rest)?;
-        *entry = Entry {
-            price: Some(block.price.get()).filter(|&price| price != NO_PRICE),
-            size: Some(block.size.get()).filter(|&size| size != NONE),
-            security_id: block.security_id.get(),
-            sequence: block.sequence.get(),
-            number_of_orders: Some(block.number_of_orders.get()).filter(|&orders| orders != NONE),
-            level: block.level,
-            action: block.action,
-            entry_type: block.entry_type,
-        };
+        *entry = get::<EntryBlock>(rest)?.copied();
     }
     get::<EightByteDimension>(rest)?;
     Some(())
@@ -294,23 +313,11 @@ pub fn decode_any_refresh(mut bytes: &[u8], refresh: &mut Refresh) -> Option<()>
     if header.template_id != 46 || header.schema_id != 1 {
         return None;
     }
-    let block: &RefreshBlock = get_block(rest, header.block_length.get().into())?;
-    refresh.transact_time = block.transact_time.get();
-    refresh.match_event_indicator = block.match_event_indicator;
+    get_block::<RefreshBlock>(rest, header.block_length.get().into())?.copy_to(refresh);
     let dimension = get::<SmallDimension>(rest)?;
     let (length, count) = (dimension.block_length.get().into(), dimension.count.into());
     for entry in refresh.entries.refill(count)? {
-        let block = get_block::<EntryBlock>(rest, length)?;
-        *entry = Entry {
-            price: Some(block.price.get()).filter(|&price| price != NO_PRICE),
-            size: Some(block.size.get()).filter(|&size| size != NONE),
-            security_id: block.security_id.get(),
-            sequence: block.sequence.get(),
-            number_of_orders: Some(block.number_of_orders.get()).filter(|&orders| orders != NONE),
-            level: block.level,
-            action: block.action,
-            entry_type: block.entry_type,
-        };
+        *entry = get_block::<EntryBlock>(rest, length)?.copied();
     }
     let dimension = get::<EightByteDimension>(rest)?;
     let length = usize::from(dimension.block_length.get()) * usize::from(dimension.count);

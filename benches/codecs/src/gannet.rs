@@ -1,6 +1,8 @@
 //! Gannet's generated codecs.
 
-use crate::values::{Acceleration, Car, Entry, Fuel, Performance, Refresh};
+use gannet_codecs_runtime::DecodeError;
+
+use crate::values::{Acceleration, Car, Entry, Fuel, Refresh};
 
 #[allow(missing_docs, clippy::all, reason = "generated")]
 mod car {
@@ -43,6 +45,15 @@ pub fn encode_car(values: &Car<'_>, buffer: &mut [u8]) -> Option<usize> {
     Some(car.ok()?.manufacturer(values.manufacturer).ok()?.model(values.model).ok()?.finish())
 }
 
+/// Bytes that end too soon, or entries that there is no room for.
+struct Unreadable;
+
+impl From<DecodeError> for Unreadable {
+    fn from(_: DecodeError) -> Self {
+        Self
+    }
+}
+
 /// Reads a car; nothing if the bytes are another message, or too few.
 #[inline(never)]
 pub fn decode_car<'a>(bytes: &'a [u8], values: &mut Car<'a>) -> Option<()> {
@@ -61,15 +72,16 @@ pub fn decode_car<'a>(bytes: &'a [u8], values: &mut Car<'a>) -> Option<()> {
     let figures = car.fuel_figures().ok()?;
     let room = values.fuel_figures.refill(figures.len())?;
     let car = figures.fill(room, |figure| Fuel { speed: figure.speed(), mpg: figure.mpg() }).ok()?;
-    let mut figures = car.performance_figures().ok()?;
-    for Performance { octane_rating, acceleration } in values.performance_figures.refill(figures.len())? {
-        let figure = figures.next_entry().ok()??;
-        *octane_rating = figure.octane_rating();
-        let entries = figure.acceleration().ok()?;
-        let room = acceleration.refill(entries.len())?;
-        entries.fill(room, |entry| Acceleration { mph: entry.mph(), seconds: entry.seconds() }).ok()?.end();
-    }
-    let (manufacturer, car) = figures.end().ok()?.manufacturer().ok()?;
+    let figures = car.performance_figures().ok()?;
+    let room = values.performance_figures.refill(figures.len())?;
+    let car = figures.fill(room, |to, figure| -> Result<(), Unreadable> {
+        to.octane_rating = figure.octane_rating();
+        let entries = figure.acceleration()?;
+        let room = to.acceleration.refill(entries.len()).ok_or(Unreadable)?;
+        entries.fill(room, |entry| Acceleration { mph: entry.mph(), seconds: entry.seconds() })?.end();
+        Ok(())
+    });
+    let (manufacturer, car) = car.ok()?.manufacturer().ok()?;
     values.manufacturer = manufacturer;
     values.model = car.model().ok()?.0;
     Some(())

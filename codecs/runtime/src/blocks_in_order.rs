@@ -6,7 +6,10 @@ use core::marker::PhantomData;
 
 use crate::error::DecodeError;
 use crate::in_order::Front;
-use crate::reader::{Entries, Entry};
+use crate::reader::{Entries, Entry, Reader, unusual};
+
+/// Bytes of blocks whose entries are checked one by one.
+const LARGE: usize = 16;
 
 /// A group whose entries have no groups or data of their own, read in order; what comes after it is a `D`.
 ///
@@ -126,12 +129,18 @@ impl<'a, E: Entry<'a>, D: Front<'a>> BlocksInOrder<'a, E, D> {
         // In registers while it is read.
         let mut reader = *self.after.reader();
         // Most writers have this version of the schema. Said apart, the compiler makes a loop for them in which it knows how far
-        // entries lie apart.
-        if E::BLOCK > 0 && self.block_length == E::BLOCK {
+        // entries lie apart. Where there is little to do for each, one check of all of them is faster than one of each.
+        let usual = E::BLOCK > 0 && self.block_length == E::BLOCK;
+        if usual && E::BLOCK >= LARGE {
             for place in places {
                 each(place, E::read(&mut reader, E::BLOCK, self.version)?);
             }
+        } else if usual && let Some(blocks) = reader.take_if_there(count.saturating_mul(E::BLOCK)) {
+            for (place, block) in places.into_iter().zip(blocks.chunks_exact(E::BLOCK)) {
+                each(place, E::read(&mut Reader::new(block), E::BLOCK, self.version)?);
+            }
         } else {
+            unusual();
             if self.block_length == 0 {
                 reader.take_empty(count, E::NAME)?;
             }
@@ -159,7 +168,6 @@ mod tests {
 
     use super::*;
     use crate::in_order::InOrder;
-    use crate::reader::Reader;
     use crate::reader::tests::Flat;
 
     type Group<'a, const N: usize> = BlocksInOrder<'a, Flat<N>, InOrder<'a>>;
@@ -205,6 +213,26 @@ mod tests {
         assert_eq!((begun.next_entry()?, begun.len()), (Some(THREE[0]), 2));
         assert_eq!(begun.end()?.rest(), [9]);
         Ok(())
+    }
+
+    #[test]
+    fn small_and_large_blocks_are_read_alike_whole_or_cut() {
+        fn check<const N: usize>() {
+            let mut bytes = std::vec![0; 3 * N];
+            bytes.iter_mut().step_by(N).zip(1..).for_each(|(first, number)| *first = number);
+            for length in 0..=bytes.len() {
+                let mut room = [Flat(None); 3];
+                let filled = group::<N>(&bytes[..length], 3, N).fill(&mut room, |entry| entry);
+                assert_eq!(filled.is_ok(), length == bytes.len(), "{N} {length}");
+                let whole = length / N;
+                let expected = [Flat(Some(1)), Flat(Some(2)), Flat(Some(3))];
+                assert_eq!((&room[..whole], &room[whole..]), (&expected[..whole], &[Flat(None); 3][whole..]));
+            }
+        }
+        check::<1>();
+        check::<{ LARGE - 1 }>();
+        check::<LARGE>();
+        check::<{ 2 * LARGE }>();
     }
 
     #[test]

@@ -110,16 +110,12 @@ impl<'a, const STAGE: usize> Front<'a> for InEntry<'a, '_, STAGE> {
 
 /// An entry with groups or data of its own.
 pub trait Nested<'a>: Entry<'a> {
-    /// The entry while it is read in order.
-    type InOrder<'g>
-    where
-        'a: 'g;
+    /// The entry while it is read in order; `R` says how far that is.
+    type At<R>;
 
     /// Takes the entry's block.
     #[doc(hidden)]
-    fn start<'g>(rest: InEntry<'a, 'g>, block_length: usize) -> Result<Self::InOrder<'g>, DecodeError>
-    where
-        'a: 'g;
+    fn start<R: Front<'a>>(rest: R, block_length: usize, version: u32) -> Result<Self::At<R>, DecodeError>;
 }
 
 /// A group whose entries have groups or data of their own, read in order; what comes after it is a `D`.
@@ -172,15 +168,39 @@ impl<'a, E: Nested<'a>, D: Front<'a>> EntriesInOrder<'a, E, D> {
     ///
     /// The bytes end inside the entry, or inside what was not read of the one before it.
     #[inline(always)]
-    pub fn next_entry(&mut self) -> Result<Option<E::InOrder<'_>>, DecodeError> {
+    pub fn next_entry(&mut self) -> Result<Option<E::At<InEntry<'a, '_>>>, DecodeError> {
         self.leave_entry()?;
         match self.left.checked_sub(1) {
             None => return Ok(None),
             Some(left) => self.left = left,
         }
-        self.place.handed_out = true;
-        let (reader, version) = (self.place.reader, self.version);
-        E::start(InEntry { reader, version, place: &mut self.place }, self.block_length).map(Some)
+        hand_out::<E>(&mut self.place, self.block_length, self.version).map(Some)
+    }
+
+    /// Hands each place of `room` to `each` together with the entry whose turn it is, and returns what comes after the group. Entries
+    /// that there is no room for are stepped over, as is what `each` does not read of one; places that there is no entry for are
+    /// left alone: ask for [`len`](Self::len) before.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end before the entries do, or `each` fails.
+    #[inline(always)]
+    pub fn fill<T, X: From<DecodeError>>(
+        mut self,
+        room: &mut [T],
+        mut each: impl FnMut(&mut T, E::At<InEntry<'a, '_>>) -> Result<(), X>,
+    ) -> Result<D, X> {
+        self.leave_entry()?;
+        let count = room.len().min(self.left);
+        // In registers while it is read.
+        let (mut place, block_length, version) = (self.place, self.block_length, self.version);
+        for to in &mut room[..count] {
+            each(to, hand_out::<E>(&mut place, block_length, version)?)?;
+            leave::<E>(&mut place, block_length, version)?;
+        }
+        self.place = place;
+        self.left -= count;
+        Ok(self.end()?)
     }
 
     /// What comes after the group. Entries that are left are stepped over.
@@ -215,12 +235,29 @@ impl<'a, E: Nested<'a>, D: Front<'a>> EntriesInOrder<'a, E, D> {
     /// Steps over the entry that was handed out, unless it ended.
     #[inline(always)]
     fn leave_entry(&mut self) -> Result<(), DecodeError> {
-        if self.place.handed_out {
-            self.place.reader = step_over::<E>(self.place.reader, 1, self.block_length, self.version)?;
-            self.place.handed_out = false;
-        }
-        Ok(())
+        leave::<E>(&mut self.place, self.block_length, self.version)
     }
+}
+
+/// The next entry of a group, which has one.
+#[inline(always)]
+fn hand_out<'a, 'g, E: Nested<'a>>(
+    place: &'g mut Place<'a>,
+    block_length: usize,
+    version: u32,
+) -> Result<E::At<InEntry<'a, 'g>>, DecodeError> {
+    place.handed_out = true;
+    E::start(InEntry { reader: place.reader, version, place }, block_length, version)
+}
+
+/// Steps over the entry that was handed out, unless it ended.
+#[inline(always)]
+fn leave<'a, E: Entry<'a>>(place: &mut Place<'a>, block_length: usize, version: u32) -> Result<(), DecodeError> {
+    if place.handed_out {
+        place.reader = step_over::<E>(place.reader, 1, block_length, version)?;
+        place.handed_out = false;
+    }
+    Ok(())
 }
 
 /// What is behind so many entries. It takes and gives values, so that those of its caller stay in registers.
@@ -249,24 +286,18 @@ mod tests {
     use crate::reader::tests::Long;
 
     /// An entry of one byte with data behind it, being read.
-    pub(crate) struct Started<'a, 'g>(u8, InEntry<'a, 'g>);
+    pub(crate) struct Started<R>(u8, R);
 
     impl<'a> Nested<'a> for Long<'a> {
-        type InOrder<'g>
-            = Started<'a, 'g>
-        where
-            'a: 'g;
+        type At<R> = Started<R>;
 
-        fn start<'g>(mut rest: InEntry<'a, 'g>, block_length: usize) -> Result<Self::InOrder<'g>, DecodeError>
-        where
-            'a: 'g,
-        {
+        fn start<R: Front<'a>>(mut rest: R, block_length: usize, _: u32) -> Result<Started<R>, DecodeError> {
             let (oldest, _) = rest.reader().take_block::<1>(block_length, Self::NAME)?;
             Ok(Started(oldest[0], rest))
         }
     }
 
-    impl<'a> Started<'a, '_> {
+    impl<'a> Started<InEntry<'a, '_>> {
         fn data(mut self) -> Result<&'a [u8], DecodeError> {
             let data = self.1.reader().take_data::<u8, LittleEndian>("data")?;
             self.1.at::<1>().end();
@@ -317,6 +348,63 @@ mod tests {
     }
 
     #[test]
+    fn places_are_filled_from_the_entries_whose_turn_it_is() -> Result<(), DecodeError> {
+        let entries = [Long(1, b"ab"), Long(2, b""), Long(3, b"c")];
+        let none = Long(0, b"");
+        for places in 0..5 {
+            let mut room = [none; 5];
+            let after = group(THREE, 3)?.fill(&mut room[..places], |to, entry| -> Result<(), DecodeError> {
+                *to = Long(entry.0, entry.data()?);
+                Ok(())
+            })?;
+            assert_eq!(after.rest(), [9], "{places}");
+            let read = places.min(3);
+            assert_eq!((&room[..read], &room[read..]), (&entries[..read], &[none; 5][read..]));
+        }
+        // After one by hand that was not read to its end, and without reading any of them so.
+        let mut begun = group(THREE, 3)?;
+        let _ = begun.next_entry()?;
+        let mut room = [0; 2];
+        let after = begun.fill(&mut room, |to, entry| -> Result<(), DecodeError> {
+            *to = entry.0;
+            Ok(())
+        })?;
+        assert_eq!((room, after.rest()), ([2, 3], &[9][..]));
+        Ok(())
+    }
+
+    #[test]
+    fn filling_ends_with_the_first_error() -> Result<(), DecodeError> {
+        #[derive(Debug, PartialEq)]
+        enum Why {
+            Cut,
+            Own,
+        }
+
+        impl From<DecodeError> for Why {
+            fn from(_: DecodeError) -> Self {
+                Self::Cut
+            }
+        }
+
+        for length in 0..9 {
+            let filled = group(&THREE[..length], 3)?.fill(&mut [0; 3], |to, entry| {
+                *to = entry.0;
+                entry.data()?;
+                Ok(())
+            });
+            assert_eq!(filled.map(|_| ()), Err(Why::Cut), "{length}");
+        }
+        let mut room = [0; 3];
+        let filled = group(THREE, 3)?.fill(&mut room, |to, entry| {
+            *to = entry.0;
+            if entry.0 == 2 { Err(Why::Own) } else { Ok(()) }
+        });
+        assert_eq!((filled.map(|_| ()), room), (Err(Why::Own), [1, 2, 0]));
+        Ok(())
+    }
+
+    #[test]
     fn what_is_cut_is_refused_wherever_it_is_reached() {
         let cut = |length: usize| -> Result<(), DecodeError> {
             let mut entries = group(&THREE[..length], 3)?;
@@ -354,15 +442,9 @@ mod tests {
     }
 
     impl<'a> Nested<'a> for Nothing {
-        type InOrder<'g>
-            = InEntry<'a, 'g>
-        where
-            'a: 'g;
+        type At<R> = R;
 
-        fn start<'g>(rest: InEntry<'a, 'g>, _: usize) -> Result<Self::InOrder<'g>, DecodeError>
-        where
-            'a: 'g,
-        {
+        fn start<R: Front<'a>>(rest: R, _: usize, _: u32) -> Result<R, DecodeError> {
             Ok(rest)
         }
     }

@@ -28,6 +28,18 @@ impl<'a> Reader<'a> {
         Self { rest: bytes, empty: MOST_EMPTY }
     }
 
+    /// Takes header and block of a message, `N` bytes, if the header is this one. Most are, where it is the one that this version of
+    /// the schema writes: then one comparison of all its fields tells as much as looking at each.
+    #[must_use]
+    #[inline]
+    pub fn behind<const N: usize, const HEADER: usize>(
+        bytes: &'a [u8],
+        header: &[u8; HEADER],
+    ) -> Option<(&'a [u8; N], Self)> {
+        let (message, rest) = bytes.split_first_chunk()?;
+        (message.first_chunk() == Some(header)).then_some((message, Self::new(rest)))
+    }
+
     /// The bytes not taken yet.
     #[must_use]
     #[inline]
@@ -49,6 +61,14 @@ impl<'a> Reader<'a> {
             }
             None => Err(DecodeError::Truncated { what, needed: length, found: self.rest.len() }),
         }
+    }
+
+    /// Takes `length` bytes if they are left.
+    #[inline]
+    pub(crate) fn take_if_there(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(taken)
     }
 
     /// Takes `N` bytes.
@@ -138,19 +158,18 @@ pub trait Entry<'a>: Copy {
         if block_length >= Self::OLDEST {
             return Ok(block_length);
         }
-        if there_are(count) {
+        // Blocks that are too short matter only where there are any.
+        unusual();
+        if count > 0 {
             return Err(DecodeError::ShortBlock { what: Self::NAME, needed: Self::OLDEST, found: block_length });
         }
         Ok(Self::OLDEST)
     }
 }
 
-/// Blocks that are too short matter only where there are any. This is a call, and cold, so that usual ones take one comparison.
+/// Says to the compiler that what calls it is rarely come to.
 #[cold]
-#[inline(never)]
-fn there_are(count: usize) -> bool {
-    count > 0
-}
+pub(crate) fn unusual() {}
 
 /// A repeating group: its entries, checked to be whole.
 pub struct Entries<'a, E> {
@@ -378,6 +397,17 @@ pub(crate) mod tests {
         assert_eq!((entries.iter().len(), reader.rest()), (2, &[7][..]));
         assert_eq!(entries.iter().collect::<Vec<_>>(), [Long(1, b"ab"), Long(2, b"")]);
         assert_eq!(Entries::<Long<'_>>::none().iter().next(), None);
+    }
+
+    #[test]
+    fn a_message_behind_its_usual_header_is_taken_whole_or_not_at_all() {
+        let behind =
+            |bytes: &'static [u8]| Reader::behind::<3, 2>(bytes, &[1, 2]).map(|(start, reader)| (start, reader.rest));
+        assert_eq!(behind(&[1, 2, 3, 4]), Some((&[1, 2, 3], &[4][..])));
+        assert_eq!(behind(&[1, 2, 3]), Some((&[1, 2, 3], &[][..])));
+        assert_eq!(behind(&[1, 2]), None);
+        assert_eq!(behind(&[1, 3, 3, 4]), None);
+        assert_eq!(behind(&[]), None);
     }
 
     #[test]

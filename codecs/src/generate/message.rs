@@ -16,6 +16,8 @@ const TAKEN: &[&str] = &[
     "wrap",
     "in_order",
     "wrap_in_order",
+    "in_order_usual",
+    "in_order_any",
     "encoded_length",
     "rewrite",
     "fmt",
@@ -47,7 +49,7 @@ const TAKEN_VARIABLES: &[&str] = &[
     "bytes",
     "core",
 ];
-const TAKEN_CONSTANTS: &[&str] = &["TEMPLATE_ID", "BLOCK_LENGTH", "NAME", "OLDEST", "BLOCK", "FLAT", "EMPTY"];
+const TAKEN_CONSTANTS: &[&str] = &["TEMPLATE_ID", "BLOCK_LENGTH", "NAME", "OLDEST", "BLOCK", "FLAT", "EMPTY", "HEADER"];
 
 /// One block with what follows it: a message or an entry of a group.
 struct Level<'s> {
@@ -94,6 +96,8 @@ struct Front {
     carried: TokenStream,
     /// The code that takes the block.
     take: TokenStream,
+    /// Whether there are fields that every version sends.
+    has_old: bool,
     /// Whether there are fields that only newer writers send.
     has_new: bool,
 }
@@ -733,8 +737,9 @@ impl Level<'_> {
         let (block, full) =
             (if has_old { quote!(block) } else { quote!(_block) }, if has_new { quote!(full) } else { quote!(_full) });
         let (oldest, name) = (literal(oldest), self.name);
-        let take = quote!(let (#block, #full) = reader.take_block::<#oldest>(block_length, #name)?;);
-        Front { fields, values, carried, take, has_new }
+        let take = quote!(reader.take_block::<#oldest>(block_length, #name)?);
+        let take = quote!(let (#block, #full) = #take;);
+        Front { fields, values, carried, take, has_old, has_new }
     }
 
     /// Whether decoders of the level have something behind their block, or where to go on when there is nothing.
@@ -847,7 +852,10 @@ impl Level<'_> {
 
     fn decoder_code(&self, members: &[Member<'_>], oldest: u32, parts: &Parts) -> TokenStream {
         let (decoder, rest, name) = (&self.decoder, &self.rest, self.name);
-        let Front { fields, values, carried, take, has_new } = self.front(members, oldest);
+        let front = self.front(members, oldest);
+        let Front { fields, values, carried, take, .. } = &front;
+        let has_new = front.has_new;
+        let in_order = self.message.map(|message| self.in_order_code(message, oldest, &front));
         let oldest = literal(oldest);
         let reads = parts.held.iter().map(|(held, _, read)| quote!(let #held = #read;));
         let reads = quote!(#(#reads)*);
@@ -862,7 +870,7 @@ impl Level<'_> {
         let whole =
             if staged { quote!(Self { #values rest: #rest { #(#held_values),* } }) } else { quote!(Self { #values }) };
         let last = self.body.groups.len() + self.body.data.len();
-        let steps = parts.steps.iter().map(|step| step(&carried));
+        let steps = parts.steps.iter().map(|step| step(carried));
         let front = if let Some(message) = self.message {
             let (template, block_length) = (literal(message.id), literal(self.body.block_length));
             let since = literal(message.notes.since);
@@ -903,18 +911,7 @@ impl Level<'_> {
                     Ok(#whole)
                 }
 
-                /// Reads a message behind its header, from front to back: each group and data is checked when it is reached, and
-                /// gives the decoder that reads on behind it. It is the fastest way to read all of a message once.
-                ///
-                /// # Errors
-                ///
-                /// The header is of another schema or message, or of a version that did not have it yet; or the bytes end inside
-                /// the block.
-                #[inline]
-                pub fn in_order(bytes: &'a [u8]) -> Result<#decoder<'a, runtime::InOrder<'a>>, runtime::DecodeError> {
-                    let (header, body) = Header::read_of(bytes, #template, #since)?;
-                    Self::wrap_in_order(body, header.block_length, header.version)
-                }
+                #in_order
 
                 /// As `in_order`, without a header.
                 ///
@@ -947,18 +944,15 @@ impl Level<'_> {
             let nested = (!flat).then(|| {
                 quote! {
                     impl<'a> runtime::Nested<'a> for #decoder<'a> {
-                        type InOrder<'g> = #decoder<'a, runtime::InEntry<'a, 'g>> where 'a: 'g;
+                        type At<R> = #decoder<'a, R>;
 
                         #[inline]
-                        fn start<'g>(
-                            mut rest: runtime::InEntry<'a, 'g>,
+                        fn start<R: runtime::Front<'a>>(
+                            mut rest: R,
                             block_length: usize,
-                        ) -> Result<Self::InOrder<'g>, runtime::DecodeError>
-                        where
-                            'a: 'g,
-                        {
-                            let #block_version = rest.version();
-                            let reader = runtime::Front::reader(&mut rest);
+                            #block_version: u32,
+                        ) -> Result<#decoder<'a, R>, runtime::DecodeError> {
+                            let reader = rest.reader();
                             #take
                             Ok(#decoder { #values rest })
                         }
@@ -1094,6 +1088,93 @@ impl Level<'_> {
                 }
             }
         }
+    }
+
+    /// The start of a message that is read in order: of one that has the usual header, which one comparison tells, and of any.
+    fn in_order_code(&self, message: &Message, oldest: u32, front: &Front) -> TokenStream {
+        let (decoder, template, since) = (&self.decoder, literal(message.id), literal(message.notes.since));
+        let ty = quote!(#decoder<'a, runtime::InOrder<'a>>);
+        let usual = if let Some(header) = self.own_header(message) {
+            let length = self.schema.header.length;
+            let Front { values, has_old, has_new, .. } = front;
+            let (oldest, whole) = (literal(oldest), literal(length + self.body.block_length));
+            let message = if *has_old || *has_new { quote!(message) } else { quote!(_) };
+            let length = literal(length);
+            let block = has_old.then(|| quote!(let block = runtime::bytes::<#oldest, #length, #whole>(message);));
+            let full = has_new.then(|| quote!(let (full, version) = (&message[#length..], SCHEMA_VERSION);));
+            quote! {
+                /// What stands in front of such messages of this version of the schema.
+                const HEADER: [u8; #length] = [#(#header),*];
+
+                /// As `in_order`, of a message whose header is that.
+                #[inline(always)]
+                fn in_order_usual(bytes: &'a [u8]) -> Option<#ty> {
+                    let (#message, reader) = runtime::Reader::behind::<#whole, #length>(bytes, &Self::HEADER)?;
+                    #block
+                    #full
+                    Some(#decoder { #values rest: runtime::InOrder::new(reader, SCHEMA_VERSION) })
+                }
+            }
+        } else {
+            quote! {
+                /// None: the header cannot say all that it is to say.
+                fn in_order_usual(_: &'a [u8]) -> Option<#ty> {
+                    None
+                }
+            }
+        };
+        quote! {
+            #usual
+
+            /// Reads a message behind its header, from front to back: each group and data is checked when it is reached, and
+            /// gives the decoder that reads on behind it. It is the fastest way to read all of a message once.
+            ///
+            /// # Errors
+            ///
+            /// The header is of another schema or message, or of a version that did not have it yet; or the bytes end inside
+            /// the block.
+            #[inline]
+            pub fn in_order(bytes: &'a [u8]) -> Result<#ty, runtime::DecodeError> {
+                match Self::in_order_usual(bytes) {
+                    Some(decoder) => Ok(decoder),
+                    None => Self::in_order_any(bytes),
+                }
+            }
+
+            /// As `in_order`, of a message of any version.
+            #[cold]
+            #[inline(never)]
+            fn in_order_any(bytes: &'a [u8]) -> Result<#ty, runtime::DecodeError> {
+                let (header, body) = Header::read_of(bytes, #template, #since)?;
+                Self::wrap_in_order(body, header.block_length, header.version)
+            }
+        }
+    }
+
+    /// The header in front of such messages of this version of the schema, if it can say what it is to say.
+    fn own_header(&self, message: &Message) -> Option<Vec<Literal>> {
+        let mut bytes = vec![0; self.schema.header.length as usize];
+        let members = [
+            ("blockLength", self.body.block_length),
+            ("templateId", message.id),
+            ("schemaId", self.schema.id),
+            ("version", self.schema.version),
+        ];
+        for (name, value) in members {
+            let (member, encoding) = self.schema.header.number(name)?;
+            let value = Number::Int(value.into());
+            match (encoding.presence, &encoding.constant) {
+                (Presence::Constant, Some(Constant::Number(sent) | Constant::Enum { number: sent, .. })) => {
+                    (*sent == value).then_some(())?;
+                }
+                (Presence::Constant, _) => return None,
+                _ => {
+                    let place = bytes.get_mut(member.offset as usize..)?;
+                    encoding.primitive.write(value, place, self.schema.byte_order).ok()?;
+                }
+            }
+        }
+        Some(bytes.into_iter().map(Literal::u8_unsuffixed).collect())
     }
 
     fn rewrite(&self, members: &[Member<'_>], parts: &Parts) -> TokenStream {

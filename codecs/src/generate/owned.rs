@@ -310,7 +310,10 @@ pub(super) fn any(options: &Options, messages: &[(Ident, Ident, Ident)]) -> Toke
                 let (header, body) = Header::read_ours(bytes)?;
                 Ok(match header.template_id {
                     #(#decoders::TEMPLATE_ID => {
-                        let decoder = #decoders::wrap_in_order(body, header.block_length, header.version)?;
+                        let decoder = match #decoders::in_order_usual(bytes) {
+                            Some(decoder) => decoder,
+                            None => #decoders::wrap_in_order(body, header.block_length, header.version)?,
+                        };
                         Self::#variants(#owned::read(decoder)?)
                     })*
                     _ => Self::Unknown { header, body: body.to_vec() },

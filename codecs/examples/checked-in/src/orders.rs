@@ -316,6 +316,20 @@ impl<'a> NewOrderDecoder<'a> {
             rest: NewOrderRest { note, length },
         })
     }
+    /// What stands in front of such messages of this version of the schema.
+    const HEADER: [u8; 8] = [34, 0, 1, 0, 42, 0, 1, 0];
+    /// As `in_order`, of a message whose header is that.
+    #[inline(always)]
+    fn in_order_usual(
+        bytes: &'a [u8],
+    ) -> Option<NewOrderDecoder<'a, runtime::InOrder<'a>>> {
+        let (message, reader) = runtime::Reader::behind::<42, 8>(bytes, &Self::HEADER)?;
+        let block = runtime::bytes::<34, 8, 42>(message);
+        Some(NewOrderDecoder {
+            block,
+            rest: runtime::InOrder::new(reader, SCHEMA_VERSION),
+        })
+    }
     /// Reads a message behind its header, from front to back: each group and data is checked when it is reached, and
     /// gives the decoder that reads on behind it. It is the fastest way to read all of a message once.
     ///
@@ -325,6 +339,17 @@ impl<'a> NewOrderDecoder<'a> {
     /// the block.
     #[inline]
     pub fn in_order(
+        bytes: &'a [u8],
+    ) -> Result<NewOrderDecoder<'a, runtime::InOrder<'a>>, runtime::DecodeError> {
+        match Self::in_order_usual(bytes) {
+            Some(decoder) => Ok(decoder),
+            None => Self::in_order_any(bytes),
+        }
+    }
+    /// As `in_order`, of a message of any version.
+    #[cold]
+    #[inline(never)]
+    fn in_order_any(
         bytes: &'a [u8],
     ) -> Result<NewOrderDecoder<'a, runtime::InOrder<'a>>, runtime::DecodeError> {
         let (header, body) = Header::read_of(bytes, 1, 0)?;
@@ -782,6 +807,23 @@ impl<'a> OrderFilledDecoder<'a> {
             rest: OrderFilledRest { fills, length },
         })
     }
+    /// What stands in front of such messages of this version of the schema.
+    const HEADER: [u8; 8] = [16, 0, 2, 0, 42, 0, 1, 0];
+    /// As `in_order`, of a message whose header is that.
+    #[inline(always)]
+    fn in_order_usual(
+        bytes: &'a [u8],
+    ) -> Option<OrderFilledDecoder<'a, runtime::InOrder<'a>>> {
+        let (message, reader) = runtime::Reader::behind::<24, 8>(bytes, &Self::HEADER)?;
+        let block = runtime::bytes::<8, 8, 24>(message);
+        let (full, version) = (&message[8..], SCHEMA_VERSION);
+        Some(OrderFilledDecoder {
+            block,
+            full,
+            version,
+            rest: runtime::InOrder::new(reader, SCHEMA_VERSION),
+        })
+    }
     /// Reads a message behind its header, from front to back: each group and data is checked when it is reached, and
     /// gives the decoder that reads on behind it. It is the fastest way to read all of a message once.
     ///
@@ -791,6 +833,17 @@ impl<'a> OrderFilledDecoder<'a> {
     /// the block.
     #[inline]
     pub fn in_order(
+        bytes: &'a [u8],
+    ) -> Result<OrderFilledDecoder<'a, runtime::InOrder<'a>>, runtime::DecodeError> {
+        match Self::in_order_usual(bytes) {
+            Some(decoder) => Ok(decoder),
+            None => Self::in_order_any(bytes),
+        }
+    }
+    /// As `in_order`, of a message of any version.
+    #[cold]
+    #[inline(never)]
+    fn in_order_any(
         bytes: &'a [u8],
     ) -> Result<OrderFilledDecoder<'a, runtime::InOrder<'a>>, runtime::DecodeError> {
         let (header, body) = Header::read_of(bytes, 2, 0)?;
