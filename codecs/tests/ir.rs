@@ -248,6 +248,55 @@ fn bytes_are_the_messages_that_the_format_says() {
     assert_eq!(lines.len(), expected.len());
 }
 
+/// The bytes of one token, by the table of the format: its block, and items behind it, as many as its form has.
+fn token(numbers: [i32; 5], codes: [u8; 4], items: &[(usize, &[u8])], most: usize) -> Vec<u8> {
+    let mut bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    bytes.extend(codes);
+    bytes.extend(0_i32.to_le_bytes());
+    for at in 0..most {
+        let item = items.iter().find(|(place, _)| *place == at).map_or(&[][..], |(_, item)| *item);
+        bytes.extend((item.len() as u16).to_le_bytes());
+        bytes.extend(item);
+    }
+    bytes
+}
+
+#[test]
+fn trap_23_each_form_is_byte_for_byte_what_the_format_says() {
+    let text = "<messageSchema package='p.q' id='7' version='2' byteOrder='bigEndian'><types package='t'>\
+        <composite name='messageHeader'><type name='blockLength' primitiveType='uint16'/>\
+        <type name='templateId' primitiveType='uint16'/><type name='schemaId' primitiveType='uint16'/>\
+        <type name='version' primitiveType='uint16'/></composite>\
+        <type name='Qty' primitiveType='int16' presence='optional' nullValue='-2' maxValue='300' description='How many'/>\
+        </types><message name='M' id='3'><field name='a' id='1' type='Qty' sinceVersion='1'/></message></messageSchema>";
+    let schema = compile_text("p.xml", text, &Options::default()).unwrap_or_else(|report| panic!("{report}")).schema;
+    // Items by their place: name 0, minimum 2, maximum 3, null 4, description 9, package 11, which only the later form has.
+    const ITEMS: [(Form, usize); 2] = [(Form::Until1_35, 11), (Form::From1_36, 12)];
+    for (form, most) in ITEMS {
+        // Id 7, form 0, version 2, the package; neither another name space nor a semantic version.
+        let mut expected = vec![7, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3, 0, b'p', b'.', b'q', 0, 0, 0, 0];
+        let mut add = |numbers: [i32; 5], codes: [u8; 4], items: &[(usize, &[u8])]| {
+            expected.extend(token(numbers, codes, items, most));
+        };
+        // Offset, size, id, version, tokens; signal, primitive, byte order, presence.
+        let header: [(usize, &[u8]); 2] = [(0, b"messageHeader"), (11, b"t")];
+        add([0, 8, -1, 0, 6], [3, 0, 0, 0], &header);
+        for (offset, name) in (0..).step_by(2).zip(["blockLength", "templateId", "schemaId", "version"]) {
+            add([offset, 2, -1, 0, 1], [17, 7, 1, 0], &[(0, name.as_bytes())]);
+        }
+        add([0, 8, -1, 0, 6], [4, 0, 0, 0], &header);
+        add([0, 2, 3, 0, 5], [1, 0, 0, 0], &[(0, b"M")]);
+        add([0, 2, 1, 1, 3], [5, 0, 0, 1], &[(0, b"a")]);
+        let (most_of_all, null) = (300_i16.to_le_bytes(), (-2_i16).to_le_bytes());
+        let items: [(usize, &[u8]); 5] = [(0, b"Qty"), (3, &most_of_all), (4, &null), (9, b"How many"), (11, b"t")];
+        add([0, 2, -1, 1, 1], [17, 3, 1, 1], &items);
+        add([0, 2, 1, 1, 3], [6, 0, 0, 1], &[(0, b"a")]);
+        add([0, 2, 3, 0, 5], [2, 0, 0, 0], &[(0, b"M")]);
+        let bytes = Ir::of(&schema).and_then(|ir| ir.to_bytes(form)).expect("it can be written");
+        assert_eq!(bytes, expected, "{form:?}");
+    }
+}
+
 /// One message on a line: numbers, then what data is not empty.
 #[derive(Default)]
 struct Line(String);

@@ -1,5 +1,5 @@
 //! A group whose entries are nothing but blocks, read once from front to back: the flat companion of
-//! [`EntriesInOrder`](crate::EntriesInOrder). Each entry is checked when it is reached.
+//! [`EntriesInOrder`](crate::EntriesInOrder). Entries are checked when they are reached, or all of them before.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -8,7 +8,8 @@ use crate::error::DecodeError;
 use crate::in_order::Front;
 use crate::reader::{Entries, Entry, Reader, unusual};
 
-/// Bytes of blocks whose entries are checked one by one.
+/// Bytes from which on blocks are checked one by one. Below, the check is much of what there is to do for an entry, and is done once for
+/// all of them. Above, the loop that this gives addresses by index what else it would by pointer, and is slower for it.
 const LARGE: usize = 16;
 
 /// A group whose entries have no groups or data of their own, read in order; what comes after it is a `D`.
@@ -129,7 +130,7 @@ impl<'a, E: Entry<'a>, D: Front<'a>> BlocksInOrder<'a, E, D> {
         // In registers while it is read.
         let mut reader = *self.after.reader();
         // Most writers have this version of the schema. Said apart, the compiler makes a loop for them in which it knows how far
-        // entries lie apart. Where there is little to do for each, one check of all of them is faster than one of each.
+        // entries lie apart.
         let usual = E::BLOCK > 0 && self.block_length == E::BLOCK;
         if usual && E::BLOCK >= LARGE {
             for place in places {
