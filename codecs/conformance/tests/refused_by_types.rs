@@ -63,6 +63,21 @@ fn in_order<'a>(bytes: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), DecodeError> {
     assert_eq!((fees.len(), order.side()), (fees.into_iter().count(), order.side()));
     Ok((memo, order.finish()))
 }
+fn filled(bytes: &[u8], rooms: &mut [(u8, usize, String)]) -> Result<usize, Box<dyn std::error::Error>> {
+    let legs = BidDecoder::in_order(bytes)?.legs()?;
+    let order = legs.fill(rooms, |to, leg| -> Result<(), Box<dyn std::error::Error>> {
+        to.0 = leg.size();
+        let fills = leg.fills()?;
+        to.1 = fills.len();
+        let (note, leg) = fills.end()?.note()?;
+        to.2 = std::str::from_utf8(note)?.to_owned();
+        leg.end();
+        Ok(())
+    })?;
+    let mut amounts = [0; 4];
+    let (memo, _) = order.fees()?.fill(&mut amounts, |fee| fee.amount())?.memo()?;
+    Ok(memo.len())
+}
 "#;
 
 const WRONG: &str = r#"
@@ -158,6 +173,14 @@ fn two_entries_at_once(bytes: &[u8]) -> Result<(), DecodeError> {
     let other =
         legs.next_entry()?; //~ E0499
     drop((one, other));
+    Ok(())
+}
+fn an_entry_kept_beyond_its_turn(bytes: &[u8]) -> Result<(), DecodeError> {
+    let mut kept = None;
+    BidDecoder::in_order(bytes)?.legs()?.fill(&mut [0; 2], |_, leg| -> Result<(), DecodeError> {
+        kept = Some(leg); //~ E0521
+        Ok(())
+    })?;
     Ok(())
 }
 fn data_read_in_order_outlives_its_buffer(buffer: Vec<u8>) -> Result<&'static [u8], DecodeError> {
