@@ -1,5 +1,5 @@
 //! Between `offer` and `poll` nothing is allocated, once warm: an allocator that counts says so, for every way to publish and
-//! to read. And nothing while a journal is appended to, from segment to segment.
+//! to read. And nothing while a journal is appended to, from segment to segment, or a stream is recorded, from block to block.
 #![allow(unsafe_code, reason = "counts what the system's allocator is asked for")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -7,7 +7,8 @@ use std::cell::Cell;
 use std::io::IoSlice;
 use std::time::Duration;
 
-use gannet::journal::{Journal, JournalOptions, Start};
+use gannet::journal::{Journal, JournalOptions, Recorder, RecorderOptions, Start};
+use gannet::time::EpochNanos;
 use gannet::{
     Client, Context, ControlledAction, ExclusivePublication, Fragment, FragmentAssembler, OfferError, Publication,
     SendError, Subscription,
@@ -248,4 +249,43 @@ fn nothing_is_allocated_while_a_journal_is_appended_to() {
         while tailer.next().unwrap().is_some() {}
         rolls += 1;
     }
+}
+
+/// A recorder allocates when a stream or a segment begins, and for none of the blocks between: also with the times that it keeps of them.
+#[test]
+fn nothing_is_allocated_per_recorded_block() {
+    let mut config = DriverConfig::for_profile(Profile::Frugal);
+    (config.timeouts.client_liveness, config.timeouts.publication_unblock) = (MINUTE, MINUTE * 2);
+    let driver = MediaDriver::launch_embedded(config).unwrap();
+    let client = Client::connect(Context::new().dir(driver.dir()).driver_timeout(MINUTE)).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let subscription = client.add_subscription("aeron:ipc", 1002).unwrap();
+    let mut recorder = Recorder::new(dir.path(), subscription, RecorderOptions::new().segment_length(4 << 20)).unwrap();
+    let mut publication = client.add_exclusive_publication(CHANNEL, 1002).unwrap();
+    let long = vec![1; LONG];
+    // Each block at a time of its own, so that each is noted.
+    let mut now = 1_700_000_000_000_000_000;
+    let (mut blocks, mut allocated) = (0, 0);
+    let mut record = |blocks: &mut usize, allocated: &mut usize| {
+        now += 1_000_000;
+        let before = ALLOCATIONS.get();
+        *blocks += recorder.do_work_at(EpochNanos::new(now));
+        *allocated += ALLOCATIONS.get() - before;
+    };
+    // A few blocks more than a term has, and less than a segment in all.
+    let mut publish = |count: usize, blocks: &mut usize, allocated: &mut usize| {
+        for number in 0..count {
+            let message = if number % 10 == 0 { &long[..] } else { &long[..64] };
+            insist(&mut || record(blocks, allocated), || publication.offer(message));
+            record(blocks, allocated);
+        }
+    };
+    publish(20, &mut blocks, &mut allocated);
+    assert!(allocated > 0, "the recording began, and the allocator counts");
+    (blocks, allocated) = (0, 0);
+    publish(2_000, &mut blocks, &mut allocated);
+    assert_eq!(allocated, 0, "in {blocks} blocks");
+    assert!(blocks > 100, "{blocks} blocks");
+    let recorded = recorder.status().streams()[0].recorded().get();
+    assert!((8 * 65_536..4 << 20).contains(&recorded), "{recorded} bytes");
 }

@@ -152,6 +152,12 @@ pub enum JournalError {
     /// The journal's helper thread could not be started.
     #[error("cannot start the journal's helper thread: {0}; raise the thread limit")]
     Thread(#[source] io::Error),
+    /// The journal does not roll by time of day.
+    #[error("recording {recording_id} does not roll by time of day, so it has no cycles: begin at a time instead")]
+    NoCycles {
+        /// The recording.
+        recording_id: RecordingId,
+    },
     /// No cursor of that name.
     #[error("recording {recording_id} has no cursor {name:?}")]
     UnknownCursor {

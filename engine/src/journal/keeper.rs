@@ -30,6 +30,12 @@ const LOCK_INTERVAL_NS: i64 = 20_000_000;
 const PRUNE_INTERVAL_NS: i64 = 1_000_000_000;
 /// How often archives are told that the directory is written to.
 const PULSE_INTERVAL_NS: i64 = 1_000_000_000;
+/// How long a full segment that nobody asked to be synced is left alone, in nanoseconds: as long as systems leave what is to be
+/// written; and how many are.
+const LEFT_ALONE_NS: i64 = 30_000_000_000;
+const MOST_LEFT: i64 = 4;
+/// How much of them is synced before the other duties have their turn, in bytes.
+const SYNC_BATCH: i64 = 4 << 20;
 /// How much is indexed before the other duties have their turn, in bytes.
 const INDEX_BATCH: usize = 4 << 20;
 
@@ -50,6 +56,8 @@ pub(crate) struct Keeper {
     /// Nothing is tried that may fail before this.
     retry: MonotonicNanos,
     last_sync: MonotonicNanos,
+    /// Since when a full segment is left that nobody has asked to be synced.
+    left_since: Option<MonotonicNanos>,
     /// Segments below have the name that archives know.
     named: Position,
     index: Option<Index>,
@@ -77,6 +85,7 @@ impl Keeper {
             next_prune: now,
             retry: now,
             last_sync: now,
+            left_since: None,
             named,
             index: None,
             pages,
@@ -163,7 +172,7 @@ impl Keeper {
         let durable = self.writer.control.durable_position();
         let behind = recorded.get() - durable.get();
         let due = match self.writer.control.sync_policy() {
-            SyncPolicy::None => false,
+            SyncPolicy::None => return self.sync_left(now, recorded),
             SyncPolicy::Every(interval) => {
                 let interval_ns = i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX);
                 now >= self.last_sync.saturating_add_ns(interval_ns)
@@ -177,6 +186,27 @@ impl Keeper {
         }
         self.last_sync = now;
         self.writer.sync_to(recorded)?;
+        Ok(1)
+    }
+
+    /// Full segments that nobody asked to be synced are synced all the same, a part at a time, some time after the last append to them,
+    /// when the system has written most of them by itself, or when several have come together. So there is only so much that a
+    /// recovery after a loss of power has to look through, however long the recording is.
+    fn sync_left(&mut self, now: MonotonicNanos, recorded: Position) -> Result<usize, JournalError> {
+        let (control, layout) = (&self.writer.control, &self.writer.identity.layout);
+        let full = layout.base(control.indexed_position().min(recorded));
+        let durable = control.durable_position().max(self.writer.start());
+        if durable >= full {
+            self.left_since = None;
+            return Ok(0);
+        }
+        let since = *self.left_since.get_or_insert(now);
+        let most = MOST_LEFT * i64::from(layout.segment_length.get());
+        if full.get() - durable.get() <= most && now < since.saturating_add_ns(LEFT_ALONE_NS) {
+            return Ok(0);
+        }
+        let part = Position::new(durable.get() + SYNC_BATCH).min(layout.next_base(layout.base(durable)));
+        self.writer.sync_until(part, false)?;
         Ok(1)
     }
 

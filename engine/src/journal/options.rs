@@ -13,7 +13,8 @@ use super::segment::SegmentLength;
 /// journal; this is about the machine losing its power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncPolicy {
-    /// When the operating system likes, or when [`Journal::sync`](super::Journal::sync) is called.
+    /// When the operating system likes, or when [`Journal::sync`](super::Journal::sync) is called. Full segments follow some time after
+    /// they were left, so that a recovery does not have to prove all of a long journal.
     None,
     /// So long after they were appended, about.
     Every(Duration),

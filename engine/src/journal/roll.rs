@@ -98,7 +98,7 @@ impl RollCycle {
 pub struct CycleInfo {
     /// Its number.
     pub number: i64,
-    /// When it begins. [`Start::Time`] goes to its first message, to the nanosecond.
+    /// When it begins. [`Start::Cycle`] goes to its first message, by the time of that.
     pub start: EpochNanos,
     /// Where its first segment begins.
     pub position: Position,

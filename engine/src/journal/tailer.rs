@@ -33,6 +33,9 @@ pub enum Start {
     Sequence(i64),
     /// In front of the first message of this time, or of a later one.
     Time(EpochNanos),
+    /// In front of the first message of the cycle of this number, or of a later one: of a journal that rolls by time of day, see
+    /// [`RollCycle`](super::RollCycle).
+    Cycle(i64),
 }
 
 /// Reads a recording. Each is for one thread, and independent of all others.
@@ -401,6 +404,11 @@ impl Tailer {
                 let anchor = self.anchor(|entry| entry.time_before < time.get())?;
                 self.set(anchor);
                 self.walk_messages(|_, begins| begins.time >= time.get())
+            }
+            Start::Cycle(number) => {
+                let recording_id = self.recording.descriptor().recording_id;
+                let roll = self.recording.roll_cycle()?.ok_or(JournalError::NoCycles { recording_id })?;
+                self.seek_to(Start::Time(roll.start_of(number)))
             }
         }
     }

@@ -251,6 +251,11 @@ impl Writer {
 
     /// Waits until everything up to `position`, which is recorded, is on stable storage.
     pub(crate) fn sync_to(&self, position: Position) -> Result<Position, JournalError> {
+        self.sync_until(position, true)
+    }
+
+    /// The same, and what has come meanwhile as well if `all` of it is asked for.
+    pub(crate) fn sync_until(&self, position: Position, all: bool) -> Result<Position, JournalError> {
         let durable = self.control.durable_position();
         if durable >= position {
             return Ok(durable);
@@ -261,7 +266,7 @@ impl Writer {
         if durable >= position {
             return Ok(durable);
         }
-        let position = self.control.recorded_position().max(position);
+        let position = if all { self.control.recorded_position().max(position) } else { position };
         let layout = self.identity.layout;
         let mut from = durable.max(self.start());
         while from < position {

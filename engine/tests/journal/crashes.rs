@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use gannet::journal::storage::{Crash, MemoryStorage, Storage};
-use gannet::journal::{Journal, LeftBy, Recording, Start};
+use gannet::journal::{Journal, LeftBy, Recording, Start, SyncPolicy};
 
-use crate::support::{message, read, rest, small};
+use crate::support::{Watched, eventually, message, read, rest, small};
 
 fn messages(recording: &Recording) -> Vec<(u64, u64)> {
     let mut tailer = recording.tailer(Start::Begin).unwrap();
@@ -53,7 +53,7 @@ fn power_loss_keeps_what_is_durable_and_cuts_at_a_frame() {
         for number in synced..total {
             appender.append(&message(0, number)).unwrap();
         }
-        crate::support::eventually("it is indexed", || journal.indexed() == journal.tail());
+        eventually("it is indexed", || journal.indexed() == journal.tail());
         let mut state = seed;
         let mut random = move || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -111,4 +111,45 @@ fn a_full_disk_is_an_error_and_what_was_appended_stays() {
     appender.append(&message(0, appended)).unwrap();
     assert_eq!(messages(&recording).len() as u64, appended + 1);
     assert!(storage.names().unwrap().iter().all(|name| !name.contains("making")));
+}
+
+/// After a loss of power, what is looked through is a few segments at the end, also where nobody ever asked for a sync; and as many in a
+/// long journal as in a short one.
+#[test]
+fn after_a_loss_of_power_a_long_journal_is_opened_like_a_short_one() {
+    const SEGMENT: i64 = 64 << 10;
+    for segments in [12, 60] {
+        let storage = MemoryStorage::new();
+        let options = small().segment_length(SEGMENT);
+        let journal = Journal::create_in(Arc::new(storage.clone()), &options).unwrap();
+        assert_eq!(journal.sync_policy(), SyncPolicy::None);
+        let mut appender = journal.appender().unwrap();
+        let mut number = 0;
+        while journal.tail().get() < segments * SEGMENT {
+            appender.append(&message(0, number)).unwrap();
+            number += 1;
+        }
+        let known = |position: i64| position / SEGMENT >= segments - 4;
+        eventually("full segments are synced", || {
+            known(journal.durable().get()) && journal.indexed() == journal.tail()
+        });
+        let (durable, tail) = (journal.durable(), journal.tail());
+        // Nothing that was not synced is left; and all of it is, which takes the longest.
+        for kept in [Crash::Lost, Crash::Kept] {
+            let found = storage.after_power_loss(|_, _| kept, Crash::Kept);
+            let watched = Arc::new(Watched::new(&found));
+            let journal = Journal::open_in(Arc::clone(&watched) as _, None).unwrap();
+            let report = journal.recovery().clone();
+            assert_eq!(report.left_by, LeftBy::PowerLoss);
+            assert!(report.end >= durable && (kept == Crash::Lost || report.end == tail), "{report:?}");
+            journal.close().unwrap();
+            let of = |suffix: &str| watched.opened().iter().filter(|name| name.ends_with(suffix)).count();
+            let (frames, next, sidecars) = (of(".rec"), of(".next"), of(".index"));
+            // Four that are left, the last one, and two ahead of it; helper threads look at no more, either.
+            assert!(frames <= 8 && next <= 8 && sidecars <= 8, "{segments} segments: {frames} {next} {sidecars}");
+            let numbers = messages(&Recording::open_in(Arc::new(found), None).unwrap());
+            assert!(numbers.iter().map(|(_, number)| *number).eq(0..numbers.len() as u64), "a beginning");
+            assert!(kept == Crash::Lost || numbers.len() as u64 == number);
+        }
+    }
 }

@@ -1,10 +1,10 @@
-//! A journal beside a plain list, under any sequence of appends, rolls, closes, kills, losses of power and seeks: whatever is done,
+//! A journal beside a plain list, under any sequence of appends, rolls, closes, kills, losses of power, prunes and seeks: whatever is done,
 //! the two say the same.
 
 use std::sync::Arc;
 
 use gannet::journal::storage::{Crash, MemoryStorage};
-use gannet::journal::{Appender, Journal, LeftBy, Start};
+use gannet::journal::{Appender, Journal, JournalError, LeftBy, Prune, Retention, Start};
 use gannet::types::Position;
 use proptest::prelude::*;
 
@@ -32,6 +32,11 @@ enum Operation {
     PowerLoss {
         seed: u64,
     },
+    /// Prune what is before this message, in thousandths of all that there are; or up to so many bytes.
+    Prune {
+        thousandths: usize,
+        bytes: Option<u64>,
+    },
     /// Read forwards and backwards from this message, in thousandths of all there are.
     Seek {
         thousandths: usize,
@@ -46,6 +51,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Operation::Reopen),
         2 => any::<bool>().prop_map(|claiming| Operation::Kill { claiming }),
         2 => any::<u64>().prop_map(|seed| Operation::PowerLoss { seed }),
+        2 => (0_usize..1_000, prop_oneof![Just(None), (0_u64..2_000_000).prop_map(Some)])
+            .prop_map(|(thousandths, bytes)| Operation::Prune { thousandths, bytes }),
         3 => (0_usize..1_000).prop_map(|thousandths| Operation::Seek { thousandths }),
     ]
 }
@@ -54,9 +61,12 @@ struct Pair {
     storage: MemoryStorage,
     journal: Journal,
     appender: Appender,
-    /// What was appended, and where.
+    /// What was appended and is not pruned, and where.
     model: Vec<(Position, Vec<u8>)>,
-    /// How many of them are durable.
+    /// How many were pruned, and where the rest begins.
+    pruned: usize,
+    start: Position,
+    /// How many of all are durable.
     durable: usize,
     appended: u64,
 }
@@ -66,7 +76,8 @@ impl Pair {
         let storage = MemoryStorage::new();
         let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
         let appender = journal.appender().unwrap();
-        Self { storage, journal, appender, model: Vec::new(), durable: 0, appended: 0 }
+        let (model, start) = (Vec::new(), Position::new(0));
+        Self { storage, journal, appender, model, pruned: 0, start, durable: 0, appended: 0 }
     }
 
     fn append(&mut self, length: usize) {
@@ -101,7 +112,8 @@ impl Pair {
             self.model.len(),
             self.durable
         );
-        assert_eq!(tailer.sequence(), Some(found.len() as i64));
+        assert_eq!(tailer.sequence(), Some((self.pruned + found.len()) as i64));
+        assert_eq!(tailer.recording().start_position(), self.start);
         assert_eq!(self.journal.recorded().unwrap(), self.journal.tail());
     }
 
@@ -111,7 +123,7 @@ impl Pair {
             Operation::Abort { length } => drop(self.appender.claim(length).unwrap()),
             Operation::Sync => {
                 self.journal.sync().unwrap();
-                self.durable = self.model.len();
+                self.durable = self.pruned + self.model.len();
             }
             Operation::Reopen => {
                 let storage = self.storage.clone();
@@ -143,9 +155,43 @@ impl Pair {
                 self.replace(found);
                 let mut tailer = self.journal.recording().unwrap().tailer(Start::Begin).unwrap();
                 let kept = rest(&mut tailer).len();
-                assert!((self.durable..=self.model.len()).contains(&kept), "{kept} of {}", self.model.len());
+                // What is pruned is durably so.
+                let least = self.durable.saturating_sub(self.pruned);
+                assert!((least..=self.model.len()).contains(&kept), "{kept} of {}", self.model.len());
                 self.model.truncate(kept);
-                self.durable = self.durable.min(kept);
+                self.durable = self.durable.min(self.pruned + kept);
+            }
+            Operation::Prune { thousandths, bytes } => {
+                let until = self.model.get(self.model.len() * thousandths / 1_000).map(|(position, _)| *position);
+                let request = match (bytes, until) {
+                    (Some(bytes), _) => Prune::by(&Retention::new().max_bytes(bytes)),
+                    (None, Some(until)) => Prune::by(&Retention::new()).before_position(until),
+                    (None, None) => return,
+                };
+                let would = self.journal.prune(&request.dry_run()).unwrap();
+                assert_eq!(self.journal.recording().unwrap().start_position(), self.start, "nothing is done");
+                let done = self.journal.prune(&request).unwrap();
+                // The helper threads may have got further in between.
+                assert!(done.start_before == self.start && done.start >= would.start, "{would:?} {done:?}");
+                assert!(done.start == self.start || done.start.get() % (256 << 10) == 0, "whole segments");
+                if bytes.is_none() {
+                    assert!(until.is_none_or(|until| done.start <= until.max(self.start)), "{until:?} {done:?}");
+                }
+                let gone = self.model.iter().take_while(|(position, _)| *position < done.start).count();
+                let recording = self.journal.recording().unwrap();
+                if let Some((position, _)) = self.model[..gone].last() {
+                    for start in [Start::Position(*position), Start::Sequence((self.pruned + gone - 1) as i64)] {
+                        let error = recording.tailer(start).unwrap_err();
+                        let earliest = |found: &JournalError| match found {
+                            JournalError::Pruned { earliest, .. } => Some(*earliest),
+                            _ => None,
+                        };
+                        assert_eq!(earliest(&error), Some(done.start), "{error}");
+                    }
+                }
+                self.model.drain(..gone);
+                self.pruned += gone;
+                self.start = done.start;
             }
             Operation::Seek { thousandths } => {
                 if self.model.is_empty() {
@@ -155,9 +201,10 @@ impl Pair {
                 let (position, payload) = &self.model[index];
                 let recording = self.journal.recording().unwrap();
                 let mut tailer = recording.tailer(Start::Position(*position)).unwrap();
-                assert_eq!(tailer.sequence(), Some(index as i64));
+                let number = (self.pruned + index) as i64;
+                assert_eq!(tailer.sequence(), Some(number));
                 assert_eq!(tailer.next().unwrap().unwrap().payload(), payload);
-                tailer.seek(Start::Sequence(index as i64)).unwrap();
+                tailer.seek(Start::Sequence(number)).unwrap();
                 assert_eq!(tailer.next().unwrap().unwrap().payload(), payload);
                 for (position, payload) in self.model[..=index].iter().rev().take(50) {
                     let record = tailer.previous().unwrap().unwrap();

@@ -1,16 +1,14 @@
 //! Pruning: what goes and what stays, who keeps it from going, who is told, and what a crash in the middle leaves.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use gannet::journal::storage::{Directory, FileInfo, Lock, MemoryStorage, Share, Storage, Stored};
+use gannet::journal::storage::{Directory, MemoryStorage, Storage};
 use gannet::journal::{Journal, JournalError, Prune, PruneReason, Recording, Retention, Start, prune, reindex};
-use gannet::memory::{FileAccess, Reserve};
 use gannet::time::EpochNanos;
 use gannet::types::Position;
 
-use crate::support::{all, eventually, journal, message, read, rest, small};
+use crate::support::{Watched, all, eventually, journal, message, read, rest, small};
 
 const SEGMENT: i64 = 256 << 10;
 
@@ -267,58 +265,6 @@ fn nobody_waits_for_pruning_and_nobody_reads_what_is_not_there() {
     assert!(journal.trouble().is_none());
 }
 
-/// A storage whose calls fail from the `n`-th on: where somebody is killed, nothing more is done.
-#[derive(Debug)]
-struct Failing {
-    inner: MemoryStorage,
-    left: AtomicI64,
-}
-
-impl Failing {
-    fn call(&self, name: &str) -> Result<(), JournalError> {
-        if self.left.fetch_sub(1, Ordering::Relaxed) > 0 {
-            return Ok(());
-        }
-        Err(JournalError::Io { action: "reach", path: self.path(name), source: std::io::Error::other("killed") })
-    }
-}
-
-impl Storage for Failing {
-    fn path(&self, name: &str) -> PathBuf {
-        self.inner.path(name)
-    }
-    fn names(&self) -> Result<Vec<String>, JournalError> {
-        self.call("").and_then(|()| self.inner.names())
-    }
-    fn create(&self, name: &str, length: u64, reserve: Reserve) -> Result<Stored, JournalError> {
-        self.call(name).and_then(|()| self.inner.create(name, length, reserve))
-    }
-    fn open(&self, name: &str, least: u64, access: FileAccess) -> Result<Stored, JournalError> {
-        self.call(name).and_then(|()| self.inner.open(name, least, access))
-    }
-    fn publish(&self, from: &str, to: &str) -> Result<bool, JournalError> {
-        self.call(from).and_then(|()| self.inner.publish(from, to))
-    }
-    fn rename(&self, from: &str, to: &str) -> Result<bool, JournalError> {
-        self.call(from).and_then(|()| self.inner.rename(from, to))
-    }
-    fn remove(&self, name: &str) -> Result<bool, JournalError> {
-        self.call(name).and_then(|()| self.inner.remove(name))
-    }
-    fn sync_names(&self) -> Result<(), JournalError> {
-        self.call("").and_then(|()| self.inner.sync_names())
-    }
-    fn try_lock(&self, name: &str, share: Share) -> Result<Option<Lock>, JournalError> {
-        self.call(name).and_then(|()| self.inner.try_lock(name, share))
-    }
-    fn info(&self, name: &str) -> Result<Option<FileInfo>, JournalError> {
-        self.call(name).and_then(|()| self.inner.info(name))
-    }
-    fn boot_id(&self) -> [i64; 2] {
-        self.inner.boot_id()
-    }
-}
-
 /// Killed at any point, pruning leaves a recording that begins where it did or where it was going to, and the next one finishes.
 #[test]
 fn pruning_can_be_killed_anywhere() {
@@ -333,7 +279,7 @@ fn pruning_can_be_killed_anywhere() {
     let mut outcomes = [0; 2];
     for calls in 0.. {
         let killed = storage.after_kill();
-        let failing = Failing { inner: killed.clone(), left: AtomicI64::new(calls) };
+        let failing = Watched::failing(&killed, calls);
         let is_done = prune(Arc::new(failing), None, &request).is_ok();
         let left = killed.after_kill();
         let recording = Recording::open_in(Arc::new(left.clone()), None).unwrap();

@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use gannet::journal::{Journal, Recording, RollCycle, Start};
+use gannet::journal::{Journal, JournalError, Recording, RollCycle, Start};
+use gannet::time::EpochNanos;
 
 use crate::support::{all, eventually, journal, message, small};
 
@@ -39,6 +40,17 @@ fn a_cycle_begins_with_a_segment_and_is_found_by_its_time() {
         let mut tailer = recording.tailer(Start::Time(cycle.start)).unwrap();
         let record = tailer.next().unwrap().unwrap();
         assert_eq!(record.position(), cycle.position);
+        tailer.seek(Start::Cycle(cycle.number)).unwrap();
+        assert_eq!(tailer.position(), cycle.position);
+    }
+    // Cycles that nothing is from lead to the next that something is from, or to the end.
+    let (first, last) = (cycles.first().unwrap(), cycles.last().unwrap());
+    for (number, expected) in
+        [(first.number - 1, Some(first)), (i64::MIN, Some(first)), (last.number + 1, None), (i64::MAX, None)]
+    {
+        let mut tailer = recording.tailer(Start::Cycle(number)).unwrap();
+        let found = tailer.next().unwrap().map(|record| record.position());
+        assert_eq!(found, expected.map(|cycle| cycle.position), "cycle {number}");
     }
     assert_eq!(all(&recording).len(), 5);
     drop(appender);
@@ -53,4 +65,41 @@ fn a_cycle_begins_with_a_segment_and_is_found_by_its_time() {
     let journal = Journal::open(dir.path()).unwrap();
     assert!(is_base(journal.tail().get()), "rolled before anybody appends");
     assert_eq!(all(&journal.recording().unwrap()).len(), before);
+}
+
+#[test]
+fn a_journal_that_does_not_roll_by_time_has_no_cycles() {
+    let (_dir, journal) = journal(&small());
+    let mut appender = journal.appender().unwrap();
+    appender.append(b"x").unwrap();
+    let recording = journal.recording().unwrap();
+    let error = recording.tailer(Start::Cycle(0)).unwrap_err();
+    assert!(matches!(error, JournalError::NoCycles { .. }), "{error}");
+    let mut tailer = recording.tailer(Start::End).unwrap();
+    assert!(tailer.seek(Start::Cycle(0)).is_err());
+    assert_eq!((tailer.position(), tailer.sequence()), (journal.tail(), Some(1)), "it stays where it is");
+}
+
+/// By the times of the messages, whatever the segments: a cycle's messages are those between it and the next.
+#[test]
+fn cycles_are_told_by_the_times_of_messages() {
+    let (_dir, journal) = journal(&small().roll(RollCycle::every(Duration::from_secs(10))));
+    let mut appender = journal.appender().unwrap();
+    let time = |number: i64| 1_000_000_000 * (100 + number / 100);
+    for number in 0..6_000 {
+        appender.append_with(&message(0, number as u64), time(number)).unwrap();
+    }
+    let recording = journal.recording().unwrap();
+    for indexed in [false, true] {
+        if indexed {
+            eventually("it is indexed", || journal.indexed() == journal.tail());
+        }
+        for cycle in [10_i64, 11, 13, 15] {
+            let at = |number| recording.tailer(Start::Cycle(number)).unwrap().sequence().unwrap();
+            assert_eq!((at(cycle), at(cycle + 1)), ((cycle - 10) * 1_000, (cycle - 9) * 1_000));
+            let mut tailer = recording.tailer(Start::Cycle(cycle)).unwrap();
+            let record = tailer.next().unwrap().unwrap();
+            assert_eq!(record.time(), Some(EpochNanos::new(cycle * 10_000_000_000)));
+        }
+    }
 }

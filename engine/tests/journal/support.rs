@@ -1,7 +1,14 @@
 //! What the journal's tests share: small journals, messages that say what they are, and patience.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use gannet::agent::IdleStrategy;
-use gannet::journal::{Journal, JournalOptions, Recording, Start, Tailer};
+use gannet::journal::storage::{FileInfo, Lock, MemoryStorage, Share, Storage, Stored};
+use gannet::journal::{Journal, JournalError, JournalOptions, Recording, Start, Tailer};
+use gannet::memory::{FileAccess, Reserve};
 use gannet::time::{Clock, SystemClock};
 use gannet::types::Position;
 use tempfile::TempDir;
@@ -55,5 +62,73 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     while !holds() {
         assert!(SystemClock.monotonic() < deadline, "{what}, even after three minutes");
         idle.idle_once();
+    }
+}
+
+/// A storage in memory whose calls fail from some on, as if somebody had been killed, and which knows which files were opened.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    inner: MemoryStorage,
+    left: AtomicI64,
+    opened: Mutex<BTreeSet<String>>,
+}
+
+impl Watched {
+    /// After so many calls nothing is done any more.
+    pub(crate) fn failing(inner: &MemoryStorage, calls: i64) -> Self {
+        Self { inner: inner.clone(), left: AtomicI64::new(calls), opened: Mutex::default() }
+    }
+
+    pub(crate) fn new(inner: &MemoryStorage) -> Self {
+        Self::failing(inner, i64::MAX)
+    }
+
+    /// The files that were opened.
+    pub(crate) fn opened(&self) -> BTreeSet<String> {
+        self.opened.lock().unwrap().clone()
+    }
+
+    fn call(&self, name: &str) -> Result<(), JournalError> {
+        if self.left.fetch_sub(1, Ordering::Relaxed) > 0 {
+            return Ok(());
+        }
+        Err(JournalError::Io { action: "reach", path: self.path(name), source: std::io::Error::other("killed") })
+    }
+}
+
+impl Storage for Watched {
+    fn path(&self, name: &str) -> PathBuf {
+        self.inner.path(name)
+    }
+    fn names(&self) -> Result<Vec<String>, JournalError> {
+        self.call("").and_then(|()| self.inner.names())
+    }
+    fn create(&self, name: &str, length: u64, reserve: Reserve) -> Result<Stored, JournalError> {
+        self.call(name).and_then(|()| self.inner.create(name, length, reserve))
+    }
+    fn open(&self, name: &str, least: u64, access: FileAccess) -> Result<Stored, JournalError> {
+        self.opened.lock().unwrap().insert(name.to_owned());
+        self.call(name).and_then(|()| self.inner.open(name, least, access))
+    }
+    fn publish(&self, from: &str, to: &str) -> Result<bool, JournalError> {
+        self.call(from).and_then(|()| self.inner.publish(from, to))
+    }
+    fn rename(&self, from: &str, to: &str) -> Result<bool, JournalError> {
+        self.call(from).and_then(|()| self.inner.rename(from, to))
+    }
+    fn remove(&self, name: &str) -> Result<bool, JournalError> {
+        self.call(name).and_then(|()| self.inner.remove(name))
+    }
+    fn sync_names(&self) -> Result<(), JournalError> {
+        self.call("").and_then(|()| self.inner.sync_names())
+    }
+    fn try_lock(&self, name: &str, share: Share) -> Result<Option<Lock>, JournalError> {
+        self.call(name).and_then(|()| self.inner.try_lock(name, share))
+    }
+    fn info(&self, name: &str) -> Result<Option<FileInfo>, JournalError> {
+        self.call(name).and_then(|()| self.inner.info(name))
+    }
+    fn boot_id(&self) -> [i64; 2] {
+        self.inner.boot_id()
     }
 }
