@@ -8,7 +8,7 @@ use gannet::journal::{Appender, Journal, JournalError, LeftBy, Prune, Retention,
 use gannet::types::Position;
 use proptest::prelude::*;
 
-use crate::support::{rest, small};
+use crate::support::{eventually, rest, small};
 
 #[derive(Clone, Debug)]
 enum Operation {
@@ -36,6 +36,8 @@ enum Operation {
     Prune {
         thousandths: usize,
         bytes: Option<u64>,
+        /// When all is indexed, and may go.
+        waits: bool,
     },
     /// Read forwards and backwards from this message, in thousandths of all there are.
     Seek {
@@ -51,8 +53,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Operation::Reopen),
         2 => any::<bool>().prop_map(|claiming| Operation::Kill { claiming }),
         2 => any::<u64>().prop_map(|seed| Operation::PowerLoss { seed }),
-        2 => (0_usize..1_000, prop_oneof![Just(None), (0_u64..2_000_000).prop_map(Some)])
-            .prop_map(|(thousandths, bytes)| Operation::Prune { thousandths, bytes }),
+        2 => (0_usize..1_000, prop_oneof![Just(None), (0_u64..2_000_000).prop_map(Some)], any::<bool>())
+            .prop_map(|(thousandths, bytes, waits)| Operation::Prune { thousandths, bytes, waits }),
         3 => (0_usize..1_000).prop_map(|thousandths| Operation::Seek { thousandths }),
     ]
 }
@@ -161,7 +163,10 @@ impl Pair {
                 self.model.truncate(kept);
                 self.durable = self.durable.min(self.pruned + kept);
             }
-            Operation::Prune { thousandths, bytes } => {
+            Operation::Prune { thousandths, bytes, waits } => {
+                if waits {
+                    eventually("it is indexed", || self.journal.indexed() == self.journal.tail());
+                }
                 let until = self.model.get(self.model.len() * thousandths / 1_000).map(|(position, _)| *position);
                 let request = match (bytes, until) {
                     (Some(bytes), _) => Prune::by(&Retention::new().max_bytes(bytes)),
@@ -220,16 +225,45 @@ proptest! {
 
     #[test]
     fn a_journal_is_a_list_that_survives(operations in proptest::collection::vec(operation(), 1..40)) {
-        run(&operations);
+        drop(run(&operations));
     }
 }
 
-fn run(operations: &[Operation]) {
+fn run(operations: &[Operation]) -> Pair {
     let mut pair = Pair::new();
     for operation in operations {
         pair.run(operation);
         pair.check();
     }
+    pair
+}
+
+/// Prunes between everything else, each of which has something to do.
+#[test]
+fn what_is_pruned_stays_so_whatever_happens() {
+    use Operation::{Append, Kill, PowerLoss, Prune, Reopen, Seek, Sync};
+    let prune = |thousandths| Prune { thousandths, bytes: None, waits: true };
+    let mut pruned = Vec::new();
+    for seed in 0..6 {
+        let pair = run(&[
+            Append { length: 1_300, count: 900 },
+            prune(500),
+            Seek { thousandths: 100 },
+            Kill { claiming: true },
+            prune(700),
+            Append { length: 2_900, count: 200 },
+            Sync,
+            PowerLoss { seed },
+            Prune { thousandths: 0, bytes: Some(500_000), waits: true },
+            Append { length: 100, count: 50 },
+            Reopen,
+            prune(990),
+            PowerLoss { seed: seed + 100 },
+            Seek { thousandths: 999 },
+        ]);
+        pruned.push(pair.pruned);
+    }
+    assert!(pruned.iter().all(|&pruned| pruned > 600), "{pruned:?}");
 }
 
 /// Sequences that failed once: after a loss of power, numbers were wrong, or a torn message was delivered. What the helper threads do
@@ -350,7 +384,7 @@ fn what_failed_once() {
     ];
     for operations in cases {
         for _ in 0..3 {
-            run(operations);
+            drop(run(operations));
         }
     }
 }

@@ -14,10 +14,14 @@ pub(super) fn open(dir: &Path, recording: Option<i64>) -> anyhow::Result<Recordi
     Ok(Recording::open_in(Arc::new(Directory::at(dir)), recording.map(RecordingId::new))?)
 }
 
-/// Reads a place: `start`, `end`, a position, `seq:NUMBER` for a message's number, `time:NANOS` or a time of RFC 3339.
+/// Reads a place: `start`, `end`, a position, `seq:NUMBER` for a message's number, `cycle:NUMBER` for a cycle of a journal that rolls by
+/// time of day, `time:NANOS` or a time of RFC 3339.
 pub(super) fn place(text: &str) -> Result<Start, String> {
     if let Some(number) = text.strip_prefix("seq:") {
         return number.parse().map(Start::Sequence).map_err(|_| "expected a number behind 'seq:'".to_owned());
+    }
+    if let Some(number) = text.strip_prefix("cycle:") {
+        return number.parse().map(Start::Cycle).map_err(|_| "expected a number behind 'cycle:'".to_owned());
     }
     match text {
         "start" => Ok(Start::Begin),
@@ -25,7 +29,8 @@ pub(super) fn place(text: &str) -> Result<Start, String> {
         _ => match text.parse() {
             Ok(position) => Ok(Start::Position(Position::new(position))),
             Err(_) => moment(text.strip_prefix("time:").unwrap_or(text)).map(Start::Time).map_err(|_| {
-                "expected start, end, a position, seq:NUMBER, time:NANOS, or a time such as 2026-01-31T08:30:00Z"
+                "expected start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time such as \
+                 2026-01-31T08:30:00Z"
                     .to_owned()
             }),
         },
@@ -44,9 +49,10 @@ mod tests {
         assert_eq!(place("end"), Ok(Start::End));
         assert_eq!(place("4096"), Ok(Start::Position(Position::new(4096))));
         assert_eq!(place("seq:7"), Ok(Start::Sequence(7)));
+        assert_eq!(place("cycle:-3"), Ok(Start::Cycle(-3)));
         assert_eq!(place("time:42"), Ok(Start::Time(EpochNanos::new(42))));
         assert_eq!(place("1970-01-01T00:00:01Z"), Ok(Start::Time(EpochNanos::new(1_000_000_000))));
-        for text in ["", "soon", "seq:", "seq:x", "time:"] {
+        for text in ["", "soon", "seq:", "seq:x", "cycle:", "cycle:now", "time:"] {
             assert!(place(text).is_err(), "{text}");
         }
     }

@@ -1,8 +1,9 @@
 //! `gannet journal`: what it says of a journal, in use and damaged, as a script sees it.
 
-use gannet::journal::{Journal, JournalOptions};
+use gannet::journal::{Journal, JournalOptions, RollCycle};
 use serde_json::Value;
 
+use crate::sbe;
 use crate::support::{Ended, Process, gannet};
 
 fn ended(arguments: &[&str]) -> Ended {
@@ -158,6 +159,123 @@ fn messages_are_exported_as_captures_lines_and_rows() {
     let position = lines(&exported)[0]["position"].to_string();
     assert_eq!(text(&run(&["--format", "jsonl", "--to-position", &position])).lines().count(), 199);
     assert_eq!(ended(&["export", "--dir", path]).status.code(), Some(2), "a format has to be said");
+}
+
+/// With a schema, what messages say is exported, and chosen by: the same as is printed.
+#[test]
+fn messages_are_exported_by_their_schema() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().to_str().expect("a path");
+    let schema = sbe::schema(dir.path(), "orders.xml", 1, sbe::ORDER);
+    let journal =
+        Journal::create(dir.path().join("orders"), &JournalOptions::new().segment_length(16 << 20)).expect("a journal");
+    let path = &format!("{path}/orders");
+    let mut appender = journal.appender().expect("an appender");
+    let orders = [sbe::order(1, 7, b'B'), sbe::order(0, 8, b'X'), sbe::order(1, 9, b'B')];
+    for (number, order) in (0..).zip(&orders) {
+        appender.append_with(order, 1_000 + number).expect("appended");
+    }
+    let run =
+        |arguments: &[&str]| ended(&[&["export", "--schema", &schema], arguments, &["--dir", path]].concat()).success();
+    let exported = run(&["--format", "jsonl"]);
+    assert!(exported == ended(&["cat", "--json", "--schema", &schema, "--dir", path]).success());
+    let found = lines(&exported);
+    assert_eq!(found.len(), 3);
+    assert_eq!(
+        (&found[0]["template"], &found[0]["name"], &found[0]["version"]),
+        (&3.into(), &"Order".into(), &1.into())
+    );
+    assert_eq!(found[0]["fields"], serde_json::json!({"id": 7, "side": "Buy"}));
+    assert_eq!((&found[1]["version"], &found[1]["fields"]["side"]), (&0.into(), &88.into()));
+    assert_eq!((&found[2]["sequence"], &found[2]["time_ns"]), (&2.into(), &1_002.into()));
+
+    let rows = run(&["--format", "csv"]);
+    let rows: Vec<&str> = text(&rows).lines().collect();
+    assert_eq!(rows[0], "position,next_position,sequence,time_ns,length,schema,version,template,name,fields");
+    assert_eq!(rows[1], r#"0,64,0,1000,17,9,1,3,Order,"{""id"":7,""side"":""Buy""}""#.to_owned() + "\"");
+    assert_eq!(rows.len(), 4);
+    // By template and by what fields say.
+    let chosen = |arguments: &[&str]| lines(&run(&[&["--format", "jsonl"], arguments].concat())).len();
+    assert_eq!([chosen(&["--template", "3"]), chosen(&["--template", "4"])], [3, 0]);
+    assert_eq!(chosen(&["--field", "\"side\":\"Buy\""]), 2);
+    // A capture has the messages as they are.
+    let capture = run(&["--format", "pcap", "--field", "\"id\":9"]);
+    assert_eq!((capture.len(), &capture[24 + 16 + 28..]), (24 + 16 + 28 + 17, &orders[2][..]));
+}
+
+/// One cycle of a journal that rolls by time of day, by its number, by a moment in it, and the last one.
+#[test]
+fn a_cycle_is_read_by_its_name() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().to_str().expect("a path");
+    let minute = RollCycle::every(std::time::Duration::from_secs(60));
+    let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10).roll(minute);
+    let journal = Journal::create(dir.path(), &options).expect("a journal");
+    let mut appender = journal.appender().expect("an appender");
+    // A message a second, from 02:00:00 on; nothing from the cycle of 02:03.
+    for number in (0..600).filter(|number| number / 60 != 3) {
+        let time = (7_200 + number) * 1_000_000_000;
+        appender.append_with(format!("message {number}").as_bytes(), time).expect("appended");
+    }
+    let run = |command: &str, cycle: &str, more: &[&str]| {
+        let told = ended(&[&[command, "--json", "--cycle", cycle, "--dir", path], more].concat()).success();
+        let texts: Vec<String> =
+            lines(&told).iter().map(|line| line["text"].as_str().expect("text").to_owned()).collect();
+        texts
+    };
+    let expected =
+        |numbers: std::ops::Range<u32>| numbers.map(|number| format!("message {number}")).collect::<Vec<_>>();
+    for cycle in ["122", "1970-01-01T02:02:30Z"] {
+        assert_eq!(run("cat", cycle, &[]), expected(120..180), "{cycle}");
+    }
+    let mut backwards = run("cat", "122", &["--reverse"]);
+    backwards.reverse();
+    assert_eq!(backwards, expected(120..180));
+    assert_eq!(run("cat", "122", &["--reverse", "--count", "1"]), ["message 179"]);
+    assert!(run("cat", "123", &[]).is_empty() && run("cat", "7", &[]).is_empty() && run("cat", "-5", &[]).is_empty());
+    assert_eq!(run("tail", "128", &[]), expected(480..600), "and what comes after it");
+    assert_eq!(run("tail", "129", &["--count", "2"]), expected(540..542));
+    let cut = ended(&["cat", "--cycle", "122", "--since", "0", "--dir", path]);
+    assert_eq!(cut.status.code(), Some(2), "one of them is enough");
+    assert_eq!(ended(&["cat", "--cycle", "soon", "--dir", path]).status.code(), Some(2));
+
+    let plain = tempfile::tempdir().expect("a directory");
+    let _journal = self::journal(plain.path(), 3);
+    let refused = ended(&["tail", "--cycle", "last", "--dir", plain.path().to_str().expect("a path")]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(refused.stderr.contains("does not roll by time of day"), "{}", refused.stderr);
+}
+
+/// The mark that keeps archives away is read by their own schema.
+#[test]
+fn a_journals_mark_is_an_archives_message() {
+    let Some(data) = sbe::data("a_journals_mark_is_an_archives_message") else { return };
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = journal(dir.path(), 1);
+    let mark = std::fs::read(dir.path().join("archive-mark.dat")).expect("it is there");
+    let (message, file) = (136 + 4 * 4 + "gannet-journal".len(), dir.path().join("message"));
+    std::fs::write(&file, &mark[..message]).expect("there is room");
+    let schema = data.join("schemas/aeron-archive-mark-codecs.xml");
+    let [schema, file] = [&schema, &file].map(|path| path.to_str().expect("a path"));
+    let decode = ["sbe", "decode", "--schema", schema, "--file", file, "--framing", "back-to-back", "--json"];
+    let found = Process::spawn(&mut gannet(&decode), None).end().json().remove(0);
+    assert_eq!((&found["schema"], &found["version"], &found["template"]), (&100.into(), &2.into(), &200.into()));
+    let fields = &found["fields"];
+    assert_eq!((&fields["version"], &fields["pid"]), (&196_864.into(), &std::process::id().into()));
+    assert!(fields["activityTimestamp"].as_i64() > Some(1_700_000_000_000), "{fields}");
+    assert!(fields["startTimestamp"].as_i64() > Some(1_700_000_000_000), "{fields}");
+    assert_eq!((&fields["headerLength"], &fields["errorBufferLength"]), (&8192.into(), &4096.into()));
+    for stream in ["controlStreamId", "localControlStreamId", "eventsStreamId"] {
+        assert_eq!(fields[stream], 0, "{stream}");
+    }
+    assert_eq!(fields["controlChannel"], "gannet-journal");
+    for text in ["localControlChannel", "eventsChannel", "aeronDirectory"] {
+        assert_eq!(fields[text], "", "{text}");
+    }
+    assert!(fields["archiveId"] == -1 || fields["archiveId"].is_null(), "{fields}");
+    drop(journal);
+    let mark = std::fs::read(dir.path().join("archive-mark.dat")).expect("it is there");
+    assert_eq!(mark[16..24], (-1_i64).to_le_bytes(), "nobody runs there");
 }
 
 #[test]

@@ -9,10 +9,10 @@ use crate::support::{CHANNEL, Driver, Ended, Process, gannet, raw};
 const HEADER: &str = "<composite name='messageHeader'><type name='blockLength' primitiveType='uint16'/>\
     <type name='templateId' primitiveType='uint16'/><type name='schemaId' primitiveType='uint16'/>\
     <type name='version' primitiveType='uint16'/></composite>";
-const ORDER: &str = "<field name='id' id='1' type='uint64'/><field name='side' id='2' type='Side'/>";
+pub(crate) const ORDER: &str = "<field name='id' id='1' type='uint64'/><field name='side' id='2' type='Side'/>";
 
 /// A schema in a file of its own.
-fn schema(dir: &Path, name: &str, version: u32, fields: &str) -> String {
+pub(crate) fn schema(dir: &Path, name: &str, version: u32, fields: &str) -> String {
     let text = format!(
         "<messageSchema package='orders' id='9' version='{version}'><types>{HEADER}\n\
          <enum name='Side' encodingType='char'><validValue name='Buy'>B</validValue></enum></types>\n\
@@ -34,7 +34,7 @@ fn text(ended: Ended) -> String {
 }
 
 /// The folder of real schemas and messages, if it is beside the repository. A test without it says that it was skipped.
-fn data(test: &str) -> Option<PathBuf> {
+pub(crate) fn data(test: &str) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     if folder.join("golden").is_dir() {
         return Some(folder);
@@ -47,7 +47,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn order(version: u8, id: u8, side: u8) -> Vec<u8> {
+pub(crate) fn order(version: u8, id: u8, side: u8) -> Vec<u8> {
     vec![9, 0, 3, 0, 9, 0, version, 0, id, 0, 0, 0, 0, 0, 0, 0, side]
 }
 

@@ -7,8 +7,8 @@ use gannet::agent::IdleStrategy;
 use gannet::journal::{JournalError, Record, Start, Tailer};
 use gannet::types::Position;
 
-use super::Source;
 use super::messages::{Choice, Printer, Printing};
+use super::{CycleName, Source, cycle};
 use crate::cli::{Outcome, Output, Stop};
 
 /// Print the messages of a recording
@@ -25,6 +25,10 @@ pub(super) struct CatArgs {
     /// Begin with the message of this number; the first is 0
     #[arg(long, value_name = "NUMBER", conflicts_with = "since")]
     from_sequence: Option<i64>,
+    /// Only the messages of one cycle, if the journal rolls by time of day: its number, a day or a time in it, or last
+    #[arg(long, value_name = "CYCLE", value_parser = cycle, allow_negative_numbers = true,
+        conflicts_with_all = ["from_position", "from_sequence", "since", "until"])]
+    cycle: Option<CycleName>,
     /// From the last message to the first, or from where it was said to begin
     #[arg(long)]
     reverse: bool,
@@ -48,6 +52,9 @@ pub(super) struct TailArgs {
     /// Begin with so many messages that are there
     #[arg(long, short = 'n', value_name = "MESSAGES", default_value_t = 10)]
     lines: u64,
+    /// Begin with the first message of this cycle, if the journal rolls by time of day: its number, a day or a time in it, or last
+    #[arg(long, value_name = "CYCLE", value_parser = cycle, allow_negative_numbers = true, conflicts_with = "lines")]
+    cycle: Option<CycleName>,
     /// Go on with what is appended, until stopped
     #[arg(long, short = 'f')]
     follow: bool,
@@ -62,15 +69,26 @@ pub(super) struct TailArgs {
 
 /// Runs `cat`.
 pub(super) fn cat(args: &CatArgs, out: &mut Output) -> Outcome {
-    let mut printer = Printer::new(&args.choice, &args.printing)?;
-    let start = match (args.from_position, args.from_sequence, args.choice.since) {
+    let recording = args.source.open()?;
+    let mut choice = args.choice.clone();
+    // Between what positions, where that is said.
+    let mut range = None;
+    if let Some(cycle) = args.cycle {
+        let (number, roll) = cycle.find(&recording)?;
+        let next = number.saturating_add(1);
+        (choice.since, choice.until) = (Some(roll.start_of(number)), Some(roll.start_of(next)));
+        let at = |number| recording.tailer(Start::Cycle(number)).map(|tailer| tailer.position());
+        range = Some(at(number)?..at(next)?);
+    }
+    let mut printer = Printer::new(&choice, &args.printing)?;
+    let start = match (args.from_position, args.from_sequence, choice.since) {
         (Some(position), ..) => Start::Position(Position::new(position)),
         (_, Some(sequence), _) => Start::Sequence(sequence),
         (_, _, Some(time)) if !args.reverse => Start::Time(time),
-        _ if args.reverse => Start::End,
+        _ if args.reverse => range.as_ref().map_or(Start::End, |range| Start::Position(range.end)),
         _ => Start::Begin,
     };
-    let mut tailer = args.source.open()?.tailer(start)?;
+    let mut tailer = recording.tailer(start)?;
     if args.verify {
         tailer = tailer.verifying();
     }
@@ -78,12 +96,15 @@ pub(super) fn cat(args: &CatArgs, out: &mut Output) -> Outcome {
     let is_done = |printed: u64| args.count.is_some_and(|count| printed >= count) || stop.is_wanted();
     let mut damaged = 0_u64;
     if args.reverse {
-        while !is_done(printer.printed) {
+        while !is_done(printer.printed) && range.as_ref().is_none_or(|range| tailer.position() > range.start) {
             let Some(record) = tailer.previous()? else { break };
             printer.print(&record, out)?;
         }
     } else {
-        while !is_done(printer.printed) && forward(&mut tailer, &mut printer, &mut damaged, out)? {}
+        let is_within = |tailer: &Tailer| range.as_ref().is_none_or(|range| tailer.position() < range.end);
+        while !is_done(printer.printed) && is_within(&tailer) && forward(&mut tailer, &mut printer, &mut damaged, out)?
+        {
+        }
     }
     finish(&printer, damaged)
 }
@@ -93,9 +114,12 @@ pub(super) fn tail(args: &TailArgs, out: &mut Output) -> Outcome {
     let mut printer = Printer::new(&args.choice, &args.printing)?;
     // Before anything is printed: whoever sees that may rely on it.
     let stop = Stop::listen()?;
-    let mut tailer = args.source.open()?.tailer(Start::End)?;
+    let recording = args.source.open()?;
+    let cycle = args.cycle.map(|cycle| cycle.find(&recording)).transpose()?;
+    let start = cycle.map_or(Start::End, |(number, _)| Start::Cycle(number));
+    let mut tailer = recording.tailer(start)?;
     let mut back = 0;
-    while back < args.lines && tailer.previous()?.is_some() {
+    while cycle.is_none() && back < args.lines && tailer.previous()?.is_some() {
         back += 1;
     }
     let is_done = |printed: u64| args.count.is_some_and(|count| printed >= count) || stop.is_wanted();

@@ -16,7 +16,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use gannet::journal::{Recording, storage::Directory};
+use gannet::journal::{JournalError, Recording, RollCycle, storage::Directory};
 use gannet::time::EpochNanos;
 use gannet::types::{Position, RecordingId};
 
@@ -105,6 +105,47 @@ fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(|| "out of range".to_owned())
 }
 
+/// A cycle of a journal that rolls by time of day, as people name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CycleName {
+    /// By its number.
+    Number(i64),
+    /// By a moment in it.
+    At(EpochNanos),
+    /// The last that there are messages of.
+    Last,
+}
+
+/// Reads a cycle: its number as `describe` has it, a moment or a day (UTC) in it, or `last`.
+fn cycle(text: &str) -> Result<CycleName, String> {
+    if text == "last" {
+        return Ok(CycleName::Last);
+    }
+    if let Ok(number) = text.parse() {
+        return Ok(CycleName::Number(number));
+    }
+    let day = text.parse().ok().and_then(|day: jiff::civil::Date| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
+    let moment = day.map(|day| day.timestamp()).or_else(|| text.parse().ok());
+    let expected =
+        "expected 'last', a cycle's number, a day such as 2026-01-31, or a time such as 2026-01-31T08:30:00Z";
+    let nanos = moment.ok_or(expected)?.as_nanosecond();
+    i64::try_from(nanos).map(|nanos| CycleName::At(EpochNanos::new(nanos))).map_err(|_| "out of range".to_owned())
+}
+
+impl CycleName {
+    /// Which cycle that is, and how often they begin.
+    fn find(self, recording: &Recording) -> anyhow::Result<(i64, RollCycle)> {
+        let recording_id = recording.descriptor().recording_id;
+        let roll = recording.roll_cycle()?.ok_or(JournalError::NoCycles { recording_id })?;
+        let number = match self {
+            Self::Number(number) => number,
+            Self::At(time) => roll.number(time),
+            Self::Last => recording.cycles()?.last().context("there are no messages, and so no cycles")?.number,
+        };
+        Ok((number, roll))
+    }
+}
+
 /// A moment as RFC 3339 has it.
 fn show_moment(time: EpochNanos) -> String {
     jiff::Timestamp::from_nanosecond(time.get().into()).map_or_else(|_| time.get().to_string(), |time| time.to_string())
@@ -166,6 +207,18 @@ mod tests {
         assert_eq!(moment(&show_moment(time)), Ok(time));
         assert_eq!(moment("42"), Ok(EpochNanos::new(42)));
         assert!(moment("yesterday").is_err());
+    }
+
+    #[test]
+    fn cycles_are_named_by_number_day_or_moment() {
+        let at = |seconds: i64| Ok(CycleName::At(EpochNanos::new(seconds * 1_000_000_000)));
+        assert_eq!(cycle("20484"), Ok(CycleName::Number(20_484)));
+        assert_eq!(cycle("last"), Ok(CycleName::Last));
+        assert_eq!(cycle("2026-01-31"), at(1_769_817_600));
+        assert_eq!(cycle("2026-01-31T08:30:00Z"), at(1_769_848_200));
+        for bad in ["", "today", "2026-13-01", "1.5"] {
+            assert!(cycle(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]
