@@ -153,3 +153,49 @@ fn after_a_loss_of_power_a_long_journal_is_opened_like_a_short_one() {
         }
     }
 }
+
+/// Whatever part of the last segment's beginning a loss of power leaves: the messages all of which are there, and not one more.
+#[test]
+fn every_prefix_of_the_last_segment_is_recovered() {
+    const SEGMENT: i64 = 64 << 10;
+    let storage = MemoryStorage::new();
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small().segment_length(SEGMENT)).unwrap();
+    let mut appender = journal.appender().unwrap();
+    while journal.tail().get() < SEGMENT {
+        appender.append(&[7; 1_300]).unwrap();
+    }
+    let synced = messages_in(&journal.recording().unwrap());
+    let durable = journal.sync().unwrap();
+    // No byte of a message is zero, so that it is there when its last byte is; two of them have several frames.
+    let mut ends = Vec::new();
+    for length in [1, 100, 700, 3_000, 32, 0, 64, 1_376, 5_000, 31] {
+        let before = journal.tail().get();
+        appender.append(&vec![7; length]).unwrap();
+        let whole = length / 1_376 * 1_408;
+        let last = length % 1_376;
+        ends.push(before + if last > 0 || length == 0 { whole + 32 + last } else { whole } as i64);
+    }
+    let tail = journal.tail();
+    eventually("it is indexed", || journal.indexed() == tail);
+    let name = format!("0-{}", durable.get() / SEGMENT * SEGMENT);
+    let (from, to) = ((durable.get() % SEGMENT) as usize, (tail.get() % SEGMENT) as usize);
+    assert_eq!(durable.get() / SEGMENT, tail.get() / SEGMENT, "all in one segment");
+    for prefix in (from..to).step_by(32).flat_map(|at| [at, at + 1, at + 17]).chain([to]) {
+        let choose = |file: &str, page: usize| match file.rsplit_once('.') {
+            Some((stem, "rec" | "next")) if stem == name => Crash::Torn(prefix.saturating_sub(page).min(4096)),
+            _ => Crash::Kept,
+        };
+        let found = storage.after_power_loss(choose, Crash::Kept);
+        let journal = Journal::open_in(Arc::new(found), None).unwrap();
+        let reached = durable.get() / SEGMENT * SEGMENT + prefix as i64;
+        let expected = synced + ends.iter().filter(|&&end| end <= reached).count();
+        assert_eq!(messages_in(&journal.recording().unwrap()), expected, "{prefix} of {from}..{to}");
+        let report = journal.recovery();
+        assert!(report.left_by == LeftBy::PowerLoss && report.end >= durable && report.end <= tail, "{report:?}");
+        assert!(prefix < to || (report.end, &report.cut) == (tail, &None), "{report:?}");
+    }
+}
+
+fn messages_in(recording: &Recording) -> usize {
+    rest(&mut recording.tailer(Start::Begin).unwrap()).len()
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gannet::journal::storage::MemoryStorage;
-use gannet::journal::{Journal, Recording, Start};
+use gannet::journal::{Journal, JournalError, Prune, Recording, Retention, Start};
 use gannet::time::EpochNanos;
 use gannet::types::Position;
 use proptest::prelude::*;
@@ -129,11 +129,12 @@ proptest! {
         }
     }
 
-    /// Cursors stay where they are moved, over rolls, closes and kills, and lead to what is behind them.
+    /// Cursors stay where they are moved, over rolls, closes, kills and prunes, and lead to what is behind them: none is pruned past
+    /// unless it is forced, and then it is said.
     #[test]
-    fn cursors_stay_where_they_were_moved_over_rolls(
+    fn cursors_stay_where_they_were_moved_over_rolls_and_prunes(
         rounds in proptest::collection::vec(
-            (1_usize..1_500, proptest::collection::vec((0_usize..3, 0_usize..1_000), 0..6), 0_u8..3),
+            (1_usize..1_500, proptest::collection::vec((0_usize..3, 0_usize..1_000), 0..6), 0_u8..4),
             1..8,
         ),
     ) {
@@ -141,6 +142,10 @@ proptest! {
         let mut journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
         let mut ends = vec![Position::new(0)];
         let mut cursors = [0_usize; 3];
+        for name in ["one", "two", "three"] {
+            journal.recording().unwrap().cursor(name).unwrap();
+        }
+        let mut start = Position::new(0);
         for (count, moves, then) in rounds {
             let mut appender = journal.appender().unwrap();
             for _ in 0..count {
@@ -148,7 +153,8 @@ proptest! {
             }
             let recording = journal.recording().unwrap();
             for (which, thousandths) in moves {
-                let to = (ends.len() - 1) * thousandths / 1_000;
+                // Not back to what is pruned.
+                let to = ((ends.len() - 1) * thousandths / 1_000).max(ends.partition_point(|&end| end < start));
                 recording.cursor(["one", "two", "three"][which]).unwrap().move_to(ends[to]).unwrap();
                 cursors[which] = to;
             }
@@ -158,6 +164,20 @@ proptest! {
                     drop(appender);
                     journal.close().unwrap();
                     journal = Journal::open_in(Arc::new(storage.clone()), None).unwrap();
+                }
+                2 => {
+                    eventually("it is indexed", || journal.indexed() == journal.tail());
+                    let slowest = cursors.iter().map(|&at| ends[at]).min().unwrap();
+                    // All that it may, but for the segment of the end, once the helper thread has given that its name.
+                    let whole = |position: Position| position.get() / (256 << 10) * (256 << 10);
+                    let expected = Position::new(whole(slowest).min(whole(journal.tail())).max(start.get()));
+                    let request = Prune::by(&Retention::new().max_bytes(1));
+                    eventually("it is pruned", || {
+                        let done = journal.prune(&request).unwrap();
+                        assert!(done.start <= expected, "{done:?} {expected}");
+                        done.start == expected
+                    });
+                    start = expected;
                 }
                 _ => {
                     // Nobody is left of those who had it open.
@@ -178,6 +198,15 @@ proptest! {
                 }
                 prop_assert_eq!(left, ends.len() - 1 - at);
             }
+        }
+        eventually("it is indexed", || journal.indexed() == journal.tail());
+        let forced = journal.prune(&Prune::by(&Retention::new().max_bytes(1)).force()).unwrap();
+        for (name, &at) in ["one", "two", "three"].into_iter().zip(&cursors) {
+            let cursor = journal.recording().unwrap().cursor(name).unwrap();
+            prop_assert_eq!(cursor.position(), ends[at], "it stays");
+            let outcome = journal.recording().unwrap().tailer(Start::Position(cursor.position()));
+            let is_gone = matches!(outcome, Err(JournalError::Pruned { earliest, .. }) if earliest == forced.start);
+            prop_assert_eq!(is_gone, ends[at] < forced.start);
         }
     }
 }

@@ -192,7 +192,7 @@ fn messages_are_exported_by_their_schema() {
     let rows = run(&["--format", "csv"]);
     let rows: Vec<&str> = text(&rows).lines().collect();
     assert_eq!(rows[0], "position,next_position,sequence,time_ns,length,schema,version,template,name,fields");
-    assert_eq!(rows[1], r#"0,64,0,1000,17,9,1,3,Order,"{""id"":7,""side"":""Buy""}""#.to_owned() + "\"");
+    assert_eq!(rows[1], r#"0,64,0,1000,17,9,1,3,Order,"{""id"":7,""side"":""Buy""}""#);
     assert_eq!(rows.len(), 4);
     // By template and by what fields say.
     let chosen = |arguments: &[&str]| lines(&run(&[&["--format", "jsonl"], arguments].concat())).len();
@@ -233,6 +233,7 @@ fn a_cycle_is_read_by_its_name() {
     assert_eq!(backwards, expected(120..180));
     assert_eq!(run("cat", "122", &["--reverse", "--count", "1"]), ["message 179"]);
     assert!(run("cat", "123", &[]).is_empty() && run("cat", "7", &[]).is_empty() && run("cat", "-5", &[]).is_empty());
+    assert_eq!(run("cat", "last", &[]), expected(540..600));
     assert_eq!(run("tail", "128", &[]), expected(480..600), "and what comes after it");
     assert_eq!(run("tail", "129", &["--count", "2"]), expected(540..542));
     let cut = ended(&["cat", "--cycle", "122", "--since", "0", "--dir", path]);

@@ -16,7 +16,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use gannet::journal::{JournalError, Recording, RollCycle, storage::Directory};
+use gannet::journal::{JournalError, Recording, RollCycle, Start, storage::Directory};
 use gannet::time::EpochNanos;
 use gannet::types::{Position, RecordingId};
 
@@ -140,7 +140,11 @@ impl CycleName {
         let number = match self {
             Self::Number(number) => number,
             Self::At(time) => roll.number(time),
-            Self::Last => recording.cycles()?.last().context("there are no messages, and so no cycles")?.number,
+            Self::Last => {
+                let mut tailer = recording.tailer(Start::End)?;
+                let time = tailer.previous()?.and_then(|record| record.time());
+                roll.number(time.context("the recording has no message with a time, and so no last cycle")?)
+            }
         };
         Ok((number, roll))
     }
