@@ -35,7 +35,7 @@ const PULSE_INTERVAL_NS: i64 = 1_000_000_000;
 const LEFT_ALONE_NS: i64 = 30_000_000_000;
 const MOST_LEFT: i64 = 4;
 /// How much of them is synced before the other duties have their turn, in bytes.
-const SYNC_BATCH: i64 = 4 << 20;
+const SYNC_BATCH: i64 = 1 << 20;
 /// How much is indexed before the other duties have their turn, in bytes.
 const INDEX_BATCH: usize = 4 << 20;
 
@@ -58,6 +58,8 @@ pub(crate) struct Keeper {
     last_sync: MonotonicNanos,
     /// Since when a full segment is left that nobody has asked to be synced.
     left_since: Option<MonotonicNanos>,
+    /// Whether the journal is being closed, and nobody is to wait for what can be done by others later.
+    is_closing: bool,
     /// Segments below have the name that archives know.
     named: Position,
     index: Option<Index>,
@@ -86,6 +88,7 @@ impl Keeper {
             retry: now,
             last_sync: now,
             left_since: None,
+            is_closing: false,
             named,
             index: None,
             pages,
@@ -196,7 +199,7 @@ impl Keeper {
         let (control, layout) = (&self.writer.control, &self.writer.identity.layout);
         let full = layout.base(control.indexed_position().min(recorded));
         let durable = control.durable_position().max(self.writer.start());
-        if durable >= full {
+        if durable >= full || self.is_closing {
             self.left_since = None;
             return Ok(0);
         }
@@ -250,6 +253,7 @@ impl Agent for Keeper {
     fn on_close(&mut self) {
         // What was appended last has its checksums, too, if that can be had; otherwise whoever opens the journal next sees to it.
         // Also by a helper that is told to end before its first turn; one that is not the keeper does nothing here.
+        self.is_closing = true;
         while matches!(self.keep(SystemClock.monotonic()), Ok(1..)) {}
     }
 }
