@@ -221,6 +221,18 @@ fn a_link_that_stays_down(transport: &str) {
     stream.deliver(100);
 }
 
+/// Datagrams that are longer than a link takes: the system cuts them up on the way, also where it is handed many at a time.
+fn datagrams_longer_than_the_link_takes(transport: &str) {
+    let Some(network) = network("datagrams_longer_than_the_link_takes", transport) else { return };
+    let [from, to] = [1, 2].map(|number| Host::start(&network, number, transport, &PATIENT));
+    let channel = second_host(&network);
+    for mtu in ["8k", "1504"] {
+        let channel = format!("{channel}|mtu={mtu}");
+        let readers = vec![Reader::new(&to, &second_host(&network))];
+        Stream::new(&from, &channel, readers).deliver(1_000);
+    }
+}
+
 macro_rules! over_each_transport {
     ($($case:ident)+) => {
         mod over_sockets {
@@ -238,4 +250,5 @@ over_each_transport!(
     a_network_that_delays_and_loses
     links_that_come_back_at_once
     a_link_that_stays_down
+    datagrams_longer_than_the_link_takes
 );
