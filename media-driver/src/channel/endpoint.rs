@@ -12,6 +12,8 @@ pub struct SocketDefaults {
     pub send_buffer: usize,
     /// The receive buffer, in bytes.
     pub receive_buffer: usize,
+    /// The type of service, which networks may treat datagrams by; none leaves it to the operating system.
+    pub type_of_service: Option<u8>,
     /// The time to live of multicast.
     pub multicast_ttl: u8,
     /// Whether a publication is connected to its endpoint, where it has one alone.
@@ -30,7 +32,7 @@ impl UdpChannel {
             bind,
             connect: (has_one_target && defaults.connect).then_some(self.remote_data),
             group: self.group(self.remote_control, defaults),
-            ..self.buffers(defaults)
+            ..self.socket_options(defaults)
         }
     }
 
@@ -42,7 +44,7 @@ impl UdpChannel {
             connect: None,
             group: self.group(self.remote_data, defaults),
             receive_timestamps: self.params().media_rcv_ts_offset.is_some(),
-            ..self.buffers(defaults)
+            ..self.socket_options(defaults)
         }
     }
 
@@ -51,7 +53,8 @@ impl UdpChannel {
         self.is_multicast.then_some(Group { address: joined, interface: self.interface, ttl })
     }
 
-    fn buffers(&self, defaults: &SocketDefaults) -> EndpointSpec {
+    /// What the channel states of its sockets, and of what it does not the defaults.
+    pub fn socket_options(&self, defaults: &SocketDefaults) -> EndpointSpec {
         let bytes = |stated: Option<u64>, default| match stated {
             Some(bytes) if bytes > 0 => usize::try_from(bytes).unwrap_or(usize::MAX),
             _ => default,
@@ -59,6 +62,7 @@ impl UdpChannel {
         EndpointSpec {
             send_buffer: bytes(self.params().so_sndbuf, defaults.send_buffer),
             receive_buffer: bytes(self.params().so_rcvbuf, defaults.receive_buffer),
+            type_of_service: self.params().so_tos.or(defaults.type_of_service),
             ..EndpointSpec::unicast(self.local)
         }
     }
@@ -70,8 +74,13 @@ mod tests {
     use crate::channel::Usage;
     use crate::channel::udp_channel::tests::{channel, publication};
 
-    const DEFAULTS: SocketDefaults =
-        SocketDefaults { send_buffer: 0, receive_buffer: 131_072, multicast_ttl: 0, connect: true };
+    const DEFAULTS: SocketDefaults = SocketDefaults {
+        send_buffer: 0,
+        receive_buffer: 131_072,
+        type_of_service: None,
+        multicast_ttl: 0,
+        connect: true,
+    };
 
     fn sends(text: &str) -> EndpointSpec {
         let channel = publication(text);
@@ -125,7 +134,8 @@ mod tests {
     fn buffers_are_the_channels_or_the_drivers() {
         let default = sends("aeron:udp?endpoint=localhost:9");
         assert_eq!((default.send_buffer, default.receive_buffer), (0, 131_072));
-        let stated = sends("aeron:udp?endpoint=localhost:9|so-sndbuf=64k|so-rcvbuf=2m");
+        let stated = sends("aeron:udp?endpoint=localhost:9|so-sndbuf=64k|so-rcvbuf=2m|so-tos=184");
+        assert_eq!((default.type_of_service, stated.type_of_service), (None, Some(184)));
         assert_eq!((stated.send_buffer, stated.receive_buffer), (65_536, 2 << 20));
     }
 }

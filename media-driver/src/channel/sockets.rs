@@ -44,6 +44,8 @@ pub struct EndpointSpec {
     pub send_buffer: usize,
     /// The receive buffer, in bytes; 0 leaves it to the operating system.
     pub receive_buffer: usize,
+    /// The type of service of what is sent; none leaves it to the operating system.
+    pub type_of_service: Option<u8>,
     /// Whether the operating system is asked when each datagram came.
     pub receive_timestamps: bool,
 }
@@ -51,7 +53,15 @@ pub struct EndpointSpec {
 impl EndpointSpec {
     /// Unicast at `bind`, and nothing else asked for.
     pub const fn unicast(bind: SocketAddr) -> Self {
-        Self { bind, connect: None, group: None, send_buffer: 0, receive_buffer: 0, receive_timestamps: false }
+        Self {
+            bind,
+            connect: None,
+            group: None,
+            send_buffer: 0,
+            receive_buffer: 0,
+            type_of_service: None,
+            receive_timestamps: false,
+        }
     }
 }
 

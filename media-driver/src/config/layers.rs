@@ -495,11 +495,11 @@ mod tests {
     #[test]
     fn settings_without_effect_are_named() {
         let mut layers = Layers::new();
-        layers.define("aeron.socket.tos=4");
+        layers.define("aeron.sender.io.vector.capacity=8");
         layers.define("aeron.driver.dynamic.libraries=libplug.so");
         layers.define("aeron.mtu.length=1408");
         let loaded = layers.load().unwrap();
-        assert_eq!(loaded.config.network.tos, 4, "kept typed all the same");
+        assert_eq!(loaded.config.network.sender_io_vector_capacity, 8, "kept typed all the same");
         assert_eq!(loaded.notices.len(), 2, "{:?}", loaded.notices);
         assert!(loaded.notices.iter().any(|notice| notice.contains("parts of UDP channels")));
         assert!(loaded.notices.iter().any(|notice| notice.contains("libplug.so (-D") && notice.contains("no effect")));

@@ -348,7 +348,7 @@ settings! {
         multicast_ttl: u32 = "0", "aeron.socket.multicast.ttl" / "AERON_SOCKET_MULTICAST_TTL",
             in Limits::between(0, 255);
         /// The type of service of datagrams; -1 is what the system gives.
-        tos: i32 = "-1", "aeron.socket.tos" / "AERON_SOCKET_TOS", in Limits::between(-1, 255), UDP;
+        tos: i32 = "-1", "aeron.socket.tos" / "AERON_SOCKET_TOS", in Limits::between(-1, 255);
         /// Connect the sockets of unicast publications.
         connect: bool = "true", "aeron.driver.connect" / "AERON_DRIVER_CONNECT";
         /// How many times the sender sends before it looks for status messages.

@@ -31,7 +31,8 @@ pub fn open(request: &OpenEndpoint, defaults: &SocketDefaults) -> Result<Sockets
     let spec = plan(request, defaults);
     let sockets = transport::open(&spec).map_err(|error| EndpointError::System(error.to_string()))?;
     let buffer = sockets.opened().receive_buffer as u64;
-    if request.side == Side::Receive && request.channel.params().rcv_wnd.is_some_and(|window| window > buffer) {
+    let window = options_of(request).params().rcv_wnd;
+    if request.side == Side::Receive && window.is_some_and(|window| window > buffer) {
         return Err(EndpointError::System(format!(
             "rcv-wnd is more than the socket's receive buffer of {buffer} bytes: set so-rcvbuf, and net.core.rmem_max"
         )));
@@ -45,7 +46,15 @@ pub(crate) fn plan(request: &OpenEndpoint, defaults: &SocketDefaults) -> Endpoin
         Side::Send => request.channel.send_endpoint(request.bind, defaults),
         Side::Receive => request.channel.receive_endpoint(request.bind, defaults),
     };
-    EndpointSpec { receive_timestamps: request.timestamps, ..spec }
+    let subscribed = options_of(request);
+    let EndpointSpec { send_buffer, receive_buffer, type_of_service, .. } = subscribed.socket_options(defaults);
+    let receive_timestamps = request.side == Side::Receive && subscribed.params().media_rcv_ts_offset.is_some();
+    EndpointSpec { send_buffer, receive_buffer, type_of_service, receive_timestamps, ..spec }
+}
+
+/// The channel that says what the sockets are like.
+fn options_of(request: &OpenEndpoint) -> &UdpChannel {
+    request.subscription.as_deref().unwrap_or(&request.channel)
 }
 
 #[cfg(test)]
@@ -56,6 +65,7 @@ mod tests {
     use gannet::channel_uri::ChannelUri;
     use gannet::types::RegistrationId;
     use std::net::SocketAddr;
+    use std::sync::Arc;
 
     fn resolved(side: Side, channel: &str) -> Result<UdpChannel, EndpointError> {
         let uri = Box::new(ChannelUri::parse(channel).unwrap());
@@ -66,7 +76,7 @@ mod tests {
     fn planned(side: Side, channel: &str) -> (EndpointSpec, UdpChannel) {
         let channel = Box::new(resolved(side, channel).unwrap());
         let bind = channel.bind_address();
-        let request = OpenEndpoint { id: EndpointId::new(1), side, channel, bind, timestamps: false };
+        let request = OpenEndpoint { id: EndpointId::new(1), side, channel, bind, subscription: None };
         let spec = plan(&request, &SocketDefaults { connect: true, ..SocketDefaults::default() });
         (spec, *request.channel)
     }
@@ -100,12 +110,27 @@ mod tests {
             let channel = Box::new(resolved(Side::Receive, &channel).unwrap());
             let bind = channel.bind_address();
             let request =
-                OpenEndpoint { id: EndpointId::new(1), side: Side::Receive, channel, bind, timestamps: false };
+                OpenEndpoint { id: EndpointId::new(1), side: Side::Receive, channel, bind, subscription: None };
             open(&request, &SocketDefaults { connect: true, ..SocketDefaults::default() })
         };
         assert!(opened("64k").is_ok());
         let refusal = opened("128k").unwrap_err().to_string();
         assert!(refusal.contains("65536") && refusal.contains("so-rcvbuf"), "{refusal}");
+    }
+
+    /// Section 15: the sockets of a subscription's places are as the subscription says.
+    #[test]
+    fn places_have_their_subscriptions_options() {
+        let stated = "so-rcvbuf=64k|so-tos=184|rcv-wnd=64k|media-rcv-ts-offset=0";
+        let subscription = resolved(Side::Receive, &format!("aeron:udp?control-mode=manual|{stated}")).unwrap();
+        let channel = Box::new(resolved(Side::Receive, "aeron:udp?endpoint=127.0.0.1:0").unwrap());
+        let bind = channel.bind_address();
+        let id = EndpointId::new(1);
+        let subscription = Some(Arc::new(subscription));
+        let request = OpenEndpoint { id, side: Side::Receive, channel, bind, subscription };
+        let spec = plan(&request, &SocketDefaults::default());
+        assert_eq!((spec.bind, spec.receive_buffer), (address("127.0.0.1:0"), 65_536));
+        assert_eq!((spec.type_of_service, spec.receive_timestamps), (Some(184), true));
     }
 
     /// Trap 57: a multicast receiver says what it says to the control group.

@@ -2,6 +2,7 @@
 //! opens the sockets gives them to the transport that serves the endpoint's agent.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use gannet::channel_uri::ChannelUri;
 use gannet::command::ErrorCode;
@@ -63,8 +64,8 @@ pub struct OpenEndpoint {
     pub channel: Box<UdpChannel>,
     /// What it is bound to.
     pub bind: SocketAddr,
-    /// Whether the operating system is asked when each datagram came.
-    pub timestamps: bool,
+    /// The channel of its subscription, if it is one of several places where that listens: what sockets are like is the subscription's to say.
+    pub subscription: Option<Arc<UdpChannel>>,
 }
 
 /// Why a channel means nothing, or an endpoint could not be opened. The text names what was attempted, on what, and what to do.

@@ -370,6 +370,8 @@ fn endpoint_defaults(config: &DriverConfig) -> channel::SocketDefaults {
         send_buffer: bytes(config.network.so_sndbuf),
         receive_buffer: bytes(config.network.so_rcvbuf),
         connect: config.network.connect,
+        // -1 is what the system gives.
+        type_of_service: u8::try_from(config.network.tos).ok(),
     }
 }
 

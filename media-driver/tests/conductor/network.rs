@@ -226,6 +226,10 @@ fn buffers_must_match_those_of_a_shared_endpoint() {
     let command = driver.add_publication_command(client, &other, true);
     let refusal = driver.run(&command).remove(0);
     assert!(refusal.contains("so-sndbuf"), "{refusal}");
+    let other = format!("{CHANNEL}|so-tos=184");
+    let command = driver.add_publication_command(client, &other, true);
+    let refusal = driver.run(&command).remove(0);
+    assert!(refusal.contains("so-tos"), "{refusal}");
     driver.add_exclusive_publication(client, CHANNEL);
 }
 

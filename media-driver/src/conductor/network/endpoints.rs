@@ -83,16 +83,16 @@ impl Core {
         Ok(None)
     }
 
-    /// What is stated of socket buffers must be what the endpoint was opened with.
+    /// What is stated of sockets must be what the endpoint was opened with.
     fn check_buffers(&self, channel: &UdpChannel, existing: &UdpChannel) -> Result<(), CommandError> {
         let (new, old) = (channel.params(), existing.params());
         let keys = [("so-sndbuf", new.so_sndbuf, old.so_sndbuf), ("so-rcvbuf", new.so_rcvbuf, old.so_rcvbuf)];
-        for (key, stated, existing) in keys {
-            if let Some(stated) = stated.filter(|stated| *stated > 0)
-                && Some(stated) != existing
-            {
-                let show = |bytes: Option<u64>| bytes.map_or(0, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
-                return Err(CommandError::Mismatch { key, stated: show(Some(stated)), existing: show(existing) });
+        let keys = keys.map(|(key, stated, existing)| (key, stated.filter(|stated| *stated > 0), existing));
+        let tos = ("so-tos", new.so_tos.map(u64::from), old.so_tos.map(u64::from));
+        for (key, stated, existing) in keys.into_iter().chain([tos]) {
+            if stated.is_some() && stated != existing {
+                let show = |value: Option<u64>| value.map_or(0, |value| i64::try_from(value).unwrap_or(i64::MAX));
+                return Err(CommandError::Mismatch { key, stated: show(stated), existing: show(existing) });
             }
         }
         Ok(())
@@ -104,14 +104,14 @@ impl Core {
         id: EndpointId,
         side: Side,
         channel: &Arc<UdpChannel>,
-        timestamps: bool,
+        subscription: Option<Arc<UdpChannel>>,
     ) -> Result<SocketAddr, CommandError> {
         let wanted = channel.bind_address();
         // As in the reference: what only sends has a port of the system's choice, unless it states where it is controlled.
         let is_managed = side == Side::Receive || channel.has_explicit_control();
         let bind = if is_managed { self.network.ports_mut(side).take(wanted)? } else { wanted };
         let channel = Box::new(UdpChannel::clone(channel));
-        self.network.requests.push_back(Request::OpenEndpoint(OpenEndpoint { id, side, channel, bind, timestamps }));
+        self.network.requests.push_back(Request::OpenEndpoint(OpenEndpoint { id, side, channel, bind, subscription }));
         Ok(bind)
     }
 

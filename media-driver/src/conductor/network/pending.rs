@@ -234,16 +234,13 @@ impl Core {
                 return self.remove_socket(pending.correlation_id, *subscription, *endpoint, &channel);
             }
         }
-        // Times are the subscription's to ask for, and never one place's.
-        let timestamps = match pending.what {
+        let subscription = match pending.what {
             Pending::AddReceiveDestination { endpoint, .. } => {
-                let found = self.network.endpoint(endpoint);
-                found.is_some_and(|found| found.channel.params().media_rcv_ts_offset.is_some())
+                self.network.endpoint(endpoint).map(|found| Arc::clone(&found.channel))
             }
-            Pending::Subscription { .. } => channel.params().media_rcv_ts_offset.is_some(),
-            _ => false,
+            _ => None,
         };
-        pending.bind = Some(self.ask_for_socket(pending.endpoint, pending.what.side(), &channel, timestamps)?);
+        pending.bind = Some(self.ask_for_socket(pending.endpoint, pending.what.side(), &channel, subscription)?);
         self.network.pending = Some(pending);
         Ok(())
     }

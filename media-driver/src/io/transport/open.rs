@@ -156,6 +156,13 @@ fn prepare(socket: &Socket, spec: &EndpointSpec) -> io::Result<()> {
     if spec.send_buffer != 0 {
         socket.set_send_buffer_size(spec.send_buffer)?;
     }
+    if let Some(type_of_service) = spec.type_of_service {
+        if spec.bind.is_ipv4() {
+            socket.set_tos_v4(type_of_service.into())?;
+        } else {
+            socket.set_tclass_v6(type_of_service.into())?;
+        }
+    }
     socket.set_nonblocking(true)
 }
 
@@ -181,6 +188,18 @@ mod tests {
         let spec = EndpointSpec { send_buffer: 65_536, receive_buffer: 131_072, ..EndpointSpec::unicast(loopback(0)) };
         let opened = open(&spec).unwrap().opened();
         assert_eq!((opened.send_buffer, opened.receive_buffer), (65_536, 131_072));
+    }
+
+    #[test]
+    fn datagrams_have_the_type_of_service_that_is_asked_for() {
+        let spec = EndpointSpec { type_of_service: Some(184), ..EndpointSpec::unicast(loopback(0)) };
+        assert_eq!(open(&spec).unwrap().sender.tos_v4().unwrap(), 184);
+        let group = "224.20.30.39:0".parse().unwrap();
+        let interface = LocalInterface { address: Ipv4Addr::LOCALHOST.into(), index: 0 };
+        let group = Some(Group { address: group, interface, ttl: 0 });
+        assert_eq!(open(&EndpointSpec { group, ..spec }).unwrap().sender.tos_v4().unwrap(), 184);
+        let spec = EndpointSpec { bind: (Ipv6Addr::LOCALHOST, 0).into(), ..spec };
+        assert_eq!(open(&spec).unwrap().sender.tclass_v6().unwrap(), 184);
     }
 
     /// A port in use, and an address that no interface has: refused with the address, the reason and what to do.
