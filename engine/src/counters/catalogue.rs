@@ -44,6 +44,8 @@ pub mod type_id {
     pub const RECEIVER_NAKS_SENT: i32 = 20;
     /// A configured neighbour of name resolution.
     pub const BOOTSTRAP_NEIGHBOR: i32 = 21;
+    /// Since when a receiver holds a publication: this driver's own, so far from those of others that it is nobody else's.
+    pub const SENDER_HELD_BY: i32 = 1_000_001;
 }
 
 /// The values of channel status counters (types 6, 7 and 14).
@@ -77,6 +79,9 @@ pub enum StreamCounter {
     SenderNaksReceived,
     /// `fc-receivers`: receivers that flow control follows.
     FlowControlReceivers,
+    /// `snd-held-by`: since when, in milliseconds since 1970, the receiver in the label keeps the sender waiting; 0 while none does. Where
+    /// others have their channel this has `ADDRESS receiver ID`, or `-`.
+    SenderHeldBy,
     /// `rcv-hwm`: the highest position seen.
     ReceiverHwm,
     /// `rcv-pos`: the position up to which nothing is missing.
@@ -100,6 +105,7 @@ impl StreamCounter {
             Self::SenderBpe => type_id::SENDER_BPE,
             Self::SenderNaksReceived => type_id::SENDER_NAKS_RECEIVED,
             Self::FlowControlReceivers => type_id::FLOW_CONTROL_RECEIVERS,
+            Self::SenderHeldBy => type_id::SENDER_HELD_BY,
             Self::ReceiverHwm => type_id::RECEIVER_HWM,
             Self::ReceiverPosition => type_id::RECEIVER_POSITION,
             Self::ReceiverNaksSent => type_id::RECEIVER_NAKS_SENT,
@@ -118,6 +124,7 @@ impl StreamCounter {
             Self::SenderBpe => "snd-bpe",
             Self::SenderNaksReceived => "snd-naks-received",
             Self::FlowControlReceivers => "fc-receivers",
+            Self::SenderHeldBy => "snd-held-by",
             Self::ReceiverHwm => "rcv-hwm",
             Self::ReceiverPosition => "rcv-pos",
             Self::ReceiverNaksSent => "rcv-naks-sent",

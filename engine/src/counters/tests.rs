@@ -213,6 +213,7 @@ fn trap_37_stream_labels_are_a_name_a_colon_and_the_stream() {
         (SenderBpe, 13, "snd-bpe"),
         (SenderNaksReceived, 19, "snd-naks-received"),
         (FlowControlReceivers, 17, "fc-receivers"),
+        (SenderHeldBy, 1_000_001, "snd-held-by"),
         (ReceiverHwm, 3, "rcv-hwm"),
         (ReceiverPosition, 5, "rcv-pos"),
         (ReceiverNaksSent, 20, "rcv-naks-sent"),

@@ -173,6 +173,22 @@ impl Counters {
         }
     }
 
+    /// Which receiver holds a publication, and since when: `held` has the receiver where others have their channel, and `since` is 0 for
+    /// nobody. Made when there is something to say for the first time.
+    pub(super) fn show_holder(
+        &mut self,
+        now: EpochMillis,
+        shown: Option<Counter>,
+        held: &Stream<'_>,
+        since: i64,
+    ) -> Result<Counter, CommandError> {
+        let spec = CounterSpec::stream(StreamCounter::SenderHeldBy, held).starting_at(since);
+        let Some(counter) = shown else { return self.allocate(now, &spec.owned_by(NO_OWNER)) };
+        self.manager.set_label(counter.id, &spec.label);
+        counter.value.store_release(since);
+        Ok(counter)
+    }
+
     /// The counters of an image, at its join position: all, or none.
     pub(super) fn allocate_for_image(
         &mut self,

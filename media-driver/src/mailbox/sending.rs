@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use gannet::channel_uri::TimestampOffset;
 use gannet::logbuffer::LogBuffers;
 use gannet::memory::OwnedWord;
+use gannet::time::MonotonicNanos;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId};
 
 use super::{EndpointId, NamedPlace};
@@ -148,6 +149,17 @@ pub enum SenderCommand {
     RemoveDestinationById(EndpointId, RegistrationId),
 }
 
+/// The receiver whose window a publication waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Which it is.
+    pub receiver_id: i64,
+    /// Where its status messages come from.
+    pub address: SocketAddr,
+    /// Since when.
+    pub since: MonotonicNanos,
+}
+
 /// What the sender tells the conductor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SenderEvent {
@@ -159,6 +171,8 @@ pub enum SenderEvent {
     Silent(NamedPlace),
     /// An answer has its receivers.
     ResponseConnected(RegistrationId),
+    /// This receiver's window keeps a publication from being sent; or nobody's does any more.
+    Held(RegistrationId, Option<Holder>),
     /// A receiver has rejected a publication.
     Rejected {
         /// The publication.

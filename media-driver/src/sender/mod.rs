@@ -6,6 +6,7 @@
 
 pub mod destinations;
 pub mod flow_control;
+mod holder;
 pub mod network_publication;
 pub mod retransmit;
 
@@ -21,6 +22,7 @@ use gannet::time::MonotonicNanos;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId};
 
 use self::destinations::Destinations;
+use self::holder::HolderWatch;
 use self::network_publication::{NetworkPublication, Outgoing, Outlet};
 use crate::mailbox::{
     Completion, Content, EndpointId, InlineFrame, SenderCommand, SenderEvent, Transmit, TransmitBatch, TransmitTag,
@@ -82,6 +84,8 @@ struct Entry {
     own: Option<Destinations>,
     /// Whether the conductor knows that an answer has its receivers.
     told_connected: bool,
+    /// Which receiver keeps it from being sent.
+    holder: HolderWatch,
 }
 
 impl Sender {
@@ -123,9 +127,10 @@ impl Sender {
             }
             SenderCommand::AddPublication(endpoint, made_of) => {
                 let own = made_of.answers.then(Destinations::manual);
+                let holder = HolderWatch::new(made_of.flow_control, made_of.connection_timeout_ns);
                 let publication = NetworkPublication::new(*made_of, now);
                 let key = (endpoint, publication.stream_id(), publication.session_id());
-                let entry = Some(Entry { endpoint, publication, own, told_connected: false });
+                let entry = Some(Entry { endpoint, publication, own, told_connected: false, holder });
                 let place = self.publications.iter().position(Option::is_none).unwrap_or(self.publications.len());
                 match self.publications.get_mut(place) {
                     Some(free) => *free = entry,
@@ -214,7 +219,8 @@ impl Sender {
             endpoint.destinations.on_status_message(now, from, message.receiver_id);
         }
         let Some(&place) = self.places.get(&(endpoint, stream_id, session_id)) else { return };
-        let Some(Some(Entry { publication, own, told_connected, .. })) = self.publications.get_mut(place) else {
+        let Some(Some(Entry { publication, own, told_connected, holder, .. })) = self.publications.get_mut(place)
+        else {
             return;
         };
         match frame {
@@ -226,6 +232,7 @@ impl Sender {
                     *own = Destinations::fixed(now, from);
                 }
                 publication.on_status_message(now, &message, &self.counters);
+                holder.on_status_message(now, from, &message, publication);
                 if own.is_some() && !*told_connected && publication.has_receivers() {
                     *told_connected = true;
                     let registration_id = publication.registration_id();
@@ -239,6 +246,7 @@ impl Sender {
             Frame::Nak(nak) => publication.on_nak(now, &nak, &self.counters),
             Frame::RttMeasurement(question) => publication.on_rtt_measurement(&question),
             Frame::Error(error) => {
+                holder.forget(error.receiver_id);
                 let is_news = publication.on_error(&error, &self.counters).is_some();
                 let registration_id = publication.registration_id();
                 if is_news {
@@ -280,7 +288,7 @@ impl Sender {
         let (mut work, mut is_limited) = (0, false);
         for turn in 0..count {
             let slot = (self.first + turn) % count;
-            let Some(Some(Entry { endpoint, publication, own, .. })) = self.publications.get_mut(slot) else {
+            let Some(Some(Entry { endpoint, publication, own, holder, .. })) = self.publications.get_mut(slot) else {
                 continue;
             };
             if publication.is_quiet(now) {
@@ -301,8 +309,15 @@ impl Sender {
                 slot: slot as u32,
                 registration_id,
             };
-            work += publication.poll(now, &self.counters, &mut outlet);
+            let done = publication.poll(now, &self.counters, &mut outlet);
+            work += done;
             is_limited |= publication.is_limited();
+            // With no room to say who it is, it is said later.
+            if self.events.len() < MAX_EVENTS
+                && let Some(holder) = holder.look(now, publication.is_limited(), done > 0)
+            {
+                self.events.push_back(SenderEvent::Held(registration_id, holder));
+            }
         }
         self.waits_for_receivers = is_limited;
         work

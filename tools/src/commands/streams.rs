@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::why::seconds_since;
 use crate::cli::{DriverDir, Outcome, Output, positive_duration, with_separators};
 use crate::inspect::{Driver, Image, Publication, Streams, Subscriber};
 
@@ -72,6 +73,10 @@ fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
                 count(publication.sender_back_pressure),
                 count(publication.naks_received)
             ))?;
+        }
+        if let Some(held_by) = &publication.held_by {
+            let held = seconds_since(held_by.since_ms);
+            out.line(format_args!("    held by the window of the receiver at {} for {held}", held_by.address))?;
         }
         show_subscribers(&publication.subscribers, out)?;
     }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use gannet::time::{Clock, SystemClock};
 use serde::Serialize;
 
 use super::watch::pause;
@@ -63,8 +64,11 @@ enum Holder {
     },
     /// The receivers on other hosts, through flow control: the sender has reached the limit that they set.
     Receivers {
-        /// The address of the one receiver, where the channel leads to one.
+        /// The address of the one whose window is waited for, as the driver says, or where the channel leads to one.
         address: Option<String>,
+        /// Which it is, and since when, in milliseconds since 1970, as the driver says.
+        receiver_id: Option<i64>,
+        since_ms: Option<i64>,
         /// How many receivers pace it, where it is paced by a group.
         receivers: Option<i64>,
         position: i64,
@@ -243,10 +247,13 @@ impl Holder {
             return subscriber;
         }
         let behind = publication.position.saturating_sub(position).max(0);
+        let held_by = publication.held_by.as_ref();
         match publication.sender_limit {
             Some(limit) if limit.saturating_sub(position) >= LONGEST_FRAME => Some(Self::Sender { position, behind }),
             _ => Some(Self::Receivers {
-                address: publication.only_receiver(),
+                address: held_by.map(|held| held.address.clone()).or_else(|| publication.only_receiver()),
+                receiver_id: held_by.map(|held| held.receiver_id),
+                since_ms: held_by.map(|held| held.since_ms),
                 receivers: publication.receivers,
                 position,
                 behind,
@@ -270,12 +277,16 @@ impl Holder {
                 let name = client_name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
                 (format!("subscriber {registration_id} of client {client_id}{name}"), position, behind)
             }
-            Self::Receivers { address, receivers, position, behind, stops } => {
+            Self::Receivers { address, receivers, since_ms, position, behind, stops, .. } => {
                 let stops = stops.map_or_else(String::new, |stops| {
                     format!(" (which has stopped the sender {} times)", with_separators(stops))
                 });
+                let since = since_ms.map_or_else(String::new, |since_ms| format!(" for {}", seconds_since(since_ms)));
                 let who = match (address, receivers) {
-                    (Some(address), _) => format!("the window of the receiver at {address}{stops}"),
+                    (Some(address), Some(receivers @ 2..)) => {
+                        format!("the window of the receiver at {address}, one of {receivers},{since}{stops}")
+                    }
+                    (Some(address), _) => format!("the window of the receiver at {address}{since}{stops}"),
                     (None, Some(receivers)) => format!("the window of the slowest of {receivers} receivers{stops}"),
                     (None, None) => format!("the receivers' window{stops}"),
                 };
@@ -322,6 +333,11 @@ impl Finding {
     }
 }
 
+/// How long ago that was, in milliseconds since 1970.
+pub(super) fn seconds_since(since_ms: i64) -> String {
+    seconds(u64::try_from(SystemClock.epoch().get().saturating_sub(since_ms)).unwrap_or(0))
+}
+
 fn seconds(millis: u64) -> String {
     format!("{:.2} s", millis as f64 / 1e3)
 }
@@ -329,6 +345,7 @@ fn seconds(millis: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::HeldBy;
     use crate::inspect::stream_tests::records;
 
     fn watch(samples: &[(u64, i64, i64, &[i64])]) -> Finding {
@@ -383,6 +400,8 @@ mod tests {
         publication.sender_limit = Some(600);
         let receivers = |address: Option<&str>, receivers| Holder::Receivers {
             address: address.map(str::to_owned),
+            receiver_id: None,
+            since_ms: None,
             receivers,
             position: 600,
             behind: 400,
@@ -401,6 +420,13 @@ mod tests {
         let found = Holder::of(publication).expect("somebody holds it");
         assert_eq!(found, receivers(None, Some(2)));
         assert!(found.describe().starts_with("the window of the slowest of 2 receivers"), "{}", found.describe());
+        let held_by = HeldBy { address: "10.0.0.8:40123".to_owned(), receiver_id: 77, since_ms: 1_700_000_000_000 };
+        publication.held_by = Some(held_by);
+        let found = Holder::of(publication).expect("somebody holds it");
+        let words = found.describe();
+        assert!(words.starts_with("the window of the receiver at 10.0.0.8:40123, one of 2, for "), "{words}");
+        let json = serde_json::to_value(found).expect("plain data");
+        assert_eq!((&json["receiver_id"], &json["since_ms"]), (&77.into(), &1_700_000_000_000_i64.into()));
         publication.sender_limit = Some(600 + LONGEST_FRAME);
         assert_eq!(Holder::of(publication), Some(Holder::Sender { position: 600, behind: 400 }));
     }

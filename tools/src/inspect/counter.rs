@@ -94,6 +94,7 @@ pub(super) fn has_stream_key(kind: i32) -> bool {
             | type_id::FLOW_CONTROL_RECEIVERS
             | type_id::SENDER_NAKS_RECEIVED
             | type_id::RECEIVER_NAKS_SENT
+            | type_id::SENDER_HELD_BY
     )
 }
 

@@ -8,5 +8,7 @@ mod stream;
 pub(crate) use counter::CounterLine;
 pub(crate) use driver::Driver;
 #[cfg(test)]
+pub(crate) use stream::HeldBy;
+#[cfg(test)]
 pub(crate) use stream::tests as stream_tests;
 pub(crate) use stream::{Image, Publication, Streams, Subscriber};

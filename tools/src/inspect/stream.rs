@@ -6,6 +6,7 @@
 //! snd-pos, snd-lmt        registration id P                       its sender
 //! rcv-hwm, rcv-pos        registration id I                       an image from another host
 //! sub-pos                 reference id I: a subscriber of that
+//! snd-held-by             registration id P                       the receiver that holds it
 //! ```
 
 use std::collections::BTreeMap;
@@ -54,7 +55,20 @@ pub(crate) struct Publication {
     /// How many receivers pace it, where it is paced by a group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) receivers: Option<i64>,
+    /// The receiver whose window keeps it from being sent, as the driver says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) held_by: Option<HeldBy>,
     pub(crate) subscribers: Vec<Subscriber>,
+}
+
+/// A receiver that holds a publication.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct HeldBy {
+    /// Where its status messages come from.
+    pub(crate) address: String,
+    pub(crate) receiver_id: i64,
+    /// Since when, in milliseconds since 1970.
+    pub(crate) since_ms: i64,
 }
 
 /// A stream from another host.
@@ -104,6 +118,11 @@ impl Streams {
         for record in records.iter().filter(|record| record.type_id == type_id::SUBSCRIBER_POSITION) {
             if let Some(key) = StreamKey::read(&record.key) {
                 streams.add_subscriber(record, &key, &names);
+            }
+        }
+        for record in records.iter().filter(|record| record.type_id == type_id::SENDER_HELD_BY) {
+            if let Some(publication) = streams.publications.get_mut(&record.registration_id.get()) {
+                publication.held_by = HeldBy::read(record);
             }
         }
         streams
@@ -204,6 +223,17 @@ impl Publication {
     }
 }
 
+impl HeldBy {
+    /// What the counter says, if that is anybody: `snd-held-by: 5 -7 1001 10.0.0.2:40456 receiver 9`.
+    fn read(record: &CounterRecord) -> Option<Self> {
+        let label = text(record.label.as_bytes());
+        let mut words = label.rsplit(' ');
+        let receiver_id = words.next()?.parse().ok()?;
+        let address = words.nth(1)?.to_owned();
+        (record.value > 0).then_some(Self { address, receiver_id, since_ms: record.value })
+    }
+}
+
 impl Subscriber {
     /// `subscriber 8 of client 3 (name)`.
     pub(crate) fn describe(&self) -> String {
@@ -287,6 +317,21 @@ pub(crate) mod tests {
             "nonsense",
         ] {
             assert_eq!(only(group), None, "{group}");
+        }
+    }
+
+    #[test]
+    fn the_receiver_that_holds_a_publication_is_in_a_label() {
+        let mut records = records(640, 640, &[]);
+        let mut held_by = stream_counter(type_id::SENDER_HELD_BY, 5, 0, 1_700_000_000_000, "");
+        held_by.label = CounterLabel::new(b"snd-held-by: 5 -7 1001 [fd00::2]:40456 receiver -9");
+        records.insert(0, held_by.clone());
+        let expected = HeldBy { address: "[fd00::2]:40456".into(), receiver_id: -9, since_ms: 1_700_000_000_000 };
+        assert_eq!(Streams::new(&records).publications[&5].held_by, Some(expected));
+        for (label, value) in [("snd-held-by: 5 -7 1001 -", 0), ("snd-held-by: 5 -7 1001 -", 9), ("", 9), ("4", 9)] {
+            (held_by.label, held_by.value) = (CounterLabel::new(label.as_bytes()), value);
+            records[0] = held_by.clone();
+            assert_eq!(Streams::new(&records).publications[&5].held_by, None, "{label}");
         }
     }
 

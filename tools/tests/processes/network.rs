@@ -1,6 +1,7 @@
 //! The commands that show what a driver's streams on the network are doing.
 
 use std::net::UdpSocket;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::process::Signal;
 
@@ -66,4 +67,54 @@ fn why_names_the_receiver_that_takes_no_more() {
     assert!(text.contains(&format!("paced by the receiver at {endpoint}; stopped by their windows ")), "{text}");
     subscriber.signal(Signal::CONT);
     drop((publisher, subscriber));
+}
+
+/// Of a group it is told which receiver holds the others up, and since when.
+#[test]
+fn why_names_the_receiver_of_a_group_that_holds_up_the_others() {
+    // A subscriber that is stopped for long, or a driver that is not run for long, is given up by nobody.
+    let driver = Driver::start_with(&[
+        ("AERON_CLIENT_LIVENESS_TIMEOUT", "600s"),
+        ("AERON_PUBLICATION_UNBLOCK_TIMEOUT", "700s"),
+        ("AERON_IMAGE_LIVENESS_TIMEOUT", "600s"),
+        ("AERON_PUBLICATION_CONNECTION_TIMEOUT", "600s"),
+    ]);
+    let port = || {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        socket.local_addr().expect("loopback").port()
+    };
+    let control = port();
+    let places = [port(), port()].map(|port| format!("127.0.0.1:{port}"));
+    let subscribers = places.each_ref().map(|place| {
+        let channel = format!("aeron:udp?endpoint={place}|control=127.0.0.1:{control}");
+        driver.gannet(&["sub", "--channel", &channel, "--until-end"])
+    });
+    let channel =
+        format!("aeron:udp?control=127.0.0.1:{control}|control-mode=dynamic|fc=min,g:/2,t:600s|term-length=64k");
+    let publisher = driver.publish_forever(&["--channel", &channel]);
+    eventually("both subscribers read", || {
+        let streams = driver.gannet(&["streams", "--json"]).end().json();
+        let images = streams.iter().filter(|line| line["kind"] == "image");
+        (images.filter(|image| image["subscribers"][0]["position"].as_i64() > Some(0)).count() == 2).then_some(())
+    });
+    for (subscriber, place) in subscribers.iter().zip(&places) {
+        let before_ms = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
+        subscriber.signal(Signal::STOP);
+        let finding = eventually("the stopped one holds the publication", || {
+            let findings = driver.gannet(&["why", "--json", "--for", "200ms"]).end().json();
+            findings.into_iter().find(|line| line["state"] == "held" && line["holder"]["address"] == place.as_str())
+        });
+        assert_eq!(finding["holder"]["receivers"], 2, "{finding}");
+        assert!(finding["holder"]["receiver_id"].is_i64(), "{finding}");
+        // It may have been the slower of two for a while.
+        assert!(finding["holder"]["since_ms"].as_i64() > Some(before_ms - 60_000), "{finding}");
+        eventually("the same is told in words", || {
+            let text = String::from_utf8(driver.gannet(&["why", "--for", "100ms"]).end().success()).expect("text");
+            text.contains(&format!("held by the window of the receiver at {place}, one of 2, for ")).then_some(())
+        });
+        let text = String::from_utf8(driver.gannet(&["streams"]).end().success()).expect("text");
+        assert!(text.contains(&format!("held by the window of the receiver at {place} for ")), "{text}");
+        subscriber.signal(Signal::CONT);
+    }
+    drop((publisher, subscribers));
 }

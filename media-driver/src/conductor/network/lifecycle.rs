@@ -2,13 +2,15 @@
 //! agent that had the other half has let go of it.
 
 use gannet::command::{ErrorCode, Event, OnPublicationError, Text};
+use gannet::counters::Stream;
 use gannet::types::{CorrelationId, RegistrationId};
 
 use super::Network;
 use crate::conductor::Core;
 use crate::conductor::linking::{Linker, free_position};
-use crate::mailbox::{Loss, ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent};
+use crate::mailbox::{Holder, Loss, ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent};
 
+const NANOS_PER_MILLI: i64 = 1_000_000;
 /// No destination is behind a unicast receiver.
 const NO_DESTINATION: RegistrationId = RegistrationId::new(-1);
 const NO_TAG: i64 = -1;
@@ -102,7 +104,8 @@ impl Core {
                 let gone: Vec<_> = self.network.leaving.extract_if(.., is_it).collect();
                 for publication in gone {
                     let made_of = publication.made_of;
-                    for id in made_of.others.into_iter().chain([made_of.limit.id, made_of.position.id]) {
+                    let held_by = made_of.held_by.map(|counter| counter.id);
+                    for id in made_of.others.into_iter().chain(held_by).chain([made_of.limit.id, made_of.position.id]) {
                         self.counters.free(self.now.epoch, id);
                     }
                     self.give_up_log(registration_id, made_of.log_path, made_of.log);
@@ -110,6 +113,7 @@ impl Core {
                 }
             }
             SenderEvent::Silent(place) => self.on_silent(place),
+            SenderEvent::Held(registration_id, holder) => self.show_holder(registration_id, holder),
             SenderEvent::ResponseSetup(request, session_id) => self.on_response_setup(request, session_id),
             SenderEvent::ResponseConnected(registration_id) => {
                 let publication = self.network.publication(registration_id);
@@ -138,6 +142,19 @@ impl Core {
                 ));
             }
         }
+    }
+
+    /// Shows whose window a publication waits for. Where there is no room for one more counter, that is not shown.
+    fn show_holder(&mut self, registration_id: RegistrationId, holder: Option<Holder>) {
+        let now = self.now;
+        let Some(publication) = self.network.publication_mut(registration_id) else { return };
+        let made_of = &mut publication.made_of;
+        let whom =
+            holder.map_or_else(|| "-".to_owned(), |held| format!("{} receiver {}", held.address, held.receiver_id));
+        let since = holder.map_or(0, |held| now.epoch.get() - now.monotonic.since(held.since) / NANOS_PER_MILLI);
+        let held =
+            Stream { registration_id, session_id: made_of.session_id, stream_id: made_of.stream_id, channel: &whom };
+        made_of.held_by = self.counters.show_holder(now.epoch, made_of.held_by.take(), &held, since).ok();
     }
 
     /// The receiver has said something. Sessions that present themselves are the caller's to name.

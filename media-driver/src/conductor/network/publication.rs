@@ -49,6 +49,8 @@ pub(in crate::conductor) struct NewPublication {
     pub(in crate::conductor) limit: Counter,
     /// Those that the sender stores.
     pub(in crate::conductor) others: Vec<CounterId>,
+    /// Which receiver holds it, once one has.
+    pub(in crate::conductor) held_by: Option<Counter>,
 }
 
 /// One publication on the network.

@@ -278,6 +278,7 @@ impl Core {
                 position,
                 limit,
                 others: ids,
+                held_by: None,
             },
             now.monotonic,
         ));
