@@ -240,8 +240,8 @@ pub(super) fn send_plainly(
                     account.answer(rest, false);
                     rest = &[];
                 }
-                // The interface cannot cut it up, or not to that length.
-                Some(libc::EIO | libc::EINVAL) if first > 1 => *can_segment = false,
+                // The interface cannot cut it up, or takes no datagrams of that length whole: those the system cuts up one by one.
+                Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE) if first > 1 => *can_segment = false,
                 errno => {
                     *account.fault = Some(fault(&rest[0], errno.unwrap_or(libc::EIO)));
                     account.answer(&rest[..first], false);
