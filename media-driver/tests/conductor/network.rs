@@ -4,10 +4,11 @@ use gannet::command::{Command, Destination, Text};
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::OfferError;
 use gannet::protocol::Setup;
+use gannet::time::MonotonicNanos;
 use gannet::types::{ClientId, CounterId, RegistrationId, SessionId, TermId, TermLength};
 use gannet_driver::mailbox::{
-    EndpointId, LossRules, NamedPlace, NewImage, NewReceiveEndpoint, ReceiverCommand, ReceiverEvent, SenderCommand,
-    SenderEvent,
+    EndpointId, Holder, LossRules, NamedPlace, NewImage, NewReceiveEndpoint, ReceiverCommand, ReceiverEvent,
+    SenderCommand, SenderEvent,
 };
 use gannet_driver::shared::{PublicationWords, Receivers};
 
@@ -431,4 +432,33 @@ fn wire_trap_63_states_change_with_the_timer() {
     }
     let after = removed_after.expect("it ends");
     assert!((3_000..=5_000).contains(&after), "{after} ms: a tick to notice, two seconds, a tick to end");
+}
+
+/// Which receiver holds a publication is shown from the first time on, until the publication is gone.
+#[test]
+fn who_holds_a_publication_is_shown() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let publication = driver.add_exclusive_publication(client, CHANNEL);
+    let line = |driver: &Driver| driver.counter_lines().into_iter().find(|line| line.contains("snd-held-by"));
+    assert_eq!(line(&driver), None);
+    let since_ms = driver.now_ms() - 250;
+    let since = MonotonicNanos::new(since_ms * 1_000_000);
+    let holder = |host| Holder { receiver_id: -77, address: ([10, 0, 0, host], 40_456).into(), since };
+    for (held_by, expected) in [
+        (Some(holder(2)), "10.0.0.2:40456 receiver -77"),
+        (Some(holder(3)), "10.0.0.3:40456 receiver -77"),
+        (None, "-"),
+        (Some(holder(2)), "10.0.0.2:40456 receiver -77"),
+    ] {
+        driver.conductor.on_sender_event(SenderEvent::Held(publication.original, held_by));
+        driver.conductor.on_sender_event(SenderEvent::Held(RegistrationId::new(4_711), held_by));
+        let shown = line(&driver).expect("a counter");
+        let value = held_by.map_or(0, |_| since_ms);
+        assert!(shown.ends_with(&format!(" 1001 {expected} = {value}")), "{shown}");
+    }
+    driver.remove_publication(client, publication.correlation.registration(), false);
+    driver.pass_with(10_000, |driver| driver.beat(client));
+    driver.conductor.on_sender_event(SenderEvent::PublicationRemoved(publication.original));
+    assert_eq!(line(&driver), None);
 }

@@ -2,7 +2,7 @@
 //! agent that had the other half has let go of it.
 
 use gannet::command::{ErrorCode, Event, OnPublicationError, Text};
-use gannet::counters::Stream;
+use gannet::counters::{CounterLabel, Stream};
 use gannet::types::{CorrelationId, RegistrationId};
 
 use super::Network;
@@ -149,11 +149,13 @@ impl Core {
         let now = self.now;
         let Some(publication) = self.network.publication_mut(registration_id) else { return };
         let made_of = &mut publication.made_of;
+        // Without asking for memory: it may be said ten times a second.
         let whom =
-            holder.map_or_else(|| "-".to_owned(), |held| format!("{} receiver {}", held.address, held.receiver_id));
+            holder.map(|held| CounterLabel::format(format_args!("{} receiver {}", held.address, held.receiver_id)));
+        let whom = whom.as_ref().and_then(|label| std::str::from_utf8(label.as_bytes()).ok()).unwrap_or("-");
         let since = holder.map_or(0, |held| now.epoch.get() - now.monotonic.since(held.since) / NANOS_PER_MILLI);
         let held =
-            Stream { registration_id, session_id: made_of.session_id, stream_id: made_of.stream_id, channel: &whom };
+            Stream { registration_id, session_id: made_of.session_id, stream_id: made_of.stream_id, channel: whom };
         made_of.held_by = self.counters.show_holder(now.epoch, made_of.held_by.take(), &held, since).ok();
     }
 
