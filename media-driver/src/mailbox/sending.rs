@@ -171,6 +171,8 @@ pub enum SenderEvent {
     Silent(NamedPlace),
     /// An answer has its receivers.
     ResponseConnected(RegistrationId),
+    /// The system does not take a datagram, for a reason that does not pass by itself.
+    Unsent(Box<str>),
     /// This receiver's window keeps a publication from being sent; or nobody's does any more.
     Held(RegistrationId, Option<Holder>),
     /// A receiver has rejected a publication.

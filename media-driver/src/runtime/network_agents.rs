@@ -31,6 +31,9 @@ const BATCH: usize = 256;
 /// look that finds nothing takes as long as one that finds something, and what this thread does besides would wait for it.
 const QUIET_POLL_INTERVAL_NS: i64 = 10_000;
 
+/// How often it is told that something is not sent, in nanoseconds: what fails now fails again at once.
+const FAULT_INTERVAL_NS: i64 = 1_000_000_000;
+
 /// What the helper tells a transport.
 #[derive(Debug)]
 pub(super) enum SocketOrder {
@@ -158,6 +161,7 @@ impl NetworkParts {
                 events: sender_events,
                 held: None,
                 sockets: sender_sockets,
+                faults: Faults::default(),
                 turns_since_poll: 0,
                 polled: MonotonicNanos::new(i64::MIN),
                 poll_ratio,
@@ -187,6 +191,7 @@ pub(super) struct SenderPart {
     events: Inlet<Bounded<SenderEvent>>,
     held: Option<SenderEvent>,
     sockets: Outlet<SocketOrder>,
+    faults: Faults,
     turns_since_poll: usize,
     polled: MonotonicNanos,
     /// While it is busy sending it looks for what receivers say every so many turns.
@@ -217,7 +222,8 @@ impl SenderPart {
                 agent.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
             });
         }
-        pass_on(&self.events, &mut self.held, || agent.next_event())?;
+        let mut fault = self.faults.take(now, transport);
+        pass_on(&self.events, &mut self.held, || agent.next_event().or_else(|| fault.take().map(SenderEvent::Unsent)))?;
         Ok(work + sent)
     }
 }
@@ -232,6 +238,27 @@ pub(super) struct ReceiverPart {
     events: Inlet<Bounded<ReceiverEvent>>,
     held: Option<ReceiverEvent>,
     sockets: Outlet<SocketOrder>,
+}
+
+/// Why datagrams are not sent, now and then.
+#[derive(Debug, Default)]
+struct Faults {
+    /// When it was told last.
+    told: Option<MonotonicNanos>,
+}
+
+impl Faults {
+    /// The reason why something was not sent since the last turn, if it is time to tell that.
+    fn take(&mut self, now: MonotonicNanos, transport: &mut Wire) -> Option<Box<str>> {
+        let fault = transport.take_fault()?;
+        let is_due = self.told.is_none_or(|told| now >= told.saturating_add_ns(FAULT_INTERVAL_NS));
+        // That nobody listens there yet is nothing to tell.
+        if !is_due || fault.errno == libc::ECONNREFUSED {
+            return None;
+        }
+        self.told = Some(now);
+        Some(fault.to_string().into())
+    }
 }
 
 impl ReceiverPart {

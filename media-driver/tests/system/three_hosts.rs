@@ -1,6 +1,7 @@
 //! Streams between drivers on hosts of their own, on a network that is slow, loses, and comes apart.
 
 use gannet::counters::SystemCounter;
+use gannet::time::EpochMillis;
 use gannet::{Client, ExclusivePublication, OfferError, Subscription};
 use gannet_driver::config::TransportName;
 use gannet_driver::io::transport::choose;
@@ -32,6 +33,13 @@ impl Host {
 
     fn counter(&self, counter: SystemCounter) -> i64 {
         self.client.counters().value(counter.id()).unwrap()
+    }
+
+    /// What is in the driver's error log.
+    fn errors(&self) -> String {
+        let mut texts = String::new();
+        let _ = self.driver.cnc().errors().for_each(EpochMillis::new(0), |entry| texts.push_str(&entry.text));
+        texts
     }
 
     /// The driver ends at once, with everything on it.
@@ -202,6 +210,8 @@ fn links_that_come_back_at_once(transport: &str) {
         set(true);
     }
     streams.iter_mut().for_each(|stream| stream.deliver(100));
+    // The sender's own interface was down: where people look it says so.
+    await_that("the reason in the error log", || from.errors().contains("cannot send"));
 }
 
 /// A link that is down for so long that both sides give up: they say so, and begin again when it is up.

@@ -113,6 +113,7 @@ impl Core {
                 }
             }
             SenderEvent::Silent(place) => self.on_silent(place),
+            SenderEvent::Unsent(reason) => self.report(&format!("(11) {reason}")),
             SenderEvent::Held(registration_id, holder) => self.show_holder(registration_id, holder),
             SenderEvent::ResponseSetup(request, session_id) => self.on_response_setup(request, session_id),
             SenderEvent::ResponseConnected(registration_id) => {
