@@ -24,7 +24,8 @@ const FAR: i64 = 64 << 20;
 const NEAR: i64 = 1 << 20;
 /// How much of it is seen to again when the tail has moved, in bytes, at the least: what the kernel wrote out meanwhile.
 const AGAIN: i64 = 512 << 10;
-/// How much is seen to before the helper thread has its other duties, in bytes.
+/// How much is seen to before the helper thread has its other duties, in bytes; four times as much while less than half of what
+/// there should be is at hand.
 const STEP: i64 = 4 << 20;
 
 /// Which pages are at hand in this process.
@@ -58,8 +59,42 @@ impl PagesAhead {
         if from >= goal {
             return Ok(0);
         }
-        self.end = goal.min(Position::new(from.get() + STEP));
+        let is_near = from.get() - tail.get() < FAR / 2;
+        self.end = goal.min(Position::new(from.get() + if is_near { 4 * STEP } else { STEP }));
         writer.expect_appends(from, self.end);
         Ok(usize::from(self.end < goal))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::journal::control::Control;
+    use crate::journal::storage::{Directory, Storage};
+    use crate::journal::{Journal, JournalOptions};
+    use crate::memory::FileAccess;
+
+    #[test]
+    fn pages_are_seen_to_as_far_as_there_are_segments_once_the_tail_moves() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = JournalOptions::new().term_length(4 << 20).segment_length(4 << 20);
+        let journal = Journal::create(dir.path(), &options).unwrap();
+        let storage: Arc<dyn Storage> = Arc::new(Directory::at(dir.path()));
+        let control = Control::open(&*storage, journal.descriptor(), FileAccess::ReadWrite).unwrap().unwrap();
+        let writer = Writer::new(storage, journal.descriptor().clone(), control);
+        writer.prepare().unwrap();
+        let mut pages = PagesAhead::new(Position::new(0));
+        assert_eq!((pages.advance(&writer).unwrap(), pages.end.get()), (0, NEAR));
+        assert_eq!((pages.advance(&writer).unwrap(), pages.end.get()), (0, NEAR), "nothing was appended");
+        let mut appender = journal.appender().unwrap();
+        let position = appender.append(b"message").unwrap();
+        while pages.advance(&writer).unwrap() > 0 {}
+        assert_eq!((pages.tail, pages.end.get()), (position, 8 << 20));
+        // What was seen to holds what it held.
+        let mut tailer = journal.recording().unwrap().tailer(crate::journal::Start::Begin).unwrap();
+        assert_eq!(tailer.next().unwrap().unwrap().payload(), b"message");
+        assert!(tailer.next().unwrap().is_none());
     }
 }

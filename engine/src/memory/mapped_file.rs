@@ -293,6 +293,24 @@ mod tests {
         assert_eq!((word.load_acquire(), other.word_at::<i64>(4096).load_acquire()), (8, 7));
     }
 
+    #[cfg(feature = "journal")]
+    #[test]
+    fn pages_that_are_at_hand_hold_what_they_held() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let file = MappedFile::create(&path, 64 << 10, 0o600, Reserve::Space).unwrap().guarded();
+        let view = Region::mapped(file).view();
+        view.put_bytes(5000, b"bytes");
+        view.expect_stores(100, 60_000);
+        let mut bytes = [0; 7];
+        view.get_bytes(4999, &mut bytes);
+        assert_eq!(&bytes, b"\0bytes\0");
+        // No fault of whoever stores, if the file is not that long any more.
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(8192).unwrap();
+        view.expect_stores(0, 64 << 10);
+        assert!(view.is_intact());
+    }
+
     #[test]
     fn a_file_that_is_too_short_is_refused() {
         let dir = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use gannet::journal::{Journal, Recording, Start};
+use gannet::journal::{Journal, Record, Recording, Start};
 use gannet::memory::{FileAccess, MappedFile, Region};
 
 use crate::rig::RigError;
@@ -19,6 +19,8 @@ use super::{NAME, Options, failed, journal_dir, journal_options};
 const SEGMENTS: i64 = 2;
 /// A second size of messages, beside the one that was asked for: where headers are few.
 const LARGER: usize = 1_024;
+/// Messages that are polled for at a time.
+const BATCH: usize = 256;
 
 pub(super) fn run(dir: &Path, options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
     let mut results = Vec::new();
@@ -82,15 +84,20 @@ fn of_size(
     Ok([floor, ours])
 }
 
-/// Reads every message, and every byte of it.
+/// Polls for every message, and reads every byte of it.
 fn read(recording: &Recording, messages: u64) -> Result<(), RigError> {
     let mut tailer = recording.tailer(Start::Begin).map_err(failed("make a tailer"))?;
     let (mut count, mut sum) = (0, 0_u64);
-    while let Some(record) = tailer.next().map_err(failed("read"))? {
-        let (words, rest) = record.payload().as_chunks::<8>();
-        sum = words.iter().fold(sum, |sum, word| sum.wrapping_add(u64::from_le_bytes(*word)));
-        sum = rest.iter().fold(sum, |sum, byte| sum.wrapping_add(u64::from(*byte)));
-        count += 1;
+    loop {
+        let handler = |record: Record<'_>| {
+            let (words, rest) = record.payload().as_chunks::<8>();
+            sum = words.iter().fold(sum, |sum, word| sum.wrapping_add(u64::from_le_bytes(*word)));
+            sum = rest.iter().fold(sum, |sum, byte| sum.wrapping_add(u64::from(*byte)));
+        };
+        match tailer.poll(handler, BATCH).map_err(failed("read"))? {
+            0 => break,
+            read => count += read as u64,
+        }
     }
     std::hint::black_box(sum);
     if count == messages {
