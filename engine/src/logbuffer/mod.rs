@@ -66,5 +66,5 @@ pub use metadata::{LOG_METADATA_LENGTH, LogMetadata, PARTITION_COUNT};
 pub use parameters::{LogKind, LogLayout, LogParameters, MAX_MTU};
 pub use read::{Block, ControlledAction, ImageReader, MalformedFrame};
 pub use rebuild::rebuild;
-pub use sendable::{Sendable, committed, sendable};
+pub use sendable::{NextFrame, Sendable, committed, sendable};
 pub use unblock::unblock;

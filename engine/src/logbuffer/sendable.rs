@@ -1,6 +1,7 @@
 //! What of a log can be sent as one datagram, and its bytes. The driver's sender asks, for new data and for what is sent again; the
 //! transport takes the bytes from the log itself.
 
+use crate::memory::{Field, OwnedWord};
 use crate::types::Position;
 
 use super::LogBuffers;
@@ -69,6 +70,36 @@ pub fn committed(log: &LogBuffers, from: Position, length: usize) -> Option<&[u8
         }
     }
     Some(start.cursor().block(length))
+}
+
+/// The place in a log where its next frame will begin, for a sender that has sent everything and has many logs to look at: whether
+/// anything was done there costs one load, and no look at the log.
+#[derive(Debug)]
+pub struct NextFrame {
+    word: OwnedWord<i32>,
+    seen: i32,
+}
+
+impl NextFrame {
+    /// The place at this position, as it is now. None where no frame can start.
+    pub fn of(log: &LogBuffers, at: Position) -> Option<Self> {
+        if at.get() < 0 {
+            return None;
+        }
+        Scan::new(log, at.get()).filter(|scan| scan.remaining() > 0)?;
+        let term_length = log.term_length();
+        let term = log.term(term_length.term_count(at) as u32 as usize % 3);
+        let word: OwnedWord<i32> = term.own(Field::at(term_length.offset(at) as usize));
+        let seen = word.load_relaxed();
+        Some(Self { word, seen })
+    }
+
+    /// Whether it is as it was. If not, [`sendable`] says what is there: what a client stores may be no frame.
+    #[inline]
+    pub fn is_untouched(&self) -> bool {
+        // No more than a reason to look: whoever looks acquires.
+        self.word.load_relaxed() == self.seen
+    }
 }
 
 #[cfg(all(test, not(engine_loom)))]
@@ -197,6 +228,20 @@ mod tests {
                     assert!(lent.is_none_or(|bytes| bytes.len() == asked));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_place_of_the_next_frame_is_untouched_until_there_is_one() {
+        let test = filled(&[32]);
+        let end = sendable(&test.log, Position::new(0), 1408).advance as i64;
+        let next = NextFrame::of(&test.log, Position::new(end)).expect("a place for a frame");
+        assert!(next.is_untouched());
+        assert!(NextFrame::of(&test.log, Position::new(0)).is_some_and(|taken| taken.seen != 0));
+        test.exclusive().offer(&[1; 32]).expect("there is room");
+        assert!(!next.is_untouched());
+        for nowhere in [-32, 7, i64::MIN] {
+            assert!(NextFrame::of(&test.log, Position::new(nowhere)).is_none(), "{nowhere}");
         }
     }
 }

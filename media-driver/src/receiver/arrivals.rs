@@ -57,6 +57,15 @@ impl Arrivals {
         self.beyond.insert(next, range);
     }
 
+    /// What is missing after the range that begins at `position` or behind it, and before `highest`: beginnings and ends, by rising
+    /// position.
+    pub fn gaps_after(&self, position: i64, highest: i64) -> impl Iterator<Item = (i64, i64)> + '_ {
+        let first = self.beyond.partition_point(|&(begin, _)| begin < position);
+        let begins = self.beyond.iter().skip(first).map(|&(_, end)| end);
+        let ends = self.beyond.iter().skip(first + 1).map(|&(begin, _)| begin).chain([highest]);
+        begins.zip(ends).filter(|(begin, end)| begin < end)
+    }
+
     /// Everything up to there has come, or was given up.
     pub fn complete_to(&mut self, position: i64) {
         self.frontier = self.frontier.max(position);
@@ -99,6 +108,18 @@ mod tests {
         assert_eq!(arrivals.beyond, [(64, 224), (512, 544)]);
         arrivals.complete_to(100);
         assert_eq!((arrivals.frontier, &arrivals.beyond), (224, &VecDeque::from([(512, 544)])));
+    }
+
+    #[test]
+    fn gaps_lie_between_what_has_come() {
+        let mut arrivals = Arrivals::new(0);
+        let gaps = |arrivals: &Arrivals, position, highest| arrivals.gaps_after(position, highest).collect::<Vec<_>>();
+        assert_eq!(gaps(&arrivals, 0, 512), [], "the first one is not among them");
+        [(64, 96), (128, 160), (192, 224)].into_iter().for_each(|(begin, end)| arrivals.on_placed(begin, end));
+        assert_eq!(gaps(&arrivals, 0, 224), [(96, 128), (160, 192)]);
+        assert_eq!(gaps(&arrivals, 64, 512), [(96, 128), (160, 192), (224, 512)]);
+        assert_eq!(gaps(&arrivals, 65, 512), [(160, 192), (224, 512)]);
+        assert_eq!(gaps(&arrivals, 193, 512), []);
     }
 
     #[test]

@@ -12,6 +12,8 @@ use std::collections::{HashMap, HashSet};
 
 use gannet::types::{SessionId, StreamId};
 
+/// How many sessions are found without a look into the tables.
+const RECENT: usize = 256;
 /// For how many sessions an endpoint keeps a state. Sessions beyond that are not heard until others are gone.
 pub const MAX_SESSIONS: usize = 8192;
 
@@ -66,6 +68,23 @@ pub struct Dispatcher {
     sessions: usize,
     /// Whether some of them may be of sessions that nobody wants.
     has_unwanted: bool,
+    /// Images that datagrams came for, each at the place of its stream and session: the tables withstand numbers that strangers choose, and
+    /// that takes its time. Emptied when any image comes or goes.
+    recent: Box<[Option<Recent>]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    stream_id: StreamId,
+    session_id: SessionId,
+    image: usize,
+}
+
+/// The place of a session among the recent ones.
+#[inline]
+fn recent_place(stream_id: StreamId, session_id: SessionId) -> usize {
+    let number = session_id.get().wrapping_add(stream_id.get().wrapping_mul(31)) as u32;
+    (number ^ number >> 8) as usize % RECENT
 }
 
 #[derive(Debug, Default)]
@@ -85,7 +104,8 @@ impl Interest {
 impl Dispatcher {
     /// Interested in nothing. A stream gets at most `session_limit` images.
     pub fn new(session_limit: usize) -> Self {
-        Self { streams: HashMap::new(), session_limit, sessions: 0, has_unwanted: false }
+        let recent = vec![None; RECENT].into();
+        Self { streams: HashMap::new(), session_limit, sessions: 0, has_unwanted: false, recent }
     }
 
     /// Whether any stream is wanted.
@@ -130,10 +150,19 @@ impl Dispatcher {
 
     /// A datagram with this first header has come. `ends` says whether it is marked as the stream's end.
     pub fn on_data(&mut self, stream_id: StreamId, session_id: SessionId, ends: bool) -> DataTurn {
+        let recent = recent_place(stream_id, session_id);
+        if let Some(found) = &self.recent[recent]
+            && (found.stream_id, found.session_id) == (stream_id, session_id)
+        {
+            return DataTurn::Image(found.image);
+        }
         self.make_room();
         let Some(interest) = self.streams.get_mut(&stream_id) else { return DataTurn::Ignore };
         match interest.sessions.get(&session_id) {
-            Some(Session::Active(image)) => DataTurn::Image(*image),
+            Some(&Session::Active(image)) => {
+                self.recent[recent] = Some(Recent { stream_id, session_id, image });
+                DataTurn::Image(image)
+            }
             Some(_) => DataTurn::Ignore,
             // Trap 10: what ends is not worth an image.
             None if ends => DataTurn::Ignore,
@@ -232,6 +261,7 @@ impl Dispatcher {
         is_there: impl Fn(Session) -> bool,
         next: Option<Session>,
     ) {
+        self.recent.fill(None);
         let Some(interest) = self.streams.get_mut(&stream_id) else { return };
         let Some(found) = interest.sessions.get(&session_id).copied().filter(|&session| is_there(session)) else {
             return;
@@ -251,6 +281,7 @@ impl Dispatcher {
     }
 
     fn forget_unwanted(&mut self, stream_id: StreamId) {
+        self.recent.fill(None);
         let Some(interest) = self.streams.get_mut(&stream_id) else { return };
         let Interest { all, only, sessions, images } = interest;
         let before = sessions.len();

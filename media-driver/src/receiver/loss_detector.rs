@@ -1,10 +1,17 @@
-//! When a gap in an image is to be reported: once when it is found and its delay has passed, then again and again for as long as
-//! it stays. The receiver owns one per image and tells it of the first gap that each scan meets; it never looks at the log.
+//! When gaps in an image are to be reported: once when one is found and its delay has passed, then again and again for as long as
+//! it stays. The receiver owns one per image and tells it of the gaps that each scan meets; it never looks at the log.
+//!
+//! The reference follows the first gap alone, and finds the next one when that is closed: on a bad line each loss then costs a round
+//! trip of its own. Between two, several are followed here, each with a timer of its own, so that they cost one together. In a group it
+//! is one as well: its members wait for each other.
 
 use fastrand::Rng;
 use gannet::time::MonotonicNanos;
 
 use super::nak_delay::NakDelay;
+
+/// How many gaps of one image are followed at most.
+pub const MAX_GAPS: usize = 32;
 
 /// Bytes that are missing, within one term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,49 +25,84 @@ pub struct Gap {
 /// What a scan came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Detection {
-    /// The gap is another one than before: something was lost.
-    pub found: bool,
-    /// The gap is to be reported, or filled, now.
-    pub report: Option<Gap>,
+    /// How many of the gaps that it met are followed: each is to be asked about.
+    pub gaps: usize,
+    /// How many bytes are missing of which that was not known.
+    pub lost: i64,
 }
 
-/// The one gap of an image that is being waited for, and until when.
+/// The gaps of an image that are being waited for, and until when.
 #[derive(Debug)]
 pub struct LossDetector {
     delay: NakDelay,
-    active: Option<Gap>,
+    /// By rising position.
+    followed: Vec<Followed>,
+    most: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Followed {
+    gap: Gap,
     expiry: MonotonicNanos,
 }
 
 impl LossDetector {
     /// Nothing is missing.
-    pub const fn new(delay: NakDelay) -> Self {
-        Self { delay, active: None, expiry: MonotonicNanos::NEVER }
+    pub fn new(delay: NakDelay) -> Self {
+        let most = if delay.is_between_two() { MAX_GAPS } else { 1 };
+        // Within a scan new ones are there beside those of the scan before.
+        Self { delay, followed: Vec::with_capacity(2 * most), most }
     }
 
-    /// A scan met this gap first, or none. A gap that has shrunk or grown is another gap (trap 49).
-    pub fn on_scan(&mut self, now: MonotonicNanos, scanned: Option<Gap>, random: &mut Rng) -> Detection {
-        let Some(gap) = scanned else { return Detection::default() };
-        let found = self.active != Some(gap);
-        if found {
-            self.active = Some(gap);
-            self.expiry = now.saturating_add_ns(self.delay.first_ns(random));
+    /// A scan met these gaps, by rising position; of more than are followed the later ones do not matter. A gap that has shrunk or
+    /// grown is another gap (trap 49).
+    pub fn on_scan(
+        &mut self,
+        now: MonotonicNanos,
+        scanned: impl IntoIterator<Item = Gap>,
+        random: &mut Rng,
+    ) -> Detection {
+        let (mut known, mut lost) = (0, 0);
+        for gap in scanned.into_iter().take(self.most) {
+            // What lies before it has come.
+            let closed = self.followed[known..].partition_point(|followed| followed.gap.position < gap.position);
+            self.followed.drain(known..known + closed);
+            let is_here = |followed: &&mut Followed| followed.gap.position == gap.position;
+            let same = self.followed.get_mut(known).filter(is_here);
+            if same.as_ref().is_none_or(|same| same.gap != gap) {
+                lost += i64::from(gap.length);
+                let followed = Followed { gap, expiry: now.saturating_add_ns(self.delay.first_ns(random)) };
+                match same {
+                    Some(same) => *same = followed,
+                    None => self.followed.insert(known, followed),
+                }
+            }
+            known += 1;
         }
-        let is_due = now >= self.expiry;
-        if is_due {
-            self.expiry = now.saturating_add_ns(self.delay.retry_ns(random));
+        if known > 0 {
+            self.followed.truncate(known);
         }
-        Detection { found, report: is_due.then_some(gap) }
+        Detection { gaps: known, lost }
     }
 
-    /// When the gap is due to be reported.
+    /// The gap with this number among those that the last scan met, if it is to be reported, or filled, now.
+    pub fn report(&mut self, now: MonotonicNanos, number: usize, random: &mut Rng) -> Option<Gap> {
+        let due = self.followed.get_mut(number).filter(|followed| now >= followed.expiry)?;
+        due.expiry = now.saturating_add_ns(self.delay.retry_ns(random));
+        Some(due.gap)
+    }
+
+    /// When a gap is due to be reported.
     pub fn next_deadline(&self) -> Option<MonotonicNanos> {
-        self.active.is_some().then_some(self.expiry)
+        self.followed.iter().map(|followed| followed.expiry).min()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use fastrand::Rng;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(ns: i64) -> MonotonicNanos {
@@ -71,11 +113,17 @@ mod tests {
         Some(Gap { position, length })
     }
 
+    /// Scans these gaps; returns how much was news, and what is reported.
+    fn scan(detector: &mut LossDetector, now: i64, gaps: impl IntoIterator<Item = Gap>) -> (i64, Vec<Gap>) {
+        let mut random = Rng::with_seed(0);
+        let found = detector.on_scan(at(now), gaps, &mut random);
+        let reported = (0..found.gaps).filter_map(|number| detector.report(at(now), number, &mut random));
+        (found.lost, reported.collect())
+    }
+
     /// Scans the same gap at each moment, and tells at which it was reported.
     fn reports(detector: &mut LossDetector, moments: impl IntoIterator<Item = i64>) -> Vec<i64> {
-        let mut random = Rng::with_seed(0);
-        let reported = |&now: &i64| detector.on_scan(at(now), gap(1408, 2816), &mut random).report.is_some();
-        moments.into_iter().filter(reported).collect()
+        moments.into_iter().filter(|&now| !scan(detector, now, gap(1408, 2816)).1.is_empty()).collect()
     }
 
     #[test]
@@ -95,20 +143,74 @@ mod tests {
     #[test]
     fn trap_49_a_changed_gap_starts_anew() {
         let mut detector = LossDetector::new(NakDelay::unicast(1_000, 100));
-        let mut random = Rng::with_seed(0);
-        let mut scan = |now, gap| detector.on_scan(at(now), gap, &mut random);
-        assert_eq!(scan(0, gap(0, 128)), Detection { found: true, report: None });
-        assert_eq!(scan(1_000, gap(0, 128)), Detection { found: false, report: gap(0, 128) });
-        assert_eq!(scan(1_100, gap(0, 96)), Detection { found: true, report: None }, "shorter");
-        assert_eq!(scan(2_100, gap(0, 96)), Detection { found: false, report: gap(0, 96) });
-        assert_eq!(scan(2_200, gap(32, 64)), Detection { found: true, report: None }, "elsewhere");
-        assert_eq!(scan(2_300, None), Detection::default());
-        assert_eq!(scan(3_200, gap(32, 64)), Detection { found: false, report: gap(32, 64) }, "not found twice");
+        let mut scan = |now, gap: Option<Gap>| scan(&mut detector, now, gap);
+        let reported = |gap: Option<Gap>| (0, Vec::from_iter(gap));
+        assert_eq!(scan(0, gap(0, 128)), (128, vec![]));
+        assert_eq!(scan(1_000, gap(0, 128)), reported(gap(0, 128)));
+        assert_eq!(scan(1_100, gap(0, 96)), (96, vec![]), "shorter");
+        assert_eq!(scan(2_100, gap(0, 96)), reported(gap(0, 96)));
+        assert_eq!(scan(2_200, gap(32, 64)), (64, vec![]), "elsewhere");
+        assert_eq!(scan(2_300, None), (0, vec![]));
+        assert_eq!(scan(3_200, gap(32, 64)), reported(gap(32, 64)), "not found twice");
+    }
+
+    #[test]
+    fn each_gap_has_its_own_timer() {
+        let mut detector = LossDetector::new(NakDelay::unicast(1_000, 100));
+        let [first, second, third] = [0, 256, 512].map(|position| Gap { position, length: 32 });
+        assert_eq!(scan(&mut detector, 0, [first]), (32, vec![]));
+        assert_eq!(scan(&mut detector, 500, [first, second]), (32, vec![]));
+        assert_eq!(scan(&mut detector, 1_000, [first, second, third]), (32, vec![first]));
+        assert_eq!(detector.next_deadline(), Some(at(1_500)));
+        assert_eq!(scan(&mut detector, 2_000, [first, second, third]), (0, vec![second, third]));
+        // The first two are closed: the third is not asked for again until it is due.
+        assert_eq!(scan(&mut detector, 3_000, [third]), (0, vec![]));
+        assert_eq!(scan(&mut detector, 102_000, [third]), (0, vec![third]));
+    }
+
+    /// Whoever hears others ask for the same waits for its turn, gap by gap.
+    #[test]
+    fn a_group_follows_one_gap() {
+        let mut detector = LossDetector::new(NakDelay::Group(super::super::nak_delay::GroupBackoff::new(10, 1_000)));
+        let [first, second] = [0, 256].map(|position| Gap { position, length: 32 });
+        assert_eq!(scan(&mut detector, 0, [first, second]).0, 32);
+        assert_eq!(scan(&mut detector, 1_000, [first, second]), (0, vec![first]));
+        assert_eq!(scan(&mut detector, 2_000, [second]).0, 32);
     }
 
     #[test]
     fn without_delay_a_gap_is_reported_at_once() {
         let mut detector = LossDetector::new(NakDelay::NONE);
         assert_eq!(reports(&mut detector, [5, 5, 6]), [5, 5, 6]);
+    }
+
+    proptest! {
+        /// Whatever is missing from one scan to the next, as many gaps are followed as there may be, the first ones, and none is
+        /// reported twice within its delay.
+        #[test]
+        fn gaps_are_followed_in_order(
+            scans in prop::collection::vec((prop::collection::btree_map(0..100_i64, 1..3_i32, 0..50), 0..60_000_i64), 1..40),
+        ) {
+            let mut detector = LossDetector::new(NakDelay::unicast(1_000, 100));
+            let (mut now, mut told) = (0, std::collections::HashMap::new());
+            for (gaps, pause) in scans {
+                now += pause;
+                let gaps: Vec<_> =
+                    gaps.iter().map(|(&at, &slots)| Gap { position: at * 96, length: slots * 32 }).collect();
+                let (_, reported) = scan(&mut detector, now, gaps.iter().copied());
+                prop_assert!(detector.followed.len() <= MAX_GAPS);
+                prop_assert!(detector.followed.is_sorted_by_key(|followed| followed.gap.position));
+                if !gaps.is_empty() {
+                    let followed: Vec<_> = detector.followed.iter().map(|followed| followed.gap).collect();
+                    prop_assert_eq!(&followed, &gaps[..gaps.len().min(MAX_GAPS)]);
+                }
+                let followed = &gaps[..gaps.len().min(MAX_GAPS)];
+                told.retain(|gap: &(i64, i32), _| followed.iter().any(|found| (found.position, found.length) == *gap));
+                for gap in reported {
+                    let before = told.insert((gap.position, gap.length), now);
+                    prop_assert!(before.is_none_or(|before| now >= before + 100_000));
+                }
+            }
+        }
     }
 }

@@ -22,12 +22,12 @@ use gannet::time::MonotonicNanos;
 use gannet::types::{RegistrationId, SessionId, StreamId};
 
 use self::dispatcher::{DataTurn, Dispatcher, SetupTurn};
-use self::publication_image::{PublicationImage, Report, ReportOutlet};
+use self::publication_image::{PublicationImage, Report, ReportOutlet, Rest};
 use crate::mailbox::{
     Content, EndpointId, InlineFrame, MAX_RECEIVE_TRANSPORTS, NamedPlace, NewImage, NewReceiveEndpoint,
     NewReceiveTransport, ReceiveStamps, ReceiverCommand, ReceiverEvent, Transmit, TransmitBatch, TransmitTag,
 };
-use crate::shared::{IdMap, NetworkCounters};
+use crate::shared::{IdMap, ImageWords, NetworkCounters};
 
 /// How long a setup is waited for before it is asked for again, and how often a control address is registered with, in nanoseconds.
 const SETUP_TIMEOUT_NS: i64 = 1_000_000_000;
@@ -57,6 +57,10 @@ pub struct Receiver {
     places: IdMap<EndpointId, usize>,
     /// Images keep their places for as long as they live.
     images: Vec<Option<Entry>>,
+    /// What of each is looked at on every turn while it has nothing to do, close together.
+    watches: Vec<Watch>,
+    /// Whether something has come that likely is not the last of its kind.
+    is_stirred: bool,
     replies: VecDeque<Transmit>,
     events: VecDeque<ReceiverEvent>,
 }
@@ -98,6 +102,14 @@ struct PendingSetup {
     since: MonotonicNanos,
 }
 
+/// What is looked at of an image that has nothing to do.
+#[derive(Debug)]
+struct Watch {
+    rest: Rest,
+    /// None where there is no image.
+    words: Option<ImageWords>,
+}
+
 #[derive(Debug)]
 struct Entry {
     /// Its endpoint's place.
@@ -115,6 +127,8 @@ impl Receiver {
             endpoints: Vec::new(),
             places: IdMap::default(),
             images: Vec::new(),
+            watches: Vec::new(),
+            is_stirred: false,
             replies: VecDeque::with_capacity(MAX_REPLIES),
             events: VecDeque::with_capacity(MAX_EVENTS),
         }
@@ -122,6 +136,8 @@ impl Receiver {
 
     /// The conductor has said something.
     pub fn on_command(&mut self, now: MonotonicNanos, command: ReceiverCommand) {
+        // Whichever image it is about, it is a rare thing.
+        self.watches.iter_mut().for_each(|watch| watch.rest = Rest::OVER);
         match command {
             ReceiverCommand::AddEndpoint(made_of) => self.add_endpoint(made_of),
             ReceiverCommand::RemoveEndpoint(id) => self.remove_endpoint(id),
@@ -226,12 +242,18 @@ impl Receiver {
         }
     }
 
-    /// Hands out what is to be sent now; returns how much it did.
+    /// Hands out what is to be sent now; returns how much it did, without what is sent because time goes by.
     pub fn poll_transmit(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
         let mut work = self.check_setups(now);
-        let Self { counters, random, images, replies, events, .. } = self;
-        for Entry { image, .. } in images.iter_mut().flatten() {
+        let Self { counters, random, images, watches, replies, events, .. } = self;
+        for (entry, watch) in images.iter_mut().zip(watches) {
+            let Some(words) = &watch.words else { continue };
+            if watch.rest.lasts(now, || words.consumed()) {
+                continue;
+            }
+            let Some(Entry { image, .. }) = entry else { continue };
             let (done, loss) = image.poll(now, random, counters, &mut ReplyOutlet { replies });
+            watch.rest = if done == 0 { image.rest().unwrap_or(Rest::OVER) } else { Rest::OVER };
             work += done;
             if let Some(loss) = loss
                 && events.len() < MAX_EVENTS
@@ -245,6 +267,12 @@ impl Receiver {
             out.push(reply);
         }
         work
+    }
+
+    /// Whether something has come that likely is not the last of its kind, since this was last asked. Heartbeats and setups are not that:
+    /// of a thousand streams that carry nothing there are thousands per second.
+    pub fn take_stirred(&mut self) -> bool {
+        std::mem::take(&mut self.is_stirred)
     }
 
     /// What the conductor is to be told.
@@ -278,11 +306,14 @@ impl Receiver {
             DataTurn::Ignore => {}
             DataTurn::Full => self.on_flood(now, place),
             DataTurn::Image(image) => {
+                self.is_stirred |= header.frame_length > 0;
                 if let Some(Some(entry)) = self.images.get_mut(image) {
+                    self.watches[image].rest = Rest::OVER;
                     entry.image.on_data(now, (id, control), header, datagram, &self.counters);
                 }
             }
             DataTurn::Elicit => {
+                self.is_stirred = true;
                 if endpoint.pending.len() < MAX_PENDING_SETUPS {
                     endpoint.pending.push(PendingSetup { stream_id, session_id, since: now });
                     self.ask_for_setup(place, id, control, stream_id, session_id);
@@ -302,10 +333,12 @@ impl Receiver {
             SetupTurn::Full => self.on_flood(now, place),
             SetupTurn::Image(image) => {
                 if let Some(Some(entry)) = self.images.get_mut(image) {
+                    self.watches[image].rest = Rest::OVER;
                     entry.image.on_setup(now, id, control);
                 }
             }
             SetupTurn::Create => {
+                self.is_stirred = true;
                 endpoint.pending.retain(|pending| (pending.stream_id, pending.session_id) != (stream_id, session_id));
                 if self.events.len() < MAX_EVENTS {
                     let endpoint = endpoint.made_of.id;
@@ -326,6 +359,8 @@ impl Receiver {
         let control = endpoint.answers_to(now, id, from);
         let Some(place) = endpoint.dispatcher.image(found.stream_id, found.session_id) else { return };
         let Some(Some(entry)) = self.images.get_mut(place) else { return };
+        self.is_stirred = true;
+        self.watches[place].rest = Rest::OVER;
         entry.image.on_rtt_measurement(now, (id, control), found, &mut ReplyOutlet { replies: &mut self.replies });
     }
 
@@ -466,10 +501,17 @@ impl Receiver {
             }
         }
         let place = self.images.iter().position(Option::is_none).unwrap_or(self.images.len());
+        let watch = Watch { rest: Rest::OVER, words: Some(image.words().clone()) };
         let entry = Some(Entry { endpoint, image });
         match self.images.get_mut(place) {
-            Some(free) => *free = entry,
-            None => self.images.push(entry),
+            Some(free) => {
+                *free = entry;
+                self.watches[place] = watch;
+            }
+            None => {
+                self.images.push(entry);
+                self.watches.push(watch);
+            }
         }
         // If nobody wants it any more, the conductor finds it without subscribers.
         self.with_dispatcher(id, |dispatcher| {
@@ -484,6 +526,7 @@ impl Receiver {
         if let Some(place) = self.images.iter().position(is_it)
             && let Some(Entry { endpoint, image }) = self.images[place].take()
         {
+            self.watches[place].words = None;
             let (stream_id, session_id) = (image.stream_id(), image.session_id());
             if let Some(Some(endpoint)) = self.endpoints.get_mut(endpoint) {
                 endpoint.dispatcher.on_image_removed(stream_id, session_id, place, image.is_end_of_stream());

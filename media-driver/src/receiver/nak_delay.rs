@@ -43,6 +43,11 @@ impl NakDelay {
         Self::Fixed { first_ns: delay_ns, retry_ns: base.saturating_mul(retry_ratio) }
     }
 
+    /// Whether they are those between two, whose reports nobody else hears.
+    pub const fn is_between_two(&self) -> bool {
+        matches!(self, Self::Fixed { retry_ns, .. } if *retry_ns > 0)
+    }
+
     /// How long the first report of a gap waits, in nanoseconds.
     pub fn first_ns(&self, random: &mut Rng) -> i64 {
         match self {

@@ -24,15 +24,18 @@ use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermL
 
 use super::arrivals::Arrivals;
 use super::congestion_control::{CongestionControl, Progress};
-use super::loss_detector::{Gap, LossDetector};
+use super::loss_detector::{Detection, Gap, LossDetector};
 use super::nak_delay::NakDelay;
 use crate::mailbox::{EndpointId, Loss, LossRules, MAX_RECEIVE_TRANSPORTS, NewImage};
-use crate::shared::{Condition, NetworkCounters};
+use crate::shared::{Condition, ImageWords, NetworkCounters};
 
 /// A connection that is silent for longer is not sent anything, in nanoseconds.
 const CONNECTION_TIMEOUT_NS: i64 = 5_000_000_000;
 /// The code of the one error that receivers send: the image was rejected.
 const IMAGE_REJECTED: i32 = 13;
+
+/// When something is due that was due all along.
+const AT_ONCE: MonotonicNanos = MonotonicNanos::new(i64::MIN);
 
 /// One frame that an image wants sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +56,24 @@ pub enum Report<'a> {
 pub trait ReportOutlet {
     /// Takes one for this address, through that transport. What there is no room for is not sent: it is said again in time.
     fn put(&mut self, transport: EndpointId, to: SocketAddr, report: &Report<'_>);
+}
+
+/// What a receiver remembers of an image that has nothing to do, so that it need not look at it: it may have thousands of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rest {
+    reads: i64,
+    until: MonotonicNanos,
+}
+
+impl Rest {
+    /// None: it is to have a turn.
+    pub const OVER: Self = Self { reads: i64::MIN, until: AT_ONCE };
+
+    /// Whether there is still nothing to do, unless something has come. `consumed` is how far subscribers are.
+    #[inline]
+    pub fn lasts(&self, now: MonotonicNanos, consumed: impl FnOnce() -> i64) -> bool {
+        now < self.until && consumed() <= self.reads
+    }
 }
 
 /// An image as the receiver has it.
@@ -138,7 +159,7 @@ impl PublicationImage {
             scheduled_window: congestion_control.initial_window(),
             announced: join,
             overrun_threshold: join + i64::from(term_length.get() / 2),
-            status_due: MonotonicNanos::new(i64::MIN),
+            status_due: AT_ONCE,
             last_packet: now,
             phase: Phase::Active,
             end: None,
@@ -184,7 +205,7 @@ impl PublicationImage {
     pub fn leave(&mut self) {
         if self.phase == Phase::Active {
             self.phase = Phase::Leaving;
-            self.status_due = MonotonicNanos::new(i64::MIN);
+            self.status_due = AT_ONCE;
         }
     }
 
@@ -192,15 +213,15 @@ impl PublicationImage {
     pub fn reject(&mut self, reason: &[u8]) {
         let reason = &reason[..reason.len().min(MAX_ERROR_TEXT_LENGTH)];
         self.phase = Phase::Rejected(reason.into());
-        self.status_due = MonotonicNanos::new(i64::MIN);
+        self.status_due = AT_ONCE;
     }
 
     /// The session that answers the request that it is. Its sender is told with the next report, which is due at once, and with each
     /// timed one; with none not any more.
     pub fn set_response_session(&mut self, session_id: Option<SessionId>) {
-        self.response = session_id.map(|session_id| (session_id, MonotonicNanos::new(i64::MIN)));
+        self.response = session_id.map(|session_id| (session_id, AT_ONCE));
         if session_id.is_some() {
-            self.status_due = MonotonicNanos::new(i64::MIN);
+            self.status_due = AT_ONCE;
         }
     }
 
@@ -317,7 +338,8 @@ impl PublicationImage {
         }
     }
 
-    /// One duty cycle: finds what is missing, reports what is due. Returns what it found lost, if that is news.
+    /// One duty cycle: finds what is missing, reports what is due. Returns how much it did, without reports that are due because time
+    /// goes by, and what it found lost, if that is news.
     pub fn poll(
         &mut self,
         now: MonotonicNanos,
@@ -327,7 +349,7 @@ impl PublicationImage {
     ) -> (usize, Option<Loss>) {
         let is_revoked = self.end.is_some_and(|end| end.revoked);
         let mut loss = None;
-        let mut missing = None;
+        let mut gaps = 0;
         if !matches!(self.phase, Phase::Rejected(_)) {
             let scanned = gap_scan(&self.made_of.log, Position::new(self.rebuilt), Position::new(self.highest));
             if scanned.rebuilt.get() > self.rebuilt {
@@ -336,18 +358,27 @@ impl PublicationImage {
                 self.made_of.words.set_rebuilt(self.rebuilt);
                 self.made_of.counters.position.store_release(self.rebuilt);
             }
-            let gap = scanned.gap.map(|(position, length)| Gap { position: position.get(), length });
-            let detection = self.loss_detector.on_scan(now, gap, random);
-            if let Some(gap) = gap.filter(|_| detection.found) {
-                loss = Some(Loss { registration_id: self.made_of.registration_id, length: gap.length });
+            let found = match scanned.gap {
+                Some((position, length)) => {
+                    let first = Gap { position: position.get(), length };
+                    let gaps = with_later_gaps(&self.arrivals, first, self.highest, self.term_length);
+                    self.loss_detector.on_scan(now, gaps, random)
+                }
+                None => Detection::default(),
+            };
+            if found.lost > 0 {
+                let length = i32::try_from(found.lost).unwrap_or(i32::MAX);
+                loss = Some(Loss { registration_id: self.made_of.registration_id, length });
             }
-            missing = detection.report.filter(|_| !is_revoked);
-            self.schedule(now, detection.found);
+            gaps = found.gaps;
+            self.schedule(now, found.lost > 0);
         }
         let mut work = self.report_status(now, counters, out);
-        if let Some(gap) = missing {
-            self.mend(gap, now, counters, out);
-            work += 1;
+        for number in 0..gaps {
+            if let Some(gap) = self.loss_detector.report(now, number, random).filter(|_| !is_revoked) {
+                self.mend(gap, now, counters, out);
+                work += 1;
+            }
         }
         if self.phase == Phase::Active && self.congestion_control.is_rtt_request_due(now) {
             let question = RttMeasurement {
@@ -368,7 +399,32 @@ impl PublicationImage {
     /// When it has something to do even if nothing comes.
     pub fn next_deadline(&self) -> MonotonicNanos {
         let gap = self.loss_detector.next_deadline().filter(|_| self.rebuilt < self.highest);
-        self.status_due.saturating_add_ns(1).min(gap.unwrap_or(MonotonicNanos::NEVER))
+        let report =
+            if self.phase == Phase::Mute { MonotonicNanos::NEVER } else { self.status_due.saturating_add_ns(1) };
+        report.min(gap.unwrap_or(MonotonicNanos::NEVER))
+    }
+
+    /// For how long it needs no turn, after one in which it did nothing. None when its next turn may find something though nothing comes
+    /// and nobody reads.
+    pub fn rest(&self) -> Option<Rest> {
+        // Windows that change do so as time goes by.
+        let CongestionControl::Static(window) = &self.congestion_control else { return None };
+        let silence = if self.made_of.words.condition() == Condition::Live {
+            self.last_packet.saturating_add_ns(self.made_of.liveness_timeout_ns).saturating_add_ns(1)
+        } else {
+            MonotonicNanos::NEVER
+        };
+        let reads = if matches!(self.phase, Phase::Rejected(_)) {
+            i64::MAX
+        } else {
+            self.scheduled + i64::from(window.get() / 4)
+        };
+        Some(Rest { reads, until: self.next_deadline().min(silence) })
+    }
+
+    /// What it and the conductor tell each other.
+    pub fn words(&self) -> &ImageWords {
+        &self.made_of.words
     }
 
     /// How many transports have fed it lately.
@@ -395,7 +451,7 @@ impl PublicationImage {
         if decision.force || is_far || decision.window != self.scheduled_window {
             self.scheduled = consumed;
             self.scheduled_window = decision.window;
-            self.status_due = MonotonicNanos::new(i64::MIN);
+            self.status_due = AT_ONCE;
         }
     }
 
@@ -404,6 +460,7 @@ impl PublicationImage {
         if self.status_due >= now || self.phase == Phase::Mute {
             return 0;
         }
+        let work = usize::from(self.status_due == AT_ONCE);
         self.status_due = now.saturating_add_ns(self.made_of.status_message_timeout_ns);
         if let Phase::Rejected(reason) = &self.phase {
             let error = ErrorFrame {
@@ -420,7 +477,7 @@ impl PublicationImage {
                     counters.count(SystemCounter::ErrorFramesSent);
                 }
             }
-            return 1;
+            return work;
         }
         if let Some((response_session_id, due)) = self.response
             && due < now
@@ -450,7 +507,7 @@ impl PublicationImage {
             self.overrun_threshold = self.announced + i64::from(self.term_length.get() / 2);
         }
         self.show_transports(now);
-        1
+        work
     }
 
     /// Says in the log, where clients look, how many transports feed it.
@@ -540,4 +597,20 @@ impl PublicationImage {
             }
         }
     }
+}
+
+/// The first gap, and those behind it in its term (trap 50).
+fn with_later_gaps(
+    arrivals: &Arrivals,
+    first: Gap,
+    highest: i64,
+    term_length: TermLength,
+) -> impl Iterator<Item = Gap> + '_ {
+    let term = i64::from(term_length.get());
+    let end_of_term = first.position - first.position.rem_euclid(term) + term;
+    let later = arrivals.gaps_after(first.position, highest).filter_map(move |(begin, end)| {
+        let length = end.min(end_of_term) - begin;
+        (length > 0).then_some(Gap { position: begin, length: length as i32 })
+    });
+    std::iter::once(first).chain(later)
 }

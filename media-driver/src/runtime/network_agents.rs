@@ -215,12 +215,17 @@ impl SenderPart {
         } else {
             agent.waits_for_receivers() || now >= self.polled.saturating_add_ns(QUIET_POLL_INTERVAL_NS)
         };
+        let is_due = is_due || agent.is_mending(now);
         if is_due {
             self.turns_since_poll = 0;
             self.polled = now;
-            work += transport.receive(DATAGRAMS_PER_TURN, |datagram| {
+            let received = transport.receive(DATAGRAMS_PER_TURN, |datagram| {
                 agent.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
             });
+            // What receivers say all the time must not keep the thread from going to sleep; that there may be more of it does.
+            if agent.take_stirred() || received >= DATAGRAMS_PER_TURN {
+                work += received;
+            }
         }
         let mut fault = self.faults.take(now, transport);
         pass_on(&self.events, &mut self.held, || agent.next_event().or_else(|| fault.take().map(SenderEvent::Unsent)))?;
@@ -267,11 +272,15 @@ impl ReceiverPart {
         let Self { agent, transport, batch, .. } = self;
         let mut work = obey(&mut self.sockets, transport);
         work += carry_out(&mut self.commands, |command| agent.on_command(now, command))?;
-        work += transport.receive(DATAGRAMS_PER_TURN, |datagram| {
+        let received = transport.receive(DATAGRAMS_PER_TURN, |datagram| {
             let time = || SystemClock.epoch_nanos().get();
             agent.stamp(datagram.endpoint, datagram.bytes, datagram.received_ns, time);
             agent.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
         });
+        // As the sender does with what receivers say all the time.
+        if agent.take_stirred() || received >= DATAGRAMS_PER_TURN {
+            work += received;
+        }
         work += agent.poll_transmit(now, batch);
         // A report that is not sent is said again in time.
         transport.send(batch, |_| {});

@@ -15,7 +15,7 @@
 use std::collections::VecDeque;
 
 use gannet::counters::SystemCounter;
-use gannet::logbuffer::{LogBuffers, Sendable, sendable};
+use gannet::logbuffer::{LogBuffers, NextFrame, Sendable, sendable};
 use gannet::protocol::{ErrorFrame, GroupTag, Heartbeat, Nak, RttMeasurement, Setup, StatusMessage};
 use gannet::time::MonotonicNanos;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
@@ -33,8 +33,8 @@ pub const SETUP_INTERVAL_NS: i64 = 100_000_000;
 const MAX_IN_FLIGHT: usize = 256;
 /// How many round-trip questions wait for their answers; one more is dropped, and its receiver asks again.
 const MAX_RTT_ANSWERS: usize = 16;
-/// When something is due that was due all along.
-const AT_ONCE: MonotonicNanos = MonotonicNanos::new(i64::MIN);
+/// How many datagrams of answers and resends a publication hands out in one duty cycle, so that new data is sent beside them.
+const MAX_ANSWERS_PER_CYCLE: usize = 64;
 /// How many resends wait for room in the batch; one more is counted as an overflow, and its receiver asks again.
 const MAX_RESENDS: usize = 256;
 
@@ -65,6 +65,28 @@ pub trait Outlet {
     fn put(&mut self, what: Outgoing);
 }
 
+/// What a sender remembers of a publication that has nothing to do, so that it need not look at it: it may have thousands of these.
+#[derive(Debug)]
+pub struct Rest {
+    next_frame: NextFrame,
+    until: MonotonicNanos,
+}
+
+impl Rest {
+    /// Whether there is something to do by the passing of time.
+    #[inline]
+    pub fn is_over(&self, now: MonotonicNanos) -> bool {
+        now >= self.until
+    }
+
+    /// Whether nothing was published since. A look at the log: in another page for each publication, it may take as long as a memory
+    /// access and several more to find out where.
+    #[inline]
+    pub fn is_undisturbed(&self) -> bool {
+        self.next_frame.is_untouched()
+    }
+}
+
 /// A publication as the sender has it.
 #[derive(Debug)]
 pub struct NetworkPublication {
@@ -93,8 +115,6 @@ pub struct NetworkPublication {
     is_setup_elicited: bool,
     has_left: bool,
     is_limited: bool,
-    /// Until when there is nothing to do, unless something is published or a receiver says something.
-    quiet_until: MonotonicNanos,
     /// Where the stream ends, once that is known, and whether it was revoked.
     end: Option<(i64, bool)>,
 }
@@ -141,7 +161,6 @@ impl NetworkPublication {
             is_setup_elicited: false,
             has_left: false,
             is_limited: false,
-            quiet_until: AT_ONCE,
             end: None,
             made_of,
         }
@@ -195,13 +214,6 @@ impl NetworkPublication {
     /// Nothing will be written past this position. A revoked stream ends whether or not everything was sent.
     pub fn end_at(&mut self, position: i64, revoked: bool) {
         self.end = Some((position, revoked));
-        self.quiet_until = AT_ONCE;
-    }
-
-    /// Whether a turn would find nothing to do. Looks at little: a sender may have thousands of these.
-    #[inline]
-    pub fn is_quiet(&self, now: MonotonicNanos) -> bool {
-        now < self.quiet_until && sendable(&self.made_of.log, Position::new(self.next), 0) == Sendable::default()
     }
 
     /// Whether it has something to send that its receivers do not take yet.
@@ -214,30 +226,48 @@ impl NetworkPublication {
         self.end.is_some_and(|(position, revoked)| revoked || self.sent >= position)
     }
 
-    /// One duty cycle: hands out what is to be sent now, and returns how many datagrams or frames that was.
+    /// One duty cycle: hands out what is to be sent now, and returns how many datagrams or frames that was, without setups and
+    /// heartbeats: they come as time goes by, and are no sign that there is more to do.
     pub fn poll(&mut self, now: MonotonicNanos, counters: &NetworkCounters, out: &mut impl Outlet) -> usize {
-        let mut work = 0;
         if !self.has_initial_connection || self.is_setup_elicited {
-            work += self.present(now, out);
-        }
-        let sent = self.send_data(now, counters, out);
-        work += sent;
-        if sent == 0 {
-            work += self.be_idle(now, counters, out);
+            self.present(now, out);
         }
         while self.resends.len() < MAX_RESENDS
             && let Some(range) = self.retransmit.poll_due(now)
         {
             self.queue_resend(range);
         }
-        work += self.answer(counters, out);
-        self.quiet_until = if work == 0 { self.next_change() } else { AT_ONCE };
-        work
+        // Before new data, which waits at its receivers for what they miss.
+        let answered = self.answer(counters, out);
+        let sent = self.send_data(now, counters, out);
+        if sent == 0 {
+            self.be_idle(now, counters, out);
+        }
+        answered + sent
+    }
+
+    /// A duty cycle of one that rests, in which nothing was published: does what is due by time, which is mostly a heartbeat, and goes on
+    /// resting. Returns false, and has done nothing, if there is more to it than that.
+    pub fn poll_resting(
+        &mut self,
+        now: MonotonicNanos,
+        rest: &mut Rest,
+        counters: &NetworkCounters,
+        out: &mut impl Outlet,
+    ) -> bool {
+        if self.retransmit.next_deadline().is_some_and(|due| now >= due) {
+            return false;
+        }
+        if !self.has_initial_connection || self.is_setup_elicited {
+            self.present(now, out);
+        }
+        self.be_idle(now, counters, out);
+        rest.until = self.next_change();
+        true
     }
 
     /// The transport has answered for a datagram of new data that starts at `begin`.
     pub fn on_completion(&mut self, begin: i64, sent: bool, counters: &NetworkCounters) {
-        self.quiet_until = AT_ONCE;
         if !sent {
             self.is_broken = true;
             counters.count(SystemCounter::ShortSends);
@@ -257,7 +287,6 @@ impl NetworkPublication {
 
     /// A receiver has reported, or asks for a setup.
     pub fn on_status_message(&mut self, now: MonotonicNanos, message: &StatusMessage, counters: &NetworkCounters) {
-        self.quiet_until = AT_ONCE;
         if message.check(self.term_length).is_err() {
             counters.count(SystemCounter::InvalidPackets);
             return;
@@ -304,7 +333,6 @@ impl NetworkPublication {
 
     /// A receiver misses something.
     pub fn on_nak(&mut self, now: MonotonicNanos, nak: &Nak, counters: &NetworkCounters) {
-        self.quiet_until = AT_ONCE;
         if nak.check(self.term_length).is_err() {
             counters.count(SystemCounter::InvalidPackets);
             return;
@@ -336,7 +364,6 @@ impl NetworkPublication {
 
     /// A receiver measures the round trip.
     pub fn on_rtt_measurement(&mut self, question: &RttMeasurement) {
-        self.quiet_until = AT_ONCE;
         if question.wants_answer && self.rtt_answers.len() < MAX_RTT_ANSWERS {
             self.rtt_answers.push_back(question.answer(question.receiver_id));
         }
@@ -344,7 +371,6 @@ impl NetworkPublication {
 
     /// A receiver rejects the stream. Says so if it was one that counted: its rejections after that are no news.
     pub fn on_error(&mut self, error: &ErrorFrame<'_>, counters: &NetworkCounters) -> Option<Rejected> {
-        self.quiet_until = AT_ONCE;
         counters.count(SystemCounter::ErrorFramesReceived);
         self.flow_control.on_error(error.receiver_id, error.group_tag);
         let before = self.receivers.len();
@@ -369,11 +395,10 @@ impl NetworkPublication {
         heartbeat.min(setup).min(resend)
     }
 
-    /// When a turn has something to do again by the passing of time alone, after one that had nothing.
-    fn next_change(&self) -> MonotonicNanos {
-        let is_settled = self.has_initial_connection
-            && !self.is_setup_elicited
-            && !self.is_broken
+    /// For how long it needs no turn, after one in which it did nothing. None when its next turn may find something without anybody
+    /// publishing or saying anything.
+    pub fn rest(&self) -> Option<Rest> {
+        let is_settled = !self.is_broken
             && !self.is_limited
             && self.in_flight.is_empty()
             && self.resends.is_empty()
@@ -381,17 +406,28 @@ impl NetworkPublication {
         // Where a group paces it, or spies do, each turn may find something new.
         let is_paced_by_one = matches!(self.flow_control, FlowControl::Unicast | FlowControl::Max);
         if !is_settled || !is_paced_by_one || self.made_of.spies_simulate_connection {
-            return AT_ONCE;
+            return None;
         }
+        let (log, at) = (&self.made_of.log, Position::new(self.next));
+        // In this order: what is published after the first look changes what the first look saw.
+        let next_frame = NextFrame::of(log, at)?;
+        if sendable(log, at, 0) != Sendable::default() {
+            return None;
+        }
+        Some(Rest { next_frame, until: self.next_change() })
+    }
+
+    /// When it has something to do by the passing of time alone.
+    fn next_change(&self) -> MonotonicNanos {
         let timeout_ns = self.made_of.connection_timeout_ns;
         let expiry = self.receivers.iter().map(|&(_, heard)| heard.saturating_add_ns(timeout_ns)).min();
         self.next_deadline().min(expiry.unwrap_or(MonotonicNanos::NEVER))
     }
 
     /// Sends a setup if it is time.
-    fn present(&mut self, now: MonotonicNanos, out: &mut impl Outlet) -> usize {
+    fn present(&mut self, now: MonotonicNanos, out: &mut impl Outlet) {
         if now <= self.last_setup.saturating_add_ns(SETUP_INTERVAL_NS) || !out.has_room() {
-            return 0;
+            return;
         }
         if self.is_setup_elicited {
             self.flow_control.on_setup(now, self.limit);
@@ -415,7 +451,6 @@ impl NetworkPublication {
             // Trap 25: as long as nobody listens the request stands.
             self.is_setup_elicited = false;
         }
-        1
     }
 
     fn send_data(&mut self, now: MonotonicNanos, counters: &NetworkCounters, out: &mut impl Outlet) -> usize {
@@ -458,8 +493,7 @@ impl NetworkPublication {
     }
 
     /// Nothing was sent: shows that it lives, and looks at who else does.
-    fn be_idle(&mut self, now: MonotonicNanos, counters: &NetworkCounters, out: &mut impl Outlet) -> usize {
-        let mut work = 0;
+    fn be_idle(&mut self, now: MonotonicNanos, counters: &NetworkCounters, out: &mut impl Outlet) {
         let is_due = now > self.last_sent.saturating_add_ns(HEARTBEAT_INTERVAL_NS);
         // Trap 22: for the rest of its life, even with nobody listening.
         if self.has_initial_connection && is_due && out.has_room() {
@@ -475,7 +509,6 @@ impl NetworkPublication {
             }));
             counters.add(SystemCounter::HeartbeatsSent, out.destinations() as i64);
             self.last_sent = now;
-            work = 1;
         }
         let spy = self.made_of.words.spy_position().filter(|_| self.made_of.spies_simulate_connection);
         let limit = match spy {
@@ -491,7 +524,6 @@ impl NetworkPublication {
         let timeout_ns = self.made_of.connection_timeout_ns;
         self.receivers.retain(|&(_, heard)| heard.saturating_add_ns(timeout_ns) > now);
         self.tell_of_receivers();
-        work
     }
 
     /// Hands out resends and answers for as long as there is room.
@@ -503,7 +535,8 @@ impl NetworkPublication {
             out.put(Outgoing::Rtt(answer));
             work += 1;
         }
-        while out.has_room()
+        while work < MAX_ANSWERS_PER_CYCLE
+            && out.has_room()
             && let Some(resend) = self.resends.front_mut()
         {
             let most = usize::try_from(resend.end - resend.position).unwrap_or(0).min(self.made_of.log.mtu());

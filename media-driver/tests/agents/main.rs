@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod channels;
+mod many;
 mod pair;
 mod receiving;
 mod sending;

@@ -1,0 +1,195 @@
+//! Many streams on one endpoint: what a turn hands over at once, and what it leaves alone.
+
+use gannet::counters::SystemCounter;
+use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, LogParameters};
+use gannet::protocol::{DATA_HEADER_LENGTH, Heartbeat, StatusMessage};
+use gannet::types::{RegistrationId, SessionId};
+use gannet_driver::mailbox::{
+    Completion, DestinationRules, NewImage, NewNetworkPublication, NewReceiveEndpoint, NewReceiveTransport,
+    ReceiverCommand, SenderCommand, TransmitBatch,
+};
+use gannet_driver::receiver::Receiver;
+use gannet_driver::sender::Sender;
+use gannet_driver::shared::NetworkCounters;
+
+use crate::support::*;
+
+/// More than one batch takes.
+const STREAMS: usize = 300;
+const BATCH: usize = 256;
+const WINDOW: i32 = 16_384;
+/// That of an image: half a term.
+const IMAGE_WINDOW: i64 = LENGTH / 2;
+
+fn session(number: usize) -> SessionId {
+    SessionId::new(number as i32)
+}
+
+fn log_of(kind: LogKind, number: usize) -> LogBuffers {
+    LogBuffers::heap(&LogParameters::ipc(kind, TERM, session(number), STREAM, INITIAL))
+}
+
+fn say(sender: &mut Sender, now: i64, number: usize, message: &StatusMessage) {
+    let mut bytes = [0; StatusMessage::LENGTH];
+    StatusMessage { session_id: session(number), ..*message }.write(&mut bytes);
+    sender.on_datagram(at(now), SENDING, receiver_address(), &bytes);
+}
+
+/// A sender with connected streams, and what publishes to them.
+struct Streams {
+    sender: Sender,
+    counters: NetworkCounters,
+    appenders: Vec<ExclusiveAppender>,
+    batch: TransmitBatch,
+}
+
+impl Streams {
+    fn new() -> Self {
+        let counters = NetworkCounters::heap();
+        let mut sender = Sender::new(counters.clone());
+        sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, DestinationRules::Fixed(receiver_address())));
+        let mut appenders = Vec::new();
+        for number in 0..STREAMS {
+            let log = log_of(LogKind::Exclusive, number);
+            let made_of = NewNetworkPublication {
+                registration_id: RegistrationId::new(number as i64),
+                session_id: session(number),
+                ..publication(&log, 0)
+            };
+            appenders.push(ExclusiveAppender::new(&log, word(LENGTH)).unwrap());
+            sender.on_command(at(0), SenderCommand::AddPublication(SENDING, Box::new(made_of)));
+            say(&mut sender, 0, number, &status(0, WINDOW));
+        }
+        Self { sender, counters, appenders, batch: TransmitBatch::new(BATCH) }
+    }
+
+    /// One turn; returns how much it says that it did, and the lengths of what it handed over, all to one address.
+    fn turn(&mut self, now: i64) -> (usize, Vec<usize>) {
+        let work = self.sender.poll_transmit(at(now), &mut self.batch);
+        let mut lengths = Vec::new();
+        for transmit in self.batch.drain() {
+            assert_eq!((transmit.endpoint, transmit.to), (SENDING, receiver_address()));
+            lengths.push(bytes(&transmit).len());
+            self.sender.on_completion(Completion { tag: transmit.tag, sent: true });
+        }
+        (work, lengths)
+    }
+}
+
+/// Heartbeats that are due are handed over together, one length all of them: what a transport makes few system calls of. They are no
+/// work that keeps a thread awake, and nor are status messages that say what is known.
+#[test]
+fn heartbeats_go_together_and_keep_nobody_awake() {
+    let mut streams = Streams::new();
+    assert_eq!(streams.turn(0), (0, vec![DATA_HEADER_LENGTH; BATCH]));
+    assert_eq!(streams.turn(0), (0, vec![DATA_HEADER_LENGTH; STREAMS - BATCH]));
+    streams.sender.take_stirred();
+    for now in 1..=100 {
+        for number in 0..STREAMS {
+            say(&mut streams.sender, now * MS, number, &status(0, WINDOW));
+        }
+        assert!(!streams.sender.take_stirred());
+        assert_eq!(streams.turn(now * MS), (0, vec![]));
+    }
+    assert_eq!(streams.turn(101 * MS), (0, vec![DATA_HEADER_LENGTH; BATCH]));
+    assert_eq!(streams.turn(102 * MS), (0, vec![DATA_HEADER_LENGTH; STREAMS - BATCH]));
+    assert_eq!(streams.counters.get(SystemCounter::HeartbeatsSent), 2 * STREAMS as i64);
+    say(&mut streams.sender, 102 * MS, 7, &status(0, WINDOW + 32));
+    assert!(streams.sender.take_stirred(), "more room is news");
+}
+
+/// A stream that was left alone is found when something is published to it, whichever it is and however often: at once, or when all
+/// others have been looked at.
+#[test]
+fn a_stream_that_rests_is_woken_by_what_is_published() {
+    let mut streams = Streams::new();
+    (0..3).for_each(|_| _ = streams.turn(0));
+    for (round, number) in [0, 5, STREAMS - 1, 5, 5].into_iter().enumerate() {
+        streams.appenders[number].offer(b"here").unwrap();
+        let turns = [(); 2].map(|()| streams.turn(round as i64));
+        assert!(turns.contains(&(1, vec![64])) && turns.contains(&(0, vec![])), "stream {number}: {turns:?}");
+    }
+}
+
+/// One message on each of many streams is one batch, and not many.
+#[test]
+fn what_many_streams_have_is_handed_over_at_once() {
+    let mut streams = Streams::new();
+    (0..3).for_each(|_| _ = streams.turn(0));
+    // Those that are looked at next.
+    let next = 3 * 256 % STREAMS;
+    streams.appenders[next..][..40].iter_mut().for_each(|appender| _ = appender.offer(&[7; 256]).unwrap());
+    assert_eq!(streams.turn(1), (40, vec![288; 40]));
+    // And none of them rests any more.
+    (0..STREAMS).for_each(|number| say(&mut streams.sender, 1, number, &status(288, WINDOW)));
+    streams.appenders[next..][..40].iter_mut().for_each(|appender| _ = appender.offer(&[7; 256]).unwrap());
+    assert_eq!(streams.turn(1), (40, vec![288; 40]));
+}
+
+/// What a receiver says of its images because time goes by leaves in one batch, and keeps nobody awake; heartbeats that come do not
+/// either. Data does, and is seen by an image that was left alone; and so is what its subscribers read.
+#[test]
+fn images_rest_until_something_comes_or_is_read() {
+    let mut receiver = Receiver::new(NetworkCounters::heap(), 1);
+    let endpoint = NewReceiveEndpoint { id: RECEIVING, receiver_id: RECEIVER, group_tag: None, session_limit: STREAMS };
+    receiver.on_command(at(0), ReceiverCommand::AddEndpoint(endpoint));
+    let transport = NewReceiveTransport { id: RECEIVING, control: None, registers: false };
+    receiver.on_command(at(0), ReceiverCommand::AddTransport(RECEIVING, transport));
+    receiver.on_command(at(0), ReceiverCommand::AddStream(RECEIVING, STREAM));
+    let mut words = Vec::new();
+    for number in 0..STREAMS {
+        let log = log_of(LogKind::Image, number);
+        let registration_id = RegistrationId::new(number as i64);
+        let made_of = NewImage { registration_id, session_id: session(number), ..image(&log, 0) };
+        words.push(made_of.words.clone());
+        let setup = gannet::protocol::Setup {
+            term_offset: 0,
+            session_id: session(number),
+            stream_id: STREAM,
+            initial_term_id: INITIAL,
+            active_term_id: INITIAL,
+            term_length: TERM,
+            mtu: 1408,
+            ttl: 0,
+            asks_for_response: false,
+            group: false,
+        };
+        let mut bytes = [0; gannet::protocol::Setup::LENGTH];
+        setup.write(&mut bytes);
+        receiver.on_datagram(at(0), RECEIVING, sender_address(), &bytes);
+        receiver.on_command(at(0), ReceiverCommand::AddImage(RECEIVING, Box::new(made_of)));
+    }
+    let mut batch = TransmitBatch::new(STREAMS);
+    receiver.poll_transmit(at(0), &mut batch);
+    assert_eq!(batch.drain().count(), STREAMS, "each reports that it is there");
+    receiver.take_stirred();
+    let mut due = 0;
+    for now in 1..=402 {
+        let mut bytes = [0; DATA_HEADER_LENGTH];
+        let (term_offset, term_id) = (0, INITIAL);
+        let (end_of_stream, revoked) = (false, false);
+        let session_id = session(now as usize % STREAMS);
+        Heartbeat { term_offset, session_id, stream_id: STREAM, term_id, end_of_stream, revoked }.write(&mut bytes);
+        receiver.on_datagram(at(now * MS), RECEIVING, sender_address(), &bytes);
+        let work = receiver.poll_transmit(at(now * MS), &mut batch);
+        let reports = batch.drain().count();
+        assert!(!receiver.take_stirred() && work == 0 && (reports == 0 || reports == STREAMS), "{now} ms: {work}");
+        due += usize::from(reports > 0);
+    }
+    assert_eq!(due, 2, "200 ms apart");
+    // Subscribers have read a quarter of the window, and a frame more: said at once.
+    words[7].set_consumed(IMAGE_WINDOW / 4);
+    assert_eq!((receiver.poll_transmit(at(403 * MS), &mut batch), batch.len()), (0, 0));
+    words[7].set_consumed(IMAGE_WINDOW / 4 + 32);
+    assert_eq!((receiver.poll_transmit(at(403 * MS), &mut batch), batch.drain().count()), (1, 1));
+    // Something has come for another.
+    let log = log_of(LogKind::Exclusive, 9);
+    ExclusiveAppender::new(&log, word(LENGTH)).unwrap().offer(b"here").unwrap();
+    let mut message = [0; 64];
+    log.term(0).get_bytes(0, &mut message);
+    receiver.on_datagram(at(403 * MS), RECEIVING, sender_address(), &message);
+    assert!(receiver.take_stirred());
+    receiver.poll_transmit(at(403 * MS), &mut batch);
+    assert_eq!(words[9].rebuilt(), 64);
+    assert_eq!(words[8].rebuilt(), 0);
+}
