@@ -1,4 +1,5 @@
-//! What a round trip and a stream over UDP cost in CPU time, both ends on one thread, beside bare sockets: `udp_cpu [ROUNDS]`. CPU time
+//! What a round trip and a stream over UDP cost in CPU time, both ends on one thread, beside bare sockets, and what a message costs on one
+//! stream and on a hundred: `udp_cpu [ROUNDS [ONLY]]`, such as `udp_cpu 5 streams`. CPU time
 //! says something on a machine that others use, too, where the time on a clock does not; what it leaves out is that two ends at once
 //! wait for each other.
 
@@ -11,6 +12,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 const ROUND_TRIPS: usize = 20_000;
 const MESSAGES: usize = 100_000;
+const STREAMS: usize = 100;
+const STREAM_MESSAGES: usize = 400_000;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rounds: usize = std::env::args().nth(1).map_or(Ok(5), |rounds| rounds.parse())?;
@@ -45,6 +48,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             // The others are not to be taken for dead meanwhile.
             systems.iter_mut().for_each(|(_, system)| system.keep_alive());
         }
+    }
+    if wants("streams") {
+        streams(rounds)?;
+    }
+    Ok(())
+}
+
+/// What a message costs on one stream, and where a hundred streams carry one each in turn.
+fn streams(rounds: usize) -> Result<(), Box<dyn std::error::Error>> {
+    let plain = UdpSettings { transport: TransportName::Sockets, term_length: 256 << 10, ..UdpSettings::default() };
+    let mut systems = [GannetUdp::open(plain)?, GannetUdp::open(plain.of_many(STREAMS))?];
+    for _ in 0..rounds {
+        let [one, many] = [0, 1].map(|index| {
+            let each = ns_each(1, || systems[index].stream_on_one_thread(&[7; 288], STREAM_MESSAGES));
+            systems.iter_mut().for_each(System::keep_alive);
+            each / STREAM_MESSAGES as f64
+        });
+        println!("{STREAMS:>20} streams  {one:>7.0} ns on one, {many:>4.0} ns on many, {:.2} x", many / one);
     }
     Ok(())
 }

@@ -20,13 +20,17 @@ use crate::rig::schedule::now_ns;
 use crate::rig::throughput::{ThroughputPlan, ThroughputRounds};
 use crate::systems::System;
 use crate::systems::gannet::GANNET;
-use crate::systems::gannet_udp::{GannetUdp, UdpSettings, free_port};
+use crate::systems::gannet_udp::{GannetUdp, UdpSettings, free_port, largest_socket_buffer};
 use crate::systems::udp_floor::UdpFloor;
 
 /// The scenario's name in results.
 pub const NAME: &str = "udp";
 
 const STREAM: i32 = 1;
+/// Bytes of a term where many streams are compared with one.
+const MANY_TERM_LENGTH: usize = 256 << 10;
+/// Bytes of the window where loss is compared with none, at least, if a socket's buffer may be as large.
+const LOSSY_WINDOW: usize = 1 << 20;
 /// How long connecting idle streams may take.
 const PATIENCE_NS: i64 = 60_000_000_000;
 
@@ -134,36 +138,49 @@ pub fn variations(options: &Options, mut on_round: impl FnMut(&str)) -> Result<V
     let mut results = Vec::new();
     for &transport in &options.transports {
         // Shorter terms: a hundred streams have a hundred logs at each end.
-        let plain = UdpSettings { transport, term_length: 256 << 10, ..options.settings };
-        let mut variations = vec![plain];
+        let plain = UdpSettings { transport, term_length: MANY_TERM_LENGTH, ..options.settings };
         if options.streams > 1 {
-            variations.push(UdpSettings { streams: options.streams, ..plain });
+            results.push(variation(plain, plain.of_many(options.streams), options, &mut on_round)?);
         }
         if options.loss_ppm > 0 {
-            variations.push(UdpSettings { loss_ppm: options.loss_ppm, ..plain });
+            // While a loss is mended, which takes about as long as the default window lasts at this speed, the stream must not wait.
+            let window = options.settings.window.max(LOSSY_WINDOW.min(largest_socket_buffer()));
+            let plain = UdpSettings { term_length: (4 * window).next_power_of_two(), window, ..plain };
+            results.push(variation(
+                plain,
+                UdpSettings { loss_ppm: options.loss_ppm, ..plain },
+                options,
+                &mut on_round,
+            )?);
         }
-        let mut systems: Vec<Box<dyn System>> = Vec::new();
-        let mut plans = Vec::new();
-        for settings in variations {
-            systems.push(Box::new(GannetUdp::open(settings)?));
-            plans.push(ThroughputPlan {
-                size: options.compared_size,
-                duration_ms: options.throughput_round_ms,
-                streams: settings.streams,
-                cores: options.cores,
-            });
-        }
-        let mut found = throughput(&mut systems, &plans, options.rounds, &mut on_round)?;
-        let plain = found[0].msgs_per_s;
-        for result in &mut found[1..] {
-            if let Some(Details::Udp { ratio_to_plain, .. }) = &mut result.details {
-                *ratio_to_plain = ratio(result.msgs_per_s, plain);
-            }
-        }
-        // The first is what the others are compared with, and was reported with the other sizes.
-        results.extend(found.drain(1..));
     }
     Ok(results)
+}
+
+/// Measures two settings in turn; returns what the second gave, and its ratio to the first.
+fn variation(
+    plain: UdpSettings,
+    varied: UdpSettings,
+    options: &Options,
+    on_round: &mut impl FnMut(&str),
+) -> Result<Measurement, RigError> {
+    let mut systems: Vec<Box<dyn System>> = Vec::new();
+    let mut plans = Vec::new();
+    for settings in [plain, varied] {
+        systems.push(Box::new(GannetUdp::open(settings)?));
+        plans.push(ThroughputPlan {
+            size: options.compared_size,
+            duration_ms: options.throughput_round_ms,
+            streams: settings.streams,
+            cores: options.cores,
+        });
+    }
+    let mut found = throughput(&mut systems, &plans, options.rounds, on_round)?;
+    let mut result = found.swap_remove(1);
+    if let Some(Details::Udp { ratio_to_plain, .. }) = &mut result.details {
+        *ratio_to_plain = ratio(result.msgs_per_s, found[0].msgs_per_s);
+    }
+    Ok(result)
 }
 
 fn ratio(ours: Option<f64>, theirs: Option<f64>) -> Option<f64> {

@@ -1,6 +1,7 @@
 //! Gannet over UDP on the loopback interface: two ends, each with a driver and a client of its own. With two cores there is one thread
 //! per end: it runs its driver in invoker mode. Results say so.
 
+use std::fs;
 use std::net::UdpSocket;
 use std::time::Duration;
 
@@ -21,6 +22,12 @@ use crate::rig::transceiver::Transceiver;
 const STREAM: i32 = 1;
 /// An end lets its driver have a turn after so many bytes at most: as much as a receiver takes before it reports.
 const BYTES_PER_TURN: usize = 32 * 1024;
+/// With several streams, so many times that at most: a driver that has more streams to look at finds more on each when it is busy.
+const MOST_SHARES: usize = 8;
+/// Most bytes that a socket's buffer is asked for; the system may give less.
+const MAX_SOCKET_BUFFER: usize = 4 << 20;
+/// Bytes of the messages that warm logs up.
+const WARM_UP_LENGTH: usize = 1024;
 /// A client needs a turn a few times per second; it gets one in so many turns of its driver.
 const TURNS_PER_CLIENT_TURN: u32 = 256;
 /// How long connecting may take.
@@ -80,7 +87,18 @@ struct End {
     next: usize,
     sends_at_once: bool,
     bytes_since_turn: usize,
+    /// After how many its driver has a turn.
+    bytes_per_turn: usize,
     turns: u32,
+}
+
+impl UdpSettings {
+    /// The same for so many streams, whose windows together fit into one socket's buffer, or datagrams would be lost there.
+    #[must_use]
+    pub fn of_many(self, streams: usize) -> Self {
+        let window = self.window.min((largest_socket_buffer() / streams.max(1)).next_multiple_of(1024));
+        Self { streams, window, ..self }
+    }
 }
 
 impl GannetUdp {
@@ -106,7 +124,11 @@ impl GannetUdp {
             }
         }
         let transport = near.driver.transport().to_owned();
-        Ok(Self { settings, transport, near, far })
+        let mut this = Self { settings, transport, near, far };
+        // Once through every term of every log, so that no page is touched for the first time while something is measured.
+        let message = [0x5a; WARM_UP_LENGTH];
+        this.stream_on_one_thread(&message, settings.streams * 3 * settings.term_length / WARM_UP_LENGTH);
+        Ok(this)
     }
 }
 
@@ -148,10 +170,23 @@ impl GannetUdp {
                 }
             }
             self.near.turn();
-            received += self.far.poll(64, |_| {});
+            loop {
+                let taken = self.far.poll(64, |_| {});
+                received += taken;
+                // What many streams send in a turn is more than that.
+                if taken == 0 || self.settings.streams == 1 {
+                    break;
+                }
+            }
             assert!(now_ns() - start_ns < PATIENCE_NS, "{GANNET} lost messages");
         }
     }
+}
+
+/// The most bytes that a receiving socket's buffer gets here, as far as measurements ask for them.
+pub fn largest_socket_buffer() -> usize {
+    let limit = fs::read_to_string("/proc/sys/net/core/rmem_max").ok().and_then(|text| text.trim().parse().ok());
+    limit.unwrap_or(UdpSettings::default().window).min(MAX_SOCKET_BUFFER)
 }
 
 /// A port that nobody uses. Somebody may take it before it is used; then opening fails.
@@ -227,7 +262,8 @@ impl End {
         config.process.segmentation_offload = settings.offload;
         config.loss.drop_ppm = settings.loss_ppm;
         // The window needs as much room in the socket, and the kernel counts more than what is in a datagram.
-        let buffer = ByteLength::new(settings.window.max(128 << 10) as u64);
+        let windows = (settings.window * settings.streams).clamp(128 << 10, MAX_SOCKET_BUFFER);
+        let buffer = ByteLength::new(windows as u64);
         config.network.so_rcvbuf = Some(buffer);
         let mut driver = MediaDriver::launch_embedded(config).map_err(failed("cannot start an embedded driver"))?;
         let context = Context::new().dir(driver.dir()).client_name("rig").use_conductor_invoker();
@@ -253,6 +289,7 @@ impl End {
             next: 0,
             sends_at_once: false,
             bytes_since_turn: 0,
+            bytes_per_turn: BYTES_PER_TURN * settings.streams.clamp(1, MOST_SHARES),
             turns: 0,
         })
     }
@@ -310,7 +347,7 @@ impl Transceiver for End {
         }
         self.next = if self.next + 1 < self.publications.len() { self.next + 1 } else { 0 };
         self.bytes_since_turn += message.len();
-        if self.sends_at_once || self.bytes_since_turn >= BYTES_PER_TURN {
+        if self.sends_at_once || self.bytes_since_turn >= self.bytes_per_turn {
             self.turn();
         }
         true
@@ -318,7 +355,7 @@ impl Transceiver for End {
 
     #[inline]
     fn poll(&mut self, limit: usize, mut on_message: impl FnMut(&[u8])) -> usize {
-        if self.bytes_since_turn >= BYTES_PER_TURN {
+        if self.bytes_since_turn >= self.bytes_per_turn {
             self.turn();
         }
         let mut received = self.take(limit, &mut on_message);

@@ -38,7 +38,7 @@ pub(super) struct Args {
     /// Bytes of the longest datagram
     #[arg(long, value_name = "BYTES", default_value_t = UdpSettings::default().mtu)]
     mtu: usize,
-    /// Bytes of the receiver's window
+    /// Bytes of the receiver's window; where loss is compared with none, 1 MiB if the system lets sockets have that
     #[arg(long, value_name = "BYTES", default_value_t = UdpSettings::default().window)]
     window: usize,
     /// How many streams are compared with one; 0 leaves that out
