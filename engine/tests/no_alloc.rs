@@ -1,12 +1,14 @@
 //! Between `offer` and `poll` nothing is allocated, once warm: an allocator that counts says so, for every way to publish and
 //! to read. And nothing while a journal is appended to, from segment to segment, or a stream is recorded, from block to block.
-#![allow(unsafe_code, reason = "counts what the system's allocator is asked for")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[expect(unreachable_pub, reason = "shared with tests of other crates")]
+#[path = "support/counting.rs"]
+mod counting;
+
 use std::io::IoSlice;
 use std::time::Duration;
 
+use counting::allocations;
 use gannet::journal::{Journal, JournalOptions, Recorder, RecorderOptions, Start};
 use gannet::time::EpochNanos;
 use gannet::{
@@ -16,36 +18,6 @@ use gannet::{
 use gannet_driver::MediaDriver;
 use gannet_driver::config::{DriverConfig, Profile};
 use gannet_market::{Instrument, Trade, TradeEncoder};
-
-thread_local! {
-    /// How often this thread asked for memory.
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: passes everything on to the system's allocator, which keeps the contract.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(at, layout) };
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: as above.
-        unsafe { System.realloc(at, layout, new_size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const CHANNEL: &str = "aeron:ipc?term-length=64k";
 const LONG: usize = 3000;
@@ -191,13 +163,13 @@ fn nothing_is_allocated_between_offer_and_poll() {
     for _ in 0..100 {
         stream.turn();
     }
-    let before = ALLOCATIONS.get();
+    let before = allocations();
     for _ in 0..300 {
         stream.turn();
     }
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert_eq!(allocations() - before, 0);
     drop(Box::new(before));
-    assert!(ALLOCATIONS.get() > before, "the allocator counts");
+    assert!(allocations() > before, "the allocator counts");
 }
 
 #[test]
@@ -235,17 +207,17 @@ fn nothing_is_allocated_while_a_journal_is_appended_to() {
         }
         // Until shortly before the roll, with the tailer; over it, without.
         while (journal.tail().get() >> 20) == base && (journal.tail().get() & ((1 << 20) - 1)) < (1 << 20) - 32_768 {
-            let before = ALLOCATIONS.get();
+            let before = allocations();
             append(&mut tailer);
-            assert_eq!(ALLOCATIONS.get(), before);
+            assert_eq!(allocations(), before);
         }
         let mut over = journal.appender().unwrap();
         over.append(&long).unwrap();
-        let before = ALLOCATIONS.get();
+        let before = allocations();
         while (journal.tail().get() >> 20) == base {
             over.append(&long).unwrap();
         }
-        assert_eq!(ALLOCATIONS.get(), before, "over a roll");
+        assert_eq!(allocations(), before, "over a roll");
         while tailer.next().unwrap().is_some() {}
         rolls += 1;
     }
@@ -268,9 +240,9 @@ fn nothing_is_allocated_per_recorded_block() {
     let (mut blocks, mut allocated) = (0, 0);
     let mut record = |blocks: &mut usize, allocated: &mut usize| {
         now += 1_000_000;
-        let before = ALLOCATIONS.get();
+        let before = allocations();
         *blocks += recorder.do_work_at(EpochNanos::new(now));
-        *allocated += ALLOCATIONS.get() - before;
+        *allocated += allocations() - before;
     };
     // A few blocks more than a term has, and less than a segment in all.
     let mut publish = |count: usize, blocks: &mut usize, allocated: &mut usize| {

@@ -1,6 +1,8 @@
 //! What transports do beside carrying datagrams: they allocate nothing once warm, may be taken over by another thread, and a driver does
 //! without io_uring where it is forbidden.
 
+#[expect(unreachable_pub, reason = "shared with tests of other crates")]
+#[path = "../../../engine/tests/support/counting.rs"]
 mod counting;
 mod forbidden;
 mod moved;

@@ -18,7 +18,7 @@ const WITHOUT_ATOMICS: [&str; 5] = [
 /// allocations and forbid system calls, and the driver's edges hand addresses to the kernel.
 const FENCES: [&str; 8] = [
     "engine/src/memory/",
-    "engine/tests/no_alloc.rs",
+    "engine/tests/support/counting.rs",
     "media-driver/src/io/interfaces.rs",
     "media-driver/src/io/transport/socket/",
     "media-driver/src/io/transport/uring/",

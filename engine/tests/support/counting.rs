@@ -34,6 +34,6 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// How often this thread asked for memory.
-pub(crate) fn allocations() -> usize {
+pub fn allocations() -> usize {
     ALLOCATIONS.get()
 }
