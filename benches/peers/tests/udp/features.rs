@@ -1,6 +1,7 @@
 //! What channels can ask for beside an address: spies, many places, answers, times; and ends that are told in their own ways.
 
 use crate::hosts::{Host, PAIRINGS, STREAM, deliver, free_port, wait_for};
+use gannet::counters::type_id;
 use gannet_peers::driver::DriverKind;
 
 const BOTH: [DriverKind; 2] = [DriverKind::Aeron, DriverKind::Gannet];
@@ -31,6 +32,12 @@ fn a_spy_alone_keeps_a_publication_going() {
         deliver(&mut publication, &mut spy, &[1_000; 400]);
         let [spy] = spy;
         let receiver = to.client.add_subscription(&channel, STREAM).unwrap();
+        wait_for("the receiver's image", || receiver.is_connected());
+        // What the spy drives on must not get away before the sender has heard of the receiver: half a term on, that would be too late.
+        let position = publication.position().unwrap().get();
+        let counters = from.client.counters();
+        let limit = counters.find(type_id::SENDER_LIMIT, publication.registration_id()).unwrap();
+        wait_for("the sender's word of it", || counters.value(limit).is_some_and(|limit| limit > position));
         deliver(&mut publication, &mut [spy, receiver], &[1_000; 400]);
     }
 }
