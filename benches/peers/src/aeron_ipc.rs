@@ -70,8 +70,7 @@ impl AeronIpc {
         let deadline = Instant::now() + PATIENCE;
         while !(system.near.is_connected() && system.far.is_connected()) {
             if Instant::now() > deadline {
-                let attempted = "connecting the streams of both ends".into();
-                return Err(PeerError::NoAnswer { attempted, waited_ms: PATIENCE.as_millis() });
+                return Err(PeerError::no_answer("connecting the streams of both ends", PATIENCE));
             }
             for end in [&mut system.near, &mut system.far] {
                 end.turn();

@@ -1,6 +1,6 @@
 //! Aeron's C client on Aeron's C driver over UDP on the loopback interface, as a system under test of the rig: two ends, each with a
-//! driver and a client of its own, and one thread, which gives both their turns. As [`gannet_benches::systems::gannet_udp`] does it,
-//! turn for turn.
+//! driver and a client of its own, and one thread, which gives both their turns. Driven as
+//! [`gannet_benches::systems::gannet_udp`] is, turn for turn.
 
 use crate::PeerError;
 use crate::aeron_dir::AeronDir;
@@ -10,9 +10,9 @@ use gannet_benches::rig::RigError;
 use gannet_benches::rig::echo::{self, EchoOutcome, EchoPlan};
 use gannet_benches::rig::measurement::Details;
 use gannet_benches::rig::throughput::{self, ThroughputOutcome, ThroughputPlan};
-use gannet_benches::rig::transceiver::Transceiver;
 use gannet_benches::systems::System;
-use gannet_benches::systems::gannet_udp::free_port;
+use gannet_benches::systems::driven::{Driven, DrivenEnd, Taken};
+use gannet_benches::systems::gannet_udp::{BYTES_PER_TURN, free_port};
 use std::time::{Duration, Instant};
 
 /// The system's name in results, with the driver's defaults.
@@ -24,10 +24,6 @@ const STREAM: i32 = 1;
 /// The flags of a message's first and last fragment.
 const BEGIN: u8 = 0x80;
 const END: u8 = 0x40;
-/// As Gannet's ends have it.
-const BYTES_PER_TURN: usize = 32 * 1024;
-const TURNS_PER_CLIENT_TURN: u32 = 256;
-const KEEP_ALIVE_TURNS: u32 = 200;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How the streams are set up.
@@ -47,8 +43,8 @@ pub struct UdpSettings {
 #[derive(Debug)]
 pub struct AeronUdp {
     settings: UdpSettings,
-    near: Endpoint,
-    far: Endpoint,
+    near: Driven<Endpoint>,
+    far: Driven<Endpoint>,
     /// Go last: the ends have their files mapped.
     _dirs: [AeronDir; 2],
 }
@@ -61,9 +57,6 @@ struct Endpoint {
     client: Client,
     driver: EmbeddedDriver,
     message: Vec<u8>,
-    sends_at_once: bool,
-    bytes_since_turn: usize,
-    turns: u32,
 }
 
 impl AeronUdp {
@@ -83,18 +76,17 @@ impl AeronUdp {
 
     fn connected(settings: UdpSettings, out: &str, back: &str) -> Result<Self, PeerError> {
         let dirs = [AeronDir::unique("bench-near"), AeronDir::unique("bench-far")];
-        let near = Endpoint::open(&dirs[0], &settings, out, back)?;
-        let far = Endpoint::open(&dirs[1], &settings, back, out)?;
+        let near = Driven::new(Endpoint::open(&dirs[0], &settings, out, back)?, BYTES_PER_TURN);
+        let far = Driven::new(Endpoint::open(&dirs[1], &settings, back, out)?, BYTES_PER_TURN);
         let mut system = Self { settings, near, far, _dirs: dirs };
         let deadline = Instant::now() + PATIENCE;
-        while !(system.near.is_connected() && system.far.is_connected()) {
+        while !(system.near.end.is_connected() && system.far.end.is_connected()) {
             if Instant::now() > deadline {
-                let attempted = "connecting the streams of both ends".into();
-                return Err(PeerError::NoAnswer { attempted, waited_ms: PATIENCE.as_millis() });
+                return Err(PeerError::no_answer("connecting the streams of both ends", PATIENCE));
             }
             for end in [&mut system.near, &mut system.far] {
                 end.turn();
-                let _ = end.client.service();
+                end.end.serve_client();
             }
         }
         Ok(system)
@@ -131,11 +123,8 @@ impl System for AeronUdp {
     }
 
     fn keep_alive(&mut self) {
-        for end in [&mut self.near, &mut self.far] {
-            (0..KEEP_ALIVE_TURNS).for_each(|_| end.turn());
-            // A client that cannot go on closes its publication, which the loops notice.
-            let _ = end.client.service();
-        }
+        self.near.keep_alive();
+        self.far.keep_alive();
     }
 
     fn details(&self) -> Option<Details> {
@@ -178,43 +167,31 @@ impl Endpoint {
             worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })?;
         let message = Vec::with_capacity(64 * 1024);
-        Ok(Self {
-            publication,
-            subscription,
-            client,
-            driver,
-            message,
-            sends_at_once: false,
-            bytes_since_turn: 0,
-            turns: 0,
-        })
+        Ok(Self { publication, subscription, client, driver, message })
     }
 
     fn is_connected(&self) -> bool {
         self.publication.is_connected() && self.subscription.is_connected()
     }
+}
 
+impl DrivenEnd for Endpoint {
     #[inline]
-    fn turn(&mut self) {
-        self.bytes_since_turn = 0;
-        self.driver.do_work();
-        self.turns = self.turns.wrapping_add(1);
-        if self.turns.is_multiple_of(TURNS_PER_CLIENT_TURN) {
-            let _ = self.client.service();
-        }
+    fn offer(&mut self, message: &[u8]) -> bool {
+        self.publication.offer(message).is_ok()
     }
 
     #[inline]
-    fn take(&mut self, limit: usize, on_message: &mut impl FnMut(&[u8])) -> usize {
-        let Self { subscription, message, bytes_since_turn, .. } = self;
-        let mut messages = 0;
+    fn take(&mut self, limit: usize, mut on_message: impl FnMut(&[u8])) -> Taken {
+        let Self { subscription, message, .. } = self;
+        let mut taken = Taken::default();
         subscription.poll(
             |fragment| {
                 let (payload, flags) = (fragment.payload(), fragment.flags());
-                *bytes_since_turn += payload.len();
+                taken.bytes += payload.len();
                 if flags & (BEGIN | END) == BEGIN | END {
                     on_message(payload);
-                    messages += 1;
+                    taken.messages += 1;
                     return;
                 }
                 if flags & BEGIN != 0 {
@@ -223,42 +200,21 @@ impl Endpoint {
                 message.extend_from_slice(payload);
                 if flags & END != 0 {
                     on_message(message);
-                    messages += 1;
+                    taken.messages += 1;
                 }
             },
             limit,
         );
-        messages
-    }
-}
-
-impl Transceiver for Endpoint {
-    #[inline]
-    fn try_send(&mut self, message: &[u8]) -> bool {
-        if self.publication.offer(message).is_err() {
-            return false;
-        }
-        self.bytes_since_turn += message.len();
-        if self.sends_at_once || self.bytes_since_turn >= BYTES_PER_TURN {
-            self.turn();
-        }
-        true
+        taken
     }
 
     #[inline]
-    fn poll(&mut self, limit: usize, mut on_message: impl FnMut(&[u8])) -> usize {
-        if self.bytes_since_turn >= BYTES_PER_TURN {
-            self.turn();
-        }
-        let mut received = self.take(limit, &mut on_message);
-        if received == 0 {
-            self.turn();
-            received = self.take(limit, &mut on_message);
-        }
-        received
+    fn drive(&mut self) {
+        self.driver.do_work();
     }
 
-    fn between_messages(&mut self) {
-        self.turn();
+    fn serve_client(&mut self) {
+        // A client that cannot go on closes its publication, which the loops notice.
+        let _ = self.client.service();
     }
 }

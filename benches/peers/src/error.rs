@@ -1,5 +1,7 @@
 //! What went wrong in a call of the C code.
 
+use std::time::Duration;
+
 /// A failed call of Aeron's C client or C driver.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PeerError {
@@ -30,6 +32,11 @@ pub enum PeerError {
 }
 
 impl PeerError {
+    /// Nothing came of what was attempted, in the time that was allowed for it.
+    pub fn no_answer(attempted: impl Into<String>, waited: Duration) -> Self {
+        Self::NoAnswer { attempted: attempted.into(), waited_ms: waited.as_millis() }
+    }
+
     /// The C code's error code, if it gave one.
     pub fn code(&self) -> Option<i32> {
         match self {

@@ -10,6 +10,7 @@ use gannet_driver::config::{DriverConfig, Profile, ThreadingMode};
 use super::System;
 use crate::rig::RigError;
 use crate::rig::echo::{self, EchoOutcome, EchoPlan};
+use crate::rig::schedule::now_ns;
 use crate::rig::throughput::{self, ThroughputOutcome, ThroughputPlan};
 use crate::rig::transceiver::Transceiver;
 
@@ -24,8 +25,8 @@ const BACK: i32 = 2;
 const BYTES_PER_DRIVER_TURN: usize = 128 * 1024;
 /// A client needs a turn a few times per second; it gets one in so many turns of the driver.
 const TURNS_PER_CLIENT_TURN: u32 = 256;
-/// Turns of the driver until what was asked of it must be there.
-const SET_UP_TURNS: u32 = 10_000_000;
+/// How long setting up may take.
+const PATIENCE_NS: i64 = 60_000_000_000;
 
 /// Gannet as a system.
 pub struct Gannet {
@@ -58,13 +59,12 @@ impl Gannet {
         let channel = format!("aeron:ipc?term-length={term_length}|sparse=false");
         let mut near = End::open(&mut driver, &channel, OUT, BACK)?;
         let mut far = End::open(&mut driver, &channel, BACK, OUT)?;
-        let mut turns = 0;
+        let start_ns = now_ns();
         while !(near.is_connected() && far.is_connected()) {
             driver.invoke();
             near.client.invoke();
             far.client.invoke();
-            turns += 1;
-            if turns > SET_UP_TURNS {
+            if now_ns() - start_ns > PATIENCE_NS {
                 return Err(RigError::system(GANNET, "connecting", "the two ends did not find each other"));
             }
         }
@@ -118,7 +118,7 @@ impl End {
 }
 
 /// Runs driver and client until what was asked for is there.
-fn settle<T, E>(
+pub(super) fn settle<T, E>(
     driver: &mut MediaDriver,
     client: &Client,
     mut poll: impl FnMut() -> Result<Option<T>, E>,
@@ -126,7 +126,8 @@ fn settle<T, E>(
 where
     E: std::error::Error + Send + Sync + 'static,
 {
-    for _ in 0..SET_UP_TURNS {
+    let start_ns = now_ns();
+    while now_ns() - start_ns < PATIENCE_NS {
         driver.invoke();
         client.invoke();
         if let Some(handle) = poll().map_err(failed("cannot add a stream"))? {
@@ -136,7 +137,7 @@ where
     Err(RigError::system(GANNET, "adding a stream", "the driver did not answer"))
 }
 
-fn failed<E: std::error::Error + Send + Sync + 'static>(action: &'static str) -> impl FnOnce(E) -> RigError {
+pub(super) fn failed<E: std::error::Error + Send + Sync + 'static>(action: &'static str) -> impl FnOnce(E) -> RigError {
     move |error| RigError::system(GANNET, action, error)
 }
 

@@ -11,29 +11,26 @@ use gannet_driver::MediaDriver;
 use gannet_driver::config::{ByteLength, DriverConfig, Profile, ThreadingMode, TransportName};
 
 use super::System;
-use super::gannet::GANNET;
+use super::driven::{Driven, DrivenEnd, Taken};
+use super::gannet::{GANNET, failed, settle};
 use crate::rig::RigError;
 use crate::rig::echo::{self, EchoOutcome, EchoPlan};
 use crate::rig::measurement::Details;
 use crate::rig::schedule::now_ns;
 use crate::rig::throughput::{self, ThroughputOutcome, ThroughputPlan};
-use crate::rig::transceiver::Transceiver;
+use crate::rig::transceiver::Transceiver as _;
 
 const STREAM: i32 = 1;
 /// An end lets its driver have a turn after so many bytes at most: as much as a receiver takes before it reports.
-const BYTES_PER_TURN: usize = 32 * 1024;
+pub const BYTES_PER_TURN: usize = 32 * 1024;
 /// With several streams, so many times that at most: a driver that has more streams to look at finds more on each when it is busy.
 const MOST_SHARES: usize = 8;
 /// Most bytes that a socket's buffer is asked for; the system may give less.
 const MAX_SOCKET_BUFFER: usize = 4 << 20;
 /// Bytes of the messages that warm logs up.
 const WARM_UP_LENGTH: usize = 1024;
-/// A client needs a turn a few times per second; it gets one in so many turns of its driver.
-const TURNS_PER_CLIENT_TURN: u32 = 256;
 /// How long connecting may take.
 const PATIENCE_NS: i64 = 60_000_000_000;
-/// Turns that an end has while other systems are measured.
-const KEEP_ALIVE_TURNS: u32 = 200;
 
 /// How to set the system up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +69,8 @@ impl Default for UdpSettings {
 pub struct GannetUdp {
     settings: UdpSettings,
     transport: String,
-    near: End,
-    far: End,
+    near: Driven<End>,
+    far: Driven<End>,
 }
 
 /// One end: its driver and client, publications to the other end, and what comes from there. Handles go before the driver does.
@@ -85,11 +82,6 @@ struct End {
     driver: MediaDriver,
     /// Which publication sends the next message.
     next: usize,
-    sends_at_once: bool,
-    bytes_since_turn: usize,
-    /// After how many its driver has a turn.
-    bytes_per_turn: usize,
-    turns: u32,
 }
 
 impl UdpSettings {
@@ -113,17 +105,18 @@ impl GannetUdp {
             format!("aeron:udp?endpoint=127.0.0.1:{port}|term-length={term_length}|mtu={mtu}|rcv-wnd={window}")
         };
         let (out, back) = (channel(free_port()?), channel(free_port()?));
-        let mut near = End::open(&settings, &out, settings.streams, &back)?;
-        let mut far = End::open(&settings, &back, 1, &out)?;
+        let bytes_per_turn = BYTES_PER_TURN * settings.streams.clamp(1, MOST_SHARES);
+        let mut near = Driven::new(End::open(&settings, &out, settings.streams, &back)?, bytes_per_turn);
+        let mut far = Driven::new(End::open(&settings, &back, 1, &out)?, bytes_per_turn);
         let start_ns = now_ns();
-        while !(near.is_connected(1) && far.is_connected(settings.streams)) {
+        while !(near.end.is_connected(1) && far.end.is_connected(settings.streams)) {
             near.turn();
             far.turn();
             if now_ns() - start_ns > PATIENCE_NS {
                 return Err(RigError::system(GANNET, "connecting", "the two ends did not find each other"));
             }
         }
-        let transport = near.driver.transport().to_owned();
+        let transport = near.end.driver.transport().to_owned();
         let mut this = Self { settings, transport, near, far };
         // Once through every term of every log, so that no page is touched for the first time while something is measured.
         let message = [0x5a; WARM_UP_LENGTH];
@@ -165,7 +158,7 @@ impl GannetUdp {
         while received < messages {
             while sent < messages && self.near.try_send(message) {
                 sent += 1;
-                if self.near.bytes_since_turn == 0 {
+                if self.near.is_fresh() {
                     break;
                 }
             }
@@ -221,17 +214,13 @@ impl System for GannetUdp {
     fn throughput(&mut self, plan: &ThroughputPlan) -> Result<ThroughputOutcome, RigError> {
         self.near.sends_at_once = false;
         self.far.sends_at_once = false;
-        self.near.next = 0;
+        self.near.end.next = 0;
         throughput::run(GANNET, &mut self.near, &mut self.far, plan)
     }
 
     fn keep_alive(&mut self) {
-        for _ in 0..KEEP_ALIVE_TURNS {
-            self.near.turn();
-            self.far.turn();
-        }
-        self.near.client.invoke();
-        self.far.client.invoke();
+        self.near.keep_alive();
+        self.far.keep_alive();
     }
 
     fn details(&self) -> Option<Details> {
@@ -250,7 +239,7 @@ impl System for GannetUdp {
     }
 
     fn calls(&self) -> Option<[u64; 2]> {
-        Some([self.near.calls()?, self.far.calls()?])
+        Some([self.near.end.calls()?, self.far.end.calls()?])
     }
 }
 
@@ -280,33 +269,12 @@ impl End {
                 client.async_add_exclusive_publication(out, STREAM).map_err(failed("cannot ask for a publication"))?;
             publications.push(settle(&mut driver, &client, || publication.poll())?);
         }
-        Ok(Self {
-            publications,
-            subscription,
-            assembler: FragmentAssembler::new(),
-            client,
-            driver,
-            next: 0,
-            sends_at_once: false,
-            bytes_since_turn: 0,
-            bytes_per_turn: BYTES_PER_TURN * settings.streams.clamp(1, MOST_SHARES),
-            turns: 0,
-        })
+        Ok(Self { publications, subscription, assembler: FragmentAssembler::new(), client, driver, next: 0 })
     }
 
     fn is_connected(&mut self, images: usize) -> bool {
         self.publications.iter_mut().all(ExclusivePublication::is_connected)
             && self.subscription.image_count() == images
-    }
-
-    #[inline]
-    fn turn(&mut self) {
-        self.bytes_since_turn = 0;
-        self.driver.invoke();
-        self.turns = self.turns.wrapping_add(1);
-        if self.turns.is_multiple_of(TURNS_PER_CLIENT_TURN) {
-            self.client.invoke();
-        }
     }
 
     fn calls(&self) -> Option<u64> {
@@ -315,73 +283,35 @@ impl End {
     }
 }
 
-/// Runs driver and client until what was asked for is there.
-fn settle<T, E>(
-    driver: &mut MediaDriver,
-    client: &Client,
-    mut poll: impl FnMut() -> Result<Option<T>, E>,
-) -> Result<T, RigError>
-where
-    E: std::error::Error + Send + Sync + 'static,
-{
-    let start_ns = now_ns();
-    while now_ns() - start_ns < PATIENCE_NS {
-        driver.invoke();
-        client.invoke();
-        if let Some(handle) = poll().map_err(failed("cannot add a stream"))? {
-            return Ok(handle);
-        }
-    }
-    Err(RigError::system(GANNET, "adding a stream", "the driver did not answer"))
-}
-
-fn failed<E: std::error::Error + Send + Sync + 'static>(action: &'static str) -> impl FnOnce(E) -> RigError {
-    move |error| RigError::system(GANNET, action, error)
-}
-
-impl Transceiver for End {
+impl DrivenEnd for End {
     #[inline]
-    fn try_send(&mut self, message: &[u8]) -> bool {
+    fn offer(&mut self, message: &[u8]) -> bool {
         if self.publications[self.next].offer(message).is_err() {
             return false;
         }
         self.next = if self.next + 1 < self.publications.len() { self.next + 1 } else { 0 };
-        self.bytes_since_turn += message.len();
-        if self.sends_at_once || self.bytes_since_turn >= self.bytes_per_turn {
-            self.turn();
-        }
         true
     }
 
     #[inline]
-    fn poll(&mut self, limit: usize, mut on_message: impl FnMut(&[u8])) -> usize {
-        if self.bytes_since_turn >= self.bytes_per_turn {
-            self.turn();
-        }
-        let mut received = self.take(limit, &mut on_message);
-        if received == 0 {
-            self.turn();
-            received = self.take(limit, &mut on_message);
-        }
-        received
-    }
-
-    fn between_messages(&mut self) {
-        self.turn();
-    }
-}
-
-impl End {
-    #[inline]
-    fn take(&mut self, limit: usize, on_message: &mut impl FnMut(&[u8])) -> usize {
-        let (bytes, mut messages) = (&mut self.bytes_since_turn, 0);
+    fn take(&mut self, limit: usize, mut on_message: impl FnMut(&[u8])) -> Taken {
+        let mut taken = Taken::default();
         let assembled = self.assembler.assemble(|message: Fragment<'_>| {
-            *bytes += message.payload().len();
-            messages += 1;
+            taken.bytes += message.payload().len();
+            taken.messages += 1;
             on_message(message.payload());
         });
         self.subscription.poll(assembled, limit);
-        messages
+        taken
+    }
+
+    #[inline]
+    fn drive(&mut self) {
+        self.driver.invoke();
+    }
+
+    fn serve_client(&mut self) {
+        self.client.invoke();
     }
 }
 

@@ -98,7 +98,7 @@ impl ClientCore {
                 return Ok(());
             }
             if start.elapsed() > timeout {
-                return Err(PeerError::NoAnswer { attempted: attempted(), waited_ms: timeout.as_millis() });
+                return Err(PeerError::no_answer(attempted(), timeout));
             }
             if self.invoked.is_some() {
                 self.service()?;
