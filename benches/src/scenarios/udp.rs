@@ -119,9 +119,7 @@ pub fn run(
     options: &Options,
     mut on_round: impl FnMut(&str),
 ) -> Result<Vec<Measurement>, RigError> {
-    // Offload has nothing to do where one datagram goes at a time.
-    let is_plain = |details: Option<Details>| !matches!(details, Some(Details::Udp { offload: false, .. }));
-    let mut results = echo(systems, options, is_plain, &mut on_round)?;
+    let mut results = echo(systems, options, &mut on_round)?;
     for &size in &options.throughput_sizes {
         let plan = ThroughputPlan { size, duration_ms: options.throughput_round_ms, streams: 1, cores: options.cores };
         results.extend(compared(throughput(systems, &vec![plan; systems.len()], options.rounds, &mut on_round)?));
@@ -187,10 +185,19 @@ fn ratio(ours: Option<f64>, theirs: Option<f64>) -> Option<f64> {
     Some(round(ours? / theirs.filter(|theirs| *theirs > 0.0)?, 1e3))
 }
 
+/// Whether a system is one of others but for offload, which has nothing to do where one datagram goes at a time.
+fn is_told_by_another(systems: &[Box<dyn System>], index: usize) -> bool {
+    let way = |system: &dyn System| match system.details() {
+        Some(Details::Udp { transport, offload, .. }) => Some((system.name().to_owned(), transport, offload)),
+        _ => None,
+    };
+    let Some((name, transport, false)) = way(&*systems[index]) else { return false };
+    systems.iter().any(|other| way(&**other) == Some((name.clone(), transport.clone(), true)))
+}
+
 fn echo(
     systems: &mut [Box<dyn System>],
     options: &Options,
-    wants: impl Fn(Option<Details>) -> bool,
     on_round: &mut impl FnMut(&str),
 ) -> Result<Vec<Measurement>, RigError> {
     let plan = EchoPlan {
@@ -200,7 +207,7 @@ fn echo(
         messages: (options.echo_rate_per_s * options.echo_round_ms / 1000).max(1),
         cores: options.cores,
     };
-    let chosen: Vec<_> = (0..systems.len()).filter(|&index| wants(systems[index].details())).collect();
+    let chosen: Vec<_> = (0..systems.len()).filter(|&index| !is_told_by_another(systems, index)).collect();
     let mut totals = vec![EchoOutcome::default(); chosen.len()];
     for number in 1..=options.rounds {
         for (&index, total) in chosen.iter().zip(&mut totals) {
