@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::agent::IdleStrategy;
 use crate::logbuffer::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Fragment, flags, frame, frame_type};
-use crate::memory::{FileAccess, Frames, MapError, faults};
+use crate::memory::{FileAccess, FrameCursor, Frames, MapError, faults};
 use crate::time::{Clock, EpochNanos, SystemClock};
 use crate::types::Position;
 
@@ -67,6 +67,15 @@ pub struct Tailer {
 struct Current {
     base: Position,
     frames: Frames,
+}
+
+impl Current {
+    /// At the frame that begins at this position. None if the segment has no place for it.
+    #[inline(always)]
+    fn cursor_at(&self, position: Position) -> Option<FrameCursor<'_>> {
+        // What lies before the segment wraps around, and is beyond its end.
+        self.frames.cursor(position.get().wrapping_sub(self.base.get()) as usize)
+    }
 }
 
 /// A message of a recording, lent until the tailer is used again.
@@ -253,10 +262,7 @@ impl Tailer {
     #[inline(always)]
     fn poll_whole(&mut self, handler: &mut impl FnMut(Record<'_>), limit: usize) -> usize {
         let Some(current) = self.current.as_ref().filter(|_| !self.verify) else { return 0 };
-        let within = self.position.get().wrapping_sub(current.base.get());
-        let Some(mut cursor) = usize::try_from(within).ok().and_then(|offset| current.frames.cursor(offset)) else {
-            return 0;
-        };
+        let Some(mut cursor) = current.cursor_at(self.position) else { return 0 };
         let mut count = 0;
         while count < limit {
             let start = self.position;
@@ -341,7 +347,7 @@ impl Tailer {
                     let places = position.get()..layout.next_base(base).min(end).get();
                     // A frame says where it is and whose it is, so one that is found is one.
                     places.step_by(FRAME_ALIGNMENT).map(Position::new).find(|&place| {
-                        let cursor = current.frames.cursor((place.get() - base.get()) as usize);
+                        let cursor = current.cursor_at(place);
                         cursor.is_some_and(|mut cursor| matches!(self.identity.look(&mut cursor, place), At::Frame(_)))
                     })
                 }),
@@ -579,7 +585,7 @@ impl Tailer {
             Fragment::new(header, payload, end)
         } else {
             let current = self.current.as_ref()?;
-            let mut cursor = current.frames.cursor((start.get() - current.base.get()) as usize)?;
+            let mut cursor = current.cursor_at(start)?;
             let length = cursor.length_word()?.load_relaxed();
             let frame = cursor.take(length)?;
             Fragment::new(frame.header(), frame.payload(), end)
@@ -592,8 +598,7 @@ impl Tailer {
     fn find_whole(&self) -> Option<Message> {
         let current = self.current.as_ref().filter(|_| !self.verify && self.behind.is_empty())?;
         let start = self.position;
-        let within = usize::try_from(start.get().wrapping_sub(current.base.get())).ok()?;
-        let mut cursor = current.frames.cursor(within)?;
+        let mut cursor = current.cursor_at(start)?;
         let frame = self.identity.look_for_whole(&mut cursor, start)?;
         cursor.expect(READ_AHEAD);
         frame.touch();
@@ -633,7 +638,7 @@ impl Tailer {
         loop {
             let length = step.frame_length;
             let taken = self.current.as_ref().and_then(|current| {
-                let mut cursor = current.frames.cursor((self.position.get() - current.base.get()) as usize)?;
+                let mut cursor = current.cursor_at(self.position)?;
                 cursor.take(i32::try_from(length).ok()?)
             });
             // It was there a moment ago.
@@ -731,7 +736,7 @@ impl Tailer {
         }
         // Committed since, perhaps: what is recorded has frames.
         let is_there = self.current.as_ref().is_some_and(|current| {
-            let cursor = current.frames.cursor((self.position.get() - current.base.get()) as usize);
+            let cursor = current.cursor_at(self.position);
             cursor
                 .is_some_and(|mut cursor| !matches!(self.identity.look(&mut cursor, self.position), At::Nothing { .. }))
         });

@@ -42,10 +42,7 @@ impl Tailer {
         if faults() != self.faults {
             self.look_at_segment()?;
         }
-        let first = self
-            .current
-            .as_ref()
-            .and_then(|current| current.frames.cursor((start.get() - current.base.get()) as usize));
+        let first = self.current.as_ref().and_then(|current| current.cursor_at(start));
         let length = (end.get() - start.get()) as usize;
         let Some(first) = first.filter(|_| length > 0) else { return Ok(None) };
         let bytes = first.block(if is_padding { FRAME_HEADER_LENGTH } else { length });
@@ -67,7 +64,7 @@ impl Tailer {
     ) -> (Position, bool) {
         let start = self.position;
         let Some(current) = &self.current else { return (start, false) };
-        let Some(mut cursor) = current.frames.cursor((start.get() - current.base.get()) as usize) else {
+        let Some(mut cursor) = current.cursor_at(start) else {
             return (start, false);
         };
         let term_length = self.identity.layout.term_length;
