@@ -375,7 +375,7 @@ impl<'a> FrameCursor<'a> {
             return None;
         }
         let frame = CommittedFrame { span: self.at.clone(), length };
-        let aligned = (length + ALIGNMENT - 1) & !(ALIGNMENT - 1);
+        let aligned = aligned(length);
         // SAFETY: within the term or at its end, as just checked.
         self.at = unsafe { self.at.clone().advance(aligned) };
         self.remaining -= aligned;
@@ -433,7 +433,7 @@ impl<'a> CommittedFrame<'a> {
     #[cfg(all(feature = "journal", not(engine_loom)))]
     #[inline(always)]
     pub(crate) fn occupied(&self) -> usize {
-        (self.length + ALIGNMENT - 1) & !(ALIGNMENT - 1)
+        aligned(self.length)
     }
 
     /// Touches each page of the frame, so that whatever is wrong with one shows now.
@@ -466,4 +466,9 @@ fn check_header_field<T: SharedWord>(field: Field<T>) {
         field.end() <= ALIGNMENT && field.start().is_multiple_of(size_of::<T>()),
         "an aligned field of a frame header"
     );
+}
+
+/// How much space a frame of this length takes up.
+const fn aligned(length: usize) -> usize {
+    (length + ALIGNMENT - 1) & !(ALIGNMENT - 1)
 }
