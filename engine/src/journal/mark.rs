@@ -168,14 +168,13 @@ fn open_or_make(storage: &dyn Storage) -> Result<Stored, JournalError> {
             }
             None => drop(storage.rename(MARK_NAME, OLD_NAME)?),
         }
-        let new_name = format!("{MARK_NAME}.new");
-        storage.remove(&new_name)?;
-        let stored = storage.create(&new_name, LENGTH as u64, Reserve::Space)?;
-        let view = stored.view();
-        view.word(HEADER_LENGTH).store_relaxed(HEADER_BYTES as i32);
-        view.word(ERROR_BUFFER_LENGTH).store_relaxed(ERROR_BYTES as i32);
-        write(&stored);
-        sync(storage, &stored)?;
+        let (new_name, stored) = storage.make_beside(MARK_NAME, LENGTH as u64, Reserve::Space, |stored| {
+            let view = stored.view();
+            view.word(HEADER_LENGTH).store_relaxed(HEADER_BYTES as i32);
+            view.word(ERROR_BUFFER_LENGTH).store_relaxed(ERROR_BYTES as i32);
+            write(stored);
+            sync(storage, stored)
+        })?;
         if storage.publish(&new_name, MARK_NAME)? {
             storage.sync_names()?;
             return Ok(stored);

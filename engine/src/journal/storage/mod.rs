@@ -132,12 +132,24 @@ impl dyn Storage + '_ {
         reserve: Reserve,
         fill: impl FnOnce(&Stored) -> Result<(), JournalError>,
     ) -> Result<Stored, JournalError> {
+        let (new_name, stored) = self.make_beside(name, length, reserve, fill)?;
+        self.rename(&new_name, name)?;
+        Ok(stored)
+    }
+
+    /// Makes a file that is to have a name, under one of its own, which is returned.
+    pub(crate) fn make_beside(
+        &self,
+        name: &str,
+        length: u64,
+        reserve: Reserve,
+        fill: impl FnOnce(&Stored) -> Result<(), JournalError>,
+    ) -> Result<(String, Stored), JournalError> {
         let new_name = format!("{name}.new");
         self.remove(&new_name)?;
         let stored = self.create(&new_name, length, reserve)?;
         fill(&stored)?;
-        self.rename(&new_name, name)?;
-        Ok(stored)
+        Ok((new_name, stored))
     }
 }
 
