@@ -73,16 +73,10 @@ impl HolderWatch {
         message: &StatusMessage,
         publication: &NetworkPublication,
     ) {
-        let log = publication.log();
-        let term_length = log.term_length();
-        if message.asks_for_setup || message.check(term_length).is_err() {
+        if message.asks_for_setup {
             return;
         }
-        let position = message.position(term_length, log.initial_term_id()).get();
-        // As for flow control, trap 30.
-        if position < 0 || (position - publication.sent()).abs() > i64::from(term_length.get() / 2) {
-            return;
-        }
+        let Some(position) = publication.position_in(message) else { return };
         if matches!(self.rules, FlowControlRules::Tagged(_, tag) if message.group_tag != GroupTag::Tag(tag)) {
             return;
         }

@@ -161,20 +161,18 @@ impl Sender {
                 self.places.insert(key, place);
             }
             SenderCommand::EndPublication { registration_id, position, revoked } => {
-                let mut all = self.publications.iter_mut().zip(&mut self.rests);
-                let is_it = |entry: &Entry| entry.publication.registration_id() == registration_id;
-                if let Some((Some(entry), rest)) = all.find(|(entry, _)| entry.as_ref().is_some_and(is_it)) {
-                    *rest = None;
+                if let Some(place) = self.place_of(registration_id)
+                    && let Some(entry) = &mut self.publications[place]
+                {
+                    self.rests[place] = None;
                     entry.publication.end_at(position, revoked);
                 }
             }
             SenderCommand::RemovePublication(registration_id) => {
-                let mut all = self.publications.iter_mut().zip(&mut self.rests);
-                let is_it = |entry: &Entry| entry.publication.registration_id() == registration_id;
-                let gone = all.find(|(entry, _)| entry.as_ref().is_some_and(is_it)).and_then(|(entry, rest)| {
+                let gone = self.place_of(registration_id).and_then(|place| {
                     // It holds the log.
-                    *rest = None;
-                    entry.take()
+                    self.rests[place] = None;
+                    self.publications[place].take()
                 });
                 if let Some(Entry { endpoint, publication, .. }) = gone {
                     self.places.remove(&(endpoint, publication.stream_id(), publication.session_id()));
@@ -412,6 +410,11 @@ impl Sender {
     /// The publications, for whoever watches over them from outside.
     pub fn publications(&self) -> impl Iterator<Item = &NetworkPublication> {
         self.publications.iter().flatten().map(|entry| &entry.publication)
+    }
+
+    fn place_of(&self, registration_id: RegistrationId) -> Option<usize> {
+        let is_it = |entry: &Entry| entry.publication.registration_id() == registration_id;
+        self.publications.iter().position(|entry| entry.as_ref().is_some_and(is_it))
     }
 
     fn endpoint_mut(&mut self, id: EndpointId) -> Option<&mut Endpoint> {

@@ -285,6 +285,15 @@ impl NetworkPublication {
         }
     }
 
+    /// Up to where a receiver has consumed the stream, by its status message. None if it is of another stream, or a lie.
+    pub fn position_in(&self, message: &StatusMessage) -> Option<i64> {
+        message.check(self.term_length).ok()?;
+        let position = message.position(self.term_length, self.initial_term_id).get();
+        // Trap 30. A position this far off may not move the limit.
+        let is_near = position >= 0 && (position - self.sent).abs() <= i64::from(self.term_length.get() / 2);
+        is_near.then_some(position)
+    }
+
     /// A receiver has reported, or asks for a setup.
     pub fn on_status_message(&mut self, now: MonotonicNanos, message: &StatusMessage, counters: &NetworkCounters) {
         if message.check(self.term_length).is_err() {
@@ -303,12 +312,10 @@ impl NetworkPublication {
             }
             return;
         }
-        let position = message.position(self.term_length, self.initial_term_id).get();
-        // Trap 30. A position this far off is of another stream, or a lie; none may move the limit.
-        if position < 0 || (position - self.sent).abs() > i64::from(self.term_length.get() / 2) {
+        let Some(position) = self.position_in(message) else {
             counters.count(SystemCounter::StatusMessagesRejected);
             return;
-        }
+        };
         counters.count(SystemCounter::StatusMessagesReceived);
         if message.end_of_stream {
             self.receivers.retain(|&(id, _)| id != message.receiver_id);
