@@ -233,18 +233,6 @@ impl SenderPart {
     }
 }
 
-/// The receiver, and what it needs.
-#[derive(Debug)]
-pub(super) struct ReceiverPart {
-    agent: Receiver,
-    transport: Wire,
-    batch: TransmitBatch,
-    commands: Outlet<ReceiverCommand>,
-    events: Inlet<Bounded<ReceiverEvent>>,
-    held: Option<ReceiverEvent>,
-    sockets: Outlet<SocketOrder>,
-}
-
 /// Why datagrams are not sent, now and then.
 #[derive(Debug, Default)]
 struct Faults {
@@ -264,6 +252,18 @@ impl Faults {
         self.told = Some(now);
         Some(fault.to_string().into())
     }
+}
+
+/// The receiver, and what it needs.
+#[derive(Debug)]
+pub(super) struct ReceiverPart {
+    agent: Receiver,
+    transport: Wire,
+    batch: TransmitBatch,
+    commands: Outlet<ReceiverCommand>,
+    events: Inlet<Bounded<ReceiverEvent>>,
+    held: Option<ReceiverEvent>,
+    sockets: Outlet<SocketOrder>,
 }
 
 impl ReceiverPart {
