@@ -29,7 +29,7 @@ impl Receiving {
         let endpoint = NewReceiveEndpoint { id: RECEIVING, receiver_id: RECEIVER, group_tag: None, session_limit: 10 };
         receiver.on_command(at(0), ReceiverCommand::AddEndpoint(endpoint));
         receiver.on_command(at(0), ReceiverCommand::AddStream(RECEIVING, STREAM));
-        receiver.on_datagram(at(0), RECEIVING, sender_address(), &setup(SESSION));
+        receiver.on_datagram(at(0), RECEIVING, sender_address(), &setup_bytes(SESSION));
         let made_of = image(&log(LogKind::Image, INITIAL, 0), 0);
         let words = made_of.words.clone();
         receiver.on_command(at(0), ReceiverCommand::AddImage(RECEIVING, Box::new(made_of)));
@@ -59,21 +59,9 @@ impl Receiving {
     }
 }
 
-fn setup(session_id: SessionId) -> Vec<u8> {
+fn setup_bytes(session_id: SessionId) -> Vec<u8> {
     let mut bytes = vec![0; Setup::LENGTH];
-    Setup {
-        term_offset: 0,
-        session_id,
-        stream_id: STREAM,
-        initial_term_id: INITIAL,
-        active_term_id: INITIAL,
-        term_length: TERM,
-        mtu: 1408,
-        ttl: 0,
-        asks_for_response: false,
-        group: false,
-    }
-    .write(&mut bytes);
+    setup(session_id).write(&mut bytes);
     bytes
 }
 
@@ -101,7 +89,7 @@ fn changed(mut bytes: Vec<u8>, at: usize, to: &[u8]) -> Vec<u8> {
 
 #[test]
 fn truncated_frames_are_counted() {
-    for whole in [data(SESSION, 0, 100), setup(SESSION)] {
+    for whole in [data(SESSION, 0, 100), setup_bytes(SESSION)] {
         for length in 0..whole.len() {
             let mut receiving = Receiving::new();
             receiving.hear(&whole[..length]);
@@ -136,7 +124,7 @@ fn frames_of_another_version_are_counted() {
     let mut receiving = Receiving::new();
     for version in [1, 0x7F, 0xFF] {
         receiving.hear(&changed(data(SESSION, 0, 100), 4, &[version]));
-        receiving.hear(&changed(setup(SESSION), 4, &[version]));
+        receiving.hear(&changed(setup_bytes(SESSION), 4, &[version]));
     }
     assert_eq!((receiving.invalid(), receiving.rebuilt()), (6, 0));
 }
@@ -168,7 +156,7 @@ fn frames_of_a_foreign_session_touch_no_image() {
 fn a_flood_of_setups_is_bounded_and_counted() {
     let mut receiving = Receiving::new();
     let flood = 20_000;
-    (1..=flood).for_each(|session| receiving.hear(&setup(SessionId::new(session))));
+    (1..=flood).for_each(|session| receiving.hear(&setup_bytes(SessionId::new(session))));
     let mut asked_for = 0;
     while let Some(event) = receiving.receiver.next_event() {
         asked_for += usize::from(matches!(event, ReceiverEvent::CreateImage { .. }));

@@ -108,19 +108,9 @@ fn two_places() -> Receiver {
     receiver
 }
 
-fn setup() -> Setup {
-    Setup {
-        term_offset: 0,
-        session_id: SESSION,
-        stream_id: STREAM,
-        initial_term_id: INITIAL,
-        active_term_id: INITIAL,
-        term_length: TERM,
-        mtu: 1408,
-        ttl: 0,
-        asks_for_response: true,
-        group: false,
-    }
+/// The setup of a stream that asks for answers.
+fn asking(session_id: SessionId) -> Setup {
+    Setup { asks_for_response: true, ..setup(session_id) }
 }
 
 /// Section 15: a stream that comes in at two places is one image, and both its senders are told everything, each through its
@@ -129,7 +119,7 @@ fn setup() -> Setup {
 fn an_image_may_come_in_at_many_places() {
     let mut receiver = two_places();
     assert_eq!(said(&mut receiver, 0), [(12, address(5), "ask 0".to_owned())]);
-    let presents_itself = write(|bytes| setup().write(bytes));
+    let presents_itself = write(|bytes| asking(SESSION).write(bytes));
     receiver.on_datagram(at(0), PLACES[0], address(1), &presents_itself);
     let event = receiver.next_event().unwrap();
     let ReceiverEvent::CreateImage { endpoint, transport, control, .. } = event else { panic!("{event:?}") };
@@ -156,7 +146,7 @@ fn a_requests_sender_is_told_who_answers() {
     let mut receiver = two_places();
     said(&mut receiver, 0);
     let log = log(LogKind::Image, INITIAL, 0);
-    receiver.on_datagram(at(0), PLACES[0], sender_address(), &write(|bytes| setup().write(bytes)));
+    receiver.on_datagram(at(0), PLACES[0], sender_address(), &write(|bytes| asking(SESSION).write(bytes)));
     let mut made_of = image(&log, 0);
     made_of.transport = PLACES[0];
     receiver.on_command(at(0), ReceiverCommand::AddImage(RECEIVING, Box::new(made_of)));
@@ -196,7 +186,7 @@ fn a_flood_of_sessions_is_told_of() {
     receiver.on_command(at(0), ReceiverCommand::AddTransport(RECEIVING, transport));
     let mut told = Vec::new();
     for number in 0..1_000 {
-        let presents_itself = Setup { session_id: SessionId::new(number), ..setup() };
+        let presents_itself = asking(SessionId::new(number));
         let now = at(i64::from(number) * 20 * MS);
         receiver.on_datagram(now, RECEIVING, address(1), &write(|bytes| presents_itself.write(bytes)));
         while let Some(event) = receiver.next_event() {
@@ -227,7 +217,7 @@ fn datagram(session_id: SessionId, term_offset: i32) -> Vec<u8> {
 
 /// Has the receiver make an image of the stream's session that has just presented itself.
 fn add_image(receiver: &mut Receiver, registration_id: RegistrationId) {
-    receiver.on_datagram(at(0), PLACES[0], address(1), &write(|bytes| setup().write(bytes)));
+    receiver.on_datagram(at(0), PLACES[0], address(1), &write(|bytes| asking(SESSION).write(bytes)));
     assert!(matches!(receiver.next_event(), Some(ReceiverEvent::CreateImage { .. })));
     let log = log(LogKind::Image, INITIAL, 0);
     let mut made_of = image(&log, 0);

@@ -2,7 +2,7 @@
 
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, LogParameters};
-use gannet::protocol::{DATA_HEADER_LENGTH, Heartbeat, StatusMessage};
+use gannet::protocol::{DATA_HEADER_LENGTH, Heartbeat, Setup, StatusMessage};
 use gannet::types::{RegistrationId, SessionId};
 use gannet_driver::mailbox::{
     Completion, DestinationRules, NewImage, NewNetworkPublication, NewReceiveEndpoint, NewReceiveTransport,
@@ -142,20 +142,8 @@ fn images_rest_until_something_comes_or_is_read() {
         let registration_id = RegistrationId::new(number as i64);
         let made_of = NewImage { registration_id, session_id: session(number), ..image(&log, 0) };
         words.push(made_of.words.clone());
-        let setup = gannet::protocol::Setup {
-            term_offset: 0,
-            session_id: session(number),
-            stream_id: STREAM,
-            initial_term_id: INITIAL,
-            active_term_id: INITIAL,
-            term_length: TERM,
-            mtu: 1408,
-            ttl: 0,
-            asks_for_response: false,
-            group: false,
-        };
-        let mut bytes = [0; gannet::protocol::Setup::LENGTH];
-        setup.write(&mut bytes);
+        let mut bytes = [0; Setup::LENGTH];
+        setup(session(number)).write(&mut bytes);
         receiver.on_datagram(at(0), RECEIVING, sender_address(), &bytes);
         receiver.on_command(at(0), ReceiverCommand::AddImage(RECEIVING, Box::new(made_of)));
     }

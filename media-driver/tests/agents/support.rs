@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use gannet::logbuffer::{LogBuffers, LogKind, LogParameters};
 use gannet::memory::{AtomicBuffer, Field, OwnedWord};
-use gannet::protocol::{GroupTag, StatusMessage};
+use gannet::protocol::{GroupTag, Setup, StatusMessage};
 use gannet::time::MonotonicNanos;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
 use gannet_driver::mailbox::{
@@ -136,4 +136,20 @@ pub(crate) fn bytes(transmit: &Transmit) -> Vec<u8> {
 /// Everything that waits in a batch.
 pub(crate) fn drain(batch: &mut TransmitBatch) -> Vec<Vec<u8>> {
     batch.drain().map(|transmit| bytes(&transmit)).collect()
+}
+
+/// A stream presents itself at its beginning.
+pub(crate) fn setup(session_id: SessionId) -> Setup {
+    Setup {
+        term_offset: 0,
+        session_id,
+        stream_id: STREAM,
+        initial_term_id: INITIAL,
+        active_term_id: INITIAL,
+        term_length: TERM,
+        mtu: 1408,
+        ttl: 0,
+        asks_for_response: false,
+        group: false,
+    }
 }
