@@ -47,25 +47,31 @@ impl<C: Clock> ConductorAgent<C> {
         self.network.as_ref().map_or([None; 2], NetworkDuty::counts)
     }
 
-    /// One duty cycle. An error when somebody without whom the driver cannot go on has gone.
+    /// One duty cycle. An error when somebody without whom the driver cannot go on has gone. Where sender and receiver are run here, what
+    /// clients have published leaves before anything else is done, and what has come is there when the turn ends: the
+    /// conductor has its turn while datagrams are under way.
     fn turn(&mut self) -> Result<usize, EndGone> {
         let now = self.clock.monotonic();
         if now >= self.epoch_due {
             self.epoch = self.clock.epoch();
             self.epoch_due = now.saturating_add_ns(EPOCH_REFRESH_NS);
         }
+        let mut work = 0;
+        if let Some(network) = &mut self.network {
+            work += network.send_turn(now)?;
+        }
         // No more of these than there are requests under way.
         while let Some(reply) = self.helper.poll()? {
             self.conductor.on_reply(reply);
         }
-        let mut work = self.conductor.do_work(now, self.epoch);
+        work += self.conductor.do_work(now, self.epoch);
         while let Some(request) = self.conductor.poll_request() {
             self.helper.ask(request)?;
             work += 1;
         }
         work += self.ports.exchange(&mut self.conductor)?;
         if let Some(network) = &mut self.network {
-            work += network.turn(now)?;
+            work += network.receive_turn(now)?;
         }
         if self.conductor.termination_requested() {
             self.stop.state(StopReason::TerminatedByClient);

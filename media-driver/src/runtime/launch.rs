@@ -205,12 +205,13 @@ impl MediaDriver {
         let stop = StopHandle::default();
         let thread_name = |role: Role| role.thread_name(threads.mode, threads.naming);
         // What the conductor's thread runs of the network, and what threads of its own do.
+        let both = |sender, receiver| NetworkDuty { sender: Some(sender), receiver: Some(receiver) };
         let (here, elsewhere) = match threads.mode {
-            ThreadingMode::Invoker | ThreadingMode::Shared => (Some(NetworkDuty::Both(sender, receiver)), Vec::new()),
-            ThreadingMode::SharedNetwork => (None, vec![(Role::Sender, NetworkDuty::Both(sender, receiver))]),
+            ThreadingMode::Invoker | ThreadingMode::Shared => (Some(both(sender, receiver)), Vec::new()),
+            ThreadingMode::SharedNetwork => (None, vec![(Role::Sender, both(sender, receiver))]),
             ThreadingMode::Dedicated => {
-                let sender = (Role::Sender, NetworkDuty::Sender(sender));
-                (None, vec![sender, (Role::Receiver, NetworkDuty::Receiver(receiver))])
+                let sender = (Role::Sender, NetworkDuty { sender: Some(sender), receiver: None });
+                (None, vec![sender, (Role::Receiver, NetworkDuty { sender: None, receiver: Some(receiver) })])
             }
         };
         let name = thread_name(Role::Conductor);

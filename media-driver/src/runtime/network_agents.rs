@@ -314,33 +314,31 @@ fn obey(orders: &mut Outlet<SocketOrder>, transport: &mut Wire) -> usize {
 
 /// Which of the two a thread runs.
 #[derive(Debug)]
-pub(super) enum NetworkDuty {
-    /// The sender alone.
-    Sender(Box<SenderPart>),
-    /// The receiver alone.
-    Receiver(Box<ReceiverPart>),
-    /// Both.
-    Both(Box<SenderPart>, Box<ReceiverPart>),
+pub(super) struct NetworkDuty {
+    pub(super) sender: Option<Box<SenderPart>>,
+    pub(super) receiver: Option<Box<ReceiverPart>>,
 }
 
 impl NetworkDuty {
     /// One duty cycle.
     pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, EndGone> {
-        match self {
-            Self::Sender(sender) => sender.turn(now),
-            Self::Receiver(receiver) => receiver.turn(now),
-            Self::Both(sender, receiver) => Ok(sender.turn(now)? + receiver.turn(now)?),
-        }
+        Ok(self.send_turn(now)? + self.receive_turn(now)?)
+    }
+
+    /// The sender's part of a duty cycle, if it is run here.
+    pub(super) fn send_turn(&mut self, now: MonotonicNanos) -> Result<usize, EndGone> {
+        self.sender.as_mut().map_or(Ok(0), |sender| sender.turn(now))
+    }
+
+    /// The receiver's.
+    pub(super) fn receive_turn(&mut self, now: MonotonicNanos) -> Result<usize, EndGone> {
+        self.receiver.as_mut().map_or(Ok(0), |receiver| receiver.turn(now))
     }
 
     /// What the transports of the two have done: the sender's first. None of one that another thread runs.
     pub(super) fn counts(&self) -> [Option<TransportCounts>; 2] {
-        let (sender, receiver) = match self {
-            Self::Sender(sender) => (Some(sender), None),
-            Self::Receiver(receiver) => (None, Some(receiver)),
-            Self::Both(sender, receiver) => (Some(sender), Some(receiver)),
-        };
-        [sender.map(|part| part.transport.counts()), receiver.map(|part| part.transport.counts())]
+        let sender = self.sender.as_ref().map(|part| part.transport.counts());
+        [sender, self.receiver.as_ref().map(|part| part.transport.counts())]
     }
 }
 
