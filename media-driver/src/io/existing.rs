@@ -12,7 +12,7 @@ use gannet::reports::ErrorLogReader;
 use gannet::time::EpochMillis;
 use gannet::types::SemanticVersion;
 
-use super::directory::utc;
+use super::moment::utc;
 
 /// What a directory's command file tells.
 #[derive(Debug)]

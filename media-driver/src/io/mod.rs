@@ -6,6 +6,7 @@ pub mod endpoints;
 mod existing;
 pub mod interfaces;
 pub mod log_files;
+mod moment;
 pub mod resolver;
 pub mod socket_defaults;
 pub mod transport;

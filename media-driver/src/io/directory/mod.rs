@@ -7,20 +7,25 @@
 //! long as it runs: that settles the race of two that start at once, tells a stopped process from a dead one, leaves no
 //! file behind, and means nothing to other drivers, which neither take nor heed it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::hash::{BuildHasher, Hasher, RandomState};
+mod error;
+mod lock;
+mod place;
+
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gannet::cnc::{CNC_FILE_NAME, CNC_VERSION, CncOpenError, DriverState};
+use gannet::cnc::{CNC_FILE_NAME, DriverState};
 use gannet::reports::LOSS_REPORT_FILE_NAME;
-use gannet::time::{Clock, EpochMillis};
-use gannet::types::SemanticVersion;
-use rustix::fs::{FlockOperation, flock};
+use gannet::time::Clock;
 
-use super::existing::{Existing, ExistingDriver, look, not_ready};
+pub use self::error::DirectoryError;
+use self::error::failed;
+use self::lock::lock;
+pub use self::place::{default_directory, new_private_path};
+use super::existing::{Existing, look, not_ready};
 use crate::config::{DirectoryAccess, DriverConfig};
 
 /// Where the logs of publications are.
@@ -35,11 +40,7 @@ const PATH_MAX_LENGTH: usize = 4095;
 /// The longest that the driver appends to its directory's path: `/publications/-9223372036854775808.logbuffer`.
 const LONGEST_ENTRY: usize = 1 + PUBLICATIONS.len() + 1 + 20 + LOG_SUFFIX.len();
 
-/// How long a driver that is on its way out is waited for.
-const LEAVING_TIMEOUT_MS: i64 = 1_000;
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
-/// How often a directory may be replaced under a driver that is about to take it.
-const ATTEMPTS: usize = 100;
 
 /// What is asked of a directory.
 #[derive(Clone, Debug)]
@@ -84,123 +85,6 @@ pub enum Finding {
     ErrorsNotSaved(PathBuf, String),
     /// This entry is no driver's and was left alone.
     NotOurs(PathBuf),
-}
-
-/// Why a directory cannot be had, with what to do about it.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DirectoryError {
-    /// Its driver is alive.
-    #[error(
-        "an active media driver has {}: process {pid}, started {}, last heartbeat {heartbeat_age_ms} ms ago; stop it, or \
-         choose another directory with --dir", path.display(), utc(*started)
-    )]
-    Active {
-        /// The directory.
-        path: PathBuf,
-        /// The driver's process, as its own process namespace numbers it.
-        pid: i64,
-        /// When it was started.
-        started: EpochMillis,
-        /// The age of its heartbeat in milliseconds.
-        heartbeat_age_ms: i64,
-    },
-    /// A gannet-driver holds it though its heartbeat is not there or old.
-    #[error(
-        "a gannet-driver holds {}, {}; {}", path.display(), held_by(*.pid, *.heartbeat_age_ms),
-        "if it is starting or stopping, try again in a moment; if it is stuck, end it first, or choose another directory \
-         with --dir"
-    )]
-    Held {
-        /// The directory.
-        path: PathBuf,
-        /// The process that its command file names, if there is one.
-        pid: Option<i64>,
-        /// The age of the heartbeat in milliseconds, if there is one.
-        heartbeat_age_ms: Option<i64>,
-    },
-    /// Its command file has another layout.
-    #[error(
-        "{} was made by a driver of another version: its command file is version {version}, this driver's is {CNC_VERSION}; \
-         if no such driver runs any more, remove the directory or start with --delete-dir-on-start, otherwise choose another \
-         directory with --dir", path.display()
-    )]
-    OtherVersion {
-        /// The directory.
-        path: PathBuf,
-        /// The version found.
-        version: SemanticVersion,
-    },
-    /// Its command file cannot be one.
-    #[error(
-        "whether a driver of {} is alive cannot be told: {source}; if none runs there, remove the directory or start with \
-         --delete-dir-on-start", path.display()
-    )]
-    Damaged {
-        /// The directory.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: CncOpenError,
-    },
-    /// Something else is there.
-    #[error("{} is not a directory; choose another with --dir", path.display())]
-    NotADirectory {
-        /// What was to be the directory.
-        path: PathBuf,
-    },
-    /// Another user's.
-    #[error(
-        "{} belongs to user {owner} and this driver runs as user {user}; run it as the directory's owner, or choose another \
-         directory with --dir", path.display()
-    )]
-    NotOwned {
-        /// The directory.
-        path: PathBuf,
-        /// The user id that owns it.
-        owner: u32,
-        /// The user id that the driver runs as.
-        user: u32,
-    },
-    /// Not allowed.
-    #[error(
-        "no permission to {action} {}; run the driver as a user who may, or choose another directory with --dir",
-        path.display()
-    )]
-    NoPermission {
-        /// What was attempted.
-        action: &'static str,
-        /// On what.
-        path: PathBuf,
-    },
-    /// Longer than clients can take.
-    #[error(
-        "{} is {length} bytes long, and clients take {longest} at most for a driver directory; choose a shorter one with \
-         --dir", path.display()
-    )]
-    TooLong {
-        /// The directory.
-        path: PathBuf,
-        /// The length of its path in bytes.
-        length: usize,
-        /// The greatest length in bytes.
-        longest: usize,
-    },
-    /// Replaced again and again while it was being taken.
-    #[error("{} is replaced again and again by others; give each driver a directory of its own", path.display())]
-    Contended {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// The operating system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was attempted.
-        action: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// The operating system's answer.
-        source: io::Error,
-    },
 }
 
 impl DirectoryRequest {
@@ -313,7 +197,7 @@ impl DriverDirectory {
             let now = clock.epoch();
             if let Existing::Driver(driver) = &existing {
                 match driver.state(now, timeout) {
-                    DriverState::Alive { age_ms } => return Err(active(&self.path, driver, age_ms)),
+                    DriverState::Alive { age_ms } => return Err(DirectoryError::active(&self.path, driver, age_ms)),
                     DriverState::Starting => existing = not_ready(&self.path).map_err(look_failed)?,
                     DriverState::Silent { .. } | DriverState::ShutDown => {}
                 }
@@ -397,21 +281,6 @@ impl DriverDirectory {
     }
 }
 
-/// Where a driver is when nobody says: `/dev/shm/aeron-<user>`, as clients look for it (shared-memory.md, section 1.1).
-pub fn default_directory() -> PathBuf {
-    let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
-    let user = user.or_else(user_name).unwrap_or_else(|| "default".to_owned());
-    PathBuf::from(format!("/dev/shm/aeron-{user}"))
-}
-
-/// A path for a driver of one process: where memory is, named so that nobody else meets it.
-pub fn new_private_path() -> PathBuf {
-    let shared_memory = Path::new("/dev/shm");
-    let base = if shared_memory.is_dir() { shared_memory.to_owned() } else { std::env::temp_dir() };
-    let random = RandomState::new().build_hasher().finish();
-    base.join(format!("gannet-{}-{random:016x}", std::process::id()))
-}
-
 /// The permission bits of directories for this access.
 pub fn directory_mode(access: DirectoryAccess) -> u32 {
     match access {
@@ -425,94 +294,6 @@ pub fn file_mode(access: DirectoryAccess) -> u32 {
     match access {
         DirectoryAccess::Private => 0o600,
         DirectoryAccess::Group => 0o660,
-    }
-}
-
-/// A moment as people read it, in UTC: `2026-11-21 02:59:29.484`.
-pub fn utc(moment: EpochMillis) -> String {
-    let (days, ms) = (moment.get().div_euclid(86_400_000), moment.get().rem_euclid(86_400_000));
-    // Years are counted from March, so that the leap day is the last of its year, in eras of 400 years.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
-    format!("{year:04}-{month:02}-{day:02} {hours:02}:{minutes:02}:{seconds:02}.{:03}", ms % 1_000)
-}
-
-/// Opens the directory, made if need be, and locks it. The lock is the directory's own: should it be removed or replaced
-/// between opening and locking, the new one is tried.
-fn lock(path: &Path, request: &DirectoryRequest, clock: &dyn Clock) -> Result<(File, bool), DirectoryError> {
-    let begun = clock.monotonic();
-    for _ in 0..ATTEMPTS {
-        let existed = path.exists();
-        if !existed {
-            match DirBuilder::new().recursive(true).mode(directory_mode(request.access)).create(path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(failed("create", path)(error));
-                }
-                _ => {}
-            }
-        }
-        let flags = rustix::fs::OFlags::DIRECTORY.bits().cast_signed();
-        let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(failed("open", path)(error)),
-        };
-        loop {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                Err(rustix::io::Errno::WOULDBLOCK) => {}
-                Err(error) => return Err(failed("lock", path)(error.into())),
-            }
-            let driver = match look(path) {
-                Ok(Existing::Driver(driver)) => Some(driver),
-                _ => None,
-            };
-            let state = driver.as_ref().map(|driver| driver.state(clock.epoch(), request.driver_timeout));
-            if let (Some(driver), Some(DriverState::Alive { age_ms })) = (&driver, state) {
-                return Err(active(path, driver, age_ms));
-            }
-            if clock.monotonic().since(begun) / 1_000_000 > LEAVING_TIMEOUT_MS {
-                return Err(DirectoryError::Held {
-                    path: path.to_owned(),
-                    pid: driver.map(|driver| driver.pid()),
-                    heartbeat_age_ms: match state {
-                        Some(DriverState::Silent { age_ms }) => Some(age_ms),
-                        _ => None,
-                    },
-                });
-            }
-            pause();
-        }
-        let locked = file.metadata().map_err(failed("look at", path))?;
-        match fs::metadata(path) {
-            Ok(named) if (named.dev(), named.ino()) == (locked.dev(), locked.ino()) => return Ok((file, existed)),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("look at", path)(error)),
-            _ => {}
-        }
-    }
-    Err(DirectoryError::Contended { path: path.to_owned() })
-}
-
-fn active(path: &Path, driver: &ExistingDriver, heartbeat_age_ms: i64) -> DirectoryError {
-    DirectoryError::Active { path: path.to_owned(), pid: driver.pid(), started: driver.started(), heartbeat_age_ms }
-}
-
-/// Turns an answer of the operating system into an error that says what was attempted on what.
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
-    move |source| {
-        let path = path.to_owned();
-        match source.kind() {
-            io::ErrorKind::PermissionDenied => DirectoryError::NoPermission { action, path },
-            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => DirectoryError::NotADirectory { path },
-            _ => DirectoryError::Io { action, path, source },
-        }
     }
 }
 
@@ -532,40 +313,23 @@ fn set_mode(path: &Path, mode: u32) -> Result<(), DirectoryError> {
     fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed("set the permissions of", path))
 }
 
-/// The name of the user that the process runs as, from the system's list of users.
-fn user_name() -> Option<String> {
-    let user = rustix::process::geteuid().as_raw().to_string();
-    let list = fs::read_to_string("/etc/passwd").ok()?;
-    list.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == user).then(|| name.to_owned())
-    })
-}
-
-fn held_by(pid: Option<i64>, heartbeat_age_ms: Option<i64>) -> String {
-    match (pid, heartbeat_age_ms) {
-        (Some(pid), Some(age_ms)) => format!("process {pid}, which has not shown itself for {age_ms} ms"),
-        (Some(pid), None) => format!("process {pid}, which is stopping"),
-        (None, _) => "which is starting".to_owned(),
-    }
-}
-
 fn pause() {
     std::thread::sleep(POLL_INTERVAL);
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
     use std::sync::Barrier;
     use std::sync::atomic::{AtomicI64, Ordering};
 
     use gannet::broadcast::BROADCAST_TRAILER_LENGTH;
-    use gannet::cnc::{CncFile, CncParameters};
+    use gannet::cnc::{CNC_VERSION, CncFile, CncParameters};
     use gannet::memory::Reserve;
     use gannet::reports::ErrorLog;
     use gannet::ringbuffer::RING_TRAILER_LENGTH;
-    use gannet::time::{ManualClock, MonotonicNanos};
+    use gannet::time::{EpochMillis, ManualClock, MonotonicNanos};
+    use gannet::types::SemanticVersion;
 
     use super::*;
 
@@ -846,18 +610,5 @@ mod tests {
             let second = second.join().unwrap().unwrap();
             assert!(second.publications().exists());
         });
-    }
-
-    #[test]
-    fn moments_are_written_as_people_read_them() {
-        for (ms, text) in [
-            (0, "1970-01-01 00:00:00.000"),
-            (NOW_MS, "2026-11-21 02:59:29.484"),
-            (951_782_400_000, "2000-02-29 00:00:00.000"),
-            (4_107_542_399_999, "2100-02-28 23:59:59.999"),
-            (-1, "1969-12-31 23:59:59.999"),
-        ] {
-            assert_eq!(utc(EpochMillis::new(ms)), text);
-        }
     }
 }

@@ -1,0 +1,75 @@
+//! The lock that a gannet-driver holds on its directory for as long as it runs. Called when a directory is taken.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use gannet::cnc::DriverState;
+use gannet::time::Clock;
+use rustix::fs::{FlockOperation, flock};
+
+use super::error::{DirectoryError, failed};
+use super::{DirectoryRequest, directory_mode, pause};
+use crate::io::existing::{Existing, look};
+
+/// How long a driver that is on its way out is waited for.
+const LEAVING_TIMEOUT_MS: i64 = 1_000;
+/// How often a directory may be replaced under a driver that is about to take it.
+const ATTEMPTS: usize = 100;
+
+/// Opens the directory, made if need be, and locks it. The lock is the directory's own: should it be removed or replaced
+/// between opening and locking, the new one is tried.
+pub(super) fn lock(path: &Path, request: &DirectoryRequest, clock: &dyn Clock) -> Result<(File, bool), DirectoryError> {
+    let begun = clock.monotonic();
+    for _ in 0..ATTEMPTS {
+        let existed = path.exists();
+        if !existed {
+            match DirBuilder::new().recursive(true).mode(directory_mode(request.access)).create(path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(failed("create", path)(error));
+                }
+                _ => {}
+            }
+        }
+        let flags = rustix::fs::OFlags::DIRECTORY.bits().cast_signed();
+        let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(failed("open", path)(error)),
+        };
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::WOULDBLOCK) => {}
+                Err(error) => return Err(failed("lock", path)(error.into())),
+            }
+            let driver = match look(path) {
+                Ok(Existing::Driver(driver)) => Some(driver),
+                _ => None,
+            };
+            let state = driver.as_ref().map(|driver| driver.state(clock.epoch(), request.driver_timeout));
+            if let (Some(driver), Some(DriverState::Alive { age_ms })) = (&driver, state) {
+                return Err(DirectoryError::active(path, driver, age_ms));
+            }
+            if clock.monotonic().since(begun) / 1_000_000 > LEAVING_TIMEOUT_MS {
+                return Err(DirectoryError::Held {
+                    path: path.to_owned(),
+                    pid: driver.map(|driver| driver.pid()),
+                    heartbeat_age_ms: match state {
+                        Some(DriverState::Silent { age_ms }) => Some(age_ms),
+                        _ => None,
+                    },
+                });
+            }
+            pause();
+        }
+        let locked = file.metadata().map_err(failed("look at", path))?;
+        match fs::metadata(path) {
+            Ok(named) if (named.dev(), named.ino()) == (locked.dev(), locked.ino()) => return Ok((file, existed)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("look at", path)(error)),
+            _ => {}
+        }
+    }
+    Err(DirectoryError::Contended { path: path.to_owned() })
+}
