@@ -37,8 +37,12 @@ pub enum Details {
         longest_add_ns: u64,
         /// The longest time between two turns of the driver's conductor so far.
         longest_cycle_ns: u64,
-        /// The p99.9 of the median round divided by that of the stream while it was undisturbed, in the same run.
+        /// The p99.9 of the median slice, in nanoseconds.
+        p999_ns_of_median_slice: Option<u64>,
+        /// The same divided by that of the stream while it was undisturbed, in the same run.
         p999_to_undisturbed: Option<f64>,
+        /// Between which of those ratios nine in ten lie of what other slices of the same kind would have given.
+        p999_to_undisturbed_range: Option<[f64; 2]>,
     },
     /// Streams over UDP.
     Udp {
@@ -282,7 +286,9 @@ mod tests {
             log_length: 100,
             longest_add_ns: 50,
             longest_cycle_ns: 40,
+            p999_ns_of_median_slice: Some(900),
             p999_to_undisturbed: Some(1.5),
+            p999_to_undisturbed_range: Some([1.25, 2.0]),
         };
         let line =
             serde_json::to_value(Measurement { details: Some(details), ..echo("gannet", 1) }).expect("plain data");

@@ -1,7 +1,11 @@
-//! The scenario `stall`: what a running stream notices of large logs that come and go beside it. Rounds alternate between the
-//! stream alone and the stream while a client of its own process adds a publication, removes it, and adds the next; and the
-//! same with the floor in the stream's place: the same loop on the same core, in which a message is nothing. What that
+//! The scenario `stall`: what a running stream notices of large logs that come and go beside it. Slices of a fraction of a second
+//! alternate between the stream alone and the stream while a client of its own process adds a publication and removes it; and
+//! the same with the floor in the stream's place: the same loop on the same core, in which a message is nothing. What that
 //! notices is the machine's: whoever takes the core away does so from both.
+//!
+//! What is compared is the p99.9 of the median slice. Every disturbed slice holds a whole addition and removal, so the median leaves out none
+//! of what they do; what it does leave out is slices in which another user of the machine had the core for milliseconds.
+//! How far chance may have moved the ratio is estimated by drawing slices from those that were measured, over and over.
 //!
 //! ```text
 //! near core:  the stream, both its ends on one thread, messages due by a schedule
@@ -53,15 +57,15 @@ pub struct Options {
     pub size: usize,
     /// Messages per second.
     pub rate_per_s: u64,
-    /// Length of a round in milliseconds, without its warm-up.
-    pub round_ms: u64,
-    /// Rounds of each kind.
-    pub rounds: u32,
+    /// Length of a slice in milliseconds, without its warm-up.
+    pub slice_ms: u64,
+    /// Slices of each kind.
+    pub slices: u32,
     /// Bytes of a term of the stream.
     pub term_length: usize,
     /// Bytes of a term of each publication that comes and goes.
     pub added_term_length: usize,
-    /// How much time lies between one such publication and the next.
+    /// How much time lies at least between one such publication and the next of the same slice.
     pub add_interval: Duration,
     /// The driver's profile.
     pub profile: Profile,
@@ -74,8 +78,8 @@ impl Default for Options {
         Self {
             size: 32,
             rate_per_s: 50_000,
-            round_ms: 1_000,
-            rounds: 7,
+            slice_ms: 250,
+            slices: 30,
             term_length: 256 * 1024,
             added_term_length: 64 << 20,
             add_interval: Duration::from_millis(250),
@@ -90,30 +94,30 @@ impl Options {
     pub fn describe(&self) -> String {
         format!(
             "{GANNET}: publisher and subscriber on one thread and core, terms of {} bytes; an embedded driver of profile {} on \
-             the other core, and there, every other round, a client that adds and removes a publication with terms of {} bytes \
-             every {:?}; {FLOOR}: the same loop without messages",
+             the other core, and there, in every other slice, a client that adds and removes a publication with terms of {} bytes \
+             every {:?}, at least once; {FLOOR}: the same loop without messages",
             self.term_length, self.profile, self.added_term_length, self.add_interval
         )
     }
 }
 
-/// Runs the scenario; `on_round` hears of each round before it starts.
+/// Runs the scenario; `on_slice` hears of each slice before it starts.
 ///
 /// # Errors
 ///
 /// [`RigError`] when the driver or a client fails, or messages stop arriving.
-pub fn run(options: &Options, on_round: impl FnMut(&str) + Send) -> Result<Vec<Measurement>, RigError> {
+pub fn run(options: &Options, on_slice: impl FnMut(&str) + Send) -> Result<Vec<Measurement>, RigError> {
     // Threads run where the one that started them does, unless they say otherwise: all but the stream's stay on its core.
     std::thread::scope(|scope| {
         let run = scope.spawn(|| {
             pin(options.cores.far);
-            run_here(options, on_round)
+            run_here(options, on_slice)
         });
         run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
-fn run_here(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+fn run_here(options: &Options, mut on_slice: impl FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
     let mut config = DriverConfig::for_profile(options.profile);
     config.timeouts.timer_interval = TIMER_INTERVAL;
     // A machine that others use too may keep any thread waiting for a while.
@@ -124,8 +128,8 @@ fn run_here(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Mea
     let plan = OneThreadPlan {
         size: options.size,
         rate_per_s: options.rate_per_s,
-        warm_up: options.rate_per_s / 20,
-        messages: (options.rate_per_s * options.round_ms / 1000).max(1),
+        warm_up: options.rate_per_s / 100,
+        messages: (options.rate_per_s * options.slice_ms / 1000).max(1),
         core: options.cores.near,
     };
     let mut parts = [
@@ -134,14 +138,15 @@ fn run_here(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Mea
         Part { name: FLOOR_DISTURBED, is_floor: true, disturbed: true, total: Total::default() },
         Part { name: DISTURBED, is_floor: false, disturbed: true, total: Total::default() },
     ];
-    for round in 1..=options.rounds {
+    let mut visitor = Visitor::open(driver.dir(), options)?;
+    for slice in 1..=options.slices {
         for Part { name, is_floor, disturbed, total } in &mut parts {
-            on_round(&format!("{name}, round {round} of {}", options.rounds));
-            let visitor = disturbed.then(|| Visitor::open(driver.dir(), options)).transpose()?;
+            on_slice(&format!("{name}, slice {slice} of {}", options.slices));
+            let visitor = disturbed.then_some(&mut visitor);
             let outcome = if *is_floor {
-                one_round(&mut NoStream::default(), &plan, visitor, total)?
+                one_slice(&mut NoStream::default(), &plan, visitor, total)?
             } else {
-                one_round(&mut stream, &plan, visitor, total)?
+                one_slice(&mut stream, &plan, visitor, total)?
             };
             total.latencies.merge(&outcome.latencies);
             total.p999_ns.extend(outcome.latencies.quantile_ns(0.999));
@@ -159,11 +164,11 @@ struct Part {
     total: Total,
 }
 
-/// What came of all rounds of a part.
+/// What came of all slices of a part.
 #[derive(Default)]
 struct Total {
     latencies: LatencyHistogram,
-    /// Of each round.
+    /// Of each slice.
     p999_ns: Vec<u64>,
     logs_added: u64,
     longest_add_ns: u64,
@@ -172,23 +177,19 @@ struct Total {
 
 /// Two parts undisturbed, then the same two disturbed; the first of each two is the floor.
 fn results(parts: &[Part; 4], plan: &OneThreadPlan, options: &Options) -> Vec<Measurement> {
-    // Of the median round: when another user of the machine takes a core away for a while, all of that round is lost, and only that.
-    let p999 = |part: &Part| {
-        let mut rounds = part.total.p999_ns.clone();
-        rounds.sort_unstable();
-        rounds.get(rounds.len() / 2).map(|&ns| ns as f64)
-    };
     let measurement = |part: &Part, undisturbed: &Part| {
         let Total { latencies, logs_added, longest_add_ns, longest_cycle_ns, .. } = &part.total;
-        let ratio = p999(part).zip(p999(undisturbed)).map(|(ours, alone)| (ours / alone * 1e4).round() / 1e4);
+        let ratio = Ratio::of_medians(&part.total.p999_ns, &undisturbed.total.p999_ns);
         let details = Details::Stall {
             logs_added: *logs_added,
             log_length: 3 * options.added_term_length as u64,
             longest_add_ns: *longest_add_ns,
             longest_cycle_ns: *longest_cycle_ns,
-            p999_to_undisturbed: ratio,
+            p999_ns_of_median_slice: median(&mut part.total.p999_ns.clone()).map(|ns| ns as u64),
+            p999_to_undisturbed: ratio.map(|ratio| round_to_4(ratio.found)),
+            p999_to_undisturbed_range: ratio.map(|ratio| ratio.range.map(round_to_4)),
         };
-        // A round in which a message is lost ends with an error.
+        // A slice in which a message is lost ends with an error.
         let measured = Measurement::echo(NAME, part.name, plan.size, plan.rate_per_s, latencies.clone(), 0);
         Measurement { details: Some(details), ..measured }
     };
@@ -203,30 +204,74 @@ fn results(parts: &[Part; 4], plan: &OneThreadPlan, options: &Options) -> Vec<Me
     results
 }
 
-/// One round, on a thread of its own, so that its pin ends with it. A visitor adds and removes publications meanwhile, on the
+/// One slice, on a thread of its own, so that its pin ends with it. A visitor adds and removes publications meanwhile, on the
 /// calling thread.
-fn one_round(
+fn one_slice(
     stream: &mut (impl Transceiver + Send),
     plan: &OneThreadPlan,
-    visitor: Option<Visitor>,
+    visitor: Option<&mut Visitor>,
     total: &mut Total,
 ) -> Result<EchoOutcome, RigError> {
     std::thread::scope(|scope| {
-        let round = scope.spawn(|| one_thread::run(GANNET, stream, plan));
-        if let Some(mut visitor) = visitor {
+        let slice = scope.spawn(|| one_thread::run(GANNET, stream, plan));
+        if let Some(visitor) = visitor {
             // At least once, however late this thread comes to run.
             loop {
                 let took_ns = visitor.add_and_remove()?;
                 total.longest_add_ns = total.longest_add_ns.max(took_ns);
                 total.logs_added += 1;
-                visitor.pause(|| round.is_finished());
-                if round.is_finished() {
+                visitor.pause(|| slice.is_finished());
+                if slice.is_finished() {
                     break;
                 }
             }
         }
-        round.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        slice.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+/// One median divided by another.
+#[derive(Clone, Copy, Debug)]
+struct Ratio {
+    found: f64,
+    /// Nine in ten of those found in slices that are drawn, with repetition, from the measured ones lie between these.
+    range: [f64; 2],
+}
+
+impl Ratio {
+    /// None when there is nothing to divide, or to divide by.
+    fn of_medians(ours: &[u64], theirs: &[u64]) -> Option<Self> {
+        const DRAWS: usize = 1_000;
+        let found = quotient(ours.to_vec(), theirs.to_vec())?;
+        // The same numbers on every run: what varies is to be the measurement.
+        let mut random = 0_u64;
+        let mut draw = |from: &[u64]| -> Vec<u64> {
+            let any = |_: &u64| {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                from[(random >> 33) as usize % from.len()]
+            };
+            from.iter().map(any).collect()
+        };
+        let mut drawn: Vec<_> = (0..DRAWS).filter_map(|_| quotient(draw(ours), draw(theirs))).collect();
+        drawn.sort_unstable_by(f64::total_cmp);
+        let range = [DRAWS / 20, DRAWS - DRAWS / 20].map(|at| drawn.get(at).copied().unwrap_or(found));
+        Some(Self { found, range })
+    }
+}
+
+fn quotient(mut ours: Vec<u64>, mut theirs: Vec<u64>) -> Option<f64> {
+    Some(median(&mut ours)? / median(&mut theirs).filter(|&ns| ns > 0.0)?)
+}
+
+/// Of an even number, the mean of the two in the middle.
+fn median(values: &mut [u64]) -> Option<f64> {
+    values.sort_unstable();
+    let last = values.len().checked_sub(1)?;
+    Some((values[last / 2] as f64 + values[values.len() / 2] as f64) / 2.0)
+}
+
+fn round_to_4(ratio: f64) -> f64 {
+    (ratio * 1e4).round() / 1e4
 }
 
 /// The stream that is measured.
@@ -340,23 +385,42 @@ mod tests {
     fn the_stream_goes_on_while_logs_come_and_go() {
         let options = Options {
             rate_per_s: 2_000,
-            round_ms: 50,
-            rounds: 2,
+            slice_ms: 50,
+            slices: 2,
             term_length: 64 * 1024,
             added_term_length: 64 * 1024,
             profile: Profile::Frugal,
             cores: Cores { near: None, far: None },
             ..Options::default()
         };
-        let mut rounds = 0;
-        let results = run(&options, |_| rounds += 1).expect("an embedded driver starts anywhere");
-        assert_eq!(rounds, 8);
+        let mut slices = 0;
+        let results = run(&options, |_| slices += 1).expect("an embedded driver starts anywhere");
+        assert_eq!(slices, 8);
         let samples: Vec<_> = results.iter().map(|result| (result.system.as_str(), result.samples)).collect();
         assert_eq!(samples, [(FLOOR, 200), (GANNET, 200), (FLOOR_DISTURBED, 200), (DISTURBED, 200)]);
         assert!(results.iter().all(|result| result.floor_p50_ns.is_some()));
-        let Some(Details::Stall { logs_added, p999_to_undisturbed, .. }) = results[3].details else {
+        let Some(Details::Stall { logs_added, p999_to_undisturbed, p999_to_undisturbed_range, .. }) =
+            results[3].details
+        else {
             panic!("{results:?}")
         };
-        assert!(logs_added > 0 && p999_to_undisturbed.is_some());
+        let (Some(ratio), Some([low, high])) = (p999_to_undisturbed, p999_to_undisturbed_range) else {
+            panic!("{results:?}")
+        };
+        assert!(logs_added > 0 && low <= high && ratio > 0.0);
+    }
+
+    #[test]
+    fn a_ratio_comes_with_how_far_chance_may_have_moved_it() {
+        assert!(Ratio::of_medians(&[], &[1]).is_none() && Ratio::of_medians(&[1], &[0]).is_none());
+        let alike = Ratio::of_medians(&[20; 9], &[10; 9]).expect("there are slices of both");
+        assert_eq!((alike.found, alike.range), (2.0, [2.0, 2.0]));
+        // One wild slice of nine changes neither the ratio nor, by much, its range; slices that all differ do.
+        let mut wild = [20; 9];
+        wild[4] = 1_000_000;
+        assert_eq!(Ratio::of_medians(&wild, &[10; 9]).expect("as above").range, [2.0, 2.0]);
+        let spread: Vec<_> = (10..31).collect();
+        let Ratio { found, range: [low, high] } = Ratio::of_medians(&spread, &[10; 9]).expect("as above");
+        assert!(found == 2.0 && (1.2..1.9).contains(&low) && (2.1..2.8).contains(&high), "{low} to {high}");
     }
 }

@@ -23,8 +23,11 @@ const BACK: i32 = 2;
 /// Whoever hosts the driver lets it have a turn after reading so many bytes at most, and in shorter terms after an eighth of one,
 /// so that a publisher never waits for a turn while there is room.
 const BYTES_PER_DRIVER_TURN: usize = 128 * 1024;
+/// An end gives the driver and its client a turn once in so many times that it could, as Aeron's ends do in `benches/peers`: they
+/// have nothing to do most times, and looking takes longer than a message does.
+const TURN_INTERVAL: u32 = 16;
 /// A client needs a turn a few times per second; it gets one in so many turns of the driver.
-const TURNS_PER_CLIENT_TURN: u32 = 256;
+const TURNS_PER_CLIENT_TURN: u32 = 16;
 /// How long setting up may take.
 const PATIENCE_NS: i64 = 60_000_000_000;
 
@@ -43,6 +46,7 @@ struct End {
     subscription: Subscription,
     bytes_since_turn: usize,
     bytes_per_turn: usize,
+    chances: u32,
     turns: u32,
 }
 
@@ -109,7 +113,16 @@ impl End {
         let publication = settle(driver, &client, || publication.poll())?;
         let subscription = settle(driver, &client, || subscription.poll())?;
         let bytes_per_turn = BYTES_PER_DRIVER_TURN.min(publication.term_buffer_length() as usize / 8);
-        Ok(Self { driver: None, client, publication, subscription, bytes_since_turn: 0, bytes_per_turn, turns: 0 })
+        Ok(Self {
+            driver: None,
+            client,
+            publication,
+            subscription,
+            bytes_since_turn: 0,
+            bytes_per_turn,
+            chances: 0,
+            turns: 0,
+        })
     }
 
     fn is_connected(&mut self) -> bool {
@@ -167,6 +180,10 @@ impl Transceiver for End {
     }
 
     fn between_messages(&mut self) {
+        self.chances = self.chances.wrapping_add(1);
+        if !self.chances.is_multiple_of(TURN_INTERVAL) {
+            return;
+        }
         if let Some(driver) = &mut self.driver {
             driver.invoke();
         }

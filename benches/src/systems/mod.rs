@@ -4,6 +4,7 @@ pub mod driven;
 pub mod floor;
 pub mod gannet;
 pub mod gannet_udp;
+pub mod handover;
 pub mod udp_floor;
 
 use crate::rig::RigError;

@@ -10,6 +10,7 @@ use gannet_benches::scenarios::{ipc, udp};
 use gannet_benches::systems::System;
 use gannet_benches::systems::floor::Floor;
 use gannet_benches::systems::gannet::Gannet;
+use gannet_benches::systems::handover::Handover;
 use gannet_peers::aeron_ipc::AeronIpc;
 use gannet_peers::aeron_udp::{AeronUdp, UdpSettings};
 use std::error::Error;
@@ -55,6 +56,7 @@ fn over_ipc(rounds: Option<u32>, term_length: Option<usize>) -> Result<Vec<Measu
     options.rounds = rounds.unwrap_or(options.rounds);
     let mut systems: Vec<Box<dyn System>> = vec![
         Box::new(Floor::new(options.log_length())),
+        Box::new(Handover::new(options.log_length())),
         Box::new(Gannet::open(options.term_length)?),
         Box::new(AeronIpc::open(options.term_length)?),
     ];

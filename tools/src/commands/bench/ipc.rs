@@ -7,6 +7,7 @@ use gannet_benches::scenarios::ipc;
 use gannet_benches::systems::System;
 use gannet_benches::systems::floor::Floor;
 use gannet_benches::systems::gannet::Gannet;
+use gannet_benches::systems::handover::Handover;
 
 use super::{Reporting, figures, progress};
 use crate::cli::{Outcome, Output};
@@ -39,8 +40,11 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         cores: Cores::choose(),
         ..ipc::Options::default()
     };
-    let mut systems: [Box<dyn System>; 2] =
-        [Box::new(Floor::new(options.log_length())), Box::new(Gannet::open(options.term_length)?)];
+    let mut systems: [Box<dyn System>; 3] = [
+        Box::new(Floor::new(options.log_length())),
+        Box::new(Handover::new(options.log_length())),
+        Box::new(Gannet::open(options.term_length)?),
+    ];
     let environment = Environment::read(options.cores);
     let notes: Vec<_> = systems.iter().map(|system| format!("{}: {}", system.name(), system.describe())).collect();
     args.reporting.begin(&environment, &notes, out)?;

@@ -14,16 +14,16 @@ use crate::cli::{Outcome, Output, duration, profile};
 
 /// What a running stream notices of publications with large terms that are added and removed beside it
 ///
-/// Rounds alternate between the stream alone and the stream beside logs that come and go, and the same for a floor that sends
-/// nothing, which shows what the machine itself takes away. The stream's two ends are one thread with
-/// a core of its own; a latency counts from the moment when the message was due.
+/// Slices of a quarter of a second alternate between the stream alone and the stream beside a log that comes and goes, and the same
+/// for a floor that sends nothing, which shows what the machine itself takes away. The stream's two ends are one thread
+/// with a core of its own; a latency counts from the moment when the message was due.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     reporting: Reporting,
-    /// Rounds of each kind
-    #[arg(long, value_name = "COUNT", default_value_t = stall::Options::default().rounds, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
+    /// Slices of each kind
+    #[arg(long, value_name = "COUNT", default_value_t = stall::Options::default().slices, value_parser = clap::value_parser!(u32).range(1..))]
+    slices: u32,
     /// Messages per second
     #[arg(long, value_name = "PER_SECOND", default_value_t = stall::Options::default().rate_per_s, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     rate: u64,
@@ -33,7 +33,7 @@ pub(super) struct Args {
     /// Length of a term of the publications that come and go in bytes, a power of two from 64 KiB
     #[arg(long, value_name = "BYTES", default_value_t = stall::Options::default().added_term_length)]
     added_term_length: usize,
-    /// Time from one such publication to the next
+    /// Time from one such publication to the next of the same slice
     #[arg(long = "every", value_name = "DURATION", value_parser = duration, default_value = "250ms")]
     add_interval: Duration,
     /// Profile of the driver
@@ -44,7 +44,7 @@ pub(super) struct Args {
 /// Runs the scenario.
 pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let options = stall::Options {
-        rounds: args.rounds,
+        slices: args.slices,
         rate_per_s: args.rate,
         term_length: args.term_length,
         added_term_length: args.added_term_length,
@@ -61,19 +61,30 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
 }
 
 fn describe(result: &Measurement) -> String {
-    let beside = match &result.details {
-        Some(Details::Stall { logs_added, log_length, longest_add_ns, longest_cycle_ns, p999_to_undisturbed })
-            if *logs_added > 0 =>
-        {
-            let ratio = p999_to_undisturbed.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
-            format!(
-                "   p99.9 {ratio} x undisturbed in the median round; {logs_added} logs of {} MiB added, the slowest in {}; the conductor was away for {} at most",
-                log_length >> 20,
-                show_ns(*longest_add_ns),
-                show_ns(*longest_cycle_ns)
-            )
-        }
-        _ => String::new(),
+    let Some(Details::Stall {
+        logs_added,
+        log_length,
+        longest_add_ns,
+        longest_cycle_ns,
+        p999_ns_of_median_slice,
+        p999_to_undisturbed,
+        p999_to_undisturbed_range,
+    }) = &result.details
+    else {
+        return latencies(result);
     };
+    let p999 = p999_ns_of_median_slice.map_or_else(|| "-".to_owned(), show_ns);
+    let mut beside = format!("   p99.9 of the median slice {p999}");
+    if *logs_added > 0 {
+        let ratio = p999_to_undisturbed.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+        let range =
+            p999_to_undisturbed_range.map_or_else(String::new, |[low, high]| format!(" ({low:.2} to {high:.2})"));
+        beside.push_str(&format!(
+            ", {ratio}{range} x undisturbed; {logs_added} logs of {} MiB added, the slowest in {}; the conductor was away for {} at most",
+            log_length >> 20,
+            show_ns(*longest_add_ns),
+            show_ns(*longest_cycle_ns)
+        ));
+    }
     format!("{:>6} B  {:<17} {}{beside}", result.size, result.system, latencies(result))
 }
