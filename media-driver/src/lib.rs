@@ -7,6 +7,7 @@ pub mod io;
 pub mod ipc;
 pub mod mailbox;
 pub mod receiver;
+pub mod resolver;
 pub mod runtime;
 pub mod sender;
 pub mod shared;

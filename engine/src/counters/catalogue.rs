@@ -44,6 +44,8 @@ pub mod type_id {
     pub const RECEIVER_NAKS_SENT: i32 = 20;
     /// A configured neighbour of name resolution.
     pub const BOOTSTRAP_NEIGHBOR: i32 = 21;
+    /// Which host a name of a resolver's table stands for.
+    pub const NAME_RESOLVER_TABLE_ENTRY: i32 = 2001;
     /// Since when a receiver holds a publication: this driver's own, so far from those of others that it is nobody else's.
     pub const SENDER_HELD_BY: i32 = 1_000_001;
 }

@@ -7,6 +7,7 @@ use gannet::channel_uri::{CongestionControl, FlowControlStrategy, Group};
 use gannet::types::{Mtu, TermLength};
 
 use crate::mailbox::CubicConfig;
+use crate::resolver::ResolverConfig;
 
 /// The conductor's settings. [`ConductorConfig::default`] gives the reference's values, in the current directory.
 #[derive(Clone, Debug)]
@@ -37,6 +38,10 @@ pub struct ConductorConfig {
     pub logs: LogConfig,
     /// What streams on the network are like unless their channel says otherwise.
     pub network: NetworkDefaults,
+    /// How names are resolved before the operating system is asked.
+    pub resolver: ResolverConfig,
+    /// A look-up that takes longer than this, in nanoseconds, is counted (`aeron.name.resolver.threshold`).
+    pub name_resolver_threshold_ns: i64,
     /// How much of everything there may be.
     pub capacity: Capacity,
 }
@@ -257,6 +262,8 @@ impl Default for ConductorConfig {
             termination: TerminationPolicy::Deny,
             seed: 0,
             network: NetworkDefaults::default(),
+            resolver: ResolverConfig::default(),
+            name_resolver_threshold_ns: 5 * SECOND_NS,
             publications: PublicationDefaults::default(),
             subscriptions: SubscriptionDefaults::default(),
             logs: LogConfig::default(),

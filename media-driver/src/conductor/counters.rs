@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use gannet::counters::{
-    ChannelCounter, CounterSpec, CountersManager, SockaddrCounter, Stream, StreamCounter, SystemCounter, channel_status,
+    ChannelCounter, CounterLabel, CounterSpec, CountersManager, SockaddrCounter, Stream, StreamCounter, SystemCounter, channel_status,
 };
 use gannet::memory::OwnedWord;
 use gannet::time::EpochMillis;
@@ -378,6 +378,36 @@ impl Counters {
     /// A file of this length is mapped no more.
     pub(super) fn on_unmapped(&self, length: usize) {
         self.add(SystemCounter::BytesCurrentlyMapped, -(length as i64));
+    }
+
+    /// A counter of name resolution, which belongs to nobody. None when there is no room for one more.
+    pub(super) fn allocate_for_resolver(&mut self, type_id: i32, key: &[u8], label: &str) -> Option<Counter> {
+        let spec =
+            CounterSpec::application(type_id, key, label.as_bytes(), RegistrationId::new(0), ClientId::new(0));
+        // Before the first duty cycle nothing was freed whose time would matter.
+        self.allocate(EpochMillis::new(0), &spec).ok()
+    }
+
+    /// Says something else of a counter.
+    pub(super) fn set_label(&mut self, counter: &Counter, label: &str) {
+        self.manager.set_label(counter.id, &CounterLabel::new(label.as_bytes()));
+    }
+
+    /// A datagram was nothing that anybody says.
+    pub(super) fn on_invalid_datagram(&self) {
+        // Sender and receiver count these, too.
+        self.word(SystemCounter::InvalidPackets).fetch_add(1);
+    }
+
+    /// The operating system was asked for a name.
+    pub(super) fn on_lookup(&self, took_ns: i64, threshold_ns: i64) {
+        let longest = self.word(SystemCounter::NameResolverMaxTime);
+        if took_ns > longest.load_relaxed() {
+            longest.store_release(took_ns);
+        }
+        if took_ns > threshold_ns {
+            self.add(SystemCounter::NameResolverTimeThresholdExceeded, 1);
+        }
     }
 
     /// A duty cycle took longer than any before.

@@ -20,6 +20,7 @@ mod network;
 mod params;
 mod publications;
 mod reporting;
+mod resolution;
 mod session_ids;
 mod subscriptions;
 mod time_events;
@@ -44,9 +45,14 @@ use self::logs::Logs;
 use self::network::{Network, NewSession};
 use self::publications::PublicationRegistry;
 use self::reporting::Reporter;
+use self::resolution::Resolution;
 use self::session_ids::SessionIds;
 use self::subscriptions::SubscriptionRegistry;
-use crate::mailbox::{ReceiverCommand, ReceiverEvent, Reply, Request, SenderCommand, SenderEvent};
+use std::net::SocketAddr;
+
+use crate::mailbox::{
+    EndpointId, ReceiverCommand, ReceiverEvent, Reply, Request, SenderCommand, SenderEvent, TransmitBatch,
+};
 use crate::shared::NetworkCounters;
 
 /// What the conductor works with: its ends of the driver's shared memory. The system counters are allocated.
@@ -86,6 +92,7 @@ struct Core {
     publications: PublicationRegistry,
     subscriptions: SubscriptionRegistry,
     network: Network,
+    resolution: Resolution,
     session_ids: SessionIds,
     random: fastrand::Rng,
     logs: Logs,
@@ -107,7 +114,8 @@ impl Conductor {
     pub fn new(config: ConductorConfig, parts: ConductorParts) -> Self {
         let mut random = fastrand::Rng::with_seed(config.seed);
         let reserved = config.reserved_session_id_low..=config.reserved_session_id_high;
-        let counters = Counters::new(parts.counters);
+        let mut counters = Counters::new(parts.counters);
+        let resolution = Resolution::new(&config.resolver, &mut counters);
         Self {
             commands: parts.commands,
             blocked_commands: BlockedCommands::new(config.client_liveness_timeout_ns),
@@ -122,6 +130,7 @@ impl Conductor {
                 subscriptions: SubscriptionRegistry::new(config.capacity.subscriptions),
                 // Anything but 0, and likely no other driver's.
                 network: Network::new(&config.network, random.i64(1..i64::MAX / 2), parts.losses),
+                resolution,
                 session_ids: SessionIds::new(random.i32(..), reserved),
                 random,
                 logs: Logs::new(config.logs.deletions_per_cycle),
@@ -182,6 +191,22 @@ impl Conductor {
     /// What the receiver is to be told next.
     pub fn poll_receiver_command(&mut self) -> Option<ReceiverCommand> {
         self.core.network.poll_receiver_command()
+    }
+
+    /// A datagram for name resolution has arrived.
+    pub fn on_resolver_datagram(&mut self, now: MonotonicNanos, from: SocketAddr, datagram: &[u8]) {
+        self.core.on_resolver_datagram(now, from, datagram);
+    }
+
+    /// Does what is due of name resolution, and hands out its datagrams, as far as there is room, for an endpoint of this name. To be
+    /// called every [`crate::resolver::WORK_INTERVAL_NS`], with what has arrived handed over before; returns how many there were.
+    pub fn poll_resolver(&mut self, now: MonotonicNanos, endpoint: EndpointId, batch: &mut TransmitBatch) -> usize {
+        self.core.poll_resolver(now, endpoint, batch)
+    }
+
+    /// Why a datagram of name resolution was not sent.
+    pub fn on_unsent(&mut self, reason: &str) {
+        self.core.report(&format!("(11) {reason}"));
     }
 
     /// The words of the system counters that sender and receiver count in.

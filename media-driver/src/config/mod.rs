@@ -4,6 +4,7 @@
 
 mod error;
 mod layers;
+mod names;
 mod nearest;
 mod page;
 mod profile;
@@ -15,6 +16,7 @@ mod value;
 
 pub use error::{ConfigError, ConfigErrors, Source, Stated};
 pub use layers::{Layers, Loaded};
+pub use names::NameRow;
 pub use page::page;
 pub use property::{Effect, Limits, Property, Rule};
 pub use table::{
@@ -24,5 +26,5 @@ pub use table::{
 
 pub use value::{
     ByteLength, CongestionControlName, Cpu, DirectoryAccess, FlowControlName, Form, IdleStrategyName, Inferable,
-    Milliseconds, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode, TransportName,
+    Milliseconds, NameResolverName, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode, TransportName,
 };

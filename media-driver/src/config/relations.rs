@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use gannet::agent::{IdleStrategy, IdleStrategyError};
+use gannet::protocol::MAX_RESOLUTION_NAME_LENGTH;
 
 use super::DriverConfig;
 use super::error::{ConfigError, ConfigErrors};
 use super::layers::Loaded;
 use super::table::Threads;
-use super::value::{IdleStrategyName, TerminationValidator, ThreadingMode};
+use super::value::{IdleStrategyName, NameResolverName, TerminationValidator, ThreadingMode};
 
 impl Threads {
     /// What the conductor's thread does when idle: its own strategy, or that of mode `SHARED`.
@@ -160,11 +161,48 @@ pub(super) fn broken(loaded: &Loaded) -> Vec<ConfigError> {
         &["aeron.nak.unicast.delay", "aeron.nak.unicast.retry.delay.ratio"],
         "lower either",
     );
+    let resolver = &config.resolver;
+    let gossips = resolver.supplier == NameResolverName::Driver;
+    let has_table = resolver.supplier == NameResolverName::CsvTable;
     rule(
-        config.resolver.interface.is_empty() || !config.resolver.name.is_empty(),
+        resolver.interface.is_empty() || !resolver.name.is_empty(),
         "a resolver with an interface needs a name",
         &["aeron.driver.resolver.interface", "aeron.driver.resolver.name"],
         "state the second or leave out the first",
+    );
+    rule(
+        !gossips || (!resolver.name.is_empty() && !resolver.interface.is_empty()),
+        "resolution by what drivers tell each other needs a name and an interface",
+        &["aeron.name.resolver.supplier", "aeron.driver.resolver.name", "aeron.driver.resolver.interface"],
+        "state all three, or leave them out",
+    );
+    rule(
+        gossips || (resolver.interface.is_empty() && resolver.bootstrap_neighbor.is_empty()),
+        "only the supplier driver has an interface and neighbors",
+        &[
+            "aeron.name.resolver.supplier",
+            "aeron.driver.resolver.interface",
+            "aeron.driver.resolver.bootstrap.neighbor",
+        ],
+        "state driver for the first, or leave out the others",
+    );
+    rule(
+        has_table != resolver.init_args.is_empty(),
+        "the supplier csv_table needs its table, and no other has one",
+        &["aeron.name.resolver.supplier", "aeron.name.resolver.init.args"],
+        "state both, or neither",
+    );
+    rule(
+        resolver.name.len() <= MAX_RESOLUTION_NAME_LENGTH,
+        "the resolver's name is longer than the 512 bytes that drivers can tell each other",
+        &["aeron.driver.resolver.name"],
+        "choose a shorter one",
+    );
+    rule(
+        resolver.neighbor_timeout > resolver.self_resolution_interval,
+        "a neighbor must have more than one self resolution interval to tell its name",
+        &["aeron.driver.resolver.neighbor.timeout", "aeron.driver.resolver.self.resolution.interval"],
+        "raise the first or lower the second",
     );
     let process = &config.process;
     rule(
@@ -179,6 +217,16 @@ pub(super) fn broken(loaded: &Loaded) -> Vec<ConfigError> {
         &["aeron.driver.termination.validator"],
         "choose a shorter gannet.termination.token",
     );
+    let lists = [
+        (has_table, resolver.table().err(), "aeron.name.resolver.init.args"),
+        (true, resolver.bootstrap_neighbors().err(), "aeron.driver.resolver.bootstrap.neighbor"),
+        (!resolver.interface.is_empty(), resolver.local().err(), "aeron.driver.resolver.interface"),
+    ];
+    for (is_used, expected, property) in lists {
+        if let Some(expected) = expected.filter(|_| is_used) {
+            errors.push(ConfigError::Unreadable { stated: loaded.stated(property), expected });
+        }
+    }
     let threads = &config.threads;
     for (name, args, property) in [
         (threads.conductor_idle, &threads.conductor_idle_args, "aeron.conductor.idle.strategy.init.args"),
@@ -258,6 +306,44 @@ mod tests {
         let error =
             refused(&["aeron.conductor.idle.strategy=sleep-ns", "aeron.conductor.idle.strategy.init.args=10-20"]);
         assert!(error.contains("not understood; expected for sleep-ns: a duration"), "{error}");
+    }
+
+    #[test]
+    fn settings_of_name_resolution_go_together() {
+        let name = "aeron.driver.resolver.name=one";
+        let interface = "aeron.driver.resolver.interface=localhost:8050";
+        let supplier = "aeron.name.resolver.supplier=driver";
+        let mut layers = Layers::new();
+        [name, interface, supplier, "aeron.driver.resolver.bootstrap.neighbor=two:8050"]
+            .iter()
+            .for_each(|definition| layers.define(definition));
+        let loaded = layers.load().unwrap();
+        assert_eq!((loaded.config.resolver.supplier, loaded.notices), (NameResolverName::Driver, Vec::new()));
+        for (definitions, reason) in [
+            (&[supplier, name][..], "needs a name and an interface"),
+            (&[supplier, interface], "needs a name"),
+            (&[name, interface], "only the supplier driver"),
+            (&["aeron.driver.resolver.bootstrap.neighbor=two:8050"], "only the supplier driver"),
+            (&["aeron.name.resolver.supplier=csv_table"], "needs its table"),
+            (&["aeron.name.resolver.init.args=a,b,c"], "no other has one"),
+            (
+                &["aeron.name.resolver.supplier=csv_table", "aeron.name.resolver.init.args=a,b,c|d,e"],
+                "(-Daeron.name.resolver.init.args): not understood; expected name,initial host,re-resolution host for each name, \
+                 rows separated by |; row 2 has 2 columns",
+            ),
+            (
+                &[supplier, name, interface, "aeron.driver.resolver.bootstrap.neighbor=two"],
+                "number 1, \"two\"",
+            ),
+            (&[supplier, name, "aeron.driver.resolver.interface={eth0}"], "expected host:port"),
+            (&["aeron.driver.resolver.neighbor.timeout=1s"], "aeron.driver.resolver.self.resolution.interval=1s (default)"),
+            (&["aeron.name.resolver.supplier=dns"], "expected"),
+        ] {
+            let error = refused(definitions);
+            assert!(error.contains(reason), "{definitions:?}: {error}");
+        }
+        let long = format!("aeron.driver.resolver.name={}", "n".repeat(513));
+        assert!(refused(&[&long]).contains("longer than the 512 bytes"));
     }
 
     #[test]

@@ -13,11 +13,10 @@ use gannet::types::{Mtu, SessionId, TermLength};
 use super::property::{Effect, Limits, Property, Rule, set_field};
 use super::value::{
     ByteLength, CongestionControlName, Cpu, DirectoryAccess, FlowControlName, IdleStrategyName, Inferable,
-    Milliseconds, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode, TransportName, Value,
+    Milliseconds, NameResolverName, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode, TransportName, Value,
 };
 
 const UDP: Effect = Effect::Later("parts of UDP channels that there are not yet");
-const RESOLVER: Effect = Effect::Later("name resolution between drivers");
 const PLUG_IN: Effect = Effect::Never("code built for the C driver cannot be loaded");
 const EVENT_LOG: Effect = Effect::Never("the driver logs through its own log, see gannet.log");
 
@@ -214,7 +213,7 @@ settings! {
         /// A name resolution that takes longer is counted.
         name_resolver_threshold: Duration = "5s",
             "aeron.name.resolver.threshold" / "AERON_DRIVER_NAME_RESOLVER_THRESHOLD"
-            | "aeron.driver.name.resolver.threshold", in Limits::between(0, I63), UDP;
+            | "aeron.driver.name.resolver.threshold", in Limits::between(0, I63);
     }
 
     /// How streams behave where their channels do not say.
@@ -315,6 +314,11 @@ settings! {
         /// Subscriptions.
         subscriptions: u32 = "65536", "gannet.max.subscriptions" / "GANNET_MAX_SUBSCRIPTIONS",
             in Limits::between(1, MILLION);
+        /// Names of other drivers that name resolution remembers. One more is dropped, and the error log says so.
+        resolver_names: u32 = "4096", "gannet.max.resolver.names" / "GANNET_MAX_RESOLVER_NAMES", in Limits::between(1, MILLION);
+        /// Drivers that name resolution tells what it knows. One more is told nothing, and the error log says so.
+        resolver_neighbors: u32 = "1024", "gannet.max.resolver.neighbors" / "GANNET_MAX_RESOLVER_NEIGHBORS",
+            in Limits::between(1, MILLION);
     }
 
     /// Loss on purpose, among the datagrams that arrive: for trying out what streams do on a bad network. None unless stated; where
@@ -399,34 +403,36 @@ settings! {
 
     /// Names and addresses.
     resolver: Resolver {
-        /// The name by which other drivers know this one.
-        name: String = "", "aeron.driver.resolver.name" / "AERON_DRIVER_RESOLVER_NAME", RESOLVER;
-        /// The `host:port` where this driver listens for the names of others.
-        interface: String = "", "aeron.driver.resolver.interface" / "AERON_DRIVER_RESOLVER_INTERFACE", RESOLVER;
-        /// The `host:port` of drivers to ask first, separated by commas.
+        /// How names of channels are resolved before the operating system is asked: `default` for not at all, `driver` for what drivers
+        /// tell each other, or `csv_table` for the table in `init_args`.
+        supplier: NameResolverName = "default", "aeron.name.resolver.supplier" / "AERON_NAME_RESOLVER_SUPPLIER";
+        /// The table of `csv_table`: `name,initial host,re-resolution host` for each name, rows separated by `|`. A name stands for its
+        /// first host for as long as its counter, of type 2001, is 0, for the second once that is 1, and leads nowhere while it is -1.
+        init_args: String = "", "aeron.name.resolver.init.args" / "AERON_NAME_RESOLVER_INIT_ARGS";
+        /// The name by which other drivers know this one, with supplier `driver`: channels with it as their host lead to this driver.
+        name: String = "", "aeron.driver.resolver.name" / "AERON_DRIVER_RESOLVER_NAME";
+        /// The `host:port` of this machine where this driver listens for the names of others.
+        interface: String = "", "aeron.driver.resolver.interface" / "AERON_DRIVER_RESOLVER_INTERFACE";
+        /// The `host:port` of drivers that are told this one's name first, separated by commas; at most 20.
         bootstrap_neighbor: String = "",
-            "aeron.driver.resolver.bootstrap.neighbor" / "AERON_DRIVER_RESOLVER_BOOTSTRAP_NEIGHBOR", RESOLVER;
-        /// Which of the reference's resolvers to use.
-        supplier: String = "default", "aeron.name.resolver.supplier" / "AERON_NAME_RESOLVER_SUPPLIER", RESOLVER;
-        /// What that resolver is given.
-        init_args: String = "", "aeron.name.resolver.init.args" / "AERON_NAME_RESOLVER_INIT_ARGS", RESOLVER;
+            "aeron.driver.resolver.bootstrap.neighbor" / "AERON_DRIVER_RESOLVER_BOOTSTRAP_NEIGHBOR";
         /// How long a silent neighbour is remembered.
         neighbor_timeout: Duration = "10s",
             "aeron.driver.resolver.neighbor.timeout" / "AERON_DRIVER_RESOLVER_NEIGHBOR_TIMEOUT",
-            in Limits::between(MILLISECOND, I63), RESOLVER;
+            in Limits::between(MILLISECOND, I63);
         /// How often this driver tells its name.
         self_resolution_interval: Duration = "1s",
             "aeron.driver.resolver.self.resolution.interval" / "AERON_DRIVER_RESOLVER_SELF_RESOLUTION_INTERVAL",
-            in Limits::between(MILLISECOND, I63), RESOLVER;
+            in Limits::between(MILLISECOND, I63);
         /// How often this driver passes on the names that it knows.
         neighbor_resolution_interval: Duration = "2s",
             "aeron.driver.resolver.neighbor.resolution.interval" / "AERON_DRIVER_RESOLVER_NEIGHBOR_RESOLUTION_INTERVAL",
-            in Limits::between(MILLISECOND, I63), RESOLVER;
+            in Limits::between(MILLISECOND, I63);
         /// How often the first neighbours' names are looked up again.
         bootstrap_neighbor_resolution_interval: Duration = "10s",
             "aeron.driver.resolver.bootstrap.neighbor.resolution.interval"
             / "AERON_DRIVER_RESOLVER_BOOTSTRAP_NEIGHBOR_RESOLUTION_INTERVAL",
-            in Limits::between(MILLISECOND, I63), RESOLVER;
+            in Limits::between(MILLISECOND, I63);
         /// How often endpoints whose peers are silent have their names looked up again.
         re_resolution_check_interval: Duration = "1s",
             "aeron.driver.reresolution.check.interval" / "AERON_DRIVER_RERESOLUTION_CHECK_INTERVAL",

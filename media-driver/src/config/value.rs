@@ -307,6 +307,18 @@ words! {
     }
 }
 
+words! {
+    /// How names of channels are resolved before the operating system is asked.
+    NameResolverName {
+        /// Not at all.
+        Default = "default" | "aeron_default_name_resolver_supplier",
+        /// By what drivers tell each other.
+        Driver = "driver" | "aeron_driver_name_resolver_supplier",
+        /// By a table of names.
+        CsvTable = "csv_table" | "aeron_csv_table_name_resolver_supplier",
+    }
+}
+
 impl Value for bool {
     const FORM: Form = Form::Flag;
 

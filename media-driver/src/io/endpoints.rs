@@ -1,6 +1,7 @@
 //! Endpoints as the conductor asks for them: names resolved, interfaces looked through, sockets opened. Called by the helper, never by
 //! an agent: all of it may take long.
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 
 use super::interfaces::network_interfaces;
@@ -9,15 +10,22 @@ use super::transport::{self, Sockets};
 use crate::channel::{SocketDefaults, Surroundings, UdpChannel};
 use crate::mailbox::{EndpointError, EndpointSpec, OpenEndpoint, ResolveChannel, Side};
 
-/// Finds out what a channel means, on this machine and at this moment.
+/// Finds out what a channel means, on this machine and at this moment. `looked_up` is told of each name that the system was asked for
+/// how long that took, in nanoseconds.
 ///
 /// # Errors
 ///
 /// [`EndpointError`].
-pub fn resolve(request: &ResolveChannel) -> Result<UdpChannel, EndpointError> {
+pub fn resolve(request: &ResolveChannel, looked_up: impl FnMut(i64)) -> Result<UdpChannel, EndpointError> {
     let interfaces = network_interfaces()
         .map_err(|error| EndpointError::System(format!("cannot list the machine's interfaces: {error}")))?;
-    let resolve = |name: &str| -> Option<IpAddr> { resolver::resolve(name).ok().flatten() };
+    let looked_up = RefCell::new(looked_up);
+    let system = |name: &str| {
+        let (address, took_ns) = resolver::timed(name);
+        (looked_up.borrow_mut())(took_ns);
+        address
+    };
+    let resolve = |name: &str| -> Option<IpAddr> { request.address_of(name, system) };
     let surroundings = Surroundings { interfaces: &interfaces, resolve: &resolve, unique: request.unique };
     Ok(UdpChannel::new(&request.uri, request.usage, &surroundings)?)
 }
@@ -61,7 +69,7 @@ fn options_of(request: &OpenEndpoint) -> &UdpChannel {
 mod tests {
     use super::*;
     use crate::channel::Usage;
-    use crate::mailbox::EndpointId;
+    use crate::mailbox::{EndpointId, Lead};
     use gannet::channel_uri::ChannelUri;
     use gannet::types::RegistrationId;
     use std::net::SocketAddr;
@@ -70,7 +78,8 @@ mod tests {
     fn resolved(side: Side, channel: &str) -> Result<UdpChannel, EndpointError> {
         let uri = Box::new(ChannelUri::parse(channel).unwrap());
         let usage = if side == Side::Send { Usage::Publication } else { Usage::Subscription };
-        resolve(&ResolveChannel { id: RegistrationId::new(1), uri, usage, unique: 1 })
+        let request = ResolveChannel { id: RegistrationId::new(1), uri, usage, unique: 1, leads: Vec::new() };
+        resolve(&request, |_| {})
     }
 
     fn planned(side: Side, channel: &str) -> (EndpointSpec, UdpChannel) {
@@ -143,6 +152,18 @@ mod tests {
         let (spec, found) = planned(Side::Send, channel);
         assert_eq!(spec.group.map(|group| group.address), Some(address("224.20.30.40:21300")));
         assert_eq!(found.remote_data(), address("224.20.30.39:21300"));
+    }
+
+    #[test]
+    fn names_that_the_system_is_asked_for_are_timed() {
+        let uri = Box::new(ChannelUri::parse("aeron:udp?endpoint=localhost:9|control=known:8").unwrap());
+        let leads = vec![("known".to_owned(), Lead::Address([127, 0, 0, 1].into()))];
+        let id = RegistrationId::new(1);
+        let mut lookups = Vec::new();
+        let request = ResolveChannel { id, uri, usage: Usage::Publication, unique: 1, leads };
+        let channel = resolve(&request, |took_ns| lookups.push(took_ns)).unwrap();
+        assert_eq!((channel.remote_data(), channel.local()), (address("127.0.0.1:9"), address("127.0.0.1:8")));
+        assert!(matches!(lookups[..], [took_ns] if took_ns >= 0), "{lookups:?}");
     }
 
     #[test]

@@ -17,7 +17,9 @@ pub fn execute(request: Request) -> Reply {
         Request::ResolveChannel(request) => Reply::ChannelResolved {
             id: request.id,
             channel: Err(EndpointError::System("this driver has no network".to_owned())),
+            lookups_ns: Vec::new(),
         },
+        Request::ResolveHost(request) => Reply::HostResolved { index: request.index, address: None, lookup_ns: 0 },
         Request::OpenEndpoint(request) => Reply::EndpointNotOpened {
             id: request.id,
             error: EndpointError::System("this driver has no transport".to_owned()),

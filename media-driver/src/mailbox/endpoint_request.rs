@@ -1,7 +1,7 @@
 //! Channels and endpoints as the conductor asks for them, and as it is told of them: names and addresses, never a socket. Whoever
 //! opens the sockets gives them to the transport that serves the endpoint's agent.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use gannet::channel_uri::ChannelUri;
@@ -51,6 +51,43 @@ pub struct ResolveChannel {
     pub usage: Usage,
     /// A number that no channel has had: see [`Surroundings::unique`](crate::channel::Surroundings::unique).
     pub unique: u64,
+    /// What the driver's own resolver knows of its names; the operating system is asked for all others.
+    pub leads: Vec<(String, Lead)>,
+}
+
+/// Where a name leads, as the driver's own resolver has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lead {
+    /// To this address.
+    Address(IpAddr),
+    /// To where this host is: an address, or a name of the operating system.
+    Host(String),
+    /// Nowhere, on purpose.
+    Nowhere,
+}
+
+impl ResolveChannel {
+    /// The address of one of the channel's names. `system` is how the operating system resolves one.
+    pub fn address_of(&self, name: &str, system: impl FnOnce(&str) -> Option<IpAddr>) -> Option<IpAddr> {
+        match self.leads.iter().find(|(known, _)| known == name) {
+            None => system(name),
+            Some((_, Lead::Address(address))) => Some(*address),
+            Some((_, Lead::Host(host))) => {
+                let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+                address.parse().ok().or_else(|| system(host))
+            }
+            Some((_, Lead::Nowhere)) => None,
+        }
+    }
+}
+
+/// A driver's host that is to be looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolveHost {
+    /// Which of those that are looked up.
+    pub index: usize,
+    /// The host.
+    pub host: String,
 }
 
 /// An endpoint, or one transport of an endpoint, to be opened: sockets bound, groups joined.
@@ -89,5 +126,38 @@ impl From<ChannelError> for EndpointError {
             ErrorCode::InvalidChannel => Self::Channel(error.to_string()),
             _ => Self::System(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_a_name_goes_before_the_system() {
+        let leads = vec![
+            ("driver".to_owned(), Lead::Address([10, 0, 0, 1].into())),
+            ("four".to_owned(), Lead::Host("10.0.0.2".to_owned())),
+            ("six".to_owned(), Lead::Host("[::1]".to_owned())),
+            ("other".to_owned(), Lead::Host("localhost".to_owned())),
+            ("nobody".to_owned(), Lead::Nowhere),
+        ];
+        let uri = Box::new(ChannelUri::parse("aeron:udp?endpoint=driver:1").unwrap());
+        let id = RegistrationId::new(1);
+        let request = ResolveChannel { id, uri, usage: Usage::Publication, unique: 1, leads };
+        let asked = |name| {
+            let mut asked = None;
+            let found = request.address_of(name, |name| {
+                asked = Some(name.to_owned());
+                Some([127, 0, 0, 1].into())
+            });
+            (found.map(|address| address.to_string()), asked)
+        };
+        assert_eq!(asked("driver"), (Some("10.0.0.1".into()), None));
+        assert_eq!(asked("four"), (Some("10.0.0.2".into()), None));
+        assert_eq!(asked("six"), (Some("::1".into()), None));
+        assert_eq!(asked("other"), (Some("127.0.0.1".into()), Some("localhost".into())));
+        assert_eq!(asked("nobody"), (None, None));
+        assert_eq!(asked("elsewhere"), (Some("127.0.0.1".into()), Some("elsewhere".into())));
     }
 }

@@ -7,7 +7,7 @@ mod sending;
 mod wire;
 
 pub use crate::channel::{EndpointSpec, Group, LocalInterface, OpenedEndpoint};
-pub use endpoint_request::{EndpointError, NamedPlace, OpenEndpoint, ResolveChannel, Side};
+pub use endpoint_request::{EndpointError, Lead, NamedPlace, OpenEndpoint, ResolveChannel, ResolveHost, Side};
 pub use receiving::{
     CongestionRules, CubicConfig, ImageCounters, Loss, LossRules, MAX_RECEIVE_TRANSPORTS, NewImage, NewReceiveEndpoint,
     NewReceiveTransport, ReceiveStamps, ReceiverCommand, ReceiverEvent,
@@ -20,7 +20,7 @@ pub use sending::{
 pub use wire::{Completion, Content, EndpointId, InlineFrame, MAX_INLINE_FRAME, Transmit, TransmitBatch, TransmitTag};
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use gannet::logbuffer::{LogBuffers, LogParameters};
@@ -41,6 +41,8 @@ pub enum Request {
     DeleteLog(DeleteLog),
     /// Find out what a channel means.
     ResolveChannel(ResolveChannel),
+    /// Look up where a driver is that name resolution tells its name first.
+    ResolveHost(ResolveHost),
     /// Open an endpoint, and give its sockets to the transport that serves its agent.
     OpenEndpoint(OpenEndpoint),
     /// Have the transport connect an endpoint to another address.
@@ -84,6 +86,17 @@ pub enum Reply {
         id: RegistrationId,
         /// The channel, with all addresses found.
         channel: Result<Box<UdpChannel>, EndpointError>,
+        /// How long the operating system took for each name that it was asked for, in nanoseconds.
+        lookups_ns: Vec<i64>,
+    },
+    /// A driver's host was looked up.
+    HostResolved {
+        /// Which.
+        index: usize,
+        /// Its address, if there is one.
+        address: Option<IpAddr>,
+        /// How long that took, in nanoseconds.
+        lookup_ns: i64,
     },
     /// The endpoint is open, and its transport serves it.
     EndpointOpened {

@@ -7,6 +7,7 @@ use gannet::time::{Clock, EpochMillis, MonotonicNanos};
 use super::helper::HelperPort;
 use super::network_agents::{NetworkDuty, NetworkPorts};
 use super::queue::EndGone;
+use super::resolver_port::ResolverPort;
 use super::stop::{StopHandle, StopReason};
 use crate::conductor::Conductor;
 use crate::io::transport::TransportCounts;
@@ -21,6 +22,8 @@ pub(super) struct ConductorAgent<C> {
     conductor: Conductor,
     helper: HelperPort,
     ports: NetworkPorts,
+    /// Where this driver gossips.
+    resolver: Option<ResolverPort>,
     /// The sender and the receiver, where they share this thread.
     network: Option<NetworkDuty>,
     clock: C,
@@ -34,12 +37,12 @@ impl<C: Clock> ConductorAgent<C> {
         name: &str,
         conductor: Conductor,
         helper: HelperPort,
-        (ports, network): (NetworkPorts, Option<NetworkDuty>),
+        (ports, resolver, network): (NetworkPorts, Option<ResolverPort>, Option<NetworkDuty>),
         clock: C,
         stop: StopHandle,
     ) -> Self {
         let (epoch, epoch_due) = (clock.epoch(), clock.monotonic());
-        Self { name: name.to_owned(), conductor, helper, ports, network, clock, epoch, epoch_due, stop }
+        Self { name: name.to_owned(), conductor, helper, ports, resolver, network, clock, epoch, epoch_due, stop }
     }
 
     /// What the transports have done, if they are run here: the sender's, then the receiver's.
@@ -65,6 +68,9 @@ impl<C: Clock> ConductorAgent<C> {
             self.conductor.on_reply(reply);
         }
         work += self.conductor.do_work(now, self.epoch);
+        if let Some(resolver) = &mut self.resolver {
+            work += resolver.turn(now, &mut self.conductor);
+        }
         while let Some(request) = self.conductor.poll_request() {
             self.helper.ask(request)?;
             work += 1;

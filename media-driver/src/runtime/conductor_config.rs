@@ -15,12 +15,14 @@ use crate::config::{
 use crate::io::directory::DriverDirectory;
 use crate::io::socket_defaults::SocketDefaults;
 use crate::mailbox::CubicConfig;
+use crate::resolver::ResolverConfig;
 
 /// The conductor's part of a configuration that was checked.
 pub(super) fn conductor_config(
     config: &DriverConfig,
     directory: &DriverDirectory,
     sockets: SocketDefaults,
+    resolver: ResolverConfig,
 ) -> ConductorConfig {
     let DriverConfig { terms, timeouts, streams, process, capacity, .. } = config;
     ConductorConfig {
@@ -52,6 +54,8 @@ pub(super) fn conductor_config(
             sparse: terms.sparse,
         },
         network: network_defaults(config),
+        resolver,
+        name_resolver_threshold_ns: ns(timeouts.name_resolver_threshold),
         subscriptions: SubscriptionDefaults { tether: streams.tether, rejoin: streams.rejoin },
         logs: LogConfig {
             directory: directory.publications(),

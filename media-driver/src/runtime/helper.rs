@@ -12,6 +12,7 @@ use super::queue::{EndGone, Inlet, Outlet, bounded};
 use crate::channel::SocketDefaults;
 use crate::io::endpoints;
 use crate::io::log_files;
+use crate::io::resolver;
 use crate::mailbox::{IN_FLIGHT_LIMIT, Reply, Request};
 
 /// The conductor's side: where requests go and replies come from.
@@ -39,7 +40,13 @@ impl Executor {
     fn execute(&self, request: Request) -> Reply {
         match request {
             Request::ResolveChannel(request) => {
-                Reply::ChannelResolved { id: request.id, channel: endpoints::resolve(&request).map(Box::new) }
+                let mut lookups_ns = Vec::new();
+                let channel = endpoints::resolve(&request, |took_ns| lookups_ns.push(took_ns)).map(Box::new);
+                Reply::ChannelResolved { id: request.id, channel, lookups_ns }
+            }
+            Request::ResolveHost(request) => {
+                let (address, lookup_ns) = resolver::timed(&request.host);
+                Reply::HostResolved { index: request.index, address, lookup_ns }
             }
             Request::OpenEndpoint(request) => match endpoints::open(&request, &self.defaults) {
                 Ok(sockets) => {

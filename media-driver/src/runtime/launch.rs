@@ -14,6 +14,7 @@ use super::conductor_agent::ConductorAgent;
 use super::conductor_config::conductor_config;
 use super::helper::{Executor, HelperPort};
 use super::network_agents::{NetworkAgent, NetworkDuty, NetworkParts};
+use super::resolver_port::{self, ResolverError};
 use super::shared_memory::{SharedMemory, SharedMemoryError};
 use super::stop::{StopHandle, StopReason};
 use crate::channel;
@@ -72,6 +73,9 @@ pub enum LaunchError {
     /// The transport that was insisted on.
     #[error(transparent)]
     NoTransport(#[from] TransportUnavailable),
+    /// Where it gossips with other drivers.
+    #[error(transparent)]
+    Resolver(#[from] ResolverError),
     /// What it sends and receives with.
     #[error("cannot set up a transport: {0}; see that the limit on the user's open files leaves room")]
     Transport(#[source] io::Error),
@@ -178,6 +182,8 @@ impl MediaDriver {
         warnings.extend(loss.map(|plan| plan.warning()));
         let transport = format!("{}{}", chosen.kind.name(), if loss.is_some() { "+loss-on-purpose" } else { "" });
 
+        let (resolver, resolver_port) = resolver_port::open(config)?;
+
         let clock = SystemClock;
         let directory = DriverDirectory::take(&DirectoryRequest::of(config), &clock)?;
         warnings.extend(directory.findings().iter().filter_map(|finding| describe(finding, config)));
@@ -190,7 +196,7 @@ impl MediaDriver {
             }
         };
         let sockets = SocketDefaults::of_system();
-        let conductor_config = conductor_config(config, &directory, sockets);
+        let conductor_config = conductor_config(config, &directory, sockets, resolver);
         let seed = conductor_config.seed;
         let offload = config.process.segmentation_offload;
         let options = SocketOptions { segmentation: offload, coalescing: offload };
@@ -215,7 +221,7 @@ impl MediaDriver {
             }
         };
         let name = thread_name(Role::Conductor);
-        let agent = |port| ConductorAgent::new(name, conductor, port, (ports, here), clock, stop.clone());
+        let agent = |port| ConductorAgent::new(name, conductor, port, (ports, resolver_port, here), clock, stop.clone());
         let (host, helper, outcome) = match pins[..] {
             [conductor_pin, helper_pin, ref network_pins @ ..] => {
                 let (pinned, outcome) = sync_channel(pins.len());

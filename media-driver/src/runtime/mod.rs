@@ -9,11 +9,13 @@ mod helper;
 mod launch;
 mod network_agents;
 mod queue;
+mod resolver_port;
 mod shared_memory;
 mod stop;
 
 pub use affinity::AffinityError;
 pub use launch::{CloseError, LaunchError, MediaDriver};
+pub use resolver_port::ResolverError;
 pub use stop::{StopHandle, StopReason};
 
 use std::fmt;

@@ -235,14 +235,14 @@ impl SenderPart {
 
 /// Why datagrams are not sent, now and then.
 #[derive(Debug, Default)]
-struct Faults {
+pub(super) struct Faults {
     /// When it was told last.
     told: Option<MonotonicNanos>,
 }
 
 impl Faults {
     /// The reason why something was not sent since the last turn, if it is time to tell that.
-    fn take(&mut self, now: MonotonicNanos, transport: &mut Wire) -> Option<Box<str>> {
+    pub(super) fn take(&mut self, now: MonotonicNanos, transport: &mut impl Transport) -> Option<Box<str>> {
         let fault = transport.take_fault()?;
         let is_due = self.told.is_none_or(|told| now >= told.saturating_add_ns(FAULT_INTERVAL_NS));
         // That nobody listens there yet is nothing to tell.

@@ -233,8 +233,10 @@ impl SimDriver {
                 Reply::LogDeleted { registration_id: request.registration_id }
             }
             Request::ResolveChannel(request) => {
-                Reply::ChannelResolved { id: request.id, channel: self.resolve(&request).map(Box::new) }
+                let channel = self.resolve(&request).map(Box::new);
+                Reply::ChannelResolved { id: request.id, channel, lookups_ns: Vec::new() }
             }
+            Request::ResolveHost(request) => Reply::HostResolved { index: request.index, address: None, lookup_ns: 0 },
             Request::OpenEndpoint(request) => match self.open(&request) {
                 Ok(local) => Reply::EndpointOpened { id: request.id, local },
                 Err(error) => Reply::EndpointNotOpened { id: request.id, error },
@@ -261,7 +263,8 @@ impl SimDriver {
             is_loopback: false,
             is_multicast: true,
         };
-        let surroundings = Surroundings { interfaces: &[only], resolve: &|_| None, unique: request.unique };
+        let resolve = |name: &str| request.address_of(name, |_| None);
+        let surroundings = Surroundings { interfaces: &[only], resolve: &resolve, unique: request.unique };
         Ok(UdpChannel::new(&request.uri, request.usage, &surroundings)?)
     }
 

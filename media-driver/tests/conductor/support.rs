@@ -494,10 +494,11 @@ fn execute(names: Option<&HashMap<&'static str, IpAddr>>, request: Request) -> R
                 is_loopback: true,
                 is_multicast: false,
             };
-            let resolve = |name: &str| names.get(name).copied();
+            let resolve = |name: &str| request.address_of(name, |name| names.get(name).copied());
             let around = Surroundings { interfaces: &[loopback], resolve: &resolve, unique: request.unique };
             let channel = UdpChannel::new(&request.uri, request.usage, &around);
-            Reply::ChannelResolved { id: request.id, channel: channel.map(Box::new).map_err(Into::into) }
+            let channel = channel.map(Box::new).map_err(Into::into);
+            Reply::ChannelResolved { id: request.id, channel, lookups_ns: vec![1_000] }
         }
         Request::OpenEndpoint(request) => {
             let mut local = request.bind;

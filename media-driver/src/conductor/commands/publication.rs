@@ -128,7 +128,14 @@ impl Core {
     /// The outside has answered.
     pub(in crate::conductor) fn on_helper_reply(&mut self, reply: Reply) {
         match reply {
-            Reply::ChannelResolved { id, channel } => self.on_channel_resolved(id, channel),
+            Reply::ChannelResolved { id, channel, lookups_ns } => {
+                lookups_ns.into_iter().for_each(|took_ns| self.on_lookup(took_ns));
+                self.on_channel_resolved(id, channel);
+            }
+            Reply::HostResolved { index, address, lookup_ns } => {
+                self.on_lookup(lookup_ns);
+                self.on_host_resolved(index, address);
+            }
             // What the sender does is not changed by what its socket hears.
             Reply::Reconnected { .. } => {}
             Reply::EndpointOpened { id, local } => self.on_endpoint_opened(id, local),

@@ -113,6 +113,11 @@ impl Network {
         self.pending.is_some()
     }
 
+    /// Something is to be carried out elsewhere.
+    pub(super) fn ask(&mut self, request: Request) {
+        self.requests.push_back(request);
+    }
+
     /// What is to be carried out elsewhere.
     pub(super) fn take_request(&mut self) -> Option<Request> {
         self.requests.pop_front()

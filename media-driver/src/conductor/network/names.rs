@@ -97,8 +97,8 @@ impl Core {
         names.last_id -= 1;
         let id = RegistrationId::new(names.last_id);
         names.asked.insert(id, place);
-        let (uri, usage) = (named.uri.clone(), named.usage);
-        requests.push_back(Request::ResolveChannel(ResolveChannel { id, uri, usage, unique: 0 }));
+        let (uri, usage, leads) = (named.uri.clone(), named.usage, self.resolution.leads(&named.uri));
+        requests.push_back(Request::ResolveChannel(ResolveChannel { id, uri, usage, unique: 0, leads }));
     }
 
     /// A name was looked up again. Whether that is what this answer is about.

@@ -130,6 +130,7 @@ impl Core {
         let uri = Box::new(uri.clone());
         self.network.requests.push_back(Request::ResolveChannel(ResolveChannel {
             id: correlation_id.registration(),
+            leads: self.resolution.leads(&uri),
             uri: uri.clone(),
             usage: what.usage(),
             unique: endpoint.get().into(),

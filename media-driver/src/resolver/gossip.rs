@@ -1,0 +1,261 @@
+//! Drivers that tell each other their names. Each says where it is to all it knows of, and passes on what it has heard; who is silent is
+//! forgotten. Whatever arrives may be a lie: an entry is taken as told, within bounds, and what is malformed is dropped.
+//!
+//! | period | what is done |
+//! | --- | --- |
+//! | each turn | what was heard too long ago is forgotten |
+//! | 1 s | the own name goes to all neighbors, and to those who are told first |
+//! | 2 s | all names that are known go to all neighbors |
+//! | 10 s | names of those who are told first, and who are no neighbors, are looked up again |
+
+use std::net::{IpAddr, SocketAddr};
+
+use gannet::protocol::{HEADER_LENGTH, MAX_RESOLUTION_NAME_LENGTH, Resolution, ResolutionEntry, ResolutionWriter};
+use gannet::time::MonotonicNanos;
+
+use super::bootstrap::{Bootstrap, Lookup};
+use super::cache::{Cache, Entry};
+use super::config::GossipConfig;
+use super::neighbors::Neighbors;
+use super::round::Round;
+use crate::mailbox::{EndpointId, TransmitBatch};
+
+const NANOS_PER_MILLI: i64 = 1_000_000;
+/// Room for the longest entry there can be, and its header.
+const LONGEST_ENTRY: usize = HEADER_LENGTH + (26 + MAX_RESOLUTION_NAME_LENGTH).next_multiple_of(8);
+
+/// A resolver that gossips.
+#[derive(Debug)]
+pub struct Gossip {
+    config: GossipConfig,
+    cache: Cache,
+    neighbors: Neighbors,
+    bootstrap: Vec<Bootstrap>,
+    /// When each of these is next. The first turn looks up, and tells the own name.
+    next_self: MonotonicNanos,
+    next_neighbor: Option<MonotonicNanos>,
+    next_bootstrap: MonotonicNanos,
+    own: Round,
+    others: Round,
+    /// A table that had no room, since that was last asked.
+    full: Option<Full>,
+}
+
+/// What a datagram was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Names, each of which was remembered or was nothing new.
+    Names,
+    /// In part or as a whole nothing that a driver says: to be counted.
+    Invalid,
+}
+
+/// A table that had no room for one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Full {
+    /// That of names.
+    #[error("more names of drivers are told than are remembered; if they are wanted, see gannet.max.resolver.names")]
+    Names,
+    /// That of neighbors.
+    #[error("more drivers gossip than are told names; if they are wanted, see gannet.max.resolver.neighbors")]
+    Neighbors,
+}
+
+impl Gossip {
+    /// A resolver that has heard of nobody.
+    pub fn new(config: GossipConfig) -> Self {
+        let start = MonotonicNanos::new(i64::MIN);
+        Self {
+            cache: Cache::new(config.max_names),
+            neighbors: Neighbors::new(config.max_neighbors),
+            bootstrap: config.bootstrap.iter().cloned().map(Bootstrap::new).collect(),
+            next_self: start,
+            next_neighbor: None,
+            next_bootstrap: start,
+            own: Round::default(),
+            others: Round::default(),
+            full: None,
+            config,
+        }
+    }
+
+    /// What its settings are.
+    pub const fn config(&self) -> &GossipConfig {
+        &self.config
+    }
+
+    /// The address of a driver: one that was heard of, or this one's.
+    pub fn resolve(&self, name: &str) -> Option<IpAddr> {
+        self.cache.get(name.as_bytes()).or_else(|| (name == self.config.name).then(|| self.config.local.ip()))
+    }
+
+    /// How many addresses of drivers it knows.
+    pub const fn names(&self) -> usize {
+        self.cache.len()
+    }
+
+    /// How many drivers it tells names.
+    pub fn neighbors(&self) -> usize {
+        self.neighbors.len()
+    }
+
+    /// Those who are told first, each with whether it is a neighbor.
+    pub fn bootstrap(&self) -> impl Iterator<Item = (&Bootstrap, bool)> {
+        let is_neighbor = |one: &Bootstrap| one.address().is_some_and(|address| self.neighbors.contains(&address));
+        self.bootstrap.iter().map(move |one| (one, is_neighbor(one)))
+    }
+
+    /// A datagram has arrived.
+    pub fn on_datagram(&mut self, now: MonotonicNanos, from: SocketAddr, datagram: &[u8]) -> Heard {
+        let Ok(resolution) = Resolution::parse(datagram) else { return Heard::Invalid };
+        let mut heard = Heard::Names;
+        for entry in resolution.entries() {
+            // What comes before a malformed entry counts, as in the reference.
+            if !entry.is_ok_and(|entry| self.on_entry(now, from, &entry)) {
+                heard = Heard::Invalid;
+            }
+        }
+        heard
+    }
+
+    /// A host was looked up.
+    pub fn on_address(&mut self, index: usize, address: Option<IpAddr>) {
+        if let Some(bootstrap) = self.bootstrap.get_mut(index) {
+            bootstrap.on_address(address);
+        }
+    }
+
+    /// Does what is due.
+    pub fn do_work(&mut self, now: MonotonicNanos) {
+        let forgotten = now.saturating_add_ns(-self.config.neighbor_timeout_ns);
+        self.cache.forget(forgotten);
+        self.neighbors.forget(forgotten);
+        if now >= self.next_bootstrap {
+            self.next_bootstrap = now.saturating_add_ns(self.config.bootstrap_interval_ns);
+            let Self { bootstrap, neighbors, .. } = self;
+            for one in bootstrap {
+                if !one.address().is_some_and(|address| neighbors.contains(&address)) {
+                    one.make_due();
+                }
+            }
+        }
+        if now >= self.next_self && self.own.is_done() {
+            let to = self.everybody();
+            // Whoever appears after a time alone is told at once.
+            if !to.is_empty() {
+                self.next_self = now.saturating_add_ns(self.config.self_interval_ns);
+                self.own = Round::new(vec![self.own_datagram()], to);
+            }
+        }
+        let next_neighbor = *self.next_neighbor.get_or_insert(now.saturating_add_ns(self.config.neighbor_interval_ns));
+        if now >= next_neighbor && self.others.is_done() {
+            self.next_neighbor = Some(now.saturating_add_ns(self.config.neighbor_interval_ns));
+            self.others = Round::new(self.all_names(now), self.neighbors.iter().collect());
+        }
+    }
+
+    /// A host that is to be looked up. Each is answered by [`Gossip::on_address`].
+    pub fn poll_lookup(&mut self) -> Option<Lookup> {
+        let mut all = self.bootstrap.iter_mut().enumerate();
+        all.find_map(|(index, one)| one.take_due().map(|host| Lookup { index, host: host.to_owned() }))
+    }
+
+    /// Hands out datagrams, as far as there is room; returns how many.
+    pub fn poll_transmit(&mut self, endpoint: EndpointId, batch: &mut TransmitBatch) -> usize {
+        self.own.poll(endpoint, batch) + self.others.poll(endpoint, batch)
+    }
+
+    /// A table that had no room, since this was last asked.
+    pub const fn take_full(&mut self) -> Option<Full> {
+        self.full.take()
+    }
+
+    /// Somebody tells where a driver is. False when nobody can be there.
+    fn on_entry(&mut self, now: MonotonicNanos, from: SocketAddr, entry: &ResolutionEntry<'_>) -> bool {
+        let told = SocketAddr::new(entry.address, entry.port);
+        let address = if entry.is_self && entry.address.is_unspecified() {
+            // It does not know which of its addresses others see.
+            SocketAddr::new(from.ip(), from.port())
+        } else {
+            told
+        };
+        if !can_be_one_drivers(address.ip()) {
+            return false;
+        }
+        let local = self.config.local;
+        if address.port() == local.port() && entry.name == self.config.name.as_bytes() {
+            return true;
+        }
+        // From the future is from now: nothing may stay for longer than what was heard just now.
+        let age_ns = i64::from(entry.age_ms.max(0)) * NANOS_PER_MILLI;
+        if age_ns >= self.config.neighbor_timeout_ns {
+            return true;
+        }
+        let heard = now.saturating_add_ns(-age_ns);
+        if !self.cache.add(entry.name, Entry { address, heard }) {
+            self.full = Some(Full::Names);
+        }
+        // One that does not know its port, or is where this one is, cannot be told anything.
+        if address.port() != 0 && address != local && !self.neighbors.add(address, heard, entry.is_self) {
+            self.full = Some(Full::Neighbors);
+        }
+        true
+    }
+
+    /// All neighbors, and those who are told first.
+    fn everybody(&self) -> Vec<SocketAddr> {
+        let first = self.bootstrap.iter().filter_map(Bootstrap::address).filter(|at| !self.neighbors.contains(at));
+        let mut to: Vec<SocketAddr> = first.chain(self.neighbors.iter()).collect();
+        to.sort_unstable();
+        to.dedup();
+        to
+    }
+
+    fn own_datagram(&self) -> Box<[u8]> {
+        let GossipConfig { name, local, .. } = &self.config;
+        let entry = ResolutionEntry {
+            is_self: true,
+            address: local.ip(),
+            port: local.port(),
+            age_ms: 0,
+            name: name.as_bytes(),
+        };
+        let mut buffer = [0; LONGEST_ENTRY];
+        let mut writer = ResolutionWriter::new(&mut buffer);
+        writer.add(&entry);
+        let length = writer.finish();
+        buffer[..length].into()
+    }
+
+    /// Everything that was heard, in as few datagrams as it takes.
+    fn all_names(&self, now: MonotonicNanos) -> Vec<Box<[u8]>> {
+        let mut datagrams = Vec::new();
+        let mut buffer = vec![0; self.config.mtu.max(HEADER_LENGTH)];
+        let mut names = self.cache.iter().peekable();
+        while names.peek().is_some() {
+            let mut writer = ResolutionWriter::new(&mut buffer);
+            while let Some((name, entry)) = names.peek() {
+                let age_ms = i32::try_from(now.since(entry.heard) / NANOS_PER_MILLI).unwrap_or(i32::MAX);
+                let (address, port) = (entry.address.ip(), entry.address.port());
+                if !writer.add(&ResolutionEntry { is_self: false, address, port, age_ms, name }) {
+                    break;
+                }
+                names.next();
+            }
+            if writer.is_empty() {
+                // A name that no datagram has room for is not passed on.
+                names.next();
+            } else {
+                let length = writer.finish();
+                datagrams.push(buffer[..length].into());
+            }
+        }
+        datagrams
+    }
+}
+
+/// Whether an address is that of one driver: not of none, not of many.
+const fn can_be_one_drivers(address: IpAddr) -> bool {
+    let is_broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
+    !(address.is_unspecified() || address.is_multicast() || is_broadcast)
+}

@@ -1,0 +1,52 @@
+//! The drivers that are told names. The gossip keeps them by address; who is silent goes.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use gannet::time::MonotonicNanos;
+
+/// Where neighbors are, each with when it was heard last.
+#[derive(Debug)]
+pub(super) struct Neighbors {
+    heard: BTreeMap<SocketAddr, MonotonicNanos>,
+    limit: usize,
+}
+
+impl Neighbors {
+    pub(super) const fn new(limit: usize) -> Self {
+        Self { heard: BTreeMap::new(), limit }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.heard.len()
+    }
+
+    pub(super) fn contains(&self, address: &SocketAddr) -> bool {
+        self.heard.contains_key(address)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = SocketAddr> {
+        self.heard.keys().copied()
+    }
+
+    /// A neighbor was heard of. What others tell of one that is known does not keep it: it must speak for itself. False when there is
+    /// no room for one more.
+    pub(super) fn add(&mut self, address: SocketAddr, heard: MonotonicNanos, itself: bool) -> bool {
+        if let Some(known) = self.heard.get_mut(&address) {
+            if itself {
+                *known = heard;
+            }
+            return true;
+        }
+        let fits = self.heard.len() < self.limit;
+        if fits {
+            self.heard.insert(address, heard);
+        }
+        fits
+    }
+
+    /// Forgets who was heard at this time or before.
+    pub(super) fn forget(&mut self, until: MonotonicNanos) {
+        self.heard.retain(|_, heard| *heard > until);
+    }
+}

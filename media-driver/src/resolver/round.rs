@@ -1,0 +1,37 @@
+//! Datagrams that all go to the same drivers. A round may be long, so it is handed out as far as there is room, and goes on in the next
+//! turn.
+
+use std::net::SocketAddr;
+
+use crate::mailbox::{Content, EndpointId, Transmit, TransmitBatch, TransmitTag};
+
+/// What is left to be sent: each datagram to each address.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    datagrams: Vec<Box<[u8]>>,
+    to: Vec<SocketAddr>,
+    sent: usize,
+}
+
+impl Round {
+    pub(super) fn new(datagrams: Vec<Box<[u8]>>, to: Vec<SocketAddr>) -> Self {
+        Self { datagrams, to, sent: 0 }
+    }
+
+    /// Whether everything was handed out.
+    pub(super) fn is_done(&self) -> bool {
+        self.sent == self.datagrams.len() * self.to.len()
+    }
+
+    /// Hands out as much as there is room for; returns how much that was.
+    pub(super) fn poll(&mut self, endpoint: EndpointId, batch: &mut TransmitBatch) -> usize {
+        let before = self.sent;
+        while !self.is_done() && batch.room() > 0 {
+            let (datagram, to) = (self.sent / self.to.len(), self.sent % self.to.len());
+            let content = Content::Long(self.datagrams[datagram].clone());
+            batch.push(Transmit { endpoint, to: self.to[to], content, tag: TransmitTag::Control });
+            self.sent += 1;
+        }
+        self.sent - before
+    }
+}
