@@ -1,4 +1,5 @@
-//! Any datagrams to a driver with subscriptions, between commands and as time passes: it goes on, and what it holds is bounded.
+//! Any datagrams to a driver with subscriptions that takes part in name resolution, between commands and as time passes: it goes on,
+//! and what it holds is bounded.
 #![no_main]
 
 mod rig;
@@ -61,6 +62,7 @@ fuzz_target!(|bytes: &[u8]| {
         heartbeat(256, false, false),
         heartbeat(1664, true, false),
         heartbeat(1664, true, true),
+        rig::names(),
     ];
     rig.play(Input(bytes), &templates);
 });

@@ -2,9 +2,11 @@
 //! include this.
 
 use gannet::counters::SystemCounter;
+use gannet::protocol::{ResolutionEntry, ResolutionWriter};
 use gannet::types::StreamId;
+use gannet_driver::resolver::{GossipConfig, ResolverConfig};
 use gannet_driver::sim::{Awake, SimClient, SimDriver, SimNetwork, Weather};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub const STREAM: StreamId = StreamId::new(1001);
 /// How many logs, sockets and images a driver may have of what the input asks for.
@@ -35,10 +37,41 @@ impl<'a> Input<'a> {
     }
 }
 
+/// Small tables, so that they become full, and short periods.
+fn gossip() -> GossipConfig {
+    GossipConfig {
+        name: "fuzzed".to_owned(),
+        local: ([10, 0, 0, 1], 8050).into(),
+        bootstrap: Vec::new(),
+        mtu: 128,
+        neighbor_timeout_ns: 2_000_000_000,
+        self_interval_ns: 100_000_000,
+        neighbor_interval_ns: 200_000_000,
+        bootstrap_interval_ns: 1_000_000_000,
+        max_names: 8,
+        max_neighbors: 4,
+    }
+}
+
+/// What another driver says of itself and of a third.
+pub fn names() -> Vec<u8> {
+    let mut bytes = [0; 128];
+    let mut writer = ResolutionWriter::new(&mut bytes);
+    for (is_self, last, name) in [(true, 2, &b"near"[..]), (false, 3, &b"far-away"[..])] {
+        let address = IpAddr::from([10, 0, 0, last]);
+        assert!(writer.add(&ResolutionEntry { is_self, address, port: 8050, age_ms: 10, name }));
+    }
+    let length = writer.finish();
+    bytes[..length].to_vec()
+}
+
 impl Rig {
     pub fn new() -> Self {
         let network = SimNetwork::new(1, Weather::NONE);
-        let driver = SimDriver::new([10, 0, 0, 1].into(), &network, 1, |config| config.network.session_limit = 100);
+        let driver = SimDriver::new([10, 0, 0, 1].into(), &network, 1, |config| {
+            config.network.session_limit = 100;
+            config.resolver = ResolverConfig::Gossip(Box::new(gossip()));
+        });
         let client = SimClient::new(&driver);
         Self { network, driver, client, now_ns: 1_000_000_000, peer: ([10, 0, 0, 2], 40_123).into() }
     }

@@ -62,6 +62,7 @@ fuzz_target!(|bytes: &[u8]| {
         nak,
         question,
         error,
+        rig::names(),
     ];
     rig.turn(1_000);
     rig.turn(1_000);

@@ -4,7 +4,8 @@
 use std::net::SocketAddr;
 
 use gannet::counters::{
-    ChannelCounter, CounterLabel, CounterSpec, CountersManager, SockaddrCounter, Stream, StreamCounter, SystemCounter, channel_status,
+    ChannelCounter, CounterLabel, CounterSpec, CountersManager, SockaddrCounter, Stream, StreamCounter, SystemCounter,
+    channel_status,
 };
 use gannet::memory::OwnedWord;
 use gannet::time::EpochMillis;
@@ -382,8 +383,7 @@ impl Counters {
 
     /// A counter of name resolution, which belongs to nobody. None when there is no room for one more.
     pub(super) fn allocate_for_resolver(&mut self, type_id: i32, key: &[u8], label: &str) -> Option<Counter> {
-        let spec =
-            CounterSpec::application(type_id, key, label.as_bytes(), RegistrationId::new(0), ClientId::new(0));
+        let spec = CounterSpec::application(type_id, key, label.as_bytes(), RegistrationId::new(0), ClientId::new(0));
         // Before the first duty cycle nothing was freed whose time would matter.
         self.allocate(EpochMillis::new(0), &spec).ok()
     }

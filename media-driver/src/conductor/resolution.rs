@@ -142,7 +142,7 @@ impl Core {
             self.network.ask(Request::ResolveHost(ResolveHost { index, host }));
         }
         let sent = gossip.poll_transmit(endpoint, batch);
-        if let Some(full) = gossip.take_full() {
+        if let Some(full) = gossip.take_full(now) {
             self.report(&format!("(11) {full}"));
         }
         sent
@@ -164,7 +164,9 @@ impl Core {
         }
         if address.is_none() {
             let code = ErrorCode::UnknownHost.get();
-            self.report(&format!("({code}) bootstrap neighbor {name}: no address is known for it; it is looked up again"));
+            self.report(&format!(
+                "({code}) bootstrap neighbor {name}: no address is known for it; it is looked up again"
+            ));
         }
     }
 }

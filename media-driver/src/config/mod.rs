@@ -26,5 +26,6 @@ pub use table::{
 
 pub use value::{
     ByteLength, CongestionControlName, Cpu, DirectoryAccess, FlowControlName, Form, IdleStrategyName, Inferable,
-    Milliseconds, NameResolverName, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode, TransportName,
+    Milliseconds, NameResolverName, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode,
+    TransportName,
 };

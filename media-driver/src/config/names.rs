@@ -66,9 +66,12 @@ impl Resolver {
         }
         let read = |(index, text): (usize, &str)| {
             let place = HostAndPort::parse(text.trim()).filter(|place| place.port() != 0);
-            place.ok_or_else(|| format!("{FORM}; number {}, {text:?}, is not one with a port from 1 to 65535", index + 1))
+            place.ok_or_else(|| {
+                format!("{FORM}; number {}, {text:?}, is not one with a port from 1 to 65535", index + 1)
+            })
         };
-        let places: Vec<HostAndPort> = self.bootstrap_neighbor.split(',').enumerate().map(read).collect::<Result<_, _>>()?;
+        let places: Vec<HostAndPort> =
+            self.bootstrap_neighbor.split(',').enumerate().map(read).collect::<Result<_, _>>()?;
         if places.len() > MAX_BOOTSTRAP_NEIGHBORS {
             return Err(format!("{FORM}; these are {}", places.len()));
         }
@@ -132,9 +135,8 @@ mod tests {
 
     #[test]
     fn drivers_to_ask_first() {
-        let read = |text: &str| {
-            Resolver { bootstrap_neighbor: text.to_owned(), ..Resolver::default() }.bootstrap_neighbors()
-        };
+        let read =
+            |text: &str| Resolver { bootstrap_neighbor: text.to_owned(), ..Resolver::default() }.bootstrap_neighbors();
         let texts = |text| read(text).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(texts("one:8050, 10.0.0.1:8051,[::1]:8052"), ["one:8050", "10.0.0.1:8051", "[::1]:8052"]);
         assert!(texts("").is_empty());

@@ -331,12 +331,12 @@ mod tests {
                 "(-Daeron.name.resolver.init.args): not understood; expected name,initial host,re-resolution host for each name, \
                  rows separated by |; row 2 has 2 columns",
             ),
-            (
-                &[supplier, name, interface, "aeron.driver.resolver.bootstrap.neighbor=two"],
-                "number 1, \"two\"",
-            ),
+            (&[supplier, name, interface, "aeron.driver.resolver.bootstrap.neighbor=two"], "number 1, \"two\""),
             (&[supplier, name, "aeron.driver.resolver.interface={eth0}"], "expected host:port"),
-            (&["aeron.driver.resolver.neighbor.timeout=1s"], "aeron.driver.resolver.self.resolution.interval=1s (default)"),
+            (
+                &["aeron.driver.resolver.neighbor.timeout=1s"],
+                "aeron.driver.resolver.self.resolution.interval=1s (default)",
+            ),
             (&["aeron.name.resolver.supplier=dns"], "expected"),
         ] {
             let error = refused(definitions);

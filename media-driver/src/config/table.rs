@@ -13,7 +13,8 @@ use gannet::types::{Mtu, SessionId, TermLength};
 use super::property::{Effect, Limits, Property, Rule, set_field};
 use super::value::{
     ByteLength, CongestionControlName, Cpu, DirectoryAccess, FlowControlName, IdleStrategyName, Inferable,
-    Milliseconds, NameResolverName, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode, TransportName, Value,
+    Milliseconds, NameResolverName, PortRange, Profile, TerminationValidator, ThreadNaming, ThreadingMode,
+    TransportName, Value,
 };
 
 const UDP: Effect = Effect::Later("parts of UDP channels that there are not yet");

@@ -21,6 +21,8 @@ use super::round::Round;
 use crate::mailbox::{EndpointId, TransmitBatch};
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
+/// How often it is told that a table has no room, in nanoseconds.
+const FULL_INTERVAL_NS: i64 = 1_000_000_000;
 /// Room for the longest entry there can be, and its header.
 const LONGEST_ENTRY: usize = HEADER_LENGTH + (26 + MAX_RESOLUTION_NAME_LENGTH).next_multiple_of(8);
 
@@ -37,8 +39,9 @@ pub struct Gossip {
     next_bootstrap: MonotonicNanos,
     own: Round,
     others: Round,
-    /// A table that had no room, since that was last asked.
+    /// A table that had no room, since that was last told, and when it may be told again.
     full: Option<Full>,
+    next_told: MonotonicNanos,
 }
 
 /// What a datagram was.
@@ -75,6 +78,7 @@ impl Gossip {
             own: Round::default(),
             others: Round::default(),
             full: None,
+            next_told: start,
             config,
         }
     }
@@ -165,9 +169,14 @@ impl Gossip {
         self.own.poll(endpoint, batch) + self.others.poll(endpoint, batch)
     }
 
-    /// A table that had no room, since this was last asked.
-    pub const fn take_full(&mut self) -> Option<Full> {
-        self.full.take()
+    /// A table that had no room since this was last told, once in a while: who floods it must not flood the error log.
+    pub fn take_full(&mut self, now: MonotonicNanos) -> Option<Full> {
+        if now < self.next_told {
+            return None;
+        }
+        let full = self.full.take()?;
+        self.next_told = now.saturating_add_ns(FULL_INTERVAL_NS);
+        Some(full)
     }
 
     /// Somebody tells where a driver is. False when nobody can be there.

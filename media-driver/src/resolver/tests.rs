@@ -116,9 +116,7 @@ impl Group {
 fn vector_resolution_is_what_a_driver_says_of_itself() {
     let mut gossip = Gossip::new(config("A", "192.168.0.1:8050", &["10.0.0.9:8050"]));
     let said = sent(&mut gossip, 0, 8);
-    let vector = [
-        0x18, 0, 0, 0, 0, 0, 7, 0, 0x01, 0x80, 0x72, 0x1f, 0, 0, 0, 0, 0xc0, 0xa8, 0, 1, 1, 0, 0x41, 0,
-    ];
+    let vector = [0x18, 0, 0, 0, 0, 0, 7, 0, 0x01, 0x80, 0x72, 0x1f, 0, 0, 0, 0, 0xc0, 0xa8, 0, 1, 1, 0, 0x41, 0];
     assert_eq!(said, [(at("10.0.0.9:8050"), vector.to_vec())]);
 }
 
@@ -345,26 +343,24 @@ fn lies_are_dropped_or_pass() {
 
 #[test]
 fn tables_are_bounded_and_say_so() {
-    let mut gossip = Gossip::new(GossipConfig {
-        max_names: 3,
-        max_neighbors: 2,
-        ..config("one", "10.0.0.1:8050", &[])
-    });
+    let mut gossip =
+        Gossip::new(GossipConfig { max_names: 3, max_neighbors: 2, ..config("one", "10.0.0.1:8050", &[]) });
     let names: Vec<String> = (0..100).map(|number| format!("driver-{number}")).collect();
     for (number, name) in names.iter().enumerate() {
         let told = entry(name, &format!("10.0.1.{number}:8050"), 0, true);
         assert_eq!(gossip.on_datagram(time(0), at("10.0.0.9:1"), &datagram(&[told])), Heard::Names);
         if number == 2 {
-            assert_eq!(gossip.take_full(), Some(Full::Neighbors));
+            assert_eq!(gossip.take_full(time(0)), Some(Full::Neighbors));
         }
     }
     assert_eq!((gossip.names(), gossip.neighbors()), (3, 2));
-    assert!(gossip.take_full().is_some() && gossip.take_full().is_none());
+    assert_eq!(gossip.take_full(time(SECOND - 1)), None, "once a second at most");
+    assert!(gossip.take_full(time(SECOND)).is_some());
     // Who is known goes on being heard, and room is made by time.
     let again = entry("driver-1", "10.0.1.1:8050", 0, true);
     gossip.on_datagram(time(9 * SECOND), at("10.0.0.9:1"), &datagram(&[again]));
     gossip.do_work(time(11 * SECOND));
-    assert_eq!((gossip.names(), gossip.neighbors(), gossip.take_full()), (1, 1, None));
+    assert_eq!((gossip.names(), gossip.neighbors(), gossip.take_full(time(11 * SECOND))), (1, 1, None));
 }
 
 /// All names go to all neighbors, in datagrams no longer than the MTU, whatever room there is in one turn.
@@ -472,9 +468,8 @@ fn some_address() -> impl Strategy<Value = SocketAddr> {
 }
 
 fn some_step() -> impl Strategy<Value = Step> {
-    let told = (0..5_u8, some_address(), prop_oneof![Just(0), -5..12_000_i32], any::<bool>()).prop_map(
-        |(name, address, age_ms, itself)| Told { name: format!("n{name}"), address, age_ms, itself },
-    );
+    let told = (0..5_u8, some_address(), prop_oneof![Just(0), -5..12_000_i32], any::<bool>())
+        .prop_map(|(name, address, age_ms, itself)| Told { name: format!("n{name}"), address, age_ms, itself });
     let from = some_address().prop_filter("somewhere", |from| !from.ip().is_unspecified());
     prop_oneof![
         (0..4_000_i64).prop_map(|millis| Step::Pass(millis * MILLI)),

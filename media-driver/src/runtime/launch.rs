@@ -221,7 +221,8 @@ impl MediaDriver {
             }
         };
         let name = thread_name(Role::Conductor);
-        let agent = |port| ConductorAgent::new(name, conductor, port, (ports, resolver_port, here), clock, stop.clone());
+        let agent =
+            |port| ConductorAgent::new(name, conductor, port, (ports, resolver_port, here), clock, stop.clone());
         let (host, helper, outcome) = match pins[..] {
             [conductor_pin, helper_pin, ref network_pins @ ..] => {
                 let (pinned, outcome) = sync_channel(pins.len());

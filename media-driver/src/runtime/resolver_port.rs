@@ -28,7 +28,9 @@ const DATAGRAMS_PER_TURN: usize = 64;
 #[non_exhaustive]
 pub enum ResolverError {
     /// Its interface has a name that leads nowhere.
-    #[error("aeron.driver.resolver.interface={interface}: no address is known for it; state an address of this machine")]
+    #[error(
+        "aeron.driver.resolver.interface={interface}: no address is known for it; state an address of this machine"
+    )]
     NoAddress {
         /// What the setting says.
         interface: String,
@@ -136,9 +138,7 @@ fn local_address(config: &DriverConfig) -> Result<SocketAddr, ResolverError> {
     let address = match stated.name() {
         InterfaceName::Address(Host::V4(address)) => (*address).into(),
         InterfaceName::Address(Host::V6(address)) => (*address).into(),
-        InterfaceName::Address(Host::Name(name)) => {
-            resolver::resolve(name).ok().flatten().ok_or_else(no_address)?
-        }
+        InterfaceName::Address(Host::Name(name)) => resolver::resolve(name).ok().flatten().ok_or_else(no_address)?,
         InterfaceName::Device(_) => return Err(no_address()),
     };
     Ok(SocketAddr::new(address, stated.port()))

@@ -1,5 +1,5 @@
-//! A driver of a simulation: its three agents, and everything around them in memory. Logs are memory of this process, names are not
-//! resolved, sockets are entries of a table.
+//! A driver of a simulation: its three agents, and everything around them in memory. Logs are memory of this process, the only names are
+//! those of drivers, sockets are entries of a table.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -17,14 +17,20 @@ use crate::channel::{NetworkInterface, SocketDefaults, Surroundings, UdpChannel}
 use crate::conductor::{Conductor, ConductorConfig};
 use crate::io::endpoints::plan;
 use crate::io::transport::Transport;
-use crate::mailbox::{Completion, EndpointError, OpenEndpoint, Reply, Request, ResolveChannel, Side, TransmitBatch};
+use crate::mailbox::{
+    Completion, EndpointError, EndpointId, EndpointSpec, OpenEndpoint, Reply, Request, ResolveChannel, Side,
+    TransmitBatch,
+};
 use crate::receiver::Receiver;
+use crate::resolver::{ResolverConfig, WORK_INTERVAL_NS};
 use crate::sender::Sender;
 
 const COUNTERS: usize = 1024;
 /// How many datagrams an agent hands over in one turn.
 const BATCH: usize = 64;
 const NANOS_PER_MILLI: i64 = 1_000_000;
+/// The only endpoint of the transport that it gossips through.
+const RESOLVER: EndpointId = EndpointId::new(0);
 
 /// A driver on a host of its own.
 #[derive(Debug)]
@@ -37,6 +43,9 @@ pub struct SimDriver {
     network: SimNetwork,
     sending: SimTransport,
     receiving: SimTransport,
+    /// Where it gossips, if it does, and when it does next.
+    resolving: SimTransport,
+    gossip_due_ns: i64,
     logs: HashMap<PathBuf, LogBuffers>,
     /// What has become of datagrams, and the sender does not know.
     unanswered: Vec<Completion>,
@@ -65,11 +74,17 @@ impl SimDriver {
     ///
     /// # Panics
     ///
-    /// Never: its buffers are of sizes that fit.
+    /// When something on its host has the port that it is to gossip at. Its buffers are of sizes that fit.
     pub fn new(host: IpAddr, network: &SimNetwork, seed: u64, change: impl FnOnce(&mut ConductorConfig)) -> Self {
         let mut config = ConductorConfig { seed, ..ConductorConfig::default() };
         config.logs.low_space_warning = 0;
         change(&mut config);
+        let mut resolving = SimTransport::new(network);
+        if let ResolverConfig::Gossip(gossip) = &config.resolver {
+            let sockets = SimSockets::open(network, &EndpointSpec::unicast(gossip.local));
+            let adopted = sockets.map(|sockets| resolving.adopt(RESOLVER, sockets));
+            assert!(matches!(adopted, Ok(Ok(()))), "a port of its own to gossip at");
+        }
         let (parts, memory) = parts(COUNTERS, EpochMillis::new(0));
         let conductor = Conductor::new(config, parts);
         let network_counters = conductor.network_counters();
@@ -82,6 +97,8 @@ impl SimDriver {
             network: network.clone(),
             sending: SimTransport::new(network),
             receiving: SimTransport::new(network),
+            resolving,
+            gossip_due_ns: 0,
             logs: HashMap::new(),
             unanswered: Vec::new(),
             answers_late: false,
@@ -219,6 +236,18 @@ impl SimDriver {
             let reply = self.execute(request);
             self.conductor.on_reply(reply);
         }
+        if self.resolving.endpoints() > 0 && now_ns >= self.gossip_due_ns {
+            self.gossip_due_ns = now_ns + WORK_INTERVAL_NS;
+            self.gossip(MonotonicNanos::new(now_ns));
+        }
+    }
+
+    fn gossip(&mut self, now: MonotonicNanos) {
+        let Self { conductor, resolving, batch, .. } = self;
+        resolving.receive(BATCH, |datagram| conductor.on_resolver_datagram(now, datagram.from, datagram.bytes));
+        conductor.poll_resolver(now, RESOLVER, batch);
+        // What is lost is said again.
+        resolving.send(batch, |_| {});
     }
 
     fn execute(&mut self, request: Request) -> Reply {

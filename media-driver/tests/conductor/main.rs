@@ -9,6 +9,7 @@ mod limits;
 mod network;
 mod publications;
 mod refusals;
+mod resolution;
 mod responses;
 mod sharing;
 mod slow_logs;

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "runs a program on a file")]
 
 mod dissected;
+mod names;
 #[expect(unreachable_pub, reason = "shared with tests of other crates")]
 #[path = "../../../engine/tests/support/skip.rs"]
 mod skip;

@@ -15,6 +15,7 @@ use gannet_driver::MediaDriver;
 use gannet_driver::config::{ByteLength, DriverConfig, Profile, ThreadingMode, TransportName};
 
 mod channels;
+mod names;
 
 const PATIENCE: Duration = Duration::from_secs(180);
 const STREAM: i32 = 1001;

@@ -6,5 +6,6 @@ mod features;
 mod groups;
 mod hosts;
 mod loss;
+mod names;
 mod relay;
 mod streams;
