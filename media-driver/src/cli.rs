@@ -12,15 +12,16 @@ use gannet_driver::config::Layers;
     name = "gannet-driver",
     disable_version_flag = true,
     after_help = "\
-Values come from, in rising order of strength: defaults, profile, configuration file, AERON_* and GANNET_* environment
+Values come from, in rising order of strength: defaults, profile, configuration file, AERON_* and GANNET_* environment \
 variables, -D, properties files, the flags above. docs/configuration.md lists every setting.
 
-Exit status: 0 after a stop by SIGTERM, by SIGINT or by a client's request; 1 when the driver could not start or failed;
-2 when the command line was not understood. A second signal ends the process at once, with the signal's own status."
+Exit status: 0 after a stop by SIGTERM, by SIGINT or by a client's request; 1 when the driver could not start or failed; \
+2 when the command line or the configuration was not understood. A second signal ends the process at once, with the \
+signal's own status."
 )]
 pub(crate) struct Cli {
     /// Print the version and exit
-    #[arg(short = 'v', long = "version")]
+    #[arg(short = 'v', short_alias = 'V', long = "version")]
     pub(crate) version: bool,
 
     /// Set a property: any aeron.* or gannet.* name, or AERON_* or GANNET_* variable

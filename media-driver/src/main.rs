@@ -18,8 +18,10 @@ use tracing_subscriber::EnvFilter;
 
 use cli::Cli;
 
-/// What was asked for could not be done. A command line that is not understood is 2, by the parser.
+/// What was asked for could not be done.
 const FAILED: u8 = 1;
+/// The configuration was not understood, and nothing was touched: trying again does not help. The parser of the command line says the same.
+const NOT_UNDERSTOOD: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -29,7 +31,7 @@ fn main() -> ExitCode {
     }
     match load(&cli) {
         Ok(loaded) => run(&cli, loaded),
-        Err(message) => refuse(&message),
+        Err(message) => refuse(NOT_UNDERSTOOD, &message),
     }
 }
 
@@ -67,7 +69,8 @@ fn variables() -> Result<Vec<(String, String)>, String> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+    std::fs::read_to_string(path)
+        .map_err(|error| format!("cannot read {}, which has settings: {error}", path.display()))
 }
 
 fn run(cli: &Cli, loaded: Loaded) -> ExitCode {
@@ -76,7 +79,7 @@ fn run(cli: &Cli, loaded: Loaded) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if let Err(message) = start_logging(&loaded) {
-        return refuse(&message);
+        return refuse(NOT_UNDERSTOOD, &message);
     }
     if loaded.config.process.print_configuration {
         print!("{}", loaded.print());
@@ -90,17 +93,17 @@ fn run(cli: &Cli, loaded: Loaded) -> ExitCode {
     // Before clients, or an operator's script, can see that the driver is there: none of its signals may be missed.
     let signals = match Signals::new([SIGTERM, SIGINT]) {
         Ok(signals) => signals,
-        Err(error) => return refuse(&format!("cannot watch for signals: {error}")),
+        Err(error) => return refuse(FAILED, &format!("cannot watch for signals: {error}")),
     };
     let mut driver = match MediaDriver::launch(config) {
         Ok(driver) => driver,
-        Err(error) => return refuse(&error.to_string()),
+        Err(error) => return refuse(FAILED, &error.to_string()),
     };
     for warning in driver.warnings() {
         warn!("{warning}");
     }
     if let Err(error) = stop_on_signals(signals, driver.stop_handle()) {
-        return refuse(&format!("cannot start the thread that watches for signals: {error}"));
+        return refuse(FAILED, &format!("cannot start the thread that watches for signals: {error}"));
     }
     info!(dir = %driver.dir().display(), pid = std::process::id(), %profile, %mode, "{}", version_line());
 
@@ -154,11 +157,11 @@ fn stop_on_signals(mut signals: Signals, stop: StopHandle) -> std::io::Result<()
     Ok(())
 }
 
-fn refuse(message: &str) -> ExitCode {
+fn refuse(status: u8, message: &str) -> ExitCode {
     for line in message.lines() {
         eprintln!("gannet-driver: {line}");
     }
-    ExitCode::from(FAILED)
+    ExitCode::from(status)
 }
 
 /// The version in the reference driver's words, which scripts may look for.

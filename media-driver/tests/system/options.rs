@@ -44,14 +44,14 @@ fn a_running_driver_prints_its_configuration_where_that_is_asked_for() {
 }
 
 #[test]
-fn all_that_is_wrong_with_a_configuration_is_told_and_the_status_is_1() {
+fn all_that_is_wrong_with_a_configuration_is_told_and_the_status_is_2() {
     let temp = tempfile::tempdir().unwrap();
     let file = temp.path().join("driver.toml");
     fs::write(&file, "[terms]\nipc_mtu = 100\n").unwrap();
     let properties = temp.path().join("driver.properties");
     fs::write(&properties, "aeron.tmer.interval=1s\n").unwrap();
     let ended = run(driver().arg("--config").arg(&file).arg("-Daeron.threading.mode=ALL").arg(&properties));
-    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(ended.status.code(), Some(2));
     for expected in [
         "driver.toml:2): out of range; allowed is 64 to 65504, a multiple of 32",
         "aeron.threading.mode=ALL (-Daeron.threading.mode): not understood; expected one of DEDICATED",
@@ -59,8 +59,11 @@ fn all_that_is_wrong_with_a_configuration_is_told_and_the_status_is_1() {
     ] {
         assert!(ended.stderr.contains(expected), "{expected} in\n{}", ended.stderr);
     }
+    let ended = run(driver().args(["-Dgannet.log=driver=loud", "--dir"]).arg(temp.path().join("driver")));
+    assert_eq!(ended.status.code(), Some(2), "{}", ended.stderr);
+    assert!(!temp.path().join("driver").exists(), "nothing was touched");
     let ended = run(driver().args(["--config", "/no/such/file.toml"]));
-    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(ended.status.code(), Some(2));
     assert!(ended.stderr.contains("cannot read /no/such/file.toml"), "{}", ended.stderr);
 }
 
@@ -77,7 +80,7 @@ fn properties_files_are_named_as_the_reference_names_them() {
     }
     for name in ["http://localhost/driver.properties", "/no/such.properties"] {
         let ended = run(driver().args(["--print-config", name]));
-        assert_eq!(ended.status.code(), Some(1));
+        assert_eq!(ended.status.code(), Some(2));
         assert!(ended.stderr.contains(&format!("cannot read {name}")), "{}", ended.stderr);
     }
 }
