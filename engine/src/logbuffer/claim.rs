@@ -21,6 +21,9 @@ pub struct Claim<'a> {
     payload: Lent<'a>,
     frame_length: i32,
     end: Position,
+    /// What the header is to say besides. Stored with the commit: until then the frame may be taken over, and is not to be touched after.
+    flags: Option<u8>,
+    reserved_value: Option<i64>,
     open: bool,
 }
 
@@ -36,7 +39,7 @@ impl<'a> Claim<'a> {
         let frame_length = (FRAME_HEADER_LENGTH + length) as i32;
         frame::begin(&space, place, -frame_length, frame::DATA_UNFRAGMENTED, 0);
         let payload = space.lend_payload(length);
-        Self { space, payload, frame_length, end, open: true }
+        Self { space, payload, frame_length, end, flags: None, reserved_value: None, open: true }
     }
 
     /// The position after it.
@@ -54,13 +57,13 @@ impl<'a> Claim<'a> {
 
     /// Sets the frame's flags, [`UNFRAGMENTED`](super::flags::UNFRAGMENTED) unless set.
     pub fn set_flags(&mut self, flags: u8) {
-        self.space.word(frame::VERSION_FLAGS_TYPE).store_relaxed(frame::pack(flags, frame::frame_type::DATA));
+        self.flags = Some(flags);
     }
 
     /// Sets the reserved value, 0 unless set: eight bytes in the frame's header that are the application's.
     #[inline]
     pub fn set_reserved_value(&mut self, value: i64) {
-        self.space.word(frame::RESERVED_VALUE).store_relaxed(value);
+        self.reserved_value = Some(value);
     }
 
     /// Publishes the message and returns the position after it.
@@ -70,11 +73,7 @@ impl<'a> Claim<'a> {
     /// [`ClaimLost`] if the driver has given up waiting for it.
     #[inline]
     pub fn commit(mut self) -> Result<Position, ClaimLost> {
-        self.open = false;
-        if !frame::is_in_progress(&self.space, self.frame_length) {
-            return Err(ClaimLost);
-        }
-        self.payload.give_back();
+        self.finish_header()?;
         frame::commit(&self.space, self.frame_length);
         Ok(self.end)
     }
@@ -90,11 +89,7 @@ impl<'a> Claim<'a> {
         if length >= self.payload.bytes().len() {
             return self.commit();
         }
-        self.open = false;
-        if !frame::is_in_progress(&self.space, self.frame_length) {
-            return Err(ClaimLost);
-        }
-        self.payload.give_back();
+        self.finish_header()?;
         let start = occupied(length);
         let place = Place::of(&self.space).beyond(start);
         // Nobody gets to the padding before the frame in front of it is committed; until then the two are one claim in progress.
@@ -105,6 +100,23 @@ impl<'a> Claim<'a> {
         }
         frame::commit(&self.space, (FRAME_HEADER_LENGTH + length) as i32);
         Ok(self.end)
+    }
+
+    /// Ends the loan, and writes what the header is to say besides, unless somebody else has ended the claim.
+    #[inline]
+    fn finish_header(&mut self) -> Result<(), ClaimLost> {
+        self.open = false;
+        if !frame::is_in_progress(&self.space, self.frame_length) {
+            return Err(ClaimLost);
+        }
+        self.payload.give_back();
+        if let Some(flags) = self.flags {
+            self.space.word(frame::VERSION_FLAGS_TYPE).store_relaxed(frame::pack(flags, frame::frame_type::DATA));
+        }
+        if let Some(value) = self.reserved_value {
+            self.space.word(frame::RESERVED_VALUE).store_relaxed(value);
+        }
+        Ok(())
     }
 
     /// Gives the claim up: its space becomes padding.
@@ -140,8 +152,26 @@ impl DerefMut for Claim<'_> {
 
 #[cfg(all(test, not(engine_loom)))]
 mod tests {
-    use crate::logbuffer::LogKind;
+    use super::*;
     use crate::logbuffer::testing::TestLog;
+    use crate::logbuffer::{LogKind, unblock};
+
+    #[test]
+    fn a_claim_that_was_taken_over_touches_nothing_any_more() {
+        let test = TestLog::new(LogKind::Concurrent);
+        test.set_limit(1 << 16);
+        let appender = test.concurrent();
+        let mut claim = appender.try_claim(100).expect("there is room");
+        assert!(unblock(&test.log, Position::new(0)));
+        let mut taken_over = [0; FRAME_HEADER_LENGTH];
+        test.log.term(0).get_bytes(0, &mut taken_over);
+        claim.set_flags(0x11);
+        claim.set_reserved_value(42);
+        assert_eq!(claim.commit(), Err(ClaimLost));
+        let mut left = [0; FRAME_HEADER_LENGTH];
+        test.log.term(0).get_bytes(0, &mut left);
+        assert_eq!(left, taken_over, "readers see padding");
+    }
 
     #[test]
     fn what_is_left_of_a_claim_that_was_too_long_is_skipped() {

@@ -67,4 +67,4 @@ pub use parameters::{LogKind, LogLayout, LogParameters, MAX_MTU};
 pub use read::{Block, ControlledAction, ImageReader, MalformedFrame};
 pub use rebuild::rebuild;
 pub use sendable::{NextFrame, Sendable, committed, sendable};
-pub use unblock::unblock;
+pub use unblock::{unblock, unblock_abandoned};

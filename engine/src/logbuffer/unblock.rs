@@ -29,30 +29,19 @@ pub fn unblock(log: &LogBuffers, blocked: Position) -> bool {
     if blocked_offset == 0 && active_count == blocked_count.wrapping_sub(1) {
         return rotate(metadata, active_count, log.initial_term_id().wrapping_add(active_count));
     }
-    let partition = Partition::of_term_count(blocked_count);
-    // ORDERING(log.tail): Acquire. Pairs with the publishers' adds and stores; what is below the tail has been claimed.
-    let raw = metadata.raw_tail(partition).load_acquire();
-    let stuck = Stuck {
-        log,
-        partition,
-        term_id: term_length.term_id(blocked, log.initial_term_id()),
-        offset: blocked_offset,
-        // No publisher leaves a tail unaligned; what it would have claimed then are whole frames all the same.
-        claimed: (tail_offset(raw, term_length) as usize).next_multiple_of(FRAME_ALIGNMENT),
-    };
-    // A tail of another term: nothing is claimed in this one.
-    if tail_term_id(raw) != stuck.term_id
-        || stuck.offset >= stuck.claimed
-        || !blocked_offset.is_multiple_of(FRAME_ALIGNMENT)
-    {
-        return false;
-    }
-    let length = stuck.length_at(blocked_offset);
+    let Some(stuck) = Stuck::at(log, blocked) else { return false };
+    let length = stuck.length_at(stuck.offset);
     match length {
         ..0 => stuck.pad_begun(length),
         0 => stuck.pad_gap() || stuck.pad_to_end(active_count == blocked_count),
         _ => false,
     }
+}
+
+/// The same for a log that nobody publishes into any more: there a range of which nothing was written is padded also where no frame
+/// follows, since none will.
+pub fn unblock_abandoned(log: &LogBuffers, blocked: Position) -> bool {
+    unblock(log, blocked) || Stuck::at(log, blocked).is_some_and(|stuck| stuck.pad(0, stuck.claimed - stuck.offset))
 }
 
 /// A place in a term that readers cannot get past, and the end of what was claimed there.
@@ -64,7 +53,29 @@ struct Stuck<'a> {
     claimed: usize,
 }
 
-impl Stuck<'_> {
+impl<'a> Stuck<'a> {
+    /// The place at `blocked`. None if nothing is claimed there.
+    fn at(log: &'a LogBuffers, blocked: Position) -> Option<Self> {
+        let term_length = log.term_length();
+        if blocked.get() < 0 || blocked >= term_length.max_position() {
+            return None;
+        }
+        let partition = Partition::of_term_count(term_length.term_count(blocked));
+        // ORDERING(log.tail): Acquire. Pairs with the publishers' adds and stores; what is below the tail has been claimed.
+        let raw = log.metadata().raw_tail(partition).load_acquire();
+        let stuck = Self {
+            log,
+            partition,
+            term_id: term_length.term_id(blocked, log.initial_term_id()),
+            offset: term_length.offset(blocked) as usize,
+            // No publisher leaves a tail unaligned; what it would have claimed then are whole frames all the same.
+            claimed: (tail_offset(raw, term_length) as usize).next_multiple_of(FRAME_ALIGNMENT),
+        };
+        // A tail of another term: nothing is claimed in this one.
+        let is_claimed = tail_term_id(raw) == stuck.term_id && stuck.offset < stuck.claimed;
+        (is_claimed && stuck.offset.is_multiple_of(FRAME_ALIGNMENT)).then_some(stuck)
+    }
+
     /// The length of the frame that readers wait for. Its place is known to be a frame's start.
     fn length_at(&self, offset: usize) -> i32 {
         // ORDERING(log.frame-committed): Acquire. Pairs with the Release store of `commit` in `frame`.
@@ -179,6 +190,20 @@ mod tests {
         assert!(unblock(&test.log, Position::new(0)));
         assert_eq!(header(&test, 0)[..4], 96_i32.to_le_bytes());
         assert_eq!(test.drain(), [(b"alive".to_vec(), last)]);
+    }
+
+    #[test]
+    fn what_was_claimed_last_and_never_begun_is_padded_once_nobody_publishes() {
+        let test = log();
+        let first = test.concurrent().offer(b"first").unwrap();
+        claim_and_die(&test, 96);
+        assert_eq!(test.drain().len(), 1);
+        assert!(!unblock(&test.log, first));
+        assert!(unblock_abandoned(&test.log, first));
+        assert!(test.drain().is_empty());
+        let end = first.get() + 96;
+        assert_eq!(test.subscriber.load_relaxed(), end);
+        assert!(!unblock_abandoned(&test.log, Position::new(end)), "nothing is claimed there");
     }
 
     #[test]

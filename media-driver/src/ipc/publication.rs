@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use gannet::logbuffer::{LogBuffers, clean_to, unblock};
+use gannet::logbuffer::{LogBuffers, clean_to, unblock, unblock_abandoned};
 use gannet::time::MonotonicNanos;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId};
 
@@ -353,7 +353,8 @@ impl IpcPublication {
                     return Tick { change: Some(Change::Drained), unblocked: false };
                 }
                 // Nobody publishes any more, so there is nobody to wait for.
-                Tick { change: None, unblocked: self.unblock(producer) }
+                let blocked = self.blocked_at(producer);
+                Tick { change: None, unblocked: unblock_abandoned(&self.made_of.log, blocked) }
             }
             State::Linger if self.references == 0 => {
                 self.step(Event::Unheld);
@@ -418,10 +419,15 @@ impl IpcPublication {
     }
 
     fn unblock(&mut self, producer: i64) -> bool {
+        let blocked = self.blocked_at(producer);
+        unblock(&self.made_of.log, blocked)
+    }
+
+    /// Where the slowest subscriber is.
+    fn blocked_at(&mut self, producer: i64) -> Position {
         if let Some(span) = self.subscribers.working_span() {
             self.limits.observe(Some(span));
         }
-        let consumer = self.limits.consumer(producer);
-        unblock(&self.made_of.log, Position::new(consumer))
+        Position::new(self.limits.consumer(producer))
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gannet::logbuffer::{LogBuffers, unblock};
+use gannet::logbuffer::{LogBuffers, unblock, unblock_abandoned};
 use gannet::time::MonotonicNanos;
 use gannet::types::{CounterId, Position, RegistrationId, SessionId, StreamId};
 
@@ -188,7 +188,7 @@ impl NetworkPublication {
             }
             State::Draining => {
                 if producer > sent {
-                    tick.unblocked = unblock(&self.made_of.log, Position::new(sent));
+                    tick.unblocked = unblock_abandoned(&self.made_of.log, Position::new(sent));
                     if tick.unblocked || self.made_of.words.receivers().alive {
                         return tick;
                     }

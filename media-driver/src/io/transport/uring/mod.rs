@@ -32,6 +32,8 @@ pub struct UringTransport {
     receives: Receives,
     sends: Sends,
     endpoints: Endpoints,
+    /// Endpoints that could not be served though an operation on their sockets is in the queue.
+    stranded: Vec<Endpoint>,
     options: SocketOptions,
     counts: TransportCounts,
     fault: Option<SendFault>,
@@ -77,6 +79,7 @@ impl UringTransport {
             receives: Receives::new()?,
             sends: Sends::new()?,
             endpoints: Endpoints { all: Vec::new(), outbox: Outbox::new() },
+            stranded: Vec::new(),
             options,
             counts: TransportCounts::default(),
             fault: None,
@@ -90,7 +93,11 @@ impl Transport for UringTransport {
     fn adopt(&mut self, endpoint: EndpointId, sockets: Sockets) -> io::Result<()> {
         let adopted = Endpoint::new(endpoint, sockets, self.options);
         self.close(endpoint);
-        self.receives.arm(endpoint, adopted.sockets.receiving())?;
+        if let Err(error) = self.receives.arm(endpoint, adopted.sockets.receiving()) {
+            // The operation is in the queue still, and must not meet another endpoint's socket under this one's number.
+            self.stranded.push(adopted);
+            return Err(error);
+        }
         let index = self.endpoints.all.partition_point(|known| known.id < endpoint);
         self.endpoints.all.insert(index, adopted);
         Ok(())
