@@ -59,7 +59,10 @@ impl<'a> Reader<'a> {
                 self.rest = rest;
                 Ok(taken)
             }
-            None => Err(DecodeError::Truncated { what, needed: length, found: self.rest.len() }),
+            None => {
+                unusual();
+                Err(DecodeError::Truncated { what, needed: length, found: self.rest.len() })
+            }
         }
     }
 
@@ -83,7 +86,10 @@ impl<'a> Reader<'a> {
                 self.rest = rest;
                 Ok(taken)
             }
-            None => Err(DecodeError::Truncated { what, needed: N, found: self.rest.len() }),
+            None => {
+                unusual();
+                Err(DecodeError::Truncated { what, needed: N, found: self.rest.len() })
+            }
         }
     }
 
@@ -124,8 +130,17 @@ impl<'a> Reader<'a> {
     /// Fewer bytes are left than it takes.
     #[inline]
     pub fn take_data<T: Primitive, O: Order>(&mut self, what: &'static str) -> Result<&'a [u8], DecodeError> {
-        let length = T::read::<O>(self.take(T::SIZE, what)?).to_length();
-        self.take(length, what)
+        // One place that makes the error: of two the compiler stores what they have in common, even where nobody looks at it.
+        let (mut needed, mut found) = (T::SIZE, self.rest.len());
+        if let Some((length, rest)) = self.rest.split_at_checked(needed) {
+            (needed, found) = (T::read::<O>(length).to_length(), rest.len());
+            if let Some((data, rest)) = rest.split_at_checked(needed) {
+                self.rest = rest;
+                return Ok(data);
+            }
+        }
+        unusual();
+        Err(DecodeError::Truncated { what, needed, found })
     }
 }
 

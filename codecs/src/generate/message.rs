@@ -1141,9 +1141,9 @@ impl Level<'_> {
                 }
             }
 
-            /// As `in_order`, of a message of any version.
+            /// As `in_order`, of a message of any version. In line: for a call, registers would be saved on the usual way, too.
             #[cold]
-            #[inline(never)]
+            #[inline(always)]
             fn in_order_any(bytes: &'a [u8]) -> Result<#ty, runtime::DecodeError> {
                 let (header, body) = Header::read_of(bytes, #template, #since)?;
                 Self::wrap_in_order(body, header.block_length, header.version)

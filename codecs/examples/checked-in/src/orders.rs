@@ -346,9 +346,9 @@ impl<'a> NewOrderDecoder<'a> {
             None => Self::in_order_any(bytes),
         }
     }
-    /// As `in_order`, of a message of any version.
+    /// As `in_order`, of a message of any version. In line: for a call, registers would be saved on the usual way, too.
     #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn in_order_any(
         bytes: &'a [u8],
     ) -> Result<NewOrderDecoder<'a, runtime::InOrder<'a>>, runtime::DecodeError> {
@@ -840,9 +840,9 @@ impl<'a> OrderFilledDecoder<'a> {
             None => Self::in_order_any(bytes),
         }
     }
-    /// As `in_order`, of a message of any version.
+    /// As `in_order`, of a message of any version. In line: for a call, registers would be saved on the usual way, too.
     #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn in_order_any(
         bytes: &'a [u8],
     ) -> Result<OrderFilledDecoder<'a, runtime::InOrder<'a>>, runtime::DecodeError> {
