@@ -426,6 +426,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn data_is_taken_whole_or_the_error_says_what_is_missing() {
+        let take = |bytes: &'static [u8]| {
+            let mut reader = Reader::new(bytes);
+            reader.take_data::<u16, LittleEndian>("data").map(|data| (data, reader.rest()))
+        };
+        assert_eq!(take(&[2, 0, 7, 8, 9]), Ok((&[7, 8][..], &[9][..])));
+        assert_eq!(take(&[0, 0]), Ok((&[][..], &[][..])));
+        assert_eq!(take(&[2]), Err(DecodeError::Truncated { what: "data", needed: 2, found: 1 }));
+        assert_eq!(take(&[3, 0, 7, 8]), Err(DecodeError::Truncated { what: "data", needed: 3, found: 2 }));
+    }
+
+    #[test]
     fn what_claims_more_than_there_is_is_refused() {
         let read =
             |count, block_length| Entries::<Flat<1>>::read(&mut Reader::new(&[1, 2, 3]), count, block_length, 0).err();
