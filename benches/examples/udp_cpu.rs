@@ -1,10 +1,12 @@
 //! What a round trip and a stream over UDP cost in CPU time, both ends on one thread, beside bare sockets, and what a message costs on one
 //! stream and on a hundred: `udp_cpu [ROUNDS [ONLY]]`, such as `udp_cpu 5 streams`. CPU time
 //! says something on a machine that others use, too, where the time on a clock does not; what it leaves out is that two ends at once
-//! wait for each other.
+//! wait for each other. `udp_cpu 5 idle` is what a thousand streams take that carry nothing.
 
 use std::net::UdpSocket;
 
+use gannet_benches::rig::measurement::Details;
+use gannet_benches::scenarios::udp;
 use gannet_benches::systems::System;
 use gannet_benches::systems::gannet_udp::{GannetUdp, UdpSettings};
 use gannet_driver::config::TransportName;
@@ -52,20 +54,45 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if wants("streams") {
         streams(rounds)?;
     }
+    if wants("idle") {
+        idle(rounds)?;
+    }
     Ok(())
 }
 
-/// What a message costs on one stream, and where a hundred streams carry one each in turn.
+/// What a message costs on one stream, and where a hundred streams carry one each in turn. Of both there are some with as much memory: a
+/// stream with terms of 16 MiB has about as much log as a hundred with terms of 256 KiB.
 fn streams(rounds: usize) -> Result<(), Box<dyn std::error::Error>> {
-    let plain = UdpSettings { transport: TransportName::Sockets, term_length: 256 << 10, ..UdpSettings::default() };
-    let mut systems = [GannetUdp::open(plain)?, GannetUdp::open(plain.of_many(STREAMS))?];
+    let mut systems = Vec::new();
+    for (streams, term_length) in
+        [(1, 256 << 10), (STREAMS, 256 << 10), (1, 16 << 20), (1, 64 << 10), (STREAMS, 64 << 10)]
+    {
+        let plain = UdpSettings { transport: TransportName::Sockets, term_length, ..UdpSettings::default() };
+        let settings = if streams > 1 { plain.of_many(streams) } else { plain };
+        systems.push((format!("{streams} x {} KiB", term_length >> 10), GannetUdp::open(settings)?));
+    }
     for _ in 0..rounds {
-        let [one, many] = [0, 1].map(|index| {
-            let each = ns_each(1, || systems[index].stream_on_one_thread(&[7; 288], STREAM_MESSAGES));
-            systems.iter_mut().for_each(System::keep_alive);
-            each / STREAM_MESSAGES as f64
-        });
-        println!("{STREAMS:>20} streams  {one:>7.0} ns on one, {many:>4.0} ns on many, {:.2} x", many / one);
+        let mut one = None;
+        for index in 0..systems.len() {
+            let (name, system) = &mut systems[index];
+            let each = ns_each(1, || system.stream_on_one_thread(&[7; 288], STREAM_MESSAGES)) / STREAM_MESSAGES as f64;
+            print!("{name:>14} {each:>4.0} ns, {:.2} x", each / *one.get_or_insert(each));
+            systems.iter_mut().for_each(|(_, system)| system.keep_alive());
+        }
+        println!();
+    }
+    Ok(())
+}
+
+/// What a thousand streams take that carry nothing, of the thread that sends for them and of the one that receives them.
+fn idle(rounds: usize) -> Result<(), Box<dyn std::error::Error>> {
+    for _ in 0..rounds {
+        for result in udp::idle(&udp::Options::default(), |_| {})? {
+            if let Some(Details::IdleStreams { side, streams, cpu_share, wake_ups_per_s, .. }) = result.details {
+                print!("  {side}: {streams} streams {:>5.2} % {wake_ups_per_s:>6.0} wake-ups/s", cpu_share * 1e2);
+            }
+        }
+        println!();
     }
     Ok(())
 }

@@ -65,15 +65,17 @@ pub enum Details {
         /// Messages per second divided by those of one stream without loss over the same transport, in the same rounds.
         ratio_to_plain: Option<f64>,
     },
-    /// Streams over UDP that carry nothing, and the thread that sends for them.
+    /// Streams over UDP that carry nothing, and a thread that sends for them or receives them.
     IdleStreams {
+        /// Which end's thread it is: `publishing` or `subscribing`.
+        side: String,
         /// The profile that the driver ran with.
         profile: String,
         /// How many there were.
         streams: usize,
         /// How long they were watched, in seconds.
         watched_s: f64,
-        /// CPU time per second of the sender's thread, as a fraction of one core.
+        /// CPU time per second of the thread that runs that end's sender and receiver, as a fraction of one core.
         cpu_share: f64,
         /// How often per second the thread was put on a CPU.
         wake_ups_per_s: f64,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use gannet::logbuffer::Fragment;
 use gannet::{Client, Context};
 use gannet_driver::MediaDriver;
-use gannet_driver::config::{DriverConfig, Profile, ThreadingMode, TransportName};
+use gannet_driver::config::{DriverConfig, Profile, TransportName};
 
 use super::ipc::compared;
 use super::usage::{Usage, round};
@@ -279,7 +279,8 @@ fn describe(system: &dyn System) -> String {
     }
 }
 
-/// Measures what streams take of the sender's thread that carry nothing.
+/// Measures what streams that carry nothing take of the thread that sends for them, and of the one that receives them: each end has a driver
+/// of its own, whose network side is one thread.
 ///
 /// # Errors
 ///
@@ -289,26 +290,13 @@ pub fn idle(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Mea
         return Ok(Vec::new());
     }
     on_round(&format!("connecting {} idle streams", options.idle_streams));
-    let start = |mode: Option<ThreadingMode>| {
-        let mut config = DriverConfig::for_profile(Profile::Balanced);
-        config.threads.mode = mode.unwrap_or(config.threads.mode);
-        MediaDriver::launch_embedded(config).map_err(failed("cannot start an embedded driver"))
-    };
-    // The other end's threads are not what is measured, and are named apart by when they were started.
-    let before = Usage::threads()?;
-    let driver = start(None)?;
-    let threads: Vec<_> = Usage::threads()?.into_iter().filter(|thread| !before.contains(thread)).collect();
-    let other = start(Some(ThreadingMode::Shared))?;
-    let connect = |driver: &MediaDriver| {
-        let context = Context::new().dir(driver.dir()).client_name("rig").driver_timeout(Duration::from_secs(60));
-        Client::connect(context).map_err(failed("cannot connect"))
-    };
-    let (client, reader) = (connect(&driver)?, connect(&other)?);
+    let (publisher, subscriber) = (IdleEnd::start()?, IdleEnd::start()?);
     let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=64k", free_port()?);
-    let mut subscription = reader.add_subscription(&channel, STREAM).map_err(failed("cannot subscribe"))?;
+    let mut subscription = subscriber.client.add_subscription(&channel, STREAM).map_err(failed("cannot subscribe"))?;
     let mut publications = Vec::with_capacity(options.idle_streams);
     for _ in 0..options.idle_streams {
-        publications.push(client.add_exclusive_publication(&channel, STREAM).map_err(failed("cannot publish"))?);
+        let publication = publisher.client.add_exclusive_publication(&channel, STREAM);
+        publications.push(publication.map_err(failed("cannot publish"))?);
     }
     let start_ns = now_ns();
     while subscription.image_count() < publications.len() || !publications.iter_mut().all(|one| one.is_connected()) {
@@ -320,21 +308,48 @@ pub fn idle(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Mea
         std::thread::sleep(Duration::from_millis(5));
     }
     on_round(&format!("watching {} idle streams", publications.len()));
-    let sender = threads.iter().find(|thread| name_of(thread).contains("sender")).ok_or_else(|| {
-        RigError::system(GANNET, "looking for the sender's thread", "no thread of the driver is named after it")
-    })?;
-    let (begin_ns, before) = (now_ns(), Usage::of_thread(sender)?);
+    let threads = [("publishing", &publisher.thread), ("subscribing", &subscriber.thread)];
+    let usages = || -> Result<Vec<Usage>, RigError> { threads.iter().map(|(_, id)| Usage::of_thread(id)).collect() };
+    let (begin_ns, before) = (now_ns(), usages()?);
     std::thread::sleep(options.watch);
-    let (end_ns, after) = (now_ns(), Usage::of_thread(sender)?);
+    let (end_ns, after) = (now_ns(), usages()?);
     let watched_s = (end_ns - begin_ns) as f64 / 1e9;
-    let details = Details::IdleStreams {
-        profile: Profile::Balanced.to_string(),
-        streams: publications.len(),
-        watched_s: round(watched_s, 1e2),
-        cpu_share: round(after.cpu_ns.saturating_sub(before.cpu_ns) as f64 / 1e9 / watched_s, 1e6),
-        wake_ups_per_s: round(after.turns.saturating_sub(before.turns) as f64 / watched_s, 1e1),
-    };
-    Ok(vec![Measurement::idle(NAME, GANNET, details)])
+    let results = threads.iter().zip(before.into_iter().zip(after)).map(|((side, _), (before, after))| {
+        let details = Details::IdleStreams {
+            side: (*side).to_owned(),
+            profile: Profile::Balanced.to_string(),
+            streams: publications.len(),
+            watched_s: round(watched_s, 1e2),
+            cpu_share: round(after.cpu_ns.saturating_sub(before.cpu_ns) as f64 / 1e9 / watched_s, 1e6),
+            wake_ups_per_s: round(after.turns.saturating_sub(before.turns) as f64 / watched_s, 1e1),
+        };
+        Measurement::idle(NAME, GANNET, details)
+    });
+    Ok(results.collect())
+}
+
+/// One end of idle streams. The client goes before the driver does.
+struct IdleEnd {
+    client: Client,
+    /// The id of the thread that runs the driver's sender and receiver.
+    thread: String,
+    _driver: MediaDriver,
+}
+
+impl IdleEnd {
+    fn start() -> Result<Self, RigError> {
+        // Threads of two drivers in one process have the same names, and are told apart by when they were started.
+        let before = Usage::threads()?;
+        let config = DriverConfig::for_profile(Profile::Balanced);
+        let driver = MediaDriver::launch_embedded(config).map_err(failed("cannot start an embedded driver"))?;
+        let is_it = |thread: &String| !before.contains(thread) && name_of(thread).contains("sender");
+        let thread = Usage::threads()?.into_iter().find(is_it).ok_or_else(|| {
+            RigError::system(GANNET, "looking for the sender's thread", "no thread of the driver is named after it")
+        })?;
+        let context = Context::new().dir(driver.dir()).client_name("rig").driver_timeout(Duration::from_secs(60));
+        let client = Client::connect(context).map_err(failed("cannot connect"))?;
+        Ok(Self { client, thread, _driver: driver })
+    }
 }
 
 /// The name of a thread, nothing if it has gone.
@@ -402,6 +417,13 @@ mod tests {
     #[test]
     fn idle_streams_are_watched() {
         let results = idle(&short(), |_| {}).expect("drivers start anywhere");
-        assert!(matches!(&results[0].details, Some(Details::IdleStreams { streams: 3, .. })));
+        let sides: Vec<_> = results
+            .iter()
+            .filter_map(|result| match &result.details {
+                Some(Details::IdleStreams { side, streams: 3, .. }) => Some(side.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(sides, ["publishing", "subscribing"]);
     }
 }

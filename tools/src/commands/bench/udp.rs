@@ -98,9 +98,9 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
 }
 
 fn describe(result: &Measurement) -> String {
-    if let Some(Details::IdleStreams { streams, cpu_share, wake_ups_per_s, .. }) = &result.details {
+    if let Some(Details::IdleStreams { side, streams, cpu_share, wake_ups_per_s, .. }) = &result.details {
         return format!(
-            "      idle           gannet   {streams} streams take {:.2} % of a core of the sender, {wake_ups_per_s:.0} wake-ups/s",
+            "      idle           gannet   {streams} streams take {:.2} % of a core of the {side} end, {wake_ups_per_s:.0} wake-ups/s",
             cpu_share * 100.0
         );
     }
