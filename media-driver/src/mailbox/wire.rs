@@ -1,6 +1,7 @@
 //! What leaves for the network and what became of it: plain data that sender and receiver hand out and a transport carries out.
 //! A transport may take its time: what it was given keeps the memory of a log alive until it has answered.
 
+use std::cmp::Reverse;
 use std::net::SocketAddr;
 
 use gannet::logbuffer::LogBuffers;
@@ -75,6 +76,17 @@ pub enum Content {
     Long(Box<[u8]>),
 }
 
+impl Content {
+    /// How many bytes are sent.
+    pub fn length(&self) -> usize {
+        match self {
+            Self::Log { length, .. } => *length,
+            Self::Frame(frame) => frame.as_bytes().len(),
+            Self::Long(bytes) => bytes.len(),
+        }
+    }
+}
+
 /// Whose a datagram is, for whoever is told what became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransmitTag {
@@ -118,18 +130,19 @@ pub struct Completion {
 #[derive(Debug)]
 pub struct TransmitBatch {
     waiting: Vec<Transmit>,
+    aside: Vec<Transmit>,
     capacity: usize,
 }
 
 impl TransmitBatch {
     /// A batch with room for `capacity` datagrams.
     pub fn new(capacity: usize) -> Self {
-        Self { waiting: Vec::with_capacity(capacity), capacity }
+        Self { waiting: Vec::with_capacity(capacity), aside: Vec::with_capacity(capacity), capacity }
     }
 
     /// For how many more there is room.
     pub fn room(&self) -> usize {
-        self.capacity - self.waiting.len()
+        self.capacity - self.waiting.len() - self.aside.len()
     }
 
     /// Adds a datagram. Returns whether there was room.
@@ -139,6 +152,32 @@ impl TransmitBatch {
             self.waiting.push(transmit);
         }
         fits
+    }
+
+    /// Sets the newest aside, which is the last of its stream for now, if any have come since there were `before`. The last one of a
+    /// stream is mostly shorter than those before it. Between two streams' it would end what can be handed to the kernel in one piece;
+    /// together with those of other streams there are pieces of them, too.
+    pub fn set_last_aside(&mut self, before: usize) {
+        if self.waiting.len() > before
+            && let Some(last) = self.waiting.pop()
+        {
+            self.aside.push(last);
+        }
+    }
+
+    /// What was set aside waits behind all others: of each endpoint and address the longest ones first.
+    pub fn take_up_what_is_aside(&mut self) {
+        // Mostly they are in order, and that is found out by looking through them once.
+        self.aside.sort_unstable_by(|one, other| {
+            let key = |transmit: &Transmit| (transmit.endpoint, transmit.to, Reverse(transmit.content.length()));
+            key(one).cmp(&key(other))
+        });
+        self.waiting.append(&mut self.aside);
+    }
+
+    /// How many wait, without what was set aside.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     /// How many wait.
@@ -190,5 +229,25 @@ mod tests {
         assert_eq!(frame.as_bytes(), [7, 8]);
         assert_eq!(batch.drain().count(), 2);
         assert!(batch.is_empty());
+    }
+
+    /// Two streams with two long datagrams and a short one each, and one with the shortest: four of one length, then two of another.
+    #[test]
+    fn what_is_last_of_its_stream_leaves_together() {
+        let mut batch = TransmitBatch::new(8);
+        for (port, lengths) in [(1, vec![9, 9, 3]), (1, vec![1]), (2, vec![7]), (1, vec![9, 9, 3]), (1, vec![])] {
+            let before = batch.waiting();
+            for length in lengths {
+                let content = Content::Long(vec![0; length].into());
+                let to = ([127, 0, 0, 1], port).into();
+                assert!(batch.push(Transmit { endpoint: EndpointId::new(1), to, content, tag: TransmitTag::Control }));
+            }
+            batch.set_last_aside(before);
+        }
+        assert_eq!((batch.room(), batch.waiting()), (0, 4), "what is aside takes room, too");
+        batch.take_up_what_is_aside();
+        let found = batch.as_slice().iter().map(|transmit| (transmit.to.port(), transmit.content.length()));
+        let expected = [(1, 9), (1, 9), (1, 9), (1, 9), (1, 3), (1, 3), (1, 1), (2, 7)];
+        assert_eq!(found.collect::<Vec<_>>(), expected);
     }
 }

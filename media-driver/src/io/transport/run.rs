@@ -21,11 +21,7 @@ pub(crate) fn bytes_of(transmit: &Transmit) -> Option<&[u8]> {
 
 /// The length of a transmit in bytes.
 pub(crate) fn length_of(transmit: &Transmit) -> usize {
-    match &transmit.content {
-        Content::Log { length, .. } => *length,
-        Content::Frame(frame) => frame.as_bytes().len(),
-        Content::Long(bytes) => bytes.len(),
-    }
+    transmit.content.length()
 }
 
 /// How many of the transmits, from the first on, are one endpoint's.
