@@ -57,8 +57,10 @@ pub struct Receiver {
     places: IdMap<EndpointId, usize>,
     /// Images keep their places for as long as they live.
     images: Vec<Option<Entry>>,
-    /// What of each is looked at on every turn while it has nothing to do, close together.
-    watches: Vec<Watch>,
+    /// For how long each has nothing to do, close together: all are looked through on each turn.
+    rests: Vec<Rest>,
+    /// What else may have to be looked at of each, none where there is no image.
+    words: Vec<Option<ImageWords>>,
     /// Whether something has come that likely is not the last of its kind.
     is_stirred: bool,
     replies: VecDeque<Transmit>,
@@ -102,14 +104,6 @@ struct PendingSetup {
     since: MonotonicNanos,
 }
 
-/// What is looked at of an image that has nothing to do.
-#[derive(Debug)]
-struct Watch {
-    rest: Rest,
-    /// None where there is no image.
-    words: Option<ImageWords>,
-}
-
 #[derive(Debug)]
 struct Entry {
     /// Its endpoint's place.
@@ -127,7 +121,8 @@ impl Receiver {
             endpoints: Vec::new(),
             places: IdMap::default(),
             images: Vec::new(),
-            watches: Vec::new(),
+            rests: Vec::new(),
+            words: Vec::new(),
             is_stirred: false,
             replies: VecDeque::with_capacity(MAX_REPLIES),
             events: VecDeque::with_capacity(MAX_EVENTS),
@@ -137,7 +132,7 @@ impl Receiver {
     /// The conductor has said something.
     pub fn on_command(&mut self, now: MonotonicNanos, command: ReceiverCommand) {
         // Whichever image it is about, it is a rare thing.
-        self.watches.iter_mut().for_each(|watch| watch.rest = Rest::OVER);
+        self.rests.fill(Rest::OVER);
         match command {
             ReceiverCommand::AddEndpoint(made_of) => self.add_endpoint(made_of),
             ReceiverCommand::RemoveEndpoint(id) => self.remove_endpoint(id),
@@ -245,15 +240,14 @@ impl Receiver {
     /// Hands out what is to be sent now; returns how much it did, without what is sent because time goes by.
     pub fn poll_transmit(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
         let mut work = self.check_setups(now);
-        let Self { counters, random, images, watches, replies, events, .. } = self;
-        for (entry, watch) in images.iter_mut().zip(watches) {
-            let Some(words) = &watch.words else { continue };
-            if watch.rest.lasts(now, || words.consumed()) {
+        let Self { counters, random, images, rests, words, replies, events, .. } = self;
+        for (place, rest) in rests.iter_mut().enumerate() {
+            if rest.lasts(now, || words[place].as_ref().map_or(0, ImageWords::consumed)) {
                 continue;
             }
-            let Some(Entry { image, .. }) = entry else { continue };
+            let Some(Entry { image, .. }) = &mut images[place] else { continue };
             let (done, loss) = image.poll(now, random, counters, &mut ReplyOutlet { replies });
-            watch.rest = if done == 0 { image.rest().unwrap_or(Rest::OVER) } else { Rest::OVER };
+            *rest = if done == 0 { image.rest().unwrap_or(Rest::OVER) } else { Rest::OVER };
             work += done;
             if let Some(loss) = loss
                 && events.len() < MAX_EVENTS
@@ -308,8 +302,10 @@ impl Receiver {
             DataTurn::Image(image) => {
                 self.is_stirred |= header.frame_length > 0;
                 if let Some(Some(entry)) = self.images.get_mut(image) {
-                    self.watches[image].rest = Rest::OVER;
-                    entry.image.on_data(now, (id, control), header, datagram, &self.counters);
+                    // Of a thousand streams that carry nothing thousands of signs of life come per second.
+                    if entry.image.on_data(now, (id, control), header, datagram, &self.counters) {
+                        self.rests[image] = Rest::OVER;
+                    }
                 }
             }
             DataTurn::Elicit => {
@@ -333,7 +329,7 @@ impl Receiver {
             SetupTurn::Full => self.on_flood(now, place),
             SetupTurn::Image(image) => {
                 if let Some(Some(entry)) = self.images.get_mut(image) {
-                    self.watches[image].rest = Rest::OVER;
+                    self.rests[image] = Rest::OVER;
                     entry.image.on_setup(now, id, control);
                 }
             }
@@ -360,7 +356,7 @@ impl Receiver {
         let Some(place) = endpoint.dispatcher.image(found.stream_id, found.session_id) else { return };
         let Some(Some(entry)) = self.images.get_mut(place) else { return };
         self.is_stirred = true;
-        self.watches[place].rest = Rest::OVER;
+        self.rests[place] = Rest::OVER;
         entry.image.on_rtt_measurement(now, (id, control), found, &mut ReplyOutlet { replies: &mut self.replies });
     }
 
@@ -501,16 +497,18 @@ impl Receiver {
             }
         }
         let place = self.images.iter().position(Option::is_none).unwrap_or(self.images.len());
-        let watch = Watch { rest: Rest::OVER, words: Some(image.words().clone()) };
+        let words = Some(image.words().clone());
         let entry = Some(Entry { endpoint, image });
         match self.images.get_mut(place) {
             Some(free) => {
                 *free = entry;
-                self.watches[place] = watch;
+                self.rests[place] = Rest::OVER;
+                self.words[place] = words;
             }
             None => {
                 self.images.push(entry);
-                self.watches.push(watch);
+                self.rests.push(Rest::OVER);
+                self.words.push(words);
             }
         }
         // If nobody wants it any more, the conductor finds it without subscribers.
@@ -526,7 +524,7 @@ impl Receiver {
         if let Some(place) = self.images.iter().position(is_it)
             && let Some(Entry { endpoint, image }) = self.images[place].take()
         {
-            self.watches[place].words = None;
+            self.words[place] = None;
             let (stream_id, session_id) = (image.stream_id(), image.session_id());
             if let Some(Some(endpoint)) = self.endpoints.get_mut(endpoint) {
                 endpoint.dispatcher.on_image_removed(stream_id, session_id, place, image.is_end_of_stream());

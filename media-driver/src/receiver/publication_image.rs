@@ -27,7 +27,7 @@ use super::congestion_control::{CongestionControl, Progress};
 use super::loss_detector::{Detection, Gap, LossDetector};
 use super::nak_delay::NakDelay;
 use crate::mailbox::{EndpointId, Loss, LossRules, MAX_RECEIVE_TRANSPORTS, NewImage};
-use crate::shared::{Condition, ImageWords, NetworkCounters};
+use crate::shared::{Condition, ImageWords, NetworkCounters, next_beat};
 
 /// A connection that is silent for longer is not sent anything, in nanoseconds.
 const CONNECTION_TIMEOUT_NS: i64 = 5_000_000_000;
@@ -72,7 +72,8 @@ impl Rest {
     /// Whether there is still nothing to do, unless something has come. `consumed` is how far subscribers are.
     #[inline]
     pub fn lasts(&self, now: MonotonicNanos, consumed: impl FnOnce() -> i64) -> bool {
-        now < self.until && consumed() <= self.reads
+        // Where the one is lies far from where the other is.
+        now < self.until && (self.reads == i64::MAX || consumed() <= self.reads)
     }
 }
 
@@ -247,7 +248,8 @@ impl PublicationImage {
         self.connect(now, transport, control);
     }
 
-    /// A datagram of data, padding, or a heartbeat has come. `control` is where answers to it go.
+    /// A datagram of data, padding, or a heartbeat has come. `control` is where answers to it go. Returns whether it was more than a sign
+    /// of life, and the image is to have a turn.
     pub fn on_data(
         &mut self,
         now: MonotonicNanos,
@@ -255,15 +257,15 @@ impl PublicationImage {
         header: &DataHeader,
         datagram: &[u8],
         counters: &NetworkCounters,
-    ) {
+    ) -> bool {
         // A term before the first: dropped, and not counted, as in the reference.
-        let Some(position) = header.position(self.term_length, self.initial_term_id) else { return };
+        let Some(position) = header.position(self.term_length, self.initial_term_id) else { return false };
         if matches!(self.phase, Phase::Rejected(_)) {
-            return;
+            return false;
         }
         let Ok(found) = extent(datagram, self.term_length) else {
             counters.count(SystemCounter::InvalidPackets);
-            return;
+            return false;
         };
         let position = position.get();
         let end = position + found.length() as i64;
@@ -273,23 +275,22 @@ impl PublicationImage {
             // A sender passes its limit by padding, and then waits. Were everything lost since the last status message, nobody would
             // ask for it, and both would wait until the image was given up: what its heartbeat shows is asked for as far as
             // it could be placed. The reference waits.
-            if matches!(found, Extent::Heartbeat) {
-                self.raise_highest(self.overrun_threshold);
-            }
-            return;
+            return matches!(found, Extent::Heartbeat) && self.raise_highest(self.overrun_threshold);
         }
-        match found {
+        let is_news = match found {
             Extent::Heartbeat => {
                 let oldest = (self.announced - i64::from(self.term_length.get())).max(0);
                 if position < oldest {
                     counters.count(SystemCounter::FlowControlUnderRuns);
-                    return;
+                    return false;
                 }
                 counters.count(SystemCounter::HeartbeatsReceived);
                 self.connect(now, transport, control);
-                if header.flags.contains(DataFlags::END_OF_STREAM) {
+                let ends = header.flags.contains(DataFlags::END_OF_STREAM);
+                if ends {
                     self.on_end_of_stream(transport, position, header.flags.contains(DataFlags::REVOKED), counters);
                 }
+                ends
             }
             Extent::Frames(_) => {
                 if position < self.announced {
@@ -298,28 +299,31 @@ impl PublicationImage {
                     if end >= self.announced - i64::from(self.congestion_control.max_window()) {
                         self.connect(now, transport, control);
                     }
-                    return;
+                    return false;
                 }
                 self.connect(now, transport, control);
                 // What has come is being read, or will be; a frame that claims to start within it is a duplicate at best.
                 if self.arrivals.admits(position) && rebuild(&self.made_of.log, Position::new(position), datagram) {
                     self.arrivals.on_placed(position, end);
                 }
+                true
             }
-        }
+        };
         // Trap 53: accepted frames only.
         self.last_packet = now;
         // Trap 47: a heartbeat raises it, or the loss of the last datagram would never be found.
-        self.raise_highest(end.max(position));
+        self.raise_highest(end.max(position)) || is_news
     }
 
-    /// The sender is known to have sent up to `position`.
-    fn raise_highest(&mut self, position: i64) {
-        if position > self.highest {
+    /// The sender is known to have sent up to `position`. Returns whether that is news.
+    fn raise_highest(&mut self, position: i64) -> bool {
+        let is_higher = position > self.highest;
+        if is_higher {
             self.highest = position;
             self.made_of.words.set_highest(position);
             self.made_of.counters.highest.store_release(position);
         }
+        is_higher
     }
 
     /// A round trip is being measured, by its sender or by itself.
@@ -398,10 +402,18 @@ impl PublicationImage {
 
     /// When it has something to do even if nothing comes.
     pub fn next_deadline(&self) -> MonotonicNanos {
+        self.next_report().min(self.next_look_at_gaps())
+    }
+
+    /// When it reports again.
+    fn next_report(&self) -> MonotonicNanos {
+        if self.phase == Phase::Mute { MonotonicNanos::NEVER } else { self.status_due.saturating_add_ns(1) }
+    }
+
+    /// When it asks for what is missing, or fills it.
+    fn next_look_at_gaps(&self) -> MonotonicNanos {
         let gap = self.loss_detector.next_deadline().filter(|_| self.rebuilt < self.highest);
-        let report =
-            if self.phase == Phase::Mute { MonotonicNanos::NEVER } else { self.status_due.saturating_add_ns(1) };
-        report.min(gap.unwrap_or(MonotonicNanos::NEVER))
+        gap.unwrap_or(MonotonicNanos::NEVER)
     }
 
     /// For how long it needs no turn, after one in which it did nothing. None when its next turn may find something though nothing comes
@@ -414,12 +426,12 @@ impl PublicationImage {
         } else {
             MonotonicNanos::NEVER
         };
-        let reads = if matches!(self.phase, Phase::Rejected(_)) {
-            i64::MAX
-        } else {
-            self.scheduled + i64::from(window.get() / 4)
-        };
-        Some(Rest { reads, until: self.next_deadline().min(silence) })
+        let reads = self.scheduled + i64::from(window.get() / 4);
+        // Nobody reads beyond what has come.
+        let is_out_of_reach = self.highest <= reads || matches!(self.phase, Phase::Rejected(_));
+        let reads = if is_out_of_reach { i64::MAX } else { reads };
+        // Reports leave together with those of others.
+        Some(Rest { reads, until: next_beat(self.next_report()).min(self.next_look_at_gaps()).min(silence) })
     }
 
     /// What it and the conductor tell each other.

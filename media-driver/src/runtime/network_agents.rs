@@ -25,6 +25,8 @@ const QUEUE: usize = 256;
 const COMMANDS_PER_TURN: usize = 8;
 /// How many datagrams one turn takes in, about.
 const DATAGRAMS_PER_TURN: usize = 64;
+/// How many times as many it takes in of those that say what was said before: a thousand streams' come together.
+const MOST_LOOKS_PER_TURN: usize = 16;
 /// How many datagrams one turn hands out.
 const BATCH: usize = 256;
 /// While nothing is sent and nothing waits for receivers, the sender looks for what they say this often at most, in nanoseconds: a
@@ -219,13 +221,12 @@ impl SenderPart {
         if is_due {
             self.turns_since_poll = 0;
             self.polled = now;
-            let received = transport.receive(DATAGRAMS_PER_TURN, |datagram| {
-                agent.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
+            work += hear(|| {
+                let received = transport.receive(DATAGRAMS_PER_TURN, |datagram| {
+                    agent.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
+                });
+                (received, agent.take_stirred())
             });
-            // What receivers say all the time must not keep the thread from going to sleep; that there may be more of it does.
-            if agent.take_stirred() || received >= DATAGRAMS_PER_TURN {
-                work += received;
-            }
         }
         let mut fault = self.faults.take(now, transport);
         pass_on(&self.events, &mut self.held, || agent.next_event().or_else(|| fault.take().map(SenderEvent::Unsent)))?;
@@ -272,21 +273,38 @@ impl ReceiverPart {
         let Self { agent, transport, batch, .. } = self;
         let mut work = obey(&mut self.sockets, transport);
         work += carry_out(&mut self.commands, |command| agent.on_command(now, command))?;
-        let received = transport.receive(DATAGRAMS_PER_TURN, |datagram| {
-            let time = || SystemClock.epoch_nanos().get();
-            agent.stamp(datagram.endpoint, datagram.bytes, datagram.received_ns, time);
-            agent.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
+        work += hear(|| {
+            let received = transport.receive(DATAGRAMS_PER_TURN, |datagram| {
+                let time = || SystemClock.epoch_nanos().get();
+                agent.stamp(datagram.endpoint, datagram.bytes, datagram.received_ns, time);
+                agent.on_datagram(now, datagram.endpoint, datagram.from, datagram.bytes);
+            });
+            (received, agent.take_stirred())
         });
-        // As the sender does with what receivers say all the time.
-        if agent.take_stirred() || received >= DATAGRAMS_PER_TURN {
-            work += received;
-        }
         work += agent.poll_transmit(now, batch);
         // A report that is not sent is said again in time.
         transport.send(batch, |_| {});
         pass_on(&self.events, &mut self.held, || agent.next_event())?;
         Ok(work)
     }
+}
+
+/// Takes in what has come, as `listen` does once, which returns how much that was and whether any of it was news; returns how much was done.
+/// What others say all the time must not keep a thread from going to sleep. So after as much of it as one look takes there is another
+/// look at once, and not another turn soon; that there is still more says that the thread has to do.
+fn hear(mut listen: impl FnMut() -> (usize, bool)) -> usize {
+    let mut heard = 0;
+    for _ in 0..MOST_LOOKS_PER_TURN {
+        let (received, is_news) = listen();
+        heard += received;
+        if is_news {
+            return heard;
+        }
+        if received < DATAGRAMS_PER_TURN {
+            return 0;
+        }
+    }
+    heard
 }
 
 /// Takes over endpoints, and closes them; returns how many.
@@ -371,5 +389,29 @@ impl<C> Drop for NetworkAgent<C> {
     fn drop(&mut self) {
         // Closed by its owner, there is a reason already; otherwise it has failed, or the conductor has.
         self.stop.state(StopReason::AgentFailed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(looks: &[(usize, bool)]) -> (usize, usize) {
+        let mut made = 0;
+        let heard = hear(|| {
+            made += 1;
+            looks.get(made - 1).copied().unwrap_or((DATAGRAMS_PER_TURN, false))
+        });
+        (heard, made)
+    }
+
+    #[test]
+    fn only_news_and_no_end_of_it_are_work() {
+        assert_eq!(heard(&[(0, false)]), (0, 1));
+        assert_eq!(heard(&[(3, false)]), (0, 1));
+        assert_eq!(heard(&[(3, true)]), (3, 1));
+        assert_eq!(heard(&[(64, false), (64, false), (63, false)]), (0, 3), "heartbeats, and they come to an end");
+        assert_eq!(heard(&[(64, false), (64, true)]), (128, 2));
+        assert_eq!(heard(&[]), (64 * MOST_LOOKS_PER_TURN, MOST_LOOKS_PER_TURN), "who is flooded does not sleep");
     }
 }

@@ -8,6 +8,7 @@ pub mod destinations;
 pub mod flow_control;
 mod holder;
 pub mod network_publication;
+mod rests;
 pub mod retransmit;
 
 use std::collections::{HashMap, VecDeque};
@@ -23,7 +24,8 @@ use gannet::types::{Position, RegistrationId, SessionId, StreamId};
 
 use self::destinations::Destinations;
 use self::holder::HolderWatch;
-use self::network_publication::{NetworkPublication, Outgoing, Outlet, Rest};
+use self::network_publication::{NetworkPublication, Outgoing, Outlet};
+use self::rests::Rests;
 use crate::mailbox::{
     Completion, Content, EndpointId, InlineFrame, SenderCommand, SenderEvent, Transmit, TransmitBatch, TransmitTag,
 };
@@ -31,10 +33,6 @@ use crate::shared::{IdMap, NetworkCounters};
 
 /// How many events wait for the conductor. More rejections than that at once are not reported.
 const MAX_EVENTS: usize = 256;
-/// How many streams that have nothing to do are looked at in one turn. Of more, each turn looks at the next ones: with 1,000 of them and
-/// turns a millisecond apart, on a thread that is mostly asleep, what is published first waits for up to four turns and not one, and
-/// the looks take 1.5 % of a core and not 6.
-const LOOKS_PER_TURN: usize = 256;
 /// For how long after a NAK another one is likely, in nanoseconds.
 const MENDING_NS: i64 = 1_000_000;
 /// Where the reserved value is in a frame's header, in bytes.
@@ -50,9 +48,8 @@ pub struct Sender {
     endpoints: IdMap<EndpointId, Endpoint>,
     /// Publications keep their places for as long as they live.
     publications: Vec<Option<Entry>>,
-    /// What of each is looked at on every turn while it has nothing to do, close together: thousands of logs and publications would not
-    /// stay in a cache.
-    rests: Vec<Option<Rest>>,
+    /// What is looked at of each while it has nothing to do.
+    rests: Rests,
     /// Whether receivers have said something that changes what is sent.
     is_stirred: bool,
     /// Until when another NAK is likely.
@@ -61,8 +58,6 @@ pub struct Sender {
     places: HashMap<(EndpointId, StreamId, SessionId), usize>,
     /// Which publication has its turn first.
     first: usize,
-    /// The first of those that are looked at next while they have nothing to do.
-    next_look: usize,
     /// Whether a publication had something in its last turn that its receivers do not take yet.
     waits_for_receivers: bool,
     events: VecDeque<SenderEvent>,
@@ -112,12 +107,11 @@ impl Sender {
             time_ns: 0,
             endpoints: IdMap::default(),
             publications: Vec::new(),
-            rests: Vec::new(),
+            rests: Rests::default(),
             is_stirred: false,
             mending_until: MonotonicNanos::new(i64::MIN),
             places: HashMap::new(),
             first: 0,
-            next_look: 0,
             waits_for_receivers: false,
             events: VecDeque::with_capacity(MAX_EVENTS),
         }
@@ -155,7 +149,7 @@ impl Sender {
                     Some(free) => *free = entry,
                     None => {
                         self.publications.push(entry);
-                        self.rests.push(None);
+                        self.rests.add_place();
                     }
                 }
                 self.places.insert(key, place);
@@ -164,14 +158,13 @@ impl Sender {
                 if let Some(place) = self.place_of(registration_id)
                     && let Some(entry) = &mut self.publications[place]
                 {
-                    self.rests[place] = None;
+                    self.rests.wake(place);
                     entry.publication.end_at(position, revoked);
                 }
             }
             SenderCommand::RemovePublication(registration_id) => {
                 let gone = self.place_of(registration_id).and_then(|place| {
-                    // It holds the log.
-                    self.rests[place] = None;
+                    self.rests.wake(place);
                     self.publications[place].take()
                 });
                 if let Some(Entry { endpoint, publication, .. }) = gone {
@@ -219,7 +212,7 @@ impl Sender {
         if let Some(Some(entry)) = self.publications.get_mut(slot as usize)
             && entry.publication.registration_id() == registration_id
         {
-            self.rests[slot as usize] = None;
+            self.rests.wake(slot as usize);
             entry.publication.on_completed(&done, &self.counters);
         }
     }
@@ -250,9 +243,8 @@ impl Sender {
         else {
             return;
         };
-        let rest = &mut self.rests[place];
         if !matches!(frame, Frame::StatusMessage(_)) {
-            *rest = None;
+            self.rests.wake(place);
         }
         match frame {
             Frame::StatusMessage(message) => {
@@ -268,7 +260,7 @@ impl Sender {
                 // One that says what others have said asks for nothing.
                 if message.asks_for_setup || publication.limit() != limit || !had_receivers {
                     self.is_stirred = true;
-                    *rest = None;
+                    self.rests.wake(place);
                 }
                 if own.is_some() && !*told_connected && publication.has_receivers() {
                     *told_connected = true;
@@ -330,13 +322,10 @@ impl Sender {
             return 0;
         }
         self.first = (self.first + 1) % count;
-        let look_from = if self.next_look < count { self.next_look } else { 0 };
-        self.next_look = if count > LOOKS_PER_TURN { (look_from + LOOKS_PER_TURN) % count } else { 0 };
+        self.rests.look();
         let (mut work, mut is_limited) = (0, false);
         for slot in (self.first..count).chain(0..self.first) {
-            let rest = &mut self.rests[slot];
-            let is_looked_at = (if slot < look_from { slot + count } else { slot }) - look_from < LOOKS_PER_TURN;
-            if rest.as_ref().is_some_and(|rest| !rest.is_over(now) && (!is_looked_at || rest.is_undisturbed())) {
+            if !self.rests.is_due(slot, now) {
                 continue;
             }
             let Some(Some(Entry { endpoint, publication, own, holder, .. })) = self.publications.get_mut(slot) else {
@@ -347,6 +336,9 @@ impl Sender {
             let (endpoint, destinations) = (endpoint.id, own.as_mut().unwrap_or(&mut endpoint.destinations));
             let log = publication.log().clone();
             let registration_id = publication.registration_id();
+            // With several destinations the last one of the stream is several datagrams.
+            let waiting = out.waiting();
+            let is_one_of_many = count > 1 && destinations.len() == 1;
             let mut outlet = BatchOutlet {
                 out: &mut *out,
                 counters: &self.counters,
@@ -357,14 +349,22 @@ impl Sender {
                 slot: slot as u32,
                 registration_id,
             };
-            let goes_on = match rest.as_mut().filter(|rest| rest.is_undisturbed()) {
+            let goes_on = match self.rests.rest_mut(slot) {
                 Some(rest) => publication.poll_resting(now, rest, &self.counters, &mut outlet),
                 None => false,
             };
             let mut done = 0;
-            if !goes_on {
+            if goes_on {
+                self.rests.go_on(slot);
+            } else {
                 done = publication.poll(now, &self.counters, &mut outlet);
-                *rest = if done == 0 { publication.rest() } else { None };
+                match if done == 0 { publication.rest() } else { None } {
+                    Some(rest) => self.rests.begin(slot, rest),
+                    None => self.rests.wake(slot),
+                }
+            }
+            if is_one_of_many {
+                out.set_last_aside(waiting);
             }
             work += done;
             is_limited |= publication.is_limited();
@@ -375,6 +375,7 @@ impl Sender {
                 self.events.push_back(SenderEvent::Held(registration_id, holder));
             }
         }
+        out.take_up_what_is_aside();
         self.waits_for_receivers = is_limited;
         work
     }

@@ -23,7 +23,7 @@ use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermL
 use super::flow_control::{FlowControl, MAX_RECEIVERS, ReceiverReport, retransmit_length};
 use super::retransmit::{NakAnswer, RetransmitHandler, TermRange};
 use crate::mailbox::{Completion, NewNetworkPublication, TransmitTag};
-use crate::shared::{NetworkCounters, Receivers};
+use crate::shared::{NetworkCounters, Receivers, next_beat};
 
 /// How long a sender with nothing to send stays silent, in nanoseconds.
 pub const HEARTBEAT_INTERVAL_NS: i64 = 100_000_000;
@@ -73,10 +73,10 @@ pub struct Rest {
 }
 
 impl Rest {
-    /// Whether there is something to do by the passing of time.
+    /// When there is something to do by the passing of time.
     #[inline]
-    pub fn is_over(&self, now: MonotonicNanos) -> bool {
-        now >= self.until
+    pub fn until(&self) -> MonotonicNanos {
+        self.until
     }
 
     /// Whether nothing was published since. A look at the log: in another page for each publication, it may take as long as a memory
@@ -246,7 +246,7 @@ impl NetworkPublication {
         answered + sent
     }
 
-    /// A duty cycle of one that rests, in which nothing was published: does what is due by time, which is mostly a heartbeat, and goes on
+    /// A duty cycle of one that rests, in which nothing was seen to be published: does what is due by time, which is mostly a heartbeat, and goes on
     /// resting. Returns false, and has done nothing, if there is more to it than that.
     pub fn poll_resting(
         &mut self,
@@ -388,6 +388,11 @@ impl NetworkPublication {
 
     /// When it has something to do even if nothing comes and nothing is published.
     pub fn next_deadline(&self) -> MonotonicNanos {
+        self.next_sign().min(self.next_resend())
+    }
+
+    /// When it shows again that it is there.
+    fn next_sign(&self) -> MonotonicNanos {
         let heartbeat = if self.has_initial_connection {
             self.last_sent.saturating_add_ns(HEARTBEAT_INTERVAL_NS + 1)
         } else {
@@ -398,8 +403,12 @@ impl NetworkPublication {
         } else {
             MonotonicNanos::NEVER
         };
-        let resend = self.retransmit.next_deadline().unwrap_or(MonotonicNanos::NEVER);
-        heartbeat.min(setup).min(resend)
+        heartbeat.min(setup)
+    }
+
+    /// When it sends again what was asked for, if nothing more is said.
+    fn next_resend(&self) -> MonotonicNanos {
+        self.retransmit.next_deadline().unwrap_or(MonotonicNanos::NEVER)
     }
 
     /// For how long it needs no turn, after one in which it did nothing. None when its next turn may find something without anybody
@@ -424,11 +433,11 @@ impl NetworkPublication {
         Some(Rest { next_frame, until: self.next_change() })
     }
 
-    /// When it has something to do by the passing of time alone.
+    /// When it has something to do by the passing of time alone: what is not waited for, together with what others have.
     fn next_change(&self) -> MonotonicNanos {
         let timeout_ns = self.made_of.connection_timeout_ns;
         let expiry = self.receivers.iter().map(|&(_, heard)| heard.saturating_add_ns(timeout_ns)).min();
-        self.next_deadline().min(expiry.unwrap_or(MonotonicNanos::NEVER))
+        next_beat(self.next_sign().min(expiry.unwrap_or(MonotonicNanos::NEVER))).min(self.next_resend())
     }
 
     /// Sends a setup if it is time.

@@ -1,6 +1,7 @@
 //! Words of shared memory that several parties know: the counters of a publication or an image, which its clients store or
 //! read, and what the driver keeps beside them. One writer per word.
 
+mod beat;
 mod blocked;
 mod cleaning;
 mod id_hash;
@@ -10,6 +11,7 @@ mod publication_words;
 mod subscribers;
 mod tether;
 
+pub use beat::next_beat;
 pub use blocked::BlockedWatch;
 pub use cleaning::{Cleaning, FRAME_STEP, MAX_CLEANED_PER_CYCLE, is_clean_for};
 pub use id_hash::{IdHasher, IdMap};

@@ -157,7 +157,7 @@ fn a_requests_sender_is_told_who_answers() {
     receiver.on_command(at(0), ReceiverCommand::SetResponseSession(IMAGE, Some(SessionId::new(77))));
     assert_eq!(told(&mut receiver, 2), ["answered by 77", "status"], "at once");
     assert_eq!(told(&mut receiver, 100), Vec::<String>::new());
-    assert_eq!(told(&mut receiver, 203), ["answered by 77", "status"]);
+    assert_eq!(told(&mut receiver, 205), ["answered by 77", "status"]);
     receiver.on_command(at(0), ReceiverCommand::SetResponseSession(IMAGE, None));
     assert_eq!(told(&mut receiver, 500), ["status"]);
 }
@@ -240,7 +240,7 @@ fn wire_trap_32_an_image_that_leaves_does_not_speak_for_the_next() {
     assert_eq!(statuses(&mut receiver, 2), ["leaves"]);
     add_image(&mut receiver, RegistrationId::new(51));
     for turn in 1..10 {
-        assert_eq!(statuses(&mut receiver, 2 + turn * 201), ["status"], "of the new one, once every 200 ms");
+        assert_eq!(statuses(&mut receiver, 2 + turn * 205), ["status"], "of the new one, on the beat after 200 ms");
     }
 }
 

@@ -84,17 +84,18 @@ fn heartbeats_go_together_and_keep_nobody_awake() {
     assert_eq!(streams.turn(0), (0, vec![DATA_HEADER_LENGTH; BATCH]));
     assert_eq!(streams.turn(0), (0, vec![DATA_HEADER_LENGTH; STREAMS - BATCH]));
     streams.sender.take_stirred();
-    for now in 1..=100 {
+    for now in 1..=104 {
         for number in 0..STREAMS {
             say(&mut streams.sender, now * MS, number, &status(0, WINDOW));
         }
         assert!(!streams.sender.take_stirred());
         assert_eq!(streams.turn(now * MS), (0, vec![]));
     }
-    assert_eq!(streams.turn(101 * MS), (0, vec![DATA_HEADER_LENGTH; BATCH]));
-    assert_eq!(streams.turn(102 * MS), (0, vec![DATA_HEADER_LENGTH; STREAMS - BATCH]));
+    // Those that are due meanwhile wait for this moment.
+    assert_eq!(streams.turn(105 * MS), (0, vec![DATA_HEADER_LENGTH; BATCH]));
+    assert_eq!(streams.turn(106 * MS), (0, vec![DATA_HEADER_LENGTH; STREAMS - BATCH]));
     assert_eq!(streams.counters.get(SystemCounter::HeartbeatsSent), 2 * STREAMS as i64);
-    say(&mut streams.sender, 102 * MS, 7, &status(0, WINDOW + 32));
+    say(&mut streams.sender, 106 * MS, 7, &status(0, WINDOW + 32));
     assert!(streams.sender.take_stirred(), "more room is news");
 }
 
@@ -109,6 +110,32 @@ fn a_stream_that_rests_is_woken_by_what_is_published() {
         let turns = [(); 2].map(|()| streams.turn(round as i64));
         assert!(turns.contains(&(1, vec![64])) && turns.contains(&(0, vec![])), "stream {number}: {turns:?}");
     }
+}
+
+/// One that was silent for long is looked at less often, and found within a round of 64 per turn.
+#[test]
+fn a_stream_that_was_silent_for_long_is_found_within_a_round() {
+    let mut streams = Streams::new();
+    (0..400).for_each(|_| _ = streams.turn(0));
+    for number in [3, STREAMS - 1, 64] {
+        streams.appenders[number].offer(b"here").unwrap();
+        let mut turns = [(); STREAMS.div_ceil(64)].map(|()| streams.turn(1));
+        turns.sort_unstable();
+        assert_eq!(turns.last(), Some(&(1, vec![64])), "stream {number}");
+        assert!(turns[..turns.len() - 1].iter().all(|turn| *turn == (0, vec![])), "stream {number}: {turns:?}");
+    }
+}
+
+/// What is last of each stream leaves behind what goes together, and goes together, too.
+#[test]
+fn short_datagrams_of_many_streams_go_behind_long_ones() {
+    let mut streams = Streams::new();
+    (0..3).for_each(|_| _ = streams.turn(0));
+    let next = 3 * 256 % STREAMS;
+    for appender in &mut streams.appenders[next..][..3] {
+        (0..5).for_each(|_| _ = appender.offer(&[7; 608]).unwrap());
+    }
+    assert_eq!(streams.turn(1), (9, [vec![1280; 6], vec![640; 3]].concat()));
 }
 
 /// One message on each of many streams is one batch, and not many.
@@ -152,7 +179,7 @@ fn images_rest_until_something_comes_or_is_read() {
     assert_eq!(batch.drain().count(), STREAMS, "each reports that it is there");
     receiver.take_stirred();
     let mut due = 0;
-    for now in 1..=402 {
+    for now in 1..=411 {
         let mut bytes = [0; DATA_HEADER_LENGTH];
         let (term_offset, term_id) = (0, INITIAL);
         let (end_of_stream, revoked) = (false, false);
@@ -164,20 +191,30 @@ fn images_rest_until_something_comes_or_is_read() {
         assert!(!receiver.take_stirred() && work == 0 && (reports == 0 || reports == STREAMS), "{now} ms: {work}");
         due += usize::from(reports > 0);
     }
-    assert_eq!(due, 2, "200 ms apart");
-    // Subscribers have read a quarter of the window, and a frame more: said at once.
+    assert_eq!(due, 2, "200 ms apart, and a little more so that all leave together");
+    // More than a quarter of the window comes, and is read: said at once.
+    let log = log_of(LogKind::Exclusive, 7);
+    let mut appender = ExclusiveAppender::new(&log, word(LENGTH)).unwrap();
+    let mut message = [0; 1024];
+    for offset in (0..=IMAGE_WINDOW / 4).step_by(1024) {
+        appender.offer(&[7; 992]).unwrap();
+        log.term(0).get_bytes(offset as usize, &mut message);
+        receiver.on_datagram(at(412 * MS), RECEIVING, sender_address(), &message);
+    }
+    assert!(receiver.take_stirred());
+    assert_eq!((receiver.poll_transmit(at(412 * MS), &mut batch), batch.len()), (0, 0));
     words[7].set_consumed(IMAGE_WINDOW / 4);
-    assert_eq!((receiver.poll_transmit(at(403 * MS), &mut batch), batch.len()), (0, 0));
+    assert_eq!((receiver.poll_transmit(at(412 * MS), &mut batch), batch.len()), (0, 0));
     words[7].set_consumed(IMAGE_WINDOW / 4 + 32);
-    assert_eq!((receiver.poll_transmit(at(403 * MS), &mut batch), batch.drain().count()), (1, 1));
+    assert_eq!((receiver.poll_transmit(at(412 * MS), &mut batch), batch.drain().count()), (1, 1));
     // Something has come for another.
     let log = log_of(LogKind::Exclusive, 9);
     ExclusiveAppender::new(&log, word(LENGTH)).unwrap().offer(b"here").unwrap();
     let mut message = [0; 64];
     log.term(0).get_bytes(0, &mut message);
-    receiver.on_datagram(at(403 * MS), RECEIVING, sender_address(), &message);
+    receiver.on_datagram(at(412 * MS), RECEIVING, sender_address(), &message);
     assert!(receiver.take_stirred());
-    receiver.poll_transmit(at(403 * MS), &mut batch);
+    receiver.poll_transmit(at(412 * MS), &mut batch);
     assert_eq!(words[9].rebuilt(), 64);
     assert_eq!(words[8].rebuilt(), 0);
 }
