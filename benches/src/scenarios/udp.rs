@@ -308,7 +308,7 @@ pub fn idle(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Mea
         std::thread::sleep(Duration::from_millis(5));
     }
     on_round(&format!("watching {} idle streams", publications.len()));
-    let threads = [("publishing", &publisher.thread), ("subscribing", &subscriber.thread)];
+    let threads = [("publishing", publisher.network_thread()?), ("subscribing", subscriber.network_thread()?)];
     let usages = || -> Result<Vec<Usage>, RigError> { threads.iter().map(|(_, id)| Usage::of_thread(id)).collect() };
     let (begin_ns, before) = (now_ns(), usages()?);
     std::thread::sleep(options.watch);
@@ -331,8 +331,8 @@ pub fn idle(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Mea
 /// One end of idle streams. The client goes before the driver does.
 struct IdleEnd {
     client: Client,
-    /// The id of the thread that runs the driver's sender and receiver.
-    thread: String,
+    /// The ids of the driver's threads, and of who else's were started meanwhile.
+    threads: Vec<String>,
     _driver: MediaDriver,
 }
 
@@ -342,13 +342,18 @@ impl IdleEnd {
         let before = Usage::threads()?;
         let config = DriverConfig::for_profile(Profile::Balanced);
         let driver = MediaDriver::launch_embedded(config).map_err(failed("cannot start an embedded driver"))?;
-        let is_it = |thread: &String| !before.contains(thread) && name_of(thread).contains("sender");
-        let thread = Usage::threads()?.into_iter().find(is_it).ok_or_else(|| {
-            RigError::system(GANNET, "looking for the sender's thread", "no thread of the driver is named after it")
-        })?;
+        let threads = Usage::threads()?.into_iter().filter(|thread| !before.contains(thread)).collect();
         let context = Context::new().dir(driver.dir()).client_name("rig").driver_timeout(Duration::from_secs(60));
         let client = Client::connect(context).map_err(failed("cannot connect"))?;
-        Ok(Self { client, thread, _driver: driver })
+        Ok(Self { client, threads, _driver: driver })
+    }
+
+    /// The id of the thread that runs the driver's sender and receiver. It has its name once it has run.
+    fn network_thread(&self) -> Result<&str, RigError> {
+        let found = self.threads.iter().find(|thread| name_of(thread).contains("sender"));
+        found.map(String::as_str).ok_or_else(|| {
+            RigError::system(GANNET, "looking for the sender's thread", "no thread of the driver is named after it")
+        })
     }
 }
 
