@@ -17,6 +17,7 @@ fn there_is_a_sample_for_each_profile_and_it_loads() {
         layers.config_file(&path, &std::fs::read_to_string(&path).unwrap());
         let loaded = layers.load().unwrap();
         assert_eq!(loaded.config.process.profile, profile);
+        assert_eq!(loaded.notices, Vec::<String>::new(), "all that it sets has an effect");
     }
 }
 

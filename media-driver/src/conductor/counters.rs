@@ -12,7 +12,7 @@ use gannet::time::EpochMillis;
 use gannet::types::{ClientId, CounterId, Position, RegistrationId, SessionId, StreamId};
 
 use super::error::CommandError;
-use crate::shared::{Counter, NetworkCounters};
+use crate::shared::{Counter, NetworkCounters, StallTracker};
 
 /// The owner of a counter that belongs to no client.
 const NO_OWNER: ClientId = ClientId::new(-1);
@@ -399,25 +399,14 @@ impl Counters {
         self.word(SystemCounter::InvalidPackets).fetch_add(1);
     }
 
-    /// The operating system was asked for a name.
-    pub(super) fn on_lookup(&self, took_ns: i64, threshold_ns: i64) {
-        let longest = self.word(SystemCounter::NameResolverMaxTime);
-        if took_ns > longest.load_relaxed() {
-            longest.store_release(took_ns);
-        }
-        if took_ns > threshold_ns {
-            self.add(SystemCounter::NameResolverTimeThresholdExceeded, 1);
-        }
-    }
-
-    /// A duty cycle took longer than any before.
-    pub(super) fn set_longest_cycle(&self, took_ns: i64) {
-        self.word(SystemCounter::ConductorMaxCycleTime).store_release(took_ns);
-    }
-
-    /// A duty cycle took too long.
-    pub(super) fn on_long_cycle(&self) {
-        self.add(SystemCounter::ConductorCycleTimeThresholdExceeded, 1);
+    /// What watches over something that should be short, and over which only the conductor watches.
+    pub(super) fn stall_tracker(
+        &self,
+        longest: SystemCounter,
+        too_long: SystemCounter,
+        threshold_ns: i64,
+    ) -> StallTracker {
+        StallTracker::new(self.word(longest).clone(), self.word(too_long).clone(), threshold_ns)
     }
 
     fn allocate(&mut self, now: EpochMillis, spec: &CounterSpec) -> Result<Counter, CommandError> {

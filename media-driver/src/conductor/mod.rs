@@ -10,7 +10,6 @@ mod clients;
 mod commands;
 mod config;
 mod counters;
-mod cycle_time;
 mod error;
 mod events;
 mod linking;
@@ -30,7 +29,7 @@ pub use config::{
 };
 
 use gannet::broadcast::Transmitter;
-use gannet::counters::CountersManager;
+use gannet::counters::{CountersManager, SystemCounter};
 use gannet::reports::{ErrorLog, LossReport};
 use gannet::ringbuffer::RingConsumer;
 use gannet::time::{EpochMillis, MonotonicNanos};
@@ -39,7 +38,6 @@ use self::blocked_commands::BlockedCommands;
 use self::clients::ClientRegistry;
 use self::commands::PendingPublication;
 use self::counters::Counters;
-use self::cycle_time::CycleTime;
 use self::events::Events;
 use self::logs::Logs;
 use self::network::{Network, NewSession};
@@ -53,7 +51,7 @@ use std::net::SocketAddr;
 use crate::mailbox::{
     EndpointId, ReceiverCommand, ReceiverEvent, Reply, Request, SenderCommand, SenderEvent, TransmitBatch,
 };
-use crate::shared::NetworkCounters;
+use crate::shared::{NetworkCounters, StallTracker};
 
 /// What the conductor works with: its ends of the driver's shared memory. The system counters are allocated.
 #[derive(Debug)]
@@ -98,7 +96,8 @@ struct Core {
     logs: Logs,
     /// The command that waits for its log. No other is taken until it is done.
     pending: Option<PendingPublication>,
-    cycle_time: CycleTime,
+    cycles: StallTracker,
+    lookups: StallTracker,
     termination_requested: bool,
 }
 
@@ -135,7 +134,16 @@ impl Conductor {
                 random,
                 logs: Logs::new(config.logs.deletions_per_cycle),
                 pending: None,
-                cycle_time: CycleTime::new(config.cycle_threshold_ns),
+                cycles: counters.stall_tracker(
+                    SystemCounter::ConductorMaxCycleTime,
+                    SystemCounter::ConductorCycleTimeThresholdExceeded,
+                    config.cycle_threshold_ns,
+                ),
+                lookups: counters.stall_tracker(
+                    SystemCounter::NameResolverMaxTime,
+                    SystemCounter::NameResolverTimeThresholdExceeded,
+                    config.name_resolver_threshold_ns,
+                ),
                 termination_requested: false,
                 counters,
                 config,
@@ -251,7 +259,7 @@ impl Conductor {
 impl Core {
     fn begin_cycle(&mut self, now: Now) {
         self.now = now;
-        self.cycle_time.on_cycle(now.monotonic, &self.counters);
+        self.cycles.on_cycle(now.monotonic);
         self.logs.begin_cycle();
     }
 

@@ -150,7 +150,7 @@ impl Core {
 
     /// The operating system was asked for a name.
     pub(super) fn on_lookup(&mut self, took_ns: i64) {
-        self.counters.on_lookup(took_ns, self.config.name_resolver_threshold_ns);
+        self.lookups.on_time(took_ns);
     }
 
     /// A host that is told this driver's name first was looked up.

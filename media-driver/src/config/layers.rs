@@ -190,9 +190,6 @@ impl Layers {
             apply(&mut config, &mut sources, setting, &mut errors);
             let asks_for_change = property.show(&config) != property.default;
             match property.effect {
-                Effect::Later(part) if asks_for_change => {
-                    notices.push(format!("{} concerns {part}, which this version does not have", setting.stated()));
-                }
                 Effect::Never(why) if asks_for_change => {
                     notices.push(format!("{} has no effect: {why}", setting.stated()));
                 }
@@ -501,7 +498,7 @@ mod tests {
         let loaded = layers.load().unwrap();
         assert_eq!(loaded.config.network.sender_io_vector_capacity, 8, "kept typed all the same");
         assert_eq!(loaded.notices.len(), 2, "{:?}", loaded.notices);
-        assert!(loaded.notices.iter().any(|notice| notice.contains("parts of UDP channels")));
+        assert!(loaded.notices.iter().any(|notice| notice.contains("as many datagrams go in one call as are ready")));
         assert!(loaded.notices.iter().any(|notice| notice.contains("libplug.so (-D") && notice.contains("no effect")));
     }
 

@@ -34,8 +34,8 @@ value may come from several sources, and a later one wins:
   warned about, since other programs share the environment; so is a properties file's name that is neither `aeron.*` nor
   `gannet.*`.
 - A value out of range is an error, never moved to the nearest limit.
-- A setting marked *later* is read and checked, and acts once the driver has that part; one marked *no effect* never will.
-  The driver warns when either is set to something else than its default.
+- A setting marked *no effect* is read and checked, and not acted on. The driver warns when one is set to something else than
+  its default.
 
 ";
 
@@ -84,9 +84,6 @@ pub fn page() -> String {
             }
             match property.effect {
                 Effect::Now => {}
-                Effect::Later(part) => {
-                    let _ = writeln!(page, "- *later*: concerns {part}");
-                }
                 Effect::Never(why) => {
                     let _ = writeln!(page, "- *no effect*: {why}");
                 }

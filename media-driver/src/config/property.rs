@@ -63,8 +63,6 @@ pub enum Rule {
 pub enum Effect {
     /// It does.
     Now,
-    /// It keeps the value for a part of the driver that it does not have yet.
-    Later(&'static str),
     /// It never will, for the stated reason.
     Never(&'static str),
 }

@@ -1,6 +1,6 @@
 //! The one table of the driver's settings. From it come the fields of [`DriverConfig`] and their documentation, their
 //! defaults, the names that each source may use, the limits, and `docs/configuration.md`. A setting that is not here does
-//! not exist; one that is here is read, kept typed, and either acted on or named at start as having no effect yet.
+//! not exist; one that is here is read, kept typed, and either acted on or named at start as having no effect.
 //!
 //! Defaults are those of the reference driver (shared-memory.md, section 10.2); what our profiles change of them is in
 //! `profile.rs`.
@@ -17,7 +17,11 @@ use super::value::{
     TransportName, Value,
 };
 
-const UDP: Effect = Effect::Later("parts of UDP channels that there are not yet");
+const AS_MANY_AS_THERE_ARE: Effect = Effect::Never("as many datagrams go in one call as are ready, up to 256");
+const ONE_RECEIVER: Effect = Effect::Never("a unicast stream is paced by its one receiver");
+const WHEN_DUE: Effect = Effect::Never("what is not urgent is done when it is due");
+const ALL_SOCKETS: Effect =
+    Effect::Never("every turn looks at all sockets, and takes what there is, up to 64 datagrams");
 const PLUG_IN: Effect = Effect::Never("code built for the C driver cannot be loaded");
 const EVENT_LOG: Effect = Effect::Never("the driver logs through its own log, see gannet.log");
 
@@ -145,7 +149,7 @@ settings! {
     terms: Terms {
         /// The length of each of the three terms of a network publication's log.
         term_length: TermLength = "16m", "aeron.term.buffer.length" / "AERON_TERM_BUFFER_LENGTH",
-            in Limits::between(64 << 10, GIB).and(Rule::PowerOfTwo), UDP;
+            in Limits::between(64 << 10, GIB).and(Rule::PowerOfTwo);
         /// The length of each of the three terms of an IPC publication's log.
         ipc_term_length: TermLength = "64m", "aeron.ipc.term.buffer.length" / "AERON_IPC_TERM_BUFFER_LENGTH",
             in Limits::between(64 << 10, GIB).and(Rule::PowerOfTwo);
@@ -206,11 +210,11 @@ settings! {
             "aeron.driver.conductor.cycle.threshold" / "AERON_DRIVER_CONDUCTOR_CYCLE_THRESHOLD", in Limits::between(0, I63);
         /// A duty cycle of the sender that takes longer is counted.
         sender_cycle_threshold: Duration = "100ms",
-            "aeron.driver.sender.cycle.threshold" / "AERON_DRIVER_SENDER_CYCLE_THRESHOLD", in Limits::between(0, I63), UDP;
+            "aeron.driver.sender.cycle.threshold" / "AERON_DRIVER_SENDER_CYCLE_THRESHOLD", in Limits::between(0, I63);
         /// A duty cycle of the receiver that takes longer is counted.
         receiver_cycle_threshold: Duration = "100ms",
             "aeron.driver.receiver.cycle.threshold" / "AERON_DRIVER_RECEIVER_CYCLE_THRESHOLD",
-            in Limits::between(0, I63), UDP;
+            in Limits::between(0, I63);
         /// A name resolution that takes longer is counted.
         name_resolver_threshold: Duration = "5s",
             "aeron.name.resolver.threshold" / "AERON_DRIVER_NAME_RESOLVER_THRESHOLD"
@@ -243,7 +247,7 @@ settings! {
             "aeron.flow.control.receiver.timeout" / "AERON_FLOW_CONTROL_RECEIVER_TIMEOUT", in Limits::between(0, I63);
         /// Flow control of unicast channels.
         unicast_flow_control: FlowControlName = "unicast_max",
-            "aeron.unicast.FlowControl.supplier" / "AERON_UNICAST_FLOWCONTROL_SUPPLIER", UDP;
+            "aeron.unicast.FlowControl.supplier" / "AERON_UNICAST_FLOWCONTROL_SUPPLIER", ONE_RECEIVER;
         /// Flow control of multicast channels.
         multicast_flow_control: FlowControlName = "multicast_max",
             "aeron.multicast.FlowControl.supplier" / "AERON_MULTICAST_FLOWCONTROL_SUPPLIER";
@@ -362,13 +366,13 @@ settings! {
         /// How many times the receiver receives before it looks at what is not urgent.
         receiver_poll_to_slow_work_ratio: u32 = "10",
             "aeron.receiver.poll.to.slow.work.ratio" / "AERON_RECEIVER_POLL_TO_SLOW_WORK_RATIO",
-            in Limits::between(1, I31), UDP;
+            in Limits::between(1, I31), WHEN_DUE;
         /// How many datagrams the sender hands over at once.
         sender_io_vector_capacity: u32 = "4",
-            "aeron.sender.io.vector.capacity" / "AERON_SENDER_IO_VECTOR_CAPACITY", in Limits::between(1, 64), UDP;
+            "aeron.sender.io.vector.capacity" / "AERON_SENDER_IO_VECTOR_CAPACITY", in Limits::between(1, 64), AS_MANY_AS_THERE_ARE;
         /// How many datagrams the receiver takes at once.
         receiver_io_vector_capacity: u32 = "4",
-            "aeron.receiver.io.vector.capacity" / "AERON_RECEIVER_IO_VECTOR_CAPACITY", in Limits::between(1, 64), UDP;
+            "aeron.receiver.io.vector.capacity" / "AERON_RECEIVER_IO_VECTOR_CAPACITY", in Limits::between(1, 64), AS_MANY_AS_THERE_ARE;
         /// How many messages of one publication are sent before the next has its turn.
         publication_max_messages_per_send: u32 = "4",
             "aeron.network.publication.max.messages.per.send" / "AERON_NETWORK_PUBLICATION_MAX_MESSAGES_PER_SEND",
@@ -382,11 +386,11 @@ settings! {
         /// How many sockets are looked at one by one before the system is asked which have something.
         poller_iteration_threshold: u32 = "5",
             "aeron.udp.channel.transport.poller.iteration.threshold"
-            / "AERON_UDP_CHANNEL_TRANSPORT_POLLER_ITERATION_THRESHOLD", UDP;
+            / "AERON_UDP_CHANNEL_TRANSPORT_POLLER_ITERATION_THRESHOLD", ALL_SOCKETS;
         /// How often one socket is read before the next has its turn.
         poller_socket_poll_limit: u32 = "4",
             "aeron.udp.channel.transport.poller.socket.poll.limit"
-            / "AERON_UDP_CHANNEL_TRANSPORT_POLLER_SOCKET_POLL_LIMIT", in Limits::between(1, 16), UDP;
+            / "AERON_UDP_CHANNEL_TRANSPORT_POLLER_SOCKET_POLL_LIMIT", in Limits::between(1, 16), ALL_SOCKETS;
         /// The C driver's transport for data.
         transport_bindings: String = "default",
             "aeron.udp.channel.transport.bindings.media" / "AERON_UDP_CHANNEL_TRANSPORT_BINDINGS_MEDIA", PLUG_IN;

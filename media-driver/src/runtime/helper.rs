@@ -155,6 +155,7 @@ mod tests {
             0,
             (TransportKind::Sockets, SocketOptions::default(), &Loss::default()),
             6,
+            [0; 2],
         )
         .unwrap();
         Executor { orders: parts.orders, defaults: SocketDefaults::default() }

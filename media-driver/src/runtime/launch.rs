@@ -11,7 +11,7 @@ use gannet::time::SystemClock;
 use super::Role;
 use super::affinity::{self, AffinityError, Pin};
 use super::conductor_agent::ConductorAgent;
-use super::conductor_config::conductor_config;
+use super::conductor_config::{conductor_config, ns};
 use super::helper::{Executor, HelperPort};
 use super::network_agents::{NetworkAgent, NetworkDuty, NetworkParts};
 use super::resolver_port::{self, ResolverError};
@@ -201,10 +201,16 @@ impl MediaDriver {
         let offload = config.process.segmentation_offload;
         let options = SocketOptions { segmentation: offload, coalescing: offload };
         let poll_ratio = config.network.send_to_status_poll_ratio as usize;
+        let thresholds = [config.timeouts.sender_cycle_threshold, config.timeouts.receiver_cycle_threshold].map(ns);
         let conductor = Conductor::new(conductor_config, memory.announce(&clock));
-        let NetworkParts { sender, receiver, ports, orders } =
-            NetworkParts::new(&conductor.network_counters(), seed, (chosen.kind, options, &config.loss), poll_ratio)
-                .map_err(LaunchError::Transport)?;
+        let NetworkParts { sender, receiver, ports, orders } = NetworkParts::new(
+            &conductor.network_counters(),
+            seed,
+            (chosen.kind, options, &config.loss),
+            poll_ratio,
+            thresholds,
+        )
+        .map_err(LaunchError::Transport)?;
         let executor = Executor { orders, defaults: endpoint_defaults(config) };
         let (sender, receiver) = (Box::new(sender), Box::new(receiver));
 

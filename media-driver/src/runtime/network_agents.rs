@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::{Sender as Unbounded, SyncSender as Bounded};
 
 use gannet::agent::{Agent, Finished};
+use gannet::counters::SystemCounter;
 use gannet::time::{Clock, MonotonicNanos, SystemClock};
 
 use super::queue::{EndGone, Inlet, Outlet, bounded, unbounded};
@@ -17,7 +18,7 @@ use crate::io::transport::{
 use crate::mailbox::{EndpointId, ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent, Side, TransmitBatch};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
-use crate::shared::NetworkCounters;
+use crate::shared::{NetworkCounters, StallTracker};
 
 /// How many commands or events wait at most; who finds its queue full keeps what it has for its next turn.
 const QUEUE: usize = 256;
@@ -143,10 +144,14 @@ impl NetworkParts {
         seed: u64,
         (kind, options, loss): (TransportKind, SocketOptions, &Loss),
         poll_ratio: usize,
+        [sender_threshold_ns, receiver_threshold_ns]: [i64; 2],
     ) -> std::io::Result<Self> {
         let transport = |number| -> std::io::Result<Wire> {
             let transport = AnyTransport::new(kind, options)?;
             Ok(LossyTransport::new(transport, LossPlan::of_config(loss, number), SystemClock))
+        };
+        let cycles = |longest, too_long, threshold_ns| {
+            StallTracker::new(counters.word(longest), counters.word(too_long), threshold_ns)
         };
         let (to_sender, sender_commands) = bounded(QUEUE);
         let (sender_events, from_sender) = bounded(QUEUE);
@@ -157,6 +162,11 @@ impl NetworkParts {
         Ok(Self {
             sender: SenderPart {
                 agent: Sender::new(counters.clone()),
+                cycles: cycles(
+                    SystemCounter::SenderMaxCycleTime,
+                    SystemCounter::SenderCycleTimeThresholdExceeded,
+                    sender_threshold_ns,
+                ),
                 transport: transport(0)?,
                 batch: TransmitBatch::new(BATCH),
                 commands: sender_commands,
@@ -170,6 +180,11 @@ impl NetworkParts {
             },
             receiver: ReceiverPart {
                 agent: Receiver::new(counters.clone(), seed),
+                cycles: cycles(
+                    SystemCounter::ReceiverMaxCycleTime,
+                    SystemCounter::ReceiverCycleTimeThresholdExceeded,
+                    receiver_threshold_ns,
+                ),
                 transport: transport(1)?,
                 batch: TransmitBatch::new(BATCH),
                 commands: receiver_commands,
@@ -187,6 +202,7 @@ impl NetworkParts {
 #[derive(Debug)]
 pub(super) struct SenderPart {
     agent: Sender,
+    cycles: StallTracker,
     transport: Wire,
     batch: TransmitBatch,
     commands: Outlet<SenderCommand>,
@@ -203,6 +219,7 @@ pub(super) struct SenderPart {
 impl SenderPart {
     /// One duty cycle.
     pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, EndGone> {
+        self.cycles.on_cycle(now);
         let Self { agent, transport, batch, .. } = self;
         let mut work = obey(&mut self.sockets, transport);
         work += carry_out(&mut self.commands, |command| agent.on_command(now, command))?;
@@ -259,6 +276,7 @@ impl Faults {
 #[derive(Debug)]
 pub(super) struct ReceiverPart {
     agent: Receiver,
+    cycles: StallTracker,
     transport: Wire,
     batch: TransmitBatch,
     commands: Outlet<ReceiverCommand>,
@@ -270,6 +288,7 @@ pub(super) struct ReceiverPart {
 impl ReceiverPart {
     /// One duty cycle.
     pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, EndGone> {
+        self.cycles.on_cycle(now);
         let Self { agent, transport, batch, .. } = self;
         let mut work = obey(&mut self.sockets, transport);
         work += carry_out(&mut self.commands, |command| agent.on_command(now, command))?;

@@ -8,6 +8,7 @@ mod id_hash;
 mod image_words;
 mod network_counters;
 mod publication_words;
+mod stall_tracker;
 mod subscribers;
 mod tether;
 
@@ -18,6 +19,7 @@ pub use id_hash::{IdHasher, IdMap};
 pub use image_words::{Condition, ImageWords};
 pub use network_counters::NetworkCounters;
 pub use publication_words::{PublicationWords, Receivers};
+pub use stall_tracker::StallTracker;
 pub use subscribers::{LinkId, Span, Subscriber, Subscribers};
 pub use tether::{Tether, Turn, UntetheredTimeouts};
 

@@ -21,6 +21,11 @@ impl NetworkCounters {
         Self::new(|counter| memory.own(gannet::memory::Field::at(8 * counter as usize)))
     }
 
+    /// The word of a counter that only one stores, for that one.
+    pub fn word(&self, counter: SystemCounter) -> OwnedWord<i64> {
+        self.words[counter as usize].clone()
+    }
+
     /// Counts one more.
     pub fn count(&self, counter: SystemCounter) {
         self.add(counter, 1);
