@@ -223,6 +223,31 @@ fn nothing_is_allocated_while_a_journal_is_appended_to() {
     }
 }
 
+#[test]
+fn nothing_is_allocated_by_an_exclusive_appender() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = JournalOptions::new().term_length(64 << 10).segment_length(1 << 20).mtu(1408);
+    let journal = Journal::create(dir.path(), &options).unwrap();
+    let mut appender = journal.exclusive_appender().unwrap();
+    let long = vec![1; LONG];
+    appender.append(&long).unwrap();
+    for base in 0..3 {
+        while journal.prepared().get() >> 20 < base + 2 {
+            std::thread::yield_now();
+        }
+        let before = allocations();
+        while (journal.tail().get() >> 20) == base {
+            appender.append(&long[..64]).unwrap();
+            appender.append_vectored(&[IoSlice::new(&long[..10]), IoSlice::new(&long[10..20])]).unwrap();
+            let mut claim = appender.claim(64).unwrap();
+            claim.payload_mut().fill(3);
+            claim.commit().unwrap();
+            appender.append(&long).unwrap();
+        }
+        assert_eq!(allocations(), before, "to the end of segment {base}");
+    }
+}
+
 /// A recorder allocates when a stream or a segment begins, and for none of the blocks between: also with the times that it keeps of them.
 #[test]
 fn nothing_is_allocated_per_recorded_block() {

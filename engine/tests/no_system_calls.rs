@@ -24,7 +24,18 @@ const DONE: &[u8] = b"\neverything arrived\n";
 /// Publishes and polls in a process of its own, because a thread that may make no system calls cannot end either.
 #[test]
 fn no_system_call_between_offer_and_poll() {
-    for (child, lives, patience_s) in [("confined", true, "300"), ("confined_and_sleeping", false, "3")] {
+    run(&[("confined", true, "300"), ("confined_and_sleeping", false, "3")]);
+}
+
+/// The same for a journal, by appenders of both kinds.
+#[test]
+fn no_system_call_in_an_append() {
+    run(&[("confined_to_a_journal", true, "300"), ("confined_to_an_exclusive_appender", true, "300")]);
+}
+
+/// Runs tests in processes of their own, and sees whether they live.
+fn run(children: &[(&str, bool, &str)]) {
+    for &(child, lives, patience_s) in children {
         let temp = tempfile::tempdir().unwrap();
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", child, "--nocapture"])
@@ -97,28 +108,56 @@ fn publish_and_poll(also: impl Fn() + Send + 'static) {
 /// Appends and reads, over the end of a segment. Does nothing unless it is a process of its own.
 #[test]
 fn confined_to_a_journal() {
-    let Ok(patience_s) = std::env::var(PATIENCE) else { return };
+    let Some((_dir, journal)) = journal() else { return };
+    let (mut appender, mut other) = (journal.appender().unwrap(), journal.appender().unwrap());
+    other.append(&[7; 64]).unwrap();
+    append_and_read(
+        &journal,
+        move || appender.append(&[7; 64]).unwrap().get(),
+        move || {
+            other.append(&[7; 64]).unwrap();
+        },
+    );
+}
+
+/// The same by the only appender. Does nothing unless it is a process of its own.
+#[test]
+fn confined_to_an_exclusive_appender() {
+    let Some((_dir, journal)) = journal() else { return };
+    let mut appender = journal.exclusive_appender().unwrap();
+    append_and_read(&journal, move || appender.append(&[7; 64]).unwrap().get(), || {});
+}
+
+fn journal() -> Option<(tempfile::TempDir, Journal)> {
+    std::env::var_os(PATIENCE)?;
     let dir = tempfile::tempdir().unwrap();
     let options = JournalOptions::new().term_length(64 << 10).segment_length(1 << 20);
     let journal = Journal::create(dir.path(), &options).unwrap();
-    let (mut appender, mut other) = (journal.appender().unwrap(), journal.appender().unwrap());
+    Some((dir, journal))
+}
+
+fn append_and_read(
+    journal: &Journal,
+    mut append: impl FnMut() -> i64 + Send + 'static,
+    mut finish: impl FnMut() + Send + 'static,
+) {
+    let patience_s = std::env::var(PATIENCE).unwrap();
     let mut tailer = journal.recording().unwrap().tailer(Start::Begin).unwrap();
-    appender.append(&[7; 64]).unwrap();
+    append();
     tailer.next().unwrap().unwrap();
-    other.append(&[7; 64]).unwrap();
     let prepared = journal.prepared().get();
     assert_eq!(prepared, 2 << 20, "this segment and the next");
     std::thread::spawn(move || {
         let output = std::io::stdout();
         set_secure_computing_mode(SecureComputingMode::Strict).unwrap();
         // Read as long as that takes no other segment; append further than that.
-        while appender.append(&[7; 64]).unwrap().get() < (1 << 20) - 1024 {
+        while append() < (1 << 20) - 1024 {
             while let Some(record) = tailer.next().unwrap() {
                 assert_eq!(record.payload(), [7; 64]);
             }
         }
-        while appender.append(&[7; 64]).unwrap().get() < (1 << 20) + 1024 {}
-        other.append(&[7; 64]).unwrap();
+        while append() < (1 << 20) + 1024 {}
+        finish();
         rustix::io::write(output.as_fd(), DONE).unwrap();
         loop {
             std::hint::spin_loop();

@@ -124,3 +124,73 @@ fn a_later_claim_says_that_the_earlier_frame_is_there_model() {
         early
     });
 }
+
+/// An appender died with a claim, and an exclusive one comes after it, that moves the tail by a plain store. Whoever takes the claim
+/// takes nothing else, and readers find its messages whole and in order.
+#[test]
+fn an_exclusive_appender_against_release_of_a_dead_one() {
+    an_exclusive_appender_against_release_of_a_dead_one_model();
+    must_fail("journal.tail:store", an_exclusive_appender_against_release_of_a_dead_one_model);
+    must_fail("journal.tail:load", an_exclusive_appender_against_release_of_a_dead_one_model);
+    must_fail("log.frame-committed:store", an_exclusive_appender_against_release_of_a_dead_one_model);
+}
+
+fn an_exclusive_appender_against_release_of_a_dead_one_model() {
+    check(Bounds::preemptions(3), &[None, Some(0), Some(1), Some(2)], || {
+        let recording = ModelRecording::new(256, 1, 2);
+        recording.appender(0).claim_and_die(4);
+        let crossing = Crossing::default();
+        let (mut appender, crossed) = (recording.exclusive_appender(1), crossing.clone());
+        let living = thread::spawn(move || {
+            assert_eq!(appender.append(&[1; 4]), 128);
+            crossed.pass();
+            assert_eq!(appender.append(&[2; 4]), 192);
+            crossed.pass();
+        });
+        crossing.pass();
+        let released = recording.release_dead(0, |slot| slot != 0);
+        assert!(matches!(released, None | Some(64)), "{released:?}: what was claimed, and no more");
+        let mut position = 0;
+        let mut found = recording.read(&mut position);
+        let early = released.map(|_| found.len());
+        living.join().unwrap();
+        if released.is_none() {
+            assert_eq!((position, recording.release_dead(0, |slot| slot != 0)), (0, Some(64)));
+        }
+        found.extend(recording.read(&mut position));
+        assert_eq!((position, found), (192, vec![1, 2]));
+        early
+    });
+}
+
+/// An exclusive appender writes, and is not taken for dead while it lives; once it is, what it claimed last is taken, and its messages
+/// stay.
+#[test]
+fn an_exclusive_appender_keeps_what_it_claims_until_it_dies() {
+    an_exclusive_appender_keeps_what_it_claims_until_it_dies_model();
+    must_fail("journal.tail:store", an_exclusive_appender_keeps_what_it_claims_until_it_dies_model);
+}
+
+fn an_exclusive_appender_keeps_what_it_claims_until_it_dies_model() {
+    check(Bounds::preemptions(3), &[0, 1], || {
+        let recording = ModelRecording::new(256, 1, 1);
+        let crossing = Crossing::default();
+        let (mut appender, crossed) = (recording.exclusive_appender(0), crossing.clone());
+        let owner = thread::spawn(move || {
+            assert_eq!(appender.append(&[1; 4]), 64);
+            crossed.pass();
+            appender.claim_and_die(4);
+            crossed.pass();
+        });
+        crossing.pass();
+        let mut position = 0;
+        let mut found = recording.read(&mut position);
+        let early = found.len();
+        assert_eq!(recording.release_dead(position, |_| true), None, "it lives");
+        owner.join().unwrap();
+        found.extend(recording.read(&mut position));
+        assert_eq!((position, found), (64, vec![1]));
+        assert_eq!(recording.release_dead(64, |_| false), Some(64));
+        early
+    });
+}

@@ -84,6 +84,15 @@ pub enum Details {
     Rolls {
         /// How often the appender went on to the next segment.
         rolls: u64,
+        /// The p50 with a fraction: it is that of batches.
+        p50_exact_ns: Option<f64>,
+        /// The p99.99 divided by the p50.
+        p9999_to_p50: Option<f64>,
+    },
+    /// A replay.
+    Replay {
+        /// Messages per second divided by those of a publisher that reads as much memory as the recording takes, in the same rounds.
+        ratio_to_memory: Option<f64>,
     },
     /// Several processes that append to one journal.
     Processes {

@@ -93,6 +93,49 @@ where
     P: Transceiver + Send,
     C: Transceiver + Send,
 {
+    between(system, producer, consumer, plan, produce)
+}
+
+/// Runs one round in which the producer sends the messages of a source, one after the other, as long as they last: each `plan.size`
+/// bytes long, numbered from 0. The duration of the plan does not matter.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_from<P, C>(
+    system: &str,
+    producer: &mut P,
+    consumer: &mut C,
+    plan: &ThroughputPlan,
+    source: &[u8],
+) -> Result<ThroughputOutcome, RigError>
+where
+    P: Transceiver + Send,
+    C: Transceiver + Send,
+{
+    between(system, producer, consumer, plan, |producer, plan, total, is_over| {
+        let mut sent = 0;
+        for message in source.chunks_exact(plan.size.max(NUMBER_LENGTH)) {
+            if !send(producer, message, plan, is_over) {
+                return;
+            }
+            sent += 1;
+        }
+        finish(producer, sent, plan, total, is_over);
+    })
+}
+
+fn between<P, C>(
+    system: &str,
+    producer: &mut P,
+    consumer: &mut C,
+    plan: &ThroughputPlan,
+    produce: impl FnOnce(&mut P, &ThroughputPlan, &AtomicU64, &AtomicBool) + Send,
+) -> Result<ThroughputOutcome, RigError>
+where
+    P: Transceiver + Send,
+    C: Transceiver + Send,
+{
     // `u64::MAX` until the producer knows how many it has sent.
     let total = AtomicU64::new(u64::MAX);
     let is_over = AtomicBool::new(false);
@@ -112,6 +155,28 @@ where
     })
 }
 
+/// Sends a message. False if the round is over.
+#[inline]
+fn send(producer: &mut impl Transceiver, message: &[u8], plan: &ThroughputPlan, is_over: &AtomicBool) -> bool {
+    while !producer.try_send(message) {
+        if is_over.load(Ordering::Relaxed) {
+            return false;
+        }
+        producer.between_messages();
+        relax(plan.cores.near);
+    }
+    true
+}
+
+/// Says how many were sent, and waits for the end: the driver that this end may host is needed until the last message is through.
+fn finish(producer: &mut impl Transceiver, sent: u64, plan: &ThroughputPlan, total: &AtomicU64, is_over: &AtomicBool) {
+    total.store(sent, Ordering::Release);
+    while !is_over.load(Ordering::Relaxed) {
+        producer.between_messages();
+        relax(plan.cores.near);
+    }
+}
+
 fn produce(producer: &mut impl Transceiver, plan: &ThroughputPlan, total: &AtomicU64, is_over: &AtomicBool) {
     // Messages are numbered a batch ahead. Were each numbered just before it is sent, its copy would have to wait for the number
     // to get out of the processor's store buffer, and that wait is not the system's.
@@ -125,12 +190,8 @@ fn produce(producer: &mut impl Transceiver, plan: &ThroughputPlan, total: &Atomi
             message[..NUMBER_LENGTH].copy_from_slice(&number.to_le_bytes());
         }
         for message in messages.chunks_exact(size) {
-            while !producer.try_send(message) {
-                if is_over.load(Ordering::Relaxed) {
-                    return;
-                }
-                producer.between_messages();
-                relax(plan.cores.near);
+            if !send(producer, message, plan, is_over) {
+                return;
             }
             number += 1;
         }
@@ -138,12 +199,7 @@ fn produce(producer: &mut impl Transceiver, plan: &ThroughputPlan, total: &Atomi
             break;
         }
     }
-    total.store(number, Ordering::Release);
-    // The driver that this end may host is needed until the last message is through.
-    while !is_over.load(Ordering::Relaxed) {
-        producer.between_messages();
-        relax(plan.cores.near);
-    }
+    finish(producer, number, plan, total, is_over);
 }
 
 fn consume(

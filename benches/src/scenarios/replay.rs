@@ -1,6 +1,7 @@
 //! The scenario `replay`: how many messages per second a replay at full speed brings to its subscriber, beside what a publisher of the
-//! same messages brings over the same path, shared memory. The publisher is the floor. Rounds alternate; each replays the whole
-//! recording, which was in memory before.
+//! same messages brings over the same path, shared memory. There are two of those: the floor sends a few messages from the first cache
+//! again and again; the other reads its messages from as much memory as the recording takes, as a replay has to. Rounds alternate; each
+//! replays the whole recording, which was in memory before.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use gannet_driver::config::{DriverConfig, Profile, ThreadingMode};
 
 use crate::rig::RigError;
 use crate::rig::cores::{Cores, pin, relax};
-use crate::rig::measurement::Measurement;
+use crate::rig::measurement::{Details, Measurement};
 use crate::rig::schedule::now_ns;
 use crate::rig::throughput::{NUMBER_LENGTH, ThroughputOutcome, ThroughputPlan, ThroughputRounds};
 use crate::systems::gannet::{GANNET, Gannet};
@@ -21,6 +22,8 @@ use crate::systems::{FLOOR, System};
 /// The scenario's name in results.
 pub const NAME: &str = "replay";
 
+/// A publisher whose messages come from memory, in results.
+const MEMORY: &str = "from-memory";
 const STREAM: i32 = 1;
 /// Messages taken per poll.
 const BATCH: usize = 64;
@@ -72,7 +75,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Runs the scenario: for each size the floor's result, then the replay's.
+/// Runs the scenario: for each size the floor's result, that of a publisher from memory, and then the replay's.
 ///
 /// # Errors
 ///
@@ -86,12 +89,13 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Vec<Meas
         let dir = scratch.0.join(size.to_string());
         let messages = record(&dir, size, options)?;
         let mut replays = Replays::open(&dir, messages, options.cores)?;
-        let mut rounds = [ThroughputRounds::default(), ThroughputRounds::default()];
+        let source = source(size, messages);
+        let mut rounds = [(); 3].map(|()| ThroughputRounds::default());
         // The first round warms up, and does not count.
         for round in 0..=options.rounds {
             progress(&format!("replay: {size} bytes, round {round} of {}", options.rounds));
             let plan = ThroughputPlan { size, duration_ms: options.floor_round_ms, streams: 1, cores: options.cores };
-            let outcomes = [live.throughput(&plan)?, replays.round()?];
+            let outcomes = [live.throughput(&plan)?, live.throughput_from(&plan, &source)?, replays.round()?];
             if round > 0 {
                 rounds.iter_mut().zip(outcomes).for_each(|(rounds, outcome)| rounds.add(outcome));
             }
@@ -101,9 +105,13 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Vec<Meas
             Measurement::throughput(NAME, system, size, received, lost, rounds.median_rate_per_s())
         };
         let floor = measurement(FLOOR, &rounds[0]);
-        let mut ours = measurement(GANNET, &rounds[1]);
+        let mut memory = measurement(MEMORY, &rounds[1]);
+        memory.compare_with(&floor);
+        let mut ours = measurement(GANNET, &rounds[2]);
+        ours.compare_with(&memory);
+        ours.details = Some(Details::Replay { ratio_to_memory: ours.ratio_to_floor });
         ours.compare_with(&floor);
-        results.extend([floor, ours]);
+        results.extend([floor, memory, ours]);
     }
     Ok(results)
 }
@@ -129,6 +137,16 @@ fn record(dir: &Path, size: usize, options: &Options) -> Result<u64, RigError> {
     drop(appender);
     journal.close().map_err(failed("close the journal"))?;
     Ok(messages)
+}
+
+/// Numbered messages, as many as are recorded.
+fn source(size: usize, messages: u64) -> Vec<u8> {
+    let size = size.max(NUMBER_LENGTH);
+    let mut source = vec![0xa5_u8; size * messages as usize];
+    for (message, number) in source.chunks_exact_mut(size).zip(0_u64..) {
+        message[..NUMBER_LENGTH].copy_from_slice(&number.to_le_bytes());
+    }
+    source
 }
 
 /// A driver, a subscriber, and whoever replays.
@@ -284,9 +302,10 @@ mod tests {
         };
         let results = run(&options, |_| {}).expect("it runs");
         let systems: Vec<_> = results.iter().map(|result| (result.system.as_str(), result.lost)).collect();
-        assert_eq!(systems, [("floor", 0), ("gannet", 0)]);
-        assert_eq!(results[1].samples, (1 << 20) / 96);
-        assert!(results[1].ratio_to_floor.is_some());
+        assert_eq!(systems, [("floor", 0), ("from-memory", 0), ("gannet", 0)]);
+        assert_eq!([results[1].samples, results[2].samples], [(1 << 20) / 96; 2]);
+        assert!(results[1..].iter().all(|result| result.ratio_to_floor.is_some()));
+        assert!(matches!(results[2].details, Some(Details::Replay { ratio_to_memory: Some(_) })));
         assert_eq!(std::fs::read_dir(dir.path()).expect("it is there").count(), 0, "nothing is left");
     }
 }

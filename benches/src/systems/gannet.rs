@@ -77,6 +77,18 @@ impl Gannet {
     }
 }
 
+impl Gannet {
+    /// One round of throughput with the messages of a source; see [`throughput::run_from`].
+    ///
+    /// # Errors
+    ///
+    /// As [`System::throughput`].
+    pub fn throughput_from(&mut self, plan: &ThroughputPlan, source: &[u8]) -> Result<ThroughputOutcome, RigError> {
+        self.far.driver = self.far.driver.take().or_else(|| self.near.driver.take());
+        throughput::run_from(GANNET, &mut self.near, &mut self.far, plan, source)
+    }
+}
+
 impl System for Gannet {
     fn name(&self) -> &str {
         GANNET

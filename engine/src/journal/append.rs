@@ -1,13 +1,13 @@
 //! Appending: a range is claimed, a frame is written into the mapped segment, and committed. Runs on the application's thread;
 //! makes no system call and allocates nothing, unless the next segment was not made ahead in time.
 
-use crate::logbuffer::frame::occupied;
+use crate::logbuffer::frame::{Place, occupied};
 use crate::logbuffer::message::{self, Claimed, Payload};
 use crate::memory::{Frames, faults};
 use crate::types::Position;
 
 use super::segment::Identity;
-use super::tail::Claimant;
+use super::tail::Claims;
 
 /// The longest frame of padding that fills up a segment before it is full, in bytes: whoever verifies an archive's segments reads each
 /// frame into a buffer, which is that long.
@@ -39,14 +39,15 @@ pub(crate) enum ClaimError<E> {
 
 /// Appends to a recording.
 #[derive(Debug)]
-pub(crate) struct Append<S> {
+pub(crate) struct Append<S, C> {
     source: S,
-    claimant: Claimant,
+    claimant: C,
     identity: Identity,
     /// Where the segment begins and ends; nothing is within it while there is none.
     base: Position,
     end: Position,
     frames: Option<Frames>,
+    term: Term,
     max_payload: usize,
     /// The tail is never below: what this appender knows of is appended.
     least: Position,
@@ -54,9 +55,19 @@ pub(crate) struct Append<S> {
     faults: i64,
 }
 
-impl<S: SegmentSource> Append<S> {
+/// The term that was claimed from last, in a segment that there is: most claims are in the same, and this says all there is to know for
+/// one. Nothing is within it while there is none.
+#[derive(Debug)]
+struct Term {
+    begin: Position,
+    end: Position,
+    /// What the header of a frame at its beginning says.
+    place: Place,
+}
+
+impl<S: SegmentSource, C: Claims> Append<S, C> {
     /// Appends from `least` on: what is below is known to be appended.
-    pub(crate) fn new(source: S, claimant: Claimant, identity: Identity, max_payload: usize, least: Position) -> Self {
+    pub(crate) fn new(source: S, claimant: C, identity: Identity, max_payload: usize, least: Position) -> Self {
         Self {
             source,
             claimant,
@@ -64,6 +75,7 @@ impl<S: SegmentSource> Append<S> {
             base: Position::new(0),
             end: Position::new(0),
             frames: None,
+            term: Term { begin: Position::new(0), end: Position::new(0), place: identity.place(Position::new(0)) },
             max_payload,
             least,
             faults: faults(),
@@ -126,7 +138,10 @@ impl<S: SegmentSource> Append<S> {
         match outcome {
             Ok(()) => self.faults = now,
             // Looked for anew by the next append.
-            Err(_) => (self.frames, self.end) = (None, self.base),
+            Err(_) => {
+                (self.frames, self.end) = (None, self.base);
+                self.term.end = self.term.begin;
+            }
         }
         outcome.map_err(ClaimError::Segment)
     }
@@ -135,16 +150,12 @@ impl<S: SegmentSource> Append<S> {
     #[inline(always)]
     pub(crate) fn claim(&mut self, required: usize) -> Result<(Claimed<'_>, Position, &Frames), ClaimError<S::Error>> {
         let position = self.claimant.tail();
-        let is_within = position >= self.base && position < self.end;
+        let is_within = position >= self.term.begin && position.get() <= self.term.end.get() - required as i64;
         let position =
-            if is_within && required <= self.rest_of_term(position) && self.claimant.claim(position, required) {
-                position
-            } else {
-                self.claim_slowly(required)?
-            };
+            if is_within && self.claimant.claim(position, required) { position } else { self.claim_slowly(required)? };
         let end = self.check_claim(position, required)?;
         let offset = (position.get() - self.base.get()) as usize;
-        let place = self.identity.place(position);
+        let place = self.term.place.beyond((position.get() - self.term.begin.get()) as usize);
         let Some(frames) = &self.frames else { return Err(ClaimError::Tail(position)) };
         let Some(space) = frames.space(offset, required) else { return Err(ClaimError::Tail(position)) };
         frames.expect_write(offset, required);
@@ -163,12 +174,15 @@ impl<S: SegmentSource> Append<S> {
             if required > rest {
                 self.fill_term(position, rest, required)?;
             } else if self.claimant.claim(position, required) {
+                let begin =
+                    Position::new(position.get() - (i64::from(self.identity.layout.term_length.get()) - rest as i64));
+                let end = Position::new(position.get() + rest as i64);
+                self.term = Term { begin, end, place: self.identity.place(begin) };
                 return Ok(position);
             }
         }
     }
 
-    #[inline(always)]
     fn rest_of_term(&self, position: Position) -> usize {
         let term_length = self.identity.layout.term_length;
         (term_length.get() - term_length.offset(position)) as usize
@@ -223,6 +237,7 @@ impl<S: SegmentSource> Append<S> {
         let base = layout.base(position);
         let left = self.frames.take().map(|frames| (self.base, frames));
         self.end = self.base;
+        self.term.end = self.term.begin;
         self.frames = Some(self.source.enter(base, left).map_err(ClaimError::Segment)?);
         self.base = base;
         self.end = layout.next_base(base).min(layout.end());

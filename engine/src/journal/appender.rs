@@ -1,4 +1,5 @@
-//! An appender: one thread's way to append to a journal. The application calls it; see `append` for what it does.
+//! An appender: one thread's way to append to a journal, beside others or alone. The application calls it; see `append` for what it
+//! does, and `seat` for who may be one.
 
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -6,80 +7,73 @@ use std::sync::Arc;
 use crate::logbuffer::frame::occupied;
 use crate::logbuffer::message::Gather;
 use crate::logbuffer::{Claim, ClaimLost};
-use crate::memory::{Frames, faults};
+use crate::memory::{Frames, OwnedWord, faults};
 use crate::time::SystemClock;
 use crate::types::Position;
 
 use super::append::{Append, ClaimError};
-use super::control::{MAX_APPENDERS, NO_CLAIM};
+use super::control::{NO_CLAIM, waits_for_sync};
 use super::error::{AppendError, JournalError};
-use super::options::{Stamps, SyncPolicy};
-use super::storage::{Lock, Share};
-use super::tail::{Claimant, Slot};
-use super::writer::{Shared, Writer, slot_lock_name};
+use super::options::Stamps;
+use super::seat::Seat;
+use super::storage::Share;
+use super::tail::{Claimant, Claims, Slot, SoleClaimant};
+use super::writer::{Shared, Writer};
 
 /// Appends to a journal. Each thread has its own; there may be 64 of them for one recording, in any number of processes.
 ///
 /// Appenders do not wait for each other. One that dies, however that happens, is got past by the others' helper threads within
 /// milliseconds; one that is merely slow is waited for by tailers, and never loses what it appends.
 #[derive(Debug)]
-pub struct Appender {
-    append: Append<Shared>,
-    writer: Arc<Writer>,
-    stamps: Stamps,
-    slot: Slot,
-    max_payload: usize,
-    max_message: usize,
-    /// Held for as long as the appender lives: how others know that it does.
-    _alive: Lock,
+pub struct Appender(Handle<Claimant>);
+
+/// Appends to a journal, and is the only one that does, in whatever process: while it lives, nobody gets another appender. What it
+/// saves is the exchange by which appenders share the tail. Should its process be killed, the next appender is to be had at once.
+///
+/// What is appended survives what an [`Appender`]'s messages survive, and reads alike.
+#[derive(Debug)]
+pub struct ExclusiveAppender {
+    handle: Handle<SoleClaimant>,
+    /// Which cycle is to begin, and which has, as far as this appender knows: the helper thread, which begins cycles otherwise, cannot
+    /// append.
+    due: OwnedWord<i64>,
+    begun: i64,
 }
 
 impl Appender {
     pub(crate) fn new(writer: &Arc<Writer>) -> Result<Self, JournalError> {
-        let descriptor = &writer.descriptor;
-        for index in 0..MAX_APPENDERS {
-            let lock = writer.storage.try_lock(&slot_lock_name(descriptor, index), Share::Exclusive)?;
-            let Some(alive) = lock else { continue };
-            let slot = writer.control.slot(index);
-            // Whoever had it is dead, and so is what it claimed: nobody claims that any more.
-            slot.position.store_relaxed(NO_CLAIM);
-            let max_message = descriptor.term_length.max_message_length();
-            let max_payload = descriptor.mtu.max_payload_length().min(max_message);
-            let claimant = Claimant::new(writer.control.tail(), slot.clone());
-            let least = writer.control.recorded_position();
-            let append = Append::new(Shared(Arc::clone(writer)), claimant, writer.identity, max_payload, least);
-            let stamps = writer.control.stamps();
-            let writer = Arc::clone(writer);
-            return Ok(Self { append, writer, stamps, slot, max_payload, max_message, _alive: alive });
-        }
-        Err(JournalError::TooManyAppenders { recording_id: descriptor.recording_id, limit: MAX_APPENDERS })
+        Ok(Self::with(writer, Seat::take(writer, Share::Shared)?))
+    }
+
+    /// The same; none while there is an exclusive appender.
+    pub(crate) fn try_new(writer: &Arc<Writer>) -> Result<Option<Self>, JournalError> {
+        Ok(Seat::try_take(writer, Share::Shared)?.map(|seat| Self::with(writer, seat)))
+    }
+
+    fn with(writer: &Arc<Writer>, seat: Seat) -> Self {
+        Self(Handle::new(writer, Claimant::new(writer.control.tail(), seat.slot().clone()), seat))
     }
 
     /// Appends a message and returns the position after it. From then on it survives the death of every process; and a loss
-    /// of power as the journal's [`SyncPolicy`] says.
+    /// of power as the journal's [`SyncPolicy`](super::SyncPolicy) says.
     ///
     /// # Errors
     ///
     /// [`AppendError`]. But for [`AppendError::NotDurable`], nothing was appended.
     #[inline]
     pub fn append(&mut self, message: &[u8]) -> Result<Position, AppendError> {
-        let stamp = self.stamp();
-        self.append_with(message, stamp)
+        self.0.append(message)
     }
 
     /// Appends a message with a reserved value of the application's own: eight bytes in the header of each of its frames. In a
-    /// journal with [`Stamps`] it takes the place of the time, and should be one: nanoseconds since 1970.
+    /// journal with [`Stamps`] it takes the place of the time, and should be one: nanoseconds since 1970. No clock is read for it.
     ///
     /// # Errors
     ///
     /// As [`Self::append`].
     #[inline]
     pub fn append_with(&mut self, message: &[u8], reserved: i64) -> Result<Position, AppendError> {
-        self.check(message.len(), self.max_message)?;
-        match self.append.append(message, message.len(), reserved) {
-            Ok(position) => self.done(position),
-            Err(error) => Err(self.refused(error)),
-        }
+        self.0.append_with(message, reserved)
     }
 
     /// Appends a message that is gathered from several slices.
@@ -88,14 +82,7 @@ impl Appender {
     ///
     /// As [`Self::append`].
     pub fn append_vectored(&mut self, parts: &[IoSlice<'_>]) -> Result<Position, AppendError> {
-        let gather = Gather::new(parts);
-        let length = gather.length();
-        self.check(length, self.max_message)?;
-        let stamp = self.stamp();
-        match self.append.append(gather, length, stamp) {
-            Ok(position) => self.done(position),
-            Err(error) => Err(self.refused(error)),
-        }
+        self.0.append_vectored(parts)
     }
 
     /// Claims a message of `length` bytes, at most [`Self::max_payload_length`], to be written in place in the segment. Tailers wait for
@@ -106,33 +93,173 @@ impl Appender {
     /// As [`Self::append`].
     #[inline]
     pub fn claim(&mut self, length: usize) -> Result<JournalClaim<'_>, AppendError> {
+        self.0.claim(length)
+    }
+
+    /// The longest message that [`Self::claim`] takes, in bytes: one frame's payload.
+    pub fn max_payload_length(&self) -> usize {
+        self.0.max_payload
+    }
+
+    /// The longest message that [`Self::append`] takes, in bytes: an eighth of a term, and 16 MiB at most.
+    pub fn max_message_length(&self) -> usize {
+        self.0.max_message
+    }
+
+    /// Fills up the segment that the tail is in, unless nothing is in it yet: what comes next begins another.
+    pub(crate) fn fill_segment(&mut self) -> Result<Position, AppendError> {
+        self.0.fill_segment()
+    }
+}
+
+impl ExclusiveAppender {
+    pub(crate) fn new(writer: &Arc<Writer>) -> Result<Self, JournalError> {
+        let seat = Seat::take(writer, Share::Exclusive)?;
+        let claimant = SoleClaimant::new(writer.control.tail(), seat.slot().clone());
+        Ok(Self { handle: Handle::new(writer, claimant, seat), due: writer.control.due_cycle(), begun: 0 })
+    }
+
+    /// As [`Appender::append`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Appender::append`].
+    #[inline]
+    pub fn append(&mut self, message: &[u8]) -> Result<Position, AppendError> {
+        self.begin_cycle()?;
+        self.handle.append(message)
+    }
+
+    /// As [`Appender::append_with`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Appender::append`].
+    #[inline]
+    pub fn append_with(&mut self, message: &[u8], reserved: i64) -> Result<Position, AppendError> {
+        self.begin_cycle()?;
+        self.handle.append_with(message, reserved)
+    }
+
+    /// As [`Appender::append_vectored`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Appender::append`].
+    pub fn append_vectored(&mut self, parts: &[IoSlice<'_>]) -> Result<Position, AppendError> {
+        self.begin_cycle()?;
+        self.handle.append_vectored(parts)
+    }
+
+    /// As [`Appender::claim`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Appender::append`].
+    #[inline]
+    pub fn claim(&mut self, length: usize) -> Result<JournalClaim<'_>, AppendError> {
+        self.begin_cycle()?;
+        self.handle.claim(length)
+    }
+
+    /// As [`Appender::max_payload_length`].
+    pub fn max_payload_length(&self) -> usize {
+        self.handle.max_payload
+    }
+
+    /// As [`Appender::max_message_length`].
+    pub fn max_message_length(&self) -> usize {
+        self.handle.max_message
+    }
+
+    /// Begins a cycle if the helper thread has said that one is due.
+    #[inline]
+    fn begin_cycle(&mut self) -> Result<(), AppendError> {
+        let due = self.due.load_relaxed();
+        if due == self.begun { Ok(()) } else { self.begin_cycle_of(due) }
+    }
+
+    #[cold]
+    fn begin_cycle_of(&mut self, due: i64) -> Result<(), AppendError> {
+        // One that was due before this appender came has begun without it.
+        if due > self.handle.writer.control.cycle() {
+            self.handle.fill_segment()?;
+            self.handle.writer.control.set_cycle(due);
+        }
+        self.begun = due;
+        Ok(())
+    }
+}
+
+/// What appenders of both kinds are.
+#[derive(Debug)]
+struct Handle<C> {
+    append: Append<Shared, C>,
+    writer: Arc<Writer>,
+    stamps: Stamps,
+    /// When messages are put on stable storage.
+    sync: OwnedWord<i64>,
+    max_payload: usize,
+    max_message: usize,
+    seat: Seat,
+}
+
+impl<C: Claims> Handle<C> {
+    fn new(writer: &Arc<Writer>, claimant: C, seat: Seat) -> Self {
+        let descriptor = &writer.descriptor;
+        let max_message = descriptor.term_length.max_message_length();
+        let max_payload = descriptor.mtu.max_payload_length().min(max_message);
+        let least = writer.control.recorded_position();
+        let append = Append::new(Shared(Arc::clone(writer)), claimant, writer.identity, max_payload, least);
+        let stamps = writer.control.stamps();
+        let sync = writer.control.sync_kind();
+        Self { append, writer: Arc::clone(writer), stamps, sync, max_payload, max_message, seat }
+    }
+
+    #[inline]
+    fn append(&mut self, message: &[u8]) -> Result<Position, AppendError> {
+        let stamp = self.stamp();
+        self.append_with(message, stamp)
+    }
+
+    #[inline]
+    fn append_with(&mut self, message: &[u8], reserved: i64) -> Result<Position, AppendError> {
+        self.check(message.len(), self.max_message)?;
+        match self.append.append(message, message.len(), reserved) {
+            Ok(position) => self.done(position),
+            Err(error) => Err(self.refused(error)),
+        }
+    }
+
+    fn append_vectored(&mut self, parts: &[IoSlice<'_>]) -> Result<Position, AppendError> {
+        let gather = Gather::new(parts);
+        let length = gather.length();
+        self.check(length, self.max_message)?;
+        let stamp = self.stamp();
+        match self.append.append(gather, length, stamp) {
+            Ok(position) => self.done(position),
+            Err(error) => Err(self.refused(error)),
+        }
+    }
+
+    #[inline]
+    fn claim(&mut self, length: usize) -> Result<JournalClaim<'_>, AppendError> {
         self.check(length, self.max_payload)?;
         let stamp = self.stamp();
-        let writer = &*self.writer;
+        let (writer, sync) = (&*self.writer, &self.sync);
         let faults = self.append.faults();
         match self.append.claim(occupied(length)) {
             Ok((claimed, end, frames)) => {
                 let mut claim = Claim::begin(claimed, length, end);
                 claim.set_reserved_value(stamp);
-                Ok(JournalClaim { claim, writer, frames, faults })
+                Ok(JournalClaim { claim, writer, sync, frames, faults })
             }
-            Err(error) => Err(refused(error, writer, &self.slot)),
+            Err(error) => Err(refused(error, writer, self.seat.slot())),
         }
     }
 
-    /// The longest message that [`Self::claim`] takes, in bytes: one frame's payload.
-    pub fn max_payload_length(&self) -> usize {
-        self.max_payload
-    }
-
-    /// The longest message that [`Self::append`] takes, in bytes: an eighth of a term, and 16 MiB at most.
-    pub fn max_message_length(&self) -> usize {
-        self.max_message
-    }
-
-    /// Fills up the segment that the tail is in, unless nothing is in it yet: what comes next begins another.
-    pub(crate) fn fill_segment(&mut self) -> Result<Position, AppendError> {
-        self.append.fill_segment().map_err(|error| refused(error, &self.writer, &self.slot))
+    fn fill_segment(&mut self) -> Result<Position, AppendError> {
+        self.append.fill_segment().map_err(|error| refused(error, &self.writer, self.seat.slot()))
     }
 
     #[inline]
@@ -151,18 +278,12 @@ impl Appender {
 
     #[inline]
     fn done(&self, position: Position) -> Result<Position, AppendError> {
-        done(&self.writer, position)
+        done(&self.writer, &self.sync, position)
     }
 
     #[cold]
     fn refused(&self, error: ClaimError<JournalError>) -> AppendError {
-        refused(error, &self.writer, &self.slot)
-    }
-}
-
-impl Drop for Appender {
-    fn drop(&mut self) {
-        self.slot.position.store_relaxed(NO_CLAIM);
+        refused(error, &self.writer, self.seat.slot())
     }
 }
 
@@ -172,6 +293,7 @@ impl Drop for Appender {
 pub struct JournalClaim<'a> {
     claim: Claim<'a>,
     writer: &'a Writer,
+    sync: &'a OwnedWord<i64>,
     frames: &'a Frames,
     /// What [`faults`] said when the files were looked at last.
     faults: i64,
@@ -198,7 +320,7 @@ impl JournalClaim<'_> {
     /// meanwhile.
     #[inline]
     pub fn commit(self) -> Result<Position, AppendError> {
-        let Self { claim, writer, frames, faults: known } = self;
+        let Self { claim, writer, sync, frames, faults: known } = self;
         let end = claim.end();
         let committed = claim.commit();
         if faults() != known {
@@ -207,7 +329,7 @@ impl JournalClaim<'_> {
             outcome.map_err(|error| AppendError::Segment(Box::new(error)))?;
         }
         // Nothing takes a claim from an appender that lives.
-        done(writer, committed.map_err(claim_lost)?)
+        done(writer, sync, committed.map_err(claim_lost)?)
     }
 
     /// Gives the claim up: its space becomes padding, which tailers skip.
@@ -224,8 +346,8 @@ fn claim_lost(_: ClaimLost) -> AppendError {
 
 /// What there is to do when a message was appended.
 #[inline]
-fn done(writer: &Writer, position: Position) -> Result<Position, AppendError> {
-    if writer.control.sync_policy() == SyncPolicy::EveryAppend { make_durable(writer, position) } else { Ok(position) }
+fn done(writer: &Writer, sync: &OwnedWord<i64>, position: Position) -> Result<Position, AppendError> {
+    if waits_for_sync(sync.load_relaxed()) { make_durable(writer, position) } else { Ok(position) }
 }
 
 #[cold]

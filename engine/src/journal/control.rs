@@ -8,8 +8,8 @@
 //!   384  recorded | indexed             written by the keeper
 //!   512  durable                        written by the keeper, and by appenders that sync
 //!   640  first                          written by whoever prunes
-//!   768  cycle                          written by the keeper
-//!  4096  64 slots of 128 bytes: what an appender claims, or has claimed last: position | length
+//!   768  cycle | due                    written by the keeper, the first by an exclusive appender, too
+//!  4096  64 slots of 128 bytes: what an appender claims, or has claimed last: position | length | process
 //! ```
 //!
 //! It is trusted as far as the same machine is still up: then what was stored in it is there. After a loss of power only `durable`
@@ -32,10 +32,13 @@ use super::tail::{Slot, Slots};
 pub const MAX_APPENDERS: usize = 64;
 
 /// The version of the layout.
-pub const CONTROL_VERSION: SemanticVersion = SemanticVersion::new(1, 1, 0);
+pub const CONTROL_VERSION: SemanticVersion = SemanticVersion::new(1, 2, 0);
 
 /// What a slot says whose owner claims nothing.
 pub(crate) const NO_CLAIM: i64 = -1;
+
+/// The sync policy by which appends wait.
+const EVERY_APPEND: i64 = 3;
 
 const LENGTH_BYTES: usize = SLOTS + MAX_APPENDERS * SLOT_LENGTH;
 const SLOTS: usize = 4096;
@@ -61,12 +64,14 @@ const INDEXED: Field<i64> = Field::at(392);
 const DURABLE: Field<i64> = Field::at(512);
 const FIRST: Field<i64> = Field::at(640);
 const CYCLE: Field<i64> = Field::at(768);
+const DUE: Field<i64> = Field::at(776);
 
 const _: () = {
     assert!(VERSION.end() == LENGTH.start() && LENGTH.end() == RECORDING_ID.start());
     assert!(START_POSITION.end() == TERM_LENGTH.start() && SEGMENT_LENGTH.end() == INITIAL_TERM_ID.start());
     assert!(STAMPS.end() == BOOT_ID.start() && BOOT_ID.end() == SYNC_KIND.start());
-    assert!(DURABLE.end() <= FIRST.start() && FIRST.end() <= CYCLE.start() && CYCLE.end() <= SLOTS);
+    assert!(DURABLE.end() <= FIRST.start() && FIRST.end() <= CYCLE.start() && CYCLE.end() == DUE.start());
+    assert!(DUE.end() <= SLOTS);
     assert!(SYNC_VALUE.end() == ROLL_PERIOD.start() && ROLL_OFFSET.end() <= TAIL.start());
 };
 
@@ -197,7 +202,7 @@ impl Control {
             SyncPolicy::None => (0, 0),
             SyncPolicy::Every(interval) => (1, i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX)),
             SyncPolicy::EveryBytes(bytes) => (2, i64::try_from(bytes).unwrap_or(i64::MAX)),
-            SyncPolicy::EveryAppend => (3, 0),
+            SyncPolicy::EveryAppend => (EVERY_APPEND, 0),
         };
         self.stored.view().word(SYNC_VALUE).store_relaxed(value);
         self.stored.view().word(SYNC_KIND).store_relaxed(kind);
@@ -209,9 +214,14 @@ impl Control {
         match self.stored.view().word(SYNC_KIND).load_relaxed() {
             1 => SyncPolicy::Every(Duration::from_nanos(value)),
             2 => SyncPolicy::EveryBytes(value),
-            3 => SyncPolicy::EveryAppend,
+            EVERY_APPEND => SyncPolicy::EveryAppend,
             _ => SyncPolicy::None,
         }
+    }
+
+    /// The word that says when messages are put on stable storage; see [`waits_for_sync`].
+    pub(crate) fn sync_kind(&self) -> OwnedWord<i64> {
+        self.own(SYNC_KIND)
     }
 
     /// That its words are those that everybody sees; see [`Stored::is_intact`].
@@ -288,9 +298,14 @@ impl Control {
         self.stored.view().word(CYCLE).load_relaxed()
     }
 
-    /// Says which cycle has begun. For whoever has the keeper's lock, or the journal alone.
+    /// Says which cycle has begun. For whoever has the keeper's lock, or the journal alone, or its exclusive appender.
     pub(crate) fn set_cycle(&self, number: i64) {
         self.stored.view().word(CYCLE).store_relaxed(number);
+    }
+
+    /// The cycle that an exclusive appender is to begin before its next message.
+    pub(crate) fn due_cycle(&self) -> OwnedWord<i64> {
+        self.own(DUE)
     }
 
     /// Waits until the page is on stable storage.
@@ -309,6 +324,12 @@ impl Control {
         assert!(slot < MAX_APPENDERS, "a slot of the page");
         let start = SLOTS + slot * SLOT_LENGTH;
         Slot { position: self.own(Field::at(start)), length: self.own(Field::at(start + 8)) }
+    }
+
+    /// The process whose appender has a slot; 0 for none.
+    pub(crate) fn slot_pid(&self, slot: usize) -> OwnedWord<i64> {
+        assert!(slot < MAX_APPENDERS, "a slot of the page");
+        self.own(Field::at(SLOTS + slot * SLOT_LENGTH + 16))
     }
 
     /// All slots, and the tail.
@@ -377,6 +398,12 @@ impl Control {
         let view: &AtomicBuffer = self.stored.view();
         view.own(field)
     }
+}
+
+/// Whether appends wait until they are on stable storage, by what [`Control::sync_kind`] says.
+#[inline]
+pub(crate) const fn waits_for_sync(kind: i64) -> bool {
+    kind == EVERY_APPEND
 }
 
 /// Whether a recording can have begun at `start`, and have been pruned to where its descriptor says that it begins.

@@ -123,6 +123,19 @@ pub enum JournalError {
         /// How many there may be.
         limit: usize,
     },
+    /// There is an exclusive appender, or one that stands in the way of an exclusive one.
+    #[error(
+        "recording {recording_id} has {} appender of process {pid}, in this process or another: drop it first",
+        if *exclusively { "an exclusive" } else { "an" }
+    )]
+    AppendedTo {
+        /// The recording.
+        recording_id: RecordingId,
+        /// The process of the appender that is in the way; 0 if that has not said so yet, or is just going.
+        pid: i64,
+        /// Whether it is an exclusive one, and not one that is in the way of an exclusive one.
+        exclusively: bool,
+    },
     /// The recording cannot be gone on with by that stream.
     #[error("recording {recording_id} cannot be extended by this stream: its {what} is {found}, expected {expected}")]
     Extension {

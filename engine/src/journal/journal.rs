@@ -8,7 +8,7 @@ use crate::memory::FileAccess;
 use crate::time::{Clock, SystemClock};
 use crate::types::{Position, RecordingId};
 
-use super::appender::Appender;
+use super::appender::{Appender, ExclusiveAppender};
 use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
 use super::control::Control;
 use super::error::JournalError;
@@ -199,9 +199,32 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`JournalError::TooManyAppenders`]; or what the operating system refuses.
+    /// [`JournalError::TooManyAppenders`]; [`JournalError::AppendedTo`] while there is an exclusive one; or what the operating system
+    /// refuses.
     pub fn appender(&self) -> Result<Appender, JournalError> {
         Appender::new(&self.writer)
+    }
+
+    /// The only appender, for one thread: it shares the journal with no other, of this process or another, and is faster for that.
+    ///
+    /// ```
+    /// # use gannet::journal::{Journal, JournalError, JournalOptions};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path();
+    /// let journal = Journal::create(dir, &JournalOptions::new().segment_length(1 << 20).term_length(1 << 20))?;
+    /// let mut appender = journal.exclusive_appender()?;
+    /// appender.append(b"alone")?;
+    /// let error = journal.appender().unwrap_err();
+    /// let pid = i64::from(std::process::id());
+    /// assert!(matches!(error, JournalError::AppendedTo { pid: found, exclusively: true, .. } if found == pid));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::AppendedTo`] while there is any other; or what the operating system refuses.
+    pub fn exclusive_appender(&self) -> Result<ExclusiveAppender, JournalError> {
+        ExclusiveAppender::new(&self.writer)
     }
 
     /// The recording, opened for reading.

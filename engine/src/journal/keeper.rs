@@ -333,7 +333,12 @@ pub(crate) fn roll_if_due(writer: &Arc<Writer>) -> Result<bool, JournalError> {
         return Ok(false);
     }
     if known > 0 {
-        let filled = Appender::new(writer)?.fill_segment();
+        let Some(mut appender) = Appender::try_new(writer)? else {
+            // An exclusive appender does it, before its next message; or this does, once that appender is gone.
+            writer.control.due_cycle().store_relaxed(now);
+            return Ok(false);
+        };
+        let filled = appender.fill_segment();
         filled.map_err(|error| match error {
             AppendError::Segment(error) => *error,
             error => {
@@ -381,4 +386,60 @@ fn walk_to(indexer: &mut Indexer, writer: &Writer, layout: &SegmentLayout, end: 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::control::Control;
+    use crate::journal::journal::lock_opening;
+    use crate::journal::mark::Mark;
+    use crate::journal::storage::{MemoryStorage, Storage};
+    use crate::journal::{Journal, JournalOptions};
+
+    const SEGMENT: i64 = 64 << 10;
+
+    /// A keeper of a journal with so many full segments that nobody synced, and nobody else who keeps it.
+    fn keeper(segments: i64) -> (Keeper, Position) {
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+        let options = JournalOptions::new().term_length(SEGMENT).segment_length(SEGMENT).mtu(1408);
+        let journal = Journal::create_in(Arc::clone(&storage), &options).unwrap();
+        let mut appender = journal.appender().unwrap();
+        while journal.tail().get() <= segments * SEGMENT {
+            appender.append(&[5; 1000]).unwrap();
+        }
+        let descriptor = journal.descriptor().clone();
+        drop(appender);
+        journal.close().unwrap();
+        let control = Control::open(&*storage, &descriptor, FileAccess::ReadWrite).unwrap().unwrap();
+        let mark = Mark::claim(&*storage, &lock_opening(&*storage).unwrap()).unwrap();
+        let writer = Arc::new(Writer::new(storage, descriptor, control));
+        (Keeper::new(writer, mark.pulse()), Position::new(segments * SEGMENT))
+    }
+
+    /// Calls the keeper at a moment until it has nothing more to do, and says what is durable then.
+    fn durable_at(keeper: &mut Keeper, now_ns: i64) -> Position {
+        while keeper.keep(MonotonicNanos::new(now_ns)).unwrap() > 0 {}
+        keeper.writer.control.durable_position()
+    }
+
+    #[test]
+    fn full_segments_are_synced_half_a_minute_after_they_were_left() {
+        let (mut keeper, full) = keeper(MOST_LEFT);
+        let begin = 1_000_000_000_000;
+        assert_eq!(durable_at(&mut keeper, begin).get(), 0);
+        assert_eq!(durable_at(&mut keeper, begin + LEFT_ALONE_NS - 1).get(), 0, "not yet");
+        assert_eq!(durable_at(&mut keeper, begin + LEFT_ALONE_NS), full, "but for the segment of the tail");
+        assert_eq!(durable_at(&mut keeper, begin + 3 * LEFT_ALONE_NS), full);
+    }
+
+    #[test]
+    fn more_full_segments_are_not_left_alone() {
+        let (mut keeper, full) = keeper(MOST_LEFT + 2);
+        let begin = 1_000_000_000_000;
+        // One at a time, until so many are left.
+        let left = Position::new(full.get() - MOST_LEFT * SEGMENT);
+        assert_eq!(durable_at(&mut keeper, begin), left);
+        assert_eq!(durable_at(&mut keeper, begin + LEFT_ALONE_NS), full);
+    }
 }

@@ -9,18 +9,27 @@
 //! 8192  errors
 //! ```
 //!
+//! An archive whose mark file is to be elsewhere leaves `archive-mark.lnk` with the path of that directory; it is looked at there, too.
+//! Ours is in the journal's own directory always.
+//!
 //! Whoever runs refreshes the activity each second, in milliseconds since 1970, writes -1 when it ends, and is taken for dead after ten
 //! seconds. Old files have no SBE header. A mark of ours has no channels, and a name where the first of them would be.
+
+use std::path::Path;
 
 use crate::memory::{AtomicBuffer, Field, FileAccess, Reserve};
 use crate::time::{Clock, EpochMillis, SystemClock};
 use crate::types::SemanticVersion;
 
 use super::error::JournalError;
-use super::storage::{Lock, Share, Storage, Stored};
+use super::storage::{Directory, Lock, Share, Storage, Stored};
 
 /// The name of the file.
 const MARK_NAME: &str = "archive-mark.dat";
+/// Where an archive says in which directory its mark file is, if not in its own.
+const LINK_NAME: &str = "archive-mark.lnk";
+/// The longest path that is taken for one, in bytes.
+const MOST_PATH: usize = 4096;
 /// What a file is called that was in the way: an old archive's, or none at all.
 const OLD_NAME: &str = "archive-mark.dat.old";
 /// Those who have one of the directory's recordings open for writing share this lock.
@@ -59,11 +68,25 @@ const _: () = assert!(STREAM_IDS.end() == HEADER_LENGTH.start() && HEADER_LENGTH
 
 /// Refuses a directory that an archive is running in: it and a journal do not know of each other's writers.
 pub(crate) fn refuse_archive(storage: &dyn Storage) -> Result<(), JournalError> {
+    refuse_marked(storage)?;
+    linked_directory(storage).map_or(Ok(()), |directory| refuse_marked(&directory))
+}
+
+fn refuse_marked(storage: &dyn Storage) -> Result<(), JournalError> {
     // A file that is none, or cannot be read, says nothing of an archive.
     match storage.open(MARK_NAME, LEAST_LENGTH as u64, FileAccess::ReadOnly) {
         Ok(stored) if !is_ours(stored.view()) => refuse_running(storage, stored.view()),
         _ => Ok(()),
     }
+}
+
+/// The directory of an archive's mark file, where that is another one.
+fn linked_directory(storage: &dyn Storage) -> Option<Directory> {
+    let link = storage.open(LINK_NAME, 1, FileAccess::ReadOnly).ok()?;
+    let mut bytes = vec![0; link.view().len().min(MOST_PATH)];
+    link.view().get_bytes(0, &mut bytes);
+    let path = Path::new(str::from_utf8(&bytes).ok()?.trim());
+    path.is_absolute().then(|| Directory::at(path))
 }
 
 fn refuse_running(storage: &dyn Storage, view: &AtomicBuffer) -> Result<(), JournalError> {
@@ -283,6 +306,35 @@ mod tests {
         let opening = lock_opening(&storage).unwrap();
         Mark::claim(&storage, &opening).unwrap();
         assert!(storage.names().unwrap().contains(&OLD_NAME.to_owned()), "what was in the way is kept");
+    }
+
+    /// archive.md, section 2: the path of the directory, as text.
+    #[test]
+    fn an_archive_whose_mark_is_elsewhere_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let elsewhere = Directory::make(dir.path().join("marks")).unwrap();
+        let mark = elsewhere.create(MARK_NAME, 8192, Reserve::Space).unwrap();
+        mark.view().word(VERSION).store_relaxed(VERSION_NUMBER.bits());
+        for (index, half) in SBE_HEADER.into_iter().enumerate() {
+            mark.view().put_bytes(2 * index, &half.to_le_bytes());
+        }
+        mark.view().word(PID).store_relaxed(4711);
+        let path = elsewhere.path("").into_os_string().into_string().unwrap();
+        let links = [(path.clone(), true), (format!("{path}\n"), true), ("marks".to_owned(), false)];
+        for (number, (link, is_followed)) in links.into_iter().enumerate() {
+            let storage = Directory::make(dir.path().join(number.to_string())).unwrap();
+            let file = storage.create(LINK_NAME, link.len() as u64, Reserve::Space).unwrap();
+            file.view().put_bytes(0, link.as_bytes());
+            for (activity, runs) in [(i64::MAX, true), (ENDED, false), (SystemClock.epoch().get(), true)] {
+                mark.view().word(ACTIVITY).store_relaxed(activity);
+                let outcome = refuse_archive(&storage);
+                let refused = matches!(outcome, Err(JournalError::ArchiveRunning { pid: 4711, .. }));
+                assert_eq!((refused, outcome.is_ok()), (runs && is_followed, !(runs && is_followed)), "{link:?}");
+            }
+        }
+        let storage = Directory::make(dir.path().join("odd")).unwrap();
+        storage.create(LINK_NAME, 100, Reserve::Space).unwrap();
+        assert!(refuse_archive(&storage).is_ok(), "a path of zeroes is none");
     }
 
     #[test]

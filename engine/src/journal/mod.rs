@@ -10,7 +10,7 @@
 //! | Step | File |
 //! | --- | --- |
 //! | a journal opened for writing, and what its handles share | `journal`, `options`, `writer`, `keeper`, `pages` |
-//! | append | `appender`, with `append` and `tail` |
+//! | append | `appender`, with `append`, `tail` and `seat` |
 //! | read | `recording`, `tailer` |
 //! | the files | `catalog`, `segment`, `control`, `sidecar`, and where they are: `storage` |
 //! | after a crash | `recovery`; on request, and for damage in the middle, `repair` |
@@ -45,6 +45,7 @@ mod reindex;
 mod repair;
 mod retention;
 mod roll;
+mod seat;
 mod segment;
 mod sidecar;
 pub mod storage;
@@ -54,7 +55,7 @@ mod tailer;
 mod verify;
 mod writer;
 
-pub use appender::{Appender, JournalClaim};
+pub use appender::{Appender, ExclusiveAppender, JournalClaim};
 pub use catalog::{CATALOG_NAME, CATALOG_VERSION, Catalog, CatalogEntry, Entries, RecordingDescriptor, RecordingState};
 pub use control::{CONTROL_VERSION, MAX_APPENDERS};
 pub use cursor::{CURSORS_VERSION, Cursor, CursorInfo, MAX_CURSOR_NAME, MAX_CURSORS};

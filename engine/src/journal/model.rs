@@ -17,7 +17,7 @@ use crate::types::{Position, SessionId, StreamId, TermId, TermLength};
 
 use self::append::{Append, SegmentSource};
 use self::segment::{At, Identity, SegmentLayout, SegmentLength};
-use self::tail::{Claimant, Gap, Slot, Slots};
+use self::tail::{Claimant, Claims, Gap, Slot, Slots, SoleClaimant};
 
 const TAIL: usize = 0;
 /// Where the slot of an appender is.
@@ -36,7 +36,11 @@ pub struct ModelRecording {
 
 /// An appender of it.
 #[derive(Debug)]
-pub struct ModelAppender(Append<Segments>);
+pub struct ModelAppender(Append<Segments, Claimant>);
+
+/// The only appender of it.
+#[derive(Debug)]
+pub struct ModelExclusiveAppender(Append<Segments, SoleClaimant>);
 
 #[derive(Debug)]
 struct Segments(Vec<Frames>);
@@ -79,9 +83,16 @@ impl ModelRecording {
 
     /// The appender that has this slot.
     pub fn appender(&self, slot: usize) -> ModelAppender {
-        let claimant = Claimant::new(self.control.own(Field::at(TAIL)), self.slot(slot));
-        let segments = Segments(self.segments.clone());
-        ModelAppender(Append::new(segments, claimant, self.identity, 32, Position::new(0)))
+        ModelAppender(self.append(Claimant::new(self.control.own(Field::at(TAIL)), self.slot(slot))))
+    }
+
+    /// The appender that has this slot, and knows that no other that lives claims anything.
+    pub fn exclusive_appender(&self, slot: usize) -> ModelExclusiveAppender {
+        ModelExclusiveAppender(self.append(SoleClaimant::new(self.control.own(Field::at(TAIL)), self.slot(slot))))
+    }
+
+    fn append<C: Claims>(&self, claimant: C) -> Append<Segments, C> {
+        Append::new(Segments(self.segments.clone()), claimant, self.identity, 32, Position::new(0))
     }
 
     /// The first payload bytes of the messages from `position` on, up to where no frame is; goes there.
@@ -124,6 +135,19 @@ impl ModelRecording {
 }
 
 impl ModelAppender {
+    /// Appends a message and returns the position after it.
+    pub fn append(&mut self, message: &[u8]) -> i64 {
+        self.0.append(message, message.len(), 0).expect("there are segments").get()
+    }
+
+    /// Claims as much as such a message takes, and dies.
+    pub fn claim_and_die(&mut self, length: usize) {
+        let claimed = self.0.claim(crate::logbuffer::frame::occupied(length));
+        assert!(claimed.is_ok(), "there are segments");
+    }
+}
+
+impl ModelExclusiveAppender {
     /// Appends a message and returns the position after it.
     pub fn append(&mut self, message: &[u8]) -> i64 {
         self.0.append(message, message.len(), 0).expect("there are segments").get()

@@ -12,6 +12,9 @@
 //! tail that is not committed yet there is a slot that says so, and whether the slot's owner lives is known for certain: it
 //! holds a lock that ends with its process. A range that no living appender has in its slot is a dead one's, and becomes padding.
 //! A living appender's range is never taken from it, however slow it is.
+//!
+//! An exclusive appender does the same, but nobody else moves the tail: it knows where that is, and stores it. That it is alone is
+//! a matter of locks: see `seat`.
 
 use crate::logbuffer::{FRAME_ALIGNMENT, frame};
 use crate::memory::{Frames, OwnedWord};
@@ -20,6 +23,15 @@ use crate::types::Position;
 use super::segment::Identity;
 
 /// One appender's way to ranges of the recording.
+pub(crate) trait Claims {
+    /// Where the next claim would begin.
+    fn tail(&self) -> Position;
+
+    /// Claims `length` bytes at `position`. False if somebody else was there first.
+    fn claim(&mut self, position: Position, length: usize) -> bool;
+}
+
+/// An appender that shares the tail with others.
 #[derive(Debug)]
 pub(crate) struct Claimant {
     tail: OwnedWord<i64>,
@@ -33,20 +45,56 @@ pub(crate) struct Slot {
     pub(crate) length: OwnedWord<i64>,
 }
 
+/// The one appender that there is.
+#[derive(Debug)]
+pub(crate) struct SoleClaimant {
+    tail: OwnedWord<i64>,
+    slot: Slot,
+    /// Where the tail is.
+    next: Position,
+}
+
 impl Claimant {
     pub(crate) fn new(tail: OwnedWord<i64>, slot: Slot) -> Self {
         Self { tail, slot }
     }
+}
 
-    /// Where the next claim would begin.
+impl SoleClaimant {
+    /// For whoever knows that nobody else claims, and that nobody will.
+    pub(crate) fn new(tail: OwnedWord<i64>, slot: Slot) -> Self {
+        let next = Position::new(tail.load_acquire());
+        Self { tail, slot, next }
+    }
+}
+
+impl Claims for SoleClaimant {
+    #[inline(always)]
+    fn tail(&self) -> Position {
+        self.next
+    }
+
+    #[inline(always)]
+    fn claim(&mut self, position: Position, length: usize) -> bool {
+        self.slot.length.store_relaxed(length as i64);
+        // ORDERING(journal.slot): Release. Pairs with the Acquire loads in `release_dead`, as that of an appender among others does.
+        self.slot.position.store_release(position.get());
+        self.next = Position::new(position.get() + length as i64);
+        // ORDERING(journal.tail): Release. Pairs with the Acquire load in `release_dead`: whoever sees the tail moved sees the slot that
+        // says where.
+        self.tail.store_release(self.next.get());
+        true
+    }
+}
+
+impl Claims for Claimant {
     #[inline]
-    pub(crate) fn tail(&self) -> Position {
+    fn tail(&self) -> Position {
         Position::new(self.tail.load_relaxed())
     }
 
-    /// Claims `length` bytes at `position`. False if somebody else was there first.
     #[inline(always)]
-    pub(crate) fn claim(&self, position: Position, length: usize) -> bool {
+    fn claim(&mut self, position: Position, length: usize) -> bool {
         self.slot.length.store_relaxed(length as i64);
         // ORDERING(journal.slot): Release. Pairs with the Acquire loads in `release_dead`: whoever sees this claim sees that this
         // appender's frames before it are committed, and its length, or that of a later claim.

@@ -328,7 +328,7 @@ impl Writer {
     }
 
     /// Whether the owner of an appender's slot lives.
-    fn is_alive(&self, slot: usize) -> bool {
+    pub(crate) fn is_alive(&self, slot: usize) -> bool {
         // What cannot be told is taken for alive: nothing is taken from it.
         let lock = self.storage.try_lock(&slot_lock_name(&self.descriptor, slot), Share::Exclusive);
         !matches!(lock, Ok(Some(_)))

@@ -223,3 +223,76 @@ fn a_journal_is_made_once_and_opened_again() {
     let error = Journal::create(dir.path(), &JournalOptions::new()).unwrap_err();
     assert!(matches!(error, JournalError::Exists { .. }), "{error}");
 }
+
+#[test]
+fn an_exclusive_appender_does_what_others_do() {
+    let (dir, journal) = journal(&small());
+    let mut appender = journal.exclusive_appender().unwrap();
+    let long: Vec<u8> = (0..8192).map(|index| (index % 251) as u8).collect();
+    let mut expected: Vec<Vec<u8>> = Vec::new();
+    for number in 0..2_000_u64 {
+        let message = message(0, number);
+        match number % 5 {
+            0 => {
+                appender.append_vectored(&[IoSlice::new(&message[..7]), IoSlice::new(&message[7..])]).unwrap();
+            }
+            1 => {
+                appender.claim(99).unwrap().abort();
+                // Not even given up: nobody waits for it once there is another.
+                std::mem::forget(appender.claim(100).unwrap());
+                let mut claim = appender.claim(message.len()).unwrap();
+                claim.payload_mut().copy_from_slice(&message);
+                claim.commit().unwrap();
+            }
+            2 if number % 40 == 2 => {
+                appender.append(&long).unwrap();
+                expected.push(long.clone());
+                appender.append(&message).unwrap();
+            }
+            _ => {
+                appender.append(&message).unwrap();
+            }
+        }
+        expected.push(message);
+    }
+    assert_eq!((appender.max_payload_length(), appender.max_message_length()), (1_376, 8_192));
+    let error = appender.append(&[0; 8_193]).unwrap_err();
+    assert!(matches!(error, AppendError::MessageTooLong { length: 8_193, max: 8_192 }), "{error}");
+    assert!(journal.tail().get() > 3 * (256 << 10), "over several segments");
+    eventually("what was forgotten is got past", || journal.recorded().unwrap() == journal.tail());
+    drop(appender);
+    journal.close().unwrap();
+    let recording = Recording::open(dir.path()).unwrap();
+    assert!(all(&recording).into_iter().map(|(_, payload)| payload).eq(expected));
+    assert!(recording.verify(|_| {}).unwrap().is_whole());
+}
+
+#[test]
+fn there_is_an_exclusive_appender_or_others() {
+    let (dir, journal) = journal(&small());
+    // Locks are no less between threads of a process than between processes.
+    let elsewhere = Journal::open(dir.path()).unwrap();
+    let is_refused = |error: JournalError, alone: bool| {
+        let text = error.to_string();
+        let pid = i64::from(std::process::id());
+        assert!(text.contains(&format!("appender of process {pid}")), "{text}");
+        matches!(error, JournalError::AppendedTo { pid: found, exclusively, .. } if (found, exclusively) == (pid, alone))
+    };
+    for round in 0..3 {
+        let mut alone = journal.exclusive_appender().unwrap();
+        for journal in [&journal, &elsewhere] {
+            assert!(is_refused(journal.appender().unwrap_err(), true));
+            assert!(is_refused(journal.exclusive_appender().unwrap_err(), false));
+        }
+        alone.append(&message(0, 3 * round)).unwrap();
+        drop(alone);
+        let (mut one, mut other) = (journal.appender().unwrap(), elsewhere.appender().unwrap());
+        one.append(&message(0, 3 * round + 1)).unwrap();
+        drop(one);
+        assert!(is_refused(journal.exclusive_appender().unwrap_err(), false));
+        other.append(&message(0, 3 * round + 2)).unwrap();
+    }
+    let found: Vec<_> =
+        all(&journal.recording().unwrap()).iter().map(|(_, payload)| read(payload).unwrap().1).collect();
+    assert_eq!(found, (0..9).collect::<Vec<_>>());
+}

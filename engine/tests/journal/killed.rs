@@ -43,6 +43,8 @@ const BYSTANDERS: u64 = 1_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Appender,
+    /// The only appender.
+    Exclusive,
     Tailer,
     Pruner,
 }
@@ -55,7 +57,10 @@ fn child() {
     let mut output = File::from(std::io::stdout().as_fd().try_clone_to_owned().unwrap());
     let mut say = move |number: u64| output.write_all(&number.to_le_bytes()).unwrap();
     match &*role {
-        "Appender" => append(dir.as_ref(), std::env::var(NUMBER).unwrap().parse().unwrap(), &mut say),
+        "Appender" | "Exclusive" => {
+            let number = std::env::var(NUMBER).unwrap().parse().unwrap();
+            append(dir.as_ref(), number, role == "Exclusive", &mut say);
+        }
         "Tailer" => tail(dir.as_ref(), &mut say),
         _ => prune(dir.as_ref(), &mut say),
     }
@@ -81,22 +86,33 @@ fn prune(dir: &Path, say: &mut impl FnMut(u64)) {
     }
 }
 
-/// Appends for ever, and says of which messages `append` has returned.
-fn append(dir: &Path, appender: u64, say: &mut impl FnMut(u64)) {
+/// Appends for ever, among others or alone, and says of which messages `append` has returned.
+fn append(dir: &Path, appender: u64, alone: bool, say: &mut impl FnMut(u64)) {
     let journal = Journal::open(dir).unwrap();
-    let mut handle = journal.appender().unwrap();
-    say(u64::from_le_bytes(MARK));
-    for number in 0.. {
-        if number % 3 == 0 {
-            // In two steps: killed in between, it is absent.
-            let message = message(appender, number);
-            let mut claim = handle.claim(message.len()).unwrap();
-            claim.payload_mut().copy_from_slice(&message);
-            claim.commit().unwrap();
-        } else {
-            handle.append(&message(appender, number)).unwrap();
-        }
-        say(number);
+    // In two steps now and then: killed in between, it is absent.
+    macro_rules! append_with {
+        ($handle:ident) => {
+            for number in 0.. {
+                let message = message(appender, number);
+                if number % 3 == 0 {
+                    let mut claim = $handle.claim(message.len()).unwrap();
+                    claim.payload_mut().copy_from_slice(&message);
+                    claim.commit().unwrap();
+                } else {
+                    $handle.append(&message).unwrap();
+                }
+                say(number);
+            }
+        };
+    }
+    if alone {
+        let mut handle = journal.exclusive_appender().unwrap();
+        say(u64::from_le_bytes(MARK));
+        append_with!(handle);
+    } else {
+        let mut handle = journal.appender().unwrap();
+        say(u64::from_le_bytes(MARK));
+        append_with!(handle);
     }
 }
 
@@ -147,7 +163,7 @@ impl Process {
                 said.extend_from_slice(&bytes[..length]);
                 // An appender has begun with its first message, which it says next.
                 let mark = if begins.is_some() { said.windows(8).position(|bytes| bytes == MARK) } else { None };
-                if mark.is_some_and(|mark| role != Role::Appender || said.len() > mark + 8)
+                if mark.is_some_and(|mark| matches!(role, Role::Tailer | Role::Pruner) || said.len() > mark + 8)
                     && let Some(begins) = begins.take()
                 {
                     let _ = begins.send(());
@@ -326,4 +342,60 @@ fn what_append_returned_for_survives_any_kill() {
         println!("{figures:?}");
     }
     assert!(figures.appended > 0, "somebody got to append");
+}
+
+/// So many exclusive appenders are killed by default.
+const ALONE: u64 = 12;
+
+#[test]
+fn what_an_exclusive_appender_returned_for_survives_any_kill() {
+    let kills: u64 = std::env::var(KILLS).ok().and_then(|kills| kills.parse().ok()).unwrap_or(ALONE);
+    let dir = tempfile::tempdir().unwrap();
+    drop(Journal::create(dir.path(), &small()).unwrap());
+    let mut acknowledged = Vec::new();
+    let mut state = 11_u64;
+    for round in 0..kills {
+        // In every other round this process has the journal open as well, so that nothing is recovered.
+        let bystander = (round % 2 == 0).then(|| Journal::open(dir.path()).unwrap());
+        let process = Process::start(dir.path(), Role::Exclusive, round);
+        // In every fourth it may be killed at what it does before its first message.
+        if round % 4 != 3 {
+            process.begin();
+        }
+        if let Some(journal) = &bystander {
+            let pid = i64::from(process.child.id());
+            for error in [journal.appender().unwrap_err(), journal.exclusive_appender().unwrap_err()] {
+                let is_told = matches!(error, JournalError::AppendedTo { pid: found, .. } if found == pid);
+                assert!(is_told, "process {pid}: {error}");
+            }
+        }
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        sleep((state >> 33).cast_signed() % 12_000_000);
+        let said = process.kill();
+        assert!(said.iter().copied().eq(0..said.len() as u64), "it says them in order");
+        acknowledged.push(said.len() as u64);
+        if let Some(journal) = bystander {
+            // At once: the locks went with the process.
+            let mut appender = journal.exclusive_appender().unwrap();
+            let end = appender.append(&message(BYSTANDERS + round, 0)).unwrap();
+            eventually("it is recorded", || journal.recorded().unwrap() >= end);
+        }
+    }
+    drop(Journal::open(dir.path()).unwrap());
+    let recording = Recording::open(dir.path()).unwrap();
+    let found: Vec<_> = all(&recording).iter().map(|(_, payload)| read(payload).expect("whole")).collect();
+    let mut messages = found.iter().copied().peekable();
+    for (round, &said) in (0..).zip(&acknowledged) {
+        let mut count = 0;
+        while let Some((_, number)) = messages.next_if(|&(appender, _)| appender == round) {
+            assert_eq!(number, count, "appender {round}: once, and in order");
+            count += 1;
+        }
+        assert!(count == said || count == said + 1, "appender {round}: {count}, and {said} were said");
+        if round % 2 == 0 {
+            assert_eq!(messages.next(), Some((BYSTANDERS + round, 0)));
+        }
+    }
+    assert_eq!(messages.next(), None);
+    assert!(recording.verify(|_| {}).unwrap().is_whole());
 }

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use gannet::journal::storage::{Crash, MemoryStorage};
-use gannet::journal::{Appender, Journal, JournalError, LeftBy, Prune, Retention, Start};
+use gannet::journal::{
+    Appender, ExclusiveAppender, Journal, JournalClaim, JournalError, LeftBy, Prune, Retention, Start,
+};
 use gannet::types::Position;
 use proptest::prelude::*;
 
@@ -24,6 +26,10 @@ enum Operation {
     Sync,
     /// Close, and open again.
     Reopen,
+    /// Go on with an exclusive appender, or with one that is none.
+    Take {
+        alone: bool,
+    },
     /// Kill whoever has it open, with a claim in progress or not.
     Kill {
         claiming: bool,
@@ -51,6 +57,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (0_usize..1_376).prop_map(|length| Operation::Abort { length }),
         1 => Just(Operation::Sync),
         1 => Just(Operation::Reopen),
+        2 => any::<bool>().prop_map(|alone| Operation::Take { alone }),
         2 => any::<bool>().prop_map(|claiming| Operation::Kill { claiming }),
         2 => any::<u64>().prop_map(|seed| Operation::PowerLoss { seed }),
         2 => (0_usize..1_000, prop_oneof![Just(None), (0_u64..2_000_000).prop_map(Some)], any::<bool>())
@@ -59,10 +66,44 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
+enum Hand {
+    Shared(Appender),
+    Alone(ExclusiveAppender),
+}
+
+impl Hand {
+    fn take(journal: &Journal, alone: bool) -> Self {
+        if alone {
+            Self::Alone(journal.exclusive_appender().unwrap())
+        } else {
+            Self::Shared(journal.appender().unwrap())
+        }
+    }
+
+    fn is_alone(&self) -> bool {
+        matches!(self, Self::Alone(_))
+    }
+
+    fn append(&mut self, message: &[u8]) -> Position {
+        match self {
+            Self::Shared(appender) => appender.append(message).unwrap(),
+            Self::Alone(appender) => appender.append(message).unwrap(),
+        }
+    }
+
+    fn claim(&mut self, length: usize) -> JournalClaim<'_> {
+        match self {
+            Self::Shared(appender) => appender.claim(length).unwrap(),
+            Self::Alone(appender) => appender.claim(length).unwrap(),
+        }
+    }
+}
+
 struct Pair {
     storage: MemoryStorage,
     journal: Journal,
-    appender: Appender,
+    /// There but for the moment of a change.
+    hand: Option<Hand>,
     /// What was appended and is not pruned, and where.
     model: Vec<(Position, Vec<u8>)>,
     /// How many were pruned, and where the rest begins.
@@ -77,15 +118,15 @@ impl Pair {
     fn new() -> Self {
         let storage = MemoryStorage::new();
         let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
-        let appender = journal.appender().unwrap();
+        let hand = Some(Hand::take(&journal, false));
         let (model, start) = (Vec::new(), Position::new(0));
-        Self { storage, journal, appender, model, pruned: 0, start, durable: 0, appended: 0 }
+        Self { storage, journal, hand, model, pruned: 0, start, durable: 0, appended: 0 }
     }
 
     fn append(&mut self, length: usize) {
         self.appended += 1;
         let payload: Vec<u8> = (0..length).map(|index| (index as u64 * 7 + self.appended) as u8).collect();
-        let end = self.appender.append(&payload).unwrap();
+        let end = self.hand().append(&payload);
         let max_payload = 1_376;
         let frame = |length: usize| (32 + length).next_multiple_of(32) as i64;
         let last = length % max_payload;
@@ -95,9 +136,17 @@ impl Pair {
         self.model.push((Position::new(end.get() - framed), payload));
     }
 
+    fn hand(&mut self) -> &mut Hand {
+        self.hand.as_mut().unwrap()
+    }
+
     fn replace(&mut self, storage: MemoryStorage) {
         let journal = Journal::open_in(Arc::new(storage.clone()), None).unwrap();
-        self.appender = journal.appender().unwrap();
+        let alone = self.hand().is_alone();
+        if alone {
+            self.hand = None;
+        }
+        self.hand = Some(Hand::take(&journal, alone));
         self.journal = journal;
         self.storage = storage;
     }
@@ -122,7 +171,7 @@ impl Pair {
     fn run(&mut self, operation: &Operation) {
         match *operation {
             Operation::Append { length, count } => (0..count).for_each(|_| self.append(length)),
-            Operation::Abort { length } => drop(self.appender.claim(length).unwrap()),
+            Operation::Abort { length } => drop(self.hand().claim(length)),
             Operation::Sync => {
                 self.journal.sync().unwrap();
                 self.durable = self.pruned + self.model.len();
@@ -132,10 +181,15 @@ impl Pair {
                 // Closed by its last handles: the ones that take their place are made first, so it goes on all the while.
                 self.replace(storage);
             }
+            Operation::Take { alone } => {
+                self.hand = None;
+                self.hand = Some(Hand::take(&self.journal, alone));
+            }
             Operation::Kill { claiming } => {
                 let killed = if claiming {
-                    let _claim = self.appender.claim(100).unwrap();
-                    self.storage.after_kill()
+                    let storage = self.storage.clone();
+                    let _claim = self.hand().claim(100);
+                    storage.after_kill()
                 } else {
                     self.storage.after_kill()
                 };
@@ -241,7 +295,7 @@ fn run(operations: &[Operation]) -> Pair {
 /// Prunes between everything else, each of which has something to do.
 #[test]
 fn what_is_pruned_stays_so_whatever_happens() {
-    use Operation::{Append, Kill, PowerLoss, Prune, Reopen, Seek, Sync};
+    use Operation::{Append, Kill, PowerLoss, Prune, Reopen, Seek, Sync, Take};
     let prune = |thousandths| Prune { thousandths, bytes: None, waits: true };
     let mut pruned = Vec::new();
     for seed in 0..6 {
@@ -251,6 +305,7 @@ fn what_is_pruned_stays_so_whatever_happens() {
             Seek { thousandths: 100 },
             Kill { claiming: true },
             prune(700),
+            Take { alone: true },
             Append { length: 2_900, count: 200 },
             Sync,
             PowerLoss { seed },

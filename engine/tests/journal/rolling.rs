@@ -67,6 +67,31 @@ fn a_cycle_begins_with_a_segment_and_is_found_by_its_time() {
     assert_eq!(all(&journal.recording().unwrap()).len(), before);
 }
 
+/// The helper thread may not append beside it, and says that a cycle is due; once it is gone, that is the helper thread's again.
+#[test]
+fn an_exclusive_appender_begins_cycles_itself() {
+    let (_dir, journal) = journal(&small().roll(RollCycle::every(Duration::from_secs(1))));
+    let mut appender = journal.exclusive_appender().unwrap();
+    let recording = journal.recording().unwrap();
+    let mut number = 0;
+    eventually("three cycles begin", || {
+        appender.append(&message(0, number)).unwrap();
+        number += 1;
+        recording.cycles().unwrap().len() >= 3
+    });
+    drop(appender);
+    let tail = journal.tail();
+    eventually("the cycle ends", || journal.tail() > tail);
+    assert_eq!(journal.tail().get() % (256 << 10), 0);
+    for cycle in recording.cycles().unwrap() {
+        let mut tailer = recording.tailer(Start::Position(cycle.position)).unwrap();
+        let time = tailer.next().unwrap().unwrap().time().unwrap();
+        assert!(cycle.position.get() % (256 << 10) == 0 && time >= cycle.start, "{cycle:?} {time:?}");
+    }
+    let found: Vec<_> = all(&recording).into_iter().map(|(_, payload)| payload).collect();
+    assert!(found.into_iter().eq((0..number).map(|number| message(0, number))));
+}
+
 #[test]
 fn a_journal_that_does_not_roll_by_time_has_no_cycles() {
     let (_dir, journal) = journal(&small());

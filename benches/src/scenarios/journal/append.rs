@@ -1,12 +1,14 @@
-//! What an append costs the thread that makes it, beside the bare copy of as many bytes into a mapped file. Rounds alternate. Each is long enough to go through segments, so that rolls are in it.
+//! What an append costs the thread that makes it, beside the bare copy of as many bytes into a mapped file, and beside nothing at all:
+//! what is left is the machine's own. Rounds alternate. Each is long enough to go through segments, so that rolls are in it.
 //!
 //! The median is that of appends in batches, each batch timed as a whole: reading the clock takes as long as an append. The other
 //! fractions are those of appends that were timed one by one, with the clock.
 
 use std::path::Path;
 
-use gannet::journal::{Appender, Journal};
+use gannet::journal::{Appender, ExclusiveAppender, Journal};
 use gannet::memory::{AtomicBuffer, MappedFile, Region, Reserve};
+use gannet::time::SystemClock;
 
 use crate::rig::RigError;
 use crate::rig::cores::pin;
@@ -21,9 +23,27 @@ use super::{NAME, Options, failed, journal_dir, journal_options};
 /// Appends that are timed together.
 const BATCH: usize = 64;
 
+/// Nothing but the readings of the clock: what the machine does to any thread.
+const NOTHING: &str = "nothing";
+/// The only appender.
+const EXCLUSIVE: &str = "gannet-exclusive";
+/// The same, with the time handed over by an application that knows it.
+const TIMED: &str = "gannet-own-time";
+const SYSTEMS: [&str; 5] = [NOTHING, FLOOR, GANNET, EXCLUSIVE, TIMED];
+
 /// What is timed.
 trait Target {
     fn append(&mut self, message: &[u8]) -> Result<(), RigError>;
+}
+
+struct Nothing;
+
+impl Target for Nothing {
+    #[inline]
+    fn append(&mut self, message: &[u8]) -> Result<(), RigError> {
+        std::hint::black_box(message);
+        Ok(())
+    }
 }
 
 /// A copy into a mapped file, from its start to its end and again.
@@ -53,36 +73,60 @@ impl Target for Appender {
     }
 }
 
-/// The floor's result, then the journal's.
+impl Target for ExclusiveAppender {
+    #[inline]
+    fn append(&mut self, message: &[u8]) -> Result<(), RigError> {
+        Self::append(self, message).map_err(|error| RigError::system(EXCLUSIVE, "append", error))?;
+        Ok(())
+    }
+}
+
+/// Appends with a time that was read when the round began.
+struct Timed(ExclusiveAppender, i64);
+
+impl Target for Timed {
+    #[inline]
+    fn append(&mut self, message: &[u8]) -> Result<(), RigError> {
+        self.0.append_with(message, self.1).map_err(|error| RigError::system(TIMED, "append", error))?;
+        Ok(())
+    }
+}
+
+/// What the machine does by itself, the floor's result, and then the journal's.
 pub(super) fn run(dir: &Path, options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
     pin(options.cores.near);
     let mut copy = floor(dir, options)?;
     let journal = Journal::create(journal_dir(dir), &journal_options(options)).map_err(failed("make a journal"))?;
-    let mut appender = journal.appender().map_err(failed("make an appender"))?;
-    let mut timings = [Timings::default(), Timings::default()];
-    let mut rolls = 0;
+    let exclusive = || journal.exclusive_appender().map_err(failed("make an exclusive appender"));
+    let mut timings = SYSTEMS.map(|_| Timings::default());
     // The first round warms up, and does not count.
     for round in 0..=options.rounds {
-        for (index, system) in [FLOOR, GANNET].into_iter().enumerate() {
+        for (system, timings) in SYSTEMS.into_iter().zip(&mut timings) {
             progress(&format!("journal: {system}, round {round} of {}", options.rounds));
-            let mut timed = Timings::default();
             let before = journal.tail().get() / options.segment_length;
-            match index {
-                0 => timed.round(&mut copy, options)?,
-                _ => timed.round(&mut appender, options)?,
-            }
+            let mut timed = match system {
+                NOTHING => Timings::of_round(&mut Nothing, options)?,
+                FLOOR => Timings::of_round(&mut copy, options)?,
+                GANNET => {
+                    let mut appender = journal.appender().map_err(failed("make an appender"))?;
+                    Timings::of_round(&mut appender, options)?
+                }
+                EXCLUSIVE => Timings::of_round(&mut exclusive()?, options)?,
+                _ => Timings::of_round(&mut Timed(exclusive()?, SystemClock.epoch_nanos_coarse().get()), options)?,
+            };
+            timed.rolls = (journal.tail().get() / options.segment_length - before).unsigned_abs();
             if round > 0 {
-                timings[index].merge(&timed);
-                rolls += (journal.tail().get() / options.segment_length - before).unsigned_abs();
+                timings.merge(&timed);
             }
         }
     }
-    let [floor, ours] = timings;
-    let floor = floor.measurement(FLOOR, options.size);
-    let mut ours = ours.measurement(GANNET, options.size);
-    ours.compare_with(&floor);
-    ours.details = Some(Details::Rolls { rolls });
-    Ok(vec![floor, ours])
+    let floor = timings[1].batches.quantile_ns(0.5);
+    let results = SYSTEMS.into_iter().zip(timings);
+    let mut results: Vec<_> =
+        results.map(|(system, timings)| timings.measurement(system, options.size, floor)).collect();
+    let floor = results[1].clone();
+    results[2..].iter_mut().for_each(|ours| ours.floor_p50_ns = floor.p50_ns);
+    Ok(results)
 }
 
 fn floor(dir: &Path, options: &Options) -> Result<Copy, RigError> {
@@ -94,38 +138,59 @@ fn floor(dir: &Path, options: &Options) -> Result<Copy, RigError> {
 
 #[derive(Default)]
 struct Timings {
+    /// How long batches took.
     batches: LatencyHistogram,
     singles: LatencyHistogram,
+    rolls: u64,
 }
 
 impl Timings {
     /// Half of the appends in batches, the others one by one.
-    fn round(&mut self, target: &mut impl Target, options: &Options) -> Result<(), RigError> {
+    fn of_round(target: &mut impl Target, options: &Options) -> Result<Self, RigError> {
+        let mut timings = Self::default();
         let message = vec![0x5a_u8; options.size];
+        // An appender goes to its segment with its first message.
+        target.append(&message)?;
         for _ in 0..options.appends / 2 / BATCH {
             let start = now_ns();
             for _ in 0..BATCH {
                 target.append(&message)?;
             }
-            // A tenth of a nanosecond is lost to rounding at most, on figures of ten or more.
-            self.batches.record((now_ns() - start + BATCH as i64 / 2) / BATCH as i64);
+            timings.batches.record(now_ns() - start);
         }
         for _ in 0..options.appends / 2 {
             let start = now_ns();
             target.append(&message)?;
-            self.singles.record(now_ns() - start);
+            timings.singles.record(now_ns() - start);
         }
-        Ok(())
+        Ok(timings)
     }
 
     fn merge(&mut self, other: &Self) {
         self.batches.merge(&other.batches);
         self.singles.merge(&other.singles);
+        self.rolls += other.rolls;
     }
 
-    fn measurement(self, system: &str, size: usize) -> Measurement {
-        let p50_ns = self.batches.quantile_ns(0.5);
-        Measurement { p50_ns, ..Measurement::append(NAME, system, size, self.singles) }
+    /// With the median batch of the floor, in nanoseconds.
+    fn measurement(self, system: &str, size: usize, floor: Option<u64>) -> Measurement {
+        let batch = self.batches.quantile_ns(0.5);
+        let each = batch.map(|ns| ns as f64 / BATCH as f64);
+        let ratio = |ours: Option<f64>, other: Option<f64>| {
+            ours.zip(other).filter(|(_, other)| *other > 0.0).map(|(ours, other)| (ours / other * 1e4).round() / 1e4)
+        };
+        let mut result = Measurement::append(NAME, system, size, self.singles);
+        result.p50_ns = each.map(|ns| ns.round() as u64);
+        if !matches!(system, NOTHING | FLOOR) {
+            result.ratio_to_floor = ratio(batch.map(|ns| ns as f64), floor.map(|ns| ns as f64));
+        }
+        let p9999 = result.p9999_ns.map(|ns| ns as f64);
+        result.details = Some(Details::Rolls {
+            rolls: self.rolls,
+            p50_exact_ns: each.map(|ns| (ns * 100.0).round() / 100.0),
+            p9999_to_p50: ratio(p9999, each),
+        });
+        result
     }
 }
 
@@ -135,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_systems_are_measured_over_several_segments() {
+    fn all_systems_are_measured_over_several_segments() {
         let dir = tempfile::tempdir().expect("a directory");
         let options = Options {
             dir: dir.path().to_owned(),
@@ -147,9 +212,14 @@ mod tests {
         };
         let results = run(&options, |_| {}).expect("it runs");
         let systems: Vec<_> = results.iter().map(|result| (result.system.as_str(), result.samples)).collect();
-        assert_eq!(systems, [("floor", 100_000), ("gannet", 100_000)]);
-        assert!(results[1].ratio_to_floor.is_some() && results[1].p9999_ns >= results[1].p50_ns);
-        assert!(matches!(results[1].details, Some(Details::Rolls { rolls: 1.. })));
+        assert_eq!(systems, SYSTEMS.map(|system| (system, 100_000)));
+        for (index, result) in results.iter().enumerate() {
+            assert_eq!(result.ratio_to_floor.is_some(), index >= 2, "{}", result.system);
+            let Some(Details::Rolls { rolls, p50_exact_ns, p9999_to_p50 }) = result.details else {
+                panic!("{}", result.system)
+            };
+            assert_eq!((rolls > 0, p50_exact_ns.is_some(), p9999_to_p50.is_some()), (index >= 2, true, true));
+        }
         assert_eq!(std::fs::read_dir(dir.path()).expect("it is there").count(), 0, "nothing is left");
     }
 }

@@ -14,8 +14,8 @@ use crate::cli::{Outcome, Output};
 
 /// What a journal costs, each part beside what it is measured by
 ///
-/// append: an append, beside a bare copy into a mapped file; the median is that of batches, the other fractions are those of appends timed
-/// one by one. processes: two that append, beside one. read: all of it, beside a copy in memory. tail: how soon another
+/// append: an append of an appender among others, of an exclusive one, and of one that is told the time, beside a bare copy into a mapped
+/// file and beside nothing at all; the median is that of batches, the other fractions are those of appends timed one by one. processes: two that append, beside one. read: all of it, beside a copy in memory. tail: how soon another
 /// process sees an append, beside a message over IPC. seek and open: a large journal, beside one a sixteenth as large.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -164,7 +164,11 @@ fn describe(result: &Measurement) -> String {
         _ => latencies(result),
     };
     let details = match &result.details {
-        Some(Details::Rolls { rolls }) => format!("   {rolls} rolls"),
+        Some(Details::Rolls { rolls, p50_exact_ns, p9999_to_p50 }) => {
+            let exact = p50_exact_ns.map(|ns| format!("   p50 {ns:.2} ns")).unwrap_or_default();
+            let tail = p9999_to_p50.map(|ratio| format!(", p99.99 {ratio:.0} x that")).unwrap_or_default();
+            format!("{exact}{tail}, {rolls} rolls")
+        }
         Some(Details::Processes { ratio_to_one: Some(ratio), .. }) => format!("   {ratio:.2} x one process"),
         Some(Details::Journal { journal_bytes, by, ratio_to_sixteenth }) => {
             let ratio = ratio_to_sixteenth.map(|ratio| format!("   {ratio:.2} x a sixteenth")).unwrap_or_default();

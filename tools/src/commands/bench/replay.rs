@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use gannet_benches::rig::cores::Cores;
 use gannet_benches::rig::environment::Environment;
-use gannet_benches::rig::measurement::Measurement;
+use gannet_benches::rig::measurement::{Details, Measurement};
 use gannet_benches::scenarios::replay;
 
 use super::{Reporting, figures, progress};
@@ -12,7 +12,8 @@ use crate::cli::{Outcome, Output};
 
 /// What a replay at full speed brings to its subscriber, beside what a publisher brings over shared memory
 ///
-/// The publisher is the floor: rounds alternate between the two, with messages and terms of the same lengths.
+/// The floor is a publisher that sends a few messages again and again; another reads them from as much memory as a recording takes, as a
+/// replay has to. Rounds alternate between the three, with messages and terms of the same lengths.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -48,5 +49,9 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
 
 fn describe(result: &Measurement) -> String {
     let ratio = result.ratio_to_floor.map(|ratio| format!("   {ratio:.2} x floor")).unwrap_or_default();
-    format!("{:>6} B  {:<8} {}{ratio}", result.size, result.system, figures(result))
+    let memory = match result.details {
+        Some(Details::Replay { ratio_to_memory: Some(ratio) }) => format!("   {ratio:.2} x from memory"),
+        _ => String::new(),
+    };
+    format!("{:>6} B  {:<11} {}{ratio}{memory}", result.size, result.system, figures(result))
 }

@@ -155,31 +155,39 @@ fn show_moment(time: EpochNanos) -> String {
     jiff::Timestamp::from_nanosecond(time.get().into()).map_or_else(|_| time.get().to_string(), |time| time.to_string())
 }
 
-/// Says on a terminal how far long work has come.
-pub(super) struct Progress {
+/// Says on a terminal how far long work has come, and nothing anywhere else.
+pub(super) struct Progress<W: Write = io::Stderr> {
     what: &'static str,
+    /// None where nobody watches.
+    terminal: Option<W>,
     shown: bool,
 }
 
 impl Progress {
     pub(super) fn new(what: &'static str) -> Self {
-        Self { what, shown: false }
+        let stderr = io::stderr();
+        Self::on(stderr.is_terminal().then_some(stderr), what)
+    }
+}
+
+impl<W: Write> Progress<W> {
+    fn on(terminal: Option<W>, what: &'static str) -> Self {
+        Self { what, terminal, shown: false }
     }
 
     pub(super) fn at(&mut self, position: Position) {
-        let mut stderr = io::stderr();
-        if stderr.is_terminal() {
-            let _ = write!(stderr, "\r\x1b[K{} up to {position}", self.what);
-            let _ = stderr.flush();
+        if let Some(terminal) = &mut self.terminal {
+            let _ = write!(terminal, "\r\x1b[K{} up to {position}", self.what);
+            let _ = terminal.flush();
             self.shown = true;
         }
     }
 }
 
-impl Drop for Progress {
+impl<W: Write> Drop for Progress<W> {
     fn drop(&mut self) {
-        if self.shown {
-            let _ = write!(io::stderr(), "\r\x1b[K");
+        if let Some(terminal) = self.terminal.as_mut().filter(|_| self.shown) {
+            let _ = write!(terminal, "\r\x1b[K");
         }
     }
 }
@@ -204,6 +212,23 @@ fn disk_usage(source: &Source, id: RecordingId) -> anyhow::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn progress_is_shown_in_one_line_and_gone_at_the_end() {
+        let mut shown = Vec::new();
+        let mut progress = Progress::on(Some(&mut shown), "verified");
+        progress.at(Position::new(64));
+        progress.at(Position::new(4096));
+        drop(progress);
+        assert_eq!(shown, b"\r\x1b[Kverified up to 64\r\x1b[Kverified up to 4096\r\x1b[K");
+        // Nothing was long enough to be told of.
+        let mut shown = Vec::new();
+        drop(Progress::on(Some(&mut shown), "verified"));
+        assert!(shown.is_empty());
+        let mut nobody = Progress::on(None::<Vec<u8>>, "verified");
+        nobody.at(Position::new(64));
+        assert!(!nobody.shown);
+    }
 
     #[test]
     fn moments_are_read_as_they_are_shown() {
