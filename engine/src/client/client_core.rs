@@ -6,12 +6,15 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::net::SocketAddr;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::conductor::{Answer, Bound, Conductor, ResourceKey, Wanted};
 use super::context::Handlers;
+use super::endpoint;
 use super::error::{AddError, Request};
 use crate::command::{Command, Destination, GetNextAvailableSessionId, Text};
+use crate::counters::channel_status;
 use crate::time::{Clock, MonotonicNanos};
 use crate::types::{ClientId, CorrelationId, CounterId, RegistrationId, SessionId, StreamId};
 
@@ -251,11 +254,19 @@ impl ClientCore {
 
     /// The status of a channel's endpoint, by its counter.
     pub(super) fn channel_status(&self, id: CounterId) -> i64 {
-        const ACTIVE: i64 = 1;
         if id == CounterId::NONE {
-            return ACTIVE;
+            return channel_status::ACTIVE;
         }
-        self.conductor().link().counters.own_value(id).map_or(ACTIVE, |word| word.load_acquire())
+        self.conductor().link().counters.own_value(id).map_or(channel_status::ACTIVE, |word| word.load_acquire())
+    }
+
+    /// What the sockets of a channel's endpoint are bound to, by the counter of its status; nothing unless it is active.
+    pub(super) fn local_socket_addresses(&self, status: CounterId) -> Vec<SocketAddr> {
+        if status == CounterId::NONE || self.channel_status(status) != channel_status::ACTIVE {
+            return Vec::new();
+        }
+        let counters = self.conductor().link().counters.clone();
+        endpoint::local_socket_addresses(&counters, status)
     }
 
     pub(super) fn channel_of(&self, key: ResourceKey) -> Option<(String, StreamId)> {

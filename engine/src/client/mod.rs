@@ -20,6 +20,7 @@ mod context;
 
 mod counter;
 mod driver_link;
+mod endpoint;
 mod epochs;
 mod error;
 mod event;

@@ -2,6 +2,7 @@
 //! is one load to find the binding, then the appender's work; it never waits, locks or allocates.
 
 use std::io::IoSlice;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::claim::{BatchClaim, Claim};
@@ -259,6 +260,13 @@ impl Publication {
     /// no endpoint.
     pub fn channel_status(&self) -> i64 {
         self.core.channel_status(self.channel_status_id())
+    }
+
+    /// The addresses that the sockets of the channel's endpoint are bound to, as the driver says: where it sends from, and with
+    /// `control` where receivers register, also if that was left to the driver to choose by port 0. Empty for IPC, and as
+    /// long as the endpoint is not active.
+    pub fn local_socket_addresses(&self) -> Vec<SocketAddr> {
+        self.core.local_socket_addresses(self.channel_status_id())
     }
 
     /// Adds a destination to a publication with `control-mode=manual`, and waits until the driver has it.

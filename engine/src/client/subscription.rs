@@ -2,15 +2,17 @@
 //! through a list of changes that the conductor fills; a poll looks at one word to learn that there is something in it.
 
 use core::time::Duration;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::client_core::ClientCore;
 use super::conductor::{Bound, ResourceKey};
+use super::endpoint;
 use super::error::{AddError, Request};
 use super::hand_over::HandOver;
 use super::image::{Image, ImageInfo};
 use crate::command::{Command, RejectImage, Text};
-use crate::counters::CountersReader;
+use crate::counters::{CountersReader, channel_status};
 use crate::logbuffer::{Bell, ControlledAction, Fragment};
 use crate::sync::{AtomicI32, Ordering, fence};
 use crate::types::{CounterId, RegistrationId, SessionId, StreamId};
@@ -350,6 +352,40 @@ impl Subscription {
     /// which have no endpoint.
     pub fn channel_status(&self) -> i64 {
         self.core.channel_status(self.channel_status_id())
+    }
+
+    /// The addresses that the sockets of the channel's endpoint are bound to, as the driver says: one, or with
+    /// `control-mode=manual` that of each UDP destination. Empty for IPC and spies, and as long as the endpoint is not active.
+    pub fn local_socket_addresses(&self) -> Vec<SocketAddr> {
+        self.core.local_socket_addresses(self.channel_status_id())
+    }
+
+    /// The channel by which others reach a subscription that asked for port 0: with the port that the driver has bound. It is
+    /// the channel as it was asked for if its endpoint has another port, or none, and unless there is exactly one address.
+    /// `None` as long as the endpoint is not active.
+    ///
+    /// ```
+    /// # use gannet::{Client, Context};
+    /// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+    /// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+    /// # let client = Client::connect(Context::new().dir(driver.dir()))?;
+    /// let subscription = client.add_subscription("aeron:udp?endpoint=127.0.0.1:0", 1001)?;
+    /// let port = subscription.local_socket_addresses()[0].port();
+    /// let channel = subscription.try_resolve_channel_endpoint_port().expect("its endpoint is active");
+    /// assert_eq!(channel, format!("aeron:udp?endpoint=127.0.0.1:{port}"));
+    /// let publication = client.add_publication(&channel, 1001)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_resolve_channel_endpoint_port(&self) -> Option<String> {
+        let status = self.channel_status_id();
+        if self.core.channel_status(status) != channel_status::ACTIVE {
+            return None;
+        }
+        let channel = self.channel();
+        Some(match self.core.local_socket_addresses(status)[..] {
+            [bound] => endpoint::with_endpoint_port(channel, bound),
+            _ => channel.to_owned(),
+        })
     }
 
     /// Adds a destination to a subscription with `control-mode=manual`, and waits until the driver has it.

@@ -132,6 +132,44 @@ fn tags_name_channels() {
     assert_eq!(endpoints, 1, "one endpoint has them all");
 }
 
+/// Applications may leave ports to the driver, and learn from it which they are.
+#[test]
+fn ports_that_the_driver_chose_are_told() {
+    let (_receiving, subscriber) = launch(ThreadingMode::Shared);
+    let (_sending, publisher) = launch(ThreadingMode::Shared);
+    let mut subscription = subscriber.add_subscription("aeron:udp?endpoint=localhost:0|alias=a:0", STREAM).unwrap();
+    let [bound] = subscription.local_socket_addresses()[..] else { panic!("one socket") };
+    assert!(bound.ip().is_loopback() && bound.port() != 0, "{bound}");
+    let channel = subscription.try_resolve_channel_endpoint_port().unwrap();
+    assert_eq!(channel, format!("aeron:udp?endpoint=localhost:{}|alias=a:0", bound.port()));
+    assert_eq!(subscription.channel(), "aeron:udp?endpoint=localhost:0|alias=a:0");
+    let mut publication = publisher.add_exclusive_publication(&format!("{channel}|term-length=64k"), STREAM).unwrap();
+    exchange(&mut publication, &mut subscription, &[300; 50]);
+    let [from] = publication.local_socket_addresses()[..] else { panic!("one socket") };
+    assert!(from.ip().is_loopback() && from.port() != 0 && from != bound, "{from}");
+
+    // Two endpoints of one client are told apart.
+    let shared = publisher.add_publication("aeron:udp?control=127.0.0.1:0|control-mode=dynamic", STREAM).unwrap();
+    let [control] = shared.local_socket_addresses()[..] else { panic!("one socket") };
+    assert!(control.port() != 0 && control != from, "{control}");
+
+    // Of many places none is the channel's own.
+    let many = subscriber.add_subscription("aeron:udp?control-mode=manual", STREAM).unwrap();
+    assert_eq!(many.local_socket_addresses(), []);
+    for count in 1..=2 {
+        many.add_destination("aeron:udp?endpoint=127.0.0.1:0").unwrap();
+        assert_eq!(many.local_socket_addresses().len(), count);
+    }
+    assert_eq!(many.try_resolve_channel_endpoint_port().as_deref(), Some("aeron:udp?control-mode=manual"));
+
+    // There is nothing to tell of what has no socket.
+    for channel in ["aeron:ipc", "aeron-spy:aeron:udp?endpoint=127.0.0.1:0"] {
+        let local = subscriber.add_subscription(channel, STREAM).unwrap();
+        assert_eq!(local.local_socket_addresses(), []);
+        assert_eq!(local.try_resolve_channel_endpoint_port().as_deref(), Some(channel));
+    }
+}
+
 /// Counters say how many receivers and destinations there are, how large a window is, and how much was sent.
 #[test]
 fn counters_show_receivers_destinations_and_windows() {
