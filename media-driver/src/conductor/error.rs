@@ -17,8 +17,6 @@ pub(super) enum CommandError {
     Malformed(#[from] MalformedCommand),
     #[error(transparent)]
     Channel(#[from] ChannelUriError),
-    #[error("{what} is not supported by this driver yet")]
-    NotSupported { what: &'static str },
     #[error("a UDP channel needs an endpoint, as in aeron:udp?endpoint=host:port")]
     MissingEndpoint,
     #[error("{key} has port 0, which nobody can send to; state the port")]
@@ -92,7 +90,6 @@ impl CommandError {
             Self::Malformed(malformed) => malformed.error_code(),
             Self::UdpChannel(error) => error.error_code(),
             Self::Channel(error) => error.error_code(),
-            Self::NotSupported { .. } => ErrorCode::NotSupported,
             Self::SessionClash { .. }
             | Self::MissingEndpoint
             | Self::SpyPublication

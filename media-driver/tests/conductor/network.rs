@@ -232,6 +232,8 @@ fn buffers_must_match_those_of_a_shared_endpoint() {
     let refusal = driver.run(&command).remove(0);
     assert!(refusal.contains("so-tos"), "{refusal}");
     driver.add_exclusive_publication(client, CHANNEL);
+    driver.add_exclusive_publication(client, "aeron:udp?endpoint=localhost:40124|so-tos=184");
+    driver.add_subscription(client, "aeron:udp?endpoint=localhost:40125|so-tos=184");
 }
 
 /// What the sender is told, beside publications.

@@ -36,7 +36,6 @@ fn channels_are_refused_with_the_references_codes() {
         ("aeron:udp?endpoint=localhost:40123", 11),
         ("aeron:udp?endpoint=localhost:0", 11),
         ("aeron:udp?endpoint=localhost:40123|control-mode=response", 11),
-        ("aeron:udp?endpoint=localhost:40123|so-tos=8", 8),
     ] {
         let command = driver.add_publication_command(client, channel, false);
         let error = refusal(&mut driver, &command);

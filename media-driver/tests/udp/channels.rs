@@ -36,6 +36,19 @@ fn spies_and_receivers_read_the_same() {
     assert_eq!(elsewhere.image_count(), 0);
 }
 
+/// What a channel asks of its sockets is for them alone: whoever sends and whoever receives may ask for other things.
+#[test]
+fn sockets_are_as_channels_ask() {
+    let (_driver, client) = launch(ThreadingMode::Shared);
+    let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=64k", free_port());
+    let mut publication =
+        client.add_exclusive_publication(&format!("{channel}|so-tos=184|so-sndbuf=128k"), STREAM).unwrap();
+    let mut receiver = client.add_subscription(&format!("{channel}|so-tos=32|so-rcvbuf=256k"), STREAM).unwrap();
+    exchange(&mut publication, &mut receiver, &[1_000; 10]);
+    let differs = client.add_subscription(&format!("{channel}|so-tos=64"), STREAM + 1).unwrap_err().to_string();
+    assert!(differs.contains("so-tos"), "{differs}");
+}
+
 /// One subscription hears two publishers on ports of its own, one over IPC, and one that it spies on.
 #[test]
 fn a_subscription_listens_at_many_places() {

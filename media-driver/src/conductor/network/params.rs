@@ -29,7 +29,6 @@ pub(in crate::conductor) struct NetworkSubscription {
 
 impl NetworkSubscription {
     pub(in crate::conductor) fn read(params: &ChannelParams, defaults: &NetworkDefaults) -> Result<Self, CommandError> {
-        refuse_unsupported(params)?;
         let needs_no_endpoint = matches!(params.control_mode, Some(ControlMode::Manual | ControlMode::Response));
         if params.endpoint.is_none() && !needs_no_endpoint && channel_tag(params).is_none() {
             return Err(CommandError::MissingEndpoint);
@@ -90,7 +89,6 @@ pub(in crate::conductor) struct PublicationRules {
 
 /// Checks what a UDP publication states.
 pub(in crate::conductor) fn check_publication(params: &ChannelParams) -> Result<(), CommandError> {
-    refuse_unsupported(params)?;
     match (&params.control_mode, &params.endpoint) {
         (Some(ControlMode::Dynamic | ControlMode::Manual | ControlMode::Response), _) => Ok(()),
         (_, None) if channel_tag(params).is_some() => Ok(()),
@@ -160,14 +158,6 @@ fn rules(params: &ChannelParams, group: bool, defaults: &NetworkDefaults) -> Pub
     }
 }
 
-fn refuse_unsupported(params: &ChannelParams) -> Result<(), CommandError> {
-    let unsupported = [(params.so_tos.is_some(), "so-tos")];
-    match unsupported.into_iter().find(|(is_stated, _)| *is_stated) {
-        Some((_, what)) => Err(CommandError::NotSupported { what }),
-        None => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,14 +190,12 @@ mod tests {
 
     #[test]
     fn what_is_not_offered_is_refused_by_name() {
-        for (rest, name) in
-            [("endpoint=a:1|so-tos=3", "so-tos"), ("endpoint=a:0", "endpoint"), ("control=a:1", "endpoint")]
-        {
+        for (rest, name) in [("endpoint=a:0", "endpoint"), ("control=a:1", "endpoint")] {
             let error = check_publication(&params(rest)).unwrap_err().to_string();
             assert!(error.contains(name), "{rest}: {error}");
         }
         check_publication(&params("control-mode=manual")).unwrap();
-        for rest in ["control=a:1", "endpoint=a:1|control=b:0", "endpoint=a:1|so-tos=3"] {
+        for rest in ["control=a:1", "endpoint=a:1|control=b:0"] {
             NetworkSubscription::read(&params(rest), &NetworkDefaults::default()).unwrap_err();
         }
         for rest in ["endpoint=a:0", "control-mode=manual", "control-mode=response|control=a:1", "tags=1"] {
