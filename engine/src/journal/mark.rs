@@ -35,8 +35,8 @@ const OLD_NAME: &str = "archive-mark.dat.old";
 /// Those who have one of the directory's recordings open for writing share this lock.
 const USERS_LOCK: &str = "mark.lock";
 
-/// What an archive has of the file at least.
-const LEAST_LENGTH: usize = 144;
+/// What there is of the file at least: room for what a mark of ours says. An archive's is longer by far.
+const LEAST_LENGTH: usize = TEXTS + 4 + OUR_NAME.len();
 /// Ours, with room for no errors but those of nobody.
 const LENGTH: usize = HEADER_BYTES + ERROR_BYTES;
 const HEADER_BYTES: usize = 8192;
@@ -113,11 +113,7 @@ fn has_header(view: &AtomicBuffer) -> bool {
 
 /// Whether the mark is one of ours.
 fn is_ours(view: &AtomicBuffer) -> bool {
-    const END: usize = TEXTS + 4 + OUR_NAME.len();
-    let mut text = [0; END - TEXTS];
-    if view.len() < END {
-        return false;
-    }
+    let mut text = [0; LEAST_LENGTH - TEXTS];
     view.get_bytes(TEXTS, &mut text);
     has_header(view) && text[..4] == (OUR_NAME.len() as u32).to_le_bytes() && &text[4..] == OUR_NAME
 }
@@ -210,15 +206,23 @@ fn open_or_make(storage: &dyn Storage) -> Result<Stored, JournalError> {
 /// Takes over the mark of an archive that does not run any more, as the next archive would. Its errors stay for that one.
 fn take(storage: &dyn Storage, found: Stored) -> Result<Stored, JournalError> {
     let view = found.view();
-    let activity = view.word(ACTIVITY).load_acquire();
-    refuse_running(storage, view)?;
-    if view.word(ACTIVITY).compare_exchange(activity, ACTIVATING).is_err() {
-        return Err(Pulse(found).taken(storage));
-    }
+    begin_taking(storage, &found, SystemClock.epoch())?;
     view.zero(TEXTS, view.len().min(HEADER_BYTES) - TEXTS);
     write(&found);
     sync(storage, &found)?;
     Ok(found)
+}
+
+/// Says in the mark of somebody else that the directory is taken. Whoever is killed here leaves a mark that is believed for no longer than
+/// a mark that nobody refreshes, unlike that of an archive that is starting.
+fn begin_taking(storage: &dyn Storage, found: &Stored, now: EpochMillis) -> Result<(), JournalError> {
+    let view = found.view();
+    let activity = view.word(ACTIVITY).load_acquire();
+    refuse_running(storage, view)?;
+    if view.word(ACTIVITY).compare_exchange(activity, now.get()).is_err() {
+        return Err(Pulse(found.clone()).taken(storage));
+    }
+    Ok(())
 }
 
 /// What a mark of ours says, but for where errors are.
@@ -369,6 +373,37 @@ mod tests {
         let again = Mark::claim(&storage, &opening).unwrap();
         assert!(long(&file, 16) > 7, "the same file");
         assert!(again.pulse().is_ours());
+    }
+
+    #[test]
+    fn a_mark_that_is_almost_as_long_as_ours_is_taken_or_replaced() {
+        for length in 120..200 {
+            let storage = MemoryStorage::new();
+            let file = storage.create(MARK_NAME, length, Reserve::Space).unwrap();
+            for (index, half) in SBE_HEADER.into_iter().enumerate() {
+                file.view().put_bytes(2 * index, &half.to_le_bytes());
+            }
+            file.view().word(VERSION).store_relaxed(VERSION_NUMBER.bits());
+            file.view().word(ACTIVITY).store_relaxed(ENDED);
+            assert!(refuse_archive(&storage).is_ok(), "{length} bytes");
+            let opening = lock_opening(&storage).unwrap();
+            let mark = Mark::claim(&storage, &opening).unwrap();
+            assert!(mark.pulse().is_ours(), "{length} bytes");
+            mark.release(&storage, &opening).unwrap();
+        }
+    }
+
+    #[test]
+    fn whoever_is_killed_while_taking_a_mark_shuts_the_directory_for_a_while_only() {
+        let storage = MemoryStorage::new();
+        let file = archives_mark(&storage, true, VERSION_NUMBER.bits(), ENDED);
+        // Killed behind it, before anything else is there.
+        let before = SystemClock.epoch().get() - LIVENESS_MS;
+        begin_taking(&storage, &file, EpochMillis::new(before)).unwrap();
+        assert_eq!(long(&file, 16), before);
+        assert!(refuse_archive(&storage).is_ok());
+        let opening = lock_opening(&storage).unwrap();
+        assert!(Mark::claim(&storage, &opening).unwrap().pulse().is_ours());
     }
 
     #[test]
