@@ -213,6 +213,12 @@ impl Keeper {
         Ok(1)
     }
 
+    /// Does what there is to do up to where the tail is now, and no more: others may append for as long as they like.
+    fn catch_up(&mut self, mut now: impl FnMut() -> MonotonicNanos) {
+        let tail = self.writer.control.tail().load_acquire();
+        while matches!(self.keep(now()), Ok(1..)) && self.writer.control.indexed_position().get() < tail {}
+    }
+
     /// The first position whose segment is still needed by anything but appenders.
     fn needed_from(&self) -> Position {
         let control = &self.writer.control;
@@ -254,7 +260,7 @@ impl Agent for Keeper {
         // What was appended last has its checksums, too, if that can be had; otherwise whoever opens the journal next sees to it.
         // Also by a helper that is told to end before its first turn; one that is not the keeper does nothing here.
         self.is_closing = true;
-        while matches!(self.keep(SystemClock.monotonic()), Ok(1..)) {}
+        self.catch_up(|| SystemClock.monotonic());
     }
 }
 
@@ -441,5 +447,30 @@ mod tests {
         let left = Position::new(full.get() - MOST_LEFT * SEGMENT);
         assert_eq!(durable_at(&mut keeper, begin), left);
         assert_eq!(durable_at(&mut keeper, begin + LEFT_ALONE_NS), full);
+    }
+
+    /// Whoever closes a journal that others append to all the while catches up with what was there, and goes.
+    #[test]
+    fn a_keeper_that_ends_does_not_wait_for_those_who_append() {
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+        let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10).mtu(1408);
+        let journal = Journal::create_in(Arc::clone(&storage), &options).unwrap();
+        let descriptor = journal.descriptor().clone();
+        journal.close().unwrap();
+        // Nobody else keeps it.
+        let control = Control::open(&*storage, &descriptor, FileAccess::ReadWrite).unwrap().unwrap();
+        let mark = Mark::claim(&*storage, &lock_opening(&*storage).unwrap()).unwrap();
+        let writer = Arc::new(Writer::new(storage, descriptor, control));
+        let mut appender = Appender::new(&writer).unwrap();
+        let mut keeper = Keeper::new(Arc::clone(&writer), mark.pulse());
+        let before = appender.append(&[1; 1000]).unwrap();
+        let mut looks = 0;
+        keeper.catch_up(|| {
+            looks += 1;
+            assert!(looks < 100, "it follows the others for ever");
+            appender.append(&[2; 1000]).unwrap();
+            MonotonicNanos::new(looks)
+        });
+        assert!(writer.control.indexed_position() >= before);
     }
 }
