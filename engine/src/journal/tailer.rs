@@ -622,17 +622,23 @@ impl Tailer {
             if step.is_data && step.flags & flags::UNFRAGMENTED == flags::UNFRAGMENTED {
                 return Ok(Some(Message { start, end, sequence: self.sequence, assembled: false }));
             }
-            if step.begins.message {
-                return self.assemble(step);
+            if !step.begins.message {
+                self.position = end;
+                continue;
             }
-            self.position = end;
+            match self.assemble(step)? {
+                Assembled::Whole(message) => return Ok(Some(message)),
+                Assembled::NotYet => return Ok(None),
+                Assembled::Never => self.sequence = self.sequence.map(|sequence| sequence + 1),
+            }
         }
     }
 
     /// Puts together the message that begins with the frame `first`, if all of it is there.
     #[cold]
-    fn assemble(&mut self, first: Step) -> Result<Option<Message>, JournalError> {
+    fn assemble(&mut self, first: Step) -> Result<Assembled, JournalError> {
         let start = self.position;
+        let most = FRAME_HEADER_LENGTH + self.identity.layout.term_length.max_message_length();
         self.assembly.clear();
         let mut step = first;
         loop {
@@ -642,12 +648,16 @@ impl Tailer {
                 cursor.take(i32::try_from(length).ok()?)
             });
             // It was there a moment ago.
-            let Some(frame) = taken else { return Ok(None) };
+            let Some(frame) = taken else { return Ok(Assembled::NotYet) };
             if self.assembly.is_empty() {
                 self.assembly.extend_from_slice(frame.header());
             }
-            self.assembly.extend_from_slice(frame.payload());
             self.position = Position::new(self.position.get() + step.occupied as i64);
+            // No publisher has such a message: one that goes on for as long as somebody likes takes no more memory than others.
+            if self.assembly.len() + frame.payload().len() > most {
+                return Ok(Assembled::Never);
+            }
+            self.assembly.extend_from_slice(frame.payload());
             if step.flags & flags::END != 0 {
                 break;
             }
@@ -655,13 +665,10 @@ impl Tailer {
             match next {
                 Ok(Some(next)) if next.is_data && !next.begins.message => step = next,
                 // A message that was never completed: what follows is another one, or padding.
-                Ok(Some(_)) => {
-                    self.sequence = self.sequence.map(|sequence| sequence + 1);
-                    return self.find_next();
-                }
+                Ok(Some(_)) => return Ok(Assembled::Never),
                 outcome => {
                     self.position = start;
-                    return outcome.map(|_| None);
+                    return outcome.map(|_| Assembled::NotYet);
                 }
             }
         }
@@ -671,7 +678,7 @@ impl Tailer {
         let whole = i32::try_from(self.assembly.len()).unwrap_or(i32::MAX);
         self.assembly[..4].copy_from_slice(&whole.to_le_bytes());
         self.assembly[5] |= flags::UNFRAGMENTED;
-        Ok(Some(Message { start, end, sequence: self.sequence, assembled: true }))
+        Ok(Assembled::Whole(Message { start, end, sequence: self.sequence, assembled: true }))
     }
 
     /// The frame where the tailer is, in numbers; none if there is none yet.
@@ -815,6 +822,16 @@ impl Tailer {
         }
         Ok(false)
     }
+}
+
+/// What came of putting a message together.
+enum Assembled {
+    Whole(Message),
+    /// Its end is not there yet.
+    NotYet,
+    /// It was never completed, or is longer than any message: the tailer is where something else may begin, or behind what of it was
+    /// looked at.
+    Never,
 }
 
 /// Where looking backwards starts to read forwards.

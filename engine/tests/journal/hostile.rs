@@ -50,6 +50,64 @@ fn read(recording: &Recording) -> Result<u64, JournalError> {
     }
 }
 
+/// A journal of messages of one frame each, and their frames' flags as `flags` says for each.
+fn flagged(length: usize, count: usize, flags: impl Fn(usize) -> u8) -> Recording {
+    const SEGMENT: i64 = 256 << 10;
+    let storage = MemoryStorage::new();
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    for number in 0..count {
+        let end = appender.append(&vec![1; length]).unwrap().get();
+        let start = end - (length as i64 + 32 + 31) / 32 * 32;
+        let names = [".rec", ".next"].map(|kind| format!("0-{}{kind}", start / SEGMENT * SEGMENT));
+        let open = |name: &String| storage.open(name, 1, FileAccess::ReadWrite).ok();
+        // Renamed by a helper thread between two looks, it is found by the third.
+        let segment = names.iter().chain(&names).find_map(open).unwrap();
+        segment.view().put_bytes((start % SEGMENT) as usize + 5, &[flags(number)]);
+    }
+    journal.recording().unwrap()
+}
+
+/// Fragments that go on without an end are no message, however long somebody sends them, and do not have to fit into memory.
+#[test]
+fn a_message_that_is_longer_than_any_is_passed_over() {
+    const BEGIN: u8 = 0x80;
+    const END: u8 = 0x40;
+    // The longest message of a term of 64 KiB has 8 KiB.
+    let most = (8 << 10) / 1_024;
+    for (fragments, found) in
+        [(most, vec![(Some(0), most * 1_024), (Some(1), 1_024)]), (most + 1, vec![(Some(1), 1_024)])]
+    {
+        let recording = flagged(1_024, fragments + 1, |number| match number {
+            0 => BEGIN,
+            _ if number < fragments - 1 => 0,
+            _ if number == fragments - 1 => END,
+            _ => BEGIN | END,
+        });
+        let mut tailer = recording.tailer(Start::Begin).unwrap();
+        let mut messages = Vec::new();
+        while let Some(record) = tailer.next().unwrap() {
+            messages.push((record.sequence(), record.payload().len()));
+        }
+        assert_eq!(messages, found);
+    }
+    // At the live end there is none yet; nor is there ever one, so there is nothing to wait for there.
+    let recording = flagged(1_024, 600, |number| if number == 0 { BEGIN } else { 0 });
+    let mut tailer = recording.tailer(Start::Begin).unwrap();
+    assert!(tailer.next().unwrap().is_none());
+    assert_eq!(tailer.position(), recording.recorded_hint().unwrap());
+}
+
+/// Any number of messages that were begun and not completed, one behind the other.
+#[test]
+fn messages_that_were_only_begun_are_passed_over_one_by_one() {
+    const MESSAGES: usize = 20_000;
+    let recording = flagged(0, MESSAGES + 1, |number| if number < MESSAGES { 0x80 } else { 0xC0 });
+    let mut tailer = recording.tailer(Start::Begin).unwrap();
+    assert_eq!(tailer.next().unwrap().unwrap().sequence(), Some(MESSAGES as i64));
+    assert!(tailer.next().unwrap().is_none());
+}
+
 fn use_it(storage: &MemoryStorage) -> Result<(), JournalError> {
     let recording = Recording::open_in(Arc::new(storage.clone()), None)?;
     read(&recording)?;
