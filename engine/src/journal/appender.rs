@@ -8,11 +8,11 @@ use crate::logbuffer::frame::occupied;
 use crate::logbuffer::message::Gather;
 use crate::logbuffer::{Claim, ClaimLost};
 use crate::memory::{Frames, OwnedWord, faults};
-use crate::time::SystemClock;
+use crate::time::{Clock, SystemClock};
 use crate::types::Position;
 
 use super::append::{Append, ClaimError};
-use super::control::{NO_CLAIM, waits_for_sync};
+use super::control::waits_for_sync;
 use super::error::{AppendError, JournalError};
 use super::options::Stamps;
 use super::seat::Seat;
@@ -87,6 +87,10 @@ impl Appender {
 
     /// Claims a message of `length` bytes, at most [`Self::max_payload_length`], to be written in place in the segment. Tailers wait for
     /// it, so it should be short-lived. Dropped without [`JournalClaim::commit`], it is aborted.
+    ///
+    /// Nothing behind it is durable before it is done with: with [`SyncPolicy::EveryAppend`](super::SyncPolicy::EveryAppend), appends
+    /// wait for it, those of this thread by another appender, too, and end in [`AppendError::NotDurable`] after 30 seconds. One that is
+    /// forgotten ([`core::mem::forget`]) holds everything up until its appender claims again or is dropped.
     ///
     /// # Errors
     ///
@@ -190,6 +194,9 @@ impl ExclusiveAppender {
         Ok(())
     }
 }
+
+/// How long an append that is to be on stable storage waits for claims before it, in nanoseconds.
+const CLAIM_PATIENCE_NS: i64 = 30_000_000_000;
 
 /// What appenders of both kinds are.
 #[derive(Debug)]
@@ -352,10 +359,25 @@ fn done(writer: &Writer, sync: &OwnedWord<i64>, position: Position) -> Result<Po
 
 #[cold]
 fn make_durable(writer: &Writer, position: Position) -> Result<Position, AppendError> {
+    make_durable_within(writer, position, CLAIM_PATIENCE_NS)
+}
+
+fn make_durable_within(writer: &Writer, position: Position, patience_ns: i64) -> Result<Position, AppendError> {
     let not_durable = |source| AppendError::NotDurable { position, source: Box::new(source) };
     let mut idle = super::keeper::idle_strategy();
+    let mut deadline = None;
     // Those that claimed before may still be writing; what is durable has no gaps.
-    while writer.advance().map_err(not_durable)? < position {
+    loop {
+        let recorded = writer.advance().map_err(not_durable)?;
+        if recorded >= position {
+            break;
+        }
+        let now = SystemClock.monotonic();
+        // One of them may be this thread's own.
+        if now >= *deadline.get_or_insert(now.saturating_add_ns(patience_ns)) {
+            let recording_id = writer.descriptor.recording_id;
+            return Err(not_durable(JournalError::Uncommitted { recording_id, position: recorded }));
+        }
         idle.idle_once();
     }
     writer.sync_to(position).map_err(not_durable)?;
@@ -365,11 +387,37 @@ fn make_durable(writer: &Writer, position: Position) -> Result<Position, AppendE
 #[cold]
 fn refused(error: ClaimError<JournalError>, writer: &Writer, slot: &Slot) -> AppendError {
     // It may have said in its slot what it then did not get.
-    slot.position.store_relaxed(NO_CLAIM);
+    slot.clear();
     let recording_id = writer.descriptor.recording_id;
     AppendError::Segment(Box::new(match error {
         ClaimError::Segment(error) => error,
         ClaimError::MaxPosition => JournalError::MaxPosition { recording_id },
         ClaimError::Tail(position) => writer.control.bad_tail(&*writer.storage, position),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::storage::MemoryStorage;
+    use crate::journal::{Journal, JournalOptions, SyncPolicy};
+
+    /// A thread that holds a claim and appends by another appender would otherwise wait for itself.
+    #[test]
+    fn an_append_waits_for_claims_before_it_for_so_long_and_no_longer() {
+        let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10).mtu(1408);
+        let journal = Journal::create_in(Arc::new(MemoryStorage::new()), &options).unwrap();
+        let (mut one, mut other) = (journal.appender().unwrap(), journal.appender().unwrap());
+        let before = one.append(b"before").unwrap();
+        let claim = one.claim(5).unwrap();
+        let end = other.append(b"behind").unwrap();
+        let error = make_durable_within(journal.writer(), end, 0).unwrap_err();
+        let AppendError::NotDurable { position, source } = &error else { panic!("{error}") };
+        assert_eq!(*position, end);
+        assert!(matches!(**source, JournalError::Uncommitted { position, .. } if position == before), "{error}");
+        claim.abort();
+        journal.set_sync_policy(SyncPolicy::EveryAppend);
+        assert_eq!(make_durable_within(journal.writer(), end, 0).unwrap(), end);
+        assert!(journal.durable() >= end);
+    }
 }

@@ -6,14 +6,15 @@
 //!    40  boot id | sync policy | how often cycles begin
 //!   256  tail                           claimed by appenders
 //!   384  recorded | indexed             written by the keeper
-//!   512  durable                        written by the keeper, and by appenders that sync
+//!   512  durable | assured              written by the keeper, and by appenders that sync
 //!   640  first                          written by whoever prunes
 //!   768  cycle | due                    written by the keeper, the first by an exclusive appender, too
 //!  4096  64 slots of 128 bytes: what an appender claims, or has claimed last: position | length | process
 //! ```
 //!
 //! It is trusted as far as the same machine is still up: then what was stored in it is there. After a loss of power only `durable`
-//! counts, which is synced after what it speaks of.
+//! counts, which is synced after what it speaks of; the other words may be of other moments. Nobody is told that anything is durable
+//! before the page that says so is on stable storage, too: `assured` follows `durable` then.
 
 use core::time::Duration;
 
@@ -26,7 +27,7 @@ use super::options::{Stamps, SyncPolicy};
 use super::roll::RollCycle;
 use super::segment::SegmentLayout;
 use super::storage::{Storage, Stored};
-use super::tail::{Slot, Slots};
+use super::tail::{NO_CLAIM, Slot, Slots};
 
 /// How many appenders a recording can have at a time.
 pub const MAX_APPENDERS: usize = 64;
@@ -34,8 +35,8 @@ pub const MAX_APPENDERS: usize = 64;
 /// The version of the layout.
 pub const CONTROL_VERSION: SemanticVersion = SemanticVersion::new(1, 2, 0);
 
-/// What a slot says whose owner claims nothing.
-pub(crate) const NO_CLAIM: i64 = -1;
+/// The minor version since which there is `assured`.
+const ASSURED_SINCE: i32 = 2;
 
 /// The sync policy by which appends wait.
 const EVERY_APPEND: i64 = 3;
@@ -62,6 +63,7 @@ const TAIL: Field<i64> = Field::at(256);
 const RECORDED: Field<i64> = Field::at(384);
 const INDEXED: Field<i64> = Field::at(392);
 const DURABLE: Field<i64> = Field::at(512);
+const ASSURED: Field<i64> = Field::at(520);
 const FIRST: Field<i64> = Field::at(640);
 const CYCLE: Field<i64> = Field::at(768);
 const DUE: Field<i64> = Field::at(776);
@@ -70,8 +72,8 @@ const _: () = {
     assert!(VERSION.end() == LENGTH.start() && LENGTH.end() == RECORDING_ID.start());
     assert!(START_POSITION.end() == TERM_LENGTH.start() && SEGMENT_LENGTH.end() == INITIAL_TERM_ID.start());
     assert!(STAMPS.end() == BOOT_ID.start() && BOOT_ID.end() == SYNC_KIND.start());
-    assert!(DURABLE.end() <= FIRST.start() && FIRST.end() <= CYCLE.start() && CYCLE.end() == DUE.start());
-    assert!(DUE.end() <= SLOTS);
+    assert!(DURABLE.end() == ASSURED.start() && ASSURED.end() <= FIRST.start());
+    assert!(FIRST.end() <= CYCLE.start() && CYCLE.end() == DUE.start() && DUE.end() <= SLOTS);
     assert!(SYNC_VALUE.end() == ROLL_PERIOD.start() && ROLL_OFFSET.end() <= TAIL.start());
 };
 
@@ -131,6 +133,21 @@ impl Control {
         Ok(Self { stored, name })
     }
 
+    /// Makes the page anew, of a recording that is at `position`, with everything that is not about positions as it is.
+    pub(crate) fn create_again(
+        &self,
+        storage: &dyn Storage,
+        descriptor: &RecordingDescriptor,
+        position: Position,
+    ) -> Result<Self, JournalError> {
+        let (policy, roll, cycle) = (self.sync_policy(), self.roll_cycle(), self.cycle());
+        let control = Self::create(storage, descriptor, self.stamps(), position)?;
+        control.set_sync_policy(policy);
+        control.set_roll_cycle(roll);
+        control.set_cycle(cycle);
+        Ok(control)
+    }
+
     /// Maps the page of a recording. None if there is none, or none that speaks of this recording as the catalog does.
     pub(crate) fn open(
         storage: &dyn Storage,
@@ -156,14 +173,20 @@ impl Control {
         let view = self.stored.view();
         // What was pruned is neither indexed nor durable any more, nor does it have to be.
         let start = descriptor.start_position;
-        let known = Known {
+        let mut known = Known {
             tail: Position::new(self.tail().load_acquire()),
             recorded: self.recorded_position(),
             indexed: self.indexed_position().max(start),
-            durable: self.durable_position().max(start),
+            durable: Position::new(self.durable().load_acquire()).max(start),
             same_boot: boot_id != [0, 0]
                 && [0, 1].map(|half| view.word(BOOT_ID.element(half)).load_relaxed()) == boot_id,
         };
+        if !known.same_boot {
+            // A disk may have the words of one page from different moments. What is durable was recorded, whatever the others say.
+            known.recorded = known.recorded.max(known.durable);
+            known.tail = known.tail.max(known.recorded);
+            known.indexed = known.indexed.min(known.recorded);
+        }
         let within = descriptor.start_position..=descriptor.term_length.max_position();
         let in_order =
             known.durable <= known.recorded && known.recorded <= known.tail && known.indexed <= known.recorded;
@@ -181,7 +204,13 @@ impl Control {
         for (half, id) in boot_id.into_iter().enumerate() {
             view.word(BOOT_ID.element(half)).store_relaxed(id);
         }
-        self.durable().store_relaxed(self.durable().load_relaxed().min(position.get()));
+        let durable = self.durable().load_relaxed().min(position.get());
+        self.durable().store_relaxed(durable);
+        // Until this page is on stable storage, as before; see `assure`. A page from before 1.2 has no such word.
+        self.assured().store_relaxed(self.durable_position().get().min(durable));
+        if !self.tells_assured() {
+            view.word(VERSION).store_relaxed(CONTROL_VERSION.bits());
+        }
         self.indexed().store_relaxed(self.indexed().load_relaxed().min(position.get()));
         self.recorded().store_relaxed(position.get());
         self.tail().store_release(position.get());
@@ -349,6 +378,16 @@ impl Control {
         self.own(DURABLE)
     }
 
+    fn assured(&self) -> OwnedWord<i64> {
+        self.own(ASSURED)
+    }
+
+    /// Whether the page has a word of its own for what everybody is told.
+    fn tells_assured(&self) -> bool {
+        let bits = self.stored.view().word(VERSION).load_relaxed();
+        SemanticVersion::from_bits(bits).minor() >= ASSURED_SINCE
+    }
+
     /// Everything below is committed, as far as anybody has looked.
     pub(crate) fn recorded_position(&self) -> Position {
         // ORDERING(journal.recorded): Acquire. Pairs with `advance`; the frames below are committed.
@@ -361,10 +400,12 @@ impl Control {
         Position::new(self.indexed().load_acquire())
     }
 
-    /// Everything below is on stable storage.
+    /// Everything below is on stable storage, and so is the page that says so.
     pub(crate) fn durable_position(&self) -> Position {
+        // A page from before 1.2, which somebody has open who has only that word.
+        let word = if self.tells_assured() { self.assured() } else { self.durable() };
         // ORDERING(journal.recorded): Acquire. Pairs with `advance`; what is below was synced.
-        Position::new(self.durable().load_acquire())
+        Position::new(word.load_acquire())
     }
 
     /// Everything below is pruned; 0 if nothing ever was.
@@ -385,8 +426,19 @@ impl Control {
         advance(&self.indexed(), position);
     }
 
-    pub(crate) fn advance_durable(&self, position: Position) {
+    /// Says that everything below `position` is on stable storage, first for whoever recovers, then for everybody, once nothing can
+    /// take it back.
+    pub(crate) fn advance_durable(&self, storage: &dyn Storage, position: Position) -> Result<(), JournalError> {
         advance(&self.durable(), position);
+        self.sync(storage)?;
+        self.check_intact(storage)?;
+        advance(&self.assured(), position);
+        Ok(())
+    }
+
+    /// Waits until the page is on stable storage, and tells everybody what it says is durable. For whoever has the journal alone.
+    pub(crate) fn assure(&self, storage: &dyn Storage) -> Result<(), JournalError> {
+        self.advance_durable(storage, Position::new(self.durable().load_relaxed()))
     }
 
     /// Takes the indexed position back: what is behind it is made again.

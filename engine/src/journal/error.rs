@@ -123,6 +123,14 @@ pub enum JournalError {
         /// How many there may be.
         limit: usize,
     },
+    /// Somebody has claimed a message and neither committed nor dropped the claim, for half a minute.
+    #[error("recording {recording_id} has a claim at {position} that nobody commits: drop it, or its appender")]
+    Uncommitted {
+        /// The recording.
+        recording_id: RecordingId,
+        /// Where the claim begins.
+        position: Position,
+    },
     /// There is an exclusive appender, or one that stands in the way of an exclusive one.
     #[error(
         "recording {recording_id} has {} appender of process {pid}, in this process or another: drop it first",

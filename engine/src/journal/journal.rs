@@ -22,7 +22,7 @@ use super::retention::{Retention, RetentionFile};
 use super::segment::parse_segment_name;
 use super::sidecar::Sidecar;
 use super::storage::{Directory, Lock, Share, Storage};
-use super::writer::Writer;
+use super::writer::{Held, Writer};
 
 /// How long somebody else may take to open or close the journal, in nanoseconds.
 const LOCK_PATIENCE_NS: i64 = 30_000_000_000;
@@ -50,10 +50,6 @@ pub struct Journal {
     report: RecoveryReport,
     /// There until it is closed.
     keeper: Option<AgentRunner>,
-    /// Held shared for as long as the journal is open.
-    open: Option<Lock>,
-    /// Keeps archives from the directory; there until it is closed.
-    mark: Option<Mark>,
 }
 
 impl Journal {
@@ -185,9 +181,10 @@ impl Journal {
             // A cycle that began while nobody had it open.
             roll_if_due(&writer)?;
         }
-        let keeper = AgentRunner::start(Keeper::new(Arc::clone(&writer), mark.pulse()), idle_strategy(), || {});
-        let keeper = keeper.map_err(JournalError::Thread)?;
-        Ok(Self { writer, report, keeper: Some(keeper), open: Some(open), mark: Some(mark) })
+        let keeper = Keeper::new(Arc::clone(&writer), mark.pulse());
+        writer.hold(Held { open, mark });
+        let keeper = AgentRunner::start(keeper, idle_strategy(), || {}).map_err(JournalError::Thread)?;
+        Ok(Self { writer, report, keeper: Some(keeper) })
     }
 
     /// What its handles share.
@@ -326,6 +323,10 @@ impl Journal {
     /// Closes the journal. The last to do so says in the catalog where it ends. Dropping it does the same, and keeps quiet about
     /// failures.
     ///
+    /// An [`Appender`] that is alive still goes on, and keeps the recording open: the next to open it joins it, and recovers it only
+    /// once that appender is gone. But the helper thread has ended: the appender makes its segments itself, and ten seconds later an
+    /// archive is not kept from the directory any more. So appenders should be dropped first.
+    ///
     /// # Errors
     ///
     /// What the operating system says; the journal is closed all the same, and what was appended is there.
@@ -338,12 +339,17 @@ impl Journal {
         // A panic in it is a bug, and was told by the panic's own message.
         let _ = keeper.close();
         let storage = &self.writer.storage;
+        // Appenders of it may be alive still, and go on: they keep it open, and then it ends as it does when they are killed.
+        if Arc::strong_count(&self.writer) > 1 {
+            return Ok(());
+        }
         let opening = lock_opening(&**storage);
-        self.open = None;
+        let Some(Held { open, mark }) = self.writer.release() else { return Ok(()) };
+        drop(open);
         let opening = opening?;
         let outcome = self.end();
         // Whether or not it could say where it ends: nobody writes any more.
-        let released = self.mark.take().map_or(Ok(()), |mark| mark.release(&**storage, &opening));
+        let released = mark.release(&**storage, &opening);
         outcome.and(released)
     }
 
@@ -354,9 +360,8 @@ impl Journal {
         let Some(_alone) = storage.try_lock(&open_lock_name(descriptor.recording_id), Share::Exclusive)? else {
             return Ok(());
         };
-        // Appenders of this process may be alive still: then the recording goes on, as it does when they are killed.
         let recorded = self.writer.advance()?;
-        if recorded.get() != self.writer.control.tail().load_acquire() || Arc::strong_count(&self.writer) > 1 {
+        if recorded.get() != self.writer.control.tail().load_acquire() {
             return Ok(());
         }
         self.writer.name_segments(recorded)?;
@@ -400,7 +405,9 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
     let (left_by, end, cut) = recover(&**storage, descriptor, known, false)?;
     let control = match control {
         Some(control) if known.is_some() => control,
-        _ => Control::create(&**storage, descriptor, Stamps::None, end)?,
+        // Its positions say nothing; what was chosen for the recording stays.
+        Some(control) => control.create_again(&**storage, descriptor, end)?,
+        None => Control::create(&**storage, descriptor, Stamps::None, end)?,
     };
     let writer = Writer::new(Arc::clone(storage), descriptor.clone(), control);
     let padded = if left_by == LeftBy::Kill { pad_claims(&writer)? } else { Vec::new() };
@@ -415,7 +422,7 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
     }
     writer.control.reset(boot_id, end);
     // Without it, a loss of power would leave a recording whose frames nobody has to prove.
-    writer.control.sync(&**storage)?;
+    writer.control.assure(&**storage)?;
     storage.sync_names()?;
     let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
     catalog.set_stop(entry, None)?;

@@ -68,7 +68,7 @@ pub(crate) fn recover(
     let recovery = Recovery { storage, descriptor, dry_run };
     // A page that speaks of segments which nobody has made says nothing that can be relied on.
     let reach = recovery.reach()?;
-    let known = known.filter(|known| known.tail <= reach);
+    let known = known.filter(|known| if known.same_boot { known.tail <= reach } else { known.durable <= reach });
     match (descriptor.stop_position, known) {
         (Some(stop), Some(known)) if known.recorded == stop && known.tail == stop => Ok((LeftBy::Close, stop, None)),
         (Some(stop), _) => {

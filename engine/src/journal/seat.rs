@@ -10,7 +10,7 @@
 
 use crate::memory::OwnedWord;
 
-use super::control::{MAX_APPENDERS, NO_CLAIM};
+use super::control::MAX_APPENDERS;
 use super::error::JournalError;
 use super::keeper::idle_strategy;
 use super::storage::{Lock, Share};
@@ -63,7 +63,7 @@ impl Seat {
             let Some(alive) = lock else { continue };
             let slot = writer.control.slot(index);
             // Whoever had it is dead, and so is what it claimed: nobody claims that any more.
-            slot.position.store_relaxed(NO_CLAIM);
+            slot.clear();
             let pid = writer.control.slot_pid(index);
             pid.store_relaxed(0);
             return Ok(Some(Self { slot, pid, _alive: alive, _share: shared }));
@@ -79,7 +79,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.slot.position.store_relaxed(NO_CLAIM);
+        self.slot.clear();
         self.pid.store_relaxed(0);
     }
 }

@@ -54,6 +54,18 @@ pub(crate) struct SoleClaimant {
     next: Position,
 }
 
+/// What a slot says whose owner claims nothing.
+pub(crate) const NO_CLAIM: i64 = -1;
+
+impl Slot {
+    /// Says that nothing is claimed by this slot's owner any more.
+    pub(crate) fn clear(&self) {
+        // ORDERING(journal.slot): Release. Pairs with the Acquire loads in `release_dead`: whoever sees that nothing is claimed sees that
+        // what was claimed before is committed, as whoever sees a later claim does.
+        self.position.store_release(NO_CLAIM);
+    }
+}
+
 impl Claimant {
     pub(crate) fn new(tail: OwnedWord<i64>, slot: Slot) -> Self {
         Self { tail, slot }

@@ -11,8 +11,9 @@ use super::append::SegmentSource;
 use super::catalog::RecordingDescriptor;
 use super::control::{Control, MAX_APPENDERS};
 use super::error::{Damage, Fault, JournalError};
+use super::mark::Mark;
 use super::segment::{At, Identity, ahead_name, segment_name};
-use super::storage::{Share, Storage, Stored};
+use super::storage::{Lock, Share, Storage, Stored};
 use super::tail::{Gap, Slots};
 
 /// How many segments appenders can leave before somebody lets go of them, without an allocation.
@@ -43,6 +44,18 @@ pub(crate) struct Writer {
     trouble: Mutex<Option<JournalError>>,
     /// Who syncs has this, so that those who come meanwhile find it done.
     syncing: Mutex<()>,
+    /// What keeps others from it, until nobody here can write to it any more: see [`Held`].
+    held: Mutex<Option<Held>>,
+}
+
+/// What says that a journal is open. Appenders may outlive the [`Journal`](super::Journal) that made them: while there is one, nobody may
+/// take the recording for one that was left.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// The lock on the recording: shared by journals, a recorder's alone.
+    pub(crate) open: Lock,
+    /// Keeps archives from the directory.
+    pub(crate) mark: Mark,
 }
 
 #[derive(Debug)]
@@ -73,6 +86,7 @@ impl Writer {
             making: Mutex::default(),
             syncing: Mutex::default(),
             trouble: Mutex::default(),
+            held: Mutex::default(),
         }
     }
 
@@ -289,9 +303,7 @@ impl Writer {
             self.check_intact(&segment.frames, base, from)?;
             from = end;
         }
-        self.control.advance_durable(position);
-        self.control.sync(&*self.storage)?;
-        self.control.check_intact(&*self.storage)?;
+        self.control.advance_durable(&*self.storage, position)?;
         Ok(position)
     }
 
@@ -315,6 +327,16 @@ impl Writer {
             view.zero(offset, last + 1);
         }
         Ok(position)
+    }
+
+    /// Keeps the journal open until [`Self::release`], or until nobody has this any more.
+    pub(crate) fn hold(&self, held: Held) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
+    }
+
+    /// What keeps it open, for whoever is the last to have it.
+    pub(crate) fn release(&self) -> Option<Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Keeps what went wrong, for whoever asks.

@@ -3,9 +3,18 @@
 use std::sync::Arc;
 
 use gannet::journal::storage::{Crash, MemoryStorage, Storage};
-use gannet::journal::{Journal, LeftBy, Recording, Start, SyncPolicy};
+use gannet::journal::{Journal, LeftBy, Recording, Stamps, Start, SyncPolicy};
+use gannet::memory::FileAccess;
+use gannet::types::Position;
 
 use crate::support::{Watched, eventually, message, read, rest, small};
+
+/// The control page, and where its words are.
+const CONTROL: &str = "0.control";
+const TAIL: usize = 256;
+const RECORDED: usize = 384;
+const DURABLE: usize = 512;
+const ASSURED: usize = 520;
 
 fn messages(recording: &Recording) -> Vec<(u64, u64)> {
     let mut tailer = recording.tailer(Start::Begin).unwrap();
@@ -194,6 +203,142 @@ fn every_prefix_of_the_last_segment_is_recovered() {
         assert!(report.left_by == LeftBy::PowerLoss && report.end >= durable && report.end <= tail, "{report:?}");
         assert!(prefix < to || (report.end, &report.cut) == (tail, &None), "{report:?}");
     }
+}
+
+/// What is said to be durable is what a recovery goes by, so nobody is told before the page that says it is on stable storage.
+#[test]
+fn nothing_is_durable_before_the_control_page_says_so_on_stable_storage() {
+    let storage = MemoryStorage::new();
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    appender.append(&message(0, 0)).unwrap();
+    let durable = journal.sync().unwrap();
+    assert_eq!((durable, journal.durable()), (journal.tail(), durable));
+    storage.fail_syncs(CONTROL, true);
+    let position = appender.append(&message(0, 1)).unwrap();
+    // Not only to the first who asks.
+    for _ in 0..3 {
+        assert!(journal.sync().is_err());
+        assert_eq!(journal.durable(), durable);
+        assert_eq!(journal.recording().unwrap().durable(), Some(durable));
+    }
+    let found = storage.after_power_loss(|_, _| Crash::Lost, Crash::Kept);
+    assert_eq!(Journal::open_in(Arc::new(found), None).unwrap().recovery().end, durable);
+
+    // Killed meanwhile, they find out that it is durable when it is.
+    let killed = Journal::open_in(Arc::new(storage.after_kill()), None).unwrap();
+    assert_eq!((killed.recovery().left_by, killed.sync().unwrap()), (LeftBy::Kill, position));
+
+    storage.fail_syncs(CONTROL, false);
+    assert_eq!((journal.sync().unwrap(), journal.durable()), (position, position));
+    let found = storage.after_power_loss(|_, _| Crash::Lost, Crash::Kept);
+    let journal = Journal::open_in(Arc::new(found), None).unwrap();
+    assert_eq!((journal.recovery().end, journal.durable()), (position, position));
+}
+
+/// A control page from before there was a word for what everybody is told.
+#[test]
+fn a_control_page_of_an_older_version_is_read_and_gone_on_with() {
+    let storage = MemoryStorage::new();
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    appender.append(&message(0, 0)).unwrap();
+    let durable = journal.sync().unwrap();
+    let older = storage.after_kill();
+    let page = older.open(CONTROL, 1, FileAccess::ReadWrite).unwrap();
+    page.view().put_bytes(0, &[0, 1, 1, 0]);
+    page.view().put_bytes(ASSURED, &[0; 8]);
+    assert_eq!(Recording::open_in(Arc::new(older.clone()), None).unwrap().durable(), Some(durable));
+    let journal = Journal::open_in(Arc::new(older), None).unwrap();
+    assert_eq!(journal.durable(), durable);
+    let position = journal.appender().unwrap().append(&message(0, 1)).unwrap();
+    assert_eq!((journal.sync().unwrap(), journal.durable()), (position, position));
+}
+
+/// A disk writes a page by sectors, and a page that is stored to all the while may be found with words of different moments. Those that
+/// were not synced say nothing; what is behind the durable position has to be proved all the same, and the recording stays what it is.
+#[test]
+fn a_control_page_that_was_torn_is_still_that_of_its_recording() {
+    let policy = SyncPolicy::EveryBytes(1 << 30);
+    let options = small().stamps(Stamps::Precise).sync(policy);
+    let storage = MemoryStorage::new();
+    let journal = Journal::create_in(Arc::new(storage.clone()), &options).unwrap();
+    let mut appender = journal.appender().unwrap();
+    for number in 0..10 {
+        appender.append(&message(0, number)).unwrap();
+    }
+    let durable = journal.sync().unwrap();
+    appender.append(&message(0, 10)).unwrap();
+    let whole = journal.tail();
+    appender.append(&message(0, 11)).unwrap();
+    let tail = journal.tail();
+    eventually("it is indexed", || journal.indexed() == tail);
+    for (field, older) in
+        [(TAIL, durable), (TAIL, whole), (TAIL, Position::new(0)), (RECORDED, Position::new(0)), (RECORDED, durable)]
+    {
+        let found = storage.after_power_loss(|_, _| Crash::Kept, Crash::Kept);
+        found.open(CONTROL, 1, FileAccess::ReadWrite).unwrap().view().put_bytes(field, &older.get().to_le_bytes());
+        // The header of the last message is there, and its payload is not.
+        let segment = found.open("0-0.rec", 1, FileAccess::ReadWrite).unwrap();
+        segment.view().put_bytes(whole.get() as usize + 32, &[0; 16]);
+        let journal = Journal::open_in(Arc::new(found), None).unwrap();
+        let report = journal.recovery();
+        assert_eq!((report.left_by, report.end), (LeftBy::PowerLoss, whole), "{field} {older}");
+        assert_eq!(report.cut.as_ref().map(|cut| cut.damage.position), Some(whole), "{field} {older}");
+        assert_eq!(journal.sync_policy(), policy);
+        let recording = journal.recording().unwrap();
+        assert_eq!(messages(&recording).len(), 11);
+        journal.appender().unwrap().append(&message(0, 11)).unwrap();
+        let mut tailer = recording.tailer(Start::Begin).unwrap();
+        let mut times = 0;
+        while let Some(record) = tailer.next().unwrap() {
+            times += usize::from(record.time().is_some());
+        }
+        assert_eq!(times, 12, "all have times, as before");
+    }
+    // And of one whose positions cannot be, what was chosen for it stays.
+    let found = storage.after_power_loss(|_, _| Crash::Kept, Crash::Kept);
+    found.open(CONTROL, 1, FileAccess::ReadWrite).unwrap().view().put_bytes(DURABLE, &7_i64.to_le_bytes());
+    let journal = Journal::open_in(Arc::new(found), None).unwrap();
+    assert_eq!((journal.recovery().left_by, journal.sync_policy()), (LeftBy::Stranger, policy));
+    journal.appender().unwrap().append(&message(0, 12)).unwrap();
+    let mut tailer = journal.recording().unwrap().tailer(Start::End).unwrap();
+    assert!(tailer.previous().unwrap().unwrap().time().is_some());
+}
+
+/// An appender that outlives its journal keeps the recording open: nobody recovers it under the appender's hands.
+#[test]
+fn an_appender_keeps_the_journal_open_that_it_outlives() {
+    let storage = MemoryStorage::new();
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let mut one = journal.appender().unwrap();
+    one.append(&message(0, 0)).unwrap();
+    let mut claim = one.claim(message(0, 1).len()).unwrap();
+    drop(journal);
+
+    let journal = Journal::open_in(Arc::new(storage.clone()), None).unwrap();
+    assert_eq!((journal.recovery().left_by, &journal.recovery().padded[..]), (LeftBy::Close, &[][..]), "joined");
+    let mut other = journal.appender().unwrap();
+    other.append(&message(1, 0)).unwrap();
+    claim.payload_mut().copy_from_slice(&message(0, 1));
+    claim.commit().unwrap();
+    // Into segments that nobody makes ahead for it.
+    for number in 2..3_000 {
+        one.append(&message(0, number)).unwrap();
+    }
+    drop(other);
+    journal.close().unwrap();
+    one.append(&message(0, 3_000)).unwrap();
+    drop(one);
+
+    // The last one is gone, and had nobody to say where it ends.
+    let journal = Journal::open_in(Arc::new(storage.clone()), None).unwrap();
+    assert_eq!((journal.recovery().left_by, journal.recovery().end), (LeftBy::Kill, journal.tail()));
+    let found = messages(&journal.recording().unwrap());
+    assert!(found.iter().filter(|(appender, _)| *appender == 0).map(|(_, number)| *number).eq(0..=3_000));
+    assert_eq!(found.len(), 3_002);
+    journal.close().unwrap();
+    assert_eq!(Journal::open_in(Arc::new(storage), None).unwrap().recovery().left_by, LeftBy::Close);
 }
 
 fn messages_in(recording: &Recording) -> usize {

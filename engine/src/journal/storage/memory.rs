@@ -63,21 +63,37 @@ struct MemoryFile {
 
 /// What is on stable storage.
 #[derive(Debug)]
-struct Kept(Mutex<Vec<u8>>);
+struct Kept {
+    bytes: Mutex<Vec<u8>>,
+    /// Whether nothing can be made stable any more.
+    fails: Mutex<bool>,
+}
 
 impl Kept {
     fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fails(&self) -> MutexGuard<'_, bool> {
+        self.fails.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes: Mutex::new(bytes), fails: Mutex::default() }
     }
 }
 
 impl SyncTarget for Kept {
-    fn sync(&self, view: &AtomicBuffer, offset: usize, len: usize) {
+    fn sync(&self, view: &AtomicBuffer, offset: usize, len: usize) -> io::Result<()> {
+        if *self.fails() {
+            return Err(io::Error::other("the disk fails"));
+        }
         let _power = power();
         // Whole pages go, as they do for a mapping.
         let start = offset / PAGE * PAGE;
         let end = (offset + len).next_multiple_of(PAGE).min(view.len());
         view.get_bytes(start, &mut self.bytes()[start..end]);
+        Ok(())
     }
 }
 
@@ -109,6 +125,13 @@ impl MemoryStorage {
         self.inner().space = bytes;
     }
 
+    /// Has syncs of a file that is there fail from now on, or work again.
+    pub fn fail_syncs(&self, name: &str, fails: bool) {
+        if let Some(file) = self.inner().files.get(name) {
+            *file.kept.fails() = fails;
+        }
+    }
+
     /// What a machine would find that lost its power now. `choose` decides about each page that was not synced as it is: its file's
     /// name and its offset in bytes are given. Names that were not synced are decided about by `names`: whether the directory
     /// is found as it is, or as it was synced last.
@@ -130,7 +153,7 @@ impl MemoryStorage {
         let copy = |file: &MemoryFile| {
             let mut bytes = vec![0; file.view.len()];
             file.view.get_bytes(0, &mut bytes);
-            MemoryFile { kept: Arc::new(Kept(Mutex::new(file.kept.bytes().clone()))), ..MemoryFile::of(&bytes) }
+            MemoryFile { kept: Arc::new(Kept::new(file.kept.bytes().clone())), ..MemoryFile::of(&bytes) }
         };
         let files: BTreeMap<_, _> = inner.files.iter().map(|(name, file)| (name.clone(), copy(file))).collect();
         let kept_names = inner.kept_names.keys();
@@ -158,7 +181,7 @@ impl MemoryFile {
     fn of(bytes: &[u8]) -> Self {
         let view = AtomicBuffer::heap(bytes.len().max(1)).slice(0, bytes.len());
         view.put_bytes(0, bytes);
-        Self { view, kept: Arc::new(Kept(Mutex::new(bytes.to_vec()))) }
+        Self { view, kept: Arc::new(Kept::new(bytes.to_vec())) }
     }
 
     fn stored(&self) -> Stored {

@@ -194,7 +194,7 @@ pub struct Stored {
 /// What has to be told that a range is to be kept.
 pub(crate) trait SyncTarget: fmt::Debug + Send + Sync {
     /// Keeps what is there now.
-    fn sync(&self, view: &AtomicBuffer, offset: usize, len: usize);
+    fn sync(&self, view: &AtomicBuffer, offset: usize, len: usize) -> io::Result<()>;
 }
 
 impl Stored {
@@ -218,7 +218,7 @@ impl Stored {
     /// Waits until a range is on stable storage.
     pub(crate) fn sync(&self, offset: usize, len: usize) -> std::io::Result<()> {
         if let Some(target) = &self.syncs {
-            target.sync(&self.view, offset, len);
+            target.sync(&self.view, offset, len)?;
         }
         self.view.sync(offset, len)
     }
