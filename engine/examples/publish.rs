@@ -6,8 +6,7 @@
 
 use std::time::Duration;
 
-use gannet::agent::IdleStrategy;
-use gannet::{Client, Context, OfferError};
+use gannet::{Client, Context, IdleStrategy, OfferError};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (channel, stream_id) = arguments()?;

@@ -4,8 +4,7 @@
 //! cargo run --example subscribe -- aeron:ipc 1001
 //! ```
 
-use gannet::agent::IdleStrategy;
-use gannet::{Client, Context};
+use gannet::{Client, Context, IdleStrategy};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

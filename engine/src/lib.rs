@@ -54,16 +54,19 @@ pub mod types;
 #[cfg(engine_loom)]
 pub mod weaken;
 
+pub use agent::{Backoff, IdleStrategy};
 #[cfg(all(feature = "client", not(engine_loom)))]
 pub use client::{
     AddError, BatchClaim, Claim, Client, ClientError, ClientEvent, ConnectError, Context, Counter, CounterClosed,
     CounterEvent, DriverLoss, ExclusivePublication, Image, ImageHandlers, ImageInfo, MessageError, Pending,
     Publication, PublicationErrorFrame, Request, SendError, Subscription,
 };
+pub use counters::ChannelStatus;
 #[cfg(all(feature = "client", not(engine_loom)))]
 pub use logbuffer::{
     Block, ClaimLost, ControlledAction, ControlledFragmentAssembler, Fragment, FragmentAssembler, OfferError,
 };
+pub use types::{CounterId, Position, RegistrationId, SessionId, StreamId};
 
 /// Has the code in the repository's README compiled with the tests of the documentation.
 #[cfg(all(doctest, feature = "client"))]

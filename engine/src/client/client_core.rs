@@ -14,7 +14,7 @@ use super::context::Handlers;
 use super::endpoint;
 use super::error::{AddError, Request};
 use crate::command::{Command, Destination, GetNextAvailableSessionId, Text};
-use crate::counters::channel_status;
+use crate::counters::{ChannelStatus, CountersReader};
 use crate::time::{Clock, MonotonicNanos};
 use crate::types::{ClientId, CorrelationId, CounterId, RegistrationId, SessionId, StreamId};
 
@@ -252,21 +252,25 @@ impl ClientCore {
         }
     }
 
-    /// The status of a channel's endpoint, by its counter.
-    pub(super) fn channel_status(&self, id: CounterId) -> i64 {
+    /// The status of a channel's endpoint, by its counter. Always active where there is no endpoint.
+    pub(super) fn channel_status(&self, id: CounterId) -> ChannelStatus {
         if id == CounterId::NONE {
-            return channel_status::ACTIVE;
+            return ChannelStatus::Active;
         }
-        self.conductor().link().counters.own_value(id).map_or(channel_status::ACTIVE, |word| word.load_acquire())
+        endpoint::channel_status(&self.counters(), id)
     }
 
     /// What the sockets of a channel's endpoint are bound to, by the counter of its status; nothing unless it is active.
     pub(super) fn local_socket_addresses(&self, status: CounterId) -> Vec<SocketAddr> {
-        if status == CounterId::NONE || self.channel_status(status) != channel_status::ACTIVE {
+        if status == CounterId::NONE || self.channel_status(status) != ChannelStatus::Active {
             return Vec::new();
         }
-        let counters = self.conductor().link().counters.clone();
-        endpoint::local_socket_addresses(&counters, status)
+        endpoint::local_socket_addresses(&self.counters(), status)
+    }
+
+    /// The counters of the driver that the client is connected to, or was last.
+    pub(super) fn counters(&self) -> CountersReader {
+        self.conductor().link().counters.clone()
     }
 
     pub(super) fn channel_of(&self, key: ResourceKey) -> Option<(String, StreamId)> {

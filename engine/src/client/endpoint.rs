@@ -1,18 +1,28 @@
-//! What a driver's counters say about the endpoint of a channel: the addresses that its sockets are bound to. The handles
+//! What a driver's counters say about the endpoint of a channel: its status, and the addresses that its sockets are bound to. The handles
 //! ask; anyone may write there, so that what contradicts itself is passed over.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::channel_uri::{ChannelUri, Host, HostAndPort};
-use crate::counters::{CountersReader, SockaddrKey, channel_status, type_id};
+use crate::counters::{ChannelStatus, CountersReader, SockaddrKey, type_id};
 use crate::types::CounterId;
+
+/// What the status counter `id` says. One that has become another kind of counter is none any more.
+pub(super) fn channel_status(counters: &CountersReader, id: CounterId) -> ChannelStatus {
+    match counters.get(id) {
+        Some(counter) if matches!(counter.type_id, type_id::SEND_CHANNEL_STATUS | type_id::RECEIVE_CHANNEL_STATUS) => {
+            ChannelStatus::from_value(counter.value)
+        }
+        _ => ChannelStatus::NoCounter,
+    }
+}
 
 /// The addresses of the sockets that serve the channel with this status counter and work, in the order of their counters.
 pub(super) fn local_socket_addresses(counters: &CountersReader, status: CounterId) -> Vec<SocketAddr> {
     let mut addresses = Vec::new();
     counters.for_each(|counter| {
         if counter.type_id == type_id::LOCAL_SOCKADDR
-            && counter.value == channel_status::ACTIVE
+            && ChannelStatus::from_value(counter.value) == ChannelStatus::Active
             && let Some(key) = SockaddrKey::read(&counter.key)
             && key.channel_status_id == status
         {
@@ -63,7 +73,7 @@ mod tests {
     use super::*;
     use crate::counters::{
         COUNTER_METADATA_LENGTH, COUNTER_VALUE_LENGTH, ChannelCounter, CounterKey, CounterSpec, CountersManager,
-        SockaddrCounter,
+        SockaddrCounter, channel_status as value,
     };
     use crate::memory::AtomicBuffer;
     use crate::time::EpochMillis;
@@ -79,7 +89,7 @@ mod tests {
     }
 
     fn sockaddr(status: CounterId, address: &str) -> CounterSpec {
-        CounterSpec::local_sockaddr(SockaddrCounter::Receive, status, address, ID).starting_at(channel_status::ACTIVE)
+        CounterSpec::local_sockaddr(SockaddrCounter::Receive, status, address, ID).starting_at(value::ACTIVE)
     }
 
     #[test]
@@ -91,11 +101,32 @@ mod tests {
             .map(|channel| make(&CounterSpec::channel(ChannelCounter::ReceiveStatus, channel, ID)));
         make(&sockaddr(own, "127.0.0.1:40001"));
         make(&sockaddr(other, "127.0.0.1:40002"));
-        make(&sockaddr(own, "127.0.0.1:40003").starting_at(channel_status::CLOSING));
+        make(&sockaddr(own, "127.0.0.1:40003").starting_at(value::CLOSING));
         make(&sockaddr(own, "[::1]:40004"));
         make(&sockaddr(own, "[fe80::1%eth0]:40005"));
         let addresses = ["127.0.0.1:40001", "[::1]:40004", "[fe80::1]:40005"].map(|text| text.parse().unwrap());
         assert_eq!(local_socket_addresses(&reader, own), addresses);
+    }
+
+    #[test]
+    fn a_status_is_that_of_a_status_counter() {
+        let (mut manager, reader) = counters();
+        let now = EpochMillis::new(0);
+        for (kind, stored, status) in [
+            (ChannelCounter::SendStatus, value::ERRORED, ChannelStatus::Errored),
+            (ChannelCounter::ReceiveStatus, value::ACTIVE, ChannelStatus::Active),
+            (ChannelCounter::ReceiveStatus, 7, ChannelStatus::Unknown(7)),
+            (ChannelCounter::MdcDestinations, value::ACTIVE, ChannelStatus::NoCounter),
+        ] {
+            let spec = CounterSpec::channel(kind, "aeron:udp?endpoint=localhost:0", ID).starting_at(stored);
+            let id = manager.allocate(now, &spec).unwrap();
+            assert_eq!(channel_status(&reader, id), status);
+            manager.free(now, id);
+            assert_eq!(channel_status(&reader, id), ChannelStatus::NoCounter, "freed");
+        }
+        for id in [-1, 15, 16, i32::MIN, i32::MAX] {
+            assert_eq!(channel_status(&reader, CounterId::new(id)), ChannelStatus::NoCounter);
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::conductor::{Bound, ResourceKey};
 use super::error::AddError;
 use super::publication::PublicationIds;
 use crate::command::Command;
+use crate::counters::ChannelStatus;
 use crate::logbuffer::{AppenderError, Doorbell, ExclusiveAppender, LogBuffers, OfferError};
 use crate::memory::{AtomicBuffer, OwnedWord};
 use crate::sync::{AtomicI32, Ordering};
@@ -287,9 +288,8 @@ impl ExclusivePublication {
         self.binding.ids.channel_status_id
     }
 
-    /// The status of the channel's endpoint: -1 errored, 0 initialising, 1 active, 2 closing. Always 1 for IPC, which has
-    /// no endpoint.
-    pub fn channel_status(&self) -> i64 {
+    /// How the channel's endpoint is. Always [`ChannelStatus::Active`] for IPC, which has no endpoint.
+    pub fn channel_status(&self) -> ChannelStatus {
         self.core.channel_status(self.channel_status_id())
     }
 

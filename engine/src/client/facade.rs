@@ -293,7 +293,7 @@ impl Client {
     /// All counters of the driver and its clients. Stays readable when the driver is gone, and shows nothing any more some time
     /// after a reconnection: ask again then.
     pub fn counters(&self) -> CountersReader {
-        self.core.conductor().link().counters.clone()
+        self.core.counters()
     }
 
     /// Which of the driver's clients this is. Another one after each reconnection.

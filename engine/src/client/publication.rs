@@ -11,6 +11,7 @@ use super::conductor::{Bound, ResourceKey};
 use super::epochs::Epochs;
 use super::error::AddError;
 use crate::command::Command;
+use crate::counters::ChannelStatus;
 use crate::logbuffer::{AppenderError, ConcurrentAppender, Doorbell, LogBuffers, OfferError};
 use crate::memory::{AtomicBuffer, OwnedWord};
 use crate::types::{CounterId, Position, RegistrationId, SessionId, StreamId, TermId};
@@ -256,9 +257,8 @@ impl Publication {
         self.ids().channel_status_id
     }
 
-    /// The status of the channel's endpoint: -1 errored, 0 initialising, 1 active, 2 closing. Always 1 for IPC, which has
-    /// no endpoint.
-    pub fn channel_status(&self) -> i64 {
+    /// How the channel's endpoint is. Always [`ChannelStatus::Active`] for IPC, which has no endpoint.
+    pub fn channel_status(&self) -> ChannelStatus {
         self.core.channel_status(self.channel_status_id())
     }
 

@@ -12,7 +12,7 @@ use super::error::{AddError, Request};
 use super::hand_over::HandOver;
 use super::image::{Image, ImageInfo};
 use crate::command::{Command, RejectImage, Text};
-use crate::counters::{CountersReader, channel_status};
+use crate::counters::{ChannelStatus, CountersReader};
 use crate::logbuffer::{Bell, ControlledAction, Fragment};
 use crate::sync::{AtomicI32, Ordering, fence};
 use crate::types::{CounterId, RegistrationId, SessionId, StreamId};
@@ -348,9 +348,8 @@ impl Subscription {
         self.shared.lock().channel_status_id
     }
 
-    /// The status of the channel's endpoint: -1 errored, 0 initialising, 1 active, 2 closing. Always 1 for IPC and spies,
-    /// which have no endpoint.
-    pub fn channel_status(&self) -> i64 {
+    /// How the channel's endpoint is. Always [`ChannelStatus::Active`] for IPC and spies, which have no endpoint.
+    pub fn channel_status(&self) -> ChannelStatus {
         self.core.channel_status(self.channel_status_id())
     }
 
@@ -378,7 +377,7 @@ impl Subscription {
     /// ```
     pub fn try_resolve_channel_endpoint_port(&self) -> Option<String> {
         let status = self.channel_status_id();
-        if self.core.channel_status(status) != channel_status::ACTIVE {
+        if self.core.channel_status(status) != ChannelStatus::Active {
             return None;
         }
         let channel = self.channel();

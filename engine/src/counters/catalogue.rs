@@ -50,7 +50,8 @@ pub mod type_id {
     pub const SENDER_HELD_BY: i32 = 1_000_001;
 }
 
-/// The values of channel status counters (types 6, 7 and 14).
+/// The values of channel status counters (types 6, 7 and 14), for who stores them; who reads one has
+/// [`ChannelStatus`](super::ChannelStatus).
 pub mod channel_status {
     /// The endpoint is being set up.
     pub const INITIALISING: i64 = 0;

@@ -16,6 +16,7 @@ mod layout;
 mod manager;
 mod reader;
 mod spec;
+mod status;
 mod system;
 
 pub use catalogue::{ChannelCounter, SockaddrCounter, StreamCounter, channel_status, type_id};
@@ -25,6 +26,7 @@ pub use layout::{COUNTER_METADATA_LENGTH, COUNTER_VALUE_LENGTH, CountersError};
 pub use manager::{CountersFull, CountersManager};
 pub use reader::{CounterRecord, CounterState, CountersReader};
 pub use spec::{CounterSpec, Stream};
+pub use status::ChannelStatus;
 pub use system::{SystemCounter, SystemLabels};
 
 #[cfg(all(test, not(engine_loom)))]

@@ -2,6 +2,7 @@
 
 use super::*;
 
+use gannet::ChannelStatus;
 use gannet::counters::type_id;
 
 /// What this driver sends can be read by whoever asks for it, without the network; and alone it keeps a publication going.
@@ -151,6 +152,7 @@ fn ports_that_the_driver_chose_are_told() {
     let (_receiving, subscriber) = launch(ThreadingMode::Shared);
     let (_sending, publisher) = launch(ThreadingMode::Shared);
     let mut subscription = subscriber.add_subscription("aeron:udp?endpoint=localhost:0|alias=a:0", STREAM).unwrap();
+    assert_eq!(subscription.channel_status(), ChannelStatus::Active);
     let [bound] = subscription.local_socket_addresses()[..] else { panic!("one socket") };
     assert!(bound.ip().is_loopback() && bound.port() != 0, "{bound}");
     let channel = subscription.try_resolve_channel_endpoint_port().unwrap();
@@ -178,6 +180,7 @@ fn ports_that_the_driver_chose_are_told() {
     // There is nothing to tell of what has no socket.
     for channel in ["aeron:ipc", "aeron-spy:aeron:udp?endpoint=127.0.0.1:0"] {
         let local = subscriber.add_subscription(channel, STREAM).unwrap();
+        assert_eq!(local.channel_status(), ChannelStatus::Active, "what is not there cannot fail");
         assert_eq!(local.local_socket_addresses(), []);
         assert_eq!(local.try_resolve_channel_endpoint_port().as_deref(), Some(channel));
     }

@@ -8,7 +8,7 @@ use crate::inspect::{CounterLine, Driver};
 /// Show a driver's counters, once or again and again
 ///
 /// With --json, one object per counter and line: id, type_id, label, value, and the parts of its key where its type has
-/// one: stream_id, session_id, channel, registration_id.
+/// one: stream_id, session_id, channel, registration_id. What the value of a status means is in status.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -63,7 +63,7 @@ fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
             "{:>5} {:>5} {:>26}  {}",
             line.id,
             line.type_id,
-            with_separators(line.value),
+            line.status.unwrap_or_else(|| with_separators(line.value)),
             line.label
         ))?;
     }

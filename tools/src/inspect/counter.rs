@@ -1,5 +1,6 @@
 //! A counter as it is shown: what its record says, with the key taken apart where its type has one.
 
+use gannet::ChannelStatus;
 use gannet::counters::{ChannelKey, CounterRecord, SockaddrKey, StreamKey, type_id};
 use serde::Serialize;
 
@@ -32,6 +33,9 @@ pub(crate) struct CounterLine {
     /// The channel status counter that a socket address belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) channel_status_id: Option<i32>,
+    /// What the value of a channel's or a socket's status means.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<String>,
     /// A socket address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) address: Option<String>,
@@ -51,6 +55,7 @@ impl CounterLine {
             channel: None,
             client_id: None,
             channel_status_id: None,
+            status: status(record).map(|status| status.to_string()),
             address: None,
         };
         match record.type_id {
@@ -76,6 +81,15 @@ impl CounterLine {
         }
         line
     }
+}
+
+/// What the value means, of a counter that is a status.
+fn status(record: &CounterRecord) -> Option<ChannelStatus> {
+    let is_status = matches!(
+        record.type_id,
+        type_id::SEND_CHANNEL_STATUS | type_id::RECEIVE_CHANNEL_STATUS | type_id::LOCAL_SOCKADDR
+    );
+    is_status.then(|| ChannelStatus::from_value(record.value))
 }
 
 /// Whether counters of this type have a stream's key.
@@ -168,6 +182,19 @@ pub(super) mod tests {
                 "registration_id": 5, "session_id": -7, "stream_id": 1001, "channel": "aeron:ipc",
             })
         );
+    }
+
+    #[test]
+    fn a_status_is_shown_in_words() {
+        for (kind, value, expected) in [
+            (type_id::SEND_CHANNEL_STATUS, 1, Some("active")),
+            (type_id::RECEIVE_CHANNEL_STATUS, -1, Some("errored")),
+            (type_id::LOCAL_SOCKADDR, 2, Some("closing")),
+            (type_id::PUBLISHER_LIMIT, 1, None),
+        ] {
+            let line = CounterLine::new(&stream_counter(kind, 5, 0, value, "aeron:ipc"));
+            assert_eq!((line.status.as_deref(), line.value), (expected, value));
+        }
     }
 
     #[test]
