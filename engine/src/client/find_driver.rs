@@ -180,7 +180,7 @@ mod tests {
         let driver_timeout = Duration::from_millis(5);
         let mut directory = DriverDirectory { dir: temp.path().to_owned(), driver_timeout };
         let error = wait_for_driver(&mut directory, &SystemClock).err().unwrap();
-        assert!(error.to_string().contains("no driver has been started"), "{error}");
+        assert!(error.to_string().contains("there is no "), "{error}");
         let cnc = CncFile::create(temp.path(), &parameters(SystemClock.epoch()), 0o600, Reserve::Space).unwrap();
         cnc.commands().set_consumer_heartbeat(DriverState::SHUT_DOWN_HEARTBEAT);
         cnc.make_ready();

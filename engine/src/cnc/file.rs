@@ -56,7 +56,7 @@ pub enum CncCreateError {
 #[non_exhaustive]
 pub enum CncOpenError {
     /// There is no file.
-    #[error("{} is not there: no driver has been started in that directory", path.display())]
+    #[error("there is no {}", path.display())]
     Absent {
         /// The file.
         path: PathBuf,

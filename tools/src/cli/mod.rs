@@ -1,6 +1,7 @@
 //! What every subcommand shares: flags, output, exit codes, and the wish to stop. A subcommand parses nothing itself and
 //! never ends the process.
 
+mod connection;
 mod exit;
 mod output;
 mod stop;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use connection::{Connection, DriverPatience};
 pub(crate) use exit::{Outcome, Unsuccessful, Usage, exit};
 pub(crate) use output::{Output, with_separators};
 pub(crate) use stop::Stop;

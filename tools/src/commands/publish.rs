@@ -10,12 +10,12 @@ use anyhow::{Context as _, bail};
 use gannet::agent::{Backoff, IdleStrategy};
 use gannet::counters::type_id;
 use gannet::types::{Position, RegistrationId};
-use gannet::{Client, Context, ExclusivePublication, OfferError, Publication};
+use gannet::{Client, ExclusivePublication, OfferError, Publication};
 use serde::Serialize;
 
 use super::watch::pause;
 use crate::capture::{Capture, PassedOver};
-use crate::cli::{DriverDir, Outcome, Output, Repeat, Stop, Stream, Usage, duration};
+use crate::cli::{Connection, DriverDir, DriverPatience, Outcome, Output, Repeat, Stop, Stream, Usage, duration};
 
 /// Publish lines of standard input, a file, or the datagrams of a capture
 ///
@@ -24,6 +24,8 @@ use crate::cli::{DriverDir, Outcome, Output, Repeat, Stop, Stream, Usage, durati
 pub(crate) struct Args {
     #[command(flatten)]
     dir: DriverDir,
+    #[command(flatten)]
+    patience: DriverPatience,
     #[command(flatten)]
     stream: Stream,
     /// Have the stream's log to this publisher alone, which is faster
@@ -87,11 +89,9 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     // Opened before anybody is asked to wait for it.
     let mut input = Input::open(args)?;
 
-    let dir = args.dir.path();
-    let client = Client::connect(Context::from_environment().dir(&dir).client_name("gannet pub"))
-        .with_context(|| format!("cannot publish through a driver in {}", dir.display()))?;
-    let mut publisher = Publisher::add(&client, args)?;
-    if !publisher.wait_for_subscribers(&client, args, &stop)? {
+    let connection = Connection::open(&args.dir.path(), &args.patience, "gannet pub").context("cannot publish")?;
+    let mut publisher = Publisher::add(connection.client(), args)?;
+    if !publisher.wait_for_subscribers(&connection, args, &stop)? {
         return Ok(());
     }
 
@@ -107,7 +107,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
                     break 'passes;
                 }
             }
-            if !publisher.publish(message, summary.published + 1, &client, &stop)? {
+            if !publisher.publish(message, summary.published + 1, &connection, &stop)? {
                 break 'passes;
             }
             summary.published += 1;
@@ -173,11 +173,11 @@ impl Publisher {
     }
 
     /// Waits until there are as many subscribers as asked for; false if the user has lost patience.
-    fn wait_for_subscribers(&mut self, client: &Client, args: &Args, stop: &Stop) -> anyhow::Result<bool> {
+    fn wait_for_subscribers(&mut self, connection: &Connection, args: &Args, stop: &Stop) -> anyhow::Result<bool> {
         let deadline = Instant::now() + args.wait;
         loop {
             let mut count = 0;
-            client.counters().for_each(|record| {
+            connection.client().counters().for_each(|record| {
                 count += usize::from(
                     record.type_id == type_id::SUBSCRIBER_POSITION && record.reference_id == self.log_id().get(),
                 );
@@ -186,6 +186,9 @@ impl Publisher {
             count = count.max(usize::from(self.is_connected()));
             if count >= args.subscribers {
                 return Ok(true);
+            }
+            if let Some(lost) = connection.lost() {
+                bail!("{lost}; nothing was published until then");
             }
             if Instant::now() >= deadline {
                 bail!(
@@ -203,7 +206,13 @@ impl Publisher {
     }
 
     /// Publishes a message as soon as there is room; false if the user wants to stop first.
-    fn publish(&mut self, message: &[u8], number: u64, client: &Client, stop: &Stop) -> anyhow::Result<bool> {
+    fn publish(
+        &mut self,
+        message: &[u8],
+        number: u64,
+        connection: &Connection,
+        stop: &Stop,
+    ) -> anyhow::Result<bool> {
         let mut idle = IdleStrategy::Backoff(Backoff::default());
         loop {
             match self.offer(message) {
@@ -215,12 +224,12 @@ impl Publisher {
                     }
                     idle.idle_once();
                 }
-                Err(OfferError::Closed) if client.is_closed() => {
-                    bail!("the driver went away, or gave this client up, before message {number} was published")
-                }
                 Err(error) => {
-                    return Err(error)
-                        .with_context(|| format!("cannot publish message {number} ({} bytes)", message.len()));
+                    let error = match error {
+                        OfferError::Closed => connection.explain(error),
+                        _ => error.into(),
+                    };
+                    return Err(error.context(format!("cannot publish message {number} ({} bytes)", message.len())));
                 }
             }
         }

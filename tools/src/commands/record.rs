@@ -7,11 +7,11 @@ use anyhow::{Context as _, bail};
 use gannet::agent::{Backoff, IdleStrategy};
 use gannet::journal::{RecordedStream, Recorder, RecorderOptions, StopReason, SyncPolicy};
 use gannet::types::RecordingId;
-use gannet::{Client, Context};
+use gannet::Context;
 use serde::Serialize;
 
 use super::journal::Progress;
-use crate::cli::{Outcome, Output, Stop, Stream, positive_duration};
+use crate::cli::{Connection, DriverPatience, Outcome, Output, Stop, Stream, positive_duration};
 
 /// Record a stream into a directory
 ///
@@ -27,6 +27,8 @@ pub(crate) struct Args {
     /// The driver's directory [default: $AERON_DIR, or /dev/shm/aeron-USER]
     #[arg(long, value_name = "DIR")]
     driver: Option<PathBuf>,
+    #[command(flatten)]
+    patience: DriverPatience,
     /// Stop as soon as so many messages are recorded
     #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -75,17 +77,15 @@ fn sync_policy(text: &str) -> Result<SyncPolicy, String> {
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     args.stream.check()?;
     let stop = Stop::listen()?;
-    let context = Context::from_environment().client_name("gannet record");
-    let driver = args.driver.clone().unwrap_or_else(|| context.get_dir().to_owned());
-    let client = Client::connect(context.dir(&driver))
-        .with_context(|| format!("cannot subscribe through a driver in {}", driver.display()))?;
-    let subscription = client.add_subscription(&args.stream.channel, args.stream.stream)?;
+    let driver = args.driver.clone().unwrap_or_else(|| Context::from_environment().get_dir().to_owned());
+    let connection = Connection::open(&driver, &args.patience, "gannet record").context("cannot subscribe")?;
+    let subscription = connection.client().add_subscription(&args.stream.channel, args.stream.stream)?;
     let mut options = RecorderOptions::new().segment_length(args.segment_length).sync(args.sync);
     if let Some(recording_id) = args.extend {
         options = options.extend(RecordingId::new(recording_id));
     }
     let mut recorder = Recorder::new(&args.dir, subscription, options)?;
-    record(args, &client, &mut recorder, &stop)?;
+    record(args, &connection, &mut recorder, &stop)?;
     let messages = recorder.messages();
     let streams = recorder.close();
     let mut failed = 0;
@@ -102,7 +102,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
 }
 
 /// Records until what was asked for is there, or can no more be.
-fn record(args: &Args, client: &Client, recorder: &mut Recorder, stop: &Stop) -> Outcome {
+fn record(args: &Args, connection: &Connection, recorder: &mut Recorder, stop: &Stop) -> Outcome {
     let status = recorder.status();
     let start = Instant::now();
     let mut idle = IdleStrategy::Backoff(Backoff::default());
@@ -126,8 +126,8 @@ fn record(args: &Args, client: &Client, recorder: &mut Recorder, stop: &Stop) ->
                 // Nothing is recorded any more; the stream does without us.
                 return Ok(());
             }
-            if client.is_closed() || recorder.subscription().is_closed() {
-                bail!("the driver went away, or gave this client up");
+            if let Some(lost) = connection.lost() {
+                bail!("{lost}; {} messages were recorded until then", recorder.messages());
             }
         }
         if shown.elapsed() > Duration::from_millis(200) {

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use gannet::agent::{Backoff, IdleStrategy};
 use gannet::journal::{ReplayEnd, ReplayOptions, ReplayState, Replayer, Speed, Start};
-use gannet::{Client, Context};
+use gannet::Context;
 use serde::Serialize;
 
 use super::journal::Progress;
 use super::recorded::{open, place};
-use crate::cli::{Outcome, Output, Stop, Stream, Usage, duration};
+use crate::cli::{Connection, DriverPatience, Outcome, Output, Stop, Stream, Usage, duration};
 
 /// Publish a range of a recording again
 ///
@@ -30,6 +30,8 @@ pub(crate) struct Args {
     /// The driver's directory [default: $AERON_DIR, or /dev/shm/aeron-USER]
     #[arg(long, value_name = "DIR")]
     driver: Option<PathBuf>,
+    #[command(flatten)]
+    patience: DriverPatience,
     /// Where to start: start, end, a position, seq:NUMBER, time:NANOS, or a time such as 2026-01-31T08:30:00Z
     #[arg(long, value_name = "PLACE", default_value = "start", value_parser = place)]
     from: Start,
@@ -90,14 +92,12 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         None if args.follow => ReplayEnd::Follow,
         None => ReplayEnd::Recorded,
     };
-    let context = Context::from_environment().client_name("gannet replay");
-    let driver = args.driver.clone().unwrap_or_else(|| context.get_dir().to_owned());
-    let client = Client::connect(context.dir(&driver))
-        .with_context(|| format!("cannot publish through a driver in {}", driver.display()))?;
+    let driver = args.driver.clone().unwrap_or_else(|| Context::from_environment().get_dir().to_owned());
+    let connection = Connection::open(&driver, &args.patience, "gannet replay").context("cannot publish")?;
     let options = ReplayOptions::new().from(args.from).end(end).speed(args.speed);
-    let mut replayer = Replayer::new(&client, recording, &args.stream.channel, args.stream.stream, options)?;
+    let mut replayer = Replayer::new(connection.client(), recording, &args.stream.channel, args.stream.stream, options)?;
     let from = replayer.position().get();
-    let began = replay(args, &client, &mut replayer, &stop)?;
+    let began = replay(args, &connection, &mut replayer, &stop)?;
     let summary = Summary {
         recording_id,
         session_id: replayer.session_id().map(gannet::types::SessionId::get),
@@ -117,14 +117,19 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
 }
 
 /// Replays to the end, and says when it began.
-fn replay(args: &Args, client: &Client, replayer: &mut Replayer, stop: &Stop) -> anyhow::Result<Option<Instant>> {
+fn replay(
+    args: &Args,
+    connection: &Connection,
+    replayer: &mut Replayer,
+    stop: &Stop,
+) -> anyhow::Result<Option<Instant>> {
     let start = Instant::now();
     let mut began = None;
     let mut idle = IdleStrategy::Backoff(Backoff::new(100, 1_000, 1_000, 100_000));
     let mut progress = Progress::new("replayed");
     let mut shown = start;
     while !stop.is_wanted() {
-        let work = replayer.do_work()?;
+        let work = replayer.do_work().map_err(|error| connection.explain(error))?;
         match replayer.state() {
             ReplayState::Done => break,
             ReplayState::Replaying => {
@@ -138,8 +143,10 @@ fn replay(args: &Args, client: &Client, replayer: &mut Replayer, stop: &Stop) ->
             ),
             _ => {}
         }
-        if work == 0 && client.is_closed() {
-            bail!("the driver went away, or gave this client up, at position {}", replayer.position());
+        if work == 0
+            && let Some(lost) = connection.lost()
+        {
+            bail!("{lost}; replayed up to position {}", replayer.position());
         }
         if shown.elapsed() > Duration::from_millis(200) {
             shown = Instant::now();

@@ -10,11 +10,11 @@ use anyhow::{Context as _, bail};
 use gannet::agent::{Backoff, IdleStrategy};
 use gannet::journal::{MergeState, ReplayMerge, Start};
 use gannet::logbuffer::FragmentAssembler;
-use gannet::{Client, Context, Fragment, ImageHandlers, Subscription};
+use gannet::{Client, Fragment, ImageHandlers, Subscription};
 use serde::Serialize;
 
 use super::recorded::{open, place};
-use crate::cli::{DriverDir, Outcome, Output, Stop, Stream, positive_duration};
+use crate::cli::{Connection, DriverDir, DriverPatience, Outcome, Output, Stop, Stream, positive_duration};
 use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
 
 /// Print what arrives on a stream
@@ -29,6 +29,8 @@ use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
 pub(crate) struct Args {
     #[command(flatten)]
     dir: DriverDir,
+    #[command(flatten)]
+    patience: DriverPatience,
     #[command(flatten)]
     stream: Stream,
     /// How to print a message
@@ -114,10 +116,9 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
 /// Prints what arrives until there is no more, or no more is wanted.
 fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
     let stop = Stop::listen()?;
-    let dir = args.dir.path();
-    let client = Client::connect(Context::from_environment().dir(&dir).client_name("gannet sub"))
-        .with_context(|| format!("cannot subscribe through a driver in {}", dir.display()))?;
-    let mut feed = Feed::open(args, &client)?;
+    let connection = Connection::open(&args.dir.path(), &args.patience, "gannet sub").context("cannot subscribe")?;
+    let client = connection.client();
+    let mut feed = Feed::open(args, client)?;
 
     let mut assembler = FragmentAssembler::new();
     let mut idle = IdleStrategy::Backoff(Backoff::default());
@@ -127,7 +128,9 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
         // Read before the poll: an image that has gone by then was polled to its end.
         let has_ended = feed.has_ended();
         let room = args.count.map_or(BATCH, |count| BATCH.min(usize::try_from(count - before).unwrap_or(BATCH)));
-        let fragments = feed.poll(&client, assembler.assemble(|message| printer.print(message)), room)?;
+        let fragments = feed
+            .poll(client, assembler.assemble(|message| printer.print(message)), room)
+            .map_err(|error| connection.explain(error))?;
         if let Some(failure) = printer.failure.take() {
             return Err(failure);
         }
@@ -146,8 +149,8 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
                 None => Ok(()),
             };
         }
-        if client.is_closed() || feed.is_closed() {
-            bail!("the driver went away, or gave this client up, after {} messages", printer.printed);
+        if let Some(lost) = connection.lost() {
+            bail!("{lost}; {} messages until then", printer.printed);
         }
         if args.timeout.is_some_and(|timeout| last_message.elapsed() >= timeout) {
             if args.count.is_some() || args.until_end {
@@ -200,13 +203,6 @@ impl Feed {
         match self {
             Self::Live(subscription, seen) => seen.load(Ordering::Relaxed) > 0 && subscription.image_count() == 0,
             Self::Merged(merge) => merge.state() == MergeState::Ended,
-        }
-    }
-
-    fn is_closed(&self) -> bool {
-        match self {
-            Self::Live(subscription, _) => subscription.is_closed(),
-            Self::Merged(_) => false,
         }
     }
 }

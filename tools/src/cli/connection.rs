@@ -1,0 +1,136 @@
+//! A client of a media driver, and what became of that driver: `pub`, `sub`, `record` and `replay` all connect here, so that each
+//! says the same when there is no driver, or no driver any more.
+
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use gannet::{Client, ClientEvent, ConnectError, Context, DriverLoss};
+
+use super::values::positive_duration;
+
+/// How long nobody is told that a driver is waited for.
+const QUIET: Duration = Duration::from_secs(1);
+/// How long a failure waits for the client to find out whether its driver is behind it: a client looks twice a second.
+const AFTERTHOUGHT: Duration = Duration::from_secs(2);
+
+/// How patient a client is with its driver.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DriverPatience {
+    /// How long to wait for a driver, and for a sign of life of one [default: $AERON_DRIVER_TIMEOUT, in milliseconds, or 10s]
+    #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
+    driver_timeout: Option<Duration>,
+}
+
+/// A client, and how it lost its driver if it has.
+pub(crate) struct Connection {
+    client: Client,
+    lost: Arc<OnceLock<String>>,
+}
+
+impl Connection {
+    /// Waits for the driver in `dir`, and says on a terminal that it does if that takes a while.
+    pub(crate) fn open(dir: &Path, patience: &DriverPatience, client_name: &str) -> Result<Self, ConnectError> {
+        let lost = Arc::new(OnceLock::new());
+        let mut context = Context::from_environment().dir(dir).client_name(client_name).on_event({
+            let (lost, dir) = (Arc::clone(&lost), dir.to_owned());
+            move |event| {
+                // The first is what closed everything; others may only follow from it.
+                if let Some(words) = loss(event, &dir) {
+                    let _ = lost.set(words);
+                }
+            }
+        });
+        if let Some(timeout) = patience.driver_timeout {
+            context = context.driver_timeout(timeout);
+        }
+        let _is_over = tell_of_waiting(dir);
+        Ok(Self { client: Client::connect(context)?, lost })
+    }
+
+    /// The client.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// How the client lost its driver: nothing comes or goes any more then. Known a moment after everything is closed.
+    pub(crate) fn lost(&self) -> Option<&str> {
+        self.lost.get().map(String::as_str)
+    }
+
+    /// What failed, or that the driver was lost if that is behind it, which may take a moment to find out.
+    pub(crate) fn explain(&self, error: impl Into<anyhow::Error>) -> anyhow::Error {
+        let deadline = Instant::now() + AFTERTHOUGHT;
+        while Instant::now() < deadline {
+            if let Some(lost) = self.lost() {
+                return anyhow::anyhow!("{lost}");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        error.into()
+    }
+}
+
+/// Says on a terminal that a driver is waited for, unless what is returned is dropped soon.
+fn tell_of_waiting(dir: &Path) -> Option<Sender<()>> {
+    if !io::stderr().is_terminal() {
+        return None;
+    }
+    let (is_over, over) = channel();
+    let dir: PathBuf = dir.to_owned();
+    std::thread::spawn(move || {
+        if over.recv_timeout(QUIET) == Err(RecvTimeoutError::Timeout) {
+            eprintln!("waiting for a driver in {}", dir.display());
+        }
+    });
+    Some(is_over)
+}
+
+/// How an event took the driver away, if it did.
+fn loss(event: &ClientEvent, dir: &Path) -> Option<String> {
+    let driver = format!("the driver in {}", dir.display());
+    let seconds = |duration: &Duration| format!("{:.1} s", duration.as_secs_f64());
+    Some(match event {
+        ClientEvent::DriverLost { cause: DriverLoss::ShutDown, .. } => format!("{driver} was shut down"),
+        ClientEvent::DriverLost { silent_for, .. } => format!("{driver} has been silent for {}", seconds(silent_for)),
+        ClientEvent::DriverRestarted { pid, .. } => format!("{driver} was started anew, as process {pid}"),
+        ClientEvent::TimedOut { .. } => {
+            format!("{driver} gave this client up: it saw no sign of life of it for too long")
+        }
+        ClientEvent::Paused { lasted, allowed } => format!(
+            "{driver} gave this client up after {}, or is about to: this process did not run for {}",
+            seconds(allowed),
+            seconds(lasted)
+        ),
+        ClientEvent::Closed => "the client is closed".to_owned(),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_says_which_driver_and_how() {
+        let words = |event| loss(&event, Path::new("/d")).expect("a loss");
+        let seconds = Duration::from_secs_f64;
+        let lost = |cause, silent_s| ClientEvent::DriverLost { cause, silent_for: seconds(silent_s) };
+        assert_eq!(words(lost(DriverLoss::ShutDown, 0.1)), "the driver in /d was shut down");
+        assert_eq!(words(lost(DriverLoss::Silent, 10.21)), "the driver in /d has been silent for 10.2 s");
+        let restarted = ClientEvent::DriverRestarted { down_for: seconds(3.0), pid: 12 };
+        assert_eq!(words(restarted), "the driver in /d was started anew, as process 12");
+        let paused = words(ClientEvent::Paused { lasted: seconds(12.0), allowed: seconds(10.0) });
+        assert!(paused.starts_with("the driver in /d gave this client up after 10.0 s"), "{paused}");
+        assert!(paused.ends_with("did not run for 12.0 s"), "{paused}");
+    }
+
+    #[test]
+    fn what_is_no_loss_is_not_called_one() {
+        let event = ClientEvent::Reconnected { epoch: 1, after: QUIET, restored: 1, failed: 0 };
+        assert_eq!(loss(&event, Path::new("/d")), None);
+    }
+}
