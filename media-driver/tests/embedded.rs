@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gannet::types::TermLength;
-use gannet::{Client, Context, ImageHandlers, OfferError, Pending, Publication, Subscription};
+use gannet::{Client, Context, Counter, ImageHandlers, OfferError, Pending, Publication, Subscription};
 use gannet_driver::config::{ByteLength, Cpu, DriverConfig, Profile, ThreadingMode};
 use gannet_driver::{LaunchError, MediaDriver, StopReason};
 
@@ -98,6 +98,41 @@ fn one_thread_can_be_driver_publisher_and_subscriber() {
     drop((publication, subscription, client));
     drop(driver);
     assert!(!dir.exists());
+}
+
+/// Runs driver and client until what was asked for is there.
+fn added(pending: &mut Pending<Counter>, driver: &mut MediaDriver, client: &Client) -> Counter {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        assert!(Instant::now() < deadline, "not added");
+        driver.invoke();
+        client.invoke();
+        if let Some(added) = pending.poll().unwrap() {
+            return added;
+        }
+    }
+}
+
+#[test]
+fn counters_are_added_without_waiting() {
+    const TYPE_ID: i32 = 1_234;
+    let mut driver = MediaDriver::launch_embedded(config(ThreadingMode::Invoker)).unwrap();
+    let client = Client::connect(context(driver.dir()).use_conductor_invoker()).unwrap();
+    let mut pending = client.async_add_counter(TYPE_ID, b"key", "mine").unwrap();
+    let mine = added(&mut pending, &mut driver, &client);
+    mine.set(7).unwrap();
+    let found = client.counters().get(mine.id()).unwrap();
+    assert_eq!((found.type_id, found.value, found.owner_id), (TYPE_ID, 7, client.client_id()));
+    assert_eq!((&found.key.as_bytes()[..3], found.label.as_bytes()), (&b"key"[..], &b"mine"[..]));
+
+    // A static one is found again by its type and registration, and is nobody's.
+    let mut pending = client.async_add_static_counter(TYPE_ID, 99, b"", "everybody's").unwrap();
+    let first = added(&mut pending, &mut driver, &client);
+    let mut pending = client.async_add_static_counter(TYPE_ID, 99, b"", "called otherwise").unwrap();
+    let again = added(&mut pending, &mut driver, &client);
+    assert!(first.id() == again.id() && first.id() != mine.id());
+    let found = client.counters().get(first.id()).unwrap();
+    assert_eq!((found.registration_id.get(), found.label.as_bytes()), (99, &b"everybody's"[..]));
 }
 
 #[test]

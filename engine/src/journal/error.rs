@@ -27,7 +27,7 @@ pub enum JournalError {
         source: io::Error,
     },
     /// The directory has no catalog.
-    #[error("{} is not a journal: it has no archive.catalog; create one, or name the right directory", path.display())]
+    #[error("{} is not a journal: it has no archive.catalog; name the right directory", path.display())]
     NotAJournal {
         /// The directory.
         path: PathBuf,

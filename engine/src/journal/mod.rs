@@ -75,7 +75,7 @@ pub use segment::{
 pub use sidecar::{INDEX_SPACING, SIDECAR_VERSION};
 pub use stream::{
     MergeError, MergeState, RecordedStream, Recorder, RecorderOptions, RecorderStatus, ReplayEnd, ReplayError,
-    ReplayMerge, ReplayOptions, ReplayState, Replayer, Speed, StopReason, TIMES_VERSION,
+    ReplayMerge, ReplayOptions, ReplayState, Replayer, Speed, StopReason, TIMES_VERSION, Times,
 };
 pub use tailer::{Record, Start, Tailer};
 pub use verify::Verified;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use gannet::Client;
 use gannet::counters::type_id;
 use gannet::types::RegistrationId;
+use gannet::{Client, ControlledAction};
 
 use crate::client_process::{CHANNEL, ClientProcess, STREAM};
 use crate::driver_process::{DriverProcess, PATIENCE, await_that, context};
@@ -54,6 +54,43 @@ fn a_wait_ends_in_time_and_with_the_client() {
         assert_eq!(waiting.join().unwrap(), 0);
     });
     assert!(begun.elapsed() < PATIENCE, "it waited on for {:?}", begun.elapsed());
+}
+
+#[test]
+fn a_controlled_wait_delivers_again_what_was_aborted() {
+    let temp = tempfile::tempdir().unwrap();
+    let driver = DriverProcess::start(temp.path(), &[]);
+    let client = Client::connect(context(&driver.dir)).unwrap();
+    let mut subscription = client.add_subscription("aeron:ipc", STREAM).unwrap();
+    assert_eq!(subscription.controlled_poll_wait(|_| ControlledAction::Continue, 10, Duration::from_millis(20)), 0);
+    let mut publication = client.add_exclusive_publication("aeron:ipc", STREAM).unwrap();
+    await_that("they are connected", || publication.is_connected() && subscription.is_connected());
+    std::thread::scope(|threads| {
+        let waiting = threads.spawn(|| {
+            let mut heard: Vec<Vec<u8>> = Vec::new();
+            let mut aborted = false;
+            while heard.len() < 3 {
+                let fragments = subscription.controlled_poll_wait(
+                    |fragment| {
+                        if heard.len() == 1 && !std::mem::replace(&mut aborted, true) {
+                            return ControlledAction::Abort;
+                        }
+                        heard.push(fragment.payload().to_vec());
+                        ControlledAction::Break
+                    },
+                    10,
+                    PATIENCE,
+                );
+                assert!(fragments <= 1, "{fragments} though each ends the poll");
+                assert!(fragments == 1 || aborted, "it gave up");
+            }
+            (heard, aborted)
+        });
+        for message in [b"one", b"two", b"six"] {
+            await_that("room to publish", || publication.offer(message).is_ok());
+        }
+        assert_eq!(waiting.join().unwrap(), (vec![b"one".to_vec(), b"two".to_vec(), b"six".to_vec()], true));
+    });
 }
 
 #[test]

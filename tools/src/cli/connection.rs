@@ -8,14 +8,17 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use gannet::cnc::{CncFile, DriverState};
+use gannet::memory::FileAccess;
+use gannet::time::{Clock, SystemClock};
 use gannet::{Client, ClientEvent, ConnectError, Context, DriverLoss};
 
 use super::values::positive_duration;
 
 /// How long nobody is told that a driver is waited for.
 const QUIET: Duration = Duration::from_secs(1);
-/// How long a failure waits for the client to find out whether its driver is behind it: a client looks twice a second.
-const AFTERTHOUGHT: Duration = Duration::from_secs(2);
+/// How long a failure waits for the client to say how it lost a driver that is gone: a client looks twice a second.
+const AFTERTHOUGHT: Duration = Duration::from_secs(60);
 
 /// How patient a client is with its driver.
 #[derive(Debug, Clone, Args)]
@@ -28,6 +31,7 @@ pub(crate) struct DriverPatience {
 /// A client, and how it lost its driver if it has.
 pub(crate) struct Connection {
     client: Client,
+    dir: PathBuf,
     lost: Arc<OnceLock<String>>,
 }
 
@@ -48,7 +52,7 @@ impl Connection {
             context = context.driver_timeout(timeout);
         }
         let _is_over = tell_of_waiting(dir);
-        Ok(Self { client: Client::connect(context)?, lost })
+        Ok(Self { client: Client::connect(context)?, dir: dir.to_owned(), lost })
     }
 
     /// The client.
@@ -61,12 +65,25 @@ impl Connection {
         self.lost.get().map(String::as_str)
     }
 
-    /// What failed, or that the driver was lost if that is behind it, which may take a moment to find out.
+    /// Whether the driver is gone, or has given the client up, though nobody may have been told yet.
+    fn is_losing(&self) -> bool {
+        let state = |cnc: CncFile| cnc.driver_state(SystemClock.epoch(), Duration::MAX);
+        let is_shut_down = match CncFile::open(&self.dir, FileAccess::ReadOnly).map(state) {
+            Ok(state) => state == DriverState::ShutDown,
+            Err(_) => true,
+        };
+        is_shut_down || !self.client.is_connected()
+    }
+
+    /// What failed, or that the driver was lost if that is behind it.
     pub(crate) fn explain(&self, error: impl Into<anyhow::Error>) -> anyhow::Error {
         let deadline = Instant::now() + AFTERTHOUGHT;
         while Instant::now() < deadline {
             if let Some(lost) = self.lost() {
                 return anyhow::anyhow!("{lost}");
+            }
+            if !self.is_losing() {
+                break;
             }
             std::thread::sleep(Duration::from_millis(5));
         }

@@ -15,7 +15,10 @@ pub(crate) use connection::{Connection, DriverPatience};
 pub(crate) use exit::{Outcome, Unsuccessful, Usage, exit};
 pub(crate) use output::{Output, with_separators};
 pub(crate) use stop::Stop;
-pub(crate) use values::{Repeat, duration, positive_duration, profile, utc};
+pub(crate) use values::{
+    Repeat, bytes, bytes_in, count_in, counter_type, duration, mtu, position, positive_count, positive_duration,
+    power_of_two, profile, recording_id, sequence, session_id, stream_id, utc,
+};
 
 use crate::commands::{
     bench, demo, errors, journal, loss, publish, record, replay, sbe, stat, streams, subscribe, why,
@@ -94,7 +97,7 @@ pub(crate) struct Stream {
     #[arg(long, value_name = "URI", default_value = "aeron:ipc")]
     pub(crate) channel: String,
     /// Stream id to use
-    #[arg(long, value_name = "ID", default_value_t = 1001, allow_negative_numbers = true)]
+    #[arg(long, value_name = "ID", default_value_t = 1001, value_parser = stream_id, allow_negative_numbers = true)]
     pub(crate) stream: i32,
 }
 

@@ -1,8 +1,10 @@
 //! Values of flags that clap does not know how to read.
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use gannet::types::Mtu;
 use gannet_driver::config::Profile;
 
 /// The longest duration that is taken, a hundred years: what is due then can still be told in time.
@@ -26,6 +28,115 @@ pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("must be more than zero".to_owned()),
         duration => Ok(duration),
+    }
+}
+
+/// Reads a number of bytes: `1500`, `64k`, `500M`, `10G`, `2T`, in powers of 1024.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|last: char| last.is_ascii_alphabetic());
+    let shift = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        "t" | "tb" | "tib" => 40,
+        _ => return Err("expected a number of bytes such as 1500, 64k or 10G".to_owned()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "expected a number of bytes such as 1500, 64k or 10G")?;
+    number.checked_mul(1 << shift).ok_or_else(|| "out of range".to_owned())
+}
+
+/// Reads a number of bytes in a range.
+pub(crate) fn bytes_in<T: TryFrom<u64>>(
+    range: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text| within(bytes(text)?, &range)
+}
+
+/// Reads the length of a term, or of a segment's file: a power of two from 64 KiB to 1 GiB.
+pub(crate) fn power_of_two<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
+    let expected = "expected a power of two from 64k to 1g bytes";
+    let length = bytes(text)?;
+    let fits = length.is_power_of_two() && (64 << 10..=1 << 30).contains(&length);
+    T::try_from(length).ok().filter(|_| fits).ok_or_else(|| expected.to_owned())
+}
+
+/// Reads the length of the longest datagram.
+pub(crate) fn mtu(text: &str) -> Result<usize, String> {
+    let length = i64::try_from(bytes(text)?).unwrap_or(i64::MAX);
+    let mtu = Mtu::new(length).map_err(|error| error.to_string())?;
+    usize::try_from(mtu.get()).map_err(|_| "out of range".to_owned())
+}
+
+/// Reads how many: `1000`, or `20k`, `5M`, `1G` for so many thousands, millions or thousands of millions; in a range.
+pub(crate) fn count_in<T: TryFrom<u64>>(
+    range: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let expected = "expected a whole number such as 1000, 20k or 5M";
+        let digits = text.trim_end_matches(|last: char| last.is_ascii_alphabetic());
+        let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
+            "" => 1,
+            "k" => 1_000,
+            "m" => 1_000_000,
+            "g" => 1_000_000_000,
+            _ => return Err(expected.to_owned()),
+        };
+        let number: u64 = digits.parse().map_err(|_| expected)?;
+        within(number.saturating_mul(unit), &range)
+    }
+}
+
+/// Reads how many, at least one.
+pub(crate) fn positive_count(text: &str) -> Result<u64, String> {
+    count_in(1..=u64::MAX)(text)
+}
+
+fn within<T: TryFrom<u64>>(number: u64, range: &RangeInclusive<u64>) -> Result<T, String> {
+    if number < *range.start() {
+        return Err(format!("must be at least {}", range.start()));
+    }
+    T::try_from(number).ok().filter(|_| range.contains(&number)).ok_or_else(|| {
+        if *range.end() == u64::MAX { "too many".to_owned() } else { format!("must be at most {}", range.end()) }
+    })
+}
+
+/// Reads a stream id.
+pub(crate) fn stream_id(text: &str) -> Result<i32, String> {
+    text.parse().map_err(|_| "expected a 32-bit stream id such as 1001".to_owned())
+}
+
+/// Reads a session id.
+pub(crate) fn session_id(text: &str) -> Result<i32, String> {
+    text.parse().map_err(|_| "expected a 32-bit session id such as -1234567".to_owned())
+}
+
+/// Reads the type of a counter.
+pub(crate) fn counter_type(text: &str) -> Result<i32, String> {
+    text.parse().map_err(|_| "expected the number of a counter's type such as 0 or 1".to_owned())
+}
+
+/// Reads the id of a recording.
+pub(crate) fn recording_id(text: &str) -> Result<i64, String> {
+    match text.parse() {
+        Ok(id @ 0..) => Ok(id),
+        _ => Err("expected the id of a recording such as 0: `gannet journal ls` lists them".to_owned()),
+    }
+}
+
+/// Reads a position in a stream.
+pub(crate) fn position(text: &str) -> Result<i64, String> {
+    match text.parse() {
+        Ok(position @ 0..) => Ok(position),
+        _ => Err("expected a position in bytes such as 65536".to_owned()),
+    }
+}
+
+/// Reads the number of a message.
+pub(crate) fn sequence(text: &str) -> Result<i64, String> {
+    match text.parse() {
+        Ok(number @ 0..) => Ok(number),
+        _ => Err("expected the number of a message, the first of which is 0".to_owned()),
     }
 }
 
@@ -92,6 +203,49 @@ mod tests {
             assert!(duration(text).is_err(), "{text}");
         }
         assert!(positive_duration("0").is_err());
+    }
+
+    #[test]
+    fn bytes_are_in_powers_of_1024() {
+        let sizes = ["0", "1500", "64k", "3MiB", "10G", "2tb"].map(|text| bytes(text).expect("a size"));
+        assert_eq!(sizes, [0, 1_500, 64 << 10, 3 << 20, 10 << 30, 2 << 40]);
+        for bad in ["", "G", "-1", "1.5G", "10X", "99999999999G"] {
+            assert!(bytes(bad).is_err(), "{bad}");
+        }
+        assert_eq!(bytes_in::<u32>(1..=65_536)("64k"), Ok(65_536));
+        assert_eq!(bytes_in::<u32>(1..=65_536)("65k"), Err("must be at most 65536".to_owned()));
+        assert_eq!(bytes_in::<u32>(1..=65_536)("0"), Err("must be at least 1".to_owned()));
+    }
+
+    #[test]
+    fn lengths_of_terms_and_datagrams_are_those_that_there_can_be() {
+        assert_eq!(power_of_two::<usize>("64k"), Ok(64 << 10));
+        assert_eq!(power_of_two::<i64>("1g"), Ok(1 << 30));
+        for bad in ["100", "65k", "32k", "2g", "abc"] {
+            assert!(power_of_two::<usize>(bad).is_err(), "{bad}");
+        }
+        assert_eq!(mtu("1408"), Ok(1408));
+        assert!(mtu("1400").is_err() && mtu("64k").is_err() && mtu("x").is_err());
+    }
+
+    #[test]
+    fn counts_are_in_powers_of_1000() {
+        let counts = ["1000", "20k", "5M", "1g"].map(|text| positive_count(text).expect("a count"));
+        assert_eq!(counts, [1_000, 20_000, 5_000_000, 1_000_000_000]);
+        for bad in ["", "k", "0", "-1", "1.5k", "1kk", "99999999999999999999"] {
+            assert!(positive_count(bad).is_err(), "{bad}");
+        }
+        assert_eq!(count_in::<u32>(1..=u64::MAX)("5g"), Err("too many".to_owned()));
+        assert_eq!(count_in::<u64>(1..=10)("11"), Err("must be at most 10".to_owned()));
+    }
+
+    #[test]
+    fn ids_say_what_they_are_of() {
+        assert_eq!((stream_id("-7"), session_id("-7"), counter_type("10")), (Ok(-7), Ok(-7), Ok(10)));
+        assert_eq!(stream_id("abc"), Err("expected a 32-bit stream id such as 1001".to_owned()));
+        assert!(session_id("3000000000").is_err() && counter_type("x").is_err());
+        assert_eq!((recording_id("0"), position("64"), sequence("3")), (Ok(0), Ok(64), Ok(3)));
+        assert!(recording_id("-1").is_err() && position("x").is_err() && sequence("-1").is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gannet::reports::LossObservation;
 use serde::Serialize;
 
-use crate::cli::{DriverDir, Outcome, Output, positive_duration, utc, with_separators};
+use crate::cli::{DriverDir, Outcome, Output, positive_duration, session_id, stream_id, utc, with_separators};
 use crate::inspect::Driver;
 
 /// Show which streams from the network have missed something: how often, how much, and from where
@@ -24,10 +24,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "INTERVAL", value_parser = positive_duration, num_args = 0..=1, default_missing_value = "1s")]
     watch: Option<Duration>,
     /// Show only losses of this stream
-    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    #[arg(long, value_name = "ID", allow_negative_numbers = true, value_parser = stream_id)]
     stream: Option<i32>,
     /// Show only losses of this session
-    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    #[arg(long, value_name = "ID", allow_negative_numbers = true, value_parser = session_id)]
     session: Option<i32>,
 }
 

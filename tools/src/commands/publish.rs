@@ -15,7 +15,9 @@ use serde::Serialize;
 
 use super::watch::pause;
 use crate::capture::{Capture, PassedOver};
-use crate::cli::{Connection, DriverDir, DriverPatience, Outcome, Output, Repeat, Stop, Stream, Usage, duration};
+use crate::cli::{
+    Connection, DriverDir, DriverPatience, Outcome, Output, Repeat, Stop, Stream, Usage, count_in, duration,
+};
 
 /// Publish lines of standard input, a file, or the datagrams of a capture
 ///
@@ -44,10 +46,10 @@ pub(crate) struct Args {
     #[arg(long = "loop", value_name = "TIMES", default_value = "1")]
     repeat: Repeat,
     /// Publish so many messages per second instead of as many as go
-    #[arg(long, value_name = "PER_SECOND", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    #[arg(long, value_name = "PER_SECOND", value_parser = count_in::<u64>(1..=1_000_000_000))]
     rate: Option<u64>,
     /// Wait until there are so many subscribers; those on other hosts count as one
-    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = count_in::<usize>(0..=u64::MAX))]
     subscribers: usize,
     /// How long to wait for them
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
@@ -206,13 +208,7 @@ impl Publisher {
     }
 
     /// Publishes a message as soon as there is room; false if the user wants to stop first.
-    fn publish(
-        &mut self,
-        message: &[u8],
-        number: u64,
-        connection: &Connection,
-        stop: &Stop,
-    ) -> anyhow::Result<bool> {
+    fn publish(&mut self, message: &[u8], number: u64, connection: &Connection, stop: &Stop) -> anyhow::Result<bool> {
         let mut idle = IdleStrategy::Backoff(Backoff::default());
         loop {
             match self.offer(message) {

@@ -4,14 +4,17 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use gannet::Context;
 use gannet::agent::{Backoff, IdleStrategy};
 use gannet::journal::{RecordedStream, Recorder, RecorderOptions, StopReason, SyncPolicy};
 use gannet::types::RecordingId;
-use gannet::Context;
 use serde::Serialize;
 
 use super::journal::Progress;
-use crate::cli::{Connection, DriverPatience, Outcome, Output, Stop, Stream, positive_duration};
+use crate::cli::{
+    Connection, DriverPatience, Outcome, Output, Stop, Stream, positive_count, positive_duration, power_of_two,
+    recording_id,
+};
 
 /// Record a stream into a directory
 ///
@@ -30,7 +33,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     patience: DriverPatience,
     /// Stop as soon as so many messages are recorded
-    #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "MESSAGES", value_parser = positive_count)]
     count: Option<u64>,
     /// Stop after this long; a failure if --count asked for more
     #[arg(long = "for", value_name = "DURATION", value_parser = positive_duration)]
@@ -39,10 +42,10 @@ pub(crate) struct Args {
     #[arg(long)]
     until_end: bool,
     /// Go on with this recording, with the first publication that comes; it must go on where the recording ends
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = recording_id)]
     extend: Option<i64>,
     /// The length of a segment's file in bytes: a power of two, at least a term's
-    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20, value_parser = power_of_two::<i64>)]
     segment_length: i64,
     /// Put what is recorded on stable storage: 'none', 'every' block, or so often
     #[arg(long, value_name = "WHEN", default_value = "none", value_parser = sync_policy)]

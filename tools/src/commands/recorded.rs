@@ -7,10 +7,11 @@ use gannet::journal::storage::Directory;
 use gannet::journal::{Recording, Start};
 use gannet::types::{Position, RecordingId};
 
-use super::journal::moment;
+use super::journal::{existing, moment};
 
 /// Opens a recording of a directory: the one of that id, or the last.
 pub(super) fn open(dir: &Path, recording: Option<i64>) -> anyhow::Result<Recording> {
+    existing(dir)?;
     Ok(Recording::open_in(Arc::new(Directory::at(dir)), recording.map(RecordingId::new))?)
 }
 

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use gannet::Context;
 use gannet::agent::{Backoff, IdleStrategy};
 use gannet::journal::{ReplayEnd, ReplayOptions, ReplayState, Replayer, Speed, Start};
-use gannet::Context;
 use serde::Serialize;
 
 use super::journal::Progress;
 use super::recorded::{open, place};
-use crate::cli::{Connection, DriverPatience, Outcome, Output, Stop, Stream, Usage, duration};
+use crate::cli::{Connection, DriverPatience, Outcome, Output, Stop, Stream, Usage, duration, recording_id};
 
 /// Publish a range of a recording again
 ///
@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
     /// The recording [default: the last one]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = recording_id)]
     recording: Option<i64>,
     #[command(flatten)]
     stream: Stream,
@@ -95,7 +95,8 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     let driver = args.driver.clone().unwrap_or_else(|| Context::from_environment().get_dir().to_owned());
     let connection = Connection::open(&driver, &args.patience, "gannet replay").context("cannot publish")?;
     let options = ReplayOptions::new().from(args.from).end(end).speed(args.speed);
-    let mut replayer = Replayer::new(connection.client(), recording, &args.stream.channel, args.stream.stream, options)?;
+    let mut replayer =
+        Replayer::new(connection.client(), recording, &args.stream.channel, args.stream.stream, options)?;
     let from = replayer.position().get();
     let began = replay(args, &connection, &mut replayer, &stop)?;
     let summary = Summary {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cli::{DriverDir, Outcome, Output, positive_duration, with_separators};
+use crate::cli::{DriverDir, Outcome, Output, counter_type, positive_duration, session_id, stream_id, with_separators};
 use crate::inspect::{CounterLine, Driver};
 
 /// Show a driver's counters, once or again and again
@@ -20,13 +20,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "INTERVAL", value_parser = positive_duration, num_args = 0..=1, default_missing_value = "1s")]
     watch: Option<Duration>,
     /// Show only counters of these types
-    #[arg(long = "type", value_name = "ID", value_delimiter = ',')]
+    #[arg(long = "type", value_name = "ID", value_delimiter = ',', value_parser = counter_type)]
     types: Vec<i32>,
     /// Show only counters of this stream
-    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    #[arg(long, value_name = "ID", allow_negative_numbers = true, value_parser = stream_id)]
     stream: Option<i32>,
     /// Show only counters of this session
-    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    #[arg(long, value_name = "ID", allow_negative_numbers = true, value_parser = session_id)]
     session: Option<i32>,
     /// Show only counters whose label contains this text
     #[arg(long, value_name = "TEXT")]

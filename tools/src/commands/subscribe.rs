@@ -14,7 +14,10 @@ use gannet::{Client, Fragment, ImageHandlers, Subscription};
 use serde::Serialize;
 
 use super::recorded::{open, place};
-use crate::cli::{Connection, DriverDir, DriverPatience, Outcome, Output, Stop, Stream, positive_duration};
+use crate::cli::{
+    Connection, DriverDir, DriverPatience, Outcome, Output, Stop, Stream, positive_count, positive_duration,
+    recording_id,
+};
 use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
 
 /// Print what arrives on a stream
@@ -47,7 +50,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     schema_flags: SchemaFlags,
     /// Stop after so many messages
-    #[arg(long, value_name = "MESSAGES", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "MESSAGES", value_parser = positive_count)]
     count: Option<u64>,
     /// Stop when nothing arrives for this long; a failure if --count or --until-end asked for more
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
@@ -59,7 +62,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     from_journal: Option<PathBuf>,
     /// The recording to begin with [default: the last one]
-    #[arg(long, value_name = "ID", requires = "from_journal")]
+    #[arg(long, value_name = "ID", requires = "from_journal", value_parser = recording_id)]
     recording: Option<i64>,
     /// Where in the recording to begin: start, end, a position, seq:NUMBER, time:NANOS, or a time such as 2026-01-31T08:30:00Z
     #[arg(long, value_name = "PLACE", default_value = "start", value_parser = place, requires = "from_journal")]

@@ -92,13 +92,15 @@ struct Finding {
     limit: i64,
     /// Who the limit waits for; of a publication that flows, who it would wait for.
     holder: Option<Holder>,
-    /// Samples taken, and samples in which the publication was at its limit.
+    /// Samples taken, and samples in which the publication was connected and at its limit.
     samples: u64,
     samples_at_limit: u64,
     watched_ms: u64,
     /// How long it has been at its limit without a break, until now; null if it is not. From the first sample on if equal
     /// to `watched_ms`: it may have been longer.
     held_for_ms: Option<u64>,
+    /// How long nobody has read it, until now; null if somebody does. Likewise.
+    not_connected_for_ms: Option<u64>,
     /// How long the holder has not moved, until now. Likewise.
     holder_still_for_ms: Option<u64>,
     #[serde(skip)]
@@ -156,6 +158,8 @@ struct Watched {
     samples_at_limit: u64,
     /// Since when it is at its limit.
     held_since: Option<Duration>,
+    /// Since when nobody reads it.
+    not_connected_since: Option<Duration>,
     holder: Option<Holder>,
     /// Since when the holder is the same and where it is.
     still_since: Duration,
@@ -172,6 +176,7 @@ impl Watch {
                 samples: 0,
                 samples_at_limit: 0,
                 held_since: None,
+                not_connected_since: None,
                 holder: None,
                 still_since: at,
             });
@@ -187,14 +192,20 @@ impl Watch {
 impl Watched {
     fn sample(&mut self, at: Duration, publication: &Publication) {
         self.samples += 1;
-        let is_at_limit = publication.position >= publication.limit;
-        if is_at_limit {
+        let holder = Holder::of(publication);
+        if holder.is_some() {
+            self.not_connected_since = None;
+        } else {
+            self.not_connected_since.get_or_insert(at);
+        }
+        // One that nobody reads has no room, and is held by nobody.
+        let is_held = holder.is_some() && publication.position >= publication.limit;
+        if is_held {
             self.samples_at_limit += 1;
             self.held_since.get_or_insert(at);
         } else {
             self.held_since = None;
         }
-        let holder = Holder::of(publication);
         if holder.as_ref().map(Holder::place) != self.holder.as_ref().map(Holder::place) {
             self.still_since = at;
         }
@@ -223,6 +234,7 @@ impl Watched {
             samples_at_limit: self.samples_at_limit,
             watched_ms: millis(self.first_seen),
             held_for_ms: self.held_since.map(millis),
+            not_connected_for_ms: self.not_connected_since.map(millis),
             holder_still_for_ms: self.holder.is_some().then(|| millis(self.still_since)),
             description: publication.describe(),
         }
@@ -245,6 +257,10 @@ impl Holder {
         // A spy holds a network publication only if it is behind the sender.
         if slowest.is_some_and(|slowest| slowest.position < position) {
             return subscriber;
+        }
+        // Whoever listens opens a window beyond what was sent.
+        if publication.position >= publication.limit && publication.limit <= position {
+            return None;
         }
         let behind = publication.position.saturating_sub(position).max(0);
         let held_by = publication.held_by.as_ref();
@@ -303,8 +319,15 @@ impl Finding {
     fn explain(&self) -> Vec<String> {
         let watched = seconds(self.watched_ms);
         let room = with_separators(self.limit.saturating_sub(self.position).max(0));
+        // A value that spans the whole watch may be older than the watch.
+        let span = |for_ms: u64| {
+            let at_least = if for_ms >= self.watched_ms { "at least " } else { "" };
+            format!("{at_least}{}", seconds(for_ms))
+        };
         let Some(holder) = &self.holder else {
-            return vec!["not connected: nobody reads it, so nothing can be published".to_owned()];
+            let since = self.not_connected_for_ms.filter(|&for_ms| for_ms > 0);
+            let since = since.map_or_else(String::new, |for_ms| format!(" for {}", span(for_ms)));
+            return vec![format!("not connected{since}: nobody reads it, so nothing can be published")];
         };
         if self.state == State::Flowing {
             return vec![
@@ -312,11 +335,6 @@ impl Finding {
                 format!("slowest: {}", holder.describe()),
             ];
         }
-        // A value that spans the whole watch may be older than the watch.
-        let span = |for_ms: u64| {
-            let at_least = if for_ms >= self.watched_ms { "at least " } else { "" };
-            format!("{at_least}{}", seconds(for_ms))
-        };
         let mut lines = Vec::new();
         match self.held_for_ms {
             Some(held_ms) => {
@@ -382,8 +400,32 @@ mod tests {
 
     #[test]
     fn a_publication_that_nobody_reads_is_not_connected() {
-        let finding = watch(&[(0, 0, 0, &[])]);
-        assert_eq!((finding.state, finding.holder), (State::NotConnected, None));
+        let finding = watch(&[(0, 0, 0, &[]), (200, 0, 0, &[])]);
+        assert_eq!((finding.state, finding.holder.clone()), (State::NotConnected, None));
+        assert_eq!((finding.samples, finding.samples_at_limit, finding.held_for_ms), (2, 0, None));
+        assert_eq!(finding.not_connected_for_ms, Some(200));
+        assert!(finding.explain()[0].starts_with("not connected for at least 0.20 s: "), "{:?}", finding.explain());
+    }
+
+    #[test]
+    fn a_publication_that_is_not_read_any_more_was_held_before_and_says_since_when() {
+        let finding = watch(&[(0, 2000, 2000, &[900]), (100, 2000, 2000, &[]), (300, 2000, 2000, &[])]);
+        assert_eq!((finding.state, finding.samples_at_limit, finding.held_for_ms), (State::NotConnected, 1, None));
+        assert_eq!(finding.not_connected_for_ms, Some(200));
+        assert!(finding.explain()[0].starts_with("not connected for 0.20 s: "), "{:?}", finding.explain());
+        let finding = watch(&[(0, 2000, 2000, &[]), (100, 2000, 3000, &[2000])]);
+        assert_eq!((finding.state, finding.samples_at_limit), (State::Flowing, 0));
+        assert_eq!(finding.not_connected_for_ms, None);
+    }
+
+    #[test]
+    fn a_network_publication_without_receivers_is_held_by_nobody() {
+        let mut streams = Streams::new(&records(1000, 1000, &[]));
+        let publication = streams.publications.get_mut(&5).expect("it is there");
+        (publication.sender_position, publication.sender_limit) = (Some(1000), Some(1000));
+        assert_eq!(Holder::of(publication), None);
+        publication.limit = 3000;
+        assert!(Holder::of(publication).is_some(), "a window is open");
     }
 
     #[test]

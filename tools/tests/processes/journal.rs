@@ -159,6 +159,9 @@ fn messages_are_exported_as_captures_lines_and_rows() {
     let position = lines(&exported)[0]["position"].to_string();
     assert_eq!(text(&run(&["--format", "jsonl", "--to-position", &position])).lines().count(), 199);
     assert_eq!(ended(&["export", "--dir", path]).status.code(), Some(2), "a format has to be said");
+    assert!(run(&["--json", "--from-sequence", "199"]) == exported, "the same as --format jsonl");
+    let both = ended(&["export", "--json", "--format", "csv", "--dir", path]);
+    assert!(both.code() == Some(2) && both.stderr.contains("--json is the same as --format jsonl"), "{both:?}");
 }
 
 /// With a schema, what messages say is exported, and chosen by: the same as is printed.

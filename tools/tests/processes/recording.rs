@@ -163,3 +163,46 @@ fn what_cannot_be_recorded_or_replayed_is_refused() {
     let ended = start(&["replay", "--wait", "50ms"], &dir.path().join("some"), &driver).end();
     assert_eq!((ended.code(), ended.stderr.contains("nobody subscribes")), (Some(1), true), "{ended:?}");
 }
+
+/// Whatever a command was doing: that the driver was shut down is what it says.
+#[test]
+fn a_driver_that_was_shut_down_is_named_by_whoever_it_served() {
+    let mut driver = Driver::start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = dir.path().join("quotes");
+    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
+    let recorder = record(&driver, &journal, &[]);
+    publish(&mut publication, 0..10);
+    eventually("it is recorded", || {
+        let mut cat = gannet(&["journal", "cat", "--count", "10"]);
+        let ended = Process::spawn(cat.arg("--dir").arg(&journal), None).end();
+        (ended.stdout.iter().filter(|&&byte| byte == b'\n').count() == 10).then_some(())
+    });
+
+    let path = journal.to_str().expect("a plain path");
+    let subscriber = driver.gannet(&["sub", "--channel", CHANNEL]);
+    let merging = driver.gannet(&["sub", "--channel", CHANNEL, "--from-journal", path]);
+    let publisher = driver.publish_forever(&["--channel", CHANNEL, "--stream", "3003", "--rate", "100"]);
+    let reader = driver.gannet(&["sub", "--channel", CHANNEL, "--stream", "3003"]);
+    let waiting =
+        driver.gannet_with_input(&["pub", "--channel", CHANNEL, "--stream", "4004", "--wait", "170s"], Some(b"x\n"));
+    let replayer = replay(&driver, &journal, &["--follow"]);
+    let listener = driver.gannet(&["sub", "--channel", CHANNEL, "--stream", "2002"]);
+    eventually("all of them are there", || {
+        let streams = driver.gannet(&["streams", "--json"]).end().json();
+        let has = |stream: i64, subscribers: usize| {
+            streams.iter().any(|line| {
+                line["stream_id"] == stream && line["subscribers"].as_array().map(Vec::len) >= Some(subscribers)
+            })
+        };
+        (has(1001, 3) && has(3003, 1) && has(4004, 0) && has(2002, 1)).then_some(())
+    });
+    let expected = format!("the driver in {} was shut down", driver.path().display());
+    driver.shut_down();
+    for process in [recorder, subscriber, merging, publisher, reader, waiting, replayer, listener] {
+        let ended = process.end();
+        assert_eq!(ended.code(), Some(1), "{ended:?}");
+        assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
+    }
+}

@@ -86,6 +86,29 @@ fn why_names_the_subscriber_that_stands_still() {
 }
 
 #[test]
+fn a_publication_that_nobody_reads_is_not_called_held() {
+    let driver = Driver::start();
+    let _ipc = driver.gannet_with_input(&["pub", "--channel", CHANNEL, "--wait", "170s"], Some(b"line\n"));
+    // One that listens without being a receiver.
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let channel = format!("aeron:udp?endpoint={}|term-length=64k", socket.local_addr().expect("bound"));
+    let _udp = driver.gannet_with_input(&["pub", "--channel", &channel, "--wait", "170s"], Some(b"line\n"));
+    let findings = eventually("both publish", || {
+        let findings = driver.gannet(&["why", "--json", "--for", "60ms"]).end().json();
+        (findings.len() == 2).then_some(findings)
+    });
+    for finding in findings {
+        assert_eq!(
+            (&finding["state"], &finding["samples_at_limit"]),
+            (&"not_connected".into(), &0.into()),
+            "{finding}"
+        );
+        assert!(finding["held_for_ms"].is_null() && finding["not_connected_for_ms"].is_u64(), "{finding}");
+    }
+    assert!(driver.gannet(&["why", "--json", "--held", "--for", "60ms"]).end().json().is_empty());
+}
+
+#[test]
 fn errors_are_listed_with_their_counts() {
     let driver = Driver::start();
     assert!(driver.gannet(&["errors", "--json"]).end().json().is_empty());

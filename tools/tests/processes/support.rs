@@ -73,6 +73,13 @@ impl Driver {
         self.gannet(&[&["pub", "--wait", "170s", "--file", lines, "--loop", "forever"], arguments].concat())
     }
 
+    /// Ends the driver in good order.
+    pub(crate) fn shut_down(&mut self) {
+        let process = self.process.take().expect("it runs");
+        process.signal(Signal::TERM);
+        process.end().success();
+    }
+
     /// Kills the driver as a crash would.
     pub(crate) fn kill(&mut self) {
         drop(self.process.take());

@@ -31,4 +31,4 @@ pub use merge::{MergeError, MergeState, ReplayMerge};
 pub use pace::Speed;
 pub use recorder::{RecordedStream, Recorder, RecorderOptions, RecorderStatus, StopReason};
 pub use replayer::{ReplayEnd, ReplayError, ReplayOptions, ReplayState, Replayer};
-pub use times::TIMES_VERSION;
+pub use times::{TIMES_VERSION, Times};

@@ -48,7 +48,7 @@ impl Pace {
     /// The pace of a recording from a position on. None if it does not say when what was recorded.
     pub(super) fn new(recording: &Recording, from: Position, scale: f64) -> Option<Self> {
         let source = if recording.stamps() == Stamps::None {
-            let times = times(recording);
+            let times = Times::new(recording);
             times.has(from).then_some(Source::Times(Box::new(times)))?
         } else {
             Source::Stamps
@@ -63,7 +63,7 @@ impl Pace {
         }
         let time = match &mut self.source {
             Source::Stamps => Some(begins.time).filter(|&time| begins.message && time > 0),
-            Source::Times(times) => times.at(position),
+            Source::Times(times) => times.at(position).map(EpochNanos::get),
         };
         if let Some(time) = time {
             let (first, start) = *self.anchor.get_or_insert((time, now));
@@ -82,7 +82,7 @@ pub(super) fn position_at(recording: &Recording, time: EpochNanos) -> Result<Opt
     if recording.stamps() != Stamps::None {
         return Ok(None);
     }
-    let times = times(recording);
+    let times = Times::new(recording);
     let mut found = None;
     for base in recording.segment_bases()? {
         let first = times.first(base);
@@ -93,8 +93,4 @@ pub(super) fn position_at(recording: &Recording, time: EpochNanos) -> Result<Opt
         found = if first.is_some() { Some(base) } else { found };
     }
     Ok(found.and_then(|base| times.search(base, time.get())))
-}
-
-fn times(recording: &Recording) -> Times {
-    Times::new(std::sync::Arc::clone(&recording.storage), recording.descriptor().clone())
 }

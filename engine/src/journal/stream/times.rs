@@ -12,10 +12,12 @@
 use std::sync::Arc;
 
 use crate::memory::{Field, FileAccess, Reserve};
+use crate::time::EpochNanos;
 use crate::types::{Position, RecordingId, SemanticVersion};
 
 use super::super::catalog::RecordingDescriptor;
 use super::super::error::JournalError;
+use super::super::recording::Recording;
 use super::super::storage::{Storage, Stored};
 
 /// The version of the layout.
@@ -171,9 +173,9 @@ impl TimesWriter {
     }
 }
 
-/// Reads the times of a recording, forwards.
+/// Reads when what of a recorded stream was recorded, forwards.
 #[derive(Debug)]
-pub(super) struct Times {
+pub struct Times {
     storage: Arc<dyn Storage>,
     descriptor: RecordingDescriptor,
     file: Option<TimesFile>,
@@ -184,7 +186,9 @@ pub(super) struct Times {
 }
 
 impl Times {
-    pub(super) fn new(storage: Arc<dyn Storage>, descriptor: RecordingDescriptor) -> Self {
+    /// From the start of a recording on.
+    pub fn new(recording: &Recording) -> Self {
+        let (storage, descriptor) = (Arc::clone(&recording.storage), recording.descriptor().clone());
         Self { storage, descriptor, file: None, index: 0, passed: None }
     }
 
@@ -194,8 +198,9 @@ impl Times {
         self.open(base, 0).is_some_and(|file| file.entries() > 0)
     }
 
-    /// When the frame at `position` was recorded, as far as that is known. Not to be asked for earlier positions later.
-    pub(super) fn at(&mut self, position: Position) -> Option<i64> {
+    /// When the frame at `position` was recorded, as far as that is known: frames that were recorded within a tenth of a millisecond
+    /// have the same time, the first's. A replay at a pace has a frame due by this time. Not to be asked for earlier positions later.
+    pub fn at(&mut self, position: Position) -> Option<EpochNanos> {
         let layout = self.descriptor.layout();
         let base = layout.base(position);
         if self.file.as_ref().is_none_or(|file| file.base != base) {
@@ -219,7 +224,7 @@ impl Times {
                 break;
             }
         }
-        self.passed
+        self.passed.map(EpochNanos::new)
     }
 
     /// The first entry of a segment.

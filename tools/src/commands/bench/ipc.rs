@@ -10,7 +10,7 @@ use gannet_benches::systems::gannet::Gannet;
 use gannet_benches::systems::handover::Handover;
 
 use super::{Reporting, figures, progress};
-use crate::cli::{Outcome, Output};
+use crate::cli::{Outcome, Output, count_in, power_of_two};
 
 /// Round trips and throughput over shared memory between two threads, each on its core
 ///
@@ -21,13 +21,13 @@ pub(super) struct Args {
     #[command(flatten)]
     reporting: Reporting,
     /// Rounds per system and measurement
-    #[arg(long, value_name = "COUNT", default_value_t = ipc::Options::default().rounds, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", default_value_t = ipc::Options::default().rounds, value_parser = count_in::<u32>(1..=u64::MAX))]
     rounds: u32,
     /// Round trips per second
-    #[arg(long, value_name = "PER_SECOND", default_value_t = ipc::Options::default().echo_rate_per_s, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    #[arg(long, value_name = "PER_SECOND", default_value_t = ipc::Options::default().echo_rate_per_s, value_parser = count_in::<u64>(1..=10_000_000))]
     rate: u64,
     /// Length of a term in bytes, a power of two from 64 KiB
-    #[arg(long, value_name = "BYTES", default_value_t = ipc::Options::default().term_length)]
+    #[arg(long, value_name = "BYTES", default_value_t = ipc::Options::default().term_length, value_parser = power_of_two::<usize>)]
     term_length: usize,
 }
 

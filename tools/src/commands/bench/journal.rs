@@ -10,7 +10,7 @@ use gannet_benches::rig::measurement::{Details, Kind, Measurement};
 use gannet_benches::scenarios::journal::{self, Part, Role};
 
 use super::{Reporting, latencies, progress};
-use crate::cli::{Outcome, Output};
+use crate::cli::{Outcome, Output, bytes_in, count_in};
 
 /// What a journal costs, each part beside what it is measured by
 ///
@@ -25,16 +25,16 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Bytes per message
-    #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=65_472))]
+    #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = bytes_in::<u32>(1..=65_472))]
     size: u32,
     /// Rounds of each kind
-    #[arg(long, value_name = "COUNT", default_value_t = journal::Options::default().rounds, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", default_value_t = journal::Options::default().rounds, value_parser = count_in::<u32>(1..=u64::MAX))]
     rounds: u32,
     /// Measure this only; may be given more than once [default: all of it]
     #[arg(long = "part", value_enum, value_name = "PART")]
     parts: Vec<PartArg>,
     /// Bytes of the large journal that is searched and opened; a hundredth of it is stored
-    #[arg(long, value_name = "BYTES", default_value_t = journal::Options::default().large, value_parser = clap::value_parser!(u64).range(200_000_000..=1_000_000_000_000))]
+    #[arg(long, value_name = "BYTES", default_value_t = journal::Options::default().large, value_parser = bytes_in::<u64>(200_000_000..=1_000_000_000_000))]
     large: u64,
     /// What this process does for another that measures
     #[arg(long, value_enum, hide = true)]

@@ -8,7 +8,7 @@ use gannet_benches::rig::measurement::{Details, Measurement};
 use gannet_benches::scenarios::replay;
 
 use super::{Reporting, figures, progress};
-use crate::cli::{Outcome, Output};
+use crate::cli::{Outcome, Output, count_in};
 
 /// What a replay at full speed brings to its subscriber, beside what a publisher brings over shared memory
 ///
@@ -22,7 +22,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Rounds of each kind
-    #[arg(long, value_name = "COUNT", default_value_t = replay::Options::default().rounds, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", default_value_t = replay::Options::default().rounds, value_parser = count_in::<u32>(1..=u64::MAX))]
     rounds: u32,
 }
 

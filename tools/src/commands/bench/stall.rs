@@ -10,7 +10,7 @@ use gannet_benches::scenarios::stall;
 use gannet_driver::config::Profile;
 
 use super::{Reporting, latencies, progress};
-use crate::cli::{Outcome, Output, duration, profile};
+use crate::cli::{Outcome, Output, count_in, duration, power_of_two, profile};
 
 /// What a running stream notices of publications with large terms that are added and removed beside it
 ///
@@ -22,16 +22,16 @@ pub(super) struct Args {
     #[command(flatten)]
     reporting: Reporting,
     /// Slices of each kind
-    #[arg(long, value_name = "COUNT", default_value_t = stall::Options::default().slices, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", default_value_t = stall::Options::default().slices, value_parser = count_in::<u32>(1..=u64::MAX))]
     slices: u32,
     /// Messages per second
-    #[arg(long, value_name = "PER_SECOND", default_value_t = stall::Options::default().rate_per_s, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "PER_SECOND", default_value_t = stall::Options::default().rate_per_s, value_parser = count_in::<u64>(1..=1_000_000))]
     rate: u64,
     /// Length of a term of the stream in bytes, a power of two from 64 KiB
-    #[arg(long, value_name = "BYTES", default_value_t = stall::Options::default().term_length)]
+    #[arg(long, value_name = "BYTES", default_value_t = stall::Options::default().term_length, value_parser = power_of_two::<usize>)]
     term_length: usize,
     /// Length of a term of the publications that come and go in bytes, a power of two from 64 KiB
-    #[arg(long, value_name = "BYTES", default_value_t = stall::Options::default().added_term_length)]
+    #[arg(long, value_name = "BYTES", default_value_t = stall::Options::default().added_term_length, value_parser = power_of_two::<usize>)]
     added_term_length: usize,
     /// Time from one such publication to the next of the same slice
     #[arg(long = "every", value_name = "DURATION", value_parser = duration, default_value = "250ms")]

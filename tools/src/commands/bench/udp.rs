@@ -9,7 +9,7 @@ use gannet_benches::systems::gannet_udp::UdpSettings;
 use gannet_driver::config::TransportName;
 
 use super::{Reporting, figures, progress};
-use crate::cli::{Outcome, Output};
+use crate::cli::{Outcome, Output, bytes_in, count_in, mtu, power_of_two};
 
 /// Round trips and throughput over UDP on the loopback interface, beside bare sockets
 ///
@@ -24,31 +24,31 @@ pub(super) struct Args {
     #[arg(long, value_enum)]
     transport: Option<TransportArg>,
     /// Rounds per system and measurement
-    #[arg(long, value_name = "COUNT", default_value_t = udp::Options::default().rounds, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", default_value_t = udp::Options::default().rounds, value_parser = count_in::<u32>(1..=u64::MAX))]
     rounds: u32,
     /// Round trips per second
-    #[arg(long, value_name = "PER_SECOND", default_value_t = udp::Options::default().echo_rate_per_s, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    #[arg(long, value_name = "PER_SECOND", default_value_t = udp::Options::default().echo_rate_per_s, value_parser = count_in::<u64>(1..=10_000_000))]
     rate: u64,
     /// Bytes per message, one measurement of throughput each
-    #[arg(long = "size", value_name = "BYTES", value_delimiter = ',', default_values_t = udp::Options::default().throughput_sizes)]
+    #[arg(long = "size", value_name = "BYTES", value_delimiter = ',', default_values_t = udp::Options::default().throughput_sizes, value_parser = bytes_in::<usize>(1..=16 << 20))]
     sizes: Vec<usize>,
     /// Length of a term in bytes, a power of two from 64 KiB
-    #[arg(long, value_name = "BYTES", default_value_t = UdpSettings::default().term_length)]
+    #[arg(long, value_name = "BYTES", default_value_t = UdpSettings::default().term_length, value_parser = power_of_two::<usize>)]
     term_length: usize,
     /// Bytes of the longest datagram
-    #[arg(long, value_name = "BYTES", default_value_t = UdpSettings::default().mtu)]
+    #[arg(long, value_name = "BYTES", default_value_t = UdpSettings::default().mtu, value_parser = mtu)]
     mtu: usize,
     /// Bytes of the receiver's window; where loss is compared with none, 1 MiB if the system lets sockets have that
-    #[arg(long, value_name = "BYTES", default_value_t = UdpSettings::default().window)]
+    #[arg(long, value_name = "BYTES", default_value_t = UdpSettings::default().window, value_parser = bytes_in::<usize>(1..=1 << 30))]
     window: usize,
     /// How many streams are compared with one; 0 leaves that out
-    #[arg(long, value_name = "COUNT", default_value_t = udp::Options::default().streams)]
+    #[arg(long, value_name = "COUNT", default_value_t = udp::Options::default().streams, value_parser = count_in::<usize>(0..=u64::MAX))]
     streams: usize,
     /// Of a million datagrams, how many are lost in the part with loss; 0 leaves that out
-    #[arg(long, value_name = "COUNT", default_value_t = udp::Options::default().loss_ppm, value_parser = clap::value_parser!(u32).range(..=500_000))]
+    #[arg(long, value_name = "COUNT", default_value_t = udp::Options::default().loss_ppm, value_parser = count_in::<u32>(0..=500_000))]
     loss_ppm: u32,
     /// How many streams are idle in the part with idle streams; 0 leaves that out
-    #[arg(long, value_name = "COUNT", default_value_t = udp::Options::default().idle_streams)]
+    #[arg(long, value_name = "COUNT", default_value_t = udp::Options::default().idle_streams, value_parser = count_in::<usize>(0..=u64::MAX))]
     idle_streams: usize,
 }
 

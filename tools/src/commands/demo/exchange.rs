@@ -69,7 +69,7 @@ pub(super) fn between(
             is_over.store(published.is_err(), Ordering::Relaxed);
             published
         });
-        let receiver = Receiver::new(plan.messages, start_ns, plan.rate_per_s, None);
+        let receiver = Receiver::new(plan.messages, start_ns, plan.rate_per_s);
         let received = receiver.run(poll, &gives_up);
         is_over.store(true, Ordering::Relaxed);
         let published = publisher.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -114,19 +114,14 @@ fn publish(
 pub(super) struct Receiver {
     messages: u64,
     schedule: Schedule,
-    start_ns: i64,
-    /// If the feed is received another time: how many times as fast, and when its first message came.
-    again: Option<(f64, Option<i64>)>,
     next: u64,
     leg: Leg,
 }
 
 impl Receiver {
-    /// Of so many messages, the first of which was due at `start_ns`. If the feed is received `again`, so many times as fast, each
-    /// is due when that pace has it due behind the first.
-    pub(super) fn new(messages: u64, start_ns: i64, rate_per_s: u64, again: Option<f64>) -> Self {
-        let schedule = Schedule::new(start_ns, rate_per_s);
-        Self { messages, schedule, start_ns, again: again.map(|scale| (scale, None)), next: 0, leg: Leg::default() }
+    /// Of so many messages, the first of which was due at `start_ns` when they were published first.
+    pub(super) fn new(messages: u64, start_ns: i64, rate_per_s: u64) -> Self {
+        Self { messages, schedule: Schedule::new(start_ns, rate_per_s), next: 0, leg: Leg::default() }
     }
 
     /// Receives until everything has arrived.
@@ -147,23 +142,22 @@ impl Receiver {
         Ok(self.leg)
     }
 
-    /// Takes a message.
+    /// Takes a message, which was due when it says.
     pub(super) fn receive(&mut self, payload: &[u8]) {
+        self.receive_due(payload, Some);
+    }
+
+    /// Takes a message that is due at another time than it says, if it is known when.
+    pub(super) fn receive_due(&mut self, payload: &[u8], due_ns: impl FnOnce(i64) -> Option<i64>) {
         let arrived_ns = now_ns();
         let typed = AnyMessage::decode(payload).ok();
         match typed.as_ref().and_then(|typed| Some((typed, feed::claim(typed)?))) {
             // What is missing before it is lost; what comes late or twice is not as it was sent.
-            Some((typed, (number, due_ns))) if number >= self.next => {
+            Some((typed, (number, says_ns))) if number >= self.next => {
                 self.leg.differed += u64::from(!feed::is_as_sent(typed, number, self.schedule.due_ns(number)));
-                let due_ns = match &mut self.again {
-                    None => due_ns,
-                    Some((scale, first_ns)) => {
-                        let behind_first_ns = (due_ns - self.start_ns) as f64 / *scale;
-                        *first_ns.get_or_insert(arrived_ns) + behind_first_ns as i64
-                    }
-                };
-                // Ahead of a pace that began late is on time.
-                self.leg.latencies.record((arrived_ns - due_ns).max(0));
+                if let Some(due_ns) = due_ns(says_ns) {
+                    self.leg.latencies.record(arrived_ns - due_ns);
+                }
                 self.next = number + 1;
             }
             _ => self.leg.differed += 1,

@@ -21,7 +21,7 @@ use gannet_driver::config::{DriverConfig, Profile};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::cli::{Outcome, Output, Stop, Unsuccessful, with_separators};
+use crate::cli::{Outcome, Output, Stop, Unsuccessful, count_in, with_separators};
 
 /// Run the whole engine in one go, with an embedded driver and no set-up
 ///
@@ -33,10 +33,10 @@ pub(crate) struct Args {
     #[arg(long)]
     json: bool,
     /// Messages per leg
-    #[arg(long, value_name = "COUNT", default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 60_000, value_parser = count_in::<u64>(1..=100_000_000))]
     messages: u64,
     /// Messages per second
-    #[arg(long, value_name = "PER_SECOND", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 20_000, value_parser = count_in::<u64>(1..=10_000_000))]
     rate: u64,
 }
 

@@ -2,8 +2,10 @@
 
 use anyhow::bail;
 use gannet::Fragment;
-use gannet::journal::{Recording, ReplayOptions, ReplayState, Replayer, Speed};
+use gannet::journal::{Recording, ReplayOptions, ReplayState, Replayer, Speed, Times};
 use gannet::logbuffer::FragmentAssembler;
+use gannet::time::{EpochNanos, MonotonicNanos};
+use gannet::types::Position;
 use gannet_benches::rig::schedule::now_ns;
 
 use super::exchange::{Receiver, connect};
@@ -15,24 +17,37 @@ const STREAM_ID: i32 = 1004;
 const SCALE: f64 = 2.0;
 const FRAGMENTS_PER_POLL: usize = 32;
 
-/// Runs the leg. Replayer and subscriber are one thread; a message is late by how much later it comes than the pace has it.
+/// The shortest a frame can be: so far in front of its end is still the same frame.
+const SHORTEST_FRAME: i64 = 32;
+
+/// Runs the leg. Replayer and subscriber are one thread. A message is due when the pace has it due: as long behind the moment when
+/// the replay began as it was recorded behind the first frame, divided by the scale.
 pub(super) fn run(setting: &Setting<'_>) -> anyhow::Result<Leg> {
     let Some(recorded) = setting.recorded.get() else { bail!("nothing was recorded") };
     let client = connect(setting)?;
     let mut subscription = client.add_subscription(CHANNEL, STREAM_ID)?;
     let recording = Recording::open(setting.journal_dir)?;
     let options = ReplayOptions::new().speed(Speed::Scaled(SCALE));
+    let mut pace = Pace { times: Times::new(&recording), start_ns: None, first_ns: None };
     let mut replayer = Replayer::new(&client, recording, CHANNEL, STREAM_ID, options)?;
     let mut assembler = FragmentAssembler::new();
     let deadline_ns = now_ns() + (setting.plan.length() + PATIENCE).as_nanos() as i64;
-    let receiver = Receiver::new(recorded.messages, recorded.start_ns, setting.plan.rate_per_s, Some(SCALE));
+    let receiver = Receiver::new(recorded.messages, recorded.start_ns, setting.plan.rate_per_s);
     let mut leg = receiver.run(
         |receiver| {
             if replayer.state() != ReplayState::Done {
-                replayer.do_work()?;
+                let (now_ns, from) = (now_ns(), replayer.position());
+                replayer.do_work_at(MonotonicNanos::new(now_ns))?;
+                if pace.start_ns.is_none() && replayer.position() > from {
+                    // The replayer's clock starts with the first frame, which is due at once.
+                    pace.start_ns = Some(now_ns);
+                    pace.first_ns = pace.times.at(from).map(EpochNanos::get);
+                }
             }
             Ok(subscription.poll(
-                assembler.assemble(|message: Fragment<'_>| receiver.receive(message.payload())),
+                assembler.assemble(|message: Fragment<'_>| {
+                    receiver.receive_due(message.payload(), |_| pace.due_ns(message.position()));
+                }),
                 FRAGMENTS_PER_POLL,
             ))
         },
@@ -40,4 +55,37 @@ pub(super) fn run(setting: &Setting<'_>) -> anyhow::Result<Leg> {
     )?;
     leg.published = recorded.messages;
     Ok(leg)
+}
+
+/// When the replayer has which message due.
+struct Pace {
+    times: Times,
+    /// When the replay began, and when its first frame was recorded, once it has begun.
+    start_ns: Option<i64>,
+    first_ns: Option<i64>,
+}
+
+impl Pace {
+    /// When the message that ends at `end` is due; positions never go back.
+    fn due_ns(&mut self, end: Position) -> Option<i64> {
+        let recorded_ns = self.times.at(Position::new(end.get() - SHORTEST_FRAME))?.get();
+        let behind_first_ns = (recorded_ns - self.first_ns?) as f64 / SCALE;
+        Some(self.start_ns? + behind_first_ns as i64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gannet::journal::{Journal, JournalOptions};
+
+    #[test]
+    fn without_times_nobody_knows_when_a_message_is_due() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10);
+        Journal::create(dir.path(), &options).expect("a journal");
+        let recording = Recording::open(dir.path()).expect("it was made");
+        let mut pace = Pace { times: Times::new(&recording), start_ns: Some(1), first_ns: Some(1) };
+        assert_eq!(pace.due_ns(Position::new(64)), None);
+    }
 }

@@ -11,7 +11,7 @@ use gannet::types::Position;
 
 use super::messages::{Choice, Meaning, Printer};
 use super::{Progress, Source, cat};
-use crate::cli::{Outcome, Output, Stop};
+use crate::cli::{Outcome, Output, Stop, Usage, count_in, position, sequence};
 use crate::sbe::Decoded;
 
 /// Write messages as a capture, as JSON lines or as CSV
@@ -25,22 +25,25 @@ pub(super) struct Args {
     #[command(flatten)]
     source: Source,
     /// What to write
-    #[arg(long, value_enum)]
-    format: Format,
+    #[arg(long, value_enum, required_unless_present = "json")]
+    format: Option<Format>,
+    /// The same as --format jsonl
+    #[arg(long)]
+    json: bool,
     /// Write to this file instead of standard output
     #[arg(long, short = 'o', value_name = "FILE")]
     output: Option<PathBuf>,
     /// Begin with the message at this position
-    #[arg(long, value_name = "POSITION", conflicts_with_all = ["from_sequence", "since"])]
+    #[arg(long, value_name = "POSITION", conflicts_with_all = ["from_sequence", "since"], value_parser = position)]
     from_position: Option<i64>,
     /// Begin with the message of this number; the first is 0
-    #[arg(long, value_name = "NUMBER", conflicts_with = "since")]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "since", value_parser = sequence)]
     from_sequence: Option<i64>,
     /// Stop in front of this position
-    #[arg(long, value_name = "POSITION")]
+    #[arg(long, value_name = "POSITION", value_parser = position)]
     to_position: Option<i64>,
     /// Stop after so many messages
-    #[arg(long, value_name = "MESSAGES")]
+    #[arg(long, value_name = "MESSAGES", value_parser = count_in::<u64>(0..=u64::MAX))]
     count: Option<u64>,
     #[command(flatten)]
     choice: Choice,
@@ -63,6 +66,13 @@ enum Format {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let format = match args.format {
+        Some(format) if args.json && format != Format::Jsonl => {
+            bail!(Usage("--json is the same as --format jsonl: leave one of the two out".to_owned()))
+        }
+        Some(format) => format,
+        None => Format::Jsonl,
+    };
     let start = match (args.from_position, args.from_sequence, args.choice.since) {
         (Some(position), ..) => Start::Position(Position::new(position)),
         (_, Some(sequence), _) => Start::Sequence(sequence),
@@ -83,7 +93,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     };
     let out = file.as_mut().unwrap_or(out);
     let has_schema = args.meaning.has_schema();
-    match args.format {
+    match format {
         Format::Pcap => out.bytes(&pcap_header())?,
         Format::Csv if has_schema => {
             out.line("position,next_position,sequence,time_ns,length,schema,version,template,name,fields")?;
@@ -96,7 +106,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let end = args.to_position.map(Position::new);
     let is_done = |printed: u64| args.count.is_some_and(|count| printed >= count) || stop.is_wanted();
     while !is_done(printer.printed) && end.is_none_or(|end| tailer.position() < end) {
-        let more = match args.format {
+        let more = match format {
             Format::Jsonl => cat::forward(&mut tailer, &mut printer, &mut damaged, out)?,
             Format::Pcap => {
                 cat::forward_to(&mut tailer, &mut damaged, |record| printer.write(record, &mut pcap_packet, out))?

@@ -5,7 +5,7 @@ use gannet::types::Position;
 
 use super::messages::{Choice, Printer, Printing};
 use super::{Progress, Source, cat};
-use crate::cli::{Outcome, Output, Stop, Unsuccessful, Usage};
+use crate::cli::{Outcome, Output, Stop, Unsuccessful, Usage, count_in, position, sequence};
 
 /// Find messages by number, position, time, text, template or field
 ///
@@ -15,13 +15,13 @@ pub(super) struct Args {
     #[command(flatten)]
     source: Source,
     /// The message of this number; the first is 0
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["position", "since"])]
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["position", "since"], value_parser = sequence)]
     sequence: Option<i64>,
     /// The message that begins at this position, or first behind it
-    #[arg(long, value_name = "POSITION", conflicts_with = "since")]
+    #[arg(long, value_name = "POSITION", conflicts_with = "since", value_parser = position)]
     position: Option<i64>,
     /// Find so many
-    #[arg(long, value_name = "MESSAGES", default_value_t = 1)]
+    #[arg(long, value_name = "MESSAGES", default_value_t = 1, value_parser = count_in::<u64>(0..=u64::MAX))]
     count: u64,
     #[command(flatten)]
     choice: Choice,

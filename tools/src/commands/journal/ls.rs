@@ -7,7 +7,7 @@ use gannet::journal::{Catalog, RecordingState};
 use gannet::memory::FileAccess;
 use serde::Serialize;
 
-use super::{Source, disk_usage};
+use super::{Source, disk_usage, existing};
 use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
 
 /// List the recordings of a journal or an archive
@@ -42,6 +42,7 @@ struct Line {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    existing(&args.dir)?;
     let catalog = Catalog::open(&Directory::at(&args.dir), FileAccess::ReadOnly)?;
     let mut failed = false;
     if !args.json {

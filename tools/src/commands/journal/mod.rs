@@ -13,14 +13,14 @@ mod repair;
 mod verify;
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use gannet::journal::{JournalError, Recording, RollCycle, Start, storage::Directory};
 use gannet::time::EpochNanos;
 use gannet::types::{Position, RecordingId};
 
-use crate::cli::{Outcome, Output};
+use crate::cli::{Outcome, Output, recording_id};
 
 /// List, read, search and check journals, and recordings of archives
 #[derive(Debug, clap::Args)]
@@ -66,7 +66,7 @@ struct Source {
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
     /// The recording [default: the last one]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = recording_id)]
     recording: Option<i64>,
 }
 
@@ -76,7 +76,16 @@ impl Source {
     }
 
     fn open(&self) -> anyhow::Result<Recording> {
+        existing(&self.dir)?;
         Ok(Recording::open_in(std::sync::Arc::new(Directory::at(&self.dir)), self.id())?)
+    }
+}
+
+/// Tells a directory that is not there from one that is no journal.
+pub(crate) fn existing(dir: &Path) -> Outcome {
+    match dir.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => bail!("there is no directory {}", dir.display()),
+        _ => Ok(()),
     }
 }
 
@@ -88,21 +97,6 @@ pub(super) fn moment(text: &str) -> Result<EpochNanos, String> {
     let moment: jiff::Timestamp =
         text.parse().map_err(|_| "expected a time such as 2026-01-31T08:30:00Z, or nanoseconds since 1970")?;
     i64::try_from(moment.as_nanosecond()).map(EpochNanos::new).map_err(|_| "out of range".to_owned())
-}
-
-/// Reads a number of bytes: `1500`, `64k`, `500M`, `10G`, `2T`, in powers of 1024.
-fn size(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|last: char| last.is_ascii_alphabetic());
-    let shift = match text[digits.len()..].to_ascii_lowercase().as_str() {
-        "" | "b" => 0,
-        "k" | "kb" | "kib" => 10,
-        "m" | "mb" | "mib" => 20,
-        "g" | "gb" | "gib" => 30,
-        "t" | "tb" | "tib" => 40,
-        _ => return Err("expected a number of bytes such as 500M or 10G".to_owned()),
-    };
-    let number: u64 = digits.parse().map_err(|_| "expected a number of bytes such as 500M or 10G")?;
-    number.checked_mul(1 << shift).ok_or_else(|| "out of range".to_owned())
 }
 
 /// A cycle of a journal that rolls by time of day, as people name it.
@@ -247,15 +241,6 @@ mod tests {
         assert_eq!(cycle("2026-01-31T08:30:00Z"), at(1_769_848_200));
         for bad in ["", "today", "2026-13-01", "1.5"] {
             assert!(cycle(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn sizes_are_in_powers_of_1024() {
-        let sizes = ["0", "1500", "64k", "3MiB", "10G", "2tb"].map(|text| size(text).expect("a size"));
-        assert_eq!(sizes, [0, 1_500, 64 << 10, 3 << 20, 10 << 30, 2 << 40]);
-        for bad in ["", "G", "-1", "1.5G", "10X", "99999999999G"] {
-            assert!(size(bad).is_err(), "{bad}");
         }
     }
 }

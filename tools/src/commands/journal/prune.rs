@@ -10,8 +10,8 @@ use gannet::time::EpochNanos;
 use gannet::types::Position;
 use serde::Serialize;
 
-use super::{Source, moment, size};
-use crate::cli::{Outcome, Output, Usage, positive_duration, with_separators};
+use super::{Source, existing, moment};
+use crate::cli::{Outcome, Output, Usage, bytes, positive_duration, with_separators};
 
 /// Remove segments from the start of a recording, by age, size, free space, position or time
 ///
@@ -25,10 +25,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "AGE", value_parser = age)]
     older_than: Option<Duration>,
     /// Remove segments while the recording takes up more than so many bytes, such as 500M or 10G
-    #[arg(long, value_name = "BYTES", value_parser = size)]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
     larger_than: Option<u64>,
     /// Remove segments while the file system has less than so many bytes free
-    #[arg(long, value_name = "BYTES", value_parser = size)]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
     free: Option<u64>,
     /// Remove segments all of which is before this position, or this time: RFC 3339
     #[arg(long, value_name = "POSITION|TIME", value_parser = before)]
@@ -129,6 +129,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     if !args.source.dir.is_dir() {
         bail!("{} is not a directory", args.source.dir.display());
     }
+    existing(&args.source.dir)?;
     let done = prune(Arc::new(Directory::at(&args.source.dir)), args.source.id(), &request)?;
     let line = Line {
         dry_run: args.dry_run,

@@ -3,7 +3,7 @@
 use gannet::journal::reindex;
 use serde::Serialize;
 
-use super::{Progress, Source};
+use super::{Progress, Source, existing};
 use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
 
 /// Make the index and the checksums of a recording again from its segments
@@ -29,6 +29,7 @@ struct Line {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    existing(&args.source.dir)?;
     let mut progress = Progress::new("indexed");
     let done = reindex(&args.source.dir, args.source.id(), |position| progress.at(position))?;
     drop(progress);

@@ -6,7 +6,7 @@ use gannet::journal::storage::Directory;
 use gannet::journal::{Damage, LeftBy, repair};
 use serde::Serialize;
 
-use super::{Progress, Source};
+use super::{Progress, Source, existing};
 use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
 
 /// Put a recording in order that nobody has open
@@ -86,6 +86,7 @@ impl Place {
 /// Runs the command.
 pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let mut progress = Progress::new("repaired");
+    existing(&args.source.dir)?;
     let storage = Arc::new(Directory::at(&args.source.dir));
     let done = repair(storage, args.source.id(), args.dry_run, |position| progress.at(position))?;
     drop(progress);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 
 use crate::capture::Capture;
-use crate::cli::{Outcome, Output, Stop};
+use crate::cli::{Outcome, Output, Stop, positive_count};
 use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
 
 /// Decode messages by schema: from captures, a file, or standard input
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "format")]
     json: bool,
     /// Stop after so many packets
-    #[arg(long, value_name = "PACKETS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "PACKETS", value_parser = positive_count)]
     count: Option<u64>,
     #[command(flatten)]
     flags: SchemaFlags,
