@@ -75,19 +75,18 @@ impl Connection {
         is_shut_down || !self.client.is_connected()
     }
 
-    /// What failed, or that the driver was lost if that is behind it.
-    pub(crate) fn explain(&self, error: impl Into<anyhow::Error>) -> anyhow::Error {
+    /// How the client lost its driver, if that is why something has ended: waits until it is known.
+    pub(crate) fn loss_behind_an_end(&self) -> Option<&str> {
         let deadline = Instant::now() + AFTERTHOUGHT;
-        while Instant::now() < deadline {
-            if let Some(lost) = self.lost() {
-                return anyhow::anyhow!("{lost}");
-            }
-            if !self.is_losing() {
-                break;
-            }
+        while self.lost().is_none() && self.is_losing() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }
-        error.into()
+        self.lost()
+    }
+
+    /// What failed, or that the driver was lost if that is behind it.
+    pub(crate) fn explain(&self, error: impl Into<anyhow::Error>) -> anyhow::Error {
+        self.loss_behind_an_end().map_or_else(|| error.into(), |lost| anyhow::anyhow!("{lost}"))
     }
 }
 

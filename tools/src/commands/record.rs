@@ -122,15 +122,15 @@ fn record(args: &Args, connection: &Connection, recorder: &mut Recorder, stop: &
         if work == 0 {
             let streams = status.streams();
             let has_ended = !streams.is_empty() && streams.iter().all(|stream| stream.stopped.is_some());
-            if args.until_end && has_ended && recorder.subscription().image_count() == 0 {
-                return Ok(());
-            }
-            if has_ended && streams.iter().all(has_failed) {
-                // Nothing is recorded any more; the stream does without us.
-                return Ok(());
-            }
-            if let Some(lost) = connection.lost() {
+            // Of what nothing is recorded any more the stream does without us.
+            let is_over = has_ended
+                && (streams.iter().all(has_failed) || args.until_end && recorder.subscription().image_count() == 0);
+            let lost = if is_over { connection.loss_behind_an_end() } else { connection.lost() };
+            if let Some(lost) = lost {
                 bail!("{lost}; {} messages were recorded until then", recorder.messages());
+            }
+            if is_over {
+                return Ok(());
             }
         }
         if shown.elapsed() > Duration::from_millis(200) {

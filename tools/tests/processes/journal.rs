@@ -330,5 +330,5 @@ fn damage_is_told_with_its_place_and_sidecars_are_made_again() {
 
     let missing = ended(&["ls", "--dir", "/nonexistent"]);
     assert_eq!(missing.status.code(), Some(1));
-    assert!(missing.stderr.contains("is not a journal"), "{}", missing.stderr);
+    assert!(missing.stderr.contains("there is no directory /nonexistent"), "{}", missing.stderr);
 }

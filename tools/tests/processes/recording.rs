@@ -146,7 +146,7 @@ fn what_cannot_be_recorded_or_replayed_is_refused() {
     let dir = tempfile::tempdir().expect("a directory");
     let none = dir.path().join("none");
     for (arguments, code, told) in [
-        (&["replay"][..], 1, "is not a journal"),
+        (&["replay"][..], 1, "there is no directory"),
         (&["replay", "--speed", "fast"], 2, "2x"),
         (&["replay", "--from", "soon"], 2, "seq:NUMBER"),
         (&["replay", "--channel", "no channel"], 2, "no channel"),
