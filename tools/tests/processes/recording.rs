@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gannet::journal::{Journal, JournalOptions};
 use gannet::{Client, Context, ExclusivePublication, OfferError};
 use rustix::process::Signal;
 
@@ -151,14 +152,14 @@ fn what_cannot_be_recorded_or_replayed_is_refused() {
         (&["replay", "--from", "soon"], 2, "seq:NUMBER"),
         (&["replay", "--channel", "no channel"], 2, "no channel"),
         (&["record", "--extend", "7"], 1, "has no recording 7"),
-        (&["record", "--segment-length", "1000"], 1, "segments of 1000 bytes"),
+        (&["record", "--segment-length", "1000"], 2, "a power of two from 64k"),
         (&["record", "--sync", "often"], 2, "'none' or 'every'"),
     ] {
         let ended = start(arguments, &none, &driver).end();
         assert_eq!(ended.code(), Some(code), "{arguments:?}: {ended:?}");
         assert!(ended.stderr.contains(told), "{arguments:?}: {}", ended.stderr);
     }
-    let journal = gannet::journal::Journal::create(dir.path().join("some"), &gannet::journal::JournalOptions::new());
+    let journal = Journal::create(dir.path().join("some"), &JournalOptions::new());
     journal.expect("a journal").appender().expect("an appender").append(b"alone").expect("appended");
     let ended = start(&["replay", "--wait", "50ms"], &dir.path().join("some"), &driver).end();
     assert_eq!((ended.code(), ended.stderr.contains("nobody subscribes")), (Some(1), true), "{ended:?}");
@@ -187,7 +188,10 @@ fn a_driver_that_was_shut_down_is_named_by_whoever_it_served() {
     let reader = driver.gannet(&["sub", "--channel", CHANNEL, "--stream", "3003"]);
     let waiting =
         driver.gannet_with_input(&["pub", "--channel", CHANNEL, "--stream", "4004", "--wait", "170s"], Some(b"x\n"));
-    let replayer = replay(&driver, &journal, &["--follow"]);
+    // One that does not end with the driver, as what is being recorded does.
+    let written = Journal::create(dir.path().join("written"), &JournalOptions::new()).expect("a journal");
+    written.appender().expect("an appender").append(b"first").expect("appended");
+    let replayer = replay(&driver, &dir.path().join("written"), &["--follow"]);
     let listener = driver.gannet(&["sub", "--channel", CHANNEL, "--stream", "2002"]);
     eventually("all of them are there", || {
         let streams = driver.gannet(&["streams", "--json"]).end().json();
