@@ -176,11 +176,6 @@ impl TransmitBatch {
     }
 
     /// How many wait, without what was set aside.
-    pub fn waiting(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// How many wait.
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
@@ -236,7 +231,7 @@ mod tests {
     fn what_is_last_of_its_stream_leaves_together() {
         let mut batch = TransmitBatch::new(8);
         for (port, lengths) in [(1, vec![9, 9, 3]), (1, vec![1]), (2, vec![7]), (1, vec![9, 9, 3]), (1, vec![])] {
-            let before = batch.waiting();
+            let before = batch.len();
             for length in lengths {
                 let content = Content::Long(vec![0; length].into());
                 let to = ([127, 0, 0, 1], port).into();
@@ -244,7 +239,7 @@ mod tests {
             }
             batch.set_last_aside(before);
         }
-        assert_eq!((batch.room(), batch.waiting()), (0, 4), "what is aside takes room, too");
+        assert_eq!((batch.room(), batch.len()), (0, 4), "what is aside takes room, too");
         batch.take_up_what_is_aside();
         let found = batch.as_slice().iter().map(|transmit| (transmit.to.port(), transmit.content.length()));
         let expected = [(1, 9), (1, 9), (1, 9), (1, 9), (1, 3), (1, 3), (1, 1), (2, 7)];

@@ -337,7 +337,7 @@ impl Sender {
             let log = publication.log().clone();
             let registration_id = publication.registration_id();
             // With several destinations the last one of the stream is several datagrams.
-            let waiting = out.waiting();
+            let waiting = out.len();
             let is_one_of_many = count > 1 && destinations.len() == 1;
             let mut outlet = BatchOutlet {
                 out: &mut *out,

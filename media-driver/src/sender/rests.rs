@@ -80,7 +80,9 @@ impl Rests {
     /// Looks at those whose turn it is to be looked at: where something was published, the rest is over.
     pub(super) fn look(&mut self) {
         let count = self.all.len();
-        for place in places(&mut self.next_fresh, FRESH_PLACES, count) {
+        // Few enough are all looked at below, on each turn.
+        let fresh = if count > PLACES { FRESH_PLACES } else { 0 };
+        for place in places(&mut self.next_fresh, fresh, count) {
             if let Some(resting) = &mut self.all[place]
                 && resting.looks < SETTLED
             {

@@ -16,7 +16,7 @@ pub(crate) use exit::{Outcome, Unsuccessful, Usage, exit};
 pub(crate) use output::{Output, with_separators};
 pub(crate) use stop::Stop;
 pub(crate) use values::{
-    Repeat, bytes, bytes_in, count_in, counter_type, duration, mtu, position, positive_count, positive_duration,
+    Repeat, bytes, bytes_in, count, count_in, counter_type, duration, mtu, position, positive_count, positive_duration,
     power_of_two, profile, recording_id, sequence, session_id, stream_id, utc,
 };
 

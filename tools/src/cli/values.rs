@@ -33,16 +33,16 @@ pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
 
 /// Reads a number of bytes: `1500`, `64k`, `500M`, `10G`, `2T`, in powers of 1024.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|last: char| last.is_ascii_alphabetic());
-    let shift = match text[digits.len()..].to_ascii_lowercase().as_str() {
+    const EXPECTED: &str = "expected a number of bytes such as 1500, 64k or 10G";
+    let (number, unit) = with_unit(text).ok_or(EXPECTED)?;
+    let shift = match unit.as_str() {
         "" | "b" => 0,
         "k" | "kb" | "kib" => 10,
         "m" | "mb" | "mib" => 20,
         "g" | "gb" | "gib" => 30,
         "t" | "tb" | "tib" => 40,
-        _ => return Err("expected a number of bytes such as 1500, 64k or 10G".to_owned()),
+        _ => return Err(EXPECTED.to_owned()),
     };
-    let number: u64 = digits.parse().map_err(|_| "expected a number of bytes such as 1500, 64k or 10G")?;
     number.checked_mul(1 << shift).ok_or_else(|| "out of range".to_owned())
 }
 
@@ -73,23 +73,33 @@ pub(crate) fn count_in<T: TryFrom<u64>>(
     range: RangeInclusive<u64>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
     move |text| {
-        let expected = "expected a whole number such as 1000, 20k or 5M";
-        let digits = text.trim_end_matches(|last: char| last.is_ascii_alphabetic());
-        let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        const EXPECTED: &str = "expected a whole number such as 1000, 20k or 5M";
+        let (number, unit) = with_unit(text).ok_or(EXPECTED)?;
+        let thousands = match unit.as_str() {
             "" => 1,
             "k" => 1_000,
             "m" => 1_000_000,
             "g" => 1_000_000_000,
-            _ => return Err(expected.to_owned()),
+            _ => return Err(EXPECTED.to_owned()),
         };
-        let number: u64 = digits.parse().map_err(|_| expected)?;
-        within(number.saturating_mul(unit), &range)
+        within(number.saturating_mul(thousands), &range)
     }
+}
+
+/// Reads how many, of what there may be none.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    count_in(0..=u64::MAX)(text)
 }
 
 /// Reads how many, at least one.
 pub(crate) fn positive_count(text: &str) -> Result<u64, String> {
     count_in(1..=u64::MAX)(text)
+}
+
+/// A whole number and the letters behind it, in lower case.
+fn with_unit(text: &str) -> Option<(u64, String)> {
+    let digits = text.trim_end_matches(|last: char| last.is_ascii_alphabetic());
+    Some((digits.parse().ok()?, text[digits.len()..].to_ascii_lowercase()))
 }
 
 fn within<T: TryFrom<u64>>(number: u64, range: &RangeInclusive<u64>) -> Result<T, String> {
@@ -103,41 +113,40 @@ fn within<T: TryFrom<u64>>(number: u64, range: &RangeInclusive<u64>) -> Result<T
 
 /// Reads a stream id.
 pub(crate) fn stream_id(text: &str) -> Result<i32, String> {
-    text.parse().map_err(|_| "expected a 32-bit stream id such as 1001".to_owned())
+    id(text, "expected a 32-bit stream id such as 1001")
 }
 
 /// Reads a session id.
 pub(crate) fn session_id(text: &str) -> Result<i32, String> {
-    text.parse().map_err(|_| "expected a 32-bit session id such as -1234567".to_owned())
+    id(text, "expected a 32-bit session id such as -1234567")
 }
 
 /// Reads the type of a counter.
 pub(crate) fn counter_type(text: &str) -> Result<i32, String> {
-    text.parse().map_err(|_| "expected the number of a counter's type such as 0 or 1".to_owned())
+    id(text, "expected the number of a counter's type such as 0 or 1")
 }
 
 /// Reads the id of a recording.
 pub(crate) fn recording_id(text: &str) -> Result<i64, String> {
-    match text.parse() {
-        Ok(id @ 0..) => Ok(id),
-        _ => Err("expected the id of a recording such as 0: `gannet journal ls` lists them".to_owned()),
-    }
+    from_zero(text, "expected the id of a recording such as 0: `gannet journal ls` lists them")
 }
 
 /// Reads a position in a stream.
 pub(crate) fn position(text: &str) -> Result<i64, String> {
-    match text.parse() {
-        Ok(position @ 0..) => Ok(position),
-        _ => Err("expected a position in bytes such as 65536".to_owned()),
-    }
+    from_zero(text, "expected a position in bytes such as 65536")
 }
 
 /// Reads the number of a message.
 pub(crate) fn sequence(text: &str) -> Result<i64, String> {
-    match text.parse() {
-        Ok(number @ 0..) => Ok(number),
-        _ => Err("expected the number of a message, the first of which is 0".to_owned()),
-    }
+    from_zero(text, "expected the number of a message, the first of which is 0")
+}
+
+fn id(text: &str, expected: &str) -> Result<i32, String> {
+    text.parse().map_err(|_| expected.to_owned())
+}
+
+fn from_zero(text: &str, expected: &str) -> Result<i64, String> {
+    text.parse().ok().filter(|number| *number >= 0).ok_or_else(|| expected.to_owned())
 }
 
 /// Reads the name of a driver's profile.

@@ -9,7 +9,7 @@ use gannet::types::Position;
 
 use super::messages::{Choice, Printer, Printing};
 use super::{CycleName, Source, cycle};
-use crate::cli::{Outcome, Output, Stop, count_in, position, sequence};
+use crate::cli::{Outcome, Output, Stop, count, position, sequence};
 
 /// Print the messages of a recording
 ///
@@ -33,7 +33,7 @@ pub(super) struct CatArgs {
     #[arg(long)]
     reverse: bool,
     /// Stop after so many messages
-    #[arg(long, value_name = "MESSAGES", value_parser = count_in::<u64>(0..=u64::MAX))]
+    #[arg(long, value_name = "MESSAGES", value_parser = count)]
     count: Option<u64>,
     #[command(flatten)]
     choice: Choice,
@@ -50,7 +50,7 @@ pub(super) struct TailArgs {
     #[command(flatten)]
     source: Source,
     /// Begin with so many messages that are there
-    #[arg(long, short = 'n', value_name = "MESSAGES", default_value_t = 10, value_parser = count_in::<u64>(0..=u64::MAX))]
+    #[arg(long, short = 'n', value_name = "MESSAGES", default_value_t = 10, value_parser = count)]
     lines: u64,
     /// Begin with the first message of this cycle, if the journal rolls by time of day: its number, a day or a time in it, or last
     #[arg(long, value_name = "CYCLE", value_parser = cycle, allow_negative_numbers = true, conflicts_with = "lines")]
@@ -59,7 +59,7 @@ pub(super) struct TailArgs {
     #[arg(long, short = 'f')]
     follow: bool,
     /// Stop after so many messages
-    #[arg(long, value_name = "MESSAGES", value_parser = count_in::<u64>(0..=u64::MAX))]
+    #[arg(long, value_name = "MESSAGES", value_parser = count)]
     count: Option<u64>,
     #[command(flatten)]
     choice: Choice,

@@ -11,7 +11,7 @@ use gannet::types::Position;
 
 use super::messages::{Choice, Meaning, Printer};
 use super::{Progress, Source, cat};
-use crate::cli::{Outcome, Output, Stop, Usage, count_in, position, sequence};
+use crate::cli::{Outcome, Output, Stop, Usage, count, position, sequence};
 use crate::sbe::Decoded;
 
 /// Write messages as a capture, as JSON lines or as CSV
@@ -43,7 +43,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "POSITION", value_parser = position)]
     to_position: Option<i64>,
     /// Stop after so many messages
-    #[arg(long, value_name = "MESSAGES", value_parser = count_in::<u64>(0..=u64::MAX))]
+    #[arg(long, value_name = "MESSAGES", value_parser = count)]
     count: Option<u64>,
     #[command(flatten)]
     choice: Choice,

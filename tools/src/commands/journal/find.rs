@@ -5,7 +5,7 @@ use gannet::types::Position;
 
 use super::messages::{Choice, Printer, Printing};
 use super::{Progress, Source, cat};
-use crate::cli::{Outcome, Output, Stop, Unsuccessful, Usage, count_in, position, sequence};
+use crate::cli::{Outcome, Output, Stop, Unsuccessful, Usage, count, position, sequence};
 
 /// Find messages by number, position, time, text, template or field
 ///
@@ -21,7 +21,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "POSITION", conflicts_with = "since", value_parser = position)]
     position: Option<i64>,
     /// Find so many
-    #[arg(long, value_name = "MESSAGES", default_value_t = 1, value_parser = count_in::<u64>(0..=u64::MAX))]
+    #[arg(long, value_name = "MESSAGES", default_value_t = 1, value_parser = count)]
     count: u64,
     #[command(flatten)]
     choice: Choice,
