@@ -1,4 +1,7 @@
 //! Gannet's media driver: the process, and the same driver embedded in an application.
+//!
+//! Features: `cli`, on by default, is for the programs (their command line, signals and log), and the library has none of
+//! it; `sim` has the simulation.
 
 pub mod channel;
 pub mod conductor;
