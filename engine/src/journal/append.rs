@@ -83,7 +83,7 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
     }
 
     /// Appends a message, in one frame or several, and returns the position after it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append(
         &mut self,
         payload: impl Payload,

@@ -12,6 +12,7 @@ use crate::time::{Clock, SystemClock};
 use crate::types::Position;
 
 use super::append::{Append, ClaimError};
+use super::clock::CoarseStamps;
 use super::control::waits_for_sync;
 use super::error::{AppendError, JournalError};
 use super::options::Stamps;
@@ -195,6 +196,14 @@ impl ExclusiveAppender {
     }
 }
 
+/// What frames are stamped with.
+#[derive(Debug)]
+enum Stamper {
+    None,
+    Coarse(CoarseStamps),
+    Precise,
+}
+
 /// How long an append that is to be on stable storage waits for claims before it, in nanoseconds.
 const CLAIM_PATIENCE_NS: i64 = 30_000_000_000;
 
@@ -203,7 +212,7 @@ const CLAIM_PATIENCE_NS: i64 = 30_000_000_000;
 struct Handle<C> {
     append: Append<Shared, C>,
     writer: Arc<Writer>,
-    stamps: Stamps,
+    stamper: Stamper,
     /// When messages are put on stable storage.
     sync: OwnedWord<i64>,
     max_payload: usize,
@@ -218,18 +227,22 @@ impl<C: Claims> Handle<C> {
         let max_payload = descriptor.mtu.max_payload_length().min(max_message);
         let least = writer.control.recorded_position();
         let append = Append::new(Shared(Arc::clone(writer)), claimant, writer.identity, max_payload, least);
-        let stamps = writer.control.stamps();
+        let stamper = match writer.control.stamps() {
+            Stamps::None => Stamper::None,
+            Stamps::Coarse => Stamper::Coarse(writer.coarse_clock().stamps()),
+            Stamps::Precise => Stamper::Precise,
+        };
         let sync = writer.control.sync_kind();
-        Self { append, writer: Arc::clone(writer), stamps, sync, max_payload, max_message, seat }
+        Self { append, writer: Arc::clone(writer), stamper, sync, max_payload, max_message, seat }
     }
 
-    #[inline]
+    #[inline(always)]
     fn append(&mut self, message: &[u8]) -> Result<Position, AppendError> {
-        let stamp = self.stamp();
+        let stamp = self.stamper.next();
         self.append_with(message, stamp)
     }
 
-    #[inline]
+    #[inline(always)]
     fn append_with(&mut self, message: &[u8], reserved: i64) -> Result<Position, AppendError> {
         self.check(message.len(), self.max_message)?;
         match self.append.append(message, message.len(), reserved) {
@@ -242,7 +255,7 @@ impl<C: Claims> Handle<C> {
         let gather = Gather::new(parts);
         let length = gather.length();
         self.check(length, self.max_message)?;
-        let stamp = self.stamp();
+        let stamp = self.stamper.next();
         match self.append.append(gather, length, stamp) {
             Ok(position) => self.done(position),
             Err(error) => Err(self.refused(error)),
@@ -252,7 +265,7 @@ impl<C: Claims> Handle<C> {
     #[inline]
     fn claim(&mut self, length: usize) -> Result<JournalClaim<'_>, AppendError> {
         self.check(length, self.max_payload)?;
-        let stamp = self.stamp();
+        let stamp = self.stamper.next();
         let (writer, sync) = (&*self.writer, &self.sync);
         let faults = self.append.faults();
         match self.append.claim(occupied(length)) {
@@ -270,15 +283,6 @@ impl<C: Claims> Handle<C> {
     }
 
     #[inline]
-    fn stamp(&self) -> i64 {
-        match self.stamps {
-            Stamps::None => 0,
-            Stamps::Coarse => SystemClock.epoch_nanos_coarse().get(),
-            Stamps::Precise => SystemClock.epoch_nanos().get(),
-        }
-    }
-
-    #[inline]
     fn check(&self, length: usize, max: usize) -> Result<(), AppendError> {
         if length > max { Err(AppendError::MessageTooLong { length, max }) } else { Ok(()) }
     }
@@ -291,6 +295,17 @@ impl<C: Claims> Handle<C> {
     #[cold]
     fn refused(&self, error: ClaimError<JournalError>) -> AppendError {
         refused(error, &self.writer, self.seat.slot())
+    }
+}
+
+impl Stamper {
+    #[inline(always)]
+    fn next(&mut self) -> i64 {
+        match self {
+            Self::None => 0,
+            Self::Coarse(stamps) => stamps.next(),
+            Self::Precise => SystemClock.epoch_nanos().get(),
+        }
     }
 }
 

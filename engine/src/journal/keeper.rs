@@ -36,6 +36,10 @@ const LEFT_ALONE_NS: i64 = 30_000_000_000;
 const MOST_LEFT: i64 = 4;
 /// How much of them is synced before the other duties have their turn, in bytes.
 const SYNC_BATCH: i64 = 1 << 20;
+/// What was appended since is looked at so long after it was looked at last, unless there is much of it: whoever reads a line takes it
+/// from the appender's cache, and the last one is still written to.
+const LOOK_INTERVAL_NS: i64 = 500_000;
+const MUCH: i64 = 1 << 20;
 /// How much is indexed before the other duties have their turn, in bytes.
 const INDEX_BATCH: usize = 4 << 20;
 
@@ -52,6 +56,7 @@ pub(crate) struct Keeper {
     next_pulse: MonotonicNanos,
     lock: Option<Lock>,
     next_lock: MonotonicNanos,
+    next_look: MonotonicNanos,
     next_prune: MonotonicNanos,
     /// Nothing is tried that may fail before this.
     retry: MonotonicNanos,
@@ -84,6 +89,7 @@ impl Keeper {
             next_pulse: now,
             lock: None,
             next_lock: now,
+            next_look: now,
             next_prune: now,
             retry: now,
             last_sync: now,
@@ -110,15 +116,26 @@ impl Keeper {
             self.index = None;
         }
         self.named = self.writer.name_segments(self.named)?;
-        let before = self.writer.control.recorded_position();
-        let recorded = self.writer.advance()?;
-        let mut work = usize::from(recorded > before);
-        work += self.index(recorded)?;
+        let mut work = 0;
+        let mut recorded = self.writer.control.recorded_position();
+        if self.is_due(now, recorded) {
+            self.next_look = now.saturating_add_ns(LOOK_INTERVAL_NS);
+            let before = recorded;
+            recorded = self.writer.advance()?;
+            work = usize::from(recorded > before) + self.index(recorded)?;
+        }
         work += self.sync(now, recorded)?;
         work += self.prune(now)?;
         // Last: it needs an appender's place, which may not be had, and the rest goes on.
         work += usize::from(roll_if_due(&self.writer)?);
         Ok(work)
+    }
+
+    /// Whether what was appended since the last look is looked at now.
+    fn is_due(&self, now: MonotonicNanos, recorded: Position) -> bool {
+        let control = &self.writer.control;
+        let behind = control.tail().load_relaxed().saturating_sub(control.indexed_position().min(recorded).get());
+        now >= self.next_look || behind >= MUCH || self.is_closing
     }
 
     /// Keeps archives from the directory.

@@ -26,6 +26,7 @@
 mod append;
 mod appender;
 mod catalog;
+mod clock;
 pub mod consumer;
 mod control;
 mod cursor;

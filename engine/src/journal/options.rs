@@ -29,8 +29,9 @@ pub enum SyncPolicy {
 pub enum Stamps {
     /// Nothing that the journal knows of: they are the application's, and no message can be found by its time.
     None,
-    /// The time of the append on the wall clock in nanoseconds since 1970, as of the kernel's last tick: 1 to 4 ms coarse,
-    /// and next to free.
+    /// The time of the append on the wall clock in nanoseconds since 1970, as of the kernel's last tick and of a millisecond ago: 1 to
+    /// 5 ms coarse, and next to free. A thread of this process keeps it; where that gets no processor, up to 63 messages of an
+    /// appender carry an older time before the appender reads the clock itself.
     Coarse,
     /// The same to the nanosecond, for the price of reading the clock.
     Precise,

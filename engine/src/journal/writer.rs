@@ -2,13 +2,14 @@
 //! how far the recording has come. Everything here is off the path of an append, but for the moment of a roll.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::memory::{FileAccess, Frames, MapError, Reserve};
 use crate::types::Position;
 
 use super::append::SegmentSource;
 use super::catalog::RecordingDescriptor;
+use super::clock::CoarseClock;
 use super::control::{Control, MAX_APPENDERS};
 use super::error::{Damage, Fault, JournalError};
 use super::mark::Mark;
@@ -46,6 +47,8 @@ pub(crate) struct Writer {
     syncing: Mutex<()>,
     /// What keeps others from it, until nobody here can write to it any more: see [`Held`].
     held: Mutex<Option<Held>>,
+    /// Runs from the first appender on that stamps by it.
+    coarse_clock: OnceLock<Arc<CoarseClock>>,
 }
 
 /// What says that a journal is open. Appenders may outlive the [`Journal`](super::Journal) that made them: while there is one, nobody may
@@ -87,7 +90,13 @@ impl Writer {
             syncing: Mutex::default(),
             trouble: Mutex::default(),
             held: Mutex::default(),
+            coarse_clock: OnceLock::new(),
         }
+    }
+
+    /// What appenders stamp by when stamps may be coarse.
+    pub(crate) fn coarse_clock(&self) -> Arc<CoarseClock> {
+        Arc::clone(self.coarse_clock.get_or_init(CoarseClock::of_process))
     }
 
     /// Where the recording starts by now.

@@ -1,0 +1,237 @@
+//! The time for stamps that may be coarse: a thread reads the clock every millisecond and leaves the time in a word, which appenders
+//! read. Even the kernel's coarse clock takes as long as all the rest of a small append. One thread serves all journals of the process.
+//!
+//! ```text
+//!  appender   reads the word, and says that it did; while the word is empty, and once in 64 stamps in any case, reads the clock
+//!  thread     each millisecond: clock ──▶ word; when nobody has said so for long, it empties the word, and looks less often
+//! ```
+//!
+//! That the thread gets no processor is noticed after 64 stamps.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+
+use crate::agent::{Backoff, IdleStrategy};
+use crate::sync::{AtomicBool, AtomicI64, Ordering};
+use crate::time::SystemClock;
+
+/// How long the thread sleeps between two looks, in nanoseconds, and how long at most while nobody stamps.
+const TICK_NS: i64 = 1_000_000;
+const REST_NS: i64 = 8_000_000;
+/// After so many looks in a row that found no stamp nobody stamps.
+const SILENT_LOOKS: u32 = 100;
+/// An appender reads the clock itself once in so many stamps.
+const STAMPS_PER_READING: u32 = 64;
+/// What the word holds while nobody keeps it.
+const EMPTY: i64 = 0;
+
+/// The clock of this process, if anybody has it.
+static RUNNING: Mutex<Weak<CoarseClock>> = Mutex::new(Weak::new());
+
+/// The time as of a millisecond ago or less, kept by a thread for as long as anybody has this.
+#[derive(Debug)]
+pub(crate) struct CoarseClock {
+    time: Arc<Time>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// One appender's way to the time.
+#[derive(Debug)]
+pub(crate) struct CoarseStamps {
+    time: Arc<Time>,
+    /// Stamps until it reads the clock itself.
+    left: u32,
+    /// Keeps the thread.
+    _clock: Option<Arc<CoarseClock>>,
+}
+
+/// What the thread and appenders share. Every access is relaxed: the time is all there is to see.
+#[derive(Debug, Default)]
+struct Time {
+    /// Nanoseconds since 1970, or [`EMPTY`].
+    now: AtomicI64,
+    /// Somebody has stamped since the thread looked last.
+    is_wanted: AtomicBool,
+    is_over: AtomicBool,
+}
+
+impl CoarseClock {
+    /// The one of this process.
+    pub(crate) fn of_process() -> Arc<Self> {
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        running.upgrade().unwrap_or_else(|| {
+            let clock = Arc::new(Self::start());
+            *running = Arc::downgrade(&clock);
+            clock
+        })
+    }
+
+    fn start() -> Self {
+        let time = Arc::<Time>::default();
+        let kept = Arc::clone(&time);
+        let thread = thread::Builder::new().name("journal-clock".to_owned()).spawn(move || {
+            let mut idle = IdleStrategy::Backoff(Backoff::new(0, 0, TICK_NS, REST_NS));
+            let mut silent = SILENT_LOOKS;
+            while !kept.is_over.load(Ordering::Relaxed) {
+                if kept.tick(&mut silent, read_clock) {
+                    idle.reset();
+                }
+                idle.idle_once();
+            }
+        });
+        // Without a thread the word stays empty, and each stamp is a reading of the clock.
+        Self { time, thread: thread.ok() }
+    }
+
+    /// For an appender.
+    pub(crate) fn stamps(self: Arc<Self>) -> CoarseStamps {
+        CoarseStamps { time: Arc::clone(&self.time), left: 0, _clock: Some(self) }
+    }
+}
+
+impl Drop for CoarseClock {
+    fn drop(&mut self) {
+        self.time.is_over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // It cannot panic, and there would be nobody to tell.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl CoarseStamps {
+    /// The time in nanoseconds since 1970.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> i64 {
+        self.next_by(read_clock)
+    }
+
+    #[inline(always)]
+    fn next_by(&mut self, clock: impl FnOnce() -> i64) -> i64 {
+        // Stored only where it says something new: appenders share the line.
+        if !self.time.is_wanted.load(Ordering::Relaxed) {
+            self.time.is_wanted.store(true, Ordering::Relaxed);
+        }
+        let now = self.time.now.load(Ordering::Relaxed);
+        if now == EMPTY || self.left == 0 {
+            return self.read(now, clock);
+        }
+        self.left -= 1;
+        now
+    }
+
+    /// Reads the clock, for the others, too, if the thread keeps the word: `found` is what that held.
+    #[cold]
+    fn read(&mut self, found: i64, clock: impl FnOnce() -> i64) -> i64 {
+        let now = clock();
+        self.left = STAMPS_PER_READING - 1;
+        if found != EMPTY {
+            self.time.replace(found, now);
+        }
+        now
+    }
+}
+
+impl Time {
+    /// The thread's turn, after so many silent ones. False if nobody stamps any more.
+    fn tick(&self, silent: &mut u32, clock: impl FnOnce() -> i64) -> bool {
+        let found = self.now.load(Ordering::Relaxed);
+        let is_wanted = self.is_wanted.swap(false, Ordering::Relaxed);
+        *silent = if is_wanted { 0 } else { (*silent + 1).min(SILENT_LOOKS) };
+        let is_kept = *silent < SILENT_LOOKS;
+        if is_kept {
+            self.replace(found, clock());
+        } else {
+            self.now.store(EMPTY, Ordering::Relaxed);
+        }
+        is_kept
+    }
+
+    /// Stores a time that was read after `found` was seen in the word, unless somebody has stored since: what they read may be newer,
+    /// and a word that was emptied stays so.
+    fn replace(&self, found: i64, now: i64) {
+        let _ = self.now.compare_exchange(found, now, Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+fn read_clock() -> i64 {
+    SystemClock.epoch_nanos_coarse().get()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamps(time: &Arc<Time>) -> CoarseStamps {
+        CoarseStamps { time: Arc::clone(time), left: 0, _clock: None }
+    }
+
+    #[test]
+    fn after_a_long_silence_nobody_keeps_the_word_and_stamps_are_readings_of_the_clock() {
+        let (time, mut silent) = (Arc::default(), SILENT_LOOKS);
+        let mut stamps = stamps(&time);
+        assert!(!time.tick(&mut silent, || 10));
+        assert_eq!([stamps.next_by(|| 11), stamps.next_by(|| 12)], [11, 12]);
+        assert!(time.tick(&mut silent, || 13));
+        assert_eq!([stamps.next_by(|| 14), stamps.next_by(|| 15)], [13, 13]);
+        assert!(time.tick(&mut silent, || 16));
+        for now in (17..).take(SILENT_LOOKS as usize - 1) {
+            assert!(time.tick(&mut silent, || now));
+        }
+        assert_eq!(stamps.next_by(|| 1_000), i64::from(SILENT_LOOKS) + 15, "as of the last look");
+        assert!(time.tick(&mut silent, || 1_001) && silent == 0);
+        while time.tick(&mut silent, || 1_002) {}
+        assert_eq!(stamps.next_by(|| 2_000), 2_000, "no old time is left behind");
+    }
+
+    #[test]
+    fn a_thread_that_gets_no_processor_is_noticed() {
+        let time = Arc::default();
+        let mut stamps = stamps(&time);
+        assert_eq!(stamps.next_by(|| 1), 1);
+        time.tick(&mut 0, || 2);
+        let found: Vec<_> = (3..).take(2 * STAMPS_PER_READING as usize).map(|now| stamps.next_by(|| now)).collect();
+        let read = found.iter().zip(3..).filter(|&(&found, now)| found == now).count();
+        assert_eq!((found[0], read), (2, 2), "{found:?}");
+        assert!(found.is_sorted(), "what an appender reads, it and the others see: {found:?}");
+    }
+
+    #[test]
+    fn an_older_reading_does_not_replace_a_newer_one() {
+        let time = Arc::default();
+        let (mut one, mut other) = (stamps(&time), stamps(&time));
+        assert_eq!(one.next_by(|| 1), 1);
+        time.tick(&mut 0, || 2);
+        one.left = 0;
+        // The thread is interrupted between its reading of the clock and its store.
+        time.tick(&mut 0, || one.next_by(|| 7) - 1);
+        other.left = 1;
+        assert_eq!(other.next_by(|| 8), 7);
+        // A clock that is set back is followed.
+        time.tick(&mut 0, || 6);
+        assert_eq!(one.next_by(|| 9), 6);
+        // A word that was emptied meanwhile stays so.
+        one.left = 0;
+        let emptied = || {
+            let mut silent = SILENT_LOOKS;
+            assert!(time.tick(&mut silent, || 11) && silent == 0);
+            while time.tick(&mut silent, || 12) {}
+            13
+        };
+        assert_eq!(one.next_by(emptied), 13);
+        assert_eq!(other.next_by(|| 14), 14);
+    }
+
+    #[test]
+    fn the_process_has_one_clock_and_it_goes_by_the_wall() {
+        let (one, other) = (CoarseClock::of_process(), CoarseClock::of_process());
+        assert!(Arc::ptr_eq(&one, &other));
+        // Another one, which ends with whoever has it last.
+        let mut stamps = Arc::new(CoarseClock::start()).stamps();
+        let end = read_clock() + 50_000_000;
+        while stamps.next() < end {
+            thread::yield_now();
+        }
+    }
+}
