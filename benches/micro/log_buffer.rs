@@ -5,6 +5,8 @@
 
 #![allow(missing_docs, reason = "the harness's macro makes a function")]
 
+#[path = "../src/raw_access.rs"]
+mod raw_access;
 #[path = "support/stream.rs"]
 mod stream;
 
@@ -15,6 +17,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use gannet::logbuffer::{ConcurrentAppender, ExclusiveAppender, ImageReader, LogKind, OfferError};
 use gannet::memory::AtomicBuffer;
 use gannet::types::Position;
+use raw_access::RAW;
 use stream::Stream;
 
 const SIZES: [usize; 2] = [32, 1024];
@@ -74,7 +77,7 @@ fn offer_and_poll(criterion: &mut Criterion) {
             });
         });
         group.bench_function(BenchmarkId::new("memcpy", size), |bencher| {
-            let memory = AtomicBuffer::heap(3 << 20);
+            let memory = AtomicBuffer::zeroed(3 << 20, RAW);
             let stride = (size + 32).next_multiple_of(32);
             let burst = (1 << 18) / stride;
             let mut read = vec![0; size];

@@ -4,6 +4,8 @@
 
 #![allow(missing_docs, reason = "the harness's macro makes a function")]
 
+#[path = "../src/raw_access.rs"]
+mod raw_access;
 #[path = "support/stream.rs"]
 mod stream;
 

@@ -9,6 +9,7 @@
 //! One run holds the physical floor, Gannet, and whatever peers the caller adds, taken in turn on the same two cores: a
 //! claim is a ratio within one run. `gannet bench` is the caller; the package in `benches/peers` adds Aeron's C client.
 
+mod raw_access;
 pub mod rig;
 pub mod scenarios;
 pub mod systems;

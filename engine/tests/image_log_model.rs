@@ -2,29 +2,34 @@
 //! any order, some never, some twice, cut at other frames the second time; every scan must find what the model says, and in
 //! the end the image is the publication, byte for byte.
 
+#[path = "support/raw_access.rs"]
+mod raw_access;
+
 use std::collections::BTreeMap;
 
 use gannet::logbuffer::{
     ExclusiveAppender, ImageReader, LogBuffers, LogKind, LogParameters, committed, gap_fill, gap_scan, rebuild,
     sendable,
 };
-use gannet::memory::{AtomicBuffer, Field};
+use gannet::memory::CacheLines;
 use gannet::protocol::{Extent, extent};
 use gannet::types::{Position, SessionId, StreamId, TermId, TermLength};
 use proptest::prelude::*;
+
+use raw_access::RAW;
 
 const TERM: i64 = 65_536;
 const MTU: usize = 1408;
 
 fn log(kind: LogKind) -> LogBuffers {
     let initial = TermId::new(i32::MAX);
-    LogBuffers::heap(&LogParameters::ipc(kind, TermLength::MIN, SessionId::new(-3), StreamId::new(7), initial))
+    LogBuffers::heap(&LogParameters::ipc(kind, TermLength::MIN, SessionId::new(-3), StreamId::new(7), initial), RAW)
 }
 
 /// A publication of these messages, at most three terms of them.
 fn publication(messages: &[usize]) -> LogBuffers {
     let log = log(LogKind::Exclusive);
-    let limit = AtomicBuffer::heap(8).own(Field::<i64>::at(0));
+    let limit = CacheLines::new(1).word(0, 0);
     limit.store_release(3 * TERM - 16_384);
     let mut appender = ExclusiveAppender::new(&log, limit).unwrap();
     for (index, &length) in messages.iter().enumerate() {
@@ -98,7 +103,7 @@ fn scan(image: &LogBuffers, model: &Model<'_>) -> (i64, Option<(i64, i32)>) {
 }
 
 fn read_all(image: &LogBuffers) -> Vec<Vec<u8>> {
-    let position = AtomicBuffer::heap(8).own(Field::<i64>::at(0));
+    let position = CacheLines::new(1).word(0, 0);
     let mut reader = ImageReader::new(image.clone(), position);
     let mut found = Vec::new();
     while reader.poll(|fragment| found.push(fragment.payload().to_vec()), usize::MAX) > 0 || reader.is_ready() {}

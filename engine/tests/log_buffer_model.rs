@@ -1,6 +1,9 @@
 //! The log buffer beside a plain model of it: a list of the frames that it should hold. Both do the same generated operations, and
 //! every answer, position and byte must be the same: over rotations, back-pressure, wrapping term ids and the last position.
 
+#[path = "support/raw_access.rs"]
+mod raw_access;
+
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
@@ -11,6 +14,8 @@ use gannet::logbuffer::{
 use gannet::memory::{AtomicBuffer, Field, OwnedWord};
 use gannet::types::{Position, SessionId, StreamId, TermId, TermLength};
 use proptest::prelude::*;
+
+use raw_access::RAW;
 
 const TERM: i64 = 65_536;
 const WINDOW: i64 = TERM / 2;
@@ -314,8 +319,8 @@ impl Stream {
         let initial = TermId::new(initial_term_id);
         let mut parameters = LogParameters::ipc(kind, term_length, SessionId::new(-9), StreamId::new(10), initial);
         parameters.start_position = Position::new(start);
-        let log = LogBuffers::heap(&parameters);
-        let counters = AtomicBuffer::heap(256);
+        let log = LogBuffers::heap(&parameters, RAW);
+        let counters = AtomicBuffer::zeroed(256, RAW);
         let [limit, subscriber] = [0, 128].map(|at| counters.own(Field::<i64>::at(at)));
         limit.store_release(start);
         subscriber.store_release(start);

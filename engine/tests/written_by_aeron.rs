@@ -2,6 +2,8 @@
 //! make from the same parameters and calls is theirs, byte for byte. Layouts are asserted where they are declared; this
 //! holds the declarations to the peer's files.
 
+#[path = "support/raw_access.rs"]
+mod raw_access;
 #[path = "support/reference.rs"]
 mod reference;
 
@@ -12,6 +14,8 @@ use gannet::logbuffer::{ConcurrentAppender, ImageReader, LogBuffers, LogKind, Lo
 use gannet::memory::{AtomicBuffer, Field, FileAccess, Reserve};
 use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
 use reference::{Facts, reference_file};
+
+use raw_access::RAW;
 
 /// What our writer leaves in a file, and what the peer left in its own, but for the operating system's default socket
 /// buffers, which are the peer's machine's.
@@ -48,7 +52,7 @@ fn parameters(facts: &Facts, name: &str, kind: LogKind, file: &[u8]) -> LogParam
 
 fn create(dir: &Path, parameters: &LogParameters) -> (LogBuffers, PathBuf) {
     let path = dir.join("ours.logbuffer");
-    (LogBuffers::create(&path, parameters, 0o600, Reserve::Space).unwrap(), path)
+    (LogBuffers::create(&path, parameters, 0o600, Reserve::Space, RAW).unwrap(), path)
 }
 
 #[test]
@@ -76,7 +80,7 @@ fn frames_of_every_sort_are_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let (log, path) = create(dir.path(), &parameters(&facts, "concurrent", LogKind::Concurrent, &theirs));
     log.metadata().set_connected(true);
-    let limit = AtomicBuffer::heap(64).own::<i64>(Field::at(0));
+    let limit = AtomicBuffer::zeroed(64, RAW).own::<i64>(Field::at(0));
     limit.store_release(32 * 1024);
     let publication = ConcurrentAppender::new(&log, limit).unwrap();
     // What the peer did to its log.
@@ -96,7 +100,7 @@ fn the_peers_logs_are_read() {
     for (name, kind) in [("concurrent", LogKind::Concurrent), ("exclusive", LogKind::Exclusive)] {
         let path = dir.path().join(name);
         fs::write(&path, reference_file(&format!("log-{name}"))).unwrap();
-        let log = LogBuffers::open(&path, FileAccess::ReadWrite).unwrap();
+        let log = LogBuffers::open(&path, FileAccess::ReadWrite, RAW).unwrap();
         let of = |what: &str| facts.number(&format!("{name}_{what}"));
         assert_eq!(log.kind(), kind);
         assert_eq!(i64::from(log.session_id().get()), of("session_id"));
@@ -119,9 +123,9 @@ fn the_peers_frames_are_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("theirs");
     fs::write(&path, reference_file("log-concurrent")).unwrap();
-    let log = LogBuffers::open(&path, FileAccess::ReadWrite).unwrap();
+    let log = LogBuffers::open(&path, FileAccess::ReadWrite, RAW).unwrap();
     assert_eq!(log.producer_position().get(), facts.number("concurrent_tail_position"));
-    let position = AtomicBuffer::heap(64).own::<i64>(Field::at(0));
+    let position = AtomicBuffer::zeroed(64, RAW).own::<i64>(Field::at(0));
     let mut reader = ImageReader::new(log, position);
     let mut seen = Vec::new();
     reader.poll(|f| seen.push((f.payload().len(), f.flags(), f.reserved_value(), f.position().get())), 10);

@@ -9,6 +9,7 @@ pub mod config;
 pub mod io;
 pub mod ipc;
 pub mod mailbox;
+mod raw_access;
 pub mod receiver;
 pub mod resolver;
 pub mod runtime;

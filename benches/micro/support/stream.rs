@@ -1,8 +1,10 @@
 //! A log buffer without a driver: whoever measures does the conductor's work, when it suits the measurement.
 
 use gannet::logbuffer::{LogBuffers, LogKind, LogParameters, clean_to};
-use gannet::memory::{AtomicBuffer, Field, OwnedWord};
+use gannet::memory::{CacheLines, OwnedWord};
 use gannet::types::{Position, SessionId, StreamId, TermId, TermLength};
+
+use crate::raw_access::RAW;
 
 /// A log with what the driver keeps for it.
 pub(crate) struct Stream {
@@ -18,11 +20,11 @@ impl Stream {
     pub(crate) fn new(kind: LogKind) -> Self {
         let term_length = TermLength::new(1 << 20).expect("a term length");
         let parameters = LogParameters::ipc(kind, term_length, SessionId::new(1), StreamId::new(2), TermId::new(3));
-        let counters = AtomicBuffer::heap(256);
+        let counters = CacheLines::new(3);
         let this = Self {
-            log: LogBuffers::heap(&parameters),
-            limit: counters.own(Field::<i64>::at(0)),
-            subscriber: counters.own(Field::<i64>::at(128)),
+            log: LogBuffers::heap(&parameters, RAW),
+            limit: counters.word(0, 0),
+            subscriber: counters.word(2, 0),
             clean: Position::new(0),
             window: i64::from(term_length.get()) / 4,
         };

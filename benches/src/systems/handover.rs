@@ -8,6 +8,7 @@ use std::sync::Arc;
 use gannet::memory::{AtomicBuffer, CACHE_LINE_LENGTH, Field};
 
 use super::System;
+use crate::raw_access::RAW;
 use crate::rig::RigError;
 use crate::rig::echo::{self, EchoOutcome, EchoPlan};
 use crate::rig::throughput::{self, ThroughputOutcome, ThroughputPlan};
@@ -76,7 +77,7 @@ struct Ring {
 impl Ring {
     fn new(length: usize) -> Self {
         let length = length.next_multiple_of(LINE).max(64 * LINE);
-        let (memory, limit) = (AtomicBuffer::heap(length), AtomicBuffer::heap(2 * LINE));
+        let (memory, limit) = (AtomicBuffer::zeroed(length, RAW), AtomicBuffer::zeroed(2 * LINE, RAW));
         // So that every page is there before the clock starts.
         memory.zero(0, length);
         let window = length as u64 / 6;

@@ -1,14 +1,18 @@
 //! A command ring whose every byte, trailer included, another process wrote: reading and unblocking end, and stay within it.
 #![no_main]
 
+#[path = "../../tests/support/raw_access.rs"]
+mod raw_access;
+
 use gannet::memory::AtomicBuffer;
 use gannet::ringbuffer::{RING_TRAILER_LENGTH, RingConsumer};
 use libfuzzer_sys::fuzz_target;
+use raw_access::RAW;
 
 const CAPACITY: usize = 1024;
 
 fuzz_target!(|bytes: &[u8]| {
-    let buffer = AtomicBuffer::heap(CAPACITY + RING_TRAILER_LENGTH);
+    let buffer = AtomicBuffer::zeroed(CAPACITY + RING_TRAILER_LENGTH, RAW);
     let (records, trailer) = bytes.split_at(bytes.len().min(CAPACITY));
     buffer.put_bytes(0, records);
     buffer.put_bytes(CAPACITY, &trailer[..trailer.len().min(RING_TRAILER_LENGTH)]);

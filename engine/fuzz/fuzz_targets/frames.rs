@@ -1,24 +1,27 @@
 //! A term full of frames that another process made up: every way to read it ends, and hands over only what lies within it.
 #![no_main]
 
+#[path = "../../tests/support/raw_access.rs"]
+mod raw_access;
+
 use gannet::logbuffer::{
     ControlledAction, FragmentAssembler, ImageReader, LogBuffers, LogKind, LogParameters, clean_to, unblock,
 };
-use gannet::memory::{AtomicBuffer, Field};
+use gannet::memory::CacheLines;
 use gannet::types::{Position, SessionId, StreamId, TermId, TermLength};
 use libfuzzer_sys::fuzz_target;
+use raw_access::RAW;
 
 fuzz_target!(|input: (u16, &[u8])| {
     let (start, bytes) = input;
     let parameters =
         LogParameters::ipc(LogKind::Concurrent, TermLength::MIN, SessionId::new(1), StreamId::new(2), TermId::new(3));
-    let log = LogBuffers::heap(&parameters);
+    let log = LogBuffers::heap(&parameters, RAW);
     let term = log.term(0);
     let at = usize::from(start).min(term.len() - bytes.len().min(term.len()));
     term.put_bytes(at, &bytes[..bytes.len().min(term.len())]);
 
-    let words = AtomicBuffer::heap(8);
-    let subscriber = words.own(Field::<i64>::at(0));
+    let subscriber = CacheLines::new(1).word(0, 0);
     let within = |length: usize| assert!(length <= 65_536);
     for round in 0..4 {
         subscriber.store_release(i64::from(start) & !31);

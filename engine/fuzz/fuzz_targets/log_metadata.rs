@@ -1,12 +1,16 @@
 //! A log file with any metadata: refused, or opened with numbers that fit the file, and usable without leaving it.
 #![no_main]
 
+#[path = "../../tests/support/raw_access.rs"]
+mod raw_access;
+
 use std::os::unix::fs::FileExt as _;
 use std::sync::OnceLock;
 
 use gannet::logbuffer::{ExclusiveAppender, ImageReader, LOG_METADATA_LENGTH, LogBuffers};
-use gannet::memory::{AtomicBuffer, Field, FileAccess};
+use gannet::memory::{CacheLines, FileAccess};
 use libfuzzer_sys::fuzz_target;
+use raw_access::RAW;
 
 /// Three terms of 64 KiB and the metadata.
 const FILE_LENGTH: usize = 3 * 65_536 + LOG_METADATA_LENGTH;
@@ -41,9 +45,9 @@ fuzz_target!(|input: (i64, &[u8])| {
     let start = (FILE_LENGTH - LOG_METADATA_LENGTH) as u64;
     scratch.file.as_file().write_all_at(&metadata, start).expect("a write within the file");
     // Private, so that what is published here does not reach the file.
-    let Ok(log) = LogBuffers::open(scratch.file.path(), FileAccess::ReadOnly) else { return };
-    let words = AtomicBuffer::heap(16);
-    let (limit, subscriber) = (words.own(Field::<i64>::at(0)), words.own(Field::<i64>::at(8)));
+    let Ok(log) = LogBuffers::open(scratch.file.path(), FileAccess::ReadOnly, RAW) else { return };
+    let words = CacheLines::new(1);
+    let (limit, subscriber) = (words.word(0, 0), words.word(0, 1));
     limit.store_release(i64::MAX);
     subscriber.store_release(position);
     if let Ok(mut appender) = ExclusiveAppender::new(&log, limit) {

@@ -9,9 +9,11 @@ use crate::sync::{Ordering, fence};
 ///
 /// ```
 /// use gannet::broadcast::{BROADCAST_TRAILER_LENGTH, Receiver, Transmitter};
-/// use gannet::memory::AtomicBuffer;
+/// use gannet::memory::{AtomicBuffer, RawAccess};
 ///
-/// let buffer = AtomicBuffer::heap(1024 + BROADCAST_TRAILER_LENGTH);
+/// // SAFETY: there is one transmitter, and nobody else knows the buffer.
+/// let raw = unsafe { RawAccess::promised() };
+/// let buffer = AtomicBuffer::zeroed(1024 + BROADCAST_TRAILER_LENGTH, raw);
 /// let mut transmitter = Transmitter::new(&buffer)?;
 /// let mut receiver = Receiver::new(&buffer)?;
 ///

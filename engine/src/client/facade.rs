@@ -17,7 +17,7 @@ use super::publication::Publication;
 use super::subscription::Subscription;
 use crate::counters::CountersReader;
 use crate::logbuffer::LogBuffers;
-use crate::memory::FileAccess;
+use crate::memory::{FileAccess, RawAccess};
 use crate::time::SystemClock;
 use crate::types::{ClientId, RegistrationId, SessionId, StreamId};
 
@@ -107,7 +107,7 @@ impl Client {
             conductor_settings(&settings),
             link,
             Box::new(directory()),
-            Box::new(|path| LogBuffers::open(path, FileAccess::ReadWrite)),
+            Box::new(|path| LogBuffers::open(path, FileAccess::ReadWrite, RawAccess::ENGINE)),
             crate::time::Clock::monotonic(&clock),
         );
         let core = Arc::new(ClientCore::new(

@@ -8,7 +8,7 @@ use super::driver_link::{DriverIdentity, DriverLink, LinkParts};
 use super::error::ConnectError;
 use crate::agent::IdleStrategy;
 use crate::cnc::{CncFile, DriverState};
-use crate::memory::FileAccess;
+use crate::memory::{FileAccess, RawAccess};
 use crate::time::{Clock, EpochMillis};
 
 /// Where a conductor looks for a driver.
@@ -57,7 +57,7 @@ impl FindDriver for DriverDirectory {
                     to_driver: cnc.commands(),
                     events: cnc.events(),
                     counters: cnc.counters(),
-                    bells: cnc.header(),
+                    bells: cnc.header(RawAccess::ENGINE),
                     identity: DriverIdentity { pid: cnc.pid(), start_timestamp_ms: cnc.start_timestamp().get() },
                     liveness_timeout: cnc.client_liveness_timeout(),
                 }))));
@@ -167,7 +167,7 @@ mod tests {
     fn a_file_of_another_version_is_no_use_waiting_for() {
         let temp = tempfile::tempdir().unwrap();
         let cnc = CncFile::create(temp.path(), &parameters(SystemClock.epoch()), 0o600, Reserve::Space).unwrap();
-        cnc.header().word_at::<i32>(0).store_release(1 << 16);
+        cnc.header(RawAccess::ENGINE).word_at::<i32>(0).store_release(1 << 16);
         let driver_timeout = Duration::from_secs(3600);
         let mut directory = DriverDirectory { dir: temp.path().to_owned(), driver_timeout };
         let error = wait_for_driver(&mut directory, &SystemClock).err().unwrap();

@@ -20,7 +20,7 @@ use crate::command::{
 };
 use crate::counters::{CounterSpec, CountersManager, CountersReader, Stream, StreamCounter};
 use crate::logbuffer::{LogBuffers, LogKind, LogParameters};
-use crate::memory::{AtomicBuffer, FileAccess, Reserve};
+use crate::memory::{AtomicBuffer, FileAccess, RawAccess, Reserve};
 use crate::ringbuffer::{ManyToOneRingBuffer, RING_TRAILER_LENGTH, RingConsumer};
 use crate::time::{EpochMillis, ManualClock, MonotonicNanos};
 use crate::types::{
@@ -315,7 +315,7 @@ impl ScriptedDriver {
                 let term = TermId::new(7);
                 let parameters = LogParameters::ipc(kind, TermLength::MIN, session_id, stream_id, term);
                 let path = self.dir.path().join(format!("{id}.logbuffer"));
-                let log = LogBuffers::create(&path, &parameters, 0o600, Reserve::Space).unwrap();
+                let log = LogBuffers::create(&path, &parameters, 0o600, Reserve::Space, RawAccess::ENGINE).unwrap();
                 let stream = Stream { registration_id, session_id, stream_id, channel: "aeron:ipc" };
                 let spec = CounterSpec::stream(StreamCounter::PublisherLimit, &stream);
                 let limit = self.counters.allocate(self.now, &spec).unwrap();
@@ -444,7 +444,7 @@ impl Rig {
         let driver = Arc::new(Mutex::new(ScriptedDriver::new(100, start_ms)));
         let findable = Arc::new(Mutex::new(true));
         let finder = Finder { driver: Arc::clone(&driver), findable: Arc::clone(&findable) };
-        let open = Box::new(|path: &std::path::Path| LogBuffers::open(path, FileAccess::ReadWrite));
+        let open = Box::new(|path: &std::path::Path| LogBuffers::open(path, FileAccess::ReadWrite, RawAccess::ENGINE));
         let link = driver.lock().unwrap().link();
         let conductor = Conductor::new(settings, link, Box::new(finder), open, start);
         let told = Arc::new(Mutex::new(Vec::new()));

@@ -14,7 +14,7 @@ use super::layout::{
 };
 use crate::broadcast::Receiver;
 use crate::counters::CountersReader;
-use crate::memory::{AtomicBuffer, Field, FileAccess, MapError, MappedFile, Region, Reserve};
+use crate::memory::{AtomicBuffer, Field, FileAccess, MapError, MappedFile, RawAccess, Reserve};
 use crate::reports::ErrorLogReader;
 use crate::ringbuffer::ManyToOneRingBuffer;
 use crate::time::EpochMillis;
@@ -122,7 +122,7 @@ impl CncFile {
         let layout =
             CncLayout::new(parameters).map_err(|source| CncCreateError::Layout { path: path.clone(), source })?;
         let map = MappedFile::create(&path, layout.file_length as u64, mode, reserve)?;
-        let file = Region::mapped(map).view();
+        let file = map.into_view(RawAccess::ENGINE);
         let &CncParameters { client_liveness_timeout, start_timestamp, pid, page_size, .. } = parameters;
         let length = |field: Field<i32>, range: &Range<usize>| file.word(field).store_relaxed(range.len() as i32);
         length(TO_DRIVER_LENGTH, &layout.to_driver);
@@ -162,7 +162,7 @@ impl CncFile {
             }
             Err(error) => return Err(error.into()),
         };
-        let file = Region::mapped(map).view();
+        let file = map.into_view(RawAccess::ENGINE);
         // ORDERING(cnc.ready): Acquire. Pairs with the Release store in `make_ready`; nothing else is looked at before it.
         let version = SemanticVersion::from_bits(file.word(VERSION).load_acquire());
         if version.bits() == 0 {
@@ -243,52 +243,53 @@ impl CncFile {
 
     /// The command ring, as clients use it.
     pub fn commands(&self) -> ManyToOneRingBuffer {
-        ManyToOneRingBuffer::new(&self.to_driver()).expect("its length was checked when the file was opened")
+        ManyToOneRingBuffer::new(&self.to_driver(RawAccess::ENGINE))
+            .expect("its length was checked when the file was opened")
     }
 
     /// A new receiver of the driver's events.
     pub fn events(&self) -> Receiver {
-        Receiver::new(&self.to_clients()).expect("its length was checked when the file was opened")
+        Receiver::new(&self.to_clients(RawAccess::ENGINE)).expect("its length was checked when the file was opened")
     }
 
     /// The counters, for reading.
     pub fn counters(&self) -> CountersReader {
-        CountersReader::new(self.counter_metadata(), self.counter_values())
+        CountersReader::new(self.counter_metadata(RawAccess::ENGINE), self.counter_values(RawAccess::ENGINE))
             .expect("their lengths were checked when the file was opened")
     }
 
     /// The error log, for reading.
     pub fn errors(&self) -> ErrorLogReader {
-        ErrorLogReader::new(self.error_log())
+        ErrorLogReader::new(self.error_log(RawAccess::ENGINE))
     }
 
     /// The header, 128 bytes.
-    pub fn header(&self) -> AtomicBuffer {
+    pub fn header(&self, _: RawAccess) -> AtomicBuffer {
         self.file.slice(0, CNC_HEADER_LENGTH)
     }
 
     /// The region of the command ring.
-    pub fn to_driver(&self) -> AtomicBuffer {
+    pub fn to_driver(&self, _: RawAccess) -> AtomicBuffer {
         self.region(&self.layout.to_driver)
     }
 
     /// The region of the event broadcast.
-    pub fn to_clients(&self) -> AtomicBuffer {
+    pub fn to_clients(&self, _: RawAccess) -> AtomicBuffer {
         self.region(&self.layout.to_clients)
     }
 
     /// The region of the counters' metadata.
-    pub fn counter_metadata(&self) -> AtomicBuffer {
+    pub fn counter_metadata(&self, _: RawAccess) -> AtomicBuffer {
         self.region(&self.layout.counter_metadata)
     }
 
     /// The region of the counters' values.
-    pub fn counter_values(&self) -> AtomicBuffer {
+    pub fn counter_values(&self, _: RawAccess) -> AtomicBuffer {
         self.region(&self.layout.counter_values)
     }
 
     /// The region of the error log.
-    pub fn error_log(&self) -> AtomicBuffer {
+    pub fn error_log(&self, _: RawAccess) -> AtomicBuffer {
         self.region(&self.layout.error_log)
     }
 

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::broadcast::Transmitter;
 use crate::counters::{CounterSpec, CountersManager};
-use crate::memory::{FileAccess, Reserve};
+use crate::memory::{FileAccess, RawAccess, Reserve};
 use crate::ringbuffer::RingConsumer;
 use crate::time::EpochMillis;
 use crate::types::{ClientId, SemanticVersion};
@@ -93,8 +93,12 @@ fn trap_01_the_version_is_what_makes_the_file_usable() {
     assert_eq!(cnc.version(), SemanticVersion::default());
     let error = open(dir.path()).unwrap_err();
     assert!(matches!(error, CncOpenError::NotReady { .. }) && error.may_pass(), "{error}");
-    let mut counters =
-        CountersManager::new(cnc.counter_metadata(), cnc.counter_values(), Duration::from_secs(1)).unwrap();
+    let mut counters = CountersManager::new(
+        cnc.counter_metadata(RawAccess::ENGINE),
+        cnc.counter_values(RawAccess::ENGINE),
+        Duration::from_secs(1),
+    )
+    .unwrap();
     counters.allocate(NOW, &CounterSpec::client_heartbeat(ClientId::new(5))).unwrap();
     cnc.commands().set_consumer_heartbeat(NOW);
     cnc.make_ready();
@@ -110,8 +114,13 @@ fn trap_01_the_version_is_what_makes_the_file_usable() {
     // And the queues reach from one mapping to the other.
     let mut events = client.events();
     client.commands().write(3, b"command").unwrap();
-    assert_eq!(RingConsumer::new(&cnc.to_driver()).unwrap().read(9, |_, command| assert_eq!(command, b"command")), 1);
-    Transmitter::new(&cnc.to_clients()).unwrap().transmit(4, b"event").unwrap();
+    assert_eq!(
+        RingConsumer::new(&cnc.to_driver(RawAccess::ENGINE))
+            .unwrap()
+            .read(9, |_, command| assert_eq!(command, b"command")),
+        1
+    );
+    Transmitter::new(&cnc.to_clients(RawAccess::ENGINE)).unwrap().transmit(4, b"event").unwrap();
     assert_eq!(events.receive(|_, event| assert_eq!(event, b"event")), Ok(1));
 }
 
@@ -164,10 +173,10 @@ fn trap_04_a_page_size_of_zero_is_that_of_an_old_file() {
     let dir = tempfile::tempdir().unwrap();
     let cnc = create(dir.path(), &small());
     cnc.make_ready();
-    cnc.header().word_at::<i32>(48).store_relaxed(0);
+    cnc.header(RawAccess::ENGINE).word_at::<i32>(48).store_relaxed(0);
     assert!(open(dir.path()).is_ok());
     for damaged in [1, 4095, 5000, -4096, i32::MIN] {
-        cnc.header().word_at::<i32>(48).store_relaxed(damaged);
+        cnc.header(RawAccess::ENGINE).word_at::<i32>(48).store_relaxed(damaged);
         let error = open(dir.path()).unwrap_err();
         assert!(matches!(error, CncOpenError::Damaged { .. }) && !error.may_pass(), "{error}");
     }
@@ -199,7 +208,7 @@ fn a_driver_is_alive_up_to_its_timeout() {
 fn another_major_version_is_refused_and_another_minor_one_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let cnc = create(dir.path(), &small());
-    let version = cnc.header();
+    let version = cnc.header(RawAccess::ENGINE);
     version.word_at::<i32>(0).store_release(SemanticVersion::new(1, 0, 0).bits());
     let error = open(dir.path()).unwrap_err();
     assert!(matches!(error, CncOpenError::Incompatible { .. }) && !error.may_pass());
@@ -267,7 +276,7 @@ proptest! {
             let _ = cnc.commands().write(1, b"command");
             let _ = cnc.events().receive(|_, _| ());
             cnc.counters().for_each(|counter| drop(counter.label.to_string()));
-            prop_assert!(cnc.error_log().len() <= file_length);
+            prop_assert!(cnc.error_log(RawAccess::ENGINE).len() <= file_length);
         }
     }
 }

@@ -17,11 +17,14 @@ use crate::types::{ClientId, CounterId, RegistrationId};
 /// use std::time::Duration;
 ///
 /// use gannet::counters::{CounterSpec, CountersManager, type_id};
-/// use gannet::memory::AtomicBuffer;
+/// use gannet::memory::{AtomicBuffer, RawAccess};
 /// use gannet::time::EpochMillis;
 /// use gannet::types::ClientId;
 ///
-/// let mut counters = CountersManager::new(AtomicBuffer::heap(4096), AtomicBuffer::heap(1024), Duration::from_secs(1))?;
+/// // SAFETY: the counters have one manager, and nobody else knows the buffers.
+/// let raw = unsafe { RawAccess::promised() };
+/// let (metadata, values) = (AtomicBuffer::zeroed(4096, raw), AtomicBuffer::zeroed(1024, raw));
+/// let mut counters = CountersManager::new(metadata, values, Duration::from_secs(1))?;
 /// let id = counters.allocate(EpochMillis::new(0), &CounterSpec::client_heartbeat(ClientId::new(7)))?;
 /// assert_eq!(counters.reader().get(id).unwrap().label.to_string(), "client-heartbeat: id=7");
 /// # Ok::<(), Box<dyn std::error::Error>>(())

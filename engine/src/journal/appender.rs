@@ -416,12 +416,13 @@ mod tests {
     use super::*;
     use crate::journal::storage::MemoryStorage;
     use crate::journal::{Journal, JournalOptions, SyncPolicy};
+    use crate::memory::RawAccess;
 
     /// A thread that holds a claim and appends by another appender would otherwise wait for itself.
     #[test]
     fn an_append_waits_for_claims_before_it_for_so_long_and_no_longer() {
         let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10).mtu(1408);
-        let journal = Journal::create_in(Arc::new(MemoryStorage::new()), &options).unwrap();
+        let journal = Journal::create_in(Arc::new(MemoryStorage::new(RawAccess::ENGINE)), &options).unwrap();
         let (mut one, mut other) = (journal.appender().unwrap(), journal.appender().unwrap());
         let before = one.append(b"before").unwrap();
         let claim = one.claim(5).unwrap();

@@ -290,7 +290,7 @@ impl Catalog {
     /// # Errors
     ///
     /// When there is no room, or the file could not be synced.
-    pub fn add(&self, new: &RecordingDescriptor) -> Result<RecordingId, JournalError> {
+    pub fn add(&mut self, new: &RecordingDescriptor) -> Result<RecordingId, JournalError> {
         let recording_id = self.next_recording_id();
         let mut entries = self.entries();
         entries.by_ref().for_each(drop);
@@ -326,7 +326,7 @@ impl Catalog {
         numbers.iter().for_each(|&(field, value)| put_i32(view, at + field, value));
         let mut text_at = at + descriptor::BLOCK_LENGTH;
         for text in texts {
-            put_i32(view, text_at, text.len() as i32);
+            view.put_bytes(text_at, &(text.len() as i32).to_le_bytes());
             view.put_bytes(text_at + 4, text.as_bytes());
             text_at += 4 + text.len();
         }
@@ -445,7 +445,7 @@ impl Catalog {
         let mut text_at = descriptor::BLOCK_LENGTH;
         let mut text = || {
             let left = length - text_at;
-            let found = if left < 4 { None } else { usize::try_from(int(text_at)).ok() };
+            let found = if left < 4 { None } else { usize::try_from(get_length(&view, text_at)).ok() };
             let found = found.filter(|&found| found <= left - 4);
             let found = found.ok_or_else(|| malformed(text_at, "a text leads out of its entry".to_owned()))?;
             let mut bytes = vec![0; found];
@@ -510,24 +510,30 @@ impl Iterator for Entries<'_> {
     }
 }
 
+// Words, never bytes: a catalog is changed through a shared reference, and read meanwhile. Only what `add` writes of a new entry, for
+// which nobody else may have the catalog, and its texts, which nobody changes after that, are bytes.
+
 fn get_i32(view: &AtomicBuffer, offset: usize) -> i32 {
+    view.word_at::<i32>(offset).load_relaxed()
+}
+
+fn get_i64(view: &AtomicBuffer, offset: usize) -> i64 {
+    view.word_at::<i64>(offset).load_relaxed()
+}
+
+/// A text's length, which may be anywhere.
+fn get_length(view: &AtomicBuffer, offset: usize) -> i32 {
     let mut bytes = [0; 4];
     view.get_bytes(offset, &mut bytes);
     i32::from_le_bytes(bytes)
 }
 
-fn get_i64(view: &AtomicBuffer, offset: usize) -> i64 {
-    let mut bytes = [0; 8];
-    view.get_bytes(offset, &mut bytes);
-    i64::from_le_bytes(bytes)
-}
-
 fn put_i32(view: &AtomicBuffer, offset: usize, value: i32) {
-    view.put_bytes(offset, &value.to_le_bytes());
+    view.word_at::<i32>(offset).store_relaxed(value);
 }
 
 fn put_i64(view: &AtomicBuffer, offset: usize, value: i64) {
-    view.put_bytes(offset, &value.to_le_bytes());
+    view.word_at::<i64>(offset).store_relaxed(value);
 }
 
 #[cfg(test)]
@@ -536,6 +542,7 @@ mod tests {
 
     use super::*;
     use crate::journal::storage::MemoryStorage;
+    use crate::memory::RawAccess;
 
     fn example() -> RecordingDescriptor {
         let term_length = TermLength::MIN;
@@ -568,8 +575,8 @@ mod tests {
     /// archive.md, section 2.2: each field of the header, the entry and the descriptor, byte for byte.
     #[test]
     fn every_field_is_where_an_archive_has_it() {
-        let storage = MemoryStorage::new();
-        let catalog = Catalog::create(&storage).unwrap();
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let mut catalog = Catalog::create(&storage).unwrap();
         assert_eq!(catalog.add(&example()).unwrap().get(), 0);
         let entry = catalog.find(RecordingId::new(0)).unwrap();
         catalog.set_stop(&entry, Some((Position::new(200_000), EpochMillis::new(0x4444)))).unwrap();
@@ -595,8 +602,8 @@ mod tests {
 
     #[test]
     fn what_was_added_is_found_by_whoever_opens_it() {
-        let storage = MemoryStorage::new();
-        let catalog = Catalog::create(&storage).unwrap();
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let mut catalog = Catalog::create(&storage).unwrap();
         let error = Catalog::create(&storage).unwrap_err();
         assert!(matches!(error, JournalError::Exists { .. }), "{error}");
         for id in 0..3 {
@@ -621,10 +628,10 @@ mod tests {
 
     #[test]
     fn files_of_old_archives_have_their_own_alignment() {
-        let storage = MemoryStorage::new();
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
         let view = storage.create(CATALOG_NAME, 8192, Reserve::Space).unwrap().view().clone();
         put_i32(&view, header::VERSION, CATALOG_VERSION.bits());
-        let catalog = Catalog::open(&storage, FileAccess::ReadWrite).unwrap();
+        let mut catalog = Catalog::open(&storage, FileAccess::ReadWrite).unwrap();
         catalog.add(&example()).unwrap();
         catalog.add(&example()).unwrap();
         let offsets: Vec<_> = catalog.entries().map(|entry| entry.unwrap().offset).collect();
@@ -645,8 +652,8 @@ mod tests {
             (descriptor::BLOCK_LENGTH, 1 << 20, 4),
         ];
         for (field, value, width) in fields {
-            let storage = MemoryStorage::new();
-            let catalog = Catalog::create(&storage).unwrap();
+            let storage = MemoryStorage::new(RawAccess::ENGINE);
+            let mut catalog = Catalog::create(&storage).unwrap();
             catalog.add(&example()).unwrap();
             catalog.add(&example()).unwrap();
             let at = HEADER_LENGTH + entry::HEADER_LENGTH + field;
@@ -659,7 +666,7 @@ mod tests {
             );
             assert!(entries[1].is_ok(), "the one behind it is read all the same");
         }
-        let storage = MemoryStorage::new();
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
         let error = Catalog::open(&storage, FileAccess::ReadOnly).unwrap_err();
         assert!(matches!(error, JournalError::NotAJournal { .. }), "{error}");
         let view = storage.create(CATALOG_NAME, 8192, Reserve::Space).unwrap().view().clone();
@@ -679,8 +686,8 @@ mod tests {
             noise in proptest::collection::vec((0_usize..600, any::<u8>()), 0..40),
             length in 32_usize..2048,
         ) {
-            let storage = MemoryStorage::new();
-            let catalog = Catalog::create(&storage).unwrap();
+            let storage = MemoryStorage::new(RawAccess::ENGINE);
+            let mut catalog = Catalog::create(&storage).unwrap();
             catalog.add(&example()).unwrap();
             catalog.add(&example()).unwrap();
             let mut bytes = vec![0; length.max(600)];

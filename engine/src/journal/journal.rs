@@ -101,7 +101,7 @@ impl Journal {
     pub fn create_in(storage: Arc<dyn Storage>, options: &JournalOptions) -> Result<Self, JournalError> {
         let (term_length, segment_length, mtu) = options.lengths()?;
         let opening = lock_writing(&*storage)?;
-        let catalog = Catalog::create(&*storage)?;
+        let mut catalog = Catalog::create(&*storage)?;
         let recording_id = catalog.add(&RecordingDescriptor {
             control_session_id: 0,
             correlation_id: 0,

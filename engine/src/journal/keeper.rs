@@ -419,12 +419,13 @@ mod tests {
     use crate::journal::mark::Mark;
     use crate::journal::storage::{MemoryStorage, Storage};
     use crate::journal::{Journal, JournalOptions};
+    use crate::memory::RawAccess;
 
     const SEGMENT: i64 = 64 << 10;
 
     /// A keeper of a journal with so many full segments that nobody synced, and nobody else who keeps it.
     fn keeper(segments: i64) -> (Keeper, Position) {
-        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new(RawAccess::ENGINE));
         let options = JournalOptions::new().term_length(SEGMENT).segment_length(SEGMENT).mtu(1408);
         let journal = Journal::create_in(Arc::clone(&storage), &options).unwrap();
         let mut appender = journal.appender().unwrap();
@@ -469,7 +470,7 @@ mod tests {
     /// Whoever closes a journal that others append to all the while catches up with what was there, and goes.
     #[test]
     fn a_keeper_that_ends_does_not_wait_for_those_who_append() {
-        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new());
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new(RawAccess::ENGINE));
         let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10).mtu(1408);
         let journal = Journal::create_in(Arc::clone(&storage), &options).unwrap();
         let descriptor = journal.descriptor().clone();

@@ -255,6 +255,7 @@ mod tests {
     use super::*;
     use crate::journal::journal::lock_opening;
     use crate::journal::storage::MemoryStorage;
+    use crate::memory::RawAccess;
 
     /// A mark as an archive leaves it, with or without a header: its version, its activity, and its process.
     fn archives_mark(storage: &MemoryStorage, header: bool, version: i32, activity: i64) -> Stored {
@@ -295,7 +296,7 @@ mod tests {
             (SemanticVersion::new(2, 0, 0).bits(), now, false),
         ];
         for (header, (version, activity, runs)) in [true, false].into_iter().flat_map(|h| cases.map(|case| (h, case))) {
-            let storage = MemoryStorage::new();
+            let storage = MemoryStorage::new(RawAccess::ENGINE);
             archives_mark(&storage, header, version, activity);
             let outcome = refuse_archive(&storage);
             let refused = matches!(outcome, Err(JournalError::ArchiveRunning { pid: 4711, .. }));
@@ -303,7 +304,7 @@ mod tests {
             let opening = lock_opening(&storage).unwrap();
             assert_eq!(Mark::claim(&storage, &opening).is_err(), runs, "{header} {version} {activity}");
         }
-        let storage = MemoryStorage::new();
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
         assert!(refuse_archive(&storage).is_ok());
         storage.create(MARK_NAME, 10, Reserve::Space).unwrap();
         assert!(refuse_archive(&storage).is_ok(), "too short to be one");
@@ -343,7 +344,7 @@ mod tests {
 
     #[test]
     fn a_mark_is_kept_until_the_last_user_is_done() {
-        let storage = MemoryStorage::new();
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
         let opening = lock_opening(&storage).unwrap();
         let one = Mark::claim(&storage, &opening).unwrap();
         let other = Mark::claim(&storage, &opening).unwrap();
@@ -378,7 +379,7 @@ mod tests {
     #[test]
     fn a_mark_that_is_almost_as_long_as_ours_is_taken_or_replaced() {
         for length in 120..200 {
-            let storage = MemoryStorage::new();
+            let storage = MemoryStorage::new(RawAccess::ENGINE);
             let file = storage.create(MARK_NAME, length, Reserve::Space).unwrap();
             for (index, half) in SBE_HEADER.into_iter().enumerate() {
                 file.view().put_bytes(2 * index, &half.to_le_bytes());
@@ -395,7 +396,7 @@ mod tests {
 
     #[test]
     fn whoever_is_killed_while_taking_a_mark_shuts_the_directory_for_a_while_only() {
-        let storage = MemoryStorage::new();
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
         let file = archives_mark(&storage, true, VERSION_NUMBER.bits(), ENDED);
         // Killed behind it, before anything else is there.
         let before = SystemClock.epoch().get() - LIVENESS_MS;
@@ -409,7 +410,7 @@ mod tests {
     #[test]
     fn the_mark_of_an_archive_that_ended_is_taken_over_and_its_errors_stay() {
         for header in [true, false] {
-            let storage = MemoryStorage::new();
+            let storage = MemoryStorage::new(RawAccess::ENGINE);
             let file = archives_mark(&storage, header, VERSION_NUMBER.bits(), -1);
             let opening = lock_opening(&storage).unwrap();
             let mark = Mark::claim(&storage, &opening).unwrap();

@@ -271,10 +271,11 @@ fn entry(view: &AtomicBuffer, slot: usize) -> Option<IndexEntry> {
 mod tests {
     use super::*;
     use crate::journal::storage::MemoryStorage;
+    use crate::memory::RawAccess;
 
     #[test]
     fn a_slot_survives_the_writing_of_the_other() {
-        let storage = MemoryStorage::new();
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
         let file = RetentionFile::open_or_create(&storage, RecordingId::new(3)).unwrap();
         let entry = |position: i64| IndexEntry { position: position.into(), sequence: position / 64, time_before: 7 };
         assert_eq!(file.first(Position::new(0)), None);
@@ -293,7 +294,7 @@ mod tests {
 
     #[test]
     fn policies_and_totals_are_kept() {
-        let storage = MemoryStorage::new();
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
         let file = RetentionFile::open_or_create(&storage, RecordingId::new(0)).unwrap();
         assert!(file.policy().keeps_everything());
         let policy = Retention::new().max_age(Duration::from_secs(5)).max_bytes(u64::MAX).min_free_bytes(12);

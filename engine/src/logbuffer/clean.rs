@@ -42,6 +42,7 @@ mod tests {
     use super::*;
     use crate::logbuffer::LogKind;
     use crate::logbuffer::testing::{TERM_LENGTH, TestLog, parameters};
+    use crate::memory::RawAccess;
     use crate::types::TermLength;
 
     /// Trap 50: what is below the slowest subscriber is zero again, to the byte, and what is above it is untouched.
@@ -92,7 +93,7 @@ mod tests {
     fn long_terms_are_cleaned_alike() {
         let mut parameters = parameters(LogKind::Exclusive);
         parameters.term_length = TermLength::new(TERM_BEYOND_CACHE.into()).unwrap();
-        let log = LogBuffers::heap(&parameters);
+        let log = LogBuffers::heap(&parameters, RawAccess::ENGINE);
         let all = [0xAA; 4096];
         for (from, to) in [(0, 32), (32, 64), (64, 1024), (96, 4096), (0, 4096)] {
             log.term(0).put_bytes(0, &all);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::memory::{AtomicBuffer, Terms};
 #[cfg(not(engine_loom))]
-use crate::memory::{FileAccess, MapError, MappedFile, Region, Reserve};
+use crate::memory::{FileAccess, MapError, MappedFile, RawAccess, Reserve};
 use crate::sync::{AtomicI32, Ordering};
 use crate::types::{Position, SessionId, StreamId, TermId, TermLength};
 
@@ -19,7 +19,7 @@ use super::parameters::{LogKind, LogParameters};
 use super::parameters::{LogLayout, MAX_MTU};
 
 /// A log in shared memory. Clones share the mapping, which lives until the last of them, and of what was made from them, is
-/// gone.
+/// gone. Whoever has one can append to it, read it and clean it: see [`RawAccess`](crate::memory::RawAccess).
 #[derive(Clone, Debug)]
 pub struct LogBuffers {
     log: Arc<Log>,
@@ -72,9 +72,15 @@ impl LogBuffers {
     ///
     /// When the parameters contradict themselves: they are the driver's, which checked them.
     #[cfg(not(engine_loom))]
-    pub fn create(path: &Path, parameters: &LogParameters, mode: u32, reserve: Reserve) -> Result<Self, MapError> {
+    pub fn create(
+        path: &Path,
+        parameters: &LogParameters,
+        mode: u32,
+        reserve: Reserve,
+        raw: RawAccess,
+    ) -> Result<Self, MapError> {
         let file = MappedFile::create(path, parameters.layout().file_length() as u64, mode, reserve)?;
-        Ok(Self::initialise(&Region::mapped(file).view(), parameters))
+        Ok(Self::initialise(&file.into_view(raw), parameters))
     }
 
     /// Maps an existing log file.
@@ -83,11 +89,14 @@ impl LogBuffers {
     ///
     /// [`LogOpenError::Map`] when the file cannot be mapped; [`LogOpenError::Malformed`] when what it says cannot be true.
     #[cfg(not(engine_loom))]
-    pub fn open(path: &Path, access: FileAccess) -> Result<Self, LogOpenError> {
+    pub fn open(path: &Path, access: FileAccess, raw: RawAccess) -> Result<Self, LogOpenError> {
         let least = PARTITION_COUNT * TermLength::MIN.get() as usize + super::LOG_METADATA_LENGTH;
         let file = MappedFile::open(path, least as u64, access)?;
-        Self::check(&Region::mapped(file).view()).map_err(|Contradiction { field, found, expected }| {
-            LogOpenError::Malformed { path: path.to_owned(), field, found, expected }
+        Self::check(&file.into_view(raw)).map_err(|Contradiction { field, found, expected }| LogOpenError::Malformed {
+            path: path.to_owned(),
+            field,
+            found,
+            expected,
         })
     }
 
@@ -97,8 +106,8 @@ impl LogBuffers {
     ///
     /// When the parameters contradict themselves.
     #[cfg(not(engine_loom))]
-    pub fn heap(parameters: &LogParameters) -> Self {
-        Self::initialise(&AtomicBuffer::heap(parameters.layout().file_length()), parameters)
+    pub fn heap(parameters: &LogParameters, raw: RawAccess) -> Self {
+        Self::initialise(&AtomicBuffer::zeroed(parameters.layout().file_length(), raw), parameters)
     }
 
     /// A log in model memory. Must be called within a model.
@@ -361,8 +370,8 @@ mod tests {
         let mut parameters = parameters(LogKind::Exclusive);
         parameters.registration_id = RegistrationId::new(77);
         parameters.untethered_linger_timeout_ns = 0x0123_4567_89AB_CDEF;
-        let created = LogBuffers::create(&path, &parameters, 0o600, Reserve::Space).unwrap();
-        let opened = LogBuffers::open(&path, FileAccess::ReadWrite).unwrap();
+        let created = LogBuffers::create(&path, &parameters, 0o600, Reserve::Space, RawAccess::ENGINE).unwrap();
+        let opened = LogBuffers::open(&path, FileAccess::ReadWrite, RawAccess::ENGINE).unwrap();
         assert_eq!(opened.kind(), LogKind::Exclusive);
         assert_eq!((opened.mtu(), opened.term_length()), (1408, TERM_LENGTH));
         assert_eq!((opened.session_id(), opened.stream_id()), (parameters.session_id, parameters.stream_id));
@@ -386,10 +395,13 @@ mod tests {
             parameters.page_size = page_size;
             assert_eq!(parameters.layout().file_length(), file_length);
             assert_eq!(parameters.layout().metadata_offset(), metadata_offset);
-            drop(LogBuffers::create(&path, &parameters, 0o600, Reserve::Space).unwrap());
+            drop(LogBuffers::create(&path, &parameters, 0o600, Reserve::Space, RawAccess::ENGINE).unwrap());
             let bytes = std::fs::read(&path).unwrap();
             assert_eq!(bytes[metadata_offset + 280..][..4], page_size.to_le_bytes());
-            assert_eq!(LogBuffers::open(&path, FileAccess::ReadOnly).unwrap().metadata().page_size(), page_size);
+            assert_eq!(
+                LogBuffers::open(&path, FileAccess::ReadOnly, RawAccess::ENGINE).unwrap().metadata().page_size(),
+                page_size
+            );
         }
     }
 
@@ -399,7 +411,7 @@ mod tests {
     fn trap_44_initial_tails() {
         let mut parameters = parameters(LogKind::Concurrent);
         let start = i64::from(parameters.initial_term_id.get());
-        let fresh = LogBuffers::heap(&parameters);
+        let fresh = LogBuffers::heap(&parameters, RawAccess::ENGINE);
         let before = |terms: i64| ((start - terms) as i32 as i64) << 32;
         assert_eq!(fresh.metadata().raw_tails(), [start << 32, before(2), before(1)]);
 
@@ -407,7 +419,7 @@ mod tests {
         parameters.term_length = TermLength::new(128 << 10).unwrap();
         parameters.start_position = parameters.term_length.position(2, 128);
         assert_eq!(parameters.layout().file_length(), 397_312);
-        let later = LogBuffers::heap(&parameters);
+        let later = LogBuffers::heap(&parameters, RawAccess::ENGINE);
         assert_eq!(later.metadata().raw_tails(), [7 << 32, 8 << 32, 9 << 32 | 128]);
         assert_eq!(later.producer_position().get(), 262_272);
     }
@@ -417,10 +429,10 @@ mod tests {
     fn trap_60_unaligned_timeout() {
         let mut parameters = parameters(LogKind::Concurrent);
         parameters.untethered_linger_timeout_ns = -0x0123_4567_89AB_CDEF;
-        let log = LogBuffers::heap(&parameters);
+        let log = LogBuffers::heap(&parameters, RawAccess::ENGINE);
         assert_eq!(log.metadata().untethered_linger_timeout_ns(), parameters.untethered_linger_timeout_ns);
         let (_dir, path) = file();
-        drop(LogBuffers::create(&path, &parameters, 0o600, Reserve::Space).unwrap());
+        drop(LogBuffers::create(&path, &parameters, 0o600, Reserve::Space, RawAccess::ENGINE).unwrap());
         let bytes = std::fs::read(&path).unwrap();
         let metadata = &bytes[bytes.len() - LOG_METADATA_LENGTH..];
         assert_eq!(metadata[500..508], parameters.untethered_linger_timeout_ns.to_le_bytes());
@@ -430,7 +442,10 @@ mod tests {
     #[test]
     fn hostile_metadata_is_refused_or_harmless() {
         let (_dir, path) = file();
-        drop(LogBuffers::create(&path, &parameters(LogKind::Concurrent), 0o600, Reserve::Space).unwrap());
+        drop(
+            LogBuffers::create(&path, &parameters(LogKind::Concurrent), 0o600, Reserve::Space, RawAccess::ENGINE)
+                .unwrap(),
+        );
         let good = std::fs::read(&path).unwrap();
         let start = good.len() - LOG_METADATA_LENGTH;
         for offset in (0..508).step_by(4) {
@@ -438,7 +453,7 @@ mod tests {
                 let mut bytes = good.clone();
                 bytes[start + offset..][..4].copy_from_slice(&value.to_le_bytes());
                 std::fs::write(&path, &bytes).unwrap();
-                let Ok(log) = LogBuffers::open(&path, FileAccess::ReadWrite) else { continue };
+                let Ok(log) = LogBuffers::open(&path, FileAccess::ReadWrite, RawAccess::ENGINE) else { continue };
                 let counters = AtomicBuffer::heap(64);
                 let words = [0, 8].map(|at| counters.own(crate::memory::Field::<i64>::at(at)));
                 words[0].store_relaxed(i64::MAX);
@@ -462,7 +477,10 @@ mod tests {
     #[test]
     fn a_file_that_is_no_log_is_refused_with_the_reason() {
         let (_dir, path) = file();
-        drop(LogBuffers::create(&path, &parameters(LogKind::Concurrent), 0o600, Reserve::Space).unwrap());
+        drop(
+            LogBuffers::create(&path, &parameters(LogKind::Concurrent), 0o600, Reserve::Space, RawAccess::ENGINE)
+                .unwrap(),
+        );
         let good = std::fs::read(&path).unwrap();
         let start = good.len() - LOG_METADATA_LENGTH;
         for (offset, value, field) in [
@@ -479,11 +497,11 @@ mod tests {
             let mut bytes = good.clone();
             bytes[start + offset..][..4].copy_from_slice(&i32::to_le_bytes(value));
             std::fs::write(&path, &bytes).unwrap();
-            let error = LogBuffers::open(&path, FileAccess::ReadOnly).unwrap_err();
+            let error = LogBuffers::open(&path, FileAccess::ReadOnly, RawAccess::ENGINE).unwrap_err();
             assert!(matches!(&error, LogOpenError::Malformed { field: found, .. } if *found == field), "{error}");
         }
         std::fs::write(&path, &good[..1000]).unwrap();
-        assert!(matches!(LogBuffers::open(&path, FileAccess::ReadOnly), Err(LogOpenError::Map(_))));
+        assert!(matches!(LogBuffers::open(&path, FileAccess::ReadOnly, RawAccess::ENGINE), Err(LogOpenError::Map(_))));
         assert_eq!(metadata::tail_offset(-1, TERM_LENGTH), TERM_LENGTH.get());
     }
 }

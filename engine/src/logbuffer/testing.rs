@@ -1,6 +1,6 @@
 //! A log with the counters that a driver would give it, for the tests of this folder.
 
-use crate::memory::{AtomicBuffer, Field, OwnedWord};
+use crate::memory::{AtomicBuffer, Field, OwnedWord, RawAccess};
 use crate::types::{Position, SessionId, StreamId, TermId, TermLength};
 
 use super::{ConcurrentAppender, ExclusiveAppender, ImageReader, LogBuffers, LogKind, LogParameters};
@@ -27,7 +27,7 @@ impl TestLog {
     pub(super) fn with(parameters: &LogParameters) -> Self {
         let counters = AtomicBuffer::heap(256);
         let this = Self {
-            log: LogBuffers::heap(parameters),
+            log: LogBuffers::heap(parameters, RawAccess::ENGINE),
             limit: counters.own(Field::at(0)),
             subscriber: counters.own(Field::at(128)),
         };

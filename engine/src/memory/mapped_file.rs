@@ -15,6 +15,8 @@ use rustix::mm::{Advice, madvise};
 #[cfg(feature = "client")]
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
+use super::{AtomicBuffer, RawAccess, Region};
+
 /// A mapping of a whole file, shared with every other process that maps it.
 #[derive(Debug)]
 pub struct MappedFile {
@@ -185,6 +187,11 @@ impl MappedFile {
     /// The file that was mapped.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file's bytes.
+    pub fn into_view(self, _: RawAccess) -> AtomicBuffer {
+        Region::mapped(self).view()
     }
 
     /// Puts private zero pages in the place of the file's, so that what the mapping held of the file is free while addresses

@@ -10,6 +10,9 @@
 //! for a payload that its protocol has handed over: a committed fragment while it is polled, a claim until it is committed.
 //! Words are atomics of one width for ever ("one word, one width"); bulk bytes are copied, ordered by the words around them.
 //!
+//! That bulk bytes are the reader's or the writer's own at each time is the protocol's doing, not the types': so nothing outside this
+//! crate gets a view, or a log, without [`RawAccess`], the promise to keep to it.
+//!
 //! In model builds the same types stand on loom's cells (`model.rs`), so that the algorithms above run unchanged.
 
 mod cache_line;
@@ -20,6 +23,8 @@ mod field;
 mod mapped_file;
 #[cfg(engine_loom)]
 mod model;
+#[cfg(not(engine_loom))]
+mod raw_access;
 #[cfg(not(engine_loom))]
 mod region;
 #[cfg(not(engine_loom))]
@@ -44,9 +49,13 @@ pub use mapped_file::{FileAccess, MapError, MappedFile, Reserve};
 #[cfg(all(feature = "journal", engine_loom))]
 pub(crate) use model::faults;
 #[cfg(not(engine_loom))]
-pub use region::Region;
+pub use raw_access::RawAccess;
+#[cfg(not(engine_loom))]
+pub(crate) use region::Region;
 #[cfg(not(engine_loom))]
 pub(crate) use sleep::{allow_light_barriers, heavy_barrier, light_barrier};
 #[cfg(feature = "journal")]
 pub(crate) use term::Frames;
 pub(crate) use term::{CommittedFrame, FrameCursor, FrameSpace, Partition, TermRest, Terms};
+#[cfg(not(engine_loom))]
+pub use view::CacheLines;

@@ -9,7 +9,7 @@ use super::{AtomicBuffer, MappedFile};
 
 /// Bytes at a fixed address, zero when new: a mapping of a file, or memory of this process with the same alignment.
 #[derive(Debug)]
-pub struct Region(Bytes);
+pub(crate) struct Region(Bytes);
 
 #[derive(Debug)]
 enum Bytes {
@@ -28,7 +28,7 @@ const HEAP_ALIGNMENT: usize = 4096;
 
 impl Region {
     /// A region over a mapped file.
-    pub fn mapped(file: MappedFile) -> Arc<Self> {
+    pub(crate) fn mapped(file: MappedFile) -> Arc<Self> {
         Arc::new(Self(Bytes::Mapped(file)))
     }
 
@@ -37,7 +37,7 @@ impl Region {
     /// # Panics
     ///
     /// When `length` is zero or more than half the address space.
-    pub fn heap(length: usize) -> Arc<Self> {
+    pub(crate) fn heap(length: usize) -> Arc<Self> {
         let layout = Layout::from_size_align(length, HEAP_ALIGNMENT).expect("a length that fits the address space");
         assert!(length > 0, "a region has at least one byte");
         // SAFETY: the layout's size is not zero.
@@ -47,20 +47,15 @@ impl Region {
     }
 
     /// The region's length in bytes.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match &self.0 {
             Bytes::Mapped(file) => file.len(),
             Bytes::Heap { layout, .. } => layout.size(),
         }
     }
 
-    /// Always false: a region has at least one byte.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// A view of the whole region.
-    pub fn view(self: &Arc<Self>) -> AtomicBuffer {
+    pub(crate) fn view(self: &Arc<Self>) -> AtomicBuffer {
         AtomicBuffer::whole(Arc::clone(self))
     }
 

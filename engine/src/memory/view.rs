@@ -6,13 +6,16 @@ use core::ptr::NonNull;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Field, Region};
+use super::{CACHE_LINE_LENGTH, Field, RawAccess, Region};
 use crate::sync::{AtomicI32, AtomicI64, Ordering};
 
 /// A view of a range of a [`Region`]. Cloning it shares the region, which lives until its last view is gone.
 ///
 /// Every access panics when it would leave the view or is misaligned; callers check what they take from shared memory
 /// before they use it as an offset, and treat such a panic as their own bug.
+///
+/// Which thread may reach which bytes, and when, is for the protocol to say that the memory is used by: what is not a word is
+/// copied plainly. That is why every way to a view from outside this crate asks for [`RawAccess`].
 #[derive(Clone)]
 pub struct AtomicBuffer {
     start: NonNull<u8>,
@@ -37,8 +40,17 @@ impl AtomicBuffer {
         Self { start: region.start(), len: region.len(), region }
     }
 
-    /// A zeroed view of this process's own memory. See [`Region::heap`].
-    pub fn heap(length: usize) -> Self {
+    /// A zeroed view of this process's own memory, as aligned as a mapping is.
+    ///
+    /// # Panics
+    ///
+    /// When `length` is zero or more than half the address space.
+    pub fn zeroed(length: usize, _: RawAccess) -> Self {
+        Self::heap(length)
+    }
+
+    /// As [`Self::zeroed`], for this crate.
+    pub(crate) fn heap(length: usize) -> Self {
         Region::heap(length).view()
     }
 
@@ -585,6 +597,32 @@ macro_rules! word {
 word!(i32);
 word!(i64);
 
+/// Cache lines of this process's own, of 64-bit words that start at 0: for what threads tell each other, so that those who write to
+/// different lines do not wait for each other. A word lives as long as it is held, whatever becomes of this.
+#[derive(Debug)]
+pub struct CacheLines(AtomicBuffer);
+
+impl CacheLines {
+    /// So many lines.
+    ///
+    /// # Panics
+    ///
+    /// When there are none, or more than fit into memory.
+    pub fn new(count: usize) -> Self {
+        Self(AtomicBuffer::heap(count * CACHE_LINE_LENGTH))
+    }
+
+    /// The word `index` of a line.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such line, or the line has no such word.
+    pub fn word(&self, line: usize, index: usize) -> OwnedWord<i64> {
+        assert!(index < CACHE_LINE_LENGTH / size_of::<i64>(), "a word of a line");
+        self.0.own(Field::at(line * CACHE_LINE_LENGTH + index * size_of::<i64>()))
+    }
+}
+
 impl OwnedWord<i32> {
     /// Where the word is, for as long as `self` lives.
     pub(super) fn address(&self) -> NonNull<AtomicI32> {
@@ -621,6 +659,21 @@ mod tests {
             assert_eq!(bytes[3..3 + len], source[..len]);
             assert!(bytes[..3].iter().chain(&bytes[3 + len..]).all(|&byte| byte == 0), "{len}");
         }
+    }
+
+    #[test]
+    fn lines_outlive_what_they_came_from_and_share_no_word() {
+        let lines = CacheLines::new(2);
+        let words = [lines.word(0, 0), lines.word(0, 1), lines.word(1, 0)];
+        drop(lines);
+        (1..).zip(&words).for_each(|(value, word)| word.store_release(value));
+        assert_eq!(words.map(|word| word.load_acquire()), [1, 2, 3]);
+    }
+
+    #[test]
+    #[should_panic(expected = "leaves its view")]
+    fn there_is_no_line_behind_the_last() {
+        CacheLines::new(1).word(1, 0);
     }
 
     #[test]

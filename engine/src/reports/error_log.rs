@@ -21,11 +21,12 @@ const MAX_TEXT_LENGTH: usize = 8192;
 /// The one writer of an error log.
 ///
 /// ```
-/// use gannet::memory::AtomicBuffer;
+/// use gannet::memory::{AtomicBuffer, RawAccess};
 /// use gannet::reports::{ErrorLog, ErrorLogReader};
 /// use gannet::time::EpochMillis;
 ///
-/// let buffer = AtomicBuffer::heap(4096);
+/// // SAFETY: the log has one writer, and nobody else knows the buffer.
+/// let buffer = AtomicBuffer::zeroed(4096, unsafe { RawAccess::promised() });
 /// let mut log = ErrorLog::new(buffer.clone());
 /// for second in [1, 5] {
 ///     log.record(EpochMillis::new(second * 1000), "(11) no such channel");

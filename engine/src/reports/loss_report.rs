@@ -1,8 +1,13 @@
 //! The loss report: one entry per image that ever missed something, with how much and how often. Written by the driver on
 //! behalf of its images, read by tools. Never overwrites, never grows: images that come when it is full have no entry.
 
+#[cfg(not(engine_loom))]
+use std::path::Path;
+
 use super::{DamagedReport, read_text};
 use crate::memory::{AtomicBuffer, Field, OwnedWord, align_up};
+#[cfg(not(engine_loom))]
+use crate::memory::{FileAccess, MapError, MappedFile, RawAccess, Reserve};
 use crate::time::EpochMillis;
 use crate::types::{SessionId, StreamId};
 
@@ -37,6 +42,16 @@ pub struct LossEntry {
 }
 
 impl LossReport {
+    /// Makes the report's file, of `length` bytes, where there must be none. `mode` is its permission bits.
+    ///
+    /// # Errors
+    ///
+    /// As [`MappedFile::create`].
+    #[cfg(not(engine_loom))]
+    pub fn create(path: &Path, length: u64, mode: u32) -> Result<Self, MapError> {
+        Ok(Self::new(MappedFile::create(path, length, mode, Reserve::Space)?.into_view(RawAccess::ENGINE)))
+    }
+
     /// Takes the writer's place on a zeroed region.
     pub fn new(buffer: AtomicBuffer) -> Self {
         Self { buffer, next: 0 }
@@ -123,6 +138,16 @@ pub struct LossObservation {
 }
 
 impl LossReportReader {
+    /// A reader of the report in this file.
+    ///
+    /// # Errors
+    ///
+    /// As [`MappedFile::open`].
+    #[cfg(not(engine_loom))]
+    pub fn open(path: &Path) -> Result<Self, MapError> {
+        Ok(Self::new(MappedFile::open(path, 1, FileAccess::ReadOnly)?.into_view(RawAccess::ENGINE)))
+    }
+
     /// A reader of this region.
     pub fn new(buffer: AtomicBuffer) -> Self {
         Self { buffer }

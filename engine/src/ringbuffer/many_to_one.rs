@@ -10,10 +10,12 @@ use crate::types::CorrelationId;
 /// The ring as clients and observers see it. Any number of these may exist, in any number of processes.
 ///
 /// ```
-/// use gannet::memory::AtomicBuffer;
+/// use gannet::memory::{AtomicBuffer, RawAccess};
 /// use gannet::ringbuffer::{ManyToOneRingBuffer, RING_TRAILER_LENGTH, RingConsumer};
 ///
-/// let buffer = AtomicBuffer::heap(1024 + RING_TRAILER_LENGTH);
+/// // SAFETY: there is one consumer, and nobody else knows the buffer.
+/// let raw = unsafe { RawAccess::promised() };
+/// let buffer = AtomicBuffer::zeroed(1024 + RING_TRAILER_LENGTH, raw);
 /// let ring = ManyToOneRingBuffer::new(&buffer)?;
 /// let mut consumer = RingConsumer::new(&buffer)?;
 ///
@@ -85,7 +87,7 @@ impl ManyToOneRingBuffer {
     ///
     /// See [`RingWriteError`]; nothing is written.
     pub fn write(&self, type_id: i32, message: &[u8]) -> Result<(), RingWriteError> {
-        let claim = self.try_claim(type_id, message.len())?;
+        let mut claim = self.try_claim(type_id, message.len())?;
         claim.put_bytes(0, message);
         claim.commit();
         Ok(())
@@ -234,7 +236,7 @@ impl RingClaim<'_> {
     /// # Panics
     ///
     /// When they leave the claimed length.
-    pub fn put_bytes(&self, offset: usize, bytes: &[u8]) {
+    pub fn put_bytes(&mut self, offset: usize, bytes: &[u8]) {
         assert!(
             offset <= self.len() && bytes.len() <= self.len() - offset,
             "{} bytes at {offset} leave a claim of {} bytes",

@@ -160,7 +160,7 @@ fn trap_09_the_head_cache_is_a_word_of_the_ring() {
 fn trap_10_a_claim_shows_a_negative_length_and_its_type_before_it_is_committed() {
     let mut f = fixture();
     let ring = f.ring.clone();
-    let claim = ring.try_claim(9, 21).unwrap();
+    let mut claim = ring.try_claim(9, 21).unwrap();
     assert_eq!((f.word(0), f.word(4)), (-29, 9));
     claim.put_bytes(0, &[1; 20]);
     claim.put_bytes(20, &[2]);

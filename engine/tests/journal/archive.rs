@@ -11,6 +11,7 @@ use gannet::memory::{FileAccess, Reserve};
 use gannet::time::EpochNanos;
 use gannet::types::{Position, RecordingId, SessionId, StreamId, TermId};
 
+use crate::raw_access::RAW;
 use crate::skip;
 use crate::support::{all, eventually, message};
 
@@ -206,9 +207,9 @@ impl Segments {
 
     /// Puts them, and a catalog, where a journal looks for them.
     pub(crate) fn store(&self, catalog: &[u8]) -> MemoryStorage {
-        let storage = MemoryStorage::new();
+        let storage = MemoryStorage::new(RAW);
         for (name, bytes) in self.files.iter().chain([(&"archive.catalog".to_owned(), &catalog.to_vec())]) {
-            storage.create(name, bytes.len() as u64, Reserve::Space).unwrap().view().put_bytes(0, bytes);
+            storage.create(name, bytes.len() as u64, Reserve::Space).unwrap().bytes(RAW).put_bytes(0, bytes);
         }
         storage.sync_names().unwrap();
         storage
@@ -237,8 +238,8 @@ fn content(number: u64) -> Vec<u8> {
 
 fn bytes_of(storage: &dyn Storage, name: &str) -> Vec<u8> {
     let stored = storage.open(name, 1, FileAccess::ReadOnly).unwrap();
-    let mut bytes = vec![0; stored.view().len()];
-    stored.view().get_bytes(0, &mut bytes);
+    let mut bytes = vec![0; stored.bytes(RAW).len()];
+    stored.bytes(RAW).get_bytes(0, &mut bytes);
     bytes
 }
 
@@ -333,7 +334,7 @@ fn what_a_journal_leaves_is_what_an_archive_would() {
     for start in [70_016, 0] {
         let mut descriptor = Descriptor::new(0, start);
         descriptor.texts = ["aeron:ipc?alias=quotes", "aeron:ipc?alias=quotes", "gannet-journal"].map(str::to_owned);
-        let storage = MemoryStorage::new();
+        let storage = MemoryStorage::new(RAW);
         let journal = Journal::create_in(Arc::new(storage.clone()), &options(&descriptor)).unwrap();
         let mut appender = journal.appender().unwrap();
         let mut expected = Segments::new(&descriptor, false);
@@ -368,7 +369,7 @@ fn what_a_journal_leaves_is_what_an_archive_would() {
 #[test]
 fn a_recording_that_ends_with_its_segment_has_the_next_one() {
     let descriptor = Descriptor::new(0, 0);
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &options(&descriptor)).unwrap();
     let mut appender = journal.appender().unwrap();
     let mut expected = Segments::new(&descriptor, false);
@@ -394,7 +395,7 @@ fn a_recording_that_ends_with_its_segment_has_the_next_one() {
 /// A cycle's padding is in frames that a verifier can take in, which has a buffer of 1 MiB for one.
 #[test]
 fn what_fills_up_a_cycle_is_in_frames_of_a_mebibyte_at_most() {
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let second = RollCycle::every(core::time::Duration::from_secs(1));
     let length = 4 << 20;
     let options = JournalOptions::new().term_length(length).segment_length(length).mtu(MTU as i64).roll(second);
@@ -428,9 +429,9 @@ fn every_field_of_an_archives_catalog_is_read() {
     let mut invalid = Descriptor::new(4, 0);
     invalid.state = 0;
     let going_on = Descriptor::new(9, 96);
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let bytes = catalog(&[&deleted, &extended, &invalid, &going_on], 12, 1 << 20);
-    storage.create("archive.catalog", bytes.len() as u64, Reserve::Space).unwrap().view().put_bytes(0, &bytes);
+    storage.create("archive.catalog", bytes.len() as u64, Reserve::Space).unwrap().bytes(RAW).put_bytes(0, &bytes);
 
     let catalog = Catalog::open(&storage, FileAccess::ReadOnly).unwrap();
     assert_eq!(catalog.next_recording_id().get(), 12);
@@ -517,11 +518,11 @@ fn what_an_archive_recorded_is_read_and_gone_on_with() {
 fn an_archive_and_a_journal_keep_out_of_each_others_way() {
     const MARK: &str = "archive-mark.dat";
     let descriptor = Descriptor::new(0, 0);
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &options(&descriptor)).unwrap();
     let word = |storage: &MemoryStorage, at: usize| {
         let mut bytes = [0; 8];
-        storage.open(MARK, 1, FileAccess::ReadOnly).unwrap().view().get_bytes(at, &mut bytes);
+        storage.open(MARK, 1, FileAccess::ReadOnly).unwrap().bytes(RAW).get_bytes(at, &mut bytes);
         i64::from_le_bytes(bytes)
     };
     let activity = |storage: &MemoryStorage| word(storage, 16);
@@ -540,8 +541,8 @@ fn an_archive_and_a_journal_keep_out_of_each_others_way() {
 
     // An archive starts there.
     let mark = storage.open(MARK, 1, FileAccess::ReadWrite).unwrap();
-    mark.view().put_bytes(136, &[0; 18]);
-    mark.view().put_bytes(16, &i64::MAX.to_le_bytes());
+    mark.bytes(RAW).put_bytes(136, &[0; 18]);
+    mark.bytes(RAW).put_bytes(16, &i64::MAX.to_le_bytes());
     let before = storage.names().unwrap();
     let request = gannet::journal::Prune::by(&gannet::journal::Retention::new().max_bytes(1));
     let refused = [

@@ -7,6 +7,7 @@ use gannet::journal::consumer::{Consumer, ConsumerError, DeadLetter, DeadLetters
 use gannet::journal::storage::MemoryStorage;
 use gannet::journal::{Journal, JournalError, Prune, Recording, Retention, Start};
 
+use crate::raw_access::RAW;
 use crate::support::{eventually, journal, message, read, small};
 
 fn number(record: &gannet::journal::Record<'_>) -> u64 {
@@ -104,7 +105,7 @@ fn attempts_are_bounded_and_what_fails_is_kept_with_its_reason() {
 #[test]
 fn duplicates_are_passed_over_across_restarts() {
     const WINDOW: usize = 20;
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
     let mut appender = journal.appender().unwrap();
     // Each key three times, the last time too late.

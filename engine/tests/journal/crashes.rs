@@ -7,6 +7,7 @@ use gannet::journal::{Journal, LeftBy, Recording, Stamps, Start, SyncPolicy};
 use gannet::memory::FileAccess;
 use gannet::types::Position;
 
+use crate::raw_access::RAW;
 use crate::support::{Watched, eventually, message, read, rest, small};
 
 /// The control page, and where its words are.
@@ -23,7 +24,7 @@ fn messages(recording: &Recording) -> Vec<(u64, u64)> {
 
 #[test]
 fn a_claim_that_dies_with_its_process_becomes_padding() {
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
     let mut one = journal.appender().unwrap();
     let mut other = journal.appender().unwrap();
@@ -50,7 +51,7 @@ fn a_claim_that_dies_with_its_process_becomes_padding() {
 #[test]
 fn power_loss_keeps_what_is_durable_and_cuts_at_a_frame() {
     for seed in 0..40_u64 {
-        let storage = MemoryStorage::new();
+        let storage = MemoryStorage::new(RAW);
         let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
         let mut appender = journal.appender().unwrap();
         let total = 200 + seed * 97;
@@ -99,7 +100,7 @@ fn power_loss_keeps_what_is_durable_and_cuts_at_a_frame() {
 
 #[test]
 fn a_full_disk_is_an_error_and_what_was_appended_stays() {
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
     storage.limit_space(400 << 10);
     let mut appender = journal.appender().unwrap();
@@ -128,7 +129,7 @@ fn a_full_disk_is_an_error_and_what_was_appended_stays() {
 fn after_a_loss_of_power_a_long_journal_is_opened_like_a_short_one() {
     const SEGMENT: i64 = 64 << 10;
     for segments in [12, 60] {
-        let storage = MemoryStorage::new();
+        let storage = MemoryStorage::new(RAW);
         let options = small().segment_length(SEGMENT);
         let journal = Journal::create_in(Arc::new(storage.clone()), &options).unwrap();
         assert_eq!(journal.sync_policy(), SyncPolicy::None);
@@ -167,7 +168,7 @@ fn after_a_loss_of_power_a_long_journal_is_opened_like_a_short_one() {
 #[test]
 fn every_prefix_of_the_last_segment_is_recovered() {
     const SEGMENT: i64 = 64 << 10;
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small().segment_length(SEGMENT)).unwrap();
     let mut appender = journal.appender().unwrap();
     while journal.tail().get() < SEGMENT {
@@ -208,7 +209,7 @@ fn every_prefix_of_the_last_segment_is_recovered() {
 /// What is said to be durable is what a recovery goes by, so nobody is told before the page that says it is on stable storage.
 #[test]
 fn nothing_is_durable_before_the_control_page_says_so_on_stable_storage() {
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
     let mut appender = journal.appender().unwrap();
     appender.append(&message(0, 0)).unwrap();
@@ -239,15 +240,15 @@ fn nothing_is_durable_before_the_control_page_says_so_on_stable_storage() {
 /// A control page from before there was a word for what everybody is told.
 #[test]
 fn a_control_page_of_an_older_version_is_read_and_gone_on_with() {
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
     let mut appender = journal.appender().unwrap();
     appender.append(&message(0, 0)).unwrap();
     let durable = journal.sync().unwrap();
     let older = storage.after_kill();
     let page = older.open(CONTROL, 1, FileAccess::ReadWrite).unwrap();
-    page.view().put_bytes(0, &[0, 1, 1, 0]);
-    page.view().put_bytes(ASSURED, &[0; 8]);
+    page.bytes(RAW).put_bytes(0, &[0, 1, 1, 0]);
+    page.bytes(RAW).put_bytes(ASSURED, &[0; 8]);
     assert_eq!(Recording::open_in(Arc::new(older.clone()), None).unwrap().durable(), Some(durable));
     let journal = Journal::open_in(Arc::new(older), None).unwrap();
     assert_eq!(journal.durable(), durable);
@@ -261,7 +262,7 @@ fn a_control_page_of_an_older_version_is_read_and_gone_on_with() {
 fn a_control_page_that_was_torn_is_still_that_of_its_recording() {
     let policy = SyncPolicy::EveryBytes(1 << 30);
     let options = small().stamps(Stamps::Precise).sync(policy);
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &options).unwrap();
     let mut appender = journal.appender().unwrap();
     for number in 0..10 {
@@ -277,10 +278,10 @@ fn a_control_page_that_was_torn_is_still_that_of_its_recording() {
         [(TAIL, durable), (TAIL, whole), (TAIL, Position::new(0)), (RECORDED, Position::new(0)), (RECORDED, durable)]
     {
         let found = storage.after_power_loss(|_, _| Crash::Kept, Crash::Kept);
-        found.open(CONTROL, 1, FileAccess::ReadWrite).unwrap().view().put_bytes(field, &older.get().to_le_bytes());
+        found.open(CONTROL, 1, FileAccess::ReadWrite).unwrap().bytes(RAW).put_bytes(field, &older.get().to_le_bytes());
         // The header of the last message is there, and its payload is not.
         let segment = found.open("0-0.rec", 1, FileAccess::ReadWrite).unwrap();
-        segment.view().put_bytes(whole.get() as usize + 32, &[0; 16]);
+        segment.bytes(RAW).put_bytes(whole.get() as usize + 32, &[0; 16]);
         let journal = Journal::open_in(Arc::new(found), None).unwrap();
         let report = journal.recovery();
         assert_eq!((report.left_by, report.end), (LeftBy::PowerLoss, whole), "{field} {older}");
@@ -298,7 +299,7 @@ fn a_control_page_that_was_torn_is_still_that_of_its_recording() {
     }
     // And of one whose positions cannot be, what was chosen for it stays.
     let found = storage.after_power_loss(|_, _| Crash::Kept, Crash::Kept);
-    found.open(CONTROL, 1, FileAccess::ReadWrite).unwrap().view().put_bytes(DURABLE, &7_i64.to_le_bytes());
+    found.open(CONTROL, 1, FileAccess::ReadWrite).unwrap().bytes(RAW).put_bytes(DURABLE, &7_i64.to_le_bytes());
     let journal = Journal::open_in(Arc::new(found), None).unwrap();
     assert_eq!((journal.recovery().left_by, journal.sync_policy()), (LeftBy::Stranger, policy));
     journal.appender().unwrap().append(&message(0, 12)).unwrap();
@@ -309,7 +310,7 @@ fn a_control_page_that_was_torn_is_still_that_of_its_recording() {
 /// An appender that outlives its journal keeps the recording open: nobody recovers it under the appender's hands.
 #[test]
 fn an_appender_keeps_the_journal_open_that_it_outlives() {
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
     let mut one = journal.appender().unwrap();
     one.append(&message(0, 0)).unwrap();

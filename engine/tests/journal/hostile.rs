@@ -10,11 +10,12 @@ use gannet::time::EpochNanos;
 use gannet::types::Position;
 use proptest::prelude::*;
 
+use crate::raw_access::RAW;
 use crate::support::{eventually, message, small};
 
 /// A journal of three segments, left by a kill or closed.
 fn left(closed: bool) -> MemoryStorage {
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
     let mut appender = journal.appender().unwrap();
     for number in 0..3_000 {
@@ -53,7 +54,7 @@ fn read(recording: &Recording) -> Result<u64, JournalError> {
 /// A journal of messages of one frame each, and their frames' flags as `flags` says for each.
 fn flagged(length: usize, count: usize, flags: impl Fn(usize) -> u8) -> Recording {
     const SEGMENT: i64 = 256 << 10;
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
     let mut appender = journal.appender().unwrap();
     for number in 0..count {
@@ -63,7 +64,7 @@ fn flagged(length: usize, count: usize, flags: impl Fn(usize) -> u8) -> Recordin
         let open = |name: &String| storage.open(name, 1, FileAccess::ReadWrite).ok();
         // Renamed by a helper thread between two looks, it is found by the third.
         let segment = names.iter().chain(&names).find_map(open).unwrap();
-        segment.view().put_bytes((start % SEGMENT) as usize + 5, &[flags(number)]);
+        segment.bytes(RAW).put_bytes((start % SEGMENT) as usize + 5, &[flags(number)]);
     }
     journal.recording().unwrap()
 }
@@ -157,8 +158,8 @@ proptest! {
         let stored = storage.open(name, 1, FileAccess::ReadWrite).unwrap();
         for (at, word) in noise {
             let at = if header_only { at % 600 } else { at };
-            if at + 8 <= stored.view().len() {
-                stored.view().put_bytes(at & !7, &word.to_le_bytes());
+            if at + 8 <= stored.bytes(RAW).len() {
+                stored.bytes(RAW).put_bytes(at & !7, &word.to_le_bytes());
             }
         }
         // An error is an answer.

@@ -11,6 +11,8 @@ mod killed;
 mod model;
 mod properties;
 mod pruning;
+#[path = "../support/raw_access.rs"]
+mod raw_access;
 mod reading;
 mod regressions;
 mod repairing;

@@ -10,6 +10,7 @@ use gannet::journal::{
 use gannet::types::Position;
 use proptest::prelude::*;
 
+use crate::raw_access::RAW;
 use crate::support::{eventually, rest, small};
 
 #[derive(Clone, Debug)]
@@ -116,7 +117,7 @@ struct Pair {
 
 impl Pair {
     fn new() -> Self {
-        let storage = MemoryStorage::new();
+        let storage = MemoryStorage::new(RAW);
         let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
         let hand = Some(Hand::take(&journal, false));
         let (model, start) = (Vec::new(), Position::new(0));

@@ -8,6 +8,7 @@ use gannet::time::EpochNanos;
 use gannet::types::Position;
 use proptest::prelude::*;
 
+use crate::raw_access::RAW;
 use crate::support::{eventually, small};
 
 /// One message to append, and its time; or a claim that is not committed.
@@ -38,7 +39,7 @@ struct Appended {
 
 /// A journal of `steps`, which are done again until there are several segments if it is `long`. Indexed or not: it must not matter.
 fn appended(steps: &[Step], long: bool, indexed: bool) -> Appended {
-    let journal = Journal::create_in(Arc::new(MemoryStorage::new()), &small()).unwrap();
+    let journal = Journal::create_in(Arc::new(MemoryStorage::new(RAW)), &small()).unwrap();
     let mut appender = journal.appender().unwrap();
     let mut ends = Vec::new();
     let most = if long { 700 << 10 } else { 1 };
@@ -138,7 +139,7 @@ proptest! {
             1..8,
         ),
     ) {
-        let mut storage = MemoryStorage::new();
+        let mut storage = MemoryStorage::new(RAW);
         let mut journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
         let mut ends = vec![Position::new(0)];
         let mut cursors = [0_usize; 3];

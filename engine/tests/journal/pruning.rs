@@ -8,6 +8,7 @@ use gannet::journal::{Journal, JournalError, Prune, PruneReason, Recording, Rete
 use gannet::time::EpochNanos;
 use gannet::types::Position;
 
+use crate::raw_access::RAW;
 use crate::support::{Watched, all, eventually, journal, message, read, rest, small};
 
 const SEGMENT: i64 = 256 << 10;
@@ -268,7 +269,7 @@ fn nobody_waits_for_pruning_and_nobody_reads_what_is_not_there() {
 /// Killed at any point, pruning leaves a recording that begins where it did or where it was going to, and the next one finishes.
 #[test]
 fn pruning_can_be_killed_anywhere() {
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
     fill(&journal, 0..4_000);
     let everything = numbers(&journal.recording().unwrap());
@@ -310,7 +311,7 @@ fn pruning_can_be_killed_anywhere() {
 
 #[test]
 fn what_was_not_closed_is_not_pruned() {
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
     fill(&journal, 0..3_000);
     let killed = storage.after_kill();

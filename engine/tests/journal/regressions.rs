@@ -6,6 +6,7 @@ use gannet::journal::storage::{Crash, MemoryStorage, Storage};
 use gannet::journal::{Journal, LeftBy, Start};
 use gannet::types::Position;
 
+use crate::raw_access::RAW;
 use crate::support::{eventually, message, read, rest, small};
 
 /// What a file's name says about whether it holds frames.
@@ -15,7 +16,7 @@ fn is_segment(name: &str) -> bool {
 
 /// A journal that has lost all its frames with the power, and kept what speaks of them.
 fn without_its_frames() -> MemoryStorage {
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
     let mut appender = journal.appender().unwrap();
     for number in 0..3_000 {

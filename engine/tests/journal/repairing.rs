@@ -7,6 +7,7 @@ use gannet::journal::storage::{Crash, Directory, MemoryStorage, Storage};
 use gannet::journal::{Fault, Journal, JournalError, LeftBy, Recording, Repaired, Start, repair};
 use gannet::types::Position;
 
+use crate::raw_access::RAW;
 use crate::support::{all, eventually, journal, message, read, small};
 
 const TOTAL: u64 = 6_000;
@@ -139,7 +140,7 @@ fn what_is_in_use_is_refused() {
 
 #[test]
 fn what_kills_and_losses_of_power_leave_is_recovered() {
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
     let mut appender = journal.appender().unwrap();
     for number in 0..2_000 {

@@ -20,6 +20,7 @@ use gannet_driver::MediaDriver;
 use gannet_driver::config::{ByteLength, DriverConfig, Profile, ThreadingMode};
 
 use crate::archive;
+use crate::raw_access::RAW;
 use crate::support::message;
 
 const IPC: &str = "aeron:ipc?term-length=64k|mtu=1408";
@@ -209,7 +210,7 @@ fn take_frames(subscription: &mut Subscription, frames: &mut Frames) -> usize {
 #[test]
 fn a_stream_is_recorded_frame_for_frame() {
     let mut rig = Rig::new();
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let mut recorder = rig.recorder(&storage, "aeron:ipc?alias=quotes", STREAM, small());
     let mut witness = rig.subscription("aeron:ipc", STREAM);
     let channel = "aeron:ipc?term-length=64k|mtu=1408|init-term-id=-3|term-id=-2|term-offset=96";
@@ -246,7 +247,7 @@ fn a_stream_is_recorded_frame_for_frame() {
         let base = descriptor.layout().base(Position::new(*position));
         let segment = storage.open(&format!("0-{base}.rec"), 128 << 10, FileAccess::ReadOnly).unwrap();
         let mut found = vec![0; bytes.len()];
-        segment.view().get_bytes((position - base.get()) as usize, &mut found);
+        segment.bytes(RAW).get_bytes((position - base.get()) as usize, &mut found);
         assert_eq!(&found, bytes, "at {position}");
         padding += usize::from(bytes[6] == 0);
     }
@@ -257,7 +258,7 @@ fn a_stream_is_recorded_frame_for_frame() {
 #[test]
 fn each_image_has_a_recording_and_one_that_fits_is_gone_on_with() {
     let mut rig = Rig::new();
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let first = rig.record(&storage, IPC, STREAM, 500);
     let (end, _) = first.stopped.unwrap();
     rig.record(&storage, IPC, STREAM, 3);
@@ -305,7 +306,7 @@ fn each_image_has_a_recording_and_one_that_fits_is_gone_on_with() {
 #[test]
 fn a_recording_is_nobody_else_s_while_it_is_made() {
     let mut rig = Rig::new();
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let (mut recorder, publication) = rig.recording(&storage, 10);
     rig.until("recorded", |_| {
         recorder.do_work();
@@ -325,7 +326,7 @@ fn a_recording_is_nobody_else_s_while_it_is_made() {
 #[test]
 fn a_full_disk_ends_the_recording_and_not_the_stream() {
     let mut rig = Rig::new();
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let (mut recorder, mut publication) = rig.begun(&storage);
     storage.limit_space(0);
     rig.publish(&mut publication, 10..6000, || work(&mut recorder));
@@ -342,7 +343,7 @@ fn a_full_disk_ends_the_recording_and_not_the_stream() {
 #[test]
 fn what_a_killed_recorder_had_begun_is_cleared_away() {
     let mut rig = Rig::new();
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let (mut recorder, publication) = rig.recording(&storage, 500);
     let end = rig.until("recorded", |_| {
         recorder.do_work();
@@ -356,12 +357,12 @@ fn what_a_killed_recorder_had_begun_is_cleared_away() {
     // Under either name: it gets its own a moment after the first frame.
     let names = ["rec", "next"].map(|suffix| format!("0-{base}.{suffix}"));
     let segment = names.iter().find_map(|name| killed.open(name, 128 << 10, FileAccess::ReadWrite).ok()).unwrap();
-    segment.view().put_bytes(offset + 8, &[0xEE; 3000]);
+    segment.bytes(RAW).put_bytes(offset + 8, &[0xEE; 3000]);
 
     let journal = Journal::open_in(Arc::new(killed.clone()), None).unwrap();
     assert_eq!((journal.recovery().end, &journal.recovery().padded[..]), (end, &[][..]));
     let mut rest = vec![1; 4096];
-    segment.view().get_bytes(offset, &mut rest);
+    segment.bytes(RAW).get_bytes(offset, &mut rest);
     assert_eq!(rest, [0; 4096]);
     assert_eq!(numbers(&journal.recording().unwrap()), (0..500).collect::<Vec<_>>());
 }
@@ -400,7 +401,7 @@ fn udp() -> String {
 #[test]
 fn a_replay_is_the_recording_frame_for_frame() {
     let mut rig = Rig::new();
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
     let mut witness = rig.subscription(IPC, STREAM);
     let channel = format!("{IPC}|init-term-id=7|term-id=9|term-offset=64000");
@@ -469,7 +470,7 @@ fn what_an_archive_recorded_is_replayed() {
 #[test]
 fn a_replay_follows_its_recording() {
     let mut rig = Rig::new();
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let (mut recorder, mut publication) = rig.begun(&storage);
     let mut subscription = rig.subscription("aeron:ipc", 2002);
     let options = ReplayOptions::new().end(ReplayEnd::Follow);
@@ -502,7 +503,7 @@ fn a_replay_follows_its_recording() {
 fn a_replay_keeps_the_recorded_pace() {
     const SECOND: i64 = 1_000_000_000;
     let mut rig = Rig::new();
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
     let mut publication = rig.publication(IPC, STREAM);
     let mut starts = vec![0];
@@ -578,7 +579,7 @@ impl Random {
 fn merges(rig: &mut Rig, seed: u64, channel: &str, stream_id: i32) {
     const MESSAGES: u64 = 1500;
     let mut random = Random(seed);
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let channel = format!("{channel}|term-length=64k|mtu=1408");
     let mut recorder = rig.recorder(&storage, &channel, stream_id, small());
     let mut publication = rig.publication(&channel, stream_id);
@@ -658,7 +659,7 @@ fn a_late_joiner_misses_nothing_over_udp() {
 #[test]
 fn a_gap_between_history_and_the_live_stream_is_an_error() {
     let mut rig = Rig::new();
-    let storage = MemoryStorage::new();
+    let storage = MemoryStorage::new(RAW);
     let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
     let mut other = rig.subscription(IPC, STREAM);
     let mut publication = rig.publication(IPC, STREAM);

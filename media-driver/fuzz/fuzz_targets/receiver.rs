@@ -2,6 +2,8 @@
 //! and what it holds is bounded.
 #![no_main]
 
+#[path = "../../tests/support/raw_access.rs"]
+mod raw_access;
 mod rig;
 
 use gannet::protocol::{DataFlags, DataHeader, Heartbeat, Setup};

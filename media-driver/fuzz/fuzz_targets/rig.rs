@@ -8,6 +8,8 @@ use gannet_driver::resolver::{GossipConfig, ResolverConfig};
 use gannet_driver::sim::{Awake, SimClient, SimDriver, SimNetwork, Weather};
 use std::net::{IpAddr, SocketAddr};
 
+use crate::raw_access::RAW;
+
 pub const STREAM: StreamId = StreamId::new(1001);
 /// How many logs, sockets and images a driver may have of what the input asks for.
 const MOST: usize = 4096;
@@ -68,7 +70,7 @@ pub fn names() -> Vec<u8> {
 impl Rig {
     pub fn new() -> Self {
         let network = SimNetwork::new(1, Weather::NONE);
-        let driver = SimDriver::new([10, 0, 0, 1].into(), &network, 1, |config| {
+        let driver = SimDriver::new([10, 0, 0, 1].into(), &network, 1, RAW, |config| {
             config.network.session_limit = 100;
             config.resolver = ResolverConfig::Gossip(Box::new(gossip()));
         });

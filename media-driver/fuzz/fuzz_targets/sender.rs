@@ -2,6 +2,8 @@
 //! bounded.
 #![no_main]
 
+#[path = "../../tests/support/raw_access.rs"]
+mod raw_access;
 mod rig;
 
 use gannet::protocol::{ErrorFrame, GroupTag, Nak, RttMeasurement, StatusMessage};

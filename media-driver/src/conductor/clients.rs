@@ -121,12 +121,12 @@ impl ClientRegistry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gannet::memory::{AtomicBuffer, Field};
+    use gannet::memory::CacheLines;
 
     fn registry_with(heartbeats: &[i64]) -> ClientRegistry {
         let mut registry = ClientRegistry::new(8, 10_000_000_000);
         for (id, heartbeat) in (1..).zip(heartbeats) {
-            let value = AtomicBuffer::heap(8).own(Field::<i64>::at(0));
+            let value = CacheLines::new(1).word(0, 0);
             value.store_release(*heartbeat);
             registry.add(ClientId::new(id), Counter { id: CounterId::new(0), value });
         }

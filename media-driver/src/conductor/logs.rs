@@ -125,7 +125,7 @@ mod tests {
             StreamId::new(1),
             TermId::new(0),
         );
-        let log = LogBuffers::heap(&parameters);
+        let log = LogBuffers::heap(&parameters, crate::raw_access::RAW);
         let mut logs = Logs::new(per_cycle);
         for id in 0..count {
             logs.delete(RegistrationId::new(id), PathBuf::from(format!("{id}")), log.clone());

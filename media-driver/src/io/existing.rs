@@ -8,7 +8,6 @@ use std::{fs, io};
 
 use gannet::cnc::{CNC_FILE_NAME, CncFile, CncOpenError, DriverState};
 use gannet::memory::{FileAccess, MapError};
-use gannet::reports::ErrorLogReader;
 use gannet::time::EpochMillis;
 use gannet::types::SemanticVersion;
 
@@ -66,7 +65,7 @@ impl ExistingDriver {
     ) -> Result<Option<PathBuf>, (PathBuf, io::Error)> {
         let mut text = String::new();
         let mut count = 0;
-        let damage = ErrorLogReader::new(self.cnc.error_log()).for_each(EpochMillis::new(i64::MIN), |error| {
+        let damage = self.cnc.errors().for_each(EpochMillis::new(i64::MIN), |error| {
             count += 1;
             let (first, last) = (utc(error.first), utc(error.last));
             let _ = writeln!(text, "{} observations from {first} to {last} for:\n {}\n", error.count, error.text);

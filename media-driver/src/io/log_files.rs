@@ -6,13 +6,15 @@ use std::io;
 use std::path::Path;
 
 use gannet::logbuffer::LogBuffers;
+use gannet::memory::RawAccess;
 
 use crate::mailbox::{CreateLog, DeleteLog, EndpointError, Reply, Request};
 
-/// Carries the request out and says what came of it. Takes as long as the file system takes.
-pub fn execute(request: Request) -> Reply {
+/// Carries the request out and says what came of it. Takes as long as the file system takes. A log that it answers with is for the
+/// agents that asked for it.
+pub fn execute(request: Request, raw: RawAccess) -> Reply {
     match request {
-        Request::CreateLog(request) => create(&request),
+        Request::CreateLog(request) => create(&request, raw),
         Request::DeleteLog(request) => delete(request),
         Request::ResolveChannel(request) => Reply::ChannelResolved {
             id: request.id,
@@ -29,9 +31,9 @@ pub fn execute(request: Request) -> Reply {
     }
 }
 
-fn create(request: &CreateLog) -> Reply {
+fn create(request: &CreateLog, raw: RawAccess) -> Reply {
     let CreateLog { registration_id, path, parameters, mode, reserve } = request;
-    match LogBuffers::create(path, parameters, *mode, *reserve) {
+    match LogBuffers::create(path, parameters, *mode, *reserve, raw) {
         Ok(log) => Reply::LogCreated { registration_id: *registration_id, log, space_left: space_left_beside(path) },
         Err(error) => Reply::LogNotCreated { registration_id: *registration_id, error },
     }
@@ -58,6 +60,7 @@ fn space_left_beside(path: &Path) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::raw_access::RAW;
     use gannet::logbuffer::{LogKind, LogParameters};
     use gannet::memory::Reserve;
     use gannet::types::{RegistrationId, SessionId, StreamId, TermId, TermLength};
@@ -82,18 +85,18 @@ mod tests {
     fn a_log_is_created_and_deleted() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("7.logbuffer");
-        let Reply::LogCreated { registration_id, log, space_left } = execute(create_request(&path)) else {
+        let Reply::LogCreated { registration_id, log, space_left } = execute(create_request(&path), RAW) else {
             panic!("not created")
         };
         assert_eq!(registration_id, RegistrationId::new(7));
         assert!(space_left.is_some());
         assert_eq!(fs::metadata(&path).unwrap().len(), 3 * 65_536 + 4096);
-        let again = execute(create_request(&path));
+        let again = execute(create_request(&path), RAW);
         assert!(matches!(again, Reply::LogNotCreated { .. }), "{again:?}");
         let delete = |log| Request::DeleteLog(DeleteLog { registration_id, path: path.clone(), log });
-        assert!(matches!(execute(delete(Some(log))), Reply::LogDeleted { .. }));
+        assert!(matches!(execute(delete(Some(log)), RAW), Reply::LogDeleted { .. }));
         assert!(!path.exists());
-        assert!(matches!(execute(delete(None)), Reply::LogDeleted { .. }), "gone is gone");
+        assert!(matches!(execute(delete(None), RAW), Reply::LogDeleted { .. }), "gone is gone");
     }
 
     #[test]
@@ -102,7 +105,7 @@ mod tests {
         let path = directory.path().join("a-directory");
         fs::create_dir(&path).unwrap();
         let registration_id = RegistrationId::new(7);
-        let reply = execute(Request::DeleteLog(DeleteLog { registration_id, path: path.clone(), log: None }));
+        let reply = execute(Request::DeleteLog(DeleteLog { registration_id, path: path.clone(), log: None }), RAW);
         let Reply::LogNotDeleted { path: left, .. } = reply else { panic!("{reply:?}") };
         assert_eq!(left, path);
     }

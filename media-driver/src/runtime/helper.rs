@@ -14,6 +14,7 @@ use crate::io::endpoints;
 use crate::io::log_files;
 use crate::io::resolver;
 use crate::mailbox::{IN_FLIGHT_LIMIT, Reply, Request};
+use crate::raw_access::RAW;
 
 /// The conductor's side: where requests go and replies come from.
 #[derive(Debug)]
@@ -64,7 +65,7 @@ impl Executor {
                 self.orders.give(side, SocketOrder::Close(id));
                 Reply::EndpointClosed { id }
             }
-            request => log_files::execute(request),
+            request => log_files::execute(request, RAW),
         }
     }
 }

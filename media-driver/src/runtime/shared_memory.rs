@@ -4,7 +4,7 @@
 use gannet::broadcast::{BroadcastBufferError, Transmitter};
 use gannet::cnc::{CncCreateError, CncFile, CncParameters};
 use gannet::counters::{CounterSpec, CountersError, CountersFull, CountersManager, SystemCounter, SystemLabels};
-use gannet::memory::{MapError, MappedFile, Region, Reserve};
+use gannet::memory::{MapError, Reserve};
 use gannet::quantity::format_duration_ns;
 use gannet::reports::{ErrorLog, LossReport};
 use gannet::ringbuffer::{RingBufferError, RingConsumer};
@@ -15,6 +15,7 @@ use super::conductor_config::ns;
 use crate::conductor::ConductorParts;
 use crate::config::DriverConfig;
 use crate::io::directory::DriverDirectory;
+use crate::raw_access::RAW;
 
 /// The version of this software.
 const VERSION: SemanticVersion = SemanticVersion::new(
@@ -79,21 +80,16 @@ impl SharedMemory {
         let cnc = CncFile::create(directory.path(), &parameters, directory.file_mode(), Reserve::SpaceAndPages)?;
         let page_size = config.directory.file_page_size.get();
         let loss_report_length = buffers.loss_report_length.get().next_multiple_of(page_size);
-        let losses = MappedFile::create(
-            &directory.loss_report_file(),
-            loss_report_length,
-            directory.file_mode(),
-            Reserve::Space,
-        )?;
+        let losses = LossReport::create(&directory.loss_report_file(), loss_report_length, directory.file_mode())?;
 
         let mapped_bytes = i64::try_from(cnc.length() as u64 + loss_report_length).unwrap_or(i64::MAX);
         let counters = system_counters(config, &cnc, now, mapped_bytes, transport)?;
         let parts = ConductorParts {
-            commands: RingConsumer::new(&cnc.to_driver())?,
-            events: Transmitter::new(&cnc.to_clients())?,
+            commands: RingConsumer::new(&cnc.to_driver(RAW))?,
+            events: Transmitter::new(&cnc.to_clients(RAW))?,
             counters,
-            errors: ErrorLog::new(cnc.error_log()),
-            losses: LossReport::new(Region::mapped(losses).view()),
+            errors: ErrorLog::new(cnc.error_log(RAW)),
+            losses,
         };
         Ok(Self { cnc, parts })
     }
@@ -133,7 +129,7 @@ fn system_counters(
         resolver_threshold: &threshold(timeouts.name_resolver_threshold),
     };
     let mut counters =
-        CountersManager::new(cnc.counter_metadata(), cnc.counter_values(), timeouts.counter_free_to_reuse)?;
+        CountersManager::new(cnc.counter_metadata(RAW), cnc.counter_values(RAW), timeouts.counter_free_to_reuse)?;
     for counter in SystemCounter::ALL {
         let value = match counter {
             SystemCounter::SoftwareVersion => VERSION.bits().into(),

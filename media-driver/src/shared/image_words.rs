@@ -4,14 +4,7 @@
 //! The conductor cleans before it tells how far was consumed. So one word is enough for the receiver to know what it may
 //! announce, and no pair of position and window has to be handed over whole.
 
-use gannet::memory::{AtomicBuffer, CACHE_LINE_LENGTH, Field, OwnedWord};
-
-const REBUILT: Field<i64> = Field::at(0);
-const HIGHEST: Field<i64> = Field::at(REBUILT.end());
-const CONDITION: Field<i64> = Field::at(HIGHEST.end());
-const END: Field<i64> = Field::at(CONDITION.end());
-const CONSUMED: Field<i64> = Field::at(CACHE_LINE_LENGTH);
-const LENGTH: usize = 2 * CACHE_LINE_LENGTH;
+use gannet::memory::{CacheLines, OwnedWord};
 
 /// The words of one image. Clones are the same words.
 #[derive(Clone, Debug)]
@@ -47,13 +40,13 @@ const SILENT: i64 = 3;
 impl ImageWords {
     /// The words of an image that joins its stream at this position.
     pub fn new(join: i64) -> Self {
-        let memory = AtomicBuffer::heap(LENGTH);
+        let lines = CacheLines::new(2);
         let this = Self {
-            rebuilt: memory.own(REBUILT),
-            highest: memory.own(HIGHEST),
-            condition: memory.own(CONDITION),
-            end: memory.own(END),
-            consumed: memory.own(CONSUMED),
+            rebuilt: lines.word(0, 0),
+            highest: lines.word(0, 1),
+            condition: lines.word(0, 2),
+            end: lines.word(0, 3),
+            consumed: lines.word(1, 0),
         };
         this.rebuilt.store_release(join);
         this.highest.store_release(join);

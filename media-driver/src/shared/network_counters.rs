@@ -1,7 +1,7 @@
 //! The driver's own counters that sender and receiver count in. Both store some of them, so all are added to as one.
 
 use gannet::counters::SystemCounter;
-use gannet::memory::OwnedWord;
+use gannet::memory::{CacheLines, OwnedWord};
 
 /// The words of the system counters, by their ids. Clones are the same words.
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ impl NetworkCounters {
 
     /// In this process's own memory, for simulations and tests.
     pub fn heap() -> Self {
-        let memory = gannet::memory::AtomicBuffer::heap(8 * SystemCounter::ALL.len());
-        Self::new(|counter| memory.own(gannet::memory::Field::at(8 * counter as usize)))
+        let lines = CacheLines::new(SystemCounter::ALL.len());
+        Self::new(|counter| lines.word(counter as usize, 0))
     }
 
     /// The word of a counter that only one stores, for that one.

@@ -1,12 +1,7 @@
 //! What the conductor and the sender tell each other about one network publication: words of the driver's own memory, which no
 //! client can store. One writer per word, each on a cache line of its own.
 
-use gannet::memory::{AtomicBuffer, CACHE_LINE_LENGTH, Field, OwnedWord};
-
-const SENDER_POSITION: Field<i64> = Field::at(0);
-const RECEIVERS: Field<i64> = Field::at(SENDER_POSITION.end());
-const SPY_POSITION: Field<i64> = Field::at(CACHE_LINE_LENGTH);
-const LENGTH: usize = 2 * CACHE_LINE_LENGTH;
+use gannet::memory::{CacheLines, OwnedWord};
 
 /// There are receivers that were heard of lately.
 const ALIVE: i64 = 1;
@@ -39,12 +34,9 @@ pub struct Receivers {
 impl PublicationWords {
     /// The words of a publication that starts at this position.
     pub fn new(start: i64) -> Self {
-        let memory = AtomicBuffer::heap(LENGTH);
-        let this = Self {
-            sender_position: memory.own(SENDER_POSITION),
-            receivers: memory.own(RECEIVERS),
-            spy_position: memory.own(SPY_POSITION),
-        };
+        let lines = CacheLines::new(2);
+        let this =
+            Self { sender_position: lines.word(0, 0), receivers: lines.word(0, 1), spy_position: lines.word(1, 0) };
         this.sender_position.store_release(start);
         this.spy_position.store_release(NO_SPY);
         this

@@ -118,12 +118,12 @@ impl Subscribers {
 mod tests {
     use super::*;
     use crate::shared::Turn;
-    use gannet::memory::{AtomicBuffer, Field};
+    use gannet::memory::CacheLines;
     use gannet::time::MonotonicNanos;
     use gannet::types::CounterId;
 
     fn subscriber(link: u64, position: i64, tether: Tether) -> Subscriber {
-        let word = AtomicBuffer::heap(8).own(Field::<i64>::at(0));
+        let word = CacheLines::new(1).word(0, 0);
         word.store_release(position);
         let position = Counter { id: CounterId::new(0), value: word };
         Subscriber { link: LinkId::new(link), position, tether }

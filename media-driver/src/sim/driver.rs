@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use gannet::counters::{CountersReader, SystemCounter};
 use gannet::logbuffer::LogBuffers;
+use gannet::memory::RawAccess;
 use gannet::reports::{ErrorLogReader, LossReportReader};
 use gannet::time::{EpochMillis, MonotonicNanos};
 
@@ -51,6 +52,7 @@ pub struct SimDriver {
     unanswered: Vec<Completion>,
     answers_late: bool,
     memory: SimMemory,
+    raw: RawAccess,
 }
 
 /// Which agents are given the processor.
@@ -70,12 +72,19 @@ impl Awake {
 }
 
 impl SimDriver {
-    /// A driver on this host of a network. `seed` is what its random choices start from.
+    /// A driver on this host of a network. `seed` is what its random choices start from. Its clients have its own logs, not mappings of
+    /// their own.
     ///
     /// # Panics
     ///
     /// When something on its host has the port that it is to gossip at. Its buffers are of sizes that fit.
-    pub fn new(host: IpAddr, network: &SimNetwork, seed: u64, change: impl FnOnce(&mut ConductorConfig)) -> Self {
+    pub fn new(
+        host: IpAddr,
+        network: &SimNetwork,
+        seed: u64,
+        raw: RawAccess,
+        change: impl FnOnce(&mut ConductorConfig),
+    ) -> Self {
         let mut config = ConductorConfig { seed, ..ConductorConfig::default() };
         config.logs.low_space_warning = 0;
         change(&mut config);
@@ -85,7 +94,7 @@ impl SimDriver {
             let adopted = sockets.map(|sockets| resolving.adopt(RESOLVER, sockets));
             assert!(matches!(adopted, Ok(Ok(()))), "a port of its own to gossip at");
         }
-        let (parts, memory) = parts(COUNTERS, EpochMillis::new(0));
+        let (parts, memory) = parts(COUNTERS, EpochMillis::new(0), raw);
         let conductor = Conductor::new(config, parts);
         let network_counters = conductor.network_counters();
         Self {
@@ -103,6 +112,7 @@ impl SimDriver {
             unanswered: Vec::new(),
             answers_late: false,
             memory,
+            raw,
         }
     }
 
@@ -253,7 +263,7 @@ impl SimDriver {
     fn execute(&mut self, request: Request) -> Reply {
         match request {
             Request::CreateLog(request) => {
-                let log = LogBuffers::heap(&request.parameters);
+                let log = LogBuffers::heap(&request.parameters, self.raw);
                 self.logs.insert(request.path, log.clone());
                 Reply::LogCreated { registration_id: request.registration_id, log, space_left: None }
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gannet::broadcast::Transmitter;
 use gannet::counters::{CounterSpec, CountersManager, CountersReader, SystemCounter, SystemLabels};
-use gannet::memory::AtomicBuffer;
+use gannet::memory::{AtomicBuffer, RawAccess};
 use gannet::reports::{ErrorLog, LossReport};
 use gannet::ringbuffer::{ManyToOneRingBuffer, RingConsumer};
 use gannet::time::EpochMillis;
@@ -35,12 +35,13 @@ pub struct SimMemory {
 /// # Panics
 ///
 /// When there is not even room for the system's counters.
-pub fn parts(capacity: usize, now: EpochMillis) -> (ConductorParts, SimMemory) {
-    let commands = AtomicBuffer::heap(CAPACITY + 768);
-    let events = AtomicBuffer::heap(CAPACITY + 128);
-    let (metadata, values) = (AtomicBuffer::heap(512 * capacity), AtomicBuffer::heap(128 * capacity));
-    let errors = AtomicBuffer::heap(1 << 20);
-    let losses = AtomicBuffer::heap(1 << 16);
+pub fn parts(capacity: usize, now: EpochMillis, raw: RawAccess) -> (ConductorParts, SimMemory) {
+    let zeroed = |length| AtomicBuffer::zeroed(length, raw);
+    let commands = zeroed(CAPACITY + 768);
+    let events = zeroed(CAPACITY + 128);
+    let (metadata, values) = (zeroed(512 * capacity), zeroed(128 * capacity));
+    let errors = zeroed(1 << 20);
+    let losses = zeroed(1 << 16);
     let mut manager =
         CountersManager::new(metadata, values, Duration::from_secs(1)).expect("regions of sizes that fit");
     let labels = SystemLabels {

@@ -5,6 +5,8 @@ mod bad_input;
 mod channels;
 mod many;
 mod pair;
+#[path = "../support/raw_access.rs"]
+mod raw_access;
 mod receiving;
 mod sending;
 mod support;

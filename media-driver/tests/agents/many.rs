@@ -12,6 +12,7 @@ use gannet_driver::receiver::Receiver;
 use gannet_driver::sender::Sender;
 use gannet_driver::shared::NetworkCounters;
 
+use crate::raw_access::RAW;
 use crate::support::*;
 
 /// More than one batch takes.
@@ -26,7 +27,7 @@ fn session(number: usize) -> SessionId {
 }
 
 fn log_of(kind: LogKind, number: usize) -> LogBuffers {
-    LogBuffers::heap(&LogParameters::ipc(kind, TERM, session(number), STREAM, INITIAL))
+    LogBuffers::heap(&LogParameters::ipc(kind, TERM, session(number), STREAM, INITIAL), RAW)
 }
 
 fn say(sender: &mut Sender, now: i64, number: usize, message: &StatusMessage) {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use gannet::logbuffer::{LogBuffers, LogKind, LogParameters};
-use gannet::memory::{AtomicBuffer, Field, OwnedWord};
+use gannet::memory::{CacheLines, OwnedWord};
 use gannet::protocol::{GroupTag, Setup, StatusMessage};
 use gannet::time::MonotonicNanos;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
@@ -13,6 +13,8 @@ use gannet_driver::mailbox::{
 };
 use gannet_driver::sender::flow_control::UNICAST_RETRANSMIT_WINDOWS;
 use gannet_driver::shared::{ImageWords, PublicationWords};
+
+use crate::raw_access::RAW;
 
 pub(crate) const TERM: TermLength = TermLength::MIN;
 pub(crate) const LENGTH: i64 = TERM.get() as i64;
@@ -40,16 +42,19 @@ pub(crate) fn receiver_address() -> SocketAddr {
 
 /// A counter of this process's own.
 pub(crate) fn word(value: i64) -> OwnedWord<i64> {
-    let word = AtomicBuffer::heap(8).own(Field::<i64>::at(0));
+    let word = CacheLines::new(1).word(0, 0);
     word.store_release(value);
     word
 }
 
 pub(crate) fn log(kind: LogKind, initial_term_id: TermId, start: i64) -> LogBuffers {
-    LogBuffers::heap(&LogParameters {
-        start_position: Position::new(start),
-        ..LogParameters::ipc(kind, TERM, SESSION, STREAM, initial_term_id)
-    })
+    LogBuffers::heap(
+        &LogParameters {
+            start_position: Position::new(start),
+            ..LogParameters::ipc(kind, TERM, SESSION, STREAM, initial_term_id)
+        },
+        RAW,
+    )
 }
 
 pub(crate) fn publication(log: &LogBuffers, start: i64) -> NewNetworkPublication {

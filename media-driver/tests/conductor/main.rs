@@ -8,6 +8,8 @@ mod hostile;
 mod limits;
 mod network;
 mod publications;
+#[path = "../support/raw_access.rs"]
+mod raw_access;
 mod refusals;
 mod resolution;
 mod responses;

@@ -4,6 +4,7 @@ use gannet::counters::SystemCounter;
 use gannet::memory::Reserve;
 use gannet_driver::mailbox::{Reply, Request};
 
+use crate::raw_access::RAW;
 use crate::support::{Driver, IPC, drain, fill};
 
 #[test]
@@ -104,7 +105,7 @@ fn pages_are_faulted_in_where_the_channel_asks_for_it() {
                 reserve = Some(create.reserve);
                 assert_eq!(create.parameters.sparse, expected == Reserve::Space);
             }
-            gannet_driver::io::log_files::execute(request)
+            gannet_driver::io::log_files::execute(request, RAW)
         });
         assert_eq!(reserve, Some(expected));
         assert!(driver.events()[1].starts_with("publication "));

@@ -16,7 +16,7 @@ use gannet::counters::{CounterRecord, CountersReader, SystemCounter};
 use gannet::logbuffer::{
     ConcurrentAppender, ExclusiveAppender, ImageReader, LOG_METADATA_LENGTH, LogBuffers, OfferError,
 };
-use gannet::memory::{AtomicBuffer, FileAccess, MappedFile, OwnedWord, Region};
+use gannet::memory::{AtomicBuffer, FileAccess, MappedFile, OwnedWord};
 use gannet::reports::ErrorLogReader;
 use gannet::ringbuffer::ManyToOneRingBuffer;
 use gannet::time::{EpochMillis, MonotonicNanos};
@@ -27,6 +27,8 @@ use gannet_driver::io::log_files;
 use gannet_driver::mailbox::{Reply, Request};
 use gannet_driver::sim::parts;
 use tempfile::TempDir;
+
+use crate::raw_access::RAW;
 
 /// The stream that tests use unless they say otherwise.
 pub(crate) const STREAM: StreamId = StreamId::new(1001);
@@ -102,7 +104,7 @@ impl Driver {
         config.logs.images = directory.path().to_owned();
         config.logs.low_space_warning = 0;
         change(&mut config);
-        let (parts, memory) = parts(capacity, EpochMillis::new(START_MS));
+        let (parts, memory) = parts(capacity, EpochMillis::new(START_MS), RAW);
         let mut driver = Self {
             conductor: Conductor::new(config, parts),
             ring: memory.ring,
@@ -226,7 +228,7 @@ impl Driver {
     /// What waits is carried out, and nothing waits from now on.
     pub(crate) fn release_requests(&mut self) {
         for request in self.held.take().unwrap_or_default() {
-            self.conductor.on_reply(log_files::execute(request));
+            self.conductor.on_reply(log_files::execute(request, RAW));
         }
         self.settle();
     }
@@ -482,7 +484,7 @@ impl Driver {
 
 /// Carries a request out; without `names` there is no network.
 fn execute(names: Option<&HashMap<&'static str, IpAddr>>, request: Request) -> Reply {
-    let Some(names) = names else { return log_files::execute(request) };
+    let Some(names) = names else { return log_files::execute(request, RAW) };
     match request {
         Request::ResolveChannel(request) => {
             let loopback = NetworkInterface {
@@ -507,18 +509,18 @@ fn execute(names: Option<&HashMap<&'static str, IpAddr>>, request: Request) -> R
             }
             Reply::EndpointOpened { id: request.id, local }
         }
-        request => log_files::execute(request),
+        request => log_files::execute(request, RAW),
     }
 }
 
 /// The log as another process maps it.
 pub(crate) fn open(path: &Path) -> LogBuffers {
-    LogBuffers::open(path, FileAccess::ReadWrite).unwrap()
+    LogBuffers::open(path, FileAccess::ReadWrite, RAW).unwrap()
 }
 
 /// The words of a log's metadata, for doing to them what no honest process does.
 pub(crate) fn metadata(path: &Path) -> AtomicBuffer {
-    let file = Region::mapped(MappedFile::open(path, 1, FileAccess::ReadWrite).unwrap()).view();
+    let file = MappedFile::open(path, 1, FileAccess::ReadWrite).unwrap().into_view(RAW);
     file.slice(file.len() - LOG_METADATA_LENGTH, LOG_METADATA_LENGTH)
 }
 

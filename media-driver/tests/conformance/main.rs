@@ -2,6 +2,8 @@
 //! the simulated one.
 
 mod host;
+#[path = "../support/raw_access.rs"]
+mod raw_access;
 #[expect(unreachable_pub, clippy::disallowed_methods, reason = "shared with tests of other crates")]
 #[path = "../../../engine/tests/support/skip.rs"]
 mod skip;

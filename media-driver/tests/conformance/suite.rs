@@ -3,12 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, LogParameters, sendable};
-use gannet::memory::{AtomicBuffer, Field};
+use gannet::memory::CacheLines;
 use gannet::types::{Position, SessionId, StreamId, TermId, TermLength};
 use gannet_driver::io::transport::Transport;
 use gannet_driver::mailbox::{Content, EndpointSpec, Group, LocalInterface, Transmit, TransmitTag};
 
 use crate::host::{Arrived, Host, Station, control, id, loopback, number, own_loopback, tagged};
+use crate::raw_access::RAW;
 
 /// A test of each case, for one host.
 macro_rules! conformance {
@@ -59,14 +60,11 @@ pub(crate) fn a_datagram_arrives_with_its_source(host: &impl Host) {
 }
 
 fn log(messages: &[usize]) -> LogBuffers {
-    let log = LogBuffers::heap(&LogParameters::ipc(
-        LogKind::Exclusive,
-        TermLength::MIN,
-        SessionId::new(1),
-        StreamId::new(2),
-        TermId::new(3),
-    ));
-    let limit = AtomicBuffer::heap(8).own(Field::<i64>::at(0));
+    let log = LogBuffers::heap(
+        &LogParameters::ipc(LogKind::Exclusive, TermLength::MIN, SessionId::new(1), StreamId::new(2), TermId::new(3)),
+        RAW,
+    );
+    let limit = CacheLines::new(1).word(0, 0);
     limit.store_release(65_536);
     let mut appender = ExclusiveAppender::new(&log, limit).unwrap();
     for (index, &length) in messages.iter().enumerate() {

@@ -20,6 +20,7 @@ use crate::healthy::Healthy;
 use crate::helper::context;
 use crate::random::seeded;
 use crate::raw;
+use crate::raw_access::RAW;
 
 /// A ring that carries commands of 2 MiB, and a timeout that a test can wait for.
 const DRIVER: &[&str] = &[
@@ -221,7 +222,7 @@ fn in_the_headers_of_records() {
     let driver = DriverProcess::start(temp.path(), DRIVER);
     let healthy = Healthy::start(&driver.dir, 7);
     let cnc = driver.cnc();
-    let (commands, ring) = (cnc.commands(), cnc.to_driver());
+    let (commands, ring) = (cnc.commands(), cnc.to_driver(RAW));
     let capacity = commands.capacity() as i32;
     for (length, type_id) in [
         // Those that say that they are whole are skipped as soon as sound ones follow.
@@ -254,7 +255,7 @@ fn in_the_words_of_the_ring() {
     let driver = DriverProcess::start(temp.path(), DRIVER);
     let healthy = Healthy::start(&driver.dir, 7);
     let cnc = driver.cnc();
-    let ring = cnc.to_driver();
+    let ring = cnc.to_driver(RAW);
     let trailer = ring.len() - raw::RING_TRAILER;
     let tail = trailer + raw::RING_TAIL;
     let now = || ring.word_at::<i64>(tail).load_relaxed();

@@ -15,6 +15,7 @@ use crate::garbage_commands::serves_others;
 use crate::healthy::Healthy;
 use crate::helper::context;
 use crate::random::seeded;
+use crate::raw_access::RAW;
 
 const DRIVER: &[&str] = &["-Daeron.client.liveness.timeout=10s", "-Daeron.ipc.term.buffer.length=64k"];
 
@@ -31,7 +32,7 @@ fn nobody_else_notices() {
     let driver = DriverProcess::start(temp.path(), DRIVER);
     let healthy = Healthy::start(&driver.dir, 7);
     let cnc = CncFile::open(&driver.dir, FileAccess::ReadWrite).unwrap();
-    let (counters, metadata, values) = (cnc.counters(), cnc.counter_metadata(), cnc.counter_values());
+    let (counters, metadata, values) = (cnc.counters(), cnc.counter_metadata(RAW), cnc.counter_values(RAW));
     let mut random = seeded(0xC0);
     let mut theirs = Vec::new();
     counters.for_each(|counter| theirs.push(counter.id.get() as usize));
@@ -115,7 +116,7 @@ fn a_broken_state_does_not_keep_others_from_living() {
     let hostile = Client::connect(context(&driver.dir)).unwrap();
     let counter = hostile.add_counter(1001, b"key", "hostile").unwrap();
     let state = counter.id().get() as usize * METADATA_LENGTH;
-    cnc.counter_metadata().word_at::<i32>(state).store_release(0);
+    cnc.counter_metadata(RAW).word_at::<i32>(state).store_release(0);
     let _healthy = Healthy::start(&driver.dir, 7);
     let client = Client::connect(context(&driver.dir)).unwrap();
     let lasting = client.add_counter(1001, b"key", "lasting").unwrap();
@@ -124,7 +125,7 @@ fn a_broken_state_does_not_keep_others_from_living() {
     let freed = counter.id();
     drop(counter);
     await_that("it is freed", || cnc.counters().state(freed) == Some(CounterState::Reclaimed));
-    cnc.counter_metadata().word_at::<i32>(state).store_release(0);
+    cnc.counter_metadata(RAW).word_at::<i32>(state).store_release(0);
     await_that("the others can be found again", || {
         cnc.counters().find(1001, lasting.registration_id()) == Some(lasting.id())
     });
@@ -149,7 +150,7 @@ fn a_heartbeat_from_the_future_keeps_no_dead_client() {
     let heartbeat = cnc.counters().find(type_id::CLIENT_HEARTBEAT, id).unwrap();
     // Nobody runs it any more, and it sends no command to close.
     std::mem::forget((publication, client));
-    cnc.counter_values().word_at::<i64>(heartbeat.get() as usize * VALUE_LENGTH).store_release(i64::MAX);
+    cnc.counter_values(RAW).word_at::<i64>(heartbeat.get() as usize * VALUE_LENGTH).store_release(i64::MAX);
     before.await_again(&driver);
     healthy.finish();
 }

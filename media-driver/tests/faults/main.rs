@@ -21,6 +21,8 @@ mod messages;
 mod no_room;
 mod random;
 mod raw;
+#[path = "../support/raw_access.rs"]
+mod raw_access;
 mod roles;
 mod round_trip;
 #[expect(unreachable_pub, reason = "shared with tests of other crates")]

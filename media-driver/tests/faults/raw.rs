@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use gannet::memory::{AtomicBuffer, FileAccess, MappedFile, Region};
+use gannet::memory::{AtomicBuffer, FileAccess, MappedFile};
 use gannet::types::RegistrationId;
+
+use crate::raw_access::RAW;
 
 /// Where words lie in the trailer of the command ring.
 pub(crate) const RING_TRAILER: usize = 768;
@@ -18,7 +20,7 @@ pub(crate) const LOG_METADATA: usize = 4096;
 /// A whole file, mapped, to be written to at will.
 pub(crate) fn map(path: &Path) -> AtomicBuffer {
     let file = MappedFile::open(path, 1, FileAccess::ReadWrite).unwrap_or_else(|error| panic!("{error}"));
-    Region::mapped(file).view()
+    file.into_view(RAW)
 }
 
 /// The file of a publication's log.

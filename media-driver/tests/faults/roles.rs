@@ -15,6 +15,7 @@ use crate::helper::{End, Stage, context};
 use crate::messages::{Received, message};
 use crate::no_room;
 use crate::raw;
+use crate::raw_access::RAW;
 use crate::round_trip::{FROM_ECHO, TO_ECHO};
 
 /// Between two looks at a stream.
@@ -124,13 +125,13 @@ fn reserve(stage: &Stage) {
 
 /// The command ring of the driver, records and trailer.
 fn ring(stage: &Stage) -> AtomicBuffer {
-    CncFile::open(&stage.dir, FileAccess::ReadWrite).unwrap().to_driver()
+    CncFile::open(&stage.dir, FileAccess::ReadWrite).unwrap().to_driver(RAW)
 }
 
 /// Claims a record in the command ring and never commits it.
 fn hold_a_command(stage: &Stage) {
     let commands = CncFile::open(&stage.dir, FileAccess::ReadWrite).unwrap().commands();
-    let claim = commands.try_claim(1, 60).unwrap();
+    let mut claim = commands.try_claim(1, 60).unwrap();
     claim.put_bytes(0, &[0xEE; 30]);
     stage.say("claimed");
     stage.stand_still();

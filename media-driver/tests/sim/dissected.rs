@@ -9,6 +9,7 @@ use std::process::Command;
 use gannet::types::StreamId;
 use gannet_driver::sim::{Awake, SimClient, SimDriver, SimNetwork, Tapped, Weather};
 
+use crate::raw_access::RAW;
 use crate::skip;
 
 const STREAM: StreamId = StreamId::new(1001);
@@ -104,7 +105,7 @@ fn traffic() -> Vec<Tapped> {
     network.listen_in();
     let mut drivers = [1, 2].map(|host| {
         let host = IpAddr::from([10, 0, 0, host]);
-        SimDriver::new(host, &network, 5, |config| config.network.cubic.measure_rtt = true)
+        SimDriver::new(host, &network, 5, RAW, |config| config.network.cubic.measure_rtt = true)
     });
     let mut clients = drivers.each_ref().map(SimClient::new);
     let mut now_ns = 1_000_000_000;

@@ -8,6 +8,8 @@ use gannet::types::StreamId;
 use gannet_driver::resolver::{GossipConfig, ResolverConfig};
 use gannet_driver::sim::{Awake, SimClient, SimDriver, SimNetwork, Weather};
 
+use crate::raw_access::RAW;
+
 const STREAM: StreamId = StreamId::new(1001);
 const MILLI: i64 = 1_000_000;
 const PORT: u16 = 8050;
@@ -42,7 +44,7 @@ impl World {
     fn add(&mut self, last: u8, name: &str) {
         let host = IpAddr::from([10, 0, 0, last]);
         let seed = u64::from(last);
-        let driver = SimDriver::new(host, &self.network, seed, |config| {
+        let driver = SimDriver::new(host, &self.network, seed, RAW, |config| {
             config.resolver = gossip(host, name, &format!("10.0.0.1:{PORT}"));
         });
         let client = SimClient::new(&driver);

@@ -7,6 +7,8 @@ mod directory;
 mod driver_process;
 mod network;
 mod options;
+#[path = "../support/raw_access.rs"]
+mod raw_access;
 #[expect(dead_code, reason = "what clients said of the files is for the engine's tests")]
 #[path = "../../../engine/tests/support/reference.rs"]
 mod reference;

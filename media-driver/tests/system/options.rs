@@ -7,6 +7,7 @@ use gannet_driver::config::{Layers, Profile};
 use rustix::process::Signal;
 
 use crate::driver_process::{DriverProcess, await_that, context, driver, run};
+use crate::raw_access::RAW;
 
 #[test]
 fn the_version_is_told_in_the_reference_s_words() {
@@ -95,7 +96,7 @@ fn files_and_flags_reach_the_driver() {
     let dir = temp.path().join("driver");
     let driver = DriverProcess::start(&dir, &["--config", file.to_str().unwrap(), properties.to_str().unwrap()]);
     assert_eq!(driver.cnc().client_liveness_timeout().as_secs(), 8);
-    assert_eq!(driver.cnc().to_clients().len(), 2_097_280);
+    assert_eq!(driver.cnc().to_clients(RAW).len(), 2_097_280);
 }
 
 #[test]

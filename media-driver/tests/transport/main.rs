@@ -8,6 +8,8 @@ mod forbidden;
 mod moved;
 mod no_alloc;
 mod path;
+#[path = "../support/raw_access.rs"]
+mod raw_access;
 #[expect(unreachable_pub, clippy::disallowed_methods, reason = "shared with tests of other crates")]
 #[path = "../../../engine/tests/support/skip.rs"]
 mod skip;

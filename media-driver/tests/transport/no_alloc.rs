@@ -1,7 +1,7 @@
 //! Sending and receiving allocate nothing, once warm: frames of a log and frames of control, alone and in runs, on either transport.
 
 use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, LogParameters, sendable};
-use gannet::memory::{AtomicBuffer, Field};
+use gannet::memory::CacheLines;
 use gannet::time::{Clock, SystemClock};
 use gannet::types::{Position, SessionId, StreamId, TermId, TermLength};
 use gannet_driver::config::TransportName;
@@ -9,12 +9,13 @@ use gannet_driver::io::transport::{AnyTransport, Transport, TransportKind, choos
 use gannet_driver::mailbox::{Content, EndpointId, EndpointSpec, InlineFrame, Transmit, TransmitBatch, TransmitTag};
 
 use crate::counting::allocations;
+use crate::raw_access::RAW;
 
 /// A log of messages, and the ranges of it that are datagrams.
 fn log() -> (LogBuffers, Vec<(Position, usize)>) {
     let ids = (SessionId::new(1), StreamId::new(2), TermId::new(3));
-    let log = LogBuffers::heap(&LogParameters::ipc(LogKind::Exclusive, TermLength::MIN, ids.0, ids.1, ids.2));
-    let limit = AtomicBuffer::heap(8).own(Field::<i64>::at(0));
+    let log = LogBuffers::heap(&LogParameters::ipc(LogKind::Exclusive, TermLength::MIN, ids.0, ids.1, ids.2), RAW);
+    let limit = CacheLines::new(1).word(0, 0);
     limit.store_release(65_536);
     let mut appender = ExclusiveAppender::new(&log, limit).unwrap();
     while appender.offer(&[7; 288]).is_ok() {}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use gannet::cnc::{CncFile, DriverState};
 use gannet::counters::{CounterRecord, SystemCounter};
-use gannet::memory::{FileAccess, MappedFile, Region};
+use gannet::memory::FileAccess;
 use gannet::reports::{ErrorLogReader, LOSS_REPORT_FILE_NAME, LossReportReader};
 use gannet::time::{Clock, SystemClock};
 use gannet::types::CounterId;
@@ -41,15 +41,13 @@ impl Driver {
 
     /// The driver's error log.
     pub(crate) fn error_log(&self) -> ErrorLogReader {
-        ErrorLogReader::new(self.cnc.error_log())
+        self.cnc.errors()
     }
 
     /// The driver's loss report.
     pub(crate) fn loss_report(&self) -> anyhow::Result<LossReportReader> {
         let path = self.dir.join(LOSS_REPORT_FILE_NAME);
-        let file = MappedFile::open(&path, 1, FileAccess::ReadOnly)
-            .with_context(|| format!("cannot read the loss report {}", path.display()))?;
-        Ok(LossReportReader::new(Region::mapped(file).view()))
+        LossReportReader::open(&path).with_context(|| format!("cannot read the loss report {}", path.display()))
     }
 
     /// Opens the files again if the driver has been started anew since: it deletes the old files and makes others.

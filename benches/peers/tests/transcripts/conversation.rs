@@ -27,6 +27,8 @@ use gannet_peers::aeron_dir::AeronDir;
 use gannet_peers::driver::{DriverKind, DriverOptions, DriverProcess};
 use gannet_peers::reference_files::Snapshot;
 
+use crate::raw_access::RAW;
+
 /// Longer than anything takes here, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -333,7 +335,7 @@ impl Conversation {
     }
 
     pub(crate) fn appender(&self, publication: &Publication) -> ConcurrentAppender {
-        let log = LogBuffers::open(Path::new(&publication.path), FileAccess::ReadWrite).expect("a log");
+        let log = LogBuffers::open(Path::new(&publication.path), FileAccess::ReadWrite, RAW).expect("a log");
         ConcurrentAppender::new(&log, self.counters.own_value(publication.limit).expect("a limit"))
             .expect("an appender")
     }
@@ -358,7 +360,7 @@ impl Conversation {
 
     /// Reads that many fragments and writes down the position.
     pub(crate) fn poll(&mut self, image: &Image, limit: usize) {
-        let log = LogBuffers::open(Path::new(&image.path), FileAccess::ReadWrite).expect("a log");
+        let log = LogBuffers::open(Path::new(&image.path), FileAccess::ReadWrite, RAW).expect("a log");
         let position = self.counters.own_value(image.position).expect("a position");
         let mut reader = ImageReader::new(log, position);
         let read = reader.poll(|_| {}, limit);

@@ -2,6 +2,8 @@
 //! and show the same counters and the same logs. Differences that are meant are named where they are left out.
 
 mod conversation;
+#[path = "../../../../media-driver/tests/support/raw_access.rs"]
+mod raw_access;
 
 use std::time::{Duration, Instant};
 

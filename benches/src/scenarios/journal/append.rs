@@ -7,9 +7,10 @@
 use std::path::Path;
 
 use gannet::journal::{Appender, ExclusiveAppender, Journal};
-use gannet::memory::{AtomicBuffer, MappedFile, Region, Reserve};
+use gannet::memory::{AtomicBuffer, MappedFile, Reserve};
 use gannet::time::SystemClock;
 
+use crate::raw_access::RAW;
 use crate::rig::RigError;
 use crate::rig::cores::pin;
 use crate::rig::histogram::LatencyHistogram;
@@ -133,7 +134,7 @@ fn floor(dir: &Path, options: &Options) -> Result<Copy, RigError> {
     let length = u64::try_from(2 * options.segment_length).unwrap_or(0);
     let file = MappedFile::create(&dir.join("floor"), length, 0o600, Reserve::SpaceAndPages)
         .map_err(|error| RigError::system(FLOOR, "make a file", error))?;
-    Ok(Copy { view: Region::mapped(file).view(), at: 0, stride: (options.size + 32).next_multiple_of(32) })
+    Ok(Copy { view: file.into_view(RAW), at: 0, stride: (options.size + 32).next_multiple_of(32) })
 }
 
 #[derive(Default)]

@@ -4,8 +4,9 @@
 use std::path::Path;
 
 use gannet::journal::{Journal, Record, Recording, Start};
-use gannet::memory::{FileAccess, MappedFile, Region};
+use gannet::memory::{AtomicBuffer, FileAccess, MappedFile};
 
+use crate::raw_access::RAW;
 use crate::rig::RigError;
 use crate::rig::cores::pin;
 use crate::rig::measurement::Measurement;
@@ -109,14 +110,15 @@ fn read(recording: &Recording, messages: u64) -> Result<(), RigError> {
 
 /// The same bytes, copied.
 struct Copy {
-    segments: Vec<std::sync::Arc<Region>>,
+    segments: Vec<AtomicBuffer>,
     target: Vec<u8>,
 }
 
 impl Copy {
     fn new(dir: &Path, recording: &Recording, segment_length: i64) -> Result<Self, RigError> {
         let segments = recording.segments().map_err(failed("list the segments"))?;
-        let open = |name: &str| MappedFile::open(&dir.join(name), 1, FileAccess::ReadOnly).map(Region::mapped);
+        let open =
+            |name: &str| MappedFile::open(&dir.join(name), 1, FileAccess::ReadOnly).map(|file| file.into_view(RAW));
         let segments: Result<Vec<_>, _> = segments.iter().map(|segment| open(&segment.name)).collect();
         // Written once, so that every page is there.
         Ok(Self { segments: segments.map_err(failed("map a segment"))?, target: vec![1; segment_length as usize] })
@@ -125,7 +127,7 @@ impl Copy {
     fn run(&mut self, mut bytes: u64) {
         for segment in &self.segments {
             let length = segment.len().min(self.target.len()).min(bytes as usize);
-            segment.view().get_bytes(0, &mut self.target[..length]);
+            segment.get_bytes(0, &mut self.target[..length]);
             bytes -= length as u64;
         }
         std::hint::black_box(&self.target);

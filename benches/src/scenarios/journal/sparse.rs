@@ -55,7 +55,7 @@ impl Sparse {
         let term_length = TermLength::new(TERM.cast_signed()).map_err(failed("make a journal"))?;
         let segment_length =
             SegmentLength::new(SEGMENT.cast_signed(), term_length).map_err(failed("make a journal"))?;
-        let catalog = Catalog::create(&directory).map_err(failed("make a catalog"))?;
+        let mut catalog = Catalog::create(&directory).map_err(failed("make a catalog"))?;
         let descriptor = RecordingDescriptor {
             control_session_id: 0,
             correlation_id: 0,

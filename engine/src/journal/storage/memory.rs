@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{FileInfo, Lock, Share, Storage, Stored, SyncTarget};
 use crate::journal::error::JournalError;
-use crate::memory::{AtomicBuffer, FileAccess, MapError, Reserve};
+use crate::memory::{AtomicBuffer, FileAccess, MapError, RawAccess, Reserve};
 
 /// The grain in which unsynced bytes survive or not.
 const PAGE: usize = 4096;
 
 /// A directory in memory. Clones share it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct MemoryStorage {
     inner: Arc<Mutex<Inner>>,
 }
@@ -115,9 +115,10 @@ impl Drop for Held {
 }
 
 impl MemoryStorage {
-    /// An empty directory.
-    pub fn new() -> Self {
-        Self::default()
+    /// An empty directory. Unlike a mapped file's, the bytes of a file in it are the same memory for all who open it, and what is
+    /// synced is copied plainly, by the page.
+    pub fn new(_: RawAccess) -> Self {
+        Self { inner: Arc::default() }
     }
 
     /// Allows so many more bytes to be reserved.
@@ -306,7 +307,7 @@ mod tests {
 
     #[test]
     fn power_loss_leaves_what_was_synced_and_what_chance_kept() {
-        let storage = MemoryStorage::new();
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
         let file = storage.create("file", 3 * PAGE as u64, Reserve::Space).unwrap();
         storage.sync_names().unwrap();
         for page in 0..3 {
@@ -332,7 +333,7 @@ mod tests {
 
     #[test]
     fn space_and_locks_are_limited() {
-        let storage = MemoryStorage::new();
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
         storage.limit_space(100);
         storage.create("a", 60, Reserve::Space).unwrap();
         let error = storage.create("b", 60, Reserve::Space).unwrap_err();

@@ -12,7 +12,7 @@ pub use files::Directory;
 pub use memory::{Crash, MemoryStorage};
 
 use super::error::JournalError;
-use crate::memory::{AtomicBuffer, FileAccess, MapError, Reserve};
+use crate::memory::{AtomicBuffer, FileAccess, MapError, RawAccess, Reserve};
 use crate::time::EpochNanos;
 
 /// The files of one directory, by name.
@@ -200,7 +200,12 @@ pub(crate) trait SyncTarget: fmt::Debug + Send + Sync {
 impl Stored {
     /// The file's bytes.
     #[inline]
-    pub fn view(&self) -> &AtomicBuffer {
+    pub(crate) fn view(&self) -> &AtomicBuffer {
+        &self.view
+    }
+
+    /// The file's bytes, for tests that look at them or damage them.
+    pub fn bytes(&self, _: RawAccess) -> &AtomicBuffer {
         &self.view
     }
 

@@ -451,7 +451,7 @@ fn started(
     image: &Image,
 ) -> Result<Journal, JournalError> {
     let opening = lock_writing(&**storage)?;
-    let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
+    let mut catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
     let info = image.info();
     let (term_length, mtu) = lengths(&info)?;
     let segment_length = options.segment_length.max(term_length.get().into());

@@ -501,7 +501,7 @@ mod tests {
     fn the_errors_of_a_dead_driver_are_kept_beside_its_directory() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("driver");
-        let mut log = ErrorLog::new(leave_driver(&path, -1).error_log());
+        let mut log = ErrorLog::new(leave_driver(&path, -1).error_log(crate::raw_access::RAW));
         log.record(EpochMillis::new(NOW_MS - 5_000), "(11) no such channel");
         log.record(EpochMillis::new(NOW_MS - 1_000), "(11) no such channel");
         let directory = take(&request(&path)).unwrap();

@@ -8,6 +8,7 @@ use gannet::types::{CorrelationId, RegistrationId};
 use super::Failure;
 use super::checks::Checks;
 use super::plan::{CLIENTS, Place, Plan, StreamPlan, Trouble};
+use crate::raw_access::RAW;
 use crate::sim::{Awake, SimClient, SimDriver, SimImage, SimNetwork};
 
 /// How far the clock moves between turns while something happens, in nanoseconds, on average.
@@ -88,7 +89,7 @@ impl World {
         let plan = Plan::draw(&mut random, messages);
         let network = SimNetwork::new(random.u64(..), plan.weather);
         let hosts = plan.hosts.iter().map(|host| {
-            let mut driver = SimDriver::new(host.address, &network, random.u64(..), |_| {});
+            let mut driver = SimDriver::new(host.address, &network, random.u64(..), RAW, |_| {});
             driver.set_answers_late(host.answers_late);
             let client = |_| Client { inner: SimClient::new(&driver), is_dead: false };
             let clients = (0..CLIENTS).map(client).collect();

@@ -1,0 +1,7 @@
+//! The promise of tests that reach into shared memory themselves.
+#![allow(unsafe_code, reason = "UNSAFE FENCE: tests that play a driver, or damage what one shares")]
+
+use gannet::memory::RawAccess;
+
+// SAFETY: what a test makes with it, it uses from one thread; journals in memory have helper threads that keep to the journal's protocol.
+pub(crate) const RAW: RawAccess = unsafe { RawAccess::promised() };
