@@ -88,6 +88,10 @@ pub enum Details {
         p50_exact_ns: Option<f64>,
         /// The p99.99 divided by the p50.
         p9999_to_p50: Option<f64>,
+        /// What the fastest twentieth of the batches stayed below, per append: undisturbed by whoever else has the machine.
+        p5_exact_ns: Option<f64>,
+        /// The same divided by that of what it is measured by.
+        p5_ratio_to_floor: Option<f64>,
     },
     /// A replay.
     Replay {

@@ -1,7 +1,7 @@
 //! Appending: a range is claimed, a frame is written into the mapped segment, and committed. Runs on the application's thread;
 //! makes no system call and allocates nothing, unless the next segment was not made ahead in time.
 
-use crate::logbuffer::frame::{Place, occupied};
+use crate::logbuffer::frame::{DATA_UNFRAGMENTED, Place, occupied};
 use crate::logbuffer::message::{self, Claimed, Payload};
 use crate::memory::{Frames, faults};
 use crate::types::Position;
@@ -43,43 +43,32 @@ pub(crate) struct Append<S, C> {
     source: S,
     claimant: C,
     identity: Identity,
-    /// Where the segment begins and ends; nothing is within it while there is none.
-    base: Position,
-    end: Position,
-    frames: Option<Frames>,
-    term: Term,
+    ground: Ground,
     max_payload: usize,
-    /// The tail is never below: what this appender knows of is appended.
-    least: Position,
     /// How many pages had been replaced in this process when the files were looked at last; see [`faults`].
     faults: i64,
 }
 
-/// The term that was claimed from last, in a segment that there is: most claims are in the same, and this says all there is to know for
-/// one. Nothing is within it while there is none.
+/// Where this appender is: all there is to know for most appends, which are in the term of the one before.
 #[derive(Debug)]
-struct Term {
-    begin: Position,
+struct Ground {
+    /// The segment that was entered last: where it begins and ends; nothing is within it while there is none.
+    base: Position,
     end: Position,
-    /// What the header of a frame at its beginning says.
+    frames: Option<Frames>,
+    /// The term in it that was claimed from last; nothing is within it while there is none.
+    term_begin: Position,
+    term_end: Position,
+    /// What the header of a frame at the term's beginning says.
     place: Place,
 }
 
 impl<S: SegmentSource, C: Claims> Append<S, C> {
-    /// Appends from `least` on: what is below is known to be appended.
-    pub(crate) fn new(source: S, claimant: C, identity: Identity, max_payload: usize, least: Position) -> Self {
-        Self {
-            source,
-            claimant,
-            identity,
-            base: Position::new(0),
-            end: Position::new(0),
-            frames: None,
-            term: Term { begin: Position::new(0), end: Position::new(0), place: identity.place(Position::new(0)) },
-            max_payload,
-            least,
-            faults: faults(),
-        }
+    pub(crate) fn new(source: S, claimant: C, identity: Identity, max_payload: usize) -> Self {
+        let none = Position::new(0);
+        let place = identity.place(none);
+        let ground = Ground { base: none, end: none, frames: None, term_begin: none, term_end: none, place };
+        Self { source, claimant, identity, ground, max_payload, faults: faults() }
     }
 
     /// Appends a message, in one frame or several, and returns the position after it.
@@ -90,27 +79,40 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         length: usize,
         reserved: i64,
     ) -> Result<Position, ClaimError<S::Error>> {
-        let max_payload = self.max_payload;
-        if length <= max_payload {
-            let (claimed, end, _) = self.claim(occupied(length))?;
-            message::write_whole(&claimed, payload, length, crate::logbuffer::frame::DATA_UNFRAGMENTED, reserved);
-            self.written(end)
-        } else {
-            self.append_fragmented(payload, length, reserved)
+        // The usual case, in which nothing is stored that is not needed: what limits an append is how many stores a processor makes.
+        let required = occupied(length);
+        let position = self.claimant.tail();
+        if length <= self.max_payload
+            && faults() == self.faults
+            && let Some(claimed) = self.ground.space(position, required)
+            && self.claimant.claim(position, required)
+        {
+            self.ground.expect_write(position, required);
+            message::write_whole(&claimed, payload, length, DATA_UNFRAGMENTED, reserved);
+            let end = Position::new(position.get() + required as i64);
+            return if faults() == self.faults { Ok(end) } else { self.written(end) };
         }
+        self.append_slowly(payload, length, reserved)
     }
 
-    /// Appends a message that takes more than one frame.
+    /// Appends a message where the term ends before, another segment begins, others claim as well, or it takes more than one frame.
     #[inline(never)]
-    fn append_fragmented(
+    fn append_slowly(
         &mut self,
         payload: impl Payload,
         length: usize,
         reserved: i64,
     ) -> Result<Position, ClaimError<S::Error>> {
         let max_payload = self.max_payload;
-        let (claimed, end, _) = self.claim(message::fragmented_length(length, max_payload))?;
-        message::write_at_once(claimed, payload, length, max_payload, reserved);
+        let end = if length <= max_payload {
+            let (claimed, end, _) = self.claim(occupied(length))?;
+            message::write_whole(&claimed, payload, length, DATA_UNFRAGMENTED, reserved);
+            end
+        } else {
+            let (claimed, end, _) = self.claim(message::fragmented_length(length, max_payload))?;
+            message::write_at_once(claimed, payload, length, max_payload, reserved);
+            end
+        };
         self.written(end)
     }
 
@@ -121,66 +123,91 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
     }
 
     /// Says that a message that was written up to `end` is in the file.
-    #[inline]
-    pub(crate) fn written(&mut self, end: Position) -> Result<Position, ClaimError<S::Error>> {
-        if faults() != self.faults {
-            self.look_at_files(end)?;
-        }
+    #[cold]
+    fn written(&mut self, end: Position) -> Result<Position, ClaimError<S::Error>> {
+        self.look_at_files(end)?;
         Ok(end)
     }
 
-    /// A page of some file of this process had to be replaced: sees whether it was one of those that are appended to.
-    #[cold]
+    /// If a page of some file of this process had to be replaced, sees whether it was one of those that are appended to.
     fn look_at_files(&mut self, position: Position) -> Result<(), ClaimError<S::Error>> {
         let now = faults();
-        let Some(frames) = &self.frames else { return Ok(()) };
-        let outcome = self.source.check_intact(frames, self.base, position);
+        if now == self.faults {
+            return Ok(());
+        }
+        let Some(frames) = &self.ground.frames else { return Ok(()) };
+        let outcome = self.source.check_intact(frames, self.ground.base, position);
         match outcome {
             Ok(()) => self.faults = now,
-            // Looked for anew by the next append.
             Err(_) => {
-                (self.frames, self.end) = (None, self.base);
-                self.term.end = self.term.begin;
+                self.give_up();
+                // Looked for anew by the next append.
+                (self.ground.frames, self.ground.end) = (None, self.ground.base);
             }
         }
         outcome.map_err(ClaimError::Segment)
     }
 
     /// Claims `required` bytes for frames, at most a term's, and says at which position they end, and in which segment they are.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn claim(&mut self, required: usize) -> Result<(Claimed<'_>, Position, &Frames), ClaimError<S::Error>> {
         let position = self.claimant.tail();
-        let is_within = position >= self.term.begin && position.get() <= self.term.end.get() - required as i64;
-        let position =
-            if is_within && self.claimant.claim(position, required) { position } else { self.claim_slowly(required)? };
-        let end = self.check_claim(position, required)?;
-        let offset = (position.get() - self.base.get()) as usize;
-        let place = self.term.place.beyond((position.get() - self.term.begin.get()) as usize);
-        let Some(frames) = &self.frames else { return Err(ClaimError::Tail(position)) };
-        let Some(space) = frames.space(offset, required) else { return Err(ClaimError::Tail(position)) };
-        frames.expect_write(offset, required);
-        Ok((Claimed { space, place }, end, frames))
+        // Whatever was claimed before and not written is nobody's from here on.
+        self.claimant.announce(position);
+        let is_claimed = faults() == self.faults
+            && self.ground.space(position, required).is_some()
+            && self.claimant.claim(position, required);
+        let position = if is_claimed { position } else { self.claim_slowly(required)? };
+        let end = Position::new(position.get() + required as i64);
+        match (self.ground.space(position, required), &self.ground.frames) {
+            (Some(claimed), Some(frames)) => {
+                self.ground.expect_write(position, required);
+                Ok((claimed, end, frames))
+            }
+            _ => Err(ClaimError::Tail(position)),
+        }
     }
 
     /// Claims `required` bytes where the term ends before, another segment begins, or others claim as well.
     #[inline(never)]
     fn claim_slowly(&mut self, required: usize) -> Result<Position, ClaimError<S::Error>> {
+        let outcome = self.try_claim_slowly(required);
+        if outcome.is_err() {
+            self.give_up();
+        }
+        outcome
+    }
+
+    fn try_claim_slowly(&mut self, required: usize) -> Result<Position, ClaimError<S::Error>> {
         loop {
-            let position = self.claimant.tail();
-            if position < self.base || position >= self.end {
-                self.enter(position)?;
-            }
+            let position = self.tail_within_segment()?;
             let rest = self.rest_of_term(position);
             if required > rest {
                 self.fill_term(position, rest, required)?;
             } else if self.claimant.claim(position, required) {
-                let begin =
-                    Position::new(position.get() - (i64::from(self.identity.layout.term_length.get()) - rest as i64));
-                let end = Position::new(position.get() + rest as i64);
-                self.term = Term { begin, end, place: self.identity.place(begin) };
+                let term_length = i64::from(self.identity.layout.term_length.get());
+                let end = position.get() + rest as i64;
+                self.ground.term_begin = Position::new(end - term_length);
+                self.ground.term_end = Position::new(end);
+                self.ground.place = self.identity.place(self.ground.term_begin);
                 return Ok(position);
             }
         }
+    }
+
+    /// The tail, in a segment that was entered and may be written to.
+    fn tail_within_segment(&mut self) -> Result<Position, ClaimError<S::Error>> {
+        let position = self.claimant.tail();
+        // Where the tail went back, frames would be written over.
+        if !self.claimant.is_possible(position) {
+            return Err(ClaimError::Tail(position));
+        }
+        if position < self.ground.base || position >= self.ground.end {
+            self.enter(position)?;
+        }
+        self.look_at_files(position)?;
+        self.claimant.announce(position);
+        Ok(position)
     }
 
     fn rest_of_term(&self, position: Position) -> usize {
@@ -188,23 +215,23 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         (term_length.get() - term_length.offset(position)) as usize
     }
 
-    /// Sees that what was claimed may be written to, before it is, and says where it ends.
-    #[inline]
-    fn check_claim(&mut self, position: Position, length: usize) -> Result<Position, ClaimError<S::Error>> {
-        if faults() != self.faults {
-            self.look_at_files(position)?;
-        }
-        // Where the tail went back, frames would be written over.
-        if position < self.least {
-            return Err(ClaimError::Tail(position));
-        }
-        self.least = Position::new(position.get() + length as i64);
-        Ok(self.least)
+    /// Nothing more is written to what was claimed, and the next claim begins anew.
+    fn give_up(&mut self) {
+        self.claimant.give_up();
+        self.ground.term_end = self.ground.term_begin;
     }
 
     /// Fills up the segment that the tail is in, unless nothing is in it yet, or it is the last that there can be. Says where what is
     /// appended next goes, at the least.
     pub(crate) fn fill_segment(&mut self) -> Result<Position, ClaimError<S::Error>> {
+        let outcome = self.try_fill_segment();
+        if outcome.is_err() {
+            self.give_up();
+        }
+        outcome
+    }
+
+    fn try_fill_segment(&mut self) -> Result<Position, ClaimError<S::Error>> {
         let layout = self.identity.layout;
         let tail = self.claimant.tail();
         let (base, next) = (layout.base(tail), layout.next_base(layout.base(tail)));
@@ -212,13 +239,10 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
             return Ok(tail);
         }
         loop {
-            let position = self.claimant.tail();
-            if position >= next {
+            if self.claimant.tail() >= next {
                 return Ok(next);
             }
-            if position < self.base || position >= self.end {
-                self.enter(position)?;
-            }
+            let position = self.tail_within_segment()?;
             let rest = self.rest_of_term(position);
             self.fill_term(position, rest.min(MOST_PADDING), 0)?;
         }
@@ -235,12 +259,11 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
             return Err(ClaimError::Tail(position));
         }
         let base = layout.base(position);
-        let left = self.frames.take().map(|frames| (self.base, frames));
-        self.end = self.base;
-        self.term.end = self.term.begin;
-        self.frames = Some(self.source.enter(base, left).map_err(ClaimError::Segment)?);
-        self.base = base;
-        self.end = layout.next_base(base).min(layout.end());
+        let ground = &mut self.ground;
+        let left = ground.frames.take().map(|frames| (ground.base, frames));
+        (ground.end, ground.term_end) = (ground.base, ground.term_begin);
+        ground.frames = Some(self.source.enter(base, left).map_err(ClaimError::Segment)?);
+        (ground.base, ground.end) = (base, layout.next_base(base).min(layout.end()));
         Ok(())
     }
 
@@ -251,13 +274,38 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
             return Err(ClaimError::MaxPosition);
         }
         if self.claimant.claim(position, rest) {
-            self.check_claim(position, rest)?;
-            let offset = (position.get() - self.base.get()) as usize;
-            let space = self.frames.as_ref().and_then(|frames| frames.space(offset, rest));
+            let offset = (position.get() - self.ground.base.get()) as usize;
+            let space = self.ground.frames.as_ref().and_then(|frames| frames.space(offset, rest));
             let claimed =
                 Claimed { space: space.ok_or(ClaimError::Tail(position))?, place: self.identity.place(position) };
             message::write_padding(&claimed, rest as i32);
         }
         Ok(())
+    }
+}
+
+impl Ground {
+    /// The space for frames of `required` bytes at `position`, if that is in the term that was claimed from last and they fit into it.
+    #[inline(always)]
+    fn space(&self, position: Position, required: usize) -> Option<Claimed<'_>> {
+        let in_term = position.get().wrapping_sub(self.term_begin.get());
+        if in_term < 0 || position.get() > self.term_end.get() - required as i64 {
+            return None;
+        }
+        let space = self.frames.as_ref()?.space(self.offset(position), required)?;
+        Some(Claimed { space, place: self.place.beyond(in_term as usize) })
+    }
+
+    /// Hints that what comes some way behind `position` will be written soon.
+    #[inline(always)]
+    fn expect_write(&self, position: Position, required: usize) {
+        if let Some(frames) = &self.frames {
+            frames.expect_write(self.offset(position), required);
+        }
+    }
+
+    #[inline(always)]
+    fn offset(&self, position: Position) -> usize {
+        (position.get() - self.base.get()) as usize
     }
 }

@@ -18,7 +18,7 @@ use super::error::{AppendError, JournalError};
 use super::options::Stamps;
 use super::seat::Seat;
 use super::storage::Share;
-use super::tail::{Claimant, Claims, Slot, SoleClaimant};
+use super::tail::{Claimant, Claims, SoleClaimant};
 use super::writer::{Shared, Writer};
 
 /// Appends to a journal. Each thread has its own; there may be 64 of them for one recording, in any number of processes.
@@ -52,7 +52,8 @@ impl Appender {
     }
 
     fn with(writer: &Arc<Writer>, seat: Seat) -> Self {
-        Self(Handle::new(writer, Claimant::new(writer.control.tail(), seat.slot().clone()), seat))
+        let claimant = Claimant::new(writer.control.tail(), seat.slot().clone(), writer.control.recorded_position());
+        Self(Handle::new(writer, claimant, seat))
     }
 
     /// Appends a message and returns the position after it. From then on it survives the death of every process; and a loss
@@ -120,7 +121,8 @@ impl Appender {
 impl ExclusiveAppender {
     pub(crate) fn new(writer: &Arc<Writer>) -> Result<Self, JournalError> {
         let seat = Seat::take(writer, Share::Exclusive)?;
-        let claimant = SoleClaimant::new(writer.control.tail(), seat.slot().clone());
+        let claimant =
+            SoleClaimant::new(writer.control.tail(), seat.slot().clone(), writer.control.recorded_position());
         Ok(Self { handle: Handle::new(writer, claimant, seat), due: writer.control.due_cycle(), begun: 0 })
     }
 
@@ -156,7 +158,7 @@ impl ExclusiveAppender {
         self.handle.append_vectored(parts)
     }
 
-    /// As [`Appender::claim`].
+    /// As [`Appender::claim`]. A claim that is forgotten holds everything up until this is called again, or the appender is dropped.
     ///
     /// # Errors
     ///
@@ -217,7 +219,7 @@ struct Handle<C> {
     sync: OwnedWord<i64>,
     max_payload: usize,
     max_message: usize,
-    seat: Seat,
+    _seat: Seat,
 }
 
 impl<C: Claims> Handle<C> {
@@ -225,15 +227,14 @@ impl<C: Claims> Handle<C> {
         let descriptor = &writer.descriptor;
         let max_message = descriptor.term_length.max_message_length();
         let max_payload = descriptor.mtu.max_payload_length().min(max_message);
-        let least = writer.control.recorded_position();
-        let append = Append::new(Shared(Arc::clone(writer)), claimant, writer.identity, max_payload, least);
+        let append = Append::new(Shared(Arc::clone(writer)), claimant, writer.identity, max_payload);
         let stamper = match writer.control.stamps() {
             Stamps::None => Stamper::None,
             Stamps::Coarse => Stamper::Coarse(writer.coarse_clock().stamps()),
             Stamps::Precise => Stamper::Precise,
         };
         let sync = writer.control.sync_kind();
-        Self { append, writer: Arc::clone(writer), stamper, sync, max_payload, max_message, seat }
+        Self { append, writer: Arc::clone(writer), stamper, sync, max_payload, max_message, _seat: seat }
     }
 
     #[inline(always)]
@@ -274,12 +275,12 @@ impl<C: Claims> Handle<C> {
                 claim.set_reserved_value(stamp);
                 Ok(JournalClaim { claim, writer, sync, frames, faults })
             }
-            Err(error) => Err(refused(error, writer, self.seat.slot())),
+            Err(error) => Err(refused(error, writer)),
         }
     }
 
     fn fill_segment(&mut self) -> Result<Position, AppendError> {
-        self.append.fill_segment().map_err(|error| refused(error, &self.writer, self.seat.slot()))
+        self.append.fill_segment().map_err(|error| refused(error, &self.writer))
     }
 
     #[inline]
@@ -294,7 +295,7 @@ impl<C: Claims> Handle<C> {
 
     #[cold]
     fn refused(&self, error: ClaimError<JournalError>) -> AppendError {
-        refused(error, &self.writer, self.seat.slot())
+        refused(error, &self.writer)
     }
 }
 
@@ -400,9 +401,7 @@ fn make_durable_within(writer: &Writer, position: Position, patience_ns: i64) ->
 }
 
 #[cold]
-fn refused(error: ClaimError<JournalError>, writer: &Writer, slot: &Slot) -> AppendError {
-    // It may have said in its slot what it then did not get.
-    slot.clear();
+fn refused(error: ClaimError<JournalError>, writer: &Writer) -> AppendError {
     let recording_id = writer.descriptor.recording_id;
     AppendError::Segment(Box::new(match error {
         ClaimError::Segment(error) => error,
@@ -435,5 +434,31 @@ mod tests {
         journal.set_sync_policy(SyncPolicy::EveryAppend);
         assert_eq!(make_durable_within(journal.writer(), end, 0).unwrap(), end);
         assert!(journal.durable() >= end);
+    }
+
+    #[test]
+    fn a_slot_that_was_an_exclusive_appenders_is_nobodys_claim() {
+        let journal = Journal::create_in(Arc::new(MemoryStorage::new()), &JournalOptions::new()).unwrap();
+        let mut exclusive = journal.exclusive_appender().unwrap();
+        exclusive.append(b"message").unwrap();
+        drop(exclusive);
+        // This one has that slot now, and claims nothing.
+        let _idle = journal.appender().unwrap();
+        let mut dead = journal.appender().unwrap();
+        core::mem::forget(dead.claim(5).unwrap());
+        drop(dead);
+        assert_eq!(journal.writer().advance().unwrap(), journal.tail());
+    }
+
+    #[test]
+    fn a_forgotten_claim_is_got_past_when_its_exclusive_appender_claims_again() {
+        let journal = Journal::create_in(Arc::new(MemoryStorage::new()), &JournalOptions::new()).unwrap();
+        let mut appender = journal.exclusive_appender().unwrap();
+        let before = appender.append(b"before").unwrap();
+        core::mem::forget(appender.claim(5).unwrap());
+        appender.append(b"behind").unwrap();
+        assert_eq!(journal.writer().advance().unwrap(), before, "it lives, and may still write");
+        appender.claim(5).unwrap().abort();
+        assert_eq!(journal.writer().advance().unwrap(), journal.tail());
     }
 }

@@ -2,7 +2,7 @@
 //! read. Even the kernel's coarse clock takes as long as all the rest of a small append. One thread serves all journals of the process.
 //!
 //! ```text
-//!  appender   reads the word, and says that it did; while the word is empty, and once in 64 stamps in any case, reads the clock
+//!  appender   reads the word; while that is empty, and once in 64 stamps in any case, the clock, and says that it did
 //!  thread     each millisecond: clock ──▶ word; when nobody has said so for long, it empties the word, and looks less often
 //! ```
 //!
@@ -18,7 +18,7 @@ use crate::time::SystemClock;
 /// How long the thread sleeps between two looks, in nanoseconds, and how long at most while nobody stamps.
 const TICK_NS: i64 = 1_000_000;
 const REST_NS: i64 = 8_000_000;
-/// After so many looks in a row that found no stamp nobody stamps.
+/// After so many looks in a row that found that no appender had read the clock, the word is emptied.
 const SILENT_LOOKS: u32 = 100;
 /// An appender reads the clock itself once in so many stamps.
 const STAMPS_PER_READING: u32 = 64;
@@ -50,7 +50,7 @@ pub(crate) struct CoarseStamps {
 struct Time {
     /// Nanoseconds since 1970, or [`EMPTY`].
     now: AtomicI64,
-    /// Somebody has stamped since the thread looked last.
+    /// An appender has read the clock since the thread looked last.
     is_wanted: AtomicBool,
     is_over: AtomicBool,
 }
@@ -109,23 +109,23 @@ impl CoarseStamps {
 
     #[inline(always)]
     fn next_by(&mut self, clock: impl FnOnce() -> i64) -> i64 {
-        // Stored only where it says something new: appenders share the line.
-        if !self.time.is_wanted.load(Ordering::Relaxed) {
-            self.time.is_wanted.store(true, Ordering::Relaxed);
+        if let Some(left) = self.left.checked_sub(1) {
+            let now = self.time.now.load(Ordering::Relaxed);
+            if now != EMPTY {
+                self.left = left;
+                return now;
+            }
         }
-        let now = self.time.now.load(Ordering::Relaxed);
-        if now == EMPTY || self.left == 0 {
-            return self.read(now, clock);
-        }
-        self.left -= 1;
-        now
+        self.read(clock)
     }
 
-    /// Reads the clock, for the others, too, if the thread keeps the word: `found` is what that held.
+    /// Reads the clock, for the others, too, if the thread keeps the word, and says that somebody stamps.
     #[cold]
-    fn read(&mut self, found: i64, clock: impl FnOnce() -> i64) -> i64 {
-        let now = clock();
+    fn read(&mut self, clock: impl FnOnce() -> i64) -> i64 {
         self.left = STAMPS_PER_READING - 1;
+        self.time.is_wanted.store(true, Ordering::Relaxed);
+        let found = self.time.now.load(Ordering::Relaxed);
+        let now = clock();
         if found != EMPTY {
             self.time.replace(found, now);
         }
@@ -176,10 +176,12 @@ mod tests {
         assert!(time.tick(&mut silent, || 13));
         assert_eq!([stamps.next_by(|| 14), stamps.next_by(|| 15)], [13, 13]);
         assert!(time.tick(&mut silent, || 16));
-        for now in (17..).take(SILENT_LOOKS as usize - 1) {
+        for now in (17..).take(SILENT_LOOKS as usize - 2) {
             assert!(time.tick(&mut silent, || now));
         }
-        assert_eq!(stamps.next_by(|| 1_000), i64::from(SILENT_LOOKS) + 15, "as of the last look");
+        assert_eq!(stamps.next_by(|| 1_000), i64::from(SILENT_LOOKS) + 14, "as of the last look");
+        stamps.left = 0;
+        assert_eq!(stamps.next_by(|| 1_000), 1_000);
         assert!(time.tick(&mut silent, || 1_001) && silent == 0);
         while time.tick(&mut silent, || 1_002) {}
         assert_eq!(stamps.next_by(|| 2_000), 2_000, "no old time is left behind");

@@ -83,16 +83,20 @@ impl ModelRecording {
 
     /// The appender that has this slot.
     pub fn appender(&self, slot: usize) -> ModelAppender {
-        ModelAppender(self.append(Claimant::new(self.control.own(Field::at(TAIL)), self.slot(slot))))
+        ModelAppender(self.append(Claimant::new(self.control.own(Field::at(TAIL)), self.slot(slot), Position::new(0))))
     }
 
     /// The appender that has this slot, and knows that no other that lives claims anything.
     pub fn exclusive_appender(&self, slot: usize) -> ModelExclusiveAppender {
-        ModelExclusiveAppender(self.append(SoleClaimant::new(self.control.own(Field::at(TAIL)), self.slot(slot))))
+        ModelExclusiveAppender(self.append(SoleClaimant::new(
+            self.control.own(Field::at(TAIL)),
+            self.slot(slot),
+            Position::new(0),
+        )))
     }
 
     fn append<C: Claims>(&self, claimant: C) -> Append<Segments, C> {
-        Append::new(Segments(self.segments.clone()), claimant, self.identity, 32, Position::new(0))
+        Append::new(Segments(self.segments.clone()), claimant, self.identity, 32)
     }
 
     /// The first payload bytes of the messages from `position` on, up to where no frame is; goes there.

@@ -13,8 +13,8 @@
 //! holds a lock that ends with its process. A range that no living appender has in its slot is a dead one's, and becomes padding.
 //! A living appender's range is never taken from it, however slow it is.
 //!
-//! An exclusive appender does the same, but nobody else moves the tail: it knows where that is, and stores it. That it is alone is
-//! a matter of locks: see `seat`.
+//! An exclusive appender says once that everything from its first claim on is its own, as long as it lives; nobody else moves the tail:
+//! it knows where that is, and stores it. That it is alone is a matter of locks: see `seat`.
 
 use crate::logbuffer::{FRAME_ALIGNMENT, frame};
 use crate::memory::{Frames, OwnedWord};
@@ -27,8 +27,18 @@ pub(crate) trait Claims {
     /// Where the next claim would begin.
     fn tail(&self) -> Position;
 
+    /// Whether the tail can be there: it is never below what this appender knows to be appended.
+    fn is_possible(&self, position: Position) -> bool;
+
+    /// Says that claims will be made from `position` on, and none is below any more. Comes before the first claim in a term, and before
+    /// the first one after [`Self::give_up`].
+    fn announce(&mut self, position: Position);
+
     /// Claims `length` bytes at `position`. False if somebody else was there first.
     fn claim(&mut self, position: Position, length: usize) -> bool;
+
+    /// Says that nothing is written any more to what was claimed, or was about to be.
+    fn give_up(&mut self);
 }
 
 /// An appender that shares the tail with others.
@@ -36,9 +46,11 @@ pub(crate) trait Claims {
 pub(crate) struct Claimant {
     tail: OwnedWord<i64>,
     slot: Slot,
+    /// Behind what this appender claimed last.
+    least: Position,
 }
 
-/// What an appender claims, or has claimed last.
+/// What an appender claims, or has claimed last; what an exclusive one may claim.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
     pub(crate) position: OwnedWord<i64>,
@@ -50,6 +62,8 @@ pub(crate) struct Slot {
 pub(crate) struct SoleClaimant {
     tail: OwnedWord<i64>,
     slot: Slot,
+    /// What this appender knew to be appended when it came.
+    least: Position,
     /// Where the tail is.
     next: Position,
 }
@@ -67,16 +81,17 @@ impl Slot {
 }
 
 impl Claimant {
-    pub(crate) fn new(tail: OwnedWord<i64>, slot: Slot) -> Self {
-        Self { tail, slot }
+    /// For an appender that knows that everything below `least` is appended.
+    pub(crate) fn new(tail: OwnedWord<i64>, slot: Slot, least: Position) -> Self {
+        Self { tail, slot, least }
     }
 }
 
 impl SoleClaimant {
-    /// For whoever knows that nobody else claims, and that nobody will.
-    pub(crate) fn new(tail: OwnedWord<i64>, slot: Slot) -> Self {
+    /// For whoever knows that nobody else claims, and that nobody will; and that everything below `least` is appended.
+    pub(crate) fn new(tail: OwnedWord<i64>, slot: Slot, least: Position) -> Self {
         let next = Position::new(tail.load_acquire());
-        Self { tail, slot, next }
+        Self { tail, slot, least, next }
     }
 }
 
@@ -86,34 +101,63 @@ impl Claims for SoleClaimant {
         self.next
     }
 
-    #[inline(always)]
-    fn claim(&mut self, position: Position, length: usize) -> bool {
-        self.slot.length.store_relaxed(length as i64);
+    fn is_possible(&self, position: Position) -> bool {
+        position >= self.least
+    }
+
+    fn announce(&mut self, position: Position) {
+        self.slot.length.store_relaxed(i64::MAX);
         // ORDERING(journal.slot): Release. Pairs with the Acquire loads in `release_dead`, as that of an appender among others does.
         self.slot.position.store_release(position.get());
+    }
+
+    #[inline(always)]
+    fn claim(&mut self, position: Position, length: usize) -> bool {
         self.next = Position::new(position.get() + length as i64);
         // ORDERING(journal.tail): Release. Pairs with the Acquire load in `release_dead`: whoever sees the tail moved sees the slot that
-        // says where.
+        // says whose it is.
         self.tail.store_release(self.next.get());
         true
+    }
+
+    fn give_up(&mut self) {
+        self.slot.clear();
     }
 }
 
 impl Claims for Claimant {
-    #[inline]
+    #[inline(always)]
     fn tail(&self) -> Position {
         Position::new(self.tail.load_relaxed())
     }
 
+    fn is_possible(&self, position: Position) -> bool {
+        position >= self.least
+    }
+
+    fn announce(&mut self, _: Position) {}
+
     #[inline(always)]
     fn claim(&mut self, position: Position, length: usize) -> bool {
+        if position < self.least {
+            return false;
+        }
+        let end = position.get() + length as i64;
         self.slot.length.store_relaxed(length as i64);
         // ORDERING(journal.slot): Release. Pairs with the Acquire loads in `release_dead`: whoever sees this claim sees that this
         // appender's frames before it are committed, and its length, or that of a later claim.
         self.slot.position.store_release(position.get());
         // ORDERING(journal.tail): AcqRel exchange. Pairs with the Acquire load in `release_dead`: whoever sees the tail moved sees the
         // slot that says where.
-        self.tail.compare_exchange(position.get(), position.get() + length as i64).is_ok()
+        let is_claimed = self.tail.compare_exchange(position.get(), end).is_ok();
+        if is_claimed {
+            self.least = Position::new(end);
+        }
+        is_claimed
+    }
+
+    fn give_up(&mut self) {
+        self.slot.clear();
     }
 }
 
@@ -157,6 +201,9 @@ impl Slots {
             // ORDERING(journal.slot): Acquire. Pairs with the Release store in `claim`; if the owner has claimed elsewhere since, its
             // frame here is committed, and the look below sees it.
             let claim = slot.position.load_acquire();
+            if claim == NO_CLAIM {
+                continue;
+            }
             // A length that is not that of this claim is that of a later one: then this one is committed.
             let claimed = claim..claim.saturating_add(slot.length.load_relaxed());
             if claimed.contains(&position.get()) && lives(index) {

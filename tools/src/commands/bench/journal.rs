@@ -164,10 +164,12 @@ fn describe(result: &Measurement) -> String {
         _ => latencies(result),
     };
     let details = match &result.details {
-        Some(Details::Rolls { rolls, p50_exact_ns, p9999_to_p50 }) => {
+        Some(Details::Rolls { rolls, p50_exact_ns, p9999_to_p50, p5_exact_ns, p5_ratio_to_floor }) => {
             let exact = p50_exact_ns.map(|ns| format!("   p50 {ns:.2} ns")).unwrap_or_default();
             let tail = p9999_to_p50.map(|ratio| format!(", p99.99 {ratio:.0} x that")).unwrap_or_default();
-            format!("{exact}{tail}, {rolls} rolls")
+            let undisturbed = p5_exact_ns.map(|ns| format!(", p5 {ns:.2} ns")).unwrap_or_default();
+            let ratio = p5_ratio_to_floor.map(|ratio| format!(" ({ratio:.2} x)")).unwrap_or_default();
+            format!("{exact}{tail}{undisturbed}{ratio}, {rolls} rolls")
         }
         Some(Details::Processes { ratio_to_one: Some(ratio), .. }) => format!("   {ratio:.2} x one process"),
         Some(Details::Journal { journal_bytes, by, ratio_to_sixteenth }) => {
