@@ -108,8 +108,7 @@ impl<'a> Leaf<'a> {
     #[must_use]
     pub fn number(&self) -> Option<Number> {
         match self.constant {
-            Some(Constant::Number(number) | Constant::Enum { number, .. }) => Some(*number),
-            Some(Constant::Text(_)) => None,
+            Some(constant) => constant.number(),
             None => match self.kind {
                 Kind::Encoding(encoding) if encoding.length != 1 => None,
                 _ => self.primitive().read(self.bytes, self.order),

@@ -8,7 +8,7 @@ mod to_json;
 mod to_text;
 mod value;
 
-use crate::schema::{Composite, Constant, Message, Number, Presence, Schema};
+use crate::schema::{Composite, Message, Number, Schema};
 
 pub use decode::{DecodeError, Kind, Leaf, Visitor, walk};
 pub use encode::{EncodeError, encode};
@@ -155,9 +155,9 @@ impl<'s, 'b> Found<'s, 'b> {
 /// no block, count or data of that length is in any buffer, and no schema has that id.
 fn member_value(composite: &Composite, name: &str, bytes: &[u8], schema: &Schema) -> Option<u32> {
     let (member, encoding) = composite.number(name)?;
-    let number = match (&encoding.constant, encoding.presence) {
-        (Some(Constant::Number(number) | Constant::Enum { number, .. }), Presence::Constant) => *number,
-        _ => encoding.primitive.read(bytes.get(member.offset as usize..)?, schema.byte_order)?,
+    let number = match encoding.fixed() {
+        Some(number) => number,
+        None => encoding.primitive.read(bytes.get(member.offset as usize..)?, schema.byte_order)?,
     };
     match number {
         Number::Int(value) => Some(u32::try_from(value).unwrap_or(u32::MAX)),

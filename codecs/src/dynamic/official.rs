@@ -3,11 +3,10 @@
 
 use std::fmt::Write as _;
 
-use crate::schema::{Constant, Data, Field, Number, Presence, Primitive, Type};
+use crate::schema::{Constant, Data, Field, Number, Presence, Primitive, Type, decode_text};
 
 use super::Found;
 use super::decode::{DecodeError, Kind, Leaf, Visitor};
-use super::to_json::decode_text;
 
 /// The message as the official printer of version 1.35 shows it.
 ///

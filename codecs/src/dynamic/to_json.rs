@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::json;
-use crate::schema::{Constant, Data, Field, Number, Presence, Primitive};
+use crate::schema::{Constant, Data, Field, Number, Presence, Primitive, decode_text};
 
 use super::Found;
 use super::decode::{DecodeError, Kind, Leaf, Visitor};
@@ -131,17 +131,6 @@ impl Writer<'_> {
             }
         }
     }
-}
-
-/// Bytes in a character encoding as text, where that is in reach without tables and loses nothing.
-pub(super) fn decode_text(bytes: &[u8], charset: &str) -> Option<String> {
-    if charset.eq_ignore_ascii_case("ISO-8859-1") || charset.eq_ignore_ascii_case("LATIN1") {
-        return Some(bytes.iter().copied().map(char::from).collect());
-    }
-    if charset.eq_ignore_ascii_case("UTF-8") || charset.eq_ignore_ascii_case("UTF8") {
-        return std::str::from_utf8(bytes).ok().map(str::to_owned);
-    }
-    bytes.is_ascii().then(|| bytes.iter().copied().map(char::from).collect())
 }
 
 impl Visitor for Writer<'_> {

@@ -3,11 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::json;
-use crate::schema::{Constant, Data, Field, Number, Primitive};
+use crate::schema::{Constant, Data, Field, Number, Primitive, decode_text};
 
 use super::Found;
 use super::decode::{DecodeError, Kind, Leaf, Visitor};
-use super::to_json::decode_text;
 
 pub(super) fn append(found: &Found<'_, '_>, out: &mut String) -> Result<usize, DecodeError> {
     let mut writer = Writer { out, first: true, absent: false };

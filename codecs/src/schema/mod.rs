@@ -2,7 +2,9 @@
 //! and the command line start from what it returns.
 
 mod attributes;
+mod charset;
 mod diagnostic;
+mod document;
 mod messages;
 mod model;
 mod names;
@@ -21,8 +23,9 @@ pub use model::{
 pub use primitive::{ByteOrder, Number, Presence, Primitive, WriteError};
 pub use source::{Place, Position, Sources};
 
+pub(crate) use charset::{Charset, decode_text, encode_text};
 use diagnostic::Findings;
-pub(crate) use resolve::encode_text;
+pub(crate) use resolve::LONGEST;
 
 /// How a schema is read.
 #[derive(Clone, Debug, Default)]
@@ -77,7 +80,7 @@ pub fn compile_text(name: &str, text: &str, options: &Options) -> Result<Compile
 }
 
 fn finish(tree: &xml::Tree, sources: Sources, mut findings: Findings, options: &Options) -> Result<Compiled, Report> {
-    let schema = messages::resolve(tree, &mut findings);
+    let schema = document::resolve(tree, &mut findings);
     let mut report = findings.finish(sources);
     report
         .diagnostics

@@ -368,7 +368,40 @@ impl Type {
     }
 }
 
+impl Constant {
+    /// The value, unless it is text.
+    pub(crate) fn number(&self) -> Option<Number> {
+        match self {
+            Self::Number(number) | Self::Enum { number, .. } => Some(*number),
+            Self::Text(_) => None,
+        }
+    }
+}
+
 impl Encoding {
+    /// A primitive used as a type, without a declaration.
+    pub(crate) fn built_in(primitive: Primitive) -> Self {
+        Self {
+            name: primitive.name().to_owned(),
+            notes: Notes::default(),
+            primitive,
+            length: 1,
+            presence: Presence::Required,
+            min: None,
+            max: None,
+            null: None,
+            constant: None,
+            character_encoding: None,
+            package: None,
+            place: Place::NOWHERE,
+        }
+    }
+
+    /// The number that every message has here, unless messages carry it.
+    pub(crate) fn fixed(&self) -> Option<Number> {
+        self.constant.as_ref().filter(|_| self.presence == Presence::Constant)?.number()
+    }
+
     /// Bytes on the wire: none for a constant.
     #[must_use]
     pub fn encoded_length(&self) -> u32 {

@@ -1,0 +1,142 @@
+//! Names and elements of a schema to types. Called for every type that a document declares or names; each kind of type has a file
+//! of its own. Reports everything it finds wrong and goes on where it can.
+
+mod composite;
+mod encoding;
+mod enumeration;
+mod set;
+mod value_ref;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::attributes::Reader;
+use super::diagnostic::Findings;
+use super::model::{Encoding, Type};
+use super::primitive::Primitive;
+use super::xml::{ElementId, Tree};
+
+/// Composites in composites, and groups in groups: real schemas have four levels.
+pub(super) const DEEPEST: usize = 16;
+/// Bytes of one type or block. The widest real ones have a few hundred.
+pub(crate) const LONGEST: u64 = 1 << 24;
+/// Values in a type, counted through its composites: each `ref` may multiply them.
+const MOST_VALUES: u64 = 1 << 16;
+/// Names that are looked through for the one that might have been meant.
+const MOST_NAMES: usize = 5000;
+
+/// The types of one document, each resolved once.
+pub(super) struct Resolver<'a> {
+    pub(super) reader: Reader<'a>,
+    pub(super) globals: HashMap<&'a str, ElementId>,
+    /// The names of `globals`, in the order of the document.
+    pub(super) names: Vec<&'a str>,
+    /// The place of each value among an enum's, by name.
+    enum_values: HashMap<ElementId, HashMap<String, usize>>,
+    /// Composites that `data` elements name: the size of their `varData` is on the wire.
+    pub(super) data_types: HashSet<&'a str>,
+    packages: HashMap<ElementId, String>,
+    resolved: HashMap<ElementId, Option<Type>>,
+    values: HashMap<ElementId, u64>,
+    /// Composites on the way from a composite to the innermost one in it.
+    depths: HashMap<ElementId, usize>,
+    open: Vec<ElementId>,
+}
+
+impl<'a> Resolver<'a> {
+    pub(super) fn new(tree: &'a Tree, findings: &'a mut Findings) -> Self {
+        Self {
+            reader: Reader { tree, findings },
+            globals: HashMap::new(),
+            names: Vec::new(),
+            enum_values: HashMap::new(),
+            data_types: HashSet::new(),
+            packages: HashMap::new(),
+            resolved: HashMap::new(),
+            values: HashMap::new(),
+            depths: HashMap::new(),
+            open: Vec::new(),
+        }
+    }
+
+    /// Notes a global type under its name. The first of several of one name wins.
+    pub(super) fn declare(&mut self, id: ElementId, package: Option<&str>) {
+        if let Some(package) = package {
+            self.packages.insert(id, package.to_owned());
+        }
+        let element = self.reader.element(id);
+        let Some(name) = element.attribute("name").filter(|name| !name.value.is_empty()) else {
+            return;
+        };
+        if let Some(&first) = self.globals.get(name.value.as_str()) {
+            let first = self.reader.place_of(first, "name");
+            self.reader
+                .findings
+                .warning("duplicate-type", name.place, format!("there is already a type `{}`", name.value))
+                .related(first, "the first, which is used")
+                .hint("rename or remove one of them");
+            return;
+        }
+        self.globals.insert(&name.value, id);
+        self.names.push(&name.value);
+    }
+
+    /// The type of that name: a global one, or else a built-in one.
+    pub(super) fn named(&mut self, name: &str) -> Option<Type> {
+        if let Some(&id) = self.globals.get(name) {
+            return self.resolve(id);
+        }
+        Primitive::from_name(name).map(|primitive| Type::Encoding(Arc::new(Encoding::built_in(primitive))))
+    }
+
+    /// Whether a name is that of a type, sound or not.
+    pub(super) fn is_known(&self, name: &str) -> bool {
+        self.globals.contains_key(name) || Primitive::from_name(name).is_some()
+    }
+
+    /// The type that an element declares, or nothing if it has been refused.
+    pub(super) fn resolve(&mut self, id: ElementId) -> Option<Type> {
+        if let Some(known) = self.resolved.get(&id) {
+            return known.clone();
+        }
+        let element = self.reader.element(id);
+        if self.open.contains(&id) {
+            let mut why = String::from("this type contains itself");
+            if let Some(name) = element.attribute("name") {
+                why = format!("type `{}` contains itself", name.value);
+            }
+            self.reader.findings.error("cyclic-type", element.place, why).hint("break the cycle of `ref`s");
+            return None;
+        }
+        if self.open.len() >= DEEPEST {
+            let message = format!("types are nested more than {DEEPEST} deep");
+            self.reader.findings.error("too-deep", element.place, message);
+            return None;
+        }
+        self.open.push(id);
+        let ty = match element.name.as_str() {
+            "type" => self.encoding(id).map(|ty| Type::Encoding(Arc::new(ty))),
+            "composite" => self.composite(id).map(|ty| Type::Composite(Arc::new(ty))),
+            "enum" => self.enumeration(id).map(|ty| Type::Enum(Arc::new(ty))),
+            "set" => self.set(id).map(|ty| Type::Set(Arc::new(ty))),
+            _ => None,
+        };
+        self.open.pop();
+        self.resolved.insert(id, ty.clone());
+        ty
+    }
+
+    /// Warns of an element that its parent has no use for.
+    pub(super) fn unknown_element(&mut self, id: ElementId, parent: &str, known: &[&str]) {
+        let element = self.reader.element(id);
+        let message = format!("a `{}` means nothing in {parent} and is ignored", element.name);
+        self.reader
+            .findings
+            .warning("unknown-element", element.place, message)
+            .suggest(&element.name, known.iter().copied());
+    }
+
+    fn package(&self, id: ElementId) -> Option<String> {
+        self.packages.get(&id).cloned()
+    }
+}
