@@ -136,7 +136,13 @@ fn two_published_versions_of_an_exchange_are_compatible() {
 
 #[test]
 fn every_rule_is_listed_for_those_who_allow_it() {
-    let (source, listed) = (include_str!("../src/gate/mod.rs"), include_str!("../docs/gate.md"));
+    let listed = include_str!("../docs/gate.md");
+    let source = concat!(
+        include_str!("../src/gate/mod.rs"),
+        include_str!("../src/gate/messages.rs"),
+        include_str!("../src/gate/bodies.rs"),
+        include_str!("../src/gate/types.rs"),
+    );
     let verdicts = ["Breaking", "Compatible", "WithCare", "verdict"];
     let mut rules = vec!["group-removed", "group-added", "group-moved", "data-removed", "data-added", "data-moved"];
     for part in source.split("(\"").skip(1) {

@@ -1,0 +1,199 @@
+//! Types of fields, members and frames: what their bytes mean on either side. Called wherever both schemas have a value in the
+//! same place.
+
+use std::sync::Arc;
+
+use super::Gate;
+use super::Verdict::{Breaking, Compatible, WithCare};
+use crate::schema::{Composite, Constant, Encoding, Enum, Number, Place, Presence, Primitive, Set, Type};
+
+impl Gate<'_> {
+    pub(super) fn types(&mut self, what: &str, old: &Type, new: &Type, optional: bool, places: (Place, Place)) {
+        match (old, new) {
+            (Type::Encoding(old), Type::Encoding(new)) => self.encodings(what, old, new, optional, places),
+            (Type::Enum(old), Type::Enum(new)) => self.enums(what, old, new, optional),
+            (Type::Set(old), Type::Set(new)) => self.sets(what, old, new),
+            (Type::Composite(old), Type::Composite(new)) => self.composites(what, old, new),
+            _ => self.add(("type", Breaking), what, places, "it is of another kind of type"),
+        }
+    }
+
+    fn encodings(&mut self, what: &str, old: &Encoding, new: &Encoding, optional: bool, places: (Place, Place)) {
+        if !self.primitives(what, old.primitive, new.primitive, places) {
+            return;
+        }
+        if old.length != new.length {
+            let reason = format!("it had {} elements and has {}", old.length, new.length);
+            self.add(("length", Breaking), what, places, reason);
+        }
+        if (old.presence == Presence::Constant) != (new.presence == Presence::Constant) {
+            self.add(("presence", Breaking), what, places, "a constant is not sent, and anything else is");
+        } else {
+            self.constants(what, old.constant.as_ref(), new.constant.as_ref(), places);
+        }
+        if optional {
+            let null = |of: &Encoding| of.null.unwrap_or(of.primitive.null());
+            self.nulls(what, null(old), null(new), places);
+        }
+        if old.character_encoding != new.character_encoding {
+            self.add(("character-encoding", WithCare), what, places, "the character encoding differs");
+        }
+        if old.applicable_min() != new.applicable_min() || old.applicable_max() != new.applicable_max() {
+            let reason = format!(
+                "the range was {} to {} and is {} to {}",
+                old.applicable_min(),
+                old.applicable_max(),
+                new.applicable_min(),
+                new.applicable_max()
+            );
+            self.add(("range", WithCare), what, places, reason);
+        }
+    }
+
+    fn enums(&mut self, what: &str, old: &Arc<Enum>, new: &Arc<Enum>, optional: bool) {
+        let places = (old.place, new.place);
+        if !self.primitives(what, old.primitive, new.primitive, places) {
+            return;
+        }
+        if optional {
+            self.nulls(what, old.null, new.null, places);
+        }
+        for value in &old.values {
+            let named = format!("{what}.{}", value.name);
+            match (new.value(value.number), new.value_named(&value.name)) {
+                (Some(found), _) => self.renamed(&named, &value.name, &found.name, (value.place, found.place)),
+                (None, Some(found)) => {
+                    let reason = format!("the value was {} and is {}", value.number, found.number);
+                    self.add(("enum-value", Breaking), &named, (value.place, found.place), reason);
+                }
+                (None, None) => {
+                    let reason = "the value is gone: new readers do not know it, and old writers may send it";
+                    self.add(("enum-value-removed", Breaking), &named, (value.place, Place::NOWHERE), reason);
+                }
+            }
+        }
+        for value in &new.values {
+            if old.value(value.number).is_none() && old.value_named(&value.name).is_none() {
+                let reason = "old readers meet a value that they do not know";
+                let named = format!("{what}.{}", value.name);
+                self.add(("enum-value-added", WithCare), &named, (Place::NOWHERE, value.place), reason);
+            }
+        }
+    }
+
+    fn sets(&mut self, what: &str, old: &Arc<Set>, new: &Arc<Set>) {
+        if !self.primitives(what, old.primitive, new.primitive, (old.place, new.place)) {
+            return;
+        }
+        for choice in &old.choices {
+            let named = format!("{what}.{}", choice.name);
+            let by_bit = new.choices.iter().find(|other| other.bit == choice.bit);
+            match (by_bit, new.choices.iter().find(|other| other.name == choice.name)) {
+                (_, Some(found)) if found.bit != choice.bit => {
+                    let reason = format!("the choice was bit {} and is bit {}", choice.bit, found.bit);
+                    self.add(("choice", Breaking), &named, (choice.place, found.place), reason);
+                }
+                (Some(found), _) => self.renamed(&named, &choice.name, &found.name, (choice.place, found.place)),
+                (None, _) => {
+                    let reason = "the choice is gone: new readers ignore its bit";
+                    self.add(("choice-removed", WithCare), &named, (choice.place, Place::NOWHERE), reason);
+                }
+            }
+        }
+        for choice in new
+            .choices
+            .iter()
+            .filter(|choice| !old.choices.iter().any(|other| other.bit == choice.bit || other.name == choice.name))
+        {
+            let named = format!("{what}.{}", choice.name);
+            self.add(
+                ("choice-added", Compatible),
+                &named,
+                (Place::NOWHERE, choice.place),
+                "old readers ignore its bit",
+            );
+        }
+    }
+
+    /// Composites carry no length of their own, so nothing about their layout may change.
+    pub(super) fn composites(&mut self, what: &str, old: &Arc<Composite>, new: &Arc<Composite>) {
+        let places = (old.place, new.place);
+        if old.length != new.length {
+            let reason = format!("composite `{}` had {} bytes and has {}", new.name, old.length, new.length);
+            self.add(("composite", Breaking), what, places, reason);
+        }
+        for member in &old.members {
+            let named = format!("{what}.{}", member.name);
+            let Some(found) = new.member(&member.name) else {
+                let places = (member.place, new.place);
+                self.add(("composite", Breaking), &named, places, "the member is gone, or has another name");
+                continue;
+            };
+            let places = (member.place, found.place);
+            if member.offset != found.offset {
+                let reason = format!("the member was at offset {} and is at {}", member.offset, found.offset);
+                self.add(("composite", Breaking), &named, places, reason);
+            }
+            let optional = member.ty.presence().or_optional(found.ty.presence());
+            match (&member.ty, &found.ty) {
+                // The bytes of variable-length data have a declared length too, which means nothing.
+                (Type::Encoding(old_body), Type::Encoding(new_body))
+                    if old.variable && new.variable && member.name == "varData" =>
+                {
+                    let new_body = Encoding { length: old_body.length, ..(**new_body).clone() };
+                    self.encodings(&named, old_body, &new_body, optional, places);
+                }
+                (old, new) => self.types(&named, old, new, optional, places),
+            }
+        }
+        for member in new.members.iter().filter(|member| old.member(&member.name).is_none()) {
+            let constant = member.ty.presence() == Presence::Constant;
+            let (verdict, reason) = if constant {
+                (WithCare, "a constant member was added, which is not sent")
+            } else {
+                (Breaking, "a member was added, and composites cannot grow")
+            };
+            let named = format!("{what}.{}", member.name);
+            self.add(("composite", verdict), &named, (Place::NOWHERE, member.place), reason);
+        }
+    }
+
+    fn primitives(&mut self, what: &str, old: Primitive, new: Primitive, places: (Place, Place)) -> bool {
+        if old == new {
+            return true;
+        }
+        let reason = format!("it was {old} and is {new}");
+        self.add(("type", Breaking), what, places, reason);
+        false
+    }
+
+    fn nulls(&mut self, what: &str, old: Number, new: Number, places: (Place, Place)) {
+        if old != new {
+            self.add(("null", Breaking), what, places, "another value says none: one side's none is the other's value");
+        }
+    }
+
+    /// Compares values, however each schema came to its own: a compiled one has only the number.
+    pub(super) fn constants(
+        &mut self,
+        what: &str,
+        old: Option<&Constant>,
+        new: Option<&Constant>,
+        places: (Place, Place),
+    ) {
+        let same = match (old.and_then(Constant::number), new.and_then(Constant::number)) {
+            (Some(old), Some(new)) => old == new,
+            _ => old == new,
+        };
+        if !same {
+            self.add(("constant", WithCare), what, places, "the constant has another value, and no message carries it");
+        }
+    }
+}
+
+impl Presence {
+    /// Whether either of two presences lets a value be none.
+    pub(super) fn or_optional(self, other: Self) -> bool {
+        self == Self::Optional || other == Self::Optional
+    }
+}
