@@ -1,0 +1,77 @@
+//! What is not believed of a token: that its lists close, that its numbers are lengths, ids or versions, and that what frames can
+//! say what it has to. Called wherever a token is read.
+
+use super::LONGEST;
+use crate::ir::IrError;
+use crate::ir::token::{Token, spans};
+use crate::schema::{ByteOrder, Composite, Notes, Number, Presence, Primitive};
+
+/// As [`spans`], with an error that names the token.
+pub(super) fn checked_spans(tokens: &[Token]) -> Result<Vec<usize>, IrError> {
+    spans(tokens).map_err(|at| wrong(&tokens[at], "has no matching begin or end"))
+}
+
+/// A member that frames messages, groups or data: one integer, sent or constant. Returns its primitive.
+pub(super) fn framing(token: &Token, composite: &Composite, name: &str) -> Result<Primitive, IrError> {
+    match composite.number(name) {
+        Some((_, of)) if of.length == 1 && !of.primitive.is_float() && of.primitive != Primitive::Char => {
+            Ok(of.primitive)
+        }
+        _ => {
+            Err(wrong(token, &format!("needs a composite with a single integer `{name}`, unlike `{}`", composite.name)))
+        }
+    }
+}
+
+/// Refuses a number that a framing member cannot carry.
+pub(super) fn fits(token: &Token, composite: &Composite, member: &str, value: u32) -> Result<(), IrError> {
+    match composite.number(member) {
+        Some((_, of)) if of.presence != Presence::Constant && i128::from(value) > of.primitive.range().1 => {
+            Err(wrong(token, &format!("needs {value} in `{member}`, which is {}", of.primitive)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A value, or nothing for no bytes.
+pub(super) fn number(token: &Token, bytes: &[u8], primitive: Primitive) -> Result<Option<Number>, IrError> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let whole = bytes.len() == primitive.size() as usize;
+    let number = primitive.read(bytes, ByteOrder::LittleEndian).filter(|_| whole);
+    number.map(Some).ok_or_else(|| wrong(token, &format!("has a value of {} bytes for {primitive}", bytes.len())))
+}
+
+/// Description and versions.
+pub(super) fn notes(token: &Token) -> Result<Notes, IrError> {
+    Ok(Notes {
+        description: token.description.clone(),
+        since: unsigned(token, "the version", token.version)?,
+        deprecated: unsigned(token, "the deprecation", token.deprecated)?,
+        semantic_type: token.semantic_type.clone(),
+    })
+}
+
+/// The encoded length of a token that has one.
+pub(super) fn length(token: &Token, what: &'static str) -> Result<u32, IrError> {
+    length_of(token, what, token.encoded_length)
+}
+
+/// A number as a length or an offset.
+pub(super) fn length_of(token: &Token, what: &str, value: i32) -> Result<u32, IrError> {
+    match u32::try_from(value) {
+        Ok(value) if value <= LONGEST => Ok(value),
+        _ => Err(wrong(token, &format!("says that {what} is {value}, which is not from 0 to {LONGEST}"))),
+    }
+}
+
+/// A number as an id or a version.
+pub(super) fn unsigned(token: &Token, what: &str, value: i32) -> Result<u32, IrError> {
+    u32::try_from(value).map_err(|_| wrong(token, &format!("says that {what} is {value}, which is negative")))
+}
+
+/// The error of a token: what it is, has or says.
+pub(super) fn wrong(token: &Token, why: &str) -> IrError {
+    IrError::Malformed { token: token.name.chars().take(64).collect(), why: why.to_owned() }
+}

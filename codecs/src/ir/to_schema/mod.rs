@@ -1,0 +1,112 @@
+//! Tokens to a schema: the typed model that everything else starts from, with every rule checked that the rest relies on.
+//! Tokens may come from anybody's file, so nothing in them is believed: not a length, not an offset, not a pair of names.
+
+mod checks;
+mod known;
+mod messages;
+mod types;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use self::checks::{checked_spans, fits, framing, unsigned, wrong};
+use self::known::{Key, Types};
+use super::IrError;
+use super::token::{Ir, Signal, Token};
+use crate::schema::{self, ByteOrder, Place, Schema, Sources, Type};
+
+/// Composites in composites, and groups in groups: twice as many as a schema in XML may have.
+const DEEPEST: usize = 32;
+/// Bytes of one type or block, as for schemas in XML.
+const LONGEST: u32 = schema::LONGEST as u32;
+
+impl Ir {
+    /// The schema that the tokens are of.
+    ///
+    /// # Errors
+    ///
+    /// The tokens are no schema, or one that messages cannot be decoded by.
+    pub fn to_schema(&self) -> Result<Schema, IrError> {
+        let mut types = Types::default();
+        for tokens in std::iter::once(&self.header).chain(&self.messages) {
+            types.note_versions(tokens)?;
+        }
+        let first = self.header.iter().find(|token| token.signal == Signal::Encoding);
+        let order = first.map_or(ByteOrder::LittleEndian, |token| token.byte_order);
+        let mut reader = Reader::new(&self.header, &mut types)?;
+        let header = match reader.ty(None, 0)? {
+            Type::Composite(header) => header,
+            _ => return Err(wrong(&self.header[0], "is in the place of the message header and is not a composite")),
+        };
+        types.declare(&Type::Composite(Arc::clone(&header)));
+        let place = &self.header[0];
+        for member in ["blockLength", "templateId", "schemaId", "version"] {
+            framing(place, &header, member)?;
+        }
+        let mut schema = Schema {
+            package: self.package.clone(),
+            id: unsigned(place, "the schema's id", self.id)?,
+            version: unsigned(place, "the schema's version", self.version)?,
+            semantic_version: self.semantic_version.clone(),
+            description: None,
+            byte_order: order,
+            header,
+            types: Vec::new(),
+            messages: Vec::new(),
+            sources: Sources::default(),
+            place: Place::NOWHERE,
+        };
+        fits(place, &schema.header, "schemaId", schema.id)?;
+        fits(place, &schema.header, "version", schema.version)?;
+        let (mut ids, mut names) = (HashSet::new(), HashSet::new());
+        for tokens in &self.messages {
+            let message = Reader::new(tokens, &mut types)?.message(&schema.header)?;
+            if !ids.insert(message.id) || !names.insert(message.name.clone()) {
+                return Err(wrong(&tokens[0], "has the id or the name of another message"));
+            }
+            schema.messages.push(message);
+        }
+        schema.types = types.global;
+        Ok(schema)
+    }
+}
+
+/// Reads one list of tokens.
+struct Reader<'t, 's> {
+    tokens: &'t [Token],
+    spans: Vec<usize>,
+    keys: Vec<Key>,
+    at: usize,
+    types: &'s mut Types,
+}
+
+impl<'t, 's> Reader<'t, 's> {
+    fn new(tokens: &'t [Token], types: &'s mut Types) -> Result<Self, IrError> {
+        if tokens.is_empty() {
+            return Err(IrError::Malformed { token: String::new(), why: "is missing: a list is empty".to_owned() });
+        }
+        let keys = types.keys(tokens)?;
+        Ok(Self { tokens, spans: checked_spans(tokens)?, keys, at: 0, types })
+    }
+
+    fn peek(&self) -> Option<&'t Token> {
+        self.tokens.get(self.at)
+    }
+
+    fn next(&mut self) -> Result<&'t Token, IrError> {
+        let token = self.peek().ok_or_else(|| wrong(&self.tokens[0], "ends too early"))?;
+        self.at += 1;
+        if token.name.is_empty() {
+            return Err(wrong(token, "has no name"));
+        }
+        Ok(token)
+    }
+
+    fn expect(&mut self, signal: Signal, inside: &Token) -> Result<&'t Token, IrError> {
+        let token = self.next()?;
+        if token.signal == signal {
+            return Ok(token);
+        }
+        Err(wrong(inside, &format!("has a {:?} `{}` where a {signal:?} belongs", token.signal, token.name)))
+    }
+}
