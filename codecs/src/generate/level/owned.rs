@@ -4,8 +4,12 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::Options;
-use super::types::{Slot, literal};
+use super::Level;
+use crate::generate::Options;
+use crate::generate::documentation::doc;
+use crate::generate::primitive::literal;
+use crate::generate::serde_attributes::{derives, field_attribute, form};
+use crate::generate::types::Slot;
 use crate::schema::{Data, Group};
 
 /// The fields of one owned form, and how each is read and written.
@@ -31,39 +35,6 @@ enum Step {
     Blocks { method: Ident, entry: TokenStream },
     /// A group with groups or data inside.
     Nested { method: Ident, entry: TokenStream },
-}
-
-/// The form that serde gives a value of fixed length, where it is not the one of the value's type.
-pub(super) fn form(slot: &Slot, optional: bool) -> Option<&'static str> {
-    match (slot.text.is_some(), slot.is_array, optional) {
-        (true, _, false) => Some("runtime::forms::text"),
-        (true, _, true) => Some("runtime::forms::optional_text"),
-        (_, true, false) => Some("runtime::forms::array"),
-        (_, true, true) => Some("runtime::forms::optional_array"),
-        _ => None,
-    }
-}
-
-/// What a struct with serde implementations says of itself and of one of its fields.
-pub(super) fn derives(options: &Options) -> TokenStream {
-    if options.serde {
-        quote! {
-            #[derive(runtime::serde::Serialize, runtime::serde::Deserialize)]
-            #[serde(crate = "runtime::serde")]
-        }
-    } else {
-        TokenStream::new()
-    }
-}
-
-/// What a field of such a struct says: its name in the schema, its form, and whether it may be left out.
-pub(super) fn field_attribute(options: &Options, name: &str, form: Option<&str>, may_lack: bool) -> TokenStream {
-    if !options.serde {
-        return TokenStream::new();
-    }
-    let form = form.map(|form| quote!(, with = #form));
-    let default = may_lack.then(|| quote!(, default));
-    quote!(#[serde(rename = #name #form #default)])
 }
 
 impl Owned {
@@ -184,26 +155,28 @@ impl Owned {
     }
 
     /// The struct and what it can do.
-    pub(super) fn code(&self, options: &Options, level: &Described<'_>) -> TokenStream {
-        let Described { note, owned, decoder, encoder, block_length, is_message } = level;
+    pub(super) fn code(&self, level: &Level<'_>) -> TokenStream {
+        let Level { options, name, owned, decoder, encoder, .. } = level;
+        let note = doc(level.notes, &format!("`{name}`."), "An owned form, which outlives the bytes it was read from.");
+        let (block_length, is_message) = (level.body.block_length, level.message.is_some());
         let Self { fields, reads, writes, lengths, .. } = self;
         let derives = derives(options);
         let from = if reads.is_empty() { quote!(_) } else { quote!(from) };
         let mutable = self.has_fields.then(|| quote!(mut));
         let mut terms = Vec::new();
-        if *is_message {
+        if is_message {
             terms.push(quote!(Header::LENGTH));
         }
-        if *block_length > 0 {
-            let block = literal(*block_length);
+        if block_length > 0 {
+            let block = literal(block_length);
             terms.push(quote!(#block));
         }
         terms.extend(lengths.iter().cloned());
         if terms.is_empty() {
             terms.push(quote!(0));
         }
-        let in_order = self.in_order(*is_message);
-        let methods = if *is_message {
+        let in_order = self.in_order(is_message);
+        let methods = if is_message {
             quote! {
                 /// Reads a message behind its header.
                 ///
@@ -275,91 +248,4 @@ impl Owned {
             }
         }
     }
-}
-
-/// The enum of all messages in their owned forms: for each a variant, its decoder and its owned form.
-pub(super) fn any(options: &Options, messages: &[(Ident, Ident, Ident)]) -> TokenStream {
-    let derives = derives(options);
-    let variants: Vec<_> = messages.iter().map(|(variant, ..)| variant).collect();
-    let decoders: Vec<_> = messages.iter().map(|(_, decoder, _)| decoder).collect();
-    let owned: Vec<_> = messages.iter().map(|(.., owned)| owned).collect();
-    let notes = variants.iter().map(|variant| format!("As `AnyMessage::{variant}`."));
-    quote! {
-        /// Any message of the schema, in its owned form.
-        #[derive(Clone, Debug, PartialEq)]
-        #[allow(clippy::large_enum_variant)]
-        #derives
-        pub enum AnyMessageOwned {
-            #(#[doc = #notes] #variants(#owned),)*
-            /// A message that this version of the schema does not have.
-            Unknown {
-                /// Its header.
-                header: Header,
-                /// What is behind the header.
-                body: runtime::Vec<u8>,
-            },
-        }
-
-        impl AnyMessageOwned {
-            /// Reads whatever message `bytes` start with, header included.
-            ///
-            /// # Errors
-            ///
-            /// The message is of another schema, or the bytes end before it does.
-            pub fn decode(bytes: &[u8]) -> Result<Self, runtime::DecodeError> {
-                let (header, body) = Header::read_ours(bytes)?;
-                Ok(match header.template_id {
-                    #(#decoders::TEMPLATE_ID => {
-                        let decoder = match #decoders::in_order_usual(bytes) {
-                            Some(decoder) => decoder,
-                            None => #decoders::wrap_in_order(body, header.block_length, header.version)?,
-                        };
-                        Self::#variants(#owned::read(decoder)?)
-                    })*
-                    _ => Self::Unknown { header, body: body.to_vec() },
-                })
-            }
-
-            /// Bytes that the message takes when it is written; none for one that this version of the schema does not have.
-            #[must_use]
-            pub fn encoded_length(&self) -> usize {
-                match self {
-                    #(Self::#variants(message) => message.encoded_length(),)*
-                    Self::Unknown { .. } => 0,
-                }
-            }
-
-            /// Writes the message to the start of `buffer`, header included, and returns its length; `None` for one that this
-            /// version of the schema does not have.
-            ///
-            /// # Errors
-            ///
-            /// The buffer is too short, or the message has more than its schema allows.
-            pub fn encode(&self, buffer: &mut [u8]) -> Result<Option<usize>, runtime::EncodeError> {
-                match self {
-                    #(Self::#variants(message) => message.encode(buffer).map(Some),)*
-                    Self::Unknown { .. } => Ok(None),
-                }
-            }
-        }
-
-        impl From<AnyMessage<'_>> for AnyMessageOwned {
-            fn from(from: AnyMessage<'_>) -> Self {
-                match from {
-                    #(AnyMessage::#variants(message) => Self::#variants(message.into()),)*
-                    AnyMessage::Unknown { header, body } => Self::Unknown { header, body: body.to_vec() },
-                }
-            }
-        }
-    }
-}
-
-/// The names of a level's types, and what there is to say of it.
-pub(super) struct Described<'l> {
-    pub(super) note: TokenStream,
-    pub(super) owned: &'l Ident,
-    pub(super) decoder: &'l Ident,
-    pub(super) encoder: &'l Ident,
-    pub(super) block_length: u32,
-    pub(super) is_message: bool,
 }

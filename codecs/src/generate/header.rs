@@ -1,0 +1,105 @@
+//! The header in front of every message: read, checked and written by all decoders and encoders of a schema. Called once for each
+//! schema.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::Options;
+use super::framing::{blank, framing_read, framing_writes};
+use super::primitive::literal;
+use super::serde_attributes::derives;
+use crate::schema::Schema;
+
+/// The struct of the header's members.
+pub(super) fn header(schema: &Schema, options: &Options) -> TokenStream {
+    let derives = derives(options);
+    let length = literal(schema.header.length);
+    let bytes = quote!(bytes);
+    let read = |member| framing_read(&schema.header, member, &bytes);
+    let (block_length, template_id, schema_id, version) =
+        (read("blockLength"), read("templateId"), read("schemaId"), read("version"));
+    let writes = framing_writes(
+        &schema.header,
+        &bytes,
+        &[
+            ("blockLength", quote!(runtime::Primitive::from_length(block_length))),
+            ("templateId", quote!(runtime::Primitive::from_length(template_id))),
+            ("schemaId", quote!(runtime::Primitive::from_length(SCHEMA_ID as usize))),
+            ("version", quote!(runtime::Primitive::from_length(SCHEMA_VERSION as usize))),
+        ],
+    );
+    let blank = blank(&schema.header, &bytes, &["blockLength", "templateId", "schemaId", "version"]);
+    quote! {
+        /// What stands in front of every message.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #derives
+        pub struct Header {
+            /// Bytes of the block, as the writer laid it out.
+            pub block_length: usize,
+            /// Which message follows.
+            pub template_id: u32,
+            /// Which schema it is of.
+            pub schema_id: u32,
+            /// The version of the schema that the writer used.
+            pub version: u32,
+        }
+
+        impl Header {
+            /// Bytes of a header.
+            pub const LENGTH: usize = #length;
+
+            /// Reads the header at the start of `bytes`, and gives what is behind it.
+            ///
+            /// # Errors
+            ///
+            /// The bytes are too few.
+            #[inline]
+            pub fn read(bytes: &[u8]) -> Result<(Self, &[u8]), runtime::DecodeError> {
+                let mut reader = runtime::Reader::new(bytes);
+                let bytes = reader.take_array::<#length>("message header")?;
+                let header = Self {
+                    block_length: #block_length,
+                    template_id: runtime::id(#template_id),
+                    schema_id: runtime::id(#schema_id),
+                    version: runtime::id(#version),
+                };
+                Ok((header, reader.rest()))
+            }
+
+            /// As `read`, of a message of this schema.
+            #[inline]
+            fn read_ours(bytes: &[u8]) -> Result<(Self, &[u8]), runtime::DecodeError> {
+                let (header, body) = Self::read(bytes)?;
+                if header.schema_id != SCHEMA_ID {
+                    return Err(runtime::DecodeError::OtherSchema { found: header.schema_id, expected: SCHEMA_ID });
+                }
+                Ok((header, body))
+            }
+
+            /// As `read_ours`, of one kind of message, which the schema has `since` some version.
+            #[inline]
+            fn read_of(bytes: &[u8], expected: u32, since: u32) -> Result<(Self, &[u8]), runtime::DecodeError> {
+                let (header, body) = Self::read_ours(bytes)?;
+                if header.template_id != expected {
+                    return Err(runtime::DecodeError::OtherTemplate { found: header.template_id, expected });
+                }
+                if header.version < since {
+                    return Err(runtime::DecodeError::OlderVersion { found: header.version, since });
+                }
+                Ok((header, body))
+            }
+
+            #[inline]
+            fn write(
+                writer: &mut runtime::Writer<'_>,
+                block_length: usize,
+                template_id: usize,
+            ) -> Result<(), runtime::EncodeError> {
+                let bytes = writer.take::<#length>("message header")?;
+                #blank
+                #writes
+                Ok(())
+            }
+        }
+    }
+}

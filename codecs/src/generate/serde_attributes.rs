@@ -1,0 +1,41 @@
+//! What generated structs say to serde, where its traits are asked for: nothing where they are not. Called for owned forms, for
+//! composites and for the header.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::Options;
+use super::types::Slot;
+
+/// What a struct with serde implementations says of itself and of one of its fields.
+pub(super) fn derives(options: &Options) -> TokenStream {
+    if options.serde {
+        quote! {
+            #[derive(runtime::serde::Serialize, runtime::serde::Deserialize)]
+            #[serde(crate = "runtime::serde")]
+        }
+    } else {
+        TokenStream::new()
+    }
+}
+
+/// What a field of such a struct says: its name in the schema, its form, and whether it may be left out.
+pub(super) fn field_attribute(options: &Options, name: &str, form: Option<&str>, may_lack: bool) -> TokenStream {
+    if !options.serde {
+        return TokenStream::new();
+    }
+    let form = form.map(|form| quote!(, with = #form));
+    let default = may_lack.then(|| quote!(, default));
+    quote!(#[serde(rename = #name #form #default)])
+}
+
+/// The form that serde gives a value of fixed length, where it is not the one of the value's type.
+pub(super) fn form(slot: &Slot, optional: bool) -> Option<&'static str> {
+    match (slot.text.is_some(), slot.is_array, optional) {
+        (true, _, false) => Some("runtime::forms::text"),
+        (true, _, true) => Some("runtime::forms::optional_text"),
+        (_, true, false) => Some("runtime::forms::array"),
+        (_, true, true) => Some("runtime::forms::optional_array"),
+        _ => None,
+    }
+}

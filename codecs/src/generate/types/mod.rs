@@ -1,0 +1,100 @@
+//! The types of a schema that are no primitives, in Rust: their names, and code that declares each once. Called for every type
+//! that a field or a member has.
+
+mod composite;
+mod enumeration;
+mod set;
+mod slot;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+
+pub(super) use self::slot::{Slot, mapped};
+use self::slot::{composite_slot, encoding_slot, wrapped_slot};
+use super::Options;
+use super::names::{Scope, camel};
+use crate::schema::{Encoding, Enum, Presence, Primitive, Schema, Type};
+
+/// Names that the module of types has from elsewhere: a type of that name would hide what generated code means by it.
+const TAKEN: &[&str] =
+    &["Box", "Default", "Err", "None", "Ok", "Option", "Order", "Result", "Some", "String", "ToString", "Vec"];
+
+/// The Rust names of a schema's types, and the code that declares them.
+pub(super) struct Types {
+    scope: Scope,
+    /// By address: a type that several places refer to is declared once, and two that only share a name are not mixed up.
+    names: HashMap<usize, Ident>,
+    pub(super) code: Vec<TokenStream>,
+    options: Options,
+    /// The constants of enums that constant fields refer to, by the enum's address.
+    values: HashMap<usize, HashMap<String, Ident>>,
+}
+
+impl Types {
+    pub(super) fn new(schema: &Schema, options: &Options) -> Self {
+        let mut types = Self {
+            scope: Scope::with(TAKEN),
+            names: HashMap::new(),
+            code: Vec::new(),
+            options: options.clone(),
+            values: HashMap::new(),
+        };
+        for ty in &schema.types {
+            types.declare(ty, "");
+        }
+        types
+    }
+
+    /// Declares a type unless it is, and returns its name in the module of types.
+    fn declare(&mut self, ty: &Type, owner: &str) -> Option<Ident> {
+        let address = match ty {
+            Type::Encoding(_) => return None,
+            Type::Composite(of) => Arc::as_ptr(of) as usize,
+            Type::Enum(of) => Arc::as_ptr(of) as usize,
+            Type::Set(of) => Arc::as_ptr(of) as usize,
+        };
+        if let Some(name) = self.names.get(&address) {
+            return Some(name.clone());
+        }
+        let owner = owner.trim_end_matches('_');
+        let name = self.scope.take(format!("{owner}{}", camel(ty.name())));
+        self.names.insert(address, name.clone());
+        let code = match ty {
+            Type::Encoding(_) => return None,
+            Type::Composite(of) => self.composite(of, &name),
+            Type::Enum(of) => enumeration::code(of, &name, self.options.serde),
+            Type::Set(of) => set::code(of, &name, self.options.serde),
+        };
+        self.code.push(code);
+        Some(name)
+    }
+
+    /// A value of that type; `path` leads to the module of types, `owner` names whatever contains an inline type.
+    pub(super) fn slot(&mut self, ty: &Type, presence: Presence, path: &TokenStream, owner: &str) -> Slot {
+        let name = self.declare(ty, owner);
+        let path = path.clone();
+        match (ty, name) {
+            (Type::Encoding(encoding), _) => encoding_slot(encoding, presence),
+            (Type::Enum(of), Some(name)) => {
+                let ty = quote!(#path #name);
+                let null = (presence == Presence::Optional).then(|| quote!(#ty::NULL));
+                wrapped_slot(&ty, of.primitive, null)
+            }
+            (Type::Set(of), Some(name)) => wrapped_slot(&quote!(#path #name), of.primitive, None),
+            (Type::Composite(of), Some(name)) => composite_slot(&quote!(#path #name), of.length),
+            // Only an encoding has no declaration.
+            (_, None) => encoding_slot(&Encoding::built_in(Primitive::UInt8), presence),
+        }
+    }
+
+    /// The name under which a constant enum field finds its value.
+    pub(super) fn enum_constant(&mut self, of: &Arc<Enum>, value: &str) -> Option<Ident> {
+        let constants = self.values.entry(Arc::as_ptr(of) as usize).or_insert_with(|| {
+            of.values.iter().map(|value| value.name.clone()).zip(enumeration::constants(of)).collect()
+        });
+        constants.get(value).cloned()
+    }
+}
