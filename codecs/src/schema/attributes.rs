@@ -1,6 +1,6 @@
 //! Attributes of an element as values, with what is wrong with them reported where they stand. Used by the resolver alone.
 
-use super::diagnostic::Findings;
+use super::findings::Findings;
 use super::model::Notes;
 use super::primitive::{Presence, Primitive};
 use super::source::Place;

@@ -1,7 +1,7 @@
 //! The document as a whole: its types declared and resolved, then its messages, and its versions checked. Called by the
 //! compiler's front door once a tree is read.
 
-use super::diagnostic::Findings;
+use super::findings::Findings;
 use super::messages::Builder;
 use super::model::{Schema, Type};
 use super::names;

@@ -5,6 +5,7 @@ mod attributes;
 mod charset;
 mod diagnostic;
 mod document;
+mod findings;
 mod messages;
 mod model;
 mod names;
@@ -24,7 +25,7 @@ pub use primitive::{ByteOrder, Number, Presence, Primitive, WriteError};
 pub use source::{Place, Position, Sources};
 
 pub(crate) use charset::{Charset, decode_text, encode_text};
-use diagnostic::Findings;
+use findings::Findings;
 pub(crate) use resolve::LONGEST;
 
 /// How a schema is read.

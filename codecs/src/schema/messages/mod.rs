@@ -10,7 +10,7 @@ mod group;
 use std::collections::{HashMap, HashSet};
 
 use self::framing::greatest;
-use super::diagnostic::Findings;
+use super::findings::Findings;
 use super::model::{Composite, Message};
 use super::resolve::Resolver;
 use super::xml::{ElementId, Tree};

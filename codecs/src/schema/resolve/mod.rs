@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::attributes::Reader;
-use super::diagnostic::Findings;
+use super::findings::Findings;
 use super::model::{Encoding, Type};
 use super::primitive::Primitive;
 use super::xml::{ElementId, Tree};

@@ -2,12 +2,17 @@
 //! element of SBE but the root's place, loads nothing from outside the include root, and never recurses by the depth of
 //! a file.
 
+mod limits;
+mod tree;
+
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use roxmltree::{Document, Node, NodeType};
 
-use super::diagnostic::Findings;
+use self::limits::beyond_limits;
+pub(crate) use self::tree::{Attribute, Element, ElementId, Tree};
+use super::findings::Findings;
 use super::source::{Place, Sources};
 
 const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
@@ -15,65 +20,6 @@ const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
 const LARGEST_FILE: usize = 64 << 20;
 const MOST_INCLUDES: usize = 256;
 const DEEPEST_INCLUDE: usize = 16;
-/// Elements in elements: types and groups may be nested 16 deep, and real schemas have ten levels.
-const DEEPEST_ELEMENT: usize = 128;
-const MOST_ATTRIBUTES: usize = 128;
-const MOST_NAMESPACES: usize = 128;
-
-/// Index of an element in its [`Tree`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ElementId(usize);
-
-#[derive(Debug)]
-pub(crate) struct Attribute {
-    pub(crate) name: String,
-    pub(crate) value: String,
-    /// Where the value stands.
-    pub(crate) place: Place,
-    pub(crate) name_place: Place,
-}
-
-#[derive(Debug)]
-pub(crate) struct Element {
-    /// The name without its prefix: prefixes differ from schema to schema and mean nothing.
-    pub(crate) name: String,
-    /// Attributes without a prefix. Exchanges add their own, prefixed.
-    pub(crate) attributes: Vec<Attribute>,
-    pub(crate) children: Vec<ElementId>,
-    /// The text directly inside, comments left out.
-    pub(crate) text: String,
-    pub(crate) text_place: Place,
-    /// Where the opening tag's name stands.
-    pub(crate) place: Place,
-    /// Whether a namespace other than SBE's own claims the element; such are skipped.
-    pub(crate) foreign: bool,
-}
-
-/// Elements of the schema and of what it includes, as if it were one file.
-#[derive(Debug, Default)]
-pub(crate) struct Tree {
-    elements: Vec<Element>,
-}
-
-impl Tree {
-    pub(crate) fn get(&self, id: ElementId) -> &Element {
-        &self.elements[id.0]
-    }
-
-    pub(crate) fn root(&self) -> Option<ElementId> {
-        (!self.elements.is_empty()).then_some(ElementId(0))
-    }
-
-    pub(crate) fn children(&self, id: ElementId) -> impl Iterator<Item = ElementId> + '_ {
-        self.get(id).children.iter().copied().filter(|&child| !self.get(child).foreign)
-    }
-}
-
-impl Element {
-    pub(crate) fn attribute(&self, name: &str) -> Option<&Attribute> {
-        self.attributes.iter().find(|attribute| attribute.name == name)
-    }
-}
 
 /// Reads a file and everything it includes.
 pub(crate) fn read_file(
@@ -252,52 +198,6 @@ impl Reader<'_> {
         }
         load(&path).map(|text| (path, text))
     }
-}
-
-/// What a parser could spend more than its share of time on, found in one pass: depth, and attributes and namespaces, each
-/// of which is compared with its like. Whether the text is XML at all is the parser's to say.
-fn beyond_limits(text: &str) -> Option<(&'static str, usize, String)> {
-    let bytes = text.as_bytes();
-    let (mut at, mut depth, mut namespaces) = (0, 0_usize, 0_usize);
-    while let Some(found) = text.get(at..).and_then(|rest| rest.find('<')) {
-        let start = at + found;
-        let rest = &text[start..];
-        let skipped = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>"), ("</", ">"), ("<!", ">")];
-        if let Some((open, close)) = skipped.into_iter().find(|(open, _)| rest.starts_with(open)) {
-            depth -= usize::from(open == "</").min(depth);
-            at = start + open.len() + rest[open.len()..].find(close)? + close.len();
-            continue;
-        }
-        let (mut attributes, mut quote, mut end) = (0_usize, None, start + 1);
-        while let Some(&byte) = bytes.get(end) {
-            match (byte, quote) {
-                (b'>', None) => break,
-                (b'"' | b'\'', None) => quote = Some(byte),
-                (b'=', None) => attributes += 1,
-                (b'x', None) => namespaces += usize::from(bytes[end..].starts_with(b"xmlns")),
-                (byte, Some(open)) if byte == open => quote = None,
-                _ => {}
-            }
-            end += 1;
-        }
-        depth += usize::from(bytes.get(end.wrapping_sub(1)) != Some(&b'/'));
-        if depth > DEEPEST_ELEMENT {
-            return Some(("too-deep", start, format!("elements are nested more than {DEEPEST_ELEMENT} deep")));
-        }
-        if attributes > MOST_ATTRIBUTES {
-            return Some((
-                "too-many-attributes",
-                start,
-                format!("an element has more than {MOST_ATTRIBUTES} attributes"),
-            ));
-        }
-        if namespaces > MOST_NAMESPACES {
-            let message = format!("the file declares more than {MOST_NAMESPACES} namespaces");
-            return Some(("too-many-attributes", start, message));
-        }
-        at = end;
-    }
-    None
 }
 
 /// The bytes of `<name` at the start of an element.
