@@ -7,13 +7,15 @@ mod official;
 mod to_json;
 mod to_text;
 mod value;
+mod visitor;
 
 use crate::schema::{Composite, Message, Number, Schema};
 
-pub use decode::{DecodeError, Kind, Leaf, Visitor, walk};
+pub use decode::{DecodeError, walk};
 pub use encode::{EncodeError, encode};
 pub use official::official_json;
 pub use value::{Value, to_value};
+pub use visitor::{Kind, Leaf, Visitor};
 
 /// What the header in front of a message says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use crate::schema::{Constant, Data, Field, Number, Presence, Primitive, Type, decode_text};
 
 use super::Found;
-use super::decode::{DecodeError, Kind, Leaf, Visitor};
+use super::decode::DecodeError;
+use super::visitor::{Kind, Leaf, Visitor};
 
 /// The message as the official printer of version 1.35 shows it.
 ///

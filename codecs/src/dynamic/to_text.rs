@@ -6,7 +6,8 @@ use crate::json;
 use crate::schema::{Constant, Data, Field, Number, Primitive, decode_text};
 
 use super::Found;
-use super::decode::{DecodeError, Kind, Leaf, Visitor};
+use super::decode::DecodeError;
+use super::visitor::{Kind, Leaf, Visitor};
 
 pub(super) fn append(found: &Found<'_, '_>, out: &mut String) -> Result<usize, DecodeError> {
     let mut writer = Writer { out, first: true, absent: false };

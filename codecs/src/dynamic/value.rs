@@ -3,7 +3,8 @@
 use crate::schema::{Constant, Data, Field, Number, Primitive};
 
 use super::Found;
-use super::decode::{DecodeError, Kind, Leaf, Visitor};
+use super::decode::DecodeError;
+use super::visitor::{Kind, Leaf, Visitor};
 
 /// A value, a record of values, or a list of them.
 #[derive(Clone, Debug, PartialEq)]
