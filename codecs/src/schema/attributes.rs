@@ -1,4 +1,4 @@
-//! Attributes of an element as values, with what is wrong with them reported where they stand. Used by the resolver alone.
+//! Attributes of an element as values, with what is wrong with them reported where they stand. Used wherever an element is resolved.
 
 use super::findings::Findings;
 use super::model::Notes;
