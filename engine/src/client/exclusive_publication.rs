@@ -10,6 +10,7 @@ use super::claim::{BatchClaim, Claim};
 use super::client_core::ClientCore;
 use super::conductor::{Bound, ResourceKey};
 use super::error::AddError;
+use super::logs::Lending;
 use super::publication::PublicationIds;
 use crate::command::Command;
 use crate::counters::ChannelStatus;
@@ -73,19 +74,22 @@ pub(super) struct ExclusiveBinding {
     appender: ExclusiveAppender,
     doorbell: Doorbell,
     ids: PublicationIds,
+    /// For its claims.
+    _lending: Lending,
 }
 
 impl ExclusiveBinding {
     pub(super) fn new(
         ids: PublicationIds,
         log: &LogBuffers,
+        lending: Lending,
         limit: OwnedWord<i64>,
         bells: &AtomicBuffer,
     ) -> Result<Self, AppenderError> {
         let doorbell = Doorbell::of_log(log, bells);
         let appender = ExclusiveAppender::new(log, limit)?;
         doorbell.promise_to_ring(log.kind());
-        Ok(Self { appender, doorbell, ids })
+        Ok(Self { appender, doorbell, ids, _lending: lending })
     }
 }
 

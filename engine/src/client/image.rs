@@ -4,7 +4,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use super::logs::Reading;
+use super::logs::Lending;
 use crate::counters::CountersReader;
 use crate::logbuffer::{Block, ControlledAction, MalformedFrame};
 use crate::logbuffer::{Doorbell, Fragment, ImageReader, LogBuffers};
@@ -41,7 +41,7 @@ pub struct Image {
     /// The registration id in the position counter's record: in the same cache line as the position.
     owner: OwnedWord<i64>,
     doorbell: Doorbell,
-    _reading: Reading,
+    _lending: Lending,
 }
 
 /// What there is to know about an image, for handlers and for whoever wants to keep it. Stays readable when the image is
@@ -80,7 +80,7 @@ pub(super) struct ImageParts<'a> {
     pub(super) source_identity: String,
     pub(super) log: LogBuffers,
     /// Keeps the log's bytes in place while handlers look at them.
-    pub(super) reading: Reading,
+    pub(super) lending: Lending,
     /// The subscriber's position counter.
     pub(super) position: OwnedWord<i64>,
     /// The registration id of that counter's record.
@@ -131,7 +131,7 @@ impl Image {
         });
         let doorbell = Doorbell::of_log(&parts.log, parts.bells);
         let reader = ImageReader::new(parts.log, parts.position);
-        Self { shared, reader, owner: parts.owner, doorbell, _reading: parts.reading }
+        Self { shared, reader, owner: parts.owner, doorbell, _lending: parts.lending }
     }
 
     /// What there is to know about the image, as a value that may be kept.

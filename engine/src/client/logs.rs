@@ -29,13 +29,13 @@ pub(super) struct Logs {
     orphans: Vec<Orphan>,
 }
 
-/// Held by whoever reads a log and may lend parts of it.
-pub(super) type Reading = Arc<()>;
+/// Held by whoever may lend parts of a log, to be read or to be written: for as long as it is, the log stays as it is.
+pub(super) type Lending = Arc<()>;
 
 struct Orphan {
     expires: MonotonicNanos,
     memory: Memory,
-    reading: Reading,
+    lending: Lending,
 }
 
 enum Memory {
@@ -47,7 +47,7 @@ enum Memory {
 struct Mapped {
     log: LogBuffers,
     users: usize,
-    reading: Reading,
+    lending: Lending,
     /// When to let it go; set while there is no user.
     expires: MonotonicNanos,
 }
@@ -58,19 +58,19 @@ impl Logs {
         Self { open, linger_ns, mapped: HashMap::new(), orphans: Vec::new() }
     }
 
-    /// The log with this key, mapped now if it is not yet, and what whoever reads it must hold. To be given back with
+    /// The log with this key, mapped now if it is not yet, and what whoever lends parts of it must hold. To be given back with
     /// [`Self::release`].
-    pub(super) fn acquire(&mut self, key: i64, path: &Path) -> Result<(LogBuffers, Reading), LogOpenError> {
+    pub(super) fn acquire(&mut self, key: i64, path: &Path) -> Result<(LogBuffers, Lending), LogOpenError> {
         if let Some(mapped) = self.mapped.get_mut(&key) {
             mapped.users += 1;
-            return Ok((mapped.log.clone(), Arc::clone(&mapped.reading)));
+            return Ok((mapped.log.clone(), Arc::clone(&mapped.lending)));
         }
         let log = (self.open)(path)?;
-        let reading = Reading::default();
+        let lending = Lending::default();
         let mapped =
-            Mapped { log: log.clone(), users: 1, reading: Arc::clone(&reading), expires: MonotonicNanos::NEVER };
+            Mapped { log: log.clone(), users: 1, lending: Arc::clone(&lending), expires: MonotonicNanos::NEVER };
         self.mapped.insert(key, mapped);
-        Ok((log, reading))
+        Ok((log, lending))
     }
 
     /// Gives back one use of a log.
@@ -88,30 +88,35 @@ impl Logs {
     pub(super) fn orphan_all(&mut self, now: MonotonicNanos) {
         let expires = now.saturating_add_ns(self.linger_ns);
         self.orphans.extend(self.mapped.drain().map(|(_, mapped)| {
-            let Mapped { log, reading, .. } = mapped;
-            Orphan { expires, memory: Memory::Log(log), reading }
+            let Mapped { log, lending, .. } = mapped;
+            Orphan { expires, memory: Memory::Log(log), lending }
         }));
     }
 
     /// Takes over what is left of a CnC file that the client does not use any more.
     pub(super) fn orphan_cnc(&mut self, part: AtomicBuffer, now: MonotonicNanos) {
         let expires = now.saturating_add_ns(self.linger_ns);
-        self.orphans.push(Orphan { expires, memory: Memory::Cnc(part), reading: Reading::default() });
+        self.orphans.push(Orphan { expires, memory: Memory::Cnc(part), lending: Lending::default() });
     }
 
     /// Lets go of what has lingered long enough, and returns how much that was.
     pub(super) fn expire(&mut self, now: MonotonicNanos) -> usize {
         let before = self.len();
         self.mapped.retain(|_, mapped| mapped.users > 0 || now < mapped.expires);
-        self.orphans.retain(|orphan| {
-            let keep = now < orphan.expires || Arc::strong_count(&orphan.reading) > 1;
-            if !keep {
-                match &orphan.memory {
-                    Memory::Log(log) => log.vacate(),
-                    Memory::Cnc(part) => part.vacate(),
-                }
+        self.orphans.retain_mut(|orphan| {
+            if now < orphan.expires {
+                return true;
             }
-            keep
+            // In one step: whoever has not begun to lend by now never will.
+            if let Err(lent) = Arc::try_unwrap(std::mem::take(&mut orphan.lending)) {
+                orphan.lending = lent;
+                return true;
+            }
+            match &orphan.memory {
+                Memory::Log(log) => log.vacate(),
+                Memory::Cnc(part) => part.vacate(),
+            }
+            false
         });
         before - self.len()
     }

@@ -3,13 +3,14 @@
 
 use std::io::IoSlice;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use super::claim::{BatchClaim, Claim};
 use super::client_core::ClientCore;
 use super::conductor::{Bound, ResourceKey};
 use super::epochs::Epochs;
 use super::error::AddError;
+use super::logs::Lending;
 use crate::command::Command;
 use crate::counters::ChannelStatus;
 use crate::logbuffer::{AppenderError, ConcurrentAppender, Doorbell, LogBuffers, OfferError};
@@ -76,6 +77,9 @@ pub(super) struct PublicationBinding {
     appender: ConcurrentAppender,
     doorbell: Doorbell,
     ids: PublicationIds,
+    /// Held from the first claim on, since nobody can tell when the last one ends; until then, where it is to be had.
+    lending: OnceLock<Lending>,
+    to_lend: Weak<()>,
 }
 
 /// What the driver calls a publication, in one session epoch.
@@ -92,11 +96,27 @@ impl PublicationBinding {
     pub(super) fn new(
         ids: PublicationIds,
         log: &LogBuffers,
+        lending: &Lending,
         limit: OwnedWord<i64>,
         bells: &AtomicBuffer,
     ) -> Result<Self, AppenderError> {
         let doorbell = Doorbell::of_log(log, bells);
-        Ok(Self { appender: ConcurrentAppender::new(log, limit)?, doorbell, ids })
+        let (lending, to_lend) = (OnceLock::new(), Arc::downgrade(lending));
+        Ok(Self { appender: ConcurrentAppender::new(log, limit)?, doorbell, ids, lending, to_lend })
+    }
+
+    /// To be called before a claim is made: a claim is a slice of the log, under which the log must stay as it is.
+    #[inline]
+    fn lend(&self) -> Result<(), OfferError> {
+        if self.lending.get().is_some() { Ok(()) } else { self.begin_to_lend() }
+    }
+
+    #[cold]
+    fn begin_to_lend(&self) -> Result<(), OfferError> {
+        // None if the log has been given up: the call has slept since the publication was closed.
+        let lending = self.to_lend.upgrade().ok_or(OfferError::Closed)?;
+        self.lending.get_or_init(|| lending);
+        Ok(())
     }
 }
 
@@ -161,6 +181,7 @@ impl Publication {
     #[inline]
     pub fn try_claim(&self, length: usize) -> Result<Claim<'_>, OfferError> {
         let binding = self.binding()?;
+        binding.lend()?;
         Ok(Claim::new(binding.appender.try_claim(length)?, &binding.doorbell))
     }
 
@@ -174,6 +195,7 @@ impl Publication {
     #[inline]
     pub fn claim_batch<'a>(&'a self, lengths: &'a [usize]) -> Result<BatchClaim<'a>, OfferError> {
         let binding = self.binding()?;
+        binding.lend()?;
         Ok(BatchClaim::new(binding.appender.claim_batch(lengths)?, &binding.doorbell))
     }
 

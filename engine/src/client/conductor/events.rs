@@ -124,7 +124,7 @@ impl Conductor {
         exclusive: bool,
     ) -> Result<Bound, AddError> {
         let request = self.describe(key);
-        let (log, _) = self
+        let (log, lending) = self
             .logs
             .acquire(event.registration_id.get(), path_of(event.log_file))
             .map_err(|source| AddError::Log { request: request.clone(), source })?;
@@ -142,7 +142,7 @@ impl Conductor {
         let cannot_append = |source| AddError::Appender { request, source };
         let bound = self.resources[&key].bound.clone();
         if exclusive {
-            let binding = ExclusiveBinding::new(ids, &log, limit, bells).map_err(cannot_append)?;
+            let binding = ExclusiveBinding::new(ids, &log, lending, limit, bells).map_err(cannot_append)?;
             return Ok(match bound {
                 Some(Bound::Exclusive(shared)) => {
                     shared.renew(binding);
@@ -151,7 +151,7 @@ impl Conductor {
                 _ => Bound::Exclusive(Arc::new(ExclusiveShared::new(binding))),
             });
         }
-        let binding = PublicationBinding::new(ids, &log, limit, bells).map_err(cannot_append)?;
+        let binding = PublicationBinding::new(ids, &log, &lending, limit, bells).map_err(cannot_append)?;
         Ok(match bound {
             Some(Bound::Publication(shared)) => {
                 shared.renew(binding);
@@ -202,7 +202,7 @@ impl Conductor {
             return;
         };
         let Some(owner) = self.link.counters.own_registration_id(event.subscriber_position_id) else { return };
-        let (log, reading) = match self.logs.acquire(image_id, path_of(event.log_file)) {
+        let (log, lending) = match self.logs.acquire(image_id, path_of(event.log_file)) {
             Ok(acquired) => acquired,
             Err(source) => {
                 let request = self.describe(key);
@@ -217,7 +217,7 @@ impl Conductor {
             subscription_registration_id: subscription_id,
             source_identity: event.source_identity.to_string(),
             log,
-            reading,
+            lending,
             position,
             owner,
             position_id: event.subscriber_position_id,

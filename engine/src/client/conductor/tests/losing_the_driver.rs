@@ -140,6 +140,34 @@ fn a_driver_that_was_shut_down_is_lost_at_once() {
     assert!(matches!(rig.core.add(publication()), Err(AddError::NoDriver { .. })));
 }
 
+/// The pages of a log that is of no use any more are given up after a while, but never from under a claim.
+#[test]
+fn a_claim_outlives_the_driver_with_what_was_written_to_it() {
+    for claims in [false, true] {
+        let rig = Rig::new();
+        let Everything { publication: shared, mut own, subscription, .. } = everything(&rig);
+        // It has images of both logs, which would keep them.
+        drop(subscription);
+        rig.pass(Duration::from_secs(1));
+        let mut claim = claims.then(|| shared.try_claim(5).unwrap());
+        claim.iter_mut().for_each(|claim| claim.copy_from_slice(b"bytes"));
+        let mut of_own = own.try_claim(3).unwrap();
+        of_own.copy_from_slice(b"own");
+        assert_eq!(rig.core.conductor().logs.len(), 2);
+        rig.stop_for(Duration::from_secs(12));
+        rig.core.service();
+        assert_eq!(shared.offer(b"x"), Err(OfferError::Closed));
+        rig.pass(Duration::from_secs(5));
+        // An exclusive publication lets go when its owner notices; of a shared one nobody knows who still has a claim.
+        assert_eq!(rig.core.conductor().logs.len(), 1 + usize::from(claims));
+        assert!(claim.iter().all(|claim| claim[..] == *b"bytes") && of_own[..] == *b"own");
+        drop((claim, of_own));
+        drop((shared, own));
+        rig.pass(Duration::from_secs(1));
+        assert_eq!(rig.core.conductor().logs.len(), 0);
+    }
+}
+
 fn silence(rig: &Rig, time: Duration) {
     let mut left = time;
     while !left.is_zero() {
