@@ -438,7 +438,8 @@ mod tests {
 
     #[test]
     fn a_slot_that_was_an_exclusive_appenders_is_nobodys_claim() {
-        let journal = Journal::create_in(Arc::new(MemoryStorage::new(RawAccess::ENGINE)), &JournalOptions::new()).unwrap();
+        let journal =
+            Journal::create_in(Arc::new(MemoryStorage::new(RawAccess::ENGINE)), &JournalOptions::new()).unwrap();
         let mut exclusive = journal.exclusive_appender().unwrap();
         exclusive.append(b"message").unwrap();
         drop(exclusive);
@@ -452,7 +453,8 @@ mod tests {
 
     #[test]
     fn a_forgotten_claim_is_got_past_when_its_exclusive_appender_claims_again() {
-        let journal = Journal::create_in(Arc::new(MemoryStorage::new(RawAccess::ENGINE)), &JournalOptions::new()).unwrap();
+        let journal =
+            Journal::create_in(Arc::new(MemoryStorage::new(RawAccess::ENGINE)), &JournalOptions::new()).unwrap();
         let mut appender = journal.exclusive_appender().unwrap();
         let before = appender.append(b"before").unwrap();
         core::mem::forget(appender.claim(5).unwrap());
