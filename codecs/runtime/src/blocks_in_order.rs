@@ -4,9 +4,10 @@
 use core::fmt;
 use core::marker::PhantomData;
 
+use crate::entries::{Entries, Entry};
 use crate::error::DecodeError;
 use crate::in_order::Front;
-use crate::reader::{Entries, Entry, Reader, unusual};
+use crate::reader::{Reader, unusual};
 
 /// Bytes from which on blocks are checked one by one. Below, the check is much of what there is to do for an entry, and is done once for
 /// all of them. Above, the loop that this gives addresses by index what else it would by pointer, and is slower for it.
@@ -168,8 +169,8 @@ mod tests {
     use std::vec::Vec;
 
     use super::*;
+    use crate::entries::tests::Flat;
     use crate::in_order::InOrder;
-    use crate::reader::tests::Flat;
 
     type Group<'a, const N: usize> = BlocksInOrder<'a, Flat<N>, InOrder<'a>>;
 

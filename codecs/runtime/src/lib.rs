@@ -8,6 +8,8 @@ extern crate alloc;
 
 mod block;
 mod blocks_in_order;
+mod entries;
+mod entries_in_order;
 mod error;
 #[cfg(feature = "serde")]
 pub mod forms;
@@ -25,11 +27,13 @@ pub use block::{
     BigEndian, LittleEndian, Order, Primitive, bytes, bytes_mut, fixed_text, get, get_array, id, part, put, put_array,
 };
 pub use blocks_in_order::BlocksInOrder;
+pub use entries::{Entries, EntriesIter, Entry};
+pub use entries_in_order::{EntriesInOrder, Nested};
 pub use error::{DecodeError, EncodeError};
-pub use in_order::{EntriesInOrder, Front, InEntry, InOrder, Nested};
+pub use in_order::{Front, InEntry, InOrder};
 pub use message::Message;
 pub use message_header::{HeaderError, MessageHeader};
-pub use reader::{Entries, EntriesIter, Entry, Reader};
+pub use reader::Reader;
 #[cfg(feature = "serde")]
 #[doc(no_inline)]
 pub use serde;
