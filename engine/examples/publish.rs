@@ -11,7 +11,7 @@ use gannet::{Client, Context, IdleStrategy, OfferError};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (channel, stream_id) = arguments()?;
     let client = Client::connect(
-        Context::from_environment()
+        Context::from_environment()?
             .client_name("publish")
             .reconnect_in_place(true)
             .on_event(|event| eprintln!("{event}")),

@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let channel = arguments.next().unwrap_or_else(|| "aeron:ipc".to_owned());
     let stream_id = arguments.next().map_or(Ok(1001), |text| text.parse())?;
 
-    let context = Context::from_environment()
+    let context = Context::from_environment()?
         .client_name("subscribe")
         .reconnect_in_place(true)
         .on_event(|event| eprintln!("{event}"))

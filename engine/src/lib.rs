@@ -44,6 +44,7 @@ pub mod journal;
 pub mod journal;
 pub mod logbuffer;
 pub mod memory;
+pub mod nearest;
 pub mod protocol;
 pub mod quantity;
 pub mod reports;
@@ -58,8 +59,8 @@ pub use agent::{Backoff, IdleStrategy};
 #[cfg(all(feature = "client", not(engine_loom)))]
 pub use client::{
     AddError, BatchClaim, Claim, Client, ClientError, ClientEvent, ConnectError, Context, Counter, CounterClosed,
-    CounterEvent, DriverLoss, ExclusivePublication, Image, ImageHandlers, ImageInfo, MessageError, Pending,
-    Publication, PublicationErrorFrame, Request, SendError, Subscription,
+    CounterEvent, DriverLoss, EnvironmentError, ExclusivePublication, Image, ImageHandlers, ImageInfo, MessageError,
+    Pending, Publication, PublicationErrorFrame, Request, SendError, Subscription, UnreadableVariable,
 };
 pub use counters::ChannelStatus;
 #[cfg(all(feature = "client", not(engine_loom)))]

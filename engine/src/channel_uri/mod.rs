@@ -9,6 +9,7 @@ mod build;
 mod error;
 mod flow_control;
 mod form;
+mod ignored;
 mod params;
 mod parse;
 mod values;
@@ -20,6 +21,7 @@ pub use address::{Host, HostAndPort, Interface, InterfaceName};
 pub use build::ChannelUriBuilder;
 pub use error::ChannelUriError;
 pub use flow_control::{FlowControl, FlowControlStrategy};
+pub use ignored::Ignored;
 pub use params::{ChannelParams, InitialPosition};
 pub use values::{CongestionControl, ControlMode, Group, ResponseCorrelation, SessionSelector, Tags, TimestampOffset};
 
@@ -107,6 +109,11 @@ impl ChannelUri {
     /// The keys and values that count, in the order of the text. Includes the keys that nobody knows.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         parse::effective_pairs(&self.text)
+    }
+
+    /// What of the text has no effect, in its order: keys that nobody knows, and a key without a value at the very end.
+    pub fn ignored(&self) -> impl Iterator<Item = Ignored<'_>> {
+        ignored::ignored(&self.text)
     }
 }
 

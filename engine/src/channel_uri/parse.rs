@@ -68,10 +68,14 @@ pub(super) fn check_addressing(split: &Split<'_>) -> Result<(), ChannelUriError>
 
 /// The pairs of a text that [`split`] has accepted, without those that a duplicate overrides.
 pub(super) fn effective_pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let params = text.split_once('?').map_or("", |(_, params)| params);
-    let pairs: Vec<_> = params.split('|').filter_map(|param| param.split_once('=')).collect();
+    let pairs: Vec<_> = params(text).split('|').filter_map(|param| param.split_once('=')).collect();
     let kept: Vec<_> = (0..pairs.len()).filter(|&index| Winner::at(pairs[index].0).is_won_by(index, &pairs)).collect();
     kept.into_iter().map(move |index| pairs[index])
+}
+
+/// What follows the question mark of a text that [`split`] has accepted.
+pub(super) fn params(text: &str) -> &str {
+    text.split_once('?').map_or("", |(_, params)| params)
 }
 
 /// The medium, and what follows the question mark.

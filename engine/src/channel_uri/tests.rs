@@ -488,6 +488,37 @@ prop_compose! {
     }
 }
 
+#[test]
+fn what_has_no_effect_is_told_with_what_was_probably_meant() {
+    for (channel, expected) in [
+        ("aeron:ipc", &[][..]),
+        ("aeron:ipc?", &[]),
+        ("aeron:udp?endpoint=localhost:1|alias=term-lenght=64k", &[]),
+        ("aeron:ipc?term-lenght=64k", &["the key term-lenght is not known; did you mean term-length?"]),
+        ("aeron-spy:aeron:udp?endpont=a:1|endpoint=a:1", &["the key endpont is not known; did you mean endpoint?"]),
+        (
+            "aeron:ipc?MTU=8k|venue=x|reliable",
+            &[
+                "the key MTU is not known; did you mean mtu?",
+                "the key venue is not known",
+                "reliable at its end has no value",
+            ],
+        ),
+    ] {
+        let uri = ChannelUri::parse(channel).unwrap();
+        let told: Vec<_> = uri.ignored().map(|ignored| ignored.to_string()).collect();
+        assert_eq!(told, expected, "{channel}");
+    }
+}
+
+#[test]
+fn no_key_with_a_meaning_is_called_unknown() {
+    for (key, _) in TABLE {
+        let text = format!("aeron:ipc?{key}=0");
+        assert_eq!(super::ignored::ignored(&text).count(), 0, "{key}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_built_comes_back(params in prop_oneof![addressing(), publishing(), tuning()]) {
@@ -517,6 +548,7 @@ proptest! {
         let text = format!("{prefix}{}", params.join("|"));
         if let Ok(uri) = ChannelUri::parse(&text) {
             prop_assert_eq!(uri.text(), text.as_str());
+            prop_assert!(uri.ignored().count() <= pairs.len());
             let canonical = ChannelUriBuilder::from(&uri).build().unwrap();
             prop_assert_eq!(canonical.params(), uri.params());
         }

@@ -4,10 +4,10 @@ use core::fmt;
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 
+use super::environment::{self, EnvironmentError};
 use super::error::ClientError;
 use super::event::{ClientEvent, CounterEvent, PublicationErrorFrame};
 use super::image::ImageInfo;
-use crate::quantity::parse_duration_ns;
 
 /// How a [`Client`](super::Client) behaves. Built by chaining, then given to
 /// [`Client::connect`](super::Client::connect).
@@ -91,34 +91,14 @@ impl Context {
 
     /// The defaults, overridden by the environment where it has the reference's names: `AERON_DIR`,
     /// `AERON_DRIVER_TIMEOUT` (plain milliseconds), `AERON_CLIENT_NAME`, and the durations
-    /// `AERON_CLIENT_RESOURCE_LINGER_DURATION` and `AERON_CLIENT_IDLE_SLEEP_DURATION`. A value that cannot be read is
-    /// left at its default.
-    pub fn from_environment() -> Self {
-        Self::from_variables(|name| std::env::var(name).ok())
-    }
-
-    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let mut context = Self::new();
-        if let Some(dir) = variable("AERON_DIR").filter(|dir| !dir.is_empty()) {
-            context = context.dir(dir);
-        }
-        if let Some(ms) = variable("AERON_DRIVER_TIMEOUT").and_then(|text| text.trim().parse().ok()) {
-            context = context.driver_timeout(Duration::from_millis(ms));
-        }
-        if let Some(name) = variable("AERON_CLIENT_NAME") {
-            context = context.client_name(&name);
-        }
-        let duration = |name| {
-            let duration_ns = parse_duration_ns(&variable(name)?).ok()?;
-            u64::try_from(duration_ns).ok().map(Duration::from_nanos)
-        };
-        if let Some(linger) = duration("AERON_CLIENT_RESOURCE_LINGER_DURATION") {
-            context = context.resource_linger(linger);
-        }
-        if let Some(sleep) = duration("AERON_CLIENT_IDLE_SLEEP_DURATION") {
-            context = context.idle_sleep(sleep);
-        }
-        context
+    /// `AERON_CLIENT_RESOURCE_LINGER_DURATION` and `AERON_CLIENT_IDLE_SLEEP_DURATION`. An empty variable is none.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvironmentError`] names each variable whose value cannot be read. A client that went on with the default would
+    /// not be the one that was asked for; the reference's Java client refuses as well, and its C client warns.
+    pub fn from_environment() -> Result<Self, EnvironmentError> {
+        environment::read(|name| std::env::var_os(name))
     }
 
     /// The directory that client and driver meet in. Default: the directory in `AERON_DIR` if that is set, else
@@ -273,29 +253,6 @@ fn default_dir() -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_environment_overrides_the_defaults() {
-        let context = Context::from_variables(|name| {
-            Some(
-                match name {
-                    "AERON_DIR" => "/tmp/there",
-                    "AERON_DRIVER_TIMEOUT" => "1500",
-                    "AERON_CLIENT_NAME" => "me",
-                    "AERON_CLIENT_RESOURCE_LINGER_DURATION" => "250ms",
-                    "AERON_CLIENT_IDLE_SLEEP_DURATION" => "many",
-                    _ => return None,
-                }
-                .to_owned(),
-            )
-        });
-        let settings = context.settings;
-        assert_eq!(settings.dir, Path::new("/tmp/there"));
-        assert_eq!(settings.driver_timeout, Duration::from_millis(1500));
-        assert_eq!(settings.client_name, "me");
-        assert_eq!(settings.resource_linger, Duration::from_millis(250));
-        assert_eq!(settings.idle_sleep, Duration::from_millis(16), "what cannot be read is left alone");
-    }
 
     #[test]
     fn a_long_client_name_is_cut_between_characters() {

@@ -6,6 +6,7 @@
 //! [`Conductor::poll_request`] until it has nothing more to ask for.
 
 mod blocked_commands;
+mod channel_warnings;
 mod clients;
 mod commands;
 mod config;
@@ -35,6 +36,7 @@ use gannet::ringbuffer::RingConsumer;
 use gannet::time::{EpochMillis, MonotonicNanos};
 
 use self::blocked_commands::BlockedCommands;
+use self::channel_warnings::ChannelWarnings;
 use self::clients::ClientRegistry;
 use self::commands::PendingPublication;
 use self::counters::Counters;
@@ -86,6 +88,7 @@ struct Core {
     events: Events,
     counters: Counters,
     reporter: Reporter,
+    channel_warnings: ChannelWarnings,
     clients: ClientRegistry,
     publications: PublicationRegistry,
     subscriptions: SubscriptionRegistry,
@@ -124,6 +127,7 @@ impl Conductor {
                 now: Now::default(),
                 events: Events::new(parts.events),
                 reporter: Reporter::new(parts.errors),
+                channel_warnings: ChannelWarnings::default(),
                 clients: ClientRegistry::new(config.capacity.clients, config.client_liveness_timeout_ns),
                 publications: PublicationRegistry::default(),
                 subscriptions: SubscriptionRegistry::new(config.capacity.subscriptions),

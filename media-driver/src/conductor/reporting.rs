@@ -14,7 +14,7 @@ use super::events::clip;
 
 /// How much of a channel the error log repeats, in bytes: enough to recognise it. Whoever sends garbage must not fill the
 /// log with it.
-const MAX_REPORTED_CHANNEL: usize = 256;
+pub(super) const MAX_REPORTED_CHANNEL: usize = 256;
 
 /// The way to the distinct error log.
 #[derive(Debug)]

@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
+use gannet::nearest::nearest;
 use toml::de::{DeTable, DeValue};
 
 use super::DriverConfig;
 use super::error::{ConfigError, ConfigErrors, Source, Stated};
-use super::nearest::nearest;
 use super::properties::{self, Line};
 use super::property::{Effect, Property, Refusal};
 use super::table::{PROPERTIES, SECTIONS};

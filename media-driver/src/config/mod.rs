@@ -5,7 +5,6 @@
 mod error;
 mod layers;
 mod names;
-mod nearest;
 mod page;
 mod profile;
 mod properties;

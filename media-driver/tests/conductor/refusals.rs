@@ -68,6 +68,29 @@ fn every_refusal_is_recorded_and_counted() {
 }
 
 #[test]
+fn what_has_no_effect_in_a_channel_is_said_once_and_refused_by_nobody() {
+    let mut driver = Driver::new();
+    let client = driver.client();
+    let channel = "aeron:ipc?term-length=64k|term-lenght=64k|venue=x";
+    for _ in 0..3 {
+        let command = driver.add_publication_command(client, channel, false);
+        let events = driver.run(&command);
+        assert!(events.iter().all(|event| !event.starts_with("error")), "{events:?}");
+    }
+    let command = driver.add_subscription_command(client, channel);
+    driver.run(&command);
+    let expected = [
+        format!("(1) warning: {channel}: the key term-lenght is not known; did you mean term-length?"),
+        format!("(1) warning: {channel}: the key venue is not known"),
+    ];
+    assert_eq!(driver.error_texts(), expected);
+    assert_eq!(driver.system(SystemCounter::Errors), 2, "the warnings, each once");
+    let known = driver.add_publication_command(client, "aeron:ipc?term-length=64k|alias=a", true);
+    driver.run(&known);
+    assert_eq!(driver.error_texts(), expected);
+}
+
+#[test]
 fn what_is_not_there_cannot_be_removed_or_given_destinations() {
     let mut driver = Driver::new();
     let client = driver.client();

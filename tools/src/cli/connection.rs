@@ -11,7 +11,7 @@ use clap::Args;
 use gannet::cnc::{CncFile, DriverState};
 use gannet::memory::FileAccess;
 use gannet::time::{Clock, SystemClock};
-use gannet::{Client, ClientEvent, ConnectError, Context, DriverLoss};
+use gannet::{Client, ClientEvent, Context, DriverLoss};
 
 use super::values::positive_duration;
 
@@ -37,9 +37,9 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Waits for the driver in `dir`, and says on a terminal that it does if that takes a while.
-    pub(crate) fn open(dir: &Path, patience: &DriverPatience, client_name: &str) -> Result<Self, ConnectError> {
+    pub(crate) fn open(dir: &Path, patience: &DriverPatience, client_name: &str) -> anyhow::Result<Self> {
         let lost = Arc::new(OnceLock::new());
-        let mut context = Context::from_environment().dir(dir).client_name(client_name).on_event({
+        let mut context = Context::from_environment()?.dir(dir).client_name(client_name).on_event({
             let (lost, dir) = (Arc::clone(&lost), dir.to_owned());
             move |event| {
                 // The first is what closed everything; others may only follow from it.

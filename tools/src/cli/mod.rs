@@ -86,7 +86,7 @@ pub(crate) struct DriverDir {
 impl DriverDir {
     /// The directory asked for, or the usual one.
     pub(crate) fn path(&self) -> PathBuf {
-        self.dir.clone().unwrap_or_else(|| gannet::Context::from_environment().get_dir().to_owned())
+        self.dir.clone().unwrap_or_else(|| gannet::Context::new().get_dir().to_owned())
     }
 }
 
@@ -102,10 +102,13 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Refuses a channel that is none before a driver is asked.
+    /// Refuses a channel that is none before a driver is asked, and warns of what has no effect in it.
     pub(crate) fn check(&self) -> Outcome {
         match self.channel.parse::<gannet::channel_uri::ChannelUri>() {
-            Ok(_) => Ok(()),
+            Ok(channel) => {
+                channel.ignored().for_each(|ignored| eprintln!("warning: --channel {}: {ignored}", self.channel));
+                Ok(())
+            }
             Err(error) => Err(Usage(format!("--channel {}: {error}", self.channel)).into()),
         }
     }

@@ -80,7 +80,7 @@ fn sync_policy(text: &str) -> Result<SyncPolicy, String> {
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     args.stream.check()?;
     let stop = Stop::listen()?;
-    let driver = args.driver.clone().unwrap_or_else(|| Context::from_environment().get_dir().to_owned());
+    let driver = args.driver.clone().unwrap_or_else(|| Context::new().get_dir().to_owned());
     let connection = Connection::open(&driver, &args.patience, "gannet record").context("cannot subscribe")?;
     let subscription = connection.client().add_subscription(&args.stream.channel, args.stream.stream)?;
     let mut options = RecorderOptions::new().segment_length(args.segment_length).sync(args.sync);

@@ -92,7 +92,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         None if args.follow => ReplayEnd::Follow,
         None => ReplayEnd::Recorded,
     };
-    let driver = args.driver.clone().unwrap_or_else(|| Context::from_environment().get_dir().to_owned());
+    let driver = args.driver.clone().unwrap_or_else(|| Context::new().get_dir().to_owned());
     let connection = Connection::open(&driver, &args.patience, "gannet replay").context("cannot publish")?;
     let options = ReplayOptions::new().from(args.from).end(end).speed(args.speed);
     let mut replayer =

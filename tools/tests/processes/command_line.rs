@@ -76,6 +76,34 @@ fn a_client_without_a_driver_says_so_once_when_it_has_waited_as_long_as_it_shoul
 }
 
 #[test]
+fn a_client_does_not_start_with_an_environment_that_cannot_be_read() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().to_str().expect("a plain path");
+    for command in ["pub", "sub"] {
+        let mut process = gannet(&[command, "--dir", path]);
+        process.env("AERON_DRIVER_TIMEOUT", "ten").env("AERON_CLIENT_IDLE_SLEEP_DURATION", "16 ms");
+        let ended = Process::spawn(&mut process, None).end();
+        assert_eq!(ended.code(), Some(1), "{command}: {ended:?}");
+        for expected in ["AERON_DRIVER_TIMEOUT: \"ten\" is not", "AERON_CLIENT_IDLE_SLEEP_DURATION: \"16 ms\" is not"] {
+            assert!(ended.stderr.contains(expected), "{command}: {}", ended.stderr);
+        }
+    }
+}
+
+#[test]
+fn what_has_no_effect_in_a_channel_is_said_once_and_refused_by_nobody() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().to_str().expect("a plain path");
+    let channel = "aeron:ipc?term-lenght=64k";
+    let ended = run(&["sub", "--channel", channel, "--dir", path, "--driver-timeout", "30ms"]);
+    let warning =
+        format!("warning: --channel {channel}: the key term-lenght is not known; did you mean term-length?\n");
+    assert_eq!(ended.stderr.matches("term-lenght").count(), 2, "once, beside the channel itself: {}", ended.stderr);
+    assert!(ended.stderr.starts_with(&warning), "{}", ended.stderr);
+    assert!(ended.stderr.contains("no driver has started"), "it went on: {}", ended.stderr);
+}
+
+#[test]
 fn help_is_no_error() {
     for arguments in [&["--help"][..], &["--version"], &["pub", "--help"], &["bench", "ipc", "--help"]] {
         assert_eq!(run(arguments).code(), Some(0), "{arguments:?}");

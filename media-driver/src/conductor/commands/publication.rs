@@ -45,7 +45,7 @@ impl Core {
         command: &AddPublication<'_>,
         exclusive: bool,
     ) -> Result<(), CommandError> {
-        let uri = ChannelUri::parse_bytes(command.channel.as_bytes())?;
+        let uri = self.read_channel(command.channel)?;
         if uri.is_spy() {
             return Err(CommandError::SpyPublication);
         }

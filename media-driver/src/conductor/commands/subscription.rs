@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use gannet::channel_uri::{ChannelUri, Media};
+use gannet::channel_uri::Media;
 use gannet::command::{AddSubscription, Event, OnSubscriptionReady, RemoveSubscription};
 use gannet::types::CounterId;
 
@@ -15,7 +15,7 @@ use crate::shared::LinkId;
 
 impl Core {
     pub(super) fn add_subscription(&mut self, command: &AddSubscription<'_>) -> Result<(), CommandError> {
-        let uri = ChannelUri::parse_bytes(command.channel.as_bytes())?;
+        let uri = self.read_channel(command.channel)?;
         if uri.is_spy() {
             return self.add_spy_subscription(command, &uri);
         }

@@ -47,7 +47,7 @@ impl Core {
 
     fn change_destination(&mut self, command: &Destination<'_>, what: Pending) -> Result<(), CommandError> {
         self.manual_endpoint(command.registration_id)?;
-        let uri = ChannelUri::parse_bytes(command.channel.as_bytes())?;
+        let uri = self.read_channel(command.channel)?;
         if uri.params().endpoint.is_none() && uri.media() == Media::Udp {
             return Err(CommandError::MissingEndpoint);
         }
@@ -97,7 +97,7 @@ impl Core {
         &mut self,
         command: &Destination<'_>,
     ) -> Result<(), CommandError> {
-        let uri = ChannelUri::parse_bytes(command.channel.as_bytes())?;
+        let uri = self.read_channel(command.channel)?;
         let (endpoint, stream_id) = self.many_places(command.client_id, command.registration_id)?;
         let ids = (command.client_id, command.correlation_id);
         if uri.is_spy() || uri.media() == Media::Ipc {
@@ -128,7 +128,7 @@ impl Core {
         &mut self,
         command: &Destination<'_>,
     ) -> Result<(), CommandError> {
-        let uri = ChannelUri::parse_bytes(command.channel.as_bytes())?;
+        let uri = self.read_channel(command.channel)?;
         let (subscription, ids) = (command.registration_id, (command.client_id, command.correlation_id));
         if uri.is_spy() || uri.media() == Media::Ipc {
             return self.remove_local_place(command);

@@ -17,6 +17,7 @@ const CRATES: [Crate; 2] = [
             ("types", &[]),
             ("time", &[]),
             ("quantity", &[]),
+            ("nearest", &[]),
             ("sync", &["weaken"]),
             ("weaken", &["sync"]),
             ("memory", &["sync", "types", "weaken"]),
@@ -29,7 +30,7 @@ const CRATES: [Crate; 2] = [
             ("agent", &["quantity", "sync", "time"]),
             ("command", &["types"]),
             ("protocol", &["types"]),
-            ("channel_uri", &["command", "quantity", "types"]),
+            ("channel_uri", &["command", "nearest", "quantity", "types"]),
             (
                 "client",
                 &[

@@ -1,14 +1,23 @@
-//! The known name nearest to one that is not known, for errors that can say "did you mean". Called only once a name was
-//! refused.
+//! The known name nearest to one that is not known, for messages that can say "did you mean". Called only once a name was
+//! not found; knows no names itself.
 
-/// The candidate that the fewest edits turn `name` into; `None` when even that one is too far to be meant.
-pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, usize)> {
+/// The candidate that the fewest edits turn `name` into, and how many; `None` when even that one is too far to be meant.
+/// Dots, hyphens and underscores are the same, and so are letters in either case.
+///
+/// ```
+/// # use gannet::nearest::nearest;
+/// assert_eq!(nearest("term-lenght", ["mtu", "term-length"]), Some(("term-length", 2)));
+/// assert_eq!(nearest("price", ["mtu", "term-length"]), None);
+/// ```
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, usize)> {
     let name = fold(name);
     let (best, distance) = candidates
         .into_iter()
         .map(|candidate| (candidate, edits(&name, &fold(candidate))))
         .min_by_key(|(_, distance)| *distance)?;
-    (distance <= (name.len() / 4).max(2)).then_some((best, distance))
+    // Of a name of two letters, two edits leave nothing.
+    let far = (name.len() / 4).max(2).min(name.len() / 2);
+    (distance <= far).then_some((best, distance))
 }
 
 fn fold(name: &str) -> Vec<u8> {
@@ -41,6 +50,7 @@ mod tests {
         assert_eq!(nearest("AERON_MTU_LENGHT", names), Some(("aeron.mtu.length", 2)));
         assert_eq!(nearest("something.else", names), None);
         assert_eq!(nearest("x", []), None);
+        assert_eq!(nearest("ab", ["cc"]), None, "nothing of it is left");
     }
 
     #[test]

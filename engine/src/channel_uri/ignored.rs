@@ -1,0 +1,64 @@
+//! What of a channel has no effect, for whoever warns of it: the driver in its error log, tools on standard error. Nothing is
+//! refused for it, since the reference's drivers ignore it, too, and without a word.
+
+use core::fmt;
+
+use super::params::TABLE;
+use super::parse;
+use crate::nearest::nearest;
+
+/// A part of a channel that has no effect. Shown in words, as part of a sentence.
+///
+/// ```
+/// # use gannet::channel_uri::ChannelUri;
+/// let uri = ChannelUri::parse("aeron:ipc?term-lenght=64k")?;
+/// let warnings: Vec<_> = uri.ignored().map(|ignored| ignored.to_string()).collect();
+/// assert_eq!(warnings, ["the key term-lenght is not known; did you mean term-length?"]);
+/// # Ok::<(), gannet::channel_uri::ChannelUriError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ignored<'a> {
+    /// A key that nobody knows.
+    UnknownKey {
+        /// The key.
+        key: &'a str,
+        /// The known key that was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// What is at the very end, and neither a key with a value nor nothing.
+    Unfinished {
+        /// The text.
+        text: &'a str,
+    },
+}
+
+impl fmt::Display for Ignored<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownKey { key, nearest: Some(nearest) } => {
+                write!(f, "the key {key} is not known; did you mean {nearest}?")
+            }
+            Self::UnknownKey { key, nearest: None } => write!(f, "the key {key} is not known"),
+            Self::Unfinished { text } => write!(f, "{text} at its end has no value"),
+        }
+    }
+}
+
+/// What of a text that is a channel has no effect, in its order.
+pub(super) fn ignored(text: &str) -> impl Iterator<Item = Ignored<'_>> {
+    parse::params(text).split('|').filter_map(|part| match part.split_once('=') {
+        Some((key, _)) => unknown(key),
+        // Anywhere else it would not have been accepted.
+        None => (!part.is_empty()).then_some(Ignored::Unfinished { text: part }),
+    })
+}
+
+fn unknown(key: &str) -> Option<Ignored<'_>> {
+    let mut known = TABLE.iter().map(|(known, _)| *known);
+    if known.clone().any(|known| known == key) {
+        return None;
+    }
+    let nearest = nearest(key, &mut known).map(|(known, _)| known);
+    Some(Ignored::UnknownKey { key, nearest })
+}

@@ -1,0 +1,71 @@
+//! Channels with parts that have no effect: said in the error log, once for each channel, and never a reason to refuse it. The
+//! reference's drivers take such channels without a word, and so do applications that put keys of their own in them.
+
+use std::collections::HashSet;
+
+use gannet::channel_uri::ChannelUri;
+use gannet::command::{ErrorCode, Text};
+
+use super::Core;
+use super::error::CommandError;
+use super::events::clip;
+use super::reporting::MAX_REPORTED_CHANNEL;
+
+/// How many channels are warned about. Applications may make up channels without end, and their warnings must not take
+/// the error log's room from errors.
+const MAX_CHANNELS: usize = 64;
+/// How many parts of a channel are told.
+const MAX_PARTS: usize = 4;
+
+/// The channels that were warned about.
+#[derive(Debug, Default)]
+pub(super) struct ChannelWarnings {
+    channels: HashSet<Box<str>>,
+}
+
+impl ChannelWarnings {
+    /// What is to be said of a channel, if anything is and has not been said yet.
+    fn of(&mut self, uri: &ChannelUri) -> Vec<String> {
+        let mut ignored = uri.ignored().take(MAX_PARTS).peekable();
+        if ignored.peek().is_none() || self.channels.len() >= MAX_CHANNELS || !self.channels.insert(uri.text().into()) {
+            return Vec::new();
+        }
+        let (code, channel) = (ErrorCode::InvalidChannel.get(), clip(uri.text(), MAX_REPORTED_CHANNEL));
+        let warning = |part: String| format!("({code}) warning: {channel}: {}", clip(&part, MAX_REPORTED_CHANNEL));
+        ignored.map(|part| warning(part.to_string())).collect()
+    }
+}
+
+impl Core {
+    /// Reads a command's channel, and warns of what has no effect in it.
+    pub(super) fn read_channel(&mut self, channel: Text<'_>) -> Result<ChannelUri, CommandError> {
+        let uri = ChannelUri::parse_bytes(channel.as_bytes())?;
+        for warning in self.channel_warnings.of(&uri) {
+            self.report(&warning);
+        }
+        Ok(uri)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warnings(warned: &mut ChannelWarnings, channel: &str) -> Vec<String> {
+        warned.of(&ChannelUri::parse(channel).unwrap())
+    }
+
+    #[test]
+    fn warnings_are_bounded_in_number_and_length() {
+        let mut warned = ChannelWarnings::default();
+        let long = format!("aeron:ipc?{}=1", "x".repeat(4000));
+        let warning = &warnings(&mut warned, &long)[0];
+        assert!(warning.len() < 2 * MAX_REPORTED_CHANNEL + 32, "{} bytes", warning.len());
+        let many: Vec<_> = (0..500).map(|key| format!("{key}=1")).collect();
+        assert_eq!(warnings(&mut warned, &format!("aeron:ipc?{}", many.join("|"))).len(), MAX_PARTS);
+        for number in 0..MAX_CHANNELS - 2 {
+            assert_eq!(warnings(&mut warned, &format!("aeron:ipc?session-id={number}|venue=x")).len(), 1);
+        }
+        assert_eq!(warnings(&mut warned, "aeron:ipc?venue=y"), [""; 0], "as many channels as are warned about");
+    }
+}
