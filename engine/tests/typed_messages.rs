@@ -31,7 +31,7 @@ impl Stream {
         let driver = MediaDriver::launch_embedded(config).unwrap();
         let client = Client::connect(Context::new().dir(driver.dir()).driver_timeout(MINUTE)).unwrap();
         let subscription = client.add_subscription("aeron:ipc", 1001).unwrap();
-        let mut publication = client.add_exclusive_publication(CHANNEL, 1001).unwrap();
+        let publication = client.add_exclusive_publication(CHANNEL, 1001).unwrap();
         let deadline = deadline();
         while !publication.is_connected() || publication.available_window() == Some(0) || !subscription.is_connected() {
             assert!(now_ns() < deadline, "the two find each other");

@@ -3,9 +3,10 @@
 //! the same with the floor in the stream's place: the same loop on the same core, in which a message is nothing. What that
 //! notices is the machine's: whoever takes the core away does so from both.
 //!
-//! What is compared is the p99.9 of the median slice. Every disturbed slice holds a whole addition and removal, so the median leaves out none
-//! of what they do; what it does leave out is slices in which another user of the machine had the core for milliseconds.
-//! How far chance may have moved the ratio is estimated by drawing slices from those that were measured, over and over.
+//! What is compared is the p99.9 of the median slice. Every disturbed slice holds a whole addition and removal, so the
+//! median leaves out none of what they do; what it does leave out is slices in which another user of the machine had
+//! the core for milliseconds. How far chance may have moved the ratio is estimated by drawing slices from those that
+//! were measured, over and over.
 //!
 //! ```text
 //! near core:  the stream, both its ends on one thread, messages due by a schedule
@@ -286,7 +287,7 @@ impl Stream {
         let client = connect(dir, "stall: the stream")?;
         let channel = format!("aeron:ipc?term-length={term_length}|sparse=false");
         let subscription = client.add_subscription(&channel, STREAM).map_err(not_added)?;
-        let mut publication = client.add_exclusive_publication(&channel, STREAM).map_err(not_added)?;
+        let publication = client.add_exclusive_publication(&channel, STREAM).map_err(not_added)?;
         let deadline_ns = now_ns() + PATIENCE_NS;
         while !(publication.is_connected() && subscription.is_connected()) {
             if now_ns() > deadline_ns {

@@ -273,8 +273,7 @@ impl End {
     }
 
     fn is_connected(&mut self, images: usize) -> bool {
-        self.publications.iter_mut().all(ExclusivePublication::is_connected)
-            && self.subscription.image_count() == images
+        self.publications.iter().all(ExclusivePublication::is_connected) && self.subscription.image_count() == images
     }
 
     fn calls(&self) -> Option<u64> {

@@ -119,6 +119,14 @@ impl ExclusiveShared {
         self.generation.load(Ordering::Acquire) == generation
     }
 
+    /// Looks at the appender that the owner has not picked up yet; `None` when closed.
+    #[cold]
+    fn look_at_next<T>(&self, look: impl FnOnce(&ExclusiveAppender) -> T) -> Option<T> {
+        let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let binding = next.1.as_ref().filter(|_| !self.is_bound(CLOSED))?;
+        Some(look(&binding.appender))
+    }
+
     fn take(&self) -> Option<(i32, ExclusiveBinding)> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let binding = next.1.take()?;
@@ -217,24 +225,24 @@ impl ExclusivePublication {
         self.append(|appender| appender.replay(frames, length))
     }
 
-    /// The position after the last message; `None` when closed, and after a reconnection until the next use.
+    /// The position after the last message; `None` when closed.
     pub fn position(&self) -> Option<Position> {
-        self.is_current().then(|| self.binding.appender.position())
+        self.look(|appender| appender.position())
     }
 
-    /// The position that publishing may reach for now; `None` when [`Self::position`] is.
+    /// The position that publishing may reach for now; `None` when closed.
     pub fn position_limit(&self) -> Option<Position> {
-        self.is_current().then(|| self.binding.appender.position_limit())
+        self.look(|appender| appender.position_limit())
     }
 
-    /// How many bytes may be published for now, frame headers included; `None` when [`Self::position`] is.
+    /// How many bytes may be published for now, frame headers included; `None` when closed.
     pub fn available_window(&self) -> Option<i64> {
-        self.is_current().then(|| self.binding.appender.available_window())
+        self.look(|appender| appender.available_window())
     }
 
-    /// Whether there is a subscriber. Takes notice of a reconnection, as offers do.
-    pub fn is_connected(&mut self) -> bool {
-        self.binding().is_ok_and(|binding| binding.appender.log().metadata().is_connected())
+    /// Whether there is a subscriber.
+    pub fn is_connected(&self) -> bool {
+        self.look(|appender| appender.log().metadata().is_connected()).unwrap_or(false)
     }
 
     /// Whether offers are refused because the client is closed, or has no driver at the moment.
@@ -328,8 +336,12 @@ impl ExclusivePublication {
         self.core.release(self.key, true);
     }
 
-    fn is_current(&self) -> bool {
-        self.shared.is_bound(self.generation)
+    /// Looks at the appender in force, be it the owner's or the one that its next offer picks up; `None` when closed.
+    fn look<T>(&self, look: impl FnOnce(&ExclusiveAppender) -> T) -> Option<T> {
+        if self.shared.is_bound(self.generation) {
+            return Some(look(&self.binding.appender));
+        }
+        self.shared.look_at_next(look)
     }
 
     #[inline(always)]

@@ -242,7 +242,7 @@ impl Replayer {
                 };
                 Ok(0)
             }
-            Phase::Waiting(mut publication) => {
+            Phase::Waiting(publication) => {
                 let is_connected = publication.is_connected();
                 self.phase = if is_connected { Phase::Replaying(publication) } else { Phase::Waiting(publication) };
                 Ok(usize::from(is_connected))

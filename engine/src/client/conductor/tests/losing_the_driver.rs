@@ -70,6 +70,7 @@ fn a_paused_client_is_told_for_how_long_and_closed() {
     let told = rig.told();
     assert!(told[0] == "the client did not run for 12s; the driver allows 10s", "{told:?}");
     assert!(all.is_closed());
+    assert!(!all.own.is_connected() && all.own.position().is_none());
     rig.driver().serve();
     assert!(rig.driver().executed.contains(&("CLIENT_CLOSE", client_id.get())), "the driver need not wait for it");
     rig.pass(Duration::from_secs(5));
@@ -92,6 +93,9 @@ fn a_paused_client_reconnects_in_place() {
     let last = told.last().unwrap();
     assert!(last.contains("session epoch 1: 4 resources restored, 0 not"), "{told:?}");
     assert_eq!(rig.core.conductor().epoch(), 1);
+    rig.driver().move_limits();
+    assert!(all.own.is_connected(), "an offer that picks up the new log is not needed to see that");
+    assert!(all.own.position().is_some() && all.own.position_limit() > all.own.position());
     all.works(&rig);
     assert_ne!(before, (all.publication.registration_id(), all.own.session_id(), all.counter.id()));
     assert_eq!((all.publication.epoch(), all.own.epoch()), (1, 1));
