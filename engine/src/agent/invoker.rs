@@ -55,11 +55,6 @@ impl<A: Agent> AgentInvoker<A> {
         &self.agent
     }
 
-    /// The agent, to be told things between two invocations.
-    pub const fn agent_mut(&mut self) -> &mut A {
-        &mut self.agent
-    }
-
     /// Closes the agent, unless that has been done or it was never started.
     pub fn close(&mut self) {
         let was_running = self.state == State::Running;

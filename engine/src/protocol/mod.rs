@@ -43,9 +43,6 @@ pub use rtt_measurement::RttMeasurement;
 pub use setup::Setup;
 pub use status_message::{GroupTag, StatusMessage};
 
-/// The longest frame of a fixed length: a status message with a group tag. Room for any frame but errors, resolutions and data.
-pub const MAX_CONTROL_FRAME_LENGTH: usize = StatusMessage::LENGTH_WITH_TAG;
-
 /// A datagram, by the type of its first frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame<'a> {

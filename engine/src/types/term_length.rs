@@ -76,12 +76,6 @@ impl TermLength {
         Position::new(((term_count as i64) << self.shift) + offset as i64)
     }
 
-    /// Where the term `id` starts in a stream that began with `initial`.
-    #[inline]
-    pub const fn begin_of(self, id: TermId, initial: TermId) -> Position {
-        self.position(id.wrapping_count_since(initial), 0)
-    }
-
     /// How many terms the position is past the initial one.
     #[inline]
     pub const fn term_count(self, position: Position) -> i32 {

@@ -160,11 +160,6 @@ impl IpcPublication {
         &self.made_of.limit
     }
 
-    /// The counter for its producer's position.
-    pub fn position_counter(&self) -> &Counter {
-        &self.made_of.position
-    }
-
     /// Where it is in its life.
     pub fn state(&self) -> State {
         self.state

@@ -201,11 +201,6 @@ impl NetworkPublication {
         self.limit
     }
 
-    /// Whether the transport holds something of it.
-    pub fn is_in_flight(&self) -> bool {
-        !self.in_flight.is_empty()
-    }
-
     /// When a receiver was last heard of, if any is alive: for looking up names again.
     pub fn has_receivers(&self) -> bool {
         !self.receivers.is_empty()
