@@ -279,8 +279,8 @@ fn describe(system: &dyn System) -> String {
     }
 }
 
-/// Measures what streams that carry nothing take of the thread that sends for them, and of the one that receives them: each end has a driver
-/// of its own, whose network side is one thread.
+/// Measures what streams that carry nothing take of the thread that sends for them, and of the one that receives them:
+/// each end has a driver of its own, whose network side is one thread.
 ///
 /// # Errors
 ///

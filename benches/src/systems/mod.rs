@@ -1,4 +1,5 @@
-//! The systems under test, one per file; `driven` is what those have in common whose threads run their drivers, too. A system opens its two ends once and keeps them for all rounds of a run.
+//! The systems under test, one per file; `driven` is what those have in common whose threads run their drivers, too. A
+//! system opens its two ends once and keeps them for all rounds of a run.
 
 pub mod driven;
 pub mod floor;

@@ -127,7 +127,8 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Pruned`] for what is before the recording's start, which it names; [`JournalError::Position`] for a position that is none of this recording or no frame's start;
+    /// [`JournalError::Pruned`] for what is before the recording's start, which it names; [`JournalError::Position`]
+    /// for a position that is none of this recording or no frame's start;
     /// [`JournalError::NoCycles`] for a cycle of a journal that does not roll by time; or what is wrong with the
     /// files.
     pub fn tailer(&self, start: Start) -> Result<Tailer, JournalError> {

@@ -139,8 +139,9 @@ impl Slot {
 }
 
 fn install() {
-    // SAFETY: the first call has no arguments but a number. Both are structures of numbers and pointers, for which zero is a value; the calls get pointers to them that are good
-    // for as long as they take. The handler does nothing that a signal handler may not: see there.
+    // SAFETY: the first call has no arguments but a number. Both are structures of numbers and pointers, for which zero
+    // is a value; the calls get pointers to them that are good for as long as they take. The handler does nothing that
+    // a signal handler may not: see there.
     unsafe {
         PAGE.store(libc::sysconf(libc::_SC_PAGESIZE), Ordering::Relaxed);
         let mut previous: libc::sigaction = core::mem::zeroed();

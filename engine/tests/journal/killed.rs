@@ -1,6 +1,6 @@
-//! Processes that append to a journal, read it and prune it, and are killed at any moment, opening and recovering included, while others go on:
-//! what `append` returned for is there, once and in order; what it did not return for is whole or absent; and a consumer with a named
-//! cursor misses nothing.
+//! Processes that append to a journal, read it and prune it, and are killed at any moment, opening and recovering
+//! included, while others go on: what `append` returned for is there, once and in order; what it did not return for is
+//! whole or absent; and a consumer with a named cursor misses nothing.
 //!
 //! A batch of kills by default. The long run, which is a thousand:
 //!

@@ -36,8 +36,8 @@ impl UdpChannel {
         }
     }
 
-    /// The sockets of a subscription's endpoint, or of one of its destinations; bound to `bind`, which is where data goes, with a port of the
-    /// managed range where it had none. See [`UdpChannel::remote_data`].
+    /// The sockets of a subscription's endpoint, or of one of its destinations; bound to `bind`, which is where data
+    /// goes, with a port of the managed range where it had none. See [`UdpChannel::remote_data`].
     pub fn receive_endpoint(&self, bind: SocketAddr, defaults: &SocketDefaults) -> EndpointSpec {
         EndpointSpec {
             bind,

@@ -45,7 +45,7 @@ impl Profile {
                 ("aeron.sharednetwork.idle.strategy", "sleep-ns"),
                 ("aeron.sharednetwork.idle.strategy.init.args", "4ms"),
                 // The space of files is reserved when they are made. A container's /dev/shm has 64 MiB: with these, a driver
-                // takes 8 of them and a stream 12, instead of 47 and 192.
+                // takes 12 of them and an IPC stream as many, instead of 47 and 192.
                 ("aeron.counters.buffer.length", "1m"),
                 ("aeron.ipc.term.buffer.length", "4m"),
             ],

@@ -101,7 +101,8 @@ pub struct OpenEndpoint {
     pub channel: Box<UdpChannel>,
     /// What it is bound to.
     pub bind: SocketAddr,
-    /// The channel of its subscription, if it is one of several places where that listens: what sockets are like is the subscription's to say.
+    /// The channel of its subscription, if it is one of several places where that listens: what sockets are like is the
+    /// subscription's to say.
     pub subscription: Option<Arc<UdpChannel>>,
 }
 

@@ -202,8 +202,9 @@ impl Receiver {
         }
     }
 
-    /// Writes the time into a datagram, where its endpoint's channel asks for it: `arrived_ns` is when the operating system had it, `now_ns`
-    /// what time it is, both in nanoseconds since 1970. Called before [`Receiver::on_datagram`].
+    /// Writes the time into a datagram, where its endpoint's channel asks for it: `arrived_ns` is when the operating
+    /// system had it, `now_ns` what time it is, both in nanoseconds since 1970. Called before
+    /// [`Receiver::on_datagram`].
     pub fn stamp(
         &self,
         transport: EndpointId,

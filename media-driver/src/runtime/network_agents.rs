@@ -308,9 +308,10 @@ impl ReceiverPart {
     }
 }
 
-/// Takes in what has come, as `listen` does once, which returns how much that was and whether any of it was news; returns how much was done.
-/// What others say all the time must not keep a thread from going to sleep. So after as much of it as one look takes there is another
-/// look at once, and not another turn soon; that there is still more says that the thread has to do.
+/// Takes in what has come, as `listen` does once, which returns how much that was and whether any of it was news;
+/// returns how much was done. What others say all the time must not keep a thread from going to sleep. So after as much
+/// of it as one look takes there is another look at once, and not another turn soon; that there is still more says that
+/// the thread has to do.
 fn hear(mut listen: impl FnMut() -> (usize, bool)) -> usize {
     let mut heard = 0;
     for _ in 0..MOST_LOOKS_PER_TURN {

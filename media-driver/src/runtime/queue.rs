@@ -1,6 +1,6 @@
-//! Queues between the threads of a driver: the standard library's channels, with a count beside each of what was ever put in. An agent looks
-//! into every one of its queues in every turn, and nearly always there is nothing: it finds that out by one load, where a channel needs
-//! a fence.
+//! Queues between the threads of a driver: the standard library's channels, with a count beside each of what was ever
+//! put in. An agent looks into every one of its queues in every turn, and nearly always there is nothing: it finds that
+//! out by one load, where a channel needs a fence.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -50,8 +50,8 @@ fn ends<S, T>(sender: S, receiver: Receiver<T>) -> (Inlet<S>, Outlet<T>) {
 
 impl<S> Inlet<S> {
     fn post(&self) {
-        // ORDERING(driver.queue): Release. Pairs with the acquiring load in `Outlet::take`: whoever sees the count finds in the channel what was put
-        // there before.
+        // ORDERING(driver.queue): Release. Pairs with the acquiring load in `Outlet::take`: whoever sees the count
+        // finds in the channel what was put there before.
         self.posted.fetch_add(1, Ordering::Release);
     }
 }

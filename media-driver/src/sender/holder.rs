@@ -1,5 +1,6 @@
-//! Which receiver keeps a publication from being sent, where it is, and since when. The sender owns one watch per publication, feeds it with
-//! status messages, and looks ten times a second while windows hold something back; not on the way of data, and nothing is decided by it.
+//! Which receiver keeps a publication from being sent, where it is, and since when. The sender owns one watch per
+//! publication, feeds it with status messages, and looks ten times a second while windows hold something back; not on
+//! the way of data, and nothing is decided by it.
 //!
 //! ```text
 //!   paced by the slowest:  |--- edge of A = limit          |--- edge of B       A holds it

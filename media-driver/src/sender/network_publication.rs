@@ -241,8 +241,8 @@ impl NetworkPublication {
         answered + sent
     }
 
-    /// A duty cycle of one that rests, in which nothing was seen to be published: does what is due by time, which is mostly a heartbeat, and goes on
-    /// resting. Returns false, and has done nothing, if there is more to it than that.
+    /// A duty cycle of one that rests, in which nothing was seen to be published: does what is due by time, which is
+    /// mostly a heartbeat, and goes on resting. Returns false, and has done nothing, if there is more to it than that.
     pub fn poll_resting(
         &mut self,
         now: MonotonicNanos,

@@ -1,5 +1,5 @@
-//! A transport that another thread takes over: the kernel carries operations on in the thread that started them, so the one that had the transport
-//! before would be woken for each datagram, and the new one wait for it.
+//! A transport that another thread takes over: the kernel carries operations on in the thread that started them, so the
+//! one that had the transport before would be woken for each datagram, and the new one wait for it.
 
 use std::sync::mpsc::channel;
 

@@ -66,8 +66,8 @@ fn a_subscription_hears_drivers_of_both_kinds() {
     }
 }
 
-/// Copies of one stream come by two ways, from a publication with two destinations to a subscription with two places: one image, each message
-/// once, also when one way goes.
+/// Copies of one stream come by two ways, from a publication with two destinations to a subscription with two places:
+/// one image, each message once, also when one way goes.
 #[test]
 fn copies_of_a_stream_are_one_image() {
     for (sending, receiving) in PAIRINGS {

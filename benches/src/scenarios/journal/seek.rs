@@ -1,5 +1,6 @@
-//! Finding a message by its number and by its time, in a large journal and in one a sixteenth as large: both are asked in turn, for messages
-//! anywhere in them. Warm: what is looked at has been looked at before. What is timed is going there, not making the tailer.
+//! Finding a message by its number and by its time, in a large journal and in one a sixteenth as large: both are asked
+//! in turn, for messages anywhere in them. Warm: what is looked at has been looked at before. What is timed is going
+//! there, not making the tailer.
 
 use std::path::Path;
 

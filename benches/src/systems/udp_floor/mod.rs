@@ -1,5 +1,6 @@
-//! The floor of UDP: bare sockets on the loopback interface. For a round trip, one datagram there and one back. For throughput, datagrams as
-//! long as the systems send by default, with as many messages in each as their framing leaves room for, and 64 of them per system call.
+//! The floor of UDP: bare sockets on the loopback interface. For a round trip, one datagram there and one back. For
+//! throughput, datagrams as long as the systems send by default, with as many messages in each as their framing leaves
+//! room for, and 64 of them per system call.
 //!
 //! Its two ends tell each other through a word of memory how much has arrived, so that nothing is lost and nothing has to be sent for
 //! that: a floor may cheat in its own favour.

@@ -14,9 +14,11 @@ use crate::cli::{Outcome, Output, bytes_in, count_in};
 
 /// What a journal costs, each part beside what it is measured by
 ///
-/// append: an append of an appender among others, of an exclusive one, and of one that is told the time, beside a bare copy into a mapped
-/// file and beside nothing at all; the median is that of batches, the other fractions are those of appends timed one by one. processes: two that append, beside one. read: all of it, beside a copy in memory. tail: how soon another
-/// process sees an append, beside a message over IPC. seek and open: a large journal, beside one a sixteenth as large.
+/// append: an append of an appender among others, of an exclusive one, and of one that is told the time, beside a bare
+/// copy into a mapped file and beside nothing at all; the median is that of batches, the other fractions are those of
+/// appends timed one by one. processes: two that append, beside one. read: all of it, beside a copy in memory. tail:
+/// how soon another process sees an append, beside a message over IPC. seek and open: a large journal, beside one a
+/// sixteenth as large.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! `gannet demo`: the whole engine in one go, with a driver embedded in the process and no set-up.
 //!
-//! Each leg sends the same feed, messages of an SBE schema, another way, checks everything that arrives, and measures from the moment when a message was
-//! due. A leg is a file and a line of [`LEGS`].
+//! Each leg sends the same feed, messages of an SBE schema, another way, checks everything that arrives, and measures
+//! from the moment when a message was due. A leg is a file and a line of [`LEGS`].
 
 mod exchange;
 mod feed;

@@ -74,8 +74,8 @@ impl<'d> Filling<'_, 'd> {
         self.messages < MAX_MESSAGES && self.parts + parts <= MAX_PARTS
     }
 
-    /// Adds a message, if it has any parts, and returns how many: its parts one after the other, to `to` or where the socket is connected to, cut up by the kernel into segments of
-    /// `segment` bytes if that is given.
+    /// Adds a message, if it has any parts, and returns how many: its parts one after the other, to `to` or where the
+    /// socket is connected to, cut up by the kernel into segments of `segment` bytes if that is given.
     ///
     /// # Panics
     ///
@@ -184,8 +184,8 @@ impl Envelope {
         unsafe { zeroed() }
     }
 
-    /// Sets the message up, and returns what the kernel is given, and how many parts it has. It is valid as long as this value stays where it is, is not set up again, and
-    /// the memory of the parts lives.
+    /// Sets the message up, and returns what the kernel is given, and how many parts it has. It is valid as long as
+    /// this value stays where it is, is not set up again, and the memory of the parts lives.
     ///
     /// # Panics
     ///

@@ -144,10 +144,10 @@ impl Receives {
         received
     }
 
-    /// Has the calling thread take over from the one that came before. The kernel carries an operation on in the thread that started it, and
-    /// only when that thread comes by: a driver that is invoked by another thread than yesterday's would have to wait, for each datagram,
-    /// until the old one is woken. So all operations end, and [`Receives::receive`] starts them again here. What arrives meanwhile waits in
-    /// the sockets.
+    /// Has the calling thread take over from the one that came before. The kernel carries an operation on in the thread
+    /// that started it, and only when that thread comes by: a driver that is invoked by another thread than yesterday's
+    /// would have to wait, for each datagram, until the old one is woken. So all operations end, and
+    /// [`Receives::receive`] starts them again here. What arrives meanwhile waits in the sockets.
     fn move_here(&mut self) {
         self.thread = ThreadMark::here();
         if self.live > 0 {

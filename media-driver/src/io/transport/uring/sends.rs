@@ -30,8 +30,8 @@ struct Slot {
     envelope: Envelope,
 }
 
-// SAFETY: the addresses in a slot lead into the slot itself, which never moves, and into logs that it keeps; whoever owns the slots owns all
-// that they lead to.
+// SAFETY: the addresses in a slot lead into the slot itself, which never moves, and into logs that it keeps; whoever
+// owns the slots owns all that they lead to.
 unsafe impl Send for Sends {}
 
 impl std::fmt::Debug for Sends {
