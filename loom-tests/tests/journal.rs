@@ -2,7 +2,7 @@
 //! claimed.
 #![cfg(engine_loom)]
 
-use gannet::journal::ModelRecording;
+use gannet::journal::{ModelAppender, ModelRecording};
 use gannet_loom_tests::{Bounds, Crossing, check, must_fail};
 use loom::thread;
 
@@ -92,49 +92,31 @@ fn two_appenders_against_release_of_a_dead_one_model() {
 /// committed, and whoever has seen the slot sees that.
 #[test]
 fn a_later_claim_says_that_the_earlier_frame_is_there() {
-    a_later_claim_says_that_the_earlier_frame_is_there_model();
+    let model = || messages_behind_a_dead_claim(ModelRecording::appender);
+    model();
     // Not so for the store: every frame is begun with a Release fence, which is in front of the next claim.
-    must_fail("journal.slot:load", a_later_claim_says_that_the_earlier_frame_is_there_model);
-}
-
-fn a_later_claim_says_that_the_earlier_frame_is_there_model() {
-    // Bounded by time: the shortest way to go wrong has three preemptions.
-    check(Bounds::preemptions(3), &[0, 1, 2], || {
-        let recording = ModelRecording::new(256, 1, 2);
-        recording.appender(0).claim_and_die(4);
-        let crossing = Crossing::default();
-        let (mut appender, crossed) = (recording.appender(1), crossing.clone());
-        let living = thread::spawn(move || {
-            appender.append(&[1; 4]);
-            crossed.pass();
-            appender.append(&[2; 4]);
-            crossed.pass();
-        });
-        crossing.pass();
-        assert_eq!(recording.release_dead(0, |slot| slot != 0), Some(64), "what was claimed, and no more");
-        let mut position = 0;
-        let early = recording.read(&mut position).len();
-        living.join().unwrap();
-        early
-    });
+    must_fail("journal.slot:load", model);
 }
 
 /// An appender died with a claim, and an exclusive one comes after it, that moves the tail by a plain store. Whoever takes the claim
 /// takes nothing else, and readers find its messages whole and in order.
 #[test]
 fn an_exclusive_appender_against_release_of_a_dead_one() {
-    an_exclusive_appender_against_release_of_a_dead_one_model();
-    must_fail("journal.tail:store", an_exclusive_appender_against_release_of_a_dead_one_model);
-    must_fail("journal.tail:load", an_exclusive_appender_against_release_of_a_dead_one_model);
-    must_fail("log.frame-committed:store", an_exclusive_appender_against_release_of_a_dead_one_model);
+    let model = || messages_behind_a_dead_claim(ModelRecording::exclusive_appender);
+    model();
+    must_fail("journal.tail:store", model);
+    must_fail("journal.tail:load", model);
+    must_fail("log.frame-committed:store", model);
 }
 
-fn an_exclusive_appender_against_release_of_a_dead_one_model() {
-    check(Bounds::preemptions(3), &[0, 1, 2], || {
+/// An appender died with a claim, and another one, made by `appender_of`, appends twice behind it while somebody releases the claim.
+fn messages_behind_a_dead_claim(appender_of: fn(&ModelRecording, usize) -> ModelAppender) {
+    // Bounded by time: the shortest way to go wrong has three preemptions.
+    check(Bounds::preemptions(3), &[0, 1, 2], move || {
         let recording = ModelRecording::new(256, 1, 2);
         recording.appender(0).claim_and_die(4);
         let crossing = Crossing::default();
-        let (mut appender, crossed) = (recording.exclusive_appender(1), crossing.clone());
+        let (mut appender, crossed) = (appender_of(&recording, 1), crossing.clone());
         let living = thread::spawn(move || {
             assert_eq!(appender.append(&[1; 4]), 128);
             crossed.pass();

@@ -34,13 +34,8 @@ pub struct ModelRecording {
     slots: usize,
 }
 
-/// An appender of it.
-#[derive(Debug)]
-pub struct ModelAppender(Append<Segments, Claimant>);
-
-/// The only appender of it.
-#[derive(Debug)]
-pub struct ModelExclusiveAppender(Append<Segments, SoleClaimant>);
+/// An appender of it, in whichever way it claims.
+pub struct ModelAppender(Box<dyn Appends + Send>);
 
 #[derive(Debug)]
 struct Segments(Vec<Frames>);
@@ -83,20 +78,16 @@ impl ModelRecording {
 
     /// The appender that has this slot.
     pub fn appender(&self, slot: usize) -> ModelAppender {
-        ModelAppender(self.append(Claimant::new(self.control.own(Field::at(TAIL)), self.slot(slot), Position::new(0))))
+        self.append(Claimant::new(self.control.own(Field::at(TAIL)), self.slot(slot), Position::new(0)))
     }
 
     /// The appender that has this slot, and knows that no other that lives claims anything.
-    pub fn exclusive_appender(&self, slot: usize) -> ModelExclusiveAppender {
-        ModelExclusiveAppender(self.append(SoleClaimant::new(
-            self.control.own(Field::at(TAIL)),
-            self.slot(slot),
-            Position::new(0),
-        )))
+    pub fn exclusive_appender(&self, slot: usize) -> ModelAppender {
+        self.append(SoleClaimant::new(self.control.own(Field::at(TAIL)), self.slot(slot), Position::new(0)))
     }
 
-    fn append<C: Claims>(&self, claimant: C) -> Append<Segments, C> {
-        Append::new(Segments(self.segments.clone()), claimant, self.identity, 32)
+    fn append(&self, claimant: impl Claims + Send + 'static) -> ModelAppender {
+        ModelAppender(Box::new(Append::new(Segments(self.segments.clone()), claimant, self.identity, 32)))
     }
 
     /// The first payload bytes of the messages from `position` on, up to where no frame is; goes there.
@@ -141,25 +132,27 @@ impl ModelRecording {
 impl ModelAppender {
     /// Appends a message and returns the position after it.
     pub fn append(&mut self, message: &[u8]) -> i64 {
-        self.0.append(message, message.len(), 0).expect("there are segments").get()
+        self.0.append_message(message)
     }
 
     /// Claims as much as such a message takes, and dies.
     pub fn claim_and_die(&mut self, length: usize) {
-        let claimed = self.0.claim(crate::logbuffer::frame::occupied(length));
-        assert!(claimed.is_ok(), "there are segments");
+        self.0.claim_for(length);
     }
 }
 
-impl ModelExclusiveAppender {
-    /// Appends a message and returns the position after it.
-    pub fn append(&mut self, message: &[u8]) -> i64 {
-        self.0.append(message, message.len(), 0).expect("there are segments").get()
+/// What models do with an appender.
+trait Appends {
+    fn append_message(&mut self, message: &[u8]) -> i64;
+    fn claim_for(&mut self, length: usize);
+}
+
+impl<C: Claims> Appends for Append<Segments, C> {
+    fn append_message(&mut self, message: &[u8]) -> i64 {
+        self.append(message, message.len(), 0).expect("there are segments").get()
     }
 
-    /// Claims as much as such a message takes, and dies.
-    pub fn claim_and_die(&mut self, length: usize) {
-        let claimed = self.0.claim(crate::logbuffer::frame::occupied(length));
-        assert!(claimed.is_ok(), "there are segments");
+    fn claim_for(&mut self, length: usize) {
+        assert!(self.claim(crate::logbuffer::frame::occupied(length)).is_ok(), "there are segments");
     }
 }
