@@ -10,7 +10,7 @@
 //! | Step | File |
 //! | --- | --- |
 //! | a journal opened for writing, and what its handles share | `journal`, `options`, `writer`, `keeper`, `pages` |
-//! | append | `appender`, with `append`, `tail` and `seat` |
+//! | append | `appender`, with `append`, `tail` and `seat`; stamps by `clock` |
 //! | read | `recording`, `tailer` |
 //! | the files | `catalog`, `segment`, `control`, `sidecar`, and where they are: `storage` |
 //! | after a crash | `recovery`; on request, and for damage in the middle, `repair` |

@@ -1,11 +1,13 @@
 //! What an append costs the thread that makes it, beside the bare copy of as many bytes into a mapped file, and beside nothing at all:
-//! what is left is the machine's own. Rounds alternate. Each is long enough to go through segments, so that rolls are in it.
+//! what is left is the machine's own. Rounds alternate, with pauses in which the helper thread ends what it has to do. Each is long
+//! enough to go through segments, so that rolls are in it.
 //!
 //! The median is that of appends in batches, each batch timed as a whole: reading the clock takes as long as an append. The other
 //! fractions are those of appends that were timed one by one, with the clock.
 
 use std::path::Path;
 
+use gannet::agent::IdleStrategy;
 use gannet::journal::{Appender, ExclusiveAppender, Journal};
 use gannet::memory::{AtomicBuffer, MappedFile, Reserve};
 use gannet::time::SystemClock;
@@ -21,6 +23,11 @@ use crate::systems::gannet::GANNET;
 
 use super::{NAME, Options, failed, journal_dir, journal_options};
 
+/// Before each round, in nanoseconds: the journal's helper thread is to have nothing left to do from the round before.
+const SETTLE_NS: i64 = 100_000_000;
+/// Each round begins with so many batches that are not timed, and pauses between them in nanoseconds.
+const WARM_UP_BATCHES: u32 = 16;
+const WARM_UP_PAUSE_NS: i64 = 1_000_000;
 /// Appends that are timed together.
 const BATCH: usize = 64;
 
@@ -100,10 +107,12 @@ pub(super) fn run(dir: &Path, options: &Options, progress: &mut dyn FnMut(&str))
     let journal = Journal::create(journal_dir(dir), &journal_options(options)).map_err(failed("make a journal"))?;
     let exclusive = || journal.exclusive_appender().map_err(failed("make an exclusive appender"));
     let mut timings = SYSTEMS.map(|_| Timings::default());
+    let mut settle = IdleStrategy::Sleep { period_ns: SETTLE_NS };
     // The first round warms up, and does not count.
     for round in 0..=options.rounds {
         for (system, timings) in SYSTEMS.into_iter().zip(&mut timings) {
             progress(&format!("journal: {system}, round {round} of {}", options.rounds));
+            settle.idle_once();
             let before = journal.tail().get() / options.segment_length;
             let mut timed = match system {
                 NOTHING => Timings::of_round(&mut Nothing, options)?,
@@ -150,8 +159,14 @@ impl Timings {
     fn of_round(target: &mut impl Target, options: &Options) -> Result<Self, RigError> {
         let mut timings = Self::default();
         let message = vec![0x5a_u8; options.size];
-        // An appender goes to its segment with its first message.
-        target.append(&message)?;
+        // An appender goes to its segment with its first message, and who keeps its time wakes some milliseconds later.
+        let mut pause = IdleStrategy::Sleep { period_ns: WARM_UP_PAUSE_NS };
+        for _ in 0..WARM_UP_BATCHES {
+            for _ in 0..BATCH {
+                target.append(&message)?;
+            }
+            pause.idle_once();
+        }
         for _ in 0..options.appends / 2 / BATCH {
             let start = now_ns();
             for _ in 0..BATCH {
