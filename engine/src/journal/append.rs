@@ -125,8 +125,8 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
     /// Says that a message that was written up to `end` is in the file.
     #[cold]
     fn written(&mut self, end: Position) -> Result<Position, ClaimError<S::Error>> {
-        self.look_at_files(end)?;
-        Ok(end)
+        let outcome = self.look_at_files(end).map(|()| end);
+        self.or_give_up(outcome)
     }
 
     /// If a page of some file of this process had to be replaced, sees whether it was one of those that are appended to.
@@ -139,11 +139,8 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         let outcome = self.source.check_intact(frames, self.ground.base, position);
         match outcome {
             Ok(()) => self.faults = now,
-            Err(_) => {
-                self.give_up();
-                // Looked for anew by the next append.
-                (self.ground.frames, self.ground.end) = (None, self.ground.base);
-            }
+            // Looked for anew by the next append.
+            Err(_) => (self.ground.frames, self.ground.end) = (None, self.ground.base),
         }
         outcome.map_err(ClaimError::Segment)
     }
@@ -172,10 +169,7 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
     #[inline(never)]
     fn claim_slowly(&mut self, required: usize) -> Result<Position, ClaimError<S::Error>> {
         let outcome = self.try_claim_slowly(required);
-        if outcome.is_err() {
-            self.give_up();
-        }
-        outcome
+        self.or_give_up(outcome)
     }
 
     fn try_claim_slowly(&mut self, required: usize) -> Result<Position, ClaimError<S::Error>> {
@@ -190,7 +184,8 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
                 self.ground.term_begin = Position::new(end - term_length);
                 self.ground.term_end = Position::new(end);
                 self.ground.place = self.identity.place(self.ground.term_begin);
-                return Ok(position);
+                let is_there = self.ground.space(position, required).is_some();
+                return if is_there { Ok(position) } else { Err(ClaimError::Tail(position)) };
             }
         }
     }
@@ -215,20 +210,20 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         (term_length.get() - term_length.offset(position)) as usize
     }
 
-    /// Nothing more is written to what was claimed, and the next claim begins anew.
-    fn give_up(&mut self) {
-        self.claimant.give_up();
-        self.ground.term_end = self.ground.term_begin;
+    /// If that failed, nothing more is written to what was claimed, and the next claim begins anew.
+    fn or_give_up<T>(&mut self, outcome: Result<T, ClaimError<S::Error>>) -> Result<T, ClaimError<S::Error>> {
+        if outcome.is_err() {
+            self.claimant.give_up();
+            self.ground.term_end = self.ground.term_begin;
+        }
+        outcome
     }
 
     /// Fills up the segment that the tail is in, unless nothing is in it yet, or it is the last that there can be. Says where what is
     /// appended next goes, at the least.
     pub(crate) fn fill_segment(&mut self) -> Result<Position, ClaimError<S::Error>> {
         let outcome = self.try_fill_segment();
-        if outcome.is_err() {
-            self.give_up();
-        }
-        outcome
+        self.or_give_up(outcome)
     }
 
     fn try_fill_segment(&mut self) -> Result<Position, ClaimError<S::Error>> {

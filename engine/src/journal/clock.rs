@@ -42,7 +42,7 @@ pub(crate) struct CoarseStamps {
     /// Stamps until it reads the clock itself.
     left: u32,
     /// Keeps the thread.
-    _clock: Option<Arc<CoarseClock>>,
+    _clock: Arc<CoarseClock>,
 }
 
 /// What the thread and appenders share. Every access is relaxed: the time is all there is to see.
@@ -85,7 +85,7 @@ impl CoarseClock {
 
     /// For an appender.
     pub(crate) fn stamps(self: Arc<Self>) -> CoarseStamps {
-        CoarseStamps { time: Arc::clone(&self.time), left: 0, _clock: Some(self) }
+        CoarseStamps { time: Arc::clone(&self.time), left: 0, _clock: self }
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     fn stamps(time: &Arc<Time>) -> CoarseStamps {
-        CoarseStamps { time: Arc::clone(time), left: 0, _clock: None }
+        Arc::new(CoarseClock { time: Arc::clone(time), thread: None }).stamps()
     }
 
     #[test]

@@ -131,6 +131,7 @@ impl Claims for Claimant {
         Position::new(self.tail.load_relaxed())
     }
 
+    #[inline(always)]
     fn is_possible(&self, position: Position) -> bool {
         position >= self.least
     }
@@ -139,7 +140,7 @@ impl Claims for Claimant {
 
     #[inline(always)]
     fn claim(&mut self, position: Position, length: usize) -> bool {
-        if position < self.least {
+        if !self.is_possible(position) {
             return false;
         }
         let end = position.get() + length as i64;
