@@ -59,7 +59,8 @@ pub(super) struct ResolverPort {
 
 impl ResolverPort {
     fn new(sockets: Sockets) -> io::Result<Self> {
-        let mut transport = SocketTransport::new(SocketOptions { segmentation: false, coalescing: false })?;
+        let mut transport =
+            SocketTransport::new(SocketOptions { segmentation: false, coalescing: false, ..SocketOptions::default() })?;
         transport.adopt(ENDPOINT, sockets)?;
         Ok(Self {
             transport,

@@ -13,9 +13,23 @@ use gannet_driver::io::transport::socket::SocketOptions;
 
 use host::{LossyHost, SimHost, SocketHost, UringHost};
 
-suite::conformance!(sockets, SocketHost(SocketOptions::default()));
-suite::conformance!(io_uring, UringHost(SocketOptions::default()));
-suite::conformance!(io_uring_without_offload, UringHost(SocketOptions { segmentation: false, coalescing: false }));
-suite::conformance!(sockets_without_offload, SocketHost(SocketOptions { segmentation: false, coalescing: false }));
-suite::conformance!(a_plan_of_no_loss, LossyHost(SocketHost(SocketOptions::default())));
+const DEFAULT: SocketOptions = SocketOptions::DEFAULT;
+const WITHOUT_OFFLOAD: SocketOptions = SocketOptions { segmentation: false, coalescing: false, ..DEFAULT };
+/// Has the kernel say which sockets have something, however few there are: epoll, and receive operations of io_uring.
+const WATCHED: SocketOptions = SocketOptions { tried_directly: 0, ..DEFAULT };
+/// As above, but for the smallest of the cases: they start and end with few sockets, and pass through many.
+const WATCHED_IF_SEVERAL: SocketOptions = SocketOptions { tried_directly: 2, ..DEFAULT };
+
+suite::conformance!(sockets, SocketHost(DEFAULT));
+suite::conformance!(sockets_without_offload, SocketHost(WITHOUT_OFFLOAD));
+suite::conformance!(sockets_watched, SocketHost(WATCHED));
+suite::conformance!(io_uring, UringHost(DEFAULT));
+suite::conformance!(io_uring_without_offload, UringHost(WITHOUT_OFFLOAD));
+suite::conformance!(io_uring_watched, UringHost(WATCHED));
+suite::conformance!(
+    io_uring_watched_without_offload,
+    UringHost(SocketOptions { tried_directly: 0, ..WITHOUT_OFFLOAD })
+);
+suite::conformance!(io_uring_watched_if_several, UringHost(WATCHED_IF_SEVERAL));
+suite::conformance!(a_plan_of_no_loss, LossyHost(SocketHost(DEFAULT)));
 suite::conformance!(simulation, SimHost::new());

@@ -151,16 +151,21 @@ pub(crate) fn many_endpoints_hear_their_own(host: &impl Host) {
             station.arrived.iter().filter(|one| one.endpoint == id(number)).map(|one| one.bytes[0]).collect();
         assert_eq!(values, (0..3).map(|round| (number - 1) as u8 + round).collect::<Vec<_>>(), "{number}");
     }
-    // Few again, and then more again.
-    (1..=38).for_each(|number| station.transport.close(id(number)));
+    // Few again, and then more again. What has come before, whoever has it by then, is not lost, and stays in front.
     station.arrived.clear();
     station.send([control(0, addresses[38], 1, 32), control(0, addresses[39], 2, 32)]);
-    station.until_arrived(2);
+    (1..=38).for_each(|number| station.transport.close(id(number)));
+    station.send([control(0, addresses[38], 3, 32), control(0, addresses[39], 4, 32)]);
+    station.until_arrived(4);
+    for (number, expected) in [(39, [1, 3]), (40, [2, 4])] {
+        let arrived = station.arrived.iter().filter(|one| one.endpoint == id(number));
+        assert_eq!(arrived.map(|one| one.bytes[0]).collect::<Vec<_>>(), expected, "{number}");
+    }
     let more: Vec<SocketAddr> =
         (50..60).map(|number| station.open(number, &EndpointSpec::unicast(loopback()))).collect();
     station.send(more.iter().chain(&addresses[38..]).map(|&to| control(0, to, 3, 32)));
-    station.until_arrived(2 + 12);
-    let mut heard: Vec<u32> = station.arrived[2..].iter().map(|arrived| arrived.endpoint.get()).collect();
+    station.until_arrived(4 + 12);
+    let mut heard: Vec<u32> = station.arrived[4..].iter().map(|arrived| arrived.endpoint.get()).collect();
     heard.sort_unstable();
     assert_eq!(heard, (39..=40).chain(50..60).collect::<Vec<_>>());
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 
 use gannet::time::{Clock, SystemClock};
 use gannet_driver::config::TransportName;
-use gannet_driver::io::transport::{AnyTransport, Transport, TransportKind, choose, open};
+use gannet_driver::io::transport::{AnyTransport, SocketOptions, Transport, TransportKind, choose, open};
 use gannet_driver::mailbox::{Content, EndpointId, EndpointSpec, InlineFrame, Transmit, TransmitBatch, TransmitTag};
 
 const DATAGRAMS: u64 = 200;
@@ -18,7 +18,9 @@ struct Pair {
 
 impl Pair {
     fn open(kind: TransportKind) -> Self {
-        let mut transport = AnyTransport::new(kind, Default::default()).unwrap();
+        // Operations that wait are what a thread could be woken for.
+        let options = SocketOptions { tried_directly: 0, ..SocketOptions::DEFAULT };
+        let mut transport = AnyTransport::new(kind, options).unwrap();
         let mut opened = |number: u32| {
             let sockets = open(&EndpointSpec::unicast(([127, 0, 0, 1], 0).into())).unwrap();
             let local = sockets.opened().local;

@@ -5,11 +5,14 @@ use gannet::memory::CacheLines;
 use gannet::time::{Clock, SystemClock};
 use gannet::types::{Position, SessionId, StreamId, TermId, TermLength};
 use gannet_driver::config::TransportName;
-use gannet_driver::io::transport::{AnyTransport, Transport, TransportKind, choose, open};
+use gannet_driver::io::transport::{AnyTransport, SocketOptions, Transport, TransportKind, choose, open};
 use gannet_driver::mailbox::{Content, EndpointId, EndpointSpec, InlineFrame, Transmit, TransmitBatch, TransmitTag};
 
 use crate::counting::allocations;
 use crate::raw_access::RAW;
+
+/// Up to how many sockets are tried one after the other: none, and more than there are.
+const FEW_AND_MANY: [usize; 2] = [0, 5];
 
 /// A log of messages, and the ranges of it that are datagrams.
 fn log() -> (LogBuffers, Vec<(Position, usize)>) {
@@ -31,8 +34,9 @@ fn log() -> (LogBuffers, Vec<(Position, usize)>) {
     }
 }
 
-fn send_and_receive(kind: TransportKind) {
-    let mut transport = AnyTransport::new(kind, Default::default()).unwrap();
+fn send_and_receive(kind: TransportKind, tried_directly: usize) {
+    let options = SocketOptions { tried_directly, ..SocketOptions::DEFAULT };
+    let mut transport = AnyTransport::new(kind, options).unwrap();
     let mut opened = |number: u32| {
         let spec = EndpointSpec { receive_buffer: 4 << 20, ..EndpointSpec::unicast(([127, 0, 0, 1], 0).into()) };
         let sockets = open(&spec).unwrap();
@@ -67,19 +71,21 @@ fn send_and_receive(kind: TransportKind) {
     (0..20).for_each(|_| round(&mut batch));
     let before = allocations();
     (0..200).for_each(|_| round(&mut batch));
-    assert_eq!(allocations() - before, 0, "{kind:?}");
+    assert_eq!(allocations() - before, 0, "{kind:?}, {options:?}");
     assert!(sent >= 220 && bytes > sent * 36);
 }
 
 #[test]
 fn sockets_allocate_nothing() {
-    send_and_receive(TransportKind::Sockets);
+    FEW_AND_MANY.iter().for_each(|&tried_directly| send_and_receive(TransportKind::Sockets, tried_directly));
 }
 
 #[test]
 fn io_uring_allocates_nothing() {
     match choose(TransportName::IoUring) {
-        Ok(_) => send_and_receive(TransportKind::IoUring),
+        Ok(_) => {
+            FEW_AND_MANY.iter().for_each(|&tried_directly| send_and_receive(TransportKind::IoUring, tried_directly))
+        }
         Err(reason) => crate::skip::report("io_uring_allocates_nothing", &reason.to_string()),
     }
 }

@@ -292,6 +292,30 @@ impl Inbox {
         if received < 0 { Err(io::Error::last_os_error()) } else { Ok(received as usize) }
     }
 
+    /// Receives one datagram if there is one, of which nothing but its source is asked for: the kernel has the least to do for this one.
+    /// Returns how many there are.
+    pub(in crate::io::transport) fn receive_plain(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        let first = &mut self.headers[0];
+        let name = (&raw mut self.names[0]).cast();
+        let mut name_length = size_of::<libc::sockaddr_storage>() as u32;
+        let buffer = &mut self.buffers[..RECEIVE_BUFFER_LENGTH];
+        // With this flag the kernel says how long a datagram was that is longer than the buffer.
+        let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
+        // SAFETY: the buffer and the name are of this value, which nobody else uses during the call, and as long as is stated.
+        let length = unsafe {
+            let (buffer, room) = (buffer.as_mut_ptr().cast(), buffer.len());
+            libc::recvfrom(socket.as_raw_fd(), buffer, room, flags, name, &raw mut name_length)
+        };
+        if length < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let is_truncated = length as usize > RECEIVE_BUFFER_LENGTH;
+        first.msg_len = length as u32;
+        first.msg_hdr.msg_controllen = 0;
+        first.msg_hdr.msg_flags = if is_truncated { libc::MSG_TRUNC } else { 0 };
+        Ok(1)
+    }
+
     /// A message of the last call.
     ///
     /// # Panics

@@ -1,6 +1,7 @@
 //! The transport that every Linux has: `sendmmsg` and `recvmmsg` on sockets that never block, many datagrams per system call, and where
 //! the kernel can, many datagrams per message. The threads of the sender and of the receiver own one each.
 
+pub(super) mod direct;
 pub(super) mod messages;
 
 use std::io;
@@ -11,13 +12,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::event::epoll;
 use rustix::time::Timespec;
 
-use self::messages::{Inbox, MAX_RECEIVED, Message, Outbox};
+use self::direct::Direct;
+use self::messages::Outbox;
 use super::run::{bytes_of, length_of, same_endpoint, segments};
 use super::{Datagram, SendFault, Sockets, Transport, TransportCounts};
 use crate::mailbox::{Completion, EndpointId, Transmit, TransmitBatch};
 
-/// Up to this many sockets are tried one after the other; of more, the kernel is asked which have something.
-const TRIED_DIRECTLY: usize = 5;
 /// How many sockets one question to the kernel finds.
 const MAX_READY: usize = 64;
 
@@ -28,11 +28,19 @@ pub struct SocketOptions {
     pub segmentation: bool,
     /// Have the kernel put runs of equal datagrams together that arrive.
     pub coalescing: bool,
+    /// Up to this many sockets are tried one after the other: what has come is there sooner so than by way of whoever watches many. Of
+    /// more the kernel says which have something.
+    pub tried_directly: usize,
+}
+
+impl SocketOptions {
+    /// What a driver makes use of unless told otherwise.
+    pub const DEFAULT: Self = Self { segmentation: true, coalescing: true, tried_directly: 5 };
 }
 
 impl Default for SocketOptions {
     fn default() -> Self {
-        Self { segmentation: true, coalescing: true }
+        Self::DEFAULT
     }
 }
 
@@ -42,12 +50,10 @@ pub struct SocketTransport {
     /// By rising id.
     endpoints: Vec<Endpoint>,
     outbox: Outbox,
-    inbox: Inbox,
+    direct: Direct,
     epoll: OwnedFd,
     /// Whether the kernel watches the sockets. With few it does not: it would have to, for every datagram that arrives.
     is_watched: bool,
-    /// Which socket is tried first.
-    turn: usize,
     counts: TransportCounts,
     fault: Option<SendFault>,
 }
@@ -58,6 +64,8 @@ pub(super) struct Endpoint {
     pub(super) id: EndpointId,
     pub(super) sockets: Sockets,
     pub(super) can_segment: bool,
+    /// Whether what comes is a datagram and no more: the kernel puts none together, and says no times.
+    is_plain: bool,
     /// How many messages it is asked for at once: the kernel looks once more than it finds, so few where few come.
     expected: usize,
 }
@@ -71,7 +79,8 @@ impl Endpoint {
             let _ = messages::tell_time(receiving);
         }
         let can_segment = options.segmentation && messages::can_segment(&sockets.sender);
-        Self { id, sockets, can_segment, expected: 1 }
+        let is_plain = !options.coalescing && !sockets.timestamps;
+        Self { id, sockets, can_segment, is_plain, expected: 1 }
     }
 }
 
@@ -96,10 +105,9 @@ impl SocketTransport {
             options,
             endpoints: Vec::new(),
             outbox: Outbox::new(),
-            inbox: Inbox::new(),
+            direct: Direct::new(),
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             is_watched: false,
-            turn: 0,
             counts: TransportCounts::default(),
             fault: None,
         })
@@ -111,7 +119,7 @@ impl SocketTransport {
 
     /// Has the kernel watch all sockets, if they are too many to be tried one after the other.
     fn watch_if_many(&mut self) -> io::Result<()> {
-        if self.endpoints.len() <= TRIED_DIRECTLY {
+        if self.endpoints.len() <= self.options.tried_directly {
             return Ok(());
         }
         let watched = (0..self.endpoints.len()).try_for_each(|index| self.watch(index));
@@ -140,31 +148,6 @@ impl SocketTransport {
                 send_plainly(&mut self.outbox, &endpoint.sockets, &mut endpoint.can_segment, run, &mut account);
             }
         }
-    }
-
-    /// Receives from one endpoint; returns how many datagrams there were.
-    fn receive_from(&mut self, index: usize, limit: usize, handler: &mut impl FnMut(Datagram<'_>)) -> usize {
-        let endpoint = &mut self.endpoints[index];
-        let mut received = 0;
-        while received < limit {
-            self.counts.receive_calls += 1;
-            let asked = (limit - received).min(endpoint.expected);
-            // Nothing there, interrupted, or an earlier datagram's refusal: nothing was received.
-            let messages = self.inbox.receive(endpoint.sockets.receiving().as_fd(), asked).unwrap_or(0);
-            for index in 0..messages {
-                received += hand_over(endpoint.id, self.inbox.message(index), &mut self.counts, handler);
-            }
-            if messages < asked {
-                endpoint.expected = messages.max(1);
-                break;
-            }
-            endpoint.expected = (2 * asked).min(MAX_RECEIVED);
-            if asked == 1 {
-                // Most likely the only one. If not, the next turn finds the others.
-                break;
-            }
-        }
-        received
     }
 }
 
@@ -257,34 +240,6 @@ pub(super) fn fault(transmit: &Transmit, errno: i32) -> SendFault {
     SendFault { endpoint: transmit.endpoint, to: transmit.to, length: length_of(transmit), errno }
 }
 
-/// Hands over the datagrams of a message; returns how many they are.
-pub(super) fn hand_over(
-    endpoint: EndpointId,
-    message: Message<'_>,
-    counts: &mut TransportCounts,
-    handler: &mut impl FnMut(Datagram<'_>),
-) -> usize {
-    let Some(from) = message.from else { return 0 };
-    if message.is_truncated {
-        counts.truncated += 1;
-        return 0;
-    }
-    let received_ns = message.received_ns;
-    let mut datagrams = 0;
-    if message.bytes.is_empty() {
-        handler(Datagram { endpoint, from, bytes: message.bytes, received_ns });
-        datagrams = 1;
-    } else {
-        let segment = message.segment.unwrap_or(message.bytes.len());
-        for bytes in message.bytes.chunks_mut(segment) {
-            handler(Datagram { endpoint, from, bytes, received_ns });
-            datagrams += 1;
-        }
-    }
-    counts.received += datagrams as u64;
-    datagrams
-}
-
 impl Transport for SocketTransport {
     type Sockets = Sockets;
 
@@ -309,7 +264,7 @@ impl Transport for SocketTransport {
         if let Some(index) = self.find(endpoint) {
             // Closing takes it out of the epoll instance, too.
             self.endpoints.remove(index);
-            if self.is_watched && self.endpoints.len() <= TRIED_DIRECTLY {
+            if self.is_watched && self.endpoints.len() <= self.options.tried_directly {
                 for endpoint in &self.endpoints {
                     // It is there, and if the kernel does not think so, all the better.
                     let _ = epoll::delete(&self.epoll, endpoint.sockets.receiving());
@@ -332,18 +287,10 @@ impl Transport for SocketTransport {
     }
 
     fn receive(&mut self, limit: usize, mut handler: impl FnMut(Datagram<'_>)) -> usize {
-        let mut received = 0;
-        let count = self.endpoints.len();
         if !self.is_watched {
-            self.turn = self.turn.wrapping_add(1);
-            for index in 0..count {
-                if received >= limit {
-                    break;
-                }
-                received += self.receive_from((self.turn + index) % count, limit - received, &mut handler);
-            }
-            return received;
+            return self.direct.receive(&mut self.endpoints, limit, &mut self.counts, &mut handler);
         }
+        let mut received = 0;
         self.counts.receive_calls += 1;
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         // Not kept in the transport: what the kernel answers with could not be moved to another thread.
@@ -357,7 +304,7 @@ impl Transport for SocketTransport {
             }
             let id = EndpointId::new(event.data.u64() as u32);
             if let Some(index) = self.find(id) {
-                received += self.receive_from(index, fair, &mut handler);
+                received += self.direct.receive_from(&mut self.endpoints[index], fair, &mut self.counts, &mut handler);
             }
         }
         received

@@ -10,11 +10,10 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use io_uring::types::{CancelBuilder, Timespec};
 use io_uring::{IoUring, cqueue, opcode, types};
-use socket2::Socket;
 
 use super::Endpoints;
 use super::buffers::{Buffers, GROUP};
-use crate::io::transport::socket::hand_over;
+use crate::io::transport::socket::direct::hand_over;
 use crate::io::transport::{Datagram, TransportCounts};
 use crate::mailbox::EndpointId;
 
@@ -33,8 +32,8 @@ pub(super) struct Receives {
     layout: Box<libc::msghdr>,
     /// Operations that the kernel has.
     live: usize,
-    /// Those to be started again.
-    ended: Vec<EndpointId>,
+    /// Those to be started.
+    to_start: Vec<EndpointId>,
     /// The thread that started them.
     thread: ThreadMark,
 }
@@ -68,17 +67,16 @@ impl Receives {
             buffers,
             layout: Box::new(Buffers::layout()),
             live: 0,
-            ended: Vec::new(),
+            to_start: Vec::new(),
             thread: ThreadMark::here(),
         })
     }
 
-    /// Starts receiving for an endpoint.
-    pub(super) fn arm(&mut self, endpoint: EndpointId, socket: &Socket) -> io::Result<()> {
-        self.start(endpoint, socket.as_raw_fd());
+    /// Has receiving for an endpoint start with the next [`Receives::receive`].
+    pub(super) fn arm(&mut self, endpoint: EndpointId) {
         // So that starting again never has to make room.
-        self.ended.reserve(self.live.max(1));
-        self.ring.submit().map(|_| ())
+        self.to_start.reserve(self.live + 1);
+        self.to_start.push(endpoint);
     }
 
     fn start(&mut self, endpoint: EndpointId, socket: RawFd) {
@@ -93,9 +91,14 @@ impl Receives {
         self.live += 1;
     }
 
-    /// Stops receiving for an endpoint, and has the kernel let go of its socket. What has arrived already is dropped when it is met.
-    pub(super) fn disarm(&mut self, endpoint: EndpointId) {
-        self.ended.retain(|ended| *ended != endpoint);
+    /// Stops receiving for an endpoint, and has the kernel let go of its socket. What has arrived already is handed over when it is met,
+    /// if the endpoint is known then. False when the kernel may still take the socket up: it does not take what waits for it now.
+    pub(super) fn disarm(&mut self, endpoint: EndpointId) -> bool {
+        self.to_start.retain(|waiting| *waiting != endpoint);
+        let is_empty = self.ring.submission().is_empty();
+        if !is_empty && self.ring.submit().is_err() {
+            return false;
+        }
         let soon = Timespec::new().sec(1);
         // Not found: it has ended by itself.
         let _ = self
@@ -103,6 +106,7 @@ impl Receives {
             .submitter()
             .register_sync_cancel(Some(soon), CancelBuilder::user_data(endpoint.get().into()).all());
         self.enter();
+        true
     }
 
     /// Has the kernel carry out what it has put off until the thread comes by.
@@ -112,10 +116,17 @@ impl Receives {
         let _ = unsafe { self.ring.submitter().enter::<libc::sigset_t>(0, 0, GETEVENTS, None) };
     }
 
-    /// Hands over what has arrived; returns how many datagrams.
+    /// Whether the kernel has an operation, or has ended one that was not met yet.
+    pub(super) fn is_live(&self) -> bool {
+        self.live > 0
+    }
+
+    /// Hands over what has arrived; returns how many datagrams. Operations that have ended by themselves are started again if all
+    /// endpoints are to have one.
     pub(super) fn receive(
         &mut self,
         endpoints: &Endpoints,
+        are_armed: bool,
         limit: usize,
         counts: &mut TransportCounts,
         handler: &mut impl FnMut(Datagram<'_>),
@@ -123,8 +134,8 @@ impl Receives {
         if self.thread != ThreadMark::here() {
             self.move_here();
         }
-        if !self.ended.is_empty() {
-            while let Some(endpoint) = self.ended.pop() {
+        if !self.to_start.is_empty() {
+            while let Some(endpoint) = self.to_start.pop() {
                 if let Some(index) = endpoints.find(endpoint) {
                     self.start(endpoint, endpoints.all[index].sockets.receiving().as_raw_fd());
                 }
@@ -139,7 +150,7 @@ impl Receives {
         while received < limit
             && let Some(answer) = self.next()
         {
-            received += self.take(&answer, endpoints, counts, handler);
+            received += self.take(&answer, endpoints, are_armed, counts, handler);
         }
         received
     }
@@ -173,6 +184,7 @@ impl Receives {
         &mut self,
         answer: &cqueue::Entry,
         endpoints: &Endpoints,
+        are_armed: bool,
         counts: &mut TransportCounts,
         handler: &mut impl FnMut(Datagram<'_>),
     ) -> usize {
@@ -191,8 +203,8 @@ impl Receives {
             // No buffer was left, the answers ran over, or the network said something of an earlier datagram: it goes on. Or it was
             // cancelled, and nobody knows it any more.
             self.live -= 1;
-            if is_known {
-                self.ended.push(endpoint);
+            if is_known && are_armed {
+                self.to_start.push(endpoint);
             }
         }
         received

@@ -50,6 +50,11 @@ impl Sends {
         })
     }
 
+    /// Whether the kernel has answered for everything.
+    pub(super) fn is_idle(&self) -> bool {
+        self.free.len() == SLOTS
+    }
+
     /// Submits all of the batch, and passes on what the kernel has answered.
     pub(super) fn send(
         &mut self,
@@ -63,7 +68,8 @@ impl Sends {
             let mut planned = 0;
             let mut rest = batch.as_slice();
             while planned < SLOTS && !rest.is_empty() {
-                let count = plan(rest, endpoints);
+                let endpoint = endpoints.find(rest[0].endpoint).map(|index| &endpoints.all[index]);
+                let count = plan(rest, endpoint.is_some_and(|endpoint| endpoint.can_segment));
                 lengths[planned] = count as u8;
                 planned += 1;
                 rest = &rest[count..];
@@ -76,7 +82,7 @@ impl Sends {
             drop(transmits);
             self.flush(endpoints, account);
         }
-        if self.free.len() < SLOTS {
+        if !self.is_idle() {
             self.flush(endpoints, account);
         }
     }
@@ -143,20 +149,19 @@ impl Sends {
     }
 }
 
-/// How many of the transmits, from the first on, make one message, if their logs have them.
-fn plan(transmits: &[Transmit], endpoints: &Endpoints) -> usize {
-    let first = &transmits[0];
-    let can_segment = endpoints.find(first.endpoint).is_some_and(|index| endpoints.all[index].can_segment);
+/// How many of the transmits, from the first on, make one message of an endpoint, if their logs have them. At least one.
+pub(super) fn plan(transmits: &[Transmit], can_segment: bool) -> usize {
     if !can_segment {
         return 1;
     }
-    let same = transmits.iter().take(MAX_SEGMENTS).take_while(|transmit| transmit.endpoint == first.endpoint).count();
+    let same =
+        transmits.iter().take(MAX_SEGMENTS).take_while(|transmit| transmit.endpoint == transmits[0].endpoint).count();
     segments(&transmits[..same])
 }
 
 impl Drop for Sends {
     fn drop(&mut self) {
-        if self.free.len() < SLOTS {
+        if !self.is_idle() {
             // The kernel may still read what these name. It has no way to be asked to stop that is sure to succeed.
             std::mem::forget(std::mem::take(&mut self.slots));
         }
