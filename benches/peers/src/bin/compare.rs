@@ -10,9 +10,10 @@ use gannet_benches::scenarios::{ipc, udp};
 use gannet_benches::systems::System;
 use gannet_benches::systems::floor::Floor;
 use gannet_benches::systems::gannet::Gannet;
+use gannet_benches::systems::gannet_udp::{GannetUdp, UdpSettings};
 use gannet_benches::systems::handover::Handover;
 use gannet_peers::aeron_ipc::AeronIpc;
-use gannet_peers::aeron_udp::{AeronUdp, UdpSettings};
+use gannet_peers::aeron_udp::{self, AeronUdp};
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -22,7 +23,7 @@ const TERM_LENGTH: usize = 64 * 1024 * 1024;
 /// The longest datagram that both take, and a window with room for many of them.
 const LONGEST_MTU: usize = 65_504;
 const WIDE_WINDOW: usize = 2 << 20;
-const LONG_TERM: usize = 16 << 20;
+const LONG_TERM: usize = 4 << 20;
 
 fn main() -> ExitCode {
     match run() {
@@ -72,9 +73,16 @@ fn over_udp(rounds: Option<u32>, tuned: bool) -> Result<Vec<Measurement>, Box<dy
         options.settings.window = WIDE_WINDOW;
         options.settings.term_length = LONG_TERM;
     }
-    let gannet_benches::systems::gannet_udp::UdpSettings { term_length, mtu, window, .. } = options.settings;
+    let UdpSettings { term_length, mtu, window, .. } = options.settings;
     let mut systems = udp::systems(&options)?;
-    systems.push(Box::new(AeronUdp::open(UdpSettings { term_length, mtu, window, tuned })?));
+    if tuned {
+        // With segmentation offload the datagrams need not be long: the defaults, but for a window with room for many.
+        let short = UdpSettings { mtu: UdpSettings::default().mtu, ..options.settings };
+        for &transport in &options.transports {
+            systems.push(Box::new(GannetUdp::open(UdpSettings { transport, ..short })?));
+        }
+    }
+    systems.push(Box::new(AeronUdp::open(aeron_udp::UdpSettings { term_length, mtu, window, tuned })?));
     introduce(&systems);
     Ok(udp::run(&mut systems, &options, |_| {})?)
 }

@@ -12,6 +12,8 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use socket2::SockRef;
+
 use self::messages::Datagrams;
 use super::{FLOOR, System};
 use crate::rig::RigError;
@@ -24,8 +26,10 @@ const MTU: usize = 1408;
 const HEADER: usize = 32;
 /// Datagrams per system call.
 const BATCH: usize = 64;
-/// How many datagrams may be under way: fewer than fit a socket's buffer.
+/// How many datagrams may be under way, and the buffer of a socket that has room for them: the kernel counts twice what it is asked
+/// for, 2,304 bytes for a datagram, and up to a quarter of the buffer for what was taken out already.
 const IN_FLIGHT: u64 = 80;
+const SOCKET_BUFFER: usize = 160 << 10;
 
 /// The floor as a system.
 #[derive(Debug, Default)]
@@ -65,6 +69,7 @@ impl System for UdpFloor {
             layout,
             datagrams: Datagrams::new(BATCH, layout.length),
             filled: 0,
+            flushed: 0,
             messages: 0,
             sent: 0,
             arrived: Arc::clone(&arrived),
@@ -84,8 +89,10 @@ fn pair() -> io::Result<(UdpSocket, UdpSocket)> {
     let (one, other) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
     one.connect(other.local_addr()?)?;
     other.connect(one.local_addr()?)?;
-    one.set_nonblocking(true)?;
-    other.set_nonblocking(true)?;
+    for socket in [&one, &other] {
+        socket.set_nonblocking(true)?;
+        SockRef::from(socket).set_recv_buffer_size(SOCKET_BUFFER)?;
+    }
     Ok((one, other))
 }
 
@@ -141,8 +148,9 @@ struct Stream {
     socket: UdpSocket,
     layout: Layout,
     datagrams: Datagrams,
-    /// Whole datagrams that wait to be sent, and messages in the one that is being filled.
+    /// Whole datagrams, how many of them were sent, and messages in the one that is being filled.
     filled: usize,
+    flushed: usize,
     messages: usize,
     sent: u64,
     /// Datagrams that the other end has taken.
@@ -153,22 +161,20 @@ struct Stream {
 }
 
 impl Stream {
-    /// Sends what is whole; false when something is left.
+    /// Sends what is whole; false when something is left, since there are as many under way as may be.
     fn flush(&mut self) -> bool {
-        let mut at = 0;
-        while at < self.filled {
+        while self.flushed < self.filled {
             // Acquire: pairs with the release in `poll`; nothing else is published by it.
             let room = IN_FLIGHT.saturating_sub(self.sent - self.arrived.load(Ordering::Acquire));
-            let end = self.filled.min(at + room as usize);
-            if end == at {
-                std::hint::spin_loop();
-                continue;
+            let end = self.filled.min(self.flushed + room as usize);
+            if end == self.flushed {
+                return false;
             }
-            let taken = self.datagrams.send(&self.socket, at..end).unwrap_or(0);
+            let taken = self.datagrams.send(&self.socket, self.flushed..end).unwrap_or(0);
             self.sent += taken as u64;
-            at += taken;
+            self.flushed += taken;
         }
-        self.filled = 0;
+        (self.filled, self.flushed) = (0, 0);
         true
     }
 
@@ -260,6 +266,20 @@ mod tests {
             let outcome = UdpFloor::new().throughput(&plan).expect("nothing is lost");
             assert!(outcome.received > 0, "{size}");
         }
+    }
+
+    #[test]
+    fn as_many_datagrams_as_may_be_under_way_fit_a_socket() {
+        let (near, far) = pair().expect("loopback sockets");
+        for number in 0..2 * IN_FLIGHT {
+            near.send(&[number as u8; MTU]).expect("loopback takes it");
+            if number >= IN_FLIGHT {
+                // One was taken out for each that is sent from here on.
+                assert_eq!(far.recv(&mut [0; MTU]).ok(), Some(MTU), "{number}");
+            }
+        }
+        let waiting = std::iter::from_fn(|| far.recv(&mut [0; MTU]).ok());
+        assert_eq!(waiting.count() as u64, IN_FLIGHT);
     }
 
     #[test]
