@@ -110,6 +110,28 @@ fn an_untethered_spy_is_left_behind() {
     assert_eq!(driver.value(images[0].position), 32 << 10, "where the sender is");
 }
 
+/// Section 7.12: whoever compares a publisher's position with its limit finds both of one time, not of two ticks.
+#[test]
+fn a_position_shows_with_its_limit_and_soon_while_that_rests() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let publication = driver.add_exclusive_publication(client, CHANNEL);
+    let words = words(&mut driver);
+    connect(&words);
+    driver.settle();
+    let mut publisher = driver.exclusive_publisher(&publication);
+    let position = driver.counters.find(12, publication.original).expect("pub-pos");
+    publisher.offer(&[0; 1000]).unwrap();
+    driver.cycle();
+    assert_eq!(driver.value(position), 0, "the tail is looked at now and then only");
+    driver.pass_briefly_ms(1);
+    assert_eq!(driver.value(position), 1056);
+    publisher.offer(&[0; 1000]).unwrap();
+    words.set_sender_position(1056);
+    driver.cycle();
+    assert_eq!((driver.value(publication.limit), driver.value(position)), ((32 << 10) + 1056, 2112));
+}
+
 fn destination(driver: &Driver, client: ClientId, subscription: RegistrationId, channel: &str, add: bool) -> Vec<u8> {
     let body = Destination {
         client_id: client,

@@ -18,8 +18,8 @@ const NO_TAG: i64 = -1;
 impl Core {
     /// Moves limits and cleans, for all publications and images of the network.
     pub(in crate::conductor) fn update_network(&mut self) -> usize {
-        let network = &mut self.network;
-        let publications = network.publications.iter_mut().filter_map(|found| found.update().then_some(()));
+        let (now, network) = (self.now.monotonic, &mut self.network);
+        let publications = network.publications.iter_mut().filter_map(|found| found.update(now).then_some(()));
         let images = network.images.iter_mut().filter_map(|found| found.update().then_some(()));
         publications.count() + images.count()
     }

@@ -20,6 +20,10 @@ use crate::shared::{
     UntetheredTimeouts, is_clean_for,
 };
 
+/// How often the publisher's position is shown to people while its limit rests. Looking it up takes words that publishers change all
+/// the time, so it is not done on every duty cycle.
+const POSITION_INTERVAL_NS: i64 = 100_000;
+
 /// What a publication is made of.
 #[derive(Debug)]
 pub(in crate::conductor) struct NewPublication {
@@ -71,6 +75,9 @@ pub(in crate::conductor) struct NetworkPublication {
     consumed: i64,
     /// The furthest that a spy has been, if the sender was told so.
     spied: Option<i64>,
+    /// The publisher's position as it was last stored, and when.
+    shown_position: i64,
+    shown_at: MonotonicNanos,
 }
 
 /// What a tick asks of the conductor.
@@ -102,6 +109,8 @@ impl NetworkPublication {
             spies: Subscribers::default(),
             consumed: start,
             spied: None,
+            shown_position: start,
+            shown_at: now,
             made_of,
         }
     }
@@ -141,7 +150,7 @@ impl NetworkPublication {
     }
 
     /// Moves the limit after the sender and cleans behind it; says who listens. Returns whether there was anything to do.
-    pub(in crate::conductor) fn update(&mut self) -> bool {
+    pub(in crate::conductor) fn update(&mut self, now: MonotonicNanos) -> bool {
         if self.state != State::Active {
             return false;
         }
@@ -165,6 +174,9 @@ impl NetworkPublication {
             // the limit was cleaned before.
             self.made_of.limit.value.store_release(next);
             worked = true;
+            self.show_position(now);
+        } else if now.since(self.shown_at) >= POSITION_INTERVAL_NS {
+            self.show_position(now);
         }
         worked
     }
@@ -172,9 +184,8 @@ impl NetworkPublication {
     /// Time has passed. Called on each timer tick.
     pub(in crate::conductor) fn on_tick(&mut self, now: MonotonicNanos) -> PublicationTick {
         let mut tick = PublicationTick::default();
-        let producer = self.producer_position();
+        let producer = self.show_position(now);
         let sent = self.made_of.words.sender_position();
-        self.made_of.position.value.store_release(producer);
         match self.state {
             State::Active if self.revoked => {
                 tick.end = Some((self.end_stream(), true));
@@ -263,6 +274,17 @@ impl NetworkPublication {
         let found = self.made_of.log.producer_position().get() & -FRAME_STEP;
         let sent = self.made_of.words.sender_position();
         found.clamp(sent, sent.max(self.limit + self.term_length))
+    }
+
+    /// The same, stored for people to see.
+    fn show_position(&mut self, now: MonotonicNanos) -> i64 {
+        let producer = self.producer_position();
+        self.shown_at = now;
+        if producer != self.shown_position {
+            self.shown_position = producer;
+            self.made_of.position.value.store_release(producer);
+        }
+        producer
     }
 
     fn step(&mut self, event: Event, now: MonotonicNanos) {
