@@ -516,6 +516,10 @@ settings! {
         transport: TransportName = "auto", "gannet.transport" / "GANNET_TRANSPORT";
         /// Hand runs of equal datagrams to the system in one piece, which it cuts up, and have it put such runs together that arrive.
         segmentation_offload: bool = "true", "gannet.segmentation.offload" / "GANNET_SEGMENTATION_OFFLOAD";
+        /// Up to how many sockets the sender, and the receiver, looks at one after the other, which finds a datagram soonest. Of more,
+        /// the system says which have something: by receive operations of io_uring, or by epoll.
+        sockets_tried_directly: u32 = "5", "gannet.sockets.tried.directly" / "GANNET_SOCKETS_TRIED_DIRECTLY",
+            in Limits::between(0, 1024);
         /// Print the configuration at start, each value with its source.
         print_configuration: bool = "false", "aeron.print.configuration" / "AERON_PRINT_CONFIGURATION";
         /// What is logged to standard error, in the form `level` or `target=level,...`.

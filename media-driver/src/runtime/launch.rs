@@ -199,7 +199,8 @@ impl MediaDriver {
         let conductor_config = conductor_config(config, &directory, sockets, resolver);
         let seed = conductor_config.seed;
         let offload = config.process.segmentation_offload;
-        let options = SocketOptions { segmentation: offload, coalescing: offload, ..SocketOptions::default() };
+        let tried_directly = config.process.sockets_tried_directly as usize;
+        let options = SocketOptions { segmentation: offload, coalescing: offload, tried_directly };
         let poll_ratio = config.network.send_to_status_poll_ratio as usize;
         let thresholds = [config.timeouts.sender_cycle_threshold, config.timeouts.receiver_cycle_threshold].map(ns);
         let conductor = Conductor::new(conductor_config, memory.announce(&clock));

@@ -6,14 +6,14 @@ use gannet_driver::MediaDriver;
 use gannet_driver::config::{ByteLength, DriverConfig, Profile, TransportName};
 use gannet_driver::io::transport::{TransportKind, choose};
 
-/// Has this thread's attempts to set up io_uring fail with "not permitted".
-fn forbid_io_uring() {
+/// Has this thread's calls of one number fail with "not permitted".
+fn forbid(call: i64) {
     let filter = |code: u16, jt: u8, jf: u8, k: u32| libc::sock_filter { code, jt, jf, k };
     let permission = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
     let mut program = [
-        // Load the number of the call; if it is that of io_uring_setup, refuse; else allow.
+        // Load the number of the call; if it is the forbidden one, refuse; else allow.
         filter(0x20, 0, 0, 0),
-        filter(0x15, 0, 1, libc::SYS_io_uring_setup as u32),
+        filter(0x15, 0, 1, call as u32),
         filter(0x06, 0, 0, permission),
         filter(0x06, 0, 0, libc::SECCOMP_RET_ALLOW),
     ];
@@ -25,10 +25,17 @@ fn forbid_io_uring() {
     }
 }
 
+/// Rings may be made, and yet nothing goes through them: what io_uring is chosen by is what it does.
 #[test]
-fn a_driver_does_without_io_uring_where_it_is_forbidden() {
-    let confined = std::thread::spawn(|| {
-        forbid_io_uring();
+fn a_driver_does_without_io_uring_where_any_of_its_calls_is_forbidden() {
+    for call in [libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register] {
+        sockets_are_chosen_without(call);
+    }
+}
+
+fn sockets_are_chosen_without(call: i64) {
+    let confined = std::thread::spawn(move || {
+        forbid(call);
         let chosen = choose(TransportName::Auto).unwrap();
         assert_eq!(chosen.kind, TransportKind::Sockets);
         let warning = chosen.warning().expect("a reason");
@@ -44,7 +51,7 @@ fn a_driver_does_without_io_uring_where_it_is_forbidden() {
 #[test]
 fn a_driver_that_may_not_use_io_uring_starts_and_says_so() {
     let confined = std::thread::spawn(|| {
-        forbid_io_uring();
+        forbid(libc::SYS_io_uring_setup);
         let mut config = DriverConfig::for_profile(Profile::Frugal);
         config.buffers.counter_values_length = ByteLength::new(1 << 20);
         let driver = MediaDriver::launch_embedded(config.clone()).unwrap();

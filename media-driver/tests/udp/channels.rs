@@ -228,9 +228,9 @@ fn counters_show_receivers_destinations_and_windows() {
 fn messages_carry_times() {
     /// The first of September 2020, in nanoseconds since 1970.
     const LATELY: i64 = 1_598_918_400_000_000_000;
-    for transport in [TransportName::Sockets, TransportName::Auto] {
+    for (transport, tried_directly) in WAYS {
         let mut config = config(ThreadingMode::Shared);
-        config.process.transport = transport;
+        (config.process.transport, config.process.sockets_tried_directly) = (transport, tried_directly);
         let driver = MediaDriver::launch_embedded(config).unwrap();
         let client = Client::connect(context(driver.dir())).unwrap();
         let channel = format!("aeron:udp?endpoint=127.0.0.1:{}", free_port());

@@ -8,8 +8,8 @@ use io_uring::{IoUring, cqueue, opcode, types};
 
 use super::Endpoints;
 use crate::io::transport::run::{MAX_SEGMENTS, bytes_of, length_of, segments};
-use crate::io::transport::socket::Account;
 use crate::io::transport::socket::messages::Envelope;
+use crate::io::transport::socket::{Account, fault};
 use crate::mailbox::{Completion, Transmit, TransmitBatch};
 
 /// How many messages the kernel has at most.
@@ -137,8 +137,12 @@ impl Sends {
     /// Submits what is queued, and passes on what was answered.
     fn flush(&mut self, endpoints: &mut Endpoints, account: &mut Account<'_, impl FnMut(Completion)>) {
         account.counts.send_calls += 1;
-        // Interrupted, or short of memory: what is queued stays queued, and is submitted by the next call.
-        let _ = self.ring.submit();
+        // What is queued stays queued, and is submitted by the next call, whether it was interrupted, short of memory, or forbidden.
+        if let Err(error) = self.ring.submit()
+            && let Some(first) = self.slots.iter().find_map(|slot| slot.transmits.first())
+        {
+            *account.fault = Some(fault(first, error.raw_os_error().unwrap_or(libc::EIO)));
+        }
         while let Some(answer) = self.next() {
             let number = answer.user_data() as u16;
             let Some(slot) = self.slots.get_mut(usize::from(number)) else { continue };
