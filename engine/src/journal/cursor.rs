@@ -17,6 +17,7 @@ use super::catalog::RecordingDescriptor;
 use super::error::JournalError;
 use super::recording::Recording;
 use super::storage::{Storage, Stored};
+use super::tailer::Start;
 
 /// The version of the layout.
 pub const CURSORS_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
@@ -103,15 +104,7 @@ impl Recording {
                 slot
             }
         };
-        Ok(Cursor {
-            position: view.own(POSITION.from(slot)),
-            slot,
-            name: name.to_owned(),
-            start: descriptor.start_position,
-            end: descriptor.term_length.max_position(),
-            recording_id: descriptor.recording_id,
-            stored,
-        })
+        Ok(Cursor::new(stored, slot, name, descriptor))
     }
 
     /// All cursors, in no order.
@@ -124,24 +117,74 @@ impl Recording {
         Ok(stored.map(|stored| slots().filter_map(|slot| info(stored.view(), slot)).collect()).unwrap_or_default())
     }
 
-    /// Removes a cursor. Whoever has it open moves nothing any more.
+    /// Moves a cursor to where a tailer would begin, waits until that is on stable storage, and says where it is. For whoever looks
+    /// after consumers that do not run: one that runs moves it again when it is done with its next message.
+    ///
+    /// ```
+    /// # use gannet::journal::{Journal, JournalError, JournalOptions, Start};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let options = JournalOptions::new().segment_length(64 << 10).term_length(64 << 10);
+    /// let journal = Journal::create(dir.path(), &options)?;
+    /// let end = journal.appender()?.append(b"hello")?;
+    /// let recording = journal.recording()?;
+    /// recording.cursor("billing")?;
+    /// assert_eq!(recording.move_cursor("billing", Start::End)?, end);
+    /// assert_eq!(recording.cursors()?[0].position, end);
+    /// recording.remove_cursor("billing")?;
+    /// assert!(matches!(recording.move_cursor("billing", Start::End), Err(JournalError::UnknownCursor { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::UnknownCursor`]; as [`Self::tailer`] for a place that the recording does not have; or what the operating system
+    /// refuses.
+    pub fn move_cursor(&self, name: &str, to: Start) -> Result<Position, JournalError> {
+        // Nothing is pruned between the look and the deed.
+        let _lock = lock(&*self.storage, self.descriptor())?;
+        let mut cursor = self.existing(name)?;
+        let position = self.tailer(to)?.position();
+        cursor.move_to(position)?;
+        cursor.sync()?;
+        Ok(position)
+    }
+
+    /// Removes a cursor, and waits until that is on stable storage. Whoever has it open moves nothing any more.
     ///
     /// # Errors
     ///
     /// [`JournalError::UnknownCursor`]; or what the operating system refuses.
     pub fn remove_cursor(&self, name: &str) -> Result<(), JournalError> {
-        let storage = &*self.storage;
+        let _lock = lock(&*self.storage, self.descriptor())?;
+        let cursor = self.existing(name)?;
+        cursor.stored.view().word(IN_USE.from(cursor.slot)).store_relaxed(0);
+        cursor.sync()
+    }
+
+    /// The cursor of that name, if there is one. With the cursors' lock.
+    fn existing(&self, name: &str) -> Result<Cursor, JournalError> {
         let unknown =
             || JournalError::UnknownCursor { recording_id: self.descriptor().recording_id, name: name.to_owned() };
-        let stored = open(storage, self.descriptor(), FileAccess::ReadWrite)?.ok_or_else(unknown)?;
-        let _lock = lock(storage, self.descriptor())?;
+        let stored = open(&*self.storage, self.descriptor(), FileAccess::ReadWrite)?.ok_or_else(unknown)?;
         let slot = find(stored.view(), name).ok_or_else(unknown)?;
-        stored.view().word(IN_USE.from(slot)).store_relaxed(0);
-        Ok(())
+        Ok(Cursor::new(stored, slot, name, self.descriptor()))
     }
 }
 
 impl Cursor {
+    /// The cursor that a slot is used for.
+    fn new(stored: Stored, slot: usize, name: &str, descriptor: &RecordingDescriptor) -> Self {
+        Self {
+            position: stored.view().own(POSITION.from(slot)),
+            slot,
+            name: name.to_owned(),
+            start: descriptor.start_position,
+            end: descriptor.term_length.max_position(),
+            recording_id: descriptor.recording_id,
+            stored,
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name

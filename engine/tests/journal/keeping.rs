@@ -44,6 +44,33 @@ fn cursors_stay_where_they_were_moved() {
 }
 
 #[test]
+fn cursors_are_looked_after_from_outside() {
+    let (dir, journal) = journal(&small());
+    let mut appender = journal.appender().unwrap();
+    let ends: Vec<_> = (0..10).map(|number| appender.append(&message(0, number)).unwrap()).collect();
+    let recording = Recording::open(dir.path()).unwrap();
+    let unknown = |error: JournalError| assert!(matches!(error, JournalError::UnknownCursor { .. }), "{error}");
+    unknown(recording.move_cursor("billing", Start::End).unwrap_err());
+    assert!(recording.cursors().unwrap().is_empty(), "none is made");
+    let consumer = recording.cursor("billing").unwrap();
+    unknown(recording.move_cursor("risk", Start::End).unwrap_err());
+    for (to, expected) in [
+        (Start::End, ends[9]),
+        (Start::Position(ends[3]), ends[3]),
+        (Start::Sequence(6), ends[5]),
+        (Start::Begin, Position::new(0)),
+    ] {
+        assert_eq!(recording.move_cursor("billing", to).unwrap(), expected);
+        assert_eq!((consumer.position(), recording.cursors().unwrap()[0].position), (expected, expected));
+    }
+    for bad in [ends[0].get() + 32, ends[9].get() + 32, ends[2].get() + 1, -32] {
+        let error = recording.move_cursor("billing", Start::Position(Position::new(bad))).unwrap_err();
+        assert!(matches!(error, JournalError::Position { .. } | JournalError::Pruned { .. }), "{error}");
+        assert_eq!(consumer.position().get(), 0, "it stays");
+    }
+}
+
+#[test]
 fn sidecars_are_made_again_as_they_were() {
     let (dir, journal) = journal(&small());
     let mut appender = journal.appender().unwrap();
