@@ -1,5 +1,6 @@
 //! The distinct error log: each different error once, with how often and when it was seen. Written by the driver's conductor on
-//! behalf of all agents, read by tools. Never overwrites, never grows: when it is full, new errors are dropped and counted.
+//! behalf of all agents, read by tools. Never overwrites, never grows: when it is full, new errors are dropped, and its last entry says
+//! so and counts them.
 
 use std::collections::HashMap;
 
@@ -14,6 +15,11 @@ const FIRST_OBSERVATION: Field<i64> = Field::at(16);
 const HEADER_LENGTH: usize = FIRST_OBSERVATION.end();
 const _: () = assert!(HEADER_LENGTH == 24);
 const ALIGNMENT: usize = 8;
+
+/// The text of the last entry of a log that is full. It is counted for each error that was dropped.
+const FULL: &str = "(0) the error log is full: errors that it does not have yet are only counted here, until the driver is started anew";
+/// What is kept for that entry, in bytes.
+const RESERVED: usize = align_up(HEADER_LENGTH + FULL.len(), ALIGNMENT);
 
 /// As much of a text as an entry holds, in bytes.
 const MAX_TEXT_LENGTH: usize = 8192;
@@ -43,7 +49,6 @@ pub struct ErrorLog {
     next: usize,
     /// Where the entry of each text starts. As bounded as the log itself, each text being in it.
     known: HashMap<String, usize>,
-    dropped: u64,
 }
 
 /// What became of an error.
@@ -53,45 +58,47 @@ pub enum Recorded {
     New,
     /// It was counted in the entry that it has.
     Again,
-    /// The log has no room for another entry.
+    /// The log has no room for another entry. It was counted in the last entry, which says that.
     Dropped,
 }
 
 impl ErrorLog {
     /// Takes the writer's place on a zeroed region.
     pub fn new(buffer: AtomicBuffer) -> Self {
-        Self { buffer, next: 0, known: HashMap::new(), dropped: 0 }
-    }
-
-    /// How many observations were dropped because the log was full.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
+        Self { buffer, next: 0, known: HashMap::new() }
     }
 
     /// Records an error seen at `now`. Errors are the same if their texts are; a text begins with its code in parentheses, and
     /// is cut at 8192 bytes.
     pub fn record(&mut self, now: EpochMillis, text: &str) -> Recorded {
         let text = clip(text);
-        let (offset, recorded) = match self.known.get(text) {
-            Some(&offset) => (offset, Recorded::Again),
-            None => match self.append(now, text) {
-                Some(offset) => (offset, Recorded::New),
-                None => {
-                    self.dropped += 1;
-                    return Recorded::Dropped;
-                }
-            },
-        };
-        self.buffer.word(COUNT.from(offset)).fetch_add(1);
-        self.buffer.word(LAST_OBSERVATION.from(offset)).store_release(now.get());
-        recorded
+        if let Some(&offset) = self.known.get(text) {
+            self.observe(offset, now);
+            return Recorded::Again;
+        }
+        let room = self.buffer.len().saturating_sub(RESERVED);
+        if let Some(offset) = self.append(now, text, room) {
+            self.observe(offset, now);
+            return Recorded::New;
+        }
+        let full = self.known.get(FULL).copied().or_else(|| self.append(now, FULL, self.buffer.len()));
+        if let Some(offset) = full {
+            self.observe(offset, now);
+        }
+        Recorded::Dropped
     }
 
-    /// Makes an entry that has not been observed yet.
-    fn append(&mut self, now: EpochMillis, text: &str) -> Option<usize> {
+    /// Counts an entry that there is.
+    fn observe(&self, offset: usize, now: EpochMillis) {
+        self.buffer.word(COUNT.from(offset)).fetch_add(1);
+        self.buffer.word(LAST_OBSERVATION.from(offset)).store_release(now.get());
+    }
+
+    /// Makes an entry that has not been observed yet, if it ends within `room`.
+    fn append(&mut self, now: EpochMillis, text: &str, room: usize) -> Option<usize> {
         let offset = self.next;
         let length = HEADER_LENGTH + text.len();
-        if offset + length > self.buffer.len() {
+        if offset + length > room {
             return None;
         }
         self.buffer.put_bytes(offset + HEADER_LENGTH, text.as_bytes());
@@ -220,7 +227,7 @@ mod tests {
     fn trap_68_a_reader_takes_an_entry_that_was_not_yet_counted() {
         let buffer = AtomicBuffer::heap(256);
         let mut log = ErrorLog::new(buffer.clone());
-        log.append(at(100), "(1) just logged").unwrap();
+        log.append(at(100), "(1) just logged", 256).unwrap();
         assert_eq!(read(&buffer, 0), [(0, 100, 0, "(1) just logged".to_string())]);
         assert_eq!(log.record(at(100), "(1) just logged"), Recorded::Again);
         assert_eq!(read(&buffer, 100).len(), 1);
@@ -228,14 +235,24 @@ mod tests {
 
     #[test]
     fn a_full_log_drops_new_errors_and_counts_known_ones() {
-        let buffer = AtomicBuffer::heap(64);
+        let buffer = AtomicBuffer::heap(64 + RESERVED);
         let mut log = ErrorLog::new(buffer.clone());
         assert_eq!(log.record(at(1), "(1) fits"), Recorded::New);
         assert_eq!(log.record(at(2), "(2) nine"), Recorded::New);
+        assert_eq!(read(&buffer, 0).len(), 2);
         assert_eq!(log.record(at(3), "(3)"), Recorded::Dropped);
         assert_eq!(log.record(at(4), "(1) fits"), Recorded::Again);
-        assert_eq!(log.dropped(), 1);
-        assert_eq!(read(&buffer, 0).len(), 2);
+        assert_eq!(log.record(at(5), "(4)"), Recorded::Dropped);
+        let seen = read(&buffer, 0);
+        assert_eq!(seen[2], (2, 3, 5, FULL.to_string()));
+        assert_eq!((seen.len(), seen[0].0), (3, 2));
+    }
+
+    #[test]
+    fn a_log_without_room_for_anything_drops_everything() {
+        let buffer = AtomicBuffer::heap(RESERVED - 8);
+        assert_eq!(ErrorLog::new(buffer.clone()).record(at(1), "(1)"), Recorded::Dropped);
+        assert!(read(&buffer, 0).is_empty());
     }
 
     #[test]

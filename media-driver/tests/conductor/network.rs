@@ -3,12 +3,13 @@
 use gannet::command::{Command, Destination, Text};
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::OfferError;
+use gannet::memory::MapError;
 use gannet::protocol::Setup;
 use gannet::time::MonotonicNanos;
 use gannet::types::{ClientId, CounterId, RegistrationId, SessionId, TermId, TermLength};
 use gannet_driver::mailbox::{
-    EndpointId, Holder, LossRules, NamedPlace, NewImage, NewReceiveEndpoint, ReceiverCommand, ReceiverEvent,
-    SenderCommand, SenderEvent,
+    EndpointId, Holder, LossRules, NamedPlace, NewImage, NewReceiveEndpoint, ReceiverCommand, ReceiverEvent, Reply,
+    Request, SenderCommand, SenderEvent,
 };
 use gannet_driver::shared::{PublicationWords, Receivers};
 
@@ -437,6 +438,53 @@ fn wire_trap_62_an_mtu_beyond_the_window_is_refused() {
     let told = driver.error_texts().join("\n");
     assert!(told.contains("4128") && told.contains("4096"), "{told}");
     assert!(present(&mut driver, endpoint, Setup { mtu: 4_096, ..SETUP }).is_some());
+}
+
+/// Strangers choose what they present: the error log does not grow with it, and tells how long it has gone on.
+#[test]
+fn a_flood_of_refused_sessions_is_one_entry_of_the_error_log() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    driver.add_subscription(client, "aeron:udp?endpoint=localhost:40123");
+    let endpoint = receiver_told(&mut driver).0[0].id;
+    for number in 0..2_000 {
+        let setup = Setup { mtu: 32 - number % 5, session_id: SessionId::new(number), ..SETUP };
+        assert!(present(&mut driver, endpoint, setup).is_none());
+    }
+    let told = driver.error_texts();
+    assert!(told.len() == 1 && told[0].contains("no image of session 0 of stream"), "{told:?}");
+    driver.pass_with(2_000, |driver| driver.beat(client));
+    assert!(present(&mut driver, endpoint, Setup { mtu: 31, session_id: SessionId::new(2_000), ..SETUP }).is_none());
+    assert_eq!((driver.error_texts(), driver.system(SystemCounter::Errors)), (told, 2));
+}
+
+/// A session whose log finds no room presents itself ten times a second; a log is tried once a second, and one that is shorter at once.
+#[test]
+fn a_log_for_which_there_is_no_room_is_not_tried_ten_times_a_second() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    driver.add_subscription(client, "aeron:udp?endpoint=localhost:40123");
+    let endpoint = receiver_told(&mut driver).0[0].id;
+    let long = Setup { term_length: TermLength::new(1 << 26).unwrap(), ..SETUP };
+    let mut tried = 0;
+    let mut try_in_vain = |driver: &mut Driver| {
+        driver.hold_requests();
+        assert!(present(driver, endpoint, long).is_none());
+        driver.answer_requests(|request| {
+            let Request::CreateLog(create) = request else { panic!("{request:?}") };
+            tried += 1;
+            let error = MapError::NoSpace { path: create.path, needed: 3 << 26, available: 4096 * tried };
+            Reply::LogNotCreated { registration_id: create.registration_id, error }
+        });
+        tried
+    };
+    for tenth in 0..30 {
+        assert_eq!(try_in_vain(&mut driver), 1 + tenth / 10, "after {tenth} tenths of a second");
+        driver.pass_with(100, |driver| driver.beat(client));
+    }
+    assert_eq!(driver.error_texts().len(), 1, "{:?}", driver.error_texts());
+    assert_eq!(try_in_vain(&mut driver), 4);
+    assert!(present(&mut driver, endpoint, SETUP).is_some(), "there is room for a shorter one");
 }
 
 /// Trap 63: states change with the timer, every second: a publication lingers for its time and up to a second more.

@@ -170,6 +170,7 @@ impl Core {
         let Some(index) = self.network.endpoints.iter().position(|endpoint| endpoint.id == id) else { return };
         let endpoint = self.network.endpoints.remove(index);
         self.network.names.remove(|place, _| place.endpoint() == id);
+        self.network.refusals.forget(id);
         match endpoint.side {
             Side::Send => self.network.to_sender.push_back(SenderCommand::RemoveEndpoint(id)),
             Side::Receive => self.network.to_receiver.push_back(ReceiverCommand::RemoveEndpoint(id)),

@@ -55,12 +55,19 @@ impl Core {
         let (stream_id, session_id) = (new.setup.stream_id, new.setup.session_id);
         if let Err(error) = self.begin_image(registration_id, new) {
             if let Some(error) = error {
-                let text =
-                    format!("(11) no image of session {session_id} of stream {stream_id} from {}: {error}", new.source);
-                self.report(&text);
+                self.report_refusal(new.endpoint, &new.setup, new.source, &error);
             }
             let refuse = ReceiverCommand::RefuseImage(new.endpoint, stream_id, session_id);
             self.network.to_receiver.push_back(refuse);
+        }
+    }
+
+    /// Tells people why a session gets no image.
+    fn report_refusal(&mut self, endpoint: EndpointId, setup: &Setup, source: SocketAddr, error: &CommandError) {
+        let Setup { stream_id, session_id, .. } = setup;
+        let describe = || format!("no image of session {session_id} of stream {stream_id} from {source}");
+        if let Some(text) = self.network.refusals.tell(self.now.monotonic, endpoint, error, describe) {
+            self.reporter.record(self.now.epoch, &self.counters, text);
         }
     }
 
@@ -80,6 +87,9 @@ impl Core {
         // Trap 62. And what is not longer than a header carries nothing.
         if new.setup.mtu > subscription.window || new.setup.mtu <= FRAME_HEADER_LENGTH as i32 {
             return Err(Some(CommandError::ImageMtu { mtu: new.setup.mtu, window: subscription.window }));
+        }
+        if !self.network.refusals.may_try(self.now.monotonic, new.setup.term_length) {
+            return Err(None);
         }
         let request = self.config.logs.of_image(
             &ImageLog {
@@ -119,7 +129,7 @@ impl Core {
         };
         let coming = self.network.coming.remove(index);
         if let Err(error) = self.finish_image(&coming, &log) {
-            self.report(&format!("(11) no image from {}: {error}", coming.source));
+            self.report_refusal(coming.endpoint, &coming.setup, coming.source, &error);
             self.give_up_log(registration_id, coming.path.clone(), log);
             self.refuse_image(&coming);
         }
@@ -136,7 +146,8 @@ impl Core {
             return false;
         };
         let coming = self.network.coming.remove(index);
-        self.report(&format!("(12) no image from {}: {error}", coming.source));
+        self.network.refusals.on_no_log(self.now.monotonic, coming.setup.term_length);
+        self.report_refusal(coming.endpoint, &coming.setup, coming.source, error);
         self.refuse_image(&coming);
         true
     }

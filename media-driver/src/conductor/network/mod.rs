@@ -22,6 +22,7 @@ mod params;
 mod pending;
 mod publication;
 mod publications;
+mod refusals;
 mod state;
 mod subscriptions;
 
@@ -39,6 +40,7 @@ use self::image::Image;
 use self::images::PendingImage;
 use self::names::Names;
 use self::publication::NetworkPublication;
+use self::refusals::Refusals;
 use super::config::NetworkDefaults;
 use super::subscriptions::SubscriptionLink;
 use crate::channel::PortManager;
@@ -69,6 +71,7 @@ pub(super) struct Network {
     vanishing: Vec<Image>,
     /// Images whose logs are being made.
     coming: Vec<PendingImage>,
+    refusals: Refusals,
     /// The command that waits for its endpoint or its log.
     pending: Option<PendingNetwork>,
     next_endpoint: u32,
@@ -95,6 +98,7 @@ impl Network {
             images: Vec::new(),
             vanishing: Vec::new(),
             coming: Vec::new(),
+            refusals: Refusals::default(),
             pending: None,
             next_endpoint: 0,
             next_receiver_id: first_receiver_id,
