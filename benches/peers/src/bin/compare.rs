@@ -23,7 +23,7 @@ const TERM_LENGTH: usize = 64 * 1024 * 1024;
 /// The longest datagram that both take, and a window with room for many of them.
 const LONGEST_MTU: usize = 65_504;
 const WIDE_WINDOW: usize = 2 << 20;
-const LONG_TERM: usize = 4 << 20;
+const LONG_TERM: usize = 16 << 20;
 
 fn main() -> ExitCode {
     match run() {
