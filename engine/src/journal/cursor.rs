@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The position is one word, stored in one step: it survives a kill at any instant. A loss of power may take it back to what was
-//! synced last.
+//! synced last. It may also take messages away that a consumer was done with: then recovery takes its cursor back to where they were.
 
 use crate::memory::{AtomicBuffer, Field, FileAccess, MapError, OwnedWord, Reserve};
 use crate::time::{Clock, EpochMillis, SystemClock};
@@ -64,6 +64,15 @@ pub struct CursorInfo {
     pub position: Position,
     /// When it was moved last.
     pub moved: EpochMillis,
+}
+
+/// A cursor that was behind the end of a recording that lost some of it, and is at the end now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RewoundCursor {
+    /// Its name.
+    pub name: String,
+    /// Where it was.
+    pub from: Position,
 }
 
 impl Recording {
@@ -230,6 +239,34 @@ impl Cursor {
     }
 }
 
+/// Takes cursors that are behind the end back to it, for good, and says which. Whoever goes on behind the end does so with messages that
+/// none of their consumers has seen.
+pub(crate) fn rewind_to(
+    storage: &dyn Storage,
+    descriptor: &RecordingDescriptor,
+    end: Position,
+) -> Result<Vec<RewoundCursor>, JournalError> {
+    let _lock = lock(storage, descriptor)?;
+    let stored = match open(storage, descriptor, FileAccess::ReadWrite) {
+        Ok(Some(stored)) => stored,
+        // Whoever wants a cursor of such a file is told; those who append have no use for them.
+        Ok(None) | Err(JournalError::Malformed { .. }) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut rewound = Vec::new();
+    for slot in slots() {
+        let Some(info) = info(stored.view(), slot).filter(|info| info.position > end) else { continue };
+        // ORDERING(journal.cursor): Release. Pairs with the Acquire loads of the position, as in `move_to`.
+        stored.view().word(POSITION.from(slot)).store_release(end.get());
+        rewound.push(RewoundCursor { name: info.name, from: info.position });
+    }
+    if !rewound.is_empty() {
+        let path = storage.path(&file_name(descriptor.recording_id));
+        stored.sync(0, FILE_LENGTH).map_err(|source| JournalError::Io { action: "sync", path, source })?;
+    }
+    Ok(rewound)
+}
+
 fn file_name(recording_id: RecordingId) -> String {
     format!("{recording_id}.cursors")
 }
@@ -294,7 +331,9 @@ fn create(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<Sto
         view.word(LENGTH).store_relaxed(FILE_LENGTH as i32);
         view.word(RECORDING_ID).store_relaxed(descriptor.recording_id.get());
         view.word(VERSION).store_relaxed(CURSORS_VERSION.bits());
-        Ok(())
+        // It cannot be made again: whenever the power goes, it is there whole or not at all.
+        let path = storage.path(&name);
+        stored.sync(0, FILE_LENGTH).map_err(|source| JournalError::Io { action: "sync", path, source })
     })?;
     storage.sync_names()?;
     Ok(stored)

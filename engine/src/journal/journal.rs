@@ -11,6 +11,7 @@ use crate::types::{Position, RecordingId};
 use super::appender::{Appender, ExclusiveAppender};
 use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
 use super::control::Control;
+use super::cursor::rewind_to;
 use super::error::JournalError;
 use super::keeper::{Keeper, idle_strategy, roll_if_due};
 use super::mark::{Mark, refuse_archive};
@@ -420,13 +421,15 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
         Sidecar::uncover(&**storage, descriptor, indexed)?;
         writer.control.rewind_indexed(indexed);
     }
+    // Before anybody can append there.
+    let rewound = rewind_to(&**storage, descriptor, end)?;
     writer.control.reset(boot_id, end);
     // Without it, a loss of power would leave a recording whose frames nobody has to prove.
     writer.control.assure(&**storage)?;
     storage.sync_names()?;
     let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
     catalog.set_stop(entry, None)?;
-    Ok((writer, RecoveryReport { left_by, end, padded, cut }))
+    Ok((writer, RecoveryReport { left_by, end, padded, cut, rewound }))
 }
 
 /// Joins those who have it open.
@@ -439,7 +442,7 @@ fn joined(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer, R
     };
     let writer = Writer::new(Arc::clone(storage), descriptor.clone(), control);
     let end = writer.control.recorded_position();
-    Ok((writer, RecoveryReport { left_by: LeftBy::Close, end, padded: Vec::new(), cut: None }))
+    Ok((writer, RecoveryReport { left_by: LeftBy::Close, end, padded: Vec::new(), cut: None, rewound: Vec::new() }))
 }
 
 /// Files that somebody was making when they were killed.

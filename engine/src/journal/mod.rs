@@ -59,7 +59,7 @@ mod writer;
 pub use appender::{Appender, ExclusiveAppender, JournalClaim};
 pub use catalog::{CATALOG_NAME, CATALOG_VERSION, Catalog, CatalogEntry, Entries, RecordingDescriptor, RecordingState};
 pub use control::{CONTROL_VERSION, MAX_APPENDERS};
-pub use cursor::{CURSORS_VERSION, Cursor, CursorInfo, MAX_CURSOR_NAME, MAX_CURSORS};
+pub use cursor::{CURSORS_VERSION, Cursor, CursorInfo, MAX_CURSOR_NAME, MAX_CURSORS, RewoundCursor};
 pub use error::{AppendError, Damage, Fault, JournalError};
 pub use journal::Journal;
 pub use options::{JournalOptions, Stamps, SyncPolicy};

@@ -9,11 +9,12 @@ use crate::types::{Position, RecordingId};
 use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
 use super::control::Control;
 use super::error::JournalError;
+use super::journal::{lock_opening, open_lock_name};
 use super::options::Stamps;
 use super::retention::{PruneTotals, Retention, RetentionFile};
 use super::segment::{SegmentKind, SegmentLayout, parse_segment_name, segment_name};
 use super::sidecar::Sidecar;
-use super::storage::{Directory, Storage};
+use super::storage::{Directory, Share, Storage};
 use super::tailer::{Start, Tailer};
 
 /// A segment of a recording.
@@ -100,6 +101,22 @@ impl Recording {
     /// Up to where its writers know that it is recorded; none where nobody keeps that.
     pub fn recorded_hint(&self) -> Option<Position> {
         self.stop_position().or_else(|| self.control.as_ref().map(Control::recorded_position))
+    }
+
+    /// Whether the machine was started again while somebody had it open, and nobody has opened it since: some of it may be lost.
+    pub(crate) fn awaits_recovery(&self) -> Result<bool, JournalError> {
+        let boot_id = self.storage.boot_id();
+        let is_left = || {
+            let known = self.control.as_ref().and_then(|control| control.known(self.descriptor(), boot_id));
+            self.stop_position().is_none() && known.is_some_and(|known| !known.same_boot)
+        };
+        if !is_left() {
+            return Ok(false);
+        }
+        // Somebody may have it open after all, where nobody can tell one start of a machine from another.
+        let _opening = lock_opening(&*self.storage)?;
+        let name = open_lock_name(self.descriptor().recording_id);
+        Ok(self.storage.try_lock(&name, Share::Exclusive)?.is_some() && is_left())
     }
 
     /// That what the catalog and the control page say is what is in the files.

@@ -14,6 +14,7 @@ use crate::types::Position;
 
 use super::catalog::RecordingDescriptor;
 use super::control::Known;
+use super::cursor::RewoundCursor;
 use super::error::{Damage, Fault, JournalError};
 use super::segment::{At, SegmentKind, parse_segment_name, segment_name};
 use super::sidecar::{Sidecar, frame_checksum};
@@ -45,6 +46,8 @@ pub struct RecoveryReport {
     pub padded: Vec<(Position, usize)>,
     /// What was cut off.
     pub cut: Option<Cut>,
+    /// Cursors that were behind the end: they are there now, since what is appended from there on is new to their consumers.
+    pub rewound: Vec<RewoundCursor>,
 }
 
 /// The end of a recording that could not be kept.

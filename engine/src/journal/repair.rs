@@ -17,6 +17,7 @@ use crate::types::{Position, RecordingId};
 
 use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
 use super::control::{Control, Known};
+use super::cursor::RewoundCursor;
 use super::error::{Damage, Fault, JournalError};
 use super::indexer::file_checksum;
 use super::journal::{Journal, lock_writing, open_lock_name, unfinished_files};
@@ -42,6 +43,8 @@ pub struct Repaired {
     pub padded: Vec<(Position, usize)>,
     /// What was cut off at the end.
     pub cut: Option<Cut>,
+    /// Cursors that were behind the end, and are there now. Not known before it is done.
+    pub rewound: Vec<RewoundCursor>,
     /// Files that somebody left unfinished who was killed, and that nobody needs.
     pub removed: Vec<String>,
     /// What was damaged in the middle.
@@ -122,6 +125,7 @@ pub fn repair(
         done.padded = report.padded;
         done.end = report.end;
         done.cut = report.cut;
+        done.rewound = report.rewound;
         // Its helper thread goes on where the sidecars end.
         let mut idle = super::keeper::idle_strategy();
         while journal.indexed() < done.end {
@@ -174,7 +178,8 @@ impl Repair<'_> {
             _ => recover(self.storage, descriptor, known, true)?,
         };
         let recording_id = descriptor.recording_id;
-        Ok(Repaired { recording_id, left_by, end, padded: Vec::new(), cut, removed, quarantined, unindexed })
+        let (padded, rewound) = (Vec::new(), Vec::new());
+        Ok(Repaired { recording_id, left_by, end, padded, cut, rewound, removed, quarantined, unindexed })
     }
 
     fn remove_unfinished(&self) -> Result<Vec<String>, JournalError> {

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use gannet::journal::consumer::{Consumer, ConsumerError, DeadLetter, DeadLetters, Processed, Window};
-use gannet::journal::storage::MemoryStorage;
-use gannet::journal::{Journal, JournalError, Prune, Recording, Retention, Start};
+use gannet::journal::storage::{Crash, MemoryStorage};
+use gannet::journal::{Journal, JournalError, LeftBy, Prune, Recording, Retention, Start};
+use gannet::types::Position;
 
 use crate::raw_access::RAW;
 use crate::support::{eventually, journal, message, read, small};
@@ -142,6 +143,58 @@ fn duplicates_are_passed_over_across_restarts() {
     let expected: Vec<u64> = (0..=200).chain(0..3).collect();
     assert_eq!(handled, expected);
     assert!(rounds > 50);
+}
+
+/// A loss of power took messages away that a consumer was done with; those that are appended in their place are new to it. Whether or
+/// not one of them begins where its cursor was.
+#[test]
+fn what_is_appended_after_a_loss_of_power_is_handed_out() {
+    for length in [32, 33] {
+        let storage = MemoryStorage::new(RAW);
+        let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+        let mut appender = journal.appender().unwrap();
+        for number in 0..100_u64 {
+            appender.append(&[number.to_le_bytes(); 4].concat()).unwrap();
+        }
+        let recording = journal.recording().unwrap();
+        let mut consumer = Consumer::open(&recording, "billing").unwrap();
+        while consumer.next().unwrap().is_some() {}
+        consumer.commit().unwrap();
+        assert_eq!(consumer.committed().get(), 6400);
+        let mut behind = recording.cursor("behind").unwrap();
+        behind.move_to(Position::new(640)).unwrap();
+        eventually("it is indexed", || journal.indexed() == journal.tail());
+        let choose = |name: &str, at: usize| if name == "0-0.rec" && at > 0 { Crash::Lost } else { Crash::Kept };
+        let found = storage.after_power_loss(choose, Crash::Kept);
+
+        // It cannot go on before it is known what is left.
+        let error = Consumer::open(&Recording::open_in(Arc::new(found.clone()), None).unwrap(), "billing").unwrap_err();
+        assert!(matches!(error, JournalError::Recover { .. }), "{error}");
+        let journal = Journal::open_in(Arc::new(found.clone()), None).unwrap();
+        let report = journal.recovery();
+        assert_eq!((report.left_by, report.end.get()), (LeftBy::PowerLoss, 4096));
+        let [rewound] = &report.rewound[..] else { panic!("{report:?}") };
+        assert_eq!((&*rewound.name, rewound.from.get()), ("billing", 6400));
+        // For good, before anything is appended.
+        let again = found.after_power_loss(|_, _| Crash::Lost, Crash::Lost);
+        let cursors = Recording::open_in(Arc::new(again), None).unwrap().cursors().unwrap();
+        let mut positions: Vec<_> = cursors.iter().map(|cursor| cursor.position.get()).collect();
+        positions.sort_unstable();
+        assert_eq!(positions, [640, 4096]);
+
+        let mut appender = journal.appender().unwrap();
+        for number in 0..100_u8 {
+            appender.append(&vec![number; length]).unwrap();
+        }
+        let mut consumer = Consumer::open(&journal.recording().unwrap(), "billing").unwrap();
+        for number in 0..100_u8 {
+            assert_eq!(consumer.next().unwrap().unwrap().payload(), &vec![number; length][..]);
+        }
+        assert!(consumer.next().unwrap().is_none());
+        drop((appender, consumer));
+        journal.close().unwrap();
+        assert_eq!(Journal::open_in(Arc::new(found), None).unwrap().recovery().rewound, []);
+    }
 }
 
 #[test]

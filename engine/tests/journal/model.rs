@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use gannet::journal::consumer::Consumer;
 use gannet::journal::storage::{Crash, MemoryStorage};
 use gannet::journal::{
     Appender, ExclusiveAppender, Journal, JournalClaim, JournalError, LeftBy, Prune, Retention, Start,
@@ -50,6 +51,10 @@ enum Operation {
     Seek {
         thousandths: usize,
     },
+    /// Consume so many messages from the cursor on, and commit them.
+    Consume {
+        most: usize,
+    },
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -64,6 +69,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => (0_usize..1_000, prop_oneof![Just(None), (0_u64..2_000_000).prop_map(Some)], any::<bool>())
             .prop_map(|(thousandths, bytes, waits)| Operation::Prune { thousandths, bytes, waits }),
         3 => (0_usize..1_000).prop_map(|thousandths| Operation::Seek { thousandths }),
+        3 => (0_usize..80).prop_map(|most| Operation::Consume { most }),
     ]
 }
 
@@ -113,6 +119,8 @@ struct Pair {
     /// How many of all are durable.
     durable: usize,
     appended: u64,
+    /// How many of all the consumer is done with, at the most: a loss of power may take its cursor back.
+    consumed: usize,
 }
 
 impl Pair {
@@ -121,7 +129,7 @@ impl Pair {
         let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
         let hand = Some(Hand::take(&journal, false));
         let (model, start) = (Vec::new(), Position::new(0));
-        Self { storage, journal, hand, model, pruned: 0, start, durable: 0, appended: 0 }
+        Self { storage, journal, hand, model, pruned: 0, start, durable: 0, appended: 0, consumed: 0 }
     }
 
     fn append(&mut self, length: usize) {
@@ -203,8 +211,10 @@ impl Pair {
                     seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                     seed >> 33
                 };
-                let choose = |_: &str, _: usize| match random() % 4 {
+                let choose = |name: &str, _: usize| match random() % 4 {
                     0 => Crash::Lost,
+                    // No disk tears a word, and a position is one.
+                    1 if name.ends_with(".cursors") => Crash::Torn(random() as usize % 4096 / 8 * 8),
                     1 => Crash::Torn(random() as usize % 4096),
                     _ => Crash::Kept,
                 };
@@ -217,6 +227,8 @@ impl Pair {
                 assert!((least..=self.model.len()).contains(&kept), "{kept} of {}", self.model.len());
                 self.model.truncate(kept);
                 self.durable = self.durable.min(self.pruned + kept);
+                // What takes the place of messages that are lost is new to the consumer.
+                self.consumed = self.consumed.min(self.pruned + kept);
             }
             Operation::Prune { thousandths, bytes, waits } => {
                 if waits {
@@ -271,6 +283,28 @@ impl Pair {
                     assert_eq!((record.position(), record.payload()), (*position, &payload[..]));
                 }
             }
+            Operation::Consume { most } => {
+                let mut consumer = Consumer::open(&self.journal.recording().unwrap(), "model").unwrap();
+                // A cursor that went back with the power may be in front of what was pruned since.
+                match consumer.next() {
+                    Err(JournalError::Pruned { earliest, .. }) => {
+                        assert_eq!((earliest, consumer.skip_pruned().unwrap()), (self.start, self.start));
+                    }
+                    found => {
+                        found.unwrap();
+                        consumer.rewind().unwrap();
+                    }
+                }
+                let mut next = self.model.partition_point(|(position, _)| *position < consumer.position());
+                assert!(self.pruned + next <= self.consumed, "messages are passed over");
+                for _ in 0..most.min(self.model.len() - next) {
+                    let record = consumer.next().unwrap().unwrap();
+                    assert_eq!((record.position(), record.payload()), (self.model[next].0, &self.model[next].1[..]));
+                    next += 1;
+                }
+                consumer.commit().unwrap();
+                self.consumed = self.pruned + next;
+            }
         }
     }
 }
@@ -320,6 +354,29 @@ fn what_is_pruned_stays_so_whatever_happens() {
         pruned.push(pair.pruned);
     }
     assert!(pruned.iter().all(|&pruned| pruned > 600), "{pruned:?}");
+}
+
+/// Messages that a consumer was done with are lost with the power, and others take their place.
+#[test]
+fn a_consumer_misses_nothing_that_takes_the_place_of_what_was_lost() {
+    use Operation::{Append, Consume, PowerLoss, Reopen, Sync};
+    for seed in 0..8 {
+        let pair = run(&[
+            Append { length: 1_000, count: 30 },
+            Sync,
+            Consume { most: 20 },
+            Append { length: 700, count: 50 },
+            Consume { most: 80 },
+            PowerLoss { seed },
+            Append { length: 90 + seed as usize, count: 60 },
+            Reopen,
+            Consume { most: 70 },
+            PowerLoss { seed: seed + 50 },
+            Append { length: 300, count: 20 },
+            Consume { most: 1_000 },
+        ]);
+        assert_eq!(pair.consumed, pair.pruned + pair.model.len());
+    }
 }
 
 /// Sequences that failed once: after a loss of power, numbers were wrong, or a torn message was delivered. What the helper threads do

@@ -118,8 +118,12 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// As [`Recording::cursor`] and [`Recording::tailer`].
+    /// [`JournalError::Recover`] when the machine was started again while the journal was open, and nobody has opened it since: it is
+    /// not known then which of its messages are left. As [`Recording::cursor`] and [`Recording::tailer`].
     pub fn open(recording: &Recording, name: &str) -> Result<Self, JournalError> {
+        if recording.awaits_recovery()? {
+            return Err(JournalError::Recover { recording_id: recording.descriptor().recording_id });
+        }
         let mut cursor = recording.cursor(name)?;
         let position = cursor.position();
         let is_beyond = recording.recorded_hint().is_some_and(|recorded| recorded < position);

@@ -21,7 +21,7 @@ pub(super) struct Args {
     /// Change nothing, and say what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Print one JSON object: recording_id, dry_run, was_whole, left_by, end_position, padded, cut, removed, quarantined, reindexed
+    /// Print one JSON object: recording_id, dry_run, was_whole, left_by, end_position, padded, cut, rewound, removed, quarantined, reindexed
     #[arg(long)]
     json: bool,
 }
@@ -36,6 +36,8 @@ struct Line {
     /// Ranges that became padding, since their appenders died.
     padded: Vec<Range>,
     cut: Option<Cut>,
+    /// Cursors that were behind the end, and are there now.
+    rewound: Vec<Rewound>,
     removed: Vec<String>,
     quarantined: Vec<Quarantined>,
     /// Whether sidecars had to be made again.
@@ -54,6 +56,12 @@ struct Cut {
     place: Place,
     bytes: u64,
     kept_in: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Rewound {
+    cursor: String,
+    position: i64,
 }
 
 #[derive(Serialize)]
@@ -108,6 +116,11 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
             bytes: cut.bytes,
             kept_in: cut.kept_in.clone(),
         }),
+        rewound: done
+            .rewound
+            .iter()
+            .map(|found| Rewound { cursor: found.name.clone(), position: found.from.get() })
+            .collect(),
         removed: done.removed.clone(),
         quarantined: done
             .quarantined
@@ -150,6 +163,11 @@ fn show(line: &Line, out: &mut Output) -> Outcome {
             "{would}cut off: {} bytes at position {position} of {file}: {fault}; kept in {}",
             cut.bytes,
             if cut.kept_in.is_empty() { "files of their own".to_owned() } else { cut.kept_in.join(", ") }
+        ))?;
+    }
+    for Rewound { cursor, position } in &line.rewound {
+        out.line(format_args!(
+            "taken back: the cursor {cursor:?}, which was at {position}, behind the end; its consumer goes on at the end"
         ))?;
     }
     if line.reindexed {
