@@ -220,6 +220,8 @@ pub struct Capacity {
     pub publication_links: usize,
     /// Subscriptions (`gannet.max.subscriptions`).
     pub subscriptions: usize,
+    /// Bytes of the logs of images together (`gannet.max.image.bytes`).
+    pub image_bytes: u64,
 }
 
 /// Who may stop the driver by command (`aeron.driver.termination.validator`).
@@ -320,7 +322,13 @@ impl Default for LogConfig {
 
 impl Default for Capacity {
     fn default() -> Self {
-        Self { clients: 4096, publications: 16_384, publication_links: 65_536, subscriptions: 65_536 }
+        Self {
+            clients: 4096,
+            publications: 16_384,
+            publication_links: 65_536,
+            subscriptions: 65_536,
+            image_bytes: u64::MAX,
+        }
     }
 }
 

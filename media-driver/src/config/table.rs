@@ -319,6 +319,9 @@ settings! {
         /// Subscriptions.
         subscriptions: u32 = "65536", "gannet.max.subscriptions" / "GANNET_MAX_SUBSCRIPTIONS",
             in Limits::between(1, MILLION);
+        /// Bytes of the logs of images together, which are made for whoever sends to a subscription: 0 for seven eighths of the file
+        /// system that the directory is on. A session that finds no room is refused, and the error log says so.
+        image_bytes: ByteLength = "0", "gannet.max.image.bytes" / "GANNET_MAX_IMAGE_BYTES", in Limits::between(0, I63);
         /// Names of other drivers that name resolution remembers. One more is dropped, and the error log says so.
         resolver_names: u32 = "4096", "gannet.max.resolver.names" / "GANNET_MAX_RESOLVER_NAMES", in Limits::between(1, MILLION);
         /// Drivers that name resolution tells what it knows. One more is told nothing, and the error log says so.

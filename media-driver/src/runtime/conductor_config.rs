@@ -73,6 +73,10 @@ pub(super) fn conductor_config(
             publications: capacity.publications as usize,
             publication_links: capacity.publication_links as usize,
             subscriptions: capacity.subscriptions as usize,
+            image_bytes: match capacity.image_bytes.get() {
+                0 => directory.file_system_bytes().map_or(u64::MAX, |bytes| bytes / 8 * 7),
+                bytes => bytes,
+            },
         },
     }
 }

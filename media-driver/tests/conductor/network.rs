@@ -487,6 +487,26 @@ fn a_log_for_which_there_is_no_room_is_not_tried_ten_times_a_second() {
     assert!(present(&mut driver, endpoint, SETUP).is_some(), "there is room for a shorter one");
 }
 
+/// Whoever sends makes the driver make logs, which must leave room for those of publications.
+#[test]
+fn images_have_so_many_bytes_together_and_no_more() {
+    let log_bytes = 3 * TermLength::MIN.get() as u64 + 4096;
+    let mut driver = Driver::with(|config| config.capacity.image_bytes = 2 * log_bytes);
+    driver.names = Some([("localhost", [127, 0, 0, 1].into())].into());
+    let client = driver.client();
+    driver.add_subscription(client, "aeron:udp?endpoint=localhost:40123");
+    let endpoint = receiver_told(&mut driver).0[0].id;
+    let session = |number| Setup { session_id: SessionId::new(number), ..SETUP };
+    assert!(
+        present(&mut driver, endpoint, Setup { term_length: TermLength::new(1 << 18).unwrap(), ..SETUP }).is_none()
+    );
+    assert!([1, 2].into_iter().all(|number| present(&mut driver, endpoint, session(number)).is_some()));
+    assert!(present(&mut driver, endpoint, session(3)).is_none());
+    let told = driver.error_texts().join("\n");
+    assert!(told.contains("gannet.max.image.bytes") && told.contains(&(2 * log_bytes).to_string()), "{told}");
+    driver.add_publication(client, IPC);
+}
+
 /// Trap 63: states change with the timer, every second: a publication lingers for its time and up to a second more.
 #[test]
 fn wire_trap_63_states_change_with_the_timer() {

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use gannet::channel_uri::CongestionControl;
 use gannet::counters::Stream;
-use gannet::logbuffer::{FRAME_HEADER_LENGTH, LogBuffers};
+use gannet::logbuffer::{FRAME_HEADER_LENGTH, LogBuffers, LogLayout};
 use gannet::protocol::Setup;
 use gannet::time::MonotonicNanos;
-use gannet::types::{Position, RegistrationId, SessionId, StreamId};
+use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermLength};
 
-use super::NetworkSubscription;
 use super::image::{Image, NewImageHalf};
+use super::{Network, NetworkSubscription};
 use crate::conductor::Core;
 use crate::conductor::counters::ImageStreamCounters;
 use crate::conductor::error::CommandError;
@@ -87,6 +87,11 @@ impl Core {
         // Trap 62. And what is not longer than a header carries nothing.
         if new.setup.mtu > subscription.window || new.setup.mtu <= FRAME_HEADER_LENGTH as i32 {
             return Err(Some(CommandError::ImageMtu { mtu: new.setup.mtu, window: subscription.window }));
+        }
+        let (capacity, page_size) = (self.config.capacity.image_bytes, self.config.logs.page_size);
+        if self.network.image_bytes(page_size) + log_bytes(new.setup.term_length, page_size) > capacity {
+            let capacity = usize::try_from(capacity).unwrap_or(usize::MAX);
+            return Err(Some(CommandError::Full { what: "bytes of images (gannet.max.image.bytes)", capacity }));
         }
         if !self.network.refusals.may_try(self.now.monotonic, new.setup.term_length) {
             return Err(None);
@@ -290,6 +295,20 @@ impl Core {
             }
             self.close_endpoint_if_unused(network.endpoint);
         }
+    }
+}
+
+/// The bytes of the log of an image with such terms.
+fn log_bytes(term_length: TermLength, page_size: i32) -> u64 {
+    LogLayout { term_length, page_size }.file_length() as u64
+}
+
+impl Network {
+    /// How many bytes the logs of images have together, those included that are being made or given up.
+    fn image_bytes(&self, page_size: i32) -> u64 {
+        let images = self.images.iter().chain(&self.vanishing).map(|image| image.made_of.log.term_length());
+        let all = images.chain(self.coming.iter().map(|image| image.setup.term_length));
+        all.map(|term_length| log_bytes(term_length, page_size)).sum()
     }
 }
 

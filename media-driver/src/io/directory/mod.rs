@@ -147,6 +147,12 @@ impl DriverDirectory {
         self.path.join(IMAGES)
     }
 
+    /// How large the file system is that it is on, in bytes; none where the system does not say.
+    pub fn file_system_bytes(&self) -> Option<u64> {
+        let stat = rustix::fs::statvfs(&self.path).ok()?;
+        Some(stat.f_blocks.saturating_mul(stat.f_frsize)).filter(|&bytes| bytes > 0)
+    }
+
     /// The permission bits that files in it are to have.
     pub fn file_mode(&self) -> u32 {
         file_mode(self.access)
