@@ -3,12 +3,17 @@
 //!
 //! ```text
 //!    0  version | length | recording id
-//!  256  255 slots of 256 bytes: in use | length of the name | position | when it was moved | name
+//!  256  255 slots of 256 bytes: in use | length of the name | position, tag | when it was moved | generation | name
 //! ```
+//!
+//! A slot is used again once its cursor was removed, and is of another generation then. Whoever moves a cursor looks at the generation,
+//! and exchanges the position for the next only if nobody has stored one since: the low five bits of each, which a position does not
+//! need, are those of the generation it belongs to. So nobody moves a cursor that took the place of his.
 //!
 //! The position is one word, stored in one step: it survives a kill at any instant. A loss of power may take it back to what was
 //! synced last. It may also take messages away that a consumer was done with: then recovery takes its cursor back to where they were.
 
+use crate::logbuffer::FRAME_ALIGNMENT;
 use crate::memory::{AtomicBuffer, Field, FileAccess, MapError, OwnedWord, Reserve};
 use crate::time::{Clock, EpochMillis, SystemClock};
 use crate::types::{Position, RecordingId, SemanticVersion};
@@ -20,7 +25,10 @@ use super::storage::{Storage, Stored};
 use super::tailer::Start;
 
 /// The version of the layout.
-pub const CURSORS_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
+pub const CURSORS_VERSION: SemanticVersion = SemanticVersion::new(2, 0, 0);
+
+/// The major version before, whose cursors are all of generation 0.
+const UNTAGGED: i32 = 1;
 
 /// How many cursors a recording can have.
 pub const MAX_CURSORS: usize = 255;
@@ -39,9 +47,13 @@ const IN_USE: Field<i32> = Field::at(0);
 const NAME_LENGTH: Field<i32> = Field::at(4);
 const POSITION: Field<i64> = Field::at(8);
 const MOVED: Field<i64> = Field::at(16);
+const GENERATION: Field<i64> = Field::at(24);
 const NAME: usize = 32;
 
-const _: () = assert!(NAME + MAX_CURSOR_NAME <= SLOT && MOVED.end() <= NAME);
+const _: () = assert!(NAME + MAX_CURSOR_NAME <= SLOT && GENERATION.end() <= NAME);
+
+/// The bits of a position's word that tell its generation: frames begin at multiples of 32.
+const TAG: i64 = FRAME_ALIGNMENT as i64 - 1;
 
 /// A named cursor.
 #[derive(Debug)]
@@ -49,6 +61,10 @@ pub struct Cursor {
     stored: Stored,
     slot: usize,
     position: OwnedWord<i64>,
+    /// Of the slot now, and when this was made.
+    generations: (OwnedWord<i64>, i64),
+    /// Where this moved it last, or found it.
+    seen: Position,
     name: String,
     start: Position,
     end: Position,
@@ -106,7 +122,8 @@ impl Recording {
                 };
                 view.put_bytes(slot + NAME, name.as_bytes());
                 view.word(NAME_LENGTH.from(slot)).store_relaxed(name.len() as i32);
-                view.word(POSITION.from(slot)).store_relaxed(self.start_position().get());
+                let word = tagged(self.start_position(), view.word(GENERATION.from(slot)).load_relaxed());
+                view.word(POSITION.from(slot)).store_relaxed(word);
                 view.word(MOVED.from(slot)).store_relaxed(SystemClock.epoch().get());
                 // ORDERING(journal.cursor): Release. Pairs with the Acquire load in `info`; publishes the name and where it is.
                 view.word(IN_USE.from(slot)).store_release(1);
@@ -166,14 +183,19 @@ impl Recording {
     pub fn remove_cursor(&self, name: &str) -> Result<(), JournalError> {
         let _lock = lock(&*self.storage, self.descriptor())?;
         let cursor = self.existing(name)?;
-        cursor.stored.view().word(IN_USE.from(cursor.slot)).store_relaxed(0);
-        cursor.sync()
+        let (view, slot) = (cursor.stored.view(), cursor.slot);
+        let (generation, found) = &cursor.generations;
+        let next = found.wrapping_add(1);
+        generation.store_relaxed(next);
+        // ORDERING(journal.cursor): Release. Pairs with the Acquire load in `move_to`; whoever finds this word finds the generation.
+        cursor.position.store_release(tagged(Position::new(0), next));
+        view.word(IN_USE.from(slot)).store_relaxed(0);
+        cursor.sync_slot()
     }
 
     /// The cursor of that name, if there is one. With the cursors' lock.
     fn existing(&self, name: &str) -> Result<Cursor, JournalError> {
-        let unknown =
-            || JournalError::UnknownCursor { recording_id: self.descriptor().recording_id, name: name.to_owned() };
+        let unknown = || unknown(self.descriptor().recording_id, name);
         let stored = open(&*self.storage, self.descriptor(), FileAccess::ReadWrite)?.ok_or_else(unknown)?;
         let slot = find(stored.view(), name).ok_or_else(unknown)?;
         Ok(Cursor::new(stored, slot, name, self.descriptor()))
@@ -181,10 +203,15 @@ impl Recording {
 }
 
 impl Cursor {
-    /// The cursor that a slot is used for.
+    /// The cursor that a slot is used for. With the cursors' lock.
     fn new(stored: Stored, slot: usize, name: &str, descriptor: &RecordingDescriptor) -> Self {
+        let view = stored.view();
+        let generation = view.own(GENERATION.from(slot));
         Self {
-            position: stored.view().own(POSITION.from(slot)),
+            position: view.own(POSITION.from(slot)),
+            // Nobody removes it meanwhile.
+            seen: place(view, slot),
+            generations: (generation.clone(), generation.load_relaxed()),
             slot,
             name: name.to_owned(),
             start: descriptor.start_position,
@@ -200,27 +227,42 @@ impl Cursor {
     }
 
     /// Where it is: a consumer goes on there. In front of the recording's start if that was pruned by force meanwhile:
-    /// [`JournalError::Pruned`] tells its consumer so.
+    /// [`JournalError::Pruned`] tells its consumer so. Once it was removed, where this moved it last, or found it.
     pub fn position(&self) -> Position {
-        // ORDERING(journal.cursor): Acquire. Pairs with the Release store in `move_to`. A hostile file may say anything.
-        Position::new(self.position.load_acquire()).clamp(Position::new(0), self.end)
+        let found = place(self.stored.view(), self.slot);
+        let position = if self.is_there() { found } else { self.seen };
+        // A hostile file may say anything.
+        position.clamp(Position::new(0), self.end)
     }
 
     /// Moves it: everything below `position` is done with. Forwards or back.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Position`] for a position that the recording cannot have; [`JournalError::Malformed`] when somebody cut the
-    /// file short.
+    /// [`JournalError::Position`] for a position that the recording cannot have; [`JournalError::UnknownCursor`] once it was removed,
+    /// even if there is one of that name again; [`JournalError::Malformed`] when somebody cut the file short.
     pub fn move_to(&mut self, position: Position) -> Result<(), JournalError> {
         if position < self.start || position > self.end || position.get() % 32 != 0 {
             let reason = "a cursor cannot be there";
             return Err(JournalError::Position { recording_id: self.recording_id, position, reason });
         }
+        let word = tagged(position, self.generations.1);
+        // ORDERING(journal.cursor): Acquire. Pairs with the Release store in `remove_cursor`: where a later cursor's position is found,
+        // its generation is, too.
+        let mut found = self.position.load_acquire();
+        loop {
+            if !self.is_there() {
+                return Err(unknown(self.recording_id, &self.name));
+            }
+            // ORDERING(journal.cursor): Release. Pairs with the Acquire loads of the position; what the consumer did with the messages
+            // below comes before.
+            match self.position.compare_exchange(found, word) {
+                Ok(_) => break,
+                Err(other) => found = other,
+            }
+        }
+        self.seen = position;
         self.stored.view().word(MOVED.from(self.slot)).store_relaxed(SystemClock.epoch().get());
-        // ORDERING(journal.cursor): Release. Pairs with the Acquire loads of the position; what the consumer did with the messages
-        // below comes before.
-        self.position.store_release(position.get());
         if self.stored.is_intact() {
             return Ok(());
         }
@@ -232,8 +274,17 @@ impl Cursor {
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// [`JournalError::UnknownCursor`] once it was removed; or what the operating system says.
     pub fn sync(&self) -> Result<(), JournalError> {
+        if self.is_there() { self.sync_slot() } else { Err(unknown(self.recording_id, &self.name)) }
+    }
+
+    /// Whether the slot is still used for it. Asked after its position was read.
+    fn is_there(&self) -> bool {
+        self.generations.0.load_relaxed() == self.generations.1
+    }
+
+    fn sync_slot(&self) -> Result<(), JournalError> {
         let failed = |source| JournalError::Io { action: "sync", path: file_name(self.recording_id).into(), source };
         self.stored.sync(self.slot, SLOT).map_err(failed)
     }
@@ -256,8 +307,9 @@ pub(crate) fn rewind_to(
     let mut rewound = Vec::new();
     for slot in slots() {
         let Some(info) = info(stored.view(), slot).filter(|info| info.position > end) else { continue };
+        let generation = stored.view().word(GENERATION.from(slot)).load_relaxed();
         // ORDERING(journal.cursor): Release. Pairs with the Acquire loads of the position, as in `move_to`.
-        stored.view().word(POSITION.from(slot)).store_release(end.get());
+        stored.view().word(POSITION.from(slot)).store_release(tagged(end, generation));
         rewound.push(RewoundCursor { name: info.name, from: info.position });
     }
     if !rewound.is_empty() {
@@ -279,6 +331,21 @@ fn find(view: &AtomicBuffer, name: &str) -> Option<usize> {
     slots().find(|&slot| info(view, slot).is_some_and(|info| info.name == name))
 }
 
+/// A position as a slot of this generation has it.
+fn tagged(position: Position, generation: i64) -> i64 {
+    position.get() | generation & TAG
+}
+
+/// The position that a slot has.
+fn place(view: &AtomicBuffer, slot: usize) -> Position {
+    // ORDERING(journal.cursor): Acquire. Pairs with the Release stores of `move_to` and `remove_cursor`.
+    Position::new(view.word(POSITION.from(slot)).load_acquire() & !TAG)
+}
+
+fn unknown(recording_id: RecordingId, name: &str) -> JournalError {
+    JournalError::UnknownCursor { recording_id, name: name.to_owned() }
+}
+
 /// What a slot says, if it is used.
 fn info(view: &AtomicBuffer, slot: usize) -> Option<CursorInfo> {
     // ORDERING(journal.cursor): Acquire. Pairs with the Release store in `cursor`.
@@ -290,12 +357,12 @@ fn info(view: &AtomicBuffer, slot: usize) -> Option<CursorInfo> {
     view.get_bytes(slot + NAME, &mut name);
     Some(CursorInfo {
         name: String::from_utf8(name).ok()?,
-        // ORDERING(journal.cursor): Acquire. Pairs with the Release store in `move_to`.
-        position: Position::new(view.word(POSITION.from(slot)).load_acquire()),
+        position: place(view, slot),
         moved: EpochMillis::new(view.word(MOVED.from(slot)).load_relaxed()),
     })
 }
 
+/// The file, with the cursors' lock if it is opened for writing.
 fn open(
     storage: &dyn Storage,
     descriptor: &RecordingDescriptor,
@@ -314,12 +381,19 @@ fn open(
     };
     let view = stored.view();
     let version = SemanticVersion::from_bits(view.word(VERSION).load_relaxed());
-    let is_ours = version.major() == CURSORS_VERSION.major()
+    let is_untagged = version.major() == UNTAGGED;
+    let is_ours = (version.major() == CURSORS_VERSION.major() || is_untagged)
         && view.word(LENGTH).load_relaxed() == FILE_LENGTH as i32
         && view.word(RECORDING_ID).load_relaxed() == descriptor.recording_id.get();
     if !is_ours {
         let found = format!("it has version {version}, and is not the cursors of this recording");
         return Err(JournalError::Malformed { path: storage.path(&name), offset: 0, found });
+    }
+    if is_untagged && access == FileAccess::ReadWrite {
+        // Nothing else is different.
+        view.word(VERSION).store_relaxed(CURSORS_VERSION.bits());
+        let failed = |source| JournalError::Io { action: "sync", path: storage.path(&name), source };
+        stored.sync(0, SLOT).map_err(failed)?;
     }
     Ok(Some(stored))
 }

@@ -179,8 +179,8 @@ pub enum JournalError {
         /// The recording.
         recording_id: RecordingId,
     },
-    /// No cursor of that name.
-    #[error("recording {recording_id} has no cursor {name:?}")]
+    /// No cursor of that name, or not any more.
+    #[error("recording {recording_id} has no cursor {name:?}, or it was removed: open it to have it made")]
     UnknownCursor {
         /// The recording.
         recording_id: RecordingId,

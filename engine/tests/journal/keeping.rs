@@ -1,7 +1,7 @@
 //! What is kept beside a recording: cursors, checksums, the index; and what becomes of them when they are lost.
 
-use gannet::journal::{JournalError, MAX_CURSORS, Recording, Start, reindex};
-use gannet::types::Position;
+use gannet::journal::{Cursor, JournalError, MAX_CURSORS, Recording, Start, reindex};
+use gannet::types::{Position, SemanticVersion};
 
 use crate::support::{eventually, journal, message, small};
 
@@ -41,6 +41,91 @@ fn cursors_stay_where_they_were_moved() {
     }
     let error = recording.cursor("one too many").unwrap_err();
     assert!(error.to_string().contains("255 cursors"), "{error}");
+}
+
+#[test]
+fn a_cursor_that_was_removed_moves_no_other() {
+    let (_dir, journal) = journal(&small());
+    let mut appender = journal.appender().unwrap();
+    let ends: Vec<_> = (0..10).map(|number| appender.append(&message(0, number)).unwrap()).collect();
+    let recording = journal.recording().unwrap();
+    let gone = |old: &mut Cursor| {
+        for error in [old.move_to(ends[9]).unwrap_err(), old.sync().unwrap_err()] {
+            assert!(matches!(&error, JournalError::UnknownCursor { name, .. } if name == "old"), "{error}");
+        }
+        assert_eq!(old.position(), ends[3], "where it was");
+    };
+    // More often than the tag of a position can tell.
+    for round in 0..70 {
+        let mut old = recording.cursor("old").unwrap();
+        old.move_to(ends[3]).unwrap();
+        recording.remove_cursor("old").unwrap();
+        gone(&mut old);
+        for name in ["fresh", "old"] {
+            let mut fresh = recording.cursor(name).unwrap();
+            gone(&mut old);
+            assert_eq!((fresh.position().get(), recording.cursors().unwrap().len()), (0, 1), "round {round}");
+            fresh.move_to(ends[5]).unwrap();
+            gone(&mut old);
+            assert_eq!((fresh.position(), recording.cursors().unwrap()[0].position), (ends[5], ends[5]));
+            recording.remove_cursor(name).unwrap();
+        }
+    }
+}
+
+/// Moved all the while that it is removed, and the next one made in its place.
+#[test]
+fn a_cursor_that_is_being_removed_moves_no_other() {
+    let (_dir, journal) = journal(&small());
+    let recording = journal.recording().unwrap();
+    for _ in 0..200 {
+        let mut old = recording.cursor("old").unwrap();
+        let moves = std::sync::atomic::AtomicU64::new(0);
+        let moved = &moves;
+        std::thread::scope(|threads| {
+            let mover = threads.spawn(move || {
+                loop {
+                    match old.move_to(Position::new(320)) {
+                        Ok(()) => moved.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+                        Err(error) => break error,
+                    };
+                }
+            });
+            while moved.load(std::sync::atomic::Ordering::Relaxed) < 10 {
+                std::hint::spin_loop();
+            }
+            recording.remove_cursor("old").unwrap();
+            let fresh = recording.cursor("fresh").unwrap();
+            let error = mover.join().unwrap();
+            assert!(matches!(error, JournalError::UnknownCursor { .. }), "{error}");
+            assert_eq!(fresh.position().get(), 0);
+        });
+        recording.remove_cursor("fresh").unwrap();
+    }
+}
+
+/// As they were written before slots had generations.
+#[test]
+fn cursors_of_the_version_before_are_gone_on_with() {
+    let (dir, journal) = journal(&small());
+    let path = dir.path().join("0.cursors");
+    let recording = journal.recording().unwrap();
+    drop(recording.cursor("billing").unwrap());
+    let mut bytes = std::fs::read(&path).unwrap();
+    let now = bytes[..4].to_vec();
+    bytes[..4].copy_from_slice(&SemanticVersion::new(1, 0, 0).bits().to_le_bytes());
+    bytes[256 + 8..256 + 16].copy_from_slice(&640_i64.to_le_bytes());
+    assert_eq!(bytes[256 + 24..256 + 32], [0; 8]);
+    std::fs::write(&path, &bytes).unwrap();
+    assert_eq!(recording.cursors().unwrap()[0].position.get(), 640);
+    assert_eq!(std::fs::read(&path).unwrap(), bytes, "a look changes nothing");
+    let mut cursor = recording.cursor("billing").unwrap();
+    assert_eq!(cursor.position().get(), 640);
+    cursor.move_to(Position::new(960)).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    assert_eq!((&bytes[..4], &bytes[256 + 8..256 + 16]), (&now[..], &960_i64.to_le_bytes()[..]));
+    std::fs::write(&path, [&SemanticVersion::new(3, 0, 0).bits().to_le_bytes(), &bytes[4..]].concat()).unwrap();
+    assert!(recording.cursor("billing").unwrap_err().to_string().contains("version 3.0.0"));
 }
 
 #[test]
