@@ -11,6 +11,7 @@ mod clients;
 mod commands;
 mod config;
 mod counters;
+mod deferred;
 mod error;
 mod events;
 mod linking;
@@ -40,6 +41,7 @@ use self::channel_warnings::ChannelWarnings;
 use self::clients::ClientRegistry;
 use self::commands::PendingPublication;
 use self::counters::Counters;
+use self::deferred::{Deferred, Record};
 use self::events::Events;
 use self::logs::Logs;
 use self::network::{Network, NewSession};
@@ -99,6 +101,8 @@ struct Core {
     logs: Logs,
     /// The command that waits for its log. No other is taken until it is done.
     pending: Option<PendingPublication>,
+    /// Commands behind those that wait for names.
+    deferred: Deferred,
     cycles: StallTracker,
     lookups: StallTracker,
     termination_requested: bool,
@@ -138,6 +142,7 @@ impl Conductor {
                 random,
                 logs: Logs::new(config.logs.deletions_per_cycle),
                 pending: None,
+                deferred: Deferred::default(),
                 cycles: counters.stall_tracker(
                     SystemCounter::ConductorMaxCycleTime,
                     SystemCounter::ConductorCycleTimeThresholdExceeded,
@@ -174,8 +179,7 @@ impl Conductor {
             work += 1;
         }
         if self.core.pending.is_none() && !self.core.network.is_pending() {
-            let core = &mut self.core;
-            work += self.commands.read(1, |type_id, bytes| core.on_command(type_id, bytes));
+            work += self.next_command();
         }
         work + self.core.update_publications() + self.core.update_network()
     }
@@ -248,6 +252,18 @@ impl Conductor {
         self.commands.ring().set_consumer_heartbeat(EpochMillis::new(-1));
     }
 
+    /// Goes on with a command that has waited, or carries out the next one.
+    fn next_command(&mut self) -> usize {
+        let core = &mut self.core;
+        if core.go_on() {
+            return 1;
+        }
+        if core.deferred.is_full() || core.network.awaits_many_names() {
+            return 0;
+        }
+        self.commands.read(1, |type_id, bytes| core.on_command(type_id, bytes))
+    }
+
     fn on_tick(&mut self) {
         let now = self.core.now;
         // Trap 66: on ticks only, which is often enough for clients that wait ten seconds.
@@ -265,6 +281,20 @@ impl Core {
         self.now = now;
         self.cycles.on_cycle(now.monotonic);
         self.logs.begin_cycle();
+    }
+
+    /// Goes on with a command whose name was looked up, or with one that had to stay behind such a one, if there is any. That comes
+    /// before what lies in the ring, so each client's commands stay in order.
+    fn go_on(&mut self) -> bool {
+        if self.go_on_with_channel() {
+            return true;
+        }
+        let Self { deferred, network, .. } = self;
+        let Some(Record { type_id, bytes }) = deferred.take(|client_id| network.is_waiting(client_id)) else {
+            return false;
+        };
+        self.on_command(type_id, &bytes);
+        true
     }
 
     /// Moves limits and cleans, for all publications. After the commands, whose removals have sampled what they removed.

@@ -139,7 +139,7 @@ impl Core {
         gossip.do_work(now);
         counters.show(gossip);
         while let Some(Lookup { index, host }) = gossip.poll_lookup() {
-            self.network.ask(Request::ResolveHost(ResolveHost { index, host }));
+            self.network.look_up(Request::ResolveHost(ResolveHost { index, host }));
         }
         let sent = gossip.poll_transmit(endpoint, batch);
         if let Some(full) = gossip.take_full(now) {

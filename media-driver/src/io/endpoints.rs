@@ -1,31 +1,23 @@
 //! Endpoints as the conductor asks for them: names resolved, interfaces looked through, sockets opened. Called by the helper, never by
 //! an agent: all of it may take long.
 
-use std::cell::RefCell;
 use std::net::IpAddr;
 
 use super::interfaces::network_interfaces;
-use super::resolver;
 use super::transport::{self, Sockets};
 use crate::channel::{SocketDefaults, Surroundings, UdpChannel};
 use crate::mailbox::{EndpointError, EndpointSpec, OpenEndpoint, ResolveChannel, Side};
 
-/// Finds out what a channel means, on this machine and at this moment. `looked_up` is told of each name that the system was asked for
-/// how long that took, in nanoseconds.
+/// Finds out what a channel means, on this machine and at this moment. `system` is asked for the names that the driver's own resolver
+/// does not know.
 ///
 /// # Errors
 ///
 /// [`EndpointError`].
-pub fn resolve(request: &ResolveChannel, looked_up: impl FnMut(i64)) -> Result<UdpChannel, EndpointError> {
+pub fn resolve(request: &ResolveChannel, system: impl Fn(&str) -> Option<IpAddr>) -> Result<UdpChannel, EndpointError> {
     let interfaces = network_interfaces()
         .map_err(|error| EndpointError::System(format!("cannot list the machine's interfaces: {error}")))?;
-    let looked_up = RefCell::new(looked_up);
-    let system = |name: &str| {
-        let (address, took_ns) = resolver::timed(name);
-        (looked_up.borrow_mut())(took_ns);
-        address
-    };
-    let resolve = |name: &str| -> Option<IpAddr> { request.address_of(name, system) };
+    let resolve = |name: &str| -> Option<IpAddr> { request.address_of(name, &system) };
     let surroundings = Surroundings { interfaces: &interfaces, resolve: &resolve, unique: request.unique };
     Ok(UdpChannel::new(&request.uri, request.usage, &surroundings)?)
 }
@@ -69,9 +61,11 @@ fn options_of(request: &OpenEndpoint) -> &UdpChannel {
 mod tests {
     use super::*;
     use crate::channel::Usage;
+    use crate::io::resolver;
     use crate::mailbox::{EndpointId, Lead};
     use gannet::channel_uri::ChannelUri;
     use gannet::types::RegistrationId;
+    use std::cell::RefCell;
     use std::net::SocketAddr;
     use std::sync::Arc;
 
@@ -79,7 +73,7 @@ mod tests {
         let uri = Box::new(ChannelUri::parse(channel).unwrap());
         let usage = if side == Side::Send { Usage::Publication } else { Usage::Subscription };
         let request = ResolveChannel { id: RegistrationId::new(1), uri, usage, unique: 1, leads: Vec::new() };
-        resolve(&request, |_| {})
+        resolve(&request, |name| resolver::timed(name).0)
     }
 
     fn planned(side: Side, channel: &str) -> (EndpointSpec, UdpChannel) {
@@ -155,15 +149,20 @@ mod tests {
     }
 
     #[test]
-    fn names_that_the_system_is_asked_for_are_timed() {
+    fn the_system_is_asked_for_what_else_is_not_known() {
         let uri = Box::new(ChannelUri::parse("aeron:udp?endpoint=localhost:9|control=known:8").unwrap());
         let leads = vec![("known".to_owned(), Lead::Address([127, 0, 0, 1].into()))];
         let id = RegistrationId::new(1);
-        let mut lookups = Vec::new();
+        let asked = RefCell::new(Vec::new());
         let request = ResolveChannel { id, uri, usage: Usage::Publication, unique: 1, leads };
-        let channel = resolve(&request, |took_ns| lookups.push(took_ns)).unwrap();
+        assert!(request.asks_system());
+        let channel = resolve(&request, |name| {
+            asked.borrow_mut().push(name.to_owned());
+            resolver::timed(name).0
+        })
+        .unwrap();
         assert_eq!((channel.remote_data(), channel.local()), (address("127.0.0.1:9"), address("127.0.0.1:8")));
-        assert!(matches!(lookups[..], [took_ns] if took_ns >= 0), "{lookups:?}");
+        assert_eq!(asked.into_inner(), ["localhost"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use gannet::command::ErrorCode;
 use gannet::types::RegistrationId;
 
 use super::EndpointId;
-use crate::channel::{ChannelError, UdpChannel, Usage};
+use crate::channel::{ChannelError, UdpChannel, Usage, names};
 
 /// Which agent an endpoint serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,14 +69,24 @@ pub enum Lead {
 impl ResolveChannel {
     /// The address of one of the channel's names. `system` is how the operating system resolves one.
     pub fn address_of(&self, name: &str, system: impl FnOnce(&str) -> Option<IpAddr>) -> Option<IpAddr> {
+        self.known(name).unwrap_or_else(system)
+    }
+
+    /// Whether the operating system is asked for any of the channel's names.
+    pub fn asks_system(&self) -> bool {
+        names(&self.uri).any(|name| self.known(name).is_err())
+    }
+
+    /// Where a name leads without asking the operating system, or what that is to be asked for.
+    fn known<'a>(&'a self, name: &'a str) -> Result<Option<IpAddr>, &'a str> {
         match self.leads.iter().find(|(known, _)| known == name) {
-            None => system(name),
-            Some((_, Lead::Address(address))) => Some(*address),
+            None => Err(name),
+            Some((_, Lead::Address(address))) => Ok(Some(*address)),
             Some((_, Lead::Host(host))) => {
                 let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-                address.parse().ok().or_else(|| system(host))
+                address.parse().map(Some).map_err(|_| host.as_str())
             }
-            Some((_, Lead::Nowhere)) => None,
+            Some((_, Lead::Nowhere)) => Ok(None),
         }
     }
 }

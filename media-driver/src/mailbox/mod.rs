@@ -31,6 +31,9 @@ use crate::channel::UdpChannel;
 
 /// How many requests the conductor leaves unanswered at most. A mailbox of this capacity, either way, is never full.
 pub const IN_FLIGHT_LIMIT: usize = 16;
+/// How many of these ask the operating system for names at most: a name server may leave them unanswered for long.
+pub const LOOKUP_LIMIT: usize = 8;
+const _: () = assert!(LOOKUP_LIMIT < IN_FLIGHT_LIMIT, "whoever waits for a log or a socket waits for no name server");
 
 /// Slow work that the conductor wants done. Each request is answered by one [`Reply`] with the same registration id.
 #[derive(Debug)]
@@ -49,6 +52,17 @@ pub enum Request {
     Reconnect(Side, EndpointId, SocketAddr),
     /// Have the transport close an endpoint.
     CloseEndpoint(Side, EndpointId),
+}
+
+impl Request {
+    /// Whether the operating system is asked for names, which may take very long.
+    pub fn asks_system(&self) -> bool {
+        match self {
+            Self::ResolveChannel(request) => request.asks_system(),
+            Self::ResolveHost(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// A log to be created: a new file with its space reserved, mapped, and its metadata filled in.

@@ -1,7 +1,13 @@
 //! The driver's helper: does the conductor's slow work, such as making and deleting logs, so that no agent waits for a file
 //! system. On a thread of its own that sleeps until it has work, or in line where the driver has no threads.
+//!
+//! The operating system is asked for names on threads that the helper starts for one request each, as many as there may be lookups
+//! under way: a name server that says nothing holds up no log, no socket and no other name. Nobody waits for these threads, so a
+//! driver stops while they hang, and they end when the system gives up. They run where the helper is pinned.
 
+use std::cell::RefCell;
 use std::io;
+use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle, Thread};
@@ -12,8 +18,7 @@ use super::queue::{EndGone, Inlet, Outlet, bounded};
 use crate::channel::SocketDefaults;
 use crate::io::endpoints;
 use crate::io::log_files;
-use crate::io::resolver;
-use crate::mailbox::{IN_FLIGHT_LIMIT, Reply, Request};
+use crate::mailbox::{IN_FLIGHT_LIMIT, Reply, Request, ResolveChannel, ResolveHost};
 use crate::raw_access::RAW;
 
 /// The conductor's side: where requests go and replies come from.
@@ -30,25 +35,32 @@ pub(super) enum HelperPort {
     InLine(Executor, Vec<Reply>),
 }
 
-/// Carries requests out: logs by the file system, endpoints by the sockets of the transports.
+/// How names are looked up: the address if there is one, and how long that took in nanoseconds.
+pub(super) type LookUp = fn(&str) -> (Option<IpAddr>, i64);
+
+/// What threads that look names up are called.
+const LOOKUP_THREAD: &str = "aeron-md-dns";
+
+/// Carries requests out: logs by the file system, endpoints by the sockets of the transports, names by the operating system.
 #[derive(Debug)]
 pub(super) struct Executor {
     pub(super) orders: SocketOrders,
     pub(super) defaults: SocketDefaults,
+    pub(super) look_up: LookUp,
+}
+
+/// Where replies go, from any thread, and who is to be woken for them. Shared, since each end of a queue that goes is looked after.
+#[derive(Debug)]
+struct ReplyTo {
+    done: Inlet<SyncSender<Reply>>,
+    conductor: Arc<OnceLock<Thread>>,
 }
 
 impl Executor {
     fn execute(&self, request: Request) -> Reply {
         match request {
-            Request::ResolveChannel(request) => {
-                let mut lookups_ns = Vec::new();
-                let channel = endpoints::resolve(&request, |took_ns| lookups_ns.push(took_ns)).map(Box::new);
-                Reply::ChannelResolved { id: request.id, channel, lookups_ns }
-            }
-            Request::ResolveHost(request) => {
-                let (address, lookup_ns) = resolver::timed(&request.host);
-                Reply::HostResolved { index: request.index, address, lookup_ns }
-            }
+            Request::ResolveChannel(request) => resolve_channel(&request, self.look_up),
+            Request::ResolveHost(request) => resolve_host(&request, self.look_up),
             Request::OpenEndpoint(request) => match endpoints::open(&request, &self.defaults) {
                 Ok(sockets) => {
                     let local = sockets.opened().local;
@@ -66,6 +78,43 @@ impl Executor {
                 Reply::EndpointClosed { id }
             }
             request => log_files::execute(request, RAW),
+        }
+    }
+}
+
+fn resolve_channel(request: &ResolveChannel, look_up: LookUp) -> Reply {
+    let lookups_ns = RefCell::new(Vec::new());
+    let channel = endpoints::resolve(request, |name| {
+        let (address, took_ns) = look_up(name);
+        lookups_ns.borrow_mut().push(took_ns);
+        address
+    });
+    Reply::ChannelResolved { id: request.id, channel: channel.map(Box::new), lookups_ns: lookups_ns.into_inner() }
+}
+
+fn resolve_host(request: &ResolveHost, look_up: LookUp) -> Reply {
+    let (address, lookup_ns) = look_up(&request.host);
+    Reply::HostResolved { index: request.index, address, lookup_ns }
+}
+
+impl ReplyTo {
+    fn give(&self, reply: Reply) {
+        // A reply that nobody waits for any more is dropped with what it holds; the files go with their directory.
+        let _ = self.done.try_give(reply);
+        if let Some(conductor) = self.conductor.get() {
+            conductor.unpark();
+        }
+    }
+
+    /// Has what may take very long done by a thread of its own. If the system grants none, it is done here.
+    fn give_later(self: &Arc<Self>, reply: impl Fn() -> Reply + Send + Sync + 'static) {
+        let reply = Arc::new(reply);
+        let given = thread::Builder::new().name(LOOKUP_THREAD.to_owned()).spawn({
+            let (to, reply) = (Arc::clone(self), Arc::clone(&reply));
+            move || to.give(reply())
+        });
+        if given.is_err() {
+            self.give(reply());
         }
     }
 }
@@ -91,7 +140,7 @@ impl HelperPort {
             move || {
                 let _ = pinned.send(pin.apply());
                 drop(pinned);
-                run(&to_do, &done, &conductor, &executor);
+                run(&to_do, &Arc::new(ReplyTo { done, conductor }), &executor);
             }
         })?;
         Ok((Self::Thread { requests, replies, conductor }, thread))
@@ -125,12 +174,15 @@ impl HelperPort {
     }
 }
 
-fn run(to_do: &Receiver<Request>, done: &Inlet<SyncSender<Reply>>, conductor: &OnceLock<Thread>, executor: &Executor) {
+fn run(to_do: &Receiver<Request>, reply_to: &Arc<ReplyTo>, executor: &Executor) {
+    let look_up = executor.look_up;
     while let Ok(request) = to_do.recv() {
-        // A reply that nobody waits for any more is dropped with what it holds; the files go with their directory.
-        let _ = done.try_give(executor.execute(request));
-        if let Some(conductor) = conductor.get() {
-            conductor.unpark();
+        match request {
+            Request::ResolveChannel(request) if request.asks_system() => {
+                reply_to.give_later(move || resolve_channel(&request, look_up));
+            }
+            Request::ResolveHost(request) => reply_to.give_later(move || resolve_host(&request, look_up)),
+            request => reply_to.give(executor.execute(request)),
         }
     }
 }
@@ -138,14 +190,17 @@ fn run(to_do: &Receiver<Request>, done: &Inlet<SyncSender<Reply>>, conductor: &O
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests look at files and wait, with deadlines")]
 mod tests {
+    use std::sync::Mutex;
     use std::time::{Duration, Instant};
 
+    use gannet::channel_uri::ChannelUri;
     use gannet::types::RegistrationId;
 
     use super::*;
+    use crate::channel::Usage;
     use crate::config::Loss;
     use crate::io::transport::{SocketOptions, TransportKind};
-    use crate::mailbox::DeleteLog;
+    use crate::mailbox::{DeleteLog, LOOKUP_LIMIT};
     use crate::runtime::Role;
     use crate::runtime::network_agents::NetworkParts;
     use crate::shared::NetworkCounters;
@@ -159,7 +214,15 @@ mod tests {
             [0; 2],
         )
         .unwrap();
-        Executor { orders: parts.orders, defaults: SocketDefaults::default() }
+        Executor { orders: parts.orders, defaults: SocketDefaults::default(), look_up: stuck }
+    }
+
+    /// Whoever holds this is the name server, which says nothing.
+    static NAME_SERVER: Mutex<()> = Mutex::new(());
+
+    fn stuck(_: &str) -> (Option<IpAddr>, i64) {
+        drop(NAME_SERVER.lock());
+        (None, 5)
     }
 
     fn delete(path: &std::path::Path) -> Request {
@@ -196,6 +259,42 @@ mod tests {
         drop(port);
         thread.join().unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_name_server_that_says_nothing_holds_nothing_up() {
+        let temp = tempfile::tempdir().unwrap();
+        let (pinned, _) = sync_channel(1);
+        let pin = Pin { role: Role::Helper, cpu: None };
+        let (mut port, thread) = HelperPort::start("helper", pin, pinned, executor()).unwrap();
+        port.on_start();
+        let silence = NAME_SERVER.lock().unwrap();
+        let uri = Box::new(ChannelUri::parse("aeron:udp?endpoint=silent.example:1").unwrap());
+        let id = RegistrationId::new(7);
+        let channel = ResolveChannel { id, uri, usage: Usage::Publication, unique: 1, leads: Vec::new() };
+        port.ask(Request::ResolveChannel(channel)).unwrap();
+        for index in 1..LOOKUP_LIMIT {
+            port.ask(Request::ResolveHost(ResolveHost { index, host: "silent.example".to_owned() })).unwrap();
+        }
+        port.ask(delete(&temp.path().join("7.logbuffer"))).unwrap();
+        assert!(matches!(await_reply(&mut port), Reply::LogDeleted { .. }));
+        drop(silence);
+        let mut hosts = Vec::new();
+        for _ in 0..LOOKUP_LIMIT {
+            match await_reply(&mut port) {
+                Reply::HostResolved { index, address: None, lookup_ns: 5 } => hosts.push(index),
+                Reply::ChannelResolved { channel: Err(_), lookups_ns, .. } => assert_eq!(lookups_ns, [5]),
+                reply => panic!("{reply:?}"),
+            }
+        }
+        hosts.sort_unstable();
+        assert!(hosts.into_iter().eq(1..LOOKUP_LIMIT));
+        // A driver stops without the name server's leave, too.
+        let silence = NAME_SERVER.lock().unwrap();
+        port.ask(Request::ResolveHost(ResolveHost { index: 1, host: "silent.example".to_owned() })).unwrap();
+        drop(port);
+        thread.join().unwrap();
+        drop(silence);
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::channel;
 use crate::conductor::Conductor;
 use crate::config::{ConfigErrors, Cpu, DriverConfig, ThreadingMode, Threads};
 use crate::io::directory::{self, DirectoryError, DirectoryRequest, DriverDirectory, Finding};
+use crate::io::resolver;
 use crate::io::socket_defaults::SocketDefaults;
 use crate::io::transport::{self, LossPlan, SocketOptions, TransportCounts, TransportUnavailable};
 
@@ -212,7 +213,7 @@ impl MediaDriver {
             thresholds,
         )
         .map_err(LaunchError::Transport)?;
-        let executor = Executor { orders, defaults: endpoint_defaults(config) };
+        let executor = Executor { orders, defaults: endpoint_defaults(config), look_up: resolver::timed };
         let (sender, receiver) = (Box::new(sender), Box::new(receiver));
 
         let stop = StopHandle::default();

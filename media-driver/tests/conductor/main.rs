@@ -15,5 +15,6 @@ mod resolution;
 mod responses;
 mod sharing;
 mod slow_logs;
+mod slow_names;
 mod support;
 mod untethered;

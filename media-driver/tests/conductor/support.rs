@@ -53,6 +53,8 @@ pub(crate) struct Driver {
     step_ms: i64,
     /// Requests that wait for the test to have them carried out.
     held: Option<Vec<Request>>,
+    /// Lookups that the name server does not answer yet.
+    unanswered: Option<Vec<Request>>,
     /// What names lead to, where there is a network.
     pub(crate) names: Option<HashMap<&'static str, IpAddr>>,
     directory: TempDir,
@@ -114,6 +116,7 @@ impl Driver {
             now_ms: START_MS,
             step_ms: 0,
             held: None,
+            unanswered: None,
             names: None,
             directory,
         };
@@ -134,9 +137,10 @@ impl Driver {
         let now = MonotonicNanos::new(self.now_ms * MILLISECOND_NS);
         let work = self.conductor.do_work(now, EpochMillis::new(self.now_ms()));
         while let Some(request) = self.conductor.poll_request() {
-            match &mut self.held {
-                Some(held) => held.push(request),
-                None => self.conductor.on_reply(execute(self.names.as_ref(), request)),
+            match (&mut self.held, &mut self.unanswered) {
+                (Some(held), _) => held.push(request),
+                (_, Some(unanswered)) if request.asks_system() => unanswered.push(request),
+                _ => self.conductor.on_reply(execute(self.names.as_ref(), request)),
             }
         }
         work
@@ -238,6 +242,23 @@ impl Driver {
         for reply in self.held.take().unwrap_or_default().into_iter().map(answer) {
             self.conductor.on_reply(reply);
         }
+        self.settle();
+    }
+
+    /// From now on the name server says nothing.
+    pub(crate) fn silence_names(&mut self) {
+        self.unanswered.get_or_insert_default();
+    }
+
+    /// How many lookups the name server has not answered.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.unanswered.as_ref().map_or(0, Vec::len)
+    }
+
+    /// The name server answers the newest lookup.
+    pub(crate) fn answer_name(&mut self) {
+        let request = self.unanswered.as_mut().and_then(Vec::pop).expect("a lookup");
+        self.conductor.on_reply(execute(self.names.as_ref(), request));
         self.settle();
     }
 

@@ -29,12 +29,19 @@ impl Core {
         }
     }
 
-    /// The client goes. The next tick takes back what it holds; nothing is answered (trap 30).
+    /// The client goes. The next tick takes back what it holds; nothing is answered (trap 30), nor is what it waits for.
     pub(super) fn on_client_close(&mut self, id: ClientId) {
+        self.forget_waiting(id);
         if let Some(client) = self.clients.get(id) {
             client.closed = true;
             client.heartbeat.value.store_release(0);
         }
+    }
+
+    /// The client is gone: its command that waits for a name is carried out no more, nor are those behind it.
+    pub(in crate::conductor) fn forget_waiting(&mut self, id: ClientId) {
+        self.network.forget_waiting(id);
+        self.deferred.forget(id);
     }
 
     /// A client wants the driver to stop. Nothing is answered (trap 30).

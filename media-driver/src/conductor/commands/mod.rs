@@ -1,5 +1,5 @@
-//! Commands: read, carried out and answered one at a time, in the order in which they lie in the ring. What is carried out is
-//! in the file that is named after what the command is about.
+//! Commands: read, carried out and answered one at a time, in the order in which they lie in the ring, but for those that wait for a
+//! name: the commands of other clients pass these. What is carried out is in the file that is named after what the command is about.
 
 mod client;
 mod counter;
@@ -24,6 +24,9 @@ impl Core {
     /// Carries a command out. `bytes` is a private copy, and anything may be in it.
     pub(super) fn on_command(&mut self, type_id: i32, bytes: &[u8]) {
         match Command::decode(type_id, bytes) {
+            Ok(command) if self.stays_behind(&command) => {
+                self.deferred.push(command.client_id(), type_id, bytes);
+            }
             Ok(command) => {
                 if let Err(error) = self.carry_out(&command) {
                     self.refuse(command.name(), command.correlation_id(), channel_of(&command), &error);
@@ -35,6 +38,14 @@ impl Core {
                 self.refuse("command", correlation_id, None, &malformed.into());
             }
         }
+    }
+
+    /// Whether an earlier command of its client waits for a name, and it has to wait for that. What holds whatever the client has
+    /// asked for before does not.
+    fn stays_behind(&self, command: &Command<'_>) -> bool {
+        let holds_always =
+            matches!(command, Command::ClientKeepalive(_) | Command::ClientClose(_) | Command::TerminateDriver(_));
+        !holds_always && self.network.is_waiting(command.client_id())
     }
 
     fn carry_out(&mut self, command: &Command<'_>) -> Result<(), CommandError> {

@@ -54,10 +54,7 @@ impl Core {
         }
         let params = IpcPublicationParams::read(uri.params(), &self.config.publications)?;
         self.check_unused(command.correlation_id.registration())?;
-        let links = self.config.capacity.publication_links;
-        if self.clients.publication_links() >= links {
-            return Err(CommandError::Full { what: "holds on publications", capacity: links });
-        }
+        self.check_room_for_hold()?;
         if !exclusive
             && let Some(existing) = self.publications.shareable(command.stream_id, params.response_correlation_id)
         {
@@ -68,6 +65,15 @@ impl Core {
             return Ok(());
         }
         self.begin_publication(command, exclusive, &uri, params)
+    }
+
+    /// Refuses one hold on publications more than there may be.
+    pub(in crate::conductor) fn check_room_for_hold(&self) -> Result<(), CommandError> {
+        let capacity = self.config.capacity.publication_links;
+        if self.clients.publication_links() >= capacity {
+            return Err(CommandError::Full { what: "holds on publications", capacity });
+        }
+        Ok(())
     }
 
     /// Checks what a new publication needs, chooses its session and its first term, and asks for its log.
@@ -134,6 +140,7 @@ impl Core {
             }
             Reply::HostResolved { index, address, lookup_ns } => {
                 self.on_lookup(lookup_ns);
+                self.network.on_other_lookup();
                 self.on_host_resolved(index, address);
             }
             // What the sender does is not changed by what its socket hears.

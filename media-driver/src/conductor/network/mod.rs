@@ -6,6 +6,7 @@
 //! | `pending` | the command that waits: for its channel, its socket, its log |
 //! | `publications`, `subscriptions` | adding, and what responses are about |
 //! | `destinations` | the many places of publications and subscriptions with manual control |
+//! | `lookups` | commands that wait for names, and what is looked up besides |
 //! | `images` | what the receiver asks for, and linking |
 //! | `names` | names that lead elsewhere after a while |
 //! | `lifecycle` | duty cycle, timer ticks, what the agents say |
@@ -17,6 +18,7 @@ mod endpoints;
 mod image;
 mod images;
 mod lifecycle;
+mod lookups;
 mod names;
 mod params;
 mod pending;
@@ -33,11 +35,12 @@ pub(super) use params::NetworkSubscription;
 use std::collections::{HashSet, VecDeque};
 
 use gannet::reports::LossReport;
-use gannet::types::{RegistrationId, SessionId, StreamId};
+use gannet::types::{ClientId, RegistrationId, SessionId, StreamId};
 
 use self::endpoints::{Endpoint, Socket};
 use self::image::Image;
 use self::images::PendingImage;
+use self::lookups::Lookups;
 use self::names::Names;
 use self::publication::NetworkPublication;
 use self::refusals::Refusals;
@@ -74,6 +77,7 @@ pub(super) struct Network {
     refusals: Refusals,
     /// The command that waits for its endpoint or its log.
     pending: Option<PendingNetwork>,
+    lookups: Lookups,
     next_endpoint: u32,
     next_receiver_id: i64,
     /// What is to be carried out elsewhere.
@@ -100,6 +104,7 @@ impl Network {
             coming: Vec::new(),
             refusals: Refusals::default(),
             pending: None,
+            lookups: Lookups::default(),
             next_endpoint: 0,
             next_receiver_id: first_receiver_id,
             requests: VecDeque::new(),
@@ -117,14 +122,34 @@ impl Network {
         self.pending.is_some()
     }
 
-    /// Something is to be carried out elsewhere.
-    pub(super) fn ask(&mut self, request: Request) {
-        self.requests.push_back(request);
+    /// Whether a command of this client waits for a name.
+    pub(super) fn is_waiting(&self, client_id: ClientId) -> bool {
+        self.lookups.is_waiting(client_id)
+    }
+
+    /// Whether so many commands wait for names that no other should be read.
+    pub(super) fn awaits_many_names(&self) -> bool {
+        self.lookups.is_full()
+    }
+
+    /// A client is gone, and does not wait any more.
+    pub(super) fn forget_waiting(&mut self, client_id: ClientId) {
+        self.lookups.forget(client_id);
+    }
+
+    /// Something is to be looked up that no command waits for.
+    pub(super) fn look_up(&mut self, request: Request) {
+        self.lookups.ask(request);
+    }
+
+    /// Something that no command waits for was looked up.
+    pub(super) fn on_other_lookup(&mut self) {
+        self.lookups.on_other_answer();
     }
 
     /// What is to be carried out elsewhere.
     pub(super) fn take_request(&mut self) -> Option<Request> {
-        self.requests.pop_front()
+        self.lookups.take_request().or_else(|| self.requests.pop_front())
     }
 
     /// What the sender is to be told next.
@@ -142,11 +167,12 @@ impl Network {
         self.publications.len() + self.leaving.len() + self.images.len() + self.vanishing.len() + self.coming.len()
     }
 
-    /// Whether a publication or an image has this registration id.
+    /// Whether a publication, an image or a command that waits has this registration id.
     pub(super) fn holds(&self, registration_id: RegistrationId) -> bool {
         let publications = self.publications.iter().chain(&self.leaving);
         publications.map(|publication| publication.made_of.registration_id).any(|id| id == registration_id)
             || self.images.iter().chain(&self.vanishing).any(|image| image.made_of.registration_id == registration_id)
+            || self.lookups.holds(registration_id)
     }
 
     /// The sessions that are taken on the stream, by any endpoint.

@@ -89,7 +89,7 @@ impl Core {
 
     /// Nothing was heard from there for a while.
     pub(super) fn on_silent(&mut self, place: NamedPlace) {
-        let Network { names, requests, .. } = &mut self.network;
+        let Network { names, lookups, .. } = &mut self.network;
         let Some(named) = names.all.get(&place) else { return };
         if names.asked.values().any(|asked| *asked == place) {
             return;
@@ -98,7 +98,7 @@ impl Core {
         let id = RegistrationId::new(names.last_id);
         names.asked.insert(id, place);
         let (uri, usage, leads) = (named.uri.clone(), named.usage, self.resolution.leads(&named.uri));
-        requests.push_back(Request::ResolveChannel(ResolveChannel { id, uri, usage, unique: 0, leads }));
+        lookups.ask(Request::ResolveChannel(ResolveChannel { id, uri, usage, unique: 0, leads }));
     }
 
     /// A name was looked up again. Whether that is what this answer is about.
@@ -108,6 +108,7 @@ impl Core {
         channel: &Result<Box<UdpChannel>, EndpointError>,
     ) -> bool {
         let Some(place) = self.network.names.asked.remove(&id) else { return false };
+        self.network.lookups.on_other_answer();
         // It may be gone meanwhile.
         let Some(named) = self.network.names.all.get_mut(&place) else { return true };
         let channel = match channel {

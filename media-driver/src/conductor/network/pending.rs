@@ -1,5 +1,6 @@
-//! The command that waits: for what its channel means, for its socket, for its log. Others carry these steps out, one after the
-//! other; what fails leaves nothing behind. There is one such command at a time, and no other is taken until it is done.
+//! The command that is carried out: it waits for what its channel means, for its socket, for its log. Others carry these steps out,
+//! one after the other; what fails leaves nothing behind. There is one such command at a time, and no other is taken until it is
+//! done. What its channel means is known at once, unless a name has to be looked up: for that it waits aside, in `lookups`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use gannet::command::{ErrorCode, Text};
 use gannet::types::{ClientId, CorrelationId, RegistrationId, SessionId, StreamId};
 
 use super::endpoints::{Endpoint, Socket};
+use super::lookups::Answer;
 use super::params::{self, NetworkSubscription};
 use crate::channel::{UdpChannel, Usage};
 use crate::conductor::Core;
@@ -128,29 +130,43 @@ impl Core {
     ) {
         let endpoint = self.network.new_endpoint_id();
         let uri = Box::new(uri.clone());
-        self.network.requests.push_back(Request::ResolveChannel(ResolveChannel {
+        let request = ResolveChannel {
             id: correlation_id.registration(),
             leads: self.resolution.leads(&uri),
             uri: uri.clone(),
             usage: what.usage(),
             unique: endpoint.get().into(),
-        }));
-        self.network.pending =
-            Some(PendingNetwork { client_id, correlation_id, uri, what, channel: None, endpoint, bind: None });
+        };
+        let pending = PendingNetwork { client_id, correlation_id, uri, what, channel: None, endpoint, bind: None };
+        if request.asks_system() {
+            self.network.lookups.wait(pending, request);
+        } else {
+            self.network.requests.push_back(Request::ResolveChannel(request));
+            self.network.pending = Some(pending);
+        }
     }
 
     /// What a channel means has been found out, or why it means nothing.
-    pub(in crate::conductor) fn on_channel_resolved(
-        &mut self,
-        id: RegistrationId,
-        channel: Result<Box<UdpChannel>, EndpointError>,
-    ) {
+    pub(in crate::conductor) fn on_channel_resolved(&mut self, id: RegistrationId, channel: Answer) {
         if self.on_name_resolved(id, &channel) {
             return;
         }
         let is_it =
             |pending: &mut PendingNetwork| pending.correlation_id.registration() == id && pending.channel.is_none();
-        let Some(mut pending) = self.network.pending.take_if(is_it) else { return };
+        let Some(channel) = self.network.lookups.on_answer(id, channel) else { return };
+        if let Some(pending) = self.network.pending.take_if(is_it) {
+            self.on_channel(pending, channel);
+        }
+    }
+
+    /// Goes on with a command that has waited for a name, if that was looked up.
+    pub(in crate::conductor) fn go_on_with_channel(&mut self) -> bool {
+        let Some((pending, channel)) = self.network.lookups.take_answered() else { return false };
+        self.on_channel(pending, channel);
+        true
+    }
+
+    fn on_channel(&mut self, mut pending: PendingNetwork, channel: Answer) {
         match channel {
             Ok(channel) => {
                 pending.channel = Some(Arc::from(channel));
@@ -196,8 +212,10 @@ impl Core {
     /// What the channel means is known.
     fn use_channel(&mut self, mut pending: PendingNetwork) -> Result<(), CommandError> {
         let Some(channel) = pending.channel.clone() else { return Ok(()) };
+        // Other commands may have passed while it waited for a name.
         match &pending.what {
             Pending::Publication { stream_id, exclusive, common, .. } => {
+                self.check_room_for_hold()?;
                 self.check_response(&channel, common)?;
                 let endpoint = self.find_endpoint(Side::Send, &channel)?;
                 params::check_original(&channel, endpoint.is_some())?;
@@ -212,6 +230,7 @@ impl Core {
                 }
             }
             Pending::Subscription { stream_id, common, subscription } => {
+                self.check_room_for_link()?;
                 let endpoint = self.find_endpoint(Side::Receive, &channel)?;
                 params::check_original(&channel, endpoint.is_some())?;
                 if let Some(endpoint) = endpoint {
@@ -225,6 +244,7 @@ impl Core {
                 }
             }
             Pending::Spy { registration_id, stream_id, common } => {
+                self.check_room_for_link()?;
                 return self.finish_spy(&pending, *registration_id, *stream_id, *common, channel);
             }
             Pending::AddDestination { .. } | Pending::RemoveDestination { .. } => {

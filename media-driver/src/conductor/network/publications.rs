@@ -50,10 +50,7 @@ impl Core {
         }
         let common = IpcPublicationParams::read(&stated, &self.network_publication_defaults())?;
         self.check_unused(command.correlation_id.registration())?;
-        let links = self.config.capacity.publication_links;
-        if self.clients.publication_links() >= links {
-            return Err(CommandError::Full { what: "holds on publications", capacity: links });
-        }
+        self.check_room_for_hold()?;
         let what =
             Pending::Publication { stream_id: command.stream_id, exclusive, common: Box::new(common), log: None };
         self.wait_for_channel((command.client_id, command.correlation_id), uri, what);

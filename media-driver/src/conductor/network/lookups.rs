@@ -1,0 +1,120 @@
+//! Names that are looked up elsewhere, which may take seconds: a name server may say nothing at all. Commands that need one wait here
+//! and leave the way to others. What is looked up without a command, such as names of silent peers, is so one after the other, and
+//! takes no place from commands.
+
+use std::collections::VecDeque;
+
+use gannet::types::{ClientId, RegistrationId};
+
+use super::pending::PendingNetwork;
+use crate::channel::UdpChannel;
+use crate::mailbox::{EndpointError, LOOKUP_LIMIT, Request, ResolveChannel};
+
+/// So many commands may wait; then no other is read until one is done.
+const WAITING_LIMIT: usize = 64;
+/// One place is for what no command has asked for.
+const COMMANDS_ASKED: usize = LOOKUP_LIMIT - 1;
+
+/// What came of a lookup.
+pub(super) type Answer = Result<Box<UdpChannel>, EndpointError>;
+
+/// All names that are looked up.
+#[derive(Debug, Default)]
+pub(super) struct Lookups {
+    /// Oldest first.
+    waiting: Vec<Waiting>,
+    /// Requests of commands that are to be sent, and which have been.
+    commands: VecDeque<ResolveChannel>,
+    asked: Vec<RegistrationId>,
+    /// The same for those of no command.
+    others: VecDeque<Request>,
+    is_other_asked: bool,
+}
+
+/// A command that waits.
+#[derive(Debug)]
+struct Waiting {
+    pending: PendingNetwork,
+    answer: Option<Answer>,
+}
+
+impl Waiting {
+    fn id(&self) -> RegistrationId {
+        self.pending.correlation_id.registration()
+    }
+}
+
+impl Lookups {
+    /// A command begins to wait.
+    pub(super) fn wait(&mut self, pending: PendingNetwork, request: ResolveChannel) {
+        self.waiting.push(Waiting { pending, answer: None });
+        self.commands.push_back(request);
+    }
+
+    /// Something is to be looked up that no command waits for.
+    pub(super) fn ask(&mut self, request: Request) {
+        self.others.push_back(request);
+    }
+
+    /// What is to be sent next.
+    pub(super) fn take_request(&mut self) -> Option<Request> {
+        if self.asked.len() < COMMANDS_ASKED
+            && let Some(request) = self.commands.pop_front()
+        {
+            self.asked.push(request.id);
+            return Some(Request::ResolveChannel(request));
+        }
+        if self.is_other_asked {
+            return None;
+        }
+        let request = self.others.pop_front();
+        self.is_other_asked = request.is_some();
+        request
+    }
+
+    /// An answer has come for a command. Given back, if no lookup was asked for under this id. It may wait no more.
+    pub(super) fn on_answer(&mut self, id: RegistrationId, answer: Answer) -> Option<Answer> {
+        let Some(index) = self.asked.iter().position(|asked| *asked == id) else { return Some(answer) };
+        self.asked.swap_remove(index);
+        let waiting = self.waiting.iter_mut().find(|waiting| waiting.id() == id && waiting.answer.is_none());
+        if let Some(waiting) = waiting {
+            waiting.answer = Some(answer);
+        }
+        None
+    }
+
+    /// An answer has come that no command waits for.
+    pub(super) fn on_other_answer(&mut self) {
+        self.is_other_asked = false;
+    }
+
+    /// The oldest command that has its answer.
+    pub(super) fn take_answered(&mut self) -> Option<(PendingNetwork, Answer)> {
+        let index = self.waiting.iter().position(|waiting| waiting.answer.is_some())?;
+        let Waiting { pending, answer } = self.waiting.remove(index);
+        Some((pending, answer?))
+    }
+
+    /// Whether a command of this client waits.
+    pub(super) fn is_waiting(&self, client_id: ClientId) -> bool {
+        self.waiting.iter().any(|waiting| waiting.pending.client_id == client_id)
+    }
+
+    /// Whether a command of this id waits.
+    pub(super) fn holds(&self, registration_id: RegistrationId) -> bool {
+        self.waiting.iter().any(|waiting| waiting.id() == registration_id)
+    }
+
+    /// Whether no more should begin to wait.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() >= WAITING_LIMIT
+    }
+
+    /// The client is gone, and its command with it.
+    pub(super) fn forget(&mut self, client_id: ClientId) {
+        let Self { waiting, commands, .. } = self;
+        for gone in waiting.extract_if(.., |waiting| waiting.pending.client_id == client_id) {
+            commands.retain(|request| request.id != gone.id());
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Names are looked up elsewhere, and a name server may take its time or say nothing. Whoever needs none does not wait for it.
+
+use gannet::command::{Command, Destination, Text};
+use gannet::types::{ClientId, RegistrationId};
+use gannet_driver::mailbox::{LOOKUP_LIMIT, NamedPlace, SenderCommand, SenderEvent};
+
+use crate::support::{Driver, IPC};
+
+const NAMED: &str = "aeron:udp?endpoint=localhost:40123|term-length=64k";
+
+fn silent_driver() -> Driver {
+    let mut driver = Driver::with_network();
+    driver.silence_names();
+    driver
+}
+
+/// Sends a command that waits for a name.
+fn wait(driver: &mut Driver, client: ClientId) -> RegistrationId {
+    let command = driver.add_subscription_command(client, NAMED);
+    assert_eq!(driver.run(&command), Vec::<String>::new());
+    command.correlation_id().registration()
+}
+
+/// Trap 31: while one client waits for a name, others add, publish, take back and close.
+#[test]
+fn trap_31_a_slow_name_holds_up_its_own_client_alone() {
+    let mut driver = silent_driver();
+    let (slow, other) = (driver.client(), driver.client());
+    let waits = wait(&mut driver, slow);
+    let publication = driver.add_publication(other, IPC);
+    let (subscription, images) = driver.add_subscription(other, "aeron:ipc");
+    assert_eq!(images.len(), 1);
+    let (_, events) = driver.add_counter(other, b"key", b"label");
+    assert!(events[0].starts_with("counter "), "{events:?}");
+    let numbered = driver.add_exclusive_publication(other, "aeron:udp?endpoint=127.0.0.1:40124|term-length=64k");
+    assert_ne!(numbered.original, publication.original, "a channel without names needs no lookup");
+    assert!(driver.remove_subscription(other, subscription)[0].starts_with("success "));
+    driver.close_client(other);
+    driver.pass_ms(3_000);
+    assert!(!publication.path.exists(), "what the other had is taken back");
+    assert_eq!(driver.unanswered(), 1);
+    driver.events();
+    driver.answer_name();
+    let events = driver.events();
+    assert!(events[1].starts_with(&format!("subscription {waits} status ")), "{events:?}");
+}
+
+/// One client's commands take effect in the order in which it sent them, whichever of them waits.
+#[test]
+fn a_client_s_own_commands_stay_in_order() {
+    let mut driver = silent_driver();
+    let client = driver.client();
+    let waits = wait(&mut driver, client);
+    let (counter, events) = driver.add_counter(client, b"key", b"label");
+    assert_eq!(events, Vec::<String>::new());
+    let second = driver.add_subscription_command(client, "aeron:udp?endpoint=localhost:40124");
+    let ipc = driver.add_subscription_command(client, "aeron:ipc");
+    driver.send(&second);
+    driver.send(&ipc);
+    driver.settle();
+    assert_eq!((driver.events(), driver.unanswered()), (Vec::new(), 1), "one after the other");
+    driver.answer_name();
+    let told = |events: Vec<String>| -> Vec<String> {
+        let answers = events.iter().filter(|event| !event.starts_with(&format!("counter {client} ")));
+        answers.map(|event| event.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect()
+    };
+    assert_eq!(told(driver.events()), [format!("subscription {waits}"), format!("counter {counter}")]);
+    driver.answer_name();
+    let ids = [&second, &ipc].map(|command| command.correlation_id());
+    assert_eq!(told(driver.events()), ids.map(|id| format!("subscription {id}")));
+}
+
+/// Keepalives and the end of a client wait for nothing; what it waited for is not made any more.
+#[test]
+fn a_client_that_goes_waits_no_more() {
+    let mut driver = silent_driver();
+    let client = driver.client();
+    driver.add_publication(client, IPC);
+    wait(&mut driver, client);
+    driver.add_counter(client, b"key", b"label");
+    driver.step_wall_clock_ms(5);
+    driver.keepalive(client);
+    let heartbeat = driver.counters.find(11, RegistrationId::new(client.get())).unwrap();
+    assert_eq!(driver.value(heartbeat), driver.now_ms());
+    driver.close_client(client);
+    driver.pass_ms(5_000);
+    driver.events();
+    driver.answer_name();
+    assert_eq!((driver.events(), driver.counter_lines()), (Vec::new(), Vec::new()));
+}
+
+/// Names whose lookups are answered out of order find the commands that wait for them, and many that wait leave requests for logs.
+#[test]
+fn lookups_are_bounded_and_answered_in_any_order() {
+    let mut driver = silent_driver();
+    let clients: Vec<ClientId> = (0..20).map(|_| driver.client()).collect();
+    let ids: Vec<RegistrationId> = clients.iter().map(|client| wait(&mut driver, *client)).collect();
+    assert_eq!(driver.unanswered(), LOOKUP_LIMIT - 1);
+    let other = driver.client();
+    driver.add_publication(other, IPC);
+    let mut added = Vec::new();
+    while driver.unanswered() > 0 {
+        driver.answer_name();
+        let events = driver.events();
+        let ready = events.iter().find_map(|event| event.strip_prefix("subscription "));
+        added.push(ready.and_then(|ready| ready.split(' ').next()).expect("a subscription").to_owned());
+    }
+    assert_ne!(added[0], ids[0].to_string(), "the newest lookup is answered first");
+    added.sort();
+    let mut ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    ids.sort();
+    assert_eq!(added, ids);
+}
+
+/// An id that a command waits under is taken.
+#[test]
+fn an_id_that_waits_is_in_use() {
+    let mut driver = silent_driver();
+    let (client, other) = (driver.client(), driver.client());
+    let command = driver.add_subscription_command(client, NAMED);
+    driver.run(&command);
+    let Command::AddSubscription(mut same) = command else { panic!("{command:?}") };
+    (same.client_id, same.channel) = (other, Text::from("aeron:ipc"));
+    let events = driver.run(&Command::AddSubscription(same));
+    assert!(events[0].starts_with("error "), "{events:?}");
+}
+
+/// Room that others have taken meanwhile is not there any more.
+#[test]
+fn bounds_hold_for_those_who_waited() {
+    let mut driver = Driver::with(|config| config.capacity.subscriptions = 1);
+    driver.names = Some([("localhost", [127, 0, 0, 1].into())].into());
+    driver.silence_names();
+    let (client, other) = (driver.client(), driver.client());
+    wait(&mut driver, client);
+    driver.add_subscription(other, "aeron:ipc");
+    driver.answer_name();
+    let events = driver.events();
+    assert!(events[0].starts_with("error ") && events[0].contains("subscriptions"), "{events:?}");
+}
+
+/// Peers that are silent have their names looked up one after the other, and leave the way to commands.
+#[test]
+fn names_of_silent_peers_are_looked_up_one_at_a_time() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let publication = driver.add_exclusive_publication(client, "aeron:udp?control-mode=manual|term-length=64k");
+    for channel in [1, 2, 3].map(|port| format!("aeron:udp?endpoint=localhost:{port}")) {
+        let command = Command::AddDestination(Destination {
+            client_id: client,
+            correlation_id: driver.correlation(),
+            registration_id: publication.original,
+            channel: Text::from(&*channel),
+        });
+        driver.run(&command);
+        driver.conductor.poll_sender_command();
+    }
+    driver.silence_names();
+    let mut places = Vec::new();
+    driver.pass_with(1_000, |driver| driver.beat(client));
+    while let Some(command) = driver.conductor.poll_sender_command() {
+        if let SenderCommand::TellIfSilent(place) = command {
+            places.push(place);
+        }
+    }
+    assert!(places.len() == 3 && places.iter().all(|place| matches!(place, NamedPlace::Destination(..))));
+    for place in places {
+        driver.conductor.on_sender_event(SenderEvent::Silent(place));
+    }
+    driver.settle();
+    assert_eq!(driver.unanswered(), 1);
+    wait(&mut driver, client);
+    assert_eq!(driver.unanswered(), 2);
+    for left in [1, 1, 1, 0] {
+        driver.answer_name();
+        driver.cycle();
+        assert_eq!(driver.unanswered(), left);
+    }
+}
