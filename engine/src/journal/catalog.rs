@@ -17,6 +17,7 @@ use crate::memory::{AtomicBuffer, FileAccess, MapError, Reserve, align_up};
 use crate::time::EpochMillis;
 use crate::types::{Mtu, Position, RecordingId, SemanticVersion, SessionId, StreamId, TermId, TermLength};
 
+use super::creation::unlisted_file;
 use super::error::JournalError;
 use super::segment::{Identity, SegmentLayout, SegmentLength};
 use super::storage::{Storage, Stored};
@@ -189,6 +190,18 @@ impl Catalog {
     ///
     /// [`JournalError::Exists`], or that it could not be made.
     pub fn create(storage: &dyn Storage) -> Result<Self, JournalError> {
+        Self::create_filled(storage, |_| Ok(()))
+    }
+
+    /// Makes a catalog of one recording: nobody meets it without.
+    pub(crate) fn create_with(storage: &dyn Storage, first: &RecordingDescriptor) -> Result<Self, JournalError> {
+        Self::create_filled(storage, |catalog| catalog.add(first).map(drop))
+    }
+
+    fn create_filled(
+        storage: &dyn Storage,
+        fill: impl FnOnce(&mut Self) -> Result<(), JournalError>,
+    ) -> Result<Self, JournalError> {
         const NEW_NAME: &str = "archive.catalog.new";
         let path = storage.path(CATALOG_NAME);
         // What somebody left who was killed here.
@@ -199,7 +212,8 @@ impl Catalog {
         put_i32(view, header::LENGTH, HEADER_LENGTH as i32);
         put_i64(view, header::NEXT_RECORDING_ID, 0);
         put_i32(view, header::ALIGNMENT, ALIGNMENT);
-        let catalog = Self { path: path.clone(), stored, first: HEADER_LENGTH, alignment: ALIGNMENT as usize };
+        let mut catalog = Self { path, stored, first: HEADER_LENGTH, alignment: ALIGNMENT as usize };
+        fill(&mut catalog)?;
         catalog.sync()?;
         if !storage.publish(NEW_NAME, CATALOG_NAME)? {
             return Err(JournalError::Exists { path: storage.path("") });
@@ -212,11 +226,14 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`JournalError::NotAJournal`] when there is none, [`JournalError::Malformed`] when it is not one that this can read.
+    /// [`JournalError::NotAJournal`] when there is none, or [`JournalError::Unlisted`] where there are segments all the same;
+    /// [`JournalError::Malformed`] when it is not one that this can read.
     pub fn open(storage: &dyn Storage, access: FileAccess) -> Result<Self, JournalError> {
         let path = storage.path(CATALOG_NAME);
         let Some(stored) = storage.find(CATALOG_NAME, HEADER_LENGTH as u64, access)? else {
-            return Err(JournalError::NotAJournal { path: storage.path("") });
+            let file = unlisted_file(storage, RecordingId::new(0))?;
+            let none = || JournalError::NotAJournal { path: storage.path("") };
+            return Err(file.map_or_else(none, |file| JournalError::unlisted(storage, &file)));
         };
         let malformed = |offset, found: String| Err(JournalError::Malformed { path: path.clone(), offset, found });
         let view = stored.view();

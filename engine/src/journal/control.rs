@@ -95,21 +95,56 @@ pub(crate) struct Known {
     pub(crate) same_boot: bool,
 }
 
+/// What was chosen for a recording: what its page says but for where it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chosen {
+    pub(crate) stamps: Stamps,
+    pub(crate) sync: SyncPolicy,
+    pub(crate) roll: Option<RollCycle>,
+    /// The cycle that has begun last; 0 for none.
+    pub(crate) cycle: i64,
+}
+
+impl Chosen {
+    /// Of a recording that nobody chose anything for.
+    pub(crate) const NOTHING: Self = Self { stamps: Stamps::None, sync: SyncPolicy::None, roll: None, cycle: 0 };
+}
+
 impl Control {
     /// The name of the file.
     pub(crate) fn name(recording_id: RecordingId) -> String {
         format!("{recording_id}.control")
     }
 
+    /// Whose page a file is by its name, if it is one's.
+    pub(crate) fn parse_name(name: &str) -> Option<RecordingId> {
+        let id = RecordingId::new(name.strip_suffix(".control")?.parse().ok()?);
+        (Self::name(id) == name).then_some(id)
+    }
+
+    /// Whether there is no page of that recording, or one by which nothing was appended to it yet.
+    pub(crate) fn is_unused(storage: &dyn Storage, recording_id: RecordingId) -> Result<bool, JournalError> {
+        let Some(stored) = storage.find(&Self::name(recording_id), 1, FileAccess::ReadOnly)? else { return Ok(true) };
+        let view = stored.view();
+        if view.len() < LENGTH_BYTES {
+            return Ok(false);
+        }
+        let start = view.word(START_POSITION).load_relaxed();
+        let is_page = SemanticVersion::from_bits(view.word(VERSION).load_relaxed()).major() == CONTROL_VERSION.major()
+            && view.word(LENGTH).load_relaxed() == LENGTH_BYTES as i32
+            && view.word(RECORDING_ID).load_relaxed() == recording_id.get();
+        Ok(is_page && [TAIL, RECORDED].iter().all(|&field| view.word(field).load_relaxed() == start))
+    }
+
     /// Makes the page of a recording that is at `position`, in the place of any that there is.
     pub(crate) fn create(
         storage: &dyn Storage,
         descriptor: &RecordingDescriptor,
-        stamps: Stamps,
+        chosen: &Chosen,
         position: Position,
     ) -> Result<Self, JournalError> {
         let name = Self::name(descriptor.recording_id);
-        let stamps = match stamps {
+        let stamps = match chosen.stamps {
             Stamps::None => 0,
             Stamps::Coarse => 1,
             Stamps::Precise => 2,
@@ -125,6 +160,9 @@ impl Control {
             view.word(STAMPS).store_relaxed(stamps);
             view.word(VERSION).store_relaxed(CONTROL_VERSION.bits());
             let control = Self { stored: stored.clone(), name: name.clone() };
+            control.set_sync_policy(chosen.sync);
+            control.set_roll_cycle(chosen.roll);
+            control.set_cycle(chosen.cycle);
             control.reset(storage.boot_id(), position);
             control.indexed().store_relaxed(descriptor.start_position.get());
             control.sync(storage)
@@ -140,12 +178,8 @@ impl Control {
         descriptor: &RecordingDescriptor,
         position: Position,
     ) -> Result<Self, JournalError> {
-        let (policy, roll, cycle) = (self.sync_policy(), self.roll_cycle(), self.cycle());
-        let control = Self::create(storage, descriptor, self.stamps(), position)?;
-        control.set_sync_policy(policy);
-        control.set_roll_cycle(roll);
-        control.set_cycle(cycle);
-        Ok(control)
+        let (stamps, sync, roll, cycle) = (self.stamps(), self.sync_policy(), self.roll_cycle(), self.cycle());
+        Self::create(storage, descriptor, &Chosen { stamps, sync, roll, cycle }, position)
     }
 
     /// Maps the page of a recording. None if there is none, or none that speaks of this recording as the catalog does.

@@ -8,6 +8,7 @@ use crate::memory::MapError;
 use crate::types::{Position, RecordingId};
 
 pub use super::fault::{Damage, Fault};
+use super::storage::Storage;
 
 /// Why something could not be done with a journal's files.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,17 @@ pub enum JournalError {
     NotAJournal {
         /// The directory.
         path: PathBuf,
+    },
+    /// There are files of a recording that no catalog tells of. A new recording would take them for its own.
+    #[error(
+        "{} is there, and no archive.catalog tells of its recording: run `gannet journal repair {}`, or name another directory",
+        file.display(), dir.display()
+    )]
+    Unlisted {
+        /// The file.
+        file: PathBuf,
+        /// The directory.
+        dir: PathBuf,
     },
     /// The directory has a catalog already.
     #[error("cannot create a journal in {}: it has an archive.catalog already; open that one", path.display())]
@@ -187,6 +199,13 @@ pub enum JournalError {
         /// The name asked for.
         name: String,
     },
+}
+
+impl JournalError {
+    /// That no catalog tells of a file's recording.
+    pub(crate) fn unlisted(storage: &dyn Storage, name: &str) -> Self {
+        Self::Unlisted { file: storage.path(name), dir: storage.path("") }
+    }
 }
 
 /// Why a message was not appended. Nothing of it was, then.

@@ -10,12 +10,13 @@ use crate::types::{Position, RecordingId};
 
 use super::appender::{Appender, ExclusiveAppender};
 use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
-use super::control::Control;
+use super::control::{Chosen, Control};
+use super::creation::{begin, empty_catalog};
 use super::cursor::rewind_to;
 use super::error::JournalError;
 use super::keeper::{Keeper, idle_strategy, roll_if_due};
 use super::mark::{Mark, refuse_archive};
-use super::options::{JournalOptions, Stamps, SyncPolicy};
+use super::options::{JournalOptions, SyncPolicy};
 use super::prune::{Prune, Pruned, finish as finish_pruning, lock_name as prune_lock_name, prune_open};
 use super::recording::Recording;
 use super::recovery::{LeftBy, RecoveryReport, pad_claims, recover};
@@ -58,7 +59,8 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`JournalError::Exists`] when it has one; [`JournalError::Options`]; or what the operating system refuses.
+    /// [`JournalError::Exists`] when it has one; [`JournalError::Unlisted`] when it has segments of one whose catalog is gone;
+    /// [`JournalError::Options`]; or what the operating system refuses.
     pub fn create(dir: impl Into<std::path::PathBuf>, options: &JournalOptions) -> Result<Self, JournalError> {
         options.lengths()?;
         Self::create_in(Arc::new(Directory::make(dir)?), options)
@@ -80,8 +82,16 @@ impl Journal {
     /// As [`Self::create`] and [`Self::open`].
     pub fn open_or_create(dir: impl Into<std::path::PathBuf>, options: &JournalOptions) -> Result<Self, JournalError> {
         options.lengths()?;
-        let storage = Arc::new(Directory::make(dir)?);
-        match Self::create_in(Arc::clone(&storage) as _, options) {
+        Self::open_or_create_in(Arc::new(Directory::make(dir)?), options)
+    }
+
+    /// Opens the journal of a storage of any kind, or makes one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::create`] and [`Self::open`].
+    pub fn open_or_create_in(storage: Arc<dyn Storage>, options: &JournalOptions) -> Result<Self, JournalError> {
+        match Self::create_in(Arc::clone(&storage), options) {
             Err(JournalError::Exists { .. }) => {
                 let journal = Self::open_in(storage, None)?;
                 journal.set_sync_policy(options.sync);
@@ -102,8 +112,8 @@ impl Journal {
     pub fn create_in(storage: Arc<dyn Storage>, options: &JournalOptions) -> Result<Self, JournalError> {
         let (term_length, segment_length, mtu) = options.lengths()?;
         let opening = lock_writing(&*storage)?;
-        let mut catalog = Catalog::create(&*storage)?;
-        let recording_id = catalog.add(&RecordingDescriptor {
+        let catalog = empty_catalog(&*storage)?;
+        let descriptor = RecordingDescriptor {
             control_session_id: 0,
             correlation_id: 0,
             recording_id: RecordingId::new(0),
@@ -120,14 +130,9 @@ impl Journal {
             stripped_channel: options.channel.clone(),
             original_channel: options.channel.clone(),
             source_identity: "gannet-journal".to_owned(),
-        })?;
-        let entry = catalog.find(recording_id)?;
-        let control = Control::create(&*storage, &entry.descriptor, options.stamps, options.start_position)?;
-        control.set_sync_policy(options.sync);
-        control.set_roll_cycle(options.roll);
-        if !options.retention.keeps_everything() {
-            RetentionFile::open_or_create(&*storage, recording_id)?.set_policy(&*storage, &options.retention)?;
-        }
+        };
+        let chosen = Chosen { stamps: options.stamps, sync: options.sync, roll: options.roll, cycle: 0 };
+        let entry = begin(&*storage, catalog, descriptor, &chosen, &options.retention)?;
         Self::start(storage, &entry, Share::Shared, &opening)
     }
 
@@ -408,7 +413,7 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
         Some(control) if known.is_some() => control,
         // Its positions say nothing; what was chosen for the recording stays.
         Some(control) => control.create_again(&**storage, descriptor, end)?,
-        None => Control::create(&**storage, descriptor, Stamps::None, end)?,
+        None => Control::create(&**storage, descriptor, &Chosen::NOTHING, end)?,
     };
     let writer = Writer::new(Arc::clone(storage), descriptor.clone(), control);
     let padded = if left_by == LeftBy::Kill { pad_claims(&writer)? } else { Vec::new() };

@@ -12,6 +12,7 @@
 //! | a journal opened for writing, and what its handles share | `journal`, `options`, `writer`, `keeper`, `pages` |
 //! | append | `appender`, with `append`, `tail` and `seat`; stamps by `clock` |
 //! | read | `recording`, `tailer` |
+//! | begin a recording | `creation` |
 //! | the files | `catalog`, `segment`, `control`, `sidecar`, and where they are: `storage` |
 //! | after a crash | `recovery`; on request, and for damage in the middle, `repair` |
 //! | sidecars from segments, and segments against them | `indexer`, `reindex`, `verify` |
@@ -29,6 +30,7 @@ mod catalog;
 mod clock;
 pub mod consumer;
 mod control;
+mod creation;
 mod cursor;
 mod error;
 mod fault;

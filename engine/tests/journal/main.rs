@@ -2,6 +2,7 @@
 
 mod appending;
 mod archive;
+mod beginning;
 mod consuming;
 mod crashes;
 mod cut_short;

@@ -13,10 +13,12 @@ use crate::time::{Clock, EpochNanos, SystemClock};
 use crate::types::{Mtu, Position, RecordingId, SessionId, StreamId, TermLength};
 
 use super::super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
-use super::super::control::Control;
+use super::super::control::{Chosen, Control};
+use super::super::creation;
 use super::super::error::JournalError;
 use super::super::journal::{Journal, lock_writing};
-use super::super::options::{Stamps, SyncPolicy};
+use super::super::options::SyncPolicy;
+use super::super::retention::Retention;
 use super::super::segment::SegmentLength;
 use super::super::storage::{Directory, Share, Storage};
 use super::super::writer::MOST_BLOCK;
@@ -451,7 +453,7 @@ fn started(
     image: &Image,
 ) -> Result<Journal, JournalError> {
     let opening = lock_writing(&**storage)?;
-    let mut catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
+    let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
     let info = image.info();
     let (term_length, mtu) = lengths(&info)?;
     let segment_length = options.segment_length.max(term_length.get().into());
@@ -459,7 +461,7 @@ fn started(
         what: error.to_string(),
         expected: "segments as long as the stream's terms at least",
     })?;
-    let recording_id = catalog.add(&RecordingDescriptor {
+    let descriptor = RecordingDescriptor {
         control_session_id: 0,
         correlation_id: 0,
         recording_id: RecordingId::new(0),
@@ -476,9 +478,8 @@ fn started(
         stripped_channel: stripped.clone(),
         original_channel: original.clone(),
         source_identity: info.source_identity().to_owned(),
-    })?;
-    let entry = catalog.find(recording_id)?;
-    drop(Control::create(&**storage, &entry.descriptor, Stamps::None, entry.descriptor.start_position)?);
+    };
+    let entry = creation::begin(&**storage, Some(catalog), descriptor, &Chosen::NOTHING, &Retention::new())?;
     Journal::start(Arc::clone(storage), &entry, Share::Exclusive, &opening)
 }
 

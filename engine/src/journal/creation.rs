@@ -1,0 +1,77 @@
+//! How a recording begins: all files that its entry in the catalog speaks of are made first, and the entry is added last. So a recording
+//! that the catalog names has everything that was chosen for it, and whoever is killed before that leaves nothing that the next
+//! one could not make again. Called under the journal's lock.
+
+use crate::memory::FileAccess;
+use crate::types::RecordingId;
+
+use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
+use super::control::{Chosen, Control};
+use super::error::JournalError;
+use super::retention::{Retention, RetentionFile};
+use super::segment::parse_segment_name;
+use super::storage::Storage;
+
+/// The catalog of a directory in which no journal was begun: none, or one without entries.
+///
+/// # Errors
+///
+/// [`JournalError::Exists`] where the catalog has entries; or what is wrong with it.
+pub(crate) fn empty_catalog(storage: &dyn Storage) -> Result<Option<Catalog>, JournalError> {
+    match Catalog::open(storage, FileAccess::ReadWrite) {
+        Ok(catalog) if catalog.entries().next().is_none() => Ok(Some(catalog)),
+        Ok(_) => Err(JournalError::Exists { path: storage.path("") }),
+        Err(JournalError::NotAJournal { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Begins a recording under the next id of the catalog, which is made with it where there is none.
+///
+/// # Errors
+///
+/// [`JournalError::Unlisted`] where there are files that it would take for its own; or what the operating system refuses.
+pub(crate) fn begin(
+    storage: &dyn Storage,
+    catalog: Option<Catalog>,
+    mut descriptor: RecordingDescriptor,
+    chosen: &Chosen,
+    retention: &Retention,
+) -> Result<CatalogEntry, JournalError> {
+    let recording_id = catalog.as_ref().map_or(RecordingId::new(0), Catalog::next_recording_id);
+    if let Some(file) = unlisted_file(storage, recording_id)? {
+        return Err(JournalError::unlisted(storage, &file));
+    }
+    descriptor.recording_id = recording_id;
+    Control::create(storage, &descriptor, chosen, descriptor.start_position)?;
+    // That of somebody who was killed here says nothing.
+    storage.remove(&RetentionFile::name(recording_id))?;
+    if !retention.keeps_everything() {
+        RetentionFile::open_or_create(storage, recording_id)?.set_policy(storage, retention)?;
+    }
+    storage.sync_names()?;
+    let catalog = match catalog {
+        Some(mut catalog) => {
+            catalog.add(&descriptor)?;
+            catalog
+        }
+        None => Catalog::create_with(storage, &descriptor)?,
+    };
+    catalog.find(recording_id)
+}
+
+/// A file of a recording whose id the catalog has not given yet: a segment, or the control page of a recording that was appended to.
+pub(crate) fn unlisted_file(storage: &dyn Storage, next_id: RecordingId) -> Result<Option<String>, JournalError> {
+    for name in storage.names()? {
+        let is_unlisted = match (parse_segment_name(&name), Control::parse_name(&name)) {
+            (Some((id, ..)), _) => id >= next_id,
+            // That of somebody who was killed in `begin` says nothing.
+            (None, Some(id)) => id >= next_id && !Control::is_unused(storage, id)?,
+            (None, None) => false,
+        };
+        if is_unlisted {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
