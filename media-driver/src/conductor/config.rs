@@ -53,6 +53,8 @@ pub struct NetworkDefaults {
     pub term_length: TermLength,
     /// `aeron.mtu.length`.
     pub mtu: Mtu,
+    /// What sockets buffer for sending, in bytes; 0 leaves it to the operating system (`aeron.socket.so_sndbuf`).
+    pub send_buffer: u64,
     /// In bytes; 0 means half a term (`aeron.publication.term.window.length`).
     pub publication_window: i32,
     /// In bytes (`aeron.rcv.initial.window.length`).
@@ -117,6 +119,7 @@ impl Default for NetworkDefaults {
         Self {
             term_length: TermLength::new(16 << 20).expect("a power of two"),
             mtu: Mtu::DEFAULT,
+            send_buffer: 0,
             publication_window: 0,
             initial_window: 128 << 10,
             connection_timeout_ns: 5_000_000_000,

@@ -45,6 +45,10 @@ pub(super) enum CommandError {
     OnePlace { registration_id: RegistrationId },
     #[error("publication {registration_id} does not have control-mode=manual")]
     NotManual { registration_id: RegistrationId },
+    #[error(
+        "its MTU of {mtu} bytes is more than the socket's send buffer of {buffer}: set mtu lower, or so-sndbuf higher"
+    )]
+    SendBuffer { mtu: u64, buffer: u64 },
     #[error("its MTU of {mtu} bytes is more than the receiver window of {window}, or no more than a header")]
     ImageMtu { mtu: i32, window: i32 },
     #[error("the channel's endpoint is there, with another {key}")]
@@ -113,6 +117,7 @@ impl CommandError {
             | Self::SubscriptionClash { .. }
             | Self::NotManual { .. }
             | Self::ImageMtu { .. }
+            | Self::SendBuffer { .. }
             | Self::UnwantedImage
             | Self::StampClash { .. }
             | Self::StartAtEnd { .. }

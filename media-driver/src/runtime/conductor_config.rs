@@ -93,6 +93,7 @@ fn network_defaults(config: &DriverConfig) -> NetworkDefaults {
     NetworkDefaults {
         term_length: terms.term_length,
         mtu: terms.mtu,
+        send_buffer: network.so_sndbuf.map_or(0, ByteLength::get),
         publication_window: terms.publication_window.map_or(0, bytes),
         initial_window: bytes(network.initial_window),
         connection_timeout_ns: ns(timeouts.publication_connection),

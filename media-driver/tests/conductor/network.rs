@@ -259,6 +259,39 @@ fn buffers_must_match_those_of_a_shared_endpoint() {
     driver.add_subscription(client, "aeron:udp?endpoint=localhost:40125|so-tos=184");
 }
 
+/// Section 5.2: a datagram must fit into the send buffer that was asked for, whoever asked.
+#[test]
+fn an_mtu_must_fit_into_the_send_buffer() {
+    let network = |system: i32, driver: u64| {
+        let mut driver = Driver::with(|config| {
+            config.logs.default_socket_sndbuf = system;
+            config.network.send_buffer = driver;
+        });
+        driver.names = Some([].into());
+        driver
+    };
+    let refused = |driver: &mut Driver, channel: &str, buffer: &str| {
+        let client = driver.client();
+        let command = driver.add_publication_command(client, channel, true);
+        let refusal = driver.run(&command).remove(0);
+        let reason = format!("send buffer of {buffer}");
+        assert!(refusal.starts_with("error 11") && refusal.contains(&reason), "{channel}: {refusal}");
+    };
+    let mut stated = network(0, 0);
+    refused(&mut stated, "aeron:udp?endpoint=127.0.0.1:1|so-sndbuf=4k|mtu=32k", "4096");
+    let client = stated.client();
+    let open = "aeron:udp?endpoint=127.0.0.1:2|term-length=64k|so-sndbuf=8k|mtu=8k";
+    stated.add_exclusive_publication(client, open);
+    refused(&mut stated, "aeron:udp?endpoint=127.0.0.1:2|mtu=16k", "8192");
+    stated.add_exclusive_publication(client, "aeron:udp?endpoint=127.0.0.1:3|term-length=64k|mtu=32k");
+
+    let mut system = network(4096, 0);
+    refused(&mut system, "aeron:udp?endpoint=127.0.0.1:1|so-sndbuf=0|mtu=8k", "4096");
+    refused(&mut network(1 << 20, 4096), "aeron:udp?endpoint=127.0.0.1:1|mtu=8k", "4096");
+    let client = system.client();
+    system.add_exclusive_publication(client, open);
+}
+
 /// What the sender is told, beside publications.
 fn told(driver: &mut Driver) -> Vec<String> {
     let commands = std::iter::from_fn(|| driver.conductor.poll_sender_command());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use gannet::channel_uri::{ChannelParams, ControlMode};
 use gannet::counters::{ChannelCounter, SockaddrCounter};
-use gannet::types::{CounterId, RegistrationId};
+use gannet::types::{CounterId, Mtu, RegistrationId};
 
 use crate::channel::UdpChannel;
 use crate::conductor::Core;
@@ -96,6 +96,25 @@ impl Core {
             }
         }
         Ok(())
+    }
+
+    /// Refuses datagrams that the send buffer has no room for. As in the reference what counts is what was asked for, not what the
+    /// system gave: by the endpoint that is there, else by the channel, else by the driver; else it is the system's default, if known.
+    pub(super) fn check_send_buffer(
+        &self,
+        mtu: Mtu,
+        channel: &UdpChannel,
+        existing: Option<EndpointId>,
+    ) -> Result<(), CommandError> {
+        let existing = existing.and_then(|id| self.network.endpoint(id)).map(|endpoint| &*endpoint.channel);
+        let stated = existing.into_iter().chain([channel]).filter_map(|channel| channel.params().so_sndbuf);
+        let system = u64::try_from(self.config.logs.default_socket_sndbuf).unwrap_or(0);
+        let buffer = stated.chain([self.config.network.send_buffer, system]).find(|bytes| *bytes > 0);
+        let mtu = u64::from(mtu.get().unsigned_abs());
+        match buffer {
+            Some(buffer) if mtu > buffer => Err(CommandError::SendBuffer { mtu, buffer }),
+            _ => Ok(()),
+        }
     }
 
     /// Asks for a socket, whose port is managed where the channel leaves it open. Returns what it is to be bound to.

@@ -219,6 +219,7 @@ impl Core {
                 self.check_response(&channel, common)?;
                 let endpoint = self.find_endpoint(Side::Send, &channel)?;
                 params::check_original(&channel, endpoint.is_some())?;
+                self.check_send_buffer(common.mtu, &channel, endpoint)?;
                 if let Some(endpoint) = endpoint {
                     if !exclusive && let Some(original) = self.shared_publication(endpoint, *stream_id, common)? {
                         self.client(pending.client_id)?;
