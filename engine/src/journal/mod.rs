@@ -18,12 +18,13 @@
 //! | sidecars from segments, and segments against them | `indexer`, `reindex`, `verify` |
 //! | where consumers are | `cursor`; with nets below them, `consumer` |
 //! | segments by time of day | `roll` |
-//! | what is kept for how long | `retention`, `prune` |
+//! | what is kept for how long | `retention`, `prune`, `age` |
 //! | record a stream, replay a recording, go over to the live stream | `stream/` |
 //!
 //! The format is drawn in `engine/docs/journal-format.md`. Every file is hostile input: what is read from one is checked before it is
 //! used.
 
+mod age;
 mod append;
 mod appender;
 mod catalog;
@@ -65,7 +66,7 @@ pub use cursor::{CURSORS_VERSION, Cursor, CursorInfo, MAX_CURSOR_NAME, MAX_CURSO
 pub use error::{AppendError, Damage, Fault, JournalError};
 pub use journal::Journal;
 pub use options::{JournalOptions, Stamps, SyncPolicy};
-pub use prune::{HeldBack, Prune, PruneReason, Pruned, PrunedSegment, prune};
+pub use prune::{HeldBack, KeepReason, KeptSegment, Prune, PruneReason, Pruned, PrunedSegment, prune};
 pub use recording::{Recording, SegmentInfo};
 pub use recovery::{Cut, LeftBy, RecoveryReport};
 pub use reindex::{Reindexed, reindex};

@@ -19,12 +19,13 @@ use crate::memory::FileAccess;
 use crate::time::{Clock, EpochNanos, SystemClock};
 use crate::types::{Position, RecordingId};
 
+use super::age::Age;
 use super::catalog::{Catalog, RecordingDescriptor};
 use super::control::Control;
 use super::error::JournalError;
 use super::journal::{lock_opening, open_lock_name, wait_for_lock};
 use super::mark::{Mark, refuse_archive};
-use super::options::{Stamps, SyncPolicy};
+use super::options::SyncPolicy;
 use super::recording::Recording;
 use super::retention::{Retention, RetentionFile};
 use super::segment::{SegmentKind, SegmentLayout, parse_segment_name, segment_name};
@@ -119,6 +120,8 @@ pub struct Pruned {
     pub bytes: u64,
     /// The cursor that keeps more from going, if one does.
     pub held: Option<HeldBack>,
+    /// The first segment that stays, and why; none where there is none.
+    pub rest: Option<KeptSegment>,
 }
 
 /// A segment that went, or would.
@@ -152,6 +155,36 @@ pub enum PruneReason {
     Size,
     /// The file system has less room than the policy wants.
     FreeSpace,
+}
+
+/// A segment that stays, and with it all that come behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptSegment {
+    /// The name of its file.
+    pub name: String,
+    /// Where it begins.
+    pub base: Position,
+    /// When its newest message was appended, or one that is new enough to keep it, as far as that is known. A message whose time has
+    /// not come yet does not count.
+    pub newest: Option<EpochNanos>,
+    /// Why it stays.
+    pub reason: KeepReason,
+}
+
+/// Why a segment stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeepReason {
+    /// It is being written, or is to be indexed or synced yet.
+    InUse,
+    /// No limit says that it goes.
+    Limits,
+    /// A limit of time is the only one that could say that it goes, and nobody knows when its newest message was appended.
+    Undated,
+    /// A cursor needs it: see [`Pruned::held`].
+    Cursor,
+    /// As many went as were to.
+    AtMost,
 }
 
 /// What keeps segments from going.
@@ -282,6 +315,7 @@ struct Pruning<'a> {
 /// What is left of a plan's limits as segment after segment goes.
 struct Limits {
     oldest_kept: Option<i64>,
+    age: Age,
     bytes: u64,
     free: Option<u64>,
 }
@@ -340,16 +374,28 @@ impl Pruning<'_> {
         let cursor = self.slowest_cursor(start)?;
         let mut held = 0;
         let at_most = request.at_most.unwrap_or(usize::MAX).saturating_sub(plan.segments.len());
-        for base in bases.into_iter().take_while(|&base| layout.next_base(base) <= end).take(at_most) {
+        for (count, base) in bases.into_iter().enumerate() {
             let next = layout.next_base(base);
-            let newest = self.newest(base, next)?;
-            let Some(reason) = limits.reason(request, next, newest) else { break };
             let name = segment_name(descriptor.recording_id, base);
+            let stays = |newest, reason| KeptSegment { name: name.clone(), base, newest, reason };
+            if next > end || count >= at_most {
+                let reason = if next > end { KeepReason::InUse } else { KeepReason::AtMost };
+                plan.rest.get_or_insert_with(|| stays(None, reason));
+                break;
+            }
+            let newest = limits.age.newest(self.recording, base, next)?;
+            let Some(reason) = limits.reason(request, next, newest) else {
+                let is_undated = newest.is_none() && limits.age.kept_from.is_some();
+                let reason = if is_undated { KeepReason::Undated } else { KeepReason::Limits };
+                plan.rest.get_or_insert_with(|| stays(newest, reason));
+                break;
+            };
             let bytes = self.bytes_of(&name)? + self.bytes_of(&Sidecar::name(descriptor.recording_id, base))?;
             limits.bytes = limits.bytes.saturating_sub(bytes);
             limits.free = limits.free.map(|free| free.saturating_add(bytes));
             if held > 0 || (!request.force && cursor.as_ref().is_some_and(|(_, position)| *position < next)) {
                 held += 1;
+                plan.rest.get_or_insert_with(|| stays(newest, KeepReason::Cursor));
                 continue;
             }
             plan.start = next;
@@ -395,21 +441,9 @@ impl Pruning<'_> {
             }
         }
         let free = if request.retention.min_free.is_some() { self.storage.free_space()? } else { None };
-        Ok(Limits { oldest_kept: age.map(|age| now.saturating_sub(age)), bytes, free })
-    }
-
-    /// When the newest message before `next` was appended, as far as anybody knows.
-    fn newest(&self, base: Position, next: Position) -> Result<Option<EpochNanos>, JournalError> {
-        let descriptor = self.recording.descriptor();
-        if self.recording.stamps() != Stamps::None {
-            let sidecar = Sidecar::open(self.storage, descriptor, next, FileAccess::ReadOnly)?;
-            let entry = sidecar.and_then(|sidecar| sidecar.entry(0)).filter(|entry| entry.position == next);
-            if let Some(entry) = entry.filter(|entry| entry.time_before > 0) {
-                return Ok(Some(EpochNanos::new(entry.time_before)));
-            }
-        }
-        let info = self.storage.info(&segment_name(descriptor.recording_id, base))?;
-        Ok(info.and_then(|info| info.modified))
+        let oldest_kept = age.map(|age| now.saturating_sub(age));
+        let kept_from = oldest_kept.max(request.before_time.map(EpochNanos::get)).map(EpochNanos::new);
+        Ok(Limits { oldest_kept, age: Age { now: EpochNanos::new(now), kept_from }, bytes, free })
     }
 
     fn bytes_of(&self, name: &str) -> Result<u64, JournalError> {

@@ -74,8 +74,8 @@ impl Retention {
         Self::default()
     }
 
-    /// A segment goes once its newest message is older than this. Where messages carry no times, when its file was written last
-    /// counts.
+    /// A segment goes once its newest message is older than this. A message whose time has not come yet does not count. Where messages
+    /// carry no times, when its file was written last counts.
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gannet::journal::storage::{Directory, MemoryStorage, Storage};
-use gannet::journal::{Journal, JournalError, Prune, PruneReason, Recording, Retention, Start, prune, reindex};
-use gannet::time::EpochNanos;
+use gannet::journal::{
+    Journal, JournalError, KeepReason, Prune, PruneReason, Recording, Retention, Start, prune, reindex,
+};
+use gannet::time::{EpochNanos, SystemClock};
 use gannet::types::Position;
 
 use crate::raw_access::RAW;
@@ -185,6 +187,69 @@ fn policies_say_what_goes_and_cursors_what_stays() {
     assert_eq!(lost.position().get(), 2 * SEGMENT);
     let error = recording.tailer(Start::Position(lost.position())).unwrap_err();
     assert!(matches!(error, JournalError::Pruned { earliest, .. } if earliest == age.start), "{error}");
+}
+
+/// A time that has not come yet says nothing of how old the messages around it are.
+#[test]
+fn a_message_from_the_future_keeps_nothing() {
+    let (_dir, journal) = journal(&small());
+    let now = SystemClock.epoch_nanos().get();
+    let century = 100 * 366 * 24 * 3_600_000_000_000;
+    let decades = Prune::by(&Retention::new().max_age(core::time::Duration::from_secs(30 * 366 * 24 * 3600)));
+    fill(&journal, 0..2_000);
+    let end = journal.appender().unwrap().append_with(&message(1, 0), now + century).unwrap();
+    let late = (end.get() - 1) / SEGMENT * SEGMENT;
+    fill(&journal, 2_001..5_000);
+    let plan = journal.prune(&decades.dry_run()).unwrap();
+    assert!(late > 0 && plan.start.get() > late + SEGMENT, "{late} {plan:?}");
+    let rest = plan.rest.unwrap();
+    assert_eq!((rest.base, rest.reason), (plan.start, KeepReason::InUse));
+    // Message by message, since the index says no more than that one was of the future.
+    let recording = journal.recording().unwrap();
+    for segment in &plan.segments {
+        let within = |position: Position| (segment.base.get()..segment.base.get() + SEGMENT).contains(&position.get());
+        let numbers = all(&recording).into_iter().filter(|(position, _)| within(*position));
+        let numbers = numbers.map(|(_, payload)| read(&payload).expect("whole")).filter(|&(appender, _)| appender == 0);
+        let newest = numbers.map(|(_, number)| 1_000 + number as i64 * 1_000).max();
+        assert_eq!(segment.newest.map(EpochNanos::get), newest, "{segment:?}");
+        assert_eq!(segment.reason, PruneReason::Age);
+    }
+
+    // What is new behind it stays, wherever it is in its segment, and so does all that comes behind.
+    let mut appender = journal.appender().unwrap();
+    let recent = (appender.append_with(&message(2, 0), now).unwrap().get() - 1) / SEGMENT * SEGMENT;
+    drop(appender);
+    fill(&journal, 5_000..9_000);
+    for request in [decades, Prune::default().before_time(EpochNanos::new(now))] {
+        let plan = journal.prune(&request.dry_run()).unwrap();
+        let rest = plan.rest.unwrap();
+        assert_eq!((plan.start.get(), rest.base.get(), rest.reason), (recent, recent, KeepReason::Limits));
+        assert_eq!(rest.newest, Some(EpochNanos::new(now)));
+    }
+    assert_eq!(journal.prune(&decades).unwrap().start.get(), recent);
+    let plan = journal.prune(&Prune::default().before_time(EpochNanos::new(now + 1)).dry_run()).unwrap();
+    assert_eq!(plan.rest.unwrap().reason, KeepReason::InUse);
+}
+
+#[test]
+fn what_is_only_of_the_future_is_undated() {
+    let journal = Journal::create_in(Arc::new(MemoryStorage::new(RAW)), &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    for number in 0..3_000 {
+        appender.append_with(&message(0, number), i64::MAX - number as i64).unwrap();
+    }
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    let stays = |request: Prune| {
+        let plan = journal.prune(&request.dry_run()).unwrap();
+        let rest = plan.rest.unwrap();
+        (plan.segments.len(), rest.base.get(), rest.newest, rest.reason)
+    };
+    let old = Retention::new().max_age(core::time::Duration::from_nanos(1));
+    assert_eq!(stays(Prune::by(&old)), (0, 0, None, KeepReason::Undated));
+    assert_eq!(stays(Prune::by(&Retention::new())), (0, 0, None, KeepReason::Limits));
+    assert_eq!(stays(Prune::by(&old.max_bytes(1)).at_most(1)), (1, SEGMENT, None, KeepReason::AtMost));
+    let cursor = journal.recording().unwrap().cursor("billing").unwrap();
+    assert_eq!(stays(Prune::by(&old.max_bytes(1))), (0, cursor.position().get(), None, KeepReason::Cursor));
 }
 
 #[test]

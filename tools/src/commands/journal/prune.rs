@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::bail;
 use gannet::journal::storage::Directory;
-use gannet::journal::{Prune, PruneReason, Retention, prune};
+use gannet::journal::{KeepReason, Prune, PruneReason, Retention, prune};
 use gannet::time::EpochNanos;
 use gannet::types::Position;
 use serde::Serialize;
 
-use super::{Source, existing, moment};
+use super::{Source, existing, moment, show_moment};
 use crate::cli::{Outcome, Output, Usage, bytes, positive_duration, with_separators};
 
 /// Remove segments from the start of a recording, by age, size, free space, position or time
@@ -39,7 +39,7 @@ pub(super) struct Args {
     /// Remove what named cursors have not read yet, too
     #[arg(long)]
     force: bool,
-    /// Print one JSON object: dry_run, start_position_before, start_position, segments, disk_bytes, held_by
+    /// Print one JSON object: dry_run, start_position_before, start_position, segments, disk_bytes, held_by, rest
     #[arg(long)]
     json: bool,
 }
@@ -77,6 +77,8 @@ struct Line {
     segments: Vec<Segment>,
     /// The cursor that keeps more from going.
     held_by: Option<Held>,
+    /// The first segment that stays.
+    rest: Option<Rest>,
 }
 
 #[derive(Serialize)]
@@ -84,6 +86,14 @@ struct Segment {
     file: String,
     position: i64,
     disk_bytes: u64,
+    newest_ns: Option<i64>,
+    reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Rest {
+    file: String,
+    position: i64,
     newest_ns: Option<i64>,
     reason: &'static str,
 }
@@ -152,6 +162,12 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
             position: held.position.get(),
             segments: held.segments,
         }),
+        rest: done.rest.map(|rest| Rest {
+            file: rest.name,
+            position: rest.base.get(),
+            newest_ns: rest.newest.map(EpochNanos::get),
+            reason: kept(rest.reason),
+        }),
     };
     if args.json { out.json(&line) } else { show(&line, out) }
 }
@@ -164,6 +180,17 @@ fn reason(reason: PruneReason) -> &'static str {
         PruneReason::Age => "age",
         PruneReason::Size => "size",
         PruneReason::FreeSpace => "free space",
+        _ => "other",
+    }
+}
+
+fn kept(reason: KeepReason) -> &'static str {
+    match reason {
+        KeepReason::InUse => "in use",
+        KeepReason::Limits => "within limits",
+        KeepReason::Undated => "undated",
+        KeepReason::Cursor => "cursor",
+        KeepReason::AtMost => "enough",
         _ => "other",
     }
 }
@@ -186,6 +213,11 @@ fn show(line: &Line, out: &mut Output) -> Outcome {
         if line.dry_run { "would begin" } else { "begins" },
         with_separators(line.start_position)
     ))?;
+    if let Some(rest) = &line.rest {
+        let newest =
+            rest.newest_ns.map(|newest| format!(", with messages of {}", show_moment(EpochNanos::new(newest))));
+        out.line(format_args!("kept from {} on: {}{}", rest.file, rest.reason, newest.unwrap_or_default()))?;
+    }
     if let Some(held) = &line.held_by {
         out.line(format_args!(
             "the cursor {:?} at {} keeps {} more segments; --force removes them all the same",

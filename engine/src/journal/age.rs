@@ -1,0 +1,122 @@
+//! How old a segment is: when its newest message was appended. Pruning asks, where limits are of time.
+//!
+//! An index knows the latest time of all messages before a place, so it tells the newest of a segment if that time rose there, and has
+//! come by now. One message of a clock that was wrong, or of a caller who stamped it so, hides all that come behind it. Then the
+//! messages are asked, the last ones first: in a segment that stays, one of the first to be asked is new enough.
+
+use crate::memory::{FileAccess, Frames};
+use crate::time::EpochNanos;
+use crate::types::Position;
+
+use super::error::JournalError;
+use super::options::Stamps;
+use super::recording::Recording;
+use super::segment::{At, segment_name};
+use super::sidecar::{Begins, IndexEntry, Sidecar};
+
+/// What is asked of a segment's age.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Age {
+    /// Messages that were stamped later than this are passed over.
+    pub(crate) now: EpochNanos,
+    /// A message that is no older keeps its segment: whether there is a newer one does not matter. None if age does not matter, so that
+    /// no message is asked.
+    pub(crate) kept_from: Option<EpochNanos>,
+}
+
+impl Age {
+    /// When the newest message of the segment at `base` was appended, or one that is new enough, as far as anybody knows: where messages
+    /// carry no times, when its file was written last. `next` is where the next segment begins.
+    pub(crate) fn newest(
+        &self,
+        recording: &Recording,
+        base: Position,
+        next: Position,
+    ) -> Result<Option<EpochNanos>, JournalError> {
+        if recording.stamps() != Stamps::None {
+            let begin = base.max(recording.start_position());
+            let before = entry(recording, base, begin)?.map(|entry| entry.time_before);
+            let after = entry(recording, next, next)?.map(|entry| entry.time_before);
+            let has_come = |time: &i64| (1..=self.now.get()).contains(time);
+            if let Some(after) = after.filter(has_come)
+                && before.is_some_and(|before| before < after)
+            {
+                return Ok(Some(EpochNanos::new(after)));
+            }
+            // Nobody has stamped anything yet if that is 0.
+            if let (Some(kept_from), true) = (self.kept_from, after != Some(0))
+                && let Some(newest) = self.ask(recording, begin, next, kept_from)?
+            {
+                return Ok(Some(newest));
+            }
+        }
+        let info = recording.storage.info(&segment_name(recording.descriptor().recording_id, base))?;
+        Ok(info.and_then(|info| info.modified).filter(|modified| *modified <= self.now))
+    }
+
+    /// Asks the messages from `begin` on, block by block from the last one on. None if there is none whose time has come, or if they
+    /// cannot be read.
+    fn ask(
+        &self,
+        recording: &Recording,
+        begin: Position,
+        next: Position,
+        kept_from: EpochNanos,
+    ) -> Result<Option<EpochNanos>, JournalError> {
+        let descriptor = recording.descriptor();
+        let base = descriptor.layout().base(begin);
+        let length = descriptor.segment_length.get() as usize;
+        let name = segment_name(descriptor.recording_id, base);
+        let Some(stored) = recording.storage.find_whole(&name, length as u64, FileAccess::ReadOnly)? else {
+            return Ok(None);
+        };
+        let stored = stored.first(length);
+        let frames = Frames::new(stored.view());
+        let sidecar = Sidecar::open(&*recording.storage, descriptor, base, FileAccess::ReadOnly)?;
+        let blocks =
+            sidecar.iter().flat_map(|sidecar| (1..sidecar.slots()).rev().filter_map(|slot| sidecar.entry(slot)));
+        let mut newest = None;
+        let mut end = next;
+        for from in blocks.map(|entry| entry.position).filter(|&from| from > begin).chain([begin]) {
+            if from >= end {
+                continue;
+            }
+            let Some(found) = self.newest_of_block(recording, &frames, base, from..end) else { return Ok(None) };
+            newest = newest.max(found);
+            if newest >= Some(kept_from) {
+                break;
+            }
+            end = from;
+        }
+        Ok(newest.filter(|_| stored.is_intact()))
+    }
+
+    /// The newest of the frames between two positions whose time has come, if there is one. None if they are not all there.
+    fn newest_of_block(
+        &self,
+        recording: &Recording,
+        frames: &Frames,
+        base: Position,
+        range: core::ops::Range<Position>,
+    ) -> Option<Option<EpochNanos>> {
+        let identity = recording.descriptor().identity();
+        let mut cursor = frames.cursor((range.start.get() - base.get()) as usize)?;
+        let mut position = range.start;
+        let mut newest = None;
+        while position < range.end {
+            let At::Frame(found) = identity.look(&mut cursor, position) else { return None };
+            let time = Begins::of(&found.frame).time;
+            if (1..=self.now.get()).contains(&time) {
+                newest = newest.max(Some(EpochNanos::new(time)));
+            }
+            position = Position::new(position.get() + found.occupied as i64);
+        }
+        Some(newest)
+    }
+}
+
+/// What the index of the segment at `base` says of the place where its frames begin.
+fn entry(recording: &Recording, base: Position, begin: Position) -> Result<Option<IndexEntry>, JournalError> {
+    let sidecar = Sidecar::open(&*recording.storage, recording.descriptor(), base, FileAccess::ReadOnly)?;
+    Ok(sidecar.and_then(|sidecar| sidecar.entry(0)).filter(|entry| entry.position == begin))
+}
