@@ -179,6 +179,8 @@ pub enum SenderEvent {
     Rejected {
         /// The publication.
         registration_id: RegistrationId,
+        /// The destination behind which the receiver is, by the command that added it, if one did.
+        destination: Option<RegistrationId>,
         /// Where the receiver is.
         source: SocketAddr,
         /// Which it is.

@@ -42,6 +42,14 @@ struct Destination {
 }
 
 impl Destination {
+    /// Whether this receiver is behind it. Trap 37: one that is known is known by its id and port, whatever its address.
+    fn is_of(&self, from: SocketAddr, receiver_id: i64) -> bool {
+        match self.receiver_id {
+            Some(known) => known == receiver_id && self.address.is_some_and(|address| address.port() == from.port()),
+            None => self.address == Some(from),
+        }
+    }
+
     fn is_at(&self, place: NamedPlace) -> bool {
         match place {
             NamedPlace::Endpoint(_) => self.registration_id == NOBODY,
@@ -125,14 +133,7 @@ impl Destinations {
             self.all.iter_mut().for_each(|only| only.last_activity = now);
             return;
         }
-        // Trap 37: a receiver that is known is known by its id and port, whatever its address.
-        let known = self.all.iter_mut().find(|destination| match destination.receiver_id {
-            Some(known) => {
-                known == receiver_id && destination.address.is_some_and(|address| address.port() == from.port())
-            }
-            None => destination.address == Some(from),
-        });
-        if let Some(known) = known {
+        if let Some(known) = self.all.iter_mut().find(|destination| destination.is_of(from, receiver_id)) {
             known.receiver_id = Some(receiver_id);
             known.last_activity = now;
         } else if self.kind == Kind::Dynamic && self.all.len() < MAX_DESTINATIONS {
@@ -143,6 +144,13 @@ impl Destinations {
                 last_activity: now,
             });
         }
+    }
+
+    /// The command that added the destination behind which this receiver is, if one did.
+    pub fn added_for(&self, from: SocketAddr, receiver_id: i64) -> Option<RegistrationId> {
+        let known = self.all.iter().find(|destination| destination.is_of(from, receiver_id));
+        let added = known.map(|destination| destination.registration_id);
+        added.filter(|registration_id| *registration_id != NOBODY)
     }
 
     /// Whether nothing has been heard from there for a while, or it is not even known where it is.
@@ -236,6 +244,22 @@ mod tests {
             assert!(destinations.add(at(0), RegistrationId::new(3), Some(address(1, port))));
         }
         assert!(!destinations.add(at(0), RegistrationId::new(3), Some(address(1, 9999))));
+    }
+
+    #[test]
+    fn receivers_are_found_behind_what_was_added() {
+        let mut destinations = Destinations::manual();
+        destinations.add(at(0), RegistrationId::new(1), None);
+        destinations.add(at(0), RegistrationId::new(2), Some(address(2, 2)));
+        let added = |destinations: &Destinations, from| destinations.added_for(from, 7).map(RegistrationId::get);
+        assert_eq!(added(&destinations, address(2, 2)), Some(2), "by its address");
+        assert_eq!(added(&destinations, address(3, 2)), None);
+        destinations.on_status_message(at(0), address(2, 2), 7);
+        assert_eq!(added(&destinations, address(3, 2)), Some(2), "by its id");
+        let mut dynamic = Destinations::dynamic();
+        dynamic.on_status_message(at(0), address(2, 2), 7);
+        assert_eq!(added(&dynamic, address(2, 2)), None, "nobody has added it");
+        assert_eq!(added(&Destinations::fixed(at(0), address(2, 2)), address(2, 2)), None);
     }
 
     #[test]

@@ -286,8 +286,14 @@ impl Sender {
                 let is_news = publication.on_error(&error, &self.counters).is_some();
                 let registration_id = publication.registration_id();
                 if is_news {
+                    let destinations = self.endpoints.get(&endpoint).map(|found| &found.destinations);
+                    // What answers goes to whoever asks, and to no destination.
+                    let destination = destinations
+                        .filter(|_| own.is_none())
+                        .and_then(|destinations| destinations.added_for(from, error.receiver_id));
                     self.tell(SenderEvent::Rejected {
                         registration_id,
+                        destination,
                         source: from,
                         receiver_id: error.receiver_id,
                         group_tag: error.group_tag,

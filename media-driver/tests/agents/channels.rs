@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::{ExclusiveAppender, LogKind};
-use gannet::protocol::{DataFlags, DataHeader, Frame, Nak, ResponseSetup, Setup, StatusMessage};
+use gannet::protocol::{DataFlags, DataHeader, ErrorFrame, Frame, Nak, ResponseSetup, Setup, StatusMessage};
 use gannet::types::{RegistrationId, SessionId, StreamId};
 use gannet_driver::mailbox::{
     Completion, DestinationRules, EndpointId, NewReceiveEndpoint, NewReceiveTransport, ReceiverCommand, ReceiverEvent,
@@ -59,6 +59,37 @@ fn an_answer_goes_to_whoever_asks_for_it() {
     }
     assert_eq!(sender.next_event(), Some(SenderEvent::ResponseConnected(PUBLICATION)));
     assert_eq!(sender.next_event(), None, "once");
+}
+
+/// Section 7.6: who rejects a publication with several destinations is told of with the one behind which it is.
+#[test]
+fn a_rejection_names_its_destination() {
+    let log = log(LogKind::Exclusive, INITIAL, 0);
+    let mut sender = Sender::new(NetworkCounters::heap());
+    sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, DestinationRules::Manual));
+    for host in [2, 3] {
+        let id = RegistrationId::new(70 + i64::from(host));
+        sender.on_command(at(0), SenderCommand::AddDestination(SENDING, id, Some(address(host))));
+    }
+    sender.on_command(at(0), SenderCommand::AddPublication(SENDING, Box::new(publication(&log, 0))));
+    let mut rejected_by = |host: u8, receiver_id: i64| {
+        let message = StatusMessage { receiver_id, ..status(0, 4096) };
+        sender.on_datagram(at(0), SENDING, address(host), &write(|bytes| message.write(bytes)));
+        let error = ErrorFrame {
+            session_id: SESSION,
+            stream_id: STREAM,
+            receiver_id,
+            group_tag: None,
+            error_code: 13,
+            text: b"no",
+        };
+        sender.on_datagram(at(0), SENDING, address(host), &write(|bytes| error.write(bytes)));
+        match sender.next_event() {
+            Some(SenderEvent::Rejected { destination, .. }) => destination.map(RegistrationId::get),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!([rejected_by(3, 103), rejected_by(2, 102), rejected_by(9, 109)], [Some(73), Some(72), None]);
 }
 
 /// Section 16, step 6: a request hears which session answers it; a publication that asks nothing hears nothing.

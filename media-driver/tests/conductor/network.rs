@@ -1,6 +1,6 @@
 //! Publications and subscriptions of UDP channels as the conductor has them; sender and receiver are played by the test.
 
-use gannet::command::{Command, Destination, Text};
+use gannet::command::{Command, Destination, Event, Text};
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::OfferError;
 use gannet::memory::MapError;
@@ -337,6 +337,30 @@ fn names_are_looked_up_again() {
         driver.error_texts().iter().any(|text| text.contains("localhost")),
         "a name that leads nowhere is reported"
     );
+}
+
+/// A client is told through which of its destinations a receiver has rejected its publication, as far as that is known.
+#[test]
+fn rejections_name_destinations() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let publication = driver.add_exclusive_publication(client, "aeron:udp?control-mode=manual|term-length=64k");
+    for destination in [Some(RegistrationId::new(71)), None] {
+        driver.conductor.on_sender_event(SenderEvent::Rejected {
+            registration_id: publication.original,
+            destination,
+            source: "127.0.0.1:9".parse().unwrap(),
+            receiver_id: 7,
+            group_tag: None,
+            error_code: 13,
+            text: b"no".as_slice().into(),
+        });
+        let told = driver.events_with(|event| match event {
+            Event::PublicationError(error) => error.destination_registration_id.get(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(told, [destination.map_or(-1, RegistrationId::get)]);
+    }
 }
 
 /// A destination whose name leads nowhere is kept, and looked up until it does.

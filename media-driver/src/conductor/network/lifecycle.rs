@@ -11,7 +11,7 @@ use crate::conductor::linking::{Linker, free_position};
 use crate::mailbox::{Holder, Loss, ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent};
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
-/// No destination is behind a unicast receiver.
+/// What stands for no destination: only those with manual control have any that were added.
 const NO_DESTINATION: RegistrationId = RegistrationId::new(-1);
 const NO_TAG: i64 = -1;
 
@@ -122,11 +122,19 @@ impl Core {
                     self.tell_response_session(request, None);
                 }
             }
-            SenderEvent::Rejected { registration_id, source, receiver_id, group_tag, error_code, text } => {
+            SenderEvent::Rejected {
+                registration_id,
+                destination,
+                source,
+                receiver_id,
+                group_tag,
+                error_code,
+                text,
+            } => {
                 let Some(publication) = self.network.publication_mut(registration_id) else { return };
                 let event = OnPublicationError {
                     registration_id,
-                    destination_registration_id: NO_DESTINATION,
+                    destination_registration_id: destination.unwrap_or(NO_DESTINATION),
                     session_id: publication.made_of.session_id,
                     stream_id: publication.made_of.stream_id,
                     receiver_id,
