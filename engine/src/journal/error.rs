@@ -191,6 +191,19 @@ pub enum JournalError {
         /// The recording.
         recording_id: RecordingId,
     },
+    /// The recording's policy says that segments go, and a cursor needs them. They stay.
+    #[error(
+        "recording {recording_id} is pruned no further than its policy says: its cursor {cursor:?} is at {position}; have its consumer \
+         go on, move it, or remove it"
+    )]
+    HeldBack {
+        /// The recording.
+        recording_id: RecordingId,
+        /// The cursor's name.
+        cursor: String,
+        /// Where it is.
+        position: Position,
+    },
     /// No cursor of that name, or not any more.
     #[error("recording {recording_id} has no cursor {name:?}, or it was removed: open it to have it made")]
     UnknownCursor {

@@ -321,7 +321,8 @@ impl Journal {
     }
 
     /// What the helper thread failed at last, if it did since this was asked last: to make a segment on a full disk, or to sync.
-    /// It goes on trying.
+    /// It goes on trying. Also, once for each, that a cursor keeps it from pruning what the policy does not keep:
+    /// [`JournalError::HeldBack`]. [`Recording::held_back`] says at any time whether one does.
     pub fn trouble(&self) -> Option<JournalError> {
         self.writer.take_trouble()
     }

@@ -15,7 +15,7 @@ use super::indexer::{Indexer, file_checksum};
 use super::mark::Pulse;
 use super::options::{Stamps, SyncPolicy};
 use super::pages::PagesAhead;
-use super::prune::{Prune, first_entry, try_prune_open};
+use super::prune::{HeldBack, Prune, first_entry, try_prune_open};
 use super::recording::Recording;
 use super::retention::RetentionFile;
 use super::segment::SegmentLayout;
@@ -28,6 +28,8 @@ const RETRY_NS: i64 = 200_000_000;
 const LOCK_INTERVAL_NS: i64 = 20_000_000;
 /// How often it is looked whether something can be pruned.
 const PRUNE_INTERVAL_NS: i64 = 1_000_000_000;
+/// How many times as long as a look took it is looked again at the earliest.
+const PRUNE_PAUSE: i64 = 50;
 /// How often archives are told that the directory is written to.
 const PULSE_INTERVAL_NS: i64 = 1_000_000_000;
 /// How long a full segment that nobody asked to be synced is left alone, in nanoseconds: as long as systems leave what is to be
@@ -58,6 +60,8 @@ pub(crate) struct Keeper {
     next_lock: MonotonicNanos,
     next_look: MonotonicNanos,
     next_prune: MonotonicNanos,
+    /// The cursor that was told of as the one that holds pruning back.
+    held_by: Option<String>,
     /// Nothing is tried that may fail before this.
     retry: MonotonicNanos,
     last_sync: MonotonicNanos,
@@ -91,6 +95,7 @@ impl Keeper {
             next_lock: now,
             next_look: now,
             next_prune: now,
+            held_by: None,
             retry: now,
             last_sync: now,
             left_since: None,
@@ -164,12 +169,36 @@ impl Keeper {
             return Ok(0);
         }
         let recording = Recording::open_in(Arc::clone(&self.writer.storage), Some(id))?;
+        let began = SystemClock.monotonic();
         let pruned = try_prune_open(&recording, &Prune::by(&policy).at_most(1))?;
-        let segments = pruned.map_or(0, |pruned| pruned.segments.len());
-        if segments > 0 {
+        let took_ns = SystemClock.monotonic().get().saturating_sub(began.get());
+        let Some(pruned) = pruned else { return Ok(0) };
+        if pruned.segments.is_empty() {
+            // Where messages had to be asked for their times, not all the while.
+            let pause_ns = took_ns.saturating_mul(PRUNE_PAUSE).max(PRUNE_INTERVAL_NS);
+            self.next_prune = now.saturating_add_ns(pause_ns);
+        } else {
             self.next_prune = now;
         }
-        Ok(segments)
+        self.tell_held(pruned.held);
+        Ok(pruned.segments.len())
+    }
+
+    /// Tells of the cursor that keeps more from going, once.
+    fn tell_held(&mut self, held: Option<HeldBack>) {
+        let Some(HeldBack { cursor, position, .. }) = held else {
+            self.held_by = None;
+            return;
+        };
+        if self.held_by.as_ref() == Some(&cursor) {
+            return;
+        }
+        let recording_id = self.writer.descriptor.recording_id;
+        let hint = JournalError::HeldBack { recording_id, cursor: cursor.clone(), position };
+        // Behind trouble that nobody has asked for yet, it is told later.
+        if self.writer.note_hint(hint) {
+            self.held_by = Some(cursor);
+        }
     }
 
     fn index(&mut self, recorded: Position) -> Result<usize, JournalError> {

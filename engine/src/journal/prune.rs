@@ -243,6 +243,20 @@ pub(crate) fn prune_open(recording: &Recording, request: &Prune) -> Result<Prune
     pruning.run(request)
 }
 
+/// What would keep a recording from being pruned as its policy says.
+pub(crate) fn held_back(recording: &Recording) -> Result<Option<HeldBack>, JournalError> {
+    let policy = recording.retention()?;
+    if policy.keeps_everything() {
+        return Ok(None);
+    }
+    match prune_open(recording, &Prune::by(&policy).dry_run()) {
+        Ok(would) => Ok(would.held),
+        // Nobody prunes it before that is done.
+        Err(JournalError::Recover { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The same for the helper thread, which has better things to do than to wait. None if somebody else is at it.
 pub(crate) fn try_prune_open(recording: &Recording, request: &Prune) -> Result<Option<Pruned>, JournalError> {
     let pruning = Pruning { storage: &*recording.storage, recording };

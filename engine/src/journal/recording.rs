@@ -11,6 +11,7 @@ use super::control::Control;
 use super::error::JournalError;
 use super::journal::{lock_opening, open_lock_name};
 use super::options::Stamps;
+use super::prune::{HeldBack, held_back};
 use super::retention::{PruneTotals, Retention, RetentionFile};
 use super::segment::{SegmentKind, SegmentLayout, parse_segment_name, segment_name};
 use super::sidecar::Sidecar;
@@ -80,6 +81,15 @@ impl Recording {
         let id = self.descriptor().recording_id;
         let file = RetentionFile::open(&*self.storage, id, FileAccess::ReadOnly)?;
         Ok(file.map(|file| file.policy()).unwrap_or_default())
+    }
+
+    /// The cursor that keeps its helper threads from pruning it as its policy says, if one does.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says of the files.
+    pub fn held_back(&self) -> Result<Option<HeldBack>, JournalError> {
+        held_back(self)
     }
 
     /// What was pruned of it.

@@ -129,8 +129,10 @@ pub fn repair(
         // Its helper thread goes on where the sidecars end.
         let mut idle = super::keeper::idle_strategy();
         while journal.indexed() < done.end {
-            if let Some(error) = journal.trouble() {
-                return Err(error);
+            // That a cursor holds pruning back is none of its business.
+            match journal.trouble() {
+                Some(JournalError::HeldBack { .. }) | None => {}
+                Some(error) => return Err(error),
             }
             idle.idle_once();
         }

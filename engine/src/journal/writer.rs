@@ -353,6 +353,16 @@ impl Writer {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
+    /// Keeps something that is less than that: what went wrong is not forgotten for it. Whether it is kept.
+    pub(crate) fn note_hint(&self, hint: JournalError) -> bool {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_free = trouble.is_none();
+        if is_free {
+            *trouble = Some(hint);
+        }
+        is_free
+    }
+
     /// What went wrong last, once.
     pub(crate) fn take_trouble(&self) -> Option<JournalError> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()

@@ -260,13 +260,24 @@ fn the_helper_thread_keeps_to_a_policy() {
     fill(&journal, 0..12_000);
     let segments = || journal.recording().unwrap().segments().unwrap().len();
     assert!(segments() > 6, "the cursor keeps them");
+    let told = || match journal.trouble() {
+        Some(JournalError::HeldBack { cursor, position, .. }) => Some((cursor, position.get())),
+        found => {
+            assert!(found.is_none(), "{found:?}");
+            None
+        }
+    };
+    eventually("the helper thread says so", || told() == Some(("slow".to_owned(), 0)));
+    let held = journal.recording().unwrap().held_back().unwrap().unwrap();
+    assert!((&*held.cursor, held.position.get()) == ("slow", 0) && held.segments > 2, "{held:?}");
     assert_eq!(cursor_of.retention().unwrap().bytes(), Some(4 * 300_000));
     cursor.move_to(journal.recorded().unwrap()).unwrap();
     eventually("it is pruned", || segments() <= 4);
     let recording = journal.recording().unwrap();
     let kept = numbers(&recording);
     assert!(kept.len() > 1_000 && kept.last() == Some(&11_999) && kept.windows(2).all(|pair| pair[0] + 1 == pair[1]));
-    assert!(journal.trouble().is_none());
+    assert!(journal.trouble().is_none(), "it is told once");
+    assert_eq!(recording.held_back().unwrap(), None);
     // It is the journal's: whoever opens it keeps to it.
     journal.close().unwrap();
     let journal = Journal::open(dir.path()).unwrap();

@@ -95,15 +95,26 @@ fn segments_are_pruned_from_a_journal_in_use() {
     let would = pruned(&["--before", "200000", "--dry-run"]);
     assert_eq!((&would["dry_run"], &would["start_position"]), (&true.into(), &65_536.into()));
     assert_eq!((&would["held_by"]["cursor"], &would["held_by"]["segments"]), (&"billing".into(), &2.into()));
+    assert_eq!((&would["rest"]["position"], &would["rest"]["reason"]), (&65_536.into(), &"cursor".into()));
     let done = pruned(&["--before", "200000"]);
     assert_eq!((&done["start_position_before"], &done["start_position"]), (&0.into(), &65_536.into()));
     assert_eq!((&done["segments"][0]["file"], &done["segments"][0]["reason"]), (&"0-0.rec".into(), &"position".into()));
+    // The cursor keeps the journal from doing so by itself.
+    journal.set_retention(&gannet::journal::Retention::new().max_bytes(1)).expect("set");
+    let described = lines(&ended(&["describe", "--json", "--dir", path]).success()).remove(0);
+    let held = &described["held_by"];
+    assert_eq!((&held["cursor"], &held["position"]), (&"billing".into(), &65_536.into()), "{described}");
+    let shown = ended(&["describe", "--dir", path]).success();
+    assert!(text(&shown).contains("more, by the cursor \"billing\" at 65,536"), "{}", text(&shown));
+    journal.set_retention(&gannet::journal::Retention::new()).expect("set");
     let forced = run(&["--before", "200000", "--force"]).success();
     assert!(text(&forced).contains("the recording begins at 196,608"), "{}", text(&forced));
     // All messages are from 1970, and the last segment stays.
     cursor.move_to(journal.tail()).expect("moved");
     let old = pruned(&["--older-than", "7d", "--larger-than", "1T"]);
-    assert_eq!(old["segments"][0]["reason"], "age");
+    assert_eq!((&old["segments"][0]["reason"], &old["rest"]["reason"]), (&"age".into(), &"in use".into()));
+    let shown = run(&["--before", "1"]).success();
+    assert!(text(&shown).contains(".rec on: in use"), "{}", text(&shown));
     let described = lines(&ended(&["describe", "--json", "--dir", path]).success()).remove(0);
     assert_eq!(described["start_position"], old["start_position"]);
     assert!(described["pruned"]["segments"].as_u64() > Some(4), "{described}");

@@ -37,6 +37,8 @@ struct Description {
     source_identity: String,
     disk_bytes: u64,
     retention: Kept,
+    /// The cursor that keeps it from being pruned so.
+    held_by: Option<Held>,
     pruned: Gone,
     roll_period_s: Option<u64>,
     cycles: Vec<Cycle>,
@@ -50,6 +52,14 @@ struct Kept {
     max_age_ns: Option<u64>,
     max_bytes: Option<u64>,
     min_free_bytes: Option<u64>,
+}
+
+/// A cursor, and how many segments wait for it and others.
+#[derive(Serialize)]
+struct Held {
+    cursor: String,
+    position: i64,
+    segments: usize,
 }
 
 /// A cycle that there are messages of, where the recording rolls by time.
@@ -118,6 +128,11 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
             max_bytes: retention.bytes(),
             min_free_bytes: retention.free_bytes(),
         },
+        held_by: recording.held_back()?.map(|held| Held {
+            cursor: held.cursor,
+            position: held.position.get(),
+            segments: held.segments,
+        }),
         pruned: Gone {
             segments: totals.segments,
             disk_bytes: totals.bytes,
@@ -192,6 +207,10 @@ fn show(description: &Description, out: &mut Output) -> Outcome {
     let limits: Vec<String> = limits.into_iter().flatten().collect();
     if !limits.is_empty() {
         out.line(format_args!("{:<16} {}", "kept", limits.join(", ")))?;
+    }
+    if let Some(Held { cursor, position, segments }) = &description.held_by {
+        let position = with_separators(*position);
+        out.line(format_args!("{:<16} {segments} segments more, by the cursor {cursor:?} at {position}", "held back"))?;
     }
     if description.pruned.segments > 0 {
         let Gone { segments, disk_bytes, last_ms } = description.pruned;
