@@ -204,6 +204,12 @@ pub enum JournalError {
         /// Where it is.
         position: Position,
     },
+    /// Nobody kept when what of the recording was appended or recorded.
+    #[error("recording {recording_id} does not say when its messages came: choose by position or number instead")]
+    NoTimes {
+        /// The recording.
+        recording_id: RecordingId,
+    },
     /// No cursor of that name, or not any more.
     #[error("recording {recording_id} has no cursor {name:?}, or it was removed: open it to have it made")]
     UnknownCursor {

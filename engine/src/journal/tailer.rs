@@ -18,6 +18,7 @@ use super::prune::first_entry;
 use super::recording::Recording;
 use super::segment::{At, Identity, ahead_name, segment_name};
 use super::sidecar::{Begins, IndexEntry, Sidecar};
+use super::stream::{Found, SegmentTimes, find_time};
 
 /// Where a tailer begins, or goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,8 @@ pub enum Start {
     Position(Position),
     /// In front of the message of this number; the first is 0.
     Sequence(i64),
-    /// In front of the first message of this time, or of a later one.
+    /// In front of the first message of this time, or of a later one: by the messages' stamps or, of a recorded stream, by when it was
+    /// recorded.
     Time(EpochNanos),
     /// In front of the first message of the cycle of this number, or of a later one: of a journal that rolls by time of day, see
     /// [`RollCycle`](super::RollCycle).
@@ -67,6 +69,8 @@ pub struct Tailer {
 struct Current {
     base: Position,
     frames: Frames,
+    /// When what of it was recorded, if its frames do not say.
+    times: Option<SegmentTimes>,
 }
 
 impl Current {
@@ -84,7 +88,8 @@ pub struct Record<'a> {
     fragment: Fragment<'a>,
     start: Position,
     sequence: Option<i64>,
-    stamped: bool,
+    /// None where its frame says.
+    times: Option<&'a SegmentTimes>,
 }
 
 impl<'a> Record<'a> {
@@ -106,10 +111,14 @@ impl<'a> Record<'a> {
         self.sequence
     }
 
-    /// When it was appended, if the journal keeps that.
+    /// When it was appended, if the journal keeps that; of a recorded stream, when it was recorded, to a tenth of a millisecond. That
+    /// is looked up when it is asked for.
     #[inline]
     pub fn time(&self) -> Option<EpochNanos> {
-        Some(self.fragment.reserved_value()).filter(|&time| self.stamped && time > 0).map(EpochNanos::new)
+        match self.times {
+            None => Some(self.fragment.reserved_value()).filter(|&time| time > 0).map(EpochNanos::new),
+            Some(times) => times.at(self.start),
+        }
     }
 
     /// Its bytes.
@@ -280,7 +289,7 @@ impl Tailer {
             self.sequence = sequence.map(|sequence| sequence + 1);
             count += 1;
             let fragment = Fragment::new(frame.header(), frame.payload(), end);
-            handler(Record { fragment, start, sequence, stamped: self.stamped });
+            handler(Record { fragment, start, sequence, times: current.times.as_ref() });
         }
         if count > 0 {
             self.behind.clear();
@@ -406,11 +415,24 @@ impl Tailer {
                 self.set(anchor);
                 self.walk_messages(|indexer, _| indexer.sequence >= sequence)
             }
-            Start::Time(time) => {
+            Start::Time(time) if self.stamped => {
                 let anchor = self.anchor(|entry| entry.time_before < time.get())?;
                 self.set(anchor);
                 self.walk_messages(|_, begins| begins.time >= time.get())
             }
+            Start::Time(time) => match find_time(&self.recording, time)? {
+                Found::At(position) => {
+                    let anchor = self.anchor(|entry| entry.position <= position)?;
+                    self.set(anchor);
+                    self.walk_messages(|indexer, _| indexer.position >= position)
+                }
+                Found::Behind => self.seek_to(Start::End),
+                Found::Nothing => {
+                    self.set(first);
+                    let recording_id = self.recording.descriptor().recording_id;
+                    self.peek()?.map_or(Ok(()), |_| Err(JournalError::NoTimes { recording_id }))
+                }
+            },
             Start::Cycle(number) => {
                 let recording_id = self.recording.descriptor().recording_id;
                 let roll = self.recording.roll_cycle()?.ok_or(JournalError::NoCycles { recording_id })?;
@@ -470,7 +492,8 @@ impl Tailer {
                 break;
             }
             indexer.pass(step.begins);
-            self.position = Position::new(self.position.get() + step.occupied as i64);
+            indexer.position = Position::new(indexer.position.get() + step.occupied as i64);
+            self.position = indexer.position;
             self.sequence = Some(indexer.sequence);
         }
         Ok(())
@@ -580,17 +603,17 @@ impl Tailer {
     #[inline]
     fn record(&self, message: Message) -> Option<Record<'_>> {
         let Message { start, end, sequence, assembled } = message;
+        let current = self.current.as_ref()?;
         let fragment = if assembled {
             let (header, payload) = self.assembly.split_first_chunk::<FRAME_HEADER_LENGTH>()?;
             Fragment::new(header, payload, end)
         } else {
-            let current = self.current.as_ref()?;
             let mut cursor = current.cursor_at(start)?;
             let length = cursor.length_word()?.load_relaxed();
             let frame = cursor.take(length)?;
             Fragment::new(frame.header(), frame.payload(), end)
         };
-        Some(Record { fragment, start, sequence, stamped: self.stamped })
+        Some(Record { fragment, start, sequence, times: current.times.as_ref() })
     }
 
     /// The next message if it is one frame, and nothing is the matter; [`Self::find_next`] finds all others.
@@ -801,7 +824,8 @@ impl Tailer {
                     if position.get() - base.get() >= frames.length() as i64 {
                         break;
                     }
-                    self.current = Some(Current { base, frames });
+                    let times = (!self.stamped).then(|| SegmentTimes::new(&self.recording, base));
+                    self.current = Some(Current { base, frames, times });
                     return Ok(true);
                 }
                 Ok(None) => {}

@@ -554,10 +554,27 @@ fn a_replay_keeps_the_recorded_pace() {
     let from = Start::Time(EpochNanos::new(1_700_000_000 * SECOND + 2 * SECOND));
     let replayer = Replayer::new(&rig.client, recording.clone(), "aeron:ipc", 2002, ReplayOptions::new().from(from));
     assert_eq!(replayer.unwrap().position().get(), starts[2]);
+    // And a tailer, whose records say when they were recorded, in whatever order they are read.
+    let at = |second: i64| EpochNanos::new(1_700_000_000 * SECOND + second * SECOND);
+    for second in 0..5 {
+        for time in [at(second), EpochNanos::new(at(second).get() - 1)] {
+            let mut tailer = recording.tailer(Start::Time(time)).unwrap();
+            assert_eq!((tailer.position().get(), tailer.sequence()), (starts[second as usize], Some(second * 100)));
+            assert_eq!(tailer.next().unwrap().unwrap().time(), Some(at(second)));
+        }
+    }
+    let mut tailer = recording.tailer(Start::Time(at(5))).unwrap();
+    assert_eq!(tailer.position(), recording.stop_position().unwrap(), "behind the last");
+    for number in (0..500).rev() {
+        assert_eq!(tailer.previous().unwrap().unwrap().time(), Some(at(number / 100)), "message {number}");
+    }
 
     for name in storage.names().unwrap().iter().filter(|name| name.contains(".times")) {
         storage.remove(name).unwrap();
     }
+    let error = recording.tailer(Start::Time(at(2))).unwrap_err();
+    assert!(matches!(error, JournalError::NoTimes { .. }), "{error}");
+    assert_eq!(recording.tailer(Start::Begin).unwrap().next().unwrap().unwrap().time(), None);
     for (scale, expected) in [(1.0, "does not say when"), (0.0, "more than 0"), (f64::NAN, "more than 0")] {
         let options = ReplayOptions::new().speed(Speed::Scaled(scale));
         let error = Replayer::new(&rig.client, recording.clone(), "aeron:ipc", 2002, options).unwrap_err();

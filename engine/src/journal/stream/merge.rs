@@ -19,7 +19,6 @@ use super::super::error::JournalError;
 use super::super::recording::Recording;
 use super::super::tailer::{Start, Tailer};
 use super::channel;
-use super::replayer::tailer_at;
 
 /// The image is asked for when this much of the recording is left at the most, or a quarter of a term if that is less: in bytes.
 const MOST_BEHIND: i64 = 32 << 20;
@@ -121,7 +120,7 @@ impl ReplayMerge {
         let wrong = |source| MergeError::Channel { channel: channel.to_owned(), source };
         let channel = channel::of_session(channel, session_id.get()).map_err(wrong)?;
         let near = MOST_BEHIND.min(i64::from(recording.descriptor().term_length.get()) / 4);
-        let tailer = tailer_at(&recording, start)?;
+        let tailer = recording.tailer(start)?;
         let (live, state) = (Live::Unasked, MergeState::Replaying);
         Ok(Self { tailer, channel, stream_id, session_id, near, live, state })
     }

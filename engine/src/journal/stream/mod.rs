@@ -12,7 +12,7 @@
 //! | What | File |
 //! | --- | --- |
 //! | record the images of a subscription | `recorder`, with `tape` for each image |
-//! | when what was recorded: a sidecar | `times` |
+//! | when what was recorded: a sidecar | `times`, and `segment_times` for records |
 //! | publish a recording | `replayer`, with `pace` |
 //! | history, then the live stream | `merge` |
 //! | which parameters of a channel a recording keeps, and which a replay sets | `channel` |
@@ -24,6 +24,7 @@ mod merge;
 mod pace;
 mod recorder;
 mod replayer;
+mod segment_times;
 mod tape;
 mod times;
 
@@ -31,4 +32,6 @@ pub use merge::{MergeError, MergeState, ReplayMerge};
 pub use pace::Speed;
 pub use recorder::{RecordedStream, Recorder, RecorderOptions, RecorderStatus, StopReason};
 pub use replayer::{ReplayEnd, ReplayError, ReplayOptions, ReplayState, Replayer};
+pub(crate) use segment_times::SegmentTimes;
 pub use times::{TIMES_VERSION, Times};
+pub(crate) use times::{Found, find_time};

@@ -4,7 +4,6 @@
 use crate::time::{EpochNanos, MonotonicNanos};
 use crate::types::Position;
 
-use super::super::error::JournalError;
 use super::super::options::Stamps;
 use super::super::recording::Recording;
 use super::super::sidecar::Begins;
@@ -75,22 +74,4 @@ impl Pace {
         self.due = Some(position);
         true
     }
-}
-
-/// The first position that was recorded at a time or later, for a recorded stream that has times; none for others.
-pub(super) fn position_at(recording: &Recording, time: EpochNanos) -> Result<Option<Position>, JournalError> {
-    if recording.stamps() != Stamps::None {
-        return Ok(None);
-    }
-    let times = Times::new(recording);
-    let mut found = None;
-    for base in recording.segment_bases()? {
-        let first = times.first(base);
-        if first.is_some_and(|first| first.1 >= time.get()) {
-            // It is in the segment before, unless nothing there is as late.
-            return Ok(found.and_then(|base| times.search(base, time.get())).or(first.map(|first| first.0)));
-        }
-        found = if first.is_some() { Some(base) } else { found };
-    }
-    Ok(found.and_then(|base| times.search(base, time.get())))
 }

@@ -11,7 +11,7 @@ use super::super::error::JournalError;
 use super::super::recording::Recording;
 use super::super::tailer::{Start, Tailer};
 use super::channel;
-use super::pace::{Pace, Speed, position_at};
+use super::pace::{Pace, Speed};
 
 /// So many bytes are published at a time, and so often in one call.
 const RUN_LENGTH: i64 = 64 << 10;
@@ -191,11 +191,11 @@ impl Replayer {
         stream_id: i32,
         options: ReplayOptions,
     ) -> Result<Self, ReplayError> {
-        let tailer = tailer_at(&recording, options.from)?;
+        let tailer = recording.tailer(options.from)?;
         let from = tailer.position();
         let end = match options.end {
             ReplayEnd::Follow => None,
-            ReplayEnd::Before(end) => Some(tailer_at(&recording, end)?.position()),
+            ReplayEnd::Before(end) => Some(recording.tailer(end)?.position()),
             ReplayEnd::Recorded => Some(match recording.stop_position() {
                 Some(stop) => stop,
                 // Behind the last frame that there is: what a journal's helper thread says may be a moment old.
@@ -330,13 +330,4 @@ impl Replayer {
         }
         Ok((RUNS_PER_CALL, false))
     }
-}
-
-/// A tailer at a place of a recording; at a time, by what was kept when it was recorded if its frames do not say.
-pub(super) fn tailer_at(recording: &Recording, start: Start) -> Result<Tailer, JournalError> {
-    let start = match start {
-        Start::Time(time) => position_at(recording, time)?.map_or(start, Start::Position),
-        _ => start,
-    };
-    recording.tailer(start)
 }

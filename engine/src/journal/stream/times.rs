@@ -29,7 +29,7 @@ const RESOLUTION_NS: i64 = 100_000;
 const FILE_LENGTH: usize = 64 << 10;
 const HEADER_LENGTH: usize = 64;
 const ENTRY_LENGTH: usize = 16;
-const CAPACITY: usize = (FILE_LENGTH - HEADER_LENGTH) / ENTRY_LENGTH;
+pub(super) const CAPACITY: usize = (FILE_LENGTH - HEADER_LENGTH) / ENTRY_LENGTH;
 
 const VERSION: Field<i32> = Field::at(0);
 const LENGTH: Field<i32> = Field::at(4);
@@ -42,7 +42,7 @@ const _: () = assert!(ENTRIES.end() <= HEADER_LENGTH);
 
 /// One file of a segment's times.
 #[derive(Debug)]
-struct TimesFile {
+pub(super) struct TimesFile {
     stored: Stored,
     base: Position,
     number: i32,
@@ -73,7 +73,7 @@ impl TimesFile {
     }
 
     /// The file, if there is one that says what it should.
-    fn open(
+    pub(super) fn open(
         storage: &dyn Storage,
         recording_id: RecordingId,
         base: Position,
@@ -91,7 +91,7 @@ impl TimesFile {
         speaks_of_it.then_some(Self { stored, base, number })
     }
 
-    fn entries(&self) -> usize {
+    pub(super) fn entries(&self) -> usize {
         // ORDERING(journal.times): Acquire. Pairs with the Release store in `set_entries`; the entries are there.
         usize::try_from(self.stored.view().word(ENTRIES).load_acquire()).map_or(0, |entries| entries.min(CAPACITY))
     }
@@ -101,7 +101,7 @@ impl TimesFile {
         self.stored.view().word(ENTRIES).store_release(entries as i32);
     }
 
-    fn entry(&self, index: usize) -> (i64, i64) {
+    pub(super) fn entry(&self, index: usize) -> (i64, i64) {
         let view = self.stored.view();
         let at = HEADER_LENGTH + index * ENTRY_LENGTH;
         (view.word_at::<i64>(at).load_relaxed(), view.word_at::<i64>(at + 8).load_relaxed())
@@ -228,14 +228,14 @@ impl Times {
     }
 
     /// The first entry of a segment.
-    pub(super) fn first(&self, base: Position) -> Option<(Position, i64)> {
+    fn first(&self, base: Position) -> Option<(Position, i64)> {
         let file = self.open(base, 0).filter(|file| file.entries() > 0)?;
         let (position, time) = file.entry(0);
         Some((Position::new(position), time))
     }
 
     /// The first position of a segment that was recorded at a time or later.
-    pub(super) fn search(&self, base: Position, time_ns: i64) -> Option<Position> {
+    fn search(&self, base: Position, time_ns: i64) -> Option<Position> {
         let files = (0..).map_while(|number| self.open(base, number));
         for file in files {
             let entries = file.entries();
@@ -253,4 +253,31 @@ impl Times {
     fn open(&self, base: Position, number: i32) -> Option<TimesFile> {
         TimesFile::open(&*self.storage, self.descriptor.recording_id, base, number, FileAccess::ReadOnly)
     }
+}
+
+/// What a search for a time has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The first position that was recorded at that time or later.
+    At(Position),
+    /// All was recorded earlier.
+    Behind,
+    /// No segment has times.
+    Nothing,
+}
+
+/// Where in a recorded stream a time is.
+pub(crate) fn find_time(recording: &Recording, time: EpochNanos) -> Result<Found, JournalError> {
+    let times = Times::new(recording);
+    let search = |base: Position| times.search(base, time.get());
+    let mut before = None;
+    for base in recording.segment_bases()? {
+        let Some((position, first)) = times.first(base) else { continue };
+        if first >= time.get() {
+            // It is in the segment before, unless nothing there is as late.
+            return Ok(Found::At(before.and_then(search).unwrap_or(position)));
+        }
+        before = Some(base);
+    }
+    Ok(before.map_or(Found::Nothing, |base| search(base).map_or(Found::Behind, Found::At)))
 }

@@ -1,0 +1,111 @@
+//! When what of one segment was recorded, asked in any order. A tailer has one for the segment that it reads, and its records ask it;
+//! nothing is opened before somebody does.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::memory::FileAccess;
+use crate::time::EpochNanos;
+use crate::types::{Position, RecordingId};
+
+use super::super::recording::Recording;
+use super::super::storage::Storage;
+use super::times::{CAPACITY, TimesFile};
+
+/// The times of a segment.
+#[derive(Debug)]
+pub(crate) struct SegmentTimes {
+    storage: Arc<dyn Storage>,
+    recording_id: RecordingId,
+    base: Position,
+    /// Whether there will be no other files than there are.
+    is_over: bool,
+    opened: Mutex<Opened>,
+}
+
+/// The segment's first files, in order.
+#[derive(Debug, Default)]
+struct Opened {
+    files: Vec<TimesFile>,
+    is_all: bool,
+}
+
+impl SegmentTimes {
+    /// Those of the segment that begins at `base`.
+    pub(crate) fn new(recording: &Recording, base: Position) -> Self {
+        Self {
+            storage: Arc::clone(&recording.storage),
+            recording_id: recording.descriptor().recording_id,
+            base,
+            is_over: recording.stop_position().is_some(),
+            opened: Mutex::default(),
+        }
+    }
+
+    /// When the frame at `position` was recorded, as far as that is known.
+    pub(crate) fn at(&self, position: Position) -> Option<EpochNanos> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        self.open_more(&mut opened, position);
+        let begins = |file: &TimesFile| file.entry(0).0;
+        let file = opened.files.partition_point(|file| begins(file) <= position.get()).checked_sub(1)?;
+        let file = opened.files.get(file)?;
+        let (mut below, mut above) = (0, file.entries());
+        while below < above {
+            let middle = below + (above - below) / 2;
+            if file.entry(middle).0 <= position.get() { below = middle + 1 } else { above = middle }
+        }
+        Some(EpochNanos::new(file.entry(below.checked_sub(1)?).1))
+    }
+
+    /// Opens files for as long as what is asked for may be in the next.
+    fn open_more(&self, opened: &mut Opened, position: Position) {
+        while !opened.is_all {
+            let last = opened.files.last();
+            if last.is_some_and(|file| file.entries() < CAPACITY || file.entry(CAPACITY - 1).0 > position.get()) {
+                return;
+            }
+            let number = opened.files.len() as i32;
+            let (storage, id) = (&*self.storage, self.recording_id);
+            match TimesFile::open(storage, id, self.base, number, FileAccess::ReadOnly) {
+                Some(file) => opened.files.push(file),
+                None => {
+                    opened.is_all = self.is_over;
+                    return;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::times::TimesWriter;
+    use super::*;
+    use crate::journal::storage::MemoryStorage;
+    use crate::journal::{Journal, JournalOptions, Stamps};
+    use crate::memory::RawAccess;
+
+    #[test]
+    fn times_are_told_in_any_order_however_many_files_they_are_in() {
+        const FRAMES: i64 = 2 * CAPACITY as i64 + 10;
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new(RawAccess::ENGINE));
+        let options = JournalOptions::new().segment_length(16 << 20).stamps(Stamps::None);
+        let journal = Journal::create_in(Arc::clone(&storage), &options).unwrap();
+        let (base, id) = (Position::new(0), journal.descriptor().recording_id);
+        let times = SegmentTimes::new(&journal.recording().unwrap(), base);
+        let mut writer = TimesWriter::new(Arc::clone(&storage), id);
+        let time = |frame: i64| 1_000_000_000 + frame * 1_000_000;
+        // Asked while it is recorded, too: there are no times yet, then the last ones, in the last file.
+        for frame in 0..FRAMES {
+            let position = Position::new(64 + frame * 64);
+            let before = (frame > 0).then(|| EpochNanos::new(time(frame - 1)));
+            assert_eq!(times.at(position), before, "frame {frame} is not there yet");
+            writer.note(base, position, time(frame));
+            assert_eq!(times.at(position), Some(EpochNanos::new(time(frame))));
+        }
+        for frame in (0..FRAMES).rev().chain([5, CAPACITY as i64, 7]) {
+            let found = times.at(Position::new(64 + frame * 64 + 32));
+            assert_eq!(found, Some(EpochNanos::new(time(frame))), "behind the beginning of frame {frame}");
+        }
+        assert_eq!(times.at(base), None, "nobody knows of what is in front of the first");
+    }
+}
