@@ -12,7 +12,6 @@ use crate::time::{Clock, EpochNanos, SystemClock};
 use crate::types::Position;
 
 use super::error::{Damage, Fault, JournalError};
-use super::indexer::Indexer;
 use super::options::Stamps;
 use super::prune::first_entry;
 use super::recording::Recording;
@@ -59,6 +58,8 @@ pub struct Tailer {
     assembly: Vec<u8>,
     /// The positions of messages in front of `position`, for reading backwards: the last is the nearest.
     behind: Vec<(Position, Option<i64>)>,
+    /// The damage that [`Self::previous`] has told of, if the tailer is still where it was then.
+    damaged_behind: Option<DamagedBehind>,
     sidecars: BTreeMap<Position, Sidecar>,
     /// Where the segments begin that there were when somebody looked, in order.
     bases: Vec<Position>,
@@ -171,6 +172,7 @@ impl Tailer {
             faults: faults(),
             assembly: Vec::new(),
             behind: Vec::new(),
+            damaged_behind: None,
             sidecars: BTreeMap::new(),
             bases: Vec::new(),
             recording,
@@ -229,23 +231,31 @@ impl Tailer {
     ///
     /// # Errors
     ///
-    /// As [`Self::next`].
+    /// As [`Self::next`], but that [`Self::skip_damage_back`] gets past damage. What is behind the damage has been returned by then.
     pub fn previous(&mut self) -> Result<Option<Record<'_>>, JournalError> {
-        if self.behind.is_empty() {
-            self.look_behind()?;
-        }
-        let Some((start, sequence)) = self.behind.pop() else { return Ok(None) };
-        let (position, forward) = (self.position, self.sequence);
-        self.position = start;
-        self.sequence = sequence;
-        match self.find_next() {
-            Ok(Some(message)) => Ok(self.record(Message { sequence, ..message })),
-            // It was there when it was looked for.
-            outcome => {
-                (self.position, self.sequence) = (position, forward);
-                self.behind.clear();
-                outcome.map(|_| None)
+        let (here, forward) = (self.position, self.sequence);
+        loop {
+            if self.behind.is_empty() {
+                self.look_behind()?;
             }
+            let Some((start, sequence)) = self.behind.pop() else { return Ok(None) };
+            (self.position, self.sequence) = (start, sequence);
+            match self.find_here() {
+                Ok(Some(message)) => return Ok(self.record(message)),
+                // It was begun, and never completed, or not yet.
+                Ok(None) => {}
+                // Its end is damaged, and the tailer has been there.
+                Err(JournalError::Damaged(damage)) if damage.position >= here => {}
+                Err(error) => {
+                    if matches!(error, JournalError::Damaged(_)) {
+                        self.damaged_behind = Some(DamagedBehind { here, begins: start, sequence });
+                    }
+                    (self.position, self.sequence) = (here, forward);
+                    self.behind.clear();
+                    return Err(error);
+                }
+            }
+            (self.position, self.sequence) = (start, sequence);
         }
     }
 
@@ -343,12 +353,60 @@ impl Tailer {
     ///
     /// What the operating system says of the files.
     pub fn skip_damage(&mut self) -> Result<Option<u64>, JournalError> {
-        let layout = self.identity.layout;
-        // No further than there are files, whatever a control page says.
-        let last = self.recording.segment_bases()?.last().map(|&base| layout.next_base(base));
-        let end = last.unwrap_or(self.position).min(self.recording.recorded_hint().unwrap_or(layout.end()));
+        let end = self.files_end()?;
         let from = self.position;
-        let mut position = Position::new(from.get() + FRAME_ALIGNMENT as i64);
+        let Some(found) = self.find_frame(end)? else { return Ok(None) };
+        self.position = found;
+        self.sequence = None;
+        self.behind.clear();
+        Ok(Some((found.get() - from.get()).unsigned_abs()))
+    }
+
+    /// Goes to where the damage begins that [`Self::previous`] has just told of, and returns how many bytes that skips; none if it has
+    /// told of none.
+    ///
+    /// ```
+    /// use gannet::journal::{Journal, JournalError, JournalOptions, Recording, Start};
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path();
+    /// let journal = Journal::create(dir, &JournalOptions::new().segment_length(1 << 20).term_length(1 << 20))?;
+    /// for message in [b"one", b"two", b"six"] {
+    ///     journal.appender()?.append(message)?;
+    /// }
+    /// journal.close()?;
+    /// // Somebody overwrites the second message: each takes up 64 bytes.
+    /// let file = dir.join("0-0.rec");
+    /// let mut bytes = std::fs::read(&file)?;
+    /// bytes[64..96].fill(0xFF);
+    /// std::fs::write(&file, bytes)?;
+    ///
+    /// let mut tailer = Recording::open(dir)?.tailer(Start::End)?;
+    /// assert_eq!(tailer.previous()?.map(|record| record.payload().to_vec()), Some(b"six".to_vec()));
+    /// let error = tailer.previous().unwrap_err();
+    /// assert!(matches!(error, JournalError::Damaged(damage) if damage.position.get() == 64));
+    /// assert_eq!(tailer.skip_damage_back(), Some(64));
+    /// assert_eq!(tailer.previous()?.map(|record| record.payload().to_vec()), Some(b"one".to_vec()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn skip_damage_back(&mut self) -> Option<u64> {
+        let damaged = self.damaged_behind.take().filter(|damaged| damaged.here == self.position)?;
+        (self.position, self.sequence) = (damaged.begins, damaged.sequence);
+        self.behind.clear();
+        Some((damaged.here.get() - damaged.begins.get()).unsigned_abs())
+    }
+
+    /// Where the recording ends at the latest: no further than there are files, whatever a control page says.
+    fn files_end(&self) -> Result<Position, JournalError> {
+        let layout = self.identity.layout;
+        let last = self.recording.segment_bases()?.last().map(|&base| layout.next_base(base));
+        Ok(last.unwrap_or(self.position).min(self.recording.recorded_hint().unwrap_or(layout.end())))
+    }
+
+    /// The first frame behind where the tailer is, that begins in front of `end`. The tailer stays where it is.
+    fn find_frame(&mut self, end: Position) -> Result<Option<Position>, JournalError> {
+        let layout = self.identity.layout;
+        let mut position = Position::new(self.position.get() + FRAME_ALIGNMENT as i64);
         while position < end {
             let base = layout.base(position);
             let found = match self.enter(position) {
@@ -363,11 +421,8 @@ impl Tailer {
                 Ok(false) | Err(JournalError::Damaged(_) | JournalError::Pruned { .. }) => None,
                 Err(error) => return Err(error),
             };
-            if let Some(found) = found {
-                self.position = found;
-                self.sequence = None;
-                self.behind.clear();
-                return Ok(Some((found.get() - from.get()).unsigned_abs()));
+            if found.is_some() {
+                return Ok(found);
             }
             position = layout.next_base(base);
         }
@@ -386,7 +441,14 @@ impl Tailer {
                 let hint = self.recording.indexed().unwrap_or(start);
                 let anchor = self.anchor(|entry| entry.position <= hint)?;
                 self.set(anchor);
-                self.walk(|_, _| false)
+                if !self.walk(OverDamage::Yes, |_, _, _| false)? {
+                    // What comes next comes behind the damage.
+                    let end = self.recording.recorded_hint().unwrap_or(start).min(self.files_end()?);
+                    if self.position < end && end.get() % 32 == 0 {
+                        (self.position, self.sequence) = (end, None);
+                    }
+                }
+                Ok(())
             }
             Start::Position(position) => {
                 if position < start && position.get() >= 0 && position.get() % 32 == 0 {
@@ -397,7 +459,7 @@ impl Tailer {
                 }
                 let anchor = self.anchor(|entry| entry.position <= position)?;
                 self.set(anchor);
-                self.walk(|indexer, occupied| indexer.position.get() + occupied as i64 > position.get())?;
+                self.walk(OverDamage::Yes, |at, _, step| at.get() + step.occupied as i64 > position.get())?;
                 if self.position == position {
                     return Ok(());
                 }
@@ -413,18 +475,21 @@ impl Tailer {
                 }
                 let anchor = self.anchor(|entry| entry.sequence <= sequence)?;
                 self.set(anchor);
-                self.walk_messages(|indexer, _| indexer.sequence >= sequence)
+                // The number of what is behind damage is unknown.
+                let reached = |number: Option<i64>| number.is_some_and(|number| number >= sequence);
+                self.walk(OverDamage::No, |_, number, step| step.begins.message && reached(number)).map(drop)
             }
             Start::Time(time) if self.stamped => {
                 let anchor = self.anchor(|entry| entry.time_before < time.get())?;
                 self.set(anchor);
-                self.walk_messages(|_, begins| begins.time >= time.get())
+                let is_late = |step: Step| step.begins.message && step.begins.time >= time.get();
+                self.walk(OverDamage::Yes, |_, _, step| is_late(step)).map(drop)
             }
             Start::Time(time) => match find_time(&self.recording, time)? {
                 Found::At(position) => {
                     let anchor = self.anchor(|entry| entry.position <= position)?;
                     self.set(anchor);
-                    self.walk_messages(|indexer, _| indexer.position >= position)
+                    self.walk(OverDamage::Yes, |at, _, step| step.begins.message && at >= position).map(drop)
                 }
                 Found::Behind => self.seek_to(Start::End),
                 Found::Nothing => {
@@ -467,36 +532,30 @@ impl Tailer {
         self.behind.clear();
     }
 
-    /// Goes on until `stop` says so of the frame that is next, or there is none.
-    fn walk(&mut self, mut stop: impl FnMut(&Indexer, usize) -> bool) -> Result<(), JournalError> {
-        let mut indexer =
-            Indexer { position: self.position, sequence: self.sequence.unwrap_or(0), latest: 0, stamped: false };
-        while let Some(step) = self.peek()? {
-            if stop(&indexer, step.occupied) {
-                break;
+    /// Goes on until `stop` says so of the frame that is next, which begins at that position and with that number, or until there is none.
+    /// Where that is said, damage is passed over: frames say where they are, but how many messages there were is unknown from there on.
+    /// Returns false if it is damaged to the end.
+    fn walk(
+        &mut self,
+        over_damage: OverDamage,
+        stop: impl Fn(Position, Option<i64>, Step) -> bool,
+    ) -> Result<bool, JournalError> {
+        loop {
+            match self.peek() {
+                Ok(Some(step)) if stop(self.position, self.sequence, step) => return Ok(true),
+                Ok(Some(step)) => {
+                    self.sequence = self.sequence.map(|sequence| sequence + i64::from(step.begins.message));
+                    self.position = Position::new(self.position.get() + step.occupied as i64);
+                }
+                Ok(None) => return Ok(true),
+                Err(JournalError::Damaged(_)) if over_damage == OverDamage::Yes => {
+                    let end = self.files_end()?;
+                    let Some(found) = self.find_frame(end)? else { return Ok(false) };
+                    (self.position, self.sequence) = (found, None);
+                }
+                Err(error) => return Err(error),
             }
-            indexer.pass(step.begins);
-            indexer.position = Position::new(indexer.position.get() + step.occupied as i64);
-            self.position = indexer.position;
-            self.sequence = Some(indexer.sequence);
         }
-        Ok(())
-    }
-
-    /// Goes on until `stop` says so of the message that is next, or there is none.
-    fn walk_messages(&mut self, stop: impl Fn(&Indexer, Begins) -> bool) -> Result<(), JournalError> {
-        let mut indexer =
-            Indexer { position: self.position, sequence: self.sequence.unwrap_or(0), latest: 0, stamped: false };
-        while let Some(step) = self.peek()? {
-            if step.begins.message && stop(&indexer, step.begins) {
-                break;
-            }
-            indexer.pass(step.begins);
-            indexer.position = Position::new(indexer.position.get() + step.occupied as i64);
-            self.position = indexer.position;
-            self.sequence = Some(indexer.sequence);
-        }
-        Ok(())
     }
 
     /// The last entry of the index for which `holds`, which it does for the first and for none behind one for which it does not;
@@ -550,11 +609,13 @@ impl Tailer {
         Ok(opened)
     }
 
-    /// Finds the messages in front of where the tailer is, some of them at least if there are any.
+    /// Finds the messages in front of where the tailer is, some of them at least if there are any. Damage is told if there is none
+    /// behind it.
     fn look_behind(&mut self) -> Result<(), JournalError> {
         let here = self.position;
         let start = self.recording.start_position();
         let mut until = here;
+        let mut damaged = None;
         while self.behind.is_empty() && until > start {
             let term = self.term_start(Position::new(until.get() - 1));
             let indexed = self.anchor(|entry| entry.position < until)?;
@@ -565,8 +626,23 @@ impl Tailer {
             };
             let outcome = self.collect(anchor, until);
             self.position = here;
-            outcome?;
-            until = anchor.position;
+            match outcome? {
+                Some(Damaged { damage, sequence }) => {
+                    until = damage.position;
+                    damaged = Some((damage, sequence));
+                    // Where it begins is known once there is something in front of it.
+                    if until > anchor.position {
+                        break;
+                    }
+                }
+                None if damaged.is_some() => break,
+                None => until = anchor.position,
+            }
+        }
+        if let Some((damage, sequence)) = damaged {
+            self.behind.clear();
+            self.damaged_behind = Some(DamagedBehind { here, begins: until, sequence });
+            return Err(damage.into());
         }
         // Numbers that are not known by the index are known by that of the message behind them.
         if let Some(sequence) = self.sequence {
@@ -578,19 +654,32 @@ impl Tailer {
         Ok(())
     }
 
-    /// Keeps where messages begin between two frames.
-    fn collect(&mut self, from: Anchor, until: Position) -> Result<(), JournalError> {
+    /// Keeps where messages begin between two frames: behind the last damage there, if there is any. That is returned if nothing is
+    /// behind it.
+    fn collect(&mut self, from: Anchor, until: Position) -> Result<Option<Damaged>, JournalError> {
         self.position = from.position;
         let mut sequence = from.sequence;
+        let mut damaged = None;
         while self.position < until {
-            let Some(step) = self.peek()? else { break };
-            if step.begins.message {
-                self.behind.push((self.position, sequence));
-                sequence = sequence.map(|sequence| sequence + 1);
-            }
-            self.position = Position::new(self.position.get() + step.occupied as i64);
+            let damage = match self.peek() {
+                Ok(Some(step)) => {
+                    if step.begins.message {
+                        self.behind.push((self.position, sequence));
+                        sequence = sequence.map(|sequence| sequence + 1);
+                    }
+                    self.position = Position::new(self.position.get() + step.occupied as i64);
+                    continue;
+                }
+                // There was something, or nobody could be behind it.
+                Ok(None) => self.damage(Fault::Hole),
+                Err(JournalError::Damaged(damage)) => damage,
+                Err(error) => return Err(error),
+            };
+            self.behind.clear();
+            damaged = Some(Damaged { damage, sequence: sequence.take() });
+            self.position = self.find_frame(until)?.unwrap_or(until);
         }
-        Ok(())
+        Ok(damaged.filter(|_| self.behind.is_empty()))
     }
 
     /// Where the term of a position begins, or the recording if that is later: a frame begins there in any case.
@@ -655,6 +744,19 @@ impl Tailer {
                 Assembled::Never => self.sequence = self.sequence.map(|sequence| sequence + 1),
             }
         }
+    }
+
+    /// The message that begins where the tailer is, if all of it is there.
+    fn find_here(&mut self) -> Result<Option<Message>, JournalError> {
+        let Some(step) = self.peek()? else { return Ok(None) };
+        if step.flags & flags::UNFRAGMENTED == flags::UNFRAGMENTED {
+            let (start, end) = (self.position, Position::new(self.position.get() + step.occupied as i64));
+            return Ok(Some(Message { start, end, sequence: self.sequence, assembled: false }));
+        }
+        Ok(match self.assemble(step)? {
+            Assembled::Whole(message) => Some(message),
+            Assembled::NotYet | Assembled::Never => None,
+        })
     }
 
     /// Puts together the message that begins with the frame `first`, if all of it is there.
@@ -856,6 +958,27 @@ enum Assembled {
     /// It was never completed, or is longer than any message: the tailer is where something else may begin, or behind what of it was
     /// looked at.
     Never,
+}
+
+/// Whether a walk goes on behind damage.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OverDamage {
+    Yes,
+    No,
+}
+
+/// Damage, and the number of the message that it begins with, if that is known.
+struct Damaged {
+    damage: Damage,
+    sequence: Option<i64>,
+}
+
+/// Damage between where the tailer is and what is in front of that damage.
+#[derive(Clone, Copy, Debug)]
+struct DamagedBehind {
+    here: Position,
+    begins: Position,
+    sequence: Option<i64>,
 }
 
 /// Where looking backwards starts to read forwards.

@@ -52,7 +52,7 @@ fn read(recording: &Recording) -> Result<u64, JournalError> {
 }
 
 /// A journal of messages of one frame each, and their frames' flags as `flags` says for each.
-fn flagged(length: usize, count: usize, flags: impl Fn(usize) -> u8) -> Recording {
+pub(crate) fn flagged(length: usize, count: usize, flags: impl Fn(usize) -> u8) -> Recording {
     const SEGMENT: i64 = 256 << 10;
     let storage = MemoryStorage::new(RAW);
     let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
@@ -107,6 +107,9 @@ fn messages_that_were_only_begun_are_passed_over_one_by_one() {
     let mut tailer = recording.tailer(Start::Begin).unwrap();
     assert_eq!(tailer.next().unwrap().unwrap().sequence(), Some(MESSAGES as i64));
     assert!(tailer.next().unwrap().is_none());
+    assert_eq!(tailer.previous().unwrap().unwrap().sequence(), Some(MESSAGES as i64));
+    assert!(tailer.previous().unwrap().is_none());
+    assert_eq!(tailer.position().get(), 0);
 }
 
 fn use_it(storage: &MemoryStorage) -> Result<(), JournalError> {

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use gannet::agent::IdleStrategy;
-use gannet::journal::{JournalError, Recording, Stamps, Start};
+use gannet::journal::{JournalError, Recording, Stamps, Start, Tailer};
 use gannet::time::EpochNanos;
 use gannet::types::Position;
 
@@ -226,6 +226,123 @@ fn damage_names_its_place_and_the_rest_is_read() {
     assert_eq!(damages, bad);
     let expected: Vec<_> = before.iter().filter(|(start, _)| !bad.contains(start)).cloned().collect();
     assert_eq!(read, expected);
+}
+
+/// What a tailer reads backwards from the end, and the damage that it is told of meanwhile.
+fn backwards(tailer: &mut Tailer) -> (Vec<(Position, Vec<u8>)>, Vec<Position>) {
+    let (mut read, mut damages) = (Vec::new(), Vec::new());
+    loop {
+        let here = tailer.position();
+        match tailer.previous() {
+            Ok(Some(record)) => read.push((record.position(), record.payload().to_vec())),
+            Ok(None) => break,
+            Err(JournalError::Damaged(damage)) => {
+                assert_eq!(tailer.position(), here, "it stays");
+                damages.push(damage.position);
+                let skipped = tailer.skip_damage_back().expect("it was told of");
+                assert_eq!((skipped as i64, tailer.position()), (here.get() - damage.position.get(), damage.position));
+                assert_eq!(tailer.skip_damage_back(), None, "once");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(tailer.position(), tailer.recording().start_position());
+    read.reverse();
+    damages.reverse();
+    (read, damages)
+}
+
+/// Whatever is damaged, reading backwards gives up nothing that reading forwards does not.
+#[test]
+fn damage_is_passed_over_backwards_too() {
+    let (dir, journal) = journal(&small());
+    let mut appender = journal.appender().unwrap();
+    for number in 0..3_000 {
+        // Some of them in several frames.
+        let long = if number % 50 == 7 { vec![number as u8; 5_000] } else { message(0, number) };
+        appender.append(&long).unwrap();
+    }
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    let before = all(&journal.recording().unwrap());
+    drop(appender);
+    journal.close().unwrap();
+    let path = |base: i64| dir.path().join(format!("0-{base}.rec"));
+    let change = |index: usize, change: &dyn Fn(&mut [u8])| {
+        let (start, end) = (before[index].0.get(), before[index + 1].0.get());
+        let base = start / 262_144 * 262_144;
+        let mut bytes = std::fs::read(path(base)).unwrap();
+        change(&mut bytes[(start - base) as usize..(end - base) as usize]);
+        std::fs::write(path(base), bytes).unwrap();
+    };
+    // The first message and one of the last, two in a row, the end of a long one, and a bit of payload.
+    change(0, &|bytes| bytes[0] = 1);
+    change(500, &|bytes| bytes[16] ^= 0xFF);
+    change(501, &|bytes| bytes[..32].fill(0));
+    change(1_007, &|bytes| bytes[2 * 1408..3 * 1408].fill(0xEE));
+    change(1_500, &|bytes| bytes[40] ^= 1);
+    change(2_997, &|bytes| bytes.fill(0xFF));
+    let bad = [0, 500, 501, 1_007, 1_500, 2_997];
+    let expected: Vec<_> =
+        before.iter().enumerate().filter(|(index, _)| !bad.contains(index)).map(|(_, one)| one.clone()).collect();
+    for sidecars in [true, false] {
+        if !sidecars {
+            (0..)
+                .map_while(|number| std::fs::remove_file(dir.path().join(format!("0-{}.index", number * 262_144))).ok())
+                .count();
+        }
+        let recording = Recording::open(dir.path()).unwrap();
+        let mut tailer = recording.tailer(Start::End).unwrap().verifying();
+        // Without checksums nobody sees that the payload has changed.
+        let (read, damages) = backwards(&mut tailer);
+        let seen: Vec<_> = read.iter().map(|one| one.0).collect();
+        let positions: Vec<_> = expected.iter().map(|one| one.0).collect();
+        if sidecars {
+            assert_eq!(seen, positions);
+            assert!(read == expected, "as they were");
+            assert_eq!(damages.len(), 5, "two are next to each other: {damages:?}");
+        } else {
+            assert_eq!(seen.len(), positions.len() + 1);
+            assert_eq!(damages.len(), 4, "{damages:?}");
+        }
+        // The last ones are there without a word of the damage in front of them; and so is what is behind it by position.
+        let mut tailer = recording.tailer(Start::End).unwrap();
+        assert_eq!(tailer.previous().unwrap().unwrap().payload(), before[2_999].1);
+        assert_eq!(tailer.previous().unwrap().unwrap().payload(), before[2_998].1);
+        assert!(matches!(tailer.previous(), Err(JournalError::Damaged(damage)) if damage.position == before[2_997].0));
+        let mut tailer = recording.tailer(Start::Position(before[2_998].0)).unwrap();
+        assert_eq!(tailer.next().unwrap().unwrap().payload(), before[2_998].1);
+    }
+    // With the last ones gone, its end is where it was; with a file gone, what is in front of that.
+    change(2_998, &|bytes| bytes.fill(0xFF));
+    let end = Recording::open(dir.path()).unwrap().stop_position().unwrap();
+    let (base, offset) = (end.get() / 262_144 * 262_144, (before[2_999].0.get() % 262_144) as usize);
+    let mut bytes = std::fs::read(path(base)).unwrap();
+    bytes[offset..(end.get() - base) as usize].fill(0xFF);
+    std::fs::write(path(base), bytes).unwrap();
+    std::fs::remove_file(path(262_144)).unwrap();
+    let mut tailer = Recording::open(dir.path()).unwrap().tailer(Start::End).unwrap();
+    assert_eq!(tailer.position(), end);
+    let (read, damages) = backwards(&mut tailer);
+    assert!(damages.contains(&before[2_997].0) && damages.contains(&Position::new(262_144)), "{damages:?}");
+    let is_gone = |position: &Position| (262_144..524_288).contains(&position.get());
+    let left = before.iter().enumerate().filter(|(index, (position, _))| {
+        !is_gone(position) && (!bad.contains(index) || *index == 1_500) && *index < 2_997
+    });
+    assert_eq!(read.iter().map(|one| one.0).collect::<Vec<_>>(), left.map(|(_, one)| one.0).collect::<Vec<_>>());
+}
+
+/// A message that was begun and never completed is passed over, and what is behind it comes once.
+#[test]
+fn a_message_that_was_only_begun_is_passed_over_backwards() {
+    let recording = crate::hostile::flagged(100, 300, |number| match number {
+        10 | 299 => gannet::logbuffer::flags::BEGIN,
+        _ => gannet::logbuffer::flags::UNFRAGMENTED,
+    });
+    let forwards: Vec<_> = all(&recording).iter().map(|one| one.0).collect();
+    assert_eq!(forwards.len(), 298);
+    let mut tailer = recording.tailer(Start::End).unwrap();
+    let (read, damages) = backwards(&mut tailer);
+    assert_eq!((read.iter().map(|one| one.0).collect::<Vec<_>>(), damages.len()), (forwards, 0));
 }
 
 #[test]

@@ -33,5 +33,5 @@ pub use pace::Speed;
 pub use recorder::{RecordedStream, Recorder, RecorderOptions, RecorderStatus, StopReason};
 pub use replayer::{ReplayEnd, ReplayError, ReplayOptions, ReplayState, Replayer};
 pub(crate) use segment_times::SegmentTimes;
-pub use times::{TIMES_VERSION, Times};
 pub(crate) use times::{Found, find_time};
+pub use times::{TIMES_VERSION, Times};
