@@ -57,6 +57,8 @@ pub(crate) struct Decoded<'d> {
     pub(crate) content: &'d str,
     /// Bytes of the frame behind the message, which a newer writer may have added.
     pub(crate) left_over: usize,
+    /// The message itself.
+    pub(crate) found: Found<'d, 'd>,
 }
 
 impl Decoded<'_> {
@@ -152,6 +154,7 @@ impl Decoder {
                         name: &found.message.name,
                         content: &self.content,
                         left_over: if next { 0 } else { left },
+                        found,
                     }))?;
                 }
                 Err(why) => {

@@ -211,10 +211,111 @@ fn messages_are_exported_by_their_schema() {
     // By template and by what fields say.
     let chosen = |arguments: &[&str]| lines(&run(&[&["--format", "jsonl"], arguments].concat())).len();
     assert_eq!([chosen(&["--template", "3"]), chosen(&["--template", "4"])], [3, 0]);
-    assert_eq!(chosen(&["--field", "\"side\":\"Buy\""]), 2);
+    assert_eq!(
+        [chosen(&["--field", "side=Buy"]), chosen(&["--field", "side=88"]), chosen(&["--field", "side=B"])],
+        [2, 1, 0]
+    );
+    assert_eq!(
+        [chosen(&["--field", "side=Buy", "--field", "id=9"]), chosen(&["--field", "id=9", "--field", "id=7"])],
+        [1, 0]
+    );
     // A capture has the messages as they are.
-    let capture = run(&["--format", "pcap", "--field", "\"id\":9"]);
+    let capture = run(&["--format", "pcap", "--field", "id=9"]);
     assert_eq!((capture.len(), &capture[24 + 16 + 28..]), (24 + 16 + 28 + 17, &orders[2][..]));
+}
+
+/// A field's value chooses the same messages in every form, and what cannot be decoded is no failure of what was asked for.
+#[test]
+fn messages_are_chosen_by_what_a_field_says() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let schema = sbe::schema(dir.path(), "orders.xml", 1, sbe::ORDER);
+    let path = dir.path().join("orders");
+    let journal = Journal::create(&path, &JournalOptions::new().segment_length(16 << 20)).expect("a journal");
+    let mut appender = journal.appender().expect("an appender");
+    for id in [4, 14, 41, 4, 44] {
+        appender.append(&sbe::order(1, id, b'B')).expect("appended");
+        appender.append(b"no order").expect("appended");
+    }
+    let run = |arguments: &[&str]| {
+        let all = [arguments, &["--schema", &schema, "--dir", path.to_str().expect("a path")]].concat();
+        ended(&all)
+    };
+    let (plain, json) =
+        (run(&["cat", "--field", "id=4"]).success(), run(&["cat", "--field", "id=4", "--json"]).success());
+    let sequences: Vec<_> = lines(&json).iter().map(|line| line["sequence"].clone()).collect();
+    assert_eq!((text(&plain).lines().count(), sequences), (2, vec![0.into(), 6.into()]));
+    let csv = run(&["export", "--format", "csv", "--field", "id=4"]).success();
+    assert_eq!(text(&csv).lines().count(), 1 + 2);
+    assert!(text(&run(&["find", "--field", "id=44", "--brief"]).success()).contains(" 8 "));
+    assert_eq!(text(&run(&["cat", "--template", "3", "--brief"]).success()).lines().count(), 5);
+    assert_eq!(run(&["find", "--field", "id=5"]).code(), Some(1), "there is none");
+    let all = run(&["cat"]);
+    assert!(all.code() == Some(1) && all.stderr.contains("5 messages could not be decoded"), "{}", all.stderr);
+    let wrong = run(&["cat", "--field", "id"]);
+    assert!(wrong.code() == Some(2) && wrong.stderr.contains("instrument=9"), "{}", wrong.stderr);
+}
+
+/// Damage costs what is damaged, whichever way the recording is read.
+#[test]
+fn damage_is_passed_over_in_both_directions_and_at_the_end() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().to_str().expect("a path");
+    let journal = journal(dir.path(), 3_000);
+    let all = lines(&ended(&["cat", "--json", "--dir", path]).success());
+    let overwrite = |number: usize| {
+        let position = all[number]["position"].as_u64().expect("a position");
+        let file = dir.path().join(format!("0-{}.rec", position / 65_536 * 65_536));
+        let mut bytes = std::fs::read(&file).expect("a segment");
+        bytes[(position % 65_536) as usize..][..32].fill(0xFF);
+        // Where it lies: a writer has it mapped.
+        std::os::unix::fs::FileExt::write_all_at(
+            &std::fs::File::options().write(true).open(&file).expect("opened"),
+            &bytes,
+            0,
+        )
+        .expect("written");
+    };
+    overwrite(2_996);
+    let read = |arguments: &[&str]| {
+        let ended = ended(&[arguments, &["--json", "--dir", path]].concat());
+        let numbers: Vec<i64> = lines(&ended.stdout)
+            .iter()
+            .map(|line| {
+                line["text"].as_str().and_then(|text| text.strip_prefix("message ")?.parse().ok()).expect("a number")
+            })
+            .collect();
+        (ended.code(), numbers, ended.stderr.matches("is damaged at position").count())
+    };
+    let but =
+        |missing: i64, numbers: std::ops::Range<i64>| numbers.filter(|&number| number != missing).collect::<Vec<_>>();
+    assert_eq!(read(&["cat"]), (Some(1), but(2_996, 0..3_000), 1));
+    let mut backwards = read(&["cat", "--reverse"]);
+    backwards.1.reverse();
+    assert_eq!(backwards, (Some(1), but(2_996, 0..3_000), 1));
+    assert_eq!(read(&["tail", "-n", "2"]), (Some(0), vec![2_998, 2_999], 0));
+    assert_eq!(read(&["tail", "-n", "5"]), (Some(1), but(2_996, 2_994..3_000), 1));
+    assert_eq!(read(&["cat", "--since", "3990"]), (Some(1), but(2_996, 2_990..3_000), 1));
+    let positions = |number: usize| all[number]["position"].to_string();
+    assert_eq!(read(&["cat", "--from-position", &positions(2_998)]), (Some(0), vec![2_998, 2_999], 0));
+    assert_eq!(read(&["cat", "--from-sequence", "7", "--to-position", &positions(9)]), (Some(0), vec![7, 8], 0));
+    let reversed = read(&["cat", "--reverse", "--to-position", &positions(2_998)]);
+    assert_eq!(reversed, (Some(0), vec![2_999, 2_998], 0));
+    assert_eq!(read(&["tail", "--from-position", &positions(2_998)]), (Some(0), vec![2_998, 2_999], 0));
+
+    // Followed, damage at the very end is told once, and what is appended behind it comes.
+    overwrite(2_999);
+    let from = positions(2_998);
+    let arguments = ["journal", "tail", "--from-position", &from, "-f", "--count", "4", "--json", "--dir", path];
+    let follower = Process::spawn(&mut gannet(&arguments), None);
+    let mut appender = journal.appender().expect("an appender");
+    for number in 0..3 {
+        appender.append(format!("message {}", 3_000 + number).as_bytes()).expect("appended");
+    }
+    let followed = follower.end();
+    let texts: Vec<_> = lines(&followed.stdout).iter().map(|line| line["text"].clone()).collect();
+    assert_eq!(texts, ["message 2998", "message 3000", "message 3001", "message 3002"]);
+    let told = followed.stderr.matches("is damaged at position").count();
+    assert_eq!((followed.code(), told), (Some(1), 1), "{followed:?}");
 }
 
 /// One cycle of a journal that rolls by time of day, by its number, by a moment in it, and the last one.

@@ -83,6 +83,61 @@ fn what_is_recorded_is_replayed_whole_and_in_part_at_any_speed() {
     assert!(cat.lines().all(|line| line.contains("line ")) && cat.lines().count() == 2, "{cat}");
 }
 
+/// Messages of a recorded stream have the times at which they were recorded, wherever a time is asked for or told.
+#[test]
+fn what_is_recorded_is_found_by_its_time() {
+    let driver = Driver::start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = dir.path().join("quotes");
+    let recorder = record(&driver, &journal, &["--until-end"]);
+    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
+    publish(&mut publication, 0..3000);
+    drop(publication);
+    assert_eq!(recorder.end().code(), Some(0));
+
+    let run = |arguments: &[&str]| {
+        Process::spawn(gannet(&[&["journal"], arguments].concat()).arg("--dir").arg(&journal), None).end()
+    };
+    let all = run(&["cat", "--json"]).json();
+    let times: Vec<i64> = all.iter().map(|line| line["time_ns"].as_i64().expect("each has a time")).collect();
+    assert!(times.len() == 3000 && times.is_sorted() && times[0] > 1_700_000_000_000_000_000, "{:?}", &times[..3]);
+    let (middle, behind) = (times[1500].to_string(), (times[2999] + 1).to_string());
+    let first = times.partition_point(|&time| time < times[1500]);
+    let since = run(&["cat", "--json", "--since", &middle]).json();
+    assert!(since == all[first..], "from message {first} on");
+    assert!(run(&["cat", "--json", "--until", &middle]).json() == all[..first]);
+    assert!(run(&["cat", "--json", "--since", &behind]).json().is_empty());
+    assert!(run(&["find", "--json", "--since", &middle]).json() == all[first..=first]);
+    assert_eq!(run(&["tail", "--json", "-n", "1", "--since", &behind]).json().len(), 0);
+    assert!(run(&["export", "--json", "--since", &middle]).json() == since);
+    let capture = run(&["export", "--format", "pcap", "--count", "1"]).success();
+    let seconds = u32::from_le_bytes(capture[24..28].try_into().expect("four bytes"));
+    assert_eq!(i64::from(seconds), times[0] / 1_000_000_000);
+
+    // Without times there is nothing to choose by, and that is said.
+    for entry in std::fs::read_dir(&journal).expect("it is there").flatten() {
+        if entry.file_name().to_string_lossy().contains(".times") {
+            std::fs::remove_file(entry.path()).expect("removed");
+        }
+    }
+    for arguments in [
+        &["cat", "--since", "1"][..],
+        &["cat", "--until", "1"],
+        &["cat", "--reverse", "--since", "1"],
+        &["tail", "--until", "1"],
+        &["find", "--since", "1"],
+        &["export", "--json", "--until", "1"],
+    ] {
+        let refused = run(arguments);
+        assert!(
+            refused.code() == Some(1) && refused.stderr.contains("does not say when"),
+            "{arguments:?}: {refused:?}"
+        );
+    }
+    assert_eq!(run(&["cat", "--json"]).json()[0]["time_ns"], serde_json::Value::Null);
+}
+
 #[test]
 fn a_recorder_stops_when_it_has_what_it_was_asked_for_or_is_told_to() {
     let driver = Driver::start();

@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use anyhow::bail;
 use gannet::agent::IdleStrategy;
-use gannet::journal::{JournalError, Record, Start, Tailer};
+use gannet::journal::{JournalError, Start, Tailer};
 use gannet::types::Position;
 
 use super::messages::{Choice, Printer, Printing};
+use super::reading::{self, Damages};
 use super::{CycleName, Source, cycle};
 use crate::cli::{Outcome, Output, Stop, count, position, sequence};
+
+/// How long a look for what is appended takes.
+const WAIT: Duration = Duration::from_millis(50);
 
 /// Print the messages of a recording
 ///
@@ -29,6 +33,9 @@ pub(super) struct CatArgs {
     #[arg(long, value_name = "CYCLE", value_parser = cycle, allow_negative_numbers = true,
         conflicts_with_all = ["from_position", "from_sequence", "since", "until"])]
     cycle: Option<CycleName>,
+    /// Stop in front of this position; with --reverse, behind the message that begins there
+    #[arg(long, value_name = "POSITION", conflicts_with = "cycle", value_parser = position)]
+    to_position: Option<i64>,
     /// From the last message to the first, or from where it was said to begin
     #[arg(long)]
     reverse: bool,
@@ -52,6 +59,9 @@ pub(super) struct TailArgs {
     /// Begin with so many messages that are there
     #[arg(long, short = 'n', value_name = "MESSAGES", default_value_t = 10, value_parser = count)]
     lines: u64,
+    /// Begin with the message at this position
+    #[arg(long, value_name = "POSITION", conflicts_with_all = ["lines", "cycle"], value_parser = position)]
+    from_position: Option<i64>,
     /// Begin with the first message of this cycle, if the journal rolls by time of day: its number, a day or a time in it, or last
     #[arg(long, value_name = "CYCLE", value_parser = cycle, allow_negative_numbers = true, conflicts_with = "lines")]
     cycle: Option<CycleName>,
@@ -70,6 +80,7 @@ pub(super) struct TailArgs {
 /// Runs `cat`.
 pub(super) fn cat(args: &CatArgs, out: &mut Output) -> Outcome {
     let recording = args.source.open()?;
+    args.choice.check(&recording)?;
     let mut choice = args.choice.clone();
     // Between what positions, where that is said.
     let mut range = None;
@@ -93,20 +104,27 @@ pub(super) fn cat(args: &CatArgs, out: &mut Output) -> Outcome {
         tailer = tailer.verifying();
     }
     let stop = Stop::listen()?;
-    let is_done = |printed: u64| args.count.is_some_and(|count| printed >= count) || stop.is_wanted();
-    let mut damaged = 0_u64;
-    if args.reverse {
-        while !is_done(printer.printed) && range.as_ref().is_none_or(|range| tailer.position() > range.start) {
-            let Some(record) = tailer.previous()? else { break };
-            printer.print(&record, out)?;
+    let end = range.as_ref().map(|range| range.end).or(args.to_position.map(Position::new));
+    let begin = range.map(|range| range.start).or(args.to_position.map(Position::new));
+    let mut damages = Damages::default();
+    while args.count.is_none_or(|count| printer.printed < count) && !stop.is_wanted() {
+        let is_within = |tailer: &Tailer| match args.reverse {
+            false => end.is_none_or(|end| tailer.position() < end),
+            true => begin.is_none_or(|begin| tailer.position() > begin),
+        };
+        if !is_within(&tailer) {
+            break;
         }
-    } else {
-        let is_within = |tailer: &Tailer| range.as_ref().is_none_or(|range| tailer.position() < range.end);
-        while !is_done(printer.printed) && is_within(&tailer) && forward(&mut tailer, &mut printer, &mut damaged, out)?
-        {
+        let next = if args.reverse {
+            reading::backward(&mut tailer, &mut damages, |record| printer.print(record, out))
+        } else {
+            reading::forward(&mut tailer, &mut damages, |record| printer.print(record, out))
+        };
+        if !next? {
+            break;
         }
     }
-    finish(&printer, damaged)
+    finish(&printer, &damages)
 }
 
 /// Runs `tail`.
@@ -115,68 +133,56 @@ pub(super) fn tail(args: &TailArgs, out: &mut Output) -> Outcome {
     // Before anything is printed: whoever sees that may rely on it.
     let stop = Stop::listen()?;
     let recording = args.source.open()?;
+    args.choice.check(&recording)?;
     let cycle = args.cycle.map(|cycle| cycle.find(&recording)).transpose()?;
-    let start = cycle.map_or(Start::End, |(number, _)| Start::Cycle(number));
+    let start = match (cycle, args.from_position) {
+        (Some((number, _)), _) => Start::Cycle(number),
+        (None, Some(position)) => Start::Position(Position::new(position)),
+        (None, None) => Start::End,
+    };
     let mut tailer = recording.tailer(start)?;
-    let mut back = 0;
-    while cycle.is_none() && back < args.lines && tailer.previous()?.is_some() {
-        back += 1;
+    if start == Start::End {
+        // What is damaged is told on the way forwards.
+        let mut back = 0;
+        while back < args.lines {
+            match tailer.previous().map(|record| record.is_some()) {
+                Ok(true) => back += 1,
+                Err(JournalError::Damaged(_)) if tailer.skip_damage_back().is_some() => {}
+                Ok(false) | Err(JournalError::Pruned { .. }) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
     let is_done = |printed: u64| args.count.is_some_and(|count| printed >= count) || stop.is_wanted();
     let mut idle = IdleStrategy::default();
-    let mut damaged = 0;
+    let mut damages = Damages::default();
     while !is_done(printer.printed) {
-        if forward(&mut tailer, &mut printer, &mut damaged, out)? {
+        if reading::forward(&mut tailer, &mut damages, |record| printer.print(record, out))? {
             continue;
         }
         if !args.follow {
             break;
         }
         out.flush()?;
-        while !stop.is_wanted() && !tailer.wait(&mut idle, Duration::from_millis(50))? {}
+        while !stop.is_wanted() {
+            match tailer.wait(&mut idle, WAIT) {
+                Ok(false) => {}
+                Ok(true) | Err(JournalError::Pruned { .. }) => break,
+                // It goes on behind the damage once something is appended there.
+                Err(JournalError::Damaged(_)) => {
+                    std::thread::sleep(WAIT);
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
-    finish(&printer, damaged)
-}
-
-/// Prints the next message. False if there is none; damage is passed over.
-pub(super) fn forward(
-    tailer: &mut Tailer,
-    printer: &mut Printer,
-    damaged: &mut u64,
-    out: &mut Output,
-) -> anyhow::Result<bool> {
-    forward_to(tailer, damaged, |record| printer.print(record, out))
-}
-
-/// Hands the next message to `show`. False if there is none; damage is passed over, and so is what is pruned meanwhile.
-pub(super) fn forward_to(
-    tailer: &mut Tailer,
-    damaged: &mut u64,
-    show: impl FnOnce(&Record<'_>) -> Outcome,
-) -> anyhow::Result<bool> {
-    match tailer.next() {
-        Ok(Some(record)) => {
-            show(&record)?;
-            Ok(true)
-        }
-        Err(error @ JournalError::Pruned { .. }) => {
-            eprintln!("{error}");
-            tailer.seek(Start::Begin)?;
-            Ok(true)
-        }
-        Ok(None) => Ok(false),
-        Err(JournalError::Damaged(damage)) => {
-            *damaged += 1;
-            eprintln!("{damage}");
-            Ok(tailer.skip_damage()?.is_some())
-        }
-        Err(error) => Err(error.into()),
-    }
+    finish(&printer, &damages)
 }
 
 /// Fails if something could not be read.
-pub(super) fn finish(printer: &Printer, damaged: u64) -> Outcome {
-    match (damaged, printer.failed()) {
+pub(super) fn finish(printer: &Printer, damages: &Damages) -> Outcome {
+    match (damages.count, printer.failed()) {
         (0, 0) => Ok(()),
         (0, failed) => bail!("{failed} messages could not be decoded"),
         (damaged, _) => bail!("the recording is damaged in {damaged} places, which were passed over"),

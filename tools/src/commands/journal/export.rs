@@ -10,6 +10,7 @@ use gannet::journal::{Record, Start};
 use gannet::types::Position;
 
 use super::messages::{Choice, Meaning, Printer};
+use super::reading::{self, Damages};
 use super::{Progress, Source, cat};
 use crate::cli::{Outcome, Output, Stop, Usage, count, position, sequence};
 use crate::sbe::Decoded;
@@ -79,7 +80,9 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         (_, _, Some(time)) => Start::Time(time),
         _ => Start::Begin,
     };
-    let mut tailer = args.source.open()?.tailer(start)?;
+    let recording = args.source.open()?;
+    args.choice.check(&recording)?;
+    let mut tailer = recording.tailer(start)?;
     if args.verify {
         tailer = tailer.verifying();
     }
@@ -102,19 +105,15 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         Format::Jsonl => {}
     }
     let mut progress = Progress::new("exported");
-    let (mut damaged, mut read) = (0, 0_u64);
+    let (mut damages, mut read) = (Damages::default(), 0_u64);
     let end = args.to_position.map(Position::new);
     let is_done = |printed: u64| args.count.is_some_and(|count| printed >= count) || stop.is_wanted();
     while !is_done(printer.printed) && end.is_none_or(|end| tailer.position() < end) {
-        let more = match format {
-            Format::Jsonl => cat::forward(&mut tailer, &mut printer, &mut damaged, out)?,
-            Format::Pcap => {
-                cat::forward_to(&mut tailer, &mut damaged, |record| printer.write(record, &mut pcap_packet, out))?
-            }
-            Format::Csv => {
-                cat::forward_to(&mut tailer, &mut damaged, |record| printer.write(record, &mut csv_row, out))?
-            }
-        };
+        let more = reading::forward(&mut tailer, &mut damages, |record| match format {
+            Format::Jsonl => printer.print(record, out),
+            Format::Pcap => printer.write(record, &mut pcap_packet, out),
+            Format::Csv => printer.write(record, &mut csv_row, out),
+        })?;
         if !more {
             break;
         }
@@ -125,7 +124,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     }
     drop(progress);
     out.flush()?;
-    cat::finish(&printer, damaged)
+    cat::finish(&printer, &damages)
 }
 
 /// The header of a capture file: version 2.4, nanoseconds, packets that begin with their IP header.

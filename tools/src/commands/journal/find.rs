@@ -4,6 +4,7 @@ use gannet::journal::Start;
 use gannet::types::Position;
 
 use super::messages::{Choice, Printer, Printing};
+use super::reading::{self, Damages};
 use super::{Progress, Source, cat};
 use crate::cli::{Outcome, Output, Stop, Unsuccessful, Usage, count, position, sequence};
 
@@ -41,12 +42,14 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         _ => Start::Begin,
     };
     let mut printer = Printer::new(&args.choice, &args.printing)?;
-    let mut tailer = args.source.open()?.tailer(start)?;
+    let recording = args.source.open()?;
+    args.choice.check(&recording)?;
+    let mut tailer = recording.tailer(start)?;
     let stop = Stop::listen()?;
-    let (mut damaged, mut read) = (0, 0_u64);
+    let (mut damages, mut read) = (Damages::default(), 0_u64);
     let mut progress = Progress::new("searched");
     while printer.printed < args.count && !stop.is_wanted() {
-        if !cat::forward(&mut tailer, &mut printer, &mut damaged, out)? {
+        if !reading::forward(&mut tailer, &mut damages, |record| printer.print(record, out))? {
             break;
         }
         read += 1;
@@ -55,8 +58,8 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         }
     }
     drop(progress);
-    if printer.printed == 0 && damaged == 0 {
+    if printer.printed == 0 && damages.count == 0 {
         return Err(Unsuccessful.into());
     }
-    cat::finish(&printer, damaged)
+    cat::finish(&printer, &damages)
 }

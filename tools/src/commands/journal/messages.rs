@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use gannet::journal::Record;
+use gannet::journal::{Record, Recording, Start};
 use gannet::time::EpochNanos;
 use serde::Serialize;
 
+use super::field::Field;
 use super::{moment, show_moment};
 use crate::cli::{Outcome, Output};
 use crate::sbe::{Decoded, Decoder, Form, Frames, SchemaFlags};
@@ -25,9 +26,10 @@ pub(super) struct Choice {
     /// Only messages of this SBE template
     #[arg(long, value_name = "ID", requires = "schema")]
     template: Option<u32>,
-    /// Only messages whose decoded form contains this text, such as '"price":101'
-    #[arg(long, value_name = "TEXT", requires = "schema")]
-    field: Option<String>,
+    /// Only messages that have a field with this value, as the JSON form shows it: instrument=9, side=Buy, or levels.price=101 for any
+    /// entry of a group; several of these have to hold together
+    #[arg(long, value_name = "NAME=VALUE", requires = "schema")]
+    field: Vec<Field>,
 }
 
 /// What messages mean.
@@ -94,6 +96,25 @@ struct Line<'a> {
 pub(super) type Write<'a> = dyn FnMut(&Record<'_>, Option<&Decoded<'_>>, &mut Output) -> Outcome + 'a;
 
 impl Choice {
+    /// Refuses to choose by time where there are no times.
+    pub(super) fn check(&self, recording: &Recording) -> Outcome {
+        match self.since.or(self.until) {
+            Some(time) => Ok(recording.tailer(Start::Time(time)).map(drop)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether messages are chosen by what they mean: then others are of no concern.
+    fn is_by_meaning(&self) -> bool {
+        self.template.is_some() || !self.field.is_empty()
+    }
+
+    /// Whether a message that was decoded is wanted.
+    fn takes_decoded(&self, message: &Decoded<'_>) -> bool {
+        self.template.is_none_or(|template| template == message.template)
+            && self.field.iter().all(|field| field.is_in(&message.found))
+    }
+
     /// Whether a message is wanted, as far as that can be told without a schema.
     fn takes(&self, record: &Record<'_>) -> bool {
         let time = record.time();
@@ -119,7 +140,7 @@ impl Printer {
         if !self.choice.takes(record) {
             return Ok(());
         }
-        let Choice { template, field, .. } = &self.choice;
+        let choice = &self.choice;
         let time = record.time();
         let place = |json: bool| {
             let line = Line {
@@ -140,9 +161,7 @@ impl Printer {
         let (printing, printed) = (&self.printing, &mut self.printed);
         decoder.decode(record.payload(), |message| match message {
             Ok(message) => {
-                if template.is_some_and(|template| template != message.template)
-                    || field.as_ref().is_some_and(|field| !message.content.contains(field.as_str()))
-                {
+                if !choice.takes_decoded(&message) {
                     return Ok(());
                 }
                 *printed += 1;
@@ -155,7 +174,7 @@ impl Printer {
                     (false, false) => out.line(format_args!("{} {}", place(false), message.text())),
                 }
             }
-            Err(failure) if template.is_none() && field.is_none() => {
+            Err(failure) if !choice.is_by_meaning() => {
                 eprintln!("position {}, {failure}", record.position());
                 Ok(())
             }
@@ -168,7 +187,7 @@ impl Printer {
         if !self.choice.takes(record) {
             return Ok(());
         }
-        let Choice { template, field, .. } = &self.choice;
+        let choice = &self.choice;
         let printed = &mut self.printed;
         let Some(decoder) = &mut self.decoder else {
             *printed += 1;
@@ -176,15 +195,13 @@ impl Printer {
         };
         decoder.decode(record.payload(), |message| match message {
             Ok(message) => {
-                let is_wanted = template.is_none_or(|template| template == message.template)
-                    && field.as_ref().is_none_or(|field| message.content.contains(field.as_str()));
-                if !is_wanted {
+                if !choice.takes_decoded(&message) {
                     return Ok(());
                 }
                 *printed += 1;
                 write(record, Some(&message), out)
             }
-            Err(failure) if template.is_none() && field.is_none() => {
+            Err(failure) if !choice.is_by_meaning() => {
                 eprintln!("position {}, {failure}", record.position());
                 Ok(())
             }
@@ -192,9 +209,9 @@ impl Printer {
         })
     }
 
-    /// Messages that could not be decoded.
+    /// Messages that were asked for and could not be decoded: where a template or a field chooses, nobody asked for them.
     pub(super) fn failed(&self) -> u64 {
-        self.decoder.as_ref().map_or(0, |decoder| decoder.failed)
+        self.decoder.as_ref().filter(|_| !self.choice.is_by_meaning()).map_or(0, |decoder| decoder.failed)
     }
 }
 

@@ -4,10 +4,12 @@
 mod cat;
 mod describe;
 mod export;
+mod field;
 mod find;
 mod ls;
 mod messages;
 mod prune;
+mod reading;
 mod reindex;
 mod repair;
 mod verify;
@@ -136,7 +138,13 @@ impl CycleName {
             Self::At(time) => roll.number(time),
             Self::Last => {
                 let mut tailer = recording.tailer(Start::End)?;
-                let time = tailer.previous()?.and_then(|record| record.time());
+                let mut damages = reading::Damages::default();
+                let mut time = None;
+                while reading::backward(&mut tailer, &mut damages, |record| {
+                    time = record.time();
+                    Ok(())
+                })? && time.is_none()
+                {}
                 roll.number(time.context("the recording has no message with a time, and so no last cycle")?)
             }
         };
