@@ -24,7 +24,7 @@ use crate::commands::{
     bench, demo, errors, journal, loss, publish, record, replay, sbe, stat, streams, subscribe, why,
 };
 
-/// Publish, subscribe, see what a media driver is doing, and work with SBE schemas.
+/// Publish, subscribe, record and replay, work with journals and SBE schemas, and see what a media driver is doing.
 ///
 /// Exit codes: 0 when all is well, 1 when what was asked for failed, 2 for a command line that makes no sense.
 #[derive(Debug, Parser)]

@@ -20,6 +20,8 @@ impl std::error::Error for OutputClosed {}
 /// Where a command writes what it was asked for. Progress and warnings go to standard error instead.
 pub(crate) struct Output {
     writer: Box<dyn Write>,
+    /// What it is, as errors name it.
+    name: String,
     is_terminal: bool,
 }
 
@@ -28,28 +30,31 @@ impl Output {
     pub(crate) fn stdout() -> Self {
         let stdout = io::stdout();
         let is_terminal = stdout.is_terminal();
-        Self { writer: Box::new(BufWriter::with_capacity(64 * 1024, stdout.lock())), is_terminal }
+        let writer = Box::new(BufWriter::with_capacity(64 * 1024, stdout.lock()));
+        Self { writer, name: "standard output".to_owned(), is_terminal }
     }
 
-    /// A file, or whatever else takes bytes.
-    pub(crate) fn file(writer: impl Write + 'static) -> Self {
-        Self { writer: Box::new(writer), is_terminal: false }
+    /// A file of that name, or whatever else takes bytes.
+    pub(crate) fn file(name: String, writer: impl Write + 'static) -> Self {
+        Self { writer: Box::new(writer), name, is_terminal: false }
     }
 
     /// Output that goes nowhere but where a test can see it.
     #[cfg(test)]
     pub(crate) fn to(writer: impl Write + 'static) -> Self {
-        Self { writer: Box::new(writer), is_terminal: false }
+        Self::file("a test".to_owned(), writer)
     }
 
     /// Writes bytes as they are.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        said(self.writer.write_all(bytes))
+        let written = self.writer.write_all(bytes);
+        self.said(written)
     }
 
     /// Writes a line.
     pub(crate) fn line(&mut self, line: impl fmt::Display) -> anyhow::Result<()> {
-        said(writeln!(self.writer, "{line}"))
+        let written = writeln!(self.writer, "{line}");
+        self.said(written)
     }
 
     /// Writes a value as one line of JSON.
@@ -64,15 +69,16 @@ impl Output {
 
     /// Lets everything written be seen.
     pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
-        said(self.writer.flush())
+        let flushed = self.writer.flush();
+        self.said(flushed)
     }
-}
 
-fn said(result: io::Result<()>) -> anyhow::Result<()> {
-    result.map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => OutputClosed.into(),
-        _ => anyhow::Error::from(error).context("cannot write to standard output"),
-    })
+    fn said(&self, result: io::Result<()>) -> anyhow::Result<()> {
+        result.map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => OutputClosed.into(),
+            _ => anyhow::Error::from(error).context(format!("cannot write to {}", self.name)),
+        })
+    }
 }
 
 /// `1,234,567`.
@@ -110,6 +116,21 @@ mod tests {
     fn a_closed_pipe_is_told_from_a_failure() {
         let error = Output::to(Closed).line("hello").expect_err("nobody reads");
         assert!(error.is::<OutputClosed>());
+    }
+
+    #[test]
+    fn a_failure_names_what_could_not_be_written() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let error = Output::file("out.csv".to_owned(), Full).line("hello").expect_err("it is full");
+        assert_eq!(error.to_string(), "cannot write to out.csv");
     }
 
     #[test]

@@ -92,11 +92,11 @@ fn segments_are_pruned_from_a_journal_in_use() {
     let pruned = |arguments: &[&str]| lines(&run(&[arguments, &["--json"]].concat()).success()).remove(0);
     let mut cursor = journal.recording().expect("a recording").cursor("billing").expect("a cursor");
     cursor.move_to(65_536.into()).expect("moved");
-    let would = pruned(&["--before", "200000", "--dry-run"]);
+    let would = pruned(&["--before-position", "200000", "--dry-run"]);
     assert_eq!((&would["dry_run"], &would["start_position"]), (&true.into(), &65_536.into()));
     assert_eq!((&would["held_by"]["cursor"], &would["held_by"]["segments"]), (&"billing".into(), &2.into()));
     assert_eq!((&would["rest"]["position"], &would["rest"]["reason"]), (&65_536.into(), &"cursor".into()));
-    let done = pruned(&["--before", "200000"]);
+    let done = pruned(&["--before-position", "200000"]);
     assert_eq!((&done["start_position_before"], &done["start_position"]), (&0.into(), &65_536.into()));
     assert_eq!((&done["segments"][0]["file"], &done["segments"][0]["reason"]), (&"0-0.rec".into(), &"position".into()));
     // The cursor keeps the journal from doing so by itself.
@@ -107,13 +107,19 @@ fn segments_are_pruned_from_a_journal_in_use() {
     let shown = ended(&["describe", "--dir", path]).success();
     assert!(text(&shown).contains("more, by the cursor \"billing\" at 65,536"), "{}", text(&shown));
     journal.set_retention(&gannet::journal::Retention::new()).expect("set");
-    let forced = run(&["--before", "200000", "--force"]).success();
+    let forced = run(&["--before-position", "200000", "--force"]).success();
     assert!(text(&forced).contains("the recording begins at 196,608"), "{}", text(&forced));
+    // Nanoseconds are no position of this recording.
+    let taken = run(&["--before-position", "1700000000000000000", "--force"]);
+    assert!(taken.code() == Some(1) && taken.stderr.contains("say --before-time"), "{}", taken.stderr);
+    assert_eq!(pruned(&["--before-time", "0", "--dry-run"])["segments"].as_array().map(Vec::len), Some(0));
+    let by_time = pruned(&["--before-time", "1970-01-01T00:00:00.000007Z", "--dry-run", "--force"]);
+    assert_eq!(by_time["segments"][0]["reason"], "time");
     // All messages are from 1970, and the last segment stays.
     cursor.move_to(journal.tail()).expect("moved");
     let old = pruned(&["--older-than", "7d", "--larger-than", "1T"]);
     assert_eq!((&old["segments"][0]["reason"], &old["rest"]["reason"]), (&"age".into(), &"in use".into()));
-    let shown = run(&["--before", "1"]).success();
+    let shown = run(&["--before-position", "1"]).success();
     assert!(text(&shown).contains(".rec on: in use"), "{}", text(&shown));
     let described = lines(&ended(&["describe", "--json", "--dir", path]).success()).remove(0);
     assert_eq!(described["start_position"], old["start_position"]);
@@ -222,6 +228,51 @@ fn messages_are_exported_by_their_schema() {
     // A capture has the messages as they are.
     let capture = run(&["--format", "pcap", "--field", "id=9"]);
     assert_eq!((capture.len(), &capture[24 + 16 + 28..]), (24 + 16 + 28 + 17, &orders[2][..]));
+}
+
+/// A journal is tried from a shell: lines go in, come out again, and cursors are seen to.
+#[test]
+fn lines_are_appended_and_cursors_are_seen_to() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path().join("new");
+    let path = dir.to_str().expect("a path");
+    let append = |input: &[u8]| {
+        let arguments = ["journal", "append", "--json", "--segment-length", "64k", "--dir", path];
+        Process::spawn(&mut gannet(&arguments), Some(input)).end().json().remove(0)
+    };
+    let made = append(b"one\ntwo\n");
+    assert_eq!((&made["messages"], &made["start_position"], &made["position"]), (&2.into(), &0.into(), &128.into()));
+    let more = append(b"\nno end");
+    assert_eq!(
+        (&more["messages"], &more["start_position"], &more["recording_id"]),
+        (&2.into(), &128.into(), &0.into())
+    );
+    let run = |arguments: &[&str]| ended(&[arguments, &["--json", "--dir", path]].concat());
+    let texts: Vec<Value> = run(&["cat"]).json().iter().map(|line| line["text"].clone()).collect();
+    assert_eq!(texts, ["one", "two", "", "no end"]);
+
+    assert!(run(&["cursors", "ls"]).json().is_empty());
+    let recording = gannet::journal::Recording::open(&dir).expect("a recording");
+    recording.cursor("billing").expect("a cursor");
+    recording.cursor("audit").expect("a cursor");
+    let moved = run(&["cursors", "move", "billing", "--to", "seq:2"]).json().remove(0);
+    assert_eq!((&moved["position_before"], &moved["position"]), (&0.into(), &128.into()));
+    let listed = run(&["cursors", "ls"]).json();
+    let places: Vec<_> = listed.iter().map(|line| (&line["name"], &line["position"], &line["behind_bytes"])).collect();
+    let end = more["position"].as_i64().expect("a position");
+    assert_eq!(
+        places,
+        [(&"audit".into(), &0.into(), &end.into()), (&"billing".into(), &128.into(), &(end - 128).into())]
+    );
+    assert_eq!(run(&["cursors", "rm", "audit"]).json()[0]["name"], "audit");
+    let table = ended(&["cursors", "ls", "--dir", path]).success();
+    assert!(text(&table).lines().count() == 2 && text(&table).contains("\"billing\""), "{}", text(&table));
+    for arguments in [&["cursors", "rm", "audit"][..], &["cursors", "move", "audit", "--to", "end"]] {
+        let refused = run(arguments);
+        assert!(refused.code() == Some(1) && refused.stderr.contains("no cursor \"audit\""), "{refused:?}");
+    }
+    let nowhere = run(&["cursors", "move", "billing", "--to", "100"]);
+    assert!(nowhere.code() == Some(1) && nowhere.stderr.contains("cannot be read from 100"), "{nowhere:?}");
 }
 
 /// A field's value chooses the same messages in every form, and what cannot be decoded is no failure of what was asked for.

@@ -89,9 +89,10 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let mut printer = Printer::new(&args.choice, &args.meaning.as_json())?;
     let stop = Stop::listen()?;
     let mut file = match &args.output {
-        Some(path) => Some(Output::file(BufWriter::new(
-            File::create(path).with_context(|| format!("cannot write {}", path.display()))?,
-        ))),
+        Some(path) => Some(Output::file(
+            path.display().to_string(),
+            BufWriter::new(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
+        )),
         None => None,
     };
     let out = file.as_mut().unwrap_or(out);
@@ -228,7 +229,7 @@ mod tests {
             appender.append(payload).expect("appended");
         }
         let path = dir.path().join("out.pcap");
-        let mut out = Output::file(File::create(&path).expect("a file"));
+        let mut out = Output::to(File::create(&path).expect("a file"));
         out.bytes(&pcap_header()).expect("written");
         let mut tailer = journal.recording().and_then(|recording| recording.tailer(Start::Begin)).expect("a tailer");
         while let Some(record) = tailer.next().expect("read") {

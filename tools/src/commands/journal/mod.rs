@@ -1,7 +1,9 @@
 //! `gannet journal`: journals and archives' recordings, from the outside. One file per subcommand; here is what they share. None
-//! but `reindex`, `prune` and `repair` writes anything, and each is safe on a journal in use, or refuses.
+//! but `append`, `cursors`, `reindex`, `prune` and `repair` writes anything, and each is safe on a journal in use, or refuses.
 
+mod append;
 mod cat;
+mod cursors;
 mod describe;
 mod export;
 mod field;
@@ -24,7 +26,7 @@ use gannet::types::{Position, RecordingId};
 
 use crate::cli::{Outcome, Output, recording_id};
 
-/// List, read, search and check journals, and recordings of archives
+/// List, read, search, check and append to journals, and recordings of archives
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -39,6 +41,8 @@ enum Command {
     Tail(cat::TailArgs),
     Find(find::Args),
     Export(export::Args),
+    Append(append::Args),
+    Cursors(cursors::Args),
     Verify(verify::Args),
     Repair(repair::Args),
     Prune(prune::Args),
@@ -54,6 +58,8 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         Command::Tail(args) => cat::tail(args, out),
         Command::Find(args) => find::run(args, out),
         Command::Export(args) => export::run(args, out),
+        Command::Append(args) => append::run(args, out),
+        Command::Cursors(args) => cursors::run(args, out),
         Command::Verify(args) => verify::run(args, out),
         Command::Repair(args) => repair::run(args, out),
         Command::Prune(args) => prune::run(args, out),

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use anyhow::bail;
 use gannet::journal::storage::Directory;
-use gannet::journal::{KeepReason, Prune, PruneReason, Retention, prune};
+use gannet::journal::{KeepReason, Prune, PruneReason, Retention, Start, prune};
 use gannet::time::EpochNanos;
 use gannet::types::Position;
 use serde::Serialize;
 
 use super::{Source, existing, moment, show_moment};
-use crate::cli::{Outcome, Output, Usage, bytes, positive_duration, with_separators};
+use crate::cli::{Outcome, Output, Usage, bytes, position, positive_duration, with_separators};
 
 /// Remove segments from the start of a recording, by age, size, free space, position or time
 ///
@@ -30,9 +30,12 @@ pub(super) struct Args {
     /// Remove segments while the file system has less than so many bytes free
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     free: Option<u64>,
-    /// Remove segments all of which is before this position, or this time: RFC 3339
-    #[arg(long, value_name = "POSITION|TIME", value_parser = before)]
-    before: Option<Before>,
+    /// Remove segments all of which is before this position
+    #[arg(long, value_name = "POSITION", value_parser = position)]
+    before_position: Option<i64>,
+    /// Remove segments all of whose messages are from before this time: RFC 3339, or nanoseconds since 1970
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    before_time: Option<EpochNanos>,
     /// Change nothing, and say what would be done
     #[arg(long)]
     dry_run: bool,
@@ -52,20 +55,6 @@ fn age(text: &str) -> Result<Duration, String> {
         number.checked_mul(seconds)
     });
     days.map_or_else(|| positive_duration(text), |seconds| positive_duration(&seconds.to_string()))
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Before {
-    Position(Position),
-    Time(EpochNanos),
-}
-
-fn before(text: &str) -> Result<Before, String> {
-    match text.parse() {
-        Ok(position) if position >= 0 => Ok(Before::Position(Position::new(position))),
-        Ok(_) => Err("a position is not negative".to_owned()),
-        Err(_) => moment(text).map(Before::Time),
-    }
 }
 
 #[derive(Serialize)]
@@ -117,29 +106,33 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     if let Some(bytes) = args.free {
         retention = retention.min_free_bytes(bytes);
     }
-    if retention.keeps_everything() && args.before.is_none() {
+    existing(&args.source.dir)?;
+    let is_before = args.before_position.is_some() || args.before_time.is_some();
+    if retention.keeps_everything() && !is_before {
         retention = args.source.open()?.retention()?;
         if retention.keeps_everything() {
-            let what = "the journal has no policy of its own: say --older-than, --larger-than, --free or --before";
+            let what = "the journal has no policy of its own: say --older-than, --larger-than, --free, \
+                        --before-position or --before-time";
             return Err(Usage(what.to_owned()).into());
         }
     }
     let mut request = Prune::by(&retention);
-    request = match args.before {
-        Some(Before::Position(position)) => request.before_position(position),
-        Some(Before::Time(time)) => request.before_time(time),
-        None => request,
-    };
+    if let Some(position) = args.before_position.map(Position::new) {
+        let end = args.source.open()?.tailer(Start::End)?.position();
+        if position > end {
+            bail!("the recording ends at {end}, in front of position {position}: for a time, say --before-time");
+        }
+        request = request.before_position(position);
+    }
+    if let Some(time) = args.before_time {
+        request = request.before_time(time);
+    }
     if args.force {
         request = request.force();
     }
     if args.dry_run {
         request = request.dry_run();
     }
-    if !args.source.dir.is_dir() {
-        bail!("{} is not a directory", args.source.dir.display());
-    }
-    existing(&args.source.dir)?;
     let done = prune(Arc::new(Directory::at(&args.source.dir)), args.source.id(), &request)?;
     let line = Line {
         dry_run: args.dry_run,

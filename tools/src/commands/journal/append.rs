@@ -1,0 +1,69 @@
+//! `gannet journal append`: lines of standard input, appended to a journal.
+
+use std::io::BufRead;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use gannet::journal::{Journal, JournalError, JournalOptions};
+use serde::Serialize;
+
+use crate::cli::{Outcome, Output, power_of_two};
+
+/// Append the lines of standard input to a journal, each as a message
+///
+/// Makes the journal if there is none. Others may append to it, and read it, meanwhile. At the end of the input everything is put on
+/// stable storage.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The journal's directory
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// How long the segments of a new journal are: a power of two from 64k to 1g
+    #[arg(long, value_name = "BYTES", default_value = "16m", value_parser = power_of_two::<u32>)]
+    segment_length: u32,
+    /// Print one JSON object at the end: recording_id, messages, start_position, position
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Line {
+    recording_id: i64,
+    messages: u64,
+    /// Where the journal ended before.
+    start_position: i64,
+    /// Up to where all is on stable storage.
+    position: i64,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let journal = match Journal::open(&args.dir) {
+        Err(JournalError::NotAJournal { .. }) => {
+            let term_length = args.segment_length.min(1 << 20);
+            let options =
+                JournalOptions::new().segment_length(args.segment_length.into()).term_length(term_length.into());
+            Journal::open_or_create(&args.dir, &options)?
+        }
+        opened => opened?,
+    };
+    let start_position = journal.tail().get();
+    let mut appender = journal.appender()?;
+    let mut messages = 0;
+    let mut input = std::io::stdin().lock();
+    let mut line = Vec::new();
+    while input.read_until(b'\n', &mut line).context("cannot read standard input")? > 0 {
+        let message = line.strip_suffix(b"\n").unwrap_or(&line);
+        appender.append(message).with_context(|| format!("cannot append line {}", messages + 1))?;
+        messages += 1;
+        line.clear();
+    }
+    drop(appender);
+    let position = journal.sync()?.get();
+    let recording_id = journal.descriptor().recording_id.get();
+    journal.close()?;
+    if args.json {
+        return out.json(&Line { recording_id, messages, start_position, position });
+    }
+    out.line(format_args!("appended {messages} messages to recording {recording_id}, up to position {position}"))
+}

@@ -1,0 +1,135 @@
+//! `gannet journal cursors`: the named cursors of a recording, listed, moved and removed from outside.
+
+use gannet::journal::{CursorInfo, Start};
+use serde::Serialize;
+
+use super::Source;
+use crate::cli::{Outcome, Output, utc, with_separators};
+use crate::commands::recorded::place;
+
+/// List, move and remove the named cursors of a recording
+///
+/// A cursor says what its consumer is done with, and keeps what is behind it from being pruned. Its consumer should not run while it
+/// is moved or removed: what it does then counts, and not what was done here.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List the cursors, where they are, and how much is behind them
+    Ls(LsArgs),
+    /// Move a cursor
+    Move(MoveArgs),
+    /// Remove a cursor: nothing is kept for it any more
+    Rm(RmArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct LsArgs {
+    #[command(flatten)]
+    source: Source,
+    /// Print one JSON object per cursor: name, position, behind_bytes, moved_ms
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct MoveArgs {
+    /// The cursor's name
+    name: String,
+    #[command(flatten)]
+    source: Source,
+    /// Where to: start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time such as 2026-01-31T08:30:00Z
+    #[arg(long, value_name = "PLACE", value_parser = place)]
+    to: Start,
+    /// Print one JSON object: name, position_before, position
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct RmArgs {
+    /// The cursor's name
+    name: String,
+    #[command(flatten)]
+    source: Source,
+    /// Print one JSON object: name
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Line {
+    name: String,
+    position: i64,
+    /// From there to the end; null where nobody keeps where that is.
+    behind_bytes: Option<i64>,
+    moved_ms: i64,
+}
+
+#[derive(Serialize)]
+struct Moved<'a> {
+    name: &'a str,
+    position_before: i64,
+    position: i64,
+}
+
+#[derive(Serialize)]
+struct Removed<'a> {
+    name: &'a str,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    match &args.command {
+        Command::Ls(args) => list(args, out),
+        Command::Move(args) => move_one(args, out),
+        Command::Rm(args) => remove(args, out),
+    }
+}
+
+fn list(args: &LsArgs, out: &mut Output) -> Outcome {
+    let recording = args.source.open()?;
+    let mut cursors = recording.cursors()?;
+    cursors.sort_by(|one, other| one.name.cmp(&other.name));
+    let end = recording.recorded_hint();
+    if !args.json {
+        out.line(format_args!("{:>16} {:>16} {:<24} name", "position", "behind", "moved"))?;
+    }
+    for CursorInfo { name, position, moved } in cursors {
+        let behind_bytes = end.map(|end| (end.get() - position.get()).max(0));
+        let line = Line { name, position: position.get(), behind_bytes, moved_ms: moved.get() };
+        if args.json {
+            out.json(&line)?;
+            continue;
+        }
+        let behind = behind_bytes.map_or_else(|| "-".to_owned(), with_separators);
+        let moved = utc(line.moved_ms);
+        out.line(format_args!("{:>16} {behind:>16} {moved:<24} {:?}", with_separators(line.position), line.name))?;
+    }
+    Ok(())
+}
+
+fn move_one(args: &MoveArgs, out: &mut Output) -> Outcome {
+    let recording = args.source.open()?;
+    let before = recording.cursors()?.into_iter().find(|cursor| cursor.name == args.name);
+    let position = recording.move_cursor(&args.name, args.to)?.get();
+    // A cursor that is not there is refused above.
+    let position_before = before.map_or(position, |cursor| cursor.position.get());
+    if args.json {
+        return out.json(&Moved { name: &args.name, position_before, position });
+    }
+    let (from, to) = (with_separators(position_before), with_separators(position));
+    out.line(format_args!("moved the cursor {:?} from {from} to {to}", args.name))
+}
+
+fn remove(args: &RmArgs, out: &mut Output) -> Outcome {
+    args.source.open()?.remove_cursor(&args.name)?;
+    if args.json {
+        return out.json(&Removed { name: &args.name });
+    }
+    out.line(format_args!("removed the cursor {:?}", args.name))
+}
