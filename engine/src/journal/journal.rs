@@ -15,6 +15,7 @@ use super::creation::{begin, empty_catalog};
 use super::cursor::rewind_to;
 use super::error::JournalError;
 use super::keeper::{Keeper, idle_strategy, roll_if_due};
+use super::making::left_by_makers;
 use super::mark::{Mark, refuse_archive};
 use super::options::{JournalOptions, SyncPolicy};
 use super::prune::{Prune, Pruned, finish as finish_pruning, lock_name as prune_lock_name, prune_open};
@@ -457,11 +458,12 @@ pub(crate) fn unfinished_files(
     descriptor: &RecordingDescriptor,
 ) -> Result<Vec<String>, JournalError> {
     let prefix = format!("{}-", descriptor.recording_id);
-    let is_unfinished = |name: &String| {
-        let is_new = [".index.new", ".rec.new"].iter().any(|end| name.ends_with(end));
-        name.starts_with(&prefix) && (name.contains(".next.making-") || is_new)
-    };
-    Ok(storage.names()?.into_iter().filter(is_unfinished).collect())
+    let is_unfinished =
+        |name: &String| name.starts_with(&prefix) && [".index.new", ".rec.new"].iter().any(|end| name.ends_with(end));
+    let names = storage.names()?;
+    let mut unfinished = left_by_makers(&names, descriptor.recording_id);
+    unfinished.extend(names.into_iter().filter(is_unfinished));
+    Ok(unfinished)
 }
 
 /// The same for whoever is about to write, unless an archive runs in the directory.

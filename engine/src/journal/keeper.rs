@@ -12,6 +12,7 @@ use crate::types::Position;
 use super::appender::Appender;
 use super::error::{AppendError, JournalError};
 use super::indexer::{Indexer, file_checksum};
+use super::making::remove_left_by_makers;
 use super::mark::Pulse;
 use super::options::{Stamps, SyncPolicy};
 use super::pages::PagesAhead;
@@ -30,6 +31,8 @@ const LOCK_INTERVAL_NS: i64 = 20_000_000;
 const PRUNE_INTERVAL_NS: i64 = 1_000_000_000;
 /// How many times as long as a look took it is looked again at the earliest.
 const PRUNE_PAUSE: i64 = 50;
+/// How long after a segment was named it is looked for what was left by those who were killed while they made the next.
+const TIDY_DELAY_NS: i64 = 1_000_000_000;
 /// How often archives are told that the directory is written to.
 const PULSE_INTERVAL_NS: i64 = 1_000_000_000;
 /// How long a full segment that nobody asked to be synced is left alone, in nanoseconds: as long as systems leave what is to be
@@ -71,6 +74,8 @@ pub(crate) struct Keeper {
     is_closing: bool,
     /// Segments below have the name that archives know.
     named: Position,
+    /// When it is to be looked for what was left by those who were killed; not again before the next segment.
+    next_tidy: Option<MonotonicNanos>,
     index: Option<Index>,
     pages: PagesAhead,
 }
@@ -101,6 +106,7 @@ impl Keeper {
             left_since: None,
             is_closing: false,
             named,
+            next_tidy: None,
             index: None,
             pages,
         }
@@ -119,8 +125,14 @@ impl Keeper {
             }
             self.named = self.writer.control.indexed_position().min(self.writer.control.recorded_position());
             self.index = None;
+            self.next_tidy = Some(now);
         }
-        self.named = self.writer.name_segments(self.named)?;
+        let named = self.writer.name_segments(self.named)?;
+        if named > self.named {
+            // When others have come to the next segment, too, and are done with it.
+            self.next_tidy.get_or_insert(now.saturating_add_ns(TIDY_DELAY_NS));
+        }
+        self.named = named;
         let mut work = 0;
         let mut recorded = self.writer.control.recorded_position();
         if self.is_due(now, recorded) {
@@ -130,6 +142,7 @@ impl Keeper {
             work = usize::from(recorded > before) + self.index(recorded)?;
         }
         work += self.sync(now, recorded)?;
+        self.tidy(now)?;
         work += self.prune(now)?;
         // Last: it needs an appender's place, which may not be had, and the rest goes on.
         work += usize::from(roll_if_due(&self.writer)?);
@@ -141,6 +154,20 @@ impl Keeper {
         let control = &self.writer.control;
         let behind = control.tail().load_relaxed().saturating_sub(control.indexed_position().min(recorded).get());
         now >= self.next_look || behind >= MUCH || self.is_closing
+    }
+
+    /// Removes what others left who were killed while they made a segment.
+    fn tidy(&mut self, now: MonotonicNanos) -> Result<(), JournalError> {
+        if self.next_tidy.is_none_or(|next| now < next) {
+            return Ok(());
+        }
+        // What cannot be removed is told once, and tried again with the next segment.
+        self.next_tidy = None;
+        let is_done = remove_left_by_makers(&*self.writer.storage, self.writer.descriptor.recording_id)?;
+        if !is_done {
+            self.next_tidy = Some(now.saturating_add_ns(TIDY_DELAY_NS));
+        }
+        Ok(())
     }
 
     /// Keeps archives from the directory.

@@ -12,7 +12,7 @@
 //! | a journal opened for writing, and what its handles share | `journal`, `options`, `writer`, `keeper`, `pages` |
 //! | append | `appender`, with `append`, `tail` and `seat`; stamps by `clock` |
 //! | read | `recording`, `tailer` |
-//! | begin a recording | `creation` |
+//! | begin a recording, and make its segments | `creation`, `making` |
 //! | the files | `catalog`, `segment`, `control`, `sidecar`, and where they are: `storage` |
 //! | after a crash | `recovery`; on request, and for damage in the middle, `repair` |
 //! | sidecars from segments, and segments against them | `indexer`, `reindex`, `verify` |
@@ -39,6 +39,7 @@ mod indexer;
 #[allow(clippy::module_inception, reason = "the module is named for what it is about, and this is the thing itself")]
 mod journal;
 mod keeper;
+mod making;
 mod mark;
 mod options;
 mod pages;

@@ -12,10 +12,11 @@ use crate::time::{Clock, EpochNanos, SystemClock};
 use crate::types::Position;
 
 use super::error::{Damage, Fault, JournalError};
+use super::making::find_segment;
 use super::options::Stamps;
 use super::prune::first_entry;
 use super::recording::Recording;
-use super::segment::{At, Identity, ahead_name, segment_name};
+use super::segment::{At, Identity, segment_name};
 use super::sidecar::{Begins, IndexEntry, Sidecar};
 use super::stream::{Found, SegmentTimes, find_time};
 
@@ -918,22 +919,18 @@ impl Tailer {
         let id = self.recording.descriptor().recording_id;
         let base = layout.base(position);
         let is_behind = self.recording.recorded_hint().is_some_and(|recorded| position < recorded);
-        for name in [segment_name(id, base), ahead_name(id, base), segment_name(id, base)] {
-            match self.recording.storage.find(&name, 1, FileAccess::ReadOnly) {
-                Ok(Some(stored)) => {
-                    let length = stored.view().len().min(layout.segment_length.get() as usize);
-                    let frames = Frames::new(&stored.view().slice(0, length));
-                    if position.get() - base.get() >= frames.length() as i64 {
-                        break;
-                    }
+        match find_segment(&*self.recording.storage, id, base, 1, FileAccess::ReadOnly) {
+            Ok(Some(stored)) => {
+                let length = stored.view().len().min(layout.segment_length.get() as usize);
+                let frames = Frames::new(&stored.view().slice(0, length));
+                if position.get() - base.get() < frames.length() as i64 {
                     let times = (!self.stamped).then(|| SegmentTimes::new(&self.recording, base));
                     self.current = Some(Current { base, frames, times });
                     return Ok(true);
                 }
-                Ok(None) => {}
-                Err(JournalError::Map(MapError::TooShort { .. })) => break,
-                Err(error) => return Err(error),
             }
+            Ok(None) | Err(JournalError::Map(MapError::TooShort { .. })) => {}
+            Err(error) => return Err(error),
         }
         let earliest = self.recording.start_position();
         if position < earliest {

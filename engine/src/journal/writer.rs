@@ -12,6 +12,7 @@ use super::catalog::RecordingDescriptor;
 use super::clock::CoarseClock;
 use super::control::{Control, MAX_APPENDERS};
 use super::error::{Damage, Fault, JournalError};
+use super::making::{find_segment, making_lock_name, making_name};
 use super::mark::Mark;
 use super::segment::{At, Identity, ahead_name, segment_name};
 use super::storage::{Lock, Share, Storage, Stored};
@@ -426,21 +427,27 @@ impl Writer {
         }
         let length = self.identity.layout.segment_length.get() as u64;
         // Under a name of this maker's own until it is whole: others look for it at any time.
-        let making = format!("{}.making-{}-{:p}", ahead_name(id, base), std::process::id(), self);
-        self.storage.remove(&making)?;
-        // Its pages are seen to when the tail comes near them: see `pages`.
-        let stored = self.storage.create(&making, length, Reserve::Space)?;
-        let is_first = self.storage.publish(&making, &ahead_name(id, base))?;
-        // Somebody else may have made it; and named it already, or the name would have been taken.
-        for name in [segment_name(id, base), ahead_name(id, base), segment_name(id, base)] {
-            match self.storage.find(&name, length, FileAccess::ReadWrite)? {
-                Some(_) if is_first && name == ahead_name(id, base) => break,
-                Some(stored) => return Ok(Segment::new(stored, length as usize)),
-                None => {}
+        let making = making_name(id, base, std::ptr::from_ref(self).addr());
+        loop {
+            // Whoever does not get it goes on all the same: nobody waits for another process here.
+            let _making = self.storage.try_lock(&making_lock_name(id), Share::Shared)?;
+            self.storage.remove(&making)?;
+            // Its pages are seen to when the tail comes near them: see `pages`.
+            let stored = self.storage.create(&making, length, Reserve::Space)?;
+            if self.storage.publish(&making, &ahead_name(id, base))? {
+                // Somebody else may have made it, and named it already, or the name would have been taken.
+                if let Some(named) = self.storage.find(&segment_name(id, base), length, FileAccess::ReadWrite)? {
+                    self.storage.remove(&ahead_name(id, base))?;
+                    return Ok(Segment::new(named, length as usize));
+                }
+                self.storage.sync_names()?;
+                return Ok(Segment::new(stored, length as usize));
             }
+            if let Some(segment) = self.open(base)? {
+                return Ok(segment);
+            }
+            // Neither is there: somebody took it for that of a dead maker.
         }
-        self.storage.sync_names()?;
-        Ok(Segment::new(stored, length as usize))
     }
 
     /// Whether the recording can have come to the segment at `base`, which is not there: it is made behind one that is, or where the
@@ -459,19 +466,14 @@ impl Writer {
     fn open(&self, base: Position) -> Result<Option<Segment>, JournalError> {
         let id = self.descriptor.recording_id;
         let length = self.identity.layout.segment_length.get() as u64;
-        // Renamed between the first look and the second, it is found by the third.
-        for name in [segment_name(id, base), ahead_name(id, base), segment_name(id, base)] {
-            match self.storage.find(&name, length, FileAccess::ReadWrite) {
-                Ok(Some(stored)) => return Ok(Some(Segment::new(stored, length as usize))),
-                Ok(None) => {}
-                Err(JournalError::Map(MapError::TooShort { .. })) => {
-                    let fault = Fault::File("is shorter than a segment");
-                    return Err(self.damage(base, base, fault).into());
-                }
-                Err(error) => return Err(error),
+        match find_segment(&*self.storage, id, base, length, FileAccess::ReadWrite) {
+            Ok(found) => Ok(found.map(|stored| Segment::new(stored, length as usize))),
+            Err(JournalError::Map(MapError::TooShort { .. })) => {
+                let fault = Fault::File("is shorter than a segment");
+                Err(self.damage(base, base, fault).into())
             }
+            Err(error) => Err(error),
         }
-        Ok(None)
     }
 }
 
@@ -520,9 +522,11 @@ mod tests {
     use std::sync::Barrier;
 
     use super::*;
+    use crate::journal::making::left_by_makers;
     use crate::journal::storage::Directory;
     use crate::journal::{Journal, JournalOptions};
 
+    /// Also while somebody gives it its name as soon as it is there, and takes what is being made for what the dead have left.
     #[test]
     fn a_segment_is_made_once_however_many_come_to_it() {
         const MAKERS: usize = 4;
@@ -533,7 +537,8 @@ mod tests {
         let descriptor = journal.descriptor().clone();
         let control = Control::open(&*storage, &descriptor, FileAccess::ReadWrite).unwrap().unwrap();
         let writer = Writer::new(storage, descriptor, control);
-        let barrier = Barrier::new(MAKERS);
+        let barrier = Barrier::new(MAKERS + 2);
+        let id = writer.descriptor.recording_id;
         // Each behind one that is there; the journal has made the first two by itself.
         for base in (2..52).map(|number| Position::new(number << 16)) {
             let segments: Vec<Segment> = std::thread::scope(|threads| {
@@ -541,6 +546,21 @@ mod tests {
                     barrier.wait();
                     writer.open_or_make(base).unwrap()
                 };
+                let name = || {
+                    barrier.wait();
+                    while !writer.storage.publish(&ahead_name(id, base), &segment_name(id, base)).unwrap() {}
+                };
+                let remove = || {
+                    barrier.wait();
+                    for _ in 0..20 {
+                        let names = writer.storage.names().unwrap();
+                        for name in names.iter().filter(|name| name.contains(".making-")) {
+                            writer.storage.remove(name).unwrap();
+                        }
+                    }
+                };
+                threads.spawn(name);
+                threads.spawn(remove);
                 let makers = [(); MAKERS].map(|()| threads.spawn(make));
                 makers.map(|maker| maker.join().unwrap()).into()
             });
@@ -550,6 +570,9 @@ mod tests {
             let found = writer.open(base).unwrap().unwrap().stored;
             let marks = (0..MAKERS).map(|index| found.view().word_at::<i32>(index * 4).load_relaxed()).sum::<i32>();
             assert_eq!(marks, MAKERS as i32, "at {base}");
+            let names = writer.storage.names().unwrap();
+            let left = left_by_makers(&names, id);
+            assert!(left.is_empty() && names.contains(&segment_name(id, base)), "{left:?}");
         }
     }
 }

@@ -9,6 +9,7 @@ mod cut_short;
 mod hostile;
 mod keeping;
 mod killed;
+mod making;
 mod model;
 mod properties;
 mod pruning;

@@ -100,7 +100,9 @@ impl Storage for Directory {
         // A link fails where a rename would replace.
         let published = match fs::hard_link(self.path(from), self.path(to)) {
             Ok(()) => true,
-            Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => false,
+            // One that came meanwhile is not the one that was to be named.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(self.failed("name", to)(error)),
         };
         self.remove(from)?;

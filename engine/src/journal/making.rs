@@ -1,0 +1,115 @@
+//! Segments while they are made: which file is a segment's, and what is left of those whose makers were killed. Any process that has the
+//! journal open makes the segment that it comes to, and several may do so at a time:
+//!
+//! ```text
+//!  ID-BASE.next.making-PID-N ──whole──▶ ID-BASE.next ──the tail comes there──▶ ID-BASE.rec
+//!   each maker's own                     the first maker's                      the same file
+//! ```
+//!
+//! A slow maker finds its `.next` taken, or the segment named already; what it made is nobody's then. Makers share the lock on
+//! `ID.makers.lock`, so whoever has it alone finds files of the dead only. It has to hold for no longer than that it is not in vain:
+//! a maker whose file is gone before it has its name finds that when it names it, and makes it again.
+
+use crate::memory::FileAccess;
+use crate::types::{Position, RecordingId};
+
+use super::error::JournalError;
+use super::segment::{SegmentKind, ahead_name, parse_segment_name, segment_name};
+use super::storage::{Share, Storage, Stored};
+
+/// Between the name that a file is going to have and whose it is until then.
+const MAKING: &str = ".next.making-";
+
+/// The name of a segment for as long as one maker makes it, whose `number` no other of this process has.
+pub(crate) fn making_name(recording_id: RecordingId, base: Position, number: usize) -> String {
+    format!("{recording_id}-{base}{MAKING}{}-{number:#x}", std::process::id())
+}
+
+/// The name of the file whose lock makers share.
+pub(crate) fn making_lock_name(recording_id: RecordingId) -> String {
+    format!("{recording_id}.makers.lock")
+}
+
+/// The file of a segment, if it has one by now.
+pub(crate) fn find_segment(
+    storage: &dyn Storage,
+    recording_id: RecordingId,
+    base: Position,
+    least: u64,
+    access: FileAccess,
+) -> Result<Option<Stored>, JournalError> {
+    let named = || storage.find(&segment_name(recording_id, base), least, access);
+    if let Some(found) = named()? {
+        return Ok(Some(found));
+    }
+    let ahead = storage.find(&ahead_name(recording_id, base), least, access)?;
+    // Renamed meanwhile, it is found now. And what was found may be a slow maker's, who took the free name behind the one that was made in
+    // time; but not where there is no other.
+    Ok(named()?.or(ahead))
+}
+
+/// What makers left who were killed, by the names of all files, while nobody makes a segment.
+pub(crate) fn left_by_makers(names: &[String], recording_id: RecordingId) -> Vec<String> {
+    let prefix = format!("{recording_id}-");
+    let is_left = |name: &&String| {
+        let is_beside = parse_segment_name(name).is_some_and(|(id, base, kind)| {
+            id == recording_id && kind == SegmentKind::Ahead && names.contains(&segment_name(id, base))
+        });
+        is_beside || (name.starts_with(&prefix) && name.contains(MAKING))
+    };
+    names.iter().filter(is_left).cloned().collect()
+}
+
+/// Removes what makers left who were killed. Not while somebody makes a segment: then false.
+pub(crate) fn remove_left_by_makers(storage: &dyn Storage, recording_id: RecordingId) -> Result<bool, JournalError> {
+    let lock = storage.try_lock(&making_lock_name(recording_id), Share::Exclusive)?;
+    if lock.is_none() {
+        return Ok(false);
+    }
+    for name in left_by_makers(&storage.names()?, recording_id) {
+        storage.remove(&name)?;
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::storage::MemoryStorage;
+    use crate::memory::{RawAccess, Reserve};
+
+    #[test]
+    fn what_the_dead_left_goes_and_nothing_else() {
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let id = RecordingId::new(1);
+        let left = [making_name(id, Position::new(64), 7), "1-0.next.making-5-0x3".into(), "1-0.next".into()];
+        let others =
+            ["0-0.next.making-5-0x3", "1-0.rec", "1-64.next", "11-64.next.making-5-0x3", "1-0.rec.making", "1.control"];
+        for name in left.iter().map(|name| &**name).chain(others) {
+            storage.create(name, 64, Reserve::Space).unwrap();
+        }
+        let making = storage.try_lock(&making_lock_name(id), Share::Shared).unwrap();
+        assert!(!remove_left_by_makers(&storage, id).unwrap(), "one of them may live");
+        assert_eq!(storage.names().unwrap().len(), left.len() + others.len());
+        drop(making);
+        assert!(remove_left_by_makers(&storage, id).unwrap());
+        let mut expected = others.map(str::to_owned);
+        expected.sort();
+        assert_eq!(storage.names().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_segment_has_the_file_with_the_final_name() {
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let (id, base) = (RecordingId::new(0), Position::new(64));
+        let length = || {
+            let found = find_segment(&storage, id, base, 1, FileAccess::ReadOnly).unwrap();
+            found.map(|found| found.view().len())
+        };
+        assert_eq!(length(), None);
+        storage.create("0-64.next", 1, Reserve::Space).unwrap();
+        assert_eq!(length(), Some(1));
+        storage.create("0-64.rec", 2, Reserve::Space).unwrap();
+        assert_eq!(length(), Some(2));
+    }
+}
