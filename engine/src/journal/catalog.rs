@@ -11,7 +11,7 @@
 //!
 //! The blocks are those of the archive's SBE schema, messages 20, 21 and 22, without message headers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::memory::{AtomicBuffer, FileAccess, MapError, Reserve, align_up};
 use crate::time::EpochMillis;
@@ -19,7 +19,7 @@ use crate::types::{Mtu, Position, RecordingId, SemanticVersion, SessionId, Strea
 
 use super::creation::unlisted_file;
 use super::error::JournalError;
-use super::segment::{Identity, SegmentLayout, SegmentLength};
+use super::segment::{Identity, SegmentKind, SegmentLayout, SegmentLength, parse_segment_name};
 use super::storage::{Storage, Stored};
 
 /// The name of the file.
@@ -207,12 +207,7 @@ impl Catalog {
         // What somebody left who was killed here.
         storage.remove(NEW_NAME)?;
         let stored = storage.create(NEW_NAME, CAPACITY, Reserve::Space)?;
-        let view = stored.view();
-        put_i32(view, header::VERSION, CATALOG_VERSION.bits());
-        put_i32(view, header::LENGTH, HEADER_LENGTH as i32);
-        put_i64(view, header::NEXT_RECORDING_ID, 0);
-        put_i32(view, header::ALIGNMENT, ALIGNMENT);
-        let mut catalog = Self { path, stored, first: HEADER_LENGTH, alignment: ALIGNMENT as usize };
+        let mut catalog = Self::empty(path, stored);
         fill(&mut catalog)?;
         catalog.sync()?;
         if !storage.publish(NEW_NAME, CATALOG_NAME)? {
@@ -220,6 +215,62 @@ impl Catalog {
         }
         storage.sync_names()?;
         Ok(catalog)
+    }
+
+    /// Makes a catalog of these entries, in the place of any that there is.
+    pub(crate) fn replace(
+        storage: &dyn Storage,
+        entries: &[CatalogEntry],
+        next_id: RecordingId,
+    ) -> Result<(), JournalError> {
+        let length = |entry: &CatalogEntry| {
+            align_up(entry::HEADER_LENGTH + encode_descriptor(&entry.descriptor).len(), ALIGNMENT as usize) as u64
+        };
+        // With room for more.
+        let capacity = CAPACITY + entries.iter().map(length).sum::<u64>().next_multiple_of(CAPACITY);
+        storage.make(CATALOG_NAME, capacity, Reserve::Space, |stored| {
+            let catalog = Self::empty(storage.path(CATALOG_NAME), stored.clone());
+            for entry in entries {
+                catalog.put(&entry.descriptor, entry.state, entry.checksum)?;
+            }
+            put_i64(catalog.view(), header::NEXT_RECORDING_ID, next_id.get());
+            catalog.sync()
+        })?;
+        storage.sync_names()
+    }
+
+    /// A catalog without entries in a file of zeroes.
+    fn empty(path: PathBuf, stored: Stored) -> Self {
+        let view = stored.view();
+        put_i32(view, header::VERSION, CATALOG_VERSION.bits());
+        put_i32(view, header::LENGTH, HEADER_LENGTH as i32);
+        put_i64(view, header::NEXT_RECORDING_ID, 0);
+        put_i32(view, header::ALIGNMENT, ALIGNMENT);
+        Self { path, stored, first: HEADER_LENGTH, alignment: ALIGNMENT as usize }
+    }
+
+    /// The entry of a recording that counts, or of the last one, and the catalog that has it.
+    pub(crate) fn open_entry(
+        storage: &dyn Storage,
+        access: FileAccess,
+        recording_id: Option<RecordingId>,
+    ) -> Result<(Self, CatalogEntry), JournalError> {
+        let catalog = Self::open(storage, access)?;
+        match catalog.choose(recording_id) {
+            Ok(entry) => Ok((catalog, entry)),
+            Err(error @ JournalError::UnknownRecording { .. }) => {
+                let listed: Vec<_> = catalog.entries().flatten().map(|entry| entry.descriptor.recording_id).collect();
+                let is_lost = |name: &String| {
+                    parse_segment_name(name).is_some_and(|(id, _, kind)| {
+                        let is_asked = recording_id.is_none_or(|asked| asked == id);
+                        is_asked && kind == SegmentKind::Recorded && !listed.contains(&id)
+                    })
+                };
+                let lost = storage.names()?.into_iter().find(is_lost);
+                Err(lost.map_or(error, |file| JournalError::unlisted(storage, &file)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Maps the catalog of a directory.
@@ -230,12 +281,19 @@ impl Catalog {
     /// [`JournalError::Malformed`] when it is not one that this can read.
     pub fn open(storage: &dyn Storage, access: FileAccess) -> Result<Self, JournalError> {
         let path = storage.path(CATALOG_NAME);
-        let Some(stored) = storage.find(CATALOG_NAME, HEADER_LENGTH as u64, access)? else {
+        let found = match storage.find(CATALOG_NAME, HEADER_LENGTH as u64, access) {
+            Err(JournalError::Map(MapError::TooShort { found, expected, .. })) => {
+                let text = format!("the catalog has {found} bytes, expected {expected} at least");
+                return Err(malformed(&path, found, text));
+            }
+            found => found?,
+        };
+        let Some(stored) = found else {
             let file = unlisted_file(storage, RecordingId::new(0))?;
             let none = || JournalError::NotAJournal { path: storage.path("") };
             return Err(file.map_or_else(none, |file| JournalError::unlisted(storage, &file)));
         };
-        let malformed = |offset, found: String| Err(JournalError::Malformed { path: path.clone(), offset, found });
+        let malformed = |offset, found: String| Err(malformed(&path, offset, found));
         let view = stored.view();
         let version = SemanticVersion::from_bits(get_i32(view, header::VERSION));
         if version.major() != CATALOG_VERSION.major() {
@@ -308,52 +366,32 @@ impl Catalog {
     ///
     /// When there is no room, or the file could not be synced.
     pub fn add(&mut self, new: &RecordingDescriptor) -> Result<RecordingId, JournalError> {
-        let recording_id = self.next_recording_id();
+        let new = RecordingDescriptor { recording_id: self.next_recording_id(), ..new.clone() };
+        self.put(&new, RecordingState::Valid, 0)?;
+        put_i64(self.view(), header::NEXT_RECORDING_ID, new.recording_id.get() + 1);
+        self.sync()?;
+        Ok(new.recording_id)
+    }
+
+    /// Adds an entry as it is.
+    fn put(&self, new: &RecordingDescriptor, state: RecordingState, checksum: i32) -> Result<(), JournalError> {
         let mut entries = self.entries();
         entries.by_ref().for_each(drop);
         let offset = entries.offset;
-        let texts = [&new.stripped_channel, &new.original_channel, &new.source_identity];
-        let texts_length: usize = texts.iter().map(|text| 4 + text.len()).sum();
-        let length = align_up(entry::HEADER_LENGTH + descriptor::BLOCK_LENGTH + texts_length, self.alignment);
+        let bytes = encode_descriptor(new);
+        let length = align_up(entry::HEADER_LENGTH + bytes.len(), self.alignment);
         let view = self.view();
         if length > view.len().saturating_sub(offset) {
             let available = view.len().saturating_sub(offset) as u64;
             return Err(MapError::NoSpace { path: self.path.clone(), needed: length as u64, available }.into());
         }
-        let at = offset + entry::HEADER_LENGTH;
         view.zero(offset, length);
-        let numbers = [
-            (descriptor::CONTROL_SESSION_ID, new.control_session_id),
-            (descriptor::CORRELATION_ID, new.correlation_id),
-            (descriptor::RECORDING_ID, recording_id.get()),
-            (descriptor::START_TIMESTAMP, new.start_timestamp.get()),
-            (descriptor::STOP_TIMESTAMP, new.stop_timestamp.map_or(NULL_VALUE, EpochMillis::get)),
-            (descriptor::START_POSITION, new.start_position.get()),
-            (descriptor::STOP_POSITION, new.stop_position.map_or(NULL_VALUE, Position::get)),
-        ];
-        numbers.iter().for_each(|&(field, value)| put_i64(view, at + field, value));
-        let numbers = [
-            (descriptor::INITIAL_TERM_ID, new.initial_term_id.get()),
-            (descriptor::SEGMENT_FILE_LENGTH, new.segment_length.get()),
-            (descriptor::TERM_BUFFER_LENGTH, new.term_length.get()),
-            (descriptor::MTU_LENGTH, new.mtu.get()),
-            (descriptor::SESSION_ID, new.session_id.get()),
-            (descriptor::STREAM_ID, new.stream_id.get()),
-        ];
-        numbers.iter().for_each(|&(field, value)| put_i32(view, at + field, value));
-        let mut text_at = at + descriptor::BLOCK_LENGTH;
-        for text in texts {
-            view.put_bytes(text_at, &(text.len() as i32).to_le_bytes());
-            view.put_bytes(text_at + 4, text.as_bytes());
-            text_at += 4 + text.len();
-        }
-        put_i32(view, offset + entry::CHECKSUM, 0);
-        put_i32(view, offset + entry::STATE, RecordingState::Valid.number());
+        view.put_bytes(offset + entry::HEADER_LENGTH, &bytes);
+        put_i32(view, offset + entry::CHECKSUM, checksum);
+        put_i32(view, offset + entry::STATE, state.number());
         // Last: from here on it is there.
         view.word_at::<i32>(offset + entry::LENGTH).store_release((length - entry::HEADER_LENGTH) as i32);
-        put_i64(view, header::NEXT_RECORDING_ID, recording_id.get() + 1);
-        self.sync()?;
-        Ok(recording_id)
+        Ok(())
     }
 
     /// That what is read of it is what is in the file.
@@ -429,69 +467,110 @@ impl Catalog {
     /// The entry at `offset`, whose length was checked.
     fn entry_at(&self, offset: usize, length: usize) -> Result<CatalogEntry, JournalError> {
         let view = self.view().slice(offset + entry::HEADER_LENGTH, length);
-        let malformed = |field: usize, found: String| JournalError::Malformed {
-            path: self.path.clone(),
-            offset: (offset + entry::HEADER_LENGTH + field) as u64,
-            found,
-        };
-        if length < descriptor::BLOCK_LENGTH {
-            return Err(malformed(0, format!("a descriptor of {length} bytes is too short")));
-        }
-        let int = |field| get_i32(&view, field);
-        let long = |field| get_i64(&view, field);
-        let time = |field| Some(long(field)).filter(|&time| time != NULL_VALUE).map(EpochMillis::new);
-        let is_position = |position: &i64| *position >= 0 && position % 32 == 0;
-        let term_length = TermLength::new(int(descriptor::TERM_BUFFER_LENGTH).into())
-            .map_err(|error| malformed(descriptor::TERM_BUFFER_LENGTH, error.to_string()))?;
-        let segment_length = SegmentLength::new(int(descriptor::SEGMENT_FILE_LENGTH).into(), term_length)
-            .map_err(|error| malformed(descriptor::SEGMENT_FILE_LENGTH, error.to_string()))?;
-        let mtu = Mtu::new(int(descriptor::MTU_LENGTH).into())
-            .map_err(|error| malformed(descriptor::MTU_LENGTH, error.to_string()))?;
-        let recording_id = long(descriptor::RECORDING_ID);
-        if !(0..i64::MAX).contains(&recording_id) {
-            return Err(malformed(descriptor::RECORDING_ID, format!("{recording_id} is no recording's id")));
-        }
-        let (start, stop) = (long(descriptor::START_POSITION), long(descriptor::STOP_POSITION));
-        if !is_position(&start) || start > term_length.max_position().get() {
-            return Err(malformed(descriptor::START_POSITION, format!("a recording cannot start at {start}")));
-        }
-        if stop != NULL_VALUE && (!is_position(&stop) || stop < start || stop > term_length.max_position().get()) {
-            let found = format!("a recording that starts at {start} cannot stop at {stop}");
-            return Err(malformed(descriptor::STOP_POSITION, found));
-        }
-        let mut text_at = descriptor::BLOCK_LENGTH;
-        let mut text = || {
-            let left = length - text_at;
-            let found = if left < 4 { None } else { usize::try_from(get_length(&view, text_at)).ok() };
-            let found = found.filter(|&found| found <= left - 4);
-            let found = found.ok_or_else(|| malformed(text_at, "a text leads out of its entry".to_owned()))?;
-            let mut bytes = vec![0; found];
-            view.get_bytes(text_at + 4, &mut bytes);
-            text_at += 4 + found;
-            Ok::<_, JournalError>(String::from_utf8_lossy(&bytes).into_owned())
-        };
-        let descriptor = RecordingDescriptor {
-            control_session_id: long(descriptor::CONTROL_SESSION_ID),
-            correlation_id: long(descriptor::CORRELATION_ID),
-            recording_id: RecordingId::new(recording_id),
-            start_timestamp: EpochMillis::new(long(descriptor::START_TIMESTAMP)),
-            stop_timestamp: time(descriptor::STOP_TIMESTAMP),
-            start_position: Position::new(start),
-            stop_position: (stop != NULL_VALUE).then_some(Position::new(stop)),
-            initial_term_id: TermId::new(int(descriptor::INITIAL_TERM_ID)),
-            segment_length,
-            term_length,
-            mtu,
-            session_id: SessionId::new(int(descriptor::SESSION_ID)),
-            stream_id: StreamId::new(int(descriptor::STREAM_ID)),
-            stripped_channel: text()?,
-            original_channel: text()?,
-            source_identity: text()?,
-        };
+        let at = offset + entry::HEADER_LENGTH;
+        let descriptor = decode_descriptor(&view, |field, found| malformed(&self.path, (at + field) as u64, found))?;
         let state = RecordingState::of(get_i32(self.view(), offset + entry::STATE));
         let checksum = get_i32(self.view(), offset + entry::CHECKSUM);
         Ok(CatalogEntry { state, checksum, descriptor, offset })
     }
+}
+
+/// What is wrong with a catalog, where, and what to do about it.
+fn malformed(path: &Path, offset: u64, found: String) -> JournalError {
+    let dir = path.parent().unwrap_or(path).display();
+    let found = format!("{found}; run `gannet journal repair {dir}`");
+    JournalError::Malformed { path: path.to_owned(), offset, found }
+}
+
+/// A descriptor as an entry has it, without alignment.
+pub(crate) fn encode_descriptor(new: &RecordingDescriptor) -> Vec<u8> {
+    let mut bytes = vec![0; descriptor::BLOCK_LENGTH];
+    let numbers = [
+        (descriptor::CONTROL_SESSION_ID, new.control_session_id),
+        (descriptor::CORRELATION_ID, new.correlation_id),
+        (descriptor::RECORDING_ID, new.recording_id.get()),
+        (descriptor::START_TIMESTAMP, new.start_timestamp.get()),
+        (descriptor::STOP_TIMESTAMP, new.stop_timestamp.map_or(NULL_VALUE, EpochMillis::get)),
+        (descriptor::START_POSITION, new.start_position.get()),
+        (descriptor::STOP_POSITION, new.stop_position.map_or(NULL_VALUE, Position::get)),
+    ];
+    numbers.iter().for_each(|&(field, value)| bytes[field..field + 8].copy_from_slice(&value.to_le_bytes()));
+    let numbers = [
+        (descriptor::INITIAL_TERM_ID, new.initial_term_id.get()),
+        (descriptor::SEGMENT_FILE_LENGTH, new.segment_length.get()),
+        (descriptor::TERM_BUFFER_LENGTH, new.term_length.get()),
+        (descriptor::MTU_LENGTH, new.mtu.get()),
+        (descriptor::SESSION_ID, new.session_id.get()),
+        (descriptor::STREAM_ID, new.stream_id.get()),
+    ];
+    numbers.iter().for_each(|&(field, value)| bytes[field..field + 4].copy_from_slice(&value.to_le_bytes()));
+    for text in [&new.stripped_channel, &new.original_channel, &new.source_identity] {
+        bytes.extend_from_slice(&(text.len() as i32).to_le_bytes());
+        bytes.extend_from_slice(text.as_bytes());
+    }
+    bytes
+}
+
+/// A descriptor, if what is there can be one; `malformed` is told what is not, and where.
+pub(crate) fn decode_descriptor(
+    view: &AtomicBuffer,
+    malformed: impl Fn(usize, String) -> JournalError,
+) -> Result<RecordingDescriptor, JournalError> {
+    let length = view.len();
+    if length < descriptor::BLOCK_LENGTH {
+        return Err(malformed(0, format!("a descriptor of {length} bytes is too short")));
+    }
+    let int = |field| get_i32(view, field);
+    let long = |field| get_i64(view, field);
+    let time = |field| Some(long(field)).filter(|&time| time != NULL_VALUE).map(EpochMillis::new);
+    let is_position = |position: &i64| *position >= 0 && position % 32 == 0;
+    let term_length = TermLength::new(int(descriptor::TERM_BUFFER_LENGTH).into())
+        .map_err(|error| malformed(descriptor::TERM_BUFFER_LENGTH, error.to_string()))?;
+    let segment_length = SegmentLength::new(int(descriptor::SEGMENT_FILE_LENGTH).into(), term_length)
+        .map_err(|error| malformed(descriptor::SEGMENT_FILE_LENGTH, error.to_string()))?;
+    let mtu = Mtu::new(int(descriptor::MTU_LENGTH).into())
+        .map_err(|error| malformed(descriptor::MTU_LENGTH, error.to_string()))?;
+    let recording_id = long(descriptor::RECORDING_ID);
+    if !(0..i64::MAX).contains(&recording_id) {
+        return Err(malformed(descriptor::RECORDING_ID, format!("{recording_id} is no recording's id")));
+    }
+    let (start, stop) = (long(descriptor::START_POSITION), long(descriptor::STOP_POSITION));
+    if !is_position(&start) || start > term_length.max_position().get() {
+        return Err(malformed(descriptor::START_POSITION, format!("a recording cannot start at {start}")));
+    }
+    if stop != NULL_VALUE && (!is_position(&stop) || stop < start || stop > term_length.max_position().get()) {
+        let found = format!("a recording that starts at {start} cannot stop at {stop}");
+        return Err(malformed(descriptor::STOP_POSITION, found));
+    }
+    let mut text_at = descriptor::BLOCK_LENGTH;
+    let mut text = || {
+        let left = length - text_at;
+        let found = if left < 4 { None } else { usize::try_from(get_length(view, text_at)).ok() };
+        let found = found.filter(|&found| found <= left - 4);
+        let found = found.ok_or_else(|| malformed(text_at, "a text leads out of its entry".to_owned()))?;
+        let mut bytes = vec![0; found];
+        view.get_bytes(text_at + 4, &mut bytes);
+        text_at += 4 + found;
+        Ok::<_, JournalError>(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    Ok(RecordingDescriptor {
+        control_session_id: long(descriptor::CONTROL_SESSION_ID),
+        correlation_id: long(descriptor::CORRELATION_ID),
+        recording_id: RecordingId::new(recording_id),
+        start_timestamp: EpochMillis::new(long(descriptor::START_TIMESTAMP)),
+        stop_timestamp: time(descriptor::STOP_TIMESTAMP),
+        start_position: Position::new(start),
+        stop_position: (stop != NULL_VALUE).then_some(Position::new(stop)),
+        initial_term_id: TermId::new(int(descriptor::INITIAL_TERM_ID)),
+        segment_length,
+        term_length,
+        mtu,
+        session_id: SessionId::new(int(descriptor::SESSION_ID)),
+        stream_id: StreamId::new(int(descriptor::STREAM_ID)),
+        stripped_channel: text()?,
+        original_channel: text()?,
+        source_identity: text()?,
+    })
 }
 
 /// The entries of a catalog.
@@ -516,11 +595,8 @@ impl Iterator for Entries<'_> {
         if length > rest || !(length + entry::HEADER_LENGTH).is_multiple_of(8) {
             // Nobody knows where the next one would be.
             self.offset = view.len();
-            return Some(Err(JournalError::Malformed {
-                path: self.catalog.path.clone(),
-                offset: offset as u64,
-                found: format!("an entry cannot be {length} bytes long with {rest} left"),
-            }));
+            let found = format!("an entry cannot be {length} bytes long with {rest} left");
+            return Some(Err(malformed(&self.catalog.path, offset as u64, found)));
         }
         self.offset = offset + entry::HEADER_LENGTH + length;
         Some(self.catalog.entry_at(offset, length))

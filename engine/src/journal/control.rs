@@ -19,13 +19,13 @@
 use core::time::Duration;
 
 use crate::memory::{AtomicBuffer, Field, FileAccess, OwnedWord, Reserve};
-use crate::types::{Position, RecordingId, SemanticVersion};
+use crate::types::{Position, RecordingId, SemanticVersion, TermId, TermLength};
 
 use super::catalog::RecordingDescriptor;
 use super::error::{Fault, JournalError};
 use super::options::{Stamps, SyncPolicy};
 use super::roll::RollCycle;
-use super::segment::SegmentLayout;
+use super::segment::{SegmentLayout, SegmentLength};
 use super::storage::{Storage, Stored};
 use super::tail::{NO_CLAIM, Slot, Slots};
 
@@ -134,6 +134,34 @@ impl Control {
             && view.word(LENGTH).load_relaxed() == LENGTH_BYTES as i32
             && view.word(RECORDING_ID).load_relaxed() == recording_id.get();
         Ok(is_page && [TAIL, RECORDED].iter().all(|&field| view.word(field).load_relaxed() == start))
+    }
+
+    /// How a recording's segments are laid out by its page alone, with the start that it has since it was pruned. None if there is no
+    /// page, or none that can be true.
+    pub(crate) fn layout_of(
+        storage: &dyn Storage,
+        recording_id: RecordingId,
+    ) -> Result<Option<SegmentLayout>, JournalError> {
+        let name = Self::name(recording_id);
+        let stored = storage.find_whole(&name, LENGTH_BYTES as u64, FileAccess::ReadOnly)?;
+        let Some(stored) = stored else { return Ok(None) };
+        let view = stored.view();
+        let int = |field: Field<i32>| view.word(field).load_relaxed();
+        let is_page = SemanticVersion::from_bits(int(VERSION)).major() == CONTROL_VERSION.major()
+            && int(LENGTH) == LENGTH_BYTES as i32
+            && view.word(RECORDING_ID).load_relaxed() == recording_id.get();
+        let Some(term_length) = TermLength::new(int(TERM_LENGTH).into()).ok().filter(|_| is_page) else {
+            return Ok(None);
+        };
+        let segment_length = SegmentLength::new(int(SEGMENT_LENGTH).into(), term_length).ok();
+        let start = view.word(START_POSITION).load_relaxed().max(view.word(FIRST).load_relaxed());
+        let can_be = start >= 0 && start % 32 == 0 && start <= term_length.max_position().get();
+        Ok(segment_length.filter(|_| can_be).map(|segment_length| SegmentLayout {
+            term_length,
+            segment_length,
+            start_position: Position::new(start),
+            initial_term_id: TermId::new(int(INITIAL_TERM_ID)),
+        }))
     }
 
     /// Makes the page of a recording that is at `position`, in the place of any that there is.

@@ -7,6 +7,7 @@ use crate::types::RecordingId;
 
 use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
 use super::control::{Chosen, Control};
+use super::entry_copy::keep_entry;
 use super::error::JournalError;
 use super::retention::{Retention, RetentionFile};
 use super::segment::parse_segment_name;
@@ -49,6 +50,7 @@ pub(crate) fn begin(
     if !retention.keeps_everything() {
         RetentionFile::open_or_create(storage, recording_id)?.set_policy(storage, retention)?;
     }
+    keep_entry(storage, &descriptor)?;
     storage.sync_names()?;
     let catalog = match catalog {
         Some(mut catalog) => {

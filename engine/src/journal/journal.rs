@@ -13,6 +13,7 @@ use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
 use super::control::{Chosen, Control};
 use super::creation::{begin, empty_catalog};
 use super::cursor::rewind_to;
+use super::entry_copy::{keep_entry, kept_entry};
 use super::error::JournalError;
 use super::keeper::{Keeper, idle_strategy, roll_if_due};
 use super::making::left_by_makers;
@@ -146,8 +147,7 @@ impl Journal {
         // Before anything is made in a directory that is none.
         drop(Catalog::open(&*storage, FileAccess::ReadWrite)?);
         let opening = lock_writing(&*storage)?;
-        let catalog = Catalog::open(&*storage, FileAccess::ReadWrite)?;
-        let entry = catalog.choose(recording_id)?;
+        let (_, entry) = Catalog::open_entry(&*storage, FileAccess::ReadWrite, recording_id)?;
         Self::start(storage, &entry, Share::Shared, &opening)
     }
 
@@ -433,6 +433,12 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
     writer.control.reset(boot_id, end);
     // Without it, a loss of power would leave a recording whose frames nobody has to prove.
     writer.control.assure(&**storage)?;
+    // A recording from before there were such copies; it can be written to without.
+    let kept = kept_entry(&**storage, descriptor.recording_id);
+    let kept = kept.map(|kept| kept.is_some_and(|kept| kept.start_timestamp == descriptor.start_timestamp));
+    if let Err(error) = kept.and_then(|kept| if kept { Ok(()) } else { keep_entry(&**storage, descriptor) }) {
+        writer.note_trouble(error);
+    }
     storage.sync_names()?;
     let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
     catalog.set_stop(entry, None)?;

@@ -13,8 +13,8 @@
 //! | append | `appender`, with `append`, `tail` and `seat`; stamps by `clock` |
 //! | read | `recording`, `tailer` |
 //! | begin a recording, and make its segments | `creation`, `making` |
-//! | the files | `catalog`, `segment`, `control`, `sidecar`, and where they are: `storage` |
-//! | after a crash | `recovery`; on request, and for damage in the middle, `repair` |
+//! | the files | `catalog`, `entry_copy`, `segment`, `control`, `sidecar`, and where they are: `storage` |
+//! | after a crash | `recovery`; on request, and for damage in the middle, `repair`, with `catalog_repair` |
 //! | sidecars from segments, and segments against them | `indexer`, `reindex`, `verify` |
 //! | where consumers are | `cursor`; with nets below them, `consumer` |
 //! | segments by time of day | `roll` |
@@ -28,11 +28,13 @@ mod age;
 mod append;
 mod appender;
 mod catalog;
+mod catalog_repair;
 mod clock;
 pub mod consumer;
 mod control;
 mod creation;
 mod cursor;
+mod entry_copy;
 mod error;
 mod fault;
 mod indexer;
@@ -62,8 +64,10 @@ mod writer;
 
 pub use appender::{Appender, ExclusiveAppender, JournalClaim};
 pub use catalog::{CATALOG_NAME, CATALOG_VERSION, Catalog, CatalogEntry, Entries, RecordingDescriptor, RecordingState};
+pub use catalog_repair::RepairedCatalog;
 pub use control::{CONTROL_VERSION, MAX_APPENDERS};
 pub use cursor::{CURSORS_VERSION, Cursor, CursorInfo, MAX_CURSOR_NAME, MAX_CURSORS, RewoundCursor};
+pub use entry_copy::ENTRY_COPY_VERSION;
 pub use error::{AppendError, Damage, Fault, JournalError};
 pub use journal::Journal;
 pub use options::{JournalOptions, Stamps, SyncPolicy};

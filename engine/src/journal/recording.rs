@@ -56,8 +56,7 @@ impl Recording {
     ///
     /// As [`Self::open`], and [`JournalError::UnknownRecording`].
     pub fn open_in(storage: Arc<dyn Storage>, recording_id: Option<RecordingId>) -> Result<Self, JournalError> {
-        let catalog = Catalog::open(&*storage, FileAccess::ReadOnly)?;
-        let entry = catalog.choose(recording_id)?;
+        let (catalog, entry) = Catalog::open_entry(&*storage, FileAccess::ReadOnly, recording_id)?;
         let control = Control::open(&*storage, &entry.descriptor, FileAccess::ReadOnly)?;
         Ok(Self { storage, catalog: Arc::new(catalog), entry: Arc::new(entry), control })
     }

@@ -1,5 +1,6 @@
 //! Repair: what recovery does, and what it does not dare to do by itself. Called on request, while nobody has the journal open.
 //!
+//! - A catalog that is lost or damaged is made again: see `catalog_repair`.
 //! - What pruning, opening or an appender left unfinished is finished, and a torn end is cut off, as recovery does it.
 //! - Damage in the middle is quarantined: the bytes are kept in a file of their own, and their place becomes padding, up to the next
 //!   frame. Then this recording can be read from start to end, by an archive's replay as well, which knows no way around a hole.
@@ -15,7 +16,8 @@ use crate::logbuffer::message::{Claimed, write_padding};
 use crate::memory::{FileAccess, Frames, MapError, Reserve};
 use crate::types::{Position, RecordingId};
 
-use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
+use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor, RecordingState};
+use super::catalog_repair::{RepairedCatalog, repair_catalog};
 use super::control::{Control, Known};
 use super::cursor::RewoundCursor;
 use super::error::{Damage, Fault, JournalError};
@@ -34,6 +36,8 @@ use super::storage::{Share, Storage, Stored};
 pub struct Repaired {
     /// The recording.
     pub recording_id: RecordingId,
+    /// What was done about the catalog, which may be of other recordings, too.
+    pub catalog: Option<RepairedCatalog>,
     /// How it had been left.
     pub left_by: LeftBy,
     /// Where it ends.
@@ -69,7 +73,7 @@ impl Repaired {
     pub fn was_whole(&self) -> bool {
         let changed = !self.padded.is_empty() || self.cut.is_some() || !self.removed.is_empty();
         let was_left = matches!(self.left_by, LeftBy::Kill | LeftBy::PowerLoss);
-        !changed && !was_left && self.quarantined.is_empty() && self.unindexed == 0
+        !changed && !was_left && self.catalog.is_none() && self.quarantined.is_empty() && self.unindexed == 0
     }
 }
 
@@ -103,7 +107,22 @@ pub fn repair(
     mut progress: impl FnMut(Position),
 ) -> Result<Repaired, JournalError> {
     let access = if dry_run { FileAccess::ReadOnly } else { FileAccess::ReadWrite };
-    let entry = Catalog::open(&*storage, access)?.choose(recording_id)?;
+    let (repaired, entry) = match repair_catalog(&*storage, dry_run)? {
+        // Nothing was changed, and what would be read is not there.
+        Some((repaired, entries)) if dry_run => {
+            let chosen = entries.into_iter().rev().find(|entry| {
+                entry.state == RecordingState::Valid
+                    && recording_id.is_none_or(|wanted| entry.descriptor.recording_id == wanted)
+            });
+            let recording_id = recording_id.unwrap_or(RecordingId::new(0));
+            let unknown = || JournalError::UnknownRecording { path: storage.path(""), recording_id };
+            (Some(repaired), chosen.ok_or_else(unknown)?)
+        }
+        repaired => {
+            let (_, entry) = Catalog::open_entry(&*storage, access, recording_id)?;
+            (repaired.map(|(repaired, _)| repaired), entry)
+        }
+    };
     let id = entry.descriptor.recording_id;
     let mut done = {
         let opening = lock_writing(&*storage)?;
@@ -116,6 +135,7 @@ pub fn repair(
         let released = mark.map_or(Ok(()), |mark| mark.release(&*storage, &opening));
         released.and(done)?
     };
+    done.catalog = repaired;
     if dry_run {
         return Ok(done);
     }
@@ -181,7 +201,8 @@ impl Repair<'_> {
         };
         let recording_id = descriptor.recording_id;
         let (padded, rewound) = (Vec::new(), Vec::new());
-        Ok(Repaired { recording_id, left_by, end, padded, cut, rewound, removed, quarantined, unindexed })
+        let catalog = None;
+        Ok(Repaired { recording_id, catalog, left_by, end, padded, cut, rewound, removed, quarantined, unindexed })
     }
 
     fn remove_unfinished(&self) -> Result<Vec<String>, JournalError> {

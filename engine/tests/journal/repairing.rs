@@ -4,8 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gannet::journal::storage::{Crash, Directory, MemoryStorage, Storage};
-use gannet::journal::{Fault, Journal, JournalError, LeftBy, Recording, Repaired, Start, repair};
-use gannet::types::Position;
+use gannet::journal::{
+    Catalog, Fault, Journal, JournalError, LeftBy, Prune, Recording, Repaired, Retention, Start, repair,
+};
+use gannet::memory::FileAccess;
+use gannet::types::{Mtu, Position, RecordingId};
 
 use crate::raw_access::RAW;
 use crate::support::{all, eventually, journal, message, read, small};
@@ -125,6 +128,135 @@ fn sidecars_and_unfinished_files_are_seen_to() {
     let recording = Recording::open(path).unwrap();
     assert_eq!(recording.tailer(Start::Sequence(2_000)).unwrap().sequence(), Some(2_000));
     assert_eq!(recording.verify(|_| {}).unwrap().checked, recording.stop_position().unwrap());
+}
+
+/// Harms the catalog, has it repaired, and says what was done; everything that was in the journal is in it then.
+fn harmed_catalog(dir: &Path, harm: impl FnOnce(&Path)) -> Repaired {
+    let path = dir.join("archive.catalog");
+    let descriptor = Recording::open(dir).unwrap().descriptor().clone();
+    harm(&path);
+    let found = std::fs::read(&path).ok();
+    let would = run(dir, true);
+    assert_eq!(std::fs::read(&path).ok(), found, "a dry run changes nothing");
+    assert!(would.catalog.as_ref().is_some_and(|catalog| catalog.kept_in.is_none()) && !would.was_whole());
+    let done = run(dir, false);
+    let catalog = done.catalog.as_ref().unwrap();
+    assert_eq!(catalog.recordings, would.catalog.unwrap().recordings);
+    let kept = catalog.kept_in.as_ref().map(|name| std::fs::read(dir.join(name)).unwrap());
+    assert_eq!(kept, found.filter(|found| !found.is_empty()), "as it was");
+    assert!(run(dir, true).was_whole() && run(dir, false).was_whole(), "once is enough");
+    let mut again = Recording::open(dir).unwrap().descriptor().clone();
+    again.stop_timestamp = descriptor.stop_timestamp;
+    assert_eq!(again, descriptor);
+    assert!(numbers(dir).into_iter().eq(0..TOTAL) && done.quarantined.is_empty(), "{done:?}");
+    done
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[at] ^= 0x40;
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn told(dir: &Path) {
+    let advice = format!("run `gannet journal repair {}`", dir.display());
+    for error in [Recording::open(dir).map(drop).unwrap_err(), Journal::open(dir).map(drop).unwrap_err()] {
+        assert!(error.to_string().contains(&advice), "{error}");
+    }
+}
+
+#[test]
+fn a_catalog_that_is_lost_or_damaged_is_made_again() {
+    let dir = closed();
+    let dir = dir.path();
+    // The lengths of texts and of the entry, the version, the alignment.
+    for at in [147, 34, 35, 2, 16] {
+        let done = harmed_catalog(dir, |path| {
+            flip(path, at);
+            told(dir);
+        });
+        assert_eq!(done.catalog.unwrap().recordings.len(), 1, "byte {at}");
+    }
+    for length in [0, 10, 40, 100, 150] {
+        harmed_catalog(dir, |path| {
+            let bytes = std::fs::read(path).unwrap();
+            std::fs::write(path, &bytes[..length]).unwrap();
+            told(dir);
+        });
+    }
+    let done = harmed_catalog(dir, |path| {
+        std::fs::remove_file(path).unwrap();
+        told(dir);
+    });
+    assert_eq!(done.catalog.unwrap().kept_in, None);
+    // What can be, and is not: the term id, the lengths, the stream id, a letter of a text.
+    for at in [64 + 57, 64 + 61, 64 + 76, 64 + 86] {
+        let done = harmed_catalog(dir, |path| flip(path, at));
+        assert!(done.catalog.unwrap().fault.contains("than the copy of its entry") || at != 64 + 76);
+    }
+    // It is a journal as before.
+    let journal = Journal::open(dir).unwrap();
+    assert_eq!(journal.recovery().left_by, LeftBy::Close);
+    journal.appender().unwrap().append(&message(0, TOTAL)).unwrap();
+    journal.close().unwrap();
+    assert!(numbers(dir).into_iter().eq(0..=TOTAL));
+}
+
+#[test]
+fn without_a_copy_of_its_entry_a_recording_is_told_by_its_page_and_frames() {
+    let dir = closed();
+    let dir = dir.path();
+    std::fs::remove_file(dir.join("0.entry")).unwrap();
+    flip(&dir.join("archive.catalog"), 147);
+    let done = run(dir, false);
+    assert_eq!(done.catalog.unwrap().recordings.len(), 1);
+    assert!(numbers(dir).into_iter().eq(0..TOTAL));
+    let descriptor = Recording::open(dir).unwrap().descriptor().clone();
+    assert_eq!((descriptor.stream_id.get(), descriptor.session_id.get(), descriptor.mtu), (1, 1, Mtu::MAX));
+
+    // Where nothing tells, nothing is done.
+    std::fs::remove_file(dir.join("0.entry")).unwrap();
+    std::fs::remove_file(dir.join("0.control")).unwrap();
+    std::fs::remove_file(dir.join("archive.catalog")).unwrap();
+    let error = repair(Arc::new(Directory::at(dir)), None, false, |_| {}).unwrap_err();
+    assert!(error.to_string().contains("neither do 0.entry and 0.control"), "{error}");
+    assert!(!dir.join("archive.catalog").exists());
+}
+
+/// Also of a recording that was pruned, and of one whose catalog has others.
+#[test]
+fn a_catalog_is_made_again_with_where_recordings_start_by_now() {
+    let storage = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    let mut appender = journal.appender().unwrap();
+    for number in 0..TOTAL {
+        appender.append(&message(0, number)).unwrap();
+    }
+    eventually("it is indexed", || journal.indexed() == journal.tail());
+    let start = journal.prune(&Prune::by(&Retention::new().max_bytes(600 << 10))).unwrap().start;
+    assert!(start.get() > 0);
+    let left = all(&journal.recording().unwrap());
+    // Killed, so that nobody has said where it ends; and nobody repairs it while it is in use.
+    let killed = storage.after_kill();
+    let catalog = |storage: &MemoryStorage| storage.open("archive.catalog", 1, FileAccess::ReadWrite).unwrap();
+    let mut other = Catalog::open(&killed, FileAccess::ReadWrite).unwrap();
+    let other_id = other.add(journal.descriptor()).unwrap();
+    for storage in [&storage, &killed] {
+        catalog(storage).bytes(RAW).put_bytes(147, &[0x40]);
+    }
+    let error = repair(Arc::new(storage), None, false, |_| {}).unwrap_err();
+    assert!(matches!(error, JournalError::InUse { .. }), "{error}");
+    for lost in ["0.control.none", "0.control"] {
+        let found = killed.after_kill();
+        found.remove(lost).unwrap();
+        let done = repair(Arc::new(found.clone()), Some(RecordingId::new(0)), false, |_| {}).unwrap();
+        assert_eq!(done.catalog.map(|catalog| catalog.recordings.len()), Some(1));
+        let recording = Recording::open_in(Arc::new(found.clone()), Some(RecordingId::new(0))).unwrap();
+        assert_eq!(recording.start_position(), start);
+        assert_eq!(all(&recording), left);
+        let catalog = Catalog::open(&found, FileAccess::ReadOnly).unwrap();
+        assert!(catalog.find(other_id).is_ok() && catalog.next_recording_id().get() == 2, "the other one stays");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
 
 /// Put a recording in order that nobody has open
 ///
-/// Cuts off a torn end, finishes what was left unfinished, makes missing sidecars again, and puts damage aside: its bytes go to a file
+/// Makes a lost or damaged catalog again, cuts off a torn end, finishes what was left unfinished, makes missing sidecars again, and puts damage aside: its bytes go to a file
 /// of their own, its place becomes padding, and the rest can be read by anybody. Refused while the journal is in use. Exit code 0 when
 /// the recording is in order now; with --dry-run, 1 if there is something to do.
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub(super) struct Args {
     /// Change nothing, and say what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Print one JSON object: recording_id, dry_run, was_whole, left_by, end_position, padded, cut, rewound, removed, quarantined, reindexed
+    /// Print one JSON object: recording_id, dry_run, was_whole, catalog, left_by, end_position, padded, cut, rewound, removed, quarantined, reindexed
     #[arg(long)]
     json: bool,
 }
@@ -31,6 +31,8 @@ struct Line {
     recording_id: i64,
     dry_run: bool,
     was_whole: bool,
+    /// What was done about the catalog.
+    catalog: Option<MadeAgain>,
     left_by: &'static str,
     end_position: i64,
     /// Ranges that became padding, since their appenders died.
@@ -42,6 +44,13 @@ struct Line {
     quarantined: Vec<Quarantined>,
     /// Whether sidecars had to be made again.
     reindexed: bool,
+}
+
+#[derive(Serialize)]
+struct MadeAgain {
+    fault: String,
+    recordings: Vec<i64>,
+    kept_in: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -102,6 +111,11 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         recording_id: done.recording_id.get(),
         dry_run: args.dry_run,
         was_whole: done.was_whole(),
+        catalog: done.catalog.as_ref().map(|catalog| MadeAgain {
+            fault: catalog.fault.clone(),
+            recordings: catalog.recordings.iter().map(|id| id.get()).collect(),
+            kept_in: catalog.kept_in.clone(),
+        }),
         left_by: match done.left_by {
             LeftBy::Close => "close",
             LeftBy::Kill => "kill",
@@ -143,6 +157,10 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
 
 fn show(line: &Line, out: &mut Output) -> Outcome {
     let would = if line.dry_run { "would be " } else { "" };
+    if let Some(MadeAgain { fault, kept_in, .. }) = &line.catalog {
+        let kept = kept_in.as_ref().map_or_else(String::new, |name| format!("; what was there is kept in {name}"));
+        out.line(format_args!("{would}made again: the catalog: {fault}{kept}"))?;
+    }
     for name in &line.removed {
         out.line(format_args!("{would}removed: {name}, which was left unfinished"))?;
     }

@@ -1,0 +1,114 @@
+//! A sidecar of a recording: a copy of its entry in the catalog, with a checksum. The catalog's format is an archive's, which keeps no
+//! checksums, and all recordings of a directory are in that one file. Written when the recording begins, by whoever is to begin
+//! it, and by whoever opens a recording that has none; read by `repair` only. What changes in an entry afterwards, where
+//! the recording starts, stops, and which session it goes on with, is in the catalog alone.
+//!
+//! ```text
+//!   0  version | header length | recording id | CRC-32C of the descriptor | its length
+//!  64  the descriptor, as in the catalog
+//! ```
+
+use crate::memory::{Field, FileAccess, Reserve};
+use crate::types::{RecordingId, SemanticVersion};
+
+use super::catalog::{RecordingDescriptor, decode_descriptor, encode_descriptor};
+use super::error::JournalError;
+use super::storage::Storage;
+
+/// The version of the layout.
+pub const ENTRY_COPY_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
+
+const HEADER_LENGTH: usize = 64;
+const VERSION: Field<i32> = Field::at(0);
+const LENGTH: Field<i32> = Field::at(4);
+const RECORDING_ID: Field<i64> = Field::at(8);
+const CHECKSUM: Field<i32> = Field::at(16);
+const DESCRIPTOR_LENGTH: Field<i32> = Field::at(20);
+
+const _: () = assert!(CHECKSUM.end() == DESCRIPTOR_LENGTH.start() && DESCRIPTOR_LENGTH.end() <= HEADER_LENGTH);
+
+/// The name of the file.
+pub(crate) fn entry_copy_name(recording_id: RecordingId) -> String {
+    format!("{recording_id}.entry")
+}
+
+/// Keeps a copy of an entry, in the place of any that there is.
+pub(crate) fn keep_entry(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<(), JournalError> {
+    let bytes = encode_descriptor(descriptor);
+    let name = entry_copy_name(descriptor.recording_id);
+    let length = HEADER_LENGTH + bytes.len();
+    storage.make(&name, length as u64, Reserve::Space, |stored| {
+        let view = stored.view();
+        view.word(LENGTH).store_relaxed(HEADER_LENGTH as i32);
+        view.word(RECORDING_ID).store_relaxed(descriptor.recording_id.get());
+        view.word(CHECKSUM).store_relaxed(crc32c::crc32c(&bytes).cast_signed());
+        view.word(DESCRIPTOR_LENGTH).store_relaxed(bytes.len() as i32);
+        view.word(VERSION).store_relaxed(ENTRY_COPY_VERSION.bits());
+        view.put_bytes(HEADER_LENGTH, &bytes);
+        let failed = |source| JournalError::Io { action: "sync", path: storage.path(&name), source };
+        stored.sync(0, length).map_err(failed)
+    })?;
+    Ok(())
+}
+
+/// The copy that was kept. None if there is none, or none that is whole.
+pub(crate) fn kept_entry(
+    storage: &dyn Storage,
+    recording_id: RecordingId,
+) -> Result<Option<RecordingDescriptor>, JournalError> {
+    let name = entry_copy_name(recording_id);
+    let Some(stored) = storage.find_whole(&name, HEADER_LENGTH as u64, FileAccess::ReadOnly)? else { return Ok(None) };
+    let view = stored.view();
+    let length = usize::try_from(view.word(DESCRIPTOR_LENGTH).load_relaxed()).unwrap_or(usize::MAX);
+    let speaks_of_it = SemanticVersion::from_bits(view.word(VERSION).load_relaxed()).major()
+        == ENTRY_COPY_VERSION.major()
+        && view.word(LENGTH).load_relaxed() == HEADER_LENGTH as i32
+        && view.word(RECORDING_ID).load_relaxed() == recording_id.get()
+        && length <= view.len() - HEADER_LENGTH;
+    if !speaks_of_it {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; length];
+    view.get_bytes(HEADER_LENGTH, &mut bytes);
+    if crc32c::crc32c(&bytes).cast_signed() != view.word(CHECKSUM).load_relaxed() {
+        return Ok(None);
+    }
+    let malformed = |offset, found| JournalError::Malformed { path: storage.path(&name), offset: offset as u64, found };
+    let descriptor = decode_descriptor(&view.slice(HEADER_LENGTH, length), malformed).ok();
+    Ok(descriptor.filter(|found| found.recording_id == recording_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::storage::MemoryStorage;
+    use crate::journal::{Journal, JournalOptions};
+    use crate::memory::RawAccess;
+
+    #[test]
+    fn a_copy_is_what_was_kept_or_none() {
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let options = JournalOptions::new().segment_length(64 << 10).term_length(64 << 10).channel("aeron:ipc?alias=x");
+        let journal = Journal::create_in(std::sync::Arc::new(storage.clone()), &options).unwrap();
+        let descriptor = journal.descriptor().clone();
+        let id = descriptor.recording_id;
+        let kept = || kept_entry(&storage, id).unwrap();
+        assert_eq!(kept().as_ref(), Some(&descriptor));
+        let stored = storage.open(&entry_copy_name(id), 1, FileAccess::ReadWrite).unwrap();
+        for at in (0..24).chain(HEADER_LENGTH..stored.view().len()) {
+            let mut byte = [0];
+            stored.view().get_bytes(at, &mut byte);
+            // In a version, the major number alone says that it is not known.
+            let flipped = if at < 4 { [byte[0] ^ 0x40, 2][usize::from(at == 2)] } else { byte[0] ^ 0x40 };
+            stored.view().put_bytes(at, &[flipped]);
+            assert!(at < 2 || at == 3 || kept().is_none(), "byte {at}");
+            stored.view().put_bytes(at, &byte);
+        }
+        keep_entry(&storage, &descriptor).unwrap();
+        assert_eq!(kept().as_ref(), Some(&descriptor));
+        storage.remove(&entry_copy_name(id)).unwrap();
+        assert_eq!(kept(), None);
+        storage.create(&entry_copy_name(id), 63, Reserve::Space).unwrap();
+        assert_eq!(kept(), None, "too short");
+    }
+}
