@@ -41,6 +41,30 @@ pub enum Start {
 }
 
 /// Reads a recording. Each is for one thread, and independent of all others.
+///
+/// ```
+/// use gannet::journal::{Journal, JournalOptions, Recording, Start};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// let journal = Journal::create(dir, &JournalOptions::new().segment_length(1 << 20).term_length(1 << 20))?;
+/// let mut appender = journal.appender()?;
+/// for message in [b"one", b"two", b"six"] {
+///     appender.append(message)?;
+/// }
+///
+/// // Anybody who may read the directory can do so, while it is written.
+/// let mut tailer = Recording::open(dir)?.tailer(Start::Sequence(1))?;
+/// let mut read = Vec::new();
+/// tailer.poll(|record| read.push((record.sequence(), record.payload().to_vec())), 10)?;
+/// assert_eq!(read, [(Some(1), b"two".to_vec()), (Some(2), b"six".to_vec())]);
+///
+/// // Backwards, and elsewhere.
+/// assert_eq!(tailer.previous()?.map(|record| record.payload().to_vec()), Some(b"six".to_vec()));
+/// tailer.seek(Start::Begin)?;
+/// assert!(tailer.next()?.is_some_and(|record| record.time().is_some()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Tailer {
     recording: Recording,
