@@ -68,8 +68,8 @@ pub fn program(name: &str) -> PathBuf {
 }
 
 /// The programs of Gannet itself, which are built in the workspace at the top of the repository: where the environment
-/// variable `GANNET_BIN_DIR` says, else the newest of those beside this package's programs and in the top workspace's
-/// target directory.
+/// variable `GANNET_BIN_DIR` says, else the newest of those beside this package's programs, in the top workspace's
+/// target directory, and where `CARGO_TARGET_DIR` says that this is.
 ///
 /// # Panics
 ///
@@ -78,11 +78,18 @@ pub fn gannet_program(name: &str) -> PathBuf {
     if let Some(dir) = env::var_os("GANNET_BIN_DIR") {
         return PathBuf::from(dir).join(name);
     }
-    let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target");
-    let candidates = [program(name), target.join("release").join(name), target.join("debug").join(name)];
+    let targets = [
+        Some(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target")),
+        env::var_os("CARGO_TARGET_DIR").map(PathBuf::from),
+    ];
+    let built =
+        targets.iter().flatten().flat_map(|target| ["release", "debug"].map(|kind| target.join(kind).join(name)));
+    let candidates = built.chain([program(name)]);
     let built_at = |path: &PathBuf| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     let newest = candidates.into_iter().filter(|path| path.is_file()).max_by_key(built_at);
-    newest.unwrap_or_else(|| panic!("no {name} is built: run `cargo build --bins` at the top of the repository"))
+    newest.unwrap_or_else(|| {
+        panic!("no {name} is built: run `cargo build --bins` at the top of the repository, or say where it is by GANNET_BIN_DIR")
+    })
 }
 
 impl Process {

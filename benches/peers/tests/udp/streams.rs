@@ -89,7 +89,8 @@ fn receivers_of_both_kinds_register_with_one_publication() {
 /// Many: ten million, or as many as `GANNET_UDP_MESSAGES` says.
 #[test]
 fn millions_of_small_messages_cross() {
-    let count: usize = std::env::var("GANNET_UDP_MESSAGES").map_or(10_000_000, |count| count.parse().expect("a number"));
+    let count: usize =
+        std::env::var("GANNET_UDP_MESSAGES").map_or(10_000_000, |count| count.parse().expect("a number"));
     for (sending, receiving) in [(DriverKind::Gannet, DriverKind::Aeron), (DriverKind::Aeron, DriverKind::Gannet)] {
         let (from, to) = (Host::start(sending), Host::start(receiving));
         let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=4m", free_port());
