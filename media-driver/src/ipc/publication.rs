@@ -12,11 +12,7 @@ use gannet::types::{Position, RegistrationId, SessionId, StreamId};
 use super::State;
 use super::limits::Limits;
 use super::state::Event;
-use crate::shared::{BlockedWatch, Counter, LinkId, Subscriber, Subscribers, Turn, UntetheredTimeouts};
-
-/// How often the producer's position is read for people to see when nothing else needs it, in nanoseconds: its cache line is
-/// the one that publishers are busiest with.
-const POSITION_INTERVAL_NS: i64 = 100_000;
+use crate::shared::{BlockedWatch, Counter, LinkId, ShownPosition, Subscriber, Subscribers, Turn, UntetheredTimeouts};
 
 /// The response correlation id of `response-correlation-id=prototype`.
 pub const RESPONSE_PROTOTYPE: i64 = -2;
@@ -66,8 +62,7 @@ pub struct IpcPublication {
     /// Until when no subscriber is admitted, after a rejection.
     closed_until: Option<MonotonicNanos>,
     /// The last producer's position that was stored for people to see.
-    shown_position: i64,
-    shown_at: MonotonicNanos,
+    shown: ShownPosition,
 }
 
 /// What a timer tick did.
@@ -104,8 +99,7 @@ impl IpcPublication {
             subscribers: Subscribers::default(),
             blocked: BlockedWatch::new(made_of.unblock_timeout_ns, start.get(), now),
             closed_until: None,
-            shown_position: start.get(),
-            shown_at: now,
+            shown: ShownPosition::new(made_of.position.value.clone(), start.get(), now),
             made_of,
         }
     }
@@ -281,7 +275,7 @@ impl IpcPublication {
                 self.made_of.limit.value.store_release(limit);
                 worked = true;
             }
-        } else if now.since(self.shown_at) >= POSITION_INTERVAL_NS {
+        } else if self.shown.is_due(now) {
             self.show_position(now);
         }
         if let Some((from, length)) = self.limits.next_to_clean() {
@@ -379,11 +373,7 @@ impl IpcPublication {
     /// The same, stored for people to see.
     fn show_position(&mut self, now: MonotonicNanos) -> i64 {
         let producer = self.producer_position();
-        self.shown_at = now;
-        if producer != self.shown_position {
-            self.shown_position = producer;
-            self.made_of.position.value.store_release(producer);
-        }
+        self.shown.show(now, producer);
         producer
     }
 

@@ -7,6 +7,7 @@
 //! | `publications`, `subscriptions` | adding, and what responses are about |
 //! | `destinations` | the many places of publications and subscriptions with manual control |
 //! | `lookups` | commands that wait for names, and what is looked up besides |
+//! | `refusals` | what is told of sessions that get no image |
 //! | `images` | what the receiver asks for, and linking |
 //! | `names` | names that lead elsewhere after a while |
 //! | `lifecycle` | duty cycle, timer ticks, what the agents say |

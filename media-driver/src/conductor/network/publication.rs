@@ -16,13 +16,9 @@ use crate::conductor::linking::{IPC, Readable};
 use crate::conductor::subscriptions::SubscriptionLink;
 use crate::mailbox::EndpointId;
 use crate::shared::{
-    BlockedWatch, Cleaning, Counter, FRAME_STEP, LinkId, PublicationWords, Subscriber, Subscribers, Turn,
-    UntetheredTimeouts, is_clean_for,
+    BlockedWatch, Cleaning, Counter, FRAME_STEP, LinkId, PublicationWords, ShownPosition, Subscriber, Subscribers,
+    Turn, UntetheredTimeouts, is_clean_for,
 };
-
-/// How often the publisher's position is shown to people while its limit rests. Looking it up takes words that publishers change all
-/// the time, so it is not done on every duty cycle.
-const POSITION_INTERVAL_NS: i64 = 100_000;
 
 /// What a publication is made of.
 #[derive(Debug)]
@@ -76,8 +72,7 @@ pub(in crate::conductor) struct NetworkPublication {
     /// The furthest that a spy has been, if the sender was told so.
     spied: Option<i64>,
     /// The publisher's position as it was last stored, and when.
-    shown_position: i64,
-    shown_at: MonotonicNanos,
+    shown: ShownPosition,
 }
 
 /// What a tick asks of the conductor.
@@ -109,8 +104,7 @@ impl NetworkPublication {
             spies: Subscribers::default(),
             consumed: start,
             spied: None,
-            shown_position: start,
-            shown_at: now,
+            shown: ShownPosition::new(made_of.position.value.clone(), start, now),
             made_of,
         }
     }
@@ -175,7 +169,7 @@ impl NetworkPublication {
             self.made_of.limit.value.store_release(next);
             worked = true;
             self.show_position(now);
-        } else if now.since(self.shown_at) >= POSITION_INTERVAL_NS {
+        } else if self.shown.is_due(now) {
             self.show_position(now);
         }
         worked
@@ -279,11 +273,7 @@ impl NetworkPublication {
     /// The same, stored for people to see.
     fn show_position(&mut self, now: MonotonicNanos) -> i64 {
         let producer = self.producer_position();
-        self.shown_at = now;
-        if producer != self.shown_position {
-            self.shown_position = producer;
-            self.made_of.position.value.store_release(producer);
-        }
+        self.shown.show(now, producer);
         producer
     }
 

@@ -158,9 +158,9 @@ impl Transport for UringTransport {
         let mut account = Account { counts: &mut self.counts, fault: &mut self.fault, done: &mut done };
         if self.sends.is_idle() && self.endpoints.send_if_one(batch.as_slice(), &mut account) {
             batch.drain().for_each(drop);
-            return (self.counts.sent + self.counts.not_sent - before) as usize;
+        } else {
+            self.sends.send(batch, &mut self.endpoints, &mut account);
         }
-        self.sends.send(batch, &mut self.endpoints, &mut account);
         (self.counts.sent + self.counts.not_sent - before) as usize
     }
 
