@@ -1,0 +1,181 @@
+//! The frame where a tailer is, in the segment that it has mapped.
+
+use crate::logbuffer::{FRAME_HEADER_LENGTH, frame, frame_type};
+use crate::memory::{FileAccess, FrameCursor, Frames, MapError, faults};
+use crate::types::Position;
+
+use super::super::error::{Damage, Fault, JournalError};
+use super::super::making::find_segment;
+use super::super::segment::{At, segment_name};
+use super::super::sidecar::Begins;
+use super::super::stream::SegmentTimes;
+use super::Tailer;
+
+/// The segment that is being read.
+#[derive(Debug)]
+pub(super) struct Current {
+    pub(super) base: Position,
+    pub(super) frames: Frames,
+    /// When what of it was recorded, if its frames do not say.
+    pub(super) times: Option<SegmentTimes>,
+}
+
+impl Current {
+    /// At the frame that begins at this position. None if the segment has no place for it.
+    #[inline(always)]
+    pub(super) fn cursor_at(&self, position: Position) -> Option<FrameCursor<'_>> {
+        // What lies before the segment wraps around, and is beyond its end.
+        self.frames.cursor(position.get().wrapping_sub(self.base.get()) as usize)
+    }
+}
+
+/// A frame that was found, in numbers.
+#[derive(Clone, Copy)]
+pub(super) struct Step {
+    pub(super) occupied: usize,
+    pub(super) frame_length: usize,
+    pub(super) is_data: bool,
+    pub(super) flags: u8,
+    pub(super) begins: Begins,
+}
+
+impl Tailer {
+    /// The frame where the tailer is, in numbers; none if there is none yet.
+    #[inline]
+    pub(super) fn peek(&mut self) -> Result<Option<Step>, JournalError> {
+        if !self.is_within() && !self.enter(self.position)? {
+            return Ok(None);
+        }
+        let Some(current) = &self.current else { return Ok(None) };
+        let offset = (self.position.get() - current.base.get()) as usize;
+        let Some(mut cursor) = current.frames.cursor(offset) else { return Ok(None) };
+        match self.identity.look(&mut cursor, self.position) {
+            At::Frame(found) => {
+                found.frame.touch();
+                let kind = found.frame.word(frame::VERSION_FLAGS_TYPE).load_relaxed();
+                let step = Step {
+                    occupied: found.occupied,
+                    frame_length: FRAME_HEADER_LENGTH + found.frame.payload().len(),
+                    is_data: (kind >> 16) as u16 == frame_type::DATA,
+                    flags: (kind >> 8) as u8,
+                    begins: Begins::of(&found.frame),
+                };
+                if faults() != self.faults {
+                    self.look_at_segment()?;
+                }
+                if self.verify {
+                    self.check(offset)?;
+                }
+                Ok(Some(step))
+            }
+            At::Nothing { .. } => {
+                self.look_at_segment()?;
+                self.nothing()
+            }
+            At::Fault(fault) => {
+                self.look_at_segment()?;
+                Err(self.damage(fault).into())
+            }
+        }
+    }
+
+    /// A page of some file of this process had to be replaced, or what was read is no frame: sees whether the segment is still what the
+    /// file is. If not, it is opened anew by whoever goes on.
+    #[cold]
+    pub(super) fn look_at_segment(&mut self) -> Result<(), JournalError> {
+        let now = faults();
+        if self.current.as_ref().is_some_and(|current| !current.frames.is_intact()) {
+            self.current = None;
+            return Err(self.damage(Fault::CUT_SHORT).into());
+        }
+        self.faults = now;
+        Ok(())
+    }
+
+    /// No frame is there: because there is none yet, or because it is gone.
+    #[cold]
+    fn nothing(&self) -> Result<Option<Step>, JournalError> {
+        let known = self.recording.recorded_hint().unwrap_or(self.position);
+        if known <= self.position {
+            self.recording.check_intact()?;
+            return Ok(None);
+        }
+        // Committed since, perhaps: what is recorded has frames.
+        let is_there = self.current.as_ref().is_some_and(|current| {
+            let cursor = current.cursor_at(self.position);
+            cursor
+                .is_some_and(|mut cursor| !matches!(self.identity.look(&mut cursor, self.position), At::Nothing { .. }))
+        });
+        if is_there { Ok(None) } else { Err(self.damage(Fault::Hole).into()) }
+    }
+
+    /// Compares the checksum of the frame where the tailer is.
+    fn check(&mut self, offset: usize) -> Result<(), JournalError> {
+        let base = self.identity.layout.base(self.position);
+        let Some(sidecar) = self.sidecar(base)? else { return Ok(()) };
+        let fault = self.current.as_ref().and_then(|current| {
+            let mut cursor = current.frames.cursor(offset)?;
+            let length = cursor.length_word()?.load_relaxed();
+            let frame = cursor.take(length)?;
+            // What is not indexed yet may have had another frame's checksum, before it was cut off.
+            if self.position < sidecar.covered() { sidecar.fault(offset, &frame, false) } else { None }
+        });
+        fault.map_or(Ok(()), |fault| Err(self.damage(fault).into()))
+    }
+
+    pub(super) fn damage(&self, fault: Fault) -> Damage {
+        let base = self.identity.layout.base(self.position);
+        Damage {
+            path: self.recording.storage.path(&segment_name(self.recording.descriptor().recording_id, base)),
+            position: self.position,
+            offset: (self.position.get() - base.get()).unsigned_abs(),
+            fault,
+        }
+    }
+
+    #[inline]
+    fn is_within(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| {
+            let within = self.position.get().wrapping_sub(current.base.get());
+            (0..current.frames.length() as i64).contains(&within)
+        })
+    }
+
+    /// Maps the segment of a position. False if it is not there yet.
+    #[cold]
+    pub(super) fn enter(&mut self, position: Position) -> Result<bool, JournalError> {
+        let layout = self.identity.layout;
+        if position >= layout.end() || self.recording.stop_position().is_some_and(|stop| position >= stop) {
+            self.recording.check_intact()?;
+            return Ok(false);
+        }
+        let id = self.recording.descriptor().recording_id;
+        let base = layout.base(position);
+        let is_behind = self.recording.recorded_hint().is_some_and(|recorded| position < recorded);
+        match find_segment(&*self.recording.storage, id, base, 1, FileAccess::ReadOnly) {
+            Ok(Some(stored)) => {
+                let length = stored.view().len().min(layout.segment_length.get() as usize);
+                let frames = Frames::new(&stored.view().slice(0, length));
+                if position.get() - base.get() < frames.length() as i64 {
+                    let times = (!self.stamped).then(|| SegmentTimes::new(&self.recording, base));
+                    self.current = Some(Current { base, frames, times });
+                    return Ok(true);
+                }
+            }
+            Ok(None) | Err(JournalError::Map(MapError::TooShort { .. })) => {}
+            Err(error) => return Err(error),
+        }
+        let earliest = self.recording.start_position();
+        if position < earliest {
+            return Err(self.pruned("position", position.get(), earliest));
+        }
+        if is_behind {
+            let fault = Fault::File("is missing, or shorter than it must be");
+            let position = std::mem::replace(&mut self.position, position);
+            let damage = self.damage(fault);
+            self.position = position;
+            return Err(damage.into());
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,232 @@
+//! Tailers: reading a recording message by message, forwards and backwards, from anywhere, while it is written. The application
+//! calls this. It reads frames where they lie; a message of several frames is put together in a buffer of the tailer's own.
+//!
+//! | Step | File |
+//! | --- | --- |
+//! | go to where reading begins | `seek` |
+//! | the frame where the tailer is | `frames` |
+//! | the message that begins with it, and what is lent of it | `messages`, `record` |
+//! | the messages in front of it | `backwards` |
+//! | get past what is damaged | `damage` |
+//! | runs of whole frames, for replays | `blocks` |
+
+mod backwards;
+mod blocks;
+mod damage;
+mod frames;
+mod messages;
+mod record;
+mod seek;
+
+use std::collections::BTreeMap;
+
+use crate::agent::IdleStrategy;
+use crate::logbuffer::Fragment;
+use crate::memory::faults;
+use crate::time::{Clock, SystemClock};
+use crate::types::Position;
+
+use super::error::JournalError;
+use super::options::Stamps;
+use super::recording::Recording;
+use super::segment::Identity;
+use super::sidecar::{IndexEntry, Sidecar};
+
+use self::damage::DamagedBehind;
+use self::frames::Current;
+pub use self::record::Record;
+pub use self::seek::Start;
+
+/// How far ahead of what is handed over lines are asked for, in bytes: by itself, the processor does so up to the end of a page only.
+const READ_AHEAD: usize = 1024;
+
+/// Reads a recording. Each is for one thread, and independent of all others.
+///
+/// ```
+/// use gannet::journal::{Journal, JournalOptions, Recording, Start};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// let journal = Journal::create(dir, &JournalOptions::new().segment_length(1 << 20).term_length(1 << 20))?;
+/// let mut appender = journal.appender()?;
+/// for message in [b"one", b"two", b"six"] {
+///     appender.append(message)?;
+/// }
+///
+/// // Anybody who may read the directory can do so, while it is written.
+/// let mut tailer = Recording::open(dir)?.tailer(Start::Sequence(1))?;
+/// let mut read = Vec::new();
+/// tailer.poll(|record| read.push((record.sequence(), record.payload().to_vec())), 10)?;
+/// assert_eq!(read, [(Some(1), b"two".to_vec()), (Some(2), b"six".to_vec())]);
+///
+/// // Backwards, and elsewhere.
+/// assert_eq!(tailer.previous()?.map(|record| record.payload().to_vec()), Some(b"six".to_vec()));
+/// tailer.seek(Start::Begin)?;
+/// assert!(tailer.next()?.is_some_and(|record| record.time().is_some()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Tailer {
+    recording: Recording,
+    identity: Identity,
+    stamped: bool,
+    verify: bool,
+    position: Position,
+    /// The number of the next message, if it is known.
+    sequence: Option<i64>,
+    current: Option<Current>,
+    /// How many pages had been replaced in this process when the segment was looked at last; see [`faults`].
+    faults: i64,
+    /// What is known of where the recording begins, or began a moment ago.
+    first: Option<IndexEntry>,
+    /// The header and the payload of a message that came in several frames.
+    assembly: Vec<u8>,
+    /// The positions of messages in front of `position`, for reading backwards: the last is the nearest.
+    behind: Vec<(Position, Option<i64>)>,
+    /// The damage that [`Self::previous`] has told of, if the tailer is still where it was then.
+    damaged_behind: Option<DamagedBehind>,
+    sidecars: BTreeMap<Position, Sidecar>,
+    /// Where the segments begin that there were when somebody looked, in order.
+    bases: Vec<Position>,
+}
+
+impl Tailer {
+    pub(crate) fn new(recording: Recording, start: Start) -> Result<Self, JournalError> {
+        let descriptor = recording.descriptor();
+        let mut tailer = Self {
+            identity: descriptor.identity(),
+            stamped: recording.stamps() != Stamps::None,
+            verify: false,
+            position: descriptor.start_position,
+            sequence: None,
+            first: None,
+            current: None,
+            faults: faults(),
+            assembly: Vec::new(),
+            behind: Vec::new(),
+            damaged_behind: None,
+            sidecars: BTreeMap::new(),
+            bases: Vec::new(),
+            recording,
+        };
+        tailer.seek(start)?;
+        Ok(tailer)
+    }
+
+    /// Has the checksum of each frame compared that has one by now. Costs reading every byte twice.
+    #[must_use]
+    pub fn verifying(mut self) -> Self {
+        self.verify = true;
+        self
+    }
+
+    /// The recording.
+    pub fn recording(&self) -> &Recording {
+        &self.recording
+    }
+
+    /// Where it is: in front of the message that [`Self::next`] returns, and behind that of [`Self::previous`].
+    #[inline]
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The number of the message that [`Self::next`] returns.
+    pub fn sequence(&self) -> Option<i64> {
+        self.sequence
+    }
+
+    /// The next message; none if there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Damaged`] names the file and the position; [`Self::skip_damage`] gets past it. [`JournalError::Pruned`] says that
+    /// the recording has been pruned past the tailer, and where it begins now: [`Start::Begin`] goes there. The tailer stays where
+    /// it is.
+    #[allow(clippy::should_implement_trait, reason = "a record borrows the tailer, which no iterator can say")]
+    #[inline]
+    pub fn next(&mut self) -> Result<Option<Record<'_>>, JournalError> {
+        let message = match self.find_whole() {
+            Some(message) => message,
+            None => match self.find_next()? {
+                Some(message) => message,
+                None => return Ok(None),
+            },
+        };
+        self.position = message.end;
+        self.sequence = message.sequence.map(|sequence| sequence + 1);
+        Ok(self.record(message))
+    }
+
+    /// Hands messages to `handler`, `limit` at the most, and returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::next`], with whatever was read before handed over.
+    #[inline]
+    pub fn poll(&mut self, mut handler: impl FnMut(Record<'_>), limit: usize) -> Result<usize, JournalError> {
+        let mut count = self.poll_whole(&mut handler, limit);
+        while count < limit {
+            // What is no message of one frame, or the end of a segment, or of all there is.
+            let Some(record) = self.next()? else { break };
+            handler(record);
+            count += 1;
+            count += self.poll_whole(&mut handler, limit - count);
+        }
+        Ok(count)
+    }
+
+    /// Hands over messages of one frame for as long as others do not come in between, all of one segment.
+    #[inline(always)]
+    fn poll_whole(&mut self, handler: &mut impl FnMut(Record<'_>), limit: usize) -> usize {
+        let Some(current) = self.current.as_ref().filter(|_| !self.verify) else { return 0 };
+        let Some(mut cursor) = current.cursor_at(self.position) else { return 0 };
+        let mut count = 0;
+        while count < limit {
+            let start = self.position;
+            let Some(frame) = self.identity.look_for_whole(&mut cursor, start) else { break };
+            frame.touch();
+            // Whatever it is, it is found out by whoever reads what comes next one by one.
+            if faults() != self.faults {
+                break;
+            }
+            cursor.expect(READ_AHEAD);
+            let end = Position::new(start.get() + frame.occupied() as i64);
+            let sequence = self.sequence;
+            // Before the handler is called, which may panic.
+            self.position = end;
+            self.sequence = sequence.map(|sequence| sequence + 1);
+            count += 1;
+            let fragment = Fragment::new(frame.header(), frame.payload(), end);
+            handler(Record { fragment, start, sequence, times: current.times.as_ref() });
+        }
+        if count > 0 {
+            self.behind.clear();
+        }
+        count
+    }
+
+    /// Waits until there is a next message, idling in between, for `longest` at the most. False if there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::next`].
+    pub fn wait(
+        &mut self,
+        idle_strategy: &mut IdleStrategy,
+        longest: core::time::Duration,
+    ) -> Result<bool, JournalError> {
+        let longest_ns = i64::try_from(longest.as_nanos()).unwrap_or(i64::MAX);
+        let deadline = SystemClock.monotonic().saturating_add_ns(longest_ns);
+        idle_strategy.reset();
+        loop {
+            if self.find_next()?.is_some() {
+                return Ok(true);
+            }
+            if SystemClock.monotonic() >= deadline {
+                return Ok(false);
+            }
+            idle_strategy.idle_once();
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Going elsewhere: by the index to an entry in front of it, and from there frame by frame.
+
+use crate::memory::FileAccess;
+use crate::time::EpochNanos;
+use crate::types::Position;
+
+use super::super::error::JournalError;
+use super::super::prune::first_entry;
+use super::super::sidecar::{IndexEntry, Sidecar};
+use super::super::stream::{Found, find_time};
+use super::Tailer;
+use super::frames::Step;
+
+/// Where a tailer begins, or goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// In front of the first message.
+    Begin,
+    /// Behind the last message that there is now.
+    End,
+    /// In front of the message that begins at this position, or first behind it. It must be where a frame begins, as each position
+    /// is that a record or an append has returned.
+    Position(Position),
+    /// In front of the message of this number; the first is 0.
+    Sequence(i64),
+    /// In front of the first message of this time, or of a later one: by the messages' stamps or, of a recorded stream, by when it was
+    /// recorded.
+    Time(EpochNanos),
+    /// In front of the first message of the cycle of this number, or of a later one: of a journal that rolls by time of day, see
+    /// [`RollCycle`](super::RollCycle).
+    Cycle(i64),
+}
+
+/// Whether a walk goes on behind damage.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OverDamage {
+    Yes,
+    No,
+}
+
+impl Tailer {
+    /// Goes elsewhere. Behind the last message for a number or a time that is not there yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Recording::tailer`]. The tailer stays where it is.
+    pub fn seek(&mut self, to: Start) -> Result<(), JournalError> {
+        let (position, sequence) = (self.position, self.sequence);
+        let outcome = self.seek_to(to);
+        self.behind.clear();
+        if outcome.is_err() {
+            (self.position, self.sequence) = (position, sequence);
+        }
+        outcome
+    }
+
+    fn seek_to(&mut self, to: Start) -> Result<(), JournalError> {
+        let first = self.first()?;
+        let start = first.position;
+        match to {
+            Start::Begin => {
+                self.set(first);
+                Ok(())
+            }
+            Start::End => self.seek_end(start),
+            Start::Position(position) => self.seek_position(position, start),
+            Start::Sequence(sequence) => {
+                if (0..first.sequence).contains(&sequence) {
+                    return Err(self.pruned("message number", sequence, start));
+                }
+                let anchor = self.anchor(|entry| entry.sequence <= sequence)?;
+                self.set(anchor);
+                // The number of what is behind damage is unknown.
+                let reached = |number: Option<i64>| number.is_some_and(|number| number >= sequence);
+                self.walk(OverDamage::No, |_, number, step| step.begins.message && reached(number)).map(drop)
+            }
+            Start::Time(time) if self.stamped => {
+                let anchor = self.anchor(|entry| entry.time_before < time.get())?;
+                self.set(anchor);
+                let is_late = |step: Step| step.begins.message && step.begins.time >= time.get();
+                self.walk(OverDamage::Yes, |_, _, step| is_late(step)).map(drop)
+            }
+            Start::Time(time) => self.seek_recorded_time(time, first),
+            Start::Cycle(number) => {
+                let recording_id = self.recording.descriptor().recording_id;
+                let roll = self.recording.roll_cycle()?.ok_or(JournalError::NoCycles { recording_id })?;
+                self.seek_to(Start::Time(roll.start_of(number)))
+            }
+        }
+    }
+
+    fn seek_end(&mut self, start: Position) -> Result<(), JournalError> {
+        let hint = self.recording.indexed().unwrap_or(start);
+        let anchor = self.anchor(|entry| entry.position <= hint)?;
+        self.set(anchor);
+        if !self.walk(OverDamage::Yes, |_, _, _| false)? {
+            // What comes next comes behind the damage.
+            let end = self.recording.recorded_hint().unwrap_or(start).min(self.files_end()?);
+            if self.position < end && end.get() % 32 == 0 {
+                (self.position, self.sequence) = (end, None);
+            }
+        }
+        Ok(())
+    }
+
+    fn seek_position(&mut self, position: Position, start: Position) -> Result<(), JournalError> {
+        if position < start && position.get() >= 0 && position.get() % 32 == 0 {
+            return Err(self.pruned("position", position.get(), start));
+        }
+        if position < start || position > self.identity.layout.end() || position.get() % 32 != 0 {
+            return Err(self.no_position(position, "the recording does not have it"));
+        }
+        let anchor = self.anchor(|entry| entry.position <= position)?;
+        self.set(anchor);
+        self.walk(OverDamage::Yes, |at, _, step| at.get() + step.occupied as i64 > position.get())?;
+        if self.position == position {
+            return Ok(());
+        }
+        let reason = if self.position < position { "nothing is recorded there" } else { "no frame begins there" };
+        // The walk stops in front of the frame that leads past the position, if there is one.
+        let reason = if self.peek()?.is_some() { "no frame begins there" } else { reason };
+        Err(self.no_position(position, reason))
+    }
+
+    /// By when a stream was recorded: its frames do not say.
+    fn seek_recorded_time(&mut self, time: EpochNanos, first: IndexEntry) -> Result<(), JournalError> {
+        match find_time(&self.recording, time)? {
+            Found::At(position) => {
+                let anchor = self.anchor(|entry| entry.position <= position)?;
+                self.set(anchor);
+                self.walk(OverDamage::Yes, |at, _, step| step.begins.message && at >= position).map(drop)
+            }
+            Found::Behind => self.seek_to(Start::End),
+            Found::Nothing => {
+                self.set(first);
+                let recording_id = self.recording.descriptor().recording_id;
+                self.peek()?.map_or(Ok(()), |_| Err(JournalError::NoTimes { recording_id }))
+            }
+        }
+    }
+
+    fn set(&mut self, entry: IndexEntry) {
+        self.position = entry.position;
+        self.sequence = Some(entry.sequence);
+        self.behind.clear();
+    }
+
+    /// Goes on until `stop` says so of the frame that is next, which begins at that position and with that number, or until there is none.
+    /// Where that is said, damage is passed over: frames say where they are, but how many messages there were is unknown from there on.
+    /// Returns false if it is damaged to the end.
+    fn walk(
+        &mut self,
+        over_damage: OverDamage,
+        stop: impl Fn(Position, Option<i64>, Step) -> bool,
+    ) -> Result<bool, JournalError> {
+        loop {
+            match self.peek() {
+                Ok(Some(step)) if stop(self.position, self.sequence, step) => return Ok(true),
+                Ok(Some(step)) => {
+                    self.sequence = self.sequence.map(|sequence| sequence + i64::from(step.begins.message));
+                    self.position = Position::new(self.position.get() + step.occupied as i64);
+                }
+                Ok(None) => return Ok(true),
+                Err(JournalError::Damaged(_)) if over_damage == OverDamage::Yes => {
+                    let end = self.files_end()?;
+                    let Some(found) = self.find_frame(end)? else { return Ok(false) };
+                    (self.position, self.sequence) = (found, None);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// What is known of where the recording begins now.
+    fn first(&mut self) -> Result<IndexEntry, JournalError> {
+        let start = self.recording.start_position();
+        match self.first {
+            Some(first) if first.position == start => Ok(first),
+            _ => {
+                let first = first_entry(&*self.recording.storage, self.recording.descriptor(), start)?;
+                Ok(*self.first.insert(first))
+            }
+        }
+    }
+
+    /// The last entry of the index for which `holds`, which it does for the first and for none behind one for which it does not;
+    /// the start of the recording if there is none.
+    pub(super) fn anchor(&mut self, holds: impl Fn(&IndexEntry) -> bool) -> Result<IndexEntry, JournalError> {
+        let first = self.first()?;
+        let start = first.position;
+        self.refresh_bases(start)?;
+        let (mut below, mut above) = (0, self.bases.len());
+        let mut found = None;
+        while below < above {
+            let middle = below + (above - below) / 2;
+            match self.sidecar(self.bases[middle])?.and_then(|sidecar| sidecar.last_entry(&holds)) {
+                Some(entry) => {
+                    found = Some(entry);
+                    below = middle + 1;
+                }
+                None => above = middle,
+            }
+        }
+        Ok(found.filter(|entry| entry.position >= start).unwrap_or(first))
+    }
+
+    /// Lists the segments anew if there may be others than were there the last time: to list a directory takes longer than all else
+    /// that it takes to find something.
+    fn refresh_bases(&mut self, start: Position) -> Result<(), JournalError> {
+        let layout = self.identity.layout;
+        let begins = self.bases.first().is_some_and(|&first| first == layout.base(start));
+        let last = self.bases.last().map(|&last| layout.next_base(last));
+        let ends = last.zip(self.recording.recorded_hint()).is_some_and(|(end, recorded)| recorded <= end);
+        if !begins || !ends {
+            self.bases = self.recording.segment_bases()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn sidecar(&mut self, base: Position) -> Result<Option<Sidecar>, JournalError> {
+        /// So many are kept mapped.
+        const MOST: usize = 4096;
+        if let Some(sidecar) = self.sidecars.get(&base) {
+            return Ok(Some(sidecar.clone()));
+        }
+        let storage = &*self.recording.storage;
+        let opened = Sidecar::open(storage, self.recording.descriptor(), base, FileAccess::ReadOnly)?;
+        if let Some(sidecar) = &opened {
+            if self.sidecars.len() >= MOST {
+                self.sidecars.clear();
+            }
+            self.sidecars.insert(base, sidecar.clone());
+        }
+        Ok(opened)
+    }
+
+    fn no_position(&self, position: Position, reason: &'static str) -> JournalError {
+        JournalError::Position { recording_id: self.recording.descriptor().recording_id, position, reason }
+    }
+
+    pub(super) fn pruned(&self, what: &'static str, asked: i64, earliest: Position) -> JournalError {
+        JournalError::Pruned { recording_id: self.recording.descriptor().recording_id, what, asked, earliest }
+    }
+}
