@@ -15,11 +15,12 @@ use std::path::{Path, PathBuf};
 
 use crate::memory::{AtomicBuffer, FileAccess, MapError, Reserve, align_up};
 use crate::time::EpochMillis;
-use crate::types::{Mtu, Position, RecordingId, SemanticVersion, SessionId, StreamId, TermId, TermLength};
+use crate::types::{Position, RecordingId, SemanticVersion, SessionId};
 
 use super::creation::unlisted_file;
+use super::descriptor::{NULL_VALUE, RecordingDescriptor, decode_descriptor, encode_descriptor, field};
 use super::error::JournalError;
-use super::segment::{Identity, SegmentKind, SegmentLayout, SegmentLength, parse_segment_name};
+use super::segment::{SegmentKind, parse_segment_name};
 use super::storage::{Storage, Stored};
 
 /// The name of the file.
@@ -30,9 +31,6 @@ pub const CATALOG_VERSION: SemanticVersion = SemanticVersion::new(3, 1, 0);
 
 /// What a new file reserves, in bytes.
 const CAPACITY: u64 = 64 << 10;
-
-/// No position, no time: as the file has it.
-const NULL_VALUE: i64 = -1;
 
 const HEADER_LENGTH: usize = 32;
 /// What entries of new files are aligned to.
@@ -53,24 +51,6 @@ mod entry {
     pub(super) const STATE: usize = 4;
     pub(super) const CHECKSUM: usize = 8;
     pub(super) const HEADER_LENGTH: usize = 32;
-}
-
-/// Offsets in an entry's descriptor.
-mod descriptor {
-    pub(super) const CONTROL_SESSION_ID: usize = 0;
-    pub(super) const CORRELATION_ID: usize = 8;
-    pub(super) const RECORDING_ID: usize = 16;
-    pub(super) const START_TIMESTAMP: usize = 24;
-    pub(super) const STOP_TIMESTAMP: usize = 32;
-    pub(super) const START_POSITION: usize = 40;
-    pub(super) const STOP_POSITION: usize = 48;
-    pub(super) const INITIAL_TERM_ID: usize = 56;
-    pub(super) const SEGMENT_FILE_LENGTH: usize = 60;
-    pub(super) const TERM_BUFFER_LENGTH: usize = 64;
-    pub(super) const MTU_LENGTH: usize = 68;
-    pub(super) const SESSION_ID: usize = 72;
-    pub(super) const STREAM_ID: usize = 76;
-    pub(super) const BLOCK_LENGTH: usize = 80;
 }
 
 /// Whether an entry of the catalog counts.
@@ -102,60 +82,6 @@ impl RecordingState {
             Self::Valid => 1,
             Self::Deleted => 2,
             Self::Unknown(other) => other,
-        }
-    }
-}
-
-/// One recording, as the catalog has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordingDescriptor {
-    /// The control session that extended it last; 0 unless one did.
-    pub control_session_id: i64,
-    /// The correlation id of the request that extended it last; 0 unless one did.
-    pub correlation_id: i64,
-    /// What it is called.
-    pub recording_id: RecordingId,
-    /// When it was begun.
-    pub start_timestamp: EpochMillis,
-    /// When it was ended; none while it goes on.
-    pub stop_timestamp: Option<EpochMillis>,
-    /// Where it starts.
-    pub start_position: Position,
-    /// Where it ends; none while it goes on, or when whoever made it was killed.
-    pub stop_position: Option<Position>,
-    /// The id of the stream's first term.
-    pub initial_term_id: TermId,
-    /// The length of each segment.
-    pub segment_length: SegmentLength,
-    /// The length of a term.
-    pub term_length: TermLength,
-    /// The length of the longest frame.
-    pub mtu: Mtu,
-    /// The session that was recorded.
-    pub session_id: SessionId,
-    /// The stream that was recorded.
-    pub stream_id: StreamId,
-    /// The channel that was recorded, without what does not tell it from others.
-    pub stripped_channel: String,
-    /// The channel that was recorded, as it was asked for.
-    pub original_channel: String,
-    /// Where the stream came from.
-    pub source_identity: String,
-}
-
-impl RecordingDescriptor {
-    /// What each of its frames says.
-    pub(crate) const fn identity(&self) -> Identity {
-        Identity { layout: self.layout(), stream_id: self.stream_id, session_id: self.session_id }
-    }
-
-    /// Where its positions are.
-    pub const fn layout(&self) -> SegmentLayout {
-        SegmentLayout {
-            term_length: self.term_length,
-            segment_length: self.segment_length,
-            start_position: self.start_position,
-            initial_term_id: self.initial_term_id,
         }
     }
 }
@@ -405,14 +331,14 @@ impl Catalog {
 
     /// Where a recording ends by now; none while it goes on, and for a position that it cannot end at.
     pub fn stop_position(&self, entry: &CatalogEntry) -> Option<Position> {
-        let at = entry.offset + entry::HEADER_LENGTH + descriptor::STOP_POSITION;
+        let at = entry.offset + entry::HEADER_LENGTH + field::STOP_POSITION;
         let stop = self.view().word_at::<i64>(at).load_acquire();
         (stop >= entry.descriptor.start_position.get() && stop % 32 == 0).then_some(Position::new(stop))
     }
 
     /// Where a recording starts by now: whoever prunes it moves that on, segment by segment.
     pub fn start_position(&self, entry: &CatalogEntry) -> Position {
-        let at = entry.offset + entry::HEADER_LENGTH + descriptor::START_POSITION;
+        let at = entry.offset + entry::HEADER_LENGTH + field::START_POSITION;
         let start = Position::new(self.view().word_at::<i64>(at).load_acquire());
         let was = entry.descriptor.start_position;
         if start > was && entry.descriptor.layout().is_base(start) { start } else { was }
@@ -424,7 +350,7 @@ impl Catalog {
     ///
     /// When the file could not be synced.
     pub fn set_start(&self, entry: &CatalogEntry, start: Position) -> Result<(), JournalError> {
-        let at = entry.offset + entry::HEADER_LENGTH + descriptor::START_POSITION;
+        let at = entry.offset + entry::HEADER_LENGTH + field::START_POSITION;
         // In one step: others read it at any time.
         self.view().word_at::<i64>(at).store_release(start.get());
         self.sync()
@@ -438,10 +364,10 @@ impl Catalog {
     pub fn set_stop(&self, entry: &CatalogEntry, stop: Option<(Position, EpochMillis)>) -> Result<(), JournalError> {
         let at = entry.offset + entry::HEADER_LENGTH;
         let view = self.view();
-        put_i64(view, at + descriptor::STOP_TIMESTAMP, stop.map_or(NULL_VALUE, |(_, time)| time.get()));
+        put_i64(view, at + field::STOP_TIMESTAMP, stop.map_or(NULL_VALUE, |(_, time)| time.get()));
         // The position last, in one step: others read it at any time.
         let position = stop.map_or(NULL_VALUE, |(position, _)| position.get());
-        view.word_at::<i64>(at + descriptor::STOP_POSITION).store_release(position);
+        view.word_at::<i64>(at + field::STOP_POSITION).store_release(position);
         self.sync()
     }
 
@@ -451,7 +377,7 @@ impl Catalog {
     ///
     /// When the file could not be synced.
     pub(crate) fn set_session(&self, entry: &CatalogEntry, session_id: SessionId) -> Result<(), JournalError> {
-        put_i32(self.view(), entry.offset + entry::HEADER_LENGTH + descriptor::SESSION_ID, session_id.get());
+        put_i32(self.view(), entry.offset + entry::HEADER_LENGTH + field::SESSION_ID, session_id.get());
         self.sync()
     }
 
@@ -480,97 +406,6 @@ fn malformed(path: &Path, offset: u64, found: String) -> JournalError {
     let dir = path.parent().unwrap_or(path).display();
     let found = format!("{found}; run `gannet journal repair {dir}`");
     JournalError::Malformed { path: path.to_owned(), offset, found }
-}
-
-/// A descriptor as an entry has it, without alignment.
-pub(crate) fn encode_descriptor(new: &RecordingDescriptor) -> Vec<u8> {
-    let mut bytes = vec![0; descriptor::BLOCK_LENGTH];
-    let numbers = [
-        (descriptor::CONTROL_SESSION_ID, new.control_session_id),
-        (descriptor::CORRELATION_ID, new.correlation_id),
-        (descriptor::RECORDING_ID, new.recording_id.get()),
-        (descriptor::START_TIMESTAMP, new.start_timestamp.get()),
-        (descriptor::STOP_TIMESTAMP, new.stop_timestamp.map_or(NULL_VALUE, EpochMillis::get)),
-        (descriptor::START_POSITION, new.start_position.get()),
-        (descriptor::STOP_POSITION, new.stop_position.map_or(NULL_VALUE, Position::get)),
-    ];
-    numbers.iter().for_each(|&(field, value)| bytes[field..field + 8].copy_from_slice(&value.to_le_bytes()));
-    let numbers = [
-        (descriptor::INITIAL_TERM_ID, new.initial_term_id.get()),
-        (descriptor::SEGMENT_FILE_LENGTH, new.segment_length.get()),
-        (descriptor::TERM_BUFFER_LENGTH, new.term_length.get()),
-        (descriptor::MTU_LENGTH, new.mtu.get()),
-        (descriptor::SESSION_ID, new.session_id.get()),
-        (descriptor::STREAM_ID, new.stream_id.get()),
-    ];
-    numbers.iter().for_each(|&(field, value)| bytes[field..field + 4].copy_from_slice(&value.to_le_bytes()));
-    for text in [&new.stripped_channel, &new.original_channel, &new.source_identity] {
-        bytes.extend_from_slice(&(text.len() as i32).to_le_bytes());
-        bytes.extend_from_slice(text.as_bytes());
-    }
-    bytes
-}
-
-/// A descriptor, if what is there can be one; `malformed` is told what is not, and where.
-pub(crate) fn decode_descriptor(
-    view: &AtomicBuffer,
-    malformed: impl Fn(usize, String) -> JournalError,
-) -> Result<RecordingDescriptor, JournalError> {
-    let length = view.len();
-    if length < descriptor::BLOCK_LENGTH {
-        return Err(malformed(0, format!("a descriptor of {length} bytes is too short")));
-    }
-    let int = |field| get_i32(view, field);
-    let long = |field| get_i64(view, field);
-    let time = |field| Some(long(field)).filter(|&time| time != NULL_VALUE).map(EpochMillis::new);
-    let is_position = |position: &i64| *position >= 0 && position % 32 == 0;
-    let term_length = TermLength::new(int(descriptor::TERM_BUFFER_LENGTH).into())
-        .map_err(|error| malformed(descriptor::TERM_BUFFER_LENGTH, error.to_string()))?;
-    let segment_length = SegmentLength::new(int(descriptor::SEGMENT_FILE_LENGTH).into(), term_length)
-        .map_err(|error| malformed(descriptor::SEGMENT_FILE_LENGTH, error.to_string()))?;
-    let mtu = Mtu::new(int(descriptor::MTU_LENGTH).into())
-        .map_err(|error| malformed(descriptor::MTU_LENGTH, error.to_string()))?;
-    let recording_id = long(descriptor::RECORDING_ID);
-    if !(0..i64::MAX).contains(&recording_id) {
-        return Err(malformed(descriptor::RECORDING_ID, format!("{recording_id} is no recording's id")));
-    }
-    let (start, stop) = (long(descriptor::START_POSITION), long(descriptor::STOP_POSITION));
-    if !is_position(&start) || start > term_length.max_position().get() {
-        return Err(malformed(descriptor::START_POSITION, format!("a recording cannot start at {start}")));
-    }
-    if stop != NULL_VALUE && (!is_position(&stop) || stop < start || stop > term_length.max_position().get()) {
-        let found = format!("a recording that starts at {start} cannot stop at {stop}");
-        return Err(malformed(descriptor::STOP_POSITION, found));
-    }
-    let mut text_at = descriptor::BLOCK_LENGTH;
-    let mut text = || {
-        let left = length - text_at;
-        let found = if left < 4 { None } else { usize::try_from(get_length(view, text_at)).ok() };
-        let found = found.filter(|&found| found <= left - 4);
-        let found = found.ok_or_else(|| malformed(text_at, "a text leads out of its entry".to_owned()))?;
-        let mut bytes = vec![0; found];
-        view.get_bytes(text_at + 4, &mut bytes);
-        text_at += 4 + found;
-        Ok::<_, JournalError>(String::from_utf8_lossy(&bytes).into_owned())
-    };
-    Ok(RecordingDescriptor {
-        control_session_id: long(descriptor::CONTROL_SESSION_ID),
-        correlation_id: long(descriptor::CORRELATION_ID),
-        recording_id: RecordingId::new(recording_id),
-        start_timestamp: EpochMillis::new(long(descriptor::START_TIMESTAMP)),
-        stop_timestamp: time(descriptor::STOP_TIMESTAMP),
-        start_position: Position::new(start),
-        stop_position: (stop != NULL_VALUE).then_some(Position::new(stop)),
-        initial_term_id: TermId::new(int(descriptor::INITIAL_TERM_ID)),
-        segment_length,
-        term_length,
-        mtu,
-        session_id: SessionId::new(int(descriptor::SESSION_ID)),
-        stream_id: StreamId::new(int(descriptor::STREAM_ID)),
-        stripped_channel: text()?,
-        original_channel: text()?,
-        source_identity: text()?,
-    })
 }
 
 /// The entries of a catalog.
@@ -614,13 +449,6 @@ fn get_i64(view: &AtomicBuffer, offset: usize) -> i64 {
     view.word_at::<i64>(offset).load_relaxed()
 }
 
-/// A text's length, which may be anywhere.
-fn get_length(view: &AtomicBuffer, offset: usize) -> i32 {
-    let mut bytes = [0; 4];
-    view.get_bytes(offset, &mut bytes);
-    i32::from_le_bytes(bytes)
-}
-
 fn put_i32(view: &AtomicBuffer, offset: usize, value: i32) {
     view.word_at::<i32>(offset).store_relaxed(value);
 }
@@ -634,8 +462,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::journal::segment::SegmentLength;
     use crate::journal::storage::MemoryStorage;
     use crate::memory::RawAccess;
+    use crate::types::{Mtu, StreamId, TermId, TermLength};
 
     fn example() -> RecordingDescriptor {
         let term_length = TermLength::MIN;
@@ -734,15 +564,15 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused_where_it_is() {
         let fields: [(usize, i64, usize); 9] = [
-            (descriptor::RECORDING_ID, -1, 8),
-            (descriptor::START_POSITION, 33, 8),
-            (descriptor::START_POSITION, -32, 8),
-            (descriptor::STOP_POSITION, 32, 8),
-            (descriptor::STOP_POSITION, -2, 8),
-            (descriptor::TERM_BUFFER_LENGTH, 3, 4),
-            (descriptor::SEGMENT_FILE_LENGTH, 1 << 15, 4),
-            (descriptor::MTU_LENGTH, 100, 4),
-            (descriptor::BLOCK_LENGTH, 1 << 20, 4),
+            (field::RECORDING_ID, -1, 8),
+            (field::START_POSITION, 33, 8),
+            (field::START_POSITION, -32, 8),
+            (field::STOP_POSITION, 32, 8),
+            (field::STOP_POSITION, -2, 8),
+            (field::TERM_BUFFER_LENGTH, 3, 4),
+            (field::SEGMENT_FILE_LENGTH, 1 << 15, 4),
+            (field::MTU_LENGTH, 100, 4),
+            (field::BLOCK_LENGTH, 1 << 20, 4),
         ];
         for (field, value, width) in fields {
             let storage = MemoryStorage::new(RawAccess::ENGINE);

@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 use crate::memory::{FileAccess, Reserve};
 use crate::types::{Mtu, Position, RecordingId, SessionId, StreamId};
 
-use super::catalog::{CATALOG_NAME, Catalog, CatalogEntry, RecordingDescriptor, RecordingState};
+use super::catalog::{CATALOG_NAME, Catalog, CatalogEntry, RecordingState};
 use super::control::Control;
+use super::descriptor::RecordingDescriptor;
 use super::entry_copy::kept_entry;
 use super::error::JournalError;
 use super::journal::{lock_writing, open_lock_name};

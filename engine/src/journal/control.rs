@@ -21,7 +21,7 @@ use core::time::Duration;
 use crate::memory::{AtomicBuffer, Field, FileAccess, OwnedWord, Reserve};
 use crate::types::{Position, RecordingId, SemanticVersion, TermId, TermLength};
 
-use super::catalog::RecordingDescriptor;
+use super::descriptor::RecordingDescriptor;
 use super::error::{Fault, JournalError};
 use super::options::{Stamps, SyncPolicy};
 use super::roll::RollCycle;

@@ -5,8 +5,9 @@
 use crate::memory::FileAccess;
 use crate::types::RecordingId;
 
-use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
+use super::catalog::{Catalog, CatalogEntry};
 use super::control::{Chosen, Control};
+use super::descriptor::RecordingDescriptor;
 use super::entry_copy::keep_entry;
 use super::error::JournalError;
 use super::retention::{Retention, RetentionFile};

@@ -18,7 +18,7 @@ use crate::memory::{AtomicBuffer, Field, FileAccess, MapError, OwnedWord, Reserv
 use crate::time::{Clock, EpochMillis, SystemClock};
 use crate::types::{Position, RecordingId, SemanticVersion};
 
-use super::catalog::RecordingDescriptor;
+use super::descriptor::RecordingDescriptor;
 use super::error::JournalError;
 use super::recording::Recording;
 use super::storage::{Storage, Stored};

@@ -11,7 +11,7 @@
 use crate::memory::{Field, FileAccess, Reserve};
 use crate::types::{RecordingId, SemanticVersion};
 
-use super::catalog::{RecordingDescriptor, decode_descriptor, encode_descriptor};
+use super::descriptor::{RecordingDescriptor, decode_descriptor, encode_descriptor};
 use super::error::JournalError;
 use super::storage::Storage;
 

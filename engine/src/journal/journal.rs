@@ -9,10 +9,11 @@ use crate::time::{Clock, SystemClock};
 use crate::types::{Position, RecordingId};
 
 use super::appender::{Appender, ExclusiveAppender};
-use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
+use super::catalog::{Catalog, CatalogEntry};
 use super::control::{Chosen, Control};
 use super::creation::{begin, empty_catalog};
 use super::cursor::rewind_to;
+use super::descriptor::RecordingDescriptor;
 use super::entry_copy::{keep_entry, kept_entry};
 use super::error::JournalError;
 use super::keeper::{Keeper, idle_strategy, roll_if_due};

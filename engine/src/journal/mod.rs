@@ -13,7 +13,7 @@
 //! | append | `appender`, with `append`, `tail` and `seat`; stamps by `clock` |
 //! | read | `recording`, `tailer` |
 //! | begin a recording, and make its segments | `creation`, `making` |
-//! | the files | `catalog`, `entry_copy`, `segment`, `control`, `sidecar`, and where they are: `storage` |
+//! | the files | `catalog` with `descriptor` and `entry_copy`, `segment`, `control`, `sidecar`, and where they are: `storage` |
 //! | after a crash | `recovery`; on request, and for damage in the middle, `repair`, with `catalog_repair` |
 //! | sidecars from segments, and segments against them | `indexer`, `reindex`, `verify` |
 //! | where consumers are | `cursor`; with nets below them, `consumer` |
@@ -34,6 +34,7 @@ pub mod consumer;
 mod control;
 mod creation;
 mod cursor;
+mod descriptor;
 mod entry_copy;
 mod error;
 mod fault;
@@ -63,10 +64,11 @@ mod verify;
 mod writer;
 
 pub use appender::{Appender, ExclusiveAppender, JournalClaim};
-pub use catalog::{CATALOG_NAME, CATALOG_VERSION, Catalog, CatalogEntry, Entries, RecordingDescriptor, RecordingState};
+pub use catalog::{CATALOG_NAME, CATALOG_VERSION, Catalog, CatalogEntry, Entries, RecordingState};
 pub use catalog_repair::RepairedCatalog;
 pub use control::{CONTROL_VERSION, MAX_APPENDERS};
 pub use cursor::{CURSORS_VERSION, Cursor, CursorInfo, MAX_CURSOR_NAME, MAX_CURSORS, RewoundCursor};
+pub use descriptor::RecordingDescriptor;
 pub use entry_copy::ENTRY_COPY_VERSION;
 pub use error::{AppendError, Damage, Fault, JournalError};
 pub use journal::Journal;

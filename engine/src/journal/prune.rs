@@ -20,8 +20,9 @@ use crate::time::{Clock, EpochNanos, SystemClock};
 use crate::types::{Position, RecordingId};
 
 use super::age::Age;
-use super::catalog::{Catalog, RecordingDescriptor};
+use super::catalog::Catalog;
 use super::control::Control;
+use super::descriptor::RecordingDescriptor;
 use super::error::JournalError;
 use super::journal::{lock_opening, open_lock_name, wait_for_lock};
 use super::mark::{Mark, refuse_archive};

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use crate::memory::FileAccess;
 use crate::types::{Position, RecordingId};
 
-use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
+use super::catalog::{Catalog, CatalogEntry};
 use super::control::Control;
+use super::descriptor::RecordingDescriptor;
 use super::error::JournalError;
 use super::journal::{lock_opening, open_lock_name};
 use super::options::Stamps;

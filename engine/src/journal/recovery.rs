@@ -12,9 +12,9 @@
 use crate::memory::{FileAccess, Frames, Reserve, faults};
 use crate::types::Position;
 
-use super::catalog::RecordingDescriptor;
 use super::control::Known;
 use super::cursor::RewoundCursor;
+use super::descriptor::RecordingDescriptor;
 use super::error::{Damage, Fault, JournalError};
 use super::segment::{At, SegmentKind, parse_segment_name, segment_name};
 use super::sidecar::{Sidecar, frame_checksum};

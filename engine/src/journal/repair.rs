@@ -16,10 +16,11 @@ use crate::logbuffer::message::{Claimed, write_padding};
 use crate::memory::{FileAccess, Frames, MapError, Reserve};
 use crate::types::{Position, RecordingId};
 
-use super::catalog::{Catalog, CatalogEntry, RecordingDescriptor, RecordingState};
+use super::catalog::{Catalog, CatalogEntry, RecordingState};
 use super::catalog_repair::{RepairedCatalog, repair_catalog};
 use super::control::{Control, Known};
 use super::cursor::RewoundCursor;
+use super::descriptor::RecordingDescriptor;
 use super::error::{Damage, Fault, JournalError};
 use super::indexer::file_checksum;
 use super::journal::{Journal, lock_writing, open_lock_name, unfinished_files};

@@ -13,7 +13,7 @@ use crate::logbuffer::{FRAME_ALIGNMENT, flags, frame, frame_type};
 use crate::memory::{CommittedFrame, Field, FileAccess, Reserve};
 use crate::types::{Position, RecordingId, SemanticVersion};
 
-use super::catalog::RecordingDescriptor;
+use super::descriptor::RecordingDescriptor;
 use super::error::{Fault, JournalError};
 use super::storage::{Storage, Stored};
 

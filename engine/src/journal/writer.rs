@@ -8,9 +8,9 @@ use crate::memory::{FileAccess, Frames, MapError, Reserve};
 use crate::types::Position;
 
 use super::append::SegmentSource;
-use super::catalog::RecordingDescriptor;
 use super::clock::CoarseClock;
 use super::control::{Control, MAX_APPENDERS};
+use super::descriptor::RecordingDescriptor;
 use super::error::{Damage, Fault, JournalError};
 use super::making::{find_segment, making_lock_name, making_name};
 use super::mark::Mark;

@@ -4,7 +4,7 @@
 use crate::channel_uri::{ChannelUri, ChannelUriBuilder, ChannelUriError, InitialPosition};
 use crate::types::Position;
 
-use super::super::catalog::RecordingDescriptor;
+use super::super::descriptor::RecordingDescriptor;
 
 /// The parameters that a recording keeps of a channel, as an archive does.
 const KEPT: [&str; 23] = [

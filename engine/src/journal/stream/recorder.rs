@@ -12,9 +12,10 @@ use crate::memory::FileAccess;
 use crate::time::{Clock, EpochNanos, SystemClock};
 use crate::types::{Mtu, Position, RecordingId, SessionId, StreamId, TermLength};
 
-use super::super::catalog::{Catalog, CatalogEntry, RecordingDescriptor};
+use super::super::catalog::{Catalog, CatalogEntry};
 use super::super::control::{Chosen, Control};
 use super::super::creation;
+use super::super::descriptor::RecordingDescriptor;
 use super::super::error::JournalError;
 use super::super::journal::{Journal, lock_writing};
 use super::super::options::SyncPolicy;

@@ -15,7 +15,7 @@ use crate::memory::{Field, FileAccess, Reserve};
 use crate::time::EpochNanos;
 use crate::types::{Position, RecordingId, SemanticVersion};
 
-use super::super::catalog::RecordingDescriptor;
+use super::super::descriptor::RecordingDescriptor;
 use super::super::error::JournalError;
 use super::super::recording::Recording;
 use super::super::storage::{Storage, Stored};
