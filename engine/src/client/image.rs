@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::logs::Lending;
 use crate::counters::CountersReader;
 use crate::logbuffer::{Block, ControlledAction, MalformedFrame};
-use crate::logbuffer::{Doorbell, Fragment, ImageReader, LogBuffers};
+use crate::logbuffer::{Doorbell, Fragment, ImageReader, LogBuffers, Tenure};
 use crate::memory::{AtomicBuffer, OwnedWord};
 use crate::sync::{AtomicI32, AtomicI64, Ordering};
 use crate::types::{CorrelationId, CounterId, Position, RegistrationId, SessionId, StreamId, TermId};
@@ -98,12 +98,11 @@ struct ImageShared {
     source_identity: String,
     join_position: Position,
     log: LogBuffers,
-    position: OwnedWord<i64>,
+    /// How far the image has been read. Its position counter says the same, as long as that is the image's.
+    position: AtomicI64,
     position_id: CounterId,
     /// 0 while the image may be read.
     closed: AtomicI32,
-    /// Valid once closed.
-    final_position: AtomicI64,
     /// Valid once closed.
     final_end_of_stream: AtomicI64,
     /// Valid once closed: whether the stream was revoked.
@@ -122,10 +121,9 @@ impl Image {
             source_identity: parts.source_identity,
             join_position,
             log: parts.log.clone(),
-            position: parts.position.clone(),
+            position: AtomicI64::new(join_position.get()),
             position_id: parts.position_id,
             closed: AtomicI32::new(0),
-            final_position: AtomicI64::new(0),
             final_end_of_stream: AtomicI64::new(i64::MAX),
             final_revoked: AtomicI32::new(0),
         });
@@ -143,19 +141,31 @@ impl Image {
     /// overwritten as soon as the poll has returned, so the handler must be done with it.
     #[inline]
     pub fn poll(&mut self, handler: impl FnMut(Fragment<'_>), limit: usize) -> usize {
-        if self.may_read() { self.reader.poll(handler, limit) } else { 0 }
+        if !self.may_read() {
+            return 0;
+        }
+        let Self { shared, reader, owner, .. } = self;
+        reader.poll_within(CounterTenure { shared, owner }, handler, i64::MAX, limit)
     }
 
     /// As [`Self::poll`], but hands over no fragment that starts at `bound` or later.
     #[inline]
     pub fn bounded_poll(&mut self, handler: impl FnMut(Fragment<'_>), bound: Position, limit: usize) -> usize {
-        if self.may_read() { self.reader.bounded_poll(handler, bound, limit) } else { 0 }
+        if !self.may_read() {
+            return 0;
+        }
+        let Self { shared, reader, owner, .. } = self;
+        reader.poll_within(CounterTenure { shared, owner }, handler, bound.get(), limit)
     }
 
     /// As [`Self::poll`], but the handler says how to go on after each fragment.
     #[inline]
     pub fn controlled_poll(&mut self, handler: impl FnMut(Fragment<'_>) -> ControlledAction, limit: usize) -> usize {
-        if self.may_read() { self.reader.controlled_poll(handler, limit) } else { 0 }
+        if !self.may_read() {
+            return 0;
+        }
+        let Self { shared, reader, owner, .. } = self;
+        reader.controlled_poll_within(CounterTenure { shared, owner }, handler, i64::MAX, limit)
     }
 
     /// Both [`Self::bounded_poll`] and [`Self::controlled_poll`].
@@ -166,12 +176,20 @@ impl Image {
         bound: Position,
         limit: usize,
     ) -> usize {
-        if self.may_read() { self.reader.bounded_controlled_poll(handler, bound, limit) } else { 0 }
+        if !self.may_read() {
+            return 0;
+        }
+        let Self { shared, reader, owner, .. } = self;
+        reader.controlled_poll_within(CounterTenure { shared, owner }, handler, bound.get(), limit)
     }
 
     /// Hands over a run of whole frames, headers included, of at most `limit` bytes, and returns its length.
     pub fn block_poll(&mut self, handler: impl FnOnce(Block<'_>), limit: usize) -> usize {
-        if self.may_read() { self.reader.block_poll(handler, limit) } else { 0 }
+        if !self.may_read() {
+            return 0;
+        }
+        let Self { shared, reader, owner, .. } = self;
+        reader.block_poll_within(CounterTenure { shared, owner }, handler, limit)
     }
 
     /// Looks at fragments from `from` to `bound` without consuming them, and returns where the next look may start.
@@ -244,19 +262,37 @@ impl Image {
         !self.is_closed() && self.reader.is_ready()
     }
 
-    /// Whether the position counter is this image's to store to. The driver may have freed it long ago, if this client was
-    /// stopped for a while and its conductor has not yet noticed, and another subscriber may have it by now: the
-    /// registration id in the counter's record tells, at the price of a load from a line that the poll needs anyway.
+    /// Whether the position counter is this image's to read from and to store to. If not, the image is closed from here on.
     #[inline]
     fn may_read(&self) -> bool {
-        if self.shared.is_closed() {
-            return false;
+        let holds = CounterTenure { shared: &self.shared, owner: &self.owner }.holds();
+        if !holds {
+            self.shared.close();
         }
-        if self.owner.load_relaxed() == self.shared.subscription_registration_id.get() {
-            return true;
-        }
-        self.shared.close();
-        false
+        holds
+    }
+}
+
+/// An image's hold on its position counter. The driver may have freed that long ago: this client was stopped for a while and its
+/// conductor has not yet noticed, or a handler took so long that the image has gone meanwhile. Another subscriber may have the
+/// counter by now, or another image of this one. The registration id in the counter's record tells of the former, at the price
+/// of a load from a line that the poll needs anyway, and that the image is closed of the latter.
+struct CounterTenure<'a> {
+    shared: &'a ImageShared,
+    owner: &'a OwnedWord<i64>,
+}
+
+impl Tenure for CounterTenure<'_> {
+    #[inline]
+    fn holds(&self) -> bool {
+        !self.shared.is_closed() && self.owner.load_relaxed() == self.shared.subscription_registration_id.get()
+    }
+
+    #[inline]
+    fn has_read_to(&self, position: i64) {
+        // ORDERING(client.image-position): Release. Pairs with the Acquire load in `ImageShared::position`; what handlers did with
+        // the bytes below is done.
+        self.shared.position.store(position, Ordering::Release);
     }
 }
 
@@ -291,7 +327,7 @@ impl ImageInfo {
         self.shared.join_position
     }
 
-    /// How far the subscription has read; once the image is closed, how far it had read then.
+    /// How far the subscription has read, also once the image is closed. Moves at the end of each poll.
     pub fn position(&self) -> Position {
         self.shared.position()
     }
@@ -378,12 +414,11 @@ impl ImageShared {
         self.closed.load(Ordering::Acquire) != 0
     }
 
-    /// Remembers where the image got to, and closes it. Only the first call counts: later the counter may be another's.
+    /// Remembers how the stream ended, and closes the image. Only the first call counts: later the log may be gone.
     fn close(&self) {
         if self.is_closed() {
             return;
         }
-        self.final_position.store(self.position.load_acquire(), Ordering::Relaxed);
         let end = self.log.metadata().end_of_stream_position().get();
         self.final_end_of_stream.store(end, Ordering::Relaxed);
         self.final_revoked.store(self.log.metadata().is_revoked().into(), Ordering::Relaxed);
@@ -392,9 +427,8 @@ impl ImageShared {
     }
 
     fn position(&self) -> Position {
-        let now = self.position.load_acquire();
-        let position = if self.is_closed() { self.final_position.load(Ordering::Relaxed) } else { now };
-        Position::new(position)
+        // ORDERING(client.image-position): Acquire. Pairs with the Release store in `CounterTenure::has_read_to`.
+        Position::new(self.position.load(Ordering::Acquire))
     }
 
     fn end_of_stream_position(&self) -> i64 {

@@ -71,6 +71,27 @@ struct ScriptedSubscription {
     images: BTreeMap<i64, CounterId>,
 }
 
+fn tell(events: &mut Transmitter, event: &Event<'_>) {
+    let mut bytes = vec![0; event.encoded_length()];
+    let length = event.encode(&mut bytes).unwrap();
+    events.transmit(event.type_id(), &bytes[..length]).unwrap();
+}
+
+impl ScriptedPublication {
+    /// The event that tells a subscription of this publication's image.
+    fn announcement(&self, id: i64, subscription: i64, subscriber_position_id: CounterId) -> Event<'_> {
+        Event::AvailableImage(OnAvailableImage {
+            image_correlation_id: CorrelationId::new(id),
+            session_id: self.session_id,
+            stream_id: self.stream_id,
+            subscription_registration_id: RegistrationId::new(subscription),
+            subscriber_position_id,
+            log_file: Text::from(self.path.to_str().unwrap()),
+            source_identity: Text::from("aeron:ipc"),
+        })
+    }
+}
+
 impl ScriptedDriver {
     pub(super) fn new(pid: i64, now: EpochMillis) -> Self {
         let to_driver = AtomicBuffer::heap(CAPACITY + RING_TRAILER_LENGTH);
@@ -121,9 +142,7 @@ impl ScriptedDriver {
     }
 
     pub(super) fn tell(&mut self, event: &Event<'_>) {
-        let mut bytes = vec![0; event.encoded_length()];
-        let length = event.encode(&mut bytes).unwrap();
-        self.events.transmit(event.type_id(), &bytes[..length]).unwrap();
+        tell(&mut self.events, event);
     }
 
     /// Reads the commands that wait, without executing them.
@@ -269,6 +288,24 @@ impl ScriptedDriver {
         self.counters.free(self.now, counter);
     }
 
+    /// Has the publication's subscribers leave it and join it again at a position, as untethered ones do that were too slow: with
+    /// the same image and the same position counter.
+    pub(super) fn rejoin_image(&mut self, publication: i64, at: Position) {
+        for (id, subscription) in &mut self.subscriptions {
+            let Some(counter) = subscription.images.remove(&publication) else { continue };
+            let gone = Event::UnavailableImage(OnUnavailableImage {
+                image_correlation_id: CorrelationId::new(publication),
+                subscription_registration_id: RegistrationId::new(*id),
+                stream_id: subscription.stream_id,
+                channel: Text::from("aeron:ipc"),
+            });
+            tell(&mut self.events, &gone);
+            self.counters.value(counter).unwrap().store_release(at.get());
+            subscription.images.insert(publication, counter);
+            tell(&mut self.events, &self.publications[&publication].announcement(publication, *id, counter));
+        }
+    }
+
     pub(super) fn log(&self, publication: i64) -> &LogBuffers {
         &self.publications[&publication].log
     }
@@ -384,18 +421,9 @@ impl ScriptedDriver {
                 events.push((*publication_id, *subscription_id, counter));
             }
         }
-        for (publication_id, subscription_id, subscriber_position_id) in events {
+        for (publication_id, subscription_id, counter) in events {
             let publication = &self.publications[&publication_id];
-            let path = publication.path.to_str().unwrap().to_owned();
-            self.tell(&Event::AvailableImage(OnAvailableImage {
-                image_correlation_id: CorrelationId::new(publication_id),
-                session_id: self.publications[&publication_id].session_id,
-                stream_id: self.publications[&publication_id].stream_id,
-                subscription_registration_id: RegistrationId::new(subscription_id),
-                subscriber_position_id,
-                log_file: Text::from(path.as_str()),
-                source_identity: Text::from("aeron:ipc"),
-            }));
+            tell(&mut self.events, &publication.announcement(publication_id, subscription_id, counter));
         }
     }
 }

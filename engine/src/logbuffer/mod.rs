@@ -66,5 +66,7 @@ pub use metadata::{LOG_METADATA_LENGTH, LogMetadata, PARTITION_COUNT};
 pub use parameters::{LogKind, LogLayout, LogParameters, MAX_MTU};
 pub use read::{Block, ControlledAction, ImageReader, MalformedFrame};
 pub use rebuild::rebuild;
+#[cfg(all(feature = "client", not(engine_loom)))]
+pub(crate) use scan::Tenure;
 pub use sendable::{NextFrame, Sendable, committed, sendable};
 pub use unblock::{unblock, unblock_abandoned};

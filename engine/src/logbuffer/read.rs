@@ -9,7 +9,7 @@ use crate::types::{Position, SessionId, TermId};
 use super::LogBuffers;
 use super::fragment::Fragment;
 use super::frame::{self, FRAME_ALIGNMENT};
-use super::scan::{Consume, Scan};
+use super::scan::{Consume, ForEver, Scan, Tenure};
 
 /// A poll that has found more fragments than this is behind its publisher, and has the processor fetch what lies
 /// [`EXPECTED_AHEAD`] bytes ahead: it comes from another core, which takes longer than reading what is here. A poll that keeps up
@@ -72,20 +72,20 @@ impl ImageReader {
     /// When the handler panics, the fragment it was given counts as consumed; so it does in every other poll.
     #[inline]
     pub fn poll(&mut self, handler: impl FnMut(Fragment<'_>), limit: usize) -> usize {
-        self.poll_within(handler, i64::MAX, limit)
+        self.poll_within(ForEver, handler, i64::MAX, limit)
     }
 
     /// As [`Self::poll`], but hands over no fragment that starts at `bound` or later. One that starts below is whole, even if it
     /// ends beyond.
     #[inline]
     pub fn bounded_poll(&mut self, handler: impl FnMut(Fragment<'_>), bound: Position, limit: usize) -> usize {
-        self.poll_within(handler, bound.get(), limit)
+        self.poll_within(ForEver, handler, bound.get(), limit)
     }
 
     /// As [`Self::poll`], but the handler says how to go on after each fragment.
     #[inline]
     pub fn controlled_poll(&mut self, handler: impl FnMut(Fragment<'_>) -> ControlledAction, limit: usize) -> usize {
-        self.controlled_poll_within(handler, i64::MAX, limit)
+        self.controlled_poll_within(ForEver, handler, i64::MAX, limit)
     }
 
     /// Both [`Self::bounded_poll`] and [`Self::controlled_poll`].
@@ -96,14 +96,24 @@ impl ImageReader {
         bound: Position,
         limit: usize,
     ) -> usize {
-        self.controlled_poll_within(handler, bound.get(), limit)
+        self.controlled_poll_within(ForEver, handler, bound.get(), limit)
     }
 
     /// Hands over whole frames, headers included, as one block of at most `limit` bytes, and returns its length. Nothing is
     /// handed over when there is no frame or the first is longer than the limit. A block stops before padding; padding that
     /// comes first is a block of its own, however long it is.
     pub fn block_poll(&mut self, handler: impl FnOnce(Block<'_>), limit: usize) -> usize {
-        let Some(mut consume) = Consume::new(&self.log, &self.position) else { return 0 };
+        self.block_poll_within(ForEver, handler, limit)
+    }
+
+    /// As [`Self::block_poll`], moving the position only as long as the tenure holds.
+    pub(crate) fn block_poll_within(
+        &mut self,
+        tenure: impl Tenure,
+        handler: impl FnOnce(Block<'_>),
+        limit: usize,
+    ) -> usize {
+        let Some(mut consume) = Consume::new(&self.log, &self.position, tenure) else { return 0 };
         let start = consume.scan.clone();
         let within = start.position().saturating_add(i64::try_from(limit).unwrap_or(i64::MAX));
         let mut first = None;
@@ -203,9 +213,16 @@ impl ImageReader {
         &self.log
     }
 
+    /// As [`Self::bounded_poll`], moving the position only as long as the tenure holds.
     #[inline(always)]
-    fn poll_within(&mut self, mut handler: impl FnMut(Fragment<'_>), bound: i64, limit: usize) -> usize {
-        let Some(mut consume) = Consume::new(&self.log, &self.position) else { return 0 };
+    pub(crate) fn poll_within(
+        &mut self,
+        tenure: impl Tenure,
+        mut handler: impl FnMut(Fragment<'_>),
+        bound: i64,
+        limit: usize,
+    ) -> usize {
+        let Some(mut consume) = Consume::new(&self.log, &self.position, tenure) else { return 0 };
         let stop = consume.scan.remaining_at(bound);
         let mut fragments = 0;
         while fragments < limit
@@ -223,14 +240,16 @@ impl ImageReader {
         fragments
     }
 
+    /// As [`Self::bounded_controlled_poll`], moving the position only as long as the tenure holds.
     #[inline(always)]
-    fn controlled_poll_within(
+    pub(crate) fn controlled_poll_within(
         &mut self,
+        tenure: impl Tenure,
         mut handler: impl FnMut(Fragment<'_>) -> ControlledAction,
         bound: i64,
         limit: usize,
     ) -> usize {
-        let Some(mut consume) = Consume::new(&self.log, &self.position) else { return 0 };
+        let Some(mut consume) = Consume::new(&self.log, &self.position, tenure) else { return 0 };
         let stop = consume.scan.remaining_at(bound);
         let mut fragments = 0;
         while fragments < limit && consume.scan.remaining() > stop {

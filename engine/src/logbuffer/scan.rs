@@ -70,33 +70,59 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// Whose position counter a reader moves. It may become another's while a handler runs.
+pub(crate) trait Tenure {
+    /// Whether the counter is still the reader's to store to.
+    fn holds(&self) -> bool;
+    /// The reader is done with what is below this position, whether the counter says so or not.
+    fn has_read_to(&self, position: i64);
+}
+
+/// That of a reader whose counter nobody takes away.
+pub(super) struct ForEver;
+
+impl Tenure for ForEver {
+    #[inline(always)]
+    fn holds(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn has_read_to(&self, _: i64) {}
+}
+
 /// A scan that moves a subscriber's position over the frames that it has handed over: once, when it ends, however it ends.
-pub(super) struct Consume<'a> {
+pub(super) struct Consume<'a, T: Tenure> {
     pub(super) scan: Scan<'a>,
     word: &'a OwnedWord<i64>,
+    tenure: T,
     published: i64,
 }
 
-impl<'a> Consume<'a> {
+impl<'a, T: Tenure> Consume<'a, T> {
     #[inline]
-    pub(super) fn new(log: &'a LogBuffers, word: &'a OwnedWord<i64>) -> Option<Self> {
+    pub(super) fn new(log: &'a LogBuffers, word: &'a OwnedWord<i64>, tenure: T) -> Option<Self> {
         let position = word.load_relaxed();
-        Some(Self { scan: Scan::new(log, position)?, word, published: position })
+        Some(Self { scan: Scan::new(log, position)?, word, tenure, published: position })
     }
 
-    /// Publishes the position that the scan has reached.
+    /// Publishes the position that the scan has reached, unless it has become somebody else's to publish.
     #[inline]
     pub(super) fn publish(&mut self) {
         let position = self.scan.position();
         if position != self.published {
-            // ORDERING(pos.subscriber): Release. Pairs with the conductor's Acquire load; the bytes below are done with.
-            self.word.store_release(position);
             self.published = position;
+            self.tenure.has_read_to(position);
+            // Asked behind the handler, which may have taken so long that the driver has given the counter away.
+            if self.tenure.holds() {
+                // ORDERING(pos.subscriber): Release. Pairs with the conductor's Acquire load; the bytes below are done with.
+                self.word.store_release(position);
+            }
         }
     }
 }
 
-impl Drop for Consume<'_> {
+impl<T: Tenure> Drop for Consume<'_, T> {
     #[inline]
     fn drop(&mut self) {
         self.publish();

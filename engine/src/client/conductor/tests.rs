@@ -5,13 +5,15 @@ use std::time::Duration;
 use super::{Answer, Wanted};
 use crate::client::error::{AddError, Request};
 use crate::client::testing::{LIVENESS, Rig};
-use crate::client::{Counter, ExclusivePublication, Pending, Publication, Subscription};
+use crate::client::{Counter, ExclusivePublication, Image, Pending, Publication, Subscription};
 use crate::command::{
     Command, ErrorCode, Event, GetNextAvailableSessionId, OnClientTimeout, OnError, OnNextAvailableSessionId,
     OnPublicationError, Text,
 };
-use crate::logbuffer::OfferError;
-use crate::types::{CorrelationId, RegistrationId, SessionId, StreamId};
+use crate::counters::CounterSpec;
+use crate::logbuffer::{ControlledAction, Fragment, OfferError};
+use crate::time::EpochMillis;
+use crate::types::{ClientId, CorrelationId, CounterId, Position, RegistrationId, SessionId, StreamId};
 
 const STREAM: StreamId = StreamId::new(1001);
 
@@ -244,6 +246,19 @@ fn trap_62_a_client_that_was_given_up_leaves_its_position_counters_alone() {
     assert_eq!(counters.value(position), Some(64));
 }
 
+/// Has the driver give up the only image of the subscription, and its position counter, with the value 5, to somebody else. The
+/// client's conductor knows nothing of it.
+fn give_counter_away(rig: &Rig, subscription: RegistrationId, publication: RegistrationId) -> CounterId {
+    let mut driver = rig.driver();
+    driver.end_image(subscription.get(), publication.get());
+    let later = EpochMillis::new(i64::MAX / 2);
+    driver.beat(later);
+    let spec = CounterSpec::application(1000, &[], b"another's", RegistrationId::new(77), ClientId::new(78));
+    let reused = driver.counters.allocate(later, &spec.starting_at(5)).unwrap();
+    assert_eq!(driver.reader().value(reused), Some(5));
+    reused
+}
+
 /// Trap 35: a position counter may be another's by the time that a client which was stopped reads on.
 #[test]
 fn trap_35_an_image_does_not_store_to_a_counter_that_is_not_its_own() {
@@ -254,25 +269,84 @@ fn trap_35_an_image_does_not_store_to_a_counter_that_is_not_its_own() {
     publication.offer(b"one").unwrap();
     publication.offer(b"two").unwrap();
     assert_eq!(subscription.poll(|_| {}, 1), 1);
-    // The driver gives the client up and the counter to somebody else, and the client's conductor knows nothing of it.
-    let (mut driver, id) = (rig.driver(), publication.registration_id().get());
-    driver.end_image(subscription.registration_id().get(), id);
-    let later = crate::time::EpochMillis::new(i64::MAX / 2);
-    driver.beat(later);
-    let spec = crate::counters::CounterSpec::application(
-        1000,
-        &[],
-        b"another's",
-        RegistrationId::new(77),
-        crate::types::ClientId::new(78),
-    );
-    let reused = driver.counters.allocate(later, &spec.starting_at(5)).unwrap();
-    let position = subscription.images()[0].position();
-    assert_eq!(driver.reader().value(reused), Some(5), "the test reuses the image's counter");
-    assert_eq!(position.get(), 5);
+    let counter = rig.driver().reader().find(4, subscription.registration_id());
+    let reused = give_counter_away(&rig, subscription.registration_id(), publication.registration_id());
+    assert_eq!(counter, Some(reused), "the test reuses the image's counter");
     assert_eq!(poll(&mut subscription), Vec::<Vec<u8>>::new());
-    assert_eq!(driver.reader().value(reused), Some(5));
+    assert_eq!(rig.driver().reader().value(reused), Some(5));
     assert!(subscription.images()[0].is_closed());
+}
+
+/// Trap 35: so it may by the time that a handler returns.
+#[test]
+fn trap_35_a_poll_under_way_does_not_store_to_a_counter_that_was_given_away() {
+    type Poll = fn(&mut Image, &mut dyn FnMut());
+    let polls: [Poll; 4] = [
+        |image, during| _ = image.poll(|_| during(), 1),
+        |image, during| _ = image.bounded_poll(|_| during(), Position::new(64), 10),
+        |image, during| {
+            let commit = |_: Fragment<'_>| {
+                during();
+                ControlledAction::Commit
+            };
+            image.controlled_poll(commit, 1);
+        },
+        |image, during| _ = image.block_poll(|_| during(), 64),
+    ];
+    for poll in polls {
+        let rig = Rig::new();
+        let mut subscription: Subscription = rig.add(subscription());
+        let mut publication: ExclusivePublication = rig.add(exclusive());
+        rig.driver().move_limits();
+        publication.offer(b"one").unwrap();
+        let (id, mut reused) = (subscription.registration_id(), None);
+        let image = &mut subscription.images_mut()[0];
+        poll(image, &mut || reused = Some(give_counter_away(&rig, id, publication.registration_id())));
+        assert_eq!(rig.driver().reader().value(reused.expect("it was polled")), Some(5));
+        assert_eq!(image.position().get(), 64, "it was read all the same");
+    }
+}
+
+/// An image that went and came again while a handler ran has the same position counter: the poll that was under way belongs to
+/// the past of it.
+#[test]
+fn a_poll_under_way_does_not_move_the_image_that_came_again() {
+    let rig = Rig::new();
+    let mut subscription: Subscription = rig.add(subscription());
+    let mut publication: ExclusivePublication = rig.add(exclusive());
+    rig.driver().move_limits();
+    publication.offer(b"one").unwrap();
+    publication.offer(b"two").unwrap();
+    let counter = rig.driver().reader().find(4, subscription.registration_id()).unwrap();
+    let polled = subscription.poll(
+        |_| {
+            rig.driver().rejoin_image(publication.registration_id().get(), 128.into());
+            rig.settle();
+        },
+        1,
+    );
+    assert_eq!(polled, 1);
+    assert_eq!(rig.driver().reader().value(counter), Some(128));
+    publication.offer(b"three").unwrap();
+    assert_eq!(poll(&mut subscription), [b"three"]);
+}
+
+/// Where a client goes on from, once it is well again, is where it got to, not what another has in the counter.
+#[test]
+fn an_image_of_a_client_that_was_stopped_tells_how_far_it_got() {
+    let rig = Rig::new();
+    let mut subscription: Subscription = rig.add(subscription());
+    let mut publication: ExclusivePublication = rig.add(exclusive());
+    rig.driver().move_limits();
+    publication.offer(b"one").unwrap();
+    assert_eq!(subscription.poll(|_| {}, 1), 1);
+    let image = subscription.images()[0].info();
+    give_counter_away(&rig, subscription.registration_id(), publication.registration_id());
+    assert_eq!(image.position().get(), 64);
+    rig.stop_for(2 * LIVENESS);
+    rig.core.service();
+    assert!(image.is_closed());
+    assert_eq!(image.position().get(), 64);
 }
 
 #[test]
