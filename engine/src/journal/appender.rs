@@ -25,6 +25,29 @@ use super::writer::{Shared, Writer};
 ///
 /// Appenders do not wait for each other. One that dies, however that happens, is got past by the others' helper threads within
 /// milliseconds; one that is merely slow is waited for by tailers, and never loses what it appends.
+///
+/// ```
+/// use std::io::IoSlice;
+///
+/// use gannet::journal::{Journal, JournalOptions, Start};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// let journal = Journal::create(dir, &JournalOptions::new().segment_length(1 << 20).term_length(1 << 20))?;
+/// let mut appender = journal.appender()?;
+/// appender.append(b"one")?;
+/// appender.append_vectored(&[IoSlice::new(b"tw"), IoSlice::new(b"o")])?;
+/// // Written where it is to lie.
+/// let mut claim = appender.claim(5)?;
+/// claim.payload_mut().copy_from_slice(b"three");
+/// let end = claim.commit()?;
+///
+/// assert_eq!(journal.sync()?, end); // what has been appended by now survives a loss of power
+/// let mut messages = Vec::new();
+/// journal.recording()?.tailer(Start::Begin)?.poll(|record| messages.push(record.payload().to_vec()), 10)?;
+/// assert_eq!(messages, [b"one".to_vec(), b"two".to_vec(), b"three".to_vec()]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Appender(Handle<Claimant>);
 

@@ -55,7 +55,30 @@ const _: () = assert!(NAME + MAX_CURSOR_NAME <= SLOT && GENERATION.end() <= NAME
 /// The bits of a position's word that tell its generation: frames begin at multiples of 32.
 const TAG: i64 = FRAME_ALIGNMENT as i64 - 1;
 
-/// A named cursor.
+/// A named cursor: where a consumer goes on when it is started again. What is in front of it is not pruned, unless that is forced.
+///
+/// ```
+/// use gannet::journal::{Journal, JournalOptions, Recording, Start};
+///
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// let journal = Journal::create(dir, &JournalOptions::new().segment_length(1 << 20).term_length(1 << 20))?;
+/// for message in [b"one", b"two"] {
+///     journal.appender()?.append(message)?;
+/// }
+///
+/// let recording = Recording::open(dir)?;
+/// let mut cursor = recording.cursor("billing")?; // made at the beginning of the recording
+/// let mut tailer = recording.tailer(Start::Position(cursor.position()))?;
+/// let done = tailer.next()?.map(|record| record.next_position());
+/// cursor.move_to(done.unwrap_or(cursor.position()))?; // by whoever is done with the message, and nobody else
+///
+/// // Another time, after a restart.
+/// let again = Recording::open(dir)?.cursor("billing")?;
+/// let mut tailer = recording.tailer(Start::Position(again.position()))?;
+/// assert_eq!(tailer.next()?.map(|record| record.payload().to_vec()), Some(b"two".to_vec()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Cursor {
     stored: Stored,
