@@ -60,7 +60,8 @@ pub use agent::{Backoff, IdleStrategy};
 pub use client::{
     AddError, BatchClaim, Claim, Client, ClientError, ClientEvent, ConnectError, Context, Counter, CounterClosed,
     CounterEvent, DriverLoss, EnvironmentError, ExclusivePublication, Image, ImageHandlers, ImageInfo, MessageError,
-    Pending, Publication, PublicationErrorFrame, Request, SendError, Subscription, UnreadableVariable,
+    Pending, PendingDestination, Publication, PublicationErrorFrame, Request, SendError, Subscription,
+    UnreadableVariable,
 };
 pub use counters::ChannelStatus;
 #[cfg(all(feature = "client", not(engine_loom)))]

@@ -7,13 +7,14 @@
 use core::fmt;
 use core::time::Duration;
 use std::net::SocketAddr;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use super::conductor::{Answer, Bound, Conductor, ResourceKey, Wanted};
+use super::conductor::{Answer, Bound, Conductor, DestinationChange, ResourceKey, Wanted};
 use super::context::Handlers;
 use super::endpoint;
 use super::error::{AddError, Request};
-use crate::command::{Command, Destination, GetNextAvailableSessionId, Text};
+use super::pending_destination::PendingDestination;
+use crate::command::{Command, GetNextAvailableSessionId};
 use crate::counters::{ChannelStatus, CountersReader};
 use crate::time::{Clock, MonotonicNanos};
 use crate::types::{ClientId, CorrelationId, CounterId, RegistrationId, SessionId, StreamId};
@@ -219,19 +220,26 @@ impl ClientCore {
         self.wait_for(|conductor| conductor.answer_to(id))
     }
 
-    /// Adds a destination to a publication or subscription, or removes one, and waits until the driver has done it.
-    pub(super) fn destination<'a>(
+    /// Adds a destination to a publication or subscription, or removes one, and waits until the driver has done it. Returns the id
+    /// of the change.
+    pub(super) fn change_destination(
         &self,
-        registration_id: RegistrationId,
-        channel: &'a str,
-        command: fn(Destination<'a>) -> Command<'a>,
-    ) -> Result<(), AddError> {
-        let request = Request::Destination { channel: channel.to_owned() };
-        let channel = Text::from(channel);
-        self.ask(request, |client_id, correlation_id| {
-            command(Destination { client_id, correlation_id, registration_id, channel })
-        })?;
-        Ok(())
+        key: ResourceKey,
+        change: DestinationChange,
+    ) -> Result<RegistrationId, AddError> {
+        let id = self.conductor().change_destination(key, change, self.now())?;
+        self.wait_for(|conductor| conductor.answer_to(id))?;
+        Ok(id.registration())
+    }
+
+    /// The same without waiting.
+    pub(super) fn async_change_destination(
+        self: &Arc<Self>,
+        key: ResourceKey,
+        change: DestinationChange,
+    ) -> Result<PendingDestination, AddError> {
+        let id = self.conductor().change_destination(key, change, self.now())?;
+        Ok(PendingDestination::new(Arc::clone(self), id))
     }
 
     /// A session id that no publication on the stream uses.

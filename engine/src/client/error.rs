@@ -9,7 +9,7 @@ use crate::cnc::CncOpenError;
 use crate::command::ErrorCode;
 use crate::logbuffer::{AppenderError, LogOpenError};
 use crate::ringbuffer::RingWriteError;
-use crate::types::{CorrelationId, CounterId, StreamId};
+use crate::types::{CorrelationId, CounterId, RegistrationId, StreamId};
 
 /// Why [`Client::connect`](super::Client::connect) failed.
 ///
@@ -109,6 +109,11 @@ pub enum Request {
         /// Its channel.
         channel: String,
     },
+    /// A destination of a publication, by the id that it was added under.
+    DestinationById {
+        /// The id.
+        id: RegistrationId,
+    },
     /// A session id that a stream does not use.
     SessionId {
         /// The stream.
@@ -131,6 +136,7 @@ impl fmt::Display for Request {
             Self::Subscription { channel, stream_id } => write!(f, "subscription to {channel}, stream {stream_id}"),
             Self::Counter { type_id, label } => write!(f, "counter \"{label}\" of type {type_id}"),
             Self::Destination { channel } => write!(f, "destination {channel}"),
+            Self::DestinationById { id } => write!(f, "destination with id {id}"),
             Self::SessionId { stream_id } => write!(f, "session id for stream {stream_id}"),
             Self::Rejection { image } => write!(f, "rejection of image {image}"),
         }
@@ -232,6 +238,12 @@ pub enum AddError {
     #[error("cannot add the {request}: the client has no driver; wait for it to reconnect, or call `reconnect`")]
     NoDriver {
         /// What was to be added.
+        request: Request,
+    },
+    /// The publication or subscription that a destination is for did not come back when the client reconnected.
+    #[error("cannot change the {request}: what it is for was not restored when the client reconnected; add that again")]
+    NotRestored {
+        /// What was to be added or removed.
         request: Request,
     },
     /// The client is closed.

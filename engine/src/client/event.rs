@@ -73,14 +73,15 @@ pub enum ClientEvent {
         epoch: u32,
         /// How long the client had no driver, or was given up by it.
         after: Duration,
-        /// How many publications, subscriptions and counters were added again.
+        /// How many publications, subscriptions, counters and destinations were added again.
         restored: usize,
         /// How many could not be; a [`ClientEvent::NotRestored`] was given for each.
         failed: usize,
     },
-    /// One publication, subscription or counter could not be added again. Its handle stays closed.
+    /// One publication, subscription or counter could not be added again, and its handle stays closed; or one destination, and its
+    /// publication or subscription is without it.
     NotRestored {
-        /// Its registration id in the epoch that ended.
+        /// Its registration id in the epoch that ended; of a destination, the id that it was added under.
         was: RegistrationId,
         /// Why.
         error: AddError,
@@ -137,7 +138,8 @@ impl fmt::Display for ClientEvent {
 pub struct PublicationErrorFrame {
     /// This client's publication.
     pub registration_id: RegistrationId,
-    /// The destination that the complaint came through, for a publication with several.
+    /// The destination that the complaint came through, for a publication with several, by the id that it was added under; -1 where
+    /// there is none.
     pub destination_registration_id: RegistrationId,
     /// The publication's session.
     pub session_id: SessionId,

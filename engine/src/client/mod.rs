@@ -32,6 +32,7 @@ mod image;
 mod logs;
 mod notice;
 mod pending;
+mod pending_destination;
 mod publication;
 mod subscription;
 #[cfg(test)]
@@ -48,6 +49,7 @@ pub use exclusive_publication::ExclusivePublication;
 pub use facade::{Client, ImageHandlers};
 pub use image::{Image, ImageInfo};
 pub use pending::Pending;
+pub use pending_destination::PendingDestination;
 pub use publication::Publication;
 pub use subscription::Subscription;
 pub use typed::{MessageError, SendError};

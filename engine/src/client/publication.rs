@@ -7,11 +7,11 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use super::claim::{BatchClaim, Claim};
 use super::client_core::ClientCore;
-use super::conductor::{Bound, ResourceKey};
+use super::conductor::{Bound, DestinationChange, ResourceKey};
 use super::epochs::Epochs;
 use super::error::AddError;
 use super::logs::Lending;
-use crate::command::Command;
+use super::pending_destination::PendingDestination;
 use crate::counters::ChannelStatus;
 use crate::logbuffer::{AppenderError, ConcurrentAppender, Doorbell, LogBuffers, OfferError};
 use crate::memory::{AtomicBuffer, OwnedWord};
@@ -291,13 +291,25 @@ impl Publication {
         self.core.local_socket_addresses(self.channel_status_id())
     }
 
-    /// Adds a destination to a publication with `control-mode=manual`, and waits until the driver has it.
+    /// Adds a destination to a publication with `control-mode=manual`, and waits until the driver has it. Returns
+    /// the destination's id, by which [`Self::remove_destination_by_id`] removes it and
+    /// [`PublicationErrorFrame`](super::PublicationErrorFrame) names it. The id stays the same when the client reconnects, and adds
+    /// the destination again.
     ///
     /// # Errors
     ///
     /// [`AddError`]: the driver's refusal, or why it could not be asked.
-    pub fn add_destination(&self, channel: &str) -> Result<(), AddError> {
-        self.core.destination(self.original_registration_id(), channel, Command::AddDestination)
+    pub fn add_destination(&self, channel: &str) -> Result<RegistrationId, AddError> {
+        self.core.change_destination(self.key, DestinationChange::Add(channel.to_owned()))
+    }
+
+    /// [`Self::add_destination`] without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`] when the driver could not be asked.
+    pub fn async_add_destination(&self, channel: &str) -> Result<PendingDestination, AddError> {
+        self.core.async_change_destination(self.key, DestinationChange::Add(channel.to_owned()))
     }
 
     /// Removes a destination that was added with this channel, and waits until the driver has done so.
@@ -306,7 +318,25 @@ impl Publication {
     ///
     /// As [`Self::add_destination`].
     pub fn remove_destination(&self, channel: &str) -> Result<(), AddError> {
-        self.core.destination(self.original_registration_id(), channel, Command::RemoveDestination)
+        self.core.change_destination(self.key, DestinationChange::Remove(channel.to_owned())).map(|_| ())
+    }
+
+    /// [`Self::remove_destination`] without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`] when the driver could not be asked.
+    pub fn async_remove_destination(&self, channel: &str) -> Result<PendingDestination, AddError> {
+        self.core.async_change_destination(self.key, DestinationChange::Remove(channel.to_owned()))
+    }
+
+    /// Removes the destination that was added under this id, and waits until the driver has done so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::add_destination`].
+    pub fn remove_destination_by_id(&self, id: RegistrationId) -> Result<(), AddError> {
+        self.core.change_destination(self.key, DestinationChange::RemoveById(id)).map(|_| ())
     }
 
     /// Ends this handle's part in the publication *and* the stream: subscribers lose their images at once, without reading

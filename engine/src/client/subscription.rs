@@ -6,11 +6,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::client_core::ClientCore;
-use super::conductor::{Bound, ResourceKey};
+use super::conductor::{Bound, DestinationChange, ResourceKey};
 use super::endpoint;
 use super::error::{AddError, Request};
 use super::hand_over::HandOver;
 use super::image::{Image, ImageInfo};
+use super::pending_destination::PendingDestination;
 use crate::command::{Command, RejectImage, Text};
 use crate::counters::{ChannelStatus, CountersReader};
 use crate::logbuffer::{Bell, ControlledAction, Fragment};
@@ -387,13 +388,23 @@ impl Subscription {
         })
     }
 
-    /// Adds a destination to a subscription with `control-mode=manual`, and waits until the driver has it.
+    /// Adds a destination to a subscription with `control-mode=manual`, and waits until the driver has it. Returns
+    /// the destination's id. When the client reconnects, it adds the destination again.
     ///
     /// # Errors
     ///
     /// [`AddError`]: the driver's refusal, or why it could not be asked.
-    pub fn add_destination(&self, channel: &str) -> Result<(), AddError> {
-        self.core.destination(self.registration_id(), channel, Command::AddReceiveDestination)
+    pub fn add_destination(&self, channel: &str) -> Result<RegistrationId, AddError> {
+        self.core.change_destination(self.key, DestinationChange::Add(channel.to_owned()))
+    }
+
+    /// [`Self::add_destination`] without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`] when the driver could not be asked.
+    pub fn async_add_destination(&self, channel: &str) -> Result<PendingDestination, AddError> {
+        self.core.async_change_destination(self.key, DestinationChange::Add(channel.to_owned()))
     }
 
     /// Removes a destination that was added with this channel, and waits until the driver has done so.
@@ -402,7 +413,16 @@ impl Subscription {
     ///
     /// As [`Self::add_destination`].
     pub fn remove_destination(&self, channel: &str) -> Result<(), AddError> {
-        self.core.destination(self.registration_id(), channel, Command::RemoveReceiveDestination)
+        self.core.change_destination(self.key, DestinationChange::Remove(channel.to_owned())).map(|_| ())
+    }
+
+    /// [`Self::remove_destination`] without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`] when the driver could not be asked.
+    pub fn async_remove_destination(&self, channel: &str) -> Result<PendingDestination, AddError> {
+        self.core.async_change_destination(self.key, DestinationChange::Remove(channel.to_owned()))
     }
 
     /// Rejects an image: its publisher is told why, and the image goes, at least for a while. Waits until the driver has

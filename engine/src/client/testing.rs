@@ -46,6 +46,8 @@ pub(super) struct ScriptedDriver {
     subscriptions: BTreeMap<i64, ScriptedSubscription>,
     clients: BTreeMap<i64, CounterId>,
     own_counters: BTreeMap<i64, CounterId>,
+    /// Ids and channels, by publication or subscription.
+    destinations: BTreeMap<i64, Vec<(i64, String)>>,
     next_session: i32,
     /// Every command that was executed, by name and registration or correlation id.
     pub(super) executed: Vec<(&'static str, i64)>,
@@ -114,6 +116,7 @@ impl ScriptedDriver {
             subscriptions: BTreeMap::new(),
             clients: BTreeMap::new(),
             own_counters: BTreeMap::new(),
+            destinations: BTreeMap::new(),
             next_session: 1,
             executed: Vec::new(),
             refuse: None,
@@ -241,6 +244,33 @@ impl ScriptedDriver {
                     self.counters.free(self.now, counter_id);
                 }
             }
+            Command::AddDestination(change)
+            | Command::AddReceiveDestination(change)
+            | Command::RemoveDestination(change)
+            | Command::RemoveReceiveDestination(change) => {
+                self.executed.push((command.name(), change.registration_id.get()));
+                if self.refused(correlation_id, change.channel)
+                    || self.knows_not(correlation_id, change.registration_id)
+                {
+                    return;
+                }
+                let of = self.destinations.entry(change.registration_id.get()).or_default();
+                let channel = change.channel.to_string();
+                match command {
+                    Command::AddDestination(_) | Command::AddReceiveDestination(_) => of.push((id, channel)),
+                    _ => of.retain(|known| known.1 != channel),
+                }
+                self.tell(&Event::OperationSuccess(OnOperationSuccess { correlation_id }));
+            }
+            Command::RemoveDestinationById(remove) => {
+                self.executed.push((command.name(), remove.registration_id.get()));
+                if self.knows_not(correlation_id, remove.registration_id) {
+                    return;
+                }
+                let of = self.destinations.entry(remove.registration_id.get()).or_default();
+                of.retain(|known| known.0 != remove.destination_registration_id.get());
+                self.tell(&Event::OperationSuccess(OnOperationSuccess { correlation_id }));
+            }
             Command::ClientClose(close) => {
                 self.executed.push((command.name(), close.client_id.get()));
                 if let Some(counter) = self.clients.remove(&close.client_id.get()) {
@@ -249,6 +279,26 @@ impl ScriptedDriver {
             }
             _ => panic!("unexpected {}", command.name()),
         }
+    }
+
+    /// The destinations of a publication or subscription: their ids and channels.
+    pub(super) fn destinations_of(&self, id: RegistrationId) -> Vec<(i64, String)> {
+        self.destinations.get(&id.get()).cloned().unwrap_or_default()
+    }
+
+    /// Takes a destination away, as a removal does that names its endpoint in other words.
+    pub(super) fn drop_destination(&mut self, of: RegistrationId, channel: &str) {
+        self.destinations.entry(of.get()).or_default().retain(|known| known.1 != channel);
+    }
+
+    /// Refuses what is about no publication or subscription that there is.
+    fn knows_not(&mut self, offending_correlation_id: CorrelationId, id: RegistrationId) -> bool {
+        let known = self.publications.contains_key(&id.get()) || self.subscriptions.contains_key(&id.get());
+        if !known {
+            let (error_code, message) = (ErrorCode::UnknownPublication, Text::from("no such publication"));
+            self.tell(&Event::Error(OnError { offending_correlation_id, error_code, message }));
+        }
+        !known
     }
 
     /// Whether the client has a heartbeat counter, and what it says.
@@ -489,7 +539,13 @@ impl Rig {
             .on_unavailable_image(move |image| unavailable(format!("no image {}", image.correlation_id())))
             .on_available_counter(move |what| counter(format!("counter {}", what.counter_id)))
             .on_unavailable_counter(move |what| no_counter(format!("no counter {}", what.counter_id)))
-            .on_publication_error(move |what| frame(format!("{}: {}", what.registration_id, what.message)))
+            .on_publication_error(move |what| {
+                let through = match what.destination_registration_id.get() {
+                    -1 => String::new(),
+                    id => format!(" through {id}"),
+                };
+                frame(format!("{}: {}{through}", what.registration_id, what.message));
+            })
             .on_close(move || closed("closed".to_owned()));
         let core = ClientCore::new(conductor, context.handlers, Box::new(Arc::clone(&clock)), false);
         Self { core: Arc::new(core), clock, driver, findable, told }

@@ -258,9 +258,10 @@ fn applications_add_and_remove_destinations() {
     let ports = [free_port(), free_port()];
     let endpoints = ports.map(|port| format!("aeron:udp?endpoint=127.0.0.1:{port}"));
     let mut subscriptions = endpoints.each_ref().map(|channel| client.add_subscription(channel, STREAM).unwrap());
-    endpoints.iter().for_each(|channel| publication.add_destination(channel).unwrap());
+    let ids = endpoints.each_ref().map(|channel| publication.add_destination(channel).unwrap());
     deliver_to_all(&mut publication, &mut subscriptions);
     publication.remove_destination(&endpoints[0]).unwrap();
+    publication.remove_destination_by_id(ids[1]).unwrap();
     publication.add_destination("aeron:udp?endpoint=127.0.0.1:1|mtu=8k").unwrap_err();
 }
 

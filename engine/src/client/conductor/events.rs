@@ -48,9 +48,9 @@ impl Conductor {
                 let (registration_id, counter_id) = (event.registration_id, event.counter_id);
                 self.notices.push_back(Notice::UnavailableCounter(CounterEvent { registration_id, counter_id }));
             }
-            Ok(Event::OperationSuccess(event)) => self.answer(event.correlation_id.get(), Ok(Answer::Done)),
+            Ok(Event::OperationSuccess(event)) => self.answer(event.correlation_id.get(), Ok(Answer::Done), now),
             Ok(Event::NextAvailableSessionId(event)) => {
-                self.answer(event.correlation_id.get(), Ok(Answer::SessionId(event.session_id)));
+                self.answer(event.correlation_id.get(), Ok(Answer::SessionId(event.session_id)), now);
             }
             Ok(Event::PublicationError(event)) => self.on_publication_error(&event),
             Ok(Event::ClientTimeout(event)) => {
@@ -76,7 +76,7 @@ impl Conductor {
         }
         if let Some(question) = self.questions.get(&id) {
             let request = question.request.clone();
-            self.answer(id, Err(AddError::Refused { request, code: event.error_code, message }));
+            self.answer(id, Err(AddError::Refused { request, code: event.error_code, message }), now);
             return;
         }
         let Some((key, resource)) = self.resource_of(id) else { return };
@@ -296,7 +296,7 @@ impl Conductor {
             }
             self.notices.push_back(Notice::PublicationError(PublicationErrorFrame {
                 registration_id,
-                destination_registration_id: event.destination_registration_id,
+                destination_registration_id: resource.destinations.name_of(event.destination_registration_id),
                 session_id: event.session_id,
                 stream_id: event.stream_id,
                 receiver_id: event.receiver_id,
@@ -324,7 +324,9 @@ impl Conductor {
         resource.bound = Some(bound);
         resource.phase = Phase::Live { registration_id, log };
         if restored {
+            let destinations = resource.destinations.len();
             self.restored(true);
+            self.await_restored(destinations);
         }
     }
 }

@@ -28,7 +28,7 @@ const SEEK_INTERVAL_NS: i64 = 100_000_000;
 /// How long a driver must have been silent before its directory is looked at for another: drivers beat once a second.
 const SUSPICION_NS: i64 = 2_500_000_000;
 /// How long to wait before something is restored again that the driver refused because what was there before still goes away.
-const RESTORE_RETRY_NS: i64 = 200_000_000;
+pub(super) const RESTORE_RETRY_NS: i64 = 200_000_000;
 
 /// How a client came to have no driver.
 pub(super) enum Loss {
@@ -163,11 +163,15 @@ impl Conductor {
     fn expire_requests(&mut self, now: MonotonicNanos) -> usize {
         let waited = Duration::from_nanos(self.settings.driver_timeout_ns.unsigned_abs());
         let mut expired = 0;
-        for question in self.questions.values_mut() {
-            if question.answer.is_none() && now >= question.deadline {
-                question.answer = Some(Err(AddError::NoAnswer { request: question.request.clone(), waited }));
-                expired += 1;
-            }
+        let late: Vec<_> = self
+            .questions
+            .iter()
+            .filter(|(_, question)| question.answer.is_none() && now >= question.deadline)
+            .map(|(id, question)| (*id, question.request.clone()))
+            .collect();
+        for (id, request) in late {
+            expired += 1;
+            self.answer(id, Err(AddError::NoAnswer { request, waited }), now);
         }
         let late: Vec<ResourceKey> = self
             .resources
@@ -256,11 +260,13 @@ impl Conductor {
         self.by_registration.clear();
         self.abandoned.clear();
         self.unsent.clear();
+        self.questions.retain(|_, question| question.wanted);
         for question in self.questions.values_mut() {
             question.answer.get_or_insert_with(|| Err(AddError::NoDriver { request: question.request.clone() }));
         }
         for resource in self.resources.values_mut() {
-            let Resource { wanted, phase, bound } = resource;
+            let Resource { wanted, phase, bound, destinations } = resource;
+            destinations.lose(now);
             if let Some(bound) = bound {
                 Self::close_bound(bound, wanted.handlers(), &mut self.notices);
             }
@@ -385,6 +391,7 @@ impl Conductor {
             let error = self.cannot_send(key, error);
             self.fail(key, error);
         }
+        sent += self.restore_destinations(now);
         self.finish_restoring(now);
         sent
     }
@@ -399,8 +406,7 @@ impl Conductor {
     ) -> bool {
         // A session id or an endpoint may still be taken by this client's own past.
         let may_pass = matches!(code, ErrorCode::InvalidChannel | ErrorCode::ResourceTemporarilyUnavailable);
-        let in_time = self.restoring.as_ref().is_some_and(|restoring| now < restoring.retry_until);
-        if !may_pass || !in_time {
+        if !may_pass || !self.may_still_be_restored(now) {
             return false;
         }
         let Some(resource) = self.resources.get_mut(&key) else { return false };
@@ -409,6 +415,18 @@ impl Conductor {
         }
         resource.phase = Phase::Down { was, retry_at: now.saturating_add_ns(RESTORE_RETRY_NS) };
         true
+    }
+
+    /// Whether a refusal to restore something may be put down to what is still going away.
+    pub(super) fn may_still_be_restored(&self, now: MonotonicNanos) -> bool {
+        self.restoring.as_ref().is_some_and(|restoring| now < restoring.retry_until)
+    }
+
+    /// Counts what is to be restored besides.
+    pub(super) fn await_restored(&mut self, count: usize) {
+        if let Some(restoring) = &mut self.restoring {
+            restoring.outstanding += count;
+        }
     }
 
     /// Counts one resource that was restored, or that could not be.

@@ -10,9 +10,11 @@
 //! | this | the parts, and the duty cycle |
 //! | `requests` | what handles and the client ask of it |
 //! | `events` | what the driver says |
+//! | `destinations` | destinations of publications and subscriptions |
 //! | `liveness` | heartbeats, timeouts, losing the driver and finding one again |
 //! | `resource` | what has been added |
 
+mod destinations;
 mod events;
 mod liveness;
 mod requests;
@@ -32,6 +34,7 @@ use crate::command::Command;
 use crate::time::{EpochMillis, MonotonicNanos};
 use crate::types::{ClientId, RegistrationId, SessionId};
 
+pub(crate) use destinations::DestinationChange;
 use liveness::{Down, HeartbeatCounter, Restoring};
 pub(crate) use resource::{Bound, ImageHandlers, ResourceKey, Wanted};
 use resource::{Resource, Undo};
@@ -96,6 +99,20 @@ struct Question {
     request: Request,
     deadline: MonotonicNanos,
     answer: Option<Result<Answer, AddError>>,
+    purpose: Purpose,
+    /// Whether somebody is going to take the answer.
+    wanted: bool,
+}
+
+/// What is to be done with an answer, besides handing it over.
+#[derive(Clone)]
+enum Purpose {
+    /// Nothing.
+    Answer,
+    /// If it is a success, the destinations of this resource have changed.
+    Change(ResourceKey, DestinationChange),
+    /// It tells whether a destination of this resource is there again.
+    Restore(ResourceKey),
 }
 
 /// What the driver said to a command that makes no resource.

@@ -1,8 +1,9 @@
 //! What handles and the client ask of the conductor. Each call takes effect at once or is a command on its way to the
 //! driver, whose answer the duty cycle brings.
 
+use super::destinations::Destinations;
 use super::resource::{Phase, Resource, Undo};
-use super::{Answer, Bound, Conductor, Question, ResourceKey, State, Wanted};
+use super::{Answer, Bound, Conductor, Purpose, Question, ResourceKey, State, Wanted};
 use crate::client::driver_link::SendError;
 use crate::client::error::{AddError, Request};
 use crate::command::Command;
@@ -27,7 +28,8 @@ impl Conductor {
         self.next_key += 1;
         let deadline = now.saturating_add_ns(self.settings.driver_timeout_ns);
         let phase = Phase::Adding { correlation_id, deadline, was: None };
-        self.resources.insert(key, Resource { wanted, phase, bound: None });
+        let destinations = Destinations::default();
+        self.resources.insert(key, Resource { wanted, phase, bound: None, destinations });
         self.by_registration.insert(correlation_id.get(), key);
         Ok(key)
     }
@@ -54,6 +56,7 @@ impl Conductor {
         match resource.phase {
             Phase::Live { registration_id, log } => {
                 self.by_registration.remove(&registration_id.get());
+                (0..resource.destinations.missing()).for_each(|_| self.not_to_be_restored());
                 if let Some(log) = log {
                     self.logs.release(log, now);
                 }
@@ -104,7 +107,8 @@ impl Conductor {
             return Err(not_sent(request, error));
         }
         let deadline = now.saturating_add_ns(self.settings.driver_timeout_ns);
-        self.questions.insert(correlation_id.get(), Question { request, deadline, answer: None });
+        let question = Question { request, deadline, answer: None, purpose: Purpose::Answer, wanted: true };
+        self.questions.insert(correlation_id.get(), question);
         Ok(correlation_id)
     }
 
@@ -114,9 +118,36 @@ impl Conductor {
         self.questions.remove(&id.get())?.answer
     }
 
-    pub(super) fn answer(&mut self, id: i64, answer: Result<Answer, AddError>) {
+    /// Nobody is going to take the answer to this command. It takes effect all the same.
+    pub(crate) fn forget(&mut self, id: CorrelationId) {
+        if let Some(question) = self.questions.get_mut(&id.get()) {
+            question.wanted = false;
+            if question.answer.is_some() {
+                self.questions.remove(&id.get());
+            }
+        }
+    }
+
+    pub(super) fn answer(&mut self, id: i64, answer: Result<Answer, AddError>, now: MonotonicNanos) {
+        let Some(question) = self.questions.get(&id).filter(|question| question.answer.is_none()) else { return };
+        match question.purpose.clone() {
+            Purpose::Answer => {}
+            Purpose::Change(key, change) => {
+                if answer.is_ok() {
+                    self.destination_changed(key, change, CorrelationId::new(id));
+                }
+            }
+            Purpose::Restore(key) => {
+                self.questions.remove(&id);
+                self.destination_answered(key, CorrelationId::new(id), answer.map(|_| ()), now);
+                return;
+            }
+        }
         if let Some(question) = self.questions.get_mut(&id) {
-            question.answer.get_or_insert(answer);
+            question.answer = Some(answer);
+            if !question.wanted {
+                self.questions.remove(&id);
+            }
         }
     }
 
@@ -128,7 +159,7 @@ impl Conductor {
         not_sent(self.describe(key), error)
     }
 
-    fn check_may_ask(&self, request: impl FnOnce() -> Request) -> Result<(), AddError> {
+    pub(super) fn check_may_ask(&self, request: impl FnOnce() -> Request) -> Result<(), AddError> {
         match self.state {
             State::Connected => Ok(()),
             State::Down(_) => Err(AddError::NoDriver { request: request() }),
@@ -137,7 +168,7 @@ impl Conductor {
     }
 }
 
-fn not_sent(request: Request, error: SendError) -> AddError {
+pub(super) fn not_sent(request: Request, error: SendError) -> AddError {
     match error {
         SendError::Full => AddError::RingFull { request },
         SendError::TooLong { length, most } => AddError::TooLong { request, length, most },

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::destinations::Destinations;
 use crate::client::counter::CounterShared;
 use crate::client::error::{AddError, Request};
 use crate::client::exclusive_publication::ExclusiveShared;
@@ -22,6 +23,7 @@ pub(super) struct Resource {
     pub(super) phase: Phase,
     /// The shared half of the handle, from the first time that the driver said "ready".
     pub(super) bound: Option<Bound>,
+    pub(super) destinations: Destinations,
 }
 
 /// What was asked for, as it can be asked again.

@@ -1,0 +1,232 @@
+//! Destinations: they come, go, and come back with what they belong to.
+
+use super::*;
+use crate::client::PendingDestination;
+use crate::client::conductor::{ConductorSettings, DestinationChange, ResourceKey};
+use crate::client::testing::ScriptedDriver;
+
+const ONE: &str = "aeron:udp?endpoint=127.0.0.1:1";
+const TWO: &str = "aeron:udp?endpoint=127.0.0.1:2";
+
+fn reconnecting() -> Rig {
+    Rig::with(|settings| ConductorSettings { reconnect_in_place: true, ..settings })
+}
+
+/// The outcome of a change that the driver has had time for.
+fn settled(rig: &Rig, pending: Result<PendingDestination, AddError>) -> Result<RegistrationId, AddError> {
+    let mut pending = pending?;
+    rig.settle();
+    assert!(pending.poll()?, "the driver has answered");
+    Ok(pending.id())
+}
+
+/// Has another driver take the place of the one that was, and the client find out.
+fn restart(rig: &Rig) {
+    rig.restart_driver();
+    // The first look may find a heartbeat that was not seen yet.
+    for _ in 0..2 {
+        rig.stop_for(Duration::from_secs(3));
+        rig.settle();
+    }
+    rig.pass(Duration::from_millis(600));
+}
+
+fn channels(driver: &ScriptedDriver, id: RegistrationId) -> Vec<String> {
+    driver.destinations_of(id).into_iter().map(|(_, channel)| channel).collect()
+}
+
+#[test]
+fn destinations_come_back_with_what_they_belong_to() {
+    let rig = reconnecting();
+    let publication: Publication = rig.add(publication());
+    let own: ExclusivePublication = rig.add(exclusive());
+    let subscription: Subscription = rig.add(subscription());
+    settled(&rig, publication.async_add_destination(ONE)).unwrap();
+    settled(&rig, publication.async_add_destination(TWO)).unwrap();
+    // Drivers go by the endpoint.
+    settled(&rig, publication.async_remove_destination(&format!("{ONE}|alias=again"))).unwrap();
+    rig.driver().drop_destination(publication.original_registration_id(), ONE);
+    settled(&rig, own.async_add_destination(ONE)).unwrap();
+    settled(&rig, own.async_add_destination(TWO)).unwrap();
+    settled(&rig, subscription.async_add_destination(TWO)).unwrap();
+    for _ in 0..2 {
+        restart(&rig);
+        assert!(rig.told().last().unwrap().contains("7 resources restored, 0 not"));
+        assert_eq!(channels(&rig.driver(), publication.original_registration_id()), [TWO]);
+        assert_eq!(channels(&rig.driver(), own.registration_id()), [ONE, TWO]);
+        assert_eq!(channels(&rig.driver(), subscription.registration_id()), [TWO]);
+    }
+    let receives = |what: &(&str, i64)| what.0 == "ADD_RCV_DESTINATION";
+    assert_eq!(rig.driver().executed.iter().filter(|what| receives(what)).count(), 1);
+    settled(&rig, subscription.async_remove_destination(TWO)).unwrap();
+    assert!(channels(&rig.driver(), subscription.registration_id()).is_empty());
+}
+
+#[test]
+fn a_destination_keeps_the_id_that_it_was_added_under() {
+    let rig = reconnecting();
+    let publication: ExclusivePublication = rig.add(exclusive());
+    let one = settled(&rig, publication.async_add_destination(ONE)).unwrap();
+    let two = settled(&rig, publication.async_add_destination(TWO)).unwrap();
+    // Other ids than before.
+    let _one_more: Counter = rig.add(counter());
+    restart(&rig);
+    rig.told();
+    let known = rig.driver().destinations_of(publication.registration_id());
+    assert_ne!(known.iter().map(|known| known.0).collect::<Vec<_>>(), [one.get(), two.get()]);
+    rig.driver().tell(&Event::PublicationError(OnPublicationError {
+        registration_id: publication.registration_id(),
+        destination_registration_id: RegistrationId::new(known[1].0),
+        session_id: publication.session_id(),
+        stream_id: STREAM,
+        receiver_id: 9,
+        group_tag: -1,
+        source: None,
+        error_code: ErrorCode::ImageRejected,
+        message: Text::from("no thanks"),
+    }));
+    rig.settle();
+    assert_eq!(rig.told(), [format!("{}: no thanks through {two}", publication.registration_id())]);
+    remove_by_id(&rig, &publication, one);
+    assert_eq!(channels(&rig.driver(), publication.registration_id()), [TWO]);
+    restart(&rig);
+    assert_eq!(channels(&rig.driver(), publication.registration_id()), [TWO]);
+}
+
+fn remove_by_id(rig: &Rig, publication: &ExclusivePublication, id: RegistrationId) {
+    std::thread::scope(|threads| {
+        let removing = threads.spawn(|| publication.remove_destination_by_id(id));
+        while !removing.is_finished() {
+            rig.driver().serve();
+            std::thread::yield_now();
+        }
+        removing.join().unwrap().unwrap();
+    });
+}
+
+/// The socket that served a destination before the client was given up may be open a little longer.
+#[test]
+fn a_destination_that_is_refused_at_first_is_asked_for_again() {
+    let rig = reconnecting();
+    let publication: ExclusivePublication = rig.add(exclusive());
+    settled(&rig, publication.async_add_destination(ONE)).unwrap();
+    rig.driver().refuse = Some(("127.0.0.1:1", ErrorCode::Generic));
+    restart(&rig);
+    rig.driver().refuse = Some(("127.0.0.1:1", ErrorCode::Generic));
+    rig.pass(Duration::from_secs(2));
+    rig.driver().refuse = None;
+    rig.pass(Duration::from_secs(1));
+    assert!(rig.told().last().unwrap().contains("2 resources restored, 0 not"));
+    assert_eq!(channels(&rig.driver(), publication.registration_id()), [ONE]);
+}
+
+#[test]
+fn a_destination_that_stays_refused_is_told_of() {
+    let rig = reconnecting();
+    let publication: ExclusivePublication = rig.add(exclusive());
+    let one = settled(&rig, publication.async_add_destination(ONE)).unwrap();
+    settled(&rig, publication.async_add_destination(TWO)).unwrap();
+    rig.restart_driver();
+    rig.driver().refuse = Some(("127.0.0.1:1", ErrorCode::Generic));
+    rig.stop_for(Duration::from_secs(3));
+    rig.settle();
+    rig.pass(LIVENESS + Duration::from_secs(1));
+    let told = rig.told();
+    assert!(told.iter().any(|what| what.starts_with(&format!("registration {one} was not restored"))), "{told:?}");
+    assert!(told.last().unwrap().contains("2 resources restored, 1 not"), "{told:?}");
+    assert_eq!(channels(&rig.driver(), publication.registration_id()), [TWO]);
+    rig.driver().refuse = None;
+    restart(&rig);
+    assert_eq!(channels(&rig.driver(), publication.registration_id()), [TWO], "it was given up");
+}
+
+#[test]
+fn nobody_waits_for_destinations_of_what_was_dropped() {
+    let rig = reconnecting();
+    let publication: ExclusivePublication = rig.add(exclusive());
+    let kept: Publication = rig.add(self::publication());
+    settled(&rig, publication.async_add_destination(ONE)).unwrap();
+    settled(&rig, publication.async_add_destination(TWO)).unwrap();
+    rig.restart_driver();
+    rig.driver().refuse = Some(("127.0.0.1", ErrorCode::Generic));
+    rig.stop_for(Duration::from_secs(3));
+    rig.settle();
+    rig.pass(Duration::from_millis(600));
+    assert!(!publication.is_closed());
+    assert!(!rig.told().iter().any(|what| what.contains("reconnected")));
+    drop(publication);
+    assert!(rig.told().last().unwrap().contains("2 resources restored, 0 not"));
+    rig.pass(Duration::from_secs(1));
+    assert!(rig.core.conductor().questions.is_empty());
+    drop(kept);
+}
+
+#[test]
+fn destinations_under_way_survive_another_loss() {
+    let rig = reconnecting();
+    let publication: ExclusivePublication = rig.add(exclusive());
+    settled(&rig, publication.async_add_destination(ONE)).unwrap();
+    rig.restart_driver();
+    rig.stop_for(Duration::from_secs(3));
+    // The publication comes back, and the command for its destination lies in the ring of a driver that is restarted.
+    while publication.is_closed() {
+        rig.core.service();
+        rig.driver().serve();
+    }
+    restart(&rig);
+    assert_eq!(channels(&rig.driver(), publication.registration_id()), [ONE]);
+    assert!(rig.core.conductor().questions.is_empty());
+}
+
+#[test]
+fn a_change_that_nobody_waits_for_takes_effect() {
+    let rig = reconnecting();
+    let publication: ExclusivePublication = rig.add(exclusive());
+    drop(publication.async_add_destination(ONE).unwrap());
+    let answered = publication.async_add_destination(TWO).unwrap();
+    rig.settle();
+    drop(answered);
+    assert!(rig.core.conductor().questions.is_empty());
+    restart(&rig);
+    assert_eq!(channels(&rig.driver(), publication.registration_id()), [ONE, TWO]);
+}
+
+#[test]
+fn refused_changes_change_nothing() {
+    let rig = reconnecting();
+    let publication: ExclusivePublication = rig.add(exclusive());
+    rig.driver().refuse = Some(("127.0.0.1:1", ErrorCode::InvalidChannel));
+    let error = settled(&rig, publication.async_add_destination(ONE)).unwrap_err();
+    assert!(matches!(error, AddError::Refused { code: ErrorCode::InvalidChannel, .. }), "{error}");
+    rig.driver().refuse = None;
+    let mut unanswered = publication.async_add_destination(TWO).unwrap();
+    rig.driver().read();
+    rig.pass(LIVENESS);
+    assert!(matches!(unanswered.poll(), Err(AddError::NoAnswer { .. })));
+    assert!(matches!(unanswered.poll(), Ok(false)), "it never comes");
+    restart(&rig);
+    assert!(channels(&rig.driver(), publication.registration_id()).is_empty());
+}
+
+#[test]
+fn a_client_without_a_driver_says_so() {
+    let rig = Rig::new();
+    let publication: ExclusivePublication = rig.add(exclusive());
+    let client_id = rig.core.conductor().client_id();
+    rig.driver().tell(&Event::ClientTimeout(OnClientTimeout { client_id }));
+    rig.settle();
+    assert!(matches!(publication.async_add_destination(ONE), Err(AddError::NoDriver { .. })));
+    rig.driver().refuse = Some(("ipc", ErrorCode::Generic));
+    assert!(rig.core.reconnect());
+    rig.settle();
+    let error = publication.async_add_destination(ONE).unwrap_err();
+    assert!(matches!(error, AddError::NotRestored { .. }), "{error}");
+    let gone = rig.core.conductor().change_destination(
+        ResourceKey(4711),
+        DestinationChange::Add(ONE.to_owned()),
+        rig.core.now(),
+    );
+    assert!(matches!(gone, Err(AddError::Closed { .. })));
+    rig.core.close();
+    assert!(matches!(publication.async_add_destination(ONE), Err(AddError::Closed { .. })));
+}

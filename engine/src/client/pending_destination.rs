@@ -1,0 +1,72 @@
+//! A change of a publication's or subscription's destinations that was asked of the driver and may not have happened yet.
+
+use std::sync::Arc;
+
+use super::client_core::ClientCore;
+use super::error::AddError;
+use crate::types::{CorrelationId, RegistrationId};
+
+/// A destination on its way in or out. Dropped, it goes on all the same, and nobody learns how it ended.
+///
+/// ```
+/// use gannet::{Client, Context};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+/// # let client = Client::connect(Context::new().dir(driver.dir()))?;
+///
+/// let publication = client.add_publication("aeron:udp?control-mode=manual|term-length=64k", 1001)?;
+/// let mut pending = publication.async_add_destination("aeron:udp?endpoint=127.0.0.1:20121")?;
+/// while !pending.poll()? {
+///     std::thread::yield_now();
+/// }
+/// publication.remove_destination_by_id(pending.id())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct PendingDestination {
+    core: Arc<ClientCore>,
+    id: CorrelationId,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Pending,
+    Done,
+    Failed,
+}
+
+impl PendingDestination {
+    pub(super) fn new(core: Arc<ClientCore>, id: CorrelationId) -> Self {
+        Self { core, id, outcome: Outcome::Pending }
+    }
+
+    /// Whether the driver has done it. Somebody must run the conductor meanwhile, which the client does by
+    /// itself unless it has an invoker.
+    ///
+    /// # Errors
+    ///
+    /// [`AddError`], once: the driver's refusal, or that it does not answer. It is never done then.
+    pub fn poll(&mut self) -> Result<bool, AddError> {
+        if self.outcome == Outcome::Pending
+            && let Some(answer) = self.core.conductor().answer_to(self.id)
+        {
+            self.outcome = if answer.is_ok() { Outcome::Done } else { Outcome::Failed };
+            answer?;
+        }
+        Ok(self.outcome == Outcome::Done)
+    }
+
+    /// The id of the change. Of a destination that is added it is the one that it is known by from then on.
+    pub fn id(&self) -> RegistrationId {
+        self.id.registration()
+    }
+}
+
+impl Drop for PendingDestination {
+    fn drop(&mut self) {
+        if self.outcome == Outcome::Pending {
+            self.core.conductor().forget(self.id);
+        }
+    }
+}
