@@ -210,11 +210,20 @@ impl Dispatcher {
         }
     }
 
-    /// The image that was asked for is there. Returns whether anybody still wants it.
+    /// The image that was asked for is there. Returns whether anybody still wants it: that it was asked for may have been forgotten, when
+    /// its stream was not wanted for a moment.
     pub fn on_image(&mut self, stream_id: StreamId, session_id: SessionId, image: usize) -> bool {
+        let limit = self.session_limit;
         let Some(interest) = self.streams.get_mut(&stream_id) else { return false };
-        let is_wanted = interest.sessions.get(&session_id) == Some(&Session::BeingMade);
+        let known = interest.sessions.get(&session_id).copied();
+        let is_wanted = match known {
+            Some(Session::BeingMade) => true,
+            None | Some(Session::PendingSetup) => interest.wants(session_id) && interest.images < limit,
+            Some(Session::Active(_) | Session::CoolDown | Session::NotWanted) => false,
+        };
         if is_wanted {
+            interest.images += usize::from(known != Some(Session::BeingMade));
+            self.sessions += usize::from(known.is_none());
             interest.sessions.insert(session_id, Session::Active(image));
         }
         is_wanted
@@ -383,6 +392,24 @@ mod tests {
         dispatcher.remove_session(STREAM, session(1));
         assert!(!dispatcher.has_interest() && dispatcher.sessions == 0);
         assert!(!dispatcher.on_image(STREAM, session(1), 9), "nobody waits for it");
+    }
+
+    /// An image that is made while its stream is not wanted for a moment is fed when it is there.
+    #[test]
+    fn what_is_wanted_again_gets_the_image_that_was_being_made() {
+        let mut dispatcher = Dispatcher::new(1);
+        dispatcher.add_stream(STREAM);
+        assert_eq!(dispatcher.on_setup(STREAM, session(1)), SetupTurn::Create);
+        dispatcher.remove_stream(STREAM);
+        dispatcher.add_stream(STREAM);
+        assert!(dispatcher.on_image(STREAM, session(1), 5));
+        assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Image(5));
+        assert!(!dispatcher.on_image(STREAM, session(2), 6), "as many as there may be");
+        assert!(!dispatcher.on_image(STREAM, session(1), 7), "it has one");
+        dispatcher.on_image_removed(STREAM, session(1), 5, true);
+        assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Elicit);
+        assert!(dispatcher.on_image(STREAM, session(1), 8), "its setup had come before");
+        assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Image(8));
     }
 
     #[test]

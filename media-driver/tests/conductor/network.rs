@@ -302,7 +302,7 @@ fn told(driver: &mut Driver) -> Vec<String> {
 }
 
 /// Has a request carried out that comes of no command, and its answer looked at.
-fn look_up(driver: &mut Driver) {
+pub(crate) fn look_up(driver: &mut Driver) {
     driver.cycle();
     driver.cycle();
 }
@@ -386,7 +386,7 @@ fn destinations_may_be_names() {
 }
 
 /// What the receiver is told of endpoints and of images.
-fn receiver_told(driver: &mut Driver) -> (Vec<NewReceiveEndpoint>, Vec<NewImage>, Vec<String>) {
+pub(crate) fn receiver_told(driver: &mut Driver) -> (Vec<NewReceiveEndpoint>, Vec<NewImage>, Vec<String>) {
     let (mut endpoints, mut images, mut others) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(command) = driver.conductor.poll_receiver_command() {
         match command {
@@ -398,7 +398,7 @@ fn receiver_told(driver: &mut Driver) -> (Vec<NewReceiveEndpoint>, Vec<NewImage>
     (endpoints, images, others)
 }
 
-const SETUP: Setup = Setup {
+pub(crate) const SETUP: Setup = Setup {
     term_offset: 0,
     session_id: SessionId::new(77),
     stream_id: STREAM,
@@ -412,7 +412,7 @@ const SETUP: Setup = Setup {
 };
 
 /// Has a session present itself at an endpoint, and returns the image that comes of it.
-fn present(driver: &mut Driver, endpoint: EndpointId, setup: Setup) -> Option<NewImage> {
+pub(crate) fn present(driver: &mut Driver, endpoint: EndpointId, setup: Setup) -> Option<NewImage> {
     let source = ([10, 0, 0, 9], 20_000).into();
     let event = ReceiverEvent::CreateImage { endpoint, transport: endpoint, setup, source, control: source };
     driver.conductor.on_receiver_event(event);

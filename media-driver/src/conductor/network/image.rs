@@ -49,6 +49,8 @@ pub(in crate::conductor) struct Image {
     /// Its entry in the loss report, once it has missed something.
     pub(in crate::conductor) losses: Option<LossEntry>,
     subscribers: Subscribers,
+    /// Somebody has been given it.
+    was_given: bool,
     state: State,
     since: MonotonicNanos,
     term_length: i64,
@@ -75,6 +77,7 @@ impl Image {
             is_released: false,
             losses: None,
             subscribers: Subscribers::default(),
+            was_given: false,
             state: State::Active,
             since: now,
             term_length: made_of.log.term_length().get().into(),
@@ -89,9 +92,19 @@ impl Image {
         &self.subscribers
     }
 
-    /// Whether a subscriber may join.
+    /// Whether a subscriber may join. Once nobody reads it any more nobody does: the receiver forgets sessions that nobody wants, and
+    /// whoever wants them later gets another image.
     pub(in crate::conductor) fn admits_subscribers(&self) -> bool {
-        self.state == State::Active && self.made_of.words.condition() == Condition::Live
+        let is_read = !self.was_given || self.subscribers.any_working();
+        let is_revoked = matches!(self.made_of.words.condition(), Condition::Ended { revoked: true, .. });
+        is_read
+            && !is_revoked
+            && match self.state {
+                State::Active => true,
+                // What is left may still be read by whoever comes.
+                State::Draining => !self.is_drained(),
+                State::Linger | State::Done => false,
+            }
     }
 
     /// Where a subscriber joins that comes now: with the slowest, or where everything has come.
@@ -103,6 +116,7 @@ impl Image {
 
     /// A subscriber joins. Its position counter holds the join position.
     pub(in crate::conductor) fn add_subscriber(&mut self, subscriber: Subscriber) {
+        self.was_given = true;
         self.subscribers.add(subscriber);
     }
 
@@ -185,10 +199,8 @@ impl Image {
                 self.step(event, now);
             }
             State::Draining => {
-                let rebuilt = self.made_of.words.rebuilt();
-                let is_read = self.subscribers.working_span().is_none_or(|span| self.bound(span.min) >= rebuilt);
-                let is_told = now.since(self.since) > 5 * self.made_of.status_message_timeout_ns;
-                if revoked || is_read && is_told {
+                let is_told = now.since(self.since) > self.made_of.status_message_timeout_ns.saturating_mul(5);
+                if revoked || is_told && self.is_drained() {
                     tick.gone = true;
                     self.step(Event::Drained, now);
                 }
@@ -203,6 +215,12 @@ impl Image {
             State::Done => {}
         }
         tick
+    }
+
+    /// Whether all who count have read what has come.
+    fn is_drained(&self) -> bool {
+        let rebuilt = self.made_of.words.rebuilt();
+        self.subscribers.working_span().is_none_or(|span| self.bound(span.min) >= rebuilt)
     }
 
     /// Nobody reads what has not come, and nothing that was read is read again.

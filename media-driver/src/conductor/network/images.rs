@@ -76,6 +76,9 @@ impl Core {
         if self.network.coming.len() >= MAX_COMING || self.network.endpoint(new.endpoint).is_none() {
             return Err(None);
         }
+        if self.network.has_image(new.endpoint, &new.setup) {
+            return Err(None);
+        }
         let capacity = self.config.capacity.publications;
         if self.publications.len() + self.network.logs() + self.logs.condemned() >= capacity {
             return Err(Some(CommandError::Full { what: "publications and images", capacity }));
@@ -304,6 +307,16 @@ fn log_bytes(term_length: TermLength, page_size: i32) -> u64 {
 }
 
 impl Network {
+    /// Whether a session has an image that is read, or is getting one. The receiver forgets sessions that nobody wants for a moment,
+    /// and has them present themselves anew.
+    fn has_image(&self, endpoint: EndpointId, setup: &Setup) -> bool {
+        let key = (endpoint, setup.stream_id, setup.session_id);
+        let coming = self.coming.iter().map(|image| (image.endpoint, image.setup.stream_id, image.setup.session_id));
+        let read = self.images.iter().filter(|image| image.admits_subscribers()).map(|image| &image.made_of);
+        let read = read.map(|made_of| (made_of.endpoint, made_of.stream_id, made_of.session_id));
+        coming.chain(read).any(|other| other == key)
+    }
+
     /// How many bytes the logs of images have together, those included that are being made or given up.
     fn image_bytes(&self, page_size: i32) -> u64 {
         let images = self.images.iter().chain(&self.vanishing).map(|image| image.made_of.log.term_length());

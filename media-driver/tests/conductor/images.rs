@@ -1,0 +1,98 @@
+//! Who is given an image of the network, and who is not any more. The receiver is played by the test.
+
+use gannet::types::{ClientId, RegistrationId};
+use gannet_driver::mailbox::{EndpointId, ReceiverEvent};
+use gannet_driver::shared::Condition;
+
+use crate::network::{SETUP, present, receiver_told};
+use crate::support::*;
+
+const CHANNEL: &str = "aeron:udp?endpoint=localhost:40123";
+
+/// A client that subscribes, and the endpoint that comes of it.
+fn subscribed() -> (Driver, ClientId, RegistrationId, EndpointId) {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let (subscription, images) = driver.add_subscription(client, CHANNEL);
+    assert!(images.is_empty());
+    let endpoint = receiver_told(&mut driver).0[0].id;
+    (driver, client, subscription, endpoint)
+}
+
+/// Section 9.6: the receiver hears no more of a stream whose last subscription went. One that comes a moment later gets another image,
+/// and not the old one, in which nothing would ever arrive.
+#[test]
+fn who_subscribes_again_at_once_gets_an_image_that_is_fed() {
+    let (mut driver, client, subscription, endpoint) = subscribed();
+    let first = present(&mut driver, endpoint, SETUP).expect("an image");
+    assert_eq!(driver.images()[0].correlation, first.registration_id.get());
+    driver.remove_subscription(client, subscription);
+    let (again, images) = driver.add_subscription(client, CHANNEL);
+    assert!(images.is_empty(), "the receiver has forgotten the session: {images:?}");
+    assert_eq!(receiver_told(&mut driver).2.len(), 2, "the stream goes and comes");
+    let second = present(&mut driver, endpoint, SETUP).expect("an image");
+    let images = driver.images();
+    assert_eq!((images[0].correlation, images[0].subscription), (second.registration_id.get(), again));
+    assert_ne!(first.registration_id, second.registration_id);
+    driver.pass_with(15_000, |driver| driver.beat(client));
+    let removed = receiver_told(&mut driver).2;
+    assert!(removed.contains(&format!("RemoveImage({:?})", first.registration_id)), "{removed:?}");
+    assert!(!removed.contains(&format!("RemoveImage({:?})", second.registration_id)), "{removed:?}");
+}
+
+/// Section 4.8: who comes while others still read what is left of an ended stream reads that, too, and nobody does when all was read.
+#[test]
+fn who_comes_while_a_stream_drains_reads_what_is_left() {
+    let (mut driver, client, subscription, endpoint) = subscribed();
+    let image = present(&mut driver, endpoint, SETUP).expect("an image");
+    let first = driver.images().remove(0);
+    image.words.set_rebuilt(8192);
+    driver.word(first.position).store_release(4096);
+    image.words.set_condition(Condition::Ended { position: 8192, revoked: false });
+    driver.pass_with(2_000, |driver| driver.beat(client));
+    let (late, images) = driver.add_subscription(client, CHANNEL);
+    assert_eq!(images.len(), 1, "what is left may be read");
+    assert_eq!((images[0].correlation, images[0].subscription), (first.correlation, late));
+    assert_eq!(driver.value(images[0].position), 4096, "with the slowest");
+    for position in [first.position, images[0].position] {
+        driver.word(position).store_release(8192);
+    }
+    let (_, images) = driver.add_subscription(client, CHANNEL);
+    assert!(images.is_empty(), "all was read");
+    driver.remove_subscription(client, subscription);
+}
+
+/// A session that presents itself once more while its image is being made, as it does when its only subscription goes and comes again
+/// meanwhile, has one image.
+#[test]
+fn a_session_that_presents_itself_twice_has_one_image() {
+    let (mut driver, _, _, endpoint) = subscribed();
+    driver.hold_requests();
+    assert!(present(&mut driver, endpoint, SETUP).is_none());
+    let source = ([10, 0, 0, 9], 20_000).into();
+    let again = || ReceiverEvent::CreateImage { endpoint, transport: endpoint, setup: SETUP, source, control: source };
+    driver.conductor.on_receiver_event(again());
+    driver.release_requests();
+    assert_eq!(driver.images().len(), 1);
+    driver.conductor.on_receiver_event(again());
+    driver.settle();
+    assert!(driver.images().is_empty(), "it has one that is read");
+    let (_, made, others) = receiver_told(&mut driver);
+    let refused = others.iter().filter(|told| told.starts_with("RefuseImage")).count();
+    assert_eq!((made.len(), refused), (1, 2), "{others:?}");
+}
+
+/// However long status messages are apart, time is reckoned with.
+#[test]
+fn an_image_drains_whatever_its_status_message_timeout() {
+    let mut driver = Driver::with(|config| config.network.status_message_timeout_ns = i64::MAX);
+    driver.names = Some([("localhost", [127, 0, 0, 1].into())].into());
+    let client = driver.client();
+    driver.add_subscription(client, CHANNEL);
+    let endpoint = receiver_told(&mut driver).0[0].id;
+    let image = present(&mut driver, endpoint, SETUP).expect("an image");
+    image.words.set_condition(Condition::Silent);
+    driver.pass_with(3_000, |driver| driver.beat(client));
+    let told = receiver_told(&mut driver).2;
+    assert_eq!(told, [format!("LeaveImage({:?})", image.registration_id)]);
+}
