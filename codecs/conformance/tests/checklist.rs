@@ -74,6 +74,7 @@ fn layouts_are_what_the_rules_say() {
 /// Schema, message, values, and the bytes that they are. What is left out of the values is null or empty.
 const BYTES: &[(&str, &str, &str, &str)] = &[
     ("header-constant", "M", r#"{"a":1}"#, "1000 0100 0000 01000000 Z12"),
+    ("header-all-constant", "M", r#"{"a":1}"#, "01000000"),
     ("header-small", "Ping", "{}", "02 0000 00 05 00 00"),
     ("header-small", "Pong", r#"{"a":9}"#, "02 0000 ff 05 00 01 09"),
     (

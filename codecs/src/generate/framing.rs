@@ -1,10 +1,10 @@
 //! Members of the composites that frame messages and groups, as lengths. Called for the message header and for the dimensions of
 //! each group.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::primitive::{literal, rust};
+use super::primitive::{integer, literal, rust};
 use crate::schema::{Composite, Number, Presence};
 
 /// A member of a header or of a group's dimensions, as a length.
@@ -13,7 +13,7 @@ pub(super) fn framing_read(composite: &Composite, member: &str, bytes: &TokenStr
         return quote!(0);
     };
     if let Some(Number::Int(value)) = encoding.fixed() {
-        let literal = Literal::u128_unsuffixed(value.unsigned_abs());
+        let literal = integer(value.unsigned_abs());
         return quote!(#literal);
     }
     let (primitive, at, length) = (rust(encoding.primitive), literal(member.offset), literal(composite.length));

@@ -8,13 +8,21 @@ use super::Options;
 use super::framing::{blank, framing_read, framing_writes};
 use super::primitive::literal;
 use super::serde_attributes::derives;
-use crate::schema::Schema;
+use crate::schema::{Presence, Schema};
 
 /// The struct of the header's members.
 pub(super) fn header(schema: &Schema, options: &Options) -> TokenStream {
     let derives = derives(options);
     let length = literal(schema.header.length);
     let bytes = quote!(bytes);
+    // A member that is constant is neither read nor written.
+    let sent = |name| schema.header.number(name).is_some_and(|(_, encoding)| encoding.presence != Presence::Constant);
+    let any_sent = ["blockLength", "templateId", "schemaId", "version"].into_iter().any(sent);
+    let unless = |used: bool, name: TokenStream| if used { name } else { quote!(_) };
+    let read_from = unless(any_sent, quote!(bytes));
+    let written_to = unless(schema.header.length > 0, quote!(bytes));
+    let given_block_length = unless(sent("blockLength"), quote!(block_length));
+    let given_template_id = unless(sent("templateId"), quote!(template_id));
     let read = |member| framing_read(&schema.header, member, &bytes);
     let (block_length, template_id, schema_id, version) =
         (read("blockLength"), read("templateId"), read("schemaId"), read("version"));
@@ -56,7 +64,7 @@ pub(super) fn header(schema: &Schema, options: &Options) -> TokenStream {
             #[inline]
             pub fn read(bytes: &[u8]) -> Result<(Self, &[u8]), runtime::DecodeError> {
                 let mut reader = runtime::Reader::new(bytes);
-                let bytes = reader.take_array::<#length>("message header")?;
+                let #read_from = reader.take_array::<#length>("message header")?;
                 let header = Self {
                     block_length: #block_length,
                     template_id: runtime::id(#template_id),
@@ -92,10 +100,10 @@ pub(super) fn header(schema: &Schema, options: &Options) -> TokenStream {
             #[inline]
             fn write(
                 writer: &mut runtime::Writer<'_>,
-                block_length: usize,
-                template_id: usize,
+                #given_block_length: usize,
+                #given_template_id: usize,
             ) -> Result<(), runtime::EncodeError> {
-                let bytes = writer.take::<#length>("message header")?;
+                let #written_to = writer.take::<#length>("message header")?;
                 #blank
                 #writes
                 Ok(())

@@ -5,6 +5,25 @@ use std::fmt::Write as _;
 
 use proc_macro2::{Ident, Span};
 
+/// What Rust has in scope everywhere and generated code means by these names: an item of such a name would hide it.
+const PRELUDE: &[&str] = &[
+    "AsRef",
+    "Box",
+    "Default",
+    "Err",
+    "FnMut",
+    "From",
+    "IntoIterator",
+    "None",
+    "Ok",
+    "Option",
+    "Result",
+    "Some",
+    "String",
+    "ToString",
+    "Vec",
+];
+
 /// Splits a name into words: at underscores and whatever no identifier holds, before a capital that follows a small
 /// letter or a digit, and before the last capital of an acronym.
 fn words(name: &str) -> Vec<String> {
@@ -103,6 +122,13 @@ impl Scope {
     /// A scope in which some names are taken by what every generated item has.
     pub(super) fn with(taken: &[&str]) -> Self {
         Self { taken: taken.iter().map(|&name| name.to_owned()).collect(), made: HashMap::new() }
+    }
+
+    /// The scope of a module with items of its own, in which generated code has the prelude's names.
+    pub(super) fn with_prelude(taken: &[&str]) -> Self {
+        let mut scope = Self::with(PRELUDE);
+        scope.reserve(taken);
+        scope
     }
 
     /// Takes a name, or the nearest one that is free: with an underscore behind it, or a number and an underscore.

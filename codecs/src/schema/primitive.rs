@@ -135,6 +135,12 @@ impl Primitive {
         matches!(self, Self::UInt8 | Self::UInt16 | Self::UInt32 | Self::UInt64)
     }
 
+    /// One of the four signed integers. `char` is not.
+    #[must_use]
+    pub fn is_signed(self) -> bool {
+        self.range().0 < 0
+    }
+
     /// `float` or `double`.
     #[must_use]
     pub fn is_float(self) -> bool {

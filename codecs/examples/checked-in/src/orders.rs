@@ -469,7 +469,7 @@ impl<'a, R> NewOrderDecoder<'a, R> {
     #[must_use]
     pub fn shown(&self) -> Option<u32> {
         let value = runtime::get::<u32, Order, 29, 34>(self.block);
-        if value == 4294967295 { None } else { Some(value) }
+        if value == 4_294_967_295 { None } else { Some(value) }
     }
     /// `instructions`.
     ///
@@ -605,7 +605,7 @@ impl<const STAGE: usize> NewOrderEncoder<'_, STAGE> {
     /// Field id 6.
     #[inline]
     pub fn shown(&mut self, value: impl Into<Option<u32>>) -> &mut Self {
-        let value = value.into().unwrap_or(4294967295);
+        let value = value.into().unwrap_or(4_294_967_295);
         runtime::put::<u32, Order, 29, 34>(self.block, value);
         self
     }

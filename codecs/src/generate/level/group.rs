@@ -92,11 +92,12 @@ impl Level<'_> {
         let (here, next) = (Literal::usize_unsuffixed(stage), Literal::usize_unsuffixed(stage + 1));
         let (name, length) = (&group.name, literal(group.dimension.length));
         let count = group.dimension.number("numInGroup").map(|(_, encoding)| encoding);
-        let bound =
-            |number: Option<Number>| number.and_then(Number::as_int).and_then(|bound| u64::try_from(bound).ok());
-        let least = Literal::u64_unsuffixed(bound(count.and_then(|count| count.min)).unwrap_or(0));
-        let most = bound(count.map(|count| count.applicable_max())).unwrap_or(0).min(u64::from(u32::MAX));
-        let most = Literal::u64_unsuffixed(most);
+        let allowed = |number: Option<Number>| {
+            let number = number.and_then(Number::as_int).unwrap_or(0);
+            u32::try_from(number.max(0)).unwrap_or(u32::MAX)
+        };
+        let fewest = allowed(count.and_then(|count| count.min));
+        let (least, most) = (literal(fewest), literal(allowed(count.map(|count| count.applicable_max()))));
         let block_length = literal(group.body.block_length);
         let writes = framing_writes(
             &group.dimension,
@@ -106,7 +107,7 @@ impl Level<'_> {
         let entry_has_block = has_block(&group.body);
         let has_nulls = fresh_block(&group.body, self.schema.byte_order).iter().any(|&byte| byte != 0);
         let own_block = if has_block(self.body) { quote!(block: self.block,) } else { TokenStream::new() };
-        let check_least = (bound(count.and_then(|count| count.min)).unwrap_or(0) > 0).then(|| {
+        let check_least = (fewest > 0).then(|| {
             quote! {
                 if count < #least {
                     return Err(runtime::EncodeError::EntryCount { what: #name, least: #least, most: #most });

@@ -41,6 +41,7 @@ const TAKEN: &[&str] = &[
     "new",
     "to_string",
     "into",
+    "try_into",
     "borrow",
     "type_id",
     "to_owned",

@@ -8,7 +8,7 @@ use super::decoder::Front;
 use super::{Level, Parts, has_block};
 use crate::generate::documentation::{doc, words};
 use crate::generate::names::{Scope, snake, with_suffix};
-use crate::generate::primitive::{charset, literal, rust};
+use crate::generate::primitive::{bound, charset, literal, rust};
 use crate::schema::Data;
 
 impl Level<'_> {
@@ -89,8 +89,8 @@ impl Level<'_> {
 }
 
 /// The type of a data's length, and the most that it may say.
-fn data_length(data: &Data) -> Option<(TokenStream, Literal)> {
+fn data_length(data: &Data) -> Option<(TokenStream, TokenStream)> {
     let length = data.length_type()?;
     let most = length.applicable_max().as_int().and_then(|most| u64::try_from(most).ok()).unwrap_or(0);
-    Some((rust(length.primitive), Literal::u64_unsuffixed(most)))
+    Some((rust(length.primitive), bound(most)))
 }

@@ -18,10 +18,6 @@ use super::Options;
 use super::names::{Scope, camel};
 use crate::schema::{Encoding, Enum, Presence, Primitive, Schema, Type};
 
-/// Names that the module of types has from elsewhere: a type of that name would hide what generated code means by it.
-const TAKEN: &[&str] =
-    &["Box", "Default", "Err", "None", "Ok", "Option", "Order", "Result", "Some", "String", "ToString", "Vec"];
-
 /// The Rust names of a schema's types, and the code that declares them.
 pub(super) struct Types {
     scope: Scope,
@@ -36,7 +32,7 @@ pub(super) struct Types {
 impl Types {
     pub(super) fn new(schema: &Schema, options: &Options) -> Self {
         let mut types = Self {
-            scope: Scope::with(TAKEN),
+            scope: Scope::with_prelude(&["Order"]),
             names: HashMap::new(),
             code: Vec::new(),
             options: options.clone(),

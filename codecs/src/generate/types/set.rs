@@ -18,7 +18,7 @@ pub(super) fn code(of: &Set, name: &Ident, serde: bool) -> TokenStream {
         let (constant, schema_name) = (scope.take(screaming(&choice.name)), &choice.name);
         let note = doc(&choice.notes, &format!("`{schema_name}`."), "");
         // The top bit of a signed integer is its sign.
-        let sign = !of.primitive.is_unsigned() && u32::from(choice.bit) + 1 == of.primitive.size() * 8;
+        let sign = of.primitive.is_signed() && u32::from(choice.bit) + 1 == of.primitive.size() * 8;
         let mask = if sign { -(1_i128 << choice.bit) } else { 1 << choice.bit };
         let mask = number(Number::Int(mask), of.primitive);
         constants.push(quote!(#note pub const #constant: Self = Self(#mask);));
