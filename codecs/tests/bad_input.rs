@@ -180,6 +180,32 @@ fn deep_nesting_is_refused_on_a_small_stack() {
 }
 
 #[test]
+fn types_are_nested_as_deep_however_they_are_written() {
+    let leaf = "<type name='a' primitiveType='uint8'/><enum name='e' encodingType='uint8'/>";
+    for (deep, accepted) in [(16, true), (17, false)] {
+        let inside = format!("{}{leaf}{}", "<composite name='x'>".repeat(deep), "</composite>".repeat(deep));
+        let mut references = format!("<composite name='C1'>{leaf}</composite>");
+        for level in 2..=deep {
+            let _ = write!(references, "<composite name='C{level}'><ref name='a' type='C{}'/></composite>", level - 1);
+        }
+        let mut last_first: Vec<&str> = references.split_inclusive("</composite>").collect();
+        last_first.reverse();
+        for types in [&inside, &references, &last_first.concat()] {
+            let report = compile(schema(types, ""));
+            assert_eq!(report.is_ok(), accepted, "{deep} deep: {types}");
+        }
+    }
+}
+
+#[test]
+fn names_that_no_compiler_likes_are_refused() {
+    let message = |length: usize| format!("<message name='{}' id='1'/>", "m".repeat(length));
+    assert!(compile(schema("", &message(1000))).is_ok());
+    let report = refused(schema("", &message(1001)), "too-long");
+    assert!(report.to_string().contains("1001 bytes long"), "{report}");
+}
+
+#[test]
 fn references_that_multiply_are_refused() {
     let mut types = String::from("<composite name='C0'><type name='a' primitiveType='uint8'/></composite>");
     for level in 1..30 {
@@ -244,6 +270,12 @@ fn text_that_is_no_schema_is_refused() {
         compile_file(folder.path().join("absent.xml"), &Options::default()).expect_err("there is no such file");
     assert!(absent.to_string().contains("absent.xml"), "{absent}");
     assert!(compile_file(folder.path(), &Options::default()).is_err(), "a folder is no schema");
+    // A file that says it is empty, and has no end.
+    #[cfg(unix)]
+    {
+        let endless = compile_file("/dev/zero", &Options::default()).expect_err("that is no schema");
+        assert!(endless.to_string().contains("more than 67108864 bytes"), "{endless}");
+    }
 }
 
 /// What goes into a schema of megabytes: types, and what stands behind them; and the code that it is refused with.
@@ -305,8 +337,16 @@ const FLOODS: &[Flood] = &[
     ("namespaces", || (repeat(|at| format!("<x xmlns:n{at}='u{at}'/>")), String::new()), Some("too-many-attributes")),
     (
         "an attribute",
-        || (format!("<type name='{}' primitiveType='uint8'/>", "n".repeat(TEN_MEGABYTES)), String::new()),
+        || {
+            let text = "n".repeat(TEN_MEGABYTES);
+            (format!("<type name='T' primitiveType='uint8' description='{text}'/>"), String::new())
+        },
         None,
+    ),
+    (
+        "a name",
+        || (format!("<type name='{}' primitiveType='uint8'/>", "n".repeat(TEN_MEGABYTES)), String::new()),
+        Some("too-long"),
     ),
     (
         "text",

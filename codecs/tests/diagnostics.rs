@@ -82,6 +82,11 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         <type name='varData' primitiveType='char'/></composite>", "<data name='a' id='1' type='D'/>"),
     ("data", "<type", "<composite name='D'><type name='length' primitiveType='uint32' maxValue='4294967295'/>\
         <type name='varData' primitiveType='char'/></composite>", "<data name='a' id='1' type='D'/>"),
+    ("data", "<type", "<composite name='D'><type name='length' primitiveType='uint8'/>\
+        <type name='varData' primitiveType='uint8' presence='constant'>7</type></composite>", "<data name='a' id='1' type='D'/>"),
+    ("data", "<type", "<composite name='D'><type name='length' primitiveType='uint8'/><type name='varData' primitiveType='uint8' \
+        length='0'/><type name='k' primitiveType='uint8' presence='constant' offset='10'>7</type></composite>",
+        "<data name='a' id='1' type='D'/>"),
     ("dimension", "nope", "", "<group name='g' id='1' dimensionType='nope'/>"),
     ("dimension", "uint8", "", "<group name='g' id='1' dimensionType='uint8'/>"),
     ("dimension", "<composite", "<composite name='D'><type name='numInGroup' primitiveType='uint8'/></composite>",

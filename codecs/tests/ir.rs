@@ -9,7 +9,7 @@ use gannet_codecs::dynamic::{Found, Header, Value, encode, walk};
 use gannet_codecs::gate::compare;
 use gannet_codecs::generate::{self, generate};
 use gannet_codecs::ir::{Form, Ir, IrError, Signal};
-use gannet_codecs::schema::{Compiled, Options, Schema, compile_file, compile_text};
+use gannet_codecs::schema::{Compiled, Options, Presence, Primitive, Schema, compile_file, compile_text};
 
 fn real_schemas(test: &str) -> Option<Vec<(PathBuf, Schema)>> {
     let data = support::data(test)?;
@@ -399,10 +399,34 @@ fn tokens_that_no_schema_has_are_refused_with_a_reason() {
         (refused(&|ir| ir.messages[0][at("length", Signal::Encoding)].offset = 4), "is at offset 2, over"),
         (refused(&|ir| ir.messages[0][at("Qty", Signal::Encoding)].encoded_length = 3), "which no number of int32 takes"),
         (refused(&|ir| ir.header[1].name = "block".to_owned()), "single integer `blockLength`"),
+        (refused(&|ir| ir.header[1].primitive = Some(Primitive::Int16)), "a `blockLength` that is not unsigned"),
+        (refused(&|ir| {
+            (ir.header[3].presence, ir.header[3].constant, ir.header[3].encoded_length) = (Presence::Constant, vec![8, 0], 0);
+        }), "needs 7 in `schemaId`, which is always 8"),
+        (refused(&|ir| ir.messages[0][at("blockLength", Signal::Encoding)].primitive = Some(Primitive::Int16)),
+            "a dimension whose `blockLength` is not unsigned"),
+        (refused(&|ir| {
+            let count = &mut ir.messages[0][at("numInGroup", Signal::Encoding)];
+            (count.presence, count.constant, count.encoded_length) = (Presence::Constant, vec![2, 0], 0);
+        }), "`numInGroup` of `dims`, which is constant or a char"),
+        (refused(&|ir| ir.messages[0][at("b", Signal::BeginField)].name = "b".repeat(1001)), "a name of more than 1000"),
     ];
     for (found, expected) in cases {
         assert!(found.contains(expected), "{found:?} does not say {expected:?}");
     }
+    // Types may be as deep as in XML: what is in a composite of the last level, and no composite more.
+    let open = at("Pair", Signal::BeginComposite);
+    let deeper = |by: usize| {
+        let mut ir = good.clone();
+        let (begin, end) = (ir.messages[0][open].clone(), ir.messages[0][open + 5].clone());
+        ir.messages[0].splice(open + 6..open + 6, std::iter::repeat_n(end, by));
+        ir.messages[0].splice(open..open, std::iter::repeat_n(begin, by));
+        // The outermost stands where the field does, and each other at the start of the one around it.
+        ir.messages[0][open + 1..=open + by].iter_mut().for_each(|token| token.offset = 0);
+        ir.to_schema().map(|_| ())
+    };
+    deeper(15).expect("sixteen levels are allowed");
+    assert!(deeper(16).expect_err("it is too deep").to_string().contains("nested too deep"));
     // As deep as anybody likes, and refused without a look at all of it.
     let mut deep = good.clone();
     let open = at("Pair", Signal::BeginComposite);

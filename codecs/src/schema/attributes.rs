@@ -44,6 +44,9 @@ const KNOWN: [&str; 31] = [
 /// The greatest number that an id, a version, an offset or a length may be: more is out of reach of the official tool.
 const GREATEST: u64 = i32::MAX as u64;
 
+/// Bytes of a name. The standard's own schema of schemas allows 64; compilers take minutes over names of many thousands.
+pub(crate) const LONGEST_NAME: usize = 1000;
+
 /// An element together with where its findings go.
 pub(super) struct Reader<'a> {
     pub(super) tree: &'a Tree,
@@ -61,6 +64,14 @@ impl<'a> Reader<'a> {
             Some(attribute) if attribute.value.is_empty() => {
                 let message = format!("`{name}` of this {} is empty", element.name);
                 self.findings.error("empty-attribute", attribute.name_place, message);
+                None
+            }
+            Some(attribute) if attribute.value.len() > LONGEST_NAME => {
+                let length = attribute.value.len();
+                let message = format!("`{name}` of this {} is {length} bytes long", element.name);
+                self.findings
+                    .error("too-long", attribute.place, message)
+                    .hint(format!("{LONGEST_NAME} bytes are the most; names have 64 at most in the standard"));
                 None
             }
             Some(attribute) => Some(attribute),

@@ -24,9 +24,10 @@ pub use model::{
 pub use primitive::{ByteOrder, Number, Presence, Primitive, WriteError};
 pub use source::{Place, Position, Sources};
 
+pub(crate) use attributes::LONGEST_NAME;
 pub(crate) use charset::{Charset, decode_text, encode_text};
 use findings::Findings;
-pub(crate) use resolve::LONGEST;
+pub(crate) use resolve::{DEEPEST, LONGEST};
 
 /// How a schema is read.
 #[derive(Clone, Debug, Default)]

@@ -14,19 +14,32 @@ pub(super) fn checked_spans(tokens: &[Token]) -> Result<Vec<usize>, IrError> {
 /// A member that frames messages, groups or data: one integer, sent or constant. Returns its primitive.
 pub(super) fn framing(token: &Token, composite: &Composite, name: &str) -> Result<Primitive, IrError> {
     match composite.number(name) {
-        Some((_, of)) if of.length == 1 && !of.primitive.is_float() && of.primitive != Primitive::Char => {
-            Ok(of.primitive)
-        }
+        Some((_, of)) if of.length == 1 && !of.primitive.is_float() => Ok(of.primitive),
         _ => {
             Err(wrong(token, &format!("needs a composite with a single integer `{name}`, unlike `{}`", composite.name)))
         }
     }
 }
 
+/// The same of a member that each message has its own value of: a length or a count.
+pub(super) fn sent_length(token: &Token, composite: &Composite, name: &str) -> Result<Primitive, IrError> {
+    let primitive = framing(token, composite, name)?;
+    let sent = composite.number(name).is_some_and(|(_, of)| of.presence != Presence::Constant);
+    if !sent || primitive == Primitive::Char {
+        let why = format!("needs a length or a count in `{name}` of `{}`, which is constant or a char", composite.name);
+        return Err(wrong(token, &why));
+    }
+    Ok(primitive)
+}
+
 /// Refuses a number that a framing member cannot carry.
 pub(super) fn fits(token: &Token, composite: &Composite, member: &str, value: u32) -> Result<(), IrError> {
-    match composite.number(member) {
-        Some((_, of)) if of.presence != Presence::Constant && i128::from(value) > of.primitive.range().1 => {
+    let Some((_, of)) = composite.number(member) else { return Ok(()) };
+    match of.fixed().and_then(Number::as_int) {
+        Some(fixed) if fixed != i128::from(value) => {
+            Err(wrong(token, &format!("needs {value} in `{member}`, which is always {fixed}")))
+        }
+        None if i128::from(value) > of.primitive.range().1 => {
             Err(wrong(token, &format!("needs {value} in `{member}`, which is {}", of.primitive)))
         }
         _ => Ok(()),

@@ -47,7 +47,8 @@ impl Types {
         let mut open: Vec<(usize, [DefaultHasher; 2])> = Vec::new();
         let mut lent: Vec<Option<&str>> = Vec::new();
         for (at, token) in tokens.iter().enumerate() {
-            if open.len() + lent.len() > 2 * DEEPEST {
+            // Groups with a field in the innermost, and composites with an enum in the innermost.
+            if lent.len() > DEEPEST + 1 || open.len() > DEEPEST + 1 {
                 return Err(wrong(token, "is nested too deep"));
             }
             match token.signal {

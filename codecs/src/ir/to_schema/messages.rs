@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::checks::{fits, framing, length, length_of, notes, unsigned, wrong};
+use super::checks::{fits, length, length_of, notes, sent_length, unsigned, wrong};
 use super::{DEEPEST, Reader};
 use crate::ir::IrError;
 use crate::ir::token::{Signal, Token};
@@ -87,8 +87,10 @@ impl Reader<'_, '_> {
             _ => return Err(wrong(begin, "has a dimension that is not a composite")),
         };
         self.types.declare(&Type::Composite(Arc::clone(&dimension)));
-        framing(begin, &dimension, "blockLength")?;
-        framing(begin, &dimension, "numInGroup")?;
+        if !sent_length(begin, &dimension, "blockLength")?.is_unsigned() {
+            return Err(wrong(begin, "has a dimension whose `blockLength` is not unsigned"));
+        }
+        sent_length(begin, &dimension, "numInGroup")?;
         let body = self.body(begin, depth + 1)?;
         fits(begin, &dimension, "blockLength", body.block_length)?;
         self.expect(Signal::EndGroup, begin)?;
@@ -110,9 +112,9 @@ impl Reader<'_, '_> {
         };
         self.expect(Signal::EndVarData, begin)?;
         self.types.declare(&Type::Composite(Arc::clone(&ty)));
-        let length = framing(begin, &ty, "length")?;
+        let length = sent_length(begin, &ty, "length")?;
         let sound = ty.variable
-            && ty.number("length").is_some_and(|(member, of)| member.offset == 0 && of.presence != Presence::Constant)
+            && ty.number("length").is_some_and(|(member, _)| member.offset == 0)
             && ty.number("varData").is_some_and(|(member, of)| {
                 member.offset == length.size() && of.primitive.size() == 1 && of.presence != Presence::Constant
             })

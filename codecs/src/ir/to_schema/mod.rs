@@ -13,10 +13,8 @@ use self::checks::{checked_spans, fits, framing, unsigned, wrong};
 use self::known::{Key, Types};
 use super::IrError;
 use super::token::{Ir, Signal, Token};
-use crate::schema::{self, ByteOrder, Place, Schema, Sources, Type};
+use crate::schema::{self, ByteOrder, DEEPEST, LONGEST_NAME, Place, Schema, Sources, Type};
 
-/// Composites in composites, and groups in groups: twice as many as a schema in XML may have.
-const DEEPEST: usize = 32;
 /// Bytes of one type or block, as for schemas in XML.
 const LONGEST: u32 = schema::LONGEST as u32;
 
@@ -41,7 +39,10 @@ impl Ir {
         types.declare(&Type::Composite(Arc::clone(&header)));
         let place = &self.header[0];
         for member in ["blockLength", "templateId", "schemaId", "version"] {
-            framing(place, &header, member)?;
+            let primitive = framing(place, &header, member)?;
+            if member == "blockLength" && !primitive.is_unsigned() {
+                return Err(wrong(place, "has a `blockLength` that is not unsigned"));
+            }
         }
         let mut schema = Schema {
             package: self.package.clone(),
@@ -98,6 +99,9 @@ impl<'t, 's> Reader<'t, 's> {
         self.at += 1;
         if token.name.is_empty() {
             return Err(wrong(token, "has no name"));
+        }
+        if token.name.len() > LONGEST_NAME {
+            return Err(wrong(token, &format!("has a name of more than {LONGEST_NAME} bytes")));
         }
         Ok(token)
     }

@@ -18,7 +18,7 @@ impl Reader<'_, '_> {
     pub(super) fn ty(&mut self, lent: Option<&str>, depth: usize) -> Result<Type, IrError> {
         let start = self.at;
         let begin = self.next()?;
-        if depth > DEEPEST {
+        if begin.signal == Signal::BeginComposite && depth >= DEEPEST {
             return Err(wrong(begin, &format!("is in types nested more than {DEEPEST} deep")));
         }
         let key = self.keys[start];

@@ -77,6 +77,10 @@ impl Builder<'_> {
             let message = format!("`{}` of `{}` has no place: the data follows its length", stranger.name, ty.name);
             self.findings().error("data", stranger.place, message);
         }
+        if encoding.presence == Presence::Constant {
+            let message = format!("`varData` of `{}` is constant, and each message has its own", ty.name);
+            self.findings().error("data", body.place, message).hint("leave `presence` out");
+        }
         let after_length = ty.number("length").map(|(_, length)| length.primitive.size());
         if encoding.primitive.size() != 1 {
             let message = format!("`varData` of `{}` is {}, and its length counts bytes", ty.name, encoding.primitive);
@@ -85,6 +89,13 @@ impl Builder<'_> {
         if after_length.is_some_and(|length| length != body.offset) {
             let message = format!("`varData` of `{}` must follow `length` directly", ty.name);
             self.findings().error("data", body.place, message);
+        }
+        // A constant takes no bytes, and its offset moves the end of its composite all the same.
+        let beyond = |member: &&Member| member.ty.length() == 0 && member.offset > body.offset;
+        if let Some(member) = ty.members.iter().find(beyond) {
+            let message =
+                format!("`{}` of `{}` is at offset {}, where the data is", member.name, ty.name, member.offset);
+            self.findings().error("data", member.place, message).hint("leave its `offset` out");
         }
     }
 }

@@ -17,7 +17,7 @@ use super::primitive::Primitive;
 use super::xml::{ElementId, Tree};
 
 /// Composites in composites, and groups in groups: real schemas have four levels.
-pub(super) const DEEPEST: usize = 16;
+pub(crate) const DEEPEST: usize = 16;
 /// Bytes of one type or block. The widest real ones have a few hundred.
 pub(crate) const LONGEST: u64 = 1 << 24;
 /// Values in a type, counted through its composites: each `ref` may multiply them.
@@ -108,7 +108,8 @@ impl<'a> Resolver<'a> {
             self.reader.findings.error("cyclic-type", element.place, why).hint("break the cycle of `ref`s");
             return None;
         }
-        if self.open.len() >= DEEPEST {
+        // What has nothing inside may stand in the innermost composite.
+        if element.name == "composite" && self.open.len() >= DEEPEST {
             let message = format!("types are nested more than {DEEPEST} deep");
             self.reader.findings.error("too-deep", element.place, message);
             return None;

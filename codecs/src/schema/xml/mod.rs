@@ -6,6 +6,7 @@ mod limits;
 mod tree;
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 
 use roxmltree::{Document, Node, NodeType};
@@ -16,8 +17,9 @@ use super::findings::Findings;
 use super::source::{Place, Sources};
 
 const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
-/// More than any real schema by orders of magnitude; what is above it is an accident or an attack.
-const LARGEST_FILE: usize = 64 << 20;
+/// Bytes of a schema with all that it includes: more than any real one by orders of magnitude; what is above it is an accident or
+/// an attack.
+const LARGEST: usize = 64 << 20;
 const MOST_INCLUDES: usize = 256;
 const DEEPEST_INCLUDE: usize = 16;
 
@@ -28,37 +30,29 @@ pub(crate) fn read_file(
     sources: &mut Sources,
     findings: &mut Findings,
 ) -> Tree {
-    let mut reader =
-        Reader { tree: Tree::default(), sources, findings, include_root: None, open: Vec::new(), included: 0 };
-    match load(path) {
-        Ok(text) => {
-            let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            reader.include_root = include_root.unwrap_or(folder).canonicalize().ok();
-            reader.open.extend(path.canonicalize().ok());
-            reader.graft(text, path.display().to_string(), Some(folder), None);
-        }
-        Err(why) => {
-            let place = Place::NOWHERE;
-            reader.findings.error("unreadable-file", place, format!("cannot read {}: {why}", path.display()));
-        }
-    }
+    let mut reader = Reader::new(sources, findings);
+    reader.read(path, include_root);
     reader.tree
 }
 
 /// Reads a schema that is in memory; it cannot include anything.
 pub(crate) fn read_text(name: &str, text: String, sources: &mut Sources, findings: &mut Findings) -> Tree {
-    let mut reader =
-        Reader { tree: Tree::default(), sources, findings, include_root: None, open: Vec::new(), included: 0 };
+    let mut reader = Reader::new(sources, findings);
     reader.graft(text, name.to_owned(), None, None);
     reader.tree
 }
 
-fn load(path: &Path) -> Result<String, String> {
-    let length = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if length > LARGEST_FILE as u64 {
-        return Err(format!("it has {length} bytes, and {LARGEST_FILE} is the most"));
+/// The text of a file of at most `most` bytes. What it says of its length is not asked: devices and pipes say nothing.
+fn load(path: &Path, most: usize) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() > most {
+        return Err(match LARGEST - most {
+            0 => format!("it has more than {LARGEST} bytes, and no schema needs as many"),
+            _ => format!("with what was read before it has more than {LARGEST} bytes, and no schema needs as many"),
+        });
     }
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
     decode(bytes)
 }
 
@@ -77,16 +71,46 @@ struct Reader<'a> {
     /// The files being read now, outermost first: one of them again is a cycle.
     open: Vec<PathBuf>,
     included: usize,
+    /// Bytes that may still be read.
+    room: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(sources: &'a mut Sources, findings: &'a mut Findings) -> Self {
+        Self {
+            tree: Tree::default(),
+            sources,
+            findings,
+            include_root: None,
+            open: Vec::new(),
+            included: 0,
+            room: LARGEST,
+        }
+    }
+
+    fn read(&mut self, path: &Path, include_root: Option<&Path>) {
+        match load(path, self.room) {
+            Ok(text) => {
+                let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                self.include_root = include_root.unwrap_or(folder).canonicalize().ok();
+                self.open.extend(path.canonicalize().ok());
+                self.graft(text, path.display().to_string(), Some(folder), None);
+            }
+            Err(why) => {
+                let place = Place::NOWHERE;
+                self.findings.error("unreadable-file", place, format!("cannot read {}: {why}", path.display()));
+            }
+        }
+    }
+
     /// Parses `text` and hangs its elements under `parent`, or makes them the tree.
     fn graft(&mut self, text: String, name: String, folder: Option<&Path>, parent: Option<ElementId>) {
-        if text.len() > LARGEST_FILE {
+        let Some(room) = self.room.checked_sub(text.len()) else {
             let place = Place::NOWHERE;
-            self.findings.error("unreadable-file", place, format!("{name} is longer than {LARGEST_FILE} bytes"));
+            self.findings.error("unreadable-file", place, format!("{name} is longer than {LARGEST} bytes"));
             return;
-        }
+        };
+        self.room = room;
         let beside = Path::new(&name).parent().map(Path::to_path_buf).unwrap_or_default();
         let file = self.sources.add(name, text.clone());
         if let Some((code, at, message)) = beyond_limits(&text) {
@@ -196,7 +220,7 @@ impl Reader<'_> {
         if self.open.contains(&path) {
             return Err("it includes itself".into());
         }
-        load(&path).map(|text| (path, text))
+        load(&path, self.room).map(|text| (path, text))
     }
 }
 
@@ -304,5 +328,28 @@ mod tests {
     fn text_in_memory_cannot_include_files() {
         let (_, report) = read("<a xmlns:xi='http://www.w3.org/2001/XInclude'><xi:include href='/etc/hostname'/></a>");
         assert_eq!(report.errors().next().map(|found| found.code), Some("include"));
+    }
+
+    #[test]
+    fn what_is_included_counts_as_if_it_were_one_file() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let include = "<xi:include href='part.xml'/>";
+        let whole = |includes: usize| {
+            let text = format!("<a xmlns:xi='{XINCLUDE}'>{}</a>", include.repeat(includes));
+            std::fs::write(folder.path().join("whole.xml"), &text).expect("a file can be written");
+            text.len()
+        };
+        std::fs::write(folder.path().join("part.xml"), "<types/>").expect("a file can be written");
+        let read = |room: usize| {
+            let (mut sources, mut findings) = (Sources::default(), Findings::default());
+            let mut reader = Reader { room, ..Reader::new(&mut sources, &mut findings) };
+            reader.read(&folder.path().join("whole.xml"), None);
+            findings.finish(sources)
+        };
+        let length = whole(2) + 2 * "<types/>".len();
+        assert_eq!(read(length).errors().count(), 0);
+        let report = read(length - 1);
+        assert!(report.to_string().contains("with what was read before"), "{report}");
+        assert_eq!(report.errors().map(|found| found.code).collect::<Vec<_>>(), ["include"]);
     }
 }
