@@ -8,6 +8,7 @@ use super::environment::{self, EnvironmentError};
 use super::error::ClientError;
 use super::event::{ClientEvent, CounterEvent, PublicationErrorFrame};
 use super::image::ImageInfo;
+use crate::cnc::default_directory;
 
 /// How a [`Client`](super::Client) behaves. Built by chaining, then given to
 /// [`Client::connect`](super::Client::connect).
@@ -102,7 +103,7 @@ impl Context {
     }
 
     /// The directory that client and driver meet in. Default: the directory in `AERON_DIR` if that is set, else
-    /// `/dev/shm/aeron-` and the user's name.
+    /// `/dev/shm/aeron-` and the user's name, as [`default_directory`] finds it.
     #[must_use]
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.settings.dir = dir.into();
@@ -177,8 +178,9 @@ impl Context {
         self
     }
 
-    /// Called for what happens to the client as a whole. All handlers run on the conductor's thread, or on a thread that
-    /// waits for the driver in a call of the client; one at a time. They may call the client.
+    /// Called for what happens to the client as a whole. All handlers run on the conductor's thread, or on a thread that calls the
+    /// client or one of its handles: that waits for the driver, or closes or drops something. So a lock that a handler takes must
+    /// not be held there. They run one at a time, and may call the client.
     #[must_use]
     pub fn on_event(mut self, handler: impl FnMut(&ClientEvent) + Send + 'static) -> Self {
         self.handlers.event = Some(Box::new(handler));
@@ -246,13 +248,19 @@ fn default_dir() -> PathBuf {
     if let Some(dir) = std::env::var_os("AERON_DIR").filter(|dir| !dir.is_empty()) {
         return dir.into();
     }
-    let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
-    PathBuf::from(format!("/dev/shm/aeron-{}", user.as_deref().unwrap_or("default")))
+    default_directory()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A client that is told nothing meets a driver that is told nothing.
+    #[test]
+    fn clients_look_where_drivers_are() {
+        let expected = std::env::var_os("AERON_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        assert_eq!(Context::new().get_dir(), expected.unwrap_or_else(default_directory));
+    }
 
     #[test]
     fn a_long_client_name_is_cut_between_characters() {

@@ -11,10 +11,12 @@
 mod driver_state;
 mod file;
 mod layout;
+mod place;
 
 pub use driver_state::DriverState;
 pub use file::{CNC_FILE_NAME, CncCreateError, CncFile, CncOpenError};
 pub use layout::{CNC_HEADER_LENGTH, CNC_VERSION, CncLayout, CncLayoutError, CncParameters};
+pub use place::default_directory;
 
 #[cfg(test)]
 mod tests;

@@ -17,14 +17,14 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gannet::cnc::{CNC_FILE_NAME, DriverState};
+use gannet::cnc::{CNC_FILE_NAME, DriverState, default_directory};
 use gannet::reports::LOSS_REPORT_FILE_NAME;
 use gannet::time::Clock;
 
 pub use self::error::DirectoryError;
 use self::error::failed;
 use self::lock::lock;
-pub use self::place::{default_directory, new_private_path};
+pub use self::place::new_private_path;
 use super::existing::{Existing, look, not_ready};
 use crate::config::{DirectoryAccess, DriverConfig};
 
