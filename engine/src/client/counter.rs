@@ -44,6 +44,8 @@ pub(super) struct CounterBinding {
     pub(super) registration_id: RegistrationId,
     pub(super) counter_id: CounterId,
     pub(super) value: OwnedWord<i64>,
+    /// The registration id in the counter's record: in the same cache line as the value.
+    pub(super) owner: OwnedWord<i64>,
 }
 
 /// The counter cannot be used: its client is closed, or has no driver at the moment. Nothing was stored.
@@ -113,7 +115,7 @@ impl Counter {
 
     /// Whether nothing can be stored, because the client is closed or has no driver at the moment.
     pub fn is_closed(&self) -> bool {
-        self.shared.bindings.current().is_none()
+        self.value().is_err()
     }
 
     /// The counter's record. Another one after each reconnection.
@@ -126,11 +128,13 @@ impl Counter {
         self.shared.bindings.newest().registration_id
     }
 
+    /// The value's word, as long as it is this counter's. The driver may have freed it long ago, if this client was stopped for a
+    /// while and its conductor has not yet noticed, and another may have it by now.
     #[inline(always)]
     fn value(&self) -> Result<&OwnedWord<i64>, CounterClosed> {
         match self.shared.bindings.current() {
-            Some(binding) => Ok(&binding.value),
-            None => Err(CounterClosed),
+            Some(binding) if binding.owner.load_relaxed() == binding.registration_id.get() => Ok(&binding.value),
+            _ => Err(CounterClosed),
         }
     }
 }

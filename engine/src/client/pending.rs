@@ -104,9 +104,11 @@ impl<T> Pending<T> {
     where
         T: Handle,
     {
-        let key = self.key.take().expect("not polled yet");
-        let bound = self.core.wait_for(|conductor| conductor.added(key))?;
-        Ok(T::from_bound(Arc::clone(&self.core), key, bound).expect("the conductor binds what was asked for"))
+        let key = self.key.expect("not polled yet");
+        // A handler that runs meanwhile may panic; then what was asked for is given back with `self`.
+        let outcome = self.core.wait_for(|conductor| conductor.added(key));
+        self.key = None;
+        Ok(T::from_bound(Arc::clone(&self.core), key, outcome?).expect("the conductor binds what was asked for"))
     }
 
     fn poll_handle(&mut self) -> Result<Option<T>, AddError>

@@ -242,28 +242,39 @@ impl Subscription {
     /// as nobody sleeps. Other publishers do not know that somebody sleeps: what they publish is found within a
     /// millisecond.
     pub fn poll_wait(&mut self, mut handler: impl FnMut(Fragment<'_>), limit: usize, timeout: Duration) -> usize {
-        self.wait(timeout, |this| this.poll(&mut handler, limit))
+        self.wait(timeout, |this| Some(this.poll(&mut handler, limit)).filter(|&fragments| fragments > 0))
     }
 
-    /// As [`Self::controlled_poll`], but waits as [`Self::poll_wait`] does.
+    /// As [`Self::controlled_poll`], but waits as [`Self::poll_wait`] does. A handler that aborts ends the wait, too: when it is
+    /// to be asked again is for the caller to say.
     pub fn controlled_poll_wait(
         &mut self,
         mut handler: impl FnMut(Fragment<'_>) -> ControlledAction,
         limit: usize,
         timeout: Duration,
     ) -> usize {
-        self.wait(timeout, |this| this.controlled_poll(&mut handler, limit))
+        self.wait(timeout, |this| {
+            let mut is_aborted = false;
+            let ask = |fragment: Fragment<'_>| {
+                let action = handler(fragment);
+                is_aborted |= action == ControlledAction::Abort;
+                action
+            };
+            let fragments = this.controlled_poll(ask, limit);
+            (fragments > 0 || is_aborted).then_some(fragments)
+        })
     }
 
-    fn wait(&mut self, timeout: Duration, mut poll: impl FnMut(&mut Self) -> usize) -> usize {
+    /// Waits until a poll has something to return.
+    fn wait(&mut self, timeout: Duration, mut poll: impl FnMut(&mut Self) -> Option<usize>) -> usize {
         /// A message is often just behind the last one, and going to sleep takes longer than this many looks.
         const LOOKS: usize = 32;
         for _ in 0..LOOKS {
-            let fragments = poll(self);
-            if fragments > 0 || timeout.is_zero() {
-                return fragments;
+            match poll(self) {
+                Some(fragments) => return fragments,
+                None if timeout.is_zero() => return 0,
+                None => std::hint::spin_loop(),
             }
-            std::hint::spin_loop();
         }
         let timeout_ns = i64::try_from(timeout.as_nanos()).unwrap_or(i64::MAX);
         let deadline = self.core.now().saturating_add_ns(timeout_ns);
@@ -271,14 +282,13 @@ impl Subscription {
         loop {
             let left_ns = deadline.since(self.core.now());
             if left_ns <= 0 || self.core.is_closed() {
-                return poll(self);
+                return poll(self).unwrap_or(0);
             }
             self.sleep(turn, Duration::from_nanos(left_ns.unsigned_abs()));
             turn += 1;
             // A client without a thread has nobody else to run its conductor meanwhile.
             self.core.service_if_invoked();
-            let fragments = poll(self);
-            if fragments > 0 {
+            if let Some(fragments) = poll(self) {
                 return fragments;
             }
         }

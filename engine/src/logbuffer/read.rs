@@ -180,9 +180,10 @@ impl ImageReader {
         done
     }
 
-    /// Whether there is something to read: a fragment, or padding to pass over.
+    /// Whether there is something to read: a fragment, or padding to pass over. What cannot be a frame is neither: whoever waits for
+    /// something to read would wait in vain, wide awake.
     pub fn is_ready(&self) -> bool {
-        Scan::new(&self.log, self.position.load_relaxed()).is_some_and(|scan| scan.peek_length() > 0)
+        Scan::new(&self.log, self.position.load_relaxed()).is_some_and(|mut scan| scan.next().is_some())
     }
 
     /// Where reading has got to.
@@ -387,6 +388,7 @@ mod tests {
                 let can_be = (32..=rest).contains(&broken) && position % 32 == 0;
                 let check = reader.check();
                 assert_eq!(check.is_err(), !can_be && (broken > 0 || position % 32 != 0) || position < 0, "{check:?}");
+                assert_eq!(reader.is_ready(), can_be, "{broken} at {position}");
                 let mut bytes = 0;
                 reader.poll(|fragment| bytes += fragment.payload().len(), 3);
                 reader.controlled_poll(

@@ -270,13 +270,15 @@ impl Conductor {
             Wanted::StaticCounter { registration_id, .. } if is_static => *registration_id,
             _ => return,
         };
-        let Some(value) = self.link.counters.own_value(counter_id) else {
+        let counters = &self.link.counters;
+        let words = counters.own_value(counter_id).zip(counters.own_registration_id(counter_id));
+        let Some((value, owner)) = words else {
             let error = AddError::NoSuchCounter { request: self.describe(key), counter_id };
             self.undo(registration_id, self.resources[&key].wanted.undo());
             self.fail(key, error);
             return;
         };
-        let binding = CounterBinding { registration_id: registration, counter_id, value };
+        let binding = CounterBinding { registration_id: registration, counter_id, value, owner };
         let bound = match resource.bound.clone() {
             Some(Bound::Counter(shared)) => {
                 shared.renew(binding);

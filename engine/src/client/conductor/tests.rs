@@ -1,9 +1,11 @@
 //! The conductor against a driver played by hand: every event, every timeout, every way to lose the driver.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Answer, Wanted};
+use super::{Answer, ImageHandlers, Wanted};
 use crate::client::error::{AddError, Request};
+use crate::client::notice::ImageHandler;
 use crate::client::testing::{LIVENESS, Rig};
 use crate::client::{Counter, ExclusivePublication, Image, Pending, Publication, Subscription};
 use crate::command::{
@@ -365,6 +367,66 @@ fn an_image_keeps_its_last_position() {
     assert!(image.is_closed() && image.is_end_of_stream());
     assert_eq!(image.position().get(), 64);
     assert_eq!(image.source_identity(), "aeron:ipc");
+}
+
+/// Trap 35: a counter, too, may be another's by the time that a client which was stopped stores to it.
+#[test]
+fn trap_35_a_counter_that_was_given_away_is_not_stored_to() {
+    let rig = Rig::new();
+    let own: Counter = rig.add(counter());
+    own.set(7).unwrap();
+    let mut driver = rig.driver();
+    let later = EpochMillis::new(i64::MAX / 2);
+    driver.counters.free(EpochMillis::new(0), own.id());
+    assert_eq!(own.get(), Ok(7), "until it is used again it does no harm");
+    let spec = CounterSpec::application(1000, &[], b"another's", RegistrationId::new(77), ClientId::new(78));
+    let reused = driver.counters.allocate(later, &spec.starting_at(5)).unwrap();
+    assert_eq!(reused, own.id(), "the test reuses the counter's record");
+    let outcomes = [own.set(1).is_err(), own.add(1).is_err(), own.compare_and_set(5, 1).is_err(), own.get().is_err()];
+    assert_eq!(outcomes, [true; 4]);
+    assert!(own.is_closed());
+    assert_eq!(driver.reader().value(reused), Some(5));
+}
+
+/// Whoever waits for something to read is not kept awake by a handler that cannot take it now.
+#[test]
+fn a_handler_that_aborts_ends_the_wait() {
+    let rig = Rig::new();
+    let mut subscription: Subscription = rig.add(subscription());
+    let mut publication: ExclusivePublication = rig.add(exclusive());
+    rig.driver().move_limits();
+    publication.offer(b"one").unwrap();
+    let mut asked = 0;
+    let abort = |_: Fragment<'_>| {
+        asked += 1;
+        assert_eq!(asked, 1, "the clock stands still, and this would go on for ever");
+        ControlledAction::Abort
+    };
+    assert_eq!(subscription.controlled_poll_wait(abort, 10, Duration::from_secs(3600)), 0);
+    assert_eq!(subscription.controlled_poll_wait(|_| ControlledAction::Break, 10, Duration::from_secs(3600)), 1);
+}
+
+/// What was asked for by a call that a handler's panic ended is given back.
+#[test]
+fn what_a_panic_kept_from_its_caller_is_given_back() {
+    let rig = Rig::new();
+    let _publication: ExclusivePublication = rig.add(exclusive());
+    let panicking: ImageHandler = Arc::new(Mutex::new(Box::new(|_| panic!("as it was told to"))));
+    let wanted = || Wanted::Subscription {
+        channel: "aeron:ipc".to_owned(),
+        stream_id: STREAM,
+        handlers: ImageHandlers { available: Some(Arc::clone(&panicking)), unavailable: None },
+    };
+    std::thread::scope(|threads| {
+        let adding = threads.spawn(|| rig.core.add_and_wait::<Subscription>(wanted).is_ok());
+        while !adding.is_finished() {
+            rig.driver().serve();
+            std::thread::yield_now();
+        }
+        assert!(adding.join().is_err(), "the panic is the caller's");
+    });
+    rig.settle();
+    assert_eq!(rig.driver().resources(), (1, 0, 0));
 }
 
 #[test]
