@@ -57,6 +57,9 @@ use crate::mailbox::{
 };
 use crate::shared::{NetworkCounters, StallTracker};
 
+/// So many ids are drawn for an image until one is found that no client holds something under: clients choose theirs as they like.
+const MAX_IDS_TRIED: usize = 64;
+
 /// What the conductor works with: its ends of the driver's shared memory. The system counters are allocated.
 #[derive(Debug)]
 pub struct ConductorParts {
@@ -192,8 +195,11 @@ impl Conductor {
     /// The receiver has said something.
     pub fn on_receiver_event(&mut self, event: ReceiverEvent) {
         if let ReceiverEvent::CreateImage { endpoint, transport, setup, source, control } = event {
-            let id = self.commands.ring().next_correlation_id().registration();
-            self.core.create_image(id, &NewSession { endpoint, transport, setup, source, control });
+            let ring = self.commands.ring();
+            let unused = (0..MAX_IDS_TRIED)
+                .map(|_| ring.next_correlation_id().registration())
+                .find(|id| self.core.check_unused(*id).is_ok());
+            self.core.create_image(unused, &NewSession { endpoint, transport, setup, source, control });
         } else {
             self.core.on_receiver_event(event);
         }

@@ -62,9 +62,8 @@ mod tests {
     use super::*;
     use crate::channel::Usage;
     use crate::io::resolver;
-    use crate::mailbox::{EndpointId, Lead};
+    use crate::mailbox::{EndpointId, Lead, LookupId};
     use gannet::channel_uri::ChannelUri;
-    use gannet::types::RegistrationId;
     use std::cell::RefCell;
     use std::net::SocketAddr;
     use std::sync::Arc;
@@ -72,7 +71,7 @@ mod tests {
     fn resolved(side: Side, channel: &str) -> Result<UdpChannel, EndpointError> {
         let uri = Box::new(ChannelUri::parse(channel).unwrap());
         let usage = if side == Side::Send { Usage::Publication } else { Usage::Subscription };
-        let request = ResolveChannel { id: RegistrationId::new(1), uri, usage, unique: 1, leads: Vec::new() };
+        let request = ResolveChannel { id: LookupId::new(1), uri, usage, unique: 1, leads: Vec::new() };
         resolve(&request, |name| resolver::timed(name).0)
     }
 
@@ -152,7 +151,7 @@ mod tests {
     fn the_system_is_asked_for_what_else_is_not_known() {
         let uri = Box::new(ChannelUri::parse("aeron:udp?endpoint=localhost:9|control=known:8").unwrap());
         let leads = vec![("known".to_owned(), Lead::Address([127, 0, 0, 1].into()))];
-        let id = RegistrationId::new(1);
+        let id = LookupId::new(1);
         let asked = RefCell::new(Vec::new());
         let request = ResolveChannel { id, uri, usage: Usage::Publication, unique: 1, leads };
         assert!(request.asks_system());

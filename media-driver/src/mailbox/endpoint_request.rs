@@ -40,11 +40,22 @@ impl NamedPlace {
     }
 }
 
+/// Names one channel that is looked into. The driver gives these names, where clients give ids of commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LookupId(u64);
+
+impl LookupId {
+    /// Wraps a number that no other lookup of this driver has had.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// A channel whose meaning is to be found out: names resolved, interfaces looked through.
 #[derive(Clone, Debug)]
 pub struct ResolveChannel {
-    /// What the answer is for: the command that waits for it, or what is looked at again.
-    pub id: RegistrationId,
+    /// Its name.
+    pub id: LookupId,
     /// The channel.
     pub uri: Box<ChannelUri>,
     /// What it is to be used for.
@@ -154,7 +165,7 @@ mod tests {
             ("nobody".to_owned(), Lead::Nowhere),
         ];
         let uri = Box::new(ChannelUri::parse("aeron:udp?endpoint=driver:1").unwrap());
-        let id = RegistrationId::new(1);
+        let id = LookupId::new(1);
         let request = ResolveChannel { id, uri, usage: Usage::Publication, unique: 1, leads };
         let asked = |name| {
             let mut asked = None;

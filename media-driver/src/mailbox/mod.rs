@@ -7,7 +7,9 @@ mod sending;
 mod wire;
 
 pub use crate::channel::{EndpointSpec, Group, LocalInterface, OpenedEndpoint};
-pub use endpoint_request::{EndpointError, Lead, NamedPlace, OpenEndpoint, ResolveChannel, ResolveHost, Side};
+pub use endpoint_request::{
+    EndpointError, Lead, LookupId, NamedPlace, OpenEndpoint, ResolveChannel, ResolveHost, Side,
+};
 pub use receiving::{
     CongestionRules, CubicConfig, ImageCounters, Loss, LossRules, MAX_RECEIVE_TRANSPORTS, NewImage, NewReceiveEndpoint,
     NewReceiveTransport, ReceiveStamps, ReceiverCommand, ReceiverEvent,
@@ -35,7 +37,7 @@ pub const IN_FLIGHT_LIMIT: usize = 16;
 pub const LOOKUP_LIMIT: usize = 8;
 const _: () = assert!(LOOKUP_LIMIT < IN_FLIGHT_LIMIT, "whoever waits for a log or a socket waits for no name server");
 
-/// Slow work that the conductor wants done. Each request is answered by one [`Reply`] with the same registration id.
+/// Slow work that the conductor wants done. Each request is answered by one [`Reply`] with the same id.
 #[derive(Debug)]
 pub enum Request {
     /// Create a log.
@@ -97,7 +99,7 @@ pub enum Reply {
     /// What a channel means, or why it means nothing.
     ChannelResolved {
         /// Which request this answers.
-        id: RegistrationId,
+        id: LookupId,
         /// The channel, with all addresses found.
         channel: Result<Box<UdpChannel>, EndpointError>,
         /// How long the operating system took for each name that it was asked for, in nanoseconds.

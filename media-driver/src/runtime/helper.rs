@@ -200,7 +200,7 @@ mod tests {
     use crate::channel::Usage;
     use crate::config::Loss;
     use crate::io::transport::{SocketOptions, TransportKind};
-    use crate::mailbox::{DeleteLog, LOOKUP_LIMIT};
+    use crate::mailbox::{DeleteLog, LOOKUP_LIMIT, LookupId};
     use crate::runtime::Role;
     use crate::runtime::network_agents::NetworkParts;
     use crate::shared::NetworkCounters;
@@ -270,7 +270,7 @@ mod tests {
         port.on_start();
         let silence = NAME_SERVER.lock().unwrap();
         let uri = Box::new(ChannelUri::parse("aeron:udp?endpoint=silent.example:1").unwrap());
-        let id = RegistrationId::new(7);
+        let id = LookupId::new(7);
         let channel = ResolveChannel { id, uri, usage: Usage::Publication, unique: 1, leads: Vec::new() };
         port.ask(Request::ResolveChannel(channel)).unwrap();
         for index in 1..LOOKUP_LIMIT {

@@ -5,6 +5,7 @@ mod client_counters;
 mod clients;
 mod endings;
 mod hostile;
+mod ids;
 mod images;
 mod limits;
 mod network;

@@ -232,7 +232,7 @@ impl Driver {
     /// What waits is carried out, and nothing waits from now on.
     pub(crate) fn release_requests(&mut self) {
         for request in self.held.take().unwrap_or_default() {
-            self.conductor.on_reply(log_files::execute(request, RAW));
+            self.conductor.on_reply(execute(self.names.as_ref(), request));
         }
         self.settle();
     }
@@ -258,6 +258,14 @@ impl Driver {
     /// The name server answers the newest lookup.
     pub(crate) fn answer_name(&mut self) {
         let request = self.unanswered.as_mut().and_then(Vec::pop).expect("a lookup");
+        self.conductor.on_reply(execute(self.names.as_ref(), request));
+        self.settle();
+    }
+
+    /// The name server answers the oldest lookup.
+    pub(crate) fn answer_oldest_name(&mut self) {
+        let unanswered = self.unanswered.as_mut().expect("lookups wait");
+        let request = unanswered.remove(0);
         self.conductor.on_reply(execute(self.names.as_ref(), request));
         self.settle();
     }

@@ -103,7 +103,8 @@ impl Core {
             || self.subscriptions.contains(registration_id)
             || self.publications.get(registration_id).is_some()
             || self.network.holds(registration_id)
-            || self.logs.is_condemned(registration_id);
+            || self.logs.is_condemned(registration_id)
+            || self.pending.as_ref().is_some_and(|pending| pending.registration_id() == registration_id);
         if is_used { Err(CommandError::InUse { registration_id }) } else { Ok(()) }
     }
 }

@@ -34,6 +34,10 @@ pub(in crate::conductor) struct PendingPublication {
 }
 
 impl PendingPublication {
+    pub(in crate::conductor) fn registration_id(&self) -> RegistrationId {
+        self.correlation_id.registration()
+    }
+
     fn command(&self) -> &'static str {
         if self.exclusive { "ADD_EXCLUSIVE_PUBLICATION" } else { "ADD_PUBLICATION" }
     }

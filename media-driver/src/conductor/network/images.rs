@@ -50,10 +50,11 @@ pub(in crate::conductor) struct NewSession {
 }
 
 impl Core {
-    /// The receiver wants an image of a session. `registration_id` is to be its name.
-    pub(in crate::conductor) fn create_image(&mut self, registration_id: RegistrationId, new: &NewSession) {
+    /// The receiver wants an image of a session. `registration_id` is to be its name; without one it may present itself again.
+    pub(in crate::conductor) fn create_image(&mut self, registration_id: Option<RegistrationId>, new: &NewSession) {
         let (stream_id, session_id) = (new.setup.stream_id, new.setup.session_id);
-        if let Err(error) = self.begin_image(registration_id, new) {
+        let begun = registration_id.map_or(Err(None), |registration_id| self.begin_image(registration_id, new));
+        if let Err(error) = begun {
             if let Some(error) = error {
                 self.report_refusal(new.endpoint, &new.setup, new.source, &error);
             }

@@ -8,7 +8,7 @@ use gannet::types::{ClientId, RegistrationId};
 
 use super::pending::PendingNetwork;
 use crate::channel::UdpChannel;
-use crate::mailbox::{EndpointError, LOOKUP_LIMIT, Request, ResolveChannel};
+use crate::mailbox::{EndpointError, LOOKUP_LIMIT, LookupId, Request, ResolveChannel};
 
 /// So many commands may wait; then no other is read until one is done.
 const WAITING_LIMIT: usize = 64;
@@ -25,7 +25,7 @@ pub(super) struct Lookups {
     waiting: Vec<Waiting>,
     /// Requests of commands that are to be sent, and which have been.
     commands: VecDeque<ResolveChannel>,
-    asked: Vec<RegistrationId>,
+    asked: Vec<LookupId>,
     /// The same for those of no command.
     others: VecDeque<Request>,
     is_other_asked: bool,
@@ -39,8 +39,8 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn id(&self) -> RegistrationId {
-        self.pending.correlation_id.registration()
+    fn id(&self) -> LookupId {
+        self.pending.lookup
     }
 }
 
@@ -73,7 +73,7 @@ impl Lookups {
     }
 
     /// An answer has come for a command. Given back, if no lookup was asked for under this id. It may wait no more.
-    pub(super) fn on_answer(&mut self, id: RegistrationId, answer: Answer) -> Option<Answer> {
+    pub(super) fn on_answer(&mut self, id: LookupId, answer: Answer) -> Option<Answer> {
         let Some(index) = self.asked.iter().position(|asked| *asked == id) else { return Some(answer) };
         self.asked.swap_remove(index);
         let waiting = self.waiting.iter_mut().find(|waiting| waiting.id() == id && waiting.answer.is_none());
@@ -102,7 +102,7 @@ impl Lookups {
 
     /// Whether a command of this id waits.
     pub(super) fn holds(&self, registration_id: RegistrationId) -> bool {
-        self.waiting.iter().any(|waiting| waiting.id() == registration_id)
+        self.waiting.iter().any(|waiting| waiting.pending.correlation_id.registration() == registration_id)
     }
 
     /// Whether no more should begin to wait.

@@ -48,7 +48,7 @@ use self::refusals::Refusals;
 use super::config::NetworkDefaults;
 use super::subscriptions::SubscriptionLink;
 use crate::channel::PortManager;
-use crate::mailbox::{EndpointId, ReceiverCommand, Request, SenderCommand, Side};
+use crate::mailbox::{EndpointId, LookupId, ReceiverCommand, Request, SenderCommand, Side};
 
 /// What a subscription of a UDP channel reads from, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +79,7 @@ pub(super) struct Network {
     /// The command that waits for its endpoint or its log.
     pending: Option<PendingNetwork>,
     lookups: Lookups,
+    next_lookup: u64,
     next_endpoint: u32,
     next_receiver_id: i64,
     /// What is to be carried out elsewhere.
@@ -106,6 +107,7 @@ impl Network {
             refusals: Refusals::default(),
             pending: None,
             lookups: Lookups::default(),
+            next_lookup: 0,
             next_endpoint: 0,
             next_receiver_id: first_receiver_id,
             requests: VecDeque::new(),
@@ -168,11 +170,13 @@ impl Network {
         self.publications.len() + self.leaving.len() + self.images.len() + self.vanishing.len() + self.coming.len()
     }
 
-    /// Whether a publication, an image or a command that waits has this registration id.
+    /// Whether a publication, an image, what is to be one, or a command that waits has this registration id.
     pub(super) fn holds(&self, registration_id: RegistrationId) -> bool {
         let publications = self.publications.iter().chain(&self.leaving);
         publications.map(|publication| publication.made_of.registration_id).any(|id| id == registration_id)
             || self.images.iter().chain(&self.vanishing).any(|image| image.made_of.registration_id == registration_id)
+            || self.coming.iter().any(|image| image.registration_id == registration_id)
+            || self.pending.as_ref().is_some_and(|pending| pending.correlation_id.registration() == registration_id)
             || self.lookups.holds(registration_id)
     }
 
@@ -203,6 +207,11 @@ impl Network {
             Side::Send => &mut self.sender_ports,
             Side::Receive => &mut self.receiver_ports,
         }
+    }
+
+    fn new_lookup_id(&mut self) -> LookupId {
+        self.next_lookup += 1;
+        LookupId::new(self.next_lookup)
     }
 
     fn new_endpoint_id(&mut self) -> EndpointId {

@@ -6,23 +6,21 @@ use std::net::SocketAddr;
 
 use gannet::channel_uri::ChannelUri;
 use gannet::time::MonotonicNanos;
-use gannet::types::RegistrationId;
 
 use super::Network;
 use crate::channel::{UdpChannel, Usage, names};
 use crate::conductor::Core;
 use crate::mailbox::{
-    EndpointError, EndpointId, NamedPlace, ReceiverCommand, Request, ResolveChannel, SenderCommand, Side,
+    EndpointError, EndpointId, LookupId, NamedPlace, ReceiverCommand, Request, ResolveChannel, SenderCommand, Side,
 };
 
 /// All that has a name.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     all: HashMap<NamedPlace, Named>,
-    /// What is being looked up, by the number of its request: no command has such a one.
-    asked: HashMap<RegistrationId, NamedPlace>,
+    /// What is being looked up.
+    asked: HashMap<LookupId, NamedPlace>,
     next_check: Option<MonotonicNanos>,
-    last_id: i64,
 }
 
 #[derive(Debug)]
@@ -89,24 +87,19 @@ impl Core {
 
     /// Nothing was heard from there for a while.
     pub(super) fn on_silent(&mut self, place: NamedPlace) {
-        let Network { names, lookups, .. } = &mut self.network;
-        let Some(named) = names.all.get(&place) else { return };
-        if names.asked.values().any(|asked| *asked == place) {
+        if self.network.names.asked.values().any(|asked| *asked == place) {
             return;
         }
-        names.last_id -= 1;
-        let id = RegistrationId::new(names.last_id);
+        let id = self.network.new_lookup_id();
+        let Network { names, lookups, .. } = &mut self.network;
+        let Some(named) = names.all.get(&place) else { return };
         names.asked.insert(id, place);
         let (uri, usage, leads) = (named.uri.clone(), named.usage, self.resolution.leads(&named.uri));
         lookups.ask(Request::ResolveChannel(ResolveChannel { id, uri, usage, unique: 0, leads }));
     }
 
     /// A name was looked up again. Whether that is what this answer is about.
-    pub(super) fn on_name_resolved(
-        &mut self,
-        id: RegistrationId,
-        channel: &Result<Box<UdpChannel>, EndpointError>,
-    ) -> bool {
+    pub(super) fn on_name_resolved(&mut self, id: LookupId, channel: &Result<Box<UdpChannel>, EndpointError>) -> bool {
         let Some(place) = self.network.names.asked.remove(&id) else { return false };
         self.network.lookups.on_other_answer();
         // It may be gone meanwhile.

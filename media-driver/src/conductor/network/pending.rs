@@ -18,7 +18,7 @@ use crate::conductor::Core;
 use crate::conductor::error::CommandError;
 use crate::conductor::params::{IpcPublicationParams, IpcSubscriptionParams, Start};
 use crate::mailbox::{
-    EndpointError, EndpointId, NewReceiveEndpoint, ReceiveStamps, ReceiverCommand, Request, ResolveChannel,
+    EndpointError, EndpointId, LookupId, NewReceiveEndpoint, ReceiveStamps, ReceiverCommand, Request, ResolveChannel,
     SenderCommand, Side,
 };
 
@@ -27,6 +27,8 @@ use crate::mailbox::{
 pub(in crate::conductor) struct PendingNetwork {
     pub(super) client_id: ClientId,
     pub(super) correlation_id: CorrelationId,
+    /// What its channel means is looked up under this name.
+    pub(super) lookup: LookupId,
     pub(super) uri: Box<ChannelUri>,
     pub(super) what: Pending,
     /// What its channel means, once that is known.
@@ -128,16 +130,17 @@ impl Core {
         uri: &ChannelUri,
         what: Pending,
     ) {
-        let endpoint = self.network.new_endpoint_id();
+        let (endpoint, lookup) = (self.network.new_endpoint_id(), self.network.new_lookup_id());
         let uri = Box::new(uri.clone());
         let request = ResolveChannel {
-            id: correlation_id.registration(),
+            id: lookup,
             leads: self.resolution.leads(&uri),
             uri: uri.clone(),
             usage: what.usage(),
             unique: endpoint.get().into(),
         };
-        let pending = PendingNetwork { client_id, correlation_id, uri, what, channel: None, endpoint, bind: None };
+        let pending =
+            PendingNetwork { client_id, correlation_id, lookup, uri, what, channel: None, endpoint, bind: None };
         if request.asks_system() {
             self.network.lookups.wait(pending, request);
         } else {
@@ -147,12 +150,11 @@ impl Core {
     }
 
     /// What a channel means has been found out, or why it means nothing.
-    pub(in crate::conductor) fn on_channel_resolved(&mut self, id: RegistrationId, channel: Answer) {
+    pub(in crate::conductor) fn on_channel_resolved(&mut self, id: LookupId, channel: Answer) {
         if self.on_name_resolved(id, &channel) {
             return;
         }
-        let is_it =
-            |pending: &mut PendingNetwork| pending.correlation_id.registration() == id && pending.channel.is_none();
+        let is_it = |pending: &mut PendingNetwork| pending.lookup == id && pending.channel.is_none();
         let Some(channel) = self.network.lookups.on_answer(id, channel) else { return };
         if let Some(pending) = self.network.pending.take_if(is_it) {
             self.on_channel(pending, channel);

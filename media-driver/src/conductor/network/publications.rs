@@ -152,7 +152,10 @@ impl Core {
 
     /// Whether the log with this registration id is that of a publication that waits for it.
     pub(in crate::conductor) fn awaits_network_log(&self, registration_id: RegistrationId) -> bool {
-        self.network.pending.as_ref().is_some_and(|pending| pending.correlation_id.registration() == registration_id)
+        self.network.pending.as_ref().is_some_and(|pending| {
+            pending.correlation_id.registration() == registration_id
+                && matches!(pending.what, Pending::Publication { log: Some(_), .. })
+        })
     }
 
     /// The log that a publication waits for is there.
