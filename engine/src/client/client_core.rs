@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::conductor::{Answer, Bound, Conductor, DestinationChange, ResourceKey, Wanted};
-use super::context::Handlers;
+use super::context::{DriverInvoker, Handlers};
 use super::endpoint;
 use super::error::{AddError, Request};
 use super::pending_destination::PendingDestination;
@@ -37,6 +37,8 @@ pub(super) struct ClientCore {
     wake: Condvar,
     /// Whether the application runs the conductor.
     invoked: bool,
+    /// Runs the driver, where whoever waits for it has to.
+    driver: Option<Mutex<DriverInvoker>>,
 }
 
 impl fmt::Debug for ClientCore {
@@ -51,9 +53,10 @@ impl ClientCore {
         handlers: Handlers,
         clock: Box<dyn Clock + Send + Sync>,
         invoked: bool,
+        driver: Option<DriverInvoker>,
     ) -> Self {
         let (conductor, handlers, wake) = (Mutex::new(conductor), Mutex::new(handlers), Condvar::new());
-        Self { conductor, handlers, clock, wake, invoked }
+        Self { conductor, handlers, clock, wake, invoked, driver: driver.map(Mutex::new) }
     }
 
     pub(super) fn conductor(&self) -> MutexGuard<'_, Conductor> {
@@ -78,16 +81,27 @@ impl ClientCore {
         work
     }
 
-    /// One duty cycle, if the application runs the conductor.
+    /// One duty cycle each of driver and conductor, as far as whoever waits has to run them.
     pub(super) fn service_if_invoked(&self) {
+        self.invoke_driver();
         if self.invoked {
             self.service();
         }
     }
 
-    /// How long a thread may sleep: one that must run the conductor wakes up for that.
+    /// Runs the driver once, if this is who has to. If somebody is at it already, or this is a call from within it, that will do.
+    fn invoke_driver(&self) -> usize {
+        let Some(driver) = &self.driver else { return 0 };
+        match driver.try_lock() {
+            Ok(mut invoke) => invoke(),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner()(),
+            Err(TryLockError::WouldBlock) => 0,
+        }
+    }
+
+    /// How long a thread may sleep: one that must run driver or conductor wakes up for that.
     pub(super) fn longest_sleep(&self) -> Duration {
-        if self.invoked { LONGEST_INVOKED_SLEEP } else { Duration::MAX }
+        if self.invoked || self.driver.is_some() { LONGEST_INVOKED_SLEEP } else { Duration::MAX }
     }
 
     /// Calls the handlers for every notice that waits. If somebody else is at it, or this is a call from within a handler,
@@ -196,11 +210,11 @@ impl ClientCore {
         self.conductor().added(key)
     }
 
-    /// Waits until `done` says what came out, running the conductor meanwhile. The conductor's own timeouts end every wait.
+    /// Waits until `done` says what came out, running the conductor meanwhile, and the driver if it has to be. The conductor's own timeouts end every wait.
     pub(super) fn wait_for<T>(&self, mut done: impl FnMut(&mut Conductor) -> Option<T>) -> T {
         let mut pause = SHORTEST_WAIT;
         loop {
-            let work = self.service();
+            let work = self.invoke_driver() + self.service();
             let mut conductor = self.conductor();
             if let Some(outcome) = done(&mut conductor) {
                 return outcome;
@@ -217,7 +231,7 @@ impl ClientCore {
         command: impl FnOnce(ClientId, CorrelationId) -> Command<'a>,
     ) -> Result<Answer, AddError> {
         let id = self.conductor().ask(request, self.now(), command)?;
-        self.wait_for(|conductor| conductor.answer_to(id))
+        self.wait_for_answer(id)
     }
 
     /// Adds a destination to a publication or subscription, or removes one, and waits until the driver has done it. Returns the id
@@ -228,8 +242,20 @@ impl ClientCore {
         change: DestinationChange,
     ) -> Result<RegistrationId, AddError> {
         let id = self.conductor().change_destination(key, change, self.now())?;
-        self.wait_for(|conductor| conductor.answer_to(id))?;
+        self.wait_for_answer(id)?;
         Ok(id.registration())
+    }
+
+    fn wait_for_answer(&self, id: CorrelationId) -> Result<Answer, AddError> {
+        /// A handler that runs meanwhile may panic; then nobody takes the answer.
+        struct Forget<'a>(&'a ClientCore, CorrelationId);
+        impl Drop for Forget<'_> {
+            fn drop(&mut self) {
+                self.0.conductor().forget(self.1);
+            }
+        }
+        let _forget = Forget(self, id);
+        self.wait_for(|conductor| conductor.answer_to(id))
     }
 
     /// The same without waiting.

@@ -28,7 +28,11 @@ use crate::cnc::default_directory;
 pub struct Context {
     pub(super) settings: Settings,
     pub(super) handlers: Handlers,
+    pub(super) driver_invoker: Option<DriverInvoker>,
 }
+
+/// Runs the driver once, and returns how much it did.
+pub(super) type DriverInvoker = Box<dyn FnMut() -> usize + Send>;
 
 /// The settings of a client; see the methods of [`Context`].
 #[derive(Clone, Debug)]
@@ -165,6 +169,35 @@ impl Context {
     #[must_use]
     pub fn use_conductor_invoker(mut self) -> Self {
         self.settings.conductor = ConductorMode::Invoker;
+        self
+    }
+
+    /// Has whoever waits in a call of the client, for the driver's answer or for something to read, run the driver meanwhile: for a
+    /// driver in the same process that nobody else runs at that time. `invoke` must not call the client.
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    /// use gannet::{Client, Context};
+    /// use gannet_driver::{MediaDriver, config::{DriverConfig, Profile, ThreadingMode}};
+    ///
+    /// let mut config = DriverConfig::for_profile(Profile::Frugal);
+    /// config.threads.mode = ThreadingMode::Invoker;
+    /// let driver = Arc::new(Mutex::new(MediaDriver::launch_embedded(config)?));
+    /// let dir = driver.lock().unwrap().dir().to_owned();
+    /// let invoke = {
+    ///     let driver = Arc::clone(&driver);
+    ///     move || driver.lock().unwrap().invoke()
+    /// };
+    ///
+    /// // There is one thread, and it is driver and client in turn.
+    /// let client = Client::connect(Context::new().dir(dir).use_conductor_invoker().driver_invoker(invoke))?;
+    /// let publication = client.add_publication("aeron:ipc?term-length=64k", 1001)?;
+    /// # drop((publication, client));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn driver_invoker(mut self, invoke: impl FnMut() -> usize + Send + 'static) -> Self {
+        self.driver_invoker = Some(Box::new(invoke));
         self
     }
 

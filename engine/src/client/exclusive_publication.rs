@@ -174,6 +174,16 @@ impl ExclusivePublication {
         self.append(|appender| appender.offer_vectored(parts, 0))
     }
 
+    /// Publishes a message that is gathered from several slices, with a reserved value.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::offer`].
+    #[inline]
+    pub fn offer_vectored_with(&mut self, parts: &[IoSlice<'_>], reserved_value: i64) -> Result<Position, OfferError> {
+        self.append(|appender| appender.offer_vectored(parts, reserved_value))
+    }
+
     /// Claims room for a message of `length` bytes, at most [`Self::max_payload_length`], to be written in place and
     /// committed.
     ///
@@ -293,6 +303,11 @@ impl ExclusivePublication {
     /// The longest message in bytes that goes out as one frame, and that may be claimed.
     pub fn max_payload_length(&self) -> usize {
         self.log().max_payload_length()
+    }
+
+    /// The counter that holds [`Self::position_limit`]. Another one after each reconnection.
+    pub fn position_limit_id(&self) -> CounterId {
+        self.binding.ids.limit_id
     }
 
     /// The counter that says how the channel's endpoint is; [`CounterId::NONE`] for IPC.

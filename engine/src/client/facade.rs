@@ -19,7 +19,7 @@ use crate::counters::CountersReader;
 use crate::logbuffer::LogBuffers;
 use crate::memory::{FileAccess, RawAccess};
 use crate::time::SystemClock;
-use crate::types::{ClientId, RegistrationId, SessionId, StreamId};
+use crate::types::{ClientId, CorrelationId, RegistrationId, SessionId, StreamId};
 
 /// A connection to a driver, through which publications, subscriptions and counters are added.
 ///
@@ -99,10 +99,10 @@ impl Client {
     ///
     /// [`ConnectError`] says what was found instead of a driver.
     pub fn connect(context: Context) -> Result<Self, ConnectError> {
-        let Context { settings, handlers } = context;
+        let Context { settings, handlers, mut driver_invoker } = context;
         let clock = SystemClock;
         let directory = || DriverDirectory { dir: settings.dir.clone(), driver_timeout: settings.driver_timeout };
-        let link = wait_for_driver(&mut directory(), &clock)?;
+        let link = wait_for_driver(&mut directory(), &clock, &mut driver_invoker)?;
         let conductor = Conductor::new(
             conductor_settings(&settings),
             link,
@@ -115,6 +115,7 @@ impl Client {
             handlers,
             Box::new(clock),
             settings.conductor == ConductorMode::Invoker,
+            driver_invoker,
         ));
         let thread = match settings.conductor {
             ConductorMode::Invoker => None,
@@ -136,8 +137,8 @@ impl Client {
 
     /// Adds a publication that its publishers share, and waits until the driver has it. May be called in a handler.
     ///
-    /// This and all other calls that wait run the client's conductor meanwhile, but nobody else's: where the same thread
-    /// also has to invoke the driver, add without waiting.
+    /// This and all other calls that wait run the client's conductor meanwhile. Where the same thread also has to invoke the driver,
+    /// the client must know how to, see [`Context::driver_invoker`]; or add without waiting.
     ///
     /// # Errors
     ///
@@ -288,6 +289,11 @@ impl Client {
     /// As [`Self::add_publication`].
     pub fn next_session_id(&self, stream_id: i32) -> Result<SessionId, AddError> {
         self.core.next_session_id(StreamId::new(stream_id))
+    }
+
+    /// Draws a number that nobody else who uses the same driver draws: for correlating what applications tell each other.
+    pub fn next_correlation_id(&self) -> CorrelationId {
+        self.core.conductor().link().next_correlation_id()
     }
 
     /// All counters of the driver and its clients. Stays readable when the driver is gone, and shows nothing any more some time

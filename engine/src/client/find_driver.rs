@@ -4,6 +4,7 @@
 use core::time::Duration;
 use std::path::PathBuf;
 
+use super::context::DriverInvoker;
 use super::driver_link::{DriverIdentity, DriverLink, LinkParts};
 use super::error::ConnectError;
 use crate::agent::IdleStrategy;
@@ -74,10 +75,17 @@ impl FindDriver for DriverDirectory {
 
 /// Waits for a driver, up to the driver timeout: it may only be starting, or a dead one's files may be about to be replaced
 /// (trap 2).
-pub(super) fn wait_for_driver(directory: &mut DriverDirectory, clock: &dyn Clock) -> Result<DriverLink, ConnectError> {
+pub(super) fn wait_for_driver(
+    directory: &mut DriverDirectory,
+    clock: &dyn Clock,
+    invoker: &mut Option<DriverInvoker>,
+) -> Result<DriverLink, ConnectError> {
     let timeout_ns = i64::try_from(directory.driver_timeout.as_nanos()).unwrap_or(i64::MAX);
     let deadline = clock.monotonic().saturating_add_ns(timeout_ns);
     loop {
+        if let Some(invoke) = invoker {
+            invoke();
+        }
         let missing = match directory.find(clock.epoch())? {
             Found::Driver(link) => return Ok(*link),
             Found::NotYet(missing) => missing,
@@ -170,7 +178,7 @@ mod tests {
         cnc.header(RawAccess::ENGINE).word_at::<i32>(0).store_release(1 << 16);
         let driver_timeout = Duration::from_secs(3600);
         let mut directory = DriverDirectory { dir: temp.path().to_owned(), driver_timeout };
-        let error = wait_for_driver(&mut directory, &SystemClock).err().unwrap();
+        let error = wait_for_driver(&mut directory, &SystemClock, &mut None).err().unwrap();
         assert!(matches!(error, ConnectError::Cnc(CncOpenError::Incompatible { .. })), "{error}");
     }
 
@@ -179,12 +187,12 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let driver_timeout = Duration::from_millis(5);
         let mut directory = DriverDirectory { dir: temp.path().to_owned(), driver_timeout };
-        let error = wait_for_driver(&mut directory, &SystemClock).err().unwrap();
+        let error = wait_for_driver(&mut directory, &SystemClock, &mut None).err().unwrap();
         assert!(error.to_string().contains("there is no "), "{error}");
         let cnc = CncFile::create(temp.path(), &parameters(SystemClock.epoch()), 0o600, Reserve::Space).unwrap();
         cnc.commands().set_consumer_heartbeat(DriverState::SHUT_DOWN_HEARTBEAT);
         cnc.make_ready();
-        let error = wait_for_driver(&mut directory, &SystemClock).err().unwrap();
+        let error = wait_for_driver(&mut directory, &SystemClock, &mut None).err().unwrap();
         assert!(error.to_string().contains("was shut down"), "{error}");
     }
 }

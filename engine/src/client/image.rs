@@ -232,6 +232,11 @@ impl Image {
         self.shared.join_position
     }
 
+    /// See [`ImageInfo::subscriber_position_id`].
+    pub fn subscriber_position_id(&self) -> CounterId {
+        self.shared.position_id
+    }
+
     /// See [`ImageInfo::position`].
     pub fn position(&self) -> Position {
         self.shared.position()
@@ -330,6 +335,11 @@ impl ImageInfo {
     /// How far the subscription has read, also once the image is closed. Moves at the end of each poll.
     pub fn position(&self) -> Position {
         self.shared.position()
+    }
+
+    /// The counter by which the driver sees how far the subscription has read. It is this image's until the image is closed.
+    pub fn subscriber_position_id(&self) -> CounterId {
+        self.shared.position_id
     }
 
     /// The id of the stream's first term.

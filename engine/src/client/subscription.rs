@@ -14,7 +14,7 @@ use super::image::{Image, ImageInfo};
 use super::pending_destination::PendingDestination;
 use crate::command::{Command, RejectImage, Text};
 use crate::counters::{ChannelStatus, CountersReader};
-use crate::logbuffer::{Bell, ControlledAction, Fragment};
+use crate::logbuffer::{Bell, Block, ControlledAction, Fragment};
 use crate::sync::{AtomicI32, Ordering, fence};
 use crate::types::{CounterId, RegistrationId, SessionId, StreamId};
 
@@ -208,6 +208,13 @@ impl Subscription {
         limit: usize,
     ) -> usize {
         self.poll_images(limit, |image, limit| image.controlled_poll(&mut handler, limit))
+    }
+
+    /// Hands over a run of whole frames of each image that has any, headers included, each of at most `limit` bytes, and returns how
+    /// many bytes in all. See [`Image::block_poll`].
+    pub fn block_poll(&mut self, mut handler: impl FnMut(Block<'_>), limit: usize) -> usize {
+        self.refresh();
+        self.images.iter_mut().map(|image| image.block_poll(&mut handler, limit)).sum()
     }
 
     #[inline(always)]

@@ -547,7 +547,7 @@ impl Rig {
                 frame(format!("{}: {}{through}", what.registration_id, what.message));
             })
             .on_close(move || closed("closed".to_owned()));
-        let core = ClientCore::new(conductor, context.handlers, Box::new(Arc::clone(&clock)), false);
+        let core = ClientCore::new(conductor, context.handlers, Box::new(Arc::clone(&clock)), false, None);
         Self { core: Arc::new(core), clock, driver, findable, told }
     }
 

@@ -313,6 +313,65 @@ mod tests {
         assert_eq!((count, test.subscriber.load_relaxed()), (3, 192));
     }
 
+    /// A look ahead goes over padding, stops as its handler says and at its bound, and consumes nothing.
+    #[test]
+    fn a_peek_stops_as_it_is_told() {
+        let test = TestLog::new(LogKind::Exclusive);
+        test.set_limit(1 << 15);
+        let mut appender = test.exclusive();
+        appender.append_padding(100).unwrap();
+        appender.offer(&[1; 32]).unwrap();
+        appender.append_padding(32).unwrap();
+        appender.offer(&[2; 32]).unwrap();
+        appender.offer(&[3; 32]).unwrap();
+        let peek = |from: i64, bound: i64, stop: ControlledAction| {
+            let mut seen = Vec::new();
+            let handler = |fragment: Fragment<'_>| {
+                seen.push(fragment.payload()[0]);
+                if fragment.payload()[0] == 2 { stop } else { ControlledAction::Commit }
+            };
+            let next = test.reader().peek(from.into(), handler, bound.into());
+            assert_eq!(test.subscriber.load_relaxed(), 0);
+            (seen, next.get())
+        };
+        assert_eq!(peek(0, i64::MAX, ControlledAction::Continue), (vec![1, 2, 3], 416));
+        assert_eq!(peek(0, i64::MAX, ControlledAction::Break), (vec![1, 2], 352));
+        assert_eq!(peek(0, i64::MAX, ControlledAction::Abort), (vec![1, 2], 288), "the padding before it is done with");
+        assert_eq!(peek(160, 225, ControlledAction::Continue), (vec![1], 288));
+        assert_eq!(peek(0, 160, ControlledAction::Continue), (vec![], 160));
+        assert_eq!(peek(224, 224, ControlledAction::Continue), (vec![], 224));
+        assert_eq!(peek(416, i64::MAX, ControlledAction::Continue), (vec![], 416));
+    }
+
+    /// Padding is neither counted nor shown, and belongs to what is aborted behind it no more than to what was read before.
+    #[test]
+    fn actions_and_bounds_meet_padding() {
+        let test = TestLog::new(LogKind::Exclusive);
+        test.set_limit(1 << 15);
+        let mut appender = test.exclusive();
+        appender.offer(&[1; 32]).unwrap();
+        appender.append_padding(32).unwrap();
+        appender.offer(&[2; 32]).unwrap();
+        appender.offer(&[3; 32]).unwrap();
+        let poll = |actions: &[ControlledAction], bound: i64, limit| {
+            let (mut actions, mut seen) = (actions.iter().copied(), Vec::new());
+            let handler = |fragment: Fragment<'_>| {
+                seen.push(fragment.payload()[0]);
+                actions.next().unwrap_or(ControlledAction::Continue)
+            };
+            let count = test.reader().bounded_controlled_poll(handler, bound.into(), limit);
+            (seen, count, test.subscriber.load_relaxed())
+        };
+        assert_eq!(poll(&[], 0, 10), (vec![], 0, 0));
+        assert_eq!(poll(&[ControlledAction::Abort], 1, 10), (vec![1], 0, 0));
+        assert_eq!(poll(&[], 64, 10), (vec![1], 1, 64), "padding at the bound is for the next poll");
+        assert_eq!(poll(&[], 65, 10), (vec![], 0, 128), "and below it for this one, though there is nothing to show");
+        assert_eq!(poll(&[ControlledAction::Abort], 4096, 10), (vec![2], 0, 128));
+        assert_eq!(poll(&[ControlledAction::Break], 4096, 10), (vec![2], 1, 192));
+        assert_eq!(poll(&[ControlledAction::Commit, ControlledAction::Abort], 4096, 0), (vec![], 0, 192));
+        assert_eq!(poll(&[ControlledAction::Commit], 4096, 10), (vec![3], 1, 256));
+    }
+
     /// Whoever reads blocks of a certain length gets past padding of any.
     #[test]
     fn padding_is_a_block_however_long_it_is() {

@@ -136,6 +136,7 @@ impl Conductor {
             original_registration_id: event.registration_id,
             session_id: event.session_id,
             channel_status_id: event.channel_status_id,
+            limit_id: event.limit_id,
             epoch: self.epoch,
         };
         let bells = &self.link.bells;

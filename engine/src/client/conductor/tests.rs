@@ -1,5 +1,6 @@
 //! The conductor against a driver played by hand: every event, every timeout, every way to lose the driver.
 
+use std::io::IoSlice;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -57,6 +58,37 @@ fn a_message_goes_from_publication_to_subscription() {
     messages.sort();
     assert_eq!(messages, [b"from the exclusive one".to_vec(), b"from the shared one".to_vec()]);
     assert_eq!(poll(&mut subscription), Vec::<Vec<u8>>::new());
+}
+
+/// Whoever looks for counters of a handle has their ids, and who reads blocks gets one of each image.
+#[test]
+fn blocks_come_from_every_image_and_handles_name_their_counters() {
+    let rig = Rig::new();
+    let mut publications: Vec<ExclusivePublication> = (0..2).map(|_| rig.add(exclusive())).collect();
+    let shared: Publication = rig.add(publication());
+    let mut subscription: Subscription = rig.add(subscription());
+    rig.driver().move_limits();
+    let parts = [IoSlice::new(b"gath"), IoSlice::new(b""), IoSlice::new(b"ered")];
+    for publication in &mut publications {
+        publication.offer_vectored_with(&parts, 7).unwrap();
+        publication.offer(b"next").unwrap();
+        assert_eq!(rig.driver().reader().value(publication.position_limit_id()), Some(32 << 10));
+    }
+    shared.offer_vectored_with(&parts, 8).unwrap();
+    assert_eq!(rig.driver().reader().value(shared.position_limit_id()), Some(32 << 10));
+    let mut blocks = Vec::new();
+    let length =
+        subscription.block_poll(|block| blocks.push((block.session_id, block.bytes.len(), block.bytes[24])), 64);
+    assert_eq!(length, 3 * 64);
+    let sessions = [publications[0].session_id(), publications[1].session_id(), shared.session_id()];
+    assert_eq!(blocks, [(sessions[0], 64, 7), (sessions[1], 64, 7), (sessions[2], 64, 8)]);
+    assert_eq!(subscription.block_poll(|_| {}, 64), 2 * 64);
+    assert_eq!(subscription.block_poll(|_| {}, 64), 0);
+    for image in subscription.images() {
+        let counter = rig.driver().reader().get(image.subscriber_position_id()).unwrap();
+        assert_eq!((counter.reference_id, counter.value), (image.correlation_id().get(), image.position().get()));
+        assert_eq!(image.info().subscriber_position_id(), counter.id);
+    }
 }
 
 #[test]
@@ -404,6 +436,28 @@ fn a_handler_that_aborts_ends_the_wait() {
     };
     assert_eq!(subscription.controlled_poll_wait(abort, 10, Duration::from_secs(3600)), 0);
     assert_eq!(subscription.controlled_poll_wait(|_| ControlledAction::Break, 10, Duration::from_secs(3600)), 1);
+}
+
+/// So are answers that a panic kept from whoever asked.
+#[test]
+fn an_answer_that_a_panic_kept_from_its_caller_is_forgotten() {
+    let rig = Rig::new();
+    let own: ExclusivePublication = rig.add(exclusive());
+    let panicking: ImageHandler = Arc::new(Mutex::new(Box::new(|_| panic!("as it was told to"))));
+    let handlers = ImageHandlers { available: Some(panicking), unavailable: None };
+    let wanted = Wanted::Subscription { channel: "aeron:ipc".to_owned(), stream_id: STREAM, handlers };
+    let _subscription: Pending<Subscription> = rig.ask(wanted);
+    std::thread::scope(|threads| {
+        let adding = threads.spawn(|| own.add_destination("aeron:udp?endpoint=127.0.0.1:1").is_ok());
+        while !adding.is_finished() {
+            rig.driver().serve();
+            std::thread::yield_now();
+        }
+        assert!(adding.join().is_err(), "the panic is the caller's");
+    });
+    rig.settle();
+    assert!(rig.core.conductor().questions.is_empty());
+    assert_eq!(rig.driver().destinations_of(own.registration_id()).len(), 1, "it happened all the same");
 }
 
 /// What was asked for by a call that a handler's panic ended is given back.
