@@ -1,9 +1,10 @@
 //! Why a driver directory cannot be had. Made by the rest of this folder; shown to whoever starts the driver.
 
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use gannet::cnc::{CNC_VERSION, CncOpenError};
+use gannet::cnc::{CNC_FILE_NAME, CNC_VERSION, CncOpenError};
 use gannet::time::EpochMillis;
 use gannet::types::SemanticVersion;
 
@@ -72,6 +73,19 @@ pub enum DirectoryError {
         /// What was to be the directory.
         path: PathBuf,
     },
+    /// A directory of something else.
+    #[error(
+        "{} is not a driver's directory: it has {}, and no {CNC_FILE_NAME}; choose a directory of its own with --dir, or \
+         empty this one", path.display(), entries_in(entry, *.entries)
+    )]
+    NotADrivers {
+        /// The directory.
+        path: PathBuf,
+        /// The first of its entries by name.
+        entry: OsString,
+        /// How many there are.
+        entries: usize,
+    },
     /// Another user's.
     #[error(
         "{} belongs to user {owner} and this driver runs as user {user}; run it as the directory's owner, or choose another \
@@ -116,7 +130,7 @@ pub enum DirectoryError {
         path: PathBuf,
     },
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}; mend that, or choose another directory with --dir", path.display())]
     Io {
         /// What was attempted.
         action: &'static str,
@@ -144,6 +158,15 @@ pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error
             _ => DirectoryError::Io { action, path, source },
         }
     }
+}
+
+fn entries_in(first: &OsStr, entries: usize) -> String {
+    let others = match entries.saturating_sub(1) {
+        0 => return first.display().to_string(),
+        1 => "another entry".to_owned(),
+        others => format!("{others} others"),
+    };
+    format!("{} and {others}", first.display())
 }
 
 fn held_by(pid: Option<i64>, heartbeat_age_ms: Option<i64>) -> String {

@@ -11,7 +11,8 @@ mod error;
 mod lock;
 mod place;
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, DirEntry, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ use crate::config::{DirectoryAccess, DriverConfig};
 pub const PUBLICATIONS: &str = "publications";
 /// Where the logs of network images are.
 pub const IMAGES: &str = "images";
+/// What drivers make in their directory, of whatever make they are.
+const MADE_BY_DRIVERS: [&str; 4] = [CNC_FILE_NAME, PUBLICATIONS, IMAGES, LOSS_REPORT_FILE_NAME];
 /// What log files' names end in.
 const LOG_SUFFIX: &str = ".logbuffer";
 
@@ -119,6 +122,7 @@ impl DriverDirectory {
             directory.findings.push(Finding::Existed);
         }
         directory.check_owner()?;
+        directory.check_that_it_may_be_a_drivers()?;
         if !request.delete_on_start {
             directory.check_for_driver(request.driver_timeout, clock)?;
         }
@@ -191,6 +195,20 @@ impl DriverDirectory {
             return Err(DirectoryError::NotOwned { path: self.path.clone(), owner, user });
         }
         Ok(())
+    }
+
+    /// Refuses a directory that has something in it, and nothing of a driver's: who may use it is about to be changed, and a
+    /// place such as `/tmp` is everybody's.
+    fn check_that_it_may_be_a_drivers(&self) -> Result<(), DirectoryError> {
+        let list_failed = failed("list", &self.path);
+        let entries =
+            fs::read_dir(&self.path).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(list_failed)?;
+        let of_a_driver = |name: &OsStr| MADE_BY_DRIVERS.iter().any(|made| name == *made);
+        let Some(first) = entries.iter().map(DirEntry::file_name).min() else { return Ok(()) };
+        if entries.iter().any(|entry| of_a_driver(&entry.file_name())) {
+            return Ok(());
+        }
+        Err(DirectoryError::NotADrivers { path: self.path.clone(), entry: first, entries: entries.len() })
     }
 
     /// Refuses a live driver, waits for one that may be starting, and notes what a dead one left.
@@ -466,6 +484,40 @@ mod tests {
         assert!(temp.path().join("thesis.txt").exists());
         assert!(temp.path().join("images/holiday.jpg").exists());
         assert!(!temp.path().join(PUBLICATIONS).exists());
+    }
+
+    #[test]
+    fn a_directory_of_something_else_is_refused_and_its_permissions_stay() {
+        let temp = tempfile::tempdir().unwrap();
+        let open_to_all = Permissions::from_mode(0o755);
+        fs::set_permissions(temp.path(), open_to_all).unwrap();
+        fs::write(temp.path().join("thesis.txt"), b"years of work").unwrap();
+        for (more, expected) in [
+            ("b", "it has b and another entry, and no cnc.dat; choose"),
+            ("a", "it has a and 2 others, and no cnc.dat; choose"),
+        ] {
+            fs::write(temp.path().join(more), b"").unwrap();
+            for delete_on_start in [false, true] {
+                let error = take(&DirectoryRequest { delete_on_start, ..request(temp.path()) }).unwrap_err();
+                assert!(matches!(error, DirectoryError::NotADrivers { .. }), "{error}");
+                assert!(error.to_string().contains(expected), "{error}");
+            }
+        }
+        assert_eq!((mode_of(temp.path()), fs::read_dir(temp.path()).unwrap().count()), (0o755, 3));
+    }
+
+    #[test]
+    fn what_one_driver_left_of_its_own_is_enough_for_the_next() {
+        for made in MADE_BY_DRIVERS {
+            let temp = tempfile::tempdir().unwrap();
+            fs::write(temp.path().join("thesis.txt"), b"years of work").unwrap();
+            match made {
+                CNC_FILE_NAME => drop(leave_driver(temp.path(), -1)),
+                LOSS_REPORT_FILE_NAME => fs::write(temp.path().join(made), b"").unwrap(),
+                _ => fs::create_dir(temp.path().join(made)).unwrap(),
+            }
+            take(&request(temp.path())).unwrap_or_else(|error| panic!("{made}: {error}"));
+        }
     }
 
     #[test]
