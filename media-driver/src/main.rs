@@ -5,10 +5,12 @@
 
 mod cli;
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
+use gannet::cnc::default_directory;
 use gannet_driver::config::{DirectoryAccess, Layers, Loaded};
 use gannet_driver::{MediaDriver, StopHandle, StopReason};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -26,8 +28,7 @@ const NOT_UNDERSTOOD: u8 = 2;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if cli.version {
-        println!("{}", version_line());
-        return ExitCode::SUCCESS;
+        return print_and_end(&format!("{}\n", version_line()));
     }
     match load(&cli) {
         Ok(loaded) => run(&cli, loaded),
@@ -69,20 +70,21 @@ fn variables() -> Result<Vec<(String, String)>, String> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path)
-        .map_err(|error| format!("cannot read {}, which has settings: {error}", path.display()))
+    std::fs::read_to_string(path).map_err(|error| format!("cannot read {} for settings: {error}", path.display()))
 }
 
 fn run(cli: &Cli, loaded: Loaded) -> ExitCode {
     if cli.print_config {
-        print!("{}", loaded.print());
-        return ExitCode::SUCCESS;
+        loaded.notices.iter().for_each(|notice| eprintln!("gannet-driver: warning: {notice}"));
+        return print_and_end(&loaded.print(&default_directory()));
     }
     if let Err(message) = start_logging(&loaded) {
         return refuse(NOT_UNDERSTOOD, &message);
     }
-    if loaded.config.process.print_configuration {
-        print!("{}", loaded.print());
+    if loaded.config.process.print_configuration
+        && let Err(error) = print(&loaded.print(&default_directory()))
+    {
+        warn!("cannot print the configuration to standard output: {error}");
     }
     for notice in &loaded.notices {
         warn!("{notice}");
@@ -155,6 +157,22 @@ fn stop_on_signals(mut signals: Signals, stop: StopHandle) -> std::io::Result<()
         }
     })?;
     Ok(())
+}
+
+/// Writes what was asked for to standard output, which is all that there is to do.
+fn print_and_end(text: &str) -> ExitCode {
+    match print(text) {
+        // Whoever reads it has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => refuse(FAILED, &format!("cannot write to standard output: {error}")),
+        Ok(()) => ExitCode::SUCCESS,
+    }
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
 }
 
 fn refuse(status: u8, message: &str) -> ExitCode {

@@ -264,8 +264,8 @@ impl Loaded {
     }
 
     /// The configuration as the text of a configuration file that would give it again, each value with its source. The
-    /// termination token is not shown.
-    pub fn print(&self) -> String {
+    /// termination token is not shown; the directory that nobody chose is, as a comment: it is another one for another user.
+    pub fn print(&self, default_dir: &Path) -> String {
         let mut page = String::new();
         let mut section = "";
         for (property, source) in PROPERTIES.iter().zip(&self.sources) {
@@ -279,6 +279,8 @@ impl Loaded {
             let value = property.show(&self.config);
             let line = if property.key == "termination_token" && !value.is_empty() {
                 format!("# {} is set and not shown", property.key)
+            } else if value.is_empty() && property.property == "aeron.dir" {
+                format!("# {} = {}", property.key, toml::Value::String(default_dir.display().to_string()))
             } else if !value.is_empty() && matches!(property.form, value::Form::Flag | value::Form::Number) {
                 format!("{} = {value}", property.key)
             } else {
@@ -510,7 +512,8 @@ mod tests {
         layers.define("aeron.receiver.group.tag=-7");
         layers.define("aeron.sender.wildcard.port.range=20000 20100");
         let loaded = layers.load().unwrap();
-        let page = loaded.print();
+        let page = loaded.print(Path::new("/nowhere"));
+        assert!(!page.contains("/nowhere"), "{page}");
         assert!(page.contains("# aeron.threading.mode: profile frugal"), "{page}");
         let mut again = Layers::new();
         again.config_file(Path::new("printed"), &page);
@@ -522,7 +525,17 @@ mod tests {
         let mut layers = Layers::new();
         layers.define("aeron.driver.termination.validator=token");
         layers.define("gannet.termination.token=hush");
-        assert!(!layers.load().unwrap().print().contains("hush"));
+        assert!(!layers.load().unwrap().print(Path::new("/nowhere")).contains("hush"));
+    }
+
+    #[test]
+    fn where_the_driver_is_is_told_when_nobody_chose_it_and_not_chosen_by_that() {
+        let loaded = Layers::new().load().unwrap();
+        let page = loaded.print(Path::new("/dev/shm/aeron-me"));
+        assert!(page.contains("\n# dir = \"/dev/shm/aeron-me\" ") && page.contains("# aeron.dir: default\n"), "{page}");
+        let mut again = Layers::new();
+        again.config_file(Path::new("printed"), &page);
+        assert_eq!(again.load().unwrap().config, loaded.config);
     }
 
     proptest::proptest! {

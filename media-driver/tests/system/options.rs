@@ -36,6 +36,32 @@ fn the_configuration_is_printed_as_a_file_that_gives_it_again() {
 }
 
 #[test]
+fn what_nobody_reads_is_no_failure_and_what_cannot_be_written_is_one() {
+    for argument in ["--print-config", "--version"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let closed = driver().arg(argument).stdout(writer).output().unwrap();
+        assert_eq!((closed.status.code(), &closed.stderr[..]), (Some(0), &b""[..]), "{argument}");
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let full = driver().arg(argument).stdout(full).output().unwrap();
+        let said = String::from_utf8(full.stderr).unwrap();
+        assert_eq!(full.status.code(), Some(1), "{argument}: {said}");
+        assert!(
+            said.starts_with("gannet-driver: cannot write to standard output: No space left"),
+            "{argument}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_configuration_is_printed_with_what_is_odd_about_it() {
+    let ended = run(driver().arg("--print-config").env("AERON_TREADING_MODE", "SHARED"));
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("gannet-driver: warning: ") && ended.stderr.contains("AERON_TREADING_MODE"));
+    assert!(!ended.stdout.contains("TREADING"), "the file is read again: {}", ended.stdout);
+}
+
+#[test]
 fn a_running_driver_prints_its_configuration_where_that_is_asked_for() {
     let temp = tempfile::tempdir().unwrap();
     let driver = DriverProcess::start(temp.path(), &["-Daeron.print.configuration=true"]);
