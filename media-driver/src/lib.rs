@@ -20,8 +20,8 @@ pub mod sim;
 
 pub use runtime::{CloseError, LaunchError, MediaDriver, StopHandle, StopReason};
 
-/// The commit that this was built from, where the build knew it.
-pub const COMMIT: &str = match option_env!("GANNET_COMMIT") {
-    Some(commit) => commit,
-    None => "unknown",
-};
+/// The commit that this was built from, or `unknown`: builds for release ask git, others are told by `GANNET_COMMIT`.
+pub const COMMIT: &str = env!("GANNET_COMMIT");
+
+/// Version and commit in the words of `--version`.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " git ", env!("GANNET_COMMIT"));

@@ -28,7 +28,7 @@ use crate::commands::{
 ///
 /// Exit codes: 0 when all is well, 1 when what was asked for failed, 2 for a command line that makes no sense.
 #[derive(Debug, Parser)]
-#[command(name = "gannet", version, max_term_width = 110)]
+#[command(name = "gannet", version = gannet_driver::VERSION, max_term_width = 110)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
