@@ -188,6 +188,13 @@ impl MediaDriver {
         let clock = SystemClock;
         let directory = DriverDirectory::take(&DirectoryRequest::of(config), &clock)?;
         warnings.extend(directory.findings().iter().filter_map(|finding| describe(finding, config)));
+        if !directory.is_in_memory() {
+            warnings.push(format!(
+                "{} is not on a file system in memory (tmpfs): the system writes its files to a disk now and then, and who \
+                 publishes or subscribes may wait for that; a directory in /dev/shm does not",
+                directory.path().display()
+            ));
+        }
         let memory = match SharedMemory::create(config, &directory, &clock, &transport) {
             Ok(memory) => memory,
             Err(error) => {

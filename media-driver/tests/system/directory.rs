@@ -120,6 +120,22 @@ fn what_is_not_a_directory_is_refused() {
 }
 
 #[test]
+fn a_directory_that_is_written_to_a_disk_is_warned_about() {
+    let folder = |place: &str| tempfile::Builder::new().prefix("gannet-place-").tempdir_in(place).unwrap();
+    let told = |temp: &tempfile::TempDir| {
+        let driver = DriverProcess::start(temp.path(), &[]);
+        driver.signal(Signal::TERM);
+        let ended = driver.ended();
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+        ended.stderr.contains(&format!("{} is not on a file system in memory (tmpfs)", temp.path().display()))
+    };
+    let kind_of = |place: &str| rustix::fs::statfs(place).unwrap().f_type;
+    for place in ["/dev/shm", env!("CARGO_TARGET_TMPDIR")] {
+        assert_eq!(told(&folder(place)), kind_of(place) != libc::TMPFS_MAGIC, "{place}");
+    }
+}
+
+#[test]
 fn without_permission_the_driver_says_what_it_may_not() {
     let temp = tempfile::tempdir().unwrap();
     fs::set_permissions(temp.path(), fs::Permissions::from_mode(0o755)).unwrap();

@@ -157,6 +157,11 @@ impl DriverDirectory {
         Some(stat.f_blocks.saturating_mul(stat.f_frsize)).filter(|&bytes| bytes > 0)
     }
 
+    /// Whether its files are memory alone, and never written to a disk behind their users' backs.
+    pub fn is_in_memory(&self) -> bool {
+        place::is_in_memory(&self.path)
+    }
+
     /// The permission bits that files in it are to have.
     pub fn file_mode(&self) -> u32 {
         file_mode(self.access)

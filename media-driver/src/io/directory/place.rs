@@ -1,4 +1,5 @@
-//! Where the directory of a driver of one process is.
+//! Which places suit a driver's directory: where one is that nobody is to find, and what a place is made of. Called when a
+//! driver is launched.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -9,4 +10,32 @@ pub fn new_private_path() -> PathBuf {
     let base = if shared_memory.is_dir() { shared_memory.to_owned() } else { std::env::temp_dir() };
     let random = RandomState::new().build_hasher().finish();
     base.join(format!("gannet-{}-{random:016x}", std::process::id()))
+}
+
+/// Whether files in this directory are memory alone. False of what is kept on a disk, or copied there sooner or later.
+pub(super) fn is_in_memory(path: &Path) -> bool {
+    // What the system does not tell is no reason for a warning.
+    rustix::fs::statfs(path).map_or(true, |stat| is_of_memory(stat.f_type))
+}
+
+fn is_of_memory(file_system: rustix::fs::FsWord) -> bool {
+    const RAMFS_MAGIC: rustix::fs::FsWord = 0x8584_58f6;
+    [libc::TMPFS_MAGIC, libc::HUGETLBFS_MAGIC, RAMFS_MAGIC].contains(&file_system)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_s_file_systems_are_told_from_those_in_memory() {
+        for in_memory in [0x0102_1994, 0x9584_58f6, 0x8584_58f6] {
+            assert!(is_of_memory(in_memory), "{in_memory:#x}");
+        }
+        for (name, elsewhere) in [("ext4", 0xef53), ("xfs", 0x5846_5342), ("overlay", 0x794c_7630), ("nfs", 0x6969)] {
+            assert!(!is_of_memory(elsewhere), "{name}");
+        }
+        assert!(is_in_memory(Path::new("/no/such/place")));
+        assert!(!is_in_memory(Path::new("/proc")));
+    }
 }
