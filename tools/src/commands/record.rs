@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use gannet::Context;
 use gannet::agent::{Backoff, IdleStrategy};
 use gannet::journal::{RecordedStream, Recorder, RecorderOptions, StopReason, SyncPolicy};
 use gannet::types::RecordingId;
@@ -12,8 +11,8 @@ use serde::Serialize;
 
 use super::journal::Progress;
 use crate::cli::{
-    Connection, DriverPatience, Outcome, Output, Stop, Stream, positive_count, positive_duration, power_of_two,
-    recording_id,
+    Connection, DriverDir, DriverPatience, Outcome, Output, Stop, Stream, positive_count, positive_duration,
+    power_of_two, recording_id,
 };
 
 /// Record a stream into a directory
@@ -26,10 +25,9 @@ pub(crate) struct Args {
     stream: Stream,
     /// The directory to record into; made if need be
     #[arg(long, value_name = "DIR")]
-    dir: PathBuf,
-    /// The driver's directory [default: $AERON_DIR, or /dev/shm/aeron-USER]
-    #[arg(long, value_name = "DIR")]
-    driver: Option<PathBuf>,
+    journal: PathBuf,
+    #[command(flatten)]
+    dir: DriverDir,
     #[command(flatten)]
     patience: DriverPatience,
     /// Stop as soon as so many messages are recorded
@@ -80,14 +78,13 @@ fn sync_policy(text: &str) -> Result<SyncPolicy, String> {
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     args.stream.check()?;
     let stop = Stop::listen()?;
-    let driver = args.driver.clone().unwrap_or_else(|| Context::new().get_dir().to_owned());
-    let connection = Connection::open(&driver, &args.patience, "gannet record").context("cannot subscribe")?;
+    let connection = Connection::open(&args.dir.path(), &args.patience, "gannet record").context("cannot subscribe")?;
     let subscription = connection.client().add_subscription(&args.stream.channel, args.stream.stream)?;
     let mut options = RecorderOptions::new().segment_length(args.segment_length).sync(args.sync);
     if let Some(recording_id) = args.extend {
         options = options.extend(RecordingId::new(recording_id));
     }
-    let mut recorder = Recorder::new(&args.dir, subscription, options)?;
+    let mut recorder = Recorder::new(&args.journal, subscription, options)?;
     record(args, &connection, &mut recorder, &stop)?;
     let messages = recorder.messages();
     let streams = recorder.close();

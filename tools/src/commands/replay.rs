@@ -4,14 +4,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use gannet::Context;
 use gannet::agent::{Backoff, IdleStrategy};
 use gannet::journal::{ReplayEnd, ReplayOptions, ReplayState, Replayer, Speed, Start};
 use serde::Serialize;
 
 use super::journal::Progress;
 use super::recorded::{open, place};
-use crate::cli::{Connection, DriverPatience, Outcome, Output, Stop, Stream, Usage, duration, recording_id};
+use crate::cli::{Connection, DriverDir, DriverPatience, Outcome, Output, Stop, Stream, Usage, duration, recording_id};
 
 /// Publish a range of a recording again
 ///
@@ -21,18 +20,17 @@ use crate::cli::{Connection, DriverPatience, Outcome, Output, Stop, Stream, Usag
 pub(crate) struct Args {
     /// The journal's directory, or an archive's
     #[arg(long, value_name = "DIR")]
-    dir: PathBuf,
+    journal: PathBuf,
     /// The recording [default: the last one]
     #[arg(long, value_name = "ID", value_parser = recording_id)]
     recording: Option<i64>,
     #[command(flatten)]
     stream: Stream,
-    /// The driver's directory [default: $AERON_DIR, or /dev/shm/aeron-USER]
-    #[arg(long, value_name = "DIR")]
-    driver: Option<PathBuf>,
+    #[command(flatten)]
+    dir: DriverDir,
     #[command(flatten)]
     patience: DriverPatience,
-    /// Where to start: start, end, a position, seq:NUMBER, time:NANOS, or a time such as 2026-01-31T08:30:00Z
+    /// Where to start: start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time such as 2026-01-31T08:30:00Z
     #[arg(long, value_name = "PLACE", default_value = "start", value_parser = place)]
     from: Start,
     /// Where to end, in the same words; what begins there is not replayed [default: where the recording ends now]
@@ -84,7 +82,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     }
     let stop = Stop::listen()?;
     // Before a driver is asked.
-    let recording = open(&args.dir, args.recording)?;
+    let recording = open(&args.journal, args.recording)?;
     let recording_id = recording.descriptor().recording_id.get();
     let end = match args.to {
         Some(Start::End) => ReplayEnd::Recorded,
@@ -92,8 +90,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         None if args.follow => ReplayEnd::Follow,
         None => ReplayEnd::Recorded,
     };
-    let driver = args.driver.clone().unwrap_or_else(|| Context::new().get_dir().to_owned());
-    let connection = Connection::open(&driver, &args.patience, "gannet replay").context("cannot publish")?;
+    let connection = Connection::open(&args.dir.path(), &args.patience, "gannet replay").context("cannot publish")?;
     let options = ReplayOptions::new().from(args.from).end(end).speed(args.speed);
     let mut replayer =
         Replayer::new(connection.client(), recording, &args.stream.channel, args.stream.stream, options)?;

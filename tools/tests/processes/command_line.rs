@@ -36,7 +36,9 @@ fn a_value_that_is_none_is_answered_with_what_is_expected() {
         (&["stat", "--session", "x"], "expected a 32-bit session id"),
         (&["pub", "--rate", "fast"], "expected a whole number such as 1000, 20k or 5M"),
         (&["pub", "--rate", "2g"], "must be at most 1000000000"),
-        (&["record", "--dir", "d", "--segment-length", "65m"], "expected a power of two from 64k to 1g"),
+        (&["record", "--dir", "d"], "--journal <DIR>"),
+        (&["replay", "--dir", "d"], "--journal <DIR>"),
+        (&["record", "--journal", "d", "--segment-length", "65m"], "expected a power of two from 64k to 1g"),
         (&["journal", "ls", "--dir", "/no/such/directory", "--recording", "x"], "unexpected argument"),
         (&["journal", "describe", "--dir", "d", "--recording", "x"], "expected the id of a recording"),
         (&["bench", "ipc", "--term-length", "100"], "expected a power of two from 64k to 1g"),
@@ -55,7 +57,8 @@ fn a_directory_that_is_not_there_is_told_from_one_that_is_no_journal() {
     let dir = tempfile::tempdir().expect("a directory");
     let none = dir.path().join("none");
     for arguments in [&["journal", "ls"][..], &["journal", "cat"], &["journal", "reindex"], &["replay"]] {
-        let at = |dir: &std::path::Path| run(&[arguments, &["--dir", dir.to_str().expect("a plain path")]].concat());
+        let at =
+            |dir: &std::path::Path| run(&[arguments, &["--journal", dir.to_str().expect("a plain path")]].concat());
         let (missing, empty) = (at(&none), at(dir.path()));
         assert_eq!((missing.code(), empty.code()), (Some(1), Some(1)), "{missing:?} {empty:?}");
         assert!(missing.stderr.contains(&format!("there is no directory {}", none.display())), "{missing:?}");
@@ -108,6 +111,17 @@ fn help_is_no_error() {
     for arguments in [&["--help"][..], &["--version"], &["pub", "--help"], &["bench", "ipc", "--help"]] {
         assert_eq!(run(arguments).code(), Some(0), "{arguments:?}");
     }
+}
+
+#[test]
+fn both_programs_tell_the_same_version_and_commit() {
+    let ours = String::from_utf8(run(&["--version"]).success()).expect("text");
+    let mut driver = std::process::Command::new(crate::support::driver_binary());
+    let driver = String::from_utf8(Process::spawn(driver.arg("--version"), None).end().success()).expect("text");
+    let words: Vec<_> = ours.split_whitespace().collect();
+    let ["gannet", version, "git", commit] = words[..] else { panic!("{ours}") };
+    assert!(driver.starts_with(&format!("gannet-driver <{version}> ")), "{driver}");
+    assert!(driver.ends_with(&format!(" git {commit}\n")), "{driver}");
 }
 
 #[test]

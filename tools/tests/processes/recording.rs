@@ -10,7 +10,7 @@ use crate::support::{CHANNEL, Driver, Ended, Process, eventually, gannet};
 
 fn start(arguments: &[&str], journal: &Path, driver: &Driver) -> Process {
     let mut command = gannet(arguments);
-    command.arg("--dir").arg(journal).arg("--driver").arg(driver.path());
+    command.arg("--journal").arg(journal).arg("--dir").arg(driver.path());
     Process::spawn(&mut command, None)
 }
 

@@ -16,7 +16,7 @@ use crate::cli::{Outcome, Output, power_of_two};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The journal's directory
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, visible_alias = "journal", value_name = "DIR")]
     dir: PathBuf,
     /// How long the segments of a new journal are: a power of two from 64k to 1g
     #[arg(long, value_name = "BYTES", default_value = "16m", value_parser = power_of_two::<u32>)]

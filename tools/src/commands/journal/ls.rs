@@ -14,7 +14,7 @@ use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The journal's directory, or an archive's
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, visible_alias = "journal", value_name = "DIR")]
     dir: PathBuf,
     /// Print one JSON object per recording: recording_id, state, start_position, stop_position, recorded_position, segments,
     /// disk_bytes, stream_id, session_id, channel, start_ms, stop_ms

@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
 #[derive(Debug, Clone, clap::Args)]
 struct Source {
     /// The journal's directory, or an archive's
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, visible_alias = "journal", value_name = "DIR")]
     dir: PathBuf,
     /// The recording [default: the last one]
     #[arg(long, value_name = "ID", value_parser = recording_id)]
