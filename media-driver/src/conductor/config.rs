@@ -55,6 +55,8 @@ pub struct NetworkDefaults {
     pub mtu: Mtu,
     /// What sockets buffer for sending, in bytes; 0 leaves it to the operating system (`aeron.socket.so_sndbuf`).
     pub send_buffer: u64,
+    /// What sockets buffer for receiving, in bytes; 0 leaves it to the operating system (`aeron.socket.so_rcvbuf`).
+    pub receive_buffer: u64,
     /// In bytes; 0 means half a term (`aeron.publication.term.window.length`).
     pub publication_window: i32,
     /// In bytes (`aeron.rcv.initial.window.length`).
@@ -120,6 +122,7 @@ impl Default for NetworkDefaults {
             term_length: TermLength::new(16 << 20).expect("a power of two"),
             mtu: Mtu::DEFAULT,
             send_buffer: 0,
+            receive_buffer: 0,
             publication_window: 0,
             initial_window: 128 << 10,
             connection_timeout_ns: 5_000_000_000,

@@ -49,6 +49,10 @@ pub(super) enum CommandError {
         "its MTU of {mtu} bytes is more than the socket's send buffer of {buffer}: set mtu lower, or so-sndbuf higher"
     )]
     SendBuffer { mtu: u64, buffer: u64 },
+    #[error(
+        "its window of {window} bytes is more than the socket's receive buffer of {buffer}: set rcv-wnd lower, or so-rcvbuf higher"
+    )]
+    ReceiveBuffer { window: u64, buffer: u64 },
     #[error("its MTU of {mtu} bytes is more than the receiver window of {window}, or no more than a header")]
     ImageMtu { mtu: i32, window: i32 },
     #[error("the channel's endpoint is there, with another {key}")]
@@ -118,6 +122,7 @@ impl CommandError {
             | Self::NotManual { .. }
             | Self::ImageMtu { .. }
             | Self::SendBuffer { .. }
+            | Self::ReceiveBuffer { .. }
             | Self::UnwantedImage
             | Self::StampClash { .. }
             | Self::StartAtEnd { .. }

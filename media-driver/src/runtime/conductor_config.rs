@@ -94,6 +94,7 @@ fn network_defaults(config: &DriverConfig) -> NetworkDefaults {
         term_length: terms.term_length,
         mtu: terms.mtu,
         send_buffer: network.so_sndbuf.map_or(0, ByteLength::get),
+        receive_buffer: network.so_rcvbuf.map_or(0, ByteLength::get),
         publication_window: terms.publication_window.map_or(0, bytes),
         initial_window: bytes(network.initial_window),
         connection_timeout_ns: ns(timeouts.publication_connection),

@@ -292,6 +292,38 @@ fn an_mtu_must_fit_into_the_send_buffer() {
     system.add_exclusive_publication(client, open);
 }
 
+/// Trap 61: a receiver's window must fit into the receive buffer that was asked for, whoever asked: by the first subscription of an
+/// endpoint or by a later one, with a window of its own or the driver's.
+#[test]
+fn wire_trap_61_a_window_must_fit_into_the_receive_buffer() {
+    let network = |system: i32, driver: u64| {
+        let mut driver = Driver::with(|config| {
+            config.logs.default_socket_rcvbuf = system;
+            config.network.receive_buffer = driver;
+        });
+        driver.names = Some([].into());
+        driver
+    };
+    let refused = |driver: &mut Driver, channel: &str, buffer: &str| {
+        let client = driver.client();
+        let command = driver.add_subscription_command(client, channel);
+        let refusal = driver.run(&command).remove(0);
+        let reason = format!("receive buffer of {buffer}");
+        assert!(refusal.starts_with("error 11") && refusal.contains(&reason), "{channel}: {refusal}");
+    };
+    let mut stated = network(0, 0);
+    refused(&mut stated, "aeron:udp?endpoint=127.0.0.1:1|so-rcvbuf=64k", "65536");
+    refused(&mut stated, "aeron:udp?control-mode=manual|so-rcvbuf=64k|rcv-wnd=80k", "65536");
+    assert!(stated.counter_lines().is_empty(), "no socket was opened");
+    let client = stated.client();
+    stated.add_subscription(client, "aeron:udp?endpoint=127.0.0.1:2|so-rcvbuf=64k|rcv-wnd=64k");
+    refused(&mut stated, "aeron:udp?endpoint=127.0.0.1:2|rcv-wnd=80k", "65536");
+    stated.add_subscription(client, "aeron:udp?endpoint=127.0.0.1:2|rcv-wnd=4k");
+    stated.add_subscription(client, "aeron:udp?endpoint=127.0.0.1:3");
+    refused(&mut network(4096, 0), "aeron:udp?endpoint=127.0.0.1:1|rcv-wnd=8k", "4096");
+    refused(&mut network(1 << 20, 4096), "aeron:udp?endpoint=127.0.0.1:1|rcv-wnd=8k", "4096");
+}
+
 /// What the sender is told, beside publications.
 fn told(driver: &mut Driver) -> Vec<String> {
     let commands = std::iter::from_fn(|| driver.conductor.poll_sender_command());

@@ -65,6 +65,11 @@ pub(super) fn is_manual(channel: &UdpChannel) -> bool {
     channel.params().control_mode == Some(ControlMode::Manual)
 }
 
+/// The first length that says anything: 0 leaves it to whoever comes next.
+fn first_of(lengths: impl IntoIterator<Item = u64>) -> Option<u64> {
+    lengths.into_iter().find(|bytes| *bytes > 0)
+}
+
 impl Core {
     /// The endpoint that is there for a channel, if any.
     pub(super) fn find_endpoint(&self, side: Side, channel: &UdpChannel) -> Result<Option<EndpointId>, CommandError> {
@@ -106,15 +111,41 @@ impl Core {
         channel: &UdpChannel,
         existing: Option<EndpointId>,
     ) -> Result<(), CommandError> {
-        let existing = existing.and_then(|id| self.network.endpoint(id)).map(|endpoint| &*endpoint.channel);
-        let stated = existing.into_iter().chain([channel]).filter_map(|channel| channel.params().so_sndbuf);
+        let asked = self.asked_buffer(channel, existing, |params| params.so_sndbuf);
         let system = u64::try_from(self.config.logs.default_socket_sndbuf).unwrap_or(0);
-        let buffer = stated.chain([self.config.network.send_buffer, system]).find(|bytes| *bytes > 0);
         let mtu = u64::from(mtu.get().unsigned_abs());
-        match buffer {
+        match asked.or_else(|| first_of([self.config.network.send_buffer, system])) {
             Some(buffer) if mtu > buffer => Err(CommandError::SendBuffer { mtu, buffer }),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses windows that the receive buffer has no room for (trap 61), as above.
+    pub(super) fn check_receive_buffer(
+        &self,
+        window: i32,
+        channel: &UdpChannel,
+        existing: Option<EndpointId>,
+    ) -> Result<(), CommandError> {
+        let asked = self.asked_buffer(channel, existing, |params| params.so_rcvbuf);
+        let system = u64::try_from(self.config.logs.default_socket_rcvbuf).unwrap_or(0);
+        let window = u64::from(window.unsigned_abs());
+        match asked.or_else(|| first_of([self.config.network.receive_buffer, system])) {
+            Some(buffer) if window > buffer => Err(CommandError::ReceiveBuffer { window, buffer }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is asked for a socket's buffer by the endpoint that is there, else by the channel.
+    fn asked_buffer(
+        &self,
+        channel: &UdpChannel,
+        existing: Option<EndpointId>,
+        stated: impl Fn(&ChannelParams) -> Option<u64>,
+    ) -> Option<u64> {
+        let existing = existing.and_then(|id| self.network.endpoint(id)).map(|endpoint| &*endpoint.channel);
+        let channels = existing.into_iter().chain([channel]);
+        first_of(channels.filter_map(|channel| stated(channel.params())))
     }
 
     /// Asks for a socket, whose port is managed where the channel leaves it open. Returns what it is to be bound to.

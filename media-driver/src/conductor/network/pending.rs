@@ -236,6 +236,7 @@ impl Core {
                 self.check_room_for_link()?;
                 let endpoint = self.find_endpoint(Side::Receive, &channel)?;
                 params::check_original(&channel, endpoint.is_some())?;
+                self.check_receive_buffer(subscription.window, &channel, endpoint)?;
                 if let Some(endpoint) = endpoint {
                     self.check_subscription(endpoint, *stream_id, common, subscription)?;
                     pending.endpoint = endpoint;
