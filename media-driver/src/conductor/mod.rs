@@ -282,6 +282,13 @@ impl Conductor {
     }
 }
 
+impl Drop for Conductor {
+    fn drop(&mut self) {
+        // Whatever its end was, the driver is gone, and clients need not wait for its heartbeat to grow old.
+        self.close();
+    }
+}
+
 impl Core {
     fn begin_cycle(&mut self, now: Now) {
         self.now = now;

@@ -106,8 +106,6 @@ impl<C: Clock> Agent for ConductorAgent<C> {
 
 impl<C> Drop for ConductorAgent<C> {
     fn drop(&mut self) {
-        // Whatever its end was, the driver is gone, and clients need not wait for its heartbeat to grow old.
-        self.conductor.close();
         // Closed by its owner, there is a reason already; otherwise the conductor has failed or its helper has.
         self.stop.state(StopReason::AgentFailed);
     }

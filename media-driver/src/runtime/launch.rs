@@ -1,6 +1,7 @@
 //! The driver as a whole: started, waited for, stopped. `main.rs` and embedders use it.
 
 use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
@@ -105,6 +106,33 @@ pub enum CloseError {
     Directory(#[from] DirectoryError),
 }
 
+/// The directory of a driver that is being started, given back empty if that fails: half a command file would have the next start wait
+/// for the other half, and a whole one be taken for that of a driver that lives.
+struct Taken(Option<DriverDirectory>);
+
+impl Taken {
+    /// The start has come to its end.
+    fn keep(mut self) -> Option<DriverDirectory> {
+        self.0.take()
+    }
+}
+
+impl Deref for Taken {
+    type Target = DriverDirectory;
+
+    fn deref(&self) -> &DriverDirectory {
+        self.0.as_ref().expect("taken out by whoever keeps it, and nobody looks after that")
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if let Some(directory) = self.0.take() {
+            directory.abandon();
+        }
+    }
+}
+
 impl MediaDriver {
     /// Starts a driver. From when this returns, clients find it in its directory.
     ///
@@ -186,7 +214,8 @@ impl MediaDriver {
         let (resolver, resolver_port) = resolver_port::open(config)?;
 
         let clock = SystemClock;
-        let directory = DriverDirectory::take(&DirectoryRequest::of(config), &clock)?;
+        // Whatever goes wrong from here on, all that is made after it goes first, and says farewell to clients.
+        let directory = Taken(Some(DriverDirectory::take(&DirectoryRequest::of(config), &clock)?));
         warnings.extend(directory.findings().iter().filter_map(|finding| describe(finding, config)));
         if !directory.is_in_memory() {
             warnings.push(format!(
@@ -195,14 +224,7 @@ impl MediaDriver {
                 directory.path().display()
             ));
         }
-        let memory = match SharedMemory::create(config, &directory, &clock, &transport) {
-            Ok(memory) => memory,
-            Err(error) => {
-                // Half a command file would have the next start wait for the other half.
-                directory.abandon();
-                return Err(error.into());
-            }
-        };
+        let memory = SharedMemory::create(config, &directory, &clock, &transport)?;
         let sockets = SocketDefaults::of_system();
         let conductor_config = conductor_config(config, &directory, sockets, resolver);
         let seed = conductor_config.seed;
@@ -275,7 +297,7 @@ impl MediaDriver {
             stop,
             idle_strategy,
             path: directory.path().to_owned(),
-            directory: Some(directory),
+            directory: directory.keep(),
             delete_on_shutdown,
             warnings,
             transport: chosen.kind.name(),

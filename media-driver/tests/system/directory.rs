@@ -1,5 +1,6 @@
 //! Whose a directory is: what a second driver is told, and what becomes of what a dead one left.
 
+use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -106,6 +107,32 @@ fn a_directory_of_another_version_is_refused_unless_told_otherwise() {
     assert!(refused.stderr.contains("version 1.2.3"), "{}", refused.stderr);
     assert!(refused.stderr.contains("--delete-dir-on-start"), "{}", refused.stderr);
     DriverProcess::start(temp.path(), &["--delete-dir-on-start"]);
+}
+
+/// A driver that cannot start after it has taken its directory leaves none behind that anybody would take for one of a driver that
+/// lives: the next starts at once.
+#[test]
+fn a_driver_that_fails_to_start_leaves_its_directory_free() {
+    let temp = tempfile::tempdir().unwrap();
+    let cnc = temp.path().join("cnc.dat");
+    let mut failed = Vec::new();
+    for open_files in 5.. {
+        let script = format!("ulimit -n {open_files}; exec \"$@\"");
+        let mut driver = DriverProcess::spawn_by(&["sh", "-c", &script, "sh"], temp.path(), PATIENT);
+        let mut beats = HashSet::new();
+        await_that("it ends, or its heart beats", || {
+            beats.extend(CncFile::open(temp.path(), FileAccess::ReadOnly).map(|cnc| cnc.commands().consumer_heartbeat()));
+            !driver.is_running() || beats.len() > 2
+        });
+        if driver.is_running() {
+            break;
+        }
+        let ended = driver.ended();
+        assert_eq!(ended.status.code(), Some(1), "{}", ended.stderr);
+        assert!(!cnc.exists(), "{open_files} open files: {}", ended.stderr);
+        failed.push(ended.stderr);
+    }
+    assert!(failed.iter().any(|text| text.contains("cannot set up a transport")), "{failed:?}");
 }
 
 #[test]
