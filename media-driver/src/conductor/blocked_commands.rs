@@ -7,22 +7,24 @@ use gannet::time::MonotonicNanos;
 #[derive(Debug)]
 pub(super) struct BlockedCommands {
     timeout_ns: i64,
-    head: i64,
-    since: MonotonicNanos,
+    /// Where it was seen first, and when; none before the first look.
+    seen: Option<(i64, MonotonicNanos)>,
 }
 
 impl BlockedCommands {
     pub(super) fn new(timeout_ns: i64) -> Self {
-        Self { timeout_ns, head: 0, since: MonotonicNanos::new(0) }
+        Self { timeout_ns, seen: None }
     }
 
     /// Whether the ring should be unblocked now. A tail that no producer can have stored counts as one that is ahead.
     pub(super) fn is_overdue(&mut self, now: MonotonicNanos, head: i64, tail: i64) -> bool {
-        if head == self.head && tail != head {
-            return now.since(self.since) > self.timeout_ns;
+        if let Some((seen, since)) = self.seen
+            && head == seen
+            && tail != head
+        {
+            return now.since(since) > self.timeout_ns;
         }
-        self.head = head;
-        self.since = now;
+        self.seen = Some((head, now));
         false
     }
 }
@@ -42,5 +44,13 @@ mod tests {
         assert!(!watch.is_overdue(at(112), 32, 64), "it moved");
         assert!(!watch.is_overdue(at(122), 32, 64));
         assert!(watch.is_overdue(at(123), 32, 64));
+    }
+
+    /// A client may be writing its command when the driver looks for the first time, long after its machine was started.
+    #[test]
+    fn the_first_look_blames_nobody() {
+        let mut watch = BlockedCommands::new(10);
+        assert!(!watch.is_overdue(MonotonicNanos::new(1_000), 0, 64));
+        assert!(watch.is_overdue(MonotonicNanos::new(1_011), 0, 64));
     }
 }
