@@ -259,6 +259,25 @@ fn buffers_must_match_those_of_a_shared_endpoint() {
     driver.add_subscription(client, "aeron:udp?endpoint=localhost:40125|so-tos=184");
 }
 
+/// Section 4.5: who shares a publication agrees with whether spies simulate a connection, stated or not.
+#[test]
+fn who_shares_a_publication_agrees_on_what_spies_simulate() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let first = driver.add_publication(client, CHANNEL);
+    let command = driver.add_publication_command(client, "aeron:udp?endpoint=localhost:40123|ssc=true", false);
+    let refusal = driver.run(&command).remove(0);
+    assert!(refusal.starts_with("error 11") && refusal.contains("ssc"), "{refusal}");
+    for same in [CHANNEL, "aeron:udp?endpoint=localhost:40123|ssc=false"] {
+        assert_eq!(driver.add_publication(client, same).original, first.original);
+    }
+    let other = "aeron:udp?endpoint=localhost:40124|term-length=64k|ssc=true";
+    driver.add_publication(client, other);
+    let command = driver.add_publication_command(client, "aeron:udp?endpoint=localhost:40124", false);
+    let refusal = driver.run(&command).remove(0);
+    assert!(refusal.starts_with("error 11") && refusal.contains("ssc"), "{refusal}");
+}
+
 /// Section 5.2: a datagram must fit into the send buffer that was asked for, whoever asked.
 #[test]
 fn an_mtu_must_fit_into_the_send_buffer() {

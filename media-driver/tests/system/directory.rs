@@ -121,7 +121,9 @@ fn a_driver_that_fails_to_start_leaves_its_directory_free() {
         let mut driver = DriverProcess::spawn_by(&["sh", "-c", &script, "sh"], temp.path(), PATIENT);
         let mut beats = HashSet::new();
         await_that("it ends, or its heart beats", || {
-            beats.extend(CncFile::open(temp.path(), FileAccess::ReadOnly).map(|cnc| cnc.commands().consumer_heartbeat()));
+            beats.extend(
+                CncFile::open(temp.path(), FileAccess::ReadOnly).map(|cnc| cnc.commands().consumer_heartbeat()),
+            );
             !driver.is_running() || beats.len() > 2
         });
         if driver.is_running() {

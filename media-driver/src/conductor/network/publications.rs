@@ -72,6 +72,11 @@ impl Core {
         });
         let Some(existing) = existing else { return Ok(None) };
         common.check_shareable(&shared(existing))?;
+        let (stated, existing_ssc) = (common.spies_simulate_connection, existing.made_of.spies_simulate_connection);
+        if stated != existing_ssc {
+            let (stated, existing) = (stated.into(), existing_ssc.into());
+            return Err(CommandError::Mismatch { key: "ssc", stated, existing });
+        }
         Ok(Some(existing.made_of.registration_id))
     }
 
