@@ -135,6 +135,10 @@ impl ScriptedDriver {
         })
     }
 
+    pub(super) fn identity(&self) -> DriverIdentity {
+        self.identity
+    }
+
     pub(super) fn reader(&self) -> CountersReader {
         self.counters.reader()
     }

@@ -87,6 +87,16 @@ impl Destinations {
         self.0.len()
     }
 
+    /// What the driver has, by its own ids.
+    #[cfg(test)]
+    pub(super) fn there(&self) -> Vec<(i64, String)> {
+        let there = self.0.iter().filter_map(|known| match known.state {
+            State::There(id) => Some((id.get(), known.channel.clone())),
+            State::Wanted { .. } | State::Asked(_) => None,
+        });
+        there.collect()
+    }
+
     /// How many of them the driver does not have.
     pub(super) fn missing(&self) -> usize {
         self.0.iter().filter(|known| !matches!(known.state, State::There(_))).count()

@@ -182,9 +182,15 @@ impl Conductor {
         for key in late {
             expired += 1;
             let resource = &self.resources[&key];
-            if let Phase::Adding { correlation_id, .. } = resource.phase {
+            if let Phase::Adding { correlation_id, deadline, .. } = resource.phase {
+                let undo = resource.wanted.undo();
                 // The driver may yet execute the command: what it makes then is given back.
-                self.abandoned.insert(correlation_id.get(), resource.wanted.undo());
+                self.abandoned.insert(correlation_id.get(), undo);
+                // Or it has, and the answer is among the events that were lost.
+                let asked = deadline.saturating_add_ns(-self.settings.driver_timeout_ns);
+                if self.events_lost.is_some_and(|lost| lost >= asked) {
+                    self.undo(correlation_id.registration(), undo);
+                }
             }
             let error = AddError::NoAnswer { request: self.describe(key), waited };
             self.fail(key, error);

@@ -86,6 +86,8 @@ pub(crate) struct Conductor {
     driver_seen: (EpochMillis, MonotonicNanos),
     /// The event being handled.
     event: Vec<u8>,
+    /// When events were last lost.
+    events_lost: Option<MonotonicNanos>,
 }
 
 enum State {
@@ -151,6 +153,7 @@ impl Conductor {
             last_check: now,
             last_keepalive: now,
             event: Vec::with_capacity(4096),
+            events_lost: None,
         }
     }
 
@@ -222,6 +225,7 @@ impl Conductor {
                 Err(ReceiveError::Lapped | ReceiveError::Damaged) => {
                     self.report(ClientError::EventsLost);
                     self.drop_vanished_images(now);
+                    self.give_back_abandoned(now);
                 }
             }
             self.event = event;
@@ -231,6 +235,15 @@ impl Conductor {
             received += 1;
         }
         received
+    }
+
+    /// Answers to adds that nobody wants any more may have been lost. What those made is removed: the driver takes commands in order.
+    fn give_back_abandoned(&mut self, now: MonotonicNanos) {
+        self.events_lost = Some(now);
+        let abandoned: Vec<_> = self.abandoned.iter().map(|(id, undo)| (RegistrationId::new(*id), *undo)).collect();
+        for (registration_id, undo) in abandoned {
+            self.undo(registration_id, undo);
+        }
     }
 
     /// Sends the removals that had to wait. Returns how many went.

@@ -10,8 +10,8 @@ use crate::client::notice::ImageHandler;
 use crate::client::testing::{LIVENESS, Rig};
 use crate::client::{Counter, ExclusivePublication, Image, Pending, Publication, Subscription};
 use crate::command::{
-    Command, ErrorCode, Event, GetNextAvailableSessionId, OnClientTimeout, OnError, OnNextAvailableSessionId,
-    OnPublicationError, Text,
+    Command, ErrorCode, Event, GetNextAvailableSessionId, OnClientTimeout, OnCounter, OnError,
+    OnNextAvailableSessionId, OnPublicationError, Text,
 };
 use crate::counters::CounterSpec;
 use crate::logbuffer::{ControlledAction, Fragment, OfferError};
@@ -755,6 +755,38 @@ fn trap_16_a_lapped_conductor_goes_on() {
     rig.settle();
     assert!(rig.told()[0].contains("events of the driver were lost"));
     let _publication: Publication = rig.add(publication());
+}
+
+/// More than the broadcast buffer holds.
+fn lap(rig: &Rig) {
+    let nobody_s = OnCounter { registration_id: RegistrationId::new(-7), counter_id: CounterId::new(0) };
+    (0..4000).for_each(|_| rig.driver().tell(&Event::UnavailableCounter(nobody_s)));
+}
+
+/// What the driver made for adds whose answers were lost is not left there for as long as the client lives.
+#[test]
+fn what_was_added_while_events_were_lost_is_given_back() {
+    let rig = Rig::new();
+    let mut unanswered: Pending<Publication> = rig.ask(publication());
+    let dropped: [Pending<Subscription>; 2] = [rig.ask(subscription()), rig.ask(subscription())];
+    drop(dropped);
+    rig.driver().serve();
+    assert_eq!(rig.driver().resources(), (1, 2, 0));
+    lap(&rig);
+    rig.settle();
+    assert_eq!(rig.driver().resources(), (1, 0, 0));
+    rig.pass(LIVENESS);
+    assert!(matches!(unanswered.poll(), Err(AddError::NoAnswer { .. })));
+    assert_eq!(rig.driver().resources(), (0, 0, 0));
+    // Without a loss the answer is waited for.
+    let unanswered: Pending<Publication> = rig.ask(publication());
+    let commands = rig.driver().read();
+    rig.pass(LIVENESS);
+    assert!(rig.driver().read().is_empty());
+    commands.iter().for_each(|(id, bytes)| rig.driver().execute(&Command::decode(*id, bytes).unwrap()));
+    rig.settle();
+    assert_eq!(rig.driver().resources(), (0, 0, 0));
+    drop(unanswered);
 }
 
 #[test]

@@ -5,6 +5,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::client::PendingDestination;
+use crate::client::conductor::resource::Phase;
 
 /// One thing that an application, or the world around it, may do. Numbers pick one of the handles that there are.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +29,14 @@ enum Step {
     DropCounter(usize),
     DropPending(usize),
     Revoke(usize),
+    /// A destination of a publication is added or removed, and somebody waits for it, or nobody.
+    Change(usize, bool, bool),
+    /// The driver refuses destinations from now on, or no more.
+    Refuse(bool),
+    /// The driver loses the commands that wait.
+    LoseCommands,
+    /// More happens than the client hears of.
+    Lap,
     /// Time passes and everybody runs.
     Pass(u8),
     /// Time passes and nobody runs.
@@ -55,7 +65,11 @@ fn step() -> impl Strategy<Value = Step> {
         2 => index.clone().prop_map(Step::DropSubscription),
         1 => index.clone().prop_map(Step::DropCounter),
         1 => index.clone().prop_map(Step::DropPending),
-        1 => index.prop_map(Step::Revoke),
+        1 => index.clone().prop_map(Step::Revoke),
+        3 => (index, any::<bool>(), any::<bool>()).prop_map(|(index, add, wait)| Step::Change(index, add, wait)),
+        1 => any::<bool>().prop_map(Step::Refuse),
+        1 => Just(Step::LoseCommands),
+        1 => Just(Step::Lap),
         2 => (1..60_u8).prop_map(Step::Pass),
         1 => (1..15_u8).prop_map(Step::Pause),
         1 => Just(Step::RestartDriver),
@@ -79,6 +93,9 @@ struct Handles {
     exclusives: Vec<ExclusivePublication>,
     subscriptions: Vec<Subscription>,
     counters: Vec<Counter>,
+    changes: Vec<PendingDestination>,
+    /// Whether client and driver may be of two minds about destinations.
+    in_doubt: bool,
 }
 
 fn pick<T>(from: &mut [T], index: usize) -> Option<&mut T> {
@@ -102,6 +119,7 @@ impl Handles {
                 $pending.is_pending().then(|| $kind($pending))
             }};
         }
+        self.changes.retain_mut(|pending| matches!(pending.poll(), Ok(false)));
         for asked in std::mem::take(&mut self.asked) {
             let later = match asked {
                 Asked::Publication(mut pending) => arrived!(pending, self.publications, Asked::Publication),
@@ -157,6 +175,31 @@ fn take_step(rig: &Rig, handles: &mut Handles, step: Step) {
         Step::Settle => {
             rig.settle();
             rig.driver().move_limits();
+            if !handles.in_doubt && rig.core.conductor().is_connected() {
+                agree_on_destinations(rig);
+            }
+        }
+        Step::Change(index, add, wait) => {
+            let channel = ["aeron:udp?endpoint=127.0.0.1:1", "aeron:udp?endpoint=127.0.0.1:2"][index % 2];
+            let pending = match (pick(&mut handles.exclusives, index), pick(&mut handles.subscriptions, index)) {
+                (Some(publication), _) if add => publication.async_add_destination(channel).ok(),
+                (Some(publication), _) => publication.async_remove_destination(channel).ok(),
+                (None, Some(subscription)) if add => subscription.async_add_destination(channel).ok(),
+                (None, subscription) => subscription.and_then(|of| of.async_remove_destination(channel).ok()),
+            };
+            handles.changes.extend(pending.filter(|_| wait));
+        }
+        Step::Refuse(refuse) => {
+            // What is refused for good is given up by the client, and what is there then is there still.
+            rig.driver().refuse = refuse.then_some(("127.0.0.1:1", ErrorCode::Generic));
+        }
+        Step::LoseCommands => {
+            handles.in_doubt = true;
+            rig.driver().read();
+        }
+        Step::Lap => {
+            handles.in_doubt = true;
+            lap(rig);
         }
         Step::Offer(index) => {
             if let Some(publication) = pick(&mut handles.publications, index) {
@@ -208,6 +251,21 @@ fn take_step(rig: &Rig, handles: &mut Handles, step: Step) {
     }
 }
 
+/// What the client takes for being there is what the driver has.
+fn agree_on_destinations(rig: &Rig) {
+    let conductor = rig.core.conductor();
+    if conductor.link().identity() != rig.driver().identity() {
+        // It has yet to find out that there is another driver.
+        return;
+    }
+    for resource in conductor.resources.values() {
+        let Phase::Live { registration_id, .. } = resource.phase else { continue };
+        if resource.destinations.missing() == 0 {
+            assert_eq!(resource.destinations.there(), rig.driver().destinations_of(registration_id));
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
@@ -241,5 +299,7 @@ proptest! {
         rig.pass(Duration::from_secs(4));
         prop_assert_eq!(rig.core.conductor().logs.len(), 0);
         prop_assert!(rig.core.conductor().unsent.is_empty());
+        rig.pass(LIVENESS);
+        prop_assert!(rig.core.conductor().questions.is_empty());
     }
 }
