@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use gannet_codecs::gate::compare;
 use gannet_codecs::generate::{self, generate};
 use gannet_codecs::schema::{Options, Report, compile_file, compile_text};
 
@@ -29,9 +30,12 @@ fn schema(types: &str, rest: &str) -> String {
 /// Compiles on a small stack, and measures. What is reported is written out too, as that is part of the work.
 fn compile(text: String) -> Result<Report, Report> {
     let started = Instant::now();
-    let work = move || match compile_text("hostile.xml", &text, &Options::default()) {
-        Ok(compiled) => Ok(compiled.report),
-        Err(report) => Err(report),
+    let work = move || {
+        let compiled = compile_text("hostile.xml", &text, &Options::default())?;
+        // What is accepted is compared like any other, and is what it is.
+        let comparison = compare(&compiled.schema, &compiled.schema);
+        assert!(comparison.changes().is_empty(), "{comparison}");
+        Ok(compiled.report)
     };
     let thread = std::thread::Builder::new().stack_size(STACK).spawn(work).expect("a thread can be started");
     let report = thread.join().expect("nothing panics");
@@ -313,6 +317,24 @@ const FLOODS: &[Flood] = &[
                 format!("<enum name='E' encodingType='uint16'>{values}</enum>"),
                 format!("<message name='M' id='1'>{fields}</message>"),
             )
+        },
+        None,
+    ),
+    (
+        "names of few bits",
+        || {
+            let choices = repeat(|at| format!("<choice name='c{at}'>{}</choice>", at % 8));
+            let set = format!("<set name='S' encodingType='uint8'>{choices}</set>");
+            (set, "<message name='M' id='1'><field name='f' id='1' type='S'/></message>".into())
+        },
+        None,
+    ),
+    (
+        "names of few values",
+        || {
+            let values = repeat(|at| format!("<validValue name='v{at}'>{}</validValue>", at % 100));
+            let of = format!("<enum name='E' encodingType='uint8'>{values}</enum>");
+            (of, "<message name='M' id='1'><field name='f' id='1' type='E'/></message>".into())
         },
         None,
     ),

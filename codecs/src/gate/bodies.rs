@@ -1,8 +1,10 @@
 //! Blocks and what follows them: fields by id and by place, groups and data by their order. Called for each message and for each
 //! group that both schemas have.
 
-use super::Gate;
+use std::collections::HashMap;
+
 use super::Verdict::{Breaking, Compatible, WithCare};
+use super::{Gate, by};
 use crate::schema::{Body, Data, Field, Group, Place, Presence};
 
 impl Gate<'_> {
@@ -38,9 +40,10 @@ impl Gate<'_> {
     }
 
     fn fields(&mut self, path: &str, old: &Body, new: &Body) {
+        let (old_by_id, new_by_id) = (by(&old.fields, |field| field.id), by(&new.fields, |field| field.id));
         for field in &old.fields {
             let what = format!("{path}.{}", field.name);
-            match new.fields.iter().find(|other| other.id == field.id) {
+            match new_by_id.get(&field.id) {
                 Some(found) => self.field(&what, field, found),
                 None => {
                     let reason = "the field is gone: writers no longer fill its place, which old readers still read";
@@ -48,7 +51,7 @@ impl Gate<'_> {
                 }
             }
         }
-        for field in new.fields.iter().filter(|field| !old.fields.iter().any(|other| other.id == field.id)) {
+        for field in new.fields.iter().filter(|field| !old_by_id.contains_key(&field.id)) {
             let (what, places) = (format!("{path}.{}", field.name), (Place::NOWHERE, field.place));
             if field.presence == Presence::Constant {
                 self.add(("field-added", Compatible), &what, places, "a constant is not sent");
@@ -59,10 +62,9 @@ impl Gate<'_> {
                 );
                 // In what was padding, the version tells; over an old field, nothing does.
                 let end = field.offset + field.encoded_length();
-                let covers = old
-                    .fields
-                    .iter()
-                    .any(|other| other.offset < end && field.offset < other.offset + other.encoded_length());
+                // Fields stand in the order of their offsets, none over another: only the first that does not end before it can.
+                let before = old.fields.partition_point(|other| other.offset + other.encoded_length() <= field.offset);
+                let covers = old.fields.get(before).is_some_and(|other| other.offset < end);
                 let verdict = if covers { Breaking } else { WithCare };
                 self.add(("field-added", verdict), &what, places, reason);
             } else if field.presence == Presence::Optional {
@@ -138,10 +140,11 @@ impl Gate<'_> {
             "group" => ("group-removed", "group-added", "group-moved"),
             _ => ("data-removed", "data-added", "data-moved"),
         };
+        let (old_ids, new_ids) = (indexes(old, |item| item.0), indexes(new, |item| item.0));
         let mut pairs = Vec::new();
         for (was, &(id, name, place)) in old.iter().enumerate() {
             let what = format!("{path}.{name}");
-            match new.iter().position(|other| other.0 == id) {
+            match new_ids.get(&id).copied() {
                 None => {
                     let reason = format!("the {kind} is gone: old readers take what follows for it");
                     self.add((removed, Breaking), &what, (place, Place::NOWHERE), reason);
@@ -155,8 +158,7 @@ impl Gate<'_> {
                 }
             }
         }
-        for (at, &(_, name, place, since)) in
-            new.iter().enumerate().filter(|(_, item)| !old.iter().any(|other| other.0 == item.0))
+        for (at, &(_, name, place, since)) in new.iter().enumerate().filter(|(_, item)| !old_ids.contains_key(&item.0))
         {
             let (what, places) = (format!("{path}.{name}"), (Place::NOWHERE, place));
             if entry {
@@ -193,4 +195,9 @@ impl Gate<'_> {
         self.since(&what, old.notes.since, new.notes.since, (old.place, new.place));
         self.composites(&what, &old.ty, &new.ty);
     }
+}
+
+/// At which place of its level each id is.
+fn indexes<T>(items: &[T], id: impl Fn(&T) -> u32) -> HashMap<u32, usize> {
+    items.iter().enumerate().map(|(at, item)| (id(item), at)).collect()
 }

@@ -1,7 +1,7 @@
 //! Schemas and their messages: ids, byte order, versions, and what was added or is gone. The start of every comparison.
 
-use super::Gate;
 use super::Verdict::{Breaking, Compatible, WithCare};
+use super::{Gate, by};
 use crate::schema::{Message, Place};
 
 impl Gate<'_> {
@@ -29,11 +29,13 @@ impl Gate<'_> {
             self.add(("package", WithCare), "schema", places, reason);
         }
         self.composites("message header", &old.header, &new.header);
+        let (old_by_id, new_by_id) = (by(&old.messages, |message| message.id), by(&new.messages, |message| message.id));
+        let new_by_name = by(&new.messages, |message| message.name.as_str());
         for message in &old.messages {
-            match new.message(message.id) {
+            match new_by_id.get(&message.id) {
                 Some(found) => self.messages(message, found),
                 None => {
-                    let moved = new.message_named(&message.name).map_or(Place::NOWHERE, |found| found.place);
+                    let moved = new_by_name.get(message.name.as_str()).map_or(Place::NOWHERE, |found| found.place);
                     let reason =
                         "the message is gone, or has another id: new readers skip it, old readers no longer get it";
                     self.add(("message-removed", Breaking), &message.name, (message.place, moved), reason);
@@ -41,7 +43,7 @@ impl Gate<'_> {
             }
         }
         for message in &new.messages {
-            if old.message(message.id).is_none() {
+            if !old_by_id.contains_key(&message.id) {
                 let places = (Place::NOWHERE, message.place);
                 self.add(("message-added", Compatible), &message.name, places, "old readers skip the unknown message");
                 if message.notes.since <= old.version {

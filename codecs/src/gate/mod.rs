@@ -7,6 +7,7 @@ mod messages;
 mod types;
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
 use Verdict::{Breaking, Compatible, WithCare};
 pub use comparison::{Change, Comparison, Verdict};
@@ -19,6 +20,11 @@ pub fn compare(old: &Schema, new: &Schema) -> Comparison {
     let mut gate = Gate { old, new, changes: Vec::new() };
     gate.schemas();
     Comparison { changes: merged(gate.changes), old: old.sources.clone(), new: new.sources.clone() }
+}
+
+/// Items by what tells them apart; where several share that, the first.
+fn by<'a, T, K: Eq + Hash>(items: &'a [T], key: impl Fn(&'a T) -> K) -> HashMap<K, &'a T> {
+    items.iter().rev().map(|item| (key(item), item)).collect()
 }
 
 struct Gate<'s> {

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::Gate;
 use super::Verdict::{Breaking, Compatible, WithCare};
-use crate::schema::{Composite, Constant, Encoding, Enum, Number, Place, Presence, Primitive, Set, Type};
+use super::{Gate, by};
+use crate::schema::{Choice, Composite, Constant, Encoding, Enum, Number, Place, Presence, Primitive, Set, Type};
 
 impl Gate<'_> {
     pub(super) fn types(&mut self, what: &str, old: &Type, new: &Type, optional: bool, places: (Place, Place)) {
@@ -58,9 +58,15 @@ impl Gate<'_> {
         if optional {
             self.nulls(what, old.null, new.null, places);
         }
+        let (old_by_number, old_by_name) =
+            (by(&old.values, |value| value.number.as_int()), by(&old.values, |value| value.name.as_str()));
+        let (new_by_number, new_by_name) =
+            (by(&new.values, |value| value.number.as_int()), by(&new.values, |value| value.name.as_str()));
         for value in &old.values {
             let named = format!("{what}.{}", value.name);
-            match (new.value(value.number), new.value_named(&value.name)) {
+            match (new_by_number.get(&value.number.as_int()), new_by_name.get(value.name.as_str())) {
+                // One of several names of a number.
+                (_, Some(found)) if found.number == value.number => {}
                 (Some(found), _) => self.renamed(&named, &value.name, &found.name, (value.place, found.place)),
                 (None, Some(found)) => {
                     let reason = format!("the value was {} and is {}", value.number, found.number);
@@ -73,7 +79,7 @@ impl Gate<'_> {
             }
         }
         for value in &new.values {
-            if old.value(value.number).is_none() && old.value_named(&value.name).is_none() {
+            if !old_by_number.contains_key(&value.number.as_int()) && !old_by_name.contains_key(value.name.as_str()) {
                 let reason = "old readers meet a value that they do not know";
                 let named = format!("{what}.{}", value.name);
                 self.add(("enum-value-added", WithCare), &named, (Place::NOWHERE, value.place), reason);
@@ -85,11 +91,16 @@ impl Gate<'_> {
         if !self.primitives(what, old.primitive, new.primitive, (old.place, new.place)) {
             return;
         }
+        let (old_by_bit, old_by_name) =
+            (by(&old.choices, |choice| choice.bit), by(&old.choices, |choice| choice.name.as_str()));
+        let (new_by_bit, new_by_name) =
+            (by(&new.choices, |choice| choice.bit), by(&new.choices, |choice| choice.name.as_str()));
         for choice in &old.choices {
             let named = format!("{what}.{}", choice.name);
-            let by_bit = new.choices.iter().find(|other| other.bit == choice.bit);
-            match (by_bit, new.choices.iter().find(|other| other.name == choice.name)) {
-                (_, Some(found)) if found.bit != choice.bit => {
+            match (new_by_bit.get(&choice.bit), new_by_name.get(choice.name.as_str())) {
+                // One of several names of a bit.
+                (_, Some(found)) if found.bit == choice.bit => {}
+                (_, Some(found)) => {
                     let reason = format!("the choice was bit {} and is bit {}", choice.bit, found.bit);
                     self.add(("choice", Breaking), &named, (choice.place, found.place), reason);
                 }
@@ -100,11 +111,9 @@ impl Gate<'_> {
                 }
             }
         }
-        for choice in new
-            .choices
-            .iter()
-            .filter(|choice| !old.choices.iter().any(|other| other.bit == choice.bit || other.name == choice.name))
-        {
+        let known =
+            |choice: &Choice| old_by_bit.contains_key(&choice.bit) || old_by_name.contains_key(choice.name.as_str());
+        for choice in new.choices.iter().filter(|choice| !known(choice)) {
             let named = format!("{what}.{}", choice.name);
             self.add(
                 ("choice-added", Compatible),
@@ -122,9 +131,11 @@ impl Gate<'_> {
             let reason = format!("composite `{}` had {} bytes and has {}", new.name, old.length, new.length);
             self.add(("composite", Breaking), what, places, reason);
         }
+        let old_by_name = by(&old.members, |member| member.name.as_str());
+        let new_by_name = by(&new.members, |member| member.name.as_str());
         for member in &old.members {
             let named = format!("{what}.{}", member.name);
-            let Some(found) = new.member(&member.name) else {
+            let Some(&found) = new_by_name.get(member.name.as_str()) else {
                 let places = (member.place, new.place);
                 self.add(("composite", Breaking), &named, places, "the member is gone, or has another name");
                 continue;
@@ -146,7 +157,7 @@ impl Gate<'_> {
                 (old, new) => self.types(&named, old, new, optional, places),
             }
         }
-        for member in new.members.iter().filter(|member| old.member(&member.name).is_none()) {
+        for member in new.members.iter().filter(|member| !old_by_name.contains_key(member.name.as_str())) {
             let constant = member.ty.presence() == Presence::Constant;
             let (verdict, reason) = if constant {
                 (WithCare, "a constant member was added, which is not sent")
