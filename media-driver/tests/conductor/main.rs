@@ -4,6 +4,7 @@ mod blocked;
 mod client_counters;
 mod clients;
 mod endings;
+mod full;
 mod hostile;
 mod ids;
 mod images;

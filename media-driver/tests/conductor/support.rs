@@ -2,7 +2,7 @@
 //! carried out when the test says so. Events are shown as text, one line each, so that a test states what clients are told and
 //! in what order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ use gannet::types::{ClientId, CorrelationId, CounterId, Position, RegistrationId
 use gannet_driver::channel::{NetworkInterface, Surroundings, UdpChannel};
 use gannet_driver::conductor::{Conductor, ConductorConfig};
 use gannet_driver::io::log_files;
-use gannet_driver::mailbox::{Reply, Request};
+use gannet_driver::mailbox::{EndpointId, Reply, Request};
 use gannet_driver::sim::parts;
 use tempfile::TempDir;
 
@@ -55,6 +55,8 @@ pub(crate) struct Driver {
     held: Option<Vec<Request>>,
     /// Lookups that the name server does not answer yet.
     unanswered: Option<Vec<Request>>,
+    /// The sockets that are open.
+    pub(crate) sockets: HashSet<EndpointId>,
     /// What names lead to, where there is a network.
     pub(crate) names: Option<HashMap<&'static str, IpAddr>>,
     directory: TempDir,
@@ -117,6 +119,7 @@ impl Driver {
             step_ms: 0,
             held: None,
             unanswered: None,
+            sockets: HashSet::new(),
             names: None,
             directory,
         };
@@ -137,6 +140,11 @@ impl Driver {
         let now = MonotonicNanos::new(self.now_ms * MILLISECOND_NS);
         let work = self.conductor.do_work(now, EpochMillis::new(self.now_ms()));
         while let Some(request) = self.conductor.poll_request() {
+            match &request {
+                Request::OpenEndpoint(open) => assert!(self.sockets.insert(open.id)),
+                Request::CloseEndpoint(_, id) => assert!(self.sockets.remove(id)),
+                _ => {}
+            }
             match (&mut self.held, &mut self.unanswered) {
                 (Some(held), _) => held.push(request),
                 (_, Some(unanswered)) if request.asks_system() => unanswered.push(request),
