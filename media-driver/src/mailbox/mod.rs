@@ -15,8 +15,8 @@ pub use receiving::{
     NewReceiveTransport, ReceiveStamps, ReceiverCommand, ReceiverEvent,
 };
 pub use sending::{
-    DestinationRules, FlowControlRules, GroupRules, Holder, NewNetworkPublication, PublicationCounters,
-    RetransmitRules, SenderCommand, SenderEvent,
+    DestinationRules, FlowControlRules, GroupRules, Holder, MAX_DESTINATIONS, NewNetworkPublication,
+    PublicationCounters, RetransmitRules, SenderCommand, SenderEvent,
 };
 
 pub use wire::{Completion, Content, EndpointId, InlineFrame, MAX_INLINE_FRAME, Transmit, TransmitBatch, TransmitTag};

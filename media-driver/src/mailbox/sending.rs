@@ -11,6 +11,9 @@ use gannet::types::{Position, RegistrationId, SessionId, StreamId};
 use super::{EndpointId, NamedPlace};
 use crate::shared::PublicationWords;
 
+/// How many destinations one endpoint has at most.
+pub const MAX_DESTINATIONS: usize = 256;
+
 /// How a publication is paced by its receivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlowControlRules {

@@ -6,12 +6,10 @@ use std::net::SocketAddr;
 use gannet::time::MonotonicNanos;
 use gannet::types::RegistrationId;
 
-use crate::mailbox::{DestinationRules, NamedPlace};
+use crate::mailbox::{DestinationRules, MAX_DESTINATIONS, NamedPlace};
 
 /// After how long a registered receiver that is silent is forgotten, in nanoseconds.
 const RECEIVER_TIMEOUT_NS: i64 = 5_000_000_000;
-/// How many destinations one endpoint has at most. One more is refused, or not registered.
-pub const MAX_DESTINATIONS: usize = 256;
 
 /// The destinations of one endpoint.
 #[derive(Debug)]

@@ -92,7 +92,11 @@ fn publish(channel: &'static str) -> Vec<usize> {
 fn a_publication_is_made_with_all_of_its_counters_or_not_at_all() {
     let from = |least: usize| (least..ENOUGH).collect::<Vec<_>>();
     assert_eq!(publish("aeron:ipc?term-length=64k"), from(3), "position, limit, heartbeat");
-    assert_eq!(publish("aeron:udp?endpoint=127.0.0.1:40123|term-length=64k"), from(9), "two of its endpoint, six, heartbeat");
+    assert_eq!(
+        publish("aeron:udp?endpoint=127.0.0.1:40123|term-length=64k"),
+        from(9),
+        "two of its endpoint, six, heartbeat"
+    );
     let group = "aeron:udp?control=127.0.0.1:40123|control-mode=dynamic|fc=min|term-length=64k";
     assert_eq!(publish(group), from(11), "destinations and receivers, too");
 }

@@ -1,6 +1,6 @@
 //! Publications and subscriptions of UDP channels as the conductor has them; sender and receiver are played by the test.
 
-use gannet::command::{Command, Destination, Event, Text};
+use gannet::command::{Command, Destination, Event, RemoveDestinationById, Text};
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::OfferError;
 use gannet::memory::MapError;
@@ -8,8 +8,8 @@ use gannet::protocol::Setup;
 use gannet::time::MonotonicNanos;
 use gannet::types::{ClientId, CounterId, RegistrationId, SessionId, TermId, TermLength};
 use gannet_driver::mailbox::{
-    EndpointId, Holder, LossRules, NamedPlace, NewImage, NewReceiveEndpoint, ReceiverCommand, ReceiverEvent, Reply,
-    Request, SenderCommand, SenderEvent,
+    EndpointId, Holder, LossRules, MAX_DESTINATIONS, NamedPlace, NewImage, NewReceiveEndpoint, ReceiverCommand,
+    ReceiverEvent, Reply, Request, SenderCommand, SenderEvent,
 };
 use gannet_driver::shared::{PublicationWords, Receivers};
 
@@ -434,6 +434,52 @@ fn destinations_may_be_names() {
     assert!(added[0].contains("Some(127.0.0.1:9)") && added[1].contains("None"), "{added:?}");
     driver.pass_with(1_000, |driver| driver.beat(client));
     assert_eq!(told(&mut driver).iter().filter(|told| told.starts_with("TellIfSilent")).count(), 2);
+}
+
+/// A publication has so many destinations and no more: one more is refused, until another is removed, by its address or its id.
+#[test]
+fn destinations_are_bounded() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let publication = driver.add_exclusive_publication(client, "aeron:udp?control-mode=manual|term-length=64k");
+    let run = |driver: &mut Driver, port: usize, adds: bool| {
+        let channel = format!("aeron:udp?endpoint=127.0.0.1:{port}");
+        let body = Destination {
+            client_id: client,
+            correlation_id: driver.correlation(),
+            registration_id: publication.original,
+            channel: Text::from(&*channel),
+        };
+        let command = if adds { Command::AddDestination(body) } else { Command::RemoveDestination(body) };
+        (driver.run(&command).remove(0), body.correlation_id.registration())
+    };
+    let mut last = None;
+    for port in 1..=MAX_DESTINATIONS {
+        let (answer, id) = run(&mut driver, port, true);
+        assert!(answer.starts_with("success "), "{answer}");
+        last = Some(id);
+    }
+    let is_refused = |driver: &mut Driver| {
+        let (answer, _) = run(driver, 9_999, true);
+        let bound = format!("{MAX_DESTINATIONS} destinations");
+        assert!(
+            answer.starts_with("success ") || answer.starts_with("error 11 ") && answer.contains(&bound),
+            "{answer}"
+        );
+        answer.starts_with("error ")
+    };
+    assert!(is_refused(&mut driver));
+    run(&mut driver, 7, false);
+    assert!(!is_refused(&mut driver) && is_refused(&mut driver));
+    driver.run(&Command::RemoveDestinationById(RemoveDestinationById {
+        client_id: client,
+        correlation_id: driver.correlation(),
+        registration_id: publication.original,
+        destination_registration_id: last.expect("one was added"),
+    }));
+    assert!(!is_refused(&mut driver) && is_refused(&mut driver));
+    let kept = told(&mut driver).iter().filter(|told| told.starts_with("AddDestination")).count();
+    assert_eq!(kept, MAX_DESTINATIONS + 2);
 }
 
 /// What the receiver is told of endpoints and of images.

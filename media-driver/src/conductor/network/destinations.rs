@@ -17,7 +17,9 @@ use crate::conductor::error::CommandError;
 use crate::conductor::linking::Linker;
 use crate::conductor::params::IpcSubscriptionParams;
 use crate::conductor::subscriptions::{NewLink, Source};
-use crate::mailbox::{EndpointId, MAX_RECEIVE_TRANSPORTS, NamedPlace, ReceiverCommand, SenderCommand, Side};
+use crate::mailbox::{
+    EndpointId, MAX_DESTINATIONS, MAX_RECEIVE_TRANSPORTS, NamedPlace, ReceiverCommand, SenderCommand, Side,
+};
 
 impl Core {
     /// ADD_DESTINATION.
@@ -39,6 +41,9 @@ impl Core {
     ) -> Result<(), CommandError> {
         let endpoint = self.manual_endpoint(command.registration_id)?;
         let id = command.destination_registration_id;
+        if let Some(found) = self.network.endpoint_mut(endpoint) {
+            found.added.retain(|(added, _)| *added != id);
+        }
         self.network.names.remove(|place, _| *place == NamedPlace::Destination(endpoint, id));
         self.network.to_sender.push_back(SenderCommand::RemoveDestinationById(endpoint, id));
         self.succeed(command.correlation_id);
@@ -65,12 +70,21 @@ impl Core {
             (Pending::AddDestination { publication }, _) => {
                 let endpoint = self.manual_endpoint(*publication)?;
                 let id = pending.correlation_id.registration();
+                let Some(found) = self.network.endpoint_mut(endpoint) else { return Err(CommandError::Closing) };
+                if found.added.len() >= MAX_DESTINATIONS {
+                    let what = "destinations of one publication";
+                    return Err(CommandError::Full { what, capacity: MAX_DESTINATIONS });
+                }
+                found.added.push((id, address));
                 let place = NamedPlace::Destination(endpoint, id);
                 self.network.names.add(place, &pending.uri, Usage::SendDestination, address);
                 self.network.to_sender.push_back(SenderCommand::AddDestination(endpoint, id, address));
             }
             (Pending::RemoveDestination { publication }, Some(address)) => {
                 let endpoint = self.manual_endpoint(*publication)?;
+                if let Some(found) = self.network.endpoint_mut(endpoint) {
+                    found.added.retain(|(_, known)| *known != Some(address));
+                }
                 self.network.names.remove(|place, known| {
                     matches!(place, NamedPlace::Destination(of, _) if *of == endpoint) && known == Some(address)
                 });

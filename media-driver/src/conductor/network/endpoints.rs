@@ -26,6 +26,8 @@ pub(in crate::conductor) struct Endpoint {
     pub(in crate::conductor) status: CounterId,
     /// `mdc-num-dest`, if it has many.
     pub(in crate::conductor) destinations: Option<CounterId>,
+    /// Those that were added: the ids of their commands, and where they are, once that is known.
+    pub(in crate::conductor) added: Vec<(RegistrationId, Option<SocketAddr>)>,
     pub(in crate::conductor) sockets: Vec<Socket>,
 }
 

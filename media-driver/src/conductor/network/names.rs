@@ -122,7 +122,14 @@ impl Core {
                 self.network.requests.push_back(Request::Reconnect(Side::Send, endpoint, address));
                 self.network.to_sender.push_back(SenderCommand::MoveDestination(place, address));
             }
-            NamedPlace::Destination(..) => {
+            NamedPlace::Destination(endpoint, id) => {
+                if let Some(found) = self.network.endpoint_mut(endpoint) {
+                    found
+                        .added
+                        .iter_mut()
+                        .filter(|(added, _)| *added == id)
+                        .for_each(|(_, known)| *known = Some(address));
+                }
                 self.network.to_sender.push_back(SenderCommand::MoveDestination(place, address));
             }
             NamedPlace::Transport(_, socket) => {

@@ -362,6 +362,7 @@ impl Core {
             receiver_id,
             status,
             destinations,
+            added: Vec::new(),
             sockets,
         });
         Ok(())
