@@ -45,6 +45,7 @@ pub(super) struct Settings {
     pub(super) client_name: String,
     pub(super) conductor: ConductorMode,
     pub(super) reconnect_in_place: bool,
+    pub(super) pre_touch_mapped_memory: bool,
 }
 
 /// Who runs a client's conductor.
@@ -81,6 +82,7 @@ impl Default for Settings {
             client_name: String::new(),
             conductor: ConductorMode::Thread,
             reconnect_in_place: false,
+            pre_touch_mapped_memory: false,
         }
     }
 }
@@ -95,8 +97,9 @@ impl Context {
     }
 
     /// The defaults, overridden by the environment where it has the reference's names: `AERON_DIR`,
-    /// `AERON_DRIVER_TIMEOUT` (plain milliseconds), `AERON_CLIENT_NAME`, and the durations
-    /// `AERON_CLIENT_RESOURCE_LINGER_DURATION` and `AERON_CLIENT_IDLE_SLEEP_DURATION`. An empty variable is none.
+    /// `AERON_DRIVER_TIMEOUT` (plain milliseconds), `AERON_CLIENT_NAME`, `AERON_CLIENT_PRE_TOUCH_MAPPED_MEMORY` (`true` or
+    /// `false`, `on` or `off`, `1` or `0`), and the durations `AERON_CLIENT_RESOURCE_LINGER_DURATION` and
+    /// `AERON_CLIENT_IDLE_SLEEP_DURATION`. An empty variable is none.
     ///
     /// # Errors
     ///
@@ -150,6 +153,15 @@ impl Context {
     #[must_use]
     pub fn resource_linger(mut self, linger: Duration) -> Self {
         self.settings.resource_linger = linger;
+        self
+    }
+
+    /// Whether all pages of a log are fetched when it is mapped, so that no first use of one takes longer than the next. Default
+    /// false. Adding a publication and meeting an image then take as long as that does, tens of milliseconds for logs of 192 MiB;
+    /// and files that their driver has made sparse take up all their space.
+    #[must_use]
+    pub fn pre_touch_mapped_memory(mut self, pre_touch: bool) -> Self {
+        self.settings.pre_touch_mapped_memory = pre_touch;
         self
     }
 

@@ -66,6 +66,7 @@ pub(super) fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Contex
     let client_name = texts.read("AERON_CLIENT_NAME", "UTF-8 text", |text| Some(text.to_owned()));
     let resource_linger = texts.read("AERON_CLIENT_RESOURCE_LINGER_DURATION", DURATION_FORM, duration);
     let idle_sleep = texts.read("AERON_CLIENT_IDLE_SLEEP_DURATION", DURATION_FORM, duration);
+    let pre_touch = texts.read("AERON_CLIENT_PRE_TOUCH_MAPPED_MEMORY", "true or false, on or off, 1 or 0", truth);
     if !unreadable.is_empty() {
         return Err(EnvironmentError { unreadable });
     }
@@ -81,7 +82,18 @@ pub(super) fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Contex
     if let Some(sleep) = idle_sleep {
         context = context.idle_sleep(sleep);
     }
+    if let Some(pre_touch) = pre_touch {
+        context = context.pre_touch_mapped_memory(pre_touch);
+    }
     Ok(context)
+}
+
+fn truth(text: &str) -> Option<bool> {
+    match text {
+        "true" | "on" | "1" => Some(true),
+        "false" | "off" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 fn duration(text: &str) -> Option<Duration> {
@@ -133,6 +145,7 @@ mod tests {
             ("AERON_CLIENT_NAME", "me".into()),
             ("AERON_CLIENT_RESOURCE_LINGER_DURATION", "250ms".into()),
             ("AERON_CLIENT_IDLE_SLEEP_DURATION", "1000000".into()),
+            ("AERON_CLIENT_PRE_TOUCH_MAPPED_MEMORY", "on".into()),
         ])
         .unwrap()
         .settings;
@@ -141,6 +154,7 @@ mod tests {
         assert_eq!(settings.client_name, "me");
         assert_eq!(settings.resource_linger, Duration::from_millis(250));
         assert_eq!(settings.idle_sleep, Duration::from_millis(1));
+        assert!(settings.pre_touch_mapped_memory);
     }
 
     #[test]
@@ -153,6 +167,7 @@ mod tests {
             "AERON_CLIENT_NAME",
             "AERON_CLIENT_RESOURCE_LINGER_DURATION",
             "AERON_CLIENT_IDLE_SLEEP_DURATION",
+            "AERON_CLIENT_PRE_TOUCH_MAPPED_MEMORY",
         ]
         .map(|name| (name, OsString::new()));
         assert_eq!(format!("{:?}", read_from(&empty).unwrap()), defaults);
@@ -165,13 +180,22 @@ mod tests {
             ("AERON_CLIENT_NAME", OsString::from_vec(b"caf\xe9".to_vec())),
             ("AERON_CLIENT_RESOURCE_LINGER_DURATION", "250ms".into()),
             ("AERON_CLIENT_IDLE_SLEEP_DURATION", "many".into()),
+            ("AERON_CLIENT_PRE_TOUCH_MAPPED_MEMORY", "perhaps".into()),
         ])
         .unwrap_err();
         let names: Vec<_> = error.unreadable.iter().map(|variable| variable.name).collect();
-        assert_eq!(names, ["AERON_DRIVER_TIMEOUT", "AERON_CLIENT_NAME", "AERON_CLIENT_IDLE_SLEEP_DURATION"]);
+        assert_eq!(
+            names,
+            [
+                "AERON_DRIVER_TIMEOUT",
+                "AERON_CLIENT_NAME",
+                "AERON_CLIENT_IDLE_SLEEP_DURATION",
+                "AERON_CLIENT_PRE_TOUCH_MAPPED_MEMORY"
+            ]
+        );
         let shown = error.to_string();
         let lines: Vec<_> = shown.lines().collect();
-        assert_eq!(lines.len(), 3, "{shown}");
+        assert_eq!(lines.len(), 4, "{shown}");
         assert!(lines[0].contains("AERON_DRIVER_TIMEOUT: \"10s\" is not a whole number of milliseconds"), "{shown}");
         assert!(lines[1].contains("AERON_CLIENT_NAME: \"caf\u{fffd}\" is not UTF-8 text"), "{shown}");
         assert!(lines[2].contains("\"many\" is not a duration"), "{shown}");

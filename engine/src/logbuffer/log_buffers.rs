@@ -196,6 +196,12 @@ impl LogBuffers {
         }
     }
 
+    /// Has every page of the log's file at hand: see [`AtomicBuffer::populate`].
+    #[cfg(all(feature = "client", not(engine_loom)))]
+    pub(crate) fn populate(&self) -> bool {
+        self.log.partitions[0].populate()
+    }
+
     /// Lets go of the log's file: see [`AtomicBuffer::vacate`]. What is appended from now on goes nowhere.
     #[cfg(all(feature = "client", not(engine_loom)))]
     pub(crate) fn vacate(&self) {

@@ -226,17 +226,31 @@ impl MappedFile {
     /// notes the first store to each page that is new, or that it has written out since. Changes no byte, and does nothing where the
     /// system does not know how, or the file is not that long any more.
     pub(super) fn expect_stores(&self, offset: usize, len: usize) {
+        // Then the first stores take longer.
+        let _ = self.populate_range(offset, len);
+    }
+
+    /// Has all pages at hand, so that neither loads nor stores wait for the kernel. Changes no byte, whoever stores meanwhile. False
+    /// where the system does not know how, or cannot.
+    pub(super) fn populate(&self) -> bool {
+        let step = step_of(self.len() as u64) as usize;
+        (0..self.len()).step_by(step).all(|start| {
+            let is_there = self.populate_range(start, step).is_ok();
+            sched_yield();
+            is_there
+        })
+    }
+
+    fn populate_range(&self, offset: usize, len: usize) -> rustix::io::Result<()> {
         const PAGE: usize = 4096;
         let start = offset / PAGE * PAGE;
         let end = (offset + len).min(self.len());
-        if start < end {
-            // SAFETY: the range begins with a page and ends within this mapping, and the kernel does no more than a store of what each
-            // page holds would.
-            let outcome =
-                unsafe { madvise(self.map.as_mut_ptr().add(start).cast(), end - start, Advice::LinuxPopulateWrite) };
-            // Then the first stores take longer.
-            let _ = outcome;
+        if start >= end {
+            return Ok(());
         }
+        // SAFETY: the range begins with a page and ends within this mapping, and the kernel does no more than a store of what each
+        // page holds would.
+        unsafe { madvise(self.map.as_mut_ptr().add(start).cast(), end - start, Advice::LinuxPopulateWrite) }
     }
 
     /// Where the bytes start: page-aligned, valid until the mapping is dropped.
@@ -247,7 +261,7 @@ impl MappedFile {
     /// In steps, between which other threads of this core have a turn: the kernel is not interrupted on its way through a file, and
     /// takes 60 ms for a log of 192 MiB. An agent that shares the core with whoever makes a log would be away for as long.
     fn reserve_and_map(file: &File, path: &Path, length: u64, reserve: Reserve) -> Result<Self, MapError> {
-        let step = (length / MOST_STEPS).next_multiple_of(LEAST_STEP).max(LEAST_STEP);
+        let step = step_of(length);
         let steps = || (0..length).step_by(usize::try_from(step).expect("a 64-bit address space"));
         for start in steps() {
             if let Err(error) = fallocate(file, FallocateFlags::empty(), start, step.min(length - start)) {
@@ -269,13 +283,16 @@ impl MappedFile {
             options.map_raw(file).map_err(|source| MapError::Io { action: "map", path: path.to_owned(), source })?;
         let mapped = Self::of(map, path);
         if reserve == Reserve::SpaceAndPages {
-            for start in steps() {
-                mapped.expect_stores(start as usize, step as usize);
-                sched_yield();
-            }
+            // Otherwise each page comes with its first use.
+            let _ = mapped.populate();
         }
         Ok(mapped)
     }
+}
+
+/// How long the steps are that a file of this length is made in.
+fn step_of(length: u64) -> u64 {
+    (length / MOST_STEPS).next_multiple_of(LEAST_STEP).max(LEAST_STEP)
 }
 
 /// What an unprivileged user may still write to the file's file system, in bytes; 0 when it cannot be told.

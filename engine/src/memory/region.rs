@@ -76,6 +76,15 @@ impl Region {
         }
     }
 
+    /// Has all pages of a mapping at hand; false where that cannot be.
+    #[cfg(feature = "client")]
+    pub(super) fn populate(&self) -> bool {
+        match &self.0 {
+            Bytes::Mapped(file) => file.populate(),
+            Bytes::Heap { .. } => false,
+        }
+    }
+
     /// Has the pages of a mapping's range at hand for stores; see [`MappedFile::expect_stores`].
     #[cfg(feature = "journal")]
     pub(super) fn expect_stores(&self, offset: usize, len: usize) {

@@ -217,6 +217,13 @@ impl AtomicBuffer {
         self.region.vacate();
     }
 
+    /// Has every page of the file that the view's region maps at hand, so that no first use of one waits for the kernel. Changes no
+    /// byte, whoever stores meanwhile. False where that cannot be.
+    #[cfg(feature = "client")]
+    pub(crate) fn populate(&self) -> bool {
+        self.region.populate()
+    }
+
     /// Waits until a range of the view's file is on stable storage. Memory of this process has none, and is done at once.
     ///
     /// # Errors
