@@ -225,6 +225,7 @@ impl MappedFile {
     /// Has the pages of a range at hand for stores: what is stored there next does not have to wait for the kernel, which otherwise
     /// notes the first store to each page that is new, or that it has written out since. Changes no byte, and does nothing where the
     /// system does not know how, or the file is not that long any more.
+    #[cfg(feature = "journal")]
     pub(super) fn expect_stores(&self, offset: usize, len: usize) {
         // Then the first stores take longer.
         let _ = self.populate_range(offset, len);
