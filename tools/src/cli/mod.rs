@@ -9,7 +9,7 @@ mod values;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub(crate) use connection::{Connection, DriverPatience};
 pub(crate) use exit::{Outcome, Unsuccessful, Usage, exit};
@@ -21,7 +21,7 @@ pub(crate) use values::{
 };
 
 use crate::commands::{
-    bench, demo, errors, journal, loss, publish, record, replay, sbe, stat, streams, subscribe, why,
+    bench, completions, demo, errors, journal, loss, publish, record, replay, sbe, stat, streams, subscribe, why,
 };
 
 /// Publish, subscribe, record and replay, work with journals and SBE schemas, and see what a media driver is doing.
@@ -49,6 +49,7 @@ enum Command {
     Journal(journal::Args),
     Record(record::Args),
     Replay(replay::Args),
+    Completions(completions::Args),
 }
 
 /// Parses the command line and runs what it asks for.
@@ -69,6 +70,7 @@ pub(crate) fn run() -> Outcome {
         Command::Journal(args) => journal::run(&args, out),
         Command::Record(args) => record::run(&args, out),
         Command::Replay(args) => replay::run(&args, out),
+        Command::Completions(args) => completions::run(&args, Cli::command(), out),
     };
     // What was written before a failure is still wanted.
     let flushed = out.flush();
@@ -117,7 +119,6 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_flags_are_consistent() {

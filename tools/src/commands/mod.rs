@@ -1,6 +1,7 @@
 //! The subcommands, one per file: its flags, and what it does.
 
 pub(crate) mod bench;
+pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod errors;
 pub(crate) mod journal;

@@ -1,0 +1,24 @@
+//! `gannet completions`: what a shell needs to complete the command's words.
+
+use clap::Command;
+use clap_complete::{Shell, generate};
+
+use crate::cli::{Outcome, Output};
+
+/// Print completions for a shell
+///
+/// To be read by the shell at its start: `source <(gannet completions bash)`, or `gannet completions fish | source`; for zsh into a
+/// file `_gannet` in a folder of its `fpath`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The shell
+    shell: Shell,
+}
+
+/// Runs the command. `gannet` is the whole command line.
+pub(crate) fn run(args: &Args, mut gannet: Command, out: &mut Output) -> Outcome {
+    let mut script = Vec::new();
+    let name = gannet.get_name().to_owned();
+    generate(args.shell, &mut gannet, name, &mut script);
+    out.bytes(&script)
+}
