@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
             out.json(line)?;
         }
     } else {
-        out.line(driver.describe())?;
+        out.line(driver.identify())?;
         if lines.is_empty() {
             out.line("no errors")?;
         }

@@ -85,7 +85,7 @@ fn show(args: &Args, driver: &Driver, before: &mut Seen, out: &mut Output) -> Ou
             out.json(line)?;
         }
     } else {
-        out.line(driver.describe())?;
+        out.line(driver.identify())?;
         if !lines.iter().any(wanted) {
             out.line("nothing was lost")?;
         }

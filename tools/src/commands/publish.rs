@@ -245,6 +245,10 @@ enum Input {
 impl Input {
     fn open(args: &Args) -> anyhow::Result<Self> {
         let splitter = Splitter::new(args.format);
+        for path in &args.capture {
+            // All of them, before the first is published.
+            Capture::open(path)?;
+        }
         let mut waiting = args.capture.clone().into_iter();
         if let Some(path) = waiting.next() {
             let current = Capture::open(&path)?;
@@ -260,6 +264,9 @@ impl Input {
 
     fn file(path: &Path, splitter: Splitter) -> anyhow::Result<Self> {
         let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        if file.metadata().is_ok_and(|found| found.is_dir()) {
+            bail!("cannot read {}: it is a directory; name a file", path.display());
+        }
         Ok(Self::File { reader: BufReader::with_capacity(64 * 1024, file), splitter })
     }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::cli::{DriverDir, Outcome, Output, counter_type, positive_duration, session_id, stream_id, with_separators};
+use crate::cli::{
+    DriverDir, Outcome, Output, Unsuccessful, counter_type, positive_duration, session_id, stream_id, with_separators,
+};
 use crate::inspect::{CounterLine, Driver};
 
 /// Show a driver's counters, once or again and again
@@ -16,6 +18,11 @@ pub(crate) struct Args {
     /// Print one JSON object per counter
     #[arg(long)]
     json: bool,
+    /// Show no counters, only which driver this is, and fail unless it is alive. With --json, one object: dir, state (starting,
+    /// alive, silent or shut_down), pid, heartbeat_age_ms, started_ms, cnc_version, and version, commit, profile and transport
+    /// where the driver tells them
+    #[arg(long, conflicts_with_all = ["watch", "types", "stream", "session", "label"])]
+    check: bool,
     /// Show again at this interval until stopped
     #[arg(long, value_name = "INTERVAL", value_parser = positive_duration, num_args = 0..=1, default_missing_value = "1s")]
     watch: Option<Duration>,
@@ -44,7 +51,20 @@ impl Args {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    if args.check {
+        return check(args, out);
+    }
     super::watch::show(&args.dir.path(), args.watch, out, |driver, out| show(args, driver, out))
+}
+
+fn check(args: &Args, out: &mut Output) -> Outcome {
+    let driver = Driver::open(&args.dir.path())?.identify();
+    if args.json {
+        out.json(&driver)?;
+    } else {
+        out.line(&driver)?;
+    }
+    if driver.is_alive() { Ok(()) } else { Err(Unsuccessful.into()) }
 }
 
 fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
@@ -56,7 +76,7 @@ fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
         }
         return Ok(());
     }
-    out.line(driver.describe())?;
+    out.line(driver.identify())?;
     out.line(format_args!("{:>5} {:>5} {:>26}  label", "id", "type", "value"))?;
     for line in lines {
         out.line(format_args!(

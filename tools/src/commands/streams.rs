@@ -47,7 +47,7 @@ fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {
         }
         return Ok(());
     }
-    out.line(driver.describe())?;
+    out.line(driver.identify())?;
     if streams.publications.is_empty() && streams.images.is_empty() {
         out.line("no streams")?;
     }

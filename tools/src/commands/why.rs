@@ -129,7 +129,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         }
         return Ok(());
     }
-    out.line(driver.describe())?;
+    out.line(driver.identify())?;
     if findings.is_empty() {
         out.line("no publications")?;
     }

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use gannet::cnc::{CncFile, DriverState};
+use gannet::cnc::CncFile;
 use gannet::counters::{CounterRecord, SystemCounter};
 use gannet::memory::FileAccess;
 use gannet::reports::{ErrorLogReader, LOSS_REPORT_FILE_NAME, LossReportReader};
 use gannet::time::{Clock, SystemClock};
 use gannet::types::CounterId;
+
+use super::driver_line::DriverLine;
 
 /// How old a heartbeat may be before its driver is taken for dead: what clients wait for by default.
 const DRIVER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -59,24 +61,21 @@ impl Driver {
         }
     }
 
-    /// One line for people on which driver this is and whether it lives.
-    pub(crate) fn describe(&self) -> String {
+    /// Which driver this is, and whether it lives.
+    pub(crate) fn identify(&self) -> DriverLine {
         let now = SystemClock.epoch();
-        let state = match self.cnc.driver_state(now, DRIVER_TIMEOUT) {
-            DriverState::Starting => "starting".to_owned(),
-            DriverState::Alive { age_ms } => format!("alive, heartbeat {} ms ago", age_ms.max(0)),
-            DriverState::Silent { age_ms } => format!("DEAD OR STOPPED: no heartbeat for {:.1} s", age_ms as f64 / 1e3),
-            DriverState::ShutDown => "shut down".to_owned(),
-        };
-        let up_s = now.since(self.cnc.start_timestamp()) as f64 / 1e3;
-        let stated = |name: &str| self.stated(name).map_or_else(String::new, |value| format!(", {name} {value}"));
-        let profile = stated("profile") + &stated("transport");
-        format!(
-            "driver in {}: {state}; pid {}{profile}, started {up_s:.1} s ago, CnC {}",
-            self.dir.display(),
-            self.cnc.pid(),
-            self.cnc.version()
-        )
+        DriverLine {
+            dir: self.dir.display().to_string(),
+            state: self.cnc.driver_state(now, DRIVER_TIMEOUT),
+            pid: self.cnc.pid(),
+            started: self.cnc.start_timestamp(),
+            now,
+            cnc_version: self.cnc.version().to_string(),
+            version: self.stated("version"),
+            commit: self.stated("commit"),
+            profile: self.stated("profile"),
+            transport: self.stated("transport"),
+        }
     }
 
     /// What the driver says of itself in the label of its version: its profile, its transport.

@@ -3,6 +3,7 @@
 
 mod counter;
 mod driver;
+mod driver_line;
 mod stream;
 
 pub(crate) use counter::CounterLine;

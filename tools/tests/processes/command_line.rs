@@ -191,6 +191,68 @@ fn a_reader_that_leaves_is_no_failure() {
     assert_eq!(status.code(), Some(0));
 }
 
+/// What was under way when it was stopped is not lost.
+#[test]
+fn a_demonstration_that_is_stopped_says_so_and_nothing_of_a_loss() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut command = gannet(&["demo", "--messages", "100000000", "--rate", "1000"]);
+    let process = Process::spawn(command.env("TMPDIR", dir.path()), None);
+    // Where it records goes there, once it listens for signals.
+    crate::support::eventually("it begins", || std::fs::read_dir(dir.path()).expect("it is there").next().map(drop));
+    process.signal(rustix::process::Signal::INT);
+    let ended = process.end();
+    assert_eq!(ended.code(), Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("error: stopped in ipc, with "), "{}", ended.stderr);
+    assert!(!String::from_utf8_lossy(&ended.stdout).contains("lost"), "{ended:?}");
+}
+
+#[test]
+fn a_check_tells_a_driver_that_lives_from_one_that_does_not() {
+    let mut driver = Driver::start();
+    // On a machine that has not run the driver for ten seconds it does not count as alive: then once more.
+    let line = crate::support::eventually("the driver is alive", || {
+        let ended = driver.gannet(&["stat", "--check", "--json"]).end();
+        ended.status.success().then(|| ended.json().remove(0))
+    });
+    assert_eq!((&line["state"], &line["dir"]), (&"alive".into(), &driver.path().to_str().into()), "{line}");
+    assert_eq!((&line["profile"], &line["version"]), (&"frugal".into(), &env!("CARGO_PKG_VERSION").into()), "{line}");
+    assert!(line["heartbeat_age_ms"].is_i64() && line["transport"].is_string() && line["commit"].is_string(), "{line}");
+    driver.shut_down();
+    let ended = driver.gannet(&["stat", "--check"]).end();
+    assert_eq!((ended.code(), &ended.stderr[..]), (Some(1), ""), "{ended:?}");
+    assert!(String::from_utf8_lossy(&ended.stdout).contains(": shut down; pid "), "{ended:?}");
+    assert_eq!(driver.gannet(&["stat", "--check", "--watch"]).end().code(), Some(2));
+}
+
+#[test]
+fn there_are_completions_for_each_shell() {
+    for (shell, expected) in [("bash", "complete -F"), ("zsh", "#compdef gannet"), ("fish", "complete -c gannet")] {
+        let script = String::from_utf8(run(&["completions", shell]).success()).expect("text");
+        assert!(script.contains(expected) && script.contains("from-journal"), "{shell}: {script}");
+    }
+    let ended = run(&["completions", "cmd"]);
+    assert_eq!((ended.code(), ended.stderr.contains("bash")), (Some(2), true), "{ended:?}");
+}
+
+#[test]
+fn what_cannot_be_published_is_refused_before_anybody_waits() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().to_str().expect("a plain path");
+    let empty = dir.path().join("empty.pcap");
+    // A capture without a packet: its header alone.
+    let header = [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1].map(u32::to_le_bytes).concat();
+    std::fs::write(&empty, header).expect("there is room");
+    let empty = empty.to_str().expect("a plain path");
+    for (arguments, expected) in [
+        (&["pub", "--file", path][..], format!("cannot read {path}: it is a directory; name a file")),
+        (&["pub", "--capture", empty, "no.pcap"], "cannot read the capture no.pcap".to_owned()),
+    ] {
+        let ended = run(&[arguments, &["--dir", path, "--driver-timeout", "30ms"]].concat());
+        assert_eq!(ended.code(), Some(1), "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(&expected), "{arguments:?}: {}", ended.stderr);
+    }
+}
+
 #[test]
 fn the_demonstration_loses_nothing() {
     let ended = run(&["demo", "--json", "--messages", "3000", "--rate", "10000"]);

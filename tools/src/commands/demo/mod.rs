@@ -14,7 +14,7 @@ use std::cell::Cell;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use gannet_benches::rig::histogram::LatencyHistogram;
 use gannet_driver::MediaDriver;
 use gannet_driver::config::{DriverConfig, Profile};
@@ -145,14 +145,18 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
             out.flush()?;
         }
         let leg = run_leg(&setting)?;
+        if stop.is_wanted() {
+            bail!(
+                "stopped in {name}, with {} of {} messages received; what comes after was not tried",
+                leg.received,
+                args.messages
+            );
+        }
         is_perfect &= leg.is_perfect();
         if !args.json {
             show(&leg, out)?;
         }
         legs.push((*name, leg.summary()));
-        if stop.is_wanted() {
-            break;
-        }
     }
     driver.close().context("the embedded driver did not close in good order")?;
     if args.json {
