@@ -414,6 +414,38 @@ fn rejections_name_destinations() {
     }
 }
 
+/// Whoever can send to a publication chooses ids and reasons: its clients hear of each rejection, and the error log does not grow with them.
+#[test]
+fn a_flood_of_rejections_is_few_entries_of_the_error_log() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let (subscription, _) =
+        driver.add_subscription(client, "aeron:udp?control-mode=response|control=127.0.0.1:1|session-id=7");
+    let channel = format!("{CHANNEL}|response-correlation-id={subscription}");
+    let publication = driver.add_exclusive_publication(client, &channel);
+    for number in 0..2_000 {
+        driver.conductor.on_sender_event(SenderEvent::Rejected {
+            registration_id: publication.original,
+            destination: None,
+            source: ([127, 0, 0, 1], 9_000 + number as u16).into(),
+            receiver_id: number,
+            group_tag: None,
+            error_code: 13,
+            text: number.to_string().into_bytes().into(),
+        });
+        let heard = driver.events_with(|event| matches!(event, Event::PublicationError(_)));
+        assert_eq!(heard, [true]);
+        let answer = SessionId::new(number as i32 + 100);
+        driver.conductor.on_sender_event(SenderEvent::ResponseSetup(publication.original, answer));
+    }
+    let told = driver.error_texts();
+    assert!(told.len() < 12, "{} texts", told.len());
+    assert_eq!(driver.system(SystemCounter::Errors), 4_000);
+    for what in ["receiverId=0 ", "others are counted here", "another session-id"] {
+        assert!(told.iter().any(|text| text.contains(what)), "{what}: {told:?}");
+    }
+}
+
 /// A destination whose name leads nowhere is kept, and looked up until it does.
 #[test]
 fn destinations_may_be_names() {

@@ -145,10 +145,11 @@ impl Core {
                 };
                 self.events.send(&Event::PublicationError(event));
                 let reason = String::from_utf8_lossy(&text);
-                self.report(&format!(
+                let text = publication.rejections.tell(format!(
                     "(13) onPublicationError: registrationId={registration_id} source={source} receiverId={receiver_id} \
                      reason={reason}"
                 ));
+                self.reporter.record(self.now.epoch, &self.counters, text);
             }
         }
     }

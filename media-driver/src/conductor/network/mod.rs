@@ -8,6 +8,7 @@
 //! | `destinations` | the many places of publications and subscriptions with manual control |
 //! | `lookups` | commands that wait for names, and what is looked up besides |
 //! | `refusals` | what is told of sessions that get no image |
+//! | `rejections` | what is told of receivers that reject a publication |
 //! | `images` | what the receiver asks for, and linking |
 //! | `names` | names that lead elsewhere after a while |
 //! | `lifecycle` | duty cycle, timer ticks, what the agents say |
@@ -26,6 +27,7 @@ mod pending;
 mod publication;
 mod publications;
 mod refusals;
+mod rejections;
 mod state;
 mod subscriptions;
 

@@ -10,6 +10,7 @@ use gannet::logbuffer::{LogBuffers, unblock, unblock_abandoned};
 use gannet::time::MonotonicNanos;
 use gannet::types::{CounterId, Position, RegistrationId, SessionId, StreamId};
 
+use super::rejections::Rejections;
 use super::state::{PublicationEvent as Event, PublicationState as State};
 use crate::channel::UdpChannel;
 use crate::conductor::linking::{IPC, Readable};
@@ -67,6 +68,8 @@ pub(in crate::conductor) struct NetworkPublication {
     revoked: bool,
     blocked: BlockedWatch,
     spies: Subscribers,
+    /// What was told of receivers that reject it.
+    pub(super) rejections: Rejections,
     /// The sender and all spies are here or further.
     consumed: i64,
     /// The furthest that a spy has been, if the sender was told so.
@@ -102,6 +105,7 @@ impl NetworkPublication {
             revoked: false,
             blocked: BlockedWatch::new(made_of.unblock_timeout_ns, start, now),
             spies: Subscribers::default(),
+            rejections: Rejections::default(),
             consumed: start,
             spied: None,
             shown: ShownPosition::new(made_of.position.value.clone(), start, now),

@@ -181,8 +181,9 @@ impl Core {
                 SessionChoice::Any | SessionChoice::Response => false,
             };
             if clash {
+                // Without the answer's: whoever can send to the request chooses it, and each new text takes room.
                 self.report(&format!(
-                    "(11) response subscription {subscription} states another session-id than the answer's {session_id}"
+                    "(11) response subscription {subscription} states another session-id than its answer has"
                 ));
                 return;
             }
