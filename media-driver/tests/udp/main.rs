@@ -265,6 +265,33 @@ fn applications_add_and_remove_destinations() {
     publication.add_destination("aeron:udp?endpoint=127.0.0.1:1|mtu=8k").unwrap_err();
 }
 
+/// A client that reconnects in place goes on to send to, and to listen at, the places that it was told of before its driver was
+/// started again.
+#[test]
+fn destinations_survive_a_restart_of_the_driver() {
+    let temp = tempfile::tempdir().unwrap();
+    let start = || {
+        let mut config = config(ThreadingMode::Shared);
+        config.directory.dir = Some(temp.path().join("driver"));
+        MediaDriver::launch(config).unwrap()
+    };
+    let driver = start();
+    let client = Client::connect(context(driver.dir()).reconnect_in_place(true)).unwrap();
+    let place = format!("aeron:udp?endpoint=127.0.0.1:{}", free_port());
+    let manual = "aeron:udp?control-mode=manual|term-length=64k";
+    let mut publication = client.add_exclusive_publication(manual, STREAM).unwrap();
+    let mut subscription = client.add_subscription("aeron:udp?control-mode=manual", STREAM).unwrap();
+    publication.add_destination(&place).unwrap();
+    subscription.add_destination(&place).unwrap();
+    let lengths = [100; 50];
+    exchange(&mut publication, &mut subscription, &lengths);
+    driver.close().unwrap();
+    wait_for("loss of the driver", || publication.is_closed() && subscription.is_closed());
+    let _driver = start();
+    wait_for("reconnection", || !publication.is_closed() && !subscription.is_closed());
+    exchange(&mut publication, &mut subscription, &lengths);
+}
+
 /// Sends a few hundred messages once everybody is there, and has everybody read all of them.
 fn deliver_to_all(publication: &mut ExclusivePublication, subscriptions: &mut [Subscription; 2]) {
     wait_for("receivers", || publication.is_connected());
