@@ -8,9 +8,10 @@ use gannet::memory::Reserve;
 use gannet::protocol::Setup;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId};
 
-use super::config::{LogConfig, PublicationDefaults};
+use super::config::LogConfig;
 use super::params::{IpcPublicationParams, Start};
 use crate::mailbox::CreateLog;
+use crate::shared::UntetheredTimeouts;
 
 /// A publication that needs a log.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(super) struct ImageLog<'a> {
     pub(super) rejoin: bool,
     pub(super) tether: bool,
     pub(super) reliable: bool,
+    pub(super) sparse: bool,
+    pub(super) untethered: UntetheredTimeouts,
 }
 
 impl LogConfig {
@@ -69,7 +72,7 @@ impl LogConfig {
     }
 
     /// The request for the log of an image.
-    pub(super) fn of_image(&self, new: &ImageLog<'_>, defaults: &PublicationDefaults) -> CreateLog {
+    pub(super) fn of_image(&self, new: &ImageLog<'_>) -> CreateLog {
         let setup = new.setup;
         self.request(
             &self.images,
@@ -81,13 +84,14 @@ impl LogConfig {
                 receiver_window: new.window,
                 entity_tag: 0,
                 response_correlation_id: 0,
-                untethered_window_limit_timeout_ns: defaults.untethered_window_limit_timeout_ns,
-                untethered_resting_timeout_ns: defaults.untethered_resting_timeout_ns,
+                untethered_window_limit_timeout_ns: new.untethered.window_limit_ns,
+                untethered_linger_timeout_ns: new.untethered.linger_ns,
+                untethered_resting_timeout_ns: new.untethered.resting_ns,
                 group: setup.group,
                 rejoin: new.rejoin,
                 reliable: new.reliable,
                 tether: new.tether,
-                sparse: defaults.sparse,
+                sparse: new.sparse,
                 ..LogParameters::ipc(
                     LogKind::Image,
                     setup.term_length,

@@ -88,8 +88,6 @@ impl IpcPublicationParams {
             None if defaults.ipc_window > 0 => defaults.ipc_window.min(half_term),
             None => half_term,
         };
-        let window_limit_ns = params.untethered_window_limit_timeout_ns;
-        let linger_ns = params.untethered_linger_timeout_ns.filter(|stated| *stated > 0);
         Ok(Self {
             mtu,
             term_length,
@@ -99,15 +97,7 @@ impl IpcPublicationParams {
             entity_tag: params.tags.and_then(|tags| tags.entity).unwrap_or(NONE),
             response_correlation_id,
             linger_timeout_ns: params.linger_ns.unwrap_or(defaults.linger_timeout_ns),
-            untethered: UntetheredTimeouts {
-                window_limit_ns: window_limit_ns.unwrap_or(defaults.untethered_window_limit_timeout_ns),
-                // Whoever states only how long may be waited before, waits as long after.
-                linger_ns: linger_ns
-                    .or(defaults.untethered_linger_timeout_ns)
-                    .or(window_limit_ns)
-                    .unwrap_or(defaults.untethered_window_limit_timeout_ns),
-                resting_ns: params.untethered_resting_timeout_ns.unwrap_or(defaults.untethered_resting_timeout_ns),
-            },
+            untethered: untethered(params, defaults),
             sparse: params.sparse.unwrap_or(defaults.sparse),
             signal_eos: params.eos.unwrap_or(true),
             spies_simulate_connection: params.ssc.unwrap_or(defaults.spies_simulate_connection),
@@ -141,6 +131,21 @@ impl IpcPublicationParams {
         // The position is in terms of the first term, which is the same, but also of the term length.
         let position = start.map(|start| start.position);
         check("the position that term-id and term-offset give,", position, existing.start.position, Position::get)
+    }
+}
+
+/// What becomes of untethered subscribers, by the channel of a publication or of an image's subscription.
+pub(super) fn untethered(params: &ChannelParams, defaults: &PublicationDefaults) -> UntetheredTimeouts {
+    let window_limit_ns = params.untethered_window_limit_timeout_ns;
+    let linger_ns = params.untethered_linger_timeout_ns.filter(|stated| *stated > 0);
+    UntetheredTimeouts {
+        window_limit_ns: window_limit_ns.unwrap_or(defaults.untethered_window_limit_timeout_ns),
+        // Whoever states only how long may be waited before, waits as long after.
+        linger_ns: linger_ns
+            .or(defaults.untethered_linger_timeout_ns)
+            .or(window_limit_ns)
+            .unwrap_or(defaults.untethered_window_limit_timeout_ns),
+        resting_ns: params.untethered_resting_timeout_ns.unwrap_or(defaults.untethered_resting_timeout_ns),
     }
 }
 

@@ -62,6 +62,58 @@ fn who_comes_while_a_stream_drains_reads_what_is_left() {
     driver.remove_subscription(client, subscription);
 }
 
+/// Section 4.6: how long an untethered subscriber of an image may stay behind, and then away, is what the subscription's channel states.
+#[test]
+fn an_image_is_as_patient_as_its_subscription_states() {
+    let mut driver = Driver::with(|config| config.timer_interval_ns = 100_000_000);
+    driver.names = Some([("localhost", [127, 0, 0, 1].into())].into());
+    let client = driver.client();
+    let timeouts =
+        "untethered-window-limit-timeout=500ms|untethered-linger-timeout=700ms|untethered-resting-timeout=900ms";
+    let (slow, _) = driver.add_subscription(client, &format!("{CHANNEL}|tether=false|{timeouts}"));
+    driver.add_subscription(client, CHANNEL);
+    let endpoint = receiver_told(&mut driver).0[0].id;
+    let image = present(&mut driver, endpoint, SETUP).expect("an image");
+    let [_, fast] = &driver.images()[..] else { panic!("two subscribers") };
+    let stated = metadata(&fast.path);
+    let stated = [472, 500, 480].map(|offset| {
+        let mut bytes = [0; 8];
+        stated.get_bytes(offset, &mut bytes);
+        i64::from_le_bytes(bytes)
+    });
+    assert_eq!(stated, [500_000_000, 700_000_000, 900_000_000], "in its log");
+    image.words.set_rebuilt(32 << 10);
+    driver.word(fast.position).store_release(32 << 10);
+    let start = driver.now_ms();
+    let mut story = Vec::new();
+    while driver.now_ms() - start < 3_000 {
+        driver.beat(client);
+        driver.pass_ms(100);
+        let now = driver.now_ms() - start;
+        story.extend(driver.events().into_iter().map(|event| (now, event)));
+    }
+    let [(lost_at, lost), (back_at, back), ..] = &story[..] else { panic!("{story:?}") };
+    assert!(lost.starts_with("unavailable image ") && lost.ends_with(&format!(" for {slow}")), "{story:?}");
+    assert!(back.starts_with("available image ") && back.contains(&format!(" for {slow} ")), "{story:?}");
+    assert!((500..=700).contains(lost_at) && (1_600..=1_900).contains(&(back_at - lost_at)), "{story:?}");
+}
+
+/// Section 9.6: whether the pages of an image's log are faulted in by their first use is what its oldest subscription states.
+#[test]
+fn an_image_is_as_sparse_as_its_oldest_subscription_states() {
+    for (stated, expected) in [("", 1), ("|sparse=false", 0), ("|sparse=true", 1)] {
+        let mut driver = Driver::with_network();
+        let client = driver.client();
+        driver.add_subscription(client, &format!("{CHANNEL}{stated}"));
+        driver.add_subscription(client, &format!("{CHANNEL}|sparse={}", expected == 0));
+        let endpoint = receiver_told(&mut driver).0[0].id;
+        present(&mut driver, endpoint, SETUP).expect("an image");
+        let mut sparse = [7];
+        metadata(&driver.images()[0].path).get_bytes(492, &mut sparse);
+        assert_eq!(sparse, [expected], "{stated}");
+    }
+}
+
 /// A session that presents itself once more while its image is being made, as it does when its only subscription goes and comes again
 /// meanwhile, has one image.
 #[test]

@@ -13,7 +13,7 @@ use gannet::time::MonotonicNanos;
 use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermLength};
 
 use super::image::{Image, NewImageHalf};
-use super::{Network, NetworkSubscription};
+use super::{Network, NetworkLink};
 use crate::conductor::Core;
 use crate::conductor::counters::ImageStreamCounters;
 use crate::conductor::error::CommandError;
@@ -21,7 +21,7 @@ use crate::conductor::linking::{Linker, Readable, free_position};
 use crate::conductor::log_requests::ImageLog;
 use crate::conductor::subscriptions::{SubscriptionLink, SubscriptionRegistry};
 use crate::mailbox::{EndpointId, ImageCounters, NewImage, ReceiverCommand};
-use crate::shared::{Counter, ImageWords, LinkId, Subscriber, Subscribers, Turn, UntetheredTimeouts};
+use crate::shared::{Counter, ImageWords, LinkId, Subscriber, Subscribers, Turn};
 
 /// How many logs of images are being made at any time. A session that presents itself meanwhile is forgotten, and comes again.
 pub(super) const MAX_COMING: usize = 8;
@@ -84,7 +84,9 @@ impl Core {
         if self.publications.len() + self.network.logs() + self.logs.condemned() >= capacity {
             return Err(Some(CommandError::Full { what: "publications and images", capacity }));
         }
-        let Some((link, subscription)) = first_link(&self.subscriptions, new.endpoint, &new.setup) else {
+        let Some((link, NetworkLink { subscription, sparse, untethered, .. })) =
+            first_link(&self.subscriptions, new.endpoint, &new.setup)
+        else {
             return Err(None);
         };
         let Some(join_position) = new.setup.position() else { return Err(None) };
@@ -100,18 +102,17 @@ impl Core {
         if !self.network.refusals.may_try(self.now.monotonic, new.setup.term_length) {
             return Err(None);
         }
-        let request = self.config.logs.of_image(
-            &ImageLog {
-                registration_id,
-                setup: &new.setup,
-                join_position,
-                window: subscription.window.min(new.setup.term_length.get() / 2),
-                rejoin: link.rejoin,
-                tether: link.tether,
-                reliable: subscription.reliable,
-            },
-            &self.config.publications,
-        );
+        let request = self.config.logs.of_image(&ImageLog {
+            registration_id,
+            setup: &new.setup,
+            join_position,
+            window: subscription.window.min(new.setup.term_length.get() / 2),
+            rejoin: link.rejoin,
+            tether: link.tether,
+            reliable: subscription.reliable,
+            sparse,
+            untethered,
+        });
         let path = request.path.clone();
         self.logs.create(request);
         self.network.coming.push(PendingImage {
@@ -173,7 +174,9 @@ impl Core {
         let now = self.now;
         let setup = coming.setup;
         // Those who wanted it may have gone meanwhile.
-        let Some((link, subscription)) = first_link(&self.subscriptions, coming.endpoint, &setup) else {
+        let Some((link, NetworkLink { subscription, untethered, .. })) =
+            first_link(&self.subscriptions, coming.endpoint, &setup)
+        else {
             return Err(CommandError::UnwantedImage);
         };
         let Some(endpoint) = self.network.endpoint(coming.endpoint) else { return Err(CommandError::UnwantedImage) };
@@ -195,8 +198,6 @@ impl Core {
         let ids = [&highest, &position, &naks_sent].into_iter().chain(cubic.iter().flatten());
         let ids = ids.map(|counter| counter.id).collect();
         let words = ImageWords::new(coming.join_position.get());
-        let defaults = &self.config.publications;
-        let window_limit_ns = defaults.untethered_window_limit_timeout_ns;
         let image = Image::new(
             NewImageHalf {
                 registration_id: coming.registration_id,
@@ -210,11 +211,7 @@ impl Core {
                 asks_for_response: setup.asks_for_response,
                 liveness_timeout_ns: self.config.image_liveness_timeout_ns,
                 status_message_timeout_ns: self.config.network.status_message_timeout_ns,
-                untethered: UntetheredTimeouts {
-                    window_limit_ns,
-                    linger_ns: defaults.untethered_linger_timeout_ns.unwrap_or(window_limit_ns),
-                    resting_ns: defaults.untethered_resting_timeout_ns,
-                },
+                untethered,
                 log: log.clone(),
                 log_path: coming.path.clone(),
                 words: words.clone(),
@@ -331,9 +328,9 @@ fn first_link<'a>(
     subscriptions: &'a SubscriptionRegistry,
     endpoint: EndpointId,
     setup: &Setup,
-) -> Option<(&'a SubscriptionLink, NetworkSubscription)> {
+) -> Option<(&'a SubscriptionLink, NetworkLink)> {
     let link = subscriptions.iter().find(|link| link.wants_image(endpoint, setup.stream_id, setup.session_id))?;
-    Some((link, link.network()?.subscription))
+    Some((link, link.network()?))
 }
 
 impl Readable for Image {

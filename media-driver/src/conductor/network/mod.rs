@@ -51,6 +51,7 @@ use super::config::NetworkDefaults;
 use super::subscriptions::SubscriptionLink;
 use crate::channel::PortManager;
 use crate::mailbox::{EndpointId, LookupId, ReceiverCommand, Request, SenderCommand, Side};
+use crate::shared::UntetheredTimeouts;
 
 /// What a subscription of a UDP channel reads from, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,10 @@ pub(super) struct NetworkLink {
     pub(super) endpoint: EndpointId,
     /// What its channel states.
     pub(super) subscription: NetworkSubscription,
+    /// Whether the pages of its images' logs are left to be faulted in by their first use, by its channel.
+    pub(super) sparse: bool,
+    /// What becomes of untethered subscribers of its images, by its channel.
+    pub(super) untethered: UntetheredTimeouts,
 }
 
 /// All that concerns the network.

@@ -14,7 +14,7 @@ use crate::channel::UdpChannel;
 use crate::conductor::Core;
 use crate::conductor::error::CommandError;
 use crate::conductor::linking::Linker;
-use crate::conductor::params::IpcSubscriptionParams;
+use crate::conductor::params::{IpcSubscriptionParams, untethered};
 use crate::conductor::subscriptions::{NewLink, SessionChoice, Source};
 use crate::mailbox::{EndpointId, ReceiverCommand};
 
@@ -100,7 +100,12 @@ impl Core {
             is_response: common.is_response,
             tether: common.tether,
             rejoin: common.rejoin,
-            source: Source::Network(NetworkLink { endpoint: id, subscription }),
+            source: Source::Network(NetworkLink {
+                endpoint: id,
+                subscription,
+                sparse: pending.uri.params().sparse.unwrap_or(self.config.publications.sparse),
+                untethered: untethered(pending.uri.params(), &self.config.publications),
+            }),
         });
         if is_first {
             self.network.to_receiver.extend(common.session.gains(id, stream_id));
