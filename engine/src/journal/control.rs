@@ -24,6 +24,7 @@ use crate::types::{Position, RecordingId, SemanticVersion, TermId, TermLength};
 use super::descriptor::RecordingDescriptor;
 use super::error::{Fault, JournalError};
 use super::options::{Stamps, SyncPolicy};
+use super::preamble::{self, PREAMBLE_LENGTH, Preamble};
 use super::roll::RollCycle;
 use super::segment::{SegmentLayout, SegmentLength};
 use super::storage::{Storage, Stored};
@@ -42,13 +43,11 @@ const ASSURED_SINCE: i32 = 2;
 const EVERY_APPEND: i64 = 3;
 
 const LENGTH_BYTES: usize = SLOTS + MAX_APPENDERS * SLOT_LENGTH;
+const PREAMBLE: Preamble = Preamble::new(CONTROL_VERSION, LENGTH_BYTES);
 const SLOTS: usize = 4096;
 /// Two cache lines, since processors fetch them in pairs.
 const SLOT_LENGTH: usize = 128;
 
-const VERSION: Field<i32> = Field::at(0);
-const LENGTH: Field<i32> = Field::at(4);
-const RECORDING_ID: Field<i64> = Field::at(8);
 const START_POSITION: Field<i64> = Field::at(16);
 const TERM_LENGTH: Field<i32> = Field::at(24);
 const SEGMENT_LENGTH: Field<i32> = Field::at(28);
@@ -69,8 +68,11 @@ const CYCLE: Field<i64> = Field::at(768);
 const DUE: Field<i64> = Field::at(776);
 
 const _: () = {
-    assert!(VERSION.end() == LENGTH.start() && LENGTH.end() == RECORDING_ID.start());
-    assert!(START_POSITION.end() == TERM_LENGTH.start() && SEGMENT_LENGTH.end() == INITIAL_TERM_ID.start());
+    assert!(
+        PREAMBLE_LENGTH == START_POSITION.start()
+            && START_POSITION.end() == TERM_LENGTH.start()
+            && SEGMENT_LENGTH.end() == INITIAL_TERM_ID.start()
+    );
     assert!(STAMPS.end() == BOOT_ID.start() && BOOT_ID.end() == SYNC_KIND.start());
     assert!(DURABLE.end() == ASSURED.start() && ASSURED.end() <= FIRST.start());
     assert!(FIRST.end() <= CYCLE.start() && CYCLE.end() == DUE.start() && DUE.end() <= SLOTS);
@@ -130,9 +132,7 @@ impl Control {
             return Ok(false);
         }
         let start = view.word(START_POSITION).load_relaxed();
-        let is_page = SemanticVersion::from_bits(view.word(VERSION).load_relaxed()).major() == CONTROL_VERSION.major()
-            && view.word(LENGTH).load_relaxed() == LENGTH_BYTES as i32
-            && view.word(RECORDING_ID).load_relaxed() == recording_id.get();
+        let is_page = PREAMBLE.is_in(view, recording_id);
         Ok(is_page && [TAIL, RECORDED].iter().all(|&field| view.word(field).load_relaxed() == start))
     }
 
@@ -147,9 +147,7 @@ impl Control {
         let Some(stored) = stored else { return Ok(None) };
         let view = stored.view();
         let int = |field: Field<i32>| view.word(field).load_relaxed();
-        let is_page = SemanticVersion::from_bits(int(VERSION)).major() == CONTROL_VERSION.major()
-            && int(LENGTH) == LENGTH_BYTES as i32
-            && view.word(RECORDING_ID).load_relaxed() == recording_id.get();
+        let is_page = PREAMBLE.is_in(view, recording_id);
         let Some(term_length) = TermLength::new(int(TERM_LENGTH).into()).ok().filter(|_| is_page) else {
             return Ok(None);
         };
@@ -179,14 +177,12 @@ impl Control {
         };
         let stored = storage.make(&name, LENGTH_BYTES as u64, Reserve::SpaceAndPages, |stored| {
             let view = stored.view();
-            view.word(LENGTH).store_relaxed(LENGTH_BYTES as i32);
-            view.word(RECORDING_ID).store_relaxed(descriptor.recording_id.get());
             view.word(START_POSITION).store_relaxed(descriptor.start_position.get());
             view.word(TERM_LENGTH).store_relaxed(descriptor.term_length.get());
             view.word(SEGMENT_LENGTH).store_relaxed(descriptor.segment_length.get());
             view.word(INITIAL_TERM_ID).store_relaxed(descriptor.initial_term_id.get());
             view.word(STAMPS).store_relaxed(stamps);
-            view.word(VERSION).store_relaxed(CONTROL_VERSION.bits());
+            PREAMBLE.write(view, descriptor.recording_id);
             let control = Self { stored: stored.clone(), name: name.clone() };
             control.set_sync_policy(chosen.sync);
             control.set_roll_cycle(chosen.roll);
@@ -219,10 +215,7 @@ impl Control {
         let name = Self::name(descriptor.recording_id);
         let Some(stored) = storage.find_whole(&name, LENGTH_BYTES as u64, access)? else { return Ok(None) };
         let view = stored.view();
-        let speaks_of_it = SemanticVersion::from_bits(view.word(VERSION).load_relaxed()).major()
-            == CONTROL_VERSION.major()
-            && view.word(LENGTH).load_relaxed() == LENGTH_BYTES as i32
-            && view.word(RECORDING_ID).load_relaxed() == descriptor.recording_id.get()
+        let speaks_of_it = PREAMBLE.is_in(view, descriptor.recording_id)
             && has_started(view.word(START_POSITION).load_relaxed(), descriptor)
             && view.word(TERM_LENGTH).load_relaxed() == descriptor.term_length.get()
             && view.word(SEGMENT_LENGTH).load_relaxed() == descriptor.segment_length.get()
@@ -271,7 +264,7 @@ impl Control {
         // Until this page is on stable storage, as before; see `assure`. A page from before 1.2 has no such word.
         self.assured().store_relaxed(self.durable_position().get().min(durable));
         if !self.tells_assured() {
-            view.word(VERSION).store_relaxed(CONTROL_VERSION.bits());
+            PREAMBLE.write_version(view);
         }
         self.indexed().store_relaxed(self.indexed().load_relaxed().min(position.get()));
         self.recorded().store_relaxed(position.get());
@@ -446,8 +439,7 @@ impl Control {
 
     /// Whether the page has a word of its own for what everybody is told.
     fn tells_assured(&self) -> bool {
-        let bits = self.stored.view().word(VERSION).load_relaxed();
-        SemanticVersion::from_bits(bits).minor() >= ASSURED_SINCE
+        preamble::version(self.stored.view()).minor() >= ASSURED_SINCE
     }
 
     /// Everything below is committed, as far as anybody has looked.

@@ -20,15 +20,13 @@ use crate::types::{Position, RecordingId, SemanticVersion};
 
 use super::descriptor::RecordingDescriptor;
 use super::error::JournalError;
+use super::preamble::{self, Preamble};
 use super::recording::Recording;
 use super::storage::{Storage, Stored};
 use super::tailer::Start;
 
 /// The version of the layout.
 pub const CURSORS_VERSION: SemanticVersion = SemanticVersion::new(2, 0, 0);
-
-/// The major version before, whose cursors are all of generation 0.
-const UNTAGGED: i32 = 1;
 
 /// How many cursors a recording can have.
 pub const MAX_CURSORS: usize = 255;
@@ -38,10 +36,9 @@ pub const MAX_CURSOR_NAME: usize = 200;
 
 const SLOT: usize = 256;
 const FILE_LENGTH: usize = SLOT * (MAX_CURSORS + 1);
-
-const VERSION: Field<i32> = Field::at(0);
-const LENGTH: Field<i32> = Field::at(4);
-const RECORDING_ID: Field<i64> = Field::at(8);
+const PREAMBLE: Preamble = Preamble::new(CURSORS_VERSION, FILE_LENGTH);
+/// The version before, whose cursors are all of generation 0.
+const UNTAGGED: Preamble = Preamble::new(SemanticVersion::new(1, 0, 0), FILE_LENGTH);
 
 const IN_USE: Field<i32> = Field::at(0);
 const NAME_LENGTH: Field<i32> = Field::at(4);
@@ -403,18 +400,15 @@ fn open(
         Err(error) => return Err(error),
     };
     let view = stored.view();
-    let version = SemanticVersion::from_bits(view.word(VERSION).load_relaxed());
-    let is_untagged = version.major() == UNTAGGED;
-    let is_ours = (version.major() == CURSORS_VERSION.major() || is_untagged)
-        && view.word(LENGTH).load_relaxed() == FILE_LENGTH as i32
-        && view.word(RECORDING_ID).load_relaxed() == descriptor.recording_id.get();
-    if !is_ours {
+    let is_untagged = UNTAGGED.is_in(view, descriptor.recording_id);
+    if !is_untagged && !PREAMBLE.is_in(view, descriptor.recording_id) {
+        let version = preamble::version(view);
         let found = format!("it has version {version}, and is not the cursors of this recording");
         return Err(JournalError::Malformed { path: storage.path(&name), offset: 0, found });
     }
     if is_untagged && access == FileAccess::ReadWrite {
         // Nothing else is different.
-        view.word(VERSION).store_relaxed(CURSORS_VERSION.bits());
+        PREAMBLE.write_version(view);
         let failed = |source| JournalError::Io { action: "sync", path: storage.path(&name), source };
         stored.sync(0, SLOT).map_err(failed)?;
     }
@@ -424,10 +418,7 @@ fn open(
 fn create(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<Stored, JournalError> {
     let name = file_name(descriptor.recording_id);
     let stored = storage.make(&name, FILE_LENGTH as u64, Reserve::Space, |stored| {
-        let view = stored.view();
-        view.word(LENGTH).store_relaxed(FILE_LENGTH as i32);
-        view.word(RECORDING_ID).store_relaxed(descriptor.recording_id.get());
-        view.word(VERSION).store_relaxed(CURSORS_VERSION.bits());
+        PREAMBLE.write(stored.view(), descriptor.recording_id);
         // It cannot be made again: whenever the power goes, it is there whole or not at all.
         let path = storage.path(&name);
         stored.sync(0, FILE_LENGTH).map_err(|source| JournalError::Io { action: "sync", path, source })

@@ -13,19 +13,22 @@ use crate::types::{RecordingId, SemanticVersion};
 
 use super::descriptor::{RecordingDescriptor, decode_descriptor, encode_descriptor};
 use super::error::JournalError;
+use super::preamble::{PREAMBLE_LENGTH, Preamble};
 use super::storage::Storage;
 
 /// The version of the layout.
 pub const ENTRY_COPY_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
 
 const HEADER_LENGTH: usize = 64;
-const VERSION: Field<i32> = Field::at(0);
-const LENGTH: Field<i32> = Field::at(4);
-const RECORDING_ID: Field<i64> = Field::at(8);
+const PREAMBLE: Preamble = Preamble::new(ENTRY_COPY_VERSION, HEADER_LENGTH);
 const CHECKSUM: Field<i32> = Field::at(16);
 const DESCRIPTOR_LENGTH: Field<i32> = Field::at(20);
 
-const _: () = assert!(CHECKSUM.end() == DESCRIPTOR_LENGTH.start() && DESCRIPTOR_LENGTH.end() <= HEADER_LENGTH);
+const _: () = assert!(
+    PREAMBLE_LENGTH == CHECKSUM.start()
+        && CHECKSUM.end() == DESCRIPTOR_LENGTH.start()
+        && DESCRIPTOR_LENGTH.end() <= HEADER_LENGTH
+);
 
 /// The name of the file.
 pub(crate) fn entry_copy_name(recording_id: RecordingId) -> String {
@@ -39,12 +42,10 @@ pub(crate) fn keep_entry(storage: &dyn Storage, descriptor: &RecordingDescriptor
     let length = HEADER_LENGTH + bytes.len();
     storage.make(&name, length as u64, Reserve::Space, |stored| {
         let view = stored.view();
-        view.word(LENGTH).store_relaxed(HEADER_LENGTH as i32);
-        view.word(RECORDING_ID).store_relaxed(descriptor.recording_id.get());
         view.word(CHECKSUM).store_relaxed(crc32c::crc32c(&bytes).cast_signed());
         view.word(DESCRIPTOR_LENGTH).store_relaxed(bytes.len() as i32);
-        view.word(VERSION).store_relaxed(ENTRY_COPY_VERSION.bits());
         view.put_bytes(HEADER_LENGTH, &bytes);
+        PREAMBLE.write(view, descriptor.recording_id);
         let failed = |source| JournalError::Io { action: "sync", path: storage.path(&name), source };
         stored.sync(0, length).map_err(failed)
     })?;
@@ -60,12 +61,7 @@ pub(crate) fn kept_entry(
     let Some(stored) = storage.find_whole(&name, HEADER_LENGTH as u64, FileAccess::ReadOnly)? else { return Ok(None) };
     let view = stored.view();
     let length = usize::try_from(view.word(DESCRIPTOR_LENGTH).load_relaxed()).unwrap_or(usize::MAX);
-    let speaks_of_it = SemanticVersion::from_bits(view.word(VERSION).load_relaxed()).major()
-        == ENTRY_COPY_VERSION.major()
-        && view.word(LENGTH).load_relaxed() == HEADER_LENGTH as i32
-        && view.word(RECORDING_ID).load_relaxed() == recording_id.get()
-        && length <= view.len() - HEADER_LENGTH;
-    if !speaks_of_it {
+    if !PREAMBLE.is_in(view, recording_id) || length > view.len() - HEADER_LENGTH {
         return Ok(None);
     }
     let mut bytes = vec![0; length];

@@ -46,6 +46,7 @@ mod making;
 mod mark;
 mod options;
 mod pages;
+mod preamble;
 mod prune;
 mod recording;
 mod recovery;

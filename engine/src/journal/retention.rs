@@ -18,6 +18,7 @@ use crate::time::EpochMillis;
 use crate::types::{Position, RecordingId, SemanticVersion};
 
 use super::error::JournalError;
+use super::preamble::{PREAMBLE_LENGTH, Preamble};
 use super::sidecar::IndexEntry;
 use super::storage::{Storage, Stored};
 
@@ -25,10 +26,8 @@ use super::storage::{Storage, Stored};
 pub const RETENTION_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
 
 const FILE_LENGTH: usize = 4096;
+const PREAMBLE: Preamble = Preamble::new(RETENTION_VERSION, FILE_LENGTH);
 
-const VERSION: Field<i32> = Field::at(0);
-const LENGTH: Field<i32> = Field::at(4);
-const RECORDING_ID: Field<i64> = Field::at(8);
 const MAX_AGE: Field<i64> = Field::at(16);
 const MAX_BYTES: Field<i64> = Field::at(24);
 const MIN_FREE: Field<i64> = Field::at(32);
@@ -45,7 +44,9 @@ const SLOT_CHECK: Field<i64> = Field::at(24);
 /// So that an empty slot is none.
 const CHECK: i64 = 0x6761_6e6e_6574_0001;
 
-const _: () = assert!(MIN_FREE.end() <= PRUNED_AT.start() && PRUNED_BYTES.end() <= SLOTS[0]);
+const _: () = assert!(
+    PREAMBLE_LENGTH == MAX_AGE.start() && MIN_FREE.end() <= PRUNED_AT.start() && PRUNED_BYTES.end() <= SLOTS[0]
+);
 
 /// How much of a recording is kept: whole segments go from its start for as long as any of the limits says so. The segment that is
 /// being written always stays.
@@ -149,12 +150,7 @@ impl RetentionFile {
     ) -> Result<Option<Self>, JournalError> {
         let name = Self::name(recording_id);
         let Some(stored) = storage.find_whole(&name, FILE_LENGTH as u64, access)? else { return Ok(None) };
-        let view = stored.view();
-        let speaks_of_it = SemanticVersion::from_bits(view.word(VERSION).load_relaxed()).major()
-            == RETENTION_VERSION.major()
-            && view.word(LENGTH).load_relaxed() == FILE_LENGTH as i32
-            && view.word(RECORDING_ID).load_relaxed() == recording_id.get();
-        Ok(speaks_of_it.then_some(Self { stored, name }))
+        Ok(PREAMBLE.is_in(stored.view(), recording_id).then_some(Self { stored, name }))
     }
 
     /// The same, made if need be.
@@ -164,10 +160,7 @@ impl RetentionFile {
         }
         let name = Self::name(recording_id);
         let stored = storage.make(&name, FILE_LENGTH as u64, Reserve::Space, |stored| {
-            let view = stored.view();
-            view.word(LENGTH).store_relaxed(FILE_LENGTH as i32);
-            view.word(RECORDING_ID).store_relaxed(recording_id.get());
-            view.word(VERSION).store_relaxed(RETENTION_VERSION.bits());
+            PREAMBLE.write(stored.view(), recording_id);
             Self { stored: stored.clone(), name: name.clone() }.sync(storage)
         })?;
         storage.sync_names()?;

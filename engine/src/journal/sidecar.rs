@@ -15,6 +15,7 @@ use crate::types::{Position, RecordingId, SemanticVersion};
 
 use super::descriptor::RecordingDescriptor;
 use super::error::{Fault, JournalError};
+use super::preamble::{PREAMBLE_LENGTH, Preamble};
 use super::storage::{Storage, Stored};
 
 /// The version of the layout.
@@ -24,18 +25,18 @@ pub const SIDECAR_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
 pub const INDEX_SPACING: usize = 64 << 10;
 
 const HEADER_LENGTH: usize = 4096;
+const PREAMBLE: Preamble = Preamble::new(SIDECAR_VERSION, HEADER_LENGTH);
 const ENTRY_LENGTH: usize = 32;
 const CHECKSUM_LENGTH: usize = 4;
 
-const VERSION: Field<i32> = Field::at(0);
-const LENGTH: Field<i32> = Field::at(4);
-const RECORDING_ID: Field<i64> = Field::at(8);
 const BASE: Field<i64> = Field::at(16);
 const SEGMENT_LENGTH: Field<i32> = Field::at(24);
 const SPACING: Field<i32> = Field::at(28);
 const COVERED: Field<i64> = Field::at(32);
 const SEALED: Field<i32> = Field::at(40);
 const SEGMENT_CHECKSUM: Field<i32> = Field::at(44);
+
+const _: () = assert!(PREAMBLE_LENGTH == BASE.start() && SEGMENT_CHECKSUM.end() <= HEADER_LENGTH);
 
 const ENTRY_POSITION: Field<i64> = Field::at(0);
 const ENTRY_SEQUENCE: Field<i64> = Field::at(8);
@@ -81,13 +82,11 @@ impl Sidecar {
         let segment_length = descriptor.segment_length.get() as usize;
         let stored = storage.make(&name, Self::file_length(segment_length) as u64, Reserve::Space, |stored| {
             let view = stored.view();
-            view.word(LENGTH).store_relaxed(HEADER_LENGTH as i32);
-            view.word(RECORDING_ID).store_relaxed(descriptor.recording_id.get());
             view.word(BASE).store_relaxed(base.get());
             view.word(SEGMENT_LENGTH).store_relaxed(segment_length as i32);
             view.word(SPACING).store_relaxed(INDEX_SPACING as i32);
             view.word(COVERED).store_relaxed(base.get());
-            view.word(VERSION).store_relaxed(SIDECAR_VERSION.bits());
+            PREAMBLE.write(view, descriptor.recording_id);
             Ok(())
         })?;
         Ok(Self { stored, base, segment_length })
@@ -106,10 +105,7 @@ impl Sidecar {
             return Ok(None);
         };
         let view = stored.view();
-        let speaks_of_it = SemanticVersion::from_bits(view.word(VERSION).load_relaxed()).major()
-            == SIDECAR_VERSION.major()
-            && view.word(LENGTH).load_relaxed() == HEADER_LENGTH as i32
-            && view.word(RECORDING_ID).load_relaxed() == descriptor.recording_id.get()
+        let speaks_of_it = PREAMBLE.is_in(view, descriptor.recording_id)
             && view.word(BASE).load_relaxed() == base.get()
             && view.word(SEGMENT_LENGTH).load_relaxed() == segment_length as i32
             && view.word(SPACING).load_relaxed() == INDEX_SPACING as i32;

@@ -17,6 +17,7 @@ use crate::types::{Position, RecordingId, SemanticVersion};
 
 use super::super::descriptor::RecordingDescriptor;
 use super::super::error::JournalError;
+use super::super::preamble::{PREAMBLE_LENGTH, Preamble};
 use super::super::recording::Recording;
 use super::super::storage::{Storage, Stored};
 
@@ -28,17 +29,15 @@ const RESOLUTION_NS: i64 = 100_000;
 
 const FILE_LENGTH: usize = 64 << 10;
 const HEADER_LENGTH: usize = 64;
+const PREAMBLE: Preamble = Preamble::new(TIMES_VERSION, HEADER_LENGTH);
 const ENTRY_LENGTH: usize = 16;
 pub(super) const CAPACITY: usize = (FILE_LENGTH - HEADER_LENGTH) / ENTRY_LENGTH;
 
-const VERSION: Field<i32> = Field::at(0);
-const LENGTH: Field<i32> = Field::at(4);
-const RECORDING_ID: Field<i64> = Field::at(8);
 const BASE: Field<i64> = Field::at(16);
 const NUMBER: Field<i32> = Field::at(24);
 const ENTRIES: Field<i32> = Field::at(28);
 
-const _: () = assert!(ENTRIES.end() <= HEADER_LENGTH);
+const _: () = assert!(PREAMBLE_LENGTH == BASE.start() && ENTRIES.end() <= HEADER_LENGTH);
 
 /// One file of a segment's times.
 #[derive(Debug)]
@@ -62,11 +61,9 @@ impl TimesFile {
         let name = name(recording_id, base, number);
         let stored = storage.make(&name, FILE_LENGTH as u64, Reserve::Space, |stored| {
             let view = stored.view();
-            view.word(LENGTH).store_relaxed(HEADER_LENGTH as i32);
-            view.word(RECORDING_ID).store_relaxed(recording_id.get());
             view.word(BASE).store_relaxed(base.get());
             view.word(NUMBER).store_relaxed(number);
-            view.word(VERSION).store_relaxed(TIMES_VERSION.bits());
+            PREAMBLE.write(view, recording_id);
             Ok(())
         })?;
         Ok(Self { stored, base, number })
@@ -82,10 +79,7 @@ impl TimesFile {
     ) -> Option<Self> {
         let stored = storage.open(&name(recording_id, base, number), FILE_LENGTH as u64, access).ok()?;
         let view = stored.view();
-        let speaks_of_it = SemanticVersion::from_bits(view.word(VERSION).load_relaxed()).major()
-            == TIMES_VERSION.major()
-            && view.word(LENGTH).load_relaxed() == HEADER_LENGTH as i32
-            && view.word(RECORDING_ID).load_relaxed() == recording_id.get()
+        let speaks_of_it = PREAMBLE.is_in(view, recording_id)
             && view.word(BASE).load_relaxed() == base.get()
             && view.word(NUMBER).load_relaxed() == number;
         speaks_of_it.then_some(Self { stored, base, number })

@@ -1,0 +1,56 @@
+//! How each file begins that a journal keeps beside an archive's own: which layout it has, and of which recording it is. Written
+//! and asked by whoever has such a file; what stands behind it is theirs.
+//!
+//! ```text
+//!  0  version | length | recording id
+//! ```
+
+use crate::memory::{AtomicBuffer, Field};
+use crate::types::{RecordingId, SemanticVersion};
+
+const VERSION: Field<i32> = Field::at(0);
+const LENGTH: Field<i32> = Field::at(4);
+const RECORDING_ID: Field<i64> = Field::at(8);
+
+/// Bytes in front of what a file has of its own.
+pub(super) const PREAMBLE_LENGTH: usize = RECORDING_ID.end();
+
+const _: () = assert!(VERSION.end() == LENGTH.start() && LENGTH.end() == RECORDING_ID.start());
+
+/// What the files of one kind say of themselves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Preamble {
+    version: SemanticVersion,
+    length: i32,
+}
+
+impl Preamble {
+    /// Of files with that version of their layout; `length` is that of their header, or of all where that never changes.
+    pub(super) const fn new(version: SemanticVersion, length: usize) -> Self {
+        Self { version, length: length as i32 }
+    }
+
+    /// Says that the file is one of these. The last thing that is written, as a file without a version is none.
+    pub(super) fn write(self, view: &AtomicBuffer, recording_id: RecordingId) {
+        view.word(LENGTH).store_relaxed(self.length);
+        view.word(RECORDING_ID).store_relaxed(recording_id.get());
+        self.write_version(view);
+    }
+
+    /// Says that a file of an earlier version has become one of this.
+    pub(super) fn write_version(self, view: &AtomicBuffer) {
+        view.word(VERSION).store_relaxed(self.version.bits());
+    }
+
+    /// Whether the file is one of these, in this version or one that differs in less than its first number.
+    pub(super) fn is_in(self, view: &AtomicBuffer, recording_id: RecordingId) -> bool {
+        version(view).major() == self.version.major()
+            && view.word(LENGTH).load_relaxed() == self.length
+            && view.word(RECORDING_ID).load_relaxed() == recording_id.get()
+    }
+}
+
+/// The version that a file says it has.
+pub(super) fn version(view: &AtomicBuffer) -> SemanticVersion {
+    SemanticVersion::from_bits(view.word(VERSION).load_relaxed())
+}
