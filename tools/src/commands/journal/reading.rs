@@ -25,28 +25,52 @@ impl Damages {
     }
 }
 
+/// What stood where a tailer looked.
+enum Met {
+    /// A message, which was shown.
+    Message,
+    Nothing,
+    /// What is pruned, which was told.
+    Pruned,
+    /// Damage, which was told.
+    Damage,
+}
+
+/// Hands what a tailer found to `show`, and tells what is wrong with it.
+fn meet(
+    found: Result<Option<Record<'_>>, JournalError>,
+    damages: &mut Damages,
+    show: impl FnOnce(&Record<'_>) -> Outcome,
+) -> anyhow::Result<Met> {
+    match found {
+        Ok(Some(record)) => show(&record).map(|()| Met::Message),
+        Ok(None) => Ok(Met::Nothing),
+        Err(error @ JournalError::Pruned { .. }) => {
+            eprintln!("{error}");
+            Ok(Met::Pruned)
+        }
+        Err(JournalError::Damaged(damage)) => {
+            damages.tell(&damage);
+            Ok(Met::Damage)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Hands the next message to `show`. False if there is none; damage is passed over, and so is what is pruned meanwhile.
 pub(super) fn forward(
     tailer: &mut Tailer,
     damages: &mut Damages,
     show: impl FnOnce(&Record<'_>) -> Outcome,
 ) -> anyhow::Result<bool> {
-    match tailer.next() {
-        Ok(Some(record)) => {
-            show(&record)?;
-            Ok(true)
-        }
-        Err(error @ JournalError::Pruned { .. }) => {
-            eprintln!("{error}");
+    match meet(tailer.next(), damages, show)? {
+        Met::Message => Ok(true),
+        Met::Nothing => Ok(false),
+        Met::Pruned => {
             tailer.seek(Start::Begin)?;
             Ok(true)
         }
-        Ok(None) => Ok(false),
-        Err(JournalError::Damaged(damage)) => {
-            damages.tell(&damage);
-            Ok(tailer.skip_damage()?.is_some())
-        }
-        Err(error) => Err(error.into()),
+        Met::Damage => Ok(tailer.skip_damage()?.is_some()),
     }
 }
 
@@ -56,20 +80,9 @@ pub(super) fn backward(
     damages: &mut Damages,
     show: impl FnOnce(&Record<'_>) -> Outcome,
 ) -> anyhow::Result<bool> {
-    match tailer.previous() {
-        Ok(Some(record)) => {
-            show(&record)?;
-            Ok(true)
-        }
-        Err(error @ JournalError::Pruned { .. }) => {
-            eprintln!("{error}");
-            Ok(false)
-        }
-        Ok(None) => Ok(false),
-        Err(JournalError::Damaged(damage)) => {
-            damages.tell(&damage);
-            Ok(tailer.skip_damage_back().is_some())
-        }
-        Err(error) => Err(error.into()),
+    match meet(tailer.previous(), damages, show)? {
+        Met::Message => Ok(true),
+        Met::Nothing | Met::Pruned => Ok(false),
+        Met::Damage => Ok(tailer.skip_damage_back().is_some()),
     }
 }
