@@ -61,7 +61,7 @@ pub use client::{
     AddError, BatchClaim, Claim, Client, ClientError, ClientEvent, ConnectError, Context, Counter, CounterClosed,
     CounterEvent, DriverLoss, EnvironmentError, ExclusivePublication, Image, ImageHandlers, ImageInfo, MessageError,
     Pending, PendingDestination, Publication, PublicationErrorFrame, Request, SendError, Subscription,
-    UnreadableVariable,
+    TerminationError, UnreadableVariable, request_driver_termination,
 };
 pub use counters::ChannelStatus;
 #[cfg(all(feature = "client", not(engine_loom)))]

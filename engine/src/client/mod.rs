@@ -35,6 +35,7 @@ mod pending;
 mod pending_destination;
 mod publication;
 mod subscription;
+mod termination;
 #[cfg(test)]
 mod testing;
 mod typed;
@@ -52,4 +53,5 @@ pub use pending::Pending;
 pub use pending_destination::PendingDestination;
 pub use publication::Publication;
 pub use subscription::Subscription;
+pub use termination::{TerminationError, request_driver_termination};
 pub use typed::{MessageError, SendError};

@@ -1,20 +1,12 @@
 //! How a driver stops, and what it says by that.
 
-use gannet::command::{Command, TerminateDriver};
-use gannet::types::{ClientId, CorrelationId};
 use rustix::process::Signal;
 
 use crate::driver_process::{DriverProcess, await_that};
 
 /// Asks the driver to terminate, as a client does.
 fn ask_to_terminate(driver: &DriverProcess, token: &[u8]) {
-    let commands = driver.cnc().commands();
-    let client_id = ClientId::new(commands.next_correlation_id().get());
-    let command =
-        Command::TerminateDriver(TerminateDriver { client_id, correlation_id: CorrelationId::new(-1), token });
-    let mut bytes = vec![0; command.encoded_length()];
-    let length = command.encode(&mut bytes).unwrap();
-    commands.write(command.type_id(), &bytes[..length]).unwrap();
+    gannet::request_driver_termination(driver.cnc().path().parent().unwrap(), token).unwrap();
 }
 
 #[test]
