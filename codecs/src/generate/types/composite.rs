@@ -4,7 +4,8 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::Types;
-use super::slot::mapped;
+use super::slot::{Slot, mapped};
+use crate::generate::Options;
 use crate::generate::constant::constant_value;
 use crate::generate::documentation::doc;
 use crate::generate::names::{Scope, screaming, snake};
@@ -12,74 +13,39 @@ use crate::generate::primitive::literal;
 use crate::generate::serde_attributes::{derives, field_attribute, form};
 use crate::schema::{Composite, Member, Presence, Type};
 
+/// What the members of a composite come to.
+#[derive(Default)]
+struct Parts {
+    fields: Vec<TokenStream>,
+    constants: Vec<TokenStream>,
+    reads: Vec<TokenStream>,
+    writes: Vec<TokenStream>,
+    /// What each field of a fresh value is.
+    zeros: Vec<TokenStream>,
+    json: Vec<TokenStream>,
+}
+
 impl Types {
     /// The code that declares a composite as `name`.
     pub(super) fn composite(&mut self, of: &Composite, name: &Ident) -> TokenStream {
         let mut scope = Scope::with(&["from_bytes", "to_bytes", "LENGTH"]);
-        let docs = doc(&of.notes, &format!("`{}`.", of.name), "");
-        let (mut fields, mut constants, mut reads, mut writes, mut zeros, mut json) =
-            (vec![], vec![], vec![], vec![], vec![], vec![]);
-        let owner = name.to_string();
-        let length = literal(of.length);
+        let mut parts = Parts::default();
         for member in &of.members {
-            let schema_name = &member.name;
-            let note = doc(&member.notes, &format!("`{schema_name}`."), "");
-            if of.variable && schema_name == "varData" {
+            if of.variable && member.name == "varData" {
                 continue;
             }
             if member.ty.presence() == Presence::Constant {
-                let constant_name = scope.take(screaming(schema_name));
-                let Some((ty, value, shown)) = constant(member, &constant_name) else { continue };
-                constants.push(quote!(#note pub const #constant_name: #ty = #value;));
-                json.push(quote!(object.field(#schema_name, &#shown)?;));
-                continue;
-            }
-            let field = scope.take(snake(schema_name));
-            let slot = self.slot(&member.ty, member.ty.presence(), &TokenStream::new(), &owner);
-            let (block, offset) = (quote!(bytes), member.offset);
-            let (read, zero) = ((slot.read)(&block, offset, of.length), &slot.zero);
-            let ty = if slot.text.is_some() {
-                let length = literal(slot.length);
-                quote!([u8; #length])
+                parts.constant(member, &scope.take(screaming(&member.name)));
             } else {
-                slot.ty.clone()
-            };
-            let read = if slot.text.is_some() { quote!(*#read) } else { read };
-            let optional = slot.null.is_some();
-            let attribute = field_attribute(&self.options, schema_name, form(&slot, optional), optional);
-            if let Some((null, is_null)) = &slot.null {
-                let (test, shown) = (is_null(&quote!(value)), (slot.json)(&quote!(value)));
-                fields.push(quote!(#note #attribute pub #field: Option<#ty>));
-                reads.push(quote!(#field: { let value = #read; if #test { None } else { Some(value) } }));
-                writes.push((slot.write)(&block, offset, of.length, &quote!(self.#field.unwrap_or(#null))));
-                zeros.push(quote!(#field: None));
-                let shown = mapped(&quote!(self.#field), &shown);
-                json.push(quote!(object.field(#schema_name, &#shown)?;));
-            } else {
-                let shown = (slot.json)(&quote!(self.#field));
-                fields.push(quote!(#note #attribute pub #field: #ty));
-                reads.push(quote!(#field: #read));
-                let value = if slot.text.is_some() { quote!(&self.#field) } else { quote!(self.#field) };
-                writes.push((slot.write)(&block, offset, of.length, &value));
-                zeros.push(quote!(#field: #zero));
-                json.push(quote!(object.field(#schema_name, &#shown)?;));
+                let field = scope.take(snake(&member.name));
+                let slot = self.slot(&member.ty, member.ty.presence(), &TokenStream::new(), &name.to_string());
+                parts.field(&self.options, member, &field, &slot, of.length);
             }
         }
-        // The standard library has a default for arrays of up to 32 elements.
-        let long = |member: &Member| matches!(&member.ty, Type::Encoding(encoding) if encoding.length > 32);
-        let by_hand = of.members.iter().any(long);
-        let derived = if by_hand { TokenStream::new() } else { quote!(, Default) };
-        let default = by_hand.then(|| {
-            quote! {
-                impl Default for #name {
-                    fn default() -> Self {
-                        Self { #(#zeros),* }
-                    }
-                }
-            }
-        });
-        // A composite of constants alone has nothing to read or write.
-        let bytes = if fields.is_empty() { quote!(_bytes) } else { quote!(bytes) };
+        let docs = doc(&of.notes, &format!("`{}`.", of.name), "");
+        let (derived, default) = parts.default_of(of, name);
+        let methods = parts.methods(name, of.length);
+        let (fields, json) = (&parts.fields, &parts.json);
         let serde = derives(&self.options);
         quote! {
             #docs
@@ -87,6 +53,96 @@ impl Types {
             #serde
             pub struct #name { #(#fields),* }
 
+            #methods
+
+            #default
+
+            impl runtime::json::Json for #name {
+                fn json(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                    #[allow(unused_mut)]
+                    let mut object = runtime::json::Object::new(f)?;
+                    #(#json)*
+                    object.end()
+                }
+            }
+
+            impl core::fmt::Display for #name {
+                fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                    runtime::json::Json::json(self, f)
+                }
+            }
+        }
+    }
+}
+
+impl Parts {
+    /// A member that is no part of the bytes.
+    fn constant(&mut self, member: &Member, name: &Ident) {
+        let schema_name = &member.name;
+        let note = doc(&member.notes, &format!("`{schema_name}`."), "");
+        let Some((ty, value, shown)) = constant(member, name) else { return };
+        self.constants.push(quote!(#note pub const #name: #ty = #value;));
+        self.json.push(quote!(object.field(#schema_name, &#shown)?;));
+    }
+
+    /// A member that is, in a composite of that length.
+    fn field(&mut self, options: &Options, member: &Member, field: &Ident, slot: &Slot, length: u32) {
+        let schema_name = &member.name;
+        let note = doc(&member.notes, &format!("`{schema_name}`."), "");
+        let block = quote!(bytes);
+        let read = (slot.read)(&block, member.offset, length);
+        // Text is held by value here, and borrowed from a message elsewhere.
+        let (ty, read) = if let Some(length) = slot.text {
+            let length = literal(length);
+            (quote!([u8; #length]), quote!(*#read))
+        } else {
+            (slot.ty.clone(), read)
+        };
+        let optional = slot.null.is_some();
+        let attribute = field_attribute(options, schema_name, form(slot, optional), optional);
+        let shown = if let Some((null, is_null)) = &slot.null {
+            let test = is_null(&quote!(value));
+            self.fields.push(quote!(#note #attribute pub #field: Option<#ty>));
+            self.reads.push(quote!(#field: { let value = #read; if #test { None } else { Some(value) } }));
+            self.writes.push((slot.write)(&block, member.offset, length, &quote!(self.#field.unwrap_or(#null))));
+            self.zeros.push(quote!(#field: None));
+            mapped(&quote!(self.#field), &(slot.json)(&quote!(value)))
+        } else {
+            let (zero, reference) = (&slot.zero, slot.text.is_some().then(|| quote!(&)));
+            self.fields.push(quote!(#note #attribute pub #field: #ty));
+            self.reads.push(quote!(#field: #read));
+            self.writes.push((slot.write)(&block, member.offset, length, &quote!(#reference self.#field)));
+            self.zeros.push(quote!(#field: #zero));
+            (slot.json)(&quote!(self.#field))
+        };
+        self.json.push(quote!(object.field(#schema_name, &#shown)?;));
+    }
+
+    /// What makes a fresh value: what is derived, or else an implementation.
+    fn default_of(&self, of: &Composite, name: &Ident) -> (TokenStream, Option<TokenStream>) {
+        // The standard library has a default for arrays of up to 32 elements.
+        let long = |member: &Member| matches!(&member.ty, Type::Encoding(encoding) if encoding.length > 32);
+        if !of.members.iter().any(long) {
+            return (quote!(, Default), None);
+        }
+        let zeros = &self.zeros;
+        let default = quote! {
+            impl Default for #name {
+                fn default() -> Self {
+                    Self { #(#zeros),* }
+                }
+            }
+        };
+        (TokenStream::new(), Some(default))
+    }
+
+    /// The constants, and the ways from and to bytes.
+    fn methods(&self, name: &Ident, length: u32) -> TokenStream {
+        let Self { fields, constants, reads, writes, .. } = self;
+        let length = literal(length);
+        // A composite of constants alone has nothing to read or write.
+        let bytes = if fields.is_empty() { quote!(_bytes) } else { quote!(bytes) };
+        quote! {
             impl #name {
                 /// Bytes on the wire.
                 pub const LENGTH: usize = #length;
@@ -103,23 +159,6 @@ impl Types {
                 #[inline]
                 pub fn to_bytes(self, #bytes: &mut [u8; #length]) {
                     #(#writes;)*
-                }
-            }
-
-            #default
-
-            impl runtime::json::Json for #name {
-                fn json(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                    #[allow(unused_mut)]
-                    let mut object = runtime::json::Object::new(f)?;
-                    #(#json)*
-                    object.end()
-                }
-            }
-
-            impl core::fmt::Display for #name {
-                fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                    runtime::json::Json::json(self, f)
                 }
             }
         }

@@ -8,6 +8,20 @@ use crate::schema::primitive::{Presence, Primitive};
 use crate::schema::source::Place;
 use crate::schema::xml::ElementId;
 
+/// A composite so far.
+struct Laid {
+    /// Whether its `varData` is on the wire.
+    variable: bool,
+    members: Vec<Member>,
+    names: HashMap<String, Place>,
+    /// Where the next member begins, unless it says otherwise.
+    end: u64,
+    values: u64,
+    depth: usize,
+    /// Whether nothing was refused.
+    sound: bool,
+}
+
 impl Resolver<'_> {
     /// The type that a `composite` element declares.
     pub(super) fn composite(&mut self, id: ElementId) -> Option<Composite> {
@@ -16,99 +30,94 @@ impl Resolver<'_> {
         let tree = self.reader.tree;
         let global = name.as_deref().is_some_and(|name| self.globals.get(name) == Some(&id));
         let variable = global && name.as_deref().is_some_and(|name| self.data_types.contains(name));
-        let mut members: Vec<Member> = Vec::new();
-        let mut names: HashMap<String, Place> = HashMap::new();
-        let (mut end, mut values, mut depth, mut sound) = (0_u64, 0_u64, 1, true);
+        let (members, names) = (Vec::new(), HashMap::new());
+        let mut laid = Laid { variable, members, names, end: 0, values: 0, depth: 1, sound: true };
         for child in tree.children(id) {
-            let element = self.reader.element(child);
-            let kind = element.name.as_str();
-            match kind {
-                "type" | "enum" | "set" | "composite" | "ref" => {}
-                "data" | "group" | "field" => {
+            match self.reader.element(child).name.as_str() {
+                "type" | "enum" | "set" | "composite" | "ref" => {
+                    let placed = self.member(child, &mut laid).is_some();
+                    laid.sound &= placed;
+                }
+                kind @ ("data" | "group" | "field") => {
                     let message = format!("a composite cannot hold a {kind}");
                     self.reader
                         .findings
-                        .error("composite-member", element.place, message)
+                        .error("composite-member", self.reader.element(child).place, message)
                         .hint("a composite holds `type`, `enum`, `set`, `composite` and `ref`");
-                    sound = false;
-                    continue;
+                    laid.sound = false;
                 }
-                _ => {
-                    self.unknown_element(child, "a composite", &["type", "enum", "set", "composite", "ref"]);
-                    continue;
-                }
+                _ => self.unknown_element(child, "a composite", &["type", "enum", "set", "composite", "ref"]),
             }
-            let Some(member_name) = self.reader.required(child, "name") else {
-                sound = false;
-                continue;
-            };
-            if let Some(&first) = names.get(&member_name.value) {
-                let message = format!("the composite already has a member `{}`", member_name.value);
-                self.reader.findings.error("duplicate-member", member_name.place, message).related(first, "the first");
-                sound = false;
-                continue;
-            }
-            names.insert(member_name.value.clone(), member_name.place);
-            let Some((ty, member_notes, target)) = self.member_type(child) else {
-                sound = false;
-                continue;
-            };
-            if let Some(offset) = self.reader.number(child, "offset") {
-                // Here 0 is an offset, unlike a field's.
-                if u64::from(offset) < end {
-                    let place = self.reader.place_of(child, "offset");
-                    let message = format!(
-                        "member `{}` at offset {offset} overlaps what is before it, which ends at {end}",
-                        member_name.value
-                    );
-                    self.reader.findings.error("member-offset", place, message).hint(format!("use {end} or more"));
-                    sound = false;
-                } else {
-                    end = offset.into();
-                }
-            }
-            if let Type::Enum(of) = &ty
-                && of.presence == Presence::Constant
-            {
-                let message = format!("enum `{}` is constant, and a composite cannot say which value it has", of.name);
-                self.reader.findings.error("constant-without-value", element.place, message);
-                sound = false;
-            }
-            let offset = end.min(LONGEST) as u32;
-            let on_the_wire = variable && member_name.value == "varData";
-            end += if on_the_wire { 0 } else { u64::from(ty.length()) };
-            values = values.saturating_add(self.values.get(&target).copied().unwrap_or(1));
-            depth = depth.max(1 + self.depths.get(&target).copied().unwrap_or(0));
-            members.push(Member {
-                name: member_name.value.clone(),
-                notes: member_notes,
-                offset,
-                ty,
-                reference: kind == "ref",
-                place: element.place,
-            });
         }
         let place = self.reader.element(id).place;
-        if end > LONGEST {
-            self.reader.findings.error("too-long", place, format!("the composite has more than {LONGEST} bytes"));
+        self.within_limits(place, &laid)?;
+        self.depths.insert(id, laid.depth);
+        self.values.insert(id, laid.values.max(1));
+        if !laid.sound {
             return None;
         }
-        if values > MOST_VALUES {
-            let message = format!("the composite holds more than {MOST_VALUES} values");
-            self.reader.findings.error("too-many-values", place, message);
+        let (members, length) = (laid.members, laid.end as u32);
+        Some(Composite { name: name?, notes, members, length, variable, package: self.package(id), place })
+    }
+
+    /// Places a member behind the others. Nothing, if it is refused.
+    fn member(&mut self, id: ElementId, laid: &mut Laid) -> Option<()> {
+        let element = self.reader.element(id);
+        let name = self.reader.required(id, "name")?;
+        if let Some(&first) = laid.names.get(&name.value) {
+            let message = format!("the composite already has a member `{}`", name.value);
+            self.reader.findings.error("duplicate-member", name.place, message).related(first, "the first");
             return None;
         }
-        // Those that were resolved before are not open, and deep all the same.
-        if depth > DEEPEST {
-            self.reader.findings.error("too-deep", place, format!("types are nested more than {DEEPEST} deep"));
-            return None;
+        laid.names.insert(name.value.clone(), name.place);
+        let (ty, notes, target) = self.member_type(id)?;
+        self.member_offset(id, &name.value, laid);
+        if let Type::Enum(of) = &ty
+            && of.presence == Presence::Constant
+        {
+            let message = format!("enum `{}` is constant, and a composite cannot say which value it has", of.name);
+            self.reader.findings.error("constant-without-value", element.place, message);
+            laid.sound = false;
         }
-        self.depths.insert(id, depth);
-        self.values.insert(id, values.max(1));
-        if !sound {
-            return None;
+        let offset = laid.end.min(LONGEST) as u32;
+        let on_the_wire = laid.variable && name.value == "varData";
+        laid.end += if on_the_wire { 0 } else { u64::from(ty.length()) };
+        laid.values = laid.values.saturating_add(self.values.get(&target).copied().unwrap_or(1));
+        laid.depth = laid.depth.max(1 + self.depths.get(&target).copied().unwrap_or(0));
+        let (name, reference, place) = (name.value.clone(), element.name == "ref", element.place);
+        laid.members.push(Member { name, notes, offset, ty, reference, place });
+        Some(())
+    }
+
+    /// Moves the end of what is laid out to where the next member says that it begins, if it does.
+    fn member_offset(&mut self, id: ElementId, name: &str, laid: &mut Laid) {
+        // Here 0 is an offset, unlike a field's.
+        let Some(offset) = self.reader.number(id, "offset") else { return };
+        let end = laid.end;
+        if u64::from(offset) >= end {
+            laid.end = offset.into();
+            return;
         }
-        Some(Composite { name: name?, notes, members, length: end as u32, variable, package: self.package(id), place })
+        let place = self.reader.place_of(id, "offset");
+        let message = format!("member `{name}` at offset {offset} overlaps what is before it, which ends at {end}");
+        self.reader.findings.error("member-offset", place, message).hint(format!("use {end} or more"));
+        laid.sound = false;
+    }
+
+    /// Reports what is more than any message needs.
+    fn within_limits(&mut self, place: Place, laid: &Laid) -> Option<()> {
+        let (code, message) = if laid.end > LONGEST {
+            ("too-long", format!("the composite has more than {LONGEST} bytes"))
+        } else if laid.values > MOST_VALUES {
+            ("too-many-values", format!("the composite holds more than {MOST_VALUES} values"))
+        } else if laid.depth > DEEPEST {
+            // Those that were resolved before are not open, and deep all the same.
+            ("too-deep", format!("types are nested more than {DEEPEST} deep"))
+        } else {
+            return Some(());
+        };
+        self.reader.findings.error(code, place, message);
+        None
     }
 
     /// The type of a member, what is said of it there, and the element that declares it.

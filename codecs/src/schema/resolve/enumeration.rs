@@ -1,8 +1,7 @@
 //! Enums: names for values of an integer. Called for each `enum` element.
 
-use std::collections::HashMap;
-
 use super::Resolver;
+use super::named::Named;
 use crate::schema::model::{Encoding, Enum, EnumValue};
 use crate::schema::primitive::{Number, Primitive};
 use crate::schema::source::Place;
@@ -24,8 +23,7 @@ impl Resolver<'_> {
         }
         let own_null = self.reader.value(id, "nullValue", primitive);
         let null = own_null.or(encoding.null).unwrap_or(primitive.null());
-        let mut values: Vec<EnumValue> = Vec::new();
-        let (mut by_name, mut by_number) = (HashMap::new(), HashMap::new());
+        let mut values = Named::new("value", "duplicate-value");
         let tree = self.reader.tree;
         for child in tree.children(id) {
             let element = self.reader.element(child);
@@ -53,30 +51,10 @@ impl Resolver<'_> {
                 number: Number::Int(number),
                 place: element.place,
             };
-            if let Some(&first) = by_number.get(&number) {
-                let message = format!("`{}` has the same value as another: {}", value.name, element.text.trim());
-                self.reader
-                    .findings
-                    .warning("duplicate-value", element.text_place, message)
-                    .related(first, "the first");
-            }
-            by_number.entry(number).or_insert(element.text_place);
-            match by_name.get(&value.name) {
-                Some(&at) => {
-                    let previous: &mut EnumValue = &mut values[at];
-                    let message = format!("there is already a value `{}`; the later one counts", value.name);
-                    self.reader
-                        .findings
-                        .warning("duplicate-value", value_name.place, message)
-                        .related(previous.place, "the first");
-                    *previous = value;
-                }
-                None => {
-                    by_name.insert(value.name.clone(), values.len());
-                    values.push(value);
-                }
-            }
+            let same = format!("has the same value as another: {}", element.text.trim());
+            values.add(self.reader.findings, element, value_name, number, value, &same);
         }
+        let (values, by_name) = values.into_parts();
         self.values.insert(id, 1);
         self.enum_values.insert(id, by_name);
         let (package, place) = (self.package(id), self.reader.element(id).place);

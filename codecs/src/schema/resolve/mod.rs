@@ -4,6 +4,7 @@
 mod composite;
 mod encoding;
 mod enumeration;
+mod named;
 mod set;
 mod value_ref;
 

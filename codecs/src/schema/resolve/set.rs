@@ -1,8 +1,7 @@
 //! Sets: names for bits of an integer. Called for each `set` element.
 
-use std::collections::HashMap;
-
 use super::Resolver;
+use super::named::Named;
 use crate::schema::model::{Choice, Set};
 use crate::schema::primitive::Primitive;
 use crate::schema::xml::ElementId;
@@ -25,8 +24,7 @@ impl Resolver<'_> {
             self.reader.findings.warning("signed-set", place, message).hint("use an unsigned type of the same width");
         }
         let bits = primitive.size() * 8;
-        let mut choices: Vec<Choice> = Vec::new();
-        let (mut by_name, mut by_bit) = (HashMap::new(), HashMap::new());
+        let mut choices = Named::new("choice", "duplicate-choice");
         let tree = self.reader.tree;
         for child in tree.children(id) {
             let element = self.reader.element(child);
@@ -53,30 +51,10 @@ impl Resolver<'_> {
                 }
             };
             let choice = Choice { name: choice_name.value.clone(), notes: choice_notes, bit, place: element.place };
-            if let Some(&first) = by_bit.get(&bit) {
-                let message = format!("`{}` is the same bit as another: {bit}", choice.name);
-                self.reader
-                    .findings
-                    .warning("duplicate-choice", element.text_place, message)
-                    .related(first, "the first");
-            }
-            by_bit.entry(bit).or_insert(element.text_place);
-            match by_name.get(&choice.name) {
-                Some(&at) => {
-                    let previous: &mut Choice = &mut choices[at];
-                    let message = format!("there is already a choice `{}`; the later one counts", choice.name);
-                    self.reader
-                        .findings
-                        .warning("duplicate-choice", choice_name.place, message)
-                        .related(previous.place, "the first");
-                    *previous = choice;
-                }
-                None => {
-                    by_name.insert(choice.name.clone(), choices.len());
-                    choices.push(choice);
-                }
-            }
+            let same = format!("is the same bit as another: {bit}");
+            choices.add(self.reader.findings, element, choice_name, bit, choice, &same);
         }
+        let (choices, _) = choices.into_parts();
         self.values.insert(id, 1);
         let (package, place) = (self.package(id), self.reader.element(id).place);
         Some(Set { name: name?, notes, primitive, choices, package, place })
