@@ -3,6 +3,7 @@
 //! touches the operating system: texts come in, values and errors go out.
 
 mod error;
+mod idle;
 mod layers;
 mod names;
 mod page;

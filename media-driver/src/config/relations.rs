@@ -3,58 +3,14 @@
 
 use std::time::Duration;
 
-use gannet::agent::{IdleStrategy, IdleStrategyError};
+use gannet::agent::IdleStrategyError;
 use gannet::protocol::MAX_RESOLUTION_NAME_LENGTH;
 
 use super::DriverConfig;
 use super::error::{ConfigError, ConfigErrors};
+use super::idle::idle_strategy;
 use super::layers::Loaded;
-use super::table::Threads;
-use super::value::{IdleStrategyName, NameResolverName, TerminationValidator, ThreadingMode};
-
-impl Threads {
-    /// What the conductor's thread does when idle: its own strategy, or that of mode `SHARED`.
-    ///
-    /// # Errors
-    ///
-    /// When the strategy's arguments are not of its form; never for a configuration that was checked.
-    pub fn conductor_idle_strategy(&self) -> Result<IdleStrategy, IdleStrategyError> {
-        match self.mode {
-            ThreadingMode::Dedicated | ThreadingMode::SharedNetwork => {
-                idle_strategy(self.conductor_idle, &self.conductor_idle_args)
-            }
-            // Who invokes the driver on a thread of its own idles as one that runs all agents.
-            ThreadingMode::Shared | ThreadingMode::Invoker => idle_strategy(self.shared_idle, &self.shared_idle_args),
-        }
-    }
-}
-
-impl Threads {
-    /// What the thread that runs the sender does when idle; that of sender and receiver, where they share one.
-    ///
-    /// # Errors
-    ///
-    /// As [`Threads::conductor_idle_strategy`].
-    pub fn sender_idle_strategy(&self) -> Result<IdleStrategy, IdleStrategyError> {
-        match self.mode {
-            ThreadingMode::SharedNetwork => idle_strategy(self.shared_network_idle, &self.shared_network_idle_args),
-            _ => idle_strategy(self.sender_idle, &self.sender_idle_args),
-        }
-    }
-
-    /// What the thread that runs the receiver alone does when idle.
-    ///
-    /// # Errors
-    ///
-    /// As [`Threads::conductor_idle_strategy`].
-    pub fn receiver_idle_strategy(&self) -> Result<IdleStrategy, IdleStrategyError> {
-        idle_strategy(self.receiver_idle, &self.receiver_idle_args)
-    }
-}
-
-fn idle_strategy(name: IdleStrategyName, args: &str) -> Result<IdleStrategy, IdleStrategyError> {
-    IdleStrategy::named(name.as_str(), (!args.is_empty()).then_some(args))
-}
+use super::value::{NameResolverName, TerminationValidator};
 
 /// The greatest length of the command file.
 const CNC_MAX_LENGTH: u64 = i32::MAX as u64;
@@ -88,162 +44,215 @@ impl DriverConfig {
 
 /// Every rule that is broken.
 pub(super) fn broken(loaded: &Loaded) -> Vec<ConfigError> {
-    let config = &loaded.config;
-    let timeouts = &config.timeouts;
-    let mut errors = Vec::new();
-    let mut rule = |holds: bool, cause: &'static str, settings: &[&'static str], remedy: &'static str| {
+    let mut rules = Rules { loaded, broken: Vec::new() };
+    rules.timeouts();
+    rules.buffers();
+    rules.streams();
+    rules.resolver();
+    rules.process();
+    rules.addresses();
+    rules.idle_strategies();
+    rules.broken
+}
+
+/// The rules, and those of them that are broken so far.
+struct Rules<'l> {
+    loaded: &'l Loaded,
+    broken: Vec<ConfigError>,
+}
+
+impl Rules<'_> {
+    fn rule(&mut self, holds: bool, cause: &'static str, settings: &[&'static str], remedy: &'static str) {
         if !holds {
-            let settings = settings.iter().map(|property| loaded.stated(property)).collect();
-            errors.push(ConfigError::Relation { cause, settings, remedy });
-        }
-    };
-    rule(
-        Duration::from_millis(config.directory.driver_timeout.get()) > timeouts.timer_interval,
-        "a driver shows itself once per timer interval, and must not count as dead in between",
-        &["aeron.driver.timeout", "aeron.timer.interval"],
-        "raise the first or lower the second",
-    );
-    rule(
-        timeouts.client_liveness > timeouts.timer_interval,
-        "a client must have more than one timer interval to show itself",
-        &["aeron.client.liveness.timeout", "aeron.timer.interval"],
-        "raise the first or lower the second",
-    );
-    rule(
-        timeouts.publication_unblock > timeouts.client_liveness,
-        "a publication must not be unblocked before its publisher counts as dead",
-        &["aeron.publication.unblock.timeout", "aeron.client.liveness.timeout"],
-        "raise the first or lower the second",
-    );
-    rule(
-        timeouts.untethered_window_limit > timeouts.timer_interval,
-        "an untethered subscription's window limit timeout must be longer than the timer interval",
-        &["aeron.untethered.window.limit.timeout", "aeron.timer.interval"],
-        "raise the first or lower the second",
-    );
-    rule(
-        timeouts.untethered_linger.is_none_or(|linger| linger > timeouts.timer_interval),
-        "an untethered subscription's linger timeout must be longer than the timer interval",
-        &["aeron.untethered.linger.timeout", "aeron.timer.interval"],
-        "raise the first, lower the second, or leave the first out",
-    );
-    rule(
-        timeouts.untethered_resting > timeouts.timer_interval,
-        "an untethered subscription's resting timeout must be longer than the timer interval",
-        &["aeron.untethered.resting.timeout", "aeron.timer.interval"],
-        "raise the first or lower the second",
-    );
-    rule(
-        config.cnc_file_length() <= CNC_MAX_LENGTH,
-        "the command file may be 2147483647 bytes long at most, with four times the counters buffer for metadata",
-        &[
-            "aeron.conductor.buffer.length",
-            "aeron.clients.buffer.length",
-            "aeron.counters.buffer.length",
-            "aeron.error.buffer.length",
-            "aeron.file.page.size",
-        ],
-        "lower the largest",
-    );
-    let streams = &config.streams;
-    rule(
-        streams.reserved_session_id_low <= streams.reserved_session_id_high,
-        "the range of reserved session ids is empty",
-        &["aeron.publication.reserved.session.id.low", "aeron.publication.reserved.session.id.high"],
-        "state the lower first",
-    );
-    rule(
-        u64::try_from(streams.nak_unicast_delay.as_nanos())
-            .ok()
-            .and_then(|delay| delay.checked_mul(streams.nak_unicast_retry_delay_ratio))
-            .is_some_and(|delay| i64::try_from(delay).is_ok()),
-        "the delay before a NAK is repeated is too long to be counted",
-        &["aeron.nak.unicast.delay", "aeron.nak.unicast.retry.delay.ratio"],
-        "lower either",
-    );
-    let resolver = &config.resolver;
-    let gossips = resolver.supplier == NameResolverName::Driver;
-    let has_table = resolver.supplier == NameResolverName::CsvTable;
-    rule(
-        resolver.interface.is_empty() || !resolver.name.is_empty(),
-        "a resolver with an interface needs a name",
-        &["aeron.driver.resolver.interface", "aeron.driver.resolver.name"],
-        "state the second or leave out the first",
-    );
-    rule(
-        !gossips || (!resolver.name.is_empty() && !resolver.interface.is_empty()),
-        "resolution by what drivers tell each other needs a name and an interface",
-        &["aeron.name.resolver.supplier", "aeron.driver.resolver.name", "aeron.driver.resolver.interface"],
-        "state all three, or leave them out",
-    );
-    rule(
-        gossips || (resolver.interface.is_empty() && resolver.bootstrap_neighbor.is_empty()),
-        "only the supplier driver has an interface and neighbors",
-        &[
-            "aeron.name.resolver.supplier",
-            "aeron.driver.resolver.interface",
-            "aeron.driver.resolver.bootstrap.neighbor",
-        ],
-        "state driver for the first, or leave out the others",
-    );
-    rule(
-        has_table != resolver.init_args.is_empty(),
-        "the supplier csv_table needs its table, and no other has one",
-        &["aeron.name.resolver.supplier", "aeron.name.resolver.init.args"],
-        "state both, or neither",
-    );
-    rule(
-        resolver.name.len() <= MAX_RESOLUTION_NAME_LENGTH,
-        "the resolver's name is longer than the 512 bytes that drivers can tell each other",
-        &["aeron.driver.resolver.name"],
-        "choose a shorter one",
-    );
-    rule(
-        resolver.neighbor_timeout > resolver.self_resolution_interval,
-        "a neighbor must have more than one self resolution interval to tell its name",
-        &["aeron.driver.resolver.neighbor.timeout", "aeron.driver.resolver.self.resolution.interval"],
-        "raise the first or lower the second",
-    );
-    let process = &config.process;
-    rule(
-        process.termination_validator != TerminationValidator::Token || !process.termination_token.is_empty(),
-        "validation by token needs a token",
-        &["aeron.driver.termination.validator"],
-        "state gannet.termination.token, or choose allow or deny",
-    );
-    rule(
-        process.termination_token.len() <= TOKEN_MAX_LENGTH,
-        "the termination token is longer than the 4096 bytes that clients can send",
-        &["aeron.driver.termination.validator"],
-        "choose a shorter gannet.termination.token",
-    );
-    let lists = [
-        (has_table, resolver.table().err(), "aeron.name.resolver.init.args"),
-        (true, resolver.bootstrap_neighbors().err(), "aeron.driver.resolver.bootstrap.neighbor"),
-        (!resolver.interface.is_empty(), resolver.local().err(), "aeron.driver.resolver.interface"),
-    ];
-    for (is_used, expected, property) in lists {
-        if let Some(expected) = expected.filter(|_| is_used) {
-            errors.push(ConfigError::Unreadable { stated: loaded.stated(property), expected });
+            let settings = settings.iter().map(|property| self.loaded.stated(property)).collect();
+            self.broken.push(ConfigError::Relation { cause, settings, remedy });
         }
     }
-    let threads = &config.threads;
-    for (name, args, property) in [
-        (threads.conductor_idle, &threads.conductor_idle_args, "aeron.conductor.idle.strategy.init.args"),
-        (threads.sender_idle, &threads.sender_idle_args, "aeron.sender.idle.strategy.init.args"),
-        (threads.receiver_idle, &threads.receiver_idle_args, "aeron.receiver.idle.strategy.init.args"),
-        (threads.shared_idle, &threads.shared_idle_args, "aeron.shared.idle.strategy.init.args"),
-        (threads.shared_network_idle, &threads.shared_network_idle_args, "aeron.sharednetwork.idle.strategy.init.args"),
-    ] {
-        if let Err(error) = idle_strategy(name, args) {
-            let expected = match error {
-                IdleStrategyError::Args { name, expected, .. } => format!("for {name}: {expected}"),
-                error => error.to_string(),
-            };
-            errors.push(ConfigError::Unreadable { stated: loaded.stated(property), expected });
+
+    /// A setting that is of another form than is expected.
+    fn unreadable(&mut self, property: &'static str, expected: String) {
+        self.broken.push(ConfigError::Unreadable { stated: self.loaded.stated(property), expected });
+    }
+
+    /// Whoever shows itself from time to time has more than one turn before it counts as dead.
+    fn timeouts(&mut self) {
+        let config = &self.loaded.config;
+        let timeouts = &config.timeouts;
+        self.rule(
+            Duration::from_millis(config.directory.driver_timeout.get()) > timeouts.timer_interval,
+            "a driver shows itself once per timer interval, and must not count as dead in between",
+            &["aeron.driver.timeout", "aeron.timer.interval"],
+            "raise the first or lower the second",
+        );
+        self.rule(
+            timeouts.client_liveness > timeouts.timer_interval,
+            "a client must have more than one timer interval to show itself",
+            &["aeron.client.liveness.timeout", "aeron.timer.interval"],
+            "raise the first or lower the second",
+        );
+        self.rule(
+            timeouts.publication_unblock > timeouts.client_liveness,
+            "a publication must not be unblocked before its publisher counts as dead",
+            &["aeron.publication.unblock.timeout", "aeron.client.liveness.timeout"],
+            "raise the first or lower the second",
+        );
+        self.rule(
+            timeouts.untethered_window_limit > timeouts.timer_interval,
+            "an untethered subscription's window limit timeout must be longer than the timer interval",
+            &["aeron.untethered.window.limit.timeout", "aeron.timer.interval"],
+            "raise the first or lower the second",
+        );
+        self.rule(
+            timeouts.untethered_linger.is_none_or(|linger| linger > timeouts.timer_interval),
+            "an untethered subscription's linger timeout must be longer than the timer interval",
+            &["aeron.untethered.linger.timeout", "aeron.timer.interval"],
+            "raise the first, lower the second, or leave the first out",
+        );
+        self.rule(
+            timeouts.untethered_resting > timeouts.timer_interval,
+            "an untethered subscription's resting timeout must be longer than the timer interval",
+            &["aeron.untethered.resting.timeout", "aeron.timer.interval"],
+            "raise the first or lower the second",
+        );
+    }
+
+    fn buffers(&mut self) {
+        let config = &self.loaded.config;
+        self.rule(
+            config.cnc_file_length() <= CNC_MAX_LENGTH,
+            "the command file may be 2147483647 bytes long at most, with four times the counters buffer for metadata",
+            &[
+                "aeron.conductor.buffer.length",
+                "aeron.clients.buffer.length",
+                "aeron.counters.buffer.length",
+                "aeron.error.buffer.length",
+                "aeron.file.page.size",
+            ],
+            "lower the largest",
+        );
+    }
+
+    fn streams(&mut self) {
+        let streams = &self.loaded.config.streams;
+        self.rule(
+            streams.reserved_session_id_low <= streams.reserved_session_id_high,
+            "the range of reserved session ids is empty",
+            &["aeron.publication.reserved.session.id.low", "aeron.publication.reserved.session.id.high"],
+            "state the lower first",
+        );
+        self.rule(
+            u64::try_from(streams.nak_unicast_delay.as_nanos())
+                .ok()
+                .and_then(|delay| delay.checked_mul(streams.nak_unicast_retry_delay_ratio))
+                .is_some_and(|delay| i64::try_from(delay).is_ok()),
+            "the delay before a NAK is repeated is too long to be counted",
+            &["aeron.nak.unicast.delay", "aeron.nak.unicast.retry.delay.ratio"],
+            "lower either",
+        );
+    }
+
+    /// What each way to resolve names needs, and no other has.
+    fn resolver(&mut self) {
+        let resolver = &self.loaded.config.resolver;
+        let gossips = resolver.supplier == NameResolverName::Driver;
+        let has_table = resolver.supplier == NameResolverName::CsvTable;
+        self.rule(
+            resolver.interface.is_empty() || !resolver.name.is_empty(),
+            "a resolver with an interface needs a name",
+            &["aeron.driver.resolver.interface", "aeron.driver.resolver.name"],
+            "state the second or leave out the first",
+        );
+        self.rule(
+            !gossips || (!resolver.name.is_empty() && !resolver.interface.is_empty()),
+            "resolution by what drivers tell each other needs a name and an interface",
+            &["aeron.name.resolver.supplier", "aeron.driver.resolver.name", "aeron.driver.resolver.interface"],
+            "state all three, or leave them out",
+        );
+        self.rule(
+            gossips || (resolver.interface.is_empty() && resolver.bootstrap_neighbor.is_empty()),
+            "only the supplier driver has an interface and neighbors",
+            &[
+                "aeron.name.resolver.supplier",
+                "aeron.driver.resolver.interface",
+                "aeron.driver.resolver.bootstrap.neighbor",
+            ],
+            "state driver for the first, or leave out the others",
+        );
+        self.rule(
+            has_table != resolver.init_args.is_empty(),
+            "the supplier csv_table needs its table, and no other has one",
+            &["aeron.name.resolver.supplier", "aeron.name.resolver.init.args"],
+            "state both, or neither",
+        );
+        self.rule(
+            resolver.name.len() <= MAX_RESOLUTION_NAME_LENGTH,
+            "the resolver's name is longer than the 512 bytes that drivers can tell each other",
+            &["aeron.driver.resolver.name"],
+            "choose a shorter one",
+        );
+        self.rule(
+            resolver.neighbor_timeout > resolver.self_resolution_interval,
+            "a neighbor must have more than one self resolution interval to tell its name",
+            &["aeron.driver.resolver.neighbor.timeout", "aeron.driver.resolver.self.resolution.interval"],
+            "raise the first or lower the second",
+        );
+    }
+
+    /// How the driver is ended from outside.
+    fn process(&mut self) {
+        let process = &self.loaded.config.process;
+        self.rule(
+            process.termination_validator != TerminationValidator::Token || !process.termination_token.is_empty(),
+            "validation by token needs a token",
+            &["aeron.driver.termination.validator"],
+            "state gannet.termination.token, or choose allow or deny",
+        );
+        self.rule(
+            process.termination_token.len() <= TOKEN_MAX_LENGTH,
+            "the termination token is longer than the 4096 bytes that clients can send",
+            &["aeron.driver.termination.validator"],
+            "choose a shorter gannet.termination.token",
+        );
+    }
+
+    /// Lists of names and addresses, where they are used.
+    fn addresses(&mut self) {
+        let resolver = &self.loaded.config.resolver;
+        let has_table = resolver.supplier == NameResolverName::CsvTable;
+        let lists = [
+            (has_table, resolver.table().err(), "aeron.name.resolver.init.args"),
+            (true, resolver.bootstrap_neighbors().err(), "aeron.driver.resolver.bootstrap.neighbor"),
+            (!resolver.interface.is_empty(), resolver.local().err(), "aeron.driver.resolver.interface"),
+        ];
+        for (is_used, expected, property) in lists {
+            if let Some(expected) = expected.filter(|_| is_used) {
+                self.unreadable(property, expected);
+            }
         }
     }
-    errors
+
+    fn idle_strategies(&mut self) {
+        let threads = &self.loaded.config.threads;
+        for (name, args, property) in [
+            (threads.conductor_idle, &threads.conductor_idle_args, "aeron.conductor.idle.strategy.init.args"),
+            (threads.sender_idle, &threads.sender_idle_args, "aeron.sender.idle.strategy.init.args"),
+            (threads.receiver_idle, &threads.receiver_idle_args, "aeron.receiver.idle.strategy.init.args"),
+            (threads.shared_idle, &threads.shared_idle_args, "aeron.shared.idle.strategy.init.args"),
+            (
+                threads.shared_network_idle,
+                &threads.shared_network_idle_args,
+                "aeron.sharednetwork.idle.strategy.init.args",
+            ),
+        ] {
+            if let Err(error) = idle_strategy(name, args) {
+                let expected = match error {
+                    IdleStrategyError::Args { name, expected, .. } => format!("for {name}: {expected}"),
+                    error => error.to_string(),
+                };
+                self.unreadable(property, expected);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
