@@ -366,6 +366,11 @@ impl Counters {
         self.add(SystemCounter::PublicationsRevoked, 1);
     }
 
+    /// What a receiver says may not come as far as what its sender sends.
+    pub(super) fn on_ttl_asymmetry(&self) {
+        self.add(SystemCounter::PossibleTtlAsymmetry, 1);
+    }
+
     /// An image was rejected.
     pub(super) fn on_image_rejected(&self) {
         self.add(SystemCounter::ImagesRejected, 1);

@@ -1,5 +1,7 @@
 //! Who is given an image of the network, and who is not any more. The receiver is played by the test.
 
+use gannet::counters::SystemCounter;
+use gannet::protocol::Setup;
 use gannet::types::{ClientId, RegistrationId};
 use gannet_driver::mailbox::{EndpointId, ReceiverEvent};
 use gannet_driver::shared::Condition;
@@ -111,6 +113,26 @@ fn an_image_is_as_sparse_as_its_oldest_subscription_states() {
         let mut sparse = [7];
         metadata(&driver.images()[0].path).get_bytes(492, &mut sparse);
         assert_eq!(sparse, [expected], "{stated}");
+    }
+}
+
+/// Section 11.3: a group in which the sender reaches further than its receivers say that they do is counted, for people to see.
+#[test]
+fn a_receiver_that_may_not_reach_its_sender_is_counted() {
+    let multicast = "aeron:udp?endpoint=224.20.30.39:40123|interface=127.0.0.1";
+    for (channel, ttl, expected) in [
+        (multicast.to_owned(), 4, 1),
+        (format!("{multicast}|ttl=4"), 4, 0),
+        (format!("{multicast}|ttl=3"), 4, 1),
+        (multicast.to_owned(), 0, 0),
+        (CHANNEL.to_owned(), 4, 0),
+    ] {
+        let mut driver = Driver::with_network();
+        let client = driver.client();
+        driver.add_subscription(client, &channel);
+        let endpoint = receiver_told(&mut driver).0[0].id;
+        present(&mut driver, endpoint, Setup { ttl, ..SETUP }).expect("an image");
+        assert_eq!(driver.system(SystemCounter::PossibleTtlAsymmetry), expected, "{channel} {ttl}");
     }
 }
 

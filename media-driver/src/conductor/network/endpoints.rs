@@ -47,6 +47,12 @@ impl Endpoint {
     pub(in crate::conductor) fn is_multicast(&self, socket: EndpointId) -> bool {
         self.sockets.iter().any(|found| found.id == socket && found.channel.is_multicast())
     }
+
+    /// How far what leaves through one of its sockets may go, in hops; 0 where that is not stated.
+    pub(in crate::conductor) fn ttl(&self, socket: EndpointId) -> i32 {
+        let found = self.sockets.iter().find(|found| found.id == socket);
+        found.and_then(|found| found.channel.params().ttl).map_or(0, i32::from)
+    }
 }
 
 /// What is stated of times in frames must be what the endpoint has.

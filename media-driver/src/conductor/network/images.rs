@@ -181,6 +181,10 @@ impl Core {
         };
         let Some(endpoint) = self.network.endpoint(coming.endpoint) else { return Err(CommandError::UnwantedImage) };
         let (multicast, receiver_id) = (endpoint.is_multicast(coming.transport), endpoint.receiver_id);
+        // Status messages and NAKs go as far as the subscription's own channel states.
+        if multicast && endpoint.ttl(coming.transport) < setup.ttl {
+            self.counters.on_ttl_asymmetry();
+        }
         let rejoin = link.rejoin;
         let has_cubic = subscription.congestion_control == CongestionControl::Cubic;
         let ImageStreamCounters { highest, position, naks_sent, cubic } = self.counters.allocate_for_image(
