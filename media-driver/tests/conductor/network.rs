@@ -740,3 +740,54 @@ fn who_holds_a_publication_is_shown() {
     driver.conductor.on_sender_event(SenderEvent::PublicationRemoved(publication.original));
     assert_eq!(line(&driver), None);
 }
+
+/// Sections 4.3 and 13: what is wrong with a channel decides about the code.
+#[test]
+fn channels_are_refused_with_the_references_codes() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    driver.add_exclusive_publication(client, &format!("{CHANNEL}|tags=7|session-id=77"));
+    let refused = |driver: &mut Driver, command: Command<'_>, channel: &str, code: i32| {
+        let events = driver.run(&command);
+        let expected = format!("error {code} for {}: ", command.correlation_id());
+        assert!(events.len() == 1 && events[0].starts_with(&expected), "{channel}: {events:?}, not {code}");
+    };
+    for (channel, code) in [
+        ("aeron:udp", 1),
+        ("aeron:udp?alias=x", 1),
+        ("aeron:udp?control-mode=dynamic", 1),
+        ("aeron:udp?endpoint=127.0.0.1:1|control-mode=dynamic", 1),
+        ("aeron:udp?endpoint=localhost:40123|term-length=64k|session-id=77", 1),
+        ("aeron-spy:aeron:udp?endpoint=127.0.0.1:1", 1),
+        ("aeron:udp?endpoint=no.such.host:1", 9),
+        ("aeron:udp?control=127.0.0.1:1", 11),
+        ("aeron:udp?endpoint=127.0.0.1:0", 11),
+        ("aeron:udp?tags=9", 11),
+        ("aeron:udp?tags=7|endpoint=127.0.0.1:9", 11),
+        ("aeron:udp?endpoint=224.0.1.2:1", 11),
+        ("aeron:udp?endpoint=127.0.0.1:1|session-id=tag:8", 11),
+        ("aeron:udp?endpoint=127.0.0.1:1|control-mode=response", 11),
+        ("aeron:udp?endpoint=127.0.0.1:1|response-correlation-id=77", 11),
+        ("aeron:udp?endpoint=127.0.0.1:1|ats=true", 11),
+        ("aeron:udp?endpoint=127.0.0.1:1|fc=fastest", 11),
+        ("aeron:udp?endpoint=127.0.0.1:1|mtu=1400", 11),
+    ] {
+        let command = driver.add_publication_command(client, channel, true);
+        refused(&mut driver, command, channel, code);
+    }
+    for (channel, code) in [
+        ("aeron:udp", 1),
+        ("aeron:udp?control-mode=dynamic", 1),
+        ("aeron:udp?endpoint=no.such.host:1", 9),
+        ("aeron:udp?endpoint=127.0.0.1:1|control=127.0.0.1:0", 11),
+        ("aeron:udp?tags=9", 11),
+        ("aeron-spy:aeron:udp", 1),
+        ("aeron-spy:aeron:udp?endpoint=no.such.host:1", 9),
+    ] {
+        let command = driver.add_subscription_command(client, channel);
+        refused(&mut driver, command, channel, code);
+    }
+    // Where it sends its status messages is where it is known from; the port that it listens at is the system's choice.
+    driver.add_subscription(client, "aeron:udp?control=127.0.0.1:40456");
+    assert!(receiver_told(&mut driver).0.len() == 1);
+}

@@ -186,6 +186,17 @@ fn ports_that_the_driver_chose_are_told() {
     }
 }
 
+/// A subscription that says only where its sender is controlled listens at a port of the system's choice, and registers there.
+#[test]
+fn a_subscription_needs_no_endpoint_where_it_registers() {
+    let (_driver, client) = launch(ThreadingMode::Shared);
+    let control = free_port();
+    let channel = format!("aeron:udp?control=127.0.0.1:{control}|control-mode=dynamic|term-length=64k");
+    let mut publication = client.add_exclusive_publication(&channel, STREAM).unwrap();
+    let mut subscription = client.add_subscription(&format!("aeron:udp?control=127.0.0.1:{control}"), STREAM).unwrap();
+    exchange(&mut publication, &mut subscription, &[900; 100]);
+}
+
 /// Counters say how many receivers and destinations there are, how large a window is, and how much was sent.
 #[test]
 fn counters_show_receivers_destinations_and_windows() {
