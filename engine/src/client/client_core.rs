@@ -132,6 +132,7 @@ impl ClientCore {
     pub(super) fn idle(&self, longest: Duration) {
         let conductor = self.conductor();
         if !conductor.is_closed() {
+            let longest = longest.min(conductor.longest_idle());
             // Woken early or late makes no difference.
             let _ = self.wake.wait_timeout(conductor, longest);
         }

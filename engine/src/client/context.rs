@@ -131,8 +131,8 @@ impl Context {
         self
     }
 
-    /// How often the client shows that it lives, and looks whether its driver does. Default 500 ms. Must be well below
-    /// the driver's client liveness timeout.
+    /// How often the client shows that it lives, and looks whether its driver does. Default 500 ms. Whatever it is, four times
+    /// in the driver's client liveness timeout.
     #[must_use]
     pub fn keepalive_interval(mut self, interval: Duration) -> Self {
         self.settings.keepalive_interval = interval;
@@ -140,7 +140,8 @@ impl Context {
     }
 
     /// How long the conductor's thread sleeps when it has nothing to do, and how far apart its checks of timeouts are.
-    /// Default 16 ms. Shorter brings images in and out sooner, for more wake-ups.
+    /// Default 16 ms. Shorter brings images in and out sooner, for more wake-ups. Whatever it is, at most a quarter of the driver's
+    /// client liveness timeout.
     #[must_use]
     pub fn idle_sleep(mut self, sleep: Duration) -> Self {
         self.settings.idle_sleep = sleep.max(Duration::from_micros(100));

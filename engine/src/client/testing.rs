@@ -432,7 +432,8 @@ impl ScriptedDriver {
         self.link_images();
     }
 
-    fn remove_publication(&mut self, id: i64) {
+    /// Takes one publisher of a publication away, and with the last one the publication.
+    pub(super) fn remove_publication(&mut self, id: i64) {
         let Some((&original, publication)) =
             self.publications.iter_mut().find(|(_, publication)| publication.publishers.contains(&id))
         else {

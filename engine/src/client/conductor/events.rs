@@ -18,6 +18,7 @@ use crate::client::notice::Notice;
 use crate::client::publication::{PublicationBinding, PublicationIds, PublicationShared};
 use crate::client::subscription::SubscriptionShared;
 use crate::command::{ErrorCode, Event, OnAvailableImage, OnError, OnPublicationError, OnPublicationReady, Text};
+use crate::counters::CounterState;
 use crate::logbuffer::Bell;
 use crate::time::MonotonicNanos;
 use crate::types::{CounterId, RegistrationId};
@@ -203,6 +204,11 @@ impl Conductor {
             return;
         };
         let Some(owner) = self.link.counters.own_registration_id(event.subscriber_position_id) else { return };
+        let is_allocated = self.link.counters.state(event.subscriber_position_id) == Some(CounterState::Allocated);
+        if !is_allocated || owner.load_relaxed() != subscription_id.get() {
+            // The image has gone again, and its log with it, before this client heard that it came.
+            return;
+        }
         let (log, lending) = match self.logs.acquire(image_id, path_of(event.log_file)) {
             Ok(acquired) => acquired,
             Err(source) => {

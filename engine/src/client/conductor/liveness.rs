@@ -23,6 +23,10 @@ use crate::time::{EpochMillis, MonotonicNanos};
 use crate::types::{CounterId, RegistrationId};
 use core::time::Duration;
 
+/// How often a client looks and shows itself, at the least, in the time for which its driver lets it be silent.
+const CHECKS_PER_LIVENESS_TIMEOUT: i64 = 4;
+/// How long the thread of the conductor may sleep in any case.
+const LEAST_IDLE: Duration = Duration::from_micros(100);
 /// How often a client without a driver looks for one.
 const SEEK_INTERVAL_NS: i64 = 100_000_000;
 /// How long a driver must have been silent before its directory is looked at for another: drivers beat once a second.
@@ -86,15 +90,29 @@ impl Conductor {
         1
     }
 
+    /// How often timeouts are checked: as the context has it, and often enough for the driver to see that the client lives.
+    pub(super) fn check_interval_ns(&self) -> i64 {
+        self.settings.check_interval_ns.min(self.link.liveness_timeout_ns() / CHECKS_PER_LIVENESS_TIMEOUT)
+    }
+
+    fn keepalive_interval_ns(&self) -> i64 {
+        self.settings.keepalive_interval_ns.min(self.link.liveness_timeout_ns() / CHECKS_PER_LIVENESS_TIMEOUT)
+    }
+
+    /// How long the thread of the conductor may sleep at most.
+    pub(crate) fn longest_idle(&self) -> Duration {
+        nanos(self.check_interval_ns()).max(LEAST_IDLE)
+    }
+
     /// What is due now and then; returns how much was done.
     pub(super) fn check_timeouts(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> usize {
-        if now.since(self.last_check) < self.settings.check_interval_ns {
+        if now.since(self.last_check) < self.check_interval_ns() {
             return 0;
         }
         self.last_check = now;
         let mut work = 0;
         if self.is_connected() {
-            if now.since(self.last_keepalive) >= self.settings.keepalive_interval_ns {
+            if now.since(self.last_keepalive) >= self.keepalive_interval_ns() {
                 self.last_keepalive = now;
                 work += self.watch_driver(now, now_ms);
                 work += self.show_life(now, now_ms);

@@ -245,6 +245,24 @@ fn trap_25_the_images_of_a_removed_subscription_let_their_logs_go() {
     assert_eq!(rig.core.conductor().logs.len(), 0);
 }
 
+/// A client that hears late of an image that came and went has nothing to complain of.
+#[test]
+fn an_image_that_came_and_went_unheard_is_no_error() {
+    let rig = Rig::new();
+    let mut subscription: Subscription = rig.add(subscription());
+    let publication: Pending<ExclusivePublication> = rig.ask(exclusive());
+    rig.driver().serve();
+    rig.told();
+    drop(publication);
+    let id = rig.driver().executed.last().expect("the publication was added").1;
+    rig.driver().remove_publication(id);
+    rig.settle();
+    let told = rig.told();
+    assert!(!told.iter().any(|what| what.contains("image")), "{told:?}");
+    assert!(subscription.images().is_empty());
+    assert_eq!(rig.core.conductor().logs.len(), 0);
+}
+
 #[test]
 fn an_image_that_ended_unseen_never_reaches_its_poller() {
     let rig = Rig::new();

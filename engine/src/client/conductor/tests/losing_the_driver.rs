@@ -60,6 +60,28 @@ fn a_pause_within_the_timeout_is_no_pause() {
     all.works(&rig);
 }
 
+/// A client that was told to take its time is not given up for it, however impatient its driver is.
+#[test]
+fn a_client_lives_whatever_its_intervals_are() {
+    let hour_ns = 3_600_000_000_000;
+    let rig = Rig::with(|settings| crate::client::conductor::ConductorSettings {
+        keepalive_interval_ns: hour_ns,
+        check_interval_ns: hour_ns,
+        ..settings
+    });
+    let mut all = everything(&rig);
+    let client_id = rig.core.conductor().client_id();
+    for _ in 0..10 {
+        rig.pass(LIVENESS / 2);
+        let heartbeat = rig.driver().heartbeat_of(client_id).expect("it has a heartbeat");
+        let age_ms = crate::time::Clock::epoch(&rig.clock).get() - heartbeat;
+        assert!(age_ms <= LIVENESS.as_millis() as i64 / 2, "{age_ms}");
+    }
+    assert!(rig.told().is_empty());
+    assert!(rig.core.conductor().longest_idle() <= LIVENESS / 4);
+    all.works(&rig);
+}
+
 #[test]
 fn a_paused_client_is_told_for_how_long_and_closed() {
     let rig = Rig::new();
