@@ -19,6 +19,8 @@ pub(super) enum CommandError {
     Channel(#[from] ChannelUriError),
     #[error("a UDP channel needs an endpoint, as in aeron:udp?endpoint=host:port")]
     MissingEndpoint,
+    #[error("a destination of a publication is a UDP channel with an endpoint, as in aeron:udp?endpoint=host:port")]
+    NoDestination,
     #[error("{key} has port 0, which nobody can send to; state the port")]
     WildcardPort { key: &'static str },
     #[error(transparent)]
@@ -111,6 +113,7 @@ impl CommandError {
             Self::Log(MapError::NoSpace { .. }) => ErrorCode::StorageSpace,
             Self::Log(error) if error.io_kind() == Some(io::ErrorKind::StorageFull) => ErrorCode::StorageSpace,
             Self::UnknownSessionTag { .. }
+            | Self::NoDestination
             | Self::WildcardPort { .. }
             | Self::NoPort(_)
             | Self::UnknownTag { .. }

@@ -791,3 +791,45 @@ fn channels_are_refused_with_the_references_codes() {
     driver.add_subscription(client, "aeron:udp?control=127.0.0.1:40456");
     assert!(receiver_told(&mut driver).0.len() == 1);
 }
+
+/// Section 4.5: what is wrong with a destination decides about the code.
+#[test]
+fn destinations_are_refused_with_the_references_codes() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let manual = driver.add_exclusive_publication(client, "aeron:udp?control-mode=manual|term-length=64k").original;
+    let fixed = driver.add_exclusive_publication(client, CHANNEL).original;
+    let many = driver.add_subscription(client, "aeron:udp?control-mode=manual").0;
+    let one = driver.add_subscription(client, "aeron:udp?endpoint=127.0.0.1:40125").0;
+    let nobody = RegistrationId::new(4_711);
+    let good = "aeron:udp?endpoint=127.0.0.1:9";
+    for (is_send, registration_id, channel, code) in [
+        (true, nobody, good, 3),
+        (true, fixed, good, 11),
+        (true, manual, "aeron:ipc", 11),
+        (true, manual, "aeron:udp?endpoint=127.0.0.1:0", 11),
+        (true, manual, "aeron:udp?control=127.0.0.1:9", 11),
+        (true, manual, "aeron-spy:aeron:udp?endpoint=127.0.0.1:9", 1),
+        (true, manual, "aeron:udp?endpoint=127.0.0.1:9|mtu=1408", 1),
+        (true, manual, "aeron:udp?endpoint=127.0.0.1:9|rcv-wnd=64k", 1),
+        (true, manual, "aeron:udp?endpoint=127.0.0.1:9|so-sndbuf=64k", 1),
+        (true, manual, "aeron:udp?endpoint=127.0.0.1:9|control-mode=response", 1),
+        (true, manual, "udp", 1),
+        (false, nobody, good, 2),
+        (false, one, good, 1),
+        (false, many, "aeron:udp?endpoint=127.0.0.1:9|mtu=1408", 1),
+        (false, many, "aeron:udp?endpoint=127.0.0.1:9|response-correlation-id=1", 1),
+        (false, many, "aeron:udp?endpoint=no.such.host:9", 9),
+    ] {
+        let body = Destination {
+            client_id: client,
+            correlation_id: driver.correlation(),
+            registration_id,
+            channel: Text::from(channel),
+        };
+        let command = if is_send { Command::AddDestination(body) } else { Command::AddReceiveDestination(body) };
+        let events = driver.run(&command);
+        let expected = format!("error {code} for {}: ", body.correlation_id);
+        assert!(events.len() == 1 && events[0].starts_with(&expected), "{channel}: {events:?}, not {code}");
+    }
+}

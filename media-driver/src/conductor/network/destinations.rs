@@ -53,8 +53,8 @@ impl Core {
     fn change_destination(&mut self, command: &Destination<'_>, what: Pending) -> Result<(), CommandError> {
         self.manual_endpoint(command.registration_id)?;
         let uri = self.read_channel(command.channel)?;
-        if uri.params().endpoint.is_none() && uri.media() == Media::Udp {
-            return Err(CommandError::MissingEndpoint);
+        if uri.params().endpoint.is_none() || uri.media() != Media::Udp {
+            return Err(CommandError::NoDestination);
         }
         self.wait_for_channel((command.client_id, command.correlation_id), &uri, what);
         Ok(())
