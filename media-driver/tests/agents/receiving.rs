@@ -431,3 +431,24 @@ fn the_log_says_how_many_transports_feed_it() {
     receiving.poll(400_002);
     assert_eq!(receiving.log.metadata().active_transport_count(), 1);
 }
+
+/// A stream that comes to the end of its last term is received to its end.
+#[test]
+fn a_stream_is_received_up_to_its_last_position() {
+    let end = TERM.max_position().get();
+    let join = end - LENGTH;
+    let mut receiving = Receiving::with(join, |_| {});
+    let mut now_us = 1;
+    for position in (join..end).step_by(1024) {
+        now_us += 10;
+        receiving.take(now_us, &data(position, &[7; 992]));
+        receiving.poll(now_us);
+        receiving.words.set_consumed(receiving.image.rebuilt());
+    }
+    assert_eq!((receiving.image.rebuilt(), receiving.messages().len()), (end, 64));
+    for _ in 0..100 {
+        now_us += 100_000;
+        receiving.poll(now_us);
+    }
+    assert!((end - (8 << 10)..=end).contains(&receiving.image.announced()), "within a quarter of its window");
+}

@@ -452,3 +452,30 @@ fn without_room_nothing_is_taken() {
     sending.publication.on_completion(0, true, &counters);
     assert_eq!(sending.story(1, 1), ["1 data 1408+1408", "1 data 2816+1408"]);
 }
+
+/// A stream that has come to the end of its last term is sent to its end, and shows that it is there for as long as it is kept.
+#[test]
+fn a_stream_is_sent_up_to_its_last_position() {
+    let end = TERM.max_position().get();
+    let start = end - LENGTH;
+    let mut sending = Sending::with(start, |_| {});
+    sending.hear(0, &status(start, 32 << 10));
+    let mut sent = start;
+    for ms in 1..200 {
+        while sending.appender.offer(&[7; 1000]).is_ok() {}
+        for outgoing in sending.poll(ms * MS) {
+            if let Outgoing::Data(position, _) = outgoing {
+                assert!((start..end).contains(&position.get()), "{position}");
+            }
+        }
+        sent = sent.max(sending.publication.sent());
+        sending.hear(ms, &status(sent & -1024, 32 << 10));
+    }
+    assert_eq!(sending.appender.offer(&[7; 1000]), Err(OfferError::MaxPositionExceeded));
+    assert_eq!((sent, sending.words.sender_position()), (end, end), "with the padding at its end");
+    assert_eq!(sending.story(1_000, 1_250).len(), 3, "heartbeats");
+    sending.nak(1_300, 0, TERM.get());
+    sending.publication.end_at(end, false);
+    assert!(sending.publication.is_end_of_stream());
+    sending.story(1_300, 1_500);
+}
