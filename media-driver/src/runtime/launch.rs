@@ -188,23 +188,7 @@ impl MediaDriver {
         let threads = &config.threads;
         let idle_strategy = threads.conductor_idle_strategy()?;
         // Whatever can be refused without touching anything comes first.
-        let (pins, mut warnings) = match threads.mode {
-            ThreadingMode::Invoker => (Vec::new(), Vec::new()),
-            ThreadingMode::Dedicated | ThreadingMode::SharedNetwork | ThreadingMode::Shared => affinity::plan(
-                &wanted_threads(threads),
-                &affinity::available(),
-                affinity::Rules {
-                    offsets: threads.cpuset_offsets,
-                    sharing_is_an_error: threads.cpuset_warnings_as_errors,
-                },
-            )?,
-        };
-        if threads.mode == ThreadingMode::Invoker
-            && [threads.conductor_cpu, threads.helper_cpu].iter().any(|cpu| matches!(cpu, Cpu::Number(_)))
-        {
-            warnings.push("a driver that is invoked has no threads to pin; pin the one that invokes it".to_owned());
-        }
-
+        let (pins, mut warnings) = pins(threads)?;
         let chosen = transport::choose(config.process.transport)?;
         warnings.extend(chosen.warning());
         let loss = LossPlan::of_config(&config.loss, 0);
@@ -243,20 +227,10 @@ impl MediaDriver {
         )
         .map_err(LaunchError::Transport)?;
         let executor = Executor { orders, defaults: endpoint_defaults(config), look_up: resolver::timed };
-        let (sender, receiver) = (Box::new(sender), Box::new(receiver));
 
         let stop = StopHandle::default();
         let thread_name = |role: Role| role.thread_name(threads.mode, threads.naming);
-        // What the conductor's thread runs of the network, and what threads of its own do.
-        let both = |sender, receiver| NetworkDuty { sender: Some(sender), receiver: Some(receiver) };
-        let (here, elsewhere) = match threads.mode {
-            ThreadingMode::Invoker | ThreadingMode::Shared => (Some(both(sender, receiver)), Vec::new()),
-            ThreadingMode::SharedNetwork => (None, vec![(Role::Sender, both(sender, receiver))]),
-            ThreadingMode::Dedicated => {
-                let sender = (Role::Sender, NetworkDuty { sender: Some(sender), receiver: None });
-                (None, vec![sender, (Role::Receiver, NetworkDuty { sender: None, receiver: Some(receiver) })])
-            }
-        };
+        let (here, elsewhere) = NetworkDuty::divided(threads.mode, sender, receiver);
         let name = thread_name(Role::Conductor);
         let agent =
             |port| ConductorAgent::new(name, conductor, port, (ports, resolver_port, here), clock, stop.clone());
@@ -393,6 +367,18 @@ impl Drop for MediaDriver {
         // Who wants to know how it ended calls `close`.
         let _ = self.shut_down();
     }
+}
+
+/// Which CPU each thread is to be on, and what is odd about that. An invoked driver has no threads.
+fn pins(threads: &Threads) -> Result<(Vec<Pin>, Vec<String>), AffinityError> {
+    if threads.mode != ThreadingMode::Invoker {
+        let (offsets, sharing_is_an_error) = (threads.cpuset_offsets, threads.cpuset_warnings_as_errors);
+        let rules = affinity::Rules { offsets, sharing_is_an_error };
+        return affinity::plan(&wanted_threads(threads), &affinity::available(), rules);
+    }
+    let pinned = [threads.conductor_cpu, threads.helper_cpu].iter().any(|cpu| matches!(cpu, Cpu::Number(_)));
+    let warning = "a driver that is invoked has no threads to pin; pin the one that invokes it";
+    Ok((Vec::new(), pinned.then(|| warning.to_owned()).into_iter().collect()))
 }
 
 /// The threads of a driver in one of the modes that have threads, and where each is to run.

@@ -8,10 +8,11 @@ use gannet::agent::{Agent, Finished};
 use gannet::counters::SystemCounter;
 use gannet::time::{Clock, MonotonicNanos, SystemClock};
 
+use super::Role;
 use super::queue::{EndGone, Inlet, Outlet, bounded, unbounded};
 use super::stop::{StopHandle, StopReason};
 use crate::conductor::Conductor;
-use crate::config::Loss;
+use crate::config::{Loss, ThreadingMode};
 use crate::io::transport::{
     AnyTransport, LossPlan, LossyTransport, SocketOptions, Sockets, Transport, TransportCounts, TransportKind,
 };
@@ -353,11 +354,28 @@ fn obey(orders: &mut Outlet<SocketOrder>, transport: &mut Wire) -> usize {
 /// Which of the two a thread runs.
 #[derive(Debug)]
 pub(super) struct NetworkDuty {
-    pub(super) sender: Option<Box<SenderPart>>,
-    pub(super) receiver: Option<Box<ReceiverPart>>,
+    sender: Option<Box<SenderPart>>,
+    receiver: Option<Box<ReceiverPart>>,
 }
 
 impl NetworkDuty {
+    /// What the conductor's thread does for the network in a threading mode, and what threads of its own do.
+    pub(super) fn divided(
+        mode: ThreadingMode,
+        sender: SenderPart,
+        receiver: ReceiverPart,
+    ) -> (Option<Self>, Vec<(Role, Self)>) {
+        let (sender, receiver) = (Some(Box::new(sender)), Some(Box::new(receiver)));
+        match mode {
+            ThreadingMode::Invoker | ThreadingMode::Shared => (Some(Self { sender, receiver }), Vec::new()),
+            ThreadingMode::SharedNetwork => (None, vec![(Role::Sender, Self { sender, receiver })]),
+            ThreadingMode::Dedicated => {
+                let sender = (Role::Sender, Self { sender, receiver: None });
+                (None, vec![sender, (Role::Receiver, Self { sender: None, receiver })])
+            }
+        }
+    }
+
     /// One duty cycle.
     pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, EndGone> {
         Ok(self.send_turn(now)? + self.receive_turn(now)?)
