@@ -8,14 +8,8 @@ use arbitrary::{Entropy, LATEST, Plan, message};
 use gannet_codecs::dynamic::{Found, encode};
 use gannet_codecs::gate::compare;
 use gannet_codecs::ir::{Form, Ir};
-use gannet_codecs::schema::{Options, Schema, compile_text};
+use gannet_codecs::schema::Schema;
 use proptest::prelude::*;
-
-fn compile(plan: &Plan, version: usize) -> Schema {
-    let xml = plan.xml(version);
-    let compiled = compile_text("made-up.xml", &xml, &Options::default());
-    compiled.unwrap_or_else(|report| panic!("{xml}\n{report}")).schema
-}
 
 fn entropy(most: usize) -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(any::<u8>(), 0..most)
@@ -31,7 +25,7 @@ proptest! {
         values in entropy(400),
         later: bool,
     ) {
-        let schema = compile(&Plan::new(&mut Entropy::new(&plan)), version);
+        let schema = Plan::new(&mut Entropy::new(&plan)).schema(version);
         let form = if later { Form::From1_36 } else { Form::Until1_35 };
         let bytes = Ir::of(&schema).and_then(|ir| ir.to_bytes(form)).expect("it can be written");
         let ir = Ir::read(&bytes).expect("it was just written");
@@ -56,7 +50,7 @@ proptest! {
         changes in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..8),
         message in entropy(200),
     ) {
-        let schema = compile(&Plan::new(&mut Entropy::new(&plan)), LATEST);
+        let schema = Plan::new(&mut Entropy::new(&plan)).schema(LATEST);
         let mut bytes = Ir::of(&schema).and_then(|ir| ir.to_bytes(Form::From1_36)).expect("it can be written");
         let length = bytes.len();
         for (at, value) in changes {

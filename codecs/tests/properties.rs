@@ -8,14 +8,8 @@ mod support;
 use arbitrary::{Entropy, LATEST, Plan, common, is_in, message};
 use gannet_codecs::dynamic::{Found, Value, encode};
 use gannet_codecs::generate::{self, generate};
-use gannet_codecs::schema::{Options, Schema, compile_file, compile_text};
+use gannet_codecs::schema::{Options, Schema, compile_file};
 use proptest::prelude::*;
-
-fn compile(plan: &Plan, version: usize) -> Schema {
-    let xml = plan.xml(version);
-    let compiled = compile_text("made-up.xml", &xml, &Options::default());
-    compiled.unwrap_or_else(|report| panic!("{xml}\n{report}")).schema
-}
 
 fn entropy(most: usize) -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(any::<u8>(), 0..most)
@@ -93,14 +87,14 @@ proptest! {
 
     #[test]
     fn what_is_written_reads_back(plan in entropy(300), values in entropy(200)) {
-        let schema = compile(&Plan::new(&mut Entropy::new(&plan)), LATEST);
+        let schema = Plan::new(&mut Entropy::new(&plan)).schema(LATEST);
         identity(&schema, &mut Entropy::new(&values));
     }
 
     #[test]
     fn versions_of_a_schema_read_each_other(plan in entropy(300), values in entropy(200), older in 0..LATEST) {
         let plan = Plan::new(&mut Entropy::new(&plan));
-        let (old, new) = (compile(&plan, older), compile(&plan, LATEST));
+        let (old, new) = (plan.schema(older), plan.schema(LATEST));
         for (writer, reader) in [(&old, &new), (&new, &old)] {
             let Some((sent, value)) = message(writer, &mut Entropy::new(&values)) else { continue };
             let Some(known) = reader.message(sent.id) else { continue };
@@ -126,7 +120,7 @@ proptest! {
 
     #[test]
     fn bytes_that_are_no_message_are_an_error(plan in entropy(300), values in entropy(200), noise in entropy(120)) {
-        let schema = compile(&Plan::new(&mut Entropy::new(&plan)), LATEST);
+        let schema = Plan::new(&mut Entropy::new(&plan)).schema(LATEST);
         read_anything(&schema, &noise);
         let mut entropy = Entropy::new(&values);
         if let Some((message, value)) = message(&schema, &mut entropy) {
@@ -145,7 +139,7 @@ proptest! {
 
     #[test]
     fn every_schema_that_is_accepted_becomes_code(plan in entropy(300)) {
-        let schema = compile(&Plan::new(&mut Entropy::new(&plan)), LATEST);
+        let schema = Plan::new(&mut Entropy::new(&plan)).schema(LATEST);
         let code = generate(&schema, &generate::Options::default());
         prop_assert!(code.is_ok(), "{:?}", code);
     }

@@ -7,7 +7,9 @@
 use std::fmt::Write as _;
 
 use gannet_codecs::dynamic::Value;
-use gannet_codecs::schema::{Body, Encoding, Field, Group, Message, Number, Presence, Primitive, Schema, Type};
+use gannet_codecs::schema::{
+    Body, Encoding, Field, Group, Message, Number, Options, Presence, Primitive, Schema, Type, compile_text,
+};
 
 /// Bytes to take decisions from; zeros when they are used up.
 #[derive(Debug)]
@@ -250,6 +252,13 @@ impl Plan {
             })
             .collect();
         Self::new(&mut Entropy::new(&bytes))
+    }
+
+    /// The schema at a version, compiled: it is sound.
+    pub fn schema(&self, version: usize) -> Schema {
+        let xml = self.xml(version);
+        let compiled = compile_text("made-up.xml", &xml, &Options::default());
+        compiled.unwrap_or_else(|report| panic!("{xml}\n{report}")).schema
     }
 
     /// The schema's XML, as it was at that version.
