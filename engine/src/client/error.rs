@@ -9,7 +9,7 @@ use crate::cnc::CncOpenError;
 use crate::command::ErrorCode;
 use crate::logbuffer::{AppenderError, LogOpenError};
 use crate::ringbuffer::RingWriteError;
-use crate::types::{CorrelationId, CounterId, RegistrationId, StreamId};
+use crate::types::{CorrelationId, CounterId, RegistrationId, SessionId, StreamId};
 
 /// Why [`Client::connect`](super::Client::connect) failed.
 ///
@@ -276,6 +276,17 @@ pub enum ClientError {
          the driver's to-clients buffer length"
     )]
     EventsLost,
+    /// An image came while events were lost. It holds its publisher back, and nobody reads it.
+    #[error(
+        "the {request} has an image of session {session_id} that came while events were lost, and is not read: drop the \
+         subscription and add it again"
+    )]
+    MissedImage {
+        /// Whose image.
+        request: Request,
+        /// Its session.
+        session_id: SessionId,
+    },
     /// An event of the driver that cannot be understood. It was skipped.
     #[error("skipped an event of the driver: {0}")]
     Event(#[from] crate::command::MalformedCommand),

@@ -111,6 +111,10 @@ impl SubscriptionShared {
         state.open = true;
     }
 
+    pub(super) fn channel(&self) -> &str {
+        &self.channel
+    }
+
     pub(super) fn has_image(&self, id: i64) -> bool {
         self.lock().images.iter().any(|image| image.correlation_id().get() == id)
     }

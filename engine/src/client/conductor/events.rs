@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::liveness::Loss;
 use super::resource::{Bound, Phase, Undo, Wanted};
 use super::{Answer, Conductor, ResourceKey};
+use crate::channel_uri::ChannelUri;
 use crate::client::counter::{CounterBinding, CounterShared};
 use crate::client::error::{AddError, ClientError};
 use crate::client::event::{CounterEvent, PublicationErrorFrame};
@@ -18,10 +19,10 @@ use crate::client::notice::Notice;
 use crate::client::publication::{PublicationBinding, PublicationIds, PublicationShared};
 use crate::client::subscription::SubscriptionShared;
 use crate::command::{ErrorCode, Event, OnAvailableImage, OnError, OnPublicationError, OnPublicationReady, Text};
-use crate::counters::CounterState;
+use crate::counters::{CounterState, StreamKey, type_id};
 use crate::logbuffer::Bell;
 use crate::time::MonotonicNanos;
-use crate::types::{CounterId, RegistrationId};
+use crate::types::{CounterId, RegistrationId, SessionId};
 
 impl Conductor {
     pub(super) fn on_event(&mut self, type_id: i32, bytes: &[u8], now: MonotonicNanos) {
@@ -244,7 +245,36 @@ impl Conductor {
         self.notices.push_back(Notice::UnavailableImage(handler, image));
     }
 
-    /// Takes away the images that went while events were lost. Those that came meanwhile cannot be known.
+    /// Says which images came while events were lost: the driver has a position for them, and this client does not know them. What it
+    /// would have to know to read them was in the event.
+    pub(super) fn tell_of_missed_images(&mut self) {
+        if !std::mem::take(&mut self.may_miss_images) {
+            return;
+        }
+        let mut missed = Vec::new();
+        self.link.counters.for_each(|record| {
+            if record.type_id != type_id::SUBSCRIBER_POSITION {
+                return;
+            }
+            let Some(resource) =
+                self.by_registration.get(&record.registration_id.get()).map(|key| &self.resources[key])
+            else {
+                return;
+            };
+            let (Phase::Live { .. }, Some(Bound::Subscription(shared))) = (&resource.phase, &resource.bound) else {
+                return;
+            };
+            // An untethered one that was too slow has a position, too, while it rests.
+            let tethered = ChannelUri::parse(shared.channel()).is_ok_and(|uri| uri.params().tether != Some(false));
+            if tethered && !shared.has_image(record.reference_id) {
+                let session_id = StreamKey::read(&record.key).map_or(SessionId::new(0), |key| key.session_id);
+                missed.push(ClientError::MissedImage { request: resource.wanted.describe(), session_id });
+            }
+        });
+        missed.into_iter().for_each(|error| self.report(error));
+    }
+
+    /// Takes away the images that went while events were lost.
     pub(super) fn drop_vanished_images(&mut self, now: MonotonicNanos) {
         let vanished: Vec<_> = self
             .resources

@@ -88,6 +88,8 @@ pub(crate) struct Conductor {
     event: Vec<u8>,
     /// When events were last lost.
     events_lost: Option<MonotonicNanos>,
+    /// Whether images may have come unheard: to be looked into once all that is left of the events has been heard.
+    may_miss_images: bool,
 }
 
 enum State {
@@ -154,6 +156,7 @@ impl Conductor {
             last_keepalive: now,
             event: Vec::with_capacity(4096),
             events_lost: None,
+            may_miss_images: false,
         }
     }
 
@@ -220,12 +223,13 @@ impl Conductor {
             });
             let is_event = matches!(outcome, Ok(1..));
             match outcome {
-                Ok(0) => {}
+                Ok(0) => self.tell_of_missed_images(),
                 Ok(_) => self.on_event(type_id, &event, now),
                 Err(ReceiveError::Lapped | ReceiveError::Damaged) => {
                     self.report(ClientError::EventsLost);
                     self.drop_vanished_images(now);
                     self.give_back_abandoned(now);
+                    self.may_miss_images = true;
                 }
             }
             self.event = event;

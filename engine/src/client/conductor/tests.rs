@@ -10,7 +10,7 @@ use crate::client::notice::ImageHandler;
 use crate::client::testing::{LIVENESS, Rig};
 use crate::client::{Counter, ExclusivePublication, Image, Pending, Publication, Subscription};
 use crate::command::{
-    Command, ErrorCode, Event, GetNextAvailableSessionId, OnClientTimeout, OnCounter, OnError,
+    AddPublication, Command, ErrorCode, Event, GetNextAvailableSessionId, OnClientTimeout, OnCounter, OnError,
     OnNextAvailableSessionId, OnPublicationError, Text,
 };
 use crate::counters::CounterSpec;
@@ -468,7 +468,10 @@ fn an_answer_that_a_panic_kept_from_its_caller_is_forgotten() {
     std::thread::scope(|threads| {
         let adding = threads.spawn(|| own.add_destination("aeron:udp?endpoint=127.0.0.1:1").is_ok());
         while !adding.is_finished() {
+            // What the driver says to a command is heard at once, or not at all yet.
+            let conductor = rig.core.conductor();
             rig.driver().serve();
+            drop(conductor);
             std::thread::yield_now();
         }
         assert!(adding.join().is_err(), "the panic is the caller's");
@@ -492,7 +495,10 @@ fn what_a_panic_kept_from_its_caller_is_given_back() {
     std::thread::scope(|threads| {
         let adding = threads.spawn(|| rig.core.add_and_wait::<Subscription>(wanted).is_ok());
         while !adding.is_finished() {
+            // What the driver says to a command is heard at once, or not at all yet.
+            let conductor = rig.core.conductor();
             rig.driver().serve();
+            drop(conductor);
             std::thread::yield_now();
         }
         assert!(adding.join().is_err(), "the panic is the caller's");
@@ -805,6 +811,45 @@ fn what_was_added_while_events_were_lost_is_given_back() {
     rig.settle();
     assert_eq!(rig.driver().resources(), (0, 0, 0));
     drop(unanswered);
+}
+
+/// An image that nobody heard of would hold its publisher back for ever, and nobody would know why.
+#[test]
+fn images_that_came_while_events_were_lost_are_told_of() {
+    let rig = Rig::new();
+    let mut subscription: Subscription = rig.add(subscription());
+    let known: ExclusivePublication = rig.add(exclusive());
+    let untethered = Wanted::Subscription {
+        channel: "aeron:ipc?tether=false".to_owned(),
+        stream_id: STREAM,
+        handlers: ImageHandlers::default(),
+    };
+    let _untethered: Subscription = rig.add(untethered);
+    rig.told();
+    let publish = |id: i64| {
+        rig.driver().execute(&Command::AddExclusivePublication(AddPublication {
+            client_id: ClientId::new(4711),
+            correlation_id: CorrelationId::new(id),
+            stream_id: STREAM,
+            channel: Text::from("aeron:ipc"),
+        }));
+    };
+    publish(9_001);
+    lap(&rig);
+    rig.core.service();
+    // What is heard behind the loss is not missed.
+    publish(9_002);
+    rig.pass(Duration::from_millis(100));
+    let session_id = known.session_id().get() + 1;
+    let told = rig.told();
+    let missed: Vec<_> = told.iter().filter(|what| what.contains("is not read")).collect();
+    assert_eq!(missed.len(), 1, "{told:?}");
+    assert!(
+        missed[0].contains(&format!("subscription to aeron:ipc, stream 1001 has an image of session {session_id}"))
+    );
+    assert_eq!(subscription.images().len(), 2);
+    rig.pass(Duration::from_secs(1));
+    assert!(!rig.told().iter().any(|what| what.contains("is not read")), "it is told once");
 }
 
 #[test]
