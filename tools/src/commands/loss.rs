@@ -1,12 +1,12 @@
 //! `gannet loss`: what images have missed, from the driver's loss report.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use gannet::reports::LossObservation;
 use serde::Serialize;
 
-use crate::cli::{DriverDir, Outcome, Output, positive_duration, session_id, stream_id, utc, with_separators};
+use super::watch::Watch;
+use crate::cli::{DriverDir, Outcome, Output, session_id, stream_id, utc, with_separators};
 use crate::inspect::Driver;
 
 /// Show which streams from the network have missed something: how often, how much, and from where
@@ -20,9 +20,8 @@ pub(crate) struct Args {
     /// Print one JSON object per image: session_id, stream_id, channel, source, count, bytes_lost, first_ms, last_ms
     #[arg(long)]
     json: bool,
-    /// Show again at this interval until stopped
-    #[arg(long, value_name = "INTERVAL", value_parser = positive_duration, num_args = 0..=1, default_missing_value = "1s")]
-    watch: Option<Duration>,
+    #[command(flatten)]
+    watch: Watch,
     /// Show only losses of this stream
     #[arg(long, value_name = "ID", allow_negative_numbers = true, value_parser = stream_id)]
     stream: Option<i32>,
@@ -67,7 +66,7 @@ impl From<&LossObservation> for Line {
 /// Runs the command.
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     let mut before = HashMap::new();
-    super::watch::show(&args.dir.path(), args.watch, out, |driver, out| show(args, driver, &mut before, out))
+    args.watch.show(&args.dir.path(), out, |driver, out| show(args, driver, &mut before, out))
 }
 
 /// What was missing of each image the last time: by its place in the report, which keeps it.

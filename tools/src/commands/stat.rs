@@ -1,10 +1,7 @@
 //! `gannet stat`: every counter of a driver.
 
-use std::time::Duration;
-
-use crate::cli::{
-    DriverDir, Outcome, Output, Unsuccessful, counter_type, positive_duration, session_id, stream_id, with_separators,
-};
+use super::watch::Watch;
+use crate::cli::{DriverDir, Outcome, Output, Unsuccessful, counter_type, session_id, stream_id, with_separators};
 use crate::inspect::{CounterLine, Driver};
 
 /// Show a driver's counters, once or again and again
@@ -23,9 +20,8 @@ pub(crate) struct Args {
     /// where the driver tells them
     #[arg(long, conflicts_with_all = ["watch", "types", "stream", "session", "label"])]
     check: bool,
-    /// Show again at this interval until stopped
-    #[arg(long, value_name = "INTERVAL", value_parser = positive_duration, num_args = 0..=1, default_missing_value = "1s")]
-    watch: Option<Duration>,
+    #[command(flatten)]
+    watch: Watch,
     /// Show only counters of these types
     #[arg(long = "type", value_name = "ID", value_delimiter = ',', value_parser = counter_type)]
     types: Vec<i32>,
@@ -54,7 +50,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     if args.check {
         return check(args, out);
     }
-    super::watch::show(&args.dir.path(), args.watch, out, |driver, out| show(args, driver, out))
+    args.watch.show(&args.dir.path(), out, |driver, out| show(args, driver, out))
 }
 
 fn check(args: &Args, out: &mut Output) -> Outcome {

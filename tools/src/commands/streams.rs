@@ -1,11 +1,10 @@
 //! `gannet streams`: who publishes and who subscribes, and how far each has come.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
+use super::watch::Watch;
 use super::why::seconds_since;
-use crate::cli::{DriverDir, Outcome, Output, positive_duration, with_separators};
+use crate::cli::{DriverDir, Outcome, Output, with_separators};
 use crate::inspect::{Driver, Image, Publication, Streams, Subscriber};
 
 /// Show the streams of a driver: publications, images, and who subscribes to them
@@ -18,9 +17,8 @@ pub(crate) struct Args {
     /// Print one JSON object per stream, with `kind` either "publication" or "image"
     #[arg(long)]
     json: bool,
-    /// Show again at this interval until stopped
-    #[arg(long, value_name = "INTERVAL", value_parser = positive_duration, num_args = 0..=1, default_missing_value = "1s")]
-    watch: Option<Duration>,
+    #[command(flatten)]
+    watch: Watch,
 }
 
 /// A stream as a line of JSON.
@@ -33,7 +31,7 @@ enum Line<'a> {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
-    super::watch::show(&args.dir.path(), args.watch, out, |driver, out| show(args, driver, out))
+    args.watch.show(&args.dir.path(), out, |driver, out| show(args, driver, out))
 }
 
 fn show(args: &Args, driver: &Driver, out: &mut Output) -> Outcome {

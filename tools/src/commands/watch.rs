@@ -3,30 +3,40 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::cli::{Output, Stop};
+use crate::cli::{Outcome, Output, Stop, positive_duration};
 use crate::inspect::Driver;
 
 /// How long a wish to stop may go unnoticed.
 const ATTENTION: Duration = Duration::from_millis(50);
 
-/// Shows the driver in `dir` once, or every `interval` until the user wants to stop.
-pub(super) fn show(
-    dir: &Path,
-    interval: Option<Duration>,
-    out: &mut Output,
-    mut once: impl FnMut(&Driver, &mut Output) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let Some(interval) = interval else { return once(&Driver::open(dir)?, out) };
-    let stop = Stop::listen()?;
-    let mut driver = Driver::open(dir)?;
-    loop {
-        out.clear_screen()?;
-        once(&driver, out)?;
-        out.flush()?;
-        if !pause(interval, &stop) {
-            return Ok(());
+/// Whether something is shown once or again and again.
+#[derive(Debug, clap::Args)]
+pub(super) struct Watch {
+    /// Show again at this interval until stopped
+    #[arg(long, value_name = "INTERVAL", value_parser = positive_duration, num_args = 0..=1, default_missing_value = "1s")]
+    watch: Option<Duration>,
+}
+
+impl Watch {
+    /// Shows the driver in `dir` once, or at the interval until the user wants to stop.
+    pub(super) fn show(
+        &self,
+        dir: &Path,
+        out: &mut Output,
+        mut once: impl FnMut(&Driver, &mut Output) -> Outcome,
+    ) -> Outcome {
+        let Some(interval) = self.watch else { return once(&Driver::open(dir)?, out) };
+        let stop = Stop::listen()?;
+        let mut driver = Driver::open(dir)?;
+        loop {
+            out.clear_screen()?;
+            once(&driver, out)?;
+            out.flush()?;
+            if !pause(interval, &stop) {
+                return Ok(());
+            }
+            driver.refresh();
         }
-        driver.refresh();
     }
 }
 
