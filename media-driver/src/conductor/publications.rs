@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use gannet::types::{RegistrationId, SessionId, StreamId};
 
-use crate::ipc::IpcPublication;
+use crate::ipc::{IpcPublication, State};
 
 /// The registry.
 #[derive(Debug, Default)]
@@ -39,9 +39,9 @@ impl PublicationRegistry {
         self.all.get_mut(index)
     }
 
-    /// Takes the one in this place out; later ones move up.
-    pub(super) fn remove_at(&mut self, index: usize) -> IpcPublication {
-        self.all.remove(index)
+    /// Takes those out that have come to their end, oldest first. All at once: there may be very many.
+    pub(super) fn take_done(&mut self) -> Vec<IpcPublication> {
+        self.all.extract_if(.., |publication| publication.state() == State::Done).collect()
     }
 
     /// All of them.

@@ -1,13 +1,15 @@
 //! What time does on its own, once per timer interval: clients die, publications drain and go, deletions are tried again. In
 //! the order that clients can observe.
 
+use std::collections::HashMap;
+
 use gannet::command::{Event, OnClientTimeout, OnCounter};
 use gannet::types::RegistrationId;
 
 use super::Core;
-use super::clients::Client;
+use super::clients::{Client, PublicationLink};
 use super::linking::free_position;
-use crate::ipc::Change;
+use crate::ipc::{Change, IpcPublication};
 
 /// How many counters' states are looked at on each tick: all that a driver usually has, and a fraction of a millisecond at most.
 const STATES_PER_TICK: usize = 1024;
@@ -36,13 +38,7 @@ impl Core {
             registration_id: RegistrationId::new(client.id.get()),
             counter_id: client.heartbeat.id,
         }));
-        for link in client.publications {
-            if let Some(publication) = self.publications.get_mut(link.original_registration_id) {
-                publication.remove_reference();
-            } else {
-                self.release_network_publication(link.original_registration_id, false);
-            }
-        }
+        self.release_publications(&client.publications);
         for counter in client.counters {
             self.release_counter(counter);
         }
@@ -51,9 +47,22 @@ impl Core {
         self.counters.free(self.now.epoch, client.heartbeat.id);
     }
 
+    /// Takes back all holds of a client. Each publication is looked at once: a client may die with very many, and others wait meanwhile.
+    fn release_publications(&mut self, links: &[PublicationLink]) {
+        let mut holds: HashMap<RegistrationId, usize> = HashMap::new();
+        for link in links {
+            *holds.entry(link.original_registration_id).or_default() += 1;
+        }
+        for publication in self.publications.iter_mut() {
+            for _ in 0..holds.remove(&publication.registration_id()).unwrap_or(0) {
+                publication.remove_reference();
+            }
+        }
+        self.release_network_publications(&holds);
+    }
+
     fn check_publications(&mut self) {
-        let mut index = 0;
-        while index < self.publications.len() {
+        for index in 0..self.publications.len() {
             self.check_untethered(index);
             let Some(publication) = self.publications.at_mut(index) else { return };
             let registration_id = publication.registration_id();
@@ -68,20 +77,17 @@ impl Core {
                 }
                 Some(Change::Drained) => self.take_image_from_all(registration_id),
                 Some(Change::Reopened) => self.link_publication(registration_id),
-                Some(Change::Done) => {
-                    self.dismantle(index);
-                    // The next one is in this place now.
-                    continue;
-                }
-                None => {}
+                // Taken out below, all together.
+                Some(Change::Done) | None => {}
             }
-            index += 1;
+        }
+        for publication in self.publications.take_done() {
+            self.dismantle(publication);
         }
     }
 
     /// Frees the counters of a publication that has come to its end, and has its log deleted.
-    fn dismantle(&mut self, index: usize) {
-        let mut publication = self.publications.remove_at(index);
+    fn dismantle(&mut self, mut publication: IpcPublication) {
         let registration_id = publication.registration_id();
         let subscribers = publication.take_subscribers();
         let (log, path, position, limit) = publication.into_parts();

@@ -1,5 +1,7 @@
 //! Who may share a publication, and which sessions a stream may have.
 
+use gannet_driver::mailbox::SenderCommand;
+
 use crate::support::{Driver, IPC};
 
 fn error_of(driver: &mut Driver, channel: &str, exclusive: bool) -> String {
@@ -49,6 +51,32 @@ fn a_publication_is_gone_with_its_last_holder() {
     driver.remove_publication(second, shared.correlation.registration(), false);
     driver.pass_with(3_000, |driver| driver.beat(second));
     assert_eq!(driver.log_files().len(), 0);
+}
+
+/// A client that dies gives back each of its holds, of which it may have several on one publication, and no more than those.
+#[test]
+fn a_dead_client_gives_back_all_of_its_holds() {
+    let mut driver = Driver::with_network();
+    let (dying, living) = (driver.client(), driver.client());
+    let network = "aeron:udp?endpoint=127.0.0.1:40123|term-length=64k";
+    for channel in [IPC, network] {
+        for client in [dying, living, dying, dying] {
+            driver.add_publication(client, channel);
+        }
+    }
+    let alone = driver.add_exclusive_publication(dying, IPC);
+    driver.close_client(dying);
+    driver.pass_with(3_000, |driver| driver.beat(living));
+    assert!(!alone.path.exists());
+    assert_eq!(driver.log_files().len(), 2, "the other client holds these");
+    let ended = |driver: &mut Driver| {
+        let commands = std::iter::from_fn(|| driver.conductor.poll_sender_command());
+        commands.filter(|command| matches!(command, SenderCommand::EndPublication { .. })).count()
+    };
+    assert_eq!(ended(&mut driver), 0);
+    driver.close_client(living);
+    driver.pass_ms(3_000);
+    assert_eq!((driver.log_files().len(), ended(&mut driver)), (1, 1), "one lingers on the network");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Publications of UDP channels come and go. Adding one takes steps that others carry out, as in `pending`: its channel, its
 //! endpoint, its log, then everything else.
 
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 
 use gannet::channel_uri::{ChannelUri, ResponseCorrelation, SessionSelector};
@@ -9,9 +10,9 @@ use gannet::counters::Stream;
 use gannet::logbuffer::LogBuffers;
 use gannet::types::{ClientId, CorrelationId, Mtu, Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
 
-use super::params;
 use super::pending::{Pending, PendingLog, PendingNetwork};
 use super::publication::{NetworkPublication, NewPublication};
+use super::{Network, params};
 use crate::channel::UdpChannel;
 use crate::conductor::Core;
 use crate::conductor::clients::PublicationLink;
@@ -347,6 +348,19 @@ impl Core {
         if let Some(position) = publication.remove_reference(now) {
             let end = SenderCommand::EndPublication { registration_id, position, revoked: false };
             self.network.to_sender.push_back(end);
+        }
+    }
+
+    /// A client that is gone gives back so many holds on each of these publications.
+    pub(in crate::conductor) fn release_network_publications(&mut self, holds: &HashMap<RegistrationId, usize>) {
+        let Network { publications, to_sender, .. } = &mut self.network;
+        for publication in publications {
+            let registration_id = publication.made_of.registration_id;
+            for _ in 0..holds.get(&registration_id).copied().unwrap_or(0) {
+                if let Some(position) = publication.remove_reference(self.now.monotonic) {
+                    to_sender.push_back(SenderCommand::EndPublication { registration_id, position, revoked: false });
+                }
+            }
         }
     }
 
