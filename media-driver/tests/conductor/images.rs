@@ -156,6 +156,23 @@ fn a_session_that_presents_itself_twice_has_one_image() {
     assert_eq!((made.len(), refused), (1, 2), "{others:?}");
 }
 
+/// A subscription that goes while its image is being made leaves nothing of it behind, and no error that anybody would look into.
+#[test]
+fn an_image_that_nobody_wants_any_more_is_given_up_in_silence() {
+    let (mut driver, client, subscription, endpoint) = subscribed();
+    driver.hold_requests();
+    assert!(present(&mut driver, endpoint, SETUP).is_none());
+    driver.remove_subscription(client, subscription);
+    driver.release_requests();
+    driver.pass_with(3_000, |driver| driver.beat(client));
+    assert_eq!((driver.log_files(), driver.sockets.len(), driver.counter_lines().len()), (vec![], 0, 1));
+    assert_eq!((driver.error_texts(), driver.system(SystemCounter::Errors)), (vec![], 0));
+    let (endpoints, images, told) = receiver_told(&mut driver);
+    assert_eq!((endpoints.len(), images.len()), (0, 0));
+    assert!(told.iter().any(|told| told.starts_with("RefuseImage")), "{told:?}");
+    assert!(told.last().is_some_and(|told| told.starts_with("RemoveEndpoint")), "{told:?}");
+}
+
 /// However long status messages are apart, time is reckoned with.
 #[test]
 fn an_image_drains_whatever_its_status_message_timeout() {

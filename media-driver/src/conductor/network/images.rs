@@ -139,7 +139,10 @@ impl Core {
         };
         let coming = self.network.coming.remove(index);
         if let Err(error) = self.finish_image(&coming, &log) {
-            self.report_refusal(coming.endpoint, &coming.setup, coming.source, &error);
+            // Who changes their mind meanwhile has done nothing wrong, nor has the sender.
+            if !matches!(error, CommandError::UnwantedImage) {
+                self.report_refusal(coming.endpoint, &coming.setup, coming.source, &error);
+            }
             self.give_up_log(registration_id, coming.path.clone(), log);
             self.refuse_image(&coming);
         }
