@@ -12,7 +12,7 @@ use super::control::Control;
 use super::descriptor::RecordingDescriptor;
 use super::entry_copy::kept_entry;
 use super::error::JournalError;
-use super::journal::{lock_writing, open_lock_name};
+use super::locks::{lock_writing, open_lock_name};
 use super::making::find_segment;
 use super::segment::{SegmentKind, parse_segment_name};
 use super::storage::{Share, Storage};

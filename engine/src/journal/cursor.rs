@@ -20,6 +20,7 @@ use crate::types::{Position, RecordingId, SemanticVersion};
 
 use super::descriptor::RecordingDescriptor;
 use super::error::JournalError;
+use super::locks::{cursors_lock_name, wait_for_lock};
 use super::preamble::{self, Preamble};
 use super::recording::Recording;
 use super::storage::{Storage, Stored};
@@ -428,10 +429,5 @@ fn create(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<Sto
 }
 
 fn lock(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<super::storage::Lock, JournalError> {
-    super::journal::wait_for_lock(storage, &lock_name(descriptor.recording_id))
-}
-
-/// The name of the file whose lock is held by whoever makes or removes a cursor, or moves the recording's start.
-pub(crate) fn lock_name(recording_id: RecordingId) -> String {
-    format!("{recording_id}.cursors.lock")
+    wait_for_lock(storage, &cursors_lock_name(descriptor.recording_id))
 }

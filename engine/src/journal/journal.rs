@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::agent::{AgentRunner, IdleStrategy};
+use crate::agent::AgentRunner;
 use crate::memory::FileAccess;
 use crate::time::{Clock, SystemClock};
 use crate::types::{Position, RecordingId};
@@ -17,10 +17,12 @@ use super::descriptor::RecordingDescriptor;
 use super::entry_copy::{keep_entry, kept_entry};
 use super::error::JournalError;
 use super::keeper::{Keeper, idle_strategy, roll_if_due};
+use super::locks::{lock_opening, lock_writing, open_lock_name, prune_lock_name, wait_for_lock};
 use super::making::left_by_makers;
-use super::mark::{Mark, refuse_archive};
+use super::mark::Mark;
 use super::options::{JournalOptions, SyncPolicy};
-use super::prune::{Prune, Pruned, finish as finish_pruning, lock_name as prune_lock_name, prune_open};
+use super::prune::{Prune, finish as finish_pruning, prune_open};
+use super::pruned::Pruned;
 use super::recording::Recording;
 use super::recovery::{LeftBy, RecoveryReport, pad_claims, recover};
 use super::retention::{Retention, RetentionFile};
@@ -28,9 +30,6 @@ use super::segment::parse_segment_name;
 use super::sidecar::Sidecar;
 use super::storage::{Directory, Lock, Share, Storage};
 use super::writer::{Held, Writer};
-
-/// How long somebody else may take to open or close the journal, in nanoseconds.
-const LOCK_PATIENCE_NS: i64 = 30_000_000_000;
 
 /// A journal, opened for writing. Any number of processes may have it open; each makes [`Appender`]s for its threads.
 ///
@@ -471,37 +470,4 @@ pub(crate) fn unfinished_files(
     let mut unfinished = left_by_makers(&names, descriptor.recording_id);
     unfinished.extend(names.into_iter().filter(is_unfinished));
     Ok(unfinished)
-}
-
-/// The same for whoever is about to write, unless an archive runs in the directory.
-pub(crate) fn lock_writing(storage: &dyn Storage) -> Result<Lock, JournalError> {
-    // Before anything is made there.
-    refuse_archive(storage)?;
-    lock_opening(storage)
-}
-
-/// Waits for the lock under which a journal is opened and closed.
-pub(crate) fn lock_opening(storage: &dyn Storage) -> Result<Lock, JournalError> {
-    wait_for_lock(storage, "journal.lock")
-}
-
-/// Waits for a lock that nobody holds for long.
-pub(crate) fn wait_for_lock(storage: &dyn Storage, name: &str) -> Result<Lock, JournalError> {
-    let deadline = SystemClock.monotonic().saturating_add_ns(LOCK_PATIENCE_NS);
-    let mut idle = IdleStrategy::default();
-    loop {
-        if let Some(lock) = storage.try_lock(name, Share::Exclusive)? {
-            return Ok(lock);
-        }
-        if SystemClock.monotonic() > deadline {
-            let source = std::io::Error::other("somebody else has held the lock for 30 seconds");
-            return Err(JournalError::Io { action: "lock", path: storage.path(name), source });
-        }
-        idle.idle_once();
-    }
-}
-
-/// The name of the file whose lock everybody shares who has the journal open.
-pub(crate) fn open_lock_name(recording_id: RecordingId) -> String {
-    format!("{recording_id}.open.lock")
 }

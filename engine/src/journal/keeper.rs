@@ -12,11 +12,13 @@ use crate::types::Position;
 use super::appender::Appender;
 use super::error::{AppendError, JournalError};
 use super::indexer::{Indexer, file_checksum};
+use super::locks::keeper_lock_name;
 use super::making::remove_left_by_makers;
 use super::mark::Pulse;
 use super::options::{Stamps, SyncPolicy};
 use super::pages::PagesAhead;
-use super::prune::{HeldBack, Prune, first_entry, try_prune_open};
+use super::prune::{Prune, first_entry, try_prune_open};
+use super::pruned::HeldBack;
 use super::recording::Recording;
 use super::retention::RetentionFile;
 use super::segment::SegmentLayout;
@@ -118,7 +120,7 @@ impl Keeper {
                 return Ok(0);
             }
             self.next_lock = now.saturating_add_ns(LOCK_INTERVAL_NS);
-            let name = format!("{}.keeper.lock", self.writer.descriptor.recording_id);
+            let name = keeper_lock_name(self.writer.descriptor.recording_id);
             self.lock = self.writer.storage.try_lock(&name, Share::Exclusive)?;
             if self.lock.is_none() {
                 return Ok(0);
@@ -471,7 +473,7 @@ fn walk_to(indexer: &mut Indexer, writer: &Writer, layout: &SegmentLayout, end: 
 mod tests {
     use super::*;
     use crate::journal::control::Control;
-    use crate::journal::journal::lock_opening;
+    use crate::journal::locks::lock_opening;
     use crate::journal::mark::Mark;
     use crate::journal::storage::{MemoryStorage, Storage};
     use crate::journal::{Journal, JournalOptions};

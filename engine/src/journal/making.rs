@@ -14,6 +14,7 @@ use crate::memory::FileAccess;
 use crate::types::{Position, RecordingId};
 
 use super::error::JournalError;
+use super::locks::makers_lock_name;
 use super::segment::{SegmentKind, ahead_name, parse_segment_name, segment_name};
 use super::storage::{Share, Storage, Stored};
 
@@ -23,11 +24,6 @@ const MAKING: &str = ".next.making-";
 /// The name of a segment for as long as one maker makes it, whose `number` no other of this process has.
 pub(crate) fn making_name(recording_id: RecordingId, base: Position, number: usize) -> String {
     format!("{recording_id}-{base}{MAKING}{}-{number:#x}", std::process::id())
-}
-
-/// The name of the file whose lock makers share.
-pub(crate) fn making_lock_name(recording_id: RecordingId) -> String {
-    format!("{recording_id}.makers.lock")
 }
 
 /// The file of a segment, if it has one by now.
@@ -62,7 +58,7 @@ pub(crate) fn left_by_makers(names: &[String], recording_id: RecordingId) -> Vec
 
 /// Removes what makers left who were killed. Not while somebody makes a segment: then false.
 pub(crate) fn remove_left_by_makers(storage: &dyn Storage, recording_id: RecordingId) -> Result<bool, JournalError> {
-    let lock = storage.try_lock(&making_lock_name(recording_id), Share::Exclusive)?;
+    let lock = storage.try_lock(&makers_lock_name(recording_id), Share::Exclusive)?;
     if lock.is_none() {
         return Ok(false);
     }
@@ -88,7 +84,7 @@ mod tests {
         for name in left.iter().map(|name| &**name).chain(others) {
             storage.create(name, 64, Reserve::Space).unwrap();
         }
-        let making = storage.try_lock(&making_lock_name(id), Share::Shared).unwrap();
+        let making = storage.try_lock(&makers_lock_name(id), Share::Shared).unwrap();
         assert!(!remove_left_by_makers(&storage, id).unwrap(), "one of them may live");
         assert_eq!(storage.names().unwrap().len(), left.len() + others.len());
         drop(making);

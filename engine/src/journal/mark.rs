@@ -253,7 +253,7 @@ fn sync(storage: &dyn Storage, stored: &Stored) -> Result<(), JournalError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::journal::lock_opening;
+    use crate::journal::locks::lock_opening;
     use crate::journal::storage::MemoryStorage;
     use crate::memory::RawAccess;
 

@@ -24,9 +24,10 @@ use super::catalog::Catalog;
 use super::control::Control;
 use super::descriptor::RecordingDescriptor;
 use super::error::JournalError;
-use super::journal::{lock_opening, open_lock_name, wait_for_lock};
+use super::locks::{cursors_lock_name, lock_opening, open_lock_name, prune_lock_name, wait_for_lock};
 use super::mark::{Mark, refuse_archive};
 use super::options::SyncPolicy;
+use super::pruned::{HeldBack, KeepReason, KeptSegment, PruneReason, Pruned, PrunedSegment};
 use super::recording::Recording;
 use super::retention::{Retention, RetentionFile};
 use super::segment::{SegmentKind, SegmentLayout, parse_segment_name, segment_name};
@@ -108,97 +109,6 @@ impl Prune {
     }
 }
 
-/// What was pruned, or would be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pruned {
-    /// Where the recording began.
-    pub start_before: Position,
-    /// Where it begins now.
-    pub start: Position,
-    /// The segments that went, in order.
-    pub segments: Vec<PrunedSegment>,
-    /// How many bytes of the disk they took up.
-    pub bytes: u64,
-    /// The cursor that keeps more from going, if one does.
-    pub held: Option<HeldBack>,
-    /// The first segment that stays, and why; none where there is none.
-    pub rest: Option<KeptSegment>,
-}
-
-/// A segment that went, or would.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PrunedSegment {
-    /// The name of its file.
-    pub name: String,
-    /// Where it begins.
-    pub base: Position,
-    /// How many bytes of the disk it takes up, with its sidecar.
-    pub bytes: u64,
-    /// When its newest message was appended, as far as that is known.
-    pub newest: Option<EpochNanos>,
-    /// Why it goes.
-    pub reason: PruneReason,
-}
-
-/// Why a segment goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PruneReason {
-    /// It is before the start already: somebody was killed while pruning.
-    Unfinished,
-    /// All of it is before the position asked for.
-    Position,
-    /// All of it is before the time asked for.
-    Time,
-    /// It is older than the policy keeps.
-    Age,
-    /// The recording takes up more than the policy allows.
-    Size,
-    /// The file system has less room than the policy wants.
-    FreeSpace,
-}
-
-/// A segment that stays, and with it all that come behind it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptSegment {
-    /// The name of its file.
-    pub name: String,
-    /// Where it begins.
-    pub base: Position,
-    /// When its newest message was appended, or one that is new enough to keep it, as far as that is known. A message whose time has
-    /// not come yet does not count.
-    pub newest: Option<EpochNanos>,
-    /// Why it stays.
-    pub reason: KeepReason,
-}
-
-/// Why a segment stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeepReason {
-    /// It is being written, or is to be indexed or synced yet.
-    InUse,
-    /// No limit says that it goes.
-    Limits,
-    /// A limit of time is the only one that could say that it goes, and nobody knows when its newest message was appended.
-    Undated,
-    /// A cursor needs it: see [`Pruned::held`].
-    Cursor,
-    /// As many went as were to.
-    AtMost,
-}
-
-/// What keeps segments from going.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldBack {
-    /// The name of the cursor that is behind.
-    pub cursor: String,
-    /// Where it is.
-    pub position: Position,
-    /// How many segments would go but for this cursor and others.
-    pub segments: usize,
-}
-
 /// Prunes a recording: that of this id, or the last of the storage. It may be in use, by this process or others.
 ///
 /// # Errors
@@ -227,7 +137,7 @@ pub fn prune(
     // Others who have it open have the mark.
     let mark = opening.as_ref().map(|opening| Mark::claim(&*storage, opening)).transpose()?;
     // One at a time.
-    let lock = wait_for_lock(&*storage, &lock_name(id))?;
+    let lock = wait_for_lock(&*storage, &prune_lock_name(id))?;
     let done = pruning.run(request);
     let released = mark.zip(opening.as_ref()).map_or(Ok(()), |(mark, opening)| mark.release(&*storage, opening));
     drop((lock, alone, opening));
@@ -240,7 +150,7 @@ pub(crate) fn prune_open(recording: &Recording, request: &Prune) -> Result<Prune
     if request.dry_run {
         return pruning.plan(request);
     }
-    let _lock = wait_for_lock(pruning.storage, &lock_name(recording.descriptor().recording_id))?;
+    let _lock = wait_for_lock(pruning.storage, &prune_lock_name(recording.descriptor().recording_id))?;
     pruning.run(request)
 }
 
@@ -261,7 +171,7 @@ pub(crate) fn held_back(recording: &Recording) -> Result<Option<HeldBack>, Journ
 /// The same for the helper thread, which has better things to do than to wait. None if somebody else is at it.
 pub(crate) fn try_prune_open(recording: &Recording, request: &Prune) -> Result<Option<Pruned>, JournalError> {
     let pruning = Pruning { storage: &*recording.storage, recording };
-    let name = lock_name(recording.descriptor().recording_id);
+    let name = prune_lock_name(recording.descriptor().recording_id);
     let Some(_lock) = pruning.storage.try_lock(&name, Share::Exclusive)? else { return Ok(None) };
     pruning.run(request).map(Some)
 }
@@ -341,7 +251,7 @@ impl Pruning<'_> {
         let descriptor = self.recording.descriptor();
         let id = descriptor.recording_id;
         // No cursor is made at the old start, or removed, between the look and the deed.
-        let cursors = wait_for_lock(self.storage, &super::cursor::lock_name(id))?;
+        let cursors = wait_for_lock(self.storage, &cursors_lock_name(id))?;
         let plan = self.plan(request)?;
         if plan.start > plan.start_before {
             let file = RetentionFile::open_or_create(self.storage, id)?;
@@ -503,8 +413,4 @@ impl Limits {
             None
         }
     }
-}
-
-pub(crate) fn lock_name(id: RecordingId) -> String {
-    format!("{id}.prune.lock")
 }

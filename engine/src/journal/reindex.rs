@@ -11,9 +11,9 @@ use crate::types::{Position, RecordingId};
 use super::control::Control;
 use super::error::{Damage, JournalError};
 use super::indexer::{Indexer, file_checksum};
-use super::journal::wait_for_lock;
+use super::locks::{keeper_lock_name, prune_lock_name, wait_for_lock};
 use super::options::Stamps;
-use super::prune::{first_entry, lock_name};
+use super::prune::first_entry;
 use super::recording::Recording;
 use super::segment::{At, segment_name};
 use super::sidecar::Sidecar;
@@ -59,14 +59,14 @@ pub(crate) fn reindex_in(
     let descriptor = recording.descriptor();
     let identity = descriptor.identity();
     let layout = identity.layout;
-    let name = format!("{}.keeper.lock", descriptor.recording_id);
+    let name = keeper_lock_name(descriptor.recording_id);
     let Some(_keeper) = storage.try_lock(&name, Share::Exclusive)? else {
         let source = std::io::Error::other("somebody has the journal open, and its helper thread writes the sidecars");
         return Err(JournalError::Io { action: "lock", path: storage.path(&name), source });
     };
     let mut done = Reindexed::default();
     // What is being read is not pruned meanwhile.
-    let _pruning = wait_for_lock(&**storage, &lock_name(descriptor.recording_id))?;
+    let _pruning = wait_for_lock(&**storage, &prune_lock_name(descriptor.recording_id))?;
     let start = recording.start_position();
     let first = first_entry(&**storage, descriptor, start)?;
     let mut indexer = Indexer::at(first, recording.stamps() != Stamps::None);

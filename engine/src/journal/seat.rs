@@ -13,9 +13,10 @@ use crate::memory::OwnedWord;
 use super::control::MAX_APPENDERS;
 use super::error::JournalError;
 use super::keeper::idle_strategy;
+use super::locks::{appender_lock_name, appenders_lock_name};
 use super::storage::{Lock, Share};
 use super::tail::Slot;
-use super::writer::{Writer, slot_lock_name};
+use super::writer::Writer;
 
 /// How often it is asked who is in the way before that is told without a name: whoever has the lock may be about to take a slot, or to
 /// go.
@@ -56,10 +57,11 @@ impl Seat {
     /// The same for a moment, for which nobody is named who is in the way of an exclusive appender; none where somebody is.
     pub(crate) fn try_take(writer: &Writer, share: Share) -> Result<Option<Self>, JournalError> {
         let descriptor = &writer.descriptor;
-        let name = format!("{}.appenders.lock", descriptor.recording_id);
+        let name = appenders_lock_name(descriptor.recording_id);
         let Some(shared) = writer.storage.try_lock(&name, share)? else { return Ok(None) };
         for index in 0..MAX_APPENDERS {
-            let lock = writer.storage.try_lock(&slot_lock_name(descriptor, index), Share::Exclusive)?;
+            let lock =
+                writer.storage.try_lock(&appender_lock_name(descriptor.recording_id, index), Share::Exclusive)?;
             let Some(alive) = lock else { continue };
             let slot = writer.control.slot(index);
             // Whoever had it is dead, and so is what it claimed: nobody claims that any more.

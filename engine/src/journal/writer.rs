@@ -12,7 +12,8 @@ use super::clock::CoarseClock;
 use super::control::{Control, MAX_APPENDERS};
 use super::descriptor::RecordingDescriptor;
 use super::error::{Damage, Fault, JournalError};
-use super::making::{find_segment, making_lock_name, making_name};
+use super::locks::{appender_lock_name, makers_lock_name};
+use super::making::{find_segment, making_name};
 use super::mark::Mark;
 use super::segment::{At, Identity, ahead_name, segment_name};
 use super::storage::{Lock, Share, Storage, Stored};
@@ -372,7 +373,7 @@ impl Writer {
     /// Whether the owner of an appender's slot lives.
     pub(crate) fn is_alive(&self, slot: usize) -> bool {
         // What cannot be told is taken for alive: nothing is taken from it.
-        let lock = self.storage.try_lock(&slot_lock_name(&self.descriptor, slot), Share::Exclusive);
+        let lock = self.storage.try_lock(&appender_lock_name(self.descriptor.recording_id, slot), Share::Exclusive);
         !matches!(lock, Ok(Some(_)))
     }
 
@@ -430,7 +431,7 @@ impl Writer {
         let making = making_name(id, base, std::ptr::from_ref(self).addr());
         loop {
             // Whoever does not get it goes on all the same: nobody waits for another process here.
-            let _making = self.storage.try_lock(&making_lock_name(id), Share::Shared)?;
+            let _making = self.storage.try_lock(&makers_lock_name(id), Share::Shared)?;
             self.storage.remove(&making)?;
             // Its pages are seen to when the tail comes near them: see `pages`.
             let stored = self.storage.create(&making, length, Reserve::Space)?;
@@ -482,11 +483,6 @@ impl Segment {
         let frames = Frames::new(&stored.view().slice(0, length));
         Self { stored, frames }
     }
-}
-
-/// The name of the file whose lock the owner of an appender's slot holds.
-pub(crate) fn slot_lock_name(descriptor: &RecordingDescriptor, slot: usize) -> String {
-    format!("{}.appender-{slot}.lock", descriptor.recording_id)
 }
 
 /// The segments of an opened journal, for one of its appenders.
