@@ -368,37 +368,28 @@ impl Value for Option<ByteLength> {
     }
 }
 
-impl Value for TermLength {
-    const FORM: Form = Form::Size;
+/// Sizes that are never out of their bounds.
+macro_rules! bounded_sizes {
+    ($($size:ty)*) => {$(
+        impl Value for $size {
+            const FORM: Form = Form::Size;
 
-    fn parse(text: &str) -> Option<Self> {
-        Self::new(parse_size(text).ok()?.try_into().ok()?).ok()
-    }
+            fn parse(text: &str) -> Option<Self> {
+                Self::new(parse_size(text).ok()?.try_into().ok()?).ok()
+            }
 
-    fn show(&self) -> String {
-        format_size(self.get().unsigned_abs().into())
-    }
+            fn show(&self) -> String {
+                format_size(self.get().unsigned_abs().into())
+            }
 
-    fn magnitude(&self) -> Option<i128> {
-        Some(self.get().into())
-    }
+            fn magnitude(&self) -> Option<i128> {
+                Some(self.get().into())
+            }
+        }
+    )*};
 }
 
-impl Value for Mtu {
-    const FORM: Form = Form::Size;
-
-    fn parse(text: &str) -> Option<Self> {
-        Self::new(parse_size(text).ok()?.try_into().ok()?).ok()
-    }
-
-    fn show(&self) -> String {
-        format_size(self.get().unsigned_abs().into())
-    }
-
-    fn magnitude(&self) -> Option<i128> {
-        Some(self.get().into())
-    }
-}
+bounded_sizes! { TermLength Mtu }
 
 impl Value for Duration {
     const FORM: Form = Form::Duration;
