@@ -1,17 +1,24 @@
 //! Commands of clients that wait for an earlier one of theirs, whose name is being looked up. They stay in order behind it, and leave
-//! the way to the commands of others.
+//! the way to the commands of others. A client has so much room for them and no more, so that none can take it from others.
 
 use std::collections::VecDeque;
 
 use gannet::types::ClientId;
 
-/// So many bytes of commands may wait, as many as a ring of the usual size has room for; then no more are read.
+/// So many bytes of commands of one client may wait, as many as a ring of the usual size has room for. What is more is refused.
 const BYTES_LIMIT: usize = 1 << 20;
 
 /// All such commands.
 #[derive(Debug, Default)]
 pub(super) struct Deferred {
-    clients: Vec<(ClientId, VecDeque<Record>)>,
+    clients: Vec<Waiting>,
+}
+
+/// Those of one client.
+#[derive(Debug)]
+struct Waiting {
+    client_id: ClientId,
+    records: VecDeque<Record>,
     bytes: usize,
 }
 
@@ -23,38 +30,36 @@ pub(super) struct Record {
 }
 
 impl Deferred {
-    /// Keeps a command of this client, behind those that are there.
-    pub(super) fn push(&mut self, client_id: ClientId, type_id: i32, bytes: &[u8]) {
-        self.bytes += bytes.len();
-        let record = Record { type_id, bytes: bytes.into() };
-        match self.clients.iter_mut().find(|(id, _)| *id == client_id) {
-            Some((_, records)) => records.push_back(record),
-            None => self.clients.push((client_id, VecDeque::from([record]))),
+    /// Keeps a command of this client, behind those that are there. Returns whether there was room.
+    pub(super) fn push(&mut self, client_id: ClientId, type_id: i32, bytes: &[u8]) -> bool {
+        let index = self.clients.iter().position(|waiting| waiting.client_id == client_id).unwrap_or_else(|| {
+            self.clients.push(Waiting { client_id, records: VecDeque::new(), bytes: 0 });
+            self.clients.len() - 1
+        });
+        let waiting = &mut self.clients[index];
+        let fits = waiting.bytes + bytes.len() <= BYTES_LIMIT;
+        if fits {
+            waiting.bytes += bytes.len();
+            waiting.records.push_back(Record { type_id, bytes: bytes.into() });
         }
+        fits
     }
 
     /// The next command of a client that does not wait any more.
     pub(super) fn take(&mut self, is_waiting: impl Fn(ClientId) -> bool) -> Option<Record> {
-        let index = self.clients.iter().position(|(client_id, _)| !is_waiting(*client_id))?;
-        let (_, records) = &mut self.clients[index];
-        let record = records.pop_front();
-        if records.is_empty() {
+        let index = self.clients.iter().position(|waiting| !is_waiting(waiting.client_id))?;
+        let waiting = &mut self.clients[index];
+        let record = waiting.records.pop_front();
+        waiting.bytes -= record.as_ref().map_or(0, |record| record.bytes.len());
+        if waiting.records.is_empty() {
             self.clients.remove(index);
         }
-        self.bytes -= record.as_ref().map_or(0, |record| record.bytes.len());
         record
-    }
-
-    /// Whether no more should be kept.
-    pub(super) fn is_full(&self) -> bool {
-        self.bytes >= BYTES_LIMIT
     }
 
     /// The client is gone, and its commands with it.
     pub(super) fn forget(&mut self, client_id: ClientId) {
-        for (_, records) in self.clients.extract_if(.., |(id, _)| *id == client_id) {
-            self.bytes -= records.iter().map(|record| record.bytes.len()).sum::<usize>();
-        }
+        self.clients.retain(|waiting| waiting.client_id != client_id);
     }
 }
 
@@ -70,7 +75,7 @@ mod tests {
     fn filled() -> Deferred {
         let mut deferred = Deferred::default();
         for (client_id, type_id) in [(1, 10), (2, 20), (1, 11), (3, 30)] {
-            deferred.push(ClientId::new(client_id), type_id, &[0; BYTES_LIMIT / 4]);
+            assert!(deferred.push(ClientId::new(client_id), type_id, &[0; BYTES_LIMIT / 2]));
         }
         deferred
     }
@@ -85,12 +90,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_bounded() {
+    fn what_is_kept_of_each_client_is_bounded() {
         let mut deferred = filled();
-        assert!(deferred.is_full());
-        taken(&mut deferred, &[1, 2]);
-        assert!(!deferred.is_full());
-        deferred.forget(ClientId::new(1));
-        assert_eq!((taken(&mut deferred, &[]), deferred.bytes), (vec![20], 0));
+        let [full, other] = [1, 2].map(ClientId::new);
+        assert!(!deferred.push(full, 12, &[0]), "it has no more room");
+        assert!(deferred.push(other, 21, &[0]), "others have");
+        deferred.forget(full);
+        assert_eq!(taken(&mut deferred, &[]), [20, 21, 30]);
+        assert!(deferred.push(full, 12, &[0; BYTES_LIMIT]) && deferred.clients.len() == 1);
     }
 }

@@ -27,6 +27,8 @@ pub(super) enum CommandError {
     Endpoint(#[from] EndpointError),
     #[error("the channel's endpoint is being closed; try again")]
     Closing,
+    #[error("as many {what} as may be wait for names that are looked up; try again")]
+    ManyWait { what: &'static str },
     #[error("a subscription of the same endpoint and stream differs in {key}")]
     SubscriptionClash { key: &'static str },
     #[error(transparent)]
@@ -106,7 +108,7 @@ impl CommandError {
             | Self::OnePlace { .. }
             | Self::Endpoint(EndpointError::Channel(_)) => ErrorCode::InvalidChannel,
             Self::Endpoint(EndpointError::UnknownHost(_)) => ErrorCode::UnknownHost,
-            Self::Closing => ErrorCode::ResourceTemporarilyUnavailable,
+            Self::Closing | Self::ManyWait { .. } => ErrorCode::ResourceTemporarilyUnavailable,
             Self::UnknownPublication { .. } => ErrorCode::UnknownPublication,
             Self::UnknownSubscription { .. } => ErrorCode::UnknownSubscription,
             Self::UnknownCounter { .. } => ErrorCode::UnknownCounter,

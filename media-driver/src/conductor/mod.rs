@@ -264,9 +264,6 @@ impl Conductor {
         if core.go_on() {
             return 1;
         }
-        if core.deferred.is_full() || core.network.awaits_many_names() {
-            return 0;
-        }
         self.commands.read(1, |type_id, bytes| core.on_command(type_id, bytes))
     }
 

@@ -112,6 +112,58 @@ fn lookups_are_bounded_and_answered_in_any_order() {
     assert_eq!(added, ids);
 }
 
+/// Whoever sends very much behind a name that nobody answers for has the rest refused, and others are served.
+#[test]
+fn nobody_is_held_up_by_what_another_sends_behind_a_slow_name() {
+    let mut driver = silent_driver();
+    let (flooding, other) = (driver.client(), driver.client());
+    let waits = wait(&mut driver, flooding);
+    let label = "x".repeat(4_000);
+    let mut refusals = Vec::new();
+    for _ in 0..400 {
+        let (_, events) = driver.add_counter(flooding, b"key", label.as_bytes());
+        refusals.extend(events);
+    }
+    let is_mild = |refusal: &String| refusal.starts_with("error 10 ") && refusal.contains("try again");
+    assert!(refusals.iter().all(is_mild), "{refusals:?}");
+    let kept = 400 - refusals.len();
+    assert!((200..300).contains(&kept), "{kept} kept");
+    driver.add_publication(other, IPC);
+    driver.answer_name();
+    let events = driver.events();
+    assert!(events.iter().any(|event| event.starts_with(&format!("subscription {waits} "))), "{events:?}");
+    assert_eq!(events.iter().filter(|event| event.starts_with("counter ")).count(), kept + 1);
+    assert!(driver.error_texts().is_empty(), "whoever may try again is no matter for people");
+}
+
+/// However many clients wait for names that nobody answers for, those who need none are served, and those who need one may try again.
+#[test]
+fn nobody_is_held_up_by_many_who_wait_for_names() {
+    let mut driver = silent_driver();
+    let mut refused = 0;
+    for _ in 0..100 {
+        let client = driver.client();
+        let command = driver.add_subscription_command(client, NAMED);
+        match &driver.run(&command)[..] {
+            [] => assert_eq!(refused, 0),
+            [refusal] => {
+                assert!(refusal.starts_with("error 10 ") && refusal.contains("try again"), "{refusal}");
+                refused += 1;
+            }
+            events => panic!("{events:?}"),
+        }
+    }
+    assert_eq!(refused, 36);
+    let client = driver.client();
+    driver.add_publication(client, IPC);
+    driver.add_exclusive_publication(client, "aeron:udp?endpoint=127.0.0.1:40124|term-length=64k");
+    while driver.unanswered() > 0 {
+        driver.answer_name();
+    }
+    driver.events();
+    wait(&mut driver, client);
+}
+
 /// An id that a command waits under is taken.
 #[test]
 fn an_id_that_waits_is_in_use() {

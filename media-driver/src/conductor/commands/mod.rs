@@ -25,7 +25,10 @@ impl Core {
     pub(super) fn on_command(&mut self, type_id: i32, bytes: &[u8]) {
         match Command::decode(type_id, bytes) {
             Ok(command) if self.stays_behind(&command) => {
-                self.deferred.push(command.client_id(), type_id, bytes);
+                if !self.deferred.push(command.client_id(), type_id, bytes) {
+                    let full = CommandError::ManyWait { what: "commands of its client" };
+                    self.refuse(command.name(), command.correlation_id(), channel_of(&command), &full);
+                }
             }
             Ok(command) => {
                 if let Err(error) = self.carry_out(&command) {

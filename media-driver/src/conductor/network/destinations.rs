@@ -56,8 +56,7 @@ impl Core {
         if uri.params().endpoint.is_none() || uri.media() != Media::Udp {
             return Err(CommandError::NoDestination);
         }
-        self.wait_for_channel((command.client_id, command.correlation_id), &uri, what);
-        Ok(())
+        self.wait_for_channel((command.client_id, command.correlation_id), &uri, what)
     }
 
     /// Where a publication's destination is has been found out.
@@ -119,10 +118,9 @@ impl Core {
             self.check_room_for_link()?;
             let registration_id = command.registration_id;
             if uri.is_spy() {
-                self.wait_for_channel(ids, &uri, Pending::Spy { registration_id, stream_id, common });
-            } else {
-                self.add_ipc_place(command, &uri, stream_id, common);
+                return self.wait_for_channel(ids, &uri, Pending::Spy { registration_id, stream_id, common });
             }
+            self.add_ipc_place(command, &uri, stream_id, common);
             return Ok(());
         }
         let sockets = self.network.endpoint(endpoint).map_or(0, |found| found.sockets.len());
@@ -133,8 +131,7 @@ impl Core {
             });
         }
         let subscription = command.registration_id;
-        self.wait_for_channel(ids, &uri, Pending::AddReceiveDestination { subscription, endpoint });
-        Ok(())
+        self.wait_for_channel(ids, &uri, Pending::AddReceiveDestination { subscription, endpoint })
     }
 
     /// REMOVE_RCV_DESTINATION.
@@ -148,8 +145,7 @@ impl Core {
             return self.remove_local_place(command);
         }
         let (endpoint, _) = self.many_places(command.client_id, subscription)?;
-        self.wait_for_channel(ids, &uri, Pending::RemoveReceiveDestination { subscription, endpoint });
-        Ok(())
+        self.wait_for_channel(ids, &uri, Pending::RemoveReceiveDestination { subscription, endpoint })
     }
 
     /// A subscription that listens at many places begins to read from publications over IPC, too.

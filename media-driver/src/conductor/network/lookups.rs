@@ -10,7 +10,7 @@ use super::pending::PendingNetwork;
 use crate::channel::UdpChannel;
 use crate::mailbox::{EndpointError, LOOKUP_LIMIT, LookupId, Request, ResolveChannel};
 
-/// So many commands may wait; then no other is read until one is done.
+/// So many commands may wait; one more is refused, and its client tries again.
 const WAITING_LIMIT: usize = 64;
 /// One place is for what no command has asked for.
 const COMMANDS_ASKED: usize = LOOKUP_LIMIT - 1;

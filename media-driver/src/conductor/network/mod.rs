@@ -137,11 +137,6 @@ impl Network {
         self.lookups.is_waiting(client_id)
     }
 
-    /// Whether so many commands wait for names that no other should be read.
-    pub(super) fn awaits_many_names(&self) -> bool {
-        self.lookups.is_full()
-    }
-
     /// A client is gone, and does not wait any more.
     pub(super) fn forget_waiting(&mut self, client_id: ClientId) {
         self.lookups.forget(client_id);

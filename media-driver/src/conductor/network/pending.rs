@@ -123,13 +123,13 @@ impl Pending {
 }
 
 impl Core {
-    /// A command begins to wait: what its channel means is to be found out.
+    /// A command begins to wait: what its channel means is to be found out. Refused where too many wait for names.
     pub(super) fn wait_for_channel(
         &mut self,
         (client_id, correlation_id): (ClientId, CorrelationId),
         uri: &ChannelUri,
         what: Pending,
-    ) {
+    ) -> Result<(), CommandError> {
         let (endpoint, lookup) = (self.network.new_endpoint_id(), self.network.new_lookup_id());
         let uri = Box::new(uri.clone());
         let request = ResolveChannel {
@@ -142,11 +142,15 @@ impl Core {
         let pending =
             PendingNetwork { client_id, correlation_id, lookup, uri, what, channel: None, endpoint, bind: None };
         if request.asks_system() {
+            if self.network.lookups.is_full() {
+                return Err(CommandError::ManyWait { what: "commands" });
+            }
             self.network.lookups.wait(pending, request);
         } else {
             self.network.requests.push_back(Request::ResolveChannel(request));
             self.network.pending = Some(pending);
         }
+        Ok(())
     }
 
     /// What a channel means has been found out, or why it means nothing.

@@ -54,8 +54,7 @@ impl Core {
         self.check_room_for_hold()?;
         let what =
             Pending::Publication { stream_id: command.stream_id, exclusive, common: Box::new(common), log: None };
-        self.wait_for_channel((command.client_id, command.correlation_id), uri, what);
-        Ok(())
+        self.wait_for_channel((command.client_id, command.correlation_id), uri, what)
     }
 
     /// The publication that another one may share, if there is one and nothing that is stated differs.

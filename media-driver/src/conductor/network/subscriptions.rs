@@ -29,8 +29,7 @@ impl Core {
         let common = IpcSubscriptionParams::read(uri.params(), &self.config.subscriptions)?;
         self.check_new_subscription(command.correlation_id.registration())?;
         let what = Pending::Subscription { stream_id: command.stream_id, common, subscription };
-        self.wait_for_channel((command.client_id, command.correlation_id), uri, what);
-        Ok(())
+        self.wait_for_channel((command.client_id, command.correlation_id), uri, what)
     }
 
     /// A client adds a subscription that spies on what this driver sends to a channel.
@@ -43,8 +42,7 @@ impl Core {
         let registration_id = command.correlation_id.registration();
         self.check_new_subscription(registration_id)?;
         let what = Pending::Spy { registration_id, stream_id: command.stream_id, common };
-        self.wait_for_channel((command.client_id, command.correlation_id), uri, what);
-        Ok(())
+        self.wait_for_channel((command.client_id, command.correlation_id), uri, what)
     }
 
     pub(in crate::conductor) fn check_new_subscription(
