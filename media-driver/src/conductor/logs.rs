@@ -12,7 +12,11 @@ use crate::mailbox::{CreateLog, DeleteLog, IN_FLIGHT_LIMIT, Reply, Request};
 /// The conductor's side of the mailbox.
 #[derive(Debug)]
 pub(super) struct Logs {
+    /// The log that a command waits for.
     create: VecDeque<CreateLog>,
+    /// Those that images wait for, and the one of these that is being made.
+    create_for_images: VecDeque<CreateLog>,
+    image_in_flight: Option<RegistrationId>,
     delete: VecDeque<DeleteLog>,
     /// Deletions that failed; the next tick tries them again.
     failed: Vec<DeleteLog>,
@@ -28,6 +32,8 @@ impl Logs {
     pub(super) fn new(deletions_per_cycle: usize) -> Self {
         Self {
             create: VecDeque::new(),
+            create_for_images: VecDeque::new(),
+            image_in_flight: None,
             delete: VecDeque::new(),
             failed: Vec::new(),
             condemned: HashSet::new(),
@@ -43,9 +49,15 @@ impl Logs {
         self.deletions_left = self.deletions_per_cycle;
     }
 
-    /// A log is to be created: that of the one command which is carried out, or of one of the few images that are made at a time.
+    /// A log is to be created: that of the one command which is carried out.
     pub(super) fn create(&mut self, request: CreateLog) {
         self.create.push_back(request);
+    }
+
+    /// A log is to be created for one of the few images that are made at a time. Whoever sends decides how many and how long these are,
+    /// so they are made one after the other, and commands go first.
+    pub(super) fn create_for_image(&mut self, request: CreateLog) {
+        self.create_for_images.push_back(request);
     }
 
     /// A log is to be deleted.
@@ -73,6 +85,11 @@ impl Logs {
             request
         } else if let Some(create) = self.create.pop_front() {
             Request::CreateLog(create)
+        } else if self.image_in_flight.is_none()
+            && let Some(create) = self.create_for_images.pop_front()
+        {
+            self.image_in_flight = Some(create.registration_id);
+            Request::CreateLog(create)
         } else if self.deletions_left > 0 {
             let delete = self.delete.pop_front()?;
             self.deletions_left -= 1;
@@ -87,6 +104,9 @@ impl Logs {
     /// An answer has come. It is handled in the next duty cycle.
     pub(super) fn on_reply(&mut self, reply: Reply) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        if let Reply::LogCreated { registration_id, .. } | Reply::LogNotCreated { registration_id, .. } = &reply {
+            self.image_in_flight.take_if(|image| image == registration_id);
+        }
         self.replies.push_back(reply);
     }
 

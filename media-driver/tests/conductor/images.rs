@@ -2,11 +2,13 @@
 
 use gannet::counters::SystemCounter;
 use gannet::protocol::Setup;
-use gannet::types::{ClientId, RegistrationId};
-use gannet_driver::mailbox::{EndpointId, ReceiverEvent};
+use gannet::types::{ClientId, RegistrationId, SessionId};
+use gannet_driver::io::log_files;
+use gannet_driver::mailbox::{EndpointId, ReceiverEvent, Request};
 use gannet_driver::shared::Condition;
 
 use crate::network::{SETUP, present, receiver_told};
+use crate::raw_access::RAW;
 use crate::support::*;
 
 const CHANNEL: &str = "aeron:udp?endpoint=localhost:40123";
@@ -171,6 +173,29 @@ fn an_image_that_nobody_wants_any_more_is_given_up_in_silence() {
     assert_eq!((endpoints.len(), images.len()), (0, 0));
     assert!(told.iter().any(|told| told.starts_with("RefuseImage")), "{told:?}");
     assert!(told.last().is_some_and(|told| told.starts_with("RemoveEndpoint")), "{told:?}");
+}
+
+/// Whoever sends decides how many images there are to be, and how long their logs: they are made one after the other, and a client's command
+/// waits for one of them at most.
+#[test]
+fn a_command_does_not_wait_for_the_logs_of_many_images() {
+    let (mut driver, client, _, endpoint) = subscribed();
+    driver.hold_requests();
+    for session in 1..=8 {
+        assert!(present(&mut driver, endpoint, Setup { session_id: SessionId::new(session), ..SETUP }).is_none());
+    }
+    let command = driver.add_publication_command(client, IPC, false);
+    driver.run(&command);
+    let mut asked = Vec::new();
+    driver.answer_requests(|request| {
+        let Request::CreateLog(create) = &request else { panic!("{request:?}") };
+        asked.push(create.registration_id);
+        log_files::execute(request, RAW)
+    });
+    assert_eq!(asked.len(), 2, "one image, and the publication");
+    assert_eq!(asked[1], command.correlation_id().registration());
+    driver.settle();
+    assert_eq!(driver.images().len(), 8, "the others follow");
 }
 
 /// However long status messages are apart, time is reckoned with.

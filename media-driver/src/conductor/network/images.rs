@@ -114,7 +114,7 @@ impl Core {
             untethered,
         });
         let path = request.path.clone();
-        self.logs.create(request);
+        self.logs.create_for_image(request);
         self.network.coming.push(PendingImage {
             registration_id,
             endpoint: new.endpoint,
