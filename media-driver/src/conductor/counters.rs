@@ -235,6 +235,13 @@ impl Counters {
         Ok(id)
     }
 
+    /// An endpoint or a socket is not used any more, and is being closed.
+    pub(super) fn show_closing(&self, status: CounterId) {
+        if let Some(value) = self.manager.value(status) {
+            value.store_release(channel_status::CLOSING);
+        }
+    }
+
     /// The address that a socket is bound to, active.
     pub(super) fn allocate_for_socket(
         &mut self,

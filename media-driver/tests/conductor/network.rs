@@ -343,6 +343,27 @@ fn wire_trap_61_a_window_must_fit_into_the_receive_buffer() {
     refused(&mut network(1 << 20, 4096), "aeron:udp?endpoint=127.0.0.1:1|rcv-wnd=8k", "4096");
 }
 
+/// Section 5.6: what is being closed says so until it is gone.
+#[test]
+fn what_is_being_closed_says_so() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let channel = "aeron:udp?endpoint=127.0.0.1:40123";
+    let (subscription, _) = driver.add_subscription(client, channel);
+    let values = |driver: &Driver| -> Vec<String> {
+        let lines = driver.counter_lines().into_iter().filter(|line| line.contains("rcv-"));
+        lines.map(|line| line.rsplit(' ').next().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(values(&driver), ["1", "1"]);
+    driver.hold_requests();
+    driver.remove_subscription(client, subscription);
+    assert_eq!(values(&driver), ["2", "2"]);
+    driver.release_requests();
+    assert_eq!(values(&driver), [""; 0]);
+    driver.add_subscription(client, channel);
+    assert_eq!(values(&driver), ["1", "1"]);
+}
+
 /// What the sender is told, beside publications.
 fn told(driver: &mut Driver) -> Vec<String> {
     let commands = std::iter::from_fn(|| driver.conductor.poll_sender_command());

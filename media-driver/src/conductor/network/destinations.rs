@@ -234,6 +234,7 @@ impl Core {
             let socket = found.sockets.remove(index);
             self.network.names.remove(|place, _| *place == NamedPlace::Transport(endpoint, socket.id));
             self.network.to_receiver.push_back(ReceiverCommand::RemoveTransport(endpoint, socket.id));
+            self.counters.show_closing(socket.local);
             self.close_socket(Side::Receive, socket.id);
             self.network.closing_sockets.push(socket);
         }

@@ -233,7 +233,9 @@ impl Core {
             Side::Send => self.network.to_sender.push_back(SenderCommand::RemoveEndpoint(id)),
             Side::Receive => self.network.to_receiver.push_back(ReceiverCommand::RemoveEndpoint(id)),
         }
+        self.counters.show_closing(endpoint.status);
         for socket in &endpoint.sockets {
+            self.counters.show_closing(socket.local);
             self.close_socket(endpoint.side, socket.id);
         }
         if let Some(destinations) = endpoint.destinations {
