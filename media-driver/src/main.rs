@@ -75,7 +75,7 @@ fn read(path: &Path) -> Result<String, String> {
 
 fn run(cli: &Cli, loaded: Loaded) -> ExitCode {
     if cli.print_config {
-        loaded.notices.iter().for_each(|notice| eprintln!("gannet-driver: warning: {notice}"));
+        loaded.notices.iter().for_each(|notice| tell(&format!("warning: {notice}")));
         return print_and_end(&loaded.print(&default_directory()));
     }
     if let Err(message) = start_logging(&loaded) {
@@ -131,7 +131,9 @@ fn start_logging(loaded: &Loaded) -> Result<(), String> {
         let source = loaded.source("gannet.log").map_or_else(String::new, ToString::to_string);
         format!("gannet.log={directives} ({source}): {error}; expected a level, as in info, or target=level,...")
     })?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    // Whoever read the log may have left: that is no reason to end, nor to complain to nobody.
+    let log = tracing_subscriber::fmt().log_internal_errors(false);
+    log.with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
     Ok(())
 }
 
@@ -176,10 +178,13 @@ fn print(text: &str) -> io::Result<()> {
 }
 
 fn refuse(status: u8, message: &str) -> ExitCode {
-    for line in message.lines() {
-        eprintln!("gannet-driver: {line}");
-    }
+    message.lines().for_each(tell);
     ExitCode::from(status)
+}
+
+/// Writes a line to standard error. Nobody may be listening there any more.
+fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "gannet-driver: {line}");
 }
 
 /// The version in the reference driver's words, which scripts may look for.

@@ -1,6 +1,7 @@
 //! What the conductor has to tell the application, as data on its way to the handlers: the conductor writes it under its
 //! lock, and whoever ran the conductor hands it over outside of it, so that a handler may call the client.
 
+use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::context::{Handler, Handlers};
@@ -35,7 +36,8 @@ impl Notice {
             Self::Event(event) => call(&mut handlers.event, |handler| handler(&event)),
             Self::Error(error) => match &mut handlers.error {
                 Some(handler) => handler(&error),
-                None => eprintln!("gannet client: {error}"),
+                // Nobody may be listening there, which is no reason to end the conductor.
+                None => drop(writeln!(io::stderr(), "gannet client: {error}")),
             },
             Self::Closed => {
                 call(&mut handlers.event, |handler| handler(&ClientEvent::Closed));

@@ -1,6 +1,7 @@
 //! What the command line, the environment and files do to the process.
 
 use std::fs;
+use std::process::Stdio;
 
 use gannet::Client;
 use gannet_driver::config::{Layers, Profile};
@@ -50,6 +51,33 @@ fn what_nobody_reads_is_no_failure_and_what_cannot_be_written_is_one() {
             said.starts_with("gannet-driver: cannot write to standard output: No space left"),
             "{argument}: {said}"
         );
+    }
+}
+
+/// As when the program that the log was piped to has ended.
+#[test]
+fn a_log_that_nobody_reads_neither_ends_a_driver_nor_keeps_it_from_ending() {
+    for full in [false, true] {
+        let temp = tempfile::tempdir().unwrap();
+        let log = || match full {
+            true => Stdio::from(fs::OpenOptions::new().write(true).open("/dev/full").unwrap()),
+            false => Stdio::from(std::io::pipe().unwrap().1),
+        };
+        let mut command = driver();
+        let mut driver_process =
+            command.arg("--dir").arg(temp.path()).args(["--log", "debug"]).stderr(log()).spawn().unwrap();
+        let is_there = || gannet::cnc::CncFile::open(temp.path(), gannet::memory::FileAccess::ReadOnly).is_ok();
+        await_that("the driver is there", || is_there() || driver_process.try_wait().unwrap().is_some());
+        let pid = rustix::process::Pid::from_child(&driver_process);
+        let _ = rustix::process::kill_process(pid, Signal::TERM);
+        let mut status = None;
+        await_that("the driver ends", || {
+            status = driver_process.try_wait().unwrap();
+            status.is_some()
+        });
+        assert_eq!(status.unwrap().code(), Some(0), "full: {full}");
+        let refused = driver().args(["--profile", "fast"]).stderr(log()).status().unwrap();
+        assert_eq!(refused.code(), Some(2), "full: {full}");
     }
 }
 
