@@ -99,7 +99,7 @@ fn tell_of_waiting(dir: &Path) -> Option<Sender<()>> {
     let dir: PathBuf = dir.to_owned();
     std::thread::spawn(move || {
         if over.recv_timeout(QUIET) == Err(RecvTimeoutError::Timeout) {
-            eprintln!("waiting for a driver in {}", dir.display());
+            crate::cli::tell(format_args!("waiting for a driver in {}", dir.display()));
         }
     });
     Some(is_over)

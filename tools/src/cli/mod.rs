@@ -13,7 +13,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub(crate) use connection::{Connection, DriverPatience};
 pub(crate) use exit::{Outcome, Unsuccessful, Usage, exit};
-pub(crate) use output::{Output, with_separators};
+pub(crate) use output::{Output, tell, with_separators};
 pub(crate) use stop::Stop;
 pub(crate) use values::{
     Repeat, bytes, bytes_in, count, count_in, counter_type, duration, mtu, position, positive_count, positive_duration,
@@ -108,7 +108,9 @@ impl Stream {
     pub(crate) fn check(&self) -> Outcome {
         match self.channel.parse::<gannet::channel_uri::ChannelUri>() {
             Ok(channel) => {
-                channel.ignored().for_each(|ignored| eprintln!("warning: --channel {}: {ignored}", self.channel));
+                channel.ignored().for_each(|ignored| {
+                    crate::cli::tell(format_args!("warning: --channel {}: {ignored}", self.channel))
+                });
                 Ok(())
             }
             Err(error) => Err(Usage(format!("--channel {}: {error}", self.channel)).into()),

@@ -81,6 +81,11 @@ impl Output {
     }
 }
 
+/// Writes a line to standard error. That nobody listens there any more ends no command.
+pub(crate) fn tell(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// `1,234,567`.
 pub(crate) fn with_separators(value: i64) -> String {
     let digits = value.unsigned_abs().to_string();

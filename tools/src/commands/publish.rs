@@ -125,13 +125,16 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
 
     summary.passed_over = passed_over.total();
     if summary.passed_over > 0 {
-        eprintln!("warning: packets that are no message: {}", passed_over.describe());
+        crate::cli::tell(format_args!("warning: packets that are no message: {}", passed_over.describe()));
     }
     if args.json {
         out.json(&summary)?;
     } else if io::stderr().is_terminal() {
         let seconds = start.elapsed().as_secs_f64();
-        eprintln!("published {} messages, {} bytes in {seconds:.2} s", summary.published, summary.bytes);
+        crate::cli::tell(format_args!(
+            "published {} messages, {} bytes in {seconds:.2} s",
+            summary.published, summary.bytes
+        ));
     }
     Ok(())
 }

@@ -136,7 +136,7 @@ fn record(args: &Args, connection: &Connection, recorder: &mut Recorder, stop: &
                 progress.at(stream.recorded());
             }
             if let Some(trouble) = recorder.trouble() {
-                eprintln!("warning: {trouble}");
+                crate::cli::tell(format_args!("warning: {trouble}"));
             }
         }
         idle.idle(work);

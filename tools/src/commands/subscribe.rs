@@ -269,7 +269,7 @@ fn decode(decoder: &mut Decoder, json: bool, out: &mut Output, fragment: Fragmen
         }
         Ok(message) => out.line(message.text()),
         Err(failure) => {
-            eprintln!("position {position}, {failure}");
+            crate::cli::tell(format_args!("position {position}, {failure}"));
             Ok(())
         }
     })

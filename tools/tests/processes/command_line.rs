@@ -191,6 +191,15 @@ fn a_reader_that_leaves_is_no_failure() {
     assert_eq!(status.code(), Some(0));
 }
 
+#[test]
+fn a_warning_that_nobody_can_read_ends_no_command() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("every Linux has it");
+    let mut command = gannet(&["sub", "--channel", "aeron:ipc?term-lenght=64k", "--driver-timeout", "30ms"]);
+    let status =
+        command.args(["--dir", "/no/such/directory"]).stderr(full).status().expect("it was built for this test");
+    assert_eq!(status.code(), Some(1), "it warned, went on, and found no driver");
+}
+
 /// What was under way when it was stopped is not lost.
 #[test]
 fn a_demonstration_that_is_stopped_says_so_and_nothing_of_a_loss() {

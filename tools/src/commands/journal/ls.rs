@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
-                eprintln!("{error}");
+                crate::cli::tell(format_args!("{error}"));
                 failed = true;
                 continue;
             }

@@ -175,7 +175,7 @@ impl Printer {
                 }
             }
             Err(failure) if !choice.is_by_meaning() => {
-                eprintln!("position {}, {failure}", record.position());
+                crate::cli::tell(format_args!("position {}, {failure}", record.position()));
                 Ok(())
             }
             Err(_) => Ok(()),
@@ -202,7 +202,7 @@ impl Printer {
                 write(record, Some(&message), out)
             }
             Err(failure) if !choice.is_by_meaning() => {
-                eprintln!("position {}, {failure}", record.position());
+                crate::cli::tell(format_args!("position {}, {failure}", record.position()));
                 Ok(())
             }
             Err(_) => Ok(()),

@@ -20,7 +20,7 @@ impl Damages {
         if self.last != Some(damage.position) {
             self.last = Some(damage.position);
             self.count += 1;
-            eprintln!("{damage}");
+            crate::cli::tell(format_args!("{damage}"));
         }
     }
 }
@@ -46,7 +46,7 @@ fn meet(
         Ok(Some(record)) => show(&record).map(|()| Met::Message),
         Ok(None) => Ok(Met::Nothing),
         Err(error @ JournalError::Pruned { .. }) => {
-            eprintln!("{error}");
+            crate::cli::tell(format_args!("{error}"));
             Ok(Met::Pruned)
         }
         Err(JournalError::Damaged(damage)) => {

@@ -34,7 +34,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let done = reindex(&args.source.dir, args.source.id(), |position| progress.at(position))?;
     drop(progress);
     for damage in &done.damages {
-        eprintln!("{damage}");
+        crate::cli::tell(format_args!("{damage}"));
     }
     let line = Line {
         segments: done.segments,

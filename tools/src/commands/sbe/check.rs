@@ -84,7 +84,7 @@ fn gate(args: &Args, old: &Path, out: &mut Output) -> Outcome {
             None => (allowed.as_str(), None),
         };
         if comparison.allow(rule, what) == 0 {
-            eprintln!("warning: --allow {allowed} allows nothing: there is no such change");
+            crate::cli::tell(format_args!("warning: --allow {allowed} allows nothing: there is no such change"));
         }
     }
     if args.json {

@@ -105,7 +105,7 @@ impl Printer<'_> {
             }
             let passed_over = capture.passed_over();
             if passed_over.total() > 0 {
-                eprintln!("{}: passed over {}", path.display(), passed_over.describe());
+                crate::cli::tell(format_args!("{}: passed over {}", path.display(), passed_over.describe()));
             }
         }
         Ok(())
@@ -149,7 +149,7 @@ impl Printer<'_> {
             (Ok(message), Form::Text) => out.line(format_args!("{packet}.{} {}", message.index, message.text())),
             (Ok(message), Form::Official) => out.line(message.content),
             (Err(failure), _) => {
-                eprintln!("packet {packet}, {failure}");
+                crate::cli::tell(format_args!("packet {packet}, {failure}"));
                 Ok(())
             }
         })
