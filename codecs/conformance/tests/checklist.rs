@@ -224,6 +224,29 @@ fn warnings_are_those_of_the_checklist() {
 }
 
 #[test]
+fn no_codec_reads_a_message_of_a_version_that_did_not_have_it() {
+    let (schema, _) = compile("versions");
+    let message = schema.message_named("New").expect("the schema has it");
+    let generated =
+        ALL.iter().find(|generated| generated.schema == "own/versions.xml").expect("code was generated from it");
+    for version in [message.notes.since - 1, message.notes.since] {
+        let mut bytes = Vec::new();
+        for word in [message.body.block_length, message.id, schema.id, version] {
+            bytes.extend((word as u16).to_le_bytes());
+        }
+        // Zeros are a block, and groups and data that are empty.
+        bytes.resize(200, 0);
+        let dynamic = Found::new(&schema, &bytes).and_then(|found| found.to_json()).map_err(|error| error.to_string());
+        let shown = (generated.read)(&bytes).map(|shown| shown.json);
+        assert_eq!(dynamic.is_ok(), version == message.notes.since, "{dynamic:?}");
+        assert_eq!(shown.is_ok(), dynamic.is_ok(), "{shown:?}");
+        let refused =
+            |found: Result<String, String>| found.err().is_none_or(|why| why.contains("only since version 10"));
+        assert!(refused(dynamic) && refused(shown));
+    }
+}
+
+#[test]
 fn every_name_is_shown_as_the_schema_has_it() {
     // Whatever Rust makes of names, JSON has those of the schema, each once.
     let (schema, _) = compile("names");

@@ -27,6 +27,16 @@ pub enum DecodeError {
     /// The schema has no message with that id.
     #[error("the schema has no message with template id {0}")]
     UnknownTemplate(u32),
+    /// The header names a version of the schema that did not have the message yet.
+    #[error("the message claims version {found} of its schema, which has {what} only since version {since}")]
+    OlderVersion {
+        /// The message.
+        what: String,
+        /// The version in the header.
+        found: u32,
+        /// The first that has the message.
+        since: u32,
+    },
     /// The writer's block is shorter than what every version of it holds.
     #[error("the block of {what} has {found} bytes, and its oldest fields take {needed}")]
     ShortBlock {

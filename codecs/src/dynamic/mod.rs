@@ -67,13 +67,17 @@ impl<'s, 'b> Found<'s, 'b> {
     ///
     /// # Errors
     ///
-    /// Too few bytes, another schema's id, or a template id that the schema does not have.
+    /// Too few bytes, another schema's id, a template id that the schema does not have, or a version that did not have it yet.
     pub fn new(schema: &'s Schema, bytes: &'b [u8]) -> Result<Self, DecodeError> {
         let header = Header::read(schema, bytes)?;
         if header.schema_id != schema.id {
             return Err(DecodeError::OtherSchema { found: header.schema_id, expected: schema.id });
         }
         let message = schema.message(header.template_id).ok_or(DecodeError::UnknownTemplate(header.template_id))?;
+        let since = message.notes.since;
+        if header.version < since {
+            return Err(DecodeError::OlderVersion { what: message.name.clone(), found: header.version, since });
+        }
         let body =
             bytes.get(schema.header.length as usize..).ok_or_else(|| DecodeError::truncated("message header"))?;
         Ok(Self { schema, message, header, body })

@@ -7,6 +7,7 @@ use quote::quote;
 use super::Options;
 use super::documentation::words;
 use super::names::{Scope, camel};
+use super::primitive::literal;
 use super::serde_attributes::derives;
 use crate::schema::Message;
 
@@ -20,8 +21,12 @@ pub(super) fn any(decoders: &[(Ident, Ident, &Message)], options: &Options) -> T
         let note = format!("`{}`.", words(&message.name));
         owned_forms.push((variant.clone(), decoder.clone(), owned.clone()));
         variants.push(quote!(#[doc = #note] #variant(#decoder<'a>)));
-        reads.push(quote! {
-            #decoder::TEMPLATE_ID => Self::#variant(#decoder::wrap(body, header.block_length, header.version)?)
+        let read = quote!(Self::#variant(#decoder::wrap(body, header.block_length, header.version)?));
+        reads.push(if message.notes.since > 0 {
+            let since = literal(message.notes.since);
+            quote!(#decoder::TEMPLATE_ID => { header.not_before(#since)?; #read })
+        } else {
+            quote!(#decoder::TEMPLATE_ID => #read)
         });
         shows.push(quote!(Self::#variant(message) => core::fmt::Display::fmt(message, f)));
         rewrites.push(quote!(Self::#variant(message) => message.rewrite(buffer).map(Some)));
@@ -47,7 +52,7 @@ pub(super) fn any(decoders: &[(Ident, Ident, &Message)], options: &Options) -> T
             ///
             /// # Errors
             ///
-            /// The message is of another schema, or the bytes end before it does.
+            /// The message is of another schema, or of a version that did not have it yet; or the bytes end before it does.
             pub fn decode(bytes: &'a [u8]) -> Result<Self, runtime::DecodeError> {
                 let (header, body) = Header::read_ours(bytes)?;
                 Ok(match header.template_id {
@@ -111,17 +116,11 @@ fn any_owned(options: &Options, messages: &[(Ident, Ident, Ident)]) -> TokenStre
             ///
             /// # Errors
             ///
-            /// The message is of another schema, or the bytes end before it does.
+            /// The message is of another schema, or of a version that did not have it yet; or the bytes end before it does.
             pub fn decode(bytes: &[u8]) -> Result<Self, runtime::DecodeError> {
                 let (header, body) = Header::read_ours(bytes)?;
                 Ok(match header.template_id {
-                    #(#decoders::TEMPLATE_ID => {
-                        let decoder = match #decoders::in_order_usual(bytes) {
-                            Some(decoder) => decoder,
-                            None => #decoders::wrap_in_order(body, header.block_length, header.version)?,
-                        };
-                        Self::#variants(#owned::read(decoder)?)
-                    })*
+                    #(#decoders::TEMPLATE_ID => Self::#variants(#owned::decode(bytes)?),)*
                     _ => Self::Unknown { header, body: body.to_vec() },
                 })
             }

@@ -91,10 +91,17 @@ pub(super) fn header(schema: &Schema, options: &Options) -> TokenStream {
                 if header.template_id != expected {
                     return Err(runtime::DecodeError::OtherTemplate { found: header.template_id, expected });
                 }
-                if header.version < since {
-                    return Err(runtime::DecodeError::OlderVersion { found: header.version, since });
-                }
+                header.not_before(since)?;
                 Ok((header, body))
+            }
+
+            /// Refuses a version of the schema that did not have the message yet.
+            #[inline]
+            fn not_before(&self, since: u32) -> Result<(), runtime::DecodeError> {
+                if self.version < since {
+                    return Err(runtime::DecodeError::OlderVersion { found: self.version, since });
+                }
+                Ok(())
             }
 
             #[inline]

@@ -77,13 +77,19 @@ impl Header {
                 expected,
             });
         }
-        if header.version < since {
+        header.not_before(since)?;
+        Ok((header, body))
+    }
+    /// Refuses a version of the schema that did not have the message yet.
+    #[inline]
+    fn not_before(&self, since: u32) -> Result<(), runtime::DecodeError> {
+        if self.version < since {
             return Err(runtime::DecodeError::OlderVersion {
-                found: header.version,
+                found: self.version,
                 since,
             });
         }
-        Ok((header, body))
+        Ok(())
     }
     #[inline]
     fn write(
@@ -140,7 +146,7 @@ impl<'a> AnyMessage<'a> {
     ///
     /// # Errors
     ///
-    /// The message is of another schema, or the bytes end before it does.
+    /// The message is of another schema, or of a version that did not have it yet; or the bytes end before it does.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, runtime::DecodeError> {
         let (header, body) = Header::read_ours(bytes)?;
         Ok(
