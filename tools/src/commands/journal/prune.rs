@@ -47,9 +47,13 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Reads an age: days and weeks as well as what durations have.
+/// Reads an age: days and weeks as well as what durations have, and never without a unit: whoever writes `7` may mean days, and
+/// what is removed does not come back.
 fn age(text: &str) -> Result<Duration, String> {
     const DAY: u64 = 24 * 3600;
+    if text.parse::<f64>().is_ok() {
+        return Err("expected an age with its unit, such as 7d or 12h".to_owned());
+    }
     let days = [("d", DAY), ("w", 7 * DAY)].into_iter().find_map(|(unit, seconds)| {
         let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
         number.checked_mul(seconds)
@@ -228,9 +232,9 @@ mod tests {
 
     #[test]
     fn ages_may_be_in_days() {
-        let ages = ["7d", "2w", "12h", "90"].map(|text| age(text).expect("an age").as_secs());
+        let ages = ["7d", "2w", "12h", "90s"].map(|text| age(text).expect("an age").as_secs());
         assert_eq!(ages, [7 * 86_400, 14 * 86_400, 12 * 3600, 90]);
-        for bad in ["0d", "d", "-1d", "99999999d", "soon"] {
+        for bad in ["0d", "d", "-1d", "99999999d", "soon", "90", "0.5", "0s"] {
             assert!(age(bad).is_err(), "{bad}");
         }
     }
