@@ -119,7 +119,7 @@ impl ModelRecording {
             slots.release_dead(&self.segments[0], position as usize, Position::new(position), &self.identity, lives);
         match released {
             Gap::Released(length) => Some(length),
-            Gap::Unclaimed | Gap::InUse => None,
+            Gap::Unclaimed | Gap::InUse | Gap::Changed => None,
         }
     }
 

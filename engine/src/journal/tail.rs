@@ -167,8 +167,10 @@ impl Claims for Claimant {
 pub(crate) enum Gap {
     /// Nobody has claimed it yet.
     Unclaimed,
-    /// A living appender has it, or somebody has committed it since.
+    /// A living appender has it.
     InUse,
+    /// Its appender has committed or begun it since, or somebody else has released it: what is there is to be looked at again.
+    Changed,
     /// Its appender is dead: it is padding of so many bytes now.
     Released(usize),
 }
@@ -223,7 +225,7 @@ impl Slots {
         let Some(found) = length_at(offset) else { return Gap::InUse };
         let most = usize::try_from(end - position.get()).unwrap_or(0);
         let length = match found {
-            1.. => return Gap::InUse,
+            1.. => return Gap::Changed,
             // Begun: its length is known.
             ..0 => (found.unsigned_abs() as usize).next_multiple_of(FRAME_ALIGNMENT).min(most),
             // Not begun, so all of it is zero; it ends where another frame begins.
@@ -236,7 +238,7 @@ impl Slots {
         if frame::take_over(&space, identity.place(position), found, length as i32) {
             Gap::Released(length)
         } else {
-            Gap::InUse
+            Gap::Changed
         }
     }
 }

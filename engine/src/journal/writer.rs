@@ -263,6 +263,7 @@ impl Writer {
             let lives = |slot| self.is_alive(slot);
             match self.slots.release_dead(&segment.frames, offset, position, &self.identity, lives) {
                 Gap::Released(length) => note(position, length),
+                Gap::Changed => {}
                 Gap::Unclaimed | Gap::InUse => return Ok(position),
             }
         }
@@ -519,8 +520,9 @@ mod tests {
 
     use super::*;
     use crate::journal::making::left_by_makers;
-    use crate::journal::storage::Directory;
+    use crate::journal::storage::{Directory, MemoryStorage};
     use crate::journal::{Journal, JournalOptions};
+    use crate::memory::RawAccess;
 
     /// Also while somebody gives it its name as soon as it is there, and takes what is being made for what the dead have left.
     #[test]
@@ -570,5 +572,29 @@ mod tests {
             let left = left_by_makers(&names, id);
             assert!(left.is_empty() && names.contains(&segment_name(id, base)), "{left:?}");
         }
+    }
+
+    /// Whoever took the first for the end of the recording would say of what was appended behind it that it is not there yet.
+    #[test]
+    fn what_two_release_at_once_is_passed_by_both() {
+        let storage = Arc::new(MemoryStorage::new(RawAccess::ENGINE));
+        let journal = Journal::create_in(storage, &JournalOptions::new()).unwrap();
+        let mut dead = journal.appender().unwrap();
+        let position = dead.append(b"before").unwrap();
+        core::mem::forget(dead.claim(5).unwrap());
+        // Its slot says what it claimed, as that of a killed process does.
+        core::mem::forget(dead);
+        let writer = journal.writer();
+        let frames = writer.segment(Position::new(0)).unwrap().frames;
+        let release = |lives: &mut dyn FnMut(usize) -> bool| {
+            writer.slots.release_dead(&frames, position.get() as usize, position, &writer.identity, lives)
+        };
+        assert_eq!(release(&mut |_| true), Gap::InUse);
+        let mut first = None;
+        let second = release(&mut |_| {
+            first = Some(release(&mut |_| false));
+            false
+        });
+        assert_eq!((first, second), (Some(Gap::Released(64)), Gap::Changed));
     }
 }
