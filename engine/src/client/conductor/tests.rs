@@ -42,6 +42,33 @@ fn poll(subscription: &mut Subscription) -> Vec<Vec<u8>> {
     messages
 }
 
+/// Serves a thread that waits for the driver until a handler's panic ends it.
+fn await_panic(rig: &Rig, adding: std::thread::ScopedJoinHandle<'_, bool>) {
+    while !adding.is_finished() {
+        // What the driver says to a command is heard at once, or not at all yet.
+        let conductor = rig.core.conductor();
+        rig.driver().serve();
+        drop(conductor);
+        std::thread::yield_now();
+    }
+    assert!(adding.join().is_err(), "the panic is the caller's");
+}
+
+/// A receiver rejects a publication, through that destination.
+fn reject(rig: &Rig, registration_id: RegistrationId, destination: RegistrationId, session_id: SessionId) {
+    rig.driver().tell(&Event::PublicationError(OnPublicationError {
+        registration_id,
+        destination_registration_id: destination,
+        session_id,
+        stream_id: STREAM,
+        receiver_id: 9,
+        group_tag: -1,
+        source: None,
+        error_code: ErrorCode::ImageRejected,
+        message: Text::from("no thanks"),
+    }));
+}
+
 #[test]
 fn a_message_goes_from_publication_to_subscription() {
     let rig = Rig::new();
@@ -467,14 +494,7 @@ fn an_answer_that_a_panic_kept_from_its_caller_is_forgotten() {
     let _subscription: Pending<Subscription> = rig.ask(wanted);
     std::thread::scope(|threads| {
         let adding = threads.spawn(|| own.add_destination("aeron:udp?endpoint=127.0.0.1:1").is_ok());
-        while !adding.is_finished() {
-            // What the driver says to a command is heard at once, or not at all yet.
-            let conductor = rig.core.conductor();
-            rig.driver().serve();
-            drop(conductor);
-            std::thread::yield_now();
-        }
-        assert!(adding.join().is_err(), "the panic is the caller's");
+        await_panic(&rig, adding);
     });
     rig.settle();
     assert!(rig.core.conductor().questions.is_empty());
@@ -494,14 +514,7 @@ fn what_a_panic_kept_from_its_caller_is_given_back() {
     };
     std::thread::scope(|threads| {
         let adding = threads.spawn(|| rig.core.add_and_wait::<Subscription>(wanted).is_ok());
-        while !adding.is_finished() {
-            // What the driver says to a command is heard at once, or not at all yet.
-            let conductor = rig.core.conductor();
-            rig.driver().serve();
-            drop(conductor);
-            std::thread::yield_now();
-        }
-        assert!(adding.join().is_err(), "the panic is the caller's");
+        await_panic(&rig, adding);
     });
     rig.settle();
     assert_eq!(rig.driver().resources(), (1, 0, 0));
@@ -712,17 +725,7 @@ fn errors_of_publications_reach_every_publisher_of_the_log() {
     let (first, second): (Publication, Publication) = (rig.add(publication()), rig.add(publication()));
     let other: ExclusivePublication = rig.add(exclusive());
     rig.told();
-    rig.driver().tell(&Event::PublicationError(OnPublicationError {
-        registration_id: first.original_registration_id(),
-        destination_registration_id: RegistrationId::new(-1),
-        session_id: first.session_id(),
-        stream_id: STREAM,
-        receiver_id: 9,
-        group_tag: -1,
-        source: None,
-        error_code: ErrorCode::ImageRejected,
-        message: Text::from("no thanks"),
-    }));
+    reject(&rig, first.original_registration_id(), RegistrationId::new(-1), first.session_id());
     rig.settle();
     let ids = [first.registration_id(), second.registration_id()];
     assert_eq!(rig.told(), ids.map(|id| format!("{id}: no thanks")));

@@ -74,17 +74,7 @@ fn a_destination_keeps_the_id_that_it_was_added_under() {
     rig.told();
     let known = rig.driver().destinations_of(publication.registration_id());
     assert_ne!(known.iter().map(|known| known.0).collect::<Vec<_>>(), [one.get(), two.get()]);
-    rig.driver().tell(&Event::PublicationError(OnPublicationError {
-        registration_id: publication.registration_id(),
-        destination_registration_id: RegistrationId::new(known[1].0),
-        session_id: publication.session_id(),
-        stream_id: STREAM,
-        receiver_id: 9,
-        group_tag: -1,
-        source: None,
-        error_code: ErrorCode::ImageRejected,
-        message: Text::from("no thanks"),
-    }));
+    reject(&rig, publication.registration_id(), RegistrationId::new(known[1].0), publication.session_id());
     rig.settle();
     assert_eq!(rig.told(), [format!("{}: no thanks through {two}", publication.registration_id())]);
     remove_by_id(&rig, &publication, one);
