@@ -4,7 +4,6 @@ use core::fmt;
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 
-use super::environment::{self, EnvironmentError};
 use super::error::ClientError;
 use super::event::{ClientEvent, CounterEvent, PublicationErrorFrame};
 use super::image::ImageInfo;
@@ -94,19 +93,6 @@ impl Context {
     /// The defaults, as each method below states them.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// The defaults, overridden by the environment where it has the reference's names: `AERON_DIR`,
-    /// `AERON_DRIVER_TIMEOUT` (plain milliseconds), `AERON_CLIENT_NAME`, `AERON_CLIENT_PRE_TOUCH_MAPPED_MEMORY` (`true` or
-    /// `false`, `on` or `off`, `1` or `0`), and the durations `AERON_CLIENT_RESOURCE_LINGER_DURATION` and
-    /// `AERON_CLIENT_IDLE_SLEEP_DURATION`. An empty variable is none.
-    ///
-    /// # Errors
-    ///
-    /// [`EnvironmentError`] names each variable whose value cannot be read. A client that went on with the default would
-    /// not be the one that was asked for; the reference's Java client refuses as well, and its C client warns.
-    pub fn from_environment() -> Result<Self, EnvironmentError> {
-        environment::read(|name| std::env::var_os(name))
     }
 
     /// The directory that client and driver meet in. Default: the directory in `AERON_DIR` if that is set, else

@@ -1,5 +1,5 @@
 //! The variables of the environment that a client's settings come from, and what is wrong with one that cannot be read.
-//! Called by [`Context::from_environment`]; opens nothing, and knows the real environment only by what it is handed.
+//! Opens nothing, and knows the real environment only by what it is handed.
 
 use core::fmt;
 use core::time::Duration;
@@ -50,8 +50,23 @@ impl fmt::Display for Lines<'_> {
     }
 }
 
+impl Context {
+    /// The defaults, overridden by the environment where it has the reference's names: `AERON_DIR`,
+    /// `AERON_DRIVER_TIMEOUT` (plain milliseconds), `AERON_CLIENT_NAME`, `AERON_CLIENT_PRE_TOUCH_MAPPED_MEMORY` (`true` or
+    /// `false`, `on` or `off`, `1` or `0`), and the durations `AERON_CLIENT_RESOURCE_LINGER_DURATION` and
+    /// `AERON_CLIENT_IDLE_SLEEP_DURATION`. An empty variable is none.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvironmentError`] names each variable whose value cannot be read. A client that went on with the default would
+    /// not be the one that was asked for; the reference's Java client refuses as well, and its C client warns.
+    pub fn from_environment() -> Result<Self, EnvironmentError> {
+        read(|name| std::env::var_os(name))
+    }
+}
+
 /// Has the settings of a client be what the variables say. An empty one is as good as none, as it is to the driver.
-pub(super) fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Context, EnvironmentError> {
+fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Context, EnvironmentError> {
     let mut context = Context::new();
     let mut unreadable = Vec::new();
     let set = |name: &str| variable(name).filter(|value| !value.is_empty());

@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use super::layout::LABEL_LENGTH;
+/// How many bytes of a label fit.
+pub(super) const LABEL_LENGTH: usize = 380;
 
 /// The text of a label, at most 380 bytes. Written by [`fmt::Write`]; what does not fit is dropped.
 #[derive(Clone)]

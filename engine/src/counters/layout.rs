@@ -1,6 +1,6 @@
 //! Where a counter's fields lie, shared by the manager and the readers. Only they call it. Every id is checked here, once.
 
-use super::CounterLabel;
+use super::label::{CounterLabel, LABEL_LENGTH};
 use crate::memory::{AtomicBuffer, Field};
 use crate::types::CounterId;
 
@@ -10,7 +10,6 @@ pub const COUNTER_METADATA_LENGTH: usize = 512;
 pub const COUNTER_VALUE_LENGTH: usize = 128;
 
 pub(super) const KEY_LENGTH: usize = 112;
-pub(super) const LABEL_LENGTH: usize = 380;
 /// How much of a key is stored and loaded: all of it. Models make do with two words, since they explore each combination of what
 /// the loads of a copy may find.
 pub(super) const COPIED_KEY_LENGTH: usize = if cfg!(engine_loom) { 8 } else { KEY_LENGTH };

@@ -17,11 +17,11 @@ use crate::memory::{AtomicBuffer, FileAccess, MapError, Reserve, align_up};
 use crate::time::EpochMillis;
 use crate::types::{Position, RecordingId, SemanticVersion, SessionId};
 
-use super::creation::unlisted_file;
 use super::descriptor::{NULL_VALUE, RecordingDescriptor, decode_descriptor, encode_descriptor, field};
 use super::error::JournalError;
 use super::segment::{SegmentKind, parse_segment_name};
 use super::storage::{Storage, Stored};
+use super::unlisted::unlisted_file;
 
 /// The name of the file.
 pub const CATALOG_NAME: &str = "archive.catalog";
@@ -193,7 +193,7 @@ impl Catalog {
                     })
                 };
                 let lost = storage.names()?.into_iter().find(is_lost);
-                Err(lost.map_or(error, |file| JournalError::unlisted(storage, &file)))
+                Err(lost.map_or(error, |file| storage.unlisted(&file)))
             }
             Err(error) => Err(error),
         }
@@ -217,7 +217,7 @@ impl Catalog {
         let Some(stored) = found else {
             let file = unlisted_file(storage, RecordingId::new(0))?;
             let none = || JournalError::NotAJournal { path: storage.path("") };
-            return Err(file.map_or_else(none, |file| JournalError::unlisted(storage, &file)));
+            return Err(file.map_or_else(none, |file| storage.unlisted(&file)));
         };
         let malformed = |offset, found: String| Err(malformed(&path, offset, found));
         let view = stored.view();

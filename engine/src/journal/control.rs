@@ -25,7 +25,7 @@ use super::descriptor::RecordingDescriptor;
 use super::error::{Fault, JournalError};
 use super::options::{Stamps, SyncPolicy};
 use super::preamble::{self, PREAMBLE_LENGTH, Preamble};
-use super::roll::RollCycle;
+use super::roll_cycle::RollCycle;
 use super::segment::{SegmentLayout, SegmentLength};
 use super::storage::{Storage, Stored};
 use super::tail::{NO_CLAIM, Slot, Slots};

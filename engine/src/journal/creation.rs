@@ -11,8 +11,8 @@ use super::descriptor::RecordingDescriptor;
 use super::entry_copy::keep_entry;
 use super::error::JournalError;
 use super::retention::{Retention, RetentionFile};
-use super::segment::parse_segment_name;
 use super::storage::Storage;
+use super::unlisted::unlisted_file;
 
 /// The catalog of a directory in which no journal was begun: none, or one without entries.
 ///
@@ -42,7 +42,7 @@ pub(crate) fn begin(
 ) -> Result<CatalogEntry, JournalError> {
     let recording_id = catalog.as_ref().map_or(RecordingId::new(0), Catalog::next_recording_id);
     if let Some(file) = unlisted_file(storage, recording_id)? {
-        return Err(JournalError::unlisted(storage, &file));
+        return Err(storage.unlisted(&file));
     }
     descriptor.recording_id = recording_id;
     Control::create(storage, &descriptor, chosen, descriptor.start_position)?;
@@ -61,20 +61,4 @@ pub(crate) fn begin(
         None => Catalog::create_with(storage, &descriptor)?,
     };
     catalog.find(recording_id)
-}
-
-/// A file of a recording whose id the catalog has not given yet: a segment, or the control page of a recording that was appended to.
-pub(crate) fn unlisted_file(storage: &dyn Storage, next_id: RecordingId) -> Result<Option<String>, JournalError> {
-    for name in storage.names()? {
-        let is_unlisted = match (parse_segment_name(&name), Control::parse_name(&name)) {
-            (Some((id, ..)), _) => id >= next_id,
-            // That of somebody who was killed in `begin` says nothing.
-            (None, Some(id)) => id >= next_id && !Control::is_unused(storage, id)?,
-            (None, None) => false,
-        };
-        if is_unlisted {
-            return Ok(Some(name));
-        }
-    }
-    Ok(None)
 }

@@ -8,7 +8,6 @@ use crate::memory::MapError;
 use crate::types::{Position, RecordingId};
 
 pub use super::fault::{Damage, Fault};
-use super::storage::Storage;
 
 /// Why something could not be done with a journal's files.
 #[derive(Debug, thiserror::Error)]
@@ -218,13 +217,6 @@ pub enum JournalError {
         /// The name asked for.
         name: String,
     },
-}
-
-impl JournalError {
-    /// That no catalog tells of a file's recording.
-    pub(crate) fn unlisted(storage: &dyn Storage, name: &str) -> Self {
-        Self::Unlisted { file: storage.path(name), dir: storage.path("") }
-    }
 }
 
 /// Why a message was not appended. Nothing of it was, then.

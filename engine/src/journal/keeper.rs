@@ -11,13 +11,14 @@ use crate::types::Position;
 
 use super::appender::Appender;
 use super::error::{AppendError, JournalError};
+use super::first_entry::first_entry;
 use super::indexer::{Indexer, file_checksum};
 use super::locks::keeper_lock_name;
 use super::making::remove_left_by_makers;
 use super::mark::Pulse;
 use super::options::{Stamps, SyncPolicy};
 use super::pages::PagesAhead;
-use super::prune::{Prune, first_entry, try_prune_open};
+use super::prune::{Prune, try_prune_open};
 use super::pruned::HeldBack;
 use super::recording::Recording;
 use super::retention::RetentionFile;

@@ -12,13 +12,13 @@
 //! | a journal opened for writing, and what its handles share | `journal`, `options`, `writer`, `keeper`, `pages` |
 //! | append | `appender`, with `append`, `tail` and `seat`; stamps by `clock` |
 //! | read | `recording`, `tailer` |
-//! | begin a recording, and make its segments | `creation`, `making` |
+//! | begin a recording, and make its segments | `creation` with `unlisted`, `making` |
 //! | the files | `catalog` with `descriptor` and `entry_copy`, `segment`, `control`, `sidecar`, and where they are: `storage` |
 //! | after a crash | `recovery`; on request, and for damage in the middle, `repair`, with `catalog_repair` |
 //! | sidecars from segments, and segments against them | `indexer`, `reindex`, `verify` |
 //! | where consumers are | `cursor`; with nets below them, `consumer` |
-//! | segments by time of day | `roll` |
-//! | what is kept for how long | `retention`, `prune`, `age` |
+//! | segments by time of day | `roll`, `roll_cycle` |
+//! | what is kept for how long | `retention`, `prune`, `age`; where what is left begins: `first_entry` |
 //! | record a stream, replay a recording, go over to the live stream | `stream/` |
 //!
 //! The format is drawn in `engine/docs/journal-format.md`. Every file is hostile input: what is read from one is checked before it is
@@ -38,6 +38,7 @@ mod descriptor;
 mod entry_copy;
 mod error;
 mod fault;
+mod first_entry;
 mod indexer;
 #[allow(clippy::module_inception, reason = "the module is named for what it is about, and this is the thing itself")]
 mod journal;
@@ -56,6 +57,7 @@ mod reindex;
 mod repair;
 mod retention;
 mod roll;
+mod roll_cycle;
 mod seat;
 mod segment;
 mod sidecar;
@@ -63,6 +65,7 @@ pub mod storage;
 mod stream;
 mod tail;
 mod tailer;
+mod unlisted;
 mod verify;
 mod writer;
 
@@ -83,7 +86,8 @@ pub use recovery::{Cut, LeftBy, RecoveryReport};
 pub use reindex::{Reindexed, reindex};
 pub use repair::{Quarantined, Repaired, repair};
 pub use retention::{PruneTotals, RETENTION_VERSION, Retention};
-pub use roll::{CycleInfo, RollCycle};
+pub use roll::CycleInfo;
+pub use roll_cycle::RollCycle;
 pub use segment::{
     SegmentKind, SegmentLayout, SegmentLength, SegmentLengthError, ahead_name, parse_segment_name, segment_name,
 };

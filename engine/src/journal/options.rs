@@ -6,7 +6,7 @@ use crate::types::{Mtu, Position, SessionId, StreamId, TermId, TermLength};
 
 use super::error::JournalError;
 use super::retention::Retention;
-use super::roll::RollCycle;
+use super::roll_cycle::RollCycle;
 use super::segment::SegmentLength;
 
 /// When appended messages are put on stable storage. Whatever is chosen, they survive the death of every process that uses the

@@ -154,20 +154,6 @@ pub(crate) fn prune_open(recording: &Recording, request: &Prune) -> Result<Prune
     pruning.run(request)
 }
 
-/// What would keep a recording from being pruned as its policy says.
-pub(crate) fn held_back(recording: &Recording) -> Result<Option<HeldBack>, JournalError> {
-    let policy = recording.retention()?;
-    if policy.keeps_everything() {
-        return Ok(None);
-    }
-    match prune_open(recording, &Prune::by(&policy).dry_run()) {
-        Ok(would) => Ok(would.held),
-        // Nobody prunes it before that is done.
-        Err(JournalError::Recover { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// The same for the helper thread, which has better things to do than to wait. None if somebody else is at it.
 pub(crate) fn try_prune_open(recording: &Recording, request: &Prune) -> Result<Option<Pruned>, JournalError> {
     let pruning = Pruning { storage: &*recording.storage, recording };
@@ -216,20 +202,24 @@ pub(crate) fn left_over(
     Ok(left)
 }
 
-/// What is known of the place where a recording begins: the number of its first message, and the latest time before.
-pub(crate) fn first_entry(
-    storage: &dyn Storage,
-    descriptor: &RecordingDescriptor,
-    start: Position,
-) -> Result<IndexEntry, JournalError> {
-    let kept = RetentionFile::open(storage, descriptor.recording_id, FileAccess::ReadOnly)?;
-    if let Some(first) = kept.and_then(|file| file.first(start)) {
-        return Ok(first);
+impl Recording {
+    /// The cursor that keeps its helper threads from pruning it as its policy says, if one does.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says of the files.
+    pub fn held_back(&self) -> Result<Option<HeldBack>, JournalError> {
+        let policy = self.retention()?;
+        if policy.keeps_everything() {
+            return Ok(None);
+        }
+        match prune_open(self, &Prune::by(&policy).dry_run()) {
+            Ok(would) => Ok(would.held),
+            // Nobody prunes it before that is done.
+            Err(JournalError::Recover { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
-    // Somebody else may have moved it.
-    let sidecar = Sidecar::open(storage, descriptor, descriptor.layout().base(start), FileAccess::ReadOnly)?;
-    let entry = sidecar.and_then(|sidecar| sidecar.entry(0)).filter(|entry| entry.position == start);
-    Ok(entry.unwrap_or(IndexEntry { position: start, sequence: 0, time_before: 0 }))
 }
 
 struct Pruning<'a> {

@@ -12,13 +12,10 @@ use super::descriptor::RecordingDescriptor;
 use super::error::JournalError;
 use super::locks::{lock_opening, open_lock_name};
 use super::options::Stamps;
-use super::prune::held_back;
-use super::pruned::HeldBack;
 use super::retention::{PruneTotals, Retention, RetentionFile};
 use super::segment::{SegmentKind, SegmentLayout, parse_segment_name, segment_name};
 use super::sidecar::Sidecar;
 use super::storage::{Directory, Share, Storage};
-use super::tailer::{Start, Tailer};
 
 /// A segment of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,15 +81,6 @@ impl Recording {
         Ok(file.map(|file| file.policy()).unwrap_or_default())
     }
 
-    /// The cursor that keeps its helper threads from pruning it as its policy says, if one does.
-    ///
-    /// # Errors
-    ///
-    /// What the operating system says of the files.
-    pub fn held_back(&self) -> Result<Option<HeldBack>, JournalError> {
-        held_back(self)
-    }
-
     /// What was pruned of it.
     ///
     /// # Errors
@@ -149,18 +137,6 @@ impl Recording {
     /// What its frames' reserved values say; nothing for a recording that no journal has written.
     pub fn stamps(&self) -> Stamps {
         self.control.as_ref().map_or(Stamps::None, Control::stamps)
-    }
-
-    /// A tailer that reads on from there.
-    ///
-    /// # Errors
-    ///
-    /// [`JournalError::Pruned`] for what is before the recording's start, which it names; [`JournalError::Position`]
-    /// for a position that is none of this recording or no frame's start;
-    /// [`JournalError::NoCycles`] for a cycle of a journal that does not roll by time; or what is wrong with the
-    /// files.
-    pub fn tailer(&self, start: Start) -> Result<Tailer, JournalError> {
-        Tailer::new(self.clone(), start)
     }
 
     /// The segments that there are, in order.

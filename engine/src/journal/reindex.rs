@@ -10,10 +10,10 @@ use crate::types::{Position, RecordingId};
 
 use super::control::Control;
 use super::error::{Damage, JournalError};
+use super::first_entry::first_entry;
 use super::indexer::{Indexer, file_checksum};
 use super::locks::{keeper_lock_name, prune_lock_name, wait_for_lock};
 use super::options::Stamps;
-use super::prune::first_entry;
 use super::recording::Recording;
 use super::segment::{At, segment_name};
 use super::sidecar::Sidecar;

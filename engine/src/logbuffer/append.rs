@@ -10,9 +10,10 @@ use super::batch::{self, BatchClaim};
 use super::claim::Claim;
 use super::error::{AppenderError, OfferError};
 use super::frame::{self, Origin, occupied};
+use super::layout::PARTITION_COUNT;
 use super::log_buffers::{Hold, LogBuffers};
 use super::message::{self, Claimed, Gather, Payload};
-use super::metadata::{PARTITION_COUNT, tail_offset, tail_term_id};
+use super::metadata::{tail_offset, tail_term_id};
 use super::rotate::rotate;
 
 /// Appends to a log that others may append to at the same time.

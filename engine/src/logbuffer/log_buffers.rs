@@ -13,10 +13,11 @@ use crate::types::{Position, SessionId, StreamId, TermId, TermLength};
 
 use super::error::AppenderError;
 use super::frame::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Origin};
-use super::metadata::{LogMetadata, PARTITION_COUNT};
-use super::parameters::{LogKind, LogParameters};
+use super::layout::{LogLayout, PARTITION_COUNT};
+use super::metadata::LogMetadata;
 #[cfg(not(engine_loom))]
-use super::parameters::{LogLayout, MAX_MTU};
+use super::parameters::MAX_MTU;
+use super::parameters::{LogKind, LogParameters};
 
 /// A log in shared memory. Clones share the mapping, which lives until the last of them, and of what was made from them, is
 /// gone. Whoever has one can append to it, read it and clean it: see [`RawAccess`](crate::memory::RawAccess).

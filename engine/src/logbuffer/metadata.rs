@@ -5,13 +5,8 @@ use crate::memory::{AtomicBuffer, CACHE_LINE_LENGTH, Field, OwnedWord, Partition
 use crate::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
 
 use super::frame::{DATA_UNFRAGMENTED, FRAME_HEADER_LENGTH};
+use super::layout::PARTITION_COUNT;
 use super::parameters::{LogKind, LogParameters};
-
-/// How many terms a log keeps.
-pub const PARTITION_COUNT: usize = 3;
-
-/// The metadata section's length in bytes.
-pub const LOG_METADATA_LENGTH: usize = 4096;
 
 /// The end-of-stream position until it is known.
 const END_OF_STREAM_UNKNOWN: i64 = i64::MAX;

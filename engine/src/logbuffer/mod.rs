@@ -11,7 +11,7 @@
 //!
 //! | Step | File |
 //! | --- | --- |
-//! | the file, its metadata and their checks | `log_buffers`, `metadata`, `parameters` |
+//! | the file, its metadata and their checks | `log_buffers`, `layout`, `metadata`, `parameters` |
 //! | claim and write, many publishers or one | `append`, `exclusive`, with `claim`, `batch`, `frame`, `message`, `rotate` |
 //! | read | `read`, with `scan`, `fragment`, `assemble` |
 //! | the driver's part | `clean`, `unblock` |
@@ -34,6 +34,7 @@ mod fragment;
 pub(crate) mod frame;
 mod gap_fill;
 mod gap_scan;
+mod layout;
 mod log_buffers;
 pub(crate) mod message;
 mod metadata;
@@ -59,11 +60,12 @@ pub use fragment::Fragment;
 pub use frame::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, flags, frame_type};
 pub use gap_fill::gap_fill;
 pub use gap_scan::{GapScan, gap_scan};
+pub use layout::{LOG_METADATA_LENGTH, LogLayout, PARTITION_COUNT};
 pub use log_buffers::LogBuffers;
 #[cfg(not(engine_loom))]
 pub use log_buffers::LogOpenError;
-pub use metadata::{LOG_METADATA_LENGTH, LogMetadata, PARTITION_COUNT};
-pub use parameters::{LogKind, LogLayout, LogParameters, MAX_MTU};
+pub use metadata::LogMetadata;
+pub use parameters::{LogKind, LogParameters, MAX_MTU};
 pub use read::{Block, ControlledAction, ImageReader, MalformedFrame};
 pub use rebuild::rebuild;
 #[cfg(all(feature = "client", not(engine_loom)))]

@@ -1,33 +1,11 @@
 //! What a log is made with: its layout and everything that its metadata says when it is new.
 
-use crate::memory::align_up;
 use crate::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
 
-use super::metadata::{LOG_METADATA_LENGTH, PARTITION_COUNT};
+use super::layout::LogLayout;
 
 /// The greatest MTU: the longest datagram, rounded down to whole frames.
 pub const MAX_MTU: i32 = 65_504;
-
-/// Where things are in a log file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogLayout {
-    /// The length of each of the three terms.
-    pub term_length: TermLength,
-    /// What the file's length is a multiple of, in bytes: a power of two.
-    pub page_size: i32,
-}
-
-impl LogLayout {
-    /// The file's length in bytes.
-    pub const fn file_length(self) -> usize {
-        align_up(PARTITION_COUNT * self.term_length.get() as usize + LOG_METADATA_LENGTH, self.page_size as usize)
-    }
-
-    /// Where the metadata starts: at the end of the file, not behind the last term.
-    pub const fn metadata_offset(self) -> usize {
-        self.file_length() - LOG_METADATA_LENGTH
-    }
-}
 
 /// Who writes a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

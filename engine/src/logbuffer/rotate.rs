@@ -3,7 +3,8 @@
 
 use crate::types::TermId;
 
-use super::metadata::{LogMetadata, PARTITION_COUNT, pack_tail, tail_term_id};
+use super::layout::PARTITION_COUNT;
+use super::metadata::{LogMetadata, pack_tail, tail_term_id};
 use crate::memory::Partition;
 
 /// Moves on from the term with this id and count. True if this call did it; another may have, which is as good.

@@ -1,6 +1,7 @@
 //! Why a datagram is none. Small and without allocation: whoever gets one counts it and drops the datagram, on the hot path.
 
-use super::{FrameType, ReservedType};
+use super::extension::ReservedType;
+use super::frame_type::FrameType;
 
 /// Why a datagram was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,4 +72,15 @@ pub enum FrameError {
         /// The datagram's length in bytes.
         datagram: usize,
     },
+}
+
+impl FrameError {
+    /// What is wrong with a type that is none.
+    #[cold]
+    pub(super) const fn of_code(code: u16) -> Self {
+        match ReservedType::of_code(code) {
+            Some(reserved) => Self::ReservedType(reserved),
+            None => Self::UnknownType { code },
+        }
+    }
 }

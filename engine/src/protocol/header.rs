@@ -5,7 +5,8 @@
 //! | frame length | version | flags | type | ...
 //! ```
 
-use super::{FrameError, ReservedType};
+use super::frame_error::FrameError;
+use super::frame_type::FrameType;
 
 /// The length of the header that all frames have, in bytes.
 pub const HEADER_LENGTH: usize = 8;
@@ -13,79 +14,11 @@ pub const HEADER_LENGTH: usize = 8;
 /// The longest datagram: the greatest UDP payload that is a multiple of 32, in bytes.
 pub const MAX_DATAGRAM_LENGTH: usize = 65_504;
 
+/// What the length of a datagram of data or padding is a multiple of, in bytes.
+const DATA_ALIGNMENT: usize = 32;
+
 /// The version of the protocol.
 const VERSION: u8 = 0;
-
-/// What a frame is for. The numbers are those of the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u16)]
-pub enum FrameType {
-    /// Space in a term that holds no message.
-    Padding = 0x00,
-    /// A message, a fragment of one, or a heartbeat.
-    Data = 0x01,
-    /// A receiver misses part of a term.
-    Nak = 0x02,
-    /// A receiver says how far it is, or asks for a setup.
-    StatusMessage = 0x03,
-    /// A receiver refuses a stream.
-    Error = 0x04,
-    /// A publication presents itself.
-    Setup = 0x05,
-    /// A question or an answer that measures a round trip.
-    RttMeasurement = 0x06,
-    /// Names of drivers and their addresses.
-    Resolution = 0x07,
-    /// Which session answers a request.
-    ResponseSetup = 0x0B,
-}
-
-impl FrameType {
-    /// The type of a code.
-    ///
-    /// # Errors
-    ///
-    /// [`FrameError::ReservedType`] and [`FrameError::UnknownType`].
-    #[inline]
-    pub const fn of_code(code: u16) -> Result<Self, FrameError> {
-        Ok(match code {
-            0x00 => Self::Padding,
-            0x01 => Self::Data,
-            0x02 => Self::Nak,
-            0x03 => Self::StatusMessage,
-            0x04 => Self::Error,
-            0x05 => Self::Setup,
-            0x06 => Self::RttMeasurement,
-            0x07 => Self::Resolution,
-            0x0B => Self::ResponseSetup,
-            _ => {
-                return Err(match ReservedType::of_code(code) {
-                    Some(reserved) => FrameError::ReservedType(reserved),
-                    None => FrameError::UnknownType { code },
-                });
-            }
-        })
-    }
-
-    /// The code on the wire.
-    #[inline]
-    pub const fn code(self) -> u16 {
-        self as u16
-    }
-
-    /// The least length of a datagram that starts with such a frame, in bytes.
-    #[inline]
-    pub const fn least_length(self) -> usize {
-        match self {
-            Self::Padding | Self::Data => 32,
-            Self::Nak => 28,
-            Self::StatusMessage => 36,
-            Self::Error | Self::Setup | Self::RttMeasurement => 40,
-            Self::Resolution => 22,
-            Self::ResponseSetup => 20,
-        }
-    }
-}
 
 /// What every frame starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,14 +51,15 @@ impl FrameHeader {
         if header[4] != VERSION {
             return Err(FrameError::Version { found: header[4] });
         }
-        let frame_type = FrameType::of_code(u16::from_le_bytes([header[6], header[7]]))?;
+        let code = u16::from_le_bytes([header[6], header[7]]);
+        let Some(frame_type) = FrameType::of_code(code) else { return Err(FrameError::of_code(code)) };
         let least = frame_type.least_length();
         if found < least {
             return Err(FrameError::TooShort { found, least });
         }
         match frame_type {
             // Padding covers more than is sent, and a heartbeat states less: `extent` compares lengths.
-            FrameType::Data | FrameType::Padding if found.is_multiple_of(super::DATA_HEADER_LENGTH) => {}
+            FrameType::Data | FrameType::Padding if found.is_multiple_of(DATA_ALIGNMENT) => {}
             FrameType::Data | FrameType::Padding => return Err(FrameError::Misaligned { found }),
             _ if frame_length as usize <= found => {}
             _ => return Err(FrameError::LongerThanDatagram { found: frame_length, datagram: found }),

@@ -151,6 +151,11 @@ impl dyn Storage + '_ {
         fill(&stored)?;
         Ok((new_name, stored))
     }
+
+    /// That no catalog tells of a file's recording.
+    pub(crate) fn unlisted(&self, name: &str) -> JournalError {
+        JournalError::Unlisted { file: self.path(name), dir: self.path("") }
+    }
 }
 
 /// What a file system says of a file.

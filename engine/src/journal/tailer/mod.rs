@@ -90,6 +90,20 @@ pub struct Tailer {
     bases: Vec<Position>,
 }
 
+impl Recording {
+    /// A tailer that reads on from there.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Pruned`] for what is before the recording's start, which it names; [`JournalError::Position`]
+    /// for a position that is none of this recording or no frame's start;
+    /// [`JournalError::NoCycles`] for a cycle of a journal that does not roll by time; or what is wrong with the
+    /// files.
+    pub fn tailer(&self, start: Start) -> Result<Tailer, JournalError> {
+        Tailer::new(self.clone(), start)
+    }
+}
+
 impl Tailer {
     pub(crate) fn new(recording: Recording, start: Start) -> Result<Self, JournalError> {
         let descriptor = recording.descriptor();

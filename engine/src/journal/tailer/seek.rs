@@ -5,7 +5,7 @@ use crate::time::EpochNanos;
 use crate::types::Position;
 
 use super::super::error::JournalError;
-use super::super::prune::first_entry;
+use super::super::first_entry::first_entry;
 use super::super::sidecar::{IndexEntry, Sidecar};
 use super::super::stream::{Found, find_time};
 use super::Tailer;

@@ -1,0 +1,26 @@
+//! Where a recording begins now that it may have been pruned.
+
+use crate::memory::FileAccess;
+use crate::types::Position;
+
+use super::descriptor::RecordingDescriptor;
+use super::error::JournalError;
+use super::retention::RetentionFile;
+use super::sidecar::{IndexEntry, Sidecar};
+use super::storage::Storage;
+
+/// What is known of the place where a recording begins: the number of its first message, and the latest time before.
+pub(crate) fn first_entry(
+    storage: &dyn Storage,
+    descriptor: &RecordingDescriptor,
+    start: Position,
+) -> Result<IndexEntry, JournalError> {
+    let kept = RetentionFile::open(storage, descriptor.recording_id, FileAccess::ReadOnly)?;
+    if let Some(first) = kept.and_then(|file| file.first(start)) {
+        return Ok(first);
+    }
+    // Somebody else may have moved it.
+    let sidecar = Sidecar::open(storage, descriptor, descriptor.layout().base(start), FileAccess::ReadOnly)?;
+    let entry = sidecar.and_then(|sidecar| sidecar.entry(0)).filter(|entry| entry.position == start);
+    Ok(entry.unwrap_or(IndexEntry { position: start, sequence: 0, time_before: 0 }))
+}
