@@ -16,6 +16,10 @@ pub struct PortManager {
     in_use: BTreeMap<u16, usize>,
 }
 
+/// A port that is marked as in use, until it is given back to whoever it was taken from.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TakenPort(u16);
+
 /// Every port of the range is in use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("all ports from {} to {} are in use: widen the range, or state a port", range.start(), range.end())]
@@ -31,13 +35,13 @@ impl PortManager {
         Self { range, next: low, in_use: BTreeMap::new() }
     }
 
-    /// The address to bind to for `wanted`, whose port is marked as in use. With port 0 that is the next free one of the range, or 0
-    /// where there is no range.
+    /// The address to bind to for `wanted`, and its port, which is marked as in use. With port 0 that is the next free one of the range;
+    /// where there is no range it is 0, and none is marked.
     ///
     /// # Errors
     ///
     /// [`PortsExhausted`].
-    pub fn take(&mut self, wanted: SocketAddr) -> Result<SocketAddr, PortsExhausted> {
+    pub fn take(&mut self, wanted: SocketAddr) -> Result<(SocketAddr, Option<TakenPort>), PortsExhausted> {
         let port = match (&self.range, wanted.port()) {
             (None, port) => port,
             (Some(range), 0) => {
@@ -49,18 +53,19 @@ impl PortManager {
             }
             (Some(_), port) => port,
         };
-        if port != 0 {
+        let taken = (port != 0).then(|| {
             *self.in_use.entry(port).or_insert(0) += 1;
-        }
-        Ok(SocketAddr::new(wanted.ip(), port))
+            TakenPort(port)
+        });
+        Ok((SocketAddr::new(wanted.ip(), port), taken))
     }
 
-    /// Gives back what [`PortManager::take`] returned, when its endpoint is closed or could not be opened.
-    pub fn give_back(&mut self, taken: SocketAddr) {
-        if let Some(count) = self.in_use.get_mut(&taken.port()) {
+    /// Gives a port back, when its endpoint is closed or could not be opened.
+    pub fn give_back(&mut self, TakenPort(port): TakenPort) {
+        if let Some(count) = self.in_use.get_mut(&port) {
             *count -= 1;
             if *count == 0 {
-                self.in_use.remove(&taken.port());
+                self.in_use.remove(&port);
             }
         }
     }
@@ -71,11 +76,11 @@ mod tests {
     use super::*;
 
     fn take(ports: &mut PortManager, port: u16) -> Result<u16, PortsExhausted> {
-        ports.take(SocketAddr::from(([127, 0, 0, 1], port))).map(|address| address.port())
+        ports.take(SocketAddr::from(([127, 0, 0, 1], port))).map(|(address, _)| address.port())
     }
 
     fn give_back(ports: &mut PortManager, port: u16) {
-        ports.give_back(SocketAddr::from(([127, 0, 0, 1], port)));
+        ports.give_back(TakenPort(port));
     }
 
     #[test]

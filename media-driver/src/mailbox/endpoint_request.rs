@@ -49,6 +49,11 @@ impl LookupId {
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
+
+    /// The number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
 }
 
 /// A channel whose meaning is to be found out: names resolved, interfaces looked through.

@@ -219,6 +219,27 @@ fn open_ports_come_from_the_range() {
     assert!(lines.contains("127.0.0.1:20001") && lines.contains("127.0.0.1:20002"), "{lines}");
 }
 
+/// A publication that states where it sends from has taken no port of the range, and gives none back.
+#[test]
+fn a_port_that_was_not_taken_is_not_given_back() {
+    let mut driver = Driver::with(|config| config.network.sender_ports = (20_001, 20_002));
+    driver.names = Some([("localhost", [127, 0, 0, 1].into())].into());
+    let client = driver.client();
+    let open = "aeron:udp?control=localhost:0|control-mode=dynamic|term-length=64k|linger=0";
+    driver.add_exclusive_publication(client, open);
+    let stated = driver.add_exclusive_publication(client, &format!("{CHANNEL}|interface=127.0.0.1:20001|linger=0"));
+    driver.remove_publication(client, stated.correlation.registration(), false);
+    driver.pass_with(10_000, |driver| {
+        driver.beat(client);
+        driver.conductor.on_sender_event(SenderEvent::PublicationRemoved(stated.original));
+    });
+    assert_eq!(driver.sockets.len(), 1, "that of the one that stays");
+    driver.add_exclusive_publication(client, open);
+    let command = driver.add_publication_command(client, open, true);
+    let refusal = driver.run(&command).remove(0);
+    assert!(refusal.contains("20001 to 20002"), "{refusal}");
+}
+
 /// Section 16: what asks, and what answers, must be there.
 #[test]
 fn answers_need_requests() {

@@ -194,7 +194,7 @@ impl Core {
     /// The socket of a place is open.
     pub(super) fn add_socket(
         &mut self,
-        pending: &PendingNetwork,
+        pending: &mut PendingNetwork,
         subscription: RegistrationId,
         endpoint: EndpointId,
         channel: &Arc<UdpChannel>,
@@ -204,10 +204,10 @@ impl Core {
         let Some(status) = self.network.endpoint(endpoint).map(|found| found.status) else {
             return Err(CommandError::UnknownSubscription { registration_id: subscription });
         };
-        let (id, bind) = (pending.endpoint, pending.bind.unwrap_or(local));
+        let id = pending.endpoint;
         let local = self.allocate_local(Side::Receive, status, subscription, local)?;
         if let Some(found) = self.network.endpoint_mut(endpoint) {
-            found.sockets.push(Socket { id, channel: channel.clone(), bind, local });
+            found.sockets.push(Socket { id, channel: channel.clone(), port: pending.port.take(), local });
         }
         self.add_transport(endpoint, id, channel);
         self.remember_name(Side::Receive, endpoint, id, channel);

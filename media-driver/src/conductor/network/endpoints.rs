@@ -9,7 +9,7 @@ use gannet::channel_uri::{ChannelParams, ControlMode};
 use gannet::counters::{ChannelCounter, SockaddrCounter};
 use gannet::types::{CounterId, Mtu, RegistrationId};
 
-use crate::channel::UdpChannel;
+use crate::channel::{TakenPort, UdpChannel};
 use crate::conductor::Core;
 use crate::conductor::error::CommandError;
 use crate::mailbox::{EndpointId, NewReceiveTransport, OpenEndpoint, ReceiverCommand, Request, SenderCommand, Side};
@@ -36,10 +36,28 @@ pub(in crate::conductor) struct Endpoint {
 pub(in crate::conductor) struct Socket {
     pub(in crate::conductor) id: EndpointId,
     pub(in crate::conductor) channel: Arc<UdpChannel>,
-    /// The address that the manager of ports gave.
-    pub(in crate::conductor) bind: SocketAddr,
+    /// The port that the manager of ports gave, if it did.
+    pub(in crate::conductor) port: Option<TakenPort>,
     /// `snd-local-sockaddr` or `rcv-local-sockaddr`.
     pub(in crate::conductor) local: CounterId,
+}
+
+/// The names of endpoints and of sockets, given one after the other.
+#[derive(Debug, Default)]
+pub(in crate::conductor) struct EndpointIds(u32);
+
+impl EndpointIds {
+    /// One that is not taken. After four billion they come round again, and what is still there has kept its own.
+    pub(super) fn draw(&mut self, is_taken: impl Fn(EndpointId) -> bool) -> EndpointId {
+        loop {
+            // What the driver gossips through is number 0.
+            self.0 = self.0.wrapping_add(1).max(1);
+            let id = EndpointId::new(self.0);
+            if !is_taken(id) {
+                return id;
+            }
+        }
+    }
 }
 
 impl Endpoint {
@@ -156,21 +174,22 @@ impl Core {
         first_of(channels.filter_map(|channel| stated(channel.params())))
     }
 
-    /// Asks for a socket, whose port is managed where the channel leaves it open. Returns what it is to be bound to.
+    /// Asks for a socket, whose port is managed where the channel leaves it open. Returns the port that was
+    /// taken for it, if one was.
     pub(super) fn ask_for_socket(
         &mut self,
         id: EndpointId,
         side: Side,
         channel: &Arc<UdpChannel>,
         subscription: Option<Arc<UdpChannel>>,
-    ) -> Result<SocketAddr, CommandError> {
+    ) -> Result<Option<TakenPort>, CommandError> {
         let wanted = channel.bind_address();
         // As in the reference: what only sends has a port of the system's choice, unless it states where it is controlled.
         let is_managed = side == Side::Receive || channel.has_explicit_control();
-        let bind = if is_managed { self.network.ports_mut(side).take(wanted)? } else { wanted };
+        let (bind, port) = if is_managed { self.network.ports_mut(side).take(wanted)? } else { (wanted, None) };
         let channel = Box::new(UdpChannel::clone(channel));
         self.network.requests.push_back(Request::OpenEndpoint(OpenEndpoint { id, side, channel, bind, subscription }));
-        Ok(bind)
+        Ok(port)
     }
 
     /// A socket is not used any more, or could not be made known.
@@ -258,11 +277,25 @@ impl Core {
         }
         gone.extend(network.closing_sockets.extract_if(.., |socket| socket.id == id).map(|it| (Side::Receive, it)));
         for (side, socket) in gone {
-            network.ports_mut(side).give_back(socket.bind);
+            if let Some(port) = socket.port {
+                network.ports_mut(side).give_back(port);
+            }
             self.counters.free(self.now.epoch, socket.local);
         }
         for endpoint in network.closing.extract_if(.., |endpoint| endpoint.sockets.is_empty()) {
             self.counters.free(self.now.epoch, endpoint.status);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_come_round_again_pass_over_those_that_are_taken() {
+        let mut ids = EndpointIds(u32::MAX - 1);
+        let drawn: Vec<_> = (0..4).map(|_| ids.draw(|id| [1, 3].contains(&id.get())).get()).collect();
+        assert_eq!(drawn, [u32::MAX, 2, 4, 5]);
     }
 }

@@ -105,6 +105,11 @@ impl Lookups {
         self.waiting.iter().any(|waiting| waiting.pending.correlation_id.registration() == registration_id)
     }
 
+    /// The commands that wait.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &PendingNetwork> {
+        self.waiting.iter().map(|waiting| &waiting.pending)
+    }
+
     /// Whether no more should begin to wait.
     pub(super) fn is_full(&self) -> bool {
         self.waiting.len() >= WAITING_LIMIT

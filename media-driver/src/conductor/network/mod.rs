@@ -36,11 +36,12 @@ pub(super) use images::NewSession;
 pub(super) use params::NetworkSubscription;
 
 use std::collections::{HashSet, VecDeque};
+use std::{iter, mem};
 
 use gannet::reports::LossReport;
 use gannet::types::{ClientId, RegistrationId, SessionId, StreamId};
 
-use self::endpoints::{Endpoint, Socket};
+use self::endpoints::{Endpoint, EndpointIds, Socket};
 use self::image::Image;
 use self::images::PendingImage;
 use self::lookups::Lookups;
@@ -87,7 +88,7 @@ pub(super) struct Network {
     pending: Option<PendingNetwork>,
     lookups: Lookups,
     next_lookup: u64,
-    next_endpoint: u32,
+    endpoint_ids: EndpointIds,
     next_receiver_id: i64,
     /// What is to be carried out elsewhere.
     requests: VecDeque<Request>,
@@ -115,7 +116,7 @@ impl Network {
             pending: None,
             lookups: Lookups::default(),
             next_lookup: 0,
-            next_endpoint: 0,
+            endpoint_ids: EndpointIds::default(),
             next_receiver_id: first_receiver_id,
             requests: VecDeque::new(),
             sender_ports: PortManager::new(config.sender_ports.0, config.sender_ports.1),
@@ -217,8 +218,20 @@ impl Network {
     }
 
     fn new_endpoint_id(&mut self) -> EndpointId {
-        self.next_endpoint += 1;
-        EndpointId::new(self.next_endpoint)
+        let mut ids = mem::take(&mut self.endpoint_ids);
+        let id = ids.draw(|id| self.is_named(id));
+        self.endpoint_ids = ids;
+        id
+    }
+
+    /// Whether an endpoint or a socket has this name, or is about to.
+    fn is_named(&self, id: EndpointId) -> bool {
+        let endpoints = self.endpoints.iter().chain(&self.closing);
+        endpoints
+            .flat_map(|endpoint| iter::once(endpoint.id).chain(endpoint.sockets.iter().map(|socket| socket.id)))
+            .chain(self.closing_sockets.iter().map(|socket| socket.id))
+            .chain(self.pending.iter().chain(self.lookups.waiting()).map(|pending| pending.endpoint))
+            .any(|named| named == id)
     }
 
     fn new_receiver_id(&mut self) -> i64 {

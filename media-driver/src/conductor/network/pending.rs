@@ -13,7 +13,7 @@ use gannet::types::{ClientId, CorrelationId, RegistrationId, SessionId, StreamId
 use super::endpoints::{Endpoint, Socket};
 use super::lookups::Answer;
 use super::params::{self, NetworkSubscription};
-use crate::channel::{UdpChannel, Usage};
+use crate::channel::{TakenPort, UdpChannel, Usage};
 use crate::conductor::Core;
 use crate::conductor::error::CommandError;
 use crate::conductor::params::{IpcPublicationParams, IpcSubscriptionParams, Start};
@@ -35,8 +35,8 @@ pub(in crate::conductor) struct PendingNetwork {
     pub(super) channel: Option<Arc<UdpChannel>>,
     /// Its endpoint, or the socket that is to be one, once its channel is known.
     pub(super) endpoint: EndpointId,
-    /// What its socket is bound to, while it waits for it.
-    pub(super) bind: Option<SocketAddr>,
+    /// The port that was taken for its socket, until that is known of.
+    pub(super) port: Option<TakenPort>,
 }
 
 /// What it is about.
@@ -137,10 +137,10 @@ impl Core {
             leads: self.resolution.leads(&uri),
             uri: uri.clone(),
             usage: what.usage(),
-            unique: endpoint.get().into(),
+            unique: lookup.get(),
         };
         let pending =
-            PendingNetwork { client_id, correlation_id, lookup, uri, what, channel: None, endpoint, bind: None };
+            PendingNetwork { client_id, correlation_id, lookup, uri, what, channel: None, endpoint, port: None };
         if request.asks_system() {
             if self.network.lookups.is_full() {
                 return Err(CommandError::ManyWait { what: "commands" });
@@ -195,8 +195,8 @@ impl Core {
 
     /// The socket that a command waits for could not be opened.
     pub(in crate::conductor) fn on_endpoint_not_opened(&mut self, id: EndpointId, error: EndpointError) {
-        if let Some(pending) = self.network.pending.take_if(|pending| pending.endpoint == id) {
-            self.give_port_back(&pending);
+        if let Some(mut pending) = self.network.pending.take_if(|pending| pending.endpoint == id) {
+            self.give_port_back(&mut pending);
             self.refuse_network(&pending, &error.into());
         }
     }
@@ -247,7 +247,7 @@ impl Core {
                     return self.finish_subscription(&pending);
                 }
                 if super::endpoints::is_manual(&channel) {
-                    self.add_endpoint(&pending, &channel, None)?;
+                    self.add_endpoint(&mut pending, &channel, None)?;
                     return self.finish_subscription(&pending);
                 }
             }
@@ -269,23 +269,23 @@ impl Core {
             }
             _ => None,
         };
-        pending.bind = Some(self.ask_for_socket(pending.endpoint, pending.what.side(), &channel, subscription)?);
+        pending.port = self.ask_for_socket(pending.endpoint, pending.what.side(), &channel, subscription)?;
         self.network.pending = Some(pending);
         Ok(())
     }
 
     /// The socket is open.
-    fn use_socket(&mut self, pending: PendingNetwork, local: SocketAddr) -> Result<(), CommandError> {
+    fn use_socket(&mut self, mut pending: PendingNetwork, local: SocketAddr) -> Result<(), CommandError> {
         let Some(channel) = pending.channel.clone() else { return Ok(()) };
         let added = match pending.what {
             Pending::AddReceiveDestination { subscription, endpoint } => {
-                self.add_socket(&pending, subscription, endpoint, &channel, local)
+                self.add_socket(&mut pending, subscription, endpoint, &channel, local)
             }
-            _ => self.add_endpoint(&pending, &channel, Some(local)),
+            _ => self.add_endpoint(&mut pending, &channel, Some(local)),
         };
         if let Err(error) = added {
             self.close_socket(pending.what.side(), pending.endpoint);
-            self.give_port_back(&pending);
+            self.give_port_back(&mut pending);
             return Err(error);
         }
         match &pending.what {
@@ -298,7 +298,7 @@ impl Core {
     /// Makes an endpoint known: its counters, and the agent that it serves. An error leaves nothing behind.
     fn add_endpoint(
         &mut self,
-        pending: &PendingNetwork,
+        pending: &mut PendingNetwork,
         channel: &Arc<UdpChannel>,
         local: Option<SocketAddr>,
     ) -> Result<(), CommandError> {
@@ -317,9 +317,9 @@ impl Core {
             None
         };
         let mut sockets = Vec::new();
-        if let (Some(local), Some(bind)) = (local, pending.bind) {
+        if let Some(local) = local {
             match self.allocate_local(side, status, registration_id, local) {
-                Ok(local) => sockets.push(Socket { id, channel: channel.clone(), bind, local }),
+                Ok(local) => sockets.push(Socket { id, channel: channel.clone(), port: pending.port.take(), local }),
                 Err(error) => {
                     for id in destinations.iter().map(|counter| counter.id).chain([status]) {
                         self.counters.free(self.now.epoch, id);
@@ -372,9 +372,9 @@ impl Core {
         Ok(())
     }
 
-    fn give_port_back(&mut self, pending: &PendingNetwork) {
-        if let Some(bind) = pending.bind {
-            self.network.ports_mut(pending.what.side()).give_back(bind);
+    fn give_port_back(&mut self, pending: &mut PendingNetwork) {
+        if let Some(port) = pending.port.take() {
+            self.network.ports_mut(pending.what.side()).give_back(port);
         }
     }
 
