@@ -128,10 +128,17 @@ pub enum Reply {
         /// Why.
         error: EndpointError,
     },
-    /// The endpoint is connected to where it was to be, or about to be.
+    /// The endpoint is connected to where it was to be.
     Reconnected {
         /// Which.
         id: EndpointId,
+    },
+    /// The endpoint could not be connected: it sends there, and does not hear what comes from there.
+    NotReconnected {
+        /// Which.
+        id: EndpointId,
+        /// Where to.
+        to: SocketAddr,
     },
     /// The endpoint is closed, or about to be: nobody needs to wait for it.
     EndpointClosed {

@@ -13,8 +13,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle, Thread};
 
 use super::affinity::{AffinityError, Pin};
-use super::network_agents::{SocketOrder, SocketOrders};
 use super::queue::{EndGone, Inlet, Outlet, bounded};
+use super::socket_orders::{SocketOrder, SocketOrders};
 use crate::channel::SocketDefaults;
 use crate::io::endpoints;
 use crate::io::log_files;
@@ -31,8 +31,8 @@ pub(super) enum HelperPort {
         /// The thread of the conductor, for the helper to wake.
         conductor: Arc<OnceLock<Thread>>,
     },
-    /// Whoever asks does it at once, and has the answer here.
-    InLine(Executor, Vec<Reply>),
+    /// Whoever asks does it at once, and has the answer here; of sockets when their transport has had its turn.
+    InLine { executor: Executor, reply_to: Arc<ReplyTo>, replies: Outlet<Reply> },
 }
 
 /// How names are looked up: the address if there is one, and how long that took in nanoseconds.
@@ -51,34 +51,35 @@ pub(super) struct Executor {
 
 /// Where replies go, from any thread, and who is to be woken for them. Shared, since each end of a queue that goes is looked after.
 #[derive(Debug)]
-struct ReplyTo {
+pub(super) struct ReplyTo {
     done: Inlet<SyncSender<Reply>>,
     conductor: Arc<OnceLock<Thread>>,
 }
 
 impl Executor {
-    fn execute(&self, request: Request) -> Reply {
-        match request {
+    /// Does what is asked for, and has it answered.
+    fn execute(&self, request: Request, reply_to: &Arc<ReplyTo>) {
+        reply_to.give(match request {
             Request::ResolveChannel(request) => resolve_channel(&request, self.look_up),
             Request::ResolveHost(request) => resolve_host(&request, self.look_up),
             Request::OpenEndpoint(request) => match endpoints::open(&request, &self.defaults) {
                 Ok(sockets) => {
-                    let local = sockets.opened().local;
-                    self.orders.give(request.side, SocketOrder::Adopt(request.id, sockets));
-                    Reply::EndpointOpened { id: request.id, local }
+                    let (id, local) = (request.id, sockets.opened().local);
+                    let adopt = SocketOrder::Adopt(id, local, sockets, Arc::clone(reply_to));
+                    // The transport answers.
+                    return self.orders.give(request.side, adopt);
                 }
                 Err(error) => Reply::EndpointNotOpened { id: request.id, error },
             },
             Request::Reconnect(side, id, to) => {
-                self.orders.give(side, SocketOrder::Reconnect(id, to));
-                Reply::Reconnected { id }
+                return self.orders.give(side, SocketOrder::Reconnect(id, to, Arc::clone(reply_to)));
             }
             Request::CloseEndpoint(side, id) => {
                 self.orders.give(side, SocketOrder::Close(id));
                 Reply::EndpointClosed { id }
             }
             request => log_files::execute(request, RAW),
-        }
+        });
     }
 }
 
@@ -98,7 +99,15 @@ fn resolve_host(request: &ResolveHost, look_up: LookUp) -> Reply {
 }
 
 impl ReplyTo {
-    fn give(&self, reply: Reply) {
+    /// Where the answers of one driver go, and where they come out.
+    pub(super) fn new() -> (Self, Outlet<Reply>) {
+        // Nobody has more requests under way than that, so that it is never full.
+        let (done, replies) = bounded(IN_FLIGHT_LIMIT);
+        (Self { done, conductor: Arc::default() }, replies)
+    }
+
+    /// Answers a request.
+    pub(super) fn give(&self, reply: Reply) {
         // A reply that nobody waits for any more is dropped with what it holds; the files go with their directory.
         let _ = self.done.try_give(reply);
         if let Some(conductor) = self.conductor.get() {
@@ -131,19 +140,22 @@ impl HelperPort {
         pinned: SyncSender<Result<(), AffinityError>>,
         executor: Executor,
     ) -> io::Result<(Self, JoinHandle<()>)> {
-        // Nobody has more requests under way than that, so that neither side ever finds its mailbox full.
+        // Never full, like the replies'.
         let (requests, to_do) = sync_channel(IN_FLIGHT_LIMIT);
-        let (done, replies) = bounded(IN_FLIGHT_LIMIT);
-        let conductor = Arc::new(OnceLock::new());
-        let thread = thread::Builder::new().name(name.to_owned()).spawn({
-            let conductor = Arc::clone(&conductor);
-            move || {
-                let _ = pinned.send(pin.apply());
-                drop(pinned);
-                run(&to_do, &Arc::new(ReplyTo { done, conductor }), &executor);
-            }
+        let (reply_to, replies) = ReplyTo::new();
+        let conductor = Arc::clone(&reply_to.conductor);
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let _ = pinned.send(pin.apply());
+            drop(pinned);
+            run(&to_do, &Arc::new(reply_to), &executor);
         })?;
         Ok((Self::Thread { requests, replies, conductor }, thread))
+    }
+
+    /// A helper without a thread.
+    pub(super) fn in_line(executor: Executor) -> Self {
+        let (reply_to, replies) = ReplyTo::new();
+        Self::InLine { executor, reply_to: Arc::new(reply_to), replies }
     }
 
     /// Called on the conductor's thread, so that a reply wakes it from idling.
@@ -158,8 +170,8 @@ impl HelperPort {
     pub(super) fn ask(&mut self, request: Request) -> Result<(), EndGone> {
         match self {
             Self::Thread { requests, .. } => requests.try_send(request).map_err(|_| EndGone),
-            Self::InLine(executor, replies) => {
-                replies.push(executor.execute(request));
+            Self::InLine { executor, reply_to, .. } => {
+                executor.execute(request, reply_to);
                 Ok(())
             }
         }
@@ -168,8 +180,7 @@ impl HelperPort {
     /// Takes an answer, if there is one.
     pub(super) fn poll(&mut self) -> Result<Option<Reply>, EndGone> {
         match self {
-            Self::Thread { replies, .. } => replies.take(),
-            Self::InLine(_, replies) => Ok(replies.pop()),
+            Self::Thread { replies, .. } | Self::InLine { replies, .. } => replies.take(),
         }
     }
 }
@@ -182,7 +193,7 @@ fn run(to_do: &Receiver<Request>, reply_to: &Arc<ReplyTo>, executor: &Executor) 
                 reply_to.give_later(move || resolve_channel(&request, look_up));
             }
             Request::ResolveHost(request) => reply_to.give_later(move || resolve_host(&request, look_up)),
-            request => reply_to.give(executor.execute(request)),
+            request => executor.execute(request, reply_to),
         }
     }
 }
@@ -302,7 +313,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("7.logbuffer");
         std::fs::write(&path, b"").unwrap();
-        let mut port = HelperPort::InLine(executor(), Vec::new());
+        let mut port = HelperPort::in_line(executor());
         port.ask(delete(&path)).unwrap();
         assert!(!path.exists());
         assert!(matches!(port.poll(), Ok(Some(Reply::LogDeleted { .. }))));

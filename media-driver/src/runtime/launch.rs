@@ -260,7 +260,7 @@ impl MediaDriver {
                 (Host::Threads(runners), Some(helper), Some(outcome))
             }
             _ => {
-                let mut invoker = AgentInvoker::new(agent(HelperPort::InLine(executor, Vec::new())));
+                let mut invoker = AgentInvoker::new(agent(HelperPort::in_line(executor)));
                 invoker.start();
                 (Host::Invoker(Box::new(invoker)), None, None)
             }

@@ -11,6 +11,7 @@ mod network_agents;
 mod queue;
 mod resolver_port;
 mod shared_memory;
+mod socket_orders;
 mod stop;
 
 pub use affinity::AffinityError;

@@ -1,22 +1,22 @@
 //! The sender and the receiver with their transports: told the time, fed with what arrived, their output handed to the transport, and
 //! connected with the conductor by bounded queues. A thread each runs them, or one both, or the conductor's own.
 
-use std::net::SocketAddr;
-use std::sync::mpsc::{Sender as Unbounded, SyncSender as Bounded};
+use std::sync::mpsc::SyncSender as Bounded;
 
 use gannet::agent::{Agent, Finished};
 use gannet::counters::SystemCounter;
 use gannet::time::{Clock, MonotonicNanos, SystemClock};
 
 use super::Role;
-use super::queue::{EndGone, Inlet, Outlet, bounded, unbounded};
+use super::queue::{EndGone, Inlet, Outlet, bounded};
+use super::socket_orders::{SocketOrder, SocketOrders, obey};
 use super::stop::{StopHandle, StopReason};
 use crate::conductor::Conductor;
 use crate::config::{Loss, ThreadingMode};
 use crate::io::transport::{
-    AnyTransport, LossPlan, LossyTransport, SocketOptions, Sockets, Transport, TransportCounts, TransportKind,
+    AnyTransport, LossPlan, LossyTransport, SocketOptions, Transport, TransportCounts, TransportKind,
 };
-use crate::mailbox::{EndpointId, ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent, Side, TransmitBatch};
+use crate::mailbox::{ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent, TransmitBatch};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
 use crate::shared::{NetworkCounters, StallTracker};
@@ -37,35 +37,6 @@ const QUIET_POLL_INTERVAL_NS: i64 = 10_000;
 
 /// How often it is told that something is not sent, in nanoseconds: what fails now fails again at once.
 const FAULT_INTERVAL_NS: i64 = 1_000_000_000;
-
-/// What the helper tells a transport.
-#[derive(Debug)]
-pub(super) enum SocketOrder {
-    /// Serve this endpoint.
-    Adopt(EndpointId, Sockets),
-    /// Have it send to, and hear, another address.
-    Reconnect(EndpointId, SocketAddr),
-    /// Close it.
-    Close(EndpointId),
-}
-
-/// Where the helper gives sockets to.
-#[derive(Clone, Debug)]
-pub(super) struct SocketOrders {
-    sender: Inlet<Unbounded<SocketOrder>>,
-    receiver: Inlet<Unbounded<SocketOrder>>,
-}
-
-impl SocketOrders {
-    /// Gives an order to the transport that serves an agent. One that has gone does not need it.
-    pub(super) fn give(&self, side: Side, order: SocketOrder) {
-        // No more of these wait than the conductor has requests under way.
-        let _ = match side {
-            Side::Send => self.sender.give(order),
-            Side::Receive => self.receiver.give(order),
-        };
-    }
-}
 
 /// What an agent's datagrams go through: the transport of the driver's choice, and loss on purpose if its configuration asks for it.
 type Wire = LossyTransport<AnyTransport, SystemClock>;
@@ -158,8 +129,7 @@ impl NetworkParts {
         let (sender_events, from_sender) = bounded(QUEUE);
         let (to_receiver, receiver_commands) = bounded(QUEUE);
         let (receiver_events, from_receiver) = bounded(QUEUE);
-        let (sender_orders, sender_sockets) = unbounded();
-        let (receiver_orders, receiver_sockets) = unbounded();
+        let (orders, [sender_sockets, receiver_sockets]) = SocketOrders::new();
         Ok(Self {
             sender: SenderPart {
                 agent: Sender::new(counters.clone()),
@@ -194,7 +164,7 @@ impl NetworkParts {
                 sockets: receiver_sockets,
             },
             ports: NetworkPorts { to_sender, from_sender, to_receiver, from_receiver, held: (None, None) },
-            orders: SocketOrders { sender: sender_orders, receiver: receiver_orders },
+            orders,
         })
     }
 }
@@ -326,29 +296,6 @@ fn hear(mut listen: impl FnMut() -> (usize, bool)) -> usize {
         }
     }
     heard
-}
-
-/// Takes over endpoints, and closes them; returns how many.
-fn obey(orders: &mut Outlet<SocketOrder>, transport: &mut Wire) -> usize {
-    let mut work = 0;
-    // Whoever gave orders may be gone; the conductor's queue says so.
-    while let Ok(Some(order)) = orders.take() {
-        match order {
-            SocketOrder::Adopt(id, sockets) => {
-                if let Err(error) = transport.adopt(id, sockets) {
-                    tracing::error!("cannot serve endpoint {}: {error}", id.get());
-                }
-            }
-            SocketOrder::Reconnect(id, to) => {
-                if !transport.reconnect(id, to) {
-                    tracing::error!("cannot connect endpoint {} to {to}, where its name leads now", id.get());
-                }
-            }
-            SocketOrder::Close(id) => transport.close(id),
-        }
-        work += 1;
-    }
-    work
 }
 
 /// Which of the two a thread runs.

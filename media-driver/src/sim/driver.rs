@@ -281,8 +281,11 @@ impl SimDriver {
                 Err(error) => Reply::EndpointNotOpened { id: request.id, error },
             },
             Request::Reconnect(side, id, to) => {
-                self.transport(side).reconnect(id, to);
-                Reply::Reconnected { id }
+                if self.transport(side).reconnect(id, to) {
+                    Reply::Reconnected { id }
+                } else {
+                    Reply::NotReconnected { id, to }
+                }
             }
             Request::CloseEndpoint(side, id) => {
                 self.transport(side).close(id);

@@ -423,6 +423,13 @@ fn names_are_looked_up_again() {
     look_up(&mut driver);
     assert_eq!(told(&mut driver), ["MoveDestination(Endpoint(EndpointId(2)), 127.0.0.2:40123)"]);
     assert_eq!(driver.system(SystemCounter::ResolutionChanges), 1);
+    let to = "127.0.0.2:40123".parse().unwrap();
+    for gone_or_there in [9, 2] {
+        driver.conductor.on_reply(Reply::NotReconnected { id: EndpointId::new(gone_or_there), to });
+    }
+    driver.settle();
+    let texts = driver.error_texts();
+    assert!(texts.len() == 1 && texts[0].contains(CHANNEL) && texts[0].contains("127.0.0.2:40123"), "{texts:?}");
     driver.names = Some([].into());
     driver.conductor.on_sender_event(SenderEvent::Silent(place));
     look_up(&mut driver);

@@ -149,6 +149,7 @@ impl Core {
             }
             // What the sender does is not changed by what its socket hears.
             Reply::Reconnected { .. } => {}
+            Reply::NotReconnected { id, to } => self.on_not_reconnected(id, to),
             Reply::EndpointOpened { id, local } => self.on_endpoint_opened(id, local),
             Reply::EndpointNotOpened { id, error } => self.on_endpoint_not_opened(id, error),
             Reply::EndpointClosed { id } => self.on_endpoint_closed(id),

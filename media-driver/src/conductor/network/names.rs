@@ -138,4 +138,15 @@ impl Core {
         }
         true
     }
+
+    /// The system has not connected an endpoint to where its name leads now. If it is still there, people are told.
+    pub(in crate::conductor) fn on_not_reconnected(&mut self, id: EndpointId, to: SocketAddr) {
+        let channel = self.network.endpoint(id).map(|endpoint| endpoint.channel.uri().text().to_owned());
+        if let Some(channel) = channel {
+            self.report(&format!(
+                "(11) {channel}: its name leads to {to} now, and the system does not connect its socket there: receivers are \
+                 sent to, and not heard; add the publication anew"
+            ));
+        }
+    }
 }

@@ -1,0 +1,161 @@
+//! What the helper has a transport do: take over the sockets that it has opened, have them send elsewhere, close them. The
+//! transport belongs to the thread of its agent, so these wait in a queue, which that thread looks into in every turn. Whoever
+//! carries one out answers for it: an endpoint is open when its transport serves it, and not before.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::Sender as Unbounded;
+
+use super::helper::ReplyTo;
+use super::queue::{Inlet, Outlet, unbounded};
+use crate::io::transport::{Sockets, Transport};
+use crate::mailbox::{EndpointError, EndpointId, Reply, Side};
+
+/// What the helper tells a transport.
+#[derive(Debug)]
+pub(super) enum SocketOrder<S = Sockets> {
+    /// Serve this endpoint, whose address this is, and say whether that is done.
+    Adopt(EndpointId, SocketAddr, S, Arc<ReplyTo>),
+    /// Have it send to, and hear, another address, and say whether that is done.
+    Reconnect(EndpointId, SocketAddr, Arc<ReplyTo>),
+    /// Close it.
+    Close(EndpointId),
+}
+
+/// Where the helper gives sockets to.
+#[derive(Clone, Debug)]
+pub(super) struct SocketOrders {
+    sender: Inlet<Unbounded<SocketOrder>>,
+    receiver: Inlet<Unbounded<SocketOrder>>,
+}
+
+impl SocketOrders {
+    /// Where orders are given, and where the transports of the sender and of the receiver find theirs.
+    pub(super) fn new() -> (Self, [Outlet<SocketOrder>; 2]) {
+        let (sender, for_sender) = unbounded();
+        let (receiver, for_receiver) = unbounded();
+        (Self { sender, receiver }, [for_sender, for_receiver])
+    }
+
+    /// Gives an order to the transport that serves an agent. One that has gone does not need it: its driver ends.
+    pub(super) fn give(&self, side: Side, order: SocketOrder) {
+        // No more of these wait than the conductor has requests under way.
+        let _ = match side {
+            Side::Send => self.sender.give(order),
+            Side::Receive => self.receiver.give(order),
+        };
+    }
+}
+
+/// Takes over endpoints, and closes them; returns how many.
+pub(super) fn obey<T: Transport>(orders: &mut Outlet<SocketOrder<T::Sockets>>, transport: &mut T) -> usize {
+    let mut work = 0;
+    // Whoever gave orders may be gone; the conductor's queue says so.
+    while let Ok(Some(order)) = orders.take() {
+        match order {
+            SocketOrder::Adopt(id, local, sockets, reply_to) => reply_to.give(match transport.adopt(id, sockets) {
+                Ok(()) => Reply::EndpointOpened { id, local },
+                Err(error) => Reply::EndpointNotOpened {
+                    id,
+                    error: EndpointError::System(format!(
+                        "cannot have the socket of {local} watched: {error}; see that the limits on open files and on what \
+                         one user has watched (fs.epoll.max_user_watches) leave room"
+                    )),
+                },
+            }),
+            SocketOrder::Reconnect(id, to, reply_to) => reply_to.give(if transport.reconnect(id, to) {
+                Reply::Reconnected { id }
+            } else {
+                Reply::NotReconnected { id, to }
+            }),
+            SocketOrder::Close(id) => transport.close(id),
+        }
+        work += 1;
+    }
+    work
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::io::transport::{Datagram, SendFault, TransportCounts};
+    use crate::mailbox::{Completion, TransmitBatch};
+
+    /// Serves what it is told to serve, unless there is no room for more.
+    #[derive(Default)]
+    struct Full {
+        room: usize,
+        serves: Vec<EndpointId>,
+    }
+
+    impl Transport for Full {
+        type Sockets = ();
+
+        fn adopt(&mut self, endpoint: EndpointId, (): ()) -> io::Result<()> {
+            if self.serves.len() == self.room {
+                return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+            }
+            self.serves.push(endpoint);
+            Ok(())
+        }
+
+        fn reconnect(&mut self, endpoint: EndpointId, _: SocketAddr) -> bool {
+            self.serves.contains(&endpoint)
+        }
+
+        fn close(&mut self, endpoint: EndpointId) {
+            self.serves.retain(|served| *served != endpoint);
+        }
+
+        fn send(&mut self, _: &mut TransmitBatch, _: impl FnMut(Completion)) -> usize {
+            0
+        }
+
+        fn receive(&mut self, _: usize, _: impl FnMut(Datagram<'_>)) -> usize {
+            0
+        }
+
+        fn take_fault(&mut self) -> Option<SendFault> {
+            None
+        }
+
+        fn counts(&self) -> TransportCounts {
+            TransportCounts::default()
+        }
+    }
+
+    /// Whoever asked for an endpoint hears of it when its transport serves it, and why if that cannot.
+    #[test]
+    fn an_endpoint_is_open_when_its_transport_serves_it() {
+        let (orders, mut taken) = unbounded();
+        let (reply_to, mut replies) = ReplyTo::new();
+        let reply_to = Arc::new(reply_to);
+        let mut transport = Full { room: 1, ..Full::default() };
+        let local = SocketAddr::from(([127, 0, 0, 1], 40_123));
+        for id in [1, 2] {
+            let order = SocketOrder::Adopt(EndpointId::new(id), local, (), Arc::clone(&reply_to));
+            orders.give(order).unwrap();
+        }
+        assert!(matches!(replies.take(), Ok(None)), "nobody serves it yet");
+        assert_eq!(obey(&mut taken, &mut transport), 2);
+        let first = replies.take();
+        assert!(matches!(&first, Ok(Some(Reply::EndpointOpened { local: at, .. })) if *at == local), "{first:?}");
+        match replies.take() {
+            Ok(Some(Reply::EndpointNotOpened { id, error })) => {
+                let text = error.to_string();
+                assert_eq!(id, EndpointId::new(2));
+                assert!(text.contains("127.0.0.1:40123") && text.contains("No space left"), "{text}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(transport.serves, [EndpointId::new(1)]);
+        for id in [1, 2] {
+            orders.give(SocketOrder::Reconnect(EndpointId::new(id), local, Arc::clone(&reply_to))).unwrap();
+        }
+        obey(&mut taken, &mut transport);
+        assert!(matches!(replies.take(), Ok(Some(Reply::Reconnected { .. }))));
+        assert!(matches!(replies.take(), Ok(Some(Reply::NotReconnected { to, .. })) if to == local));
+    }
+}
