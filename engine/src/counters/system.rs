@@ -66,11 +66,11 @@ system_counters! {
     BytesSent = 0, "Bytes sent", Nothing;
     /// Bytes received from the network.
     BytesReceived = 1, "Bytes received", Nothing;
-    /// Commands that did not fit in the receiver's queue.
+    /// Commands that did not fit in the receiver's queue at once.
     ReceiverProxyFails = 2, "Failed offers to ReceiverProxy", Nothing;
-    /// Commands that did not fit in the sender's queue.
+    /// Commands that did not fit in the sender's queue at once.
     SenderProxyFails = 3, "Failed offers to SenderProxy", Nothing;
-    /// Commands that did not fit in the conductor's queue.
+    /// What sender and receiver had to tell the conductor that did not fit in its queue at once.
     ConductorProxyFails = 4, "Failed offers to DriverConductorProxy", Nothing;
     /// NAKs sent.
     NaksSent = 5, "NAKs sent", Nothing;
@@ -152,7 +152,8 @@ system_counters! {
     ControlProtocolVersion = 43, "Control protocol version", Nothing;
     /// Status messages that were not acted on.
     StatusMessagesRejected = 44, "Status Messages rejected", Nothing;
-    /// Requests that did not fit in the queue of the helper that does slow work.
+    /// Requests that did not fit in the queue of the helper that does slow work. Stays 0 in Gannet's driver, whose conductor asks for no
+    /// more than fits and keeps the others.
     NativeResourceProxyFails = 45, "Failed offers to NativeResourceAgentProxy", Nothing;
 }
 

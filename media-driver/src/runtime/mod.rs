@@ -5,6 +5,7 @@
 mod affinity;
 mod conductor_agent;
 mod conductor_config;
+mod feed;
 mod helper;
 mod launch;
 mod network_agents;

@@ -1,14 +1,13 @@
 //! The sender and the receiver with their transports: told the time, fed with what arrived, their output handed to the transport, and
 //! connected with the conductor by bounded queues. A thread each runs them, or one both, or the conductor's own.
 
-use std::sync::mpsc::SyncSender as Bounded;
-
 use gannet::agent::{Agent, Finished};
 use gannet::counters::SystemCounter;
 use gannet::time::{Clock, MonotonicNanos, SystemClock};
 
 use super::Role;
-use super::queue::{EndGone, Inlet, Outlet, bounded};
+use super::feed::Feed;
+use super::queue::{EndGone, Outlet, bounded};
 use super::socket_orders::{SocketOrder, SocketOrders, obey};
 use super::stop::{StopHandle, StopReason};
 use crate::conductor::Conductor;
@@ -44,12 +43,10 @@ type Wire = LossyTransport<AnyTransport, SystemClock>;
 /// The conductor's ends of the queues.
 #[derive(Debug)]
 pub(super) struct NetworkPorts {
-    to_sender: Inlet<Bounded<SenderCommand>>,
+    to_sender: Feed<SenderCommand>,
     from_sender: Outlet<SenderEvent>,
-    to_receiver: Inlet<Bounded<ReceiverCommand>>,
+    to_receiver: Feed<ReceiverCommand>,
     from_receiver: Outlet<ReceiverEvent>,
-    /// What there was no room for.
-    held: (Option<SenderCommand>, Option<ReceiverCommand>),
 }
 
 impl NetworkPorts {
@@ -64,8 +61,8 @@ impl NetworkPorts {
             conductor.on_receiver_event(event);
             work += 1;
         }
-        work += pass_on(&self.to_sender, &mut self.held.0, || conductor.poll_sender_command())?;
-        work += pass_on(&self.to_receiver, &mut self.held.1, || conductor.poll_receiver_command())?;
+        work += self.to_sender.pass_on(|| conductor.poll_sender_command())?;
+        work += self.to_receiver.pass_on(|| conductor.poll_receiver_command())?;
         Ok(work)
     }
 }
@@ -77,23 +74,6 @@ fn carry_out<T>(queue: &mut Outlet<T>, mut act: impl FnMut(T)) -> Result<usize, 
         act(command);
     }
     Ok(COMMANDS_PER_TURN)
-}
-
-/// Puts into a queue what was held back and all that comes next, and holds back what it has no room for; returns how many it took.
-fn pass_on<T>(
-    queue: &Inlet<Bounded<T>>,
-    held: &mut Option<T>,
-    mut next: impl FnMut() -> Option<T>,
-) -> Result<usize, EndGone> {
-    let mut passed = 0;
-    while let Some(what) = held.take().or_else(&mut next) {
-        *held = queue.try_give(what)?;
-        if held.is_some() {
-            break;
-        }
-        passed += 1;
-    }
-    Ok(passed)
 }
 
 /// Everything that runs the network side of a driver.
@@ -141,8 +121,7 @@ impl NetworkParts {
                 transport: transport(0)?,
                 batch: TransmitBatch::new(BATCH),
                 commands: sender_commands,
-                events: sender_events,
-                held: None,
+                events: Feed::new(sender_events, counters.word(SystemCounter::ConductorProxyFails)),
                 sockets: sender_sockets,
                 faults: Faults::default(),
                 turns_since_poll: 0,
@@ -159,11 +138,15 @@ impl NetworkParts {
                 transport: transport(1)?,
                 batch: TransmitBatch::new(BATCH),
                 commands: receiver_commands,
-                events: receiver_events,
-                held: None,
+                events: Feed::new(receiver_events, counters.word(SystemCounter::ConductorProxyFails)),
                 sockets: receiver_sockets,
             },
-            ports: NetworkPorts { to_sender, from_sender, to_receiver, from_receiver, held: (None, None) },
+            ports: NetworkPorts {
+                to_sender: Feed::new(to_sender, counters.word(SystemCounter::SenderProxyFails)),
+                from_sender,
+                to_receiver: Feed::new(to_receiver, counters.word(SystemCounter::ReceiverProxyFails)),
+                from_receiver,
+            },
             orders,
         })
     }
@@ -177,8 +160,7 @@ pub(super) struct SenderPart {
     transport: Wire,
     batch: TransmitBatch,
     commands: Outlet<SenderCommand>,
-    events: Inlet<Bounded<SenderEvent>>,
-    held: Option<SenderEvent>,
+    events: Feed<SenderEvent>,
     sockets: Outlet<SocketOrder>,
     faults: Faults,
     turns_since_poll: usize,
@@ -217,7 +199,7 @@ impl SenderPart {
             });
         }
         let mut fault = self.faults.take(now, transport);
-        pass_on(&self.events, &mut self.held, || agent.next_event().or_else(|| fault.take().map(SenderEvent::Unsent)))?;
+        self.events.pass_on(|| agent.next_event().or_else(|| fault.take().map(SenderEvent::Unsent)))?;
         Ok(work + sent)
     }
 }
@@ -251,8 +233,7 @@ pub(super) struct ReceiverPart {
     transport: Wire,
     batch: TransmitBatch,
     commands: Outlet<ReceiverCommand>,
-    events: Inlet<Bounded<ReceiverEvent>>,
-    held: Option<ReceiverEvent>,
+    events: Feed<ReceiverEvent>,
     sockets: Outlet<SocketOrder>,
 }
 
@@ -274,7 +255,7 @@ impl ReceiverPart {
         work += agent.poll_transmit(now, batch);
         // A report that is not sent is said again in time.
         transport.send(batch, |_| {});
-        pass_on(&self.events, &mut self.held, || agent.next_event())?;
+        self.events.pass_on(|| agent.next_event())?;
         Ok(work)
     }
 }

@@ -1,0 +1,74 @@
+//! What an agent says to another: a bounded queue, and what found no room in it, which is said first next time. Whoever finds
+//! it full never waits. How often that happens is counted, where the reference counts offers that fail.
+
+use std::sync::mpsc::SyncSender;
+
+use gannet::memory::OwnedWord;
+
+use super::queue::{EndGone, Inlet};
+
+/// The end of a queue that is put into.
+#[derive(Debug)]
+pub(super) struct Feed<T> {
+    queue: Inlet<SyncSender<T>>,
+    held: Option<T>,
+    refused: OwnedWord<i64>,
+}
+
+impl<T> Feed<T> {
+    /// An end of `queue`; what finds no room is counted in `refused`, in which others may count, too.
+    pub(super) fn new(queue: Inlet<SyncSender<T>>, refused: OwnedWord<i64>) -> Self {
+        Self { queue, held: None, refused }
+    }
+
+    /// Puts in what was held back and all that comes next, and holds back what there is no room for; returns how many it took.
+    #[inline]
+    pub(super) fn pass_on(&mut self, mut next: impl FnMut() -> Option<T>) -> Result<usize, EndGone> {
+        let mut is_counted = self.held.is_some();
+        let mut passed = 0;
+        while let Some(what) = self.held.take().or_else(&mut next) {
+            self.held = self.queue.try_give(what)?;
+            if self.held.is_some() {
+                // Once for each, however often it is tried again.
+                if !is_counted {
+                    self.refused.fetch_add(1);
+                }
+                break;
+            }
+            is_counted = false;
+            passed += 1;
+        }
+        Ok(passed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gannet::counters::SystemCounter;
+
+    use super::*;
+    use crate::runtime::queue::bounded;
+    use crate::shared::NetworkCounters;
+
+    #[test]
+    fn what_finds_no_room_is_counted_once_and_passed_on_in_order() {
+        let refused = NetworkCounters::heap().word(SystemCounter::SenderProxyFails);
+        let (queue, mut taken) = bounded(2);
+        let mut feed = Feed::new(queue, refused.clone());
+        let mut waiting = 1..=4;
+        let mut pass = |passed| {
+            assert_eq!(feed.pass_on(|| waiting.next()), Ok(passed));
+            refused.load_acquire()
+        };
+        assert_eq!(pass(2), 1, "the third");
+        assert_eq!(pass(0), 1, "which finds none still");
+        assert_eq!(taken.take(), Ok(Some(1)));
+        assert_eq!(pass(1), 2, "the fourth");
+        assert_eq!((taken.take(), taken.take()), (Ok(Some(2)), Ok(Some(3))));
+        assert_eq!(pass(1), 2);
+        assert_eq!(taken.take(), Ok(Some(4)));
+        drop(taken);
+        waiting = 5..=5;
+        assert_eq!(feed.pass_on(|| waiting.next()), Err(EndGone));
+    }
+}
