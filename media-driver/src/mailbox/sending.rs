@@ -178,6 +178,8 @@ pub enum SenderEvent {
     Unsent(Box<str>),
     /// This receiver's window keeps a publication from being sent; or nobody's does any more.
     Held(RegistrationId, Option<Holder>),
+    /// More receivers register with an endpoint than are sent to.
+    TooManyReceivers(EndpointId),
     /// A receiver has rejected a publication.
     Rejected {
         /// The publication.

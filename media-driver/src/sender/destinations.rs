@@ -125,16 +125,20 @@ impl Destinations {
         }
     }
 
-    /// A status message has come, for whatever stream and session (trap 23).
-    pub fn on_status_message(&mut self, now: MonotonicNanos, from: SocketAddr, receiver_id: i64) {
+    /// A status message has come, for whatever stream and session (trap 23). Returns false when it comes from a receiver that would
+    /// register, and for which there is no room.
+    pub fn on_status_message(&mut self, now: MonotonicNanos, from: SocketAddr, receiver_id: i64) -> bool {
         if self.kind == Kind::Fixed {
             self.all.iter_mut().for_each(|only| only.last_activity = now);
-            return;
+            return true;
         }
         if let Some(known) = self.all.iter_mut().find(|destination| destination.is_of(from, receiver_id)) {
             known.receiver_id = Some(receiver_id);
             known.last_activity = now;
-        } else if self.kind == Kind::Dynamic && self.all.len() < MAX_DESTINATIONS {
+        } else if self.kind == Kind::Dynamic {
+            if self.all.len() >= MAX_DESTINATIONS {
+                return false;
+            }
             self.all.push(Destination {
                 address: Some(from),
                 registration_id: NOBODY,
@@ -142,6 +146,7 @@ impl Destinations {
                 last_activity: now,
             });
         }
+        true
     }
 
     /// The command that added the destination behind which this receiver is, if one did.
@@ -212,6 +217,16 @@ mod tests {
         destinations.on_status_message(at(0), address(1, 101), 7);
         destinations.on_status_message(at(0), address(1, 100), 8);
         assert_eq!(destinations.len(), 3);
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_receivers() {
+        let mut destinations = Destinations::dynamic();
+        let mut register = |port: usize| destinations.on_status_message(at(0), address(1, port as u16), 7);
+        assert!((1..=MAX_DESTINATIONS).all(&mut register), "for each of these");
+        assert!(!register(MAX_DESTINATIONS + 1));
+        assert!(register(1), "one that is registered");
+        assert_eq!(destinations.count(), MAX_DESTINATIONS);
     }
 
     /// Reference, section 23 scenario 8: forgotten five seconds after its last status message.

@@ -35,6 +35,8 @@ use crate::shared::{IdMap, NetworkCounters};
 const MAX_EVENTS: usize = 256;
 /// For how long after a NAK another one is likely, in nanoseconds.
 const MENDING_NS: i64 = 1_000_000;
+/// How often the conductor is told of more receivers than are sent to, in nanoseconds.
+const CROWD_INTERVAL_NS: i64 = 1_000_000_000;
 /// Where the reserved value is in a frame's header, in bytes.
 const RESERVED_VALUE: usize = 24;
 
@@ -71,6 +73,8 @@ struct Endpoint {
     shown: Option<(OwnedWord<i64>, usize)>,
     /// Where the time is written.
     stamp: Option<TimestampOffset>,
+    /// When it was told last that more receivers register than are sent to.
+    crowd_told: Option<MonotonicNanos>,
 }
 
 impl Endpoint {
@@ -121,7 +125,13 @@ impl Sender {
     pub fn on_command(&mut self, now: MonotonicNanos, command: SenderCommand) {
         match command {
             SenderCommand::AddEndpoint(id, rules) => {
-                let endpoint = Endpoint { id, destinations: Destinations::new(now, rules), shown: None, stamp: None };
+                let endpoint = Endpoint {
+                    id,
+                    destinations: Destinations::new(now, rules),
+                    shown: None,
+                    stamp: None,
+                    crowd_told: None,
+                };
                 self.endpoints.insert(id, endpoint);
             }
             SenderCommand::Stamp(id, offset) => {
@@ -233,10 +243,11 @@ impl Sender {
             _ => return,
         };
         if let Frame::StatusMessage(message) = &frame
-            && let Some(endpoint) = self.endpoints.get_mut(&endpoint)
-        {
+            && let Some(found) = self.endpoints.get_mut(&endpoint)
             // Trap 23: also when it is about no stream at all.
-            endpoint.destinations.on_status_message(now, from, message.receiver_id);
+            && !found.destinations.on_status_message(now, from, message.receiver_id)
+        {
+            self.on_crowd(now, endpoint);
         }
         let Some(&place) = self.places.get(&(endpoint, stream_id, session_id)) else { return };
         let Some(Some(Entry { publication, own, told_connected, holder, .. })) = self.publications.get_mut(place)
@@ -422,6 +433,18 @@ impl Sender {
     fn place_of(&self, registration_id: RegistrationId) -> Option<usize> {
         let is_it = |entry: &Entry| entry.publication.registration_id() == registration_id;
         self.publications.iter().position(|entry| entry.as_ref().is_some_and(is_it))
+    }
+
+    /// More receivers register with an endpoint than are sent to: that is counted, and now and then somebody is told.
+    #[cold]
+    fn on_crowd(&mut self, now: MonotonicNanos, id: EndpointId) {
+        self.counters.count(SystemCounter::StatusMessagesRejected);
+        let Some(endpoint) = self.endpoints.get_mut(&id) else { return };
+        let is_due = endpoint.crowd_told.is_none_or(|told| now > told.saturating_add_ns(CROWD_INTERVAL_NS));
+        if is_due && self.events.len() < MAX_EVENTS {
+            endpoint.crowd_told = Some(now);
+            self.events.push_back(SenderEvent::TooManyReceivers(id));
+        }
     }
 
     fn endpoint_mut(&mut self, id: EndpointId) -> Option<&mut Endpoint> {

@@ -7,8 +7,8 @@ use gannet::logbuffer::{ExclusiveAppender, LogKind};
 use gannet::protocol::{DataFlags, DataHeader, ErrorFrame, Frame, Nak, ResponseSetup, Setup, StatusMessage};
 use gannet::types::{RegistrationId, SessionId, StreamId};
 use gannet_driver::mailbox::{
-    Completion, DestinationRules, EndpointId, NewReceiveEndpoint, NewReceiveTransport, ReceiverCommand, ReceiverEvent,
-    SenderCommand, SenderEvent, TransmitBatch,
+    Completion, DestinationRules, EndpointId, MAX_DESTINATIONS, NewReceiveEndpoint, NewReceiveTransport,
+    ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent, TransmitBatch,
 };
 use gannet_driver::receiver::Receiver;
 use gannet_driver::sender::Sender;
@@ -227,6 +227,30 @@ fn a_flood_of_sessions_is_told_of() {
     assert_eq!(counters.get(SystemCounter::InvalidPackets), 999);
     assert!(matches!(told[0], ReceiverEvent::CreateImage { .. }));
     assert_eq!(told[1..], [ReceiverEvent::TooManySessions(RECEIVING); 2], "twice in twenty seconds");
+}
+
+/// More receivers than one endpoint sends to are counted, and told of, now and then.
+#[test]
+fn a_crowd_of_receivers_is_told_of() {
+    let counters = NetworkCounters::heap();
+    let mut sender = Sender::new(counters.clone());
+    sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, DestinationRules::Dynamic));
+    let shown = word(0);
+    sender.on_command(at(0), SenderCommand::ShowDestinations(SENDING, shown.clone()));
+    let mut told = Vec::new();
+    let mut register = |number: usize, now_ms: i64| {
+        let says = StatusMessage { receiver_id: number as i64, ..status(0, 32_768) };
+        sender.on_datagram(at(now_ms * MS), SENDING, address(1), &write(|bytes| says.write(bytes)));
+        sender.poll_transmit(at(now_ms * MS), &mut TransmitBatch::new(1));
+        told.extend(std::iter::from_fn(|| sender.next_event()));
+    };
+    (0..MAX_DESTINATIONS).for_each(|number| register(number, 0));
+    for (number, now_ms) in [(0, 1), (MAX_DESTINATIONS, 1), (MAX_DESTINATIONS + 1, 900), (MAX_DESTINATIONS, 1_100)] {
+        register(number, now_ms);
+    }
+    assert_eq!(told, [SenderEvent::TooManyReceivers(SENDING), SenderEvent::TooManyReceivers(SENDING)]);
+    assert_eq!(counters.get(SystemCounter::StatusMessagesRejected), 3);
+    assert_eq!(shown.load_acquire(), MAX_DESTINATIONS as i64);
 }
 
 /// A datagram of the stream, of a session.

@@ -563,6 +563,21 @@ fn destinations_are_bounded() {
     assert_eq!(kept, MAX_DESTINATIONS + 2);
 }
 
+/// What is said of receivers that are not sent to names their channel, and always says the same.
+#[test]
+fn a_crowd_of_receivers_is_one_entry() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let channel = "aeron:udp?control=localhost:40123|control-mode=dynamic|term-length=64k";
+    driver.add_exclusive_publication(client, channel);
+    for _ in 0..2 {
+        driver.conductor.on_sender_event(SenderEvent::TooManyReceivers(EndpointId::new(1)));
+    }
+    let texts = driver.error_texts();
+    assert!(texts.len() == 1 && texts[0].contains(channel) && texts[0].contains("256"), "{texts:?}");
+    assert_eq!(driver.system(SystemCounter::Errors), 2);
+}
+
 /// What the receiver is told of endpoints and of images.
 pub(crate) fn receiver_told(driver: &mut Driver) -> (Vec<NewReceiveEndpoint>, Vec<NewImage>, Vec<String>) {
     let (mut endpoints, mut images, mut others) = (Vec::new(), Vec::new(), Vec::new());

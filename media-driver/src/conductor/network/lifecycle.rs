@@ -8,7 +8,7 @@ use gannet::types::{CorrelationId, RegistrationId};
 use super::Network;
 use crate::conductor::Core;
 use crate::conductor::linking::{Linker, free_position};
-use crate::mailbox::{Holder, Loss, ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent};
+use crate::mailbox::{Holder, Loss, MAX_DESTINATIONS, ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent};
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
 /// What stands for no destination: only those with manual control have any that were added.
@@ -114,6 +114,14 @@ impl Core {
             }
             SenderEvent::Silent(place) => self.on_silent(place),
             SenderEvent::Unsent(reason) => self.report(&format!("(11) {reason}")),
+            SenderEvent::TooManyReceivers(endpoint) => {
+                let channel = self.network.endpoint(endpoint).map(|found| found.channel.uri().text().to_owned());
+                self.report(&format!(
+                    "(11) {}: more receivers register than the {MAX_DESTINATIONS} that one endpoint sends to, and are sent nothing; \
+                     they are counted as status messages rejected. Give some of them a publication on another control address",
+                    channel.unwrap_or_default()
+                ));
+            }
             SenderEvent::Held(registration_id, holder) => self.show_holder(registration_id, holder),
             SenderEvent::ResponseSetup(request, session_id) => self.on_response_setup(request, session_id),
             SenderEvent::ResponseConnected(registration_id) => {
