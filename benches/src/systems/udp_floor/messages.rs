@@ -52,9 +52,18 @@ impl Datagrams {
     pub(super) fn send(&mut self, socket: &UdpSocket, range: std::ops::Range<usize>) -> io::Result<usize> {
         let count = range.len();
         self.name(range.start, |this, index| this.lengths[index], count);
-        // SAFETY: so many headers were just set up, and name memory of this value, which nobody else uses during the call.
-        let sent =
-            unsafe { libc::sendmmsg(socket.as_raw_fd(), self.headers.as_mut_ptr(), count as u32, libc::MSG_DONTWAIT) };
+        // Not by the C library: musl's makes a call for each datagram.
+        // SAFETY: so many headers were just set up, and name memory of this value, which nobody else uses during the call. Where they
+        // differ from the kernel's they were made as zeros, and with the least byte first that is the same.
+        let sent = unsafe {
+            libc::syscall(
+                libc::SYS_sendmmsg,
+                socket.as_raw_fd(),
+                self.headers.as_mut_ptr(),
+                count as u32,
+                libc::MSG_DONTWAIT,
+            )
+        };
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(sent as usize) }
     }
 
@@ -68,7 +77,8 @@ impl Datagrams {
                 socket.as_raw_fd(),
                 self.headers.as_mut_ptr(),
                 count as u32,
-                libc::MSG_DONTWAIT,
+                // An unsigned number with musl.
+                libc::MSG_DONTWAIT as _,
                 std::ptr::null_mut(),
             )
         };

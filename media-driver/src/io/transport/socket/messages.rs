@@ -7,7 +7,7 @@
 
 use std::io;
 use std::marker::PhantomData;
-use std::mem::{size_of, zeroed};
+use std::mem::{offset_of, size_of, zeroed};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -98,7 +98,7 @@ impl<'d> Filling<'_, 'd> {
         }
         let header = &mut self.outbox.headers[index].msg_hdr;
         header.msg_iov = &raw mut self.outbox.parts[first];
-        header.msg_iovlen = self.parts - first;
+        set_part_count(header, self.parts - first);
         address(header, &mut self.outbox.names[index], to);
         cut(header, &mut self.outbox.controls[index], segment);
         self.messages += 1;
@@ -135,13 +135,36 @@ impl<'d> Filling<'_, 'd> {
             let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const self.outbox.headers[0].msg_hdr, flags) };
             return if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(1) };
         }
+        // Not by the C library: musl's makes a call for each message.
         // SAFETY: the headers are as many, and name memory that is borrowed until `self` is gone: parts by the lifetime of the data,
-        // names and control data by that of the outbox.
+        // names and control data by that of the outbox. They are laid out as the kernel's, see `set_part_count`.
         let taken = unsafe {
-            libc::sendmmsg(socket.as_raw_fd(), self.outbox.headers.as_mut_ptr(), self.messages as u32, flags)
+            libc::syscall(
+                libc::SYS_sendmmsg,
+                socket.as_raw_fd(),
+                self.outbox.headers.as_mut_ptr(),
+                self.messages as u32,
+                flags,
+            )
         };
         if taken < 0 { Err(io::Error::last_os_error()) } else { Ok(taken as usize) }
     }
+}
+
+// C libraries differ in the types of lengths in these headers. The kernel has 64 bits for each. So has glibc; musl has 32 bits and
+// fills up with fields of its own, which stay zero as they were made: with the least byte first that is the same number.
+const _: () = assert!(size_of::<libc::msghdr>() == 56 && size_of::<libc::mmsghdr>() == 64, "as the kernel has them");
+const _: () = assert!(offset_of!(libc::msghdr, msg_iovlen) == 24 && offset_of!(libc::msghdr, msg_controllen) == 40);
+const _: () = assert!(size_of::<libc::cmsghdr>() == 16, "as the kernel has it");
+
+/// Says of how many parts a message consists.
+fn set_part_count(header: &mut libc::msghdr, count: usize) {
+    header.msg_iovlen = count as _;
+}
+
+/// Says how long a message's control data is, or may be.
+pub(in crate::io::transport) fn set_control_length(header: &mut libc::msghdr, length: usize) {
+    header.msg_controllen = length as _;
 }
 
 /// Has a message go to `to`, or where its socket is connected to. The name must stay where it is until the message is sent.
@@ -157,15 +180,17 @@ fn cut(header: &mut libc::msghdr, control: &mut Control, segment: Option<u16>) {
     header.msg_controllen = 0;
     let Some(segment) = segment else { return };
     header.msg_control = control.as_mut_ptr().cast();
-    // SAFETY: arithmetic on a constant.
-    header.msg_controllen = unsafe { libc::CMSG_SPACE(size_of::<u16>() as u32) } as usize;
+    // SAFETY: arithmetic on constants.
+    let (space, length) =
+        unsafe { (libc::CMSG_SPACE(size_of::<u16>() as u32), libc::CMSG_LEN(size_of::<u16>() as u32)) };
+    set_control_length(header, space as usize);
     // SAFETY: the header names a control buffer that is longer than that, and aligned, so the first control header and its two bytes of
     // data lie within it.
     unsafe {
         let first = libc::CMSG_FIRSTHDR(header);
         (*first).cmsg_level = libc::SOL_UDP;
         (*first).cmsg_type = libc::UDP_SEGMENT;
-        (*first).cmsg_len = libc::CMSG_LEN(size_of::<u16>() as u32) as usize;
+        (*first).cmsg_len = length as _;
         libc::CMSG_DATA(first).cast::<u16>().write_unaligned(segment);
     }
 }
@@ -202,7 +227,7 @@ impl Envelope {
             count += 1;
         }
         self.header.msg_iov = self.parts.as_mut_ptr();
-        self.header.msg_iovlen = count;
+        set_part_count(&mut self.header, count);
         address(&mut self.header, &mut self.name, to);
         cut(&mut self.header, &mut self.control, segment);
         (&raw const self.header, count)
@@ -264,9 +289,9 @@ impl Inbox {
             header.msg_hdr.msg_name = (&raw mut self.names[index]).cast();
             header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as u32;
             header.msg_hdr.msg_iov = &raw mut self.parts[index];
-            header.msg_hdr.msg_iovlen = 1;
+            set_part_count(&mut header.msg_hdr, 1);
             header.msg_hdr.msg_control = self.controls[index].as_mut_ptr().cast();
-            header.msg_hdr.msg_controllen = size_of::<Control>();
+            set_control_length(&mut header.msg_hdr, size_of::<Control>());
             header.msg_hdr.msg_flags = 0;
         }
         if most == 1 {
@@ -285,7 +310,8 @@ impl Inbox {
                 socket.as_raw_fd(),
                 self.headers.as_mut_ptr(),
                 most as u32,
-                libc::MSG_DONTWAIT,
+                // An unsigned number with musl.
+                libc::MSG_DONTWAIT as _,
                 std::ptr::null_mut(),
             )
         };

@@ -14,7 +14,7 @@ use io_uring::IoUring;
 use io_uring::types::BufRingEntry;
 
 use crate::io::transport::RECEIVE_BUFFER_LENGTH;
-use crate::io::transport::socket::messages::{Control, Message, get_name, read_control};
+use crate::io::transport::socket::messages::{Control, Message, get_name, read_control, set_control_length};
 
 /// How many buffers there are: a power of two.
 const BUFFERS: u16 = 64;
@@ -78,7 +78,7 @@ impl Buffers {
         // SAFETY: zero bytes are a value of a plain C structure.
         let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
         header.msg_namelen = NAME_LENGTH as u32;
-        header.msg_controllen = CONTROL_LENGTH;
+        set_control_length(&mut header, CONTROL_LENGTH);
         header
     }
 
@@ -111,7 +111,7 @@ impl Buffers {
         };
         let mut header = Self::layout();
         header.msg_control = control.as_mut_ptr().cast();
-        header.msg_controllen = (control_length as usize).min(CONTROL_LENGTH);
+        set_control_length(&mut header, (control_length as usize).min(CONTROL_LENGTH));
         read_control(&header, &mut message);
         message.bytes = &mut payload[..length - PAYLOAD_AT];
         Some(message)
