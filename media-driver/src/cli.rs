@@ -15,9 +15,9 @@ use gannet_driver::config::Layers;
 Values come from, in rising order of strength: defaults, profile, configuration file, AERON_* and GANNET_* environment \
 variables, -D, properties files, the flags above. docs/configuration.md lists every setting.
 
-Exit status: 0 after a stop by SIGTERM, by SIGINT or by a client's request; 1 when the driver could not start or failed; \
-2 when the command line or the configuration was not understood. A second signal ends the process at once, with the \
-signal's own status."
+Exit status: 0 after a stop by SIGTERM, SIGINT, SIGHUP or a client's request; 1 when the driver could not start or \
+failed; 2 when the command line or the configuration was not understood. A second SIGTERM or SIGINT ends the process at \
+once, with the signal's own status. SIGHUP stops no driver that was started to ignore it, as by nohup."
 )]
 pub(crate) struct Cli {
     /// Print the version and exit

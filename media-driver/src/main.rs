@@ -1,9 +1,13 @@
 //! The media driver process: reads the configuration, starts the driver, waits for a signal or a client's request, stops.
 //! Everything else is the library's. It never returns to the system with a clean status unless the driver was closed in
 //! good order.
-#![expect(clippy::disallowed_methods, reason = "an edge: reads the configuration's files")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "an edge: reads the configuration's files, and what the system says of the process"
+)]
 
 mod cli;
+mod signals;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -12,13 +16,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use gannet::cnc::default_directory;
 use gannet_driver::config::{DirectoryAccess, Layers, Loaded};
-use gannet_driver::{MediaDriver, StopHandle, StopReason};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use gannet_driver::{MediaDriver, StopReason};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use cli::Cli;
+use signals::Watched;
 
 /// What was asked for could not be done.
 const FAILED: u8 = 1;
@@ -93,7 +96,7 @@ fn run(cli: &Cli, loaded: Loaded) -> ExitCode {
     restrict_new_files(config.directory.access);
     let (profile, mode) = (config.process.profile, config.threads.mode);
     // Before clients, or an operator's script, can see that the driver is there: none of its signals may be missed.
-    let signals = match Signals::new([SIGTERM, SIGINT]) {
+    let signals = match Watched::start() {
         Ok(signals) => signals,
         Err(error) => return refuse(FAILED, &format!("cannot watch for signals: {error}")),
     };
@@ -104,7 +107,7 @@ fn run(cli: &Cli, loaded: Loaded) -> ExitCode {
     for warning in driver.warnings() {
         warn!("{warning}");
     }
-    if let Err(error) = stop_on_signals(signals, driver.stop_handle()) {
+    if let Err(error) = signals.stop(driver.stop_handle()) {
         return refuse(FAILED, &format!("cannot start the thread that watches for signals: {error}"));
     }
     info!(dir = %driver.dir().display(), pid = std::process::id(), %profile, %mode, "{}", version_line());
@@ -144,21 +147,6 @@ fn restrict_new_files(access: DirectoryAccess) {
         DirectoryAccess::Group => 0o007,
     };
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask));
-}
-
-/// Has the first SIGTERM or SIGINT stop the driver, and the second end the process as if nobody had watched.
-fn stop_on_signals(mut signals: Signals, stop: StopHandle) -> std::io::Result<()> {
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let mut received = signals.forever();
-        if let Some(signal) = received.next() {
-            info!("received {}", signal_hook::low_level::signal_name(signal).unwrap_or("a signal"));
-            stop.stop();
-        }
-        if let Some(signal) = received.next() {
-            let _ = signal_hook::low_level::emulate_default_handler(signal);
-        }
-    })?;
-    Ok(())
 }
 
 /// Writes what was asked for to standard output, which is all that there is to do.

@@ -26,6 +26,34 @@ fn a_signal_is_a_clean_stop_and_the_next_driver_starts_at_once() {
     }
 }
 
+/// As a terminal that is closed sends it, and then whatever was started there.
+#[test]
+fn a_closed_terminal_is_a_clean_stop_however_often_it_is_told() {
+    let temp = tempfile::tempdir().unwrap();
+    for signals in [&[Signal::HUP][..], &[Signal::HUP, Signal::HUP], &[Signal::TERM, Signal::HUP]] {
+        let driver = DriverProcess::start(temp.path(), &[]);
+        let cnc = driver.cnc();
+        signals.iter().for_each(|&signal| driver.signal(signal));
+        let ended = driver.ended();
+        assert_eq!(ended.status.code(), Some(0), "{signals:?}: {:?}, {}", ended.status, ended.stderr);
+        assert_eq!(cnc.commands().consumer_heartbeat().get(), -1, "{signals:?}");
+    }
+}
+
+#[test]
+fn a_driver_that_is_to_outlive_its_terminal_does() {
+    let temp = tempfile::tempdir().unwrap();
+    let driver = DriverProcess::spawn_by(&["nohup"], temp.path(), &[]).ready();
+    let commands = driver.cnc().commands();
+    driver.signal(Signal::HUP);
+    let beat = commands.consumer_heartbeat();
+    await_that("the driver goes on", || commands.consumer_heartbeat() > beat);
+    driver.signal(Signal::TERM);
+    let ended = driver.ended();
+    assert_eq!(ended.status.code(), Some(0), "{:?}, {}", ended.status, ended.stderr);
+    assert!(!ended.stderr.contains("SIGHUP"), "{}", ended.stderr);
+}
+
 #[test]
 fn the_directory_is_removed_where_that_is_asked_for() {
     let temp = tempfile::tempdir().unwrap();
