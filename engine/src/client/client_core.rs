@@ -7,13 +7,13 @@
 use core::fmt;
 use core::time::Duration;
 use std::net::SocketAddr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use super::conductor::{Answer, Bound, Conductor, DestinationChange, ResourceKey, Wanted};
+use super::bound::Bound;
+use super::conductor::{Answer, Conductor, DestinationChange, ResourceKey, Wanted};
 use super::context::{DriverInvoker, Handlers};
 use super::endpoint;
 use super::error::{AddError, Request};
-use super::pending_destination::PendingDestination;
 use crate::command::{Command, GetNextAvailableSessionId};
 use crate::counters::{ChannelStatus, CountersReader};
 use crate::time::{Clock, MonotonicNanos};
@@ -257,16 +257,6 @@ impl ClientCore {
         }
         let _forget = Forget(self, id);
         self.wait_for(|conductor| conductor.answer_to(id))
-    }
-
-    /// The same without waiting.
-    pub(super) fn async_change_destination(
-        self: &Arc<Self>,
-        key: ResourceKey,
-        change: DestinationChange,
-    ) -> Result<PendingDestination, AddError> {
-        let id = self.conductor().change_destination(key, change, self.now())?;
-        Ok(PendingDestination::new(Arc::clone(self), id))
     }
 
     /// A session id that no publication on the stream uses.

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use super::bound::{Bound, CounterShared};
 use super::client_core::ClientCore;
-use super::conductor::{Bound, ResourceKey};
-use super::epochs::Epochs;
+use super::conductor::ResourceKey;
 use crate::memory::OwnedWord;
 use crate::types::{CounterId, RegistrationId};
 
@@ -32,40 +32,10 @@ pub struct Counter {
     key: ResourceKey,
 }
 
-/// The half of a counter that the conductor holds too.
-#[derive(Debug)]
-pub(super) struct CounterShared {
-    bindings: Epochs<CounterBinding>,
-}
-
-/// What a counter is for one session epoch.
-#[derive(Debug)]
-pub(super) struct CounterBinding {
-    pub(super) registration_id: RegistrationId,
-    pub(super) counter_id: CounterId,
-    pub(super) value: OwnedWord<i64>,
-    /// The registration id in the counter's record: in the same cache line as the value.
-    pub(super) owner: OwnedWord<i64>,
-}
-
 /// The counter cannot be used: its client is closed, or has no driver at the moment. Nothing was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the counter is closed")]
 pub struct CounterClosed;
-
-impl CounterShared {
-    pub(super) fn new(binding: CounterBinding) -> Self {
-        Self { bindings: Epochs::new(binding) }
-    }
-
-    pub(super) fn renew(&self, binding: CounterBinding) {
-        self.bindings.renew(binding);
-    }
-
-    pub(super) fn close(&self) {
-        self.bindings.close();
-    }
-}
 
 impl Counter {
     pub(super) fn from_bound(core: Arc<ClientCore>, key: ResourceKey, bound: Bound) -> Option<Self> {

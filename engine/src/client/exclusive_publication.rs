@@ -4,19 +4,16 @@
 
 use std::io::IoSlice;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use super::bound::{Bound, CLOSED, ExclusiveBinding, ExclusiveShared};
 use super::claim::{BatchClaim, Claim};
 use super::client_core::ClientCore;
-use super::conductor::{Bound, DestinationChange, ResourceKey};
+use super::conductor::{DestinationChange, ResourceKey};
 use super::error::AddError;
-use super::logs::Lending;
 use super::pending_destination::PendingDestination;
-use super::publication::PublicationIds;
 use crate::counters::ChannelStatus;
-use crate::logbuffer::{AppenderError, Doorbell, ExclusiveAppender, LogBuffers, OfferError};
-use crate::memory::{AtomicBuffer, OwnedWord};
-use crate::sync::{AtomicI32, Ordering};
+use crate::logbuffer::{ExclusiveAppender, LogBuffers, OfferError};
 use crate::types::{CounterId, Position, RegistrationId, SessionId, StreamId, TermId};
 
 /// A publication that one publisher owns. May be sent to another thread; used by one at a time.
@@ -55,83 +52,6 @@ pub struct ExclusivePublication {
     key: ResourceKey,
     channel: String,
     stream_id: StreamId,
-}
-
-/// The half of an exclusive publication that the conductor holds too.
-#[derive(Debug)]
-pub(super) struct ExclusiveShared {
-    /// The generation of the binding in force; [`CLOSED`] when there is none.
-    generation: AtomicI32,
-    /// What the owner has not picked up yet, and its generation.
-    next: Mutex<(i32, Option<ExclusiveBinding>)>,
-}
-
-const CLOSED: i32 = 0;
-
-/// What an exclusive publication is for one session epoch.
-#[derive(Debug)]
-pub(super) struct ExclusiveBinding {
-    appender: ExclusiveAppender,
-    doorbell: Doorbell,
-    ids: PublicationIds,
-    /// For its claims.
-    _lending: Lending,
-}
-
-impl ExclusiveBinding {
-    pub(super) fn new(
-        ids: PublicationIds,
-        log: &LogBuffers,
-        lending: Lending,
-        limit: OwnedWord<i64>,
-        bells: &AtomicBuffer,
-    ) -> Result<Self, AppenderError> {
-        let doorbell = Doorbell::of_log(log, bells);
-        let appender = ExclusiveAppender::new(log, limit)?;
-        doorbell.promise_to_ring(log.kind());
-        Ok(Self { appender, doorbell, ids, _lending: lending })
-    }
-}
-
-impl ExclusiveShared {
-    pub(super) fn new(binding: ExclusiveBinding) -> Self {
-        Self { generation: AtomicI32::new(1), next: Mutex::new((1, Some(binding))) }
-    }
-
-    pub(super) fn renew(&self, binding: ExclusiveBinding) {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        // One and up, so that it never equals CLOSED, wrapping or not.
-        next.0 = next.0.checked_add(1).unwrap_or(1);
-        next.1 = Some(binding);
-        // ORDERING(client.exclusive-generation): Release. Pairs with the Acquire load in `is_bound`; the lock publishes the
-        // binding itself.
-        self.generation.store(next.0, Ordering::Release);
-    }
-
-    pub(super) fn close(&self) {
-        // ORDERING(client.exclusive-generation): Release. Pairs with the Acquire load in `is_bound`.
-        self.generation.store(CLOSED, Ordering::Release);
-    }
-
-    #[inline]
-    fn is_bound(&self, generation: i32) -> bool {
-        // ORDERING(client.exclusive-generation): Acquire. Pairs with the Release stores of `renew` and `close`.
-        self.generation.load(Ordering::Acquire) == generation
-    }
-
-    /// Looks at the appender that the owner has not picked up yet; `None` when closed.
-    #[cold]
-    fn look_at_next<T>(&self, look: impl FnOnce(&ExclusiveAppender) -> T) -> Option<T> {
-        let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let binding = next.1.as_ref().filter(|_| !self.is_bound(CLOSED))?;
-        Some(look(&binding.appender))
-    }
-
-    fn take(&self) -> Option<(i32, ExclusiveBinding)> {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let binding = next.1.take()?;
-        Some((next.0, binding))
-    }
 }
 
 impl ExclusivePublication {
@@ -345,7 +265,7 @@ impl ExclusivePublication {
     ///
     /// [`AddError`] when the driver could not be asked.
     pub fn async_add_destination(&self, channel: &str) -> Result<PendingDestination, AddError> {
-        self.core.async_change_destination(self.key, DestinationChange::Add(channel.to_owned()))
+        PendingDestination::begin(&self.core, self.key, DestinationChange::Add(channel.to_owned()))
     }
 
     /// Removes a destination that was added with this channel, and waits until the driver has done so.
@@ -363,7 +283,7 @@ impl ExclusivePublication {
     ///
     /// [`AddError`] when the driver could not be asked.
     pub fn async_remove_destination(&self, channel: &str) -> Result<PendingDestination, AddError> {
-        self.core.async_change_destination(self.key, DestinationChange::Remove(channel.to_owned()))
+        PendingDestination::begin(&self.core, self.key, DestinationChange::Remove(channel.to_owned()))
     }
 
     /// Removes the destination that was added under this id, and waits until the driver has done so.

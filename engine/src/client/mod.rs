@@ -13,6 +13,7 @@
 //! A handle is two halves: one that the application owns, and one that it shares with the conductor, through which the
 //! conductor closes it and binds it anew. The hot paths read one word of that half and never wait for it.
 
+mod bound;
 mod claim;
 mod client_core;
 mod conductor;

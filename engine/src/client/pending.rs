@@ -4,8 +4,9 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use super::bound::Bound;
 use super::client_core::ClientCore;
-use super::conductor::{Bound, ResourceKey, Wanted};
+use super::conductor::{ResourceKey, Wanted};
 use super::counter::Counter;
 use super::error::AddError;
 use super::exclusive_publication::ExclusivePublication;

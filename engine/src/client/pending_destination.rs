@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::client_core::ClientCore;
+use super::conductor::{DestinationChange, ResourceKey};
 use super::error::AddError;
 use crate::types::{CorrelationId, RegistrationId};
 
@@ -37,8 +38,10 @@ enum Outcome {
 }
 
 impl PendingDestination {
-    pub(super) fn new(core: Arc<ClientCore>, id: CorrelationId) -> Self {
-        Self { core, id, outcome: Outcome::Pending }
+    /// Asks for a change without waiting for it.
+    pub(super) fn begin(core: &Arc<ClientCore>, key: ResourceKey, change: DestinationChange) -> Result<Self, AddError> {
+        let id = core.conductor().change_destination(key, change, core.now())?;
+        Ok(Self { core: Arc::clone(core), id, outcome: Outcome::Pending })
     }
 
     /// Whether the driver has done it. Somebody must run the conductor meanwhile, which the client does by

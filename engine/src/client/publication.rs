@@ -3,18 +3,16 @@
 
 use std::io::IoSlice;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::Arc;
 
+use super::bound::{Bound, PublicationBinding, PublicationIds, PublicationShared};
 use super::claim::{BatchClaim, Claim};
 use super::client_core::ClientCore;
-use super::conductor::{Bound, DestinationChange, ResourceKey};
-use super::epochs::Epochs;
+use super::conductor::{DestinationChange, ResourceKey};
 use super::error::AddError;
-use super::logs::Lending;
 use super::pending_destination::PendingDestination;
 use crate::counters::ChannelStatus;
-use crate::logbuffer::{AppenderError, ConcurrentAppender, Doorbell, LogBuffers, OfferError};
-use crate::memory::{AtomicBuffer, OwnedWord};
+use crate::logbuffer::{ConcurrentAppender, LogBuffers, OfferError};
 use crate::types::{CounterId, Position, RegistrationId, SessionId, StreamId, TermId};
 
 /// A publication that its publishers share: threads by reference, other handles and processes by asking for the same
@@ -61,78 +59,6 @@ pub struct Publication {
     shared: Arc<PublicationShared>,
     core: Arc<ClientCore>,
     key: ResourceKey,
-}
-
-/// The half of a publication that the conductor holds too.
-#[derive(Debug)]
-pub(super) struct PublicationShared {
-    bindings: Epochs<PublicationBinding>,
-    channel: String,
-    stream_id: StreamId,
-}
-
-/// What a publication is for one session epoch.
-#[derive(Debug)]
-pub(super) struct PublicationBinding {
-    appender: ConcurrentAppender,
-    doorbell: Doorbell,
-    ids: PublicationIds,
-    /// Held from the first claim on, since nobody can tell when the last one ends; until then, where it is to be had.
-    lending: OnceLock<Lending>,
-    to_lend: Weak<()>,
-}
-
-/// What the driver calls a publication, in one session epoch.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PublicationIds {
-    pub(super) registration_id: RegistrationId,
-    pub(super) original_registration_id: RegistrationId,
-    pub(super) session_id: SessionId,
-    pub(super) channel_status_id: CounterId,
-    pub(super) limit_id: CounterId,
-    pub(super) epoch: u32,
-}
-
-impl PublicationBinding {
-    pub(super) fn new(
-        ids: PublicationIds,
-        log: &LogBuffers,
-        lending: &Lending,
-        limit: OwnedWord<i64>,
-        bells: &AtomicBuffer,
-    ) -> Result<Self, AppenderError> {
-        let doorbell = Doorbell::of_log(log, bells);
-        let (lending, to_lend) = (OnceLock::new(), Arc::downgrade(lending));
-        Ok(Self { appender: ConcurrentAppender::new(log, limit)?, doorbell, ids, lending, to_lend })
-    }
-
-    /// To be called before a claim is made: a claim is a slice of the log, under which the log must stay as it is.
-    #[inline]
-    fn lend(&self) -> Result<(), OfferError> {
-        if self.lending.get().is_some() { Ok(()) } else { self.begin_to_lend() }
-    }
-
-    #[cold]
-    fn begin_to_lend(&self) -> Result<(), OfferError> {
-        // None if the log has been given up: the call has slept since the publication was closed.
-        let lending = self.to_lend.upgrade().ok_or(OfferError::Closed)?;
-        self.lending.get_or_init(|| lending);
-        Ok(())
-    }
-}
-
-impl PublicationShared {
-    pub(super) fn new(channel: String, stream_id: StreamId, binding: PublicationBinding) -> Self {
-        Self { bindings: Epochs::new(binding), channel, stream_id }
-    }
-
-    pub(super) fn renew(&self, binding: PublicationBinding) {
-        self.bindings.renew(binding);
-    }
-
-    pub(super) fn close(&self) {
-        self.bindings.close();
-    }
 }
 
 impl Publication {
@@ -325,7 +251,7 @@ impl Publication {
     ///
     /// [`AddError`] when the driver could not be asked.
     pub fn async_add_destination(&self, channel: &str) -> Result<PendingDestination, AddError> {
-        self.core.async_change_destination(self.key, DestinationChange::Add(channel.to_owned()))
+        PendingDestination::begin(&self.core, self.key, DestinationChange::Add(channel.to_owned()))
     }
 
     /// Removes a destination that was added with this channel, and waits until the driver has done so.
@@ -343,7 +269,7 @@ impl Publication {
     ///
     /// [`AddError`] when the driver could not be asked.
     pub fn async_remove_destination(&self, channel: &str) -> Result<PendingDestination, AddError> {
-        self.core.async_change_destination(self.key, DestinationChange::Remove(channel.to_owned()))
+        PendingDestination::begin(&self.core, self.key, DestinationChange::Remove(channel.to_owned()))
     }
 
     /// Removes the destination that was added under this id, and waits until the driver has done so.

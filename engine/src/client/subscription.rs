@@ -3,19 +3,19 @@
 
 use core::time::Duration;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use super::bound::{Bound, ImageChange, SubscriptionShared};
 use super::client_core::ClientCore;
-use super::conductor::{Bound, DestinationChange, ResourceKey};
+use super::conductor::{DestinationChange, ResourceKey};
 use super::endpoint;
 use super::error::{AddError, Request};
-use super::hand_over::HandOver;
 use super::image::{Image, ImageInfo};
 use super::pending_destination::PendingDestination;
 use crate::command::{Command, RejectImage, Text};
-use crate::counters::{ChannelStatus, CountersReader};
-use crate::logbuffer::{Bell, Block, ControlledAction, Fragment};
-use crate::sync::{AtomicI32, Ordering, fence};
+use crate::counters::ChannelStatus;
+use crate::logbuffer::{Block, ControlledAction, Fragment};
+use crate::sync::Ordering;
 use crate::types::{CounterId, RegistrationId, SessionId, StreamId};
 
 /// A subscription to a stream. May be sent to another thread; polled by one at a time.
@@ -56,134 +56,6 @@ pub struct Subscription {
     seen: i32,
     /// Changes being applied; empty between polls.
     changes: Vec<ImageChange>,
-}
-
-/// The half of a subscription that the conductor holds too.
-#[derive(Debug)]
-pub(super) struct SubscriptionShared {
-    channel: String,
-    stream_id: StreamId,
-    changes: HandOver<ImageChange>,
-    state: Mutex<SubscriptionState>,
-    /// 1 while the owner sleeps, or is about to.
-    drowsy: AtomicI32,
-}
-
-#[derive(Debug)]
-struct SubscriptionState {
-    registration_id: RegistrationId,
-    channel_status_id: CounterId,
-    open: bool,
-    /// What the conductor has announced and not withdrawn.
-    images: Vec<ImageInfo>,
-    /// What the owner sleeps on.
-    bell: Bell,
-}
-
-/// What the conductor did to the images.
-#[derive(Debug)]
-pub(super) enum ImageChange {
-    Add(Image),
-    Remove(i64),
-    RemoveAll,
-}
-
-impl SubscriptionShared {
-    pub(super) fn new(
-        channel: String,
-        stream_id: StreamId,
-        registration_id: RegistrationId,
-        channel_status_id: CounterId,
-        bell: Bell,
-    ) -> Self {
-        let state = SubscriptionState { registration_id, channel_status_id, open: true, images: Vec::new(), bell };
-        let (changes, state, drowsy) = (HandOver::new(), Mutex::new(state), AtomicI32::new(0));
-        Self { channel, stream_id, changes, state, drowsy }
-    }
-
-    /// Begins another session epoch.
-    pub(super) fn renew(&self, registration_id: RegistrationId, channel_status_id: CounterId, bell: Bell) {
-        let mut state = self.lock();
-        // The owner may be asleep on the old one.
-        std::mem::replace(&mut state.bell, bell).ring();
-        state.registration_id = registration_id;
-        state.channel_status_id = channel_status_id;
-        state.open = true;
-    }
-
-    pub(super) fn channel(&self) -> &str {
-        &self.channel
-    }
-
-    pub(super) fn has_image(&self, id: i64) -> bool {
-        self.lock().images.iter().any(|image| image.correlation_id().get() == id)
-    }
-
-    /// The ids of the images, which are the keys of their logs.
-    pub(super) fn image_ids(&self) -> Vec<i64> {
-        self.lock().images.iter().map(|image| image.correlation_id().get()).collect()
-    }
-
-    /// The ids of the images that the driver no longer has a position for.
-    pub(super) fn images_unknown_to(&self, counters: &CountersReader) -> Vec<i64> {
-        let state = self.lock();
-        let unknown = state.images.iter().filter(|image| !image.is_known_to(counters));
-        unknown.map(|image| image.correlation_id().get()).collect()
-    }
-
-    pub(super) fn add_image(&self, image: Image) {
-        self.lock().images.push(image.info());
-        self.change(|changes| changes.push(ImageChange::Add(image)));
-    }
-
-    /// Closes an image and takes it away.
-    pub(super) fn remove_image(&self, id: i64) -> Option<ImageInfo> {
-        let mut state = self.lock();
-        let at = state.images.iter().position(|image| image.correlation_id().get() == id)?;
-        let image = state.images.remove(at);
-        drop(state);
-        image.close();
-        self.change(|changes| {
-            // One that the owner never saw need not pass through its hands: the list stays as short as there are images.
-            let unseen =
-                |change: &ImageChange| matches!(change, ImageChange::Add(added) if added.correlation_id().get() == id);
-            match changes.iter().position(unseen) {
-                Some(at) => drop(changes.remove(at)),
-                None => changes.push(ImageChange::Remove(id)),
-            }
-        });
-        Some(image)
-    }
-
-    /// Ends what the subscription can do for now, and returns the images that this closed.
-    pub(super) fn close(&self) -> Vec<ImageInfo> {
-        let mut state = self.lock();
-        state.open = false;
-        let images = std::mem::take(&mut state.images);
-        drop(state);
-        images.iter().for_each(ImageInfo::close);
-        self.change(|changes| {
-            changes.clear();
-            changes.push(ImageChange::RemoveAll);
-        });
-        images
-    }
-
-    /// Changes the images, and wakes the owner if it sleeps.
-    fn change(&self, edit: impl FnOnce(&mut Vec<ImageChange>)) {
-        self.changes.edit(edit);
-        // ORDERING(client.drowsy): SeqCst fence. Pairs with the heavy barrier in `Bell::doze`, behind the store in
-        // `Subscription::sleep`: either this load sees that the owner dozes, or the owner sees the new version.
-        fence(Ordering::SeqCst);
-        if self.drowsy.load(Ordering::Relaxed) != 0 {
-            self.lock().bell.ring();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, SubscriptionState> {
-        // Plain values, each set whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Subscription {
@@ -425,7 +297,7 @@ impl Subscription {
     ///
     /// [`AddError`] when the driver could not be asked.
     pub fn async_add_destination(&self, channel: &str) -> Result<PendingDestination, AddError> {
-        self.core.async_change_destination(self.key, DestinationChange::Add(channel.to_owned()))
+        PendingDestination::begin(&self.core, self.key, DestinationChange::Add(channel.to_owned()))
     }
 
     /// Removes a destination that was added with this channel, and waits until the driver has done so.
@@ -443,7 +315,7 @@ impl Subscription {
     ///
     /// [`AddError`] when the driver could not be asked.
     pub fn async_remove_destination(&self, channel: &str) -> Result<PendingDestination, AddError> {
-        self.core.async_change_destination(self.key, DestinationChange::Remove(channel.to_owned()))
+        PendingDestination::begin(&self.core, self.key, DestinationChange::Remove(channel.to_owned()))
     }
 
     /// Rejects an image: its publisher is told why, and the image goes, at least for a while. Waits until the driver has

@@ -13,7 +13,9 @@ use crate::types::{Position, SessionId, StreamId, TermId, TermLength};
 
 use super::error::AppenderError;
 use super::frame::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Origin};
-use super::layout::{LogLayout, PARTITION_COUNT};
+#[cfg(not(engine_loom))]
+use super::layout::LogLayout;
+use super::layout::PARTITION_COUNT;
 use super::metadata::LogMetadata;
 #[cfg(not(engine_loom))]
 use super::parameters::MAX_MTU;

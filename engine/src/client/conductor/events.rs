@@ -7,17 +7,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::liveness::Loss;
-use super::resource::{Bound, Phase, Undo, Wanted};
+use super::resource::{Phase, Undo, Wanted};
 use super::{Answer, Conductor, ResourceKey};
 use crate::channel_uri::ChannelUri;
-use crate::client::counter::{CounterBinding, CounterShared};
+use crate::client::bound::{
+    Bound, CounterBinding, CounterShared, ExclusiveBinding, ExclusiveShared, PublicationBinding, PublicationIds,
+    PublicationShared, SubscriptionShared,
+};
 use crate::client::error::{AddError, ClientError};
 use crate::client::event::{CounterEvent, PublicationErrorFrame};
-use crate::client::exclusive_publication::{ExclusiveBinding, ExclusiveShared};
 use crate::client::image::{Image, ImageParts};
 use crate::client::notice::Notice;
-use crate::client::publication::{PublicationBinding, PublicationIds, PublicationShared};
-use crate::client::subscription::SubscriptionShared;
 use crate::command::{ErrorCode, Event, OnAvailableImage, OnError, OnPublicationError, OnPublicationReady, Text};
 use crate::counters::{CounterState, StreamKey, type_id};
 use crate::logbuffer::Bell;

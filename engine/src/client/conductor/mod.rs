@@ -24,6 +24,7 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use super::bound::Bound;
 use super::driver_link::{DriverLink, SendError};
 use super::error::{AddError, ClientError, Request};
 use super::find_driver::FindDriver;
@@ -36,7 +37,7 @@ use crate::types::{ClientId, RegistrationId, SessionId};
 
 pub(crate) use destinations::DestinationChange;
 use liveness::{Down, HeartbeatCounter, Restoring};
-pub(crate) use resource::{Bound, ImageHandlers, ResourceKey, Wanted};
+pub(crate) use resource::{ImageHandlers, ResourceKey, Wanted};
 use resource::{Resource, Undo};
 
 /// How many events are read in one duty cycle, so that timeouts get their turn.

@@ -3,7 +3,8 @@
 
 use super::destinations::Destinations;
 use super::resource::{Phase, Resource, Undo};
-use super::{Answer, Bound, Conductor, Purpose, Question, ResourceKey, State, Wanted};
+use super::{Answer, Conductor, Purpose, Question, ResourceKey, State, Wanted};
+use crate::client::bound::Bound;
 use crate::client::driver_link::SendError;
 use crate::client::error::{AddError, Request};
 use crate::command::Command;

@@ -1,15 +1,10 @@
 //! What a client has added, or is adding: the request as it can be made again, how far it has come, and the shared half of
 //! its handle. Values of the conductor.
 
-use std::sync::Arc;
-
 use super::destinations::Destinations;
-use crate::client::counter::CounterShared;
+use crate::client::bound::Bound;
 use crate::client::error::{AddError, Request};
-use crate::client::exclusive_publication::ExclusiveShared;
 use crate::client::notice::ImageHandler;
-use crate::client::publication::PublicationShared;
-use crate::client::subscription::SubscriptionShared;
 use crate::command::{AddCounter, AddPublication, AddStaticCounter, AddSubscription, Command, Text};
 use crate::time::MonotonicNanos;
 use crate::types::{ClientId, CorrelationId, RegistrationId, StreamId};
@@ -54,15 +49,6 @@ pub(super) enum Phase {
     Down { was: RegistrationId, retry_at: MonotonicNanos },
     /// It could not be added. The error waits for whoever asked, if it was not given away yet.
     Failed(Option<AddError>),
-}
-
-/// The shared half of a handle.
-#[derive(Clone)]
-pub(crate) enum Bound {
-    Publication(Arc<PublicationShared>),
-    Exclusive(Arc<ExclusiveShared>),
-    Subscription(Arc<SubscriptionShared>),
-    Counter(Arc<CounterShared>),
 }
 
 /// What undoes an add.

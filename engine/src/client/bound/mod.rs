@@ -1,0 +1,25 @@
+//! The halves of handles that the conductor holds, too: through them it closes a handle and binds it anew. The owners' halves read
+//! one word of these before they go to shared memory.
+
+mod counter;
+mod exclusive;
+mod ids;
+mod publication;
+mod subscription;
+
+use std::sync::Arc;
+
+pub(super) use counter::{CounterBinding, CounterShared};
+pub(super) use exclusive::{CLOSED, ExclusiveBinding, ExclusiveShared};
+pub(super) use ids::PublicationIds;
+pub(super) use publication::{PublicationBinding, PublicationShared};
+pub(super) use subscription::{ImageChange, SubscriptionShared};
+
+/// The half of any handle.
+#[derive(Clone)]
+pub(crate) enum Bound {
+    Publication(Arc<PublicationShared>),
+    Exclusive(Arc<ExclusiveShared>),
+    Subscription(Arc<SubscriptionShared>),
+    Counter(Arc<CounterShared>),
+}
