@@ -254,6 +254,18 @@ impl TerminationPolicy {
             }
         }
     }
+
+    /// What is said of a request that it does not grant. `gannet terminate` knows it by the name of the property.
+    pub(super) const fn refusal(&self) -> &'static str {
+        match self {
+            Self::Token(_) => {
+                "refused, as aeron.driver.termination.validator is 'token' and the token is not the driver's"
+            }
+            _ => {
+                "refused, as aeron.driver.termination.validator is 'deny'; with 'allow' or 'token' the driver grants it"
+            }
+        }
+    }
 }
 
 const SECOND_NS: i64 = 1_000_000_000;

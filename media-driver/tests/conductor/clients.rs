@@ -163,9 +163,14 @@ fn termination_is_up_to_the_policy_and_never_answered() {
     let mut driver = Driver::new();
     assert_eq!(driver.terminate(b""), Vec::<String>::new());
     assert!(!driver.conductor.termination_requested(), "denied unless configured");
+    assert!(
+        driver.error_texts()[0].contains("TERMINATE_DRIVER: refused, as aeron.driver.termination.validator is 'deny'")
+    );
     let mut driver = Driver::with(|config| config.termination = TerminationPolicy::Token(Box::from(*b"secret")));
     driver.terminate(b"guess");
     assert!(!driver.conductor.termination_requested());
+    assert!(driver.error_texts()[0].contains("is 'token' and the token is not"), "{:?}", driver.error_texts());
+    assert!(!driver.error_texts()[0].contains("secret") && !driver.error_texts()[0].contains("guess"));
     assert_eq!(driver.terminate(b"secret"), Vec::<String>::new());
     assert!(driver.conductor.termination_requested());
 }

@@ -21,10 +21,11 @@ pub(crate) use values::{
 };
 
 use crate::commands::{
-    bench, completions, demo, errors, journal, loss, publish, record, replay, sbe, stat, streams, subscribe, why,
+    bench, completions, demo, errors, journal, loss, publish, record, replay, sbe, stat, streams, subscribe, terminate,
+    why,
 };
 
-/// Publish, subscribe, record and replay, work with journals and SBE schemas, and see what a media driver is doing.
+/// Publish, subscribe, record and replay, work with journals and SBE schemas, and see what a media driver is doing, or end it.
 ///
 /// Exit codes: 0 when all is well, 1 when what was asked for failed, 2 for a command line that makes no sense.
 #[derive(Debug, Parser)]
@@ -44,6 +45,7 @@ enum Command {
     Loss(loss::Args),
     Streams(streams::Args),
     Why(why::Args),
+    Terminate(terminate::Args),
     Bench(bench::Args),
     Sbe(sbe::Args),
     Journal(journal::Args),
@@ -65,6 +67,7 @@ pub(crate) fn run() -> Outcome {
         Command::Loss(args) => loss::run(&args, out),
         Command::Streams(args) => streams::run(&args, out),
         Command::Why(args) => why::run(&args, out),
+        Command::Terminate(args) => terminate::run(&args, out),
         Command::Bench(args) => bench::run(&args, out),
         Command::Sbe(args) => sbe::run(&args, out),
         Command::Journal(args) => journal::run(&args, out),

@@ -14,5 +14,6 @@ pub(crate) mod sbe;
 pub(crate) mod stat;
 pub(crate) mod streams;
 pub(crate) mod subscribe;
+pub(crate) mod terminate;
 mod watch;
 pub(crate) mod why;

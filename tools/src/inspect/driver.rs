@@ -34,6 +34,11 @@ impl Driver {
         Ok(Self { dir: dir.to_owned(), cnc })
     }
 
+    /// Its file.
+    pub(crate) fn cnc(&self) -> &CncFile {
+        &self.cnc
+    }
+
     /// All allocated counters.
     pub(crate) fn counters(&self) -> Vec<CounterRecord> {
         let mut records = Vec::new();

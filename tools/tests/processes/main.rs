@@ -9,3 +9,4 @@ mod sbe;
 mod seeing;
 mod streams;
 mod support;
+mod terminating;

@@ -80,6 +80,16 @@ impl Driver {
         process.end().success();
     }
 
+    /// Has the driver stand still, or go on.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.as_ref().expect("it runs").signal(signal);
+    }
+
+    /// Waits for the end of a driver that was asked for it.
+    pub(crate) fn end(&mut self) -> Ended {
+        self.process.take().expect("it runs").end()
+    }
+
     /// Kills the driver as a crash would.
     pub(crate) fn kill(&mut self) {
         drop(self.process.take());

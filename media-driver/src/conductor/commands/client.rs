@@ -1,6 +1,6 @@
 //! What a client says of itself, and how it becomes known.
 
-use gannet::command::{Event, OnCounter};
+use gannet::command::{ErrorCode, Event, OnCounter};
 use gannet::types::{ClientId, RegistrationId};
 
 use crate::conductor::Core;
@@ -44,10 +44,13 @@ impl Core {
         self.deferred.forget(id);
     }
 
-    /// A client wants the driver to stop. Nothing is answered (trap 30).
+    /// A client wants the driver to stop. Nothing is answered (trap 30): why it goes on is told in the error log.
     pub(super) fn on_terminate(&mut self, token: &[u8]) {
         if self.config.termination.permits(token) {
             self.termination_requested = true;
+        } else {
+            let reason = self.config.termination.refusal();
+            self.report(&format!("({}) TERMINATE_DRIVER: {reason}", ErrorCode::Generic.get()));
         }
     }
 }

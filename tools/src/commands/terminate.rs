@@ -1,0 +1,124 @@
+//! `gannet terminate`: asks a driver to end, and says what came of that. Nothing is answered to such a request: the driver is watched.
+
+use std::time::{Duration, Instant};
+
+use gannet::cnc::DriverState;
+use gannet::time::{Clock, EpochMillis, SystemClock};
+use serde::Serialize;
+
+use crate::cli::{DriverDir, Outcome, Output, Stop, Unsuccessful, positive_duration};
+use crate::inspect::Driver;
+
+use super::watch::pause;
+
+/// How often the driver is looked at.
+const INTERVAL: Duration = Duration::from_millis(10);
+/// The driver's variable for its token: who has it in the environment need not show it to everybody in a command line.
+const TOKEN: &str = "GANNET_TERMINATION_TOKEN";
+/// What a gannet-driver says in its error log when it refuses: the property that would have it grant the request.
+const VALIDATOR: &str = "aeron.driver.termination.validator";
+
+/// Ask a driver to end, and wait until it has
+///
+/// A driver grants that if its setting aeron.driver.termination.validator is 'allow', or 'token' and the token is its own; by default it
+/// refuses. Exit code 0 when the driver has ended: another can be started in its directory.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    dir: DriverDir,
+    /// The driver's token, where it wants one [default: $GANNET_TERMINATION_TOKEN, or none]
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
+    /// How long to wait for the driver's end
+    #[arg(long, value_name = "DURATION", value_parser = positive_duration, default_value = "10s")]
+    timeout: Duration,
+    /// Print one JSON object: dir, pid, outcome (ended, refused, not_ended or not_read), reason
+    #[arg(long)]
+    json: bool,
+}
+
+/// What came of it, as JSON.
+#[derive(Debug, Serialize)]
+struct Line {
+    dir: String,
+    pid: i64,
+    outcome: Is,
+    /// Why the driver has not ended, as far as that is known.
+    reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Is {
+    Ended,
+    /// The driver says so in its error log.
+    Refused,
+    /// The driver has read the request.
+    NotEnded,
+    NotRead,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let stop = Stop::listen()?;
+    let dir = args.dir.path();
+    let driver = Driver::open(&dir)?;
+    let before = refusals(&driver).0;
+    let token = args.token.clone().map_or_else(|| std::env::var_os(TOKEN).unwrap_or_default(), Into::into);
+    gannet::request_driver_termination(&dir, token.as_encoded_bytes())?;
+    let asked = driver.cnc().commands().producer_position();
+    let start = Instant::now();
+    let (outcome, reason) = loop {
+        if driver.cnc().driver_state(SystemClock.epoch(), Duration::MAX) == DriverState::ShutDown {
+            break (Is::Ended, None);
+        }
+        let (times, reason) = refusals(&driver);
+        if times > before {
+            break (Is::Refused, reason);
+        }
+        if start.elapsed() >= args.timeout || !pause(INTERVAL, &stop) {
+            let has_read = driver.cnc().commands().consumer_position() >= asked;
+            break (if has_read { Is::NotEnded } else { Is::NotRead }, None);
+        }
+    };
+    let pid = driver.cnc().pid();
+    let dir = dir.display().to_string();
+    if args.json {
+        out.json(&Line { dir, pid, outcome, reason })?;
+    } else {
+        let time = format!("{:.1} s", start.elapsed().as_secs_f64());
+        match outcome {
+            Is::Ended => out.line(format_args!("the driver in {dir}, process {pid}, has ended"))?,
+            Is::Refused => out.line(format_args!(
+                "the driver in {dir}, process {pid}, goes on: {}; or send its process SIGTERM",
+                reason.unwrap_or_default()
+            ))?,
+            Is::NotEnded => out.line(format_args!(
+                "the driver in {dir}, process {pid}, has read the request and not ended within {time}: either it takes long, or its \
+                 setting {VALIDATOR} does not allow it ('allow' would); or send its process SIGTERM"
+            ))?,
+            Is::NotRead => out.line(format_args!(
+                "the driver in {dir}, process {pid}, has not read the request within {time}: is it stopped, or very busy? It may \
+                 still end when it does"
+            ))?,
+        }
+    }
+    if outcome == Is::Ended { Ok(()) } else { Err(Unsuccessful.into()) }
+}
+
+/// How often the driver says that it has refused, and the words it last said so in.
+fn refusals(driver: &Driver) -> (i64, Option<String>) {
+    let (mut times, mut last) = (0, None::<(EpochMillis, String)>);
+    // Damage in the log hides what comes behind it: then the driver's end is waited for, as with one that says nothing.
+    let _ = driver.error_log().for_each(EpochMillis::new(0), |error| {
+        if error.text.contains("TERMINATE_DRIVER: refused") && error.text.contains(VALIDATOR) {
+            // An entry that is just being made counts as one.
+            times += i64::from(error.count.max(1));
+            if last.as_ref().is_none_or(|(at, _)| *at <= error.last) {
+                let words = error.text.split_once("TERMINATE_DRIVER: ").map_or(error.text.as_str(), |(_, words)| words);
+                last = Some((error.last, words.to_owned()));
+            }
+        }
+    });
+    (times, last.map(|(_, words)| words))
+}
