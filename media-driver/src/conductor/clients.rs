@@ -2,6 +2,8 @@
 //! creates something; until then it has no heartbeat and cannot time out (trap 29). Called by the conductor; frees nothing
 //! itself, but hands what a dead client held to whoever does.
 
+use std::collections::BTreeMap;
+
 use gannet::time::{EpochMillis, MonotonicNanos};
 use gannet::types::{ClientId, CounterId, RegistrationId};
 
@@ -19,28 +21,10 @@ pub(super) struct Client {
     seen: Option<(i64, MonotonicNanos)>,
     /// Whether it said that it goes.
     pub(super) closed: bool,
-    /// Its publications: the id under which it holds each, and the publication's own.
-    pub(super) publications: Vec<PublicationLink>,
-    /// Its counters, oldest first.
-    pub(super) counters: Vec<OwnedCounter>,
-}
-
-/// One hold on a publication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PublicationLink {
-    /// The command that asked for it.
-    pub(super) registration_id: RegistrationId,
-    /// The publication: the command of whoever added it first.
-    pub(super) original_registration_id: RegistrationId,
-}
-
-/// A counter that a client asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct OwnedCounter {
-    /// The command that asked for it.
-    pub(super) registration_id: RegistrationId,
-    /// The counter.
-    pub(super) counter_id: CounterId,
+    /// Its holds on publications: the command that asked for each, and that of whoever added the publication first, which names it.
+    pub(super) publications: BTreeMap<RegistrationId, RegistrationId>,
+    /// Its counters, by the commands that asked for them.
+    pub(super) counters: BTreeMap<RegistrationId, CounterId>,
 }
 
 impl Client {
@@ -92,8 +76,8 @@ impl ClientRegistry {
             heartbeat,
             seen: None,
             closed: false,
-            publications: Vec::new(),
-            counters: Vec::new(),
+            publications: BTreeMap::new(),
+            counters: BTreeMap::new(),
         });
     }
 
@@ -112,8 +96,7 @@ impl ClientRegistry {
     /// Whether any client holds a publication or has a counter under this id.
     pub(super) fn holds(&self, registration_id: RegistrationId) -> bool {
         self.clients.iter().any(|client| {
-            client.publications.iter().any(|link| link.registration_id == registration_id)
-                || client.counters.iter().any(|counter| counter.registration_id == registration_id)
+            client.publications.contains_key(&registration_id) || client.counters.contains_key(&registration_id)
         })
     }
 }

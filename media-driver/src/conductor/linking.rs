@@ -13,6 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use super::counters::{Counters, SubscriberCounter};
 use super::error::CommandError;
 use super::events::Events;
+use super::streams::Named;
 use super::subscriptions::{SubscriptionLink, SubscriptionRegistry};
 use super::{Core, Now};
 use crate::ipc::IpcPublication;
@@ -22,13 +23,7 @@ use crate::shared::{Counter, LinkId, Subscriber, Subscribers, Tether, Turn};
 pub(super) const IPC: &str = "aeron:ipc";
 
 /// What subscriptions read: a publication of this driver, over IPC or spied on, or an image.
-pub(super) trait Readable {
-    /// Its name. Clients share the mapping of one file by it (trap 26).
-    fn registration_id(&self) -> RegistrationId;
-    /// Its session.
-    fn session_id(&self) -> SessionId;
-    /// Its stream.
-    fn stream_id(&self) -> StreamId;
+pub(super) trait Readable: Named {
     /// Its log's file.
     fn log_path(&self) -> &Path;
     /// Where it comes from, for people.
@@ -90,7 +85,12 @@ impl Linker<'_> {
         what: &mut impl Readable,
         links: &SubscriptionRegistry,
     ) -> Result<(), CommandError> {
-        links.iter().map(|link| self.link(what, link)).filter(Result::is_err).last().unwrap_or(Ok(()))
+        links
+            .of_stream(what.stream_id())
+            .map(|link| self.link(what, link))
+            .filter(Result::is_err)
+            .last()
+            .unwrap_or(Ok(()))
     }
 
     /// Tells all who have it that it is gone.
@@ -157,7 +157,7 @@ impl Linker<'_> {
     }
 }
 
-impl Readable for IpcPublication {
+impl Named for IpcPublication {
     fn registration_id(&self) -> RegistrationId {
         self.registration_id()
     }
@@ -169,7 +169,9 @@ impl Readable for IpcPublication {
     fn stream_id(&self) -> StreamId {
         self.stream_id()
     }
+}
 
+impl Readable for IpcPublication {
     fn log_path(&self) -> &Path {
         self.log_path()
     }
@@ -218,9 +220,12 @@ impl Core {
         let Some(link) = self.subscriptions.get(link) else { return };
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
         let mut linked = Ok(());
-        for publication in self.publications.of_stream(link.stream_id) {
-            linked = linked.and(linker.link(publication, link));
-        }
+        self.publications.change_of_stream(link.stream_id, |publication| {
+            let done = linker.link(publication, link);
+            if linked.is_ok() {
+                linked = done;
+            }
+        });
         self.report_unlinked(linked);
     }
 

@@ -23,6 +23,7 @@ mod publications;
 mod reporting;
 mod resolution;
 mod session_ids;
+mod streams;
 mod subscriptions;
 mod time_events;
 

@@ -1,7 +1,6 @@
 //! Session ids for publications that do not state one. Called by the conductor when it adds a publication and when a client
 //! asks for an id; must never hand out an id that a live publication of the stream has, nor one of the reserved range.
 
-use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use gannet::types::SessionId;
@@ -20,15 +19,11 @@ impl SessionIds {
         Self { next: first, reserved }
     }
 
-    /// The id that a new publication would get, given those that its stream uses. Nothing is taken yet: an add that fails
-    /// leaves the generator as it was.
-    pub(super) fn peek(&self, used: &HashSet<SessionId>) -> SessionId {
+    /// The id that a new publication would get, where `is_used` tells which its stream uses: far fewer than 2^32. Nothing is taken
+    /// yet: an add that fails leaves the generator as it was.
+    pub(super) fn peek(&self, is_used: impl Fn(SessionId) -> bool) -> SessionId {
         let mut candidate = self.skip_reserved(self.next);
-        // One more than there are used ones, so that one of them is free; a stream has far fewer than 2^32.
-        for _ in 0..used.len() {
-            if !used.contains(&SessionId::new(candidate)) {
-                break;
-            }
+        while is_used(SessionId::new(candidate)) {
             candidate = self.skip_reserved(candidate.wrapping_add(1));
         }
         SessionId::new(candidate)
@@ -48,17 +43,18 @@ impl SessionIds {
 mod tests {
     use super::*;
 
-    fn used(ids: impl IntoIterator<Item = i32>) -> HashSet<SessionId> {
-        ids.into_iter().map(SessionId::new).collect()
+    fn used(ids: impl IntoIterator<Item = i32>) -> impl Fn(SessionId) -> bool {
+        let ids: Vec<_> = ids.into_iter().collect();
+        move |id| ids.contains(&id.get())
     }
 
     #[test]
     fn ids_follow_one_another_and_wrap() {
         let mut ids = SessionIds::new(i32::MAX, -1..=1000);
         for expected in [i32::MAX, i32::MIN, i32::MIN + 1] {
-            let id = ids.peek(&used([]));
+            let id = ids.peek(used([]));
             assert_eq!(id.get(), expected);
-            assert_eq!(ids.peek(&used([])), id, "looking takes nothing");
+            assert_eq!(ids.peek(used([])), id, "looking takes nothing");
             ids.take(id);
         }
     }
@@ -66,23 +62,23 @@ mod tests {
     #[test]
     fn the_reserved_range_is_stepped_over() {
         for first in [-1, 0, 500, 1000] {
-            assert_eq!(SessionIds::new(first, -1..=1000).peek(&used([])).get(), 1001);
+            assert_eq!(SessionIds::new(first, -1..=1000).peek(used([])).get(), 1001);
         }
-        assert_eq!(SessionIds::new(-2, -1..=1000).peek(&used([])).get(), -2);
-        assert_eq!(SessionIds::new(-2, -1..=1000).peek(&used([-2])).get(), 1001, "stepping does not lead into it");
+        assert_eq!(SessionIds::new(-2, -1..=1000).peek(used([])).get(), -2);
+        assert_eq!(SessionIds::new(-2, -1..=1000).peek(used([-2])).get(), 1001, "stepping does not lead into it");
     }
 
     #[test]
     fn used_ids_are_stepped_over() {
         let ids = SessionIds::new(5000, -1..=1000);
-        assert_eq!(ids.peek(&used([5000, 5001, 5003])).get(), 5002);
-        assert_eq!(ids.peek(&used(5000..5100)).get(), 5100);
+        assert_eq!(ids.peek(used([5000, 5001, 5003])).get(), 5002);
+        assert_eq!(ids.peek(used(5000..5100)).get(), 5100);
     }
 
     #[test]
     fn an_empty_reserved_range_reserves_nothing() {
         #[allow(clippy::reversed_empty_ranges, reason = "a configuration may say so")]
         let ids = SessionIds::new(7, 10..=0);
-        assert_eq!(ids.peek(&used([])).get(), 7);
+        assert_eq!(ids.peek(used([])).get(), 7);
     }
 }

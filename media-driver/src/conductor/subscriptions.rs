@@ -1,6 +1,8 @@
 //! Which subscriptions there are, and which streams each of them wants. Called by the conductor when subscriptions come and
 //! go and when publications look for their readers; knows nothing of what is linked to what.
 
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 use std::sync::Arc;
 
 use gannet::types::{ClientId, RegistrationId, SessionId, StreamId};
@@ -135,29 +137,69 @@ pub(super) struct NewLink<'a> {
     pub(super) source: Source,
 }
 
-/// All subscriptions, oldest first.
+/// All subscriptions. What is asked of them all the time is found without looking through them.
 #[derive(Debug)]
 pub(super) struct SubscriptionRegistry {
-    links: Vec<SubscriptionLink>,
+    /// Links keep their places for as long as they live.
+    links: Vec<Option<SubscriptionLink>>,
+    free: Vec<usize>,
+    all: Row,
+    by_registration: HashMap<RegistrationId, Row>,
+    by_stream: HashMap<StreamId, Row>,
+    by_endpoint: HashMap<(EndpointId, StreamId), Row>,
     next_id: u64,
     capacity: usize,
 }
 
+/// Names of links and their places, oldest first: names grow.
+#[derive(Debug, Default)]
+struct Row(Vec<(LinkId, usize)>);
+
+impl Row {
+    fn place(&self, id: LinkId) -> Option<usize> {
+        self.0.binary_search_by_key(&id, |(known, _)| *known).ok()
+    }
+
+    /// Takes one out, and says whether others are left.
+    fn remove(&mut self, id: LinkId) -> bool {
+        if let Some(place) = self.place(id) {
+            self.0.remove(place);
+        }
+        !self.0.is_empty()
+    }
+}
+
+/// Takes a link out of the row under a key, and the row away if it was the last.
+fn remove_from<K: Eq + Hash>(rows: &mut HashMap<K, Row>, key: &K, id: LinkId) {
+    if rows.get_mut(key).is_some_and(|row| !row.remove(id)) {
+        rows.remove(key);
+    }
+}
+
 impl SubscriptionRegistry {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { links: Vec::new(), next_id: 0, capacity }
+        Self {
+            links: Vec::new(),
+            free: Vec::new(),
+            all: Row::default(),
+            by_registration: HashMap::new(),
+            by_stream: HashMap::new(),
+            by_endpoint: HashMap::new(),
+            next_id: 0,
+            capacity,
+        }
     }
 
     /// Whether one more would be too many.
     pub(super) fn is_full(&self) -> bool {
-        self.links.len() >= self.capacity
+        self.all.0.len() >= self.capacity
     }
 
     /// Adds a link.
     pub(super) fn add(&mut self, new: &NewLink<'_>) -> LinkId {
         let id = LinkId::new(self.next_id);
         self.next_id += 1;
-        self.links.push(SubscriptionLink {
+        let link = SubscriptionLink {
             id,
             registration_id: new.registration_id,
             client_id: new.client_id,
@@ -169,13 +211,26 @@ impl SubscriptionRegistry {
             tether: new.tether,
             rejoin: new.rejoin,
             source: new.source.clone(),
-        });
+        };
+        let place = self.free.pop().unwrap_or(self.links.len());
+        self.all.0.push((id, place));
+        self.by_registration.entry(new.registration_id).or_default().0.push((id, place));
+        self.by_stream.entry(new.stream_id).or_default().0.push((id, place));
+        if let Some(network) = link.network() {
+            self.by_endpoint.entry((network.endpoint, new.stream_id)).or_default().0.push((id, place));
+        }
+        match self.links.get_mut(place) {
+            Some(free) => *free = Some(link),
+            None => self.links.push(Some(link)),
+        }
         id
     }
 
     /// Takes out all links of the client's subscription: there may be several (trap 27).
     pub(super) fn remove(&mut self, client_id: ClientId, registration_id: RegistrationId) -> Vec<SubscriptionLink> {
-        self.take(|link| link.client_id == client_id && link.registration_id == registration_id)
+        let of_it = self.of_registration(registration_id).filter(|link| link.client_id == client_id);
+        let ids: Vec<_> = of_it.map(|link| link.id).collect();
+        self.take(ids)
     }
 
     /// Takes out the link of the client's subscription with publications of this driver on that channel, if there is one.
@@ -185,48 +240,69 @@ impl SubscriptionRegistry {
         registration_id: RegistrationId,
         channel: &str,
     ) -> Option<SubscriptionLink> {
-        let index = self.links.iter().position(|link| {
-            link.client_id == client_id
-                && link.registration_id == registration_id
-                && link.network().is_none()
-                && *link.channel == *channel
-        })?;
-        Some(self.links.remove(index))
+        let is_it = |link: &&SubscriptionLink| {
+            link.client_id == client_id && link.network().is_none() && *link.channel == *channel
+        };
+        let id = self.of_registration(registration_id).find(is_it)?.id;
+        self.take([id]).pop()
     }
 
     /// Takes out all that the client has.
     pub(super) fn remove_client(&mut self, client_id: ClientId) -> Vec<SubscriptionLink> {
-        self.take(|link| link.client_id == client_id)
+        let of_it = self.iter().filter(|link| link.client_id == client_id);
+        let ids: Vec<_> = of_it.map(|link| link.id).collect();
+        self.take(ids)
     }
 
     /// Whether any subscription has this registration id.
     pub(super) fn contains(&self, registration_id: RegistrationId) -> bool {
-        self.links.iter().any(|link| link.registration_id == registration_id)
+        self.by_registration.contains_key(&registration_id)
     }
 
     /// The link with this name.
     pub(super) fn get(&self, id: LinkId) -> Option<&SubscriptionLink> {
-        // Names grow, and links stay in the order in which they were added.
-        self.links.binary_search_by_key(&id, |link| link.id).ok().map(|index| &self.links[index])
+        let (_, place) = self.all.0[self.all.place(id)?];
+        self.links[place].as_ref()
     }
 
     /// All links, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &SubscriptionLink> {
-        self.links.iter()
+        self.found(Some(&self.all))
+    }
+
+    /// The links of a subscription, oldest first.
+    pub(super) fn of_registration(&self, registration_id: RegistrationId) -> impl Iterator<Item = &SubscriptionLink> {
+        self.found(self.by_registration.get(&registration_id))
+    }
+
+    /// The links of all subscriptions of a stream, oldest first.
+    pub(super) fn of_stream(&self, stream_id: StreamId) -> impl Iterator<Item = &SubscriptionLink> {
+        self.found(self.by_stream.get(&stream_id))
+    }
+
+    /// Those of them that read from this endpoint.
+    pub(super) fn of_endpoint(
+        &self,
+        endpoint: EndpointId,
+        stream_id: StreamId,
+    ) -> impl Iterator<Item = &SubscriptionLink> {
+        self.found(self.by_endpoint.get(&(endpoint, stream_id)))
     }
 
     /// Whether the response subscription with this registration id, if there is one, could take this session: it has none
     /// yet, or has this one.
     pub(super) fn could_bind_response(&self, registration_id: RegistrationId, session_id: SessionId) -> bool {
-        self.links.iter().filter(|link| link.is_response && link.registration_id == registration_id).all(|link| {
+        self.of_registration(registration_id).filter(|link| link.is_response).all(|link| {
             matches!(link.session, SessionChoice::Response) || link.session == SessionChoice::Only(session_id)
         })
     }
 
     /// Gives the response subscription with this registration id the session that it waits for.
     pub(super) fn bind_response(&mut self, registration_id: RegistrationId, session_id: SessionId) {
-        for link in &mut self.links {
-            if link.is_response && link.registration_id == registration_id && !link.is_bound {
+        let Self { links, by_registration, .. } = self;
+        for &(_, place) in by_registration.get(&registration_id).map_or(&[][..], |row| &row.0) {
+            let Some(link) = &mut links[place] else { continue };
+            if link.is_response && !link.is_bound {
                 link.is_bound = true;
                 if link.session == SessionChoice::Response {
                     link.session = SessionChoice::Only(session_id);
@@ -235,9 +311,31 @@ impl SubscriptionRegistry {
         }
     }
 
-    fn take(&mut self, which: impl Fn(&SubscriptionLink) -> bool) -> Vec<SubscriptionLink> {
-        self.links.extract_if(.., |link| which(link)).collect()
+    fn found(&self, row: Option<&Row>) -> impl Iterator<Item = &SubscriptionLink> {
+        let row = row.map_or(&[][..], |row| &row.0);
+        row.iter().filter_map(|&(_, place)| self.links[place].as_ref())
     }
+
+    fn take(&mut self, ids: impl IntoIterator<Item = LinkId>) -> Vec<SubscriptionLink> {
+        ids.into_iter().filter_map(|id| self.take_one(id)).collect()
+    }
+
+    fn take_one(&mut self, id: LinkId) -> Option<SubscriptionLink> {
+        let (_, place) = self.all.0.remove(self.all.place(id)?);
+        let link = self.links[place].take()?;
+        self.free.push(place);
+        remove_from(&mut self.by_registration, &link.registration_id, id);
+        remove_from(&mut self.by_stream, &link.stream_id, id);
+        if let Some(network) = link.network() {
+            remove_from(&mut self.by_endpoint, &(network.endpoint, link.stream_id), id);
+        }
+        Some(link)
+    }
+}
+
+/// The streams that these links are of, each once.
+pub(super) fn streams_of(links: &[SubscriptionLink]) -> BTreeSet<StreamId> {
+    links.iter().map(|link| link.stream_id).collect()
 }
 
 #[cfg(test)]
@@ -290,6 +388,30 @@ mod tests {
         assert!(could(&registry, 9) && !could(&registry, 10));
         registry.bind_response(subscription, SessionId::new(10));
         assert_eq!((wants(&registry, 1001, 9), wants(&registry, 1001, 10)), (vec![12], vec![]));
+    }
+
+    #[test]
+    fn links_are_found_by_what_names_them_until_they_go() {
+        let mut registry = SubscriptionRegistry::new(8);
+        let other_stream = NewLink { stream_id: StreamId::new(7), ..link(1, 10, SessionChoice::Any) };
+        let ids = [registry.add(&link(1, 10, SessionChoice::Any)), registry.add(&other_stream)];
+        let last = registry.add(&link(2, 9, SessionChoice::Any));
+        let found = |registry: &SubscriptionRegistry| {
+            let of_stream = registry.of_stream(StreamId::new(1001)).map(|link| link.id).collect::<Vec<_>>();
+            let of_registration = registry.of_registration(RegistrationId::new(10));
+            (of_stream, of_registration.map(|link| link.id).collect::<Vec<_>>())
+        };
+        assert_eq!(found(&registry), (vec![ids[0], last], ids.to_vec()));
+        assert_eq!(streams_of(&registry.remove_client(ClientId::new(1))).len(), 2);
+        assert_eq!(found(&registry), (vec![last], vec![]));
+        assert!(registry.contains(RegistrationId::new(9)) && !registry.contains(RegistrationId::new(10)));
+        let newest = registry.add(&link(1, 10, SessionChoice::Any));
+        assert_eq!(
+            found(&registry),
+            (vec![last, newest], vec![newest]),
+            "also when it has the place of one that is gone"
+        );
+        assert_eq!(registry.iter().map(|link| link.id).collect::<Vec<_>>(), [last, newest]);
     }
 
     /// Trap 27: one registration id may own several links, and all go together; those of other clients stay.

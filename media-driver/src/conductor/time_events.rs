@@ -7,7 +7,7 @@ use gannet::command::{Event, OnClientTimeout, OnCounter};
 use gannet::types::RegistrationId;
 
 use super::Core;
-use super::clients::{Client, PublicationLink};
+use super::clients::Client;
 use super::linking::free_position;
 use crate::ipc::{Change, IpcPublication};
 
@@ -38,9 +38,9 @@ impl Core {
             registration_id: RegistrationId::new(client.id.get()),
             counter_id: client.heartbeat.id,
         }));
-        self.release_publications(&client.publications);
-        for counter in client.counters {
-            self.release_counter(counter);
+        self.release_publications(client.publications.values());
+        for (registration_id, counter) in client.counters {
+            self.release_counter(registration_id, counter);
         }
         let links = self.subscriptions.remove_client(client.id);
         self.unlink(&links);
@@ -48,10 +48,10 @@ impl Core {
     }
 
     /// Takes back all holds of a client. Each publication is looked at once: a client may die with very many, and others wait meanwhile.
-    fn release_publications(&mut self, links: &[PublicationLink]) {
+    fn release_publications<'a>(&mut self, originals: impl Iterator<Item = &'a RegistrationId>) {
         let mut holds: HashMap<RegistrationId, usize> = HashMap::new();
-        for link in links {
-            *holds.entry(link.original_registration_id).or_default() += 1;
+        for original in originals {
+            *holds.entry(*original).or_default() += 1;
         }
         for publication in self.publications.iter_mut() {
             for _ in 0..holds.remove(&publication.registration_id()).unwrap_or(0) {

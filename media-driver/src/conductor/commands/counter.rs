@@ -1,9 +1,9 @@
 //! Counters that clients ask for: those that live as long as their client, and static ones, which outlive it.
 
 use gannet::command::{AddCounter, AddStaticCounter, Event, OnCounter, OnStaticCounter, RemoveCounter};
+use gannet::types::{CounterId, RegistrationId};
 
 use crate::conductor::Core;
-use crate::conductor::clients::OwnedCounter;
 use crate::conductor::counters::ClientCounter;
 use crate::conductor::error::CommandError;
 
@@ -22,7 +22,7 @@ impl Core {
                 owner: Some(command.client_id),
             },
         )?;
-        self.client(command.client_id)?.counters.push(OwnedCounter { registration_id, counter_id: counter });
+        self.client(command.client_id)?.counters.insert(registration_id, counter);
         self.events.send(&Event::CounterReady(OnCounter { registration_id, counter_id: counter }));
         Ok(())
     }
@@ -31,18 +31,14 @@ impl Core {
         let registration_id = command.registration_id;
         let unknown = CommandError::UnknownCounter { registration_id };
         let Some(client) = self.clients.get(command.client_id) else { return Err(unknown) };
-        let Some(index) = client.counters.iter().position(|counter| counter.registration_id == registration_id) else {
-            return Err(unknown);
-        };
-        let counter = client.counters.remove(index);
+        let Some(counter) = client.counters.remove(&registration_id) else { return Err(unknown) };
         self.succeed(command.correlation_id);
-        self.release_counter(counter);
+        self.release_counter(registration_id, counter);
         Ok(())
     }
 
     /// Tells everybody that a client's counter is gone, then frees it.
-    pub(in crate::conductor) fn release_counter(&mut self, counter: OwnedCounter) {
-        let OwnedCounter { registration_id, counter_id } = counter;
+    pub(in crate::conductor) fn release_counter(&mut self, registration_id: RegistrationId, counter_id: CounterId) {
         self.events.send(&Event::UnavailableCounter(OnCounter { registration_id, counter_id }));
         self.counters.free(self.now.epoch, counter_id);
     }

@@ -11,7 +11,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::conductor::Core;
-use crate::conductor::clients::PublicationLink;
 use crate::conductor::counters::{PublicationCounters, StreamCounters};
 use crate::conductor::error::CommandError;
 use crate::conductor::log_requests::PublicationLog;
@@ -92,13 +91,13 @@ impl Core {
         if self.publications.len() + self.network.logs() + self.logs.condemned() >= capacity {
             return Err(CommandError::Full { what: "publications", capacity });
         }
-        let used = self.publications.sessions_of(command.stream_id);
+        let is_used = |session_id| self.publications.is_taken(command.stream_id, session_id);
         let session_id = match params.session_id {
-            Some(session_id) if used.contains(&session_id) => {
+            Some(session_id) if is_used(session_id) => {
                 return Err(CommandError::SessionClash { session_id, stream_id: command.stream_id });
             }
             Some(session_id) => session_id,
-            None => self.session_ids.peek(&used),
+            None => self.session_ids.peek(is_used),
         };
         if let Some(subscription) = self.awaiting_response(params.response_correlation_id)
             && !self.subscriptions.could_bind_response(subscription, session_id)
@@ -214,7 +213,7 @@ impl Core {
         }
         self.session_ids_after(pending);
         let response_correlation_id = pending.params.response_correlation_id;
-        self.publications.add(IpcPublication::new(
+        self.publications.push(IpcPublication::new(
             NewIpcPublication {
                 registration_id,
                 session_id: pending.session_id,
@@ -245,10 +244,7 @@ impl Core {
         else {
             return;
         };
-        client.publications.push(PublicationLink {
-            registration_id: correlation_id.registration(),
-            original_registration_id: original,
-        });
+        client.publications.insert(correlation_id.registration(), original);
         publication.add_reference();
         let is_prototype = publication.is_prototype();
         let ready = OnPublicationReady {
@@ -275,17 +271,14 @@ impl Core {
         let registration_id = command.registration_id;
         let unknown = CommandError::UnknownPublication { registration_id };
         let Some(client) = self.clients.get(command.client_id) else { return Err(unknown) };
-        let Some(index) = client.publications.iter().position(|link| link.registration_id == registration_id) else {
-            return Err(unknown);
-        };
-        let link = client.publications.remove(index);
-        if let Some(publication) = self.publications.get_mut(link.original_registration_id) {
+        let Some(original) = client.publications.remove(&registration_id) else { return Err(unknown) };
+        if let Some(publication) = self.publications.get_mut(original) {
             if command.revoke {
                 publication.revoke();
             }
             publication.remove_reference();
         } else {
-            self.release_network_publication(link.original_registration_id, command.revoke);
+            self.release_network_publication(original, command.revoke);
         }
         self.succeed(command.correlation_id);
         Ok(())

@@ -6,9 +6,10 @@ use crate::conductor::Core;
 
 impl Core {
     pub(super) fn next_available_session_id(&mut self, command: &GetNextAvailableSessionId) {
-        let mut used = self.publications.sessions_of(command.stream_id);
-        used.extend(self.network.sessions_of(command.stream_id));
-        let session_id = self.session_ids.peek(&used);
+        let stream_id = command.stream_id;
+        let session_id = self.session_ids.peek(|session_id| {
+            self.publications.is_taken(stream_id, session_id) || self.network.is_taken(stream_id, session_id)
+        });
         self.session_ids.take(session_id);
         let answer = OnNextAvailableSessionId { correlation_id: command.correlation_id, session_id };
         self.events.send(&Event::NextAvailableSessionId(answer));

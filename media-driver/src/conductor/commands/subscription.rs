@@ -10,7 +10,7 @@ use crate::conductor::Core;
 use crate::conductor::error::CommandError;
 use crate::conductor::linking::free_position;
 use crate::conductor::params::IpcSubscriptionParams;
-use crate::conductor::subscriptions::{NewLink, Source, SubscriptionLink};
+use crate::conductor::subscriptions::{NewLink, Source, SubscriptionLink, streams_of};
 use crate::shared::LinkId;
 
 impl Core {
@@ -61,10 +61,12 @@ impl Core {
     pub(in crate::conductor) fn unlink(&mut self, links: &[SubscriptionLink]) {
         // All at once: a client may die with very many.
         let ids: HashSet<LinkId> = links.iter().map(|link| link.id).collect();
-        for publication in self.publications.iter_mut() {
-            for subscriber in publication.remove_subscribers(&ids) {
-                free_position(self.now, &mut self.counters, &subscriber);
-            }
+        for stream_id in streams_of(links) {
+            self.publications.change_of_stream(stream_id, |publication| {
+                for subscriber in publication.remove_subscribers(&ids) {
+                    free_position(self.now, &mut self.counters, &subscriber);
+                }
+            });
         }
         self.unlink_images(links);
     }

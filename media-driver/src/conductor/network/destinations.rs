@@ -96,7 +96,7 @@ impl Core {
     }
 
     fn manual_endpoint(&self, registration_id: RegistrationId) -> Result<EndpointId, CommandError> {
-        let Some(publication) = self.network.publication(registration_id) else {
+        let Some(publication) = self.network.publications.get(registration_id) else {
             return Err(CommandError::UnknownPublication { registration_id });
         };
         if !is_manual(&publication.made_of.channel) {
@@ -181,10 +181,10 @@ impl Core {
         self.succeed(command.correlation_id);
         // Whoever removes a place does not know which images came from there.
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
-        for publication in self.publications.iter_mut() {
+        for publication in self.publications.of_stream(link.stream_id) {
             linker.send_unavailable_if_linked(publication, &link);
         }
-        for publication in &self.network.publications {
+        for publication in self.network.publications.of_stream(link.stream_id) {
             linker.send_unavailable_if_linked(publication, &link);
         }
         self.unlink(&[link]);
@@ -248,10 +248,8 @@ impl Core {
         client_id: ClientId,
         registration_id: RegistrationId,
     ) -> Result<(EndpointId, StreamId), CommandError> {
-        let mut links = self.subscriptions.iter();
-        let link = links.find(|link| {
-            link.client_id == client_id && link.registration_id == registration_id && link.network().is_some()
-        });
+        let mut links = self.subscriptions.of_registration(registration_id);
+        let link = links.find(|link| link.client_id == client_id && link.network().is_some());
         let unknown = CommandError::UnknownSubscription { registration_id };
         let Some((endpoint, stream_id)) = link.and_then(|link| Some((link.network()?.endpoint, link.stream_id))) else {
             return Err(unknown);

@@ -44,16 +44,21 @@ pub(in crate::conductor) struct Socket {
 
 /// The names of endpoints and of sockets, given one after the other.
 #[derive(Debug, Default)]
-pub(in crate::conductor) struct EndpointIds(u32);
+pub(in crate::conductor) struct EndpointIds {
+    last: u32,
+    /// Whether all were given once.
+    come_again: bool,
+}
 
 impl EndpointIds {
     /// One that is not taken. After four billion they come round again, and what is still there has kept its own.
     pub(super) fn draw(&mut self, is_taken: impl Fn(EndpointId) -> bool) -> EndpointId {
         loop {
             // What the driver gossips through is number 0.
-            self.0 = self.0.wrapping_add(1).max(1);
-            let id = EndpointId::new(self.0);
-            if !is_taken(id) {
+            self.come_again |= self.last == u32::MAX;
+            self.last = self.last.wrapping_add(1).max(1);
+            let id = EndpointId::new(self.last);
+            if !self.come_again || !is_taken(id) {
                 return id;
             }
         }
@@ -294,7 +299,7 @@ mod tests {
 
     #[test]
     fn names_that_come_round_again_pass_over_those_that_are_taken() {
-        let mut ids = EndpointIds(u32::MAX - 1);
+        let mut ids = EndpointIds { last: u32::MAX - 1, come_again: false };
         let drawn: Vec<_> = (0..4).map(|_| ids.draw(|id| [1, 3].contains(&id.get())).get()).collect();
         assert_eq!(drawn, [u32::MAX, 2, 4, 5]);
     }

@@ -19,7 +19,8 @@ use crate::conductor::counters::ImageStreamCounters;
 use crate::conductor::error::CommandError;
 use crate::conductor::linking::{Linker, Readable, free_position};
 use crate::conductor::log_requests::ImageLog;
-use crate::conductor::subscriptions::{SubscriptionLink, SubscriptionRegistry};
+use crate::conductor::streams::Named;
+use crate::conductor::subscriptions::{SubscriptionLink, SubscriptionRegistry, streams_of};
 use crate::mailbox::{EndpointId, ImageCounters, NewImage, ReceiverCommand};
 use crate::shared::{Counter, ImageWords, LinkId, Subscriber, Subscribers, Turn};
 
@@ -249,14 +250,14 @@ impl Core {
             },
         };
         self.network.images.push(image);
-        self.link_last_image();
+        self.link_image(coming.registration_id);
         self.network.to_receiver.push_back(ReceiverCommand::AddImage(coming.endpoint, Box::new(new)));
         Ok(())
     }
 
     /// Gives the image that was just made to all who want it.
-    fn link_last_image(&mut self) {
-        let Some(image) = self.network.images.last_mut() else { return };
+    fn link_image(&mut self, registration_id: RegistrationId) {
+        let Some(image) = self.network.images.get_mut(registration_id) else { return };
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
         let linked = linker.link_all(image, &self.subscriptions);
         self.report_unlinked(linked);
@@ -267,9 +268,12 @@ impl Core {
         let Some(link) = self.subscriptions.get(link) else { return };
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
         let mut linked = Ok(());
-        for image in &mut self.network.images {
-            linked = linked.and(linker.link(image, link));
-        }
+        self.network.images.change_of_stream(link.stream_id, |image| {
+            let done = linker.link(image, link);
+            if linked.is_ok() {
+                linked = done;
+            }
+        });
         self.report_unlinked(linked);
     }
 
@@ -288,10 +292,13 @@ impl Core {
     /// Takes what the links read away from them.
     pub(in crate::conductor) fn unlink_images(&mut self, links: &[SubscriptionLink]) {
         let ids = links.iter().map(|link| link.id).collect();
-        let images = self.network.images.iter_mut().chain(&mut self.network.vanishing);
-        let gone = images.flat_map(|image| image.remove_subscribers(&ids));
-        let publications = self.network.publications.iter_mut().chain(&mut self.network.leaving);
-        let gone: Vec<_> = gone.chain(publications.flat_map(|found| found.remove_spies(&ids))).collect();
+        let mut gone = Vec::new();
+        for stream_id in streams_of(links) {
+            self.network.images.change_of_stream(stream_id, |image| gone.extend(image.remove_subscribers(&ids)));
+            self.network.publications.change_of_stream(stream_id, |found| gone.extend(found.remove_spies(&ids)));
+        }
+        gone.extend(self.network.vanishing.iter_mut().flat_map(|image| image.remove_subscribers(&ids)));
+        gone.extend(self.network.leaving.values_mut().flat_map(|found| found.remove_spies(&ids)));
         for subscriber in gone {
             free_position(self.now, &mut self.counters, &subscriber);
         }
@@ -317,9 +324,9 @@ impl Network {
     fn has_image(&self, endpoint: EndpointId, setup: &Setup) -> bool {
         let key = (endpoint, setup.stream_id, setup.session_id);
         let coming = self.coming.iter().map(|image| (image.endpoint, image.setup.stream_id, image.setup.session_id));
-        let read = self.images.iter().filter(|image| image.admits_subscribers()).map(|image| &image.made_of);
-        let read = read.map(|made_of| (made_of.endpoint, made_of.stream_id, made_of.session_id));
-        coming.chain(read).any(|other| other == key)
+        let mut read = self.images.of_session(setup.stream_id, setup.session_id);
+        coming.into_iter().any(|other| other == key)
+            || read.any(|image| image.admits_subscribers() && image.made_of.endpoint == endpoint)
     }
 
     /// How many bytes the logs of images have together, those included that are being made or given up.
@@ -336,11 +343,13 @@ fn first_link<'a>(
     endpoint: EndpointId,
     setup: &Setup,
 ) -> Option<(&'a SubscriptionLink, NetworkLink)> {
-    let link = subscriptions.iter().find(|link| link.wants_image(endpoint, setup.stream_id, setup.session_id))?;
+    let link = subscriptions
+        .of_endpoint(endpoint, setup.stream_id)
+        .find(|link| link.wants_image(endpoint, setup.stream_id, setup.session_id))?;
     Some((link, link.network()?))
 }
 
-impl Readable for Image {
+impl Named for Image {
     fn registration_id(&self) -> RegistrationId {
         self.made_of.registration_id
     }
@@ -352,7 +361,9 @@ impl Readable for Image {
     fn stream_id(&self) -> StreamId {
         self.made_of.stream_id
     }
+}
 
+impl Readable for Image {
     fn log_path(&self) -> &Path {
         &self.made_of.log_path
     }

@@ -1,6 +1,8 @@
 //! What becomes of network publications and images: moved on every duty cycle, judged on every timer tick, and dismantled when the
 //! agent that had the other half has let go of it.
 
+use std::collections::HashSet;
+
 use gannet::command::{ErrorCode, Event, OnPublicationError, Text};
 use gannet::counters::{CounterLabel, Stream};
 use gannet::types::{CorrelationId, RegistrationId};
@@ -36,7 +38,7 @@ impl Core {
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
         let network = &mut self.network;
         let (mut revoked, mut unblocked) = (0, 0);
-        for publication in &mut network.publications {
+        for publication in network.publications.iter_mut() {
             let registration_id = publication.made_of.registration_id;
             linker.check_untethered(publication, &self.subscriptions);
             let tick = publication.on_tick(now);
@@ -56,15 +58,15 @@ impl Core {
                 network.to_sender.push_back(SenderCommand::RemovePublication(registration_id));
             }
         }
-        let done = network.publications.extract_if(.., |publication| !publication.occupies_session());
-        network.leaving.extend(done);
+        let done = network.publications.take(|publication| !publication.occupies_session());
+        network.leaving.extend(done.into_iter().map(|publication| (publication.made_of.registration_id, publication)));
         (0..revoked).for_each(|_| self.counters.on_publication_revoked());
         (0..unblocked).for_each(|_| self.counters.on_unblocked_publication());
     }
 
     fn check_images(&mut self) {
-        let mut index = 0;
-        while index < self.network.images.len() {
+        let mut done = HashSet::new();
+        for index in 0..self.network.images.len() {
             self.check_untethered_of_image(index);
             let image = &mut self.network.images[index];
             let tick = image.on_tick(self.now.monotonic);
@@ -84,25 +86,19 @@ impl Core {
                 }
             }
             if tick.done {
-                let image = self.network.images.remove(index);
-                self.network.vanishing.push(image);
-                self.dismantle_images();
-                // The next one is in this place now.
-                continue;
+                done.insert(registration_id);
             }
-            index += 1;
         }
+        let done = self.network.images.take(|image| done.contains(&image.made_of.registration_id));
+        self.network.vanishing.extend(done);
+        self.dismantle_images();
     }
 
     /// The sender has said something.
     pub(in crate::conductor) fn on_sender_event(&mut self, event: SenderEvent) {
         match event {
             SenderEvent::PublicationRemoved(registration_id) => {
-                let is_it = |found: &mut super::publication::NetworkPublication| {
-                    found.made_of.registration_id == registration_id
-                };
-                let gone: Vec<_> = self.network.leaving.extract_if(.., is_it).collect();
-                for publication in gone {
+                if let Some(publication) = self.network.leaving.remove(&registration_id) {
                     let made_of = publication.made_of;
                     let held_by = made_of.held_by.map(|counter| counter.id);
                     for id in made_of.others.into_iter().chain(held_by).chain([made_of.limit.id, made_of.position.id]) {
@@ -125,7 +121,7 @@ impl Core {
             SenderEvent::Held(registration_id, holder) => self.show_holder(registration_id, holder),
             SenderEvent::ResponseSetup(request, session_id) => self.on_response_setup(request, session_id),
             SenderEvent::ResponseConnected(registration_id) => {
-                let publication = self.network.publication(registration_id);
+                let publication = self.network.publications.get(registration_id);
                 if let Some(request) = publication.map(|found| found.made_of.response_correlation_id) {
                     self.tell_response_session(request, None);
                 }
@@ -139,7 +135,7 @@ impl Core {
                 error_code,
                 text,
             } => {
-                let Some(publication) = self.network.publication_mut(registration_id) else { return };
+                let Some(publication) = self.network.publications.get_mut(registration_id) else { return };
                 let event = OnPublicationError {
                     registration_id,
                     destination_registration_id: destination.unwrap_or(NO_DESTINATION),
@@ -165,7 +161,7 @@ impl Core {
     /// Shows whose window a publication waits for. Where there is no room for one more counter, that is not shown.
     fn show_holder(&mut self, registration_id: RegistrationId, holder: Option<Holder>) {
         let now = self.now;
-        let Some(publication) = self.network.publication_mut(registration_id) else { return };
+        let Some(publication) = self.network.publications.get_mut(registration_id) else { return };
         let made_of = &mut publication.made_of;
         // Without asking for memory: it may be said ten times a second.
         let whom =
@@ -181,8 +177,11 @@ impl Core {
     pub(in crate::conductor) fn on_receiver_event(&mut self, event: ReceiverEvent) {
         match event {
             ReceiverEvent::ImageRemoved(registration_id) => {
-                let images = self.network.images.iter_mut().chain(&mut self.network.vanishing);
-                for image in images.filter(|image| image.made_of.registration_id == registration_id) {
+                let Network { images, vanishing, .. } = &mut self.network;
+                let mut vanishing = vanishing.iter_mut();
+                let image = images.get_mut(registration_id);
+                let image = image.or_else(|| vanishing.find(|image| image.made_of.registration_id == registration_id));
+                if let Some(image) = image {
                     image.is_released = true;
                 }
                 self.dismantle_images();
@@ -205,9 +204,7 @@ impl Core {
     fn report_loss(&mut self, loss: Loss) {
         let (now, bytes_lost) = (self.now.epoch, i64::from(loss.length));
         let Network { images, losses, .. } = &mut self.network;
-        let Some(image) = images.iter_mut().find(|image| image.made_of.registration_id == loss.registration_id) else {
-            return;
-        };
+        let Some(image) = images.get_mut(loss.registration_id) else { return };
         if let Some(entry) = &image.losses {
             entry.record(now, bytes_lost);
             return;
@@ -238,7 +235,7 @@ impl Core {
     /// A subscriber rejects an image of the network. Whether there is one with this id.
     pub(in crate::conductor) fn reject_network_image(&mut self, image: CorrelationId, reason: &[u8]) -> bool {
         let registration_id = image.registration();
-        let is_there = self.network.images.iter().any(|found| found.made_of.registration_id == registration_id);
+        let is_there = self.network.images.get(registration_id).is_some();
         if is_there {
             self.network.to_receiver.push_back(ReceiverCommand::RejectImage(registration_id, reason.into()));
         }

@@ -35,7 +35,7 @@ use self::pending::PendingNetwork;
 pub(super) use images::NewSession;
 pub(super) use params::NetworkSubscription;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::{iter, mem};
 
 use gannet::reports::LossReport;
@@ -49,6 +49,7 @@ use self::names::Names;
 use self::publication::NetworkPublication;
 use self::refusals::Refusals;
 use super::config::NetworkDefaults;
+use super::streams::Streams;
 use super::subscriptions::SubscriptionLink;
 use crate::channel::PortManager;
 use crate::mailbox::{EndpointId, LookupId, ReceiverCommand, Request, SenderCommand, Side};
@@ -75,10 +76,10 @@ pub(super) struct Network {
     closing: Vec<Endpoint>,
     /// Sockets of receive endpoints that are not used any more, until their transport has let go.
     closing_sockets: Vec<Socket>,
-    publications: Vec<NetworkPublication>,
+    publications: Streams<NetworkPublication>,
     /// Publications that the sender was told to let go of.
-    leaving: Vec<NetworkPublication>,
-    images: Vec<Image>,
+    leaving: BTreeMap<RegistrationId, NetworkPublication>,
+    images: Streams<Image>,
     /// Images that the receiver was told to let go of.
     vanishing: Vec<Image>,
     /// Images whose logs are being made.
@@ -107,9 +108,9 @@ impl Network {
             endpoints: Vec::new(),
             closing: Vec::new(),
             closing_sockets: Vec::new(),
-            publications: Vec::new(),
-            leaving: Vec::new(),
-            images: Vec::new(),
+            publications: Streams::default(),
+            leaving: BTreeMap::new(),
+            images: Streams::default(),
             vanishing: Vec::new(),
             coming: Vec::new(),
             refusals: Refusals::default(),
@@ -175,22 +176,18 @@ impl Network {
 
     /// Whether a publication, an image, what is to be one, or a command that waits has this registration id.
     pub(super) fn holds(&self, registration_id: RegistrationId) -> bool {
-        let publications = self.publications.iter().chain(&self.leaving);
-        publications.map(|publication| publication.made_of.registration_id).any(|id| id == registration_id)
-            || self.images.iter().chain(&self.vanishing).any(|image| image.made_of.registration_id == registration_id)
+        self.publications.get(registration_id).is_some()
+            || self.leaving.contains_key(&registration_id)
+            || self.images.get(registration_id).is_some()
+            || self.vanishing.iter().any(|image| image.made_of.registration_id == registration_id)
             || self.coming.iter().any(|image| image.registration_id == registration_id)
             || self.pending.as_ref().is_some_and(|pending| pending.correlation_id.registration() == registration_id)
             || self.lookups.holds(registration_id)
     }
 
-    /// The sessions that are taken on the stream, by any endpoint.
-    pub(super) fn sessions_of(&self, stream_id: StreamId) -> HashSet<SessionId> {
-        let of_stream = self.publications.iter().filter(|publication| publication.made_of.stream_id == stream_id);
-        of_stream.map(|publication| publication.made_of.session_id).collect()
-    }
-
-    fn publication_mut(&mut self, registration_id: RegistrationId) -> Option<&mut NetworkPublication> {
-        self.publications.iter_mut().find(|publication| publication.made_of.registration_id == registration_id)
+    /// Whether a session is taken on a stream, by any endpoint.
+    pub(super) fn is_taken(&self, stream_id: StreamId, session_id: SessionId) -> bool {
+        self.publications.of_session(stream_id, session_id).next().is_some()
     }
 
     fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
@@ -199,10 +196,6 @@ impl Network {
 
     fn endpoint_mut(&mut self, id: EndpointId) -> Option<&mut Endpoint> {
         self.endpoints.iter_mut().find(|endpoint| endpoint.id == id)
-    }
-
-    fn publication(&self, registration_id: RegistrationId) -> Option<&NetworkPublication> {
-        self.publications.iter().find(|publication| publication.made_of.registration_id == registration_id)
     }
 
     fn ports_mut(&mut self, side: Side) -> &mut PortManager {
@@ -246,7 +239,7 @@ impl Network {
 
     /// Whether publications, images or subscriptions use the endpoint.
     fn is_used<'a>(&self, id: EndpointId, mut links: impl Iterator<Item = &'a SubscriptionLink>) -> bool {
-        self.publications.iter().chain(&self.leaving).any(|publication| publication.made_of.endpoint == id)
+        self.publications.iter().chain(self.leaving.values()).any(|publication| publication.made_of.endpoint == id)
             || self.images.iter().chain(&self.vanishing).any(|image| image.made_of.endpoint == id)
             || self.coming.iter().any(|image| image.endpoint == id)
             || links.any(|link| link.is_of(id))

@@ -14,6 +14,7 @@ use super::rejections::Rejections;
 use super::state::{PublicationEvent as Event, PublicationState as State};
 use crate::channel::UdpChannel;
 use crate::conductor::linking::{IPC, Readable};
+use crate::conductor::streams::Named;
 use crate::conductor::subscriptions::SubscriptionLink;
 use crate::mailbox::EndpointId;
 use crate::shared::{
@@ -289,7 +290,7 @@ impl NetworkPublication {
     }
 }
 
-impl Readable for NetworkPublication {
+impl Named for NetworkPublication {
     fn registration_id(&self) -> RegistrationId {
         self.made_of.registration_id
     }
@@ -301,7 +302,9 @@ impl Readable for NetworkPublication {
     fn stream_id(&self) -> StreamId {
         self.made_of.stream_id
     }
+}
 
+impl Readable for NetworkPublication {
     fn log_path(&self) -> &Path {
         &self.made_of.log_path
     }

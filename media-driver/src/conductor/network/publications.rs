@@ -15,7 +15,6 @@ use super::publication::{NetworkPublication, NewPublication};
 use super::{Network, params};
 use crate::channel::UdpChannel;
 use crate::conductor::Core;
-use crate::conductor::clients::PublicationLink;
 use crate::conductor::config::PublicationDefaults;
 use crate::conductor::counters::{NetworkStreamCounters, PublicationCounters as CounterRequest};
 use crate::conductor::error::CommandError;
@@ -64,9 +63,8 @@ impl Core {
         stream_id: StreamId,
         common: &IpcPublicationParams,
     ) -> Result<Option<RegistrationId>, CommandError> {
-        let existing = self.network.publications.iter().find(|publication| {
+        let existing = self.network.publications.of_stream(stream_id).find(|publication| {
             publication.made_of.endpoint == endpoint
-                && publication.made_of.stream_id == stream_id
                 && publication.made_of.response_correlation_id == common.response_correlation_id
                 && publication.is_shareable()
         });
@@ -91,7 +89,7 @@ impl Core {
             return match id {
                 NO_CORRELATION => Err(CommandError::MissingResponseCorrelation),
                 RESPONSE_PROTOTYPE => Ok(()),
-                _ => match self.network.images.iter().find(|image| image.made_of.registration_id.get() == id) {
+                _ => match self.network.images.get(RegistrationId::new(id)) {
                     Some(image) if image.made_of.asks_for_response => Ok(()),
                     Some(_) => Err(CommandError::NoResponseWanted { image: id }),
                     None => Err(CommandError::UnknownImage { image: CorrelationId::new(id) }),
@@ -99,8 +97,8 @@ impl Core {
             };
         }
         let is_there = || {
-            let mut links = self.subscriptions.iter();
-            links.any(|link| link.is_response && link.network().is_some() && link.registration_id.get() == id)
+            let mut links = self.subscriptions.of_registration(RegistrationId::new(id));
+            links.any(|link| link.is_response && link.network().is_some())
         };
         if id >= 0 && !is_there() {
             return Err(CommandError::UnknownResponseSubscription { subscription: id });
@@ -122,18 +120,15 @@ impl Core {
         }
         let endpoint = pending.endpoint;
         let clashes = |session_id: SessionId, network: &super::Network| {
-            network.publications.iter().any(|publication| {
-                let other = &publication.made_of;
-                (other.endpoint, other.stream_id, other.session_id) == (endpoint, stream_id, session_id)
-                    && publication.occupies_session()
-            })
+            let mut others = network.publications.of_session(stream_id, session_id);
+            others.any(|other| other.made_of.endpoint == endpoint && other.occupies_session())
         };
         let session_id = match common.session_id {
             Some(session_id) if clashes(session_id, &self.network) => {
                 return Err(CommandError::SessionClash { session_id, stream_id });
             }
             Some(session_id) => session_id,
-            None => self.session_ids.peek(&self.network.sessions_of(stream_id)),
+            None => self.session_ids.peek(|session_id| self.network.is_taken(stream_id, session_id)),
         };
         let start = common
             .start
@@ -291,13 +286,13 @@ impl Core {
         if answers && asks {
             self.tell_response_session(common.response_correlation_id, Some(made.session_id));
         }
-        self.link_spies();
+        self.link_spies(registration_id);
         Ok(())
     }
 
     /// Gives the publication that was just made to all who spy on its channel.
-    fn link_spies(&mut self) {
-        let Some(publication) = self.network.publications.last_mut() else { return };
+    fn link_spies(&mut self, registration_id: RegistrationId) {
+        let Some(publication) = self.network.publications.get_mut(registration_id) else { return };
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
         let linked = linker.link_all(publication, &self.subscriptions);
         self.report_unlinked(linked);
@@ -312,12 +307,8 @@ impl Core {
     ) {
         let Some(client) = self.clients.get(client_id) else { return };
         let endpoints = &self.network.endpoints;
-        let found = self.network.publications.iter_mut().find(|found| found.made_of.registration_id == original);
-        let Some(publication) = found else { return };
-        client.publications.push(PublicationLink {
-            registration_id: correlation_id.registration(),
-            original_registration_id: original,
-        });
+        let Some(publication) = self.network.publications.get_mut(original) else { return };
+        client.publications.insert(correlation_id.registration(), original);
         publication.add_reference();
         let made_of = &publication.made_of;
         let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint.id == made_of.endpoint) else { return };
@@ -340,7 +331,7 @@ impl Core {
     /// A client gives a publication back, if it is one of the network.
     pub(in crate::conductor) fn release_network_publication(&mut self, registration_id: RegistrationId, revoke: bool) {
         let now = self.now.monotonic;
-        let Some(publication) = self.network.publication_mut(registration_id) else { return };
+        let Some(publication) = self.network.publications.get_mut(registration_id) else { return };
         if revoke {
             publication.revoke();
         }
@@ -353,7 +344,7 @@ impl Core {
     /// A client that is gone gives back so many holds on each of these publications.
     pub(in crate::conductor) fn release_network_publications(&mut self, holds: &HashMap<RegistrationId, usize>) {
         let Network { publications, to_sender, .. } = &mut self.network;
-        for publication in publications {
+        for publication in publications.iter_mut() {
             let registration_id = publication.made_of.registration_id;
             for _ in 0..holds.get(&registration_id).copied().unwrap_or(0) {
                 if let Some(position) = publication.remove_reference(self.now.monotonic) {
@@ -366,7 +357,7 @@ impl Core {
     /// The session that answers a request is known: the request's receivers are told of it, or are not any more.
     pub(super) fn tell_response_session(&mut self, request: i64, session_id: Option<SessionId>) {
         let image = RegistrationId::new(request);
-        if self.network.images.iter().any(|found| found.made_of.registration_id == image) {
+        if self.network.images.get(image).is_some() {
             self.network.to_receiver.push_back(ReceiverCommand::SetResponseSession(image, session_id));
         }
     }

@@ -61,11 +61,7 @@ impl Core {
         common: &IpcSubscriptionParams,
         subscription: &NetworkSubscription,
     ) -> Result<(), CommandError> {
-        for other in self
-            .subscriptions
-            .iter()
-            .filter(|link| link.is_of(endpoint) && link.stream_id == stream_id && link.session == common.session)
-        {
+        for other in self.subscriptions.of_endpoint(endpoint, stream_id).filter(|link| link.session == common.session) {
             let reliable = other.network().is_none_or(|network| network.subscription.reliable == subscription.reliable);
             let clash = [
                 ("reliable", reliable),
@@ -119,7 +115,7 @@ impl Core {
 
     /// Whether any subscription of the endpoint wants these sessions of the stream.
     pub(super) fn is_stream_wanted(&self, id: EndpointId, stream_id: StreamId, session: SessionChoice) -> bool {
-        self.subscriptions.iter().any(|link| link.is_of(id) && link.stream_id == stream_id && link.session == session)
+        self.subscriptions.of_endpoint(id, stream_id).any(|link| link.session == session)
     }
 
     /// What a spy's channel means is known. A spy of a subscription that listens at many places is one of its places.
@@ -155,22 +151,25 @@ impl Core {
         let Some(link) = self.subscriptions.get(link) else { return Ok(()) };
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
         let mut linked = Ok(());
-        for publication in &mut self.network.publications {
-            linked = linked.and(linker.link(publication, link));
-        }
+        self.network.publications.change_of_stream(link.stream_id, |publication| {
+            let done = linker.link(publication, link);
+            if linked.is_ok() {
+                linked = done;
+            }
+        });
         self.report_unlinked(linked);
         Ok(())
     }
 
     /// The receiver of a request says which session answers it.
     pub(super) fn on_response_setup(&mut self, request: RegistrationId, session_id: SessionId) {
-        let publication = self.network.publications.iter().find(|found| found.made_of.registration_id == request);
+        let publication = self.network.publications.get(request);
         let Some(subscription) = publication.map(|found| found.made_of.response_correlation_id) else { return };
         let subscription = RegistrationId::new(subscription);
         let of_it: Vec<_> = self
             .subscriptions
-            .iter()
-            .filter(|link| link.is_response && link.registration_id == subscription)
+            .of_registration(subscription)
+            .filter(|link| link.is_response)
             .filter_map(|link| Some((link.network()?.endpoint, link.stream_id, link.session, link.is_bound)))
             .collect();
         for (endpoint, stream_id, session, is_bound) in of_it {
