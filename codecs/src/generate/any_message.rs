@@ -4,9 +4,9 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::Options;
 use super::documentation::words;
 use super::names::{Scope, camel};
+use super::options::Options;
 use super::primitive::literal;
 use super::serde_attributes::derives;
 use crate::schema::Message;

@@ -4,8 +4,8 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::Options;
 use super::framing::{blank, framing_read, framing_writes};
+use super::options::Options;
 use super::primitive::literal;
 use super::serde_attributes::derives;
 use crate::schema::{Presence, Schema};

@@ -3,10 +3,10 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::Options;
 use super::documentation::doc;
 use super::level::Level;
 use super::names::{Scope, camel, snake};
+use super::options::Options;
 use super::primitive::literal;
 use super::types::Types;
 use crate::schema::{Message, Schema};

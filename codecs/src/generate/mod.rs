@@ -9,6 +9,7 @@ mod header;
 mod level;
 mod message;
 mod names;
+mod options;
 mod primitive;
 mod serde_attributes;
 mod types;
@@ -23,26 +24,9 @@ use names::Scope;
 use primitive::literal;
 use types::Types;
 
+pub use options::Options;
+
 use crate::schema::{ByteOrder, Schema};
-
-/// How code is generated.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The path by which generated code finds the runtime crate.
-    pub runtime: String,
-    /// Whether there are owned forms of messages too: structs that outlive the bytes they were read from. They need the runtime
-    /// crate's feature `alloc`.
-    pub owned: bool,
-    /// Whether owned forms, and the types that fields have, implement serde's traits. They need the runtime crate's feature
-    /// `serde`.
-    pub serde: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { runtime: "::gannet_codecs_runtime".to_owned(), owned: false, serde: false }
-    }
-}
 
 /// Why no code came of a schema.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::Options;
+use super::options::Options;
 use super::types::Slot;
 
 /// What a struct with serde implementations says of itself and of one of its fields.

@@ -15,6 +15,7 @@ use super::append::{Append, ClaimError};
 use super::clock::CoarseStamps;
 use super::control::waits_for_sync;
 use super::error::{AppendError, JournalError};
+use super::idle::idle_strategy;
 use super::options::Stamps;
 use super::seat::Seat;
 use super::storage::Share;
@@ -403,7 +404,7 @@ fn make_durable(writer: &Writer, position: Position) -> Result<Position, AppendE
 
 fn make_durable_within(writer: &Writer, position: Position, patience_ns: i64) -> Result<Position, AppendError> {
     let not_durable = |source| AppendError::NotDurable { position, source: Box::new(source) };
-    let mut idle = super::keeper::idle_strategy();
+    let mut idle = idle_strategy();
     let mut deadline = None;
     // Those that claimed before may still be writing; what is durable has no gaps.
     loop {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::agent::{Agent, Backoff, Finished, IdleStrategy};
+use crate::agent::{Agent, Finished};
 use crate::memory::{FileAccess, Frames};
 use crate::time::{Clock, MonotonicNanos, SystemClock};
 use crate::types::Position;
@@ -50,11 +50,6 @@ const LOOK_INTERVAL_NS: i64 = 500_000;
 const MUCH: i64 = 1 << 20;
 /// How much is indexed before the other duties have their turn, in bytes.
 const INDEX_BATCH: usize = 4 << 20;
-
-/// What the helper thread does between two looks that found nothing: sleeps for 0.5 ms, and then longer.
-pub(crate) fn idle_strategy() -> IdleStrategy {
-    IdleStrategy::Backoff(Backoff::new(0, 0, 500_000, 8_000_000))
-}
 
 /// The helper thread's duties.
 #[derive(Debug)]

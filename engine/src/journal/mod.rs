@@ -39,6 +39,7 @@ mod entry_copy;
 mod error;
 mod fault;
 mod first_entry;
+mod idle;
 mod indexer;
 #[allow(clippy::module_inception, reason = "the module is named for what it is about, and this is the thing itself")]
 mod journal;

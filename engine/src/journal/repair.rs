@@ -22,6 +22,7 @@ use super::control::{Control, Known};
 use super::cursor::RewoundCursor;
 use super::descriptor::RecordingDescriptor;
 use super::error::{Damage, Fault, JournalError};
+use super::idle::idle_strategy;
 use super::indexer::file_checksum;
 use super::journal::{Journal, unfinished_files};
 use super::locks::{lock_writing, open_lock_name};
@@ -149,7 +150,7 @@ pub fn repair(
         done.cut = report.cut;
         done.rewound = report.rewound;
         // Its helper thread goes on where the sidecars end.
-        let mut idle = super::keeper::idle_strategy();
+        let mut idle = idle_strategy();
         while journal.indexed() < done.end {
             // That a cursor holds pruning back is none of its business.
             match journal.trouble() {

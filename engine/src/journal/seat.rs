@@ -12,7 +12,7 @@ use crate::memory::OwnedWord;
 
 use super::control::MAX_APPENDERS;
 use super::error::JournalError;
-use super::keeper::idle_strategy;
+use super::idle::idle_strategy;
 use super::locks::{appender_lock_name, appenders_lock_name};
 use super::storage::{Lock, Share};
 use super::tail::Slot;

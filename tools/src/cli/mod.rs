@@ -13,7 +13,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub(crate) use connection::{Connection, DriverPatience};
 pub(crate) use exit::{Outcome, Unsuccessful, Usage, exit};
-pub(crate) use output::{Output, tell, with_separators};
+pub(crate) use output::{Output, seconds, seconds_since, tell, with_separators};
 pub(crate) use stop::Stop;
 pub(crate) use values::{
     Repeat, bytes, bytes_in, count, count_in, counter_type, duration, mtu, position, positive_count, positive_duration,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
+use gannet::time::{Clock, SystemClock};
 use serde::Serialize;
 
 /// Nobody reads the output any more. Ends a command quietly, as a success.
@@ -84,6 +85,16 @@ impl Output {
 /// Writes a line to standard error. That nobody listens there any more ends no command.
 pub(crate) fn tell(line: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// How long ago that was, in milliseconds since 1970.
+pub(crate) fn seconds_since(since_ms: i64) -> String {
+    seconds(u64::try_from(SystemClock.epoch().get().saturating_sub(since_ms)).unwrap_or(0))
+}
+
+/// `1.23 s`.
+pub(crate) fn seconds(millis: u64) -> String {
+    format!("{:.2} s", millis as f64 / 1e3)
 }
 
 /// `1,234,567`.

@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use super::watch::Watch;
-use super::why::seconds_since;
-use crate::cli::{DriverDir, Outcome, Output, with_separators};
+use crate::cli::{DriverDir, Outcome, Output, seconds_since, with_separators};
 use crate::inspect::{Driver, Image, Publication, Streams, Subscriber};
 
 /// Show the streams of a driver: publications, images, and who subscribes to them

@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use gannet::time::{Clock, SystemClock};
 use serde::Serialize;
 
 use super::watch::pause;
-use crate::cli::{DriverDir, Outcome, Output, Stop, duration, positive_duration, with_separators};
+use crate::cli::{
+    DriverDir, Outcome, Output, Stop, duration, positive_duration, seconds, seconds_since, with_separators,
+};
 use crate::inspect::{Driver, Publication, Streams};
 
 /// Show what holds each publication back: which subscriber or receiver, at which position, and since when
@@ -349,15 +350,6 @@ impl Finding {
         }
         lines
     }
-}
-
-/// How long ago that was, in milliseconds since 1970.
-pub(super) fn seconds_since(since_ms: i64) -> String {
-    seconds(u64::try_from(SystemClock.epoch().get().saturating_sub(since_ms)).unwrap_or(0))
-}
-
-fn seconds(millis: u64) -> String {
-    format!("{:.2} s", millis as f64 / 1e3)
 }
 
 #[cfg(test)]

@@ -15,9 +15,9 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use self::owned::Owned;
-use super::Options;
 use super::documentation::words;
 use super::names::{Scope, camel, with_suffix};
+use super::options::Options;
 use super::types::Types;
 use crate::schema::{Body, Group, Message, Notes, Presence, Schema};
 

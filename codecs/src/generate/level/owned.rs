@@ -5,8 +5,8 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::Level;
-use crate::generate::Options;
 use crate::generate::documentation::doc;
+use crate::generate::options::Options;
 use crate::generate::primitive::literal;
 use crate::generate::serde_attributes::{derives, field_attribute, form};
 use crate::generate::types::Slot;

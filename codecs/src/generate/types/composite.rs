@@ -5,10 +5,10 @@ use quote::quote;
 
 use super::Types;
 use super::slot::{Slot, mapped};
-use crate::generate::Options;
 use crate::generate::constant::constant_value;
 use crate::generate::documentation::doc;
 use crate::generate::names::{Scope, screaming, snake};
+use crate::generate::options::Options;
 use crate::generate::primitive::literal;
 use crate::generate::serde_attributes::{derives, field_attribute, form};
 use crate::schema::{Composite, Member, Presence, Type};

@@ -14,8 +14,8 @@ use quote::quote;
 
 pub(super) use self::slot::{Slot, mapped};
 use self::slot::{composite_slot, encoding_slot, wrapped_slot};
-use super::Options;
 use super::names::{Scope, camel};
+use super::options::Options;
 use crate::schema::{Encoding, Enum, Presence, Primitive, Schema, Type};
 
 /// The Rust names of a schema's types, and the code that declares them.

@@ -1,10 +1,12 @@
 //! What is not believed of a token: that its lists close, that its numbers are lengths, ids or versions, and that what frames can
 //! say what it has to. Called wherever a token is read.
 
-use super::LONGEST;
 use crate::ir::IrError;
 use crate::ir::token::{Token, spans};
-use crate::schema::{ByteOrder, Composite, Notes, Number, Presence, Primitive};
+use crate::schema::{self, ByteOrder, Composite, Notes, Number, Presence, Primitive};
+
+/// Bytes of one type or block, as for schemas in XML.
+pub(super) const LONGEST: u32 = schema::LONGEST as u32;
 
 /// As [`spans`], with an error that names the token.
 pub(super) fn checked_spans(tokens: &[Token]) -> Result<Vec<usize>, IrError> {

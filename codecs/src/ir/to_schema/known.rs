@@ -4,10 +4,10 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
 
-use super::DEEPEST;
 use super::checks::{checked_spans, wrong};
 use crate::ir::IrError;
 use crate::ir::token::{Signal, Token};
+use crate::schema::DEEPEST;
 use crate::schema::{Primitive, Type};
 
 /// The types that tokens have declared: the same tokens in two places are one type, as they were in the schema.

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::Reader;
 use super::checks::{fits, length, length_of, notes, sent_length, unsigned, wrong};
-use super::{DEEPEST, Reader};
 use crate::ir::IrError;
 use crate::ir::token::{Signal, Token};
-use crate::schema::{Body, Composite, Constant, Data, Field, Group, Message, Place, Presence, Type};
+use crate::schema::{Body, Composite, Constant, DEEPEST, Data, Field, Group, Message, Place, Presence, Type};
 
 impl Reader<'_, '_> {
     /// The message that the tokens are of, in front of which `header` stands.

@@ -13,10 +13,7 @@ use self::checks::{checked_spans, fits, framing, unsigned, wrong};
 use self::known::{Key, Types};
 use super::IrError;
 use super::token::{Ir, Signal, Token};
-use crate::schema::{self, ByteOrder, DEEPEST, LONGEST_NAME, Place, Schema, Sources, Type};
-
-/// Bytes of one type or block, as for schemas in XML.
-const LONGEST: u32 = schema::LONGEST as u32;
+use crate::schema::{ByteOrder, LONGEST_NAME, Place, Schema, Sources, Type};
 
 impl Ir {
     /// The schema that the tokens are of.

@@ -4,13 +4,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::checks::{length, length_of, notes, number, unsigned, wrong};
-use super::{DEEPEST, LONGEST, Reader};
+use super::Reader;
+use super::checks::{LONGEST, length, length_of, notes, number, unsigned, wrong};
 use crate::ir::IrError;
 use crate::ir::token::{Signal, Token};
 use crate::schema::{
-    Choice, Composite, Constant, Encoding, Enum, EnumValue, Member, Notes, Number, Place, Presence, Primitive, Set,
-    Type,
+    Choice, Composite, Constant, DEEPEST, Encoding, Enum, EnumValue, Member, Notes, Number, Place, Presence, Primitive,
+    Set, Type,
 };
 
 impl Reader<'_, '_> {

@@ -4,17 +4,20 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use gannet::cnc::DriverState;
 use gannet::time::Clock;
 use rustix::fs::{FlockOperation, flock};
 
 use super::error::{DirectoryError, failed};
-use super::{DirectoryRequest, directory_mode, pause};
+use super::request::{DirectoryRequest, directory_mode};
 use crate::io::existing::{Existing, look};
 
 /// How long a driver that is on its way out is waited for.
 const LEAVING_TIMEOUT_MS: i64 = 1_000;
+/// How long to wait between two looks at a driver that is starting, or on its way out.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 /// How often a directory may be replaced under a driver that is about to take it.
 const ATTEMPTS: usize = 100;
 
@@ -72,4 +75,9 @@ pub(super) fn lock(path: &Path, request: &DirectoryRequest, clock: &dyn Clock) -
         }
     }
     Err(DirectoryError::Contended { path: path.to_owned() })
+}
+
+/// Lets another driver go on with what is waited for.
+pub(super) fn pause() {
+    std::thread::sleep(POLL_INTERVAL);
 }

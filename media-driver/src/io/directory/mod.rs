@@ -10,6 +10,7 @@
 mod error;
 mod lock;
 mod place;
+mod request;
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, DirEntry, File, Permissions};
@@ -18,16 +19,17 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gannet::cnc::{CNC_FILE_NAME, DriverState, default_directory};
+use gannet::cnc::{CNC_FILE_NAME, DriverState};
 use gannet::reports::LOSS_REPORT_FILE_NAME;
 use gannet::time::Clock;
 
 pub use self::error::DirectoryError;
 use self::error::failed;
-use self::lock::lock;
+use self::lock::{lock, pause};
 pub use self::place::new_private_path;
+pub use self::request::{DirectoryRequest, directory_mode, file_mode};
 use super::existing::{Existing, look, not_ready};
-use crate::config::{DirectoryAccess, DriverConfig};
+use crate::config::DirectoryAccess;
 
 /// Where the logs of publications are.
 pub const PUBLICATIONS: &str = "publications";
@@ -42,21 +44,6 @@ const LOG_SUFFIX: &str = ".logbuffer";
 const PATH_MAX_LENGTH: usize = 4095;
 /// The longest that the driver appends to its directory's path: `/publications/-9223372036854775808.logbuffer`.
 const LONGEST_ENTRY: usize = 1 + PUBLICATIONS.len() + 1 + 20 + LOG_SUFFIX.len();
-
-const POLL_INTERVAL: Duration = Duration::from_millis(1);
-
-/// What is asked of a directory.
-#[derive(Clone, Debug)]
-pub struct DirectoryRequest {
-    /// Where it is; relative paths start at the working directory.
-    pub path: PathBuf,
-    /// Whether its contents go without looking at the heartbeat.
-    pub delete_on_start: bool,
-    /// Who may use it.
-    pub access: DirectoryAccess,
-    /// How old a live driver's heartbeat may be.
-    pub driver_timeout: Duration,
-}
 
 /// A directory that is this driver's until dropped.
 #[derive(Debug)]
@@ -88,19 +75,6 @@ pub enum Finding {
     ErrorsNotSaved(PathBuf, String),
     /// This entry is no driver's and was left alone.
     NotOurs(PathBuf),
-}
-
-impl DirectoryRequest {
-    /// What a configuration asks for.
-    pub fn of(config: &DriverConfig) -> Self {
-        let directory = &config.directory;
-        Self {
-            path: directory.dir.clone().unwrap_or_else(default_directory),
-            delete_on_start: directory.delete_on_start,
-            access: directory.access,
-            driver_timeout: Duration::from_millis(directory.driver_timeout.get()),
-        }
-    }
 }
 
 impl DriverDirectory {
@@ -310,22 +284,6 @@ impl DriverDirectory {
     }
 }
 
-/// The permission bits of directories for this access.
-pub fn directory_mode(access: DirectoryAccess) -> u32 {
-    match access {
-        DirectoryAccess::Private => 0o700,
-        DirectoryAccess::Group => 0o750,
-    }
-}
-
-/// The permission bits of files for this access.
-pub fn file_mode(access: DirectoryAccess) -> u32 {
-    match access {
-        DirectoryAccess::Private => 0o600,
-        DirectoryAccess::Group => 0o660,
-    }
-}
-
 fn remove_file(path: &Path) -> Result<(), DirectoryError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -340,10 +298,6 @@ fn set_mode(path: &Path, mode: u32) -> Result<(), DirectoryError> {
         return Ok(());
     }
     fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed("set the permissions of", path))
-}
-
-fn pause() {
-    std::thread::sleep(POLL_INTERVAL);
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 //! stand outside.
 
 mod checks;
+mod failure;
 mod plan;
 mod world;
 
-use std::fmt;
-
 use gannet::counters::SystemCounter;
 
+pub use self::failure::Failure;
 use self::plan::Trouble;
 use self::world::World;
 
@@ -39,23 +39,6 @@ pub struct Summary {
     pub naks: i64,
     /// How many datagrams were sent again.
     pub retransmits: i64,
-}
-
-/// What a run has found to be wrong.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Failure {
-    /// The seed that shows it.
-    pub seed: u64,
-    /// At which time of the run, in nanoseconds.
-    pub at_ns: i64,
-    /// What.
-    pub what: String,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "seed {}, at {} ns: {}", self.seed, self.at_ns, self.what)
-    }
 }
 
 /// Plays a seed: about `messages` messages cross the network, shared among its streams, then everything is closed.

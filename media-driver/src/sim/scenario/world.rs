@@ -5,8 +5,8 @@ use fastrand::Rng;
 use gannet::logbuffer::{OfferError, flags};
 use gannet::types::{CorrelationId, RegistrationId};
 
-use super::Failure;
 use super::checks::Checks;
+use super::failure::Failure;
 use super::plan::{CLIENTS, Place, Plan, StreamPlan, Trouble};
 use crate::raw_access::RAW;
 use crate::sim::{Awake, SimClient, SimDriver, SimImage, SimNetwork};

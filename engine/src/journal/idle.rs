@@ -1,0 +1,8 @@
+//! How threads of a journal wait for each other.
+
+use crate::agent::{Backoff, IdleStrategy};
+
+/// Sleeps for 0.5 ms, and then longer: nothing that is waited for is on the path of an append.
+pub(crate) fn idle_strategy() -> IdleStrategy {
+    IdleStrategy::Backoff(Backoff::new(0, 0, 500_000, 8_000_000))
+}
