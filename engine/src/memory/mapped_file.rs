@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
 use memmap2::{MmapOptions, MmapRaw};
-use rustix::fs::{FallocateFlags, fallocate, fstatvfs};
+use rustix::fs::{FallocateFlags, OFlags, fallocate, fstatvfs};
 use rustix::mm::{Advice, madvise};
 #[cfg(feature = "client")]
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
@@ -130,9 +130,18 @@ impl MappedFile {
     /// system refuses.
     pub fn open(path: &Path, least: u64, access: FileAccess) -> Result<Self, MapError> {
         let failed = |action| move |source| MapError::Io { action, path: path.to_owned(), source };
-        let file =
-            OpenOptions::new().read(true).write(access == FileAccess::ReadWrite).open(path).map_err(failed("open"))?;
-        let found = file.metadata().map_err(failed("read the length of"))?.len();
+        let file = OpenOptions::new()
+            .read(true)
+            .write(access == FileAccess::ReadWrite)
+            // A pipe of that name would be waited for until somebody writes to it. To a file it makes no difference.
+            .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+            .open(path)
+            .map_err(failed("open"))?;
+        let metadata = file.metadata().map_err(failed("read the length of"))?;
+        if !metadata.is_file() {
+            return Err(failed("open")(io::Error::other("not a regular file")));
+        }
+        let found = metadata.len();
         let expected = least.max(1);
         if found < expected {
             return Err(MapError::TooShort { path: path.to_owned(), found, expected });
@@ -306,6 +315,7 @@ mod tests {
     use super::*;
     #[cfg(feature = "client")]
     use crate::memory::{Field, Region};
+    use rustix::fs::{CWD, Mode, mkfifoat};
 
     #[test]
     fn a_new_file_has_its_space_and_reads_zero() {
@@ -362,5 +372,21 @@ mod tests {
         std::fs::write(&path, []).unwrap();
         let error = MappedFile::open(&path, 0, FileAccess::ReadOnly).unwrap_err();
         assert!(matches!(error, MapError::TooShort { found: 0, expected: 1, .. }), "{error}");
+    }
+
+    /// Nobody writes to the pipe: to wait for that would be to wait for ever.
+    #[test]
+    fn what_is_no_file_is_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        for access in [FileAccess::ReadOnly, FileAccess::ReadWrite] {
+            let error = MappedFile::open(&pipe, 1, access).unwrap_err();
+            assert_eq!(error.to_string(), format!("cannot open {}: not a regular file", pipe.display()));
+        }
+        let error = MappedFile::open(dir.path(), 1, FileAccess::ReadOnly).unwrap_err();
+        assert!(error.to_string().ends_with(": not a regular file"), "{error}");
+        let error = MappedFile::open(Path::new("/dev/zero"), 1, FileAccess::ReadOnly).unwrap_err();
+        assert_eq!(error.to_string(), "cannot open /dev/zero: not a regular file");
     }
 }

@@ -6,12 +6,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
+use gannet::Client;
 use gannet::cnc::CncFile;
 use gannet::memory::FileAccess;
 use gannet::time::{Clock, SystemClock};
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
 
-use crate::driver_process::{DriverProcess, await_that, driver, run};
+use crate::driver_process::{DriverProcess, await_that, context, driver, run};
 
 /// A short driver timeout, so that a dead driver need not be dead for long.
 const IMPATIENT: &[&str] = &["-Daeron.driver.timeout=300"];
@@ -107,6 +109,20 @@ fn a_directory_of_another_version_is_refused_unless_told_otherwise() {
     assert!(refused.stderr.contains("version 1.2.3"), "{}", refused.stderr);
     assert!(refused.stderr.contains("--delete-dir-on-start"), "{}", refused.stderr);
     DriverProcess::start(temp.path(), &["--delete-dir-on-start"]);
+}
+
+/// To read a pipe is to wait for whoever writes to it, which nobody does.
+#[test]
+fn a_command_file_that_is_no_file_is_refused_by_drivers_and_clients() {
+    let temp = tempfile::tempdir().unwrap();
+    let pipe = temp.path().join("cnc.dat");
+    mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+    let refused = DriverProcess::spawn(temp.path(), &[]).ended();
+    assert_eq!(refused.status.code(), Some(1));
+    for text in [refused.stderr, Client::connect(context(temp.path())).map(drop).unwrap_err().to_string()] {
+        assert!(text.contains(&format!("{}: not a regular file", pipe.display())), "{text}");
+    }
+    assert!(pipe.exists(), "it is nobody's to delete");
 }
 
 /// A driver that cannot start after it has taken its directory leaves none behind that anybody would take for one of a driver that

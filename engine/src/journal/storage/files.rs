@@ -3,13 +3,13 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::{FileInfo, Lock, Share, Storage, Stored};
 use crate::journal::error::JournalError;
-use crate::memory::{FileAccess, MapError, MappedFile, Region, Reserve};
+use crate::memory::{FileAccess, MappedFile, Region, Reserve};
 use crate::time::EpochNanos;
 
 /// Files are the user's alone, as is the directory.
@@ -83,17 +83,7 @@ impl Storage for Directory {
     }
 
     fn open(&self, name: &str, least: u64, access: FileAccess) -> Result<Stored, JournalError> {
-        let path = self.path(name);
-        // A directory, a pipe or a device of that name would be opened, and hang or fail in its own way.
-        let is_file = |path: &Path| fs::metadata(path).map(|metadata| metadata.is_file());
-        match is_file(&path) {
-            Ok(true) => Ok(stored(MappedFile::open(&path, least, access)?)),
-            Ok(false) => {
-                let source = io::Error::other("not a regular file");
-                Err(MapError::Io { action: "open", path, source }.into())
-            }
-            Err(source) => Err(MapError::Io { action: "open", path, source }.into()),
-        }
+        Ok(stored(MappedFile::open(&self.path(name), least, access)?))
     }
 
     fn publish(&self, from: &str, to: &str) -> Result<bool, JournalError> {
