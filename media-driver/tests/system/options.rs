@@ -186,22 +186,43 @@ fn a_pin_that_cannot_be_is_refused_with_the_cpus_that_there_are() {
     assert!(!dir.exists(), "it is refused before anything is made");
 }
 
+/// Where each thread of the driver with that name may run. The name is there before the pin.
+fn allowed_cpus(driver: &DriverProcess, name: &str) -> Option<String> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", driver.pid())).unwrap();
+    let line = format!("Name:\t{name}");
+    tasks
+        .filter_map(|task| fs::read_to_string(task.unwrap().path().join("status")).ok())
+        .find(|status| status.lines().any(|found| found == line))
+        .and_then(|status| status.lines().find_map(|line| Some(line.strip_prefix("Cpus_allowed_list:\t")?.to_owned())))
+}
+
 #[test]
 fn a_pinned_conductor_runs_where_it_was_told() {
     let temp = tempfile::tempdir().unwrap();
     let cpu = core_affinity::get_core_ids().unwrap().last().unwrap().id.to_string();
     let driver = DriverProcess::start(temp.path(), &["--conductor-cpu", &cpu, "-Daeron.thread.naming=new"]);
-    // Where each thread with that name may run; the name is there before the pin.
-    let allowed = || {
-        let tasks = fs::read_dir(format!("/proc/{}/task", driver.pid())).unwrap();
-        tasks
-            .filter_map(|task| fs::read_to_string(task.unwrap().path().join("status")).ok())
-            .find(|status| status.lines().any(|line| line == "Name:\taeron-md-shd"))
-            .and_then(|status| {
-                Some(status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:\t"))?.to_owned())
-            })
-    };
-    await_that("the thread is pinned", || allowed().as_deref() == Some(cpu.as_str()));
+    await_that("the thread is pinned", || allowed_cpus(&driver, "aeron-md-shd").as_deref() == Some(cpu.as_str()));
+}
+
+/// Two CPUs tell four threads apart if each has its own pair of them in two starts.
+#[test]
+fn each_agent_is_pinned_to_its_own_cpu() {
+    let cpus: Vec<_> = core_affinity::get_core_ids().unwrap().iter().map(|cpu| cpu.id.to_string()).collect();
+    let (first, last) = (&cpus[0], &cpus[cpus.len() - 1]);
+    for [conductor, sender, receiver, helper] in [[first, first, last, last], [first, last, first, last]] {
+        let temp = tempfile::tempdir().unwrap();
+        let flags = ["--conductor-cpu", conductor, "--sender-cpu", sender, "--receiver-cpu", receiver];
+        let others = ["--helper-cpu", helper, "--threading-mode", "dedicated", "-Daeron.thread.naming=new"];
+        let driver = DriverProcess::start(temp.path(), &[flags.as_slice(), &others].concat());
+        for (name, cpu) in [
+            ("aeron-md-cnd", conductor),
+            ("aeron-md-snd", sender),
+            ("aeron-md-rcv", receiver),
+            ("aeron-md-nra", helper),
+        ] {
+            await_that(&format!("{name} is pinned to CPU {cpu}"), || allowed_cpus(&driver, name).as_ref() == Some(cpu));
+        }
+    }
 }
 
 #[test]
