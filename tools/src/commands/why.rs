@@ -35,9 +35,6 @@ pub(crate) struct Args {
     held: bool,
 }
 
-/// A frame goes whole or not at all, so a window with less room than this, in bytes, may be as good as none.
-const LONGEST_FRAME: i64 = 1408;
-
 /// What a publication has been doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -265,8 +262,11 @@ impl Holder {
         }
         let behind = publication.position.saturating_sub(position).max(0);
         let held_by = publication.held_by.as_ref();
+        // A frame goes whole or not at all, so a window with less room than the longest has may be as good as none.
         match publication.sender_limit {
-            Some(limit) if limit.saturating_sub(position) >= LONGEST_FRAME => Some(Self::Sender { position, behind }),
+            Some(limit) if limit.saturating_sub(position) >= publication.longest_frame() => {
+                Some(Self::Sender { position, behind })
+            }
             _ => Some(Self::Receivers {
                 address: held_by.map(|held| held.address.clone()).or_else(|| publication.only_receiver()),
                 receiver_id: held_by.map(|held| held.receiver_id),
@@ -461,8 +461,26 @@ mod tests {
         assert!(words.starts_with("the window of the receiver at 10.0.0.8:40123, one of 2, for "), "{words}");
         let json = serde_json::to_value(found).expect("plain data");
         assert_eq!((&json["receiver_id"], &json["since_ms"]), (&77.into(), &1_700_000_000_000_i64.into()));
-        publication.sender_limit = Some(600 + LONGEST_FRAME);
+        // As much room as the longest frame has. The driver's word is older than that, or its frames are longer than is known here.
+        publication.sender_limit = Some(600 + 1408);
+        assert!(matches!(Holder::of(publication), Some(Holder::Receivers { receiver_id: Some(77), .. })));
+        publication.sender_limit = Some(600 + 65_504);
         assert_eq!(Holder::of(publication), Some(Holder::Sender { position: 600, behind: 400 }));
+        publication.held_by = None;
+        publication.sender_limit = Some(600 + 1408);
+        assert_eq!(Holder::of(publication), Some(Holder::Sender { position: 600, behind: 400 }));
+    }
+
+    /// Messages of 6,000 bytes in a window of 32 KiB: five fit, and of the sixth not all.
+    #[test]
+    fn a_window_without_room_for_the_next_frame_holds_whatever_is_left_of_it() {
+        let mut streams = Streams::new(&records(60_480, 60_480, &[]));
+        let publication = streams.publications.get_mut(&5).expect("it is there");
+        (publication.sender_position, publication.sender_limit) = (Some(30_240), Some(32_768));
+        publication.channel = "aeron:udp?endpoint=10.0.0.7:40123|mtu=8k".to_owned();
+        assert!(matches!(Holder::of(publication), Some(Holder::Receivers { behind: 30_240, .. })));
+        publication.channel = "aeron:udp?endpoint=10.0.0.7:40123".to_owned();
+        assert!(matches!(Holder::of(publication), Some(Holder::Sender { .. })), "frames have 1,408 bytes at most");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::net::IpAddr;
 
 use gannet::channel_uri::ChannelUri;
 use gannet::counters::{CounterRecord, StreamKey, type_id};
+use gannet::types::Mtu;
 use serde::Serialize;
 
 use super::counter::{channel, text};
@@ -212,6 +213,14 @@ impl Publication {
         let host = endpoint.rsplit_once(':').map_or(endpoint.as_str(), |(host, _)| host);
         let is_group = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_multicast());
         (!is_group).then_some(endpoint)
+    }
+
+    /// How long a frame may be at most, in bytes, header and all.
+    pub(crate) fn longest_frame(&self) -> i64 {
+        let stated = || self.channel.parse::<ChannelUri>().ok()?.params().mtu;
+        // The driver's default is not told. It has seen its frames find no room, so that they may be as long as any.
+        let unstated = if self.held_by.is_some() { Mtu::MAX } else { Mtu::DEFAULT };
+        i64::from(stated().unwrap_or(unstated).get())
     }
 
     /// `publication 5 (exclusive), session -7, stream 1001, aeron:ipc`.
