@@ -120,6 +120,9 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         if stop.is_wanted() || !args.repeat.wants_another(passes) {
             break;
         }
+        if summary.published == 0 {
+            bail!("there is no message in what --loop is to go over again; nothing was published");
+        }
         input = Input::open(args)?;
     }
 

@@ -67,6 +67,20 @@ fn a_publisher_without_subscribers_gives_up_when_it_was_told_to() {
     assert!(ended.stderr.contains("gannet sub"), "{}", ended.stderr);
 }
 
+/// It would go over nothing for ever, as fast as it can.
+#[test]
+fn a_publisher_that_is_to_repeat_nothing_says_so() {
+    let driver = Driver::start();
+    for times in ["2", "forever"] {
+        let ended = driver
+            .gannet(&["pub", "--channel", CHANNEL, "--subscribers", "0", "--file", "/dev/null", "--loop", times])
+            .end();
+        assert_eq!(ended.code(), Some(1), "{ended:?}");
+        assert!(ended.stderr.contains("no message in what --loop is to go over again"), "{}", ended.stderr);
+    }
+    driver.gannet(&["pub", "--channel", CHANNEL, "--subscribers", "0", "--file", "/dev/null"]).end().success();
+}
+
 #[test]
 fn a_subscriber_waits_no_longer_than_it_was_told_to() {
     let driver = Driver::start();
