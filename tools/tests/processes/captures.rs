@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::support::{CHANNEL, Driver, raw};
 
@@ -88,6 +89,10 @@ fn captures_in_a_loop_and_at_a_rate_come_in_the_same_order_each_time() {
     let mut arguments = vec!["pub", "--exclusive", "--loop", "30", "--rate", "5000", "--wait", "170s"];
     arguments.extend(["--channel", CHANNEL, "--capture"]);
     arguments.extend(paths.iter().map(|path| path.to_str().expect("a plain path")));
+    let start = Instant::now();
     driver.gannet(&arguments).end().success();
+    // No message goes before its time. How long after it depends on the machine.
+    let due = Duration::from_secs_f64((30 * once.len() - 1) as f64 / 5000.0);
+    assert!(start.elapsed() >= due, "{} messages took {:?}", 30 * once.len(), start.elapsed());
     assert!(subscriber.end().success() == expected, "the subscriber got other bytes than the captures have");
 }

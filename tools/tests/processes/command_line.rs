@@ -154,6 +154,51 @@ fn a_report_without_a_place_is_refused_before_anything_is_measured() {
     }
 }
 
+/// Short, and not for the figures: this build and this machine are not what is measured.
+#[test]
+fn a_measurement_over_ipc_prints_the_keys_that_scripts_rely_on() {
+    const KEYS: [&str; 17] = [
+        "scenario",
+        "system",
+        "kind",
+        "size",
+        "rate",
+        "samples",
+        "lost",
+        "p50_ns",
+        "p90_ns",
+        "p99_ns",
+        "p999_ns",
+        "p9999_ns",
+        "max_ns",
+        "msgs_per_s",
+        "bytes_per_s",
+        "floor_p50_ns",
+        "ratio_to_floor",
+    ];
+    let lines = run(&["bench", "ipc", "--json", "--rounds", "1", "--rate", "1000"]).json();
+    for line in &lines {
+        for key in KEYS {
+            assert!(line.get(key).is_some(), "{key}: {line}");
+        }
+        assert_eq!((&line["scenario"], &line["lost"]), (&"ipc".into(), &0.into()), "{line}");
+    }
+    let of = |system: &str, kind: &str, size: u64| {
+        let line = lines.iter().find(|line| line["system"] == system && line["kind"] == kind && line["size"] == size);
+        line.unwrap_or_else(|| panic!("no {kind} of {system} with {size} bytes: {lines:?}"))
+    };
+    for system in ["floor", "gannet"] {
+        let echo = of(system, "echo", 32);
+        assert!(echo["samples"].as_u64() > Some(0) && echo["p50_ns"].as_u64() > Some(0), "{echo}");
+        assert!(echo["p50_ns"].as_u64() <= echo["max_ns"].as_u64() && echo["msgs_per_s"].is_null(), "{echo}");
+        for size in [32, 1024] {
+            let throughput = of(system, "throughput", size);
+            assert!(throughput["msgs_per_s"].as_f64() > Some(0.0) && throughput["p50_ns"].is_null(), "{throughput}");
+        }
+    }
+    assert!(of("gannet", "echo", 32)["ratio_to_floor"].as_f64() > Some(0.0), "{lines:?}");
+}
+
 #[test]
 fn an_idle_driver_s_time_is_told() {
     // Started for its own sake, and not for the figure: this build and this machine are not what is measured.
@@ -266,7 +311,7 @@ fn what_cannot_be_published_is_refused_before_anybody_waits() {
 fn the_demonstration_loses_nothing() {
     let ended = run(&["demo", "--json", "--messages", "3000", "--rate", "10000"]);
     let lines = ended.json();
-    for name in ["ipc", "journal", "replay"] {
+    for name in ["ipc", "udp", "journal", "replay"] {
         let leg = &lines.last().expect("one object")[name];
         assert_eq!((&leg["published"], &leg["received"]), (&3000.into(), &3000.into()), "{name}");
         assert_eq!((&leg["lost"], &leg["differed"]), (&0.into(), &0.into()), "{name}");
