@@ -3,7 +3,7 @@
 
 use crate::logbuffer::frame::{DATA_UNFRAGMENTED, Place, occupied};
 use crate::logbuffer::message::{self, Claimed, Payload};
-use crate::memory::{Frames, faults};
+use crate::memory::{FittedSpace, Frames, faults};
 use crate::types::Position;
 
 use super::segment::Identity;
@@ -56,48 +56,53 @@ struct Ground {
     base: Position,
     end: Position,
     frames: Option<Frames>,
-    /// The term in it that was claimed from last; nothing is within it while there is none.
+    /// The term in it that was claimed from last, if claims are to be made from it, and where it begins.
+    term: Option<Frames>,
     term_begin: Position,
-    term_end: Position,
     /// What the header of a frame at the term's beginning says.
     place: Place,
+}
+
+/// Why a message is not appended, or not for certain, in the usual way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Unusual {
+    /// Nothing was written.
+    Case,
+    /// It was written up to there, and a page of some file of this process had to be replaced: whether it is in the file is to be
+    /// seen.
+    Page(Position),
 }
 
 impl<S: SegmentSource, C: Claims> Append<S, C> {
     pub(crate) fn new(source: S, claimant: C, identity: Identity, max_payload: usize) -> Self {
         let none = Position::new(0);
         let place = identity.place(none);
-        let ground = Ground { base: none, end: none, frames: None, term_begin: none, term_end: none, place };
+        let ground = Ground { base: none, end: none, frames: None, term: None, term_begin: none, place };
         Self { source, claimant, identity, ground, max_payload, faults: faults() }
     }
 
-    /// Appends a message, in one frame or several, and returns the position after it.
+    /// Appends a message to the term of the one before, and returns the position after it; whatever is not that usual is for
+    /// [`Self::append`] and [`Self::see_to_page`]. Nothing is stored here that need not be, and nothing is called if the message is
+    /// known to be short: what limits an append is how many stores a processor makes, and a call in the midst of it takes as many as
+    /// there are registers to save.
     #[inline(always)]
-    pub(crate) fn append(
-        &mut self,
-        payload: impl Payload,
-        length: usize,
-        reserved: i64,
-    ) -> Result<Position, ClaimError<S::Error>> {
-        // The usual case, in which nothing is stored that is not needed: what limits an append is how many stores a processor makes.
-        let required = occupied(length);
+    pub(crate) fn append_as_usual(&mut self, message: &[u8], reserved: i64) -> Result<Position, Unusual> {
         let position = self.claimant.tail();
-        if length <= self.max_payload
-            && faults() == self.faults
-            && let Some(claimed) = self.ground.space(position, required)
-            && self.claimant.claim(position, required)
+        if message.len() <= self.max_payload
+            && let Some((space, place)) = self.ground.space_for(position, message)
+            && self.claimant.claim(position, space.length())
         {
-            self.ground.expect_write(position, required);
-            message::write_whole(&claimed, payload, length, DATA_UNFRAGMENTED, reserved);
-            let end = Position::new(position.get() + required as i64);
-            return if faults() == self.faults { Ok(end) } else { self.written(end) };
+            let end = Position::new(position.get() + space.length() as i64);
+            message::write_fitted(&space, place, DATA_UNFRAGMENTED, reserved);
+            // Asked once, behind the stores: what was replaced before shows here as well.
+            return if faults() == self.faults { Ok(end) } else { Err(Unusual::Page(end)) };
         }
-        self.append_slowly(payload, length, reserved)
+        Err(Unusual::Case)
     }
 
-    /// Appends a message where the term ends before, another segment begins, others claim as well, or it takes more than one frame.
-    #[inline(never)]
-    fn append_slowly(
+    /// Appends a message, in one frame or several, and returns the position after it. Also where the term ends before, another segment
+    /// begins, or others claim as well.
+    pub(crate) fn append(
         &mut self,
         payload: impl Payload,
         length: usize,
@@ -113,7 +118,7 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
             message::write_at_once(claimed, payload, length, max_payload, reserved);
             end
         };
-        self.written(end)
+        self.see_to_page(end)
     }
 
     /// What [`faults`] said when the files were looked at last.
@@ -123,8 +128,7 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
     }
 
     /// Says that a message that was written up to `end` is in the file.
-    #[cold]
-    fn written(&mut self, end: Position) -> Result<Position, ClaimError<S::Error>> {
+    pub(crate) fn see_to_page(&mut self, end: Position) -> Result<Position, ClaimError<S::Error>> {
         let outcome = self.look_at_files(end).map(|()| end);
         self.or_give_up(outcome)
     }
@@ -140,7 +144,7 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         match outcome {
             Ok(()) => self.faults = now,
             // Looked for anew by the next append.
-            Err(_) => (self.ground.frames, self.ground.end) = (None, self.ground.base),
+            Err(_) => (self.ground.frames, self.ground.term, self.ground.end) = (None, None, self.ground.base),
         }
         outcome.map_err(ClaimError::Segment)
     }
@@ -157,10 +161,7 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         let position = if is_claimed { position } else { self.claim_slowly(required)? };
         let end = Position::new(position.get() + required as i64);
         match (self.ground.space(position, required), &self.ground.frames) {
-            (Some(claimed), Some(frames)) => {
-                self.ground.expect_write(position, required);
-                Ok((claimed, end, frames))
-            }
+            (Some(claimed), Some(frames)) => Ok((claimed, end, frames)),
             _ => Err(ClaimError::Tail(position)),
         }
     }
@@ -179,12 +180,13 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
             if required > rest {
                 self.fill_term(position, rest, required)?;
             } else if self.claimant.claim(position, required) {
-                let term_length = i64::from(self.identity.layout.term_length.get());
-                let end = position.get() + rest as i64;
-                self.ground.term_begin = Position::new(end - term_length);
-                self.ground.term_end = Position::new(end);
-                self.ground.place = self.identity.place(self.ground.term_begin);
-                let is_there = self.ground.space(position, required).is_some();
+                let term_length = self.identity.layout.term_length.get() as usize;
+                let ground = &mut self.ground;
+                ground.term_begin = Position::new(position.get() + rest as i64 - term_length as i64);
+                ground.place = self.identity.place(ground.term_begin);
+                let offset = (ground.term_begin.get() - ground.base.get()) as usize;
+                ground.term = ground.frames.as_ref().and_then(|frames| frames.part(offset, term_length));
+                let is_there = ground.space(position, required).is_some();
                 return if is_there { Ok(position) } else { Err(ClaimError::Tail(position)) };
             }
         }
@@ -214,7 +216,7 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
     fn or_give_up<T>(&mut self, outcome: Result<T, ClaimError<S::Error>>) -> Result<T, ClaimError<S::Error>> {
         if outcome.is_err() {
             self.claimant.give_up();
-            self.ground.term_end = self.ground.term_begin;
+            self.ground.term = None;
         }
         outcome
     }
@@ -256,7 +258,7 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         let base = layout.base(position);
         let ground = &mut self.ground;
         let left = ground.frames.take().map(|frames| (ground.base, frames));
-        (ground.end, ground.term_end) = (ground.base, ground.term_begin);
+        (ground.end, ground.term) = (ground.base, None);
         ground.frames = Some(self.source.enter(base, left).map_err(ClaimError::Segment)?);
         (ground.base, ground.end) = (base, layout.next_base(base).min(layout.end()));
         Ok(())
@@ -281,26 +283,24 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
 
 impl Ground {
     /// The space for frames of `required` bytes at `position`, if that is in the term that was claimed from last and they fit into it.
-    #[inline(always)]
+    #[inline]
     fn space(&self, position: Position, required: usize) -> Option<Claimed<'_>> {
-        let in_term = position.get().wrapping_sub(self.term_begin.get());
-        if in_term < 0 || position.get() > self.term_end.get() - required as i64 {
-            return None;
-        }
-        let space = self.frames.as_ref()?.space(self.offset(position), required)?;
-        Some(Claimed { space, place: self.place.beyond(in_term as usize) })
+        let in_term = self.in_term(position);
+        let space = self.term.as_ref()?.space(in_term, required)?;
+        Some(Claimed { space, place: self.place.beyond(in_term) })
     }
 
-    /// Hints that what comes some way behind `position` will be written soon.
+    /// The same for a message in one frame.
     #[inline(always)]
-    fn expect_write(&self, position: Position, required: usize) {
-        if let Some(frames) = &self.frames {
-            frames.expect_write(self.offset(position), required);
-        }
+    fn space_for<'p>(&self, position: Position, message: &'p [u8]) -> Option<(FittedSpace<'_, 'p>, Place)> {
+        let in_term = self.in_term(position);
+        let space = self.term.as_ref()?.space_for(in_term, message)?;
+        Some((space, self.place.beyond(in_term)))
     }
 
+    /// How far behind the term's beginning that is: no number that is in a term for what is before it.
     #[inline(always)]
-    fn offset(&self, position: Position) -> usize {
-        (position.get() - self.base.get()) as usize
+    fn in_term(&self, position: Position) -> usize {
+        position.get().wrapping_sub(self.term_begin.get()) as usize
     }
 }

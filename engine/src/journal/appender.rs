@@ -11,7 +11,7 @@ use crate::memory::{Frames, OwnedWord, faults};
 use crate::time::{Clock, SystemClock};
 use crate::types::Position;
 
-use super::append::{Append, ClaimError};
+use super::append::{Append, ClaimError, Unusual};
 use super::clock::CoarseStamps;
 use super::control::waits_for_sync;
 use super::error::{AppendError, JournalError};
@@ -157,8 +157,7 @@ impl ExclusiveAppender {
     /// As [`Appender::append`].
     #[inline]
     pub fn append(&mut self, message: &[u8]) -> Result<Position, AppendError> {
-        self.begin_cycle()?;
-        self.handle.append(message)
+        if self.is_cycle_due() { self.append_to_cycle(message, None) } else { self.handle.append(message) }
     }
 
     /// As [`Appender::append_with`].
@@ -168,8 +167,11 @@ impl ExclusiveAppender {
     /// As [`Appender::append`].
     #[inline]
     pub fn append_with(&mut self, message: &[u8], reserved: i64) -> Result<Position, AppendError> {
-        self.begin_cycle()?;
-        self.handle.append_with(message, reserved)
+        if self.is_cycle_due() {
+            self.append_to_cycle(message, Some(reserved))
+        } else {
+            self.handle.append_with(message, reserved)
+        }
     }
 
     /// As [`Appender::append_vectored`].
@@ -203,8 +205,21 @@ impl ExclusiveAppender {
         self.handle.max_message
     }
 
-    /// Begins a cycle if the helper thread has said that one is due.
-    #[inline]
+    /// Whether the helper thread has said that a cycle is due.
+    #[inline(always)]
+    fn is_cycle_due(&self) -> bool {
+        self.due.load_relaxed() != self.begun
+    }
+
+    /// Begins a cycle with this message.
+    #[cold]
+    #[inline(never)]
+    fn append_to_cycle(&mut self, message: &[u8], reserved: Option<i64>) -> Result<Position, AppendError> {
+        self.begin_cycle()?;
+        self.handle.append_in_any_case(message, reserved)
+    }
+
+    /// Begins a cycle if one is due.
     fn begin_cycle(&mut self) -> Result<(), AppendError> {
         let due = self.due.load_relaxed();
         if due == self.begun { Ok(()) } else { self.begin_cycle_of(due) }
@@ -232,6 +247,9 @@ enum Stamper {
 
 /// How long an append that is to be on stable storage waits for claims before it, in nanoseconds.
 const CLAIM_PATIENCE_NS: i64 = 30_000_000_000;
+
+/// The longest message that is copied in a few moves, in bytes, and not by a call.
+const SHORT: usize = 128;
 
 /// What appenders of both kinds are.
 #[derive(Debug)]
@@ -263,14 +281,47 @@ impl<C: Claims> Handle<C> {
 
     #[inline(always)]
     fn append(&mut self, message: &[u8]) -> Result<Position, AppendError> {
-        let stamp = self.stamper.next();
-        self.append_with(message, stamp)
+        match self.stamper.at_hand() {
+            Some(stamp) => self.append_with(message, stamp),
+            None => self.append_in_any_case(message, None),
+        }
     }
 
+    /// Where a short message is appended as most are, this calls nothing, and what it calls otherwise it calls last: so there is
+    /// nothing to be saved from one register or the other.
     #[inline(always)]
     fn append_with(&mut self, message: &[u8], reserved: i64) -> Result<Position, AppendError> {
+        if message.len() <= SHORT && !waits_for_sync(self.sync.load_relaxed()) {
+            match self.append.append_as_usual(message, reserved) {
+                Ok(position) => return Ok(position),
+                Err(Unusual::Page(position)) => return self.see_to_page(position),
+                Err(Unusual::Case) => {}
+            }
+        }
+        self.append_in_any_case(message, Some(reserved))
+    }
+
+    /// Appends a message of whatever length, wherever it goes, and waits until it is durable if it is to.
+    #[inline(never)]
+    fn append_in_any_case(&mut self, message: &[u8], reserved: Option<i64>) -> Result<Position, AppendError> {
         self.check(message.len(), self.max_message)?;
-        match self.append.append(message, message.len(), reserved) {
+        let reserved = reserved.unwrap_or_else(|| self.stamper.next());
+        let appended = match self.append.append_as_usual(message, reserved) {
+            Ok(position) => return self.done(position),
+            Err(Unusual::Page(position)) => return self.see_to_page(position),
+            Err(Unusual::Case) => self.append.append(message, message.len(), reserved),
+        };
+        match appended {
+            Ok(position) => self.done(position),
+            Err(error) => Err(self.refused(error)),
+        }
+    }
+
+    /// A message was written up to `position`, and is appended if it is in the file.
+    #[cold]
+    #[inline(never)]
+    fn see_to_page(&mut self, position: Position) -> Result<Position, AppendError> {
+        match self.append.see_to_page(position) {
             Ok(position) => self.done(position),
             Err(error) => Err(self.refused(error)),
         }
@@ -324,7 +375,16 @@ impl<C: Claims> Handle<C> {
 }
 
 impl Stamper {
+    /// The next stamp, if no clock is to be read for it.
     #[inline(always)]
+    fn at_hand(&mut self) -> Option<i64> {
+        match self {
+            Self::None => Some(0),
+            Self::Coarse(stamps) => stamps.at_hand(),
+            Self::Precise => None,
+        }
+    }
+
     fn next(&mut self) -> i64 {
         match self {
             Self::None => 0,

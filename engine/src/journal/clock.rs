@@ -102,21 +102,24 @@ impl Drop for CoarseClock {
 
 impl CoarseStamps {
     /// The time in nanoseconds since 1970.
-    #[inline(always)]
     pub(crate) fn next(&mut self) -> i64 {
         self.next_by(read_clock)
     }
 
+    /// The same, if the clock is not to be read for it.
     #[inline(always)]
-    fn next_by(&mut self, clock: impl FnOnce() -> i64) -> i64 {
-        if let Some(left) = self.left.checked_sub(1) {
-            let now = self.time.now.load(Ordering::Relaxed);
-            if now != EMPTY {
-                self.left = left;
-                return now;
-            }
+    pub(crate) fn at_hand(&mut self) -> Option<i64> {
+        let left = self.left.checked_sub(1)?;
+        let now = self.time.now.load(Ordering::Relaxed);
+        if now == EMPTY {
+            return None;
         }
-        self.read(clock)
+        self.left = left;
+        Some(now)
+    }
+
+    fn next_by(&mut self, clock: impl FnOnce() -> i64) -> i64 {
+        self.at_hand().unwrap_or_else(|| self.read(clock))
     }
 
     /// Reads the clock, for the others, too, if the thread keeps the word, and says that somebody stamps.

@@ -15,7 +15,7 @@ use crate::logbuffer::FRAME_ALIGNMENT;
 use crate::memory::{AtomicBuffer, Field, Frames};
 use crate::types::{Position, SessionId, StreamId, TermId, TermLength};
 
-use self::append::{Append, SegmentSource};
+use self::append::{Append, SegmentSource, Unusual};
 use self::segment::{At, Identity, SegmentLayout, SegmentLength};
 use self::tail::{Claimant, Claims, Gap, Slot, Slots, SoleClaimant};
 
@@ -149,7 +149,13 @@ trait Appends {
 
 impl<C: Claims> Appends for Append<Segments, C> {
     fn append_message(&mut self, message: &[u8]) -> i64 {
-        self.append(message, message.len(), 0).expect("there are segments").get()
+        // As appenders of a journal do.
+        let end = match self.append_as_usual(message, 0) {
+            Ok(end) => Ok(end),
+            Err(Unusual::Page(end)) => self.see_to_page(end),
+            Err(Unusual::Case) => self.append(message, message.len(), 0),
+        };
+        end.expect("there are segments").get()
     }
 
     fn claim_for(&mut self, length: usize) {

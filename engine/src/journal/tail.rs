@@ -48,6 +48,8 @@ pub(crate) struct Claimant {
     slot: Slot,
     /// Behind what this appender claimed last.
     least: Position,
+    /// What the slot says of the length.
+    length: usize,
 }
 
 /// What an appender claims, or has claimed last; what an exclusive one may claim.
@@ -83,7 +85,7 @@ impl Slot {
 impl Claimant {
     /// For an appender that knows that everything below `least` is appended.
     pub(crate) fn new(tail: OwnedWord<i64>, slot: Slot, least: Position) -> Self {
-        Self { tail, slot, least }
+        Self { tail, slot, least, length: 0 }
     }
 }
 
@@ -144,7 +146,11 @@ impl Claims for Claimant {
             return false;
         }
         let end = position.get() + length as i64;
-        self.slot.length.store_relaxed(length as i64);
+        // Most are as long as the one before.
+        if length != self.length {
+            self.slot.length.store_relaxed(length as i64);
+            self.length = length;
+        }
         // ORDERING(journal.slot): Release. Pairs with the Acquire loads in `release_dead`: whoever sees this claim sees that this
         // appender's frames before it are committed, and its length, or that of a later claim.
         self.slot.position.store_release(position.get());
@@ -239,6 +245,31 @@ impl Slots {
             Gap::Released(length)
         } else {
             Gap::Changed
+        }
+    }
+}
+
+#[cfg(all(test, not(engine_loom)))]
+mod tests {
+    use super::*;
+    use crate::memory::{AtomicBuffer, Field};
+
+    #[test]
+    fn a_slot_says_what_was_claimed_last_whoever_had_it_before() {
+        let page = AtomicBuffer::heap(64);
+        let word = |at| page.own(Field::<i64>::at(at));
+        let slot = || Slot { position: word(8), length: word(16) };
+        word(16).store_relaxed(64);
+        for _ in 0..2 {
+            let mut claimant = Claimant::new(word(0), slot(), Position::new(0));
+            for length in [96, 96, 32, 96, 160, 160] {
+                let position = claimant.tail();
+                assert!(claimant.claim(position, length));
+                assert_eq!([word(8), word(16)].map(|word| word.load_relaxed()), [position.get(), length as i64]);
+            }
+            claimant.give_up();
+            assert!(word(8).load_relaxed() == NO_CLAIM);
+            word(16).store_relaxed(96);
         }
     }
 }

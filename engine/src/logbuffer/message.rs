@@ -2,6 +2,8 @@
 
 use std::io::IoSlice;
 
+#[cfg(feature = "journal")]
+use crate::memory::FittedSpace;
 use crate::memory::FrameSpace;
 
 use super::frame::{self, FRAME_HEADER_LENGTH, Place, flags, frame_type, occupied};
@@ -83,6 +85,16 @@ pub(crate) fn write_whole(
     let frame_length = (FRAME_HEADER_LENGTH + length) as i32;
     frame::begin(space, *place, -frame_length, second_word, reserved);
     payload.write(space, length);
+    frame::commit(space, frame_length);
+}
+
+/// Writes and commits a message into the frame that was made for it.
+#[cfg(feature = "journal")]
+#[inline(always)]
+pub(crate) fn write_fitted(frame: &FittedSpace<'_, '_>, place: Place, second_word: i32, reserved: i64) {
+    let (space, frame_length) = (frame.space(), (FRAME_HEADER_LENGTH + frame.payload_length()) as i32);
+    frame::begin(space, place, -frame_length, second_word, reserved);
+    frame.put_payload();
     frame::commit(space, frame_length);
 }
 

@@ -54,8 +54,8 @@ pub use raw_access::RawAccess;
 pub(crate) use region::Region;
 #[cfg(not(engine_loom))]
 pub(crate) use sleep::{allow_light_barriers, heavy_barrier, light_barrier};
-#[cfg(feature = "journal")]
-pub(crate) use term::Frames;
 pub(crate) use term::{CommittedFrame, FrameCursor, FrameSpace, Partition, TermRest, Terms};
+#[cfg(feature = "journal")]
+pub(crate) use term::{FittedSpace, Frames};
 #[cfg(not(engine_loom))]
 pub use view::CacheLines;

@@ -181,22 +181,26 @@ impl Frames {
         Some(FrameSpace { span, length })
     }
 
-    /// Hints that the lines a little way behind `offset` will be written soon, as many as `length` bytes take up: appenders ask for
-    /// them so early that no store waits for memory, and no exchange for the stores before it.
+    /// The same for a frame with this payload.
     #[inline(always)]
-    pub(crate) fn expect_write(&self, offset: usize, length: usize) {
-        const LINE: usize = 64;
-        // A message of more takes so long that the processor finds out by itself.
-        let ahead = offset + WRITTEN_AHEAD;
-        if ahead + 2 * LINE < self.length {
-            // SAFETY: within the buffer, as just checked.
-            let span = unsafe { self.buffer.whole_span().advance(ahead) };
-            span.clone().expect_write();
-            if length > LINE {
-                // SAFETY: as above.
-                unsafe { span.advance(LINE) }.expect_write();
-            }
+    pub(crate) fn space_for<'p>(&self, offset: usize, payload: &'p [u8]) -> Option<FittedSpace<'_, 'p>> {
+        let length = aligned(ALIGNMENT + payload.len());
+        let last = self.length.checked_sub(length)?;
+        // One comparison for both: what is no multiple of the alignment is beyond everything once it is turned.
+        if offset.rotate_right(ALIGNMENT.trailing_zeros()) > last / ALIGNMENT {
+            return None;
         }
+        // SAFETY: the range was just found to lie within the buffer.
+        let span = unsafe { self.buffer.whole_span().advance(offset) };
+        Some(FittedSpace { space: FrameSpace { span, length }, payload })
+    }
+
+    /// The frames in `length` bytes from `offset` on, if there are as many, and they begin where a frame may.
+    pub(crate) fn part(&self, offset: usize, length: usize) -> Option<Self> {
+        if !offset.is_multiple_of(ALIGNMENT) || offset > self.length || length > self.length - offset {
+            return None;
+        }
+        Some(Self::new(&self.buffer.slice(offset, length)))
     }
 
     /// A cursor over the frames from `offset` to the end. None when no frame can start at `offset`, unless it is the end.
@@ -336,6 +340,42 @@ impl<'a> FrameSpace<'a> {
     }
 }
 
+/// A range for a frame with a payload that is known already, and fits.
+#[cfg(feature = "journal")]
+pub(crate) struct FittedSpace<'a, 'p> {
+    /// As long as such a frame is.
+    space: FrameSpace<'a>,
+    payload: &'p [u8],
+}
+
+#[cfg(feature = "journal")]
+impl<'a> FittedSpace<'a, '_> {
+    /// The range.
+    #[inline(always)]
+    pub(crate) fn space(&self) -> &FrameSpace<'a> {
+        &self.space
+    }
+
+    /// The bytes it takes up, header included.
+    #[inline(always)]
+    pub(crate) fn length(&self) -> usize {
+        self.space.length
+    }
+
+    /// The bytes of the payload.
+    #[inline(always)]
+    pub(crate) fn payload_length(&self) -> usize {
+        self.payload.len()
+    }
+
+    /// Copies the payload to its place.
+    #[inline(always)]
+    pub(crate) fn put_payload(&self) {
+        // SAFETY: the range is as long as a header and this payload, and the holder has claimed it.
+        unsafe { self.space.span.put(ALIGNMENT, self.payload) };
+    }
+}
+
 /// A place in a term where a frame may start, or the term's end.
 #[derive(Clone, Debug)]
 pub(crate) struct FrameCursor<'a> {
@@ -471,4 +511,45 @@ fn check_header_field<T: SharedWord>(field: Field<T>) {
 /// How much space a frame of this length takes up.
 const fn aligned(length: usize) -> usize {
     (length + ALIGNMENT - 1) & !(ALIGNMENT - 1)
+}
+
+#[cfg(all(test, feature = "journal", not(engine_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_for_a_payload_is_where_one_of_its_length_is() {
+        const LENGTH: usize = 8 * ALIGNMENT;
+        let frames = Frames::new(&AtomicBuffer::heap(LENGTH + ALIGNMENT)).part(ALIGNMENT, LENGTH).unwrap();
+        let near_the_end_of_numbers = (0..=LENGTH).map(|before| usize::MAX - before);
+        for offset in (0..=LENGTH + ALIGNMENT).chain(near_the_end_of_numbers) {
+            for payload in 0..=LENGTH + 1 {
+                let payload = vec![0xA5; payload];
+                let length = aligned(ALIGNMENT + payload.len());
+                let (fitted, space) = (frames.space_for(offset, &payload), frames.space(offset, length));
+                assert_eq!(fitted.is_some(), space.is_some(), "{} bytes at {offset}", payload.len());
+                if let Some(fitted) = fitted {
+                    assert_eq!((fitted.length(), fitted.payload_length()), (length, payload.len()));
+                    frames.buffer.zero(0, LENGTH);
+                    fitted.put_payload();
+                    let mut bytes = [0; LENGTH];
+                    frames.buffer.get_bytes(0, &mut bytes);
+                    let from = offset + ALIGNMENT;
+                    let written = |at| (from..from + payload.len()).contains(&at);
+                    assert!(bytes.iter().enumerate().all(|(at, &byte)| (byte == 0xA5) == written(at)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_of_frames_is_within_them_and_begins_where_a_frame_may() {
+        let frames = Frames::new(&AtomicBuffer::heap(8 * ALIGNMENT));
+        let length = |offset, length| frames.part(offset, length).map(|part| part.length());
+        assert_eq!(length(0, 8 * ALIGNMENT), Some(8 * ALIGNMENT));
+        assert_eq!(length(7 * ALIGNMENT, ALIGNMENT), Some(ALIGNMENT));
+        for (offset, bytes) in [(7 * ALIGNMENT, 2 * ALIGNMENT), (9 * ALIGNMENT, 0), (1, ALIGNMENT), (32, usize::MAX)] {
+            assert_eq!(length(offset, bytes), None, "{bytes} bytes at {offset}");
+        }
+    }
 }

@@ -322,7 +322,7 @@ impl<'a> Span<'a> {
     /// # Safety
     ///
     /// They fit into the range that was checked, and the caller owns it by protocol.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn put(self, offset: usize, bytes: &[u8]) {
         // SAFETY: as the caller says; a slice of this process cannot overlap memory that is only reached by view.
         unsafe { copy_forward(bytes.as_ptr(), self.start.as_ptr().add(offset), bytes.len()) };
@@ -435,7 +435,7 @@ unsafe fn stream_zeroes(to: *mut u8, len: usize) {
 /// # Safety
 ///
 /// Both ranges are valid for `len` bytes.
-#[inline]
+#[inline(always)]
 unsafe fn copy_forward(from: *const u8, to: *mut u8, len: usize) {
     type Vector = [u8; 16];
     /// Moves the first and the last `T` of the range, which together cover it.

@@ -194,6 +194,40 @@ fn every_policy_makes_durable_what_it_says() {
     assert_eq!(journal.durable(), end);
 }
 
+/// Short ones go another way than long ones, and each kind of stamp another than the others; and so does what is to be durable at once.
+#[test]
+fn messages_of_every_length_are_appended_alike() {
+    use gannet::journal::Stamps;
+    const LENGTHS: std::ops::Range<usize> = 0..400;
+    let message = |length: usize| (0..length).map(|index| (index + length) as u8).collect::<Vec<_>>();
+    for (stamps, sync) in [
+        (Stamps::None, SyncPolicy::None),
+        (Stamps::Coarse, SyncPolicy::None),
+        (Stamps::Precise, SyncPolicy::None),
+        (Stamps::Coarse, SyncPolicy::EveryAppend),
+    ] {
+        let (_dir, journal) = journal(&small().mtu(288).stamps(stamps).sync(sync));
+        let mut ends = Vec::new();
+        let mut shared = journal.appender().unwrap();
+        for length in LENGTHS {
+            ends.push(shared.append(&message(length)).unwrap());
+            ends.push(shared.append_with(&message(length), 7).unwrap());
+            assert!(sync == SyncPolicy::None || journal.durable() >= ends[ends.len() - 1], "{length}");
+        }
+        drop(shared);
+        let mut exclusive = journal.exclusive_appender().unwrap();
+        for length in LENGTHS {
+            ends.push(exclusive.append(&message(length)).unwrap());
+            ends.push(exclusive.append_with(&message(length), 7).unwrap());
+            assert!(sync == SyncPolicy::None || journal.durable() >= ends[ends.len() - 1], "{length}");
+        }
+        assert_eq!(journal.tail(), ends[ends.len() - 1]);
+        let found: Vec<_> = all(&journal.recording().unwrap()).into_iter().map(|(_, payload)| payload).collect();
+        let expected = [LENGTHS, LENGTHS].into_iter().flatten().flat_map(|length| [message(length), message(length)]);
+        assert!(found.into_iter().eq(expected), "{stamps:?}");
+    }
+}
+
 #[test]
 fn a_journal_is_made_once_and_opened_again() {
     let dir = tempfile::tempdir().unwrap();
