@@ -8,7 +8,7 @@ use gannet::journal::{JournalError, Start, Tailer};
 use gannet::types::Position;
 
 use super::messages::{Choice, Printer, Printing};
-use super::reading::{self, Damages};
+use super::reading::{self, Checking, Damages};
 use super::{CycleName, Source, cycle};
 use crate::cli::{Outcome, Output, Stop, count, position, sequence};
 
@@ -46,9 +46,8 @@ pub(super) struct CatArgs {
     choice: Choice,
     #[command(flatten)]
     printing: Printing,
-    /// Compare each frame with its checksum
-    #[arg(long)]
-    verify: bool,
+    #[command(flatten)]
+    checking: Checking,
 }
 
 /// Print the last messages of a recording, and those that are appended
@@ -75,6 +74,8 @@ pub(super) struct TailArgs {
     choice: Choice,
     #[command(flatten)]
     printing: Printing,
+    #[command(flatten)]
+    checking: Checking,
 }
 
 /// Runs `cat`.
@@ -99,10 +100,7 @@ pub(super) fn cat(args: &CatArgs, out: &mut Output) -> Outcome {
         _ if args.reverse => range.as_ref().map_or(Start::End, |range| Start::Position(range.end)),
         _ => Start::Begin,
     };
-    let mut tailer = recording.tailer(start)?;
-    if args.verify {
-        tailer = tailer.verifying();
-    }
+    let mut tailer = args.checking.by(recording.tailer(start)?);
     let stop = Stop::listen()?;
     let end = range.as_ref().map(|range| range.end).or(args.to_position.map(Position::new));
     let begin = range.map(|range| range.start).or(args.to_position.map(Position::new));
@@ -140,7 +138,7 @@ pub(super) fn tail(args: &TailArgs, out: &mut Output) -> Outcome {
         (None, Some(position)) => Start::Position(Position::new(position)),
         (None, None) => Start::End,
     };
-    let mut tailer = recording.tailer(start)?;
+    let mut tailer = args.checking.by(recording.tailer(start)?);
     if start == Start::End {
         // What is damaged is told on the way forwards.
         let mut back = 0;

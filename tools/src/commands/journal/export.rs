@@ -10,7 +10,7 @@ use gannet::journal::{Record, Start};
 use gannet::types::Position;
 
 use super::messages::{Choice, Meaning, Printer};
-use super::reading::{self, Damages};
+use super::reading::{self, Checking, Damages};
 use super::{Progress, Source, cat};
 use crate::cli::{Outcome, Output, Stop, Usage, count, position, sequence};
 use crate::sbe::Decoded;
@@ -50,9 +50,8 @@ pub(super) struct Args {
     choice: Choice,
     #[command(flatten)]
     meaning: Meaning,
-    /// Compare each frame with its checksum
-    #[arg(long)]
-    verify: bool,
+    #[command(flatten)]
+    checking: Checking,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -82,10 +81,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     };
     let recording = args.source.open()?;
     args.choice.check(&recording)?;
-    let mut tailer = recording.tailer(start)?;
-    if args.verify {
-        tailer = tailer.verifying();
-    }
+    let mut tailer = args.checking.by(recording.tailer(start)?);
     let mut printer = Printer::new(&args.choice, &args.meaning.as_json())?;
     let stop = Stop::listen()?;
     let mut file = match &args.output {

@@ -4,7 +4,7 @@ use gannet::journal::Start;
 use gannet::types::Position;
 
 use super::messages::{Choice, Printer, Printing};
-use super::reading::{self, Damages};
+use super::reading::{self, Checking, Damages};
 use super::{Progress, Source, cat};
 use crate::cli::{Outcome, Output, Stop, Unsuccessful, Usage, count, position, sequence};
 
@@ -28,6 +28,8 @@ pub(super) struct Args {
     choice: Choice,
     #[command(flatten)]
     printing: Printing,
+    #[command(flatten)]
+    checking: Checking,
 }
 
 /// Runs the command.
@@ -44,7 +46,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let mut printer = Printer::new(&args.choice, &args.printing)?;
     let recording = args.source.open()?;
     args.choice.check(&recording)?;
-    let mut tailer = recording.tailer(start)?;
+    let mut tailer = args.checking.by(recording.tailer(start)?);
     let stop = Stop::listen()?;
     let (mut damages, mut read) = (Damages::default(), 0_u64);
     let mut progress = Progress::new("searched");
