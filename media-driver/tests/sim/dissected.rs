@@ -13,6 +13,8 @@ use crate::raw_access::RAW;
 use crate::skip;
 
 const STREAM: StreamId = StreamId::new(1001);
+/// What the application says in the header of each frame, and then counts up.
+const RESERVED: i64 = 0x0102_0304_0506_0000;
 /// Packets of IP, without the frame of any network.
 const LINK_TYPE_RAW_IP: u32 = 101;
 
@@ -23,6 +25,9 @@ type FieldAt = (&'static str, usize, usize);
 /// heartbeats, and padding.
 const SETUP: &[FieldAt] = &[
     ("aeron.setup.frame_length", 0, 4),
+    ("aeron.setup.version", 4, 1),
+    ("aeron.setup.flags", 5, 1),
+    ("aeron.setup.type", 6, 2),
     ("aeron.setup.term_offset", 8, 4),
     ("aeron.setup.session_id", 12, 4),
     ("aeron.setup.stream_id", 16, 4),
@@ -30,9 +35,13 @@ const SETUP: &[FieldAt] = &[
     ("aeron.setup.active_term_id", 24, 4),
     ("aeron.setup.term_length", 28, 4),
     ("aeron.setup.mtu", 32, 4),
+    ("aeron.setup.ttl", 36, 4),
 ];
 const STATUS: &[FieldAt] = &[
     ("aeron.sm.frame_length", 0, 4),
+    ("aeron.sm.version", 4, 1),
+    ("aeron.sm.flags", 5, 1),
+    ("aeron.sm.type", 6, 2),
     ("aeron.sm.session_id", 8, 4),
     ("aeron.sm.stream_id", 12, 4),
     ("aeron.sm.consumption_term_id", 16, 4),
@@ -42,6 +51,9 @@ const STATUS: &[FieldAt] = &[
 ];
 const NAK: &[FieldAt] = &[
     ("aeron.nak.frame_length", 0, 4),
+    ("aeron.nak.version", 4, 1),
+    ("aeron.nak.flags", 5, 1),
+    ("aeron.nak.type", 6, 2),
     ("aeron.nak.session_id", 8, 4),
     ("aeron.nak.stream_id", 12, 4),
     ("aeron.nak.term_id", 16, 4),
@@ -50,6 +62,9 @@ const NAK: &[FieldAt] = &[
 ];
 const ROUND_TRIP: &[FieldAt] = &[
     ("aeron.rtt.frame_length", 0, 4),
+    ("aeron.rtt.version", 4, 1),
+    ("aeron.rtt.flags", 5, 1),
+    ("aeron.rtt.type", 6, 2),
     ("aeron.rtt.session_id", 8, 4),
     ("aeron.rtt.stream_id", 12, 4),
     ("aeron.rtt.echo_timestamp", 16, 8),
@@ -58,14 +73,20 @@ const ROUND_TRIP: &[FieldAt] = &[
 ];
 const DATA: &[FieldAt] = &[
     ("aeron.data.frame_length", 0, 4),
+    ("aeron.data.version", 4, 1),
     ("aeron.data.flags", 5, 1),
+    ("aeron.data.type", 6, 2),
     ("aeron.data.term_offset", 8, 4),
     ("aeron.data.session_id", 12, 4),
     ("aeron.data.stream_id", 16, 4),
     ("aeron.data.term_id", 20, 4),
+    ("aeron.data.reserved_value", 24, 8),
 ];
 const PADDING: &[FieldAt] = &[
     ("aeron.pad.frame_length", 0, 4),
+    ("aeron.pad.version", 4, 1),
+    ("aeron.pad.flags", 5, 1),
+    ("aeron.pad.type", 6, 2),
     ("aeron.pad.term_offset", 8, 4),
     ("aeron.pad.session_id", 12, 4),
     ("aeron.pad.stream_id", 16, 4),
@@ -73,6 +94,9 @@ const PADDING: &[FieldAt] = &[
 ];
 const HEARTBEAT: &[FieldAt] = &[
     ("aeron.heartbeat.frame_length", 0, 4),
+    ("aeron.heartbeat.version", 4, 1),
+    ("aeron.heartbeat.flags", 5, 1),
+    ("aeron.heartbeat.type", 6, 2),
     ("aeron.heartbeat.term_offset", 8, 4),
     ("aeron.heartbeat.session_id", 12, 4),
     ("aeron.heartbeat.stream_id", 16, 4),
@@ -118,17 +142,18 @@ fn traffic() -> Vec<Tapped> {
         }
     };
     let group = "aeron:udp?endpoint=224.0.1.1:40124|interface=10.0.0.0/24";
-    let channels = [("aeron:udp?endpoint=10.0.0.2:40123", "|cc=cubic"), (group, "|gtag=9")];
-    for (channel, more) in channels {
-        clients[0].add_publication(&format!("{channel}|term-length=64k"), STREAM);
-        clients[1].add_subscription(&format!("{channel}{more}"), STREAM);
+    let channels = [("aeron:udp?endpoint=10.0.0.2:40123", "", "|cc=cubic"), (group, "|ttl=9", "|gtag=9")];
+    for (channel, sent, received) in channels {
+        clients[0].add_publication(&format!("{channel}{sent}|term-length=64k"), STREAM);
+        clients[1].add_subscription(&format!("{channel}{received}"), STREAM);
     }
     let mut published = [0; 2];
     for _ in 0..40_000 {
         turn(&mut drivers, &mut clients);
         for (publication, count) in clients[0].publications.iter_mut().zip(&mut published) {
             let length = if *count % 7 == 0 { 4_000 } else { *count * 13 % 700 };
-            if *count < 200 && publication.appender.offer(&vec![*count as u8; length]).is_ok() {
+            let reserved = RESERVED + *count as i64;
+            if *count < 200 && publication.appender.offer_with(&vec![*count as u8; length], reserved).is_ok() {
                 *count += 1;
             }
         }
