@@ -162,6 +162,13 @@ fn what_is_not_a_directory_is_refused() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(refused.stderr.contains("is not a directory; choose another with --dir"), "{}", refused.stderr);
     assert_eq!(fs::read(&path).unwrap(), b"kept");
+
+    let link = temp.path().join("link");
+    std::os::unix::fs::symlink(temp.path().join("nowhere"), &link).unwrap();
+    let refused = DriverProcess::spawn(&link, &[]).ended();
+    assert_eq!(refused.status.code(), Some(1));
+    let expected = format!("cannot create {}: it is a symbolic link that leads nowhere; mend that, or", link.display());
+    assert!(refused.stderr.contains(&expected), "{}", refused.stderr);
 }
 
 #[test]

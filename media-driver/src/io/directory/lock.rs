@@ -32,6 +32,9 @@ pub(super) fn lock(path: &Path, request: &DirectoryRequest, clock: &dyn Clock) -
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                     return Err(failed("create", path)(error));
                 }
+                Err(_) if path.is_symlink() && !path.exists() => {
+                    return Err(failed("create", path)(io::Error::other("it is a symbolic link that leads nowhere")));
+                }
                 _ => {}
             }
         }
