@@ -1,4 +1,5 @@
-//! What socket buffers the system gives when nobody asks for more. Logs state it, for those who look at them. Read at start.
+//! What socket buffers the system gives: when nobody asks for more, which logs state, for those who look at them; and at most, which
+//! whoever asks for more is told. Read at start.
 
 use std::fs;
 
@@ -18,6 +19,23 @@ impl SocketDefaults {
     }
 }
 
+/// What the system takes off the buffers that a driver is to ask for, in bytes: a sentence for each.
+pub(crate) fn warnings(so_sndbuf: u64, so_rcvbuf: u64) -> Vec<String> {
+    [("snd", so_sndbuf, "wmem_max"), ("rcv", so_rcvbuf, "rmem_max")]
+        .into_iter()
+        .filter_map(|(which, asked, limit)| cut(which, asked, limit, read(&format!("/proc/sys/net/core/{limit}"))))
+        .collect()
+}
+
+fn cut(which: &str, asked: u64, limit: &str, most: i32) -> Option<String> {
+    let is_cut = most > 0 && asked > u64::from(most.cast_unsigned());
+    is_cut.then(|| {
+        format!(
+            "aeron.socket.so_{which}buf={asked}: the system gives a socket {most} bytes at most; raise net.core.{limit}, or ask for less"
+        )
+    })
+}
+
 fn read(path: &str) -> i32 {
     fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
@@ -25,6 +43,19 @@ fn read(path: &str) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn buffers_that_the_system_cuts_are_told() {
+        let told = cut("rcv", 212_993, "rmem_max", 212_992).unwrap();
+        assert!(told.contains("so_rcvbuf=212993") && told.contains("212992") && told.contains("rmem_max"), "{told}");
+        for (asked, most) in [(212_992, 212_992), (0, 212_992), (u64::MAX, 0)] {
+            assert_eq!(cut("rcv", asked, "rmem_max", most), None, "{asked} of {most}");
+        }
+        // More than any system has.
+        let hidden = [read("/proc/sys/net/core/wmem_max"), read("/proc/sys/net/core/rmem_max")].contains(&0);
+        assert!(hidden || warnings(1 << 40, 1 << 40).len() == 2);
+        assert_eq!(warnings(0, 0), [""; 0]);
+    }
 
     #[test]
     fn a_number_is_read_and_anything_else_tells_nothing() {

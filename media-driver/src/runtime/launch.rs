@@ -23,7 +23,7 @@ use crate::conductor::Conductor;
 use crate::config::{ConfigErrors, Cpu, DriverConfig, ThreadingMode, Threads};
 use crate::io::directory::{self, DirectoryError, DirectoryRequest, DriverDirectory, Finding};
 use crate::io::resolver;
-use crate::io::socket_defaults::SocketDefaults;
+use crate::io::socket_defaults::{self, SocketDefaults};
 use crate::io::transport::{self, LossPlan, SocketOptions, TransportCounts, TransportUnavailable};
 
 /// A media driver that runs. Dropping it stops it.
@@ -208,6 +208,8 @@ impl MediaDriver {
                 directory.path().display()
             ));
         }
+        let endpoints = endpoint_defaults(config);
+        warnings.extend(socket_defaults::warnings(endpoints.send_buffer as u64, endpoints.receive_buffer as u64));
         let memory = SharedMemory::create(config, &directory, &clock, &transport)?;
         let sockets = SocketDefaults::of_system();
         let conductor_config = conductor_config(config, &directory, sockets, resolver);
@@ -226,7 +228,7 @@ impl MediaDriver {
             thresholds,
         )
         .map_err(LaunchError::Transport)?;
-        let executor = Executor { orders, defaults: endpoint_defaults(config), look_up: resolver::timed };
+        let executor = Executor { orders, defaults: endpoints, look_up: resolver::timed };
 
         let stop = StopHandle::default();
         let thread_name = |role: Role| role.thread_name(threads.mode, threads.naming);

@@ -226,6 +226,24 @@ fn each_agent_is_pinned_to_its_own_cpu() {
 }
 
 #[test]
+fn a_driver_whose_sockets_get_less_than_it_asks_for_says_so() {
+    let temp = tempfile::tempdir().unwrap();
+    let limits = ["rmem_max", "wmem_max"].map(|name| fs::read_to_string(format!("/proc/sys/net/core/{name}")));
+    for (value, is_cut) in [("1g", true), ("64k", false)] {
+        let [receive, send] = ["rcv", "snd"].map(|which| format!("-Daeron.socket.so_{which}buf={value}"));
+        let driver = DriverProcess::start(temp.path(), &[&receive, &send]);
+        driver.signal(Signal::TERM);
+        let told = driver.ended().stderr;
+        for (name, limit) in ["rmem_max", "wmem_max"].iter().zip(&limits) {
+            // Some containers do not show it.
+            let limit: u64 = limit.as_ref().map_or(u64::MAX, |text| text.trim().parse().unwrap());
+            let expected = is_cut && limit < 1 << 30;
+            assert_eq!(told.contains(&format!("raise net.core.{name}")), expected, "{told}");
+        }
+    }
+}
+
+#[test]
 fn the_counters_say_how_the_driver_runs() {
     let temp = tempfile::tempdir().unwrap();
     let driver = DriverProcess::start(temp.path(), &["--profile", "balanced", "--transport", "sockets"]);
