@@ -203,7 +203,9 @@ impl Context {
     /// Whether a client that lost its driver, or that the driver gave up, connects again by itself and adds everything
     /// again, so that the same handles work on. Default false: the handles stay closed until
     /// [`Client::reconnect`](super::Client::reconnect) is called. Either way positions restart, messages that were not
-    /// delivered are lost, and images are new ones.
+    /// delivered are lost, and images are new ones. A publication whose channel has the `response-correlation-id` of something
+    /// that this client has added gets its new id there; what names an image, or what another client has, does not come back with
+    /// another driver ([`AddError::StaleResponse`](super::AddError::StaleResponse)).
     #[must_use]
     pub fn reconnect_in_place(mut self, reconnect: bool) -> Self {
         self.settings.reconnect_in_place = reconnect;

@@ -246,6 +246,16 @@ pub enum AddError {
         /// What was to be added or removed.
         request: Request,
     },
+    /// The channel's `response-correlation-id` is of a driver that is gone, or of something that did not come back when the client
+    /// reconnected.
+    #[error(
+        "the {request} is not added again: what its response-correlation-id names is gone; add it anew, with the id that the \
+         subscription or image which it belongs to has now"
+    )]
+    StaleResponse {
+        /// What was to be added.
+        request: Request,
+    },
     /// The client is closed.
     #[error("cannot add the {request}: the client is closed")]
     Closed {

@@ -48,6 +48,8 @@ pub(super) struct ScriptedDriver {
     own_counters: BTreeMap<i64, CounterId>,
     /// Ids and channels, by publication or subscription.
     destinations: BTreeMap<i64, Vec<(i64, String)>>,
+    /// What publications were asked for with.
+    channels: BTreeMap<i64, String>,
     next_session: i32,
     /// Every command that was executed, by name and registration or correlation id.
     pub(super) executed: Vec<(&'static str, i64)>,
@@ -117,6 +119,7 @@ impl ScriptedDriver {
             clients: BTreeMap::new(),
             own_counters: BTreeMap::new(),
             destinations: BTreeMap::new(),
+            channels: BTreeMap::new(),
             next_session: 1,
             executed: Vec::new(),
             refuse: None,
@@ -177,6 +180,7 @@ impl ScriptedDriver {
         match *command {
             Command::AddPublication(add) | Command::AddExclusivePublication(add) => {
                 self.executed.push((command.name(), id));
+                self.channels.insert(id, add.channel.to_string());
                 if self.refused(correlation_id, add.channel) {
                     return;
                 }
@@ -283,6 +287,11 @@ impl ScriptedDriver {
             }
             _ => panic!("unexpected {}", command.name()),
         }
+    }
+
+    /// What publications were asked for with, oldest first.
+    pub(super) fn channels(&self) -> Vec<String> {
+        self.channels.values().cloned().collect()
     }
 
     /// The destinations of a publication or subscription: their ids and channels.

@@ -10,6 +10,7 @@
 //! While Down every handle is closed, so no word of a counter that the driver may have given to another client is stored to.
 
 use super::resource::{Phase, Resource};
+use super::responses::{Named, Renamed};
 use super::{Answer, Conductor, ResourceKey, State};
 use crate::client::driver_link::{DriverIdentity, DriverLink, SendError};
 use crate::client::error::{AddError, ClientError};
@@ -22,6 +23,7 @@ use crate::memory::OwnedWord;
 use crate::time::{EpochMillis, MonotonicNanos};
 use crate::types::{CounterId, RegistrationId};
 use core::time::Duration;
+use std::collections::HashMap;
 
 /// How often a client looks and shows itself, at the least, in the time for which its driver lets it be silent.
 const CHECKS_PER_LIVENESS_TIMEOUT: i64 = 4;
@@ -69,6 +71,8 @@ pub(super) struct Restoring {
     outstanding: usize,
     restored: usize,
     failed: usize,
+    /// Whether it is another driver than before.
+    pub(super) other_driver: bool,
 }
 
 /// The client's heartbeat counter, once the driver has made it.
@@ -219,8 +223,14 @@ impl Conductor {
     /// Ends an add without success. One that restored something is told of; for the others somebody waits.
     pub(super) fn fail(&mut self, key: ResourceKey, error: AddError) {
         let Some(resource) = self.resources.get_mut(&key) else { return };
-        let Phase::Adding { correlation_id, was, .. } = resource.phase else { return };
-        self.by_registration.remove(&correlation_id.get());
+        let was = match resource.phase {
+            Phase::Adding { correlation_id, was, .. } => {
+                self.by_registration.remove(&correlation_id.get());
+                was
+            }
+            Phase::Down { was, .. } => Some(was),
+            Phase::Live { .. } | Phase::Failed(_) => return,
+        };
         match was {
             None => resource.phase = Phase::Failed(Some(error)),
             Some(was) => {
@@ -289,7 +299,7 @@ impl Conductor {
             question.answer.get_or_insert_with(|| Err(AddError::NoDriver { request: question.request.clone() }));
         }
         for resource in self.resources.values_mut() {
-            let Resource { wanted, phase, bound, destinations } = resource;
+            let Resource { wanted, phase, bound, destinations, .. } = resource;
             destinations.lose(now);
             if let Some(bound) = bound {
                 Self::close_bound(bound, wanted.handlers(), &mut self.notices);
@@ -366,6 +376,7 @@ impl Conductor {
             State::Connected | State::Closed => now,
         };
         let past = std::mem::replace(&mut self.link, link);
+        let other_driver = past.identity() != self.link.identity();
         self.logs.orphan_cnc(past.bells, now);
         self.state = State::Connected;
         self.epoch = self.epoch.wrapping_add(1);
@@ -380,6 +391,7 @@ impl Conductor {
             outstanding,
             restored: 0,
             failed: 0,
+            other_driver,
         });
         self.retry_restores(now);
         self.finish_restoring(now);
@@ -393,10 +405,22 @@ impl Conductor {
         let deadline = now.saturating_add_ns(self.settings.driver_timeout_ns);
         let mut sent = 0;
         let mut failed = Vec::new();
+        let naming = self.resources.iter().filter(|(_, resource)| resource.named != Named::Nothing);
+        let renamed: HashMap<_, _> = naming.map(|(key, resource)| (*key, self.renamed(resource.named))).collect();
+        let mut stale = Vec::new();
         for (key, resource) in &mut self.resources {
             let Phase::Down { was, retry_at } = resource.phase else { continue };
             if now < retry_at {
                 continue;
+            }
+            match renamed.get(key) {
+                None | Some(Renamed::AsItIs) => {}
+                Some(Renamed::To(id)) => resource.wanted.rename(*id),
+                Some(Renamed::Later) => continue,
+                Some(Renamed::Gone) => {
+                    stale.push(*key);
+                    continue;
+                }
             }
             let correlation_id = self.link.next_correlation_id();
             let command = resource.wanted.command(self.link.client_id(), correlation_id);
@@ -414,6 +438,9 @@ impl Conductor {
         for (key, error) in failed {
             let error = self.cannot_send(key, error);
             self.fail(key, error);
+        }
+        for key in stale {
+            self.fail(key, AddError::StaleResponse { request: self.describe(key) });
         }
         sent += self.restore_destinations(now);
         self.finish_restoring(now);

@@ -19,6 +19,7 @@ mod events;
 mod liveness;
 mod requests;
 mod resource;
+mod responses;
 #[cfg(test)]
 mod tests;
 

@@ -30,7 +30,8 @@ impl Conductor {
         let deadline = now.saturating_add_ns(self.settings.driver_timeout_ns);
         let phase = Phase::Adding { correlation_id, deadline, was: None };
         let destinations = Destinations::default();
-        self.resources.insert(key, Resource { wanted, phase, bound: None, destinations });
+        let named = self.named_by(&wanted);
+        self.resources.insert(key, Resource { wanted, phase, bound: None, destinations, named });
         self.by_registration.insert(correlation_id.get(), key);
         Ok(key)
     }

@@ -2,6 +2,7 @@
 //! its handle. Values of the conductor.
 
 use super::destinations::Destinations;
+use super::responses::Named;
 use crate::client::bound::Bound;
 use crate::client::error::{AddError, Request};
 use crate::client::notice::ImageHandler;
@@ -19,6 +20,8 @@ pub(super) struct Resource {
     /// The shared half of the handle, from the first time that the driver said "ready".
     pub(super) bound: Option<Bound>,
     pub(super) destinations: Destinations,
+    /// What its channel names.
+    pub(super) named: Named,
 }
 
 /// What was asked for, as it can be asked again.
@@ -79,6 +82,16 @@ impl Wanted {
             Self::Counter { type_id, label, .. } | Self::StaticCounter { type_id, label, .. } => {
                 Request::Counter { type_id: *type_id, label: label.clone() }
             }
+        }
+    }
+
+    /// Its channel, if it has one.
+    pub(super) fn channel(&self) -> Option<&str> {
+        match self {
+            Self::Publication { channel, .. }
+            | Self::ExclusivePublication { channel, .. }
+            | Self::Subscription { channel, .. } => Some(channel),
+            Self::Counter { .. } | Self::StaticCounter { .. } => None,
         }
     }
 

@@ -916,3 +916,4 @@ fn a_log_that_is_no_log_is_refused_and_given_back() {
 mod any_order;
 mod destinations;
 mod losing_the_driver;
+mod responses;

@@ -8,7 +8,7 @@ use crate::client::testing::ScriptedDriver;
 const ONE: &str = "aeron:udp?endpoint=127.0.0.1:1";
 const TWO: &str = "aeron:udp?endpoint=127.0.0.1:2";
 
-fn reconnecting() -> Rig {
+pub(super) fn reconnecting() -> Rig {
     Rig::with(|settings| ConductorSettings { reconnect_in_place: true, ..settings })
 }
 
@@ -21,7 +21,7 @@ fn settled(rig: &Rig, pending: Result<PendingDestination, AddError>) -> Result<R
 }
 
 /// Has another driver take the place of the one that was, and the client find out.
-fn restart(rig: &Rig) {
+pub(super) fn restart(rig: &Rig) {
     rig.restart_driver();
     // The first look may find a heartbeat that was not seen yet.
     for _ in 0..2 {
