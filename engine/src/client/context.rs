@@ -136,7 +136,7 @@ impl Context {
 
     /// How long the mapping of a log is kept after its last user let it go. Default 3 s. Mappings are never taken from
     /// a handle that still uses them; the linger only lets a log that is added again be found mapped, and moves the
-    /// cost of unmapping to the conductor.
+    /// cost of unmapping to the conductor: to a thread `gannet-unmap` of its own, which ends with that, for more than 8 MiB.
     #[must_use]
     pub fn resource_linger(mut self, linger: Duration) -> Self {
         self.settings.resource_linger = linger;

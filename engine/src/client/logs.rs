@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::let_go::{Unused, Work, let_go, on_a_thread};
 use crate::logbuffer::{LogBuffers, LogOpenError};
 use crate::memory::AtomicBuffer;
 use crate::time::MonotonicNanos;
@@ -27,6 +28,8 @@ pub(super) struct Logs {
     mapped: HashMap<i64, Mapped>,
     /// What belongs to a driver, or a session epoch, that is gone: its key means nothing any more.
     orphans: Vec<Orphan>,
+    /// Starts a thread that does this, or says that it cannot.
+    start: Box<dyn FnMut(Work) -> bool + Send>,
 }
 
 /// Held by whoever may lend parts of a log, to be read or to be written: for as long as it is, the log stays as it is.
@@ -55,7 +58,7 @@ struct Mapped {
 impl Logs {
     /// No logs yet. One without users is kept for `linger_ns`.
     pub(super) fn new(open: OpenLog, linger_ns: i64) -> Self {
-        Self { open, linger_ns, mapped: HashMap::new(), orphans: Vec::new() }
+        Self { open, linger_ns, mapped: HashMap::new(), orphans: Vec::new(), start: Box::new(on_a_thread) }
     }
 
     /// The log with this key, mapped now if it is not yet, and what whoever lends parts of it must hold. To be given back with
@@ -101,24 +104,30 @@ impl Logs {
 
     /// Lets go of what has lingered long enough, and returns how much that was.
     pub(super) fn expire(&mut self, now: MonotonicNanos) -> usize {
-        let before = self.len();
-        self.mapped.retain(|_, mapped| mapped.users > 0 || now < mapped.expires);
-        self.orphans.retain_mut(|orphan| {
+        let is_over = |_: &i64, mapped: &mut Mapped| mapped.users == 0 && now >= mapped.expires;
+        let mut unused: Vec<_> = self.mapped.extract_if(is_over).map(|(_, mapped)| Unused::Log(mapped.log)).collect();
+        let past = self.orphans.extract_if(.., |orphan| {
             if now < orphan.expires {
-                return true;
+                return false;
             }
             // In one step: whoever has not begun to lend by now never will.
-            if let Err(lent) = Arc::try_unwrap(std::mem::take(&mut orphan.lending)) {
-                orphan.lending = lent;
-                return true;
+            match Arc::try_unwrap(std::mem::take(&mut orphan.lending)) {
+                Ok(()) => true,
+                Err(lent) => {
+                    orphan.lending = lent;
+                    false
+                }
             }
-            match &orphan.memory {
-                Memory::Log(log) => log.vacate(),
-                Memory::Cnc(part) => part.vacate(),
-            }
-            false
         });
-        before - self.len()
+        unused.extend(past.map(|orphan| match orphan.memory {
+            Memory::Log(log) => Unused::PastLog(log),
+            Memory::Cnc(part) => Unused::PastCnc(part),
+        }));
+        let count = unused.len();
+        if count > 0 {
+            let_go(unused, &mut self.start);
+        }
+        count
     }
 
     /// Lets go of everything at once.
@@ -128,7 +137,83 @@ impl Logs {
     }
 
     /// How many logs are held, lingering ones included.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.mapped.len() + self.orphans.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::logbuffer::{LogKind, LogParameters};
+    use crate::memory::{FileAccess, RawAccess, Reserve};
+    use crate::types::{SessionId, StreamId, TermId, TermLength};
+
+    /// Work that waits until the test does it.
+    type Waiting = Arc<Mutex<Vec<Work>>>;
+
+    /// One log with terms of this length, and whoever lets go of it on a thread.
+    fn logs(term_length: i32, grants_threads: bool) -> (Logs, tempfile::TempDir, Waiting) {
+        let dir = tempfile::tempdir().unwrap();
+        let term_length = TermLength::new(term_length.into()).unwrap();
+        let (session_id, stream_id) = (SessionId::new(1), StreamId::new(2));
+        let parameters = LogParameters::ipc(LogKind::Exclusive, term_length, session_id, stream_id, TermId::new(3));
+        let path = dir.path().join("1.logbuffer");
+        LogBuffers::create(&path, &parameters, 0o600, Reserve::Space, RawAccess::ENGINE).unwrap();
+        let open = |path: &Path| LogBuffers::open(path, FileAccess::ReadWrite, RawAccess::ENGINE);
+        let mut logs = Logs::new(Box::new(open), 5);
+        let waiting = Waiting::default();
+        let started = Arc::clone(&waiting);
+        logs.start = Box::new(move |work| {
+            if grants_threads {
+                started.lock().unwrap().push(work);
+            }
+            grants_threads
+        });
+        drop(logs.acquire(1, &path).unwrap());
+        (logs, dir, waiting)
+    }
+
+    fn is_mapped(dir: &tempfile::TempDir) -> bool {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        maps.contains(dir.path().to_str().unwrap())
+    }
+
+    fn at(ns: i64) -> MonotonicNanos {
+        MonotonicNanos::new(ns)
+    }
+
+    /// Whoever runs the conductor does not wait for the kernel to free a large log.
+    #[test]
+    fn a_large_log_is_let_go_elsewhere() {
+        for is_past in [false, true] {
+            let (mut logs, dir, waiting) = logs(4 << 20, true);
+            if is_past {
+                logs.orphan_all(at(0));
+            } else {
+                logs.release(1, at(0));
+            }
+            assert_eq!((logs.expire(at(4)), logs.expire(at(5)), logs.len()), (0, 1, 0));
+            assert!(is_mapped(&dir), "until the thread has run");
+            let work: Vec<_> = std::mem::take(&mut *waiting.lock().unwrap());
+            assert_eq!(work.len(), 1);
+            drop(logs);
+            work.into_iter().for_each(|work| work());
+            assert!(!is_mapped(&dir));
+        }
+    }
+
+    #[test]
+    fn a_small_log_is_let_go_at_once_and_a_large_one_without_a_thread() {
+        for (term_length, grants_threads) in [(64 << 10, true), (4 << 20, false)] {
+            let (mut logs, dir, waiting) = logs(term_length, grants_threads);
+            logs.release(1, at(0));
+            assert!(is_mapped(&dir));
+            assert_eq!(logs.expire(at(5)), 1);
+            assert!(!is_mapped(&dir) && waiting.lock().unwrap().is_empty());
+        }
     }
 }

@@ -30,6 +30,7 @@ mod facade;
 mod find_driver;
 mod hand_over;
 mod image;
+mod let_go;
 mod logs;
 mod notice;
 mod pending;

@@ -13,6 +13,7 @@
 //! | `destinations` | destinations of publications and subscriptions |
 //! | `liveness` | heartbeats, timeouts, losing the driver and finding one again |
 //! | `resource` | what has been added |
+//! | `responses` | channels that name something else of a driver |
 
 mod destinations;
 mod events;
