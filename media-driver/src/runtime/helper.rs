@@ -1,11 +1,14 @@
 //! The driver's helper: does the conductor's slow work, such as making and deleting logs, so that no agent waits for a file
 //! system. On a thread of its own that sleeps until it has work, or in line where the driver has no threads.
 //!
+//! Logs that nobody wants any more are deleted when nothing else is to be done, or others have gone before them for long enough.
+//!
 //! The operating system is asked for names on threads that the helper starts for one request each, as many as there may be lookups
 //! under way: a name server that says nothing holds up no log, no socket and no other name. Nobody waits for these threads, so a
 //! driver stops while they hang, and they end when the system gives up. They run where the helper is pinned.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -37,6 +40,9 @@ pub(super) enum HelperPort {
 
 /// How names are looked up: the address if there is one, and how long that took in nanoseconds.
 pub(super) type LookUp = fn(&str) -> (Option<IpAddr>, i64);
+
+/// How many requests go before a deletion that waits, at most.
+const MAX_PASSED: usize = 16;
 
 /// What threads that look names up are called.
 const LOOKUP_THREAD: &str = "aeron-md-dns";
@@ -185,9 +191,40 @@ impl HelperPort {
     }
 }
 
+/// In which order requests are carried out: as they come, but that deleting a log, which takes long and which nobody waits for, lets
+/// others go first, though not for ever.
+#[derive(Debug, Default)]
+struct Order {
+    deletions: VecDeque<Request>,
+    /// How many have gone before the oldest deletion that waits.
+    passed: usize,
+}
+
+impl Order {
+    /// The next request; waits until there is one. None when there will be no more.
+    fn next(&mut self, to_do: &Receiver<Request>) -> Option<Request> {
+        while self.passed < MAX_PASSED {
+            let request = if self.deletions.is_empty() {
+                to_do.recv().ok()?
+            } else {
+                let Ok(request) = to_do.try_recv() else { break };
+                request
+            };
+            if !matches!(request, Request::DeleteLog(_)) {
+                self.passed += usize::from(!self.deletions.is_empty());
+                return Some(request);
+            }
+            self.deletions.push_back(request);
+        }
+        self.passed = 0;
+        self.deletions.pop_front()
+    }
+}
+
 fn run(to_do: &Receiver<Request>, reply_to: &Arc<ReplyTo>, executor: &Executor) {
     let look_up = executor.look_up;
-    while let Ok(request) = to_do.recv() {
+    let mut order = Order::default();
+    while let Some(request) = order.next(to_do) {
         match request {
             Request::ResolveChannel(request) if request.asks_system() => {
                 reply_to.give_later(move || resolve_channel(&request, look_up));
@@ -211,7 +248,7 @@ mod tests {
     use crate::channel::Usage;
     use crate::config::Loss;
     use crate::io::transport::{SocketOptions, TransportKind};
-    use crate::mailbox::{DeleteLog, LOOKUP_LIMIT, LookupId};
+    use crate::mailbox::{DeleteLog, EndpointId, LOOKUP_LIMIT, LookupId, Side};
     use crate::runtime::Role;
     use crate::runtime::network_agents::NetworkParts;
     use crate::shared::NetworkCounters;
@@ -249,6 +286,35 @@ mod tests {
             assert!(Instant::now() < deadline, "no reply");
             thread::park_timeout(Duration::from_secs(20));
         }
+    }
+
+    /// A log that somebody waits for does not wait for logs that nobody wants any more; and those are deleted all the same.
+    #[test]
+    fn deletions_let_others_go_first_but_not_for_ever() {
+        let (ask, to_do) = sync_channel(64);
+        let mut order = Order::default();
+        let mut take = || match order.next(&to_do) {
+            Some(Request::DeleteLog(request)) => format!("delete {}", request.registration_id),
+            Some(Request::CloseEndpoint(_, id)) => format!("close {}", id.get()),
+            Some(other) => panic!("{other:?}"),
+            None => "end".to_owned(),
+        };
+        let deletion = |id| {
+            let registration_id = RegistrationId::new(id);
+            Request::DeleteLog(DeleteLog { registration_id, path: "log".into(), log: None })
+        };
+        let close = |id| Request::CloseEndpoint(Side::Send, EndpointId::new(id));
+        for request in [deletion(1), deletion(2), close(1), deletion(3), close(2)] {
+            ask.send(request).unwrap();
+        }
+        assert_eq!([take(), take(), take()], ["close 1", "close 2", "delete 1"]);
+        let closes = 40_u32;
+        (3..closes).for_each(|id| ask.send(close(id)).unwrap());
+        drop(ask);
+        let order: Vec<_> = std::iter::from_fn(|| Some(take()).filter(|what| what != "end")).collect();
+        let at = |what: &str| order.iter().position(|found| found == what);
+        assert_eq!((at("delete 2"), at("delete 3")), (Some(MAX_PASSED), Some(2 * MAX_PASSED + 1)), "{order:?}");
+        assert_eq!(order.len(), 2 + closes as usize - 3);
     }
 
     #[test]
