@@ -1,6 +1,7 @@
 //! The counters that the conductor keeps: makes those of clients, publications and subscribers in the order in which the
 //! reference makes them, frees them, and counts what happens in the driver's own.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use gannet::counters::{
@@ -308,6 +309,17 @@ impl Counters {
     ) -> Option<Result<CounterId, CounterId>> {
         let (id, owner) = self.manager.find(type_id, registration_id)?;
         Some(if owner == NO_OWNER { Ok(id) } else { Err(id) })
+    }
+
+    /// How many counters each client owns.
+    pub(super) fn count_by_owner(&self) -> BTreeMap<ClientId, usize> {
+        let mut counts = BTreeMap::new();
+        self.manager.reader().for_each(|counter| {
+            if counter.owner_id != NO_OWNER {
+                *counts.entry(counter.owner_id).or_default() += 1;
+            }
+        });
+        counts
     }
 
     /// Frees a counter; its record rests for a while before it is used again (trap 35).

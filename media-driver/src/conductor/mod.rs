@@ -14,6 +14,7 @@ mod counters;
 mod deferred;
 mod error;
 mod events;
+mod hoarders;
 mod linking;
 mod log_requests;
 mod logs;
@@ -44,6 +45,7 @@ use self::commands::PendingPublication;
 use self::counters::Counters;
 use self::deferred::{Deferred, Record};
 use self::events::Events;
+use self::hoarders::Hoarders;
 use self::logs::Logs;
 use self::network::{Network, NewSession};
 use self::publications::PublicationRegistry;
@@ -95,6 +97,7 @@ struct Core {
     counters: Counters,
     reporter: Reporter,
     channel_warnings: ChannelWarnings,
+    hoarders: Hoarders,
     clients: ClientRegistry,
     publications: PublicationRegistry,
     subscriptions: SubscriptionRegistry,
@@ -136,6 +139,7 @@ impl Conductor {
                 events: Events::new(parts.events),
                 reporter: Reporter::new(parts.errors),
                 channel_warnings: ChannelWarnings::default(),
+                hoarders: Hoarders::default(),
                 clients: ClientRegistry::new(config.capacity.clients, config.client_liveness_timeout_ns),
                 publications: PublicationRegistry::default(),
                 subscriptions: SubscriptionRegistry::new(config.capacity.subscriptions),

@@ -61,6 +61,9 @@ impl Core {
             None => format!("({}) {command}: {error}", code.get()),
         };
         self.report(&text);
+        if matches!(error, CommandError::NoCounter(_)) {
+            self.report_hoarder();
+        }
     }
 
     /// Warns when a file system has become nearly full.

@@ -30,6 +30,7 @@ impl Core {
     /// Takes back what a client held that has closed or died.
     fn bury(&mut self, client: Client) {
         self.forget_waiting(client.id);
+        self.hoarders.on_gone(client.id);
         if !client.closed {
             self.counters.on_client_timeout();
             self.events.send(&Event::ClientTimeout(OnClientTimeout { client_id: client.id }));

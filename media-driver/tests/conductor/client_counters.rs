@@ -1,5 +1,6 @@
 //! Counters that clients ask for.
 
+use gannet::counters::SystemCounter;
 use gannet::types::{CounterId, RegistrationId};
 
 use crate::support::Driver;
@@ -58,6 +59,30 @@ fn a_static_counter_is_made_once_and_outlives_its_client() {
     driver.close_client(second);
     driver.pass_ms(1_000);
     assert_eq!(driver.counter_lines(), ["47: static = 0"]);
+}
+
+/// Who is refused because no counter is left is seldom the one who has them: people are told who that is, now and then.
+#[test]
+fn whoever_has_the_most_counters_is_told_of_when_none_is_left() {
+    let mut driver = Driver::with_counters(SystemCounter::ALL.len() + 12, |_| {});
+    let (hoarder, other) = (driver.client(), driver.client());
+    driver.add_counter(other, b"", b"");
+    for number in 0..9 {
+        driver.add_static_counter(hoarder, RegistrationId::new(4711 + number), "static");
+    }
+    for _ in 0..3 {
+        assert!(driver.add_counter(other, b"", b"").1[0].contains("all 58 counters"));
+    }
+    let told = |driver: &mut Driver| driver.error_texts().into_iter().find(|text| text.contains("no counter is left"));
+    let text = told(&mut driver).expect("told of");
+    assert!(text.contains(&format!("client {hoarder} has the most")), "{text}");
+    assert_eq!(driver.system(SystemCounter::Errors), 4, "three refusals, told of once");
+    driver.close_client(hoarder);
+    driver.pass_with(2_000, |driver| driver.beat(other));
+    driver.add_counter(other, b"", b"");
+    driver.add_counter(other, b"", b"");
+    let texts = driver.error_texts();
+    assert!(texts.iter().any(|text| text.contains("clients that are gone")), "{texts:?}");
 }
 
 #[test]

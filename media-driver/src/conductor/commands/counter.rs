@@ -49,16 +49,20 @@ impl Core {
         let counter_id = match self.counters.find_static(type_id, registration_id) {
             Some(Ok(existing)) => existing,
             Some(Err(_)) => return Err(CommandError::NotStatic { type_id, registration_id }),
-            None => self.counters.allocate_for_client(
-                self.now.epoch,
-                &ClientCounter {
-                    type_id,
-                    key: command.key,
-                    label: command.label.as_bytes(),
-                    registration_id,
-                    owner: None,
-                },
-            )?,
+            None => {
+                let counter = self.counters.allocate_for_client(
+                    self.now.epoch,
+                    &ClientCounter {
+                        type_id,
+                        key: command.key,
+                        label: command.label.as_bytes(),
+                        registration_id,
+                        owner: None,
+                    },
+                )?;
+                self.hoarders.on_static_counter(command.client_id);
+                counter
+            }
         };
         self.events.send(&Event::StaticCounter(OnStaticCounter { correlation_id, counter_id }));
         Ok(())

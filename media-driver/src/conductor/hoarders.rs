@@ -1,0 +1,83 @@
+//! Who has the counters when none is left: clients are refused then, most of them for what another one has done. Static counters
+//! outlive their clients and name none, so it is kept here who has asked for how many.
+
+use std::collections::BTreeMap;
+
+use gannet::time::MonotonicNanos;
+use gannet::types::ClientId;
+
+use super::Core;
+
+/// How often that is told, in nanoseconds: all counters are looked at.
+const INTERVAL_NS: i64 = 1_000_000_000;
+
+/// What is known of static counters.
+#[derive(Debug, Default)]
+pub(super) struct Hoarders {
+    /// How many each client has had made.
+    statics: BTreeMap<ClientId, usize>,
+    /// How many are of clients that are gone.
+    left_behind: usize,
+    /// When it was told last that none is left.
+    told: Option<MonotonicNanos>,
+}
+
+impl Hoarders {
+    /// A static counter was made for a client.
+    pub(super) fn on_static_counter(&mut self, client_id: ClientId) {
+        *self.statics.entry(client_id).or_default() += 1;
+    }
+
+    /// A client is gone; what it has had made stays.
+    pub(super) fn on_gone(&mut self, client_id: ClientId) {
+        self.left_behind += self.statics.remove(&client_id).unwrap_or(0);
+    }
+
+    /// What to tell, where clients own so many. The same as long as it is the same one's doing.
+    fn describe(&self, owned: BTreeMap<ClientId, usize>) -> String {
+        let mut all = owned;
+        self.statics.iter().for_each(|(client_id, count)| *all.entry(*client_id).or_default() += count);
+        // Of several the one with the lowest id.
+        let most = all.into_iter().rev().max_by_key(|(_, count)| *count);
+        match most.filter(|(_, count)| *count >= self.left_behind) {
+            Some((client_id, _)) => format!(
+                "(11) no counter is left, and client {client_id} has the most: the label of its heartbeat names it, see `gannet stat`"
+            ),
+            None => "(11) no counter is left, and most that clients have had are static ones of clients that are gone: they stay \
+                     until the driver ends"
+                .to_owned(),
+        }
+    }
+}
+
+impl Core {
+    /// Tells people whose counters are the most, since none is left; now and then, however many are refused.
+    pub(super) fn report_hoarder(&mut self) {
+        let now = self.now.monotonic;
+        if self.hoarders.told.is_some_and(|told| now < told.saturating_add_ns(INTERVAL_NS)) {
+            return;
+        }
+        self.hoarders.told = Some(now);
+        let text = self.hoarders.describe(self.counters.count_by_owner());
+        self.report(&text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_the_most_is_named() {
+        let mut hoarders = Hoarders::default();
+        let client = ClientId::new;
+        let named = |hoarders: &Hoarders| hoarders.describe(BTreeMap::from([(client(1), 3), (client(2), 3)]));
+        assert!(named(&hoarders).contains("client 1 has"), "{}", named(&hoarders));
+        hoarders.on_static_counter(client(2));
+        assert!(named(&hoarders).contains("client 2 has"), "{}", named(&hoarders));
+        (0..5).for_each(|_| hoarders.on_static_counter(client(3)));
+        assert!(named(&hoarders).contains("client 3 has"), "{}", named(&hoarders));
+        hoarders.on_gone(client(3));
+        assert!(named(&hoarders).contains("clients that are gone"), "{}", named(&hoarders));
+    }
+}
