@@ -264,7 +264,7 @@ impl Cursor {
     /// even if there is one of that name again; [`JournalError::Malformed`] when somebody cut the file short.
     pub fn move_to(&mut self, position: Position) -> Result<(), JournalError> {
         if position < self.start || position > self.end || position.get() % 32 != 0 {
-            let reason = "a cursor cannot be there";
+            let reason = "a cursor cannot be there".to_owned();
             return Err(JournalError::Position { recording_id: self.recording_id, position, reason });
         }
         let word = tagged(position, self.generations.1);

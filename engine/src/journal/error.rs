@@ -85,8 +85,8 @@ pub enum JournalError {
         recording_id: RecordingId,
         /// The position asked for.
         position: Position,
-        /// Why not.
-        reason: &'static str,
+        /// Why not, and which positions there are.
+        reason: String,
     },
     /// What was asked for is not in the recording any more: it was pruned, or the recording never had it.
     #[error(

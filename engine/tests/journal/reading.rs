@@ -59,15 +59,21 @@ fn every_place_is_found_by_position_number_and_time() {
             assert_eq!(recording.tailer(start).unwrap().next().unwrap().unwrap().sequence(), Some(0), "{start:?}");
         }
         let between = Position::new(found[100].0.get() + 32);
+        let outside = format!("it goes from 0 to {}", journal.tail());
+        let nearest = |before: Position| {
+            let after = found.iter().map(|found| found.0).find(|&position| position > before).unwrap();
+            format!("no frame begins there; the nearest ones begin at {before} and {after}")
+        };
         for (position, reason) in [
-            (between, "no frame begins there"),
-            (Position::new(journal.tail().get() + 32), "nothing is recorded there"),
-            (Position::new(7), "the recording does not have it"),
-            (Position::new(-32), "the recording does not have it"),
-            (Position::new(i64::MAX & !31), "the recording does not have it"),
+            (between, nearest(found[100].0)),
+            (Position::new(between.get() + 1), nearest(found[100].0)),
+            (Position::new(7), nearest(Position::new(0))),
+            (Position::new(journal.tail().get() + 32), outside.clone()),
+            (Position::new(-32), outside.clone()),
+            (Position::new(i64::MAX & !31), outside.clone()),
         ] {
             let error = recording.tailer(Start::Position(position)).unwrap_err();
-            assert!(error.to_string().ends_with(reason), "{error}");
+            assert!(error.to_string().ends_with(&reason), "{error}");
         }
     }
 }

@@ -107,8 +107,9 @@ impl Tailer {
         if position < start && position.get() >= 0 && position.get() % 32 == 0 {
             return Err(self.pruned("position", position.get(), start));
         }
-        if position < start || position > self.identity.layout.end() || position.get() % 32 != 0 {
-            return Err(self.no_position(position, "the recording does not have it"));
+        if position < start || position > self.identity.layout.end() {
+            self.seek_end(start)?;
+            return Err(self.outside(position, start));
         }
         let anchor = self.anchor(|entry| entry.position <= position)?;
         self.set(anchor);
@@ -116,10 +117,23 @@ impl Tailer {
         if self.position == position {
             return Ok(());
         }
-        let reason = if self.position < position { "nothing is recorded there" } else { "no frame begins there" };
         // The walk stops in front of the frame that leads past the position, if there is one.
-        let reason = if self.peek()?.is_some() { "no frame begins there" } else { reason };
-        Err(self.no_position(position, reason))
+        match self.peek()? {
+            None => Err(self.outside(position, start)),
+            Some(step) => {
+                let (begins, next) = (self.position, Position::new(self.position.get() + step.occupied as i64));
+                let reason = match begins < position {
+                    true => format!("no frame begins there; the nearest ones begin at {begins} and {next}"),
+                    false => format!("there is damage; the next frame begins at {begins}"),
+                };
+                Err(self.no_position(position, reason))
+            }
+        }
+    }
+
+    /// Nothing is recorded there. The tailer is behind the last message.
+    fn outside(&self, position: Position, start: Position) -> JournalError {
+        self.no_position(position, format!("it goes from {start} to {}", self.position))
     }
 
     /// By when a stream was recorded: its frames do not say.
@@ -234,7 +248,7 @@ impl Tailer {
         Ok(opened)
     }
 
-    fn no_position(&self, position: Position, reason: &'static str) -> JournalError {
+    fn no_position(&self, position: Position, reason: String) -> JournalError {
         JournalError::Position { recording_id: self.recording.descriptor().recording_id, position, reason }
     }
 
