@@ -184,7 +184,15 @@ impl Journal {
         };
         let writer = Arc::new(writer);
         // The first appends find their segments made.
-        writer.prepare()?;
+        if let Err(error) = writer.prepare() {
+            if is_first && share == Share::Exclusive {
+                // Nobody else can have it open, so that it ends where it did. Best effort: whoever opens it next finds out as well.
+                let stop = Some((report.end, SystemClock.epoch()));
+                let _ = Catalog::open(&*storage, FileAccess::ReadWrite).and_then(|all| all.set_stop(entry, stop));
+                let _ = mark.release(&*storage, opening);
+            }
+            return Err(error);
+        }
         if is_first {
             // A cycle that began while nobody had it open.
             roll_if_due(&writer)?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use gannet::journal::storage::{MemoryStorage, Storage};
 use gannet::journal::{
     Journal, JournalError, MergeError, MergeState, RecordedStream, Recorder, RecorderOptions, Recording, ReplayEnd,
-    ReplayError, ReplayMerge, ReplayOptions, ReplayState, Replayer, Speed, Start, StopReason,
+    ReplayError, ReplayMerge, ReplayOptions, ReplayState, Replayer, Speed, Start, StopReason, repair,
 };
 use gannet::logbuffer::FragmentAssembler;
 use gannet::memory::FileAccess;
@@ -143,6 +143,14 @@ impl Rig {
     }
 }
 
+/// The channel of a publication that goes on where a recording ends.
+fn going_on(recording: &Recording, end: Position) -> String {
+    let initial = recording.descriptor().initial_term_id;
+    let length = recording.descriptor().term_length;
+    let (term_id, offset) = (length.term_id(end, initial), length.offset(end));
+    format!("{IPC}|init-term-id={initial}|term-id={term_id}|term-offset={offset}")
+}
+
 fn work(recorder: &mut Recorder) {
     recorder.do_work();
 }
@@ -263,13 +271,7 @@ fn each_image_has_a_recording_and_one_that_fits_is_gone_on_with() {
     let (end, _) = first.stopped.unwrap();
     rig.record(&storage, IPC, STREAM, 3);
     let recording = open(&storage, Some(RecordingId::new(0)));
-    let initial = recording.descriptor().initial_term_id;
-    let length = recording.descriptor().term_length;
-    let again = format!(
-        "{IPC}|init-term-id={initial}|term-id={}|term-offset={}",
-        length.term_id(end, initial),
-        length.offset(end)
-    );
+    let again = going_on(&recording, end);
 
     let mut recorder = rig.recorder(&storage, IPC, STREAM, small().extend(RecordingId::new(0)));
     let mut publication = rig.publication(&again, STREAM);
@@ -336,6 +338,39 @@ fn a_full_disk_ends_the_recording_and_not_the_stream() {
     let numbers = numbers(&open(&storage, None));
     assert_eq!(numbers, (0..numbers.len() as u64).collect::<Vec<_>>());
     assert!(end.get() >= 128 << 10 && numbers.len() > 100, "{} messages up to {end}", numbers.len());
+}
+
+/// One on which not even the first segment has room is told of as well: the recording is there, it is empty, and it has ended.
+#[test]
+fn a_recording_for_which_there_is_no_room_at_all_is_named_and_ended() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new(RAW);
+    let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
+    storage.limit_space(100 << 10);
+    let mut publication = rig.publication(IPC, STREAM);
+    rig.publish(&mut publication, 0..10, || work(&mut recorder));
+    let stream = rig.ended(&mut recorder);
+    let Some((stopped, StopReason::Failed(reason))) = &stream.stopped else { panic!("{stream:?}") };
+    assert!(reason.contains("space") || reason.contains("bytes left"), "{reason}");
+    let recording = open(&storage, None);
+    assert_eq!(stream.recording_id, Some(recording.descriptor().recording_id));
+    assert_eq!((*stopped, recording.stop_position()), (0.into(), Some(Position::new(0))));
+    drop(recorder);
+    storage.limit_space(u64::MAX);
+    assert!(repair(Arc::new(storage.clone()), None, true, |_| {}).unwrap().was_whole(), "nobody was killed");
+
+    // What could not be gone on with ends where it did.
+    let first = rig.record(&storage, IPC, STREAM + 1, 10);
+    let (id, end) = (first.recording_id.unwrap(), first.recorded());
+    storage.limit_space(0);
+    let mut recorder = rig.recorder(&storage, IPC, STREAM + 1, small().extend(id));
+    let again = going_on(&open(&storage, Some(id)), end);
+    let mut publication = rig.publication(&again, STREAM + 1);
+    rig.publish(&mut publication, 0..1, || work(&mut recorder));
+    let stopped = rig.ended(&mut recorder).stopped;
+    let Some((_, StopReason::Failed(reason))) = &stopped else { panic!("{stopped:?}") };
+    assert!(reason.contains(".next"), "{reason}");
+    assert_eq!(open(&storage, Some(id)).stop_position(), Some(end));
 }
 
 /// Killed at any time, a recorder leaves whole frames: what was recorded is there, what it had begun is not, and the recording can

@@ -93,7 +93,8 @@ pub enum StopReason {
 /// A stream that is recorded, or was.
 #[derive(Clone, Debug)]
 pub struct RecordedStream {
-    /// The recording; none if it could not be begun.
+    /// The recording; none if there is none of this stream. One that could not be begun, as on a full disk, is in the catalog and has
+    /// nothing in it.
     pub recording_id: Option<RecordingId>,
     /// The session.
     pub session_id: SessionId,
@@ -419,7 +420,7 @@ fn begin(
     status: &RecorderStatus,
 ) -> Option<(RecordingId, Tape)> {
     let begun = match options.extend.take() {
-        Some(recording_id) => extended(storage, recording_id, image),
+        Some(recording_id) => extended(storage, recording_id, image).map_err(|error| (None, error)),
         None => started(storage, options, channels, image),
     };
     let info = image.info();
@@ -439,7 +440,8 @@ fn begin(
             stream.control = Some(journal.writer().control.clone());
             Some((journal.descriptor().recording_id, Tape::new(journal)))
         }
-        Err(error) => {
+        Err((recording_id, error)) => {
+            stream.recording_id = recording_id;
             stream.stopped = Some((stream.start_position, StopReason::Failed(error.to_string())));
             None
         }
@@ -448,13 +450,26 @@ fn begin(
     tape
 }
 
+/// Begins a new recording. An error comes with the recording, if it is in the catalog by then.
 fn started(
+    storage: &Arc<dyn Storage>,
+    options: &RecorderOptions,
+    channels: &(String, String),
+    image: &Image,
+) -> Result<Journal, (Option<RecordingId>, JournalError)> {
+    let opening = lock_writing(&**storage).map_err(|error| (None, error))?;
+    let entry = listed(storage, options, channels, image).map_err(|error| (None, error))?;
+    let recording_id = Some(entry.descriptor.recording_id);
+    Journal::start(Arc::clone(storage), &entry, Share::Exclusive, &opening).map_err(|error| (recording_id, error))
+}
+
+/// Has the catalog speak of a new recording.
+fn listed(
     storage: &Arc<dyn Storage>,
     options: &RecorderOptions,
     (stripped, original): &(String, String),
     image: &Image,
-) -> Result<Journal, JournalError> {
-    let opening = lock_writing(&**storage)?;
+) -> Result<CatalogEntry, JournalError> {
     let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
     let info = image.info();
     let (term_length, mtu) = lengths(&info)?;
@@ -481,8 +496,7 @@ fn started(
         original_channel: original.clone(),
         source_identity: info.source_identity().to_owned(),
     };
-    let entry = creation::begin(&**storage, Some(catalog), descriptor, &Chosen::NOTHING, &Retention::new())?;
-    Journal::start(Arc::clone(storage), &entry, Share::Exclusive, &opening)
+    creation::begin(&**storage, Some(catalog), descriptor, &Chosen::NOTHING, &Retention::new())
 }
 
 fn extended(storage: &Arc<dyn Storage>, recording_id: RecordingId, image: &Image) -> Result<Journal, JournalError> {
