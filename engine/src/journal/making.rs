@@ -26,6 +26,12 @@ pub(crate) fn making_name(recording_id: RecordingId, base: Position, number: usi
     format!("{recording_id}-{base}{MAKING}{}-{number:#x}", std::process::id())
 }
 
+/// The segment that a file is going to be, of this recording, if it is one maker's still.
+pub(crate) fn being_made(name: &str, recording_id: RecordingId) -> Option<Position> {
+    let (base, _maker) = name.strip_prefix(&format!("{recording_id}-"))?.split_once(MAKING)?;
+    base.parse().ok().map(Position::new)
+}
+
 /// The file of a segment, if it has one by now.
 pub(crate) fn find_segment(
     storage: &dyn Storage,

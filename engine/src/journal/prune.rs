@@ -13,6 +13,7 @@
 //! Killed before 2, nothing has happened; killed behind it, what is left below the start is no part of the recording any more, and
 //! goes with the next pruning, repair or recovery.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::memory::FileAccess;
@@ -25,6 +26,7 @@ use super::control::Control;
 use super::descriptor::RecordingDescriptor;
 use super::error::JournalError;
 use super::locks::{cursors_lock_name, lock_opening, open_lock_name, prune_lock_name, wait_for_lock};
+use super::making::being_made;
 use super::mark::{Mark, refuse_archive};
 use super::options::SyncPolicy;
 use super::pruned::{HeldBack, KeepReason, KeptSegment, PruneReason, Pruned, PrunedSegment};
@@ -346,12 +348,21 @@ impl Pruning<'_> {
             for &base in bases {
                 bytes += self.bytes_of(&segment_name(id, base))? + self.bytes_of(&Sidecar::name(id, base))?;
             }
-            for name in self.storage.names()? {
-                let ahead = parse_segment_name(&name);
-                if ahead.is_some_and(|(found, base, kind)| {
-                    found == id && kind == SegmentKind::Ahead && layout.is_base(base)
-                }) {
-                    bytes += self.bytes_of(&name)?;
+            let names = self.storage.names()?;
+            let mut there: BTreeSet<Position> = bases.iter().copied().collect();
+            for name in &names {
+                let ahead = parse_segment_name(name);
+                if let Some((_, base, _)) = ahead
+                    .filter(|&(found, base, kind)| found == id && kind == SegmentKind::Ahead && layout.is_base(base))
+                {
+                    bytes += self.bytes_of(name)?;
+                    there.insert(base);
+                }
+            }
+            // Of several that are made for one place, one is going to stay: nothing goes for the sake of the others.
+            for name in &names {
+                if being_made(name, id).is_some_and(|base| layout.is_base(base) && there.insert(base)) {
+                    bytes += self.bytes_of(name)?;
                 }
             }
         }

@@ -151,6 +151,17 @@ fn policies_say_what_goes_and_cursors_what_stays() {
     assert!(!size.segments.is_empty() && size.segments.iter().all(|segment| segment.reason == PruneReason::Size));
     let less = plan(Prune::by(&Retention::new().max_bytes(5 * one)));
     assert_eq!(less.segments.len() + 1, size.segments.len());
+    // What is being made counts as well, once for each place: another segment goes for it.
+    let place = journal.tail().get() / SEGMENT * SEGMENT + 2 * SEGMENT;
+    for maker in ["1-0x1", "2-0x1"] {
+        let name = dir.path().join(format!("0-{place}.next.making-{maker}"));
+        std::fs::write(name, vec![1; usize::try_from(one).unwrap()]).unwrap();
+    }
+    let more = plan(Prune::by(&Retention::new().max_bytes(5 * one)));
+    assert_eq!(more.segments.len(), size.segments.len());
+    for maker in ["1-0x1", "2-0x1"] {
+        std::fs::remove_file(dir.path().join(format!("0-{place}.next.making-{maker}"))).unwrap();
+    }
     assert!(plan(Prune::by(&Retention::new().max_bytes(u64::MAX).min_free_bytes(1))).segments.is_empty());
     let free = plan(Prune::by(&Retention::new().min_free_bytes(u64::MAX)));
     assert!(free.segments.iter().all(|segment| segment.reason == PruneReason::FreeSpace));
