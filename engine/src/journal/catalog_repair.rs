@@ -12,7 +12,7 @@ use super::control::Control;
 use super::descriptor::RecordingDescriptor;
 use super::entry_copy::kept_entry;
 use super::error::JournalError;
-use super::locks::{lock_writing, open_lock_name};
+use super::locks::{lock_writing, open_lock_name, unless_forbidden};
 use super::making::find_segment;
 use super::segment::{SegmentKind, parse_segment_name};
 use super::storage::{Share, Storage};
@@ -44,13 +44,16 @@ pub(crate) fn repair_catalog(
     if examine(storage)?.is_none() {
         return Ok(None);
     }
-    let _opening = lock_writing(storage)?;
+    let _opening = unless_forbidden(lock_writing(storage), dry_run)?;
     let Some(mut found) = examine(storage)? else { return Ok(None) };
     let mut alone = Vec::new();
     for entry in &found.entries {
         let recording_id = entry.descriptor.recording_id;
         let in_use = || JournalError::InUse { recording_id, path: storage.path("") };
-        alone.push(storage.try_lock(&open_lock_name(recording_id), Share::Exclusive)?.ok_or_else(in_use)?);
+        let lock = storage.try_lock(&open_lock_name(recording_id), Share::Exclusive);
+        if let Some(lock) = unless_forbidden(lock, dry_run)? {
+            alone.push(lock.ok_or_else(in_use)?);
+        }
     }
     if !dry_run {
         found.repaired.kept_in = keep_as_it_is(storage)?;

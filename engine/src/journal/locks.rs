@@ -35,6 +35,20 @@ pub(crate) fn lock_writing(storage: &dyn Storage) -> Result<Lock, JournalError> 
     lock_opening(storage)
 }
 
+/// What became of a lock, for whoever means to change nothing if `only_looks`: none then where nothing may be written, so that nobody
+/// can be kept out.
+pub(crate) fn unless_forbidden<T>(lock: Result<T, JournalError>, only_looks: bool) -> Result<Option<T>, JournalError> {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    match lock {
+        Err(JournalError::Io { source, .. })
+            if only_looks && matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) =>
+        {
+            Ok(None)
+        }
+        lock => lock.map(Some),
+    }
+}
+
 /// Waits for a lock that nobody holds for long.
 pub(crate) fn wait_for_lock(storage: &dyn Storage, name: &str) -> Result<Lock, JournalError> {
     let deadline = SystemClock.monotonic().saturating_add_ns(LOCK_PATIENCE_NS);

@@ -25,7 +25,7 @@ use super::error::{Damage, Fault, JournalError};
 use super::idle::idle_strategy;
 use super::indexer::file_checksum;
 use super::journal::{Journal, unfinished_files};
-use super::locks::{lock_writing, open_lock_name};
+use super::locks::{lock_writing, open_lock_name, unless_forbidden};
 use super::mark::Mark;
 use super::prune::left_over;
 use super::recovery::{Cut, LeftBy, cut_behind, last_byte, last_recorded, recover};
@@ -58,6 +58,9 @@ pub struct Repaired {
     pub quarantined: Vec<Quarantined>,
     /// How many segments had no sidecar that speaks of all of them.
     pub unindexed: u64,
+    /// Whether nobody was kept out meanwhile, since nothing may be written where the journal is: if somebody has it open, what was found
+    /// is of a moment that is over. Only where nothing was to be changed.
+    pub unlocked: bool,
 }
 
 /// Damage that became padding.
@@ -102,7 +105,8 @@ impl Repaired {
 ///
 /// # Errors
 ///
-/// [`JournalError::InUse`] while somebody has it open; or what the operating system refuses.
+/// [`JournalError::InUse`] while somebody has it open; or what the operating system refuses. With `dry_run` it need not be allowed to
+/// write.
 pub fn repair(
     storage: Arc<dyn Storage>,
     recording_id: Option<RecordingId>,
@@ -128,15 +132,18 @@ pub fn repair(
     };
     let id = entry.descriptor.recording_id;
     let mut done = {
-        let opening = lock_writing(&*storage)?;
-        let Some(_alone) = storage.try_lock(&open_lock_name(id), Share::Exclusive)? else {
+        let opening = unless_forbidden(lock_writing(&*storage), dry_run)?;
+        let alone = unless_forbidden(storage.try_lock(&open_lock_name(id), Share::Exclusive), dry_run)?;
+        if let Some(None) = alone {
             return Err(JournalError::InUse { recording_id: id, path: storage.path("") });
-        };
-        let mark = if dry_run { None } else { Some(Mark::claim(&*storage, &opening)?) };
+        }
+        let writes = opening.as_ref().filter(|_| !dry_run);
+        let mark = writes.map(|opening| Mark::claim(&*storage, opening)).transpose()?;
         let repair = Repair { storage: &*storage, entry: &entry, dry_run };
         let done = repair.run(&mut progress);
-        let released = mark.map_or(Ok(()), |mark| mark.release(&*storage, &opening));
-        released.and(done)?
+        let released = mark.zip(writes).map_or(Ok(()), |(mark, opening)| mark.release(&*storage, opening));
+        let done = released.and(done)?;
+        Repaired { unlocked: opening.is_none() || alone.is_none(), ..done }
     };
     done.catalog = repaired;
     if dry_run {
@@ -204,8 +211,20 @@ impl Repair<'_> {
         };
         let recording_id = descriptor.recording_id;
         let (padded, rewound) = (Vec::new(), Vec::new());
-        let catalog = None;
-        Ok(Repaired { recording_id, catalog, left_by, end, padded, cut, rewound, removed, quarantined, unindexed })
+        let (catalog, unlocked) = (None, false);
+        Ok(Repaired {
+            recording_id,
+            catalog,
+            left_by,
+            end,
+            padded,
+            cut,
+            rewound,
+            removed,
+            quarantined,
+            unindexed,
+            unlocked,
+        })
     }
 
     fn remove_unfinished(&self) -> Result<Vec<String>, JournalError> {

@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use gannet::journal::{Journal, LeftBy, Recording, Start};
 
@@ -244,6 +245,18 @@ fn a_read_only_file_system_suffices_to_read_while_it_is_written_elsewhere() {
     assert!(recording.verify(|_| {}).unwrap().is_whole());
     tailer.seek(Start::Sequence(2_000)).unwrap();
     assert_eq!(read(tailer.previous().unwrap().unwrap().payload()), Some((0, 1_999)));
+    // A look at what repair would do takes no permission to write, and says that nobody is kept out.
+    let storage = || Arc::new(gannet::journal::storage::Directory::at(&seen));
+    let moving = gannet::journal::repair(storage(), None, true, |_| {}).unwrap();
+    assert!(moving.unlocked && moving.quarantined.is_empty(), "{moving:?}");
+    drop(appender);
+    journal.close().unwrap();
+    let whole = gannet::journal::repair(storage(), None, true, |_| {}).unwrap();
+    assert!(whole.unlocked && whole.was_whole() && whole.end == tailer.recording().stop_position().unwrap());
+    let writable = Arc::new(gannet::journal::storage::Directory::at(&written));
+    assert!(!gannet::journal::repair(writable, None, true, |_| {}).unwrap().unlocked);
+    let refused = gannet::journal::repair(storage(), None, false, |_| {}).map(drop).unwrap_err();
+    assert!(refused.to_string().contains("Read-only file system"), "{refused}");
     // Whoever would write is told why not.
     let refused = [
         Journal::open(&seen).map(drop).unwrap_err(),

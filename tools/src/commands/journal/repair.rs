@@ -18,10 +18,10 @@ use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
 pub(super) struct Args {
     #[command(flatten)]
     source: Source,
-    /// Change nothing, and say what would be done
+    /// Change nothing, and say what would be done; works also where nothing may be written
     #[arg(long)]
     dry_run: bool,
-    /// Print one JSON object: recording_id, dry_run, was_whole, catalog, left_by, end_position, padded, cut, rewound, removed, quarantined, reindexed
+    /// Print one JSON object: recording_id, dry_run, unlocked, was_whole, catalog, left_by, end_position, padded, cut, rewound, removed, quarantined, reindexed
     #[arg(long)]
     json: bool,
 }
@@ -30,6 +30,8 @@ pub(super) struct Args {
 struct Line {
     recording_id: i64,
     dry_run: bool,
+    /// Whether nobody could be kept from changing it meanwhile.
+    unlocked: bool,
     was_whole: bool,
     /// What was done about the catalog.
     catalog: Option<MadeAgain>,
@@ -110,6 +112,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let line = Line {
         recording_id: done.recording_id.get(),
         dry_run: args.dry_run,
+        unlocked: done.unlocked,
         was_whole: done.was_whole(),
         catalog: done.catalog.as_ref().map(|catalog| MadeAgain {
             fault: catalog.fault.clone(),
@@ -157,6 +160,11 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
 
 fn show(line: &Line, out: &mut Output) -> Outcome {
     let would = if line.dry_run { "would be " } else { "" };
+    if line.unlocked {
+        out.line(
+            "the journal cannot be locked, as nothing may be written there: if somebody has it open, what follows is of a moment that is over",
+        )?;
+    }
     if let Some(MadeAgain { fault, kept_in, .. }) = &line.catalog {
         let kept = kept_in.as_ref().map_or_else(String::new, |name| format!("; what was there is kept in {name}"));
         out.line(format_args!("{would}made again: the catalog: {fault}{kept}"))?;
