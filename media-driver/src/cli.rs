@@ -16,8 +16,8 @@ Values come from, in rising order of strength: defaults, profile, configuration 
 variables, -D, properties files, the flags above. docs/configuration.md lists every setting.
 
 Exit status: 0 after a stop by SIGTERM, SIGINT, SIGHUP or a client's request; 1 when the driver could not start or \
-failed; 2 when the command line or the configuration was not understood. A second SIGTERM or SIGINT ends the process at \
-once, with the signal's own status. SIGHUP stops no driver that was started to ignore it, as by nohup."
+failed; 2 when the command line or the configuration was not understood. Another SIGTERM or SIGINT, half a second later or \
+more, ends the process at once, with the signal's own status. SIGHUP stops no driver that was started to ignore it, as by nohup."
 )]
 pub(crate) struct Cli {
     /// Print the version and exit
