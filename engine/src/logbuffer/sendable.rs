@@ -17,6 +17,8 @@ pub struct Sendable {
     pub advance: usize,
     /// Whether there is a frame, and it does not fit into what was allowed: with `wire` 0 it is the limit that holds the stream back.
     pub is_too_long: bool,
+    /// Whether it is all that is committed in its term, which goes on behind it: for now there is nothing more to ask for.
+    pub is_last: bool,
 }
 
 /// What can be sent from `from` on in at most `most` bytes: whole committed frames of one term, up to the first padding that covers more
@@ -31,7 +33,10 @@ pub fn sendable(log: &LogBuffers, from: Position, most: usize) -> Sendable {
     let Some(mut scan) = Scan::new(log, from.get()) else { return found };
     while found.wire < most || found.wire == 0 {
         let before = scan.remaining();
-        let Some(frame) = scan.next() else { break };
+        let Some(frame) = scan.next() else {
+            found.is_last = found.wire > 0 && before > 0;
+            break;
+        };
         let advance = before - scan.remaining();
         let is_padding = frame::is_padding(&frame);
         let wire = if is_padding { FRAME_HEADER_LENGTH } else { advance };
@@ -92,6 +97,12 @@ impl NextFrame {
         let word: OwnedWord<i32> = term.own(Field::at(term_length.offset(at) as usize));
         let seen = word.load_relaxed();
         Some(Self { word, seen })
+    }
+
+    /// Whether there was no frame, nor anything else that begins one, when it was looked at first.
+    #[inline]
+    pub fn was_free(&self) -> bool {
+        self.seen == 0
     }
 
     /// Whether it is as it was. If not, [`sendable`] says what is there: what a client stores may be no frame.

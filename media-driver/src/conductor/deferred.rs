@@ -45,6 +45,12 @@ impl Deferred {
         fits
     }
 
+    /// Whether there is none.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
     /// The next command of a client that does not wait any more.
     pub(super) fn take(&mut self, is_waiting: impl Fn(ClientId) -> bool) -> Option<Record> {
         let index = self.clients.iter().position(|waiting| !is_waiting(waiting.client_id))?;

@@ -76,6 +76,12 @@ impl Logs {
         self.condemned.contains(&registration_id)
     }
 
+    /// Whether there may be something to be sent.
+    #[inline]
+    pub(super) fn has_requests(&self) -> bool {
+        !(self.create.is_empty() && self.create_for_images.is_empty() && self.delete.is_empty())
+    }
+
     /// What is to be sent next, if the other side has room for it. Endpoints come first: a command waits for one.
     pub(super) fn poll_request(&mut self, endpoint: impl FnOnce() -> Option<Request>) -> Option<Request> {
         if self.in_flight >= IN_FLIGHT_LIMIT {
@@ -108,6 +114,12 @@ impl Logs {
             self.image_in_flight.take_if(|image| image == registration_id);
         }
         self.replies.push_back(reply);
+    }
+
+    /// Whether an answer is to be handled.
+    #[inline]
+    pub(super) fn has_replies(&self) -> bool {
+        !self.replies.is_empty()
     }
 
     /// The next answer to be handled.

@@ -182,7 +182,9 @@ impl Conductor {
             self.on_tick();
             work += 1;
         }
-        if let Some(reply) = self.core.logs.next_reply() {
+        if self.core.logs.has_replies()
+            && let Some(reply) = self.core.logs.next_reply()
+        {
             self.core.on_helper_reply(reply);
             work += 1;
         }
@@ -208,6 +210,12 @@ impl Conductor {
         } else {
             self.core.on_receiver_event(event);
         }
+    }
+
+    /// Whether the sender or the receiver is to be told something.
+    #[inline]
+    pub fn has_commands(&self) -> bool {
+        self.core.network.has_commands()
     }
 
     /// What the sender is to be told next.
@@ -241,6 +249,12 @@ impl Conductor {
         self.core.counters.network_counters()
     }
 
+    /// Whether there may be something to be carried out elsewhere.
+    #[inline]
+    pub fn has_requests(&self) -> bool {
+        self.core.logs.has_requests() || self.core.network.has_requests()
+    }
+
     /// What is to be carried out elsewhere. At most [`crate::mailbox::IN_FLIGHT_LIMIT`] requests are unanswered at any time.
     pub fn poll_request(&mut self) -> Option<Request> {
         let Core { logs, network, .. } = &mut self.core;
@@ -266,7 +280,7 @@ impl Conductor {
     /// Goes on with a command that has waited, or carries out the next one.
     fn next_command(&mut self) -> usize {
         let core = &mut self.core;
-        if core.go_on() {
+        if core.has_waiting() && core.go_on() {
             return 1;
         }
         self.commands.read(1, |type_id, bytes| core.on_command(type_id, bytes))
@@ -296,6 +310,11 @@ impl Core {
         self.now = now;
         self.cycles.on_cycle(now.monotonic);
         self.logs.begin_cycle();
+    }
+
+    /// Whether any command waits for a name, or behind one that does.
+    fn has_waiting(&self) -> bool {
+        self.network.has_waiting() || !self.deferred.is_empty()
     }
 
     /// Goes on with a command whose name was looked up, or with one that had to stay behind such a one, if there is any. That comes

@@ -166,7 +166,11 @@ impl TransmitBatch {
     }
 
     /// What was set aside waits behind all others: of each endpoint and address the longest ones first.
+    #[inline]
     pub fn take_up_what_is_aside(&mut self) {
+        if self.aside.is_empty() {
+            return;
+        }
         // Mostly they are in order, and that is found out by looking through them once.
         self.aside.sort_unstable_by(|one, other| {
             let key = |transmit: &Transmit| (transmit.endpoint, transmit.to, Reverse(transmit.content.length()));

@@ -228,8 +228,15 @@ impl Receiver {
     /// A datagram has come to one of an endpoint's sockets. Anything may be in it.
     pub fn on_datagram(&mut self, now: MonotonicNanos, transport: EndpointId, from: SocketAddr, datagram: &[u8]) {
         self.counters.add(SystemCounter::BytesReceived, datagram.len() as i64);
+        match DataHeader::parse(datagram) {
+            Ok(header) => self.on_data(now, transport, from, &header, datagram),
+            // Most are data.
+            Err(_) => self.on_other_frame(now, transport, from, datagram),
+        }
+    }
+
+    fn on_other_frame(&mut self, now: MonotonicNanos, transport: EndpointId, from: SocketAddr, datagram: &[u8]) {
         match Frame::parse(datagram) {
-            Ok(Frame::Data(header) | Frame::Padding(header)) => self.on_data(now, transport, from, &header, datagram),
             Ok(Frame::Setup(setup)) => self.on_setup(now, transport, from, setup),
             Ok(Frame::RttMeasurement(found)) => self.on_rtt_measurement(now, transport, from, &found),
             // What no sender sends to a receiver is none of its business, and no fault.
@@ -268,6 +275,12 @@ impl Receiver {
     /// of a thousand streams that carry nothing there are thousands per second.
     pub fn take_stirred(&mut self) -> bool {
         std::mem::take(&mut self.is_stirred)
+    }
+
+    /// Whether the conductor is to be told something.
+    #[inline]
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// What the conductor is to be told.

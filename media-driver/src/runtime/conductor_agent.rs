@@ -63,24 +63,43 @@ impl<C: Clock> ConductorAgent<C> {
         if let Some(network) = &mut self.network {
             work += network.send_turn(now)?;
         }
-        // No more of these than there are requests under way.
-        while let Some(reply) = self.helper.poll()? {
-            self.conductor.on_reply(reply);
+        if self.helper.has_news() {
+            self.take_replies()?;
         }
         work += self.conductor.do_work(now, self.epoch);
         if let Some(resolver) = &mut self.resolver {
             work += resolver.turn(now, &mut self.conductor);
         }
-        while let Some(request) = self.conductor.poll_request() {
-            self.helper.ask(request)?;
-            work += 1;
+        if self.conductor.has_requests() {
+            work += self.pass_requests_on()?;
         }
-        work += self.ports.exchange(&mut self.conductor)?;
+        if self.ports.has_news() || self.conductor.has_commands() {
+            work += self.ports.exchange(&mut self.conductor)?;
+        }
         if let Some(network) = &mut self.network {
             work += network.receive_turn(now)?;
         }
         if self.conductor.termination_requested() {
             self.stop.state(StopReason::TerminatedByClient);
+        }
+        Ok(work)
+    }
+
+    #[cold]
+    fn take_replies(&mut self) -> Result<(), EndGone> {
+        // No more of these than there are requests under way.
+        while let Some(reply) = self.helper.poll()? {
+            self.conductor.on_reply(reply);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn pass_requests_on(&mut self) -> Result<usize, EndGone> {
+        let mut work = 0;
+        while let Some(request) = self.conductor.poll_request() {
+            self.helper.ask(request)?;
+            work += 1;
         }
         Ok(work)
     }

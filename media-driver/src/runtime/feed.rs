@@ -21,8 +21,14 @@ impl<T> Feed<T> {
         Self { queue, held: None, refused }
     }
 
-    /// Puts in what was held back and all that comes next, and holds back what there is no room for; returns how many it took.
+    /// Whether it holds something back.
     #[inline]
+    pub(super) fn holds_back(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Puts in what was held back and all that comes next, and holds back what there is no room for; returns how many it took.
+    #[cold]
     pub(super) fn pass_on(&mut self, mut next: impl FnMut() -> Option<T>) -> Result<usize, EndGone> {
         let mut is_counted = self.held.is_some();
         let mut passed = 0;

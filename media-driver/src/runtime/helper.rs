@@ -189,6 +189,14 @@ impl HelperPort {
             Self::Thread { replies, .. } | Self::InLine { replies, .. } => replies.take(),
         }
     }
+
+    /// Whether there may be an answer, or the helper is gone.
+    #[inline]
+    pub(super) fn has_news(&self) -> bool {
+        match self {
+            Self::Thread { replies, .. } | Self::InLine { replies, .. } => replies.has_news(),
+        }
+    }
 }
 
 /// In which order requests are carried out: as they come, but that deleting a log, which takes long and which nobody waits for, lets

@@ -13,7 +13,7 @@ use super::stop::{StopHandle, StopReason};
 use crate::conductor::Conductor;
 use crate::config::{Loss, ThreadingMode};
 use crate::io::transport::{
-    AnyTransport, LossPlan, LossyTransport, SocketOptions, Transport, TransportCounts, TransportKind,
+    AnyTransport, LossPlan, LossyTransport, SendFault, SocketOptions, Transport, TransportCounts, TransportKind,
 };
 use crate::mailbox::{ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent, TransmitBatch};
 use crate::receiver::Receiver;
@@ -50,7 +50,17 @@ pub(super) struct NetworkPorts {
 }
 
 impl NetworkPorts {
+    /// Whether an agent has said something, or has not been told yet what it was to be told.
+    #[inline]
+    pub(super) fn has_news(&self) -> bool {
+        self.from_sender.has_news()
+            || self.from_receiver.has_news()
+            || self.to_sender.holds_back()
+            || self.to_receiver.holds_back()
+    }
+
     /// Carries what the agents have said to the conductor, and what it has to say to them; returns how much that was.
+    #[cold]
     pub(super) fn exchange(&mut self, conductor: &mut Conductor) -> Result<usize, EndGone> {
         let mut work = 0;
         while let Some(event) = self.from_sender.take()? {
@@ -68,6 +78,7 @@ impl NetworkPorts {
 }
 
 /// Carries out what waits in a queue, a few at a time; returns how many that were.
+#[cold]
 fn carry_out<T>(queue: &mut Outlet<T>, mut act: impl FnMut(T)) -> Result<usize, EndGone> {
     for done in 0..COMMANDS_PER_TURN {
         let Some(command) = queue.take()? else { return Ok(done) };
@@ -174,8 +185,13 @@ impl SenderPart {
     pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, EndGone> {
         self.cycles.on_cycle(now);
         let Self { agent, transport, batch, .. } = self;
-        let mut work = obey(&mut self.sockets, transport);
-        work += carry_out(&mut self.commands, |command| agent.on_command(now, command))?;
+        let mut work = 0;
+        if self.sockets.has_news() {
+            work += obey(&mut self.sockets, transport);
+        }
+        if self.commands.has_news() {
+            work += carry_out(&mut self.commands, |command| agent.on_command(now, command))?;
+        }
         if agent.wants_time() {
             agent.set_time(SystemClock.epoch_nanos().get());
         }
@@ -199,7 +215,9 @@ impl SenderPart {
             });
         }
         let mut fault = self.faults.take(now, transport);
-        self.events.pass_on(|| agent.next_event().or_else(|| fault.take().map(SenderEvent::Unsent)))?;
+        if agent.has_events() || fault.is_some() || self.events.holds_back() {
+            self.events.pass_on(|| agent.next_event().or_else(|| fault.take().map(SenderEvent::Unsent)))?;
+        }
         Ok(work + sent)
     }
 }
@@ -213,8 +231,14 @@ pub(super) struct Faults {
 
 impl Faults {
     /// The reason why something was not sent since the last turn, if it is time to tell that.
+    #[inline]
     pub(super) fn take(&mut self, now: MonotonicNanos, transport: &mut impl Transport) -> Option<Box<str>> {
         let fault = transport.take_fault()?;
+        self.describe(now, &fault)
+    }
+
+    #[cold]
+    fn describe(&mut self, now: MonotonicNanos, fault: &SendFault) -> Option<Box<str>> {
         let is_due = self.told.is_none_or(|told| now >= told.saturating_add_ns(FAULT_INTERVAL_NS));
         // That nobody listens there yet is nothing to tell.
         if !is_due || fault.errno == libc::ECONNREFUSED {
@@ -242,8 +266,13 @@ impl ReceiverPart {
     pub(super) fn turn(&mut self, now: MonotonicNanos) -> Result<usize, EndGone> {
         self.cycles.on_cycle(now);
         let Self { agent, transport, batch, .. } = self;
-        let mut work = obey(&mut self.sockets, transport);
-        work += carry_out(&mut self.commands, |command| agent.on_command(now, command))?;
+        let mut work = 0;
+        if self.sockets.has_news() {
+            work += obey(&mut self.sockets, transport);
+        }
+        if self.commands.has_news() {
+            work += carry_out(&mut self.commands, |command| agent.on_command(now, command))?;
+        }
         work += hear(|| {
             let received = transport.receive(DATAGRAMS_PER_TURN, |datagram| {
                 let time = || SystemClock.epoch_nanos().get();
@@ -255,7 +284,9 @@ impl ReceiverPart {
         work += agent.poll_transmit(now, batch);
         // A report that is not sent is said again in time.
         transport.send(batch, |_| {});
-        self.events.pass_on(|| agent.next_event())?;
+        if agent.has_events() || self.events.holds_back() {
+            self.events.pass_on(|| agent.next_event())?;
+        }
         Ok(work)
     }
 }

@@ -87,10 +87,16 @@ impl<S> Drop for Inlet<S> {
 }
 
 impl<T> Outlet<T> {
+    /// Whether to look into it: something was put in, or somebody has gone. What an agent asks in each of its turns.
+    #[inline]
+    pub(super) fn has_news(&self) -> bool {
+        // ORDERING(driver.queue): Acquire. Pairs with `Inlet::post`.
+        self.posted.load(Ordering::Acquire) != self.seen
+    }
+
     /// The next, if there is one.
     pub(super) fn take(&mut self) -> Result<Option<T>, EndGone> {
-        // ORDERING(driver.queue): Acquire. Pairs with `Inlet::post`.
-        if self.posted.load(Ordering::Acquire) == self.seen {
+        if !self.has_news() {
             return Ok(None);
         }
         match self.receiver.try_recv() {

@@ -48,6 +48,7 @@ impl SocketOrders {
 }
 
 /// Takes over endpoints, and closes them; returns how many.
+#[cold]
 pub(super) fn obey<T: Transport>(orders: &mut Outlet<SocketOrder<T::Sockets>>, transport: &mut T) -> usize {
     let mut work = 0;
     // Whoever gave orders may be gone; the conductor's queue says so.

@@ -172,6 +172,11 @@ impl Destinations {
         }
     }
 
+    /// Whether any may be forgotten when it is silent.
+    pub fn expires(&self) -> bool {
+        self.kind == Kind::Dynamic
+    }
+
     /// Forgets receivers that have registered and are silent.
     pub fn expire(&mut self, now: MonotonicNanos) {
         if self.kind == Kind::Dynamic {

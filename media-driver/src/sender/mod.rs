@@ -48,6 +48,8 @@ pub struct Sender {
     stamps: bool,
     time_ns: i64,
     endpoints: IdMap<EndpointId, Endpoint>,
+    /// Whether any of them has destinations that go when they are silent, or shows how many it has.
+    tends_destinations: bool,
     /// Publications keep their places for as long as they live.
     publications: Vec<Option<Entry>>,
     /// What is looked at of each while it has nothing to do.
@@ -78,6 +80,11 @@ struct Endpoint {
 }
 
 impl Endpoint {
+    /// Whether there is something to look after in each turn.
+    fn is_tended(&self) -> bool {
+        self.destinations.expires() || self.shown.is_some()
+    }
+
     /// Shows how many destinations there are, if they have become more or fewer.
     fn show(&mut self) {
         let count = self.destinations.count();
@@ -110,6 +117,7 @@ impl Sender {
             stamps: false,
             time_ns: 0,
             endpoints: IdMap::default(),
+            tends_destinations: false,
             publications: Vec::new(),
             rests: Rests::default(),
             is_stirred: false,
@@ -125,14 +133,9 @@ impl Sender {
     pub fn on_command(&mut self, now: MonotonicNanos, command: SenderCommand) {
         match command {
             SenderCommand::AddEndpoint(id, rules) => {
-                let endpoint = Endpoint {
-                    id,
-                    destinations: Destinations::new(now, rules),
-                    shown: None,
-                    stamp: None,
-                    crowd_told: None,
-                };
-                self.endpoints.insert(id, endpoint);
+                let destinations = Destinations::new(now, rules);
+                self.tends_destinations |= destinations.expires();
+                self.endpoints.insert(id, Endpoint { id, destinations, shown: None, stamp: None, crowd_told: None });
             }
             SenderCommand::Stamp(id, offset) => {
                 if let Some(endpoint) = self.endpoint_mut(id) {
@@ -143,10 +146,12 @@ impl Sender {
             SenderCommand::ShowDestinations(id, word) => {
                 if let Some(endpoint) = self.endpoint_mut(id) {
                     endpoint.shown = Some((word, 0));
+                    self.tends_destinations = true;
                 }
             }
             SenderCommand::RemoveEndpoint(id) => {
                 self.endpoints.remove(&id);
+                self.tends_destinations = self.endpoints.values().any(Endpoint::is_tended);
             }
             SenderCommand::AddPublication(endpoint, made_of) => {
                 let own = made_of.answers.then(Destinations::manual);
@@ -156,7 +161,10 @@ impl Sender {
                 let entry = Some(Entry { endpoint, publication, own, told_connected: false, holder });
                 let place = self.publications.iter().position(Option::is_none).unwrap_or(self.publications.len());
                 match self.publications.get_mut(place) {
-                    Some(free) => *free = entry,
+                    Some(free) => {
+                        *free = entry;
+                        self.rests.wake(place);
+                    }
                     None => {
                         self.publications.push(entry);
                         self.rests.add_place();
@@ -174,7 +182,7 @@ impl Sender {
             }
             SenderCommand::RemovePublication(registration_id) => {
                 let gone = self.place_of(registration_id).and_then(|place| {
-                    self.rests.wake(place);
+                    self.rests.leave(place);
                     self.publications[place].take()
                 });
                 if let Some(Entry { endpoint, publication, .. }) = gone {
@@ -327,74 +335,88 @@ impl Sender {
         self.time_ns = time_ns;
     }
 
-    /// Hands out what is to be sent now; returns how much it did, without what is sent because time goes by. Each publication has its
-    /// turn, another one first each time.
+    /// Hands out what is to be sent now; returns how much it did, without what is sent because time goes by. Each publication that may have
+    /// something to do has its turn, another one first each time.
+    #[inline]
     pub fn poll_transmit(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
+        if self.tends_destinations {
+            self.tend_destinations(now);
+        }
+        self.rests.look();
+        if self.rests.is_any_due(now) { self.poll_due(now, out) } else { 0 }
+    }
+
+    fn tend_destinations(&mut self, now: MonotonicNanos) {
         for endpoint in self.endpoints.values_mut() {
             endpoint.destinations.expire(now);
             endpoint.show();
         }
+    }
+
+    fn poll_due(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
         let count = self.publications.len();
-        if count == 0 {
-            return 0;
-        }
-        self.first = (self.first + 1) % count;
-        self.rests.look();
-        let (mut work, mut is_limited) = (0, false);
-        for slot in (self.first..count).chain(0..self.first) {
-            if !self.rests.is_due(slot, now) {
-                continue;
-            }
-            let Some(Some(Entry { endpoint, publication, own, holder, .. })) = self.publications.get_mut(slot) else {
-                continue;
-            };
-            let Some(endpoint) = self.endpoints.get_mut(endpoint) else { continue };
-            let stamp = endpoint.stamp.map(|offset| (offset, self.time_ns));
-            let (endpoint, destinations) = (endpoint.id, own.as_mut().unwrap_or(&mut endpoint.destinations));
-            let log = publication.log().clone();
-            let registration_id = publication.registration_id();
-            // With several destinations the last one of the stream is several datagrams.
-            let waiting = out.len();
-            let is_one_of_many = count > 1 && destinations.len() == 1;
-            let mut outlet = BatchOutlet {
-                out: &mut *out,
-                counters: &self.counters,
-                stamp,
-                endpoint,
-                destinations,
-                log: &log,
-                slot: slot as u32,
-                registration_id,
-            };
-            let goes_on = match self.rests.rest_mut(slot) {
-                Some(rest) => publication.poll_resting(now, rest, &self.counters, &mut outlet),
-                None => false,
-            };
-            let mut done = 0;
-            if goes_on {
-                self.rests.go_on(slot);
-            } else {
-                done = publication.poll(now, &self.counters, &mut outlet);
-                match if done == 0 { publication.rest() } else { None } {
-                    Some(rest) => self.rests.begin(slot, rest),
-                    None => self.rests.wake(slot),
+        self.first = if self.first + 1 < count { self.first + 1 } else { 0 };
+        self.waits_for_receivers = false;
+        let mut work = 0;
+        for slots in [self.first..count, 0..self.first] {
+            for slot in slots {
+                if self.rests.is_due(slot, now) {
+                    work += self.poll_publication(slot, now, out);
                 }
             }
-            if is_one_of_many {
-                out.set_last_aside(waiting);
-            }
-            work += done;
-            is_limited |= publication.is_limited();
-            // With no room to say who it is, it is said later.
-            if self.events.len() < MAX_EVENTS
-                && let Some(holder) = holder.look(now, publication.is_limited(), done > 0)
-            {
-                self.events.push_back(SenderEvent::Held(registration_id, holder));
+        }
+        self.rests.find_next_due();
+        out.take_up_what_is_aside();
+        work
+    }
+
+    /// The turn of the publication in this place, if there is one.
+    fn poll_publication(&mut self, slot: usize, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
+        let is_alone = self.publications.len() == 1;
+        let Some(Some(Entry { endpoint, publication, own, holder, .. })) = self.publications.get_mut(slot) else {
+            return 0;
+        };
+        let Some(endpoint) = self.endpoints.get_mut(endpoint) else { return 0 };
+        let stamp = endpoint.stamp.map(|offset| (offset, self.time_ns));
+        let (endpoint, destinations) = (endpoint.id, own.as_mut().unwrap_or(&mut endpoint.destinations));
+        let registration_id = publication.registration_id();
+        // With several destinations the last one of the stream is several datagrams.
+        let waiting = out.len();
+        let is_one_of_many = !is_alone && destinations.len() == 1;
+        let mut outlet = BatchOutlet {
+            out: &mut *out,
+            counters: &self.counters,
+            stamp,
+            endpoint,
+            destinations,
+            slot: slot as u32,
+            registration_id,
+        };
+        let goes_on = match self.rests.rest_mut(slot) {
+            Some(rest) => publication.poll_resting(now, rest, &self.counters, &mut outlet),
+            None => false,
+        };
+        let mut done = 0;
+        if goes_on {
+            self.rests.go_on(slot);
+        } else {
+            done = publication.poll(now, &self.counters, &mut outlet);
+            match if done == 0 { publication.rest() } else { None } {
+                Some(rest) => self.rests.begin(slot, rest),
+                None => self.rests.wake(slot),
             }
         }
-        out.take_up_what_is_aside();
-        self.waits_for_receivers = is_limited;
-        work
+        if is_one_of_many {
+            out.set_last_aside(waiting);
+        }
+        self.waits_for_receivers |= publication.is_limited();
+        // With no room to say who it is, it is said later.
+        if self.events.len() < MAX_EVENTS
+            && let Some(holder) = holder.look(now, publication.is_limited(), done > 0)
+        {
+            self.events.push_back(SenderEvent::Held(registration_id, holder));
+        }
+        done
     }
 
     /// Whether receivers have said something that changes what is sent, since this was last asked. Most status messages do not: of a
@@ -412,6 +434,12 @@ impl Sender {
     /// Whether something waits to be sent until receivers take more.
     pub fn waits_for_receivers(&self) -> bool {
         self.waits_for_receivers
+    }
+
+    /// Whether the conductor is to be told something.
+    #[inline]
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// What the conductor is to be told.
@@ -492,7 +520,6 @@ struct BatchOutlet<'a> {
     stamp: Option<(TimestampOffset, i64)>,
     endpoint: EndpointId,
     destinations: &'a mut Destinations,
-    log: &'a gannet::logbuffer::LogBuffers,
     slot: u32,
     registration_id: RegistrationId,
 }
@@ -506,37 +533,29 @@ impl Outlet for BatchOutlet<'_> {
         self.out.room() >= self.destinations.len()
     }
 
-    fn put(&mut self, what: Outgoing) {
-        if let (Outgoing::Data(position, length) | Outgoing::Resend(position, length), Some((offset, time_ns))) =
-            (&what, self.stamp)
-        {
-            stamp(self.log, *position, *length, offset, time_ns);
-        }
-        let of_log = |position, length| Content::Log { log: self.log.clone(), position, length };
-        let (content, tag) = match what {
-            Outgoing::Data(position, length) => {
-                self.counters.add(SystemCounter::BytesSent, (length * self.destinations.len()) as i64);
-                let (slot, registration_id) = (self.slot, self.registration_id);
-                let tag = TransmitTag::Data { slot, registration_id, position: position.get() };
-                (of_log(position, length), tag)
-            }
-            Outgoing::Resend(position, length) => {
-                self.counters.add(SystemCounter::BytesSent, (length * self.destinations.len()) as i64);
-                (of_log(position, length), TransmitTag::Control)
-            }
-            Outgoing::Setup(setup) => {
-                (Content::Frame(InlineFrame::new(|bytes| setup.write(bytes))), TransmitTag::Control)
-            }
-            Outgoing::Heartbeat(heartbeat) => {
-                (Content::Frame(InlineFrame::new(|bytes| heartbeat.write(bytes))), TransmitTag::Control)
-            }
-            Outgoing::Rtt(answer) => {
-                (Content::Frame(InlineFrame::new(|bytes| answer.write(bytes))), TransmitTag::Control)
-            }
+    fn put(&mut self, log: &LogBuffers, what: Outgoing) {
+        let (slot, registration_id) = (self.slot, self.registration_id);
+        let tag = match what {
+            Outgoing::Data(position, _) => TransmitTag::Data { slot, registration_id, position: position.get() },
+            _ => TransmitTag::Control,
         };
+        if let Outgoing::Data(position, length) | Outgoing::Resend(position, length) = what {
+            self.counters.add(SystemCounter::BytesSent, (length * self.destinations.len()) as i64);
+            if let Some((offset, time_ns)) = self.stamp {
+                stamp(log, position, length, offset, time_ns);
+            }
+        }
         let endpoint = self.endpoint;
         for to in self.destinations.next_round() {
-            self.out.push(Transmit { endpoint, to, content: content.clone(), tag });
+            let content = match what {
+                Outgoing::Data(position, length) | Outgoing::Resend(position, length) => {
+                    Content::Log { log: log.clone(), position, length }
+                }
+                Outgoing::Setup(setup) => Content::Frame(InlineFrame::new(|bytes| setup.write(bytes))),
+                Outgoing::Heartbeat(heartbeat) => Content::Frame(InlineFrame::new(|bytes| heartbeat.write(bytes))),
+                Outgoing::Rtt(answer) => Content::Frame(InlineFrame::new(|bytes| answer.write(bytes))),
+            };
+            self.out.push(Transmit { endpoint, to, content, tag });
         }
     }
 }

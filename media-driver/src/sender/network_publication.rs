@@ -61,8 +61,8 @@ pub trait Outlet {
     /// Whether there is room for one more to all destinations.
     fn has_room(&self) -> bool;
 
-    /// Takes one. Called only where there is room.
-    fn put(&mut self, what: Outgoing);
+    /// Takes one of the publication whose log this is. Called only where there is room.
+    fn put(&mut self, log: &LogBuffers, what: Outgoing);
 }
 
 /// What a sender remembers of a publication that has nothing to do, so that it need not look at it: it may have thousands of these.
@@ -233,7 +233,8 @@ impl NetworkPublication {
             self.queue_resend(range);
         }
         // Before new data, which waits at its receivers for what they miss.
-        let answered = self.answer(counters, out);
+        let is_asked = !(self.rtt_answers.is_empty() && self.resends.is_empty());
+        let answered = if is_asked { self.answer(counters, out) } else { 0 };
         let sent = self.send_data(now, counters, out);
         if sent == 0 {
             self.be_idle(now, counters, out);
@@ -422,7 +423,7 @@ impl NetworkPublication {
         let (log, at) = (&self.made_of.log, Position::new(self.next));
         // In this order: what is published after the first look changes what the first look saw.
         let next_frame = NextFrame::of(log, at)?;
-        if sendable(log, at, 0) != Sendable::default() {
+        if !next_frame.was_free() && sendable(log, at, 0) != Sendable::default() {
             return None;
         }
         Some(Rest { next_frame, until: self.next_change() })
@@ -444,7 +445,7 @@ impl NetworkPublication {
             self.flow_control.on_setup(now, self.limit);
         }
         let at = Position::new(self.sent);
-        out.put(Outgoing::Setup(Setup {
+        let setup = Setup {
             term_offset: self.term_length.offset(at),
             session_id: self.made_of.session_id,
             stream_id: self.made_of.stream_id,
@@ -456,7 +457,8 @@ impl NetworkPublication {
             ttl: self.made_of.ttl,
             asks_for_response: self.made_of.asks_for_response,
             group: self.made_of.group,
-        }));
+        };
+        out.put(&self.made_of.log, Outgoing::Setup(setup));
         self.last_setup = now;
         if !self.receivers.is_empty() {
             // Trap 25: as long as nobody listens the request stands.
@@ -480,16 +482,21 @@ impl NetworkPublication {
                 break;
             }
             self.is_limited = false;
-            out.put(Outgoing::Data(Position::new(self.next), found.wire));
-            let end = self.next + found.advance as i64;
-            self.in_flight.push_back(InFlight { begin: self.next, end, unanswered: out.destinations() });
+            out.put(&self.made_of.log, Outgoing::Data(Position::new(self.next), found.wire));
+            let (end, unanswered) = (self.next + found.advance as i64, out.destinations());
+            self.in_flight.push_back(InFlight { begin: self.next, end, unanswered });
             self.next = end;
             sent += 1;
+            if unanswered == 0 {
+                // Without destinations there is nothing to wait for.
+                self.settle();
+            }
+            if found.is_last {
+                break;
+            }
         }
         if sent > 0 {
             self.last_sent = now;
-            // Without destinations there is nothing to wait for.
-            self.settle();
         }
         sent
     }
@@ -510,14 +517,15 @@ impl NetworkPublication {
         if self.has_initial_connection && is_due && out.has_room() {
             let at = Position::new(self.sent);
             let ended = self.is_end_of_stream();
-            out.put(Outgoing::Heartbeat(Heartbeat {
+            let heartbeat = Heartbeat {
                 term_offset: self.term_length.offset(at),
                 session_id: self.made_of.session_id,
                 stream_id: self.made_of.stream_id,
                 term_id: self.term_length.term_id(at, self.initial_term_id),
                 end_of_stream: ended && self.made_of.signal_eos,
                 revoked: self.end.is_some_and(|(_, revoked)| revoked),
-            }));
+            };
+            out.put(&self.made_of.log, Outgoing::Heartbeat(heartbeat));
             counters.add(SystemCounter::HeartbeatsSent, out.destinations() as i64);
             self.last_sent = now;
         }
@@ -543,7 +551,7 @@ impl NetworkPublication {
         while out.has_room()
             && let Some(answer) = self.rtt_answers.pop_front()
         {
-            out.put(Outgoing::Rtt(answer));
+            out.put(&self.made_of.log, Outgoing::Rtt(answer));
             work += 1;
         }
         while work < MAX_ANSWERS_PER_CYCLE
@@ -556,7 +564,7 @@ impl NetworkPublication {
                 self.resends.pop_front();
                 continue;
             }
-            out.put(Outgoing::Resend(Position::new(resend.position), found.wire));
+            out.put(&self.made_of.log, Outgoing::Resend(Position::new(resend.position), found.wire));
             counters.count(SystemCounter::RetransmitsSent);
             counters.add(SystemCounter::RetransmittedBytes, found.wire as i64);
             resend.position += found.advance as i64;

@@ -26,8 +26,10 @@ const AT_ONCE: MonotonicNanos = MonotonicNanos::new(i64::MIN);
 /// The rests of all publications, by their places.
 #[derive(Debug, Default)]
 pub(super) struct Rests {
-    /// When each has its next turn.
+    /// When each has its next turn. Never where there is none.
     due: Vec<MonotonicNanos>,
+    /// None of them is due before that.
+    next_due: MonotonicNanos,
     all: Vec<Option<Resting>>,
     next_fresh: usize,
     next: usize,
@@ -36,27 +38,47 @@ pub(super) struct Rests {
 #[derive(Debug)]
 struct Resting {
     rest: Rest,
+    /// It does not rest any more. What it is made of goes with the next rest, which has its time then.
+    is_over: bool,
     /// How often it was looked at in vain while it was fresh.
     looks: u32,
+}
+
+impl Resting {
+    #[inline]
+    fn is_disturbed(&self) -> bool {
+        !self.is_over && !self.rest.is_undisturbed()
+    }
 }
 
 impl Rests {
     /// There is one more place, whose publication does not rest.
     pub(super) fn add_place(&mut self) {
         self.due.push(AT_ONCE);
+        self.next_due = AT_ONCE;
         self.all.push(None);
     }
 
-    /// The publication at this place does not rest, if there is one. Lets go of its log.
+    /// The publication at this place does not rest.
+    #[inline]
     pub(super) fn wake(&mut self, place: usize) {
         self.due[place] = AT_ONCE;
+        self.next_due = AT_ONCE;
+        if let Some(resting) = &mut self.all[place] {
+            resting.is_over = true;
+        }
+    }
+
+    /// There is no publication at this place any more. Lets go of its log.
+    pub(super) fn leave(&mut self, place: usize) {
+        self.due[place] = MonotonicNanos::NEVER;
         self.all[place] = None;
     }
 
     /// The publication at this place rests from now on.
     pub(super) fn begin(&mut self, place: usize, rest: Rest) {
         self.due[place] = rest.until();
-        self.all[place] = Some(Resting { rest, looks: 0 });
+        self.all[place] = Some(Resting { rest, is_over: false, looks: 0 });
     }
 
     /// The publication at this place rests for another while.
@@ -68,7 +90,13 @@ impl Rests {
 
     /// The rest of the publication at this place, if it rests: as far as it was looked at, nothing was published.
     pub(super) fn rest_mut(&mut self, place: usize) -> Option<&mut Rest> {
-        self.all[place].as_mut().map(|resting| &mut resting.rest)
+        self.all[place].as_mut().filter(|resting| !resting.is_over).map(|resting| &mut resting.rest)
+    }
+
+    /// Whether any publication may have to have a turn.
+    #[inline]
+    pub(super) fn is_any_due(&self, now: MonotonicNanos) -> bool {
+        now >= self.next_due
     }
 
     /// Whether the publication at this place is to have a turn.
@@ -77,25 +105,42 @@ impl Rests {
         now >= self.due[place]
     }
 
+    /// All that were due have had their turns.
+    pub(super) fn find_next_due(&mut self) {
+        self.next_due = self.due.iter().copied().min().unwrap_or(MonotonicNanos::NEVER);
+    }
+
     /// Looks at those whose turn it is to be looked at: where something was published, the rest is over.
+    #[inline]
     pub(super) fn look(&mut self) {
+        if self.all.len() > PLACES {
+            self.look_at_some();
+            return;
+        }
+        for place in 0..self.all.len() {
+            self.look_at(place);
+        }
+    }
+
+    #[inline]
+    fn look_at(&mut self, place: usize) {
+        if self.all[place].as_ref().is_some_and(Resting::is_disturbed) {
+            self.wake(place);
+        }
+    }
+
+    fn look_at_some(&mut self) {
         let count = self.all.len();
-        // Few enough are all looked at below, on each turn.
-        let fresh = if count > PLACES { FRESH_PLACES } else { 0 };
-        for place in places(&mut self.next_fresh, fresh, count) {
+        for place in places(&mut self.next_fresh, FRESH_PLACES, count) {
             if let Some(resting) = &mut self.all[place]
                 && resting.looks < SETTLED
             {
                 resting.looks += 1;
-                if !resting.rest.is_undisturbed() {
-                    self.wake(place);
-                }
+                self.look_at(place);
             }
         }
         for place in places(&mut self.next, PLACES, count) {
-            if self.all[place].as_ref().is_some_and(|resting| !resting.rest.is_undisturbed()) {
-                self.wake(place);
-            }
+            self.look_at(place);
         }
     }
 }

@@ -26,7 +26,7 @@ impl Outlet for Taken {
         self.room.is_none_or(|room| self.all.len() < room)
     }
 
-    fn put(&mut self, what: Outgoing) {
+    fn put(&mut self, _: &LogBuffers, what: Outgoing) {
         self.all.push(what);
     }
 }

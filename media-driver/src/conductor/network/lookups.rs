@@ -56,6 +56,18 @@ impl Lookups {
         self.others.push_back(request);
     }
 
+    /// Whether there may be something to be sent.
+    #[inline]
+    pub(super) fn has_requests(&self) -> bool {
+        !(self.commands.is_empty() && self.others.is_empty())
+    }
+
+    /// Whether any command waits.
+    #[inline]
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// What is to be sent next.
     pub(super) fn take_request(&mut self) -> Option<Request> {
         if self.asked.len() < COMMANDS_ASKED

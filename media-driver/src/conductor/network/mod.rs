@@ -154,6 +154,24 @@ impl Network {
         self.lookups.on_other_answer();
     }
 
+    /// Whether any command waits for a name.
+    #[inline]
+    pub(super) fn has_waiting(&self) -> bool {
+        self.lookups.has_waiting()
+    }
+
+    /// Whether there may be something to be carried out elsewhere.
+    #[inline]
+    pub(super) fn has_requests(&self) -> bool {
+        self.lookups.has_requests() || !self.requests.is_empty()
+    }
+
+    /// Whether the sender or the receiver is to be told something.
+    #[inline]
+    pub(super) fn has_commands(&self) -> bool {
+        !(self.to_sender.is_empty() && self.to_receiver.is_empty())
+    }
+
     /// What is to be carried out elsewhere.
     pub(super) fn take_request(&mut self) -> Option<Request> {
         self.lookups.take_request().or_else(|| self.requests.pop_front())

@@ -75,6 +75,7 @@ impl Transport for AnyTransport {
         whichever!(self, transport => transport.receive(limit, handler))
     }
 
+    #[inline]
     fn take_fault(&mut self) -> Option<SendFault> {
         whichever!(self, transport => transport.take_fault())
     }

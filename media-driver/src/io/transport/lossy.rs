@@ -193,6 +193,7 @@ impl<T: Transport, C: Clock> Transport for LossyTransport<T, C> {
         handed_over
     }
 
+    #[inline]
     fn take_fault(&mut self) -> Option<SendFault> {
         self.inner.take_fault()
     }

@@ -91,15 +91,16 @@ pub(in crate::io::transport) fn hand_over(
         return 0;
     }
     let received_ns = message.received_ns;
-    let mut datagrams = 0;
-    if message.bytes.is_empty() {
-        handler(Datagram { endpoint, from, bytes: message.bytes, received_ns });
-        datagrams = 1;
-    } else {
-        let segment = message.segment.unwrap_or(message.bytes.len());
-        for bytes in message.bytes.chunks_mut(segment) {
-            handler(Datagram { endpoint, from, bytes, received_ns });
-            datagrams += 1;
+    let segment = message.segment.unwrap_or(message.bytes.len());
+    let (mut rest, mut datagrams) = (message.bytes, 0);
+    // One without bytes is a datagram as well.
+    loop {
+        let (bytes, others) = rest.split_at_mut(segment.min(rest.len()));
+        handler(Datagram { endpoint, from, bytes, received_ns });
+        datagrams += 1;
+        rest = others;
+        if rest.is_empty() {
+            break;
         }
     }
     counts.received += datagrams as u64;

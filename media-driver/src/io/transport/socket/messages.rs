@@ -21,6 +21,9 @@ pub(in crate::io::transport) const MAX_PARTS: usize = 256;
 /// The most messages that one call receives; each has a buffer of its own.
 pub(in crate::io::transport) const MAX_RECEIVED: usize = 16;
 
+/// How messages are sent: without waiting, and without a signal to the process.
+const SEND_FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+
 /// Room for the control data that is asked for: the length of segments, and a time. Aligned as the kernel's headers are.
 pub(in crate::io::transport) type Control = [u64; 12];
 
@@ -60,6 +63,22 @@ impl Outbox {
             names: vec![name; MAX_MESSAGES].into(),
             controls: vec![[0; 12]; MAX_MESSAGES].into(),
         }
+    }
+
+    /// Sends a message of one piece by itself, to `to` or where the socket is connected to: the least that the kernel has to look at.
+    pub(in crate::io::transport) fn send_one(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        to: Option<SocketAddr>,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        let name = &mut self.names[0];
+        let name_length = to.map_or(0, |to| put_name(name, to));
+        let name = if to.is_some() { (&raw const *name).cast() } else { std::ptr::null() };
+        let data = bytes.as_ptr().cast();
+        // SAFETY: the bytes and the name are borrowed for the length of the call, and as long as is stated.
+        let sent = unsafe { libc::sendto(socket.as_raw_fd(), data, bytes.len(), SEND_FLAGS, name, name_length) };
+        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
     /// Starts a call.
@@ -112,27 +131,10 @@ impl<'d> Filling<'_, 'd> {
 
     /// Makes the call, and returns how many messages the kernel took, from the first on; at least one.
     pub(in crate::io::transport) fn send(self, socket: BorrowedFd<'_>) -> io::Result<usize> {
-        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-        if self.messages == 1 && self.parts == 1 {
-            // The least that the kernel has to look at.
-            let header = &self.outbox.headers[0].msg_hdr;
-            let part = &self.outbox.parts[0];
-            // SAFETY: as below.
-            let sent = unsafe {
-                libc::sendto(
-                    socket.as_raw_fd(),
-                    part.iov_base,
-                    part.iov_len,
-                    flags,
-                    header.msg_name.cast(),
-                    header.msg_namelen,
-                )
-            };
-            return if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(1) };
-        }
         if self.messages == 1 {
+            let header = &raw const self.outbox.headers[0].msg_hdr;
             // SAFETY: as below.
-            let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const self.outbox.headers[0].msg_hdr, flags) };
+            let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), header, SEND_FLAGS) };
             return if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(1) };
         }
         // Not by the C library: musl's makes a call for each message.
@@ -144,7 +146,7 @@ impl<'d> Filling<'_, 'd> {
                 socket.as_raw_fd(),
                 self.outbox.headers.as_mut_ptr(),
                 self.messages as u32,
-                flags,
+                SEND_FLAGS,
             )
         };
         if taken < 0 { Err(io::Error::last_os_error()) } else { Ok(taken as usize) }
@@ -282,15 +284,16 @@ impl Inbox {
     /// Receives what is there, at most `most` messages, and returns how many there are.
     pub(in crate::io::transport) fn receive(&mut self, socket: BorrowedFd<'_>, most: usize) -> io::Result<usize> {
         let most = most.min(MAX_RECEIVED);
-        for (index, buffer) in self.buffers.chunks_exact_mut(RECEIVE_BUFFER_LENGTH).enumerate().take(most) {
-            self.parts[index] = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-            let header = &mut self.headers[index];
+        let buffers = self.buffers.chunks_exact_mut(RECEIVE_BUFFER_LENGTH);
+        let beside = self.parts.iter_mut().zip(self.names.iter_mut()).zip(self.controls.iter_mut());
+        for ((header, buffer), ((part, name), control)) in self.headers[..most].iter_mut().zip(buffers).zip(beside) {
+            *part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
             header.msg_len = 0;
-            header.msg_hdr.msg_name = (&raw mut self.names[index]).cast();
+            header.msg_hdr.msg_name = (&raw mut *name).cast();
             header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as u32;
-            header.msg_hdr.msg_iov = &raw mut self.parts[index];
+            header.msg_hdr.msg_iov = &raw mut *part;
             set_part_count(&mut header.msg_hdr, 1);
-            header.msg_hdr.msg_control = self.controls[index].as_mut_ptr().cast();
+            header.msg_hdr.msg_control = control.as_mut_ptr().cast();
             set_control_length(&mut header.msg_hdr, size_of::<Control>());
             header.msg_hdr.msg_flags = 0;
         }

@@ -179,37 +179,25 @@ pub(super) fn send_plainly(
     while !rest.is_empty() {
         // How many datagrams each message has.
         let mut sizes = [0_u8; messages::MAX_MESSAGES];
-        let mut filling = outbox.fill();
-        let mut at = 0;
-        for size in &mut sizes {
-            let count = if *can_segment { segments(&rest[at..]) } else { usize::from(at < rest.len()) };
-            if count == 0 || !filling.has_room(count) {
-                break;
+        let outcome = match rest {
+            [only] => {
+                sizes[0] = 1;
+                let send = |bytes| outbox.send_one(sockets.sender.as_fd(), address(sockets, only), bytes).map(|()| 1);
+                bytes_of(only).map(send)
             }
-            let group = &rest[at..at + count];
-            let to = group[0].to;
-            let to = (sockets.connected != Some(to)).then_some(to);
-            let segment = (count > 1).then(|| length_of(&group[0]) as u16);
-            // A log that does not have what it is said to have ends the message, and the call.
-            let whole = filling.push(to, segment, group.iter().map_while(bytes_of));
-            *size = whole as u8;
-            at += whole;
-            if whole < count {
-                break;
-            }
-        }
-        if filling.is_empty() {
+            _ => send_many(outbox, sockets, *can_segment, rest, &mut sizes),
+        };
+        let Some(outcome) = outcome else {
             // A mistake of the sender's, which is told and goes on.
             *account.fault = Some(fault(&rest[0], libc::EFAULT));
             account.answer(&rest[..1], false);
             rest = &rest[1..];
             continue;
-        }
+        };
         account.counts.send_calls += 1;
         let first = usize::from(sizes[0]);
-        match filling.send(sockets.sender.as_fd()) {
-            Ok(messages) => {
-                let taken = sizes[..messages].iter().map(|&size| usize::from(size)).sum();
+        match outcome {
+            Ok(taken) => {
                 account.answer(&rest[..taken], true);
                 rest = &rest[taken..];
                 was_refused = false;
@@ -234,6 +222,44 @@ pub(super) fn send_plainly(
             },
         }
     }
+}
+
+/// Has the kernel send as many transmits of one endpoint as one call takes, and returns how many it took; fills in how many datagrams
+/// each message had. None, and nothing is done, when the first one's log does not have what it is said to have.
+fn send_many(
+    outbox: &mut Outbox,
+    sockets: &Sockets,
+    can_segment: bool,
+    rest: &[Transmit],
+    sizes: &mut [u8; messages::MAX_MESSAGES],
+) -> Option<io::Result<usize>> {
+    let mut filling = outbox.fill();
+    let mut at = 0;
+    for size in sizes.iter_mut() {
+        let count = if can_segment { segments(&rest[at..]) } else { usize::from(at < rest.len()) };
+        if count == 0 || !filling.has_room(count) {
+            break;
+        }
+        let group = &rest[at..at + count];
+        let segment = (count > 1).then(|| length_of(&group[0]) as u16);
+        // A log that does not have what it is said to have ends the message, and the call.
+        let whole = filling.push(address(sockets, &group[0]), segment, group.iter().map_while(bytes_of));
+        *size = whole as u8;
+        at += whole;
+        if whole < count {
+            break;
+        }
+    }
+    if filling.is_empty() {
+        return None;
+    }
+    let taken = |messages| sizes[..messages].iter().map(|&size| usize::from(size)).sum();
+    Some(filling.send(sockets.sender.as_fd()).map(taken))
+}
+
+/// Where a transmit is sent to, if its socket is not connected to that.
+fn address(sockets: &Sockets, transmit: &Transmit) -> Option<SocketAddr> {
+    (sockets.connected != Some(transmit.to)).then_some(transmit.to)
 }
 
 pub(super) fn fault(transmit: &Transmit, errno: i32) -> SendFault {
@@ -277,6 +303,9 @@ impl Transport for SocketTransport {
     fn send(&mut self, batch: &mut TransmitBatch, mut done: impl FnMut(Completion)) -> usize {
         let mut rest = batch.as_slice();
         let answered = rest.len();
+        if answered == 0 {
+            return 0;
+        }
         while !rest.is_empty() {
             let (run, others) = rest.split_at(same_endpoint(rest));
             self.send_run(run, &mut done);
@@ -310,6 +339,7 @@ impl Transport for SocketTransport {
         received
     }
 
+    #[inline]
     fn take_fault(&mut self) -> Option<SendFault> {
         self.fault.take()
     }

@@ -154,6 +154,9 @@ impl Transport for UringTransport {
     }
 
     fn send(&mut self, batch: &mut TransmitBatch, mut done: impl FnMut(Completion)) -> usize {
+        if batch.is_empty() && self.sends.is_idle() {
+            return 0;
+        }
         let before = self.counts.sent + self.counts.not_sent;
         let mut account = Account { counts: &mut self.counts, fault: &mut self.fault, done: &mut done };
         if self.sends.is_idle() && self.endpoints.send_if_one(batch.as_slice(), &mut account) {
@@ -177,6 +180,7 @@ impl Transport for UringTransport {
         received
     }
 
+    #[inline]
     fn take_fault(&mut self) -> Option<SendFault> {
         self.fault.take()
     }
