@@ -183,6 +183,22 @@ mod tests {
         assert_eq!(at(&test, LENGTH, 1408), (0, 0, false));
     }
 
+    #[test]
+    fn it_is_known_whether_more_can_be_asked_for() {
+        let test = filled(&[100, 100]);
+        let is_last = |from, most| sendable(&test.log, Position::new(from), most).is_last;
+        assert!(is_last(0, 1408) && is_last(160, 1408));
+        assert!(!is_last(0, 319), "the second does not fit");
+        assert!(!is_last(0, 320), "nobody has looked behind them");
+        assert!(!is_last(320, 1408), "there is none");
+        let mut parameters = parameters(LogKind::Exclusive);
+        parameters.start_position = Position::new(LENGTH - 64);
+        let test = TestLog::with(&parameters);
+        test.set_limit(2 * LENGTH);
+        test.exclusive().offer(&[1; 32]).unwrap();
+        assert!(!sendable(&test.log, Position::new(LENGTH - 64), 1408).is_last, "the next term may have some");
+    }
+
     /// Padding of a header alone does not end a datagram.
     #[test]
     fn the_least_padding_may_be_followed() {

@@ -78,6 +78,7 @@ impl RingConsumer {
 
     /// Reads up to `limit` messages and returns how many it read. Handlers get the type and a private copy of the message.
     /// A call stops at the end of the ring; the next one goes on at its front.
+    #[inline]
     pub fn read(&mut self, limit: usize, mut handler: impl FnMut(i32, &[u8])) -> usize {
         self.controlled_read(limit, |type_id, message| {
             handler(type_id, message);
@@ -86,7 +87,20 @@ impl RingConsumer {
     }
 
     /// As [`Self::read`], with a handler that says how to go on.
-    pub fn controlled_read(&mut self, limit: usize, mut handler: impl FnMut(i32, &[u8]) -> ReadAction) -> usize {
+    #[inline]
+    pub fn controlled_read(&mut self, limit: usize, handler: impl FnMut(i32, &[u8]) -> ReadAction) -> usize {
+        if self.has_record() { self.read_records(limit, handler) } else { 0 }
+    }
+
+    /// Whether there is anything at all to be read: what a consumer finds out in each of its turns.
+    #[inline]
+    fn has_record(&self) -> bool {
+        let ring = self.ring.ring();
+        // No more than a reason to look: whoever looks acquires.
+        ring.data.word_at::<i32>(ring.index(self.position)).load_relaxed() > 0
+    }
+
+    fn read_records(&mut self, limit: usize, mut handler: impl FnMut(i32, &[u8]) -> ReadAction) -> usize {
         let end = self.position + (self.ring.capacity() - self.ring.ring().index(self.position)) as i64;
         let mut reached = self.position;
         let mut messages = 0;

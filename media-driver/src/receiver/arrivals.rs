@@ -22,6 +22,12 @@ impl Arrivals {
         Self { frontier: join, beyond: VecDeque::with_capacity(64) }
     }
 
+    /// Everything from where the image joined up to here has come.
+    #[inline]
+    pub fn frontier(&self) -> i64 {
+        self.frontier
+    }
+
     /// Whether what begins there may be placed: nothing that has come covers that, and it can be remembered.
     pub fn admits(&self, position: i64) -> bool {
         if position <= self.frontier || self.beyond.is_empty() {

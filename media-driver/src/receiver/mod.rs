@@ -22,7 +22,7 @@ use gannet::time::MonotonicNanos;
 use gannet::types::{RegistrationId, SessionId, StreamId};
 
 use self::dispatcher::{DataTurn, Dispatcher, SetupTurn};
-use self::publication_image::{PublicationImage, Report, ReportOutlet, Rest};
+use self::publication_image::{Arrival, PublicationImage, Report, ReportOutlet, Rest};
 use crate::mailbox::{
     Content, EndpointId, InlineFrame, MAX_RECEIVE_TRANSPORTS, NamedPlace, NewImage, NewReceiveEndpoint,
     NewReceiveTransport, ReceiveStamps, ReceiverCommand, ReceiverEvent, Transmit, TransmitBatch, TransmitTag,
@@ -53,6 +53,8 @@ pub struct Receiver {
     stamps: bool,
     /// Endpoints keep their places for as long as they live.
     endpoints: Vec<Option<Endpoint>>,
+    /// No setup is given up, and no control address registered with, before that.
+    setups_due: MonotonicNanos,
     /// Their places, by their names and by those of their sockets.
     places: IdMap<EndpointId, usize>,
     /// Images keep their places for as long as they live.
@@ -119,6 +121,7 @@ impl Receiver {
             random: Rng::with_seed(seed),
             stamps: false,
             endpoints: Vec::new(),
+            setups_due: MonotonicNanos::NEVER,
             places: IdMap::default(),
             images: Vec::new(),
             rests: Vec::new(),
@@ -133,6 +136,7 @@ impl Receiver {
     pub fn on_command(&mut self, now: MonotonicNanos, command: ReceiverCommand) {
         // Whichever image it is about, it is a rare thing.
         self.rests.fill(Rest::OVER);
+        self.setups_due = now;
         match command {
             ReceiverCommand::AddEndpoint(made_of) => self.add_endpoint(made_of),
             ReceiverCommand::RemoveEndpoint(id) => self.remove_endpoint(id),
@@ -246,29 +250,44 @@ impl Receiver {
     }
 
     /// Hands out what is to be sent now; returns how much it did, without what is sent because time goes by.
+    #[inline]
     pub fn poll_transmit(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
-        let mut work = self.check_setups(now);
-        let Self { counters, random, images, rests, words, replies, events, .. } = self;
-        for (place, rest) in rests.iter_mut().enumerate() {
-            if rest.lasts(now, || words[place].as_ref().map_or(0, ImageWords::consumed)) {
-                continue;
-            }
-            let Some(Entry { image, .. }) = &mut images[place] else { continue };
-            let (done, loss) = image.poll(now, random, counters, &mut ReplyOutlet { replies });
-            *rest = if done == 0 { image.rest().unwrap_or(Rest::OVER) } else { Rest::OVER };
-            work += done;
-            if let Some(loss) = loss
-                && events.len() < MAX_EVENTS
-            {
-                events.push_back(ReceiverEvent::Loss(loss));
+        let mut work = if now >= self.setups_due { self.check_setups(now) } else { 0 };
+        for place in 0..self.rests.len() {
+            let words = &self.words[place];
+            if !self.rests[place].lasts(now, || words.as_ref().map_or(0, ImageWords::consumed)) {
+                work += self.poll_image(place, now);
             }
         }
+        if !self.replies.is_empty() {
+            self.hand_out(out);
+        }
+        work
+    }
+
+    /// The turn of the image in this place, if there is one.
+    fn poll_image(&mut self, place: usize, now: MonotonicNanos) -> usize {
+        let Self { counters, random, images, rests, replies, events, .. } = self;
+        let Some(Entry { image, .. }) = &mut images[place] else {
+            rests[place] = Rest::FOR_EVER;
+            return 0;
+        };
+        let (done, loss) = image.poll(now, random, counters, &mut ReplyOutlet { replies });
+        rests[place] = if done == 0 { image.rest().unwrap_or(Rest::OVER) } else { Rest::OVER };
+        if let Some(loss) = loss
+            && events.len() < MAX_EVENTS
+        {
+            events.push_back(ReceiverEvent::Loss(loss));
+        }
+        done
+    }
+
+    fn hand_out(&mut self, out: &mut TransmitBatch) {
         while out.room() > 0
-            && let Some(reply) = replies.pop_front()
+            && let Some(reply) = self.replies.pop_front()
         {
             out.push(reply);
         }
-        work
     }
 
     /// Whether something has come that likely is not the last of its kind, since this was last asked. Heartbeats and setups are not that:
@@ -317,8 +336,10 @@ impl Receiver {
                 self.is_stirred |= header.frame_length > 0;
                 if let Some(Some(entry)) = self.images.get_mut(image) {
                     // Of a thousand streams that carry nothing thousands of signs of life come per second.
-                    if entry.image.on_data(now, (id, control), header, datagram, &self.counters) {
-                        self.rests[image] = Rest::OVER;
+                    match entry.image.on_data(now, (id, control), header, datagram, &self.counters) {
+                        Arrival::Nothing => {}
+                        Arrival::Next(reads) => self.rests[image].on_more(reads),
+                        Arrival::News => self.rests[image] = Rest::OVER,
                     }
                 }
             }
@@ -326,6 +347,7 @@ impl Receiver {
                 self.is_stirred = true;
                 if endpoint.pending.len() < MAX_PENDING_SETUPS {
                     endpoint.pending.push(PendingSetup { stream_id, session_id, since: now });
+                    self.setups_due = self.setups_due.min(now.saturating_add_ns(SETUP_TIMEOUT_NS));
                     self.ask_for_setup(place, id, control, stream_id, session_id);
                 } else {
                     endpoint.dispatcher.end_pending_setup(stream_id, session_id);
@@ -389,11 +411,14 @@ impl Receiver {
     /// Forgets setups that did not come, and registers again with control addresses.
     fn check_setups(&mut self, now: MonotonicNanos) -> usize {
         let mut work = 0;
+        let mut due = MonotonicNanos::NEVER;
         for place in 0..self.endpoints.len() {
             let Some(Endpoint { dispatcher, pending, transports, .. }) = &mut self.endpoints[place] else { continue };
             pending.retain(|pending| {
                 let waits = now <= pending.since.saturating_add_ns(SETUP_TIMEOUT_NS);
-                if !waits {
+                if waits {
+                    due = due.min(pending.since.saturating_add_ns(SETUP_TIMEOUT_NS + 1));
+                } else {
                     dispatcher.end_pending_setup(pending.stream_id, pending.session_id);
                     work += 1;
                 }
@@ -405,14 +430,22 @@ impl Receiver {
             for index in 0..transports.len() {
                 let Some(Some(endpoint)) = self.endpoints.get_mut(place) else { continue };
                 let transport = &mut endpoint.transports[index];
-                if transport.made_of.registers && now >= transport.registration_due {
+                if !transport.made_of.registers {
+                    continue;
+                }
+                let is_due = now >= transport.registration_due;
+                if is_due {
                     transport.registration_due = now.saturating_add_ns(SETUP_TIMEOUT_NS + 1);
+                }
+                due = due.min(transport.registration_due);
+                if is_due {
                     let made_of = transport.made_of;
                     self.register(place, made_of, StreamId::new(0), SessionId::new(0));
                     work += 1;
                 }
             }
         }
+        self.setups_due = due;
         work
     }
 

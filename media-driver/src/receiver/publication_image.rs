@@ -68,6 +68,16 @@ pub struct Rest {
 impl Rest {
     /// None: it is to have a turn.
     pub const OVER: Self = Self { reads: i64::MIN, until: AT_ONCE };
+    /// Nothing to do ever, where no image is.
+    pub const FOR_EVER: Self = Self { reads: i64::MAX, until: MonotonicNanos::NEVER };
+
+    /// More has come, and nothing is missing: there is nothing to do until subscribers have read beyond `reads`.
+    #[inline]
+    pub fn on_more(&mut self, reads: i64) {
+        if self.reads == i64::MAX {
+            self.reads = reads;
+        }
+    }
 
     /// Whether there is still nothing to do, unless something has come. `consumed` is how far subscribers are.
     #[inline]
@@ -75,6 +85,18 @@ impl Rest {
         // Where the one is lies far from where the other is.
         now < self.until && (self.reads == i64::MAX || consumed() <= self.reads)
     }
+}
+
+/// What a datagram came to, for an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// A sign of life, or not even that.
+    Nothing,
+    /// What was to come next, and nothing is missing. Without more there is nothing to do until subscribers have read beyond this, which
+    /// is far away where they cannot.
+    Next(i64),
+    /// Anything else: the image is to have a turn.
+    News,
 }
 
 /// An image as the receiver has it.
@@ -248,8 +270,7 @@ impl PublicationImage {
         self.connect(now, transport, control);
     }
 
-    /// A datagram of data, padding, or a heartbeat has come. `control` is where answers to it go. Returns whether it was more than a sign
-    /// of life, and the image is to have a turn.
+    /// A datagram of data, padding, or a heartbeat has come. `control` is where answers to it go.
     pub fn on_data(
         &mut self,
         now: MonotonicNanos,
@@ -257,15 +278,15 @@ impl PublicationImage {
         header: &DataHeader,
         datagram: &[u8],
         counters: &NetworkCounters,
-    ) -> bool {
+    ) -> Arrival {
         // A term before the first: dropped, and not counted, as in the reference.
-        let Some(position) = header.position(self.term_length, self.initial_term_id) else { return false };
+        let Some(position) = header.position(self.term_length, self.initial_term_id) else { return Arrival::Nothing };
         if matches!(self.phase, Phase::Rejected(_)) {
-            return false;
+            return Arrival::Nothing;
         }
         let Ok(found) = extent(datagram, self.term_length) else {
             counters.count(SystemCounter::InvalidPackets);
-            return false;
+            return Arrival::Nothing;
         };
         let position = position.get();
         let end = position + found.length() as i64;
@@ -275,14 +296,15 @@ impl PublicationImage {
             // A sender passes its limit by padding, and then waits. Were everything lost since the last status message, nobody would
             // ask for it, and both would wait until the image was given up: what its heartbeat shows is asked for as far as
             // it could be placed. The reference waits.
-            return matches!(found, Extent::Heartbeat) && self.raise_highest(self.overrun_threshold);
+            let is_news = matches!(found, Extent::Heartbeat) && self.raise_highest(self.overrun_threshold);
+            return if is_news { Arrival::News } else { Arrival::Nothing };
         }
         let is_news = match found {
             Extent::Heartbeat => {
                 let oldest = (self.announced - i64::from(self.term_length.get())).max(0);
                 if position < oldest {
                     counters.count(SystemCounter::FlowControlUnderRuns);
-                    return false;
+                    return Arrival::Nothing;
                 }
                 counters.count(SystemCounter::HeartbeatsReceived);
                 self.connect(now, transport, control);
@@ -299,7 +321,7 @@ impl PublicationImage {
                     if end >= self.announced - i64::from(self.congestion_control.max_window()) {
                         self.connect(now, transport, control);
                     }
-                    return false;
+                    return Arrival::Nothing;
                 }
                 self.connect(now, transport, control);
                 // What has come is being read, or will be; a frame that claims to start within it is a duplicate at best.
@@ -312,7 +334,28 @@ impl PublicationImage {
         // Trap 53: accepted frames only.
         self.last_packet = now;
         // Trap 47: a heartbeat raises it, or the loss of the last datagram would never be found.
-        self.raise_highest(end.max(position)) || is_news
+        if !self.raise_highest(end.max(position)) && !is_news {
+            return Arrival::Nothing;
+        }
+        match &self.congestion_control {
+            CongestionControl::Static(window) if self.arrivals.frontier() == self.highest && self.end.is_none() => {
+                let reads = self.scheduled + i64::from(window.get() / 4);
+                self.complete_to(self.highest);
+                // Nobody reads beyond what has come.
+                Arrival::Next(if self.highest <= reads { i64::MAX } else { reads })
+            }
+            _ => Arrival::News,
+        }
+    }
+
+    /// Everything up to there has come, or was given up.
+    fn complete_to(&mut self, position: i64) {
+        if position > self.rebuilt {
+            self.rebuilt = position;
+            self.arrivals.complete_to(position);
+            self.made_of.words.set_rebuilt(position);
+            self.made_of.counters.position.store_release(position);
+        }
     }
 
     /// The sender is known to have sent up to `position`. Returns whether that is news.
@@ -356,12 +399,7 @@ impl PublicationImage {
         let mut gaps = 0;
         if !matches!(self.phase, Phase::Rejected(_)) {
             let scanned = gap_scan(&self.made_of.log, Position::new(self.rebuilt), Position::new(self.highest));
-            if scanned.rebuilt.get() > self.rebuilt {
-                self.rebuilt = scanned.rebuilt.get();
-                self.arrivals.complete_to(self.rebuilt);
-                self.made_of.words.set_rebuilt(self.rebuilt);
-                self.made_of.counters.position.store_release(self.rebuilt);
-            }
+            self.complete_to(scanned.rebuilt.get());
             let found = match scanned.gap {
                 Some((position, length)) => {
                     let first = Gap { position: position.get(), length };

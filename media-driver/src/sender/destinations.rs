@@ -16,6 +16,8 @@ const RECEIVER_TIMEOUT_NS: i64 = 5_000_000_000;
 pub struct Destinations {
     kind: Kind,
     all: Vec<Destination>,
+    /// Of how many it is known where they are.
+    located: usize,
     /// The one that each range goes to first, so that none is always last.
     first: usize,
 }
@@ -74,22 +76,28 @@ impl Destinations {
     pub fn fixed(now: MonotonicNanos, address: SocketAddr) -> Self {
         let address = Some(address);
         let only = Destination { address, registration_id: NOBODY, receiver_id: None, last_activity: now };
-        Self { kind: Kind::Fixed, all: vec![only], first: 0 }
+        Self { kind: Kind::Fixed, all: vec![only], located: 1, first: 0 }
     }
 
     /// None yet; applications will add them.
     pub fn manual() -> Self {
-        Self { kind: Kind::Manual, all: Vec::with_capacity(MAX_DESTINATIONS), first: 0 }
+        Self { kind: Kind::Manual, all: Vec::with_capacity(MAX_DESTINATIONS), located: 0, first: 0 }
     }
 
     /// None yet; receivers will register.
     pub fn dynamic() -> Self {
-        Self { kind: Kind::Dynamic, all: Vec::with_capacity(MAX_DESTINATIONS), first: 0 }
+        Self { kind: Kind::Dynamic, all: Vec::with_capacity(MAX_DESTINATIONS), located: 0, first: 0 }
     }
 
     /// How many there are of which it is known where they are.
+    #[inline]
     pub fn len(&self) -> usize {
-        self.all.iter().filter(|destination| destination.address.is_some()).count()
+        self.located
+    }
+
+    /// To be called whenever one has come, gone or moved.
+    fn count_located(&mut self) {
+        self.located = self.all.iter().filter(|destination| destination.address.is_some()).count();
     }
 
     /// How many there are, wherever they are.
@@ -107,6 +115,7 @@ impl Destinations {
         let fits = self.all.len() < MAX_DESTINATIONS && self.kind == Kind::Manual;
         if fits {
             self.all.push(Destination { address, registration_id, receiver_id: None, last_activity: now });
+            self.count_located();
         }
         fits
     }
@@ -115,6 +124,7 @@ impl Destinations {
     pub fn remove(&mut self, address: SocketAddr) {
         if self.kind == Kind::Manual {
             self.all.retain(|destination| destination.address != Some(address));
+            self.count_located();
         }
     }
 
@@ -122,6 +132,7 @@ impl Destinations {
     pub fn remove_by_id(&mut self, registration_id: RegistrationId) {
         if self.kind == Kind::Manual {
             self.all.retain(|destination| destination.registration_id != registration_id);
+            self.count_located();
         }
     }
 
@@ -145,6 +156,7 @@ impl Destinations {
                 receiver_id: Some(receiver_id),
                 last_activity: now,
             });
+            self.count_located();
         }
         true
     }
@@ -170,6 +182,7 @@ impl Destinations {
             *destination =
                 Destination { address: Some(address), registration_id, receiver_id: None, last_activity: now };
         }
+        self.count_located();
     }
 
     /// Whether any may be forgotten when it is silent.
@@ -181,6 +194,7 @@ impl Destinations {
     pub fn expire(&mut self, now: MonotonicNanos) {
         if self.kind == Kind::Dynamic {
             self.all.retain(|destination| now <= destination.last_activity.saturating_add_ns(RECEIVER_TIMEOUT_NS));
+            self.count_located();
         }
     }
 

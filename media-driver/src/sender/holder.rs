@@ -85,6 +85,12 @@ impl HolderWatch {
         self.hear(Heard { id: message.receiver_id, address: from, edge, at: now }, message.end_of_stream);
     }
 
+    /// Whether windows have kept it from being sent, and it is still to be seen that they do not any more.
+    #[inline]
+    pub(super) fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// A receiver rejects the stream.
     pub(super) fn forget(&mut self, receiver_id: i64) {
         self.receivers.retain(|known| known.id != receiver_id);

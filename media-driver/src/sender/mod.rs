@@ -230,8 +230,13 @@ impl Sender {
         if let Some(Some(entry)) = self.publications.get_mut(slot as usize)
             && entry.publication.registration_id() == registration_id
         {
-            self.rests.wake(slot as usize);
             entry.publication.on_completed(&done, &self.counters);
+            let rest = self.rests.over_mut(slot as usize).filter(|_| !entry.holder.is_held());
+            if rest.is_some_and(|rest| entry.publication.goes_on_resting(rest)) {
+                self.rests.resume(slot as usize);
+            } else {
+                self.rests.wake(slot as usize);
+            }
         }
     }
 

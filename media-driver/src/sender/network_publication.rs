@@ -410,14 +410,7 @@ impl NetworkPublication {
     /// For how long it needs no turn, after one in which it did nothing. None when its next turn may find something without anybody
     /// publishing or saying anything.
     pub fn rest(&self) -> Option<Rest> {
-        let is_settled = !self.is_broken
-            && !self.is_limited
-            && self.in_flight.is_empty()
-            && self.resends.is_empty()
-            && self.rtt_answers.is_empty();
-        // Where a group paces it, or spies do, each turn may find something new.
-        let is_paced_by_one = matches!(self.flow_control, FlowControl::Unicast | FlowControl::Max);
-        if !is_settled || !is_paced_by_one || self.made_of.spies_simulate_connection {
+        if !self.may_rest() {
             return None;
         }
         let (log, at) = (&self.made_of.log, Position::new(self.next));
@@ -427,6 +420,35 @@ impl NetworkPublication {
             return None;
         }
         Some(Rest { next_frame, until: self.next_change() })
+    }
+
+    /// The transport has answered for the last that was published, for which the rest was over: whether it goes on, without a turn in
+    /// between. Nothing has happened that would end it sooner.
+    #[inline]
+    pub fn goes_on_resting(&self, rest: &mut Rest) -> bool {
+        if !self.may_rest() {
+            return false;
+        }
+        let next_frame = NextFrame::of(&self.made_of.log, Position::new(self.next)).filter(NextFrame::was_free);
+        let is_free = next_frame.is_some();
+        if let Some(next_frame) = next_frame {
+            rest.next_frame = next_frame;
+        }
+        is_free
+    }
+
+    /// Whether it waits for nothing but its publisher and the time.
+    #[inline]
+    fn may_rest(&self) -> bool {
+        // Where a group paces it, or spies do, each turn may find something new.
+        let is_paced_by_one = matches!(self.flow_control, FlowControl::Unicast | FlowControl::Max);
+        is_paced_by_one
+            && !self.made_of.spies_simulate_connection
+            && !self.is_broken
+            && !self.is_limited
+            && self.in_flight.is_empty()
+            && self.resends.is_empty()
+            && self.rtt_answers.is_empty()
     }
 
     /// When it has something to do by the passing of time alone: what is not waited for, together with what others have.

@@ -93,6 +93,25 @@ impl Rests {
         self.all[place].as_mut().filter(|resting| !resting.is_over).map(|resting| &mut resting.rest)
     }
 
+    /// What is left of the rest of the publication at this place, if it is over and may be resumed: of many, who rests is not looked at in
+    /// each turn, and one that publishes all the time would have to wait for that again and again.
+    #[inline]
+    pub(super) fn over_mut(&mut self, place: usize) -> Option<&mut Rest> {
+        if self.all.len() > PLACES {
+            return None;
+        }
+        self.all[place].as_mut().filter(|resting| resting.is_over).map(|resting| &mut resting.rest)
+    }
+
+    /// The publication at this place rests again, until the same moment.
+    #[inline]
+    pub(super) fn resume(&mut self, place: usize) {
+        if let Some(resting) = &mut self.all[place] {
+            (resting.is_over, resting.looks) = (false, 0);
+            self.due[place] = resting.rest.until();
+        }
+    }
+
     /// Whether any publication may have to have a turn.
     #[inline]
     pub(super) fn is_any_due(&self, now: MonotonicNanos) -> bool {

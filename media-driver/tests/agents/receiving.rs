@@ -8,7 +8,7 @@ use gannet::logbuffer::{ImageReader, LogBuffers, LogKind};
 use gannet::protocol::{DataFlags, DataHeader, Heartbeat, Padding};
 use gannet::types::Position;
 use gannet_driver::mailbox::{EndpointId, LossRules, NewImage};
-use gannet_driver::receiver::publication_image::{PublicationImage, Report, ReportOutlet};
+use gannet_driver::receiver::publication_image::{Arrival, PublicationImage, Report, ReportOutlet};
 use gannet_driver::shared::{Condition, ImageWords, NetworkCounters};
 
 use crate::support::*;
@@ -57,14 +57,14 @@ impl Receiving {
         Self { image, log, words, counters: NetworkCounters::heap(), random: Rng::with_seed(1), join }
     }
 
-    fn take(&mut self, now_us: i64, datagram: &[u8]) {
-        self.take_from(now_us, RECEIVING, datagram);
+    fn take(&mut self, now_us: i64, datagram: &[u8]) -> Arrival {
+        self.take_from(now_us, RECEIVING, datagram)
     }
 
-    fn take_from(&mut self, now_us: i64, transport: EndpointId, datagram: &[u8]) {
+    fn take_from(&mut self, now_us: i64, transport: EndpointId, datagram: &[u8]) -> Arrival {
         let header = DataHeader::parse(datagram).unwrap();
         let from = (transport, sender_address());
-        self.image.on_data(at(now_us * 1000), from, &header, datagram, &self.counters);
+        self.image.on_data(at(now_us * 1000), from, &header, datagram, &self.counters)
     }
 
     fn poll(&mut self, now_us: i64) -> Vec<String> {
@@ -185,6 +185,31 @@ fn frames_come_in_any_order() {
         "trap 20: the first copy stays"
     );
     assert_eq!((receiving.words.rebuilt(), receiving.words.highest()), (192, 192));
+}
+
+/// What comes in order is known to have come without a turn of the image, which is to look up when subscribers may be far enough for a
+/// status message. A gap and an end are to have a turn.
+#[test]
+fn what_comes_in_order_needs_no_turn() {
+    const AWAY: Arrival = Arrival::Next(i64::MAX);
+    let mut receiving = Receiving::new();
+    receiving.poll(0);
+    let quarter = LENGTH / 8;
+    assert_eq!(receiving.take(1, &data(0, b"a")), AWAY);
+    assert_eq!((receiving.words.rebuilt(), receiving.words.highest()), (64, 64));
+    assert_eq!(
+        receiving.take(1, &data(64, &[b'b'; 8160])),
+        Arrival::Next(quarter),
+        "further than subscribers may read"
+    );
+    assert_eq!(receiving.take(1, &heartbeat(64 + 8192, false, false)), Arrival::Nothing);
+    assert_eq!(receiving.take(1, &data(64 + 8192 + 64, b"d")), Arrival::News);
+    assert_eq!(receiving.words.rebuilt(), 64 + 8192);
+    assert_eq!(receiving.take(1, &data(64 + 8192, b"c")), Arrival::Next(quarter), "nothing is missing any more");
+    assert_eq!(receiving.words.rebuilt(), 64 + 8192 + 128);
+    assert_eq!(receiving.poll(2), Vec::<String>::new());
+    assert_eq!(receiving.take(3, &heartbeat(64 + 8192 + 128, true, false)), Arrival::News);
+    assert_eq!(receiving.messages(), b"abcd");
 }
 
 /// Section 23 scenario 3: a lost datagram is asked for with its exact place, after a microsecond, and again after 100.

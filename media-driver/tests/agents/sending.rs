@@ -3,7 +3,7 @@
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, OfferError};
 use gannet::protocol::{ErrorFrame, Nak, StatusMessage};
-use gannet::types::TermId;
+use gannet::types::{Position, TermId};
 use gannet_driver::mailbox::{FlowControlRules, GroupRules, NewNetworkPublication, PublicationCounters};
 use gannet_driver::sender::network_publication::{NetworkPublication, Outgoing, Outlet};
 use gannet_driver::shared::{NetworkCounters, PublicationWords};
@@ -125,6 +125,34 @@ fn trap_21_and_22_setups_and_then_heartbeats() {
     // Everybody has gone long ago.
     assert_eq!(sending.story(20_000, 20_100), ["20000 heartbeat 7:0"]);
     assert!(!sending.words.receivers().alive);
+}
+
+/// One that rests, is disturbed, and has sent everything rests again as soon as that is answered for, and not before.
+#[test]
+fn what_was_disturbed_goes_on_resting_once_all_is_answered_for() {
+    let mut sending = Sending::new();
+    sending.hear(0, &status(0, 4096));
+    sending.poll(0);
+    let mut rest = sending.publication.rest().expect("nothing is published");
+    let until = rest.until();
+    sending.completes = false;
+    for at_once in [true, false] {
+        sending.appender.offer(&[1; 32]).unwrap();
+        assert!(!rest.is_undisturbed());
+        let begin = sending.publication.sent();
+        assert_eq!(sending.poll(1), [Outgoing::Data(Position::new(begin), 64)]);
+        assert!(!sending.publication.goes_on_resting(&mut rest), "the transport has it");
+        if !at_once {
+            sending.appender.offer(&[2; 32]).unwrap();
+        }
+        sending.publication.on_completion(begin, true, &sending.counters);
+        assert_eq!(sending.publication.goes_on_resting(&mut rest), at_once, "unless there is more");
+        assert_eq!((rest.is_undisturbed(), rest.until()), (at_once, until));
+    }
+    let begin = sending.publication.sent();
+    sending.poll(2);
+    sending.publication.on_completion(begin, false, &sending.counters);
+    assert!(!sending.publication.goes_on_resting(&mut rest), "it is to be sent again");
 }
 
 /// Trap 23: a request for a setup is no sign of life, and says nothing about a position.

@@ -18,8 +18,8 @@ use crate::conductor::streams::Named;
 use crate::conductor::subscriptions::SubscriptionLink;
 use crate::mailbox::EndpointId;
 use crate::shared::{
-    BlockedWatch, Cleaning, Counter, FRAME_STEP, LinkId, PublicationWords, ShownPosition, Subscriber, Subscribers,
-    Turn, UntetheredTimeouts, is_clean_for,
+    BlockedWatch, Cleaning, Counter, FRAME_STEP, LinkId, PublicationWords, Receivers, ShownPosition, Subscriber,
+    Subscribers, Turn, UntetheredTimeouts, is_clean_for,
 };
 
 /// What a publication is made of.
@@ -75,6 +75,8 @@ pub(in crate::conductor) struct NetworkPublication {
     consumed: i64,
     /// The furthest that a spy has been, if the sender was told so.
     spied: Option<i64>,
+    /// What the sender said when there was nothing left to do. None while a spy reads.
+    settled: Option<(Receivers, i64)>,
     /// The publisher's position as it was last stored, and when.
     shown: ShownPosition,
 }
@@ -109,6 +111,7 @@ impl NetworkPublication {
             rejections: Rejections::default(),
             consumed: start,
             spied: None,
+            settled: None,
             shown: ShownPosition::new(made_of.position.value.clone(), start, now),
             made_of,
         }
@@ -155,6 +158,19 @@ impl NetworkPublication {
         }
         let receivers = self.made_of.words.receivers();
         let sent = self.made_of.words.sender_position();
+        if self.settled == Some((receivers, sent)) && self.spies.is_empty() {
+            if self.shown.is_due(now) {
+                self.show_position(now);
+            }
+            return false;
+        }
+        let worked = self.follow(now, receivers, sent);
+        self.settled = (!worked && self.spies.is_empty()).then_some((receivers, sent));
+        worked
+    }
+
+    /// As above, where something may have changed.
+    fn follow(&mut self, now: MonotonicNanos, receivers: Receivers, sent: i64) -> bool {
         let has_spies = self.observe_spies(sent);
         let is_connected = receivers.enough || self.made_of.spies_simulate_connection && has_spies;
         let mut worked = is_connected != self.is_connected;

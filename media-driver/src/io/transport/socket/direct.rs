@@ -42,6 +42,7 @@ impl Direct {
     }
 
     /// Receives from one endpoint; returns how many datagrams there were.
+    #[inline]
     pub(in crate::io::transport) fn receive_from(
         &mut self,
         endpoint: &mut Endpoint,
@@ -49,18 +50,43 @@ impl Direct {
         counts: &mut TransportCounts,
         handler: &mut impl FnMut(Datagram<'_>),
     ) -> usize {
+        let asked = limit.min(endpoint.expected);
+        let messages = self.ask(endpoint, asked, counts);
+        if messages == 0 {
+            endpoint.expected = 1;
+            return 0;
+        }
+        self.receive_more(endpoint, limit, (asked, messages), counts, handler)
+    }
+
+    /// Asks the kernel for so many messages; returns how many there were.
+    #[inline]
+    fn ask(&mut self, endpoint: &Endpoint, asked: usize, counts: &mut TransportCounts) -> usize {
+        counts.receive_calls += 1;
+        let socket = endpoint.sockets.receiving().as_fd();
+        let messages = if asked > 1 {
+            self.inbox.receive(socket, asked)
+        } else if endpoint.is_plain {
+            self.inbox.receive_plain(socket)
+        } else {
+            self.inbox.receive_one(socket)
+        };
+        // Nothing there, interrupted, or an earlier datagram's refusal: nothing was received.
+        messages.unwrap_or(0)
+    }
+
+    /// Hands over what has come of so many messages that were asked for, and goes on for as long as the kernel has as many as it is
+    /// asked for.
+    fn receive_more(
+        &mut self,
+        endpoint: &mut Endpoint,
+        limit: usize,
+        (mut asked, mut messages): (usize, usize),
+        counts: &mut TransportCounts,
+        handler: &mut impl FnMut(Datagram<'_>),
+    ) -> usize {
         let mut received = 0;
-        while received < limit {
-            counts.receive_calls += 1;
-            let asked = (limit - received).min(endpoint.expected);
-            let socket = endpoint.sockets.receiving().as_fd();
-            // Nothing there, interrupted, or an earlier datagram's refusal: nothing was received.
-            let messages = if asked == 1 && endpoint.is_plain {
-                self.inbox.receive_plain(socket)
-            } else {
-                self.inbox.receive(socket, asked)
-            };
-            let messages = messages.unwrap_or(0);
+        loop {
             for index in 0..messages {
                 received += hand_over(endpoint.id, self.inbox.message(index), counts, handler);
             }
@@ -69,10 +95,12 @@ impl Direct {
                 break;
             }
             endpoint.expected = (2 * asked).min(MAX_RECEIVED);
-            if asked == 1 {
-                // Most likely the only one. If not, the next turn finds the others.
+            // One that was asked for by itself is most likely the only one. If not, the next turn finds the others.
+            if asked == 1 || received >= limit {
                 break;
             }
+            asked = (limit - received).min(endpoint.expected);
+            messages = self.ask(endpoint, asked, counts);
         }
         received
     }

@@ -287,25 +287,8 @@ impl Inbox {
         let buffers = self.buffers.chunks_exact_mut(RECEIVE_BUFFER_LENGTH);
         let beside = self.parts.iter_mut().zip(self.names.iter_mut()).zip(self.controls.iter_mut());
         for ((header, buffer), ((part, name), control)) in self.headers[..most].iter_mut().zip(buffers).zip(beside) {
-            *part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
             header.msg_len = 0;
-            header.msg_hdr.msg_name = (&raw mut *name).cast();
-            header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as u32;
-            header.msg_hdr.msg_iov = &raw mut *part;
-            set_part_count(&mut header.msg_hdr, 1);
-            header.msg_hdr.msg_control = control.as_mut_ptr().cast();
-            set_control_length(&mut header.msg_hdr, size_of::<Control>());
-            header.msg_hdr.msg_flags = 0;
-        }
-        if most == 1 {
-            let first = &mut self.headers[0];
-            // SAFETY: as below. For one message the kernel has less to copy this way.
-            let length = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut first.msg_hdr, libc::MSG_DONTWAIT) };
-            if length < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            first.msg_len = length as u32;
-            return Ok(1);
+            make_room(&mut header.msg_hdr, part, buffer, name, control);
         }
         // SAFETY: `most` headers were just set up, and name memory of this value, which nobody else uses during the call.
         let received = unsafe {
@@ -319,6 +302,21 @@ impl Inbox {
             )
         };
         if received < 0 { Err(io::Error::last_os_error()) } else { Ok(received as usize) }
+    }
+
+    /// Receives one message if there is one, and returns how many there are: for one the kernel has less to copy this way.
+    #[inline]
+    pub(in crate::io::transport) fn receive_one(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+        let Some((buffer, _)) = self.buffers.split_first_chunk_mut::<RECEIVE_BUFFER_LENGTH>() else { return Ok(0) };
+        let first = &mut self.headers[0];
+        make_room(&mut first.msg_hdr, &mut self.parts[0], buffer, &mut self.names[0], &mut self.controls[0]);
+        // SAFETY: the header was just set up, and names memory of this value, which nobody else uses during the call.
+        let length = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut first.msg_hdr, libc::MSG_DONTWAIT) };
+        if length < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        first.msg_len = length as u32;
+        Ok(1)
     }
 
     /// Receives one datagram if there is one, of which nothing but its source is asked for: the kernel has the least to do for this one.
@@ -364,6 +362,25 @@ impl Inbox {
         message.bytes = &mut self.buffers[index * RECEIVE_BUFFER_LENGTH..][..length];
         message
     }
+}
+
+/// Has a header name all that a message is received into. That must stay where it is until the message is received.
+#[inline]
+fn make_room(
+    header: &mut libc::msghdr,
+    part: &mut libc::iovec,
+    buffer: &mut [u8],
+    name: &mut libc::sockaddr_storage,
+    control: &mut Control,
+) {
+    *part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    header.msg_name = (&raw mut *name).cast();
+    header.msg_namelen = size_of::<libc::sockaddr_storage>() as u32;
+    header.msg_iov = &raw mut *part;
+    set_part_count(header, 1);
+    header.msg_control = control.as_mut_ptr().cast();
+    set_control_length(header, size_of::<Control>());
+    header.msg_flags = 0;
 }
 
 /// Reads what the kernel says beside a message.
