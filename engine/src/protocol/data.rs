@@ -91,15 +91,18 @@ impl DataHeader {
             FrameType::Padding => true,
             found => return Err(FrameError::OtherType { found }),
         };
+        let Some((bytes, _)) = datagram.split_first_chunk::<DATA_HEADER_LENGTH>() else {
+            return Err(FrameError::TooShort { found: datagram.len(), least: DATA_HEADER_LENGTH });
+        };
         Ok(Self {
             frame_length: header.frame_length,
             flags: DataFlags(header.flags),
             is_padding,
-            term_offset: i32_at(datagram, 8),
-            session_id: SessionId::new(i32_at(datagram, 12)),
-            stream_id: StreamId::new(i32_at(datagram, 16)),
-            term_id: TermId::new(i32_at(datagram, 20)),
-            reserved_value: i64_at(datagram, 24),
+            term_offset: i32_at(bytes, 8),
+            session_id: SessionId::new(i32_at(bytes, 12)),
+            stream_id: StreamId::new(i32_at(bytes, 16)),
+            term_id: TermId::new(i32_at(bytes, 20)),
+            reserved_value: i64_at(bytes, 24),
         })
     }
 

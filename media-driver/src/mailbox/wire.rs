@@ -146,6 +146,7 @@ impl TransmitBatch {
     }
 
     /// Adds a datagram. Returns whether there was room.
+    #[inline]
     pub fn push(&mut self, transmit: Transmit) -> bool {
         let fits = self.room() > 0;
         if fits {
@@ -198,6 +199,12 @@ impl TransmitBatch {
     pub fn drain_front(&mut self, count: usize) -> impl Iterator<Item = Transmit> + '_ {
         let count = count.min(self.waiting.len());
         self.waiting.drain(..count)
+    }
+
+    /// Drops all that wait.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.waiting.clear();
     }
 
     /// Takes all out, oldest first.

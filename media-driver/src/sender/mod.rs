@@ -13,6 +13,7 @@ pub mod retransmit;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use gannet::channel_uri::TimestampOffset;
 use gannet::counters::SystemCounter;
@@ -362,16 +363,21 @@ impl Sender {
         let count = self.publications.len();
         self.first = if self.first + 1 < count { self.first + 1 } else { 0 };
         self.waits_for_receivers = false;
+        let first = self.first;
+        let work = self.poll_due_among(first..count, now, out) + self.poll_due_among(0..first, now, out);
+        self.rests.find_next_due(now);
+        out.take_up_what_is_aside();
+        work
+    }
+
+    #[inline]
+    fn poll_due_among(&mut self, slots: Range<usize>, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
         let mut work = 0;
-        for slots in [self.first..count, 0..self.first] {
-            for slot in slots {
-                if self.rests.is_due(slot, now) {
-                    work += self.poll_publication(slot, now, out);
-                }
+        for slot in slots {
+            if self.rests.is_due(slot, now) {
+                work += self.poll_publication(slot, now, out);
             }
         }
-        self.rests.find_next_due();
-        out.take_up_what_is_aside();
         work
     }
 
@@ -538,28 +544,39 @@ impl Outlet for BatchOutlet<'_> {
         self.out.room() >= self.destinations.len()
     }
 
+    #[inline]
     fn put(&mut self, log: &LogBuffers, what: Outgoing) {
         let (slot, registration_id) = (self.slot, self.registration_id);
-        let tag = match what {
-            Outgoing::Data(position, _) => TransmitTag::Data { slot, registration_id, position: position.get() },
-            _ => TransmitTag::Control,
-        };
-        if let Outgoing::Data(position, length) | Outgoing::Resend(position, length) = what {
-            self.counters.add(SystemCounter::BytesSent, (length * self.destinations.len()) as i64);
-            if let Some((offset, time_ns)) = self.stamp {
-                stamp(log, position, length, offset, time_ns);
+        match what {
+            Outgoing::Data(position, length) => {
+                let tag = TransmitTag::Data { slot, registration_id, position: position.get() };
+                self.put_range(log, position, length, tag);
             }
+            Outgoing::Resend(position, length) => self.put_range(log, position, length, TransmitTag::Control),
+            Outgoing::Setup(setup) => self.put_frame(InlineFrame::new(|bytes| setup.write(bytes))),
+            Outgoing::Heartbeat(heartbeat) => self.put_frame(InlineFrame::new(|bytes| heartbeat.write(bytes))),
+            Outgoing::Rtt(answer) => self.put_frame(InlineFrame::new(|bytes| answer.write(bytes))),
+        }
+    }
+}
+
+impl BatchOutlet<'_> {
+    fn put_range(&mut self, log: &LogBuffers, position: Position, length: usize, tag: TransmitTag) {
+        self.counters.add(SystemCounter::BytesSent, (length * self.destinations.len()) as i64);
+        if let Some((offset, time_ns)) = self.stamp {
+            stamp(log, position, length, offset, time_ns);
         }
         let endpoint = self.endpoint;
         for to in self.destinations.next_round() {
-            let content = match what {
-                Outgoing::Data(position, length) | Outgoing::Resend(position, length) => {
-                    Content::Log { log: log.clone(), position, length }
-                }
-                Outgoing::Setup(setup) => Content::Frame(InlineFrame::new(|bytes| setup.write(bytes))),
-                Outgoing::Heartbeat(heartbeat) => Content::Frame(InlineFrame::new(|bytes| heartbeat.write(bytes))),
-                Outgoing::Rtt(answer) => Content::Frame(InlineFrame::new(|bytes| answer.write(bytes))),
-            };
+            let content = Content::Log { log: log.clone(), position, length };
+            self.out.push(Transmit { endpoint, to, content, tag });
+        }
+    }
+
+    fn put_frame(&mut self, frame: InlineFrame) {
+        let endpoint = self.endpoint;
+        for to in self.destinations.next_round() {
+            let (content, tag) = (Content::Frame(frame), TransmitTag::Control);
             self.out.push(Transmit { endpoint, to, content, tag });
         }
     }

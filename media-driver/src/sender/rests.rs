@@ -28,7 +28,9 @@ const AT_ONCE: MonotonicNanos = MonotonicNanos::new(i64::MIN);
 pub(super) struct Rests {
     /// When each has its next turn. Never where there is none.
     due: Vec<MonotonicNanos>,
-    /// None of them is due before that.
+    /// How many of them are due at once.
+    awake: usize,
+    /// None of the others is due before that.
     next_due: MonotonicNanos,
     all: Vec<Option<Resting>>,
     next_fresh: usize,
@@ -55,15 +57,14 @@ impl Rests {
     /// There is one more place, whose publication does not rest.
     pub(super) fn add_place(&mut self) {
         self.due.push(AT_ONCE);
-        self.next_due = AT_ONCE;
+        self.awake += 1;
         self.all.push(None);
     }
 
     /// The publication at this place does not rest.
     #[inline]
     pub(super) fn wake(&mut self, place: usize) {
-        self.due[place] = AT_ONCE;
-        self.next_due = AT_ONCE;
+        self.set_due(place, AT_ONCE);
         if let Some(resting) = &mut self.all[place] {
             resting.is_over = true;
         }
@@ -71,20 +72,31 @@ impl Rests {
 
     /// There is no publication at this place any more. Lets go of its log.
     pub(super) fn leave(&mut self, place: usize) {
-        self.due[place] = MonotonicNanos::NEVER;
+        self.set_due(place, MonotonicNanos::NEVER);
         self.all[place] = None;
+    }
+
+    #[inline]
+    fn set_due(&mut self, place: usize, due: MonotonicNanos) {
+        self.awake -= usize::from(self.due[place] == AT_ONCE);
+        self.due[place] = due;
+        if due == AT_ONCE {
+            self.awake += 1;
+        } else {
+            self.next_due = self.next_due.min(due);
+        }
     }
 
     /// The publication at this place rests from now on.
     pub(super) fn begin(&mut self, place: usize, rest: Rest) {
-        self.due[place] = rest.until();
+        self.set_due(place, rest.until());
         self.all[place] = Some(Resting { rest, is_over: false, looks: 0 });
     }
 
     /// The publication at this place rests for another while.
     pub(super) fn go_on(&mut self, place: usize) {
         if let Some(resting) = &self.all[place] {
-            self.due[place] = resting.rest.until();
+            self.set_due(place, resting.rest.until());
         }
     }
 
@@ -108,14 +120,15 @@ impl Rests {
     pub(super) fn resume(&mut self, place: usize) {
         if let Some(resting) = &mut self.all[place] {
             (resting.is_over, resting.looks) = (false, 0);
-            self.due[place] = resting.rest.until();
+            let until = resting.rest.until();
+            self.set_due(place, until);
         }
     }
 
     /// Whether any publication may have to have a turn.
     #[inline]
     pub(super) fn is_any_due(&self, now: MonotonicNanos) -> bool {
-        now >= self.next_due
+        self.awake > 0 || now >= self.next_due
     }
 
     /// Whether the publication at this place is to have a turn.
@@ -125,8 +138,12 @@ impl Rests {
     }
 
     /// All that were due have had their turns.
-    pub(super) fn find_next_due(&mut self) {
-        self.next_due = self.due.iter().copied().min().unwrap_or(MonotonicNanos::NEVER);
+    #[inline]
+    pub(super) fn find_next_due(&mut self, now: MonotonicNanos) {
+        if now >= self.next_due {
+            let others = self.due.iter().copied().filter(|due| *due != AT_ONCE);
+            self.next_due = others.min().unwrap_or(MonotonicNanos::NEVER);
+        }
     }
 
     /// Looks at those whose turn it is to be looked at: where something was published, the rest is over.

@@ -64,15 +64,13 @@ impl Direct {
     fn ask(&mut self, endpoint: &Endpoint, asked: usize, counts: &mut TransportCounts) -> usize {
         counts.receive_calls += 1;
         let socket = endpoint.sockets.receiving().as_fd();
-        let messages = if asked > 1 {
+        if asked > 1 {
             self.inbox.receive(socket, asked)
         } else if endpoint.is_plain {
             self.inbox.receive_plain(socket)
         } else {
             self.inbox.receive_one(socket)
-        };
-        // Nothing there, interrupted, or an earlier datagram's refusal: nothing was received.
-        messages.unwrap_or(0)
+        }
     }
 
     /// Hands over what has come of so many messages that were asked for, and goes on for as long as the kernel has as many as it is

@@ -66,19 +66,21 @@ impl Outbox {
     }
 
     /// Sends a message of one piece by itself, to `to` or where the socket is connected to: the least that the kernel has to look at.
+    /// Returns whether it took it.
+    #[inline]
     pub(in crate::io::transport) fn send_one(
         &mut self,
         socket: BorrowedFd<'_>,
         to: Option<SocketAddr>,
         bytes: &[u8],
-    ) -> io::Result<()> {
+    ) -> bool {
         let name = &mut self.names[0];
         let name_length = to.map_or(0, |to| put_name(name, to));
         let name = if to.is_some() { (&raw const *name).cast() } else { std::ptr::null() };
         let data = bytes.as_ptr().cast();
         // SAFETY: the bytes and the name are borrowed for the length of the call, and as long as is stated.
         let sent = unsafe { libc::sendto(socket.as_raw_fd(), data, bytes.len(), SEND_FLAGS, name, name_length) };
-        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        sent >= 0
     }
 
     /// Starts a call.
@@ -281,8 +283,9 @@ impl Inbox {
         }
     }
 
-    /// Receives what is there, at most `most` messages, and returns how many there are.
-    pub(in crate::io::transport) fn receive(&mut self, socket: BorrowedFd<'_>, most: usize) -> io::Result<usize> {
+    /// Receives what is there, at most `most` messages, and returns how many there are. That a call was interrupted, or told of an
+    /// earlier datagram's refusal, is the same as that there are none.
+    pub(in crate::io::transport) fn receive(&mut self, socket: BorrowedFd<'_>, most: usize) -> usize {
         let most = most.min(MAX_RECEIVED);
         let buffers = self.buffers.chunks_exact_mut(RECEIVE_BUFFER_LENGTH);
         let beside = self.parts.iter_mut().zip(self.names.iter_mut()).zip(self.controls.iter_mut());
@@ -301,27 +304,27 @@ impl Inbox {
                 std::ptr::null_mut(),
             )
         };
-        if received < 0 { Err(io::Error::last_os_error()) } else { Ok(received as usize) }
+        usize::try_from(received).unwrap_or(0)
     }
 
     /// Receives one message if there is one, and returns how many there are: for one the kernel has less to copy this way.
     #[inline]
-    pub(in crate::io::transport) fn receive_one(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
-        let Some((buffer, _)) = self.buffers.split_first_chunk_mut::<RECEIVE_BUFFER_LENGTH>() else { return Ok(0) };
+    pub(in crate::io::transport) fn receive_one(&mut self, socket: BorrowedFd<'_>) -> usize {
+        let buffer = &mut self.buffers[..RECEIVE_BUFFER_LENGTH];
         let first = &mut self.headers[0];
         make_room(&mut first.msg_hdr, &mut self.parts[0], buffer, &mut self.names[0], &mut self.controls[0]);
         // SAFETY: the header was just set up, and names memory of this value, which nobody else uses during the call.
         let length = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut first.msg_hdr, libc::MSG_DONTWAIT) };
         if length < 0 {
-            return Err(io::Error::last_os_error());
+            return 0;
         }
         first.msg_len = length as u32;
-        Ok(1)
+        1
     }
 
     /// Receives one datagram if there is one, of which nothing but its source is asked for: the kernel has the least to do for this one.
     /// Returns how many there are.
-    pub(in crate::io::transport) fn receive_plain(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
+    pub(in crate::io::transport) fn receive_plain(&mut self, socket: BorrowedFd<'_>) -> usize {
         let first = &mut self.headers[0];
         let name = (&raw mut self.names[0]).cast();
         let mut name_length = size_of::<libc::sockaddr_storage>() as u32;
@@ -334,13 +337,13 @@ impl Inbox {
             libc::recvfrom(socket.as_raw_fd(), buffer, room, flags, name, &raw mut name_length)
         };
         if length < 0 {
-            return Err(io::Error::last_os_error());
+            return 0;
         }
         let is_truncated = length as usize > RECEIVE_BUFFER_LENGTH;
         first.msg_len = length as u32;
         first.msg_hdr.msg_controllen = 0;
         first.msg_hdr.msg_flags = if is_truncated { libc::MSG_TRUNC } else { 0 };
-        Ok(1)
+        1
     }
 
     /// A message of the last call.

@@ -167,7 +167,38 @@ impl<F: FnMut(Completion)> Account<'_, F> {
 }
 
 /// Sends transmits of one endpoint, oldest first, and answers for each.
+#[inline]
 pub(super) fn send_plainly(
+    outbox: &mut Outbox,
+    sockets: &Sockets,
+    can_segment: &mut bool,
+    run: &[Transmit],
+    account: &mut Account<'_, impl FnMut(Completion)>,
+) {
+    if !send_alone(outbox, sockets, run, account) {
+        send_run(outbox, sockets, can_segment, run, account);
+    }
+}
+
+/// Sends a transmit that is the only one, and answers for it. False if it is not, or was not sent: that is looked into elsewhere.
+fn send_alone(
+    outbox: &mut Outbox,
+    sockets: &Sockets,
+    run: &[Transmit],
+    account: &mut Account<'_, impl FnMut(Completion)>,
+) -> bool {
+    let [only] = run else { return false };
+    let Some(bytes) = bytes_of(only) else { return false };
+    account.counts.send_calls += 1;
+    let is_sent = outbox.send_one(sockets.sender.as_fd(), address(sockets, only), bytes);
+    if is_sent {
+        account.answer(run, true);
+    }
+    is_sent
+}
+
+/// Sends transmits of one endpoint, many at a time, and makes sense of what the kernel refuses.
+fn send_run(
     outbox: &mut Outbox,
     sockets: &Sockets,
     can_segment: &mut bool,
@@ -179,15 +210,7 @@ pub(super) fn send_plainly(
     while !rest.is_empty() {
         // How many datagrams each message has.
         let mut sizes = [0_u8; messages::MAX_MESSAGES];
-        let outcome = match rest {
-            [only] => {
-                sizes[0] = 1;
-                let send = |bytes| outbox.send_one(sockets.sender.as_fd(), address(sockets, only), bytes).map(|()| 1);
-                bytes_of(only).map(send)
-            }
-            _ => send_many(outbox, sockets, *can_segment, rest, &mut sizes),
-        };
-        let Some(outcome) = outcome else {
+        let Some(outcome) = send_many(outbox, sockets, *can_segment, rest, &mut sizes) else {
             // A mistake of the sender's, which is told and goes on.
             *account.fault = Some(fault(&rest[0], libc::EFAULT));
             account.answer(&rest[..1], false);
@@ -311,7 +334,7 @@ impl Transport for SocketTransport {
             self.send_run(run, &mut done);
             rest = others;
         }
-        batch.drain().for_each(drop);
+        batch.clear();
         answered
     }
 

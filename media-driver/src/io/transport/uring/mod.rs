@@ -160,7 +160,7 @@ impl Transport for UringTransport {
         let before = self.counts.sent + self.counts.not_sent;
         let mut account = Account { counts: &mut self.counts, fault: &mut self.fault, done: &mut done };
         if self.sends.is_idle() && self.endpoints.send_if_one(batch.as_slice(), &mut account) {
-            batch.drain().for_each(drop);
+            batch.clear();
         } else {
             self.sends.send(batch, &mut self.endpoints, &mut account);
         }
