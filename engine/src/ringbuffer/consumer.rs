@@ -100,6 +100,7 @@ impl RingConsumer {
         ring.data.word_at::<i32>(ring.index(self.position)).load_relaxed() > 0
     }
 
+    #[inline(never)]
     fn read_records(&mut self, limit: usize, mut handler: impl FnMut(i32, &[u8]) -> ReadAction) -> usize {
         let end = self.position + (self.ring.capacity() - self.ring.ring().index(self.position)) as i64;
         let mut reached = self.position;

@@ -286,6 +286,7 @@ impl Conductor {
         self.commands.read(1, |type_id, bytes| core.on_command(type_id, bytes))
     }
 
+    #[inline(never)]
     fn on_tick(&mut self) {
         let now = self.core.now;
         // Trap 66: on ticks only, which is often enough for clients that wait ten seconds.
@@ -319,6 +320,7 @@ impl Core {
 
     /// Goes on with a command whose name was looked up, or with one that had to stay behind such a one, if there is any. That comes
     /// before what lies in the ring, so each client's commands stay in order.
+    #[inline(never)]
     fn go_on(&mut self) -> bool {
         if self.go_on_with_channel() {
             return true;

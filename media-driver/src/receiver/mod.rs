@@ -239,6 +239,7 @@ impl Receiver {
         }
     }
 
+    #[inline(never)]
     fn on_other_frame(&mut self, now: MonotonicNanos, transport: EndpointId, from: SocketAddr, datagram: &[u8]) {
         match Frame::parse(datagram) {
             Ok(Frame::Setup(setup)) => self.on_setup(now, transport, from, setup),
@@ -266,6 +267,7 @@ impl Receiver {
     }
 
     /// The turn of the image in this place, if there is one.
+    #[inline(never)]
     fn poll_image(&mut self, place: usize, now: MonotonicNanos) -> usize {
         let Self { counters, random, images, rests, replies, events, .. } = self;
         let Some(Entry { image, .. }) = &mut images[place] else {
@@ -282,6 +284,7 @@ impl Receiver {
         done
     }
 
+    #[inline(never)]
     fn hand_out(&mut self, out: &mut TransmitBatch) {
         while out.room() > 0
             && let Some(reply) = self.replies.pop_front()
@@ -409,6 +412,7 @@ impl Receiver {
     }
 
     /// Forgets setups that did not come, and registers again with control addresses.
+    #[inline(never)]
     fn check_setups(&mut self, now: MonotonicNanos) -> usize {
         let mut work = 0;
         let mut due = MonotonicNanos::NEVER;

@@ -170,6 +170,7 @@ impl NetworkPublication {
     }
 
     /// As above, where something may have changed.
+    #[inline(never)]
     fn follow(&mut self, now: MonotonicNanos, receivers: Receivers, sent: i64) -> bool {
         let has_spies = self.observe_spies(sent);
         let is_connected = receivers.enough || self.made_of.spies_simulate_connection && has_spies;

@@ -143,6 +143,23 @@ impl<C: Clock> Fate<C> {
         self.held.push(Held { due, endpoint, from, bytes: datagram.bytes.to_vec(), received_ns });
     }
 
+    /// Hands over what comes of what was held back, and of what has arrived; returns how much that was.
+    #[cold]
+    fn receive(
+        &mut self,
+        from: &mut impl Transport,
+        limit: usize,
+        mut handler: &mut impl FnMut(Datagram<'_>),
+    ) -> usize {
+        let now = self.clock.monotonic();
+        let mut handed_over = self.release(now, limit, handler);
+        if handed_over < limit {
+            let rest = limit - handed_over;
+            from.receive(rest, |datagram| handed_over += self.decide(now, datagram, &mut handler));
+        }
+        handed_over
+    }
+
     /// Hands over what was held back for long enough, the longest overdue first.
     fn release(&mut self, now: MonotonicNanos, limit: usize, handler: &mut impl FnMut(Datagram<'_>)) -> usize {
         let mut released = 0;
@@ -183,14 +200,10 @@ impl<T: Transport, C: Clock> Transport for LossyTransport<T, C> {
 
     #[inline]
     fn receive(&mut self, limit: usize, mut handler: impl FnMut(Datagram<'_>)) -> usize {
-        let Some(fate) = &mut self.fate else { return self.inner.receive(limit, handler) };
-        let now = fate.clock.monotonic();
-        let mut handed_over = fate.release(now, limit, &mut handler);
-        if handed_over < limit {
-            let rest = limit - handed_over;
-            self.inner.receive(rest, |datagram| handed_over += fate.decide(now, datagram, &mut handler));
+        match &mut self.fate {
+            None => self.inner.receive(limit, handler),
+            Some(fate) => fate.receive(&mut self.inner, limit, &mut handler),
         }
-        handed_over
     }
 
     #[inline]

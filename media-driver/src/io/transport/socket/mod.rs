@@ -137,6 +137,29 @@ impl SocketTransport {
         }
     }
 
+    /// Receives from those sockets of which the kernel says that they have something; returns how many datagrams there were.
+    #[inline(never)]
+    fn receive_from_ready(&mut self, limit: usize, handler: &mut impl FnMut(Datagram<'_>)) -> usize {
+        let mut received = 0;
+        self.counts.receive_calls += 1;
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        // Not kept in the transport: what the kernel answers with could not be moved to another thread.
+        let mut answers = [MaybeUninit::uninit(); MAX_READY];
+        let Ok((ready, _)) = epoll::wait(&self.epoll, &mut answers, Some(&now)) else { return 0 };
+        // Those that are not reached, because the limit was, come up again: the kernel moves on to others first.
+        let fair = (limit / ready.len().max(1)).max(1);
+        for event in ready {
+            if received >= limit {
+                break;
+            }
+            let id = EndpointId::new(event.data.u64() as u32);
+            if let Some(index) = self.find(id) {
+                received += self.direct.receive_from(&mut self.endpoints[index], fair, &mut self.counts, handler);
+            }
+        }
+        received
+    }
+
     /// Sends transmits of one endpoint, oldest first.
     fn send_run(&mut self, run: &[Transmit], done: &mut impl FnMut(Completion)) {
         let index = self.find(run[0].endpoint);
@@ -339,27 +362,11 @@ impl Transport for SocketTransport {
     }
 
     fn receive(&mut self, limit: usize, mut handler: impl FnMut(Datagram<'_>)) -> usize {
-        if !self.is_watched {
-            return self.direct.receive(&mut self.endpoints, limit, &mut self.counts, &mut handler);
+        if self.is_watched {
+            self.receive_from_ready(limit, &mut handler)
+        } else {
+            self.direct.receive(&mut self.endpoints, limit, &mut self.counts, &mut handler)
         }
-        let mut received = 0;
-        self.counts.receive_calls += 1;
-        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        // Not kept in the transport: what the kernel answers with could not be moved to another thread.
-        let mut answers = [MaybeUninit::uninit(); MAX_READY];
-        let Ok((ready, _)) = epoll::wait(&self.epoll, &mut answers, Some(&now)) else { return 0 };
-        // Those that are not reached, because the limit was, come up again: the kernel moves on to others first.
-        let fair = (limit / ready.len().max(1)).max(1);
-        for event in ready {
-            if received >= limit {
-                break;
-            }
-            let id = EndpointId::new(event.data.u64() as u32);
-            if let Some(index) = self.find(id) {
-                received += self.direct.receive_from(&mut self.endpoints[index], fair, &mut self.counts, &mut handler);
-            }
-        }
-        received
     }
 
     #[inline]

@@ -167,6 +167,7 @@ impl Transport for UringTransport {
         (self.counts.sent + self.counts.not_sent - before) as usize
     }
 
+    #[inline(never)]
     fn receive(&mut self, limit: usize, mut handler: impl FnMut(Datagram<'_>)) -> usize {
         self.arm_if_many();
         let Self { receives, direct, endpoints, counts, .. } = self;
