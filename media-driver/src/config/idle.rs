@@ -47,3 +47,33 @@ impl Threads {
 pub(super) fn idle_strategy(name: IdleStrategyName, args: &str) -> Result<IdleStrategy, IdleStrategyError> {
     IdleStrategy::named(name.as_str(), (!args.is_empty()).then_some(args))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each of the five settings its own, so that one taken for another shows.
+    #[test]
+    fn each_thread_idles_as_the_mode_says() {
+        let names = |mode| {
+            let threads = Threads {
+                mode,
+                conductor_idle: IdleStrategyName::Noop,
+                sender_idle: IdleStrategyName::Spin,
+                receiver_idle: IdleStrategyName::Yield,
+                shared_idle: IdleStrategyName::Backoff,
+                shared_idle_args: "10-20-1us-1ms".to_owned(),
+                shared_network_idle: IdleStrategyName::Sleep,
+                shared_network_idle_args: "4ms".to_owned(),
+                ..Threads::default()
+            };
+            let strategies =
+                [threads.conductor_idle_strategy(), threads.sender_idle_strategy(), threads.receiver_idle_strategy()];
+            strategies.map(|strategy| strategy.unwrap().to_string())
+        };
+        assert_eq!(names(ThreadingMode::Dedicated), ["noop", "spin", "yield"]);
+        assert_eq!(names(ThreadingMode::SharedNetwork)[..2], ["noop", "sleep-ns:4ms"]);
+        assert_eq!(names(ThreadingMode::Shared)[0], "backoff:10-20-1us-1ms");
+        assert_eq!(names(ThreadingMode::Invoker)[0], "backoff:10-20-1us-1ms");
+    }
+}

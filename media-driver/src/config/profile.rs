@@ -56,6 +56,7 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::super::table::PROPERTIES;
+    use super::super::value::{Cpu, IdleStrategyName, ThreadingMode};
     use super::*;
 
     #[test]
@@ -72,5 +73,31 @@ mod tests {
             assert_eq!(loaded.config.process.profile, profile);
             assert!(loaded.notices.is_empty(), "what a profile states needs no notice: {:?}", loaded.notices);
         }
+    }
+
+    /// Dedicated, pinned, spinning and with all memory at hand; sharing and backing off; on one thread, asleep.
+    #[test]
+    fn profiles_run_threads_as_their_names_promise() {
+        let of = |profile| {
+            let config = DriverConfig::for_profile(profile);
+            let threads = config.threads;
+            let idle = [
+                threads.conductor_idle,
+                threads.sender_idle,
+                threads.receiver_idle,
+                threads.shared_idle,
+                threads.shared_network_idle,
+            ];
+            assert!(idle.iter().all(|each| *each == idle[0]), "{profile}: {idle:?}");
+            let cpus = [threads.conductor_cpu, threads.sender_cpu, threads.receiver_cpu];
+            (threads.mode, idle[0], cpus, config.terms.sparse)
+        };
+        let low_latency = (ThreadingMode::Dedicated, IdleStrategyName::Spin, [Cpu::Auto; 3], false);
+        let balanced = (ThreadingMode::SharedNetwork, IdleStrategyName::Backoff, [Cpu::Any; 3], true);
+        let frugal = (ThreadingMode::Shared, IdleStrategyName::Sleep, [Cpu::Any; 3], true);
+        assert_eq!(of(Profile::LowLatency), low_latency);
+        assert_eq!(of(Profile::Balanced), balanced);
+        assert_eq!(of(Profile::Frugal), frugal);
+        assert_eq!(DriverConfig::default().process.profile, Profile::Balanced, "unless another is asked for");
     }
 }
