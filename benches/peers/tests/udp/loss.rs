@@ -1,7 +1,10 @@
-//! Streams across a network that loses one, five and twenty of a hundred datagrams each way.
+//! Streams across a network that loses one, five and twenty of a hundred datagrams each way: to one receiver, to a group, and to
+//! several destinations.
 
 use crate::hosts::{Host, PAIRINGS, STREAM, deliver, free_port};
 use crate::relay::Relay;
+use gannet::counters::SystemCounter;
+use gannet_peers::driver::DriverKind;
 use std::net::SocketAddr;
 
 fn cross(percent: u64) {
@@ -10,7 +13,7 @@ fn cross(percent: u64) {
     for (sending, receiving) in PAIRINGS {
         let (from, to) = (Host::start(sending), Host::start(receiving));
         let endpoint = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let relay = Relay::start(endpoint, percent);
+        let relay = Relay::start(endpoint, percent, 1);
         let mut subscription = [to.client.add_subscription(&format!("aeron:udp?endpoint={endpoint}"), STREAM).unwrap()];
         let channel = format!("aeron:udp?endpoint={}|term-length=64k", relay.address());
         let mut publication = from.client.add_exclusive_publication(&channel, STREAM).unwrap();
@@ -34,6 +37,65 @@ fn twenty_percent_are_made_up_for() {
     cross(20);
 }
 
+const PERCENTAGES: [u64; 3] = [1, 5, 20];
+const BOTH: [DriverKind; 2] = [DriverKind::Aeron, DriverKind::Gannet];
+/// No receiver is given up that has said nothing for a while: what it says is lost, too.
+const PACED: &str = "fc=min,g:/2,t:60s|term-length=64k";
+
+fn lengths() -> Vec<usize> {
+    (0..1_000).map(|number| if number % 100 == 99 { 8_000 } else { number * 37 % 1_500 }).collect()
+}
+
+/// Of what our drivers hear of a group they lose a part on purpose: data where they receive, and what receivers say where they send.
+#[test]
+fn what_a_group_loses_is_made_up_for() {
+    for sending in BOTH {
+        for percent in PERCENTAGES {
+            let share = (percent * 10_000).to_string();
+            let start = |kind| match kind {
+                DriverKind::Gannet => Host::with(kind, &[("gannet.loss.drop.ppm", &share)]),
+                DriverKind::Aeron => Host::start(kind),
+            };
+            let from = start(sending);
+            let hosts = BOTH.map(start);
+            let group = format!("aeron:udp?endpoint=224.20.30.39:{}|interface=127.0.0.1", free_port());
+            let mut subscriptions = hosts.each_ref().map(|host| host.client.add_subscription(&group, STREAM).unwrap());
+            let channel = format!("{group}|{PACED}");
+            let mut publication = from.client.add_exclusive_publication(&channel, STREAM).unwrap();
+            deliver(&mut publication, &mut subscriptions, &lengths());
+            let naks = hosts[1].client.counters().value(SystemCounter::NaksSent.id());
+            assert!(naks > Some(0), "{sending:?} {percent} %: nothing was asked for again");
+        }
+    }
+}
+
+/// The network loses on the way to each of two destinations, and not the same.
+#[test]
+fn what_is_lost_on_the_way_to_several_destinations_is_made_up_for() {
+    for sending in BOTH {
+        for percent in PERCENTAGES {
+            let from = Host::start(sending);
+            let hosts = BOTH.map(Host::start);
+            let places = hosts.each_ref().map(|_| SocketAddr::from(([127, 0, 0, 1], free_port())));
+            let relays = [Relay::start(places[0], percent, 1), Relay::start(places[1], percent, 5)];
+            let mut subscriptions: Vec<_> = hosts
+                .iter()
+                .zip(places)
+                .map(|(host, place)| {
+                    host.client.add_subscription(&format!("aeron:udp?endpoint={place}"), STREAM).unwrap()
+                })
+                .collect();
+            let channel = format!("aeron:udp?control=127.0.0.1:{}|control-mode=manual|{PACED}", free_port());
+            let mut publication = from.client.add_exclusive_publication(&channel, STREAM).unwrap();
+            for relay in &relays {
+                publication.add_destination(&format!("aeron:udp?endpoint={}", relay.address())).unwrap();
+            }
+            deliver(&mut publication, &mut subscriptions, &lengths());
+            assert!(relays.iter().all(|relay| relay.lost() > 0), "{sending:?} {percent} %");
+        }
+    }
+}
+
 /// Our driver's own loss on purpose, at whichever end it is.
 #[test]
 fn loss_on_purpose_is_made_up_for() {
@@ -44,8 +106,8 @@ fn loss_on_purpose_is_made_up_for() {
             ("gannet.loss.delay.ppm", "20000"),
         ];
         let host = |kind| match kind {
-            gannet_peers::driver::DriverKind::Gannet => Host::with(kind, &lossy),
-            gannet_peers::driver::DriverKind::Aeron => Host::start(kind),
+            DriverKind::Gannet => Host::with(kind, &lossy),
+            DriverKind::Aeron => Host::start(kind),
         };
         let (from, to) = (host(sending), host(receiving));
         let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=64k", free_port());

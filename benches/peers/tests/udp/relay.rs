@@ -16,8 +16,8 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Passes on what comes to its address, but for `percent` of it each way.
-    pub(crate) fn start(to: SocketAddr, percent: u64) -> Self {
+    /// Passes on what comes to its address, but for `percent` of it each way, which the seed chooses.
+    pub(crate) fn start(to: SocketAddr, percent: u64, seed: u64) -> Self {
         let open = || {
             let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
             socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
@@ -54,7 +54,7 @@ impl Relay {
             })
         };
         let clone = |socket: &UdpSocket| socket.try_clone().expect("another name of the socket");
-        let threads = vec![run(clone(&front), clone(&back), Some(to), 1), run(back, front, None, 2)];
+        let threads = vec![run(clone(&front), clone(&back), Some(to), seed), run(back, front, None, seed + 1)];
         Self { address, stops, lost, threads }
     }
 
