@@ -49,6 +49,10 @@ use super::writer::{Held, Writer};
 /// assert_eq!((record.sequence(), record.payload()), (Some(0), &b"hello"[..]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// The journal's own threads, of which one begins with it and another with its first appender, may run where the thread that begins
+/// them may. A thread that is to have a core to itself opens the journal and makes an appender before it is pinned to that core;
+/// otherwise appends wait each time that one of them has something to do.
 #[derive(Debug)]
 pub struct Journal {
     writer: Arc<Writer>,
