@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use gannet_driver::config::Layers;
 
 /// A media driver compatible with Aeron's: clients on this host publish and subscribe through it.
@@ -35,6 +35,10 @@ pub(crate) struct Cli {
     /// Print the configuration, each value with its source, and exit
     #[arg(long)]
     pub(crate) print_config: bool,
+
+    /// Print a manual page and exit: into a file gannet-driver.1 for man
+    #[arg(long)]
+    pub(crate) man: bool,
 
     /// The driver directory [aeron.dir]
     #[arg(long)]
@@ -106,6 +110,13 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
+    /// The manual page, as man reads it.
+    pub(crate) fn man() -> std::io::Result<String> {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Self::command()).render(&mut page)?;
+        Ok(String::from_utf8_lossy(&page).into_owned())
+    }
+
     /// Adds what the flags and `-D` say.
     pub(crate) fn add_to(&self, layers: &mut Layers) {
         self.define.iter().for_each(|definition| layers.define(definition));
@@ -177,6 +188,18 @@ mod tests {
         ] {
             assert_eq!(loaded(&[flag]).source(property).unwrap().to_string(), flag);
         }
+    }
+
+    #[test]
+    fn the_manual_page_has_every_flag_and_the_exit_status() {
+        let page = Cli::man().unwrap();
+        for flag in Cli::command().get_arguments().filter_map(|argument| argument.get_long()) {
+            assert!(page.contains(&flag.replace('-', "\\-")), "{flag}");
+        }
+        assert!(
+            page.starts_with(".ie") && page.contains(".TH gannet-driver 1") && page.contains("Exit status: 0"),
+            "{page}"
+        );
     }
 
     #[test]

@@ -33,6 +33,12 @@ fn main() -> ExitCode {
     if cli.version {
         return print_and_end(&format!("{}\n", version_line()));
     }
+    if cli.man {
+        return match Cli::man() {
+            Ok(page) => print_and_end(&page),
+            Err(error) => refuse(FAILED, &format!("cannot make the manual page: {error}")),
+        };
+    }
     match load(&cli) {
         Ok(loaded) => run(&cli, loaded),
         Err(message) => refuse(NOT_UNDERSTOOD, &message),

@@ -21,8 +21,8 @@ pub(crate) use values::{
 };
 
 use crate::commands::{
-    bench, completions, demo, errors, journal, loss, publish, record, replay, sbe, stat, streams, subscribe, terminate,
-    why,
+    bench, completions, demo, errors, journal, loss, man, publish, record, replay, sbe, stat, streams, subscribe,
+    terminate, why,
 };
 
 /// Publish, subscribe, record and replay, work with journals and SBE schemas, and see what a media driver is doing, or end it.
@@ -52,6 +52,7 @@ enum Command {
     Record(record::Args),
     Replay(replay::Args),
     Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Parses the command line and runs what it asks for.
@@ -74,6 +75,7 @@ pub(crate) fn run() -> Outcome {
         Command::Record(args) => record::run(&args, out),
         Command::Replay(args) => replay::run(&args, out),
         Command::Completions(args) => completions::run(&args, Cli::command(), out),
+        Command::Man(args) => man::run(&args, Cli::command(), out),
     };
     // What was written before a failure is still wanted.
     let flushed = out.flush();

@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod errors;
 pub(crate) mod journal;
 pub(crate) mod loss;
+pub(crate) mod man;
 pub(crate) mod publish;
 pub(crate) mod record;
 mod recorded;

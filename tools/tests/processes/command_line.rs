@@ -114,6 +114,28 @@ fn help_is_no_error() {
 }
 
 #[test]
+fn every_command_has_a_manual_page() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let pages = dir.path().join("man1");
+    let path = pages.to_str().expect("a plain path");
+    assert!(run(&["man", path]).success().is_empty());
+    for name in ["gannet", "gannet-stat", "gannet-terminate", "gannet-journal-ls", "gannet-sbe-decode"] {
+        let page = std::fs::read_to_string(pages.join(name).with_extension("1")).unwrap_or_else(|_| panic!("{name}"));
+        assert!(page.contains(&format!(".TH {name} 1")), "{page}");
+    }
+    let page = String::from_utf8(run(&["man"]).success()).expect("text");
+    assert_eq!(page, std::fs::read_to_string(pages.join("gannet.1")).expect("a page"));
+    let file = pages.join("gannet.1");
+    let refused = run(&["man", file.to_str().expect("a plain path")]);
+    assert_eq!(refused.code(), Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("cannot write manual pages into"), "{refused:?}");
+
+    let mut driver = std::process::Command::new(crate::support::driver_binary());
+    let page = String::from_utf8(Process::spawn(driver.arg("--man"), None).end().success()).expect("text");
+    assert!(page.contains("threading") && page.contains("Exit status"), "{page}");
+}
+
+#[test]
 fn both_programs_tell_the_same_version_and_commit() {
     let ours = String::from_utf8(run(&["--version"]).success()).expect("text");
     let mut driver = std::process::Command::new(crate::support::driver_binary());

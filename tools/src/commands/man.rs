@@ -1,0 +1,35 @@
+//! `gannet man`: manual pages, made from the same words as the help.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Command;
+use clap_mangen::{Man, generate_to};
+
+use crate::cli::{Outcome, Output};
+
+/// Print a manual page, or write those of all commands into a directory
+///
+/// Without a directory, the page of `gannet` itself. With one, a page for each command; man looks into ~/.local/share/man/man1, for
+/// one. The driver's page is printed by `gannet-driver --man`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Where to write them; made if need be
+    dir: Option<PathBuf>,
+}
+
+/// Runs the command. `gannet` is the whole command line.
+pub(crate) fn run(args: &Args, gannet: Command, out: &mut Output) -> Outcome {
+    // There is no page of that.
+    let gannet = gannet.disable_help_subcommand(true);
+    let Some(dir) = &args.dir else {
+        let mut page = Vec::new();
+        Man::new(gannet).render(&mut page)?;
+        return out.bytes(&page);
+    };
+    let write = || {
+        std::fs::create_dir_all(dir)?;
+        generate_to(gannet, dir)
+    };
+    write().with_context(|| format!("cannot write manual pages into {}", dir.display()))
+}
