@@ -31,7 +31,8 @@ fn a_signal_is_a_clean_stop_and_the_next_driver_starts_at_once() {
 fn a_closed_terminal_is_a_clean_stop_however_often_it_is_told() {
     let temp = tempfile::tempdir().unwrap();
     for signals in [&[Signal::HUP][..], &[Signal::HUP, Signal::HUP], &[Signal::TERM, Signal::HUP]] {
-        let driver = DriverProcess::start(temp.path(), &[]);
+        // Whoever runs the tests may ignore it, as `nohup` has it.
+        let driver = DriverProcess::spawn_by(&["env", "--default-signal=HUP"], temp.path(), &[]).ready();
         let cnc = driver.cnc();
         signals.iter().for_each(|&signal| driver.signal(signal));
         let ended = driver.ended();
