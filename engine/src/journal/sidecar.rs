@@ -132,11 +132,15 @@ impl Sidecar {
         self.stored.view().word(COVERED).store_release(position.get());
     }
 
-    /// The entry for the `slot`-th 64 KiB of the segment, if it is there and can be true.
+    /// The entry for the `slot`-th 64 KiB of the segment, if it is there and can be true. What lies behind the frames that are covered
+    /// may be of others, which were there before a loss of power: of a sidecar that covers nothing even the segment's first entry,
+    /// whose position is the same.
     pub(crate) fn entry(&self, slot: usize) -> Option<IndexEntry> {
         if slot >= self.slots() {
             return None;
         }
+        // Before the entry: one that is covered is whole, and stays.
+        let covered = self.covered();
         let at = HEADER_LENGTH + slot * ENTRY_LENGTH;
         let view = self.stored.view();
         let position = view.word(ENTRY_POSITION.from(at)).load_relaxed();
@@ -145,7 +149,7 @@ impl Sidecar {
         let least = self.base.get() + (slot * INDEX_SPACING) as i64;
         // No frame is shorter than 32 bytes, and so are no messages denser.
         let can_be = position >= least
-            && position <= self.covered().get()
+            && position < covered.get()
             && position % 32 == 0
             && (0..=position / 32).contains(&sequence);
         can_be.then_some(IndexEntry { position: Position::new(position), sequence, time_before })
@@ -288,5 +292,34 @@ impl Begins {
         let kind = frame.word(frame::VERSION_FLAGS_TYPE).load_relaxed();
         let begins = (kind >> 8) as u8 & flags::BEGIN != 0 && (kind >> 16) as u16 == frame_type::DATA;
         Self { message: begins, time: if begins { frame.word(frame::RESERVED_VALUE).load_relaxed() } else { 0 } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::journal::storage::MemoryStorage;
+    use crate::journal::{Journal, JournalOptions};
+    use crate::memory::RawAccess;
+
+    #[test]
+    fn what_is_not_covered_is_not_believed_not_even_where_it_begins_as_the_segment_does() {
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let journal = Journal::create_in(Arc::new(storage.clone()), &JournalOptions::new()).unwrap();
+        let descriptor = journal.descriptor().clone();
+        let base = Position::new(descriptor.segment_length.get().into());
+        let sidecar = Sidecar::create(&storage, &descriptor, base).unwrap();
+        assert_eq!(sidecar.entry(0), None);
+
+        let first = IndexEntry { position: base, sequence: 314, time_before: 7 };
+        sidecar.set_entry(0, first);
+        assert_eq!(sidecar.entry(0), None, "nobody has said that it is whole");
+        sidecar.set_covered(Position::new(base.get() + 96));
+        assert_eq!(sidecar.entry(0), Some(first));
+        // As after a loss of power that took the frames.
+        Sidecar::uncover(&storage, &descriptor, Position::new(0)).unwrap();
+        assert_eq!(sidecar.entry(0), None);
     }
 }
