@@ -9,5 +9,5 @@ mod sbe;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::exit(cli::run())
+    cli::exit(commands::run())
 }

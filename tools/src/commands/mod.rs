@@ -1,20 +1,98 @@
-//! The subcommands, one per file: its flags, and what it does.
+//! The subcommands, one per file: its flags, and what it does. Here is which there are.
 
-pub(crate) mod bench;
-pub(crate) mod completions;
-pub(crate) mod demo;
-pub(crate) mod errors;
-pub(crate) mod journal;
-pub(crate) mod loss;
-pub(crate) mod man;
-pub(crate) mod publish;
-pub(crate) mod record;
+mod bench;
+mod completions;
+mod demo;
+mod errors;
+mod journal;
+mod loss;
+mod man;
+mod publish;
+mod record;
 mod recorded;
-pub(crate) mod replay;
-pub(crate) mod sbe;
-pub(crate) mod stat;
-pub(crate) mod streams;
-pub(crate) mod subscribe;
-pub(crate) mod terminate;
+mod replay;
+mod sbe;
+mod stat;
+mod streams;
+mod subscribe;
+mod terminate;
 mod watch;
-pub(crate) mod why;
+mod why;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::cli::{Outcome, Output};
+
+/// Publish, subscribe, record and replay, work with journals and SBE schemas, and see what a media driver is doing, or end it.
+///
+/// Exit codes: 0 when all is well, 1 when what was asked for failed, 2 for a command line that makes no sense.
+#[derive(Debug, Parser)]
+#[command(name = "gannet", version = gannet_driver::VERSION, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Pub(publish::Args),
+    Sub(subscribe::Args),
+    Stat(stat::Args),
+    Errors(errors::Args),
+    Loss(loss::Args),
+    Streams(streams::Args),
+    Why(why::Args),
+    Terminate(terminate::Args),
+    Bench(bench::Args),
+    Sbe(sbe::Args),
+    Journal(journal::Args),
+    Record(record::Args),
+    Replay(replay::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+/// Parses the command line and runs what it asks for.
+pub(crate) fn run() -> Outcome {
+    let command = Cli::parse().command;
+    let out = &mut Output::stdout();
+    let outcome = match command {
+        Command::Demo(args) => demo::run(&args, out),
+        Command::Pub(args) => publish::run(&args, out),
+        Command::Sub(args) => subscribe::run(&args, out),
+        Command::Stat(args) => stat::run(&args, out),
+        Command::Errors(args) => errors::run(&args, out),
+        Command::Loss(args) => loss::run(&args, out),
+        Command::Streams(args) => streams::run(&args, out),
+        Command::Why(args) => why::run(&args, out),
+        Command::Terminate(args) => terminate::run(&args, out),
+        Command::Bench(args) => bench::run(&args, out),
+        Command::Sbe(args) => sbe::run(&args, out),
+        Command::Journal(args) => journal::run(&args, out),
+        Command::Record(args) => record::run(&args, out),
+        Command::Replay(args) => replay::run(&args, out),
+        Command::Completions(args) => completions::run(&args, Cli::command(), out),
+        Command::Man(args) => man::run(&args, Cli::command(), out),
+    };
+    // What was written before a failure is still wanted.
+    let flushed = out.flush();
+    outcome.and(flushed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_says_what_it_does() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+        }
+    }
+}
