@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use super::counters::{Counters, SubscriberCounter};
 use super::error::CommandError;
 use super::events::Events;
-use super::streams::Named;
+use super::streams::{Named, Streams};
 use super::subscriptions::{SubscriptionLink, SubscriptionRegistry};
 use super::{Core, Now};
 use crate::ipc::IpcPublication;
@@ -91,6 +91,22 @@ impl Linker<'_> {
             .filter(Result::is_err)
             .last()
             .unwrap_or(Ok(()))
+    }
+
+    /// Gives a link all that it wants of its stream, oldest first, and says what is wrong with the first that it does not get.
+    pub(super) fn link_stream<T: Readable>(
+        &mut self,
+        streams: &mut Streams<T>,
+        link: &SubscriptionLink,
+    ) -> Result<(), CommandError> {
+        let mut linked = Ok(());
+        streams.change_of_stream(link.stream_id, |what| {
+            let done = self.link(what, link);
+            if linked.is_ok() {
+                linked = done;
+            }
+        });
+        linked
     }
 
     /// Tells all who have it that it is gone.
@@ -219,13 +235,7 @@ impl Core {
     pub(super) fn link_subscription(&mut self, link: LinkId) {
         let Some(link) = self.subscriptions.get(link) else { return };
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
-        let mut linked = Ok(());
-        self.publications.change_of_stream(link.stream_id, |publication| {
-            let done = linker.link(publication, link);
-            if linked.is_ok() {
-                linked = done;
-            }
-        });
+        let linked = linker.link_stream(&mut self.publications, link);
         self.report_unlinked(linked);
     }
 

@@ -267,13 +267,7 @@ impl Core {
     pub(super) fn link_network_subscription(&mut self, link: LinkId) {
         let Some(link) = self.subscriptions.get(link) else { return };
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
-        let mut linked = Ok(());
-        self.network.images.change_of_stream(link.stream_id, |image| {
-            let done = linker.link(image, link);
-            if linked.is_ok() {
-                linked = done;
-            }
-        });
+        let linked = linker.link_stream(&mut self.network.images, link);
         self.report_unlinked(linked);
     }
 

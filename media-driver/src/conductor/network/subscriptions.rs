@@ -150,13 +150,7 @@ impl Core {
         }
         let Some(link) = self.subscriptions.get(link) else { return Ok(()) };
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
-        let mut linked = Ok(());
-        self.network.publications.change_of_stream(link.stream_id, |publication| {
-            let done = linker.link(publication, link);
-            if linked.is_ok() {
-                linked = done;
-            }
-        });
+        let linked = linker.link_stream(&mut self.network.publications, link);
         self.report_unlinked(linked);
         Ok(())
     }
