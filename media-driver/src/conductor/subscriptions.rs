@@ -1,7 +1,7 @@
 //! Which subscriptions there are, and which streams each of them wants. Called by the conductor when subscriptions come and
 //! go and when publications look for their readers; knows nothing of what is linked to what.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -140,10 +140,7 @@ pub(super) struct NewLink<'a> {
 /// All subscriptions. What is asked of them all the time is found without looking through them.
 #[derive(Debug)]
 pub(super) struct SubscriptionRegistry {
-    /// Links keep their places for as long as they live.
-    links: Vec<Option<SubscriptionLink>>,
-    free: Vec<usize>,
-    all: Row,
+    links: BTreeMap<LinkId, SubscriptionLink>,
     by_registration: HashMap<RegistrationId, Row>,
     by_stream: HashMap<StreamId, Row>,
     by_endpoint: HashMap<(EndpointId, StreamId), Row>,
@@ -151,37 +148,23 @@ pub(super) struct SubscriptionRegistry {
     capacity: usize,
 }
 
-/// Names of links and their places, oldest first: names grow.
-#[derive(Debug, Default)]
-struct Row(Vec<(LinkId, usize)>);
-
-impl Row {
-    fn place(&self, id: LinkId) -> Option<usize> {
-        self.0.binary_search_by_key(&id, |(known, _)| *known).ok()
-    }
-
-    /// Takes one out, and says whether others are left.
-    fn remove(&mut self, id: LinkId) -> bool {
-        if let Some(place) = self.place(id) {
-            self.0.remove(place);
-        }
-        !self.0.is_empty()
-    }
-}
+/// Names of links, oldest first: names grow.
+type Row = BTreeSet<LinkId>;
 
 /// Takes a link out of the row under a key, and the row away if it was the last.
 fn remove_from<K: Eq + Hash>(rows: &mut HashMap<K, Row>, key: &K, id: LinkId) {
-    if rows.get_mut(key).is_some_and(|row| !row.remove(id)) {
-        rows.remove(key);
+    if let Some(row) = rows.get_mut(key) {
+        row.remove(&id);
+        if row.is_empty() {
+            rows.remove(key);
+        }
     }
 }
 
 impl SubscriptionRegistry {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
-            links: Vec::new(),
-            free: Vec::new(),
-            all: Row::default(),
+            links: BTreeMap::new(),
             by_registration: HashMap::new(),
             by_stream: HashMap::new(),
             by_endpoint: HashMap::new(),
@@ -192,7 +175,7 @@ impl SubscriptionRegistry {
 
     /// Whether one more would be too many.
     pub(super) fn is_full(&self) -> bool {
-        self.all.0.len() >= self.capacity
+        self.links.len() >= self.capacity
     }
 
     /// Adds a link.
@@ -212,17 +195,12 @@ impl SubscriptionRegistry {
             rejoin: new.rejoin,
             source: new.source.clone(),
         };
-        let place = self.free.pop().unwrap_or(self.links.len());
-        self.all.0.push((id, place));
-        self.by_registration.entry(new.registration_id).or_default().0.push((id, place));
-        self.by_stream.entry(new.stream_id).or_default().0.push((id, place));
+        self.by_registration.entry(new.registration_id).or_default().insert(id);
+        self.by_stream.entry(new.stream_id).or_default().insert(id);
         if let Some(network) = link.network() {
-            self.by_endpoint.entry((network.endpoint, new.stream_id)).or_default().0.push((id, place));
+            self.by_endpoint.entry((network.endpoint, new.stream_id)).or_default().insert(id);
         }
-        match self.links.get_mut(place) {
-            Some(free) => *free = Some(link),
-            None => self.links.push(Some(link)),
-        }
+        self.links.insert(id, link);
         id
     }
 
@@ -230,7 +208,7 @@ impl SubscriptionRegistry {
     pub(super) fn remove(&mut self, client_id: ClientId, registration_id: RegistrationId) -> Vec<SubscriptionLink> {
         let of_it = self.of_registration(registration_id).filter(|link| link.client_id == client_id);
         let ids: Vec<_> = of_it.map(|link| link.id).collect();
-        self.take(ids)
+        ids.into_iter().filter_map(|id| self.take(id)).collect()
     }
 
     /// Takes out the link of the client's subscription with publications of this driver on that channel, if there is one.
@@ -244,14 +222,14 @@ impl SubscriptionRegistry {
             link.client_id == client_id && link.network().is_none() && *link.channel == *channel
         };
         let id = self.of_registration(registration_id).find(is_it)?.id;
-        self.take([id]).pop()
+        self.take(id)
     }
 
     /// Takes out all that the client has.
     pub(super) fn remove_client(&mut self, client_id: ClientId) -> Vec<SubscriptionLink> {
         let of_it = self.iter().filter(|link| link.client_id == client_id);
         let ids: Vec<_> = of_it.map(|link| link.id).collect();
-        self.take(ids)
+        ids.into_iter().filter_map(|id| self.take(id)).collect()
     }
 
     /// Whether any subscription has this registration id.
@@ -261,13 +239,12 @@ impl SubscriptionRegistry {
 
     /// The link with this name.
     pub(super) fn get(&self, id: LinkId) -> Option<&SubscriptionLink> {
-        let (_, place) = self.all.0[self.all.place(id)?];
-        self.links[place].as_ref()
+        self.links.get(&id)
     }
 
     /// All links, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &SubscriptionLink> {
-        self.found(Some(&self.all))
+        self.links.values()
     }
 
     /// The links of a subscription, oldest first.
@@ -300,8 +277,8 @@ impl SubscriptionRegistry {
     /// Gives the response subscription with this registration id the session that it waits for.
     pub(super) fn bind_response(&mut self, registration_id: RegistrationId, session_id: SessionId) {
         let Self { links, by_registration, .. } = self;
-        for &(_, place) in by_registration.get(&registration_id).map_or(&[][..], |row| &row.0) {
-            let Some(link) = &mut links[place] else { continue };
+        for id in by_registration.get(&registration_id).into_iter().flatten() {
+            let Some(link) = links.get_mut(id) else { continue };
             if link.is_response && !link.is_bound {
                 link.is_bound = true;
                 if link.session == SessionChoice::Response {
@@ -312,18 +289,11 @@ impl SubscriptionRegistry {
     }
 
     fn found(&self, row: Option<&Row>) -> impl Iterator<Item = &SubscriptionLink> {
-        let row = row.map_or(&[][..], |row| &row.0);
-        row.iter().filter_map(|&(_, place)| self.links[place].as_ref())
+        row.into_iter().flatten().filter_map(|id| self.links.get(id))
     }
 
-    fn take(&mut self, ids: impl IntoIterator<Item = LinkId>) -> Vec<SubscriptionLink> {
-        ids.into_iter().filter_map(|id| self.take_one(id)).collect()
-    }
-
-    fn take_one(&mut self, id: LinkId) -> Option<SubscriptionLink> {
-        let (_, place) = self.all.0.remove(self.all.place(id)?);
-        let link = self.links[place].take()?;
-        self.free.push(place);
+    fn take(&mut self, id: LinkId) -> Option<SubscriptionLink> {
+        let link = self.links.remove(&id)?;
         remove_from(&mut self.by_registration, &link.registration_id, id);
         remove_from(&mut self.by_stream, &link.stream_id, id);
         if let Some(network) = link.network() {
@@ -406,11 +376,7 @@ mod tests {
         assert_eq!(found(&registry), (vec![last], vec![]));
         assert!(registry.contains(RegistrationId::new(9)) && !registry.contains(RegistrationId::new(10)));
         let newest = registry.add(&link(1, 10, SessionChoice::Any));
-        assert_eq!(
-            found(&registry),
-            (vec![last, newest], vec![newest]),
-            "also when it has the place of one that is gone"
-        );
+        assert_eq!(found(&registry), (vec![last, newest], vec![newest]), "also after one that is gone");
         assert_eq!(registry.iter().map(|link| link.id).collect::<Vec<_>>(), [last, newest]);
     }
 
