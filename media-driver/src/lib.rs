@@ -18,7 +18,7 @@ pub mod shared;
 #[cfg(feature = "sim")]
 pub mod sim;
 
-pub use runtime::{CloseError, LaunchError, MediaDriver, StopHandle, StopReason};
+pub use runtime::{CloseError, LaunchError, MediaDriver, StopHandle, StopReason, StopWish};
 
 /// The commit that this was built from, or `unknown`: builds for release ask git, others are told by `GANNET_COMMIT`.
 pub const COMMIT: &str = env!("GANNET_COMMIT");

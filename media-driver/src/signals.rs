@@ -3,15 +3,12 @@
 use std::io;
 use std::os::raw::c_int;
 
-use gannet::time::{Clock, MonotonicNanos, SystemClock};
-use gannet_driver::StopHandle;
+use gannet::time::{Clock, SystemClock};
+use gannet_driver::{StopHandle, StopWish};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::{emulate_default_handler, signal_name};
 use tracing::info;
-
-/// Signals that come so soon after the first are one wish with it.
-const TOGETHER_NS: i64 = 500_000_000;
 
 /// The signals that are watched for from now on.
 pub(crate) struct Watched(Signals);
@@ -31,7 +28,7 @@ impl Watched {
     /// closes a terminal or ends a session sends it beside others, or twice.
     pub(crate) fn stop(mut self, stop: StopHandle) -> io::Result<()> {
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            let mut wish = Wish(None);
+            let mut wish = StopWish::default();
             for signal in self.0.forever() {
                 if signal != SIGHUP && wish.is_uttered_again(SystemClock.monotonic()) {
                     let _ = emulate_default_handler(signal);
@@ -41,17 +38,6 @@ impl Watched {
             }
         })?;
         Ok(())
-    }
-}
-
-/// When the wish to stop was uttered first.
-struct Wish(Option<MonotonicNanos>);
-
-impl Wish {
-    /// Notes a signal, and says whether the wish was uttered before. What comes together is one wish: `timeout` sends every signal twice,
-    /// to the process and to its group.
-    fn is_uttered_again(&mut self, now: MonotonicNanos) -> bool {
-        now.since(*self.0.get_or_insert(now)) >= TOGETHER_NS
     }
 }
 
@@ -70,15 +56,6 @@ fn ignores(status: &str, signal: c_int) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_signal_that_is_sent_twice_at_once_is_one_wish() {
-        let mut wish = Wish(None);
-        let at = |ns: i64| MonotonicNanos::new(7_000_000_000 + ns);
-        let again =
-            [0, 0, 1_000, TOGETHER_NS - 1, TOGETHER_NS, 60 * TOGETHER_NS].map(|ns| wish.is_uttered_again(at(ns)));
-        assert_eq!(again, [false, false, false, false, true, true]);
-    }
 
     #[test]
     fn ignored_signals_are_read_from_a_status() {
