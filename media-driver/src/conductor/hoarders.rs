@@ -3,23 +3,29 @@
 
 use std::collections::BTreeMap;
 
-use gannet::time::MonotonicNanos;
 use gannet::types::ClientId;
 
 use super::Core;
+use crate::shared::Seldom;
 
 /// How often that is told, in nanoseconds: all counters are looked at.
 const INTERVAL_NS: i64 = 1_000_000_000;
 
 /// What is known of static counters.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Hoarders {
     /// How many each client has had made.
     statics: BTreeMap<ClientId, usize>,
     /// How many are of clients that are gone.
     left_behind: usize,
     /// When it was told last that none is left.
-    told: Option<MonotonicNanos>,
+    told: Seldom,
+}
+
+impl Default for Hoarders {
+    fn default() -> Self {
+        Self { statics: BTreeMap::new(), left_behind: 0, told: Seldom::every(INTERVAL_NS) }
+    }
 }
 
 impl Hoarders {
@@ -54,12 +60,10 @@ impl Core {
     /// Tells people whose counters are the most, since none is left; now and then, however many are refused.
     pub(super) fn report_hoarder(&mut self) {
         let now = self.now.monotonic;
-        if self.hoarders.told.is_some_and(|told| now < told.saturating_add_ns(INTERVAL_NS)) {
-            return;
+        if self.hoarders.told.may_tell(now) {
+            let text = self.hoarders.describe(self.counters.count_by_owner());
+            self.report(&text);
         }
-        self.hoarders.told = Some(now);
-        let text = self.hoarders.describe(self.counters.count_by_owner());
-        self.report(&text);
     }
 }
 

@@ -27,7 +27,7 @@ use crate::mailbox::{
     Content, EndpointId, InlineFrame, MAX_RECEIVE_TRANSPORTS, NamedPlace, NewImage, NewReceiveEndpoint,
     NewReceiveTransport, ReceiveStamps, ReceiverCommand, ReceiverEvent, Transmit, TransmitBatch, TransmitTag,
 };
-use crate::shared::{IdMap, ImageWords, NetworkCounters};
+use crate::shared::{IdMap, ImageWords, NetworkCounters, Seldom};
 
 /// How long a setup is waited for before it is asked for again, and how often a control address is registered with, in nanoseconds.
 const SETUP_TIMEOUT_NS: i64 = 1_000_000_000;
@@ -78,7 +78,7 @@ struct Endpoint {
     /// Where times are written.
     stamps: ReceiveStamps,
     /// When the conductor was last told of more sessions than there may be.
-    flood_told: Option<MonotonicNanos>,
+    flood_told: Seldom,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -404,9 +404,7 @@ impl Receiver {
     fn on_flood(&mut self, now: MonotonicNanos, place: usize) {
         self.counters.count(SystemCounter::InvalidPackets);
         let Some(Some(endpoint)) = self.endpoints.get_mut(place) else { return };
-        let is_due = endpoint.flood_told.is_none_or(|told| now > told.saturating_add_ns(FLOOD_INTERVAL_NS));
-        if is_due && self.events.len() < MAX_EVENTS {
-            endpoint.flood_told = Some(now);
+        if self.events.len() < MAX_EVENTS && endpoint.flood_told.may_tell(now) {
             self.events.push_back(ReceiverEvent::TooManySessions(endpoint.made_of.id));
         }
     }
@@ -492,7 +490,7 @@ impl Receiver {
             pending: Vec::with_capacity(MAX_PENDING_SETUPS),
             transports: Vec::with_capacity(MAX_RECEIVE_TRANSPORTS),
             stamps: ReceiveStamps::default(),
-            flood_told: None,
+            flood_told: Seldom::every(FLOOD_INTERVAL_NS),
             made_of,
         });
         let place = self.endpoints.iter().position(Option::is_none).unwrap_or(self.endpoints.len());

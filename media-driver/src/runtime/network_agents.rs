@@ -18,7 +18,7 @@ use crate::io::transport::{
 use crate::mailbox::{ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent, TransmitBatch};
 use crate::receiver::Receiver;
 use crate::sender::Sender;
-use crate::shared::{NetworkCounters, StallTracker};
+use crate::shared::{NetworkCounters, Seldom, StallTracker};
 
 /// How many commands or events wait at most; who finds its queue full keeps what it has for its next turn.
 const QUEUE: usize = 256;
@@ -223,10 +223,13 @@ impl SenderPart {
 }
 
 /// Why datagrams are not sent, now and then.
-#[derive(Debug, Default)]
-pub(super) struct Faults {
-    /// When it was told last.
-    told: Option<MonotonicNanos>,
+#[derive(Debug)]
+pub(super) struct Faults(Seldom);
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self(Seldom::every(FAULT_INTERVAL_NS))
+    }
 }
 
 impl Faults {
@@ -239,13 +242,9 @@ impl Faults {
 
     #[cold]
     fn describe(&mut self, now: MonotonicNanos, fault: &SendFault) -> Option<Box<str>> {
-        let is_due = self.told.is_none_or(|told| now >= told.saturating_add_ns(FAULT_INTERVAL_NS));
         // That nobody listens there yet is nothing to tell.
-        if !is_due || fault.errno == libc::ECONNREFUSED {
-            return None;
-        }
-        self.told = Some(now);
-        Some(fault.to_string().into())
+        let is_told = fault.errno != libc::ECONNREFUSED && self.0.may_tell(now);
+        is_told.then(|| fault.to_string().into())
     }
 }
 

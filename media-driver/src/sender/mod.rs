@@ -30,7 +30,7 @@ use self::rests::Rests;
 use crate::mailbox::{
     Completion, Content, EndpointId, InlineFrame, SenderCommand, SenderEvent, Transmit, TransmitBatch, TransmitTag,
 };
-use crate::shared::{IdMap, NetworkCounters};
+use crate::shared::{IdMap, NetworkCounters, Seldom};
 
 /// How many events wait for the conductor. More rejections than that at once are not reported.
 const MAX_EVENTS: usize = 256;
@@ -77,7 +77,7 @@ struct Endpoint {
     /// Where the time is written.
     stamp: Option<TimestampOffset>,
     /// When it was told last that more receivers register than are sent to.
-    crowd_told: Option<MonotonicNanos>,
+    crowd_told: Seldom,
 }
 
 impl Endpoint {
@@ -136,7 +136,8 @@ impl Sender {
             SenderCommand::AddEndpoint(id, rules) => {
                 let destinations = Destinations::new(now, rules);
                 self.tends_destinations |= destinations.expires();
-                self.endpoints.insert(id, Endpoint { id, destinations, shown: None, stamp: None, crowd_told: None });
+                let crowd_told = Seldom::every(CROWD_INTERVAL_NS);
+                self.endpoints.insert(id, Endpoint { id, destinations, shown: None, stamp: None, crowd_told });
             }
             SenderCommand::Stamp(id, offset) => {
                 if let Some(endpoint) = self.endpoint_mut(id) {
@@ -479,9 +480,7 @@ impl Sender {
     fn on_crowd(&mut self, now: MonotonicNanos, id: EndpointId) {
         self.counters.count(SystemCounter::StatusMessagesRejected);
         let Some(endpoint) = self.endpoints.get_mut(&id) else { return };
-        let is_due = endpoint.crowd_told.is_none_or(|told| now > told.saturating_add_ns(CROWD_INTERVAL_NS));
-        if is_due && self.events.len() < MAX_EVENTS {
-            endpoint.crowd_told = Some(now);
+        if self.events.len() < MAX_EVENTS && endpoint.crowd_told.may_tell(now) {
             self.events.push_back(SenderEvent::TooManyReceivers(id));
         }
     }
