@@ -1,7 +1,7 @@
 //! Loom models that run the engine's shipping code over tiny buffers: how they are run, and what they must show.
 //!
-//! A model states which outcomes it may have. [`check`] explores its interleavings: nothing else may occur, and each of them
-//! must. [`must_fail`] explores it again with one ordering left out and expects that it fails.
+//! A model states which outcomes it may have. `check` explores its interleavings: nothing else may occur, and each of them
+//! must. `must_fail` explores it again with one ordering left out and expects that it fails.
 //!
 //! Everything here needs model builds (`--cfg engine_loom`); see the README.
 #![cfg(engine_loom)]

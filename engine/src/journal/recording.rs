@@ -30,7 +30,7 @@ pub struct SegmentInfo {
     pub checksum: Option<u32>,
 }
 
-/// A recording, opened for reading. Cheap to clone; each [`Tailer`] reads on its own.
+/// A recording, opened for reading. Cheap to clone; each [`Tailer`](super::Tailer) reads on its own.
 #[derive(Clone, Debug)]
 pub struct Recording {
     pub(crate) storage: Arc<dyn Storage>,

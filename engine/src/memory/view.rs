@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{CACHE_LINE_LENGTH, Field, RawAccess, Region};
 use crate::sync::{AtomicI32, AtomicI64, Ordering};
 
-/// A view of a range of a [`Region`]. Cloning it shares the region, which lives until its last view is gone.
+/// A view of a range of a region of memory. Cloning it shares the region, which lives until its last view is gone.
 ///
 /// Every access panics when it would leave the view or is misaligned; callers check what they take from shared memory
 /// before they use it as an offset, and treat such a panic as their own bug.

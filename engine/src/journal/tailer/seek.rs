@@ -27,7 +27,7 @@ pub enum Start {
     /// recorded.
     Time(EpochNanos),
     /// In front of the first message of the cycle of this number, or of a later one: of a journal that rolls by time of day, see
-    /// [`RollCycle`](super::RollCycle).
+    /// [`RollCycle`](crate::journal::RollCycle).
     Cycle(i64),
 }
 
@@ -43,7 +43,7 @@ impl Tailer {
     ///
     /// # Errors
     ///
-    /// As [`Recording::tailer`]. The tailer stays where it is.
+    /// As [`Recording::tailer`](crate::journal::Recording::tailer). The tailer stays where it is.
     pub fn seek(&mut self, to: Start) -> Result<(), JournalError> {
         let (position, sequence) = (self.position, self.sequence);
         let outcome = self.seek_to(to);
