@@ -239,9 +239,9 @@ impl Conductor {
         self.core.poll_resolver(now, endpoint, batch)
     }
 
-    /// Why a datagram of name resolution was not sent.
-    pub fn on_unsent(&mut self, reason: &str) {
-        self.core.report(&format!("(11) {reason}"));
+    /// The system does not send or receive datagrams of name resolution, for a reason that does not pass by itself.
+    pub fn on_fault(&mut self, reason: &str) {
+        self.core.report_fault(reason);
     }
 
     /// The words of the system counters that sender and receiver count in.

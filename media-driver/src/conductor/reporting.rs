@@ -40,6 +40,11 @@ impl Core {
         self.reporter.record(self.now.epoch, &self.counters, text);
     }
 
+    /// Records that the system does not send or receive.
+    pub(super) fn report_fault(&mut self, reason: &str) {
+        self.report(&format!("(11) {reason}"));
+    }
+
     /// Tells a client that its command is not carried out. Everything but "try again" is recorded too.
     pub(super) fn refuse(
         &mut self,

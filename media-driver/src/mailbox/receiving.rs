@@ -196,7 +196,7 @@ pub enum ReceiverCommand {
 }
 
 /// What the receiver tells the conductor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReceiverEvent {
     /// A session presents itself that is wanted: make an image of it.
     CreateImage {
@@ -219,4 +219,6 @@ pub enum ReceiverEvent {
     TooManySessions(EndpointId),
     /// Nothing has come in there for a while.
     Silent(NamedPlace),
+    /// The system does not send or receive, for a reason that does not pass by itself.
+    Fault(Box<str>),
 }

@@ -174,8 +174,8 @@ pub enum SenderEvent {
     Silent(NamedPlace),
     /// An answer has its receivers.
     ResponseConnected(RegistrationId),
-    /// The system does not take a datagram, for a reason that does not pass by itself.
-    Unsent(Box<str>),
+    /// The system does not send or receive, for a reason that does not pass by itself.
+    Fault(Box<str>),
     /// This receiver's window keeps a publication from being sent; or nobody's does any more.
     Held(RegistrationId, Option<Holder>),
     /// More receivers register with an endpoint than are sent to.

@@ -13,7 +13,7 @@ use super::stop::{StopHandle, StopReason};
 use crate::conductor::Conductor;
 use crate::config::{Loss, ThreadingMode};
 use crate::io::transport::{
-    AnyTransport, LossPlan, LossyTransport, SendFault, SocketOptions, Transport, TransportCounts, TransportKind,
+    AnyTransport, Fault, LossPlan, LossyTransport, SocketOptions, Transport, TransportCounts, TransportKind,
 };
 use crate::mailbox::{ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent, TransmitBatch};
 use crate::receiver::Receiver;
@@ -34,7 +34,7 @@ const BATCH: usize = 256;
 /// look that finds nothing takes as long as one that finds something, and what this thread does besides would wait for it.
 const QUIET_POLL_INTERVAL_NS: i64 = 10_000;
 
-/// How often it is told that something is not sent, in nanoseconds: what fails now fails again at once.
+/// How often it is told that something is not sent or received, in nanoseconds: what fails now fails again at once.
 const FAULT_INTERVAL_NS: i64 = 1_000_000_000;
 
 /// What an agent's datagrams go through: the transport of the driver's choice, and loss on purpose if its configuration asks for it.
@@ -151,6 +151,7 @@ impl NetworkParts {
                 commands: receiver_commands,
                 events: Feed::new(receiver_events, counters.word(SystemCounter::ConductorProxyFails)),
                 sockets: receiver_sockets,
+                faults: Faults::default(),
             },
             ports: NetworkPorts {
                 to_sender: Feed::new(to_sender, counters.word(SystemCounter::SenderProxyFails)),
@@ -216,13 +217,13 @@ impl SenderPart {
         }
         let mut fault = self.faults.take(now, transport);
         if agent.has_events() || fault.is_some() || self.events.holds_back() {
-            self.events.pass_on(|| agent.next_event().or_else(|| fault.take().map(SenderEvent::Unsent)))?;
+            self.events.pass_on(|| agent.next_event().or_else(|| fault.take().map(SenderEvent::Fault)))?;
         }
         Ok(work + sent)
     }
 }
 
-/// Why datagrams are not sent, now and then.
+/// Why datagrams are not sent or received, now and then.
 #[derive(Debug)]
 pub(super) struct Faults(Seldom);
 
@@ -233,7 +234,7 @@ impl Default for Faults {
 }
 
 impl Faults {
-    /// The reason why something was not sent since the last turn, if it is time to tell that.
+    /// The reason why something was not sent or received since the last turn, if it is time to tell that.
     #[inline]
     pub(super) fn take(&mut self, now: MonotonicNanos, transport: &mut impl Transport) -> Option<Box<str>> {
         let fault = transport.take_fault()?;
@@ -241,9 +242,9 @@ impl Faults {
     }
 
     #[cold]
-    fn describe(&mut self, now: MonotonicNanos, fault: &SendFault) -> Option<Box<str>> {
+    fn describe(&mut self, now: MonotonicNanos, fault: &Fault) -> Option<Box<str>> {
         // That nobody listens there yet is nothing to tell.
-        let is_told = fault.errno != libc::ECONNREFUSED && self.0.may_tell(now);
+        let is_told = fault.errno() != libc::ECONNREFUSED && self.0.may_tell(now);
         is_told.then(|| fault.to_string().into())
     }
 }
@@ -258,6 +259,7 @@ pub(super) struct ReceiverPart {
     commands: Outlet<ReceiverCommand>,
     events: Feed<ReceiverEvent>,
     sockets: Outlet<SocketOrder>,
+    faults: Faults,
 }
 
 impl ReceiverPart {
@@ -283,8 +285,9 @@ impl ReceiverPart {
         work += agent.poll_transmit(now, batch);
         // A report that is not sent is said again in time.
         transport.send(batch, |_| {});
-        if agent.has_events() || self.events.holds_back() {
-            self.events.pass_on(|| agent.next_event())?;
+        let mut fault = self.faults.take(now, transport);
+        if agent.has_events() || fault.is_some() || self.events.holds_back() {
+            self.events.pass_on(|| agent.next_event().or_else(|| fault.take().map(ReceiverEvent::Fault)))?;
         }
         Ok(work)
     }

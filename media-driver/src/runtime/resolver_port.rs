@@ -83,7 +83,7 @@ impl ResolverPort {
         // What is not sent is said again in time.
         self.transport.send(&mut self.batch, |_| {});
         if let Some(reason) = self.faults.take(now, &mut self.transport) {
-            conductor.on_unsent(&reason);
+            conductor.on_fault(&reason);
         }
         received + sent
     }

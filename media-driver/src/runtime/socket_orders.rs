@@ -81,7 +81,7 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::io::transport::{Datagram, SendFault, TransportCounts};
+    use crate::io::transport::{Datagram, Fault, TransportCounts};
     use crate::mailbox::{Completion, TransmitBatch};
 
     /// Serves what it is told to serve, unless there is no room for more.
@@ -118,7 +118,7 @@ mod tests {
             0
         }
 
-        fn take_fault(&mut self) -> Option<SendFault> {
+        fn take_fault(&mut self) -> Option<Fault> {
             None
         }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::network::{SimNetwork, SocketKey};
-use crate::io::transport::{Datagram, OpenError, SendFault, Transport, TransportCounts, bytes_of, length_of};
+use crate::io::transport::{Datagram, Fault, OpenError, SendFault, Transport, TransportCounts, bytes_of, length_of};
 use crate::mailbox::{Completion, EndpointId, EndpointSpec, OpenedEndpoint, TransmitBatch};
 
 /// The longest datagram that UDP over IPv4 takes, in bytes.
@@ -52,7 +52,7 @@ pub struct SimTransport {
     network: SimNetwork,
     endpoints: Vec<(EndpointId, SimSockets)>,
     counts: TransportCounts,
-    fault: Option<SendFault>,
+    fault: Option<Fault>,
 }
 
 impl SimTransport {
@@ -97,7 +97,7 @@ impl Transport for SimTransport {
                 (Some(_), _) => {
                     let (endpoint, to, length) = (transmit.endpoint, transmit.to, length_of(&transmit));
                     let errno = if length > LONGEST { libc::EMSGSIZE } else { libc::EFAULT };
-                    self.fault = Some(SendFault { endpoint, to, length, errno });
+                    self.fault = Some(Fault::Send(SendFault { endpoint, to, length, errno }));
                     false
                 }
                 (None, _) => false,
@@ -125,7 +125,7 @@ impl Transport for SimTransport {
         received
     }
 
-    fn take_fault(&mut self) -> Option<SendFault> {
+    fn take_fault(&mut self) -> Option<Fault> {
         self.fault.take()
     }
 

@@ -226,7 +226,7 @@ fn a_flood_of_sessions_is_told_of() {
     }
     assert_eq!(counters.get(SystemCounter::InvalidPackets), 999);
     assert!(matches!(told[0], ReceiverEvent::CreateImage { .. }));
-    assert_eq!(told[1..], [ReceiverEvent::TooManySessions(RECEIVING); 2], "twice in twenty seconds");
+    assert_eq!(told[1..], [const { ReceiverEvent::TooManySessions(RECEIVING) }; 2], "twice in twenty seconds");
 }
 
 /// More receivers than one endpoint sends to are counted, and told of, now and then.

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, LogParameters, sendable};
 use gannet::memory::CacheLines;
 use gannet::types::{Position, SessionId, StreamId, TermId, TermLength};
-use gannet_driver::io::transport::Transport;
+use gannet_driver::io::transport::{Fault, Transport};
 use gannet_driver::mailbox::{Content, EndpointSpec, Group, LocalInterface, Transmit, TransmitTag};
 
 use crate::host::{Arrived, Host, Station, control, id, loopback, number, own_loopback, tagged};
@@ -268,7 +268,7 @@ pub(crate) fn what_cannot_be_sent_is_told_and_the_rest_goes_on(host: &impl Host)
     station.until_arrived(2);
     let sent: Vec<_> = station.done.iter().map(|completion| (number(completion), completion.sent)).collect();
     assert_eq!(sent, [(0, true), (1, false), (2, true)]);
-    let fault = station.transport.take_fault().expect("a fault");
+    let Some(Fault::Send(fault)) = station.transport.take_fault() else { panic!("no fault of sending") };
     assert_eq!((fault.endpoint, fault.to, fault.length), (id(1), to, 65_508));
     assert!(fault.to_string().contains("smaller mtu"), "{fault}");
     assert_eq!(station.transport.take_fault(), None);

@@ -109,7 +109,7 @@ impl Core {
                 }
             }
             SenderEvent::Silent(place) => self.on_silent(place),
-            SenderEvent::Unsent(reason) => self.report(&format!("(11) {reason}")),
+            SenderEvent::Fault(reason) => self.report_fault(&reason),
             SenderEvent::TooManyReceivers(endpoint) => {
                 let channel = self.network.endpoint(endpoint).map(|found| found.channel.uri().text().to_owned());
                 self.report(&format!(
@@ -196,6 +196,7 @@ impl Core {
             }
             ReceiverEvent::Silent(place) => self.on_silent(place),
             ReceiverEvent::Loss(loss) => self.report_loss(loss),
+            ReceiverEvent::Fault(reason) => self.report_fault(&reason),
             ReceiverEvent::CreateImage { .. } => {}
         }
     }

@@ -4,8 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::{
-    Datagram, SendFault, SocketOptions, SocketTransport, Sockets, Transport, TransportCounts, TransportKind,
-    UringTransport,
+    Datagram, Fault, SocketOptions, SocketTransport, Sockets, Transport, TransportCounts, TransportKind, UringTransport,
 };
 use crate::mailbox::{Completion, EndpointId, TransmitBatch};
 
@@ -76,7 +75,7 @@ impl Transport for AnyTransport {
     }
 
     #[inline]
-    fn take_fault(&mut self) -> Option<SendFault> {
+    fn take_fault(&mut self) -> Option<Fault> {
         whichever!(self, transport => transport.take_fault())
     }
 

@@ -1,4 +1,4 @@
-//! Why sockets could not be opened, with what to do about it, and why a datagram was not sent.
+//! Why sockets could not be opened, with what to do about it, and why a datagram was not sent or cannot be received.
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +26,54 @@ fn remedy(attempt: &str, source: &io::Error) -> &'static str {
         (_, io::ErrorKind::PermissionDenied) => "; ports below 1024 need a capability, CAP_NET_BIND_SERVICE",
         ("join", _) => "; is the interface up, and can it do multicast? See `ip link`",
         _ => "",
+    }
+}
+
+/// What the system refused, for a reason that will not pass by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// To send.
+    Send(SendFault),
+    /// To receive.
+    Receive(ReceiveFault),
+}
+
+impl Fault {
+    /// The system's number for the reason.
+    pub const fn errno(&self) -> i32 {
+        match self {
+            Self::Send(fault) => fault.errno,
+            Self::Receive(fault) => fault.errno,
+        }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Send(fault) => fault.fmt(f),
+            Self::Receive(fault) => fault.fmt(f),
+        }
+    }
+}
+
+/// An endpoint that io_uring does not receive for. It is heard by system calls of its own meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiveFault {
+    /// Which one; none when nothing can be submitted, whichever it is for.
+    pub on: Option<(EndpointId, SocketAddr)>,
+    /// The system's number for the reason.
+    pub errno: i32,
+}
+
+impl std::fmt::Display for ReceiveFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("io_uring does not receive")?;
+        if let Some((_, local)) = self.on {
+            write!(f, " on {local}")?;
+        }
+        let reason = io::Error::from_raw_os_error(self.errno);
+        write!(f, ": {reason}; it is tried again now and then. With gannet.transport=sockets the driver does without")
     }
 }
 

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use fastrand::Rng;
 use gannet::time::{Clock, MonotonicNanos};
 
-use super::{Datagram, SendFault, Transport, TransportCounts};
+use super::{Datagram, Fault, Transport, TransportCounts};
 use crate::config::Loss;
 use crate::mailbox::{Completion, EndpointId, TransmitBatch};
 
@@ -207,7 +207,7 @@ impl<T: Transport, C: Clock> Transport for LossyTransport<T, C> {
     }
 
     #[inline]
-    fn take_fault(&mut self) -> Option<SendFault> {
+    fn take_fault(&mut self) -> Option<Fault> {
         self.inner.take_fault()
     }
 
@@ -257,7 +257,7 @@ mod tests {
             count
         }
 
-        fn take_fault(&mut self) -> Option<SendFault> {
+        fn take_fault(&mut self) -> Option<Fault> {
             None
         }
 

@@ -24,7 +24,7 @@ use std::net::SocketAddr;
 
 pub use any::AnyTransport;
 pub use choice::{Chosen, TransportKind, TransportUnavailable, choose};
-pub use error::{OpenError, SendFault};
+pub use error::{Fault, OpenError, ReceiveFault, SendFault};
 pub use lossy::{LossCounts, LossPlan, LossyTransport};
 pub use open::{Sockets, open};
 pub use socket::{SocketOptions, SocketTransport};
@@ -66,6 +66,8 @@ pub struct TransportCounts {
     pub receive_calls: u64,
     /// Datagrams that were longer than any can be, and were dropped.
     pub truncated: u64,
+    /// Receive operations that the operating system refused to begin or to go on with, for a reason that is none of the network's.
+    pub receive_refusals: u64,
 }
 
 /// Sends and receives the datagrams of many endpoints. Owned by one thread, which calls it once or twice per duty cycle.
@@ -101,8 +103,8 @@ pub trait Transport {
     /// how many there were.
     fn receive(&mut self, limit: usize, handler: impl FnMut(Datagram<'_>)) -> usize;
 
-    /// What could not be sent last, and why, since this was last asked.
-    fn take_fault(&mut self) -> Option<SendFault>;
+    /// What could not be sent or received last, and why, since this was last asked.
+    fn take_fault(&mut self) -> Option<Fault>;
 
     /// What it has done.
     fn counts(&self) -> TransportCounts;

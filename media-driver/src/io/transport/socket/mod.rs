@@ -15,7 +15,7 @@ use rustix::time::Timespec;
 use self::direct::Direct;
 use self::messages::Outbox;
 use super::run::{bytes_of, length_of, same_endpoint, segments};
-use super::{Datagram, SendFault, Sockets, Transport, TransportCounts};
+use super::{Datagram, Fault, SendFault, Sockets, Transport, TransportCounts};
 use crate::mailbox::{Completion, EndpointId, Transmit, TransmitBatch};
 
 /// How many sockets one question to the kernel finds.
@@ -55,7 +55,7 @@ pub struct SocketTransport {
     /// Whether the kernel watches the sockets. With few it does not: it would have to, for every datagram that arrives.
     is_watched: bool,
     counts: TransportCounts,
-    fault: Option<SendFault>,
+    fault: Option<Fault>,
 }
 
 /// An endpoint that was adopted.
@@ -177,7 +177,7 @@ impl SocketTransport {
 /// Where it is written down what became of datagrams.
 pub(super) struct Account<'a, F> {
     pub(super) counts: &'a mut TransportCounts,
-    pub(super) fault: &'a mut Option<SendFault>,
+    pub(super) fault: &'a mut Option<Fault>,
     pub(super) done: &'a mut F,
 }
 
@@ -308,8 +308,8 @@ fn address(sockets: &Sockets, transmit: &Transmit) -> Option<SocketAddr> {
     (sockets.connected != Some(transmit.to)).then_some(transmit.to)
 }
 
-pub(super) fn fault(transmit: &Transmit, errno: i32) -> SendFault {
-    SendFault { endpoint: transmit.endpoint, to: transmit.to, length: length_of(transmit), errno }
+pub(super) fn fault(transmit: &Transmit, errno: i32) -> Fault {
+    Fault::Send(SendFault { endpoint: transmit.endpoint, to: transmit.to, length: length_of(transmit), errno })
 }
 
 impl Transport for SocketTransport {
@@ -370,7 +370,7 @@ impl Transport for SocketTransport {
     }
 
     #[inline]
-    fn take_fault(&mut self) -> Option<SendFault> {
+    fn take_fault(&mut self) -> Option<Fault> {
         self.fault.take()
     }
 

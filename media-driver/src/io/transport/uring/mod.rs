@@ -13,7 +13,8 @@
 //!
 //! Sends never wait in the kernel: a full socket buffer is an answer, as with plain sockets, and so the memory that a send names is the
 //! kernel's for the length of the call. The table of slots owns it until the answer is there all the same. What the kernel refuses is
-//! tried once more the plain way, which knows what to make of each refusal.
+//! tried once more the plain way, which knows what to make of each refusal. An endpoint whose receive operation the kernel refuses is
+//! heard the plain way, too, until the operation is tried again: that is told each time, and is not soon.
 
 mod buffers;
 mod receives;
@@ -27,7 +28,7 @@ use self::sends::Sends;
 use super::socket::direct::Direct;
 use super::socket::messages::Outbox;
 use super::socket::{Account, Endpoint, send_plainly};
-use super::{Datagram, SendFault, SocketOptions, Sockets, Transport, TransportCounts};
+use super::{Datagram, Fault, SocketOptions, Sockets, Transport, TransportCounts};
 use crate::mailbox::{Completion, EndpointId, Transmit, TransmitBatch};
 
 /// Datagrams by io_uring.
@@ -44,7 +45,7 @@ pub struct UringTransport {
     stranded: Vec<Endpoint>,
     options: SocketOptions,
     counts: TransportCounts,
-    fault: Option<SendFault>,
+    fault: Option<Fault>,
 }
 
 /// The endpoints, and the plain way of sending.
@@ -147,7 +148,7 @@ impl Transport for UringTransport {
             let closed = self.endpoints.all.remove(index);
             // An operation holds on to the socket, and so to its port, until it is cancelled. One that is in the queue still must not meet
             // another endpoint's socket under this one's number.
-            if self.receives.is_live() && !self.receives.disarm(endpoint) {
+            if !self.receives.disarm(endpoint) {
                 self.stranded.push(closed);
             }
         }
@@ -170,10 +171,15 @@ impl Transport for UringTransport {
     #[inline(never)]
     fn receive(&mut self, limit: usize, mut handler: impl FnMut(Datagram<'_>)) -> usize {
         self.arm_if_many();
-        let Self { receives, direct, endpoints, counts, .. } = self;
+        let Self { receives, direct, endpoints, counts, fault, .. } = self;
         let mut received = 0;
         if self.is_armed || receives.is_live() {
-            received += receives.receive(endpoints, self.is_armed, limit, counts, &mut handler);
+            received += receives.receive(endpoints, self.is_armed, limit, (counts, fault), &mut handler);
+            for endpoint in receives.refused() {
+                let Some(index) = endpoints.find(endpoint).filter(|_| received < limit) else { continue };
+                let left = limit - received;
+                received += direct.receive_from(&mut endpoints.all[index], left, counts, &mut handler);
+            }
         }
         if !self.is_armed {
             received += direct.receive(&mut endpoints.all, limit.saturating_sub(received), counts, &mut handler);
@@ -182,7 +188,7 @@ impl Transport for UringTransport {
     }
 
     #[inline]
-    fn take_fault(&mut self) -> Option<SendFault> {
+    fn take_fault(&mut self) -> Option<Fault> {
         self.fault.take()
     }
 
@@ -197,5 +203,92 @@ impl Drop for UringTransport {
         while let Some(endpoint) = self.endpoints.all.pop().filter(|_| self.receives.is_live()) {
             self.receives.disarm(endpoint.id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::net::Ipv4Addr;
+    use std::os::fd::OwnedFd;
+
+    use super::receives::REST;
+    use super::*;
+    use crate::config::TransportName;
+    use crate::io::transport::{choose, open};
+    use crate::mailbox::{Content, EndpointSpec, InlineFrame, TransmitTag};
+
+    const DEAF: EndpointId = EndpointId::new(1);
+    const HEALTHY: EndpointId = EndpointId::new(2);
+
+    /// A transport with a receive operation for each of two endpoints, one of which receives on what is no socket.
+    fn with_a_deaf_endpoint() -> UringTransport {
+        let mut transport = UringTransport::new(SocketOptions { tried_directly: 0, ..SocketOptions::DEFAULT }).unwrap();
+        for id in [DEAF, HEALTHY] {
+            transport.adopt(id, open(&EndpointSpec::unicast((Ipv4Addr::LOCALHOST, 0).into())).unwrap()).unwrap();
+        }
+        transport.endpoints.all[0].sockets.receiver = Some(OwnedFd::from(File::open("/dev/null").unwrap()).into());
+        transport
+    }
+
+    /// Sends a datagram to an endpoint; returns after how many looks it has come.
+    fn looks_for_one(transport: &mut UringTransport, to: EndpointId) -> usize {
+        let local = transport.endpoints.all[transport.endpoints.find(to).unwrap()].sockets.opened().local;
+        let content = Content::Frame(InlineFrame::new(|bytes| {
+            bytes[..32].fill(7);
+            32
+        }));
+        let mut batch = TransmitBatch::new(1);
+        assert!(batch.push(Transmit { endpoint: HEALTHY, to: local, content, tag: TransmitTag::Control }));
+        transport.send(&mut batch, |done| assert!(done.sent));
+        // The network within this machine delivers it while it is sent.
+        (1..=100)
+            .find(|_| {
+                let mut is_there = false;
+                transport.receive(64, |datagram| is_there |= datagram.endpoint == to && datagram.bytes == [7; 32]);
+                is_there
+            })
+            .expect("a datagram")
+    }
+
+    #[test]
+    fn an_endpoint_that_the_kernel_refuses_is_told_and_heard_the_plain_way() {
+        if let Err(reason) = choose(TransportName::IoUring) {
+            return println!("skipped: {reason}");
+        }
+        let mut transport = with_a_deaf_endpoint();
+        transport.receive(64, |_| panic!("nothing was sent"));
+        let Some(Fault::Receive(fault)) = transport.take_fault() else { panic!("no fault of receiving") };
+        let local = transport.endpoints.all[0].sockets.opened().local;
+        assert_eq!((fault.on, fault.errno), (Some((DEAF, local)), libc::ENOTSOCK));
+        let text = fault.to_string();
+        assert!(text.contains(&local.to_string()) && text.contains("gannet.transport=sockets"), "{text}");
+        // It is not begun again with every look.
+        let mut looks = 1;
+        while looks < REST as usize / 2 {
+            looks += looks_for_one(&mut transport, HEALTHY);
+        }
+        assert_eq!((transport.take_fault(), transport.counts().receive_refusals), (None, 1));
+        // When the socket can be received from, what comes is there before the operation is.
+        transport.endpoints.all[0].sockets.receiver = None;
+        looks += looks_for_one(&mut transport, DEAF);
+        assert!(looks < REST as usize && transport.receives.refused().eq([DEAF]));
+        (looks..=REST as usize).for_each(|_| _ = transport.receive(64, |_| {}));
+        assert_eq!(transport.receives.refused().count(), 0);
+        looks_for_one(&mut transport, DEAF);
+        assert_eq!((transport.take_fault(), transport.counts().receive_refusals), (None, 1));
+    }
+
+    #[test]
+    fn an_endpoint_that_was_refused_is_forgotten_when_it_is_closed() {
+        if let Err(reason) = choose(TransportName::IoUring) {
+            return println!("skipped: {reason}");
+        }
+        let mut transport = with_a_deaf_endpoint();
+        transport.close(HEALTHY);
+        transport.receive(64, |_| panic!("nothing was sent"));
+        assert!(transport.receives.refused().eq([DEAF]) && !transport.receives.is_live());
+        transport.close(DEAF);
+        assert_eq!(transport.receives.refused().count(), 0);
     }
 }

@@ -1,5 +1,5 @@
 //! Receiving on a ring of its own: one operation per endpoint that goes on until it is cancelled, or the kernel ends it and it is started
-//! again.
+//! again. If the kernel refuses it, that is told, and it is started again after a while only.
 #![allow(
     unsafe_code,
     reason = "UNSAFE FENCE: starts operations that write to buffers which are the kernel's until then"
@@ -14,7 +14,7 @@ use io_uring::{IoUring, cqueue, opcode, types};
 use super::Endpoints;
 use super::buffers::{Buffers, GROUP};
 use crate::io::transport::socket::direct::hand_over;
-use crate::io::transport::{Datagram, TransportCounts};
+use crate::io::transport::{Datagram, Fault, ReceiveFault, TransportCounts};
 use crate::mailbox::EndpointId;
 
 /// How many answers may wait before the kernel keeps them back.
@@ -23,6 +23,8 @@ const ANSWERS: u32 = 1024;
 const STARTS: u32 = 64;
 /// How often an operation that was cancelled is looked for before its buffers are given up.
 const ATTEMPTS: usize = 1000;
+/// After how many calls an operation that was refused is started again. A count, since a transport knows no time.
+pub(super) const REST: u32 = 4096;
 
 pub(super) struct Receives {
     // Before the buffers: it must be closed first.
@@ -34,6 +36,8 @@ pub(super) struct Receives {
     live: usize,
     /// Those to be started.
     to_start: Vec<EndpointId>,
+    /// Those that the kernel refused, and how many calls they rest still.
+    refused: Vec<(EndpointId, u32)>,
     /// The thread that started them.
     thread: ThreadMark,
 }
@@ -73,6 +77,7 @@ impl Receives {
             layout: Box::new(Buffers::layout()),
             live: 0,
             to_start: Vec::new(),
+            refused: Vec::new(),
             thread: ThreadMark::here(),
         })
     }
@@ -80,26 +85,64 @@ impl Receives {
     /// Has receiving for an endpoint start with the next [`Receives::receive`].
     pub(super) fn arm(&mut self, endpoint: EndpointId) {
         // So that starting again never has to make room.
-        self.to_start.reserve(self.live + 1);
+        let all = self.live + self.refused.len() + 1;
+        self.to_start.reserve(all);
+        self.refused.reserve(all);
         self.to_start.push(endpoint);
     }
 
-    fn start(&mut self, endpoint: EndpointId, socket: RawFd) {
+    /// Endpoints whose operations the kernel has refused: they are to be heard some other way for now.
+    pub(super) fn refused(&self) -> impl Iterator<Item = EndpointId> {
+        self.refused.iter().map(|&(endpoint, _)| endpoint)
+    }
+
+    /// Puts the start of an operation into the queue.
+    fn start(&mut self, endpoint: EndpointId, socket: RawFd) -> io::Result<()> {
         let operation = opcode::RecvMsgMulti::new(types::Fd(socket), &raw const *self.layout, GROUP)
             .build()
             .user_data(endpoint.get().into());
         // SAFETY: the layout lives as long as the ring, and is boxed, so it stays where it is. The buffers are the ring's.
         while unsafe { self.ring.submission().push(&operation) }.is_err() {
             // The queue is full; submitting empties it.
-            let _ = self.ring.submit();
+            if self.ring.submit()? == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
         }
         self.live += 1;
+        Ok(())
+    }
+
+    /// Starts all that are to be started. Those for which the queue has no room wait for the next call.
+    fn start_all(&mut self, endpoints: &Endpoints) -> io::Result<()> {
+        while let Some(&endpoint) = self.to_start.last() {
+            if let Some(index) = endpoints.find(endpoint) {
+                self.start(endpoint, endpoints.all[index].sockets.receiving().as_raw_fd())?;
+            }
+            self.to_start.pop();
+        }
+        self.ring.submit().map(drop)
+    }
+
+    /// One call more has come: operations that have rested long enough are to be started.
+    fn rest(&mut self) {
+        let Self { refused, to_start, .. } = self;
+        refused.retain_mut(|(endpoint, rest)| {
+            *rest -= 1;
+            if *rest == 0 {
+                to_start.push(*endpoint);
+            }
+            *rest > 0
+        });
     }
 
     /// Stops receiving for an endpoint, and has the kernel let go of its socket. What has arrived already is handed over when it is met,
     /// if the endpoint is known then. False when the kernel may still take the socket up: it does not take what waits for it now.
     pub(super) fn disarm(&mut self, endpoint: EndpointId) -> bool {
         self.to_start.retain(|waiting| *waiting != endpoint);
+        self.refused.retain(|(refused, _)| *refused != endpoint);
+        if self.live == 0 {
+            return true;
+        }
         let is_empty = self.ring.submission().is_empty();
         if !is_empty && self.ring.submit().is_err() {
             return false;
@@ -127,35 +170,39 @@ impl Receives {
     }
 
     /// Hands over what has arrived; returns how many datagrams. Operations that have ended by themselves are started again if all
-    /// endpoints are to have one.
+    /// endpoints are to have one; those that were refused, after a while.
     pub(super) fn receive(
         &mut self,
         endpoints: &Endpoints,
         are_armed: bool,
         limit: usize,
-        counts: &mut TransportCounts,
+        (counts, fault): (&mut TransportCounts, &mut Option<Fault>),
         handler: &mut impl FnMut(Datagram<'_>),
     ) -> usize {
         if self.thread != ThreadMark::here() {
             self.move_here();
         }
-        if !self.to_start.is_empty() {
-            while let Some(endpoint) = self.to_start.pop() {
-                if let Some(index) = endpoints.find(endpoint) {
-                    self.start(endpoint, endpoints.all[index].sockets.receiving().as_raw_fd());
-                }
+        if !self.refused.is_empty() {
+            self.rest();
+        }
+        if !self.to_start.is_empty() || self.has_put_off() {
+            counts.receive_calls += 1;
+            // What is queued stays queued, and is submitted by the next call.
+            if let Err(error) = self.start_all(endpoints)
+                && let Some(errno) = error.raw_os_error().filter(|&errno| is_refusal(-errno) && errno != libc::EBUSY)
+            {
+                counts.receive_refusals += 1;
+                *fault = Some(Fault::Receive(ReceiveFault { on: None, errno }));
             }
-            counts.receive_calls += 1;
-            let _ = self.ring.submit();
-        } else if self.has_put_off() {
-            counts.receive_calls += 1;
-            let _ = self.ring.submit();
         }
         let mut received = 0;
         while received < limit
             && let Some(answer) = self.next()
         {
-            received += self.take(&answer, endpoints, are_armed, counts, handler);
+            received += self.take(&answer, endpoints, counts, handler);
+            if !answer.goes_on() {
+                self.on_end(&answer, endpoints, are_armed, (counts, fault));
+            }
         }
         received
     }
@@ -180,39 +227,88 @@ impl Receives {
         queue.taskrun() || queue.cq_overflow() || !queue.is_empty()
     }
 
-    fn next(&mut self) -> Option<cqueue::Entry> {
-        self.ring.completion().next()
+    fn next(&mut self) -> Option<Answer> {
+        self.ring.completion().next().map(|entry| Answer {
+            endpoint: EndpointId::new(entry.user_data() as u32),
+            result: entry.result(),
+            flags: entry.flags(),
+        })
     }
 
-    /// Takes one answer over, and gives its buffer back.
+    /// Takes over what an answer brings, and gives its buffer back; returns how many datagrams that are.
     fn take(
         &mut self,
-        answer: &cqueue::Entry,
+        answer: &Answer,
         endpoints: &Endpoints,
-        are_armed: bool,
         counts: &mut TransportCounts,
         handler: &mut impl FnMut(Datagram<'_>),
     ) -> usize {
-        let endpoint = EndpointId::new(answer.user_data() as u32);
-        let is_known = endpoints.find(endpoint).is_some();
+        let Some(number) = cqueue::buffer_select(answer.flags) else { return 0 };
         let mut received = 0;
-        if let Some(number) = cqueue::buffer_select(answer.flags()) {
-            let length = usize::try_from(answer.result()).unwrap_or(0);
-            if let Some(message) = self.buffers.message(number, length).filter(|_| is_known) {
-                received = hand_over(endpoint, message, counts, handler);
-            }
-            self.buffers.give(number);
-            self.buffers.publish();
+        let length = usize::try_from(answer.result).unwrap_or(0);
+        let is_known = endpoints.find(answer.endpoint).is_some();
+        if let Some(message) = self.buffers.message(number, length).filter(|_| is_known) {
+            received = hand_over(answer.endpoint, message, counts, handler);
         }
-        if !cqueue::more(answer.flags()) {
-            // No buffer was left, the answers ran over, or the network said something of an earlier datagram: it goes on. Or it was
-            // cancelled, and nobody knows it any more.
-            self.live -= 1;
-            if is_known && are_armed {
-                self.to_start.push(endpoint);
-            }
-        }
+        self.buffers.give(number);
+        self.buffers.publish();
         received
+    }
+
+    /// The kernel has ended an operation: it is started again if all endpoints are to have one, at once or after a while.
+    #[cold]
+    fn on_end(
+        &mut self,
+        answer: &Answer,
+        endpoints: &Endpoints,
+        are_armed: bool,
+        (counts, fault): (&mut TransportCounts, &mut Option<Fault>),
+    ) {
+        self.live -= 1;
+        let endpoint = answer.endpoint;
+        // One that is unknown was cancelled.
+        let Some(index) = endpoints.find(endpoint) else { return };
+        let is_refused = is_refusal(answer.result);
+        if is_refused {
+            counts.receive_refusals += 1;
+            let local = endpoints.all[index].sockets.opened().local;
+            *fault = Some(Fault::Receive(ReceiveFault { on: Some((endpoint, local)), errno: -answer.result }));
+        }
+        match (are_armed, is_refused) {
+            (false, _) => {}
+            (true, false) => self.to_start.push(endpoint),
+            (true, true) => self.refused.push((endpoint, REST)),
+        }
+    }
+}
+
+/// What the kernel says of an operation.
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    endpoint: EndpointId,
+    /// How many bytes there are, or why there are none.
+    result: i32,
+    flags: u32,
+}
+
+impl Answer {
+    /// Whether the operation goes on.
+    fn goes_on(&self) -> bool {
+        cqueue::more(self.flags)
+    }
+}
+
+/// Whether an operation that ended with this would end so again if it were started at once.
+const fn is_refusal(result: i32) -> bool {
+    match -result {
+        // A datagram; there was no room for more answers.
+        ..=0 => false,
+        // There was no buffer, or it was cancelled or interrupted.
+        libc::ENOBUFS | libc::ECANCELED | libc::EINTR | libc::EAGAIN => false,
+        // What the network said of a datagram that was sent. It is said once.
+        libc::ECONNREFUSED | libc::EHOSTUNREACH | libc::ENETUNREACH | libc::EHOSTDOWN | libc::ENETDOWN => false,
+        libc::ENONET | libc::ENOPROTOOPT | libc::EPROTO | libc::EMSGSIZE => false,
+        _ => true,
     }
 }
 
@@ -220,7 +316,7 @@ impl Drop for Receives {
     fn drop(&mut self) {
         for _ in 0..ATTEMPTS {
             while let Some(answer) = self.next() {
-                self.live -= usize::from(!cqueue::more(answer.flags()));
+                self.live -= usize::from(!answer.goes_on());
             }
             if self.live == 0 {
                 break;
@@ -231,5 +327,18 @@ impl Drop for Receives {
         }
         // A buffer that the kernel may write to is never freed.
         self.buffers.are_held = self.live > 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_by_itself_is_no_refusal() {
+        let passes = [libc::ENOBUFS, libc::ECANCELED, libc::EINTR, libc::ECONNREFUSED, libc::EHOSTUNREACH];
+        assert!(passes.iter().all(|errno| !is_refusal(-errno)) && !is_refusal(0) && !is_refusal(64));
+        let stays = [libc::EINVAL, libc::EOPNOTSUPP, libc::EACCES, libc::EPERM, libc::ENOTSOCK, libc::ENOMEM];
+        assert!(stays.iter().all(|errno| is_refusal(-errno)));
     }
 }
