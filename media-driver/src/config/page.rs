@@ -12,12 +12,12 @@ const HEAD: &str = "\
 
 This page is made from the driver's table of settings; a test keeps it current.
 
-Every setting has a Java property name (`aeron.*`), an environment variable (`AERON_*`) and a place in a configuration
-file (`section` and `key`). Names and meanings are the reference driver's; those that begin with `gannet.` are ours. A
-value may come from several sources, and a later one wins:
+Every setting has a Java property name (`aeron.*`), an environment variable (`AERON_*`), and a section and a key in a
+configuration file. Names, meanings and defaults are those of Aeron's C driver; settings whose names begin with `gannet.`
+are Gannet's own. A value may come from several sources, and a later one wins:
 
 1. the default below,
-2. the profile,
+2. the profile, which is `balanced` unless another is chosen,
 3. the configuration file (`--config FILE`, TOML),
 4. environment variables,
 5. `-D name=value` arguments,
@@ -25,17 +25,18 @@ value may come from several sources, and a later one wins:
    continues a line),
 7. flags, such as `--dir`.
 
-`gannet-driver --print-config` shows the outcome with the source of each value, as a configuration file that gives it again.
+`gannet-driver --print-config` prints the resulting configuration, and the source of each value. What it prints is a
+configuration file that gives the same result.
 
 - Sizes are bytes, with an optional suffix `k`, `m` or `g` (powers of 1024).
 - Durations are nanoseconds, or a number with suffix `s`, `ms`, `us` or `ns`.
-- An empty environment variable or property takes back what the environment and the properties said.
-- A name that is not known is an error that names the nearest known one. An environment variable that is not known is only
-  warned about, since other programs share the environment; so is a properties file's name that is neither `aeron.*` nor
-  `gannet.*`.
-- A value out of range is an error, never moved to the nearest limit.
-- A setting marked *no effect* is read and checked, and not acted on. The driver warns when one is set to something else than
-  its default.
+- An empty environment variable or property undoes what the environment and the properties have set so far.
+- An unknown name is an error that names the nearest known one. An unknown environment variable is only a warning, since
+  other programs share the environment; so is an unknown name in a properties file that begins with neither `aeron.` nor
+  `gannet.`.
+- A value out of range is an error; it is never moved to the nearest limit.
+- A setting marked *no effect* is read and checked, but not acted on. The driver warns when one is set to anything but its
+  default.
 
 ";
 
@@ -69,7 +70,10 @@ pub fn page() -> String {
                 let _ = writeln!(page, "- also `{alias}`");
             }
             let default = if property.default.is_empty() { "none".to_owned() } else { code(property.default) };
-            let _ = writeln!(page, "- default {default}");
+            let by_profile =
+                profiles.iter().any(|profile| profile.settings().iter().any(|(name, _)| *name == property.property));
+            let by_profile = if by_profile { ", unless the profile says otherwise" } else { "" };
+            let _ = writeln!(page, "- default {default}{by_profile}");
             let mut values = match property.form {
                 Form::Word(words) => words.iter().map(|word| code(word)).collect::<Vec<_>>().join(", "),
                 Form::Text | Form::Path => String::new(),

@@ -129,7 +129,8 @@ impl Property {
     /// The allowed values in words; empty when there is nothing to say beyond the form.
     pub fn allowed(&self) -> String {
         let Limits { min, max, rule } = self.limits;
-        let mut words = match (min == i128::MIN, max == i128::MAX) {
+        // A limit that no value of the type can pass says nothing to a reader.
+        let mut words = match (min == i128::MIN, max >= i128::from(i64::MAX)) {
             (true, true) => String::new(),
             (false, true) => format!("at least {}", self.form.show_limit(min)),
             (true, false) => format!("at most {}", self.form.show_limit(max)),

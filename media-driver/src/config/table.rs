@@ -98,12 +98,12 @@ macro_rules! settings {
 settings! {
     /// The driver directory: where it is, what happens to one that exists, who may use it.
     directory: Directory {
-        /// The driver directory. When not stated, `/dev/shm/aeron-<user>`, as for every client.
+        /// The driver directory. By default `/dev/shm/aeron-<user>`, as for every client.
         dir: Option<PathBuf> = "", "aeron.dir" / "AERON_DIR";
-        /// Say so at start when the directory exists already.
+        /// Warn at start when the directory already exists.
         warn_if_exists: bool = "false", "aeron.dir.warn.if.exists" / "AERON_DIR_WARN_IF_EXISTS";
-        /// Empty a directory that exists without asking when its driver was last alive. A directory that a running
-        /// gannet-driver holds is refused all the same.
+        /// Empty an existing directory, whenever its driver was last alive. A directory that a running gannet-driver holds is
+        /// refused in any case.
         delete_on_start: bool = "false", "aeron.dir.delete.on.start" / "AERON_DIR_DELETE_ON_START";
         /// Remove the directory when the driver stops.
         delete_on_shutdown: bool = "false", "aeron.dir.delete.on.shutdown" / "AERON_DIR_DELETE_ON_SHUTDOWN";
@@ -111,15 +111,15 @@ settings! {
         /// and 0660. Clients of other users need `group` and must be in the driver's group: every client writes to the
         /// command file and to the logs.
         access: DirectoryAccess = "private", "gannet.dir.access" / "GANNET_DIR_ACCESS";
-        /// How long a driver may be silent before it counts as dead, for those who find its directory.
+        /// How long the driver that left a directory must have been silent before it counts as dead.
         driver_timeout: Milliseconds = "10000", "aeron.driver.timeout" / "AERON_DRIVER_TIMEOUT",
             in Limits::between(0, I63);
-        /// The unit that the lengths of the command file and of log files are rounded up to. Larger than 4 KiB is for file
+        /// The unit to which the lengths of the command file and of log files are rounded up. Values above 4 KiB are for file
         /// systems of huge pages.
         file_page_size: ByteLength = "4k", "aeron.file.page.size" / "AERON_FILE_PAGE_SIZE",
             in Limits::between(4 << 10, GIB).and(Rule::PowerOfTwo);
-        /// Refuse a log that the directory's file system has no room for before it is made. Space is reserved in any case,
-        /// so that lack of room is an error and never a fault in a client.
+        /// Before a log is made, refuse it if the directory's file system has no room for it. Space is reserved in any case, so
+        /// lack of room is an error and never a fault in a client.
         perform_storage_checks: bool = "true", "aeron.perform.storage.checks" / "AERON_PERFORM_STORAGE_CHECKS";
         /// Warn when a new log leaves less room than this.
         low_file_store_warning_threshold: ByteLength = "160m",
@@ -128,19 +128,19 @@ settings! {
 
     /// The regions of the command file, and the loss report.
     buffers: Buffers {
-        /// The ring in which clients' commands reach the driver, its 768-byte trailer included.
+        /// The length of the ring buffer for clients' commands to the driver, including its 768-byte trailer.
         to_driver_length: ByteLength = "1049344", "aeron.conductor.buffer.length" / "AERON_CONDUCTOR_BUFFER_LENGTH",
             in Limits::between((1 << 20) + 768, I31).and(Rule::PowerOfTwoPlus(768));
-        /// The buffer in which the driver's events reach clients, its 128-byte trailer included.
+        /// The length of the broadcast buffer for the driver's events to clients, including its 128-byte trailer.
         to_clients_length: ByteLength = "1048704", "aeron.clients.buffer.length" / "AERON_CLIENTS_BUFFER_LENGTH",
             in Limits::between((1 << 20) + 128, I31).and(Rule::PowerOfTwoPlus(128));
-        /// The values of counters, 128 bytes each. Their metadata takes four times as much.
+        /// The length of the buffer for the values of counters, 128 bytes each. Their metadata takes four times as much.
         counter_values_length: ByteLength = "8m", "aeron.counters.buffer.length" / "AERON_COUNTERS_BUFFER_LENGTH",
             in Limits::between(1 << 20, 500 << 20).and(Rule::MultipleOf(128));
-        /// The log of distinct errors.
+        /// The length of the log of distinct errors.
         error_log_length: ByteLength = "4m", "aeron.error.buffer.length" / "AERON_ERROR_BUFFER_LENGTH",
             in Limits::between(4 << 20, I31).and(Rule::MultipleOf(64));
-        /// The report of loss, a file of its own.
+        /// The length of the loss report, which is a file of its own.
         loss_report_length: ByteLength = "1m", "aeron.loss.report.buffer.length" / "AERON_LOSS_REPORT_BUFFER_LENGTH",
             in Limits::between(1024, I31);
     }
@@ -153,13 +153,13 @@ settings! {
         /// The length of each of the three terms of an IPC publication's log.
         ipc_term_length: TermLength = "64m", "aeron.ipc.term.buffer.length" / "AERON_IPC_TERM_BUFFER_LENGTH",
             in Limits::between(64 << 10, GIB).and(Rule::PowerOfTwo);
-        /// Leave the pages of a new log to be faulted in when they are first used. When false, a new log is faulted in
-        /// whole before its publication is ready: adding takes longer, first use does not.
+        /// Leave the pages of a new log to be faulted in on first use. When false, all pages of a new log are faulted in before
+        /// its publication is ready: adding takes longer, and first use does not.
         sparse: bool = "true", "aeron.term.buffer.sparse.file" / "AERON_TERM_BUFFER_SPARSE_FILE";
-        /// The greatest length of a frame on the network, its header included.
+        /// The greatest length of a datagram, and so of a frame on the network, including the frame's header.
         mtu: Mtu = "1408", "aeron.mtu.length" / "AERON_MTU_LENGTH",
             in Limits::between(Mtu::MIN.get() as i128, Mtu::MAX.get() as i128).and(Rule::MultipleOf(32));
-        /// The greatest length of a frame of an IPC publication, its header included.
+        /// The greatest length of a frame of an IPC publication, including its header.
         ipc_mtu: Mtu = "1408", "aeron.ipc.mtu.length" / "AERON_IPC_MTU_LENGTH",
             in Limits::between(Mtu::MIN.get() as i128, Mtu::MAX.get() as i128).and(Rule::MultipleOf(32));
         /// How far a network publication may run ahead of its receivers; 0 is half a term.
@@ -171,35 +171,35 @@ settings! {
             in Limits::between(0, GIB);
     }
 
-    /// When something silent counts as gone, and how often the driver looks.
+    /// When something that is silent counts as gone, and how often the driver checks.
     timeouts: Timeouts {
-        /// A client that has not shown itself for so long is dead, and what it owned is released.
+        /// A client without a sign of life for this long counts as dead, and what it owns is released.
         client_liveness: Duration = "10s", "aeron.client.liveness.timeout" / "AERON_CLIENT_LIVENESS_TIMEOUT",
             in Limits::between(MICROSECOND, I63);
-        /// An image that has received nothing for so long is closed. Also how long a rejected IPC subscriber stays out.
+        /// An image that receives nothing for this long is closed. Also how long a rejected IPC subscriber stays out.
         image_liveness: Duration = "10s", "aeron.image.liveness.timeout" / "AERON_IMAGE_LIVENESS_TIMEOUT",
             in Limits::between(MICROSECOND, I63);
-        /// A publisher that has claimed a range and not finished it for so long is dead, and the range is skipped.
+        /// A publisher that leaves a claimed range unfinished for this long counts as dead, and the range is skipped.
         publication_unblock: Duration = "15s",
             "aeron.publication.unblock.timeout" / "AERON_PUBLICATION_UNBLOCK_TIMEOUT", in Limits::between(MICROSECOND, I63);
-        /// A network publication whose receivers have been silent for so long is not connected.
+        /// A network publication whose receivers are silent for this long is no longer connected.
         publication_connection: Duration = "5s",
             "aeron.publication.connection.timeout" / "AERON_PUBLICATION_CONNECTION_TIMEOUT",
             in Limits::between(MICROSECOND, I63);
-        /// How long a closed network publication stays to answer requests for retransmission.
+        /// How long a closed network publication stays, to answer requests for retransmission.
         publication_linger: Duration = "5s", "aeron.publication.linger.timeout" / "AERON_PUBLICATION_LINGER_TIMEOUT",
             in Limits::between(MICROSECOND, I63);
-        /// How often the driver shows that it is alive and looks for what has timed out.
+        /// How often the driver updates its heartbeat and checks for timeouts.
         timer_interval: Duration = "1s", "aeron.timer.interval" / "AERON_TIMER_INTERVAL",
             in Limits::between(MICROSECOND, I63);
-        /// How long a freed counter's record is left alone, since clients may still write to it.
+        /// How long the record of a freed counter is not used again, since clients may still write to it.
         counter_free_to_reuse: Duration = "1s",
             "aeron.counters.free.to.reuse.timeout" / "AERON_COUNTERS_FREE_TO_REUSE_TIMEOUT", in Limits::between(0, I63);
         /// How long an untethered subscriber may hold a publication at its limit before it is set aside.
         untethered_window_limit: Duration = "5s",
             "aeron.untethered.window.limit.timeout" / "AERON_UNTETHERED_WINDOW_LIMIT_TIMEOUT", in Limits::between(0, I63);
-        /// How long an untethered subscriber that was set aside still counts, so that it can notice; `-1` is as long as the
-        /// window limit timeout.
+        /// How long an untethered subscriber that was set aside still counts, so that it can notice; `-1` for as long as
+        /// `untethered_window_limit`.
         untethered_linger: Option<Duration> = "-1",
             "aeron.untethered.linger.timeout" / "AERON_UNTETHERED_LINGER_TIMEOUT", in Limits::between(0, I63);
         /// How long an untethered subscriber rests before it may join again.
@@ -221,9 +221,9 @@ settings! {
             | "aeron.driver.name.resolver.threshold", in Limits::between(0, I63);
     }
 
-    /// How streams behave where their channels do not say.
+    /// Defaults for streams whose channels do not say otherwise.
     streams: Streams {
-        /// Let a spy alone make a publication connected, and let the publication run without receivers.
+        /// Let a publication with spies but no receivers count as connected, and run.
         spies_simulate_connection: bool = "false",
             "aeron.spies.simulate.connection" / "AERON_SPIES_SIMULATE_CONNECTION";
         /// Recover lost frames. When false, gaps are filled with padding.
@@ -237,9 +237,9 @@ settings! {
             "aeron.receiver.group.consideration" / "AERON_RECEIVER_GROUP_CONSIDERATION";
         /// The tag that receivers put into their status messages.
         receiver_group_tag: Option<i64> = "", "aeron.receiver.group.tag" / "AERON_RECEIVER_GROUP_TAG";
-        /// The tag of the receivers that tagged flow control heeds.
+        /// The tag of the receivers that tagged flow control takes into account.
         flow_control_group_tag: i64 = "-1", "aeron.flow.control.group.tag" / "AERON_FLOW_CONTROL_GROUP_TAG";
-        /// How many receivers min and tagged flow control wait for before a publication is connected.
+        /// How many receivers a publication needs to be connected, with `min` and tagged flow control.
         flow_control_group_min_size: u32 = "0",
             "aeron.flow.control.group.min.size" / "AERON_FLOW_CONTROL_GROUP_MIN_SIZE", in Limits::between(0, I31);
         /// How long flow control waits for a silent receiver.
@@ -251,37 +251,37 @@ settings! {
         /// Flow control of multicast channels.
         multicast_flow_control: FlowControlName = "multicast_max",
             "aeron.multicast.FlowControl.supplier" / "AERON_MULTICAST_FLOWCONTROL_SUPPLIER";
-        /// How many receiver windows a unicast publication may have to send again.
+        /// How much a unicast publication retransmits at most for one NAK, in receiver windows.
         unicast_retransmit_window_multiple: u32 = "16",
             "aeron.unicast.flow.control.rrwm" / "AERON_UNICAST_FLOW_CONTROL_RRWM", in Limits::between(1, I31);
-        /// How many receiver windows a multicast publication may have to send again.
+        /// How much a multicast publication retransmits at most for one NAK, in receiver windows.
         multicast_retransmit_window_multiple: u32 = "4",
             "aeron.multicast.flow.control.rrwm" / "AERON_MULTICAST_FLOW_CONTROL_RRWM", in Limits::between(1, I31);
         /// Congestion control of images.
         congestion_control: CongestionControlName = "default",
             "aeron.CongestionControl.supplier" / "AERON_CONGESTIONCONTROL_SUPPLIER";
-        /// Whether CUBIC congestion control measures the round trip.
+        /// Whether CUBIC congestion control measures the round-trip time.
         cubic_measure_rtt: bool = "false",
             "aeron.CubicCongestionControl.measureRtt" / "AERON_CUBICCONGESTIONCONTROL_MEASURERTT";
-        /// The round trip that CUBIC congestion control starts from.
+        /// The round-trip time that CUBIC congestion control starts with.
         cubic_initial_rtt: Duration = "100us",
             "aeron.CubicCongestionControl.initialRtt" / "AERON_CUBICCONGESTIONCONTROL_INITIALRTT",
             in Limits::between(0, I63);
-        /// Whether CUBIC congestion control is as friendly to TCP as TCP would be.
+        /// Whether CUBIC congestion control uses its TCP-friendly mode.
         cubic_tcp_mode: bool = "false", "aeron.CubicCongestionControl.tcpMode" / "AERON_CUBICCONGESTIONCONTROL_TCPMODE";
-        /// How many retransmissions a publication has under way at most.
+        /// How many retransmissions a publication may have under way at once.
         max_resend: u32 = "16", "aeron.max.resend" / "AERON_MAX_RESEND", in Limits::between(1, 256);
         /// How long a unicast publication waits before it retransmits.
         retransmit_unicast_delay: Duration = "0ns",
             "aeron.retransmit.unicast.delay" / "AERON_RETRANSMIT_UNICAST_DELAY", in Limits::between(0, I63);
-        /// How long a range is not retransmitted again.
+        /// How long after a retransmission the same range is not retransmitted again.
         retransmit_unicast_linger: Duration = "10ms",
             "aeron.retransmit.unicast.linger" / "AERON_RETRANSMIT_UNICAST_LINGER",
             in Limits::between(MICROSECOND, I63);
         /// How long a unicast receiver waits before it asks for what is missing.
         nak_unicast_delay: Duration = "1us", "aeron.nak.unicast.delay" / "AERON_NAK_UNICAST_DELAY",
             in Limits::between(MICROSECOND, I63);
-        /// How many times that delay a unicast receiver waits before it asks again.
+        /// How long a unicast receiver waits before it asks again, as a multiple of that delay.
         nak_unicast_retry_delay_ratio: u64 = "100",
             "aeron.nak.unicast.retry.delay.ratio" / "AERON_NAK_UNICAST_RETRY_DELAY_RATIO", in Limits::between(1, I63);
         /// How many receivers a multicast group is expected to have.
@@ -290,14 +290,14 @@ settings! {
         /// The longest that a multicast receiver waits before it asks for what is missing.
         nak_multicast_max_backoff: Duration = "10ms",
             "aeron.nak.multicast.max.backoff" / "AERON_NAK_MULTICAST_MAX_BACKOFF", in Limits::between(MICROSECOND, I63);
-        /// How often a receiver reports its position when nothing else makes it.
+        /// How often a receiver sends a status message when nothing else causes one.
         status_message_timeout: Duration = "200ms",
             "aeron.rcv.status.message.timeout" / "AERON_RCV_STATUS_MESSAGE_TIMEOUT",
             in Limits::between(MICROSECOND, I63);
-        /// The lowest of the session ids that the driver never chooses itself.
+        /// The lowest of the session ids that the driver itself never chooses.
         reserved_session_id_low: SessionId = "-1",
             "aeron.publication.reserved.session.id.low" / "AERON_PUBLICATION_RESERVED_SESSION_ID_LOW";
-        /// The highest of the session ids that the driver never chooses itself.
+        /// The highest of the session ids that the driver itself never chooses.
         reserved_session_id_high: SessionId = "1000",
             "aeron.publication.reserved.session.id.high" / "AERON_PUBLICATION_RESERVED_SESSION_ID_HIGH";
         /// How many sessions of one stream a receive endpoint follows.
@@ -305,13 +305,13 @@ settings! {
             "aeron.driver.stream.session.limit" / "AERON_DRIVER_STREAM_SESSION_LIMIT", in Limits::between(1, I31);
     }
 
-    /// How much of everything the driver keeps for clients. A command that asks for one more is answered with an error that
-    /// says which of these is reached, and counted; what is there goes on. Counters, of which each client takes one, each
-    /// publication two and each subscriber one per stream, have their bound in `counter_values_length`.
+    /// How many of each thing the driver keeps for clients. A command that would exceed one of these limits is answered with
+    /// an error that names the limit, and counted; everything that exists goes on. Counters are limited by
+    /// `counter_values_length`: each client takes one, each publication two, and each subscriber one per stream.
     capacity: Capacity {
         /// Clients.
         clients: u32 = "4096", "gannet.max.clients" / "GANNET_MAX_CLIENTS", in Limits::between(1, MILLION);
-        /// Logs of publications, those that drain or wait to be deleted included.
+        /// Logs of publications, including those that are draining or waiting to be deleted.
         publications: u32 = "16384", "gannet.max.publications" / "GANNET_MAX_PUBLICATIONS", in Limits::between(1, MILLION);
         /// Handles of clients to publications: several share the log of a concurrent publication.
         publication_links: u32 = "65536", "gannet.max.publication.links" / "GANNET_MAX_PUBLICATION_LINKS",
@@ -319,29 +319,29 @@ settings! {
         /// Subscriptions.
         subscriptions: u32 = "65536", "gannet.max.subscriptions" / "GANNET_MAX_SUBSCRIPTIONS",
             in Limits::between(1, MILLION);
-        /// Bytes of the logs of images together, which are made for whoever sends to a subscription: 0 for seven eighths of the file
-        /// system that the directory is on. A session that finds no room is refused, and the error log says so.
+        /// How many bytes the logs of all images may take together; senders on other hosts cause these to be made. 0 for seven
+        /// eighths of the directory's file system. A session that finds no room is refused, and the error log says so.
         image_bytes: ByteLength = "0", "gannet.max.image.bytes" / "GANNET_MAX_IMAGE_BYTES", in Limits::between(0, I63);
-        /// Names of other drivers that name resolution remembers. One more is dropped, and the error log says so.
+        /// How many names name resolution remembers from other drivers. Further ones are dropped, and the error log says so.
         resolver_names: u32 = "4096", "gannet.max.resolver.names" / "GANNET_MAX_RESOLVER_NAMES", in Limits::between(1, MILLION);
-        /// Drivers that name resolution tells what it knows. One more is told nothing, and the error log says so.
+        /// How many other drivers name resolution sends its names to. Further ones get none, and the error log says so.
         resolver_neighbors: u32 = "1024", "gannet.max.resolver.neighbors" / "GANNET_MAX_RESOLVER_NEIGHBORS",
             in Limits::between(1, MILLION);
     }
 
-    /// Loss on purpose, among the datagrams that arrive: for trying out what streams do on a bad network. None unless stated; where
-    /// there is any, the driver says so at its start and in the label of its version. Shares are of a million.
+    /// Faults that are made on purpose in the datagrams that arrive, to try out streams on a bad network. There are none by
+    /// default; if there are any, the driver says so at start and in the label of its version. Shares are in parts per million.
     loss: Loss {
-        /// How many datagrams are lost.
+        /// The share of datagrams that are lost.
         drop_ppm: u32 = "0", "gannet.loss.drop.ppm" / "GANNET_LOSS_DROP_PPM", in Limits::between(0, MILLION);
-        /// How many arrive twice.
+        /// The share of datagrams that arrive twice.
         duplicate_ppm: u32 = "0", "gannet.loss.duplicate.ppm" / "GANNET_LOSS_DUPLICATE_PPM", in Limits::between(0, MILLION);
-        /// How many arrive late, and so behind others.
+        /// The share of datagrams that arrive late, and so behind others.
         delay_ppm: u32 = "0", "gannet.loss.delay.ppm" / "GANNET_LOSS_DELAY_PPM", in Limits::between(0, MILLION);
-        /// How late those are at most.
+        /// How late these are at most.
         max_delay: Duration = "1ms", "gannet.loss.max.delay" / "GANNET_LOSS_MAX_DELAY",
             in Limits::between(0, 4_000 * MILLISECOND);
-        /// Where the draws begin, so that a run can be repeated.
+        /// The seed of the random choices, so that a run can be repeated.
         seed: u64 = "1", "gannet.loss.seed" / "GANNET_LOSS_SEED";
     }
 
@@ -350,20 +350,20 @@ settings! {
         /// The receiver window that an image starts with.
         initial_window: ByteLength = "128k", "aeron.rcv.initial.window.length" / "AERON_RCV_INITIAL_WINDOW_LENGTH",
             in Limits::between(256, I31);
-        /// The receive buffer of sockets; 0 is what the system gives.
+        /// The receive buffer of sockets; 0 for the system's default.
         so_rcvbuf: Option<ByteLength> = "128k", "aeron.socket.so_rcvbuf" / "AERON_SOCKET_SO_RCVBUF",
             in Limits::between(0, I31);
-        /// The send buffer of sockets; 0 is what the system gives.
+        /// The send buffer of sockets; 0 for the system's default.
         so_sndbuf: Option<ByteLength> = "0", "aeron.socket.so_sndbuf" / "AERON_SOCKET_SO_SNDBUF",
             in Limits::between(0, I31);
-        /// How many routers a multicast datagram may pass; 0 is what the system gives.
+        /// How many routers a multicast datagram may pass; 0 for the system's default.
         multicast_ttl: u32 = "0", "aeron.socket.multicast.ttl" / "AERON_SOCKET_MULTICAST_TTL",
             in Limits::between(0, 255);
-        /// The type of service of datagrams; -1 is what the system gives.
+        /// The type of service (TOS) of datagrams; -1 for the system's default.
         tos: i32 = "-1", "aeron.socket.tos" / "AERON_SOCKET_TOS", in Limits::between(-1, 255);
         /// Connect the sockets of unicast publications.
         connect: bool = "true", "aeron.driver.connect" / "AERON_DRIVER_CONNECT";
-        /// How many times the sender sends before it looks for status messages.
+        /// How many duty cycles that send something there may be before the sender looks for status messages.
         send_to_status_poll_ratio: u32 = "6", "aeron.send.to.status.poll.ratio" / "AERON_SEND_TO_STATUS_POLL_RATIO",
             in Limits::between(1, I31);
         /// How many times the receiver receives before it looks at what is not urgent.
@@ -380,10 +380,10 @@ settings! {
         publication_max_messages_per_send: u32 = "4",
             "aeron.network.publication.max.messages.per.send" / "AERON_NETWORK_PUBLICATION_MAX_MESSAGES_PER_SEND",
             in Limits::between(1, 64);
-        /// The ports that senders choose from; any when not stated.
+        /// The ports that senders choose from; by default any.
         sender_wildcard_port_range: Option<PortRange> = "",
             "aeron.sender.wildcard.port.range" / "AERON_SENDER_WILDCARD_PORT_RANGE";
-        /// The ports that receivers choose from; any when not stated.
+        /// The ports that receivers choose from; by default any.
         receiver_wildcard_port_range: Option<PortRange> = "",
             "aeron.receiver.wildcard.port.range" / "AERON_RECEIVER_WILDCARD_PORT_RANGE";
         /// How many sockets are looked at one by one before the system is asked which have something.
@@ -411,24 +411,25 @@ settings! {
 
     /// Names and addresses.
     resolver: Resolver {
-        /// How names of channels are resolved before the operating system is asked: `default` for not at all, `driver` for what drivers
-        /// tell each other, or `csv_table` for the table in `init_args`.
+        /// How names in channels are resolved before the operating system is asked: `default` for not at all, `driver` for names
+        /// that drivers tell each other, or `csv_table` for the table in `init_args`.
         supplier: NameResolverName = "default", "aeron.name.resolver.supplier" / "AERON_NAME_RESOLVER_SUPPLIER";
-        /// The table of `csv_table`: `name,initial host,re-resolution host` for each name, rows separated by `|`. A name stands for its
-        /// first host for as long as its counter, of type 2001, is 0, for the second once that is 1, and leads nowhere while it is -1.
+        /// The table for `csv_table`: `name,initial host,re-resolution host` for each name, with rows separated by `|`. Each name has
+        /// a counter of type 2001: while that is 0 the name resolves to the first host, while it is 1 to the second, and while it
+        /// is -1 to none.
         init_args: String = "", "aeron.name.resolver.init.args" / "AERON_NAME_RESOLVER_INIT_ARGS";
-        /// The name by which other drivers know this one, with supplier `driver`: channels with it as their host lead to this driver.
+        /// The name by which other drivers know this one, with supplier `driver`: a channel that has it as its host leads to this driver.
         name: String = "", "aeron.driver.resolver.name" / "AERON_DRIVER_RESOLVER_NAME";
-        /// The `host:port` of this machine where this driver listens for the names of others.
+        /// The `host:port` of this machine on which this driver listens for the names of others.
         interface: String = "", "aeron.driver.resolver.interface" / "AERON_DRIVER_RESOLVER_INTERFACE";
-        /// The `host:port` of drivers that are told this one's name first, separated by commas; at most 20.
+        /// The `host:port` of the drivers to send this driver's name to first, separated by commas; at most 20.
         bootstrap_neighbor: String = "",
             "aeron.driver.resolver.bootstrap.neighbor" / "AERON_DRIVER_RESOLVER_BOOTSTRAP_NEIGHBOR";
-        /// How long a silent neighbour is remembered.
+        /// How long a silent neighbor is remembered.
         neighbor_timeout: Duration = "10s",
             "aeron.driver.resolver.neighbor.timeout" / "AERON_DRIVER_RESOLVER_NEIGHBOR_TIMEOUT",
             in Limits::between(MILLISECOND, I63);
-        /// How often this driver tells its name.
+        /// How often this driver sends its name.
         self_resolution_interval: Duration = "1s",
             "aeron.driver.resolver.self.resolution.interval" / "AERON_DRIVER_RESOLVER_SELF_RESOLUTION_INTERVAL",
             in Limits::between(MILLISECOND, I63);
@@ -436,12 +437,12 @@ settings! {
         neighbor_resolution_interval: Duration = "2s",
             "aeron.driver.resolver.neighbor.resolution.interval" / "AERON_DRIVER_RESOLVER_NEIGHBOR_RESOLUTION_INTERVAL",
             in Limits::between(MILLISECOND, I63);
-        /// How often the first neighbours' names are looked up again.
+        /// How often the names of the bootstrap neighbors are looked up again.
         bootstrap_neighbor_resolution_interval: Duration = "10s",
             "aeron.driver.resolver.bootstrap.neighbor.resolution.interval"
             / "AERON_DRIVER_RESOLVER_BOOTSTRAP_NEIGHBOR_RESOLUTION_INTERVAL",
             in Limits::between(MILLISECOND, I63);
-        /// How often endpoints whose peers are silent have their names looked up again.
+        /// How often the names of endpoints with silent peers are looked up again.
         re_resolution_check_interval: Duration = "1s",
             "aeron.driver.reresolution.check.interval" / "AERON_DRIVER_RERESOLUTION_CHECK_INTERVAL",
             in Limits::between(0, I63);
@@ -451,7 +452,7 @@ settings! {
     threads: Threads {
         /// Which agents share a thread.
         mode: ThreadingMode = "DEDICATED", "aeron.threading.mode" / "AERON_THREADING_MODE";
-        /// How threads are named: `classic` by role, as in `conductor`; `new` as in `aeron-md-cnd`.
+        /// How threads are named: `classic` as in `conductor`, `new` as in `aeron-md-cnd`.
         naming: ThreadNaming = "classic", "aeron.thread.naming" / "AERON_THREAD_NAMING";
         /// What the conductor does when idle on a thread of its own.
         conductor_idle: IdleStrategyName = "backoff", "aeron.conductor.idle.strategy" / "AERON_CONDUCTOR_IDLE_STRATEGY";
@@ -481,11 +482,11 @@ settings! {
         /// How the idle strategy of that thread is set.
         shared_network_idle_args: String = "",
             "aeron.sharednetwork.idle.strategy.init.args" / "AERON_SHAREDNETWORK_IDLE_STRATEGY_INIT_ARGS";
-        /// The reference's helper thread polls; ours is woken when there is work.
+        /// What the C driver's helper thread does when idle. Gannet's is woken when there is work.
         helper_idle: IdleStrategyName = "sleep-ns",
             "aeron.driver.native.resource.agent.idle.strategy" / "AERON_DRIVER_NATIVE_RESOURCE_AGENT_IDLE_STRATEGY",
             Effect::Never("the helper thread sleeps until it has work");
-        /// How the reference's helper thread polls.
+        /// How the idle strategy of the C driver's helper thread is set.
         helper_idle_args: String = "1ms",
             "aeron.driver.native.resource.agent.idle.strategy.init.args"
             / "AERON_DRIVER_NATIVE_RESOURCE_AGENT_IDLE_STRATEGY_INIT_ARGS",
@@ -499,11 +500,11 @@ settings! {
         /// The CPU of the helper thread, which makes and deletes logs.
         helper_cpu: Cpu = "-1",
             "aeron.driver.native.resource.agent.cpu.affinity" / "AERON_DRIVER_NATIVE_RESOURCE_AGENT_CPU_AFFINITY";
-        /// Count CPU numbers among those that this process may use, the first of them being 0.
+        /// Count CPU numbers from 0 among the CPUs that this process may use.
         cpuset_offsets: bool = "false",
             "aeron.thread.affinity.use.cpuset.offsets" / "AERON_THREAD_AFFINITY_USE_CPUSET_OFFSETS"
             | "AERON_DRIVER_CPUSET_AFFINITY";
-        /// Refuse to start where pinning would only be warned about, as when two threads share a CPU.
+        /// Refuse to start for what would otherwise be a warning about pinning, such as two threads on one CPU.
         cpuset_warnings_as_errors: bool = "false",
             "aeron.thread.affinity.fail.on.validation.errors" / "AERON_THREAD_AFFINITY_FAIL_ON_VALIDATION_ERRORS"
             | "AERON_DRIVER_CPUSET_WARNINGS_AS_ERRORS";
@@ -512,15 +513,16 @@ settings! {
     /// The process as a whole.
     process: Process {
         /// Threading mode, idle strategies, pinning and pre-faulting by name: `low-latency`, `balanced` or `frugal`.
-        /// Whatever is stated besides wins over the profile.
+        /// Any other setting wins over the profile.
         profile: Profile = "balanced", "gannet.profile" / "GANNET_PROFILE";
-        /// What datagrams go through: `auto` for io_uring where the system has and allows it and plain sockets elsewhere, or one of
+        /// How datagrams are sent and received: `auto` for io_uring where the system has and allows it and plain sockets elsewhere, or one of
         /// `io_uring` and `sockets`. With `io_uring` the driver does not start where that cannot be used.
         transport: TransportName = "auto", "gannet.transport" / "GANNET_TRANSPORT";
-        /// Hand runs of equal datagrams to the system in one piece, which it cuts up, and have it put such runs together that arrive.
+        /// Use UDP segmentation offload: hand runs of datagrams of equal length to the system in one piece, which it cuts up, and
+        /// take runs that it has put together on arrival.
         segmentation_offload: bool = "true", "gannet.segmentation.offload" / "GANNET_SEGMENTATION_OFFLOAD";
-        /// Up to how many sockets the sender, and the receiver, looks at one after the other, which finds a datagram soonest. Of more,
-        /// the system says which have something: by receive operations of io_uring, or by epoll.
+        /// Up to how many sockets the sender, and likewise the receiver, tries one after the other, which finds a datagram soonest.
+        /// With more sockets, io_uring or epoll tells it which have data.
         sockets_tried_directly: u32 = "5", "gannet.sockets.tried.directly" / "GANNET_SOCKETS_TRIED_DIRECTLY",
             in Limits::between(0, 1024);
         /// Print the configuration at start, each value with its source.
@@ -533,10 +535,10 @@ settings! {
             "aeron.driver.termination.validator" / "AERON_DRIVER_TERMINATION_VALIDATOR";
         /// The token that a request to terminate must carry when the validator is `token`.
         termination_token: String = "", "gannet.termination.token" / "GANNET_TERMINATION_TOKEN";
-        /// How many released logs are given to the helper thread to delete per duty cycle of the conductor.
+        /// How many released logs the conductor gives to the helper thread per duty cycle, to be deleted.
         resource_free_limit: u32 = "1", "aeron.driver.resource.free.limit" / "AERON_DRIVER_RESOURCE_FREE_LIMIT",
             in Limits::between(1, I31);
-        /// Features of the reference that are not settled.
+        /// Experimental features of Aeron's drivers.
         experimental_features: bool = "false",
             "aeron.enable.experimental.features" / "AERON_ENABLE_EXPERIMENTAL_FEATURES",
             Effect::Never("there are none");
