@@ -12,12 +12,13 @@ use gannet_driver::config::Layers;
     name = "gannet-driver",
     disable_version_flag = true,
     after_help = "\
-Values come from, in rising order of strength: defaults, profile, configuration file, AERON_* and GANNET_* environment \
-variables, -D, properties files, the flags above. docs/configuration.md lists every setting.
+Where several sources set a value, the last of these wins: default, profile, configuration file, AERON_* and GANNET_* \
+environment variables, -D, properties files, the flags above. docs/configuration.md lists every setting.
 
-Exit status: 0 after a stop by SIGTERM, SIGINT, SIGHUP or a client's request; 1 when the driver could not start or \
-failed; 2 when the command line or the configuration was not understood. Another SIGTERM or SIGINT, half a second later or \
-more, ends the process at once, with the signal's own status. SIGHUP stops no driver that was started to ignore it, as by nohup."
+Exit status: 0 if the driver was stopped by SIGTERM, SIGINT, SIGHUP or a client's request; 1 if it could not start, or \
+failed; 2 if the command line or the configuration was wrong. A second SIGTERM or SIGINT, half a second or more after the \
+first, ends the process at once, with the status of that signal. A driver that was started to ignore SIGHUP, as by nohup, is \
+not stopped by it."
 )]
 pub(crate) struct Cli {
     /// Print the version and exit
@@ -36,7 +37,7 @@ pub(crate) struct Cli {
     #[arg(long)]
     pub(crate) print_config: bool,
 
-    /// Print a manual page and exit: into a file gannet-driver.1 for man
+    /// Print the manual page and exit; man finds it in a file gannet-driver.1
     #[arg(long)]
     pub(crate) man: bool,
 
@@ -44,7 +45,7 @@ pub(crate) struct Cli {
     #[arg(long)]
     dir: Option<String>,
 
-    /// Empty the directory first, without asking when its driver was last alive [aeron.dir.delete.on.start]
+    /// Empty the directory first, whenever its driver was last alive [aeron.dir.delete.on.start]
     #[arg(long)]
     delete_dir_on_start: bool,
 
@@ -56,11 +57,11 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "ACCESS")]
     dir_access: Option<String>,
 
-    /// low-latency, balanced or frugal [gannet.profile]
+    /// A profile: low-latency, balanced or frugal [gannet.profile]
     #[arg(long)]
     profile: Option<String>,
 
-    /// dedicated, shared-network, shared or invoker [aeron.threading.mode]
+    /// Which agents share a thread: dedicated, shared-network, shared or invoker [aeron.threading.mode]
     #[arg(long, value_name = "MODE")]
     threading_mode: Option<String>,
 
@@ -96,11 +97,11 @@ pub(crate) struct Cli {
     #[arg(long, value_name = "VALIDATOR")]
     termination_validator: Option<String>,
 
-    /// What datagrams go through: auto, io_uring or sockets [gannet.transport]
+    /// How datagrams are sent and received: auto, io_uring or sockets [gannet.transport]
     #[arg(long)]
     transport: Option<String>,
 
-    /// What to log to standard error, such as warn or debug [gannet.log]
+    /// What to log to standard error: a level, such as warn or debug, or TARGET=LEVEL,... [gannet.log]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
 

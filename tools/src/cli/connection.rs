@@ -23,7 +23,8 @@ const AFTERTHOUGHT: Duration = Duration::from_secs(60);
 /// How patient a client is with its driver.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DriverPatience {
-    /// How long to wait for a driver, and for a sign of life of one [default: $AERON_DRIVER_TIMEOUT, in milliseconds, or 10s]
+    /// How long to wait for a driver to appear, and how long it may be silent [default: $AERON_DRIVER_TIMEOUT, in
+    /// milliseconds, or 10s]
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     driver_timeout: Option<Duration>,
 }

@@ -7,8 +7,8 @@ use crate::cli::{Outcome, Output};
 
 /// Print completions for a shell
 ///
-/// To be read by the shell at its start: `source <(gannet completions bash)`, or `gannet completions fish | source`; for zsh into a
-/// file `_gannet` in a folder of its `fpath`.
+/// Put one of these into the file that the shell reads when it starts: `source <(gannet completions bash)`, or `gannet
+/// completions fish | source`. For zsh, write the output to a file `_gannet` in a folder of its `fpath`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The shell

@@ -15,7 +15,7 @@ pub(crate) struct Args {
     /// Print one JSON object per error: count, first_ms, last_ms, text
     #[arg(long)]
     json: bool,
-    /// Show only errors seen within this time before now
+    /// Show only errors seen in this last span of time, such as 10m
     #[arg(long, value_name = "DURATION", value_parser = crate::cli::positive_duration)]
     since: Option<std::time::Duration>,
 }

@@ -9,10 +9,10 @@ use super::watch::Watch;
 use crate::cli::{DriverDir, Outcome, Output, session_id, stream_id, utc, with_separators};
 use crate::inspect::Driver;
 
-/// Show which streams from the network have missed something: how often, how much, and from where
+/// Show which streams from the network have lost data: how often, how much, and from where
 ///
-/// What was missing was asked for again, unless the subscription is not reliable: that something is listed here does not mean that an
-/// application missed it. With --watch only what was added since the time before is marked.
+/// Lost data is asked for again, unless the subscription is unreliable (reliable=false). So an entry here does not mean
+/// that an application missed anything. With --watch, what is new since the last time is marked.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

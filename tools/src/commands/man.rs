@@ -10,11 +10,11 @@ use crate::cli::{Outcome, Output};
 
 /// Print a manual page, or write those of all commands into a directory
 ///
-/// Without a directory, the page of `gannet` itself. With one, a page for each command; man looks into ~/.local/share/man/man1, for
-/// one. The driver's page is printed by `gannet-driver --man`.
+/// Without a directory, prints the page of `gannet` itself. With one, writes a page for each command into it; man
+/// looks, for example, in ~/.local/share/man/man1. `gannet-driver --man` prints the page of the driver.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Where to write them; made if need be
+    /// Where to write the pages; made if it does not exist
     dir: Option<PathBuf>,
 }
 

@@ -23,9 +23,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::cli::{Outcome, Output};
 
-/// Publish, subscribe, record and replay, work with journals and SBE schemas, and see what a media driver is doing, or end it.
+/// Publish, subscribe, record and replay; inspect a media driver; work with journals and SBE schemas.
 ///
-/// Exit codes: 0 when all is well, 1 when what was asked for failed, 2 for a command line that makes no sense.
+/// Exit codes: 0 for success, 1 for failure, 2 for a command line that was not understood.
 #[derive(Debug, Parser)]
 #[command(name = "gannet", version = gannet_driver::VERSION, max_term_width = 110)]
 struct Cli {

@@ -21,7 +21,7 @@ use crate::cli::{
 
 /// Publish lines of standard input, a file, or the datagrams of a capture
 ///
-/// Waits for a subscriber first, and for room whenever subscribers are behind.
+/// First waits for a subscriber. Then waits for room whenever subscribers are behind.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -30,25 +30,26 @@ pub(crate) struct Args {
     patience: DriverPatience,
     #[command(flatten)]
     stream: Stream,
-    /// Have the stream's log to this publisher alone, which is faster
+    /// Use an exclusive publication, whose log no other publisher shares; this is faster
     #[arg(long)]
     exclusive: bool,
     /// Read this file instead of standard input
     #[arg(long, value_name = "FILE", conflicts_with = "capture")]
     file: Option<PathBuf>,
-    /// Publish each UDP payload of this pcap or pcapng file as one message; several files one after the other
+    /// Publish each UDP payload of this pcap or pcapng file as one message; several files are published one after the
+    /// other
     #[arg(long, value_name = "FILE.pcap", num_args = 1.., conflicts_with = "format")]
     capture: Vec<PathBuf>,
     /// How the input is divided into messages
     #[arg(long, value_enum, default_value_t = Format::Lines)]
     format: Format,
-    /// Go over the file or captures so many times, or 'forever'
+    /// Publish the file or the captures this many times, or 'forever'
     #[arg(long = "loop", value_name = "TIMES", default_value = "1")]
     repeat: Repeat,
-    /// Publish so many messages per second instead of as many as go
+    /// Publish this many messages per second, instead of as many as possible
     #[arg(long, value_name = "PER_SECOND", value_parser = count_in::<u64>(1..=1_000_000_000))]
     rate: Option<u64>,
-    /// Wait until there are so many subscribers; those on other hosts count as one
+    /// Wait until there are this many subscribers; all those on other hosts count as one
     #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = count_in::<usize>(0..=u64::MAX))]
     subscribers: usize,
     /// How long to wait for them
@@ -64,9 +65,9 @@ pub(crate) struct Args {
 enum Format {
     /// Each line is a message, without its end
     Lines,
-    /// Each message stands behind its length, 32 bits and little-endian, as `gannet sub --format raw` prints them
+    /// Each message follows its length (32 bits, little-endian), as `gannet sub --format raw` prints it
     Raw,
-    /// All of it is one message
+    /// The whole input is one message
     Whole,
 }
 

@@ -17,35 +17,36 @@ use crate::cli::{
 
 /// Record a stream into a directory
 ///
-/// Each publication that comes becomes a recording of its own, until the command is stopped or what it was asked for is there. The
-/// files are those of an Aeron archive; `gannet journal` reads them, also while they are written.
+/// Each publication of the stream becomes a recording of its own, until the command is stopped or has recorded what it
+/// was asked for. The files are those of an Aeron archive. `gannet journal` reads them, also while they are written.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     stream: Stream,
-    /// The directory to record into; made if need be
+    /// The directory to record into; made if it does not exist
     #[arg(long, value_name = "DIR")]
     journal: PathBuf,
     #[command(flatten)]
     dir: DriverDir,
     #[command(flatten)]
     patience: DriverPatience,
-    /// Stop as soon as so many messages are recorded
+    /// Stop as soon as this many messages are recorded
     #[arg(long, value_name = "MESSAGES", value_parser = positive_count)]
     count: Option<u64>,
-    /// Stop after this long; a failure if --count asked for more
+    /// Stop after this long; the exit code is 1 if --count asked for more
     #[arg(long = "for", value_name = "DURATION", value_parser = positive_duration)]
     duration: Option<Duration>,
-    /// Stop when every publication that was there has ended
+    /// Stop when every publication of the stream has ended
     #[arg(long)]
     until_end: bool,
-    /// Go on with this recording, with the first publication that comes; it must go on where the recording ends
+    /// Continue this recording with the first publication of the stream, which must start where the recording ends
     #[arg(long, value_name = "ID", value_parser = recording_id)]
     extend: Option<i64>,
     /// The length of a segment's file in bytes: a power of two, at least a term's
     #[arg(long, value_name = "BYTES", default_value_t = 64 << 20, value_parser = power_of_two::<i64>)]
     segment_length: i64,
-    /// Put what is recorded on stable storage: 'none', 'every' block, or so often
+    /// When to put what is recorded on stable storage: 'none' for never, 'every' for after every block, or an interval
+    /// such as 10ms
     #[arg(long, value_name = "WHEN", default_value = "none", value_parser = sync_policy)]
     sync: SyncPolicy,
     /// Print one JSON object per recording at the end: recording_id, session_id, stream_id, source, start_position, stop_position,

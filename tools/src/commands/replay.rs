@@ -14,8 +14,8 @@ use crate::cli::{Connection, DriverDir, DriverPatience, Outcome, Output, Stop, S
 
 /// Publish a range of a recording again
 ///
-/// Waits for a subscriber first. The frames are those of the recording, at the same positions; session and stream are the new
-/// publication's.
+/// First waits for a subscriber. The frames are those of the recording, at the same positions; session id and stream id
+/// are those of the new publication.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The journal's directory, or an archive's
@@ -33,13 +33,14 @@ pub(crate) struct Args {
     /// Where to start: start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time such as 2026-01-31T08:30:00Z
     #[arg(long, value_name = "PLACE", default_value = "start", value_parser = place)]
     from: Start,
-    /// Where to end, in the same words; what begins there is not replayed [default: where the recording ends now]
+    /// Where to end, in the same form; a message that begins there is not replayed [default: where the recording ends
+    /// now]
     #[arg(long, value_name = "PLACE", value_parser = place, conflicts_with = "follow")]
     to: Option<Start>,
-    /// Follow a recording that goes on, until it is stopped
+    /// Follow a recording that is still growing, until the recording stops
     #[arg(long)]
     follow: bool,
-    /// How fast: 'full' speed, the 'recorded' pace, or so many times that, such as 2x
+    /// How fast: 'full' speed, the 'recorded' pace, or a multiple of it, such as 2x
     #[arg(long, value_name = "SPEED", default_value = "full", value_parser = speed)]
     speed: Speed,
     /// How long to wait for a subscriber

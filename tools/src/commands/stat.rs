@@ -4,10 +4,10 @@ use super::watch::Watch;
 use crate::cli::{DriverDir, Outcome, Output, Unsuccessful, counter_type, session_id, stream_id, with_separators};
 use crate::inspect::{CounterLine, Driver};
 
-/// Show a driver's counters, once or again and again
+/// Show a driver's counters, once or repeatedly
 ///
-/// With --json, one object per counter and line: id, type_id, label, value, and the parts of its key where its type has
-/// one: stream_id, session_id, channel, registration_id. What the value of a status means is in status.
+/// With --json, prints one object per counter, each on its line: id, type_id, label, value, and what the counter's key
+/// has of stream_id, session_id, channel and registration_id. For status counters, status says what the value means.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -15,9 +15,9 @@ pub(crate) struct Args {
     /// Print one JSON object per counter
     #[arg(long)]
     json: bool,
-    /// Show no counters, only which driver this is, and fail unless it is alive. With --json, one object: dir, state (starting,
-    /// alive, silent or shut_down), pid, heartbeat_age_ms, started_ms, cnc_version, and version, commit, profile and transport
-    /// where the driver tells them
+    /// Show only which driver this is, without counters, and fail unless it is alive. With --json, prints one object:
+    /// dir, state (starting, alive, silent or shut_down), pid, heartbeat_age_ms, started_ms, cnc_version, and, if the
+    /// driver publishes them, version, commit, profile and transport
     #[arg(long, conflicts_with_all = ["watch", "types", "stream", "session", "label"])]
     check: bool,
     #[command(flatten)]

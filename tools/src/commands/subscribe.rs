@@ -22,12 +22,12 @@ use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
 
 /// Print what arrives on a stream
 ///
-/// With --schema, what arrives is decoded: one line per SBE message, or with --json one object: session_id, stream_id,
-/// position, index (the message's number in what was published as one), schema, version, template, name, fields. What is no
-/// message of the schema is told on standard error, and the command fails in the end.
+/// With --schema, decodes SBE messages, and prints a line for each, or with --json an object: session_id, stream_id,
+/// position, index (the message's number in its payload), schema, version, template, name, fields. What is not a
+/// message of the schema is reported on standard error; the exit code is then 1.
 ///
-/// With --from-journal, what was recorded of the stream comes first, and then the stream itself, without a gap and without a
-/// duplicate.
+/// With --from-journal, first prints what was recorded of the stream, and then the stream itself, without gaps or
+/// duplicates.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// How to print a message
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Print one JSON object per message: session_id, stream_id, position, length, hex, and text where it is text
+    /// Print one JSON object per message: session_id, stream_id, position, length, hex, and text if it is text
     #[arg(long, conflicts_with = "format")]
     json: bool,
     /// Decode messages by this schema: XML, or compiled if the name ends in .sbeir
@@ -49,13 +49,13 @@ pub(crate) struct Args {
     frames: Frames,
     #[command(flatten)]
     schema_flags: SchemaFlags,
-    /// Stop after so many messages
+    /// Stop after this many messages
     #[arg(long, value_name = "MESSAGES", value_parser = positive_count)]
     count: Option<u64>,
-    /// Stop when nothing arrives for this long; a failure if --count or --until-end asked for more
+    /// Stop when nothing arrives for this long; the exit code is 1 if --count or --until-end asked for more
     #[arg(long, value_name = "DURATION", value_parser = positive_duration)]
     timeout: Option<Duration>,
-    /// Stop when every publication that was there has ended
+    /// Stop when every publication of the stream has ended
     #[arg(long)]
     until_end: bool,
     /// Begin with what was recorded of the stream in this directory
@@ -72,11 +72,11 @@ pub(crate) struct Args {
 /// How a message is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// As text, one message per line; what is not UTF-8 is replaced
+    /// As text, one message per line; bytes that are not UTF-8 are replaced
     Text,
     /// As hexadecimal digits, one message per line
     Hex,
-    /// As it is, behind its length, 32 bits and little-endian
+    /// As raw bytes, after its length (32 bits, little-endian)
     Raw,
 }
 

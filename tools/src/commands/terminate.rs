@@ -20,16 +20,17 @@ const VALIDATOR: &str = "aeron.driver.termination.validator";
 
 /// Ask a driver to end, and wait until it has
 ///
-/// A driver grants that if its setting aeron.driver.termination.validator is 'allow', or 'token' and the token is its own; by default it
-/// refuses. Exit code 0 when the driver has ended: another can be started in its directory.
+/// By default a driver refuses. It grants the request if its setting aeron.driver.termination.validator is 'allow', or
+/// if that is 'token' and the token is right. Exit code 0 if the driver has ended; another can then be started in its
+/// directory.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     dir: DriverDir,
-    /// The driver's token, where it wants one [default: $GANNET_TERMINATION_TOKEN, or none]
+    /// The token, if the driver requires one [default: $GANNET_TERMINATION_TOKEN, or none]
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
-    /// How long to wait for the driver's end
+    /// How long to wait for the driver to end
     #[arg(long, value_name = "DURATION", value_parser = positive_duration, default_value = "10s")]
     timeout: Duration,
     /// Print one JSON object: dir, pid, outcome (ended, refused, not_ended or not_read), reason

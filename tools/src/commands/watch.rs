@@ -12,7 +12,7 @@ const ATTENTION: Duration = Duration::from_millis(50);
 /// Whether something is shown once or again and again.
 #[derive(Debug, clap::Args)]
 pub(super) struct Watch {
-    /// Show again at this interval until stopped
+    /// Repeat at this interval until stopped
     #[arg(long, value_name = "INTERVAL", value_parser = positive_duration, num_args = 0..=1, default_missing_value = "1s")]
     watch: Option<Duration>,
 }

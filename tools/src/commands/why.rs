@@ -15,8 +15,8 @@ use crate::inspect::{Driver, Publication, Streams};
 
 /// Show what holds each publication back: which subscriber or receiver, at which position, and since when
 ///
-/// Watches the counters for a while (--for). A publication is held when it has reached its limit; the limit follows the
-/// slowest of those who read it. "At least" means that it was so from the first sample on.
+/// Watches the counters for a while (--for). A publication is held back when it has reached its limit, which follows
+/// its slowest reader. "At least" means that it was already held back in the first sample.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -27,10 +27,10 @@ pub(crate) struct Args {
     /// How long to watch before saying anything
     #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "1s")]
     watch_for: Duration,
-    /// How often to look
+    /// How often to sample
     #[arg(long, value_name = "INTERVAL", value_parser = positive_duration, default_value = "20ms")]
     every: Duration,
-    /// Show only publications that were held at some time
+    /// Show only publications that were held back at some time
     #[arg(long)]
     held: bool,
 }

@@ -11,10 +11,10 @@ use crate::cli::Outcome;
 /// Where in a payload its messages are.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Frames {
-    /// Bytes in front of a payload's first message, such as an exchange's packet header
+    /// Bytes before the first message of a payload, such as an exchange's packet header
     #[arg(long, value_name = "BYTES", default_value_t = 0, requires = "schema")]
     skip: usize,
-    /// What tells one message of a payload from the next
+    /// How the messages of a payload are divided
     #[arg(long, value_enum, default_value_t = Framing::None, requires = "schema")]
     framing: Framing,
 }
@@ -22,11 +22,11 @@ pub(crate) struct Frames {
 /// What tells one message of a payload from the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Framing {
-    /// Nothing: a payload is one message
+    /// A payload is one message
     None,
-    /// Its size, 16 bits, little-endian and itself included, in front of each message
+    /// Each message follows its size (16 bits, little-endian), which includes these two bytes
     Cme,
-    /// Nothing: a message starts where the one before ends
+    /// Each message starts where the one before ends
     BackToBack,
 }
 
@@ -37,7 +37,7 @@ pub(crate) enum Form {
     Text,
     /// One JSON object per message
     Json,
-    /// As the official tool's printer of version 1.35 shows it, faults included
+    /// As the printer of the official tool, version 1.35, shows it, including its faults
     Official,
 }
 

@@ -8,7 +8,7 @@ use gannet_codecs::{OpenError, open};
 /// How schemas are read.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct SchemaFlags {
-    /// The folder that a schema's includes must stay in [default: the schema's own]
+    /// The folder that the schema's includes must stay in [default: the folder of the schema]
     #[arg(long, value_name = "DIR")]
     include_root: Option<PathBuf>,
 }

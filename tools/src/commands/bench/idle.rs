@@ -13,10 +13,10 @@ use gannet_driver::config::Profile;
 use super::{Reporting, progress};
 use crate::cli::{Outcome, Output, positive_duration, profile};
 
-/// The CPU time that a driver process takes while it has nothing to do
+/// The CPU time of a driver process that has nothing to do
 ///
-/// Starts a driver in a directory of its own, watches what the kernel accounts to its threads, without clients and then with a
-/// client whose stream carries nothing, and ends it.
+/// Starts a driver in a directory of its own, and reads the CPU time of its threads: first without clients, then with a
+/// client whose stream carries nothing. Then stops the driver.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -27,7 +27,7 @@ pub(super) struct Args {
     /// Profile of the driver
     #[arg(long, value_name = "PROFILE", value_parser = profile, default_value_t = Profile::Frugal)]
     profile: Profile,
-    /// How long to watch, with and without a client each
+    /// How long to watch, once without and once with a client
     #[arg(long = "for", value_name = "DURATION", value_parser = positive_duration, default_value = "10s")]
     watch: Duration,
 }

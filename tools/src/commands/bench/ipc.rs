@@ -12,10 +12,10 @@ use gannet_benches::systems::handover::Handover;
 use super::{Reporting, figures, progress};
 use crate::cli::{Outcome, Output, count_in, power_of_two};
 
-/// Round trips and throughput over shared memory between two threads, each on its core
+/// Round trips and throughput over shared memory between two threads, each on its own core
 ///
-/// Rounds alternate between the systems. A round trip counts from the moment when its message was due, so that a stall is
-/// charged to every message that it delays.
+/// Rounds alternate between the systems that are compared. A round trip counts from the moment when its message was
+/// due, so a stall is charged to every message that it delays.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

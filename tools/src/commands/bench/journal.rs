@@ -12,13 +12,15 @@ use gannet_benches::scenarios::journal::{self, Part, Role};
 use super::{Reporting, latencies, progress};
 use crate::cli::{Outcome, Output, bytes_in, count_in};
 
-/// What a journal costs, each part beside what it is measured by
+/// The cost of each part of a journal, compared with a floor
 ///
-/// append: an append of an appender among others, of an exclusive one, and of one that is told the time, beside a bare
-/// copy into a mapped file and beside nothing at all; the median is that of batches, the other fractions are those of
-/// appends timed one by one. processes: two that append, beside one. read: all of it, beside a copy in memory. tail:
-/// how soon another process sees an append, beside a message over IPC. seek and open: a large journal, beside one a
-/// sixteenth as large.
+/// append: one append, by an appender that may have others beside it, by an exclusive one, and by one that is handed
+/// the time; compared with a bare copy into a mapped file, and with nothing at all. The median is that of batches; the
+/// other percentiles are those of appends that are timed one by one.
+///
+/// processes: two processes that append, compared with one. read: reading all of it, compared with a copy in memory.
+/// tail: how soon another process sees an append, compared with a message over IPC. seek and open: in a large journal,
+/// compared with one a sixteenth as large.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -38,7 +40,7 @@ pub(super) struct Args {
     /// Bytes of the large journal that is searched and opened; a hundredth of it is stored
     #[arg(long, value_name = "BYTES", default_value_t = journal::Options::default().large, value_parser = bytes_in::<u64>(200_000_000..=1_000_000_000_000))]
     large: u64,
-    /// What this process does for another that measures
+    /// The role of this process, for another process that measures
     #[arg(long, value_enum, hide = true)]
     child: Option<RoleArg>,
     /// What messages are stamped with

@@ -19,7 +19,7 @@ use gannet_benches::rig::measurement::{Kind, Measurement};
 
 use crate::cli::{Outcome, Output, with_separators};
 
-/// Measure latency and throughput, with the machine's own floor in the same run
+/// Measure latency and throughput, compared with the machine's own floor in the same run
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]

@@ -10,10 +10,11 @@ use gannet_benches::scenarios::replay;
 use super::{Reporting, figures, progress};
 use crate::cli::{Outcome, Output, count_in};
 
-/// What a replay at full speed brings to its subscriber, beside what a publisher brings over shared memory
+/// The throughput of a replay at full speed, compared with a publisher over shared memory
 ///
-/// The floor is a publisher that sends a few messages again and again; another reads them from as much memory as a recording takes, as a
-/// replay has to. Rounds alternate between the three, with messages and terms of the same lengths.
+/// The floor is a publisher that sends the same few messages again and again. A second publisher reads its messages
+/// from as much memory as a recording takes, as a replay has to. Rounds alternate between the three, with messages and
+/// terms of the same lengths.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

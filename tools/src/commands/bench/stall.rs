@@ -12,11 +12,11 @@ use gannet_driver::config::Profile;
 use super::{Reporting, latencies, progress};
 use crate::cli::{Outcome, Output, count_in, duration, power_of_two, profile};
 
-/// What a running stream notices of publications with large terms that are added and removed beside it
+/// The latency of a stream while publications with large terms are added and removed beside it
 ///
-/// Slices of a quarter of a second alternate between the stream alone and the stream beside a log that comes and goes, and the same
-/// for a floor that sends nothing, which shows what the machine itself takes away. The stream's two ends are one thread
-/// with a core of its own; a latency counts from the moment when the message was due.
+/// Slices of a quarter of a second alternate between the stream alone, and the stream beside a log that comes and goes.
+/// The same is done with a floor, a loop that sends nothing, which shows what the machine itself takes away. One
+/// thread, on a core of its own, is both ends of the stream. A latency counts from the moment when the message was due.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -33,7 +33,7 @@ pub(super) struct Args {
     /// Length of a term of the publications that come and go in bytes, a power of two from 64 KiB
     #[arg(long, value_name = "BYTES", default_value_t = stall::Options::default().added_term_length, value_parser = power_of_two::<usize>)]
     added_term_length: usize,
-    /// Time from one such publication to the next of the same slice
+    /// Time from one such publication to the next in the same slice
     #[arg(long = "every", value_name = "DURATION", value_parser = duration, default_value = "250ms")]
     add_interval: Duration,
     /// Profile of the driver

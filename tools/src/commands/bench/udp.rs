@@ -11,16 +11,17 @@ use gannet_driver::config::TransportName;
 use super::{Reporting, figures, progress};
 use crate::cli::{Outcome, Output, bytes_in, count_in, mtu, power_of_two};
 
-/// Round trips and throughput over UDP on the loopback interface, beside bare sockets
+/// Round trips and throughput over UDP on the loopback interface, compared with bare sockets
 ///
-/// Each end is a thread on a core of its own, which runs its driver, too. Rounds alternate between bare sockets and each transport,
-/// with segmentation offload and without; the transports count their system calls. Then many streams are compared with one, a stream
-/// that loses datagrams with one that does not, and streams that carry nothing are watched.
+/// Each end is a thread on a core of its own, which also runs its driver. Rounds alternate between bare sockets and
+/// each transport, with and without segmentation offload; the transports count their system calls. Then many streams
+/// are compared with one, and a stream that loses datagrams with one that does not. Last comes the CPU time of streams
+/// that carry nothing.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     reporting: Reporting,
-    /// What datagrams go through [default: both, where the system has io_uring]
+    /// How datagrams are sent and received [default: both ways, where the system has io_uring]
     #[arg(long, value_enum)]
     transport: Option<TransportArg>,
     /// Rounds per system and measurement
@@ -29,25 +30,26 @@ pub(super) struct Args {
     /// Round trips per second
     #[arg(long, value_name = "PER_SECOND", default_value_t = udp::Options::default().echo_rate_per_s, value_parser = count_in::<u64>(1..=10_000_000))]
     rate: u64,
-    /// Bytes per message, one measurement of throughput each
+    /// Bytes per message; throughput is measured for each
     #[arg(long = "size", value_name = "BYTES", value_delimiter = ',', default_values_t = udp::Options::default().throughput_sizes, value_parser = bytes_in::<usize>(1..=16 << 20))]
     sizes: Vec<usize>,
     /// Length of a term in bytes, a power of two from 64 KiB
     #[arg(long, value_name = "BYTES", default_value_t = UdpSettings::default().term_length, value_parser = power_of_two::<usize>)]
     term_length: usize,
-    /// Bytes of the longest datagram
+    /// Length of the longest datagram, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = UdpSettings::default().mtu, value_parser = mtu)]
     mtu: usize,
-    /// Bytes of the receiver's window; where loss is compared with none, 1 MiB if the system lets sockets have that
+    /// Length of the receiver's window, in bytes; in the part with loss it is 1 MiB, if the system allows sockets that
+    /// much
     #[arg(long, value_name = "BYTES", default_value_t = UdpSettings::default().window, value_parser = bytes_in::<usize>(1..=1 << 30))]
     window: usize,
-    /// How many streams are compared with one; 0 leaves that out
+    /// How many streams to compare with one; 0 leaves this part out
     #[arg(long, value_name = "COUNT", default_value_t = udp::Options::default().streams, value_parser = count_in::<usize>(0..=u64::MAX))]
     streams: usize,
-    /// Of a million datagrams, how many are lost in the part with loss; 0 leaves that out
+    /// How many of a million datagrams are lost in the part with loss; 0 leaves this part out
     #[arg(long, value_name = "COUNT", default_value_t = udp::Options::default().loss_ppm, value_parser = count_in::<u32>(0..=500_000))]
     loss_ppm: u32,
-    /// How many streams are idle in the part with idle streams; 0 leaves that out
+    /// How many streams there are in the part with idle streams; 0 leaves this part out
     #[arg(long, value_name = "COUNT", default_value_t = udp::Options::default().idle_streams, value_parser = count_in::<usize>(0..=u64::MAX))]
     idle_streams: usize,
 }

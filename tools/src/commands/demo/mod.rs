@@ -23,16 +23,16 @@ use serde::{Serialize, Serializer};
 
 use crate::cli::{Outcome, Output, Stop, Unsuccessful, count_in, with_separators};
 
-/// Run the whole engine in one go, with an embedded driver and no set-up
+/// Run the whole engine once, with an embedded driver and nothing to set up
 ///
-/// Publishes made-up market data as SBE messages, checks each that arrives, and prints how long the messages took. Exits with 1 if
-/// anything was lost or differed.
+/// Publishes made-up market data as SBE messages over IPC, over UDP, into a journal and in a replay of it. Checks each
+/// message that arrives, and prints the latencies. Exits with 1 if a message was lost or differed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Print one JSON object at the end: per leg published, received, lost, differed, p50_ns, p99_ns
+    /// Print one JSON object at the end, with published, received, lost, differed, p50_ns and p99_ns for each leg
     #[arg(long)]
     json: bool,
-    /// Messages per leg
+    /// Messages per leg (IPC, UDP, journal, replay)
     #[arg(long, value_name = "COUNT", default_value_t = 60_000, value_parser = count_in::<u64>(1..=100_000_000))]
     messages: u64,
     /// Messages per second

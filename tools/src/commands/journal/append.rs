@@ -11,14 +11,14 @@ use crate::cli::{Outcome, Output, power_of_two};
 
 /// Append the lines of standard input to a journal, each as a message
 ///
-/// Makes the journal if there is none. Others may append to it, and read it, meanwhile. At the end of the input everything is put on
-/// stable storage.
+/// Makes the journal if there is none. Other processes may append to it and read it at the same time. At the end of the
+/// input everything is put on stable storage.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The journal's directory
     #[arg(long, visible_alias = "journal", value_name = "DIR")]
     dir: PathBuf,
-    /// How long the segments of a new journal are: a power of two from 64k to 1g
+    /// The length of the segments of a new journal: a power of two from 64k to 1g
     #[arg(long, value_name = "BYTES", default_value = "16m", value_parser = power_of_two::<u32>)]
     segment_length: u32,
     /// Print one JSON object at the end: recording_id, messages, start_position, position

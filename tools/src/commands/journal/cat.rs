@@ -17,8 +17,8 @@ const WAIT: Duration = Duration::from_millis(50);
 
 /// Print the messages of a recording
 ///
-/// Each line begins with the message's position, its number, and its time. Damage is told on standard error and passed over, and the
-/// command fails in the end.
+/// Each line begins with the position of the message, its sequence number, and its time. Damage is reported on standard
+/// error and skipped; the exit code is then 1.
 #[derive(Debug, clap::Args)]
 pub(super) struct CatArgs {
     #[command(flatten)]
@@ -26,20 +26,21 @@ pub(super) struct CatArgs {
     /// Begin with the message at this position
     #[arg(long, value_name = "POSITION", conflicts_with_all = ["from_sequence", "since"], value_parser = position)]
     from_position: Option<i64>,
-    /// Begin with the message of this number; the first is 0
+    /// Begin with the message that has this sequence number; the first is 0
     #[arg(long, value_name = "NUMBER", conflicts_with = "since", value_parser = sequence)]
     from_sequence: Option<i64>,
-    /// Only the messages of one cycle, if the journal rolls by time of day: its number, a day or a time in it, or last
+    /// Only the messages of one cycle, if the journal rolls by time of day: the cycle's number, a day or a time in it,
+    /// or 'last'
     #[arg(long, value_name = "CYCLE", value_parser = cycle, allow_negative_numbers = true,
         conflicts_with_all = ["from_position", "from_sequence", "since", "until"])]
     cycle: Option<CycleName>,
-    /// Stop in front of this position; with --reverse, behind the message that begins there
+    /// Stop before this position; with --reverse, after the message that begins there
     #[arg(long, value_name = "POSITION", conflicts_with = "cycle", value_parser = position)]
     to_position: Option<i64>,
-    /// From the last message to the first, or from where it was said to begin
+    /// Go backwards, from the last message or from where another flag says to begin
     #[arg(long)]
     reverse: bool,
-    /// Stop after so many messages
+    /// Stop after this many messages
     #[arg(long, value_name = "MESSAGES", value_parser = count)]
     count: Option<u64>,
     #[command(flatten)]
@@ -50,24 +51,25 @@ pub(super) struct CatArgs {
     checking: Checking,
 }
 
-/// Print the last messages of a recording, and those that are appended
+/// Print the last messages of a recording, and with -f those that are appended
 #[derive(Debug, clap::Args)]
 pub(super) struct TailArgs {
     #[command(flatten)]
     source: Source,
-    /// Begin with so many messages that are there
+    /// How many of the last messages to begin with
     #[arg(long, short = 'n', value_name = "MESSAGES", default_value_t = 10, value_parser = count)]
     lines: u64,
     /// Begin with the message at this position
     #[arg(long, value_name = "POSITION", conflicts_with_all = ["lines", "cycle"], value_parser = position)]
     from_position: Option<i64>,
-    /// Begin with the first message of this cycle, if the journal rolls by time of day: its number, a day or a time in it, or last
+    /// Begin with the first message of this cycle, if the journal rolls by time of day: the cycle's number, a day or a
+    /// time in it, or 'last'
     #[arg(long, value_name = "CYCLE", value_parser = cycle, allow_negative_numbers = true, conflicts_with = "lines")]
     cycle: Option<CycleName>,
-    /// Go on with what is appended, until stopped
+    /// Go on with messages that are appended, until stopped
     #[arg(long, short = 'f')]
     follow: bool,
-    /// Stop after so many messages
+    /// Stop after this many messages
     #[arg(long, value_name = "MESSAGES", value_parser = count)]
     count: Option<u64>,
     #[command(flatten)]

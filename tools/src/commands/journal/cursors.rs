@@ -9,8 +9,8 @@ use crate::commands::recorded::place;
 
 /// List, move and remove the named cursors of a recording
 ///
-/// A cursor says what its consumer is done with, and keeps what is behind it from being pruned. Its consumer should not run while it
-/// is moved or removed: what it does then counts, and not what was done here.
+/// A cursor says which messages its consumer is done with, and keeps later ones from being pruned. Stop the consumer
+/// before you move or remove its cursor: a consumer that runs may undo the change.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -19,11 +19,11 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// List the cursors, where they are, and how much is behind them
+    /// List the cursors, where they are, and how many bytes their consumers still have to read
     Ls(LsArgs),
     /// Move a cursor
     Move(MoveArgs),
-    /// Remove a cursor: nothing is kept for it any more
+    /// Remove a cursor, so that nothing is kept for it any more
     Rm(RmArgs),
 }
 
@@ -42,7 +42,8 @@ struct MoveArgs {
     name: String,
     #[command(flatten)]
     source: Source,
-    /// Where to: start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time such as 2026-01-31T08:30:00Z
+    /// Where to move it: start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time such as
+    /// 2026-01-31T08:30:00Z
     #[arg(long, value_name = "PLACE", value_parser = place)]
     to: Start,
     /// Print one JSON object: name, position_before, position

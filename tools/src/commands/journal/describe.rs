@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Source, disk_usage, show_moment};
 use crate::cli::{Outcome, Output, with_separators};
 
-/// Show what is known of a recording: its parameters, how far it is, its segments and cursors
+/// Describe a recording: its parameters, its positions, its segments and its cursors
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

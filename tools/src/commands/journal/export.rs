@@ -17,15 +17,16 @@ use crate::sbe::Decoded;
 
 /// Write messages as a capture, as JSON lines or as CSV
 ///
-/// Takes the same choices of messages as cat. A capture has one UDP packet over IPv4 for each message, at the time of the message: pub
-/// --capture and sbe decode --capture read it, and so do the usual tools. Its addresses, 127.0.0.1, and ports mean nothing. JSON lines
-/// are those of cat --json. CSV has the columns position, next_position, sequence, time_ns, length, and then text and hex; or, with a
-/// schema, schema, version, template, name and fields, the last of them as JSON.
+/// Messages are chosen as with cat. A capture has one UDP packet over IPv4 for each message, with the time of the
+/// message; its addresses (127.0.0.1) and ports mean nothing. pub --capture and sbe decode --capture read it, and so do
+/// the usual tools. JSON lines are those of cat --json. CSV has the columns position, next_position, sequence, time_ns
+/// and length, followed by text and hex. With a schema it has schema, version, template, name and fields instead of
+/// these two; fields is JSON.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     source: Source,
-    /// What to write
+    /// The format to write
     #[arg(long, value_enum, required_unless_present = "json")]
     format: Option<Format>,
     /// The same as --format jsonl
@@ -37,13 +38,13 @@ pub(super) struct Args {
     /// Begin with the message at this position
     #[arg(long, value_name = "POSITION", conflicts_with_all = ["from_sequence", "since"], value_parser = position)]
     from_position: Option<i64>,
-    /// Begin with the message of this number; the first is 0
+    /// Begin with the message that has this sequence number; the first is 0
     #[arg(long, value_name = "NUMBER", conflicts_with = "since", value_parser = sequence)]
     from_sequence: Option<i64>,
-    /// Stop in front of this position
+    /// Stop before this position
     #[arg(long, value_name = "POSITION", value_parser = position)]
     to_position: Option<i64>,
-    /// Stop after so many messages
+    /// Stop after this many messages
     #[arg(long, value_name = "MESSAGES", value_parser = count)]
     count: Option<u64>,
     #[command(flatten)]

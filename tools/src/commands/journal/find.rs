@@ -8,20 +8,20 @@ use super::reading::{self, Checking, Damages};
 use super::{Progress, Source, cat};
 use crate::cli::{Outcome, Output, Stop, Unsuccessful, Usage, count, position, sequence};
 
-/// Find messages by number, position, time, text, template or field
+/// Find messages by sequence number, position, time, text, template or field
 ///
-/// Prints the first message that there is of what was asked for, or as many as --count says. Exit code 1 if there is none.
+/// Prints the first message that matches, or as many as --count says. Exit code 1 if there is none.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     source: Source,
-    /// The message of this number; the first is 0
+    /// The message that has this sequence number; the first is 0
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["position", "since"], value_parser = sequence)]
     sequence: Option<i64>,
-    /// The message that begins at this position, or first behind it
+    /// The message that begins at this position, or else the first one after it
     #[arg(long, value_name = "POSITION", conflicts_with = "since", value_parser = position)]
     position: Option<i64>,
-    /// Find so many
+    /// How many messages to find
     #[arg(long, value_name = "MESSAGES", default_value_t = 1, value_parser = count)]
     count: u64,
     #[command(flatten)]

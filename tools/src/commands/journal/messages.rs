@@ -14,7 +14,7 @@ use crate::sbe::{Decoded, Decoder, Form, Frames, SchemaFlags};
 /// Which messages.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Choice {
-    /// Only messages of this time or later: RFC 3339, or nanoseconds since 1970
+    /// Only messages from this time on: RFC 3339, or nanoseconds since 1970
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(super) since: Option<EpochNanos>,
     /// Only messages before this time
@@ -26,8 +26,8 @@ pub(super) struct Choice {
     /// Only messages of this SBE template
     #[arg(long, value_name = "ID", requires = "schema")]
     template: Option<u32>,
-    /// Only messages that have a field with this value, as the JSON form shows it: instrument=9, side=Buy, or levels.price=101 for any
-    /// entry of a group; several of these have to hold together
+    /// Only messages with this value in a field, as the JSON form shows it: instrument=9, side=Buy, or levels.price=101
+    /// for any entry of a group. If given more than once, all of them have to hold
     #[arg(long, value_name = "NAME=VALUE", requires = "schema")]
     field: Vec<Field>,
 }
@@ -61,11 +61,11 @@ impl Meaning {
 pub(super) struct Printing {
     #[command(flatten)]
     meaning: Meaning,
-    /// Print one JSON object per message: position, next_position, sequence, time_ns, length, hex, and text where it is text; with
-    /// a schema its schema, version, template, name and fields instead of the last two
+    /// Print one JSON object per message: position, next_position, sequence, time_ns, length, hex, and text if it is
+    /// text; with a schema, the message's schema, version, template, name and fields instead of hex and text
     #[arg(long)]
     json: bool,
-    /// Print nothing of a message but where and when it is
+    /// Print only the position, the sequence number and the time of each message
     #[arg(long)]
     brief: bool,
 }

@@ -26,7 +26,7 @@ use gannet::types::{Position, RecordingId};
 
 use crate::cli::{Outcome, Output, recording_id};
 
-/// List, read, search, check and append to journals, and recordings of archives
+/// Read, search, check, append to and tidy up journals and recordings of archives
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]

@@ -15,8 +15,9 @@ use crate::cli::{Outcome, Output, Usage, bytes, position, positive_duration, wit
 
 /// Remove segments from the start of a recording, by age, size, free space, position or time
 ///
-/// Whole segments go, the oldest first, for as long as any of the limits says so; the segment that is being written stays, and so
-/// does what a named cursor has not read yet. Safe on a journal in use. Without limits, those of the journal's own policy are applied.
+/// Removes whole segments, the oldest first, until none of the given limits asks for more. The current segment stays,
+/// and so does what a named cursor has not read yet. Safe while the journal is in use. Without limits, those of the
+/// journal's own retention policy apply.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -24,22 +25,22 @@ pub(super) struct Args {
     /// Remove segments whose newest message is older than this, such as 7d or 12h
     #[arg(long, value_name = "AGE", value_parser = age)]
     older_than: Option<Duration>,
-    /// Remove segments while the recording takes up more than so many bytes, such as 500M or 10G
+    /// Remove segments while the recording takes up more than this many bytes, such as 500M or 10G
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     larger_than: Option<u64>,
-    /// Remove segments while the file system has less than so many bytes free
+    /// Remove segments while the file system has less than this many bytes free
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     free: Option<u64>,
-    /// Remove segments all of which is before this position
+    /// Remove segments that end at or before this position
     #[arg(long, value_name = "POSITION", value_parser = position)]
     before_position: Option<i64>,
-    /// Remove segments all of whose messages are from before this time: RFC 3339, or nanoseconds since 1970
+    /// Remove segments whose messages are all from before this time: RFC 3339, or nanoseconds since 1970
     #[arg(long, value_name = "TIME", value_parser = moment)]
     before_time: Option<EpochNanos>,
-    /// Change nothing, and say what would be done
+    /// Change nothing; say what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Remove what named cursors have not read yet, too
+    /// Also remove what named cursors have not read yet
     #[arg(long)]
     force: bool,
     /// Print one JSON object: dry_run, start_position_before, start_position, segments, disk_bytes, held_by, rest

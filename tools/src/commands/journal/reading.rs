@@ -8,7 +8,7 @@ use crate::cli::Outcome;
 /// Whether what is read is compared with its checksums.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct Checking {
-    /// Do not compare frames with their checksums, which takes less time
+    /// Do not compare frames with their checksums; this is faster
     #[arg(long)]
     no_verify: bool,
 }

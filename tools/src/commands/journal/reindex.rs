@@ -6,10 +6,10 @@ use serde::Serialize;
 use super::{Progress, Source, existing};
 use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
 
-/// Make the index and the checksums of a recording again from its segments
+/// Rebuild the index and the checksums of a recording from its segments
 ///
-/// Refused while somebody has the journal open for writing. What is in the segments now is what the checksums are made of: verify
-/// first. Exit code 1 if a segment is damaged.
+/// Refused while somebody has the journal open for writing. The new checksums are those of the bytes that are there
+/// now, so run verify first. Exit code 1 if a segment is damaged.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

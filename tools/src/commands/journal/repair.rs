@@ -9,16 +9,17 @@ use serde::Serialize;
 use super::{Progress, Source, existing};
 use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
 
-/// Put a recording in order that nobody has open
+/// Repair a recording that nobody has open
 ///
-/// Makes a lost or damaged catalog again, cuts off a torn end, finishes what was left unfinished, makes missing sidecars again, and puts damage aside: its bytes go to a file
-/// of their own, its place becomes padding, and the rest can be read by anybody. Refused while the journal is in use. Exit code 0 when
-/// the recording is in order now; with --dry-run, 1 if there is something to do.
+/// Rebuilds a lost or damaged catalog, cuts off a torn end, completes what was left unfinished, and rebuilds missing
+/// sidecar files. Damaged bytes are moved to a file of their own, and padding takes their place, so that the rest can
+/// be read by anybody. Refused while the journal is in use. Exit code 0 if the recording is in order now; with
+/// --dry-run, 1 if there is something to do.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     source: Source,
-    /// Change nothing, and say what would be done; works also where nothing may be written
+    /// Change nothing; say what would be done. Needs no permission to write
     #[arg(long)]
     dry_run: bool,
     /// Print one JSON object: recording_id, dry_run, unlocked, was_whole, catalog, left_by, end_position, padded, cut, rewound, removed, quarantined, reindexed

@@ -9,28 +9,29 @@ use gannet_codecs::schema::{Compiled, Options, Report};
 use crate::cli::{Outcome, Output, Unsuccessful};
 use crate::sbe::SchemaFlags;
 
-/// Check a schema, alone or against the version that it follows
+/// Check a schema, alone or against an older version
 ///
-/// Alone: every error and every warning, each with its place. Against another: every change, as compatible, with care or
-/// breaking, with the reason and the lines of both. Fails when the schema is refused, or when a change breaks readers or
-/// writers of the other version and was not allowed.
+/// Alone: lists every error and every warning, each with its place. Against an older version: lists every change as
+/// compatible, with care or breaking, with the reason and the lines in both files. Fails if the schema is refused, or
+/// if a change that was not allowed breaks readers or writers of the other version.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The schema: XML, or compiled if the name ends in .sbeir
     #[arg(value_name = "SCHEMA")]
     schema: PathBuf,
-    /// The version that it follows
+    /// The older version
     #[arg(long, value_name = "OLD")]
     against: Option<PathBuf>,
     /// Print one JSON object per finding or change
     #[arg(long)]
     json: bool,
-    /// Accept what is known: a warning by its code, or a change by its rule, or by its rule and the one thing it is about
+    /// Accept a warning, by its code; or a change, by its rule, or by its rule and what it is about
     ///
-    /// As in --allow unusual-width, --allow enum-value-added or --allow field-removed:Order.account. May be given again.
+    /// Examples: --allow unusual-width, --allow enum-value-added, --allow field-removed:Order.account. May be given
+    /// more than once.
     #[arg(long, value_name = "RULE[:WHAT]")]
     allow: Vec<String>,
-    /// Refuse the schema for warnings of this code; may be given again
+    /// Refuse the schema for warnings with this code; may be given more than once
     #[arg(long, value_name = "CODE", conflicts_with = "against")]
     deny: Vec<String>,
     /// Refuse the schema for any warning that is not allowed

@@ -9,9 +9,9 @@ use gannet_codecs::ir;
 use crate::cli::{Outcome, Output};
 use crate::sbe::SchemaFlags;
 
-/// Write a schema's intermediate representation: an .sbeir file, as the official tool makes it
+/// Write the intermediate representation of a schema: an .sbeir file, as the official tool (SbeTool) writes it
 ///
-/// Every command that takes a schema takes such a file as well, of either form.
+/// Every command that takes a schema also takes such a file, of either form.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The schema: XML, or compiled if the name ends in .sbeir
@@ -23,7 +23,7 @@ pub(crate) struct Args {
     /// The form to write it in
     #[arg(long, value_enum, default_value_t = Form::From1_36)]
     form: Form,
-    /// Write the messages in the order of the official tool's hash table instead of the schema's
+    /// Write the messages in the order of the official tool's hash table, instead of the order in the schema
     #[arg(long)]
     official_order: bool,
     #[command(flatten)]

@@ -12,15 +12,15 @@ use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
 
 /// Decode messages by schema: from captures, a file, or standard input
 ///
-/// With --json, one object per message and line: packet (its number in the input, from 0), index (the message's number in the
-/// packet), schema, version, template, name, fields, and left_over where bytes are behind a message. What is no message of the
-/// schema is told on standard error, and the command fails in the end.
+/// With --json, prints one object per message, each on its line: packet (its number in the input, from 0), index (the
+/// message's number in the packet), schema, version, template, name, fields, and left_over if bytes follow the last
+/// message. What is not a message of the schema is reported on standard error; the exit code is then 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The schema: XML, or compiled if the name ends in .sbeir
     #[arg(long, value_name = "SCHEMA")]
     schema: PathBuf,
-    /// Decode each UDP payload of this pcap or pcapng file; several files one after the other
+    /// Decode each UDP payload of this pcap or pcapng file; several files are decoded one after the other
     #[arg(long, value_name = "FILE.pcap", num_args = 1.., conflicts_with_all = ["file", "input"])]
     capture: Vec<PathBuf>,
     /// Read this file instead of standard input
@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// Print one JSON object per message, as --format json does
     #[arg(long, conflicts_with = "format")]
     json: bool,
-    /// Stop after so many packets
+    /// Stop after this many packets
     #[arg(long, value_name = "PACKETS", value_parser = positive_count)]
     count: Option<u64>,
     #[command(flatten)]
@@ -47,7 +47,7 @@ pub(crate) struct Args {
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Input {
-    /// One packet, as it is
+    /// One packet, as raw bytes
     Raw,
     /// One packet per line, in hexadecimal digits
     Hex,

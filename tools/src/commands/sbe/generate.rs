@@ -9,29 +9,29 @@ use gannet_codecs::generate::{Options, generate};
 use crate::cli::{Outcome, Output, Unsuccessful, Usage};
 use crate::sbe::SchemaFlags;
 
-/// Generate Rust from schemas: one file each, a module to be put anywhere
+/// Generate Rust from schemas: one file for each, which is a module to put anywhere
 ///
-/// The code needs nothing but the crate gannet-codecs-runtime. The same schema always gives the same text, so that it can be
-/// checked in; --check then tells whether it is still what the schema says.
+/// The code needs only the crate gannet-codecs-runtime. The same schema always gives the same text, so the file can be
+/// checked in; --check then tells whether it still matches the schema.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Schemas: XML, or compiled if the name ends in .sbeir
     #[arg(value_name = "SCHEMA", required = true)]
     schemas: Vec<PathBuf>,
-    /// Write the files into this folder, which is made if it is not there
+    /// Write the files into this folder, which is made if it does not exist
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Name the one file NAME.rs [default: the schema's own name, in snake case]
+    /// Name the file NAME.rs, if there is one schema [default: the schema's own name, in snake case]
     #[arg(long, value_name = "NAME")]
     module: Option<String>,
     /// The path by which the code finds the runtime crate
     #[arg(long, value_name = "PATH", default_value_t = Options::default().runtime)]
     runtime: String,
-    /// Make owned forms of messages too, which outlive the bytes that they were read from: the code then needs the runtime
-    /// crate's feature alloc
+    /// Also generate owned forms of messages, which outlive the bytes that they were read from; the code then needs
+    /// feature alloc of the runtime crate
     #[arg(long)]
     owned: bool,
-    /// Have owned forms implement serde's traits: the code then needs the runtime crate's feature serde
+    /// Also implement serde's traits for owned forms; the code then needs feature serde of the runtime crate
     #[arg(long, requires = "owned")]
     serde: bool,
     /// Write nothing, and fail if a file is not what would be written

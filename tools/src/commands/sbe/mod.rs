@@ -7,7 +7,7 @@ mod generate;
 
 use crate::cli::{Outcome, Output};
 
-/// Compile SBE schemas to code, check them, and decode messages by them
+/// Generate code from SBE schemas, check schemas, and decode messages by schema
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
