@@ -72,6 +72,10 @@ impl Gannet {
                 return Err(RigError::system(GANNET, "connecting", "the two ends did not find each other"));
             }
         }
+        // Until the clients have the pages of their logs at hand.
+        while near.client.invoke() + far.client.invoke() > 0 {
+            driver.invoke();
+        }
         near.driver = Some(driver);
         Ok(Self { term_length, near, far })
     }

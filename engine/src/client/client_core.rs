@@ -73,12 +73,18 @@ impl ClientCore {
         let mut conductor = self.conductor();
         // Read under the lock, so that no two cycles see time go backwards.
         let work = conductor.do_work(self.clock.monotonic(), self.clock.epoch());
-        let notices = conductor.has_notices();
+        let (notices, pages) = (conductor.has_notices(), conductor.next_pages());
         drop(conductor);
         if notices {
             self.notify_handlers();
         }
-        work
+        match pages {
+            Some(pages) => {
+                pages.fetch();
+                work + 1
+            }
+            None => work,
+        }
     }
 
     /// One duty cycle each of driver and conductor, as far as whoever waits has to run them.

@@ -393,25 +393,11 @@ fn run_conductor(core: &ClientCore, idle_sleep: Duration) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::resident;
     use super::*;
     use crate::logbuffer::{LogKind, LogParameters};
     use crate::memory::Reserve;
     use crate::types::{TermId, TermLength};
-
-    /// How many bytes of this process's mappings of a file are in memory.
-    fn resident(path: &Path) -> usize {
-        let smaps = std::fs::read_to_string("/proc/self/smaps").expect("Linux tells");
-        let mut is_it = false;
-        let mut kilobytes = 0;
-        for line in smaps.lines() {
-            if line.split(' ').next().is_some_and(|range| range.contains('-')) {
-                is_it = line.ends_with(path.to_str().expect("a path of text"));
-            } else if let Some(rss) = line.strip_prefix("Rss:").filter(|_| is_it) {
-                kilobytes += rss.trim().trim_end_matches(" kB").parse::<usize>().expect("a number");
-            }
-        }
-        kilobytes << 10
-    }
 
     #[test]
     fn pages_of_a_log_are_there_beforehand_if_that_is_wanted() {

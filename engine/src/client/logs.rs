@@ -9,10 +9,11 @@
 //! when the last of those threads is done (`epochs.rs`). The addresses must stay good, but the files need not stay in
 //! memory: they are vacated. See `docs/decisions/0003-session-epochs.md`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::fetch::{Fetch, Pages};
 use super::let_go::{Unused, Work, let_go, on_a_thread};
 use crate::logbuffer::{LogBuffers, LogOpenError};
 use crate::memory::AtomicBuffer;
@@ -26,6 +27,8 @@ pub(super) struct Logs {
     open: OpenLog,
     linger_ns: i64,
     mapped: HashMap<i64, Mapped>,
+    /// Those of which pages are to be fetched, in the order in which that is done.
+    fetched: VecDeque<i64>,
     /// What belongs to a driver, or a session epoch, that is gone: its key means nothing any more.
     orphans: Vec<Orphan>,
     /// Starts a thread that does this, or says that it cannot.
@@ -51,6 +54,7 @@ struct Mapped {
     log: LogBuffers,
     users: usize,
     lending: Lending,
+    fetch: Fetch,
     /// When to let it go; set while there is no user.
     expires: MonotonicNanos,
 }
@@ -58,7 +62,14 @@ struct Mapped {
 impl Logs {
     /// No logs yet. One without users is kept for `linger_ns`.
     pub(super) fn new(open: OpenLog, linger_ns: i64) -> Self {
-        Self { open, linger_ns, mapped: HashMap::new(), orphans: Vec::new(), start: Box::new(on_a_thread) }
+        Self {
+            open,
+            linger_ns,
+            mapped: HashMap::new(),
+            fetched: VecDeque::new(),
+            orphans: Vec::new(),
+            start: Box::new(on_a_thread),
+        }
     }
 
     /// The log with this key, mapped now if it is not yet, and what whoever lends parts of it must hold. To be given back with
@@ -70,10 +81,24 @@ impl Logs {
         }
         let log = (self.open)(path)?;
         let lending = Lending::default();
-        let mapped =
-            Mapped { log: log.clone(), users: 1, lending: Arc::clone(&lending), expires: MonotonicNanos::NEVER };
+        let (fetch, expires) = (Fetch::of(&log), MonotonicNanos::NEVER);
+        let mapped = Mapped { log: log.clone(), users: 1, lending: Arc::clone(&lending), fetch, expires };
         self.mapped.insert(key, mapped);
+        self.fetched.push_back(key);
         Ok((log, lending))
+    }
+
+    /// What is to be fetched next, of the log that was mapped first of those of which something is left.
+    pub(super) fn next_pages(&mut self) -> Option<Pages> {
+        while let Some(key) = self.fetched.front() {
+            let used = self.mapped.get_mut(key).filter(|mapped| mapped.users > 0);
+            let pages = used.and_then(|mapped| mapped.fetch.next(&mapped.log));
+            if pages.is_some() {
+                return pages;
+            }
+            self.fetched.pop_front();
+        }
+        None
     }
 
     /// Gives back one use of a log.
@@ -147,6 +172,7 @@ impl Logs {
 mod tests {
     use std::sync::Mutex;
 
+    use super::super::testing::resident;
     use super::*;
     use crate::logbuffer::{LogKind, LogParameters};
     use crate::memory::{FileAccess, RawAccess, Reserve};
@@ -215,5 +241,26 @@ mod tests {
             assert_eq!(logs.expire(at(5)), 1);
             assert!(!is_mapped(&dir) && waiting.lock().unwrap().is_empty());
         }
+    }
+
+    #[test]
+    fn pages_of_a_log_are_fetched_while_somebody_uses_it() {
+        const TERM: usize = 256 << 10;
+        let (mut logs, dir, _) = logs(TERM as i32, true);
+        let path = dir.path().join("1.logbuffer");
+        let can_be = LogBuffers::open(&path, FileAccess::ReadWrite, RawAccess::ENGINE).unwrap().populate();
+        assert!(resident(&path) < TERM);
+        let mut steps = 0;
+        while let Some(pages) = logs.next_pages() {
+            pages.fetch();
+            steps += 1;
+        }
+        assert_eq!(steps, 3 * TERM / (64 << 10));
+        assert!(!can_be || resident(&path) >= 3 * TERM, "{}", resident(&path));
+
+        let (mut logs, ..) = self::logs(TERM as i32, true);
+        assert!(logs.next_pages().is_some());
+        logs.release(1, at(0));
+        assert!(logs.next_pages().is_none());
     }
 }

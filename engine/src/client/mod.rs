@@ -27,6 +27,7 @@ mod error;
 mod event;
 mod exclusive_publication;
 mod facade;
+mod fetch;
 mod find_driver;
 mod hand_over;
 mod image;

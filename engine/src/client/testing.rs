@@ -2,7 +2,7 @@
 //! temporary directory, and answers only when a test says so.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -613,4 +613,19 @@ impl Rig {
         self.settle();
         pending.wait().unwrap()
     }
+}
+
+/// How many bytes of this process's mappings of a file are in memory.
+pub(super) fn resident(path: &Path) -> usize {
+    let smaps = std::fs::read_to_string("/proc/self/smaps").expect("Linux tells");
+    let mut is_it = false;
+    let mut kilobytes = 0;
+    for line in smaps.lines() {
+        if line.split(' ').next().is_some_and(|range| range.contains('-')) {
+            is_it = line.ends_with(path.to_str().expect("a path of text"));
+        } else if let Some(rss) = line.strip_prefix("Rss:").filter(|_| is_it) {
+            kilobytes += rss.trim().trim_end_matches(" kB").parse::<usize>().expect("a number");
+        }
+    }
+    kilobytes << 10
 }

@@ -288,6 +288,11 @@ impl LogMetadata {
         self.get(DEFAULT_HEADER_LENGTH)
     }
 
+    /// Whether the file has holes where nothing was written yet.
+    pub fn is_sparse(&self) -> bool {
+        self.get(FLAG_BYTES.element(1)) & 0xFF != 0
+    }
+
     /// How long an untethered subscriber lingers, in nanoseconds.
     pub fn untethered_linger_timeout_ns(&self) -> i64 {
         let [low, high] = [0, 1].map(|half| self.get(UNTETHERED_LINGER_TIMEOUT.element(half)));

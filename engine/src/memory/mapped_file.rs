@@ -251,16 +251,29 @@ impl MappedFile {
         })
     }
 
+    /// Has those pages of a range at hand that are in memory already, by reading. Of a file in memory the kernel maps sixteen at a time
+    /// so, for stores as well: a quarter of the work of [`Self::populate`]. Changes no byte, and does nothing where the system does not
+    /// know how. What the file has no room for yet gets it.
+    #[cfg(feature = "client")]
+    pub(super) fn fetch(&self, offset: usize, len: usize) {
+        // Then each page comes with its first use.
+        let _ = self.advise(offset, len, Advice::LinuxPopulateRead);
+    }
+
     fn populate_range(&self, offset: usize, len: usize) -> rustix::io::Result<()> {
+        self.advise(offset, len, Advice::LinuxPopulateWrite)
+    }
+
+    fn advise(&self, offset: usize, len: usize, advice: Advice) -> rustix::io::Result<()> {
         const PAGE: usize = 4096;
         let start = offset / PAGE * PAGE;
         let end = (offset + len).min(self.len());
         if start >= end {
             return Ok(());
         }
-        // SAFETY: the range begins with a page and ends within this mapping, and the kernel does no more than a store of what each
-        // page holds would.
-        unsafe { madvise(self.map.as_mut_ptr().add(start).cast(), end - start, Advice::LinuxPopulateWrite) }
+        // SAFETY: the range begins with a page and ends within this mapping, and for either advice that this is called with the kernel
+        // does no more than a load from each page, or a store of what it holds, would.
+        unsafe { madvise(self.map.as_mut_ptr().add(start).cast(), end - start, advice) }
     }
 
     /// Where the bytes start: page-aligned, valid until the mapping is dropped.

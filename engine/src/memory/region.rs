@@ -85,6 +85,14 @@ impl Region {
         }
     }
 
+    /// Has the pages of a mapping's range at hand that are in memory; see [`MappedFile::fetch`].
+    #[cfg(feature = "client")]
+    pub(super) fn fetch(&self, offset: usize, len: usize) {
+        if let Bytes::Mapped(file) = &self.0 {
+            file.fetch(offset, len);
+        }
+    }
+
     /// Has the pages of a mapping's range at hand for stores; see [`MappedFile::expect_stores`].
     #[cfg(feature = "journal")]
     pub(super) fn expect_stores(&self, offset: usize, len: usize) {

@@ -224,6 +224,18 @@ impl AtomicBuffer {
         self.region.populate()
     }
 
+    /// Has those pages of a range of the view's file at hand that are in memory, so that their first use does not wait for the kernel.
+    /// Changes no byte, whoever stores meanwhile. A system call.
+    ///
+    /// # Panics
+    ///
+    /// When the range is not within this view.
+    #[cfg(feature = "client")]
+    pub(crate) fn fetch(&self, offset: usize, len: usize) {
+        let start = self.at(offset, len).addr().get() - self.region.start().addr().get();
+        self.region.fetch(start, len);
+    }
+
     /// Waits until a range of the view's file is on stable storage. Memory of this process has none, and is done at once.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use super::bound::Bound;
 use super::driver_link::{DriverLink, SendError};
 use super::error::{AddError, ClientError, Request};
+use super::fetch::Pages;
 use super::find_driver::FindDriver;
 use super::logs::{Logs, OpenLog};
 use super::notice::Notice;
@@ -212,6 +213,11 @@ impl Conductor {
     /// Whether a handler is to be told something.
     pub(crate) fn has_notices(&self) -> bool {
         !self.notices.is_empty()
+    }
+
+    /// What of a log is to be fetched next, by whoever does not hold the client's lock.
+    pub(crate) fn next_pages(&mut self) -> Option<Pages> {
+        self.logs.next_pages()
     }
 
     fn receive_events(&mut self, now: MonotonicNanos) -> usize {
