@@ -143,9 +143,10 @@ impl Context {
         self
     }
 
-    /// Whether all pages of a log are fetched when it is mapped, so that no first use of one takes longer than the next. Default
-    /// false. Adding a publication and meeting an image then take as long as that does, tens of milliseconds for logs of 192 MiB;
-    /// and files that their driver has made sparse take up all their space.
+    /// Whether all pages of a log are fetched when it is mapped, so that no first use of one takes longer than the next. Adding a
+    /// publication and meeting an image take as long as that does, tens of milliseconds for logs of 192 MiB; and files that their
+    /// driver has made sparse take up all their space. Default false: then the conductor fetches the pages of logs that are not
+    /// sparse in the turns that follow, 64 KiB in each.
     #[must_use]
     pub fn pre_touch_mapped_memory(mut self, pre_touch: bool) -> Self {
         self.settings.pre_touch_mapped_memory = pre_touch;

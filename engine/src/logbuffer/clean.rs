@@ -1,6 +1,8 @@
 //! Zeroing what every subscriber is done with, so that publishers may have it again. The driver's conductor calls this, before it
 //! publishes the limit that lets them.
 
+use std::hint::black_box;
+
 use crate::types::Position;
 
 use super::LogBuffers;
@@ -10,6 +12,10 @@ use super::frame::{FRAME_ALIGNMENT, LENGTH};
 /// when it has long left them. Fetching it for cleaning and writing it back would take the memory's time away from publishers.
 /// `gannet bench ipc --term-length N` shows both sides of it.
 const TERM_BEYOND_CACHE: i32 = 16 << 20;
+
+/// Of a file in memory Linux maps so many bytes at once around a page that is read first, for stores as well, but only the one page
+/// that is written first. So a log whose pages are not at hand yet is read here and there before it is zeroed.
+const MAPPED_AT_ONCE: usize = 64 << 10;
 
 /// Cleans the log from `clean`, up to which it has been cleaned, towards `to`, at most to the end of the term: the work of one
 /// duty cycle. Returns up to where the log is clean now.
@@ -26,6 +32,9 @@ pub fn clean_to(log: &LogBuffers, clean: Position, to: Position) -> Position {
     let rest = term_length.get() as usize - offset;
     let length = usize::try_from(to.get() - clean.get()).unwrap_or(rest).min(rest);
     let term = log.term(term_length.term_count(clean) as u32 as usize % 3);
+    for at in (offset.next_multiple_of(MAPPED_AT_ONCE)..offset + length).step_by(MAPPED_AT_ONCE) {
+        black_box(term.word_at::<i32>(at).load_relaxed());
+    }
     if term_length.get() >= TERM_BEYOND_CACHE {
         term.zero_past_cache(offset + LENGTH.end(), length - LENGTH.end());
     } else {
