@@ -1,7 +1,8 @@
 //! The scenario `replay`: how many messages per second a replay at full speed brings to its subscriber, beside what a publisher of the
 //! same messages brings over the same path, shared memory. There are two of those: the floor sends a few messages from the first cache
 //! again and again; the other reads its messages from as much memory as the recording takes, as a replay has to. Rounds alternate; each
-//! replays the whole recording, which was in memory before.
+//! replays the whole recording, which was in memory before: once without comparing frames with their checksums, as the publishers have
+//! none, and once as a replay does unless it is asked not to.
 
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,8 @@ pub const NAME: &str = "replay";
 
 /// A publisher whose messages come from memory, in results.
 const MEMORY: &str = "from-memory";
+/// A replay that compares frames with their checksums, in results.
+const VERIFYING: &str = "verifying";
 const STREAM: i32 = 1;
 /// Messages taken per poll.
 const BATCH: usize = 64;
@@ -75,7 +78,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Runs the scenario: for each size the floor's result, that of a publisher from memory, and then the replay's.
+/// Runs the scenario: for each size the floor's result, that of a publisher from memory, and then the replays'.
 ///
 /// # Errors
 ///
@@ -90,12 +93,17 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Vec<Meas
         let messages = record(&dir, size, options)?;
         let mut replays = Replays::open(&dir, messages, options.cores)?;
         let source = source(size, messages);
-        let mut rounds = [(); 3].map(|()| ThroughputRounds::default());
+        let mut rounds = [(); 4].map(|()| ThroughputRounds::default());
         // The first round warms up, and does not count.
         for round in 0..=options.rounds {
             progress(&format!("replay: {size} bytes, round {round} of {}", options.rounds));
             let plan = ThroughputPlan { size, duration_ms: options.floor_round_ms, streams: 1, cores: options.cores };
-            let outcomes = [live.throughput(&plan)?, live.throughput_from(&plan, &source)?, replays.round()?];
+            let outcomes = [
+                live.throughput(&plan)?,
+                live.throughput_from(&plan, &source)?,
+                replays.round(false)?,
+                replays.round(true)?,
+            ];
             if round > 0 {
                 rounds.iter_mut().zip(outcomes).for_each(|(rounds, outcome)| rounds.add(outcome));
             }
@@ -107,11 +115,15 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Vec<Meas
         let floor = measurement(FLOOR, &rounds[0]);
         let mut memory = measurement(MEMORY, &rounds[1]);
         memory.compare_with(&floor);
-        let mut ours = measurement(GANNET, &rounds[2]);
-        ours.compare_with(&memory);
-        ours.details = Some(Details::Replay { ratio_to_memory: ours.ratio_to_floor });
-        ours.compare_with(&floor);
-        results.extend([floor, memory, ours]);
+        let replays = [(GANNET, &rounds[2]), (VERIFYING, &rounds[3])].map(|(system, rounds)| {
+            let mut replay = measurement(system, rounds);
+            replay.compare_with(&memory);
+            replay.details = Some(Details::Replay { ratio_to_memory: replay.ratio_to_floor });
+            replay.compare_with(&floor);
+            replay
+        });
+        results.extend([floor, memory]);
+        results.extend(replays);
     }
     Ok(results)
 }
@@ -190,11 +202,12 @@ impl Replays {
     }
 
     /// Replays the whole recording from one thread to another.
-    fn round(&mut self) -> Result<ThroughputOutcome, RigError> {
+    fn round(&mut self, verify: bool) -> Result<ThroughputOutcome, RigError> {
         let Self { driver, near, far, subscription, recording, messages, cores } = self;
         let channel = "aeron:ipc?sparse=false";
-        let mut replayer = Replayer::new(near, recording.clone(), channel, STREAM, ReplayOptions::new())
-            .map_err(failed("begin a replay"))?;
+        let options = ReplayOptions::new().verify(verify);
+        let mut replayer =
+            Replayer::new(near, recording.clone(), channel, STREAM, options).map_err(failed("begin a replay"))?;
         let deadline_ns = now_ns() + PATIENCE_NS;
         while replayer.state() != ReplayState::Replaying || !subscription.is_connected() {
             driver.invoke();
@@ -302,10 +315,11 @@ mod tests {
         };
         let results = run(&options, |_| {}).expect("it runs");
         let systems: Vec<_> = results.iter().map(|result| (result.system.as_str(), result.lost)).collect();
-        assert_eq!(systems, [("floor", 0), ("from-memory", 0), ("gannet", 0)]);
-        assert_eq!([results[1].samples, results[2].samples], [(1 << 20) / 96; 2]);
+        assert_eq!(systems, [("floor", 0), ("from-memory", 0), ("gannet", 0), ("verifying", 0)]);
+        assert_eq!([1, 2, 3].map(|at: usize| results[at].samples), [(1 << 20) / 96; 3]);
         assert!(results[1..].iter().all(|result| result.ratio_to_floor.is_some()));
-        assert!(matches!(results[2].details, Some(Details::Replay { ratio_to_memory: Some(_) })));
+        let has_ratio = |at: usize| matches!(results[at].details, Some(Details::Replay { ratio_to_memory: Some(_) }));
+        assert!(has_ratio(2) && has_ratio(3));
         assert_eq!(std::fs::read_dir(dir.path()).expect("it is there").count(), 0, "nothing is left");
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use gannet::journal::storage::{MemoryStorage, Storage};
 use gannet::journal::{
-    Journal, JournalError, MergeError, MergeState, RecordedStream, Recorder, RecorderOptions, Recording, ReplayEnd,
-    ReplayError, ReplayMerge, ReplayOptions, ReplayState, Replayer, Speed, Start, StopReason, repair,
+    Fault, Journal, JournalError, MergeError, MergeState, RecordedStream, Recorder, RecorderOptions, Recording,
+    ReplayEnd, ReplayError, ReplayMerge, ReplayOptions, ReplayState, Replayer, Speed, Start, StopReason, repair,
 };
 use gannet::logbuffer::FragmentAssembler;
 use gannet::memory::FileAccess;
@@ -499,6 +499,65 @@ fn what_an_archive_recorded_is_replayed() {
             assert_eq!(position, segments.position);
         }
     }
+}
+
+/// A stream has no gaps: whatever reads a recording into one ends in front of a frame whose bits have flipped, unless it is not to look.
+#[test]
+fn bits_that_flipped_are_not_replayed() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new(RAW);
+    let end = rig.record(&storage, IPC, STREAM, 1500).recorded();
+    let recording = open(&storage, None);
+    let whole = as_recorded(replayed(&mut rig, &recording, "aeron:ipc", ReplayOptions::new()), &recording);
+    let padding = whole.iter().position(|(_, occupied, bytes)| *occupied > bytes.len().next_multiple_of(32)).unwrap();
+    // Of a payload, of a payload that begins a run, and of what nobody else looks at: the reserved value of padding.
+    for (frame, byte) in [(700, 40), (0, 40), (padding, 24)] {
+        let place = Position::new(whole[frame].0);
+        let base = recording.descriptor().layout().base(place);
+        let segment = storage.open(&format!("0-{base}.rec"), 128 << 10, FileAccess::ReadWrite).unwrap();
+        let at = (place.get() - base.get()) as usize + byte;
+        let flip = || {
+            let mut bits = [0];
+            segment.bytes(RAW).get_bytes(at, &mut bits);
+            segment.bytes(RAW).put_bytes(at, &[bits[0] ^ 4]);
+        };
+        flip();
+        let mut subscription = rig.subscription("aeron:ipc", 2002);
+        let mut replayer =
+            Replayer::new(&rig.client, recording.clone(), "aeron:ipc", 2002, ReplayOptions::new()).unwrap();
+        let error = rig.until("told", |_| {
+            subscription.poll(|_| {}, 1000);
+            replayer.do_work().err()
+        });
+        let ReplayError::Journal(JournalError::Damaged(damage)) = &error else { panic!("{error}") };
+        assert_eq!((damage.position, replayer.position()), (place, place));
+        drop(subscription);
+        assert!(matches!(damage.fault, Fault::Checksum { found, expected } if found != expected), "{damage}");
+
+        let mut merge = ReplayMerge::new(recording.clone(), Start::Begin, IPC, STREAM).unwrap();
+        let error = rig.until("told", |rig| merge.poll(&rig.client, |_| {}, 10).err());
+        assert!(matches!(&error, MergeError::Journal(JournalError::Damaged(same)) if same == damage), "{error}");
+        assert_eq!(merge.position(), place);
+
+        // As it is.
+        let unseen = replayed(&mut rig, &recording, "aeron:ipc", ReplayOptions::new().verify(false));
+        let mut expected = whole.clone();
+        expected[frame].2[byte] ^= 4;
+        assert!(as_recorded(unseen, &recording) == expected, "byte {byte} of frame {frame}");
+        let mut merge = ReplayMerge::new(recording.clone(), Start::Begin, IPC, STREAM).unwrap().verify(false);
+        rig.until("handed over", |rig| {
+            merge.poll(&rig.client, |_| {}, 10).unwrap();
+            (merge.position() == end).then_some(())
+        });
+        flip();
+    }
+    assert!(replayed(&mut rig, &recording, "aeron:ipc", ReplayOptions::new()).len() == whole.len(), "whole again");
+
+    // Where no checksums are, none can be compared.
+    for name in storage.names().unwrap().iter().filter(|name| name.ends_with(".index")) {
+        storage.remove(name).unwrap();
+    }
+    assert_eq!(replayed(&mut rig, &recording, "aeron:ipc", ReplayOptions::new()).len(), whole.len());
 }
 
 /// A replay follows a recording that goes on, and ends where that ends.

@@ -1,6 +1,7 @@
 //! The subcommands, one per file: its flags, and what it does. Here is which there are.
 
 mod bench;
+mod checking;
 mod completions;
 mod demo;
 mod errors;

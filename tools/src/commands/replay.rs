@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use gannet::agent::{Backoff, IdleStrategy};
-use gannet::journal::{ReplayEnd, ReplayOptions, ReplayState, Replayer, Speed, Start};
+use gannet::journal::{ReplayEnd, ReplayError, ReplayOptions, ReplayState, Replayer, Speed, Start};
 use serde::Serialize;
 
+use super::checking::{Checking, advise};
 use super::journal::Progress;
 use super::recorded::{open, place};
 use crate::cli::{Connection, DriverDir, DriverPatience, Outcome, Output, Stop, Stream, Usage, duration, recording_id};
@@ -43,6 +44,8 @@ pub(crate) struct Args {
     /// How fast: 'full' speed, the 'recorded' pace, or a multiple of it, such as 2x
     #[arg(long, value_name = "SPEED", default_value = "full", value_parser = speed)]
     speed: Speed,
+    #[command(flatten)]
+    checking: Checking,
     /// How long to wait for a subscriber
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10s")]
     wait: Duration,
@@ -92,7 +95,7 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         None => ReplayEnd::Recorded,
     };
     let connection = Connection::open(&args.dir.path(), &args.patience, "gannet replay").context("cannot publish")?;
-    let options = ReplayOptions::new().from(args.from).end(end).speed(args.speed);
+    let options = ReplayOptions::new().from(args.from).end(end).speed(args.speed).verify(args.checking.is_wanted());
     let mut replayer =
         Replayer::new(connection.client(), recording, &args.stream.channel, args.stream.stream, options)?;
     let from = replayer.position().get();
@@ -128,7 +131,12 @@ fn replay(
     let mut progress = Progress::new("replayed");
     let mut shown = start;
     while !stop.is_wanted() {
-        let work = replayer.do_work().map_err(|error| connection.explain(error))?;
+        let work = replayer.do_work().map_err(|error| {
+            connection.explain(match error {
+                ReplayError::Journal(error) => advise(error, replayer.recording()),
+                error => error.into(),
+            })
+        })?;
         match replayer.state() {
             ReplayState::Done => break,
             ReplayState::Replaying => {

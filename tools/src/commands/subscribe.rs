@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use gannet::agent::{Backoff, IdleStrategy};
-use gannet::journal::{MergeState, ReplayMerge, Start};
+use gannet::journal::{MergeError, MergeState, ReplayMerge, Start};
 use gannet::logbuffer::FragmentAssembler;
 use gannet::{Client, Fragment, ImageHandlers, Subscription};
 use serde::Serialize;
 
+use super::checking::advise;
 use super::recorded::{open, place};
 use crate::cli::{
     Connection, DriverDir, DriverPatience, Outcome, Output, Stop, Stream, positive_count, positive_duration,
@@ -67,6 +68,9 @@ pub(crate) struct Args {
     /// Where in the recording to begin: start, end, a position, seq:NUMBER, cycle:NUMBER, time:NANOS, or a time such as 2026-01-31T08:30:00Z
     #[arg(long, value_name = "PLACE", default_value = "start", value_parser = place, requires = "from_journal")]
     from: Start,
+    /// Do not compare what was recorded with its checksums; this is faster
+    #[arg(long, requires = "from_journal")]
+    no_verify: bool,
 }
 
 /// How a message is printed.
@@ -182,7 +186,8 @@ impl Feed {
         let (channel, stream_id) = (&args.stream.channel, args.stream.stream);
         if let Some(dir) = &args.from_journal {
             let recording = open(dir, args.recording)?;
-            return Ok(Self::Merged(Box::new(ReplayMerge::new(recording, args.from, channel, stream_id)?)));
+            let merge = ReplayMerge::new(recording, args.from, channel, stream_id)?;
+            return Ok(Self::Merged(Box::new(merge.verify(!args.no_verify))));
         }
         let images_seen = Arc::new(AtomicU64::new(0));
         let handlers = ImageHandlers::new().available({
@@ -197,7 +202,10 @@ impl Feed {
     fn poll(&mut self, client: &Client, handler: impl FnMut(Fragment<'_>), limit: usize) -> anyhow::Result<usize> {
         match self {
             Self::Live(subscription, _) => Ok(subscription.poll(handler, limit)),
-            Self::Merged(merge) => Ok(merge.poll(client, handler, limit)?),
+            Self::Merged(merge) => merge.poll(client, handler, limit).map_err(|error| match error {
+                MergeError::Journal(error) => advise(error, merge.recording()),
+                error => error.into(),
+            }),
         }
     }
 

@@ -196,6 +196,55 @@ fn a_late_subscriber_begins_with_what_was_recorded() {
     assert_eq!(recorder.end().json().len(), 1);
 }
 
+/// Flipped bits end a replay in front of them, and whoever asked is told what to do.
+#[test]
+fn bits_that_flipped_are_not_replayed_unless_asked_for() {
+    let driver = Driver::start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let journal = Journal::create(dir.path(), &JournalOptions::new()).expect("a journal");
+    let appender = &mut journal.appender().expect("an appender");
+    for number in 0..100 {
+        appender.append(format!("line {number}").as_bytes()).expect("appended");
+    }
+    journal.close().expect("closed");
+    // Each takes up 64 bytes; the last letter of the fiftieth line's first word.
+    let segment = dir.path().join("0-0.rec");
+    let mut bytes = std::fs::read(&segment).expect("a segment");
+    bytes[50 * 64 + 32 + 3] ^= 1;
+    std::fs::write(&segment, bytes).expect("written");
+    let subscriber = |arguments: &[&str]| {
+        let all = ["sub", "--channel", CHANNEL, "--timeout", "170s"];
+        driver.gannet(&[&all, arguments].concat())
+    };
+    let told = |ended: &Ended| {
+        assert_eq!(ended.code(), Some(1), "{ended:?}");
+        for words in
+            ["0-0.rec is damaged at position 3200", "CRC-32C", "--from 3264", "--no-verify", "gannet journal repair"]
+        {
+            assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
+        }
+    };
+
+    let reader = subscriber(&["--stream", "2002", "--until-end"]);
+    told(&replay(&driver, dir.path(), &[]).end());
+    assert_eq!(text(reader.end()), lines(0..50));
+    let reader = subscriber(&["--stream", "2002", "--until-end"]);
+    replay(&driver, dir.path(), &["--from", "3264"]).end().success();
+    assert_eq!(text(reader.end()), lines(51..100));
+    let flipped = lines(0..100).replacen("line 50\n", "lind 50\n", 1);
+    let reader = subscriber(&["--stream", "2002", "--until-end"]);
+    replay(&driver, dir.path(), &["--no-verify"]).end().success();
+    assert_eq!(text(reader.end()), flipped);
+
+    let path = dir.path().to_str().expect("a plain path");
+    let late = ["--stream", "1001", "--from-journal", path];
+    let ended = subscriber(&late).end();
+    told(&ended);
+    assert_eq!(String::from_utf8_lossy(&ended.stdout), lines(0..50));
+    let unseen = subscriber(&[&late[..], &["--no-verify", "--count", "100"]].concat());
+    assert_eq!(text(unseen.end()), flipped);
+}
+
 #[test]
 fn what_cannot_be_recorded_or_replayed_is_refused() {
     let driver = Driver::start();

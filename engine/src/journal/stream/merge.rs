@@ -120,9 +120,17 @@ impl ReplayMerge {
         let wrong = |source| MergeError::Channel { channel: channel.to_owned(), source };
         let channel = channel::of_session(channel, session_id.get()).map_err(wrong)?;
         let near = MOST_BEHIND.min(i64::from(recording.descriptor().term_length.get()) / 4);
-        let tailer = recording.tailer(start)?;
+        let tailer = recording.tailer(start)?.verify(true);
         let (live, state) = (Live::Unasked, MergeState::Replaying);
         Ok(Self { tailer, channel, stream_id, session_id, near, live, state })
+    }
+
+    /// Whether each recorded frame is compared with its checksum, if it has one by now: it is unless this says otherwise. As in
+    /// [`ReplayOptions::verify`](super::ReplayOptions::verify); the live stream has no checksums.
+    #[must_use]
+    pub fn verify(mut self, verify: bool) -> Self {
+        self.tailer = self.tailer.verify(verify);
+        self
     }
 
     /// Hands at most `limit` fragments to `handler`, and returns how many. The memory that a fragment borrows may be overwritten as

@@ -5,10 +5,11 @@ use crate::logbuffer::{FRAME_HEADER_LENGTH, frame};
 use crate::memory::faults;
 use crate::types::Position;
 
-use super::super::error::JournalError;
+use super::super::error::{Fault, JournalError};
 use super::super::segment::At;
 use super::super::sidecar::Begins;
 use super::Tailer;
+use super::frames::Checksums;
 
 /// A run of frames, lent until its tailer is used again.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +27,8 @@ pub(crate) struct Run<'a> {
 impl Tailer {
     /// The frames from where the tailer is: whole ones that end at `end` at the latest, of one term, `limit` bytes at the most unless
     /// the first is longer, and none for which `is_due` says no, nor any behind it. Padding comes by itself. None if there are
-    /// none. The tailer stays where it is; [`Self::pass`] gets past them.
+    /// none. Damage is told once it is where the tailer is: what is in front of it comes first. The tailer stays where it is;
+    /// [`Self::pass`] gets past them.
     pub(crate) fn frames(
         &mut self,
         limit: usize,
@@ -34,14 +36,16 @@ impl Tailer {
         mut is_due: impl FnMut(Position, Begins) -> bool,
     ) -> Result<Option<Run<'_>>, JournalError> {
         // Maps the segment, and tells what is wrong if there is no frame where one should be.
-        if self.peek()?.is_none() {
+        if self.look()?.is_none() {
             return Ok(None);
         }
         let start = self.position;
-        let (end, is_padding) = self.walk_run(limit, end, &mut is_due);
+        let checksums = if self.verify { self.checksums()? } else { None };
+        let walked = self.walk_run(limit, end, checksums.as_ref(), &mut is_due);
         if faults() != self.faults {
             self.look_at_segment()?;
         }
+        let (end, is_padding) = walked.map_err(|fault| self.damage(fault))?;
         let first = self.current.as_ref().and_then(|current| current.cursor_at(start));
         let length = (end.get() - start.get()) as usize;
         let Some(first) = first.filter(|_| length > 0) else { return Ok(None) };
@@ -55,17 +59,17 @@ impl Tailer {
         if faults() == self.faults { Ok(()) } else { self.look_at_segment() }
     }
 
-    /// Where the run ends that [`Self::frames`] is asked for, and whether it is padding.
+    /// Where the run ends that [`Self::frames`] is asked for, and whether it is padding; or what is wrong with its first frame.
     fn walk_run(
         &self,
         limit: usize,
         end: Position,
+        checksums: Option<&Checksums>,
         is_due: &mut impl FnMut(Position, Begins) -> bool,
-    ) -> (Position, bool) {
+    ) -> Result<(Position, bool), Fault> {
         let start = self.position;
-        let Some(current) = &self.current else { return (start, false) };
-        let Some(mut cursor) = current.cursor_at(start) else {
-            return (start, false);
+        let Some(mut cursor) = self.current.as_ref().and_then(|current| current.cursor_at(start)) else {
+            return Ok((start, false));
         };
         let term_length = self.identity.layout.term_length;
         let mut position = start;
@@ -77,8 +81,17 @@ impl Tailer {
             if next > end || is_too_long || !is_due(position, Begins::of(&found.frame)) {
                 break;
             }
-            if frame::is_padding(&found.frame) {
-                return if is_first { (next, true) } else { (position, false) };
+            let is_padding = frame::is_padding(&found.frame);
+            if is_padding && !is_first {
+                break;
+            }
+            match checksums.and_then(|checksums| checksums.fault(position, &found.frame)) {
+                Some(fault) if is_first => return Err(fault),
+                Some(_) => break,
+                None => {}
+            }
+            if is_padding {
+                return Ok((next, true));
             }
             // Here, and not where it is copied, it is found out that the file was cut short.
             found.frame.touch();
@@ -87,7 +100,7 @@ impl Tailer {
                 break;
             }
         }
-        (position, false)
+        Ok((position, false))
     }
 
     /// Goes on behind a run.

@@ -1,13 +1,13 @@
 //! The frame where a tailer is, in the segment that it has mapped.
 
 use crate::logbuffer::{FRAME_HEADER_LENGTH, frame, frame_type};
-use crate::memory::{FileAccess, FrameCursor, Frames, MapError, faults};
+use crate::memory::{CommittedFrame, FileAccess, FrameCursor, Frames, MapError, faults};
 use crate::types::Position;
 
 use super::super::error::{Damage, Fault, JournalError};
 use super::super::making::find_segment;
 use super::super::segment::{At, segment_name};
-use super::super::sidecar::Begins;
+use super::super::sidecar::{Begins, Sidecar};
 use super::super::stream::SegmentTimes;
 use super::Tailer;
 
@@ -39,10 +39,36 @@ pub(super) struct Step {
     pub(super) begins: Begins,
 }
 
+/// The checksums of a segment, as far as they are there.
+pub(super) struct Checksums {
+    base: Position,
+    sidecar: Sidecar,
+    /// What is not indexed yet may have had another frame's checksum, before it was cut off.
+    covered: Position,
+}
+
+impl Checksums {
+    /// What is wrong with the frame that begins at `position` of the segment, if it has a checksum.
+    pub(super) fn fault(&self, position: Position, frame: &CommittedFrame<'_>) -> Option<Fault> {
+        let offset = (position.get() - self.base.get()) as usize;
+        if position < self.covered { self.sidecar.fault(offset, frame, false) } else { None }
+    }
+}
+
 impl Tailer {
     /// The frame where the tailer is, in numbers; none if there is none yet.
     #[inline]
     pub(super) fn peek(&mut self) -> Result<Option<Step>, JournalError> {
+        let step = self.look()?;
+        if self.verify && step.is_some() {
+            self.check()?;
+        }
+        Ok(step)
+    }
+
+    /// As [`Self::peek`], without comparing the frame with its checksum.
+    #[inline]
+    pub(super) fn look(&mut self) -> Result<Option<Step>, JournalError> {
         if !self.is_within() && !self.enter(self.position)? {
             return Ok(None);
         }
@@ -62,9 +88,6 @@ impl Tailer {
                 };
                 if faults() != self.faults {
                     self.look_at_segment()?;
-                }
-                if self.verify {
-                    self.check(offset)?;
                 }
                 Ok(Some(step))
             }
@@ -109,18 +132,22 @@ impl Tailer {
         if is_there { Ok(None) } else { Err(self.damage(Fault::Hole).into()) }
     }
 
-    /// Compares the checksum of the frame where the tailer is.
-    fn check(&mut self, offset: usize) -> Result<(), JournalError> {
-        let base = self.identity.layout.base(self.position);
-        let Some(sidecar) = self.sidecar(base)? else { return Ok(()) };
+    /// Compares the frame where the tailer is with its checksum.
+    fn check(&mut self) -> Result<(), JournalError> {
+        let Some(checksums) = self.checksums()? else { return Ok(()) };
         let fault = self.current.as_ref().and_then(|current| {
-            let mut cursor = current.frames.cursor(offset)?;
+            let mut cursor = current.cursor_at(self.position)?;
             let length = cursor.length_word()?.load_relaxed();
-            let frame = cursor.take(length)?;
-            // What is not indexed yet may have had another frame's checksum, before it was cut off.
-            if self.position < sidecar.covered() { sidecar.fault(offset, &frame, false) } else { None }
+            checksums.fault(self.position, &cursor.take(length)?)
         });
         fault.map_or(Ok(()), |fault| Err(self.damage(fault).into()))
+    }
+
+    /// What the frames from where the tailer is to the end of its segment are compared with. None if there is nothing by now.
+    pub(super) fn checksums(&mut self) -> Result<Option<Checksums>, JournalError> {
+        let base = self.identity.layout.base(self.position);
+        let sidecar = self.sidecar(base)?;
+        Ok(sidecar.map(|sidecar| Checksums { base, covered: sidecar.covered(), sidecar }))
     }
 
     pub(super) fn damage(&self, fault: Fault) -> Damage {

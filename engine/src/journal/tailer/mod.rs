@@ -129,8 +129,13 @@ impl Tailer {
 
     /// Has the checksum of each frame compared that has one by now. Costs reading every byte twice.
     #[must_use]
-    pub fn verifying(mut self) -> Self {
-        self.verify = true;
+    pub fn verifying(self) -> Self {
+        self.verify(true)
+    }
+
+    /// As [`Self::verifying`], or not.
+    pub(crate) fn verify(mut self, verify: bool) -> Self {
+        self.verify = verify;
         self
     }
 

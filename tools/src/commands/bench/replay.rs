@@ -13,7 +13,8 @@ use crate::cli::{Outcome, Output, count_in};
 /// The throughput of a replay at full speed, compared with a publisher over shared memory
 ///
 /// The floor is a publisher that sends the same few messages again and again. A second publisher reads its messages
-/// from as much memory as a recording takes, as a replay has to. Rounds alternate between the three, with messages and
+/// from as much memory as a recording takes, as a replay has to. A replay is measured twice: without comparing frames
+/// with their checksums, and as it does by default (verifying). Rounds alternate between the four, with messages and
 /// terms of the same lengths.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -8,9 +8,10 @@ use gannet::journal::{JournalError, Start, Tailer};
 use gannet::types::Position;
 
 use super::messages::{Choice, Printer, Printing};
-use super::reading::{self, Checking, Damages};
+use super::reading::{self, Damages};
 use super::{CycleName, Source, cycle};
 use crate::cli::{Outcome, Output, Stop, count, position, sequence};
+use crate::commands::checking::Checking;
 
 /// How long a look for what is appended takes.
 const WAIT: Duration = Duration::from_millis(50);

@@ -10,9 +10,10 @@ use gannet::journal::{Record, Start};
 use gannet::types::Position;
 
 use super::messages::{Choice, Meaning, Printer};
-use super::reading::{self, Checking, Damages};
+use super::reading::{self, Damages};
 use super::{Progress, Source, cat};
 use crate::cli::{Outcome, Output, Stop, Usage, count, position, sequence};
+use crate::commands::checking::Checking;
 use crate::sbe::Decoded;
 
 /// Write messages as a capture, as JSON lines or as CSV

@@ -4,9 +4,10 @@ use gannet::journal::Start;
 use gannet::types::Position;
 
 use super::messages::{Choice, Printer, Printing};
-use super::reading::{self, Checking, Damages};
+use super::reading::{self, Damages};
 use super::{Progress, Source, cat};
 use crate::cli::{Outcome, Output, Stop, Unsuccessful, Usage, count, position, sequence};
+use crate::commands::checking::Checking;
 
 /// Find messages by sequence number, position, time, text, template or field
 ///

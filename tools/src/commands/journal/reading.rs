@@ -5,21 +5,6 @@ use gannet::types::Position;
 
 use crate::cli::Outcome;
 
-/// Whether what is read is compared with its checksums.
-#[derive(Debug, Clone, Copy, clap::Args)]
-pub(super) struct Checking {
-    /// Do not compare frames with their checksums; this is faster
-    #[arg(long)]
-    no_verify: bool,
-}
-
-impl Checking {
-    /// The tailer, set up for that.
-    pub(super) fn by(self, tailer: Tailer) -> Tailer {
-        if self.no_verify { tailer } else { tailer.verifying() }
-    }
-}
-
 /// The damage that was met.
 #[derive(Debug, Default)]
 pub(super) struct Damages {
