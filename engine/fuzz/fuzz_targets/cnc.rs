@@ -3,7 +3,6 @@
 #![no_main]
 
 use std::os::unix::fs::FileExt as _;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use gannet::cnc::{CNC_FILE_NAME, CNC_HEADER_LENGTH, CncFile};
@@ -21,17 +20,22 @@ struct Scratch {
     file: std::fs::File,
 }
 
-fn scratch() -> &'static Scratch {
-    static SCRATCH: OnceLock<Scratch> = OnceLock::new();
-    SCRATCH.get_or_init(|| {
+impl Scratch {
+    fn new() -> Self {
         let directory = tempfile::Builder::new().tempdir_in("/dev/shm").expect("a directory in memory");
         let file = std::fs::File::create_new(directory.path().join(CNC_FILE_NAME)).expect("a new file");
-        Scratch { directory, file }
-    })
+        Self { directory, file }
+    }
 }
 
-fuzz_target!(|bytes: &[u8]| {
-    let scratch = scratch();
+thread_local! {
+    /// Of the main thread, which runs every input: when the process exits it is dropped, as a static is not, and its directory removed.
+    static SCRATCH: Scratch = Scratch::new();
+}
+
+fuzz_target!(|bytes: &[u8]| SCRATCH.with(|scratch| check(scratch, bytes)));
+
+fn check(scratch: &Scratch, bytes: &[u8]) {
     let mut content = vec![0_u8; FILE_LENGTH];
     // What most inputs would fail on first is right unless the input says otherwise.
     content[0..4].copy_from_slice(&512_i32.to_le_bytes());
@@ -54,4 +58,4 @@ fuzz_target!(|bytes: &[u8]| {
     let commands = cnc.commands();
     let _ = commands.write(1, b"a command");
     let _ = commands.next_correlation_id();
-});
+}

@@ -4,7 +4,10 @@
 #[path = "../../tests/support/raw_access.rs"]
 mod raw_access;
 
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use gannet::logbuffer::{ExclusiveAppender, ImageReader, LOG_METADATA_LENGTH, LogBuffers};
@@ -18,15 +21,18 @@ const FILE_LENGTH: usize = 3 * 65_536 + LOG_METADATA_LENGTH;
 const USED: usize = 512;
 
 struct Scratch {
-    file: tempfile::NamedTempFile,
+    file: File,
+    path: PathBuf,
 }
 
 fn scratch() -> &'static Scratch {
     static SCRATCH: OnceLock<Scratch> = OnceLock::new();
     SCRATCH.get_or_init(|| {
-        let file = tempfile::Builder::new().tempfile_in("/dev/shm").expect("a file in memory");
-        file.as_file().set_len(FILE_LENGTH as u64).expect("room for a small log");
-        Scratch { file }
+        // Without a name: it goes with the process, however that ends.
+        let file = tempfile::tempfile_in("/dev/shm").expect("a file in memory");
+        file.set_len(FILE_LENGTH as u64).expect("room for a small log");
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd()).into();
+        Scratch { file, path }
     })
 }
 
@@ -43,9 +49,9 @@ fuzz_target!(|input: (i64, &[u8])| {
         *at ^= byte;
     }
     let start = (FILE_LENGTH - LOG_METADATA_LENGTH) as u64;
-    scratch.file.as_file().write_all_at(&metadata, start).expect("a write within the file");
+    scratch.file.write_all_at(&metadata, start).expect("a write within the file");
     // Private, so that what is published here does not reach the file.
-    let Ok(log) = LogBuffers::open(scratch.file.path(), FileAccess::ReadOnly, RAW) else { return };
+    let Ok(log) = LogBuffers::open(&scratch.path, FileAccess::ReadOnly, RAW) else { return };
     let words = CacheLines::new(1);
     let (limit, subscriber) = (words.word(0, 0), words.word(0, 1));
     limit.store_release(i64::MAX);
