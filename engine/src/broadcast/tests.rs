@@ -48,7 +48,7 @@ fn buffers_of_other_lengths_are_refused() {
     }
 }
 
-/// Section 14, item 2: where the default buffer has its words, in the file.
+/// Where the default buffer has its words, in the file.
 #[test]
 fn the_words_of_the_default_buffer_are_where_the_reference_has_them() {
     let file = AtomicBuffer::heap(2_098_176);
@@ -125,7 +125,7 @@ fn trap_19_events_longer_than_an_eighth_are_refused() {
     transmitter.transmit(1, &[0; 128]).unwrap();
 }
 
-/// Section 14, item 22: a receiver a full lap behind resumes at the latest event and sees that one again.
+/// A receiver a full lap behind resumes at the latest event and sees that one again.
 #[test]
 fn a_lapped_receiver_is_told_and_resumes_at_the_latest_event() {
     let (buffer, mut transmitter) = buffer();

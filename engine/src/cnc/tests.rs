@@ -48,7 +48,6 @@ fn open(directory: &Path) -> Result<CncFile, CncOpenError> {
     CncFile::open(directory, FileAccess::ReadWrite)
 }
 
-/// Section 14, item 1.
 #[test]
 fn the_regions_of_the_default_file_are_where_the_reference_has_them() {
     let layout = CncLayout::new(&defaults()).unwrap();
@@ -65,7 +64,7 @@ fn the_regions_of_the_default_file_are_where_the_reference_has_them() {
     assert_eq!(layout.file_length, 8_392_704);
 }
 
-/// Section 14, items 1 to 3: a whole new file, byte by byte where it says anything.
+/// A whole new file, byte by byte where it says anything.
 #[test]
 fn a_new_file_holds_what_the_reference_stores() {
     let dir = tempfile::tempdir().unwrap();

@@ -283,7 +283,7 @@ fn rejection(message: &[u8]) -> Event<'_> {
     })
 }
 
-/// Trap 20: within 4-byte packing nothing is aligned to 8: the receiver id is at 24, and the error code at 60.
+/// Within 4-byte packing nothing is aligned to 8: the receiver id is at 24, and the error code at 60.
 #[test]
 fn trap_20_fields_are_packed_to_four_bytes() {
     let expected = bytes_of_parts(&[
@@ -302,7 +302,7 @@ fn trap_20_fields_are_packed_to_four_bytes() {
     assert_eq!(bytes_of_event(&rejection(b"stop")), expected);
 }
 
-/// Trap 21: padded to what C clients demand, and read without that padding, as C drivers send it.
+/// Padded to what C clients demand, and read without that padding, as C drivers send it.
 #[test]
 fn trap_21_publication_errors_are_padded_to_72_bytes() {
     let event = rejection(b"no");
@@ -310,11 +310,11 @@ fn trap_21_publication_errors_are_padded_to_72_bytes() {
     assert_eq!(bytes.len(), 72);
     assert_eq!(bytes[64..], *b"\x02\0\0\0no\0\0");
     assert_eq!(Event::decode(0x0F0C, &bytes), Ok(event));
-    assert_eq!(Event::decode(0x0F0C, &bytes[..70]), Ok(event), "section 14, item 8");
+    assert_eq!(Event::decode(0x0F0C, &bytes[..70]), Ok(event), "without padding");
     assert_eq!(bytes_of_event(&rejection(b"five!")).len(), 73);
 }
 
-/// Trap 22: what old and foreign clients send.
+/// What old and foreign clients send.
 #[test]
 fn trap_22_old_forms_are_accepted() {
     let with = filling();
@@ -341,8 +341,8 @@ fn trap_22_old_forms_are_accepted() {
     assert!(matches!(Command::decode(0x06, &[0; 16]), Ok(Command::ClientKeepalive(_))));
 }
 
-/// Trap 23: the second text starts at the 4-aligned end of the first, counted from the start of the message; and the
-/// message is not padded at its end (section 14, item 8).
+/// The second text starts at the 4-aligned end of the first, counted from the start of the message; and the
+/// message is not padded at its end.
 #[test]
 fn trap_23_second_texts_are_aligned_to_four_bytes() {
     for (path, size) in [(44, 89), (45, 93)] {
@@ -360,7 +360,7 @@ fn trap_23_second_texts_are_aligned_to_four_bytes() {
     }
 }
 
-/// Trap 71: a negative length is refused, wherever it stands.
+/// A negative length is refused, wherever it stands.
 #[test]
 fn trap_71_negative_lengths_are_refused() {
     let with = filling();

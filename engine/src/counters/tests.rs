@@ -96,7 +96,6 @@ fn trap_32_a_heartbeat_has_the_client_id_as_key_and_as_registration_id() {
     assert_eq!(f.reader.find(type_id::CLIENT_HEARTBEAT, RegistrationId::new(84)), Some(id));
 }
 
-/// Section 14, item 11.
 #[test]
 fn trap_33_a_client_adds_its_name_to_the_label_in_place() {
     let mut f = fixture(4, SECOND);
@@ -179,7 +178,6 @@ fn a_cool_down_of_less_than_a_millisecond_is_one() {
     assert!(f.manager.allocate(at(11), &named("b", 2)).is_ok());
 }
 
-/// Section 14, item 13.
 #[test]
 fn trap_36_freeing_zeroes_the_key_and_nothing_else() {
     let mut f = fixture(2, SECOND);
@@ -199,7 +197,7 @@ fn trap_36_freeing_zeroes_the_key_and_nothing_else() {
     assert_eq!((counter.label.to_string().as_str(), counter.value, counter.reference_id), ("b", 0, 0));
 }
 
-/// Section 14, item 9: the labels of a live driver.
+/// The labels of a live driver.
 #[test]
 fn trap_37_stream_labels_are_a_name_a_colon_and_the_stream() {
     let ipc = stream(5, -95_885_406, 1001, "aeron:ipc");
@@ -231,7 +229,6 @@ fn trap_37_stream_labels_are_a_name_a_colon_and_the_stream() {
     }
 }
 
-/// Section 14, items 9 and 10.
 #[test]
 fn labels_are_those_seen_in_files() {
     let spy = stream(44, -95_885_404, 2001, "aeron-spy:aeron:udp?endpoint=127.0.0.1:24325");
@@ -259,7 +256,7 @@ fn labels_are_those_seen_in_files() {
     assert_eq!((key.channel_status_id.get(), key.address), (49, &b"127.0.0.1:33713"[..]));
 }
 
-/// Section 14, item 13: key cut to 112 bytes, label to 380, channel in stream keys to 92 with that length in its field.
+/// Key cut to 112 bytes, label to 380, channel in stream keys to 92 with that length in its field.
 #[test]
 fn what_is_too_long_is_clipped() {
     let spec = CounterSpec::application(1000, &[7; 200], &[b'x'; 500], RegistrationId::new(1), ClientId::new(1));
@@ -340,7 +337,7 @@ fn trap_40_a_subscriber_position_holds_the_join_position_as_soon_as_it_is_there(
     assert_eq!((counter.value, counter.label.to_string().as_str()), (480, "sub-pos: 8 1 2 c @480"));
 }
 
-/// Trap 62 as well: a client that was given up may store once more, within the cool-down.
+/// A client that was given up may store once more, within the cool-down.
 #[test]
 fn trap_67_reuse_is_by_the_wall_clock_and_a_late_store_hits_a_dead_record() {
     let mut f = fixture(2, SECOND);

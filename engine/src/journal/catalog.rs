@@ -495,7 +495,7 @@ mod tests {
         bytes
     }
 
-    /// archive.md, section 2.2: each field of the header, the entry and the descriptor, byte for byte.
+    /// Each field of the header, the entry and the descriptor, byte for byte.
     #[test]
     fn every_field_is_where_an_archive_has_it() {
         let storage = MemoryStorage::new(RawAccess::ENGINE);

@@ -313,7 +313,7 @@ mod tests {
         assert!(storage.names().unwrap().contains(&OLD_NAME.to_owned()), "what was in the way is kept");
     }
 
-    /// archive.md, section 2: the path of the directory, as text.
+    /// The path of the directory, as text.
     #[test]
     fn an_archive_whose_mark_is_elsewhere_is_seen() {
         let dir = tempfile::tempdir().unwrap();
@@ -350,7 +350,7 @@ mod tests {
         let other = Mark::claim(&storage, &opening).unwrap();
         let file = storage.open(MARK_NAME, 1, FileAccess::ReadOnly).unwrap();
         assert!(refuse_archive(&storage).is_ok(), "a mark of ours is none of an archive");
-        // archive.md, section 2.1, field by field.
+        // As an archive writes it, field by field.
         assert_eq!(file.view().len(), 8192 + 4096);
         let mut bytes = [0; 200];
         file.view().get_bytes(0, &mut bytes);

@@ -281,7 +281,7 @@ mod tests {
         }
     }
 
-    /// archive.md, section 21.1, item for item.
+    /// As an archive computes them.
     #[test]
     fn positions_are_in_the_segments_of_the_worked_example() {
         let layout = layout(70_016);

@@ -143,7 +143,7 @@ mod tests {
         (found.wire, found.advance, found.is_too_long)
     }
 
-    /// Section 25, item 3: three messages of 100 bytes make one datagram of 480.
+    /// Three messages of 100 bytes make one datagram of 480.
     #[test]
     fn frames_share_a_datagram_as_long_as_they_fit() {
         let test = filled(&[100, 100, 100]);
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(at(&test, 480, 1408), (0, 0, false), "nothing is there yet");
     }
 
-    /// Trap 26: a frame is sent whole or not at all.
+    /// A frame is sent whole or not at all.
     #[test]
     fn wire_trap_26_a_frame_goes_whole_or_not_at_all() {
         let test = filled(&[100, 100]);
@@ -163,8 +163,8 @@ mod tests {
         assert_eq!(at(&test, 320, 0), (0, 0, false), "no window, and nothing to send");
     }
 
-    /// Traps 8 and 27: padding counts as its header against what is allowed, and moves the position by all that it covers. Section 25,
-    /// item 4: padding of 5536 left with only 32 bytes of window open.
+    /// Padding counts as its header against what is allowed, and moves the position by all that it covers:
+    /// padding of 5536 leaves with only 32 bytes of window open.
     #[test]
     fn wire_trap_27_padding_needs_room_for_its_header_only() {
         let mut parameters = parameters(LogKind::Exclusive);
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(at(&test, 0, 1408), (96, 96, false));
     }
 
-    /// Trap 17: a claim that is not committed ends the scan.
+    /// A claim that is not committed ends the scan.
     #[test]
     fn wire_trap_17_a_claim_in_progress_ends_the_scan() {
         let test = TestLog::new(LogKind::Concurrent);
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(at(&test, 0, 1408), (192, 192, false));
     }
 
-    /// Trap 6: no datagram crosses a term.
+    /// No datagram crosses a term.
     #[test]
     fn wire_trap_06_a_datagram_ends_with_its_term() {
         let mut parameters = parameters(LogKind::Exclusive);

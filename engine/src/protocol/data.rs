@@ -160,7 +160,7 @@ impl Extent {
     }
 }
 
-/// Walks the frames of a datagram of data and says what they cover: wire-protocol.md, section 3, stage 3.
+/// Walks the frames of a datagram of data and says what they cover.
 ///
 /// Beyond the reference's rules a frame must be as long as its header: a shorter one would end the stream for every reader, as none
 /// gets past it, and no publication has such frames.

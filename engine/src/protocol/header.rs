@@ -33,7 +33,7 @@ pub struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Reads a datagram's first header, and checks the datagram's length against it: wire-protocol.md, section 3, stage 1.
+    /// Reads a datagram's first header, and checks the datagram's length against it.
     ///
     /// # Errors
     ///

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A frame is parsed from bytes that anyone may have sent, into a plain value, and written from one. Parsing checks what can be checked
-//! without knowing the stream: the rules of wire-protocol.md, section 3, stages 1 and 2. What needs the stream's term length is a method
+//! without knowing the stream. What needs the stream's term length is a method
 //! of the value: [`StatusMessage::check`], [`Nak::check`], and [`extent`] for data. Nothing here allocates, and nothing here knows a
 //! socket, a clock or a log.
 //!

@@ -220,7 +220,7 @@ mod tests {
         entries
     }
 
-    /// Section 14, item 25: two entries of 48 + 36 + 15 = 99 bytes lie at 0 and 128.
+    /// Two entries of 48 + 36 + 15 = 99 bytes lie at 0 and 128.
     #[test]
     fn entries_are_laid_out_as_in_the_reference() {
         let buffer = AtomicBuffer::heap(1 << 20);

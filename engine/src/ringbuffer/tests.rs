@@ -82,7 +82,7 @@ fn buffers_of_other_lengths_are_refused() {
     }
 }
 
-/// Section 14, item 2: where the default ring has its words, in the file.
+/// Where the default ring has its words, in the file.
 #[test]
 fn the_words_of_the_default_ring_are_where_the_reference_has_them() {
     let file = AtomicBuffer::heap(128 + (1 << 20) + RING_TRAILER_LENGTH);
@@ -114,7 +114,7 @@ fn messages_that_can_never_be_written_are_refused() {
     f.ring.write(1, &[0; 128]).unwrap();
 }
 
-/// Section 14, item 22: after consumption the whole ring reads zero, padding included.
+/// After consumption the whole ring reads zero, padding included.
 #[test]
 fn trap_07_everything_consumed_is_zeroed_before_the_head_moves() {
     let mut f = fixture();
@@ -249,7 +249,7 @@ fn actions_decide_what_is_consumed() {
     assert_eq!(f.drain(), [(4, vec![])]);
 }
 
-/// Section 14, item 21: a claim of a dead producer.
+/// A claim of a dead producer.
 #[test]
 fn a_record_whose_writer_died_becomes_padding() {
     let mut f = fixture();
@@ -264,7 +264,7 @@ fn a_record_whose_writer_died_becomes_padding() {
     assert_eq!(f.consumer.repairs(), 0, "a death is no damage");
 }
 
-/// Section 14, item 21: a claim of zero length at the very tail is only cleared once a record follows it.
+/// A claim of zero length at the very tail is only cleared once a record follows it.
 #[test]
 fn a_claim_that_was_never_started_is_padded_once_a_record_follows() {
     let mut f = fixture();

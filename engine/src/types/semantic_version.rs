@@ -49,7 +49,7 @@ impl fmt::Display for SemanticVersion {
 mod tests {
     use super::*;
 
-    /// Section 14, item 3: 1.53.0 is 79 104, and 1.0.0 is 65 536.
+    /// 1.53.0 is 79 104, and 1.0.0 is 65 536.
     #[test]
     fn versions_are_what_the_reference_stores() {
         assert_eq!(SemanticVersion::new(1, 53, 0).bits(), 79_104);

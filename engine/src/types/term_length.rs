@@ -122,10 +122,10 @@ mod tests {
         assert_eq!(position.get(), 131_200);
         assert_eq!((length.term_count(position), length.offset(position)), (2, 128));
         assert_eq!(length.term_id(position, initial), initial.wrapping_add(2));
-        assert_eq!(length.max_position().get(), 140_737_488_355_328, "shared-memory.md, section 14, item 20");
+        assert_eq!(length.max_position().get(), 140_737_488_355_328, "2^31 terms of 64 KiB");
     }
 
-    /// Trap 54: the longest message is an eighth of a term, and never more than 16 MiB.
+    /// The longest message is an eighth of a term, and never more than 16 MiB.
     #[test]
     fn trap_54_message_length_limit() {
         assert_eq!(TermLength::MIN.max_message_length(), 8 << 10);

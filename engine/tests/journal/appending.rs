@@ -65,7 +65,7 @@ fn messages_are_gathered_claimed_aborted_and_fragmented() {
     assert!(matches!(error, AppendError::MessageTooLong { length: 1377, max: 1376 }), "{error}");
 }
 
-/// archive.md, sections 2.3 and 18: the frames on disk say where they are, padding is a header and a hole, and what follows the
+/// The frames on disk say where they are, padding is a header and a hole, and what follows the
 /// last frame is zero.
 #[test]
 fn segments_hold_frames_as_an_archive_records_them() {

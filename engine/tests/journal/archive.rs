@@ -1,5 +1,5 @@
-//! The files are an archive's. Here is an archive's hand, made from what is known of its files alone (`archive.md`, sections 2, 3 and
-//! 18): what a journal leaves is held against what it writes, byte for byte, and what it writes is read, searched, replayed, gone on
+//! The files are an archive's. Here is an archive's hand, made from what is known of its files alone:
+//! what a journal leaves is held against what it writes, byte for byte, and what it writes is read, searched, replayed, gone on
 //! with and recovered.
 
 use std::collections::BTreeMap;
@@ -327,7 +327,7 @@ fn every_field_of_a_catalog_is_where_the_archives_own_encoder_puts_it() {
     assert!(compared.len() == 3 && compared.values().all(|&count| count > 4), "{compared:?}");
 }
 
-/// Sections 2.2 and 2.3: which files there are, how long they are, and every byte of them.
+/// Which files there are, how long they are, and every byte of them.
 #[test]
 fn what_a_journal_leaves_is_what_an_archive_would() {
     // The worked example's start, in the middle of a term; and the beginning of a stream.
@@ -364,7 +364,7 @@ fn what_a_journal_leaves_is_what_an_archive_would() {
     }
 }
 
-/// Section 2.3, and 18: segments roll eagerly. A recording that stops where a segment ends has the next one, empty, or whoever verifies
+/// Segments roll eagerly. A recording that stops where a segment ends has the next one, empty, or whoever verifies
 /// it takes its end for one that no file can have.
 #[test]
 fn a_recording_that_ends_with_its_segment_has_the_next_one() {
@@ -512,7 +512,7 @@ fn what_an_archive_recorded_is_read_and_gone_on_with() {
     }
 }
 
-/// Section 2.1: while a journal is open, its directory has the mark of somebody who is alive, and no archive starts there; afterwards one
+/// While a journal is open, its directory has the mark of somebody who is alive, and no archive starts there; afterwards one
 /// may, and while one runs, nobody writes there who is not its client.
 #[test]
 fn an_archive_and_a_journal_keep_out_of_each_others_way() {
@@ -559,7 +559,7 @@ fn an_archive_and_a_journal_keep_out_of_each_others_way() {
     assert!(all(&Recording::open_in(Arc::new(storage.clone()), None).unwrap()).is_empty(), "whoever reads may");
 }
 
-/// Section 3: what an archive left that was killed ends with the last frame of its highest segment, also where that is empty.
+/// What an archive left that was killed ends with the last frame of its highest segment, also where that is empty.
 #[test]
 fn what_a_killed_archive_left_is_recovered_as_it_would() {
     for fills_up in [false, true] {

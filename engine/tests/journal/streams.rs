@@ -213,7 +213,7 @@ fn take_frames(subscription: &mut Subscription, frames: &mut Frames) -> usize {
     taken
 }
 
-/// archive.md, section 2.3: every frame is in the segment where it belongs, byte for byte, padding's header included, and the
+/// Every frame is in the segment where it belongs, byte for byte, padding's header included, and the
 /// descriptor says what was recorded.
 #[test]
 fn a_stream_is_recorded_frame_for_frame() {

@@ -1,4 +1,4 @@
-//! The sockets that a channel takes, for sending and for receiving: wire-protocol.md, sections 5.3 and 6.1.
+//! The sockets that a channel takes, for sending and for receiving.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Which of the machine's interfaces a channel means: wire-protocol.md, section 6.2.
+//! Which of the machine's interfaces a channel means.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! Ports for channels that leave theirs open, from a range that a firewall lets through: wire-protocol.md, section 6.3. The
+//! Ports for channels that leave theirs open, from a range that a firewall lets through. The
 //! conductor has one manager for what it sends from and one for what it receives at.
 
 use std::collections::BTreeMap;

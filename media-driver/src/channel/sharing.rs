@@ -1,4 +1,4 @@
-//! Which channels share an endpoint: wire-protocol.md, section 5.4.
+//! Which channels share an endpoint.
 
 use super::{ChannelError, UdpChannel};
 

@@ -1,4 +1,4 @@
-//! A UDP channel, with every address found: wire-protocol.md, section 5.3.
+//! A UDP channel, with every address found.
 //!
 //! | case, the first that holds | data goes to | control goes to | local address |
 //! | --- | --- | --- | --- |
@@ -183,7 +183,7 @@ impl UdpChannel {
             || addresses.into_iter().flatten().any(|address| address.port() == 0)
     }
 
-    /// Section 5.4: `UDP-local-remote`, and a suffix where a port is open.
+    /// `UDP-local-remote`, and a suffix where a port is open.
     fn canonical_form(&self, unique: u64) -> String {
         let text = |stated: &Option<HostAndPort>, resolved: SocketAddr| match stated {
             Some(address) if !self.is_multicast => address.text().to_owned(),
@@ -337,7 +337,7 @@ pub(super) mod tests {
         }
     }
 
-    /// Section 5.4 and its test: two spellings of one address are two channels.
+    /// Two spellings of one address are two channels.
     #[test]
     fn canonical_forms() {
         for (text, expected) in [

@@ -1,4 +1,4 @@
-//! What a channel is to be, and which of its parameters that cannot have: wire-protocol.md, sections 5.2 and 5.4.
+//! What a channel is to be, and which of its parameters that cannot have.
 
 use gannet::channel_uri::{ChannelUri, ControlMode, Media};
 

@@ -8,7 +8,7 @@ use gannet::types::{RegistrationId, SessionId, StreamId};
 
 /// What one of them is found by. None of it ever changes.
 pub(super) trait Named {
-    /// Its name. Clients share the mapping of one file by it (trap 26).
+    /// Its name. Clients share the mapping of one file by it.
     fn registration_id(&self) -> RegistrationId;
     /// Its session.
     fn session_id(&self) -> SessionId;

@@ -1,4 +1,4 @@
-//! What must hold between settings (shared-memory.md, sections 1.7 and 9.2). Called once all are read, and for a
+//! What must hold between settings. Called once all are read, and for a
 //! configuration that a program put together itself.
 
 use std::time::Duration;
@@ -285,7 +285,7 @@ mod tests {
         }
     }
 
-    /// Trap 66: the heartbeat is stored on timer ticks only.
+    /// The heartbeat is stored on timer ticks only.
     #[test]
     fn trap_66_a_timer_interval_as_long_as_the_driver_timeout_is_refused() {
         let error = refused(&["aeron.driver.timeout=1000"]);
@@ -295,10 +295,10 @@ mod tests {
 
     #[test]
     fn the_command_file_has_a_greatest_length() {
-        assert_eq!(DriverConfig::default().cnc_file_length(), 48_238_592, "shared-memory.md, section 14, item 1");
+        assert_eq!(DriverConfig::default().cnc_file_length(), 48_238_592, "as the reference driver makes it");
         let mut config = DriverConfig::default();
         config.directory.file_page_size = ByteLength::new(65_536);
-        assert_eq!(config.cnc_file_length(), 48_300_032, "shared-memory.md, section 14, item 1");
+        assert_eq!(config.cnc_file_length(), 48_300_032, "as the reference driver makes it");
         let error = refused(&["aeron.counters.buffer.length=500m"]);
         assert!(error.contains("2147483647") && error.contains("aeron.counters.buffer.length=500m"), "{error}");
     }

@@ -2,7 +2,7 @@
 //! defaults, the names that each source may use, the limits, and `docs/configuration.md`. A setting that is not here does
 //! not exist; one that is here is read, kept typed, and either acted on or named at start as having no effect.
 //!
-//! Defaults are those of the reference driver (shared-memory.md, section 10.2); what our profiles change of them is in
+//! Defaults are those of the reference driver; what our profiles change of them is in
 //! `profile.rs`.
 
 use std::path::PathBuf;
@@ -595,7 +595,7 @@ mod tests {
         }
     }
 
-    /// Every variable that shared-memory.md lists in section 10.2, elided names written out.
+    /// Every variable that the reference driver reads.
     #[test]
     fn every_driver_setting_of_the_reference_is_known() {
         let listed = "AERON_DIR AERON_DIR_WARN_IF_EXISTS AERON_DIR_DELETE_ON_START AERON_DIR_DELETE_ON_SHUTDOWN \

@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(channel.answer_address(), Some(address("127.0.0.1:9")));
     }
 
-    /// Trap 61: a socket that cannot hold the window that its channel states is not opened.
+    /// A socket that cannot hold the window that its channel states is not opened.
     #[test]
     fn wire_trap_61_a_window_must_fit_into_the_sockets_buffer() {
         let opened = |rcv_wnd| {
@@ -120,7 +120,7 @@ mod tests {
         assert!(refusal.contains("65536") && refusal.contains("so-rcvbuf"), "{refusal}");
     }
 
-    /// Section 15: the sockets of a subscription's places are as the subscription says.
+    /// The sockets of a subscription's places are as the subscription says.
     #[test]
     fn places_have_their_subscriptions_options() {
         let stated = "so-rcvbuf=64k|so-tos=184|rcv-wnd=64k|media-rcv-ts-offset=0";
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!((spec.type_of_service, spec.receive_timestamps), (Some(184), true));
     }
 
-    /// Trap 57: a multicast receiver says what it says to the control group.
+    /// A multicast receiver says what it says to the control group.
     #[test]
     fn trap_57_multicast_receivers_answer_to_the_control_group() {
         let channel = "aeron:udp?endpoint=224.20.30.39:21300|interface=127.0.0.1";

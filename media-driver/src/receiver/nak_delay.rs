@@ -97,7 +97,7 @@ mod tests {
 
     const MS: f64 = 1_000_000.0;
 
-    /// Reference, section 13.2: the table of draws and delays.
+    /// The table of draws and delays.
     #[test]
     fn group_delays_are_those_of_the_reference() {
         let backoff = GroupBackoff::new(10, 10_000_000);
@@ -131,7 +131,7 @@ mod tests {
         assert_ne!(draw(1), draw(2));
     }
 
-    /// Reference, sections 13.2 and 25.2 item 12: 1 µs and 100 µs by default; `nak-delay=20ms` repeats after 2 s.
+    /// 1 µs and 100 µs by default; `nak-delay=20ms` repeats after 2 s.
     #[test]
     fn unicast_delays_are_fixed() {
         let mut random = Rng::with_seed(0);

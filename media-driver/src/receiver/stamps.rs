@@ -54,7 +54,7 @@ mod tests {
         bytes
     }
 
-    /// Section 18.1: every message that begins in the datagram, in its payload if that is long enough, or in its reserved value.
+    /// Every message that begins in the datagram, in its payload if that is long enough, or in its reserved value.
     #[test]
     fn times_are_written_where_they_are_wanted() {
         let whole = DataFlags::UNFRAGMENTED;

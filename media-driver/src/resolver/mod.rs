@@ -1,4 +1,4 @@
-//! Names of drivers: wire-protocol.md, section 18.2. The conductor owns one of these values and asks it before a channel's names go to
+//! Names of drivers. The conductor owns one of these values and asks it before a channel's names go to
 //! the operating system; whoever runs the conductor carries its datagrams. Like an agent it does no I/O and reads no clock.
 //!
 //! | file | what it is about |

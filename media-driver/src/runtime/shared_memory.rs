@@ -1,5 +1,5 @@
 //! Makes what the driver shares with its clients: the command file with its rings, counters and error log, and the loss
-//! report; in the order that clients rely on (shared-memory.md, section 1.5). Called once, at start.
+//! report; in the order that clients rely on. Called once, at start.
 
 use gannet::broadcast::{BroadcastBufferError, Transmitter};
 use gannet::cnc::{CncCreateError, CncFile, CncParameters};
@@ -23,7 +23,7 @@ const VERSION: SemanticVersion = SemanticVersion::new(
     part(env!("CARGO_PKG_VERSION_MINOR")),
     part(env!("CARGO_PKG_VERSION_PATCH")),
 );
-/// The version of the commands and events. Clients ask for session ids only where it is stated (trap 38).
+/// The version of the commands and events. Clients ask for session ids only where it is stated.
 const CONTROL_PROTOCOL_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
 
 /// The driver's shared memory, not yet announced.
@@ -172,7 +172,7 @@ mod tests {
         (directory, memory)
     }
 
-    /// What clients find, before and after the announcement; shared-memory.md, section 14, items 1 and 3.
+    /// What clients find, before and after the announcement.
     #[test]
     fn trap_01_nothing_is_usable_before_all_of_it_is_there() {
         let temp = tempfile::tempdir().unwrap();

@@ -42,7 +42,7 @@ struct Destination {
 }
 
 impl Destination {
-    /// Whether this receiver is behind it. Trap 37: one that is known is known by its id and port, whatever its address.
+    /// Whether this receiver is behind it. One that is known is known by its id and port, whatever its address.
     fn is_of(&self, from: SocketAddr, receiver_id: i64) -> bool {
         match self.receiver_id {
             Some(known) => known == receiver_id && self.address.is_some_and(|address| address.port() == from.port()),
@@ -136,7 +136,7 @@ impl Destinations {
         }
     }
 
-    /// A status message has come, for whatever stream and session (trap 23). Returns false when it comes from a receiver that would
+    /// A status message has come, for whatever stream and session. Returns false when it comes from a receiver that would
     /// register, and for which there is no room.
     pub fn on_status_message(&mut self, now: MonotonicNanos, from: SocketAddr, receiver_id: i64) -> bool {
         if self.kind == Kind::Fixed {
@@ -226,7 +226,7 @@ mod tests {
         all
     }
 
-    /// Trap 37: a registered receiver is known by its id and port; its address is not compared.
+    /// A registered receiver is known by its id and port; its address is not compared.
     #[test]
     fn trap_37_receivers_are_known_by_id_and_port() {
         let mut destinations = Destinations::dynamic();
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(destinations.count(), MAX_DESTINATIONS);
     }
 
-    /// Reference, section 23 scenario 8: forgotten five seconds after its last status message.
+    /// Forgotten five seconds after its last status message.
     #[test]
     fn registered_receivers_are_forgotten_when_silent() {
         let mut destinations = Destinations::dynamic();
@@ -308,7 +308,7 @@ mod tests {
         assert_eq!(fixed.next_round().collect::<Vec<_>>(), [address(7, 7)]);
     }
 
-    /// Section 6.4: one that is silent for five seconds is looked up again, and one that is nowhere at once; whoever is where its name
+    /// One that is silent for five seconds is looked up again, and one that is nowhere at once; whoever is where its name
     /// leads then is somebody else.
     #[test]
     fn names_that_are_silent_may_lead_elsewhere() {

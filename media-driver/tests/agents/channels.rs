@@ -35,7 +35,7 @@ fn setups(sender: &mut Sender, now_ms: i64) -> Vec<SocketAddr> {
     sent.map(|sent| sent.to).collect()
 }
 
-/// Section 16, step 7: an answer goes nowhere until somebody asks it to present itself, and then to whoever asked last.
+/// An answer goes nowhere until somebody asks it to present itself, and then to whoever asked last.
 #[test]
 fn an_answer_goes_to_whoever_asks_for_it() {
     let log = log(LogKind::Exclusive, INITIAL, 0);
@@ -61,7 +61,7 @@ fn an_answer_goes_to_whoever_asks_for_it() {
     assert_eq!(sender.next_event(), None, "once");
 }
 
-/// Section 7.6: who rejects a publication with several destinations is told of with the one behind which it is.
+/// Who rejects a publication with several destinations is told of with the one behind which it is.
 #[test]
 fn a_rejection_names_its_destination() {
     let log = log(LogKind::Exclusive, INITIAL, 0);
@@ -92,7 +92,7 @@ fn a_rejection_names_its_destination() {
     assert_eq!([rejected_by(3, 103), rejected_by(2, 102), rejected_by(9, 109)], [Some(73), Some(72), None]);
 }
 
-/// Section 16, step 6: a request hears which session answers it; a publication that asks nothing hears nothing.
+/// A request hears which session answers it; a publication that asks nothing hears nothing.
 #[test]
 fn a_request_hears_which_session_answers_it() {
     for asks in [true, false] {
@@ -144,7 +144,7 @@ fn asking(session_id: SessionId) -> Setup {
     Setup { asks_for_response: true, ..setup(session_id) }
 }
 
-/// Section 15: a stream that comes in at two places is one image, and both its senders are told everything, each through its
+/// A stream that comes in at two places is one image, and both its senders are told everything, each through its
 /// place; a place that registers does so at once and every second.
 #[test]
 fn an_image_may_come_in_at_many_places() {
@@ -171,7 +171,7 @@ fn an_image_may_come_in_at_many_places() {
     assert_eq!(receiver.next_event(), None, "what is closed hears nothing");
 }
 
-/// Section 16, steps 5 and 9: the sender of a request is told who answers with every timed report, until there is no need.
+/// The sender of a request is told who answers with every timed report, until there is no need.
 #[test]
 fn a_requests_sender_is_told_who_answers() {
     let mut receiver = two_places();
@@ -193,7 +193,7 @@ fn a_requests_sender_is_told_who_answers() {
     assert_eq!(told(&mut receiver, 500), ["status"]);
 }
 
-/// Section 16, step 6: who waits for an answer asks its sender for a setup as soon as its session is known, and again when told.
+/// Who waits for an answer asks its sender for a setup as soon as its session is known, and again when told.
 #[test]
 fn a_session_that_is_wanted_by_name_is_asked_for() {
     let mut receiver = two_places();
@@ -280,7 +280,7 @@ fn add_image(receiver: &mut Receiver, registration_id: RegistrationId) {
     receiver.on_command(at(0), ReceiverCommand::AddImage(RECEIVING, Box::new(made_of)));
 }
 
-/// Trap 32: once there is another image of its session, one that leaves does not say so: its sender would take the other one to leave.
+/// Once there is another image of its session, one that leaves does not say so: its sender would take the other one to leave.
 #[test]
 fn wire_trap_32_an_image_that_leaves_does_not_speak_for_the_next() {
     let statuses = |receiver: &mut Receiver, now_ms| -> Vec<String> {
@@ -299,7 +299,7 @@ fn wire_trap_32_an_image_that_leaves_does_not_speak_for_the_next() {
     }
 }
 
-/// Trap 36: what is sent again goes to every destination, whoever asked.
+/// What is sent again goes to every destination, whoever asked.
 #[test]
 fn wire_trap_36_what_is_sent_again_goes_to_every_destination() {
     let log = log(LogKind::Exclusive, INITIAL, 0);
@@ -328,7 +328,7 @@ fn wire_trap_36_what_is_sent_again_goes_to_every_destination() {
     assert_eq!(data_to(&mut sender), [address(2), address(3)]);
 }
 
-/// Trap 41: status messages and NAKs leave from the socket that hears the stream, since its sender hears nobody else.
+/// Status messages and NAKs leave from the socket that hears the stream, since its sender hears nobody else.
 #[test]
 fn wire_trap_41_reports_leave_from_the_socket_that_hears_the_stream() {
     let mut receiver = two_places();
@@ -341,7 +341,7 @@ fn wire_trap_41_reports_leave_from_the_socket_that_hears_the_stream() {
     assert!(of_the_stream.iter().any(|(_, _, what)| what == "nak 0+64"), "{reports:?}");
 }
 
-/// Trap 60: a session that is not known is asked for its setup once a second, however much comes of it.
+/// A session that is not known is asked for its setup once a second, however much comes of it.
 #[test]
 fn wire_trap_60_a_setup_is_asked_for_once_a_second() {
     let mut receiver = two_places();

@@ -119,7 +119,7 @@ fn heartbeat(position: i64, end_of_stream: bool, revoked: bool) -> [u8; 32] {
     bytes
 }
 
-/// Trap 42: the first status message leaves at once, with the window of a 64 KiB term; then every 200 ms.
+/// The first status message leaves at once, with the window of a 64 KiB term; then every 200 ms.
 #[test]
 fn trap_42_the_first_status_message_leaves_at_once() {
     let mut receiving = Receiving::with(4096, |_| {});
@@ -128,7 +128,7 @@ fn trap_42_the_first_status_message_leaves_at_once() {
     assert_eq!(receiving.poll(200_001), ["status 4096+32768"]);
 }
 
-/// Trap 5: what was before it joined is not asked for, and not taken.
+/// What was before it joined is not asked for, and not taken.
 #[test]
 fn wire_trap_05_nothing_before_the_join_position_is_asked_for() {
     let mut receiving = Receiving::with(4096, |_| {});
@@ -144,7 +144,7 @@ fn wire_trap_05_nothing_before_the_join_position_is_asked_for() {
     assert_eq!((receiving.messages(), receiving.image.rebuilt()), (b"bc".to_vec(), 8256));
 }
 
-/// Trap 43: a status message states where the slowest subscriber is, however much has come, and a gap behind that does not hold it back.
+/// A status message states where the slowest subscriber is, however much has come, and a gap behind that does not hold it back.
 #[test]
 fn wire_trap_43_status_messages_follow_the_slowest_subscriber() {
     let mut receiving = Receiving::new();
@@ -158,7 +158,7 @@ fn wire_trap_43_status_messages_follow_the_slowest_subscriber() {
     assert_eq!(statuses(receiving.poll(200_002)), ["status 8992+32768"]);
 }
 
-/// Traps 44 and 45, and section 25.1 item 8: after more than a quarter window, strictly; the timed one repeats what was scheduled.
+/// After more than a quarter window, strictly; the timed one repeats what was scheduled.
 #[test]
 fn trap_44_and_45_status_messages_by_quarter_windows() {
     let mut receiving = Receiving::new();
@@ -179,11 +179,7 @@ fn frames_come_in_any_order() {
     receiving.take(1, &data(64, b"b"));
     receiving.take(1, &data(64, b"x"));
     receiving.poll(2);
-    assert_eq!(
-        (receiving.messages(), receiving.image.rebuilt()),
-        (b"abc".to_vec(), 192),
-        "trap 20: the first copy stays"
-    );
+    assert_eq!((receiving.messages(), receiving.image.rebuilt()), (b"abc".to_vec(), 192), "the first copy stays");
     assert_eq!((receiving.words.rebuilt(), receiving.words.highest()), (192, 192));
 }
 
@@ -212,7 +208,7 @@ fn what_comes_in_order_needs_no_turn() {
     assert_eq!(receiving.messages(), b"abcd");
 }
 
-/// Section 23 scenario 3: a lost datagram is asked for with its exact place, after a microsecond, and again after 100.
+/// A lost datagram is asked for with its exact place, after a microsecond, and again after 100.
 #[test]
 fn a_gap_is_asked_for() {
     let mut receiving = Receiving::new();
@@ -232,7 +228,7 @@ fn a_gap_is_asked_for() {
     assert_eq!(receiving.count(SystemCounter::NaksSent), 3);
 }
 
-/// Trap 47 and scenario 4: the loss of the last datagram is found by the next heartbeat.
+/// The loss of the last datagram is found by the next heartbeat.
 #[test]
 fn trap_47_a_heartbeat_shows_what_was_lost_last() {
     let mut receiving = Receiving::new();
@@ -245,7 +241,7 @@ fn trap_47_a_heartbeat_shows_what_was_lost_last() {
     assert_eq!(receiving.count(SystemCounter::HeartbeatsReceived), 1);
 }
 
-/// Traps 6 and 50: a gap ends with its term; the next term is looked at when this one is whole.
+/// A gap ends with its term; the next term is looked at when this one is whole.
 #[test]
 fn trap_50_one_term_at_a_time() {
     let mut receiving = Receiving::with(LENGTH - 128, |_| {});
@@ -259,7 +255,7 @@ fn trap_50_one_term_at_a_time() {
     assert_eq!(receiving.poll(5), ["nak 8:0+64"]);
 }
 
-/// Traps 8 and 27: padding counts for all it covers, and may end half a term past what was announced, and no further.
+/// Padding counts for all it covers, and may end half a term past what was announced, and no further.
 #[test]
 fn trap_27_overrun_is_half_a_term_past_what_was_announced() {
     let mut receiving = Receiving::new();
@@ -283,7 +279,7 @@ fn trap_27_overrun_is_half_a_term_past_what_was_announced() {
     assert_eq!(receiving.words.highest(), LENGTH / 2 + 32);
 }
 
-/// Trap 46: what is judged by the last status message goes by the one that was sent, not by one that is due.
+/// What is judged by the last status message goes by the one that was sent, not by one that is due.
 #[test]
 fn wire_trap_46_only_a_status_message_that_was_sent_moves_the_thresholds() {
     let mut receiving = Receiving::new();
@@ -314,7 +310,7 @@ fn a_heartbeat_past_the_threshold_shows_what_is_missing_before_it() {
     assert_eq!(receiving.words.condition(), Condition::Live, "where it says to end has not been reached");
 }
 
-/// Traps 48 and 53: what comes before the last status message is no sign of life.
+/// What comes before the last status message is no sign of life.
 #[test]
 fn trap_48_and_53_underruns_are_no_sign_of_life() {
     let mut receiving = Receiving::new();
@@ -331,7 +327,7 @@ fn trap_48_and_53_underruns_are_no_sign_of_life() {
     assert_eq!(receiving.words.condition(), Condition::Silent);
 }
 
-/// Traps 54 and 55: the stream has ended when its sender says so and everything has come; then the image says that it leaves.
+/// The stream has ended when its sender says so and everything has come; then the image says that it leaves.
 #[test]
 fn trap_55_it_ends_when_everything_has_come() {
     let mut receiving = Receiving::new();
@@ -363,7 +359,7 @@ fn trap_54_all_transports_have_to_end() {
     assert_eq!(receiving.poll(5), ["status 0+32768 leaving", "77: status 0+32768 leaving"]);
 }
 
-/// Section 25.2 item 16: five seconds after its sender fell silent the image does, too.
+/// Five seconds after its sender fell silent the image does, too.
 #[test]
 fn a_silent_connection_is_told_nothing() {
     let mut receiving = Receiving::new();
@@ -372,7 +368,7 @@ fn a_silent_connection_is_told_nothing() {
     assert!(receiving.poll(5_300_000).is_empty());
 }
 
-/// Section 12.6: a rejected image takes nothing, and says why every 200 ms.
+/// A rejected image takes nothing, and says why every 200 ms.
 #[test]
 fn a_rejected_image_says_why() {
     let mut receiving = Receiving::new();
@@ -386,7 +382,7 @@ fn a_rejected_image_says_why() {
     assert_eq!(receiving.words.condition(), Condition::Silent);
 }
 
-/// Section 13.3: without reliability a gap becomes padding at once, and readers go on behind it.
+/// Without reliability a gap becomes padding at once, and readers go on behind it.
 #[test]
 fn without_reliability_gaps_are_filled() {
     let mut receiving = Receiving::with(0, |made_of| made_of.loss = LossRules::Fill);
@@ -401,7 +397,7 @@ fn without_reliability_gaps_are_filled() {
     assert_eq!(receiving.messages(), b"ad");
 }
 
-/// Trap 1 and section 12.3: a term before the first is dropped, and garbage counted.
+/// A term before the first is dropped, and garbage counted.
 #[test]
 fn what_cannot_be_of_the_stream_is_dropped() {
     let mut receiving = Receiving::new();

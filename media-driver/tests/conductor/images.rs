@@ -23,7 +23,7 @@ fn subscribed() -> (Driver, ClientId, RegistrationId, EndpointId) {
     (driver, client, subscription, endpoint)
 }
 
-/// Section 9.6: the receiver hears no more of a stream whose last subscription went. One that comes a moment later gets another image,
+/// The receiver hears no more of a stream whose last subscription went. One that comes a moment later gets another image,
 /// and not the old one, in which nothing would ever arrive.
 #[test]
 fn who_subscribes_again_at_once_gets_an_image_that_is_fed() {
@@ -44,7 +44,7 @@ fn who_subscribes_again_at_once_gets_an_image_that_is_fed() {
     assert!(!removed.contains(&format!("RemoveImage({:?})", second.registration_id)), "{removed:?}");
 }
 
-/// Section 4.8: who comes while others still read what is left of an ended stream reads that, too, and nobody does when all was read.
+/// Who comes while others still read what is left of an ended stream reads that, too, and nobody does when all was read.
 #[test]
 fn who_comes_while_a_stream_drains_reads_what_is_left() {
     let (mut driver, client, subscription, endpoint) = subscribed();
@@ -66,7 +66,7 @@ fn who_comes_while_a_stream_drains_reads_what_is_left() {
     driver.remove_subscription(client, subscription);
 }
 
-/// Section 4.6: how long an untethered subscriber of an image may stay behind, and then away, is what the subscription's channel states.
+/// How long an untethered subscriber of an image may stay behind, and then away, is what the subscription's channel states.
 #[test]
 fn an_image_is_as_patient_as_its_subscription_states() {
     let mut driver = Driver::with(|config| config.timer_interval_ns = 100_000_000);
@@ -102,7 +102,7 @@ fn an_image_is_as_patient_as_its_subscription_states() {
     assert!((500..=700).contains(lost_at) && (1_600..=1_900).contains(&(back_at - lost_at)), "{story:?}");
 }
 
-/// Section 9.6: whether the pages of an image's log are faulted in by their first use is what its oldest subscription states.
+/// Whether the pages of an image's log are faulted in by their first use is what its oldest subscription states.
 #[test]
 fn an_image_is_as_sparse_as_its_oldest_subscription_states() {
     for (stated, expected) in [("", 1), ("|sparse=false", 0), ("|sparse=true", 1)] {
@@ -118,7 +118,7 @@ fn an_image_is_as_sparse_as_its_oldest_subscription_states() {
     }
 }
 
-/// Section 11.3: a group in which the sender reaches further than its receivers say that they do is counted, for people to see.
+/// A group in which the sender reaches further than its receivers say that they do is counted, for people to see.
 #[test]
 fn a_receiver_that_may_not_reach_its_sender_is_counted() {
     let multicast = "aeron:udp?endpoint=224.20.30.39:40123|interface=127.0.0.1";

@@ -33,7 +33,7 @@ fn connect(words: &PublicationWords) {
     words.set_receivers(Receivers { alive: true, enough: true, left: false });
 }
 
-/// Section 17: who spies on a channel reads its publications from where the sender is, and holds publishers back.
+/// Who spies on a channel reads its publications from where the sender is, and holds publishers back.
 #[test]
 fn spies_hold_publishers_back() {
     let mut driver = Driver::with_network();
@@ -64,7 +64,7 @@ fn spies_hold_publishers_back() {
     assert!(others.is_empty(), "another spelling is another channel");
 }
 
-/// Section 17: with `ssc` a spy alone keeps a publication going, and the sender follows it; what was read when the last publisher
+/// With `ssc` a spy alone keeps a publication going, and the sender follows it; what was read when the last publisher
 /// went is what the spy loses.
 #[test]
 fn a_spy_alone_simulates_a_connection() {
@@ -94,7 +94,7 @@ fn a_spy_alone_simulates_a_connection() {
     assert_eq!(driver.events(), [gone]);
 }
 
-/// Section 12.8: an untethered spy that falls behind loses its image, and gets it again later.
+/// An untethered spy that falls behind loses its image, and gets it again later.
 #[test]
 fn an_untethered_spy_is_left_behind() {
     let mut driver = Driver::with_network();
@@ -111,7 +111,7 @@ fn an_untethered_spy_is_left_behind() {
     assert_eq!(driver.value(images[0].position), 32 << 10, "where the sender is");
 }
 
-/// Section 7.12: whoever compares a publisher's position with its limit finds both of one time, not of two ticks.
+/// Whoever compares a publisher's position with its limit finds both of one time, not of two ticks.
 #[test]
 fn a_position_shows_with_its_limit_and_soon_while_that_rests() {
     let mut driver = Driver::with_network();
@@ -154,7 +154,7 @@ fn run(driver: &mut Driver, bytes: &[u8]) -> String {
     driver.events().remove(0)
 }
 
-/// Section 15: a subscription with `control-mode=manual` has no socket of its own, and one for each place that is added.
+/// A subscription with `control-mode=manual` has no socket of its own, and one for each place that is added.
 #[test]
 fn places_come_and_go() {
     let mut driver = Driver::with_network();
@@ -201,7 +201,7 @@ fn places_come_and_go() {
     assert_eq!(left, Vec::<String>::new());
 }
 
-/// Section 6.3: ports that are left open come from the range that the driver was given, and are not given twice.
+/// Ports that are left open come from the range that the driver was given, and are not given twice.
 #[test]
 fn open_ports_come_from_the_range() {
     let mut driver = Driver::with(|config| config.network.receiver_ports = (20_001, 20_002));
@@ -240,7 +240,7 @@ fn a_port_that_was_not_taken_is_not_given_back() {
     assert!(refusal.contains("20001 to 20002"), "{refusal}");
 }
 
-/// Section 16: what asks, and what answers, must be there.
+/// What asks, and what answers, must be there.
 #[test]
 fn answers_need_requests() {
     let mut driver = Driver::with_network();
@@ -261,7 +261,7 @@ fn answers_need_requests() {
     driver.add_publication(client, &format!("{CHANNEL}|response-correlation-id={answer}"));
 }
 
-/// Section 5.4: what is stated of socket buffers is what the endpoint has.
+/// What is stated of socket buffers is what the endpoint has.
 #[test]
 fn buffers_must_match_those_of_a_shared_endpoint() {
     let mut driver = Driver::with_network();
@@ -280,7 +280,7 @@ fn buffers_must_match_those_of_a_shared_endpoint() {
     driver.add_subscription(client, "aeron:udp?endpoint=localhost:40125|so-tos=184");
 }
 
-/// Section 4.5: who shares a publication agrees with whether spies simulate a connection, stated or not.
+/// Who shares a publication agrees with whether spies simulate a connection, stated or not.
 #[test]
 fn who_shares_a_publication_agrees_on_what_spies_simulate() {
     let mut driver = Driver::with_network();
@@ -299,7 +299,7 @@ fn who_shares_a_publication_agrees_on_what_spies_simulate() {
     assert!(refusal.starts_with("error 11") && refusal.contains("ssc"), "{refusal}");
 }
 
-/// Section 5.2: a datagram must fit into the send buffer that was asked for, whoever asked.
+/// A datagram must fit into the send buffer that was asked for, whoever asked.
 #[test]
 fn an_mtu_must_fit_into_the_send_buffer() {
     let network = |system: i32, driver: u64| {
@@ -332,7 +332,7 @@ fn an_mtu_must_fit_into_the_send_buffer() {
     system.add_exclusive_publication(client, open);
 }
 
-/// Trap 61: a receiver's window must fit into the receive buffer that was asked for, whoever asked: by the first subscription of an
+/// A receiver's window must fit into the receive buffer that was asked for, whoever asked: by the first subscription of an
 /// endpoint or by a later one, with a window of its own or the driver's.
 #[test]
 fn wire_trap_61_a_window_must_fit_into_the_receive_buffer() {
@@ -364,7 +364,7 @@ fn wire_trap_61_a_window_must_fit_into_the_receive_buffer() {
     refused(&mut network(1 << 20, 4096), "aeron:udp?endpoint=127.0.0.1:1|rcv-wnd=8k", "4096");
 }
 
-/// Section 5.6: what is being closed says so until it is gone.
+/// What is being closed says so until it is gone.
 #[test]
 fn what_is_being_closed_says_so() {
     let mut driver = Driver::with_network();
@@ -400,7 +400,7 @@ pub(crate) fn look_up(driver: &mut Driver) {
     driver.cycle();
 }
 
-/// Section 6.4: what is silent has its name looked up again, and is sent to where that leads now.
+/// What is silent has its name looked up again, and is sent to where that leads now.
 #[test]
 fn names_are_looked_up_again() {
     let mut driver = Driver::with_network();
@@ -613,7 +613,7 @@ pub(crate) fn present(driver: &mut Driver, endpoint: EndpointId, setup: Setup) -
     receiver_told(driver).1.pop()
 }
 
-/// Trap 19: publishers may go a window past the sender, and never over what is not clean.
+/// Publishers may go a window past the sender, and never over what is not clean.
 #[test]
 fn wire_trap_19_the_limit_stays_off_what_is_not_clean() {
     let mut driver = Driver::with_network();
@@ -641,7 +641,7 @@ fn wire_trap_19_the_limit_stays_off_what_is_not_clean() {
     assert!(words.sender_position() > 20 * term);
 }
 
-/// Trap 52: a sender may say in its setup that it has a group of receivers, whatever its address: then NAKs are held back as in a group.
+/// A sender may say in its setup that it has a group of receivers, whatever its address: then NAKs are held back as in a group.
 #[test]
 fn wire_trap_52_a_setup_may_say_that_there_is_a_group() {
     for (stated, says_group, is_group) in
@@ -657,7 +657,7 @@ fn wire_trap_52_a_setup_may_say_that_there_is_a_group() {
     }
 }
 
-/// Trap 58: receivers of one driver have ids of their own, and none has 0.
+/// Receivers of one driver have ids of their own, and none has 0.
 #[test]
 fn wire_trap_58_receivers_have_ids_of_their_own() {
     let mut ids = std::collections::HashSet::new();
@@ -677,7 +677,7 @@ fn wire_trap_58_receivers_have_ids_of_their_own() {
     }
 }
 
-/// Trap 62: datagrams that are longer than a window could never come; whoever sends such ones gets no image, and somebody is told.
+/// Datagrams that are longer than a window could never come; whoever sends such ones gets no image, and somebody is told.
 #[test]
 fn wire_trap_62_an_mtu_beyond_the_window_is_refused() {
     let mut driver = Driver::with_network();
@@ -757,7 +757,7 @@ fn images_have_so_many_bytes_together_and_no_more() {
     driver.add_publication(client, IPC);
 }
 
-/// Trap 63: states change with the timer, every second: a publication lingers for its time and up to a second more.
+/// States change with the timer, every second: a publication lingers for its time and up to a second more.
 #[test]
 fn wire_trap_63_states_change_with_the_timer() {
     let mut driver = Driver::with_network();
@@ -805,7 +805,7 @@ fn who_holds_a_publication_is_shown() {
     assert_eq!(line(&driver), None);
 }
 
-/// Sections 4.3 and 13: what is wrong with a channel decides about the code.
+/// What is wrong with a channel decides about the code.
 #[test]
 fn channels_are_refused_with_the_references_codes() {
     let mut driver = Driver::with_network();
@@ -856,7 +856,7 @@ fn channels_are_refused_with_the_references_codes() {
     assert!(receiver_told(&mut driver).0.len() == 1);
 }
 
-/// Section 4.5: what is wrong with a destination decides about the code.
+/// What is wrong with a destination decides about the code.
 #[test]
 fn destinations_are_refused_with_the_references_codes() {
     let mut driver = Driver::with_network();

@@ -3,7 +3,7 @@
 //! nor remove a file that no driver makes.
 //!
 //! Two rules say who may have a directory. A heartbeat in the command file that is young enough means a live driver of any
-//! make (shared-memory.md, section 1.6). Besides, every gannet-driver holds a lock (`flock`) on the directory itself for as
+//! make. Besides, every gannet-driver holds a lock (`flock`) on the directory itself for as
 //! long as it runs: that settles the race of two that start at once, tells a stopped process from a dead one, leaves no
 //! file behind, and means nothing to other drivers, which neither take nor heed it.
 
@@ -422,7 +422,7 @@ mod tests {
         assert_eq!(fs::read_dir(directory.publications()).unwrap().count(), 0);
     }
 
-    /// Trap 5: a heartbeat of -1 lets the next driver start at once.
+    /// A heartbeat of -1 lets the next driver start at once.
     #[test]
     fn trap_05_a_clean_stop_lets_the_next_driver_start_at_once() {
         let temp = tempfile::tempdir().unwrap();
@@ -531,7 +531,7 @@ mod tests {
         );
     }
 
-    /// Trap 2, for drivers: a file of no length or without a version is another driver's start, or a start that failed.
+    /// A file of no length or without a version is another driver's start, or a start that failed.
     #[test]
     fn trap_02_an_unfinished_command_file_is_waited_for_and_then_taken_over() {
         let temp = tempfile::tempdir().unwrap();

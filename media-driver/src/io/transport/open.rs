@@ -1,4 +1,4 @@
-//! Opening the sockets of an endpoint: wire-protocol.md, section 6.1. Called by the helper, never by an agent or its transport's
+//! Opening the sockets of an endpoint. Called by the helper, never by an agent or its transport's
 //! thread: it may take long.
 //!
 //! Unicast is a plain bind. Multicast shares its port with others on the machine and hears the one group that it joined, so that two

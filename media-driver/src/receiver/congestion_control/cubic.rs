@@ -144,7 +144,7 @@ mod tests {
 
     const LOSS: Progress = Progress { consumed: 0, scheduled: 0, loss_found: true };
 
-    /// Reference, sections 14 and 25.1 item 6: 14080 at first, 105600 one interval later, then up by one MTU at a time.
+    /// 14080 at first, 105600 one interval later, then up by one MTU at a time.
     #[test]
     fn it_starts_as_the_reference_was_seen_to() {
         let mut cubic = cubic(CubicConfig::default());

@@ -74,7 +74,7 @@ mod tests {
         ReceiverReport { receiver_id, group_tag, position, window: 1000, is_leaving: false }
     }
 
-    /// Trap 39: whoever states no tag, or another, moves the limit only while nobody with the tag is there.
+    /// Whoever states no tag, or another, moves the limit only while nobody with the tag is there.
     #[test]
     fn trap_39_the_untagged_count_only_while_nobody_is_tagged() {
         let mut tagged = Tagged::new(GroupRules { receiver_timeout_ns: 100, min_size: 0 }, 123);
@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(tagged.on_status_message(at(103), &report(1, None, 90_000), 7_000), 91_000);
     }
 
-    /// Reference, section 25.2 item 20: with a group's least size nothing goes out until a tagged receiver is there.
+    /// With a group's least size nothing goes out until a tagged receiver is there.
     #[test]
     fn with_a_minimum_size_the_untagged_move_nothing() {
         let mut tagged = Tagged::new(GroupRules { receiver_timeout_ns: 100, min_size: 1 }, 123);
