@@ -12,7 +12,7 @@ pub(crate) fn string(out: &mut String, text: &str) {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            c if c < ' ' || c == '\u{7f}' => {
+            c if c.is_control() => {
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
             c => out.push(c),
@@ -29,5 +29,6 @@ mod tests {
         let mut out = String::new();
         super::string(&mut out, &text);
         assert_eq!(serde_json::from_str::<String>(&out).expect("it is JSON"), text);
+        assert!(!out.chars().any(char::is_control), "no character that a terminal acts on: {out:?}");
     }
 }

@@ -142,7 +142,7 @@ fn each_error_names_its_place() {
 
 #[rustfmt::skip]
 const WARNED: &[(&str, &str, &str)] = &[
-    ("duplicate-type", "<type name='T' primitiveType='uint8'/><type name='T' primitiveType='uint16'/>", ""),
+    ("repeated-type", "<type name='T' primitiveType='uint8'/><type name='T' description='the same' primitiveType='uint8'/>", ""),
     ("duplicate-value", "<enum name='E' encodingType='uint8'><validValue name='a'>1</validValue>\
         <validValue name='b'>1</validValue></enum>", ""),
     ("duplicate-value", "<enum name='E' encodingType='uint8'><validValue name='a'>1</validValue>\
@@ -195,6 +195,31 @@ fn duplicate_messages_are_refused_with_both_places() {
     for found in report.errors() {
         let first = report.sources().position(found.related[0].0).expect("the first has a place");
         let second = report.sources().position(found.place).expect("the second has a place");
+        assert_eq!(first.line + 1, second.line);
+    }
+}
+
+/// Whatever makes them differ: an attribute, a kind, a member of a composite, a value of an enum.
+#[test]
+fn different_types_of_one_name_are_refused_with_both_places() {
+    let composite =
+        |member: &str| format!("<composite name='T'><type name='{member}' primitiveType='uint8'/></composite>");
+    let enumeration =
+        |value: &str| format!("<enum name='T' encodingType='uint8'><validValue name='a'>{value}</validValue></enum>");
+    let plain = "<type name='T' primitiveType='uint8'/>".to_owned();
+    for (first, second) in [
+        (plain.clone(), "<type name='T' primitiveType='uint16'/>".to_owned()),
+        (plain.clone(), "<type name='T' primitiveType='uint8' nullValue='7'/>".to_owned()),
+        (plain, enumeration("1")),
+        (composite("a"), composite("b")),
+        (composite("a"), "<composite name='T'/>".to_owned()),
+        (enumeration("1"), enumeration("2")),
+    ] {
+        let report = compile(&format!("{first}\n{second}"), "<sbe:message name='M' id='1'/>");
+        let found: Vec<_> = report.errors().filter(|found| found.code == "duplicate-type").collect();
+        assert_eq!(found.len(), 1, "{first} and {second}\n{report}");
+        let first = report.sources().position(found[0].related[0].0).expect("the first has a place");
+        let second = report.sources().position(found[0].place).expect("the second has a place");
         assert_eq!(first.line + 1, second.line);
     }
 }

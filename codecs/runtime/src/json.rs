@@ -163,7 +163,7 @@ fn string(f: &mut Formatter<'_>, text: impl Iterator<Item = char>) -> fmt::Resul
             '\n' => f.write_str("\\n")?,
             '\r' => f.write_str("\\r")?,
             '\t' => f.write_str("\\t")?,
-            c if c < ' ' || c == '\u{7f}' => write!(f, "\\u{:04x}", u32::from(c))?,
+            c if c.is_control() => write!(f, "\\u{:04x}", u32::from(c))?,
             c => f.write_char(c)?,
         }
     }
@@ -256,5 +256,28 @@ impl<'f, 'b> List<'f, 'b> {
     /// The formatter's own.
     pub fn end(self) -> fmt::Result {
         self.f.write_char(']')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use core::fmt;
+    use std::string::ToString as _;
+
+    use super::{Json as _, Name};
+
+    struct Shown(&'static str);
+
+    impl fmt::Display for Shown {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            Name(self.0).json(f)
+        }
+    }
+
+    #[test]
+    fn strings_hold_nothing_that_a_terminal_acts_on() {
+        assert_eq!(Shown("a\n\u{1b}[2J\u{9b}2J\u{7f}ö").to_string(), r#""a\n\u001b[2J\u009b2J\u007fö""#);
     }
 }

@@ -14,6 +14,7 @@ use crate::schema::{Composite, Message, Number, Schema};
 pub use decode::{DecodeError, walk};
 pub use encode::{EncodeError, encode};
 pub use official::official_json;
+pub use to_text::shown_name;
 pub use value::{Value, to_value};
 pub use visitor::{Kind, Leaf, Visitor};
 

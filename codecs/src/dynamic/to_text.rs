@@ -1,5 +1,6 @@
 //! A message as one line of text for people: shorter than JSON, and not meant to be read back. Written as the walk goes.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::json;
@@ -12,6 +13,18 @@ use super::visitor::{Kind, Leaf, Visitor};
 pub(super) fn append(found: &Found<'_, '_>, out: &mut String) -> Result<usize, DecodeError> {
     let mut writer = Writer { out, first: true, absent: false };
     found.visit(&mut writer)
+}
+
+/// A name from a schema as it stands in a line of text: a word as it is; anything else quoted and escaped, since a schema may come
+/// from anywhere, and its names may hold line breaks or what a terminal acts on.
+#[must_use]
+pub fn shown_name(name: &str) -> Cow<'_, str> {
+    if !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '$')) {
+        return Cow::Borrowed(name);
+    }
+    let mut quoted = String::new();
+    json::string(&mut quoted, name);
+    Cow::Owned(quoted)
 }
 
 struct Writer<'o> {
@@ -31,8 +44,12 @@ impl Writer<'_> {
 
     fn key(&mut self, name: &str) {
         self.separate();
-        self.out.push_str(name);
+        self.name(name);
         self.out.push('=');
+    }
+
+    fn name(&mut self, name: &str) {
+        self.out.push_str(&shown_name(name));
     }
 
     fn open(&mut self, bracket: char) {
@@ -74,7 +91,7 @@ impl Writer<'_> {
         match leaf.constant {
             Some(Constant::Text(bytes)) => return self.fixed_text(bytes, leaf.character_encoding()),
             Some(Constant::Enum { value, .. }) if matches!(leaf.kind, Kind::Enum(_)) => {
-                return self.out.push_str(value);
+                return self.name(value);
             }
             _ => {}
         }
@@ -85,14 +102,14 @@ impl Writer<'_> {
         let primitive = leaf.primitive();
         match (leaf.kind, leaf.number()) {
             (Kind::Enum(of), Some(number)) => match of.value(number) {
-                Some(value) => self.out.push_str(&value.name),
+                Some(value) => self.name(&value.name),
                 None => self.number(number, primitive),
             },
             (Kind::Set(of), Some(Number::Int(bits))) => {
                 self.open('{');
                 for choice in of.choices.iter().filter(|choice| bits >> choice.bit & 1 == 1) {
                     self.separate();
-                    self.out.push_str(&choice.name);
+                    self.name(&choice.name);
                 }
                 self.close('}');
             }
@@ -158,5 +175,28 @@ impl Visitor for Writer<'_> {
             self.key(&data.name);
             self.bytes(bytes, data.body_type().and_then(|body| body.character_encoding.as_deref()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dynamic::Found;
+    use crate::schema::{Options, compile_text};
+
+    /// Names of fields, groups, values and choices all come from the schema, and none of them breaks the line or reaches a terminal raw.
+    #[test]
+    fn names_that_are_no_words_are_quoted() {
+        let xml = r#"<messageSchema package="p" id="1"><types><composite name="messageHeader">
+            <type name="blockLength" primitiveType="uint16"/><type name="templateId" primitiveType="uint16"/>
+            <type name="schemaId" primitiveType="uint16"/><type name="version" primitiveType="uint16"/></composite>
+            <enum name="E" encodingType="uint8"><validValue name="o&#10;n">1</validValue></enum>
+            <set name="S" encodingType="uint8"><choice name="x=1 y">0</choice></set></types>
+            <message name="Tick" id="7"><field name="a&#10;b" id="1" type="uint8"/><field name="&#x9b;2J" id="2" type="E"/>
+            <field name="größe" id="3" type="S"/></message></messageSchema>"#;
+        let schema = compile_text("tick.xml", xml, &Options::default()).unwrap().schema;
+        let bytes = [3, 0, 7, 0, 1, 0, 0, 0, 42, 1, 1];
+        let mut text = String::new();
+        Found::new(&schema, &bytes).unwrap().append_text(&mut text).unwrap();
+        assert_eq!(text, r#""a\nb"=42 "\u009b2J"="o\nn" größe={"x=1 y"}"#);
     }
 }

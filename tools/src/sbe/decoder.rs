@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use gannet_codecs::dynamic::Found;
+use gannet_codecs::dynamic::{Found, shown_name};
 use gannet_codecs::schema::Schema;
 
 use crate::cli::Outcome;
@@ -79,7 +79,7 @@ impl Decoded<'_> {
             0 => String::new(),
             bytes => format!(" ({bytes} bytes left over)"),
         };
-        format!("{}{version} {}{left_over}", self.name, self.content)
+        format!("{}{version} {}{left_over}", shown_name(self.name), self.content)
     }
 }
 
@@ -190,7 +190,7 @@ fn message<'s, 'b>(
             found.append_json(&mut String::new())
         }),
     };
-    let length = length.map_err(|error| format!("{}: {error}", found.message.name))?;
+    let length = length.map_err(|error| format!("{}: {error}", shown_name(&found.message.name)))?;
     Ok((found, bytes.len() - found.body.len() + length))
 }
 

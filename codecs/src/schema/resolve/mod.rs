@@ -8,14 +8,14 @@ mod named;
 mod set;
 mod value_ref;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::attributes::Reader;
 use super::findings::Findings;
 use super::model::{Encoding, Type};
 use super::primitive::Primitive;
-use super::xml::{ElementId, Tree};
+use super::xml::{Element, ElementId, Tree};
 
 /// Composites in composites, and groups in groups: real schemas have four levels.
 pub(crate) const DEEPEST: usize = 16;
@@ -44,6 +44,29 @@ pub(super) struct Resolver<'a> {
     open: Vec<ElementId>,
 }
 
+/// Whether two elements say the same, whatever they say of it in words, and wherever they stand.
+fn same_declaration(tree: &Tree, first: ElementId, second: ElementId) -> bool {
+    let mut pairs = vec![(first, second)];
+    while let Some((first, second)) = pairs.pop() {
+        let (a, b) = (tree.get(first), tree.get(second));
+        if a.name != b.name || a.text.trim() != b.text.trim() || said(a) != said(b) {
+            return false;
+        }
+        let children: [Vec<_>; 2] = [tree.children(first).collect(), tree.children(second).collect()];
+        if children[0].len() != children[1].len() {
+            return false;
+        }
+        pairs.extend(children[0].iter().copied().zip(children[1].iter().copied()));
+    }
+    true
+}
+
+/// The attributes of an element but its description, in one order.
+fn said(element: &Element) -> BTreeMap<&str, &str> {
+    let attributes = element.attributes.iter().filter(|attribute| attribute.name != "description");
+    attributes.map(|attribute| (attribute.name.as_str(), attribute.value.as_str())).collect()
+}
+
 impl<'a> Resolver<'a> {
     pub(super) fn new(tree: &'a Tree, findings: &'a mut Findings) -> Self {
         Self {
@@ -60,7 +83,8 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Notes a global type under its name. The first of several of one name wins.
+    /// Notes a global type under its name. Two that say the same are one. Of two that differ nobody could tell which is meant: the
+    /// official tool lays fields out by one of them, and what a `ref`, a `valueRef` or an `encodingType` names by the other.
     pub(super) fn declare(&mut self, id: ElementId, package: Option<&str>) {
         if let Some(package) = package {
             self.packages.insert(id, package.to_owned());
@@ -70,12 +94,19 @@ impl<'a> Resolver<'a> {
             return;
         };
         if let Some(&first) = self.globals.get(name.value.as_str()) {
-            let first = self.reader.place_of(first, "name");
-            self.reader
-                .findings
-                .warning("duplicate-type", name.place, format!("there is already a type `{}`", name.value))
-                .related(first, "the first, which is used")
-                .hint("rename or remove one of them");
+            let place = self.reader.place_of(first, "name");
+            let findings = &mut *self.reader.findings;
+            if same_declaration(self.reader.tree, first, id) {
+                findings
+                    .warning("repeated-type", name.place, format!("type `{}` is declared again, alike", name.value))
+                    .related(place, "the first")
+                    .hint("remove one of them");
+            } else {
+                findings
+                    .error("duplicate-type", name.place, format!("there is already another type `{}`", name.value))
+                    .related(place, "the first")
+                    .hint("rename or remove one of them");
+            }
             return;
         }
         self.globals.insert(&name.value, id);
