@@ -1,5 +1,6 @@
-//! Commands of clients that wait for an earlier one of theirs, whose name is being looked up. They stay in order behind it, and leave
-//! the way to the commands of others. A client has so much room for them and no more, so that none can take it from others.
+//! Commands of clients that wait for an earlier one of theirs, whose name is being looked up or whose log is being made, or for the log
+//! of another's. They stay in order, and leave the way to the commands of others. A client has so much room for them and no more, so
+//! that none can take it from others.
 
 use std::collections::VecDeque;
 
@@ -7,6 +8,10 @@ use gannet::types::ClientId;
 
 /// So many bytes of commands of one client may wait, as many as a ring of the usual size has room for. What is more is refused.
 const BYTES_LIMIT: usize = 1 << 20;
+/// Of a client that waits for no name so many bytes are kept, and one command more; the rest is left in the ring.
+const CROWDED_BYTES: usize = BYTES_LIMIT / 2;
+/// And commands of so many such clients.
+const CROWDED_CLIENTS: usize = 64;
 
 /// All such commands.
 #[derive(Debug, Default)]
@@ -45,22 +50,36 @@ impl Deferred {
         fits
     }
 
+    /// Whether any is of this client.
+    pub(super) fn holds(&self, client_id: ClientId) -> bool {
+        self.clients.iter().any(|waiting| waiting.client_id == client_id)
+    }
+
+    /// Whether no more should come of those that wait for no name: what they wait for comes soon.
+    pub(super) fn is_crowded(&self, awaits_name: impl Fn(ClientId) -> bool) -> bool {
+        let others = || self.clients.iter().filter(|waiting| !awaits_name(waiting.client_id));
+        others().any(|waiting| waiting.bytes >= CROWDED_BYTES) || others().count() >= CROWDED_CLIENTS
+    }
+
     /// Whether there is none.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.clients.is_empty()
     }
 
-    /// The next command of a client that does not wait any more.
-    pub(super) fn take(&mut self, is_waiting: impl Fn(ClientId) -> bool) -> Option<Record> {
-        let index = self.clients.iter().position(|waiting| !is_waiting(waiting.client_id))?;
-        let waiting = &mut self.clients[index];
-        let record = waiting.records.pop_front();
-        waiting.bytes -= record.as_ref().map_or(0, |record| record.bytes.len());
-        if waiting.records.is_empty() {
-            self.clients.remove(index);
+    /// The next command of a client that does not wait any more, where `is_waiting` tells that of a client and its next command. Other
+    /// clients come first when it is asked for again.
+    pub(super) fn take(&mut self, is_waiting: impl Fn(ClientId, &Record) -> bool) -> Option<Record> {
+        let may_go_on =
+            |client: &Waiting| client.records.front().is_some_and(|next| !is_waiting(client.client_id, next));
+        let index = self.clients.iter().position(may_go_on)?;
+        let mut client = self.clients.remove(index);
+        let record = client.records.pop_front()?;
+        client.bytes -= record.bytes.len();
+        if !client.records.is_empty() {
+            self.clients.push(client);
         }
-        record
+        Some(record)
     }
 
     /// The client is gone, and its commands with it.
@@ -74,7 +93,7 @@ mod tests {
     use super::*;
 
     fn taken(deferred: &mut Deferred, waiting: &[i64]) -> Vec<i32> {
-        let is_waiting = |client_id: ClientId| waiting.contains(&client_id.get());
+        let is_waiting = |client_id: ClientId, _: &Record| waiting.contains(&client_id.get());
         std::iter::from_fn(|| deferred.take(is_waiting)).map(|record| record.type_id).collect()
     }
 
@@ -96,13 +115,26 @@ mod tests {
     }
 
     #[test]
+    fn many_and_much_are_a_crowd_unless_they_wait_for_names() {
+        let mut deferred = filled();
+        assert!(deferred.is_crowded(|_| false) && !deferred.is_crowded(|_| true));
+        assert_eq!(taken(&mut deferred, &[]).len(), 4);
+        assert!(!deferred.is_crowded(|_| false));
+        for client_id in 0..CROWDED_CLIENTS as i64 {
+            assert!(!deferred.is_crowded(|_| false));
+            assert!(deferred.push(ClientId::new(client_id), 10, &[0]));
+        }
+        assert!(deferred.is_crowded(|_| false) && !deferred.is_crowded(|client_id| client_id.get() == 0));
+    }
+
+    #[test]
     fn what_is_kept_of_each_client_is_bounded() {
         let mut deferred = filled();
         let [full, other] = [1, 2].map(ClientId::new);
         assert!(!deferred.push(full, 12, &[0]), "it has no more room");
         assert!(deferred.push(other, 21, &[0]), "others have");
         deferred.forget(full);
-        assert_eq!(taken(&mut deferred, &[]), [20, 21, 30]);
+        assert_eq!(taken(&mut deferred, &[]), [20, 30, 21], "in turn");
         assert!(deferred.push(full, 12, &[0; BYTES_LIMIT]) && deferred.clients.len() == 1);
     }
 }

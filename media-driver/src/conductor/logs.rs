@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use gannet::logbuffer::LogBuffers;
 use gannet::types::RegistrationId;
 
-use crate::mailbox::{CreateLog, DeleteLog, IN_FLIGHT_LIMIT, Reply, Request};
+use crate::mailbox::{CreateLog, DELETIONS_LIMIT, DeleteLog, IN_FLIGHT_LIMIT, Reply, Request};
 
 /// The conductor's side of the mailbox.
 #[derive(Debug)]
 pub(super) struct Logs {
-    /// The log that a command waits for.
+    /// Those that publications wait for.
     create: VecDeque<CreateLog>,
     /// Those that images wait for, and the one of these that is being made.
     create_for_images: VecDeque<CreateLog>,
@@ -23,6 +23,7 @@ pub(super) struct Logs {
     /// All that are to be deleted, wherever they are.
     condemned: HashSet<RegistrationId>,
     in_flight: usize,
+    deletions_in_flight: usize,
     replies: VecDeque<Reply>,
     deletions_per_cycle: usize,
     deletions_left: usize,
@@ -38,6 +39,7 @@ impl Logs {
             failed: Vec::new(),
             condemned: HashSet::new(),
             in_flight: 0,
+            deletions_in_flight: 0,
             replies: VecDeque::new(),
             deletions_per_cycle: deletions_per_cycle.max(1),
             deletions_left: 0,
@@ -49,7 +51,7 @@ impl Logs {
         self.deletions_left = self.deletions_per_cycle;
     }
 
-    /// A log is to be created: that of the one command which is carried out.
+    /// A log is to be created, for a publication.
     pub(super) fn create(&mut self, request: CreateLog) {
         self.create.push_back(request);
     }
@@ -96,9 +98,10 @@ impl Logs {
         {
             self.image_in_flight = Some(create.registration_id);
             Request::CreateLog(create)
-        } else if self.deletions_left > 0 {
+        } else if self.deletions_left > 0 && self.deletions_in_flight < DELETIONS_LIMIT {
             let delete = self.delete.pop_front()?;
             self.deletions_left -= 1;
+            self.deletions_in_flight += 1;
             Request::DeleteLog(delete)
         } else {
             return None;
@@ -112,6 +115,9 @@ impl Logs {
         self.in_flight = self.in_flight.saturating_sub(1);
         if let Reply::LogCreated { registration_id, .. } | Reply::LogNotCreated { registration_id, .. } = &reply {
             self.image_in_flight.take_if(|image| image == registration_id);
+        }
+        if matches!(reply, Reply::LogDeleted { .. } | Reply::LogNotDeleted { .. }) {
+            self.deletions_in_flight = self.deletions_in_flight.saturating_sub(1);
         }
         self.replies.push_back(reply);
     }
@@ -146,6 +152,7 @@ impl Logs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mailbox::{EndpointId, Side};
     use gannet::logbuffer::{LogKind, LogParameters};
     use gannet::types::{SessionId, StreamId, TermId, TermLength};
 
@@ -173,7 +180,9 @@ mod tests {
     #[test]
     fn deletions_are_spread_over_duty_cycles() {
         let mut logs = logs_with_deletions(3, 1);
-        assert_eq!((sent(&mut logs), sent(&mut logs), sent(&mut logs), sent(&mut logs)), (1, 1, 1, 0));
+        assert_eq!((sent(&mut logs), sent(&mut logs)), (1, 1));
+        logs.on_reply(Reply::LogDeleted { registration_id: RegistrationId::new(0) });
+        assert_eq!((sent(&mut logs), sent(&mut logs)), (1, 0));
         assert_eq!(logs.condemned(), 3, "until they are gone");
         logs.on_deleted(RegistrationId::new(1));
         assert!(logs.condemned() == 2 && !logs.is_condemned(RegistrationId::new(1)));
@@ -182,9 +191,12 @@ mod tests {
     #[test]
     fn no_more_is_asked_for_than_the_mailbox_holds() {
         let mut logs = logs_with_deletions(100, 100);
-        assert_eq!((sent(&mut logs), sent(&mut logs)), (IN_FLIGHT_LIMIT, 0));
+        assert_eq!((sent(&mut logs), sent(&mut logs)), (DELETIONS_LIMIT, 0), "what nobody waits for leaves room");
         logs.on_reply(Reply::LogDeleted { registration_id: RegistrationId::new(0) });
         assert_eq!(sent(&mut logs), 1);
+        let closes = || Some(Request::CloseEndpoint(Side::Send, EndpointId::new(1)));
+        let others = std::iter::from_fn(|| logs.poll_request(closes)).take(100).count();
+        assert_eq!(others, IN_FLIGHT_LIMIT - DELETIONS_LIMIT);
     }
 
     #[test]

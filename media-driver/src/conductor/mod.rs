@@ -5,6 +5,7 @@
 //! One turn of whoever runs it: [`Conductor::on_reply`] for each reply that has come, [`Conductor::do_work`] once, then
 //! [`Conductor::poll_request`] until it has nothing more to ask for.
 
+mod awaiting_logs;
 mod blocked_commands;
 mod channel_warnings;
 mod clients;
@@ -21,6 +22,7 @@ mod logs;
 mod network;
 mod params;
 mod publications;
+mod replies;
 mod reporting;
 mod resolution;
 mod session_ids;
@@ -38,12 +40,12 @@ use gannet::reports::{ErrorLog, LossReport};
 use gannet::ringbuffer::RingConsumer;
 use gannet::time::{EpochMillis, MonotonicNanos};
 
+use self::awaiting_logs::AwaitingLogs;
 use self::blocked_commands::BlockedCommands;
 use self::channel_warnings::ChannelWarnings;
 use self::clients::ClientRegistry;
-use self::commands::PendingPublication;
 use self::counters::Counters;
-use self::deferred::{Deferred, Record};
+use self::deferred::Deferred;
 use self::events::Events;
 use self::hoarders::Hoarders;
 use self::logs::Logs;
@@ -106,9 +108,9 @@ struct Core {
     session_ids: SessionIds,
     random: fastrand::Rng,
     logs: Logs,
-    /// The command that waits for its log. No other is taken until it is done.
-    pending: Option<PendingPublication>,
-    /// Commands behind those that wait for names.
+    /// Publications that wait for their logs.
+    awaiting_logs: AwaitingLogs,
+    /// Commands behind those that wait for names or logs.
     deferred: Deferred,
     cycles: StallTracker,
     lookups: StallTracker,
@@ -149,7 +151,7 @@ impl Conductor {
                 session_ids: SessionIds::new(random.i32(..), reserved),
                 random,
                 logs: Logs::new(config.logs.deletions_per_cycle),
-                pending: None,
+                awaiting_logs: AwaitingLogs::default(),
                 deferred: Deferred::default(),
                 cycles: counters.stall_tracker(
                     SystemCounter::ConductorMaxCycleTime,
@@ -188,7 +190,7 @@ impl Conductor {
             self.core.on_helper_reply(reply);
             work += 1;
         }
-        if self.core.pending.is_none() && !self.core.network.is_pending() {
+        if !self.core.network.is_pending() && !self.core.awaiting_logs.is_full() {
             work += self.next_command();
         }
         work + self.core.update_publications() + self.core.update_network()
@@ -280,8 +282,13 @@ impl Conductor {
     /// Goes on with a command that has waited, or carries out the next one.
     fn next_command(&mut self) -> usize {
         let core = &mut self.core;
-        if core.has_waiting() && core.go_on() {
-            return 1;
+        if core.has_waiting() {
+            if core.go_on() {
+                return 1;
+            }
+            if core.is_crowded() {
+                return 0;
+            }
         }
         self.commands.read(1, |type_id, bytes| core.on_command(type_id, bytes))
     }
@@ -313,7 +320,7 @@ impl Core {
         self.logs.begin_cycle();
     }
 
-    /// Whether any command waits for a name, or behind one that does.
+    /// Whether any command waits for a name, or behind one that does, or behind a log.
     fn has_waiting(&self) -> bool {
         self.network.has_waiting() || !self.deferred.is_empty()
     }
@@ -325,12 +332,14 @@ impl Core {
         if self.go_on_with_channel() {
             return true;
         }
-        let Self { deferred, network, .. } = self;
-        let Some(Record { type_id, bytes }) = deferred.take(|client_id| network.is_waiting(client_id)) else {
-            return false;
-        };
-        self.on_command(type_id, &bytes);
+        let Some(record) = self.take_deferred() else { return false };
+        self.on_deferred(&record);
         true
+    }
+
+    /// Whether so much stays behind logs that the rest is left in the ring: logs come soon, so nobody has to be refused for them.
+    fn is_crowded(&self) -> bool {
+        self.deferred.is_crowded(|client_id| self.network.is_waiting(client_id))
     }
 
     /// Moves limits and cleans, for all publications. After the commands, whose removals have sampled what they removed.

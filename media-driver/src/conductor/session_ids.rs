@@ -29,9 +29,12 @@ impl SessionIds {
         SessionId::new(candidate)
     }
 
-    /// The generator goes on after `chosen`.
+    /// The generator goes on after `chosen`, unless it is beyond that already: of several that were chosen, one may be taken later.
     pub(super) fn take(&mut self, chosen: SessionId) {
-        self.next = chosen.get().wrapping_add(1);
+        let next = chosen.get().wrapping_add(1);
+        if next.wrapping_sub(self.next) > 0 {
+            self.next = next;
+        }
     }
 
     fn skip_reserved(&self, candidate: i32) -> i32 {
@@ -57,6 +60,16 @@ mod tests {
             assert_eq!(ids.peek(used([])), id, "looking takes nothing");
             ids.take(id);
         }
+    }
+
+    #[test]
+    fn what_was_chosen_earlier_and_is_taken_later_takes_nothing_back() {
+        let mut ids = SessionIds::new(i32::MAX, -1..=1000);
+        let first = ids.peek(used([]));
+        let second = ids.peek(used([first.get()]));
+        ids.take(second);
+        ids.take(first);
+        assert_eq!(ids.peek(used([])).get(), i32::MIN + 1);
     }
 
     #[test]

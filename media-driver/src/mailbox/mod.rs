@@ -35,7 +35,14 @@ use crate::channel::UdpChannel;
 pub const IN_FLIGHT_LIMIT: usize = 16;
 /// How many of these ask the operating system for names at most: a name server may leave them unanswered for long.
 pub const LOOKUP_LIMIT: usize = 8;
-const _: () = assert!(LOOKUP_LIMIT < IN_FLIGHT_LIMIT, "whoever waits for a log or a socket waits for no name server");
+/// How many ask for the logs of publications at most, and one for that of an image.
+pub const LOGS_LIMIT: usize = 4;
+/// How many have logs deleted at most, which nobody waits for.
+pub const DELETIONS_LIMIT: usize = 2;
+const _: () = assert!(
+    LOOKUP_LIMIT + LOGS_LIMIT + 1 + DELETIONS_LIMIT < IN_FLIGHT_LIMIT,
+    "whoever waits for a socket waits for no name server and no log"
+);
 
 /// Slow work that the conductor wants done. Each request is answered by one [`Reply`] with the same id.
 #[derive(Debug)]

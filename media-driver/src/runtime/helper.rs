@@ -1,19 +1,21 @@
 //! The driver's helper: does the conductor's slow work, such as making and deleting logs, so that no agent waits for a file
 //! system. On a thread of its own that sleeps until it has work, or in line where the driver has no threads.
 //!
-//! Logs that nobody wants any more are deleted when nothing else is to be done, or others have gone before them for long enough.
+//! Logs of long terms take up to seconds to make and to delete, so each of these has a thread of its own for that, as many as the
+//! conductor lets be under way. The helper ends when they have.
 //!
 //! The operating system is asked for names on threads that the helper starts for one request each, as many as there may be lookups
 //! under way: a name server that says nothing holds up no log, no socket and no other name. Nobody waits for these threads, so a
 //! driver stops while they hang, and they end when the system gives up. They run where the helper is pinned.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, OnceLock};
-use std::thread::{self, JoinHandle, Thread};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle, Scope, Thread};
+
+use gannet::logbuffer::LogBuffers;
 
 use super::affinity::{AffinityError, Pin};
 use super::queue::{EndGone, Inlet, Outlet, bounded};
@@ -41,8 +43,18 @@ pub(super) enum HelperPort {
 /// How names are looked up: the address if there is one, and how long that took in nanoseconds.
 pub(super) type LookUp = fn(&str) -> (Option<IpAddr>, i64);
 
-/// How many requests go before a deletion that waits, at most.
-const MAX_PASSED: usize = 16;
+/// Logs of longer terms than these, in bytes, are made and deleted by threads of their own: starting one takes no longer than the log.
+const SHORT_TERM: i32 = 1 << 20;
+
+/// What threads that make and delete logs are called.
+const LOG_THREAD: &str = "aeron-md-log";
+/// How logs are made and deleted.
+pub(super) type Logs = fn(Request) -> Reply;
+
+/// How logs are made and deleted as files.
+pub(super) fn log_files(request: Request) -> Reply {
+    log_files::execute(request, RAW)
+}
 
 /// What threads that look names up are called.
 const LOOKUP_THREAD: &str = "aeron-md-dns";
@@ -53,6 +65,7 @@ pub(super) struct Executor {
     pub(super) orders: SocketOrders,
     pub(super) defaults: SocketDefaults,
     pub(super) look_up: LookUp,
+    pub(super) logs: Logs,
 }
 
 /// Where replies go, from any thread, and who is to be woken for them. Shared, since each end of a queue that goes is looked after.
@@ -84,7 +97,7 @@ impl Executor {
                 self.orders.give(side, SocketOrder::Close(id));
                 Reply::EndpointClosed { id }
             }
-            request => log_files::execute(request, RAW),
+            request => (self.logs)(request),
         });
     }
 }
@@ -199,64 +212,68 @@ impl HelperPort {
     }
 }
 
-/// In which order requests are carried out: as they come, but that deleting a log, which takes long and which nobody waits for, lets
-/// others go first, though not for ever.
-#[derive(Debug, Default)]
-struct Order {
-    deletions: VecDeque<Request>,
-    /// How many have gone before the oldest deletion that waits.
-    passed: usize,
-}
-
-impl Order {
-    /// The next request; waits until there is one. None when there will be no more.
-    fn next(&mut self, to_do: &Receiver<Request>) -> Option<Request> {
-        while self.passed < MAX_PASSED {
-            let request = if self.deletions.is_empty() {
-                to_do.recv().ok()?
-            } else {
-                let Ok(request) = to_do.try_recv() else { break };
-                request
-            };
-            if !matches!(request, Request::DeleteLog(_)) {
-                self.passed += usize::from(!self.deletions.is_empty());
-                return Some(request);
-            }
-            self.deletions.push_back(request);
-        }
-        self.passed = 0;
-        self.deletions.pop_front()
-    }
-}
-
+/// Carries out what is asked for, until nobody can ask any more and all logs are made and deleted.
 fn run(to_do: &Receiver<Request>, reply_to: &Arc<ReplyTo>, executor: &Executor) {
     let look_up = executor.look_up;
-    let mut order = Order::default();
-    while let Some(request) = order.next(to_do) {
-        match request {
-            Request::ResolveChannel(request) if request.asks_system() => {
-                reply_to.give_later(move || resolve_channel(&request, look_up));
+    thread::scope(|scope| {
+        for request in to_do {
+            match request {
+                Request::ResolveChannel(request) if request.asks_system() => {
+                    reply_to.give_later(move || resolve_channel(&request, look_up));
+                }
+                Request::ResolveHost(request) => reply_to.give_later(move || resolve_host(&request, look_up)),
+                request if is_about_long_log(&request) => execute_apart(scope, request, reply_to, executor),
+                request => executor.execute(request, reply_to),
             }
-            Request::ResolveHost(request) => reply_to.give_later(move || resolve_host(&request, look_up)),
-            request => executor.execute(request, reply_to),
         }
+    });
+}
+
+/// Whether a request is for a log that takes long to make or to delete.
+fn is_about_long_log(request: &Request) -> bool {
+    let term_length = match request {
+        Request::CreateLog(create) => Some(create.parameters.term_length),
+        Request::DeleteLog(delete) => delete.log.as_ref().map(LogBuffers::term_length),
+        _ => None,
+    };
+    term_length.is_some_and(|length| length.get() > SHORT_TERM)
+}
+
+/// Has a request carried out by a thread of its own. If the system grants none, it is done here.
+fn execute_apart<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    request: Request,
+    reply_to: &'scope Arc<ReplyTo>,
+    executor: &'scope Executor,
+) {
+    let handed_over = Arc::new(Mutex::new(Some(request)));
+    let carry_out = move || {
+        // Nobody fails while holding it.
+        let request = handed_over.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(request) = request {
+            executor.execute(request, reply_to);
+        }
+    };
+    if thread::Builder::new().name(LOG_THREAD.to_owned()).spawn_scoped(scope, carry_out.clone()).is_err() {
+        carry_out();
     }
 }
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests look at files and wait, with deadlines")]
 mod tests {
-    use std::sync::Mutex;
     use std::time::{Duration, Instant};
 
     use gannet::channel_uri::ChannelUri;
-    use gannet::types::RegistrationId;
+    use gannet::logbuffer::{LogKind, LogParameters};
+    use gannet::memory::Reserve;
+    use gannet::types::{RegistrationId, SessionId, StreamId, TermId, TermLength};
 
     use super::*;
     use crate::channel::Usage;
     use crate::config::Loss;
     use crate::io::transport::{SocketOptions, TransportKind};
-    use crate::mailbox::{DeleteLog, EndpointId, LOOKUP_LIMIT, LookupId, Side};
+    use crate::mailbox::{CreateLog, DeleteLog, LOOKUP_LIMIT, LookupId};
     use crate::runtime::Role;
     use crate::runtime::network_agents::NetworkParts;
     use crate::shared::NetworkCounters;
@@ -270,7 +287,7 @@ mod tests {
             [0; 2],
         )
         .unwrap();
-        Executor { orders: parts.orders, defaults: SocketDefaults::default(), look_up: stuck }
+        Executor { orders: parts.orders, defaults: SocketDefaults::default(), look_up: stuck, logs: slow }
     }
 
     /// Whoever holds this is the name server, which says nothing.
@@ -279,6 +296,16 @@ mod tests {
     fn stuck(_: &str) -> (Option<IpAddr>, i64) {
         drop(NAME_SERVER.lock());
         (None, 5)
+    }
+
+    /// Whoever holds this is the disk, which takes its time for long logs.
+    static DISK: Mutex<()> = Mutex::new(());
+
+    fn slow(request: Request) -> Reply {
+        if is_about_long_log(&request) {
+            drop(DISK.lock());
+        }
+        log_files(request)
     }
 
     fn delete(path: &std::path::Path) -> Request {
@@ -296,33 +323,16 @@ mod tests {
         }
     }
 
-    /// A log that somebody waits for does not wait for logs that nobody wants any more; and those are deleted all the same.
-    #[test]
-    fn deletions_let_others_go_first_but_not_for_ever() {
-        let (ask, to_do) = sync_channel(64);
-        let mut order = Order::default();
-        let mut take = || match order.next(&to_do) {
-            Some(Request::DeleteLog(request)) => format!("delete {}", request.registration_id),
-            Some(Request::CloseEndpoint(_, id)) => format!("close {}", id.get()),
-            Some(other) => panic!("{other:?}"),
-            None => "end".to_owned(),
-        };
-        let deletion = |id| {
-            let registration_id = RegistrationId::new(id);
-            Request::DeleteLog(DeleteLog { registration_id, path: "log".into(), log: None })
-        };
-        let close = |id| Request::CloseEndpoint(Side::Send, EndpointId::new(id));
-        for request in [deletion(1), deletion(2), close(1), deletion(3), close(2)] {
-            ask.send(request).unwrap();
-        }
-        assert_eq!([take(), take(), take()], ["close 1", "close 2", "delete 1"]);
-        let closes = 40_u32;
-        (3..closes).for_each(|id| ask.send(close(id)).unwrap());
-        drop(ask);
-        let order: Vec<_> = std::iter::from_fn(|| Some(take()).filter(|what| what != "end")).collect();
-        let at = |what: &str| order.iter().position(|found| found == what);
-        assert_eq!((at("delete 2"), at("delete 3")), (Some(MAX_PASSED), Some(2 * MAX_PASSED + 1)), "{order:?}");
-        assert_eq!(order.len(), 2 + closes as usize - 3);
+    fn create(path: &std::path::Path, term_length: i64) -> Request {
+        let ids = (SessionId::new(1), StreamId::new(2), TermId::new(3));
+        let term_length = TermLength::new(term_length).unwrap();
+        Request::CreateLog(CreateLog {
+            registration_id: RegistrationId::new(7),
+            path: path.to_owned(),
+            parameters: LogParameters::ipc(LogKind::Concurrent, term_length, ids.0, ids.1, ids.2),
+            mode: 0o600,
+            reserve: Reserve::Space,
+        })
     }
 
     #[test]
@@ -344,6 +354,35 @@ mod tests {
         drop(port);
         thread.join().unwrap();
         assert!(!path.exists());
+    }
+
+    /// Whoever waits for a short log or a socket does not wait for a long log, made or deleted; and those are done before the helper ends.
+    #[test]
+    fn long_logs_hold_nothing_up() {
+        let temp = tempfile::tempdir().unwrap();
+        let (pinned, _) = sync_channel(1);
+        let pin = Pin { role: Role::Helper, cpu: None };
+        let (mut port, thread) = HelperPort::start("helper", pin, pinned, executor()).unwrap();
+        port.on_start();
+        let [short, long, last] = ["short", "long", "last"].map(|name| temp.path().join(name));
+        let disk = DISK.lock().unwrap();
+        port.ask(create(&long, 2 << 20)).unwrap();
+        port.ask(create(&short, 1 << 16)).unwrap();
+        let is_short = |log: &LogBuffers| log.term_length().get() == 1 << 16;
+        assert!(matches!(await_reply(&mut port), Reply::LogCreated { log, .. } if is_short(&log)));
+        assert!(short.exists() && !long.exists());
+        drop(disk);
+        let Reply::LogCreated { registration_id, log, .. } = await_reply(&mut port) else { panic!("no log") };
+        let disk = DISK.lock().unwrap();
+        let path = long.clone();
+        port.ask(Request::DeleteLog(DeleteLog { registration_id, path, log: Some(log) })).unwrap();
+        port.ask(delete(&short)).unwrap();
+        assert!(matches!(await_reply(&mut port), Reply::LogDeleted { .. }));
+        assert!(!short.exists() && long.exists());
+        port.ask(create(&last, 2 << 20)).unwrap();
+        drop((port, disk));
+        thread.join().unwrap();
+        assert!(!long.exists() && last.exists());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::Role;
 use super::affinity::{self, AffinityError, Pin};
 use super::conductor_agent::ConductorAgent;
 use super::conductor_config::{conductor_config, ns};
-use super::helper::{Executor, HelperPort};
+use super::helper::{Executor, HelperPort, log_files};
 use super::network_agents::{NetworkAgent, NetworkDuty, NetworkParts};
 use super::resolver_port::{self, ResolverError};
 use super::shared_memory::{SharedMemory, SharedMemoryError};
@@ -228,7 +228,7 @@ impl MediaDriver {
             thresholds,
         )
         .map_err(LaunchError::Transport)?;
-        let executor = Executor { orders, defaults: endpoints, look_up: resolver::timed };
+        let executor = Executor { orders, defaults: endpoints, look_up: resolver::timed, logs: log_files };
 
         let stop = StopHandle::default();
         let thread_name = |role: Role| role.thread_name(threads.mode, threads.naming);

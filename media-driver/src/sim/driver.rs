@@ -48,6 +48,11 @@ pub struct SimDriver {
     resolving: SimTransport,
     gossip_due_ns: i64,
     logs: HashMap<PathBuf, LogBuffers>,
+    /// Logs that are being made, and when each is there.
+    in_the_making: Vec<(i64, Request)>,
+    /// How long the making of a log takes at most, in nanoseconds, and what is drawn for each.
+    slowest_log_ns: i64,
+    log_times: fastrand::Rng,
     /// What has become of datagrams, and the sender does not know.
     unanswered: Vec<Completion>,
     answers_late: bool,
@@ -109,6 +114,9 @@ impl SimDriver {
             resolving,
             gossip_due_ns: 0,
             logs: HashMap::new(),
+            in_the_making: Vec::new(),
+            slowest_log_ns: 0,
+            log_times: fastrand::Rng::with_seed(seed),
             unanswered: Vec::new(),
             answers_late: false,
             memory,
@@ -119,6 +127,11 @@ impl SimDriver {
     /// Whether its operating system answers for datagrams in the turn after, as io_uring may.
     pub fn set_answers_late(&mut self, answers_late: bool) {
         self.answers_late = answers_late;
+    }
+
+    /// Has the making of each log take any time up to this, in nanoseconds, so that one is there before another that was asked for earlier.
+    pub fn set_slowest_log(&mut self, slowest_log_ns: i64) {
+        self.slowest_log_ns = slowest_log_ns;
     }
 
     /// Its host.
@@ -243,13 +256,24 @@ impl SimDriver {
     fn conduct(&mut self, now_ns: i64) {
         self.conductor.do_work(MonotonicNanos::new(now_ns), EpochMillis::new(now_ns / NANOS_PER_MILLI));
         while let Some(request) = self.conductor.poll_request() {
-            let reply = self.execute(request);
-            self.conductor.on_reply(reply);
+            if self.slowest_log_ns > 0 && matches!(request, Request::CreateLog(_)) {
+                let takes_ns = self.log_times.i64(0..self.slowest_log_ns);
+                self.in_the_making.push((now_ns + takes_ns, request));
+            } else {
+                self.answer(request);
+            }
         }
+        let made: Vec<_> = self.in_the_making.extract_if(.., |(due_ns, _)| now_ns >= *due_ns).collect();
+        made.into_iter().for_each(|(_, request)| self.answer(request));
         if self.resolving.endpoints() > 0 && now_ns >= self.gossip_due_ns {
             self.gossip_due_ns = now_ns + WORK_INTERVAL_NS;
             self.gossip(MonotonicNanos::new(now_ns));
         }
+    }
+
+    fn answer(&mut self, request: Request) {
+        let reply = self.execute(request);
+        self.conductor.on_reply(reply);
     }
 
     fn gossip(&mut self, now: MonotonicNanos) {

@@ -1,8 +1,10 @@
 //! Logs are made and deleted elsewhere, and that takes its time. Nothing else waits for it.
 
+use gannet::command::{AddCounter, AddPublication, Command, Text};
 use gannet::counters::SystemCounter;
 use gannet::memory::Reserve;
-use gannet_driver::mailbox::{Reply, Request};
+use gannet::types::{ClientId, RegistrationId, StreamId};
+use gannet_driver::mailbox::{LOGS_LIMIT, Reply, Request, SenderEvent};
 
 use crate::raw_access::RAW;
 use crate::support::{Driver, IPC, drain, fill};
@@ -30,30 +32,223 @@ fn other_streams_go_on_while_a_log_is_made() {
     assert!(events[0].starts_with("exclusive publication "), "{events:?}");
 }
 
-/// Commands of all clients take effect in the order of the ring: the next one waits for the log of this one.
+const OTHER_STREAM: &str = "aeron:ipc?term-length=64k|alias=other";
+
+/// A command that adds a publication on another stream than usual.
+fn on_stream(driver: &Driver, client: ClientId, channel: &'static str, stream: i32) -> Command<'static> {
+    Command::AddPublication(AddPublication {
+        client_id: client,
+        correlation_id: driver.correlation(),
+        stream_id: StreamId::new(stream),
+        channel: Text::from(channel),
+    })
+}
+
+/// The events without those of clients that become known.
+fn told(driver: &mut Driver) -> Vec<String> {
+    driver.events().into_iter().filter(|event| !event.starts_with("counter ")).collect()
+}
+
+fn begins(events: &[String], beginnings: &[String]) -> bool {
+    events.len() == beginnings.len() && events.iter().zip(beginnings).all(|(event, start)| event.starts_with(start))
+}
+
+/// While one client waits for a log, others subscribe, publish and take back, and what they have added is there for it.
 #[test]
-fn commands_are_carried_out_in_order() {
+fn a_slow_log_holds_up_its_own_client_alone() {
     let mut driver = Driver::new();
-    let (first, second) = (driver.client(), driver.client());
-    driver.hold_requests();
-    let publication = driver.add_publication_command(first, IPC, false);
-    let subscription = driver.add_subscription_command(second, "aeron:ipc");
-    driver.send(&publication);
-    driver.send(&subscription);
-    driver.settle();
-    assert_eq!(driver.events(), Vec::<String>::new());
-    driver.release_requests();
-    let (publication, subscription) = (publication.correlation_id(), subscription.correlation_id());
-    assert_eq!(
-        driver.events(),
-        [
-            format!("counter {first} #48"),
-            format!("publication {publication} of {publication} limit #47 status -1"),
-            format!("counter {second} #49"),
-            format!("subscription {subscription} status -1"),
-            format!("available image {publication} for {subscription} #50 from aeron:ipc"),
-        ]
+    let (slow, other) = (driver.client(), driver.client());
+    driver.hold_logs();
+    let publication = driver.add_publication_command(slow, IPC, false);
+    driver.run(&publication);
+    let publication = publication.correlation_id();
+    let (subscription, images) = driver.add_subscription(other, "aeron:ipc");
+    assert!(images.is_empty());
+    let (_, events) = driver.add_counter(other, b"key", b"label");
+    assert!(events[0].starts_with("counter "), "{events:?}");
+    let second = on_stream(&driver, other, OTHER_STREAM, 7);
+    assert_eq!((driver.run(&second), driver.held()), (Vec::new(), 2));
+    driver.release_newest_request();
+    assert!(
+        begins(&told(&mut driver), &[format!("publication {} ", second.correlation_id())]),
+        "the other's is there first"
     );
+    driver.remove_publication(other, second.correlation_id().registration(), false);
+    driver.release_requests();
+    let expected =
+        [format!("publication {publication} "), format!("available image {publication} for {subscription} ")];
+    let events = told(&mut driver);
+    assert!(begins(&events, &expected), "{events:?}");
+}
+
+/// One client's commands take effect in the order in which it sent them; but it may go, and show itself.
+#[test]
+fn a_client_s_own_commands_stay_behind_its_log() {
+    let mut driver = Driver::new();
+    let client = driver.client();
+    driver.add_counter(client, b"key", b"label");
+    driver.hold_logs();
+    let publication = driver.add_publication_command(client, IPC, false);
+    driver.run(&publication);
+    let (counter, events) = driver.add_counter(client, b"key", b"label");
+    assert_eq!(events, Vec::<String>::new());
+    driver.remove_publication(client, publication.correlation_id().registration(), false);
+    driver.step_wall_clock_ms(5);
+    driver.keepalive(client);
+    let heartbeat = driver.counters.find(11, RegistrationId::new(client.get())).unwrap();
+    assert_eq!(driver.value(heartbeat), driver.now_ms());
+    driver.release_requests();
+    let events = driver.events();
+    let starts =
+        [format!("publication {} ", publication.correlation_id()), format!("counter {counter} "), "success ".into()];
+    assert!(begins(&events, &starts), "{events:?}");
+}
+
+/// Two clients that add the same publication share it, however close together they come; and a session is one publication's alone.
+#[test]
+fn what_may_be_the_same_publication_waits_for_it() {
+    let mut driver = Driver::with_network();
+    let [first, second, third] = [(); 3].map(|()| driver.client());
+    for channel in [IPC, "aeron:udp?endpoint=127.0.0.1:40123|term-length=64k"] {
+        driver.hold_logs();
+        let original = driver.add_publication_command(first, channel, false);
+        let shared = driver.add_publication_command(second, channel, false);
+        assert_eq!((driver.run(&original).len(), driver.run(&shared).len(), driver.held()), (0, 0, 1), "{channel}");
+        driver.release_requests();
+        let (original, shared) = (original.correlation_id(), shared.correlation_id());
+        let events = told(&mut driver);
+        let starts = [format!("publication {original} of {original} "), format!("publication {shared} of {original} ")];
+        assert!(begins(&events, &starts), "{events:?}");
+    }
+    driver.hold_logs();
+    let channel = "aeron:ipc?term-length=64k|session-id=5";
+    let taken = driver.add_publication_command(first, channel, true);
+    let clash = driver.add_publication_command(third, channel, true);
+    driver.run(&taken);
+    driver.run(&clash);
+    driver.release_requests();
+    let events = told(&mut driver);
+    let starts = [format!("exclusive publication {} ", taken.correlation_id()), "error ".to_owned()];
+    assert!(begins(&events, &starts) && events[1].contains("session"), "{events:?}");
+}
+
+/// Sessions that are chosen while logs are made differ, whoever they are for.
+#[test]
+fn sessions_of_publications_in_the_making_are_taken() {
+    let mut driver = Driver::new();
+    let clients = [(); 3].map(|()| driver.client());
+    driver.hold_logs();
+    for (stream, client) in (1..).zip(clients) {
+        let command = on_stream(&driver, client, OTHER_STREAM, stream);
+        driver.run(&command);
+    }
+    let other = driver.client();
+    let next = driver.next_session_id(other);
+    driver.release_requests();
+    let mut sessions: Vec<i32> = driver
+        .log_files()
+        .iter()
+        .map(|file| crate::support::open(&driver.directory().join(file)).session_id().get())
+        .collect();
+    sessions.sort_unstable();
+    sessions.dedup();
+    assert_eq!(sessions.len(), 3);
+    assert!(sessions.iter().all(|session| !next[0].contains(&session.to_string())), "{next:?} and {sessions:?}");
+}
+
+/// What a client has asked for and goes before it has it is not made, whether it said so or died.
+#[test]
+fn what_a_client_that_goes_has_asked_for_is_given_up() {
+    for (channel, says_so) in [(IPC, true), (IPC, false), ("aeron:udp?endpoint=127.0.0.1:40123|term-length=64k", true)]
+    {
+        let mut driver = Driver::with_network();
+        let client = driver.client();
+        driver.add_counter(client, b"key", b"label");
+        driver.hold_logs();
+        driver.run(&driver.add_publication_command(client, channel, false));
+        if says_so {
+            driver.close_client(client);
+        }
+        driver.pass_ms(15_000);
+        driver.events();
+        driver.release_requests();
+        driver.pass_ms(15_000);
+        assert_eq!(driver.events(), Vec::<String>::new(), "{channel}");
+        assert_eq!((driver.counter_lines(), driver.log_files()), (Vec::new(), Vec::new()), "{channel}");
+        assert!(driver.sockets.is_empty());
+        assert_eq!(driver.system(SystemCounter::BytesCurrentlyMapped), 0);
+    }
+}
+
+/// An endpoint stays while a publication that is to use it waits for its log.
+#[test]
+fn an_endpoint_is_kept_for_a_publication_in_the_making() {
+    let mut driver = Driver::with_network();
+    let (first, second) = (driver.client(), driver.client());
+    let channel = "aeron:udp?endpoint=127.0.0.1:40123|term-length=64k|linger=0";
+    let publication = driver.add_publication(first, channel);
+    driver.add_counter(second, b"key", b"label");
+    driver.hold_logs();
+    driver.run(&on_stream(&driver, second, channel, 7));
+    driver.remove_publication(first, publication.original, false);
+    driver.pass_with(10_000, |driver| {
+        driver.beat(second);
+        driver.conductor.on_sender_event(SenderEvent::PublicationRemoved(publication.original));
+    });
+    driver.events();
+    driver.release_requests();
+    let events = told(&mut driver);
+    assert!(events[0].starts_with("publication "), "{events:?}");
+    assert_eq!(driver.sockets.len(), 1);
+}
+
+/// No more logs are made at once than have room, and all come in the end.
+#[test]
+fn logs_that_are_made_at_once_are_bounded() {
+    let mut driver = Driver::new();
+    let clients: Vec<_> = (0..3 * LOGS_LIMIT).map(|_| driver.client()).collect();
+    driver.hold_logs();
+    for (stream, client) in (1..).zip(&clients) {
+        let command = on_stream(&driver, *client, OTHER_STREAM, stream);
+        driver.run(&command);
+    }
+    assert_eq!(driver.held(), LOGS_LIMIT);
+    driver.release_requests();
+    assert_eq!(told(&mut driver).len(), clients.len());
+}
+
+/// However much a client sends behind a log, nothing of it is refused: what is too much stays in the ring, and others' with it.
+#[test]
+fn a_flood_behind_a_log_stays_in_the_ring() {
+    let mut driver = Driver::new();
+    let (flooding, other) = (driver.client(), driver.client());
+    driver.hold_logs();
+    driver.run(&driver.add_publication_command(flooding, IPC, false));
+    let label = "x".repeat(4_000);
+    let add = |driver: &mut Driver, client: ClientId| {
+        let (correlation_id, label) = (driver.correlation(), Text::from(&*label));
+        let add = AddCounter { client_id: client, correlation_id, type_id: 1001, key: b"key", label };
+        let command = Command::AddCounter(add);
+        let mut bytes = vec![0; command.encoded_length()];
+        command.encode(&mut bytes).unwrap();
+        driver.ring.write(command.type_id(), &bytes).is_ok()
+    };
+    let mut sent = 0;
+    while add(&mut driver, flooding) {
+        sent += 1;
+        driver.settle();
+        assert!(sent < 1_000, "the ring never fills up");
+    }
+    assert!(sent > 128, "{sent}: the ring and more");
+    assert_eq!(driver.events(), Vec::<String>::new(), "neither done nor refused");
+    driver.release_requests();
+    // A cycle may find no more than the ring's end, and does nothing then.
+    driver.settle();
+    let events = driver.events();
+    assert_eq!(events.iter().filter(|event| event.starts_with("counter ")).count(), sent + 1, "{events:?}");
+    assert!(add(&mut driver, other));
+    driver.settle();
+    assert_eq!(driver.events().len(), 2);
 }
 
 #[test]

@@ -53,6 +53,8 @@ pub(crate) struct Driver {
     step_ms: i64,
     /// Requests that wait for the test to have them carried out.
     held: Option<Vec<Request>>,
+    /// Whether requests for new logs alone wait.
+    holds_logs_only: bool,
     /// Lookups that the name server does not answer yet.
     unanswered: Option<Vec<Request>>,
     /// The sockets that are open.
@@ -118,6 +120,7 @@ impl Driver {
             now_ms: START_MS,
             step_ms: 0,
             held: None,
+            holds_logs_only: false,
             unanswered: None,
             sockets: HashSet::new(),
             names: None,
@@ -146,7 +149,9 @@ impl Driver {
                 _ => {}
             }
             match (&mut self.held, &mut self.unanswered) {
-                (Some(held), _) => held.push(request),
+                (Some(held), _) if !self.holds_logs_only || matches!(request, Request::CreateLog(_)) => {
+                    held.push(request);
+                }
                 (_, Some(unanswered)) if request.asks_system() => unanswered.push(request),
                 _ => self.conductor.on_reply(execute(self.names.as_ref(), request)),
             }
@@ -235,6 +240,24 @@ impl Driver {
     /// From now on requests wait.
     pub(crate) fn hold_requests(&mut self) {
         self.held.get_or_insert_default();
+    }
+
+    /// From now on requests for new logs wait.
+    pub(crate) fn hold_logs(&mut self) {
+        self.hold_requests();
+        self.holds_logs_only = true;
+    }
+
+    /// How many requests wait.
+    pub(crate) fn held(&self) -> usize {
+        self.held.as_ref().map_or(0, Vec::len)
+    }
+
+    /// The newest of those that wait is carried out.
+    pub(crate) fn release_newest_request(&mut self) {
+        let request = self.held.as_mut().and_then(Vec::pop).expect("a request that waits");
+        self.conductor.on_reply(execute(self.names.as_ref(), request));
+        self.settle();
     }
 
     /// What waits is carried out, and nothing waits from now on.

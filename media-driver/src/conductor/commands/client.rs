@@ -38,9 +38,10 @@ impl Core {
         }
     }
 
-    /// The client is gone: its command that waits for a name is carried out no more, nor are those behind it.
+    /// The client is gone: its command that waits for a name or a log is carried out no more, nor are those behind it.
     pub(in crate::conductor) fn forget_waiting(&mut self, id: ClientId) {
         self.network.forget_waiting(id);
+        self.awaiting_logs.forget(id);
         self.deferred.forget(id);
     }
 

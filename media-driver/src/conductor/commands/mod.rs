@@ -1,5 +1,5 @@
 //! Commands: read, carried out and answered one at a time, in the order in which they lie in the ring, but for those that wait for a
-//! name: the commands of other clients pass these. What is carried out is in the file that is named after what the command is about.
+//! name or a log: the commands of other clients pass these. What is carried out is in the file that is named after what the command is about.
 
 mod client;
 mod counter;
@@ -8,20 +8,19 @@ mod publication;
 mod session_id;
 mod subscription;
 
-pub(super) use publication::PendingPublication;
-
-use gannet::command::{Command, Event, OnOperationSuccess, Text};
+use gannet::command::{Command, Event, MalformedCommand, OnOperationSuccess, Text};
 use gannet::types::{ClientId, CorrelationId, RegistrationId};
 
 use super::Core;
 use super::clients::Client;
+use super::deferred::Record;
 use super::error::CommandError;
 
 /// What a command is answered with when its correlation id cannot be read.
 const NO_CORRELATION: CorrelationId = CorrelationId::new(0);
 
 impl Core {
-    /// Carries a command out. `bytes` is a private copy, and anything may be in it.
+    /// Carries a command of the ring out, or has it stay behind others. `bytes` is a private copy, and anything may be in it.
     pub(super) fn on_command(&mut self, type_id: i32, bytes: &[u8]) {
         match Command::decode(type_id, bytes) {
             Ok(command) if self.stays_behind(&command) => {
@@ -30,6 +29,17 @@ impl Core {
                     self.refuse(command.name(), command.correlation_id(), channel_of(&command), &full);
                 }
             }
+            decoded => self.perform(decoded, bytes),
+        }
+    }
+
+    /// Carries a command out that has stayed behind others.
+    pub(super) fn on_deferred(&mut self, record: &Record) {
+        self.perform(Command::decode(record.type_id, &record.bytes), &record.bytes);
+    }
+
+    fn perform(&mut self, decoded: Result<Command<'_>, MalformedCommand>, bytes: &[u8]) {
+        match decoded {
             Ok(command) => {
                 if let Err(error) = self.carry_out(&command) {
                     self.refuse(command.name(), command.correlation_id(), channel_of(&command), &error);
@@ -43,12 +53,30 @@ impl Core {
         }
     }
 
-    /// Whether an earlier command of its client waits for a name, and it has to wait for that. What holds whatever the client has
-    /// asked for before does not.
+    /// Whether an earlier command of its client waits for a name or a log, or behind one that does, and it has to wait for that; or the log
+    /// of another's publication does. What holds whatever the client has asked for before waits for nothing.
     fn stays_behind(&self, command: &Command<'_>) -> bool {
         let holds_always =
             matches!(command, Command::ClientKeepalive(_) | Command::ClientClose(_) | Command::TerminateDriver(_));
-        !holds_always && self.network.is_waiting(command.client_id())
+        let client_id = command.client_id();
+        !holds_always
+            && (self.is_waiting(client_id) || self.deferred.holds(client_id) || self.awaiting_logs.holds_back(command))
+    }
+
+    /// Whether a command of this client waits for a name or a log.
+    fn is_waiting(&self, client_id: ClientId) -> bool {
+        self.network.is_waiting(client_id) || self.awaiting_logs.is_waiting(client_id)
+    }
+
+    /// The next command that stays behind nothing any more.
+    pub(super) fn take_deferred(&mut self) -> Option<Record> {
+        let Self { deferred, network, awaiting_logs, .. } = self;
+        deferred.take(|client_id, record| {
+            let holds_back = |command: Command<'_>| awaiting_logs.holds_back(&command);
+            network.is_waiting(client_id)
+                || awaiting_logs.is_waiting(client_id)
+                || Command::decode(record.type_id, &record.bytes).is_ok_and(holds_back)
+        })
     }
 
     fn carry_out(&mut self, command: &Command<'_>) -> Result<(), CommandError> {
@@ -107,7 +135,7 @@ impl Core {
             || self.publications.get(registration_id).is_some()
             || self.network.holds(registration_id)
             || self.logs.is_condemned(registration_id)
-            || self.pending.as_ref().is_some_and(|pending| pending.registration_id() == registration_id);
+            || self.awaiting_logs.holds(registration_id);
         if is_used { Err(CommandError::InUse { registration_id }) } else { Ok(()) }
     }
 }

@@ -6,41 +6,17 @@ use gannet::channel_uri::{ChannelUri, Media};
 use gannet::command::{AddPublication, Event, OnPublicationReady, RemovePublication, Text};
 use gannet::counters::Stream;
 use gannet::logbuffer::{LogBuffers, LogLayout};
-use gannet::types::{ClientId, CorrelationId, CounterId, Position, RegistrationId, SessionId, StreamId, TermId};
+use gannet::types::{ClientId, CorrelationId, CounterId, Position, RegistrationId, SessionId, TermId};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::conductor::Core;
+use crate::conductor::awaiting_logs::AwaitingLog;
 use crate::conductor::counters::{PublicationCounters, StreamCounters};
 use crate::conductor::error::CommandError;
 use crate::conductor::log_requests::PublicationLog;
 use crate::conductor::params::{IpcPublicationParams, Shared, Start};
 use crate::ipc::{IpcPublication, NewIpcPublication};
-use crate::mailbox::Reply;
-
-/// A publication whose log is being made.
-#[derive(Debug)]
-pub(in crate::conductor) struct PendingPublication {
-    client_id: ClientId,
-    correlation_id: CorrelationId,
-    stream_id: StreamId,
-    channel: Box<str>,
-    exclusive: bool,
-    params: IpcPublicationParams,
-    session_id: SessionId,
-    start: Start,
-    path: PathBuf,
-}
-
-impl PendingPublication {
-    pub(in crate::conductor) fn registration_id(&self) -> RegistrationId {
-        self.correlation_id.registration()
-    }
-
-    fn command(&self) -> &'static str {
-        if self.exclusive { "ADD_EXCLUSIVE_PUBLICATION" } else { "ADD_PUBLICATION" }
-    }
-}
 
 impl Core {
     pub(super) fn add_publication(
@@ -73,7 +49,7 @@ impl Core {
     /// Refuses one hold on publications more than there may be.
     pub(in crate::conductor) fn check_room_for_hold(&self) -> Result<(), CommandError> {
         let capacity = self.config.capacity.publication_links;
-        if self.clients.publication_links() >= capacity {
+        if self.clients.publication_links() + self.awaiting_logs.len() >= capacity {
             return Err(CommandError::Full { what: "holds on publications", capacity });
         }
         Ok(())
@@ -87,154 +63,124 @@ impl Core {
         uri: &ChannelUri,
         params: IpcPublicationParams,
     ) -> Result<(), CommandError> {
-        let capacity = self.config.capacity.publications;
-        if self.publications.len() + self.network.logs() + self.logs.condemned() >= capacity {
-            return Err(CommandError::Full { what: "publications", capacity });
-        }
-        let is_used = |session_id| self.publications.is_taken(command.stream_id, session_id);
+        self.check_room_for_publication()?;
+        let stream_id = command.stream_id;
+        let is_used = |session_id| self.publications.is_taken(stream_id, session_id);
         let session_id = match params.session_id {
             Some(session_id) if is_used(session_id) => {
-                return Err(CommandError::SessionClash { session_id, stream_id: command.stream_id });
+                return Err(CommandError::SessionClash { session_id, stream_id });
             }
             Some(session_id) => session_id,
-            None => self.session_ids.peek(is_used),
+            None => self.session_ids.peek(|id| is_used(id) || self.awaiting_logs.is_taken(id)),
         };
-        if let Some(subscription) = self.awaiting_response(params.response_correlation_id)
-            && !self.subscriptions.could_bind_response(subscription, session_id)
-        {
-            return Err(CommandError::ResponseTaken { subscription });
-        }
-        let start = params
-            .start
-            .unwrap_or_else(|| Start { initial_term_id: TermId::new(self.random.i32(..)), position: Position::new(0) });
-        let registration_id = command.correlation_id.registration();
+        self.check_answer(params.response_correlation_id, session_id)?;
+        let start = self.start_of(&params);
         let request = self.config.logs.of_publication(&PublicationLog {
-            registration_id,
+            registration_id: command.correlation_id.registration(),
             session_id,
-            stream_id: command.stream_id,
+            stream_id,
             exclusive,
             start,
             params: &params,
             max_resend: 0,
             group: false,
         });
-        let path = request.path.clone();
-        self.logs.create(request);
-        self.pending = Some(PendingPublication {
+        self.awaiting_logs.push(AwaitingLog {
             client_id: command.client_id,
             correlation_id: command.correlation_id,
-            stream_id: command.stream_id,
-            channel: uri.text().into(),
+            stream_id,
             exclusive,
-            params,
+            uri: Box::new(uri.clone()),
+            params: Box::new(params),
+            endpoint: None,
             session_id,
             start,
-            path,
+            path: request.path.clone(),
+            is_wanted: true,
         });
+        self.logs.create(request);
         Ok(())
     }
 
-    /// The outside has answered.
-    pub(in crate::conductor) fn on_helper_reply(&mut self, reply: Reply) {
-        match reply {
-            Reply::ChannelResolved { id, channel, lookups_ns } => {
-                lookups_ns.into_iter().for_each(|took_ns| self.on_lookup(took_ns));
-                self.on_channel_resolved(id, channel);
+    /// Refuses one log more than there may be.
+    pub(in crate::conductor) fn check_room_for_publication(&self) -> Result<(), CommandError> {
+        let capacity = self.config.capacity.publications;
+        let made = self.publications.len() + self.network.logs();
+        if made + self.awaiting_logs.len() + self.logs.condemned() >= capacity {
+            return Err(CommandError::Full { what: "publications", capacity });
+        }
+        Ok(())
+    }
+
+    /// Where a new publication starts: where it is stated, or in any term.
+    pub(in crate::conductor) fn start_of(&mut self, params: &IpcPublicationParams) -> Start {
+        let anywhere = || Start { initial_term_id: TermId::new(self.random.i32(..)), position: Position::new(0) };
+        params.start.unwrap_or_else(anywhere)
+    }
+
+    /// Refuses an answer to a request that has one.
+    fn check_answer(&self, request: i64, session_id: SessionId) -> Result<(), CommandError> {
+        match self.awaiting_response(request) {
+            Some(subscription) if !self.subscriptions.could_bind_response(subscription, session_id) => {
+                Err(CommandError::ResponseTaken { subscription })
             }
-            Reply::HostResolved { index, address, lookup_ns } => {
-                self.on_lookup(lookup_ns);
-                self.network.on_other_lookup();
-                self.on_host_resolved(index, address);
-            }
-            // What the sender does is not changed by what its socket hears.
-            Reply::Reconnected { .. } => {}
-            Reply::NotReconnected { id, to } => self.on_not_reconnected(id, to),
-            Reply::EndpointOpened { id, local } => self.on_endpoint_opened(id, local),
-            Reply::EndpointNotOpened { id, error } => self.on_endpoint_not_opened(id, error),
-            Reply::EndpointClosed { id } => self.on_endpoint_closed(id),
-            Reply::LogCreated { registration_id, log, space_left } => {
-                self.counters.on_mapped(self.file_length(&log));
-                if self.awaits_network_log(registration_id) {
-                    self.on_network_log(log);
-                    return;
-                }
-                let Some(log) = self.on_image_log(registration_id, log) else { return };
-                let Some(pending) = self.take_pending(registration_id) else { return };
-                if let Err(error) = self.finish_publication(&pending, &log) {
-                    self.give_up_log(registration_id, pending.path.clone(), log);
-                    self.refuse_pending(&pending, &error);
-                } else {
-                    self.warn_if_low(space_left, &pending.path);
-                }
-            }
-            Reply::LogNotCreated { registration_id, error } if self.awaits_network_log(registration_id) => {
-                self.on_no_network_log(&error.into());
-            }
-            Reply::LogNotCreated { registration_id, error } => {
-                let error = CommandError::from(error);
-                if self.on_no_image_log(registration_id, &error) {
-                    return;
-                }
-                let Some(pending) = self.take_pending(registration_id) else { return };
-                self.refuse_pending(&pending, &error);
-            }
-            Reply::LogDeleted { registration_id } => self.logs.on_deleted(registration_id),
-            Reply::LogNotDeleted { registration_id, path, error } => {
-                self.counters.on_failed_deletion();
-                let text = format!("(11) failed to delete the log {}: {error}; trying again", path.display());
-                self.reporter.record(self.now.epoch, &self.counters, &text);
-                self.logs.on_not_deleted(registration_id, path);
-            }
+            _ => Ok(()),
         }
     }
 
     /// Makes and announces the publication whose log is there. An error leaves nothing behind but the log.
-    fn finish_publication(&mut self, pending: &PendingPublication, log: &LogBuffers) -> Result<(), CommandError> {
+    pub(in crate::conductor) fn finish_publication(
+        &mut self,
+        made: &AwaitingLog,
+        log: &LogBuffers,
+    ) -> Result<(), CommandError> {
         let now = self.now;
-        let registration_id = pending.correlation_id.registration();
+        let registration_id = made.registration_id();
+        let response_correlation_id = made.params.response_correlation_id;
+        // Another one may have answered the request meanwhile.
+        self.check_answer(response_correlation_id, made.session_id)?;
         let StreamCounters { position, limit } = self.counters.allocate_for_publication(
             now.epoch,
             &PublicationCounters {
                 stream: Stream {
                     registration_id,
-                    session_id: pending.session_id,
-                    stream_id: pending.stream_id,
-                    channel: &pending.channel,
+                    session_id: made.session_id,
+                    stream_id: made.stream_id,
+                    channel: made.uri.text(),
                 },
-                exclusive: pending.exclusive,
-                client_id: pending.client_id,
-                start: pending.start.position,
+                exclusive: made.exclusive,
+                client_id: made.client_id,
+                start: made.start.position,
             },
         )?;
-        if let Err(error) = self.client(pending.client_id) {
+        if let Err(error) = self.client(made.client_id) {
             self.counters.free(now.epoch, position.id);
             self.counters.free(now.epoch, limit.id);
             return Err(error);
         }
-        self.session_ids_after(pending);
-        let response_correlation_id = pending.params.response_correlation_id;
+        self.take_session_id(made);
         self.publications.push(IpcPublication::new(
             NewIpcPublication {
                 registration_id,
-                session_id: pending.session_id,
-                stream_id: pending.stream_id,
-                exclusive: pending.exclusive,
+                session_id: made.session_id,
+                stream_id: made.stream_id,
+                exclusive: made.exclusive,
                 response_correlation_id,
-                start_position: pending.start.position,
-                window: pending.params.window,
+                start_position: made.start.position,
+                window: made.params.window,
                 unblock_timeout_ns: self.config.publications.unblock_timeout_ns,
-                untethered: pending.params.untethered,
+                untethered: made.params.untethered,
                 log: log.clone(),
-                log_path: pending.path.clone(),
+                log_path: made.path.clone(),
                 position,
                 limit,
             },
             now.monotonic,
         ));
         if let Some(subscription) = self.awaiting_response(response_correlation_id) {
-            self.subscriptions.bind_response(subscription, pending.session_id);
+            self.subscriptions.bind_response(subscription, made.session_id);
         }
-        self.hold_publication(pending.client_id, pending.correlation_id, registration_id);
+        self.hold_publication(made.client_id, made.correlation_id, registration_id);
         Ok(())
     }
 
@@ -296,7 +242,7 @@ impl Core {
     }
 
     /// How long the log's file is, in bytes.
-    fn file_length(&self, log: &LogBuffers) -> usize {
+    pub(in crate::conductor) fn file_length(&self, log: &LogBuffers) -> usize {
         LogLayout { term_length: log.term_length(), page_size: self.config.logs.page_size }.file_length()
     }
 
@@ -306,19 +252,11 @@ impl Core {
         Some(RegistrationId::new(request.response_correlation_id()))
     }
 
-    fn session_ids_after(&mut self, pending: &PendingPublication) {
-        if pending.params.session_id.is_none() {
-            self.session_ids.take(pending.session_id);
+    /// A publication has the session that was chosen for it.
+    pub(in crate::conductor) fn take_session_id(&mut self, made: &AwaitingLog) {
+        if made.params.session_id.is_none() {
+            self.session_ids.take(made.session_id);
         }
-    }
-
-    fn take_pending(&mut self, registration_id: RegistrationId) -> Option<PendingPublication> {
-        self.pending.take_if(|pending| pending.correlation_id.registration() == registration_id)
-    }
-
-    fn refuse_pending(&mut self, pending: &PendingPublication, error: &CommandError) {
-        let channel = Some(Text::from(&*pending.channel));
-        self.refuse(pending.command(), pending.correlation_id, channel, error);
     }
 }
 

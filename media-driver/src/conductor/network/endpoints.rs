@@ -245,8 +245,8 @@ impl Core {
     }
 
     /// Closes an endpoint that nobody uses any more.
-    pub(super) fn close_endpoint_if_unused(&mut self, id: EndpointId) {
-        if self.network.is_used(id, self.subscriptions.iter()) {
+    pub(in crate::conductor) fn close_endpoint_if_unused(&mut self, id: EndpointId) {
+        if self.network.is_used(id, self.subscriptions.iter()) || self.awaiting_logs.uses(id) {
             return;
         }
         let Some(index) = self.network.endpoints.iter().position(|endpoint| endpoint.id == id) else { return };

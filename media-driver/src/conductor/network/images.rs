@@ -130,13 +130,9 @@ impl Core {
     }
 
     /// The log of an image is there, if this is one. Gives the log back if not.
-    pub(in crate::conductor) fn on_image_log(
-        &mut self,
-        registration_id: RegistrationId,
-        log: LogBuffers,
-    ) -> Option<LogBuffers> {
+    pub(in crate::conductor) fn on_image_log(&mut self, registration_id: RegistrationId, log: LogBuffers) {
         let Some(index) = self.network.coming.iter().position(|image| image.registration_id == registration_id) else {
-            return Some(log);
+            return;
         };
         let coming = self.network.coming.remove(index);
         if let Err(error) = self.finish_image(&coming, &log) {
@@ -147,23 +143,17 @@ impl Core {
             self.give_up_log(registration_id, coming.path.clone(), log);
             self.refuse_image(&coming);
         }
-        None
     }
 
-    /// The log of an image could not be made. Whether this was one.
-    pub(in crate::conductor) fn on_no_image_log(
-        &mut self,
-        registration_id: RegistrationId,
-        error: &CommandError,
-    ) -> bool {
+    /// The log of an image could not be made.
+    pub(in crate::conductor) fn on_no_image_log(&mut self, registration_id: RegistrationId, error: &CommandError) {
         let Some(index) = self.network.coming.iter().position(|image| image.registration_id == registration_id) else {
-            return false;
+            return;
         };
         let coming = self.network.coming.remove(index);
         self.network.refusals.on_no_log(self.now.monotonic, coming.setup.term_length);
         self.report_refusal(coming.endpoint, &coming.setup, coming.source, error);
         self.refuse_image(&coming);
-        true
     }
 
     fn refuse_image(&mut self, coming: &PendingImage) {

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use gannet::types::{ClientId, RegistrationId};
 
-use super::pending::PendingNetwork;
+use super::pending::{Pending, PendingNetwork};
 use crate::channel::UdpChannel;
 use crate::mailbox::{EndpointError, LOOKUP_LIMIT, LookupId, Request, ResolveChannel};
 
@@ -100,9 +100,13 @@ impl Lookups {
         self.is_other_asked = false;
     }
 
-    /// The oldest command that has its answer.
-    pub(super) fn take_answered(&mut self) -> Option<(PendingNetwork, Answer)> {
-        let index = self.waiting.iter().position(|waiting| waiting.answer.is_some())?;
+    /// The oldest command that has its answer, and that nothing else holds back.
+    pub(super) fn take_answered(
+        &mut self,
+        is_held_back: impl Fn(&Pending) -> bool,
+    ) -> Option<(PendingNetwork, Answer)> {
+        let may_go_on = |waiting: &Waiting| waiting.answer.is_some() && !is_held_back(&waiting.pending.what);
+        let index = self.waiting.iter().position(may_go_on)?;
         let Waiting { pending, answer } = self.waiting.remove(index);
         Some((pending, answer?))
     }

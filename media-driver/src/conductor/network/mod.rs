@@ -3,7 +3,7 @@
 //!
 //! | file | what it is about |
 //! | --- | --- |
-//! | `pending` | the command that waits: for its channel, its socket, its log |
+//! | `pending` | the command that waits: for its channel, its socket |
 //! | `publications`, `subscriptions` | adding, and what responses are about |
 //! | `destinations` | the many places of publications and subscriptions with manual control |
 //! | `lookups` | commands that wait for names, and what is looked up besides |
@@ -85,7 +85,7 @@ pub(super) struct Network {
     /// Images whose logs are being made.
     coming: Vec<PendingImage>,
     refusals: Refusals,
-    /// The command that waits for its endpoint or its log.
+    /// The command that waits for its endpoint.
     pending: Option<PendingNetwork>,
     lookups: Lookups,
     next_lookup: u64,

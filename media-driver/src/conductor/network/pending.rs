@@ -1,14 +1,13 @@
-//! The command that is carried out: it waits for what its channel means, for its socket, for its log. Others carry these steps out,
+//! The command that is carried out: it waits for what its channel means, and for its socket. Others carry these steps out,
 //! one after the other; what fails leaves nothing behind. There is one such command at a time, and no other is taken until it is
-//! done. What its channel means is known at once, unless a name has to be looked up: for that it waits aside, in `lookups`.
+//! done, which is soon. What takes long it waits for aside: for names in `lookups`, for its log in `awaiting_logs`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use gannet::channel_uri::ChannelUri;
 use gannet::command::{ErrorCode, Text};
-use gannet::types::{ClientId, CorrelationId, RegistrationId, SessionId, StreamId};
+use gannet::types::{ClientId, CorrelationId, RegistrationId, StreamId};
 
 use super::endpoints::{Endpoint, Socket};
 use super::lookups::Answer;
@@ -16,7 +15,7 @@ use super::params::{self, NetworkSubscription};
 use crate::channel::{TakenPort, UdpChannel, Usage};
 use crate::conductor::Core;
 use crate::conductor::error::CommandError;
-use crate::conductor::params::{IpcPublicationParams, IpcSubscriptionParams, Start};
+use crate::conductor::params::{IpcPublicationParams, IpcSubscriptionParams};
 use crate::mailbox::{
     EndpointError, EndpointId, LookupId, NewReceiveEndpoint, ReceiveStamps, ReceiverCommand, Request, ResolveChannel,
     SenderCommand, Side,
@@ -46,8 +45,6 @@ pub(super) enum Pending {
         stream_id: StreamId,
         exclusive: bool,
         common: Box<IpcPublicationParams>,
-        /// Chosen when its log is asked for.
-        log: Option<PendingLog>,
     },
     Subscription {
         stream_id: StreamId,
@@ -79,14 +76,6 @@ pub(super) enum Pending {
     },
 }
 
-/// The log of a publication that is being made.
-#[derive(Clone, Debug)]
-pub(super) struct PendingLog {
-    pub(super) session_id: SessionId,
-    pub(super) start: Start,
-    pub(super) path: PathBuf,
-}
-
 impl Pending {
     fn command(&self) -> &'static str {
         match self {
@@ -97,6 +86,14 @@ impl Pending {
             Self::RemoveDestination { .. } => "REMOVE_DESTINATION",
             Self::AddReceiveDestination { .. } => "ADD_RCV_DESTINATION",
             Self::RemoveReceiveDestination { .. } => "REMOVE_RCV_DESTINATION",
+        }
+    }
+
+    /// The stream of the publication that is to be added, if that is what it is about.
+    pub(super) fn new_publication(&self) -> Option<StreamId> {
+        match self {
+            Self::Publication { stream_id, .. } => Some(*stream_id),
+            _ => None,
         }
     }
 
@@ -167,7 +164,10 @@ impl Core {
 
     /// Goes on with a command that has waited for a name, if that was looked up.
     pub(in crate::conductor) fn go_on_with_channel(&mut self) -> bool {
-        let Some((pending, channel)) = self.network.lookups.take_answered() else { return false };
+        let Self { network, awaiting_logs, .. } = self;
+        let is_held_back =
+            |what: &Pending| what.new_publication().is_some_and(|stream| awaiting_logs.is_of_stream(stream));
+        let Some((pending, channel)) = network.lookups.take_answered(is_held_back) else { return false };
         self.on_channel(pending, channel);
         true
     }

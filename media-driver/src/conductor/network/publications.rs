@@ -8,13 +8,14 @@ use gannet::channel_uri::{ChannelUri, ResponseCorrelation, SessionSelector};
 use gannet::command::{AddPublication, Event, OnPublicationReady, Text};
 use gannet::counters::Stream;
 use gannet::logbuffer::LogBuffers;
-use gannet::types::{ClientId, CorrelationId, Mtu, Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
+use gannet::types::{ClientId, CorrelationId, Mtu, RegistrationId, SessionId, StreamId, TermLength};
 
-use super::pending::{Pending, PendingLog, PendingNetwork};
+use super::pending::{Pending, PendingNetwork};
 use super::publication::{NetworkPublication, NewPublication};
 use super::{Network, params};
 use crate::channel::UdpChannel;
 use crate::conductor::Core;
+use crate::conductor::awaiting_logs::AwaitingLog;
 use crate::conductor::config::PublicationDefaults;
 use crate::conductor::counters::{NetworkStreamCounters, PublicationCounters as CounterRequest};
 use crate::conductor::error::CommandError;
@@ -51,8 +52,7 @@ impl Core {
         let common = IpcPublicationParams::read(&stated, &self.network_publication_defaults())?;
         self.check_unused(command.correlation_id.registration())?;
         self.check_room_for_hold()?;
-        let what =
-            Pending::Publication { stream_id: command.stream_id, exclusive, common: Box::new(common), log: None };
+        let what = Pending::Publication { stream_id: command.stream_id, exclusive, common: Box::new(common) };
         self.wait_for_channel((command.client_id, command.correlation_id), uri, what)
     }
 
@@ -107,17 +107,13 @@ impl Core {
     }
 
     /// Chooses a session and a first term, and asks for the log of a publication.
-    pub(super) fn ask_for_log(&mut self, mut pending: PendingNetwork) -> Result<(), CommandError> {
+    pub(super) fn ask_for_log(&mut self, pending: PendingNetwork) -> Result<(), CommandError> {
         let Some(channel) = self.network.endpoint(pending.endpoint).map(|endpoint| endpoint.channel.clone()) else {
             return Err(CommandError::Closing);
         };
         let group = params::publication_rules(pending.uri.params(), &channel, &self.config.network).group;
-        let Pending::Publication { stream_id, exclusive, common, log } = &mut pending.what else { return Ok(()) };
-        let stream_id = *stream_id;
-        let capacity = self.config.capacity.publications;
-        if self.publications.len() + self.network.logs() + self.logs.condemned() >= capacity {
-            return Err(CommandError::Full { what: "publications", capacity });
-        }
+        let Pending::Publication { stream_id, exclusive, common } = pending.what else { return Ok(()) };
+        self.check_room_for_publication()?;
         let endpoint = pending.endpoint;
         let clashes = |session_id: SessionId, network: &super::Network| {
             let mut others = network.publications.of_session(stream_id, session_id);
@@ -128,71 +124,51 @@ impl Core {
                 return Err(CommandError::SessionClash { session_id, stream_id });
             }
             Some(session_id) => session_id,
-            None => self.session_ids.peek(|session_id| self.network.is_taken(stream_id, session_id)),
+            None => self.session_ids.peek(|id| self.network.is_taken(stream_id, id) || self.awaiting_logs.is_taken(id)),
         };
-        let start = common
-            .start
-            .unwrap_or_else(|| Start { initial_term_id: TermId::new(self.random.i32(..)), position: Position::new(0) });
+        let start = self.start_of(&common);
         let request = self.config.logs.of_publication(&PublicationLog {
             registration_id: pending.correlation_id.registration(),
             session_id,
             stream_id,
-            exclusive: *exclusive,
+            exclusive,
             start,
-            params: common,
+            params: &common,
             max_resend: i32::from(pending.uri.params().max_resend.unwrap_or(self.config.network.max_resend)),
             group,
         });
-        let path = request.path.clone();
+        self.awaiting_logs.push(AwaitingLog {
+            client_id: pending.client_id,
+            correlation_id: pending.correlation_id,
+            stream_id,
+            exclusive,
+            uri: pending.uri,
+            params: common,
+            endpoint: Some(endpoint),
+            session_id,
+            start,
+            path: request.path.clone(),
+            is_wanted: true,
+        });
         self.logs.create(request);
-        *log = Some(PendingLog { session_id, start, path });
-        self.network.pending = Some(pending);
         Ok(())
     }
 
-    /// Whether the log with this registration id is that of a publication that waits for it.
-    pub(in crate::conductor) fn awaits_network_log(&self, registration_id: RegistrationId) -> bool {
-        self.network.pending.as_ref().is_some_and(|pending| {
-            pending.correlation_id.registration() == registration_id
-                && matches!(pending.what, Pending::Publication { log: Some(_), .. })
-        })
-    }
-
-    /// The log that a publication waits for is there.
-    pub(in crate::conductor) fn on_network_log(&mut self, log: LogBuffers) {
-        let Some(pending) = self.network.pending.take() else { return };
-        let Pending::Publication { log: Some(made), .. } = &pending.what else { return };
-        let made = made.clone();
-        let endpoint = pending.endpoint;
-        if let Err(error) = self.finish_network_publication(&pending, &made, &log) {
-            self.give_up_log(pending.correlation_id.registration(), made.path, log);
-            self.refuse_network(&pending, &error);
-            self.close_endpoint_if_unused(endpoint);
-        }
-    }
-
-    /// The log that a publication waits for could not be made.
-    pub(in crate::conductor) fn on_no_network_log(&mut self, error: &CommandError) {
-        if let Some(pending) = self.network.pending.take() {
-            self.refuse_network(&pending, error);
-            self.close_endpoint_if_unused(pending.endpoint);
-        }
-    }
-
-    fn finish_network_publication(
+    /// Makes and announces the publication whose log is there. An error leaves nothing behind but the log.
+    pub(in crate::conductor) fn finish_network_publication(
         &mut self,
-        pending: &PendingNetwork,
-        made: &PendingLog,
+        made: &AwaitingLog,
+        endpoint: EndpointId,
         log: &LogBuffers,
     ) -> Result<(), CommandError> {
-        let Pending::Publication { stream_id, exclusive, common, .. } = &pending.what else { return Ok(()) };
+        let AwaitingLog { stream_id, exclusive, params: common, .. } = made;
         let stream_id = *stream_id;
         let now = self.now;
-        let registration_id = pending.correlation_id.registration();
-        let Some(channel) = self.network.endpoint(pending.endpoint).map(|endpoint| endpoint.channel.clone()) else {
+        let registration_id = made.registration_id();
+        let Some(channel) = self.network.endpoint(endpoint).map(|endpoint| endpoint.channel.clone()) else {
             return Err(CommandError::Closing);
         };
-        let rules = params::publication_rules(pending.uri.params(), &channel, &self.config.network);
+        let rules = params::publication_rules(made.uri.params(), &channel, &self.config.network);
         // What it answers may be gone meanwhile.
         self.check_response(&channel, common)?;
         let (answers, asks) = (channel.is_response(), common.response_correlation_id >= 0);
@@ -205,29 +181,27 @@ impl Core {
                         registration_id,
                         session_id: made.session_id,
                         stream_id,
-                        channel: pending.uri.text(),
+                        channel: made.uri.text(),
                     },
                     exclusive: *exclusive,
-                    client_id: pending.client_id,
+                    client_id: made.client_id,
                     start: made.start.position,
                 },
                 has_receivers,
             )?;
         let ids: Vec<_> = sender.iter().chain(&receivers).map(|counter| counter.id).collect();
-        if let Err(error) = self.client(pending.client_id) {
+        if let Err(error) = self.client(made.client_id) {
             for id in ids.into_iter().chain([position.id, limit.id]) {
                 self.counters.free(now.epoch, id);
             }
             return Err(error);
         }
-        if common.session_id.is_none() {
-            self.session_ids.take(made.session_id);
-        }
+        self.take_session_id(made);
         let words = PublicationWords::new(made.start.position.get());
         let [sender_position, sender_limit, back_pressure, naks_received] = sender.map(|counter| counter.value);
         let network = &self.config.network;
         self.network.to_sender.push_back(SenderCommand::AddPublication(
-            pending.endpoint,
+            endpoint,
             Box::new(NewNetworkPublication {
                 registration_id,
                 session_id: made.session_id,
@@ -241,7 +215,7 @@ impl Core {
                 connection_timeout_ns: network.connection_timeout_ns,
                 max_datagrams_per_cycle: network.max_datagrams_per_cycle,
                 group: rules.group,
-                ttl: pending.uri.params().ttl.map_or(0, i32::from),
+                ttl: made.uri.params().ttl.map_or(0, i32::from),
                 signal_eos: common.signal_eos,
                 spies_simulate_connection: common.spies_simulate_connection,
                 asks_for_response: asks && !answers,
@@ -262,7 +236,7 @@ impl Core {
                 session_id: made.session_id,
                 stream_id,
                 exclusive: *exclusive,
-                endpoint: pending.endpoint,
+                endpoint,
                 channel,
                 entity_tag: common.entity_tag,
                 response_correlation_id: common.response_correlation_id,
@@ -282,7 +256,7 @@ impl Core {
             },
             now.monotonic,
         ));
-        self.hold_network_publication(pending.client_id, pending.correlation_id, registration_id);
+        self.hold_network_publication(made.client_id, made.correlation_id, registration_id);
         if answers && asks {
             self.tell_response_session(common.response_correlation_id, Some(made.session_id));
         }

@@ -17,6 +17,9 @@ const STEP_NS: i64 = 20_000;
 const LONGEST_STEP_NS: i64 = 2_000_000;
 /// The same when all that is left is to let go.
 const LONGEST_LAST_STEP_NS: i64 = 20_000_000;
+/// How long logs take at most where they take long, and where they do not, in nanoseconds.
+const SLOW_LOG_NS: i64 = 500_000_000;
+const QUICK_LOG_NS: i64 = 1_000_000;
 /// How many fragments a subscriber takes in one turn.
 const FRAGMENTS: usize = 20;
 
@@ -88,9 +91,12 @@ impl World {
         let mut random = Rng::with_seed(seed);
         let plan = Plan::draw(&mut random, messages);
         let network = SimNetwork::new(random.u64(..), plan.weather);
+        // Drawn apart, so that all else is as it was for a seed before logs took time.
+        let mut log_times = Rng::with_seed(seed);
         let hosts = plan.hosts.iter().map(|host| {
             let mut driver = SimDriver::new(host.address, &network, random.u64(..), RAW, |_| {});
             driver.set_answers_late(host.answers_late);
+            driver.set_slowest_log(log_times.choice([0, QUICK_LOG_NS, SLOW_LOG_NS]).unwrap_or(0));
             let client = |_| Client { inner: SimClient::new(&driver), is_dead: false };
             let clients = (0..CLIENTS).map(client).collect();
             Host { driver, clients }

@@ -1,0 +1,116 @@
+//! Publications whose logs are in the making. A log takes as long as it is long, a second for terms of 1 GiB, so the commands of others
+//! go on meanwhile. What stays in order, and why:
+//!
+//! - What a client sends after it has added a publication stays behind that: it may be about the publication, and a client is answered in
+//!   the order in which it asked. Another client has no part in that order: it knows of the publication from the answer at the earliest,
+//!   and there is none yet.
+//! - What adds a publication on the same stream stays behind, whoever sends it: it may be the same publication, which both are to share,
+//!   and a session is one publication's alone.
+//!
+//! Called by the conductor. Asks for nothing, and must have room for what may be under way, and no more.
+
+use std::path::PathBuf;
+
+use gannet::channel_uri::ChannelUri;
+use gannet::command::Command;
+use gannet::types::{ClientId, CorrelationId, RegistrationId, SessionId, StreamId};
+
+use super::params::{IpcPublicationParams, Start};
+use crate::mailbox::{EndpointId, LOGS_LIMIT};
+
+/// A publication that waits for its log.
+#[derive(Debug)]
+pub(super) struct AwaitingLog {
+    pub(super) client_id: ClientId,
+    pub(super) correlation_id: CorrelationId,
+    pub(super) stream_id: StreamId,
+    pub(super) exclusive: bool,
+    pub(super) uri: Box<ChannelUri>,
+    pub(super) params: Box<IpcPublicationParams>,
+    /// What it sends from; none if it is one of IPC.
+    pub(super) endpoint: Option<EndpointId>,
+    pub(super) session_id: SessionId,
+    pub(super) start: Start,
+    pub(super) path: PathBuf,
+    /// Whether its client is still there.
+    pub(super) is_wanted: bool,
+}
+
+impl AwaitingLog {
+    pub(super) fn registration_id(&self) -> RegistrationId {
+        self.correlation_id.registration()
+    }
+
+    /// The command that it came by.
+    pub(super) fn command(&self) -> &'static str {
+        if self.exclusive { "ADD_EXCLUSIVE_PUBLICATION" } else { "ADD_PUBLICATION" }
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct AwaitingLogs {
+    all: Vec<AwaitingLog>,
+}
+
+impl AwaitingLogs {
+    pub(super) fn push(&mut self, awaiting: AwaitingLog) {
+        self.all.push(awaiting);
+    }
+
+    /// Takes out the one whose log has come, or will not.
+    pub(super) fn take(&mut self, registration_id: RegistrationId) -> Option<AwaitingLog> {
+        let index = self.all.iter().position(|awaiting| awaiting.registration_id() == registration_id)?;
+        Some(self.all.swap_remove(index))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether no more may begin to wait.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.all.len() >= LOGS_LIMIT
+    }
+
+    /// Whether one has this id.
+    pub(super) fn holds(&self, registration_id: RegistrationId) -> bool {
+        self.all.iter().any(|awaiting| awaiting.registration_id() == registration_id)
+    }
+
+    /// Whether one sends from this endpoint.
+    pub(super) fn uses(&self, endpoint: EndpointId) -> bool {
+        self.all.iter().any(|awaiting| awaiting.endpoint == Some(endpoint))
+    }
+
+    /// Whether one has this session, on whatever stream.
+    pub(super) fn is_taken(&self, session_id: SessionId) -> bool {
+        self.all.iter().any(|awaiting| awaiting.session_id == session_id)
+    }
+
+    /// Whether the client waits for one.
+    pub(super) fn is_waiting(&self, client_id: ClientId) -> bool {
+        self.all.iter().any(|awaiting| awaiting.is_wanted && awaiting.client_id == client_id)
+    }
+
+    /// Whether one is of this stream, so that others on the stream have to stay behind.
+    pub(super) fn is_of_stream(&self, stream_id: StreamId) -> bool {
+        self.all.iter().any(|awaiting| awaiting.is_wanted && awaiting.stream_id == stream_id)
+    }
+
+    /// Whether a command has to stay behind one, whoever sends it.
+    pub(super) fn holds_back(&self, command: &Command<'_>) -> bool {
+        match command {
+            Command::AddPublication(add) | Command::AddExclusivePublication(add) => self.is_of_stream(add.stream_id),
+            _ => false,
+        }
+    }
+
+    /// The client is gone: its log is given up when it comes.
+    pub(super) fn forget(&mut self, client_id: ClientId) {
+        for awaiting in self.all.iter_mut().filter(|awaiting| awaiting.client_id == client_id) {
+            awaiting.is_wanted = false;
+        }
+    }
+}
