@@ -1,7 +1,7 @@
 //! Gannet's media driver: the process, and the same driver embedded in an application.
 //!
 //! Features: `cli`, on by default, is for the programs (their command line, signals and log), and the library has none of
-//! it; `sim` has the simulation.
+//! it but [`signals`], which is a feature by itself; `sim` has the simulation.
 
 pub mod channel;
 pub mod conductor;
@@ -15,10 +15,12 @@ pub mod resolver;
 pub mod runtime;
 pub mod sender;
 pub mod shared;
+#[cfg(feature = "signals")]
+pub mod signals;
 #[cfg(feature = "sim")]
 pub mod sim;
 
-pub use runtime::{CloseError, LaunchError, MediaDriver, StopHandle, StopReason, StopWish};
+pub use runtime::{CloseError, LaunchError, MediaDriver, StopHandle, StopReason};
 
 /// The commit that this was built from, or `unknown`: builds for release ask git, others are told by `GANNET_COMMIT`.
 pub const COMMIT: &str = env!("GANNET_COMMIT");

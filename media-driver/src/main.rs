@@ -7,7 +7,6 @@
 )]
 
 mod cli;
-mod signals;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -16,12 +15,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use gannet::cnc::default_directory;
 use gannet_driver::config::{DirectoryAccess, Layers, Loaded};
+use gannet_driver::signals::StopSignals;
 use gannet_driver::{MediaDriver, StopReason};
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use cli::Cli;
-use signals::Watched;
 
 /// What was asked for could not be done.
 const FAILED: u8 = 1;
@@ -102,7 +101,7 @@ fn run(cli: &Cli, loaded: Loaded) -> ExitCode {
     restrict_new_files(config.directory.access);
     let (profile, mode) = (config.process.profile, config.threads.mode);
     // Before clients, or an operator's script, can see that the driver is there: none of its signals may be missed.
-    let signals = match Watched::start() {
+    let signals = match StopSignals::watch() {
         Ok(signals) => signals,
         Err(error) => return refuse(FAILED, &format!("cannot watch for signals: {error}")),
     };
@@ -113,7 +112,12 @@ fn run(cli: &Cli, loaded: Loaded) -> ExitCode {
     for warning in driver.warnings() {
         warn!("{warning}");
     }
-    if let Err(error) = signals.stop(driver.stop_handle()) {
+    let stop = driver.stop_handle();
+    let heard = signals.call(move |signal| {
+        info!("received {signal}");
+        stop.stop();
+    });
+    if let Err(error) = heard {
         return refuse(FAILED, &format!("cannot start the thread that watches for signals: {error}"));
     }
     info!(dir = %driver.dir().display(), pid = std::process::id(), %profile, %mode, "{}", version_line());

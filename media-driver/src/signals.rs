@@ -1,22 +1,30 @@
-//! What signals mean to the process: a wish to stop in good order, and, when that is uttered twice, to end at once.
+//! What signals mean to a process of Gannet: a wish to stop in good order, and, when that is uttered twice, to end at once. The driver
+//! and the commands that end in good order all watch for them here, so that each hears the same.
+#![expect(clippy::disallowed_methods, reason = "an edge: asks the system which signals this process ignores")]
 
 use std::io;
 use std::os::raw::c_int;
 
-use gannet::time::{Clock, SystemClock};
-use gannet_driver::{StopHandle, StopWish};
+use gannet::time::{Clock, MonotonicNanos, SystemClock};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::{emulate_default_handler, signal_name};
-use tracing::info;
 
-/// The signals that are watched for from now on.
-pub(crate) struct Watched(Signals);
+/// Signals that come so soon after the first are one wish with it.
+const TOGETHER_NS: i64 = 500_000_000;
 
-impl Watched {
+/// The signals that are watched for from now on: SIGTERM, SIGINT and SIGHUP.
+#[derive(Debug)]
+pub struct StopSignals(Signals);
+
+impl StopSignals {
     /// Starts to watch. SIGHUP, which a terminal sends when it is closed, is left alone by a process that was started to ignore it, as by
     /// `nohup`.
-    pub(crate) fn start() -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn watch() -> io::Result<Self> {
         let signals = Signals::new([SIGTERM, SIGINT])?;
         if !is_ignored(SIGHUP) {
             signals.add_signal(SIGHUP)?;
@@ -24,20 +32,35 @@ impl Watched {
         Ok(Self(signals))
     }
 
-    /// Has the first of them stop the driver, and a later SIGTERM or SIGINT end the process as if nobody had watched. SIGHUP does not: who
-    /// closes a terminal or ends a session sends it beside others, or twice.
-    pub(crate) fn stop(mut self, stop: StopHandle) -> io::Result<()> {
+    /// Has each of them call `stop` with its name, on a thread of their own, and a later SIGTERM or SIGINT end the process as if nobody
+    /// had watched. SIGHUP does not: who closes a terminal or ends a session sends it beside others, or twice.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says of the thread.
+    pub fn call(mut self, mut stop: impl FnMut(&'static str) + Send + 'static) -> io::Result<()> {
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            let mut wish = StopWish::default();
+            let mut wish = Wish::default();
             for signal in self.0.forever() {
                 if signal != SIGHUP && wish.is_uttered_again(SystemClock.monotonic()) {
                     let _ = emulate_default_handler(signal);
                 }
-                info!("received {}", signal_name(signal).unwrap_or("a signal"));
-                stop.stop();
+                stop(signal_name(signal).unwrap_or("a signal"));
             }
         })?;
         Ok(())
+    }
+}
+
+/// Tells a second wish to stop, which is not to be put off any longer, from what belongs to the first. What comes within half a
+/// second of that is one wish with it: `timeout` sends every signal twice, to the process and to its group.
+#[derive(Debug, Default)]
+struct Wish(Option<MonotonicNanos>);
+
+impl Wish {
+    /// Notes a signal, and says whether the wish was uttered before.
+    fn is_uttered_again(&mut self, now: MonotonicNanos) -> bool {
+        now.since(*self.0.get_or_insert(now)) >= TOGETHER_NS
     }
 }
 
@@ -63,5 +86,14 @@ mod tests {
         assert!(ignores(status, SIGHUP) && ignores(status, SIGTERM));
         assert!(!ignores(status, SIGINT));
         assert!(!ignores("Name:\tx\n", SIGHUP) && !ignores("SigIgn:\tx\n", SIGHUP));
+    }
+
+    #[test]
+    fn a_signal_that_is_sent_twice_at_once_is_one_wish() {
+        let mut wish = Wish::default();
+        let at = |ns: i64| MonotonicNanos::new(7_000_000_000 + ns);
+        let again =
+            [0, 0, 1_000, TOGETHER_NS - 1, TOGETHER_NS, 60 * TOGETHER_NS].map(|ns| wish.is_uttered_again(at(ns)));
+        assert_eq!(again, [false, false, false, false, true, true]);
     }
 }

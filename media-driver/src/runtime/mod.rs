@@ -18,7 +18,7 @@ mod stop;
 pub use affinity::AffinityError;
 pub use launch::{CloseError, LaunchError, MediaDriver};
 pub use resolver_port::ResolverError;
-pub use stop::{StopHandle, StopReason, StopWish};
+pub use stop::{StopHandle, StopReason};
 
 use std::fmt;
 

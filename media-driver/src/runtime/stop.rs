@@ -3,8 +3,6 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use gannet::time::MonotonicNanos;
-
 /// Why a driver stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -61,31 +59,6 @@ impl StopHandle {
     }
 }
 
-/// Signals that come so soon after the first are one wish with it.
-const TOGETHER_NS: i64 = 500_000_000;
-
-/// Tells a second wish to stop, which is not to be put off any longer, from what belongs to the first. What comes within half a
-/// second of that is one wish with it: `timeout` sends every signal twice, to the process and to its group.
-///
-/// ```
-/// use gannet::time::MonotonicNanos;
-/// use gannet_driver::StopWish;
-///
-/// let mut wish = StopWish::default();
-/// assert!(!wish.is_uttered_again(MonotonicNanos::new(0)));
-/// assert!(!wish.is_uttered_again(MonotonicNanos::new(1_000)));
-/// assert!(wish.is_uttered_again(MonotonicNanos::new(2_000_000_000)));
-/// ```
-#[derive(Debug, Default)]
-pub struct StopWish(Option<MonotonicNanos>);
-
-impl StopWish {
-    /// Notes a signal, and says whether the wish was uttered before.
-    pub fn is_uttered_again(&mut self, now: MonotonicNanos) -> bool {
-        now.since(*self.0.get_or_insert(now)) >= TOGETHER_NS
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,14 +75,5 @@ mod tests {
         handle.stop();
         assert_eq!(waiter.join().unwrap(), StopReason::TerminatedByClient);
         assert_eq!(handle.wait(), StopReason::TerminatedByClient);
-    }
-
-    #[test]
-    fn a_signal_that_is_sent_twice_at_once_is_one_wish() {
-        let mut wish = StopWish::default();
-        let at = |ns: i64| MonotonicNanos::new(7_000_000_000 + ns);
-        let again =
-            [0, 0, 1_000, TOGETHER_NS - 1, TOGETHER_NS, 60 * TOGETHER_NS].map(|ns| wish.is_uttered_again(at(ns)));
-        assert_eq!(again, [false, false, false, false, true, true]);
     }
 }

@@ -1,13 +1,9 @@
-//! The wish to stop: SIGINT and SIGTERM let a command finish what it is doing; a second one, later, ends it at once.
+//! The wish to stop, which lets a command finish what it is doing: SIGINT, SIGTERM or SIGHUP, heard as the driver hears them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gannet::time::{Clock, SystemClock};
-use gannet_driver::StopWish;
-use signal_hook::consts::TERM_SIGNALS;
-use signal_hook::iterator::Signals;
-use signal_hook::low_level::exit;
+use gannet_driver::signals::StopSignals;
 
 /// Whether the user wants the command to end.
 #[derive(Debug, Clone)]
@@ -18,17 +14,8 @@ impl Stop {
     /// rely on it being heard.
     pub(crate) fn listen() -> anyhow::Result<Self> {
         let stop = Self(Arc::new(AtomicBool::new(false)));
-        let mut signals = Signals::new(TERM_SIGNALS)?;
         let heard = stop.clone();
-        std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            let mut wish = StopWish::default();
-            for _ in signals.forever() {
-                if wish.is_uttered_again(SystemClock.monotonic()) {
-                    exit(130);
-                }
-                heard.0.store(true, Ordering::Relaxed);
-            }
-        })?;
+        StopSignals::watch()?.call(move |_| heard.0.store(true, Ordering::Relaxed))?;
         Ok(stop)
     }
 

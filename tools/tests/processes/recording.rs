@@ -1,30 +1,28 @@
 //! `gannet record`, `gannet replay`, and `gannet sub --from-journal`: what was recorded comes again.
 
 use std::path::Path;
+use std::process::Command;
 
 use gannet::journal::{Journal, JournalOptions};
 use gannet::{Client, Context, ExclusivePublication, OfferError};
 use rustix::process::Signal;
 
-use crate::support::{CHANNEL, Driver, Ended, Process, eventually, gannet};
+use crate::support::{CHANNEL, Driver, Ended, Process, eventually, gannet, gannet_by};
 
-fn start(arguments: &[&str], journal: &Path, driver: &Driver) -> Process {
-    let mut command = gannet(arguments);
+fn start(mut command: Command, journal: &Path, driver: &Driver) -> Process {
     command.arg("--journal").arg(journal).arg("--dir").arg(driver.path());
     Process::spawn(&mut command, None)
 }
 
+const RECORD: [&str; 6] = ["record", "--channel", CHANNEL, "--segment-length", "65536", "--json"];
+
 fn record(driver: &Driver, journal: &Path, arguments: &[&str]) -> Process {
-    start(
-        &[&["record", "--channel", CHANNEL, "--segment-length", "65536", "--json"], arguments].concat(),
-        journal,
-        driver,
-    )
+    start(gannet(&[&RECORD, arguments].concat()), journal, driver)
 }
 
 fn replay(driver: &Driver, journal: &Path, arguments: &[&str]) -> Process {
     let all = ["replay", "--channel", CHANNEL, "--stream", "2002", "--wait", "170s", "--json"];
-    start(&[&all, arguments].concat(), journal, driver)
+    start(gannet(&[&all, arguments].concat()), journal, driver)
 }
 
 fn text(ended: Ended) -> String {
@@ -138,6 +136,52 @@ fn what_is_recorded_is_found_by_its_time() {
     assert_eq!(run(&["cat", "--json"]).json()[0]["time_ns"], serde_json::Value::Null);
 }
 
+/// Whether all that was published is in the journal's last recording.
+fn is_recorded(publication: &ExclusivePublication, journal: &Path) -> Option<()> {
+    let mut describe = gannet(&["journal", "describe", "--json"]);
+    let ended = Process::spawn(describe.arg("--dir").arg(journal), None).end();
+    let line: serde_json::Value = serde_json::from_slice(&ended.stdout).ok()?;
+    let published = publication.position().map(|position| position.get());
+    (published.is_some() && line["recorded_position"].as_i64() == published).then_some(())
+}
+
+/// A recorder that was told to stop closes its recording in good order, behind all that was published.
+fn ended_as_asked(recorder: Process, publication: &ExclusivePublication) {
+    let line = &recorder.end().json()[0];
+    assert_eq!(
+        (&line["reason"], line["stop_position"].as_i64()),
+        (&"asked".into(), publication.position().map(|position| position.get()))
+    );
+}
+
+/// As a terminal that is closed has it, unless the recorder was started to ignore that.
+#[test]
+fn a_recorder_outlives_its_terminal_only_if_it_is_to() {
+    let driver = Driver::start();
+    let dir = tempfile::tempdir().expect("a directory");
+    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let mut publication = client.add_exclusive_publication(CHANNEL, 1001).expect("added");
+    let record_by = |words: &[&str], journal: &Path| start(gannet_by(words, &RECORD), journal, &driver);
+
+    // Whoever runs the tests may ignore it.
+    let journal = dir.path().join("closed");
+    let recorder = record_by(&["env", "--default-signal=HUP"], &journal);
+    publish(&mut publication, 0..50);
+    eventually("it is recorded", || is_recorded(&publication, &journal));
+    recorder.signal(Signal::HUP);
+    ended_as_asked(recorder, &publication);
+
+    let journal = dir.path().join("open");
+    eventually("nobody subscribes", || (!publication.is_connected()).then_some(()));
+    let recorder = record_by(&["nohup"], &journal);
+    eventually("it subscribes", || publication.is_connected().then_some(()));
+    recorder.signal(Signal::HUP);
+    publish(&mut publication, 50..60);
+    eventually("it is recorded", || is_recorded(&publication, &journal));
+    recorder.signal(Signal::TERM);
+    ended_as_asked(recorder, &publication);
+}
+
 #[test]
 fn a_recorder_stops_when_it_has_what_it_was_asked_for_or_is_told_to() {
     let driver = Driver::start();
@@ -151,19 +195,9 @@ fn a_recorder_stops_when_it_has_what_it_was_asked_for_or_is_told_to() {
     let endless = record(&driver, &dir.path().join("all"), &[]);
     eventually("it subscribes again", || publication.is_connected().then_some(()));
     publish(&mut publication, 50..60);
-    let recorded = || {
-        let mut describe = gannet(&["journal", "describe", "--json"]);
-        let ended = Process::spawn(describe.arg("--dir").arg(dir.path().join("all")), None).end();
-        let line: serde_json::Value = serde_json::from_slice(&ended.stdout).ok()?;
-        line["recorded_position"].as_i64().filter(|&position| Some(position) == publication.position().map(|p| p.get()))
-    };
-    eventually("it is recorded", recorded);
+    eventually("it is recorded", || is_recorded(&publication, &dir.path().join("all")));
     endless.signal(Signal::TERM);
-    let line = &endless.end().json()[0];
-    assert_eq!(
-        (&line["reason"], line["stop_position"].as_i64()),
-        (&"asked".into(), publication.position().map(|p| p.get()))
-    );
+    ended_as_asked(endless, &publication);
 
     // Too little in too short a time is a failure.
     let ended = record(&driver, &dir.path().join("few"), &["--count", "5", "--for", "50ms"]).end();
@@ -259,13 +293,13 @@ fn what_cannot_be_recorded_or_replayed_is_refused() {
         (&["record", "--segment-length", "1000"], 2, "a power of two from 64k"),
         (&["record", "--sync", "often"], 2, "'none' or 'every'"),
     ] {
-        let ended = start(arguments, &none, &driver).end();
+        let ended = start(gannet(arguments), &none, &driver).end();
         assert_eq!(ended.code(), Some(code), "{arguments:?}: {ended:?}");
         assert!(ended.stderr.contains(told), "{arguments:?}: {}", ended.stderr);
     }
     let journal = Journal::create(dir.path().join("some"), &JournalOptions::new());
     journal.expect("a journal").appender().expect("an appender").append(b"alone").expect("appended");
-    let ended = start(&["replay", "--wait", "50ms"], &dir.path().join("some"), &driver).end();
+    let ended = start(gannet(&["replay", "--wait", "50ms"]), &dir.path().join("some"), &driver).end();
     assert_eq!((ended.code(), ended.stderr.contains("nobody subscribes")), (Some(1), true), "{ended:?}");
 }
 

@@ -98,8 +98,14 @@ impl Driver {
 
 /// A `gannet` command without anybody's settings, and patient with a driver that a busy machine does not run for a while.
 pub(crate) fn gannet(arguments: &[&str]) -> Command {
-    let mut command = clean(Path::new(env!("CARGO_BIN_EXE_gannet")));
-    command.args(arguments).env("AERON_DRIVER_TIMEOUT", "60000");
+    gannet_by(&[], arguments)
+}
+
+/// The same through another command, which becomes it.
+pub(crate) fn gannet_by(words: &[&str], arguments: &[&str]) -> Command {
+    let all = [words, &[env!("CARGO_BIN_EXE_gannet")], arguments].concat();
+    let mut command = clean(Path::new(all[0]));
+    command.args(&all[1..]).env("AERON_DRIVER_TIMEOUT", "60000");
     command
 }
 

@@ -86,7 +86,7 @@ const CRATES: [Crate; 2] = [
                 ],
             ),
             ("cli", &["config", "io", "runtime"]),
-            ("signals", &["cli", "config", "io", "runtime"]),
+            ("signals", &[]),
         ],
     },
 ];
