@@ -50,7 +50,8 @@ impl<'a> Claim<'a> {
         self.claim.set_flags(flags);
     }
 
-    /// Sets the reserved value, 0 unless set: eight bytes in the frame's header that are the application's.
+    /// Sets the reserved value, which is 0 unless set: eight bytes in the frame's header that belong to the
+    /// application.
     #[inline]
     pub fn set_reserved_value(&mut self, value: i64) {
         self.claim.set_reserved_value(value);
@@ -68,8 +69,8 @@ impl<'a> Claim<'a> {
         Ok(position)
     }
 
-    /// Publishes the first `length` bytes of the payload, or all of it if it has no more, and returns the position after the
-    /// claim. What is left of the claimed space becomes padding, which subscribers skip.
+    /// Publishes the first `length` bytes of the payload, or all of it if it is shorter, and returns the position after
+    /// the claim. The rest of the claimed space becomes padding, which subscribers skip.
     ///
     /// # Errors
     ///
@@ -81,7 +82,7 @@ impl<'a> Claim<'a> {
         Ok(position)
     }
 
-    /// Gives the claim up: its space becomes padding.
+    /// Aborts the claim: its space becomes padding, which subscribers skip.
     #[inline]
     pub fn abort(self) {}
 }
@@ -137,8 +138,8 @@ impl<'a> BatchClaim<'a> {
         Self { batch, doorbell }
     }
 
-    /// Calls `write` with each message's number, from 0, and its payload, as long as it was asked for. What it holds at
-    /// first is unspecified.
+    /// Calls `write` for each message, with its number, from 0, and its payload, which has the length that was asked
+    /// for. What the payload holds at first is unspecified.
     #[inline]
     pub fn for_each(&mut self, write: impl FnMut(usize, &mut [u8])) {
         self.batch.for_each(write);
@@ -156,6 +157,6 @@ impl<'a> BatchClaim<'a> {
         Ok(position)
     }
 
-    /// Gives the batch up: its space becomes padding.
+    /// Aborts the batch: its space becomes padding, which subscribers skip.
     pub fn abort(self) {}
 }

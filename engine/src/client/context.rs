@@ -90,13 +90,13 @@ impl Default for Settings {
 const MAX_CLIENT_NAME_LENGTH: usize = 100;
 
 impl Context {
-    /// The defaults, as each method below states them.
+    /// All defaults, which each method below states.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The directory that client and driver meet in. Default: the directory in `AERON_DIR` if that is set, else
-    /// `/dev/shm/aeron-` and the user's name, as [`default_directory`] finds it.
+    /// The driver's directory. Default: `AERON_DIR` if that is set, else `/dev/shm/aeron-` followed by the user's name;
+    /// see [`default_directory`].
     #[must_use]
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.settings.dir = dir.into();
@@ -108,35 +108,36 @@ impl Context {
         &self.settings.dir
     }
 
-    /// How long to wait for a driver when connecting, and for its answers; and how old its heartbeat may get before it
-    /// is taken for dead. Default 10 s. Shorter finds a dead driver sooner, and takes one for dead that was only slow:
-    /// drivers beat once a second. At least 1 ms.
+    /// How long to wait for a driver when connecting, and for its answers; and how old its heartbeat may get before the
+    /// driver counts as dead. Default 10 s, at least 1 ms. A shorter timeout finds a dead driver sooner, but may take a
+    /// slow one for dead: drivers update their heartbeat once a second.
     #[must_use]
     pub fn driver_timeout(mut self, timeout: Duration) -> Self {
         self.settings.driver_timeout = timeout.max(Duration::from_millis(1));
         self
     }
 
-    /// How often the client shows that it lives, and looks whether its driver does. Default 500 ms. Whatever it is, four times
-    /// in the driver's client liveness timeout.
+    /// How often the client updates its heartbeat, and checks that of its driver. Default 500 ms; at most a quarter of
+    /// the driver's client liveness timeout, whatever is set here.
     #[must_use]
     pub fn keepalive_interval(mut self, interval: Duration) -> Self {
         self.settings.keepalive_interval = interval;
         self
     }
 
-    /// How long the conductor's thread sleeps when it has nothing to do, and how far apart its checks of timeouts are.
-    /// Default 16 ms. Shorter brings images in and out sooner, for more wake-ups. Whatever it is, at most a quarter of the driver's
-    /// client liveness timeout.
+    /// How long the conductor's thread sleeps when it has nothing to do, and how often it checks timeouts. Default 16
+    /// ms; at most a quarter of the driver's client liveness timeout, whatever is set here. With a shorter sleep images
+    /// come and go sooner, at the cost of more wake-ups.
     #[must_use]
     pub fn idle_sleep(mut self, sleep: Duration) -> Self {
         self.settings.idle_sleep = sleep.max(Duration::from_micros(100));
         self
     }
 
-    /// How long the mapping of a log is kept after its last user let it go. Default 3 s. Mappings are never taken from
-    /// a handle that still uses them; the linger only lets a log that is added again be found mapped, and moves the
-    /// cost of unmapping to the conductor: to a thread `gannet-unmap` of its own, which ends with that, for more than 8 MiB.
+    /// How long the mapping of a log is kept after its last user has gone. Default 3 s. A mapping is never taken from a
+    /// handle that still uses it. The linger has two purposes: a log that is added again is still mapped, and unmapping
+    /// costs the conductor time instead of the application. Logs of more than 8 MiB are unmapped on a thread of their
+    /// own, `gannet-unmap`.
     #[must_use]
     pub fn resource_linger(mut self, linger: Duration) -> Self {
         self.settings.resource_linger = linger;
@@ -153,7 +154,8 @@ impl Context {
         self
     }
 
-    /// What this client is called in the label of its heartbeat counter. Default none; at most 100 bytes are kept.
+    /// The client's name, which is shown in the label of its heartbeat counter. Default none; at most 100 bytes are
+    /// kept.
     #[must_use]
     pub fn client_name(mut self, name: &str) -> Self {
         let mut end = name.len().min(MAX_CLIENT_NAME_LENGTH);
@@ -164,8 +166,9 @@ impl Context {
         self
     }
 
-    /// Starts no thread: the application runs the conductor by calling [`Client::invoke`](super::Client::invoke) often,
-    /// many times per keepalive interval. A call that waits for the driver runs it too.
+    /// Starts no thread. Instead the application runs the conductor, by calling
+    /// [`Client::invoke`](super::Client::invoke) many times per keepalive interval. Calls that wait for the driver also
+    /// run it.
     #[must_use]
     pub fn use_conductor_invoker(mut self) -> Self {
         self.settings.conductor = ConductorMode::Invoker;
@@ -201,28 +204,32 @@ impl Context {
         self
     }
 
-    /// Whether a client that lost its driver, or that the driver gave up, connects again by itself and adds everything
-    /// again, so that the same handles work on. Default false: the handles stay closed until
-    /// [`Client::reconnect`](super::Client::reconnect) is called. Either way positions restart, messages that were not
-    /// delivered are lost, and images are new ones. A publication whose channel has the `response-correlation-id` of something
-    /// that this client has added gets its new id there; what names an image, or what another client has, does not come back with
-    /// another driver ([`AddError::StaleResponse`](super::AddError::StaleResponse)).
+    /// Whether a client that lost its driver, or that its driver timed out, connects again by itself and adds
+    /// everything again, so that the same handles work again. Default false: the handles stay closed until
+    /// [`Client::reconnect`](super::Client::reconnect) is called. Either way positions restart, undelivered messages
+    /// are lost, and images are new ones.
+    ///
+    /// A publication with a `response-correlation-id` is added again with the new id, if the id was that of something
+    /// that this client has added. If it was that of an image or of another client, the publication does not come back
+    /// with another driver ([`AddError::StaleResponse`](super::AddError::StaleResponse)).
     #[must_use]
     pub fn reconnect_in_place(mut self, reconnect: bool) -> Self {
         self.settings.reconnect_in_place = reconnect;
         self
     }
 
-    /// Called for what happens to the client as a whole. All handlers run on the conductor's thread, or on a thread that calls the
-    /// client or one of its handles: that waits for the driver, or closes or drops something. So a lock that a handler takes must
-    /// not be held there. They run one at a time, and may call the client.
+    /// Called for what happens to the client as a whole.
+    ///
+    /// All handlers run one at a time, and may call the client. They run on the conductor's thread, or on a thread that
+    /// is inside a call that waits for the driver, or that closes or drops a handle. So do not hold a lock during such
+    /// calls that a handler also takes.
     #[must_use]
     pub fn on_event(mut self, handler: impl FnMut(&ClientEvent) + Send + 'static) -> Self {
         self.handlers.event = Some(Box::new(handler));
         self
     }
 
-    /// Called for what goes wrong without anybody having asked. Default: printed to standard error.
+    /// Called for errors that no call of the application can return. Default: printed to standard error.
     #[must_use]
     pub fn on_error(mut self, handler: impl FnMut(&ClientError) + Send + 'static) -> Self {
         self.handlers.error = Some(Box::new(handler));
@@ -250,14 +257,14 @@ impl Context {
         self
     }
 
-    /// Called when any client of the driver is given a counter.
+    /// Called when the driver has allocated a counter, for any of its clients.
     #[must_use]
     pub fn on_available_counter(mut self, handler: impl FnMut(CounterEvent) + Send + 'static) -> Self {
         self.handlers.available_counter = Some(Box::new(handler));
         self
     }
 
-    /// Called when a counter of any client of the driver is about to be freed.
+    /// Called when the driver is about to free a counter of any of its clients.
     #[must_use]
     pub fn on_unavailable_counter(mut self, handler: impl FnMut(CounterEvent) + Send + 'static) -> Self {
         self.handlers.unavailable_counter = Some(Box::new(handler));

@@ -32,7 +32,7 @@ pub struct Counter {
     key: ResourceKey,
 }
 
-/// The counter cannot be used: its client is closed, or has no driver at the moment. Nothing was stored.
+/// The counter cannot be used: its client is closed, or has no driver now. Nothing was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the counter is closed")]
 pub struct CounterClosed;
@@ -43,7 +43,7 @@ impl Counter {
         Some(Self { shared, core, key })
     }
 
-    /// The value, with what its writer had stored before it.
+    /// The value, read with acquire ordering: what its writer had stored before it is visible, too.
     ///
     /// # Errors
     ///
@@ -53,7 +53,7 @@ impl Counter {
         Ok(self.value()?.load_acquire())
     }
 
-    /// Sets the value; whoever sees it sees what this thread stored before.
+    /// Sets the value with release ordering: whoever sees it also sees what this thread had stored before.
     ///
     /// # Errors
     ///
@@ -64,7 +64,7 @@ impl Counter {
         Ok(())
     }
 
-    /// Adds to the value, whoever else does the same, and returns what it was.
+    /// Adds to the value atomically, and returns what it was before.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl Counter {
         Ok(self.value()?.fetch_add(delta))
     }
 
-    /// Sets the value to `new` if it is `expected`, and returns whether it was.
+    /// Sets the value to `new` if it is `expected`, atomically, and returns whether it was.
     ///
     /// # Errors
     ///
@@ -83,17 +83,17 @@ impl Counter {
         Ok(self.value()?.compare_exchange(expected, new).is_ok())
     }
 
-    /// Whether nothing can be stored, because the client is closed or has no driver at the moment.
+    /// Whether the counter cannot be used, because the client is closed or has no driver now.
     pub fn is_closed(&self) -> bool {
         self.value().is_err()
     }
 
-    /// The counter's record. Another one after each reconnection.
+    /// The id of the counter. It changes with each reconnection.
     pub fn id(&self) -> CounterId {
         self.shared.bindings.newest().counter_id
     }
 
-    /// The counter's registration; for a static one, what it was asked for with.
+    /// The registration id of the counter; for a static one, the id with which it was asked for.
     pub fn registration_id(&self) -> RegistrationId {
         self.shared.bindings.newest().registration_id
     }

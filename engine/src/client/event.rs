@@ -55,7 +55,7 @@ pub enum ClientEvent {
     },
     /// The driver is gone.
     DriverLost {
-        /// How it went.
+        /// How it was lost.
         cause: DriverLoss,
         /// How long it had been silent when that was noticed.
         silent_for: Duration,
@@ -90,11 +90,11 @@ pub enum ClientEvent {
     Closed,
 }
 
-/// How a driver went.
+/// How a driver was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DriverLoss {
-    /// It was shut down in good order.
+    /// It was shut down cleanly.
     ShutDown,
     /// It has given no sign of life for longer than the driver timeout: it was killed, or it hangs.
     Silent,

@@ -62,19 +62,19 @@ impl ExclusivePublication {
         Some(Self { binding, generation, shared, core, key, channel, stream_id })
     }
 
-    /// Publishes a message and returns the position after it. One that is longer than a frame goes out as several, up to
-    /// [`Self::max_message_length`].
+    /// Publishes a message and returns the position after it, in bytes. A message longer than
+    /// [`Self::max_payload_length`] is sent as several fragments; the limit is [`Self::max_message_length`].
     ///
     /// # Errors
     ///
-    /// [`OfferError`]; nothing was published then. After [`OfferError::BackPressured`] and
-    /// [`OfferError::AdminAction`] the offer may simply be repeated.
+    /// [`OfferError`]; nothing was published then. After [`OfferError::BackPressured`] and [`OfferError::AdminAction`]
+    /// simply try again.
     #[inline]
     pub fn offer(&mut self, message: &[u8]) -> Result<Position, OfferError> {
         self.append(|appender| appender.offer(message))
     }
 
-    /// Publishes a message with a reserved value: eight bytes in its header that are the application's.
+    /// Publishes a message with a reserved value: eight bytes in its header that belong to the application.
     ///
     /// # Errors
     ///
@@ -160,12 +160,12 @@ impl ExclusivePublication {
         self.look(|appender| appender.position())
     }
 
-    /// The position that publishing may reach for now; `None` when closed.
+    /// The position up to which messages may be published now; `None` when closed.
     pub fn position_limit(&self) -> Option<Position> {
         self.look(|appender| appender.position_limit())
     }
 
-    /// How many bytes may be published for now, frame headers included; `None` when closed.
+    /// How many bytes may be published now, frame headers included; `None` when closed.
     pub fn available_window(&self) -> Option<i64> {
         self.look(|appender| appender.available_window())
     }
@@ -180,7 +180,7 @@ impl ExclusivePublication {
         self.shared.is_bound(CLOSED)
     }
 
-    /// The channel as it was asked for.
+    /// The channel, as it was given to the client.
     pub fn channel(&self) -> &str {
         &self.channel
     }

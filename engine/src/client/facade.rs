@@ -67,7 +67,7 @@ pub struct ImageHandlers {
 }
 
 impl ImageHandlers {
-    /// None; what is not set falls to the client's own handler.
+    /// No handlers yet. Where none is set, the client's own handler is called.
     pub fn new() -> Self {
         Self::default()
     }
@@ -94,11 +94,11 @@ impl core::fmt::Debug for ImageHandlers {
 }
 
 impl Client {
-    /// Connects to the driver of the context's directory, waiting for it up to the driver timeout.
+    /// Connects to the driver in the context's directory. Waits for it, up to the driver timeout.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] says what was found instead of a driver.
+    /// [`ConnectError`] says what was found there instead of a running driver.
     pub fn connect(context: Context) -> Result<Self, ConnectError> {
         let Context { settings, handlers, mut driver_invoker } = context;
         let clock = SystemClock;
@@ -131,8 +131,8 @@ impl Client {
         Ok(Self { core, thread })
     }
 
-    /// Runs one duty cycle of the conductor and the handlers that are due, and returns how much was done. For clients
-    /// with [`Context::use_conductor_invoker`]; harmless for others.
+    /// Runs one duty cycle of the conductor and the handlers that are due. Returns how much work was done, 0 for none.
+    /// For clients with [`Context::use_conductor_invoker`]; harmless for others.
     pub fn invoke(&self) -> usize {
         self.core.service()
     }
@@ -150,7 +150,7 @@ impl Client {
             .add_and_wait(|| Wanted::Publication { channel: channel.to_owned(), stream_id: StreamId::new(stream_id) })
     }
 
-    /// Adds a publication for one publisher, which is the faster kind, and waits until the driver has it.
+    /// Adds a publication that has its log to itself, which is the faster kind, and waits until the driver has it.
     ///
     /// # Errors
     ///
@@ -162,7 +162,7 @@ impl Client {
         })
     }
 
-    /// Adds a subscription, and waits until the driver has it. Its images come a little later.
+    /// Adds a subscription, and waits until the driver has it. Its images may appear a little later.
     ///
     /// # Errors
     ///
@@ -283,8 +283,8 @@ impl Client {
         self.ask(Wanted::Counter { type_id, key: key.to_owned(), label: label.to_owned() })
     }
 
-    /// Asks the driver for a session id that no publication on the stream uses. A driver too old to be asked leaves it to
-    /// its clients to make one up, and so does this.
+    /// Asks the driver for a session id that no publication on the stream uses. If the driver is too old to be asked,
+    /// the client makes one up at random.
     ///
     /// # Errors
     ///
@@ -293,18 +293,19 @@ impl Client {
         self.core.next_session_id(StreamId::new(stream_id))
     }
 
-    /// Draws a number that nobody else who uses the same driver draws: for correlating what applications tell each other.
+    /// Returns a number that no other client of the same driver gets. Applications can use it to correlate requests and
+    /// responses.
     pub fn next_correlation_id(&self) -> CorrelationId {
         self.core.conductor().link().next_correlation_id()
     }
 
-    /// All counters of the driver and its clients. Stays readable when the driver is gone, and shows nothing any more some time
-    /// after a reconnection: ask again then.
+    /// All counters of the driver and its clients. The reader still works when the driver is gone. Some time after a
+    /// reconnection it shows nothing any more; call this again then.
     pub fn counters(&self) -> CountersReader {
         self.core.counters()
     }
 
-    /// Which of the driver's clients this is. Another one after each reconnection.
+    /// The client's id at its driver. It changes with each reconnection.
     pub fn client_id(&self) -> ClientId {
         self.core.conductor().client_id()
     }
@@ -324,9 +325,9 @@ impl Client {
         self.core.conductor().is_connected()
     }
 
-    /// Lets a client that has lost its driver, or was given up by it, connect again and add everything again, as soon as a
-    /// driver is there; [`ClientEvent::Reconnected`](super::ClientEvent::Reconnected) says when that is done. Returns
-    /// whether the client was without a driver. See [`Context::reconnect_in_place`].
+    /// Makes a client that lost its driver, or that its driver timed out, connect again and add everything again, as
+    /// soon as there is a driver. [`ClientEvent::Reconnected`](super::ClientEvent::Reconnected) says when that is done.
+    /// Returns whether the client was without a driver. See [`Context::reconnect_in_place`].
     pub fn reconnect(&self) -> bool {
         self.core.reconnect()
     }

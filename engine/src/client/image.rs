@@ -132,7 +132,7 @@ impl Image {
         Self { shared, reader, owner: parts.owner, doorbell, _lending: parts.lending }
     }
 
-    /// What there is to know about the image, as a value that may be kept.
+    /// A description of the image, which may be kept.
     pub fn info(&self) -> ImageInfo {
         ImageInfo { shared: Arc::clone(&self.shared) }
     }
@@ -148,7 +148,7 @@ impl Image {
         reader.poll_within(CounterTenure { shared, owner }, handler, i64::MAX, limit)
     }
 
-    /// As [`Self::poll`], but hands over no fragment that starts at `bound` or later.
+    /// As [`Self::poll`], but hands over no fragment that starts at position `bound` or later.
     #[inline]
     pub fn bounded_poll(&mut self, handler: impl FnMut(Fragment<'_>), bound: Position, limit: usize) -> usize {
         if !self.may_read() {
@@ -158,7 +158,7 @@ impl Image {
         reader.poll_within(CounterTenure { shared, owner }, handler, bound.get(), limit)
     }
 
-    /// As [`Self::poll`], but the handler says how to go on after each fragment.
+    /// As [`Self::poll`], but after each fragment the handler says how to continue; see [`ControlledAction`].
     #[inline]
     pub fn controlled_poll(&mut self, handler: impl FnMut(Fragment<'_>) -> ControlledAction, limit: usize) -> usize {
         if !self.may_read() {
@@ -183,7 +183,8 @@ impl Image {
         reader.controlled_poll_within(CounterTenure { shared, owner }, handler, bound.get(), limit)
     }
 
-    /// Hands over a run of whole frames, headers included, of at most `limit` bytes, and returns its length.
+    /// Hands over one run of whole frames, including their headers, of at most `limit` bytes in all, and returns its
+    /// length in bytes.
     pub fn block_poll(&mut self, handler: impl FnOnce(Block<'_>), limit: usize) -> usize {
         if !self.may_read() {
             return 0;
@@ -192,7 +193,8 @@ impl Image {
         reader.block_poll_within(CounterTenure { shared, owner }, handler, limit)
     }
 
-    /// Looks at fragments from `from` to `bound` without consuming them, and returns where the next look may start.
+    /// Hands over fragments from position `from` up to `bound` without consuming them, and returns the position where
+    /// the next call may start.
     pub fn peek(
         &mut self,
         from: Position,
@@ -202,12 +204,12 @@ impl Image {
         if self.may_read() { self.reader.peek(from, handler, bound) } else { from }
     }
 
-    /// Whether something that is no frame keeps the image from being read on for ever. To be asked now and then, when an
+    /// Checks whether the next frame is malformed, so that the image can never be read any further. Call it when an
     /// image that should deliver does not.
     ///
     /// # Errors
     ///
-    /// [`MalformedFrame`] says where, and what.
+    /// [`MalformedFrame`] says where it is, and what was found.
     pub fn check(&self) -> Result<(), MalformedFrame> {
         if self.is_closed() { Ok(()) } else { self.reader.check() }
     }
@@ -302,7 +304,7 @@ impl Tenure for CounterTenure<'_> {
 }
 
 impl ImageInfo {
-    /// The image's id: for IPC the publication's registration id, else one that the driver drew.
+    /// The image's id: for IPC the publication's registration id, otherwise a number that the driver has chosen.
     pub fn correlation_id(&self) -> CorrelationId {
         self.shared.correlation_id
     }
@@ -317,7 +319,7 @@ impl ImageInfo {
         self.shared.stream_id
     }
 
-    /// The subscription that the image belongs to, as it was registered when the image came.
+    /// The registration id that the image's subscription had when the image came.
     pub fn subscription_registration_id(&self) -> RegistrationId {
         self.shared.subscription_registration_id
     }
@@ -337,7 +339,8 @@ impl ImageInfo {
         self.shared.position()
     }
 
-    /// The counter by which the driver sees how far the subscription has read. It is this image's until the image is closed.
+    /// The id of the counter that tells the driver how far the subscription has read. It belongs to this image until
+    /// the image is closed.
     pub fn subscriber_position_id(&self) -> CounterId {
         self.shared.position_id
     }
@@ -357,18 +360,18 @@ impl ImageInfo {
         self.shared.log.mtu()
     }
 
-    /// Where the stream ends, once that is known.
+    /// The position at which the stream ends, if that is known already.
     pub fn end_of_stream_position(&self) -> Option<Position> {
         let position = self.shared.end_of_stream_position();
         (position != i64::MAX).then_some(Position::new(position))
     }
 
-    /// Whether everything was read that the publisher will ever have sent.
+    /// Whether the stream has ended and everything in it has been read.
     pub fn is_end_of_stream(&self) -> bool {
         self.shared.is_end_of_stream()
     }
 
-    /// Over how many transports the image receives; 0 for IPC.
+    /// How many transports the image receives from; 0 for IPC.
     pub fn active_transport_count(&self) -> i32 {
         self.shared.log.metadata().active_transport_count()
     }

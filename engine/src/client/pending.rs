@@ -57,9 +57,8 @@ macro_rules! handles {
         }
 
         impl Pending<$handle> {
-            /// Looks whether the driver has answered. `Ok(None)` means not yet: somebody must run the conductor meanwhile,
-            /// which the client does by itself unless it has an invoker. Once something was handed over there is nothing
-            /// more to come.
+            /// The handle, if the driver has answered; `Ok(None)` if not yet, or if the handle was returned before. The
+            /// conductor must run meanwhile; it does so by itself, unless the client has an invoker.
             ///
             /// # Errors
             ///
@@ -96,7 +95,7 @@ impl<T> Pending<T> {
         Self { core, key: Some(key), _handle: PhantomData }
     }
 
-    /// Whether there is still something to come.
+    /// Whether neither a handle nor an error has been returned yet.
     pub fn is_pending(&self) -> bool {
         self.key.is_some()
     }

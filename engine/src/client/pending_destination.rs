@@ -44,12 +44,12 @@ impl PendingDestination {
         Ok(Self { core: Arc::clone(core), id, outcome: Outcome::Pending })
     }
 
-    /// Whether the driver has done it. Somebody must run the conductor meanwhile, which the client does by
-    /// itself unless it has an invoker.
+    /// Whether the driver has made the change. The conductor must run meanwhile; it does so by itself, unless the
+    /// client has an invoker.
     ///
     /// # Errors
     ///
-    /// [`AddError`], once: the driver's refusal, or that it does not answer. It is never done then.
+    /// [`AddError`], once: the driver's refusal, or that it does not answer. The change will not be made then.
     pub fn poll(&mut self) -> Result<bool, AddError> {
         if self.outcome == Outcome::Pending
             && let Some(answer) = self.core.conductor().answer_to(self.id)
@@ -60,7 +60,7 @@ impl PendingDestination {
         Ok(self.outcome == Outcome::Done)
     }
 
-    /// The id of the change. Of a destination that is added it is the one that it is known by from then on.
+    /// The id of the change. For a destination that is added, this is its id from then on.
     pub fn id(&self) -> RegistrationId {
         self.id.registration()
     }

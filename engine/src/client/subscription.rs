@@ -65,10 +65,10 @@ impl Subscription {
         Some(Self { core, key, shared, images: Vec::new(), turn: 0, seen, changes: Vec::new() })
     }
 
-    /// Hands at most `limit` fragments to `handler`, image after image, starting with another image each time, and returns
-    /// how many. The memory that a fragment borrows may be overwritten as soon as the poll has returned.
+    /// Hands at most `limit` fragments to `handler`, image after image, and returns how many. Each poll starts with
+    /// another image. The memory that a fragment borrows may be overwritten as soon as the poll has returned.
     ///
-    /// A message longer than a frame comes as several fragments; a
+    /// A message longer than a frame arrives as several fragments; a
     /// [`FragmentAssembler`](crate::logbuffer::FragmentAssembler) joins them.
     #[inline]
     pub fn poll(&mut self, mut handler: impl FnMut(Fragment<'_>), limit: usize) -> usize {
@@ -86,8 +86,8 @@ impl Subscription {
         self.poll_images(limit, |image, limit| image.controlled_poll(&mut handler, limit))
     }
 
-    /// Hands over a run of whole frames of each image that has any, headers included, each of at most `limit` bytes, and returns how
-    /// many bytes in all. See [`Image::block_poll`].
+    /// Hands over one run of whole frames, including their headers, from each image that has any. A run has at most
+    /// `limit` bytes. Returns how many bytes were handed over in all. See [`Image::block_poll`].
     pub fn block_poll(&mut self, mut handler: impl FnMut(Block<'_>), limit: usize) -> usize {
         self.refresh();
         self.images.iter_mut().map(|image| image.block_poll(&mut handler, limit)).sum()
@@ -118,12 +118,11 @@ impl Subscription {
         fragments
     }
 
-    /// As [`Self::poll`], but when there is nothing, sleeps until there is, for `timeout` at most. Returns 0 when the time is
-    /// over, and earlier when the client was closed.
+    /// As [`Self::poll`], but sleeps while there is nothing to read, for at most `timeout`. Returns 0 when the time is
+    /// over, or at once when the client is closed.
     ///
-    /// A publisher of this engine wakes the sleeper as soon as it has published; sleeping costs publishers nothing as long
-    /// as nobody sleeps. Other publishers do not know that somebody sleeps: what they publish is found within a
-    /// millisecond.
+    /// A publisher of this engine wakes the sleeper as soon as it has published; that costs publishers nothing while
+    /// nobody sleeps. Other publishers do not know about sleepers: their messages are found within a millisecond.
     pub fn poll_wait(&mut self, mut handler: impl FnMut(Fragment<'_>), limit: usize, timeout: Duration) -> usize {
         self.wait(timeout, |this| Some(this.poll(&mut handler, limit)).filter(|&fragments| fragments > 0))
     }
@@ -189,7 +188,7 @@ impl Subscription {
         self.shared.drowsy.store(0, Ordering::Relaxed);
     }
 
-    /// The images, as the last poll or this call found them.
+    /// The images, brought up to date by this call.
     pub fn images(&mut self) -> &[Image] {
         self.refresh();
         &self.images
@@ -217,12 +216,12 @@ impl Subscription {
         self.shared.lock().images.iter().any(|image| !image.is_closed())
     }
 
-    /// Whether polls deliver nothing because the client is closed, or has no driver at the moment.
+    /// Whether polls deliver nothing because the client is closed, or has no driver now.
     pub fn is_closed(&self) -> bool {
         !self.shared.lock().open
     }
 
-    /// The channel as it was asked for.
+    /// The channel, as it was given to the client.
     pub fn channel(&self) -> &str {
         &self.shared.channel
     }
@@ -232,23 +231,24 @@ impl Subscription {
         self.shared.stream_id
     }
 
-    /// The driver's id for the subscription. Another one after each reconnection.
+    /// The driver's id for the subscription. It changes with each reconnection.
     pub fn registration_id(&self) -> RegistrationId {
         self.shared.lock().registration_id
     }
 
-    /// The counter that says how the channel's endpoint is; [`CounterId::NONE`] for IPC and spies.
+    /// The id of the counter with the status of the channel's endpoint; [`CounterId::NONE`] for IPC and spies.
     pub fn channel_status_id(&self) -> CounterId {
         self.shared.lock().channel_status_id
     }
 
-    /// How the channel's endpoint is. Always [`ChannelStatus::Active`] for IPC and spies, which have no endpoint.
+    /// The status of the channel's endpoint. Always [`ChannelStatus::Active`] for IPC and spies, which have no
+    /// endpoint.
     pub fn channel_status(&self) -> ChannelStatus {
         self.core.channel_status(self.channel_status_id())
     }
 
-    /// The addresses that the sockets of the channel's endpoint are bound to, as the driver says: one, or with
-    /// `control-mode=manual` that of each UDP destination. Empty for IPC and spies, and as long as the endpoint is not active.
+    /// The addresses to which the driver has bound the sockets of the channel's endpoint: one, or with
+    /// `control-mode=manual` one for each UDP destination. Empty for IPC and spies, and until the endpoint is active.
     pub fn local_socket_addresses(&self) -> Vec<SocketAddr> {
         self.core.local_socket_addresses(self.channel_status_id())
     }
@@ -318,8 +318,8 @@ impl Subscription {
         PendingDestination::begin(&self.core, self.key, DestinationChange::Remove(channel.to_owned()))
     }
 
-    /// Rejects an image: its publisher is told why, and the image goes, at least for a while. Waits until the driver has
-    /// done so. At most 1023 bytes of reason.
+    /// Rejects an image: its publisher is told the reason, of at most 1023 bytes, and the image is removed, at least
+    /// for a while. Waits until the driver has done so.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use super::publication::Publication;
 use crate::logbuffer::{ClaimLost, Fragment, OfferError};
 use crate::types::Position;
 
-/// Why a message was not sent. Nothing was, then.
+/// Why a message was not sent. Nothing was published then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// No room could be claimed. After [`OfferError::BackPressured`] and [`OfferError::AdminAction`] the message may simply be

@@ -21,18 +21,18 @@ const MAX_SESSIONS: usize = 1024;
 /// that has just had something: a single message always fits.
 const MAX_KEPT_BYTES: usize = 256 << 20;
 
-/// Reassembles messages for [`poll`](super::ImageReader::poll) and its kin.
+/// Reassembles messages that arrive as several fragments, for [`poll`](super::ImageReader::poll) and the like.
 ///
-/// One assembler serves all images of a subscription: it tells their sessions apart. It keeps buffers for at most 1,024 sessions
-/// and of at most 256 MiB together; beyond that, the message of the session that has had nothing for the longest time is dropped
-/// as if its subscriber had joined too late for it.
+/// One assembler serves all images of a subscription: it tells their sessions apart. It keeps buffers for at most 1,024
+/// sessions, and of at most 256 MiB together. Beyond that, it drops the incomplete message of the session that has been
+/// silent for longest, as if the subscriber had joined too late for it.
 #[derive(Debug, Default)]
 pub struct FragmentAssembler {
     sessions: Sessions,
 }
 
-/// Reassembles messages for controlled polls. Only whole messages ask the handler how to go on.
-/// Its limits are those of [`FragmentAssembler`].
+/// Reassembles messages for controlled polls. The handler is called, and asked how to continue, for whole messages
+/// only. The limits are those of [`FragmentAssembler`].
 #[derive(Debug, Default)]
 pub struct ControlledFragmentAssembler {
     sessions: Sessions,
@@ -90,12 +90,12 @@ impl FragmentAssembler {
         }
     }
 
-    /// Lets go of what was gathered for a session: its image is gone.
+    /// Drops what was gathered for a session, as when its image has gone. Returns whether there was anything.
     pub fn free_session(&mut self, session_id: SessionId) -> bool {
         self.sessions.remove(session_id)
     }
 
-    /// Lets go of everything.
+    /// Drops everything that was gathered.
     pub fn clear(&mut self) {
         self.sessions = Sessions::default();
     }
@@ -128,12 +128,12 @@ impl ControlledFragmentAssembler {
         }
     }
 
-    /// Lets go of what was gathered for a session: its image is gone.
+    /// Drops what was gathered for a session, as when its image has gone. Returns whether there was anything.
     pub fn free_session(&mut self, session_id: SessionId) -> bool {
         self.sessions.remove(session_id)
     }
 
-    /// Lets go of everything.
+    /// Drops everything that was gathered.
     pub fn clear(&mut self) {
         self.sessions = Sessions::default();
     }

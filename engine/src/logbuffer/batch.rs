@@ -45,8 +45,8 @@ impl<'a> BatchClaim<'a> {
         Self { space, lengths, end, open: true }
     }
 
-    /// Calls `write` with each message's number, from 0, and its payload, as long as it was asked for. What it holds at first is
-    /// unspecified.
+    /// Calls `write` for each message, with its number, from 0, and its payload, which has the length that was asked
+    /// for. What the payload holds at first is unspecified.
     #[inline]
     pub fn for_each(&mut self, mut write: impl FnMut(usize, &mut [u8])) {
         let mut index = 0;
@@ -73,7 +73,7 @@ impl<'a> BatchClaim<'a> {
         Ok(self.end)
     }
 
-    /// Gives the batch up: its space becomes padding.
+    /// Aborts the batch: its space becomes padding, which subscribers skip.
     pub fn abort(self) {}
 }
 

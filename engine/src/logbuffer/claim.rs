@@ -60,7 +60,8 @@ impl<'a> Claim<'a> {
         self.flags = Some(flags);
     }
 
-    /// Sets the reserved value, 0 unless set: eight bytes in the frame's header that are the application's.
+    /// Sets the reserved value, which is 0 unless set: eight bytes in the frame's header that belong to the
+    /// application.
     #[inline]
     pub fn set_reserved_value(&mut self, value: i64) {
         self.reserved_value = Some(value);
@@ -119,7 +120,7 @@ impl<'a> Claim<'a> {
         Ok(())
     }
 
-    /// Gives the claim up: its space becomes padding.
+    /// Aborts the claim: its space becomes padding, which subscribers skip.
     #[inline]
     pub fn abort(self) {}
 }

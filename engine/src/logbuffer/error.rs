@@ -1,15 +1,15 @@
 //! Why an append did not happen: small values for the hot path, and what stands in the way of an appender.
 
-/// Why a message was not appended. Nothing was, then.
+/// Why a message was not published. Nothing was written then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OfferError {
-    /// No subscriber is connected, so nobody makes room.
+    /// No subscriber is connected.
     #[error("no subscriber is connected")]
     NotConnected,
-    /// Subscribers have not yet made room; try again.
+    /// The log has no room, because subscribers are behind; try again.
     #[error("subscribers have not yet made room")]
     BackPressured,
-    /// The log moved on to its next term, by this call or another; try again at once.
+    /// The log moves on to its next term, by this call or another one; try again at once.
     #[error("the log is moving on to its next term")]
     AdminAction,
     /// The publication is closed.
@@ -26,7 +26,7 @@ pub enum OfferError {
         /// The greatest length in bytes.
         max: usize,
     },
-    /// The block does not continue the log where it is: its first frame names another place or stream, it is no run of whole
+    /// The block does not continue the log: its first frame names another position or stream, it is not a run of whole
     /// frames, or it does not fit into the rest of the term.
     #[error("the block of frames does not continue this log")]
     MisplacedBlock,

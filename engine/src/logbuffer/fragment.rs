@@ -85,7 +85,7 @@ impl<'a> Fragment<'a> {
         TermId::new(i32::from_le_bytes(self.bytes(20)))
     }
 
-    /// The eight bytes of the header that are the application's: 0 unless the publisher set them.
+    /// The reserved value: eight bytes of the header that belong to the application, 0 unless the publisher set them.
     #[inline]
     pub fn reserved_value(&self) -> i64 {
         i64::from_le_bytes(self.bytes(24))

@@ -24,16 +24,41 @@ pub struct ImageReader {
     position: OwnedWord<i64>,
 }
 
-/// What the handler of a controlled poll wants next.
+/// How a controlled poll continues after a fragment, as its handler says.
+///
+/// ```
+/// use gannet::{Client, Context, ControlledAction};
+/// # use gannet_driver::{MediaDriver, config::{DriverConfig, Profile}};
+/// # let driver = MediaDriver::launch_embedded(DriverConfig::for_profile(Profile::Frugal))?;
+/// # let client = Client::connect(Context::new().dir(driver.dir()))?;
+///
+/// let mut subscription = client.add_subscription("aeron:ipc", 1001)?;
+/// let publication = client.add_publication("aeron:ipc?term-length=64k", 1001)?;
+/// while publication.offer(b"job").is_err() {}
+///
+/// // The queue behind this subscriber has no room at first: the fragment is handed over again.
+/// let (mut room, mut tries) = (false, 0);
+/// while tries < 2 {
+///     subscription.controlled_poll(
+///         |_fragment| {
+///             tries += 1;
+///             if std::mem::replace(&mut room, true) { ControlledAction::Commit } else { ControlledAction::Abort }
+///         },
+///         10,
+///     );
+/// }
+/// assert_eq!(subscription.images()[0].position().get(), 64);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ControlledAction {
-    /// Go on.
+    /// Continue with the next fragment.
     Continue,
-    /// This fragment is done with; return after it.
+    /// Return now; this fragment is consumed.
     Break,
-    /// This fragment is not done with: return before it, and hand it over again.
+    /// Return now; this fragment is not consumed, and the next poll hands it over again.
     Abort,
-    /// Everything up to and with this fragment is done with, and publishers may know it now; go on.
+    /// Consume everything up to and including this fragment, by moving the position at once; then continue with the next.
     Commit,
 }
 
@@ -82,7 +107,7 @@ impl ImageReader {
         self.poll_within(ForEver, handler, bound.get(), limit)
     }
 
-    /// As [`Self::poll`], but the handler says how to go on after each fragment.
+    /// As [`Self::poll`], but after each fragment the handler says how to continue; see [`ControlledAction`].
     #[inline]
     pub fn controlled_poll(&mut self, handler: impl FnMut(Fragment<'_>) -> ControlledAction, limit: usize) -> usize {
         self.controlled_poll_within(ForEver, handler, i64::MAX, limit)
