@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     watch: Watch,
     /// Show only counters of these types
-    #[arg(long = "type", value_name = "ID", value_delimiter = ',', value_parser = counter_type)]
+    #[arg(long = "type", value_name = "ID", value_delimiter = ',', allow_negative_numbers = true, value_parser = counter_type)]
     types: Vec<i32>,
     /// Show only counters of this stream
     #[arg(long, value_name = "ID", allow_negative_numbers = true, value_parser = stream_id)]

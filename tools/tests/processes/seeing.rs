@@ -1,5 +1,6 @@
 //! The commands that show what a driver is doing.
 
+use gannet::{Client, Context};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -40,6 +41,24 @@ fn counters_have_ids_labels_values_and_their_streams() {
     let text = String::from_utf8(driver.gannet(&["streams"]).end().success()).expect("text");
     assert!(text.contains("(gannet sub) at 0, 0 bytes behind"), "{text}");
     drop((subscriber, publisher));
+}
+
+/// Applications choose the types of their counters, from all 32-bit numbers.
+#[test]
+fn counters_are_chosen_by_their_types() {
+    let driver = Driver::start();
+    let client = Client::connect(Context::new().dir(driver.path())).expect("a driver");
+    let _counters =
+        [-7, -8, 2_000].map(|kind| client.add_counter(kind, &[], &format!("kind {kind}")).expect("there is room"));
+    for (chosen, expected) in [
+        (&["--type", "-7"][..], &[-7][..]),
+        (&["--type=-7,2000"], &[-7, 2_000]),
+        (&["--type", "-7", "--type", "-8"], &[-7, -8]),
+    ] {
+        let lines = driver.gannet(&[&["stat", "--json"], chosen].concat()).end().json();
+        let found: Vec<_> = lines.iter().map(|line| line["type_id"].as_i64().expect("a number")).collect();
+        assert_eq!(found, expected, "{chosen:?}");
+    }
 }
 
 #[test]
