@@ -29,10 +29,12 @@ pub enum TerminationError {
         source: CncOpenError,
     },
     /// No driver runs there, so that nobody would read it.
-    #[error("cannot ask the driver of {} to terminate: {}", dir.display(), NotRunning(*state))]
+    #[error("cannot ask the driver of {} to terminate: {}", dir.display(), NotRunning { pid: *pid, state: *state })]
     NotRunning {
         /// The directory.
         dir: PathBuf,
+        /// The driver's process, or what was.
+        pid: i64,
         /// What became of its driver.
         state: DriverState,
     },
@@ -65,14 +67,21 @@ pub enum TerminationError {
 }
 
 /// What became of a driver that does not run.
-struct NotRunning(DriverState);
+struct NotRunning {
+    pid: i64,
+    state: DriverState,
+}
 
 impl fmt::Display for NotRunning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
+        match self.state {
             DriverState::ShutDown => f.write_str("it has been shut down"),
             DriverState::Silent { age_ms } => {
-                write!(f, "it has given no sign of life for {age_ms} ms; if its process is still there, end that")
+                let pid = self.pid;
+                write!(
+                    f,
+                    "process {pid} has given no sign of life for {age_ms} ms; if it is still there, end it yourself"
+                )
             }
             _ => f.write_str("it is still starting; try again"),
         }
@@ -107,7 +116,7 @@ pub fn request_driver_termination(dir: impl AsRef<Path>, token: &[u8]) -> Result
     }
     let state = cnc.driver_state(SystemClock.epoch(), DRIVER_TIMEOUT);
     if !matches!(state, DriverState::Alive { .. }) {
-        return Err(TerminationError::NotRunning { dir: dir.to_owned(), state });
+        return Err(TerminationError::NotRunning { dir: dir.to_owned(), pid: cnc.pid(), state });
     }
     let commands = cnc.commands();
     let client_id = ClientId::new(commands.next_correlation_id().get());

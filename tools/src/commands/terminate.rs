@@ -99,8 +99,8 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
                  setting {VALIDATOR} does not allow it ('allow' would); or send its process SIGTERM"
             ))?,
             Is::NotRead => out.line(format_args!(
-                "the driver in {dir}, process {pid}, has not read the request within {time}: is it stopped, or very busy? It may \
-                 still end when it does"
+                "the driver in {dir}, process {pid}, has not read the request within {time}: is it stopped, very busy or gone? It may \
+                 still end when it goes on"
             ))?,
         }
     }

@@ -1,9 +1,12 @@
 //! Asking a driver to end, and being told what came of it.
 
+use gannet::cnc::CncFile;
+use gannet::memory::FileAccess;
+use gannet::time::EpochMillis;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Driver, Ended, Process, gannet};
+use crate::support::{Driver, Ended, Process, eventually, gannet};
 
 const VALIDATOR: &str = "AERON_DRIVER_TERMINATION_VALIDATOR";
 
@@ -69,10 +72,39 @@ fn a_token_comes_by_a_flag_or_by_the_environment() {
 
 #[test]
 fn a_driver_that_stands_still_is_told_from_one_that_refuses() {
-    let mut driver = Driver::start();
+    let mut driver = Driver::start_with(&[(VALIDATOR, "allow")]);
     driver.signal(Signal::STOP);
     let unread = failed(&driver.gannet(&["terminate", "--json", "--timeout", "20ms"]).end());
     assert_eq!((&unread["outcome"], &unread["reason"]), (&"not_read".into(), &Value::Null), "{unread}");
+    let told = driver.gannet(&["terminate", "--timeout", "20ms"]).end();
+    let words = String::from_utf8_lossy(&told.stdout);
+    let (pid, dir) = (unread["pid"].to_string(), driver.path().display().to_string());
+    for expected in [&format!("process {pid}, has not read"), &dir, "stopped, very busy or gone", "It may still end"] {
+        assert!(words.contains(expected), "{expected}: {words}");
+    }
+    assert_eq!((told.code(), told.stderr.as_str()), (Some(1), ""), "{told:?}");
+    // The request is still there when it goes on.
+    driver.signal(Signal::CONT);
+    driver.end().success();
+}
+
+/// One that has been silent for so long that no client would take it for alive is not asked.
+#[test]
+fn a_driver_that_has_long_been_silent_is_named_with_what_to_do() {
+    let mut driver = Driver::start();
+    driver.signal(Signal::STOP);
+    let cnc = CncFile::open(&driver.path(), FileAccess::ReadWrite).expect("it is there");
+    // Its threads stop one after the other, and one of them may have been just about to give a sign of life.
+    let ended = eventually("it counts as silent", || {
+        cnc.commands().set_consumer_heartbeat(EpochMillis::new(1));
+        let ended = driver.gannet(&["terminate", "--timeout", "20ms"]).end();
+        (!ended.stderr.is_empty()).then_some(ended)
+    });
+    assert_eq!(ended.code(), Some(1), "{ended:?}");
+    let pid = format!("process {}", cnc.pid());
+    for expected in [&pid, "has given no sign of life for", "end it yourself"] {
+        assert!(ended.stderr.contains(expected), "{expected}: {ended:?}");
+    }
     driver.signal(Signal::CONT);
     driver.shut_down();
 }
