@@ -52,10 +52,10 @@ use super::writer::{Shared, Writer};
 #[derive(Debug)]
 pub struct Appender(Handle<Claimant>);
 
-/// Appends to a journal, and is the only one that does, in whatever process: while it lives, nobody gets another appender. What it
-/// saves is the exchange by which appenders share the tail. Should its process be killed, the next appender is to be had at once.
+/// The only appender of a journal: while it lives, no process gets another appender. It is faster than an [`Appender`],
+/// because it does not have to share the tail. If its process is killed, another appender can be made at once.
 ///
-/// What is appended survives what an [`Appender`]'s messages survive, and reads alike.
+/// Its messages survive and read like those of an [`Appender`].
 #[derive(Debug)]
 pub struct ExclusiveAppender {
     handle: Handle<SoleClaimant>,
@@ -91,8 +91,9 @@ impl Appender {
         self.0.append(message)
     }
 
-    /// Appends a message with a reserved value of the application's own: eight bytes in the header of each of its frames. In a
-    /// journal with [`Stamps`] it takes the place of the time, and should be one: nanoseconds since 1970. No clock is read for it.
+    /// Appends a message with a reserved value that the application chooses: eight bytes in the header of each of its
+    /// frames. In a journal with [`Stamps`] it takes the place of the time, and should be a time: nanoseconds since
+    /// 1970. No clock is read then.
     ///
     /// # Errors
     ///
@@ -111,12 +112,13 @@ impl Appender {
         self.0.append_vectored(parts)
     }
 
-    /// Claims a message of `length` bytes, at most [`Self::max_payload_length`], to be written in place in the segment. Tailers wait for
-    /// it, so it should be short-lived. Dropped without [`JournalClaim::commit`], it is aborted.
+    /// Claims a message of `length` bytes, at most [`Self::max_payload_length`], to be written in place in the segment.
+    /// Tailers wait for the claim, so keep it short. If it is dropped without [`JournalClaim::commit`], it is aborted.
     ///
-    /// Nothing behind it is durable before it is done with: with [`SyncPolicy::EveryAppend`](super::SyncPolicy::EveryAppend), appends
-    /// wait for it, those of this thread by another appender, too, and end in [`AppendError::NotDurable`] after 30 seconds. One that is
-    /// forgotten ([`core::mem::forget`]) holds everything up until its appender claims again or is dropped.
+    /// Nothing behind a claim is durable before the claim has ended. With
+    /// [`SyncPolicy::EveryAppend`](super::SyncPolicy::EveryAppend) all appends wait for it, including those of the same
+    /// thread by another appender, and end in [`AppendError::NotDurable`] after 30 seconds. A claim that is leaked
+    /// ([`core::mem::forget`]) blocks everything until its appender claims again or is dropped.
     ///
     /// # Errors
     ///
@@ -184,7 +186,8 @@ impl ExclusiveAppender {
         self.handle.append_vectored(parts)
     }
 
-    /// As [`Appender::claim`]. A claim that is forgotten holds everything up until this is called again, or the appender is dropped.
+    /// As [`Appender::claim`]. A claim that is leaked blocks everything until this is called again, or the appender is
+    /// dropped.
     ///
     /// # Errors
     ///

@@ -97,7 +97,7 @@ pub struct Cursor {
 pub struct CursorInfo {
     /// Its name.
     pub name: String,
-    /// Where it is: what is below, its consumer is done with.
+    /// Its position: its consumer is done with everything below.
     pub position: Position,
     /// When it was moved last.
     pub moved: EpochMillis,
@@ -154,7 +154,7 @@ impl Recording {
         Ok(Cursor::new(stored, slot, name, descriptor))
     }
 
-    /// All cursors, in no order.
+    /// All cursors, in no particular order.
     ///
     /// # Errors
     ///
@@ -196,7 +196,8 @@ impl Recording {
         Ok(position)
     }
 
-    /// Removes a cursor, and waits until that is on stable storage. Whoever has it open moves nothing any more.
+    /// Removes a cursor, and waits until that is on stable storage. A consumer that still has it open cannot move it
+    /// any more.
     ///
     /// # Errors
     ///
@@ -247,8 +248,9 @@ impl Cursor {
         &self.name
     }
 
-    /// Where it is: a consumer goes on there. In front of the recording's start if that was pruned by force meanwhile:
-    /// [`JournalError::Pruned`] tells its consumer so. Once it was removed, where this moved it last, or found it.
+    /// The position of the cursor, where its consumer continues. If the recording was pruned by force meanwhile, it may
+    /// be before the recording's start; a tailer then answers [`JournalError::Pruned`]. For a cursor that was removed,
+    /// the last position that this handle has seen.
     pub fn position(&self) -> Position {
         let found = place(self.stored.view(), self.slot);
         let position = if self.is_there() { found } else { self.seen };
@@ -256,12 +258,13 @@ impl Cursor {
         position.clamp(Position::new(0), self.end)
     }
 
-    /// Moves it: everything below `position` is done with. Forwards or back.
+    /// Moves the cursor, forwards or back: its consumer is done with everything below `position`.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Position`] for a position that the recording cannot have; [`JournalError::UnknownCursor`] once it was removed,
-    /// even if there is one of that name again; [`JournalError::Malformed`] when somebody cut the file short.
+    /// [`JournalError::Position`] for a position that the recording cannot have; [`JournalError::UnknownCursor`] once
+    /// it was removed, even if there is one of that name again; [`JournalError::Malformed`] if somebody cut the file
+    /// short.
     pub fn move_to(&mut self, position: Position) -> Result<(), JournalError> {
         if position < self.start || position > self.end || position.get() % 32 != 0 {
             let reason = "a cursor cannot be there".to_owned();
@@ -291,7 +294,7 @@ impl Cursor {
         Err(JournalError::Malformed { path: file_name(self.recording_id).into(), offset: self.slot as u64, found })
     }
 
-    /// Waits until where it is is on stable storage.
+    /// Waits until the cursor's position is on stable storage.
     ///
     /// # Errors
     ///

@@ -219,7 +219,7 @@ pub enum JournalError {
     },
 }
 
-/// Why a message was not appended. Nothing of it was, then.
+/// Why a message was not appended. Unless it says otherwise, nothing of the message was appended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
@@ -231,7 +231,7 @@ pub enum AppendError {
         /// The greatest length in bytes.
         max: usize,
     },
-    /// There was no next segment to append to: the file system is full, for one.
+    /// There was no next segment to append to, for example because the file system is full.
     #[error("nothing can be appended: {0}")]
     Segment(#[source] Box<JournalError>),
     /// The message is in the journal and can be read, but could not be put on stable storage.

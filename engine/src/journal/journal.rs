@@ -62,22 +62,22 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Makes a journal in a directory, which is made if need be.
+    /// Makes a journal in a directory, which is made if it does not exist.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Exists`] when it has one; [`JournalError::Unlisted`] when it has segments of one whose catalog is gone;
-    /// [`JournalError::Options`]; or what the operating system refuses.
+    /// [`JournalError::Exists`] if the directory has a journal; [`JournalError::Unlisted`] if it has segments of one
+    /// whose catalog is gone; [`JournalError::Options`]; or what the operating system refuses.
     pub fn create(dir: impl Into<std::path::PathBuf>, options: &JournalOptions) -> Result<Self, JournalError> {
         options.lengths()?;
         Self::create_in(Arc::new(Directory::make(dir)?), options)
     }
 
-    /// Opens the journal of a directory: its last recording. Its sync policy is what it was.
+    /// Opens the journal of a directory: its last recording. Its sync policy stays as it is.
     ///
     /// # Errors
     ///
-    /// [`JournalError::NotAJournal`] when there is none; or what is wrong with it.
+    /// [`JournalError::NotAJournal`] if there is none; or what is wrong with it.
     pub fn open(dir: impl Into<std::path::PathBuf>) -> Result<Self, JournalError> {
         Self::open_in(Arc::new(Directory::at(dir)), None)
     }
@@ -253,7 +253,7 @@ impl Journal {
         Recording::open_in(Arc::clone(&self.writer.storage), Some(self.writer.descriptor.recording_id))
     }
 
-    /// What the catalog said of the recording when the journal was opened.
+    /// What the catalog said about the recording when the journal was opened.
     pub fn descriptor(&self) -> &RecordingDescriptor {
         &self.writer.descriptor
     }
@@ -263,38 +263,38 @@ impl Journal {
         &self.report
     }
 
-    /// Where the next append would go: everything below has been claimed.
+    /// The position of the next append: everything below has been claimed.
     pub fn tail(&self) -> Position {
         Position::new(self.writer.control.tail().load_relaxed())
     }
 
-    /// Up to where segments are made and mapped in this process: an append that stays below makes no system call, and allocates
-    /// nothing. The helper thread keeps it a segment ahead of the tail.
+    /// The position up to which segments are made and mapped in this process. An append that stays below makes no
+    /// system call, and allocates nothing. The helper thread keeps it a segment ahead of the tail.
     pub fn prepared(&self) -> Position {
         self.writer.prepared()
     }
 
-    /// Up to where the journal can be read: everything below was appended, without a gap. Looks, rather than rely on the helper
-    /// thread.
+    /// The position up to which the journal can be read: everything below was appended, without a gap. This looks at
+    /// the frames themselves, so it does not depend on the helper thread.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Damaged`] when somebody wrote over frames that were appended.
+    /// [`JournalError::Damaged`] if somebody overwrote frames that were appended.
     pub fn recorded(&self) -> Result<Position, JournalError> {
         self.writer.advance()
     }
 
-    /// Up to where the journal is on stable storage.
+    /// The position up to which the journal is on stable storage.
     pub fn durable(&self) -> Position {
         self.writer.control.durable_position()
     }
 
-    /// Up to where the sidecars are complete: checksums, and the index of sequence numbers and times.
+    /// The position up to which the sidecar files are complete: checksums, and the index of sequence numbers and times.
     pub fn indexed(&self) -> Position {
         self.writer.control.indexed_position()
     }
 
-    /// Waits until everything that was appended is on stable storage, and returns up to where that is.
+    /// Waits until everything that was appended is on stable storage, and returns the position up to which it is.
     ///
     /// # Errors
     ///
@@ -322,8 +322,8 @@ impl Journal {
         prune_open(&self.recording()?, request)
     }
 
-    /// Sets what the helper thread keeps, for whoever has the journal open and whoever opens it from now on: it prunes what is
-    /// beyond, never past a named cursor. A policy without limits keeps everything.
+    /// Sets how much is kept, for everybody who has the journal open now or later. The helper thread prunes the rest,
+    /// but nothing that a named cursor has not read. A policy without limits keeps everything.
     ///
     /// # Errors
     ///
@@ -334,23 +334,24 @@ impl Journal {
         RetentionFile::open_or_create(storage, id)?.set_policy(storage, policy)
     }
 
-    /// What the helper thread failed at last, if it did since this was asked last: to make a segment on a full disk, or to sync.
-    /// It goes on trying. Also, once for each, that a cursor keeps it from pruning what the policy does not keep:
+    /// The last failure of the helper thread since this was last called, such as to make a segment on a full disk, or
+    /// to sync. The thread keeps trying. It also reports, once for each cursor, that the cursor keeps it from pruning:
     /// [`JournalError::HeldBack`]. [`Recording::held_back`] says at any time whether one does.
     pub fn trouble(&self) -> Option<JournalError> {
         self.writer.take_trouble()
     }
 
-    /// Closes the journal. The last to do so says in the catalog where it ends. Dropping it does the same, and keeps quiet about
-    /// failures.
+    /// Closes the journal. The last handle to close writes into the catalog where the recording ends. Dropping a
+    /// journal does the same, without reporting failures.
     ///
-    /// An [`Appender`] that is alive still goes on, and keeps the recording open: the next to open it joins it, and recovers it only
-    /// once that appender is gone. But the helper thread has ended: the appender makes its segments itself, and ten seconds later an
-    /// archive is not kept from the directory any more. So appenders should be dropped first.
+    /// Drop appenders first. An [`Appender`] that is still alive keeps working, and keeps the recording open: whoever
+    /// opens the journal next joins it, and recovers it only once that appender is gone. But the helper thread has
+    /// ended, so the appender makes its segments itself, and after ten seconds an archive is no longer kept from the
+    /// directory.
     ///
     /// # Errors
     ///
-    /// What the operating system says; the journal is closed all the same, and what was appended is there.
+    /// What the operating system says; the journal is closed in any case, and what was appended is there.
     pub fn close(mut self) -> Result<(), JournalError> {
         self.finish()
     }

@@ -9,31 +9,31 @@ use super::retention::Retention;
 use super::roll_cycle::RollCycle;
 use super::segment::SegmentLength;
 
-/// When appended messages are put on stable storage. Whatever is chosen, they survive the death of every process that uses the
-/// journal; this is about the machine losing its power.
+/// When appended messages are put on stable storage. With any policy they survive the death of every process that uses
+/// the journal; the policy decides what survives a loss of power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncPolicy {
-    /// When the operating system likes, or when [`Journal::sync`](super::Journal::sync) is called. Full segments follow some time after
-    /// they were left, so that a recovery does not have to prove all of a long journal.
+    /// When the operating system does it, or when [`Journal::sync`](super::Journal::sync) is called. Full segments are
+    /// synced some time after the next one was begun, so that a recovery need not check all of a long journal.
     None,
-    /// So long after they were appended, about.
+    /// About this long after they were appended.
     Every(Duration),
-    /// Each time that so many bytes have been appended, about.
+    /// About each time that this many bytes have been appended.
     EveryBytes(u64),
     /// Before `append` returns. Appenders that wait at the same time share one sync.
     EveryAppend,
 }
 
-/// What the frames' reserved values say: eight bytes in each header.
+/// What the reserved value of each frame holds: eight bytes in its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stamps {
-    /// Nothing that the journal knows of: they are the application's, and no message can be found by its time.
+    /// It belongs to the application. No message can be found by its time.
     None,
-    /// The time of the append on the wall clock in nanoseconds since 1970, as of the kernel's last tick and of a millisecond ago: 1 to
-    /// 5 ms coarse, and next to free. A thread of this process keeps it; where that gets no processor, up to 63 messages of an
-    /// appender carry an older time before the appender reads the clock itself.
+    /// The time of the append on the wall clock, in nanoseconds since 1970, but only to 1 to 5 ms: that of the kernel's last tick, as
+    /// it was up to a millisecond ago. It costs next to nothing, since a thread of this process keeps it. If that thread gets no
+    /// processor, up to 63 messages of an appender carry an older time before the appender reads the clock itself.
     Coarse,
-    /// The same to the nanosecond, for the price of reading the clock.
+    /// The time of the append to the nanosecond. Each append reads the clock.
     Precise,
 }
 
@@ -74,7 +74,7 @@ impl Default for JournalOptions {
 }
 
 impl JournalOptions {
-    /// The defaults: segments of 64 MiB, terms of 16 MiB, coarse stamps, no syncs.
+    /// The defaults: segments of 64 MiB, terms of 16 MiB, coarse times, no syncs.
     pub fn new() -> Self {
         Self::default()
     }
@@ -146,33 +146,35 @@ impl JournalOptions {
         self
     }
 
-    /// When messages are put on stable storage: when the system likes unless set. It is the journal's, for all its appenders;
-    /// whoever opens it next may set another.
+    /// When messages are put on stable storage: [`SyncPolicy::None`] unless set. The policy belongs to the journal, for
+    /// all its appenders; whoever opens the journal next may set another.
     #[must_use]
     pub fn sync(mut self, policy: SyncPolicy) -> Self {
         self.sync = policy;
         self
     }
 
-    /// Begins a new segment with each cycle, a day for one, besides those that are full: the helper thread fills up the old one when
-    /// a cycle begins. Within milliseconds of that, a message may still go to the old one; where it is found by its time does not
-    /// depend on that. A cycle without messages has no segment, and one with few takes up a whole one: choose a segment length
-    /// that suits. Not unless set. Needs stamps. Fixed for a journal's life.
+    /// Begins a new segment with each cycle, such as a day, as well as when a segment is full: when a cycle begins, the
+    /// helper thread fills the old segment up with padding. For some milliseconds after that, a message may still go to
+    /// the old segment; it is found by its time all the same. A cycle without messages has no segment, and one with few
+    /// messages takes up a whole one, so choose a suitable segment length. Unless set, a journal does not roll. Needs
+    /// stamps. Fixed for a journal's life.
     #[must_use]
     pub fn roll(mut self, cycle: RollCycle) -> Self {
         self.roll = Some(cycle);
         self
     }
 
-    /// What is kept: everything unless set. The helper thread prunes what is beyond, but never past a named cursor. It is the
-    /// journal's, for all who open it; whoever opens it next with a policy of his own sets that.
+    /// How much is kept: everything unless set. The helper thread prunes the rest, but nothing that a named cursor has
+    /// not read. The policy belongs to the journal, for all who open it; whoever opens it next with another policy
+    /// changes it.
     #[must_use]
     pub fn retention(mut self, policy: Retention) -> Self {
         self.retention = policy;
         self
     }
 
-    /// The lengths as what they are.
+    /// The lengths, checked and as types of their own.
     pub(crate) fn lengths(&self) -> Result<(TermLength, SegmentLength, Mtu), JournalError> {
         let options = |what: String, expected| JournalError::Options { what, expected };
         let term = TermLength::new(self.term_length).map_err(|_| {

@@ -60,44 +60,45 @@ impl Recording {
         Ok(Self { storage, catalog: Arc::new(catalog), entry: Arc::new(entry), control })
     }
 
-    /// What the catalog said of it when it was opened.
+    /// What the catalog said about the recording when it was opened.
     pub fn descriptor(&self) -> &RecordingDescriptor {
         &self.entry.descriptor
     }
 
-    /// Where it starts by now: it moves on when the recording is pruned.
+    /// The position where the recording starts now. It moves forward when the recording is pruned.
     pub fn start_position(&self) -> Position {
         self.catalog.start_position(&self.entry)
     }
 
-    /// Up to which limits its helper threads keep it; none where nobody set any.
+    /// The limits to which its helper threads prune it; none if nobody has set any.
     ///
     /// # Errors
     ///
-    /// What the operating system says of the file.
+    /// What the operating system says about the file.
     pub fn retention(&self) -> Result<Retention, JournalError> {
         let id = self.descriptor().recording_id;
         let file = RetentionFile::open(&*self.storage, id, FileAccess::ReadOnly)?;
         Ok(file.map(|file| file.policy()).unwrap_or_default())
     }
 
-    /// What was pruned of it.
+    /// How much has been pruned so far.
     ///
     /// # Errors
     ///
-    /// What the operating system says of the file.
+    /// What the operating system says about the file.
     pub fn prune_totals(&self) -> Result<PruneTotals, JournalError> {
         let id = self.descriptor().recording_id;
         let file = RetentionFile::open(&*self.storage, id, FileAccess::ReadOnly)?;
         Ok(file.map(|file| file.totals()).unwrap_or_default())
     }
 
-    /// Where it ends by now; none while it goes on.
+    /// The position where the recording ended; `None` while it still goes on.
     pub fn stop_position(&self) -> Option<Position> {
         self.catalog.stop_position(&self.entry)
     }
 
-    /// Up to where its writers know that it is recorded; none where nobody keeps that.
+    /// The position up to which its writers know it to be recorded; `None` if nobody keeps that, as in an archive's
+    /// recording.
     pub fn recorded_hint(&self) -> Option<Position> {
         self.stop_position().or_else(|| self.control.as_ref().map(Control::recorded_position))
     }
@@ -124,26 +125,26 @@ impl Recording {
         self.control.as_ref().map_or(Ok(()), |control| control.check_intact(&*self.storage))
     }
 
-    /// Up to where it is on stable storage, as far as its writers know; none where nobody keeps that.
+    /// The position up to which it is on stable storage, as far as its writers know; `None` if nobody keeps that.
     pub fn durable(&self) -> Option<Position> {
         self.control.as_ref().map(|control| control.durable_position().max(self.start_position()))
     }
 
-    /// Up to where its sidecars are complete; none where nobody keeps that.
+    /// The position up to which its sidecar files are complete; `None` if nobody keeps that.
     pub fn indexed(&self) -> Option<Position> {
         self.control.as_ref().map(Control::indexed_position)
     }
 
-    /// What its frames' reserved values say; nothing for a recording that no journal has written.
+    /// What the reserved values of its frames hold; [`Stamps::None`] for a recording that no journal has written.
     pub fn stamps(&self) -> Stamps {
         self.control.as_ref().map_or(Stamps::None, Control::stamps)
     }
 
-    /// The segments that there are, in order.
+    /// The segments that exist, in order.
     ///
     /// # Errors
     ///
-    /// What the operating system says of the files.
+    /// What the operating system says about the files.
     pub fn segments(&self) -> Result<Vec<SegmentInfo>, JournalError> {
         let describe = |base| {
             let sidecar = Sidecar::open(&*self.storage, self.descriptor(), base, FileAccess::ReadOnly)?;

@@ -75,39 +75,39 @@ impl Retention {
         Self::default()
     }
 
-    /// A segment goes once its newest message is older than this. A message whose time has not come yet does not count. Where messages
-    /// carry no times, when its file was written last counts.
+    /// Removes a segment once its newest message is older than this. Messages with a time in the future do not count.
+    /// If messages carry no times, the time counts at which the segment's file was last written.
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
     }
 
-    /// Segments go while those of the recording take up more than so many bytes of the disk, their sidecars included.
+    /// Removes segments while the recording takes up more than this many bytes of the disk, sidecar files included.
     #[must_use]
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = Some(bytes);
         self
     }
 
-    /// Segments go while the file system has less than so many bytes free.
+    /// Removes segments while the file system has less than this many bytes free.
     #[must_use]
     pub fn min_free_bytes(mut self, bytes: u64) -> Self {
         self.min_free = Some(bytes);
         self
     }
 
-    /// The longest age of a message that is kept for certain, if there is a limit.
+    /// The limit of age, if there is one: younger messages are kept, unless another limit removes them.
     pub fn age(&self) -> Option<Duration> {
         self.max_age
     }
 
-    /// How many bytes of the disk there may be, if there is a limit.
+    /// The limit of bytes on the disk, if there is one.
     pub fn bytes(&self) -> Option<u64> {
         self.max_bytes
     }
 
-    /// How many bytes are to be free, if there is a limit.
+    /// How many bytes of the file system are to stay free, if that is set.
     pub fn free_bytes(&self) -> Option<u64> {
         self.min_free
     }

@@ -19,12 +19,12 @@ use super::recording::Recording;
 use super::roll_cycle::RollCycle;
 use super::tailer::Start;
 
-/// A cycle of a recording that messages are from.
+/// A cycle of a recording that has messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CycleInfo {
     /// Its number.
     pub number: i64,
-    /// When it begins. [`Start::Cycle`] goes to its first message, by the time of that.
+    /// When it begins. [`Start::Cycle`] goes to the first message that has this time or a later one.
     pub start: EpochNanos,
     /// Where its first segment begins.
     pub position: Position,

@@ -35,14 +35,14 @@ impl RollCycle {
     /// A cycle a week, from Monday midnight UTC.
     pub const WEEKLY: Self = Self { period_s: 7 * 24 * 3600, offset_s: 4 * 24 * 3600 };
 
-    /// A cycle each time that so much has passed since 1970: in whole seconds, from a second to 366 days; what is outside becomes the
-    /// nearest of these.
+    /// Cycles of this length, counted from 1970, in whole seconds from one second to 366 days. A period outside these
+    /// limits becomes the nearest of them.
     pub fn every(period: Duration) -> Self {
         let seconds = i64::try_from(period.as_secs()).unwrap_or(i64::MAX);
         Self { period_s: seconds.clamp(1, 366 * 24 * 3600), offset_s: 0 }
     }
 
-    /// Cycles begin so much later, in whole seconds: a time zone, or a time of day.
+    /// Makes cycles begin this much later, in whole seconds: for a time zone, or a time of day.
     #[must_use]
     pub fn offset(mut self, offset: Duration) -> Self {
         let seconds = i64::try_from(offset.as_secs()).unwrap_or(i64::MAX);

@@ -21,15 +21,15 @@ pub struct Verified {
     pub messages: u64,
     /// Their bytes, without headers.
     pub payload_bytes: u64,
-    /// Up to where it was read.
+    /// The position up to which the recording was read.
     pub end: Position,
-    /// Up to where checksums were there to compare with.
+    /// The position up to which there were checksums to compare with.
     pub checked: Position,
     /// What is damaged: the first thousand places.
     pub damages: Vec<Damage>,
     /// How many places are damaged.
     pub damaged: u64,
-    /// Bytes that were passed over to get to the next frame.
+    /// Bytes that were skipped to get to the next frame.
     pub skipped_bytes: u64,
 }
 

@@ -60,15 +60,17 @@ impl RecorderOptions {
         self
     }
 
-    /// When what is recorded is put on stable storage: when the system likes unless set. Every append means every block.
+    /// When recorded data is put on stable storage: [`SyncPolicy::None`] unless set. [`SyncPolicy::EveryAppend`] means
+    /// after every block.
     #[must_use]
     pub fn sync(mut self, policy: SyncPolicy) -> Self {
         self.sync = policy;
         self
     }
 
-    /// Goes on with a recording that was ended, with the first image that comes. It must fit: the same stream id, term length,
-    /// initial term id and MTU, and join where the recording ends. New recordings are made unless this is set.
+    /// Continues a recording that has ended, with the first image that appears. The image must have the same stream id,
+    /// term length, initial term id and MTU, and join at the position where the recording ends. Unless this is set, new
+    /// recordings are made.
     #[must_use]
     pub fn extend(mut self, recording_id: RecordingId) -> Self {
         self.extend = Some(recording_id);
@@ -82,11 +84,12 @@ impl RecorderOptions {
 pub enum StopReason {
     /// The publisher ended the stream, and all of it is recorded.
     EndOfStream,
-    /// The image is gone: its publisher is not heard of any more, or its driver.
+    /// The image is gone, because its publisher or its driver went silent.
     ImageGone,
     /// The recorder was told to.
     Asked,
-    /// Something failed: a full disk, for one. What was recorded before is there; the stream goes on.
+    /// Something failed, for example because the disk is full. What was recorded before is there, and the stream itself
+    /// goes on.
     Failed(String),
 }
 
@@ -102,21 +105,21 @@ pub struct RecordedStream {
     pub stream_id: StreamId,
     /// Where it comes from.
     pub source_identity: String,
-    /// Where this recorder began.
+    /// The position where this recorder began.
     pub start_position: Position,
-    /// Where and why it ended; none while it goes on.
+    /// The position where it ended, and why; `None` while it goes on.
     pub stopped: Option<(Position, StopReason)>,
     control: Option<Control>,
 }
 
 impl RecordedStream {
-    /// Up to where it is recorded.
+    /// The position up to which it is recorded.
     pub fn recorded(&self) -> Position {
         let recorded = || self.control.as_ref().map_or(self.start_position, Control::recorded_position);
         self.stopped.as_ref().map_or_else(recorded, |(position, _)| *position)
     }
 
-    /// Up to where it is on stable storage.
+    /// The position up to which it is on stable storage.
     pub fn durable(&self) -> Position {
         self.control.as_ref().map_or(self.start_position, Control::durable_position)
     }
@@ -208,11 +211,11 @@ struct Session {
 }
 
 impl Recorder {
-    /// A recorder into a directory, which is made if need be.
+    /// A recorder into a directory, which is made if it does not exist.
     ///
     /// # Errors
     ///
-    /// [`JournalError`]: a segment length that cannot be; or what the operating system refuses.
+    /// [`JournalError`]: an invalid segment length; or what the operating system refuses.
     pub fn new(
         dir: impl Into<PathBuf>,
         subscription: Subscription,
@@ -254,7 +257,7 @@ impl Recorder {
         })
     }
 
-    /// What it is doing, as a handle for any thread.
+    /// A handle that tells any thread what the recorder is doing.
     pub fn status(&self) -> RecorderStatus {
         self.status.clone()
     }
@@ -264,12 +267,12 @@ impl Recorder {
         &self.subscription
     }
 
-    /// Records what there is, but not for long, and returns how many blocks that were.
+    /// Records what has arrived, up to a bounded amount, and returns how many blocks it recorded, 0 for none.
     pub fn do_work(&mut self) -> usize {
         self.do_work_at(SystemClock.epoch_nanos())
     }
 
-    /// As [`Self::do_work`], at a time that the caller says: the one that is kept with what is recorded.
+    /// As [`Self::do_work`], at a time that the caller states. That time is kept with what is recorded.
     pub fn do_work_at(&mut self, now: EpochNanos) -> usize {
         let Self { subscription, storage, options, channels, sessions, status, ended_messages } = self;
         let mut work = 0;
@@ -297,7 +300,7 @@ impl Recorder {
         self.sessions.iter().any(|session| session.tape.is_some())
     }
 
-    /// How many messages it has recorded to their end, in all recordings.
+    /// How many whole messages it has recorded, in all recordings.
     pub fn messages(&self) -> u64 {
         let going_on = self.sessions.iter().filter_map(|session| session.tape.as_ref());
         going_on.map(|(_, tape)| tape.messages()).sum::<u64>() + self.ended_messages
@@ -315,13 +318,14 @@ impl Recorder {
         Ok(())
     }
 
-    /// What helper threads failed at last, if they did since this was asked last: to make a segment on a full disk, or to sync.
+    /// The last failure of a helper thread since this was last called, such as to make a segment on a full disk, or to
+    /// sync.
     pub fn trouble(&self) -> Option<JournalError> {
         let tapes = self.sessions.iter().filter_map(|session| session.tape.as_ref());
         tapes.filter_map(|(_, tape)| tape.journal().trouble()).next()
     }
 
-    /// Ends all recordings where they are, and returns what was recorded. Dropping it does the same.
+    /// Ends all recordings where they are now, and returns what was recorded. Dropping a recorder also ends them.
     pub fn close(mut self) -> Vec<RecordedStream> {
         self.finish();
         self.status.streams()

@@ -22,9 +22,9 @@ const RUNS_PER_CALL: usize = 32;
 pub enum ReplayEnd {
     /// Where the recording ends now.
     Recorded,
-    /// In front of this: a position, the message of a number, the first of a time.
+    /// Before this place: a position, the message with a sequence number, or the first message of a time.
     Before(Start),
-    /// Where the recording ends once it is stopped: until then it is followed.
+    /// Where the recording will have ended: until it is stopped, the replay follows it.
     Follow,
 }
 
@@ -88,7 +88,7 @@ pub enum ReplayError {
     /// The recording cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The channel is none, or none that a replay can have.
+    /// The channel cannot be parsed, or a replay cannot use it.
     #[error("cannot replay to {channel}: {source}")]
     Channel {
         /// The channel asked for.
@@ -113,13 +113,13 @@ pub enum ReplayError {
         /// Where.
         position: Position,
     },
-    /// Nobody kept when what was recorded.
+    /// The recording has no times, so it cannot be replayed at its own pace.
     #[error("recording {recording_id} does not say when its frames were recorded: replay it at full speed")]
     NoTimes {
         /// The recording.
         recording_id: RecordingId,
     },
-    /// The scale is not a number that a pace can have.
+    /// The multiple of the recorded pace is not one that is possible.
     #[error("a replay cannot be {scale} times as fast as its recording: more than 0 is needed")]
     Scale {
         /// What was asked for.
@@ -189,12 +189,12 @@ enum Phase {
 }
 
 impl Replayer {
-    /// A replay to a channel and stream. What the channel says of terms, positions and the MTU gives way to what the recording needs.
-    /// The publication is added by the calls of [`Self::do_work`], and waits for a subscriber.
+    /// A replay to a channel and stream. Term length, positions and MTU in the channel are replaced by those of the
+    /// recording. [`Self::do_work`] adds the publication, and then waits for a subscriber.
     ///
     /// # Errors
     ///
-    /// [`ReplayError`]: nothing is recorded where it should start, or the channel is none.
+    /// [`ReplayError`]: nothing is recorded where the replay should start, or the channel is invalid.
     pub fn new(
         client: &Client,
         recording: Recording,
@@ -228,17 +228,18 @@ impl Replayer {
         Ok(Self { tailer, end, pace, phase, session_id: None, frames_end: from })
     }
 
-    /// Publishes what there is, is due, and is taken, but not for long; returns how many runs of frames that were.
+    /// Publishes what is recorded and due, as far as subscribers have room and up to a bounded amount. Returns how many
+    /// runs of frames it published, 0 for none.
     ///
     /// # Errors
     ///
-    /// [`ReplayError`]. The replay ends there: dropping it ends the stream. A stream has no gaps, so damage is not passed over: what
-    /// is in front of it was published.
+    /// [`ReplayError`]. The replay ends there; dropping it ends the stream. A stream cannot have gaps, so damage is not
+    /// skipped: only what is before it was published.
     pub fn do_work(&mut self) -> Result<usize, ReplayError> {
         self.do_work_at(SystemClock.monotonic())
     }
 
-    /// As [`Self::do_work`], at a time that the caller says.
+    /// As [`Self::do_work`], at a time that the caller states.
     ///
     /// # Errors
     ///
@@ -271,7 +272,7 @@ impl Replayer {
         }
     }
 
-    /// How far it is.
+    /// The state of the replay.
     pub fn state(&self) -> ReplayState {
         match self.phase {
             Phase::Adding(_) => ReplayState::Adding,
@@ -281,12 +282,12 @@ impl Replayer {
         }
     }
 
-    /// Up to where it has published.
+    /// The position up to which it has published.
     pub fn position(&self) -> Position {
         self.frames_end
     }
 
-    /// Where it ends; none while it follows a recording that goes on.
+    /// The position where the replay ends; `None` while it follows a recording that is still growing.
     pub fn end_position(&self) -> Option<Position> {
         self.end
     }

@@ -91,14 +91,13 @@ pub struct Tailer {
 }
 
 impl Recording {
-    /// A tailer that reads on from there.
+    /// A tailer that starts there.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Pruned`] for what is before the recording's start, which it names; [`JournalError::Position`]
-    /// for a position that is none of this recording or no frame's start;
-    /// [`JournalError::NoCycles`] for a cycle of a journal that does not roll by time; or what is wrong with the
-    /// files.
+    /// [`JournalError::Pruned`] for a place before the recording's start, which it names; [`JournalError::Position`]
+    /// for a position that is not in this recording, or at which no frame begins; [`JournalError::NoCycles`] for a
+    /// cycle of a journal that does not roll by time; or what is wrong with the files.
     pub fn tailer(&self, start: Start) -> Result<Tailer, JournalError> {
         Tailer::new(self.clone(), start)
     }
@@ -127,7 +126,7 @@ impl Tailer {
         Ok(tailer)
     }
 
-    /// Has the checksum of each frame compared that has one by now. Costs reading every byte twice.
+    /// Compares each frame with its checksum, if it has one already. Every byte is then read twice.
     #[must_use]
     pub fn verifying(self) -> Self {
         self.verify(true)
@@ -144,24 +143,25 @@ impl Tailer {
         &self.recording
     }
 
-    /// Where it is: in front of the message that [`Self::next`] returns, and behind that of [`Self::previous`].
+    /// The tailer's position: before the message that [`Self::next`] returns, and behind the one that
+    /// [`Self::previous`] returns.
     #[inline]
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// The number of the message that [`Self::next`] returns.
+    /// The sequence number of the message that [`Self::next`] returns, if it is known.
     pub fn sequence(&self) -> Option<i64> {
         self.sequence
     }
 
-    /// The next message; none if there is none yet.
+    /// The next message; `None` if there is none yet.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Damaged`] names the file and the position; [`Self::skip_damage`] gets past it. [`JournalError::Pruned`] says that
-    /// the recording has been pruned past the tailer, and where it begins now: [`Start::Begin`] goes there. The tailer stays where
-    /// it is.
+    /// [`JournalError::Damaged`] names the file and the position; [`Self::skip_damage`] skips the damage.
+    /// [`JournalError::Pruned`] says that the recording was pruned past the tailer, and where it begins now:
+    /// [`Start::Begin`] goes there. After an error the tailer stays where it is.
     #[allow(clippy::should_implement_trait, reason = "a record borrows the tailer, which no iterator can say")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, JournalError> {
@@ -177,11 +177,11 @@ impl Tailer {
         Ok(self.record(message))
     }
 
-    /// Hands messages to `handler`, `limit` at the most, and returns how many there were.
+    /// Hands at most `limit` messages to `handler`, and returns how many there were.
     ///
     /// # Errors
     ///
-    /// As [`Self::next`], with whatever was read before handed over.
+    /// As [`Self::next`]; messages before the error have been handed over.
     #[inline]
     pub fn poll(&mut self, mut handler: impl FnMut(Record<'_>), limit: usize) -> Result<usize, JournalError> {
         let mut count = self.poll_whole(&mut handler, limit);
@@ -225,7 +225,8 @@ impl Tailer {
         count
     }
 
-    /// Waits until there is a next message, idling in between, for `longest` at the most. False if there is none yet.
+    /// Waits until there is a next message, for at most `longest`, and idles in between. Returns false if there is
+    /// still none.
     ///
     /// # Errors
     ///

@@ -14,20 +14,20 @@ use super::frames::Step;
 /// Where a tailer begins, or goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// In front of the first message.
+    /// Before the first message.
     Begin,
     /// Behind the last message that there is now.
     End,
-    /// In front of the message that begins at this position, or first behind it. It must be where a frame begins, as each position
-    /// is that a record or an append has returned.
+    /// Before the message that begins at this position, or else before the first one behind it. A frame must begin
+    /// there, as at each position that a record or an append has returned.
     Position(Position),
-    /// In front of the message of this number; the first is 0.
+    /// Before the message that has this sequence number; the first is 0.
     Sequence(i64),
-    /// In front of the first message of this time, or of a later one: by the messages' stamps or, of a recorded stream, by when it was
-    /// recorded.
+    /// Before the first message that has this time or a later one: the time in its stamp, or, for a recorded stream,
+    /// when it was recorded.
     Time(EpochNanos),
-    /// In front of the first message of the cycle of this number, or of a later one: of a journal that rolls by time of day, see
-    /// [`RollCycle`](crate::journal::RollCycle).
+    /// Before the first message of the cycle that has this number, or of a later one, in a journal that rolls by time
+    /// of day; see [`RollCycle`](crate::journal::RollCycle).
     Cycle(i64),
 }
 
@@ -39,11 +39,11 @@ enum OverDamage {
 }
 
 impl Tailer {
-    /// Goes elsewhere. Behind the last message for a number or a time that is not there yet.
+    /// Moves the tailer. For a number or a time that is not there yet, it goes behind the last message.
     ///
     /// # Errors
     ///
-    /// As [`Recording::tailer`](crate::journal::Recording::tailer). The tailer stays where it is.
+    /// As [`Recording::tailer`](crate::journal::Recording::tailer). After an error the tailer stays where it is.
     pub fn seek(&mut self, to: Start) -> Result<(), JournalError> {
         let (position, sequence) = (self.position, self.sequence);
         let outcome = self.seek_to(to);
