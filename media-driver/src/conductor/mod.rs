@@ -25,6 +25,7 @@ mod publications;
 mod replies;
 mod reporting;
 mod resolution;
+mod rounds;
 mod session_ids;
 mod streams;
 mod subscriptions;
@@ -342,10 +343,10 @@ impl Core {
         self.deferred.is_crowded(|client_id| self.network.is_waiting(client_id))
     }
 
-    /// Moves limits and cleans, for all publications. After the commands, whose removals have sampled what they removed.
+    /// Moves limits and cleans, for the publications whose turn it is. After the commands, whose removals have sampled what they removed.
     #[inline]
     fn update_publications(&mut self) -> usize {
         let now = self.now.monotonic;
-        self.publications.iter_mut().map(|publication| usize::from(publication.update(now))).sum()
+        self.publications.look(now, |publication| publication.update(now))
     }
 }

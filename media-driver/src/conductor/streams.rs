@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
 
+use gannet::time::MonotonicNanos;
 use gannet::types::{RegistrationId, SessionId, StreamId};
+
+use super::rounds::Rounds;
 
 /// What one of them is found by. None of it ever changes.
 pub(super) trait Named {
@@ -21,6 +24,7 @@ pub(super) trait Named {
 pub(super) struct Streams<T> {
     all: Vec<T>,
     places: Places,
+    rounds: Rounds,
 }
 
 /// Where each is. Several may have one session: of several endpoints, or one that drains and one that follows it.
@@ -41,7 +45,7 @@ impl Places {
 
 impl<T> Default for Streams<T> {
     fn default() -> Self {
-        Self { all: Vec::new(), places: Places::default() }
+        Self { all: Vec::new(), places: Places::default(), rounds: Rounds::default() }
     }
 }
 
@@ -50,6 +54,7 @@ impl<T: Named> Streams<T> {
     pub(super) fn push(&mut self, what: T) -> &mut T {
         self.places.add(self.all.len(), &what);
         self.all.push(what);
+        self.rounds.on_added();
         self.all.last_mut().expect("it was just added")
     }
 
@@ -84,6 +89,12 @@ impl<T: Named> Streams<T> {
         self.all.iter_mut()
     }
 
+    /// Looks at those whose turn it is in this duty cycle. `look` says whether there was anything to do; returns for how many there was.
+    #[inline]
+    pub(super) fn look(&mut self, now: MonotonicNanos, look: impl FnMut(&mut T) -> bool) -> usize {
+        self.rounds.look(now, &mut self.all, look)
+    }
+
     /// Those of a stream.
     pub(super) fn of_stream(&self, stream_id: StreamId) -> impl Iterator<Item = &T> {
         self.places.by_stream.get(&stream_id).into_iter().flatten().map(|&place| &self.all[place])
@@ -107,6 +118,7 @@ impl<T: Named> Streams<T> {
         if !taken.is_empty() {
             self.places = Places::default();
             self.all.iter().enumerate().for_each(|(place, what)| self.places.add(place, what));
+            self.rounds.on_moved(self.all.len());
         }
         taken
     }

@@ -146,3 +146,32 @@ fn a_position_in_the_channel_is_where_everything_starts() {
     assert_eq!(driver.value(driver.counters.find(12, publication.original).unwrap()), 262_272);
     assert_eq!(std::fs::metadata(&publication.path).unwrap().len(), 397_312);
 }
+
+/// Of very many publications those that rest are not looked at all the time, but soon enough; and those that do not are.
+#[test]
+fn among_very_many_a_limit_moves_as_well() {
+    let mut driver = Driver::new();
+    let client = driver.client();
+    let publications: Vec<_> = (0..200).map(|_| driver.add_exclusive_publication(client, IPC)).collect();
+    let session = publications[150].session;
+    let (_, images) = driver.add_subscription(client, &format!("aeron:ipc?session-id={session}"));
+    // All of them come to rest.
+    (0..1_000).for_each(|_| _ = driver.cycle());
+    let mut publisher = driver.exclusive_publisher(&publications[150]);
+    let mut reader = driver.reader(&images[0]);
+    let limit = |driver: &Driver| driver.value(publications[150].limit);
+    let mut fill = || while publisher.offer(&[7; 992]) != Err(OfferError::BackPressured) {};
+    let before = limit(&driver);
+    fill();
+    drain(&mut reader);
+    driver.pass_briefly_ms(1);
+    let after = limit(&driver);
+    assert!(after > before, "a millisecond is a round");
+    for _ in 0..10 {
+        let before = limit(&driver);
+        fill();
+        drain(&mut reader);
+        driver.cycle();
+        assert!(limit(&driver) > before, "it is looked at in each cycle now");
+    }
+}

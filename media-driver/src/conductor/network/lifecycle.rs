@@ -8,6 +8,7 @@ use gannet::counters::{CounterLabel, Stream};
 use gannet::types::{CorrelationId, RegistrationId};
 
 use super::Network;
+use super::image::Image;
 use crate::conductor::Core;
 use crate::conductor::linking::{Linker, free_position};
 use crate::mailbox::{Holder, Loss, MAX_DESTINATIONS, ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent};
@@ -18,12 +19,11 @@ const NO_DESTINATION: RegistrationId = RegistrationId::new(-1);
 const NO_TAG: i64 = -1;
 
 impl Core {
-    /// Moves limits and cleans, for all publications and images of the network.
+    /// Moves limits and cleans, for the publications and images of the network whose turn it is.
     pub(in crate::conductor) fn update_network(&mut self) -> usize {
         let (now, network) = (self.now.monotonic, &mut self.network);
-        let publications = network.publications.iter_mut().filter_map(|found| found.update(now).then_some(()));
-        let images = network.images.iter_mut().filter_map(|found| found.update().then_some(()));
-        publications.count() + images.count()
+        let publications = network.publications.look(now, |found| found.update(now));
+        publications + network.images.look(now, Image::update)
     }
 
     /// Time has passed.
