@@ -10,9 +10,9 @@ use crate::quantity::{format_duration_ns, parse_duration_ns};
 /// What a thread does when there is nothing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdleStrategy {
-    /// Nothing: the next duty cycle starts at once. For a core that nobody else needs.
+    /// Does nothing: the next duty cycle starts at once. For a core that nobody else needs.
     Noop,
-    /// Tells the processor that this is a spin, which leaves more to the core's other hyper-thread, and to the battery.
+    /// Spins, and tells the processor so, which saves power and leaves more to the core's other hyper-thread.
     Spin,
     /// Lets another thread that is ready run.
     Yield,
@@ -47,7 +47,7 @@ enum Step {
     Park { duration_ns: i64 },
 }
 
-/// Why a text is no idle strategy.
+/// Why a text does not name an idle strategy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdleStrategyError {
@@ -70,17 +70,17 @@ pub enum IdleStrategyError {
 }
 
 impl IdleStrategy {
-    /// Finds a strategy by the name and the initial arguments that the reference's configuration gives it:
+    /// Finds a strategy by the name and the initial arguments that Aeron's configuration uses:
     ///
-    /// | name | arguments | without |
+    /// | name | arguments | if there are none |
     /// | --- | --- | --- |
     /// | `noop`, `spin`, `yield` | ignored | |
-    /// | `backoff` | `spins-yields-min park-max park`, such as `10-20-1us-1ms` | just that |
+    /// | `backoff` | `spins-yields-min park-max park`, such as `10-20-1us-1ms` | `10-20-1us-1ms` |
     /// | `sleep-ns`, `sleeping`, `sleep` | a duration, such as `4ms` | 1 ns |
     ///
     /// # Errors
     ///
-    /// [`IdleStrategyError`] when the name is another, or the arguments are of another form.
+    /// [`IdleStrategyError`] for any other name, or arguments of another form.
     pub fn named(name: &str, args: Option<&str>) -> Result<Self, IdleStrategyError> {
         match name {
             "noop" => Ok(Self::Noop),
@@ -99,7 +99,7 @@ impl IdleStrategy {
         }
     }
 
-    /// The reference's name for it.
+    /// The name of the strategy in Aeron's configuration.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Noop => "noop",
@@ -110,7 +110,7 @@ impl IdleStrategy {
         }
     }
 
-    /// Idles if nothing was done, and otherwise starts over, so that the next idle is a short one.
+    /// Idles if `work_count` is 0. Otherwise starts over, so that the next idle is a short one.
     #[inline]
     pub fn idle(&mut self, work_count: usize) {
         if work_count > 0 {
@@ -152,7 +152,7 @@ impl IdleStrategy {
 }
 
 impl Default for IdleStrategy {
-    /// Backing off, as the reference does where nothing is configured.
+    /// [`Self::Backoff`] with its defaults, as in Aeron.
     fn default() -> Self {
         Self::Backoff(Backoff::default())
     }
@@ -194,7 +194,7 @@ impl Backoff {
 }
 
 impl Default for Backoff {
-    /// The reference's: 10 spins, 20 yields, sleeps of 1 µs to 1 ms.
+    /// Aeron's defaults: 10 spins, 20 yields, sleeps of 1 µs to 1 ms.
     fn default() -> Self {
         Self::new(10, 20, 1_000, 1_000_000)
     }

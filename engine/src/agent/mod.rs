@@ -16,24 +16,55 @@ pub use runner::{AgentPanic, AgentRunner};
 /// Something that does a bounded amount of work each time that it is asked to.
 ///
 /// All four methods are called from one thread.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use gannet::agent::{Agent, AgentRunner, Finished, IdleStrategy};
+///
+/// struct Count {
+///     total: Arc<AtomicU64>,
+/// }
+///
+/// impl Agent for Count {
+///     fn name(&self) -> &str {
+///         "count"
+///     }
+///
+///     fn do_work(&mut self) -> Result<usize, Finished> {
+///         let before = self.total.fetch_add(1, Ordering::Relaxed);
+///         if before < 1000 { Ok(1) } else { Err(Finished) }
+///     }
+/// }
+///
+/// let total = Arc::new(AtomicU64::new(0));
+/// let agent = Count { total: Arc::clone(&total) };
+/// let mut runner = AgentRunner::start(agent, IdleStrategy::default(), || {})?;
+/// while runner.is_running() {
+///     std::thread::yield_now();
+/// }
+/// runner.close()?;
+/// assert_eq!(total.load(Ordering::Relaxed), 1001);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Agent {
-    /// What people call it; the name of its thread, of which Linux shows 15 bytes.
+    /// Its name, which is also that of its thread. Linux shows 15 bytes of it.
     fn name(&self) -> &str;
 
     /// Called once, before any work.
     fn on_start(&mut self) {}
 
-    /// Does what there is to do, but not for long, and returns how many things that were. 0 lets the thread idle.
+    /// Does some work, up to a bounded amount, and returns how much it did. After 0 the thread idles.
     ///
     /// # Errors
     ///
-    /// [`Finished`] when there will never be work again. Failures are the agent's own to report, in its error log.
+    /// [`Finished`] when there will never be work again. An agent reports its failures itself, such as in an error log.
     fn do_work(&mut self) -> Result<usize, Finished>;
 
     /// Called once, after the last work. Not called after a panic, which leaves an agent in no state to work.
     fn on_close(&mut self) {}
 }
 
-/// An agent has come to its end by itself.
+/// An agent has finished: there will never be work for it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finished;

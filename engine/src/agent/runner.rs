@@ -21,13 +21,13 @@ pub struct AgentRunner {
     outcome: Result<(), AgentPanic>,
 }
 
-/// An agent panicked, and with it its duty is no longer done.
+/// An agent panicked, so its work is no longer done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("agent {agent} panicked: {message}")]
 pub struct AgentPanic {
     /// The agent's name.
     pub agent: String,
-    /// What it said.
+    /// The message of the panic.
     pub message: String,
 }
 
@@ -37,7 +37,7 @@ impl AgentRunner {
     ///
     /// # Errors
     ///
-    /// When the operating system grants no thread.
+    /// When the operating system refuses a thread.
     pub fn start<A>(
         mut agent: A,
         mut idle_strategy: IdleStrategy,

@@ -32,7 +32,7 @@ pub enum MergeError {
     /// The recording cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The live channel is none.
+    /// The live channel is invalid.
     #[error("cannot subscribe to {channel}: {source}")]
     Channel {
         /// The channel asked for.
@@ -51,7 +51,7 @@ pub enum MergeError {
         /// Where the live stream begins.
         joined: Position,
     },
-    /// The live stream is not the one that was recorded: its frames are elsewhere.
+    /// The live stream is not the one that was recorded: its frames are at other positions.
     #[error("the live stream has no frame that begins at {position}, where the recording has one")]
     NotTheSame {
         /// Where.
@@ -73,7 +73,7 @@ pub enum MergeState {
     Ended,
 }
 
-/// Reads a recording and goes over to the live stream that it is, or was, a recording of.
+/// Reads a recording, and then continues with the live stream that was recorded.
 ///
 /// Fragments of both come in order through the same handler, so a message that begins in the recording and ends in the live stream is
 /// whole for a [`FragmentAssembler`](crate::logbuffer::FragmentAssembler).
@@ -114,7 +114,7 @@ impl ReplayMerge {
     ///
     /// # Errors
     ///
-    /// [`MergeError`]: nothing is recorded where it should start, or the channel is none.
+    /// [`MergeError`]: nothing is recorded where it should start, or the channel is invalid.
     pub fn new(recording: Recording, start: Start, channel: &str, stream_id: i32) -> Result<Self, MergeError> {
         let session_id = recording.descriptor().session_id;
         let wrong = |source| MergeError::Channel { channel: channel.to_owned(), source };
@@ -138,7 +138,7 @@ impl ReplayMerge {
     ///
     /// # Errors
     ///
-    /// [`MergeError`]. What was handed over before is right; there is no going on.
+    /// [`MergeError`]. What was handed over before is correct, but the merge cannot continue.
     pub fn poll(
         &mut self,
         client: &Client,
@@ -172,12 +172,12 @@ impl ReplayMerge {
         }
     }
 
-    /// Where it is.
+    /// The state of the merge.
     pub fn state(&self) -> MergeState {
         self.state
     }
 
-    /// Up to where it has handed the stream over.
+    /// The position up to which it has handed the stream over.
     pub fn position(&self) -> Position {
         self.tailer.position()
     }
