@@ -60,6 +60,25 @@ fn a_message_that_cannot_fit_is_refused_by_number() {
 }
 
 #[test]
+fn an_input_that_ends_in_the_middle_of_a_message_is_named() {
+    let driver = Driver::start();
+    let file = driver.path().with_file_name("cut.raw");
+    let path = file.to_str().expect("a plain path");
+    let cut = [&raw([&b"whole"[..]])[..], &[9, 0, 0, 0, b'x']].concat();
+    std::fs::write(&file, &cut).expect("there is room");
+    let publish = ["pub", "--channel", CHANNEL, "--wait", "170s", "--format", "raw"];
+    for (arguments, input, name) in [(&["--file", path][..], None, path), (&[], Some(&cut[..]), "standard input")] {
+        let subscriber = subscribe(&driver, &["--count", "1"]);
+        let ended = driver.gannet_with_input(&[&publish, arguments].concat(), input).end();
+        assert_eq!(ended.code(), Some(1), "{ended:?}");
+        for words in [&format!("cannot read {name}"), "ends in the middle of a message"] {
+            assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
+        }
+        assert_eq!(subscriber.end().success(), b"whole\n");
+    }
+}
+
+#[test]
 fn a_publisher_without_subscribers_gives_up_when_it_was_told_to() {
     let driver = Driver::start();
     let ended = driver.gannet_with_input(&["pub", "--channel", CHANNEL, "--wait", "100ms"], Some(b"x\n")).end();
