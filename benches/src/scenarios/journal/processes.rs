@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use gannet::journal::Journal;
+use gannet::journal::{Appender, Journal};
 
 use crate::rig::RigError;
 use crate::rig::child::OtherProcess;
@@ -81,8 +81,7 @@ fn round_of(
 /// The other process: `open CORE SIZE DIR`, then `go START COUNT`, again and again.
 pub(super) fn child(lines: &mut dyn Iterator<Item = String>) -> Result<(), RigError> {
     while let Some(open) = words(lines) {
-        let core: Option<i64> = number(&open, 1);
-        pin(core.and_then(|core| usize::try_from(core).ok()));
+        let core = number(&open, 1).and_then(|core: i64| usize::try_from(core).ok());
         let message = vec![0x5a_u8; number(&open, 2).unwrap_or(0)];
         let dir = open.get(3..).unwrap_or_default().join(" ");
         let journal = Journal::open(dir).map_err(failed("open the journal"))?;
@@ -90,16 +89,34 @@ pub(super) fn child(lines: &mut dyn Iterator<Item = String>) -> Result<(), RigEr
         say("ready now")?;
         let Some(go) = words(lines) else { break };
         let (start_ns, count): (i64, u64) = (number(&go, 1).unwrap_or(0), number(&go, 2).unwrap_or(0));
-        while now_ns() < start_ns {
-            std::hint::spin_loop();
-        }
-        for _ in 0..count {
-            appender.append(&message).map_err(failed("append"))?;
-        }
-        say(&format!("done {}", now_ns()))?;
+        // By a thread of its own: those of the journal run where whoever begins them may, which is on either core.
+        let end_ns = on_core(core, || append(&mut appender, &message, start_ns, count))?;
+        say(&format!("done {end_ns}"))?;
         drop(appender);
         drop(journal);
         say("closed now")?;
     }
     Ok(())
+}
+
+/// What a thread on that core makes of it.
+fn on_core<T: Send>(core: Option<usize>, work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            pin(core);
+            work()
+        });
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// Appends so many messages from a moment on, and returns when that was done.
+fn append(appender: &mut Appender, message: &[u8], start_ns: i64, count: u64) -> Result<i64, RigError> {
+    while now_ns() < start_ns {
+        std::hint::spin_loop();
+    }
+    for _ in 0..count {
+        appender.append(message).map_err(failed("append"))?;
+    }
+    Ok(now_ns())
 }
