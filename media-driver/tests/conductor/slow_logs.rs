@@ -1,11 +1,14 @@
 //! Logs are made and deleted elsewhere, and that takes its time. Nothing else waits for it.
 
+use std::collections::HashMap;
+
 use gannet::command::{AddCounter, AddPublication, Command, Text};
 use gannet::counters::SystemCounter;
 use gannet::memory::Reserve;
 use gannet::types::{ClientId, RegistrationId, StreamId};
-use gannet_driver::mailbox::{LOGS_LIMIT, Reply, Request, SenderEvent};
+use gannet_driver::mailbox::{LOGS_LIMIT, ReceiverEvent, Reply, Request, SenderEvent};
 
+use crate::network::{SETUP, receiver_told};
 use crate::raw_access::RAW;
 use crate::support::{Driver, IPC, drain, fill};
 
@@ -215,6 +218,27 @@ fn logs_that_are_made_at_once_are_bounded() {
     assert_eq!(driver.held(), LOGS_LIMIT);
     driver.release_requests();
     assert_eq!(told(&mut driver).len(), clients.len());
+}
+
+/// A log in the making is one of those that there may be, also for whoever sends from elsewhere.
+#[test]
+fn a_log_in_the_making_counts() {
+    let mut driver = Driver::with(|config| config.capacity.publications = 1);
+    driver.names = Some(HashMap::new());
+    let (client, other) = (driver.client(), driver.client());
+    driver.add_subscription(client, "aeron:udp?endpoint=127.0.0.1:40124");
+    let endpoint = receiver_told(&mut driver).0[0].id;
+    driver.hold_logs();
+    driver.run(&driver.add_publication_command(client, IPC, false));
+    let second = on_stream(&driver, other, OTHER_STREAM, 7);
+    let refusal = &driver.run(&second)[0];
+    assert!(refusal.starts_with("error ") && refusal.contains("publications"), "{refusal}");
+    let source = ([10, 0, 0, 9], 20_000).into();
+    let event = ReceiverEvent::CreateImage { endpoint, transport: endpoint, setup: SETUP, source, control: source };
+    driver.conductor.on_receiver_event(event);
+    driver.settle();
+    let told = receiver_told(&mut driver).2;
+    assert!(told.iter().any(|told| told.starts_with("RefuseImage")) && driver.held() == 1, "{told:?}");
 }
 
 /// However much a client sends behind a log, nothing of it is refused: what is too much stays in the ring, and others' with it.

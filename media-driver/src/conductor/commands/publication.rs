@@ -63,7 +63,7 @@ impl Core {
         uri: &ChannelUri,
         params: IpcPublicationParams,
     ) -> Result<(), CommandError> {
-        self.check_room_for_publication()?;
+        self.check_room_for_log("publications")?;
         let stream_id = command.stream_id;
         let is_used = |session_id| self.publications.is_taken(stream_id, session_id);
         let session_id = match params.session_id {
@@ -103,11 +103,11 @@ impl Core {
     }
 
     /// Refuses one log more than there may be.
-    pub(in crate::conductor) fn check_room_for_publication(&self) -> Result<(), CommandError> {
+    pub(in crate::conductor) fn check_room_for_log(&self, what: &'static str) -> Result<(), CommandError> {
         let capacity = self.config.capacity.publications;
         let made = self.publications.len() + self.network.logs();
         if made + self.awaiting_logs.len() + self.logs.condemned() >= capacity {
-            return Err(CommandError::Full { what: "publications", capacity });
+            return Err(CommandError::Full { what, capacity });
         }
         Ok(())
     }

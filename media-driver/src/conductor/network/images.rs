@@ -81,10 +81,7 @@ impl Core {
         if self.network.has_image(new.endpoint, &new.setup) {
             return Err(None);
         }
-        let capacity = self.config.capacity.publications;
-        if self.publications.len() + self.network.logs() + self.logs.condemned() >= capacity {
-            return Err(Some(CommandError::Full { what: "publications and images", capacity }));
-        }
+        self.check_room_for_log("publications and images")?;
         let Some((link, NetworkLink { subscription, sparse, untethered, .. })) =
             first_link(&self.subscriptions, new.endpoint, &new.setup)
         else {

@@ -113,7 +113,7 @@ impl Core {
         };
         let group = params::publication_rules(pending.uri.params(), &channel, &self.config.network).group;
         let Pending::Publication { stream_id, exclusive, common } = pending.what else { return Ok(()) };
-        self.check_room_for_publication()?;
+        self.check_room_for_log("publications")?;
         let endpoint = pending.endpoint;
         let clashes = |session_id: SessionId, network: &super::Network| {
             let mut others = network.publications.of_session(stream_id, session_id);
