@@ -163,6 +163,16 @@ impl Encoder<'_> {
             Type::Enum(of) => self.enumeration(name, of, presence, at, value),
             Type::Set(of) => self.set(name, of, at, value),
             Type::Composite(of) => {
+                match value {
+                    None | Some(Value::Null) => {}
+                    Some(Value::Record(given)) => {
+                        let known = |part: &str| of.members.iter().any(|member| member.name == part);
+                        if let Some((stranger, _)) = given.iter().find(|(part, _)| !known(part)) {
+                            return Err(EncodeError::UnknownField(format!("{name}.{stranger}")));
+                        }
+                    }
+                    Some(value) => return Err(kind(name, "a record", value)),
+                }
                 for member in &of.members {
                     if member.ty.presence() == Presence::Constant || (of.variable && member.name == "varData") {
                         continue;
@@ -266,7 +276,10 @@ impl Encoder<'_> {
                     let Some(choice) = choice else {
                         return Err(EncodeError::UnknownName { what: name.to_owned(), name: word.clone() });
                     };
-                    bits |= i128::from(*taken == Value::Bool(true)) << choice.bit;
+                    let Value::Bool(taken) = taken else {
+                        return Err(kind(&format!("{name}.{word}"), "true or false", taken));
+                    };
+                    bits |= i128::from(*taken) << choice.bit;
                 }
                 bits
             }
@@ -374,5 +387,44 @@ fn text(name: &str, charset: Option<&str>, value: &Value) -> Result<Vec<u8>, Enc
         Value::Text(text) => encode_text(text, charset.unwrap_or("UTF-8"))
             .ok_or_else(|| EncodeError::Range { what: name.to_owned(), value: text.clone() }),
         value => Err(kind(name, "text", value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{Options, compile_text};
+
+    /// Encodes a message with an optional composite's part and a set, given as JSON.
+    fn encoded(json: &str) -> Result<Vec<u8>, EncodeError> {
+        let xml = r#"<messageSchema package="p" id="1"><types><composite name="messageHeader">
+            <type name="blockLength" primitiveType="uint16"/><type name="templateId" primitiveType="uint16"/>
+            <type name="schemaId" primitiveType="uint16"/><type name="version" primitiveType="uint16"/></composite>
+            <composite name="Price"><type name="mantissa" primitiveType="uint8" presence="optional"/></composite>
+            <set name="Flags" encodingType="uint8"><choice name="hot">0</choice><choice name="new">3</choice></set></types>
+            <message name="Tick" id="7"><field name="price" id="1" type="Price"/><field name="flags" id="2" type="Flags"/>
+            </message></messageSchema>"#;
+        let schema = compile_text("tick.xml", xml, &Options::default()).unwrap().schema;
+        let mut out = Vec::new();
+        encode(&schema, &schema.messages[0], &Value::from_json(json).unwrap(), &mut out)?;
+        Ok(out.split_off(8))
+    }
+
+    #[test]
+    fn a_composite_takes_a_record_of_its_members_and_nothing_else() {
+        assert_eq!(encoded(r#"{"price":{"mantissa":5}}"#), Ok(vec![5, 0]));
+        assert_eq!(encoded(r#"{"price":{}}"#), Ok(vec![255, 0]));
+        assert_eq!(encoded("{}"), Ok(vec![255, 0]));
+        let stranger = EncodeError::UnknownField("price.mantisa".to_owned());
+        assert_eq!(encoded(r#"{"price":{"mantisa":5}}"#), Err(stranger));
+        assert!(matches!(encoded(r#"{"price":5}"#), Err(EncodeError::Kind { what, .. }) if what == "price"));
+    }
+
+    #[test]
+    fn a_set_takes_choices_that_are_true_or_false() {
+        assert_eq!(encoded(r#"{"flags":{"hot":false,"new":true}}"#), Ok(vec![255, 8]));
+        assert!(
+            matches!(encoded(r#"{"flags":{"new":1}}"#), Err(EncodeError::Kind { what, .. }) if what == "flags.new")
+        );
     }
 }
