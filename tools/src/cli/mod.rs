@@ -10,7 +10,7 @@ mod values;
 
 pub(crate) use connection::{Connection, DriverPatience};
 pub(crate) use exit::{Outcome, Unsuccessful, Usage, exit};
-pub(crate) use output::{Output, seconds, seconds_since, tell, with_separators};
+pub(crate) use output::{Output, hex, seconds, seconds_since, tell, with_separators};
 pub(crate) use stop::Stop;
 pub(crate) use target::{DriverDir, Stream};
 pub(crate) use values::{

@@ -1,6 +1,6 @@
 //! Standard output as the commands use it: buffered, and gone quiet when whoever reads it has left.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use gannet::time::{Clock, SystemClock};
@@ -97,8 +97,18 @@ pub(crate) fn seconds(millis: u64) -> String {
     format!("{:.2} s", millis as f64 / 1e3)
 }
 
+/// `00ff`, for the bytes 0 and 255.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
 /// `1,234,567`.
-pub(crate) fn with_separators(value: i64) -> String {
+pub(crate) fn with_separators(value: impl Into<i128>) -> String {
+    let value = value.into();
     let digits = value.unsigned_abs().to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
     if value < 0 {
@@ -154,5 +164,11 @@ mod tests {
         let values = [0, 999, 1_000, -1_234_567, i64::MIN];
         let texts = ["0", "999", "1,000", "-1,234,567", "-9,223,372,036,854,775,808"];
         assert_eq!(values.map(with_separators), texts);
+        assert_eq!(with_separators(u64::MAX), "18,446,744,073,709,551,615");
+    }
+
+    #[test]
+    fn bytes_have_two_digits_each() {
+        assert_eq!(hex(&[0, 0x0f, 0xff]), "000fff");
     }
 }

@@ -1,6 +1,5 @@
 //! `gannet sub`: prints what arrives on a stream.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +15,7 @@ use serde::Serialize;
 use super::checking::advise;
 use super::recorded::{open, place};
 use crate::cli::{
-    Connection, DriverDir, DriverPatience, Outcome, Output, Stop, Stream, positive_count, positive_duration,
+    Connection, DriverDir, DriverPatience, Outcome, Output, Stop, Stream, hex, positive_count, positive_duration,
     recording_id,
 };
 use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
@@ -281,22 +280,4 @@ fn decode(decoder: &mut Decoder, json: bool, out: &mut Output, fragment: Fragmen
             Ok(())
         }
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_have_two_digits_each() {
-        assert_eq!(hex(&[0, 0x0f, 0xff]), "000fff");
-    }
 }

@@ -129,8 +129,8 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
         out.line(format_args!("embedded driver in {}", driver.dir().display()))?;
         out.line(format_args!(
             "each leg: {} messages of market data at {} per second, {:.1} s",
-            with_separators(args.messages as i64),
-            with_separators(args.rate as i64),
+            with_separators(args.messages),
+            with_separators(args.rate),
             plan.length().as_secs_f64()
         ))?;
     }
@@ -187,14 +187,13 @@ impl Leg {
 }
 
 fn show(leg: &Leg, out: &mut Output) -> Outcome {
-    let number = |value: u64| with_separators(i64::try_from(value).unwrap_or(i64::MAX));
     out.line(format_args!(
         "  published {}, received {} ({} bytes), lost {}, differed {}",
-        number(leg.published),
-        number(leg.received),
-        number(leg.bytes),
-        number(leg.lost()),
-        number(leg.differed)
+        with_separators(leg.published),
+        with_separators(leg.received),
+        with_separators(leg.bytes),
+        with_separators(leg.lost()),
+        with_separators(leg.differed)
     ))?;
     out.line("  latency, each message from the moment when it was due:")?;
     out.bytes(leg.latencies.describe().as_bytes())?;

@@ -191,11 +191,11 @@ fn show(description: &Description, out: &mut Output) -> Outcome {
         ("durable up to", position(description.durable_position)),
         ("indexed up to", position(description.indexed_position)),
         ("initial term id", description.initial_term_id.to_string()),
-        ("term length", with_separators(description.term_length.into())),
-        ("segment length", with_separators(description.segment_length.into())),
-        ("longest frame", with_separators(description.mtu.into())),
+        ("term length", with_separators(description.term_length)),
+        ("segment length", with_separators(description.segment_length)),
+        ("longest frame", with_separators(description.mtu)),
         ("stamps", description.stamps.clone()),
-        ("bytes on disk", with_separators(i64::try_from(description.disk_bytes).unwrap_or(i64::MAX))),
+        ("bytes on disk", with_separators(description.disk_bytes)),
     ];
     for (name, value) in rows {
         out.line(format_args!("{name:<16} {value}"))?;

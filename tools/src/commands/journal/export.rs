@@ -9,10 +9,10 @@ use etherparse::PacketBuilder;
 use gannet::journal::{Record, Start};
 use gannet::types::Position;
 
-use super::messages::{Choice, Meaning, Printer};
+use super::messages::{Choice, Meaning, Printer, text};
 use super::reading::{self, Damages};
 use super::{Progress, Source, cat};
-use crate::cli::{Outcome, Output, Stop, Usage, count, position, sequence};
+use crate::cli::{Outcome, Output, Stop, Usage, count, hex, position, sequence};
 use crate::commands::checking::Checking;
 use crate::sbe::Decoded;
 
@@ -192,9 +192,8 @@ fn csv_row(record: &Record<'_>, decoded: Option<&Decoded<'_>>, out: &mut Output)
             quoted(message.content)
         )),
         None => {
-            let text = std::str::from_utf8(record.payload()).ok().filter(|text| !text.chars().any(char::is_control));
-            let hex = super::messages::hex(record.payload());
-            out.line(format_args!("{place},{},{hex}", quoted(text.unwrap_or_default())))
+            let payload = record.payload();
+            out.line(format_args!("{place},{},{}", quoted(text(payload).unwrap_or_default()), hex(payload)))
         }
     }
 }

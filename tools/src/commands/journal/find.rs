@@ -6,7 +6,7 @@ use gannet::types::Position;
 use super::messages::{Choice, Printer, Printing};
 use super::reading::{self, Damages};
 use super::{Progress, Source, cat};
-use crate::cli::{Outcome, Output, Stop, Unsuccessful, Usage, count, position, sequence};
+use crate::cli::{Outcome, Output, Stop, Unsuccessful, count, position, sequence};
 use crate::commands::checking::Checking;
 
 /// Find messages by sequence number, position, time, text, template or field
@@ -35,9 +35,6 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
-    if args.sequence.is_some_and(|sequence| sequence < 0) {
-        return Err(Usage("--sequence counts from 0".to_owned()).into());
-    }
     let start = match (args.sequence, args.position, args.choice.since) {
         (Some(sequence), ..) => Start::Sequence(sequence),
         (_, Some(position), _) => Start::Position(Position::new(position)),

@@ -96,7 +96,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
             position(line.recorded_position),
             line.segments,
             line.stream_id,
-            with_separators(i64::try_from(line.disk_bytes).unwrap_or(i64::MAX)),
+            with_separators(line.disk_bytes),
             line.channel
         ))?;
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::field::Field;
 use super::{moment, show_moment};
-use crate::cli::{Outcome, Output};
+use crate::cli::{Outcome, Output, hex};
 use crate::sbe::{Decoded, Decoder, Form, Frames, SchemaFlags};
 
 /// Which messages.
@@ -73,7 +73,8 @@ pub(super) struct Printing {
 /// Prints messages that are wanted.
 pub(super) struct Printer {
     choice: Choice,
-    printing: Printing,
+    json: bool,
+    brief: bool,
     decoder: Option<Decoder>,
     /// Messages that were printed.
     pub(super) printed: u64,
@@ -90,6 +91,21 @@ struct Line<'a> {
     hex: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a str>,
+}
+
+impl Line<'_> {
+    /// Where the message is, without what it says.
+    fn of(record: &Record<'_>) -> Self {
+        Self {
+            position: record.position().get(),
+            next_position: record.next_position().get(),
+            sequence: record.sequence(),
+            time_ns: record.time().map(EpochNanos::get),
+            length: record.payload().len(),
+            hex: None,
+            text: None,
+        }
+    }
 }
 
 /// Writes a message that is wanted, with what it says by its schema.
@@ -132,54 +148,14 @@ impl Printer {
             Some(path) => Some(Decoder::new(flags.open(path)?.schema, *frames, form)),
             None => None,
         };
-        Ok(Self { choice: choice.clone(), printing: printing.clone(), decoder, printed: 0 })
+        let Printing { json, brief, .. } = *printing;
+        Ok(Self { choice: choice.clone(), json, brief, decoder, printed: 0 })
     }
 
     /// Prints a message if it is wanted.
     pub(super) fn print(&mut self, record: &Record<'_>, out: &mut Output) -> Outcome {
-        if !self.choice.takes(record) {
-            return Ok(());
-        }
-        let choice = &self.choice;
-        let time = record.time();
-        let place = |json: bool| {
-            let line = Line {
-                position: record.position().get(),
-                next_position: record.next_position().get(),
-                sequence: record.sequence(),
-                time_ns: time.map(EpochNanos::get),
-                length: record.payload().len(),
-                hex: None,
-                text: None,
-            };
-            if json { serde_json::to_string(&line).unwrap_or_default() } else { show_place(record) }
-        };
-        let Some(decoder) = &mut self.decoder else {
-            self.printed += 1;
-            return print_bytes(record, &self.printing, out);
-        };
-        let (printing, printed) = (&self.printing, &mut self.printed);
-        decoder.decode(record.payload(), |message| match message {
-            Ok(message) => {
-                if !choice.takes_decoded(&message) {
-                    return Ok(());
-                }
-                *printed += 1;
-                match (printing.brief, printing.json) {
-                    (true, json) => out.line(place(json)),
-                    (false, true) => {
-                        let place = place(true);
-                        out.line(format_args!("{},{}}}", place.trim_end_matches('}'), message.json_members()))
-                    }
-                    (false, false) => out.line(format_args!("{} {}", place(false), message.text())),
-                }
-            }
-            Err(failure) if !choice.is_by_meaning() => {
-                crate::cli::tell(format_args!("position {}, {failure}", record.position()));
-                Ok(())
-            }
-            Err(_) => Ok(()),
-        })
+        let (json, brief) = (self.json, self.brief);
+        self.write(record, &mut |record, decoded, out| show(record, decoded, json, brief, out), out)
     }
 
     /// Writes a message if it is wanted: each message of an SBE schema that is in it, if there is a schema.
@@ -215,36 +191,37 @@ impl Printer {
     }
 }
 
-fn print_bytes(record: &Record<'_>, printing: &Printing, out: &mut Output) -> Outcome {
+/// Shows a message, by its schema if it was decoded.
+fn show(record: &Record<'_>, decoded: Option<&Decoded<'_>>, json: bool, brief: bool, out: &mut Output) -> Outcome {
     let payload = record.payload();
-    let text = std::str::from_utf8(payload).ok().filter(|text| !text.chars().any(char::is_control));
-    if printing.json {
-        return out.json(&Line {
-            position: record.position().get(),
-            next_position: record.next_position().get(),
-            sequence: record.sequence(),
-            time_ns: record.time().map(EpochNanos::get),
-            length: payload.len(),
-            hex: (!printing.brief).then(|| hex(payload)),
-            text: text.filter(|_| !printing.brief),
-        });
+    match decoded {
+        _ if brief && json => out.json(&Line::of(record)),
+        _ if brief => out.line(show_place(record)),
+        Some(message) if json => {
+            let place = serde_json::to_string(&Line::of(record))?;
+            out.line(format_args!("{},{}}}", place.trim_end_matches('}'), message.json_members()))
+        }
+        Some(message) => out.line(format_args!("{} {}", show_place(record), message.text())),
+        None if json => out.json(&Line { hex: Some(hex(payload)), text: text(payload), ..Line::of(record) }),
+        None => {
+            let place = show_place(record);
+            match text(payload) {
+                Some(text) => out.line(format_args!("{place} {text}")),
+                None => out.line(format_args!("{place} {}", hex(payload))),
+            }
+        }
     }
-    let place = show_place(record);
-    match text {
-        _ if printing.brief => out.line(place),
-        Some(text) => out.line(format_args!("{place} {text}")),
-        None => out.line(format_args!("{place} {}", hex(payload))),
-    }
+}
+
+/// The payload as text, if it is that: nothing in it controls a terminal.
+pub(super) fn text(payload: &[u8]) -> Option<&str> {
+    std::str::from_utf8(payload).ok().filter(|text| !text.chars().any(char::is_control))
 }
 
 fn show_place(record: &Record<'_>) -> String {
     let sequence = record.sequence().map_or_else(|| "-".to_owned(), |sequence| sequence.to_string());
     let time = record.time().map_or_else(|| "-".to_owned(), show_moment);
     format!("{} {sequence} {time}", record.position())
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn contains(bytes: &[u8], text: &[u8]) -> bool {

@@ -194,20 +194,19 @@ fn kept(reason: KeepReason) -> &'static str {
 }
 
 fn show(line: &Line, out: &mut Output) -> Outcome {
-    let count = |number: u64| with_separators(i64::try_from(number).unwrap_or(i64::MAX));
     let verb = if line.dry_run { "would remove" } else { "removed" };
     for segment in &line.segments {
         out.line(format_args!(
             "{verb} {}  {} bytes, because of its {}",
             segment.file,
-            count(segment.disk_bytes),
+            with_separators(segment.disk_bytes),
             segment.reason
         ))?;
     }
     out.line(format_args!(
         "{verb} {} segments, {} bytes; the recording {} at {}",
         line.segments.len(),
-        count(line.disk_bytes),
+        with_separators(line.disk_bytes),
         if line.dry_run { "would begin" } else { "begins" },
         with_separators(line.start_position)
     ))?;

@@ -2,8 +2,29 @@
 
 use gannet::journal::{Damage, JournalError, Record, Start, Tailer};
 use gannet::types::Position;
+use serde::Serialize;
 
 use crate::cli::Outcome;
+
+/// A place of damage, as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct Place {
+    pub(super) file: String,
+    pub(super) position: i64,
+    pub(super) offset: u64,
+    pub(super) fault: String,
+}
+
+impl Place {
+    pub(super) fn of(damage: &Damage) -> Self {
+        Self {
+            file: damage.path.display().to_string(),
+            position: damage.position.get(),
+            offset: damage.offset,
+            fault: damage.fault.to_string(),
+        }
+    }
+}
 
 /// The damage that was met.
 #[derive(Debug, Default)]

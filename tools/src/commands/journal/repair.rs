@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use gannet::journal::storage::Directory;
-use gannet::journal::{Damage, LeftBy, repair};
+use gannet::journal::{LeftBy, repair};
 use serde::Serialize;
 
+use super::reading::Place;
 use super::{Progress, Source, existing};
 use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
 
@@ -82,25 +83,6 @@ struct Quarantined {
     place: Place,
     until_position: i64,
     kept_in: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Place {
-    file: String,
-    position: i64,
-    offset: u64,
-    fault: String,
-}
-
-impl Place {
-    fn of(damage: &Damage) -> Self {
-        Self {
-            file: damage.path.display().to_string(),
-            position: damage.position.get(),
-            offset: damage.offset,
-            fault: damage.fault.to_string(),
-        }
-    }
 }
 
 /// Runs the command.

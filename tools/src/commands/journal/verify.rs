@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::reading::Place;
 use super::{Progress, Source};
 use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
 
@@ -26,15 +27,7 @@ struct Line {
     checked_position: i64,
     damaged: u64,
     skipped_bytes: u64,
-    damages: Vec<DamageLine>,
-}
-
-#[derive(Serialize)]
-struct DamageLine {
-    file: String,
-    position: i64,
-    offset: u64,
-    fault: String,
+    damages: Vec<Place>,
 }
 
 /// Runs the command.
@@ -50,16 +43,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         checked_position: found.checked.get(),
         damaged: found.damaged,
         skipped_bytes: found.skipped_bytes,
-        damages: found
-            .damages
-            .iter()
-            .map(|damage| DamageLine {
-                file: damage.path.display().to_string(),
-                position: damage.position.get(),
-                offset: damage.offset,
-                fault: damage.fault.to_string(),
-            })
-            .collect(),
+        damages: found.damages.iter().map(Place::of).collect(),
     };
     if args.json {
         out.json(&line)?;
@@ -67,14 +51,13 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         for damage in &found.damages {
             out.line(damage)?;
         }
-        let count = |number: u64| with_separators(i64::try_from(number).unwrap_or(i64::MAX));
         out.line(format_args!(
             "{} messages, {} bytes, up to position {}; compared with checksums up to {}; {} places damaged",
-            count(found.messages),
-            count(found.payload_bytes),
+            with_separators(found.messages),
+            with_separators(found.payload_bytes),
             with_separators(line.end_position),
             with_separators(line.checked_position),
-            count(found.damaged)
+            with_separators(found.damaged)
         ))?;
     }
     if found.is_whole() { Ok(()) } else { Err(Unsuccessful.into()) }
