@@ -3,20 +3,13 @@
 
 use std::collections::HashSet;
 
-use gannet::command::{ErrorCode, Event, OnPublicationError, Text};
-use gannet::counters::{CounterLabel, Stream};
 use gannet::types::{CorrelationId, RegistrationId};
 
 use super::Network;
 use super::image::Image;
 use crate::conductor::Core;
 use crate::conductor::linking::{Linker, free_position};
-use crate::mailbox::{Holder, Loss, MAX_DESTINATIONS, ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent};
-
-const NANOS_PER_MILLI: i64 = 1_000_000;
-/// What stands for no destination: only those with manual control have any that were added.
-const NO_DESTINATION: RegistrationId = RegistrationId::new(-1);
-const NO_TAG: i64 = -1;
+use crate::mailbox::{ReceiverCommand, SenderCommand};
 
 impl Core {
     /// Moves limits and cleans, for the publications and images of the network whose turn it is.
@@ -94,127 +87,28 @@ impl Core {
         self.dismantle_images();
     }
 
-    /// The sender has said something.
-    pub(in crate::conductor) fn on_sender_event(&mut self, event: SenderEvent) {
-        match event {
-            SenderEvent::PublicationRemoved(registration_id) => {
-                if let Some(publication) = self.network.leaving.remove(&registration_id) {
-                    let made_of = publication.made_of;
-                    let held_by = made_of.held_by.map(|counter| counter.id);
-                    for id in made_of.others.into_iter().chain(held_by).chain([made_of.limit.id, made_of.position.id]) {
-                        self.counters.free(self.now.epoch, id);
-                    }
-                    self.give_up_log(registration_id, made_of.log_path, made_of.log);
-                    self.close_endpoint_if_unused(made_of.endpoint);
-                }
-            }
-            SenderEvent::Silent(place) => self.on_silent(place),
-            SenderEvent::Fault(reason) => self.report_fault(&reason),
-            SenderEvent::TooManyReceivers(endpoint) => {
-                let channel = self.network.endpoint(endpoint).map(|found| found.channel.uri().text().to_owned());
-                self.report(&format!(
-                    "(11) {}: more receivers register than the {MAX_DESTINATIONS} that one endpoint sends to, and are sent nothing; \
-                     they are counted as status messages rejected. Give some of them a publication on another control address",
-                    channel.unwrap_or_default()
-                ));
-            }
-            SenderEvent::Held(registration_id, holder) => self.show_holder(registration_id, holder),
-            SenderEvent::ResponseSetup(request, session_id) => self.on_response_setup(request, session_id),
-            SenderEvent::ResponseConnected(registration_id) => {
-                let publication = self.network.publications.get(registration_id);
-                if let Some(request) = publication.map(|found| found.made_of.response_correlation_id) {
-                    self.tell_response_session(request, None);
-                }
-            }
-            SenderEvent::Rejected {
-                registration_id,
-                destination,
-                source,
-                receiver_id,
-                group_tag,
-                error_code,
-                text,
-            } => {
-                let Some(publication) = self.network.publications.get_mut(registration_id) else { return };
-                let event = OnPublicationError {
-                    registration_id,
-                    destination_registration_id: destination.unwrap_or(NO_DESTINATION),
-                    session_id: publication.made_of.session_id,
-                    stream_id: publication.made_of.stream_id,
-                    receiver_id,
-                    group_tag: group_tag.unwrap_or(NO_TAG),
-                    source: Some(source),
-                    error_code: ErrorCode::new(error_code),
-                    message: Text::new(&text),
-                };
-                self.events.send(&Event::PublicationError(event));
-                let reason = String::from_utf8_lossy(&text);
-                let text = publication.rejections.tell(format!(
-                    "(13) onPublicationError: registrationId={registration_id} source={source} receiverId={receiver_id} \
-                     reason={reason}"
-                ));
-                self.reporter.record(self.now.epoch, &self.counters, text);
-            }
+    /// Frees what belongs to a publication that the sender has let go of.
+    pub(super) fn dismantle_publication(&mut self, registration_id: RegistrationId) {
+        let Some(publication) = self.network.leaving.remove(&registration_id) else { return };
+        let made_of = publication.made_of;
+        let held_by = made_of.held_by.map(|counter| counter.id);
+        for id in made_of.others.into_iter().chain(held_by).chain([made_of.limit.id, made_of.position.id]) {
+            self.counters.free(self.now.epoch, id);
         }
+        self.give_up_log(registration_id, made_of.log_path, made_of.log);
+        self.close_endpoint_if_unused(made_of.endpoint);
     }
 
-    /// Shows whose window a publication waits for. Where there is no room for one more counter, that is not shown.
-    fn show_holder(&mut self, registration_id: RegistrationId, holder: Option<Holder>) {
-        let now = self.now;
-        let Some(publication) = self.network.publications.get_mut(registration_id) else { return };
-        let made_of = &mut publication.made_of;
-        // Without asking for memory: it may be said ten times a second.
-        let whom =
-            holder.map(|held| CounterLabel::format(format_args!("{} receiver {}", held.address, held.receiver_id)));
-        let whom = whom.as_ref().and_then(|label| std::str::from_utf8(label.as_bytes()).ok()).unwrap_or("-");
-        let since = holder.map_or(0, |held| now.epoch.get() - now.monotonic.since(held.since) / NANOS_PER_MILLI);
-        let held =
-            Stream { registration_id, session_id: made_of.session_id, stream_id: made_of.stream_id, channel: whom };
-        made_of.held_by = self.counters.show_holder(now.epoch, made_of.held_by.take(), &held, since).ok();
-    }
-
-    /// The receiver has said something. Sessions that present themselves are the caller's to name.
-    pub(in crate::conductor) fn on_receiver_event(&mut self, event: ReceiverEvent) {
-        match event {
-            ReceiverEvent::ImageRemoved(registration_id) => {
-                let Network { images, vanishing, .. } = &mut self.network;
-                let mut vanishing = vanishing.iter_mut();
-                let image = images.get_mut(registration_id);
-                let image = image.or_else(|| vanishing.find(|image| image.made_of.registration_id == registration_id));
-                if let Some(image) = image {
-                    image.is_released = true;
-                }
-                self.dismantle_images();
-            }
-            ReceiverEvent::TooManySessions(endpoint) => {
-                let channel = self.network.endpoint(endpoint).map(|found| found.channel.uri().text().to_owned());
-                self.report(&format!(
-                    "(11) {}: more sessions present themselves than are kept track of, and are not heard; they are counted as \
-                     invalid packets. If they are wanted, see aeron.driver.stream.session.limit",
-                    channel.unwrap_or_default()
-                ));
-            }
-            ReceiverEvent::Silent(place) => self.on_silent(place),
-            ReceiverEvent::Loss(loss) => self.report_loss(loss),
-            ReceiverEvent::Fault(reason) => self.report_fault(&reason),
-            ReceiverEvent::CreateImage { .. } => {}
+    /// The receiver has let go of an image.
+    pub(super) fn release_image(&mut self, registration_id: RegistrationId) {
+        let Network { images, vanishing, .. } = &mut self.network;
+        let mut vanishing = vanishing.iter_mut();
+        let image = images.get_mut(registration_id);
+        let image = image.or_else(|| vanishing.find(|image| image.made_of.registration_id == registration_id));
+        if let Some(image) = image {
+            image.is_released = true;
         }
-    }
-
-    /// An image has missed something: its entry in the loss report says so. Without room for one, only its NAKs do.
-    fn report_loss(&mut self, loss: Loss) {
-        let (now, bytes_lost) = (self.now.epoch, i64::from(loss.length));
-        let Network { images, losses, .. } = &mut self.network;
-        let Some(image) = images.get_mut(loss.registration_id) else { return };
-        if let Some(entry) = &image.losses {
-            entry.record(now, bytes_lost);
-            return;
-        }
-        let subscriber = image.subscribers().iter().next().map(|subscriber| subscriber.link);
-        let channel = subscriber.and_then(|link| self.subscriptions.get(link)).map_or("", |link| &link.channel);
-        let stream = (image.made_of.session_id, image.made_of.stream_id);
-        let source = image.made_of.source.to_string();
-        image.losses = losses.create_entry(now, bytes_lost, stream, channel, &source);
+        self.dismantle_images();
     }
 
     /// Frees what belongs to images that are at their end and that the receiver has let go of.

@@ -11,12 +11,15 @@
 //! | `rejections` | what is told of receivers that reject a publication |
 //! | `images` | what the receiver asks for, and linking |
 //! | `names` | names that lead elsewhere after a while |
-//! | `lifecycle` | duty cycle, timer ticks, what the agents say |
+//! | `lifecycle` | duty cycle, timer ticks, the end |
+//! | `agents` | what the sender and the receiver say |
 //! | `publication`, `image`, `state` | the conductor's halves |
 //! | `endpoints`, `params` | which channels are one, and their sockets; what they state |
 
+mod agents;
 mod destinations;
 mod endpoints;
+
 mod image;
 mod images;
 mod lifecycle;
