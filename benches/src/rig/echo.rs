@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::RigError;
 use super::cores::{Cores, pin, relax};
 use super::histogram::LatencyHistogram;
+use super::over::Over;
 use super::schedule::{Schedule, now_ns};
 use super::transceiver::Transceiver;
 
@@ -72,9 +73,8 @@ where
         // A thread of its own, so that pinning does not outlive the round.
         let near = scope.spawn(|| {
             pin(plan.cores.near);
-            let outcome = measure(system, near, plan);
-            is_over.store(true, Ordering::Relaxed);
-            outcome
+            let _over = Over(&is_over);
+            measure(system, near, plan)
         });
         near.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
@@ -167,4 +167,33 @@ fn measure(system: &str, near: &mut impl Transceiver, plan: &EchoPlan) -> Result
 #[inline]
 fn stamp(message: &[u8]) -> i64 {
     message.first_chunk::<STAMP_LENGTH>().map_or(0, |bytes| i64::from_le_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rig::over::Broken;
+
+    /// A far end that never has anything.
+    struct Silent;
+
+    impl Transceiver for Silent {
+        fn try_send(&mut self, _message: &[u8]) -> bool {
+            true
+        }
+
+        fn poll(&mut self, _limit: usize, _on_message: impl FnMut(&[u8])) -> usize {
+            0
+        }
+    }
+
+    /// It used to hang: the far end waited for a near end that was no more.
+    #[test]
+    fn a_near_end_that_panics_ends_the_round() {
+        let cores = Cores { near: None, far: None };
+        let plan = EchoPlan { size: 32, rate_per_s: 1_000_000, warm_up: 0, messages: 1, cores };
+        let round = std::panic::catch_unwind(|| run("broken", &mut Broken, &mut Silent, &plan));
+        let panic = round.expect_err("the panic comes through");
+        assert_eq!(panic.downcast_ref(), Some(&"broken on purpose"));
+    }
 }

@@ -8,6 +8,7 @@ pub mod histogram;
 pub mod html;
 pub mod measurement;
 pub mod one_thread;
+mod over;
 pub mod schedule;
 pub mod throughput;
 pub mod transceiver;

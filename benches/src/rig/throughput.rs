@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::RigError;
 use super::cores::{Cores, pin, relax};
+use super::over::Over;
 use super::schedule::now_ns;
 use super::transceiver::Transceiver;
 
@@ -147,9 +148,9 @@ where
         });
         let consumer = scope.spawn(|| {
             pin(plan.cores.far);
-            let outcome = consume(system, consumer, plan, &total, start_ns);
-            is_over.store(true, Ordering::Relaxed);
-            outcome
+
+            let _over = Over(&is_over);
+            consume(system, consumer, plan, &total, start_ns)
         });
         consumer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
@@ -253,6 +254,16 @@ fn consume(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rig::over::Broken;
+
+    /// It used to hang: the producer waited for a consumer that was no more.
+    #[test]
+    fn a_consumer_that_panics_ends_the_round() {
+        let plan = ThroughputPlan { size: 32, duration_ms: 1, streams: 1, cores: Cores { near: None, far: None } };
+        let round = std::panic::catch_unwind(|| run("broken", &mut Broken, &mut Broken, &plan));
+        let panic = round.expect_err("the panic comes through");
+        assert_eq!(panic.downcast_ref(), Some(&"broken on purpose"));
+    }
 
     #[test]
     fn one_disturbed_round_does_not_change_the_result() {
