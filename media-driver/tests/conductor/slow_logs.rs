@@ -183,6 +183,27 @@ fn what_a_client_that_goes_has_asked_for_is_given_up() {
     }
 }
 
+/// A client that dies while what its channel means is found out, or while its socket is opened, leaves nothing, and does not come back.
+#[test]
+fn what_a_client_that_died_waits_for_brings_it_not_back() {
+    for answered in 0..2 {
+        let mut driver = Driver::with_network();
+        let client = driver.client();
+        driver.add_counter(client, b"key", b"label");
+        driver.hold_requests();
+        let command = driver.add_subscription_command(client, "aeron:udp?endpoint=127.0.0.1:40123");
+        driver.run(&command);
+        (0..answered).for_each(|_| driver.release_newest_request());
+        driver.pass_ms(15_000);
+        driver.events();
+        driver.release_requests();
+        assert_eq!((driver.events(), driver.counter_lines()), (Vec::new(), Vec::new()), "{answered} answered");
+        assert!(driver.sockets.is_empty());
+        let other = driver.client();
+        driver.add_subscription(other, "aeron:udp?endpoint=127.0.0.1:40123");
+    }
+}
+
 /// An endpoint stays while a publication that is to use it waits for its log.
 #[test]
 fn an_endpoint_is_kept_for_a_publication_in_the_making() {

@@ -19,7 +19,6 @@
 mod agents;
 mod destinations;
 mod endpoints;
-
 mod image;
 mod images;
 mod lifecycle;
@@ -145,6 +144,9 @@ impl Network {
     /// A client is gone, and does not wait any more.
     pub(super) fn forget_waiting(&mut self, client_id: ClientId) {
         self.lookups.forget(client_id);
+        if let Some(pending) = self.pending.as_mut().filter(|pending| pending.client_id == client_id) {
+            pending.is_wanted = false;
+        }
     }
 
     /// Something is to be looked up that no command waits for.

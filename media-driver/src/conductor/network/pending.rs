@@ -36,6 +36,8 @@ pub(in crate::conductor) struct PendingNetwork {
     pub(super) endpoint: EndpointId,
     /// The port that was taken for its socket, until that is known of.
     pub(super) port: Option<TakenPort>,
+    /// Whether its client is still there. If not, the command goes no further than to what it waits for.
+    pub(super) is_wanted: bool,
 }
 
 /// What it is about.
@@ -136,8 +138,9 @@ impl Core {
             usage: what.usage(),
             unique: lookup.get(),
         };
+        let (channel, port, is_wanted) = (None, None, true);
         let pending =
-            PendingNetwork { client_id, correlation_id, lookup, uri, what, channel: None, endpoint, port: None };
+            PendingNetwork { client_id, correlation_id, lookup, uri, what, channel, endpoint, port, is_wanted };
         if request.asks_system() {
             if self.network.lookups.is_full() {
                 return Err(CommandError::ManyWait { what: "commands" });
@@ -157,7 +160,7 @@ impl Core {
         }
         let is_it = |pending: &mut PendingNetwork| pending.lookup == id && pending.channel.is_none();
         let Some(channel) = self.network.lookups.on_answer(id, channel) else { return };
-        if let Some(pending) = self.network.pending.take_if(is_it) {
+        if let Some(pending) = self.network.pending.take_if(is_it).filter(|pending| pending.is_wanted) {
             self.on_channel(pending, channel);
         }
     }
@@ -189,15 +192,22 @@ impl Core {
 
     /// The socket that a command waits for is open.
     pub(in crate::conductor) fn on_endpoint_opened(&mut self, id: EndpointId, local: SocketAddr) {
-        let Some(pending) = self.network.pending.take_if(|pending| pending.endpoint == id) else { return };
-        self.carry_on(pending, |core, pending| core.use_socket(pending, local));
+        let Some(mut pending) = self.network.pending.take_if(|pending| pending.endpoint == id) else { return };
+        if pending.is_wanted {
+            self.carry_on(pending, |core, pending| core.use_socket(pending, local));
+        } else {
+            self.close_socket(pending.what.side(), id);
+            self.give_port_back(&mut pending);
+        }
     }
 
     /// The socket that a command waits for could not be opened.
     pub(in crate::conductor) fn on_endpoint_not_opened(&mut self, id: EndpointId, error: EndpointError) {
         if let Some(mut pending) = self.network.pending.take_if(|pending| pending.endpoint == id) {
             self.give_port_back(&mut pending);
-            self.refuse_network(&pending, &error.into());
+            if pending.is_wanted {
+                self.refuse_network(&pending, &error.into());
+            }
         }
     }
 
