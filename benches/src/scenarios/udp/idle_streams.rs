@@ -1,0 +1,127 @@
+//! What streams that carry nothing take of the threads that send and receive for them. A part of the scenario `udp`.
+
+use std::fs;
+use std::time::Duration;
+
+use gannet::logbuffer::Fragment;
+use gannet::{Client, Context};
+use gannet_driver::MediaDriver;
+use gannet_driver::config::{DriverConfig, Profile};
+
+use super::{NAME, Options};
+use crate::rig::RigError;
+use crate::rig::measurement::{Details, Measurement};
+use crate::rig::schedule::now_ns;
+use crate::scenarios::usage::{Usage, round};
+use crate::systems::gannet::GANNET;
+use crate::systems::gannet_udp::free_port;
+
+const STREAM: i32 = 1;
+/// How long connecting the streams may take.
+const PATIENCE_NS: i64 = 60_000_000_000;
+
+/// Measures what streams that carry nothing take of the thread that sends for them, and of the one that receives them:
+/// each end has a driver of its own, whose network side is one thread.
+///
+/// # Errors
+///
+/// [`RigError`] when a driver does not start or the kernel does not account for its threads.
+pub fn idle(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+    if options.idle_streams == 0 {
+        return Ok(Vec::new());
+    }
+    on_round(&format!("connecting {} idle streams", options.idle_streams));
+    let (publisher, subscriber) = (IdleEnd::start()?, IdleEnd::start()?);
+    let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=64k", free_port()?);
+    let mut subscription = subscriber.client.add_subscription(&channel, STREAM).map_err(failed("cannot subscribe"))?;
+    let mut publications = Vec::with_capacity(options.idle_streams);
+    for _ in 0..options.idle_streams {
+        let publication = publisher.client.add_exclusive_publication(&channel, STREAM);
+        publications.push(publication.map_err(failed("cannot publish"))?);
+    }
+    let start_ns = now_ns();
+    while subscription.image_count() < publications.len() || !publications.iter_mut().all(|one| one.is_connected()) {
+        subscription.poll(|_: Fragment<'_>| {}, 1);
+        if now_ns() - start_ns > PATIENCE_NS {
+            let missing = publications.len() - subscription.image_count();
+            return Err(RigError::system(GANNET, "connecting idle streams", format!("{missing} are not connected")));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    on_round(&format!("watching {} idle streams", publications.len()));
+    let threads = [("publishing", publisher.network_thread()?), ("subscribing", subscriber.network_thread()?)];
+    let usages = || -> Result<Vec<Usage>, RigError> { threads.iter().map(|(_, id)| Usage::of_thread(id)).collect() };
+    let (begin_ns, before) = (now_ns(), usages()?);
+    std::thread::sleep(options.watch);
+    let (end_ns, after) = (now_ns(), usages()?);
+    let watched_s = (end_ns - begin_ns) as f64 / 1e9;
+    let results = threads.iter().zip(before.into_iter().zip(after)).map(|((side, _), (before, after))| {
+        let details = Details::IdleStreams {
+            side: (*side).to_owned(),
+            profile: Profile::Balanced.to_string(),
+            streams: publications.len(),
+            watched_s: round(watched_s, 1e2),
+            cpu_share: round(after.cpu_ns.saturating_sub(before.cpu_ns) as f64 / 1e9 / watched_s, 1e6),
+            wake_ups_per_s: round(after.turns.saturating_sub(before.turns) as f64 / watched_s, 1e1),
+        };
+        Measurement::idle(NAME, GANNET, details)
+    });
+    Ok(results.collect())
+}
+
+/// One end of idle streams. The client goes before the driver does.
+struct IdleEnd {
+    client: Client,
+    /// The ids of the driver's threads, and of who else's were started meanwhile.
+    threads: Vec<String>,
+    _driver: MediaDriver,
+}
+
+impl IdleEnd {
+    fn start() -> Result<Self, RigError> {
+        // Threads of two drivers in one process have the same names, and are told apart by when they were started.
+        let before = Usage::threads()?;
+        let config = DriverConfig::for_profile(Profile::Balanced);
+        let driver = MediaDriver::launch_embedded(config).map_err(failed("cannot start an embedded driver"))?;
+        let threads = Usage::threads()?.into_iter().filter(|thread| !before.contains(thread)).collect();
+        let context = Context::new().dir(driver.dir()).client_name("rig").driver_timeout(Duration::from_secs(60));
+        let client = Client::connect(context).map_err(failed("cannot connect"))?;
+        Ok(Self { client, threads, _driver: driver })
+    }
+
+    /// The id of the thread that runs the driver's sender and receiver. It has its name once it has run.
+    fn network_thread(&self) -> Result<&str, RigError> {
+        let found = self.threads.iter().find(|thread| name_of(thread).contains("sender"));
+        found.map(String::as_str).ok_or_else(|| {
+            RigError::system(GANNET, "looking for the sender's thread", "no thread of the driver is named after it")
+        })
+    }
+}
+
+/// The name of a thread, nothing if it has gone.
+fn name_of(thread: &str) -> String {
+    fs::read_to_string(format!("/proc/self/task/{thread}/comm")).unwrap_or_default()
+}
+
+fn failed<E: std::error::Error + Send + Sync + 'static>(action: &'static str) -> impl FnOnce(E) -> RigError {
+    move |error| RigError::system(GANNET, action, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenarios::udp::tests::short;
+
+    #[test]
+    fn idle_streams_are_watched() {
+        let results = idle(&short(), |_| {}).expect("drivers start anywhere");
+        let sides: Vec<_> = results
+            .iter()
+            .filter_map(|result| match &result.details {
+                Some(Details::IdleStreams { side, streams: 3, .. }) => Some(side.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(sides, ["publishing", "subscribing"]);
+    }
+}
