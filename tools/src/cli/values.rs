@@ -189,14 +189,6 @@ impl FromStr for Repeat {
     }
 }
 
-/// A moment in UTC, as ISO 8601 writes it.
-pub(crate) fn utc(epoch_ms: i64) -> String {
-    match jiff::Timestamp::from_millisecond(epoch_ms) {
-        Ok(timestamp) => format!("{timestamp:.3}"),
-        Err(_) => format!("{epoch_ms} ms since 1970"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

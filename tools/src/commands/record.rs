@@ -9,9 +9,8 @@ use gannet::journal::{RecordedStream, Recorder, RecorderOptions, StopReason, Syn
 use gannet::types::RecordingId;
 use serde::Serialize;
 
-use super::journal::Progress;
 use crate::cli::{
-    Connection, DriverDir, DriverPatience, Outcome, Output, Stop, Stream, positive_count, positive_duration,
+    Connection, DriverDir, DriverPatience, Outcome, Output, Progress, Stop, Stream, positive_count, positive_duration,
     power_of_two, recording_id,
 };
 

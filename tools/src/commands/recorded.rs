@@ -7,7 +7,8 @@ use gannet::journal::storage::Directory;
 use gannet::journal::{Recording, Start};
 use gannet::types::{Position, RecordingId};
 
-use super::journal::{existing, moment};
+use super::journal::existing;
+use crate::cli::moment;
 
 /// Opens a recording of a directory: the one of that id, or the last.
 pub(super) fn open(dir: &Path, recording: Option<i64>) -> anyhow::Result<Recording> {

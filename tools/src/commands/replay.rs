@@ -9,9 +9,10 @@ use gannet::journal::{ReplayEnd, ReplayError, ReplayOptions, ReplayState, Replay
 use serde::Serialize;
 
 use super::checking::{Checking, advise};
-use super::journal::Progress;
 use super::recorded::{open, place};
-use crate::cli::{Connection, DriverDir, DriverPatience, Outcome, Output, Stop, Stream, Usage, duration, recording_id};
+use crate::cli::{
+    Connection, DriverDir, DriverPatience, Outcome, Output, Progress, Stop, Stream, Usage, duration, recording_id,
+};
 
 /// Publish a range of a recording again
 ///

@@ -3,8 +3,8 @@
 use gannet::time::EpochNanos;
 use serde::Serialize;
 
-use super::{Source, disk_usage, show_moment};
-use crate::cli::{Outcome, Output, with_separators};
+use super::{Source, disk_usage};
+use crate::cli::{Outcome, Output, show_moment, with_separators};
 
 /// Describe a recording: its parameters, its positions, its segments and its cursors
 #[derive(Debug, clap::Args)]

@@ -9,10 +9,10 @@ use etherparse::PacketBuilder;
 use gannet::journal::{Record, Start};
 use gannet::types::Position;
 
+use super::Source;
 use super::messages::{Choice, Meaning, Printer, text};
 use super::reading::{self, Damages};
-use super::{Progress, Source, cat};
-use crate::cli::{Outcome, Output, Stop, Usage, count, hex, position, sequence};
+use crate::cli::{Outcome, Output, Progress, Stop, Usage, count, hex, position, sequence};
 use crate::commands::checking::Checking;
 use crate::sbe::Decoded;
 
@@ -123,7 +123,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     }
     drop(progress);
     out.flush()?;
-    cat::finish(&printer, &damages)
+    printer.finish(&damages)
 }
 
 /// The header of a capture file: version 2.4, nanoseconds, packets that begin with their IP header.

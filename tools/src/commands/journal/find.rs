@@ -3,10 +3,10 @@
 use gannet::journal::Start;
 use gannet::types::Position;
 
+use super::Source;
 use super::messages::{Choice, Printer, Printing};
 use super::reading::{self, Damages};
-use super::{Progress, Source, cat};
-use crate::cli::{Outcome, Output, Stop, Unsuccessful, count, position, sequence};
+use crate::cli::{Outcome, Output, Progress, Stop, Unsuccessful, count, position, sequence};
 use crate::commands::checking::Checking;
 
 /// Find messages by sequence number, position, time, text, template or field
@@ -61,5 +61,5 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     if printer.printed == 0 && damages.count == 0 {
         return Err(Unsuccessful.into());
     }
-    cat::finish(&printer, &damages)
+    printer.finish(&damages)
 }

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use gannet::journal::{Record, Recording, Start};
 use gannet::time::EpochNanos;
 use serde::Serialize;
 
 use super::field::Field;
-use super::{moment, show_moment};
-use crate::cli::{Outcome, Output, hex};
+use super::reading::Damages;
+use crate::cli::{Outcome, Output, hex, moment, show_moment};
 use crate::sbe::{Decoded, Decoder, Form, Frames, SchemaFlags};
 
 /// Which messages.
@@ -185,8 +186,19 @@ impl Printer {
         })
     }
 
+    /// Fails if something could not be read.
+    pub(super) fn finish(&self, damages: &Damages) -> Outcome {
+        match (damages.count, self.failed()) {
+            (0, 0) => Ok(()),
+            (0, failed) => bail!("{failed} messages could not be decoded"),
+            (damaged, _) => bail!(
+                "the recording is damaged in {damaged} places, which were passed over; `gannet journal repair` puts padding in their place"
+            ),
+        }
+    }
+
     /// Messages that were asked for and could not be decoded: where a template or a field chooses, nobody asked for them.
-    pub(super) fn failed(&self) -> u64 {
+    fn failed(&self) -> u64 {
         self.decoder.as_ref().filter(|_| !self.choice.is_by_meaning()).map_or(0, |decoder| decoder.failed)
     }
 }

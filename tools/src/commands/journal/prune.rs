@@ -10,8 +10,8 @@ use gannet::time::EpochNanos;
 use gannet::types::Position;
 use serde::Serialize;
 
-use super::{Source, existing, moment, show_moment};
-use crate::cli::{Outcome, Output, Usage, bytes, position, positive_duration, with_separators};
+use super::{Source, existing};
+use crate::cli::{Outcome, Output, Usage, bytes, moment, position, positive_duration, show_moment, with_separators};
 
 /// Remove segments from the start of a recording, by age, size, free space, position or time
 ///

@@ -3,8 +3,8 @@
 use gannet::journal::reindex;
 use serde::Serialize;
 
-use super::{Progress, Source, existing};
-use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
+use super::{Source, existing};
+use crate::cli::{Outcome, Output, Progress, Unsuccessful, with_separators};
 
 /// Rebuild the index and the checksums of a recording from its segments
 ///

@@ -7,8 +7,8 @@ use gannet::journal::{LeftBy, repair};
 use serde::Serialize;
 
 use super::reading::Place;
-use super::{Progress, Source, existing};
-use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
+use super::{Source, existing};
+use crate::cli::{Outcome, Output, Progress, Unsuccessful, with_separators};
 
 /// Repair a recording that nobody has open
 ///

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use super::Source;
 use super::reading::Place;
-use super::{Progress, Source};
-use crate::cli::{Outcome, Output, Unsuccessful, with_separators};
+use crate::cli::{Outcome, Output, Progress, Unsuccessful, with_separators};
 
 /// Read a whole recording and compare it with its checksums
 ///
