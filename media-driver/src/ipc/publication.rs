@@ -1,6 +1,6 @@
 //! An IPC publication as the conductor has it: its log, its counters, its subscribers, and where it is in its life. The
-//! conductor calls it on every duty cycle and on every timer tick, and tells clients what it answers. It allocates and frees
-//! no counter, opens and deletes no file, and sends no event.
+//! conductor calls it when it has its turn in a duty cycle and on every timer tick, and tells clients what it answers. It
+//! allocates and frees no counter, opens and deletes no file, and sends no event.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -257,7 +257,7 @@ impl IpcPublication {
         gone
     }
 
-    /// Moves the limit after the subscribers and cleans behind them. Called on every duty cycle, after commands; returns
+    /// Moves the limit after the subscribers and cleans behind them. Called when it has its turn in a duty cycle, after commands; returns
     /// whether there was anything to do.
     #[inline]
     pub fn update(&mut self, now: MonotonicNanos) -> bool {

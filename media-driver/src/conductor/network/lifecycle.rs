@@ -1,4 +1,4 @@
-//! What becomes of network publications and images: moved on every duty cycle, judged on every timer tick, and dismantled when the
+//! What becomes of network publications and images: moved in duty cycles, judged on every timer tick, and dismantled when the
 //! agent that had the other half has let go of it.
 
 use std::collections::HashSet;
