@@ -17,7 +17,7 @@ use crate::rig::cores::{Cores, pin, relax};
 use crate::rig::measurement::{Details, Measurement};
 use crate::rig::schedule::now_ns;
 use crate::rig::throughput::{NUMBER_LENGTH, ThroughputOutcome, ThroughputPlan, ThroughputRounds};
-use crate::systems::gannet::{GANNET, Gannet};
+use crate::systems::gannet::{GANNET, Gannet, failed};
 use crate::systems::{FLOOR, System};
 
 /// The scenario's name in results.
@@ -126,10 +126,6 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Vec<Meas
         results.extend(replays);
     }
     Ok(results)
-}
-
-fn failed<E: std::error::Error + Send + Sync + 'static>(action: &'static str) -> impl FnOnce(E) -> RigError {
-    move |error| RigError::system(GANNET, action, error)
 }
 
 /// Makes a recording of numbered messages, and says of how many.

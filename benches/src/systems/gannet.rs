@@ -166,7 +166,10 @@ where
     Err(RigError::system(GANNET, "adding a stream", "the driver did not answer"))
 }
 
-pub(super) fn failed<E: std::error::Error + Send + Sync + 'static>(action: &'static str) -> impl FnOnce(E) -> RigError {
+/// What makes an error of Gannet one of the rig, which says what was attempted.
+pub(crate) fn failed<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+    action: &'static str,
+) -> impl FnOnce(E) -> RigError {
     move |error| RigError::system(GANNET, action, error)
 }
 

@@ -27,6 +27,7 @@ use gannet::journal::{JournalOptions, Stamps};
 use crate::rig::RigError;
 use crate::rig::cores::Cores;
 use crate::rig::measurement::Measurement;
+use crate::systems::gannet::failed;
 
 /// The scenario's name in results; of its parts but the first, it is the beginning.
 pub const NAME: &str = "journal";
@@ -180,10 +181,6 @@ fn other_process(role: Role, options: &Options) -> Result<crate::rig::child::Oth
 
 fn journal_options(options: &Options) -> JournalOptions {
     JournalOptions::new().term_length(16 << 20).segment_length(options.segment_length).stamps(options.stamps)
-}
-
-fn failed<E: Into<Box<dyn std::error::Error + Send + Sync>>>(action: &'static str) -> impl FnOnce(E) -> RigError {
-    move |error| RigError::system(crate::systems::gannet::GANNET, action, error)
 }
 
 fn journal_dir(dir: &Path) -> PathBuf {

@@ -13,7 +13,7 @@ use crate::rig::RigError;
 use crate::rig::measurement::{Details, Measurement};
 use crate::rig::schedule::now_ns;
 use crate::scenarios::usage::{Usage, round};
-use crate::systems::gannet::GANNET;
+use crate::systems::gannet::{GANNET, failed};
 use crate::systems::gannet_udp::free_port;
 
 const STREAM: i32 = 1;
@@ -101,10 +101,6 @@ impl IdleEnd {
 /// The name of a thread, nothing if it has gone.
 fn name_of(thread: &str) -> String {
     fs::read_to_string(format!("/proc/self/task/{thread}/comm")).unwrap_or_default()
-}
-
-fn failed<E: std::error::Error + Send + Sync + 'static>(action: &'static str) -> impl FnOnce(E) -> RigError {
-    move |error| RigError::system(GANNET, action, error)
 }
 
 #[cfg(test)]
