@@ -1,6 +1,6 @@
 //! `gannet sbe decode`: messages of captures, files or standard input, by schema and without generated code.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 
@@ -96,7 +96,7 @@ impl Printer<'_> {
     fn captures(&mut self, paths: &[PathBuf]) -> Outcome {
         // Each is opened before any is decoded: a name that is wrong is told at once.
         for path in paths {
-            fs::metadata(path).with_context(|| format!("cannot read the capture {}", path.display()))?;
+            Capture::open(path)?;
         }
         for path in paths {
             let mut capture = Capture::open(path)?;
@@ -115,8 +115,7 @@ impl Printer<'_> {
         let cannot = || format!("cannot read {name}");
         match kind {
             Input::Raw => {
-                let mut bytes = Vec::new();
-                input.take(LONGEST_PACKET).read_to_end(&mut bytes).with_context(cannot)?;
+                let bytes = read_packet(input, LONGEST_PACKET).with_context(cannot)?;
                 self.packet(&bytes)
             }
             Input::Hex => {
@@ -156,6 +155,20 @@ impl Printer<'_> {
     }
 }
 
+/// All of the input, which is one packet.
+fn read_packet(input: impl Read, longest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.take(longest + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > longest {
+        let text = format!(
+            "there are more than {longest} bytes, which cannot be one packet; several are read from a capture (--capture), or \
+             line by line (--input hex)"
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    Ok(bytes)
+}
+
 fn from_hex(digits: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| char::from(byte).to_digit(16);
     let pairs = digits.as_bytes().chunks(2);
@@ -165,6 +178,13 @@ fn from_hex(digits: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_input_that_is_too_long_for_one_packet_is_refused_and_not_cut() {
+        assert_eq!(read_packet(&[7; 16][..], 16).expect("it is just short enough"), [7; 16]);
+        let error = read_packet(&[7; 17][..], 16).expect_err("too long");
+        assert!(error.to_string().contains("more than 16 bytes"), "{error}");
+    }
 
     #[test]
     fn hexadecimal_digits_come_in_pairs() {
