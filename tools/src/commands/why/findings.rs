@@ -1,0 +1,257 @@
+//! What a watch finds out about publications: samples, condensed, and what they mean in words.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::holder::Holder;
+use crate::cli::{seconds, with_separators};
+use crate::inspect::{Publication, Streams};
+
+/// What a publication has been doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    /// It could be published to whenever it was looked at.
+    Flowing,
+    /// It was at its limit, at some time or all the time.
+    Held,
+    /// Nobody reads it, so nothing can be published.
+    NotConnected,
+}
+
+/// What the watch has found out about a publication.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Finding {
+    registration_id: i64,
+    session_id: i32,
+    stream_id: i32,
+    channel: String,
+    state: State,
+    position: i64,
+    limit: i64,
+    /// Who the limit waits for; of a publication that flows, who it would wait for.
+    holder: Option<Holder>,
+    /// Samples taken, and samples in which the publication was connected and at its limit.
+    samples: u64,
+    pub(super) samples_at_limit: u64,
+    watched_ms: u64,
+    /// How long it has been at its limit without a break, until now; null if it is not. From the first sample on if equal
+    /// to `watched_ms`: it may have been longer.
+    held_for_ms: Option<u64>,
+    /// How long nobody has read it, until now; null if somebody does. Likewise.
+    not_connected_for_ms: Option<u64>,
+    /// How long the holder has not moved, until now. Likewise.
+    holder_still_for_ms: Option<u64>,
+    #[serde(skip)]
+    pub(super) description: String,
+}
+
+/// Samples of a driver's publications, condensed.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    publications: BTreeMap<i64, Watched>,
+    last: Duration,
+}
+
+/// One publication since it was first seen.
+#[derive(Debug)]
+struct Watched {
+    now: Publication,
+    first_seen: Duration,
+    samples: u64,
+    samples_at_limit: u64,
+    /// Since when it is at its limit.
+    held_since: Option<Duration>,
+    /// Since when nobody reads it.
+    not_connected_since: Option<Duration>,
+    holder: Option<Holder>,
+    /// Since when the holder is the same and where it is.
+    still_since: Duration,
+}
+
+impl Watch {
+    pub(super) fn sample(&mut self, at: Duration, streams: &Streams) {
+        self.last = at;
+        self.publications.retain(|id, _| streams.publications.contains_key(id));
+        for (&id, publication) in &streams.publications {
+            let watched = self.publications.entry(id).or_insert_with(|| Watched {
+                now: publication.clone(),
+                first_seen: at,
+                samples: 0,
+                samples_at_limit: 0,
+                held_since: None,
+                not_connected_since: None,
+                holder: None,
+                still_since: at,
+            });
+            watched.sample(at, publication);
+        }
+    }
+
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        self.publications.values().map(|watched| watched.finding(self.last)).collect()
+    }
+}
+
+impl Watched {
+    fn sample(&mut self, at: Duration, publication: &Publication) {
+        self.samples += 1;
+        let holder = Holder::of(publication);
+        if holder.is_some() {
+            self.not_connected_since = None;
+        } else {
+            self.not_connected_since.get_or_insert(at);
+        }
+        // One that nobody reads has no room, and is held by nobody.
+        let is_held = holder.is_some() && publication.position >= publication.limit;
+        if is_held {
+            self.samples_at_limit += 1;
+            self.held_since.get_or_insert(at);
+        } else {
+            self.held_since = None;
+        }
+        if holder.as_ref().map(Holder::place) != self.holder.as_ref().map(Holder::place) {
+            self.still_since = at;
+        }
+        self.holder = holder;
+        self.now = publication.clone();
+    }
+
+    fn finding(&self, now: Duration) -> Finding {
+        let millis = |since: Duration| u64::try_from(now.saturating_sub(since).as_millis()).unwrap_or(u64::MAX);
+        let publication = &self.now;
+        let state = match &self.holder {
+            None => State::NotConnected,
+            Some(_) if self.samples_at_limit > 0 => State::Held,
+            Some(_) => State::Flowing,
+        };
+        Finding {
+            registration_id: publication.registration_id,
+            session_id: publication.session_id,
+            stream_id: publication.stream_id,
+            channel: publication.channel.clone(),
+            state,
+            position: publication.position,
+            limit: publication.limit,
+            holder: self.holder.clone(),
+            samples: self.samples,
+            samples_at_limit: self.samples_at_limit,
+            watched_ms: millis(self.first_seen),
+            held_for_ms: self.held_since.map(millis),
+            not_connected_for_ms: self.not_connected_since.map(millis),
+            holder_still_for_ms: self.holder.is_some().then(|| millis(self.still_since)),
+            description: publication.describe(),
+        }
+    }
+}
+
+impl Finding {
+    /// A few lines for people.
+    pub(super) fn explain(&self) -> Vec<String> {
+        let watched = seconds(self.watched_ms);
+        let room = with_separators(self.limit.saturating_sub(self.position).max(0));
+        // A value that spans the whole watch may be older than the watch.
+        let span = |for_ms: u64| {
+            let at_least = if for_ms >= self.watched_ms { "at least " } else { "" };
+            format!("{at_least}{}", seconds(for_ms))
+        };
+        let Some(holder) = &self.holder else {
+            let since = self.not_connected_for_ms.filter(|&for_ms| for_ms > 0);
+            let since = since.map_or_else(String::new, |for_ms| format!(" for {}", span(for_ms)));
+            return vec![format!("not connected{since}: nobody reads it, so nothing can be published")];
+        };
+        if self.state == State::Flowing {
+            return vec![
+                format!("flowing: never at its limit in {watched}, now {room} bytes below it"),
+                format!("slowest: {}", holder.describe()),
+            ];
+        }
+        let mut lines = Vec::new();
+        match self.held_for_ms {
+            Some(held_ms) => {
+                lines.push(format!("held at its limit {} for {}", with_separators(self.limit), span(held_ms)))
+            }
+            None => lines.push(format!("not held now ({room} bytes below its limit)")),
+        }
+        lines.push(format!("at its limit in {} of {} samples over {watched}", self.samples_at_limit, self.samples));
+        lines.push(format!("held by {}", holder.describe()));
+        if let Some(still_ms) = self.holder_still_for_ms.filter(|&still_ms| still_ms > 0) {
+            lines.push(format!("which has not moved for {}", span(still_ms)));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::stream_tests::records;
+
+    fn watch(samples: &[(u64, i64, i64, &[i64])]) -> Finding {
+        let mut watch = Watch::default();
+        for &(at_ms, position, limit, subscribers) in samples {
+            watch.sample(Duration::from_millis(at_ms), &Streams::new(&records(position, limit, subscribers)));
+        }
+        watch.findings().pop().expect("one publication")
+    }
+
+    #[test]
+    fn a_stopped_subscriber_is_named_with_how_long_it_was_seen_to_stand() {
+        let finding = watch(&[
+            (0, 1000, 2000, &[900, 1000]),
+            (100, 2000, 2000, &[900, 2000]),
+            (200, 2000, 2000, &[900, 2000]),
+            (300, 2000, 2000, &[900, 2000]),
+        ]);
+        assert_eq!(finding.state, State::Held);
+        assert_eq!((finding.samples, finding.samples_at_limit), (4, 3));
+        assert_eq!((finding.held_for_ms, finding.holder_still_for_ms, finding.watched_ms), (Some(200), Some(300), 300));
+        assert!(matches!(finding.holder, Some(Holder::Subscriber { registration_id: 20, behind: 1100, .. })));
+        let text = finding.explain().join("\n");
+        assert!(text.contains("held at its limit 2,000 for 0.20 s"), "{text}");
+        assert!(text.contains("not moved for at least 0.30 s"), "{text}");
+    }
+
+    #[test]
+    fn a_slow_subscriber_that_moves_is_not_called_still() {
+        let finding = watch(&[(0, 2000, 2000, &[900]), (100, 2100, 2100, &[1000]), (150, 2100, 2200, &[1100])]);
+        assert_eq!((finding.state, finding.held_for_ms, finding.holder_still_for_ms), (State::Held, None, Some(0)));
+        assert!(finding.explain()[0].starts_with("not held now"));
+    }
+
+    #[test]
+    fn a_publication_that_nobody_reads_is_not_connected() {
+        let finding = watch(&[(0, 0, 0, &[]), (200, 0, 0, &[])]);
+        assert_eq!((finding.state, finding.holder.clone()), (State::NotConnected, None));
+        assert_eq!((finding.samples, finding.samples_at_limit, finding.held_for_ms), (2, 0, None));
+        assert_eq!(finding.not_connected_for_ms, Some(200));
+        assert!(finding.explain()[0].starts_with("not connected for at least 0.20 s: "), "{:?}", finding.explain());
+    }
+
+    #[test]
+    fn a_publication_that_is_not_read_any_more_was_held_before_and_says_since_when() {
+        let finding = watch(&[(0, 2000, 2000, &[900]), (100, 2000, 2000, &[]), (300, 2000, 2000, &[])]);
+        assert_eq!((finding.state, finding.samples_at_limit, finding.held_for_ms), (State::NotConnected, 1, None));
+        assert_eq!(finding.not_connected_for_ms, Some(200));
+        assert!(finding.explain()[0].starts_with("not connected for 0.20 s: "), "{:?}", finding.explain());
+        let finding = watch(&[(0, 2000, 2000, &[]), (100, 2000, 3000, &[2000])]);
+        assert_eq!((finding.state, finding.samples_at_limit), (State::Flowing, 0));
+        assert_eq!(finding.not_connected_for_ms, None);
+    }
+
+    #[test]
+    fn a_publication_with_room_flows() {
+        let finding = watch(&[(0, 0, 1000, &[0]), (10, 500, 1500, &[500])]);
+        assert_eq!(finding.state, State::Flowing);
+    }
+
+    #[test]
+    fn a_publication_that_is_gone_is_not_reported() {
+        let mut watch = Watch::default();
+        watch.sample(Duration::ZERO, &Streams::new(&records(0, 0, &[])));
+        watch.sample(Duration::from_millis(1), &Streams::default());
+        assert!(watch.findings().is_empty());
+    }
+}

@@ -1,0 +1,70 @@
+//! `gannet why`: who holds each publication back, and since when.
+//!
+//! Counters say where everyone is, not since when: the command watches for a while, and says only what it has seen.
+
+mod findings;
+mod holder;
+
+use std::time::{Duration, Instant};
+
+use self::findings::Watch;
+use super::watch::pause;
+use crate::cli::{DriverDir, Outcome, Output, Stop, duration, positive_duration};
+use crate::inspect::{Driver, Streams};
+
+/// Show what holds each publication back: which subscriber or receiver, at which position, and since when
+///
+/// Watches the counters for a while (--for). A publication is held back when it has reached its limit, which follows
+/// its slowest reader. "At least" means that it was already held back in the first sample.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    dir: DriverDir,
+    /// Print one JSON object per publication
+    #[arg(long)]
+    json: bool,
+    /// How long to watch before saying anything
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration, default_value = "1s")]
+    watch_for: Duration,
+    /// How often to sample
+    #[arg(long, value_name = "INTERVAL", value_parser = positive_duration, default_value = "20ms")]
+    every: Duration,
+    /// Show only publications that were held back at some time
+    #[arg(long)]
+    held: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let stop = Stop::listen()?;
+    let driver = Driver::open(&args.dir.path())?;
+    let start = Instant::now();
+    let mut watch = Watch::default();
+    loop {
+        let elapsed = start.elapsed();
+        watch.sample(elapsed, &Streams::new(&driver.counters()));
+        let left = args.watch_for.saturating_sub(elapsed);
+        if left.is_zero() || !pause(args.every.min(left), &stop) {
+            break;
+        }
+    }
+    let findings = watch.findings();
+    let shown = findings.iter().filter(|finding| !args.held || finding.samples_at_limit > 0);
+    if args.json {
+        for finding in shown {
+            out.json(finding)?;
+        }
+        return Ok(());
+    }
+    out.line(driver.identify())?;
+    if findings.is_empty() {
+        out.line("no publications")?;
+    }
+    for finding in shown {
+        out.line(&finding.description)?;
+        for line in finding.explain() {
+            out.line(format_args!("    {line}"))?;
+        }
+    }
+    Ok(())
+}
