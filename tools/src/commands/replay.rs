@@ -17,7 +17,8 @@ use crate::cli::{
 /// Publish a range of a recording again
 ///
 /// First waits for a subscriber. The frames are those of the recording, at the same positions; session id and stream id
-/// are those of the new publication.
+/// are those of the new publication. A stream has no gaps: the replay ends before the first frame that does not match
+/// its checksum, or is damaged in another way, and the exit code is then 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The journal's directory, or an archive's
