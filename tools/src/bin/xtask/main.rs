@@ -1,6 +1,7 @@
 //! Checks of the repository's own rules that no compiler makes: `cargo run --bin xtask -- tidy`.
 
 mod layers;
+mod links;
 mod markers;
 mod orderings;
 mod sources;
@@ -14,11 +15,12 @@ use sources::Source;
 /// A rule, and what breaks it: one line per finding, each with its place.
 type Rule = (&'static str, fn(&Path, &[Source]) -> Vec<String>);
 
-const RULES: [Rule; 4] = [
+const RULES: [Rule; 5] = [
     ("dependencies point one way", layers::check),
     ("every handshake has both ends and a row", orderings::check),
     ("atomics and unsafe code stay where they belong", words::check),
     ("nothing is left unfinished", markers::check),
+    ("links lead somewhere", links::check),
 ];
 
 fn main() -> ExitCode {

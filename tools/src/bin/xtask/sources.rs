@@ -1,10 +1,10 @@
-//! The repository's Rust files, read once for all rules.
+//! The repository's files: those in Rust, read once for all rules, and others by the end of their names.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// The crates whose files the rules are about.
-const CRATES: [&str; 6] = ["codecs", "engine", "media-driver", "benches", "loom-tests", "tools"];
+pub(crate) const CRATES: [&str; 6] = ["codecs", "engine", "media-driver", "benches", "loom-tests", "tools"];
 
 /// One file.
 pub(crate) struct Source {
@@ -28,13 +28,23 @@ impl Source {
     }
 }
 
-/// Reads every Rust file below the crates' folders, sorted by path. Build output and what cargo-fuzz collects are left out.
+/// Reads every Rust file below the crates' folders, sorted by path.
 ///
 /// # Errors
 ///
 /// What the operating system refuses.
 pub(crate) fn read(root: &Path) -> io::Result<Vec<Source>> {
-    let mut pending: Vec<PathBuf> = CRATES.iter().map(|name| root.join(name)).collect();
+    files(root, &CRATES, "rs")
+}
+
+/// Reads every file below some folders whose name has an ending, sorted by path. Build output and what cargo-fuzz collects are left
+/// out.
+///
+/// # Errors
+///
+/// What the operating system refuses.
+pub(crate) fn files(root: &Path, folders: &[&str], ending: &str) -> io::Result<Vec<Source>> {
+    let mut pending: Vec<PathBuf> = folders.iter().map(|name| root.join(name)).collect();
     let mut sources = Vec::new();
     while let Some(folder) = pending.pop() {
         for entry in fs::read_dir(folder)? {
@@ -44,7 +54,7 @@ pub(crate) fn read(root: &Path) -> io::Result<Vec<Source>> {
                 if !matches!(name.to_str(), Some("target" | "corpus" | "artifacts")) {
                     pending.push(path);
                 }
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|extension| extension == ending) {
                 let relative = path.strip_prefix(root).expect("found below the root");
                 sources
                     .push(Source { path: relative.to_string_lossy().into_owned(), text: fs::read_to_string(&path)? });
