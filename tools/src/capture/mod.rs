@@ -5,6 +5,8 @@
 //! or in an error that names the file. It never panics, and it never holds more than one packet in memory.
 
 mod packet;
+mod passed_over;
 mod source;
 
-pub(crate) use source::{Capture, PassedOver};
+pub(crate) use passed_over::PassedOver;
+pub(crate) use source::Capture;
