@@ -184,7 +184,7 @@ fn each_warning_leaves_the_schema_accepted() {
         assert_eq!(report.errors().count(), 0, "{report}");
     }
     assert!(compile("", "").warnings().any(|found| found.code == "no-messages"));
-    assert_eq!(compile("", "<sbe:message name='M' id='0'/>").diagnostics().len(), 0, "a template id may be 0");
+    assert_eq!(compile("", "<sbe:message name='M' id='0'/>").diagnostics().len(), 0, "trap 18: a template id may be 0");
 }
 
 #[test]

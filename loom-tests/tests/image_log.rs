@@ -64,7 +64,7 @@ fn datagram(offset: i32, payloads: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The receiver inserts a datagram of two frames while a subscriber polls: it finds nothing, or both.
+/// The receiver inserts a datagram of two frames while a subscriber polls: it finds nothing, or both. Trap 16.
 #[test]
 fn wire_trap_16_rebuild_against_poll() {
     rebuild_against_poll_model();

@@ -278,7 +278,7 @@ fn consumed_memory_is_claimed_again_model() {
     });
 }
 
-/// A publisher that reads the tail, and adds to it only when the log has gone once around, claims a range of the later
+/// Trap 42: a publisher that reads the tail, and adds to it only when the log has gone once around, claims a range of the later
 /// term: its position and its header say so.
 #[test]
 fn trap_42_term_id_of_the_add() {
@@ -309,7 +309,7 @@ fn trap_42_term_id_of_the_add() {
     });
 }
 
-/// Padding is marked as in progress before it is written, so that a publisher which dies in between is recognised.
+/// Trap 46: padding is marked as in progress before it is written, so that a publisher which dies in between is recognised.
 #[test]
 fn trap_46_padding_is_in_progress_first() {
     check(Bounds::NONE, &[0, -32, 32], || {

@@ -251,7 +251,7 @@ fn counters_and_events_of_the_first_publication(kind: DriverKind) {
     assert_eq!((cnc.text(image + 28), cnc.text(image + source)), (path, "aeron:ipc".into()));
 
     // Once the driver is through with what it took out of the ring.
-    until("everything consumed is zeroed", || {
+    until("trap 7: everything consumed is zeroed", || {
         running.cnc().is_zero(regions.offsets[0], regions.lengths[0] - 768)
     });
 }
@@ -267,7 +267,7 @@ fn names_of_counters_are_cut_where_the_record_ends(kind: DriverKind) {
     assert_eq!(cnc.slice(metadata + 16, 112), [7; 112]);
     assert_eq!(cnc.text(metadata + 128), "x".repeat(380));
     drop(counter);
-    until("the counter is reclaimed, and its key zeroed", || {
+    until("the counter is reclaimed, and its key zeroed (trap 36)", || {
         let cnc = running.cnc();
         cnc.i32(metadata) == -1 && cnc.is_zero(metadata + 16, 112)
     });
@@ -468,7 +468,7 @@ fn limits_move_in_steps_and_fall_back_without_readers(kind: DriverKind) {
     drain(&subscription, 5);
     // An answer to a command tells that the driver has been round since.
     drop(client.add_counter(1100, b"", "a round").unwrap());
-    assert_eq!(publication.position_limit(), Ok(TERM_LENGTH / 2), "not for so little");
+    assert_eq!(publication.position_limit(), Ok(TERM_LENGTH / 2), "trap 49: not for so little");
     drop(subscription);
     until("the limit falls back", || publication.position_limit() == Ok(480));
     assert_eq!(publication.position(), Ok(960));

@@ -78,7 +78,7 @@ impl DriverLink {
         self.to_driver.consumer_heartbeat()
     }
 
-    /// Whether the driver knows the command that asks for a session id: system counter 43 states its protocol.
+    /// Whether the driver knows the command that asks for a session id: system counter 43 states its protocol (trap 38).
     pub(super) fn answers_for_session_ids(&self) -> bool {
         const FIRST_THAT_KNOWS: i64 = 1 << 16;
         let id = RegistrationId::new(SystemCounter::ControlProtocolVersion.id().get().into());
@@ -92,7 +92,7 @@ impl DriverLink {
         self.is_own_heartbeat(id).then_some((id, self.counters.own_value(id)?))
     }
 
-    /// Whether the counter is (still) this client's heartbeat: the client id is its key and its registration id.
+    /// Whether the counter is (still) this client's heartbeat: the client id is its key and its registration id (trap 32).
     pub(super) fn is_own_heartbeat(&self, id: CounterId) -> bool {
         self.counters.get(id).is_some_and(|record| {
             record.type_id == type_id::CLIENT_HEARTBEAT && record.key.get_i64(0) == Some(self.client_id.get())

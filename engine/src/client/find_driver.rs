@@ -73,7 +73,8 @@ impl FindDriver for DriverDirectory {
     }
 }
 
-/// Waits for a driver, up to the driver timeout: it may only be starting, or a dead one's files may be about to be replaced.
+/// Waits for a driver, up to the driver timeout: it may only be starting, or a dead one's files may be about to be replaced
+/// (trap 2).
 pub(super) fn wait_for_driver(
     directory: &mut DriverDirectory,
     clock: &dyn Clock,
@@ -135,7 +136,7 @@ mod tests {
         }
     }
 
-    /// No file, an empty one, one without a version, one of a dead driver, and one that is replaced meanwhile.
+    /// Trap 2: no file, an empty one, one without a version, one of a dead driver, and one that is replaced meanwhile.
     #[test]
     fn trap_02_a_driver_is_found_whatever_was_there_before() {
         let temp = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! The log mappings of one client. A log is mapped once, however many publications and IPC images share it, and is kept
 //! for a while after its last user let it go.
 //!
-//! The key is the *original* registration id, which denotes one file for as long as one driver runs. Called by
+//! The key is the *original* registration id, which denotes one file for as long as one driver runs (trap 26). Called by
 //! the conductor alone. Nothing here decides whether memory may be touched: every handle keeps its own reference to the
 //! mapping, so what is let go here is unmapped when the last handle is.
 //!

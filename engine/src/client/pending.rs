@@ -73,7 +73,7 @@ macro_rules! handles {
 handles!(Publication, ExclusivePublication, Subscription, Counter);
 
 impl ClientCore {
-    /// Adds and waits; again as long as the driver says that what it needs is only still going away.
+    /// Adds and waits; again as long as the driver says that what it needs is only still going away (trap 28).
     pub(super) fn add_and_wait<T: Handle>(self: &Arc<Self>, wanted: impl Fn() -> Wanted) -> Result<T, AddError> {
         let deadline = self.deadline();
         loop {

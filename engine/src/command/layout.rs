@@ -227,7 +227,7 @@ impl Prefixed {
     pub(super) fn load<'a>(self, found: &Found<'a>) -> Result<&'a [u8], MalformedCommand> {
         let length = self.length.load(found)?;
         let rest = &found.bytes[self.length.end()..];
-        // A negative length fails the conversion; it must not turn into a huge unsigned one.
+        // Trap 71: a negative length fails the conversion; it must not turn into a huge unsigned one.
         usize::try_from(length).ok().and_then(|length| rest.get(..length)).ok_or(MalformedCommand::BadLength {
             message: found.message,
             field: self.length.name,

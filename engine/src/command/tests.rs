@@ -283,7 +283,7 @@ fn rejection(message: &[u8]) -> Event<'_> {
     })
 }
 
-/// Within 4-byte packing nothing is aligned to 8: the receiver id is at 24, and the error code at 60.
+/// Trap 20: within 4-byte packing nothing is aligned to 8: the receiver id is at 24, and the error code at 60.
 #[test]
 fn trap_20_fields_are_packed_to_four_bytes() {
     let expected = bytes_of_parts(&[
@@ -302,7 +302,7 @@ fn trap_20_fields_are_packed_to_four_bytes() {
     assert_eq!(bytes_of_event(&rejection(b"stop")), expected);
 }
 
-/// Padded to what C clients demand, and read without that padding, as C drivers send it.
+/// Trap 21: padded to what C clients demand, and read without that padding, as C drivers send it.
 #[test]
 fn trap_21_publication_errors_are_padded_to_72_bytes() {
     let event = rejection(b"no");
@@ -314,7 +314,7 @@ fn trap_21_publication_errors_are_padded_to_72_bytes() {
     assert_eq!(bytes_of_event(&rejection(b"five!")).len(), 73);
 }
 
-/// What old and foreign clients send.
+/// Trap 22: what old and foreign clients send.
 #[test]
 fn trap_22_old_forms_are_accepted() {
     let with = filling();
@@ -341,8 +341,8 @@ fn trap_22_old_forms_are_accepted() {
     assert!(matches!(Command::decode(0x06, &[0; 16]), Ok(Command::ClientKeepalive(_))));
 }
 
-/// The second text starts at the 4-aligned end of the first, counted from the start of the message; and the
-/// message is not padded at its end.
+/// Trap 23: the second text starts at the 4-aligned end of the first, counted from the start of the message; and the
+/// message is not padded at its end (section 14, item 8).
 #[test]
 fn trap_23_second_texts_are_aligned_to_four_bytes() {
     for (path, size) in [(44, 89), (45, 93)] {
@@ -360,7 +360,7 @@ fn trap_23_second_texts_are_aligned_to_four_bytes() {
     }
 }
 
-/// A negative length is refused, wherever it stands.
+/// Trap 71: a negative length is refused, wherever it stands.
 #[test]
 fn trap_71_negative_lengths_are_refused() {
     let with = filling();

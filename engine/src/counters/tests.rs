@@ -337,7 +337,7 @@ fn trap_40_a_subscriber_position_holds_the_join_position_as_soon_as_it_is_there(
     assert_eq!((counter.value, counter.label.to_string().as_str()), (480, "sub-pos: 8 1 2 c @480"));
 }
 
-/// A client that was given up may store once more, within the cool-down.
+/// Trap 62 as well: a client that was given up may store once more, within the cool-down.
 #[test]
 fn trap_67_reuse_is_by_the_wall_clock_and_a_late_store_hits_a_dead_record() {
     let mut f = fixture(2, SECOND);

@@ -391,7 +391,7 @@ mod tests {
 
     const LENGTH: i64 = TERM_LENGTH.get() as i64;
 
-    /// Publishers that find the term full add to its tail all the same. Clipped, the tail is the term's end; masked, it
+    /// Trap 41: publishers that find the term full add to its tail all the same. Clipped, the tail is the term's end; masked, it
     /// would be somewhere in its middle.
     #[test]
     fn trap_41_tail_beyond_the_term() {
@@ -408,7 +408,7 @@ mod tests {
         assert_eq!(appender.offer(&[2; 32]).map(Position::get), Ok(LENGTH + 64));
     }
 
-    /// The limit alone decides whether a message goes out; whether anybody is connected only says why it did not.
+    /// Trap 47: the limit alone decides whether a message goes out; whether anybody is connected only says why it did not.
     #[test]
     fn trap_47_limit_decides_and_connection_explains() {
         let test = TestLog::new(LogKind::Concurrent);
@@ -422,7 +422,7 @@ mod tests {
         assert_eq!(appender.available_window(), 0);
     }
 
-    /// A message may start just below the limit and run past it.
+    /// Trap 48: a message may start just below the limit and run past it.
     #[test]
     fn trap_48_last_message_runs_past_the_limit() {
         let test = TestLog::new(LogKind::Concurrent);
@@ -435,7 +435,7 @@ mod tests {
         assert_eq!(appender.offer(&[]), Err(OfferError::NotConnected), "at the limit is not below it");
     }
 
-    /// The MTU includes the frame header, so a fragment carries 32 bytes less.
+    /// Trap 55: the MTU includes the frame header, so a fragment carries 32 bytes less.
     #[test]
     fn trap_55_fragments_fill_the_mtu() {
         for mtu in [64, 96, 1408, 8192, crate::logbuffer::MAX_MTU] {
@@ -455,7 +455,7 @@ mod tests {
         }
     }
 
-    /// Memory that was not cleaned does not show through in a header.
+    /// Trap 59: memory that was not cleaned does not show through in a header.
     #[test]
     fn trap_59_reserved_value_is_always_written() {
         let test = TestLog::new(LogKind::Concurrent);
@@ -471,7 +471,7 @@ mod tests {
         assert_eq!(reserved, [0; 6]);
     }
 
-    /// At the last position publishers add nothing more to the tail, which
+    /// Trap 73, and shared-memory.md, section 14, item 20: at the last position publishers add nothing more to the tail, which
     /// would carry into the term id in the end.
     #[test]
     fn trap_73_tail_rests_at_the_last_position() {

@@ -277,7 +277,7 @@ mod tests {
         assert!(assembler.free_session(test.log.session_id()));
     }
 
-    /// A begin without its rest is not completed by a later message's end.
+    /// Trap 58: a begin without its rest is not completed by a later message's end.
     #[test]
     fn trap_58_stale_fragments_are_dropped() {
         let (test, sent) = log(&[3000, 3000, 10]);

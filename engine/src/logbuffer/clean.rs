@@ -54,7 +54,7 @@ mod tests {
     use crate::memory::RawAccess;
     use crate::types::TermLength;
 
-    /// What is below the slowest subscriber is zero again, to the byte, and what is above it is untouched.
+    /// Trap 50: what is below the slowest subscriber is zero again, to the byte, and what is above it is untouched.
     #[test]
     fn trap_50_cleans_up_to_the_slowest_subscriber() {
         let test = TestLog::new(LogKind::Concurrent);
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(after[first..], before[first..]);
     }
 
-    /// One call cleans to the end of the term at most, so limits and windows go by what is clean.
+    /// Trap 18 of the wire: one call cleans to the end of the term at most, so limits and windows go by what is clean.
     #[test]
     fn wire_trap_18_one_call_stays_within_one_term_and_believes_no_position() {
         let test = TestLog::new(LogKind::Concurrent);

@@ -414,7 +414,7 @@ mod tests {
         test.exclusive();
     }
 
-    /// The tail is advanced before it is known whether the message fits, as everybody who reads it expects.
+    /// Trap 45: the tail is advanced before it is known whether the message fits, as everybody who reads it expects.
     #[test]
     fn trap_45_tail_is_advanced_past_the_term() {
         let mut parameters = crate::logbuffer::testing::parameters(LogKind::Exclusive);

@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(scan(&test, 128, 320), (192, Some((192, 64))));
     }
 
-    /// What is missing at the end is a gap up to the highest position, and nothing is looked for beyond that.
+    /// Traps 47 and 50: what is missing at the end is a gap up to the highest position, and nothing is looked for beyond that.
     #[test]
     fn wire_trap_50_a_gap_ends_at_the_highest_position() {
         let test = image(&[(0, 64), (4096, 64)]);
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(scan(&test, 0, 64), (64, None));
     }
 
-    /// One term is scanned, and no gap crosses into the next.
+    /// Traps 6 and 50: one term is scanned, and no gap crosses into the next.
     #[test]
     fn wire_trap_06_a_gap_ends_with_its_term() {
         let test = image(&[(LENGTH - 128, 64), (LENGTH + 64, 64)]);
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(scan(&full, LENGTH - 64, LENGTH + 128), (LENGTH, None), "the next term is for the next scan");
     }
 
-    /// Every slot of 32 bytes is looked at.
+    /// Trap 15: every slot of 32 bytes is looked at.
     #[test]
     fn wire_trap_15_every_slot_counts() {
         let test = image(&[(0, 32), (96, 32)]);

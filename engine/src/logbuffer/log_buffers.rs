@@ -395,7 +395,7 @@ mod tests {
         assert_eq!(metadata.kind(), Some(LogKind::Exclusive), "the flag leaves its neighbour alone");
     }
 
-    /// The metadata is at the end of the file, not behind the last term. Sizes as the reference driver's.
+    /// Trap 3: the metadata is at the end of the file, not behind the last term. Sizes from shared-memory.md, section 14, item 17.
     #[test]
     fn trap_03_metadata_is_at_the_end_of_the_file() {
         for (page_size, file_length, metadata_offset) in [(4096, 200_704, 196_608), (65_536, 262_144, 258_048)] {
@@ -414,8 +414,8 @@ mod tests {
         }
     }
 
-    /// The tails of the idle partitions hold the two term ids before the first, so that rotations find what they
-    /// expect. Values from the reference driver's files.
+    /// Trap 44: the tails of the idle partitions hold the two term ids before the first, so that rotations find what they
+    /// expect. Values from shared-memory.md, section 14, items 14 and 16.
     #[test]
     fn trap_44_initial_tails() {
         let mut parameters = parameters(LogKind::Concurrent);
@@ -433,7 +433,7 @@ mod tests {
         assert_eq!(later.producer_position().get(), 262_272);
     }
 
-    /// The untethered linger timeout is a 64-bit field on a 4-byte boundary.
+    /// Trap 60: the untethered linger timeout is a 64-bit field on a 4-byte boundary.
     #[test]
     fn trap_60_unaligned_timeout() {
         let mut parameters = parameters(LogKind::Concurrent);

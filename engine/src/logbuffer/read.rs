@@ -309,7 +309,7 @@ mod tests {
     use crate::logbuffer::LogKind;
     use crate::logbuffer::testing::{TERM_LENGTH, TestLog, parameters};
 
-    /// A poll ends with its term, and padding moves the position without counting as a fragment.
+    /// Trap 56: a poll ends with its term, and padding moves the position without counting as a fragment.
     #[test]
     fn trap_56_poll_stays_within_a_term_and_passes_padding() {
         let length = i64::from(TERM_LENGTH.get());
@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(reader.poll(|fragment| assert_eq!(fragment.payload(), b"next"), 10), 1);
     }
 
-    /// The position moves once per poll, when the last handler has returned.
+    /// Trap 57: the position moves once per poll, when the last handler has returned.
     #[test]
     fn trap_57_position_is_published_once_and_last() {
         let test = TestLog::new(LogKind::Exclusive);

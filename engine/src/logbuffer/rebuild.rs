@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(messages(&image), [b"one".to_vec(), vec![7; 200], vec![]]);
     }
 
-    /// The first copy is kept.
+    /// Trap 20: the first copy is kept.
     #[test]
     fn wire_trap_20_a_duplicate_changes_nothing() {
         let (sender, image) = pair(&[b"one", b"two"]);
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(messages(&image), [b"one"]);
     }
 
-    /// Of a datagram the first frame alone is looked for.
+    /// Trap 11: of a datagram the first frame alone is looked for.
     #[test]
     fn wire_trap_11_only_the_first_frame_is_looked_for() {
         let (sender, image) = pair(&[b"one", b"two", b"three"]);

@@ -34,7 +34,7 @@ mod tests {
     use crate::logbuffer::LogKind;
     use crate::logbuffer::testing::TestLog;
 
-    /// A publisher that is late by a whole round of terms must not reset a tail that is in use.
+    /// Trap 43: a publisher that is late by a whole round of terms must not reset a tail that is in use.
     #[test]
     fn trap_43_late_rotation_changes_nothing() {
         let test = TestLog::new(LogKind::Concurrent);

@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(at(&test, 480, 1408), (0, 0, false), "nothing is there yet");
     }
 
-    /// A frame is sent whole or not at all.
+    /// Trap 26: a frame is sent whole or not at all.
     #[test]
     fn wire_trap_26_a_frame_goes_whole_or_not_at_all() {
         let test = filled(&[100, 100]);
@@ -163,8 +163,8 @@ mod tests {
         assert_eq!(at(&test, 320, 0), (0, 0, false), "no window, and nothing to send");
     }
 
-    /// Padding counts as its header against what is allowed, and moves the position by all that it covers:
-    /// padding of 5536 leaves with only 32 bytes of window open.
+    /// Traps 8 and 27: padding counts as its header against what is allowed, and moves the position by all that it covers. Section 25,
+    /// item 4: padding of 5536 left with only 32 bytes of window open.
     #[test]
     fn wire_trap_27_padding_needs_room_for_its_header_only() {
         let mut parameters = parameters(LogKind::Exclusive);
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(at(&test, 0, 1408), (96, 96, false));
     }
 
-    /// A claim that is not committed ends the scan.
+    /// Trap 17: a claim that is not committed ends the scan.
     #[test]
     fn wire_trap_17_a_claim_in_progress_ends_the_scan() {
         let test = TestLog::new(LogKind::Concurrent);
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(at(&test, 0, 1408), (192, 192, false));
     }
 
-    /// No datagram crosses a term.
+    /// Trap 6: no datagram crosses a term.
     #[test]
     fn wire_trap_06_a_datagram_ends_with_its_term() {
         let mut parameters = parameters(LogKind::Exclusive);

@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(next.get(), LENGTH + 64);
     }
 
-    /// What looks like the next frame may be the payload of the blocked claim, begun since; then nothing is padded. Here
+    /// Trap 52: what looks like the next frame may be the payload of the blocked claim, begun since; then nothing is padded. Here
     /// the publisher comes back to life between the look ahead and the look back.
     #[test]
     fn trap_52_gap_is_verified_before_padding() {
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(header(&test, 0)[..4], (-96_i32).to_le_bytes());
     }
 
-    /// A publisher filled the term up and died before it moved the log on.
+    /// Trap 53: a publisher filled the term up and died before it moved the log on.
     #[test]
     fn trap_53_dead_before_rotation() {
         let test = log();

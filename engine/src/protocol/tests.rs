@@ -259,7 +259,7 @@ fn vector_positions() {
     }
 }
 
-/// Term ids wrap, and the count since the first orders them; one before it is of another stream.
+/// Trap 1: term ids wrap, and the count since the first orders them; one before it is of another stream.
 #[test]
 fn wire_trap_01_term_ids_wrap() {
     let initial = TermId::new(i32::MAX);
@@ -273,7 +273,7 @@ fn wire_trap_01_term_ids_wrap() {
     assert_eq!(setup(i32::MAX - 1).position(), None);
 }
 
-/// Positions are shifted as 64 bits.
+/// Trap 2: positions are shifted as 64 bits.
 #[test]
 fn wire_trap_02_positions_do_not_overflow() {
     let header = DataHeader { term_id: TermId::new(i32::MAX), ..data(32, 64) };
@@ -281,7 +281,7 @@ fn wire_trap_02_positions_do_not_overflow() {
     assert_eq!(position.get(), (i64::from(i32::MAX) << 30) + 32);
 }
 
-/// A boundary is offset 0 of the next term; an offset of a whole term is refused wherever it stands. So is a status message
+/// Trap 3: a boundary is offset 0 of the next term; an offset of a whole term is refused wherever it stands. So is a status message
 /// that lies out of its term's bounds by more.
 #[test]
 fn wire_trap_03_no_offset_is_a_whole_term() {
@@ -299,7 +299,7 @@ fn wire_trap_03_no_offset_is_a_whole_term() {
     assert_eq!(status_message().position(TERM_64K, TermId::new(6)).get(), 65_536 + 4096);
 }
 
-/// No datagram leaves its term, and no gap does.
+/// Trap 6: no datagram leaves its term, and no gap does.
 #[test]
 fn wire_trap_06_nothing_crosses_a_term() {
     assert_eq!(extent(&datagram(65_472, &[(64, false)]), TERM_64K), Ok(Extent::Frames(64)));
@@ -314,7 +314,7 @@ fn wire_trap_06_nothing_crosses_a_term() {
     assert!(nak(-1).check(TERM_64K).is_err());
 }
 
-/// Frames advance by their aligned length, and what they say must add up to the datagram.
+/// Trap 7: frames advance by their aligned length, and what they say must add up to the datagram.
 #[test]
 fn wire_trap_07_frames_add_up() {
     let three = datagram(96, &[(132, false), (132, false), (132, false)]);
@@ -338,7 +338,7 @@ fn wire_trap_07_frames_add_up() {
     }
 }
 
-/// A padding header says what it covers, which was not sent.
+/// Trap 8: a padding header says what it covers, which was not sent.
 #[test]
 fn wire_trap_08_padding_covers_what_was_not_sent() {
     assert_eq!(extent(&datagram(64_512, &[(1024, true)]), TERM_64K), Ok(Extent::Frames(1024)));
@@ -349,7 +349,7 @@ fn wire_trap_08_padding_covers_what_was_not_sent() {
     assert_eq!(extent(&least, TERM_64K), Ok(Extent::Frames(96)), "padding of a header alone may be followed");
 }
 
-/// A heartbeat is of length 0 in a datagram of 32 bytes; an empty message is of length 32 and is data.
+/// Trap 9: a heartbeat is of length 0 in a datagram of 32 bytes; an empty message is of length 32 and is data.
 #[test]
 fn wire_trap_09_a_heartbeat_is_not_an_empty_message() {
     assert_eq!(extent(&datagram(64, &[(32, false)]), TERM_64K), Ok(Extent::Frames(32)));
@@ -361,7 +361,7 @@ fn wire_trap_09_a_heartbeat_is_not_an_empty_message() {
     assert!(!DataHeader { is_padding: true, ..heartbeat().header() }.is_heartbeat(32));
 }
 
-/// Errors are not padded, a receiver's id is at an odd place in a status message, ports are little-endian beside addresses in
+/// Trap 12: errors are not padded, a receiver's id is at an odd place in a status message, ports are little-endian beside addresses in
 /// network order, and REPLY marks the question. The vectors above show each.
 #[test]
 fn wire_trap_12_small_differences() {
@@ -379,7 +379,7 @@ fn wire_trap_12_small_differences() {
     assert_eq!(written(|buffer| status_message().write(buffer))[28..36], RECEIVER.to_le_bytes());
 }
 
-/// Control frames may state less than they have, and bytes may follow them; the datagram decides.
+/// Trap 13: control frames may state less than they have, and bytes may follow them; the datagram decides.
 #[test]
 fn wire_trap_13_control_frames_may_state_less() {
     let frames = [
@@ -403,7 +403,7 @@ fn wire_trap_13_control_frames_may_state_less() {
     }
 }
 
-/// A status message has 36 bytes or 44; any other tail is no group tag.
+/// Trap 14: a status message has 36 bytes or 44; any other tail is no group tag.
 #[test]
 fn wire_trap_14_a_group_tag_is_eight_bytes() {
     let tagged = StatusMessage { group_tag: GroupTag::Tag(5), ..status_message() };
@@ -422,7 +422,7 @@ fn wire_trap_14_a_group_tag_is_eight_bytes() {
     assert_eq!(StatusMessage::parse(&short).unwrap().group_tag, GroupTag::None, "a tag is only what the length covers");
 }
 
-/// A window of more than half a term is invalid. A peer once took a message that was half a term out of bounds.
+/// Trap 30, its second half: a window of more than half a term is invalid. A peer once took a message that was half a term out of bounds.
 #[test]
 fn wire_trap_30_windows_are_at_most_half_a_term() {
     let check = |window| StatusMessage { receiver_window: window, ..status_message() }.check(TERM_64K);

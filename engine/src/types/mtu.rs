@@ -72,7 +72,7 @@ mod tests {
         }
     }
 
-    /// The MTU includes the header, so a fragment's payload is 32 bytes less.
+    /// Trap 55: the MTU includes the header, so a fragment's payload is 32 bytes less.
     #[test]
     fn trap_55_the_mtu_includes_the_header() {
         assert_eq!(Mtu::DEFAULT.max_payload_length(), 1_376);

@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(length.max_position().get(), 140_737_488_355_328, "2^31 terms of 64 KiB");
     }
 
-    /// The longest message is an eighth of a term, and never more than 16 MiB.
+    /// Trap 54: the longest message is an eighth of a term, and never more than 16 MiB.
     #[test]
     fn trap_54_message_length_limit() {
         assert_eq!(TermLength::MIN.max_message_length(), 8 << 10);

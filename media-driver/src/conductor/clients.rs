@@ -1,5 +1,5 @@
 //! Which clients there are, when each was last alive, and what each holds. A client is known from its first command that
-//! creates something; until then it has no heartbeat and cannot time out. Called by the conductor; frees nothing
+//! creates something; until then it has no heartbeat and cannot time out (trap 29). Called by the conductor; frees nothing
 //! itself, but hands what a dead client held to whoever does.
 
 use std::collections::BTreeMap;
@@ -135,7 +135,7 @@ mod tests {
         assert!(registry.get(ClientId::new(1)).is_none());
     }
 
-    /// Heartbeats are wall clock; a step back delays the timeout, a step forwards past it kills.
+    /// Trap 67: heartbeats are wall clock; a step back delays the timeout, a step forwards past it kills.
     #[test]
     fn trap_67_the_wall_clock_may_step() {
         let mut registry = registry_with(&[100_000]);
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(gone(&mut registry, 110_001), [1]);
     }
 
-    /// A client that said that it goes is gone, even if its heartbeat is stored once more.
+    /// Trap 72: a client that said that it goes is gone, even if its heartbeat is stored once more.
     #[test]
     fn trap_72_a_closed_client_is_gone_whatever_it_stores() {
         let mut registry = registry_with(&[1_000]);

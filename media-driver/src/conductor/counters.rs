@@ -296,7 +296,7 @@ impl Counters {
             stream_id: new.stream_id,
             channel: new.channel,
         };
-        // It refers to its image, which tools and the archive look for.
+        // Trap 39: it refers to its image, which tools and the archive look for.
         let spec = CounterSpec::subscriber_position(&subscription, new.image, new.join_position);
         self.allocate(now, &CounterSpec { owner_id: new.client_id, ..spec })
     }
@@ -322,7 +322,7 @@ impl Counters {
         counts
     }
 
-    /// Frees a counter; its record rests for a while before it is used again.
+    /// Frees a counter; its record rests for a while before it is used again (trap 35).
     pub(super) fn free(&mut self, now: EpochMillis, id: CounterId) {
         let freed = self.manager.free(now, id);
         debug_assert!(freed, "counter {id} is freed once");

@@ -4,7 +4,8 @@ use gannet::broadcast::Transmitter;
 use gannet::command::{ErrorCode, Event, OnError, Text};
 use gannet::types::CorrelationId;
 
-/// Error texts are cut to this, in bytes: long enough for a channel, and far from what a broadcast record may hold.
+/// Error texts are cut to this, in bytes: long enough for a channel, and far from what a broadcast record may hold
+/// (trap 19).
 pub(super) const MAX_ERROR_TEXT: usize = 4096;
 
 /// Room for the longest event that is usual, in bytes.

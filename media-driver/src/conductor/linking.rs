@@ -1,5 +1,5 @@
 //! Who reads what: joins subscriptions with the publications and images that they want, and takes them away again. The order of
-//! each step is what clients rely on: the counter holds the join position before the event that names it, and the event
+//! each step is what clients rely on: the counter holds the join position before the event that names it (trap 40), and the event
 //! that takes an image away comes before its counter is freed.
 
 use std::borrow::Cow;

@@ -276,7 +276,7 @@ impl Conductor {
 
     /// Tells clients that the driver goes away: the last thing that a conductor does.
     pub fn close(&mut self) {
-        // Without it the next start takes this driver for one that is alive.
+        // Trap 5: without it the next start takes this driver for one that is alive.
         self.commands.ring().set_consumer_heartbeat(EpochMillis::new(-1));
     }
 
@@ -297,7 +297,7 @@ impl Conductor {
     #[inline(never)]
     fn on_tick(&mut self) {
         let now = self.core.now;
-        // On ticks only, which is often enough for clients that wait ten seconds.
+        // Trap 66: on ticks only, which is often enough for clients that wait ten seconds.
         self.commands.ring().set_consumer_heartbeat(now.epoch);
         self.core.on_tick();
         let tail = self.commands.ring().producer_position();

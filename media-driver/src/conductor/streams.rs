@@ -11,7 +11,7 @@ use super::rounds::Rounds;
 
 /// What one of them is found by. None of it ever changes.
 pub(super) trait Named {
-    /// Its name. Clients share the mapping of one file by it.
+    /// Its name. Clients share the mapping of one file by it (trap 26).
     fn registration_id(&self) -> RegistrationId;
     /// Its session.
     fn session_id(&self) -> SessionId;

@@ -204,7 +204,7 @@ impl SubscriptionRegistry {
         id
     }
 
-    /// Takes out all links of the client's subscription: there may be several.
+    /// Takes out all links of the client's subscription: there may be several (trap 27).
     pub(super) fn remove(&mut self, client_id: ClientId, registration_id: RegistrationId) -> Vec<SubscriptionLink> {
         let of_it = self.of_registration(registration_id).filter(|link| link.client_id == client_id);
         let ids: Vec<_> = of_it.map(|link| link.id).collect();
@@ -380,7 +380,7 @@ mod tests {
         assert_eq!(registry.iter().map(|link| link.id).collect::<Vec<_>>(), [last, newest]);
     }
 
-    /// One registration id may own several links, and all go together; those of other clients stay.
+    /// Trap 27: one registration id may own several links, and all go together; those of other clients stay.
     #[test]
     fn trap_27_all_links_of_a_registration_go() {
         let mut registry = SubscriptionRegistry::new(8);

@@ -285,7 +285,7 @@ mod tests {
         }
     }
 
-    /// The heartbeat is stored on timer ticks only.
+    /// Trap 66: the heartbeat is stored on timer ticks only.
     #[test]
     fn trap_66_a_timer_interval_as_long_as_the_driver_timeout_is_refused() {
         let error = refused(&["aeron.driver.timeout=1000"]);

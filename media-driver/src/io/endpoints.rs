@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(channel.answer_address(), Some(address("127.0.0.1:9")));
     }
 
-    /// A socket that cannot hold the window that its channel states is not opened.
+    /// Trap 61: a socket that cannot hold the window that its channel states is not opened.
     #[test]
     fn wire_trap_61_a_window_must_fit_into_the_sockets_buffer() {
         let opened = |rcv_wnd| {
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!((spec.type_of_service, spec.receive_timestamps), (Some(184), true));
     }
 
-    /// A multicast receiver says what it says to the control group.
+    /// Trap 57: a multicast receiver says what it says to the control group.
     #[test]
     fn trap_57_multicast_receivers_answer_to_the_control_group() {
         let channel = "aeron:udp?endpoint=224.20.30.39:21300|interface=127.0.0.1";

@@ -29,7 +29,7 @@ pub(super) struct Limits {
     limit: i64,
     /// The most that they have ever seen.
     highest_limit: i64,
-    /// The limit is moved only past this, so that it is not stored for every message.
+    /// The limit is moved only past this, so that it is not stored for every message (trap 49).
     trip_limit: i64,
     /// The highest position that any subscriber has claimed; bounded by the producer's position when it is used.
     consumer: i64,
@@ -119,7 +119,7 @@ impl Limits {
         self.clean += length;
     }
 
-    /// A working subscriber leaves, and has been seen at `position`. `producer` is bounded.
+    /// A working subscriber leaves, and has been seen at `position` (trap 75). `producer` is bounded.
     pub(super) fn on_left(&mut self, position: i64, producer: i64) {
         let position = self.bound_subscriber(position, producer);
         self.consumer = self.consumer(producer).max(position);
@@ -182,7 +182,7 @@ mod tests {
         }
     }
 
-    /// The limit moves in steps of more than an eighth of the window, not with every message.
+    /// Trap 49: the limit moves in steps of more than an eighth of the window, not with every message.
     #[test]
     fn trap_49_the_limit_moves_in_steps() {
         let mut limits = limits(0);
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(cycle(&mut limits, span(step + 32, step + 32), AHEAD), Some(WINDOW + step + 32));
     }
 
-    /// Without subscribers the limit falls to the highest position that any reached, not to zero.
+    /// Trap 63: without subscribers the limit falls to the highest position that any reached, not to zero.
     #[test]
     fn trap_63_without_subscribers_the_limit_is_the_consumer_position() {
         let mut limits = limits(4096);
@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(cycle(&mut limits, span(4576, 4576), AHEAD), Some(4576 + WINDOW));
     }
 
-    /// What a subscriber had read when it left is remembered.
+    /// Trap 75: what a subscriber had read when it left is remembered.
     #[test]
     fn trap_75_a_leaving_subscriber_is_sampled() {
         let mut limits = limits(0);
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(cycle(&mut limits, None, 800), Some(480));
     }
 
-    /// Cleaning follows the slowest subscriber.
+    /// Trap 50: cleaning follows the slowest subscriber.
     #[test]
     fn trap_50_cleaning_stops_at_the_slowest_subscriber() {
         let mut limits = limits(0);

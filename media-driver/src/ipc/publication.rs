@@ -178,7 +178,7 @@ impl IpcPublication {
     pub fn admits_subscribers(&self) -> bool {
         match self.state {
             State::Active => !self.revoked && self.closed_until.is_none(),
-            // What is left may still be read by whoever comes.
+            // Trap 64: what is left may still be read by whoever comes.
             State::Draining => self.closed_until.is_none() && !self.is_drained(self.producer_position()),
             State::Linger | State::Done => false,
         }
@@ -382,7 +382,7 @@ impl IpcPublication {
         self.made_of.limit.value.store_release(limit);
     }
 
-    /// Remembers how far subscribers that leave have read.
+    /// Remembers how far subscribers that leave have read (trap 75).
     fn sample(&mut self, leaving: &[Subscriber]) {
         for subscriber in leaving.iter().filter(|subscriber| subscriber.tether.is_working()) {
             // ORDERING(pos.subscriber): Acquire, as in `working_span`.

@@ -120,7 +120,7 @@ pub struct Loss {
 pub struct NewReceiveEndpoint {
     /// Its name.
     pub id: EndpointId,
-    /// Its name among all receivers of a stream: not 0, and no other's.
+    /// Its name among all receivers of a stream: not 0, and no other's (trap 58).
     pub receiver_id: i64,
     /// Its group.
     pub group_tag: Option<i64>,

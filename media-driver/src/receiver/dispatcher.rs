@@ -113,7 +113,7 @@ impl Dispatcher {
         !self.streams.is_empty()
     }
 
-    /// All sessions of the stream are wanted; those that were not are looked at anew.
+    /// All sessions of the stream are wanted; those that were not are looked at anew (trap 59).
     pub fn add_stream(&mut self, stream_id: StreamId) {
         let interest = self.streams.entry(stream_id).or_default();
         interest.all = true;
@@ -164,7 +164,7 @@ impl Dispatcher {
                 DataTurn::Image(image)
             }
             Some(_) => DataTurn::Ignore,
-            // What ends is not worth an image.
+            // Trap 10: what ends is not worth an image.
             None if ends => DataTurn::Ignore,
             None if self.sessions >= MAX_SESSIONS => DataTurn::Full,
             None => {
@@ -332,7 +332,7 @@ mod tests {
         assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Ignore, "nobody is interested");
         dispatcher.add_stream(STREAM);
         assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Elicit);
-        assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Ignore, "once");
+        assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Ignore, "trap 60: once");
         dispatcher.end_pending_setup(STREAM, session(1));
         assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Elicit);
         active(&mut dispatcher, 1, 5);
@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(dispatcher.on_setup(STREAM, session(1)), SetupTurn::Image(5));
     }
 
-    /// What is marked as its stream's end elicits nothing from a session that is not known.
+    /// Trap 10: what is marked as its stream's end elicits nothing from a session that is not known.
     #[test]
     fn trap_10_an_ended_stream_is_not_elicited() {
         let mut dispatcher = Dispatcher::new(usize::MAX);
@@ -349,7 +349,7 @@ mod tests {
         assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Elicit);
     }
 
-    /// An image that vanished is not brought back by what is still under way, one that ended may come again.
+    /// Trap 56: an image that vanished is not brought back by what is still under way, one that ended may come again.
     #[test]
     fn trap_56_a_vanished_session_cools_down() {
         let mut dispatcher = Dispatcher::new(usize::MAX);
@@ -366,7 +366,7 @@ mod tests {
         assert_eq!(dispatcher.on_data(STREAM, session(1), false), DataTurn::Elicit);
     }
 
-    /// A session that nobody wanted is looked at again when somebody does.
+    /// Trap 59: a session that nobody wanted is looked at again when somebody does.
     #[test]
     fn trap_59_refused_sessions_are_looked_at_again() {
         let mut dispatcher = Dispatcher::new(usize::MAX);

@@ -55,7 +55,7 @@ impl LossDetector {
     }
 
     /// A scan met these gaps, by rising position; of more than are followed the later ones do not matter. A gap that has shrunk or
-    /// grown is another gap.
+    /// grown is another gap (trap 49).
     pub fn on_scan(
         &mut self,
         now: MonotonicNanos,
@@ -132,14 +132,14 @@ mod tests {
         assert_eq!(reports(&mut detector, (0..=202_000).step_by(500)), [1_000, 101_000, 201_000]);
     }
 
-    /// However long nobody looked, a gap is reported once.
+    /// Trap 51: however long nobody looked, a gap is reported once.
     #[test]
     fn trap_51_a_stall_causes_no_burst() {
         let mut detector = LossDetector::new(NakDelay::unicast(1_000, 100));
         assert_eq!(reports(&mut detector, [0, 50_000_000, 50_000_001, 50_099_999]), [50_000_000]);
     }
 
-    /// One gap, one timer; another position or length is another gap, with the first delay.
+    /// Trap 49: one gap, one timer; another position or length is another gap, with the first delay.
     #[test]
     fn trap_49_a_changed_gap_starts_anew() {
         let mut detector = LossDetector::new(NakDelay::unicast(1_000, 100));

@@ -538,7 +538,7 @@ impl Receiver {
         };
         let image = PublicationImage::new(made_of, now);
         let (stream_id, session_id) = (image.stream_id(), image.session_id());
-        // An older image of the session says nothing any more.
+        // Trap 32: an older image of the session says nothing any more.
         for older in self.images.iter_mut().flatten() {
             let other = &mut older.image;
             if older.endpoint == endpoint && (other.stream_id(), other.session_id()) == (stream_id, session_id) {

@@ -158,7 +158,7 @@ struct Connection {
 }
 
 impl PublicationImage {
-    /// An image that has just been made. Its first duty cycle reports.
+    /// An image that has just been made. Its first duty cycle reports (trap 42).
     pub fn new(made_of: NewImage, now: MonotonicNanos) -> Self {
         let join = made_of.join_position.get();
         let term_length = made_of.log.term_length();
@@ -260,7 +260,7 @@ impl PublicationImage {
         self.connections.retain(|connection| connection.transport != transport);
     }
 
-    /// Another image of its session is there: it must not say that their common receiver leaves.
+    /// Another image of its session is there: it must not say that their common receiver leaves (trap 32).
     pub fn fall_silent(&mut self) {
         self.phase = Phase::Mute;
     }
@@ -290,7 +290,7 @@ impl PublicationImage {
         };
         let position = position.get();
         let end = position + found.length() as i64;
-        // Half a term past what was announced, and not the window, which padding may pass.
+        // Trap 27: half a term past what was announced, and not the window, which padding may pass.
         if end > self.overrun_threshold {
             counters.count(SystemCounter::FlowControlOverRuns);
             // A sender passes its limit by padding, and then waits. Were everything lost since the last status message, nobody would
@@ -316,7 +316,7 @@ impl PublicationImage {
             }
             Extent::Frames(_) => {
                 if position < self.announced {
-                    // A late duplicate is normal, and no sign of life; but the slower of two transports lives.
+                    // Trap 48: a late duplicate is normal, and no sign of life; but the slower of two transports lives.
                     counters.count(SystemCounter::FlowControlUnderRuns);
                     if end >= self.announced - i64::from(self.congestion_control.max_window()) {
                         self.connect(now, transport, control);
@@ -331,9 +331,9 @@ impl PublicationImage {
                 true
             }
         };
-        // Accepted frames only.
+        // Trap 53: accepted frames only.
         self.last_packet = now;
-        // A heartbeat raises it, or the loss of the last datagram would never be found.
+        // Trap 47: a heartbeat raises it, or the loss of the last datagram would never be found.
         if !self.raise_highest(end.max(position)) && !is_news {
             return Arrival::Nothing;
         }
@@ -496,7 +496,7 @@ impl PublicationImage {
                 }
             }
         }
-        // Strictly more than a quarter, counted from what was scheduled.
+        // Trap 45: strictly more than a quarter, counted from what was scheduled.
         let is_far = consumed > self.scheduled + i64::from(decision.window / 4);
         if decision.force || is_far || decision.window != self.scheduled_window {
             self.scheduled = consumed;
@@ -551,7 +551,7 @@ impl PublicationImage {
         };
         let sent = self.send(now, &Report::Status(message), out);
         counters.add(SystemCounter::StatusMessagesSent, sent as i64);
-        // Only what was really said.
+        // Trap 46: only what was really said.
         if sent > 0 {
             self.announced = self.scheduled;
             self.overrun_threshold = self.announced + i64::from(self.term_length.get() / 2);
@@ -614,7 +614,7 @@ impl PublicationImage {
         }
     }
 
-    /// A sender says that the stream ends here. It does when all do.
+    /// A sender says that the stream ends here. It does when all do (trap 54).
     fn on_end_of_stream(&mut self, from: EndpointId, position: i64, revoked: bool, counters: &NetworkCounters) {
         if let Some(connection) = self.connections.iter_mut().find(|connection| connection.transport == from) {
             connection.end = Some(position);
@@ -633,7 +633,7 @@ impl PublicationImage {
     fn tell_condition(&mut self, now: MonotonicNanos) {
         let condition = match self.end {
             Some(End { position, revoked: true }) => Condition::Ended { position, revoked: true },
-            // Only when all of it is there; what was lost may still come.
+            // Trap 55: only when all of it is there; what was lost may still come.
             Some(End { position, revoked: false }) if self.rebuilt >= self.highest => {
                 Condition::Ended { position, revoked: false }
             }
@@ -649,7 +649,7 @@ impl PublicationImage {
     }
 }
 
-/// The first gap, and those behind it in its term.
+/// The first gap, and those behind it in its term (trap 50).
 fn with_later_gaps(
     arrivals: &Arrivals,
     first: Gap,

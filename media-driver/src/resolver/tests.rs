@@ -268,7 +268,7 @@ fn of_itself_it_hears_nothing() {
     assert_eq!((gossip.names(), gossip.neighbors()), (3, 1), "who has no port cannot be told anything");
 }
 
-/// Ports are little-endian beside addresses in network order, both ways.
+/// Trap 12: ports are little-endian beside addresses in network order, both ways.
 #[test]
 fn wire_trap_12_ports_are_little_endian_and_addresses_are_not() {
     let mut gossip = Gossip::new(config("one", "10.0.0.1:258", &[]));
@@ -280,7 +280,7 @@ fn wire_trap_12_ports_are_little_endian_and_addresses_are_not() {
     assert_eq!(own[16..20], [10, 0, 0, 1]);
 }
 
-/// A frame's stated length may be less than its layout, and entries go on to the end of the datagram.
+/// Trap 13: a frame's stated length may be less than its layout, and entries go on to the end of the datagram.
 #[test]
 fn wire_trap_13_the_datagram_says_where_entries_end() {
     let mut bytes = datagram(&[entry("two", "10.0.0.2:1", 0, true), entry("three", "10.0.0.3:1", 0, false)]);

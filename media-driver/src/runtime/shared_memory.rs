@@ -23,7 +23,7 @@ const VERSION: SemanticVersion = SemanticVersion::new(
     part(env!("CARGO_PKG_VERSION_MINOR")),
     part(env!("CARGO_PKG_VERSION_PATCH")),
 );
-/// The version of the commands and events. Clients ask for session ids only where it is stated.
+/// The version of the commands and events. Clients ask for session ids only where it is stated (trap 38).
 const CONTROL_PROTOCOL_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
 
 /// The driver's shared memory, not yet announced.

@@ -42,7 +42,7 @@ struct Destination {
 }
 
 impl Destination {
-    /// Whether this receiver is behind it. One that is known is known by its id and port, whatever its address.
+    /// Whether this receiver is behind it. Trap 37: one that is known is known by its id and port, whatever its address.
     fn is_of(&self, from: SocketAddr, receiver_id: i64) -> bool {
         match self.receiver_id {
             Some(known) => known == receiver_id && self.address.is_some_and(|address| address.port() == from.port()),
@@ -136,7 +136,7 @@ impl Destinations {
         }
     }
 
-    /// A status message has come, for whatever stream and session. Returns false when it comes from a receiver that would
+    /// A status message has come, for whatever stream and session (trap 23). Returns false when it comes from a receiver that would
     /// register, and for which there is no room.
     pub fn on_status_message(&mut self, now: MonotonicNanos, from: SocketAddr, receiver_id: i64) -> bool {
         if self.kind == Kind::Fixed {
@@ -226,7 +226,7 @@ mod tests {
         all
     }
 
-    /// A registered receiver is known by its id and port; its address is not compared.
+    /// Trap 37: a registered receiver is known by its id and port; its address is not compared.
     #[test]
     fn trap_37_receivers_are_known_by_id_and_port() {
         let mut destinations = Destinations::dynamic();

@@ -259,7 +259,7 @@ impl Sender {
         };
         if let Frame::StatusMessage(message) = &frame
             && let Some(found) = self.endpoints.get_mut(&endpoint)
-            // Also when it is about no stream at all.
+            // Trap 23: also when it is about no stream at all.
             && !found.destinations.on_status_message(now, from, message.receiver_id)
         {
             self.on_crowd(now, endpoint);

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Submitted is not sent: `sent` follows what the transport has answered, oldest first. When the transport could not send
-//! something, everything from there on is sent again.
+//! something, everything from there on is sent again (trap 31).
 
 use std::collections::VecDeque;
 
@@ -285,7 +285,7 @@ impl NetworkPublication {
     pub fn position_in(&self, message: &StatusMessage) -> Option<i64> {
         message.check(self.term_length).ok()?;
         let position = message.position(self.term_length, self.initial_term_id).get();
-        // A position this far off may not move the limit.
+        // Trap 30. A position this far off may not move the limit.
         let is_near = position >= 0 && (position - self.sent).abs() <= i64::from(self.term_length.get() / 2);
         is_near.then_some(position)
     }
@@ -301,7 +301,7 @@ impl NetworkPublication {
             GroupTag::None | GroupTag::Malformed => None,
         };
         if message.asks_for_setup {
-            // No liveness, no position. And an ended stream cannot be joined.
+            // Trap 23: no liveness, no position. And an ended stream cannot be joined.
             if !self.is_end_of_stream() {
                 self.flow_control.on_setup_requested(group_tag);
                 self.is_setup_elicited = true;
@@ -472,7 +472,7 @@ impl NetworkPublication {
             session_id: self.made_of.session_id,
             stream_id: self.made_of.stream_id,
             initial_term_id: self.initial_term_id,
-            // The term of the sender's position, not of the publisher's.
+            // Trap 4: the term of the sender's position, not of the publisher's.
             active_term_id: self.term_length.term_id(at, self.initial_term_id),
             term_length: self.term_length,
             mtu: self.made_of.log.mtu() as i32,
@@ -483,7 +483,7 @@ impl NetworkPublication {
         out.put(&self.made_of.log, Outgoing::Setup(setup));
         self.last_setup = now;
         if !self.receivers.is_empty() {
-            // As long as nobody listens the request stands.
+            // Trap 25: as long as nobody listens the request stands.
             self.is_setup_elicited = false;
         }
     }
@@ -499,7 +499,7 @@ impl NetworkPublication {
             let most = usize::try_from(window).unwrap_or(0).min(mtu);
             let found = sendable(&self.made_of.log, Position::new(self.next), most);
             if found.advance == 0 {
-                // A frame goes whole or not at all.
+                // Trap 26: a frame goes whole or not at all.
                 self.note_limit(found.is_too_long || window <= 0, counters);
                 break;
             }
@@ -535,7 +535,7 @@ impl NetworkPublication {
     /// Nothing was sent: shows that it lives, and looks at who else does.
     fn be_idle(&mut self, now: MonotonicNanos, counters: &NetworkCounters, out: &mut impl Outlet) {
         let is_due = now > self.last_sent.saturating_add_ns(HEARTBEAT_INTERVAL_NS);
-        // For the rest of its life, even with nobody listening.
+        // Trap 22: for the rest of its life, even with nobody listening.
         if self.has_initial_connection && is_due && out.has_room() {
             let at = Position::new(self.sent);
             let ended = self.is_end_of_stream();
@@ -607,7 +607,7 @@ impl NetworkPublication {
         }
     }
 
-    /// The position of a range that may be sent again: close enough behind what was sent.
+    /// The position of a range that may be sent again: close enough behind what was sent (trap 35).
     fn resendable(&self, range: &TermRange) -> Option<i64> {
         let count = range.term_id.wrapping_count_since(self.initial_term_id);
         let position = self.term_length.position(count, range.offset).get();

@@ -81,7 +81,7 @@ impl RetransmitHandler {
             return NakAnswer::Ignored;
         }
         let free = if self.rules.group_slots.is_none() {
-            // The only slot is overwritten, whatever it holds.
+            // Trap 34: the only slot is overwritten, whatever it holds.
             Some(0)
         } else {
             self.slots.iter().position(|slot| matches!(slot, Slot::Inactive))
@@ -146,7 +146,7 @@ mod tests {
         RetransmitHandler::new(RetransmitRules { delay_ns, linger_ns: LINGER, group_slots })
     }
 
-    /// Where a NAK starts decides whether it is ignored; the one slot of unicast is overwritten.
+    /// Trap 34: where a NAK starts decides whether it is ignored; the one slot of unicast is overwritten.
     #[test]
     fn trap_34_the_start_decides_and_one_slot_is_overwritten() {
         let mut handler = handler(0, None);

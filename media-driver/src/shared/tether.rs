@@ -116,7 +116,7 @@ mod tests {
         story
     }
 
-    /// A lingering position still holds back the limit, a resting one does not.
+    /// Trap 61: a lingering position still holds back the limit, a resting one does not.
     #[test]
     fn trap_61_lingering_counts_and_resting_does_not() {
         let story = run(Tether::untethered(at(0), true), 300, |_| false);

@@ -280,7 +280,7 @@ fn add_image(receiver: &mut Receiver, registration_id: RegistrationId) {
     receiver.on_command(at(0), ReceiverCommand::AddImage(RECEIVING, Box::new(made_of)));
 }
 
-/// Once there is another image of its session, one that leaves does not say so: its sender would take the other one to leave.
+/// Trap 32: once there is another image of its session, one that leaves does not say so: its sender would take the other one to leave.
 #[test]
 fn wire_trap_32_an_image_that_leaves_does_not_speak_for_the_next() {
     let statuses = |receiver: &mut Receiver, now_ms| -> Vec<String> {
@@ -299,7 +299,7 @@ fn wire_trap_32_an_image_that_leaves_does_not_speak_for_the_next() {
     }
 }
 
-/// What is sent again goes to every destination, whoever asked.
+/// Trap 36: what is sent again goes to every destination, whoever asked.
 #[test]
 fn wire_trap_36_what_is_sent_again_goes_to_every_destination() {
     let log = log(LogKind::Exclusive, INITIAL, 0);
@@ -328,7 +328,7 @@ fn wire_trap_36_what_is_sent_again_goes_to_every_destination() {
     assert_eq!(data_to(&mut sender), [address(2), address(3)]);
 }
 
-/// Status messages and NAKs leave from the socket that hears the stream, since its sender hears nobody else.
+/// Trap 41: status messages and NAKs leave from the socket that hears the stream, since its sender hears nobody else.
 #[test]
 fn wire_trap_41_reports_leave_from_the_socket_that_hears_the_stream() {
     let mut receiver = two_places();
@@ -341,7 +341,7 @@ fn wire_trap_41_reports_leave_from_the_socket_that_hears_the_stream() {
     assert!(of_the_stream.iter().any(|(_, _, what)| what == "nak 0+64"), "{reports:?}");
 }
 
-/// A session that is not known is asked for its setup once a second, however much comes of it.
+/// Trap 60: a session that is not known is asked for its setup once a second, however much comes of it.
 #[test]
 fn wire_trap_60_a_setup_is_asked_for_once_a_second() {
     let mut receiver = two_places();

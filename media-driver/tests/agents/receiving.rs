@@ -119,7 +119,7 @@ fn heartbeat(position: i64, end_of_stream: bool, revoked: bool) -> [u8; 32] {
     bytes
 }
 
-/// The first status message leaves at once, with the window of a 64 KiB term; then every 200 ms.
+/// Trap 42: the first status message leaves at once, with the window of a 64 KiB term; then every 200 ms.
 #[test]
 fn trap_42_the_first_status_message_leaves_at_once() {
     let mut receiving = Receiving::with(4096, |_| {});
@@ -128,7 +128,7 @@ fn trap_42_the_first_status_message_leaves_at_once() {
     assert_eq!(receiving.poll(200_001), ["status 4096+32768"]);
 }
 
-/// What was before it joined is not asked for, and not taken.
+/// Trap 5: what was before it joined is not asked for, and not taken.
 #[test]
 fn wire_trap_05_nothing_before_the_join_position_is_asked_for() {
     let mut receiving = Receiving::with(4096, |_| {});
@@ -144,7 +144,7 @@ fn wire_trap_05_nothing_before_the_join_position_is_asked_for() {
     assert_eq!((receiving.messages(), receiving.image.rebuilt()), (b"bc".to_vec(), 8256));
 }
 
-/// A status message states where the slowest subscriber is, however much has come, and a gap behind that does not hold it back.
+/// Trap 43: a status message states where the slowest subscriber is, however much has come, and a gap behind that does not hold it back.
 #[test]
 fn wire_trap_43_status_messages_follow_the_slowest_subscriber() {
     let mut receiving = Receiving::new();
@@ -158,7 +158,7 @@ fn wire_trap_43_status_messages_follow_the_slowest_subscriber() {
     assert_eq!(statuses(receiving.poll(200_002)), ["status 8992+32768"]);
 }
 
-/// After more than a quarter window, strictly; the timed one repeats what was scheduled.
+/// Traps 44 and 45, and section 25.1 item 8: after more than a quarter window, strictly; the timed one repeats what was scheduled.
 #[test]
 fn trap_44_and_45_status_messages_by_quarter_windows() {
     let mut receiving = Receiving::new();
@@ -179,7 +179,11 @@ fn frames_come_in_any_order() {
     receiving.take(1, &data(64, b"b"));
     receiving.take(1, &data(64, b"x"));
     receiving.poll(2);
-    assert_eq!((receiving.messages(), receiving.image.rebuilt()), (b"abc".to_vec(), 192), "the first copy stays");
+    assert_eq!(
+        (receiving.messages(), receiving.image.rebuilt()),
+        (b"abc".to_vec(), 192),
+        "trap 20: the first copy stays"
+    );
     assert_eq!((receiving.words.rebuilt(), receiving.words.highest()), (192, 192));
 }
 
@@ -228,7 +232,7 @@ fn a_gap_is_asked_for() {
     assert_eq!(receiving.count(SystemCounter::NaksSent), 3);
 }
 
-/// The loss of the last datagram is found by the next heartbeat.
+/// Trap 47 and scenario 4: the loss of the last datagram is found by the next heartbeat.
 #[test]
 fn trap_47_a_heartbeat_shows_what_was_lost_last() {
     let mut receiving = Receiving::new();
@@ -241,7 +245,7 @@ fn trap_47_a_heartbeat_shows_what_was_lost_last() {
     assert_eq!(receiving.count(SystemCounter::HeartbeatsReceived), 1);
 }
 
-/// A gap ends with its term; the next term is looked at when this one is whole.
+/// Traps 6 and 50: a gap ends with its term; the next term is looked at when this one is whole.
 #[test]
 fn trap_50_one_term_at_a_time() {
     let mut receiving = Receiving::with(LENGTH - 128, |_| {});
@@ -255,7 +259,7 @@ fn trap_50_one_term_at_a_time() {
     assert_eq!(receiving.poll(5), ["nak 8:0+64"]);
 }
 
-/// Padding counts for all it covers, and may end half a term past what was announced, and no further.
+/// Traps 8 and 27: padding counts for all it covers, and may end half a term past what was announced, and no further.
 #[test]
 fn trap_27_overrun_is_half_a_term_past_what_was_announced() {
     let mut receiving = Receiving::new();
@@ -279,7 +283,7 @@ fn trap_27_overrun_is_half_a_term_past_what_was_announced() {
     assert_eq!(receiving.words.highest(), LENGTH / 2 + 32);
 }
 
-/// What is judged by the last status message goes by the one that was sent, not by one that is due.
+/// Trap 46: what is judged by the last status message goes by the one that was sent, not by one that is due.
 #[test]
 fn wire_trap_46_only_a_status_message_that_was_sent_moves_the_thresholds() {
     let mut receiving = Receiving::new();
@@ -310,7 +314,7 @@ fn a_heartbeat_past_the_threshold_shows_what_is_missing_before_it() {
     assert_eq!(receiving.words.condition(), Condition::Live, "where it says to end has not been reached");
 }
 
-/// What comes before the last status message is no sign of life.
+/// Traps 48 and 53: what comes before the last status message is no sign of life.
 #[test]
 fn trap_48_and_53_underruns_are_no_sign_of_life() {
     let mut receiving = Receiving::new();
@@ -327,7 +331,7 @@ fn trap_48_and_53_underruns_are_no_sign_of_life() {
     assert_eq!(receiving.words.condition(), Condition::Silent);
 }
 
-/// The stream has ended when its sender says so and everything has come; then the image says that it leaves.
+/// Traps 54 and 55: the stream has ended when its sender says so and everything has come; then the image says that it leaves.
 #[test]
 fn trap_55_it_ends_when_everything_has_come() {
     let mut receiving = Receiving::new();
@@ -397,7 +401,7 @@ fn without_reliability_gaps_are_filled() {
     assert_eq!(receiving.messages(), b"ad");
 }
 
-/// A term before the first is dropped, and garbage counted.
+/// Trap 1 and section 12.3: a term before the first is dropped, and garbage counted.
 #[test]
 fn what_cannot_be_of_the_stream_is_dropped() {
     let mut receiving = Receiving::new();

@@ -115,7 +115,7 @@ impl Sending {
     }
 }
 
-/// Setups until somebody answers, then heartbeats for the rest of its life.
+/// Traps 21 and 22: setups until somebody answers, then heartbeats for the rest of its life.
 #[test]
 fn trap_21_and_22_setups_and_then_heartbeats() {
     let mut sending = Sending::new();
@@ -155,7 +155,7 @@ fn what_was_disturbed_goes_on_resting_once_all_is_answered_for() {
     assert!(!sending.publication.goes_on_resting(&mut rest), "it is to be sent again");
 }
 
-/// A request for a setup is no sign of life, and says nothing about a position.
+/// Trap 23: a request for a setup is no sign of life, and says nothing about a position.
 #[test]
 fn trap_23_a_request_for_a_setup_is_no_liveness() {
     let mut sending = Sending::new();
@@ -166,7 +166,7 @@ fn trap_23_a_request_for_a_setup_is_no_liveness() {
     assert_eq!(sending.story(1, 150), ["101 setup 7:0"]);
 }
 
-/// A setup states the term of the sender's position, however far the publisher is ahead.
+/// Trap 4: a setup states the term of the sender's position, however far the publisher is ahead.
 #[test]
 fn wire_trap_04_setups_state_the_senders_term() {
     let start = LENGTH / 2;
@@ -178,7 +178,7 @@ fn wire_trap_04_setups_state_the_senders_term() {
     assert_eq!(sending.story(0, 0), ["0 setup 7:32768"]);
 }
 
-/// After everybody has gone, setups come on request only, and then until somebody lives.
+/// Traps 24 and 25: after everybody has gone, setups come on request only, and then until somebody lives.
 #[test]
 fn trap_24_and_25_setups_on_request() {
     let mut sending = Sending::new();
@@ -194,7 +194,7 @@ fn trap_24_and_25_setups_on_request() {
     assert_eq!(setups(sending.story(6_511, 6_900)), ["6603 setup 7:0"], "one more, as its request stood");
 }
 
-/// A window of 4096 lets three frames of 1056 go, then heartbeats.
+/// Trap 26, and section 25.1 item 7: a window of 4096 lets three frames of 1056 go, then heartbeats.
 #[test]
 fn trap_26_frames_go_whole_or_not_at_all() {
     let mut sending = Sending::new();
@@ -220,7 +220,7 @@ fn small_messages_share_a_datagram() {
     assert_eq!(sending.story(0, 0), ["0 data 0+480"]);
 }
 
-/// Of padding the header is sent, and the position passes what it covers, and the limit with it.
+/// Traps 8 and 27: of padding the header is sent, and the position passes what it covers, and the limit with it.
 #[test]
 fn trap_27_the_position_may_pass_the_limit_by_padding() {
     let start = 60_000;
@@ -231,11 +231,11 @@ fn trap_27_the_position_may_pass_the_limit_by_padding() {
     let story = sending.story(0, 1);
     assert_eq!(story, ["0 data 60000+32"]);
     assert_eq!((sending.publication.sent(), sending.publication.limit()), (LENGTH, start + 32));
-    // The end of a term is offset 0 of the next.
+    // Trap 3: the end of a term is offset 0 of the next.
     assert_eq!(sending.story(101, 102), ["101 heartbeat 8:0"]);
 }
 
-/// Who is silent is given up in turns without data only.
+/// Trap 29: who is silent is given up in turns without data only.
 #[test]
 fn wire_trap_29_receivers_are_given_up_in_idle_turns() {
     let rules = GroupRules { receiver_timeout_ns: 5_000 * MS, min_size: 0 };
@@ -255,7 +255,7 @@ fn wire_trap_29_receivers_are_given_up_in_idle_turns() {
     assert_eq!(count.load_acquire(), 1);
 }
 
-/// A bug that a peer shipped: a status message half a term out of bounds moves nothing.
+/// Trap 30, and a bug that a peer shipped: a status message half a term out of bounds moves nothing.
 #[test]
 fn trap_30_status_messages_far_off_are_refused() {
     let mut sending = Sending::with(2 * LENGTH, |_| {});
@@ -279,7 +279,7 @@ fn trap_30_status_messages_far_off_are_refused() {
     assert_eq!(sending.publication.limit(), 2 * LENGTH + half + 32, "exactly half a term is believed");
 }
 
-/// What the transport could not send is sent again, with everything behind it.
+/// Trap 31: what the transport could not send is sent again, with everything behind it.
 #[test]
 fn trap_31_a_failed_send_is_repeated_from_there() {
     let mut sending = Sending::new();
@@ -339,7 +339,7 @@ fn naks_are_answered_from_the_log() {
     assert_eq!((sending.count(SystemCounter::NaksReceived), sending.shown.naks_received.load_acquire()), (3, 3));
 }
 
-/// Only what is close behind the sender is sent again, and never what was not sent yet.
+/// Trap 35: only what is close behind the sender is sent again, and never what was not sent yet.
 #[test]
 fn trap_35_old_and_future_ranges_are_not_sent_again() {
     let mut sending = Sending::new();
@@ -378,7 +378,7 @@ fn a_flood_of_naks_is_bounded() {
     assert_eq!(resends, 20);
 }
 
-/// An ended stream says so, and cannot be joined.
+/// Reference, section 7.8 and trap 56: an ended stream says so, and cannot be joined.
 #[test]
 fn the_end_is_told_and_cannot_be_joined() {
     let mut sending = Sending::new();
@@ -424,7 +424,7 @@ fn a_rejection_is_news_once() {
     assert_eq!(sending.count(SystemCounter::ErrorFramesReceived), 2);
 }
 
-/// With a minimum group size the publication has receivers, and not enough.
+/// Trap 40: with a minimum group size the publication has receivers, and not enough.
 #[test]
 fn trap_40_too_small_a_group_is_not_enough() {
     let rules = GroupRules { receiver_timeout_ns: 5_000 * MS, min_size: 2 };
@@ -452,7 +452,7 @@ fn spies_alone_keep_it_going() {
     assert_eq!(sending.log.producer_position().get(), 1408);
 }
 
-/// What comes may be told with the time of a turn before, which neither delays nor repeats anything.
+/// Trap 64: what comes may be told with the time of a turn before, which neither delays nor repeats anything.
 #[test]
 fn wire_trap_64_a_clock_that_is_a_turn_behind_does_no_harm() {
     let mut sending = Sending::new();

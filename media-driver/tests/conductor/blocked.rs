@@ -31,7 +31,7 @@ fn a_dead_publishers_claim_becomes_padding() {
     assert_eq!(driver.system(SystemCounter::UnblockedPublications), 1, "nothing more to do");
 }
 
-/// The stream of an active exclusive publication is never unblocked.
+/// Trap 52: the stream of an active exclusive publication is never unblocked.
 #[test]
 fn trap_52_an_exclusive_publication_is_left_alone_while_active() {
     let mut driver = Driver::new();
@@ -48,7 +48,7 @@ fn trap_52_an_exclusive_publication_is_left_alone_while_active() {
     assert_eq!(driver.system(SystemCounter::UnblockedPublications), 1);
 }
 
-/// A publisher that died between tripping a term and rotating the log.
+/// Trap 53: a publisher that died between tripping a term and rotating the log.
 #[test]
 fn trap_53_a_publisher_that_died_before_it_rotated() {
     let mut driver = Driver::new();

@@ -94,7 +94,7 @@ fn a_counter_with_an_owner_is_no_static_one() {
     assert!(events[0].starts_with("error 11 "), "{events:?}");
 }
 
-/// A freed record rests before it is used again. Of what it was only the key is gone. Nothing
+/// Trap 35: a freed record rests before it is used again. Trap 36: of what it was only the key is gone. Trap 34: nothing
 /// between lower and higher ids is ever unused.
 #[test]
 fn trap_34_to_36_freed_counters_rest_and_leave_no_hole() {

@@ -5,7 +5,7 @@ use gannet::types::{CounterId, RegistrationId};
 
 use crate::support::{Driver, IPC, open};
 
-/// A client is known from its first command that creates something, and not before.
+/// Trap 29: a client is known from its first command that creates something, and not before.
 #[test]
 fn trap_29_a_client_without_resources_is_unknown_and_cannot_time_out() {
     let mut driver = Driver::new();
@@ -20,7 +20,7 @@ fn trap_29_a_client_without_resources_is_unknown_and_cannot_time_out() {
     assert_eq!(driver.counter_lines(), Vec::<String>::new());
 }
 
-/// Registration id and key of a heartbeat are the client's id.
+/// Trap 32: registration id and key of a heartbeat are the client's id.
 #[test]
 fn trap_32_a_heartbeat_is_found_by_key_and_by_registration() {
     let mut driver = Driver::new();
@@ -33,7 +33,7 @@ fn trap_32_a_heartbeat_is_found_by_key_and_by_registration() {
     assert_eq!((counter.owner_id, counter.value), (client, driver.now_ms()));
 }
 
-/// Clients append to the label of their heartbeat; the driver never stores it again.
+/// Trap 33: clients append to the label of their heartbeat; the driver never stores it again.
 #[test]
 fn trap_33_what_a_client_appends_to_its_label_stays() {
     let mut driver = Driver::new();
@@ -47,7 +47,7 @@ fn trap_33_what_a_client_appends_to_its_label_stays() {
     assert_eq!(driver.counter(heartbeat).label.to_string(), "client-heartbeat: id=1 name=test");
 }
 
-/// Neither a close nor a request to terminate is answered. The next tick cleans up, without a timeout event.
+/// Trap 30: neither a close nor a request to terminate is answered. The next tick cleans up, without a timeout event.
 #[test]
 fn trap_30_a_close_is_not_answered() {
     let mut driver = Driver::new();
@@ -107,7 +107,7 @@ fn a_keepalive_command_counts_as_a_heartbeat() {
     assert_eq!(driver.system(SystemCounter::ClientTimeouts), 0);
 }
 
-/// A step of the wall clock past the timeout ends clients; the driver itself goes on.
+/// Trap 67: a step of the wall clock past the timeout ends clients; the driver itself goes on.
 #[test]
 fn trap_67_the_driver_survives_a_step_of_the_wall_clock() {
     let mut driver = Driver::new();
@@ -124,7 +124,7 @@ fn trap_67_the_driver_survives_a_step_of_the_wall_clock() {
     driver.add_publication(other, IPC);
 }
 
-/// A dead client may still store to what was its position; nothing else is there until the cool-down is over.
+/// Trap 62: a dead client may still store to what was its position; nothing else is there until the cool-down is over.
 #[test]
 fn trap_62_a_late_store_hits_a_dead_record() {
     let mut driver = Driver::new();
@@ -175,7 +175,7 @@ fn termination_is_up_to_the_policy_and_never_answered() {
     assert!(driver.conductor.termination_requested());
 }
 
-/// The driver's heartbeat is stored on ticks, and is -1 once it has closed.
+/// Trap 5 and trap 66: the driver's heartbeat is stored on ticks, and is -1 once it has closed.
 #[test]
 fn trap_05_and_66_the_drivers_heartbeat() {
     let mut driver = Driver::new();

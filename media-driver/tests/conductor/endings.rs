@@ -5,7 +5,7 @@ use gannet::types::Position;
 
 use crate::support::{Driver, IPC, drain, open};
 
-/// A draining publication takes new subscribers for as long as something is left to read.
+/// Trap 64: a draining publication takes new subscribers for as long as something is left to read.
 #[test]
 fn trap_64_a_draining_publication_takes_subscribers() {
     let mut driver = Driver::new();
@@ -23,7 +23,7 @@ fn trap_64_a_draining_publication_takes_subscribers() {
     assert_eq!(too_late.len(), 0, "it is drained");
 }
 
-/// Revoking skips draining. The reference's order: success at once, on the tick the events, and in the log the
+/// Trap 65: revoking skips draining. The reference's order: success at once, on the tick the events, and in the log the
 /// revoked byte, the end of the stream and not connected.
 #[test]
 fn trap_65_a_revoked_publication_is_not_drained() {

@@ -109,7 +109,7 @@ fn the_log_of_an_image_is_no_commands() {
     assert_eq!(driver.images().len(), 1);
 }
 
-/// The id of a log names one file. An image never gets an id that a client has under which it holds something, or waits.
+/// Trap 26: the id of a log names one file. An image never gets an id that a client has under which it holds something, or waits.
 #[test]
 fn trap_26_an_image_has_an_id_of_its_own() {
     for (waits, channel) in [(false, IPC), (true, IPC), (false, NUMBERED), (true, NUMBERED)] {

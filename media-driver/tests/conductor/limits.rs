@@ -6,7 +6,7 @@ use gannet::types::Position;
 use crate::support::{Driver, IPC, drain, fill, open};
 
 /// The reference's figures: no subscriber, the limit is the position; the last one gone at 480 with the producer at 800, the
-/// limit is 480, the log is not connected, and the next one joins at 480 and finds the first 480 bytes zeroed. What
+/// limit is 480, the log is not connected, and the next one joins at 480 and finds the first 480 bytes zeroed. Trap 75: what
 /// the last subscriber read just before it was removed is not forgotten.
 #[test]
 fn trap_75_the_last_subscriber_is_sampled_when_it_leaves() {
@@ -37,7 +37,7 @@ fn trap_75_the_last_subscriber_is_sampled_when_it_leaves() {
     assert_eq!(drain(&mut driver.reader(&images[0])), 2, "what nobody had read is still there");
 }
 
-/// A limit without subscribers is where the furthest one had got.
+/// Trap 63: a limit without subscribers is where the furthest one had got.
 #[test]
 fn trap_63_the_limit_falls_to_the_furthest_subscriber() {
     let mut driver = Driver::new();
@@ -53,7 +53,7 @@ fn trap_63_the_limit_falls_to_the_furthest_subscriber() {
     assert_eq!(driver.value(publication.limit), 160);
 }
 
-/// A message may start just below the limit; the limit moves in steps.
+/// Trap 48 and trap 49: a message may start just below the limit; the limit moves in steps.
 #[test]
 fn trap_48_and_49_the_limit_is_tested_before_a_message_and_moves_in_steps() {
     let mut driver = Driver::new();
@@ -76,7 +76,7 @@ fn trap_48_and_49_the_limit_is_tested_before_a_message_and_moves_in_steps() {
     assert_eq!(driver.value(publication.limit), 4096 + 544);
 }
 
-/// The whole of cleaning: what lies behind the slowest subscriber is zero, and nothing in front of it is.
+/// Trap 50 and the whole of cleaning: what lies behind the slowest subscriber is zero, and nothing in front of it is.
 #[test]
 fn trap_50_cleaning_follows_the_slowest_subscriber() {
     let mut driver = Driver::new();

@@ -332,7 +332,7 @@ fn an_mtu_must_fit_into_the_send_buffer() {
     system.add_exclusive_publication(client, open);
 }
 
-/// A receiver's window must fit into the receive buffer that was asked for, whoever asked: by the first subscription of an
+/// Trap 61: a receiver's window must fit into the receive buffer that was asked for, whoever asked: by the first subscription of an
 /// endpoint or by a later one, with a window of its own or the driver's.
 #[test]
 fn wire_trap_61_a_window_must_fit_into_the_receive_buffer() {
@@ -613,7 +613,7 @@ pub(crate) fn present(driver: &mut Driver, endpoint: EndpointId, setup: Setup) -
     receiver_told(driver).1.pop()
 }
 
-/// Publishers may go a window past the sender, and never over what is not clean.
+/// Trap 19: publishers may go a window past the sender, and never over what is not clean.
 #[test]
 fn wire_trap_19_the_limit_stays_off_what_is_not_clean() {
     let mut driver = Driver::with_network();
@@ -641,7 +641,7 @@ fn wire_trap_19_the_limit_stays_off_what_is_not_clean() {
     assert!(words.sender_position() > 20 * term);
 }
 
-/// A sender may say in its setup that it has a group of receivers, whatever its address: then NAKs are held back as in a group.
+/// Trap 52: a sender may say in its setup that it has a group of receivers, whatever its address: then NAKs are held back as in a group.
 #[test]
 fn wire_trap_52_a_setup_may_say_that_there_is_a_group() {
     for (stated, says_group, is_group) in
@@ -657,7 +657,7 @@ fn wire_trap_52_a_setup_may_say_that_there_is_a_group() {
     }
 }
 
-/// Receivers of one driver have ids of their own, and none has 0.
+/// Trap 58: receivers of one driver have ids of their own, and none has 0.
 #[test]
 fn wire_trap_58_receivers_have_ids_of_their_own() {
     let mut ids = std::collections::HashSet::new();
@@ -677,7 +677,7 @@ fn wire_trap_58_receivers_have_ids_of_their_own() {
     }
 }
 
-/// Datagrams that are longer than a window could never come; whoever sends such ones gets no image, and somebody is told.
+/// Trap 62: datagrams that are longer than a window could never come; whoever sends such ones gets no image, and somebody is told.
 #[test]
 fn wire_trap_62_an_mtu_beyond_the_window_is_refused() {
     let mut driver = Driver::with_network();
@@ -757,7 +757,7 @@ fn images_have_so_many_bytes_together_and_no_more() {
     driver.add_publication(client, IPC);
 }
 
-/// States change with the timer, every second: a publication lingers for its time and up to a second more.
+/// Trap 63: states change with the timer, every second: a publication lingers for its time and up to a second more.
 #[test]
 fn wire_trap_63_states_change_with_the_timer() {
     let mut driver = Driver::with_network();

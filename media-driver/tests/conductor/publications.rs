@@ -35,7 +35,7 @@ fn an_exclusive_publication_is_named_so() {
     assert!(driver.counter_lines()[0].contains("pub-pos (exclusive): 2 "));
 }
 
-/// The subscription is announced before its images, and it has one per publication, oldest first.
+/// Trap 24: the subscription is announced before its images, and it has one per publication, oldest first.
 #[test]
 fn trap_24_a_subscription_is_ready_before_its_images() {
     let mut driver = Driver::new();
@@ -55,7 +55,7 @@ fn trap_24_a_subscription_is_ready_before_its_images() {
     );
 }
 
-/// The other way: the publication is announced before the images that it makes.
+/// Trap 24, the other way: the publication is announced before the images that it makes.
 #[test]
 fn trap_24_a_publication_is_ready_before_its_images() {
     let mut driver = Driver::new();
@@ -74,7 +74,7 @@ fn trap_24_a_publication_is_ready_before_its_images() {
     );
 }
 
-/// A subscriber position refers to its image. It holds the join position when it is announced.
+/// Trap 39: a subscriber position refers to its image. Trap 40: it holds the join position when it is announced.
 #[test]
 fn trap_39_and_40_the_position_counter_of_a_subscriber() {
     let mut driver = Driver::new();
@@ -92,7 +92,7 @@ fn trap_39_and_40_the_position_counter_of_a_subscriber() {
     assert_eq!(counter.label.to_string(), expected);
 }
 
-/// An IPC image has the id of its publication and its file, also where the publication is shared.
+/// Trap 26: an IPC image has the id of its publication and its file, also where the publication is shared.
 #[test]
 fn trap_26_an_image_is_the_publications_own_file() {
     let mut driver = Driver::new();
@@ -110,7 +110,7 @@ fn trap_26_an_image_is_the_publications_own_file() {
     assert_eq!((images[0].correlation, &images[0].path), (publication.original.get(), &publication.path));
 }
 
-/// Whoever removes a subscription is not told that its images are gone.
+/// Trap 25: whoever removes a subscription is not told that its images are gone.
 #[test]
 fn trap_25_removing_a_subscription_announces_no_image() {
     let mut driver = Driver::new();

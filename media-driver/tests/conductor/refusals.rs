@@ -152,7 +152,7 @@ fn an_id_in_use_is_refused() {
     assert_eq!(driver.log_files().len(), 1);
 }
 
-/// A negative length is refused; the reference's C driver reads on.
+/// Trap 71: a negative length is refused; the reference's C driver reads on.
 #[test]
 fn trap_71_negative_lengths_are_refused() {
     let mut driver = Driver::new();
@@ -184,7 +184,7 @@ fn garbage_is_answered_with_what_can_be_read_of_it() {
     assert_eq!(driver.system(SystemCounter::Errors), 4);
 }
 
-/// The 24-byte form of a removal.
+/// Trap 22: the 24-byte form of a removal.
 #[test]
 fn trap_22_a_removal_without_flags_is_accepted() {
     let mut driver = Driver::new();
@@ -199,7 +199,7 @@ fn trap_22_a_removal_without_flags_is_accepted() {
     assert_eq!(driver.events(), ["success 4711"]);
 }
 
-/// Whatever a channel holds, the answer fits a record.
+/// Trap 19: whatever a channel holds, the answer fits a record.
 #[test]
 fn trap_19_long_texts_are_cut() {
     let mut driver = Driver::new();
@@ -214,7 +214,7 @@ fn trap_19_long_texts_are_cut() {
     assert!(driver.error_texts().iter().all(|text| text.len() < 5_000));
 }
 
-/// No room is an answer with its own code, and nothing is left behind.
+/// Trap 70: no room is an answer with its own code, and nothing is left behind.
 #[test]
 fn trap_70_and_74_a_log_that_cannot_be_made_leaves_nothing() {
     let mut driver = Driver::new();
@@ -236,7 +236,7 @@ fn trap_70_and_74_a_log_that_cannot_be_made_leaves_nothing() {
     assert_eq!(driver.value(publication.limit), 0, "the next one is fine");
 }
 
-/// With one counter left the publication needs two, and the client one.
+/// Trap 74: with one counter left the publication needs two, and the client one.
 #[test]
 fn trap_74_a_publication_without_counters_leaves_nothing() {
     for left in 0..3 {

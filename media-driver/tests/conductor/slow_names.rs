@@ -21,7 +21,7 @@ fn wait(driver: &mut Driver, client: ClientId) -> RegistrationId {
     command.correlation_id().registration()
 }
 
-/// While one client waits for a name, others add, publish, take back and close.
+/// Trap 31: while one client waits for a name, others add, publish, take back and close.
 #[test]
 fn trap_31_a_slow_name_holds_up_its_own_client_alone() {
     let mut driver = silent_driver();

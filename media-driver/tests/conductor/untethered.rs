@@ -44,7 +44,7 @@ fn a_slow_untethered_subscriber_loses_its_image_and_gets_it_back() {
     assert_ne!(fast, slow);
 }
 
-/// While it lingers it still holds the publisher back; while it rests it does not.
+/// Trap 61: while it lingers it still holds the publisher back; while it rests it does not.
 #[test]
 fn trap_61_only_a_resting_subscriber_lets_the_publisher_go() {
     let mut driver = Driver::with(|config| config.timer_interval_ns = 100_000_000);

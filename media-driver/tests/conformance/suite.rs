@@ -202,7 +202,7 @@ pub(crate) fn an_idle_transport_answers_nothing(host: &impl Host) {
     assert_eq!(station.transport.counts().sent, 0);
 }
 
-/// What comes to a connected socket from any other address or port vanishes.
+/// Trap 33: what comes to a connected socket from any other address or port vanishes.
 pub(crate) fn wire_trap_33_a_connected_endpoint_hears_its_peer_alone(host: &impl Host) {
     let mut station = Station::new(host);
     let peer = station.open(1, &EndpointSpec::unicast(loopback()));
@@ -294,7 +294,7 @@ pub(crate) fn ipv6(host: &impl Host) {
     assert_eq!(station.arrived, [Arrived { endpoint: id(2), from: here, bytes: vec![6; 40] }]);
 }
 
-/// Receivers answer to the control group. And a bug that a peer shipped: the streams of one group arrived at the images of another
+/// Trap 57: receivers answer to the control group. And a bug that a peer shipped: the streams of one group arrived at the images of another
 /// on the same port.
 pub(crate) fn wire_trap_57_groups_on_one_port_do_not_mix(host: &impl Host) {
     let mut station = Station::new(host);

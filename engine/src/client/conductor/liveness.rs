@@ -512,7 +512,7 @@ impl Conductor {
         if self.is_closed() {
             return;
         }
-        // No heartbeat after this, or the driver would take the client for alive.
+        // No heartbeat after this, or the driver would take the client for alive (trap 72).
         self.heartbeat = None;
         if self.is_connected() {
             let live: Vec<_> = self

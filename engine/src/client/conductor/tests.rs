@@ -136,7 +136,7 @@ fn a_turn_starts_with_another_image_each_time() {
     assert_eq!(order, [0, 1, 2, 0, 1, 2, 0, 1, 2]);
 }
 
-/// The key of a log is the publication's original registration id, whoever publishes or reads it.
+/// Trap 26: the key of a log is the publication's original registration id, whoever publishes or reads it.
 #[test]
 fn trap_26_publishers_and_readers_of_a_log_share_one_mapping() {
     let rig = Rig::new();
@@ -183,7 +183,7 @@ fn what_is_dropped_before_it_came_is_given_back_when_it_comes() {
     assert!(rig.core.conductor().abandoned.is_empty());
 }
 
-/// What is refused because it is still going away is asked for again.
+/// Trap 28: what is refused because it is still going away is asked for again.
 #[test]
 fn trap_28_who_waits_asks_again_for_what_is_still_going_away() {
     let rig = Rig::new();
@@ -219,7 +219,7 @@ fn a_refusal_names_what_was_refused_and_why() {
     assert!(rig.core.conductor().resources.is_empty());
 }
 
-/// Who is not answered gives up by himself, and gives back what comes too late.
+/// Trap 31's other half: who is not answered gives up by himself, and gives back what comes too late.
 #[test]
 fn an_answer_that_does_not_come_is_a_timeout_and_one_that_is_late_is_undone() {
     let rig = Rig::new();
@@ -235,7 +235,7 @@ fn an_answer_that_does_not_come_is_a_timeout_and_one_that_is_late_is_undone() {
     assert_eq!(rig.driver().resources(), (0, 0, 0));
 }
 
-/// A subscription may own several images, and loses them all.
+/// Trap 27: a subscription may own several images, and loses them all.
 #[test]
 fn trap_27_images_come_and_go_with_their_handlers() {
     let rig = Rig::new();
@@ -260,7 +260,7 @@ fn trap_27_images_come_and_go_with_their_handlers() {
     );
 }
 
-/// The driver says nothing of the images of a subscription that is removed, and their logs are let go all the same.
+/// Trap 25: the driver says nothing of the images of a subscription that is removed, and their logs are let go all the same.
 #[test]
 fn trap_25_the_images_of_a_removed_subscription_let_their_logs_go() {
     let rig = Rig::new();
@@ -304,7 +304,7 @@ fn an_image_that_ended_unseen_never_reaches_its_poller() {
     drop(publication);
 }
 
-/// Once a client knows that it was given up, it stores to no position counter any more, whatever its pollers do.
+/// Trap 62: once a client knows that it was given up, it stores to no position counter any more, whatever its pollers do.
 #[test]
 fn trap_62_a_client_that_was_given_up_leaves_its_position_counters_alone() {
     let rig = Rig::new();
@@ -338,7 +338,7 @@ fn give_counter_away(rig: &Rig, subscription: RegistrationId, publication: Regis
     reused
 }
 
-/// A position counter may be another's by the time that a client which was stopped reads on.
+/// Trap 35: a position counter may be another's by the time that a client which was stopped reads on.
 #[test]
 fn trap_35_an_image_does_not_store_to_a_counter_that_is_not_its_own() {
     let rig = Rig::new();
@@ -356,7 +356,7 @@ fn trap_35_an_image_does_not_store_to_a_counter_that_is_not_its_own() {
     assert!(subscription.images()[0].is_closed());
 }
 
-/// So it may by the time that a handler returns.
+/// Trap 35: so it may by the time that a handler returns.
 #[test]
 fn trap_35_a_poll_under_way_does_not_store_to_a_counter_that_was_given_away() {
     type Poll = fn(&mut Image, &mut dyn FnMut());
@@ -446,7 +446,7 @@ fn an_image_keeps_its_last_position() {
     assert_eq!(image.source_identity(), "aeron:ipc");
 }
 
-/// A counter, too, may be another's by the time that a client which was stopped stores to it.
+/// Trap 35: a counter, too, may be another's by the time that a client which was stopped stores to it.
 #[test]
 fn trap_35_a_counter_that_was_given_away_is_not_stored_to() {
     let rig = Rig::new();
@@ -550,7 +550,7 @@ fn counters_are_added_found_and_given_back() {
     assert_eq!(rig.told(), [format!("no counter {id}")]);
 }
 
-/// The driver makes the heartbeat counter with the first command that creates something, and not before.
+/// Trap 29: the driver makes the heartbeat counter with the first command that creates something, and not before.
 #[test]
 fn trap_29_the_heartbeat_starts_with_the_first_resource() {
     let rig = Rig::new();
@@ -569,7 +569,7 @@ fn trap_29_the_heartbeat_starts_with_the_first_resource() {
     drop(publication);
 }
 
-/// Another counter with the same registration id, or another type, is not the heartbeat.
+/// Trap 32: another counter with the same registration id, or another type, is not the heartbeat.
 #[test]
 fn trap_32_the_heartbeat_is_found_by_type_and_key() {
     let rig = Rig::new();
@@ -588,7 +588,7 @@ fn trap_32_the_heartbeat_is_found_by_type_and_key() {
     assert!(rig.core.conductor().heartbeat.is_none());
 }
 
-/// After CLIENT_CLOSE nothing is stored to the heartbeat any more.
+/// Trap 72: after CLIENT_CLOSE nothing is stored to the heartbeat any more.
 #[test]
 fn trap_72_a_closed_client_does_not_beat() {
     let rig = Rig::new();
@@ -697,7 +697,7 @@ fn questions_are_answered_or_time_out() {
     assert!(rig.core.conductor().questions.is_empty());
 }
 
-/// A driver that does not state its protocol is not asked for session ids.
+/// Trap 38: a driver that does not state its protocol is not asked for session ids.
 #[test]
 fn trap_38_session_ids_are_made_up_where_the_driver_cannot_be_asked() {
     let rig = Rig::new();
@@ -744,7 +744,7 @@ fn a_failed_endpoint_is_reported() {
     assert_eq!(rig.told(), ["error: the channel endpoint with status counter 3 failed: gone"]);
 }
 
-/// What concerns others is ignored, an old event too, and garbage is skipped and reported.
+/// Traps 16 and 17: what concerns others is ignored, an old event too, and garbage is skipped and reported.
 #[test]
 fn trap_17_events_of_others_are_ignored() {
     let rig = Rig::new();
@@ -769,7 +769,7 @@ fn trap_17_events_of_others_are_ignored() {
     assert!(rig.core.conductor().is_connected());
 }
 
-/// A conductor that was lapped says so, and goes on with what comes next.
+/// Trap 16: a conductor that was lapped says so, and goes on with what comes next.
 #[test]
 fn trap_16_a_lapped_conductor_goes_on() {
     let rig = Rig::new();
@@ -875,7 +875,7 @@ fn images_that_went_while_events_were_lost_are_taken_away() {
     assert_eq!(subscription.images().len(), 1);
 }
 
-/// Answers to commands that no client of this kind sends do no harm.
+/// Trap 22: answers to commands that no client of this kind sends do no harm.
 #[test]
 fn trap_22_answers_to_nobody_do_no_harm() {
     let rig = Rig::new();
@@ -889,7 +889,7 @@ fn trap_22_answers_to_nobody_do_no_harm() {
     assert!(rig.told().is_empty());
 }
 
-/// Correlation ids are not dense, the driver draws from the same counter.
+/// Trap 14: correlation ids are not dense, the driver draws from the same counter.
 #[test]
 fn trap_14_registration_ids_have_gaps() {
     let rig = Rig::new();

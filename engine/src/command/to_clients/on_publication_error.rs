@@ -25,7 +25,7 @@ const ADDRESS_UNKNOWN: i16 = 0;
 const ADDRESS_IPV4: i16 = 1;
 const ADDRESS_IPV6: i16 = 2;
 
-/// The least that the reference's C client accepts: its structure with one byte of text, padded to 4.
+/// The least that the reference's C client accepts: its structure with one byte of text, padded to 4 (trap 21).
 const MIN_ENCODED_LENGTH: usize = 72;
 
 /// The body of ON_PUBLICATION_ERROR.

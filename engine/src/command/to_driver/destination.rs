@@ -7,7 +7,7 @@ use crate::command::layout::{Body, Found, I64, MalformedCommand, Prefixed};
 use crate::types::{ClientId, CorrelationId, RegistrationId};
 
 const REGISTRATION_ID: I64 = I64::at(HEADER_END, "registration id");
-/// At 24 and not realigned, so the text starts at 28.
+/// Trap 20: at 24 and not realigned, so the text starts at 28.
 const CHANNEL: Prefixed = Prefixed::at(REGISTRATION_ID.end(), "channel");
 const _: () = assert!(CHANNEL.end(0) == 28);
 

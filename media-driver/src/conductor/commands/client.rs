@@ -7,7 +7,7 @@ use crate::conductor::Core;
 use crate::conductor::error::CommandError;
 
 impl Core {
-    /// The client creates something for the first time: it gets a heartbeat counter, and is watched from now on.
+    /// The client creates something for the first time: it gets a heartbeat counter, and is watched from now on (trap 29).
     pub(super) fn register_client(&mut self, id: ClientId) -> Result<(), CommandError> {
         if self.clients.is_full() {
             return Err(CommandError::Full { what: "clients", capacity: self.config.capacity.clients });
@@ -29,7 +29,7 @@ impl Core {
         }
     }
 
-    /// The client goes. The next tick takes back what it holds; nothing is answered, nor is what it waits for.
+    /// The client goes. The next tick takes back what it holds; nothing is answered (trap 30), nor is what it waits for.
     pub(super) fn on_client_close(&mut self, id: ClientId) {
         self.forget_waiting(id);
         if let Some(client) = self.clients.get(id) {
@@ -45,7 +45,7 @@ impl Core {
         self.deferred.forget(id);
     }
 
-    /// A client wants the driver to stop. Nothing is answered: why it goes on is told in the error log.
+    /// A client wants the driver to stop. Nothing is answered (trap 30): why it goes on is told in the error log.
     pub(super) fn on_terminate(&mut self, token: &[u8]) {
         if self.config.termination.permits(token) {
             self.termination_requested = true;

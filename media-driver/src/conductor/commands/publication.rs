@@ -1,6 +1,6 @@
 //! Publications come and go. Adding one that is not shared takes two steps: what can be checked is checked and a log is asked
 //! for; once it is there, everything else is made and announced. Until then nothing has changed, so that whatever fails
-//! leaves nothing behind.
+//! leaves nothing behind (trap 74).
 
 use gannet::channel_uri::{ChannelUri, Media};
 use gannet::command::{AddPublication, Event, OnPublicationReady, RemovePublication, Text};
@@ -184,7 +184,7 @@ impl Core {
         Ok(())
     }
 
-    /// The client holds the publication from now on: it is told so, and then its subscribers are.
+    /// The client holds the publication from now on: it is told so, and then its subscribers are (trap 24).
     fn hold_publication(&mut self, client_id: ClientId, correlation_id: CorrelationId, original: RegistrationId) {
         let (Some(client), Some(publication)) = (self.clients.get(client_id), self.publications.get_mut(original))
         else {

@@ -37,7 +37,7 @@ impl Core {
             rejoin: params.rejoin,
             source: Source::Ipc,
         });
-        // Before any image.
+        // Trap 24: before any image.
         self.events.send(&Event::SubscriptionReady(OnSubscriptionReady {
             correlation_id: command.correlation_id,
             channel_status_id: CounterId::NONE,
@@ -57,7 +57,7 @@ impl Core {
         Ok(())
     }
 
-    /// Takes what the links read away from them. Nothing is announced: whoever removes a subscription knows.
+    /// Takes what the links read away from them. Nothing is announced: whoever removes a subscription knows (trap 25).
     pub(in crate::conductor) fn unlink(&mut self, links: &[SubscriptionLink]) {
         // All at once: a client may die with very many.
         let ids: HashSet<LinkId> = links.iter().map(|link| link.id).collect();

@@ -151,7 +151,7 @@ impl Core {
         }
     }
 
-    /// Refuses windows that the receive buffer has no room for, as above.
+    /// Refuses windows that the receive buffer has no room for (trap 61), as above.
     pub(super) fn check_receive_buffer(
         &self,
         window: i32,

@@ -139,7 +139,7 @@ impl Image {
             return false;
         }
         self.cleaning.go_towards(slowest - self.term_length, &self.made_of.log);
-        // What is announced was cleaned.
+        // Trap 18: what is announced was cleaned.
         let consumed = slowest.min(self.cleaning.position().max(self.made_of.join_position.get()) + self.term_length);
         let moved = consumed > self.consumed;
         if moved {

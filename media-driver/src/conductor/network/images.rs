@@ -88,7 +88,7 @@ impl Core {
             return Err(None);
         };
         let Some(join_position) = new.setup.position() else { return Err(None) };
-        // And what is not longer than a header carries nothing.
+        // Trap 62. And what is not longer than a header carries nothing.
         if new.setup.mtu > subscription.window || new.setup.mtu <= FRAME_HEADER_LENGTH as i32 {
             return Err(Some(CommandError::ImageMtu { mtu: new.setup.mtu, window: subscription.window }));
         }

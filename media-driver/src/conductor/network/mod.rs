@@ -252,7 +252,7 @@ impl Network {
 
     fn new_receiver_id(&mut self) -> i64 {
         let id = self.next_receiver_id;
-        // Never 0, and no other's.
+        // Trap 58: never 0, and no other's.
         self.next_receiver_id = match id.wrapping_add(1) {
             0 => 1,
             next => next,

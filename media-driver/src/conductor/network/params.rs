@@ -213,7 +213,7 @@ mod tests {
         };
         assert_eq!(rules("endpoint=a:1", false), LossRules::Unicast { delay_ns: 1_000, retry_ratio: 100 });
         let group = LossRules::Group { size: 10, max_backoff_ns: 10_000_000 };
-        assert_eq!(rules("endpoint=a:1", true), group, "from the setup, too");
+        assert_eq!(rules("endpoint=a:1", true), group, "trap 52: from the setup, too");
         assert_eq!(rules("endpoint=a:1|group=true", false), group);
         let slow = LossRules::Unicast { delay_ns: 20_000_000, retry_ratio: 100 };
         assert_eq!(rules("endpoint=a:1|group=false|nak-delay=20ms", true), slow);

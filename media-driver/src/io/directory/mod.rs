@@ -422,7 +422,7 @@ mod tests {
         assert_eq!(fs::read_dir(directory.publications()).unwrap().count(), 0);
     }
 
-    /// A heartbeat of -1 lets the next driver start at once.
+    /// Trap 5: a heartbeat of -1 lets the next driver start at once.
     #[test]
     fn trap_05_a_clean_stop_lets_the_next_driver_start_at_once() {
         let temp = tempfile::tempdir().unwrap();
@@ -531,7 +531,7 @@ mod tests {
         );
     }
 
-    /// A file of no length or without a version is another driver's start, or a start that failed.
+    /// Trap 2, for drivers: a file of no length or without a version is another driver's start, or a start that failed.
     #[test]
     fn trap_02_an_unfinished_command_file_is_waited_for_and_then_taken_over() {
         let temp = tempfile::tempdir().unwrap();

@@ -99,7 +99,7 @@ impl CongestionControl {
     }
 }
 
-/// The largest window that a stream with this term length may have: more than half a term is taken for a lie.
+/// The largest window that a stream with this term length may have: more than half a term is taken for a lie (trap 30).
 pub const fn clip_window(window: i32, term_length: TermLength) -> i32 {
     let half = term_length.get() / 2;
     if window < half { window } else { half }
@@ -109,7 +109,7 @@ pub const fn clip_window(window: i32, term_length: TermLength) -> i32 {
 mod tests {
     use super::*;
 
-    /// A window of more than half a term is an invalid packet at the sender.
+    /// Trap 30: a window of more than half a term is an invalid packet at the sender.
     #[test]
     fn trap_30_windows_are_clipped_to_half_a_term() {
         assert_eq!(clip_window(128 << 10, TermLength::MIN), 32 << 10);

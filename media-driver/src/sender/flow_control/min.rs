@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(min.receivers(), 3);
     }
 
-    /// A joiner must come within a window of the slowest, and the limit waits for it once its setup was sent.
+    /// Trap 38: a joiner must come within a window of the slowest, and the limit waits for it once its setup was sent.
     #[test]
     fn trap_38_late_joiners() {
         let mut min = min(0);
@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(hear(&mut min, 2, 1, 500, limit), 1500);
     }
 
-    /// Below the group's least size nothing moves, and the publication is not connected.
+    /// Trap 40: below the group's least size nothing moves, and the publication is not connected.
     #[test]
     fn trap_40_a_minimum_group_size_freezes_the_limit() {
         let mut min = min(2);

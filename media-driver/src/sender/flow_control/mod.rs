@@ -77,7 +77,7 @@ impl FlowControl {
         }
     }
 
-    /// Nothing was sent in this duty cycle. Returns the sender's limit from now on, which may be lower than before.
+    /// Nothing was sent in this duty cycle. Returns the sender's limit from now on, which may be lower than before (trap 28).
     pub fn on_idle(&mut self, now: MonotonicNanos, limit: i64) -> i64 {
         match self {
             Self::Unicast | Self::Max => limit,
@@ -141,7 +141,7 @@ impl FlowControl {
     }
 }
 
-/// How many bytes of a NAK are answered at once: never past the term, and never more than so many receiver windows.
+/// How many bytes of a NAK are answered at once: never past the term, and never more than so many receiver windows (trap 35).
 /// `initial_window` is what the driver's receivers start with, which stands in for that of the peer.
 pub fn retransmit_length(
     term_length: TermLength,
@@ -166,7 +166,7 @@ mod tests {
         ReceiverReport { receiver_id: 7, group_tag: None, position, window, is_leaving: false }
     }
 
-    /// Outside the idle step of `min` no limit falls.
+    /// Trap 28: outside the idle step of `min` no limit falls.
     #[test]
     fn trap_28_the_limit_is_monotone_but_for_min_on_idle() {
         let now = MonotonicNanos::new(0);
@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(min.on_idle(now, 1500), 1100, "the idle step takes the edge as it is");
     }
 
-    /// A NAK is answered with at most so many windows, and within its term.
+    /// Trap 35: a NAK is answered with at most so many windows, and within its term.
     #[test]
     fn trap_35_retransmissions_are_clamped() {
         let term = TermLength::new(1 << 20).unwrap();

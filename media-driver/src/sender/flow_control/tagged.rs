@@ -74,7 +74,7 @@ mod tests {
         ReceiverReport { receiver_id, group_tag, position, window: 1000, is_leaving: false }
     }
 
-    /// Whoever states no tag, or another, moves the limit only while nobody with the tag is there.
+    /// Trap 39: whoever states no tag, or another, moves the limit only while nobody with the tag is there.
     #[test]
     fn trap_39_the_untagged_count_only_while_nobody_is_tagged() {
         let mut tagged = Tagged::new(GroupRules { receiver_timeout_ns: 100, min_size: 0 }, 123);

@@ -325,7 +325,7 @@ fn what_is_dropped_meanwhile_is_not_restored() {
     drop(rig);
 }
 
-/// A step of the clock on the wall kills nobody.
+/// Trap 67: a step of the clock on the wall kills nobody.
 #[test]
 fn trap_67_a_step_of_the_wall_clock_is_no_silence() {
     let rig = Rig::new();
