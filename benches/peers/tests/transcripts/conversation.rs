@@ -50,6 +50,8 @@ const NOBODY: ClientId = ClientId::new(i64::MAX);
 pub(crate) struct Conversation {
     transcript: Vec<String>,
     sessions: HashMap<SessionId, usize>,
+    /// Publications that were asked for: a driver may say what others want to know before their logs are made.
+    awaited: Vec<CorrelationId>,
     /// How often it was asked whether all was said.
     asked: i64,
     /// The driver's heartbeat when it was last looked at.
@@ -90,6 +92,7 @@ impl Conversation {
         Self {
             transcript: Vec::new(),
             sessions: HashMap::new(),
+            awaited: Vec::new(),
             asked: 0,
             beat: ring.consumer_heartbeat(),
             is_disturbed: false,
@@ -140,6 +143,9 @@ impl Conversation {
         let mut bytes = vec![0; command.encoded_length()];
         command.encode(&mut bytes).expect("a command that fits");
         self.ring.write(command.type_id(), &bytes).expect("room in the ring");
+        if let Command::AddPublication(add) | Command::AddExclusivePublication(add) = command {
+            self.awaited.push(add.correlation_id);
+        }
     }
 
     /// Bytes that are no proper command. What a driver says to them is its own affair; that it goes on is not.
@@ -167,7 +173,7 @@ impl Conversation {
         self.ask(&mut each);
     }
 
-    /// Sends a command and waits for its answer; what is said before goes to `each`.
+    /// Sends a command and waits for its answer, and for those of publications; what is said before goes to `each`.
     fn ask(&mut self, each: &mut impl FnMut(String)) {
         // Not drawn from the ring: how often is asked may differ, and what is drawn next must not.
         self.asked += 1;
@@ -178,19 +184,23 @@ impl Conversation {
             stream_id: StreamId::new(i32::MIN),
         }));
         let deadline = Instant::now() + PATIENCE;
-        loop {
-            let mut answered = false;
+        let mut answered = false;
+        while !(answered && self.awaited.is_empty()) {
             let (mut shown, sessions) = (None, &mut self.sessions);
-            let (publications, images) = (&mut self.publications, &mut self.images);
+            let (publications, images, awaited) = (&mut self.publications, &mut self.images, &mut self.awaited);
             let received = self.events.receive(|type_id, bytes| {
                 let event = Event::decode(type_id, bytes).expect("a sound event");
-                answered = matches!(&event, Event::NextAvailableSessionId(e) if e.correlation_id == correlation_id);
+                match &event {
+                    Event::NextAvailableSessionId(e) if e.correlation_id == correlation_id => return answered = true,
+                    Event::PublicationReady(e) | Event::ExclusivePublicationReady(e) => {
+                        awaited.retain(|awaited| *awaited != e.correlation_id);
+                    }
+                    Event::Error(e) => awaited.retain(|awaited| *awaited != e.offending_correlation_id),
+                    _ => {}
+                }
                 remember(&event, publications, images);
                 shown = Some(show(&event, sessions));
             });
-            if answered {
-                return;
-            }
             if let Some(line) = shown {
                 each(line);
             }
