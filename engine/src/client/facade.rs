@@ -1,7 +1,6 @@
 //! The client as the application holds it: connects, adds, closes. Its thread runs the conductor, if it has one.
 
 use core::time::Duration;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
@@ -17,7 +16,7 @@ use super::pending::Pending;
 use super::publication::Publication;
 use super::subscription::Subscription;
 use crate::counters::CountersReader;
-use crate::logbuffer::{LogBuffers, LogOpenError};
+use crate::logbuffer::LogBuffers;
 use crate::memory::{FileAccess, RawAccess};
 use crate::time::SystemClock;
 use crate::types::{ClientId, CorrelationId, RegistrationId, SessionId, StreamId};
@@ -104,12 +103,11 @@ impl Client {
         let clock = SystemClock;
         let directory = || DriverDirectory { dir: settings.dir.clone(), driver_timeout: settings.driver_timeout };
         let link = wait_for_driver(&mut directory(), &clock, &mut driver_invoker)?;
-        let pre_touch = settings.pre_touch_mapped_memory;
         let conductor = Conductor::new(
             conductor_settings(&settings),
             link,
             Box::new(directory()),
-            Box::new(move |path| open_log(path, pre_touch)),
+            Box::new(|path| LogBuffers::open(path, FileAccess::ReadWrite, RawAccess::ENGINE)),
             crate::time::Clock::monotonic(&clock),
         );
         let core = Arc::new(ClientCore::new(
@@ -353,13 +351,6 @@ impl Drop for Client {
     }
 }
 
-/// Maps a log. That its pages could not be fetched beforehand only means that they are when they are used.
-fn open_log(path: &Path, pre_touch: bool) -> Result<LogBuffers, LogOpenError> {
-    let log = LogBuffers::open(path, FileAccess::ReadWrite, RawAccess::ENGINE)?;
-    let _ = pre_touch && log.populate();
-    Ok(log)
-}
-
 fn conductor_settings(settings: &Settings) -> ConductorSettings {
     let ns = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
     ConductorSettings {
@@ -369,6 +360,7 @@ fn conductor_settings(settings: &Settings) -> ConductorSettings {
         resource_linger_ns: ns(settings.resource_linger),
         client_name: settings.client_name.clone(),
         reconnect_in_place: settings.reconnect_in_place,
+        pre_touch_mapped_memory: settings.pre_touch_mapped_memory,
     }
 }
 
@@ -394,29 +386,7 @@ fn run_conductor(core: &ClientCore, idle_sleep: Duration) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::resident;
     use super::*;
-    use crate::logbuffer::{LogKind, LogParameters};
-    use crate::memory::Reserve;
-    use crate::types::{TermId, TermLength};
-
-    #[test]
-    fn pages_of_a_log_are_there_beforehand_if_that_is_wanted() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("1.logbuffer");
-        let (session_id, stream_id) = (SessionId::new(1), StreamId::new(2));
-        let parameters = LogParameters::ipc(LogKind::Exclusive, TermLength::MIN, session_id, stream_id, TermId::new(3));
-        drop(LogBuffers::create(&path, &parameters, 0o600, Reserve::Space, RawAccess::ENGINE).expect("a log"));
-        let length = parameters.layout().file_length();
-        let before = open_log(&path, false).expect("a log");
-        before.term(1).word_at::<i64>(4096).store_relaxed(42);
-        assert!(resident(&path) < length);
-        let can_be = before.populate();
-        drop(before);
-        let touched = open_log(&path, true).expect("a log");
-        assert_eq!(touched.term(1).word_at::<i64>(4096).load_relaxed(), 42, "no byte is changed");
-        assert!(!can_be || resident(&path) == length, "{} of {length}", resident(&path));
-    }
 
     #[test]
     fn handles_may_be_sent_and_what_may_be_shared_is_sync() {

@@ -33,6 +33,11 @@ impl Fetch {
         Self { at, left: if log.metadata().is_sparse() { 0 } else { length } }
     }
 
+    /// Nothing: all is at hand already.
+    pub(super) fn nothing() -> Self {
+        Self { at: 0, left: 0 }
+    }
+
     /// The next step, if there is one.
     pub(super) fn next(&mut self, log: &LogBuffers) -> Option<Pages> {
         self.left = self.left.checked_sub(STEP)?;

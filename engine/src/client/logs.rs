@@ -26,6 +26,8 @@ pub(super) type OpenLog = Box<dyn FnMut(&Path) -> Result<LogBuffers, LogOpenErro
 pub(super) struct Logs {
     open: OpenLog,
     linger_ns: i64,
+    /// Whether all pages of a log are fetched when it is mapped, and not by and by.
+    pre_touch: bool,
     mapped: HashMap<i64, Mapped>,
     /// Those of which pages are to be fetched, in the order in which that is done.
     fetched: VecDeque<i64>,
@@ -60,11 +62,12 @@ struct Mapped {
 }
 
 impl Logs {
-    /// No logs yet. One without users is kept for `linger_ns`.
-    pub(super) fn new(open: OpenLog, linger_ns: i64) -> Self {
+    /// No logs yet. One without users is kept for `linger_ns`. With `pre_touch`, all pages of one are fetched when it is mapped.
+    pub(super) fn new(open: OpenLog, linger_ns: i64, pre_touch: bool) -> Self {
         Self {
             open,
             linger_ns,
+            pre_touch,
             mapped: HashMap::new(),
             fetched: VecDeque::new(),
             orphans: Vec::new(),
@@ -81,7 +84,9 @@ impl Logs {
         }
         let log = (self.open)(path)?;
         let lending = Lending::default();
-        let (fetch, expires) = (Fetch::of(&log), MonotonicNanos::NEVER);
+        // Where they cannot be fetched now they are when they are used.
+        let fetch = if self.pre_touch && log.populate() { Fetch::nothing() } else { Fetch::of(&log) };
+        let expires = MonotonicNanos::NEVER;
         let mapped = Mapped { log: log.clone(), users: 1, lending: Arc::clone(&lending), fetch, expires };
         self.mapped.insert(key, mapped);
         self.fetched.push_back(key);
@@ -190,7 +195,7 @@ mod tests {
         let path = dir.path().join("1.logbuffer");
         LogBuffers::create(&path, &parameters, 0o600, Reserve::Space, RawAccess::ENGINE).unwrap();
         let open = |path: &Path| LogBuffers::open(path, FileAccess::ReadWrite, RawAccess::ENGINE);
-        let mut logs = Logs::new(Box::new(open), 5);
+        let mut logs = Logs::new(Box::new(open), 5, false);
         let waiting = Waiting::default();
         let started = Arc::clone(&waiting);
         logs.start = Box::new(move |work| {
@@ -241,6 +246,25 @@ mod tests {
             assert_eq!(logs.expire(at(5)), 1);
             assert!(!is_mapped(&dir) && waiting.lock().unwrap().is_empty());
         }
+    }
+
+    #[test]
+    fn pages_of_a_log_are_there_beforehand_if_that_is_wanted() {
+        let (mut logs, dir, _) = logs(64 << 10, true);
+        logs.clear();
+        let path = dir.path().join("1.logbuffer");
+        let length = std::fs::metadata(&path).unwrap().len() as usize;
+        let (before, _) = logs.acquire(1, &path).unwrap();
+        before.term(1).word_at::<i64>(4096).store_relaxed(42);
+        assert!(resident(&path) < length);
+        let can_be = before.populate();
+        drop(before);
+        logs.clear();
+        logs.pre_touch = true;
+        let (touched, _) = logs.acquire(1, &path).unwrap();
+        assert_eq!(touched.term(1).word_at::<i64>(4096).load_relaxed(), 42, "no byte is changed");
+        assert!(!can_be || resident(&path) == length, "{} of {length}", resident(&path));
+        assert!(!can_be || logs.next_pages().is_none(), "nothing is left to be fetched by and by");
     }
 
     #[test]

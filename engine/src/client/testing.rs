@@ -530,6 +530,7 @@ impl Rig {
             resource_linger_ns: 3_000_000_000,
             client_name: "rig".to_owned(),
             reconnect_in_place: false,
+            pre_touch_mapped_memory: false,
         });
         let (start, start_ms) = (MonotonicNanos::new(1), EpochMillis::new(START_MS));
         let clock = Arc::new(ManualClock::new(start, start_ms));

@@ -58,6 +58,7 @@ pub(crate) struct ConductorSettings {
     pub(crate) resource_linger_ns: i64,
     pub(crate) client_name: String,
     pub(crate) reconnect_in_place: bool,
+    pub(crate) pre_touch_mapped_memory: bool,
 }
 
 /// See the file's comment.
@@ -140,7 +141,7 @@ impl Conductor {
         now: MonotonicNanos,
     ) -> Self {
         Self {
-            logs: Logs::new(open_log, settings.resource_linger_ns),
+            logs: Logs::new(open_log, settings.resource_linger_ns, settings.pre_touch_mapped_memory),
             driver_seen: (link.heartbeat(), now),
             settings,
             finder,
