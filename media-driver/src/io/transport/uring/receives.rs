@@ -91,7 +91,7 @@ impl Receives {
         self.to_start.push(endpoint);
     }
 
-    /// Endpoints whose operations the kernel has refused: they are to be heard some other way for now.
+    /// Endpoints whose operations the kernel has refused: they are heard by plain calls until it takes them again.
     pub(super) fn refused(&self) -> impl Iterator<Item = EndpointId> {
         self.refused.iter().map(|&(endpoint, _)| endpoint)
     }
