@@ -126,7 +126,7 @@ impl Core {
         Ok(())
     }
 
-    /// The log of an image is there, if this is one. Gives the log back if not.
+    /// The log of an image is there, if this is one that is still waited for.
     pub(in crate::conductor) fn on_image_log(&mut self, registration_id: RegistrationId, log: LogBuffers) {
         let Some(index) = self.network.coming.iter().position(|image| image.registration_id == registration_id) else {
             return;
