@@ -1,6 +1,5 @@
 //! The exchange's captures through a driver process, from one publishing process to two subscribing ones, byte for byte.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,19 +15,10 @@ fn captures(test: &str) -> Option<Vec<PathBuf>> {
     }
     paths.sort();
     if paths.is_empty() {
-        skipped(test, &format!("no captures in {}", folder.display()));
+        crate::skip::report(test, &format!("no captures in {}", folder.display()));
         return None;
     }
     Some(paths)
-}
-
-/// Says that a test was skipped, where whoever runs the tests looks for it.
-pub(crate) fn skipped(test: &str, why: &str) {
-    println!("SKIPPED {test}: {why}");
-    if let Some(log) = std::env::var_os("GANNET_SKIP_LOG") {
-        let mut log = std::fs::OpenOptions::new().append(true).create(true).open(log).expect("the log of skips opens");
-        writeln!(log, "{test}: {why}").expect("the log of skips takes a line");
-    }
 }
 
 /// The UDP payloads of a capture, found without the reader under test: these files are little-endian pcap, with Ethernet, and

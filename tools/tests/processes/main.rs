@@ -7,6 +7,9 @@ mod network;
 mod recording;
 mod sbe;
 mod seeing;
+#[expect(unreachable_pub, reason = "shared with tests of other crates")]
+#[path = "../../../engine/tests/support/skip.rs"]
+mod skip;
 mod streams;
 mod support;
 mod terminating;

@@ -39,7 +39,7 @@ pub(crate) fn data(test: &str) -> Option<PathBuf> {
     if folder.join("golden").is_dir() {
         return Some(folder);
     }
-    crate::captures::skipped(test, &format!("no real schemas and messages in {}", folder.display()));
+    crate::skip::report(test, &format!("no real schemas and messages in {}", folder.display()));
     None
 }
 

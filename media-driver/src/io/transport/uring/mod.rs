@@ -207,6 +207,11 @@ impl Drop for UringTransport {
 }
 
 #[cfg(test)]
+#[expect(unreachable_pub, reason = "shared with tests of other crates")]
+#[path = "../../../../../engine/tests/support/skip.rs"]
+mod skip;
+
+#[cfg(test)]
 mod tests {
     use std::fs::File;
     use std::net::Ipv4Addr;
@@ -254,7 +259,10 @@ mod tests {
     #[test]
     fn an_endpoint_that_the_kernel_refuses_is_told_and_heard_the_plain_way() {
         if let Err(reason) = choose(TransportName::IoUring) {
-            return println!("skipped: {reason}");
+            return skip::report(
+                "an_endpoint_that_the_kernel_refuses_is_told_and_heard_the_plain_way",
+                &reason.to_string(),
+            );
         }
         let mut transport = with_a_deaf_endpoint();
         transport.receive(64, |_| panic!("nothing was sent"));
@@ -282,7 +290,7 @@ mod tests {
     #[test]
     fn an_endpoint_that_was_refused_is_forgotten_when_it_is_closed() {
         if let Err(reason) = choose(TransportName::IoUring) {
-            return println!("skipped: {reason}");
+            return skip::report("an_endpoint_that_was_refused_is_forgotten_when_it_is_closed", &reason.to_string());
         }
         let mut transport = with_a_deaf_endpoint();
         transport.close(HEALTHY);
