@@ -1,11 +1,11 @@
 //! What handlers may do: whatever their client offers, from within, with a real driver. A call that waited for itself would end a test
 //! by its patience.
 
-use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use gannet::{Client, ClientEvent, Context, ImageHandlers, Publication, Subscription};
+use gannet::{AddError, Client, ClientEvent, Context, ImageHandlers, Publication, Subscription};
 use gannet_driver::MediaDriver;
 use gannet_driver::config::{ByteLength, DriverConfig, Profile, ThreadingMode};
 
@@ -115,6 +115,83 @@ fn a_handler_drops_the_subscription_that_it_is_called_for() {
     let session_id = publication.session_id();
     assert_eq!([heard(&events), heard(&events)], [("came", session_id), ("went", session_id)]);
     assert!(take(&subscription).is_none());
+}
+
+/// Handlers of a subscription that own a publication of the same client, and what tells whether they are still there.
+fn owning(client: &Client) -> (ImageHandlers, Weak<Publication>) {
+    let owned = Arc::new(client.add_publication(CHANNEL, 3003).expect("a publication"));
+    let there = Arc::downgrade(&owned);
+    (ImageHandlers::new().available(move |_| assert!(!owned.is_closed())), there)
+}
+
+/// Ends the test if it does not end by itself: whoever waits for itself cannot.
+fn within_patience(test: impl FnOnce() + Send + 'static) {
+    let (tell, ended) = channel();
+    let thread = std::thread::spawn(move || {
+        test();
+        let _ = tell.send(());
+    });
+    match ended.recv_timeout(PATIENCE) {
+        Err(RecvTimeoutError::Timeout) => panic!("it waits for itself"),
+        Ok(()) | Err(RecvTimeoutError::Disconnected) => thread.join().expect("what it asserts"),
+    }
+}
+
+/// A handle takes its client's lock when it is dropped, wherever that is.
+#[test]
+fn what_handlers_own_goes_with_their_subscription() {
+    within_patience(|| {
+        let driver = launch();
+        let client = Client::connect(context(&driver).use_conductor_invoker()).expect("a client");
+
+        let (handlers, there) = owning(&client);
+        drop(client.add_subscription_with("aeron:ipc", 1001, handlers).expect("a subscription"));
+        assert!(there.upgrade().is_none(), "the subscription was dropped");
+
+        let (handlers, there) = owning(&client);
+        drop(client.async_add_subscription("aeron:ipc", 1001, handlers).expect("room in the ring"));
+        assert!(there.upgrade().is_none(), "nobody waited for it");
+
+        let (handlers, there) = owning(&client);
+        let mut refused = client.async_add_subscription("no channel", 1001, handlers).expect("room in the ring");
+        let error = loop {
+            client.invoke();
+            match refused.poll() {
+                Ok(added) => assert!(added.is_none(), "it is refused"),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, AddError::Refused { .. }) && there.upgrade().is_none(), "{error}");
+
+        let (handlers, there) = owning(&client);
+        let endless = format!("aeron:ipc?alias={}", "a".repeat(1 << 20));
+        let error = client.async_add_subscription(&endless, 1001, handlers).expect_err("no ring has room for it");
+        assert!(matches!(error, AddError::TooLong { .. }) && there.upgrade().is_none(), "{error}");
+    });
+}
+
+/// What they own would keep the client's memory mapped, and be kept by that.
+#[test]
+fn a_closed_client_lets_go_of_what_its_handlers_own() {
+    within_patience(|| {
+        let driver = launch();
+        let owned: Later<Arc<Publication>> = Later::default();
+        let (told, closed) = channel();
+        let (of_client, within) = (Arc::downgrade(&owned), owned);
+        let context = context(&driver).on_available_image(move |_| drop(take(&within)));
+        let client = Client::connect(context.on_close(move || told.send(()).expect("the test listens")));
+        let client = client.expect("a client");
+        let publication = Arc::new(client.add_publication(CHANNEL, 2002).expect("a publication"));
+        let there = Arc::downgrade(&publication);
+        *of_client.upgrade().expect("its handler has it").lock().expect("a place") = Some(publication);
+        let (handlers, of_subscription) = owning(&client);
+        let subscription = client.add_subscription_with("aeron:ipc", 1001, handlers).expect("a subscription");
+        drop(client);
+        heard(&closed);
+        assert!(subscription.is_closed());
+        assert!(there.upgrade().is_none() && of_client.upgrade().is_none());
+        assert!(of_subscription.upgrade().is_none());
+    });
 }
 
 #[test]

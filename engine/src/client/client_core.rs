@@ -152,16 +152,18 @@ impl ClientCore {
 
     /// As [`Self::close`], but leaves it to others to tell the handlers.
     pub(super) fn close_quietly(&self) {
-        self.conductor().close(self.now());
+        let gone = self.conductor().close(self.now());
         self.wake.notify_all();
+        drop(gone);
     }
 
     /// Gives a resource back: its handle is gone.
     pub(super) fn release(&self, key: ResourceKey, revoke: bool) {
         let mut conductor = self.conductor();
-        conductor.remove(key, revoke, self.now());
+        let gone = conductor.remove(key, revoke, self.now());
         let notices = conductor.has_notices();
         drop(conductor);
+        drop(gone);
         if notices {
             self.notify_handlers();
         }
@@ -169,7 +171,11 @@ impl ClientCore {
 
     /// Asks for something without waiting.
     pub(super) fn add(&self, wanted: Wanted) -> Result<ResourceKey, AddError> {
-        self.conductor().add(wanted, self.now())
+        // If that fails, they are dropped here, and not under the lock: see `Gone`.
+        let handlers = wanted.handlers().cloned();
+        let added = self.conductor().add(wanted, self.now());
+        drop(handlers);
+        added
     }
 
     /// Until when a request made now is waited for.
@@ -214,7 +220,8 @@ impl ClientCore {
 
     /// What was added, if the driver has answered.
     pub(super) fn added(&self, key: ResourceKey) -> Option<Result<Bound, AddError>> {
-        self.conductor().added(key)
+        let added = self.conductor().added(key);
+        added.map(|added| added.map_err(|(error, _)| error))
     }
 
     /// Waits until `done` says what came out, running the conductor meanwhile, and the driver if it has to be. The conductor's own timeouts end every wait.

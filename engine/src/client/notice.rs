@@ -42,6 +42,8 @@ impl Notice {
             Self::Closed => {
                 call(&mut handlers.event, |handler| handler(&ClientEvent::Closed));
                 call(&mut handlers.close, |handler| handler());
+                // Nothing is told any more. What they own may be handles, which would keep the client's memory mapped for ever.
+                drop(std::mem::take(handlers));
             }
         }
     }

@@ -108,7 +108,8 @@ impl<T> Pending<T> {
         // A handler that runs meanwhile may panic; then what was asked for is given back with `self`.
         let outcome = self.core.wait_for(|conductor| conductor.added(key));
         self.key = None;
-        Ok(T::from_bound(Arc::clone(&self.core), key, outcome?).expect("the conductor binds what was asked for"))
+        let bound = outcome.map_err(|(error, _)| error)?;
+        Ok(T::from_bound(Arc::clone(&self.core), key, bound).expect("the conductor binds what was asked for"))
     }
 
     fn poll_handle(&mut self) -> Result<Option<T>, AddError>

@@ -9,7 +9,7 @@
 //!
 //! While Down every handle is closed, so no word of a counter that the driver may have given to another client is stored to.
 
-use super::resource::{Phase, Resource};
+use super::resource::{Gone, Phase, Resource, Wanted};
 use super::responses::{Named, Renamed};
 use super::{Answer, Conductor, ResourceKey, State};
 use crate::client::driver_link::{DriverIdentity, DriverLink, SendError};
@@ -507,10 +507,12 @@ impl Conductor {
         self.notices.push_back(Notice::Event(event));
     }
 
-    /// Closes the client for good: every handle is closed, and the driver is told.
-    pub(crate) fn close(&mut self, now: MonotonicNanos) {
+    /// Closes the client for good: every handle is closed, and the driver is told. No handler of a subscription is called for anything
+    /// else; they are returned.
+    pub(crate) fn close(&mut self, now: MonotonicNanos) -> Gone {
+        let mut gone = Gone::default();
         if self.is_closed() {
-            return;
+            return gone;
         }
         // No heartbeat after this, or the driver would take the client for alive (trap 72).
         self.heartbeat = None;
@@ -534,6 +536,9 @@ impl Conductor {
             if let Phase::Failed(Some(error)) = &mut resource.phase {
                 *error = AddError::Closed { request: resource.wanted.describe() };
             }
+            if let Wanted::Subscription { handlers, .. } = &mut resource.wanted {
+                gone.add(std::mem::take(handlers));
+            }
         }
         for question in self.questions.values_mut() {
             if let Some(Err(AddError::NoDriver { .. })) = question.answer {
@@ -543,6 +548,7 @@ impl Conductor {
         self.logs.clear();
         self.state = State::Closed;
         self.notices.push_back(Notice::Closed);
+        gone
     }
 }
 

@@ -330,7 +330,7 @@ impl Conductor {
 }
 
 impl Wanted {
-    fn handlers(&self) -> Option<&ImageHandlers> {
+    pub(crate) fn handlers(&self) -> Option<&ImageHandlers> {
         match self {
             Self::Subscription { handlers, .. } => Some(handlers),
             _ => None,

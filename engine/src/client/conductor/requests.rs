@@ -2,7 +2,7 @@
 //! driver, whose answer the duty cycle brings.
 
 use super::destinations::Destinations;
-use super::resource::{Phase, Resource, Undo};
+use super::resource::{Gone, Phase, Resource, Undo};
 use super::{Answer, Conductor, Purpose, Question, ResourceKey, State, Wanted};
 use crate::client::bound::Bound;
 use crate::client::driver_link::SendError;
@@ -36,21 +36,22 @@ impl Conductor {
         Ok(key)
     }
 
-    /// The shared half of what was added, as soon as the driver has it. An error is given once; the resource is gone then.
-    pub(crate) fn added(&mut self, key: ResourceKey) -> Option<Result<Bound, AddError>> {
+    /// The shared half of what was added, as soon as the driver has it. An error is given once; the resource is gone then, and comes
+    /// with it: see [`Gone`].
+    pub(crate) fn added(&mut self, key: ResourceKey) -> Option<Result<Bound, (AddError, Gone)>> {
         let resource = self.resources.get_mut(&key)?;
         if let Some(bound) = &resource.bound {
             return Some(Ok(bound.clone()));
         }
         let Phase::Failed(error) = &mut resource.phase else { return None };
         let error = error.take().unwrap_or_else(|| AddError::NoDriver { request: resource.wanted.describe() });
-        self.resources.remove(&key);
-        Some(Err(error))
+        let gone = self.resources.remove(&key).map(|resource| resource.wanted);
+        Some(Err((error, Gone::from(gone))))
     }
 
     /// Gives up a resource, in whatever state it is: its handle was closed or dropped, or nobody waits for it any more.
-    pub(crate) fn remove(&mut self, key: ResourceKey, revoke: bool, now: MonotonicNanos) {
-        let Some(resource) = self.resources.remove(&key) else { return };
+    pub(crate) fn remove(&mut self, key: ResourceKey, revoke: bool, now: MonotonicNanos) -> Gone {
+        let Some(resource) = self.resources.remove(&key) else { return Gone::default() };
         let undo = match resource.wanted.undo() {
             Undo::RemovePublication { .. } => Undo::RemovePublication { revoke },
             undo => undo,
@@ -83,6 +84,7 @@ impl Conductor {
             Self::close_bound(bound, resource.wanted.handlers(), &mut self.notices);
         }
         self.finish_restoring(now);
+        Gone::from(Some(resource.wanted))
     }
 
     /// What a publication or subscription was asked for with.

@@ -40,6 +40,28 @@ pub(crate) struct ImageHandlers {
     pub(crate) unavailable: Option<ImageHandler>,
 }
 
+/// What was asked for and is gone. Handlers may own handles of their client, which take the client's lock when they are dropped: so
+/// this is dropped by whoever does not hold it.
+#[derive(Default)]
+#[must_use = "to be dropped without the client's lock"]
+pub(crate) struct Gone(Vec<ImageHandlers>);
+
+impl Gone {
+    /// These, too.
+    pub(super) fn add(&mut self, handlers: ImageHandlers) {
+        self.0.push(handlers);
+    }
+}
+
+impl From<Option<Wanted>> for Gone {
+    fn from(wanted: Option<Wanted>) -> Self {
+        match wanted {
+            Some(Wanted::Subscription { handlers, .. }) => Self(vec![handlers]),
+            _ => Self::default(),
+        }
+    }
+}
+
 /// How far a resource has come.
 #[derive(Debug)]
 pub(super) enum Phase {
