@@ -1,5 +1,5 @@
-//! The known name nearest to one that is not known, for messages that can say "did you mean". Called only once a name was
-//! not found; knows no names itself.
+//! Finds the known name nearest to an unknown one, for messages that say "did you mean". It is called only when a name
+//! was not found, and knows no names itself.
 
 /// The candidate that the fewest edits turn `name` into, and how many; `None` when even that one is too far to be meant.
 /// Dots, hyphens and underscores are the same, and so are letters in either case.

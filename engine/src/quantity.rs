@@ -1,5 +1,5 @@
-//! Durations and sizes as people write them in channels, configuration and flags: `10s`, `5ms`, `64k`, `1g`. One reader
-//! for all of them, so that a text means the same everywhere; and the writers that give back the shortest such text.
+//! Durations and sizes as people write them in channels, configuration and flags: `10s`, `5ms`, `64k`, `1g`. All of
+//! these use the same parser, so a text means the same everywhere. The formatters give the shortest such text.
 
 /// A text that is not the quantity it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

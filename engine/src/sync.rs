@@ -1,4 +1,5 @@
-//! The one file that names atomic types: the core's in production, loom's in model builds (`--cfg engine_loom`).
+//! The only file that names atomic types: the standard ones in production, loom's in model builds (`--cfg
+//! engine_loom`).
 
 #[cfg(not(engine_loom))]
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering, fence};

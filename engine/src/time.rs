@@ -1,6 +1,6 @@
-//! Time as the engine sees it: nanoseconds of a clock that never steps, for every deadline, and milliseconds since 1970
-//! for the few words that other processes read. Agents are handed these values and read no clock themselves; this file
-//! and the edges that own a [`Clock`] are the only ones that ask for the time.
+//! Time in the engine: nanoseconds of a clock that never steps, for every deadline, and milliseconds since 1970, for
+//! the few words that other processes read. Agents are handed these values and read no clock. Only this file and the
+//! edges that own a [`Clock`] read the time.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

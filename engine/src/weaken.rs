@@ -1,9 +1,10 @@
-//! Taking one ordering away, in model builds: what shows that a model depends on it. The models in `loom-tests` call this; the
-//! code under test knows nothing of it.
+//! Removes one memory ordering in model builds, to show that a model depends on it. The models in `loom-tests` call
+//! this; the code under test does not know of it.
 //!
-//! Each ordered operation has a comment directly above it that names its handshake, `// ORDERING(label): ...`. The words of
-//! `memory` and the fences of `sync` know which line called them, find that comment in the source, and leave the ordering
-//! out if it is the one that is weakened. So the labels are checked as well: a weakening that meets no operation says so.
+//! Directly above each ordered operation, a comment names its handshake, `// ORDERING(label): ...`. The words of
+//! `memory` and the fences of `sync` find the line that called them and that comment in the source, and omit the
+//! ordering if its label is weakened. So the labels are checked as well: weakening a label that no operation has is an
+//! error.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

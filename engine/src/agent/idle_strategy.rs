@@ -1,5 +1,5 @@
-//! What a thread does when its agent found nothing to do. Called once per duty cycle, on the thread that runs the agent.
-//! An enum, so that the choice costs a predictable branch and no virtual call.
+//! What a thread does when its agent found no work. It is called once per duty cycle, on the thread that runs the
+//! agent. It is an enum, so the choice costs a predictable branch and no virtual call.
 
 use core::fmt;
 use core::str::FromStr;

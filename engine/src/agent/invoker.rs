@@ -1,4 +1,4 @@
-//! An agent that has no thread of its own: its owner calls it, between whatever else that thread does.
+//! An agent without a thread of its own. Its owner calls it, between other work of the owner's thread.
 
 use super::{Agent, Finished};
 

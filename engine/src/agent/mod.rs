@@ -1,9 +1,9 @@
-//! What runs: an [`Agent`] does a bounded amount of work per call and never waits; an [`AgentRunner`] calls it from a
-//! thread of its own, an [`AgentInvoker`] from whatever thread its owner chooses. What a thread does between two calls that
-//! found nothing to do is its [`IdleStrategy`].
+//! Agents and their threads. An [`Agent`] does a bounded amount of work per call and never waits. An [`AgentRunner`]
+//! calls it on a thread of its own; an [`AgentInvoker`] calls it on a thread that its owner chooses. The
+//! [`IdleStrategy`] decides what the thread does after a call that found no work.
 //!
-//! An agent here is the outermost layer of one: it holds the clock and the system's resources, and hands the time and
-//! what arrived to the values inside it, which do no I/O and read no clock.
+//! An agent here is an outermost layer: it holds the clock and the system's resources, and passes the time and the
+//! input to the values inside it, which do no I/O and read no clock.
 
 mod idle_strategy;
 mod invoker;

@@ -1,5 +1,5 @@
-//! An agent with a thread of its own. The owner starts it, may ask whether it still runs, and closes it; everything else
-//! happens on that thread. A panic ends the agent and is kept for the owner: it never ends in silence.
+//! An agent with a thread of its own. The owner starts it, may ask whether it still runs, and closes it; all else
+//! happens on that thread. A panic ends the agent and is kept for the owner, so it is never lost.
 
 use std::any::Any;
 use std::io;

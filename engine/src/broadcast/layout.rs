@@ -1,4 +1,4 @@
-//! Where things lie in the broadcast buffer, shared by its transmitter and its receivers. Only they call it.
+//! The layout of the broadcast buffer, for its transmitter and its receivers only.
 
 use crate::memory::{AtomicBuffer, Field, OwnedWord, align_up};
 

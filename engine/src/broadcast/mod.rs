@@ -1,5 +1,5 @@
-//! The buffer through which the driver tells its clients what happened: one transmitter, any number of receivers, and no
-//! flow control. A receiver that falls a lap behind has lost events and is told so.
+//! The buffer through which the driver sends events to its clients: one transmitter, any number of receivers, and no
+//! flow control. A receiver that falls a whole lap behind loses events and is told so.
 //!
 //! ```text
 //!  positions  ──────────────────────────────────────────────────────────────▶
@@ -8,9 +8,10 @@
 //!                      intent - capacity          latest       tail            intent
 //! ```
 //!
-//! The transmitter announces what it is about to overwrite (intent) before it does; a receiver copies first and then looks
-//! whether the intent has reached what it copied. Both sides move the bytes as relaxed words, so that a copy that meets an
-//! overwrite is garbage, never undefined: `docs/decisions/0001-racing-reads.md`.
+//! The transmitter announces the range that it is about to overwrite (the intent) before it writes. A receiver copies a
+//! record first and then checks whether the intent has reached it. Both sides move the bytes as relaxed words, so a
+//! copy that races with an overwrite contains garbage but is not undefined behaviour. See
+//! `docs/decisions/0001-racing-reads.md`.
 
 mod layout;
 mod receiver;

@@ -1,5 +1,5 @@
-//! The receiving side of the broadcast buffer: each client's conductor takes events out, one private copy at a time. Never
-//! shows an event before it knows that the copy is whole, and never stores to the buffer.
+//! The receiving side of the broadcast buffer. Each client's conductor takes events out, one private copy at a time. It
+//! never hands out an event before it knows that the copy is whole, and never stores to the buffer.
 
 use super::layout::{Broadcast, BroadcastBufferError, HEADER_LENGTH, PADDING_TYPE, occupied, type_offset};
 use crate::memory::AtomicBuffer;

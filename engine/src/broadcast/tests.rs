@@ -1,4 +1,4 @@
-//! The broadcast buffer against the rules of its traps, against damage, and against a plain list of events.
+//! Tests of the broadcast buffer against its traps, against damage, and against a plain list of events.
 
 use proptest::prelude::*;
 

@@ -1,5 +1,5 @@
-//! The sending side of the broadcast buffer: the driver's conductor tells clients what happened. Never waits for anyone and
-//! never reads back what it wrote: receivers map the buffer writable.
+//! The sending side of the broadcast buffer, for the driver's conductor. It never waits for a receiver, and never reads
+//! back what it wrote, because receivers map the buffer writable.
 
 use super::layout::{Broadcast, BroadcastBufferError, HEADER_LENGTH, PADDING_TYPE, occupied, type_offset};
 use crate::memory::AtomicBuffer;

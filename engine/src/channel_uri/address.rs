@@ -1,4 +1,4 @@
-//! Addresses within a channel, as text: checked for their form, never resolved.
+//! Addresses in a channel, as text. Their form is checked; they are never resolved.
 
 use core::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};

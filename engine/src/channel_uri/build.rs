@@ -1,4 +1,4 @@
-//! Making a channel URI from values, in one canonical order, for clients and tools.
+//! Builds a channel URI from values, in one canonical order, for clients and tools.
 
 use core::fmt::Display;
 

@@ -1,4 +1,4 @@
-//! Why a text is no channel, and which code a client is answered with.
+//! Why a text is not a channel, and the error code with which a client is answered.
 
 use crate::command::ErrorCode;
 

@@ -1,4 +1,4 @@
-//! The value of `fc`: how a publication with many receivers is paced.
+//! The value of `fc`: the flow control of a publication with many receivers.
 
 use super::form::{Form, decimal};
 use crate::quantity::parse_duration_ns;

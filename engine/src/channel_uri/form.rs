@@ -1,4 +1,4 @@
-//! How the value of a parameter is written: one form per kind of value, each with the sentence that an error quotes.
+//! The written forms of parameter values: one form per kind of value, each with the sentence that an error quotes.
 
 use super::ChannelUriError;
 use crate::quantity::{DURATION_FORM, SIZE_FORM, parse_duration_ns, parse_size};

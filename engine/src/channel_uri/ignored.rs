@@ -1,5 +1,5 @@
-//! What of a channel has no effect, for whoever warns of it: the driver in its error log, tools on standard error. Nothing is
-//! refused for it, since the reference's drivers ignore it, too, and without a word.
+//! Finds the parts of a channel that have no effect, for warnings: the driver's error log, and the tools' standard
+//! error. They are never an error, because Aeron's drivers silently ignore them, too.
 
 use core::fmt;
 

@@ -1,8 +1,8 @@
-//! Channel URIs: the text by which an application says what medium, address and options a stream has, such as
-//! `aeron:ipc` or `aeron:udp?endpoint=224.20.30.39:40456|linger=10s`. Clients build them, the driver parses them; both
-//! keep the text verbatim, since it is what labels show and what a destination is removed by.
+//! Channel URIs: the text by which an application names the medium, address and options of a stream, such as
+//! `aeron:ipc` or `aeron:udp?endpoint=224.20.30.39:40456|linger=10s`. Clients build them and the driver parses them.
+//! Both keep the text verbatim, because labels show it and destinations are removed by it.
 //!
-//! Parsing is all there is: no name is resolved, no default is filled in, and nothing here knows what else is open.
+//! This module only parses. It resolves no names, fills in no defaults, and does not know what else is open.
 
 mod address;
 mod build;

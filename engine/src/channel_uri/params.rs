@@ -1,4 +1,4 @@
-//! The parameters of a channel, one table: key, field, form of the value, and which of two duplicates counts.
+//! The parameters of a channel in one table: key, field, form of the value, and which of two duplicates counts.
 
 use super::ChannelUriError;
 use super::address::{AddressForm, HostAndPort, Interface, InterfaceForm};

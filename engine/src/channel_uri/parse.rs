@@ -1,5 +1,5 @@
-//! The grammar of channel URIs: from a text to its prefix, its medium and its pairs of key and value. Values are taken
-//! literally, without escapes; what they mean is for `params`.
+//! The grammar of channel URIs: splits a text into its prefix, its medium and its pairs of key and value. Values are
+//! taken literally, without escapes; `params` interprets them.
 //!
 //! ```text
 //! uri    = [ "aeron-spy:" ] "aeron:" media [ "?" params ]

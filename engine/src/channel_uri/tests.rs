@@ -1,4 +1,4 @@
-//! Every parameter of the reference's table, the line between the two error codes, and the way back.
+//! Tests of every parameter in the reference's table, of the choice between the two error codes, and of building URIs.
 
 use proptest::collection::vec;
 use proptest::option;

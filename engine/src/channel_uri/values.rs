@@ -1,4 +1,4 @@
-//! What the parameters of a channel that are more than a number stand for, and how each is written.
+//! The parameter values that are more than a number: their meaning, and how each is written.
 
 use super::ChannelUriError;
 use super::form::{Form, decimal, forms, integer, integer32};

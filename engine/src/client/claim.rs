@@ -1,4 +1,4 @@
-//! Claims as publications lend them: those of the log buffer, which ring the log's doorbell once they are committed.
+//! Claims as publications lend them: claims of the log buffer that ring the log's doorbell after the commit.
 
 use core::ops::{Deref, DerefMut};
 

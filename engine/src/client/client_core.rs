@@ -1,8 +1,9 @@
-//! What a client and all its handles hold in common: the conductor behind its lock, the handlers behind theirs, and the clock.
-//! Whoever runs the conductor passes through here: the client's thread, a call that waits, or the application's invoker.
+//! The state that a client shares with all its handles: the conductor and the handlers, each behind a lock, and the
+//! clock. All threads that run the conductor use it: the client's own thread, a thread that waits in a call, and the
+//! application's invoker.
 //!
-//! Two locks. The conductor's is held for one step at a time and never while a handler runs, so a handler may call the client.
-//! The handlers' is only ever tried, and taken first where both are.
+//! The conductor's lock is held for one step at a time and never while a handler runs, so a handler may call the
+//! client. The handlers' lock is only ever tried. A thread that needs both takes the handlers' lock first.
 
 use core::fmt;
 use core::time::Duration;

@@ -1,4 +1,4 @@
-//! What a client is told before it connects. Data and handlers only; nothing is opened here.
+//! The settings and handlers of a client before it connects. Nothing is opened here.
 
 use core::fmt;
 use core::time::Duration;

@@ -1,5 +1,5 @@
-//! A counter of this client: a number that any process can watch. Any thread may set it; a call is one load to find the
-//! binding, then the store.
+//! A counter of this client: a number that any process can watch. Any thread may set it. A call loads one word to find
+//! the binding, then stores.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! One connection to one driver: the regions of its CnC file as this client uses them, and the id that it drew. A value of
-//! the client's conductor; replaced as a whole when the client reconnects. Never waits.
+//! One connection to one driver: the regions of its CnC file as this client uses them, and the client id. The client's
+//! conductor owns it and replaces it as a whole when the client reconnects. It never waits.
 
 use core::time::Duration;
 

@@ -1,5 +1,5 @@
-//! What a driver's counters say about the endpoint of a channel: its status, and the addresses that its sockets are bound to. The handles
-//! ask; anyone may write there, so that what contradicts itself is passed over.
+//! What a driver's counters say about the endpoint of a channel: its status, and the addresses to which its sockets are
+//! bound. Handles call this. Any process may write these counters, so contradictory values are skipped.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,5 +1,5 @@
-//! The variables of the environment that a client's settings come from, and what is wrong with one that cannot be read.
-//! Opens nothing, and knows the real environment only by what it is handed.
+//! The environment variables from which a client's settings come, and the errors for variables that cannot be read. It
+//! opens nothing; the environment is passed in.
 
 use core::fmt;
 use core::time::Duration;

@@ -1,10 +1,10 @@
-//! What a handle that many threads use is bound to, one binding per session epoch.
+//! The bindings of a handle that many threads use, one per session epoch.
 //!
-//! A concurrent publication and a counter are used through `&self`, so no thread may take a binding away while another
-//! is in the middle of a call on it. Bindings are therefore only ever added: each epoch is linked to the next, a reader
-//! walks to the newest, and all of them go when the handle goes. The usual handle has one epoch and costs its reader one
-//! load. The conductor adds and closes; readers never wait for it. This file must never free a binding that a reader may
-//! hold, nor block a reader.
+//! A concurrent publication and a counter are used through `&self`, so no thread may remove a binding while another is
+//! in the middle of a call on it. Bindings are therefore only ever added. Each epoch links to the next, a reader walks
+//! to the newest, and all are freed with the handle. A handle usually has one epoch, which costs its reader one load.
+//! The conductor adds and closes bindings; readers never wait for it. This file must never free a binding that a reader
+//! may hold, nor block a reader.
 
 use std::sync::OnceLock;
 

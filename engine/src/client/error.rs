@@ -1,5 +1,5 @@
-//! Why a client could not connect, could not add something, or could not do what it was asked: what was attempted on
-//! what, what was found instead, and what to do about it.
+//! Why a client could not connect, add a resource or do what it was asked. Each error says what was attempted on what,
+//! what was found instead, and what to do about it.
 
 use core::fmt;
 use core::time::Duration;

@@ -1,5 +1,5 @@
-//! What happened to a client as a whole, as typed events for its event handler. Plain data: made by the conductor, handed
-//! over by whoever runs it, never interpreted here.
+//! Events of a client as a whole, as typed data for its event handler. The conductor makes them, and the thread that
+//! runs it hands them over.
 
 use core::fmt;
 use core::time::Duration;

@@ -1,6 +1,7 @@
-//! An exclusive publication: one thread at a time publishes, and shares the log with nobody, so that claiming is a plain
-//! addition. The handle owns its appender; when the conductor has bound it anew, the owner's next call picks that up.
-//! A call is one load to find out, then the appender's work; it never waits, locks or allocates.
+//! An exclusive publication. One thread at a time publishes, and no other publication uses the log, so a claim is a
+//! plain addition. The handle owns its appender. When the conductor has rebound the publication, the owner's next call
+//! takes the new binding. A call costs one load to check for that, then the appender's work. It never waits, locks or
+//! allocates.
 
 use std::io::IoSlice;
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
-//! The client as the application holds it: connects, adds, closes. Its thread runs the conductor, if it has one.
+//! The client as the application holds it: connects, adds resources, closes. If the client has a thread, that runs the
+//! conductor.
 
 use core::time::Duration;
 use std::sync::{Arc, Mutex};

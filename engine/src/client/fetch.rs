@@ -1,9 +1,9 @@
-//! Having the pages of a log at hand before they are used first. Whoever maps a file gets each page from the kernel when it first
-//! touches it: that takes microseconds, in the middle of an offer or a poll, and over a log of 192 MiB a sixteenth of a second.
-//! What the driver has made room for beforehand can be had before that, many pages at a time.
+//! Fetching the pages of a log before they are first used. A mapped page is fetched from the kernel when it is first
+//! touched. That takes microseconds in the middle of an offer or a poll, and a sixteenth of a second over a log of 192
+//! MiB. Pages for which the driver has reserved space can be fetched earlier, many at a time.
 //!
-//! The conductor's turns do it, a step each, outside the client's lock: nobody waits longer than for one step. A log with holes
-//! is left alone, since a page that is read there takes up room from then on.
+//! The conductor's turns do this one step at a time, outside the client's lock, so nobody waits longer than for one
+//! step. A sparse log is left alone, because reading one of its pages would allocate it.
 
 use crate::logbuffer::{LogBuffers, PARTITION_COUNT};
 

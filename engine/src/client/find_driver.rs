@@ -1,5 +1,5 @@
-//! Looking for a driver in a directory: one look of the connect algorithm, and the loop around it that a new client waits in.
-//! The conductor takes single looks through [`FindDriver`]; it never waits here.
+//! Finding a driver in a directory: one attempt of the connect algorithm, and the loop of attempts in which a new
+//! client waits. The conductor makes single attempts through [`FindDriver`] and never waits here.
 
 use core::time::Duration;
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
-//! Changes on their way from the conductor to the one thread that owns what they change.
+//! Hands changes from the conductor to the one thread that owns the changed object.
 //!
-//! The conductor locks and adds; the owner looks at one word per poll and locks only when that word moved. So polling
-//! costs one load that hits the cache, and neither locks nor allocates while nothing changes. Nothing here knows what a
-//! change is.
+//! The conductor locks and adds. The owner reads one word per poll, and locks only if that word has changed. So polling
+//! costs one load that hits the cache, and neither locks nor allocates while nothing changes. This file does not know
+//! what a change is.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,5 +1,5 @@
-//! An image: one publisher's stream as one subscription sees it. The subscription's owner polls it; the conductor makes
-//! it and closes it; anybody may look at it through an [`ImageInfo`]. Polling never waits, locks or allocates.
+//! An image: one publisher's stream as one subscription sees it. The subscription's owner polls it, and the conductor
+//! makes and closes it. Any thread may inspect it through an [`ImageInfo`]. Polling never waits, locks or allocates.
 
 use core::fmt;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! Letting go of what was mapped. The kernel takes milliseconds to free the pages of a large log, and whoever runs the conductor,
-//! which may be a thread of the application's, is wanted elsewhere: what is large is let go on a thread of its own, which ends then.
-//! Where the system grants none it is done at once.
+//! Frees memory mappings. The kernel takes milliseconds to free the pages of a large log, and the thread that runs the
+//! conductor may belong to the application. So large mappings are freed on a thread of their own, which then ends. If
+//! the system grants no thread, they are freed at once.
 
 use std::sync::mpsc::{SendError, channel};
 use std::thread;

@@ -1,13 +1,13 @@
-//! The log mappings of one client. A log is mapped once, however many publications and IPC images share it, and is kept
-//! for a while after its last user let it go.
+//! The log mappings of one client. A log is mapped once, however many publications and IPC images share it. It is kept
+//! for a while after its last user has released it.
 //!
-//! The key is the *original* registration id, which denotes one file for as long as one driver runs (trap 26). Called by
-//! the conductor alone. Nothing here decides whether memory may be touched: every handle keeps its own reference to the
-//! mapping, so what is let go here is unmapped when the last handle is.
+//! The key is the *original* registration id, which denotes one file as long as one driver runs (trap 26). Only the
+//! conductor calls this. It does not decide whether memory may be touched: every handle keeps its own reference to the
+//! mapping, so a log that is released here is unmapped with the last handle.
 //!
-//! A publication that any thread may be using keeps what it was bound to in earlier session epochs, because nobody can tell
-//! when the last of those threads is done (`epochs.rs`). The addresses must stay good, but the files need not stay in
-//! memory: they are vacated. See `docs/decisions/0003-session-epochs.md`.
+//! A publication that any thread may be using keeps its bindings of earlier session epochs, because nobody can tell
+//! when the last of those threads has finished (`epochs.rs`). Their addresses must stay valid, but their files need not
+//! stay in memory: they are vacated. See `docs/decisions/0003-session-epochs.md`.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;

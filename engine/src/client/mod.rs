@@ -10,8 +10,8 @@
 //!        └── offer, poll, get, set: straight to the shared memory, past all of the above
 //! ```
 //!
-//! A handle is two halves: one that the application owns, and one that it shares with the conductor, through which the
-//! conductor closes it and binds it anew. The hot paths read one word of that half and never wait for it.
+//! A handle has two halves: the application owns one, and shares the other with the conductor, which closes and rebinds
+//! the handle through it. The hot paths read one word of the shared half and never wait for it.
 
 mod bound;
 mod claim;

@@ -1,5 +1,5 @@
-//! What the conductor has to tell the application, as data on its way to the handlers: the conductor writes it under its
-//! lock, and whoever ran the conductor hands it over outside of it, so that a handler may call the client.
+//! Messages from the conductor to the application's handlers, as data. The conductor makes them under its lock. The
+//! thread that ran the conductor hands them over outside the lock, so a handler may call the client.
 
 use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};

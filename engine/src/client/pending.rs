@@ -1,5 +1,5 @@
-//! Something that was asked of the driver and may not be there yet. The non-blocking form of adding: ask, go on, look now
-//! and then.
+//! A resource that was requested from the driver and may not exist yet. This is the non-blocking form of adding: the
+//! application requests, continues, and polls for the result.
 
 use std::marker::PhantomData;
 use std::sync::Arc;

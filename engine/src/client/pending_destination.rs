@@ -1,4 +1,5 @@
-//! A change of a publication's or subscription's destinations that was asked of the driver and may not have happened yet.
+//! A change of a publication's or subscription's destinations that was requested from the driver and may not have
+//! happened yet.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! A concurrent publication: any number of threads publish through one handle, beside other handles and processes. A call
-//! is one load to find the binding, then the appender's work; it never waits, locks or allocates.
+//! A concurrent publication. Any number of threads publish through one handle, beside other handles and processes. A
+//! call costs one load to find the binding, then the appender's work. It never waits, locks or allocates.
 
 use std::io::IoSlice;
 use std::net::SocketAddr;

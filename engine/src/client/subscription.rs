@@ -1,5 +1,5 @@
-//! A subscription: the images of one stream, polled in turn by the thread that owns the subscription. Images come and go
-//! through a list of changes that the conductor fills; a poll looks at one word to learn that there is something in it.
+//! A subscription: the images of one stream, polled in turn by the thread that owns the subscription. The conductor
+//! adds and removes images through a list of changes. A poll reads one word to learn whether the list has any.
 
 use core::time::Duration;
 use std::net::SocketAddr;

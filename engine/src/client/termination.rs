@@ -1,4 +1,4 @@
-//! Asking a driver to end. Takes no client: whoever may open a driver's files may ask.
+//! Asks a driver to terminate. This needs no client, only access to the driver's files.
 
 use core::fmt;
 use core::time::Duration;

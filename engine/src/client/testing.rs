@@ -1,5 +1,5 @@
-//! A driver played by hand, for the tests of the client: the rings of a real one on the heap, real log files in a
-//! temporary directory, and answers only when a test says so.
+//! A driver played by hand, for the tests of the client: the rings of a real driver on the heap, and real log files in
+//! a temporary directory. It answers only when a test says so.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

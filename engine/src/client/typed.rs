@@ -1,5 +1,5 @@
-//! Messages of an SBE schema, written straight into a claim and read straight from a fragment. Applications call this on
-//! publications and fragments; it adds nothing to them but the checks between bytes and types, and never copies a message.
+//! Messages of an SBE schema, written directly into a claim and read directly from a fragment. Applications call this
+//! on publications and fragments. It adds only the checks between bytes and types, and never copies a message.
 
 use gannet_codecs_runtime::{DecodeError, EncodeError, Message};
 

@@ -1,4 +1,5 @@
-//! Whether a driver lives, judged by its heartbeat alone: process ids are reused, and belong to other namespaces.
+//! Whether a driver is alive, judged by its heartbeat alone. Process ids are reused, and may belong to other
+//! namespaces.
 
 use core::time::Duration;
 

@@ -1,5 +1,6 @@
-//! Creating and opening the CnC file. The driver creates it, once per start; clients and tools open it, again and again until
-//! it is there. Never waits: what may pass is an error that says so, and whoever asked decides how long to go on.
+//! Creating and opening the CnC file. The driver creates it once per start. Clients and tools try to open it until it
+//! exists. This file never waits: a state that may pass is an error that says so, and the caller decides how long to
+//! retry.
 
 use core::ops::Range;
 use core::time::Duration;

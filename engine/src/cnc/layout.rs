@@ -1,4 +1,4 @@
-//! The CnC file's header and the places of its regions. Plain arithmetic: no file is touched here.
+//! The layout of the CnC file: its header and the places of its regions. Plain arithmetic; no file is touched here.
 
 use core::ops::Range;
 use core::time::Duration;

@@ -1,12 +1,12 @@
-//! The CnC ("command and control") file, by which clients and tools find a driver: the command ring, the event broadcast,
-//! the counters and the error log, one behind the other in one file, `cnc.dat`.
+//! The CnC ("command and control") file `cnc.dat`, through which clients and tools find a driver. It contains the
+//! command ring, the event broadcast, the counters and the error log, one behind the other.
 //!
 //! ```text
 //! │ header, 128 bytes │ to-driver ring │ to-clients broadcast │ counter metadata │ counter values │ error log │ to a whole page
 //! ```
 //!
-//! The driver creates it, sets everything up, and stores the version last; until then there is nothing to use. Clients and
-//! tools open it and check every length in it before they build on it.
+//! The driver creates the file, sets everything up, and stores the version last; until then the file must not be used.
+//! Clients and tools open it, and check every length in it before they use it.
 
 mod driver_state;
 mod file;

@@ -1,4 +1,4 @@
-//! Where driver directories are when nobody says. Drivers, clients and tools ask here, so that they look in the same place.
+//! The default places of driver directories. Drivers, clients and tools ask here, so they look in the same place.
 
 use std::path::PathBuf;
 

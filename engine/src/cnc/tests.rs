@@ -1,4 +1,4 @@
-//! The CnC file against the figures seen in files, the rules of its traps, and damage.
+//! Tests of the CnC file against values from real files, against its traps, and against damage.
 
 use core::time::Duration;
 use std::fs;

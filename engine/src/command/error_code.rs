@@ -1,4 +1,4 @@
-//! What went wrong, as a number that the driver, its clients and other drivers agree on.
+//! Error codes: the numbers on which the driver, its clients and other drivers agree.
 
 use core::fmt;
 

@@ -1,6 +1,6 @@
-//! How a control message lies in its record: fields at fixed offsets, little-endian, packed to 4 bytes, and texts that
-//! are an `i32` length and as many bytes. The message files declare their fields with these types; nothing here knows
-//! any one message. What is read comes from another process, so every read is checked and none may panic.
+//! The layout of a control message in its record: fields at fixed offsets, little-endian, packed to 4 bytes; a text is
+//! an `i32` length followed by as many bytes. The message files declare their fields with these types, and this file
+//! knows none of the messages. The bytes come from another process, so every read is checked and none may panic.
 
 /// A control message, command or event, whose bytes are not what its type demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

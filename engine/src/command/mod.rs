@@ -1,6 +1,6 @@
 //! The control messages between clients and driver: commands through the to-driver ring, events through the to-clients
-//! broadcast. Codecs over private bytes: whoever calls them has copied a record out of shared memory, or will copy one
-//! into it. Nothing here touches shared memory, allocates, or panics on what it reads.
+//! broadcast. These are codecs over private bytes: the caller has copied a record out of shared memory, or will copy
+//! one into it. Nothing here touches shared memory, allocates, or panics on its input.
 
 mod error_code;
 mod layout;

@@ -1,4 +1,4 @@
-//! Every message against the layout tables of the reference, and against arbitrary bytes.
+//! Tests of every message against the layout tables of the reference, and against arbitrary bytes.
 
 use std::net::{Ipv6Addr, SocketAddr};
 

@@ -1,4 +1,4 @@
-//! The counters that a driver makes: their type ids, and the names that their labels begin with.
+//! The counters that a driver makes: their type ids, and the prefixes of their labels.
 
 /// The type ids of a driver's counters. Applications use 1000 and up; what is not listed below is reserved.
 pub mod type_id {

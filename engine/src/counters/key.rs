@@ -1,5 +1,5 @@
-//! A counter's key: 112 bytes whose meaning its type decides. Built by the driver, taken apart by clients and tools; what is
-//! taken apart comes from shared memory, so every length in it is checked.
+//! A counter's key: 112 bytes, whose meaning depends on the counter's type. The driver builds keys; clients and tools
+//! decode them. Keys to decode come from shared memory, so every length in them is checked.
 
 use super::layout::KEY_LENGTH;
 use crate::types::{ClientId, CounterId, RegistrationId, SessionId, StreamId};

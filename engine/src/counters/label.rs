@@ -1,4 +1,4 @@
-//! A counter's label: text for people, that tools parse all the same. Longer text is clipped, never refused.
+//! A counter's label: text for people, which tools also parse. Longer text is clipped, never refused.
 
 use core::fmt;
 

@@ -1,4 +1,4 @@
-//! Where a counter's fields lie, shared by the manager and the readers. Only they call it. Every id is checked here, once.
+//! The layout of a counter's fields, for the manager and the readers only. Every id is checked here, once.
 
 use super::label::{CounterLabel, LABEL_LENGTH};
 use crate::memory::{AtomicBuffer, Field};

@@ -1,5 +1,5 @@
-//! The driver's side of the counters: allocates, labels and frees them. Called by the conductor only. Never decides by what
-//! stands in shared memory: which counters there are, and whose they are, it remembers itself.
+//! The driver's side of the counters: allocates, labels and frees them. Only the conductor calls it. It keeps its own
+//! record of which counters exist and whose they are, and never relies on shared memory for that.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,13 +1,14 @@
-//! Counters: 64-bit words by which the driver and its clients publish positions, limits, statuses and statistics to each
-//! other and to tools, with a key and a label that say what each one counts.
+//! Counters: 64-bit words in which the driver and its clients publish positions, limits, statuses and statistics to
+//! each other and to tools. A key and a label describe each counter.
 //!
 //! ```text
 //! metadata: 512 bytes per counter    │ state, type, reuse deadline │ key, 112 bytes │ label length │ label, 380 bytes │
 //! values:   128 bytes per counter    │ value │ registration id │ owner id │ reference id │ unused                     │
 //! ```
 //!
-//! The driver's conductor holds the one [`CountersManager`], which hands ids out densely and reuses those of freed counters
-//! after a cool-down. Everyone else holds a [`CountersReader`]. A value has one writer: whom the counter was made for.
+//! The driver's conductor holds the only [`CountersManager`]. It allocates ids densely and reuses those of freed
+//! counters after a cool-down. All others hold a [`CountersReader`]. A value has one writer: the party for which the
+//! counter was made.
 
 mod catalogue;
 mod key;

@@ -1,5 +1,5 @@
-//! Everyone's view of the counters: clients, tools, and the driver itself. Never blocks the manager, and never takes a copy for
-//! whole that the manager may have been changing.
+//! The read-only view of the counters, for clients, tools and the driver itself. It never blocks the manager, and never
+//! accepts a copy as whole if the manager may have been changing the counter.
 
 use super::layout::{
     COPIED_KEY_LENGTH, CounterBuffers, CountersError, Place, STATE_ALLOCATED, STATE_RECLAIMED, STATE_UNUSED,

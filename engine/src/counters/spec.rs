@@ -1,5 +1,5 @@
-//! What a counter is to be: everything that the manager stores when it allocates one. Built by the driver's conductor, one
-//! constructor per kind of counter, so that keys and labels are made in one place.
+//! The specification of a counter: everything that the manager stores when it allocates one. The driver's conductor
+//! builds it, with one constructor per kind of counter, so keys and labels are made in one place.
 
 use super::catalogue::{ChannelCounter, SockaddrCounter, StreamCounter, type_id};
 use super::key::{ChannelKey, CounterKey, SockaddrKey, StreamKey};

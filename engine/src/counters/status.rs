@@ -1,4 +1,4 @@
-//! What a channel status counter says, for clients and tools that read one.
+//! The values of a channel status counter, for clients and tools that read one.
 
 use core::fmt;
 

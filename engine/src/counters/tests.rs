@@ -1,4 +1,4 @@
-//! Counters against the rules of their traps, the labels seen in files, damage, and a plain map with a cool-down.
+//! Tests of counters against their traps, labels from real files, damage, and a plain map with a cool-down.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Who a publication is to the driver.
+//! The ids of a publication at the driver.
 
 use crate::types::{CounterId, RegistrationId, SessionId};
 

@@ -1,5 +1,5 @@
-//! The halves of handles that the conductor holds, too: through them it closes a handle and binds it anew. The owners' halves read
-//! one word of these before they go to shared memory.
+//! The halves of handles that the conductor shares with their owners. Through them the conductor closes a handle and
+//! rebinds it. The owner's half reads one word of its shared half before it accesses shared memory.
 
 mod counter;
 mod exclusive;

@@ -1,4 +1,4 @@
-//! The conductor's half of a subscription, and how it hands images over to the owner's half.
+//! The conductor's half of a subscription, through which it hands images to the owner's half.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

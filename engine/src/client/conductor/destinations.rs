@@ -1,6 +1,6 @@
-//! Destinations: where a publication with manual control sends to, or what a subscription with manual control receives from. The
-//! driver forgets them with their publication or subscription; here they are remembered, so that they come back with it after a
-//! reconnection.
+//! Destinations: the addresses to which a publication with manual control sends, or from which a subscription with
+//! manual control receives. The driver forgets them with their publication or subscription. The client remembers them
+//! here and adds them again after a reconnection.
 
 use super::liveness::RESTORE_RETRY_NS;
 use super::requests::not_sent;

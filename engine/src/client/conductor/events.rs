@@ -1,5 +1,5 @@
-//! What the conductor does when the driver says something. Events are broadcast to all clients, and a client that has just
-//! connected may hear an old one (trap 17), so whatever names nothing of this client's is ignored.
+//! The conductor's reactions to the driver's events. Events are broadcast to all clients, and a client that has just
+//! connected may receive an old one (trap 17). So an event that names nothing of this client is ignored.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

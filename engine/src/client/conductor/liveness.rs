@@ -1,4 +1,5 @@
-//! Who is alive: the client shows it, the driver is watched, and either may be lost and found again.
+//! Liveness of client and driver: the client's heartbeat, the check of the driver's, and the way back after either was
+//! lost.
 //!
 //! ```text
 //!                 paused, timed out, driver lost or restarted
@@ -7,7 +8,8 @@
 //!       └────────────── a driver is there, and may be used ──────┘       again under the next session epoch
 //! ```
 //!
-//! While Down every handle is closed, so no word of a counter that the driver may have given to another client is stored to.
+//! While the client is Down, every handle is closed. So it never stores to a counter that the driver may have given to
+//! another client.
 
 use super::resource::{Gone, Phase, Resource, Wanted};
 use super::responses::{Named, Renamed};

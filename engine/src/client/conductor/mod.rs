@@ -1,19 +1,19 @@
-//! The client's conductor: it asks the driver for things, hears what the driver says, shows that the client lives, finds
-//! out whether the driver does, and finds its way back to it.
+//! The client's conductor. It sends commands to the driver, receives its events, sends the client's heartbeat, checks
+//! the driver's, and reconnects to the driver after a loss.
 //!
-//! A value behind the client's lock: run by the client's own thread, by a thread that waits for an answer, or by the
-//! application's invoker. It reads no clock and calls no handler; what handlers are to be told waits as notices. What it
-//! does to the file system (mapping logs, looking for a driver) goes through what it was given.
+//! The conductor is a value behind the client's lock. The client's own thread runs it, or a thread that waits for an
+//! answer, or the application's invoker. It reads no clock and calls no handler; messages for handlers wait as notices.
+//! It accesses the file system (mapping logs, looking for a driver) only through the functions that it was given.
 //!
-//! | file | what is there |
+//! | file | contents |
 //! | --- | --- |
 //! | this | the parts, and the duty cycle |
-//! | `requests` | what handles and the client ask of it |
-//! | `events` | what the driver says |
+//! | `requests` | requests of handles and the client |
+//! | `events` | the driver's events |
 //! | `destinations` | destinations of publications and subscriptions |
-//! | `liveness` | heartbeats, timeouts, losing the driver and finding one again |
-//! | `resource` | what has been added |
-//! | `responses` | channels that name something else of a driver |
+//! | `liveness` | heartbeats, timeouts, losing the driver and reconnecting |
+//! | `resource` | the resources that were added |
+//! | `responses` | channels that name other resources by the driver's ids |
 
 mod destinations;
 mod events;

@@ -1,5 +1,5 @@
-//! What handles and the client ask of the conductor. Each call takes effect at once or is a command on its way to the
-//! driver, whose answer the duty cycle brings.
+//! Requests of handles and the client. Each call takes effect at once, or sends a command to the driver, whose answer
+//! the duty cycle receives.
 
 use super::destinations::Destinations;
 use super::resource::{Gone, Phase, Resource, Undo};

@@ -1,5 +1,5 @@
-//! What a client has added, or is adding: the request as it can be made again, how far it has come, and the shared half of
-//! its handle. Values of the conductor.
+//! A resource that the client has added or is adding: the request, so that it can be repeated, its progress, and the
+//! shared half of its handle.
 
 use super::destinations::Destinations;
 use super::responses::Named;

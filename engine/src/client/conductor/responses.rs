@@ -1,6 +1,7 @@
-//! Channels that name something of this client or of another by the id that a driver gave it: `response-correlation-id`. When the
-//! client reconnects, its own get other ids, and what answers them is asked for with those. What another client or a peer has is
-//! nothing to a driver that was started since, or something else under the same number: such an id is not asked for again.
+//! Channels that name a resource of this client or of another by the id that a driver gave it:
+//! `response-correlation-id`. When the client reconnects, its own resources get new ids, and the channels that name
+//! them are rewritten. After a driver restart, the id of a resource of another client or a peer means nothing, or
+//! something else, so it is not used again.
 
 use super::resource::{Phase, Wanted};
 use super::{Conductor, ResourceKey};

@@ -1,4 +1,4 @@
-//! The conductor against a driver played by hand: every event, every timeout, every way to lose the driver.
+//! Tests of the conductor against a driver played by hand: every event, every timeout, every way to lose the driver.
 
 use std::io::IoSlice;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,5 @@
-//! Events: what the driver tells all its clients through the to-clients broadcast. Each client picks what concerns it. One
-//! body per file; events with the same body share its file.
+//! Events: the messages that the driver sends to all its clients through the to-clients broadcast. Each client picks
+//! those that concern it. Each file has one body; events with the same body share its file.
 
 mod on_available_image;
 mod on_client_timeout;

@@ -1,4 +1,4 @@
-//! ON_AVAILABLE_IMAGE: a subscription has an image more; the event says where its log is.
+//! ON_AVAILABLE_IMAGE: a subscription has a new image. The event names the image's log.
 
 use crate::command::Text;
 use crate::command::layout::{Body, Found, I32, I64, MalformedCommand, Prefixed};

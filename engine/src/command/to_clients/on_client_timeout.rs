@@ -1,4 +1,4 @@
-//! ON_CLIENT_TIMEOUT: the driver has not seen a client's heartbeat for too long and takes back what it held.
+//! ON_CLIENT_TIMEOUT: the driver has not seen a client's heartbeat for too long, and releases all that the client held.
 
 use crate::command::layout::{Body, Found, I64, MalformedCommand};
 use crate::types::ClientId;

@@ -1,4 +1,4 @@
-//! ON_COUNTER_READY and ON_UNAVAILABLE_COUNTER: a counter is there, or is about to be freed.
+//! ON_COUNTER_READY and ON_UNAVAILABLE_COUNTER: a counter is ready, or is about to be freed.
 
 use crate::command::layout::{Body, Found, I32, I64, MalformedCommand};
 use crate::types::{CounterId, RegistrationId};

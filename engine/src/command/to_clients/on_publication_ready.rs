@@ -1,4 +1,4 @@
-//! ON_PUBLICATION_READY and ON_EXCLUSIVE_PUBLICATION_READY: a publication is there; the event says where its log is.
+//! ON_PUBLICATION_READY and ON_EXCLUSIVE_PUBLICATION_READY: a publication is ready. The event names its log.
 
 use crate::command::Text;
 use crate::command::layout::{Body, Found, I32, I64, MalformedCommand, Prefixed};

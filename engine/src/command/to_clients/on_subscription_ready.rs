@@ -1,4 +1,4 @@
-//! ON_SUBSCRIPTION_READY: a subscription is there. Its images are announced after this (trap 24).
+//! ON_SUBSCRIPTION_READY: a subscription is ready. Its images are announced after this (trap 24).
 
 use crate::command::layout::{Body, Found, I32, I64, MalformedCommand};
 use crate::types::{CorrelationId, CounterId};

@@ -1,4 +1,4 @@
-//! ON_UNAVAILABLE_IMAGE: a subscription has an image less. Not sent when the subscription itself is removed (trap 25).
+//! ON_UNAVAILABLE_IMAGE: a subscription has lost an image. Not sent when the subscription itself is removed (trap 25).
 
 use crate::command::Text;
 use crate::command::layout::{Body, Found, I32, I64, MalformedCommand, Prefixed};

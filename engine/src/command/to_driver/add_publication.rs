@@ -1,4 +1,4 @@
-//! ADD_PUBLICATION and ADD_EXCLUSIVE_PUBLICATION: a client asks for a publication; the driver answers with its log.
+//! ADD_PUBLICATION and ADD_EXCLUSIVE_PUBLICATION: a client asks for a publication. The driver answers with its log.
 
 use super::{HEADER_END, load_header, store_header};
 use crate::command::Text;

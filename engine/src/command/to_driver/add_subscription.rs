@@ -1,4 +1,4 @@
-//! ADD_SUBSCRIPTION: a client asks for a subscription; images are announced to it as they come.
+//! ADD_SUBSCRIPTION: a client asks for a subscription. Its images are announced as they come.
 
 use super::{HEADER_END, load_header, store_header};
 use crate::command::Text;

@@ -1,4 +1,4 @@
-//! CLIENT_CLOSE: a client goes away and gives back all that it holds. Never answered.
+//! CLIENT_CLOSE: a client closes and releases all that it holds. Never answered.
 
 use super::{HEADER_END, load_header, store_header};
 use crate::command::layout::{Body, Found, MalformedCommand};

@@ -1,4 +1,5 @@
-//! CLIENT_KEEPALIVE: a client says that it lives. Clients of this version do not send it, and a driver accepts it.
+//! CLIENT_KEEPALIVE: a client reports that it is alive. Clients of this version do not send it, but a driver accepts
+//! it.
 
 use super::{HEADER_END, load_header, store_header};
 use crate::command::layout::{Body, Found, MalformedCommand};

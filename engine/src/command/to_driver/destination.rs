@@ -1,5 +1,5 @@
-//! ADD_DESTINATION, REMOVE_DESTINATION, ADD_RCV_DESTINATION and REMOVE_RCV_DESTINATION: a client says where a
-//! publication with manual control sends to, or what a subscription with manual control receives from.
+//! ADD_DESTINATION, REMOVE_DESTINATION, ADD_RCV_DESTINATION and REMOVE_RCV_DESTINATION: a client changes the addresses
+//! to which a publication with manual control sends, or from which a subscription with manual control receives.
 
 use super::{HEADER_END, load_header, store_header};
 use crate::command::Text;

@@ -1,5 +1,5 @@
-//! Commands: what a client asks of the driver through the to-driver ring. One body per file; commands with the same
-//! body share its file.
+//! Commands: the requests that a client sends to the driver through the to-driver ring. Each file has one body;
+//! commands with the same body share its file.
 
 mod add_counter;
 mod add_publication;

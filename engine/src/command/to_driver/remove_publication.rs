@@ -1,4 +1,4 @@
-//! REMOVE_PUBLICATION: a client gives a publication back, or revokes it.
+//! REMOVE_PUBLICATION: a client releases a publication, or revokes it.
 
 use super::{HEADER_END, load_header, store_header};
 use crate::command::layout::{Body, Found, I64, MalformedCommand, U64};

@@ -1,4 +1,4 @@
-//! REMOVE_SUBSCRIPTION: a client gives a subscription back, with all that was linked to it.
+//! REMOVE_SUBSCRIPTION: a client releases a subscription, with all its images.
 
 use super::{HEADER_END, load_header, store_header};
 use crate::command::layout::{Body, Found, I64, MalformedCommand};

@@ -1,5 +1,5 @@
-//! Handles are made, used, closed and dropped in any order, while drivers come and go: nothing panics, nothing is left behind,
-//! and every handle agrees with its client on whether it works.
+//! Handles are made, used, closed and dropped in any order, while drivers come and go. Nothing panics, nothing is left
+//! behind, and every handle agrees with its client on whether it works.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! Destinations: they come, go, and come back with what they belong to.
+//! Destinations are added, removed, and restored with their publication or subscription.
 
 use super::*;
 use crate::client::PendingDestination;

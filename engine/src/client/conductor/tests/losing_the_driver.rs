@@ -1,4 +1,4 @@
-//! A client that was paused, one that was given up, one whose driver went, and the way back.
+//! A client that was paused, a client that timed out, a client whose driver is gone, and their reconnections.
 
 use super::*;
 

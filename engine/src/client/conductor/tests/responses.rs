@@ -1,4 +1,4 @@
-//! Publications whose channels name what they answer, or what answers them, by the ids of a driver.
+//! Publications and subscriptions whose channels name each other by the driver's ids, for responses.
 
 use super::destinations::{reconnecting, restart};
 use super::*;
