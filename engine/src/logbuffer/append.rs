@@ -1,5 +1,5 @@
-//! Appending to a concurrent publication's log: any number of publishers, in this process and others, claim ranges by adding to
-//! the tail. Publications call this from any thread; it never waits and never allocates.
+//! Appending to a concurrent publication's log. Any number of publishers, in this process and others, claim ranges by
+//! adding to the tail. Publications call this from any thread; it never waits and never allocates.
 
 use std::io::IoSlice;
 

@@ -1,5 +1,5 @@
-//! Putting fragmented messages back together. Wrapped around an application's handler and given to a poll: a message that came as
-//! one frame is handed on where it is, one that came as several is gathered in a buffer that is kept for the next.
+//! Reassembling fragmented messages. An assembler wraps the application's handler and is passed to a poll. It hands on
+//! a message of one frame in place. It gathers a message of several frames in a buffer, which it reuses for the next.
 
 use std::collections::HashMap;
 

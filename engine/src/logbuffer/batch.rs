@@ -1,12 +1,13 @@
-//! Many small messages with one update of the tail, published all at once: both appenders lend such a batch.
+//! Batches: many small messages that are claimed with one update of the tail and published all at once. Both appenders
+//! lend them.
 //!
 //! ```text
 //!  | -total | message 1 | length 2 | message 2 | length 3 | message 3 |     claimed: one frame in progress, as long as all
 //!  | length 1 | message 1 | length 2 | message 2 | length 3 | message 3 |   committed by one store
 //! ```
 //!
-//! The frames behind the first are complete, but nobody can get to them before the first is committed. If the publisher dies,
-//! the driver finds one claim in progress and turns all of it to padding.
+//! The frames behind the first are complete, but no reader can reach them before the first is committed. If the
+//! publisher dies, the driver finds one claim in progress and turns all of it into padding.
 
 use crate::memory::FrameSpace;
 use crate::types::Position;

@@ -1,4 +1,4 @@
-//! A claim: a frame lent to the application to write its payload in place.
+//! A claim: a frame lent to the application, which writes its payload in place.
 
 use core::ops::{Deref, DerefMut};
 

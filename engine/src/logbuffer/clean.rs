@@ -1,5 +1,5 @@
-//! Zeroing what every subscriber is done with, so that publishers may have it again. The driver's conductor calls this, before it
-//! publishes the limit that lets them.
+//! Zeroing the memory that every subscriber has consumed, so that publishers can reuse it. The driver's conductor calls
+//! this before it publishes the limit that allows the reuse.
 
 use std::hint::black_box;
 

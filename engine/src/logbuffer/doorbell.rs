@@ -11,12 +11,13 @@
 //!        count their bells up, wake           else sleep while the bell counts what it did
 //! ```
 //!
-//! Both sides store, then look: that needs a barrier between the two on both sides, or both may look too early and the wake-up
-//! is lost. The heavy barrier runs on the publisher's processor in place of its own, so the publisher pays one load of a
-//! line that nobody else touches. Stock publishers know nothing of this and never ring, so a sleep is always bounded. Why it
-//! is so: `docs/decisions/0002-doorbell.md`.
+//! Each side stores and then looks. Without a barrier between the two on both sides, both may look too early, and the
+//! wake-up is lost. The heavy barrier also takes effect on the publisher's processor, so the publisher needs none of
+//! its own: it pays for one load of a line that nobody else touches. Aeron's publishers never ring, so a sleep is
+//! always bounded. `docs/decisions/0002-doorbell.md` has the reasons.
 //!
-//! Publishers call [`Doorbell`], subscribers [`Bell`]. A waiter that dies leaves at most a bit, which the next ring takes.
+//! Publishers call [`Doorbell`], subscribers [`Bell`]. A waiter that dies leaves at most one bit, which the next ring
+//! takes.
 
 #[cfg(not(engine_loom))]
 use core::time::Duration;

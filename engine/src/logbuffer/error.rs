@@ -1,4 +1,4 @@
-//! Why an append did not happen: small values for the hot path, and what stands in the way of an appender.
+//! Why an append did not happen, as small values for the hot path, and why an appender cannot be made.
 
 /// Why a message was not published. Nothing was written then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

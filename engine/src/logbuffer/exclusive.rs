@@ -1,5 +1,5 @@
-//! Appending to an exclusive publication's log: one publisher owns the log and keeps its place privately, so a claim is a plain
-//! addition. Publications call this from one thread at a time; it never waits and never allocates.
+//! Appending to an exclusive publication's log. One publisher owns the log and keeps its position privately, so a claim
+//! is a plain addition. Publications call this from one thread at a time; it never waits and never allocates.
 
 use std::io::IoSlice;
 

@@ -1,4 +1,4 @@
-//! What a reader hands to the application: one frame's payload and what its header says.
+//! A fragment: the payload and the header of one frame, as a reader hands it to the application.
 
 use crate::types::{Position, SessionId, StreamId, TermId};
 

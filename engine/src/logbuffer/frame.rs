@@ -1,12 +1,13 @@
-//! The frame header: where its fields are, and how a frame is begun and committed. Appenders and the unblocker call this.
+//! The frame header: the places of its fields, and how a frame is begun and committed. Appenders and the unblocker call
+//! this.
 //!
 //! ```text
 //!  0           4        5      6       8            12          16         20       24              32
 //! | length     | version | flags | type | term offset | session id | stream id | term id | reserved value | payload ...
 //! ```
 //!
-//! One word, one width: the length and the word of version, flags and type are 32 bits wide; the pairs that follow are
-//! written as 64-bit words, always.
+//! One word, one width: the length is a 32-bit word, and so are version, flags and type together. The pairs that follow
+//! are always written as 64-bit words.
 
 use crate::memory::{CommittedFrame, Field, FrameSpace, align_up};
 use crate::sync::{Ordering, fence};

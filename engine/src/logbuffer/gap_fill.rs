@@ -1,4 +1,5 @@
-//! Turning a gap into padding, for streams whose loss is not repaired. The driver's receiver calls this, which alone inserts frames.
+//! Turning a gap into padding, for streams whose loss is not repaired. The driver's receiver calls this; it is the only
+//! agent that inserts frames.
 
 use crate::memory::Partition;
 use crate::types::Position;

@@ -1,5 +1,5 @@
-//! Finding how far an image is complete, and the first gap behind that. The driver's receiver calls this in each duty cycle, for each
-//! image: it alone inserts frames, so nothing is copied while this looks.
+//! Finds how far an image is complete, and the first gap behind that. The driver's receiver calls this for each image
+//! in its duty cycle. It is the only agent that inserts frames, so no frame is copied during the scan.
 
 use crate::types::Position;
 

@@ -1,4 +1,4 @@
-//! Where a log file's terms and its metadata are.
+//! The places of a log file's terms and of its metadata.
 
 use crate::memory::align_up;
 use crate::types::TermLength;

@@ -1,4 +1,4 @@
-//! A log: its three terms and its metadata, checked when it is opened and shared by everything that appends to it or reads it.
+//! A log: its three terms and its metadata, checked when it is opened, and shared by all its appenders and readers.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! A message on its way into a claimed range: one frame, or fragments of one frame's payload each. Both appenders call this.
+//! Writes a message into a claimed range: as one frame, or as fragments of one frame's payload each. Both appenders
+//! call this.
 
 use std::io::IoSlice;
 

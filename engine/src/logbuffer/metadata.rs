@@ -1,5 +1,5 @@
-//! The metadata section of a log: the last 4096 bytes of its file. Publishers own the tails and the active term count, the
-//! driver everything else.
+//! The metadata section of a log: the last 4096 bytes of its file. Publishers own the tails and the active term count;
+//! the driver owns everything else.
 
 use crate::memory::{AtomicBuffer, CACHE_LINE_LENGTH, Field, OwnedWord, Partition, Word};
 use crate::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};

@@ -1,13 +1,14 @@
-//! Log buffers: the memory through which every message of a stream goes.
+//! Log buffers: the memory through which every message of a stream passes.
 //!
 //! ```text
 //! 0                 T                2T               3T                      L-4096        L
 //! | term partition 0 | term partition 1 | term partition 2 | zero fill to page | metadata 4096 |
 //! ```
 //!
-//! A stream is a sequence of terms of `T` bytes, kept in three partitions in turn. Publishers claim a range of the current
-//! term from its tail, write a frame into it and commit that with its length; subscribers walk committed frames and publish
-//! how far they have come; the driver cleans what all of them are done with, and only then lets publishers have it again.
+//! A stream is a sequence of terms of `T` bytes, kept in three partitions in turn. Publishers claim a range of the
+//! current term from its tail, write a frame into it, and commit the frame by storing its length. Subscribers read
+//! committed frames and publish their positions. The driver cleans what all subscribers have consumed, and only then
+//! lets publishers reuse it.
 //!
 //! | Step | File |
 //! | --- | --- |
@@ -16,11 +17,10 @@
 //! | read | `read`, with `scan`, `fragment`, `assemble` |
 //! | the driver's part | `clean`, `unblock` |
 //! | to the network and from it | `sendable`, `rebuild`, `gap_scan`, `gap_fill` |
-//! | waking who sleeps over an empty log | `doorbell` |
+//! | waking a subscriber that sleeps over an empty log | `doorbell` |
 //!
-//! The appenders and readers are what publications and images are made of. Whoever builds one from a log keeps the
-//! protocol's promises: positions and limits are the driver's counters for this log, each with the one writer that the
-//! protocol gives it.
+//! Publications and images are built from the appenders and readers here. Code that builds one from a log must keep to
+//! the protocol: positions and limits are the driver's counters for this log, and each has one writer.
 
 mod append;
 mod assemble;

@@ -1,4 +1,4 @@
-//! What a log is made with: its layout and everything that its metadata says when it is new.
+//! The parameters of a new log: its layout and the contents of its metadata.
 
 use crate::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLength};
 

@@ -1,7 +1,7 @@
-//! Reading an image: the handler sees each committed frame in the log itself, and the position moves once per call. Images call
-//! this, from one thread at a time; it never waits and never allocates.
+//! Reading an image. The handler sees each committed frame in the log itself, and the position moves once per call.
+//! Images call this from one thread at a time; it never waits and never allocates.
 //!
-//! A poll stays within one term: at its end it returns, and the next one goes on in the next term.
+//! A poll stays within one term. It returns at the end of the term, and the next poll continues in the next term.
 
 use crate::memory::OwnedWord;
 use crate::types::{Position, SessionId, TermId};

@@ -1,5 +1,5 @@
-//! Inserting what came from the network into an image's log. The driver's receiver calls this for every datagram that it accepts, and
-//! nobody else writes to that log but the cleaning conductor.
+//! Inserting received frames into an image's log. The driver's receiver calls this for every datagram that it accepts.
+//! Only the cleaning conductor also writes to that log.
 //!
 //! ```text
 //! before  | frames that are read | .............. nothing yet ............... | frames behind a gap |
@@ -7,8 +7,8 @@
 //!                                 1 its length was zero   3 and is stored last, releasing
 //! ```
 //!
-//! Later frames of the datagram are in place before the first one's length is: whoever scans the term sees nothing of the datagram, or
-//! all of it.
+//! The later frames of the datagram are in place before the length of the first is stored. So a scan of the term sees
+//! the whole datagram or nothing of it.
 
 use crate::memory::Partition;
 use crate::types::Position;

@@ -1,5 +1,5 @@
-//! Moving a concurrent log on to its next term. Called by a publisher that found its term full, and by the driver for one that
-//! died before it could.
+//! Rotating a concurrent log to its next term. A publisher that found its term full calls this, or the driver in place
+//! of a publisher that died before it could.
 
 use crate::types::TermId;
 

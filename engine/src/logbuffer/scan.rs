@@ -1,4 +1,4 @@
-//! Walking the committed frames of a term. Every reader is built on this.
+//! Walks the committed frames of a term. Every reader is built on this.
 
 use crate::memory::{CommittedFrame, FrameCursor, OwnedWord, Partition};
 use crate::types::Position;

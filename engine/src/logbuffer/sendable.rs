@@ -1,5 +1,5 @@
-//! What of a log can be sent as one datagram, and its bytes. The driver's sender asks, for new data and for what is sent again; the
-//! transport takes the bytes from the log itself.
+//! Finds which part of a log can be sent as one datagram, and lends its bytes. The driver's sender calls this for new
+//! data and for retransmits; the transport takes the bytes from the log itself.
 
 use crate::memory::{Field, OwnedWord};
 use crate::types::Position;

@@ -1,6 +1,6 @@
-//! Getting a stream past a publisher that died between claiming and committing. The driver's conductor calls this, when readers
-//! have been stuck at a claimed frame for longer than the unblock timeout, and never for an exclusive publication that is active:
-//! its publisher keeps its place to itself and would write over the padding.
+//! Unblocks a stream whose publisher died between claim and commit. The driver's conductor calls this when readers have
+//! been stuck at a claimed frame for longer than the unblock timeout. It never does so for an exclusive publication
+//! that is active: its publisher keeps its position privately and would overwrite the padding.
 
 use crate::memory::Partition;
 use crate::types::{Position, TermId};

@@ -1,4 +1,4 @@
-//! Alignment: what the hardware moves as one, and rounding up to it.
+//! Cache lines: alignment to them, and rounding up to a multiple.
 
 /// The unit in which cores exchange memory, in bytes. Words with different writers are kept on different lines.
 pub const CACHE_LINE_LENGTH: usize = 64;

@@ -1,14 +1,15 @@
-//! What becomes of a mapped file that is cut short by somebody else, or that its disk cannot give back: without this, the first touch
-//! of a page that is no more ends the process with SIGBUS. A guarded mapping gets a private page of zeroes there instead, and is
-//! known not to be intact from then on. `docs/decisions/0004-files-cut-short.md` says why it is done in a signal handler.
+//! Protection against mapped files that somebody else truncates, or that the disk cannot read back. Without it, the
+//! first touch of a missing page ends the process with SIGBUS. In a guarded mapping, a private page of zeroes takes the
+//! place of the missing page, and the mapping counts as not intact from then on.
+//! `docs/decisions/0004-files-cut-short.md` says why a signal handler does this.
 //!
 //! ```text
 //!  a touch of a guarded mapping ─ SIGBUS ─▶ on_bus_error: counts the fault, puts a page of zeroes there ─▶ the touch is done again
 //!  a touch of anything else     ─ SIGBUS ─▶ whoever handled the signal before
 //! ```
 //!
-//! Whoever reads a guarded mapping asks [`faults`] after it has read and before it believes: if the number is what it was, all that
-//! was read came from the file.
+//! Code that reads a guarded mapping calls [`faults`] after it has read and before it relies on the data. If the number
+//! has not changed, all data came from the file.
 #![allow(unsafe_code, reason = "UNSAFE FENCE: handles a signal, and puts pages in the place of others")]
 
 use core::ffi::c_void;

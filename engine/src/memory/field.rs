@@ -1,4 +1,4 @@
-//! A shared field, declared once with its offset and width, so that algorithms never add byte offsets by hand.
+//! A shared field, declared once with its offset and width, so algorithms never add byte offsets by hand.
 
 use core::marker::PhantomData;
 

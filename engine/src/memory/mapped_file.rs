@@ -1,4 +1,4 @@
-//! Files mapped into memory, with their space reserved before use so that a full file system is an error at creation and
+//! Files mapped into memory. Their space is reserved before use, so a full file system is an error at creation and
 //! never a SIGBUS later.
 #![allow(unsafe_code, reason = "UNSAFE FENCE: maps files")]
 

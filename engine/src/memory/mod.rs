@@ -6,14 +6,15 @@
 //!       └ Word           one 32- or 64-bit word of a view, checked once, then read and written without further checks
 //! ```
 //!
-//! Other processes write to the same bytes at any time, so no reference to them is ever formed outside this fence but
-//! for a payload that its protocol has handed over: a committed fragment while it is polled, a claim until it is committed.
-//! Words are atomics of one width for ever ("one word, one width"); bulk bytes are copied, ordered by the words around them.
+//! Other processes write to the same bytes at any time. So no reference to them is formed outside this fence, except to
+//! a payload that its protocol has handed over: a committed fragment while it is polled, and a claim until it is
+//! committed. Words are atomics whose width never changes ("one word, one width"). Bulk bytes are copied, ordered by
+//! the words around them.
 //!
-//! That bulk bytes are the reader's or the writer's own at each time is the protocol's doing, not the types': so nothing outside this
-//! crate gets a view, or a log, without [`RawAccess`], the promise to keep to it.
+//! Bulk bytes belong either to the reader or to the writer at any time. The protocol ensures that, not the types. So no
+//! code outside this crate gets a view or a log without [`RawAccess`], the promise to keep to the protocol.
 //!
-//! In model builds the same types stand on loom's cells (`model.rs`), so that the algorithms above run unchanged.
+//! In model builds, the same types use loom's cells (`model.rs`), so the algorithms above run unchanged.
 
 mod cache_line;
 #[cfg(all(feature = "journal", not(engine_loom)))]

@@ -1,9 +1,9 @@
-//! The same views on loom's cells, for models that explore every interleaving of the algorithms that ship.
+//! The same views on loom's cells, for models that explore every interleaving of the shipped algorithms.
 //!
-//! A buffer is a run of eight-byte slots. Each slot is used as one 64-bit word, or as two 32-bit words, for ever: which, is
-//! said when the buffer is made, and an access of the other width fails the model ("one word, one width"). Beside each
-//! 32-bit word stands a cell through which loom sees plain accesses: a bulk copy that meets another access to the same word
-//! without an ordering between them fails the model as a data race. Word accesses may meet each other, being atomic.
+//! A buffer is a run of eight-byte slots. Each slot is either one 64-bit word or two 32-bit words. This is set when the
+//! buffer is made, and an access of the other width fails the model ("one word, one width"). Beside each 32-bit word is
+//! a cell through which loom sees plain accesses. A bulk copy that meets another access to the same word, without an
+//! ordering between them, fails the model as a data race. Word accesses are atomic and may meet.
 #![allow(unsafe_code, reason = "UNSAFE FENCE: lends copies of model memory with the signatures of the real views")]
 
 use std::fmt;

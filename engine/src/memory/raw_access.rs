@@ -1,5 +1,5 @@
-//! Who may reach shared memory itself: whoever has promised to keep to its protocols. Asked for wherever a view of bytes, a log or the
-//! writing end of anything shared is handed out of this crate; costs nothing.
+//! The promise to keep to the protocols of shared memory. Callers outside this crate need it to get a view of bytes, a
+//! log, or the writing end of anything shared. It costs nothing at run time.
 #![allow(
     unsafe_code,
     reason = "UNSAFE FENCE: the promise that everything without a client, a journal or a reader between rests on"

@@ -1,4 +1,4 @@
-//! What a view stands on: bytes that stay where they are for as long as any view of them lives.
+//! The memory under a view: bytes that stay in place as long as any view of them lives.
 #![allow(unsafe_code, reason = "UNSAFE FENCE: allocates and frees the memory that views point into")]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};

@@ -1,5 +1,6 @@
-//! Sleeping on a shared word, and the one-sided barriers that make it safe to fall asleep. The only place that blocks a thread
-//! on shared memory; called by subscribers that wait and by whoever wakes them, never by a conductor's duty cycle.
+//! Sleeping on a shared word, and the one-sided barriers that make falling asleep safe. This is the only code that
+//! blocks a thread on shared memory. Waiting subscribers call it, and the threads that wake them; a conductor's duty
+//! cycle never does.
 #![allow(unsafe_code, reason = "UNSAFE FENCE: hands the address of a shared word to the kernel")]
 
 use core::sync::atomic::AtomicU32;

@@ -1,8 +1,8 @@
-//! The memory of a log's three terms, as frames: ranges whose bounds are checked once, when an append claims them or a scan
-//! meets them, and not again for each word.
+//! The memory of a log's three terms, as frames. The bounds of a frame are checked once, when an append claims it or a
+//! scan meets it, and not again for each word.
 //!
 //! The types here keep every access within its frame and every frame within its term, whatever a length or an offset in
-//! shared memory says. Which frame may be read or written at which time is the log buffer's protocol: only `logbuffer`
+//! shared memory says. The log buffer's protocol determines which frame may be read or written when. Only `logbuffer`
 //! calls this, and it must never hand a frame to a reader that has not seen its commit.
 #![allow(unsafe_code, reason = "UNSAFE FENCE: reads and writes frames within ranges that were checked once")]
 #![allow(clippy::clone_on_copy, reason = "a span is a pointer here and a handle in model builds")]

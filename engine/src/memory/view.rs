@@ -1,4 +1,5 @@
-//! Views of shared memory: checked once per access, ordered by the name of the method, never a reference to the bytes.
+//! Views of shared memory. Each access is checked once, its ordering is in the method's name, and no reference to the
+//! bytes is handed out by a safe method.
 #![allow(unsafe_code, reason = "UNSAFE FENCE: turns checked offsets into accesses to shared memory")]
 
 use core::marker::PhantomData;

@@ -1,5 +1,5 @@
-//! Data frames: the header that they share with padding and heartbeats, and how far the frames of a datagram reach. The receiver calls
-//! this for what arrives; the sender sends such frames as they stand in its log.
+//! Data frames: the header that they share with padding and heartbeats, and the total length of a datagram's frames.
+//! The receiver calls this for received datagrams. The sender sends such frames as they are in its log.
 //!
 //! ```text
 //!  0        8             12           16          20        24               32

@@ -1,4 +1,4 @@
-//! Errors: a receiver refuses a stream, with a reason. The receiver writes them, the sender parses them.
+//! Error frames: a receiver refuses a stream and gives a reason. The receiver writes them, the sender parses them.
 //!
 //! ```text
 //!  0        8            12          16            24          32           36            40

@@ -1,5 +1,5 @@
-//! Types that the protocol reserves: transport security, of which the reference's two drivers do not agree on the codes, and
-//! extensions. No driver sends or takes them; a datagram that starts with one is invalid.
+//! Reserved frame types: transport security, on whose codes Aeron's two drivers do not agree, and extensions. No driver
+//! sends or accepts them; a datagram that starts with one is invalid.
 
 use core::fmt;
 

@@ -1,4 +1,5 @@
-//! Why a datagram is none. Small and without allocation: whoever gets one counts it and drops the datagram, on the hot path.
+//! Why a datagram is invalid. The values are small and need no allocation, because the hot path counts them and drops
+//! the datagram.
 
 use super::extension::ReservedType;
 use super::frame_type::FrameType;

@@ -1,4 +1,4 @@
-//! What frames are for.
+//! The types of frames.
 
 /// What a frame is for. The numbers are those of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

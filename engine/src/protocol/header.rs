@@ -1,4 +1,4 @@
-//! What every frame starts with, and the integers of all others. Every other file of `protocol` calls this.
+//! The header that starts every frame, and the integers of all frames. Every other file of `protocol` calls this.
 //!
 //! ```text
 //!  0              4         5       6      8

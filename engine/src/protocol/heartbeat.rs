@@ -1,5 +1,5 @@
-//! Heartbeats: a data header of length 0 at the sender's position. The sender writes them when it has sent nothing for a while; a
-//! receiver learns from them how far the stream goes, and that it has ended.
+//! Heartbeats: a data header of length 0 at the sender's position. The sender writes one when it has sent nothing for a
+//! while. A receiver learns from it how far the stream goes, and that it has ended.
 
 use super::{DataFlags, DataHeader};
 use crate::types::{SessionId, StreamId, TermId};

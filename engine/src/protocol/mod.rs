@@ -1,17 +1,17 @@
-//! What travels in UDP datagrams: the frames of the wire, one file per type. The driver's sender and receiver call this, and so does
-//! its name resolver; tools and fuzzers may.
+//! The frames in UDP datagrams, one file per type. The driver's sender, receiver and name resolver call this; tools and
+//! fuzzers may.
 //!
 //! ```text
 //! datagram = frame                      setup, status message, NAK, RTT measurement, error, response setup, resolution
 //!          | data or padding frames     whole, contiguous, of one term; a heartbeat is a data header alone
 //! ```
 //!
-//! A frame is parsed from bytes that anyone may have sent, into a plain value, and written from one. Parsing checks what can be checked
-//! without knowing the stream. What needs the stream's term length is a method
-//! of the value: [`StatusMessage::check`], [`Nak::check`], and [`extent`] for data. Nothing here allocates, and nothing here knows a
-//! socket, a clock or a log.
+//! A frame is parsed from bytes that anyone may have sent into a plain value, and written from such a value. Parsing
+//! checks everything that can be checked without knowing the stream. Checks that need the stream's term length are
+//! methods of the value: [`StatusMessage::check`], [`Nak::check`], and [`extent`] for data. Nothing here allocates, and
+//! nothing here knows a socket, a clock or a log.
 //!
-//! All integers are little-endian; the address in a resolution entry alone is in network order.
+//! All integers are little-endian, except the address in a resolution entry, which is in network order.
 
 mod data;
 mod error_frame;

@@ -1,4 +1,4 @@
-//! NAKs: a receiver misses part of a term. The receiver writes them, the sender parses them.
+//! NAKs: a receiver reports that it misses part of a term. The receiver writes them, the sender parses them.
 //!
 //! ```text
 //!  0        8            12          16        20            24       28

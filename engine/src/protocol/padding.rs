@@ -1,5 +1,5 @@
-//! Padding as it is sent: a header that says how much of the term holds no message. The sender sends such headers as they stand in its
-//! log; gap filling and tests write them.
+//! Padding on the wire: a header that says how much of the term has no message. The sender sends such headers as they
+//! are in its log; gap filling and tests write them.
 
 use super::{DataFlags, DataHeader};
 use crate::types::{SessionId, StreamId, TermId};

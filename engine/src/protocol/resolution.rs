@@ -1,4 +1,4 @@
-//! Resolutions: drivers tell each other their names and addresses. The name resolver writes and parses them.
+//! Resolution frames, by which drivers exchange their names and addresses. The name resolver writes and parses them.
 //!
 //! ```text
 //!  0      1       2      4     8         12 or 24      14 or 26

@@ -1,5 +1,5 @@
-//! Response setups: the driver of a server tells the driver of a client which session answers. The receiver writes them, the sender
-//! parses them.
+//! Response setups: a server's driver tells a client's driver which session carries the response. The receiver writes
+//! them, the sender parses them.
 //!
 //! ```text
 //!  0        8            12          16                    20

@@ -1,4 +1,5 @@
-//! Round-trip measurements: one side asks, the other gives its timestamp back. Sender and receiver write and parse them.
+//! Round-trip measurements: one side asks, and the other returns its timestamp. Sender and receiver write and parse
+//! them.
 //!
 //! ```text
 //!  0        8            12          16               24                32            40

@@ -1,4 +1,5 @@
-//! Setups: a publication presents itself, so that receivers can make an image of it. The sender writes them, the receiver parses them.
+//! Setups: a sender describes its publication, so that receivers can make an image of it. The sender writes them, the
+//! receiver parses them.
 //!
 //! ```text
 //!  0        8             12           16          20                24               28            32    36    40

@@ -1,5 +1,5 @@
-//! Status messages: a receiver says how far it is and how much it can take, or asks for a setup. The receiver writes them, the sender
-//! parses them.
+//! Status messages: a receiver reports its position and its window, or asks for a setup. The receiver writes them, the
+//! sender parses them.
 //!
 //! ```text
 //!  0        8            12          16                    20                        24                28            36

@@ -1,4 +1,4 @@
-//! Known frames, byte for byte and both ways, and what is easily got wrong about frames.
+//! Known frames, byte for byte and both ways, and the common mistakes with frames.
 
 use proptest::prelude::*;
 

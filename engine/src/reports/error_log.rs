@@ -1,6 +1,6 @@
-//! The distinct error log: each different error once, with how often and when it was seen. Written by the driver's conductor on
-//! behalf of all agents, read by tools. Never overwrites, never grows: when it is full, new errors are dropped, and its last entry says
-//! so and counts them.
+//! The distinct error log: each different error once, with its count and the times of its first and last observation.
+//! The driver's conductor writes it for all agents; tools read it. Entries are never overwritten, and the log never
+//! grows. When it is full, new errors are dropped, and its last entry says so and counts them.
 
 use std::collections::HashMap;
 

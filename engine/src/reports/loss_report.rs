@@ -1,5 +1,6 @@
-//! The loss report: one entry per image that ever missed something, with how much and how often. Written by the driver on
-//! behalf of its images, read by tools. Never overwrites, never grows: images that come when it is full have no entry.
+//! The loss report: one entry per image that ever missed data, with the amount and the number of losses. The driver
+//! writes it for its images; tools read it. Entries are never overwritten, and the file never grows. Images that come
+//! when it is full get no entry.
 
 #[cfg(not(engine_loom))]
 use std::path::Path;

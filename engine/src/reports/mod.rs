@@ -1,6 +1,6 @@
-//! What went wrong, for operators: the distinct error log (a region of the CnC file) and the loss report (a file of its own). Both
-//! are runs of entries that are appended and then only counted up; both are written by one agent and read by anyone at any
-//! time. Nothing in them is ever removed while the driver lives.
+//! Reports for operators: the distinct error log (a region of the CnC file) and the loss report (a file of its own).
+//! Both are sequences of entries, which are appended once and then only updated. One agent writes each, and anyone may
+//! read it at any time. No entry is removed while the driver lives.
 
 mod error_log;
 mod loss_report;

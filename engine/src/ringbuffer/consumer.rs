@@ -1,5 +1,5 @@
-//! The consumer's side of the ring: the driver's conductor takes commands out, one private copy at a time. Never waits,
-//! and never lets a length that it found in shared memory decide where it reads, zeroes or goes next before checking it.
+//! The consumer's side of the ring: the driver's conductor takes commands out, one private copy at a time. It never
+//! waits. It checks every length from shared memory before that decides where it reads, zeroes or continues.
 
 use super::ManyToOneRingBuffer;
 use super::layout::{HEADER_LENGTH, PADDING_TYPE, RingBufferError, is_record_start, occupied, type_offset};

@@ -1,4 +1,4 @@
-//! Where things lie in the ring, shared by its producers and its consumer. Only they call it; nothing here stores.
+//! The layout of the ring, for its producers and its consumer only. Nothing here stores.
 
 use crate::memory::{AtomicBuffer, Field, OwnedWord, align_up};
 

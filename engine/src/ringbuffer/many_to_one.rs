@@ -1,5 +1,5 @@
-//! The producers' side of the ring: clients write commands and draw correlation ids. Never waits, and never stores outside
-//! the space it has claimed.
+//! The producers' side of the ring: clients write commands and draw correlation ids. It never waits, and never stores
+//! outside the space that it has claimed.
 
 use super::layout::{HEADER_LENGTH, PADDING_TYPE, Ring, RingBufferError, is_record_start, occupied, type_offset};
 use crate::memory::AtomicBuffer;

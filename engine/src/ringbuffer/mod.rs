@@ -7,8 +7,8 @@
 //!                   ▲ head: the consumer                    ▲ tail: the producers          └────────────────────────────┘
 //! ```
 //!
-//! Clients hold a [`ManyToOneRingBuffer`]; the driver's conductor holds the one [`RingConsumer`]. Every process that maps
-//! the file can store anything anywhere in it, so neither side uses a position or a length that it has not checked.
+//! Clients hold a [`ManyToOneRingBuffer`]; the driver's conductor holds the only [`RingConsumer`]. Every process that
+//! maps the file can store anything anywhere in it, so neither side uses a position or a length without checking it.
 
 mod consumer;
 mod layout;

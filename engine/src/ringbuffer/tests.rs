@@ -1,4 +1,4 @@
-//! The ring against the rules of its traps, against damage, and against a plain queue.
+//! Tests of the ring against its traps, against damage, and against a plain queue.
 
 use std::collections::VecDeque;
 

@@ -1,13 +1,13 @@
-//! Getting past what a dead or misbehaving producer left in the ring. The driver's conductor calls it when the head has not
-//! moved for a whole client liveness timeout while the tail is ahead. Never takes a record from a producer that has
+//! Unblocks the ring after a dead or misbehaving producer. The driver's conductor calls this when the head has not
+//! moved for a whole client liveness timeout while the tail is ahead. It never takes a record from a producer that has
 //! shown that it is writing, unless that timeout has passed.
 //!
-//! A producer can die before it stores its length (zero), or while it writes (negative): the reference's rules deal with
-//! those. A process that breaks the protocol can also leave a length that no record can have. The consumer then looks
-//! for evidence of where the next sound record starts: committed records, one right behind the other, up to the tail or
-//! three in a row. It skips what lies before them, and so the commands of others survive. Without such evidence (a
-//! producer behind may still be writing) it waits for more records, or for the timeout, and then gives up all that was
-//! claimed in this lap. Each repair is counted.
+//! A producer can die before it stores its length (zero), or while it writes (negative). The reference's rules handle
+//! these cases. A process that breaks the protocol can also leave a length that no record can have. The consumer then
+//! searches for the start of the next sound record: committed records, one right behind the other, up to the tail or
+//! three in a row. It skips what lies before them, so the commands of other clients survive. Without such evidence, a
+//! producer behind may still be writing. The consumer then waits for more records or for the timeout, and finally gives
+//! up all that was claimed in this lap. Each repair is counted.
 
 use super::RingConsumer;
 use super::consumer::Record;

@@ -1,4 +1,4 @@
-//! Identifiers: what a client, a command, a resource, a stream, a session and a counter are called.
+//! Identifiers of clients, commands, resources, streams, sessions and counters.
 
 use core::fmt;
 

@@ -1,5 +1,5 @@
-//! The identifiers and quantities that the parts of the engine exchange, each a type of its own so that two of them
-//! cannot be swapped. They are plain integers in shared memory and on the wire; nothing here does I/O or allocates.
+//! The identifiers and quantities that the parts of the engine exchange. Each has its own type, so two of them cannot
+//! be swapped. In shared memory and on the wire they are plain integers. Nothing here does I/O or allocates.
 
 mod ids;
 mod mtu;

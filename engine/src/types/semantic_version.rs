@@ -1,4 +1,4 @@
-//! Versions as they stand in shared memory.
+//! Versions as shared memory contains them.
 
 use core::fmt;
 

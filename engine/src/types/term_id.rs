@@ -1,4 +1,4 @@
-//! A term's identity, with the wrapping arithmetic that it needs.
+//! A term's identity, and its wrapping arithmetic.
 
 use core::fmt;
 

@@ -1,4 +1,4 @@
-//! The length of a term, and the position arithmetic that follows from it.
+//! The length of a term, and the position arithmetic that depends on it.
 
 use core::fmt;
 
