@@ -49,7 +49,7 @@ impl Indexer {
         let Some(mut cursor) = frames.cursor(offset_of(from)) else {
             return Err(Fault::File("is shorter than a segment"));
         };
-        let mut slot = if from <= identity.layout.start_position { 0 } else { offset_of(from).div_ceil(INDEX_SPACING) };
+        let mut slot = sidecar.map_or(0, |sidecar| next_slot(sidecar, offset_of(from)));
         while self.position < end && ((self.position.get() - from.get()) as usize) < most {
             let found = match identity.look(&mut cursor, self.position) {
                 At::Frame(found) => found,
@@ -86,6 +86,13 @@ impl Indexer {
     }
 }
 
+/// The first slot whose entry a frame at `offset` is to make: that of the offset, unless a frame has begun in it already, and those in
+/// front of it in which none has.
+fn next_slot(sidecar: &Sidecar, offset: usize) -> usize {
+    let slots = 0..=offset / INDEX_SPACING;
+    slots.rev().find(|&slot| sidecar.entry(slot).is_some()).map_or(0, |slot| slot + 1)
+}
+
 /// The CRC-32C of the first `length` bytes of a file.
 pub(crate) fn file_checksum(stored: &Stored, length: usize) -> u32 {
     const CHUNK: usize = 64 << 10;
@@ -97,4 +104,49 @@ pub(crate) fn file_checksum(stored: &Stored, length: usize) -> u32 {
         checksum = crc32c::crc32c_append(checksum, bytes);
     }
     checksum
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::journal::storage::{MemoryStorage, Storage};
+    use crate::journal::{Journal, JournalOptions, segment_name};
+    use crate::memory::{FileAccess, RawAccess};
+
+    /// Where little is appended, each look finds a frame or two, and may begin with the one that begins a slot.
+    #[test]
+    fn an_index_is_the_same_in_however_many_steps_it_is_made() {
+        const SEGMENT: i64 = 4 << 20;
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new(RawAccess::ENGINE));
+        let options = JournalOptions::new().term_length(SEGMENT).segment_length(SEGMENT).start_position(100_032.into());
+        let journal = Journal::create_in(Arc::clone(&storage), &options).unwrap();
+        let mut appender = journal.appender().unwrap();
+        // No frame begins where a slot does.
+        while journal.tail().get() < 1 << 20 {
+            appender.append(&[7; 100]).unwrap();
+        }
+        // Padding, in which many slots begin.
+        appender.fill_segment().unwrap();
+        let descriptor = journal.descriptor().clone();
+        drop(appender);
+        journal.close().unwrap();
+        let base = Position::new(0);
+        let stored = storage.open(&segment_name(descriptor.recording_id, base), 1, FileAccess::ReadOnly).unwrap();
+        let frames = Frames::new(stored.view());
+        let entries = |step: usize| {
+            let sidecar = Sidecar::create(&*storage, &descriptor, base).unwrap();
+            let first = IndexEntry { position: descriptor.start_position, sequence: 0, time_before: 0 };
+            let mut indexer = Indexer::at(first, true);
+            for end in (first.position.get()..=SEGMENT).rev().step_by(step).collect::<Vec<_>>().into_iter().rev() {
+                indexer.walk(&descriptor.identity(), base, &frames, Some(&sidecar), end.into(), usize::MAX).unwrap();
+            }
+            assert_eq!(indexer.position.get(), SEGMENT);
+            (0..sidecar.slots()).map(|slot| sidecar.entry(slot)).collect::<Vec<_>>()
+        };
+        let at_once = entries(usize::MAX);
+        assert_eq!(at_once.iter().flatten().count(), 49, "all but those in the last padding");
+        assert_eq!(entries(160), at_once);
+    }
 }
