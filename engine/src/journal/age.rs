@@ -1,8 +1,9 @@
-//! How old a segment is: when its newest message was appended. Pruning asks, where limits are of time.
+//! The age of a segment: when its newest message was appended. Pruning asks for it if limits of time are set.
 //!
-//! An index knows the latest time of all messages before a place, so it tells the newest of a segment if that time rose there, and has
-//! come by now. One message of a clock that was wrong, or of a caller who stamped it so, hides all that come behind it. Then the
-//! messages are asked, the last ones first: in a segment that stays, one of the first to be asked is new enough.
+//! An index has the latest time of all messages before an entry. If that time rises within a segment, and is not in the
+//! future, it is the time of the segment's newest message. One message with a wrong time, from a wrong clock or a
+//! caller's stamp, hides all later ones. Then the messages themselves are read, the last ones first. In a segment that
+//! stays, one of the first to be read is new enough.
 
 use crate::memory::{FileAccess, Frames};
 use crate::time::EpochNanos;

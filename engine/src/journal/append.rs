@@ -1,5 +1,5 @@
-//! Appending: a range is claimed, a frame is written into the mapped segment, and committed. Runs on the application's thread;
-//! makes no system call and allocates nothing, unless the next segment was not made ahead in time.
+//! Appending: claims a range, writes a frame into the mapped segment, and commits it. This runs on the application's
+//! thread. It makes no system call and allocates nothing, unless the next segment was not made ahead in time.
 
 use crate::logbuffer::frame::{DATA_UNFRAGMENTED, Place, occupied};
 use crate::logbuffer::message::{self, Claimed, Payload};

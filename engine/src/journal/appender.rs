@@ -1,5 +1,5 @@
-//! An appender: one thread's way to append to a journal, beside others or alone. The application calls it; see `append` for what it
-//! does, and `seat` for who may be one.
+//! An appender: one thread's handle to append to a journal, beside other appenders or alone. The application calls it.
+//! `append` has the work of an append, and `seat` the rules for who may have an appender.
 
 use std::io::IoSlice;
 use std::sync::Arc;

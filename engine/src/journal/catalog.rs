@@ -1,5 +1,6 @@
-//! The catalog: which recordings a directory has, laid out as an Aeron archive's. Opened by everybody, written by whoever begins or
-//! ends a recording, under the journal's lock. It is a hostile file: every length in it is checked before it is used.
+//! The catalog: the list of a directory's recordings, in the layout of an Aeron archive's. Everybody opens it. Only a
+//! process that begins or ends a recording writes it, under the journal's lock. Its content is untrusted, so every
+//! length in it is checked before use.
 //!
 //! ```text
 //!  0         4        8                   16          20                      32

@@ -1,6 +1,6 @@
-//! A catalog that is lost or damaged, made again: of entries that can be read, of the copies that are kept of entries, and where there
-//! is none, of what the control page and the first frame of a recording tell. Called by `repair` while nobody has any of the
-//! recordings open. What was there before is kept as it was.
+//! Rebuilds a catalog that is lost or damaged: from entries that can be read, from the copies of entries, and where
+//! there is no copy, from the control page and the first frame of a recording. `repair` calls this while nobody has any
+//! of the recordings open. The old catalog is kept as it was.
 
 use std::collections::BTreeSet;
 

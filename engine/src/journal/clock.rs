@@ -1,12 +1,13 @@
-//! The time for stamps that may be coarse: a thread reads the clock every millisecond and leaves the time in a word, which appenders
-//! read. Even the kernel's coarse clock takes as long as all the rest of a small append. One thread serves all journals of the process.
+//! The clock for coarse stamps. A thread reads the system clock every millisecond and stores the time in a word, which
+//! appenders read, because even the kernel's coarse clock takes as long as the rest of a small append. One thread
+//! serves all journals of the process.
 //!
 //! ```text
-//!  appender   reads the word; while that is empty, and once in 64 stamps in any case, the clock, and says that it did
-//!  thread     each millisecond: clock ──▶ word; when nobody has said so for long, it empties the word, and looks less often
+//!  appender   reads the word; if that is empty, and once in 64 stamps in any case, reads the clock, and notes that it did
+//!  thread     each millisecond: clock ──▶ word; if no appender has noted that for long, empties the word and looks less often
 //! ```
 //!
-//! That the thread gets no processor is noticed after 64 stamps.
+//! So an appender notices after 64 stamps that the thread gets no processor.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};

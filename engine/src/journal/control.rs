@@ -1,5 +1,6 @@
-//! The control page: a sidecar file through which the writers of a recording share its tail, and in which anybody reads how far it
-//! is recorded and durable. Made and checked by whoever opens a journal for writing; a reader does without it if need be.
+//! The control page: a sidecar file through which the writers of a recording share its tail, and from which anybody
+//! reads how far it is recorded and durable. Any process that opens a journal for writing makes and checks it. A reader
+//! can do without it.
 //!
 //! ```text
 //!     0  version | length | recording id | start position | term length | segment length | initial term id | stamps
@@ -12,9 +13,10 @@
 //!  4096  64 slots of 128 bytes: what an appender claims, or has claimed last: position | length | process
 //! ```
 //!
-//! It is trusted as far as the same machine is still up: then what was stored in it is there. After a loss of power only `durable`
-//! counts, which is synced after what it speaks of; the other words may be of other moments. Nobody is told that anything is durable
-//! before the page that says so is on stable storage, too: `assured` follows `durable` then.
+//! As long as the machine has not been restarted, the page contains all that was stored in it, and is trusted. After a
+//! loss of power only `durable` counts, which is stored after the sync of the data below it; the other words may come
+//! from other moments. `assured` follows `durable` once the page itself is on stable storage, and nobody is told that
+//! data is durable before that.
 
 use core::time::Duration;
 

@@ -1,17 +1,19 @@
-//! Named cursors: where a consumer was, kept beside the recording, moved only when told, and there after a restart. A consumer has
-//! one; it needs permission to write, but no writer.
+//! Named cursors: the position of a consumer, kept beside the recording. A cursor moves only when it is told to, and
+//! survives restarts. A consumer needs permission to write its cursor, but no writer of the journal.
 //!
 //! ```text
 //!    0  version | length | recording id
 //!  256  255 slots of 256 bytes: in use | length of the name | position, tag | when it was moved | generation | name
 //! ```
 //!
-//! A slot is used again once its cursor was removed, and is of another generation then. Whoever moves a cursor looks at the generation,
-//! and exchanges the position for the next only if nobody has stored one since: the low five bits of each, which a position does not
-//! need, are those of the generation it belongs to. So nobody moves a cursor that took the place of his.
+//! A slot is reused after its cursor was removed, and then has another generation. The low five bits of a position,
+//! which a position does not need, are those of its generation. A consumer that moves a cursor checks the generation,
+//! and exchanges the position for the next only if nobody has stored one since. So it never moves a cursor that took
+//! the place of its own.
 //!
-//! The position is one word, stored in one step: it survives a kill at any instant. A loss of power may take it back to what was
-//! synced last. It may also take messages away that a consumer was done with: then recovery takes its cursor back to where they were.
+//! The position is one word, stored in one step, so it survives a kill at any instant. A loss of power may take it back
+//! to the last sync. A loss of power may also remove messages behind which a cursor already is; recovery then moves the
+//! cursor back to the end of the recording.
 
 use crate::logbuffer::FRAME_ALIGNMENT;
 use crate::memory::{AtomicBuffer, Field, FileAccess, MapError, OwnedWord, Reserve};

@@ -1,4 +1,5 @@
-//! What a catalog says of one recording, and how it lies in its file: the catalog's entries have it, and their copies.
+//! The catalog's description of a recording, and its layout in a file. The catalog's entries contain it, and so do
+//! their copies.
 
 use crate::memory::AtomicBuffer;
 use crate::time::EpochMillis;

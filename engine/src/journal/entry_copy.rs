@@ -1,7 +1,7 @@
-//! A sidecar of a recording: a copy of its entry in the catalog, with a checksum. The catalog's format is an archive's, which keeps no
-//! checksums, and all recordings of a directory are in that one file. Written when the recording begins, by whoever is to begin
-//! it, and by whoever opens a recording that has none; read by `repair` only. What changes in an entry afterwards, where
-//! the recording starts, stops, and which session it goes on with, is in the catalog alone.
+//! A sidecar of a recording: a copy of its entry in the catalog, with a checksum. The catalog has the format of an
+//! archive's, without checksums, and lists all recordings of the directory. The copy is written when the recording
+//! begins, and by a process that opens a recording without a copy. Only `repair` reads it. Later changes of the start
+//! position, the stop position and the session are in the catalog alone.
 //!
 //! ```text
 //!   0  version | header length | recording id | CRC-32C of the descriptor | its length

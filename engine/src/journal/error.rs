@@ -1,5 +1,5 @@
-//! Why a journal could not be opened, read or written: what was attempted on which file, what was found, what was expected, and
-//! what to do about it.
+//! Why a journal could not be opened, read or written: what was attempted on which file, what was found, what was
+//! expected, and what to do about it.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What can be wrong with the frames of a recording, and where. Whoever reads segments says it in these words.
+//! What can be wrong with the frames of a recording, and where. All readers of segments report damage in these terms.
 
 use std::path::PathBuf;
 

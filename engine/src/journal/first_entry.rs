@@ -1,4 +1,4 @@
-//! Where a recording begins now that it may have been pruned.
+//! Where a recording begins, which pruning may have changed.
 
 use crate::memory::FileAccess;
 use crate::types::Position;

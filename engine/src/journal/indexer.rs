@@ -1,5 +1,5 @@
-//! Indexing: walks recorded frames and writes what sidecars say of them. The keeper calls it behind the appenders, and whoever makes
-//! sidecars again from segments.
+//! Indexing: walks recorded frames and writes their sidecars. The keeper calls it behind the appenders, and so does the
+//! code that rebuilds sidecars from segments.
 
 use crate::memory::Frames;
 use crate::types::Position;

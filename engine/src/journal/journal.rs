@@ -1,5 +1,5 @@
-//! A journal opened for writing: makes the files of a new one, recovers one whose writers did not close it, and closes it. The
-//! application holds it for as long as it appends.
+//! A journal opened for writing. It makes the files of a new journal, recovers one that was not closed, and closes it.
+//! The application holds it as long as it appends.
 
 use std::sync::Arc;
 

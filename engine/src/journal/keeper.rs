@@ -1,6 +1,6 @@
-//! The helper thread of an opened journal. In every process it makes segments ahead of the appenders and lets go of old ones; in one
-//! of them, which holds the keeper's lock, it also looks how far the recording has come, gets it past dead appenders, writes
-//! sidecars, and syncs. Should that process die, the next one's helper takes over.
+//! The helper thread of an open journal. In every process it makes segments ahead of the appenders and releases old
+//! ones. In the process that holds the keeper's lock, it also advances the recorded position, pads the claims of dead
+//! appenders, writes sidecars, and syncs. If that process dies, the helper of another one takes over.
 
 use std::sync::Arc;
 

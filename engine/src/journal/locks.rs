@@ -1,16 +1,16 @@
-//! The locks of a journal, by which processes that share it keep out of each other's way: files beside its own that are locked and
-//! never read. A process that is killed gives back what it holds.
+//! The locks by which processes that share a journal exclude each other: separate files, which are locked and never
+//! read. A process that is killed releases its locks.
 //!
 //! | file | held by |
 //! | --- | --- |
-//! | `journal.lock` | whoever opens or closes a journal of the directory, for that long |
-//! | `ID.open.lock` | everybody who has the journal open, together; alone who changes what nobody may have open |
-//! | `ID.keeper.lock` | the helper thread that keeps the index and the durable position, or whoever makes the index again |
-//! | `ID.appenders.lock` | all appenders, together; an exclusive one alone |
+//! | `journal.lock` | a process that opens or closes a journal of the directory, for that time |
+//! | `ID.open.lock` | all processes that have the journal open, shared; exclusively for changes that nobody may see half done |
+//! | `ID.keeper.lock` | the helper thread that keeps the index and the durable position, or a rebuild of the index |
+//! | `ID.appenders.lock` | all appenders, shared; an exclusive appender, exclusively |
 //! | `ID.appender-N.lock` | the appender of that slot |
-//! | `ID.makers.lock` | everybody who makes a segment, together; alone who takes away what makers left |
-//! | `ID.cursors.lock` | whoever makes or removes a cursor, or moves the recording's start |
-//! | `ID.prune.lock` | whoever prunes, or needs what would be pruned to stay |
+//! | `ID.makers.lock` | all makers of segments, shared; exclusively for removing what dead makers left |
+//! | `ID.cursors.lock` | a process that makes or removes a cursor, or moves the recording's start |
+//! | `ID.prune.lock` | a process that prunes, or that needs what would be pruned |
 
 use crate::agent::IdleStrategy;
 use crate::time::{Clock, SystemClock};

@@ -1,14 +1,14 @@
-//! Segments while they are made: which file is a segment's, and what is left of those whose makers were killed. Any process that has the
-//! journal open makes the segment that it comes to, and several may do so at a time:
+//! Segments in the making: which file is a segment's, and which files dead makers left. Any process that has the
+//! journal open makes the segment that it needs, and several may do so at a time:
 //!
 //! ```text
 //!  ID-BASE.next.making-PID-N ──whole──▶ ID-BASE.next ──the tail comes there──▶ ID-BASE.rec
 //!   each maker's own                     the first maker's                      the same file
 //! ```
 //!
-//! A slow maker finds its `.next` taken, or the segment named already; what it made is nobody's then. Makers share the lock on
-//! `ID.makers.lock`, so whoever has it alone finds files of the dead only. It has to hold for no longer than that it is not in vain:
-//! a maker whose file is gone before it has its name finds that when it names it, and makes it again.
+//! A slow maker finds that its `.next` is taken, or that the segment has its final name; its file is then unused.
+//! Makers share the lock on `ID.makers.lock`, so whoever holds it exclusively finds only files of dead makers. A maker
+//! that loses its file before it is named notices that when it names it, and makes it again.
 
 use crate::memory::FileAccess;
 use crate::types::{Position, RecordingId};

@@ -1,6 +1,6 @@
-//! The mark file of an Aeron archive, `archive-mark.dat`: whether an archive runs in the directory, and, kept by everybody who has one of
-//! its recordings open for writing, that no archive is to be started there. Asked and claimed by whoever is about to write, under
-//! the lock of opening; kept alive by helper threads.
+//! The mark file of an Aeron archive, `archive-mark.dat`. It shows whether an archive runs in the directory. A journal
+//! that is open for writing keeps one too, so that no archive starts there. It is checked and claimed before writing,
+//! under the lock of opening, and helper threads keep it alive.
 //!
 //! ```text
 //!    0  SBE header: block length 128, template 200, schema 100, version 2
@@ -9,11 +9,12 @@
 //! 8192  errors
 //! ```
 //!
-//! An archive whose mark file is to be elsewhere leaves `archive-mark.lnk` with the path of that directory; it is looked at there, too.
-//! Ours is in the journal's own directory always.
+//! An archive whose mark file is in another directory leaves `archive-mark.lnk` with that path; the mark file there is
+//! checked, too. A journal's mark is always in its own directory.
 //!
-//! Whoever runs refreshes the activity each second, in milliseconds since 1970, writes -1 when it ends, and is taken for dead after ten
-//! seconds. Old files have no SBE header. A mark of ours has no channels, and a name where the first of them would be.
+//! The owner of a mark stores the activity each second, in milliseconds since 1970, and −1 when it ends. After ten
+//! seconds without activity it counts as dead. Old files have no SBE header. A journal's mark has no channels, and has
+//! its own name in place of the first channel.
 
 use std::path::Path;
 

@@ -9,20 +9,20 @@
 //!
 //! | Step | File |
 //! | --- | --- |
-//! | a journal opened for writing, and what its handles share | `journal`, `options`, `writer`, `keeper`, `pages` |
+//! | a journal opened for writing, and the state that its handles share | `journal`, `options`, `writer`, `keeper`, `pages` |
 //! | append | `appender`, with `append`, `tail` and `seat`; stamps by `clock` |
 //! | read | `recording`, `tailer` |
 //! | begin a recording, and make its segments | `creation` with `unlisted`, `making` |
-//! | the files | `catalog` with `descriptor` and `entry_copy`, `segment`, `control`, `sidecar`, and where they are: `storage` |
+//! | the files | `catalog` with `descriptor` and `entry_copy`, `segment`, `control`, `sidecar`; `storage` for their place |
 //! | after a crash | `recovery`; on request, and for damage in the middle, `repair`, with `catalog_repair` |
-//! | sidecars from segments, and segments against them | `indexer`, `reindex`, `verify` |
-//! | where consumers are | `cursor`; with nets below them, `consumer` |
+//! | rebuild sidecars from segments, and verify segments against them | `indexer`, `reindex`, `verify` |
+//! | positions of consumers | `cursor`; with retries and more, `consumer` |
 //! | segments by time of day | `roll`, `roll_cycle` |
-//! | what is kept for how long | `retention`, `prune`, `age`; where what is left begins: `first_entry` |
-//! | record a stream, replay a recording, go over to the live stream | `stream/` |
+//! | retention | `retention`, `prune`, `age`; `first_entry` for where the rest begins |
+//! | record a stream, replay a recording, continue with the live stream | `stream/` |
 //!
-//! The format is drawn in `engine/docs/journal-format.md`. Every file is hostile input: what is read from one is checked before it is
-//! used.
+//! `engine/docs/journal-format.md` describes the format. The content of every file is untrusted and is checked before
+//! use.
 
 mod age;
 mod append;

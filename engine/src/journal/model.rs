@@ -1,5 +1,5 @@
-//! A recording in model memory: the shipping code of appenders, and of whoever reads segments and gets past the dead, over tiny
-//! segments. Only model builds have this, in the place of the rest of the journal; loom-tests call it.
+//! A recording in model memory: the shipped code of appenders, of readers of segments, and of the release of dead
+//! claims, on tiny segments. Only model builds have this, in place of the rest of the journal; loom-tests call it.
 #![allow(dead_code, unreachable_pub, reason = "what needs files is not here")]
 
 #[path = "append.rs"]

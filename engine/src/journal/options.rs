@@ -1,4 +1,4 @@
-//! What a journal is made with, and how it is kept. Checked here, once, before a file is touched.
+//! The options with which a journal is made and kept. They are checked here, once, before a file is touched.
 
 use core::time::Duration;
 

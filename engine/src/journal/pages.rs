@@ -1,6 +1,7 @@
-//! The pages in front of the tail: the helper thread of each process sees that appenders find them at hand. The first store to a page
-//! of a file waits for the kernel, a hundred times as long as an append takes: to make the page, and to note that it has to be
-//! written out; and again once it was. Appenders never call this; it stores nothing.
+//! Preparing the pages in front of the tail, so that appenders do not wait for them; the helper thread of each process
+//! does this. The first store to a page of a file waits for the kernel a hundred times as long as an append takes. The
+//! kernel makes the page, and notes that it must be written out; after it has written the page out, it does so again.
+//! Appenders never call this, and it stores nothing.
 //!
 //! ```text
 //!      tail      tail + AGAIN            tail + FAR

@@ -1,5 +1,5 @@
-//! How each file begins that a journal keeps beside an archive's own: which layout it has, and of which recording it is. Written
-//! and asked by whoever has such a file; what stands behind it is theirs.
+//! The first bytes of every sidecar file: the version of its layout, and its recording. The code that owns the file
+//! writes and checks them; the rest of the file is its own.
 //!
 //! ```text
 //!  0  version | length | recording id

@@ -1,5 +1,6 @@
-//! Pruning: takes whole segments from the start of a recording, as an archive's purge does, while it is written and read. Called by
-//! whoever wants room, and by the helper thread where a policy is set; never by an appender, and no lock that appenders take is held.
+//! Pruning: removes whole segments from the start of a recording, as an archive's purge does, while the recording is
+//! written and read. Applications and commands call it, and the helper thread if a policy is set. An appender never
+//! does, and no lock that appenders take is held.
 //!
 //! ```text
 //!  start                         new start
@@ -10,8 +11,8 @@
 //!   3. the files below go, the first one first
 //! ```
 //!
-//! Killed before 2, nothing has happened; killed behind it, what is left below the start is no part of the recording any more, and
-//! goes with the next pruning, repair or recovery.
+//! If pruning is killed before step 2, nothing has happened. If it is killed after that, the files left below the start
+//! are not part of the recording any more. The next pruning, repair or recovery removes them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

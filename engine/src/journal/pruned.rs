@@ -1,4 +1,4 @@
-//! What came of pruning: which segments went or would, which stays first, and why. Made by `prune`, for whoever asked for it.
+//! The result of a pruning: which segments were removed or would be, which one stays first, and why.
 
 use crate::time::EpochNanos;
 use crate::types::Position;

@@ -1,5 +1,5 @@
-//! A recording opened for reading: of a journal that is being written, of one that nobody has open, or of an archive. Needs no
-//! permission to write, no writer, and no driver.
+//! A recording opened for reading. It may belong to a journal that is being written, to one that nobody has open, or to
+//! an archive. Reading needs no permission to write, no writer, and no driver.
 
 use std::sync::Arc;
 

@@ -1,13 +1,14 @@
-//! Recovery: where a recording ends whose writers did not say so. Called under the journal's lock when nobody has it open.
+//! Recovery: finds the end of a recording that was not closed. Called under the journal's lock when nobody has it open.
 //!
-//! - The machine is still up: everything that was stored is there, and the control page says where the tail is. Ranges whose
-//!   appenders were killed become padding; nothing that `append` returned for is touched.
-//! - The machine was started again: everything up to `durable` is there. Frames behind it count as long as each is a frame of the
-//!   recording, whole, and its checksum says so; the first that is not ends the recording, at a frame's boundary.
-//! - There is no control page: somebody else made the recording. Where the catalog says that it ends, it ends; otherwise with the
-//!   last frame of its last segment, as an archive finds it.
+//! - If the machine has not been restarted, all stored data is there, and the control page has the tail. Ranges of
+//!   killed appenders become padding; no message for which `append` returned is touched.
+//! - If the machine has been restarted, everything up to `durable` is there. Later frames count as long as each is a
+//!   complete frame of the recording and matches its checksum. The first that does not ends the recording, at a frame's
+//!   boundary.
+//! - If there is no control page, somebody else made the recording. It ends where the catalog says. If the catalog does
+//!   not say, it ends with the last frame of its last segment, as for an archive.
 //!
-//! What is cut off is kept in a file beside the segment. Recovery may be killed at any point and done again.
+//! Bytes that are cut off are kept in a file beside the segment. Recovery may be killed at any point and done again.
 
 use crate::memory::{FileAccess, Frames, Reserve, faults};
 use crate::types::Position;

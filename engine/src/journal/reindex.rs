@@ -1,5 +1,5 @@
-//! Making sidecars again from segments: the index, and the checksums of what is there now. Needs the keeper's lock, so it is refused
-//! while a journal's helper thread writes them.
+//! Rebuilds sidecars from segments: the index, and the checksums of the present content. It needs the keeper's lock, so
+//! it is refused while a journal's helper thread writes them.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,13 +1,15 @@
-//! Repair: what recovery does, and what it does not dare to do by itself. Called on request, while nobody has the journal open.
+//! Repair: what recovery does, and changes that recovery does not risk by itself. It is done on request, while nobody
+//! has the journal open.
 //!
-//! - A catalog that is lost or damaged is made again: see `catalog_repair`.
-//! - What pruning, opening or an appender left unfinished is finished, and a torn end is cut off, as recovery does it.
-//! - Damage in the middle is quarantined: the bytes are kept in a file of their own, and their place becomes padding, up to the next
-//!   frame. Then this recording can be read from start to end, by an archive's replay as well, which knows no way around a hole.
-//! - Sidecars that are missing, or that speak of what is no more, are made again. Before that, every frame is compared with its
-//!   checksum: what is damaged does not get a checksum that says otherwise.
+//! - A catalog that is lost or damaged is rebuilt: see `catalog_repair`.
+//! - Unfinished work of pruning, opening or an appender is finished, and a torn end is cut off, as in recovery.
+//! - Damage in the middle is quarantined: the bytes are kept in a file of their own, and their place becomes padding,
+//!   up to the next frame. Then the recording can be read from start to end, also by an archive's replay, which cannot
+//!   skip a hole.
+//! - Sidecars that are missing or outdated are rebuilt. Before that, every frame is compared with its checksum, so a
+//!   damaged frame does not get a new, matching one.
 //!
-//! Killed at any point, it is done again and comes to the same end.
+//! If repair is killed at any point, it is done again and comes to the same end.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! How much of a recording is kept, and what is remembered of that: the policy, where the recording begins since it was pruned last,
-//! and what its first message there is called. `prune` acts on it; the helper thread does where a policy is set.
+//! How much of a recording is kept: the policy, the start after the last pruning, and the number of the first message
+//! there. `prune` uses it, and the helper thread if a policy is set.
 //!
 //! ```text
 //!    0  version | length | recording id
@@ -8,8 +8,8 @@
 //!  128  two slots of 64 bytes: position | number of the first message there | latest time before | the three, combined
 //! ```
 //!
-//! A slot is written before the catalog names its position as the recording's start, and the other one is left as it is: whatever the
-//! catalog says after a crash, there is a slot that speaks of it.
+//! A slot is written before the catalog has its position as the recording's start, and the other slot is left as it is.
+//! So after a crash there is a slot for whatever start the catalog has.
 
 use core::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Rolling by time of day: the segments that begin a cycle. The helper thread rolls; readers ask here.
+//! Rolling by time of day: the segments that begin a cycle. The helper thread rolls; readers ask here for the cycles.
 //!
 //! ```text
 //!  Monday                                  Tuesday
@@ -6,8 +6,8 @@
 //!                                        padding up to the segment's end
 //! ```
 //!
-//! A cycle begins with a segment. It is no recording of its own: positions, numbers and cursors go on through all of them, and what
-//! is written is what any archive can read.
+//! A cycle begins with a segment. It is not a recording of its own: positions, numbers and cursors run on through all
+//! cycles, and any archive can read the files.
 
 use crate::memory::FileAccess;
 use crate::time::EpochNanos;

@@ -1,4 +1,4 @@
-//! How often a journal rolls by time of day, and which cycle a time is in.
+//! How often a journal rolls by time of day, and the cycle of a given time.
 
 use core::time::Duration;
 

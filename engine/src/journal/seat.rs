@@ -1,12 +1,13 @@
-//! An appender's seat: its slot in the control page, and the locks that tell others that it lives, and whether there may be others
-//! beside it. Taken when an appender is made and held for as long as it lives; nothing here is on the path of an append.
+//! An appender's seat: its slot in the control page, and the locks that show others that it is alive, and whether it is
+//! exclusive. It is taken when an appender is made and held as long as that lives. Nothing here is on the path of an
+//! append.
 //!
 //! ```text
 //!  ID.appenders.lock     shared by appenders, or an exclusive appender's alone
 //!  ID.appender-N.lock    the owner's of slot N
 //! ```
 //!
-//! Both end with the process that holds them, however it ends: no exclusive appender outlives its process, and nobody has to say so.
+//! Both locks end with the process that holds them, however it ends. So no lock of an appender outlives its process.
 
 use crate::memory::OwnedWord;
 

@@ -1,4 +1,4 @@
-//! Segments: which file a position is in, how the files are called, and whether a frame there is one of the recording. Appenders,
+//! Segments: the file of a position, the names of the files, and whether a frame belongs to the recording. Appenders,
 //! tailers and recovery ask here; nothing here touches a file.
 //!
 //! ```text

@@ -1,7 +1,7 @@
-//! The sidecar of a segment: a sparse index of positions, sequence numbers and times, and a CRC-32C for every frame and for the whole
-//! segment. The keeper writes it behind the appenders; tailers, recovery and `verify` read it. It can be lost at any time, and made
-//! again from the segment. It is a hostile file: what it says is checked before it is used, and believed only where it can do no
-//! harm.
+//! The sidecar of a segment: a sparse index of positions, sequence numbers and times, and a CRC-32C for every frame and
+//! for the whole segment. The keeper writes it behind the appenders; tailers, recovery and `verify` read it. It can be
+//! lost at any time, and rebuilt from the segment. Its content is untrusted: it is checked before use, and used only
+//! where a false value does no harm.
 //!
 //! ```text
 //!     0  version | header length | recording id | base | segment length | spacing | covered | sealed | segment's CRC-32C

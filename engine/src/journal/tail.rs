@@ -1,5 +1,5 @@
-//! The tail: how appenders of any number of threads and processes get ranges of a recording that nobody else has, and how a
-//! range is found whose appender died. Appenders and the keeper call this; it never waits, and never touches a file.
+//! The tail: how appenders of any number of threads and processes claim ranges of a recording, and how the range of a
+//! dead appender is found. Appenders and the keeper call this; it never waits, and never touches a file.
 //!
 //! ```text
 //!   slot of appender A:  128        tail: 512
@@ -8,13 +8,14 @@
 //!  ├─ done ──┼─ A writes ┼─ B writes ─┼─ nothing yet
 //! ```
 //!
-//! An appender says in its slot what it is about to claim, then moves the tail by compare-and-exchange. So for each range below the
-//! tail that is not committed yet there is a slot that says so, and whether the slot's owner lives is known for certain: it
-//! holds a lock that ends with its process. A range that no living appender has in its slot is a dead one's, and becomes padding.
-//! A living appender's range is never taken from it, however slow it is.
+//! An appender stores in its slot what it is about to claim, then moves the tail by compare-and-exchange. So each range
+//! below the tail that is not committed yet is in a slot. Whether the slot's owner is alive is certain, because it
+//! holds a lock that ends with its process. A range that no living appender has in its slot belongs to a dead one, and
+//! becomes padding. A living appender's range is never taken from it, however slow it is.
 //!
-//! An exclusive appender says once that everything from its first claim on is its own, as long as it lives; nobody else moves the tail:
-//! it knows where that is, and stores it. That it is alone is a matter of locks: see `seat`.
+//! An exclusive appender stores in its slot that everything from its first claim on is its own, as long as it lives.
+//! Nobody else moves the tail, so the appender knows it, and moves it by a plain store. Locks ensure that it is alone:
+//! see `seat`.
 
 use crate::logbuffer::{FRAME_ALIGNMENT, frame};
 use crate::memory::{Frames, OwnedWord};

@@ -1,4 +1,4 @@
-//! Files that a catalog should tell of and does not: it was lost, or somebody put them there.
+//! Files that the catalog should list but does not, because it was lost or somebody put them there.
 
 use crate::types::RecordingId;
 

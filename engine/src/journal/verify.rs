@@ -1,5 +1,5 @@
-//! Verifying: reads a whole recording and compares it with its checksums. Changes nothing, and is safe on a journal in use: what is
-//! appended meanwhile is left for the next time.
+//! Verifying: reads a whole recording and compares it with its checksums. It changes nothing, and is safe on a journal
+//! in use; messages that are appended meanwhile are left for the next time.
 
 use crate::memory::FileAccess;
 use crate::types::Position;

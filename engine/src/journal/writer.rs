@@ -1,5 +1,5 @@
-//! What all appenders of one opened journal share, and its helper thread: the segments that are mapped, made ahead of their use, and
-//! how far the recording has come. Everything here is off the path of an append, but for the moment of a roll.
+//! The state that all appenders of an open journal share with its helper thread: the mapped segments, those made ahead,
+//! and how far the recording goes. Everything here is off the path of an append, except at a roll.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

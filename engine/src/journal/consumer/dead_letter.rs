@@ -1,11 +1,12 @@
-//! Dead letters: messages that could not be handled, in a journal of their own, each with where it came from and why it is there.
+//! Dead letters: messages that could not be handled, in a journal of their own, each with its origin and the reason.
 //!
 //! ```text
 //!  0       4          8              16         24     32               36      40
 //!  | "GDL1" | attempts | recording id | position | time | reason's length | flags | reason | payload
 //! ```
 //!
-//! Flag 1: the payload is there. One that would not fit into the dead letters' journal is left out; it is where it came from.
+//! Flag 1: the payload is included. A payload that does not fit into the journal of dead letters is left out; it is
+//! still at its origin.
 
 use std::io::IoSlice;
 

@@ -1,5 +1,5 @@
-//! Duplicates: whether a message's key was that of one of the messages in front of it, as many as the window is wide. Its memory is
-//! bounded by that, and what it knew is read again from the journal after a restart.
+//! Duplicates: whether a message has the key of one of the messages before it, within the window. The window bounds the
+//! memory, and is read again from the journal after a restart.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;

@@ -1,5 +1,5 @@
-//! A consumer: reads on from a named cursor, and moves it when a message is done with. Killed at any point, it is handed the message
-//! again that it was at.
+//! A consumer: reads on from a named cursor, and moves the cursor when a message is handled. If it is killed, it gets
+//! the message that it was handling again.
 
 use core::fmt::Display;
 use core::hash::Hash;

@@ -1,5 +1,5 @@
-//! Files in memory, with what would be on stable storage kept apart, so that a test can take the power away: what was not synced
-//! is lost, page by page, as the test chooses. Only tests and simulations use it.
+//! Files in memory, with a separate copy of what would be on stable storage, so that a test can simulate a loss of
+//! power: unsynced data is lost, page by page, as the test chooses. Only tests and simulations use it.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,5 +1,5 @@
-//! Where a journal's files are: a directory, or the memory of a simulation that can lose what was not synced. Everything that
-//! the journal asks of an operating system goes through here; nothing here knows what is in the files.
+//! The storage of a journal's files: a directory, or the memory of a simulation that can lose unsynced data. Everything
+//! that the journal asks of an operating system goes through here; nothing here knows the content of the files.
 
 mod files;
 mod memory;

@@ -1,5 +1,5 @@
-//! Channels of recordings and replays: what of one tells a stream from others, and what a replay's must say for its positions to be
-//! those of the recording.
+//! Channels of recordings and replays: the parameters that identify a stream, and those that a replay needs so that its
+//! positions are those of the recording.
 
 use crate::channel_uri::{ChannelUri, ChannelUriBuilder, ChannelUriError, InitialPosition};
 use crate::types::Position;

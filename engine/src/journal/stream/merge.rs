@@ -1,5 +1,6 @@
-//! History, then the live stream: a late joiner reads what was recorded and goes over to the publisher's own stream, without a gap
-//! and without a duplicate. The application polls it, as it would a subscription. It never waits, and copies nothing.
+//! A replay that continues with the live stream: a late joiner reads the recorded messages, then those of the
+//! publisher's own stream, without a gap and without a duplicate. The application polls it like a subscription. It
+//! never waits, and copies nothing.
 //!
 //! ```text
 //!  recording  ──┤ handed over │ up to where the image joined ┤
@@ -7,8 +8,8 @@
 //!                          joined       the same position
 //! ```
 //!
-//! Both are the same frames at the same positions, so the one can be left for the other wherever their positions are equal. The image
-//! is asked for when the end of the recording is near, so that nobody is held back by it for long.
+//! Both have the same frames at the same positions, so the merge can switch wherever their positions are equal. It asks
+//! for the image only near the end of the recording, so that the image does not hold anybody back for long.
 
 use crate::channel_uri::ChannelUriError;
 use crate::client::{AddError, Client, ImageHandlers, Pending, Subscription};

@@ -1,5 +1,5 @@
-//! Streams into journals, and journals into streams: a recorder keeps what a subscription receives, a replayer publishes it again,
-//! and a merge reads what was recorded and goes over to the live stream.
+//! Streams and journals: a recorder records the images of a subscription, a replayer publishes a recording again, and a
+//! merge reads a recording and continues with the live stream.
 //!
 //! ```text
 //!  publication ─▶ image ─ blocks ─▶ Recorder ─▶ segments ─▶ Replayer ─ blocks ─▶ publication
@@ -9,15 +9,15 @@
 //!                                           ReplayMerge ─▶ application
 //! ```
 //!
-//! | What | File |
+//! | Part | File |
 //! | --- | --- |
 //! | record the images of a subscription | `recorder`, with `tape` for each image |
-//! | when what was recorded: a sidecar | `times`, and `segment_times` for records |
+//! | recording times: a sidecar | `times`, and `segment_times` for records |
 //! | publish a recording | `replayer`, with `pace` |
-//! | history, then the live stream | `merge` |
-//! | which parameters of a channel a recording keeps, and which a replay sets | `channel` |
+//! | replay, then the live stream | `merge` |
+//! | the parameters of a channel that a recording keeps, and those that a replay sets | `channel` |
 //!
-//! The frames stay as they are throughout: positions, terms, flags and reserved values are those of the stream that was recorded.
+//! The frames do not change: positions, terms, flags and reserved values are those of the recorded stream.
 
 mod channel;
 mod merge;

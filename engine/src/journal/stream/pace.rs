@@ -1,5 +1,5 @@
-//! How fast a replay goes: as fast as its subscribers take it, or as it was recorded, scaled. Replayers ask this of each frame; it
-//! reads no clock.
+//! The speed of a replay: as fast as its subscribers read, or as it was recorded, scaled. Replayers ask this for each
+//! frame; it reads no clock.
 
 use crate::time::{EpochNanos, MonotonicNanos};
 use crate::types::Position;

@@ -1,6 +1,6 @@
-//! The recorder: keeps every image of a subscription in a journal's directory, each as a recording of its own. The application calls
-//! it on a duty cycle of its choice, or lets it have a thread. It never blocks a publisher for longer than a copy takes, and where a
-//! recording cannot go on, the stream does.
+//! The recorder: records every image of a subscription in a journal's directory, each as a recording of its own. The
+//! application calls it on a duty cycle of its choice, or gives it a thread. It never blocks a publisher for longer
+//! than a copy takes. If a recording cannot continue, the stream does.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
-//! The replayer: publishes a range of a recording again, frame for frame, at the positions that it was recorded at. The application
-//! calls it on a duty cycle of its choice. It copies frames from their segments into the publication's log, and never waits.
+//! The replayer: publishes a range of a recording again, frame for frame, at the recorded positions. The application
+//! calls it on a duty cycle of its choice. It copies frames from their segments into the publication's log, and never
+//! waits.
 
 use crate::channel_uri::ChannelUriError;
 use crate::client::{AddError, Client, ExclusivePublication, Pending};

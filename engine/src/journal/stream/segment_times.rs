@@ -1,5 +1,5 @@
-//! When what of one segment was recorded, asked in any order. A tailer has one for the segment that it reads, and its records ask it;
-//! nothing is opened before somebody does.
+//! The recording times of one segment, in any order. A tailer has one for the segment that it reads, and its records
+//! use it. Files are opened on first use.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,5 +1,6 @@
-//! One image's way into a recording: blocks of its frames are checked, copied into the mapped segment, and committed. The recorder
-//! calls this on its duty cycle. It makes no system call and allocates nothing, unless the next segment was not made ahead in time.
+//! Records one image: checks blocks of its frames, copies them into the mapped segment, and commits them. The recorder
+//! calls this on its duty cycle. It makes no system call and allocates nothing, unless the next segment was not made
+//! ahead in time.
 //!
 //! ```text
 //!            tail = recorded
@@ -7,8 +8,8 @@
 //!  ── frames ───┤ block: copied but for its first eight bytes, then those, then the tail
 //! ```
 //!
-//! Killed before the first eight bytes, nothing was there; killed behind them, the block is whole, and whoever opens the recording
-//! next counts it: see `Writer::settle`.
+//! If the process is killed before the first eight bytes are stored, the block does not exist. If it is killed after
+//! that, the block is complete, and the next process that opens the recording counts it: see `Writer::settle`.
 
 use std::sync::Arc;
 

@@ -1,13 +1,13 @@
-//! When what was recorded: a sidecar of a recorded stream, whose frames say nothing about time that a journal could rely on. The
-//! recorder writes it; replays at the recorded pace read it. It can be lost, and what it says is checked before it is used.
+//! Recording times: a sidecar of a recorded stream, whose frames have no time on which a journal could rely. The
+//! recorder writes it; replays at the recorded pace read it. It can be lost, and its content is checked before use.
 //!
 //! ```text
 //!   0  version | length of this header | recording id | base | number of the file | entries
 //!  64  entries of 16 bytes: position | time
 //! ```
 //!
-//! The frame at `position`, and those behind it up to the next entry, were recorded at `time`. A segment has as many files as its
-//! entries need, each of 64 KiB.
+//! The frame at `position`, and those behind it up to the next entry, were recorded at `time`. A segment has as many
+//! files as its entries need, each of 64 KiB.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Reading backwards: frames do not say what is in front of them, so where messages begin is found out from an entry of the index
-//! on, or from the beginning of a term, forwards.
+//! Reading backwards. Frames do not say where the previous one begins. So message starts are found by reading forwards
+//! from an entry of the index, or from the beginning of a term.
 
 use crate::types::Position;
 

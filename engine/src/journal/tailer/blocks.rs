@@ -1,5 +1,5 @@
-//! Reading a recording as runs of whole frames, as they lie in its segments: what a replay publishes. Replayers call this; it reads
-//! the frames where they are, and copies nothing.
+//! Reading a recording as runs of whole frames, as they are in its segments, for replays. Replayers call this; it reads
+//! the frames in place, and copies nothing.
 
 use crate::logbuffer::{FRAME_HEADER_LENGTH, frame};
 use crate::memory::faults;

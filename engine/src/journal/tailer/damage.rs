@@ -1,4 +1,5 @@
-//! Getting past what is damaged. A frame says where it is and whose it is, so one that is found behind damage is one.
+//! Skipping damage. A frame contains its own position and identity, so a frame that is found behind damage can be
+//! recognised.
 
 use crate::logbuffer::FRAME_ALIGNMENT;
 use crate::types::Position;

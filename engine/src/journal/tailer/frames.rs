@@ -1,4 +1,4 @@
-//! The frame where a tailer is, in the segment that it has mapped.
+//! The frame at a tailer's position, in the segment that it has mapped.
 
 use crate::logbuffer::{FRAME_HEADER_LENGTH, frame, frame_type};
 use crate::memory::{CommittedFrame, FileAccess, FrameCursor, Frames, MapError, faults};

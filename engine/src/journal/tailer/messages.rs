@@ -1,4 +1,4 @@
-//! The message that begins where a tailer is: one frame, or several that are put together.
+//! The message at a tailer's position: one frame, or several that are reassembled.
 
 use crate::logbuffer::{FRAME_HEADER_LENGTH, Fragment, flags};
 use crate::memory::faults;

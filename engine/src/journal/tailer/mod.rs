@@ -1,13 +1,14 @@
-//! Tailers: reading a recording message by message, forwards and backwards, from anywhere, while it is written. The application
-//! calls this. It reads frames where they lie; a message of several frames is put together in a buffer of the tailer's own.
+//! Tailers: reading a recording message by message, forwards and backwards, from anywhere, while it is written. The
+//! application calls this. It reads frames in place; a message of several frames is reassembled in a buffer of the
+//! tailer.
 //!
 //! | Step | File |
 //! | --- | --- |
-//! | go to where reading begins | `seek` |
-//! | the frame where the tailer is | `frames` |
-//! | the message that begins with it, and what is lent of it | `messages`, `record` |
-//! | the messages in front of it | `backwards` |
-//! | get past what is damaged | `damage` |
+//! | go to the start position | `seek` |
+//! | the frame at the tailer's position | `frames` |
+//! | the message that begins with it, and the record that is lent | `messages`, `record` |
+//! | the messages before it | `backwards` |
+//! | skip damage | `damage` |
 //! | runs of whole frames, for replays | `blocks` |
 
 mod backwards;

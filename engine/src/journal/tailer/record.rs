@@ -1,4 +1,4 @@
-//! What a tailer lends of a message.
+//! The record that a tailer lends: a message and its metadata.
 
 use crate::logbuffer::Fragment;
 use crate::time::EpochNanos;

@@ -1,4 +1,4 @@
-//! Going elsewhere: by the index to an entry in front of it, and from there frame by frame.
+//! Moving to another position: by the index to an entry before it, and from there frame by frame.
 
 use crate::memory::FileAccess;
 use crate::time::EpochNanos;
