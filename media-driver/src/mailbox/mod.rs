@@ -19,7 +19,9 @@ pub use sending::{
     PublicationCounters, RetransmitRules, SenderCommand, SenderEvent,
 };
 
-pub use wire::{Completion, Content, EndpointId, InlineFrame, MAX_INLINE_FRAME, Transmit, TransmitBatch, TransmitTag};
+pub use wire::{
+    Completion, Content, EndpointId, InlineFrame, MAX_INLINE_FRAME, Outcome, Transmit, TransmitBatch, TransmitTag,
+};
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -121,8 +121,26 @@ pub struct Transmit {
 pub struct Completion {
     /// Whose it was.
     pub tag: TransmitTag,
+    /// What the operating system did with it.
+    pub outcome: Outcome,
+}
+
+/// What the operating system did with a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It took it.
+    Sent,
+    /// It had no room for it, and soon has.
+    NoRoom,
+    /// It does not send it, for a reason that does not pass by itself.
+    Refused,
+}
+
+impl Completion {
     /// Whether the operating system took it.
-    pub sent: bool,
+    pub fn is_sent(&self) -> bool {
+        self.outcome == Outcome::Sent
+    }
 }
 
 /// Datagrams that wait for their transport. Made once, with room for so many; whoever finds it full goes on in the next duty

@@ -185,6 +185,11 @@ impl Destinations {
         self.count_located();
     }
 
+    /// Whether there may be more than one.
+    pub fn may_be_several(&self) -> bool {
+        self.kind != Kind::Fixed
+    }
+
     /// Whether any may be forgotten when it is silent.
     pub fn expires(&self) -> bool {
         self.kind == Kind::Dynamic

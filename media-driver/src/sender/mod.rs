@@ -28,7 +28,8 @@ use self::holder::HolderWatch;
 use self::network_publication::{NetworkPublication, Outgoing, Outlet};
 use self::rests::Rests;
 use crate::mailbox::{
-    Completion, Content, EndpointId, InlineFrame, SenderCommand, SenderEvent, Transmit, TransmitBatch, TransmitTag,
+    Completion, Content, EndpointId, InlineFrame, Outcome, SenderCommand, SenderEvent, Transmit, TransmitBatch,
+    TransmitTag,
 };
 use crate::shared::{IdMap, NetworkCounters, Seldom};
 
@@ -223,16 +224,24 @@ impl Sender {
 
     /// A transport has answered for something.
     pub fn on_completion(&mut self, done: Completion) {
-        let TransmitTag::Data { slot, registration_id, .. } = done.tag else {
-            if !done.sent {
-                self.counters.count(SystemCounter::ShortSends);
-            }
-            return;
-        };
+        if !done.is_sent() {
+            self.counters.count(SystemCounter::ShortSends);
+        }
+        let TransmitTag::Data { slot, registration_id, position } = done.tag else { return };
         if let Some(Some(entry)) = self.publications.get_mut(slot as usize)
             && entry.publication.registration_id() == registration_id
         {
-            entry.publication.on_completed(&done, &self.counters);
+            let is_settled = match done.outcome {
+                Outcome::Sent => true,
+                Outcome::NoRoom => false,
+                // Of several destinations the others do not wait for one that nothing is sent to, nor get everything again: it is lost to
+                // that one, which asks for it.
+                Outcome::Refused => {
+                    let endpoint = self.endpoints.get(&entry.endpoint).filter(|_| entry.own.is_none());
+                    endpoint.is_some_and(|endpoint| endpoint.destinations.may_be_several())
+                }
+            };
+            entry.publication.on_completion(position, is_settled);
             let rest = self.rests.over_mut(slot as usize).filter(|_| !entry.holder.is_held());
             if rest.is_some_and(|rest| entry.publication.goes_on_resting(rest)) {
                 self.rests.resume(slot as usize);

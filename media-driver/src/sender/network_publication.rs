@@ -22,7 +22,7 @@ use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermL
 
 use super::flow_control::{FlowControl, MAX_RECEIVERS, ReceiverReport, retransmit_length};
 use super::retransmit::{NakAnswer, RetransmitHandler, TermRange};
-use crate::mailbox::{Completion, NewNetworkPublication, TransmitTag};
+use crate::mailbox::NewNetworkPublication;
 use crate::shared::{NetworkCounters, Receivers, next_beat};
 
 /// How long a sender with nothing to send stays silent, in nanoseconds.
@@ -262,23 +262,13 @@ impl NetworkPublication {
         true
     }
 
-    /// The transport has answered for a datagram of new data that starts at `begin`.
-    pub fn on_completion(&mut self, begin: i64, sent: bool, counters: &NetworkCounters) {
-        if !sent {
-            self.is_broken = true;
-            counters.count(SystemCounter::ShortSends);
-        }
+    /// The transport has answered for a datagram of new data that starts at `begin`, which is to be sent again if it is not settled.
+    pub fn on_completion(&mut self, begin: i64, is_settled: bool) {
+        self.is_broken |= !is_settled;
         if let Some(entry) = self.in_flight.iter_mut().find(|entry| entry.begin == begin) {
             entry.unanswered = entry.unanswered.saturating_sub(1);
         }
         self.settle();
-    }
-
-    /// As above, by what the transport was given.
-    pub fn on_completed(&mut self, done: &Completion, counters: &NetworkCounters) {
-        if let TransmitTag::Data { position, .. } = done.tag {
-            self.on_completion(position, done.sent, counters);
-        }
     }
 
     /// Up to where a receiver has consumed the stream, by its status message. None if it is of another stream, or a lie.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use super::network::{SimNetwork, SocketKey};
 use crate::io::transport::{Datagram, Fault, OpenError, SendFault, Transport, TransportCounts, bytes_of, length_of};
-use crate::mailbox::{Completion, EndpointId, EndpointSpec, OpenedEndpoint, TransmitBatch};
+use crate::mailbox::{Completion, EndpointId, EndpointSpec, OpenedEndpoint, Outcome, TransmitBatch};
 
 /// The longest datagram that UDP over IPv4 takes, in bytes.
 const LONGEST: usize = 65_507;
@@ -90,21 +90,21 @@ impl Transport for SimTransport {
         let mut answered = 0;
         for transmit in batch.drain() {
             let sockets = self.endpoints.iter().find(|(id, _)| *id == transmit.endpoint);
-            let sent = match (sockets, bytes_of(&transmit)) {
+            let outcome = match (sockets, bytes_of(&transmit)) {
                 (Some((_, sockets)), Some(bytes)) if bytes.len() <= LONGEST => {
-                    self.network.send(sockets.key, transmit.to, bytes)
+                    if self.network.send(sockets.key, transmit.to, bytes) { Outcome::Sent } else { Outcome::NoRoom }
                 }
                 (Some(_), _) => {
                     let (endpoint, to, length) = (transmit.endpoint, transmit.to, length_of(&transmit));
                     let errno = if length > LONGEST { libc::EMSGSIZE } else { libc::EFAULT };
                     self.fault = Some(Fault::Send(SendFault { endpoint, to, length, errno }));
-                    false
+                    Outcome::Refused
                 }
-                (None, _) => false,
+                (None, _) => Outcome::Refused,
             };
-            *(if sent { &mut self.counts.sent } else { &mut self.counts.not_sent }) += 1;
+            *(if outcome == Outcome::Sent { &mut self.counts.sent } else { &mut self.counts.not_sent }) += 1;
             self.counts.send_calls += 1;
-            done(Completion { tag: transmit.tag, sent });
+            done(Completion { tag: transmit.tag, outcome });
             answered += 1;
         }
         answered

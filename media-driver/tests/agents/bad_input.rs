@@ -5,8 +5,8 @@ use gannet::logbuffer::{ExclusiveAppender, LogKind};
 use gannet::protocol::{DataFlags, DataHeader, Heartbeat, Nak, Setup, StatusMessage};
 use gannet::types::{Position, SessionId, StreamId, TermId};
 use gannet_driver::mailbox::{
-    Completion, DestinationRules, FlowControlRules, GroupRules, NewReceiveEndpoint, ReceiverCommand, ReceiverEvent,
-    SenderCommand, TransmitBatch, TransmitTag,
+    Completion, DestinationRules, FlowControlRules, GroupRules, NewReceiveEndpoint, Outcome, ReceiverCommand,
+    ReceiverEvent, SenderCommand, TransmitBatch, TransmitTag,
 };
 use gannet_driver::receiver::Receiver;
 use gannet_driver::sender::Sender;
@@ -236,7 +236,7 @@ impl Sending {
             let length = bytes(&transmit).len();
             sent += if length > 44 { length } else { 0 };
             if let TransmitTag::Data { .. } = transmit.tag {
-                self.sender.on_completion(Completion { tag: transmit.tag, sent: true });
+                self.sender.on_completion(Completion { tag: transmit.tag, outcome: Outcome::Sent });
             }
         }
         (work, sent)

@@ -7,7 +7,7 @@ use gannet::logbuffer::{ExclusiveAppender, LogKind};
 use gannet::protocol::{DataFlags, DataHeader, ErrorFrame, Frame, Nak, ResponseSetup, Setup, StatusMessage};
 use gannet::types::{RegistrationId, SessionId, StreamId};
 use gannet_driver::mailbox::{
-    Completion, DestinationRules, EndpointId, MAX_DESTINATIONS, NewReceiveEndpoint, NewReceiveTransport,
+    Completion, DestinationRules, EndpointId, MAX_DESTINATIONS, NewReceiveEndpoint, NewReceiveTransport, Outcome,
     ReceiverCommand, ReceiverEvent, SenderCommand, SenderEvent, TransmitBatch,
 };
 use gannet_driver::receiver::Receiver;
@@ -316,7 +316,7 @@ fn wire_trap_36_what_is_sent_again_goes_to_every_destination() {
         let mut batch = TransmitBatch::new(64);
         sender.poll_transmit(at(MS), &mut batch);
         let sent: Vec<_> = batch.drain().collect();
-        sent.iter().for_each(|sent| sender.on_completion(Completion { tag: sent.tag, sent: true }));
+        sent.iter().for_each(|sent| sender.on_completion(Completion { tag: sent.tag, outcome: Outcome::Sent }));
         let data = sent.iter().filter(|sent| matches!(Frame::parse(&bytes(sent)), Ok(Frame::Data(_))));
         let mut to: Vec<_> = data.map(|sent| sent.to).collect();
         to.sort();
@@ -326,6 +326,41 @@ fn wire_trap_36_what_is_sent_again_goes_to_every_destination() {
     let nak = Nak { session_id: SESSION, stream_id: STREAM, term_id: INITIAL, term_offset: 0, length: 64 };
     sender.on_datagram(at(MS), SENDING, address(3), &write(|bytes| nak.write(bytes)));
     assert_eq!(data_to(&mut sender), [address(2), address(3)]);
+}
+
+/// What the system refuses to send is sent again where there is one destination. One of several that it refuses is not waited for; that
+/// it has no room for one of them, which passes, is.
+#[test]
+fn several_destinations_do_not_wait_for_one_that_is_refused() {
+    let turns = |rules, outcome| {
+        let log = log(LogKind::Exclusive, INITIAL, 0);
+        let counters = NetworkCounters::heap();
+        let mut sender = Sender::new(counters.clone());
+        sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, rules));
+        sender.on_command(at(0), SenderCommand::AddPublication(SENDING, Box::new(publication(&log, 0))));
+        for host in [2, 3] {
+            let id = RegistrationId::new(host.into());
+            sender.on_command(at(0), SenderCommand::AddDestination(SENDING, id, Some(address(host))));
+        }
+        sender.on_datagram(at(0), SENDING, address(2), &write(|bytes| status(0, 32_768).write(bytes)));
+        ExclusiveAppender::new(&log, word(LENGTH)).unwrap().offer(b"once").unwrap();
+        let mut data_in_turn = || {
+            let mut batch = TransmitBatch::new(64);
+            sender.poll_transmit(at(MS), &mut batch);
+            let sent: Vec<_> = batch.drain().collect();
+            let data = sent.iter().filter(|sent| matches!(Frame::parse(&bytes(sent)), Ok(Frame::Data(_))));
+            data.map(|sent| {
+                let outcome = if sent.to == address(3) { outcome } else { Outcome::Sent };
+                sender.on_completion(Completion { tag: sent.tag, outcome });
+            })
+            .count()
+        };
+        let found = [data_in_turn(), data_in_turn()];
+        (found, counters.get(SystemCounter::ShortSends))
+    };
+    assert_eq!(turns(DestinationRules::Fixed(address(3)), Outcome::Refused), ([1, 1], 2));
+    assert_eq!(turns(DestinationRules::Manual, Outcome::Refused), ([2, 0], 1));
+    assert_eq!(turns(DestinationRules::Manual, Outcome::NoRoom), ([2, 2], 2));
 }
 
 /// Trap 41: status messages and NAKs leave from the socket that hears the stream, since its sender hears nobody else.

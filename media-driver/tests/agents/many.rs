@@ -5,7 +5,7 @@ use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, LogParameters};
 use gannet::protocol::{DATA_HEADER_LENGTH, Heartbeat, Setup, StatusMessage};
 use gannet::types::{RegistrationId, SessionId};
 use gannet_driver::mailbox::{
-    Completion, DestinationRules, NewImage, NewNetworkPublication, NewReceiveEndpoint, NewReceiveTransport,
+    Completion, DestinationRules, NewImage, NewNetworkPublication, NewReceiveEndpoint, NewReceiveTransport, Outcome,
     ReceiverCommand, SenderCommand, TransmitBatch,
 };
 use gannet_driver::receiver::Receiver;
@@ -71,7 +71,7 @@ impl Streams {
         for transmit in self.batch.drain() {
             assert_eq!((transmit.endpoint, transmit.to), (SENDING, receiver_address()));
             lengths.push(bytes(&transmit).len());
-            self.sender.on_completion(Completion { tag: transmit.tag, sent: true });
+            self.sender.on_completion(Completion { tag: transmit.tag, outcome: Outcome::Sent });
         }
         (work, lengths)
     }

@@ -9,8 +9,8 @@ use gannet::logbuffer::{ExclusiveAppender, ImageReader, LogBuffers, LogKind, Off
 use gannet::memory::OwnedWord;
 use gannet::types::Position;
 use gannet_driver::mailbox::{
-    Completion, DestinationRules, EndpointId, NewReceiveEndpoint, NewReceiveTransport, ReceiverCommand, ReceiverEvent,
-    SenderCommand, TransmitBatch,
+    Completion, DestinationRules, EndpointId, NewReceiveEndpoint, NewReceiveTransport, Outcome, ReceiverCommand,
+    ReceiverEvent, SenderCommand, TransmitBatch,
 };
 use gannet_driver::receiver::Receiver;
 use gannet_driver::sender::Sender;
@@ -127,7 +127,8 @@ impl Pair {
                 self.on_the_way.insert((when, self.number), (to, source, bytes(&transmit)));
             }
             if from == SENDING {
-                self.sender.on_completion(Completion { tag: transmit.tag, sent: !refused });
+                let outcome = if refused { Outcome::NoRoom } else { Outcome::Sent };
+                self.sender.on_completion(Completion { tag: transmit.tag, outcome });
             }
         }
     }

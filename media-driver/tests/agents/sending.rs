@@ -69,7 +69,7 @@ impl Sending {
         if self.completes {
             for outgoing in &taken.all {
                 if let Outgoing::Data(position, _) = outgoing {
-                    self.publication.on_completion(position.get(), true, &self.counters);
+                    self.publication.on_completion(position.get(), true);
                 }
             }
         }
@@ -145,13 +145,13 @@ fn what_was_disturbed_goes_on_resting_once_all_is_answered_for() {
         if !at_once {
             sending.appender.offer(&[2; 32]).unwrap();
         }
-        sending.publication.on_completion(begin, true, &sending.counters);
+        sending.publication.on_completion(begin, true);
         assert_eq!(sending.publication.goes_on_resting(&mut rest), at_once, "unless there is more");
         assert_eq!((rest.is_undisturbed(), rest.until()), (at_once, until));
     }
     let begin = sending.publication.sent();
     sending.poll(2);
-    sending.publication.on_completion(begin, false, &sending.counters);
+    sending.publication.on_completion(begin, false);
     assert!(!sending.publication.goes_on_resting(&mut rest), "it is to be sent again");
 }
 
@@ -289,16 +289,14 @@ fn trap_31_a_failed_send_is_repeated_from_there() {
     }
     sending.hear(0, &status(0, 32_768));
     assert_eq!(sending.story(0, 0), ["0 data 0+1408", "0 data 1408+1408", "0 data 2816+1408"]);
-    let counters = sending.counters.clone();
-    sending.publication.on_completion(2816, true, &counters);
+    sending.publication.on_completion(2816, true);
     assert_eq!(sending.publication.sent(), 0, "oldest first");
-    sending.publication.on_completion(0, true, &counters);
+    sending.publication.on_completion(0, true);
     assert_eq!(sending.publication.sent(), 1408);
     assert!(sending.story(1, 1).is_empty(), "submitted is not sent");
-    sending.publication.on_completion(1408, false, &counters);
+    sending.publication.on_completion(1408, false);
     assert_eq!(sending.publication.sent(), 1408);
     assert_eq!(sending.story(2, 2), ["2 data 1408+1408", "2 data 2816+1408"]);
-    assert_eq!(sending.count(SystemCounter::ShortSends), 1);
 }
 
 /// A failure is not forgotten while later ranges are with the transport.
@@ -309,10 +307,9 @@ fn after_a_failure_nothing_is_sent_until_all_is_answered() {
     (0..2).for_each(|_| _ = sending.appender.offer(&[7; 1376]).unwrap());
     sending.hear(0, &status(0, 32_768));
     sending.story(0, 0);
-    let counters = sending.counters.clone();
-    sending.publication.on_completion(0, false, &counters);
+    sending.publication.on_completion(0, false);
     assert!(sending.story(1, 1).is_empty());
-    sending.publication.on_completion(1408, true, &counters);
+    sending.publication.on_completion(1408, true);
     assert_eq!(sending.publication.sent(), 0, "what came behind the failure does not count");
     assert_eq!(sending.story(2, 2), ["2 data 0+1408", "2 data 1408+1408"]);
 }
@@ -477,7 +474,7 @@ fn without_room_nothing_is_taken() {
     let mut taken = Taken { room: Some(1), ..Taken::default() };
     sending.publication.poll(at(0), &counters, &mut taken);
     assert!(matches!(taken.all[..], [Outgoing::Data(..)]));
-    sending.publication.on_completion(0, true, &counters);
+    sending.publication.on_completion(0, true);
     assert_eq!(sending.story(1, 1), ["1 data 1408+1408", "1 data 2816+1408"]);
 }
 

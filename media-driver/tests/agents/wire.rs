@@ -3,7 +3,7 @@
 use gannet::logbuffer::{ExclusiveAppender, LogKind};
 use gannet::protocol::{GroupTag, RttMeasurement, StatusMessage};
 use gannet_driver::mailbox::{
-    Completion, DestinationRules, NewReceiveEndpoint, NewReceiveTransport, ReceiverCommand, SenderCommand,
+    Completion, DestinationRules, NewReceiveEndpoint, NewReceiveTransport, Outcome, ReceiverCommand, SenderCommand,
     TransmitBatch,
 };
 use gannet_driver::receiver::Receiver;
@@ -41,7 +41,7 @@ fn a_senders_frames_are_those_of_the_reference() {
     assert_eq!(batch.as_slice()[0].to, receiver_address());
     let tag = batch.as_slice()[0].tag;
     assert_eq!(drain(&mut batch), [data]);
-    sender.on_completion(Completion { tag, sent: true });
+    sender.on_completion(Completion { tag, outcome: Outcome::Sent });
 
     let question = RttMeasurement {
         session_id: SESSION,

@@ -50,7 +50,7 @@ pub(crate) fn a_datagram_arrives_with_its_source(host: &impl Host) {
     let there = other.open(7, &EndpointSpec::unicast(loopback()));
     one.send([control(1, there, 0xAB, 28)]);
     one.until_done(1);
-    assert!(one.done[0].sent);
+    assert!(one.done[0].is_sent());
     other.until_arrived(1);
     assert_eq!(other.arrived, [Arrived { endpoint: id(7), from: here, bytes: vec![0xAB; 28] }]);
     other.send([control(7, here, 1, 44), control(7, here, 2, 36)]);
@@ -112,13 +112,13 @@ pub(crate) fn each_datagram_is_answered_once_and_in_order(host: &impl Host) {
         );
         // As many as the buffers of any machine take, whatever was asked for.
         station.until_done(first as usize + 150);
-        let sent = station.done.iter().filter(|completion| completion.sent).count();
+        let sent = station.done.iter().filter(|completion| completion.is_sent()).count();
         station.until_arrived(sent);
     }
     station.turn();
     let answered: Vec<i64> = station.done.iter().map(number).collect();
     assert_eq!(answered, (0..600).collect::<Vec<_>>());
-    let sent = station.done.iter().filter(|completion| completion.sent).count();
+    let sent = station.done.iter().filter(|completion| completion.is_sent()).count();
     station.until_arrived(sent);
     let counts = station.transport.counts();
     assert_eq!((counts.sent, counts.received), (sent as u64, sent as u64));
@@ -176,14 +176,14 @@ pub(crate) fn unknown_and_closed_endpoints_answer(host: &impl Host) {
     station.send([tagged(9, to, 0, vec![0; 32]), tagged(1, to, 1, vec![1; 32]), tagged(9, to, 2, vec![0; 32])]);
     station.until_done(3);
     station.until_arrived(1);
-    let mut sent: Vec<_> = station.done.iter().map(|completion| (number(completion), completion.sent)).collect();
+    let mut sent: Vec<_> = station.done.iter().map(|completion| (number(completion), completion.is_sent())).collect();
     sent.sort_unstable();
     assert_eq!(sent, [(0, false), (1, true), (2, false)]);
     station.transport.close(id(1));
     station.transport.close(id(9));
     station.send([tagged(1, to, 3, vec![0; 32])]);
     station.until_done(4);
-    assert!(!station.done[3].sent);
+    assert!(!station.done[3].is_sent());
     assert!(!station.transport.reconnect(id(1), to));
     // The port is free again.
     station.open(2, &EndpointSpec::unicast(to));
@@ -251,11 +251,11 @@ pub(crate) fn a_closed_port_harms_nobody(host: &impl Host) {
     for round in 20..42 {
         station.send([tagged(2, gone, round, vec![0; 64])]);
         station.until_done(round as usize + 1);
-        if station.done[round as usize].sent {
+        if station.done[round as usize].is_sent() {
             break;
         }
     }
-    assert!(station.done.last().is_some_and(|completion| completion.sent));
+    assert!(station.done.last().is_some_and(|completion| completion.is_sent()));
     station.until(|station| station.arrived.iter().any(|arrived| arrived.endpoint == id(5)));
 }
 
@@ -266,7 +266,7 @@ pub(crate) fn what_cannot_be_sent_is_told_and_the_rest_goes_on(host: &impl Host)
     station.send([tagged(1, to, 0, vec![1; 32]), tagged(1, to, 1, too_long), tagged(1, to, 2, vec![2; 32])]);
     station.until_done(3);
     station.until_arrived(2);
-    let sent: Vec<_> = station.done.iter().map(|completion| (number(completion), completion.sent)).collect();
+    let sent: Vec<_> = station.done.iter().map(|completion| (number(completion), completion.is_sent())).collect();
     assert_eq!(sent, [(0, true), (1, false), (2, true)]);
     let Some(Fault::Send(fault)) = station.transport.take_fault() else { panic!("no fault of sending") };
     assert_eq!((fault.endpoint, fault.to, fault.length), (id(1), to, 65_508));
@@ -395,7 +395,7 @@ pub(crate) fn ranges_that_a_log_does_not_have_are_refused(host: &impl Host) {
     };
     station.send([range(0, 160), range(160, 32), range(32, 64), range(-32, 64), range(0, 96), range(0, 160)]);
     station.until_done(6);
-    let sent: Vec<bool> = station.done.iter().map(|completion| completion.sent).collect();
+    let sent: Vec<bool> = station.done.iter().map(|completion| completion.is_sent()).collect();
     assert_eq!(sent, [true, false, false, false, false, true]);
     station.until_arrived(2);
 }

@@ -39,7 +39,7 @@ impl Pair {
         });
         let (endpoint, content, tag) = (EndpointId::new(1), Content::Frame(frame), TransmitTag::Control);
         assert!(self.batch.push(Transmit { endpoint, to: self.to, content, tag }));
-        self.transport.send(&mut self.batch, |done| assert!(done.sent));
+        self.transport.send(&mut self.batch, |done| assert!(done.is_sent()));
         let started = SystemClock.monotonic();
         while self.transport.receive(1, |_| {}) == 0 {
             assert!(SystemClock.monotonic().since(started) < 180_000_000_000, "it does not arrive");

@@ -61,7 +61,7 @@ fn send_and_receive(kind: TransportKind, tried_directly: usize) {
             put(Content::Log { log: log.clone(), position, length });
         }
         (0..10).for_each(|_| put(Content::Frame(frame)));
-        transport.send(batch, |done| sent += usize::from(done.sent));
+        transport.send(batch, |done| sent += usize::from(done.is_sent()));
         let started = SystemClock.monotonic();
         while received < sent {
             received += transport.receive(64, |datagram| bytes += datagram.bytes.len());

@@ -197,6 +197,27 @@ fn a_subscription_needs_no_endpoint_where_it_registers() {
     exchange(&mut publication, &mut subscription, &[900; 100]);
 }
 
+/// A destination that the system does not send to, here one of another family than its socket, holds up no other.
+#[test]
+fn a_destination_that_nothing_is_sent_to_holds_up_no_other() {
+    for (transport, tried_directly) in WAYS {
+        let mut config = config(ThreadingMode::Shared);
+        (config.process.transport, config.process.sockets_tried_directly) = (transport, tried_directly);
+        let driver = MediaDriver::launch_embedded(config).unwrap();
+        let client = Client::connect(context(driver.dir())).unwrap();
+        let mut publication =
+            client.add_exclusive_publication("aeron:udp?control-mode=manual|term-length=64k", STREAM).unwrap();
+        let place = format!("aeron:udp?endpoint=127.0.0.1:{}", free_port());
+        let mut subscription = client.add_subscription(&place, STREAM).unwrap();
+        publication.add_destination("aeron:udp?endpoint=[::1]:9").unwrap();
+        publication.add_destination(&place).unwrap();
+        // Several times the log.
+        exchange(&mut publication, &mut subscription, &[1_000; 400]);
+        let short_sends = gannet::types::CounterId::new(SystemCounter::ShortSends as i32);
+        assert!(client.counters().get(short_sends).unwrap().value > 0, "{transport:?}");
+    }
+}
+
 /// Counters say how many receivers and destinations there are, how large a window is, and how much was sent.
 #[test]
 fn counters_show_receivers_destinations_and_windows() {

@@ -99,7 +99,7 @@ fn try_io_uring() -> io::Result<()> {
     let (mut sent, mut received) = (0, 0);
     let deadline = SystemClock.monotonic().saturating_add_ns(PATIENCE_NS);
     loop {
-        transport.send(&mut batch, |done| sent += usize::from(done.sent));
+        transport.send(&mut batch, |done| sent += usize::from(done.is_sent()));
         transport.receive(TRIALS.len(), |datagram| received += usize::from(TRIALS.contains(&&*datagram.bytes)));
         // First: what io_uring does not receive is received all the same.
         if let Some(fault) = transport.take_fault() {

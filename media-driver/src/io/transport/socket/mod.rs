@@ -16,7 +16,7 @@ use self::direct::Direct;
 use self::messages::Outbox;
 use super::run::{bytes_of, length_of, same_endpoint, segments};
 use super::{Datagram, Fault, SendFault, Sockets, Transport, TransportCounts};
-use crate::mailbox::{Completion, EndpointId, Transmit, TransmitBatch};
+use crate::mailbox::{Completion, EndpointId, Outcome, Transmit, TransmitBatch};
 
 /// How many sockets one question to the kernel finds.
 const MAX_READY: usize = 64;
@@ -165,7 +165,7 @@ impl SocketTransport {
         let index = self.find(run[0].endpoint);
         let mut account = Account { counts: &mut self.counts, fault: &mut self.fault, done };
         match index {
-            None => account.answer(run, false),
+            None => account.answer(run, Outcome::Refused),
             Some(index) => {
                 let endpoint = &mut self.endpoints[index];
                 send_plainly(&mut self.outbox, &endpoint.sockets, &mut endpoint.can_segment, run, &mut account);
@@ -183,9 +183,10 @@ pub(super) struct Account<'a, F> {
 
 impl<F: FnMut(Completion)> Account<'_, F> {
     /// Answers for these.
-    pub(super) fn answer(&mut self, transmits: &[Transmit], sent: bool) {
-        *(if sent { &mut self.counts.sent } else { &mut self.counts.not_sent }) += transmits.len() as u64;
-        transmits.iter().for_each(|transmit| (self.done)(Completion { tag: transmit.tag, sent }));
+    pub(super) fn answer(&mut self, transmits: &[Transmit], outcome: Outcome) {
+        let is_sent = outcome == Outcome::Sent;
+        *(if is_sent { &mut self.counts.sent } else { &mut self.counts.not_sent }) += transmits.len() as u64;
+        transmits.iter().for_each(|transmit| (self.done)(Completion { tag: transmit.tag, outcome }));
     }
 }
 
@@ -215,7 +216,7 @@ fn send_alone(
     account.counts.send_calls += 1;
     let is_sent = outbox.send_one(sockets.sender.as_fd(), address(sockets, only), bytes);
     if is_sent {
-        account.answer(run, true);
+        account.answer(run, Outcome::Sent);
     }
     is_sent
 }
@@ -236,7 +237,7 @@ fn send_run(
         let Some(outcome) = send_many(outbox, sockets, *can_segment, rest, &mut sizes) else {
             // A mistake of the sender's, which is told and goes on.
             *account.fault = Some(fault(&rest[0], libc::EFAULT));
-            account.answer(&rest[..1], false);
+            account.answer(&rest[..1], Outcome::Refused);
             rest = &rest[1..];
             continue;
         };
@@ -244,7 +245,7 @@ fn send_run(
         let first = usize::from(sizes[0]);
         match outcome {
             Ok(taken) => {
-                account.answer(&rest[..taken], true);
+                account.answer(&rest[..taken], Outcome::Sent);
                 rest = &rest[taken..];
                 was_refused = false;
             }
@@ -254,14 +255,14 @@ fn send_run(
                 Some(libc::ECONNREFUSED) if !was_refused => was_refused = true,
                 // There is no room. What follows would overtake what waits, so all of it waits.
                 Some(libc::EAGAIN | libc::ENOBUFS) => {
-                    account.answer(rest, false);
+                    account.answer(rest, Outcome::NoRoom);
                     rest = &[];
                 }
                 // The interface cannot cut it up, or takes no datagrams of that length whole: those the system cuts up one by one.
                 Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE) if first > 1 => *can_segment = false,
                 errno => {
                     *account.fault = Some(fault(&rest[0], errno.unwrap_or(libc::EIO)));
-                    account.answer(&rest[..first], false);
+                    account.answer(&rest[..first], Outcome::Refused);
                     rest = &rest[first..];
                     was_refused = false;
                 }

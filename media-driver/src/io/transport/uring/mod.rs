@@ -29,7 +29,7 @@ use super::socket::direct::Direct;
 use super::socket::messages::Outbox;
 use super::socket::{Account, Endpoint, send_plainly};
 use super::{Datagram, Fault, SocketOptions, Sockets, Transport, TransportCounts};
-use crate::mailbox::{Completion, EndpointId, Transmit, TransmitBatch};
+use crate::mailbox::{Completion, EndpointId, Outcome, Transmit, TransmitBatch};
 
 /// Datagrams by io_uring.
 #[derive(Debug)]
@@ -76,10 +76,12 @@ impl Endpoints {
     fn answer(&mut self, transmits: &[Transmit], result: i32, account: &mut Account<'_, impl FnMut(Completion)>) {
         let index = transmits.first().and_then(|first| self.find(first.endpoint));
         match (result, index) {
-            (0.., _) => account.answer(transmits, true),
-            // No room; or nobody is there to try again.
-            (_, None) => account.answer(transmits, false),
-            (error, Some(_)) if error == -libc::EAGAIN || error == -libc::ENOBUFS => account.answer(transmits, false),
+            (0.., _) => account.answer(transmits, Outcome::Sent),
+            // Nobody is there to try again.
+            (_, None) => account.answer(transmits, Outcome::Refused),
+            (error, Some(_)) if error == -libc::EAGAIN || error == -libc::ENOBUFS => {
+                account.answer(transmits, Outcome::NoRoom);
+            }
             (_, Some(index)) => {
                 let endpoint = &mut self.all[index];
                 send_plainly(&mut self.outbox, &endpoint.sockets, &mut endpoint.can_segment, transmits, account);
@@ -245,7 +247,7 @@ mod tests {
         }));
         let mut batch = TransmitBatch::new(1);
         assert!(batch.push(Transmit { endpoint: HEALTHY, to: local, content, tag: TransmitTag::Control }));
-        transport.send(&mut batch, |done| assert!(done.sent));
+        transport.send(&mut batch, |done| assert!(done.is_sent()));
         // The network within this machine delivers it while it is sent.
         (1..=100)
             .find(|_| {

@@ -10,7 +10,7 @@ use super::Endpoints;
 use crate::io::transport::run::{MAX_SEGMENTS, bytes_of, length_of, segments};
 use crate::io::transport::socket::messages::Envelope;
 use crate::io::transport::socket::{Account, fault};
-use crate::mailbox::{Completion, Transmit, TransmitBatch};
+use crate::mailbox::{Completion, Outcome, Transmit, TransmitBatch};
 
 /// How many messages the kernel has at most.
 const SLOTS: usize = 128;
@@ -99,7 +99,7 @@ impl Sends {
         }
         let Some(number) = self.free.pop() else {
             // The kernel keeps every one of them: no room.
-            transmits.for_each(|transmit| account.answer(&[transmit], false));
+            transmits.for_each(|transmit| account.answer(&[transmit], Outcome::NoRoom));
             return;
         };
         let Slot { transmits: owned, envelope } = &mut self.slots[usize::from(number)];
