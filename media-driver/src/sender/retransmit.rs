@@ -77,6 +77,7 @@ impl RetransmitHandler {
 
     /// A receiver misses a range, which was validated and clamped.
     pub fn on_nak(&mut self, now: MonotonicNanos, range: TermRange) -> NakAnswer {
+        self.end_lingering(now);
         if range.length <= 0 || self.slots.iter().filter_map(Slot::range).any(|active| active.contains(&range)) {
             return NakAnswer::Ignored;
         }
@@ -101,23 +102,32 @@ impl RetransmitHandler {
 
     /// Time has passed. Returns a range that is due to be sent, until there is none.
     pub fn poll_due(&mut self, now: MonotonicNanos) -> Option<TermRange> {
+        self.end_lingering(now);
         if self.active == 0 {
             return None;
         }
         for slot in &mut self.slots {
-            match *slot {
-                Slot::Lingering(_, until) if now > until => {
-                    *slot = Slot::Inactive;
-                    self.active -= 1;
-                }
-                Slot::Delayed(range, due) if now > due => {
-                    *slot = Slot::Lingering(range, now.saturating_add_ns(self.rules.linger_ns));
-                    return Some(range);
-                }
-                _ => {}
+            if let Slot::Delayed(range, due) = *slot
+                && now > due
+            {
+                *slot = Slot::Lingering(range, now.saturating_add_ns(self.rules.linger_ns));
+                return Some(range);
             }
         }
         None
+    }
+
+    /// Frees the slots of answers that have lingered for long enough.
+    fn end_lingering(&mut self, now: MonotonicNanos) {
+        if self.active == 0 {
+            return;
+        }
+        for slot in &mut self.slots {
+            if matches!(slot, Slot::Lingering(_, until) if now > *until) {
+                *slot = Slot::Inactive;
+                self.active -= 1;
+            }
+        }
     }
 
     /// When the next range is due; `None` when none waits.
@@ -179,6 +189,20 @@ mod tests {
         assert_eq!(handler.poll_due(at(100)), None);
         assert_eq!(handler.poll_due(at(101)), Some(range(0, 64)));
         assert_eq!((handler.poll_due(at(101)), handler.next_deadline()), (None, None));
+    }
+
+    /// A publication that rests has no turns in which time passes: what lingered is over when the next NAK comes, and not a NAK later.
+    #[test]
+    fn what_has_lingered_for_long_enough_answers_no_nak() {
+        let mut unicast = handler(0, None);
+        unicast.on_nak(at(0), range(0, 64));
+        assert_eq!(unicast.on_nak(at(LINGER), range(0, 64)), NakAnswer::Ignored);
+        assert_eq!(unicast.on_nak(at(LINGER + 1), range(0, 64)), NakAnswer::Resend(range(0, 64)));
+        let mut group = handler(0, Some(1));
+        group.on_nak(at(0), range(0, 64));
+        assert_eq!(group.on_nak(at(LINGER), range(64, 64)), NakAnswer::Overflow);
+        assert_eq!(group.on_nak(at(LINGER + 1), range(64, 64)), NakAnswer::Resend(range(64, 64)));
+        assert_eq!(group.active, 1);
     }
 
     #[test]
