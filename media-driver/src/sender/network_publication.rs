@@ -303,9 +303,10 @@ impl NetworkPublication {
             return;
         };
         counters.count(SystemCounter::StatusMessagesReceived);
+        // Whoever follows the one receiver that left is there, and may miss something yet.
+        self.has_left = message.end_of_stream && !self.made_of.group;
         if message.end_of_stream {
             self.receivers.retain(|&(id, _)| id != message.receiver_id);
-            self.has_left |= !self.made_of.group;
         } else if let Some(known) = self.receivers.iter_mut().find(|(id, _)| *id == message.receiver_id) {
             known.1 = now;
         } else if self.receivers.len() < MAX_RECEIVERS {

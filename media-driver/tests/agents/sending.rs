@@ -391,6 +391,19 @@ fn the_end_is_told_and_cannot_be_joined() {
     assert!(sending.words.receivers().left && !sending.words.receivers().alive);
 }
 
+/// A receiver that left and was followed by another, or came back, does not end the time in which that one may ask for what it misses.
+#[test]
+fn who_follows_a_receiver_that_left_may_ask_for_what_it_misses() {
+    let mut sending = Sending::new();
+    sending.hear(0, &status(0, 4096));
+    sending.hear(1, &StatusMessage { end_of_stream: true, ..status(0, 4096) });
+    assert!(sending.words.receivers().left);
+    sending.hear(2, &StatusMessage { receiver_id: 9, ..status(0, 4096) });
+    assert!(sending.words.receivers().alive && !sending.words.receivers().left);
+    sending.hear(3, &StatusMessage { receiver_id: 9, end_of_stream: true, ..status(0, 4096) });
+    assert!(sending.words.receivers().left);
+}
+
 #[test]
 fn without_eos_the_end_is_not_told_unless_revoked() {
     let mut sending = Sending::with(0, |made_of| made_of.signal_eos = false);
