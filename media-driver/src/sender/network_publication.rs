@@ -303,8 +303,6 @@ impl NetworkPublication {
             return;
         };
         counters.count(SystemCounter::StatusMessagesReceived);
-        // Whoever follows the one receiver that left is there, and may miss something yet.
-        self.has_left = message.end_of_stream && !self.made_of.group;
         if message.end_of_stream {
             self.receivers.retain(|&(id, _)| id != message.receiver_id);
         } else if let Some(known) = self.receivers.iter_mut().find(|(id, _)| *id == message.receiver_id) {
@@ -312,6 +310,8 @@ impl NetworkPublication {
         } else if self.receivers.len() < MAX_RECEIVERS {
             self.receivers.push((message.receiver_id, now));
         }
+        // Whoever follows the one receiver that left may miss something yet.
+        self.has_left = message.end_of_stream && self.receivers.is_empty() && !self.made_of.group;
         self.has_initial_connection = true;
         let report = ReceiverReport {
             receiver_id: message.receiver_id,

@@ -400,6 +400,9 @@ fn who_follows_a_receiver_that_left_may_ask_for_what_it_misses() {
     assert!(sending.words.receivers().left);
     sending.hear(2, &StatusMessage { receiver_id: 9, ..status(0, 4096) });
     assert!(sending.words.receivers().alive && !sending.words.receivers().left);
+    // Whoever leaves says so several times.
+    sending.hear(3, &StatusMessage { end_of_stream: true, ..status(0, 4096) });
+    assert!(sending.words.receivers().alive && !sending.words.receivers().left);
     sending.hear(3, &StatusMessage { receiver_id: 9, end_of_stream: true, ..status(0, 4096) });
     assert!(sending.words.receivers().left);
 }
