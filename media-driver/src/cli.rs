@@ -1,5 +1,5 @@
-//! The command line of `gannet-driver`: flags and what they mean to the configuration. Compatible with `aeronmd` in `-v`,
-//! `-D` and properties files as arguments. Parses; decides nothing.
+//! The command line of `gannet-driver`: its flags, and their effect on the configuration. It is compatible with
+//! `aeronmd` in `-v`, `-D` and properties files as arguments. It only parses.
 
 use std::path::PathBuf;
 

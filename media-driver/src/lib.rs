@@ -1,7 +1,7 @@
 //! Gannet's media driver: the process, and the same driver embedded in an application.
 //!
-//! Features: `cli`, on by default, is for the programs (their command line, signals and log), and the library has none of
-//! it but [`signals`], which is a feature by itself; `sim` has the simulation.
+//! Features: `cli`, on by default, is for the programs (their command line, signals and log). Of it, the library has
+//! only [`signals`], which is also a feature by itself. `sim` has the simulation.
 
 pub mod channel;
 pub mod conductor;

@@ -1,6 +1,6 @@
-//! The media driver process: reads the configuration, starts the driver, waits for a signal or a client's request, stops.
-//! Everything else is the library's. It never returns to the system with a clean status unless the driver was closed in
-//! good order.
+//! The media driver process: reads the configuration, starts the driver, waits for a signal or a client's request, and
+//! stops. The library does everything else. The process never exits with a clean status unless the driver was closed
+//! cleanly.
 #![expect(
     clippy::disallowed_methods,
     reason = "an edge: reads the configuration's files, and what the system says of the process"

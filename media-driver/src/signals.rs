@@ -1,5 +1,5 @@
-//! What signals mean to a process of Gannet: a wish to stop in good order, and, when that is uttered twice, to end at once. The driver
-//! and the commands that end in good order all watch for them here, so that each hears the same.
+//! Signals to a process of Gannet. The first is a request to stop cleanly, a second one ends the process at once. The
+//! driver and the commands that stop cleanly use this, so they all react in the same way.
 #![expect(clippy::disallowed_methods, reason = "an edge: asks the system which signals this process ignores")]
 
 use std::io;

@@ -1,5 +1,5 @@
-//! Plays seeds of the simulation, one after the other on as many threads as are asked for, and prints each that fails with what was
-//! wrong. For whoever hunts a seed, and for the gate.
+//! Plays seeds of the simulation on as many threads as requested, and prints each seed that fails and why. It is for
+//! finding failing seeds, and for continuous checks.
 //!
 //! ```text
 //! cargo run --release -p gannet-driver --features sim --bin gannet-sim -- 0..10000

@@ -1,4 +1,4 @@
-//! The sockets that a channel takes, for sending and for receiving.
+//! The sockets that a channel needs, for sending and for receiving.
 
 use std::net::SocketAddr;
 

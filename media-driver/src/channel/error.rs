@@ -1,4 +1,4 @@
-//! Why a channel that is well-formed cannot be used, and which code a client is answered with.
+//! Why a well-formed channel cannot be used, and the error code with which a client is answered.
 
 use gannet::command::ErrorCode;
 

@@ -1,4 +1,4 @@
-//! Which of the machine's interfaces a channel means.
+//! Finds the machine's interface that a channel names.
 
 use std::net::IpAddr;
 

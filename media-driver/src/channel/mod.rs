@@ -1,6 +1,6 @@
-//! What a channel URI means to the driver: which addresses, which interface, which sockets, and which other URIs mean the same.
-//! The conductor calls this. Nothing here asks the operating system: interfaces are given as data, and names as what they were
-//! resolved to; `io` finds out both, off the agents.
+//! The meaning of a channel URI for the driver: its addresses, its interface, its sockets, and the other URIs with the
+//! same meaning. The conductor calls this. Nothing here asks the operating system. Interfaces and resolved names are
+//! passed in as data; `io` finds out both, off the agents.
 //!
 //! | question | file |
 //! | --- | --- |
@@ -8,7 +8,7 @@
 //! | which local interface | `interface` |
 //! | which parameters a use may have | `usage` |
 //! | which URIs share an endpoint | `sharing` |
-//! | which sockets it takes | `endpoint` and `sockets`, with `ports` |
+//! | which sockets a channel needs | `endpoint` and `sockets`, with `ports` |
 
 mod endpoint;
 mod error;

@@ -1,4 +1,4 @@
-//! Which address receivers of a multicast group answer to.
+//! The address to which receivers of a multicast group answer.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

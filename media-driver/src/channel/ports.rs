@@ -1,5 +1,5 @@
-//! Ports for channels that leave theirs open, from a range that a firewall lets through. The
-//! conductor has one manager for what it sends from and one for what it receives at.
+//! Ports for channels that leave theirs open, from a range that a firewall lets through. The conductor has one manager
+//! for ports to send from and one for ports to receive at.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
-//! The sockets that an endpoint needs, as plain data: the conductor says so, `io` opens them, a transport uses them.
+//! The sockets that an endpoint needs, as plain data. The conductor specifies them, `io` opens them, and a transport
+//! uses them.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,4 +1,4 @@
-//! A UDP channel, with every address found.
+//! A UDP channel with all its addresses.
 //!
 //! | case, the first that holds | data goes to | control goes to | local address |
 //! | --- | --- | --- | --- |

@@ -1,4 +1,4 @@
-//! What a channel is to be, and which of its parameters that cannot have.
+//! The uses of a channel, and the parameters that each use does not allow.
 
 use gannet::channel_uri::{ChannelUri, ControlMode, Media};
 

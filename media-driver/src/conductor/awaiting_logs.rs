@@ -1,13 +1,14 @@
-//! Publications whose logs are in the making. A log takes as long as it is long, a second for terms of 1 GiB, so the commands of others
-//! go on meanwhile. What stays in order, and why:
+//! Publications whose logs are being made. That takes time in proportion to the log's length, a second for terms of 1
+//! GiB, so commands of other clients continue meanwhile. Two kinds of commands stay behind:
 //!
-//! - What a client sends after it has added a publication stays behind that: it may be about the publication, and a client is answered in
-//!   the order in which it asked. Another client has no part in that order: it knows of the publication from the answer at the earliest,
-//!   and there is none yet.
-//! - What adds a publication on the same stream stays behind, whoever sends it: it may be the same publication, which both are to share,
-//!   and a session is one publication's alone.
+//! - Later commands of the same client. They may refer to the publication, and a client is answered in the order of its
+//!   commands. Other clients learn of the publication from the answer at the earliest, so for them there is no order to
+//!   keep.
+//! - Commands that add a publication on the same stream, from any client. It may be the same publication, to be shared,
+//!   or name the same session id, which only one publication may have.
 //!
-//! Called by the conductor. Asks for nothing, and must have room for what may be under way, and no more.
+//! The conductor calls this. It makes no requests itself, and has room for the logs that may be under way at once, and
+//! no more.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! Watches for a client that died while it wrote a command: the commands behind it wait. Told of the ring's positions on each
-//! timer tick; decides when it has been too long.
+//! Detects a client that died while it wrote a command, since the commands behind it wait. It is told the ring's
+//! positions on each timer tick, and decides when the timeout has passed.
 
 use gannet::time::MonotonicNanos;
 

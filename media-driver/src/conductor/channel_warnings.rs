@@ -1,5 +1,5 @@
-//! Channels with parts that have no effect: said in the error log, once for each channel, and never a reason to refuse it. The
-//! reference's drivers take such channels without a word, and so do applications that put keys of their own in them.
+//! Warnings about parts of channels that have no effect. Each channel is reported once in the error log, and never
+//! refused. Aeron's drivers accept such channels silently, and applications put keys of their own in them.
 
 use std::collections::HashSet;
 

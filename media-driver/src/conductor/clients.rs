@@ -1,6 +1,6 @@
-//! Which clients there are, when each was last alive, and what each holds. A client is known from its first command that
-//! creates something; until then it has no heartbeat and cannot time out (trap 29). Called by the conductor; frees nothing
-//! itself, but hands what a dead client held to whoever does.
+//! The clients, when each was last alive, and what each holds. A client is known from its first command that creates
+//! something; until then it has no heartbeat and cannot time out (trap 29). The conductor calls this. It frees nothing
+//! itself, but returns what a dead client held.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! What the conductor must be told: plain values, checked by whoever reads the driver's settings. Each group is handed to
-//! the part of the conductor that uses it.
+//! The conductor's configuration: plain values, which the reader of the driver's settings has checked. Each group goes
+//! to the part of the conductor that uses it.
 
 use std::path::PathBuf;
 

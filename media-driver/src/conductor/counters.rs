@@ -1,5 +1,5 @@
-//! The counters that the conductor keeps: makes those of clients, publications and subscribers in the order in which the
-//! reference makes them, frees them, and counts what happens in the driver's own.
+//! The counters that the conductor keeps. It makes those of clients, publications and subscribers in the order in which
+//! Aeron makes them, frees them, and updates the driver's own.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

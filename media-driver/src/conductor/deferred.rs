@@ -1,6 +1,6 @@
-//! Commands of clients that wait for an earlier one of theirs, whose name is being looked up or whose log is being made, or for the log
-//! of another's. They stay in order, and leave the way to the commands of others. A client has so much room for them and no more, so
-//! that none can take it from others.
+//! Deferred commands. They wait for an earlier command of the same client, whose name is being looked up or whose log
+//! is being made, or for another client's log. They stay in order, and commands of other clients pass them. Each client
+//! has limited room for them, so none can take it from others.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! Why a command is refused, and the code that its client is answered with.
+//! Why a command is refused, and the error code with which its client is answered.
 
 use std::io;
 

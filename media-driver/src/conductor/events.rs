@@ -1,4 +1,4 @@
-//! What the conductor tells its clients: one event at a time, encoded into a buffer of its own and handed to the broadcast.
+//! The conductor's events to its clients: one at a time, encoded into a buffer of its own and passed to the broadcast.
 
 use gannet::broadcast::Transmitter;
 use gannet::command::{ErrorCode, Event, OnError, Text};

@@ -1,5 +1,5 @@
-//! Who has the counters when none is left: clients are refused then, most of them for what another one has done. Static counters
-//! outlive their clients and name none, so it is kept here who has asked for how many.
+//! Finds the client with the most counters when none is left. The clients that are refused then are mostly not the
+//! cause. Static counters outlive their clients and do not name them, so this file counts who asked for how many.
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
-//! Who reads what: joins subscriptions with the publications and images that they want, and takes them away again. The order of
-//! each step is what clients rely on: the counter holds the join position before the event that names it (trap 40), and the event
-//! that takes an image away comes before its counter is freed.
+//! Links subscriptions with the publications and images that they want, and unlinks them. Clients rely on the order of
+//! the steps: the counter holds the join position before the event that names it (trap 40), and the event that removes
+//! an image comes before its counter is freed.
 
 use std::borrow::Cow;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! What the logs of publications and images are to be: the requests for them, with all that their metadata states. The conductor
-//! fills them in here whatever the log is for; it asks for nothing itself.
+//! Makes the requests for the logs of publications and images, with the contents of their metadata. The conductor fills
+//! them in here for every kind of log; this file sends none itself.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! The log files that the conductor has made and deleted: requests that wait to be sent, replies that wait to be handled, and
-//! deletions that failed and are tried again. Bounded by the number of publications there may be.
+//! The log files that the conductor has made and deleted: requests that wait to be sent, replies that wait to be
+//! handled, and failed deletions that are repeated. They are bounded by the number of publications.
 
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;

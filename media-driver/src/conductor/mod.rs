@@ -1,9 +1,10 @@
-//! The driver's conductor: takes commands from clients, keeps what they hold, moves limits, watches over the dead, and tells
-//! everybody what concerns them. A value without I/O and without a clock: whoever runs it passes the time in, carries
-//! its requests out and brings the replies back. It must never wait and never trust what it reads in shared memory.
+//! The driver's conductor. It carries out the commands of clients, keeps what they hold, moves limits, detects dead
+//! clients and publishers, and sends events. It is a value without I/O and without a clock: its runner passes the time
+//! in, carries out its requests and returns the replies. It must never wait, and never trust what it reads in shared
+//! memory.
 //!
-//! One turn of whoever runs it: [`Conductor::on_reply`] for each reply that has come, [`Conductor::do_work`] once, then
-//! [`Conductor::poll_request`] until it has nothing more to ask for.
+//! In one turn, the runner calls [`Conductor::on_reply`] for each reply that has arrived, [`Conductor::do_work`] once,
+//! then [`Conductor::poll_request`] until there are no more requests.
 
 mod awaiting_logs;
 mod blocked_commands;

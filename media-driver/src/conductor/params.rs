@@ -1,5 +1,5 @@
-//! What a channel asks for, with the driver's defaults where it says nothing. Called by the conductor when something is
-//! added; looks at nothing but the channel and the defaults.
+//! The parameters of a channel, completed by the driver's defaults. The conductor calls this when a resource is added.
+//! It looks at nothing but the channel and the defaults.
 
 use gannet::channel_uri::{ChannelParams, ControlMode, InitialPosition, ResponseCorrelation, SessionSelector};
 use gannet::types::{Mtu, Position, SessionId, TermId, TermLength};

@@ -1,4 +1,4 @@
-//! All IPC publications, oldest first, and what can be asked of them together. Called by the conductor's commands and timers.
+//! All IPC publications, oldest first, and queries over all of them. The conductor's commands and timers call this.
 
 use std::ops::{Deref, DerefMut};
 

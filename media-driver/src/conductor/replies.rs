@@ -1,4 +1,4 @@
-//! What comes of the conductor's requests: each answer goes to whoever waits for it.
+//! The replies to the conductor's requests: each goes to the command or resource that waits for it.
 
 use gannet::command::Text;
 use gannet::logbuffer::LogBuffers;

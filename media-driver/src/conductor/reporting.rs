@@ -1,4 +1,4 @@
-//! What went wrong, told to whom it concerns: the client whose command it was, and people, by the error log.
+//! Reports errors to the client whose command failed, and to operators in the error log.
 
 use std::path::Path;
 

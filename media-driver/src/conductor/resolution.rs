@@ -1,5 +1,5 @@
-//! Name resolution as the conductor has it: what its resolver knows goes along when a channel's names are resolved, and what it counts is
-//! shown. The names themselves are in `resolver`.
+//! The conductor's side of name resolution: the names that its resolver knows are added to a request to resolve a
+//! channel, and the resolver's counts are shown. The names themselves are in `resolver`.
 
 use std::net::{IpAddr, SocketAddr};
 

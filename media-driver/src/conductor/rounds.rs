@@ -1,8 +1,9 @@
-//! Which of many are looked at in a duty cycle. Those that had something to do lately are, in every one. Of the others some are, in
-//! turn, so that each is within [`ROUND_NS`]: what clients and agents store is seen by looking alone, and a look at ten thousand that
-//! rest would take longer than all else in the cycle. Of few all are.
+//! Chooses which of many publications or images to look at in a duty cycle. Those that had something to do lately are
+//! looked at in every cycle. The others take turns, so that each is looked at within [`ROUND_NS`]. Stores of clients
+//! and agents can only be found by looking, and a look at ten thousand resting ones would take longer than the rest of
+//! the cycle. If there are few, all are looked at.
 //!
-//! Knows them by their places. Whoever has them says when one comes, and when places change.
+//! It knows them by their places; their owner reports additions and changed places.
 
 use gannet::time::MonotonicNanos;
 

@@ -1,5 +1,6 @@
-//! Session ids for publications that do not state one. Called by the conductor when it adds a publication and when a client
-//! asks for an id; must never hand out an id that a live publication of the stream has, nor one of the reserved range.
+//! Session ids for publications that do not name one. The conductor calls this when it adds a publication and when a
+//! client asks for an id. It must never return an id that a live publication of the stream has, nor one of the reserved
+//! range.
 
 use std::ops::RangeInclusive;
 

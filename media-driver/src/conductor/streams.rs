@@ -1,5 +1,5 @@
-//! All publications, or all images, of one kind: oldest first, and found without looking through them by what names them. Thousands
-//! are added one after the other, and each time it is asked which are there already.
+//! All publications, or all images, of one kind: oldest first, and found by their names without a search. Thousands are
+//! added one after the other, and each addition checks which exist already.
 
 use std::collections::HashMap;
 use std::ops::{Index, IndexMut};

@@ -1,5 +1,5 @@
-//! Which subscriptions there are, and which streams each of them wants. Called by the conductor when subscriptions come and
-//! go and when publications look for their readers; knows nothing of what is linked to what.
+//! The subscriptions, and the streams that each of them wants. The conductor calls this when subscriptions come and go
+//! and when publications look for their subscribers. It knows no links.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;

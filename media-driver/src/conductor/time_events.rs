@@ -1,5 +1,5 @@
-//! What time does on its own, once per timer interval: clients die, publications drain and go, deletions are tried again. In
-//! the order that clients can observe.
+//! The work of timer ticks: clients time out, publications drain and end, deletions are repeated, in the order that
+//! clients can observe.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration. Each error says what was found where, what is allowed, and what to do.
+//! Errors in a configuration. Each says what was found where, what is allowed, and what to do.
 
 use std::fmt;
 use std::path::PathBuf;

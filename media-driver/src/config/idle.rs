@@ -1,4 +1,5 @@
-//! What each thread of a driver does when idle, by the mode in which its agents share threads. Asked when threads are started.
+//! The idle strategy of each thread of a driver, which depends on how the agents share threads. Asked when threads are
+//! started.
 
 use gannet::agent::{IdleStrategy, IdleStrategyError};
 

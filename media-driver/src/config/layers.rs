@@ -1,5 +1,5 @@
-//! Puts the sources of a configuration on top of each other: default, profile, configuration file, environment, `-D`,
-//! properties files, flags. `main.rs` reads them, this decides. It takes texts and never opens a file.
+//! Combines the sources of a configuration: default, profile, configuration file, environment, `-D`, properties files,
+//! flags. `main.rs` reads the sources; this file decides between them. It takes texts and never opens a file.
 
 use std::path::Path;
 

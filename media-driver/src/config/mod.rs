@@ -1,6 +1,6 @@
-//! The driver's configuration: typed values in groups by owner, one table that names them, and the sources they come from.
-//! `main.rs` and embedders build a [`DriverConfig`]; agents take what concerns them from it at construction. Nothing here
-//! touches the operating system: texts come in, values and errors go out.
+//! The driver's configuration: typed values in groups by owner, one table of their names, and their sources. `main.rs`
+//! and embedders build a [`DriverConfig`], and agents take their part of it at construction. Nothing here touches the
+//! operating system: texts come in, values and errors go out.
 
 mod error;
 mod idle;

@@ -1,5 +1,5 @@
-//! The settings of name resolution that are lists: the table of names, and the drivers to ask first. Read when the configuration is
-//! checked, and again by whoever starts the driver.
+//! The settings of name resolution that are lists: the table of names, and the bootstrap neighbors. They are read when
+//! the configuration is checked, and again when the driver starts.
 
 use gannet::channel_uri::{HostAndPort, Interface, InterfaceName};
 

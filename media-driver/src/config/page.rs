@@ -1,5 +1,5 @@
-//! The reference page of all settings, `docs/configuration.md`, made from the table. A test keeps the file as this writes
-//! it; to renew it, run that test with `GANNET_RENEW=1`.
+//! The reference page of all settings, `docs/configuration.md`, made from the table. A test compares the file with this
+//! output; to renew the file, run that test with `GANNET_RENEW=1`.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! What each profile says: settings and their texts, which win over the table's defaults and over nothing else. Called when
-//! layers are put together.
+//! The settings of each profile, as texts. They override the table's defaults and nothing else. Called when layers are
+//! combined.
 
 use super::value::Profile;
 use super::{DriverConfig, Layers};

@@ -1,5 +1,5 @@
-//! The format of Java properties as the reference driver reads it: `name=value` or `name:value`, comments with `#` or `!`,
-//! a trailing backslash that continues a value on the next line. Blanks around names and before values do not count.
+//! The format of Java properties as Aeron's driver reads it: `name=value` or `name:value`, comments with `#` or `!`, a
+//! trailing backslash that continues a value on the next line. Blanks around names and before values do not count.
 
 /// What a line, with those that continue it, holds. Comments and blank lines hold nothing and are skipped.
 #[derive(Debug, PartialEq, Eq)]

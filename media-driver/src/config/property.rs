@@ -1,5 +1,5 @@
-//! What is known of one setting: its names, default, limits, meaning, and how its text gets into a [`DriverConfig`]. The
-//! table is made of these; every source, the printed configuration and the reference page go through them.
+//! The description of a setting: its names, default, limits and meaning, and how its text gets into a [`DriverConfig`].
+//! The table consists of these. Every source, the printed configuration and the reference page use them.
 
 use std::fmt;
 

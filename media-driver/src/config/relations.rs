@@ -1,5 +1,5 @@
-//! What must hold between settings. Called once all are read, and for a
-//! configuration that a program put together itself.
+//! The rules between settings. They are checked once all settings are read, and for a configuration that a program
+//! built itself.
 
 use std::time::Duration;
 

@@ -1,9 +1,8 @@
-//! The one table of the driver's settings. From it come the fields of [`DriverConfig`] and their documentation, their
-//! defaults, the names that each source may use, the limits, and `docs/configuration.md`. A setting that is not here does
-//! not exist; one that is here is read, kept typed, and either acted on or named at start as having no effect.
+//! The one table of the driver's settings. The fields of [`DriverConfig`], their documentation and defaults, the names
+//! for each source, the limits, and `docs/configuration.md` are made from it. A setting that is not in the table does
+//! not exist. A setting in it is read, kept typed, and either acted on or reported at start as having no effect.
 //!
-//! Defaults are those of the reference driver; what our profiles change of them is in
-//! `profile.rs`.
+//! Defaults are those of Aeron's driver; `profile.rs` has what Gannet's profiles change.
 
 use std::path::PathBuf;
 use std::time::Duration;

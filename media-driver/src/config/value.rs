@@ -1,5 +1,5 @@
-//! How the text of a setting becomes a value and back: sizes, durations, numbers, words. Called by the table for every
-//! source alike, so that one spelling means one thing wherever it is written. Reads nothing but the text it is given.
+//! Conversion of a setting's text to a value and back: sizes, durations, numbers, words. The table uses it for every
+//! source, so a spelling means the same everywhere. It reads nothing but its input.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! Endpoints as the conductor asks for them: names resolved, interfaces looked through, sockets opened. Called by the helper, never by
-//! an agent: all of it may take long.
+//! Carries out the conductor's requests for endpoints: names are resolved, interfaces are searched, sockets are opened.
+//! The helper calls this, never an agent, because all of it may take long.
 
 use std::net::IpAddr;
 

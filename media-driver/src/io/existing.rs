@@ -1,5 +1,5 @@
-//! Looks at the command file of a directory that was there before the driver: whose it is, and whether that driver lives.
-//! Called when a directory is taken. It never writes to what it looks at.
+//! Inspects the command file of a directory that existed before the driver: whose it is, and whether that driver is
+//! alive. Called when a directory is taken. It never writes to the directory.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

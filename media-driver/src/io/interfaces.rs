@@ -1,4 +1,5 @@
-//! The machine's network interfaces, as data. The helper asks, when a channel is to be opened: interfaces come and go.
+//! The machine's network interfaces, as data. The helper asks for them when a channel is to be opened, because
+//! interfaces come and go.
 #![allow(unsafe_code, reason = "UNSAFE FENCE: walks the list that getifaddrs makes")]
 
 use std::ffi::CStr;

@@ -1,5 +1,5 @@
-//! Creates and deletes the files of logs, as the conductor asks. The runtime calls it: on a thread of its own, since reserving,
-//! faulting in and unmapping large logs takes milliseconds, or in line where there is only one thread.
+//! Creates and deletes log files at the conductor's request. The runtime calls it on a thread of its own, because
+//! reserving, faulting in and unmapping large logs takes milliseconds, or in line if there is only one thread.
 
 use std::fs::{self, File};
 use std::io;

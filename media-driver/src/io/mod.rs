@@ -1,4 +1,4 @@
-//! Where the driver touches the operating system. Used by `runtime` and `main.rs`, never by an agent.
+//! The driver's access to the operating system. `runtime` and `main.rs` use it, never an agent.
 #![expect(clippy::disallowed_methods, reason = "an edge: files are its business, and it waits for them")]
 
 pub mod directory;

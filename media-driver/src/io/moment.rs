@@ -1,4 +1,4 @@
-//! Moments as people read them, in what a driver says about others.
+//! Times in a form that people read, for messages about other drivers.
 
 use gannet::time::EpochMillis;
 

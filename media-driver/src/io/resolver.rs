@@ -1,4 +1,5 @@
-//! Names to addresses, as the operating system knows them. The helper calls this: it may wait for a name server for a long time.
+//! Resolves names by the operating system. The helper calls this, because it may wait for a name server for a long
+//! time.
 
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};

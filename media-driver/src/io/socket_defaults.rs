@@ -1,5 +1,5 @@
-//! What socket buffers the system gives: when nobody asks for more, which logs state, for those who look at them; and at most, which
-//! whoever asks for more is told. Read at start.
+//! The system's sizes of socket buffers: the default, which logs state for tools, and the maximum, which is used for
+//! warnings. Read at start.
 
 use std::fs;
 

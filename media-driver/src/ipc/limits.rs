@@ -1,5 +1,5 @@
-//! How far an IPC publication may be written, and what of its log is cleaned for the next round: plain arithmetic over
-//! positions. The publication feeds it with what it has read from counters and log on each duty cycle; it touches neither.
+//! The limit of an IPC publication, and the cleaning of its log, as plain arithmetic over positions. The publication
+//! passes in what it has read from counters and log on each duty cycle; this file touches neither.
 //!
 //! ```text
 //!        cleaned up to   slowest     fastest          producer   limit = slowest + window
@@ -8,8 +8,8 @@
 //!                               some
 //! ```
 //!
-//! What subscribers and publishers store can be anything. It is brought into the range that honest ones can have reached
-//! before it decides about memory or about other clients.
+//! Subscribers and publishers may store any value. So each value is brought into the range that an honest one can have
+//! before it affects memory or other clients.
 
 use gannet::types::{Position, TermLength};
 

@@ -1,5 +1,5 @@
-//! IPC publications: streams whose readers map the publisher's own log. Everything here is done by the conductor; there is no
-//! sender and no receiver between publisher and subscriber.
+//! IPC publications: streams whose subscribers map the publisher's own log. The conductor does all the work; there is
+//! no sender and no receiver between publisher and subscriber.
 
 mod limits;
 mod publication;

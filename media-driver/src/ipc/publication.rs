@@ -1,6 +1,6 @@
-//! An IPC publication as the conductor has it: its log, its counters, its subscribers, and where it is in its life. The
-//! conductor calls it when it has its turn in a duty cycle and on every timer tick, and tells clients what it answers. It
-//! allocates and frees no counter, opens and deletes no file, and sends no event.
+//! The conductor's view of an IPC publication: its log, its counters, its subscribers, and its state. The conductor
+//! calls it on its turn in a duty cycle and on every timer tick, and tells clients the results. It allocates and frees
+//! no counter, opens and deletes no file, and sends no event.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

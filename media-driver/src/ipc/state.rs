@@ -1,5 +1,5 @@
-//! Where an IPC publication is in its life: one function from state and event to the next state, so that the whole table
-//! can be seen at once. Called by the publication; knows nothing of logs, counters or time.
+//! The states of an IPC publication: one function from state and event to the next state, so the whole table is in one
+//! place. The publication calls it. It knows nothing of logs, counters or time.
 
 /// The states, in the order in which they are passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

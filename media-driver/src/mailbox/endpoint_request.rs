@@ -1,5 +1,5 @@
-//! Channels and endpoints as the conductor asks for them, and as it is told of them: names and addresses, never a socket. Whoever
-//! opens the sockets gives them to the transport that serves the endpoint's agent.
+//! The conductor's requests for channels and endpoints, and the replies: names and addresses, never a socket. The
+//! helper that opens the sockets gives them to the transport of the endpoint's agent.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! What the conductor asks of the outside, and what comes back: plain data, moved by the runtime. The conductor never waits
-//! for the file system; whoever carries out its requests may take as long as it takes.
+//! The conductor's requests to the outside, and the replies: plain data, moved by the runtime. The conductor never
+//! waits for the file system, so carrying out a request may take any time.
 
 mod endpoint_request;
 mod receiving;

@@ -1,4 +1,4 @@
-//! What the conductor and the receiver tell each other, and what an image is made of: plain data.
+//! Messages between the conductor and the receiver, and the parts of an image: plain data.
 
 use std::net::SocketAddr;
 

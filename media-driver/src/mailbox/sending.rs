@@ -1,4 +1,4 @@
-//! What the conductor and the sender tell each other, and what a publication on the network is made of: plain data.
+//! Messages between the conductor and the sender, and the parts of a network publication: plain data.
 
 use std::net::SocketAddr;
 

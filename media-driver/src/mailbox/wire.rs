@@ -1,5 +1,5 @@
-//! What leaves for the network and what became of it: plain data that sender and receiver hand out and a transport carries out.
-//! A transport may take its time: what it was given keeps the memory of a log alive until it has answered.
+//! Transmits and completions: plain data that sender and receiver hand out and a transport carries out. A transport may
+//! take its time. A transmit keeps the memory of its log alive until the transport has answered.
 
 use std::cmp::Reverse;
 use std::net::SocketAddr;

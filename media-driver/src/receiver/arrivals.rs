@@ -1,6 +1,6 @@
-//! Which parts of a stream have come: everything up to a frontier, and ranges beyond it. The receiver asks it before it places a
-//! datagram: what begins inside a frame that is there already would be written over what somebody reads. Bounded, as strangers
-//! decide what comes.
+//! Which parts of a stream have arrived: everything up to a frontier, and ranges beyond it. The receiver checks this
+//! before it places a datagram, because a datagram that begins inside an existing frame would overwrite data that
+//! somebody reads. It is bounded, because strangers decide what arrives.
 
 use std::collections::VecDeque;
 

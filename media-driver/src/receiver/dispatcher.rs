@@ -1,5 +1,6 @@
-//! Which sessions of which streams an endpoint is interested in, and what becomes of a datagram by its first header. The receiver
-//! owns one per endpoint. It keeps a state per session, and strangers can make up sessions, so their number is bounded.
+//! The sessions and streams in which an endpoint is interested, and the dispatch of a datagram by its first header. The
+//! receiver owns one per endpoint. It keeps a state per session; strangers can make up sessions, so their number is
+//! bounded.
 //!
 //! ```text
 //!            data                setup                image made

@@ -1,9 +1,9 @@
-//! When gaps in an image are to be reported: once when one is found and its delay has passed, then again and again for as long as
-//! it stays. The receiver owns one per image and tells it of the gaps that each scan meets; it never looks at the log.
+//! When to report gaps in an image: once when a gap is found and its delay has passed, then repeatedly as long as it
+//! stays. The receiver owns one per image and tells it the gaps that each scan finds. It never looks at the log.
 //!
-//! The reference follows the first gap alone, and finds the next one when that is closed: on a bad line each loss then costs a round
-//! trip of its own. Between two, several are followed here, each with a timer of its own, so that they cost one together. In a group it
-//! is one as well: its members wait for each other.
+//! Aeron follows only the first gap, and finds the next one when that is closed, so on a bad line each loss costs a
+//! round trip of its own. Here, for a single receiver, several gaps are followed at once, each with its own timer, so
+//! they cost one round trip together. In a group only one is followed, because the members wait for each other.
 
 use fastrand::Rng;
 use gannet::time::MonotonicNanos;

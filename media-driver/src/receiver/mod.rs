@@ -1,8 +1,9 @@
-//! The receiver: images of streams that come from the network. A value: time, commands and datagrams are handed in, and what is
-//! to leave is handed out. It must never wait, never allocate for what strangers send beyond its bounds, and never trust it.
+//! The receiver: images of streams from the network. It is a value: time, commands and datagrams are passed in, and
+//! transmits are handed out. It must never wait, never allocate beyond its bounds for what strangers send, and never
+//! trust that.
 //!
-//! One turn of whoever runs it: [`Receiver::on_command`] for each that has come, [`Receiver::on_datagram`] for each datagram,
-//! [`Receiver::poll_transmit`] once, then [`Receiver::next_event`] until there is none.
+//! In one turn, the runner calls [`Receiver::on_command`] for each command that has arrived, [`Receiver::on_datagram`]
+//! for each datagram, [`Receiver::poll_transmit`] once, then [`Receiver::next_event`] until there is none.
 
 pub mod arrivals;
 pub mod congestion_control;

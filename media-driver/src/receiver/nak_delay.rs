@@ -1,6 +1,6 @@
-//! How long a receiver waits before it reports a loss, and before it does so again. Between two hardly at all; in a group for a
-//! random time that is mostly long and seldom short, so that few speak, and the resend that they cause serves the others too.
-//! Called by the loss detector; randomness is handed in.
+//! The delay before a receiver reports a loss, and before it repeats the report. For a single receiver it is nearly
+//! zero. In a group it is random, mostly long and seldom short, so that few members send a NAK, and the retransmit
+//! serves the others too. The loss detector calls this; randomness is passed in.
 
 use fastrand::Rng;
 

@@ -1,5 +1,6 @@
-//! The receiver's half of an image: what comes in is placed into its log, what is missing is asked for, and its sender is told how
-//! far its subscribers have come. The receiver owns it; the conductor moves the subscribers' part and decides about its end.
+//! The receiver's half of an image. It places arriving data into the image's log, asks for missing data, and tells the
+//! sender how far the subscribers have read. The receiver owns it; the conductor samples the subscribers and decides
+//! about the image's end.
 //!
 //! ```text
 //!   underrun    |      window that was announced        |     accepted anyway      |  overrun
@@ -7,7 +8,7 @@
 //!            announced                          announced + window      announced + half a term
 //! ```
 //!
-//! Loss is looked for here and not on the conductor: what has come is this agent's own knowledge, and a gap is asked for without
+//! The receiver looks for loss, not the conductor: it knows itself what has arrived, and can ask for a gap without
 //! waiting for another thread's turn.
 
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! Times in frames, for channels that ask for them: where in each message a receiver writes when its datagram came. The receiver calls
-//! it before it looks at the datagram; times are handed in.
+//! Timestamps in frames, for channels that ask for them: where in each message a receiver writes the arrival time of
+//! its datagram. The receiver calls it before it looks at the datagram; times are passed in.
 
 use gannet::channel_uri::TimestampOffset;
 use gannet::protocol::{DATA_HEADER_LENGTH, DataFlags, DataHeader};

@@ -1,5 +1,5 @@
-//! The drivers that a resolver tells its name first. They are known by names of the operating system, which others look up; the gossip
-//! says when.
+//! The bootstrap neighbors: the drivers that a resolver tells its name first. They are configured by names of the
+//! operating system, which others look up; the gossip says when.
 
 use std::net::{IpAddr, SocketAddr};
 

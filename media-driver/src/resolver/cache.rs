@@ -1,5 +1,5 @@
-//! The names that were heard of: for each name its address in either family. The gossip adds to it and asks it; nothing in it outlives
-//! its time.
+//! The names learned from other drivers: for each name its address in either family. The gossip adds entries and reads
+//! them; each expires after its time.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

@@ -1,4 +1,4 @@
-//! What a name resolver is told: plain values, checked by whoever reads the driver's settings.
+//! The configuration of a name resolver: plain values, which the reader of the driver's settings has checked.
 
 use std::net::SocketAddr;
 

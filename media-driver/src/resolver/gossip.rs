@@ -1,12 +1,13 @@
-//! Drivers that tell each other their names. Each says where it is to all it knows of, and passes on what it has heard; who is silent is
-//! forgotten. Whatever arrives may be a lie: an entry is taken as told, within bounds, and what is malformed is dropped.
+//! The gossip of drivers about their names. Each driver tells its address to all that it knows, and passes on what it
+//! has heard; silent drivers are forgotten. Any datagram may be false: an entry is taken as it is, within bounds, and
+//! malformed ones are dropped.
 //!
 //! | period | what is done |
 //! | --- | --- |
-//! | each turn | what was heard too long ago is forgotten |
-//! | 1 s | the own name goes to all neighbors, and to those who are told first |
-//! | 2 s | all names that are known go to all neighbors |
-//! | 10 s | names of those who are told first, and who are no neighbors, are looked up again |
+//! | each turn | names that were heard too long ago are forgotten |
+//! | 1 s | the driver's own name goes to all neighbors, and to the bootstrap neighbors |
+//! | 2 s | all known names go to all neighbors |
+//! | 10 s | bootstrap neighbors that are not neighbors yet are looked up again |
 
 use std::net::{IpAddr, SocketAddr};
 

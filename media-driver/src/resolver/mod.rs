@@ -1,13 +1,13 @@
-//! Names of drivers. The conductor owns one of these values and asks it before a channel's names go to
-//! the operating system; whoever runs the conductor carries its datagrams. Like an agent it does no I/O and reads no clock.
+//! Name resolution between drivers. The conductor owns one resolver and asks it before a channel's names go to the
+//! operating system; the conductor's runner carries its datagrams. Like an agent it does no I/O and reads no clock.
 //!
-//! | file | what it is about |
+//! | file | contents |
 //! | --- | --- |
-//! | `config` | what it is told |
-//! | `gossip` | drivers that tell each other their names: who is told what, and when |
-//! | `cache`, `neighbors` | what was heard, and from whom: both bounded, both forgetting what is silent |
-//! | `bootstrap` | whom to ask first |
-//! | `round` | datagrams that go to everybody, a few at a time |
+//! | `config` | its configuration |
+//! | `gossip` | drivers that tell each other their names: what to tell to whom, and when |
+//! | `cache`, `neighbors` | names heard, and from which drivers: both bounded, and both forget silent drivers |
+//! | `bootstrap` | the drivers to ask first |
+//! | `round` | datagrams that go to all neighbors, a few at a time |
 
 mod bootstrap;
 mod cache;

@@ -1,4 +1,4 @@
-//! The drivers that are told names. The gossip keeps them by address; who is silent goes.
+//! The drivers to which names are told. The gossip keeps them by address; silent ones are removed.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! Datagrams that all go to the same drivers. A round may be long, so it is handed out as far as there is room, and goes on in the next
-//! turn.
+//! A round: datagrams that all go to the same drivers. A round may be long, so it is handed out as far as there is
+//! room, and continues in the next turn.
 
 use std::net::SocketAddr;
 

@@ -1,5 +1,5 @@
-//! Resolvers in one thread, under a time that is a number: groups of them that find each other, datagrams that no driver sends, and a
-//! plain model beside the real thing.
+//! Resolvers in one thread, on simulated time: groups of resolvers that find each other, datagrams that no driver
+//! sends, and a plain model beside the real resolver.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 

@@ -1,5 +1,5 @@
-//! Which CPU each of the driver's threads runs on. Decided before any thread starts, so that a pin that cannot be is an
-//! error at start and not a surprise in the tail latencies; then each thread pins itself, first thing.
+//! The CPU of each of the driver's threads. It is decided before any thread starts, so an impossible pin is an error at
+//! start and not a surprise in the tail latencies. Each thread then pins itself first.
 
 use core_affinity::CoreId;
 

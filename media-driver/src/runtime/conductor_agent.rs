@@ -1,5 +1,5 @@
-//! The conductor's outermost layer: tells it the time, carries its requests to the helper and the replies back, and passes
-//! on what it says to the driver's owner. A thread or an invoker runs it.
+//! The conductor's outermost layer. It passes the time in, carries the conductor's requests to the helper and the
+//! replies back, and reports to the driver's owner. A thread or an invoker runs it.
 
 use gannet::agent::{Agent, Finished};
 use gannet::time::{Clock, EpochMillis, MonotonicNanos};

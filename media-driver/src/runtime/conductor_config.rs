@@ -1,5 +1,5 @@
-//! What the conductor is told of the driver's configuration: durations in nanoseconds, paths, and what the system adds to
-//! them. Called once, at start.
+//! Builds the conductor's configuration from the driver's: durations in nanoseconds, paths, and values of the system.
+//! Called once, at start.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;

@@ -1,5 +1,6 @@
-//! What an agent says to another: a bounded queue, and what found no room in it, which is said first next time. Whoever finds
-//! it full never waits. How often that happens is counted, where the reference counts offers that fail.
+//! A feed from one agent to another: a bounded queue, and the messages that found no room in it, which are sent first
+//! next time. A sender that finds the queue full never waits. The number of such cases is counted where Aeron counts
+//! offers that fail.
 
 use std::sync::mpsc::SyncSender;
 

@@ -1,12 +1,14 @@
-//! The driver's helper: does the conductor's slow work, such as making and deleting logs, so that no agent waits for a file
-//! system. On a thread of its own that sleeps until it has work, or in line where the driver has no threads.
+//! The driver's helper. It does the conductor's slow work, such as making and deleting logs, so no agent waits for a
+//! file system. It has a thread of its own that sleeps until there is work, or works in line if the driver has no
+//! threads.
 //!
-//! Logs of long terms take up to seconds to make and to delete, so each of these has a thread of its own for that, as many as the
-//! conductor lets be under way. The helper ends when they have.
+//! Logs of long terms take up to seconds to make and to delete. So each of these has a thread of its own, as many as
+//! the conductor allows at once. The helper ends when these have ended.
 //!
-//! The operating system is asked for names on threads that the helper starts for one request each, as many as there may be lookups
-//! under way: a name server that says nothing holds up no log, no socket and no other name. Nobody waits for these threads, so a
-//! driver stops while they hang, and they end when the system gives up. They run where the helper is pinned.
+//! The helper starts a thread for each request to the operating system to look up names, as many as there may be
+//! lookups at once. So a name server that does not answer delays no log, no socket and no other name. Nobody waits for
+//! these threads: a driver can stop while they hang, and they end when the system gives up. They run on the helper's
+//! CPU.
 
 use std::cell::RefCell;
 use std::io;

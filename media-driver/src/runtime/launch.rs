@@ -1,4 +1,4 @@
-//! The driver as a whole: started, waited for, stopped. `main.rs` and embedders use it.
+//! The driver as a whole: launching it, waiting for it, stopping it. `main.rs` and embedders use this.
 
 use std::io;
 use std::ops::Deref;

@@ -1,6 +1,6 @@
-//! Joins agents, threads, clocks, `io` and the configuration: the only part of the driver that knows them all. Threading
-//! modes are wiring: which agents a thread runs, what it does when idle, where it is pinned. What the agents do is none of
-//! its business.
+//! Connects agents, threads, clocks, `io` and the configuration: the only part of the driver that knows all of them. A
+//! threading mode is wiring: which agents a thread runs, what it does when idle, and where it is pinned. What the
+//! agents do does not matter here.
 
 mod affinity;
 mod conductor_agent;

@@ -1,5 +1,6 @@
-//! The sender and the receiver with their transports: told the time, fed with what arrived, their output handed to the transport, and
-//! connected with the conductor by bounded queues. A thread each runs them, or one both, or the conductor's own.
+//! The sender and the receiver with their transports. They are passed the time and the arriving datagrams, their
+//! transmits go to the transport, and bounded queues connect them with the conductor. Each has its own thread, or they
+//! share one, or they run on the conductor's.
 
 use gannet::agent::{Agent, Finished};
 use gannet::counters::SystemCounter;

@@ -1,6 +1,6 @@
-//! Queues between the threads of a driver: the standard library's channels, with a count beside each of what was ever
-//! put in. An agent looks into every one of its queues in every turn, and nearly always there is nothing: it finds that
-//! out by one load, where a channel needs a fence.
+//! Queues between the threads of a driver: the standard library's channels, with a count of all messages ever put in.
+//! An agent checks all its queues in every turn, and nearly always they are empty. The count shows that by one load,
+//! while a channel needs a fence.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! The socket of name resolution: opened as the driver starts, and looked at by whoever runs the conductor, a hundred times a second at
-//! most. Names and addresses themselves are the conductor's.
+//! The socket of name resolution. It is opened when the driver starts, and the conductor's runner polls it, a hundred
+//! times a second at most. The conductor has the names and addresses themselves.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! Makes what the driver shares with its clients: the command file with its rings, counters and error log, and the loss
-//! report; in the order that clients rely on. Called once, at start.
+//! Makes the files that the driver shares with its clients: the command file with its rings, counters and error log,
+//! and the loss report, in the order on which clients rely. Called once, at start.
 
 use gannet::broadcast::{BroadcastBufferError, Transmitter};
 use gannet::cnc::{CncCreateError, CncFile, CncParameters};

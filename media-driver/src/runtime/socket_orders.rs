@@ -1,6 +1,6 @@
-//! What the helper has a transport do: take over the sockets that it has opened, have them send elsewhere, close them. The
-//! transport belongs to the thread of its agent, so these wait in a queue, which that thread looks into in every turn. Whoever
-//! carries one out answers for it: an endpoint is open when its transport serves it, and not before.
+//! The helper's orders to a transport: take over sockets that the helper has opened, change where they send, close
+//! them. The transport belongs to its agent's thread, so orders wait in a queue that this thread checks in every turn.
+//! The thread that carries an order out answers it, because an endpoint is open only when its transport serves it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Why a driver stops, and how whoever waits for that learns it. Signals, embedders, the driver's own agents and clients
-//! with the right to terminate it all say it here; the first one to speak is believed.
+//! Why a driver stops, and how those who wait for that learn it. Signals, embedders, the driver's own agents and
+//! authorised clients report the reason here; the first one counts.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 

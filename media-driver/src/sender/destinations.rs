@@ -1,5 +1,5 @@
-//! Where a send endpoint's datagrams go: to its one address, or to several that applications add or receivers register. The
-//! sender owns one per endpoint, and shows it every status message that comes in.
+//! The destinations of a send endpoint's datagrams: its one address, or several that applications add or receivers
+//! register. The sender owns one list per endpoint, and passes it every status message.
 
 use std::net::SocketAddr;
 

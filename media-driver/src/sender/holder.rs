@@ -1,6 +1,6 @@
-//! Which receiver keeps a publication from being sent, where it is, and since when. The sender owns one watch per
-//! publication, feeds it with status messages, and looks ten times a second while windows hold something back; not on
-//! the way of data, and nothing is decided by it.
+//! Which receiver holds a publication back, its position, and since when. The sender owns one watch per publication,
+//! passes it status messages, and checks ten times a second while windows hold something back. It is not on the path of
+//! data, and nothing depends on it.
 //!
 //! ```text
 //!   paced by the slowest:  |--- edge of A = limit          |--- edge of B       A holds it

@@ -1,8 +1,10 @@
-//! The sender: publications on the network, and what receivers say about them. A value: time, commands, datagrams and what became
-//! of earlier ones are handed in, and what is to leave is handed out. It must never wait, and never trust what it is sent.
+//! The sender: network publications, and the status messages and NAKs of their receivers. It is a value: time,
+//! commands, datagrams and completions are passed in, and transmits are handed out. It must never wait, and never trust
+//! the datagrams.
 //!
-//! One turn of whoever runs it: [`Sender::on_command`] and [`Sender::on_completion`] for each that has come,
-//! [`Sender::on_datagram`] for each datagram, [`Sender::poll_transmit`] once, then [`Sender::next_event`] until there is none.
+//! In one turn, the runner calls [`Sender::on_command`] and [`Sender::on_completion`] for each command and completion
+//! that has arrived, [`Sender::on_datagram`] for each datagram, [`Sender::poll_transmit`] once, then
+//! [`Sender::next_event`] until there is none.
 
 pub mod destinations;
 pub mod flow_control;

@@ -1,16 +1,17 @@
-//! The sender's half of a publication on the network: what of its log is sent, when it presents itself, what its receivers say
-//! and what they get again. The sender owns it; the conductor moves the publisher's limit and decides about its end.
+//! The sender's half of a network publication: the data that it sends, its setups and heartbeats, the messages of its
+//! receivers, and its retransmits. The sender owns it; the conductor moves the publisher's limit and decides about the
+//! publication's end.
 //!
 //! ```text
 //!   end of the log's retransmittable range
 //!       |              sent            next              limit
 //!  -----|---------------|---------------|------------------|----------- position
-//!       | may be asked  |  with the     |  receivers take  |
-//!       | for again     |  transport    |  it              |
+//!       | may be asked  |  with the     |  allowed by flow |
+//!       | for again     |  transport    |  control         |
 //! ```
 //!
-//! Submitted is not sent: `sent` follows what the transport has answered, oldest first. When the transport could not send
-//! something, everything from there on is sent again (trap 31).
+//! Submitted is not sent: `sent` follows the transport's completions, oldest first. If the transport could not send a
+//! transmit, everything from there on is sent again (trap 31).
 
 use std::collections::VecDeque;
 

@@ -1,5 +1,6 @@
-//! Which publications have nothing to do, until when, and which of them are looked at on a turn. The sender owns it and has thousands of
-//! them, so what it goes through on each turn lies close together, and what lies far apart, the logs, it looks at a few at a time.
+//! Which publications rest, until when, and which of them to look at in a turn. The sender owns this and may have
+//! thousands of publications. So the data that it walks on each turn is close together, and the logs, which are far
+//! apart, are looked at a few at a time.
 //!
 //! ```text
 //!   turn                n            n + 1          n + 2

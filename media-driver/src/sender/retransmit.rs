@@ -1,5 +1,6 @@
-//! What to send again, and when: NAKs come in as often as receivers see fit, and only some of them are answered. The sender owns
-//! one per publication; it never touches the log. Its slots are made once, and a NAK that finds none is counted and dropped.
+//! What to retransmit, and when. NAKs arrive as often as receivers choose to send them, and only some are answered. The
+//! sender owns one per publication. It never touches the log. Its slots are made once, and a NAK without a free slot is
+//! counted and dropped.
 //!
 //! ```text
 //!            NAK                       time                    time

@@ -1,5 +1,5 @@
-//! When what is said again and again is said: sender and receiver round moments up to a common beat, so that what a thousand streams say
-//! leaves together, and arrives together. Never for what somebody waits for.
+//! The common beat of periodic traffic. Sender and receiver round times up to it, so that the datagrams of a thousand
+//! streams leave together, and arrive together. It is never used for traffic that somebody waits for.
 
 use gannet::time::MonotonicNanos;
 

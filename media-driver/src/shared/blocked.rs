@@ -1,6 +1,6 @@
-//! Watches for a publisher that died, or sleeps, between claiming space and committing it: whoever reads the log stands in front
-//! of its claim, and other publishers are beyond it. The conductor tells it of positions on each timer tick; it decides when it
-//! has been too long.
+//! Detects a publisher that died, or sleeps, between claim and commit, while subscribers wait in front of its claim and
+//! other publishers are beyond it. The conductor passes in positions on each timer tick; this decides when the timeout
+//! has passed.
 
 use gannet::time::MonotonicNanos;
 

@@ -1,5 +1,5 @@
-//! How far a log is zeroed for its next round, and how far it may be written for that. Owned by the conductor's half of a
-//! publication or image, which says how far nobody needs it any more; never zeroes past that, nor much at a time.
+//! How far a log is zeroed for reuse, and the limit that this allows. The conductor's half of a publication or image
+//! owns it, and says how far the log is not needed any more. It never zeroes beyond that, and only a little at a time.
 
 use gannet::logbuffer::{FRAME_ALIGNMENT, LogBuffers, clean_to};
 use gannet::types::Position;

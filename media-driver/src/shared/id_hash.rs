@@ -1,5 +1,5 @@
-//! A quick way to find things by numbers that this driver gave out itself. Never for what strangers choose: they could choose numbers
-//! that all fall into one place.
+//! A fast hash for ids that this driver assigned itself. It must not be used for ids that strangers choose, since they
+//! could choose ids that all collide.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

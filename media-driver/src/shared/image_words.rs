@@ -1,8 +1,8 @@
-//! What the conductor and the receiver tell each other about one image: words of the driver's own memory, which no client can
-//! store. One writer per word; those of the receiver on one cache line, those of the conductor on another.
+//! Words that the conductor and the receiver share about one image, in the driver's own memory, where no client can
+//! store. Each word has one writer. Those of the receiver are on one cache line, those of the conductor on another.
 //!
-//! The conductor cleans before it tells how far was consumed. So one word is enough for the receiver to know what it may
-//! announce, and no pair of position and window has to be handed over whole.
+//! The conductor cleans before it publishes the consumed position. So one word tells the receiver what it may announce,
+//! and no pair of position and window needs to be published together.
 
 use gannet::memory::{CacheLines, OwnedWord};
 

@@ -1,5 +1,5 @@
-//! Words of shared memory that several parties know: the counters of a publication or an image, which its clients store or
-//! read, and what the driver keeps beside them. One writer per word.
+//! Words of shared memory that several parties use: the counters of a publication or an image, which clients store or
+//! read, and words of the driver beside them. Each word has one writer.
 
 mod beat;
 mod blocked;

@@ -1,4 +1,4 @@
-//! The driver's own counters that sender and receiver count in. Both store some of them, so all are added to as one.
+//! The driver's own counters for sender and receiver. Both store some of them, so all are updated by atomic addition.
 
 use gannet::counters::SystemCounter;
 use gannet::memory::{CacheLines, OwnedWord};

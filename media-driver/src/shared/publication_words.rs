@@ -1,5 +1,5 @@
-//! What the conductor and the sender tell each other about one network publication: words of the driver's own memory, which no
-//! client can store. One writer per word, each on a cache line of its own.
+//! Words that the conductor and the sender share about one network publication, in the driver's own memory, where no
+//! client can store. Each word has one writer, and a cache line of its own.
 
 use gannet::memory::{CacheLines, OwnedWord};
 

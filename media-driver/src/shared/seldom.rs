@@ -1,4 +1,4 @@
-//! What is told now and then, however often it happens.
+//! Limits how often something is reported, however often it happens.
 
 use gannet::time::MonotonicNanos;
 

@@ -1,5 +1,6 @@
-//! How far a publication's publishers are, for people to see. Looking that up takes words that publishers change all the time, so it is done
-//! where it is looked up anyway, and now and then besides. The publication keeps one, and is the only one who stores the counter.
+//! The position counter of a publication's publishers, which operators watch. Finding that position takes words that
+//! publishers change all the time, so the counter is updated when the position is found anyway, and from time to time
+//! besides. The publication keeps one, and is the counter's only writer.
 
 use gannet::memory::OwnedWord;
 use gannet::time::MonotonicNanos;

@@ -1,5 +1,5 @@
-//! How long something takes that should be short, for people to see: the longest so far, and how many took too long. Whoever does it
-//! keeps one, and is the only one who stores its words.
+//! Tracks the duration of something that should be short, for operators: the longest duration so far, and the number of
+//! those that were too long. The code that is measured keeps one, and is the only writer of its words.
 
 use gannet::memory::OwnedWord;
 use gannet::time::MonotonicNanos;

@@ -1,6 +1,6 @@
-//! The subscribers of one publication or image: where each has read up to, and whether that holds the stream back. Owned by
-//! the conductor's half of the publication or image. The positions are words that clients store, so they are read here
-//! once each time, and whoever uses them bounds them first.
+//! The subscribers of one publication or image: the position of each, and whether it holds the stream back. The
+//! conductor's half of the publication or image owns them. Clients store the positions, so each is read once here, and
+//! its users bound it first.
 
 use std::collections::HashSet;
 

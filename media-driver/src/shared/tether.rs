@@ -1,6 +1,6 @@
-//! What becomes of a subscriber that falls behind. A tethered one holds the stream back for as long as it takes. One that
-//! is not tethered loses its image, is waited for a little longer, rests, and then gets the image again where the others
-//! are. Pure state: the conductor tells it the time on each timer tick and does what it answers.
+//! The states of a subscriber that falls behind. A tethered subscriber holds the stream back for as long as it takes.
+//! An untethered one loses its image, is waited for a little longer, rests, and then gets the image again at the
+//! position of the others. Pure state: the conductor passes the time in on each timer tick and does what this answers.
 
 use gannet::time::MonotonicNanos;
 

@@ -1,5 +1,5 @@
-//! A client of a simulation's driver: it speaks to it by the ring and the broadcast as any client does, and has its logs by the names
-//! that events give.
+//! A client of a simulated driver. It uses the ring and the broadcast as any client does, and gets its logs by the
+//! names in events.
 
 use gannet::broadcast::Receiver;
 use gannet::command::{

@@ -1,5 +1,5 @@
-//! A driver of a simulation: its three agents, and everything around them in memory. Logs are memory of this process, the only names are
-//! those of drivers, sockets are entries of a table.
+//! A simulated driver: its three agents, with everything around them in memory. Logs are memory of this process, the
+//! only names are those of drivers, and sockets are entries of a table.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};

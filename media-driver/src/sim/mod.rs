@@ -1,6 +1,6 @@
-//! Whole drivers and their clients in one thread, under a clock that is a number, on a network that is a table: the conductor, the
-//! sender and the receiver run unchanged, and everything that they ask of the outside is answered from a seed. For tests, and for
-//! whoever looks for a seed that breaks something.
+//! Whole drivers and their clients in one thread, on simulated time and a simulated network. Conductor, sender and
+//! receiver run unchanged, and a seed determines everything that they ask of the outside. It is for tests, and for
+//! finding seeds that break something.
 //!
 //! ```text
 //!  client ── ring, broadcast, logs ── driver ─┐
@@ -8,16 +8,16 @@
 //!  client ── ring, broadcast, logs ── driver ─┘
 //! ```
 //!
-//! [`run`] plays one seed: what the network does is drawn from it, and so is everything else: how many drivers and streams there are and
-//! of which kinds, who is slow, whose clock is wrong, who is cut off from whom and for how long. Its checks stand outside and know nothing
-//! of how streams work:
+//! [`run`] plays one seed. The seed determines the behaviour of the network and everything else: the number and kinds
+//! of drivers and streams, which parties are slow, whose clock is wrong, and who is cut off from whom and for how long.
+//! The checks are outside the drivers and know nothing of how streams work:
 //!
-//! - each subscriber has each message of a reliable stream once and in order;
-//! - positions never go back;
-//! - nobody is sent more than it takes;
-//! - no driver holds more than its streams need;
-//! - after everything was closed nothing is left;
-//! - within a stated time after the last trouble everybody hears again.
+//! - Each subscriber gets each message of a reliable stream once and in order.
+//! - Positions never go back.
+//! - No receiver is sent more than it accepts.
+//! - No driver holds more than its streams need.
+//! - After everything was closed, nothing is left.
+//! - Within a stated time after the last fault, every subscriber receives again.
 
 mod client;
 mod driver;

@@ -1,5 +1,5 @@
-//! The network of a simulation: sockets of any number of hosts, and datagrams between them as its weather has it, all of it drawn from a
-//! seed. What is handed around is a name of it: clones are the same network.
+//! The network of a simulation: sockets of any number of hosts, and datagrams between them, whose delays and losses are
+//! drawn from a seed. The value that is passed around is a handle; clones refer to the same network.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;

@@ -1,5 +1,5 @@
-//! What a conductor works with, in this process's own memory instead of the driver's shared files: for simulations, and for tests that
-//! drive a conductor by hand.
+//! The parts that a conductor works with, in this process's own memory instead of the driver's shared files, for
+//! simulations and for tests that drive a conductor by hand.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The transport of a simulation: its sockets are entries of the network's table. It keeps the contract that those on real sockets keep,
-//! and passes the same suite.
+//! The transport of a simulation: its sockets are entries of the network's table. It fulfils the same contract as the
+//! transports on real sockets, and passes the same test suite.
 
 use std::io;
 use std::net::SocketAddr;

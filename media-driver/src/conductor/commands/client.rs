@@ -1,4 +1,4 @@
-//! What a client says of itself, and how it becomes known.
+//! Commands about the client itself, and how a client becomes known.
 
 use gannet::command::{ErrorCode, Event, OnCounter};
 use gannet::types::{ClientId, RegistrationId};

@@ -1,4 +1,4 @@
-//! Counters that clients ask for: those that live as long as their client, and static ones, which outlive it.
+//! Counters that clients add: those that live as long as their client, and static ones, which outlive it.
 
 use gannet::command::{AddCounter, AddStaticCounter, Event, OnCounter, OnStaticCounter, RemoveCounter};
 use gannet::types::{CounterId, RegistrationId};

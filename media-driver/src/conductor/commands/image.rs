@@ -1,4 +1,4 @@
-//! A subscriber rejects an image: its publisher is told, and it is taken away from all who have it.
+//! Rejecting an image: its publisher is told, and it is removed from all its subscribers.
 
 use std::net::{Ipv4Addr, SocketAddr};
 

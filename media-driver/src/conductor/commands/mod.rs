@@ -1,5 +1,6 @@
-//! Commands: read, carried out and answered one at a time, in the order in which they lie in the ring, but for those that wait for a
-//! name or a log: the commands of other clients pass these. What is carried out is in the file that is named after what the command is about.
+//! Commands: read, carried out and answered one at a time, in the order of the ring. Commands that wait for a name or a
+//! log are the exception: commands of other clients pass them. Each file is named after the resource that its commands
+//! act on.
 
 mod client;
 mod counter;

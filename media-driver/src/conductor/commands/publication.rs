@@ -1,5 +1,5 @@
-//! Publications come and go. Adding one that is not shared takes two steps: what can be checked is checked and a log is asked
-//! for; once it is there, everything else is made and announced. Until then nothing has changed, so that whatever fails
+//! Adding and removing publications. Adding one that is not shared takes two steps: all checks are made and a log is
+//! requested; once the log exists, everything else is made and announced. Until then nothing has changed, so a failure
 //! leaves nothing behind (trap 74).
 
 use gannet::channel_uri::{ChannelUri, Media};

@@ -1,4 +1,4 @@
-//! Subscriptions come and go.
+//! Adding and removing subscriptions.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
-//! What the sender and the receiver say, and what comes of it: told to clients, shown to people, or the end of what they had the other
-//! half of.
+//! The events of the sender and the receiver, and their consequences: an event for clients, a report for operators, or
+//! the end of a publication or image of which the agent had the other half.
 
 use gannet::command::{ErrorCode, Event, OnPublicationError, Text};
 use gannet::counters::{CounterLabel, Stream};

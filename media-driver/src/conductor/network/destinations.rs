@@ -1,6 +1,6 @@
-//! Applications add destinations to publications with manual control and to subscriptions that listen at many places, and take
-//! them away. Where a publication sends to is the sender's to know; a place that a subscription listens at is a socket of its endpoint,
-//! or a link with publications of this driver.
+//! Adding and removing destinations of publications with manual control and of subscriptions that listen at several
+//! places. The sender keeps the destinations of a publication. A destination of a subscription is a socket of its
+//! endpoint, or a link with publications of this driver.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! The endpoints that the conductor knows of: which channel each is of, which sockets it has, who uses it, and its counters.
-//! Publications share a send endpoint and subscriptions a receive endpoint; an endpoint of a subscription that listens at many
-//! places has as many sockets, and none at first.
+//! The conductor's endpoints: the channel of each, its sockets, its users and its counters. Publications share a send
+//! endpoint, and subscriptions a receive endpoint. The endpoint of a subscription that listens at several places has
+//! one socket for each, and none at first.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

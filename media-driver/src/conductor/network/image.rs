@@ -1,5 +1,5 @@
-//! The conductor's half of an image: who reads it, how far all of them are, and where it is in its life. The conductor calls it
-//! when it has its turn in a duty cycle and on every timer tick. The receiver has the other half.
+//! The conductor's half of an image: its subscribers, the consumed position, and its state. The conductor calls it on
+//! its turn in a duty cycle and on every timer tick. The receiver has the other half.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! Images of streams from the network: made when a wanted session presents itself, given to the subscriptions that want them, and
-//! taken away again. The order of each step is what clients rely on, as in `linking`.
+//! Images of streams from the network: made when a setup of a wanted session arrives, linked to the subscriptions that
+//! want them, and removed. Clients rely on the order of the steps, as in `linking`.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! What becomes of network publications and images: moved in duty cycles, judged on every timer tick, and dismantled when the
-//! agent that had the other half has let go of it.
+//! The life of network publications and images: updated in duty cycles, checked on every timer tick, and freed when the
+//! agent with the other half has released it.
 
 use std::collections::HashSet;
 

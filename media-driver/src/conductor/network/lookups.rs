@@ -1,6 +1,6 @@
-//! Names that are looked up elsewhere, which may take seconds: a name server may say nothing at all. Commands that need one wait here
-//! and leave the way to others. What is looked up without a command, such as names of silent peers, is so one after the other, and
-//! takes no place from commands.
+//! Names that the operating system looks up, which may take seconds: a name server may not answer at all. Commands that
+//! need a name wait here, and other commands pass. Lookups without a command, such as names of silent peers, are made
+//! one after the other, and take no place from commands.
 
 use std::collections::VecDeque;
 

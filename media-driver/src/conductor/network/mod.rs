@@ -1,20 +1,20 @@
-//! Streams on the network, as the conductor has them: endpoints, its halves of publications and images, and what it has to tell the
-//! sender and the receiver. Called by the conductor's commands, timers and duty cycle.
+//! The conductor's side of network streams: endpoints, its halves of publications and images, and its commands to the
+//! sender and the receiver. The conductor's commands, timers and duty cycle call this.
 //!
-//! | file | what it is about |
+//! | file | contents |
 //! | --- | --- |
-//! | `pending` | the command that waits: for its channel, its socket |
-//! | `publications`, `subscriptions` | adding, and what responses are about |
-//! | `destinations` | the many places of publications and subscriptions with manual control |
-//! | `lookups` | commands that wait for names, and what is looked up besides |
-//! | `refusals` | what is told of sessions that get no image |
-//! | `rejections` | what is told of receivers that reject a publication |
-//! | `images` | what the receiver asks for, and linking |
-//! | `names` | names that lead elsewhere after a while |
+//! | `pending` | the command that waits for its channel and its socket |
+//! | `publications`, `subscriptions` | adding them, and their responses |
+//! | `destinations` | the destinations of publications and subscriptions with manual control |
+//! | `lookups` | commands that wait for names, and other lookups |
+//! | `refusals` | reports of sessions that get no image |
+//! | `rejections` | reports of receivers that reject a publication |
+//! | `images` | the receiver's requests for images, and linking |
+//! | `names` | names whose addresses change |
 //! | `lifecycle` | duty cycle, timer ticks, the end |
-//! | `agents` | what the sender and the receiver say |
+//! | `agents` | the events of the sender and the receiver |
 //! | `publication`, `image`, `state` | the conductor's halves |
-//! | `endpoints`, `params` | which channels are one, and their sockets; what they state |
+//! | `endpoints`, `params` | shared endpoints and their sockets; the parameters of channels |
 
 mod agents;
 mod destinations;

@@ -1,5 +1,6 @@
-//! Names that lead elsewhere after a while: what is silent for five seconds is looked up again, off the agents. Sender and receiver are
-//! asked now and then which of what has a name is silent; whoever moved is sent to where its name leads now.
+//! Names whose addresses change: the name of a peer that has been silent for five seconds is looked up again, off the
+//! agents. Sender and receiver are asked from time to time which named peers are silent. If a name has a new address,
+//! the agent uses that from then on.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

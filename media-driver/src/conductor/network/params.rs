@@ -1,5 +1,5 @@
-//! What a UDP channel asks for, with the driver's defaults where it says nothing. What this driver does not offer yet is refused by
-//! name. Looks at nothing but the channel and the defaults.
+//! The parameters of a UDP channel, completed by the driver's defaults. Parameters that this driver does not offer yet
+//! are refused by name. It looks at nothing but the channel and the defaults.
 
 use gannet::channel_uri::{
     ChannelParams, CongestionControl, ControlMode, FlowControl, FlowControlStrategy, Group, SessionSelector,

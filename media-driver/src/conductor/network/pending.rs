@@ -1,6 +1,7 @@
-//! The command that is carried out: it waits for what its channel means, and for its socket. Others carry these steps out,
-//! one after the other; what fails leaves nothing behind. There is one such command at a time, and no other is taken until it is
-//! done, which is soon. What takes long it waits for aside: for names in `lookups`, for its log in `awaiting_logs`.
+//! The command in progress, which waits for its channel to be resolved and for its socket. Others carry these steps
+//! out, one after the other, and a failure leaves nothing behind. There is one such command at a time, and no other is
+//! taken until it is done, which does not take long. Slow steps are waited for elsewhere: names in `lookups`, logs in
+//! `awaiting_logs`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The conductor's half of a publication on the network: how far its publishers may go, whether it is connected, and where it is in
-//! its life. The conductor calls it when it has its turn in a duty cycle and on every timer tick. The sender has the other half.
+//! The conductor's half of a network publication: its limit, whether it is connected, and its state. The conductor
+//! calls it on its turn in a duty cycle and on every timer tick. The sender has the other half.
 
 use std::borrow::Cow;
 use std::collections::HashSet;

@@ -1,5 +1,5 @@
-//! Publications of UDP channels come and go. Adding one takes steps that others carry out, as in `pending`: its channel, its
-//! endpoint, its log, then everything else.
+//! Adding and removing publications of UDP channels. Adding one takes steps that others carry out, as in `pending`: its
+//! channel, its endpoint, its log, then everything else.
 
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;

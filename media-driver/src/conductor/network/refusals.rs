@@ -1,6 +1,6 @@
-//! What is told of sessions that get no image. Strangers choose ids, ports and lengths, and may present a session with every datagram;
-//! the error log keeps every text that is new. So each reason is told of an endpoint with the first session that met it as an example,
-//! and then counted, once a second at most.
+//! Reports of sessions that get no image. Strangers choose ids, ports and lengths, and may name a new session in every
+//! datagram, while the error log keeps every distinct text. So for each endpoint, each reason is reported with its
+//! first session as an example, and later ones are counted, once a second at most.
 
 use std::mem::{Discriminant, discriminant};
 

@@ -1,6 +1,6 @@
-//! What people are told of receivers that reject a publication. Whoever can send to it chooses ids, ports and reasons, and the error log
-//! keeps every text that is new. So of each publication a few are told, and the others counted with the last of these. The
-//! publication's clients hear of each.
+//! Reports of receivers that reject a publication. Anyone who can send to it chooses ids, ports and reasons, while the
+//! error log keeps every distinct text. So a few are reported for each publication, and the others counted with the
+//! last of these. The publication's clients are told each one.
 
 /// How many rejections of one publication are told.
 const MAX_TOLD: usize = 8;

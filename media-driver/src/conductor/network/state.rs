@@ -1,5 +1,5 @@
-//! Where network publications and images are in their lives: for each, one function from state and event to the next state, so
-//! that the whole table can be seen at once. Knows nothing of logs, counters or time.
+//! The states of network publications and images: for each, one function from state and event to the next state, so the
+//! whole table is in one place. It knows nothing of logs, counters or time.
 
 /// A publication's states, in the order in which they are passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

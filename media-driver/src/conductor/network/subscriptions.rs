@@ -1,5 +1,5 @@
-//! Subscriptions of UDP channels come: those that read from the network, and those that spy on what this driver sends. Adding one takes
-//! steps that others carry out, as in `pending`. Removing is the same for all subscriptions.
+//! Adding subscriptions of UDP channels: those that read from the network, and spies on this driver's own publications.
+//! Adding one takes steps that others carry out, as in `pending`. Removing is the same for all subscriptions.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Why a driver directory cannot be had. Made by the rest of this folder; shown to whoever starts the driver.
+//! Why a driver directory cannot be taken. The rest of this folder makes these errors; the user who starts the driver
+//! sees them.
 
 use std::ffi::{OsStr, OsString};
 use std::io;

@@ -1,4 +1,4 @@
-//! The lock that a gannet-driver holds on its directory for as long as it runs. Called when a directory is taken.
+//! The lock that a gannet-driver holds on its directory as long as it runs. Called when a directory is taken.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;

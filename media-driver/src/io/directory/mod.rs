@@ -1,11 +1,11 @@
-//! The driver directory from taking to giving back: created or taken over, held by a lock, emptied, removed. Called by
-//! `runtime` before the first and after the last duty cycle. It must never touch the directory of a driver that is alive,
-//! nor remove a file that no driver makes.
+//! The driver directory: created or taken over, locked, emptied, and removed. `runtime` calls this before the first and
+//! after the last duty cycle. It must never touch the directory of a driver that is alive, nor remove a file that no
+//! driver makes.
 //!
-//! Two rules say who may have a directory. A heartbeat in the command file that is young enough means a live driver of any
-//! make. Besides, every gannet-driver holds a lock (`flock`) on the directory itself for as
-//! long as it runs: that settles the race of two that start at once, tells a stopped process from a dead one, leaves no
-//! file behind, and means nothing to other drivers, which neither take nor heed it.
+//! Two rules decide who may have a directory. A heartbeat in the command file that is young enough means a live driver
+//! of any make. Besides, every gannet-driver holds a lock (`flock`) on the directory itself as long as it runs. The
+//! lock settles the race of two drivers that start at once, tells a stopped process from a dead one, and leaves no file
+//! behind. Other drivers neither take nor check it.
 
 mod error;
 mod lock;

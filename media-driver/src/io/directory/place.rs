@@ -1,5 +1,5 @@
-//! Which places suit a driver's directory: where one is that nobody is to find, and what a place is made of. Called when a
-//! driver is launched.
+//! Where a driver's directory may be: a place for a private directory, and checks of the file system under it. Called
+//! when a driver is launched.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};

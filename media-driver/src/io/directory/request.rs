@@ -1,4 +1,4 @@
-//! What is asked of a driver's directory.
+//! The parameters of a request for a driver directory.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The transport that the driver has chosen when it started. An enumeration, since the trait is generic in its handlers.
+//! The transport that the driver chose at its start. It is an enum, because the trait has generic methods.
 
 use std::io;
 use std::net::SocketAddr;

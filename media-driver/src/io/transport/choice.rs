@@ -1,5 +1,5 @@
-//! Which transport a driver uses: found out once, at its start, by trying. Many a container forbids io_uring, and old kernels have part
-//! of it; a version number says neither.
+//! Chooses a driver's transport once, at its start, by trying it. Many containers forbid io_uring, and old kernels have
+//! only part of it; a version number shows neither.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,4 +1,4 @@
-//! Why sockets could not be opened, with what to do about it, and why a datagram was not sent or cannot be received.
+//! Why sockets could not be opened, with advice, and why a datagram was not sent or cannot be received.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,7 +1,8 @@
-//! Loss on purpose: a transport in front of another that drops, doubles, delays and so reorders what arrives, by a plan and a seed. For
-//! trying out what a stream does on a bad network. Whoever runs a driver with a plan says so loudly, in its log and in `gannet stat`.
+//! Intentional loss, for testing streams on a bad network: a transport in front of another that drops, duplicates,
+//! delays and so reorders arriving datagrams, by a plan and a seed. A driver with such a plan says so prominently, in
+//! its log and in `gannet stat`.
 //!
-//! What is sent goes out untouched: every datagram is received by somebody, and losing it there is the same.
+//! Outgoing datagrams are not changed: each is received somewhere, and losing it there has the same effect.
 
 use std::io;
 use std::net::SocketAddr;

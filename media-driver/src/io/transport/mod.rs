@@ -1,15 +1,15 @@
-//! How datagrams leave and arrive: one trait, and a way to carry it out for each kind of system. The threads of the sender and of the
-//! receiver each own a transport; agents know none, they yield [`Transmit`](crate::mailbox::Transmit)s and are handed datagrams.
-//! `docs/decisions/transport.md` says why it has this shape.
+//! Sending and receiving datagrams: one trait, and an implementation for each kind of system. The threads of the sender
+//! and of the receiver each own a transport. Agents know none of them: they yield
+//! [`Transmit`](crate::mailbox::Transmit)s and are handed datagrams. `docs/decisions/transport.md` has the reasons.
 //!
-//! | file | what it is |
+//! | file | contents |
 //! | --- | --- |
 //! | `open` | opens the sockets of an endpoint, off the data plane |
 //! | `socket/` | `sendmmsg` and `recvmmsg`, with segmentation offload |
 //! | `uring/` | io_uring: one submission for a whole batch, multishot receive into registered buffers |
-//! | `choice`, `any` | which of them a driver uses, found out at its start; either of them |
-//! | `lossy` | loss on purpose, in front of any of them |
-//! | `run` | which transmits can go out as one segmented send |
+//! | `choice`, `any` | the choice of a transport at the driver's start; the chosen one |
+//! | `lossy` | intentional loss, in front of any of them |
+//! | `run` | transmits that can be sent as one segmented message |
 
 mod any;
 mod choice;

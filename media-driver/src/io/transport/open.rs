@@ -1,9 +1,9 @@
-//! Opening the sockets of an endpoint. Called by the helper, never by an agent or its transport's
-//! thread: it may take long.
+//! Opens the sockets of an endpoint. The helper calls this, never an agent or its transport's thread, because it may
+//! take long.
 //!
-//! Unicast is a plain bind. Multicast shares its port with others on the machine and hears the one group that it joined, so that two
-//! groups on one port do not reach each other's streams. A publication that is connected to its group sends from a socket of its own,
-//! since a connected socket would hear no receiver.
+//! A unicast socket is a plain bind. A multicast socket shares its port with others on the machine and hears only the
+//! group that it joined, so two groups on one port do not receive each other's streams. A publication that is connected
+//! to its group sends from a separate socket, since a connected socket would hear no receiver.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,5 +1,6 @@
-//! Which transmits go out together. Consecutive datagrams from one endpoint to one address, all of one length but for a shorter last
-//! one, can be handed to the kernel as one, which it cuts up again: segmentation offload.
+//! Finds the transmits that can be sent together. Consecutive datagrams from one endpoint to one address, all of one
+//! length except for a shorter last one, can be passed to the kernel as one message, which it splits again:
+//! segmentation offload.
 
 use gannet::logbuffer::committed;
 

@@ -1,6 +1,6 @@
-//! A window after the CUBIC rule (RFC 8312), in multiples of the sender's MTU: a loss takes a fifth of it away, and time without
-//! loss brings it back, quickly at first, slowly around where the loss was, then faster again. Called by the dispatch of congestion
-//! controls.
+//! A window by the CUBIC rule (RFC 8312), in multiples of the sender's MTU. A loss takes a fifth of it away. Time
+//! without loss brings it back, quickly at first, slowly around the point of the loss, then faster again. The dispatch
+//! of congestion controls calls this.
 
 use gannet::time::MonotonicNanos;
 use gannet::types::TermLength;

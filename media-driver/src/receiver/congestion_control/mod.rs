@@ -1,5 +1,5 @@
-//! How large a receiver's window is. The receiver owns one per image and asks it as it tracks the image; it never touches the log
-//! and reads no clock. One enumeration: the set is closed, and it is asked on every duty cycle.
+//! The size of a receiver's window. The receiver owns one per image and asks it while it tracks the image. It never
+//! touches the log and reads no clock. It is an enum, because the set is closed and it is asked on every duty cycle.
 
 mod cubic;
 mod static_window;

@@ -1,4 +1,4 @@
-//! A window that never changes. Called by the dispatch of congestion controls.
+//! A window that never changes. The dispatch of congestion controls calls this.
 
 use gannet::types::TermLength;
 

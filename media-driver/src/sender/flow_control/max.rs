@@ -1,5 +1,5 @@
-//! In a group that nobody holds back: the limit is where the furthest window ends. Receivers that are slower lose data, and a
-//! reliable one asks for it again. Called by the strategy's dispatch; keeps nothing.
+//! Flow control of a group that follows its fastest receiver: the limit is the end of the furthest window. Slower
+//! receivers lose data; reliable ones ask for it again. The strategy's dispatch calls this; it has no state.
 
 use super::ReceiverReport;
 

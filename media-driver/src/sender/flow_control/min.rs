@@ -1,6 +1,6 @@
-//! In a group that goes at the pace of its slowest receiver. Receivers are known by their status messages, forgotten when they
-//! are silent for too long or leave, and a late one is waited for only if it is no more than a window behind. Called by the
-//! strategy's dispatch; the list of receivers is bounded and never grows after it was made.
+//! Flow control of a group that follows its slowest receiver. Receivers are known by their status messages, and are
+//! forgotten when they leave or are silent for too long. A new receiver is waited for only if it is at most a window
+//! behind. The strategy's dispatch calls this. The list of receivers is bounded and never grows after it was made.
 //!
 //! ```text
 //!     slowest edge - window      slowest edge = limit          fastest edge

@@ -1,7 +1,9 @@
-//! How far a publication may send: what its receivers' status messages come to. The sender owns one per publication, feeds it
-//! with every status message that passed validation, and asks it when it is idle. It holds no socket and reads no clock.
+//! Flow control: how far a publication may send, according to its receivers' status messages. The sender owns one per
+//! publication, passes it every status message that passed validation, and asks it when idle. It holds no socket and
+//! reads no clock.
 //!
-//! One enumeration and not a trait object: the set of strategies is closed, and each status message goes through here.
+//! It is an enum and not a trait object, because the set of strategies is closed, and each status message passes
+//! through here.
 
 mod max;
 mod min;

@@ -1,4 +1,4 @@
-//! As `min`, but only those receivers count that state the group's tag. Called by the strategy's dispatch.
+//! Like `min`, but only the receivers count that send the group's tag. The strategy's dispatch calls this.
 
 use gannet::time::MonotonicNanos;
 

@@ -1,5 +1,5 @@
-//! Between two: the limit is where the receiver's window ends, and never goes back. Called by the strategy's dispatch; keeps
-//! nothing.
+//! Flow control for a single receiver: the limit is the end of its window, and never moves back. The strategy's
+//! dispatch calls this; it has no state.
 
 use super::ReceiverReport;
 

@@ -1,5 +1,5 @@
-//! What must hold at any moment of a run, looked at from outside: no position goes back, nobody is sent more than it takes, and
-//! nobody holds more than its streams need.
+//! The checks that must hold at any moment of a run, made from outside: no position goes back, no receiver is sent more
+//! than it accepts, and no driver holds more than its streams need.
 
 use std::collections::HashMap;
 

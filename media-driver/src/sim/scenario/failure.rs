@@ -1,4 +1,4 @@
-//! What is wrong with a run.
+//! Why a run failed.
 
 use std::fmt;
 

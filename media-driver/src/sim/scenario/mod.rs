@@ -1,5 +1,5 @@
-//! One run of a simulation: as many drivers, clients and streams as the seed says, weather and troubles from the seed, and checks that
-//! stand outside.
+//! One run of a simulation: drivers, clients, streams, network behaviour and faults, all drawn from the seed, and
+//! checks from outside.
 
 mod checks;
 mod failure;

@@ -1,5 +1,5 @@
-//! What a seed draws: how many hosts, which streams between them, what the network is like, and what goes wrong when. A plan is data;
-//! `world` carries it out.
+//! The plan that a seed determines: the hosts, the streams between them, the network's behaviour, and the faults and
+//! their times. A plan is data; `world` carries it out.
 
 use std::net::IpAddr;
 

@@ -1,5 +1,5 @@
-//! A run under way: drivers, clients and the network that a plan asks for, all moved by one clock, and what each publisher has said and
-//! each subscriber heard.
+//! A run in progress: the drivers, clients and network of a plan, all moved by one clock, and what each publisher has
+//! sent and each subscriber received.
 
 use fastrand::Rng;
 use gannet::logbuffer::{OfferError, flags};

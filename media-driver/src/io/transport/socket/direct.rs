@@ -1,5 +1,6 @@
-//! Receiving from sockets one after the other, whether they have something or not. While few are tried nothing brings a datagram sooner:
-//! whoever watches sockets is told of each datagram by the one that sends it, or by the interrupt, and asks for it only then.
+//! Receives from sockets one after the other, whether they have data or not. For few sockets this finds a datagram
+//! soonest. With a watched socket, the sender's call or the interrupt must first report each datagram to the watcher,
+//! which reads it only then.
 
 use std::os::fd::AsFd;
 

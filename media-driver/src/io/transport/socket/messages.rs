@@ -1,5 +1,5 @@
-//! The kernel's batches of messages: arrays of headers, names and control data that are made once and filled in for each call.
-//! `SocketTransport` calls this; nothing here decides what is sent where.
+//! The kernel's message batches: arrays of headers, names and control data, which are made once and filled in for each
+//! call. `SocketTransport` calls this; nothing here decides what is sent where.
 #![allow(
     unsafe_code,
     reason = "UNSAFE FENCE: sendmmsg, recvmmsg and the options of segmentation, which take raw addresses"

@@ -1,5 +1,6 @@
-//! The transport that every Linux has: `sendmmsg` and `recvmmsg` on sockets that never block, many datagrams per system call, and where
-//! the kernel can, many datagrams per message. The threads of the sender and of the receiver own one each.
+//! The transport on plain sockets, for every Linux: `sendmmsg` and `recvmmsg` on non-blocking sockets, with many
+//! datagrams per system call and, where the kernel can, many datagrams per message. The threads of the sender and of
+//! the receiver own one each.
 
 pub(super) mod direct;
 pub(super) mod messages;

@@ -1,4 +1,4 @@
-//! The buffers that the kernel receives into: a ring of them, from which it takes the next one for each message.
+//! The buffers into which the kernel receives: a ring of them, from which it takes the next one for each message.
 #![allow(
     unsafe_code,
     reason = "UNSAFE FENCE: memory that the kernel writes to, and the ring by which it is handed back and forth"

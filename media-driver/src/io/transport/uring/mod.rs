@@ -1,20 +1,21 @@
-//! The transport on io_uring: one system call submits what a duty cycle sends from many endpoints, and receiving from many costs none
-//! while nothing comes: every endpoint has one receive operation that goes on for ever, into buffers that the kernel picks from a ring.
-//! The threads of the sender and of the receiver own one each.
+//! The transport on io_uring. One system call submits everything that a duty cycle sends from many endpoints. With many
+//! endpoints, each has one receive operation that stays active, into buffers that the kernel takes from a ring, so
+//! receiving costs no system call while nothing arrives. The threads of the sender and of the receiver own one each.
 //!
-//! With few endpoints, and for a message that is alone, the plain way is the shorter one, and is taken: an operation that waits is
-//! woken by whoever delivers a datagram, and carried on when its thread comes by, which takes longer than to look.
+//! With few endpoints, and for a single message, plain calls are faster and are used. A waiting operation is woken by
+//! the core that delivers a datagram, and continues when its own thread runs; that takes longer than a poll.
 //!
 //! ```text
 //! send:     batch ─▶ slots (own transmits, headers) ─▶ submission ─▶ completions ─▶ answers
 //! receive:  endpoint ─▶ multishot operation ─▶ completions, each with a buffer ─▶ handler ─▶ buffer back to the ring
-//!           few endpoints: one look after the other, as on plain sockets
+//!           few endpoints: polled one after the other, as on plain sockets
 //! ```
 //!
-//! Sends never wait in the kernel: a full socket buffer is an answer, as with plain sockets, and so the memory that a send names is the
-//! kernel's for the length of the call. The table of slots owns it until the answer is there all the same. What the kernel refuses is
-//! tried once more the plain way, which knows what to make of each refusal. An endpoint whose receive operation the kernel refuses is
-//! heard the plain way, too, until the operation is tried again: that is told each time, and is not soon.
+//! Sends never wait in the kernel: a full socket buffer is answered at once, as with plain sockets. So the kernel uses
+//! the memory of a send only during the call. The table of slots still owns that memory until the answer has arrived. A
+//! send that the kernel refuses is tried once more by a plain call, whose path knows how to treat each refusal. An
+//! endpoint whose receive operation the kernel refuses is read by plain calls, until the operation is tried again after
+//! a while. Each refusal is reported.
 
 mod buffers;
 mod receives;

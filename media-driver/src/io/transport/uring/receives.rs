@@ -1,5 +1,6 @@
-//! Receiving on a ring of its own: one operation per endpoint that goes on until it is cancelled, or the kernel ends it and it is started
-//! again. If the kernel refuses it, that is told, and it is started again after a while only.
+//! Receiving on a ring of its own. Each endpoint has one operation, which stays active until it is cancelled or the
+//! kernel ends it; then it is started again. If the kernel refuses it, that is reported, and it is started again only
+//! after a while.
 #![allow(
     unsafe_code,
     reason = "UNSAFE FENCE: starts operations that write to buffers which are the kernel's until then"
