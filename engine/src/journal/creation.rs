@@ -1,6 +1,6 @@
-//! How a recording begins. All files that belong to its entry in the catalog are made first, and the entry is added
-//! last. So a recording in the catalog has everything that was chosen for it. If the process is killed before that, the
-//! next one can make all that it left again. Called under the journal's lock.
+//! How a recording begins. All files that its entry in the catalog refers to are made first, and the entry is added
+//! last. So a recording in the catalog has everything that was chosen for it. If a process is killed before that, the
+//! next one makes the same files again. Called under the journal's lock.
 
 use crate::memory::FileAccess;
 use crate::types::RecordingId;

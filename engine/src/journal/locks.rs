@@ -4,7 +4,7 @@
 //! | file | held by |
 //! | --- | --- |
 //! | `journal.lock` | a process that opens or closes a journal of the directory, for that time |
-//! | `ID.open.lock` | all processes that have the journal open, shared; exclusively for changes that nobody may see half done |
+//! | `ID.open.lock` | all processes that have the journal open, shared; exclusively, a process that needs nobody else to have it open |
 //! | `ID.keeper.lock` | the helper thread that keeps the index and the durable position, or a rebuild of the index |
 //! | `ID.appenders.lock` | all appenders, shared; an exclusive appender, exclusively |
 //! | `ID.appender-N.lock` | the appender of that slot |
