@@ -341,8 +341,8 @@ impl Journal {
         self.writer.take_trouble()
     }
 
-    /// Closes the journal. The last handle to close writes into the catalog where the recording ends. Dropping a
-    /// journal does the same, without reporting failures.
+    /// Closes the journal. The last handle to close waits until everything is on stable storage, and writes into the
+    /// catalog where the recording ends. Dropping a journal does the same, without reporting failures.
     ///
     /// Drop appenders first. An [`Appender`] that is still alive keeps working, and keeps the recording open: whoever
     /// opens the journal next joins it, and recovers it only once that appender is gone. But the helper thread has
@@ -353,10 +353,16 @@ impl Journal {
     ///
     /// What the operating system says; the journal is closed in any case, and what was appended is there.
     pub fn close(mut self) -> Result<(), JournalError> {
-        self.finish()
+        self.finish(true)
     }
 
-    fn finish(&mut self) -> Result<(), JournalError> {
+    /// The same for whoever cannot wait for a disk: only what the sync policy asks for is synced. After a loss of power the recording may
+    /// be damaged in front of its end.
+    pub(super) fn close_at_once(mut self) -> Result<(), JournalError> {
+        self.finish(false)
+    }
+
+    fn finish(&mut self, syncs: bool) -> Result<(), JournalError> {
         let Some(mut keeper) = self.keeper.take() else { return Ok(()) };
         // A panic in it is a bug, and was told by the panic's own message.
         let _ = keeper.close();
@@ -369,14 +375,14 @@ impl Journal {
         let Some(Held { open, mark }) = self.writer.release() else { return Ok(()) };
         drop(open);
         let opening = opening?;
-        let outcome = self.end();
+        let outcome = self.end(syncs);
         // Whether or not it could say where it ends: nobody writes any more.
         let released = mark.release(&**storage, &opening);
         outcome.and(released)
     }
 
     /// Says where the recording ends, if nobody else has it open.
-    fn end(&self) -> Result<(), JournalError> {
+    fn end(&self, syncs: bool) -> Result<(), JournalError> {
         let storage = &self.writer.storage;
         let descriptor = &self.writer.descriptor;
         let Some(_alone) = storage.try_lock(&open_lock_name(descriptor.recording_id), Share::Exclusive)? else {
@@ -388,8 +394,10 @@ impl Journal {
         }
         self.writer.name_segments(recorded)?;
         self.writer.name_last(recorded)?;
-        if self.writer.control.sync_policy() != SyncPolicy::None {
+        // Whoever opens it relies on all that is in front of the end, as long as catalog and control page agree on it.
+        if syncs || self.writer.control.sync_policy() != SyncPolicy::None {
             self.writer.sync_to(recorded)?;
+            storage.sync_names()?;
         }
         let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
         let entry = catalog.find(descriptor.recording_id)?;
@@ -410,7 +418,7 @@ impl Journal {
 impl Drop for Journal {
     fn drop(&mut self) {
         // Nobody is left to be told; the next to open it recovers what this could not do.
-        let _ = self.finish();
+        let _ = self.finish(true);
     }
 }
 
@@ -434,7 +442,8 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
     let writer = Writer::new(Arc::clone(storage), descriptor.clone(), control);
     let padded = if left_by == LeftBy::Kill { pad_claims(&writer)? } else { Vec::new() };
     let end = if left_by == LeftBy::Kill { writer.settle(end)? } else { end };
-    if left_by != LeftBy::Kill && left_by != LeftBy::Close {
+    let is_same_boot = known.is_some_and(|known| known.same_boot);
+    if left_by != LeftBy::Kill && !(left_by == LeftBy::Close && is_same_boot) {
         // What sidecars say of the last segment may be older than what they say that they cover.
         let last = writer.control.indexed_position().min(writer.control.durable_position()).min(end);
         let base = writer.identity.layout.base(last).max(descriptor.start_position);

@@ -488,7 +488,7 @@ mod tests {
         }
         let descriptor = journal.descriptor().clone();
         drop(appender);
-        journal.close().unwrap();
+        journal.close_at_once().unwrap();
         let control = Control::open(&*storage, &descriptor, FileAccess::ReadWrite).unwrap().unwrap();
         let mark = Mark::claim(&*storage, &lock_opening(&*storage).unwrap()).unwrap();
         let writer = Arc::new(Writer::new(storage, descriptor, control));

@@ -13,8 +13,9 @@ use super::segment::SegmentLength;
 /// the journal; the policy decides what survives a loss of power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncPolicy {
-    /// When the operating system does it, or when [`Journal::sync`](super::Journal::sync) is called. Full segments are
-    /// synced some time after the next one was begun, so that a recovery need not check all of a long journal.
+    /// When the operating system does it, when [`Journal::sync`](super::Journal::sync) is called, or when the journal is
+    /// closed. Full segments are synced some time after the next one was begun, so that a recovery need not check all of a
+    /// long journal.
     None,
     /// About this long after they were appended.
     Every(Duration),

@@ -98,6 +98,34 @@ fn power_loss_keeps_what_is_durable_and_cuts_at_a_frame() {
     }
 }
 
+/// What the catalog says of its end is true from then on, whatever is lost of what nobody needs.
+#[test]
+fn a_closed_journal_is_there_after_a_loss_of_power() {
+    const MESSAGES: u64 = 3_000;
+    let storage = MemoryStorage::new(RAW);
+    let journal = Journal::create_in(Arc::new(storage.clone()), &small()).unwrap();
+    assert_eq!(journal.sync_policy(), SyncPolicy::None);
+    let mut appender = journal.appender().unwrap();
+    (0..MESSAGES).for_each(|number| _ = appender.append(&message(0, number)).unwrap());
+    let tail = journal.tail();
+    drop(appender);
+    journal.close().unwrap();
+    for names in [Crash::Lost, Crash::Kept] {
+        for kept in [Crash::Lost, Crash::Torn(100), Crash::Kept] {
+            let found = storage.after_power_loss(|_, _| kept, names);
+            let journal = Journal::open_in(Arc::new(found.clone()), None).unwrap();
+            let report = journal.recovery();
+            assert_eq!((report.left_by, report.end, &report.cut), (LeftBy::Close, tail, &None));
+            journal.appender().unwrap().append(&message(0, MESSAGES)).unwrap();
+            eventually("it is indexed", || journal.indexed() == journal.tail());
+            journal.close().unwrap();
+            let recording = Recording::open_in(Arc::new(found), None).unwrap();
+            assert!(messages(&recording).into_iter().eq((0..=MESSAGES).map(|number| (0, number))));
+            assert!(recording.verify(|_| {}).unwrap().is_whole());
+        }
+    }
+}
+
 #[test]
 fn a_full_disk_is_an_error_and_what_was_appended_stays() {
     let storage = MemoryStorage::new(RAW);

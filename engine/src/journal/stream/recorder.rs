@@ -61,7 +61,8 @@ impl RecorderOptions {
     }
 
     /// When recorded data is put on stable storage: [`SyncPolicy::None`] unless set. [`SyncPolicy::EveryAppend`] means
-    /// after every block.
+    /// after every block. What is still being recorded is also synced when the recorder is closed. With `None`, a stream
+    /// that ends before that is not synced, and a loss of power soon afterwards can damage its recording.
     #[must_use]
     pub fn sync(mut self, policy: SyncPolicy) -> Self {
         self.sync = policy;
@@ -391,8 +392,9 @@ impl Session {
     fn end(&mut self, reason: StopReason, status: &RecorderStatus) -> u64 {
         let Some((recording_id, tape)) = self.tape.take() else { return 0 };
         let (position, messages) = (tape.journal().tail(), tape.messages());
-        // What was recorded is there in any case; whoever opens the recording next makes up for what this could not do.
-        let reason = match tape.finish() {
+        // What was recorded is there in any case; whoever opens the recording next makes up for what this could not do. Others that are
+        // still recorded do not wait for the disk.
+        let reason = match tape.finish(reason == StopReason::Asked) {
             Err(error) if !matches!(reason, StopReason::Failed(_)) => StopReason::Failed(error.to_string()),
             _ => reason,
         };

@@ -101,11 +101,12 @@ impl Tape {
         &self.journal
     }
 
-    /// Ends the recording where it is, and returns where that is.
-    pub(super) fn finish(self) -> Result<Position, JournalError> {
+    /// Ends the recording where it is, and returns where that is; once all of it is on stable storage, if that `syncs`.
+    pub(super) fn finish(self, syncs: bool) -> Result<Position, JournalError> {
         let Self { writer, journal, position, frames, .. } = self;
         drop((frames, writer));
-        journal.close().map(|()| position)
+        let closed = if syncs { journal.close() } else { journal.close_at_once() };
+        closed.map(|()| position)
     }
 }
 
