@@ -8,9 +8,9 @@
 //!   256  tail                           claimed by appenders
 //!   384  recorded | indexed             written by the keeper
 //!   512  durable | assured              written by the keeper, and by appenders that sync
-//!   640  first                          written by whoever prunes
-//!   768  cycle | due                    written by the keeper, the first by an exclusive appender, too
-//!  4096  64 slots of 128 bytes: what an appender claims, or has claimed last: position | length | process
+//!   640  first                          written when pruning
+//!   768  cycle | due                    written by the keeper; `cycle` by an exclusive appender, too
+//!  4096  64 slots of 128 bytes: what an appender claims or claimed last: position | length | process
 //! ```
 //!
 //! As long as the machine has not been restarted, the page contains all that was stored in it, and is trusted. After a

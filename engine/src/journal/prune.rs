@@ -6,9 +6,9 @@
 //!  start                         new start
 //!  ▼                             ▼
 //!  ├── segment ──┤├── segment ──┤├── segment ──┤├── being written ─ ...
-//!   1. what is known of the new start is kept     (ID.retention)
-//!   2. the catalog says that it is the start      from here on it is
-//!   3. the files below go, the first one first
+//!   1. the new start is described                 (ID.retention)
+//!   2. the catalog gets the new start             from here on the recording begins there
+//!   3. the files below are removed, the first one first
 //! ```
 //!
 //! If pruning is killed before step 2, nothing has happened. If it is killed after that, the files left below the start

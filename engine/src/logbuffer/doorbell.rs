@@ -4,11 +4,11 @@
 //!  log metadata, offset 512:  waiters, a bit per bell      CnC header, bytes 64..128:  16 bells, a counter each
 //!
 //!  publisher                                  subscriber that finds nothing
-//!  commit a frame                             remember what its bell counts
+//!  commit a frame                             note its bell's count
 //!  light barrier  (no instruction)            set its bell's bit in the waiters of each of its logs
-//!  any waiters? ── no, as a rule              heavy barrier  (a system call)
-//!     └─ yes: take all their bits,            a frame after all? then read it
-//!        count their bells up, wake           else sleep while the bell counts what it did
+//!  any waiters? ── usually none               heavy barrier  (a system call)
+//!     └─ some: clear all their bits,          a frame after all? then read it
+//!        count their bells up, wake           else sleep while the bell's count is unchanged
 //! ```
 //!
 //! Each side stores and then looks. Without a barrier between the two on both sides, both may look too early, and the

@@ -4,8 +4,8 @@
 //! `docs/decisions/0004-files-cut-short.md` says why a signal handler does this.
 //!
 //! ```text
-//!  a touch of a guarded mapping ─ SIGBUS ─▶ on_bus_error: counts the fault, puts a page of zeroes there ─▶ the touch is done again
-//!  a touch of anything else     ─ SIGBUS ─▶ whoever handled the signal before
+//!  a touch of a guarded mapping ─ SIGBUS ─▶ on_bus_error: counts the fault, puts a page of zeroes there ─▶ the touch is repeated
+//!  a touch of anything else     ─ SIGBUS ─▶ the previous handler
 //! ```
 //!
 //! Code that reads a guarded mapping calls [`faults`] after it has read and before it relies on the data. If the number
