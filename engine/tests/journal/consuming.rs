@@ -1,6 +1,7 @@
 //! Consumers' nets: what is handled is handled at least once, what cannot be is put aside, and duplicates are passed over, across
 //! restarts and kills.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use gannet::journal::consumer::{Consumer, ConsumerError, DeadLetter, DeadLetters, Processed, Window};
@@ -48,6 +49,36 @@ fn what_is_not_committed_is_handed_out_again() {
     while consumer.next().unwrap().is_some() {}
     consumer.commit().unwrap();
     assert_eq!(consumer.process(|_| Err("not called")).unwrap(), Processed::Nothing);
+}
+
+/// Whoever catches the panic goes on with the message that it was about, however that is asked for.
+#[test]
+fn what_a_handler_panics_over_is_handed_out_again() {
+    let (_dir, journal) = journal(&small());
+    let mut appender = journal.appender().unwrap();
+    for number in 0..3 {
+        appender.append(&message(0, number)).unwrap();
+    }
+    let mut consumer = Consumer::open(&journal.recording().unwrap(), "billing").unwrap();
+    consumer.process(|_| Ok::<_, String>(())).unwrap();
+    let (committed, position) = (consumer.committed(), consumer.position());
+    let panics = |consumer: &mut Consumer| {
+        let handle = |_: &gannet::journal::Record<'_>| -> Result<(), String> { panic!("the handler's own") };
+        assert!(catch_unwind(AssertUnwindSafe(|| consumer.process(handle))).is_err());
+        assert_eq!((consumer.committed(), consumer.position()), (committed, position));
+    };
+    panics(&mut consumer);
+    consumer.commit().unwrap();
+    assert_eq!(consumer.committed(), committed, "it was not done with");
+    panics(&mut consumer);
+    assert_eq!(number(&consumer.next().unwrap().unwrap()), 1);
+    consumer.rewind().unwrap();
+    panics(&mut consumer);
+    assert_eq!(consumer.tailer().position(), position);
+    panics(&mut consumer);
+    let mut seen = Vec::new();
+    while consumer.process(|record| Ok::<_, String>(seen.push(number(record)))).unwrap() != Processed::Nothing {}
+    assert_eq!(seen, [1, 2]);
 }
 
 #[test]

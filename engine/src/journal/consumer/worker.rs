@@ -61,6 +61,8 @@ pub struct Consumer {
     dead_letters: Option<DeadLetters>,
     /// Where the cursor was, if that was pruned before this was opened, until the loss is accepted.
     lost: Option<Position>,
+    /// Where the message begins that was handed to a handler, and that nobody knows to be done with.
+    unsettled: Option<Position>,
 }
 
 /// What became of a message.
@@ -137,7 +139,7 @@ impl Consumer {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { tailer, cursor, attempts: 1, pause: Duration::ZERO, dead_letters: None, lost })
+        Ok(Self { tailer, cursor, attempts: 1, pause: Duration::ZERO, dead_letters: None, lost, unsettled: None })
     }
 
     /// How often a message is tried: at least once.
@@ -163,7 +165,7 @@ impl Consumer {
 
     /// Where the next message begins, or first behind it.
     pub fn position(&self) -> Position {
-        self.tailer.position()
+        self.unsettled.unwrap_or(self.tailer.position())
     }
 
     /// Up to where messages are done with for good: after a restart, it goes on there.
@@ -173,6 +175,8 @@ impl Consumer {
 
     /// The tailer, to wait for messages with, or to get past damage.
     pub fn tailer(&mut self) -> &mut Tailer {
+        // If that fails, the next message says so.
+        let _ = self.resettle();
         &mut self.tailer
     }
 
@@ -184,6 +188,7 @@ impl Consumer {
     #[allow(clippy::should_implement_trait, reason = "a record borrows the consumer, which no iterator can say")]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, JournalError> {
         self.check_lost()?;
+        self.resettle()?;
         self.tailer.next()
     }
 
@@ -194,6 +199,7 @@ impl Consumer {
     /// As [`Cursor::move_to`].
     pub fn commit(&mut self) -> Result<(), JournalError> {
         self.check_lost()?;
+        self.resettle()?;
         self.cursor.move_to(self.tailer.position())
     }
 
@@ -203,7 +209,9 @@ impl Consumer {
     ///
     /// As [`Tailer::seek`].
     pub fn rewind(&mut self) -> Result<(), JournalError> {
-        self.tailer.seek(Start::Position(self.cursor.position()))
+        self.tailer.seek(Start::Position(self.cursor.position()))?;
+        self.unsettled = None;
+        Ok(())
     }
 
     /// Accepts that messages were pruned that had not been read: goes on at the start of the recording, and returns that.
@@ -213,7 +221,7 @@ impl Consumer {
     /// As [`Tailer::seek`].
     pub fn skip_pruned(&mut self) -> Result<Position, JournalError> {
         self.tailer.seek(Start::Begin)?;
-        self.lost = None;
+        (self.lost, self.unsettled) = (None, None);
         self.cursor.move_to(self.tailer.position())?;
         Ok(self.tailer.position())
     }
@@ -228,7 +236,8 @@ impl Consumer {
     }
 
     /// Has `handle` deal with the next message, as often as there are attempts, and commits it. What cannot be handled becomes a dead
-    /// letter first. A handler may be called again for a message that it has dealt with: when the process died before that was committed.
+    /// letter first. A handler may be called again for a message that it has dealt with: when the process died before that was
+    /// committed. When it panics, nothing is committed either, and the next call begins with the same message.
     ///
     /// # Errors
     ///
@@ -270,11 +279,13 @@ impl Consumer {
         mut handle: impl FnMut(&Record<'_>) -> Result<(), E>,
     ) -> Result<Processed, ConsumerError> {
         self.check_lost()?;
-        let Self { tailer, cursor, attempts: most, pause, dead_letters, .. } = self;
+        self.resettle()?;
+        let Self { tailer, cursor, attempts: most, pause, dead_letters, unsettled, .. } = self;
         let recording_id = tailer.recording().descriptor().recording_id;
-        let (outcome, start, next) = {
+        let (outcome, next) = {
             let Some(record) = tailer.next()? else { return Ok(Processed::Nothing) };
             let position = record.position();
+            *unsettled = Some(position);
             let outcome = if is_duplicate(&record) {
                 Ok(Processed::Duplicate)
             } else {
@@ -289,13 +300,22 @@ impl Consumer {
                     },
                 }
             };
-            (outcome, position, record.next_position())
+            (outcome, record.next_position())
         };
-        let moved = outcome.and_then(|done| cursor.move_to(next).map(|()| done).map_err(ConsumerError::from));
-        if moved.is_err() {
-            tailer.seek(Start::Position(start))?;
+        let done = outcome?;
+        cursor.move_to(next)?;
+        *unsettled = None;
+        Ok(done)
+    }
+
+    /// Goes back to a message that was handed to a handler, and is not known to be done with: it failed, it panicked, or the cursor could
+    /// not be moved.
+    fn resettle(&mut self) -> Result<(), JournalError> {
+        if let Some(start) = self.unsettled {
+            self.tailer.seek(Start::Position(start))?;
+            self.unsettled = None;
         }
-        moved
+        Ok(())
     }
 
     fn check_lost(&self) -> Result<(), JournalError> {
