@@ -147,9 +147,7 @@ pub enum SenderCommand {
     /// Has nothing been heard from there?
     TellIfSilent(NamedPlace),
     /// An application removes a destination.
-    RemoveDestination(EndpointId, SocketAddr),
-    /// As above, by id.
-    RemoveDestinationById(EndpointId, RegistrationId),
+    RemoveDestination(EndpointId, RegistrationId),
 }
 
 /// The receiver whose window a publication waits for.

@@ -120,16 +120,8 @@ impl Destinations {
         fits
     }
 
-    /// An application removes one by its address.
-    pub fn remove(&mut self, address: SocketAddr) {
-        if self.kind == Kind::Manual {
-            self.all.retain(|destination| destination.address != Some(address));
-            self.count_located();
-        }
-    }
-
-    /// An application removes one by its id.
-    pub fn remove_by_id(&mut self, registration_id: RegistrationId) {
+    /// An application removes one.
+    pub fn remove(&mut self, registration_id: RegistrationId) {
         if self.kind == Kind::Manual {
             self.all.retain(|destination| destination.registration_id != registration_id);
             self.count_located();
@@ -273,9 +265,9 @@ mod tests {
         assert!(destinations.add(at(0), RegistrationId::new(1), Some(address(1, 1))));
         assert!(destinations.add(at(0), RegistrationId::new(2), Some(address(2, 2))));
         destinations.expire(at(i64::MAX));
-        destinations.remove(address(1, 1));
+        destinations.remove(RegistrationId::new(1));
         assert_eq!(addresses(&mut destinations), [address(2, 2)]);
-        destinations.remove_by_id(RegistrationId::new(2));
+        destinations.remove(RegistrationId::new(2));
         assert!(destinations.is_empty());
         for port in 0..MAX_DESTINATIONS as u16 {
             assert!(destinations.add(at(0), RegistrationId::new(3), Some(address(1, port))));

@@ -211,14 +211,9 @@ impl Sender {
                     self.tell(SenderEvent::Silent(place));
                 }
             }
-            SenderCommand::RemoveDestination(id, address) => {
+            SenderCommand::RemoveDestination(id, registration_id) => {
                 if let Some(endpoint) = self.endpoint_mut(id) {
-                    endpoint.destinations.remove(address);
-                }
-            }
-            SenderCommand::RemoveDestinationById(id, registration_id) => {
-                if let Some(endpoint) = self.endpoint_mut(id) {
-                    endpoint.destinations.remove_by_id(registration_id);
+                    endpoint.destinations.remove(registration_id);
                 }
             }
         }

@@ -201,6 +201,92 @@ fn places_come_and_go() {
     assert_eq!(left, Vec::<String>::new());
 }
 
+/// A place is given up that was stated like that, or is there: not another of the same group, and also where its name leads elsewhere by
+/// now, or nowhere.
+#[test]
+fn the_place_that_is_meant_is_given_up() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let (subscription, _) = driver.add_subscription(client, "aeron:udp?control-mode=manual");
+    let removed = |driver: &mut Driver, channel: &str| {
+        while driver.conductor.poll_receiver_command().is_some() {}
+        let answer = run(driver, &destination(driver, client, subscription, channel, false));
+        let commands = std::iter::from_fn(|| driver.conductor.poll_receiver_command());
+        let removed = commands.filter_map(|command| match command {
+            ReceiverCommand::RemoveTransport(_, id) => Some(id),
+            _ => None,
+        });
+        (answer, removed.collect::<Vec<_>>())
+    };
+    let group = |interface: u8| format!("aeron:udp?endpoint=224.20.30.39:21300|interface=127.0.0.{interface}");
+    let named = |port: u16| format!("aeron:udp?endpoint=127.0.0.1:{port}|control=localhost:9");
+    let places = [group(1), group(2), named(40_123), named(40_124)].map(|channel| {
+        let command = destination(&driver, client, subscription, &channel, true);
+        assert!(run(&mut driver, &command).starts_with("success"), "{channel}");
+        let commands = std::iter::from_fn(|| driver.conductor.poll_receiver_command());
+        let added = commands.filter_map(|command| match command {
+            ReceiverCommand::AddTransport(_, made_of) => Some(made_of.id),
+            _ => None,
+        });
+        added.last().unwrap()
+    });
+    for (group, expected) in [(group(2), Some(places[1])), (group(2), None), (group(1), Some(places[0]))] {
+        let (answer, removed) = removed(&mut driver, &group);
+        assert!(answer.starts_with("success") && removed == Vec::from_iter(expected), "{group}: {answer}, {removed:?}");
+    }
+    driver.names = Some([("localhost", [127, 0, 0, 3].into())].into());
+    assert_eq!(removed(&mut driver, &named(40_123)).1, [places[2]], "its name leads elsewhere");
+    driver.names = Some([].into());
+    assert_eq!(removed(&mut driver, &named(40_124)).1, [places[3]], "its name leads nowhere");
+    let (answer, removed) = removed(&mut driver, &named(40_124));
+    assert!(answer.starts_with("error 9") && removed.is_empty(), "{answer}");
+}
+
+/// A destination is taken away that was stated like that, or is there: also where its name leads elsewhere by now, or nowhere.
+#[test]
+fn the_destination_that_is_meant_is_taken_away() {
+    let mut driver = Driver::with_network();
+    let client = driver.client();
+    let publication =
+        driver.add_exclusive_publication(client, "aeron:udp?control-mode=manual|term-length=64k").original;
+    let change = |driver: &mut Driver, endpoint: &str, adds: bool| {
+        let channel = format!("aeron:udp?endpoint={endpoint}");
+        let body = Destination {
+            client_id: client,
+            correlation_id: driver.correlation(),
+            registration_id: publication,
+            channel: Text::from(&*channel),
+        };
+        let command = if adds { Command::AddDestination(body) } else { Command::RemoveDestination(body) };
+        let answer = driver.run(&command).remove(0);
+        let commands = std::iter::from_fn(|| driver.conductor.poll_sender_command());
+        let removed = commands.filter_map(|command| match command {
+            SenderCommand::RemoveDestination(_, id) => Some(id),
+            _ => None,
+        });
+        (answer, removed.collect::<Vec<_>>(), body.correlation_id.registration())
+    };
+    let ids: Vec<_> = ["localhost:9", "localhost:10", "127.0.0.1:11", "later:12"]
+        .map(|endpoint| change(&mut driver, endpoint, true))
+        .map(|(answer, _, id)| {
+            assert!(answer.starts_with("success"), "{answer}");
+            id
+        })
+        .into();
+    let removed = |driver: &mut Driver, endpoint: &str| change(driver, endpoint, false).1;
+    assert_eq!(removed(&mut driver, "localhost:11"), [ids[2]], "where the name leads");
+    driver.names = Some([("localhost", [127, 0, 0, 3].into())].into());
+    assert_eq!(removed(&mut driver, "localhost:9"), [ids[0]], "its name leads elsewhere");
+    driver.names = Some([].into());
+    assert_eq!(removed(&mut driver, "localhost:10"), [ids[1]], "its name leads nowhere");
+    assert_eq!(removed(&mut driver, "later:12"), [ids[3]], "it never led anywhere");
+    let (answer, removed, _) = change(&mut driver, "later:12", false);
+    assert!(answer.starts_with("error 9") && removed.is_empty(), "{answer}");
+    driver.pass_with(1_000, |driver| driver.beat(client));
+    let asked = told(&mut driver).into_iter().filter(|told| told.starts_with("TellIfSilent")).count();
+    assert_eq!(asked, 0, "no name of theirs is looked up any more");
+}
+
 /// Ports that are left open come from the range that the driver was given, and are not given twice.
 #[test]
 fn open_ports_come_from_the_range() {

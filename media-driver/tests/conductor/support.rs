@@ -95,7 +95,7 @@ impl Driver {
         Self::with_counters(1024, change)
     }
 
-    /// A driver on a machine with one interface, 127.0.0.1; `localhost` leads there.
+    /// A driver on a machine with the interfaces 127.0.0.1, where `localhost` leads, and 127.0.0.2.
     pub(crate) fn with_network() -> Self {
         let mut driver = Self::with(|_| {});
         driver.names = Some(HashMap::from([("localhost", Ipv4Addr::LOCALHOST.into())]));
@@ -542,6 +542,9 @@ impl Driver {
     }
 }
 
+/// The address of the machine's second interface.
+const OTHER_LOOPBACK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
 /// Carries a request out; without `names` there is no network.
 fn execute(names: Option<&HashMap<&'static str, IpAddr>>, request: Request) -> Reply {
     let Some(names) = names else { return log_files::execute(request, RAW) };
@@ -557,7 +560,8 @@ fn execute(names: Option<&HashMap<&'static str, IpAddr>>, request: Request) -> R
                 is_multicast: false,
             };
             let resolve = |name: &str| request.address_of(name, |name| names.get(name).copied());
-            let around = Surroundings { interfaces: &[loopback], resolve: &resolve, unique: request.unique };
+            let other = NetworkInterface { name: "lo1".to_owned(), address: OTHER_LOOPBACK.into(), ..loopback.clone() };
+            let around = Surroundings { interfaces: &[loopback, other], resolve: &resolve, unique: request.unique };
             let channel = UdpChannel::new(&request.uri, request.usage, &around);
             let channel = channel.map(Box::new).map_err(Into::into);
             Reply::ChannelResolved { id: request.id, channel, lookups_ns: vec![1_000] }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use gannet::channel_uri::{ChannelUri, Media};
 use gannet::command::{Destination, RemoveDestinationById};
-use gannet::types::{ClientId, CorrelationId, RegistrationId, StreamId};
+use gannet::types::{ClientId, RegistrationId, StreamId};
 
-use super::endpoints::{Socket, is_manual};
+use super::endpoints::{AddedDestination, Socket, is_manual};
 use super::pending::{Pending, PendingNetwork};
 use crate::channel::{UdpChannel, Usage};
 use crate::conductor::Core;
@@ -18,7 +18,8 @@ use crate::conductor::linking::Linker;
 use crate::conductor::params::IpcSubscriptionParams;
 use crate::conductor::subscriptions::{NewLink, Source};
 use crate::mailbox::{
-    EndpointId, MAX_DESTINATIONS, MAX_RECEIVE_TRANSPORTS, NamedPlace, ReceiverCommand, SenderCommand, Side,
+    EndpointError, EndpointId, MAX_DESTINATIONS, MAX_RECEIVE_TRANSPORTS, NamedPlace, ReceiverCommand, SenderCommand,
+    Side,
 };
 
 impl Core {
@@ -39,15 +40,26 @@ impl Core {
         &mut self,
         command: &RemoveDestinationById,
     ) -> Result<(), CommandError> {
-        let endpoint = self.manual_endpoint(command.registration_id)?;
         let id = command.destination_registration_id;
-        if let Some(found) = self.network.endpoint_mut(endpoint) {
-            found.added.retain(|(added, _)| *added != id);
-        }
-        self.network.names.remove(|place, _| *place == NamedPlace::Destination(endpoint, id));
-        self.network.to_sender.push_back(SenderCommand::RemoveDestinationById(endpoint, id));
+        self.remove_destinations(command.registration_id, |added| added.id == id)?;
         self.succeed(command.correlation_id);
         Ok(())
+    }
+
+    /// Takes those destinations away from a publication; returns whether there were any.
+    fn remove_destinations(
+        &mut self,
+        publication: RegistrationId,
+        is_meant: impl Fn(&AddedDestination) -> bool,
+    ) -> Result<bool, CommandError> {
+        let endpoint = self.manual_endpoint(publication)?;
+        let Some(found) = self.network.endpoint_mut(endpoint) else { return Ok(false) };
+        let gone: Vec<_> = found.added.extract_if(.., |added| is_meant(added)).map(|added| added.id).collect();
+        for id in &gone {
+            self.network.names.remove(|place| *place == NamedPlace::Destination(endpoint, *id));
+            self.network.to_sender.push_back(SenderCommand::RemoveDestination(endpoint, *id));
+        }
+        Ok(!gone.is_empty())
     }
 
     fn change_destination(&mut self, command: &Destination<'_>, what: Pending) -> Result<(), CommandError> {
@@ -59,37 +71,41 @@ impl Core {
         self.wait_for_channel((command.client_id, command.correlation_id), &uri, what)
     }
 
-    /// Where a publication's destination is has been found out.
+    /// Where a publication's new destination is has been found out; none until its name leads somewhere.
     pub(super) fn finish_destination(
         &mut self,
         pending: &PendingNetwork,
+        publication: RegistrationId,
         address: Option<SocketAddr>,
     ) -> Result<(), CommandError> {
-        match (&pending.what, address) {
-            (Pending::AddDestination { publication }, _) => {
-                let endpoint = self.manual_endpoint(*publication)?;
-                let id = pending.correlation_id.registration();
-                let Some(found) = self.network.endpoint_mut(endpoint) else { return Err(CommandError::Closing) };
-                if found.added.len() >= MAX_DESTINATIONS {
-                    let what = "destinations of one publication";
-                    return Err(CommandError::Full { what, capacity: MAX_DESTINATIONS });
-                }
-                found.added.push((id, address));
-                let place = NamedPlace::Destination(endpoint, id);
-                self.network.names.add(place, &pending.uri, Usage::SendDestination, address);
-                self.network.to_sender.push_back(SenderCommand::AddDestination(endpoint, id, address));
-            }
-            (Pending::RemoveDestination { publication }, Some(address)) => {
-                let endpoint = self.manual_endpoint(*publication)?;
-                if let Some(found) = self.network.endpoint_mut(endpoint) {
-                    found.added.retain(|(_, known)| *known != Some(address));
-                }
-                self.network.names.remove(|place, known| {
-                    matches!(place, NamedPlace::Destination(of, _) if *of == endpoint) && known == Some(address)
-                });
-                self.network.to_sender.push_back(SenderCommand::RemoveDestination(endpoint, address));
-            }
-            _ => {}
+        let endpoint = self.manual_endpoint(publication)?;
+        let id = pending.correlation_id.registration();
+        let Some(found) = self.network.endpoint_mut(endpoint) else { return Err(CommandError::Closing) };
+        if found.added.len() >= MAX_DESTINATIONS {
+            let what = "destinations of one publication";
+            return Err(CommandError::Full { what, capacity: MAX_DESTINATIONS });
+        }
+        found.added.push(AddedDestination { id, stated: pending.uri.params().endpoint.clone(), address });
+        let place = NamedPlace::Destination(endpoint, id);
+        self.network.names.add(place, &pending.uri, Usage::SendDestination, address);
+        self.network.to_sender.push_back(SenderCommand::AddDestination(endpoint, id, address));
+        self.succeed(pending.correlation_id);
+        Ok(())
+    }
+
+    /// Where a publication's destination is that is to be taken away has been found out, or that nobody knows. What was stated like that goes
+    /// as well as what is there: its name may lead elsewhere by now, or nowhere.
+    pub(super) fn finish_removal(
+        &mut self,
+        pending: &PendingNetwork,
+        publication: RegistrationId,
+        address: Result<SocketAddr, EndpointError>,
+    ) -> Result<(), CommandError> {
+        let stated = &pending.uri.params().endpoint;
+        let known = address.as_ref().ok().copied();
+        let is_meant = |added: &AddedDestination| added.stated == *stated || known.is_some() && added.address == known;
+        if !self.remove_destinations(publication, is_meant)? {
+            address?;
         }
         self.succeed(pending.correlation_id);
         Ok(())
@@ -215,30 +231,42 @@ impl Core {
         Ok(())
     }
 
-    /// A place is to be given up. What is not there is removed as well as anything.
+    /// A place is to be given up: one that was stated like that, though its names may lead elsewhere by now, or nowhere; else one that has
+    /// the same addresses. What is not there is removed as well as anything.
     pub(super) fn remove_socket(
         &mut self,
-        correlation_id: CorrelationId,
+        pending: &PendingNetwork,
         subscription: RegistrationId,
         endpoint: EndpointId,
-        channel: &UdpChannel,
+        channel: Result<&UdpChannel, EndpointError>,
     ) -> Result<(), CommandError> {
         let Some(found) = self.network.endpoint_mut(endpoint) else {
             return Err(CommandError::UnknownSubscription { registration_id: subscription });
         };
-        let is_it = |socket: &Socket| {
-            socket.channel.remote_data() == channel.remote_data()
-                && socket.channel.explicit_control() == channel.explicit_control()
+        let stated = pending.uri.params();
+        let is_stated = |socket: &Socket| {
+            let params = socket.channel.params();
+            (&params.endpoint, &params.control, &params.interface)
+                == (&stated.endpoint, &stated.control, &stated.interface)
         };
-        if let Some(index) = found.sockets.iter().position(is_it) {
+        // Of one group there may be several, by as many interfaces.
+        let is_there = |socket: &Socket| {
+            let addresses = |channel: &UdpChannel| (channel.remote_data(), channel.local());
+            channel.as_ref().is_ok_and(|channel| addresses(&socket.channel) == addresses(channel))
+        };
+        let index = found.sockets.iter().position(is_stated).or_else(|| found.sockets.iter().position(is_there));
+        if index.is_none() {
+            channel?;
+        }
+        if let Some(index) = index {
             let socket = found.sockets.remove(index);
-            self.network.names.remove(|place, _| *place == NamedPlace::Transport(endpoint, socket.id));
+            self.network.names.remove(|place| *place == NamedPlace::Transport(endpoint, socket.id));
             self.network.to_receiver.push_back(ReceiverCommand::RemoveTransport(endpoint, socket.id));
             self.counters.show_closing(socket.local);
             self.close_socket(Side::Receive, socket.id);
             self.network.closing_sockets.push(socket);
         }
-        self.succeed(correlation_id);
+        self.succeed(pending.correlation_id);
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use gannet::channel_uri::{ChannelParams, ControlMode};
+use gannet::channel_uri::{ChannelParams, ControlMode, HostAndPort};
 use gannet::counters::{ChannelCounter, SockaddrCounter};
 use gannet::types::{CounterId, Mtu, RegistrationId};
 
@@ -26,9 +26,20 @@ pub(in crate::conductor) struct Endpoint {
     pub(in crate::conductor) status: CounterId,
     /// `mdc-num-dest`, if it has many.
     pub(in crate::conductor) destinations: Option<CounterId>,
-    /// Those that were added: the ids of their commands, and where they are, once that is known.
-    pub(in crate::conductor) added: Vec<(RegistrationId, Option<SocketAddr>)>,
+    /// Those that were added.
+    pub(in crate::conductor) added: Vec<AddedDestination>,
     pub(in crate::conductor) sockets: Vec<Socket>,
+}
+
+/// A destination that was added to an endpoint.
+#[derive(Debug)]
+pub(in crate::conductor) struct AddedDestination {
+    /// The command that added it.
+    pub(in crate::conductor) id: RegistrationId,
+    /// Where it is, as the command says.
+    pub(in crate::conductor) stated: Option<HostAndPort>,
+    /// Where that is, once it is known.
+    pub(in crate::conductor) address: Option<SocketAddr>,
 }
 
 /// One of an endpoint's sockets: the only one has the endpoint's name and channel.
@@ -251,7 +262,7 @@ impl Core {
         }
         let Some(index) = self.network.endpoints.iter().position(|endpoint| endpoint.id == id) else { return };
         let endpoint = self.network.endpoints.remove(index);
-        self.network.names.remove(|place, _| place.endpoint() == id);
+        self.network.names.remove(|place| place.endpoint() == id);
         self.network.refusals.forget(id);
         match endpoint.side {
             Side::Send => self.network.to_sender.push_back(SenderCommand::RemoveEndpoint(id)),

@@ -40,8 +40,8 @@ impl Names {
     }
 
     /// Forgets those places.
-    pub(super) fn remove(&mut self, which: impl Fn(&NamedPlace, Option<SocketAddr>) -> bool) {
-        self.all.retain(|place, named| !which(place, named.address));
+    pub(super) fn remove(&mut self, which: impl Fn(&NamedPlace) -> bool) {
+        self.all.retain(|place, _| !which(place));
     }
 }
 
@@ -128,8 +128,8 @@ impl Core {
                     found
                         .added
                         .iter_mut()
-                        .filter(|(added, _)| *added == id)
-                        .for_each(|(_, known)| *known = Some(address));
+                        .filter(|added| added.id == id)
+                        .for_each(|added| added.address = Some(address));
                 }
                 self.network.to_sender.push_back(SenderCommand::MoveDestination(place, address));
             }

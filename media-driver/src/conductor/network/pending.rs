@@ -182,11 +182,22 @@ impl Core {
                 pending.channel = Some(Arc::from(channel));
                 self.carry_on(pending, Self::use_channel);
             }
-            // As in the reference: it is skipped until its name leads somewhere.
-            Err(EndpointError::UnknownHost(reason)) if matches!(pending.what, Pending::AddDestination { .. }) => {
-                self.report(&format!("({}) {reason}; it is looked up again", ErrorCode::UnknownHost.get()));
-                self.carry_on(pending, |core, pending| core.finish_destination(&pending, None));
-            }
+            Err(error @ EndpointError::UnknownHost(_)) => match pending.what {
+                // As in the reference: it is skipped until its name leads somewhere.
+                Pending::AddDestination { publication } => {
+                    self.report(&format!("({}) {error}; it is looked up again", ErrorCode::UnknownHost.get()));
+                    self.carry_on(pending, |core, pending| core.finish_destination(&pending, publication, None));
+                }
+                Pending::RemoveDestination { publication } => {
+                    self.carry_on(pending, |core, pending| core.finish_removal(&pending, publication, Err(error)));
+                }
+                Pending::RemoveReceiveDestination { subscription, endpoint } => {
+                    self.carry_on(pending, |core, pending| {
+                        core.remove_socket(&pending, subscription, endpoint, Err(error))
+                    });
+                }
+                _ => self.refuse_network(&pending, &error.into()),
+            },
             Err(error) => self.refuse_network(&pending, &error.into()),
         }
     }
@@ -266,12 +277,15 @@ impl Core {
                 self.check_room_for_link()?;
                 return self.finish_spy(&pending, *registration_id, *stream_id, *common, channel);
             }
-            Pending::AddDestination { .. } | Pending::RemoveDestination { .. } => {
-                return self.finish_destination(&pending, Some(channel.remote_data()));
+            Pending::AddDestination { publication } => {
+                return self.finish_destination(&pending, *publication, Some(channel.remote_data()));
+            }
+            Pending::RemoveDestination { publication } => {
+                return self.finish_removal(&pending, *publication, Ok(channel.remote_data()));
             }
             Pending::AddReceiveDestination { .. } => {}
             Pending::RemoveReceiveDestination { subscription, endpoint } => {
-                return self.remove_socket(pending.correlation_id, *subscription, *endpoint, &channel);
+                return self.remove_socket(&pending, *subscription, *endpoint, Ok(&channel));
             }
         }
         let subscription = match pending.what {
