@@ -77,7 +77,11 @@ fn what_a_handler_panics_over_is_handed_out_again() {
     assert_eq!(consumer.tailer().position(), position);
     panics(&mut consumer);
     let mut seen = Vec::new();
-    while consumer.process(|record| Ok::<_, String>(seen.push(number(record)))).unwrap() != Processed::Nothing {}
+    let mut handle = |record: &gannet::journal::Record<'_>| {
+        seen.push(number(record));
+        Ok::<_, String>(())
+    };
+    while consumer.process(&mut handle).unwrap() != Processed::Nothing {}
     assert_eq!(seen, [1, 2]);
 }
 
