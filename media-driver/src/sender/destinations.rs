@@ -135,7 +135,7 @@ impl Destinations {
             self.all.iter_mut().for_each(|only| only.last_activity = now);
             return true;
         }
-        if let Some(known) = self.all.iter_mut().find(|destination| destination.is_of(from, receiver_id)) {
+        if let Some(known) = self.position_of(from, receiver_id).and_then(|index| self.all.get_mut(index)) {
             known.receiver_id = Some(receiver_id);
             known.last_activity = now;
         } else if self.kind == Kind::Dynamic {
@@ -155,9 +155,17 @@ impl Destinations {
 
     /// The command that added the destination behind which this receiver is, if one did.
     pub fn added_for(&self, from: SocketAddr, receiver_id: i64) -> Option<RegistrationId> {
-        let known = self.all.iter().find(|destination| destination.is_of(from, receiver_id));
+        let known = self.position_of(from, receiver_id).and_then(|index| self.all.get(index));
         let added = known.map(|destination| destination.registration_id);
         added.filter(|registration_id| *registration_id != NOBODY)
+    }
+
+    /// The place of the destination behind which a receiver is. At one that was added there may be another than there was; those that
+    /// register by themselves are many, and some may be behind one address.
+    fn position_of(&self, from: SocketAddr, receiver_id: i64) -> Option<usize> {
+        let known = self.all.iter().position(|destination| destination.is_of(from, receiver_id));
+        let is_there = |destination: &Destination| self.kind == Kind::Manual && destination.address == Some(from);
+        known.or_else(|| self.all.iter().position(is_there))
     }
 
     /// Whether nothing has been heard from there for a while, or it is not even known where it is.
@@ -289,6 +297,23 @@ mod tests {
         dynamic.on_status_message(at(0), address(2, 2), 7);
         assert_eq!(added(&dynamic, address(2, 2)), None, "nobody has added it");
         assert_eq!(added(&Destinations::fixed(at(0), address(2, 2)), address(2, 2)), None);
+    }
+
+    /// Another receiver at the place of one that was there, as after a restart, is who is there now.
+    #[test]
+    fn a_receiver_may_follow_another_at_a_place_that_was_added() {
+        let mut destinations = Destinations::manual();
+        destinations.add(at(0), RegistrationId::new(1), Some(address(1, 100)));
+        destinations.on_status_message(at(0), address(1, 100), 7);
+        let later = RECEIVER_TIMEOUT_NS + 1;
+        destinations.on_status_message(at(later), address(1, 100), 8);
+        let place = NamedPlace::Destination(EndpointId::new(1), RegistrationId::new(1));
+        assert!(!destinations.is_silent(at(later), place));
+        assert_eq!(destinations.added_for(address(1, 100), 8), Some(RegistrationId::new(1)));
+        // The same behind another address, and not the one before any more.
+        assert_eq!(destinations.added_for(address(2, 100), 8), Some(RegistrationId::new(1)));
+        assert_eq!(destinations.added_for(address(2, 100), 7), None);
+        assert_eq!(destinations.count(), 1);
     }
 
     #[test]
