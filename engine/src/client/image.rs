@@ -394,6 +394,12 @@ impl ImageInfo {
         })
     }
 
+    /// Whether it is a description of this very image, and of none that had its id before.
+    #[cfg(feature = "journal")]
+    pub(crate) fn describes(&self, image: &Image) -> bool {
+        Arc::ptr_eq(&self.shared, &image.shared)
+    }
+
     /// Ends what the image can do. Called by the conductor.
     pub(super) fn close(&self) {
         self.shared.close();

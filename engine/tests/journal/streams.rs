@@ -305,6 +305,58 @@ fn each_image_has_a_recording_and_one_that_fits_is_gone_on_with() {
     assert_eq!((other.descriptor().recording_id.get(), numbers(&other).len()), (1, 3));
 }
 
+/// An untethered recorder that was too slow, and hears in one turn that its image went and that it came again: under the same id, at
+/// another place.
+#[test]
+fn an_image_that_comes_again_has_a_recording_of_its_own() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new(RAW);
+    let (tell, images) = std::sync::mpsc::channel();
+    let handlers = ImageHandlers::new().available(move |image| tell.send(image.clone()).unwrap());
+    let mut pending = rig.client.async_add_subscription("aeron:ipc?tether=false", STREAM, handlers).unwrap();
+    let subscription = rig.until("added", |_| pending.poll().unwrap());
+    let mut recorder = Recorder::new_in(Arc::new(storage.clone()), subscription, small()).unwrap();
+    let mut other = rig.subscription("aeron:ipc", STREAM);
+    let channel = ["window-limit", "linger", "resting"].map(|timeout| format!("|untethered-{timeout}-timeout=1ms"));
+    let mut publication = rig.publication(&format!("{IPC}{}", channel.concat()), STREAM);
+    let image = rig.until("an image", |_| images.try_recv().ok());
+    rig.publish(&mut publication, 0..10, || _ = other.poll(|_| {}, 100));
+    let slow = rig.until("recorded", |_| {
+        other.poll(|_| {}, 100);
+        recorder.do_work();
+        let streams = recorder.status().streams();
+        streams
+            .first()
+            .is_some_and(|stream| Some(stream.recorded()) == publication.position())
+            .then(|| streams[0].clone())
+    });
+    // The driver runs, and the other subscriber; the client does not.
+    let (counters, counter) = (rig.client.counters(), image.subscriber_position_id());
+    let deadline = SystemClock.monotonic().saturating_add_ns(180_000_000_000);
+    let mut number = 10;
+    while counters.value(counter) == Some(slow.recorded().get()) {
+        rig.driver.invoke();
+        other.poll(|_| {}, 100);
+        number += u64::from(publication.offer_with(&content(number), number as i64).is_ok());
+        assert!(SystemClock.monotonic() < deadline, "it comes again, even after three minutes");
+        std::thread::yield_now();
+    }
+    rig.publish(&mut publication, number..number + 10, || _ = other.poll(|_| {}, 100));
+    let again = rig.until("it comes again", |_| images.try_recv().ok());
+    assert!(image.is_closed() && again.correlation_id() == image.correlation_id());
+    let end = publication.position().unwrap();
+    let streams = rig.until("recorded again", |_| {
+        recorder.do_work();
+        let streams = recorder.status().streams();
+        streams.last().is_some_and(|stream| stream.recorded() == end).then_some(streams)
+    });
+    assert_eq!(streams[0].stopped, Some((slow.recorded(), StopReason::ImageGone)));
+    assert_eq!((streams.len(), streams[1].start_position, &streams[1].stopped), (2, again.join_position(), &None));
+    drop(recorder);
+    assert_eq!(numbers(&open(&storage, streams[0].recording_id)), (0..10).collect::<Vec<_>>());
+    assert_eq!(numbers(&open(&storage, streams[1].recording_id)).last(), Some(&(number + 9)));
+}
+
 #[test]
 fn a_recording_is_nobody_else_s_while_it_is_made() {
     let mut rig = Rig::new();

@@ -278,7 +278,8 @@ impl Recorder {
         let Self { subscription, storage, options, channels, sessions, status, ended_messages } = self;
         let mut work = 0;
         for image in subscription.images_mut() {
-            let found = sessions.iter().position(|session| session.image.correlation_id() == image.correlation_id());
+            // Not by its id: one that went may come again under the same.
+            let found = sessions.iter().position(|session| session.image.describes(image));
             let index = found.unwrap_or_else(|| {
                 let tape = begin(storage, options, channels, image, status);
                 sessions.push(Session { image: image.info(), tape });
