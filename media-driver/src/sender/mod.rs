@@ -228,17 +228,13 @@ impl Sender {
         if let Some(Some(entry)) = self.publications.get_mut(slot as usize)
             && entry.publication.registration_id() == registration_id
         {
-            let is_settled = match done.outcome {
-                Outcome::Sent => true,
-                Outcome::NoRoom => false,
-                // Of several destinations the others do not wait for one that nothing is sent to, nor get everything again: it is lost to
-                // that one, which asks for it.
-                Outcome::Refused => {
-                    let endpoint = self.endpoints.get(&entry.endpoint).filter(|_| entry.own.is_none());
-                    endpoint.is_some_and(|endpoint| endpoint.destinations.may_be_several())
-                }
-            };
-            entry.publication.on_completion(position, is_settled);
+            // Of several destinations the others do not wait for one that nothing is sent to, nor get everything again: it is lost to that
+            // one, which asks for it.
+            let is_lost_to_one = done.outcome == Outcome::Refused
+                && entry.own.is_none()
+                && self.endpoints.get(&entry.endpoint).is_some_and(|found| found.destinations.may_be_several());
+            let outcome = if is_lost_to_one { Outcome::Sent } else { done.outcome };
+            entry.publication.on_completion(position, outcome);
             let rest = self.rests.over_mut(slot as usize).filter(|_| !entry.holder.is_held());
             if rest.is_some_and(|rest| entry.publication.goes_on_resting(rest)) {
                 self.rests.resume(slot as usize);

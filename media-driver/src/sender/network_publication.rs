@@ -23,7 +23,7 @@ use gannet::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermL
 
 use super::flow_control::{FlowControl, MAX_RECEIVERS, ReceiverReport, retransmit_length};
 use super::retransmit::{NakAnswer, RetransmitHandler, TermRange};
-use crate::mailbox::NewNetworkPublication;
+use crate::mailbox::{NewNetworkPublication, Outcome};
 use crate::shared::{NetworkCounters, Receivers, next_beat};
 
 /// How long a sender with nothing to send stays silent, in nanoseconds.
@@ -106,6 +106,8 @@ pub struct NetworkPublication {
     in_flight: VecDeque<InFlight>,
     /// The transport has failed to send something of what it has.
     is_broken: bool,
+    /// Why what is next was not sent, if that was tried already.
+    failed: Option<Outcome>,
     /// Ranges that are to be sent again.
     resends: VecDeque<Resend>,
     rtt_answers: VecDeque<RttMeasurement>,
@@ -153,6 +155,7 @@ impl NetworkPublication {
             limit: start,
             in_flight: VecDeque::with_capacity(MAX_IN_FLIGHT),
             is_broken: false,
+            failed: None,
             resends: VecDeque::with_capacity(MAX_RESENDS),
             rtt_answers: VecDeque::with_capacity(MAX_RTT_ANSWERS),
             receivers: Vec::with_capacity(MAX_RECEIVERS),
@@ -237,10 +240,12 @@ impl NetworkPublication {
         let is_asked = !(self.rtt_answers.is_empty() && self.resends.is_empty());
         let answered = if is_asked { self.answer(counters, out) } else { 0 };
         let sent = self.send_data(now, counters, out);
-        if sent == 0 {
+        // Who cannot be sent to must not be taken for alive for that.
+        if sent == 0 || self.failed.is_some() {
             self.be_idle(now, counters, out);
         }
-        answered + sent
+        // What is refused now is refused again at once: that is tried again, and is no reason to stay awake.
+        answered + if self.failed == Some(Outcome::Refused) { 0 } else { sent }
     }
 
     /// A duty cycle of one that rests, in which nothing was seen to be published: does what is due by time, which is
@@ -263,9 +268,12 @@ impl NetworkPublication {
         true
     }
 
-    /// The transport has answered for a datagram of new data that starts at `begin`, which is to be sent again if it is not settled.
-    pub fn on_completion(&mut self, begin: i64, is_settled: bool) {
-        self.is_broken |= !is_settled;
+    /// The transport has answered for a datagram of new data that starts at `begin`, which is sent again if it was not sent.
+    pub fn on_completion(&mut self, begin: i64, outcome: Outcome) {
+        if outcome != Outcome::Sent {
+            self.is_broken = true;
+            self.failed = Some(outcome);
+        }
         if let Some(entry) = self.in_flight.iter_mut().find(|entry| entry.begin == begin) {
             entry.unanswered = entry.unanswered.saturating_sub(1);
         }
@@ -624,6 +632,7 @@ impl NetworkPublication {
             self.in_flight.pop_front();
         }
         if self.sent != before {
+            self.failed = None;
             self.show_sent();
         }
     }

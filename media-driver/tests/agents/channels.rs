@@ -363,6 +363,36 @@ fn several_destinations_do_not_wait_for_one_that_is_refused() {
     assert_eq!(turns(DestinationRules::Manual, Outcome::NoRoom), ([2, 2], 2));
 }
 
+/// Of a stream that the system does not send, as when the network is down, receivers are given up in time; and it keeps no thread awake,
+/// though each turn tries again.
+#[test]
+fn what_is_refused_again_and_again_keeps_nobody_awake() {
+    let log = log(LogKind::Exclusive, INITIAL, 0);
+    let made_of = publication(&log, 0);
+    let words = made_of.words.clone();
+    let mut sender = Sender::new(NetworkCounters::heap());
+    sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, DestinationRules::Fixed(address(2))));
+    sender.on_command(at(0), SenderCommand::AddPublication(SENDING, Box::new(made_of)));
+    sender.on_datagram(at(0), SENDING, address(2), &write(|bytes| status(0, 32_768).write(bytes)));
+    ExclusiveAppender::new(&log, word(LENGTH)).unwrap().offer(b"nobody hears this").unwrap();
+    let mut turn = |now_ms: i64, outcome| {
+        let mut batch = TransmitBatch::new(64);
+        let work = sender.poll_transmit(at(now_ms * MS), &mut batch);
+        let sent: Vec<_> = batch.drain().collect();
+        sent.iter().for_each(|sent| sender.on_completion(Completion { tag: sent.tag, outcome }));
+        let tries = sent.iter().filter(|sent| matches!(Frame::parse(&bytes(sent)), Ok(Frame::Data(_)))).count();
+        (work, tries)
+    };
+    assert_eq!(turn(0, Outcome::NoRoom), (1, 1));
+    assert_eq!(turn(1, Outcome::Refused), (1, 1), "there may be room the next time");
+    assert!((2..5_000).all(|now_ms| turn(now_ms, Outcome::Refused) == (0, 1)));
+    assert!(words.receivers().alive);
+    turn(5_000, Outcome::Refused);
+    assert!(!words.receivers().alive);
+    assert_eq!(turn(5_001, Outcome::Sent), (0, 1));
+    assert_eq!((turn(5_002, Outcome::Sent), words.sender_position()), ((0, 0), 64));
+}
+
 /// Trap 41: status messages and NAKs leave from the socket that hears the stream, since its sender hears nobody else.
 #[test]
 fn wire_trap_41_reports_leave_from_the_socket_that_hears_the_stream() {

@@ -4,7 +4,7 @@ use gannet::counters::SystemCounter;
 use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, OfferError};
 use gannet::protocol::{ErrorFrame, Nak, StatusMessage};
 use gannet::types::{Position, TermId};
-use gannet_driver::mailbox::{FlowControlRules, GroupRules, NewNetworkPublication, PublicationCounters};
+use gannet_driver::mailbox::{FlowControlRules, GroupRules, NewNetworkPublication, Outcome, PublicationCounters};
 use gannet_driver::sender::network_publication::{NetworkPublication, Outgoing, Outlet};
 use gannet_driver::shared::{NetworkCounters, PublicationWords};
 
@@ -69,7 +69,7 @@ impl Sending {
         if self.completes {
             for outgoing in &taken.all {
                 if let Outgoing::Data(position, _) = outgoing {
-                    self.publication.on_completion(position.get(), true);
+                    self.publication.on_completion(position.get(), Outcome::Sent);
                 }
             }
         }
@@ -145,13 +145,13 @@ fn what_was_disturbed_goes_on_resting_once_all_is_answered_for() {
         if !at_once {
             sending.appender.offer(&[2; 32]).unwrap();
         }
-        sending.publication.on_completion(begin, true);
+        sending.publication.on_completion(begin, Outcome::Sent);
         assert_eq!(sending.publication.goes_on_resting(&mut rest), at_once, "unless there is more");
         assert_eq!((rest.is_undisturbed(), rest.until()), (at_once, until));
     }
     let begin = sending.publication.sent();
     sending.poll(2);
-    sending.publication.on_completion(begin, false);
+    sending.publication.on_completion(begin, Outcome::NoRoom);
     assert!(!sending.publication.goes_on_resting(&mut rest), "it is to be sent again");
 }
 
@@ -289,12 +289,12 @@ fn trap_31_a_failed_send_is_repeated_from_there() {
     }
     sending.hear(0, &status(0, 32_768));
     assert_eq!(sending.story(0, 0), ["0 data 0+1408", "0 data 1408+1408", "0 data 2816+1408"]);
-    sending.publication.on_completion(2816, true);
+    sending.publication.on_completion(2816, Outcome::Sent);
     assert_eq!(sending.publication.sent(), 0, "oldest first");
-    sending.publication.on_completion(0, true);
+    sending.publication.on_completion(0, Outcome::Sent);
     assert_eq!(sending.publication.sent(), 1408);
     assert!(sending.story(1, 1).is_empty(), "submitted is not sent");
-    sending.publication.on_completion(1408, false);
+    sending.publication.on_completion(1408, Outcome::NoRoom);
     assert_eq!(sending.publication.sent(), 1408);
     assert_eq!(sending.story(2, 2), ["2 data 1408+1408", "2 data 2816+1408"]);
 }
@@ -307,9 +307,9 @@ fn after_a_failure_nothing_is_sent_until_all_is_answered() {
     (0..2).for_each(|_| _ = sending.appender.offer(&[7; 1376]).unwrap());
     sending.hear(0, &status(0, 32_768));
     sending.story(0, 0);
-    sending.publication.on_completion(0, false);
+    sending.publication.on_completion(0, Outcome::NoRoom);
     assert!(sending.story(1, 1).is_empty());
-    sending.publication.on_completion(1408, true);
+    sending.publication.on_completion(1408, Outcome::Sent);
     assert_eq!(sending.publication.sent(), 0, "what came behind the failure does not count");
     assert_eq!(sending.story(2, 2), ["2 data 0+1408", "2 data 1408+1408"]);
 }
@@ -490,7 +490,7 @@ fn without_room_nothing_is_taken() {
     let mut taken = Taken { room: Some(1), ..Taken::default() };
     sending.publication.poll(at(0), &counters, &mut taken);
     assert!(matches!(taken.all[..], [Outgoing::Data(..)]));
-    sending.publication.on_completion(0, true);
+    sending.publication.on_completion(0, Outcome::Sent);
     assert_eq!(sending.story(1, 1), ["1 data 1408+1408", "1 data 2816+1408"]);
 }
 
