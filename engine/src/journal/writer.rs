@@ -226,6 +226,8 @@ impl Writer {
             let segment = self.segment(base)?;
             let reached = self.advance_within(&segment, base, position, note)?;
             self.check_intact(&segment.frames, base, reached)?;
+            // A recorder commits a block, and then moves the tail. Recorded behind the tail would be damage to everybody.
+            let reached = reached.min(self.ends()?.1);
             self.control.advance_recorded(reached);
             if reached == position || reached < layout.next_base(base) {
                 return Ok(reached);
@@ -519,6 +521,7 @@ mod tests {
     use std::sync::Barrier;
 
     use super::*;
+    use crate::journal::appender::Appender;
     use crate::journal::making::left_by_makers;
     use crate::journal::storage::{Directory, MemoryStorage};
     use crate::journal::{Journal, JournalOptions};
@@ -572,6 +575,25 @@ mod tests {
             let left = left_by_makers(&names, id);
             assert!(left.is_empty() && names.contains(&segment_name(id, base)), "{left:?}");
         }
+    }
+
+    /// A recorder may be interrupted between the two, for as long as it takes to be noticed.
+    #[test]
+    fn what_is_committed_behind_the_tail_is_not_recorded_yet() {
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new(RawAccess::ENGINE));
+        let journal = Journal::create_in(Arc::clone(&storage), &JournalOptions::new()).unwrap();
+        let descriptor = journal.descriptor().clone();
+        journal.close().unwrap();
+        // Nobody looks how far it has come but this.
+        let control = Control::open(&*storage, &descriptor, FileAccess::ReadWrite).unwrap().unwrap();
+        let writer = Arc::new(Writer::new(storage, descriptor, control));
+        let mut appender = Appender::new(&writer).unwrap();
+        let (first, tail) = (appender.append(b"first").unwrap(), appender.append(b"second").unwrap());
+        writer.control.tail().store_release(first.get());
+        assert_eq!(writer.advance().unwrap(), first);
+        assert_eq!(writer.ends().unwrap(), (first, first));
+        writer.control.tail().store_release(tail.get());
+        assert_eq!(writer.advance().unwrap(), tail);
     }
 
     /// Whoever took the first for the end of the recording would say of what was appended behind it that it is not there yet.
