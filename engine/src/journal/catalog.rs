@@ -287,11 +287,11 @@ impl Catalog {
         self.find(recording_id)
     }
 
-    /// Adds a recording, and gives it the next id.
+    /// Adds a recording, and gives it the next id. The file stays as long as it is.
     ///
     /// # Errors
     ///
-    /// When there is no room, or the file could not be synced.
+    /// [`JournalError::Options`] when it is full; or that it could not be synced.
     pub fn add(&mut self, new: &RecordingDescriptor) -> Result<RecordingId, JournalError> {
         let new = RecordingDescriptor { recording_id: self.next_recording_id(), ..new.clone() };
         self.put(&new, RecordingState::Valid, 0)?;
@@ -300,17 +300,40 @@ impl Catalog {
         Ok(new.recording_id)
     }
 
-    /// Adds an entry as it is.
-    fn put(&self, new: &RecordingDescriptor, state: RecordingState, checksum: i32) -> Result<(), JournalError> {
+    /// Sees that there is room for another recording: makes the file longer if need be, as an archive does. Under the journal's lock.
+    pub(crate) fn make_room(&mut self, storage: &dyn Storage, new: &RecordingDescriptor) -> Result<(), JournalError> {
+        let needed = (self.entries_end() + self.length_of(&encode_descriptor(new))) as u64;
+        let length = self.view().len() as u64;
+        if needed > length {
+            let longer = needed.max(length + (length / 2).max(CAPACITY));
+            if storage.extend(CATALOG_NAME, longer)? {
+                self.stored = storage.open(CATALOG_NAME, longer, FileAccess::ReadWrite)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Behind the last entry.
+    fn entries_end(&self) -> usize {
         let mut entries = self.entries();
         entries.by_ref().for_each(drop);
-        let offset = entries.offset;
+        entries.offset
+    }
+
+    /// How long an entry is, header included.
+    fn length_of(&self, descriptor: &[u8]) -> usize {
+        align_up(entry::HEADER_LENGTH + descriptor.len(), self.alignment)
+    }
+
+    /// Adds an entry as it is.
+    fn put(&self, new: &RecordingDescriptor, state: RecordingState, checksum: i32) -> Result<(), JournalError> {
+        let offset = self.entries_end();
         let bytes = encode_descriptor(new);
-        let length = align_up(entry::HEADER_LENGTH + bytes.len(), self.alignment);
+        let length = self.length_of(&bytes);
         let view = self.view();
         if length > view.len().saturating_sub(offset) {
-            let available = view.len().saturating_sub(offset) as u64;
-            return Err(MapError::NoSpace { path: self.path.clone(), needed: length as u64, available }.into());
+            let what = format!("another recording in {}, which is full", self.path.display());
+            return Err(JournalError::Options { what, expected: "begin it in another directory" });
         }
         view.zero(offset, length);
         view.put_bytes(offset + entry::HEADER_LENGTH, &bytes);

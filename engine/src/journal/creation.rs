@@ -35,7 +35,7 @@ pub(crate) fn empty_catalog(storage: &dyn Storage) -> Result<Option<Catalog>, Jo
 /// [`JournalError::Unlisted`] where there are files that it would take for its own; or what the operating system refuses.
 pub(crate) fn begin(
     storage: &dyn Storage,
-    catalog: Option<Catalog>,
+    mut catalog: Option<Catalog>,
     mut descriptor: RecordingDescriptor,
     chosen: &Chosen,
     retention: &Retention,
@@ -45,6 +45,9 @@ pub(crate) fn begin(
         return Err(storage.unlisted(&file));
     }
     descriptor.recording_id = recording_id;
+    if let Some(catalog) = &mut catalog {
+        catalog.make_room(storage, &descriptor)?;
+    }
     Control::create(storage, &descriptor, chosen, descriptor.start_position)?;
     // That of somebody who was killed here says nothing.
     storage.remove(&RetentionFile::name(recording_id))?;
@@ -61,4 +64,43 @@ pub(crate) fn begin(
         None => Catalog::create_with(storage, &descriptor)?,
     };
     catalog.find(recording_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::journal::storage::Directory;
+    use crate::journal::{Journal, JournalOptions};
+    use crate::types::Position;
+
+    use super::*;
+
+    #[test]
+    fn a_catalog_that_is_full_grows_under_those_who_read_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10);
+        let journal = Journal::create(dir.path(), &options).unwrap();
+        let (first, descriptor) = (journal.recording().unwrap(), journal.descriptor().clone());
+        let storage = Directory::at(dir.path());
+        let open = || Catalog::open(&storage, FileAccess::ReadWrite).unwrap();
+        let mut filled = open();
+        let error = loop {
+            if let Err(error) = filled.add(&descriptor) {
+                break error;
+            }
+        };
+        assert!(error.to_string().contains("archive.catalog, which is full: begin it in another directory"), "{error}");
+        let count = filled.entries().count() as i64;
+        for number in 0..3 {
+            let nothing = Retention::new();
+            let begun = begin(&storage, Some(open()), descriptor.clone(), &Chosen::NOTHING, &nothing).unwrap();
+            assert_eq!(begun.descriptor.recording_id.get(), count + number);
+        }
+        let ids = open().entries().map(|entry| entry.unwrap().descriptor.recording_id.get()).collect::<Vec<_>>();
+        assert_eq!(ids, (0..count + 3).collect::<Vec<_>>());
+        // Whoever had it open before sees what becomes of its recording.
+        let end = journal.appender().unwrap().append(b"message").unwrap();
+        assert_eq!((first.stop_position(), end), (None, Position::new(64)));
+        journal.close().unwrap();
+        assert_eq!(first.stop_position(), Some(end));
+    }
 }

@@ -284,22 +284,7 @@ impl MappedFile {
     /// In steps, between which other threads of this core have a turn: the kernel is not interrupted on its way through a file, and
     /// takes 60 ms for a log of 192 MiB. An agent that shares the core with whoever makes a log would be away for as long.
     fn reserve_and_map(file: &File, path: &Path, length: u64, reserve: Reserve) -> Result<Self, MapError> {
-        let step = step_of(length);
-        let steps = || (0..length).step_by(usize::try_from(step).expect("a 64-bit address space"));
-        for start in steps() {
-            if let Err(error) = fallocate(file, FallocateFlags::empty(), start, step.min(length - start)) {
-                let source = io::Error::from(error);
-                return Err(match source.kind() {
-                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                        // What the file has by now is given back with it.
-                        let available = available_space(file) + start;
-                        MapError::NoSpace { path: path.to_owned(), needed: length, available }
-                    }
-                    _ => MapError::Io { action: "reserve space for", path: path.to_owned(), source },
-                });
-            }
-            sched_yield();
-        }
+        reserve_space(file, path, 0, length)?;
         let mut options = MmapOptions::new();
         options.len(usize::try_from(length).expect("a 64-bit address space"));
         let map =
@@ -311,6 +296,36 @@ impl MappedFile {
         }
         Ok(mapped)
     }
+}
+
+/// Makes an existing file longer: its new bytes are zero, and the file system promises their space. Whoever has it mapped goes on with
+/// what was there.
+#[cfg(feature = "journal")]
+pub(crate) fn extend_file(path: &Path, length: u64) -> Result<(), MapError> {
+    let failed = |action| move |source| MapError::Io { action, path: path.to_owned(), source };
+    let file = OpenOptions::new().write(true).open(path).map_err(failed("open"))?;
+    let found = file.metadata().map_err(failed("read the length of"))?.len();
+    reserve_space(&file, path, found, length)
+}
+
+/// Has the file system promise the space of a file from one offset to another.
+fn reserve_space(file: &File, path: &Path, from: u64, to: u64) -> Result<(), MapError> {
+    let step = step_of(to);
+    for start in (from..to).step_by(usize::try_from(step).expect("a 64-bit address space")) {
+        if let Err(error) = fallocate(file, FallocateFlags::empty(), start, step.min(to - start)) {
+            let source = io::Error::from(error);
+            return Err(match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    // What the file has by now is given back with it.
+                    let available = available_space(file) + (start - from);
+                    MapError::NoSpace { path: path.to_owned(), needed: to - from, available }
+                }
+                _ => MapError::Io { action: "reserve space for", path: path.to_owned(), source },
+            });
+        }
+        sched_yield();
+    }
+    Ok(())
 }
 
 /// How long the steps are that a file of this length is made in.

@@ -45,6 +45,8 @@ pub use cache_line::{CACHE_LINE_LENGTH, align_up};
 #[cfg(all(feature = "journal", not(engine_loom)))]
 pub(crate) use fault_guard::faults;
 pub use field::Field;
+#[cfg(all(feature = "journal", not(engine_loom)))]
+pub(crate) use mapped_file::extend_file;
 #[cfg(not(engine_loom))]
 pub use mapped_file::{FileAccess, MapError, MappedFile, Reserve};
 #[cfg(all(feature = "journal", engine_loom))]

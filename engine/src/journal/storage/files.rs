@@ -9,7 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::{FileInfo, Lock, Share, Storage, Stored};
 use crate::journal::error::JournalError;
-use crate::memory::{FileAccess, MappedFile, Region, Reserve};
+use crate::memory::{FileAccess, MappedFile, Region, Reserve, extend_file};
 use crate::time::EpochNanos;
 
 /// Files are the user's alone, as is the directory.
@@ -105,6 +105,11 @@ impl Storage for Directory {
 
     fn remove(&self, name: &str) -> Result<bool, JournalError> {
         found(fs::remove_file(self.path(name))).map_err(self.failed("remove", name))
+    }
+
+    fn extend(&self, name: &str, length: u64) -> Result<bool, JournalError> {
+        extend_file(&self.path(name), length)?;
+        Ok(true)
     }
 
     fn sync_names(&self) -> Result<(), JournalError> {

@@ -63,6 +63,17 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// What the operating system refuses.
     fn remove(&self, name: &str) -> Result<bool, JournalError>;
 
+    /// Makes a file longer, where it is: its new bytes are zero and their space is promised, and whoever has it mapped goes on with what
+    /// was there. False where every file stays as long as it was made.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::create`].
+    fn extend(&self, name: &str, length: u64) -> Result<bool, JournalError> {
+        let _ = (name, length);
+        Ok(false)
+    }
+
     /// Waits until the names of the files are on stable storage.
     ///
     /// # Errors
