@@ -496,16 +496,22 @@ impl SegmentSource for Shared {
     type Error = JournalError;
 
     fn enter(&mut self, base: Position, left: Option<(Position, Frames)>) -> Result<Frames, JournalError> {
+        let mut is_full = false;
         {
             let mut pool = self.0.pool_soon();
             if let Some((_, left)) = left {
                 pool.left.push(left);
+                is_full = pool.left.len() >= LEFT_CAPACITY;
             }
-            if let Some(segment) = pool.segments.get(&base.get())
+            if let Some(segment) = pool.segments.get(&base.get()).filter(|_| !is_full)
                 && segment.stored.is_intact()
             {
                 return Ok(segment.frames.clone());
             }
+        }
+        if is_full {
+            // Nobody has let go of anything for long: there is no helper thread any more.
+            self.0.let_go(base);
         }
         Ok(self.0.segment(base)?.frames)
     }
@@ -574,6 +580,21 @@ mod tests {
             let names = writer.storage.names().unwrap();
             let left = left_by_makers(&names, id);
             assert!(left.is_empty() && names.contains(&segment_name(id, base)), "{left:?}");
+        }
+    }
+
+    /// An appender may outlive its journal, and with it the helper thread.
+    #[test]
+    fn who_appends_alone_keeps_no_more_segments_than_with_help() {
+        let options = JournalOptions::new().term_length(64 << 10).segment_length(64 << 10).mtu(1408);
+        let journal = Journal::create_in(Arc::new(MemoryStorage::new(RawAccess::ENGINE)), &options).unwrap();
+        let writer = Arc::clone(journal.writer());
+        let mut appender = journal.appender().unwrap();
+        drop(journal);
+        while writer.control.tail().load_relaxed() < 3 * LEFT_CAPACITY as i64 * (64 << 10) {
+            appender.append(&[7; 8000]).unwrap();
+            let pool = writer.pool();
+            assert!(pool.left.len() <= LEFT_CAPACITY && pool.segments.len() <= LEFT_CAPACITY + 3);
         }
     }
 
