@@ -15,6 +15,7 @@ pub mod stamps;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use fastrand::Rng;
 use gannet::counters::SystemCounter;
@@ -36,6 +37,11 @@ const SETUP_TIMEOUT_NS: i64 = 1_000_000_000;
 const MAX_PENDING_SETUPS: usize = 256;
 /// How many frames wait for room in the batch; one more is not sent.
 const MAX_REPLIES: usize = 1024;
+/// With so many waiting, images wait for their turns, so that none says what is not sent.
+const ENOUGH_REPLIES: usize = MAX_REPLIES / 2;
+/// With so many waiting, a question about the round trip is not answered, and comes again: whoever asks all the time keeps no image from
+/// reporting.
+const ENOUGH_FOR_QUESTIONS: usize = 128;
 /// How many events wait for the conductor; of what is more, setups are forgotten and come again, losses are not reported.
 const MAX_EVENTS: usize = 1024;
 /// After how long without a frame a control address that is a name is looked up again, in nanoseconds.
@@ -64,6 +70,8 @@ pub struct Receiver {
     rests: Vec<Rest>,
     /// What else may have to be looked at of each, none where there is no image.
     words: Vec<Option<ImageWords>>,
+    /// The first image that has waited for room for what it says.
+    held_back: Option<usize>,
     /// Whether something has come that likely is not the last of its kind.
     is_stirred: bool,
     replies: VecDeque<Transmit>,
@@ -127,6 +135,7 @@ impl Receiver {
             images: Vec::new(),
             rests: Vec::new(),
             words: Vec::new(),
+            held_back: None,
             is_stirred: false,
             replies: VecDeque::with_capacity(MAX_REPLIES),
             events: VecDeque::with_capacity(MAX_EVENTS),
@@ -251,18 +260,37 @@ impl Receiver {
         }
     }
 
-    /// Hands out what is to be sent now; returns how much it did, without what is sent because time goes by.
+    /// Hands out what is to be sent now; returns how much it did, without what is sent because time goes by: but if there is no room for all
+    /// of it, that is to be done still.
     #[inline]
     pub fn poll_transmit(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
         let mut work = if now >= self.setups_due { self.check_setups(now) } else { 0 };
-        for place in 0..self.rests.len() {
-            let words = &self.words[place];
-            if !self.rests[place].lasts(now, || words.as_ref().map_or(0, ImageWords::consumed)) {
-                work += self.poll_image(place, now);
-            }
+        let first = self.held_back.take().unwrap_or(0);
+        work += self.poll_images(first..self.rests.len(), now);
+        if first > 0 && self.held_back.is_none() {
+            work += self.poll_images(0..first, now);
         }
         if !self.replies.is_empty() {
             self.hand_out(out);
+            work += usize::from(!self.replies.is_empty() || self.held_back.is_some());
+        }
+        work
+    }
+
+    /// The turns of the images in these places, as far as there is room for what they say.
+    #[inline]
+    fn poll_images(&mut self, places: Range<usize>, now: MonotonicNanos) -> usize {
+        let mut work = 0;
+        for place in places {
+            let words = &self.words[place];
+            if self.rests[place].lasts(now, || words.as_ref().map_or(0, ImageWords::consumed)) {
+                continue;
+            }
+            if self.replies.len() >= ENOUGH_REPLIES {
+                self.held_back = Some(place);
+                break;
+            }
+            work += self.poll_image(place, now);
         }
         work
     }
@@ -395,6 +423,9 @@ impl Receiver {
         let control = endpoint.answers_to(now, id, from);
         let Some(place) = endpoint.dispatcher.image(found.stream_id, found.session_id) else { return };
         let Some(Some(entry)) = self.images.get_mut(place) else { return };
+        if found.wants_answer && self.replies.len() >= ENOUGH_FOR_QUESTIONS {
+            return;
+        }
         self.is_stirred = true;
         self.rests[place] = Rest::OVER;
         entry.image.on_rtt_measurement(now, (id, control), found, &mut ReplyOutlet { replies: &mut self.replies });

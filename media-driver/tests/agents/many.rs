@@ -2,7 +2,7 @@
 
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, LogParameters};
-use gannet::protocol::{DATA_HEADER_LENGTH, Heartbeat, Setup, StatusMessage};
+use gannet::protocol::{DATA_HEADER_LENGTH, Frame, Heartbeat, RttMeasurement, Setup, StatusMessage};
 use gannet::types::{RegistrationId, SessionId};
 use gannet_driver::mailbox::{
     Completion, DestinationRules, NewImage, NewNetworkPublication, NewReceiveEndpoint, NewReceiveTransport, Outcome,
@@ -10,7 +10,7 @@ use gannet_driver::mailbox::{
 };
 use gannet_driver::receiver::Receiver;
 use gannet_driver::sender::Sender;
-use gannet_driver::shared::NetworkCounters;
+use gannet_driver::shared::{ImageWords, NetworkCounters};
 
 use crate::raw_access::RAW;
 use crate::support::*;
@@ -154,18 +154,16 @@ fn what_many_streams_have_is_handed_over_at_once() {
     assert_eq!(streams.turn(1), (40, vec![288; 40]));
 }
 
-/// What a receiver says of its images because time goes by leaves in one batch, and keeps nobody awake; heartbeats that come do not
-/// either. Data does, and is seen by an image that was left alone; and so is what its subscribers read.
-#[test]
-fn images_rest_until_something_comes_or_is_read() {
+/// A receiver with so many images, and the words of each.
+fn with_images(count: usize) -> (Receiver, Vec<ImageWords>) {
     let mut receiver = Receiver::new(NetworkCounters::heap(), 1);
-    let endpoint = NewReceiveEndpoint { id: RECEIVING, receiver_id: RECEIVER, group_tag: None, session_limit: STREAMS };
+    let endpoint = NewReceiveEndpoint { id: RECEIVING, receiver_id: RECEIVER, group_tag: None, session_limit: count };
     receiver.on_command(at(0), ReceiverCommand::AddEndpoint(endpoint));
     let transport = NewReceiveTransport { id: RECEIVING, control: None, registers: false };
     receiver.on_command(at(0), ReceiverCommand::AddTransport(RECEIVING, transport));
     receiver.on_command(at(0), ReceiverCommand::AddStream(RECEIVING, STREAM));
     let mut words = Vec::new();
-    for number in 0..STREAMS {
+    for number in 0..count {
         let log = log_of(LogKind::Image, number);
         let registration_id = RegistrationId::new(number as i64);
         let made_of = NewImage { registration_id, session_id: session(number), ..image(&log, 0) };
@@ -175,6 +173,14 @@ fn images_rest_until_something_comes_or_is_read() {
         receiver.on_datagram(at(0), RECEIVING, sender_address(), &bytes);
         receiver.on_command(at(0), ReceiverCommand::AddImage(RECEIVING, Box::new(made_of)));
     }
+    (receiver, words)
+}
+
+/// What a receiver says of its images because time goes by leaves in one batch, and keeps nobody awake; heartbeats that come do not
+/// either. Data does, and is seen by an image that was left alone; and so is what its subscribers read.
+#[test]
+fn images_rest_until_something_comes_or_is_read() {
+    let (mut receiver, words) = with_images(STREAMS);
     let mut batch = TransmitBatch::new(STREAMS);
     receiver.poll_transmit(at(0), &mut batch);
     assert_eq!(batch.drain().count(), STREAMS, "each reports that it is there");
@@ -218,4 +224,53 @@ fn images_rest_until_something_comes_or_is_read() {
     receiver.poll_transmit(at(412 * MS), &mut batch);
     assert_eq!(words[9].rebuilt(), 64);
     assert_eq!(words[8].rebuilt(), 0);
+}
+
+/// However many images are due at once, as after a stall, each reports, and none at the expense of the others: a sender that hears nothing
+/// gives its receiver up. For as long as some are to report still, there is something to do.
+#[test]
+fn all_images_report_however_many_are_due_at_once() {
+    const IMAGES: usize = 1_300;
+    let (mut receiver, _words) = with_images(IMAGES);
+    let mut batch = TransmitBatch::new(BATCH);
+    for round in 0..3 {
+        let now = at(round * 300 * MS);
+        let mut reported = vec![0; IMAGES];
+        for turn in 1..=IMAGES.div_ceil(BATCH) {
+            let work = receiver.poll_transmit(now, &mut batch);
+            for transmit in batch.drain() {
+                let Ok(Frame::StatusMessage(message)) = Frame::parse(&bytes(&transmit)) else { panic!("{transmit:?}") };
+                reported[message.session_id.get() as usize] += 1;
+            }
+            assert!(work > 0 || turn * BATCH >= IMAGES, "round {round}, turn {turn}");
+        }
+        assert!(reported.iter().all(|&times| times == 1), "round {round}: {reported:?}");
+        assert_eq!((receiver.poll_transmit(now, &mut batch), batch.len()), (0, 0), "round {round}");
+    }
+}
+
+/// Questions about the round trip, however many, keep no image from reporting.
+#[test]
+fn questions_leave_room_for_reports() {
+    let (mut receiver, _words) = with_images(1);
+    let question = RttMeasurement {
+        session_id: session(0),
+        stream_id: STREAM,
+        echo_timestamp_ns: 7,
+        reception_delta_ns: 0,
+        receiver_id: RECEIVER,
+        wants_answer: true,
+    };
+    let mut asked = [0; RttMeasurement::LENGTH];
+    question.write(&mut asked);
+    let mut batch = TransmitBatch::new(BATCH);
+    for turn in 0..5 {
+        let now = at(turn * 300 * MS);
+        (0..10_000).for_each(|_| receiver.on_datagram(now, RECEIVING, sender_address(), &asked));
+        receiver.poll_transmit(now, &mut batch);
+        let said: Vec<_> = batch.drain().map(|transmit| bytes(&transmit)).collect();
+        let is_report = |bytes: &Vec<u8>| matches!(Frame::parse(bytes), Ok(Frame::StatusMessage(_)));
+        assert_eq!(said.iter().filter(|bytes| is_report(bytes)).count(), 1, "turn {turn}");
+        assert!(said.len() > 1, "some are answered");
+    }
 }
