@@ -66,6 +66,8 @@ pub struct Sender {
     places: HashMap<(EndpointId, StreamId, SessionId), usize>,
     /// Which publication has its turn first.
     first: usize,
+    /// The first one that found no room in this turn.
+    without_room: Option<usize>,
     /// Whether a publication had something in its last turn that its receivers do not take yet.
     waits_for_receivers: bool,
     events: VecDeque<SenderEvent>,
@@ -128,6 +130,7 @@ impl Sender {
             mending_until: MonotonicNanos::new(i64::MIN),
             places: HashMap::new(),
             first: 0,
+            without_room: None,
             waits_for_receivers: false,
             events: VecDeque::with_capacity(MAX_EVENTS),
         }
@@ -364,7 +367,8 @@ impl Sender {
 
     fn poll_due(&mut self, now: MonotonicNanos, out: &mut TransmitBatch) -> usize {
         let count = self.publications.len();
-        self.first = if self.first + 1 < count { self.first + 1 } else { 0 };
+        let next = if self.first + 1 < count { self.first + 1 } else { 0 };
+        self.first = self.without_room.take().filter(|place| *place < count).unwrap_or(next);
         self.waits_for_receivers = false;
         let first = self.first;
         let work = self.poll_due_among(first..count, now, out) + self.poll_due_among(0..first, now, out);
@@ -419,6 +423,9 @@ impl Sender {
                 Some(rest) => self.rests.begin(slot, rest),
                 None => self.rests.wake(slot),
             }
+        }
+        if done == 0 && !outlet.has_room() {
+            self.without_room.get_or_insert(slot);
         }
         if is_one_of_many {
             out.set_last_aside(waiting);

@@ -154,6 +154,24 @@ fn what_many_streams_have_is_handed_over_at_once() {
     assert_eq!(streams.turn(1), (40, vec![288; 40]));
 }
 
+/// Of streams that all have more than a batch takes, whoever finds no room is first in the next turn: each has its turn as soon as the
+/// others have had theirs, and not when all have been first.
+#[test]
+fn who_finds_no_room_is_first_in_the_next_turn() {
+    let mut streams = Streams::new();
+    (0..3).for_each(|_| _ = streams.turn(0));
+    for appender in &mut streams.appenders {
+        (0..10).for_each(|_| _ = appender.offer(&[7; 1376]).unwrap());
+    }
+    // Until none rests any more.
+    (0..STREAMS.div_ceil(64)).for_each(|_| _ = streams.turn(1));
+    let sent = |streams: &Streams| -> Vec<i64> { streams.sender.publications().map(|found| found.sent()).collect() };
+    let before = sent(&streams);
+    (0..STREAMS.div_ceil(BATCH / 4) + 1).for_each(|_| _ = streams.turn(1));
+    let waited = before.iter().zip(sent(&streams)).filter(|(before, sent)| **before == *sent).count();
+    assert_eq!(waited, 0);
+}
+
 /// A receiver with so many images, and the words of each.
 fn with_images(count: usize) -> (Receiver, Vec<ImageWords>) {
     let mut receiver = Receiver::new(NetworkCounters::heap(), 1);
