@@ -149,7 +149,7 @@ pub enum Reply {
         /// Where to.
         to: SocketAddr,
     },
-    /// The endpoint is closed, or about to be: nobody needs to wait for it.
+    /// The endpoint is closed.
     EndpointClosed {
         /// Which.
         id: EndpointId,

@@ -96,8 +96,7 @@ impl Executor {
                 return self.orders.give(side, SocketOrder::Reconnect(id, to, Arc::clone(reply_to)));
             }
             Request::CloseEndpoint(side, id) => {
-                self.orders.give(side, SocketOrder::Close(id));
-                Reply::EndpointClosed { id }
+                return self.orders.give(side, SocketOrder::Close(id, Arc::clone(reply_to)));
             }
             request => (self.logs)(request),
         });

@@ -18,8 +18,8 @@ pub(super) enum SocketOrder<S = Sockets> {
     Adopt(EndpointId, SocketAddr, S, Arc<ReplyTo>),
     /// Have it send to, and hear, another address, and say whether that is done.
     Reconnect(EndpointId, SocketAddr, Arc<ReplyTo>),
-    /// Close it.
-    Close(EndpointId),
+    /// Close it, and say that it is closed: its port is free then, and not before.
+    Close(EndpointId, Arc<ReplyTo>),
 }
 
 /// Where the helper gives sockets to.
@@ -69,7 +69,10 @@ pub(super) fn obey<T: Transport>(orders: &mut Outlet<SocketOrder<T::Sockets>>, t
             } else {
                 Reply::NotReconnected { id, to }
             }),
-            SocketOrder::Close(id) => transport.close(id),
+            SocketOrder::Close(id, reply_to) => {
+                transport.close(id);
+                reply_to.give(Reply::EndpointClosed { id });
+            }
         }
         work += 1;
     }
@@ -152,11 +155,16 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert_eq!(transport.serves, [EndpointId::new(1)]);
+        let close = |id| orders.give(SocketOrder::Close(EndpointId::new(id), Arc::clone(&reply_to))).unwrap();
         for id in [1, 2] {
             orders.give(SocketOrder::Reconnect(EndpointId::new(id), local, Arc::clone(&reply_to))).unwrap();
         }
         obey(&mut taken, &mut transport);
         assert!(matches!(replies.take(), Ok(Some(Reply::Reconnected { .. }))));
         assert!(matches!(replies.take(), Ok(Some(Reply::NotReconnected { to, .. })) if to == local));
+        close(1);
+        assert!(matches!(replies.take(), Ok(None)), "it serves it still");
+        obey(&mut taken, &mut transport);
+        assert!(transport.serves.is_empty() && matches!(replies.take(), Ok(Some(Reply::EndpointClosed { .. }))));
     }
 }

@@ -471,6 +471,38 @@ fn what_is_being_closed_says_so() {
     assert_eq!(values(&driver), ["1", "1"]);
 }
 
+/// A socket is opened when those are closed that are in its way, whatever their channels are called; others are not waited for.
+#[test]
+fn a_socket_is_opened_once_its_port_is_free() {
+    for (channel, waits) in [
+        ("aeron:udp?endpoint=localhost:40123", true),
+        ("aeron:udp?endpoint=0.0.0.0:40123", true),
+        ("aeron:udp?endpoint=224.20.30.39:40123", true),
+        ("aeron:udp?endpoint=127.0.0.2:40123", false),
+        ("aeron:udp?endpoint=127.0.0.1:40124", false),
+        ("aeron:udp?endpoint=127.0.0.1:0", false),
+    ] {
+        let mut driver = Driver::with_network();
+        let client = driver.client();
+        let (subscription, _) = driver.add_subscription(client, "aeron:udp?endpoint=127.0.0.1:40123");
+        driver.hold_requests();
+        driver.remove_subscription(client, subscription);
+        assert_eq!(driver.held(), 1, "it is to be closed");
+        let command = driver.add_subscription_command(client, channel);
+        driver.send(&command);
+        driver.settle();
+        // What the channel means.
+        driver.release_newest_request();
+        assert_eq!(driver.held(), if waits { 1 } else { 2 }, "{channel}");
+        if waits {
+            driver.release_newest_request();
+            assert_eq!(driver.held(), 1, "{channel}: it is closed, and the other may be opened");
+        }
+        driver.release_requests();
+        assert_eq!(driver.sockets.len(), 1, "{channel}");
+    }
+}
+
 /// What the sender is told, beside publications.
 fn told(driver: &mut Driver) -> Vec<String> {
     let commands = std::iter::from_fn(|| driver.conductor.poll_sender_command());

@@ -218,6 +218,37 @@ fn a_destination_that_nothing_is_sent_to_holds_up_no_other() {
     }
 }
 
+/// A channel, or a place, that was given up just now can be opened again: its socket is closed first, however long its thread sleeps.
+#[test]
+fn what_was_closed_can_be_opened_again_at_once() {
+    for mode in [ThreadingMode::Shared, ThreadingMode::SharedNetwork, ThreadingMode::Dedicated] {
+        let mut config = config(mode);
+        let threads = &mut config.threads;
+        for args in [
+            &mut threads.shared_idle_args,
+            &mut threads.shared_network_idle_args,
+            &mut threads.sender_idle_args,
+            &mut threads.receiver_idle_args,
+        ] {
+            *args = "10ms".to_owned();
+        }
+        let driver = MediaDriver::launch_embedded(config).unwrap();
+        let client = Client::connect(context(driver.dir())).unwrap();
+        let endpoint = format!("aeron:udp?endpoint=127.0.0.1:{}", free_port());
+        let control = format!("aeron:udp?control=127.0.0.1:{}|control-mode=dynamic|term-length=64k", free_port());
+        let many = client.add_subscription("aeron:udp?control-mode=manual", STREAM).unwrap();
+        let place = format!("aeron:udp?endpoint=127.0.0.1:{}", free_port());
+        for _ in 0..10 {
+            drop(client.add_subscription(&endpoint, STREAM).unwrap());
+            drop(client.add_exclusive_publication(&control, STREAM).unwrap());
+            many.add_destination(&place).unwrap();
+            many.remove_destination(&place).unwrap();
+            // The same address by another name is another channel.
+            drop(client.add_subscription(&endpoint.replace("127.0.0.1", "localhost"), STREAM).unwrap());
+        }
+    }
+}
+
 /// Counters say how many receivers and destinations there are, how large a window is, and how much was sent.
 #[test]
 fn counters_show_receivers_destinations_and_windows() {

@@ -214,16 +214,16 @@ impl Core {
         subscription: RegistrationId,
         endpoint: EndpointId,
         channel: &Arc<UdpChannel>,
-        local: SocketAddr,
+        bound: SocketAddr,
     ) -> Result<(), CommandError> {
         // It may have been closed meanwhile.
         let Some(status) = self.network.endpoint(endpoint).map(|found| found.status) else {
             return Err(CommandError::UnknownSubscription { registration_id: subscription });
         };
         let id = pending.endpoint;
-        let local = self.allocate_local(Side::Receive, status, subscription, local)?;
+        let local = self.allocate_local(Side::Receive, status, subscription, bound)?;
         if let Some(found) = self.network.endpoint_mut(endpoint) {
-            found.sockets.push(Socket { id, channel: channel.clone(), port: pending.port.take(), local });
+            found.sockets.push(Socket { id, channel: channel.clone(), bound, port: pending.port.take(), local });
         }
         self.add_transport(endpoint, id, channel);
         self.remember_name(Side::Receive, endpoint, id, channel);

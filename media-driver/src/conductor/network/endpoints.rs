@@ -47,10 +47,22 @@ pub(in crate::conductor) struct AddedDestination {
 pub(in crate::conductor) struct Socket {
     pub(in crate::conductor) id: EndpointId,
     pub(in crate::conductor) channel: Arc<UdpChannel>,
+    /// What it is bound to.
+    pub(in crate::conductor) bound: SocketAddr,
     /// The port that the manager of ports gave, if it did.
     pub(in crate::conductor) port: Option<TakenPort>,
     /// `snd-local-sockaddr` or `rcv-local-sockaddr`.
     pub(in crate::conductor) local: CounterId,
+}
+
+impl Socket {
+    /// Whether it has the port that another is to have: groups share theirs, and are bound to every address.
+    pub(super) fn is_in_the_way_of(&self, other: &OpenEndpoint) -> bool {
+        let (bound, wanted, is_group) = (self.bound, other.bind, other.channel.is_multicast());
+        bound.port() == wanted.port()
+            && (bound.ip() == wanted.ip() || bound.ip().is_unspecified() || wanted.ip().is_unspecified() || is_group)
+            && !(self.channel.is_multicast() && is_group)
+    }
 }
 
 /// The names of endpoints and of sockets, given one after the other.

@@ -177,9 +177,19 @@ impl Network {
         !(self.to_sender.is_empty() && self.to_receiver.is_empty())
     }
 
-    /// What is to be carried out elsewhere.
+    /// What is to be carried out elsewhere. A socket is opened once those are closed that are in its way.
     pub(super) fn take_request(&mut self) -> Option<Request> {
-        self.lookups.take_request().or_else(|| self.requests.pop_front())
+        let may_go = |request: &Request| match request {
+            Request::OpenEndpoint(open) => !self.closing_sockets().any(|closing| closing.is_in_the_way_of(open)),
+            _ => true,
+        };
+        let next = self.requests.iter().position(may_go);
+        self.lookups.take_request().or_else(|| self.requests.remove(next?))
+    }
+
+    /// The sockets that are not used any more and are still open.
+    fn closing_sockets(&self) -> impl Iterator<Item = &Socket> {
+        self.closing.iter().flat_map(|endpoint| &endpoint.sockets).chain(&self.closing_sockets)
     }
 
     /// What the sender is to be told next.

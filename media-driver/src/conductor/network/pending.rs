@@ -344,7 +344,13 @@ impl Core {
         let mut sockets = Vec::new();
         if let Some(local) = local {
             match self.allocate_local(side, status, registration_id, local) {
-                Ok(local) => sockets.push(Socket { id, channel: channel.clone(), port: pending.port.take(), local }),
+                Ok(counter) => sockets.push(Socket {
+                    id,
+                    channel: channel.clone(),
+                    bound: local,
+                    port: pending.port.take(),
+                    local: counter,
+                }),
                 Err(error) => {
                     for id in destinations.iter().map(|counter| counter.id).chain([status]) {
                         self.counters.free(self.now.epoch, id);
