@@ -356,8 +356,8 @@ impl Journal {
         self.finish(true)
     }
 
-    /// The same for whoever cannot wait for a disk: only what the sync policy asks for is synced. After a loss of power the recording may
-    /// be damaged in front of its end.
+    /// The same for whoever cannot wait for a disk: only what the sync policy asks for is synced. Recovery sees after a loss of power what
+    /// is left.
     pub(super) fn close_at_once(mut self) -> Result<(), JournalError> {
         self.finish(false)
     }
@@ -398,6 +398,9 @@ impl Journal {
         if syncs || self.writer.control.sync_policy() != SyncPolicy::None {
             self.writer.sync_to(recorded)?;
             storage.sync_names()?;
+        } else {
+            // The page has to agree about the end, or whoever opens it takes it for somebody else's work.
+            self.writer.control.assure(&**storage)?;
         }
         let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
         let entry = catalog.find(descriptor.recording_id)?;

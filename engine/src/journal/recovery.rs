@@ -4,7 +4,7 @@
 //!   killed appenders become padding; no message for which `append` returned is touched.
 //! - If the machine has been restarted, everything up to `durable` is there. Later frames count as long as each is a
 //!   complete frame of the recording and matches its checksum. The first that does not ends the recording, at a frame's
-//!   boundary.
+//!   boundary. The same is done with a recording that was closed, up to an end that is not durable.
 //! - If there is no control page, somebody else made the recording. It ends where the catalog says. If the catalog does
 //!   not say, it ends with the last frame of its last segment, as for an archive.
 //!
@@ -13,6 +13,7 @@
 use crate::memory::{FileAccess, Frames, Reserve, faults};
 use crate::types::Position;
 
+use super::catalog::Catalog;
 use super::control::Known;
 use super::cursor::RewoundCursor;
 use super::descriptor::RecordingDescriptor;
@@ -73,7 +74,13 @@ pub(crate) fn recover(
     // A page that speaks of segments which nobody has made says nothing that can be relied on.
     let reach = recovery.reach()?;
     let known = known.filter(|known| if known.same_boot { known.tail <= reach } else { known.durable <= reach });
-    match (descriptor.stop_position, known) {
+    let stop = durable_stop(descriptor, known);
+    if stop != descriptor.stop_position && !dry_run {
+        // It stays one without an end if this is killed.
+        let catalog = Catalog::open(storage, FileAccess::ReadWrite)?;
+        catalog.set_stop(&catalog.find(descriptor.recording_id)?, None)?;
+    }
+    match (stop, known) {
         (Some(stop), Some(known)) if known.recorded == stop && known.tail == stop => Ok((LeftBy::Close, stop, None)),
         (Some(stop), _) => {
             recovery.check_end(stop)?;
@@ -82,7 +89,8 @@ pub(crate) fn recover(
         (None, Some(known)) if known.same_boot => Ok((LeftBy::Kill, known.tail, None)),
         (None, Some(known)) => {
             let (end, cut) = recovery.cut_off(known.durable, true)?;
-            Ok((LeftBy::PowerLoss, end, cut))
+            let is_whole = descriptor.stop_position == Some(end) && cut.is_none();
+            Ok((if is_whole { LeftBy::Close } else { LeftBy::PowerLoss }, end, cut))
         }
         (None, None) => {
             let last = recovery.last_segment()?;
@@ -91,6 +99,17 @@ pub(crate) fn recover(
             Ok((LeftBy::Stranger, end, cut))
         }
     }
+}
+
+/// Where the catalog says that the recording ends, unless a loss of power may have taken what is in front of that: then it is one that
+/// was not closed. What only the catalog knows of is somebody else's, and has no checksums.
+pub(crate) fn durable_stop(descriptor: &RecordingDescriptor, known: Option<Known>) -> Option<Position> {
+    let is_lost = |stop: Position| {
+        known.is_some_and(|known| {
+            !known.same_boot && known.durable < stop && known.recorded == stop && known.tail == stop
+        })
+    };
+    descriptor.stop_position.filter(|stop| !is_lost(*stop))
 }
 
 /// Turns what dead appenders have claimed to padding, up to the tail, and says what.
@@ -330,4 +349,84 @@ pub(crate) fn last_byte(file: &Stored, from: usize) -> Option<usize> {
         end = start;
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::journal::repair::repair;
+    use crate::journal::storage::{Crash, MemoryStorage};
+    use crate::journal::{Journal, JournalOptions, Recording, Start};
+    use crate::memory::RawAccess;
+
+    const SEGMENT: i64 = 64 << 10;
+    const MESSAGE: [u8; 1000] = [7; 1000];
+    /// What each takes up.
+    const OCCUPIED: i64 = 1056;
+
+    /// A recording of two segments and a half that was ended and not synced, after a loss of power that took these pages of its
+    /// segments and nothing else; and where it ended.
+    fn after_power_loss(is_lost: impl Fn(&str, usize) -> bool) -> (MemoryStorage, Position) {
+        let storage = MemoryStorage::new(RawAccess::ENGINE);
+        let options = JournalOptions::new().term_length(SEGMENT).segment_length(SEGMENT).mtu(1408);
+        let journal = Journal::create_in(Arc::new(storage.clone()), &options).unwrap();
+        let mut appender = journal.appender().unwrap();
+        while journal.tail().get() < 2 * SEGMENT + SEGMENT / 2 {
+            appender.append(&MESSAGE).unwrap();
+        }
+        let tail = journal.tail();
+        drop(appender);
+        journal.close_at_once().unwrap();
+        let choose = |name: &str, at| if is_lost(name, at) { Crash::Lost } else { Crash::Kept };
+        (storage.after_power_loss(choose, Crash::Kept), tail)
+    }
+
+    fn messages(storage: &MemoryStorage) -> usize {
+        let mut tailer = Recording::open_in(Arc::new(storage.clone()), None).unwrap().tailer(Start::Begin).unwrap();
+        let mut count = 0;
+        while let Some(record) = tailer.next().unwrap() {
+            assert!(record.payload() == MESSAGE);
+            count += 1;
+        }
+        count
+    }
+
+    /// The catalog names it before it is on stable storage, where a recorded stream ends.
+    #[test]
+    fn an_end_that_is_not_durable_is_proven() {
+        for lost in [0_i64, 4096, 8192, SEGMENT, SEGMENT + (40 << 10), 2 * SEGMENT, 2 * SEGMENT + 12_288] {
+            let (lost_of, lost_at) = (format!("0-{}.rec", lost / SEGMENT * SEGMENT), (lost % SEGMENT) as usize);
+            let (storage, _) = after_power_loss(|name, at| (name == lost_of && at == lost_at) || name == "0.control");
+            let journal = Journal::open_in(Arc::new(storage.clone()), None).unwrap();
+            let report = journal.recovery();
+            assert_eq!(report.left_by, LeftBy::PowerLoss);
+            assert!((0..OCCUPIED).contains(&(lost - report.end.get())), "{report:?}");
+            let before = messages(&storage);
+            journal.appender().unwrap().append(&MESSAGE).unwrap();
+            journal.close().unwrap();
+            assert_eq!(messages(&storage), before + 1);
+        }
+    }
+
+    #[test]
+    fn repair_relies_on_no_more_of_it_than_recovery_does() {
+        let (storage, tail) = after_power_loss(|name, at| name == "0-65536.rec" && at == 8192);
+        let storage: Arc<dyn Storage> = Arc::new(storage);
+        let look = repair(Arc::clone(&storage), None, true, |_| ()).unwrap();
+        let done = repair(Arc::clone(&storage), None, false, |_| ()).unwrap();
+        assert_eq!((look.left_by, look.end), (LeftBy::PowerLoss, done.end));
+        assert_eq!((done.left_by, done.quarantined.len(), done.end < tail), (LeftBy::PowerLoss, 0, true));
+        let again = repair(Arc::clone(&storage), None, false, |_| ()).unwrap();
+        assert_eq!((again.left_by, again.end), (LeftBy::Close, done.end));
+    }
+
+    #[test]
+    fn an_end_of_which_nothing_is_lost_stays() {
+        let (storage, tail) = after_power_loss(|_, _| false);
+        let report = Journal::open_in(Arc::new(storage.clone()), None).unwrap().recovery().clone();
+        assert_eq!((report.left_by, report.end, report.cut), (LeftBy::Close, tail, None));
+        assert!(messages(&storage) > 100);
+    }
 }

@@ -30,7 +30,7 @@ use super::journal::{Journal, unfinished_files};
 use super::locks::{lock_writing, open_lock_name, unless_forbidden};
 use super::mark::Mark;
 use super::prune::left_over;
-use super::recovery::{Cut, LeftBy, cut_behind, last_byte, last_recorded, recover};
+use super::recovery::{Cut, LeftBy, cut_behind, durable_stop, last_byte, last_recorded, recover};
 use super::reindex::reindex_in;
 use super::segment::{At, Identity, ahead_name, segment_name};
 use super::sidecar::Sidecar;
@@ -151,7 +151,8 @@ pub fn repair(
     if dry_run {
         return Ok(done);
     }
-    if done.left_by != LeftBy::Close && entry.descriptor.stop_position.is_none() {
+    if done.left_by == LeftBy::PowerLoss || (done.left_by != LeftBy::Close && entry.descriptor.stop_position.is_none())
+    {
         let journal = Journal::open_in(Arc::clone(&storage), Some(id))?;
         let report = journal.recovery().clone();
         done.padded = report.padded;
@@ -203,7 +204,7 @@ impl Repair<'_> {
             position = end;
             progress(position);
         }
-        let (left_by, end, cut) = match descriptor.stop_position {
+        let (left_by, end, cut) = match durable_stop(descriptor, known) {
             // Somebody else ended it; whatever is behind the end is none of the recording, and an archive might take it for that.
             Some(stop) if known.is_none_or(|known| known.recorded != stop || known.tail != stop) => {
                 (LeftBy::Stranger, stop, self.cut_behind(stop)?)
@@ -247,7 +248,7 @@ impl Repair<'_> {
     fn certain_end(&self, known: Option<Known>) -> Result<Position, JournalError> {
         let descriptor = &self.entry.descriptor;
         let layout = descriptor.layout();
-        Ok(match (descriptor.stop_position, known) {
+        Ok(match (durable_stop(descriptor, known), known) {
             (Some(stop), _) => stop,
             // Everything that was stored is there.
             (None, Some(known)) if known.same_boot => known.recorded,
