@@ -300,8 +300,11 @@ pub enum ClientError {
     /// An event of the driver that cannot be understood. It was skipped.
     #[error("skipped an event of the driver: {0}")]
     Event(#[from] crate::command::MalformedCommand),
-    /// An image that cannot be used was announced. It was skipped.
-    #[error("cannot use an image of the {request}: {source}")]
+    /// An image that cannot be used was announced. It was skipped, and holds its publisher back unless the subscription is untethered.
+    #[error(
+        "cannot use an image of the {request}: {source}; nobody reads it, so its publisher may wait: once that is mended, \
+         drop the subscription and add it again"
+    )]
     Image {
         /// Whose image.
         request: Request,
