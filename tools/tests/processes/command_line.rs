@@ -44,6 +44,9 @@ fn a_value_that_is_none_is_answered_with_what_is_expected() {
         (&["bench", "ipc", "--term-length", "100"], "expected a power of two from 64k to 1g"),
         (&["bench", "udp", "--term-length", "3m"], "expected a power of two from 64k to 1g"),
         (&["bench", "udp", "--mtu", "1400"], "not a multiple of 32"),
+        (&["bench", "udp", "--term-length", "64k"], "of 65536 bytes is longer than the longest of 8192"),
+        (&["bench", "udp", "--size", "32,1000k", "--term-length", "1m"], "longest of 131072 "),
+        (&["bench", "udp", "--window", "1000"], "no room for a datagram of --mtu 1408"),
         (&["bench", "stall", "--added-term-length", "2g"], "expected a power of two from 64k to 1g"),
     ] {
         let ended = run(arguments);

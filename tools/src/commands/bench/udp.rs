@@ -9,7 +9,10 @@ use gannet_benches::systems::gannet_udp::UdpSettings;
 use gannet_driver::config::TransportName;
 
 use super::{Reporting, figures, progress};
-use crate::cli::{Outcome, Output, bytes_in, count_in, mtu, power_of_two};
+use crate::cli::{Outcome, Output, Usage, bytes_in, count_in, mtu, power_of_two};
+
+/// The longest message on any stream; one with short terms carries an eighth of a term at most.
+const MAX_MESSAGE_LENGTH: usize = 16 << 20;
 
 /// Round trips and throughput over UDP on the loopback interface, compared with bare sockets
 ///
@@ -31,7 +34,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "PER_SECOND", default_value_t = udp::Options::default().echo_rate_per_s, value_parser = count_in::<u64>(1..=10_000_000))]
     rate: u64,
     /// Bytes per message; throughput is measured for each
-    #[arg(long = "size", value_name = "BYTES", value_delimiter = ',', default_values_t = udp::Options::default().throughput_sizes, value_parser = bytes_in::<usize>(1..=16 << 20))]
+    #[arg(long = "size", value_name = "BYTES", value_delimiter = ',', default_values_t = udp::Options::default().throughput_sizes, value_parser = bytes_in::<usize>(1..=MAX_MESSAGE_LENGTH as u64))]
     sizes: Vec<usize>,
     /// Length of a term in bytes, a power of two from 64 KiB
     #[arg(long, value_name = "BYTES", default_value_t = UdpSettings::default().term_length, value_parser = power_of_two::<usize>)]
@@ -66,8 +69,30 @@ enum TransportArg {
     Sockets,
 }
 
+impl Args {
+    /// Refuses what no stream can carry, rather than finding that out after a while, in the middle of a round.
+    fn check(&self) -> Outcome {
+        let Self { term_length, mtu, window, .. } = *self;
+        let longest = (term_length / 8).min(MAX_MESSAGE_LENGTH);
+        let largest = self.sizes.iter().copied().max().unwrap_or_default();
+        let what = if largest > longest {
+            format!(
+                "a message of {largest} bytes is longer than the longest of {longest} that terms of {term_length} bytes may \
+                 carry; give smaller ones with --size, or a --term-length of at least {}",
+                8 * largest.next_power_of_two()
+            )
+        } else if window < mtu {
+            format!("a --window of {window} bytes has no room for a datagram of --mtu {mtu}")
+        } else {
+            return Ok(());
+        };
+        Err(Usage(what).into())
+    }
+}
+
 /// Runs the scenario.
 pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    args.check()?;
     let transports = match args.transport {
         Some(TransportArg::Auto) => vec![TransportName::Auto],
         Some(TransportArg::IoUring) => vec![TransportName::IoUring],
