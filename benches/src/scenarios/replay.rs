@@ -28,6 +28,8 @@ const MEMORY: &str = "from-memory";
 /// A replay that compares frames with their checksums, in results.
 const VERIFYING: &str = "verifying";
 const STREAM: i32 = 1;
+/// Bytes of a segment, unless a term is longer: what a journal has that is not asked for another length.
+const SEGMENT_LENGTH: i64 = 64 << 20;
 /// Messages taken per poll.
 const BATCH: usize = 64;
 /// The consumer hosts the driver, and lets it have a turn after so many bytes.
@@ -132,7 +134,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Vec<Meas
 fn record(dir: &Path, size: usize, options: &Options) -> Result<u64, RigError> {
     let journal_options = JournalOptions::new()
         .term_length(options.term_length as i64)
-        .segment_length((options.term_length as i64).max(32 << 20))
+        .segment_length((options.term_length as i64).max(SEGMENT_LENGTH))
         .mtu(1408);
     let journal = Journal::create(dir, &journal_options).map_err(failed("make a journal"))?;
     let mut appender = journal.appender().map_err(failed("make an appender"))?;

@@ -11,6 +11,7 @@
 use crate::memory::{Field, FileAccess, Reserve};
 use crate::types::{RecordingId, SemanticVersion};
 
+use super::checksum::crc32c;
 use super::descriptor::{RecordingDescriptor, decode_descriptor, encode_descriptor};
 use super::error::JournalError;
 use super::preamble::{PREAMBLE_LENGTH, Preamble};
@@ -42,7 +43,7 @@ pub(crate) fn keep_entry(storage: &dyn Storage, descriptor: &RecordingDescriptor
     let length = HEADER_LENGTH + bytes.len();
     storage.make(&name, length as u64, Reserve::Space, |stored| {
         let view = stored.view();
-        view.word(CHECKSUM).store_relaxed(crc32c::crc32c(&bytes).cast_signed());
+        view.word(CHECKSUM).store_relaxed(crc32c(&bytes).cast_signed());
         view.word(DESCRIPTOR_LENGTH).store_relaxed(bytes.len() as i32);
         view.put_bytes(HEADER_LENGTH, &bytes);
         PREAMBLE.write(view, descriptor.recording_id);
@@ -66,7 +67,7 @@ pub(crate) fn kept_entry(
     }
     let mut bytes = vec![0; length];
     view.get_bytes(HEADER_LENGTH, &mut bytes);
-    if crc32c::crc32c(&bytes).cast_signed() != view.word(CHECKSUM).load_relaxed() {
+    if crc32c(&bytes).cast_signed() != view.word(CHECKSUM).load_relaxed() {
         return Ok(None);
     }
     let malformed = |offset, found| JournalError::Malformed { path: storage.path(&name), offset: offset as u64, found };

@@ -4,6 +4,7 @@
 use crate::memory::Frames;
 use crate::types::Position;
 
+use super::checksum::Crc32c;
 use super::error::Fault;
 use super::segment::{At, Identity};
 use super::sidecar::{Begins, INDEX_SPACING, IndexEntry, Sidecar, frame_checksum};
@@ -97,13 +98,13 @@ fn next_slot(sidecar: &Sidecar, offset: usize) -> usize {
 pub(crate) fn file_checksum(stored: &Stored, length: usize) -> u32 {
     const CHUNK: usize = 64 << 10;
     let mut bytes = vec![0; CHUNK];
-    let mut checksum = 0;
+    let mut checksum = Crc32c::new();
     for start in (0..length).step_by(CHUNK) {
         let bytes = &mut bytes[..CHUNK.min(length - start)];
         stored.view().get_bytes(start, bytes);
-        checksum = crc32c::crc32c_append(checksum, bytes);
+        checksum.append(bytes);
     }
-    checksum
+    checksum.finish()
 }
 
 #[cfg(test)]

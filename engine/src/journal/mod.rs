@@ -29,6 +29,7 @@ mod append;
 mod appender;
 mod catalog;
 mod catalog_repair;
+mod checksum;
 mod clock;
 pub mod consumer;
 mod control;

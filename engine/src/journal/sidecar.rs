@@ -13,6 +13,7 @@ use crate::logbuffer::{FRAME_ALIGNMENT, flags, frame, frame_type};
 use crate::memory::{CommittedFrame, Field, FileAccess, Reserve};
 use crate::types::{Position, RecordingId, SemanticVersion};
 
+use super::checksum::crc32c;
 use super::descriptor::RecordingDescriptor;
 use super::error::{Fault, JournalError};
 use super::preamble::{PREAMBLE_LENGTH, Preamble};
@@ -274,8 +275,7 @@ impl Sidecar {
 /// The CRC-32C of a frame's header and payload; of the header alone for padding, whose body nobody writes. Never 0, which says
 /// that none is kept.
 pub(crate) fn frame_checksum(frame: &CommittedFrame<'_>) -> u32 {
-    let header = crc32c::crc32c(frame.header());
-    let checksum = if frame::is_padding(frame) { header } else { crc32c::crc32c_append(header, frame.payload()) };
+    let checksum = crc32c(if frame::is_padding(frame) { frame.header() } else { frame.bytes() });
     if checksum == 0 { u32::MAX } else { checksum }
 }
 

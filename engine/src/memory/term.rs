@@ -491,6 +491,14 @@ impl<'a> CommittedFrame<'a> {
         }
     }
 
+    /// The whole frame, header and payload, lent.
+    #[cfg(feature = "journal")]
+    #[inline]
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        // SAFETY: the length was checked against the term; the rest as for `header`.
+        unsafe { self.span.bytes(0, self.length) }
+    }
+
     /// The payload, lent.
     #[inline]
     pub(crate) fn payload(&self) -> &'a [u8] {
