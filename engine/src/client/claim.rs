@@ -5,11 +5,11 @@ use core::ops::{Deref, DerefMut};
 use crate::logbuffer::{self, ClaimLost, Doorbell};
 use crate::types::Position;
 
-/// The payload of one message, lent for writing in the log itself. It is sent with [`commit`](Self::commit); dropped without,
-/// it is aborted, and subscribers skip it.
+/// The payload of one message, which the application writes directly into the log. [`commit`](Self::commit) publishes
+/// the message. Dropping the claim aborts it, and subscribers skip it.
 ///
-/// Subscribers wait for a claim, so it should be short-lived: one that is held for longer than the driver's unblock timeout
-/// (15 s unless configured) is taken for a dead publisher's, and lost.
+/// Subscribers cannot read past an open claim, so keep it short. The driver assumes that the publisher of a claim is
+/// dead once it has been open for longer than the unblock timeout (default 15 s). The claim is then lost.
 ///
 /// ```
 /// use gannet::{Client, Context};
@@ -39,29 +39,28 @@ impl<'a> Claim<'a> {
         Self { claim, doorbell }
     }
 
-    /// The payload. What it holds at first is unspecified.
+    /// The payload. Its initial contents are unspecified.
     #[inline]
     pub fn payload_mut(&mut self) -> &mut [u8] {
         self.claim.payload_mut()
     }
 
-    /// Sets the frame's flags, [`UNFRAGMENTED`](crate::logbuffer::flags::UNFRAGMENTED) unless set.
+    /// Sets the frame's flags. Default: [`UNFRAGMENTED`](crate::logbuffer::flags::UNFRAGMENTED).
     pub fn set_flags(&mut self, flags: u8) {
         self.claim.set_flags(flags);
     }
 
-    /// Sets the reserved value, which is 0 unless set: eight bytes in the frame's header that belong to the
-    /// application.
+    /// Sets the reserved value: eight bytes in the frame's header for the application's use. Default: 0.
     #[inline]
     pub fn set_reserved_value(&mut self, value: i64) {
         self.claim.set_reserved_value(value);
     }
 
-    /// Publishes the message and returns the position after it.
+    /// Publishes the message. Returns the position after it.
     ///
     /// # Errors
     ///
-    /// [`ClaimLost`] if the driver has given up waiting for it.
+    /// [`ClaimLost`] if the claim was open for longer than the driver's unblock timeout.
     #[inline]
     pub fn commit(self) -> Result<Position, ClaimLost> {
         let position = self.claim.commit()?;
@@ -69,8 +68,8 @@ impl<'a> Claim<'a> {
         Ok(position)
     }
 
-    /// Publishes the first `length` bytes of the payload, or all of it if it is shorter, and returns the position after
-    /// the claim. The rest of the claimed space becomes padding, which subscribers skip.
+    /// Publishes the first `length` bytes of the payload, or all of it if it is shorter. Returns the position after the
+    /// claim. The rest of the claimed space becomes padding, which subscribers skip.
     ///
     /// # Errors
     ///
@@ -82,7 +81,7 @@ impl<'a> Claim<'a> {
         Ok(position)
     }
 
-    /// Aborts the claim: its space becomes padding, which subscribers skip.
+    /// Aborts the claim. Its space becomes padding, which subscribers skip.
     #[inline]
     pub fn abort(self) {}
 }
@@ -103,8 +102,8 @@ impl DerefMut for Claim<'_> {
     }
 }
 
-/// The payloads of several messages, lent for writing in the log itself. They are sent together with
-/// [`commit`](Self::commit); dropped without, they are aborted. Otherwise as [`Claim`].
+/// The payloads of several messages, which the application writes directly into the log. [`commit`](Self::commit)
+/// publishes all of them. Dropping the batch aborts it. Everything else is as for [`Claim`].
 ///
 /// ```
 /// use gannet::{Client, Context};
@@ -138,18 +137,18 @@ impl<'a> BatchClaim<'a> {
         Self { batch, doorbell }
     }
 
-    /// Calls `write` for each message, with its number, from 0, and its payload, which has the length that was asked
-    /// for. What the payload holds at first is unspecified.
+    /// Calls `write` with the number (from 0) and the payload of each message. A payload has the requested length. Its
+    /// initial contents are unspecified.
     #[inline]
     pub fn for_each(&mut self, write: impl FnMut(usize, &mut [u8])) {
         self.batch.for_each(write);
     }
 
-    /// Publishes all messages and returns the position after the last.
+    /// Publishes all messages. Returns the position after the last one.
     ///
     /// # Errors
     ///
-    /// [`ClaimLost`] if the driver has given up waiting for them.
+    /// [`ClaimLost`] if the batch was open for longer than the driver's unblock timeout.
     #[inline]
     pub fn commit(self) -> Result<Position, ClaimLost> {
         let position = self.batch.commit()?;
@@ -157,6 +156,6 @@ impl<'a> BatchClaim<'a> {
         Ok(position)
     }
 
-    /// Aborts the batch: its space becomes padding, which subscribers skip.
+    /// Aborts the batch. Its space becomes padding, which subscribers skip.
     pub fn abort(self) {}
 }

@@ -9,7 +9,7 @@ use super::event::{ClientEvent, CounterEvent, PublicationErrorFrame};
 use super::image::ImageInfo;
 use crate::cnc::default_directory;
 
-/// How a [`Client`](super::Client) behaves. Built by chaining, then given to
+/// The settings and handlers of a [`Client`](super::Client). Chain the methods, then pass the context to
 /// [`Client::connect`](super::Client::connect).
 ///
 /// ```
@@ -90,35 +90,36 @@ impl Default for Settings {
 const MAX_CLIENT_NAME_LENGTH: usize = 100;
 
 impl Context {
-    /// All defaults, which each method below states.
+    /// The default settings. Each method below states its default.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The driver's directory. Default: `AERON_DIR` if that is set, else `/dev/shm/aeron-` followed by the user's name;
-    /// see [`default_directory`].
+    /// The driver's directory. Default: `AERON_DIR` if it is set, else `/dev/shm/aeron-` followed by the user's name.
+    /// See [`default_directory`].
     #[must_use]
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.settings.dir = dir.into();
         self
     }
 
-    /// The directory as set.
+    /// The driver's directory as set.
     pub fn get_dir(&self) -> &Path {
         &self.settings.dir
     }
 
-    /// How long to wait for a driver when connecting, and for its answers; and how old its heartbeat may get before the
-    /// driver counts as dead. Default 10 s, at least 1 ms. A shorter timeout finds a dead driver sooner, but may take a
-    /// slow one for dead: drivers update their heartbeat once a second.
+    /// How long the client waits for a driver when connecting, and for each answer of the driver. Also the age of the
+    /// driver's heartbeat beyond which the client considers the driver dead. Default 10 s, at least 1 ms. Drivers
+    /// update their heartbeat once a second. A shorter timeout detects a dead driver sooner, but may mistake a slow
+    /// driver for a dead one.
     #[must_use]
     pub fn driver_timeout(mut self, timeout: Duration) -> Self {
         self.settings.driver_timeout = timeout.max(Duration::from_millis(1));
         self
     }
 
-    /// How often the client updates its heartbeat, and checks that of its driver. Default 500 ms; at most a quarter of
-    /// the driver's client liveness timeout, whatever is set here.
+    /// How often the client updates its heartbeat and checks the driver's. Default 500 ms. The client uses at most a
+    /// quarter of the driver's client liveness timeout.
     #[must_use]
     pub fn keepalive_interval(mut self, interval: Duration) -> Self {
         self.settings.keepalive_interval = interval;
@@ -126,35 +127,35 @@ impl Context {
     }
 
     /// How long the conductor's thread sleeps when it has nothing to do, and how often it checks timeouts. Default 16
-    /// ms; at most a quarter of the driver's client liveness timeout, whatever is set here. With a shorter sleep images
-    /// come and go sooner, at the cost of more wake-ups.
+    /// ms. The client uses at most a quarter of the driver's client liveness timeout. A shorter sleep makes images
+    /// appear and disappear sooner, at the cost of more wake-ups.
     #[must_use]
     pub fn idle_sleep(mut self, sleep: Duration) -> Self {
         self.settings.idle_sleep = sleep.max(Duration::from_micros(100));
         self
     }
 
-    /// How long the mapping of a log is kept after its last user has gone. Default 3 s. A mapping is never taken from a
-    /// handle that still uses it. The linger has two purposes: a log that is added again is still mapped, and unmapping
-    /// costs the conductor time instead of the application. Logs of more than 8 MiB are unmapped on a thread of their
-    /// own, `gannet-unmap`.
+    /// How long the client keeps a log mapped after its last user is gone. Default 3 s. The client never unmaps a log
+    /// that a handle still uses. The linger has two purposes: a log that is added again is still mapped, and the
+    /// conductor spends the time for unmapping instead of the application. Logs of more than 8 MiB are unmapped by a
+    /// separate thread, `gannet-unmap`.
     #[must_use]
     pub fn resource_linger(mut self, linger: Duration) -> Self {
         self.settings.resource_linger = linger;
         self
     }
 
-    /// Whether all pages of a log are fetched when it is mapped, so that no first use of one takes longer than the next. Adding a
-    /// publication and meeting an image take as long as that does, tens of milliseconds for logs of 192 MiB; and files that their
-    /// driver has made sparse take up all their space. Default false: then the conductor fetches the pages of logs that are not
-    /// sparse in the turns that follow, 64 KiB in each.
+    /// Whether the client fetches all pages of a log when it maps the log. No offer or poll then waits for a page
+    /// fault. Adding a publication and receiving a new image take longer: tens of milliseconds for a log of 192 MiB.
+    /// Sparse log files occupy their full length on disk. Default: false. The conductor then fetches the pages of logs
+    /// that are not sparse, 64 KiB per duty cycle.
     #[must_use]
     pub fn pre_touch_mapped_memory(mut self, pre_touch: bool) -> Self {
         self.settings.pre_touch_mapped_memory = pre_touch;
         self
     }
 
-    /// The client's name, which is shown in the label of its heartbeat counter. Default none; at most 100 bytes are
+    /// The client's name, shown in the label of its heartbeat counter. Default: none. Only the first 100 bytes are
     /// kept.
     #[must_use]
     pub fn client_name(mut self, name: &str) -> Self {
@@ -166,17 +167,18 @@ impl Context {
         self
     }
 
-    /// Starts no thread. Instead the application runs the conductor, by calling
+    /// Starts no conductor thread. The application runs the conductor instead: it calls
     /// [`Client::invoke`](super::Client::invoke) many times per keepalive interval. Calls that wait for the driver also
-    /// run it.
+    /// run the conductor.
     #[must_use]
     pub fn use_conductor_invoker(mut self) -> Self {
         self.settings.conductor = ConductorMode::Invoker;
         self
     }
 
-    /// Has whoever waits in a call of the client, for the driver's answer or for something to read, run the driver meanwhile: for a
-    /// driver in the same process that nobody else runs at that time. `invoke` must not call the client.
+    /// Sets a function that runs the driver. Calls of the client that wait, for the driver's answer or for messages,
+    /// call it meanwhile. Use it for a driver in the same process that no other thread runs at that time. `invoke` must
+    /// not call the client.
     ///
     /// ```
     /// use std::sync::{Arc, Mutex};
@@ -204,32 +206,32 @@ impl Context {
         self
     }
 
-    /// Whether a client that lost its driver, or that its driver timed out, connects again by itself and adds
-    /// everything again, so that the same handles work again. Default false: the handles stay closed until
-    /// [`Client::reconnect`](super::Client::reconnect) is called. Either way positions restart, undelivered messages
-    /// are lost, and images are new ones.
+    /// Whether the client reconnects by itself after it lost its driver or its driver timed it out. It then adds
+    /// everything again, and the same handles work again. Default: false. The handles then stay closed until
+    /// [`Client::reconnect`](super::Client::reconnect) is called. In both cases positions restart, undelivered messages
+    /// are lost, and images are new.
     ///
-    /// A publication with a `response-correlation-id` is added again with the new id, if the id was that of something
-    /// that this client has added. If it was that of an image or of another client, the publication does not come back
-    /// with another driver ([`AddError::StaleResponse`](super::AddError::StaleResponse)).
+    /// A publication with a `response-correlation-id` is added again with the new id, if the id belonged to something
+    /// that this client added. If it belonged to an image or to another client, a new driver does not get the
+    /// publication again; see [`AddError::StaleResponse`](super::AddError::StaleResponse).
     #[must_use]
     pub fn reconnect_in_place(mut self, reconnect: bool) -> Self {
         self.settings.reconnect_in_place = reconnect;
         self
     }
 
-    /// Called for what happens to the client as a whole.
+    /// Called for events that concern the client as a whole.
     ///
-    /// All handlers run one at a time, and may call the client. They run on the conductor's thread, or on a thread that
-    /// is inside a call that waits for the driver, or that closes or drops a handle. So do not hold a lock during such
-    /// calls that a handler also takes.
+    /// Handlers run one at a time and may call the client. They run on the conductor's thread, or on a thread that is
+    /// closing or dropping a handle or is inside a call that waits for the driver. Do not hold a lock during such calls
+    /// if a handler takes the same lock.
     #[must_use]
     pub fn on_event(mut self, handler: impl FnMut(&ClientEvent) + Send + 'static) -> Self {
         self.handlers.event = Some(Box::new(handler));
         self
     }
 
-    /// Called for errors that no call of the application can return. Default: printed to standard error.
+    /// Called for errors that no call of the application can return. Default: prints them to standard error.
     #[must_use]
     pub fn on_error(mut self, handler: impl FnMut(&ClientError) + Send + 'static) -> Self {
         self.handlers.error = Some(Box::new(handler));
@@ -257,7 +259,7 @@ impl Context {
         self
     }
 
-    /// Called when the driver has allocated a counter, for any of its clients.
+    /// Called when the driver has allocated a counter for any of its clients.
     #[must_use]
     pub fn on_available_counter(mut self, handler: impl FnMut(CounterEvent) + Send + 'static) -> Self {
         self.handlers.available_counter = Some(Box::new(handler));

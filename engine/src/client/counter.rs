@@ -9,10 +9,11 @@ use super::conductor::ResourceKey;
 use crate::memory::OwnedWord;
 use crate::types::{CounterId, RegistrationId};
 
-/// A counter that this client added, or a static one that it found.
+/// A counter that this client added, or a static counter that it found.
 ///
-/// Dropping it gives it back to the driver, unless it is static: then it outlives its clients. When the client or the driver
-/// is gone, nothing can be stored to it; after a reconnection the same handle works again, on a new counter that starts at 0.
+/// Dropping the handle removes the counter, unless it is static: static counters outlive their clients. While the
+/// client is closed or has no driver, the counter stores nothing. After a reconnection the same handle works again, on
+/// a new counter that starts at 0.
 ///
 /// ```
 /// use gannet::{Client, Context};
@@ -32,7 +33,7 @@ pub struct Counter {
     key: ResourceKey,
 }
 
-/// The counter cannot be used: its client is closed, or has no driver now. Nothing was stored.
+/// The counter cannot be used: its client is closed, or has no driver at the moment. Nothing was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the counter is closed")]
 pub struct CounterClosed;
@@ -43,7 +44,7 @@ impl Counter {
         Some(Self { shared, core, key })
     }
 
-    /// The value, read with acquire ordering: what its writer had stored before it is visible, too.
+    /// Returns the value, loaded with acquire ordering.
     ///
     /// # Errors
     ///
@@ -53,7 +54,7 @@ impl Counter {
         Ok(self.value()?.load_acquire())
     }
 
-    /// Sets the value with release ordering: whoever sees it also sees what this thread had stored before.
+    /// Sets the value with release ordering.
     ///
     /// # Errors
     ///
@@ -64,7 +65,7 @@ impl Counter {
         Ok(())
     }
 
-    /// Adds to the value atomically, and returns what it was before.
+    /// Adds `delta` to the value atomically. Returns the previous value.
     ///
     /// # Errors
     ///
@@ -74,7 +75,7 @@ impl Counter {
         Ok(self.value()?.fetch_add(delta))
     }
 
-    /// Sets the value to `new` if it is `expected`, atomically, and returns whether it was.
+    /// Sets the value to `new` if it is `expected`, atomically. Returns whether it did.
     ///
     /// # Errors
     ///
@@ -83,7 +84,7 @@ impl Counter {
         Ok(self.value()?.compare_exchange(expected, new).is_ok())
     }
 
-    /// Whether the counter cannot be used, because the client is closed or has no driver now.
+    /// Whether the counter cannot be used, because the client is closed or has no driver at the moment.
     pub fn is_closed(&self) -> bool {
         self.value().is_err()
     }
@@ -93,7 +94,7 @@ impl Counter {
         self.shared.bindings.newest().counter_id
     }
 
-    /// The registration id of the counter; for a static one, the id with which it was asked for.
+    /// The counter's registration id. For a static counter, the id that the application passed.
     pub fn registration_id(&self) -> RegistrationId {
         self.shared.bindings.newest().registration_id
     }

@@ -8,25 +8,25 @@ use std::ffi::OsString;
 use super::context::Context;
 use crate::quantity::{DURATION_FORM, parse_duration_ns};
 
-/// Variables of the environment whose values cannot be read: all that there are, so that one look mends them all.
+/// All environment variables whose values cannot be read.
 ///
-/// Shown as one line for each.
+/// Its text has one line for each variable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", Lines(.unreadable))]
 pub struct EnvironmentError {
-    /// The variables; at least one.
+    /// The variables, at least one.
     pub unreadable: Vec<UnreadableVariable>,
 }
 
-/// One variable of the environment whose value cannot be read.
+/// An environment variable whose value cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnreadableVariable {
-    /// Its name.
+    /// The variable's name.
     pub name: &'static str,
-    /// Its value, with replacement characters for what is no text.
+    /// The variable's value, with replacement characters for bytes that are not valid text.
     pub found: String,
-    /// What the value should have been.
+    /// The values that are accepted.
     pub expected: &'static str,
 }
 
@@ -51,15 +51,15 @@ impl fmt::Display for Lines<'_> {
 }
 
 impl Context {
-    /// The defaults, overridden by the environment where it has the reference's names: `AERON_DIR`,
-    /// `AERON_DRIVER_TIMEOUT` (plain milliseconds), `AERON_CLIENT_NAME`, `AERON_CLIENT_PRE_TOUCH_MAPPED_MEMORY` (`true` or
-    /// `false`, `on` or `off`, `1` or `0`), and the durations `AERON_CLIENT_RESOURCE_LINGER_DURATION` and
-    /// `AERON_CLIENT_IDLE_SLEEP_DURATION`. An empty variable is none.
+    /// The default settings, overridden by environment variables with the reference's names: `AERON_DIR`,
+    /// `AERON_DRIVER_TIMEOUT` (plain milliseconds), `AERON_CLIENT_NAME`, `AERON_CLIENT_PRE_TOUCH_MAPPED_MEMORY` (`true`
+    /// or `false`, `on` or `off`, `1` or `0`), and the durations `AERON_CLIENT_RESOURCE_LINGER_DURATION` and
+    /// `AERON_CLIENT_IDLE_SLEEP_DURATION`. An empty variable counts as unset.
     ///
     /// # Errors
     ///
-    /// [`EnvironmentError`] names each variable whose value cannot be read. A client that went on with the default would
-    /// not be the one that was asked for; the reference's Java client refuses as well, and its C client warns.
+    /// [`EnvironmentError`] names each variable whose value cannot be read. The reference's Java client refuses such
+    /// values, too; its C client warns and uses the default.
     pub fn from_environment() -> Result<Self, EnvironmentError> {
         read(|name| std::env::var_os(name))
     }

@@ -25,7 +25,7 @@ use crate::types::{CorrelationId, CounterId, RegistrationId, SessionId, StreamId
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// No driver has made its files in the directory.
+    /// No driver has created its files in the directory.
     #[error(
         "no driver has started in {} within {waited:?}: {found}; start `gannet-driver --dir {}`, or point the client \
          at the right directory",
@@ -36,10 +36,10 @@ pub enum ConnectError {
         dir: PathBuf,
         /// How long the client waited: the driver timeout.
         waited: Duration,
-        /// What was there instead of a driver's files.
+        /// What the client found instead of a driver's files.
         found: String,
     },
-    /// A driver was there, and is not any more.
+    /// A driver was running in the directory, but is not any more.
     #[error(
         "the driver of {} {}, and no other has started within {waited:?}; start it again, or remove the directory",
         dir.display(), Gone(*age_ms)
@@ -49,13 +49,13 @@ pub enum ConnectError {
         dir: PathBuf,
         /// How long the client waited: the driver timeout.
         waited: Duration,
-        /// The age of the driver's last heartbeat, in milliseconds; `None` when it was shut down.
+        /// The age of the driver's last heartbeat in milliseconds. `None` when the driver was shut down.
         age_ms: Option<i64>,
     },
-    /// The driver's files are not what this client understands, or cannot be opened.
+    /// The driver's files cannot be opened, or this client cannot read them.
     #[error(transparent)]
     Cnc(#[from] CncOpenError),
-    /// The operating system gave no thread for the client's conductor.
+    /// The operating system could not start the conductor's thread.
     #[error("cannot start the client's conductor thread: {0}; use the conductor invoker, or raise the thread limit")]
     Thread(#[source] std::io::Error),
 }
@@ -72,56 +72,56 @@ impl fmt::Display for Gone {
     }
 }
 
-/// What was to be added or done, for errors.
+/// The request that failed, as errors name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Request {
     /// A concurrent publication.
     Publication {
-        /// Its channel.
+        /// The publication's channel.
         channel: String,
-        /// Its stream.
+        /// The publication's stream id.
         stream_id: StreamId,
     },
     /// An exclusive publication.
     ExclusivePublication {
-        /// Its channel.
+        /// The publication's channel.
         channel: String,
-        /// Its stream.
+        /// The publication's stream id.
         stream_id: StreamId,
     },
     /// A subscription.
     Subscription {
-        /// Its channel.
+        /// The subscription's channel.
         channel: String,
-        /// Its stream.
+        /// The subscription's stream id.
         stream_id: StreamId,
     },
     /// A counter.
     Counter {
-        /// What kind.
+        /// The counter's type id.
         type_id: i32,
-        /// What people are shown.
+        /// The counter's label.
         label: String,
     },
     /// A destination of a publication or subscription.
     Destination {
-        /// Its channel.
+        /// The destination's channel.
         channel: String,
     },
-    /// A destination of a publication, by the id that it was added under.
+    /// A destination of a publication, given by its id.
     DestinationById {
-        /// The id.
+        /// The id that the destination was added under.
         id: RegistrationId,
     },
-    /// A session id that a stream does not use.
+    /// A session id that no publication on the stream uses.
     SessionId {
-        /// The stream.
+        /// The stream id.
         stream_id: StreamId,
     },
     /// The rejection of an image.
     Rejection {
-        /// The image.
+        /// The image's correlation id.
         image: CorrelationId,
     },
 }
@@ -143,7 +143,7 @@ impl fmt::Display for Request {
     }
 }
 
-/// Why something could not be added, or something else that the driver was asked for could not be done.
+/// Why a request to the driver failed.
 ///
 /// ```
 /// use gannet::{AddError, Client, Context, command::ErrorCode};
@@ -162,11 +162,11 @@ pub enum AddError {
     /// The driver refused.
     #[error("the driver refused the {request}: {code}: {message}{}", remedy(*code))]
     Refused {
-        /// What was to be added.
+        /// The request.
         request: Request,
         /// The driver's error code.
         code: ErrorCode,
-        /// The driver's words.
+        /// The driver's error message.
         message: String,
     },
     /// The driver did not answer.
@@ -175,21 +175,21 @@ pub enum AddError {
          command: see its error log (`gannet errors`)"
     )]
     NoAnswer {
-        /// What was to be added.
+        /// The request.
         request: Request,
         /// How long the client waited: the driver timeout.
         waited: Duration,
     },
-    /// The ring to the driver has no room: the driver is stalled, or flooded by clients.
+    /// The ring to the driver is full: the driver is stalled, or clients send commands faster than it reads them.
     #[error("no room in the ring to the driver for the {request}; the driver is stalled or flooded: try again")]
     RingFull {
-        /// What was to be added.
+        /// The request.
         request: Request,
     },
-    /// The request does not fit a command: a channel, key or label is too long.
+    /// The request does not fit into a command: a channel, key or label is too long.
     #[error("the {request} takes a command of {length} bytes, more than the ring's {most}: shorten it")]
     TooLong {
-        /// What was to be added.
+        /// The request.
         request: Request,
         /// The command's length in bytes.
         length: usize,
@@ -199,67 +199,67 @@ pub enum AddError {
     /// The driver answered with a log that cannot be used.
     #[error("cannot use the log of the {request}: {source}")]
     Log {
-        /// What was to be added.
+        /// The request.
         request: Request,
         /// What is wrong with the log.
         source: LogOpenError,
     },
-    /// The driver answered with a counter that does not exist.
+    /// The driver's answer names a counter that does not exist.
     #[error("the driver answered the {request} with counter {counter_id}, which does not exist; restart the driver")]
     NoSuchCounter {
-        /// What was to be added.
+        /// The request.
         request: Request,
-        /// The counter's id as it came.
+        /// The counter id in the answer.
         counter_id: CounterId,
     },
-    /// The driver answered with a log that takes no publisher.
+    /// The driver answered with a log that no publisher can use.
     #[error("cannot publish through the log of the {request}: {source}")]
     Appender {
-        /// What was to be added.
+        /// The request.
         request: Request,
-        /// What stands in the way.
+        /// Why a publisher cannot use the log.
         source: AppenderError,
     },
     /// The ring to the driver is damaged.
     #[error("cannot ask for the {request}: {source}; restart the driver")]
     Ring {
-        /// What was to be added.
+        /// The request.
         request: Request,
         /// What is wrong with the ring.
         source: RingWriteError,
     },
-    /// The driver answered a question for a session id with something else.
+    /// The driver was asked for a session id, and its answer has none.
     #[error("the driver has no session id for stream {stream_id}")]
     NoSessionId {
-        /// The stream.
+        /// The stream id.
         stream_id: StreamId,
     },
-    /// The client has no driver at the moment: see the last [`ClientEvent`](super::ClientEvent).
+    /// The client has no driver at the moment. The last [`ClientEvent`](super::ClientEvent) says why.
     #[error("cannot add the {request}: the client has no driver; wait for it to reconnect, or call `reconnect`")]
     NoDriver {
-        /// What was to be added.
+        /// The request.
         request: Request,
     },
-    /// The publication or subscription that a destination is for did not come back when the client reconnected.
+    /// The publication or subscription that the destination belongs to was not restored when the client reconnected.
     #[error("cannot change the {request}: what it is for was not restored when the client reconnected; add that again")]
     NotRestored {
-        /// What was to be added or removed.
+        /// The request.
         request: Request,
     },
-    /// The channel's `response-correlation-id` is of a driver that is gone, or of something that did not come back when the client
-    /// reconnected.
+    /// The channel's `response-correlation-id` belongs to a driver that is gone, or to something that was not restored
+    /// when the client reconnected.
     #[error(
         "the {request} is not added again: what its response-correlation-id names is gone; add it anew, with the id that the \
          subscription or image which it belongs to has now"
     )]
     StaleResponse {
-        /// What was to be added.
+        /// The request.
         request: Request,
     },
     /// The client is closed.
     #[error("cannot add the {request}: the client is closed")]
     Closed {
-        /// What was to be added.
+        /// The request.
         request: Request,
     },
 }
@@ -274,49 +274,50 @@ fn remedy(code: ErrorCode) -> &'static str {
     }
 }
 
-/// What went wrong inside the client without anybody having asked: given to the error handler, see
-/// [`Context::on_error`](super::Context::on_error). The client goes on.
+/// An error inside the client that no call can return. The client passes it to the error handler and continues. See
+/// [`Context::on_error`](super::Context::on_error).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The driver's events came faster than this client read them, and some were lost: a command may go unanswered, and
-    /// images may have come unnoticed.
+    /// The driver sent events faster than this client read them, and some were lost. A command may stay unanswered, and
+    /// the client may not know of some images.
     #[error(
         "events of the driver were lost: they came faster than the client's conductor ran; run it more often, or raise \
          the driver's to-clients buffer length"
     )]
     EventsLost,
-    /// An image came while events were lost. It holds its publisher back, and nobody reads it.
+    /// An image was announced while events were lost. Nobody reads it, and it holds its publisher back.
     #[error(
         "the {request} has an image of session {session_id} that came while events were lost, and is not read: drop the \
          subscription and add it again"
     )]
     MissedImage {
-        /// Whose image.
+        /// The image's subscription.
         request: Request,
-        /// Its session.
+        /// The image's session.
         session_id: SessionId,
     },
-    /// An event of the driver that cannot be understood. It was skipped.
+    /// The client cannot decode an event of the driver. It skipped the event.
     #[error("skipped an event of the driver: {0}")]
     Event(#[from] crate::command::MalformedCommand),
-    /// An image that cannot be used was announced. It was skipped, and holds its publisher back unless the subscription is untethered.
+    /// An announced image cannot be used, and was skipped. It holds its publisher back unless the subscription is
+    /// untethered.
     #[error(
         "cannot use an image of the {request}: {source}; nobody reads it, so its publisher may wait: once that is mended, \
          drop the subscription and add it again"
     )]
     Image {
-        /// Whose image.
+        /// The image's subscription.
         request: Request,
-        /// What is wrong with its log.
+        /// What is wrong with the image's log.
         source: LogOpenError,
     },
-    /// An image was announced with a position counter that does not exist. It was skipped.
+    /// An announced image names a position counter that does not exist. It was skipped.
     #[error("cannot use an image of the {request}: its position counter {counter_id} does not exist")]
     ImagePosition {
-        /// Whose image.
+        /// The image's subscription.
         request: Request,
-        /// The counter's id as it came.
+        /// The counter id in the announcement.
         counter_id: CounterId,
     },
     /// A channel endpoint failed after its resources had been added.
@@ -324,13 +325,13 @@ pub enum ClientError {
     ChannelEndpoint {
         /// The endpoint's status counter.
         channel_status_id: CounterId,
-        /// The driver's words.
+        /// The driver's error message.
         message: String,
     },
-    /// A command that nobody waits for could not be sent.
+    /// A command whose answer nobody waits for could not be sent.
     #[error("cannot send a command to the driver: {0}")]
     NotSent(String),
-    /// The driver's directory could not be looked at while the client was looking for a driver.
+    /// The client was looking for a driver, and could not read the driver's directory.
     #[error("cannot reconnect: {0}")]
     Connect(#[source] ConnectError),
 }

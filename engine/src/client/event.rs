@@ -9,13 +9,13 @@ use super::error::AddError;
 use crate::command::ErrorCode;
 use crate::types::{ClientId, CounterId, RegistrationId, SessionId, StreamId};
 
-/// Something that happened to the client as a whole. See [`Context::on_event`](super::Context::on_event).
+/// An event that concerns the client as a whole. See [`Context::on_event`](super::Context::on_event).
 ///
-/// After each of the first four all handles of the client are closed: offers answer
-/// [`Closed`](crate::logbuffer::OfferError::Closed), polls deliver nothing. With
+/// After each of the first four events all handles of the client are closed: offers return
+/// [`Closed`](crate::logbuffer::OfferError::Closed), and polls deliver nothing. With
 /// [`Context::reconnect_in_place`](super::Context::reconnect_in_place), or after a call of
-/// [`Client::reconnect`](super::Client::reconnect), the client then looks for the driver, adds everything again under a
-/// new session epoch and says [`ClientEvent::Reconnected`]; from then on the same handles work.
+/// [`Client::reconnect`](super::Client::reconnect), the client looks for the driver, adds everything again in a new
+/// session epoch, and reports [`ClientEvent::Reconnected`]. The same handles work again from then on.
 ///
 /// ```
 /// use std::sync::mpsc::channel;
@@ -40,53 +40,53 @@ use crate::types::{ClientId, CounterId, RegistrationId, SessionId, StreamId};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientEvent {
-    /// The client itself was not running: its process was stopped, or nobody invoked its conductor. Its driver has given
-    /// it up, or is about to.
+    /// The client itself did not run: its process was stopped, or nobody invoked its conductor. The driver has timed
+    /// the client out, or is about to.
     Paused {
-        /// For how long nothing ran.
+        /// How long the client did not run.
         lasted: Duration,
-        /// How long the driver lets a client be silent.
+        /// The driver's client liveness timeout.
         allowed: Duration,
     },
-    /// The driver gave the client up although its conductor ran: the wall clock jumped, or heartbeats did not arrive.
+    /// The driver timed the client out although its conductor ran: the wall clock jumped, or heartbeats did not arrive.
     TimedOut {
-        /// Which of the driver's clients this one was.
+        /// This client's id at the driver.
         client_id: ClientId,
     },
     /// The driver is gone.
     DriverLost {
         /// How it was lost.
         cause: DriverLoss,
-        /// How long it had been silent when that was noticed.
+        /// How long the driver had been silent when the client noticed.
         silent_for: Duration,
     },
-    /// Another driver serves the directory: the one that this client knew was stopped or killed, and started again.
+    /// Another driver serves the directory. The previous driver was stopped or killed.
     DriverRestarted {
-        /// How long the old driver had been silent when the new one was found.
+        /// How long the previous driver had been silent when the client found the new one.
         down_for: Duration,
-        /// The new driver's process id, as it stated it.
+        /// The new driver's process id, from its files.
         pid: i64,
     },
-    /// Everything that could be added again was; handles work.
+    /// The client has reconnected, and the handles of everything that it could add again work.
     Reconnected {
-        /// The session epoch that began: 1 after the first reconnection.
+        /// The new session epoch: 1 after the first reconnection.
         epoch: u32,
-        /// How long the client had no driver, or was given up by it.
+        /// How long the client was without a driver, or timed out by it.
         after: Duration,
-        /// How many publications, subscriptions, counters and destinations were added again.
+        /// The number of publications, subscriptions, counters and destinations that were added again.
         restored: usize,
-        /// How many could not be; a [`ClientEvent::NotRestored`] was given for each.
+        /// The number that could not be added again. The client reported [`ClientEvent::NotRestored`] for each.
         failed: usize,
     },
-    /// One publication, subscription or counter could not be added again, and its handle stays closed; or one destination, and its
-    /// publication or subscription is without it.
+    /// A publication, subscription, counter or destination could not be added again. The handle stays closed. A missing
+    /// destination does not close its publication or subscription.
     NotRestored {
-        /// Its registration id in the epoch that ended; of a destination, the id that it was added under.
+        /// The registration id in the previous epoch. For a destination, the id that it was added under.
         was: RegistrationId,
-        /// Why.
+        /// Why it could not be added.
         error: AddError,
     },
-    /// The client closed, and stays so.
+    /// The client is closed for good.
     Closed,
 }
 
@@ -96,7 +96,7 @@ pub enum ClientEvent {
 pub enum DriverLoss {
     /// It was shut down cleanly.
     ShutDown,
-    /// It has given no sign of life for longer than the driver timeout: it was killed, or it hangs.
+    /// Its heartbeat is older than the driver timeout: it was killed, or it hangs.
     Silent,
 }
 
@@ -132,37 +132,37 @@ impl fmt::Display for ClientEvent {
     }
 }
 
-/// A subscriber's complaint about a publication of this client: an image was rejected. See
+/// A subscriber has rejected an image of a publication of this client. See
 /// [`Context::on_publication_error`](super::Context::on_publication_error).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicationErrorFrame {
-    /// This client's publication.
+    /// The publication's registration id.
     pub registration_id: RegistrationId,
-    /// The destination that the complaint came through, for a publication with several, by the id that it was added under; -1 where
-    /// there is none.
+    /// For a publication with several destinations, the id of the destination that the error came through. Otherwise
+    /// -1.
     pub destination_registration_id: RegistrationId,
     /// The publication's session.
     pub session_id: SessionId,
     /// The publication's stream.
     pub stream_id: StreamId,
-    /// Which receiver complains.
+    /// The id of the receiver that sent the error.
     pub receiver_id: i64,
-    /// The receiver's group tag; -1 when it has none.
+    /// The receiver's group tag, or -1 if it has none.
     pub group_tag: i64,
-    /// Where the complaint came from.
+    /// The address that the error came from.
     pub source: Option<SocketAddr>,
-    /// What kind of complaint: [`ErrorCode::ImageRejected`] so far.
+    /// The error code. At present always [`ErrorCode::ImageRejected`].
     pub code: ErrorCode,
     /// The subscriber's reason.
     pub message: String,
 }
 
-/// A counter that some client was given, or that is about to be freed. See
+/// A counter that the driver has allocated for a client, or is about to free. See
 /// [`Context::on_available_counter`](super::Context::on_available_counter).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CounterEvent {
-    /// Its registration.
+    /// The counter's registration id.
     pub registration_id: RegistrationId,
-    /// Its record in the counters.
+    /// The counter's id.
     pub counter_id: CounterId,
 }

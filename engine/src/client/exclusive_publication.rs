@@ -17,11 +17,12 @@ use crate::counters::ChannelStatus;
 use crate::logbuffer::{ExclusiveAppender, LogBuffers, OfferError};
 use crate::types::{CounterId, Position, RegistrationId, SessionId, StreamId, TermId};
 
-/// A publication that one publisher owns. May be sent to another thread; used by one at a time.
+/// A publication that belongs to a single publisher. It can be moved to another thread, and one thread uses it at a
+/// time.
 ///
-/// Dropping it gives it back to the driver. When its client or the driver is gone, offers answer
-/// [`OfferError::Closed`]; after a reconnection the same publication works again, with another session, from the start of a
-/// new log. What had not been delivered is lost.
+/// Dropping it removes it from the driver. While its client is closed or has no driver, offers return
+/// [`OfferError::Closed`]. After a reconnection the same publication works again, with another session, from the start
+/// of a new log. Messages that subscribers had not received by then are lost.
 ///
 /// ```
 /// use gannet::{Client, Context};
@@ -63,19 +64,19 @@ impl ExclusivePublication {
         Some(Self { binding, generation, shared, core, key, channel, stream_id })
     }
 
-    /// Publishes a message and returns the position after it, in bytes. A message longer than
-    /// [`Self::max_payload_length`] is sent as several fragments; the limit is [`Self::max_message_length`].
+    /// Publishes a message. Returns the position after it, in bytes. A message longer than [`Self::max_payload_length`]
+    /// is sent as several fragments. The longest message has [`Self::max_message_length`] bytes.
     ///
     /// # Errors
     ///
-    /// [`OfferError`]; nothing was published then. After [`OfferError::BackPressured`] and [`OfferError::AdminAction`]
-    /// simply try again.
+    /// [`OfferError`]; nothing was published. After [`OfferError::BackPressured`] or [`OfferError::AdminAction`], try
+    /// again.
     #[inline]
     pub fn offer(&mut self, message: &[u8]) -> Result<Position, OfferError> {
         self.append(|appender| appender.offer(message))
     }
 
-    /// Publishes a message with a reserved value: eight bytes in its header that belong to the application.
+    /// Publishes a message with a reserved value: eight bytes in the frame's header for the application's use.
     ///
     /// # Errors
     ///
@@ -105,8 +106,8 @@ impl ExclusivePublication {
         self.append(|appender| appender.offer_vectored(parts, reserved_value))
     }
 
-    /// Claims room for a message of `length` bytes, at most [`Self::max_payload_length`], to be written in place and
-    /// committed.
+    /// Claims space for a message of `length` bytes, at most [`Self::max_payload_length`]. Write the message there,
+    /// then commit the claim.
     ///
     /// # Errors
     ///
@@ -117,9 +118,9 @@ impl ExclusivePublication {
         Ok(Claim::new(binding.appender.try_claim(length)?, &binding.doorbell))
     }
 
-    /// Claims room for several messages of these lengths at once, to be written in place and committed together: one
-    /// reservation for many small messages. None may be longer than [`Self::max_payload_length`], nor all of them with their
-    /// headers longer than [`Self::max_message_length`].
+    /// Claims space for messages of the given lengths with a single reservation. Write the messages there, then commit
+    /// them together. A message has at most [`Self::max_payload_length`] bytes. All messages together, with their
+    /// headers, have at most [`Self::max_message_length`] bytes.
     ///
     /// # Errors
     ///
@@ -130,7 +131,7 @@ impl ExclusivePublication {
         Ok(BatchClaim::new(binding.appender.claim_batch(lengths)?, &binding.doorbell))
     }
 
-    /// Publishes padding that takes up the room of a message of `length` bytes: subscribers skip it.
+    /// Publishes padding that takes as much space as a message of `length` bytes. Subscribers skip it.
     ///
     /// # Errors
     ///
@@ -139,8 +140,8 @@ impl ExclusivePublication {
         self.append(|appender| appender.append_padding(length))
     }
 
-    /// Publishes frames that are formatted already, all at once, and returns the position after them. The block is a run of
-    /// whole, aligned frames that fits into the rest of the term; its first frame must be the one that this publication would
+    /// Publishes a block of formatted frames at once. Returns the position after it. The block must consist of whole,
+    /// aligned frames and fit into the rest of the term. Its first frame must be the one that this publication would
     /// write next.
     ///
     /// # Errors
@@ -161,52 +162,52 @@ impl ExclusivePublication {
         self.look(|appender| appender.position())
     }
 
-    /// The position up to which messages may be published now; `None` when closed.
+    /// The position limit: messages can be published up to here at the moment. `None` when closed.
     pub fn position_limit(&self) -> Option<Position> {
         self.look(|appender| appender.position_limit())
     }
 
-    /// How many bytes may be published now, frame headers included; `None` when closed.
+    /// The number of bytes that can be published at the moment, frame headers included. `None` when closed.
     pub fn available_window(&self) -> Option<i64> {
         self.look(|appender| appender.available_window())
     }
 
-    /// Whether there is a subscriber.
+    /// Whether the publication has a subscriber.
     pub fn is_connected(&self) -> bool {
         self.look(|appender| appender.log().metadata().is_connected()).unwrap_or(false)
     }
 
-    /// Whether offers are refused because the client is closed, or has no driver at the moment.
+    /// Whether offers fail because the client is closed or has no driver at the moment.
     pub fn is_closed(&self) -> bool {
         self.shared.is_bound(CLOSED)
     }
 
-    /// The channel, as it was given to the client.
+    /// The channel as passed to the client.
     pub fn channel(&self) -> &str {
         &self.channel
     }
 
-    /// The stream.
+    /// The stream id.
     pub fn stream_id(&self) -> StreamId {
         self.stream_id
     }
 
-    /// The session. Another one after each reconnection.
+    /// The session id. It changes with each reconnection.
     pub fn session_id(&self) -> SessionId {
         self.binding.ids.session_id
     }
 
-    /// The driver's id for the publication. Another one after each reconnection.
+    /// The driver's id for the publication. It changes with each reconnection.
     pub fn registration_id(&self) -> RegistrationId {
         self.binding.ids.registration_id
     }
 
-    /// The session epoch that the publication is in: how often its client had reconnected when it was last added.
+    /// The session epoch of the publication: the number of reconnections before it was last added.
     pub fn epoch(&self) -> u32 {
         self.binding.ids.epoch
     }
 
-    /// The id of the log's first term.
+    /// The id of the stream's first term.
     pub fn initial_term_id(&self) -> TermId {
         self.log().initial_term_id()
     }
@@ -216,51 +217,51 @@ impl ExclusivePublication {
         self.log().term_length().get()
     }
 
-    /// The longest message in bytes.
+    /// The length of the longest message in bytes.
     pub fn max_message_length(&self) -> usize {
         self.log().max_message_length()
     }
 
-    /// The longest message in bytes that goes out as one frame, and that may be claimed.
+    /// The length in bytes of the longest message that fits into one frame. Also the longest claim.
     pub fn max_payload_length(&self) -> usize {
         self.log().max_payload_length()
     }
 
-    /// The counter that holds [`Self::position_limit`]. Another one after each reconnection.
+    /// The id of the counter that holds [`Self::position_limit`]. It changes with each reconnection.
     pub fn position_limit_id(&self) -> CounterId {
         self.binding.ids.limit_id
     }
 
-    /// The counter that says how the channel's endpoint is; [`CounterId::NONE`] for IPC.
+    /// The id of the counter with the status of the channel's endpoint. [`CounterId::NONE`] for IPC.
     pub fn channel_status_id(&self) -> CounterId {
         self.binding.ids.channel_status_id
     }
 
-    /// How the channel's endpoint is. Always [`ChannelStatus::Active`] for IPC, which has no endpoint.
+    /// The status of the channel's endpoint. Always [`ChannelStatus::Active`] for IPC, which has no endpoint.
     pub fn channel_status(&self) -> ChannelStatus {
         self.core.channel_status(self.channel_status_id())
     }
 
-    /// The addresses that the sockets of the channel's endpoint are bound to, as the driver says: where it sends from, and with
-    /// `control` where receivers register, also if that was left to the driver to choose by port 0. Empty for IPC, and as
-    /// long as the endpoint is not active.
+    /// The addresses to which the driver has bound the sockets of the channel's endpoint. The publication sends from
+    /// there. With `control`, receivers register there. A port given as 0 appears as the port that was bound. Empty for
+    /// IPC, and until the endpoint is active.
     pub fn local_socket_addresses(&self) -> Vec<SocketAddr> {
         self.core.local_socket_addresses(self.channel_status_id())
     }
 
-    /// Adds a destination to a publication with `control-mode=manual`, and waits until the driver has it. Returns
-    /// the destination's id, by which [`Self::remove_destination_by_id`] removes it and
-    /// [`PublicationErrorFrame`](super::PublicationErrorFrame) names it. The id stays the same when the client reconnects, and adds
-    /// the destination again.
+    /// Adds a destination to a publication with `control-mode=manual`, and waits for the driver's answer. Returns the
+    /// destination's id, for [`Self::remove_destination_by_id`] and
+    /// [`PublicationErrorFrame`](super::PublicationErrorFrame). When the client reconnects, it adds the destination
+    /// again, and the id stays the same.
     ///
     /// # Errors
     ///
-    /// [`AddError`]: the driver's refusal, or why it could not be asked.
+    /// [`AddError`]: the driver refused, or could not be asked.
     pub fn add_destination(&self, channel: &str) -> Result<RegistrationId, AddError> {
         self.core.change_destination(self.key, DestinationChange::Add(channel.to_owned()))
     }
 
-    /// [`Self::add_destination`] without waiting.
+    /// As [`Self::add_destination`], without waiting.
     ///
     /// # Errors
     ///
@@ -269,7 +270,7 @@ impl ExclusivePublication {
         PendingDestination::begin(&self.core, self.key, DestinationChange::Add(channel.to_owned()))
     }
 
-    /// Removes a destination that was added with this channel, and waits until the driver has done so.
+    /// Removes a destination that was added with this channel, and waits for the driver's answer.
     ///
     /// # Errors
     ///
@@ -278,7 +279,7 @@ impl ExclusivePublication {
         self.core.change_destination(self.key, DestinationChange::Remove(channel.to_owned())).map(|_| ())
     }
 
-    /// [`Self::remove_destination`] without waiting.
+    /// As [`Self::remove_destination`], without waiting.
     ///
     /// # Errors
     ///
@@ -287,7 +288,7 @@ impl ExclusivePublication {
         PendingDestination::begin(&self.core, self.key, DestinationChange::Remove(channel.to_owned()))
     }
 
-    /// Removes the destination that was added under this id, and waits until the driver has done so.
+    /// Removes the destination with this id, and waits for the driver's answer.
     ///
     /// # Errors
     ///
@@ -296,8 +297,8 @@ impl ExclusivePublication {
         self.core.change_destination(self.key, DestinationChange::RemoveById(id)).map(|_| ())
     }
 
-    /// Ends the publication *and* the stream: subscribers lose their images at once, without reading what is left, and find
-    /// [`ImageInfo::is_revoked`](super::ImageInfo::is_revoked) set.
+    /// Ends the publication and the stream. Subscribers lose their images at once, without reading the remaining
+    /// messages, and [`ImageInfo::is_revoked`](super::ImageInfo::is_revoked) is true.
     pub fn revoke(self) {
         self.core.release(self.key, true);
     }

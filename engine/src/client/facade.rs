@@ -22,10 +22,10 @@ use crate::memory::{FileAccess, RawAccess};
 use crate::time::SystemClock;
 use crate::types::{ClientId, CorrelationId, RegistrationId, SessionId, StreamId};
 
-/// A connection to a driver, through which publications, subscriptions and counters are added.
+/// A connection to a driver. It adds publications, subscriptions and counters.
 ///
-/// May be shared between threads. Dropping it closes it: all its handles are closed then, wherever they are, and stay safe
-/// to use and to drop in any order.
+/// Threads can share a client by reference. Dropping the client closes it and all its handles. Closed handles are safe
+/// to use, and to drop in any order.
 ///
 /// ```
 /// use gannet::{Client, Context};
@@ -45,7 +45,7 @@ pub struct Client {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Handlers of one subscription, in place of the client's own.
+/// Handlers for one subscription, which replace the client's handlers.
 ///
 /// ```
 /// use std::sync::mpsc::channel;
@@ -67,7 +67,7 @@ pub struct ImageHandlers {
 }
 
 impl ImageHandlers {
-    /// No handlers yet. Where none is set, the client's own handler is called.
+    /// No handlers. For a handler that is not set, the client's handler is called.
     pub fn new() -> Self {
         Self::default()
     }
@@ -94,11 +94,11 @@ impl core::fmt::Debug for ImageHandlers {
 }
 
 impl Client {
-    /// Connects to the driver in the context's directory. Waits for it, up to the driver timeout.
+    /// Connects to the driver in the context's directory. Waits for the driver up to the driver timeout.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] says what was found there instead of a running driver.
+    /// [`ConnectError`] says what the client found instead of a running driver.
     pub fn connect(context: Context) -> Result<Self, ConnectError> {
         let Context { settings, handlers, mut driver_invoker } = context;
         let clock = SystemClock;
@@ -130,26 +130,28 @@ impl Client {
         Ok(Self { core, thread })
     }
 
-    /// Runs one duty cycle of the conductor and the handlers that are due. Returns how much work was done, 0 for none.
-    /// For clients with [`Context::use_conductor_invoker`]; harmless for others.
+    /// Runs one duty cycle of the conductor, and the handlers that are due. Returns the amount of work done, 0 for
+    /// none. For clients with [`Context::use_conductor_invoker`]. Other clients may call it as well.
     pub fn invoke(&self) -> usize {
         self.core.service()
     }
 
-    /// Adds a publication that its publishers share, and waits until the driver has it. May be called in a handler.
+    /// Adds a publication that several publishers can share, and waits for the driver's answer. Handlers may call this
+    /// method.
     ///
-    /// This and all other calls that wait run the client's conductor meanwhile. Where the same thread also has to invoke the driver,
-    /// the client must know how to, see [`Context::driver_invoker`]; or add without waiting.
+    /// This call and all others that wait run the client's conductor meanwhile. If the same thread also has to invoke
+    /// the driver, set [`Context::driver_invoker`] or use the calls that do not wait.
     ///
     /// # Errors
     ///
-    /// [`AddError`]: the driver's refusal, or why it could not be asked.
+    /// [`AddError`]: the driver refused, or could not be asked.
     pub fn add_publication(&self, channel: &str, stream_id: i32) -> Result<Publication, AddError> {
         self.core
             .add_and_wait(|| Wanted::Publication { channel: channel.to_owned(), stream_id: StreamId::new(stream_id) })
     }
 
-    /// Adds a publication that has its log to itself, which is the faster kind, and waits until the driver has it.
+    /// Adds a publication with a log of its own, and waits for the driver's answer. An exclusive publication is faster
+    /// than a shared one.
     ///
     /// # Errors
     ///
@@ -161,7 +163,7 @@ impl Client {
         })
     }
 
-    /// Adds a subscription, and waits until the driver has it. Its images may appear a little later.
+    /// Adds a subscription, and waits for the driver's answer. Its images may appear a little later.
     ///
     /// # Errors
     ///
@@ -170,7 +172,7 @@ impl Client {
         self.add_subscription_with(channel, stream_id, ImageHandlers::new())
     }
 
-    /// Adds a subscription with handlers of its own, and waits until the driver has it.
+    /// Adds a subscription with its own handlers, and waits for the driver's answer.
     ///
     /// # Errors
     ///
@@ -189,8 +191,8 @@ impl Client {
         })
     }
 
-    /// Adds a counter that lives as long as this client, and waits until the driver has it. At most 112 bytes of the key
-    /// and 380 of the label are kept. Types below 1000 are reserved.
+    /// Adds a counter that lives as long as this client, and waits for the driver's answer. Only the first 112 bytes of
+    /// the key and the first 380 bytes of the label are kept. Type ids below 1000 are reserved.
     ///
     /// # Errors
     ///
@@ -199,8 +201,8 @@ impl Client {
         self.core.add_and_wait(|| Wanted::Counter { type_id, key: key.to_owned(), label: label.to_owned() })
     }
 
-    /// Finds or adds a counter that outlives its clients and that every client finds by its type and `registration_id`,
-    /// and waits until the driver has it.
+    /// Finds or adds a static counter, and waits for the driver's answer. A static counter outlives its clients. Every
+    /// client finds it by its type and `registration_id`.
     ///
     /// # Errors
     ///
@@ -220,7 +222,7 @@ impl Client {
         })
     }
 
-    /// [`Self::add_publication`] without waiting.
+    /// As [`Self::add_publication`], without waiting.
     ///
     /// # Errors
     ///
@@ -229,7 +231,7 @@ impl Client {
         self.ask(Wanted::Publication { channel: channel.to_owned(), stream_id: StreamId::new(stream_id) })
     }
 
-    /// [`Self::add_exclusive_publication`] without waiting.
+    /// As [`Self::add_exclusive_publication`], without waiting.
     ///
     /// # Errors
     ///
@@ -242,7 +244,7 @@ impl Client {
         self.ask(Wanted::ExclusivePublication { channel: channel.to_owned(), stream_id: StreamId::new(stream_id) })
     }
 
-    /// [`Self::add_subscription_with`] without waiting.
+    /// As [`Self::add_subscription_with`], without waiting.
     ///
     /// # Errors
     ///
@@ -257,7 +259,7 @@ impl Client {
         self.ask(Wanted::Subscription { channel, stream_id, handlers: handlers.shared })
     }
 
-    /// [`Self::add_static_counter`] without waiting.
+    /// As [`Self::add_static_counter`], without waiting.
     ///
     /// # Errors
     ///
@@ -273,7 +275,7 @@ impl Client {
         self.ask(Wanted::StaticCounter { registration_id, type_id, key: key.to_owned(), label: label.to_owned() })
     }
 
-    /// [`Self::add_counter`] without waiting.
+    /// As [`Self::add_counter`], without waiting.
     ///
     /// # Errors
     ///
@@ -282,8 +284,8 @@ impl Client {
         self.ask(Wanted::Counter { type_id, key: key.to_owned(), label: label.to_owned() })
     }
 
-    /// Asks the driver for a session id that no publication on the stream uses. If the driver is too old to be asked,
-    /// the client makes one up at random.
+    /// Asks the driver for a session id that no publication on the stream uses. If the driver is too old to know this
+    /// command, the client picks a random session id.
     ///
     /// # Errors
     ///
@@ -292,14 +294,13 @@ impl Client {
         self.core.next_session_id(StreamId::new(stream_id))
     }
 
-    /// Returns a number that no other client of the same driver gets. Applications can use it to correlate requests and
-    /// responses.
+    /// Returns a number that no other client of the same driver gets, for example to correlate requests and responses.
     pub fn next_correlation_id(&self) -> CorrelationId {
         self.core.conductor().link().next_correlation_id()
     }
 
-    /// All counters of the driver and its clients. The reader still works when the driver is gone. Some time after a
-    /// reconnection it shows nothing any more; call this again then.
+    /// All counters of the driver and its clients. The reader keeps working while the driver is gone. Some time after a
+    /// reconnection it becomes empty. Call this method again then.
     pub fn counters(&self) -> CountersReader {
         self.core.counters()
     }
@@ -309,7 +310,7 @@ impl Client {
         self.core.conductor().client_id()
     }
 
-    /// How often the client has reconnected.
+    /// The number of times that the client has reconnected.
     pub fn epoch(&self) -> u32 {
         self.core.conductor().epoch()
     }
@@ -324,8 +325,8 @@ impl Client {
         self.core.conductor().is_connected()
     }
 
-    /// Makes a client that lost its driver, or that its driver timed out, connect again and add everything again, as
-    /// soon as there is a driver. [`ClientEvent::Reconnected`](super::ClientEvent::Reconnected) says when that is done.
+    /// Makes a client that lost its driver, or that its driver timed out, reconnect and add everything again as soon as
+    /// there is a driver. [`ClientEvent::Reconnected`](super::ClientEvent::Reconnected) reports when that is done.
     /// Returns whether the client was without a driver. See [`Context::reconnect_in_place`].
     pub fn reconnect(&self) -> bool {
         self.core.reconnect()

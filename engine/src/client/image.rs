@@ -12,8 +12,9 @@ use crate::memory::{AtomicBuffer, OwnedWord};
 use crate::sync::{AtomicI32, AtomicI64, Ordering};
 use crate::types::{CorrelationId, CounterId, Position, RegistrationId, SessionId, StreamId, TermId};
 
-/// One publisher's stream, as its subscription reads it. Lives in its [`Subscription`](super::Subscription), which polls it
-/// with the others; it may also be polled by itself, see [`Subscription::images_mut`](super::Subscription::images_mut).
+/// One publisher's stream, as one subscription reads it. The image is part of its
+/// [`Subscription`](super::Subscription), which polls all its images in turn. An application can also poll an image by
+/// itself, see [`Subscription::images_mut`](super::Subscription::images_mut).
 ///
 /// ```
 /// use gannet::{Client, Context};
@@ -44,8 +45,8 @@ pub struct Image {
     _lending: Lending,
 }
 
-/// What there is to know about an image, for handlers and for whoever wants to keep it. Stays readable when the image is
-/// gone.
+/// The properties of an image, for handlers and for applications that keep them. They stay readable after the image is
+/// closed.
 ///
 /// ```
 /// use gannet::{Client, Context};
@@ -132,13 +133,13 @@ impl Image {
         Self { shared, reader, owner: parts.owner, doorbell, _lending: parts.lending }
     }
 
-    /// A description of the image, which may be kept.
+    /// The image's properties, which the application may keep.
     pub fn info(&self) -> ImageInfo {
         ImageInfo { shared: Arc::clone(&self.shared) }
     }
 
-    /// Hands at most `limit` fragments to `handler`, and returns how many. The memory that a fragment borrows may be
-    /// overwritten as soon as the poll has returned, so the handler must be done with it.
+    /// Passes at most `limit` fragments to `handler`. Returns how many. The memory of a fragment may be overwritten as
+    /// soon as the poll returns, so the handler must copy what it keeps.
     #[inline]
     pub fn poll(&mut self, handler: impl FnMut(Fragment<'_>), limit: usize) -> usize {
         if !self.may_read() {
@@ -148,7 +149,7 @@ impl Image {
         reader.poll_within(CounterTenure { shared, owner }, handler, i64::MAX, limit)
     }
 
-    /// As [`Self::poll`], but hands over no fragment that starts at position `bound` or later.
+    /// As [`Self::poll`], but stops before the first fragment that starts at position `bound` or later.
     #[inline]
     pub fn bounded_poll(&mut self, handler: impl FnMut(Fragment<'_>), bound: Position, limit: usize) -> usize {
         if !self.may_read() {
@@ -158,7 +159,8 @@ impl Image {
         reader.poll_within(CounterTenure { shared, owner }, handler, bound.get(), limit)
     }
 
-    /// As [`Self::poll`], but after each fragment the handler says how to continue; see [`ControlledAction`].
+    /// As [`Self::poll`], but the handler's return value says how to continue after each fragment. See
+    /// [`ControlledAction`].
     #[inline]
     pub fn controlled_poll(&mut self, handler: impl FnMut(Fragment<'_>) -> ControlledAction, limit: usize) -> usize {
         if !self.may_read() {
@@ -168,7 +170,7 @@ impl Image {
         reader.controlled_poll_within(CounterTenure { shared, owner }, handler, i64::MAX, limit)
     }
 
-    /// Both [`Self::bounded_poll`] and [`Self::controlled_poll`].
+    /// Combines [`Self::bounded_poll`] and [`Self::controlled_poll`].
     #[inline]
     pub fn bounded_controlled_poll(
         &mut self,
@@ -183,7 +185,7 @@ impl Image {
         reader.controlled_poll_within(CounterTenure { shared, owner }, handler, bound.get(), limit)
     }
 
-    /// Hands over one run of whole frames, including their headers, of at most `limit` bytes in all, and returns its
+    /// Passes one run of whole frames, headers included, to `handler`. The run has at most `limit` bytes. Returns its
     /// length in bytes.
     pub fn block_poll(&mut self, handler: impl FnOnce(Block<'_>), limit: usize) -> usize {
         if !self.may_read() {
@@ -193,8 +195,8 @@ impl Image {
         reader.block_poll_within(CounterTenure { shared, owner }, handler, limit)
     }
 
-    /// Hands over fragments from position `from` up to `bound` without consuming them, and returns the position where
-    /// the next call may start.
+    /// Passes fragments from position `from` up to `bound` to `handler` without consuming them. Returns the position at
+    /// which the next call may start.
     pub fn peek(
         &mut self,
         from: Position,
@@ -204,12 +206,12 @@ impl Image {
         if self.may_read() { self.reader.peek(from, handler, bound) } else { from }
     }
 
-    /// Checks whether the next frame is malformed, so that the image can never be read any further. Call it when an
-    /// image that should deliver does not.
+    /// Checks whether the next frame is malformed. If it is, the image can never be read further. Call this when an
+    /// image unexpectedly delivers nothing.
     ///
     /// # Errors
     ///
-    /// [`MalformedFrame`] says where it is, and what was found.
+    /// [`MalformedFrame`] gives the frame's position and what was found there.
     pub fn check(&self) -> Result<(), MalformedFrame> {
         if self.is_closed() { Ok(()) } else { self.reader.check() }
     }
@@ -304,27 +306,27 @@ impl Tenure for CounterTenure<'_> {
 }
 
 impl ImageInfo {
-    /// The image's id: for IPC the publication's registration id, otherwise a number that the driver has chosen.
+    /// The image's id. For IPC it is the publication's registration id, otherwise a number that the driver chose.
     pub fn correlation_id(&self) -> CorrelationId {
         self.shared.correlation_id
     }
 
-    /// The publisher's session.
+    /// The publisher's session id.
     pub fn session_id(&self) -> SessionId {
         self.shared.session_id
     }
 
-    /// The stream.
+    /// The stream id.
     pub fn stream_id(&self) -> StreamId {
         self.shared.stream_id
     }
 
-    /// The registration id that the image's subscription had when the image came.
+    /// The registration id that the subscription had when it got the image.
     pub fn subscription_registration_id(&self) -> RegistrationId {
         self.shared.subscription_registration_id
     }
 
-    /// Where the stream comes from: `aeron:ipc`, or the sender's address.
+    /// The source of the stream: `aeron:ipc`, or the sender's address.
     pub fn source_identity(&self) -> &str {
         &self.shared.source_identity
     }
@@ -334,13 +336,14 @@ impl ImageInfo {
         self.shared.join_position
     }
 
-    /// How far the subscription has read, also once the image is closed. Moves at the end of each poll.
+    /// The position up to which the subscription has read. It advances at the end of each poll, and stays readable when
+    /// the image is closed.
     pub fn position(&self) -> Position {
         self.shared.position()
     }
 
-    /// The id of the counter that tells the driver how far the subscription has read. It belongs to this image until
-    /// the image is closed.
+    /// The id of the counter with the subscription's position in this image, which the driver reads. The counter
+    /// belongs to this image until the image is closed.
     pub fn subscriber_position_id(&self) -> CounterId {
         self.shared.position_id
     }
@@ -360,7 +363,7 @@ impl ImageInfo {
         self.shared.log.mtu()
     }
 
-    /// The position at which the stream ends, if that is known already.
+    /// The position at which the stream ends, if it is known yet.
     pub fn end_of_stream_position(&self) -> Option<Position> {
         let position = self.shared.end_of_stream_position();
         (position != i64::MAX).then_some(Position::new(position))
@@ -371,17 +374,17 @@ impl ImageInfo {
         self.shared.is_end_of_stream()
     }
 
-    /// How many transports the image receives from; 0 for IPC.
+    /// The number of transports that the image receives from. 0 for IPC.
     pub fn active_transport_count(&self) -> i32 {
         self.shared.log.metadata().active_transport_count()
     }
 
-    /// Whether the publisher revoked the stream: it ended without waiting for subscribers.
+    /// Whether the publisher revoked the stream, which ends the stream without waiting for subscribers.
     pub fn is_revoked(&self) -> bool {
         self.shared.is_revoked()
     }
 
-    /// Whether the image is gone: it delivers nothing any more.
+    /// Whether the image is closed. A closed image delivers nothing.
     pub fn is_closed(&self) -> bool {
         self.shared.is_closed()
     }

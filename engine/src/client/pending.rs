@@ -14,7 +14,7 @@ use super::publication::Publication;
 use super::subscription::Subscription;
 use crate::command::ErrorCode;
 
-/// A publication, subscription or counter on its way. Dropped before it arrived, it is given back.
+/// A publication, subscription or counter that the driver was asked for. Dropping the pending handle removes it again.
 ///
 /// ```
 /// use gannet::{Client, Context};
@@ -57,12 +57,12 @@ macro_rules! handles {
         }
 
         impl Pending<$handle> {
-            /// The handle, if the driver has answered; `Ok(None)` if not yet, or if the handle was returned before. The
-            /// conductor must run meanwhile; it does so by itself, unless the client has an invoker.
+            /// The handle, once the driver has answered. `Ok(None)` before that, and after the handle was returned. The
+            /// conductor must run meanwhile. Unless the client has an invoker, the conductor's thread runs it.
             ///
             /// # Errors
             ///
-            /// [`AddError`], once.
+            /// [`AddError`], returned once.
             pub fn poll(&mut self) -> Result<Option<$handle>, AddError> {
                 self.poll_handle()
             }
@@ -95,7 +95,7 @@ impl<T> Pending<T> {
         Self { core, key: Some(key), _handle: PhantomData }
     }
 
-    /// Whether neither a handle nor an error has been returned yet.
+    /// Whether the result, a handle or an error, is still to be returned.
     pub fn is_pending(&self) -> bool {
         self.key.is_some()
     }

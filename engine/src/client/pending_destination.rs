@@ -8,7 +8,7 @@ use super::conductor::{DestinationChange, ResourceKey};
 use super::error::AddError;
 use crate::types::{CorrelationId, RegistrationId};
 
-/// A destination on its way in or out. Dropped, it goes on all the same, and nobody learns how it ended.
+/// A destination that is being added or removed. Dropping this does not stop the change, but its result is lost.
 ///
 /// ```
 /// use gannet::{Client, Context};
@@ -45,12 +45,12 @@ impl PendingDestination {
         Ok(Self { core: Arc::clone(core), id, outcome: Outcome::Pending })
     }
 
-    /// Whether the driver has made the change. The conductor must run meanwhile; it does so by itself, unless the
-    /// client has an invoker.
+    /// Whether the driver has made the change. The conductor must run meanwhile. Unless the client has an invoker, the
+    /// conductor's thread runs it.
     ///
     /// # Errors
     ///
-    /// [`AddError`], once: the driver's refusal, or that it does not answer. The change will not be made then.
+    /// [`AddError`], returned once: the driver refused or did not answer. The change will not be made.
     pub fn poll(&mut self) -> Result<bool, AddError> {
         if self.outcome == Outcome::Pending
             && let Some(answer) = self.core.conductor().answer_to(self.id)
@@ -61,7 +61,7 @@ impl PendingDestination {
         Ok(self.outcome == Outcome::Done)
     }
 
-    /// The id of the change. For a destination that is added, this is its id from then on.
+    /// The id of the change. For a destination that is added, it becomes the destination's id.
     pub fn id(&self) -> RegistrationId {
         self.id.registration()
     }

@@ -18,10 +18,10 @@ use crate::logbuffer::{Block, ControlledAction, Fragment};
 use crate::sync::Ordering;
 use crate::types::{CounterId, RegistrationId, SessionId, StreamId};
 
-/// A subscription to a stream. May be sent to another thread; polled by one at a time.
+/// A subscription to a stream. It can be moved to another thread, and one thread polls it at a time.
 ///
-/// Dropping it gives it back to the driver. When its client or the driver is gone, polls deliver nothing and
-/// [`Self::is_closed`] says so; after a reconnection the same subscription delivers again, from new images.
+/// Dropping it removes it from the driver. While its client is closed or has no driver, polls deliver nothing and
+/// [`Self::is_closed`] is true. After a reconnection the same subscription delivers again, from new images.
 ///
 /// ```
 /// use std::time::Duration;
@@ -65,18 +65,18 @@ impl Subscription {
         Some(Self { core, key, shared, images: Vec::new(), turn: 0, seen, changes: Vec::new() })
     }
 
-    /// Hands at most `limit` fragments to `handler`, image after image, and returns how many. Each poll starts with
-    /// another image. The memory that a fragment borrows may be overwritten as soon as the poll has returned.
+    /// Passes at most `limit` fragments to `handler`, one image after the other. Returns how many. Each poll starts
+    /// with another image. The memory of a fragment may be overwritten as soon as the poll returns.
     ///
-    /// A message longer than a frame arrives as several fragments; a
+    /// A message longer than a frame arrives as several fragments. A
     /// [`FragmentAssembler`](crate::logbuffer::FragmentAssembler) joins them.
     #[inline]
     pub fn poll(&mut self, mut handler: impl FnMut(Fragment<'_>), limit: usize) -> usize {
         self.poll_images(limit, |image, limit| image.poll(&mut handler, limit))
     }
 
-    /// As [`Self::poll`], but the handler says how to go on after each fragment. What it says concerns the image that the
-    /// fragment came from; the others are polled all the same.
+    /// As [`Self::poll`], but the handler's return value says how to continue after each fragment. It applies to the
+    /// fragment's image only; the other images are still polled.
     #[inline]
     pub fn controlled_poll(
         &mut self,
@@ -86,8 +86,8 @@ impl Subscription {
         self.poll_images(limit, |image, limit| image.controlled_poll(&mut handler, limit))
     }
 
-    /// Hands over one run of whole frames, including their headers, from each image that has any. A run has at most
-    /// `limit` bytes. Returns how many bytes were handed over in all. See [`Image::block_poll`].
+    /// Passes one run of whole frames, headers included, from each image that has any to `handler`. A run has at most
+    /// `limit` bytes. Returns the total number of bytes. See [`Image::block_poll`].
     pub fn block_poll(&mut self, mut handler: impl FnMut(Block<'_>), limit: usize) -> usize {
         self.refresh();
         self.images.iter_mut().map(|image| image.block_poll(&mut handler, limit)).sum()
@@ -118,17 +118,18 @@ impl Subscription {
         fragments
     }
 
-    /// As [`Self::poll`], but sleeps while there is nothing to read, for at most `timeout`. Returns 0 when the time is
-    /// over, or at once when the client is closed.
+    /// As [`Self::poll`], but sleeps for at most `timeout` while there is nothing to read. Returns 0 after the timeout,
+    /// or at once when the client is closed.
     ///
-    /// A publisher of this engine wakes the sleeper as soon as it has published; that costs publishers nothing while
-    /// nobody sleeps. Other publishers do not know about sleepers: their messages are found within a millisecond.
+    /// A publisher of this engine wakes the sleeping subscriber right after publishing. This costs publishers nothing
+    /// while no subscriber sleeps. Other publishers do not wake subscribers. Their messages are found within a
+    /// millisecond.
     pub fn poll_wait(&mut self, mut handler: impl FnMut(Fragment<'_>), limit: usize, timeout: Duration) -> usize {
         self.wait(timeout, |this| Some(this.poll(&mut handler, limit)).filter(|&fragments| fragments > 0))
     }
 
-    /// As [`Self::controlled_poll`], but waits as [`Self::poll_wait`] does. A handler that aborts ends the wait, too: when it is
-    /// to be asked again is for the caller to say.
+    /// As [`Self::controlled_poll`], but waits as [`Self::poll_wait`] does. A handler that aborts also ends the wait,
+    /// so that the caller decides when to poll again.
     pub fn controlled_poll_wait(
         &mut self,
         mut handler: impl FnMut(Fragment<'_>) -> ControlledAction,
@@ -188,45 +189,45 @@ impl Subscription {
         self.shared.drowsy.store(0, Ordering::Relaxed);
     }
 
-    /// The images, brought up to date by this call.
+    /// The images. This call updates them first.
     pub fn images(&mut self) -> &[Image] {
         self.refresh();
         &self.images
     }
 
-    /// The images, to be polled one by one.
+    /// The images, for polling them one by one.
     pub fn images_mut(&mut self) -> &mut [Image] {
         self.refresh();
         &mut self.images
     }
 
-    /// The image of a session.
+    /// The image of a session, if there is one.
     pub fn image_mut(&mut self, session_id: SessionId) -> Option<&mut Image> {
         self.refresh();
         self.images.iter_mut().find(|image| image.session_id() == session_id)
     }
 
-    /// How many images there are.
+    /// The number of images.
     pub fn image_count(&self) -> usize {
         self.shared.lock().images.len()
     }
 
-    /// Whether there is an image that can be read.
+    /// Whether the subscription has an image that can be read.
     pub fn is_connected(&self) -> bool {
         self.shared.lock().images.iter().any(|image| !image.is_closed())
     }
 
-    /// Whether polls deliver nothing because the client is closed, or has no driver now.
+    /// Whether polls deliver nothing because the client is closed or has no driver at the moment.
     pub fn is_closed(&self) -> bool {
         !self.shared.lock().open
     }
 
-    /// The channel, as it was given to the client.
+    /// The channel as passed to the client.
     pub fn channel(&self) -> &str {
         &self.shared.channel
     }
 
-    /// The stream.
+    /// The stream id.
     pub fn stream_id(&self) -> StreamId {
         self.shared.stream_id
     }
@@ -236,7 +237,7 @@ impl Subscription {
         self.shared.lock().registration_id
     }
 
-    /// The id of the counter with the status of the channel's endpoint; [`CounterId::NONE`] for IPC and spies.
+    /// The id of the counter with the status of the channel's endpoint. [`CounterId::NONE`] for IPC and spies.
     pub fn channel_status_id(&self) -> CounterId {
         self.shared.lock().channel_status_id
     }
@@ -247,15 +248,15 @@ impl Subscription {
         self.core.channel_status(self.channel_status_id())
     }
 
-    /// The addresses to which the driver has bound the sockets of the channel's endpoint: one, or with
+    /// The addresses to which the driver has bound the sockets of the channel's endpoint: one address, or with
     /// `control-mode=manual` one for each UDP destination. Empty for IPC and spies, and until the endpoint is active.
     pub fn local_socket_addresses(&self) -> Vec<SocketAddr> {
         self.core.local_socket_addresses(self.channel_status_id())
     }
 
-    /// The channel by which others reach a subscription that asked for port 0: with the port that the driver has bound. It is
-    /// the channel as it was asked for if its endpoint has another port, or none, and unless there is exactly one address.
-    /// `None` as long as the endpoint is not active.
+    /// The channel for publishers of a subscription whose endpoint has port 0: the same channel with the port that the
+    /// driver has bound. The channel is returned unchanged if its endpoint has another port, if it has no endpoint, or
+    /// if the number of bound addresses is not one. `None` until the endpoint is active.
     ///
     /// ```
     /// # use gannet::{Client, Context};
@@ -281,17 +282,17 @@ impl Subscription {
         })
     }
 
-    /// Adds a destination to a subscription with `control-mode=manual`, and waits until the driver has it. Returns
-    /// the destination's id. When the client reconnects, it adds the destination again.
+    /// Adds a destination to a subscription with `control-mode=manual`, and waits for the driver's answer. Returns the
+    /// destination's id. When the client reconnects, it adds the destination again.
     ///
     /// # Errors
     ///
-    /// [`AddError`]: the driver's refusal, or why it could not be asked.
+    /// [`AddError`]: the driver refused, or could not be asked.
     pub fn add_destination(&self, channel: &str) -> Result<RegistrationId, AddError> {
         self.core.change_destination(self.key, DestinationChange::Add(channel.to_owned()))
     }
 
-    /// [`Self::add_destination`] without waiting.
+    /// As [`Self::add_destination`], without waiting.
     ///
     /// # Errors
     ///
@@ -300,7 +301,7 @@ impl Subscription {
         PendingDestination::begin(&self.core, self.key, DestinationChange::Add(channel.to_owned()))
     }
 
-    /// Removes a destination that was added with this channel, and waits until the driver has done so.
+    /// Removes a destination that was added with this channel, and waits for the driver's answer.
     ///
     /// # Errors
     ///
@@ -309,7 +310,7 @@ impl Subscription {
         self.core.change_destination(self.key, DestinationChange::Remove(channel.to_owned())).map(|_| ())
     }
 
-    /// [`Self::remove_destination`] without waiting.
+    /// As [`Self::remove_destination`], without waiting.
     ///
     /// # Errors
     ///
@@ -318,8 +319,8 @@ impl Subscription {
         PendingDestination::begin(&self.core, self.key, DestinationChange::Remove(channel.to_owned()))
     }
 
-    /// Rejects an image: its publisher is told the reason, of at most 1023 bytes, and the image is removed, at least
-    /// for a while. Waits until the driver has done so.
+    /// Rejects an image, and waits for the driver's answer. The publisher is told the reason, which has at most 1023
+    /// bytes. The driver removes the image, at least for a while.
     ///
     /// # Errors
     ///

@@ -16,26 +16,26 @@ const DRIVER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest token that every driver takes, in bytes.
 const MAX_TOKEN_LENGTH: usize = 4096;
 
-/// Why a driver was not asked to terminate.
+/// Why the driver was not asked to terminate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TerminationError {
-    /// There are no files of a driver, or they cannot be opened.
+    /// The directory has no driver's files, or they cannot be opened.
     #[error("cannot ask the driver of {} to terminate: {source}", dir.display())]
     Cnc {
         /// The directory.
         dir: PathBuf,
-        /// What is wrong with its file.
+        /// What is wrong with the file.
         source: CncOpenError,
     },
-    /// No driver runs there, so that nobody would read it.
+    /// No driver is running in the directory, so nobody would read the command.
     #[error("cannot ask the driver of {} to terminate: {}", dir.display(), NotRunning { pid: *pid, state: *state })]
     NotRunning {
         /// The directory.
         dir: PathBuf,
-        /// The driver's process, or what was.
+        /// The process id in the driver's files.
         pid: i64,
-        /// What became of its driver.
+        /// The driver's state.
         state: DriverState,
     },
     /// The driver is too old to know the command.
@@ -47,10 +47,10 @@ pub enum TerminationError {
     TooOld {
         /// The directory.
         dir: PathBuf,
-        /// The version of its files.
+        /// The version of the driver's files.
         found: SemanticVersion,
     },
-    /// No driver takes a token that long.
+    /// The token is longer than drivers accept.
     #[error("a termination token of {length} bytes is longer than the {MAX_TOKEN_LENGTH} that drivers take")]
     TokenTooLong {
         /// The token's length in bytes.
@@ -61,7 +61,7 @@ pub enum TerminationError {
     Ring {
         /// The directory.
         dir: PathBuf,
-        /// Why not.
+        /// Why the ring did not take it.
         source: RingWriteError,
     },
 }
@@ -88,9 +88,9 @@ impl fmt::Display for NotRunning {
     }
 }
 
-/// Asks the driver of this directory to terminate. Whether it does is for its termination validator to say, which denies everything
-/// unless it is configured to do otherwise; `token` is what the validator is shown. Nothing is answered: a driver that has gone has
-/// left [`DriverState::ShutDown`] behind, or nothing at all.
+/// Asks the driver of this directory to terminate. The driver's termination validator decides whether it does, from
+/// `token`. The default validator denies every request. The driver does not answer. A driver that has terminated leaves
+/// [`DriverState::ShutDown`] behind, or no files.
 ///
 /// ```
 /// use gannet::{TerminationError, request_driver_termination};
@@ -102,7 +102,7 @@ impl fmt::Display for NotRunning {
 ///
 /// # Errors
 ///
-/// [`TerminationError`]: nobody was asked.
+/// [`TerminationError`]; the driver was not asked.
 pub fn request_driver_termination(dir: impl AsRef<Path>, token: &[u8]) -> Result<(), TerminationError> {
     let dir = dir.as_ref();
     if token.len() > MAX_TOKEN_LENGTH {

@@ -9,40 +9,40 @@ use super::publication::Publication;
 use crate::logbuffer::{ClaimLost, Fragment, OfferError};
 use crate::types::Position;
 
-/// Why a message was not sent. Nothing was published then.
+/// Why a message was not sent. Nothing was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
-    /// No room could be claimed. After [`OfferError::BackPressured`] and [`OfferError::AdminAction`] the message may simply be
-    /// sent again.
+    /// No space could be claimed. After [`OfferError::BackPressured`] or [`OfferError::AdminAction`], send the message
+    /// again.
     #[error(transparent)]
     Offer(#[from] OfferError),
-    /// The message was not written: it is longer than the room that was claimed for it, or more than its schema allows. The
-    /// claim was aborted.
+    /// The message was not written: it is longer than the claimed space, or longer than its schema allows. The claim
+    /// was aborted.
     #[error("the message was not written: {0}")]
     Encode(#[from] EncodeError),
-    /// Writing took so long that the driver gave up waiting for it.
+    /// The claim was lost: writing the message took longer than the driver's unblock timeout.
     #[error(transparent)]
     ClaimLost(#[from] ClaimLost),
 }
 
-/// Why a fragment is not the message that was asked for.
+/// Why a fragment cannot be read as the requested message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
-    /// It is a part of a message that came in several: poll by way of a [`FragmentAssembler`](crate::FragmentAssembler).
+    /// The fragment is part of a longer message. Poll through a [`FragmentAssembler`](crate::FragmentAssembler).
     #[error("this is a part of a message that came in several fragments, and takes an assembler to be read")]
     Part,
-    /// It is of another schema or message, or of a version that did not have the message yet, or it is cut off.
+    /// The message is of another schema or type, its version is older than the requested message, or it is truncated.
     #[error(transparent)]
     Decode(#[from] DecodeError),
 }
 
 impl ExclusivePublication {
-    /// Sends a message of an SBE schema: claims `length` bytes, at most [`Self::max_payload_length`], has `write` write the
-    /// message there, and publishes as much as it wrote. The position after it comes back.
+    /// Sends a message of an SBE schema. Claims `length` bytes, at most [`Self::max_payload_length`], calls `write` to
+    /// write the message there, and publishes the bytes that it wrote. Returns the position after the claim.
     ///
-    /// `length` is the message's length with its header, as `encoded_length` of its encoder tells it. Where that is not known
-    /// beforehand it may be more: what is left over becomes padding, which takes up room in the log and is skipped by
-    /// subscribers. Messages that are longer than a frame are written to a buffer and offered.
+    /// `length` is the message's length with its header, which `encoded_length` of its encoder returns. If the length
+    /// is not known beforehand, `length` may be larger: the rest becomes padding, which occupies the log and which
+    /// subscribers skip. For messages longer than a frame, encode into a buffer and offer it.
     ///
     /// ```
     /// use gannet::{Client, Context, SendError};
@@ -76,7 +76,7 @@ impl ExclusivePublication {
     ///
     /// # Errors
     ///
-    /// [`SendError`]; nothing was published then, and a claim was given up.
+    /// [`SendError`]; nothing was published, and the claim was aborted.
     #[inline]
     pub fn send<M: Message>(
         &mut self,
@@ -92,7 +92,7 @@ impl Publication {
     ///
     /// # Errors
     ///
-    /// [`SendError`]; nothing was published then, and a claim was given up.
+    /// [`SendError`]; nothing was published, and the claim was aborted.
     #[inline]
     pub fn send<M: Message>(
         &self,
@@ -115,11 +115,11 @@ fn write_claim<M: Message>(
 }
 
 impl<'a> Fragment<'a> {
-    /// Reads the message that this is, checking that its header names that message and its schema and a version that had it,
-    /// and that all of it is there: what is asked of it then cannot fail. Newer versions are read as far as they are known. See
-    /// [`ExclusivePublication::send`] for an example.
+    /// Reads the fragment as message `M`. Checks first that the header names this message, its schema and a version
+    /// that has the message, and that the message is complete. The decoder's methods therefore cannot fail. Fields that
+    /// a newer version added are ignored. See [`ExclusivePublication::send`] for an example.
     ///
-    /// Where messages of several kinds share a stream, the schema's `AnyMessage` tells them apart.
+    /// If a stream carries several kinds of messages, the schema's `AnyMessage` tells them apart.
     ///
     /// # Errors
     ///
@@ -129,18 +129,18 @@ impl<'a> Fragment<'a> {
         Ok(M::decode(self.whole_message()?)?)
     }
 
-    /// Reads the message as [`decode`](Self::decode) does, but from front to back: groups and data are checked when they are
-    /// reached, each once. It is the fastest way to read all of a message, above all one with nested groups.
+    /// As [`decode`](Self::decode), but reads the message from front to back, and checks each group and data field
+    /// once, when it is reached. This is the fastest way to read a whole message, especially one with nested groups.
     ///
     /// # Errors
     ///
-    /// [`MessageError`]; that the bytes end too soon is found when the end is reached.
+    /// [`MessageError`]. A message that is too short is detected only when its end is reached.
     #[inline]
     pub fn decode_in_order<M: Message>(&self) -> Result<M::InOrder<'a>, MessageError> {
         Ok(M::in_order(self.whole_message()?)?)
     }
 
-    /// The bytes of a whole message.
+    /// The bytes of a message that arrived as one fragment.
     ///
     /// # Errors
     ///
