@@ -22,10 +22,11 @@ use super::storage::Share;
 use super::tail::{Claimant, Claims, SoleClaimant};
 use super::writer::{Shared, Writer};
 
-/// Appends to a journal. Each thread has its own; there may be 64 of them for one recording, in any number of processes.
+/// Appends to a journal. Each thread needs its own appender. A recording can have 64 appenders at a time, in any number
+/// of processes.
 ///
-/// Appenders do not wait for each other. One that dies, however that happens, is got past by the others' helper threads within
-/// milliseconds; one that is merely slow is waited for by tailers, and never loses what it appends.
+/// Appenders do not wait for each other. When an appender dies, the helper threads of the others fill its space with
+/// padding within milliseconds. When an appender is merely slow, tailers wait for it, and its messages are never lost.
 ///
 /// ```
 /// use std::io::IoSlice;
@@ -52,8 +53,8 @@ use super::writer::{Shared, Writer};
 #[derive(Debug)]
 pub struct Appender(Handle<Claimant>);
 
-/// The only appender of a journal: while it lives, no process gets another appender. It is faster than an [`Appender`],
-/// because it does not have to share the tail. If its process is killed, another appender can be made at once.
+/// The only appender of a journal. While it exists, no process gets another appender. It is faster than an [`Appender`]
+/// because it does not share the tail. If its process is killed, another appender can be created at once.
 ///
 /// Its messages survive and read like those of an [`Appender`].
 #[derive(Debug)]
@@ -80,20 +81,20 @@ impl Appender {
         Self(Handle::new(writer, claimant, seat))
     }
 
-    /// Appends a message and returns the position after it. From then on it survives the death of every process; and a loss
-    /// of power as the journal's [`SyncPolicy`](super::SyncPolicy) says.
+    /// Appends a message. Returns the position after it. From then on the message survives the death of every process.
+    /// The journal's [`SyncPolicy`](super::SyncPolicy) decides whether it survives a loss of power.
     ///
     /// # Errors
     ///
-    /// [`AppendError`]. But for [`AppendError::NotDurable`], nothing was appended.
+    /// [`AppendError`]. Nothing was appended, except with [`AppendError::NotDurable`].
     #[inline]
     pub fn append(&mut self, message: &[u8]) -> Result<Position, AppendError> {
         self.0.append(message)
     }
 
-    /// Appends a message with a reserved value that the application chooses: eight bytes in the header of each of its
-    /// frames. In a journal with [`Stamps`] it takes the place of the time, and should be a time: nanoseconds since
-    /// 1970. No clock is read then.
+    /// Appends a message with a reserved value: eight bytes in the header of each of its frames, for the application's
+    /// use. In a journal with [`Stamps`], the reserved value replaces the time of the append and should be a time in
+    /// nanoseconds since 1970. No clock is read then.
     ///
     /// # Errors
     ///
@@ -112,13 +113,14 @@ impl Appender {
         self.0.append_vectored(parts)
     }
 
-    /// Claims a message of `length` bytes, at most [`Self::max_payload_length`], to be written in place in the segment.
-    /// Tailers wait for the claim, so keep it short. If it is dropped without [`JournalClaim::commit`], it is aborted.
+    /// Claims space for a message of `length` bytes, at most [`Self::max_payload_length`]. Write the message there,
+    /// directly in the segment. Tailers cannot read past an open claim, so keep it short. Dropping the claim without
+    /// [`JournalClaim::commit`] aborts it.
     ///
-    /// Nothing behind a claim is durable before the claim has ended. With
-    /// [`SyncPolicy::EveryAppend`](super::SyncPolicy::EveryAppend) all appends wait for it, including those of the same
-    /// thread by another appender, and end in [`AppendError::NotDurable`] after 30 seconds. A claim that is leaked
-    /// ([`core::mem::forget`]) blocks everything until its appender claims again or is dropped.
+    /// Nothing after a claim becomes durable before the claim ends. With
+    /// [`SyncPolicy::EveryAppend`](super::SyncPolicy::EveryAppend) all appends wait for the claim, including appends of
+    /// the same thread with another appender, and fail with [`AppendError::NotDurable`] after 30 seconds. A leaked
+    /// claim ([`core::mem::forget`]) blocks everything until its appender claims again or is dropped.
     ///
     /// # Errors
     ///
@@ -128,12 +130,12 @@ impl Appender {
         self.0.claim(length)
     }
 
-    /// The longest message that [`Self::claim`] takes, in bytes: one frame's payload.
+    /// The length in bytes of the longest message that [`Self::claim`] accepts: the payload of one frame.
     pub fn max_payload_length(&self) -> usize {
         self.0.max_payload
     }
 
-    /// The longest message that [`Self::append`] takes, in bytes: an eighth of a term, and 16 MiB at most.
+    /// The length in bytes of the longest message that [`Self::append`] accepts: an eighth of a term, at most 16 MiB.
     pub fn max_message_length(&self) -> usize {
         self.0.max_message
     }
@@ -186,7 +188,7 @@ impl ExclusiveAppender {
         self.handle.append_vectored(parts)
     }
 
-    /// As [`Appender::claim`]. A claim that is leaked blocks everything until this is called again, or the appender is
+    /// As [`Appender::claim`]. A leaked claim blocks everything until this method is called again or the appender is
     /// dropped.
     ///
     /// # Errors
@@ -397,7 +399,7 @@ impl Stamper {
     }
 }
 
-/// The payload of one message, lent for writing in the segment itself.
+/// The payload of one message, which the application writes directly into the segment.
 #[derive(Debug)]
 #[must_use = "a claim that is dropped is aborted"]
 pub struct JournalClaim<'a> {
@@ -410,24 +412,24 @@ pub struct JournalClaim<'a> {
 }
 
 impl JournalClaim<'_> {
-    /// The payload. What it holds at first is unspecified.
+    /// The payload. Its initial contents are unspecified.
     #[inline]
     pub fn payload_mut(&mut self) -> &mut [u8] {
         self.claim.payload_mut()
     }
 
-    /// Sets the reserved value; see [`Appender::append_with`].
+    /// Sets the reserved value. See [`Appender::append_with`].
     #[inline]
     pub fn set_reserved_value(&mut self, value: i64) {
         self.claim.set_reserved_value(value);
     }
 
-    /// Commits the message and returns the position after it.
+    /// Commits the message. Returns the position after it.
     ///
     /// # Errors
     ///
-    /// [`AppendError::NotDurable`]; the message was appended all the same. [`AppendError::Segment`] when somebody cut the file short
-    /// meanwhile.
+    /// [`AppendError::NotDurable`]; the message was appended nevertheless. [`AppendError::Segment`] if the file was
+    /// truncated in the meantime.
     #[inline]
     pub fn commit(self) -> Result<Position, AppendError> {
         let Self { claim, writer, sync, frames, faults: known } = self;
@@ -442,7 +444,7 @@ impl JournalClaim<'_> {
         done(writer, sync, committed.map_err(claim_lost)?)
     }
 
-    /// Gives the claim up: its space becomes padding, which tailers skip.
+    /// Aborts the claim. Its space becomes padding, which tailers skip.
     #[inline]
     pub fn abort(self) {}
 }

@@ -24,10 +24,10 @@ use super::segment::{SegmentKind, parse_segment_name};
 use super::storage::{Storage, Stored};
 use super::unlisted::unlisted_file;
 
-/// The name of the file.
+/// The name of the catalog's file.
 pub const CATALOG_NAME: &str = "archive.catalog";
 
-/// The version of the format that is written: an archive refuses another major version.
+/// The version of the format that is written. An archive refuses catalogs with another major version.
 pub const CATALOG_VERSION: SemanticVersion = SemanticVersion::new(3, 1, 0);
 
 /// What a new file reserves, in bytes.
@@ -54,16 +54,16 @@ mod entry {
     pub(super) const HEADER_LENGTH: usize = 32;
 }
 
-/// Whether an entry of the catalog counts.
+/// The state of a catalog entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordingState {
-    /// It was found damaged.
+    /// The recording was found damaged.
     Invalid,
-    /// It counts.
+    /// The entry is valid.
     Valid,
-    /// It was deleted.
+    /// The recording was deleted.
     Deleted,
-    /// A number that says nothing.
+    /// A number without a meaning.
     Unknown(i32),
 }
 
@@ -90,17 +90,17 @@ impl RecordingState {
 /// An entry of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogEntry {
-    /// Whether it counts.
+    /// The entry's state.
     pub state: RecordingState,
-    /// A checksum of the descriptor; 0 where none is kept.
+    /// The checksum of the descriptor. 0 if none is kept.
     pub checksum: i32,
-    /// The recording.
+    /// The recording's descriptor.
     pub descriptor: RecordingDescriptor,
-    /// Where the entry is in the file, in bytes.
+    /// The offset of the entry in the file, in bytes.
     pub offset: usize,
 }
 
-/// The file, mapped.
+/// The catalog, a mapped file.
 #[derive(Debug)]
 pub struct Catalog {
     path: PathBuf,
@@ -111,11 +111,11 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Makes an empty catalog.
+    /// Creates an empty catalog.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Exists`], or that it could not be made.
+    /// [`JournalError::Exists`] if there is one already, or the error of creating the file.
     pub fn create(storage: &dyn Storage) -> Result<Self, JournalError> {
         Self::create_filled(storage, |_| Ok(()))
     }
@@ -204,8 +204,8 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`JournalError::NotAJournal`] when there is none, or [`JournalError::Unlisted`] where there are segments all the same;
-    /// [`JournalError::Malformed`] when it is not one that this can read.
+    /// [`JournalError::NotAJournal`] if there is no catalog, or [`JournalError::Unlisted`] if there are segments but no
+    /// catalog. [`JournalError::Malformed`] if the catalog cannot be read.
     pub fn open(storage: &dyn Storage, access: FileAccess) -> Result<Self, JournalError> {
         let path = storage.path(CATALOG_NAME);
         let found = match storage.find(CATALOG_NAME, HEADER_LENGTH as u64, access) {
@@ -248,16 +248,16 @@ impl Catalog {
         RecordingId::new(stored.max(last.unwrap_or(0)).min(i64::MAX - 1))
     }
 
-    /// All entries, in the order of the file. One that cannot be read is an error of its own, and those behind it follow.
+    /// All entries, in the order of the file. An unreadable entry yields an error, and the entries after it follow.
     pub fn entries(&self) -> Entries<'_> {
         Entries { catalog: self, offset: self.first }
     }
 
-    /// The entry of a recording that counts.
+    /// The valid entry of a recording.
     ///
     /// # Errors
     ///
-    /// [`JournalError::UnknownRecording`]; or what is wrong with the entry, when none that can be read has this id.
+    /// [`JournalError::UnknownRecording`]. If no readable entry has this id, the error of an unreadable one.
     pub fn find(&self, recording_id: RecordingId) -> Result<CatalogEntry, JournalError> {
         let mut failure = None;
         for entry in self.entries() {
@@ -273,11 +273,11 @@ impl Catalog {
         Err(failure.unwrap_or(JournalError::UnknownRecording { path, recording_id }))
     }
 
-    /// The entry of a recording that counts: of this one, or of the last.
+    /// The valid entry of this recording, or the last valid entry if `recording_id` is `None`.
     ///
     /// # Errors
     ///
-    /// As [`Self::find`]; recording 0 is the one that is missing where none is asked for.
+    /// As [`Self::find`]. If `recording_id` is `None` and there is no valid entry, the error names recording 0.
     pub fn choose(&self, recording_id: Option<RecordingId>) -> Result<CatalogEntry, JournalError> {
         let Some(recording_id) = recording_id else {
             let last =
@@ -287,11 +287,11 @@ impl Catalog {
         self.find(recording_id)
     }
 
-    /// Adds a recording, and gives it the next id. The file stays as long as it is.
+    /// Adds a recording with the next id. The file's length does not change.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Options`] when it is full; or that it could not be synced.
+    /// [`JournalError::Options`] if the catalog is full, or the error of syncing it.
     pub fn add(&mut self, new: &RecordingDescriptor) -> Result<RecordingId, JournalError> {
         let new = RecordingDescriptor { recording_id: self.next_recording_id(), ..new.clone() };
         self.put(&new, RecordingState::Valid, 0)?;
@@ -353,14 +353,14 @@ impl Catalog {
         Err(JournalError::Malformed { path: self.path.clone(), offset: 0, found })
     }
 
-    /// Where a recording ends by now; none while it goes on, and for a position that it cannot end at.
+    /// The current stop position of a recording. `None` while the recording is active, and for an impossible position.
     pub fn stop_position(&self, entry: &CatalogEntry) -> Option<Position> {
         let at = entry.offset + entry::HEADER_LENGTH + field::STOP_POSITION;
         let stop = self.view().word_at::<i64>(at).load_acquire();
         (stop >= entry.descriptor.start_position.get() && stop % 32 == 0).then_some(Position::new(stop))
     }
 
-    /// Where a recording starts by now: whoever prunes it moves that on, segment by segment.
+    /// The current start position of a recording. Pruning moves it forward, segment by segment.
     pub fn start_position(&self, entry: &CatalogEntry) -> Position {
         let at = entry.offset + entry::HEADER_LENGTH + field::START_POSITION;
         let start = Position::new(self.view().word_at::<i64>(at).load_acquire());
@@ -368,11 +368,11 @@ impl Catalog {
         if start > was && entry.descriptor.layout().is_base(start) { start } else { was }
     }
 
-    /// Says where a recording starts: the segments below are not part of it any more.
+    /// Sets the start position of a recording. Segments below it are no longer part of the recording.
     ///
     /// # Errors
     ///
-    /// When the file could not be synced.
+    /// The error of syncing the file.
     pub fn set_start(&self, entry: &CatalogEntry, start: Position) -> Result<(), JournalError> {
         let at = entry.offset + entry::HEADER_LENGTH + field::START_POSITION;
         // In one step: others read it at any time.
@@ -380,11 +380,11 @@ impl Catalog {
         self.sync()
     }
 
-    /// Says where and when a recording ended; or that it goes on.
+    /// Sets the position and time at which a recording stopped. `None` marks it as active.
     ///
     /// # Errors
     ///
-    /// When the file could not be synced.
+    /// The error of syncing the file.
     pub fn set_stop(&self, entry: &CatalogEntry, stop: Option<(Position, EpochMillis)>) -> Result<(), JournalError> {
         let at = entry.offset + entry::HEADER_LENGTH;
         let view = self.view();

@@ -17,14 +17,14 @@ use super::making::find_segment;
 use super::segment::{SegmentKind, parse_segment_name};
 use super::storage::{Share, Storage};
 
-/// A catalog that was made again, or would be.
+/// How a catalog was rebuilt, or would be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepairedCatalog {
-    /// What was wrong with it.
+    /// What was wrong with the catalog.
     pub fault: String,
-    /// The recordings whose entries were made again.
+    /// The recordings whose entries were rebuilt.
     pub recordings: Vec<RecordingId>,
-    /// The file in which it is as it was; none if there was none.
+    /// The file that holds the previous catalog. `None` if there was no catalog.
     pub kept_in: Option<String>,
 }
 

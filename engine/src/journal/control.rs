@@ -32,10 +32,10 @@ use super::segment::{SegmentLayout, SegmentLength};
 use super::storage::{Storage, Stored};
 use super::tail::{NO_CLAIM, Slot, Slots};
 
-/// How many appenders a recording can have at a time.
+/// The number of appenders that a recording can have at a time.
 pub const MAX_APPENDERS: usize = 64;
 
-/// The version of the layout.
+/// The version of the control page's layout.
 pub const CONTROL_VERSION: SemanticVersion = SemanticVersion::new(1, 2, 0);
 
 /// The minor version since which there is `assured`.

@@ -28,13 +28,13 @@ use super::recording::Recording;
 use super::storage::{Storage, Stored};
 use super::tailer::Start;
 
-/// The version of the layout.
+/// The version of the cursor file's layout.
 pub const CURSORS_VERSION: SemanticVersion = SemanticVersion::new(2, 0, 0);
 
-/// How many cursors a recording can have.
+/// The number of cursors that a recording can have.
 pub const MAX_CURSORS: usize = 255;
 
-/// The longest name, in bytes.
+/// The length of the longest cursor name, in bytes.
 pub const MAX_CURSOR_NAME: usize = 200;
 
 const SLOT: usize = 256;
@@ -55,7 +55,8 @@ const _: () = assert!(NAME + MAX_CURSOR_NAME <= SLOT && GENERATION.end() <= NAME
 /// The bits of a position's word that tell its generation: frames begin at multiples of 32.
 const TAG: i64 = FRAME_ALIGNMENT as i64 - 1;
 
-/// A named cursor: where a consumer goes on when it is started again. What is in front of it is not pruned, unless that is forced.
+/// A named cursor: the position at which a consumer continues after a restart. Messages from there on are not pruned
+/// unless pruning is forced.
 ///
 /// ```
 /// use gannet::journal::{Journal, JournalOptions, Recording, Start};
@@ -94,33 +95,34 @@ pub struct Cursor {
     recording_id: RecordingId,
 }
 
-/// A cursor as it stands.
+/// The state of a cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CursorInfo {
-    /// Its name.
+    /// The cursor's name.
     pub name: String,
-    /// Its position: its consumer is done with everything below.
+    /// The cursor's position. Its consumer has processed everything below.
     pub position: Position,
-    /// When it was moved last.
+    /// When the cursor was last moved.
     pub moved: EpochMillis,
 }
 
-/// A cursor that was behind the end of a recording that lost some of it, and is at the end now.
+/// A cursor that was moved back to the end of a recording that had lost messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RewoundCursor {
-    /// Its name.
+    /// The cursor's name.
     pub name: String,
-    /// Where it was.
+    /// The cursor's previous position.
     pub from: Position,
 }
 
 impl Recording {
-    /// The cursor of that name, made at the start of the recording if there is none. Two consumers with one name share it.
+    /// The cursor of that name, created at the start of the recording if it does not exist. Consumers with the same
+    /// name share it.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Options`] for a name that is empty or too long, or when there are too many; or what the operating system
-    /// refuses.
+    /// [`JournalError::Options`] if the name is empty or too long, or if there are too many cursors. Otherwise an error
+    /// of the operating system.
     pub fn cursor(&self, name: &str) -> Result<Cursor, JournalError> {
         if name.is_empty() || name.len() > MAX_CURSOR_NAME {
             let what = format!("a cursor with a name of {} bytes", name.len());
@@ -160,14 +162,14 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// What the operating system refuses.
+    /// An error of the operating system.
     pub fn cursors(&self) -> Result<Vec<CursorInfo>, JournalError> {
         let stored = open(&*self.storage, self.descriptor(), FileAccess::ReadOnly)?;
         Ok(stored.map(|stored| slots().filter_map(|slot| info(stored.view(), slot)).collect()).unwrap_or_default())
     }
 
-    /// Moves a cursor to where a tailer would begin, waits until that is on stable storage, and says where it is. For whoever looks
-    /// after consumers that do not run: one that runs moves it again when it is done with its next message.
+    /// Moves a cursor to where a tailer would start, waits until that is on stable storage, and returns the position.
+    /// Only for consumers that are not running: a running consumer moves the cursor again after its next message.
     ///
     /// ```
     /// # use gannet::journal::{Journal, JournalError, JournalOptions, Start};
@@ -186,8 +188,8 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// [`JournalError::UnknownCursor`]; as [`Self::tailer`] for a place that the recording does not have; or what the operating system
-    /// refuses.
+    /// [`JournalError::UnknownCursor`]. For a place that the recording does not have, as [`Self::tailer`]. Otherwise an
+    /// error of the operating system.
     pub fn move_cursor(&self, name: &str, to: Start) -> Result<Position, JournalError> {
         // Nothing is pruned between the look and the deed.
         let _lock = lock(&*self.storage, self.descriptor())?;
@@ -198,12 +200,12 @@ impl Recording {
         Ok(position)
     }
 
-    /// Removes a cursor, and waits until that is on stable storage. A consumer that still has it open cannot move it
+    /// Removes a cursor, and waits until that is on stable storage. A consumer that has the cursor open cannot move it
     /// any more.
     ///
     /// # Errors
     ///
-    /// [`JournalError::UnknownCursor`]; or what the operating system refuses.
+    /// [`JournalError::UnknownCursor`], or an error of the operating system.
     pub fn remove_cursor(&self, name: &str) -> Result<(), JournalError> {
         let _lock = lock(&*self.storage, self.descriptor())?;
         let cursor = self.existing(name)?;
@@ -245,14 +247,14 @@ impl Cursor {
         }
     }
 
-    /// Its name.
+    /// The cursor's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The position of the cursor, where its consumer continues. If the recording was pruned by force meanwhile, it may
-    /// be before the recording's start; a tailer then answers [`JournalError::Pruned`]. For a cursor that was removed,
-    /// the last position that this handle has seen.
+    /// The position at which the cursor's consumer continues. If the recording was pruned by force, it may be before
+    /// the recording's start; a tailer then returns [`JournalError::Pruned`]. For a removed cursor, the last position
+    /// that this handle has seen.
     pub fn position(&self) -> Position {
         let found = place(self.stored.view(), self.slot);
         let position = if self.is_there() { found } else { self.seen };
@@ -260,13 +262,12 @@ impl Cursor {
         position.clamp(Position::new(0), self.end)
     }
 
-    /// Moves the cursor, forwards or back: its consumer is done with everything below `position`.
+    /// Moves the cursor forwards or backwards. Everything below `position` counts as processed.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Position`] for a position that the recording cannot have; [`JournalError::UnknownCursor`] once
-    /// it was removed, even if there is one of that name again; [`JournalError::Malformed`] if somebody cut the file
-    /// short.
+    /// [`JournalError::Position`] for a position that the recording cannot have. [`JournalError::UnknownCursor`] once
+    /// the cursor was removed, even if a new one has its name. [`JournalError::Malformed`] if the file was truncated.
     pub fn move_to(&mut self, position: Position) -> Result<(), JournalError> {
         if position < self.start || position > self.end || position.get() % 32 != 0 {
             let reason = "a cursor cannot be there".to_owned();
@@ -300,7 +301,7 @@ impl Cursor {
     ///
     /// # Errors
     ///
-    /// [`JournalError::UnknownCursor`] once it was removed; or what the operating system says.
+    /// [`JournalError::UnknownCursor`] once the cursor was removed, or an error of the operating system.
     pub fn sync(&self) -> Result<(), JournalError> {
         if self.is_there() { self.sync_slot() } else { Err(unknown(self.recording_id, &self.name)) }
     }

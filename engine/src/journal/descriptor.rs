@@ -29,40 +29,40 @@ pub(super) mod field {
     pub(in crate::journal) const BLOCK_LENGTH: usize = 80;
 }
 
-/// One recording, as the catalog has it.
+/// A recording's entry in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordingDescriptor {
-    /// The control session that extended it last; 0 unless one did.
+    /// The control session that last extended the recording. 0 if none did.
     pub control_session_id: i64,
-    /// The correlation id of the request that extended it last; 0 unless one did.
+    /// The correlation id of the request that last extended the recording. 0 if none did.
     pub correlation_id: i64,
-    /// What it is called.
+    /// The recording's id.
     pub recording_id: RecordingId,
-    /// When it was begun.
+    /// When the recording was started.
     pub start_timestamp: EpochMillis,
-    /// When it was ended; none while it goes on.
+    /// When the recording was stopped. `None` while it is active.
     pub stop_timestamp: Option<EpochMillis>,
-    /// Where it starts.
+    /// The position at which the recording starts.
     pub start_position: Position,
-    /// Where it ends; none while it goes on, or when whoever made it was killed.
+    /// The position at which the recording stops. `None` while it is active, or if its writer was killed.
     pub stop_position: Option<Position>,
     /// The id of the stream's first term.
     pub initial_term_id: TermId,
-    /// The length of each segment.
+    /// The length of a segment file.
     pub segment_length: SegmentLength,
     /// The length of a term.
     pub term_length: TermLength,
     /// The length of the longest frame.
     pub mtu: Mtu,
-    /// The session that was recorded.
+    /// The session id of the recorded stream.
     pub session_id: SessionId,
-    /// The stream that was recorded.
+    /// The stream id of the recorded stream.
     pub stream_id: StreamId,
-    /// The channel that was recorded, without what does not tell it from others.
+    /// The channel that was recorded, reduced to the parameters that identify it.
     pub stripped_channel: String,
-    /// The channel that was recorded, as it was asked for.
+    /// The channel that was recorded, as it was requested.
     pub original_channel: String,
-    /// Where the stream came from.
+    /// The source of the recorded stream.
     pub source_identity: String,
 }
 
@@ -72,7 +72,7 @@ impl RecordingDescriptor {
         Identity { layout: self.layout(), stream_id: self.stream_id, session_id: self.session_id }
     }
 
-    /// Where its positions are.
+    /// How the recording's positions map to segments.
     pub const fn layout(&self) -> SegmentLayout {
         SegmentLayout {
             term_length: self.term_length,

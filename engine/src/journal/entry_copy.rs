@@ -17,7 +17,7 @@ use super::error::JournalError;
 use super::preamble::{PREAMBLE_LENGTH, Preamble};
 use super::storage::Storage;
 
-/// The version of the layout.
+/// The version of the entry copy's layout.
 pub const ENTRY_COPY_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
 
 const HEADER_LENGTH: usize = 64;

@@ -9,21 +9,21 @@ use crate::types::{Position, RecordingId};
 
 pub use super::fault::{Damage, Fault};
 
-/// Why something could not be done with a journal's files.
+/// Why an operation on a journal's files failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {
     /// A file could not be created, reserved or mapped.
     #[error(transparent)]
     Map(#[from] MapError),
-    /// The operating system refused.
+    /// The operating system reported an error.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
         /// What was attempted.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// The operating system's answer.
+        /// The operating system's error.
         source: io::Error,
     },
     /// The directory has no catalog.
@@ -32,7 +32,7 @@ pub enum JournalError {
         /// The directory.
         path: PathBuf,
     },
-    /// There are files of a recording that no catalog tells of. A new recording would take them for its own.
+    /// The directory has files of a recording that no catalog lists. A new recording would use them as its own.
     #[error(
         "{} is there, and no archive.catalog tells of its recording: run `gannet journal repair {}`, or name another directory",
         file.display(), dir.display()
@@ -54,63 +54,63 @@ pub enum JournalError {
     UnknownRecording {
         /// The directory.
         path: PathBuf,
-        /// The recording asked for.
+        /// The requested recording.
         recording_id: RecordingId,
     },
-    /// A file says something that it cannot say.
+    /// A file has invalid content.
     #[error("{} is damaged at byte {offset}: {found}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// Where in the file, in bytes.
+        /// The offset in the file, in bytes.
         offset: u64,
-        /// What is there, and what should be.
+        /// What was found there, and what was expected.
         found: String,
     },
-    /// An option is out of its range, or does not go with another.
+    /// An option is out of range, or conflicts with another.
     #[error("a journal cannot have {what}: {expected}")]
     Options {
-        /// What was asked for.
+        /// The option as given.
         what: String,
-        /// What is possible.
+        /// The accepted values.
         expected: &'static str,
     },
     /// The recording's frames are damaged.
     #[error(transparent)]
     Damaged(#[from] Damage),
-    /// The position is not one of this recording, or not the start of a frame.
+    /// The position is not in this recording, or no frame begins there.
     #[error("recording {recording_id} cannot be read from {position}: {reason}")]
     Position {
         /// The recording.
         recording_id: RecordingId,
-        /// The position asked for.
+        /// The requested position.
         position: Position,
-        /// Why not, and which positions there are.
+        /// Why the position is invalid, and which positions are valid.
         reason: String,
     },
-    /// What was asked for is not in the recording any more: it was pruned, or the recording never had it.
+    /// The requested place was pruned, or was never in the recording.
     #[error(
         "recording {recording_id} does not have {what} {asked} any more: it begins at position {earliest}; go on from there"
     )]
     Pruned {
         /// The recording.
         recording_id: RecordingId,
-        /// What was asked for: a position, or a message's number.
+        /// What was requested: a position, or a message's sequence number.
         what: &'static str,
-        /// Which.
+        /// The requested number.
         asked: i64,
-        /// Where the recording begins now: [`Start::Begin`](super::Start::Begin) goes there.
+        /// The position at which the recording begins now. [`Start::Begin`](super::Start::Begin) goes there.
         earliest: Position,
     },
-    /// An Aeron archive runs in the directory.
+    /// An Aeron archive is running in the directory.
     #[error("{} says that an archive runs in this directory, process {pid}: end it first; reading is possible meanwhile", path.display())]
     ArchiveRunning {
         /// The archive's mark file.
         path: PathBuf,
-        /// The archive's process, as it says.
+        /// The archive's process id, from the mark file.
         pid: i64,
     },
-    /// Somebody has the journal open for writing, or records into it.
+    /// A process has the journal open for writing, or records into it.
     #[error("recording {recording_id} of {} is in use: close the journal, or its recorder, everywhere first", path.display())]
     InUse {
         /// The recording.
@@ -118,7 +118,7 @@ pub enum JournalError {
         /// The directory.
         path: PathBuf,
     },
-    /// The recording's writers were killed, and nobody has seen to that yet.
+    /// The recording's writers were killed, and the recording has not been recovered since.
     #[error(
         "recording {recording_id} was not closed, and nobody has it open: open the journal for writing, or repair it"
     )]
@@ -126,23 +126,23 @@ pub enum JournalError {
         /// The recording.
         recording_id: RecordingId,
     },
-    /// As many appenders as there may be.
+    /// All appenders of the recording are in use.
     #[error("recording {recording_id} has {limit} appenders already, in this process and others: drop one first")]
     TooManyAppenders {
         /// The recording.
         recording_id: RecordingId,
-        /// How many there may be.
+        /// The number of appenders that are possible.
         limit: usize,
     },
-    /// Somebody has claimed a message and neither committed nor dropped the claim, for half a minute.
+    /// A claim has been open for half a minute: neither committed nor dropped.
     #[error("recording {recording_id} has a claim at {position} that nobody commits: drop it, or its appender")]
     Uncommitted {
         /// The recording.
         recording_id: RecordingId,
-        /// Where the claim begins.
+        /// The position at which the claim begins.
         position: Position,
     },
-    /// There is an exclusive appender, or one that stands in the way of an exclusive one.
+    /// There is an exclusive appender, or there is another appender and an exclusive one was requested.
     #[error(
         "recording {recording_id} has {} appender of process {pid}, in this process or another: drop it first",
         if *exclusively { "an exclusive" } else { "an" }
@@ -150,32 +150,32 @@ pub enum JournalError {
     AppendedTo {
         /// The recording.
         recording_id: RecordingId,
-        /// The process of the appender that is in the way; 0 if that has not said so yet, or is just going.
+        /// The process id of the other appender. 0 if it has not stored its id yet, or is closing.
         pid: i64,
-        /// Whether it is an exclusive one, and not one that is in the way of an exclusive one.
+        /// Whether the other appender is exclusive.
         exclusively: bool,
     },
-    /// The recording cannot be gone on with by that stream.
+    /// The stream cannot extend the recording.
     #[error("recording {recording_id} cannot be extended by this stream: its {what} is {found}, expected {expected}")]
     Extension {
         /// The recording.
         recording_id: RecordingId,
-        /// What of the stream.
+        /// The property of the stream that does not match.
         what: &'static str,
-        /// What it is.
+        /// The stream's value.
         found: i64,
-        /// What it should be.
+        /// The recording's value.
         expected: i64,
     },
-    /// The stream that is recorded holds something that is no frame of it.
+    /// The recorded stream has invalid frames.
     #[error("the stream is broken at position {position}: {fault}")]
     Stream {
-        /// Where.
+        /// The position of the fault.
         position: Position,
         /// What is wrong there.
         fault: Fault,
     },
-    /// The journal cannot be appended to any more.
+    /// The journal has reached its maximum position. Nothing can be appended any more.
     #[error("recording {recording_id} has used up its positions: start a new recording")]
     MaxPosition {
         /// The recording.
@@ -190,7 +190,7 @@ pub enum JournalError {
         /// The recording.
         recording_id: RecordingId,
     },
-    /// The recording's policy says that segments go, and a cursor needs them. They stay.
+    /// The retention policy would prune segments that a cursor still needs. They are kept.
     #[error(
         "recording {recording_id} is pruned no further than its policy says: its cursor {cursor:?} is at {position}; have its consumer \
          go on, move it, or remove it"
@@ -200,46 +200,46 @@ pub enum JournalError {
         recording_id: RecordingId,
         /// The cursor's name.
         cursor: String,
-        /// Where it is.
+        /// The cursor's position.
         position: Position,
     },
-    /// Nobody kept when what of the recording was appended or recorded.
+    /// The recording has no times of its messages.
     #[error("recording {recording_id} does not say when its messages came: choose by position or number instead")]
     NoTimes {
         /// The recording.
         recording_id: RecordingId,
     },
-    /// No cursor of that name, or not any more.
+    /// There is no cursor of that name, or it was removed.
     #[error("recording {recording_id} has no cursor {name:?}, or it was removed: open it to have it made")]
     UnknownCursor {
         /// The recording.
         recording_id: RecordingId,
-        /// The name asked for.
+        /// The requested name.
         name: String,
     },
 }
 
-/// Why a message was not appended. Unless it says otherwise, nothing of the message was appended.
+/// Why a message was not appended. Unless the variant says otherwise, nothing of the message was appended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
-    /// The message is longer than this operation can carry.
+    /// The message is longer than this operation allows.
     #[error("a message of {length} bytes is longer than the {max} that fit")]
     MessageTooLong {
         /// The message's length in bytes.
         length: usize,
-        /// The greatest length in bytes.
+        /// The maximum length in bytes.
         max: usize,
     },
-    /// There was no next segment to append to, for example because the file system is full.
+    /// There was no next segment, for example because the file system is full.
     #[error("nothing can be appended: {0}")]
     Segment(#[source] Box<JournalError>),
-    /// The message is in the journal and can be read, but could not be put on stable storage.
+    /// The message was appended and can be read, but could not be synced to stable storage.
     #[error("appended up to {position}, but not known to be on stable storage: {source}")]
     NotDurable {
         /// The position after the message.
         position: Position,
-        /// What stands in the way.
+        /// Why it could not be synced.
         source: Box<JournalError>,
     },
 }

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use crate::types::Position;
 
-/// Bytes in the middle of a recording that are no frame of it, or are not those that were written.
+/// Bytes in the middle of a recording that are no valid frame, or that differ from what was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} is damaged at position {position} (byte {offset}): {fault}", path.display())]
 pub struct Damage {
     /// The segment file.
     pub path: PathBuf,
-    /// Where in the recording.
+    /// The position in the recording.
     pub position: Position,
-    /// Where in the file, in bytes.
+    /// The offset in the file, in bytes.
     pub offset: u64,
     /// What is wrong there.
     pub fault: Fault,
@@ -22,34 +22,34 @@ pub struct Damage {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// There is no frame, although there is more of the recording behind it.
+    /// There is no frame, but the recording continues after it.
     #[error("no frame is there, and the recording goes on behind it")]
     Hole,
-    /// The length is none that a frame can have there.
+    /// The length field is not valid for a frame at this place.
     #[error("a frame cannot be {length} bytes long there")]
     Length {
         /// The length found, in bytes.
         length: i32,
     },
-    /// A header field names another place, stream, version or kind of frame.
+    /// A header field has the wrong value: another position, stream, version or frame type.
     #[error("the frame's {field} is {found}, expected {expected}")]
     Header {
-        /// The field.
+        /// The field's name.
         field: &'static str,
-        /// What it is.
+        /// The value found.
         found: i64,
-        /// What it should be.
+        /// The value expected.
         expected: i64,
     },
-    /// The bytes are not those that were written.
+    /// The bytes differ from what was written.
     #[error("the frame's CRC-32C is {found:#010x}, expected {expected:#010x}")]
     Checksum {
-        /// That of the bytes.
+        /// The checksum of the bytes.
         found: u32,
-        /// That which was kept when they were written.
+        /// The checksum stored when the bytes were written.
         expected: u32,
     },
-    /// The segment's file is missing, or shorter than it must be.
+    /// The segment's file is missing or too short.
     #[error("the file {0}")]
     File(&'static str),
 }

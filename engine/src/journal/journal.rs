@@ -32,7 +32,8 @@ use super::sidecar::Sidecar;
 use super::storage::{Directory, Lock, Share, Storage};
 use super::writer::{Held, Writer};
 
-/// A journal, opened for writing. Any number of processes may have it open; each makes [`Appender`]s for its threads.
+/// A journal that is open for writing. Any number of processes can have it open. Each creates [`Appender`]s for its
+/// threads.
 ///
 /// ```
 /// use gannet::journal::{Journal, JournalOptions, Start};
@@ -50,9 +51,9 @@ use super::writer::{Held, Writer};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// The journal's own threads, of which one begins with it and another with its first appender, may run where the thread that begins
-/// them may. A thread that is to have a core to itself opens the journal and makes an appender before it is pinned to that core;
-/// otherwise appends wait each time that one of them has something to do.
+/// A journal has threads of its own: one starts with the journal, another with its first appender. They inherit the CPU
+/// affinity of the thread that starts them. If a thread is to have a core to itself, open the journal and create an
+/// appender before you pin the thread. Otherwise its appends wait whenever one of the journal's threads runs.
 #[derive(Debug)]
 pub struct Journal {
     writer: Arc<Writer>,
@@ -62,27 +63,27 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Makes a journal in a directory, which is made if it does not exist.
+    /// Creates a journal in a directory. The directory is created if it does not exist.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Exists`] if the directory has a journal; [`JournalError::Unlisted`] if it has segments of one
-    /// whose catalog is gone; [`JournalError::Options`]; or what the operating system refuses.
+    /// [`JournalError::Exists`] if the directory has a journal. [`JournalError::Unlisted`] if it has segments of a
+    /// journal whose catalog is missing. [`JournalError::Options`]. Otherwise an error of the operating system.
     pub fn create(dir: impl Into<std::path::PathBuf>, options: &JournalOptions) -> Result<Self, JournalError> {
         options.lengths()?;
         Self::create_in(Arc::new(Directory::make(dir)?), options)
     }
 
-    /// Opens the journal of a directory: its last recording. Its sync policy stays as it is.
+    /// Opens a directory's journal: the last recording. Its sync policy does not change.
     ///
     /// # Errors
     ///
-    /// [`JournalError::NotAJournal`] if there is none; or what is wrong with it.
+    /// [`JournalError::NotAJournal`] if there is no journal, or what is wrong with the journal.
     pub fn open(dir: impl Into<std::path::PathBuf>) -> Result<Self, JournalError> {
         Self::open_in(Arc::new(Directory::at(dir)), None)
     }
 
-    /// Opens the journal of a directory, or makes one.
+    /// Opens a directory's journal, or creates one.
     ///
     /// # Errors
     ///
@@ -92,7 +93,7 @@ impl Journal {
         Self::open_or_create_in(Arc::new(Directory::make(dir)?), options)
     }
 
-    /// Opens the journal of a storage of any kind, or makes one.
+    /// Opens the journal of any storage, or creates one.
     ///
     /// # Errors
     ///
@@ -111,7 +112,7 @@ impl Journal {
         }
     }
 
-    /// Makes a journal in a storage of any kind.
+    /// Creates a journal in any storage.
     ///
     /// # Errors
     ///
@@ -143,7 +144,7 @@ impl Journal {
         Self::start(storage, &entry, Share::Shared, &opening)
     }
 
-    /// Opens a journal in a storage of any kind: the recording of that id, or the last one.
+    /// Opens a journal of any storage: the recording with that id, or the last one.
     ///
     /// # Errors
     ///
@@ -212,17 +213,18 @@ impl Journal {
         &self.writer
     }
 
-    /// A new appender, for one thread.
+    /// Creates an appender for one thread.
     ///
     /// # Errors
     ///
-    /// [`JournalError::TooManyAppenders`]; [`JournalError::AppendedTo`] while there is an exclusive one; or what the operating system
-    /// refuses.
+    /// [`JournalError::TooManyAppenders`]. [`JournalError::AppendedTo`] while there is an exclusive appender. Otherwise
+    /// an error of the operating system.
     pub fn appender(&self) -> Result<Appender, JournalError> {
         Appender::new(&self.writer)
     }
 
-    /// The only appender, for one thread: it shares the journal with no other, of this process or another, and is faster for that.
+    /// Creates the only appender of the journal, for one thread. No other appender, of any process, can exist beside
+    /// it. It is faster than a shared one.
     ///
     /// ```
     /// # use gannet::journal::{Journal, JournalError, JournalOptions};
@@ -239,12 +241,12 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`JournalError::AppendedTo`] while there is any other; or what the operating system refuses.
+    /// [`JournalError::AppendedTo`] while there is another appender. Otherwise an error of the operating system.
     pub fn exclusive_appender(&self) -> Result<ExclusiveAppender, JournalError> {
         ExclusiveAppender::new(&self.writer)
     }
 
-    /// The recording, opened for reading.
+    /// Opens the recording for reading.
     ///
     /// # Errors
     ///
@@ -253,33 +255,33 @@ impl Journal {
         Recording::open_in(Arc::clone(&self.writer.storage), Some(self.writer.descriptor.recording_id))
     }
 
-    /// What the catalog said about the recording when the journal was opened.
+    /// The recording's descriptor as it was when the journal was opened.
     pub fn descriptor(&self) -> &RecordingDescriptor {
         &self.writer.descriptor
     }
 
-    /// What was found when the journal was opened, and what was done about it.
+    /// What recovery found and did when the journal was opened.
     pub fn recovery(&self) -> &RecoveryReport {
         &self.report
     }
 
-    /// The position of the next append: everything below has been claimed.
+    /// The position of the next append. Everything below has been claimed.
     pub fn tail(&self) -> Position {
         Position::new(self.writer.control.tail().load_relaxed())
     }
 
-    /// The position up to which segments are made and mapped in this process. An append that stays below makes no
-    /// system call, and allocates nothing. The helper thread keeps it a segment ahead of the tail.
+    /// The position up to which segments are created and mapped in this process. Appends below it make no system call
+    /// and allocate nothing. The helper thread keeps it one segment ahead of the tail.
     pub fn prepared(&self) -> Position {
         self.writer.prepared()
     }
 
-    /// The position up to which the journal can be read: everything below was appended, without a gap. This looks at
-    /// the frames themselves, so it does not depend on the helper thread.
+    /// The position up to which the journal can be read. Everything below was appended, without gaps. The value comes
+    /// from the frames themselves, so it does not depend on the helper thread.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Damaged`] if somebody overwrote frames that were appended.
+    /// [`JournalError::Damaged`] if appended frames were overwritten.
     pub fn recorded(&self) -> Result<Position, JournalError> {
         self.writer.advance()
     }
@@ -289,69 +291,69 @@ impl Journal {
         self.writer.control.durable_position()
     }
 
-    /// The position up to which the sidecar files are complete: checksums, and the index of sequence numbers and times.
+    /// The position up to which the sidecar files, with checksums and the index of sequence numbers and times, are
+    /// complete.
     pub fn indexed(&self) -> Position {
         self.writer.control.indexed_position()
     }
 
-    /// Waits until everything that was appended is on stable storage, and returns the position up to which it is.
+    /// Waits until all appended messages are on stable storage. Returns the position up to which they are.
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// An error of the operating system.
     pub fn sync(&self) -> Result<Position, JournalError> {
         self.writer.sync()
     }
 
-    /// When messages are put on stable storage.
+    /// When messages are synced to stable storage.
     pub fn sync_policy(&self) -> SyncPolicy {
         self.writer.control.sync_policy()
     }
 
-    /// Sets when messages are put on stable storage, for all appenders of all processes.
+    /// Sets when messages are synced to stable storage, for all appenders of all processes.
     pub fn set_sync_policy(&self, policy: SyncPolicy) {
         self.writer.control.set_sync_policy(policy);
     }
 
-    /// Prunes the recording: see [`Prune`]. Appends go on meanwhile, here and elsewhere, and do not wait for it.
+    /// Prunes the recording. See [`Prune`]. Appends, of this process and others, do not wait for it.
     ///
     /// # Errors
     ///
-    /// What the operating system refuses; what was done until then is done.
+    /// An error of the operating system. Segments pruned before the error stay pruned.
     pub fn prune(&self, request: &Prune) -> Result<Pruned, JournalError> {
         prune_open(&self.recording()?, request)
     }
 
-    /// Sets how much is kept, for everybody who has the journal open now or later. The helper thread prunes the rest,
-    /// but nothing that a named cursor has not read. A policy without limits keeps everything.
+    /// Sets the retention policy, for every process that has the journal open now or later. The helper thread prunes
+    /// according to it, except messages that a named cursor has not read. A policy without limits keeps everything.
     ///
     /// # Errors
     ///
-    /// What the operating system refuses.
+    /// An error of the operating system.
     pub fn set_retention(&self, policy: &Retention) -> Result<(), JournalError> {
         let (storage, id) = (&*self.writer.storage, self.writer.descriptor.recording_id);
         let _lock = wait_for_lock(storage, &prune_lock_name(id))?;
         RetentionFile::open_or_create(storage, id)?.set_policy(storage, policy)
     }
 
-    /// The last failure of the helper thread since this was last called, such as to make a segment on a full disk, or
-    /// to sync. The thread keeps trying. It also reports, once for each cursor, that the cursor keeps it from pruning:
-    /// [`JournalError::HeldBack`]. [`Recording::held_back`] says at any time whether one does.
+    /// The helper thread's last failure since the previous call, for example a failed sync, or a segment that could not
+    /// be created on a full disk. The thread keeps trying. It also reports each cursor that holds back pruning once,
+    /// with [`JournalError::HeldBack`]. [`Recording::held_back`] returns the current state.
     pub fn trouble(&self) -> Option<JournalError> {
         self.writer.take_trouble()
     }
 
-    /// Closes the journal. The last handle to close waits until everything is on stable storage, and writes into the
-    /// catalog where the recording ends. Dropping a journal does the same, without reporting failures.
+    /// Closes the journal. The last handle to close waits until everything is on stable storage, and writes the
+    /// recording's stop position into the catalog. Dropping a journal does the same, but reports no failures.
     ///
-    /// Drop appenders first. An [`Appender`] that is still alive keeps working, and keeps the recording open: whoever
-    /// opens the journal next joins it, and recovers it only once that appender is gone. But the helper thread has
-    /// ended, so the appender makes its segments itself, and after ten seconds an archive is no longer kept from the
-    /// directory.
+    /// Drop appenders first. An [`Appender`] that still exists keeps working, and keeps the recording open. The next
+    /// process that opens the journal joins the recording, and recovers it only when that appender is gone. Without the
+    /// helper thread, the appender creates its segments itself, and after ten seconds an archive can use the directory.
     ///
     /// # Errors
     ///
-    /// What the operating system says; the journal is closed in any case, and what was appended is there.
+    /// An error of the operating system. The journal is closed nevertheless, and the appended messages remain.
     pub fn close(mut self) -> Result<(), JournalError> {
         self.finish(true)
     }

@@ -9,13 +9,13 @@ use super::retention::Retention;
 use super::roll_cycle::RollCycle;
 use super::segment::SegmentLength;
 
-/// When appended messages are put on stable storage. With any policy they survive the death of every process that uses
-/// the journal; the policy decides what survives a loss of power.
+/// When appended messages are synced to stable storage. With any policy they survive the death of every process that
+/// uses the journal. The policy decides what survives a loss of power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncPolicy {
-    /// When the operating system does it, when [`Journal::sync`](super::Journal::sync) is called, or when the journal is
-    /// closed. Full segments are synced some time after the next one was begun, so that a recovery need not check all of a
-    /// long journal.
+    /// When the operating system writes them, when [`Journal::sync`](super::Journal::sync) is called, and when the
+    /// journal is closed. Full segments are synced some time after the next one was started, so that recovery need not
+    /// check all of a long journal.
     None,
     /// About this long after they were appended.
     Every(Duration),
@@ -25,20 +25,21 @@ pub enum SyncPolicy {
     EveryAppend,
 }
 
-/// What the reserved value of each frame holds: eight bytes in its header.
+/// What the reserved value, eight bytes in each frame's header, holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stamps {
-    /// It belongs to the application. No message can be found by its time.
+    /// The application's own value. Messages cannot be found by time.
     None,
-    /// The time of the append on the wall clock, in nanoseconds since 1970, but only to 1 to 5 ms: that of the kernel's last tick, as
-    /// it was up to a millisecond ago. It costs next to nothing, since a thread of this process keeps it. If that thread gets no
-    /// processor, up to 63 messages of an appender carry an older time before the appender reads the clock itself.
+    /// The wall-clock time of the append in nanoseconds since 1970, accurate to 1 to 5 ms. It is the time of the
+    /// kernel's last tick, as a thread of this process read it up to a millisecond ago, and costs almost nothing. If
+    /// that thread gets no processor, up to 63 messages of an appender carry an older time before the appender reads
+    /// the clock itself.
     Coarse,
-    /// The time of the append to the nanosecond. Each append reads the clock.
+    /// The wall-clock time of the append, accurate to the nanosecond. Each append reads the clock.
     Precise,
 }
 
-/// How a journal is made and kept.
+/// The settings of a journal.
 #[derive(Clone, Debug)]
 pub struct JournalOptions {
     pub(crate) segment_length: i64,
@@ -75,100 +76,100 @@ impl Default for JournalOptions {
 }
 
 impl JournalOptions {
-    /// The defaults: segments of 64 MiB, terms of 16 MiB, coarse times, no syncs.
+    /// The default settings: segments of 64 MiB, terms of 16 MiB, coarse times, no syncs.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The length of a segment's file in bytes: a power of two from the term length to 1 GiB. Two of them are reserved at any
-    /// time. 64 MiB unless set. Fixed for a journal's life.
+    /// The length of a segment file in bytes: a power of two from the term length to 1 GiB. Space for two segments is
+    /// always reserved. Default 64 MiB. Fixed once the journal is created.
     #[must_use]
     pub fn segment_length(mut self, bytes: i64) -> Self {
         self.segment_length = bytes;
         self
     }
 
-    /// The length of a term in bytes: a power of two from 64 KiB to 1 GiB. A message may be an eighth of it, and 16 MiB at
-    /// most. 16 MiB unless set. Fixed for a journal's life.
+    /// The length of a term in bytes: a power of two from 64 KiB to 1 GiB. The longest message is an eighth of a term,
+    /// at most 16 MiB. Default 16 MiB. Fixed once the journal is created.
     #[must_use]
     pub fn term_length(mut self, bytes: i64) -> Self {
         self.term_length = bytes;
         self
     }
 
-    /// The length of the longest frame in bytes, its header included: a multiple of 32 from 64 to 65 504. A longer message is
-    /// kept in several frames. It is also the MTU that a replay over the network needs. 65 504 unless set. Fixed for a
-    /// journal's life.
+    /// The length of the longest frame in bytes, header included: a multiple of 32 from 64 to 65 504. A longer message
+    /// is split into several frames. A replay over the network needs the same MTU. Default 65 504. Fixed once the
+    /// journal is created.
     #[must_use]
     pub fn mtu(mut self, bytes: i64) -> Self {
         self.mtu = bytes;
         self
     }
 
-    /// The stream id that frames carry: 1 unless set.
+    /// The stream id in the frames. Default 1.
     #[must_use]
     pub fn stream_id(mut self, stream_id: StreamId) -> Self {
         self.stream_id = stream_id;
         self
     }
 
-    /// The session id that frames carry: 1 unless set.
+    /// The session id in the frames. Default 1.
     #[must_use]
     pub fn session_id(mut self, session_id: SessionId) -> Self {
         self.session_id = session_id;
         self
     }
 
-    /// The id of the first term: 0 unless set.
+    /// The id of the first term. Default 0.
     #[must_use]
     pub fn initial_term_id(mut self, term_id: TermId) -> Self {
         self.initial_term_id = term_id;
         self
     }
 
-    /// Where the journal starts, a multiple of 32: 0 unless set.
+    /// The position at which the journal starts, a multiple of 32. Default 0.
     #[must_use]
     pub fn start_position(mut self, position: Position) -> Self {
         self.start_position = position;
         self
     }
 
-    /// The channel that the catalog names: `aeron:ipc` unless set.
+    /// The channel in the catalog. Default `aeron:ipc`.
     #[must_use]
     pub fn channel(mut self, channel: impl Into<String>) -> Self {
         self.channel = channel.into();
         self
     }
 
-    /// What reserved values say: coarse times unless set. Fixed for a journal's life.
+    /// What reserved values hold. Default: coarse times. Fixed once the journal is created.
     #[must_use]
     pub fn stamps(mut self, stamps: Stamps) -> Self {
         self.stamps = stamps;
         self
     }
 
-    /// When messages are put on stable storage: [`SyncPolicy::None`] unless set. The policy belongs to the journal, for
-    /// all its appenders; whoever opens the journal next may set another.
+    /// When messages are synced to stable storage. Default [`SyncPolicy::None`]. The policy belongs to the journal and
+    /// applies to all its appenders. It can be changed when the journal is opened again.
     #[must_use]
     pub fn sync(mut self, policy: SyncPolicy) -> Self {
         self.sync = policy;
         self
     }
 
-    /// Begins a new segment with each cycle, such as a day, as well as when a segment is full: when a cycle begins, the
-    /// helper thread fills the old segment up with padding. For some milliseconds after that, a message may still go to
-    /// the old segment; it is found by its time all the same. A cycle without messages has no segment, and one with few
-    /// messages takes up a whole one, so choose a suitable segment length. Unless set, a journal does not roll. Needs
-    /// stamps. Fixed for a journal's life.
+    /// Starts a new segment with each cycle, such as a day, and when a segment is full. When a cycle begins, the helper
+    /// thread fills the rest of the old segment with padding. For some milliseconds a message of the new cycle may
+    /// still go to the old segment. It can be found by its time nevertheless. A cycle without messages has no segment,
+    /// and a cycle with few messages occupies a whole one, so choose a suitable segment length. Default: the journal
+    /// does not roll. Requires stamps. Fixed once the journal is created.
     #[must_use]
     pub fn roll(mut self, cycle: RollCycle) -> Self {
         self.roll = Some(cycle);
         self
     }
 
-    /// How much is kept: everything unless set. The helper thread prunes the rest, but nothing that a named cursor has
-    /// not read. The policy belongs to the journal, for all who open it; whoever opens it next with another policy
-    /// changes it.
+    /// How much is kept. Default: everything. The helper thread prunes the rest, except messages that a named cursor
+    /// has not read. The policy belongs to the journal and applies to every process that opens it. Opening the journal
+    /// with another policy changes it.
     #[must_use]
     pub fn retention(mut self, policy: Retention) -> Self {
         self.retention = policy;

@@ -38,7 +38,7 @@ use super::sidecar::{IndexEntry, Sidecar};
 use super::storage::{Share, Storage};
 use super::tailer::Start;
 
-/// What is to be pruned.
+/// What to prune.
 ///
 /// ```
 /// use gannet::journal::{Journal, JournalOptions, Prune, Retention};
@@ -71,40 +71,40 @@ pub struct Prune {
 }
 
 impl Prune {
-    /// Prunes what a policy does not keep.
+    /// Prunes what a retention policy does not keep.
     pub fn by(retention: &Retention) -> Self {
         Self { retention: *retention, ..Self::default() }
     }
 
-    /// Prunes segments all of which is before a position.
+    /// Prunes segments that end at or before a position.
     #[must_use]
     pub fn before_position(mut self, position: Position) -> Self {
         self.before_position = Some(position);
         self
     }
 
-    /// Prunes segments all of whose messages were appended before a time.
+    /// Prunes segments whose messages were all appended before a time.
     #[must_use]
     pub fn before_time(mut self, time: EpochNanos) -> Self {
         self.before_time = Some(time);
         self
     }
 
-    /// Prunes what named cursors have not read yet as well. Their consumers are told by [`JournalError::Pruned`].
+    /// Also prunes messages that named cursors have not read. Their consumers get [`JournalError::Pruned`].
     #[must_use]
     pub fn force(mut self) -> Self {
         self.force = true;
         self
     }
 
-    /// Changes nothing, and says what would be done.
+    /// Changes nothing, and reports what would be pruned.
     #[must_use]
     pub fn dry_run(mut self) -> Self {
         self.dry_run = true;
         self
     }
 
-    /// So many segments at the most: the oldest ones.
+    /// Prunes at most this many segments, the oldest first.
     #[must_use]
     pub fn at_most(mut self, segments: usize) -> Self {
         self.at_most = Some(segments);
@@ -112,12 +112,12 @@ impl Prune {
     }
 }
 
-/// Prunes a recording: that of this id, or the last of the storage. It may be in use, by this process or others.
+/// Prunes a recording: the one with this id, or the last of the storage. Processes may be using it.
 ///
 /// # Errors
 ///
-/// [`JournalError::Recover`] for a recording whose writers were killed: open it, or repair it. Or what the operating system refuses:
-/// what was done until then is done, and the journal can be read.
+/// [`JournalError::Recover`] for a recording whose writers were killed: open or repair it first. Otherwise an error of
+/// the operating system. Segments pruned before the error stay pruned, and the journal can be read.
 pub fn prune(
     storage: Arc<dyn Storage>,
     recording_id: Option<RecordingId>,
@@ -206,11 +206,11 @@ pub(crate) fn left_over(
 }
 
 impl Recording {
-    /// The cursor that keeps its helper threads from pruning it as its policy says, if one does.
+    /// The cursor that keeps the helper threads from pruning according to the policy, if there is one.
     ///
     /// # Errors
     ///
-    /// What the operating system says of the files.
+    /// An error of the operating system.
     pub fn held_back(&self) -> Result<Option<HeldBack>, JournalError> {
         let policy = self.retention()?;
         if policy.keeps_everything() {

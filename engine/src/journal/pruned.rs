@@ -6,90 +6,90 @@ use crate::types::Position;
 /// What was pruned, or would be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
-    /// Where the recording began.
+    /// The previous start position of the recording.
     pub start_before: Position,
-    /// Where it begins now.
+    /// The start position of the recording now.
     pub start: Position,
-    /// The segments that went, in order.
+    /// The pruned segments, in order.
     pub segments: Vec<PrunedSegment>,
-    /// How many bytes of the disk they took up.
+    /// The number of bytes that they occupied on disk.
     pub bytes: u64,
-    /// The cursor that keeps more from going, if one does.
+    /// The cursor that kept further segments from being pruned, if there is one.
     pub held: Option<HeldBack>,
-    /// The first segment that stays, and why; none where there is none.
+    /// The first segment that was kept, and why. `None` if there is none.
     pub rest: Option<KeptSegment>,
 }
 
-/// A segment that went, or would.
+/// A segment that was pruned, or would be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrunedSegment {
-    /// The name of its file.
+    /// The name of the segment's file.
     pub name: String,
-    /// Where it begins.
+    /// The position at which the segment begins.
     pub base: Position,
-    /// How many bytes of the disk it takes up, with its sidecar.
+    /// The number of bytes that the segment occupies on disk, sidecar included.
     pub bytes: u64,
-    /// When its newest message was appended, as far as that is known.
+    /// When the segment's newest message was appended, if known.
     pub newest: Option<EpochNanos>,
-    /// Why it goes.
+    /// Why the segment is pruned.
     pub reason: PruneReason,
 }
 
-/// Why a segment goes.
+/// Why a segment is pruned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PruneReason {
-    /// It is before the start already: somebody was killed while pruning.
+    /// The segment is before the recording's start already. A process was killed while pruning.
     Unfinished,
-    /// All of it is before the position asked for.
+    /// The segment ends at or before the requested position.
     Position,
-    /// All of it is before the time asked for.
+    /// All its messages are older than the requested time.
     Time,
-    /// It is older than the policy keeps.
+    /// The segment is older than the policy allows.
     Age,
     /// The recording takes up more than the policy allows.
     Size,
-    /// The file system has less room than the policy wants.
+    /// The file system has less free space than the policy requires.
     FreeSpace,
 }
 
-/// A segment that stays, and with it all that come behind it.
+/// A segment that is kept, together with all segments after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptSegment {
-    /// The name of its file.
+    /// The name of the segment's file.
     pub name: String,
-    /// Where it begins.
+    /// The position at which the segment begins.
     pub base: Position,
-    /// When its newest message was appended, or one that is new enough to keep it, as far as that is known. A message whose time has
-    /// not come yet does not count.
+    /// When its newest message was appended, or another message that is new enough to keep the segment, if known.
+    /// Messages with a time in the future do not count.
     pub newest: Option<EpochNanos>,
-    /// Why it stays.
+    /// Why the segment is kept.
     pub reason: KeepReason,
 }
 
-/// Why a segment stays.
+/// Why a segment is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeepReason {
-    /// It is being written, or is to be indexed or synced yet.
+    /// The segment is being written, or still has to be indexed or synced.
     InUse,
-    /// No limit says that it goes.
+    /// No limit requires pruning it.
     Limits,
-    /// A limit of time is the only one that could say that it goes, and nobody knows when its newest message was appended.
+    /// Only a time limit could prune it, and the time of its newest message is unknown.
     Undated,
-    /// A cursor needs it: see [`Pruned::held`].
+    /// A cursor still needs it. See [`Pruned::held`].
     Cursor,
-    /// As many went as were to.
+    /// The requested number of segments has been pruned.
     AtMost,
 }
 
-/// What keeps segments from going.
+/// What keeps segments from being pruned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldBack {
     /// The name of the cursor that is behind.
     pub cursor: String,
-    /// Where it is.
+    /// The cursor's position.
     pub position: Position,
-    /// How many segments would go but for this cursor and others.
+    /// The number of segments that cursors keep from being pruned.
     pub segments: usize,
 }

@@ -20,17 +20,17 @@ use super::storage::{Directory, Share, Storage};
 /// A segment of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentInfo {
-    /// Where it begins.
+    /// The position at which the segment begins.
     pub base: Position,
-    /// The name of its file.
+    /// The name of the segment's file.
     pub name: String,
-    /// Up to where its sidecar is complete; none if it has no sidecar.
+    /// The position up to which the segment's sidecar is complete. `None` if it has no sidecar.
     pub indexed: Option<Position>,
-    /// The CRC-32C of the whole file, once it is full.
+    /// The CRC-32C of the whole file. `None` until the segment is full.
     pub checksum: Option<u32>,
 }
 
-/// A recording, opened for reading. Cheap to clone; each [`Tailer`](super::Tailer) reads on its own.
+/// A recording that is open for reading. It is cheap to clone. Each [`Tailer`](super::Tailer) reads independently.
 #[derive(Clone, Debug)]
 pub struct Recording {
     pub(crate) storage: Arc<dyn Storage>,
@@ -49,7 +49,7 @@ impl Recording {
         Self::open_in(Arc::new(Directory::at(dir)), None)
     }
 
-    /// Opens a recording of a storage of any kind: that of this id, or the last.
+    /// Opens a recording of any storage: the one with this id, or the last one.
     ///
     /// # Errors
     ///
@@ -60,21 +60,21 @@ impl Recording {
         Ok(Self { storage, catalog: Arc::new(catalog), entry: Arc::new(entry), control })
     }
 
-    /// What the catalog said about the recording when it was opened.
+    /// The recording's descriptor as it was when the recording was opened.
     pub fn descriptor(&self) -> &RecordingDescriptor {
         &self.entry.descriptor
     }
 
-    /// The position where the recording starts now. It moves forward when the recording is pruned.
+    /// The current start position. It moves forward when the recording is pruned.
     pub fn start_position(&self) -> Position {
         self.catalog.start_position(&self.entry)
     }
 
-    /// The limits to which its helper threads prune it; none if nobody has set any.
+    /// The recording's retention policy. It has no limits unless some were set.
     ///
     /// # Errors
     ///
-    /// What the operating system says about the file.
+    /// An error of the operating system.
     pub fn retention(&self) -> Result<Retention, JournalError> {
         let id = self.descriptor().recording_id;
         let file = RetentionFile::open(&*self.storage, id, FileAccess::ReadOnly)?;
@@ -85,20 +85,20 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// What the operating system says about the file.
+    /// An error of the operating system.
     pub fn prune_totals(&self) -> Result<PruneTotals, JournalError> {
         let id = self.descriptor().recording_id;
         let file = RetentionFile::open(&*self.storage, id, FileAccess::ReadOnly)?;
         Ok(file.map(|file| file.totals()).unwrap_or_default())
     }
 
-    /// The position where the recording ended; `None` while it still goes on.
+    /// The position at which the recording stopped. `None` while it is active.
     pub fn stop_position(&self) -> Option<Position> {
         self.catalog.stop_position(&self.entry)
     }
 
-    /// The position up to which its writers know it to be recorded; `None` if nobody keeps that, as in an archive's
-    /// recording.
+    /// The position up to which the writers know it to be recorded. `None` if the writers do not store this, as for an
+    /// archive's recording.
     pub fn recorded_hint(&self) -> Option<Position> {
         self.stop_position().or_else(|| self.control.as_ref().map(Control::recorded_position))
     }
@@ -125,26 +125,26 @@ impl Recording {
         self.control.as_ref().map_or(Ok(()), |control| control.check_intact(&*self.storage))
     }
 
-    /// The position up to which it is on stable storage, as far as its writers know; `None` if nobody keeps that.
+    /// The position up to which it is on stable storage, as far as its writers know. `None` if they do not store this.
     pub fn durable(&self) -> Option<Position> {
         self.control.as_ref().map(|control| control.durable_position().max(self.start_position()))
     }
 
-    /// The position up to which its sidecar files are complete; `None` if nobody keeps that.
+    /// The position up to which its sidecar files are complete. `None` if its writers do not store this.
     pub fn indexed(&self) -> Option<Position> {
         self.control.as_ref().map(Control::indexed_position)
     }
 
-    /// What the reserved values of its frames hold; [`Stamps::None`] for a recording that no journal has written.
+    /// What the reserved values of its frames hold. [`Stamps::None`] for a recording that no journal wrote.
     pub fn stamps(&self) -> Stamps {
         self.control.as_ref().map_or(Stamps::None, Control::stamps)
     }
 
-    /// The segments that exist, in order.
+    /// The existing segments, in order.
     ///
     /// # Errors
     ///
-    /// What the operating system says about the files.
+    /// An error of the operating system.
     pub fn segments(&self) -> Result<Vec<SegmentInfo>, JournalError> {
         let describe = |base| {
             let sidecar = Sidecar::open(&*self.storage, self.descriptor(), base, FileAccess::ReadOnly)?;

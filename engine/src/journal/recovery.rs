@@ -23,43 +23,43 @@ use super::sidecar::{Sidecar, frame_checksum};
 use super::storage::{Storage, Stored};
 use super::writer::Writer;
 
-/// How a recording had been left.
+/// The state in which a recording was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LeftBy {
-    /// It was closed.
+    /// The recording was closed.
     Close,
-    /// Its writers were killed, on a machine that is still up.
+    /// The recording's writers were killed, and the machine has not been restarted since.
     Kill,
-    /// The machine was started again since.
+    /// The machine has been restarted since.
     PowerLoss,
-    /// Somebody wrote it who keeps no control page, or the page is lost.
+    /// The writer keeps no control page, or the page is lost.
     Stranger,
 }
 
 /// What recovery found and did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecoveryReport {
-    /// How the recording had been left.
+    /// The state in which the recording was left.
     pub left_by: LeftBy,
-    /// Where it ends.
+    /// The position at which the recording ends.
     pub end: Position,
-    /// Ranges that became padding, since their appenders died: where each begins, and how many bytes it takes up.
+    /// Ranges of appenders that died, which became padding: the start position and the length in bytes of each.
     pub padded: Vec<(Position, usize)>,
-    /// What was cut off.
+    /// What was cut off at the end.
     pub cut: Option<Cut>,
-    /// Cursors that were behind the end: they are there now, since what is appended from there on is new to their consumers.
+    /// Cursors beyond the end, which were moved back to it. Messages appended from there on are new to their consumers.
     pub rewound: Vec<RewoundCursor>,
 }
 
-/// The end of a recording that could not be kept.
+/// The end of a recording, which could not be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// What is wrong with the first frame that was not kept.
+    /// What is wrong with the first frame that was cut off.
     pub damage: Damage,
-    /// The bytes behind it that were not zero, up to the last of them: how many.
+    /// The number of bytes cut off, up to the last byte that was not zero.
     pub bytes: u64,
-    /// The files that they are in now.
+    /// The files that hold these bytes now.
     pub kept_in: Vec<String>,
 }
 

@@ -19,27 +19,27 @@ use super::segment::{At, segment_name};
 use super::sidecar::Sidecar;
 use super::storage::{Directory, Share, Storage};
 
-/// What was made again.
+/// The result of rebuilding sidecars.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reindexed {
-    /// How many segments have new sidecars.
+    /// The number of segments with new sidecars.
     pub segments: u64,
-    /// How many messages are numbered.
+    /// The number of messages in the index.
     pub messages: u64,
-    /// Up to where.
+    /// The position up to which the segments were read.
     pub end: Position,
-    /// Places that hold no frame although the recording goes on behind them. They are passed over, and stay as they are.
+    /// Places without a valid frame although the recording continues after them. They are skipped and not changed.
     pub damages: Vec<Damage>,
 }
 
-/// Makes the sidecars of a recording again from its segments: of this one, or of the last of the directory. `progress` is told where
-/// it has got to, after each segment.
+/// Rebuilds the sidecars of a recording from its segments: the recording with this id, or the last one of the
+/// directory. Calls `progress` with the position after each segment.
 ///
-/// What is in the segments now is what checksums are made of: verify first, if they are there.
+/// The new checksums are computed from the current content of the segments. If there are checksums, verify them first.
 ///
 /// # Errors
 ///
-/// [`JournalError::Io`] while somebody has the journal open for writing; or what is wrong with the files.
+/// [`JournalError::Io`] while a process has the journal open for writing, or what is wrong with the files.
 pub fn reindex(
     dir: impl Into<PathBuf>,
     recording_id: Option<RecordingId>,

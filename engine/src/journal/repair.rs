@@ -39,45 +39,45 @@ use super::storage::{Share, Storage, Stored};
 /// What was repaired, or would be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repaired {
-    /// The recording.
+    /// The recording's id.
     pub recording_id: RecordingId,
-    /// What was done about the catalog, which may be of other recordings, too.
+    /// What was done about the catalog. This may concern other recordings, too.
     pub catalog: Option<RepairedCatalog>,
-    /// How it had been left.
+    /// The state in which the recording was left.
     pub left_by: LeftBy,
-    /// Where it ends.
+    /// The position at which the recording ends.
     pub end: Position,
-    /// Ranges that became padding, since their appenders died: where each begins, and how many bytes it takes up. Not known before it
-    /// is done.
+    /// Ranges of appenders that died, which became padding: the start position and the length in bytes of each. Unknown
+    /// in a dry run.
     pub padded: Vec<(Position, usize)>,
     /// What was cut off at the end.
     pub cut: Option<Cut>,
-    /// Cursors that were behind the end, and are there now. Not known before it is done.
+    /// Cursors beyond the end, which were moved back to it. Unknown in a dry run.
     pub rewound: Vec<RewoundCursor>,
-    /// Files that somebody left unfinished who was killed, and that nobody needs.
+    /// Unfinished files of killed processes, which nothing needs.
     pub removed: Vec<String>,
-    /// What was damaged in the middle.
+    /// Damage in the middle.
     pub quarantined: Vec<Quarantined>,
-    /// How many segments had no sidecar that speaks of all of them.
+    /// The number of segments without a complete sidecar.
     pub unindexed: u64,
-    /// Whether nobody was kept out meanwhile, since nothing may be written where the journal is: if somebody has it open, what was found
-    /// is of a moment that is over. Only where nothing was to be changed.
+    /// Whether the files were read without a lock, because the storage is read-only. If a process has the journal open,
+    /// the result may be out of date. Only possible in a dry run.
     pub unlocked: bool,
 }
 
-/// Damage that became padding.
+/// Damage that was replaced by padding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantined {
     /// What was wrong, in which file, and where.
     pub damage: Damage,
-    /// Where the recording goes on.
+    /// The position at which the recording continues.
     pub until: Position,
-    /// The file that the bytes are in now; none if they were all zero.
+    /// The file that holds the damaged bytes now. `None` if they were all zero.
     pub kept_in: Option<String>,
 }
 
 impl Repaired {
-    /// Whether there was nothing to do.
+    /// Whether there was nothing to repair.
     pub fn was_whole(&self) -> bool {
         let changed = !self.padded.is_empty() || self.cut.is_some() || !self.removed.is_empty();
         let was_left = matches!(self.left_by, LeftBy::Kill | LeftBy::PowerLoss);
@@ -85,8 +85,8 @@ impl Repaired {
     }
 }
 
-/// Repairs a recording: that of this id, or the last of the storage. With `dry_run` it changes nothing, and says what it would do.
-/// `progress` is told where it has got to, after each segment.
+/// Repairs a recording: the one with this id, or the last of the storage. With `dry_run` it changes nothing, and
+/// reports what it would do. Calls `progress` with the position after each segment.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -107,8 +107,8 @@ impl Repaired {
 ///
 /// # Errors
 ///
-/// [`JournalError::InUse`] while somebody has it open; or what the operating system refuses. With `dry_run` it need not be allowed to
-/// write.
+/// [`JournalError::InUse`] while a process has the journal open, or an error of the operating system. A dry run does
+/// not require write permission.
 pub fn repair(
     storage: Arc<dyn Storage>,
     recording_id: Option<RecordingId>,

@@ -29,25 +29,25 @@ pub struct DeadLetters {
     appender: Appender,
 }
 
-/// A message that could not be handled.
+/// A message that its handler could not process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeadLetter<'a> {
-    /// The recording that it came from.
+    /// The recording that has the message.
     pub recording_id: RecordingId,
-    /// Where it began there.
+    /// The message's position in that recording.
     pub position: Position,
-    /// When it was appended there, if that was kept.
+    /// The time when the message was appended, if known.
     pub time: Option<EpochNanos>,
-    /// How often its handler has tried.
+    /// How often the handler tried.
     pub attempts: u32,
-    /// What the handler said last.
+    /// The handler's last error.
     pub reason: &'a str,
-    /// The message; none if it was too long for the dead letters' journal.
+    /// The message. `None` if it was too long for the dead letters' journal.
     pub payload: Option<&'a [u8]>,
 }
 
 impl DeadLetters {
-    /// Dead letters go to this journal.
+    /// Appends dead letters to this journal.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl DeadLetters {
         Ok(Self { appender: journal.appender()? })
     }
 
-    /// Appends a message that could not be handled, and returns the position after it.
+    /// Appends a message that could not be processed. Returns the position after it.
     ///
     /// # Errors
     ///
@@ -90,7 +90,7 @@ impl DeadLetters {
 }
 
 impl<'a> DeadLetter<'a> {
-    /// Reads a message of a dead letters' journal. None if it is no dead letter.
+    /// Reads a message of a dead letters' journal. `None` if the message is not a dead letter.
     pub fn read(message: &'a [u8]) -> Option<Self> {
         let (header, rest) = message.split_first_chunk::<HEADER_LENGTH>()?;
         let word = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);

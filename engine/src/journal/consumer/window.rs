@@ -9,7 +9,7 @@ use crate::journal::recording::Recording;
 use crate::journal::tailer::{Record, Start};
 use crate::types::Position;
 
-/// The keys of the last messages. One that has no key counts as well, and is no duplicate of any.
+/// The keys of the last messages. A message without a key takes a place in the window, but is never a duplicate.
 #[derive(Clone, Debug)]
 pub struct Window<K> {
     width: usize,
@@ -18,13 +18,12 @@ pub struct Window<K> {
 }
 
 impl<K: Clone + Eq + Hash> Window<K> {
-    /// A window over so many messages that has seen none yet.
+    /// An empty window over the last `width` messages.
     pub fn new(width: usize) -> Self {
         Self { width, keys: VecDeque::new(), counts: HashMap::new() }
     }
 
-    /// A window that has seen the messages in front of `position`, as one has that was there all the time: a consumer's, after a
-    /// restart.
+    /// A window over the last messages before `position`, for a consumer that was restarted.
     ///
     /// # Errors
     ///
@@ -46,12 +45,12 @@ impl<K: Clone + Eq + Hash> Window<K> {
         Ok(window)
     }
 
-    /// Whether one of the messages in the window has this key.
+    /// Whether a message in the window has this key.
     pub fn contains(&self, key: &K) -> bool {
         self.counts.contains_key(key)
     }
 
-    /// Takes the next message in, and says whether it is new: none in the window has its key.
+    /// Adds the next message. Returns whether it is new, which means that no message in the window has its key.
     pub fn insert(&mut self, key: Option<K>) -> bool {
         let is_new = key.as_ref().is_none_or(|key| !self.contains(key));
         self.count(key.as_ref());
@@ -62,12 +61,12 @@ impl<K: Clone + Eq + Hash> Window<K> {
         is_new
     }
 
-    /// How many messages it has seen, of those that it is wide.
+    /// The number of messages in the window, at most its width.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether it has seen none.
+    /// Whether the window is empty.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }

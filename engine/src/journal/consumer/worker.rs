@@ -15,7 +15,7 @@ use crate::types::Position;
 use super::dead_letter::DeadLetters;
 use super::window::Window;
 
-/// Consumes a recording, message by message, each at least once.
+/// Consumes a recording message by message. Each message is processed at least once.
 ///
 /// ```
 /// use gannet::journal::consumer::{Consumer, DeadLetter, DeadLetters, Processed, Window};
@@ -65,63 +65,65 @@ pub struct Consumer {
     unsettled: Option<Position>,
 }
 
-/// What became of a message.
+/// The result of processing a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Processed {
-    /// There is none yet.
+    /// There is no next message yet.
     Nothing,
-    /// It was handled, at this attempt.
+    /// The message was handled.
     Handled {
-        /// Which: 1 for the first.
+        /// The attempt that succeeded, from 1.
         attempts: u32,
     },
-    /// It was handled before, or tried to be: one of the messages in the window has its key.
+    /// A message in the window has the same key: this one was handled before, or was tried.
     Duplicate,
-    /// It could not be handled, and is in the dead letters' journal.
+    /// All attempts failed, and the message is in the dead letters' journal.
     Dead {
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
     },
 }
 
-/// Why a consumer is not getting on.
+/// Why a consumer cannot continue.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConsumerError {
-    /// The journal could not be read, or the cursor not be moved.
+    /// The journal could not be read, or the cursor could not be moved.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The message could not be put into the dead letters' journal. It is handed over again.
+    /// The message could not be appended to the dead letters' journal. It will be processed again.
     #[error("the message at {position} could not be handled, and not be put aside either: {source}")]
     DeadLetter {
-        /// Where the message begins.
+        /// The message's position.
         position: Position,
-        /// What stands in the way.
+        /// Why it could not be appended.
         source: AppendError,
     },
-    /// The message could not be handled, and there is no dead letters' journal. It is handed over again.
+    /// All attempts failed, and there is no dead letters' journal. The message will be processed again.
     #[error("the message at {position} could not be handled in {attempts} attempts: {reason}")]
     Failed {
-        /// Where the message begins.
+        /// The message's position.
         position: Position,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
-        /// What the handler said last.
+        /// The handler's last error.
         reason: String,
     },
 }
 
 impl Consumer {
-    /// A consumer that goes on where its cursor is, at the start of the recording if there is none of that name. One attempt, and no
-    /// dead letters.
+    /// A consumer that continues at its cursor, or at the start of the recording if there is no cursor of that name. It
+    /// makes one attempt per message and has no dead letters.
     ///
-    /// A cursor whose place was pruned by force is told of by the first read; see [`Self::skip_pruned`]. One that is behind the end, as
-    /// can be after a loss of power, goes back to the end: what is appended there is new.
+    /// If the cursor's position was pruned by force, the first read reports it; see [`Self::skip_pruned`]. A cursor
+    /// beyond the end, possible after a loss of power, moves back to the end, because messages appended from there on
+    /// are new.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Recover`] when the machine was started again while the journal was open, and nobody has opened it since: it is
-    /// not known then which of its messages are left. As [`Recording::cursor`] and [`Recording::tailer`].
+    /// [`JournalError::Recover`] if the machine was restarted while the journal was open, and the journal has not been
+    /// opened since. Until then it is unknown which of its messages are left. Otherwise as [`Recording::cursor`] and
+    /// [`Recording::tailer`].
     pub fn open(recording: &Recording, name: &str) -> Result<Self, JournalError> {
         if recording.awaits_recovery()? {
             return Err(JournalError::Recover { recording_id: recording.descriptor().recording_id });
@@ -142,45 +144,46 @@ impl Consumer {
         Ok(Self { tailer, cursor, attempts: 1, pause: Duration::ZERO, dead_letters: None, lost, unsettled: None })
     }
 
-    /// How often a message is tried: at least once.
+    /// How often a message is tried, at least once.
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts.max(1);
         self
     }
 
-    /// How long it is waited between two attempts. Not at all unless set.
+    /// The pause between two attempts. Default: none.
     #[must_use]
     pub fn pause(mut self, pause: Duration) -> Self {
         self.pause = pause;
         self
     }
 
-    /// Where messages go that could not be handled. Without, the first of them stops the consumer.
+    /// The journal for messages that cannot be processed. Without one, the first such message stops the consumer.
     #[must_use]
     pub fn dead_letters(mut self, letters: DeadLetters) -> Self {
         self.dead_letters = Some(letters);
         self
     }
 
-    /// Where the next message begins, or first behind it.
+    /// The position up to which the consumer has read. The next message begins there or after it.
     pub fn position(&self) -> Position {
         self.unsettled.unwrap_or(self.tailer.position())
     }
 
-    /// Up to where messages are done with for good: after a restart, it goes on there.
+    /// The position up to which messages are committed. After a restart, the consumer continues there.
     pub fn committed(&self) -> Position {
         self.cursor.position()
     }
 
-    /// The tailer, to wait for messages with, or to get past damage.
+    /// The tailer, for waiting for messages and for skipping damage.
     pub fn tailer(&mut self) -> &mut Tailer {
         // If that fails, the next message says so.
         let _ = self.resettle();
         &mut self.tailer
     }
 
-    /// The next message, without any net; none if there is none yet. It is done with when [`Self::commit`] says so.
+    /// The next message, without retries and dead letters. `None` if there is none yet. [`Self::commit`] marks it as
+    /// processed.
     ///
     /// # Errors
     ///
@@ -192,7 +195,7 @@ impl Consumer {
         self.tailer.next()
     }
 
-    /// Says that all messages that were handed out are done with.
+    /// Commits all messages that were returned.
     ///
     /// # Errors
     ///
@@ -203,7 +206,7 @@ impl Consumer {
         self.cursor.move_to(self.tailer.position())
     }
 
-    /// Goes back to the first message that is not done with.
+    /// Goes back to the first message that is not committed.
     ///
     /// # Errors
     ///
@@ -214,7 +217,7 @@ impl Consumer {
         Ok(())
     }
 
-    /// Accepts that messages were pruned that had not been read: goes on at the start of the recording, and returns that.
+    /// Accepts that unread messages were pruned: continues at the start of the recording, and returns that position.
     ///
     /// # Errors
     ///
@@ -226,7 +229,7 @@ impl Consumer {
         Ok(self.tailer.position())
     }
 
-    /// Waits until where it is is on stable storage.
+    /// Waits until the committed position is on stable storage.
     ///
     /// # Errors
     ///
@@ -235,13 +238,14 @@ impl Consumer {
         self.cursor.sync()
     }
 
-    /// Has `handle` deal with the next message, as often as there are attempts, and commits it. What cannot be handled becomes a dead
-    /// letter first. A handler may be called again for a message that it has dealt with: when the process died before that was
-    /// committed. When it panics, nothing is committed either, and the next call begins with the same message.
+    /// Calls `handle` for the next message, up to the number of attempts, and commits the message. If all attempts
+    /// fail, the message is first appended to the dead letters. `handle` may see a message again that it has handled,
+    /// if the process died before the commit. If `handle` panics, nothing is committed, and the next call begins with
+    /// the same message.
     ///
     /// # Errors
     ///
-    /// [`ConsumerError`]; nothing is committed then, and the next call begins with the same message.
+    /// [`ConsumerError`]. Nothing was committed, and the next call begins with the same message.
     pub fn process<E: Display>(
         &mut self,
         mut handle: impl FnMut(&Record<'_>) -> Result<(), E>,
@@ -249,8 +253,8 @@ impl Consumer {
         self.process_unless(|_| false, |record| handle(record))
     }
 
-    /// The same, but for messages whose key is that of one of those in front of it, as many as the window is wide: they are committed
-    /// without being handled.
+    /// As [`Self::process`], but skips duplicates: a message whose key is in the window of previous messages is
+    /// committed without being handled.
     ///
     /// # Errors
     ///
