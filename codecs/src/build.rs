@@ -1,5 +1,4 @@
-//! Schemas to files of Rust, for build scripts. Reads and writes files; everything else of this crate works on what it is
-//! given.
+//! Compiles schemas to Rust files in build scripts. This is the only module of the crate that writes files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,14 +6,14 @@ use std::path::{Path, PathBuf};
 use crate::generate::{self, GenerateError, generate};
 use crate::{OpenError, open, schema};
 
-/// Why a build script has no code to offer.
+/// Why a build script could not generate code.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The schema cannot be read, or is refused.
+    /// The schema cannot be read or is refused.
     #[error(transparent)]
     Schema(#[from] OpenError),
-    /// No code came of it.
+    /// The schema is accepted, but no code could be generated from it.
     #[error("no code came of {}", path.display())]
     Generate {
         /// The schema's file.
@@ -26,18 +25,18 @@ pub enum BuildError {
     /// The code could not be written.
     #[error("cannot write {}", path.display())]
     Write {
-        /// The file of code.
+        /// The generated file.
         path: PathBuf,
         /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// There is no place to write to.
+    /// `OUT_DIR` is not set, so there is no folder to write to.
     #[error("`OUT_DIR` is not set: call this from a build script, or use `to`")]
     NoOutDir,
 }
 
-/// One schema to be compiled by a build script.
+/// One schema that a build script compiles.
 ///
 /// ```no_run
 /// // build.rs
@@ -53,28 +52,29 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// The schema in that file, relative to the crate that is built: XML, or compiled if its name ends in `.sbeir`.
+    /// Reads the schema from this file. A relative path starts at the crate that is built. A file whose name ends in
+    /// `.sbeir` is a compiled schema; any other is XML.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), to: None, schema: schema::Options::default(), code: generate::Options::default() }
     }
 
-    /// The file to write; by default one in `OUT_DIR` with the schema's name and the ending `.rs`.
+    /// Sets the file to write. The default is a file in `OUT_DIR` with the schema's name and the ending `.rs`.
     #[must_use]
     pub fn to(mut self, path: impl Into<PathBuf>) -> Self {
         self.to = Some(path.into());
         self
     }
 
-    /// How the schema is read.
+    /// Sets how the schema is read.
     #[must_use]
     pub fn schema_options(mut self, options: schema::Options) -> Self {
         self.schema = options;
         self
     }
 
-    /// Generates owned forms too, and with them serde's traits if `serde` says so. The crate that is built asks the runtime crate
-    /// for its feature `alloc`, or `serde`.
+    /// Also generates owned forms, with serde's traits if `serde` is true. The crate that is built must then enable the
+    /// runtime crate's feature `alloc`, or `serde`.
     #[must_use]
     pub fn owned(mut self, serde: bool) -> Self {
         self.code.owned = true;
@@ -82,19 +82,19 @@ impl Schema {
         self
     }
 
-    /// How the code is generated.
+    /// Sets how the code is generated.
     #[must_use]
     pub fn code_options(mut self, options: generate::Options) -> Self {
         self.code = options;
         self
     }
 
-    /// Compiles the schema, writes the code, and tells cargo of every file that was read and of every warning. Returns the
-    /// file that was written; it is left alone where it has the same content.
+    /// Compiles the schema, writes the code, and tells cargo about each file that was read and about each warning.
+    /// Returns the path of the written file. A file that already has the same content is not written again.
     ///
     /// # Errors
     ///
-    /// The schema is refused, or the code cannot be written.
+    /// The schema cannot be read or is refused, or the code cannot be generated or written.
     pub fn generate(self) -> Result<PathBuf, BuildError> {
         let Self { path, to, schema, code } = self;
         // Also when the schema is refused: the next build must look again.

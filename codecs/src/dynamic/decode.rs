@@ -1,5 +1,5 @@
-//! The walk over a message's bytes, by which everything dynamic reads. Steps by the writer's block lengths, finds fields
-//! by ours, and shows each value to a visitor.
+//! Walks over the bytes of a message. Everything dynamic reads messages this way. The walk advances by the writer's
+//! block lengths, finds fields by the offsets of our schema, and shows each value to a visitor.
 
 use crate::schema::{Body, ByteOrder, Composite, Constant, Data, Field, Group, Message, Presence, Schema, Type};
 
@@ -13,7 +13,7 @@ pub enum DecodeError {
     /// The bytes end inside `what`.
     #[error("the message is cut off inside {what}")]
     Truncated {
-        /// The header, block, group or data that is not whole.
+        /// The header, block, group or data that is incomplete.
         what: String,
     },
     /// The header names another schema.
@@ -21,7 +21,7 @@ pub enum DecodeError {
     OtherSchema {
         /// The id in the header.
         found: u32,
-        /// The schema's.
+        /// The schema's id.
         expected: u32,
     },
     /// The schema has no message with that id.
@@ -34,25 +34,25 @@ pub enum DecodeError {
         what: String,
         /// The version in the header.
         found: u32,
-        /// The first that has the message.
+        /// The first version that has the message.
         since: u32,
     },
-    /// The writer's block is shorter than what every version of it holds.
+    /// The writer's block is shorter than it is in any version of the schema.
     #[error("the block of {what} has {found} bytes, and its oldest fields take {needed}")]
     ShortBlock {
         /// The message or group.
         what: String,
         /// Bytes in the block.
         found: u32,
-        /// Bytes that every version has.
+        /// The bytes that every version sends.
         needed: u32,
     },
-    /// A group claims more entries than its bytes could hold.
+    /// A group claims more entries than the remaining bytes can hold.
     #[error("group {what} claims {count} entries, more than the message has bytes")]
     TooManyEntries {
         /// The group.
         what: String,
-        /// The claim.
+        /// The number of entries that the group claims.
         count: u32,
     },
 }
@@ -67,7 +67,8 @@ impl DecodeError {
 ///
 /// # Errors
 ///
-/// The bytes end before the message does, or contradict themselves. What was read before has been shown.
+/// The bytes end before the message does, or they are inconsistent. The visitor has then seen the values before the
+/// fault.
 pub fn walk(
     schema: &Schema,
     message: &Message,
@@ -81,8 +82,8 @@ pub fn walk(
     Ok(body.len() - walker.rest.len())
 }
 
-/// Entries without a byte that one message may have: as many as a usual count can say. A claim of them costs its writer
-/// nothing and its reader time.
+/// The maximum number of entries without bytes in one message: as many as a 16-bit count can state. Such a claim costs
+/// the writer no bytes, but costs the reader time.
 const MOST_EMPTY: u32 = u16::MAX as u32;
 
 struct Walker<'s, 'b> {
@@ -90,7 +91,7 @@ struct Walker<'s, 'b> {
     order: ByteOrder,
     version: u32,
     rest: &'b [u8],
-    /// How many more entries may be empty.
+    /// How many more entries may have no bytes.
     empty: u32,
 }
 
@@ -101,7 +102,7 @@ impl<'b> Walker<'_, 'b> {
         Ok(taken)
     }
 
-    /// `base` is the version from which this body has existed: fields as old are in every block.
+    /// `base` is the version that introduced this body. Fields that are as old are in every block.
     fn body(
         &mut self,
         name: &str,

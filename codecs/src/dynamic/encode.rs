@@ -1,5 +1,5 @@
-//! Values to bytes by schema: the reverse of the walk. Writes what the official encoders write into zeroed memory: gaps,
-//! padding and members that are nobody's business are zero.
+//! Encodes values to bytes by a schema: the reverse of the walk. The bytes equal those that the official encoders write
+//! into zeroed memory: gaps, padding and unused members are zero.
 
 use crate::schema::{
     Body, ByteOrder, Composite, Data, Encoding, Enum, Field, Group, Message, Number, Presence, Primitive, Schema, Set,
@@ -8,21 +8,21 @@ use crate::schema::{
 
 use super::value::Value;
 
-/// Why values cannot be a message.
+/// Why values cannot be encoded as a message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
     /// A field that is not optional has no value.
     #[error("{0} is required and has no value")]
     Missing(String),
-    /// The value is of another kind than the field.
+    /// The value's kind does not fit the field.
     #[error("{what} is {expected}, and the value is {found}")]
     Kind {
         /// The field.
         what: String,
-        /// What it takes.
+        /// The kind that the field takes.
         expected: &'static str,
-        /// What it got.
+        /// What was given.
         found: String,
     },
     /// The field's type cannot hold the value.
@@ -41,36 +41,36 @@ pub enum EncodeError {
         /// The name.
         name: String,
     },
-    /// A text, an array, data or a group has more than its schema allows.
+    /// A text, an array, data or a group is longer than the schema allows.
     #[error("{what} holds at most {most}, and got {found}")]
     TooLong {
         /// The field.
         what: String,
-        /// The most.
+        /// The maximum length.
         most: usize,
-        /// What it got.
+        /// What was given.
         found: usize,
     },
-    /// A group has fewer entries than its schema asks for.
+    /// A group has fewer entries than the schema requires.
     #[error("{what} has at least {least} entries, and got {found}")]
     TooFew {
         /// The group.
         what: String,
-        /// The least.
+        /// The minimum number of entries.
         least: usize,
-        /// What it got.
+        /// What was given.
         found: usize,
     },
-    /// A record has a value that its schema knows nothing of.
+    /// A record has a value that the schema does not define.
     #[error("there is no {0} in the schema")]
     UnknownField(String),
 }
 
-/// Appends the message with its header to `out`, and returns how many bytes that are.
+/// Appends the message with its header to `out`, and returns the number of bytes appended.
 ///
 /// # Errors
 ///
-/// A value is missing, of the wrong kind or out of range. `out` is then as it was.
+/// A value is missing, of the wrong kind or out of range. `out` is then unchanged.
 pub fn encode(schema: &Schema, message: &Message, value: &Value, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
     let start = out.len();
     let mut encoder = Encoder { order: schema.byte_order, out };
@@ -105,8 +105,8 @@ impl Encoder<'_> {
         start
     }
 
-    /// Fills those members of a header that are sent. Others stay zero, `numGroups` and its like included: the official
-    /// encoders know nothing of them. The compiler has checked that the numbers fit.
+    /// Fills the members of a header that are sent. Other members stay zero, such as `numGroups`, because the official
+    /// encoders do not know them. The compiler has checked that the numbers fit.
     fn framing(&mut self, composite: &Composite, start: usize, members: &[(&str, usize)]) {
         for &(name, value) in members {
             if let Some((member, encoding)) = composite.number(name)
@@ -357,7 +357,7 @@ fn kind(name: &str, expected: &'static str, found: &Value) -> EncodeError {
     EncodeError::Kind { what: name.to_owned(), expected, found }
 }
 
-/// A number, or a single character, for a primitive.
+/// The number, or the code of a single character, that a value stands for in a primitive type.
 fn scalar(name: &str, primitive: Primitive, value: &Value) -> Result<Number, EncodeError> {
     match value {
         Value::Int(value) if primitive.is_float() => Ok(Number::Float(*value as f64)),
@@ -380,7 +380,7 @@ fn scalar(name: &str, primitive: Primitive, value: &Value) -> Result<Number, Enc
     }
 }
 
-/// Bytes for text or data.
+/// The bytes of a value that is text or data.
 fn text(name: &str, charset: Option<&str>, value: &Value) -> Result<Vec<u8>, EncodeError> {
     match value {
         Value::Bytes(bytes) => Ok(bytes.clone()),

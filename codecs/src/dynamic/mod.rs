@@ -1,5 +1,6 @@
-//! Messages by schema, without generated code: bytes to values, JSON or text, and values back to bytes. For tools, tests
-//! and whoever meets a schema at run time. Trusts no byte: whatever is in a message, the answer is a value or an error.
+//! Decodes and encodes messages by a schema, without generated code: bytes to values, JSON or text, and values to
+//! bytes. It serves tools, tests, and programs that learn a schema at run time. It trusts no byte: whatever a message
+//! contains, the result is a value or an error.
 
 mod decode;
 mod encode;
@@ -18,29 +19,29 @@ pub use to_text::shown_name;
 pub use value::{Value, to_value};
 pub use visitor::{Kind, Leaf, Visitor};
 
-/// What the header in front of a message says.
+/// The header in front of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Bytes of the message's block, as its writer laid it out.
+    /// The length in bytes of the block that the writer sent.
     pub block_length: u32,
-    /// Which message.
+    /// The id of the message.
     pub template_id: u32,
-    /// Which schema.
+    /// The id of the schema.
     pub schema_id: u32,
     /// The version of the schema that the writer used.
     pub version: u32,
 }
 
-/// A message found in bytes: its schema's part, what its header says, and the bytes behind the header.
+/// A message found in bytes: its definition in the schema, its header, and the bytes behind the header.
 #[derive(Clone, Copy, Debug)]
 pub struct Found<'s, 'b> {
     /// The schema.
     pub schema: &'s Schema,
-    /// Which message it is.
+    /// The message's definition.
     pub message: &'s Message,
-    /// What its header says.
+    /// The message's header.
     pub header: Header,
-    /// Everything behind the header, whether or not it belongs to the message.
+    /// All bytes behind the header, including those after the message.
     pub body: &'b [u8],
 }
 
@@ -68,7 +69,8 @@ impl<'s, 'b> Found<'s, 'b> {
     ///
     /// # Errors
     ///
-    /// Too few bytes, another schema's id, a template id that the schema does not have, or a version that did not have it yet.
+    /// There are too few bytes, or the header names another schema, a template id that the schema does not have, or a
+    /// version that did not have the message yet.
     pub fn new(schema: &'s Schema, bytes: &'b [u8]) -> Result<Self, DecodeError> {
         let header = Header::read(schema, bytes)?;
         if header.schema_id != schema.id {
@@ -84,7 +86,7 @@ impl<'s, 'b> Found<'s, 'b> {
         Ok(Self { schema, message, header, body })
     }
 
-    /// Shows the message to a visitor; returns how many bytes of the body belong to it.
+    /// Shows the message to a visitor. Returns how many bytes of the body belong to the message.
     ///
     /// # Errors
     ///
@@ -102,8 +104,8 @@ impl<'s, 'b> Found<'s, 'b> {
         to_value(self)
     }
 
-    /// The message as one line of JSON: unknown enum values as numbers, "none" as `null`, what the writer's version did
-    /// not have left out, bytes that are not text as `{"$hex":"…"}`.
+    /// The message as one line of JSON. An unknown enum value is a number, an absent value is `null`, bytes that are
+    /// not text are `{"$hex":"…"}`, and fields that the writer's version did not have are left out.
     ///
     /// ```
     /// use gannet_codecs::dynamic::Found;
@@ -132,23 +134,24 @@ impl<'s, 'b> Found<'s, 'b> {
     ///
     /// # Errors
     ///
-    /// The bytes end before the message does; `out` then ends with what was read.
+    /// The bytes end before the message does. `out` then contains what was read until then.
     pub fn append_json(&self, out: &mut String) -> Result<usize, DecodeError> {
         to_json::append(self, out)
     }
 
-    /// Appends the message as one line of text for people: values by name, "none" for those that say so, the choices of a
-    /// set that are taken, and nothing for what the writer's version did not have. Returns how many bytes of the body
-    /// belong to the message.
+    /// Appends the message as one line of text for people. Values have names, absent values are shown as "none", a set
+    /// shows the choices that are taken, and fields that the writer's version did not have are left out. Returns how
+    /// many bytes of the body belong to the message.
     ///
     /// # Errors
     ///
-    /// The bytes end before the message does; `out` then ends with what was read.
+    /// The bytes end before the message does. `out` then contains what was read until then.
     pub fn append_text(&self, out: &mut String) -> Result<usize, DecodeError> {
         to_text::append(self, out)
     }
 
-    /// The message as the official tool's printer of version 1.35 shows it, faults included. For comparisons.
+    /// The message as the printer of the official tool, version 1.35, shows it, including that printer's faults. For
+    /// comparisons.
     ///
     /// # Errors
     ///
@@ -158,8 +161,8 @@ impl<'s, 'b> Found<'s, 'b> {
     }
 }
 
-/// A member of a header or of a group's dimensions. A number that is none, such as a negative one, is the greatest of all:
-/// no block, count or data of that length is in any buffer, and no schema has that id.
+/// The value of a member of a header or of a group's dimensions. An invalid number, such as a negative one, becomes the
+/// greatest number: no buffer has a block, count or data of that length, and no schema has that id.
 fn member_value(composite: &Composite, name: &str, bytes: &[u8], schema: &Schema) -> Option<u32> {
     let (member, encoding) = composite.number(name)?;
     let number = match encoding.fixed() {

@@ -1,5 +1,5 @@
-//! A message as the official tool's JSON printer of version 1.35 shows it, byte for byte, with its faults: what it prints
-//! is not always JSON. For comparisons with that tool, in tests and in the field.
+//! Shows a message as the JSON printer of the official tool, version 1.35, does, byte for byte and including its
+//! faults. Its output is not always valid JSON. This is for comparisons with that tool, in tests and in the field.
 
 use std::fmt::Write as _;
 
@@ -72,7 +72,8 @@ impl Printer {
         self.out.push('"');
     }
 
-    /// Text up to the first byte that is not positive as a signed one: so anything but ASCII ends it.
+    /// Appends text up to the first byte that is not positive as a signed number. A NUL or a byte outside ASCII ends
+    /// the text.
     fn fixed_text(&mut self, bytes: &[u8]) {
         let text: String =
             bytes.iter().take_while(|&&byte| (1..128).contains(&byte)).copied().map(char::from).collect();
@@ -123,7 +124,8 @@ impl Printer {
     }
 }
 
-/// The digits of `1.25e7`, as Rust spells them, the way Java does: plain from a thousandth to ten millions, else `1.25E7`.
+/// Converts a float from Rust's scientific notation (`1.25e7`) to Java's: plain digits from 0.001 to ten million,
+/// `1.25E7` otherwise.
 fn java_float(scientific: &str) -> String {
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);

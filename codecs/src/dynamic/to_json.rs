@@ -1,4 +1,4 @@
-//! A message as one line of JSON, always valid, written as the walk goes: no tree is built.
+//! Writes a message as one line of valid JSON during the walk, without building a tree.
 
 use std::fmt::Write as _;
 
@@ -21,7 +21,7 @@ struct Writer<'o> {
     out: &'o mut String,
     /// Whether the next thing is the first in its object or list.
     first: bool,
-    /// Whether the group that is open is one that the writer's version did not have.
+    /// Whether the current group did not exist in the writer's version.
     absent: bool,
 }
 
@@ -69,7 +69,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Fixed text ends at its first NUL; if anything but NULs follows, only the bytes tell all.
+    /// Appends text of fixed length, which ends at its first NUL. If any byte after that is not a NUL, the text would
+    /// lose it, so all bytes are shown.
     fn fixed_text(&mut self, bytes: &[u8], charset: Option<&str>) {
         let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
         if bytes[end..].iter().all(|&byte| byte == 0) {

@@ -1,4 +1,5 @@
-//! A message as one line of text for people: shorter than JSON, and not meant to be read back. Written as the walk goes.
+//! Writes a message as one line of text for people, during the walk. The text is shorter than JSON and is not meant to
+//! be parsed.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -15,8 +16,9 @@ pub(super) fn append(found: &Found<'_, '_>, out: &mut String) -> Result<usize, D
     found.visit(&mut writer)
 }
 
-/// A name from a schema as it stands in a line of text: a word as it is; anything else quoted and escaped, since a schema may come
-/// from anywhere, and its names may hold line breaks or what a terminal acts on.
+/// A name from a schema as it is shown in a line of text. A word is shown as it is. Anything else is quoted and
+/// escaped, because a schema can come from anyone, and its names can contain line breaks or terminal control
+/// characters.
 #[must_use]
 pub fn shown_name(name: &str) -> Cow<'_, str> {
     if !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '$')) {
@@ -31,7 +33,7 @@ struct Writer<'o> {
     out: &'o mut String,
     /// Whether the next thing is the first of its message, composite, entry or group.
     first: bool,
-    /// Whether the group that is open is one that the writer's version did not have.
+    /// Whether the current group did not exist in the writer's version.
     absent: bool,
 }
 
@@ -81,7 +83,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Text up to its first NUL.
+    /// Appends text up to its first NUL.
     fn fixed_text(&mut self, bytes: &[u8], charset: Option<&str>) {
         let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
         self.bytes(&bytes[..end], charset);
@@ -183,7 +185,8 @@ mod tests {
     use crate::dynamic::Found;
     use crate::schema::{Options, compile_text};
 
-    /// Names of fields, groups, values and choices all come from the schema, and none of them breaks the line or reaches a terminal raw.
+    /// Names of fields, groups, values and choices come from the schema. They must not break the line or reach a
+    /// terminal unescaped.
     #[test]
     fn names_that_are_no_words_are_quoted() {
         let xml = r#"<messageSchema package="p" id="1"><types><composite name="messageHeader">

@@ -1,4 +1,4 @@
-//! Values of a message as a tree, and the visitor that builds it. JSON becomes the same tree.
+//! The values of a message as a tree, and the visitor that builds the tree. JSON is parsed into the same tree.
 
 use crate::schema::{Constant, Data, Field, Number, Primitive};
 
@@ -9,9 +9,9 @@ use super::visitor::{Kind, Leaf, Visitor};
 /// A value, a record of values, or a list of them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// An optional field that says "none".
+    /// An optional field without a value.
     Null,
-    /// Whether a choice of a set is taken; only from JSON.
+    /// Whether a choice of a set is taken. Only JSON produces it.
     Bool(bool),
     /// An integer of any type, a character's code, or an enum's value that the schema does not name.
     Int(i128),
@@ -21,9 +21,9 @@ pub enum Value {
     Double(f64),
     /// An enum's value by name, or text.
     Text(String),
-    /// A set, its unknown bits included.
+    /// The bits of a set, including bits without a name.
     Bits(u64),
-    /// The bytes of text or data, all of them.
+    /// All bytes of text or data.
     Bytes(Vec<u8>),
     /// An array's elements or a group's entries.
     List(Vec<Self>),
@@ -32,7 +32,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The value of that name, of a record.
+    /// The value with this name, if this is a record that has one.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Self> {
         match self {
@@ -41,8 +41,8 @@ impl Value {
         }
     }
 
-    /// A value from JSON, as [`Found::to_json`] writes it or as a person would: enums by name or number, sets as objects
-    /// of booleans or as numbers, bytes as text or as `{"$hex":"…"}`.
+    /// Parses a value from JSON, as [`Found::to_json`] writes it or as a person would write it: enums by name or
+    /// number, sets as objects of booleans or as numbers, bytes as text or as `{"$hex":"…"}`.
     ///
     /// # Errors
     ///

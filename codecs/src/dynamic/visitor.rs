@@ -1,44 +1,44 @@
-//! What is shown of a message while it is walked: values in the order of the schema, each with its type. Whoever wants something
-//! of a message implements [`Visitor`]; the walk calls it.
+//! What the walk shows of a message: its values in the order of the schema, each with its type. Code that needs
+//! something from a message implements [`Visitor`], and the walk calls it.
 
 use crate::schema::{ByteOrder, Constant, Data, Encoding, Enum, Field, Number, Presence, Primitive, Set};
 
-/// Sees a message's values in the order of the schema.
+/// Receives a message's values in the order of the schema.
 pub trait Visitor {
     /// A single value, an array or a constant.
     fn leaf(&mut self, leaf: Leaf<'_>);
     /// A field that the writer's version did not have.
     fn absent(&mut self, field: &Field);
-    /// A composite's values follow.
+    /// The values of a composite follow.
     fn begin_composite(&mut self, name: &str);
-    /// The composite's values are done.
+    /// The composite ends.
     fn end_composite(&mut self);
-    /// A group's entries follow; `present` is false when the writer's version did not have the group.
+    /// The entries of a group follow. `present` is false if the writer's version did not have the group.
     fn begin_group(&mut self, name: &str, count: usize, present: bool);
-    /// An entry's values follow.
+    /// The values of an entry follow.
     fn begin_entry(&mut self);
-    /// The entry's values are done.
+    /// The entry ends.
     fn end_entry(&mut self);
-    /// The group's entries are done.
+    /// The group ends.
     fn end_group(&mut self);
-    /// Variable-length data, or nothing when the writer's version did not have it.
+    /// Variable-length data. `bytes` is `None` if the writer's version did not have it.
     fn data(&mut self, data: &Data, bytes: Option<&[u8]>);
 }
 
-/// A value that has no parts with names of their own.
+/// A value without named parts.
 #[derive(Clone, Copy, Debug)]
 pub struct Leaf<'a> {
     /// The field's or the member's name.
     pub name: &'a str,
     /// Its type.
     pub kind: Kind<'a>,
-    /// Whether it may be "none", or is constant.
+    /// Whether the value is required, optional or constant.
     pub presence: Presence,
     /// The value of a constant.
     pub constant: Option<&'a Constant>,
-    /// The bytes of anything else: exactly as many as the type takes.
+    /// The bytes of a value that is not constant: exactly as many as the type takes.
     pub bytes: &'a [u8],
-    /// The order of the bytes.
+    /// The byte order.
     pub order: ByteOrder,
 }
 
@@ -70,7 +70,7 @@ impl<'a> Leaf<'a> {
         self.bytes.chunks_exact(primitive.size() as usize).filter_map(move |bytes| primitive.read(bytes, order))
     }
 
-    /// The primitive that the value is made of.
+    /// The primitive type of the value.
     #[must_use]
     pub fn primitive(&self) -> Primitive {
         match self.kind {
@@ -89,7 +89,7 @@ impl<'a> Leaf<'a> {
         }
     }
 
-    /// Whether the value is optional and says "none".
+    /// Whether the value is optional and absent.
     #[must_use]
     pub fn is_null(&self) -> bool {
         if self.presence != Presence::Optional {

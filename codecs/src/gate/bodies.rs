@@ -1,5 +1,5 @@
-//! Blocks and what follows them: fields by id and by place, groups and data by their order. Called for each message and for each
-//! group that both schemas have.
+//! Compares blocks with their groups and data: fields by id and by offset, groups and data by their order. Called for
+//! each message and each group that both schemas have.
 
 use std::collections::HashMap;
 
@@ -127,7 +127,8 @@ impl Gate<'_> {
         self.types(what, &old.ty, &new.ty, old.presence.or_optional(new.presence), places);
     }
 
-    /// Compares groups or data of one level by id, as their order is their place. Returns the pairs that are the same.
+    /// Compares the groups or the data of one level by id. Their order matters, because it determines where their bytes
+    /// are. Returns the pairs with equal ids.
     fn sequence(
         &mut self,
         path: &str,
@@ -197,7 +198,7 @@ impl Gate<'_> {
     }
 }
 
-/// At which place of its level each id is.
+/// The index of each id in its level.
 fn indexes<T>(items: &[T], id: impl Fn(&T) -> u32) -> HashMap<u32, usize> {
     items.iter().enumerate().map(|(at, item)| (id(item), at)).collect()
 }

@@ -1,19 +1,19 @@
-//! What a comparison comes to: changes with a verdict each, shown to people and to scripts. Returned to whoever compares; allows
-//! what its owner has allowed, and nothing by itself.
+//! The result of a comparison: changes, each with a verdict, printed for people and for scripts. The caller decides
+//! which changes to allow; this module allows none by itself.
 
 use std::fmt::{self, Write as _};
 
 use crate::json;
 use crate::schema::{Place, Sources};
 
-/// What a change means for those who are not recompiled with it.
+/// What a change means for programs that were compiled with the other version of the schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
     /// Old readers and new writers understand each other, and the reverse.
     Compatible,
-    /// They do when both sides heed what the reason says.
+    /// They understand each other if both sides take the stated reason into account.
     WithCare,
-    /// They do not.
+    /// They do not understand each other.
     Breaking,
 }
 
@@ -34,19 +34,19 @@ impl Verdict {
 pub struct Change {
     /// A stable name for this kind of change, such as `field-added`.
     pub rule: &'static str,
-    /// What it means.
+    /// The verdict on the change.
     pub verdict: Verdict,
     /// What changed: message, group and field, with dots between.
     pub what: String,
     /// What is different, and why it matters.
     pub reason: String,
-    /// Where it is in the older schema, if it is there.
+    /// The place in the older schema, if the item is there.
     pub old: Place,
-    /// Where it is in the newer schema, if it is there.
+    /// The place in the newer schema, if the item is there.
     pub new: Place,
-    /// Everything else that the very same difference shows in, as a type does in each field that has it.
+    /// Other items with the same difference. A change of a type appears in each field that has the type.
     pub also: Vec<String>,
-    /// Whether [`Comparison::allow`] has taken it out of the verdict.
+    /// Whether [`Comparison::allow`] has excluded the change from the verdict.
     pub allowed: bool,
 }
 
@@ -65,15 +65,15 @@ impl Comparison {
         &self.changes
     }
 
-    /// The worst of the verdicts, those of changes that were allowed left out.
+    /// The worst verdict among the changes that were not allowed.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let counted = self.changes.iter().filter(|change| !change.allowed);
         counted.map(|change| change.verdict).max().unwrap_or(Verdict::Compatible)
     }
 
-    /// Accepts a known change, so that it no longer counts for the verdict: every change of `rule`, or only the one that
-    /// shows in `what`. Returns how many changes that were; none says that there is nothing left to be allowed.
+    /// Accepts a known change, so that it no longer counts for the verdict: every change of `rule`, or only the one
+    /// that affects `what`. Returns the number of accepted changes; 0 means that the permission is no longer needed.
     pub fn allow(&mut self, rule: &str, what: Option<&str>) -> usize {
         let mut allowed = 0;
         for change in &mut self.changes {

@@ -1,4 +1,5 @@
-//! Schemas and their messages: ids, byte order, versions, and what was added or is gone. The start of every comparison.
+//! Compares schemas and their messages: ids, byte order, versions, and what was added or removed. Every comparison
+//! starts here.
 
 use super::Verdict::{Breaking, Compatible, WithCare};
 use super::{Gate, by};

@@ -1,5 +1,6 @@
-//! One schema against an older one: what changed, and whether writers and readers of both still understand each other.
-//! Called by the command line and by tests of whoever owns a schema. Judges layouts, never intentions.
+//! Compares a schema with an older one: what changed, and whether writers and readers of both versions still understand
+//! each other. Called by the command line, and by tests of projects that own a schema. It judges layouts, not
+//! intentions.
 
 mod bodies;
 mod comparison;
@@ -14,7 +15,7 @@ pub use comparison::{Change, Comparison, Verdict};
 
 use crate::schema::{Place, Schema};
 
-/// Compares `new` with the schema that it follows.
+/// Compares `new` with the version before it, `old`.
 #[must_use]
 pub fn compare(old: &Schema, new: &Schema) -> Comparison {
     let mut gate = Gate { old, new, changes: Vec::new() };
@@ -22,7 +23,7 @@ pub fn compare(old: &Schema, new: &Schema) -> Comparison {
     Comparison { changes: merged(gate.changes), old: old.sources.clone(), new: new.sources.clone() }
 }
 
-/// Items by what tells them apart; where several share that, the first.
+/// Maps each item's key to the item. If several items share a key, the first counts.
 fn by<'a, T, K: Eq + Hash>(items: &'a [T], key: impl Fn(&'a T) -> K) -> HashMap<K, &'a T> {
     items.iter().rev().map(|item| (key(item), item)).collect()
 }
@@ -70,7 +71,7 @@ impl Gate<'_> {
     }
 }
 
-/// The changes with each told once, where the first of them was. A type's change is met in every field that has it.
+/// Reports each change once, where it first occurs. A change of a type occurs in every field that has the type.
 fn merged(changes: Vec<Change>) -> Vec<Change> {
     let mut first: HashMap<(&'static str, Verdict, String, Place, Place), usize> = HashMap::new();
     let mut list: Vec<Change> = Vec::new();

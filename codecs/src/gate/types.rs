@@ -1,5 +1,5 @@
-//! Types of fields, members and frames: what their bytes mean on either side. Called wherever both schemas have a value in the
-//! same place.
+//! Compares the types of fields, members and headers: what their bytes mean in either version. Called wherever both
+//! schemas have a value in the same place.
 
 use std::sync::Arc;
 
@@ -184,7 +184,7 @@ impl Gate<'_> {
         }
     }
 
-    /// Compares values, however each schema came to its own: a compiled one has only the number.
+    /// Compares the values of constants, however each schema states its own. A compiled schema has only the number.
     pub(super) fn constants(
         &mut self,
         what: &str,
@@ -203,7 +203,7 @@ impl Gate<'_> {
 }
 
 impl Presence {
-    /// Whether either of two presences lets a value be none.
+    /// Combines two presences: optional if either is.
     pub(super) fn or_optional(self, other: Self) -> bool {
         self == Self::Optional || other == Self::Optional
     }

@@ -1,5 +1,5 @@
-//! The enums of all messages of a schema, for whoever takes what comes: one of decoders, and one of owned forms where those are
-//! asked for. Called once for each schema.
+//! Generates the enums of all messages of a schema, for code that handles any message: one of decoders, and one of
+//! owned forms if those are requested. Called once for each schema.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -11,7 +11,7 @@ use super::primitive::literal;
 use super::serde_attributes::derives;
 use crate::schema::Message;
 
-/// The enum of all messages, with what to do when the template id is none of theirs.
+/// The enum of all messages, with a variant for unknown template ids.
 pub(super) fn any(decoders: &[(Ident, Ident, &Message)], options: &Options) -> TokenStream {
     let mut scope = Scope::with(&["Unknown"]);
     let (mut variants, mut reads, mut shows, mut rewrites) = (vec![], vec![], vec![], vec![]);
@@ -88,7 +88,7 @@ pub(super) fn any(decoders: &[(Ident, Ident, &Message)], options: &Options) -> T
     }
 }
 
-/// The enum of all messages in their owned forms: for each a variant, its decoder and its owned form.
+/// The enum of all messages in their owned forms. `messages` has the variant, the decoder and the owned form of each.
 fn any_owned(options: &Options, messages: &[(Ident, Ident, Ident)]) -> TokenStream {
     let derives = derives(options);
     let variants: Vec<_> = messages.iter().map(|(variant, ..)| variant).collect();

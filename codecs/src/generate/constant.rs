@@ -1,4 +1,4 @@
-//! Constants of fields and of composites: values that no message carries. Those of enums are in [`super::types`].
+//! Constants of fields and of composites: values that no message carries. Constants of enums are in [`super::types`].
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
@@ -6,7 +6,7 @@ use quote::quote;
 use super::primitive::{charset, number, rust};
 use crate::schema::{Constant, Encoding, Primitive};
 
-/// Type, value and JSON form of a constant that is not an enum's.
+/// Type, value and JSON form of a constant that is not a value of an enum.
 pub(super) fn constant_value(
     constant: &Constant,
     encoding: &Encoding,

@@ -1,4 +1,4 @@
-//! Documentation of generated items: what the schema says of each, made safe to stand in a comment. Called for every item that a
+//! Documentation of generated items: the schema's descriptions, made safe for a comment. Called for every item that a
 //! schema can describe.
 
 use proc_macro2::TokenStream;
@@ -6,7 +6,7 @@ use quote::quote;
 
 use crate::schema::{Field, Notes, Presence, Type};
 
-/// Documentation from what the schema says, or else `fallback`, with `facts` below it.
+/// Documentation from the schema's description, or `fallback` if there is none, followed by `facts`.
 pub(super) fn doc(notes: &Notes, fallback: &str, facts: &str) -> TokenStream {
     let described = notes.description.as_deref().map(words).filter(|text| !text.is_empty());
     let text = match described {
@@ -20,7 +20,7 @@ pub(super) fn doc(notes: &Notes, fallback: &str, facts: &str) -> TokenStream {
     quote!(#[doc = #text] #[doc = ""] #[doc = #facts])
 }
 
-/// What the schema says of a field, in a line for its documentation.
+/// The properties of a field in the schema, as one line of documentation.
 pub(super) fn facts(field: &Field) -> String {
     let mut facts = format!("Field id {}", field.id);
     if field.since() > 0 {
@@ -43,8 +43,8 @@ pub(super) fn facts(field: &Field) -> String {
     facts
 }
 
-/// Text of a schema on one line, with nothing in it that documentation would take for markup or a compiler for a trick:
-/// characters that turn the direction of what follows are left out, as is whatever cannot be seen.
+/// Text of a schema on one line, without anything that rustdoc would take for markup. Characters that change the
+/// direction of text, and invisible characters, are removed, so that the code reads as it compiles.
 pub(super) fn words(text: &str) -> String {
     let code = text.matches('`').count().is_multiple_of(2) && !text.contains("``");
     let mut line = String::new();

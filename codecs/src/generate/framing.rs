@@ -1,5 +1,5 @@
-//! Members of the composites that frame messages and groups, as lengths. Called for the message header and for the dimensions of
-//! each group.
+//! Reads and writes the lengths in message headers and group dimensions. Called for the message header and for the
+//! dimensions of each group.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -7,7 +7,7 @@ use quote::quote;
 use super::primitive::{integer, literal, rust};
 use crate::schema::{Composite, Number, Presence};
 
-/// A member of a header or of a group's dimensions, as a length.
+/// The code that reads a member of a header or of a group's dimensions as a length.
 pub(super) fn framing_read(composite: &Composite, member: &str, bytes: &TokenStream) -> TokenStream {
     let Some((member, encoding)) = composite.number(member) else {
         return quote!(0);
@@ -20,7 +20,7 @@ pub(super) fn framing_read(composite: &Composite, member: &str, bytes: &TokenStr
     quote!(runtime::Primitive::to_length(runtime::get::<#primitive, Order, #at, #length>(#bytes)))
 }
 
-/// Writes those members of a header or of dimensions that are sent.
+/// The code that writes the members of a header or of dimensions that are sent.
 pub(super) fn framing_writes(
     composite: &Composite,
     bytes: &TokenStream,
@@ -38,7 +38,7 @@ pub(super) fn framing_writes(
     quote!(#(#writes)*)
 }
 
-/// Fills a header or dimensions with zeros, unless the members that are `written` fill them.
+/// The code that fills a header or dimensions with zeros, unless the `written` members fill them.
 pub(super) fn blank(composite: &Composite, bytes: &TokenStream, written: &[&str]) -> Option<TokenStream> {
     let sent = written.iter().filter_map(|name| composite.number(name)).map(|(_, encoding)| match encoding.presence {
         Presence::Constant => 0,

@@ -1,5 +1,5 @@
-//! The header in front of every message: read, checked and written by all decoders and encoders of a schema. Called once for each
-//! schema.
+//! Generates the header in front of every message, which all decoders and encoders of a schema read, check and write.
+//! Called once for each schema.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -10,7 +10,7 @@ use super::primitive::literal;
 use super::serde_attributes::derives;
 use crate::schema::{Presence, Schema};
 
-/// The struct of the header's members.
+/// The code of the header's struct.
 pub(super) fn header(schema: &Schema, options: &Options) -> TokenStream {
     let derives = derives(options);
     let length = literal(schema.header.length);

@@ -1,4 +1,4 @@
-//! A message: its level, and the type that names it where code serves any message. Called for each message of a schema.
+//! Generates a message: its level, and the marker type that generic code uses. Called for each message of a schema.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -11,7 +11,7 @@ use super::primitive::literal;
 use super::types::Types;
 use crate::schema::{Message, Schema};
 
-/// A message's code; the names of its decoder and of its owned form come back for the enums of all messages.
+/// Adds a message's code, and returns the names of its decoder and of its owned form for the enums of all messages.
 pub(super) fn message(
     options: &Options,
     schema: &Schema,
@@ -27,7 +27,7 @@ pub(super) fn message(
     (quote!(#marker #code), decoder, owned)
 }
 
-/// The type that names a message where code serves any of them.
+/// The marker type that stands for a message in generic code.
 fn marker(message: &Message, base: &Ident, level: &Level<'_>) -> TokenStream {
     let note =
         doc(&message.notes, &format!("`{}`.", message.name), "The message's name, for code that serves any message.");

@@ -1,5 +1,5 @@
-//! A schema to Rust: readable code without `unsafe`, without allocation and with no dependency but the runtime crate.
-//! Called by build scripts and by the command line. Writes no file itself: see [`crate::build`].
+//! Generates Rust from a schema: readable code without `unsafe` and without allocation, whose only dependency is the
+//! runtime crate. Called by build scripts and by the command line. It writes no file itself: see [`crate::build`].
 
 mod any_message;
 mod constant;
@@ -28,23 +28,23 @@ pub use options::Options;
 
 use crate::schema::{ByteOrder, Schema};
 
-/// Why no code came of a schema.
+/// Why no code was generated from a schema.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GenerateError {
     /// [`Options::runtime`] is not a path.
     #[error("`{0}` is not a path to the runtime crate")]
     Runtime(String),
-    /// What was generated is not Rust: a fault of the generator.
+    /// The generated text is not valid Rust. This is a fault of the generator.
     #[error("the generated code is not Rust, which is a fault of the generator: {0}")]
     NotRust(#[source] syn::Error),
 }
 
-/// The code for a whole schema: the content of one module, to be put anywhere.
+/// Generates the code for a whole schema: the content of one module, which can be placed anywhere.
 ///
 /// # Errors
 ///
-/// The path to the runtime crate is none.
+/// [`Options::runtime`] is not a path, or the generated text is not valid Rust.
 pub fn generate(schema: &Schema, options: &Options) -> Result<String, GenerateError> {
     let runtime: syn::Path =
         syn::parse_str(&options.runtime).map_err(|_| GenerateError::Runtime(options.runtime.clone()))?;

@@ -1,11 +1,11 @@
-//! Names of a schema as names of Rust: cased as Rust has it, never a keyword, never the same twice in one scope.
+//! Converts names of a schema to Rust names: in Rust's case style, never a keyword, and unique in their scope.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use proc_macro2::{Ident, Span};
 
-/// What Rust has in scope everywhere and generated code means by these names: an item of such a name would hide it.
+/// Names of Rust's prelude that generated code uses. An item with such a name would hide the prelude's.
 const PRELUDE: &[&str] = &[
     "AsRef",
     "Box",
@@ -24,8 +24,8 @@ const PRELUDE: &[&str] = &[
     "Vec",
 ];
 
-/// Splits a name into words: at underscores and whatever no identifier holds, before a capital that follows a small
-/// letter or a digit, and before the last capital of an acronym.
+/// Splits a name into words: at underscores and other characters that no identifier contains, before a capital that
+/// follows a small letter or a digit, and before the last capital of an acronym.
 fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = vec![String::new()];
     let characters: Vec<char> = name.chars().collect();
@@ -55,8 +55,9 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// What no identifier starts with, put behind an underscore, and what not all compilers take alike, by its code: letters
-/// beyond those of western Europe may look the same, be written in two ways, or turn into others when their case changes.
+/// Makes a name a safe identifier. A name that starts with a character that no identifier starts with gets an
+/// underscore in front. A letter that not all compilers treat alike is replaced by its code: letters beyond those of
+/// western Europe can look the same, be written in two ways, or become other letters when their case changes.
 fn safe(cased: &str, unnamed: &str) -> String {
     let mut name = String::new();
     if cased.is_empty() {
@@ -103,7 +104,7 @@ pub(super) fn camel(name: &str) -> String {
     safe(&camel, "Unnamed")
 }
 
-/// An identifier for a name: raw where it is a keyword.
+/// The identifier for a name, raw if the name is a keyword.
 pub(super) fn identifier(name: &str) -> Ident {
     // `gen` is a keyword from the 2024 edition on.
     let raw = name == "gen" || syn::parse_str::<Ident>(name).is_err();
@@ -114,29 +115,30 @@ pub(super) fn identifier(name: &str) -> Ident {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
     taken: HashSet<String>,
-    /// How many names have been made of one that was taken: those need not be tried again.
+    /// For each taken name, how many variants of it have been made. These are not tried again.
     made: HashMap<String, usize>,
 }
 
 impl Scope {
-    /// A scope in which some names are taken by what every generated item has.
+    /// A scope in which the names that every generated item has are already taken.
     pub(super) fn with(taken: &[&str]) -> Self {
         Self { taken: taken.iter().map(|&name| name.to_owned()).collect(), made: HashMap::new() }
     }
 
-    /// The scope of a module with items of its own, in which generated code has the prelude's names.
+    /// The scope of a module with its own items. The names of the prelude are taken too, because generated code uses
+    /// them.
     pub(super) fn with_prelude(taken: &[&str]) -> Self {
         let mut scope = Self::with(PRELUDE);
         scope.reserve(taken);
         scope
     }
 
-    /// Takes a name, or the nearest one that is free: with an underscore behind it, or a number and an underscore.
+    /// Takes a name. If it is not free, takes the name followed by an underscore, or by a number and an underscore.
     pub(super) fn take(&mut self, name: String) -> Ident {
         self.take_all(name, &[])
     }
 
-    /// Takes a name such that it is free with each of `suffixes` behind it as well.
+    /// Takes a name that is also free with each of `suffixes` behind it.
     pub(super) fn take_all(&mut self, wanted: String, suffixes: &[&str]) -> Ident {
         // These are no identifiers even when raw.
         let reserved = matches!(wanted.as_str(), "self" | "Self" | "super" | "crate");
@@ -151,13 +153,13 @@ impl Scope {
         identifier(&name)
     }
 
-    /// Takes names that what follows cannot have, whoever has them already.
+    /// Takes names so that later items cannot have them, even if earlier items do.
     pub(super) fn reserve(&mut self, names: &[&str]) {
         self.taken.extend(names.iter().map(|&name| name.to_owned()));
     }
 }
 
-/// A name with a suffix. Underscores that made it unique stay at the end, where Rust's naming allows them.
+/// A name with a suffix. Underscores that make the name unique stay at the end, where Rust's naming rules allow them.
 fn joined(name: &str, suffix: &str) -> String {
     let stem = name.trim_end_matches('_');
     format!("{stem}{suffix}{}", &name[stem.len()..])

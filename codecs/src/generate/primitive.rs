@@ -1,5 +1,5 @@
-//! Primitive types, numbers and character encodings of a schema, as they stand in code. Called wherever code reads, writes or
-//! declares a value.
+//! Primitive types, numbers and character encodings of a schema, as Rust code. Called wherever generated code reads,
+//! writes or declares a value.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
@@ -24,12 +24,12 @@ pub(super) fn rust(primitive: Primitive) -> TokenStream {
     quote!(#name)
 }
 
-/// A number without a type's name behind it.
+/// A number literal without a type suffix.
 pub(super) fn literal(value: u32) -> Literal {
     integer(value.into())
 }
 
-/// A number of any width, its digits in threes where it is long.
+/// A number literal of any width. Long numbers have underscores between groups of three digits.
 pub(super) fn integer(value: u128) -> Literal {
     let digits = value.to_string();
     if digits.len() < 6 {
@@ -45,7 +45,7 @@ pub(super) fn integer(value: u128) -> Literal {
     text.parse().unwrap_or(Literal::u128_unsuffixed(value))
 }
 
-/// The most or the fewest of something, as a `usize`: a literal has to fit one of 32 bits, too.
+/// A limit as a `usize` expression that also compiles where `usize` has 32 bits.
 pub(super) fn bound(value: u64) -> TokenStream {
     let literal = integer(value.into());
     if u32::try_from(value).is_ok() {
@@ -83,7 +83,7 @@ pub(super) fn number(value: Number, primitive: Primitive) -> TokenStream {
     }
 }
 
-/// How the runtime turns bytes into text.
+/// The runtime's `Charset` for a character encoding.
 pub(super) fn charset(name: Option<&str>) -> TokenStream {
     match name.map(Charset::of) {
         None => quote!(runtime::json::Charset::None),

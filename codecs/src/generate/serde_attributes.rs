@@ -1,4 +1,4 @@
-//! What generated structs say to serde, where its traits are asked for: nothing where they are not. Called for owned forms, for
+//! The serde attributes of generated structs; none if serde's traits are not requested. Called for owned forms, for
 //! composites and for the header.
 
 use proc_macro2::TokenStream;
@@ -7,7 +7,7 @@ use quote::quote;
 use super::options::Options;
 use super::types::Slot;
 
-/// What a struct with serde implementations says of itself and of one of its fields.
+/// The derives and attributes of a struct that has serde implementations.
 pub(super) fn derives(options: &Options) -> TokenStream {
     if options.serde {
         quote! {
@@ -19,7 +19,7 @@ pub(super) fn derives(options: &Options) -> TokenStream {
     }
 }
 
-/// What a field of such a struct says: its name in the schema, its form, and whether it may be left out.
+/// The attribute of a field of such a struct: its name in the schema, its form, and whether it may be left out.
 pub(super) fn field_attribute(options: &Options, name: &str, form: Option<&str>, may_lack: bool) -> TokenStream {
     if !options.serde {
         return TokenStream::new();
@@ -29,7 +29,7 @@ pub(super) fn field_attribute(options: &Options, name: &str, form: Option<&str>,
     quote!(#[serde(rename = #name #form #default)])
 }
 
-/// The form that serde gives a value of fixed length, where it is not the one of the value's type.
+/// The serde form of a value of fixed length, if it differs from the form of the value's type.
 pub(super) fn form(slot: &Slot, optional: bool) -> Option<&'static str> {
     match (slot.text.is_some(), slot.is_array, optional) {
         (true, _, false) => Some("runtime::forms::text"),

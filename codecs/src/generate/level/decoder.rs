@@ -1,5 +1,5 @@
-//! A level's decoder, which is checked when it is made: making one walks all of the message or entry, and what is asked of it then
-//! cannot fail. The same type reading in order is in `in_order`.
+//! Generates a level's checked decoder. Making the decoder walks all of the message or entry; afterwards no call can
+//! fail. `in_order` generates the same type reading in order.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -10,24 +10,24 @@ use crate::generate::documentation::{doc, words};
 use crate::generate::primitive::literal;
 use crate::schema::Message;
 
-/// What a decoder has at every stage.
+/// The code that a decoder has at every stage.
 pub(super) struct Front {
     /// Its fields.
     pub(super) fields: TokenStream,
-    /// Their values where they have just been read.
+    /// The fields' values when they have just been read.
     pub(super) values: TokenStream,
-    /// Their values from the stage before.
+    /// The fields' values when they come from the previous stage.
     pub(super) carried: TokenStream,
     /// The code that takes the block.
     pub(super) take: TokenStream,
-    /// Whether there are fields that every version sends.
+    /// Whether some fields are sent by every version.
     pub(super) has_old: bool,
-    /// Whether there are fields that only newer writers send.
+    /// Whether some fields are sent only by newer writers.
     pub(super) has_new: bool,
 }
 
 impl Level<'_> {
-    /// The decoder: its struct, what it can do once it is checked, and its fields, which it has at every stage.
+    /// The decoder: its struct, its methods once it is checked, and the fields that it has at every stage.
     pub(super) fn decoder_code(&self, front: &Front, oldest: u32, parts: &Parts) -> TokenStream {
         let decoder = &self.decoder;
         let (structs, generic) = if self.is_staged() {
@@ -93,7 +93,7 @@ impl Level<'_> {
         doc(self.notes, &format!("`{}`, to be read.", self.name), "")
     }
 
-    /// The structs of a decoder with something behind its block: `R` says what is known of that.
+    /// The structs of a decoder with groups or data behind its block. `R` says what is known about those.
     fn staged_structs(&self, front: &Front, parts: &Parts) -> TokenStream {
         let (decoder, rest, fields) = (&self.decoder, &self.rest, &front.fields);
         let note = self.decoder_note();
@@ -115,7 +115,7 @@ impl Level<'_> {
         }
     }
 
-    /// What only a message's decoder has: how it begins, with and without a header.
+    /// The methods that only a message's decoder has: how it starts, with and without a header.
     fn message_decoder(&self, message: &Message, oldest: u32, front: &Front, parts: &Parts) -> TokenStream {
         let (rest, name) = (&self.rest, self.name);
         let (template, block_length) = (literal(message.id), literal(self.body.block_length));
@@ -170,7 +170,7 @@ impl Level<'_> {
         }
     }
 
-    /// How an entry is read: checked, and in order where it has anything behind its block.
+    /// How an entry is read: checked, and also in order if it has groups or data.
     fn entry_decoder(&self, oldest: u32, front: &Front, parts: &Parts) -> TokenStream {
         let (decoder, rest, name) = (&self.decoder, &self.rest, self.name);
         let (flat, oldest, block_length) = (is_flat(self.body), literal(oldest), literal(self.body.block_length));
@@ -201,7 +201,7 @@ impl Level<'_> {
         }
     }
 
-    /// What a decoder has at every stage: its fields, and their values carried from one stage to the next.
+    /// The code that a decoder has at every stage: its fields, and their values carried from one stage to the next.
     pub(super) fn front(&self, members: &[Member<'_>], oldest: u32) -> Front {
         let has_old = members.iter().any(|member| !member.newer);
         let has_new = members.iter().any(|member| member.newer);
@@ -232,18 +232,18 @@ impl Level<'_> {
     }
 }
 
-/// Reads what is behind the block, from front to back.
+/// The code that reads the groups and data behind the block, from front to back.
 fn reads(parts: &Parts) -> TokenStream {
     let reads = parts.held.iter().map(|(held, _, read)| quote!(let #held = #read;));
     quote!(#(#reads)*)
 }
 
-/// What was read there.
+/// The names of what was read behind the block.
 fn held(parts: &Parts) -> Vec<&Ident> {
     parts.held.iter().map(|(held, ..)| held).collect()
 }
 
-/// The name of the writer's version, where a decoder is made: one that says so where nobody asks.
+/// The name of the parameter for the writer's version. It starts with an underscore if nothing uses it.
 fn version(parts: &Parts) -> TokenStream {
     if parts.uses_version { quote!(version) } else { quote!(_version) }
 }

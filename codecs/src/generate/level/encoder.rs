@@ -1,5 +1,5 @@
-//! A level's encoder: fields in any order, then groups and data each once, as its type says. What writes each of them is made
-//! where they are (`field`, `group`, `var_data`).
+//! Generates a level's encoder: fields in any order, then groups and data, each once, as the encoder's type demands.
+//! `field`, `group` and `var_data` make the code that writes each part.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
@@ -11,7 +11,7 @@ use crate::generate::names::{Scope, snake};
 use crate::generate::primitive::literal;
 
 impl Level<'_> {
-    /// The encoder: its struct, how it begins, fields, stages, and how it ends.
+    /// The encoder: its struct, how it starts, its fields and stages, and how it ends.
     pub(super) fn encoder_code(&self, parts: &Parts) -> TokenStream {
         let (encoder, name) = (&self.encoder, self.name);
         let note = doc(
@@ -114,7 +114,7 @@ impl Level<'_> {
         quote!(*#literal)
     }
 
-    /// The exact length of a message whose groups hold nothing of variable length.
+    /// The function that computes the exact length of a message, if its groups contain nothing of variable length.
     fn exact_length(&self) -> Option<TokenStream> {
         if !self.body.groups.iter().all(|group| is_flat(&group.body)) {
             return None;

@@ -1,5 +1,5 @@
-//! Fields and constants of a block: how a decoder reads each, how an encoder writes it, and how both show it. Called by the level
-//! that the block is of.
+//! Fields and constants of a block: how a decoder reads each, how an encoder writes it, and how both show it. Called
+//! for the level that has the block.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -17,12 +17,12 @@ pub(super) struct Member<'s> {
     pub(super) field: &'s Field,
     pub(super) method: Ident,
     pub(super) slot: Slot,
-    /// Whether only newer writers send it.
+    /// Whether only newer writers send the field.
     pub(super) newer: bool,
 }
 
 impl Level<'_> {
-    /// The fields that are sent. Those that are constant become constants, each with its JSON.
+    /// The fields that are sent. Constant fields become Rust constants, each with its JSON.
     pub(super) fn members(
         &self,
         types: &mut Types,
@@ -102,7 +102,7 @@ impl Level<'_> {
         ordered
     }
 
-    /// What a field adds to the parts of its level. `oldest` bytes of the block are sent by every version.
+    /// Adds a field's code to the parts of its level. Every version sends the first `oldest` bytes of the block.
     pub(super) fn field(&self, member: &Member<'_>, oldest: u32, parts: &mut Parts) {
         let Member { field, method, slot, newer } = member;
         let (ty, length) = (&slot.ty, literal(slot.length));
@@ -165,7 +165,7 @@ impl Level<'_> {
         parts.owned.field(self.options, &note, &field.name, method, slot, *newer);
     }
 
-    /// How an encoder writes a field, from a value or from what was read of it.
+    /// How an encoder writes a field, from a value or from the field of a decoder.
     fn setter(&self, member: &Member<'_>, note: &TokenStream, parts: &mut Parts) {
         let Member { field, method, slot, newer } = member;
         let (ty, block_length) = (&slot.ty, self.body.block_length);

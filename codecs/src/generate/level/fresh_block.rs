@@ -1,4 +1,5 @@
-//! The bytes of a block that nothing has been written to: zeros, and nulls where fields are optional. Encoders start with them.
+//! The bytes of a block before anything is written: zeros, and null values in optional fields. Encoders start with
+//! them.
 
 use crate::schema::{Body, ByteOrder, Presence, Type};
 
@@ -11,7 +12,7 @@ pub(super) fn fresh_block(body: &Body, order: ByteOrder) -> Vec<u8> {
     bytes
 }
 
-/// Fills in what a fresh value has on the wire, where that is not zero.
+/// Writes the bytes of a fresh value where they are not zero.
 fn fill(ty: &Type, presence: Presence, bytes: &mut [u8], order: ByteOrder) {
     match ty {
         Type::Encoding(encoding) if presence == Presence::Optional => {

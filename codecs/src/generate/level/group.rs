@@ -1,5 +1,5 @@
-//! Groups of a level: the levels of their entries, how a checked decoder reads each, and how an encoder writes it. How they are
-//! read in order is in `in_order`.
+//! Groups of a level: the levels of their entries, how a checked decoder reads each, and how an encoder writes it.
+//! `in_order` has how they are read in order.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
@@ -15,7 +15,7 @@ use crate::generate::types::Types;
 use crate::schema::{Group, Number};
 
 impl Level<'_> {
-    /// What the groups add to the parts of their level; their own levels are among those.
+    /// Adds the groups' code to the parts of their level, including the levels of their entries.
     pub(super) fn groups(&self, types: &mut Types, scope: &mut Scope, front: &Front, parts: &mut Parts) {
         let mut inner_types = Scope::default();
         let mut inner_modules = Scope::with(&["runtime", "types", "core"]);
@@ -79,7 +79,7 @@ impl Level<'_> {
         }
     }
 
-    /// The encoder's stage that writes a group: each item by the entry's `encoder`.
+    /// The encoder's stage that writes a group. The entry's `encoder` writes each item.
     fn group_stage(
         &self,
         group: &Group,
@@ -171,7 +171,7 @@ impl Level<'_> {
     }
 }
 
-/// Reads the dimensions of a group: its `block_length` and `count`.
+/// The code that reads the dimensions of a group: its `block_length` and `count`.
 fn dimension_read(group: &Group) -> TokenStream {
     let (name, length) = (&group.name, literal(group.dimension.length));
     let block_length = framing_read(&group.dimension, "blockLength", &quote!(dimension));

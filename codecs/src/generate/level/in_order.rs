@@ -1,5 +1,5 @@
-//! A level's decoder reading in order: each group and data is checked when it is reached, by a method of one stage, which gives
-//! what reads on behind it. Called for what a decoder has beyond a checked one.
+//! Generates a level's decoder that reads in order. A method of one stage checks each group and each data field when it
+//! is reached, and returns the decoder for what follows. This adds to what a checked decoder has.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
@@ -10,7 +10,8 @@ use crate::generate::primitive::literal;
 use crate::schema::{Message, Number, Presence};
 
 impl Level<'_> {
-    /// Whether decoders of the level have something behind their block, or where to go on when there is nothing.
+    /// Whether decoders of the level have stages: they do if groups or data follow the block, or if the level must say
+    /// where reading continues.
     pub(super) fn is_staged(&self) -> bool {
         self.message.is_some() || !is_flat(self.body)
     }
@@ -25,7 +26,7 @@ impl Level<'_> {
         }
     }
 
-    /// The ways from each stage to the next, and what there is at the last.
+    /// The methods that lead from each stage to the next, and those of the last stage.
     pub(super) fn stages(&self, steps: &[TokenStream]) -> TokenStream {
         let (decoder, name) = (&self.decoder, self.name);
         let last = self.body.groups.len() + self.body.data.len();
@@ -75,7 +76,8 @@ impl Level<'_> {
         }
     }
 
-    /// The step over one data: what it is, and the next stage, which has the values `carried` on.
+    /// The method that reads one data field. It returns the data and the next stage, which keeps the values in
+    /// `carried`.
     #[expect(clippy::too_many_arguments, reason = "the names of one data, each used once")]
     pub(super) fn data_step(
         &self,
@@ -110,7 +112,7 @@ impl Level<'_> {
         }
     }
 
-    /// The step into a group: to entries that are nothing but blocks, or to those with groups or data inside.
+    /// The method that enters a group, whose entries are plain blocks or contain groups or data.
     #[expect(clippy::too_many_arguments, reason = "the names of one group, each used once")]
     pub(super) fn group_step(
         &self,
@@ -165,7 +167,8 @@ impl Level<'_> {
         }
     }
 
-    /// The start of a message that is read in order: of one that has the usual header, which one comparison tells, and of any.
+    /// The start of a message that is read in order. One comparison recognises a message with the usual header; other
+    /// messages take the general path.
     pub(super) fn in_order_code(&self, message: &Message, oldest: u32, front: &Front) -> TokenStream {
         let (decoder, template, since) = (&self.decoder, literal(message.id), literal(message.notes.since));
         let ty = quote!(#decoder<'a, runtime::InOrder<'a>>);
@@ -242,7 +245,7 @@ impl Level<'_> {
         }
     }
 
-    /// The start of an entry with groups or data inside.
+    /// The start of an entry that contains groups or data.
     pub(super) fn nested_entry(&self, front: &Front) -> TokenStream {
         let decoder = &self.decoder;
         let Front { values, take, has_new, .. } = front;
@@ -265,7 +268,7 @@ impl Level<'_> {
         }
     }
 
-    /// The header in front of such messages of this version of the schema, if it can say what it is to say.
+    /// The header of these messages in this version of the schema, if its members can hold the values.
     fn own_header(&self, message: &Message) -> Option<Vec<Literal>> {
         let mut bytes = vec![0; self.schema.header.length as usize];
         let members = [

@@ -1,5 +1,6 @@
-//! One block with what follows it, a message or an entry of a group: its decoder, its encoder, and its owned form where those are
-//! asked for. Each part adds what it comes to in code, and the whole is put together here. Called for each message.
+//! Generates one level: the block of a message or of a group's entry, with the groups and data that follow it. A level
+//! has a decoder, an encoder, and an owned form if requested. Each part adds its code, and this module puts the code
+//! together. Called for each message.
 
 mod decoder;
 mod encoder;
@@ -21,7 +22,7 @@ use super::options::Options;
 use super::types::Types;
 use crate::schema::{Body, Group, Message, Notes, Presence, Schema};
 
-/// Names that no field's, group's or data's method can have.
+/// Names that the methods of fields, groups and data cannot have.
 const TAKEN: &[&str] = &[
     "decode",
     "wrap",
@@ -46,7 +47,8 @@ const TAKEN: &[&str] = &[
     "type_id",
     "to_owned",
 ];
-/// Names that groups and data cannot have either, as their values are bound to them beside these.
+/// Names that groups and data cannot have either: generated code binds values to these names next to the groups' and
+/// data's own.
 const TAKEN_VARIABLES: &[&str] = &[
     "block",
     "full",
@@ -61,55 +63,55 @@ const TAKEN_VARIABLES: &[&str] = &[
     "bytes",
     "core",
 ];
-/// Names that no constant can have.
+/// Names that constants cannot have.
 const TAKEN_CONSTANTS: &[&str] = &["TEMPLATE_ID", "BLOCK_LENGTH", "NAME", "OLDEST", "BLOCK", "FLAT", "EMPTY", "HEADER"];
 
-/// One block with what follows it: a message or an entry of a group.
+/// One block with its groups and data: a message or an entry of a group.
 pub(super) struct Level<'s> {
     options: &'s Options,
     schema: &'s Schema,
     name: &'s str,
     notes: &'s Notes,
     body: &'s Body,
-    /// The schema version from which the level has existed.
+    /// The schema version that introduced the level.
     base: u32,
-    /// The message, unless it is an entry.
+    /// The message, or `None` for an entry of a group.
     message: Option<&'s Message>,
     pub(super) decoder: Ident,
     pub(super) encoder: Ident,
     pub(super) owned: Ident,
-    /// What a checked decoder knows of the groups and data.
+    /// The name of the struct with what a checked decoder knows about groups and data.
     rest: Ident,
     /// The module of the groups inside.
     module: Ident,
-    /// How deep in modules the level's own types are.
+    /// How many modules deep the level's own types are.
     depth: usize,
-    /// What types that are declared inside are named after.
+    /// The name from which types declared inside take theirs.
     owner: String,
 }
 
-/// What the parts of a level come to.
+/// The code that the parts of a level add up to.
 #[derive(Default)]
 struct Parts {
     constants: Vec<TokenStream>,
-    /// Of the fields.
+    /// The getters of fields.
     getters: Vec<TokenStream>,
-    /// Of groups and data, once they are checked.
+    /// The getters of groups and data after the check.
     checked_getters: Vec<TokenStream>,
-    /// The ways from one group or data to the next, of a decoder that reads in order.
+    /// The methods from one group or data field to the next, of a decoder that reads in order.
     steps: Vec<TokenStream>,
     setters: Vec<TokenStream>,
     /// One statement for each field, constant, group and data.
     json: Vec<TokenStream>,
-    /// Fields of the decoder, their types, and how each is read.
+    /// The decoder's fields: name, type, and how each is read.
     held: Vec<(Ident, TokenStream, TokenStream)>,
     rewrites: Vec<TokenStream>,
-    /// The ways from one group or data to the next, of an encoder.
+    /// The methods from one group or data field to the next, of an encoder.
     stages: Vec<TokenStream>,
     /// The levels of the groups.
     nested: Vec<TokenStream>,
     owned: Owned,
-    /// Whether what is read depends on the writer's version.
+    /// Whether the reading code depends on the writer's version.
     uses_version: bool,
 }
 
@@ -140,7 +142,7 @@ impl<'s> Level<'s> {
         }
     }
 
-    /// The level of the entries of one of its groups.
+    /// The level of the entries of one of this level's groups.
     fn of_group(&self, group: &'s Group, base: &Ident, module: Ident) -> Self {
         Self {
             options: self.options,
@@ -160,7 +162,7 @@ impl<'s> Level<'s> {
         }
     }
 
-    /// All of its code: that of the level, and of the groups inside.
+    /// All code of the level and of the groups inside.
     pub(super) fn code(&self, types: &mut Types) -> TokenStream {
         let mut scope = Scope::with(TAKEN);
         let mut constants = Scope::with(TAKEN_CONSTANTS);

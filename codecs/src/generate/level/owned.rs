@@ -1,5 +1,5 @@
-//! Owned forms: a struct for each message and entry that holds everything its decoder can read, outlives the bytes, and is
-//! encoded again. Made only on demand, as they allocate.
+//! Generates owned forms: a struct for each message and entry that holds everything its decoder can read, outlives the
+//! bytes, and can be encoded again. They are generated only on demand, because they allocate.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -17,19 +17,20 @@ use crate::schema::{Data, Group};
 pub(super) struct Owned {
     fields: Vec<TokenStream>,
     reads: Vec<TokenStream>,
-    /// The same fields read in order: those of the block, what groups and data are before they are reached, and how they are.
+    /// The start values when the fields are read in order: the block's fields are read, groups and data have their
+    /// initial value.
     starts: Vec<TokenStream>,
     steps: Vec<Step>,
     writes: Vec<TokenStream>,
     /// Terms of the encoded length beyond the block.
     lengths: Vec<TokenStream>,
-    /// Whether anything but the block is written, so that the encoder changes hands.
+    /// Whether anything but the block is written. The encoder then passes from stage to stage.
     has_fields: bool,
 }
 
 /// How a group or data is read in order.
 enum Step {
-    /// Data: `read` is what becomes of `found`.
+    /// Data: `read` converts `found` to the field's value.
     Data { method: Ident, read: TokenStream },
     /// A group whose entries are nothing but blocks.
     Blocks { method: Ident, entry: TokenStream },
@@ -100,7 +101,7 @@ impl Owned {
         self.lengths.push(quote!(#dimension + self.#method.iter().map(#entry::encoded_length).sum::<usize>()));
     }
 
-    /// Data, which older writers do not send when it is newer.
+    /// Data. If it is newer than the level, older writers do not send it.
     pub(super) fn data(&mut self, options: &Options, note: &TokenStream, data: &Data, method: &Ident, newer: bool) {
         let is_text = data.body_type().is_some_and(|body| body.character_encoding.is_some());
         let attribute = field_attribute(options, &data.name, is_text.then_some("runtime::forms::data"), true);
@@ -114,7 +115,7 @@ impl Owned {
         self.lengths.push(quote!(#length + self.#method.len()));
     }
 
-    /// Reads everything from `from`, which reads in order.
+    /// The code that reads everything from `from`, a decoder that reads in order.
     fn in_order(&self, is_message: bool) -> TokenStream {
         let starts = &self.starts;
         if self.steps.is_empty() {
@@ -154,7 +155,7 @@ impl Owned {
         }
     }
 
-    /// The struct and what it can do.
+    /// The struct and its methods.
     pub(super) fn code(&self, level: &Level<'_>) -> TokenStream {
         let Level { options, name, owned, decoder, encoder, .. } = level;
         let note = doc(level.notes, &format!("`{name}`."), "An owned form, which outlives the bytes it was read from.");

@@ -1,4 +1,5 @@
-//! What a decoder read, written again by the encoder: each part as it was read, and what this version adds as none.
+//! Generates `rewrite`, which encodes a decoded message again: each part as it was read, and parts that the writer's
+//! version did not have as absent.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -6,7 +7,7 @@ use quote::quote;
 use super::{Level, Parts, has_block};
 
 impl Level<'_> {
-    /// The method of the decoder that does so.
+    /// The decoder's method `rewrite`.
     pub(super) fn rewrite(&self, parts: &Parts) -> TokenStream {
         let (encoder, rewrites) = (&self.encoder, &parts.rewrites);
         let mutable = has_block(self.body).then(|| quote!(mut));

@@ -1,5 +1,5 @@
-//! Variable-length data of a level: how a checked decoder reads each, and how an encoder writes it. How they are read in order is
-//! in `in_order`.
+//! Variable-length data of a level: how a checked decoder reads it, and how an encoder writes it. `in_order` has how it
+//! is read in order.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
@@ -12,7 +12,7 @@ use crate::generate::primitive::{bound, charset, literal, rust};
 use crate::schema::Data;
 
 impl Level<'_> {
-    /// What the data add to the parts of their level.
+    /// Adds the code of the data fields to the parts of their level.
     pub(super) fn data(&self, scope: &mut Scope, front: &Front, parts: &mut Parts) {
         let own = &self.encoder;
         let own_block = if has_block(self.body) { quote!(block: self.block,) } else { TokenStream::new() };
@@ -88,7 +88,7 @@ impl Level<'_> {
     }
 }
 
-/// The type of a data's length, and the most that it may say.
+/// The type of a data field's length, and the maximum length.
 fn data_length(data: &Data) -> Option<(TokenStream, TokenStream)> {
     let length = data.length_type()?;
     let most = length.applicable_max().as_int().and_then(|most| u64::try_from(most).ok()).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! A composite as a struct: made from its bytes and written to them whole.
+//! Generates a struct for a composite. The struct is read from its bytes and written to them as a whole.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -13,14 +13,14 @@ use crate::generate::primitive::literal;
 use crate::generate::serde_attributes::{derives, field_attribute, form};
 use crate::schema::{Composite, Member, Presence, Type};
 
-/// What the members of a composite come to.
+/// The code that the members of a composite add up to.
 #[derive(Default)]
 struct Parts {
     fields: Vec<TokenStream>,
     constants: Vec<TokenStream>,
     reads: Vec<TokenStream>,
     writes: Vec<TokenStream>,
-    /// What each field of a fresh value is.
+    /// The value of each field of a fresh struct.
     zeros: Vec<TokenStream>,
     json: Vec<TokenStream>,
 }
@@ -76,7 +76,7 @@ impl Types {
 }
 
 impl Parts {
-    /// A member that is no part of the bytes.
+    /// Adds a constant member, which has no bytes.
     fn constant(&mut self, member: &Member, name: &Ident) {
         let schema_name = &member.name;
         let note = doc(&member.notes, &format!("`{schema_name}`."), "");
@@ -85,7 +85,7 @@ impl Parts {
         self.json.push(quote!(object.field(#schema_name, &#shown)?;));
     }
 
-    /// A member that is, in a composite of that length.
+    /// Adds a member that has bytes, in a composite of `length` bytes.
     fn field(&mut self, options: &Options, member: &Member, field: &Ident, slot: &Slot, length: u32) {
         let schema_name = &member.name;
         let note = doc(&member.notes, &format!("`{schema_name}`."), "");
@@ -118,7 +118,7 @@ impl Parts {
         self.json.push(quote!(object.field(#schema_name, &#shown)?;));
     }
 
-    /// What makes a fresh value: what is derived, or else an implementation.
+    /// How a fresh value is made: by the derived `Default`, or by an implementation of it.
     fn default_of(&self, of: &Composite, name: &Ident) -> (TokenStream, Option<TokenStream>) {
         // The standard library has a default for arrays of up to 32 elements.
         let long = |member: &Member| matches!(&member.ty, Type::Encoding(encoding) if encoding.length > 32);
@@ -136,7 +136,7 @@ impl Parts {
         (TokenStream::new(), Some(default))
     }
 
-    /// The constants, and the ways from and to bytes.
+    /// The constants, and the conversions from and to bytes.
     fn methods(&self, name: &Ident, length: u32) -> TokenStream {
         let Self { fields, constants, reads, writes, .. } = self;
         let length = literal(length);

@@ -1,4 +1,5 @@
-//! An enum as a type around its primitive, with a constant for each value: any number may come from the wire.
+//! Generates a type for an enum: its primitive, wrapped, with a constant for each value. It is not a Rust enum, because
+//! a message can carry any number.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
-//! The types of a schema that are no primitives, in Rust: their names, and code that declares each once. Called for every type
-//! that a field or a member has.
+//! The Rust types for a schema's composites, enums and sets: their names, and the code that declares each once. Called
+//! for every type that a field or a member has.
 
 mod composite;
 mod enumeration;
@@ -21,11 +21,12 @@ use crate::schema::{Encoding, Enum, Presence, Primitive, Schema, Type};
 /// The Rust names of a schema's types, and the code that declares them.
 pub(super) struct Types {
     scope: Scope,
-    /// By address: a type that several places refer to is declared once, and two that only share a name are not mixed up.
+    /// The Rust names by the type's address. A type that several places refer to is declared once, and two types with
+    /// the same name stay apart.
     names: HashMap<usize, Ident>,
     pub(super) code: Vec<TokenStream>,
     options: Options,
-    /// The constants of enums that constant fields refer to, by the enum's address.
+    /// The constants of enums that constant fields use, by the enum's address.
     values: HashMap<usize, HashMap<String, Ident>>,
 }
 
@@ -44,7 +45,7 @@ impl Types {
         types
     }
 
-    /// Declares a type unless it is, and returns its name in the module of types.
+    /// Declares a type if it is not declared yet, and returns its name in the module of types.
     fn declare(&mut self, ty: &Type, owner: &str) -> Option<Ident> {
         let address = match ty {
             Type::Encoding(_) => return None,
@@ -68,7 +69,8 @@ impl Types {
         Some(name)
     }
 
-    /// A value of that type; `path` leads to the module of types, `owner` names whatever contains an inline type.
+    /// The slot of a value of this type. `path` leads to the module of types; `owner` is the name of the item that
+    /// contains an inline type.
     pub(super) fn slot(&mut self, ty: &Type, presence: Presence, path: &TokenStream, owner: &str) -> Slot {
         let name = self.declare(ty, owner);
         let path = path.clone();
@@ -86,7 +88,7 @@ impl Types {
         }
     }
 
-    /// The name under which a constant enum field finds its value.
+    /// The name of the constant for a value of an enum, which a constant field uses.
     pub(super) fn enum_constant(&mut self, of: &Arc<Enum>, value: &str) -> Option<Ident> {
         let constants = self.values.entry(Arc::as_ptr(of) as usize).or_insert_with(|| {
             of.values.iter().map(|value| value.name.clone()).zip(enumeration::constants(of)).collect()

@@ -1,4 +1,4 @@
-//! A set as a type around its bits, with a constant for each choice.
+//! Generates a type for a set: its bits, wrapped, with a constant for each choice.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;

@@ -1,5 +1,5 @@
-//! A value of fixed length as generated code sees it: how it is read from a block, written there, shown, and told from none.
-//! Made for every field of a block and every member of a composite.
+//! Describes a value of fixed length to the generator: how it is read from a block, written, shown, and recognised as
+//! absent. Made for every field of a block and every member of a composite.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -7,36 +7,36 @@ use quote::quote;
 use crate::generate::primitive::{charset, literal, number, rust};
 use crate::schema::{Encoding, Number, Presence, Primitive};
 
-/// The code that reads a value: given the block, the offset in it, and its length.
+/// Makes the code that reads a value, given the block, the offset in the block, and the block's length.
 type Read = Box<dyn Fn(&TokenStream, u32, u32) -> TokenStream>;
-/// The code that writes a value: given the same, and the value.
+/// Makes the code that writes a value, given the same and the value.
 type Write = Box<dyn Fn(&TokenStream, u32, u32, &TokenStream) -> TokenStream>;
-/// Code around a value.
+/// Makes code around a value.
 type Wrap = Box<dyn Fn(&TokenStream) -> TokenStream>;
 
-/// A value of fixed length as generated code sees it, whatever holds it.
+/// A value of fixed length, in a block or in a composite, as the generator sees it.
 pub(crate) struct Slot {
-    /// The Rust type of the value, without any `Option`; `'a` where it borrows.
+    /// The Rust type of the value, without `Option`. A type that borrows has the lifetime `'a`.
     pub(crate) ty: TokenStream,
     /// Bytes on the wire.
     pub(crate) length: u32,
-    /// Reads it: from `block`, at an offset, in a block of a length.
+    /// Makes the code that reads the value.
     pub(crate) read: Read,
-    /// Writes `value` there.
+    /// Makes the code that writes the value.
     pub(crate) write: Write,
-    /// Wraps a value for JSON.
+    /// Wraps the value for JSON.
     pub(crate) json: Wrap,
-    /// The value that says "none", with the test for it, of an optional one.
+    /// The null value of an optional value, with the test for it.
     pub(crate) null: Option<(TokenStream, Wrap)>,
-    /// The value that a fresh composite has.
+    /// The value in a fresh composite.
     pub(crate) zero: TokenStream,
     /// The length in bytes, for text of fixed length.
     pub(crate) text: Option<u32>,
-    /// Whether it is an array of numbers.
+    /// Whether the value is an array of numbers.
     pub(crate) is_array: bool,
 }
 
-/// A value of an enum or a set: `ty` around its primitive. `null` is what says "none", if it may.
+/// The slot of an enum or a set: `ty` wraps its primitive. `null` is the null value, if the value is optional.
 pub(super) fn wrapped_slot(ty: &TokenStream, primitive: Primitive, null: Option<TokenStream>) -> Slot {
     let (read_ty, rust) = (ty.clone(), rust(primitive));
     let read_primitive = rust.clone();
@@ -62,7 +62,7 @@ pub(super) fn wrapped_slot(ty: &TokenStream, primitive: Primitive, null: Option<
     }
 }
 
-/// A value of a composite, whose Rust type is `ty`.
+/// The slot of a composite, whose Rust type is `ty`.
 pub(super) fn composite_slot(ty: &TokenStream, length: u32) -> Slot {
     let (read_ty, zero) = (ty.clone(), quote!(#ty::default()));
     Slot {
@@ -84,7 +84,7 @@ pub(super) fn composite_slot(ty: &TokenStream, length: u32) -> Slot {
     }
 }
 
-/// A value of a primitive type: one number, text, or an array of numbers.
+/// The slot of a primitive type: one number, text, or an array of numbers.
 pub(super) fn encoding_slot(encoding: &Encoding, presence: Presence) -> Slot {
     let (primitive, length) = (rust(encoding.primitive), encoding.length);
     let is_char = encoding.primitive == Primitive::Char;
@@ -155,7 +155,7 @@ pub(super) fn encoding_slot(encoding: &Encoding, presence: Presence) -> Slot {
     }
 }
 
-/// An optional value with its JSON form inside, where that is another than the value.
+/// An optional value, mapped to its JSON form if that differs from the value.
 pub(crate) fn mapped(value: &TokenStream, shown: &TokenStream) -> TokenStream {
     match shown.to_string().as_str() {
         "value" => value.clone(),
