@@ -60,11 +60,23 @@ pub enum ChannelUriError {
         value: String,
     },
     /// A UDP channel that says nothing of where to.
-    #[error("a UDP channel must state endpoint, control or tags, or control-mode=manual or control-mode=response")]
-    NoAddress,
+    #[error(
+        "a UDP channel must state endpoint, control or tags, or control-mode=manual or control-mode=response{}",
+        after_semicolon(.unknown_key.as_deref())
+    )]
+    NoAddress {
+        /// What is said of the first key that nobody knows, if there is one.
+        unknown_key: Option<String>,
+    },
     /// A dynamic control mode without the address that it needs.
-    #[error("control-mode=dynamic must state control, the address that receivers register with")]
-    DynamicWithoutControl,
+    #[error(
+        "control-mode=dynamic must state control, the address that receivers register with{}",
+        after_semicolon(.unknown_key.as_deref())
+    )]
+    DynamicWithoutControl {
+        /// What is said of the first key that nobody knows, if there is one.
+        unknown_key: Option<String>,
+    },
     /// A channel tag that is no number.
     #[error("tags={found}: the channel tag must be a whole number other than -1")]
     ChannelTag {
@@ -114,10 +126,15 @@ impl ChannelUriError {
             | Self::NoValue { .. }
             | Self::EmptyValue { .. }
             | Self::Separator { .. }
-            | Self::NoAddress
-            | Self::DynamicWithoutControl
+            | Self::NoAddress { .. }
+            | Self::DynamicWithoutControl { .. }
             | Self::ChannelTag { .. } => ErrorCode::InvalidChannel,
             Self::Value { .. } | Self::IncompletePosition { .. } | Self::Conflict { .. } => ErrorCode::Generic,
         }
     }
+}
+
+/// What a message ends with, if there is more to say.
+fn after_semicolon(text: Option<&str>) -> String {
+    text.map_or_else(String::new, |text| format!("; {text}"))
 }

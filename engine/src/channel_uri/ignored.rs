@@ -54,7 +54,8 @@ pub(super) fn ignored(text: &str) -> impl Iterator<Item = Ignored<'_>> {
     })
 }
 
-fn unknown(key: &str) -> Option<Ignored<'_>> {
+/// A key that nobody knows; `None` if it is known.
+pub(super) fn unknown(key: &str) -> Option<Ignored<'_>> {
     let mut known = TABLE.iter().map(|(known, _)| *known);
     if known.clone().any(|known| known == key) {
         return None;

@@ -8,7 +8,7 @@
 //! ```
 
 use super::params::Winner;
-use super::{ChannelUriError, MAX_LENGTH, Media};
+use super::{ChannelUriError, MAX_LENGTH, Media, ignored};
 
 /// In front of a channel whose publications are to be spied on.
 pub(super) const SPY_PREFIX: &str = "aeron-spy:";
@@ -54,14 +54,16 @@ pub(super) fn check_addressing(split: &Split<'_>) -> Result<(), ChannelUriError>
         return Ok(());
     }
     let value = |key| Winner::Last.of(key, &split.pairs);
+    // A missing key is often one that is misspelt.
+    let unknown_key = || split.pairs.iter().find_map(|(key, _)| ignored::unknown(key)).map(|key| key.to_string());
     let control_mode = value("control-mode");
     if control_mode == Some("dynamic") && value("control").is_none() {
-        return Err(ChannelUriError::DynamicWithoutControl);
+        return Err(ChannelUriError::DynamicWithoutControl { unknown_key: unknown_key() });
     }
     let has_channel_tag = value("tags").is_some_and(|tags| !tags.starts_with(','));
     let has_address = value("endpoint").is_some() || value("control").is_some() || has_channel_tag;
     if !has_address && !matches!(control_mode, Some("manual" | "response")) {
-        return Err(ChannelUriError::NoAddress);
+        return Err(ChannelUriError::NoAddress { unknown_key: unknown_key() });
     }
     Ok(())
 }

@@ -310,7 +310,7 @@ fn the_builder_refuses_what_would_not_come_back() {
     assert!(matches!(alias("\0"), Err(ChannelUriError::Nul { .. })));
     assert!(matches!(ChannelUriBuilder::ipc().param("a=b", 1).build(), Err(ChannelUriError::Separator { .. })));
     assert!(matches!(ChannelUriBuilder::ipc().param("", 1).build(), Err(ChannelUriError::EmptyKey { .. })));
-    assert!(matches!(ChannelUriBuilder::udp().build(), Err(ChannelUriError::NoAddress)));
+    assert!(matches!(ChannelUriBuilder::udp().build(), Err(ChannelUriError::NoAddress { unknown_key: None })));
     assert!(matches!(ChannelUriBuilder::ipc().linger_ns(-1).build(), Err(ChannelUriError::Value { .. })));
 }
 
@@ -508,6 +508,27 @@ fn what_has_no_effect_is_told_with_what_was_probably_meant() {
         let uri = ChannelUri::parse(channel).unwrap();
         let told: Vec<_> = uri.ignored().map(|ignored| ignored.to_string()).collect();
         assert_eq!(told, expected, "{channel}");
+    }
+}
+
+#[test]
+fn an_address_that_is_missing_is_looked_for_among_misspelt_keys() {
+    for (channel, expected) in [
+        (
+            "aeron:udp?endpont=localhost:1",
+            "control-mode=response; the key endpont is not known; did you mean endpoint?",
+        ),
+        ("aeron:udp?mtu=8k|venue=x", "control-mode=response; the key venue is not known"),
+        ("aeron:udp?mtu=8k", "control-mode=manual or control-mode=response"),
+        (
+            "aeron:udp?contrl=localhost:1|control-mode=dynamic",
+            "that receivers register with; the key contrl is not known; did you mean control?",
+        ),
+        ("aeron:udp?endpoint=localhost:1|control-mode=dynamic", "the address that receivers register with"),
+    ] {
+        let error = ChannelUri::parse(channel).unwrap_err();
+        assert!(error.to_string().ends_with(expected), "{channel}: {error}");
+        assert_eq!(error.error_code(), ErrorCode::InvalidChannel, "{channel}");
     }
 }
 

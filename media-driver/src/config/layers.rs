@@ -94,7 +94,13 @@ impl Layers {
                 }
                 value => {
                     let name = if name == "profile" { "process.profile" } else { name };
-                    self.config_key(name, value, source);
+                    match nearest_outside_a_section(name) {
+                        Some(nearest) if find(name).is_none() => {
+                            let (name, nearest) = (name.to_owned(), Some(nearest));
+                            self.errors.push(ConfigError::UnknownName { name, source_of_name: source, nearest });
+                        }
+                        _ => self.config_key(name, value, source),
+                    }
                 }
             }
         }
@@ -350,6 +356,20 @@ fn nearest_name(name: &str) -> Option<(String, usize)> {
     nearest(name, names).map(|(known, edits)| (known.to_owned(), edits))
 }
 
+/// What a name at the top of a configuration file may have been meant for: `profile`, or a key whose section is missing.
+fn nearest_outside_a_section(name: &str) -> Option<String> {
+    if name.contains('.') {
+        return None;
+    }
+    let keys = PROPERTIES.iter().map(|property| property.key);
+    let (key, _) = nearest(name, keys)?;
+    if key == "profile" {
+        return Some(key.to_owned());
+    }
+    let property = PROPERTIES.iter().find(|property| property.key == key)?;
+    Some(format!("{key} in section [{}]", property.section))
+}
+
 /// Whether a name that is not in the table is another program's. One that is a slip away from a setting is not: it is far
 /// more likely to be meant for the driver.
 fn foreign(name: &str) -> bool {
@@ -441,6 +461,15 @@ mod tests {
         assert_eq!(error, "d.toml:2: there is no setting terms.ipc_term_lenght; did you mean terms.ipc_term_length?");
         let error = error_of(|layers| layers.config_file(Path::new("d.toml"), "[thread]\nmode = \"SHARED\"\n"));
         assert_eq!(error, "d.toml:1: there is no setting [thread]; did you mean [threads]?");
+        let error = error_of(|layers| layers.config_file(Path::new("d.toml"), "profil = \"frugal\"\n"));
+        assert_eq!(error, "d.toml:1: there is no setting profil; did you mean profile?");
+        let error = error_of(|layers| layers.config_file(Path::new("d.toml"), "ipc_term_length = \"64k\"\n"));
+        assert_eq!(
+            error,
+            "d.toml:1: there is no setting ipc_term_length; did you mean ipc_term_length in section [terms]?"
+        );
+        let error = error_of(|layers| layers.config_file(Path::new("d.toml"), "\"aeron.mtu.lenght\" = 1408\n"));
+        assert_eq!(error, "d.toml:1: there is no setting aeron.mtu.lenght; did you mean aeron.mtu.length?");
         let error = error_of(|layers| layers.properties_file(Path::new("p"), "a=b\naeron.mtu.lenght=1408\n"));
         assert_eq!(error, "p:2: there is no setting aeron.mtu.lenght; did you mean aeron.mtu.length?");
     }

@@ -16,7 +16,7 @@ use super::checking::advise;
 use super::recorded::{open, place};
 use crate::cli::{
     Connection, DriverDir, DriverPatience, Outcome, Output, Stop, Stream, hex, positive_count, positive_duration,
-    recording_id,
+    recording_id, tell,
 };
 use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
 
@@ -129,6 +129,7 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
     let mut assembler = FragmentAssembler::new();
     let mut idle = IdleStrategy::Backoff(Backoff::default());
     let mut last_message = Instant::now();
+    let mut is_waiting = false;
     loop {
         let before = printer.printed;
         // Read before the poll: an image that has gone by then was polled to its end.
@@ -149,6 +150,10 @@ fn follow(args: &Args, printer: &mut Printer<'_>) -> Outcome {
             continue;
         }
         printer.out.flush()?;
+        if !is_waiting && let Some(awaited) = feed.awaited() {
+            is_waiting = true;
+            tell(format_args!("{awaited}"));
+        }
         if args.until_end && has_ended {
             return match args.count {
                 Some(count) => bail!("the stream ended after {} of {count} messages", printer.printed),
@@ -206,6 +211,23 @@ impl Feed {
                 error => error.into(),
             }),
         }
+    }
+
+    /// What is still to come, once a recording that has ended was handed over. It may never come: a publication that is
+    /// started anew has another session.
+    fn awaited(&self) -> Option<String> {
+        let Self::Merged(merge) = self else { return None };
+        let descriptor = merge.recording().descriptor();
+        (merge.state() == MergeState::Joining && merge.is_at_end_of_recording()).then(|| {
+            format!(
+                "recording {} ends at {}; waiting for the publication that was recorded, session {}, to go on from there \
+                 (another publication of the stream has another session: for that one, run `gannet sub` without \
+                 --from-journal)",
+                descriptor.recording_id.get(),
+                merge.position().get(),
+                descriptor.session_id.get(),
+            )
+        })
     }
 
     /// Whether every publication that was there has ended.
@@ -276,7 +298,7 @@ fn decode(decoder: &mut Decoder, json: bool, out: &mut Output, fragment: Fragmen
         }
         Ok(message) => out.line(message.text()),
         Err(failure) => {
-            crate::cli::tell(format_args!("position {position}, {failure}"));
+            tell(format_args!("position {position}, {failure}"));
             Ok(())
         }
     })

@@ -226,8 +226,17 @@ fn a_late_subscriber_begins_with_what_was_recorded() {
     publish(&mut publication, 1000..3000);
     assert_eq!(text(all.end()), lines(0..3000));
     assert_eq!(text(some.end()), lines(10..3000));
+    let session = publication.session_id().get();
     drop(publication);
     assert_eq!(recorder.end().json().len(), 1);
+
+    // The recording has ended, and nobody goes on with it: whoever waits for that is told.
+    let arguments = ["sub", "--channel", CHANNEL, "--from-journal", journal, "--until-end", "--timeout", "1s"];
+    let ended = driver.gannet(&arguments).end();
+    assert_eq!(ended.code(), Some(1), "{ended:?}");
+    assert_eq!(String::from_utf8_lossy(&ended.stdout), lines(0..3000));
+    let told = format!("waiting for the publication that was recorded, session {session}, to go on from there");
+    assert_eq!(ended.stderr.matches(&told).count(), 1, "{}", ended.stderr);
 }
 
 /// Flipped bits end a replay in front of them, and whoever asked is told what to do.
