@@ -42,7 +42,7 @@ pub struct UringTransport {
     direct: Direct,
     sends: Sends,
     endpoints: Endpoints,
-    /// Endpoints that were closed though an operation on their sockets is in the queue.
+    /// Endpoints that were closed though an operation on their sockets may be in a queue.
     stranded: Vec<Endpoint>,
     options: SocketOptions,
     counts: TransportCounts,
@@ -125,6 +125,16 @@ impl UringTransport {
             self.is_armed = true;
         }
     }
+
+    /// Closes those of the stranded endpoints whose operations are in no queue any more.
+    #[cold]
+    fn let_go(&mut self) {
+        let Self { stranded, receives, sends, endpoints, .. } = self;
+        // An endpoint that has the id of a closed one goes on to receive.
+        stranded.retain(|closed| {
+            endpoints.find(closed.id).is_some() || !receives.disarm(closed.id) || !sends.is_queue_empty()
+        });
+    }
 }
 
 impl Transport for UringTransport {
@@ -149,15 +159,18 @@ impl Transport for UringTransport {
     fn close(&mut self, endpoint: EndpointId) {
         if let Some(index) = self.endpoints.find(endpoint) {
             let closed = self.endpoints.all.remove(index);
-            // An operation holds on to the socket, and so to its port, until it is cancelled. One that is in the queue still must not meet
-            // another endpoint's socket under this one's number.
-            if !self.receives.disarm(endpoint) {
+            // An operation holds on to the socket, and so to its port, until it is cancelled. One that is in a queue still
+            // must not meet another socket under this one's number.
+            if !self.receives.disarm(endpoint) || !self.sends.is_queue_empty() {
                 self.stranded.push(closed);
             }
         }
     }
 
     fn send(&mut self, batch: &mut TransmitBatch, mut done: impl FnMut(Completion)) -> usize {
+        if !self.stranded.is_empty() {
+            self.let_go();
+        }
         if batch.is_empty() && self.sends.is_idle() {
             return 0;
         }
@@ -173,6 +186,9 @@ impl Transport for UringTransport {
 
     #[inline(never)]
     fn receive(&mut self, limit: usize, mut handler: impl FnMut(Datagram<'_>)) -> usize {
+        if !self.stranded.is_empty() {
+            self.let_go();
+        }
         self.arm_if_many();
         let Self { receives, direct, endpoints, counts, fault, .. } = self;
         let mut received = 0;
@@ -217,6 +233,7 @@ mod skip;
 #[cfg(test)]
 mod tests {
     use std::fs::File;
+    use std::mem::MaybeUninit;
     use std::net::Ipv4Addr;
     use std::os::fd::OwnedFd;
 
@@ -288,6 +305,46 @@ mod tests {
         assert_eq!(transport.receives.refused().count(), 0);
         looks_for_one(&mut transport, DEAF);
         assert_eq!((transport.take_fault(), transport.counts().receive_refusals), (None, 1));
+    }
+
+    #[test]
+    fn what_is_queued_when_its_endpoint_is_closed_goes_out_through_no_other_socket() {
+        if let Err(reason) = choose(TransportName::IoUring) {
+            return skip::report(
+                "what_is_queued_when_its_endpoint_is_closed_goes_out_through_no_other_socket",
+                &reason.to_string(),
+            );
+        }
+        let mut transport = UringTransport::new(SocketOptions::DEFAULT).unwrap();
+        transport.sends = sends::Sends::taking_nothing().unwrap();
+        let bound = || open(&EndpointSpec::unicast((Ipv4Addr::LOCALHOST, 0).into())).unwrap();
+        let sockets = bound();
+        let local = sockets.opened().local;
+        transport.adopt(HEALTHY, sockets).unwrap();
+        let peers = [bound(), bound()];
+        let mut batch = TransmitBatch::new(2);
+        for peer in &peers {
+            let content = Content::Frame(InlineFrame::new(|bytes| {
+                bytes[..32].fill(7);
+                32
+            }));
+            let to = peer.opened().local;
+            assert!(batch.push(Transmit { endpoint: HEALTHY, to, content, tag: TransmitTag::Control }));
+        }
+        assert_eq!(transport.send(&mut batch, |_| panic!("the kernel takes nothing")), 0);
+        transport.close(HEALTHY);
+        // Whatever is opened now may have the number of a socket that was closed.
+        let other = bound();
+        assert_eq!(transport.send(&mut batch, |_| panic!("the kernel takes nothing")), 0);
+        transport.sends.begin_to_take();
+        assert_eq!(transport.send(&mut batch, |done| assert!(done.is_sent())), 2);
+        for peer in &peers {
+            let (length, from) = peer.sender.recv_from(&mut [MaybeUninit::uninit(); 64]).unwrap();
+            assert_eq!((length, from.as_socket()), (32, Some(local)));
+        }
+        drop(other);
+        transport.send(&mut batch, |_| panic!("everything was answered"));
+        assert!(transport.stranded.is_empty());
     }
 
     #[test]

@@ -42,12 +42,18 @@ impl std::fmt::Debug for Sends {
 
 impl Sends {
     pub(super) fn new() -> io::Result<Self> {
+        Ok(Self::on(IoUring::builder().setup_coop_taskrun().setup_taskrun_flag().build(SLOTS as u32)?))
+    }
+
+    fn on(ring: IoUring) -> Self {
         let slot = |_| Slot { transmits: Vec::with_capacity(MAX_SEGMENTS), envelope: Envelope::new() };
-        Ok(Self {
-            ring: IoUring::builder().setup_coop_taskrun().setup_taskrun_flag().build(SLOTS as u32)?,
-            slots: (0..SLOTS).map(slot).collect(),
-            free: (0..SLOTS as u16).rev().collect(),
-        })
+        Self { ring, slots: (0..SLOTS).map(slot).collect(), free: (0..SLOTS as u16).rev().collect() }
+    }
+
+    /// Whether the kernel has taken every message. One that it has not taken names its socket by a number, which must not
+    /// become another socket's meanwhile.
+    pub(super) fn is_queue_empty(&mut self) -> bool {
+        self.ring.submission().is_empty()
     }
 
     /// Whether the kernel has answered for everything.
@@ -169,5 +175,17 @@ impl Drop for Sends {
             // The kernel may still read what these name. It has no way to be asked to stop that is sure to succeed.
             std::mem::forget(std::mem::take(&mut self.slots));
         }
+    }
+}
+
+#[cfg(test)]
+impl Sends {
+    /// On a ring that takes nothing until [`Sends::begin_to_take`].
+    pub(super) fn taking_nothing() -> io::Result<Self> {
+        Ok(Self::on(IoUring::builder().setup_r_disabled().build(SLOTS as u32)?))
+    }
+
+    pub(super) fn begin_to_take(&self) {
+        self.ring.submitter().register_enable_rings().unwrap();
     }
 }
