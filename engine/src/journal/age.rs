@@ -15,19 +15,20 @@ use super::recording::Recording;
 use super::segment::{At, segment_name};
 use super::sidecar::{Begins, IndexEntry, Sidecar};
 
-/// What is asked of a segment's age.
+/// A question about a segment's age.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Age {
-    /// Messages that were stamped later than this are passed over.
+    /// Messages with a later stamp do not count.
     pub(crate) now: EpochNanos,
-    /// A message that is no older keeps its segment: whether there is a newer one does not matter. None if age does not matter, so that
-    /// no message is asked.
+    /// The search may stop at a message that is not older than this, because such a message keeps the segment. `None`
+    /// if the age does not matter; then no message is read.
     pub(crate) kept_from: Option<EpochNanos>,
 }
 
 impl Age {
-    /// When the newest message of the segment at `base` was appended, or one that is new enough, as far as anybody knows: where messages
-    /// carry no times, when its file was written last. `next` is where the next segment begins.
+    /// When the newest message of the segment at `base` was appended, or a message that is new enough to keep the
+    /// segment. `None` if unknown. If messages carry no times, this is the time at which the segment's file was last
+    /// written. `next` is the base of the next segment.
     pub(crate) fn newest(
         &self,
         recording: &Recording,
@@ -44,7 +45,7 @@ impl Age {
             {
                 return Ok(Some(EpochNanos::new(after)));
             }
-            // Nobody has stamped anything yet if that is 0.
+            // 0 means that no message has been stamped yet.
             if let (Some(kept_from), true) = (self.kept_from, after != Some(0))
                 && let Some(newest) = self.ask(recording, begin, next, kept_from)?
             {
@@ -55,8 +56,8 @@ impl Age {
         Ok(info.and_then(|info| info.modified).filter(|modified| *modified <= self.now))
     }
 
-    /// Asks the messages from `begin` on, block by block from the last one on. None if there is none whose time has come, or if they
-    /// cannot be read.
+    /// Reads the messages from `begin` on, block by block, the last block first. `None` if no message has a time that
+    /// counts, or if the messages cannot be read.
     fn ask(
         &self,
         recording: &Recording,
@@ -92,7 +93,8 @@ impl Age {
         Ok(newest.filter(|_| stored.is_intact()))
     }
 
-    /// The newest of the frames between two positions whose time has come, if there is one. None if they are not all there.
+    /// The time of the newest frame between two positions, among those that are not in the future. `None` if there is
+    /// none, or if some of the frames are missing.
     fn newest_of_block(
         &self,
         recording: &Recording,
@@ -116,7 +118,7 @@ impl Age {
     }
 }
 
-/// What the index of the segment at `base` says of the place where its frames begin.
+/// The index entry for the position where the frames of the segment at `base` begin.
 fn entry(recording: &Recording, base: Position, begin: Position) -> Result<Option<IndexEntry>, JournalError> {
     let sidecar = Sidecar::open(&*recording.storage, recording.descriptor(), base, FileAccess::ReadOnly)?;
     Ok(sidecar.and_then(|sidecar| sidecar.entry(0)).filter(|entry| entry.position == begin))

@@ -9,31 +9,31 @@ use crate::types::Position;
 use super::segment::Identity;
 use super::tail::Claims;
 
-/// The longest frame of padding that fills up a segment before it is full, in bytes: whoever verifies an archive's segments reads each
-/// frame into a buffer, which is that long.
+/// The length in bytes of the longest padding frame that fills up a segment before it is full. A verifier of an
+/// archive's segments reads each frame into a buffer of this length.
 const MOST_PADDING: usize = 1 << 20;
 
-/// Where an appender gets segments from when it comes to them.
+/// The source of an appender's segments.
 pub(crate) trait SegmentSource {
-    /// Why there is none.
+    /// Why there is no segment.
     type Error;
 
-    /// The frames of the segment at `base`, instead of those that the appender had before.
+    /// Returns the frames of the segment at `base`. `left` is the segment that the appender leaves.
     fn enter(&mut self, base: Position, left: Option<(Position, Frames)>) -> Result<Frames, Self::Error>;
 
-    /// Whether what appenders share, and these frames of the segment at `base`, are still what others see; asked when that cannot be
-    /// said of some file of this process.
+    /// Checks that the shared control page, and these frames of the segment at `base`, are still backed by their files.
+    /// Called when a page of some mapped file of this process was replaced.
     fn check_intact(&mut self, frames: &Frames, base: Position, position: Position) -> Result<(), Self::Error>;
 }
 
-/// Why nothing was claimed.
+/// Why a claim failed.
 #[derive(Debug)]
 pub(crate) enum ClaimError<E> {
-    /// There was no segment.
+    /// The next segment could not be provided.
     Segment(E),
     /// The recording has no positions left.
     MaxPosition,
-    /// The tail is not one that the recording can have.
+    /// The tail has an impossible value.
     Tail(Position),
 }
 
@@ -45,31 +45,32 @@ pub(crate) struct Append<S, C> {
     identity: Identity,
     ground: Ground,
     max_payload: usize,
-    /// How many pages had been replaced in this process when the files were looked at last; see [`faults`].
+    /// The value of [`faults`], the number of replaced pages in this process, at the last check of the files.
     faults: i64,
 }
 
-/// Where this appender is: all there is to know for most appends, which are in the term of the one before.
+/// The segment and the term to which this appender appends. Most appends need nothing else, because they are in the
+/// same term as the previous one.
 #[derive(Debug)]
 struct Ground {
-    /// The segment that was entered last: where it begins and ends; nothing is within it while there is none.
+    /// The segment that was entered last: its begin and its end. `end` equals `base` while there is no segment.
     base: Position,
     end: Position,
     frames: Option<Frames>,
-    /// The term in it that was claimed from last, if claims are to be made from it, and where it begins.
+    /// The term of the last claim and its begin. `None` if no claim can be made from it.
     term: Option<Frames>,
     term_begin: Position,
-    /// What the header of a frame at the term's beginning says.
+    /// The header words of a frame at the term's beginning.
     place: Place,
 }
 
-/// Why a message is not appended, or not for certain, in the usual way.
+/// Why the fast path did not append a message, or cannot tell whether it did.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Unusual {
     /// Nothing was written.
     Case,
-    /// It was written up to there, and a page of some file of this process had to be replaced: whether it is in the file is to be
-    /// seen.
+    /// The message was written up to this position, but a page of some mapped file of this process was replaced. It
+    /// must be checked whether the message is in the file.
     Page(Position),
 }
 
@@ -81,10 +82,9 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         Self { source, claimant, identity, ground, max_payload, faults: faults() }
     }
 
-    /// Appends a message to the term of the one before, and returns the position after it; whatever is not that usual is for
-    /// [`Self::append`] and [`Self::see_to_page`]. Nothing is stored here that need not be, and nothing is called if the message is
-    /// known to be short: what limits an append is how many stores a processor makes, and a call in the midst of it takes as many as
-    /// there are registers to save.
+    /// Appends a message to the current term, the fast path. Returns the position after it. [`Self::append`] and
+    /// [`Self::see_to_page`] handle all other cases. Stores limit the speed of an append. So this stores nothing
+    /// needless, and makes no call for a short message: a call saves as many registers as it takes stores.
     #[inline(always)]
     pub(crate) fn append_as_usual(&mut self, message: &[u8], reserved: i64) -> Result<Position, Unusual> {
         let position = self.claimant.tail();
@@ -94,14 +94,14 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         {
             let end = Position::new(position.get() + space.length() as i64);
             message::write_fitted(&space, place, DATA_UNFRAGMENTED, reserved);
-            // Asked once, behind the stores: what was replaced before shows here as well.
+            // Checked once, after the stores. A page that was replaced before them shows here as well.
             return if faults() == self.faults { Ok(end) } else { Err(Unusual::Page(end)) };
         }
         Err(Unusual::Case)
     }
 
-    /// Appends a message, in one frame or several, and returns the position after it. Also where the term ends before, another segment
-    /// begins, or others claim as well.
+    /// Appends a message in one frame or several. Returns the position after it. Handles the end of a term, a new
+    /// segment, and competing claims.
     pub(crate) fn append(
         &mut self,
         payload: impl Payload,
@@ -121,19 +121,20 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         self.see_to_page(end)
     }
 
-    /// What [`faults`] said when the files were looked at last.
+    /// The value of [`faults`] at the last check of the files.
     #[inline]
     pub(crate) fn faults(&self) -> i64 {
         self.faults
     }
 
-    /// Says that a message that was written up to `end` is in the file.
+    /// Checks that a message that was written up to `end` is in the file.
     pub(crate) fn see_to_page(&mut self, end: Position) -> Result<Position, ClaimError<S::Error>> {
         let outcome = self.look_at_files(end).map(|()| end);
         self.or_give_up(outcome)
     }
 
-    /// If a page of some file of this process had to be replaced, sees whether it was one of those that are appended to.
+    /// If a page of some mapped file of this process was replaced, checks whether it is one of the files that are
+    /// appended to.
     fn look_at_files(&mut self, position: Position) -> Result<(), ClaimError<S::Error>> {
         let now = faults();
         if now == self.faults {
@@ -143,17 +144,18 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         let outcome = self.source.check_intact(frames, self.ground.base, position);
         match outcome {
             Ok(()) => self.faults = now,
-            // Looked for anew by the next append.
+            // The next append looks the segment up again.
             Err(_) => (self.ground.frames, self.ground.term, self.ground.end) = (None, None, self.ground.base),
         }
         outcome.map_err(ClaimError::Segment)
     }
 
-    /// Claims `required` bytes for frames, at most a term's, and says at which position they end, and in which segment they are.
+    /// Claims `required` bytes for frames, at most the length of a term. Returns the claim, the position at its end,
+    /// and its segment.
     #[inline]
     pub(crate) fn claim(&mut self, required: usize) -> Result<(Claimed<'_>, Position, &Frames), ClaimError<S::Error>> {
         let position = self.claimant.tail();
-        // Whatever was claimed before and not written is nobody's from here on.
+        // From here on no appender owns an earlier claim that was not written.
         self.claimant.announce(position);
         let is_claimed = faults() == self.faults
             && self.ground.space(position, required).is_some()
@@ -166,7 +168,7 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         }
     }
 
-    /// Claims `required` bytes where the term ends before, another segment begins, or others claim as well.
+    /// Claims `required` bytes at the end of a term, in a new segment, or against competing claims.
     #[inline(never)]
     fn claim_slowly(&mut self, required: usize) -> Result<Position, ClaimError<S::Error>> {
         let outcome = self.try_claim_slowly(required);
@@ -192,10 +194,10 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         }
     }
 
-    /// The tail, in a segment that was entered and may be written to.
+    /// The tail, after the segment that contains it was entered and found writable.
     fn tail_within_segment(&mut self) -> Result<Position, ClaimError<S::Error>> {
         let position = self.claimant.tail();
-        // Where the tail went back, frames would be written over.
+        // If the tail moved back, frames would be overwritten.
         if !self.claimant.is_possible(position) {
             return Err(ClaimError::Tail(position));
         }
@@ -212,7 +214,7 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         (term_length.get() - term_length.offset(position)) as usize
     }
 
-    /// If that failed, nothing more is written to what was claimed, and the next claim begins anew.
+    /// On an error, gives up the current claim. The next claim starts anew.
     fn or_give_up<T>(&mut self, outcome: Result<T, ClaimError<S::Error>>) -> Result<T, ClaimError<S::Error>> {
         if outcome.is_err() {
             self.claimant.give_up();
@@ -221,8 +223,8 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         outcome
     }
 
-    /// Fills up the segment that the tail is in, unless nothing is in it yet, or it is the last that there can be. Says where what is
-    /// appended next goes, at the least.
+    /// Fills up the segment that contains the tail, unless the segment is empty or the last possible one. Returns the
+    /// lowest position at which the next append can go.
     pub(crate) fn fill_segment(&mut self) -> Result<Position, ClaimError<S::Error>> {
         let outcome = self.try_fill_segment();
         self.or_give_up(outcome)
@@ -245,7 +247,7 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         }
     }
 
-    /// Goes to the segment that the tail is in.
+    /// Enters the segment that contains the tail.
     #[cold]
     fn enter(&mut self, position: Position) -> Result<(), ClaimError<S::Error>> {
         let layout = self.identity.layout;
@@ -264,7 +266,7 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
         Ok(())
     }
 
-    /// The message does not fit into the rest of the term: fills that up, if nobody else has it.
+    /// Fills up the rest of a term that is too short for the message, unless another appender has claimed it.
     #[cold]
     fn fill_term(&mut self, position: Position, rest: usize, required: usize) -> Result<(), ClaimError<S::Error>> {
         if position.get() + (rest + required) as i64 > self.identity.layout.end().get() {
@@ -282,7 +284,7 @@ impl<S: SegmentSource, C: Claims> Append<S, C> {
 }
 
 impl Ground {
-    /// The space for frames of `required` bytes at `position`, if that is in the term that was claimed from last and they fit into it.
+    /// The space for frames of `required` bytes at `position`, if it lies in the current term and they fit.
     #[inline]
     fn space(&self, position: Position, required: usize) -> Option<Claimed<'_>> {
         let in_term = self.in_term(position);
@@ -290,7 +292,7 @@ impl Ground {
         Some(Claimed { space, place: self.place.beyond(in_term) })
     }
 
-    /// The same for a message in one frame.
+    /// As [`Self::space`], for a message in one frame.
     #[inline(always)]
     fn space_for<'p>(&self, position: Position, message: &'p [u8]) -> Option<(FittedSpace<'_, 'p>, Place)> {
         let in_term = self.in_term(position);
@@ -298,7 +300,7 @@ impl Ground {
         Some((space, self.place.beyond(in_term)))
     }
 
-    /// How far behind the term's beginning that is: no number that is in a term for what is before it.
+    /// The offset of a position in the term. For a position before the term, a number outside it.
     #[inline(always)]
     fn in_term(&self, position: Position) -> usize {
         position.get().wrapping_sub(self.term_begin.get()) as usize

@@ -60,8 +60,8 @@ pub struct Appender(Handle<Claimant>);
 #[derive(Debug)]
 pub struct ExclusiveAppender {
     handle: Handle<SoleClaimant>,
-    /// Which cycle is to begin, and which has, as far as this appender knows: the helper thread, which begins cycles otherwise, cannot
-    /// append.
+    /// The cycle that is due, and the last cycle that this appender knows to have begun. Normally the helper thread
+    /// begins cycles, but it cannot append beside an exclusive appender.
     due: OwnedWord<i64>,
     begun: i64,
 }
@@ -71,7 +71,7 @@ impl Appender {
         Ok(Self::with(writer, Seat::take(writer, Share::Shared)?))
     }
 
-    /// The same; none while there is an exclusive appender.
+    /// As [`Self::new`]. `None` while there is an exclusive appender.
     pub(crate) fn try_new(writer: &Arc<Writer>) -> Result<Option<Self>, JournalError> {
         Ok(Seat::try_take(writer, Share::Shared)?.map(|seat| Self::with(writer, seat)))
     }
@@ -140,7 +140,7 @@ impl Appender {
         self.0.max_message
     }
 
-    /// Fills up the segment that the tail is in, unless nothing is in it yet: what comes next begins another.
+    /// Fills up the segment that contains the tail, unless it is empty. The next append starts a new segment.
     pub(crate) fn fill_segment(&mut self) -> Result<Position, AppendError> {
         self.0.fill_segment()
     }
@@ -210,7 +210,7 @@ impl ExclusiveAppender {
         self.handle.max_message
     }
 
-    /// Whether the helper thread has said that a cycle is due.
+    /// Whether the helper thread has announced a new cycle.
     #[inline(always)]
     fn is_cycle_due(&self) -> bool {
         self.due.load_relaxed() != self.begun
@@ -232,7 +232,7 @@ impl ExclusiveAppender {
 
     #[cold]
     fn begin_cycle_of(&mut self, due: i64) -> Result<(), AppendError> {
-        // One that was due before this appender came has begun without it.
+        // A cycle that was due before this appender was created has already begun.
         if due > self.handle.writer.control.cycle() {
             self.handle.fill_segment()?;
             self.handle.writer.control.set_cycle(due);
@@ -242,7 +242,7 @@ impl ExclusiveAppender {
     }
 }
 
-/// What frames are stamped with.
+/// The source of the stamps of frames.
 #[derive(Debug)]
 enum Stamper {
     None,
@@ -250,19 +250,19 @@ enum Stamper {
     Precise,
 }
 
-/// How long an append that is to be on stable storage waits for claims before it, in nanoseconds.
+/// How long a durable append waits for earlier claims, in nanoseconds.
 const CLAIM_PATIENCE_NS: i64 = 30_000_000_000;
 
-/// The longest message that is copied in a few moves, in bytes, and not by a call.
+/// The length in bytes up to which a message is copied inline, without a call.
 const SHORT: usize = 128;
 
-/// What appenders of both kinds are.
+/// What both kinds of appenders have in common.
 #[derive(Debug)]
 struct Handle<C> {
     append: Append<Shared, C>,
     writer: Arc<Writer>,
     stamper: Stamper,
-    /// When messages are put on stable storage.
+    /// The sync policy.
     sync: OwnedWord<i64>,
     max_payload: usize,
     max_message: usize,
@@ -292,8 +292,8 @@ impl<C: Claims> Handle<C> {
         }
     }
 
-    /// Where a short message is appended as most are, this calls nothing, and what it calls otherwise it calls last: so there is
-    /// nothing to be saved from one register or the other.
+    /// The fast path for short messages makes no calls. All other calls are tail calls, so no registers need to be
+    /// saved.
     #[inline(always)]
     fn append_with(&mut self, message: &[u8], reserved: i64) -> Result<Position, AppendError> {
         if message.len() <= SHORT && !waits_for_sync(self.sync.load_relaxed()) {
@@ -306,7 +306,7 @@ impl<C: Claims> Handle<C> {
         self.append_in_any_case(message, Some(reserved))
     }
 
-    /// Appends a message of whatever length, wherever it goes, and waits until it is durable if it is to.
+    /// Appends a message of any length, and waits until it is durable if the sync policy requires it.
     #[inline(never)]
     fn append_in_any_case(&mut self, message: &[u8], reserved: Option<i64>) -> Result<Position, AppendError> {
         self.check(message.len(), self.max_message)?;
@@ -322,7 +322,7 @@ impl<C: Claims> Handle<C> {
         }
     }
 
-    /// A message was written up to `position`, and is appended if it is in the file.
+    /// Checks that a message that was written up to `position` is in the file.
     #[cold]
     #[inline(never)]
     fn see_to_page(&mut self, position: Position) -> Result<Position, AppendError> {
@@ -380,7 +380,7 @@ impl<C: Claims> Handle<C> {
 }
 
 impl Stamper {
-    /// The next stamp, if no clock is to be read for it.
+    /// The next stamp, if it needs no reading of the clock.
     #[inline(always)]
     fn at_hand(&mut self) -> Option<i64> {
         match self {
@@ -407,7 +407,7 @@ pub struct JournalClaim<'a> {
     writer: &'a Writer,
     sync: &'a OwnedWord<i64>,
     frames: &'a Frames,
-    /// What [`faults`] said when the files were looked at last.
+    /// The value of [`faults`] at the last check of the files.
     faults: i64,
 }
 
@@ -440,7 +440,7 @@ impl JournalClaim<'_> {
             let outcome = writer.check_intact(frames, base, end);
             outcome.map_err(|error| AppendError::Segment(Box::new(error)))?;
         }
-        // Nothing takes a claim from an appender that lives.
+        // The claim of a living appender is never taken from it.
         done(writer, sync, committed.map_err(claim_lost)?)
     }
 
@@ -456,7 +456,7 @@ fn claim_lost(_: ClaimLost) -> AppendError {
     AppendError::Segment(Box::new(error))
 }
 
-/// What there is to do when a message was appended.
+/// Finishes an append: waits for the sync if the policy requires it.
 #[inline]
 fn done(writer: &Writer, sync: &OwnedWord<i64>, position: Position) -> Result<Position, AppendError> {
     if waits_for_sync(sync.load_relaxed()) { make_durable(writer, position) } else { Ok(position) }
@@ -471,14 +471,14 @@ fn make_durable_within(writer: &Writer, position: Position, patience_ns: i64) ->
     let not_durable = |source| AppendError::NotDurable { position, source: Box::new(source) };
     let mut idle = idle_strategy();
     let mut deadline = None;
-    // Those that claimed before may still be writing; what is durable has no gaps.
+    // The claims before this one may still be open, and the durable range has no gaps.
     loop {
         let recorded = writer.advance().map_err(not_durable)?;
         if recorded >= position {
             break;
         }
         let now = SystemClock.monotonic();
-        // One of them may be this thread's own.
+        // One of the open claims may belong to this thread.
         if now >= *deadline.get_or_insert(now.saturating_add_ns(patience_ns)) {
             let recording_id = writer.descriptor.recording_id;
             return Err(not_durable(JournalError::Uncommitted { recording_id, position: recorded }));

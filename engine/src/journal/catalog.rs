@@ -30,13 +30,13 @@ pub const CATALOG_NAME: &str = "archive.catalog";
 /// The version of the format that is written. An archive refuses catalogs with another major version.
 pub const CATALOG_VERSION: SemanticVersion = SemanticVersion::new(3, 1, 0);
 
-/// What a new file reserves, in bytes.
+/// The space that a new file reserves, in bytes.
 const CAPACITY: u64 = 64 << 10;
 
 const HEADER_LENGTH: usize = 32;
-/// What entries of new files are aligned to.
+/// The alignment of the entries in new files.
 const ALIGNMENT: i32 = 64;
-/// What entries of files are aligned to that name no alignment, and where the first of them is.
+/// The alignment of entries, and the offset of the first one, in files that name no alignment.
 const OLD_ALIGNMENT: usize = 1024;
 
 mod header {
@@ -46,7 +46,7 @@ mod header {
     pub(super) const ALIGNMENT: usize = 16;
 }
 
-/// Offsets in an entry.
+/// Offsets within an entry.
 mod entry {
     pub(super) const LENGTH: usize = 0;
     pub(super) const STATE: usize = 4;
@@ -105,7 +105,7 @@ pub struct CatalogEntry {
 pub struct Catalog {
     path: PathBuf,
     stored: Stored,
-    /// Where the first entry is, and what entries are aligned to.
+    /// The offset of the first entry, and the alignment of entries.
     first: usize,
     alignment: usize,
 }
@@ -120,7 +120,7 @@ impl Catalog {
         Self::create_filled(storage, |_| Ok(()))
     }
 
-    /// Makes a catalog of one recording: nobody meets it without.
+    /// Creates a catalog with one recording. The file appears complete.
     pub(crate) fn create_with(storage: &dyn Storage, first: &RecordingDescriptor) -> Result<Self, JournalError> {
         Self::create_filled(storage, |catalog| catalog.add(first).map(drop))
     }
@@ -131,7 +131,7 @@ impl Catalog {
     ) -> Result<Self, JournalError> {
         const NEW_NAME: &str = "archive.catalog.new";
         let path = storage.path(CATALOG_NAME);
-        // What somebody left who was killed here.
+        // A killed process may have left this file.
         storage.remove(NEW_NAME)?;
         let stored = storage.create(NEW_NAME, CAPACITY, Reserve::Space)?;
         let mut catalog = Self::empty(path, stored);
@@ -144,7 +144,7 @@ impl Catalog {
         Ok(catalog)
     }
 
-    /// Makes a catalog of these entries, in the place of any that there is.
+    /// Creates a catalog of these entries, and replaces an existing one.
     pub(crate) fn replace(
         storage: &dyn Storage,
         entries: &[CatalogEntry],
@@ -153,7 +153,7 @@ impl Catalog {
         let length = |entry: &CatalogEntry| {
             align_up(entry::HEADER_LENGTH + encode_descriptor(&entry.descriptor).len(), ALIGNMENT as usize) as u64
         };
-        // With room for more.
+        // Space for further entries.
         let capacity = CAPACITY + entries.iter().map(length).sum::<u64>().next_multiple_of(CAPACITY);
         storage.make(CATALOG_NAME, capacity, Reserve::Space, |stored| {
             let catalog = Self::empty(storage.path(CATALOG_NAME), stored.clone());
@@ -166,7 +166,7 @@ impl Catalog {
         storage.sync_names()
     }
 
-    /// A catalog without entries in a file of zeroes.
+    /// Writes the header of a catalog without entries to a file of zeroes.
     fn empty(path: PathBuf, stored: Stored) -> Self {
         let view = stored.view();
         put_i32(view, header::VERSION, CATALOG_VERSION.bits());
@@ -176,7 +176,7 @@ impl Catalog {
         Self { path, stored, first: HEADER_LENGTH, alignment: ALIGNMENT as usize }
     }
 
-    /// The entry of a recording that counts, or of the last one, and the catalog that has it.
+    /// The catalog, and the valid entry of a recording or the last valid entry.
     pub(crate) fn open_entry(
         storage: &dyn Storage,
         access: FileAccess,
@@ -300,7 +300,8 @@ impl Catalog {
         Ok(new.recording_id)
     }
 
-    /// Sees that there is room for another recording: makes the file longer if need be, as an archive does. Under the journal's lock.
+    /// Ensures that there is space for another recording, and extends the file if necessary, as an archive does. The
+    /// caller holds the journal's lock.
     pub(crate) fn make_room(&mut self, storage: &dyn Storage, new: &RecordingDescriptor) -> Result<(), JournalError> {
         let needed = (self.entries_end() + self.length_of(&encode_descriptor(new))) as u64;
         let length = self.view().len() as u64;
@@ -313,19 +314,19 @@ impl Catalog {
         Ok(())
     }
 
-    /// Behind the last entry.
+    /// The offset after the last entry.
     fn entries_end(&self) -> usize {
         let mut entries = self.entries();
         entries.by_ref().for_each(drop);
         entries.offset
     }
 
-    /// How long an entry is, header included.
+    /// The length of an entry, header included.
     fn length_of(&self, descriptor: &[u8]) -> usize {
         align_up(entry::HEADER_LENGTH + descriptor.len(), self.alignment)
     }
 
-    /// Adds an entry as it is.
+    /// Adds an entry without changing it.
     fn put(&self, new: &RecordingDescriptor, state: RecordingState, checksum: i32) -> Result<(), JournalError> {
         let offset = self.entries_end();
         let bytes = encode_descriptor(new);
@@ -339,12 +340,12 @@ impl Catalog {
         view.put_bytes(offset + entry::HEADER_LENGTH, &bytes);
         put_i32(view, offset + entry::CHECKSUM, checksum);
         put_i32(view, offset + entry::STATE, state.number());
-        // Last: from here on it is there.
+        // Stored last. From here on the entry exists.
         view.word_at::<i32>(offset + entry::LENGTH).store_release((length - entry::HEADER_LENGTH) as i32);
         Ok(())
     }
 
-    /// That what is read of it is what is in the file.
+    /// Checks that the mapping still shows the file's content.
     pub(crate) fn check_intact(&self) -> Result<(), JournalError> {
         if self.stored.is_intact() {
             return Ok(());
@@ -375,7 +376,7 @@ impl Catalog {
     /// The error of syncing the file.
     pub fn set_start(&self, entry: &CatalogEntry, start: Position) -> Result<(), JournalError> {
         let at = entry.offset + entry::HEADER_LENGTH + field::START_POSITION;
-        // In one step: others read it at any time.
+        // A single store, because readers may load it at any time.
         self.view().word_at::<i64>(at).store_release(start.get());
         self.sync()
     }
@@ -389,17 +390,17 @@ impl Catalog {
         let at = entry.offset + entry::HEADER_LENGTH;
         let view = self.view();
         put_i64(view, at + field::STOP_TIMESTAMP, stop.map_or(NULL_VALUE, |(_, time)| time.get()));
-        // The position last, in one step: others read it at any time.
+        // The position last, in a single store, because readers may load it at any time.
         let position = stop.map_or(NULL_VALUE, |(position, _)| position.get());
         view.word_at::<i64>(at + field::STOP_POSITION).store_release(position);
         self.sync()
     }
 
-    /// Says which session a recording goes on with.
+    /// Sets the session id with which a recording continues.
     ///
     /// # Errors
     ///
-    /// When the file could not be synced.
+    /// The error of syncing the file.
     pub(crate) fn set_session(&self, entry: &CatalogEntry, session_id: SessionId) -> Result<(), JournalError> {
         put_i32(self.view(), entry.offset + entry::HEADER_LENGTH + field::SESSION_ID, session_id.get());
         self.sync()
@@ -414,7 +415,7 @@ impl Catalog {
         self.stored.view()
     }
 
-    /// The entry at `offset`, whose length was checked.
+    /// The entry at `offset`. Its length has been checked.
     fn entry_at(&self, offset: usize, length: usize) -> Result<CatalogEntry, JournalError> {
         let view = self.view().slice(offset + entry::HEADER_LENGTH, length);
         let at = offset + entry::HEADER_LENGTH;
@@ -425,7 +426,7 @@ impl Catalog {
     }
 }
 
-/// What is wrong with a catalog, where, and what to do about it.
+/// The error for a malformed catalog: the place, what was found, and the remedy.
 fn malformed(path: &Path, offset: u64, found: String) -> JournalError {
     let dir = path.parent().unwrap_or(path).display();
     let found = format!("{found}; run `gannet journal repair {dir}`");
@@ -452,7 +453,7 @@ impl Iterator for Entries<'_> {
         }
         let length = length as usize;
         if length > rest || !(length + entry::HEADER_LENGTH).is_multiple_of(8) {
-            // Nobody knows where the next one would be.
+            // The offset of the next entry is unknown.
             self.offset = view.len();
             let found = format!("an entry cannot be {length} bytes long with {rest} left");
             return Some(Err(malformed(&self.catalog.path, offset as u64, found)));
@@ -462,8 +463,9 @@ impl Iterator for Entries<'_> {
     }
 }
 
-// Words, never bytes: a catalog is changed through a shared reference, and read meanwhile. Only what `add` writes of a new entry, for
-// which nobody else may have the catalog, and its texts, which nobody changes after that, are bytes.
+// Fields are accessed as whole words, never as bytes, because the catalog is changed through a shared reference while
+// others read it. Two parts are bytes: the new entry while `add` writes it, when no other process may have the catalog,
+// and its texts, which never change afterwards.
 
 fn get_i32(view: &AtomicBuffer, offset: usize) -> i32 {
     view.word_at::<i32>(offset).load_relaxed()

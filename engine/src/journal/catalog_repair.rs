@@ -28,19 +28,20 @@ pub struct RepairedCatalog {
     pub kept_in: Option<String>,
 }
 
-/// What a catalog should say that says otherwise, or nothing.
+/// What the examination of a catalog found: its fault, and the content that it should have.
 struct Found {
     repaired: RepairedCatalog,
     entries: Vec<CatalogEntry>,
     next_id: RecordingId,
 }
 
-/// Makes the catalog again if need be, unless this is only to see what would be done, and says what; with the entries that it has then.
+/// Rebuilds the catalog if it is damaged, and returns the report and the entries. Returns `None` if the catalog is
+/// whole. With `dry_run`, writes nothing.
 pub(crate) fn repair_catalog(
     storage: &dyn Storage,
     dry_run: bool,
 ) -> Result<Option<(RepairedCatalog, Vec<CatalogEntry>)>, JournalError> {
-    // Before anything is made in a directory that is none.
+    // Examine first, so that nothing is created in a directory without a journal.
     if examine(storage)?.is_none() {
         return Ok(None);
     }
@@ -99,7 +100,7 @@ fn examine(storage: &dyn Storage) -> Result<Option<Found>, JournalError> {
             segments.iter().filter(|(found, ..)| *found == id).map(|&(_, base, kind)| (base, kind)).collect();
         let Some(descriptor) = told(storage, id, &bases)? else {
             if fault.is_none() && id < next_id {
-                // What an archive has forgotten, and left behind.
+                // An archive has dropped the recording from its catalog and left the files.
                 continue;
             }
             let found = format!(
@@ -118,14 +119,15 @@ fn examine(storage: &dyn Storage) -> Result<Option<Found>, JournalError> {
     Ok(fault.map(|fault| Found { repaired: RepairedCatalog { fault, recordings, kept_in: None }, entries, next_id }))
 }
 
-/// The segments that there are, of all recordings.
+/// The existing segments of all recordings.
 fn segments(storage: &dyn Storage) -> Result<Vec<(RecordingId, Position, SegmentKind)>, JournalError> {
     let mut segments: Vec<_> = storage.names()?.iter().filter_map(|name| parse_segment_name(name)).collect();
     segments.sort_unstable();
     Ok(segments)
 }
 
-/// What an entry should say by its copy, if that is of the same recording: nobody changes but where it starts and stops, and its session.
+/// The descriptor that an entry should have according to its copy, if the copy belongs to the same recording. Only the
+/// start position, the stop position and the session may legitimately differ.
 fn corrected(storage: &dyn Storage, entry: &CatalogEntry) -> Result<RecordingDescriptor, JournalError> {
     let descriptor = &entry.descriptor;
     let copy = kept_entry(storage, descriptor.recording_id)?;
@@ -145,7 +147,7 @@ fn corrected(storage: &dyn Storage, entry: &CatalogEntry) -> Result<RecordingDes
     ))
 }
 
-/// What is to be known of a recording without its entry, which goes on as far as that tells. Recovery finds where it ends.
+/// The descriptor of a recording without an entry, reconstructed from its other files. Recovery finds its end.
 fn told(
     storage: &dyn Storage,
     id: RecordingId,
@@ -178,7 +180,7 @@ fn told(
         }
         (None, None) => return Ok(None),
     };
-    // Pruned since: by its page, or as its segments say.
+    // Pruned since then: the start is in the control page, or follows from the segments.
     let was = descriptor.layout();
     let first = segments.iter().find(|&&(base, kind)| kind == SegmentKind::Recorded && was.is_base(base));
     let start = [layout.map(|layout| layout.start_position), first.map(|&(base, _)| base)].into_iter().flatten();
@@ -187,7 +189,7 @@ fn told(
     Ok(Some(RecordingDescriptor { start_position, stop_timestamp: None, stop_position: None, ..descriptor }))
 }
 
-/// Whose stream a recording is of, by the frame with which it begins; as with a journal for which nobody chose where there is none.
+/// The ids in the first frame of a recording. The default ids of a journal if there is no frame.
 fn first_ids(
     storage: &dyn Storage,
     id: RecordingId,
@@ -203,7 +205,7 @@ fn first_ids(
     Ok((SessionId::new(word(12)), StreamId::new(word(16))))
 }
 
-/// Keeps a copy of the catalog as it is.
+/// Keeps a copy of the present catalog.
 fn keep_as_it_is(storage: &dyn Storage) -> Result<Option<String>, JournalError> {
     let Some(stored) = storage.find_whole(CATALOG_NAME, 1, FileAccess::ReadOnly)? else { return Ok(None) };
     let names = storage.names()?;

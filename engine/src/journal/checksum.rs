@@ -1,5 +1,5 @@
-//! The checksum of everything that a journal keeps one of: CRC-32C (Castagnoli), as iSCSI has it. Sidecars, the indexer and the copies of
-//! catalog entries call this.
+//! The checksum of a journal: CRC-32C (Castagnoli), as in iSCSI. Used for sidecars, by the indexer, and for the copies
+//! of catalog entries.
 
 use crc_fast::{CrcAlgorithm, Digest, checksum};
 
@@ -11,16 +11,16 @@ pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
     checksum(ALGORITHM, bytes) as u32
 }
 
-/// The checksum of bytes that come in pieces.
+/// The checksum of bytes that arrive in pieces.
 pub(crate) struct Crc32c(Digest);
 
 impl Crc32c {
-    /// That of no bytes.
+    /// Starts with no bytes.
     pub(crate) fn new() -> Self {
         Self(Digest::new(ALGORITHM))
     }
 
-    /// Goes on with the next piece.
+    /// Adds the next piece.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }

@@ -16,48 +16,50 @@ use crate::agent::{Backoff, IdleStrategy};
 use crate::sync::{AtomicBool, AtomicI64, Ordering};
 use crate::time::SystemClock;
 
-/// How long the thread sleeps between two looks, in nanoseconds, and how long at most while nobody stamps.
+/// The interval between two readings of the clock by the thread, in nanoseconds, and the longest interval while no
+/// appender stamps.
 const TICK_NS: i64 = 1_000_000;
 const REST_NS: i64 = 8_000_000;
-/// After so many looks in a row that found that no appender had read the clock, the word is emptied.
+/// The word is emptied after this many intervals in a row in which no appender read the clock.
 const SILENT_LOOKS: u32 = 100;
-/// An appender reads the clock itself once in so many stamps.
+/// An appender reads the clock itself once in this many stamps.
 const STAMPS_PER_READING: u32 = 64;
-/// What the word holds while nobody keeps it.
+/// The value of the word while the thread does not maintain it.
 const EMPTY: i64 = 0;
 
-/// The clock of this process, if anybody has it.
+/// The clock of this process, if it is in use.
 static RUNNING: Mutex<Weak<CoarseClock>> = Mutex::new(Weak::new());
 
-/// The time as of a millisecond ago or less, kept by a thread for as long as anybody has this.
+/// A clock that is at most about a millisecond behind. A thread maintains it as long as it is in use.
 #[derive(Debug)]
 pub(crate) struct CoarseClock {
     time: Arc<Time>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// One appender's way to the time.
+/// An appender's handle to the clock.
 #[derive(Debug)]
 pub(crate) struct CoarseStamps {
     time: Arc<Time>,
-    /// Stamps until it reads the clock itself.
+    /// The number of stamps until the appender reads the clock itself.
     left: u32,
-    /// Keeps the thread.
+    /// Keeps the thread alive.
     _clock: Arc<CoarseClock>,
 }
 
-/// What the thread and appenders share. Every access is relaxed: the time is all there is to see.
+/// The words that the thread and the appenders share. All accesses are relaxed, because no other data depends on the
+/// time.
 #[derive(Debug, Default)]
 struct Time {
     /// Nanoseconds since 1970, or [`EMPTY`].
     now: AtomicI64,
-    /// An appender has read the clock since the thread looked last.
+    /// Whether an appender has read the clock since the thread last checked.
     is_wanted: AtomicBool,
     is_over: AtomicBool,
 }
 
 impl CoarseClock {
-    /// The one of this process.
+    /// The clock of this process.
     pub(crate) fn of_process() -> Arc<Self> {
         let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
         running.upgrade().unwrap_or_else(|| {
@@ -80,11 +82,11 @@ impl CoarseClock {
                 idle.idle_once();
             }
         });
-        // Without a thread the word stays empty, and each stamp is a reading of the clock.
+        // Without the thread the word stays empty, and every stamp reads the clock.
         Self { time, thread: thread.ok() }
     }
 
-    /// For an appender.
+    /// Returns a handle for an appender.
     pub(crate) fn stamps(self: Arc<Self>) -> CoarseStamps {
         CoarseStamps { time: Arc::clone(&self.time), left: 0, _clock: self }
     }
@@ -95,7 +97,7 @@ impl Drop for CoarseClock {
         self.time.is_over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
-            // It cannot panic, and there would be nobody to tell.
+            // The thread does not panic, and there is nobody to report to.
             let _ = thread.join();
         }
     }
@@ -107,7 +109,7 @@ impl CoarseStamps {
         self.next_by(read_clock)
     }
 
-    /// The same, if the clock is not to be read for it.
+    /// The time in nanoseconds since 1970, if it needs no reading of the clock.
     #[inline(always)]
     pub(crate) fn at_hand(&mut self) -> Option<i64> {
         let left = self.left.checked_sub(1)?;
@@ -123,7 +125,8 @@ impl CoarseStamps {
         self.at_hand().unwrap_or_else(|| self.read(clock))
     }
 
-    /// Reads the clock, for the others, too, if the thread keeps the word, and says that somebody stamps.
+    /// Reads the clock and marks it as wanted. Also stores the time for other appenders, if the thread maintains the
+    /// word.
     #[cold]
     fn read(&mut self, clock: impl FnOnce() -> i64) -> i64 {
         self.left = STAMPS_PER_READING - 1;
@@ -138,7 +141,8 @@ impl CoarseStamps {
 }
 
 impl Time {
-    /// The thread's turn, after so many silent ones. False if nobody stamps any more.
+    /// One turn of the thread. `silent` counts the turns in a row without a stamp. Returns false once no appender
+    /// stamps any more.
     fn tick(&self, silent: &mut u32, clock: impl FnOnce() -> i64) -> bool {
         let found = self.now.load(Ordering::Relaxed);
         let is_wanted = self.is_wanted.swap(false, Ordering::Relaxed);
@@ -152,8 +156,8 @@ impl Time {
         is_kept
     }
 
-    /// Stores a time that was read after `found` was seen in the word, unless somebody has stored since: what they read may be newer,
-    /// and a word that was emptied stays so.
+    /// Stores a time that was read after `found` was loaded from the word, unless the word has changed since. The other
+    /// time may be newer, and an emptied word stays empty.
     fn replace(&self, found: i64, now: i64) {
         let _ = self.now.compare_exchange(found, now, Ordering::Relaxed, Ordering::Relaxed);
     }

@@ -38,10 +38,10 @@ pub const MAX_APPENDERS: usize = 64;
 /// The version of the control page's layout.
 pub const CONTROL_VERSION: SemanticVersion = SemanticVersion::new(1, 2, 0);
 
-/// The minor version since which there is `assured`.
+/// The minor version that introduced `assured`.
 const ASSURED_SINCE: i32 = 2;
 
-/// The sync policy by which appends wait.
+/// The stored sync policy with which appends wait for syncs.
 const EVERY_APPEND: i64 = 3;
 
 const LENGTH_BYTES: usize = SLOTS + MAX_APPENDERS * SLOT_LENGTH;
@@ -81,52 +81,52 @@ const _: () = {
     assert!(SYNC_VALUE.end() == ROLL_PERIOD.start() && ROLL_OFFSET.end() <= TAIL.start());
 };
 
-/// The file, mapped.
+/// The control page, a mapped file.
 #[derive(Clone, Debug)]
 pub(crate) struct Control {
     stored: Stored,
     name: String,
 }
 
-/// Where a control page says that its recording is, and whether its words are those of now.
+/// The positions in a control page, and whether they are from the current boot of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
     pub(crate) tail: Position,
     pub(crate) recorded: Position,
     pub(crate) indexed: Position,
     pub(crate) durable: Position,
-    /// Whether the machine has been up since.
+    /// Whether the machine has not been restarted since the page was written.
     pub(crate) same_boot: bool,
 }
 
-/// What was chosen for a recording: what its page says but for where it is.
+/// The settings of a recording in its control page, without its positions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chosen {
     pub(crate) stamps: Stamps,
     pub(crate) sync: SyncPolicy,
     pub(crate) roll: Option<RollCycle>,
-    /// The cycle that has begun last; 0 for none.
+    /// The cycle that began last. 0 if none did.
     pub(crate) cycle: i64,
 }
 
 impl Chosen {
-    /// Of a recording that nobody chose anything for.
+    /// The settings of a recording for which none were chosen.
     pub(crate) const NOTHING: Self = Self { stamps: Stamps::None, sync: SyncPolicy::None, roll: None, cycle: 0 };
 }
 
 impl Control {
-    /// The name of the file.
+    /// The name of a recording's control page.
     pub(crate) fn name(recording_id: RecordingId) -> String {
         format!("{recording_id}.control")
     }
 
-    /// Whose page a file is by its name, if it is one's.
+    /// The recording whose control page has this file name, if it is a control page's.
     pub(crate) fn parse_name(name: &str) -> Option<RecordingId> {
         let id = RecordingId::new(name.strip_suffix(".control")?.parse().ok()?);
         (Self::name(id) == name).then_some(id)
     }
 
-    /// Whether there is no page of that recording, or one by which nothing was appended to it yet.
+    /// Whether the recording has no control page, or one that shows that nothing was appended.
     pub(crate) fn is_unused(storage: &dyn Storage, recording_id: RecordingId) -> Result<bool, JournalError> {
         let Some(stored) = storage.find(&Self::name(recording_id), 1, FileAccess::ReadOnly)? else { return Ok(true) };
         let view = stored.view();
@@ -138,8 +138,8 @@ impl Control {
         Ok(is_page && [TAIL, RECORDED].iter().all(|&field| view.word(field).load_relaxed() == start))
     }
 
-    /// How a recording's segments are laid out by its page alone, with the start that it has since it was pruned. None if there is no
-    /// page, or none that can be true.
+    /// The layout of a recording's segments according to its control page, with the start position after the last
+    /// pruning. `None` if there is no page, or no plausible one.
     pub(crate) fn layout_of(
         storage: &dyn Storage,
         recording_id: RecordingId,
@@ -164,7 +164,7 @@ impl Control {
         }))
     }
 
-    /// Makes the page of a recording that is at `position`, in the place of any that there is.
+    /// Creates the page of a recording that is at `position`, and replaces an existing one.
     pub(crate) fn create(
         storage: &dyn Storage,
         descriptor: &RecordingDescriptor,
@@ -197,7 +197,7 @@ impl Control {
         Ok(Self { stored, name })
     }
 
-    /// Makes the page anew, of a recording that is at `position`, with everything that is not about positions as it is.
+    /// Creates the page of a recording that is at `position` anew, with the same settings.
     pub(crate) fn create_again(
         &self,
         storage: &dyn Storage,
@@ -208,7 +208,8 @@ impl Control {
         Self::create(storage, descriptor, &Chosen { stamps, sync, roll, cycle }, position)
     }
 
-    /// Maps the page of a recording. None if there is none, or none that speaks of this recording as the catalog does.
+    /// Maps the page of a recording. `None` if there is no page, or if it does not match the recording's entry in the
+    /// catalog.
     pub(crate) fn open(
         storage: &dyn Storage,
         descriptor: &RecordingDescriptor,
@@ -225,10 +226,10 @@ impl Control {
         Ok(speaks_of_it.then_some(Self { stored, name }))
     }
 
-    /// Where the recording is, if the words can be true.
+    /// The recording's positions, if they are plausible.
     pub(crate) fn known(&self, descriptor: &RecordingDescriptor, boot_id: [i64; 2]) -> Option<Known> {
         let view = self.stored.view();
-        // What was pruned is neither indexed nor durable any more, nor does it have to be.
+        // A pruned range is no longer indexed or durable, and need not be.
         let start = descriptor.start_position;
         let mut known = Known {
             tail: Position::new(self.tail().load_acquire()),
@@ -239,7 +240,8 @@ impl Control {
                 && [0, 1].map(|half| view.word(BOOT_ID.element(half)).load_relaxed()) == boot_id,
         };
         if !known.same_boot {
-            // A disk may have the words of one page from different moments. What is durable was recorded, whatever the others say.
+            // A disk may hold the words of a page from different moments. A durable position was recorded, whatever the
+            // other words say.
             known.recorded = known.recorded.max(known.durable);
             known.tail = known.tail.max(known.recorded);
             known.indexed = known.indexed.min(known.recorded);
@@ -252,7 +254,7 @@ impl Control {
         (in_order && are_positions).then_some(known)
     }
 
-    /// Begins anew at `position`: everything below is recorded, nobody claims anything.
+    /// Resets the positions to `position`: everything below is recorded, and nothing is claimed.
     pub(crate) fn reset(&self, boot_id: [i64; 2], position: Position) {
         let view = self.stored.view();
         for slot in 0..MAX_APPENDERS {
@@ -263,7 +265,8 @@ impl Control {
         }
         let durable = self.durable().load_relaxed().min(position.get());
         self.durable().store_relaxed(durable);
-        // Until this page is on stable storage, as before; see `assure`. A page from before 1.2 has no such word.
+        // The old value until the page is on stable storage; see `assure`. A page before version 1.2 does not have this
+        // word.
         self.assured().store_relaxed(self.durable_position().get().min(durable));
         if !self.tells_assured() {
             PREAMBLE.write_version(view);
@@ -273,7 +276,7 @@ impl Control {
         self.tail().store_release(position.get());
     }
 
-    /// What reserved values say.
+    /// The meaning of reserved values.
     pub(crate) fn stamps(&self) -> Stamps {
         match self.stored.view().word(STAMPS).load_relaxed() {
             1 => Stamps::Coarse,
@@ -282,7 +285,7 @@ impl Control {
         }
     }
 
-    /// Sets when messages are put on stable storage.
+    /// Sets when messages are synced to stable storage.
     pub(crate) fn set_sync_policy(&self, policy: SyncPolicy) {
         let (kind, value) = match policy {
             SyncPolicy::None => (0, 0),
@@ -294,7 +297,7 @@ impl Control {
         self.stored.view().word(SYNC_KIND).store_relaxed(kind);
     }
 
-    /// When messages are put on stable storage.
+    /// When messages are synced to stable storage.
     pub(crate) fn sync_policy(&self) -> SyncPolicy {
         let value = self.stored.view().word(SYNC_VALUE).load_relaxed().max(1).cast_unsigned();
         match self.stored.view().word(SYNC_KIND).load_relaxed() {
@@ -305,12 +308,12 @@ impl Control {
         }
     }
 
-    /// The word that says when messages are put on stable storage; see [`waits_for_sync`].
+    /// The word with the sync policy's kind; see [`waits_for_sync`].
     pub(crate) fn sync_kind(&self) -> OwnedWord<i64> {
         self.own(SYNC_KIND)
     }
 
-    /// That its words are those that everybody sees; see [`Stored::is_intact`].
+    /// Checks that the mapping still shows the file; see [`Stored::is_intact`].
     pub(crate) fn check_intact(&self, storage: &dyn Storage) -> Result<(), JournalError> {
         if self.is_intact() {
             return Ok(());
@@ -319,19 +322,19 @@ impl Control {
         Err(JournalError::Malformed { path, offset: 0, found: Fault::CUT_SHORT.to_string() })
     }
 
-    /// Whether its words are those that everybody sees; see [`Stored::is_intact`].
+    /// Whether the mapping still shows the file; see [`Stored::is_intact`].
     pub(crate) fn is_intact(&self) -> bool {
         self.stored.is_intact()
     }
 
-    /// Where the recording is, as its writers go by it: up to where it is recorded, and its tail.
+    /// The recorded position and the tail.
     ///
-    /// A tail is in a segment that is there, or where one ends: whoever moves it has the segment. So it says nothing about which
-    /// segments there should be that lie beyond the next; see `writer`.
+    /// A tail is within an existing segment or at a segment's end, because appenders enter a segment before they move
+    /// the tail there. So the tail does not imply that any segment beyond the next one exists; see `writer`.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Malformed`] when somebody wrote over the words, or cut the file short.
+    /// [`JournalError::Malformed`] if the words were overwritten, or the file was truncated.
     pub(crate) fn ends(
         &self,
         storage: &dyn Storage,
@@ -357,7 +360,8 @@ impl Control {
         Ok((recorded, tail))
     }
 
-    /// What is wrong with a tail that was where no frame can be appended: no segment leads up to it, or frames are there.
+    /// The error for a tail at which no frame can be appended, because no segment leads up to it or frames are there
+    /// already.
     pub(crate) fn bad_tail(&self, storage: &dyn Storage, tail: Position) -> JournalError {
         let found = format!(
             "the tail is {tail}, where no frame can be appended: somebody wrote over it; close the journal everywhere and open it \
@@ -366,30 +370,30 @@ impl Control {
         JournalError::Malformed { path: storage.path(&self.name), offset: TAIL.start() as u64, found }
     }
 
-    /// Sets how often a new cycle begins; never if none is given.
+    /// Sets how often a new cycle begins. `None` for never.
     pub(crate) fn set_roll_cycle(&self, roll: Option<RollCycle>) {
         let (period_s, offset_s) = roll.map_or((0, 0), |roll| roll.seconds());
         self.stored.view().word(ROLL_OFFSET).store_relaxed(offset_s);
         self.stored.view().word(ROLL_PERIOD).store_relaxed(period_s);
     }
 
-    /// How often a new cycle begins.
+    /// How often a new cycle begins. `None` for never.
     pub(crate) fn roll_cycle(&self) -> Option<RollCycle> {
         let word = |field: Field<i64>| self.stored.view().word(field).load_relaxed();
         RollCycle::of_seconds(word(ROLL_PERIOD), word(ROLL_OFFSET))
     }
 
-    /// The cycle that what is appended now belongs to; 0 before anybody said so.
+    /// The current cycle. 0 if none has begun.
     pub(crate) fn cycle(&self) -> i64 {
         self.stored.view().word(CYCLE).load_relaxed()
     }
 
-    /// Says which cycle has begun. For whoever has the keeper's lock, or the journal alone, or its exclusive appender.
+    /// Sets the current cycle. The caller holds the keeper's lock, has the journal alone, or is its exclusive appender.
     pub(crate) fn set_cycle(&self, number: i64) {
         self.stored.view().word(CYCLE).store_relaxed(number);
     }
 
-    /// The cycle that an exclusive appender is to begin before its next message.
+    /// The word with the cycle that an exclusive appender must begin before its next message.
     pub(crate) fn due_cycle(&self) -> OwnedWord<i64> {
         self.own(DUE)
     }
@@ -400,19 +404,19 @@ impl Control {
         self.stored.sync(0, LENGTH_BYTES).map_err(failed)
     }
 
-    /// The word that appenders claim from.
+    /// The word with the tail, from which appenders claim.
     pub(crate) fn tail(&self) -> OwnedWord<i64> {
         self.own(TAIL)
     }
 
-    /// What an appender claims.
+    /// An appender's slot with its claim.
     pub(crate) fn slot(&self, slot: usize) -> Slot {
         assert!(slot < MAX_APPENDERS, "a slot of the page");
         let start = SLOTS + slot * SLOT_LENGTH;
         Slot { position: self.own(Field::at(start)), length: self.own(Field::at(start + 8)) }
     }
 
-    /// The process whose appender has a slot; 0 for none.
+    /// The word with the process id of a slot's owner. 0 if the slot is free.
     pub(crate) fn slot_pid(&self, slot: usize) -> OwnedWord<i64> {
         assert!(slot < MAX_APPENDERS, "a slot of the page");
         self.own(Field::at(SLOTS + slot * SLOT_LENGTH + 16))
@@ -439,32 +443,32 @@ impl Control {
         self.own(ASSURED)
     }
 
-    /// Whether the page has a word of its own for what everybody is told.
+    /// Whether the page has the word `assured`.
     fn tells_assured(&self) -> bool {
         preamble::version(self.stored.view()).minor() >= ASSURED_SINCE
     }
 
-    /// Everything below is committed, as far as anybody has looked.
+    /// The recorded position: everything below is known to be committed.
     pub(crate) fn recorded_position(&self) -> Position {
         // ORDERING(journal.recorded): Acquire. Pairs with `advance`; the frames below are committed.
         Position::new(self.recorded().load_acquire())
     }
 
-    /// Everything below has its checksums, and its index entries.
+    /// The indexed position: everything below has its checksums and index entries.
     pub(crate) fn indexed_position(&self) -> Position {
         // ORDERING(journal.recorded): Acquire. Pairs with `advance`; the sidecars below are complete.
         Position::new(self.indexed().load_acquire())
     }
 
-    /// Everything below is on stable storage, and so is the page that says so.
+    /// The durable position: everything below is on stable storage, and so is the page with this position.
     pub(crate) fn durable_position(&self) -> Position {
-        // A page from before 1.2, which somebody has open who has only that word.
+        // A page before version 1.2, which an older process may have open, has only `durable`.
         let word = if self.tells_assured() { self.assured() } else { self.durable() };
         // ORDERING(journal.recorded): Acquire. Pairs with `advance`; what is below was synced.
         Position::new(word.load_acquire())
     }
 
-    /// Everything below is pruned; 0 if nothing ever was.
+    /// The pruned position: everything below is pruned. 0 if nothing was pruned.
     pub(crate) fn first_position(&self) -> Position {
         // ORDERING(journal.recorded): Acquire. Pairs with `advance`; the catalog says so, too.
         Position::new(self.own(FIRST).load_acquire())
@@ -482,8 +486,8 @@ impl Control {
         advance(&self.indexed(), position);
     }
 
-    /// Says that everything below `position` is on stable storage, first for whoever recovers, then for everybody, once nothing can
-    /// take it back.
+    /// Stores that everything below `position` is on stable storage: first in `durable`, for recovery, then, after the
+    /// page was synced, in `assured`, for everybody.
     pub(crate) fn advance_durable(&self, storage: &dyn Storage, position: Position) -> Result<(), JournalError> {
         advance(&self.durable(), position);
         self.sync(storage)?;
@@ -492,12 +496,12 @@ impl Control {
         Ok(())
     }
 
-    /// Waits until the page is on stable storage, and tells everybody what it says is durable. For whoever has the journal alone.
+    /// Syncs the page, and then publishes its durable position. The caller has the journal alone.
     pub(crate) fn assure(&self, storage: &dyn Storage) -> Result<(), JournalError> {
         self.advance_durable(storage, Position::new(self.durable().load_relaxed()))
     }
 
-    /// Takes the indexed position back: what is behind it is made again.
+    /// Moves the indexed position back. The index beyond it is written again.
     pub(crate) fn rewind_indexed(&self, position: Position) {
         self.indexed().store_relaxed(position.get());
     }
@@ -508,13 +512,13 @@ impl Control {
     }
 }
 
-/// Whether appends wait until they are on stable storage, by what [`Control::sync_kind`] says.
+/// Whether appends wait for syncs, given the value of [`Control::sync_kind`].
 #[inline]
 pub(crate) const fn waits_for_sync(kind: i64) -> bool {
     kind == EVERY_APPEND
 }
 
-/// Whether a recording can have begun at `start`, and have been pruned to where its descriptor says that it begins.
+/// Whether a recording may have begun at `start`, and then been pruned to its descriptor's start position.
 fn has_started(start: i64, descriptor: &RecordingDescriptor) -> bool {
     let now = descriptor.start_position;
     if start == now.get() {
@@ -524,12 +528,12 @@ fn has_started(start: i64, descriptor: &RecordingDescriptor) -> bool {
     (0..now.get()).contains(&start) && layout.is_base(now)
 }
 
-/// Moves a position on, unless it is further already.
+/// Moves a position forward, unless it is further already.
 fn advance(word: &OwnedWord<i64>, position: Position) {
     let mut found = word.load_relaxed();
     while found < position.get() {
-        // ORDERING(journal.recorded): AcqRel exchange. Pairs with the Acquire loads of the positions; publishes what was done to
-        // the bytes below before the position is told.
+        // ORDERING(journal.recorded): AcqRel exchange. Pairs with the Acquire loads of the positions; publishes what
+        // was done to the bytes below before the position is stored.
         match word.compare_exchange(found, position.get()) {
             Ok(_) => return,
             Err(other) => found = other,

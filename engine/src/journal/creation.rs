@@ -14,11 +14,11 @@ use super::retention::{Retention, RetentionFile};
 use super::storage::Storage;
 use super::unlisted::unlisted_file;
 
-/// The catalog of a directory in which no journal was begun: none, or one without entries.
+/// The catalog of a directory without a journal: `None`, or a catalog without entries.
 ///
 /// # Errors
 ///
-/// [`JournalError::Exists`] where the catalog has entries; or what is wrong with it.
+/// [`JournalError::Exists`] if the catalog has entries, or what is wrong with the catalog.
 pub(crate) fn empty_catalog(storage: &dyn Storage) -> Result<Option<Catalog>, JournalError> {
     match Catalog::open(storage, FileAccess::ReadWrite) {
         Ok(catalog) if catalog.entries().next().is_none() => Ok(Some(catalog)),
@@ -28,11 +28,12 @@ pub(crate) fn empty_catalog(storage: &dyn Storage) -> Result<Option<Catalog>, Jo
     }
 }
 
-/// Begins a recording under the next id of the catalog, which is made with it where there is none.
+/// Begins a recording with the next id of the catalog. Creates the catalog if there is none.
 ///
 /// # Errors
 ///
-/// [`JournalError::Unlisted`] where there are files that it would take for its own; or what the operating system refuses.
+/// [`JournalError::Unlisted`] if there are files that the recording would use as its own. Otherwise an error of the
+/// operating system.
 pub(crate) fn begin(
     storage: &dyn Storage,
     mut catalog: Option<Catalog>,
@@ -49,7 +50,7 @@ pub(crate) fn begin(
         catalog.make_room(storage, &descriptor)?;
     }
     Control::create(storage, &descriptor, chosen, descriptor.start_position)?;
-    // That of somebody who was killed here says nothing.
+    // A file left by a killed process has no meaning.
     storage.remove(&RetentionFile::name(recording_id))?;
     if !retention.keeps_everything() {
         RetentionFile::open_or_create(storage, recording_id)?.set_policy(storage, retention)?;

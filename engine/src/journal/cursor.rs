@@ -40,7 +40,7 @@ pub const MAX_CURSOR_NAME: usize = 200;
 const SLOT: usize = 256;
 const FILE_LENGTH: usize = SLOT * (MAX_CURSORS + 1);
 const PREAMBLE: Preamble = Preamble::new(CURSORS_VERSION, FILE_LENGTH);
-/// The version before, whose cursors are all of generation 0.
+/// The previous version, in which all cursors have generation 0.
 const UNTAGGED: Preamble = Preamble::new(SemanticVersion::new(1, 0, 0), FILE_LENGTH);
 
 const IN_USE: Field<i32> = Field::at(0);
@@ -52,7 +52,8 @@ const NAME: usize = 32;
 
 const _: () = assert!(NAME + MAX_CURSOR_NAME <= SLOT && GENERATION.end() <= NAME);
 
-/// The bits of a position's word that tell its generation: frames begin at multiples of 32.
+/// The bits of a position's word that hold its generation. Frames begin at multiples of 32, so a position does not need
+/// them.
 const TAG: i64 = FRAME_ALIGNMENT as i64 - 1;
 
 /// A named cursor: the position at which a consumer continues after a restart. Messages from there on are not pruned
@@ -85,9 +86,9 @@ pub struct Cursor {
     stored: Stored,
     slot: usize,
     position: OwnedWord<i64>,
-    /// Of the slot now, and when this was made.
+    /// The word with the slot's generation, and the generation of this cursor.
     generations: (OwnedWord<i64>, i64),
-    /// Where this moved it last, or found it.
+    /// The position that this handle has last stored or loaded.
     seen: Position,
     name: String,
     start: Position,
@@ -130,7 +131,7 @@ impl Recording {
         }
         let storage = &*self.storage;
         let descriptor = self.descriptor();
-        // Those who make and remove cursors wait for each other; those who move them do not.
+        // Creating and removing cursors requires the lock; moving them does not.
         let _lock = lock(storage, descriptor)?;
         let stored = match open(storage, descriptor, FileAccess::ReadWrite)? {
             Some(stored) => stored,
@@ -150,7 +151,8 @@ impl Recording {
                 let word = tagged(self.start_position(), view.word(GENERATION.from(slot)).load_relaxed());
                 view.word(POSITION.from(slot)).store_relaxed(word);
                 view.word(MOVED.from(slot)).store_relaxed(SystemClock.epoch().get());
-                // ORDERING(journal.cursor): Release. Pairs with the Acquire load in `info`; publishes the name and where it is.
+                // ORDERING(journal.cursor): Release. Pairs with the Acquire load in `info`; publishes the name and the
+                // position.
                 view.word(IN_USE.from(slot)).store_release(1);
                 slot
             }
@@ -191,7 +193,7 @@ impl Recording {
     /// [`JournalError::UnknownCursor`]. For a place that the recording does not have, as [`Self::tailer`]. Otherwise an
     /// error of the operating system.
     pub fn move_cursor(&self, name: &str, to: Start) -> Result<Position, JournalError> {
-        // Nothing is pruned between the look and the deed.
+        // Pruning needs this lock, too, so nothing is pruned between finding the position and moving the cursor.
         let _lock = lock(&*self.storage, self.descriptor())?;
         let mut cursor = self.existing(name)?;
         let position = self.tailer(to)?.position();
@@ -213,13 +215,14 @@ impl Recording {
         let (generation, found) = &cursor.generations;
         let next = found.wrapping_add(1);
         generation.store_relaxed(next);
-        // ORDERING(journal.cursor): Release. Pairs with the Acquire load in `move_to`; whoever finds this word finds the generation.
+        // ORDERING(journal.cursor): Release. Pairs with the Acquire load in `move_to`; whoever loads this word also
+        // sees the generation.
         cursor.position.store_release(tagged(Position::new(0), next));
         view.word(IN_USE.from(slot)).store_relaxed(0);
         cursor.sync_slot()
     }
 
-    /// The cursor of that name, if there is one. With the cursors' lock.
+    /// The existing cursor of that name. The caller holds the cursors' lock.
     fn existing(&self, name: &str) -> Result<Cursor, JournalError> {
         let unknown = || unknown(self.descriptor().recording_id, name);
         let stored = open(&*self.storage, self.descriptor(), FileAccess::ReadWrite)?.ok_or_else(unknown)?;
@@ -229,13 +232,13 @@ impl Recording {
 }
 
 impl Cursor {
-    /// The cursor that a slot is used for. With the cursors' lock.
+    /// The cursor in a slot. The caller holds the cursors' lock.
     fn new(stored: Stored, slot: usize, name: &str, descriptor: &RecordingDescriptor) -> Self {
         let view = stored.view();
         let generation = view.own(GENERATION.from(slot));
         Self {
             position: view.own(POSITION.from(slot)),
-            // Nobody removes it meanwhile.
+            // The lock is held, so the cursor cannot be removed meanwhile.
             seen: place(view, slot),
             generations: (generation.clone(), generation.load_relaxed()),
             slot,
@@ -258,7 +261,7 @@ impl Cursor {
     pub fn position(&self) -> Position {
         let found = place(self.stored.view(), self.slot);
         let position = if self.is_there() { found } else { self.seen };
-        // A hostile file may say anything.
+        // The file is untrusted.
         position.clamp(Position::new(0), self.end)
     }
 
@@ -274,15 +277,15 @@ impl Cursor {
             return Err(JournalError::Position { recording_id: self.recording_id, position, reason });
         }
         let word = tagged(position, self.generations.1);
-        // ORDERING(journal.cursor): Acquire. Pairs with the Release store in `remove_cursor`: where a later cursor's position is found,
-        // its generation is, too.
+        // ORDERING(journal.cursor): Acquire. Pairs with the Release store in `remove_cursor`: whoever loads the
+        // position of a later cursor also sees its generation.
         let mut found = self.position.load_acquire();
         loop {
             if !self.is_there() {
                 return Err(unknown(self.recording_id, &self.name));
             }
-            // ORDERING(journal.cursor): Release. Pairs with the Acquire loads of the position; what the consumer did with the messages
-            // below comes before.
+            // ORDERING(journal.cursor): Release. Pairs with the Acquire loads of the position; publishes what the
+            // consumer did with the messages below.
             match self.position.compare_exchange(found, word) {
                 Ok(_) => break,
                 Err(other) => found = other,
@@ -306,7 +309,7 @@ impl Cursor {
         if self.is_there() { self.sync_slot() } else { Err(unknown(self.recording_id, &self.name)) }
     }
 
-    /// Whether the slot is still used for it. Asked after its position was read.
+    /// Whether the slot still belongs to this cursor. Checked after its position was loaded.
     fn is_there(&self) -> bool {
         self.generations.0.load_relaxed() == self.generations.1
     }
@@ -317,8 +320,8 @@ impl Cursor {
     }
 }
 
-/// Takes cursors that are behind the end back to it, for good, and says which. Whoever goes on behind the end does so with messages that
-/// none of their consumers has seen.
+/// Moves cursors that are beyond the end back to it, on stable storage, and returns them. Messages appended at the end
+/// from now on are new to their consumers.
 pub(crate) fn rewind_to(
     storage: &dyn Storage,
     descriptor: &RecordingDescriptor,
@@ -327,7 +330,7 @@ pub(crate) fn rewind_to(
     let _lock = lock(storage, descriptor)?;
     let stored = match open(storage, descriptor, FileAccess::ReadWrite) {
         Ok(Some(stored)) => stored,
-        // Whoever wants a cursor of such a file is told; those who append have no use for them.
+        // A process that opens a cursor of such a file gets the error. Appenders do not need cursors.
         Ok(None) | Err(JournalError::Malformed { .. }) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
@@ -358,12 +361,12 @@ fn find(view: &AtomicBuffer, name: &str) -> Option<usize> {
     slots().find(|&slot| info(view, slot).is_some_and(|info| info.name == name))
 }
 
-/// A position as a slot of this generation has it.
+/// The word for a position and a generation.
 fn tagged(position: Position, generation: i64) -> i64 {
     position.get() | generation & TAG
 }
 
-/// The position that a slot has.
+/// The position in a slot.
 fn place(view: &AtomicBuffer, slot: usize) -> Position {
     // ORDERING(journal.cursor): Acquire. Pairs with the Release stores of `move_to` and `remove_cursor`.
     Position::new(view.word(POSITION.from(slot)).load_acquire() & !TAG)
@@ -373,7 +376,7 @@ fn unknown(recording_id: RecordingId, name: &str) -> JournalError {
     JournalError::UnknownCursor { recording_id, name: name.to_owned() }
 }
 
-/// What a slot says, if it is used.
+/// The content of a slot, if it is in use.
 fn info(view: &AtomicBuffer, slot: usize) -> Option<CursorInfo> {
     // ORDERING(journal.cursor): Acquire. Pairs with the Release store in `cursor`.
     if view.word(IN_USE.from(slot)).load_acquire() != 1 {
@@ -389,7 +392,7 @@ fn info(view: &AtomicBuffer, slot: usize) -> Option<CursorInfo> {
     })
 }
 
-/// The file, with the cursors' lock if it is opened for writing.
+/// Opens the file. To open it for writing, the caller holds the cursors' lock.
 fn open(
     storage: &dyn Storage,
     descriptor: &RecordingDescriptor,
@@ -414,7 +417,7 @@ fn open(
         return Err(JournalError::Malformed { path: storage.path(&name), offset: 0, found });
     }
     if is_untagged && access == FileAccess::ReadWrite {
-        // Nothing else is different.
+        // The rest of the layout is the same.
         PREAMBLE.write_version(view);
         let failed = |source| JournalError::Io { action: "sync", path: storage.path(&name), source };
         stored.sync(0, SLOT).map_err(failed)?;
@@ -426,7 +429,7 @@ fn create(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<Sto
     let name = file_name(descriptor.recording_id);
     let stored = storage.make(&name, FILE_LENGTH as u64, Reserve::Space, |stored| {
         PREAMBLE.write(stored.view(), descriptor.recording_id);
-        // It cannot be made again: whenever the power goes, it is there whole or not at all.
+        // The file cannot be rebuilt. So it appears as a whole, whenever the power fails.
         let path = storage.path(&name);
         stored.sync(0, FILE_LENGTH).map_err(|source| JournalError::Io { action: "sync", path, source })
     })?;

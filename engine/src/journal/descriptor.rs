@@ -8,10 +8,10 @@ use crate::types::{Mtu, Position, RecordingId, SessionId, StreamId, TermId, Term
 use super::error::JournalError;
 use super::segment::{Identity, SegmentLayout, SegmentLength};
 
-/// No position, no time: as the file has it.
+/// The value in the file for no position and no time.
 pub(super) const NULL_VALUE: i64 = -1;
 
-/// Offsets of its fields.
+/// Offsets of the descriptor's fields.
 pub(super) mod field {
     pub(in crate::journal) const CONTROL_SESSION_ID: usize = 0;
     pub(in crate::journal) const CORRELATION_ID: usize = 8;
@@ -67,7 +67,7 @@ pub struct RecordingDescriptor {
 }
 
 impl RecordingDescriptor {
-    /// What each of its frames says.
+    /// The fields that all frames of the recording share.
     pub(crate) const fn identity(&self) -> Identity {
         Identity { layout: self.layout(), stream_id: self.stream_id, session_id: self.session_id }
     }
@@ -83,7 +83,7 @@ impl RecordingDescriptor {
     }
 }
 
-/// A descriptor as an entry has it, without alignment.
+/// Encodes a descriptor as in a catalog entry, without alignment.
 pub(crate) fn encode_descriptor(new: &RecordingDescriptor) -> Vec<u8> {
     let mut bytes = vec![0; field::BLOCK_LENGTH];
     let numbers = [
@@ -112,7 +112,7 @@ pub(crate) fn encode_descriptor(new: &RecordingDescriptor) -> Vec<u8> {
     bytes
 }
 
-/// A descriptor, if what is there can be one; `malformed` is told what is not, and where.
+/// Decodes a descriptor. If it is invalid, calls `malformed` with the place and the fault.
 pub(crate) fn decode_descriptor(
     view: &AtomicBuffer,
     malformed: impl Fn(usize, String) -> JournalError,
@@ -174,7 +174,7 @@ pub(crate) fn decode_descriptor(
     })
 }
 
-/// A text's length, which may be anywhere.
+/// The length of a text, which need not be aligned.
 fn get_length(view: &AtomicBuffer, offset: usize) -> i32 {
     let mut bytes = [0; 4];
     view.get_bytes(offset, &mut bytes);

@@ -31,12 +31,12 @@ const _: () = assert!(
         && DESCRIPTOR_LENGTH.end() <= HEADER_LENGTH
 );
 
-/// The name of the file.
+/// The name of a recording's entry copy.
 pub(crate) fn entry_copy_name(recording_id: RecordingId) -> String {
     format!("{recording_id}.entry")
 }
 
-/// Keeps a copy of an entry, in the place of any that there is.
+/// Writes the copy of an entry, and replaces an existing copy.
 pub(crate) fn keep_entry(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<(), JournalError> {
     let bytes = encode_descriptor(descriptor);
     let name = entry_copy_name(descriptor.recording_id);
@@ -53,7 +53,7 @@ pub(crate) fn keep_entry(storage: &dyn Storage, descriptor: &RecordingDescriptor
     Ok(())
 }
 
-/// The copy that was kept. None if there is none, or none that is whole.
+/// The copy of a recording's entry. `None` if there is no copy, or no complete one.
 pub(crate) fn kept_entry(
     storage: &dyn Storage,
     recording_id: RecordingId,

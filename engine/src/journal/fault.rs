@@ -55,6 +55,6 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The file was whole when it was opened, and is not any more.
+    /// The file was complete when it was opened, and has been truncated since.
     pub(crate) const CUT_SHORT: Self = Self::File("was cut short, or its disk cannot be read, while it was in use");
 }

@@ -1,4 +1,4 @@
-//! Where a recording begins, which pruning may have changed.
+//! What is known about the start of a recording, which pruning may have moved.
 
 use crate::memory::FileAccess;
 use crate::types::Position;
@@ -9,7 +9,7 @@ use super::retention::RetentionFile;
 use super::sidecar::{IndexEntry, Sidecar};
 use super::storage::Storage;
 
-/// What is known of the place where a recording begins: the number of its first message, and the latest time before.
+/// The index entry for the start of a recording: the number of its first message, and the latest time before it.
 pub(crate) fn first_entry(
     storage: &dyn Storage,
     descriptor: &RecordingDescriptor,
@@ -19,7 +19,7 @@ pub(crate) fn first_entry(
     if let Some(first) = kept.and_then(|file| file.first(start)) {
         return Ok(first);
     }
-    // Somebody else may have moved it.
+    // Another process may have moved the start meanwhile.
     let sidecar = Sidecar::open(storage, descriptor, descriptor.layout().base(start), FileAccess::ReadOnly)?;
     let entry = sidecar.and_then(|sidecar| sidecar.entry(0)).filter(|entry| entry.position == start);
     Ok(entry.unwrap_or(IndexEntry { position: start, sequence: 0, time_before: 0 }))

@@ -10,7 +10,7 @@ use super::segment::{At, Identity};
 use super::sidecar::{Begins, INDEX_SPACING, IndexEntry, Sidecar, frame_checksum};
 use super::storage::Stored;
 
-/// Where indexing has come to, and what is known there.
+/// The position that indexing has reached, and the message number and time there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Indexer {
     /// The next frame.
@@ -24,18 +24,18 @@ pub(crate) struct Indexer {
 }
 
 impl Indexer {
-    /// At an entry of an index.
+    /// Starts at an index entry.
     pub(crate) fn at(entry: IndexEntry, stamped: bool) -> Self {
         Self { position: entry.position, sequence: entry.sequence, latest: entry.time_before, stamped }
     }
 
-    /// What an index would say of the place.
+    /// The index entry for the current position.
     pub(crate) fn entry(&self) -> IndexEntry {
         IndexEntry { position: self.position, sequence: self.sequence, time_before: self.latest }
     }
 
-    /// Walks the frames of a segment from where it is up to `end`, and `most` bytes at the most; writes what it learns to `sidecar`, if
-    /// one is given. Stops where no frame is.
+    /// Walks the frames of a segment from the current position up to `end`, at most `most` bytes. Writes entries and
+    /// checksums to `sidecar`, if given. Stops where there is no frame.
     pub(crate) fn walk(
         &mut self,
         identity: &Identity,
@@ -87,8 +87,7 @@ impl Indexer {
     }
 }
 
-/// The first slot whose entry a frame at `offset` is to make: that of the offset, unless a frame has begun in it already, and those in
-/// front of it in which none has.
+/// The first index slot to fill when a frame is indexed at `offset`: the one after the last filled slot.
 fn next_slot(sidecar: &Sidecar, offset: usize) -> usize {
     let slots = 0..=offset / INDEX_SPACING;
     slots.rev().find(|&slot| sidecar.entry(slot).is_some()).map_or(0, |slot| slot + 1)

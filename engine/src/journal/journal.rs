@@ -58,7 +58,7 @@ use super::writer::{Held, Writer};
 pub struct Journal {
     writer: Arc<Writer>,
     report: RecoveryReport,
-    /// There until it is closed.
+    /// Present until the journal is closed.
     keeper: Option<AgentRunner>,
 }
 
@@ -150,15 +150,15 @@ impl Journal {
     ///
     /// As [`Self::open`].
     pub fn open_in(storage: Arc<dyn Storage>, recording_id: Option<RecordingId>) -> Result<Self, JournalError> {
-        // Before anything is made in a directory that is none.
+        // Checked first, so that nothing is created in a directory without a journal.
         drop(Catalog::open(&*storage, FileAccess::ReadWrite)?);
         let opening = lock_writing(&*storage)?;
         let (_, entry) = Catalog::open_entry(&*storage, FileAccess::ReadWrite, recording_id)?;
         Self::start(storage, &entry, Share::Shared, &opening)
     }
 
-    /// Recovers the recording if nobody else has it open, and joins those who have, if all share it. `opening` is held
-    /// meanwhile.
+    /// Recovers the recording if no other process has it open. Otherwise joins the other processes, if all share it.
+    /// The caller holds `opening`.
     pub(super) fn start(
         storage: Arc<dyn Storage>,
         entry: &CatalogEntry,
@@ -173,7 +173,7 @@ impl Journal {
         let (writer, report) = match (&alone, share) {
             (Some(_), _) => recovered(&storage, entry)?,
             (None, Share::Shared) => {
-                // Before anything of it is opened: is it one to join?
+                // Checked before any of its files is opened: whether an exclusive user has the recording open.
                 drop(storage.try_lock(&name, Share::Shared)?.ok_or_else(in_use)?);
                 joined(&storage, entry)?
             }
@@ -188,10 +188,11 @@ impl Journal {
             }
         };
         let writer = Arc::new(writer);
-        // The first appends find their segments made.
+        // The first appends then find their segments prepared.
         if let Err(error) = writer.prepare() {
             if is_first && share == Share::Exclusive {
-                // Nobody else can have it open, so that it ends where it did. Best effort: whoever opens it next finds out as well.
+                // No other process can have it open yet, so the recording ends where it did. Best effort: the next
+                // process that opens it finds the end, too.
                 let stop = Some((report.end, SystemClock.epoch()));
                 let _ = Catalog::open(&*storage, FileAccess::ReadWrite).and_then(|all| all.set_stop(entry, stop));
                 let _ = mark.release(&*storage, opening);
@@ -199,7 +200,7 @@ impl Journal {
             return Err(error);
         }
         if is_first {
-            // A cycle that began while nobody had it open.
+            // A cycle may have begun while no process had the journal open.
             roll_if_due(&writer)?;
         }
         let keeper = Keeper::new(Arc::clone(&writer), mark.pulse());
@@ -208,7 +209,7 @@ impl Journal {
         Ok(Self { writer, report, keeper: Some(keeper) })
     }
 
-    /// What its handles share.
+    /// The state that the journal's handles share.
     pub(super) fn writer(&self) -> &Arc<Writer> {
         &self.writer
     }
@@ -358,18 +359,18 @@ impl Journal {
         self.finish(true)
     }
 
-    /// The same for whoever cannot wait for a disk: only what the sync policy asks for is synced. Recovery sees after a loss of power what
-    /// is left.
+    /// As [`Self::close`], for callers that must not wait for a disk. Syncs only what the sync policy requires. After a
+    /// loss of power, recovery finds what is left.
     pub(super) fn close_at_once(mut self) -> Result<(), JournalError> {
         self.finish(false)
     }
 
     fn finish(&mut self, syncs: bool) -> Result<(), JournalError> {
         let Some(mut keeper) = self.keeper.take() else { return Ok(()) };
-        // A panic in it is a bug, and was told by the panic's own message.
+        // A panic of the thread is a bug. Its own message has reported it.
         let _ = keeper.close();
         let storage = &self.writer.storage;
-        // Appenders of it may be alive still, and go on: they keep it open, and then it ends as it does when they are killed.
+        // Appenders may still exist. They keep the recording open; it then ends as if they had been killed.
         if Arc::strong_count(&self.writer) > 1 {
             return Ok(());
         }
@@ -378,12 +379,12 @@ impl Journal {
         drop(open);
         let opening = opening?;
         let outcome = self.end(syncs);
-        // Whether or not it could say where it ends: nobody writes any more.
+        // Done even if the end could not be stored, because nobody writes any more.
         let released = mark.release(&**storage, &opening);
         outcome.and(released)
     }
 
-    /// Says where the recording ends, if nobody else has it open.
+    /// Stores the end of the recording, if no other process has it open.
     fn end(&self, syncs: bool) -> Result<(), JournalError> {
         let storage = &self.writer.storage;
         let descriptor = &self.writer.descriptor;
@@ -396,18 +397,19 @@ impl Journal {
         }
         self.writer.name_segments(recorded)?;
         self.writer.name_last(recorded)?;
-        // Whoever opens it relies on all that is in front of the end, as long as catalog and control page agree on it.
+        // As long as the catalog and the control page agree on the end, the next process relies on everything before
+        // it.
         if syncs || self.writer.control.sync_policy() != SyncPolicy::None {
             self.writer.sync_to(recorded)?;
             storage.sync_names()?;
         } else {
-            // The page has to agree about the end, or whoever opens it takes it for somebody else's work.
+            // The page must agree on the end. Otherwise the next process attributes the recording to another writer.
             self.writer.control.assure(&**storage)?;
         }
         let catalog = Catalog::open(&**storage, FileAccess::ReadWrite)?;
         let entry = catalog.find(descriptor.recording_id)?;
         catalog.set_stop(&entry, Some((recorded, SystemClock.epoch())))?;
-        // What was made ahead is made again when it is needed.
+        // A prepared segment is created again when it is needed.
         for name in storage.names()? {
             let ahead = parse_segment_name(&name).is_some_and(|(id, base, kind)| {
                 id == descriptor.recording_id && base > recorded && kind == super::segment::SegmentKind::Ahead
@@ -422,12 +424,12 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        // Nobody is left to be told; the next to open it recovers what this could not do.
+        // There is nobody to report to. The next process that opens the journal recovers what remains.
         let _ = self.finish(true);
     }
 }
 
-/// Opens what nobody else has open.
+/// Opens a recording that no other process has open.
 fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer, RecoveryReport), JournalError> {
     let descriptor = &entry.descriptor;
     let boot_id = storage.boot_id();
@@ -440,7 +442,7 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
     let (left_by, end, cut) = recover(&**storage, descriptor, known, false)?;
     let control = match control {
         Some(control) if known.is_some() => control,
-        // Its positions say nothing; what was chosen for the recording stays.
+        // The positions in the page mean nothing, but the recording's settings stay.
         Some(control) => control.create_again(&**storage, descriptor, end)?,
         None => Control::create(&**storage, descriptor, &Chosen::NOTHING, end)?,
     };
@@ -449,19 +451,19 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
     let end = if left_by == LeftBy::Kill { writer.settle(end)? } else { end };
     let is_same_boot = known.is_some_and(|known| known.same_boot);
     if left_by != LeftBy::Kill && !(left_by == LeftBy::Close && is_same_boot) {
-        // What sidecars say of the last segment may be older than what they say that they cover.
+        // The sidecar of the last segment may be older than the position that it claims to cover.
         let last = writer.control.indexed_position().min(writer.control.durable_position()).min(end);
         let base = writer.identity.layout.base(last).max(descriptor.start_position);
         let indexed = base.min(last);
         Sidecar::uncover(&**storage, descriptor, indexed)?;
         writer.control.rewind_indexed(indexed);
     }
-    // Before anybody can append there.
+    // Before the first append.
     let rewound = rewind_to(&**storage, descriptor, end)?;
     writer.control.reset(boot_id, end);
-    // Without it, a loss of power would leave a recording whose frames nobody has to prove.
+    // Without this sync, a loss of power would leave a recording whose frames cannot be verified.
     writer.control.assure(&**storage)?;
-    // A recording from before there were such copies; it can be written to without.
+    // A recording from before these copies existed. It can be written without one.
     let kept = kept_entry(&**storage, descriptor.recording_id);
     let kept = kept.map(|kept| kept.is_some_and(|kept| kept.start_timestamp == descriptor.start_timestamp));
     if let Err(error) = kept.and_then(|kept| if kept { Ok(()) } else { keep_entry(&**storage, descriptor) }) {
@@ -473,7 +475,7 @@ fn recovered(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer
     Ok((writer, RecoveryReport { left_by, end, padded, cut, rewound }))
 }
 
-/// Joins those who have it open.
+/// Joins the processes that have the recording open.
 fn joined(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer, RecoveryReport), JournalError> {
     let descriptor = &entry.descriptor;
     let Some(control) = Control::open(&**storage, descriptor, FileAccess::ReadWrite)? else {
@@ -486,7 +488,7 @@ fn joined(storage: &Arc<dyn Storage>, entry: &CatalogEntry) -> Result<(Writer, R
     Ok((writer, RecoveryReport { left_by: LeftBy::Close, end, padded: Vec::new(), cut: None, rewound: Vec::new() }))
 }
 
-/// Files that somebody was making when they were killed.
+/// The unfinished files of killed processes.
 pub(crate) fn unfinished_files(
     storage: &dyn Storage,
     descriptor: &RecordingDescriptor,

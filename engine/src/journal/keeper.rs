@@ -27,28 +27,29 @@ use super::sidecar::Sidecar;
 use super::storage::{Lock, Share};
 use super::writer::Writer;
 
-/// How long a failure is left alone before the same is tried again, and how often the keeper's lock is asked for.
+/// The pause before a failed operation is retried, and the interval between attempts to get the keeper's lock, in
+/// nanoseconds.
 const RETRY_NS: i64 = 200_000_000;
 const LOCK_INTERVAL_NS: i64 = 20_000_000;
-/// How often it is looked whether something can be pruned.
+/// The interval between two checks for segments to prune, in nanoseconds.
 const PRUNE_INTERVAL_NS: i64 = 1_000_000_000;
-/// How many times as long as a look took it is looked again at the earliest.
+/// After a check that found nothing to prune, the pause is at least this many times as long as the check took.
 const PRUNE_PAUSE: i64 = 50;
-/// How long after a segment was named it is looked for what was left by those who were killed while they made the next.
+/// The delay between naming a segment and looking for files that killed makers of the next one left, in nanoseconds.
 const TIDY_DELAY_NS: i64 = 1_000_000_000;
-/// How often archives are told that the directory is written to.
+/// How often the mark file's activity is updated, in nanoseconds.
 const PULSE_INTERVAL_NS: i64 = 1_000_000_000;
-/// How long a full segment that nobody asked to be synced is left alone, in nanoseconds: as long as systems leave what is to be
-/// written; and how many are.
+/// How long a full segment stays unsynced if the policy does not ask for syncs, in nanoseconds: about as long as
+/// operating systems delay writes. And the number of segments that may be unsynced.
 const LEFT_ALONE_NS: i64 = 30_000_000_000;
 const MOST_LEFT: i64 = 4;
-/// How much of them is synced before the other duties have their turn, in bytes.
+/// The number of bytes that are synced before the other duties get their turn.
 const SYNC_BATCH: i64 = 1 << 20;
-/// What was appended since is looked at so long after it was looked at last, unless there is much of it: whoever reads a line takes it
-/// from the appender's cache, and the last one is still written to.
+/// The interval between two looks at new appends, unless there are many of them. Reading a cache line takes it away
+/// from the appender, which may still be writing to it.
 const LOOK_INTERVAL_NS: i64 = 500_000;
 const MUCH: i64 = 1 << 20;
-/// How much is indexed before the other duties have their turn, in bytes.
+/// The number of bytes that are indexed before the other duties get their turn.
 const INDEX_BATCH: usize = 4 << 20;
 
 /// The helper thread's duties.
@@ -61,24 +62,24 @@ pub(crate) struct Keeper {
     next_lock: MonotonicNanos,
     next_look: MonotonicNanos,
     next_prune: MonotonicNanos,
-    /// The cursor that was told of as the one that holds pruning back.
+    /// The cursor that was last reported as holding back pruning.
     held_by: Option<String>,
-    /// Nothing is tried that may fail before this.
+    /// After a failure, nothing that may fail is retried before this time.
     retry: MonotonicNanos,
     last_sync: MonotonicNanos,
-    /// Since when a full segment is left that nobody has asked to be synced.
+    /// Since when a full segment has been unsynced without a policy that asks for syncs.
     left_since: Option<MonotonicNanos>,
-    /// Whether the journal is being closed, and nobody is to wait for what can be done by others later.
+    /// Whether the journal is being closed. Work that another process can do later is then skipped.
     is_closing: bool,
-    /// Segments below have the name that archives know.
+    /// Segments below this position have their final name, which archives know.
     named: Position,
-    /// When it is to be looked for what was left by those who were killed; not again before the next segment.
+    /// When to look for files that killed makers left. `None` until the next segment is named.
     next_tidy: Option<MonotonicNanos>,
     index: Option<Index>,
     pages: PagesAhead,
 }
 
-/// Where indexing is.
+/// The state of indexing.
 #[derive(Debug)]
 struct Index {
     indexer: Indexer,
@@ -127,7 +128,7 @@ impl Keeper {
         }
         let named = self.writer.name_segments(self.named)?;
         if named > self.named {
-            // When others have come to the next segment, too, and are done with it.
+            // By then the other makers have reached the next segment as well and are finished.
             self.next_tidy.get_or_insert(now.saturating_add_ns(TIDY_DELAY_NS));
         }
         self.named = named;
@@ -142,24 +143,24 @@ impl Keeper {
         work += self.sync(now, recorded)?;
         self.tidy(now)?;
         work += self.prune(now)?;
-        // Last: it needs an appender's place, which may not be had, and the rest goes on.
+        // Last: it needs an appender's slot, which may not be available, and the other duties must not fail with it.
         work += usize::from(roll_if_due(&self.writer)?);
         Ok(work)
     }
 
-    /// Whether what was appended since the last look is looked at now.
+    /// Whether it is time to look at new appends.
     fn is_due(&self, now: MonotonicNanos, recorded: Position) -> bool {
         let control = &self.writer.control;
         let behind = control.tail().load_relaxed().saturating_sub(control.indexed_position().min(recorded).get());
         now >= self.next_look || behind >= MUCH || self.is_closing
     }
 
-    /// Removes what others left who were killed while they made a segment.
+    /// Removes the files of makers that were killed.
     fn tidy(&mut self, now: MonotonicNanos) -> Result<(), JournalError> {
         if self.next_tidy.is_none_or(|next| now < next) {
             return Ok(());
         }
-        // What cannot be removed is told once, and tried again with the next segment.
+        // A failure is reported once, and retried with the next segment.
         self.next_tidy = None;
         let is_done = remove_left_by_makers(&*self.writer.storage, self.writer.descriptor.recording_id)?;
         if !is_done {
@@ -168,7 +169,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Keeps archives from the directory.
+    /// Updates the mark file, which keeps archives out of the directory.
     fn pulse(&mut self, now: MonotonicNanos) {
         if now < self.next_pulse {
             return;
@@ -181,7 +182,8 @@ impl Keeper {
         }
     }
 
-    /// Prunes what the policy does not keep, if there is one: a segment at a time, so that the next one is made in time.
+    /// Prunes according to the retention policy, if there is one: one segment at a time, so that the next segment is
+    /// still created in time.
     fn prune(&mut self, now: MonotonicNanos) -> Result<usize, JournalError> {
         if now < self.next_prune {
             return Ok(0);
@@ -199,7 +201,7 @@ impl Keeper {
         let took_ns = SystemClock.monotonic().get().saturating_sub(began.get());
         let Some(pruned) = pruned else { return Ok(0) };
         if pruned.segments.is_empty() {
-            // Where messages had to be asked for their times, not all the while.
+            // If messages had to be read for their times, the next check comes later.
             let pause_ns = took_ns.saturating_mul(PRUNE_PAUSE).max(PRUNE_INTERVAL_NS);
             self.next_prune = now.saturating_add_ns(pause_ns);
         } else {
@@ -209,7 +211,7 @@ impl Keeper {
         Ok(pruned.segments.len())
     }
 
-    /// Tells of the cursor that keeps more from going, once.
+    /// Reports the cursor that holds back pruning, once.
     fn tell_held(&mut self, held: Option<HeldBack>) {
         let Some(HeldBack { cursor, position, .. }) = held else {
             self.held_by = None;
@@ -220,7 +222,7 @@ impl Keeper {
         }
         let recording_id = self.writer.descriptor.recording_id;
         let hint = JournalError::HeldBack { recording_id, cursor: cursor.clone(), position };
-        // Behind trouble that nobody has asked for yet, it is told later.
+        // If unread trouble is in the way, this is reported later.
         if self.writer.note_hint(hint) {
             self.held_by = Some(cursor);
         }
@@ -234,7 +236,7 @@ impl Keeper {
         let before = index.indexer.position;
         match index.advance(&self.writer, recorded) {
             Ok(()) => Ok(usize::from(index.indexer.position > before)),
-            // Begun anew where the sidecars end; or where the recording begins, if it was pruned under its hands.
+            // Starts again where the sidecars end, or at the recording's start if it was pruned meanwhile.
             Err(error) => {
                 self.index = None;
                 if matches!(error, JournalError::Pruned { .. }) { Ok(1) } else { Err(error) }
@@ -252,7 +254,7 @@ impl Keeper {
                 now >= self.last_sync.saturating_add_ns(interval_ns)
             }
             SyncPolicy::EveryBytes(bytes) => behind.cast_unsigned() >= bytes,
-            // Appenders wait for their own; this is for what a dead one left.
+            // Appenders wait for their own syncs. This one is for frames that a dead appender left.
             SyncPolicy::EveryAppend => true,
         };
         if behind <= 0 || !due {
@@ -263,9 +265,9 @@ impl Keeper {
         Ok(1)
     }
 
-    /// Full segments that nobody asked to be synced are synced all the same, a part at a time, some time after the last append to them,
-    /// when the system has written most of them by itself, or when several have come together. So there is only so much that a
-    /// recovery after a loss of power has to look through, however long the recording is.
+    /// Syncs full segments although the policy does not ask for syncs, a part at a time: some time after the last
+    /// append to them, when the operating system has written most of them, or when several have accumulated. This
+    /// limits how much a recovery after a loss of power has to check, however long the recording is.
     fn sync_left(&mut self, now: MonotonicNanos, recorded: Position) -> Result<usize, JournalError> {
         let (control, layout) = (&self.writer.control, &self.writer.identity.layout);
         let full = layout.base(control.indexed_position().min(recorded));
@@ -284,13 +286,13 @@ impl Keeper {
         Ok(1)
     }
 
-    /// Does what there is to do up to where the tail is now, and no more: others may append for as long as they like.
+    /// Works until it has reached the current tail, and no further, because other processes may keep appending.
     fn catch_up(&mut self, mut now: impl FnMut() -> MonotonicNanos) {
         let tail = self.writer.control.tail().load_acquire();
         while matches!(self.keep(now()), Ok(1..)) && self.writer.control.indexed_position().get() < tail {}
     }
 
-    /// The first position whose segment is still needed by anything but appenders.
+    /// The lowest position whose segment is still needed by anything other than appenders.
     fn needed_from(&self) -> Position {
         let control = &self.writer.control;
         let mut needed = control.recorded_position();
@@ -328,15 +330,15 @@ impl Agent for Keeper {
     }
 
     fn on_close(&mut self) {
-        // What was appended last has its checksums, too, if that can be had; otherwise whoever opens the journal next sees to it.
-        // Also by a helper that is told to end before its first turn; one that is not the keeper does nothing here.
+        // Indexes the last appends if possible. Otherwise the next process that opens the journal does it. Runs even if
+        // the thread is stopped before its first turn. Does nothing without the keeper's lock.
         self.is_closing = true;
         self.catch_up(|| SystemClock.monotonic());
     }
 }
 
 impl Index {
-    /// Indexes what is recorded, up to a batch of it.
+    /// Indexes the recorded range, at most one batch.
     fn advance(&mut self, writer: &Writer, recorded: Position) -> Result<(), JournalError> {
         let layout = writer.identity.layout;
         let from = self.indexer.position;
@@ -354,7 +356,7 @@ impl Index {
         if self.indexer.position == end {
             let length = layout.segment_length.get() as usize;
             sidecar.seal(file_checksum(&segment.stored, length));
-            // Before anybody is told that this segment is done: see `recovery`.
+            // Before this segment counts as indexed: see `recovery`.
             let path = writer.storage.path(&Sidecar::name(writer.descriptor.recording_id, base));
             let failed = |source| JournalError::Io { action: "sync", path, source };
             sidecar.sync(0, length).map_err(failed)?;
@@ -364,7 +366,7 @@ impl Index {
         Ok(())
     }
 
-    /// That what was indexed was in the segment's file, and what was learnt is in the sidecar's.
+    /// Checks that the indexed bytes were in the segment's file, and that the entries are in the sidecar's file.
     fn check_intact(
         &mut self,
         writer: &Writer,
@@ -376,7 +378,7 @@ impl Index {
         if sidecar.is_intact() {
             return Ok(());
         }
-        // Made again, from the beginning of its segment.
+        // The sidecar is rebuilt from the beginning of its segment.
         self.sidecar = None;
         writer.control.rewind_indexed(base.max(writer.identity.layout.start_position));
         let path = writer.storage.path(&Sidecar::name(writer.descriptor.recording_id, base));
@@ -401,17 +403,19 @@ impl Index {
     }
 }
 
-/// Begins a new segment if a cycle has begun since this was looked at last. For whoever has the keeper's lock, or the journal alone.
+/// Begins a new segment if a cycle has begun since the last call. The caller holds the keeper's lock or has the journal
+/// alone.
 pub(crate) fn roll_if_due(writer: &Arc<Writer>) -> Result<bool, JournalError> {
     let Some(roll) = writer.control.roll_cycle() else { return Ok(false) };
     let (known, now) = (writer.control.cycle(), roll.number(SystemClock.epoch_nanos_coarse()));
-    // A clock that steps back begins nothing.
+    // A clock that steps back begins no cycle.
     if now <= known {
         return Ok(false);
     }
     if known > 0 {
         let Some(mut appender) = Appender::try_new(writer)? else {
-            // An exclusive appender does it, before its next message; or this does, once that appender is gone.
+            // The exclusive appender rolls before its next message. If that appender is dropped, this function rolls
+            // later.
             writer.control.due_cycle().store_relaxed(now);
             return Ok(false);
         };
@@ -428,7 +432,8 @@ pub(crate) fn roll_if_due(writer: &Arc<Writer>) -> Result<bool, JournalError> {
     Ok(known > 0)
 }
 
-/// An indexer where the sidecars end, with what they say; at the start of the recording if they cannot be gone on with.
+/// An indexer at the position where the sidecars end, with their entries. At the recording's start if they cannot be
+/// continued.
 fn resume(writer: &Writer) -> Result<Indexer, JournalError> {
     let layout = writer.identity.layout;
     let stamped = writer.control.stamps() != Stamps::None;

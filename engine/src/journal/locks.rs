@@ -20,23 +20,23 @@ use super::error::JournalError;
 use super::mark::refuse_archive;
 use super::storage::{Lock, Share, Storage};
 
-/// How long a lock is waited for that nobody holds for long, in nanoseconds.
+/// How long to wait for a lock that is never held for long, in nanoseconds.
 const LOCK_PATIENCE_NS: i64 = 30_000_000_000;
 
-/// Waits for the lock under which a journal is opened and closed.
+/// Waits for the lock that is held while a journal is opened or closed.
 pub(crate) fn lock_opening(storage: &dyn Storage) -> Result<Lock, JournalError> {
     wait_for_lock(storage, "journal.lock")
 }
 
-/// The same for whoever is about to write, unless an archive runs in the directory.
+/// As [`lock_opening`], for a caller that will write. Fails if an archive runs in the directory.
 pub(crate) fn lock_writing(storage: &dyn Storage) -> Result<Lock, JournalError> {
-    // Before anything is made there.
+    // Checked before anything is created there.
     refuse_archive(storage)?;
     lock_opening(storage)
 }
 
-/// What became of a lock, for whoever means to change nothing if `only_looks`: none then where nothing may be written, so that nobody
-/// can be kept out.
+/// The lock, or `None` if `only_looks` is set and the storage is read-only. Without write permission a lock cannot be
+/// taken, and no other process is kept out.
 pub(crate) fn unless_forbidden<T>(lock: Result<T, JournalError>, only_looks: bool) -> Result<Option<T>, JournalError> {
     use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
     match lock {
@@ -49,7 +49,7 @@ pub(crate) fn unless_forbidden<T>(lock: Result<T, JournalError>, only_looks: boo
     }
 }
 
-/// Waits for a lock that nobody holds for long.
+/// Waits for a lock that is never held for long.
 pub(crate) fn wait_for_lock(storage: &dyn Storage, name: &str) -> Result<Lock, JournalError> {
     let deadline = SystemClock.monotonic().saturating_add_ns(LOCK_PATIENCE_NS);
     let mut idle = IdleStrategy::default();

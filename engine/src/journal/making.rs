@@ -18,21 +18,21 @@ use super::locks::makers_lock_name;
 use super::segment::{SegmentKind, ahead_name, parse_segment_name, segment_name};
 use super::storage::{Share, Storage, Stored};
 
-/// Between the name that a file is going to have and whose it is until then.
+/// The part of a name that separates a file's final name from its maker's number.
 const MAKING: &str = ".next.making-";
 
-/// The name of a segment for as long as one maker makes it, whose `number` no other of this process has.
+/// The name of a segment while its maker creates it. `number` is unique among the makers of this process.
 pub(crate) fn making_name(recording_id: RecordingId, base: Position, number: usize) -> String {
     format!("{recording_id}-{base}{MAKING}{}-{number:#x}", std::process::id())
 }
 
-/// The segment that a file is going to be, of this recording, if it is one maker's still.
+/// The base of the segment that a file will become, if its maker has not finished it and it belongs to this recording.
 pub(crate) fn being_made(name: &str, recording_id: RecordingId) -> Option<Position> {
     let (base, _maker) = name.strip_prefix(&format!("{recording_id}-"))?.split_once(MAKING)?;
     base.parse().ok().map(Position::new)
 }
 
-/// The file of a segment, if it has one by now.
+/// The file of a segment, if there is one.
 pub(crate) fn find_segment(
     storage: &dyn Storage,
     recording_id: RecordingId,
@@ -45,12 +45,12 @@ pub(crate) fn find_segment(
         return Ok(Some(found));
     }
     let ahead = storage.find(&ahead_name(recording_id, base), least, access)?;
-    // Renamed meanwhile, it is found now. And what was found may be a slow maker's, who took the free name behind the one that was made in
-    // time; but not where there is no other.
+    // If the file was renamed meanwhile, it is found now. The `.next` file may also belong to a slow maker that took
+    // the free name after the segment was named. It counts only if there is no named one.
     Ok(named()?.or(ahead))
 }
 
-/// What makers left who were killed, by the names of all files, while nobody makes a segment.
+/// The files that killed makers left, out of all names. Only valid while no maker is at work.
 pub(crate) fn left_by_makers(names: &[String], recording_id: RecordingId) -> Vec<String> {
     let prefix = format!("{recording_id}-");
     let is_left = |name: &&String| {
@@ -62,7 +62,7 @@ pub(crate) fn left_by_makers(names: &[String], recording_id: RecordingId) -> Vec
     names.iter().filter(is_left).cloned().collect()
 }
 
-/// Removes what makers left who were killed. Not while somebody makes a segment: then false.
+/// Removes the files that killed makers left. Returns false, and does nothing, while a maker is at work.
 pub(crate) fn remove_left_by_makers(storage: &dyn Storage, recording_id: RecordingId) -> Result<bool, JournalError> {
     let lock = storage.try_lock(&makers_lock_name(recording_id), Share::Exclusive)?;
     if lock.is_none() {

@@ -25,35 +25,35 @@ use crate::types::SemanticVersion;
 use super::error::JournalError;
 use super::storage::{Directory, Lock, Share, Storage, Stored};
 
-/// The name of the file.
+/// The name of the mark file.
 const MARK_NAME: &str = "archive-mark.dat";
-/// Where an archive says in which directory its mark file is, if not in its own.
+/// The file with the directory of an archive's mark file, if that is another directory.
 const LINK_NAME: &str = "archive-mark.lnk";
-/// The longest path that is taken for one, in bytes.
+/// The length in bytes up to which its content is accepted as a path.
 const MOST_PATH: usize = 4096;
-/// What a file is called that was in the way: an old archive's, or none at all.
+/// The name to which a file is renamed that is in the way: an old archive's mark, or no mark at all.
 const OLD_NAME: &str = "archive-mark.dat.old";
-/// Those who have one of the directory's recordings open for writing share this lock.
+/// The lock that is shared by all processes that have a recording of the directory open for writing.
 const USERS_LOCK: &str = "mark.lock";
 
-/// What there is of the file at least: room for what a mark of ours says. An archive's is longer by far.
+/// The minimum length of a mark file: enough for a journal's mark. An archive's is much longer.
 const LEAST_LENGTH: usize = TEXTS + 4 + OUR_NAME.len();
-/// Ours, with room for no errors but those of nobody.
+/// The length of a journal's mark file, with an empty error buffer.
 const LENGTH: usize = HEADER_BYTES + ERROR_BYTES;
 const HEADER_BYTES: usize = 8192;
 const ERROR_BYTES: usize = 4096;
-/// How long an archive may say nothing.
+/// The time without activity after which an archive counts as dead, in milliseconds.
 const LIVENESS_MS: i64 = 10_000;
-/// While an archive is starting.
+/// The activity of an archive that is starting.
 const ACTIVATING: i64 = i64::MAX;
-/// When an archive has ended.
+/// The activity of an archive that has ended.
 const ENDED: i64 = -1;
-/// The version of an archive's files: another major one is no archive's that could run here.
+/// The version of an archive's mark file. An archive of another major version could not run here.
 const VERSION_NUMBER: SemanticVersion = SemanticVersion::new(3, 1, 0);
-/// What stands for the control channel in a mark of ours.
+/// The text that a journal's mark has in place of the control channel.
 const OUR_NAME: &[u8] = b"gannet-journal";
 
-/// The header of the message: its block's length, its template, its schema, and the schema's version.
+/// The header of the SBE message: block length, template id, schema id and schema version.
 const SBE_HEADER: [u16; 4] = [128, 200, 100, 2];
 const VERSION: Field<i32> = Field::at(8);
 const ACTIVITY: Field<i64> = Field::at(16);
@@ -67,21 +67,21 @@ const TEXTS: usize = 136;
 
 const _: () = assert!(STREAM_IDS.end() == HEADER_LENGTH.start() && HEADER_LENGTH.end() == ERROR_BUFFER_LENGTH.start());
 
-/// Refuses a directory that an archive is running in: it and a journal do not know of each other's writers.
+/// Fails if an archive runs in the directory. An archive and a journal do not coordinate their writers.
 pub(crate) fn refuse_archive(storage: &dyn Storage) -> Result<(), JournalError> {
     refuse_marked(storage)?;
     linked_directory(storage).map_or(Ok(()), |directory| refuse_marked(&directory))
 }
 
 fn refuse_marked(storage: &dyn Storage) -> Result<(), JournalError> {
-    // A file that is none, or cannot be read, says nothing of an archive.
+    // A file that is not a mark file, or cannot be read, does not indicate an archive.
     match storage.open(MARK_NAME, LEAST_LENGTH as u64, FileAccess::ReadOnly) {
         Ok(stored) if !is_ours(stored.view()) => refuse_running(storage, stored.view()),
         _ => Ok(()),
     }
 }
 
-/// The directory of an archive's mark file, where that is another one.
+/// The directory of an archive's mark file, if it is another directory.
 fn linked_directory(storage: &dyn Storage) -> Option<Directory> {
     let link = storage.open(LINK_NAME, 1, FileAccess::ReadOnly).ok()?;
     let mut bytes = vec![0; link.view().len().min(MOST_PATH)];
@@ -91,11 +91,12 @@ fn linked_directory(storage: &dyn Storage) -> Option<Directory> {
 }
 
 fn refuse_running(storage: &dyn Storage, view: &AtomicBuffer) -> Result<(), JournalError> {
-    // Without a header, the block is where that would be.
+    // Without an SBE header, the block starts at offset 0.
     let block = if has_header(view) { 0 } else { VERSION.start() };
     let long = |field: Field<i64>| view.word(Field::<i64>::at(field.start() - block)).load_acquire();
     let version = SemanticVersion::from_bits(view.word(Field::<i32>::at(VERSION.start() - block)).load_relaxed());
-    // ORDERING(mark.activity): Acquire. Pairs with the Release store in `refresh`, and an archive's; the pid is whose it is.
+    // ORDERING(mark.activity): Acquire. Pairs with the Release store in `refresh`, and an archive's; the pid belongs to
+    // it.
     let activity_ms = long(ACTIVITY);
     let age_ms = SystemClock.epoch().get().saturating_sub(activity_ms);
     let is_running = activity_ms == ACTIVATING || (activity_ms > 0 && age_ms < LIVENESS_MS);
@@ -112,14 +113,14 @@ fn has_header(view: &AtomicBuffer) -> bool {
     bytes[..2] == template.to_le_bytes() && bytes[2..] == schema.to_le_bytes()
 }
 
-/// Whether the mark is one of ours.
+/// Whether a journal owns the mark.
 fn is_ours(view: &AtomicBuffer) -> bool {
     let mut text = [0; LEAST_LENGTH - TEXTS];
     view.get_bytes(TEXTS, &mut text);
     has_header(view) && text[..4] == (OUR_NAME.len() as u32).to_le_bytes() && &text[4..] == OUR_NAME
 }
 
-/// That the directory is written to, for as long as this is there. Several may have it.
+/// Marks the directory as written to while it exists. Several processes can hold one.
 #[derive(Debug)]
 pub(crate) struct Mark {
     pulse: Pulse,
@@ -127,7 +128,7 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    /// Says that the directory is written to. `_opening` is held meanwhile.
+    /// Marks the directory as written to. The caller holds `_opening`.
     pub(crate) fn claim(storage: &dyn Storage, _opening: &Lock) -> Result<Self, JournalError> {
         let users = storage.try_lock(USERS_LOCK, Share::Shared)?;
         let pulse = Pulse(open_or_make(storage)?);
@@ -135,12 +136,12 @@ impl Mark {
         Ok(Self { pulse, users })
     }
 
-    /// What keeps it alive.
+    /// The handle that keeps the mark alive.
     pub(crate) fn pulse(&self) -> Pulse {
         self.pulse.clone()
     }
 
-    /// Says that the directory is not written to any more, if nobody else does. `_opening` is held meanwhile.
+    /// Ends the mark, if no other process holds it. The caller holds `_opening`.
     pub(crate) fn release(mut self, storage: &dyn Storage, _opening: &Lock) -> Result<(), JournalError> {
         self.users = None;
         let Some(_last) = storage.try_lock(USERS_LOCK, Share::Exclusive)? else { return Ok(()) };
@@ -153,31 +154,31 @@ impl Mark {
     }
 }
 
-/// What is to be done each second.
+/// The handle with which the helper thread keeps the mark alive, once a second.
 #[derive(Clone, Debug)]
 pub(crate) struct Pulse(Stored);
 
 impl Pulse {
-    /// Whether nobody else has taken the file for theirs.
+    /// Whether the file is still a journal's mark.
     pub(crate) fn is_ours(&self) -> bool {
         is_ours(self.0.view())
     }
 
-    /// Says that the directory is written to now.
+    /// Stores `now` as the last activity.
     pub(crate) fn refresh(&self, now: EpochMillis) {
-        // ORDERING(mark.activity): Release. Pairs with the Acquire load in `refuse_running`, and an archive's; whoever is kept from
-        // the directory finds whose it is.
+        // ORDERING(mark.activity): Release. Pairs with the Acquire load in `refuse_running`, and an archive's; a
+        // process that is refused finds the owner.
         self.0.view().word(ACTIVITY).store_release(now.get());
     }
 
-    /// Who took the file, for whoever is told.
+    /// The error for a mark that another owner has taken.
     pub(crate) fn taken(&self, storage: &dyn Storage) -> JournalError {
         JournalError::ArchiveRunning { path: storage.path(MARK_NAME), pid: self.0.view().word(PID).load_relaxed() }
     }
 }
 
 fn open_or_make(storage: &dyn Storage) -> Result<Stored, JournalError> {
-    // An archive may make its own between a look and the deed; the second look finds it.
+    // An archive may create its mark between the check and the creation. The second round finds it.
     for _ in 0..2 {
         match storage.find_whole(MARK_NAME, LEAST_LENGTH as u64, FileAccess::ReadWrite)? {
             Some(found) if is_ours(found.view()) => return Ok(found),
@@ -204,7 +205,7 @@ fn open_or_make(storage: &dyn Storage) -> Result<Stored, JournalError> {
     Err(Pulse(view).taken(storage))
 }
 
-/// Takes over the mark of an archive that does not run any more, as the next archive would. Its errors stay for that one.
+/// Takes over the mark of an archive that has ended, as the next archive would. The errors in it stay.
 fn take(storage: &dyn Storage, found: Stored) -> Result<Stored, JournalError> {
     let view = found.view();
     begin_taking(storage, &found, SystemClock.epoch())?;
@@ -214,8 +215,8 @@ fn take(storage: &dyn Storage, found: Stored) -> Result<Stored, JournalError> {
     Ok(found)
 }
 
-/// Says in the mark of somebody else that the directory is taken. Whoever is killed here leaves a mark that is believed for no longer than
-/// a mark that nobody refreshes, unlike that of an archive that is starting.
+/// Marks another owner's file as taken. If the process is killed here, the mark expires like one that is not refreshed,
+/// unlike the mark of an archive that is starting.
 fn begin_taking(storage: &dyn Storage, found: &Stored, now: EpochMillis) -> Result<(), JournalError> {
     let view = found.view();
     let activity = view.word(ACTIVITY).load_acquire();
@@ -226,7 +227,7 @@ fn begin_taking(storage: &dyn Storage, found: &Stored, now: EpochMillis) -> Resu
     Ok(())
 }
 
-/// What a mark of ours says, but for where errors are.
+/// Writes the content of a journal's mark, except the place of the errors.
 fn write(stored: &Stored) {
     let view = stored.view();
     let now = SystemClock.epoch().get();
@@ -242,7 +243,7 @@ fn write(stored: &Stored) {
     view.put_bytes(TEXTS, &(OUR_NAME.len() as u32).to_le_bytes());
     view.put_bytes(TEXTS + 4, OUR_NAME);
     view.word(ACTIVITY).store_release(now);
-    // Last: a tool waits for it.
+    // Stored last, because tools wait for it.
     view.word(VERSION).store_release(VERSION_NUMBER.bits());
 }
 

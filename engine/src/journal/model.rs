@@ -20,12 +20,12 @@ use self::segment::{At, Identity, SegmentLayout, SegmentLength};
 use self::tail::{Claimant, Claims, Gap, Slot, Slots, SoleClaimant};
 
 const TAIL: usize = 0;
-/// Where the slot of an appender is.
+/// The offset of an appender's slot.
 const fn slot_at(slot: usize) -> usize {
     (slot + 1) * 16
 }
 
-/// A recording whose segments are a tiny term each.
+/// A recording whose segments have one tiny term each.
 #[derive(Clone, Debug)]
 pub struct ModelRecording {
     control: AtomicBuffer,
@@ -34,7 +34,7 @@ pub struct ModelRecording {
     slots: usize,
 }
 
-/// An appender of it, in whichever way it claims.
+/// An appender of the recording, shared or exclusive.
 pub struct ModelAppender(Box<dyn Appends + Send>);
 
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl SegmentSource for Segments {
 }
 
 impl ModelRecording {
-    /// An empty one. Must be called within a model.
+    /// An empty recording. Must be called within a model.
     pub fn new(term: i32, segments: usize, slots: usize) -> Self {
         let term_length = TermLength::tiny(term);
         let wide: Vec<usize> = (0..slot_at(slots)).step_by(8).collect();
@@ -63,7 +63,8 @@ impl ModelRecording {
         for slot in 0..slots {
             control.own(Field::<i64>::at(slot_at(slot))).store_relaxed(-1);
         }
-        // All but the first eight bytes of a frame header is 64-bit words, and a header may be in any 32 bytes.
+        // All of a frame header except its first eight bytes consists of 64-bit words, and a header can be at any
+        // multiple of 32.
         let wide: Vec<usize> = (0..term as usize).step_by(8).filter(|at| at % FRAME_ALIGNMENT != 0).collect();
         let segments = (0..segments).map(|_| Frames::new(&AtomicBuffer::model(term as usize, &wide))).collect();
         let layout = SegmentLayout {
@@ -76,12 +77,12 @@ impl ModelRecording {
         Self { control, segments, identity, slots }
     }
 
-    /// The appender that has this slot.
+    /// The appender of this slot.
     pub fn appender(&self, slot: usize) -> ModelAppender {
         self.append(Claimant::new(self.control.own(Field::at(TAIL)), self.slot(slot), Position::new(0)))
     }
 
-    /// The appender that has this slot, and knows that no other that lives claims anything.
+    /// The exclusive appender of this slot. No other living appender may claim anything.
     pub fn exclusive_appender(&self, slot: usize) -> ModelAppender {
         self.append(SoleClaimant::new(self.control.own(Field::at(TAIL)), self.slot(slot), Position::new(0)))
     }
@@ -90,7 +91,8 @@ impl ModelRecording {
         ModelAppender(Box::new(Append::new(Segments(self.segments.clone()), claimant, self.identity, 32)))
     }
 
-    /// The first payload bytes of the messages from `position` on, up to where no frame is; goes there.
+    /// The first payload byte of each message from `position` on, up to the first place without a frame. Moves
+    /// `position` there.
     pub fn read(&self, position: &mut i64) -> Vec<u8> {
         let mut found = Vec::new();
         let length = i64::from(self.identity.layout.segment_length.get());
@@ -110,8 +112,8 @@ impl ModelRecording {
         found
     }
 
-    /// Looks after the place at `position` of the first segment, as the helper thread does where it finds no frame: how many bytes
-    /// were taken from an appender that `lives` says is dead.
+    /// Handles the place at `position` of the first segment as the helper thread does when it finds no frame. Returns
+    /// how many bytes were taken from an appender that `lives` reports as dead.
     pub fn release_dead(&self, position: i64, lives: impl FnMut(usize) -> bool) -> Option<usize> {
         let slots = (0..self.slots).map(|slot| self.slot(slot)).collect();
         let slots = Slots { tail: self.control.own(Field::at(TAIL)), slots };
@@ -130,12 +132,12 @@ impl ModelRecording {
 }
 
 impl ModelAppender {
-    /// Appends a message and returns the position after it.
+    /// Appends a message. Returns the position after it.
     pub fn append(&mut self, message: &[u8]) -> i64 {
         self.0.append_message(message)
     }
 
-    /// Claims as much as such a message takes, and dies.
+    /// Claims space for a message of `length` bytes, and dies.
     pub fn claim_and_die(&mut self, length: usize) {
         self.0.claim_for(length);
     }
@@ -149,7 +151,7 @@ trait Appends {
 
 impl<C: Claims> Appends for Append<Segments, C> {
     fn append_message(&mut self, message: &[u8]) -> i64 {
-        // As appenders of a journal do.
+        // As the appenders of a journal do.
         let end = match self.append_as_usual(message, 0) {
             Ok(end) => Ok(end),
             Err(Unusual::Page(end)) => self.see_to_page(end),

@@ -176,7 +176,7 @@ impl JournalOptions {
         self
     }
 
-    /// The lengths, checked and as types of their own.
+    /// The checked lengths, as types of their own.
     pub(crate) fn lengths(&self) -> Result<(TermLength, SegmentLength, Mtu), JournalError> {
         let options = |what: String, expected| JournalError::Options { what, expected };
         let term = TermLength::new(self.term_length).map_err(|_| {
@@ -195,7 +195,7 @@ impl JournalOptions {
                 "a multiple of 32 within the stream's positions",
             ));
         }
-        // What frames and a text of the catalog can hold.
+        // The limit of frames and of texts in the catalog.
         if self.channel.len() > 4096 {
             return Err(options(format!("a channel of {} bytes", self.channel.len()), "4096 bytes at most"));
         }

@@ -17,35 +17,37 @@ use crate::types::Position;
 use super::error::JournalError;
 use super::writer::Writer;
 
-/// How far ahead of the tail pages are at hand while a journal is appended to, in bytes: what the fastest appender takes some ten
-/// milliseconds for, as long as the helper thread may be away. Pages that are not reached before the kernel writes them out are
-/// written twice; an appender that slow does not miss the disk's time.
+/// How far ahead of the tail pages are prepared once the journal is appended to, in bytes. The fastest appender takes
+/// about ten milliseconds for this many, which is how long the helper thread may be away. Pages that the kernel writes
+/// out before they are reached are written twice; an appender that slow does not miss the disk's time.
 const FAR: i64 = 64 << 20;
-/// The same before anything was appended: a journal that is merely opened costs no more.
+/// How far ahead pages are prepared before the first append, in bytes, so that a journal that is merely opened costs
+/// little.
 const NEAR: i64 = 1 << 20;
-/// How much of it is seen to again when the tail has moved, in bytes, at the least: what the kernel wrote out meanwhile.
+/// How much of the prepared range is prepared again when the tail has moved, in bytes, at least. The kernel may have
+/// written these pages out meanwhile.
 const AGAIN: i64 = 512 << 10;
-/// How much is seen to before the helper thread has its other duties, in bytes; four times as much while less than half of what
-/// there should be is at hand.
+/// How much is prepared before the helper thread's other duties get their turn, in bytes. Four times as much while less
+/// than half of the goal is prepared.
 const STEP: i64 = 4 << 20;
 
-/// Which pages are at hand in this process.
+/// The pages that are prepared in this process.
 #[derive(Debug)]
 pub(super) struct PagesAhead {
-    /// The tail as it was the last time.
+    /// The tail at the last call.
     tail: Position,
-    /// Up to where pages were seen to.
+    /// The position up to which pages are prepared.
     end: Position,
     has_moved: bool,
 }
 
 impl PagesAhead {
-    /// None yet, in front of this tail.
+    /// No prepared pages, from this tail on.
     pub(super) fn new(tail: Position) -> Self {
         Self { tail, end: tail, has_moved: false }
     }
 
-    /// Sees to pages that are next, not for long. Returns 1 if there are more to see to.
+    /// Prepares the next pages, for a short time. Returns 1 if there are more to prepare.
     pub(super) fn advance(&mut self, writer: &Writer) -> Result<usize, JournalError> {
         let (_, tail) = writer.ends()?;
         let moved = (tail.get() - self.tail.get()).max(0);

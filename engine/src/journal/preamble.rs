@@ -12,12 +12,12 @@ const VERSION: Field<i32> = Field::at(0);
 const LENGTH: Field<i32> = Field::at(4);
 const RECORDING_ID: Field<i64> = Field::at(8);
 
-/// Bytes in front of what a file has of its own.
+/// The number of bytes before the file's own content.
 pub(super) const PREAMBLE_LENGTH: usize = RECORDING_ID.end();
 
 const _: () = assert!(VERSION.end() == LENGTH.start() && LENGTH.end() == RECORDING_ID.start());
 
-/// What the files of one kind say of themselves.
+/// The version and length in the files of one kind.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Preamble {
     version: SemanticVersion,
@@ -25,24 +25,25 @@ pub(super) struct Preamble {
 }
 
 impl Preamble {
-    /// Of files with that version of their layout; `length` is that of their header, or of all where that never changes.
+    /// For files with that version of their layout. `length` is the length of their header, or of the whole file if
+    /// that is fixed.
     pub(super) const fn new(version: SemanticVersion, length: usize) -> Self {
         Self { version, length: length as i32 }
     }
 
-    /// Says that the file is one of these. The last thing that is written, as a file without a version is none.
+    /// Marks the file as one of these. Written last, because a file without a version is ignored.
     pub(super) fn write(self, view: &AtomicBuffer, recording_id: RecordingId) {
         view.word(LENGTH).store_relaxed(self.length);
         view.word(RECORDING_ID).store_relaxed(recording_id.get());
         self.write_version(view);
     }
 
-    /// Says that a file of an earlier version has become one of this.
+    /// Marks a file of an earlier version as upgraded to this one.
     pub(super) fn write_version(self, view: &AtomicBuffer) {
         view.word(VERSION).store_relaxed(self.version.bits());
     }
 
-    /// Whether the file is one of these, in this version or one that differs in less than its first number.
+    /// Whether the file is of this kind and recording, in a version with the same major number.
     pub(super) fn is_in(self, view: &AtomicBuffer, recording_id: RecordingId) -> bool {
         version(view).major() == self.version.major()
             && view.word(LENGTH).load_relaxed() == self.length
@@ -50,7 +51,7 @@ impl Preamble {
     }
 }
 
-/// The version that a file says it has.
+/// The version in a file.
 pub(super) fn version(view: &AtomicBuffer) -> SemanticVersion {
     SemanticVersion::from_bits(view.word(VERSION).load_relaxed())
 }

@@ -130,16 +130,17 @@ pub fn prune(
     }
     refuse_archive(&*storage)?;
     let id = recording.descriptor().recording_id;
-    // While nobody has it open, nobody opens it, as recovery may need what is pruned; while somebody has, it is recovered.
+    // If nobody has the recording open, nobody may open it now, because recovery may need what is pruned. If somebody
+    // has it open, it is recovered already.
     let opening = lock_opening(&*storage)?;
     let alone = storage.try_lock(&open_lock_name(id), Share::Exclusive)?;
     let opening = alone.is_some().then_some(opening);
     if opening.is_some() && recording.stop_position().is_none() {
         return Err(JournalError::Recover { recording_id: id });
     }
-    // Others who have it open have the mark.
+    // If others have it open, they hold the mark.
     let mark = opening.as_ref().map(|opening| Mark::claim(&*storage, opening)).transpose()?;
-    // One at a time.
+    // Only one process prunes at a time.
     let lock = wait_for_lock(&*storage, &prune_lock_name(id))?;
     let done = pruning.run(request);
     let released = mark.zip(opening.as_ref()).map_or(Ok(()), |(mark, opening)| mark.release(&*storage, opening));
@@ -147,7 +148,7 @@ pub fn prune(
     released.and(done)
 }
 
-/// The same for a journal that is open: nothing can be recovered meanwhile.
+/// As [`prune`], for a journal that is open. It cannot be recovered meanwhile.
 pub(crate) fn prune_open(recording: &Recording, request: &Prune) -> Result<Pruned, JournalError> {
     let pruning = Pruning { storage: &*recording.storage, recording };
     if request.dry_run {
@@ -157,7 +158,7 @@ pub(crate) fn prune_open(recording: &Recording, request: &Prune) -> Result<Prune
     pruning.run(request)
 }
 
-/// The same for the helper thread, which has better things to do than to wait. None if somebody else is at it.
+/// As [`prune_open`], for the helper thread, which does not wait. `None` if another process is pruning.
 pub(crate) fn try_prune_open(recording: &Recording, request: &Prune) -> Result<Option<Pruned>, JournalError> {
     let pruning = Pruning { storage: &*recording.storage, recording };
     let name = prune_lock_name(recording.descriptor().recording_id);
@@ -165,7 +166,7 @@ pub(crate) fn try_prune_open(recording: &Recording, request: &Prune) -> Result<O
     pruning.run(request).map(Some)
 }
 
-/// Removes what somebody left who was killed while pruning. For whoever opens a recording that nobody else has open.
+/// Removes the files that a killed pruning left. The caller has the recording open alone.
 pub(crate) fn finish(storage: &dyn Storage, descriptor: &RecordingDescriptor) -> Result<Vec<String>, JournalError> {
     let left = left_over(storage, descriptor.recording_id, &descriptor.layout())?;
     let names: Vec<String> = left.into_iter().map(|(_, name)| name).collect();
@@ -175,7 +176,7 @@ pub(crate) fn finish(storage: &dyn Storage, descriptor: &RecordingDescriptor) ->
     Ok(names)
 }
 
-/// The files of segments in front of the start, the first one first, if it was pruning that moved it there: an archive that detached
+/// The files of segments before the start, in order, if pruning moved the start there. An archive that detached
 /// segments means to keep them.
 pub(crate) fn left_over(
     storage: &dyn Storage,
@@ -200,7 +201,7 @@ pub(crate) fn left_over(
         (base.get() + i64::from(layout.segment_length.get()) <= start.get()).then_some((base, name))
     };
     let mut left: Vec<_> = storage.names()?.into_iter().filter_map(parse).collect();
-    // Of one segment, the sidecar last: a segment that is there has its index.
+    // The sidecar of a segment is removed last, so that an existing segment has its index.
     left.sort_by(|(base, name), (other, other_name)| base.cmp(other).then(other_name.cmp(name)));
     Ok(left)
 }
@@ -218,7 +219,7 @@ impl Recording {
         }
         match prune_open(self, &Prune::by(&policy).dry_run()) {
             Ok(would) => Ok(would.held),
-            // Nobody prunes it before that is done.
+            // The recording is recovered before anybody prunes it.
             Err(JournalError::Recover { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -230,7 +231,7 @@ struct Pruning<'a> {
     recording: &'a Recording,
 }
 
-/// What is left of a plan's limits as segment after segment goes.
+/// What remains of the limits while segments are selected.
 struct Limits {
     oldest_kept: Option<i64>,
     age: Age,
@@ -239,11 +240,11 @@ struct Limits {
 }
 
 impl Pruning<'_> {
-    /// With the pruning lock.
+    /// Prunes. The caller holds the prune lock.
     fn run(&self, request: &Prune) -> Result<Pruned, JournalError> {
         let descriptor = self.recording.descriptor();
         let id = descriptor.recording_id;
-        // No cursor is made at the old start, or removed, between the look and the deed.
+        // The lock prevents that a cursor is created at the old start, or removed, between the check and the pruning.
         let cursors = wait_for_lock(self.storage, &cursors_lock_name(id))?;
         let plan = self.plan(request)?;
         if plan.start > plan.start_before {
@@ -324,19 +325,20 @@ impl Pruning<'_> {
         Ok(plan)
     }
 
-    /// Up to where segments can go: something may need what is behind.
+    /// The position up to which segments may be pruned. Something may still need what is beyond.
     fn prunable_end(&self, layout: &SegmentLayout, bases: &[Position]) -> Result<Position, JournalError> {
         let recorded = self.recording.recorded_hint();
         let unknown = || JournalError::Recover { recording_id: self.recording.descriptor().recording_id };
         let mut end = recorded.ok_or_else(unknown)?;
         if let Some(control) = &self.recording.control {
-            // What is not indexed yet is going to be, and what is to be synced will be.
+            // The helper thread still has to index and sync what is beyond.
             end = end.min(control.indexed_position().max(layout.start_position));
             if control.sync_policy() != SyncPolicy::None {
                 end = end.min(control.durable_position().max(layout.start_position));
             }
         }
-        // As with an archive, the segment of the end stays, and a segment that has no more than a name ahead is not one yet.
+        // The segment that contains the end stays, as with an archive. A segment that was only made ahead does not
+        // count.
         Ok(bases.last().map_or(layout.start_position, |&last| last.min(layout.base(end))))
     }
 
@@ -360,7 +362,8 @@ impl Pruning<'_> {
                     there.insert(base);
                 }
             }
-            // Of several that are made for one place, one is going to stay: nothing goes for the sake of the others.
+            // Several makers may be creating the same segment. One file will stay, so only one counts: nothing is pruned
+            // for the sake of the others.
             for name in &names {
                 if being_made(name, id).is_some_and(|base| layout.is_base(base) && there.insert(base)) {
                     bytes += self.bytes_of(name)?;
@@ -377,13 +380,13 @@ impl Pruning<'_> {
         Ok(self.storage.info(name)?.map_or(0, |info| info.bytes))
     }
 
-    /// The cursor that is furthest behind, of those that have not lost what they were to read already.
+    /// The cursor with the lowest position, among those that have not lost messages already.
     fn slowest_cursor(&self, start: Position) -> Result<Option<(String, Position)>, JournalError> {
         let cursors = self.recording.cursors()?.into_iter().map(|cursor| (cursor.name, cursor.position));
         Ok(cursors.filter(|&(_, position)| position >= start).min_by_key(|&(_, position)| position))
     }
 
-    /// What an index would say of a place where a segment begins.
+    /// The index entry for the beginning of a segment.
     fn describe(&self, position: Position) -> Result<IndexEntry, JournalError> {
         let sidecar = Sidecar::open(self.storage, self.recording.descriptor(), position, FileAccess::ReadOnly)?;
         let entry = sidecar.and_then(|sidecar| sidecar.entry(0)).filter(|entry| entry.position == position);
@@ -391,14 +394,14 @@ impl Pruning<'_> {
             return Ok(entry);
         }
         let tailer = self.recording.tailer(Start::Position(position));
-        // Damage on the way there is no reason to keep it; numbers begin anew behind it.
+        // Damage before it is no reason to keep the segment. Message numbers start again after damage.
         let sequence = tailer.ok().and_then(|tailer| tailer.sequence()).unwrap_or(0);
         Ok(IndexEntry { position, sequence, time_before: 0 })
     }
 }
 
 impl Limits {
-    /// Why the segment goes that ends at `end`, if it does.
+    /// Why the segment that ends at `end` is pruned. `None` if it is kept.
     fn reason(&self, request: &Prune, end: Position, newest: Option<EpochNanos>) -> Option<PruneReason> {
         let is_before = |time: Option<i64>| time.is_some_and(|time| newest.is_some_and(|newest| newest.get() < time));
         if request.before_position.is_some_and(|position| end <= position) {

@@ -103,7 +103,8 @@ impl Recording {
         self.stop_position().or_else(|| self.control.as_ref().map(Control::recorded_position))
     }
 
-    /// Whether the machine was started again while somebody had it open, and nobody has opened it since: some of it may be lost.
+    /// Whether the machine was restarted while the recording was open, and the recording has not been opened since. Its
+    /// end may be lost.
     pub(crate) fn awaits_recovery(&self) -> Result<bool, JournalError> {
         let boot_id = self.storage.boot_id();
         let is_left = || {
@@ -113,13 +114,13 @@ impl Recording {
         if !is_left() {
             return Ok(false);
         }
-        // Somebody may have it open after all, where nobody can tell one start of a machine from another.
+        // If the machine's boots cannot be told apart, a process may have the recording open after all.
         let _opening = lock_opening(&*self.storage)?;
         let name = open_lock_name(self.descriptor().recording_id);
         Ok(self.storage.try_lock(&name, Share::Exclusive)?.is_some() && is_left())
     }
 
-    /// That what the catalog and the control page say is what is in the files.
+    /// Checks that the mapped catalog and control page still show their files.
     pub(crate) fn check_intact(&self) -> Result<(), JournalError> {
         self.catalog.check_intact()?;
         self.control.as_ref().map_or(Ok(()), |control| control.check_intact(&*self.storage))
@@ -158,7 +159,7 @@ impl Recording {
         self.segment_bases()?.into_iter().map(describe).collect()
     }
 
-    /// The positions at which the segments begin that there are, in order.
+    /// The bases of the existing segments, in order.
     pub(crate) fn segment_bases(&self) -> Result<Vec<Position>, JournalError> {
         let layout = SegmentLayout { start_position: self.start_position(), ..self.descriptor().layout() };
         let mut bases: Vec<Position> = self

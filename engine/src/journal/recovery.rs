@@ -63,7 +63,7 @@ pub struct Cut {
     pub kept_in: Vec<String>,
 }
 
-/// Finds where the recording ends, and makes it end there, unless this is only to see what would be done.
+/// Finds the end of the recording and makes it end there. With `dry_run`, changes nothing.
 pub(crate) fn recover(
     storage: &dyn Storage,
     descriptor: &RecordingDescriptor,
@@ -71,12 +71,12 @@ pub(crate) fn recover(
     dry_run: bool,
 ) -> Result<(LeftBy, Position, Option<Cut>), JournalError> {
     let recovery = Recovery { storage, descriptor, dry_run };
-    // A page that speaks of segments which nobody has made says nothing that can be relied on.
+    // A page is not plausible if it refers to segments that do not exist.
     let reach = recovery.reach()?;
     let known = known.filter(|known| if known.same_boot { known.tail <= reach } else { known.durable <= reach });
     let stop = durable_stop(descriptor, known);
     if stop != descriptor.stop_position && !dry_run {
-        // It stays one without an end if this is killed.
+        // If recovery is killed, the recording still has no end in the catalog.
         let catalog = Catalog::open(storage, FileAccess::ReadWrite)?;
         catalog.set_stop(&catalog.find(descriptor.recording_id)?, None)?;
     }
@@ -101,8 +101,8 @@ pub(crate) fn recover(
     }
 }
 
-/// Where the catalog says that the recording ends, unless a loss of power may have taken what is in front of that: then it is one that
-/// was not closed. What only the catalog knows of is somebody else's, and has no checksums.
+/// The stop position in the catalog, unless a loss of power may have removed what is before it; then the recording
+/// counts as not closed. A stop position without a control page is another writer's, whose frames have no checksums.
 pub(crate) fn durable_stop(descriptor: &RecordingDescriptor, known: Option<Known>) -> Option<Position> {
     let is_lost = |stop: Position| {
         known.is_some_and(|known| {
@@ -112,9 +112,9 @@ pub(crate) fn durable_stop(descriptor: &RecordingDescriptor, known: Option<Known
     descriptor.stop_position.filter(|stop| !is_lost(*stop))
 }
 
-/// Turns what dead appenders have claimed to padding, up to the tail, and says what.
+/// Turns the claims of dead appenders into padding, up to the tail, and returns them.
 ///
-/// Nobody else has the recording open, so whoever claimed is dead.
+/// No other process has the recording open, so all owners of claims are dead.
 pub(crate) fn pad_claims(writer: &Writer) -> Result<Vec<(Position, usize)>, JournalError> {
     let mut padded = Vec::new();
     loop {
@@ -122,7 +122,7 @@ pub(crate) fn pad_claims(writer: &Writer) -> Result<Vec<(Position, usize)>, Jour
         if reached.get() >= writer.control.tail().load_acquire() {
             return Ok(padded);
         }
-        // Nobody lives, so a range that is in use can only have been padded by the look before.
+        // No appender is alive. So a range that is in use can only have been padded in the previous round.
         if writer.advance_noting(&mut |_, _| {})? == reached {
             let base = writer.identity.layout.base(reached);
             return Err(writer.damage(base, reached, Fault::Hole).into());
@@ -130,7 +130,7 @@ pub(crate) fn pad_claims(writer: &Writer) -> Result<Vec<(Position, usize)>, Jour
     }
 }
 
-/// Sees that nothing is behind the end of a recording.
+/// Ensures that nothing follows the end of a recording.
 pub(crate) fn cut_behind(
     storage: &dyn Storage,
     descriptor: &RecordingDescriptor,
@@ -140,7 +140,7 @@ pub(crate) fn cut_behind(
     Recovery { storage, descriptor, dry_run }.cut_at(end, Fault::File("goes on behind the end of the recording"))
 }
 
-/// The base of the last segment that has been recorded to.
+/// The base of the last segment with recorded frames.
 pub(crate) fn last_recorded(
     storage: &dyn Storage,
     descriptor: &RecordingDescriptor,
@@ -155,14 +155,14 @@ struct Recovery<'a> {
 }
 
 impl Recovery<'_> {
-    /// Where the last segment that there is ends, used or not.
+    /// The end of the last existing segment, used or not.
     fn reach(&self) -> Result<Position, JournalError> {
         let layout = self.descriptor.layout();
         let last = self.segments()?.last().map(|(base, ..)| layout.next_base(*base));
         Ok(last.unwrap_or(layout.start_position))
     }
 
-    /// The base of the last segment that has been recorded to.
+    /// The base of the last segment with recorded frames.
     fn last_segment(&self) -> Result<Option<Position>, JournalError> {
         Ok(self
             .segments()?
@@ -184,7 +184,7 @@ impl Recovery<'_> {
         Ok(segments)
     }
 
-    /// Sees that a recording that was ended elsewhere can go on where it ended.
+    /// Checks that a recording that another writer ended can be continued at its end.
     fn check_end(&self, stop: Position) -> Result<(), JournalError> {
         let base = self.descriptor.layout().base(stop);
         if base == stop {
@@ -201,12 +201,12 @@ impl Recovery<'_> {
         }
     }
 
-    /// Cuts the recording off behind the last frame that counts from `from` on, and says where that is.
+    /// Cuts the recording off after the last valid frame from `from` on, and returns that position.
     fn cut_off(&self, from: Position, prove: bool) -> Result<(Position, Option<Cut>), JournalError> {
         let (end, fault) = loop {
             let before = faults();
             let found = self.scan(from, prove)?;
-            // A file that was cut short meanwhile says so when it is opened again.
+            // If the file was truncated meanwhile, the next open reports it.
             if faults() == before {
                 break found;
             }
@@ -215,12 +215,12 @@ impl Recovery<'_> {
         Ok((end, cut))
     }
 
-    /// Walks the frames from `from`, and says where the last that counts ends, and what is behind it.
+    /// Walks the frames from `from`. Returns the end of the last valid frame, and the fault after it.
     fn scan(&self, from: Position, prove: bool) -> Result<(Position, Fault), JournalError> {
         let identity = self.descriptor.identity();
         let layout = identity.layout;
         let mut position = from;
-        // Where the message starts that is not complete yet.
+        // The start of the message that is not complete yet.
         let mut begun: Option<Position> = None;
         let fault = 'segments: loop {
             let base = layout.base(position);
@@ -260,12 +260,12 @@ impl Recovery<'_> {
         Ok((begun.unwrap_or(position), fault))
     }
 
-    /// Sees that nothing is behind `end`: bytes that are not zero are kept in other files, and zeroed.
+    /// Ensures that nothing follows `end`. Bytes that are not zero are copied to other files and zeroed.
     fn cut_at(&self, end: Position, fault: Fault) -> Result<Option<Cut>, JournalError> {
         let layout = self.descriptor.layout();
         let base = layout.base(end);
         let mut cut = Cut { damage: self.damage(base, end, fault), bytes: 0, kept_in: Vec::new() };
-        // From the last to the first: killed in between, the next recovery finds the same end.
+        // From the last segment to the first. If this is killed in between, the next recovery finds the same end.
         for (segment_base, kind, name) in self.segments()?.into_iter().rev() {
             let next = layout.next_base(segment_base);
             if next <= end {
@@ -287,7 +287,7 @@ impl Recovery<'_> {
                 let failed = |source| JournalError::Io { action: "sync", path: self.storage.path(&name), source };
                 file.sync(from, last + 1 - from).map_err(failed)?;
             }
-            // An archive takes the last segment for the end.
+            // An archive takes the end of the last segment for the end of the recording.
             if from == 0 && segment_base > base && kind == SegmentKind::Recorded {
                 self.storage.remove(&name)?;
             }
@@ -333,7 +333,7 @@ impl Recovery<'_> {
     }
 }
 
-/// The last byte of a file from `from` on that is not zero.
+/// The offset of the last byte of a file, from `from` on, that is not zero.
 pub(crate) fn last_byte(file: &Stored, from: usize) -> Option<usize> {
     const CHUNK: usize = 64 << 10;
     let view = file.view();

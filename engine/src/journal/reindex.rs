@@ -49,7 +49,7 @@ pub fn reindex(
     reindex_in(&storage, recording_id, &mut progress)
 }
 
-/// The same in a storage of any kind.
+/// As [`reindex`], in any storage.
 pub(crate) fn reindex_in(
     storage: &Arc<dyn Storage>,
     recording_id: Option<RecordingId>,
@@ -65,7 +65,7 @@ pub(crate) fn reindex_in(
         return Err(JournalError::Io { action: "lock", path: storage.path(&name), source });
     };
     let mut done = Reindexed::default();
-    // What is being read is not pruned meanwhile.
+    // Nothing is pruned while it is being read.
     let _pruning = wait_for_lock(&**storage, &prune_lock_name(descriptor.recording_id))?;
     let start = recording.start_position();
     let first = first_entry(&**storage, descriptor, start)?;
@@ -84,7 +84,7 @@ pub(crate) fn reindex_in(
             if indexer.position >= segment_end {
                 break;
             }
-            // Whatever the fault is, what matters is whether the recording goes on behind it.
+            // The kind of fault does not matter here, only whether the recording continues after it.
             let places =
                 (indexer.position.get() + 1..segment_end.get()).filter(|place| place % FRAME_ALIGNMENT as i64 == 0);
             let next = places.map(Position::new).find(|&place| {

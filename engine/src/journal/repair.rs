@@ -117,7 +117,7 @@ pub fn repair(
 ) -> Result<Repaired, JournalError> {
     let access = if dry_run { FileAccess::ReadOnly } else { FileAccess::ReadWrite };
     let (repaired, entry) = match repair_catalog(&*storage, dry_run)? {
-        // Nothing was changed, and what would be read is not there.
+        // A dry run changed nothing, so the files that would be examined next do not exist.
         Some((repaired, entries)) if dry_run => {
             let chosen = entries.into_iter().rev().find(|entry| {
                 entry.state == RecordingState::Valid
@@ -159,10 +159,10 @@ pub fn repair(
         done.end = report.end;
         done.cut = report.cut;
         done.rewound = report.rewound;
-        // Its helper thread goes on where the sidecars end.
+        // The journal's helper thread rebuilds the sidecars from where they end.
         let mut idle = idle_strategy();
         while journal.indexed() < done.end {
-            // That a cursor holds pruning back is none of its business.
+            // A cursor that holds back pruning does not concern the repair.
             match journal.trouble() {
                 Some(JournalError::HeldBack { .. }) | None => {}
                 Some(error) => return Err(error),
@@ -189,7 +189,8 @@ impl Repair<'_> {
         let removed = self.remove_unfinished()?;
         let control = Control::open(self.storage, descriptor, FileAccess::ReadOnly)?;
         let known = control.and_then(|control| control.known(descriptor, self.storage.boot_id()));
-        // First the middle, so that recovery can rely on it, as far as the recording goes for certain.
+        // The middle first, up to the position that certainly belongs to the recording, so that recovery can rely on
+        // it.
         let certain = self.certain_end(known)?;
         let mut quarantined = Vec::new();
         let mut unindexed = 0;
@@ -205,11 +206,12 @@ impl Repair<'_> {
             progress(position);
         }
         let (left_by, end, cut) = match durable_stop(descriptor, known) {
-            // Somebody else ended it; whatever is behind the end is none of the recording, and an archive might take it for that.
+            // Another writer ended the recording. Bytes after the end do not belong to it, and an archive might read
+            // them.
             Some(stop) if known.is_none_or(|known| known.recorded != stop || known.tail != stop) => {
                 (LeftBy::Stranger, stop, self.cut_behind(stop)?)
             }
-            // Only a look: it is opened afterwards.
+            // Examines only. The journal is opened afterwards.
             _ => recover(self.storage, descriptor, known, true)?,
         };
         let recording_id = descriptor.recording_id;
@@ -244,16 +246,16 @@ impl Repair<'_> {
         Ok(names)
     }
 
-    /// Up to where the recording goes for certain, so that what is no frame there is damage, and not its end.
+    /// The position up to which the recording certainly reaches. Before it, a missing frame is damage and not the end.
     fn certain_end(&self, known: Option<Known>) -> Result<Position, JournalError> {
         let descriptor = &self.entry.descriptor;
         let layout = descriptor.layout();
         Ok(match (durable_stop(descriptor, known), known) {
             (Some(stop), _) => stop,
-            // Everything that was stored is there.
+            // The machine was not restarted, so everything that was stored is there.
             (None, Some(known)) if known.same_boot => known.recorded,
             (None, Some(known)) => known.durable,
-            // As an archive sees it: whatever is not in the last segment.
+            // As for an archive: everything except the last segment.
             (None, None) => {
                 let last = last_recorded(self.storage, descriptor)?;
                 last.map_or(layout.start_position, |last| last.max(layout.start_position))
@@ -261,7 +263,7 @@ impl Repair<'_> {
         })
     }
 
-    /// Mends a segment between two positions, and says up to where its sidecar speaks of it.
+    /// Repairs a segment between two positions. Returns the position up to which its sidecar is valid.
     fn mend(
         &self,
         base: Position,
@@ -273,7 +275,7 @@ impl Repair<'_> {
         let descriptor = &self.entry.descriptor;
         let identity = descriptor.identity();
         let Some(stored) = self.open_whole(base)? else {
-            // Nothing is known of it, and nothing is changed: the whole of it is going to be padding.
+            // The segment is missing, and a dry run does not create it. All of it would become padding.
             let damage = self.damage(base, from, Fault::File("is missing, or shorter than it must be"));
             quarantined.push(Quarantined { damage, until: end, kept_in: None });
             return Ok(from);
@@ -281,7 +283,7 @@ impl Repair<'_> {
         let length = descriptor.segment_length.get() as usize;
         let frames = Frames::new(&stored.view().slice(0, stored.view().len().min(length)));
         let sidecar = Sidecar::open(self.storage, descriptor, base, FileAccess::ReadOnly)?;
-        // After a loss of power a sidecar may speak of more than was synced; what it says of that is not relied on here.
+        // After a loss of power a sidecar may cover more than was synced. Its checksums beyond that are not used here.
         let covered = sidecar.as_ref().map_or(base, Sidecar::covered);
         let checked = covered.min(known.map_or(covered, |known| if known.same_boot { covered } else { known.durable }));
         let before = quarantined.len();
@@ -318,7 +320,7 @@ impl Repair<'_> {
             quarantined.push(Quarantined { damage, until: next, kept_in });
             position = next;
         }
-        // What no frame covers: the bodies of padding.
+        // Compares the bytes that no frame covers: the bodies of padding.
         let sealed = sidecar.as_ref().and_then(Sidecar::segment_checksum);
         if let Some(expected) = sealed.filter(|_| quarantined.len() == before && stored.view().len() >= length) {
             let found = file_checksum(&stored, length);
@@ -330,8 +332,8 @@ impl Repair<'_> {
         Ok(covered)
     }
 
-    /// The file of a segment, whole: what is missing of it becomes zeroes, unless nothing may be changed. None where it is missing and
-    /// stays so.
+    /// The complete file of a segment. Missing bytes are added as zeroes, except in a dry run. `None` if the file is
+    /// missing and is not created.
     fn open_whole(&self, base: Position) -> Result<Option<Stored>, JournalError> {
         let id = self.entry.descriptor.recording_id;
         let length = self.entry.descriptor.segment_length.get() as u64;
@@ -368,7 +370,7 @@ impl Repair<'_> {
         Ok(Some(stored))
     }
 
-    /// Keeps what is between two positions of a segment in a file of its own, and makes padding of it.
+    /// Copies the bytes between two positions of a segment to a separate file, and replaces them by padding.
     fn quarantine(
         &self,
         stored: &Stored,
@@ -405,7 +407,7 @@ impl Repair<'_> {
     fn keep(&self, stored: &Stored, start: usize, end: usize, position: Position) -> Result<String, JournalError> {
         let id = self.entry.descriptor.recording_id;
         let names = self.storage.names()?;
-        // What was kept before stays.
+        // Earlier quarantine files are not overwritten.
         let numbered = (2..).map(|number| format!("{id}-{position}.quarantine-{number}"));
         let name = std::iter::once(format!("{id}-{position}.quarantine"))
             .chain(numbered)
@@ -418,7 +420,7 @@ impl Repair<'_> {
         Ok(name)
     }
 
-    /// Cuts off what is behind the end of a recording that somebody else has ended.
+    /// Cuts off what follows the end of a recording that another writer ended.
     fn cut_behind(&self, stop: Position) -> Result<Option<Cut>, JournalError> {
         cut_behind(self.storage, &self.entry.descriptor, stop, self.dry_run)
     }
@@ -439,7 +441,7 @@ impl Repair<'_> {
     }
 }
 
-/// The frame of the recording at a position, and the space it takes up; or what is there instead.
+/// The frame at a position of the recording and the space it occupies, or the fault there.
 fn frame_at<'a>(
     identity: &Identity,
     frames: &'a Frames,

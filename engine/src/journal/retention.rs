@@ -22,7 +22,7 @@ use super::preamble::{PREAMBLE_LENGTH, Preamble};
 use super::sidecar::IndexEntry;
 use super::storage::{Storage, Stored};
 
-/// The version of the layout.
+/// The version of the retention file's layout.
 pub const RETENTION_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
 
 const FILE_LENGTH: usize = 4096;
@@ -41,15 +41,15 @@ const SLOT_SEQUENCE: Field<i64> = Field::at(8);
 const SLOT_TIME: Field<i64> = Field::at(16);
 const SLOT_CHECK: Field<i64> = Field::at(24);
 
-/// So that an empty slot is none.
+/// Makes the check value of an empty slot invalid.
 const CHECK: i64 = 0x6761_6e6e_6574_0001;
 
 const _: () = assert!(
     PREAMBLE_LENGTH == MAX_AGE.start() && MIN_FREE.end() <= PRUNED_AT.start() && PRUNED_BYTES.end() <= SLOTS[0]
 );
 
-/// How much of a recording is kept: whole segments go from its start for as long as any of the limits says so. The segment that is
-/// being written always stays.
+/// The retention policy of a recording. Whole segments are pruned from its start as long as any limit requires it. The
+/// segment that is being written is never pruned.
 ///
 /// ```
 /// use core::time::Duration;
@@ -70,66 +70,66 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// No limit: everything is kept.
+    /// A policy without limits, which keeps everything.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Removes a segment once its newest message is older than this. Messages with a time in the future do not count.
-    /// If messages carry no times, the time counts at which the segment's file was last written.
+    /// Prunes a segment once its newest message is older than this. Messages with a time in the future do not count. If
+    /// messages carry no times, the time at which the segment's file was last written counts.
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
     }
 
-    /// Removes segments while the recording takes up more than this many bytes of the disk, sidecar files included.
+    /// Prunes segments while the recording occupies more than this many bytes on disk, sidecar files included.
     #[must_use]
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = Some(bytes);
         self
     }
 
-    /// Removes segments while the file system has less than this many bytes free.
+    /// Prunes segments while the file system has less than this many bytes free.
     #[must_use]
     pub fn min_free_bytes(mut self, bytes: u64) -> Self {
         self.min_free = Some(bytes);
         self
     }
 
-    /// The limit of age, if there is one: younger messages are kept, unless another limit removes them.
+    /// The maximum age, if set. Younger messages are kept, unless another limit prunes them.
     pub fn age(&self) -> Option<Duration> {
         self.max_age
     }
 
-    /// The limit of bytes on the disk, if there is one.
+    /// The maximum number of bytes on disk, if set.
     pub fn bytes(&self) -> Option<u64> {
         self.max_bytes
     }
 
-    /// How many bytes of the file system are to stay free, if that is set.
+    /// The minimum number of free bytes in the file system, if set.
     pub fn free_bytes(&self) -> Option<u64> {
         self.min_free
     }
 
-    /// Whether there is no limit.
+    /// Whether the policy has no limits.
     pub fn keeps_everything(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// What was pruned of a recording since it was made, as its retention file has it.
+/// The totals of all prunings of a recording since it was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PruneTotals {
-    /// When it was pruned last.
+    /// When the recording was last pruned.
     pub last: Option<EpochMillis>,
-    /// How many segments went.
+    /// The number of pruned segments.
     pub segments: u64,
-    /// How many bytes of the disk they took up.
+    /// The number of bytes that the pruned segments occupied on disk.
     pub bytes: u64,
 }
 
-/// The file, mapped.
+/// The retention file, mapped.
 #[derive(Debug)]
 pub(crate) struct RetentionFile {
     stored: Stored,
@@ -137,12 +137,12 @@ pub(crate) struct RetentionFile {
 }
 
 impl RetentionFile {
-    /// The name of the file.
+    /// The name of a recording's retention file.
     pub(crate) fn name(recording_id: RecordingId) -> String {
         format!("{recording_id}.retention")
     }
 
-    /// Maps the file of a recording. None if there is none, or none that speaks of this recording.
+    /// Maps the file of a recording. `None` if there is no file, or if it belongs to another recording.
     pub(crate) fn open(
         storage: &dyn Storage,
         recording_id: RecordingId,
@@ -153,7 +153,7 @@ impl RetentionFile {
         Ok(PREAMBLE.is_in(stored.view(), recording_id).then_some(Self { stored, name }))
     }
 
-    /// The same, made if need be.
+    /// As [`Self::open`], but creates a missing file.
     pub(crate) fn open_or_create(storage: &dyn Storage, recording_id: RecordingId) -> Result<Self, JournalError> {
         if let Some(file) = Self::open(storage, recording_id, FileAccess::ReadWrite)? {
             return Ok(file);
@@ -167,7 +167,7 @@ impl RetentionFile {
         Ok(Self { stored, name })
     }
 
-    /// The policy that the helper threads keep to.
+    /// The policy that the helper threads apply.
     pub(crate) fn policy(&self) -> Retention {
         let limit =
             |field: Field<i64>| u64::try_from(self.view().word(field).load_relaxed()).ok().filter(|&limit| limit > 0);
@@ -178,7 +178,7 @@ impl RetentionFile {
         }
     }
 
-    /// Sets the policy. A limit of nothing at all becomes the least that there is.
+    /// Sets the policy. A limit of zero is stored as the smallest limit.
     pub(crate) fn set_policy(&self, storage: &dyn Storage, policy: &Retention) -> Result<(), JournalError> {
         let put = |field: Field<i64>, limit: Option<u64>| {
             let limit = limit.map_or(0, |limit| i64::try_from(limit).unwrap_or(i64::MAX).max(1));
@@ -190,14 +190,14 @@ impl RetentionFile {
         self.sync(storage)
     }
 
-    /// What went so far.
+    /// The totals so far.
     pub(crate) fn totals(&self) -> PruneTotals {
         let count = |field: Field<i64>| self.view().word(field).load_relaxed().max(0).unsigned_abs();
         let last = Some(self.view().word(PRUNED_AT).load_relaxed()).filter(|&at| at > 0).map(EpochMillis::new);
         PruneTotals { last, segments: count(PRUNED_SEGMENTS), bytes: count(PRUNED_BYTES) }
     }
 
-    /// Counts what went. For whoever has the pruning lock.
+    /// Adds to the totals. The caller holds the prune lock.
     pub(crate) fn count(&self, segments: u64, bytes: u64, now: EpochMillis) {
         let add = |field: Field<i64>, more: u64| {
             let word = self.view().word(field);
@@ -208,12 +208,12 @@ impl RetentionFile {
         self.view().word(PRUNED_AT).store_relaxed(now.get());
     }
 
-    /// What is known of the place where the recording begins by now, if it was pruned to there.
+    /// The index entry of the recording's current start, if pruning moved it there.
     pub(crate) fn first(&self, start: Position) -> Option<IndexEntry> {
         SLOTS.iter().filter_map(|&slot| entry(self.view(), slot)).find(|entry| entry.position == start)
     }
 
-    /// Keeps what is known of the place where the recording is going to begin, beside that of where it begins now.
+    /// Stores the index entry of the recording's next start, and keeps the current start's.
     pub(crate) fn set_first(
         &self,
         storage: &dyn Storage,
@@ -246,7 +246,7 @@ fn check(entry: &IndexEntry) -> i64 {
     CHECK ^ entry.position.get() ^ entry.sequence.rotate_left(16) ^ entry.time_before.rotate_left(32)
 }
 
-/// What a slot says, if it is whole and can be true.
+/// The entry in a slot, if it is complete and plausible.
 fn entry(view: &AtomicBuffer, slot: usize) -> Option<IndexEntry> {
     // ORDERING(journal.retention): Acquire. Pairs with the Release store in `set_first`.
     let found = view.word(SLOT_CHECK.from(slot)).load_acquire();

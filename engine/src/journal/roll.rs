@@ -22,29 +22,29 @@ use super::tailer::Start;
 /// A cycle of a recording that has messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CycleInfo {
-    /// Its number.
+    /// The cycle's number. See [`RollCycle::number`].
     pub number: i64,
-    /// When it begins. [`Start::Cycle`] goes to the first message that has this time or a later one.
+    /// The time at which the cycle begins. [`Start::Cycle`] goes to the first message with this time or a later one.
     pub start: EpochNanos,
-    /// Where its first segment begins.
+    /// The position at which the cycle's first segment begins.
     pub position: Position,
-    /// How many segments begin with a message of it.
+    /// The number of segments that begin with a message of the cycle.
     pub segments: usize,
 }
 
 impl Recording {
-    /// How often a new cycle begins; none if it does not roll by time.
+    /// How often a new cycle begins. `None` if the recording does not roll by time.
     ///
     /// # Errors
     ///
-    /// What the operating system says of the control page.
+    /// An error of the operating system, from reading the control page.
     pub fn roll_cycle(&self) -> Result<Option<RollCycle>, JournalError> {
         let control = Control::open(&*self.storage, self.descriptor(), FileAccess::ReadOnly)?;
         Ok(control.and_then(|control| control.roll_cycle()))
     }
 
-    /// The cycles that there are segments of, by the first message of each, in order; none if it does not roll by time. Cycles
-    /// without messages are missing.
+    /// The cycles that the existing segments belong to, each segment by its first message, in order. Empty if the
+    /// recording does not roll by time. Cycles without messages are missing.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl Recording {
             let position = base.max(self.start_position());
             match tailer.seek(Start::Position(position)) {
                 Ok(()) => {}
-                // Nothing is there yet, or not any more.
+                // Nothing has been recorded there yet, or it was pruned.
                 Err(JournalError::Position { .. } | JournalError::Pruned { .. }) => continue,
                 Err(error) => return Err(error),
             }

@@ -26,23 +26,23 @@ pub struct RollCycle {
 }
 
 impl RollCycle {
-    /// A cycle a minute.
+    /// A cycle per minute.
     pub const MINUTELY: Self = Self { period_s: 60, offset_s: 0 };
-    /// A cycle an hour.
+    /// A cycle per hour.
     pub const HOURLY: Self = Self { period_s: 3600, offset_s: 0 };
-    /// A cycle a day, from midnight UTC.
+    /// A cycle per day, from midnight UTC.
     pub const DAILY: Self = Self { period_s: 24 * 3600, offset_s: 0 };
-    /// A cycle a week, from Monday midnight UTC.
+    /// A cycle per week, from Monday midnight UTC.
     pub const WEEKLY: Self = Self { period_s: 7 * 24 * 3600, offset_s: 4 * 24 * 3600 };
 
-    /// Cycles of this length, counted from 1970, in whole seconds from one second to 366 days. A period outside these
-    /// limits becomes the nearest of them.
+    /// Cycles of this length, counted from 1970. The length is in whole seconds, from one second to 366 days. A length
+    /// outside this range is replaced by the nearest limit.
     pub fn every(period: Duration) -> Self {
         let seconds = i64::try_from(period.as_secs()).unwrap_or(i64::MAX);
         Self { period_s: seconds.clamp(1, 366 * 24 * 3600), offset_s: 0 }
     }
 
-    /// Makes cycles begin this much later, in whole seconds: for a time zone, or a time of day.
+    /// Makes cycles begin this much later, in whole seconds, for a time zone or a time of day.
     #[must_use]
     pub fn offset(mut self, offset: Duration) -> Self {
         let seconds = i64::try_from(offset.as_secs()).unwrap_or(i64::MAX);
@@ -50,23 +50,23 @@ impl RollCycle {
         self
     }
 
-    /// How long a cycle is.
+    /// The length of a cycle.
     pub fn period(&self) -> Duration {
         Duration::from_secs(self.period_s.unsigned_abs())
     }
 
-    /// The number of the cycle that a time is in, from 1970 on.
+    /// The number of the cycle that contains a time, counted from 1970.
     pub fn number(&self, time: EpochNanos) -> i64 {
         (time.get().div_euclid(SECOND_NS) - self.offset_s).div_euclid(self.period_s)
     }
 
-    /// When a cycle begins.
+    /// The time at which a cycle begins.
     pub fn start_of(&self, number: i64) -> EpochNanos {
         let seconds = number.saturating_mul(self.period_s).saturating_add(self.offset_s);
         EpochNanos::new(seconds.saturating_mul(SECOND_NS))
     }
 
-    /// As the control page has it: nothing for what cannot be.
+    /// Reads the values of the control page. `None` if they are invalid.
     pub(crate) fn of_seconds(period_s: i64, offset_s: i64) -> Option<Self> {
         let can_be = (1..=366 * 24 * 3600).contains(&period_s) && (0..period_s).contains(&offset_s);
         can_be.then_some(Self { period_s, offset_s })

@@ -19,26 +19,27 @@ use super::storage::{Lock, Share};
 use super::tail::Slot;
 use super::writer::Writer;
 
-/// How often it is asked who is in the way before that is told without a name: whoever has the lock may be about to take a slot, or to
-/// go.
+/// The number of attempts to find out which process is in the way, before the error is returned without a process id.
+/// The lock's holder may be about to take or release its slot.
 const LOOKS: usize = 20;
 
-/// A slot that is somebody's.
+/// A slot that an appender holds.
 #[derive(Debug)]
 pub(crate) struct Seat {
     slot: Slot,
     pid: OwnedWord<i64>,
-    // In this order: whoever gets the second finds that the first is free.
+    // Declared in this order, so that whoever gets the second lock finds the first one free.
     _alive: Lock,
     _share: Lock,
 }
 
 impl Seat {
-    /// A seat among others, or the only one.
+    /// Takes a seat, shared or exclusive.
     ///
     /// # Errors
     ///
-    /// [`JournalError::AppendedTo`] when there is an exclusive appender, or one of any kind and this is to be the only one.
+    /// [`JournalError::AppendedTo`] if there is an exclusive appender, or if `share` is exclusive and there is any
+    /// appender.
     pub(crate) fn take(writer: &Writer, share: Share) -> Result<Self, JournalError> {
         let mut idle = idle_strategy();
         for look in 1.. {
@@ -55,7 +56,7 @@ impl Seat {
         unreachable!("so many looks are taken and no more")
     }
 
-    /// The same for a moment, for which nobody is named who is in the way of an exclusive appender; none where somebody is.
+    /// As [`Self::take`], to use for a short time. `None` if another appender is in the way.
     pub(crate) fn try_take(writer: &Writer, share: Share) -> Result<Option<Self>, JournalError> {
         let descriptor = &writer.descriptor;
         let name = appenders_lock_name(descriptor.recording_id);
@@ -65,7 +66,8 @@ impl Seat {
                 writer.storage.try_lock(&appender_lock_name(descriptor.recording_id, index), Share::Exclusive)?;
             let Some(alive) = lock else { continue };
             let slot = writer.control.slot(index);
-            // Whoever had it is dead, and so is what it claimed: nobody claims that any more.
+            // The previous owner of the slot is dead. Its claim has been handled, and nobody claims that range any
+            // more.
             slot.clear();
             let pid = writer.control.slot_pid(index);
             pid.store_relaxed(0);
@@ -74,7 +76,7 @@ impl Seat {
         Err(JournalError::TooManyAppenders { recording_id: descriptor.recording_id, limit: MAX_APPENDERS })
     }
 
-    /// What its owner claims.
+    /// The slot with the owner's claim.
     pub(crate) fn slot(&self) -> &Slot {
         &self.slot
     }
@@ -87,7 +89,7 @@ impl Drop for Seat {
     }
 }
 
-/// The process of an appender that lives, as far as it has said so.
+/// The process id of a living appender, if it has stored one.
 fn holder(writer: &Writer) -> Option<i64> {
     let said = (0..MAX_APPENDERS).map(|index| (index, writer.control.slot_pid(index).load_relaxed()));
     let lives = |&(index, pid): &(usize, i64)| pid != 0 && writer.is_alive(index);

@@ -17,16 +17,16 @@ use crate::types::{Position, RecordingId, SessionId, StreamId, TermId, TermLengt
 
 use super::fault::Fault;
 
-/// What ends the name of a segment's file.
+/// The suffix of a segment's file name.
 const SUFFIX: &str = ".rec";
-/// What ends the name of a segment that is made ahead and holds nothing yet.
+/// The suffix of a segment that is made ahead and has no frames yet.
 const AHEAD_SUFFIX: &str = ".next";
 
-/// The length of each segment's file: a power of two, at least a term's and at most 1 GiB.
+/// The length of each segment file: a power of two from the term length to 1 GiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SegmentLength(TermLength);
 
-/// A number that is no segment length.
+/// A number that is not a valid segment length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("segment length {found} is not a power of two from the term length, {term_length}, to {}", TermLength::MAX)]
 pub struct SegmentLengthError {
@@ -49,7 +49,7 @@ impl SegmentLength {
         }
     }
 
-    /// The length of a segment of one tiny term. Never found in a file.
+    /// The length of a segment with one tiny term, for models. Never found in a file.
     #[cfg(engine_loom)]
     pub const fn tiny(term_length: TermLength) -> Self {
         Self(term_length)
@@ -62,21 +62,22 @@ impl SegmentLength {
     }
 }
 
-/// Where the positions of a recording are.
+/// How the positions of a recording map to segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentLayout {
     /// The length of a term.
     pub term_length: TermLength,
-    /// The length of a segment's file.
+    /// The length of a segment file.
     pub segment_length: SegmentLength,
-    /// Where the recording starts.
+    /// The position at which the recording starts.
     pub start_position: Position,
     /// The id of the stream's first term.
     pub initial_term_id: TermId,
 }
 
 impl SegmentLayout {
-    /// The position at which the segment with `position` begins; of the first one for a position before the recording.
+    /// The base of the segment that contains `position`: the position at which it begins. For a position before the
+    /// recording, the base of the first segment.
     #[inline]
     pub const fn base(&self, position: Position) -> Position {
         let first = self.first_base();
@@ -84,7 +85,7 @@ impl SegmentLayout {
         Position::new(first + (within & !(self.segment_length.get() as i64 - 1)))
     }
 
-    /// The position at which the segment after the one at `base` begins.
+    /// The base of the segment after the one at `base`.
     #[inline]
     pub const fn next_base(&self, base: Position) -> Position {
         Position::new(base.get() + self.segment_length.get() as i64)
@@ -96,7 +97,7 @@ impl SegmentLayout {
         within >= 0 && within & (self.segment_length.get() as i64 - 1) == 0 && base.get() < self.end().get()
     }
 
-    /// The position that no message can end behind.
+    /// The highest position at which a message can end.
     #[inline]
     pub const fn end(&self) -> Position {
         self.term_length.max_position()
@@ -114,22 +115,22 @@ pub fn segment_name(recording_id: RecordingId, base: Position) -> String {
     format!("{recording_id}-{base}{SUFFIX}")
 }
 
-/// The name of the file of a segment that is made ahead of its use. An archive does not know it, and does not take it for the
-/// recording's last.
+/// The file name of a segment that is made ahead. An archive ignores files with such names, so it does not take one for
+/// the recording's last segment.
 pub fn ahead_name(recording_id: RecordingId, base: Position) -> String {
     format!("{recording_id}-{base}{AHEAD_SUFFIX}")
 }
 
-/// Whether the file has been used for frames, by the name it has.
+/// Whether a segment's file is part of the recording, according to its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SegmentKind {
-    /// Made ahead; frames are there only if its writers were killed at the wrong moment.
+    /// Made ahead. It contains frames only if its writers were killed before they could rename it.
     Ahead,
     /// Part of the recording.
     Recorded,
 }
 
-/// What the name of a file says, if it is a segment's.
+/// The recording, the base and the kind of a segment, from its file name. `None` if the name is not a segment's.
 pub fn parse_segment_name(name: &str) -> Option<(RecordingId, Position, SegmentKind)> {
     let (stem, kind) = if let Some(stem) = name.strip_suffix(SUFFIX) {
         (stem, SegmentKind::Recorded)
@@ -137,7 +138,7 @@ pub fn parse_segment_name(name: &str) -> Option<(RecordingId, Position, SegmentK
         (name.strip_suffix(AHEAD_SUFFIX)?, SegmentKind::Ahead)
     };
     let (id, base) = stem.split_once('-')?;
-    // Numbers as they are written above and no others: no sign, no leading zeroes.
+    // Only numbers as they are written above: no sign, no leading zeroes.
     let number = |text: &str| {
         let value: i64 = text.parse().ok()?;
         (value >= 0 && value.to_string() == text).then_some(value)
@@ -145,16 +146,17 @@ pub fn parse_segment_name(name: &str) -> Option<(RecordingId, Position, SegmentK
     Some((RecordingId::new(number(id)?), Position::new(number(base)?), kind))
 }
 
-/// A frame of a recording, where it was found.
+/// A frame of a recording that was found at a position.
 #[derive(Clone, Debug)]
 pub(crate) struct Found<'a> {
     pub(crate) frame: CommittedFrame<'a>,
-    /// The space that it takes up.
+    /// The number of bytes that the frame occupies, aligned.
     pub(crate) occupied: usize,
 }
 
 impl Found<'_> {
-    /// Where the message begins that is not complete behind this frame, if `before` is where one was not complete in front of it.
+    /// The start of the message that is incomplete after this frame. `before` is the start of the message that was
+    /// incomplete before it.
     pub(crate) fn begun_message(&self, before: Option<Position>, position: Position) -> Option<Position> {
         let kind = self.frame.word(frame::VERSION_FLAGS_TYPE).load_relaxed();
         let flags = (kind >> 8) as u8;
@@ -168,21 +170,21 @@ impl Found<'_> {
     }
 }
 
-/// What a position of a segment holds.
+/// What is at a position of a segment.
 #[derive(Clone, Debug)]
 pub(crate) enum At<'a> {
     /// A frame of the recording.
     Frame(Found<'a>),
-    /// Nothing yet; or a frame that its appender is writing, with what its length will be.
+    /// Nothing yet, or a frame that its appender is still writing.
     Nothing {
-        /// 0, or the length in progress, which is negative.
+        /// 0, or the negative length of the frame that is being written.
         length: i32,
     },
-    /// Something that is no frame of the recording.
+    /// Bytes that are not a frame of the recording.
     Fault(Fault),
 }
 
-/// What every frame of a recording says.
+/// The header fields that all frames of a recording share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity {
     pub(crate) layout: SegmentLayout,
@@ -191,18 +193,19 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// What is at `cursor`, which is at `position`, and steps over it if it is a frame. Trusts nothing that is there.
+    /// Returns what is at `cursor`, whose position is `position`, and moves the cursor past a frame. Treats all bytes
+    /// as untrusted.
     #[inline]
     pub(crate) fn look<'a>(&self, cursor: &mut FrameCursor<'a>, position: Position) -> At<'a> {
         let Some(word) = cursor.length_word() else { return At::Nothing { length: 0 } };
-        // ORDERING(log.frame-committed): Acquire. Pairs with the Release store of `commit` in `frame`; the header words and the
-        // payload are visible from here on.
+        // ORDERING(log.frame-committed): Acquire. Pairs with the Release store of `commit` in `frame`; the header words
+        // and the payload are visible from here on.
         let length = word.load_acquire();
         if length <= 0 {
             return At::Nothing { length };
         }
         let term_offset = self.layout.term_length.offset(position);
-        // The cursor keeps the frame within the segment, and this within its term.
+        // The cursor keeps the frame within the segment. This check keeps it within its term.
         if length > self.layout.term_length.get() - term_offset {
             return At::Fault(Fault::Length { length });
         }
@@ -214,8 +217,8 @@ impl Identity {
         At::Frame(Found { frame, occupied })
     }
 
-    /// The frame at `cursor`, which is at `position`, if it is a message of one frame as the recording must have it there: most are, and
-    /// this takes half the time that [`Self::look`] does, which is to be asked about all others. Steps over it.
+    /// Returns the frame at `cursor`, whose position is `position`, if it is a valid message of one frame, and moves
+    /// the cursor past it. Takes half the time of [`Self::look`], which handles everything else.
     #[cfg(not(engine_loom))]
     #[inline(always)]
     pub(crate) fn look_for_whole<'a>(
@@ -226,7 +229,7 @@ impl Identity {
         // ORDERING(log.frame-committed): Acquire. Pairs with the Release store of `commit` in `frame`, as in `look`.
         let length = cursor.length_word()?.load_acquire();
         let term_length = self.layout.term_length;
-        // What is no length a cursor does not take.
+        // The cursor rejects invalid lengths.
         if length > term_length.get() - term_length.offset(position) {
             return None;
         }
@@ -256,7 +259,7 @@ impl Identity {
             })
     }
 
-    /// What the header words of a frame at this position say.
+    /// The header words of a frame at this position.
     #[inline]
     pub(crate) fn place(&self, position: Position) -> frame::Place {
         let SegmentLayout { term_length, initial_term_id, .. } = self.layout;

@@ -19,10 +19,10 @@ use super::error::{Fault, JournalError};
 use super::preamble::{PREAMBLE_LENGTH, Preamble};
 use super::storage::{Storage, Stored};
 
-/// The version of the layout.
+/// The version of the sidecar's layout.
 pub const SIDECAR_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
 
-/// How many bytes of a segment there are to an entry of its index.
+/// The number of segment bytes per index entry.
 pub const INDEX_SPACING: usize = 64 << 10;
 
 const HEADER_LENGTH: usize = 4096;
@@ -43,17 +43,17 @@ const ENTRY_POSITION: Field<i64> = Field::at(0);
 const ENTRY_SEQUENCE: Field<i64> = Field::at(8);
 const ENTRY_TIME: Field<i64> = Field::at(16);
 
-/// What an index knows of a place: the message that begins at `position`, or first behind it, has this number, and none before it
-/// has a later time.
+/// An index entry. `sequence` is the number of the first message that begins at `position` or later. No message before
+/// `position` has a later time than `time_before`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IndexEntry {
     pub(crate) position: Position,
     pub(crate) sequence: i64,
-    /// The latest time of any message before, in nanoseconds since 1970; 0 if none had one.
+    /// The latest time of any earlier message, in nanoseconds since 1970. 0 if none had a time.
     pub(crate) time_before: i64,
 }
 
-/// The file, mapped.
+/// The sidecar, a mapped file.
 #[derive(Clone, Debug)]
 pub(crate) struct Sidecar {
     stored: Stored,
@@ -62,7 +62,7 @@ pub(crate) struct Sidecar {
 }
 
 impl Sidecar {
-    /// The name of the file.
+    /// The name of a segment's sidecar.
     pub(crate) fn name(recording_id: RecordingId, base: Position) -> String {
         format!("{recording_id}-{base}.index")
     }
@@ -73,7 +73,7 @@ impl Sidecar {
             + segment_length / FRAME_ALIGNMENT * CHECKSUM_LENGTH
     }
 
-    /// Makes an empty sidecar, in the place of any that there is.
+    /// Creates an empty sidecar, and replaces an existing one.
     pub(crate) fn create(
         storage: &dyn Storage,
         descriptor: &RecordingDescriptor,
@@ -93,7 +93,7 @@ impl Sidecar {
         Ok(Self { stored, base, segment_length })
     }
 
-    /// Maps the sidecar of a segment. None if there is none, or none that speaks of this segment.
+    /// Maps the sidecar of a segment. `None` if there is no sidecar, or if it belongs to another segment.
     pub(crate) fn open(
         storage: &dyn Storage,
         descriptor: &RecordingDescriptor,
@@ -113,34 +113,35 @@ impl Sidecar {
         Ok(speaks_of_it.then_some(Self { stored, base, segment_length }))
     }
 
-    /// Whether what is read of it is in the file; see [`Stored::is_intact`].
+    /// Whether the mapping still shows the file; see [`Stored::is_intact`].
     pub(crate) fn is_intact(&self) -> bool {
         self.stored.is_intact()
     }
 
-    /// Up to where it is complete.
+    /// The position up to which the sidecar is complete.
     pub(crate) fn covered(&self) -> Position {
-        // ORDERING(journal.covered): Acquire. Pairs with the Release store in `set_covered`; entries and checksums of what is below
-        // are there.
+        // ORDERING(journal.covered): Acquire. Pairs with the Release store in `set_covered`; the entries and checksums
+        // below the position are there.
         let covered = self.stored.view().word(COVERED).load_acquire();
         let end = self.base.get() + self.segment_length as i64;
         Position::new(covered.clamp(self.base.get(), end))
     }
 
-    /// Says up to where it is complete.
+    /// Sets the position up to which the sidecar is complete.
     pub(crate) fn set_covered(&self, position: Position) {
         // ORDERING(journal.covered): Release. Pairs with the Acquire load in `covered`.
         self.stored.view().word(COVERED).store_release(position.get());
     }
 
-    /// The entry for the `slot`-th 64 KiB of the segment, if it is there and can be true. What lies behind the frames that are covered
-    /// may be of others, which were there before a loss of power: of a sidecar that covers nothing even the segment's first entry,
+    /// The entry for the `slot`-th 64 KiB of the segment, if it is there and plausible. Entries beyond the covered
+    /// frames may belong to frames that were lost with the power. If the sidecar covers nothing, that is true even of
+    /// the first entry, although its position is correct.
     /// whose position is the same.
     pub(crate) fn entry(&self, slot: usize) -> Option<IndexEntry> {
         if slot >= self.slots() {
             return None;
         }
-        // Before the entry: one that is covered is whole, and stays.
+        // Loaded before the entry, because a covered entry is complete and never changes.
         let covered = self.covered();
         let at = HEADER_LENGTH + slot * ENTRY_LENGTH;
         let view = self.stored.view();
@@ -148,7 +149,7 @@ impl Sidecar {
         let sequence = view.word(ENTRY_SEQUENCE.from(at)).load_relaxed();
         let time_before = view.word(ENTRY_TIME.from(at)).load_relaxed();
         let least = self.base.get() + (slot * INDEX_SPACING) as i64;
-        // No frame is shorter than 32 bytes, and so are no messages denser.
+        // A frame has at least 32 bytes, which limits the number of messages.
         let can_be = position >= least
             && position < covered.get()
             && position % 32 == 0
@@ -156,7 +157,7 @@ impl Sidecar {
         can_be.then_some(IndexEntry { position: Position::new(position), sequence, time_before })
     }
 
-    /// Keeps an entry.
+    /// Stores an entry.
     pub(crate) fn set_entry(&self, slot: usize, entry: IndexEntry) {
         let at = HEADER_LENGTH + slot * ENTRY_LENGTH;
         let view = self.stored.view();
@@ -165,12 +166,13 @@ impl Sidecar {
         view.word(ENTRY_TIME.from(at)).store_relaxed(entry.time_before);
     }
 
-    /// How many entries there can be.
+    /// The number of entries that a sidecar can have.
     pub(crate) fn slots(&self) -> usize {
         self.segment_length / INDEX_SPACING
     }
 
-    /// The last of the entries for which `holds`, if it holds for the first and for none behind one for which it does not.
+    /// The last entry for which `holds` returns true. It must be true for the first entries and false for all after
+    /// them.
     pub(crate) fn last_entry(&self, holds: impl Fn(&IndexEntry) -> bool) -> Option<IndexEntry> {
         let (mut below, mut above) = (0, self.slots());
         let mut found = None;
@@ -187,21 +189,21 @@ impl Sidecar {
         found
     }
 
-    /// The checksum of the frame that begins at `offset` of the segment, if it is kept.
+    /// The checksum of the frame at `offset` of the segment, if there is one.
     pub(crate) fn checksum(&self, offset: usize) -> Option<u32> {
         let at = self.checksum_at(offset)?;
         let kept = self.stored.view().word_at::<i32>(at).load_relaxed().cast_unsigned();
         (kept != 0).then_some(kept)
     }
 
-    /// Keeps the checksum of the frame that begins at `offset` of the segment.
+    /// Stores the checksum of the frame at `offset` of the segment.
     pub(crate) fn set_checksum(&self, offset: usize, checksum: u32) {
         if let Some(at) = self.checksum_at(offset) {
             self.stored.view().word_at::<i32>(at).store_relaxed(checksum.cast_signed());
         }
     }
 
-    /// Forgets all checksums and entries from `offset` of the segment on.
+    /// Clears all checksums and entries from `offset` of the segment on.
     pub(crate) fn clear_from(&self, offset: usize) {
         let view = self.stored.view();
         let slot = offset.div_ceil(INDEX_SPACING).min(self.slots());
@@ -213,8 +215,8 @@ impl Sidecar {
         self.set_covered(Position::new(self.base.get() + offset as i64).min(self.covered()));
     }
 
-    /// Has all sidecars of a recording say that they cover nothing from `position` on: what they say of it may be of frames that
-    /// are no more. The checksums stay: should recovery have to be done again, it needs them.
+    /// Limits the covered position of all sidecars of a recording to `position`, because what they contain beyond it
+    /// may belong to lost frames. The checksums stay, because recovery needs them if it has to run again.
     pub(crate) fn uncover(
         storage: &dyn Storage,
         descriptor: &RecordingDescriptor,
@@ -235,7 +237,8 @@ impl Sidecar {
         Ok(())
     }
 
-    /// What is wrong with a frame by its checksum, if one is kept; or if none is and `must` be.
+    /// Compares a frame with its checksum. Returns the fault, if there is one. A missing checksum is a fault only if
+    /// `must` is set.
     pub(crate) fn fault(&self, offset: usize, frame: &CommittedFrame<'_>, must: bool) -> Option<Fault> {
         let found = frame_checksum(frame);
         match self.checksum(offset) {
@@ -244,21 +247,21 @@ impl Sidecar {
         }
     }
 
-    /// The checksum of the whole segment, once it is full.
+    /// The checksum of the whole segment, if the segment is full.
     pub(crate) fn segment_checksum(&self) -> Option<u32> {
         // ORDERING(journal.covered): Acquire. Pairs with `seal`; the checksum is there.
         let sealed = self.stored.view().word(SEALED).load_acquire() == 1;
         sealed.then(|| self.stored.view().word(SEGMENT_CHECKSUM).load_relaxed().cast_unsigned())
     }
 
-    /// Keeps the checksum of the whole segment: nothing is written to it any more.
+    /// Stores the checksum of the whole segment, which is never written again.
     pub(crate) fn seal(&self, checksum: u32) {
         self.stored.view().word(SEGMENT_CHECKSUM).store_relaxed(checksum.cast_signed());
         // ORDERING(journal.covered): Release. Pairs with the Acquire load in `segment_checksum`.
         self.stored.view().word(SEALED).store_release(1);
     }
 
-    /// Waits until what speaks of the segment between these offsets is on stable storage.
+    /// Syncs the entries and checksums of the segment between these offsets to stable storage.
     pub(crate) fn sync(&self, from: usize, to: usize) -> std::io::Result<()> {
         let checksums = HEADER_LENGTH + self.slots() * ENTRY_LENGTH;
         self.stored.sync(0, checksums)?;
@@ -272,14 +275,14 @@ impl Sidecar {
     }
 }
 
-/// The CRC-32C of a frame's header and payload; of the header alone for padding, whose body nobody writes. Never 0, which says
-/// that none is kept.
+/// The CRC-32C of a frame's header and payload. For padding, only of the header, because nobody writes the body. Never
+/// 0, which means that there is no checksum.
 pub(crate) fn frame_checksum(frame: &CommittedFrame<'_>) -> u32 {
     let checksum = crc32c(if frame::is_padding(frame) { frame.header() } else { frame.bytes() });
     if checksum == 0 { u32::MAX } else { checksum }
 }
 
-/// What an index has to know of a frame: whether a message begins there, and when it was appended.
+/// What the index needs to know about a frame: whether a message begins with it, and when the message was appended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Begins {
     pub(crate) message: bool,

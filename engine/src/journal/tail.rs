@@ -23,22 +23,22 @@ use crate::types::Position;
 
 use super::segment::Identity;
 
-/// One appender's way to ranges of the recording.
+/// How an appender claims ranges of the recording.
 pub(crate) trait Claims {
-    /// Where the next claim would begin.
+    /// The position of the next claim.
     fn tail(&self) -> Position;
 
-    /// Whether the tail can be there: it is never below what this appender knows to be appended.
+    /// Whether the tail can be at this position. It is never below what this appender knows to be appended.
     fn is_possible(&self, position: Position) -> bool;
 
-    /// Says that claims will be made from `position` on, and none is below any more. Comes before the first claim in a term, and before
-    /// the first one after [`Self::give_up`].
+    /// Announces claims from `position` on, and gives up all below. Must be called before the first claim in a term,
+    /// and before the first claim after [`Self::give_up`].
     fn announce(&mut self, position: Position);
 
-    /// Claims `length` bytes at `position`. False if somebody else was there first.
+    /// Claims `length` bytes at `position`. Returns false if another appender was faster.
     fn claim(&mut self, position: Position, length: usize) -> bool;
 
-    /// Says that nothing is written any more to what was claimed, or was about to be.
+    /// Declares that nothing more will be written to the current claim.
     fn give_up(&mut self);
 }
 
@@ -47,51 +47,51 @@ pub(crate) trait Claims {
 pub(crate) struct Claimant {
     tail: OwnedWord<i64>,
     slot: Slot,
-    /// Behind what this appender claimed last.
+    /// The end of this appender's last claim.
     least: Position,
-    /// What the slot says of the length.
+    /// The length in the slot.
     length: usize,
 }
 
-/// What an appender claims, or has claimed last; what an exclusive one may claim.
+/// The slot with an appender's present or last claim. For an exclusive appender, the start of its range.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
     pub(crate) position: OwnedWord<i64>,
     pub(crate) length: OwnedWord<i64>,
 }
 
-/// The one appender that there is.
+/// An exclusive appender's claims.
 #[derive(Debug)]
 pub(crate) struct SoleClaimant {
     tail: OwnedWord<i64>,
     slot: Slot,
-    /// What this appender knew to be appended when it came.
+    /// The position up to which everything was appended when this appender was created.
     least: Position,
-    /// Where the tail is.
+    /// The tail.
     next: Position,
 }
 
-/// What a slot says whose owner claims nothing.
+/// The position in the slot of an appender without a claim.
 pub(crate) const NO_CLAIM: i64 = -1;
 
 impl Slot {
-    /// Says that nothing is claimed by this slot's owner any more.
+    /// Stores that the slot's owner has no claim.
     pub(crate) fn clear(&self) {
-        // ORDERING(journal.slot): Release. Pairs with the Acquire loads in `release_dead`: whoever sees that nothing is claimed sees that
-        // what was claimed before is committed, as whoever sees a later claim does.
+        // ORDERING(journal.slot): Release. Pairs with the Acquire loads in `release_dead`: whoever sees the slot empty
+        // sees the previous claim committed, as with a later claim.
         self.position.store_release(NO_CLAIM);
     }
 }
 
 impl Claimant {
-    /// For an appender that knows that everything below `least` is appended.
+    /// For an appender that knows everything below `least` to be appended.
     pub(crate) fn new(tail: OwnedWord<i64>, slot: Slot, least: Position) -> Self {
         Self { tail, slot, least, length: 0 }
     }
 }
 
 impl SoleClaimant {
-    /// For whoever knows that nobody else claims, and that nobody will; and that everything below `least` is appended.
+    /// For an appender that is alone and stays alone, and knows everything below `least` to be appended.
     pub(crate) fn new(tail: OwnedWord<i64>, slot: Slot, least: Position) -> Self {
         let next = Position::new(tail.load_acquire());
         Self { tail, slot, least, next }
@@ -110,15 +110,15 @@ impl Claims for SoleClaimant {
 
     fn announce(&mut self, position: Position) {
         self.slot.length.store_relaxed(i64::MAX);
-        // ORDERING(journal.slot): Release. Pairs with the Acquire loads in `release_dead`, as that of an appender among others does.
+        // ORDERING(journal.slot): Release. Pairs with the Acquire loads in `release_dead`, as in `Claimant::claim`.
         self.slot.position.store_release(position.get());
     }
 
     #[inline(always)]
     fn claim(&mut self, position: Position, length: usize) -> bool {
         self.next = Position::new(position.get() + length as i64);
-        // ORDERING(journal.tail): Release. Pairs with the Acquire load in `release_dead`: whoever sees the tail moved sees the slot that
-        // says whose it is.
+        // ORDERING(journal.tail): Release. Pairs with the Acquire load in `release_dead`: whoever sees the tail moved
+        // sees the slot of its owner.
         self.tail.store_release(self.next.get());
         true
     }
@@ -147,16 +147,16 @@ impl Claims for Claimant {
             return false;
         }
         let end = position.get() + length as i64;
-        // Most are as long as the one before.
+        // Most messages have the length of the previous one.
         if length != self.length {
             self.slot.length.store_relaxed(length as i64);
             self.length = length;
         }
-        // ORDERING(journal.slot): Release. Pairs with the Acquire loads in `release_dead`: whoever sees this claim sees that this
-        // appender's frames before it are committed, and its length, or that of a later claim.
+        // ORDERING(journal.slot): Release. Pairs with the Acquire loads in `release_dead`: whoever sees this claim sees
+        // this appender's earlier frames committed, and the length of this claim or of a later one.
         self.slot.position.store_release(position.get());
-        // ORDERING(journal.tail): AcqRel exchange. Pairs with the Acquire load in `release_dead`: whoever sees the tail moved sees the
-        // slot that says where.
+        // ORDERING(journal.tail): AcqRel exchange. Pairs with the Acquire load in `release_dead`: whoever sees the tail
+        // moved sees the slot with the claim.
         let is_claimed = self.tail.compare_exchange(position.get(), end).is_ok();
         if is_claimed {
             self.least = Position::new(end);
@@ -169,20 +169,20 @@ impl Claims for Claimant {
     }
 }
 
-/// What is to know about a place where no frame is.
+/// The state of a place without a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gap {
-    /// Nobody has claimed it yet.
+    /// Not claimed yet.
     Unclaimed,
-    /// A living appender has it.
+    /// Claimed by a living appender.
     InUse,
-    /// Its appender has committed or begun it since, or somebody else has released it: what is there is to be looked at again.
+    /// Committed or begun by its appender meanwhile, or released by another process. The place must be read again.
     Changed,
-    /// Its appender is dead: it is padding of so many bytes now.
+    /// Claimed by a dead appender. It is now padding of this many bytes.
     Released(usize),
 }
 
-/// Whoever finds out about ranges of dead appenders.
+/// Finds ranges of dead appenders.
 #[derive(Debug)]
 pub(crate) struct Slots {
     pub(crate) tail: OwnedWord<i64>,
@@ -190,8 +190,8 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// Looks after the place at `position`, at `offset` of its segment, where no frame was found. If it was claimed by an appender
-    /// that `lives` knows to be dead, it is padded up to where the next frame begins.
+    /// Handles the place at `position`, which is at `offset` of its segment, where no frame was found. If an appender
+    /// claimed it that `lives` reports as dead, pads it up to the next frame.
     pub(crate) fn release_dead(
         &self,
         frames: &Frames,
@@ -208,18 +208,18 @@ impl Slots {
         let term_rest = identity.layout.term_length.get() - identity.layout.term_length.offset(position);
         let mut end = tail.min(position.get() + i64::from(term_rest));
         for (index, slot) in self.slots.iter().enumerate() {
-            // ORDERING(journal.slot): Acquire. Pairs with the Release store in `claim`; if the owner has claimed elsewhere since, its
-            // frame here is committed, and the look below sees it.
+            // ORDERING(journal.slot): Acquire. Pairs with the Release store in `claim`; if the owner has a later claim,
+            // its frame here is committed, and the load below sees it.
             let claim = slot.position.load_acquire();
             if claim == NO_CLAIM {
                 continue;
             }
-            // A length that is not that of this claim is that of a later one: then this one is committed.
+            // If the length belongs to a later claim, this claim is committed.
             let claimed = claim..claim.saturating_add(slot.length.load_relaxed());
             if claimed.contains(&position.get()) && lives(index) {
                 return Gap::InUse;
             }
-            // Living or dead, the next claim is somebody else's.
+            // The next claim belongs to another appender, dead or alive.
             if (position.get() + 1..end).contains(&claim) {
                 end = claim;
             }
@@ -233,9 +233,9 @@ impl Slots {
         let most = usize::try_from(end - position.get()).unwrap_or(0);
         let length = match found {
             1.. => return Gap::Changed,
-            // Begun: its length is known.
+            // The frame was begun, so its length is known.
             ..0 => (found.unsigned_abs() as usize).next_multiple_of(FRAME_ALIGNMENT).min(most),
-            // Not begun, so all of it is zero; it ends where another frame begins.
+            // The frame was not begun, so its range is zero. It ends where the next frame begins.
             0 => (FRAME_ALIGNMENT..most)
                 .step_by(FRAME_ALIGNMENT)
                 .find(|step| length_at(offset + step).is_none_or(|length| length != 0))

@@ -11,41 +11,41 @@ use super::segment::segment_name;
 use super::sidecar::Sidecar;
 use super::tailer::Start;
 
-/// So many places of damage are told one by one.
+/// The maximum number of damages that are listed individually.
 const MOST_DAMAGES: usize = 1_000;
 
-/// What verifying found.
+/// The result of verifying a recording.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
-    /// Messages that are whole.
+    /// The number of complete messages.
     pub messages: u64,
-    /// Their bytes, without headers.
+    /// The number of bytes in them, without headers.
     pub payload_bytes: u64,
     /// The position up to which the recording was read.
     pub end: Position,
-    /// The position up to which there were checksums to compare with.
+    /// The position up to which there were checksums to compare.
     pub checked: Position,
-    /// What is damaged: the first thousand places.
+    /// The first thousand damages.
     pub damages: Vec<Damage>,
-    /// How many places are damaged.
+    /// The number of damages.
     pub damaged: u64,
-    /// Bytes that were skipped to get to the next frame.
+    /// The number of bytes that were skipped to find the next frames.
     pub skipped_bytes: u64,
 }
 
 impl Recording {
-    /// Reads everything up to where the recording goes now, and compares it with the checksums that there are. `progress` is told
-    /// where it has got to, a few times per segment.
+    /// Reads everything that is recorded now, and compares it with its checksums. Calls `progress` with the current
+    /// position, a few times per segment.
     ///
     /// # Errors
     ///
-    /// What the operating system says. Damage is no error: it is in what is returned.
+    /// An error of the operating system. Damage is not an error but part of the result.
     pub fn verify(&self, mut progress: impl FnMut(Position)) -> Result<Verified, JournalError> {
         const PROGRESS_STEP: i64 = 16 << 20;
         let mut found = Verified::default();
         let mut tailer = self.tailer(Start::Begin)?.verifying();
         let mut told = tailer.position().get();
-        // What is appended while this reads would keep it reading.
+        // Otherwise continuous appends would keep it reading.
         let end = self.recorded_hint();
         loop {
             let outcome = tailer.next().map(|record| record.map(|record| (record.payload().len(), record.position())));
@@ -64,7 +64,7 @@ impl Recording {
                         None => break,
                     }
                 }
-                // Pruned while this reads: there is nothing to compare any more.
+                // Pruned during the verification. There is nothing left to compare.
                 Err(JournalError::Pruned { .. }) => tailer.seek(Start::Begin)?,
                 Err(error) => return Err(error),
             }
@@ -77,7 +77,8 @@ impl Recording {
         Ok(found)
     }
 
-    /// Compares full segments as a whole: what frames do not cover, as the body of padding, is compared, too.
+    /// Compares the checksums of full segments, which also cover bytes that are in no frame, such as the body of
+    /// padding.
     fn verify_segments(&self, found: &mut Verified) -> Result<(), JournalError> {
         let layout = self.descriptor().layout();
         found.checked = self.start_position();
@@ -90,7 +91,7 @@ impl Recording {
             let Some(expected) = sidecar.segment_checksum() else { continue };
             let length = layout.segment_length.get() as usize;
             let Ok(stored) = self.storage.open(&name, length as u64, FileAccess::ReadOnly) else {
-                // Its frames were missed already.
+                // Reported already, because its frames were missing.
                 continue;
             };
             let checksum = file_checksum(&stored, length);
@@ -105,7 +106,7 @@ impl Recording {
 }
 
 impl Verified {
-    /// Whether all that was read is as it was written.
+    /// Whether everything is as it was written.
     pub fn is_whole(&self) -> bool {
         self.damaged == 0
     }

@@ -19,10 +19,10 @@ use super::segment::{At, Identity, ahead_name, segment_name};
 use super::storage::{Lock, Share, Storage, Stored};
 use super::tail::{Gap, Slots};
 
-/// How many segments appenders can leave before somebody lets go of them, without an allocation.
+/// The number of segments that appenders can leave without an allocation, before the helper thread unmaps them.
 const LEFT_CAPACITY: usize = 2 * MAX_APPENDERS;
 
-/// The longest block of frames that a recorder writes at a time, in bytes.
+/// The length in bytes of the longest block of frames that a recorder writes at a time.
 pub(crate) const MOST_BLOCK: usize = 256 << 10;
 
 /// A segment, mapped for writing.
@@ -32,7 +32,7 @@ pub(crate) struct Segment {
     pub(crate) frames: Frames,
 }
 
-/// One opened journal.
+/// The shared state of an open journal.
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) storage: Arc<dyn Storage>,
@@ -41,38 +41,38 @@ pub(crate) struct Writer {
     pub(crate) control: Control,
     slots: Slots,
     pool: Mutex<Pool>,
-    /// Who makes a segment has this: a second maker of this process would take the first one's file away under its hands.
+    /// Held while a segment is created. Otherwise a second maker of this process would remove the first one's file.
     making: Mutex<()>,
-    /// What went wrong last where nobody could be told.
+    /// The last failure that could not be returned from a call.
     trouble: Mutex<Option<JournalError>>,
-    /// Who syncs has this, so that those who come meanwhile find it done.
+    /// Held during a sync, so that callers that wait for it find the sync done.
     syncing: Mutex<()>,
-    /// What keeps others from it, until nobody here can write to it any more: see [`Held`].
+    /// The locks that keep others out, until this process can no longer write. See [`Held`].
     held: Mutex<Option<Held>>,
-    /// Runs from the first appender on that stamps by it.
+    /// Created with the first appender that uses coarse stamps.
     coarse_clock: OnceLock<Arc<CoarseClock>>,
 }
 
-/// What says that a journal is open. Appenders may outlive the [`Journal`](super::Journal) that made them: while there is one, nobody may
-/// take the recording for one that was left.
+/// Marks the journal as open. Appenders may outlive the [`Journal`](super::Journal) that created them. As long as one
+/// exists, no other process may recover the recording.
 #[derive(Debug)]
 pub(crate) struct Held {
-    /// The lock on the recording: shared by journals, a recorder's alone.
+    /// The lock on the recording: shared by journals, exclusive for a recorder.
     pub(crate) open: Lock,
-    /// Keeps archives from the directory.
+    /// Keeps archives out of the directory.
     pub(crate) mark: Mark,
 }
 
 #[derive(Debug)]
 struct Pool {
     segments: BTreeMap<i64, Segment>,
-    /// What appenders have left. The helper thread lets go of it: to unmap takes time.
+    /// Segments that appenders have left. The helper thread unmaps them, because unmapping takes time.
     left: Vec<Frames>,
 }
 
 impl Default for Pool {
     fn default() -> Self {
-        // With room from the start: an appender may come to its first roll before the helper thread has been here.
+        // Allocated at the start, because an appender may roll before the helper thread runs.
         Self { segments: BTreeMap::new(), left: Vec::with_capacity(LEFT_CAPACITY) }
     }
 }
@@ -96,33 +96,33 @@ impl Writer {
         }
     }
 
-    /// What appenders stamp by when stamps may be coarse.
+    /// The clock for coarse stamps.
     pub(crate) fn coarse_clock(&self) -> Arc<CoarseClock> {
         Arc::clone(self.coarse_clock.get_or_init(CoarseClock::of_process))
     }
 
-    /// Where the recording starts by now.
+    /// The current start of the recording.
     pub(crate) fn start(&self) -> Position {
         self.descriptor.start_position.max(self.control.first_position())
     }
 
-    /// The segment at `base`, opened, or made if nobody has yet.
+    /// The segment at `base`. Opens it, or creates it if no process has done so.
     pub(crate) fn segment(&self, base: Position) -> Result<Segment, JournalError> {
         {
             let mut pool = self.pool();
             match pool.segments.get(&base.get()) {
                 Some(segment) if segment.stored.is_intact() => return Ok(segment.clone()),
-                // What others see of the file is to be seen here, too.
+                // Others do not see what is stored in this mapping, so the segment is mapped again.
                 Some(_) => drop(pool.segments.remove(&base.get())),
                 None => {}
             }
         }
-        // Without the lock: it takes time, and appenders may only need another one.
+        // Without the lock, because this takes time and appenders may need another segment.
         let segment = self.open_or_make(base)?;
         Ok(self.pool().segments.entry(base.get()).or_insert(segment).clone())
     }
 
-    /// Sees that the segment of the tail and the one after it are there.
+    /// Ensures that the segment of the tail and the next one exist and are mapped.
     pub(crate) fn prepare(&self) -> Result<(), JournalError> {
         let layout = self.identity.layout;
         let (_, tail) = self.ends()?;
@@ -138,13 +138,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Has the pages between two positions at hand for appenders, as far as their segments are mapped.
+    /// Prepares the pages between two positions for appends, as far as their segments are mapped.
     pub(crate) fn expect_appends(&self, mut from: Position, to: Position) {
         let layout = self.identity.layout;
         while from < to {
             let base = layout.base(from);
             let end = layout.next_base(base).min(to);
-            // Without the lock: it takes time.
+            // Without the lock, because this takes time.
             let Some(segment) = self.pool().segments.get(&base.get()).cloned() else { return };
             let (offset, length) = ((from.get() - base.get()) as usize, (end.get() - from.get()) as usize);
             segment.stored.view().expect_stores(offset, length);
@@ -152,13 +152,13 @@ impl Writer {
         }
     }
 
-    /// Up to where it is recorded, and its tail, if they can be true.
+    /// The recorded position and the tail, if they are plausible.
     pub(crate) fn ends(&self) -> Result<(Position, Position), JournalError> {
         self.control.ends(&*self.storage, &self.identity.layout)
     }
 
-    /// What is to be known after something was read or stored in the control page and in these frames of the segment at `base`, at
-    /// `position`: that both are in the files.
+    /// Checks that the control page, and these frames of the segment at `base`, are backed by their files. Call it
+    /// after they were read or stored to. `position` is for the error.
     pub(crate) fn check_intact(&self, frames: &Frames, base: Position, position: Position) -> Result<(), JournalError> {
         if !self.control.is_intact() {
             self.ends()?;
@@ -166,14 +166,14 @@ impl Writer {
         if frames.is_intact() { Ok(()) } else { Err(self.damage(base, position, Fault::CUT_SHORT).into()) }
     }
 
-    /// Up to where segments are mapped.
+    /// The position up to which segments are mapped.
     pub(crate) fn prepared(&self) -> Position {
         let layout = self.identity.layout;
         let last = self.pool().segments.last_key_value().map(|(&base, _)| Position::new(base));
         last.map_or(layout.start_position, |base| layout.next_base(base).min(layout.end()))
     }
 
-    /// Lets go of what is not needed any more: what appenders left, and segments below `position`.
+    /// Unmaps what is not needed any more: the segments that appenders left, and those below `position`.
     pub(crate) fn let_go(&self, position: Position) {
         let base = self.identity.layout.base(position);
         let mut pool = self.pool();
@@ -185,12 +185,12 @@ impl Writer {
         drop(gone);
     }
 
-    /// Gives the segments that the tail has come to the name that archives know.
+    /// Gives the segments that the tail has reached their final name, which archives know.
     pub(crate) fn name_segments(&self, from: Position) -> Result<Position, JournalError> {
         let layout = self.identity.layout;
         let (_, tail) = self.ends()?;
         let mut base = layout.base(from);
-        // Not the segment that merely would be next: an archive would take it for the last that holds frames.
+        // Not the next segment as well: an archive would take it for the last one with frames.
         while base < tail || base == layout.base(layout.start_position) {
             self.segment(base)?;
             let id = self.descriptor.recording_id;
@@ -200,8 +200,8 @@ impl Writer {
         Ok(base)
     }
 
-    /// Where a recording ends with a segment, gives the next one its name, too: an archive has it, and takes an end behind its last
-    /// segment for one that cannot be.
+    /// If the recording ends at the end of a segment, gives the next segment its final name, too. An archive has that
+    /// segment, and rejects an end after the last segment.
     pub(crate) fn name_last(&self, end: Position) -> Result<(), JournalError> {
         let layout = self.identity.layout;
         if layout.base(end) != end || end >= layout.end() {
@@ -212,12 +212,12 @@ impl Writer {
         self.storage.publish(&ahead_name(id, end), &segment_name(id, end)).map(drop)
     }
 
-    /// Looks how far the recording has come, past ranges whose appenders died, and says so to everybody.
+    /// Advances the recorded position, past the ranges of dead appenders, and publishes it.
     pub(crate) fn advance(&self) -> Result<Position, JournalError> {
         self.advance_noting(&mut |_, _| {})
     }
 
-    /// The same, and notes which ranges became padding: where they begin, and how many bytes they take up.
+    /// As [`Self::advance`]. Calls `note` with the position and the length in bytes of each range that became padding.
     pub(crate) fn advance_noting(&self, note: &mut dyn FnMut(Position, usize)) -> Result<Position, JournalError> {
         let layout = self.identity.layout;
         let (mut position, _) = self.ends()?;
@@ -226,7 +226,8 @@ impl Writer {
             let segment = self.segment(base)?;
             let reached = self.advance_within(&segment, base, position, note)?;
             self.check_intact(&segment.frames, base, reached)?;
-            // A recorder commits a block, and then moves the tail. Recorded behind the tail would be damage to everybody.
+            // A recorder commits a block and then moves the tail. A recorded position beyond the tail would look like
+            // damage.
             let reached = reached.min(self.ends()?.1);
             self.control.advance_recorded(reached);
             if reached == position || reached < layout.next_base(base) {
@@ -271,25 +272,25 @@ impl Writer {
         }
     }
 
-    /// Waits until everything that is recorded is on stable storage, and says so to everybody.
+    /// Syncs everything that is recorded to stable storage, and publishes the durable position.
     pub(crate) fn sync(&self) -> Result<Position, JournalError> {
         let recorded = self.advance()?;
         self.sync_to(recorded)
     }
 
-    /// Waits until everything up to `position`, which is recorded, is on stable storage.
+    /// Waits until everything up to `position`, which must be recorded, is on stable storage.
     pub(crate) fn sync_to(&self, position: Position) -> Result<Position, JournalError> {
         self.sync_until(position, true)
     }
 
-    /// The same, and what has come meanwhile as well if `all` of it is asked for.
+    /// As [`Self::sync_to`]. With `all`, also syncs what was recorded meanwhile.
     pub(crate) fn sync_until(&self, position: Position, all: bool) -> Result<Position, JournalError> {
         let durable = self.control.durable_position();
         if durable >= position {
             return Ok(durable);
         }
         let _syncing = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever had the lock may have done it; and if not, more may have come.
+        // The previous holder of the lock may have synced this range. If not, more may have been recorded meanwhile.
         let durable = self.control.durable_position();
         if durable >= position {
             return Ok(durable);
@@ -321,8 +322,9 @@ impl Writer {
         Ok(position)
     }
 
-    /// Looks behind the tail of a recording that nobody has open: counts the block that a recorder had committed when it was killed,
-    /// before it could move the tail, and clears away what it had begun. Returns where the recording ends.
+    /// Examines the range after the tail of a recording that no process has open. Counts the block that a recorder had
+    /// committed when it was killed before it could move the tail, and clears a partial block. Returns the end of the
+    /// recording.
     pub(crate) fn settle(&self, tail: Position) -> Result<Position, JournalError> {
         let layout = self.identity.layout;
         let base = layout.base(tail);
@@ -343,22 +345,22 @@ impl Writer {
         Ok(position)
     }
 
-    /// Keeps the journal open until [`Self::release`], or until nobody has this any more.
+    /// Keeps the journal open until [`Self::release`], or until the writer is dropped.
     pub(crate) fn hold(&self, held: Held) {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
     }
 
-    /// What keeps it open, for whoever is the last to have it.
+    /// Takes the locks that keep the journal open, for its last user.
     pub(crate) fn release(&self) -> Option<Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Keeps what went wrong, for whoever asks.
+    /// Stores a failure, for [`Self::take_trouble`].
     pub(crate) fn note_trouble(&self, error: JournalError) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
-    /// Keeps something that is less than that: what went wrong is not forgotten for it. Whether it is kept.
+    /// Stores a hint, unless there is a failure that was not taken yet. Returns whether it was stored.
     pub(crate) fn note_hint(&self, hint: JournalError) -> bool {
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         let is_free = trouble.is_none();
@@ -368,14 +370,14 @@ impl Writer {
         is_free
     }
 
-    /// What went wrong last, once.
+    /// Takes the last failure.
     pub(crate) fn take_trouble(&self) -> Option<JournalError> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Whether the owner of an appender's slot lives.
+    /// Whether the owner of an appender's slot is alive.
     pub(crate) fn is_alive(&self, slot: usize) -> bool {
-        // What cannot be told is taken for alive: nothing is taken from it.
+        // If that cannot be determined, the owner counts as alive, so nothing is taken from it.
         let lock = self.storage.try_lock(&appender_lock_name(self.descriptor.recording_id, slot), Share::Exclusive);
         !matches!(lock, Ok(Some(_)))
     }
@@ -393,8 +395,7 @@ impl Writer {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same for an appender, which would rather not ask the system to wait: nobody holds the lock for longer than it takes to
-    /// look something up.
+    /// As [`Self::pool`], for an appender, which should not sleep in a system call. The lock is only held for lookups.
     fn pool_soon(&self) -> MutexGuard<'_, Pool> {
         const SPINS: usize = 100_000;
         for _ in 0..SPINS {
@@ -411,7 +412,7 @@ impl Writer {
             return Ok(segment);
         }
         let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever had the lock may have made it.
+        // The previous holder of the lock may have created it.
         if let Some(segment) = self.open(base)? {
             return Ok(segment);
         }
@@ -421,7 +422,8 @@ impl Writer {
         let id = self.descriptor.recording_id;
         let next = self.identity.layout.next_base(base);
         if next <= self.control.recorded_position() {
-            // What is recorded was there: it is not made anew, and would be taken for the recording's if it were.
+            // A segment below the recorded position existed. It is not created again, because a new one would be taken
+            // for the original.
             let earliest = self.start();
             return Err(if next <= earliest {
                 JournalError::Pruned { recording_id: id, what: "position", asked: base.get(), earliest }
@@ -430,16 +432,16 @@ impl Writer {
             });
         }
         let length = self.identity.layout.segment_length.get() as u64;
-        // Under a name of this maker's own until it is whole: others look for it at any time.
+        // Under a temporary name until it is complete, because others look for the segment at any time.
         let making = making_name(id, base, std::ptr::from_ref(self).addr());
         loop {
-            // Whoever does not get it goes on all the same: nobody waits for another process here.
+            // Continues without this lock as well, because nobody waits for another process here.
             let _making = self.storage.try_lock(&makers_lock_name(id), Share::Shared)?;
             self.storage.remove(&making)?;
-            // Its pages are seen to when the tail comes near them: see `pages`.
+            // Its pages are prepared when the tail approaches them: see `pages`.
             let stored = self.storage.create(&making, length, Reserve::Space)?;
             if self.storage.publish(&making, &ahead_name(id, base))? {
-                // Somebody else may have made it, and named it already, or the name would have been taken.
+                // Another maker may have created and named it already, or taken the name.
                 if let Some(named) = self.storage.find(&segment_name(id, base), length, FileAccess::ReadWrite)? {
                     self.storage.remove(&ahead_name(id, base))?;
                     return Ok(Segment::new(named, length as usize));
@@ -450,12 +452,13 @@ impl Writer {
             if let Some(segment) = self.open(base)? {
                 return Ok(segment);
             }
-            // Neither is there: somebody took it for that of a dead maker.
+            // Neither file is there: it was removed as a dead maker's file.
         }
     }
 
-    /// Whether the recording can have come to the segment at `base`, which is not there: it is made behind one that is, or where the
-    /// recording goes on. Whatever the control page says, so many segments are made and no more.
+    /// Whether the recording can have reached the segment at `base`, which does not exist: after an existing segment,
+    /// or where the recording continues. This bounds the number of segments that are created, whatever the control page
+    /// says.
     fn may_make(&self, base: Position) -> Result<bool, JournalError> {
         let layout = self.identity.layout;
         let (recorded, _) = self.ends()?;
@@ -466,7 +469,7 @@ impl Writer {
         Ok(self.pool().segments.contains_key(&before.get()) || self.open(before)?.is_some())
     }
 
-    /// The segment at `base`, if it is there.
+    /// The segment at `base`, if it exists.
     fn open(&self, base: Position) -> Result<Option<Segment>, JournalError> {
         let id = self.descriptor.recording_id;
         let length = self.identity.layout.segment_length.get() as u64;
@@ -488,7 +491,7 @@ impl Segment {
     }
 }
 
-/// The segments of an opened journal, for one of its appenders.
+/// The segments of an open journal, for one of its appenders.
 #[derive(Debug)]
 pub(crate) struct Shared(pub(crate) Arc<Writer>);
 
@@ -510,7 +513,7 @@ impl SegmentSource for Shared {
             }
         }
         if is_full {
-            // Nobody has let go of anything for long: there is no helper thread any more.
+            // Many segments were left and not unmapped, so the helper thread has ended.
             self.0.let_go(base);
         }
         Ok(self.0.segment(base)?.frames)

@@ -20,7 +20,7 @@ use crate::types::{Position, RecordingId};
 const MAGIC: [u8; 4] = *b"GDL1";
 const HEADER_LENGTH: usize = 40;
 const HAS_PAYLOAD: u32 = 1;
-/// Longer reasons are cut.
+/// The length in bytes at which a reason is cut off.
 const LONGEST_REASON: usize = 4096;
 
 /// Appends dead letters to a journal.

@@ -59,9 +59,10 @@ pub struct Consumer {
     attempts: u32,
     pause: Duration,
     dead_letters: Option<DeadLetters>,
-    /// Where the cursor was, if that was pruned before this was opened, until the loss is accepted.
+    /// The cursor's position, if it had been pruned when the consumer was opened, until [`Self::skip_pruned`] accepts
+    /// the loss.
     lost: Option<Position>,
-    /// Where the message begins that was handed to a handler, and that nobody knows to be done with.
+    /// The position of the message that was passed to a handler and is not known to be processed.
     unsettled: Option<Position>,
 }
 
@@ -177,7 +178,7 @@ impl Consumer {
 
     /// The tailer, for waiting for messages and for skipping damage.
     pub fn tailer(&mut self) -> &mut Tailer {
-        // If that fails, the next message says so.
+        // If this fails, the next message reports it.
         let _ = self.resettle();
         &mut self.tailer
     }
@@ -312,8 +313,8 @@ impl Consumer {
         Ok(done)
     }
 
-    /// Goes back to a message that was handed to a handler, and is not known to be done with: it failed, it panicked, or the cursor could
-    /// not be moved.
+    /// Goes back to a message that was passed to a handler and is not known to be processed: the handler failed or
+    /// panicked, or the cursor could not be moved.
     fn resettle(&mut self) -> Result<(), JournalError> {
         if let Some(start) = self.unsettled {
             self.tailer.seek(Start::Position(start))?;
@@ -334,7 +335,7 @@ impl Consumer {
     }
 }
 
-/// Tries until it works, and says how often; or what was said last.
+/// Calls `handle` up to `most` times. Returns the number of attempts, or the last error.
 fn attempt<E: Display>(most: u32, pause: Duration, mut handle: impl FnMut() -> Result<(), E>) -> Result<u32, String> {
     let period_ns = i64::try_from(pause.as_nanos()).unwrap_or(i64::MAX);
     let mut attempts = 1;

@@ -12,7 +12,7 @@ use crate::journal::error::JournalError;
 use crate::memory::{FileAccess, MappedFile, Region, Reserve, extend_file};
 use crate::time::EpochNanos;
 
-/// Files are the user's alone, as is the directory.
+/// Only the user has access to the files and to the directory.
 const FILE_MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o700;
 
@@ -23,16 +23,16 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The directory at `path`, which need not exist to be read from: then it has no files.
+    /// The directory at `path`. It need not exist for reading; it then has no files.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    /// The directory at `path`, made if there is none, open to this user only.
+    /// The directory at `path`. Creates it if it does not exist, with access for this user only.
     ///
     /// # Errors
     ///
-    /// What the operating system refuses.
+    /// An error of the operating system.
     pub fn make(path: impl Into<PathBuf>) -> Result<Self, JournalError> {
         let path = path.into();
         fs::DirBuilder::new()
@@ -49,7 +49,7 @@ impl Directory {
     }
 }
 
-/// False for a file that is not there.
+/// Returns false if there is no such file.
 fn found(outcome: io::Result<()>) -> io::Result<bool> {
     match outcome {
         Ok(()) => Ok(true),
@@ -59,7 +59,7 @@ fn found(outcome: io::Result<()>) -> io::Result<bool> {
 }
 
 fn stored(file: MappedFile) -> Stored {
-    // Others may cut any of these files short at any time; nobody who has one open shall die of it.
+    // Other processes can truncate any of these files at any time. That must not kill a process that has one open.
     Stored { view: Region::mapped(file.guarded()).view(), syncs: None }
 }
 
@@ -87,10 +87,10 @@ impl Storage for Directory {
     }
 
     fn publish(&self, from: &str, to: &str) -> Result<bool, JournalError> {
-        // A link fails where a rename would replace.
+        // A hard link fails if the name exists, whereas a rename would replace the file.
         let published = match fs::hard_link(self.path(from), self.path(to)) {
             Ok(()) => true,
-            // One that came meanwhile is not the one that was to be named.
+            // A file that appeared meanwhile is not the one to be named.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
             Err(error) => return Err(self.failed("name", to)(error)),
@@ -149,7 +149,7 @@ impl Storage for Directory {
     }
 
     fn boot_id(&self) -> [i64; 2] {
-        // Unknown is never the same as anything, itself included: see `control`.
+        // An unknown boot id never equals another, not even itself: see `control`.
         let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
         let half = |range| digits.get(range).and_then(|half| u64::from_str_radix(half, 16).ok()).unwrap_or(0);
@@ -157,14 +157,14 @@ impl Storage for Directory {
     }
 }
 
-/// A file that is locked.
+/// A locked file.
 #[derive(Debug)]
 struct Held(File);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Closing the file is not enough: a process that another thread is just starting has it too, until it runs its program.
-        // If this fails, the lock ends when that one lets go of it.
+        // Closing the file is not enough: a process that another thread is just starting also has it open, until it
+        // runs its program. If unlocking fails, the lock ends when that process closes the file.
         let _ = flock(&self.0, FlockOperation::Unlock);
     }
 }

@@ -10,7 +10,7 @@ use super::{FileInfo, Lock, Share, Storage, Stored, SyncTarget};
 use crate::journal::error::JournalError;
 use crate::memory::{AtomicBuffer, FileAccess, MapError, RawAccess, Reserve};
 
-/// The grain in which unsynced bytes survive or not.
+/// The unit in which unsynced bytes survive or are lost.
 const PAGE: usize = 4096;
 
 /// A directory in memory. Clones share it.
@@ -19,26 +19,26 @@ pub struct MemoryStorage {
     inner: Arc<Mutex<Inner>>,
 }
 
-/// What a loss of power leaves of a page that was stored to and not synced.
+/// What remains after a loss of power of a page that was not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crash {
-    /// What was synced last.
+    /// The last synced content.
     Lost,
-    /// What was stored last.
+    /// The last stored content.
     Kept,
-    /// So many bytes of what was stored last, and then what was synced.
+    /// This many bytes of the last stored content, then the last synced content.
     Torn(usize),
 }
 
 #[derive(Debug)]
 struct Inner {
     files: BTreeMap<String, MemoryFile>,
-    /// The files that would be found after a loss of power, by the name they would have.
+    /// The file names that would be found after a loss of power.
     kept_names: BTreeMap<String, MemoryFile>,
     locks: BTreeMap<String, Vec<(u64, Share)>>,
     next_lock: u64,
     boot: i64,
-    /// How many bytes may still be reserved.
+    /// The number of bytes that can still be reserved.
     space: u64,
 }
 
@@ -61,11 +61,11 @@ struct MemoryFile {
     kept: Arc<Kept>,
 }
 
-/// What is on stable storage.
+/// The content on stable storage.
 #[derive(Debug)]
 struct Kept {
     bytes: Mutex<Vec<u8>>,
-    /// Whether nothing can be made stable any more.
+    /// Whether syncs fail.
     fails: Mutex<bool>,
 }
 
@@ -89,7 +89,7 @@ impl SyncTarget for Kept {
             return Err(io::Error::other("the disk fails"));
         }
         let _power = power();
-        // Whole pages go, as they do for a mapping.
+        // Syncs whole pages, as a mapping does.
         let start = offset / PAGE * PAGE;
         let end = (offset + len).next_multiple_of(PAGE).min(view.len());
         view.get_bytes(start, &mut self.bytes()[start..end]);
@@ -97,7 +97,7 @@ impl SyncTarget for Kept {
     }
 }
 
-/// A lock that is given back when dropped.
+/// A lock that is released when dropped.
 #[derive(Debug)]
 struct Held {
     inner: Arc<Mutex<Inner>>,
@@ -115,27 +115,27 @@ impl Drop for Held {
 }
 
 impl MemoryStorage {
-    /// An empty directory. Unlike a mapped file's, the bytes of a file in it are the same memory for all who open it, and what is
-    /// synced is copied plainly, by the page.
+    /// An empty directory. Unlike with a mapped file, everybody who opens a file gets the same memory. A sync copies
+    /// whole pages as plain bytes.
     pub fn new(_: RawAccess) -> Self {
         Self { inner: Arc::default() }
     }
 
-    /// Allows so many more bytes to be reserved.
+    /// Allows this many more bytes to be reserved.
     pub fn limit_space(&self, bytes: u64) {
         self.inner().space = bytes;
     }
 
-    /// Has syncs of a file that is there fail from now on, or work again.
+    /// Makes syncs of an existing file fail from now on, or work again.
     pub fn fail_syncs(&self, name: &str, fails: bool) {
         if let Some(file) = self.inner().files.get(name) {
             *file.kept.fails() = fails;
         }
     }
 
-    /// What a machine would find that lost its power now. `choose` decides about each page that was not synced as it is: its file's
-    /// name and its offset in bytes are given. Names that were not synced are decided about by `names`: whether the directory
-    /// is found as it is, or as it was synced last.
+    /// The directory as it would be found after a loss of power now. `choose` decides about each unsynced page, given
+    /// its file's name and its offset in bytes. `names` decides whether the directory has its present names or the last
+    /// synced ones.
     pub fn after_power_loss(&self, mut choose: impl FnMut(&str, usize) -> Crash, names: Crash) -> Self {
         let _power = power();
         let inner = self.inner();
@@ -148,7 +148,7 @@ impl MemoryStorage {
         Self { inner: Arc::new(Mutex::new(Inner { kept_names: files.clone(), files, boot, ..Inner::default() })) }
     }
 
-    /// What the next process finds when every process that used the directory was killed: everything as it was stored.
+    /// The directory as the next process finds it after all processes were killed: everything that was stored.
     pub fn after_kill(&self) -> Self {
         let inner = self.inner();
         let copy = |file: &MemoryFile| {
@@ -171,8 +171,8 @@ impl MemoryStorage {
     }
 }
 
-/// Held while something becomes stable, and while the power goes: it goes for all files at one moment, not for one after the other with
-/// something becoming stable in between. One for all storages; each is held for a moment.
+/// Held while data becomes stable, and during a loss of power, so that the loss hits all files at the same moment.
+/// There is one for all storages. It is only held for a short time.
 fn power() -> MutexGuard<'static, ()> {
     static POWER: Mutex<()> = Mutex::new(());
     POWER.lock().unwrap_or_else(PoisonError::into_inner)

@@ -17,54 +17,54 @@ use crate::time::EpochNanos;
 
 /// The files of one directory, by name.
 pub trait Storage: fmt::Debug + Send + Sync {
-    /// The path of a file, for messages; of the directory for an empty name.
+    /// The path of a file, for messages. The path of the directory if the name is empty.
     fn path(&self, name: &str) -> PathBuf;
 
-    /// The names of all files, in no order. Names that are no text are left out.
+    /// The names of all files, in no particular order. Names that are not valid text are left out.
     ///
     /// # Errors
     ///
-    /// What the operating system says of the directory.
+    /// An error of the operating system.
     fn names(&self) -> Result<Vec<String>, JournalError>;
 
-    /// Makes a file of `length` zero bytes whose space is promised, and maps it. The file must not exist.
+    /// Creates a file of `length` zero bytes, reserves its space, and maps it. The file must not exist.
     ///
     /// # Errors
     ///
     /// As [`MappedFile::create`](crate::memory::MappedFile::create).
     fn create(&self, name: &str, length: u64, reserve: Reserve) -> Result<Stored, JournalError>;
 
-    /// Maps a file of at least `least` bytes, whole.
+    /// Maps a whole file of at least `least` bytes.
     ///
     /// # Errors
     ///
     /// As [`MappedFile::open`](crate::memory::MappedFile::open).
     fn open(&self, name: &str, least: u64, access: FileAccess) -> Result<Stored, JournalError>;
 
-    /// Gives a file its final name, unless there is a file of that name, or none of the first: then false. The first name is gone in
-    /// every case.
+    /// Renames a file to its final name. Returns false if the final name exists already, or if the file does not exist.
+    /// The old name is removed in every case.
     ///
     /// # Errors
     ///
-    /// What the operating system refuses.
+    /// An error of the operating system.
     fn publish(&self, from: &str, to: &str) -> Result<bool, JournalError>;
 
-    /// Renames a file. False if there is none of that name.
+    /// Renames a file. Returns false if there is no such file.
     ///
     /// # Errors
     ///
-    /// What the operating system refuses.
+    /// An error of the operating system.
     fn rename(&self, from: &str, to: &str) -> Result<bool, JournalError>;
 
-    /// Removes a file. False if there is none of that name.
+    /// Removes a file. Returns false if there is no such file.
     ///
     /// # Errors
     ///
-    /// What the operating system refuses.
+    /// An error of the operating system.
     fn remove(&self, name: &str) -> Result<bool, JournalError>;
 
-    /// Makes a file longer, where it is: its new bytes are zero and their space is promised, and whoever has it mapped goes on with what
-    /// was there. False where every file stays as long as it was made.
+    /// Extends a file with zero bytes whose space is reserved. Existing mappings stay valid. Returns false if the
+    /// storage cannot extend files.
     ///
     /// # Errors
     ///
@@ -78,41 +78,44 @@ pub trait Storage: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// What the operating system says of the directory.
+    /// An error of the operating system.
     fn sync_names(&self) -> Result<(), JournalError>;
 
-    /// Takes a lock that ends with the process at the latest, without waiting for it. None if somebody has it who does not share.
+    /// Tries to take a lock, without waiting. The lock ends with the process at the latest. `None` if another holder
+    /// does not share it.
     ///
     /// # Errors
     ///
-    /// What the operating system refuses.
+    /// An error of the operating system.
     fn try_lock(&self, name: &str, share: Share) -> Result<Option<Lock>, JournalError>;
 
-    /// What the file system says of a file. None for one that is not there, and where nobody keeps that.
+    /// The file's size on disk and modification time. `None` if there is no such file, or if the storage does not know
+    /// them.
     ///
     /// # Errors
     ///
-    /// What the operating system refuses.
+    /// An error of the operating system.
     fn info(&self, name: &str) -> Result<Option<FileInfo>, JournalError> {
         let _ = name;
         Ok(None)
     }
 
-    /// How many bytes there is room for. None where nobody knows.
+    /// The free space in bytes. `None` if the storage does not know it.
     ///
     /// # Errors
     ///
-    /// What the operating system refuses.
+    /// An error of the operating system.
     fn free_space(&self) -> Result<Option<u64>, JournalError> {
         Ok(None)
     }
 
-    /// What changes when the machine is started again: until then, what was stored in a mapping is there, synced or not.
+    /// A number that changes when the machine is restarted. While it is the same, everything that was stored in a
+    /// mapping is there, synced or not.
     fn boot_id(&self) -> [i64; 2];
 }
 
 impl dyn Storage + '_ {
-    /// As [`Storage::open`]; None if there is no such file.
+    /// As [`Storage::open`]. `None` if there is no such file.
     pub(crate) fn find(&self, name: &str, least: u64, access: FileAccess) -> Result<Option<Stored>, JournalError> {
         match self.open(name, least, access) {
             Ok(stored) => Ok(Some(stored)),
@@ -121,7 +124,7 @@ impl dyn Storage + '_ {
         }
     }
 
-    /// The same of a file that can be made again: none, too, if it is too short to be one.
+    /// As [`Self::find`], for a file that can be rebuilt. Also `None` if the file is too short.
     pub(crate) fn find_whole(
         &self,
         name: &str,
@@ -134,8 +137,8 @@ impl dyn Storage + '_ {
         }
     }
 
-    /// Makes a file in the place of any that there is: under a name of its own until `fill` has filled it, so that nobody meets it
-    /// half done, and whatever somebody left who was killed here is gone.
+    /// Creates a file, and replaces an existing one. It has a temporary name until `fill` has filled it, so it never
+    /// appears incomplete. Removes a temporary file that a killed process left.
     pub(crate) fn make(
         &self,
         name: &str,
@@ -148,7 +151,7 @@ impl dyn Storage + '_ {
         Ok(stored)
     }
 
-    /// Makes a file that is to have a name, under one of its own, which is returned.
+    /// Creates a file under a temporary name, and returns that name.
     pub(crate) fn make_beside(
         &self,
         name: &str,
@@ -163,27 +166,27 @@ impl dyn Storage + '_ {
         Ok((new_name, stored))
     }
 
-    /// That no catalog tells of a file's recording.
+    /// The error for a file of a recording that the catalog does not list.
     pub(crate) fn unlisted(&self, name: &str) -> JournalError {
         JournalError::Unlisted { file: self.path(name), dir: self.path("") }
     }
 }
 
-/// What a file system says of a file.
+/// A file's properties in the file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileInfo {
-    /// How many bytes of the disk it takes up.
+    /// The number of bytes that the file occupies on disk.
     pub bytes: u64,
-    /// When it was written last, if that is known.
+    /// When the file was last written, if known.
     pub modified: Option<EpochNanos>,
 }
 
-/// Whether a lock can be held by several.
+/// Whether several holders can share a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
-    /// By others who share it.
+    /// Several holders share the lock.
     Shared,
-    /// By one.
+    /// There is one holder.
     Exclusive,
 }
 
@@ -194,7 +197,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// A lock that is held for as long as `held` lives.
+    /// A lock that is held as long as `held` exists.
     pub fn new(held: impl fmt::Debug + Send + Sync + 'static) -> Self {
         Self { _held: Box::new(held) }
     }
@@ -207,9 +210,9 @@ pub struct Stored {
     syncs: Option<Arc<dyn SyncTarget>>,
 }
 
-/// What has to be told that a range is to be kept.
+/// The receiver of syncs in a storage without mapped files.
 pub(crate) trait SyncTarget: fmt::Debug + Send + Sync {
-    /// Keeps what is there now.
+    /// Makes the range's present content stable.
     fn sync(&self, view: &AtomicBuffer, offset: usize, len: usize) -> io::Result<()>;
 }
 
@@ -225,13 +228,13 @@ impl Stored {
         &self.view
     }
 
-    /// Whether all that was read was the file, and all that was stored went there. Not so once it was cut short, or its disk could not
-    /// give it back, and somebody touched what is missing: zeroes are there then.
+    /// Whether the mapping has always shown the file. False once the file was truncated, or its disk failed, and a
+    /// missing page was accessed. Such a page shows zeroes.
     pub(crate) fn is_intact(&self) -> bool {
         self.view.is_intact()
     }
 
-    /// The first `length` bytes of it.
+    /// The first `length` bytes of the file.
     pub(crate) fn first(&self, length: usize) -> Self {
         Self { view: self.view.slice(0, length), syncs: self.syncs.clone() }
     }

@@ -6,7 +6,7 @@ use crate::types::Position;
 
 use super::super::descriptor::RecordingDescriptor;
 
-/// The parameters that a recording keeps of a channel, as an archive does.
+/// The channel parameters that a recording keeps, as an archive does.
 const KEPT: [&str; 23] = [
     "endpoint",
     "interface",
@@ -32,7 +32,7 @@ const KEPT: [&str; 23] = [
     "ttl",
     "stream-id",
 ];
-/// What a replay may be given beyond those.
+/// The parameters that a replay's channel can have in addition.
 const KEPT_BY_REPLAYS: [&str; 3] = ["linger", "eos", "sparse"];
 
 fn keeping(uri: &ChannelUri, is_kept: impl Fn(&str) -> bool) -> ChannelUriBuilder {
@@ -40,13 +40,13 @@ fn keeping(uri: &ChannelUri, is_kept: impl Fn(&str) -> bool) -> ChannelUriBuilde
     dropped.fold(ChannelUriBuilder::from(uri), ChannelUriBuilder::without)
 }
 
-/// A channel without what does not tell its stream from others.
+/// The channel with only the parameters that identify its stream.
 pub(super) fn stripped(channel: &str) -> Result<String, ChannelUriError> {
     let uri = ChannelUri::parse(channel)?;
     Ok(keeping(&uri, |key| KEPT.contains(&key)).build()?.text().to_owned())
 }
 
-/// The channel that a recording is replayed to, so that the publication begins at `position`.
+/// The channel for a replay whose publication begins at `position`.
 pub(super) fn for_replay(
     channel: &str,
     descriptor: &RecordingDescriptor,

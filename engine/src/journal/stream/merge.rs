@@ -21,9 +21,10 @@ use super::super::recording::Recording;
 use super::super::tailer::{Start, Tailer};
 use super::channel;
 
-/// The image is asked for when this much of the recording is left at the most, or a quarter of a term if that is less: in bytes.
+/// The merge subscribes to the live stream when at most this much of the recording is left, in bytes, or a quarter of a
+/// term if that is less.
 const MOST_BEHIND: i64 = 32 << 20;
-/// So much of the recording is looked at for one poll, in bytes.
+/// The number of recorded bytes that one poll looks at.
 const RUN_LENGTH: usize = 64 << 10;
 
 /// Why a merge failed.
@@ -36,9 +37,9 @@ pub enum MergeError {
     /// The live channel is invalid.
     #[error("cannot subscribe to {channel}: {source}")]
     Channel {
-        /// The channel asked for.
+        /// The requested channel.
         channel: String,
-        /// What is wrong with it.
+        /// What is wrong with the channel.
         source: ChannelUriError,
     },
     /// The driver did not add the live subscription.
@@ -47,37 +48,37 @@ pub enum MergeError {
     /// The recording ends before the live stream begins.
     #[error("nobody recorded what is between {recorded} and {joined}, where the live stream was joined")]
     Gap {
-        /// Where the recording ends.
+        /// The position at which the recording ends.
         recorded: Position,
-        /// Where the live stream begins.
+        /// The position at which the live stream begins.
         joined: Position,
     },
-    /// The live stream is not the one that was recorded: its frames are at other positions.
+    /// The live stream is not the recorded one: its frames are at other positions.
     #[error("the live stream has no frame that begins at {position}, where the recording has one")]
     NotTheSame {
-        /// Where.
+        /// The position at which only the recording has a frame.
         position: Position,
     },
 }
 
-/// Where a merge is.
+/// The state of a merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MergeState {
-    /// It hands over what was recorded, and has not asked for the live stream.
+    /// Delivers the recording, and has not subscribed to the live stream yet.
     Replaying,
-    /// It hands over what was recorded, and has asked for the live stream.
+    /// Delivers the recording, and has subscribed to the live stream.
     Joining,
-    /// It hands over the live stream.
+    /// Delivers the live stream.
     Live,
-    /// The live stream has ended, or is gone.
+    /// The live stream has ended, or its image is gone.
     Ended,
 }
 
-/// Reads a recording, and then continues with the live stream that was recorded.
+/// Reads a recording, and then continues with the live stream of the same session.
 ///
-/// Fragments of both come in order through the same handler, so a message that begins in the recording and ends in the live stream is
-/// whole for a [`FragmentAssembler`](crate::logbuffer::FragmentAssembler).
+/// The handler receives the fragments of both in order. So a [`FragmentAssembler`](crate::logbuffer::FragmentAssembler)
+/// can reassemble a message that begins in the recording and ends in the live stream.
 ///
 /// ```no_run
 /// use gannet::journal::{Recording, ReplayMerge, Start};
@@ -111,7 +112,8 @@ enum Live {
 }
 
 impl ReplayMerge {
-    /// A merge that begins at `start` of a recording, and goes on with its session on a channel and stream.
+    /// A merge that begins at `start` of a recording and continues with the recording's session on a channel and
+    /// stream.
     ///
     /// # Errors
     ///
@@ -126,20 +128,20 @@ impl ReplayMerge {
         Ok(Self { tailer, channel, stream_id, session_id, near, live, state })
     }
 
-    /// Whether each recorded frame is compared with its checksum, if it has one by now: it is unless this says otherwise. As in
-    /// [`ReplayOptions::verify`](super::ReplayOptions::verify); the live stream has no checksums.
+    /// Whether to compare each recorded frame with its checksum, if it has one already. Default: true. As
+    /// [`ReplayOptions::verify`](super::ReplayOptions::verify). The live stream has no checksums.
     #[must_use]
     pub fn verify(mut self, verify: bool) -> Self {
         self.tailer = self.tailer.verify(verify);
         self
     }
 
-    /// Hands at most `limit` fragments to `handler`, and returns how many. The memory that a fragment borrows may be overwritten as
-    /// soon as the poll has returned.
+    /// Passes at most `limit` fragments to `handler`. Returns how many. The memory of a fragment may be overwritten as
+    /// soon as the poll returns.
     ///
     /// # Errors
     ///
-    /// [`MergeError`]. What was handed over before is correct, but the merge cannot continue.
+    /// [`MergeError`]. All fragments before the error are valid, but the merge cannot continue.
     pub fn poll(
         &mut self,
         client: &Client,
@@ -178,7 +180,7 @@ impl ReplayMerge {
         self.state
     }
 
-    /// The position up to which it has handed the stream over.
+    /// The position up to which the merge has delivered the stream.
     pub fn position(&self) -> Position {
         self.tailer.position()
     }
@@ -188,8 +190,8 @@ impl ReplayMerge {
         self.tailer.recording()
     }
 
-    /// Whether everything was handed over that was recorded, and the recording has ended: unless the live stream goes on, nothing
-    /// more comes.
+    /// Whether the recording has ended and all of it was delivered. Nothing more comes unless the live stream
+    /// continues.
     pub fn is_at_end_of_recording(&self) -> bool {
         self.recording().stop_position().is_some_and(|stop| self.position() >= stop)
     }
@@ -215,7 +217,7 @@ impl ReplayMerge {
         let image = subscription.image_mut(self.session_id).filter(|image| !image.is_closed());
         let Some(image) = image else { return self.hand_over(Position::new(i64::MAX), handler, limit) };
         if image.position() < here {
-            // What was handed over already.
+            // Drops what was delivered from the recording already.
             image.bounded_poll(|_| {}, here, usize::MAX);
         }
         let live = image.position();
@@ -226,21 +228,21 @@ impl ReplayMerge {
         if live < here {
             return Ok(0);
         }
-        // Behind the image's end of what was dropped: only if no frame begins here.
+        // Where dropping ended, the image has a frame only if the recording has one there.
         let joined = image.join_position();
         if joined < here {
             return Err(MergeError::NotTheSame { position: here });
         }
         let stop = self.recording().stop_position();
         let fragments = self.hand_over(live, handler, limit)?;
-        // Looked at before the frames were: all that there are below it were there.
+        // Loaded before the frames were read, so all frames below it were there.
         if fragments == 0 && self.position() == here && stop.is_some_and(|stop| here >= stop) {
             return Err(MergeError::Gap { recorded: here, joined: live });
         }
         Ok(fragments)
     }
 
-    /// Hands over what was recorded, up to `end`.
+    /// Delivers recorded messages, up to `end`.
     fn hand_over(
         &mut self,
         end: Position,
@@ -268,7 +270,7 @@ impl ReplayMerge {
     }
 }
 
-/// Hands over the frames of a run, and returns how many.
+/// Delivers the frames of a run. Returns how many.
 fn hand_over_frames(
     mut bytes: &[u8],
     start: Position,
@@ -279,12 +281,12 @@ fn hand_over_frames(
     let mut position = start.get();
     while let Some((header, rest)) = bytes.split_first_chunk::<FRAME_HEADER_LENGTH>() {
         let word = |at: usize| i32::from_le_bytes(header[at..at + 4].try_into().expect("four bytes"));
-        // Checked when the run was made; somebody may write over the file at any time.
+        // Checked when the run was formed, but the file can be overwritten at any time.
         let Some(length) = usize::try_from(word(0)).ok().filter(|&length| length >= FRAME_HEADER_LENGTH) else { break };
         let Some(payload) = rest.get(..length - FRAME_HEADER_LENGTH) else { break };
         let occupied = length.next_multiple_of(FRAME_ALIGNMENT);
         position += occupied as i64;
-        // An archive keeps a checksum in the place of the session.
+        // An archive stores a checksum in place of the session id.
         let mut restored = *header;
         restored[12..16].copy_from_slice(&session_id.get().to_le_bytes());
         let header = if word(12) == session_id.get() { header } else { &restored };

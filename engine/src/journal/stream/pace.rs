@@ -9,42 +9,42 @@ use super::super::recording::Recording;
 use super::super::sidecar::Begins;
 use super::times::Times;
 
-/// How fast a replay goes.
+/// The speed of a replay.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Speed {
-    /// As fast as its subscribers take it.
+    /// As fast as the subscribers read.
     Full,
-    /// So many times as fast as it was recorded: 1 is the recorded pace, 2 takes half the time. More than 0.
+    /// A multiple of the recorded pace, more than 0: 1 is the recorded pace, 2 takes half the time.
     Scaled(f64),
 }
 
 impl Speed {
-    /// As fast as it was recorded.
+    /// The recorded pace.
     pub const RECORDED: Self = Self::Scaled(1.0);
 }
 
-/// When which frame is due.
+/// Decides when a frame is due.
 #[derive(Debug)]
 pub(super) struct Pace {
     scale: f64,
     source: Source,
-    /// A time of the recording, and when it came up in this replay.
+    /// A recorded time, and the time at which the replay reached it.
     anchor: Option<(i64, MonotonicNanos)>,
-    /// Frames up to here are known to be due.
+    /// The frames up to this position are known to be due.
     due: Option<Position>,
 }
 
-/// Where times come from.
+/// The source of times.
 #[derive(Debug)]
 enum Source {
-    /// The frames' reserved values: a journal that stamps its messages.
+    /// The reserved values of the frames, for a journal that stamps its messages.
     Stamps,
-    /// The sidecar of a recorded stream.
+    /// The times sidecar, for a recorded stream.
     Times(Box<Times>),
 }
 
 impl Pace {
-    /// The pace of a recording from a position on. None if it does not say when what was recorded.
+    /// The pace of a recording from a position on. `None` if the recording has no times.
     pub(super) fn new(recording: &Recording, from: Position, scale: f64) -> Option<Self> {
         let source = if recording.stamps() == Stamps::None {
             let times = Times::new(recording);
@@ -55,7 +55,7 @@ impl Pace {
         Some(Self { scale, source, anchor: None, due: None })
     }
 
-    /// Whether the frame at a position is due. A frame whose time is not known goes with the one before it.
+    /// Whether the frame at a position is due. A frame without a time is due together with the frame before it.
     pub(super) fn is_due(&mut self, position: Position, begins: Begins, now: MonotonicNanos) -> bool {
         if self.due.is_some_and(|due| position <= due) {
             return true;

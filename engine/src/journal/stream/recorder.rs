@@ -27,12 +27,12 @@ use super::super::writer::MOST_BLOCK;
 use super::channel;
 use super::tape::Tape;
 
-/// So many blocks of an image are recorded before the next image has its turn.
+/// The number of blocks of an image that are recorded before the next image's turn.
 const BLOCKS_PER_TURN: usize = 16;
-/// So many recordings that have ended are remembered.
+/// The number of ended recordings that the status keeps.
 const MOST_ENDED: usize = 1024;
 
-/// How streams are recorded.
+/// The settings of a [`Recorder`].
 #[derive(Clone, Debug)]
 pub struct RecorderOptions {
     segment_length: i64,
@@ -47,31 +47,31 @@ impl Default for RecorderOptions {
 }
 
 impl RecorderOptions {
-    /// The defaults: segments of 64 MiB, no syncs, new recordings.
+    /// The default settings: segments of 64 MiB, no syncs, new recordings.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The length of a segment's file in bytes: a power of two up to 1 GiB. A stream with longer terms has segments of a term.
-    /// 64 MiB unless set.
+    /// The length of a segment file in bytes: a power of two up to 1 GiB. A stream with longer terms gets segments of
+    /// one term. Default 64 MiB.
     #[must_use]
     pub fn segment_length(mut self, bytes: i64) -> Self {
         self.segment_length = bytes;
         self
     }
 
-    /// When recorded data is put on stable storage: [`SyncPolicy::None`] unless set. [`SyncPolicy::EveryAppend`] means
-    /// after every block. What is still being recorded is also synced when the recorder is closed. With `None`, a stream
-    /// that ends before that is not synced, and a loss of power soon afterwards can damage its recording.
+    /// When recorded data is synced to stable storage. Default [`SyncPolicy::None`]. [`SyncPolicy::EveryAppend`] syncs
+    /// after every block. Closing the recorder syncs the active recordings in any case. With `None`, a stream that ends
+    /// before that is not synced, and a loss of power soon afterwards can damage its recording.
     #[must_use]
     pub fn sync(mut self, policy: SyncPolicy) -> Self {
         self.sync = policy;
         self
     }
 
-    /// Continues a recording that has ended, with the first image that appears. The image must have the same stream id,
-    /// term length, initial term id and MTU, and join at the position where the recording ends. Unless this is set, new
-    /// recordings are made.
+    /// Extends a stopped recording with the first image that appears. The image must have the same stream id, term
+    /// length, initial term id and MTU, and join at the position where the recording ends. Default: the recorder starts
+    /// new recordings.
     #[must_use]
     pub fn extend(mut self, recording_id: RecordingId) -> Self {
         self.extend = Some(recording_id);
@@ -85,53 +85,53 @@ impl RecorderOptions {
 pub enum StopReason {
     /// The publisher ended the stream, and all of it is recorded.
     EndOfStream,
-    /// The image is gone, because its publisher or its driver went silent.
+    /// The image is gone, because its publisher or driver timed out.
     ImageGone,
-    /// The recorder was told to.
+    /// The recorder was closed.
     Asked,
-    /// Something failed, for example because the disk is full. What was recorded before is there, and the stream itself
-    /// goes on.
+    /// An operation failed, for example because the disk is full. What was recorded before remains. The stream itself
+    /// continues.
     Failed(String),
 }
 
-/// A stream that is recorded, or was.
+/// A stream that is being recorded, or was.
 #[derive(Clone, Debug)]
 pub struct RecordedStream {
-    /// The recording; none if there is none of this stream. One that could not be begun, as on a full disk, is in the catalog and has
-    /// nothing in it.
+    /// The recording's id. `None` if the stream is not recorded. A recording that could not be started, for example
+    /// because the disk is full, is in the catalog but empty.
     pub recording_id: Option<RecordingId>,
-    /// The session.
+    /// The session id of the stream.
     pub session_id: SessionId,
-    /// The stream.
+    /// The stream id.
     pub stream_id: StreamId,
-    /// Where it comes from.
+    /// The source of the stream.
     pub source_identity: String,
-    /// The position where this recorder began.
+    /// The position at which this recorder started.
     pub start_position: Position,
-    /// The position where it ended, and why; `None` while it goes on.
+    /// The position at which the recording stopped, and why. `None` while it is active.
     pub stopped: Option<(Position, StopReason)>,
     control: Option<Control>,
 }
 
 impl RecordedStream {
-    /// The position up to which it is recorded.
+    /// The position up to which the stream is recorded.
     pub fn recorded(&self) -> Position {
         let recorded = || self.control.as_ref().map_or(self.start_position, Control::recorded_position);
         self.stopped.as_ref().map_or_else(recorded, |(position, _)| *position)
     }
 
-    /// The position up to which it is on stable storage.
+    /// The position up to which the recording is on stable storage.
     pub fn durable(&self) -> Position {
         self.control.as_ref().map_or(self.start_position, Control::durable_position)
     }
 }
 
-/// What a recorder is doing, for other threads than its own.
+/// The state of a recorder's streams, for other threads.
 #[derive(Clone, Debug)]
 pub struct RecorderStatus(Arc<Mutex<VecDeque<RecordedStream>>>);
 
 impl RecorderStatus {
-    /// The streams that are recorded, and the last ones that were, in the order in which they came.
+    /// The active streams and the last ended ones, in the order in which they appeared.
     pub fn streams(&self) -> Vec<RecordedStream> {
         self.lock().iter().cloned().collect()
     }
@@ -140,7 +140,7 @@ impl RecorderStatus {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a stream, and forgets the oldest that has ended if there are too many.
+    /// Adds a stream. Removes the oldest ended stream if there are too many.
     fn add(&self, stream: RecordedStream) {
         let mut streams = self.lock();
         if streams.len() >= MOST_ENDED
@@ -160,9 +160,9 @@ impl RecorderStatus {
     }
 }
 
-/// Records the images of a subscription into a directory, in the files of an Aeron archive: the frames as they are, at the same
-/// positions, and a catalog that says where they came from. [`Recording`](super::super::Recording) reads them, while they are
-/// recorded and after.
+/// Records the images of a subscription into a directory, in the files of an Aeron archive. The recording has the same
+/// frames at the same positions, and the catalog has the stream's source. [`Recording`](super::super::Recording) reads
+/// recordings while they are active and later.
 ///
 /// ```
 /// use gannet::journal::{Recorder, RecorderOptions, Recording, Start};
@@ -190,7 +190,7 @@ impl RecorderStatus {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A recorder is an [`Agent`]: an [`AgentRunner`](crate::agent::AgentRunner) gives it a thread.
+/// A recorder is an [`Agent`], which an [`AgentRunner`](crate::agent::AgentRunner) can run on a thread.
 #[derive(Debug)]
 pub struct Recorder {
     subscription: Subscription,
@@ -199,24 +199,25 @@ pub struct Recorder {
     channels: (String, String),
     sessions: Vec<Session>,
     status: RecorderStatus,
-    /// Messages of recordings that have ended.
+    /// The number of messages in recordings that have ended.
     ended_messages: u64,
 }
 
-/// An image, and what becomes of it.
+/// An image and its recording.
 #[derive(Debug)]
 struct Session {
     image: ImageInfo,
-    /// None once its recording has ended, or if it never began: then it is read, and dropped, so that nobody waits for it.
+    /// `None` once the recording has ended, or if it could not be started. The image is then read and dropped, so that
+    /// it does not hold back the publisher.
     tape: Option<(RecordingId, Tape)>,
 }
 
 impl Recorder {
-    /// A recorder into a directory, which is made if it does not exist.
+    /// A recorder into a directory. The directory is created if it does not exist.
     ///
     /// # Errors
     ///
-    /// [`JournalError`]: an invalid segment length; or what the operating system refuses.
+    /// [`JournalError`]: the segment length is invalid, or an error of the operating system.
     pub fn new(
         dir: impl Into<PathBuf>,
         subscription: Subscription,
@@ -225,7 +226,7 @@ impl Recorder {
         Self::new_in(Arc::new(Directory::make(dir)?), subscription, options)
     }
 
-    /// A recorder into a storage of any kind.
+    /// A recorder into any storage.
     ///
     /// # Errors
     ///
@@ -239,7 +240,7 @@ impl Recorder {
             let what = format!("segments of {} bytes", options.segment_length);
             return Err(JournalError::Options { what, expected: "a power of two from 65536 to 1073741824" });
         }
-        // Found out now, and not when a stream comes.
+        // Fails here rather than when the first stream appears.
         drop(open_catalog(&*storage)?);
         if let Some(recording_id) = options.extend {
             open_catalog(&*storage)?.find(recording_id)?;
@@ -258,27 +259,27 @@ impl Recorder {
         })
     }
 
-    /// A handle that tells any thread what the recorder is doing.
+    /// A handle with which any thread can observe the recorder.
     pub fn status(&self) -> RecorderStatus {
         self.status.clone()
     }
 
-    /// The subscription that it records.
+    /// The recorded subscription.
     pub fn subscription(&self) -> &Subscription {
         &self.subscription
     }
 
-    /// Records what has arrived, up to a bounded amount, and returns how many blocks it recorded, 0 for none.
+    /// Records a bounded amount of what has arrived. Returns the number of recorded blocks.
     pub fn do_work(&mut self) -> usize {
         self.do_work_at(SystemClock.epoch_nanos())
     }
 
-    /// As [`Self::do_work`], at a time that the caller states. That time is kept with what is recorded.
+    /// As [`Self::do_work`], at a time that the caller supplies. It is stored as the recording time.
     pub fn do_work_at(&mut self, now: EpochNanos) -> usize {
         let Self { subscription, storage, options, channels, sessions, status, ended_messages } = self;
         let mut work = 0;
         for image in subscription.images_mut() {
-            // Not by its id: one that went may come again under the same.
+            // Not found by the image id, which a later image may reuse.
             let found = sessions.iter().position(|session| session.image.describes(image));
             let index = found.unwrap_or_else(|| {
                 let tape = begin(storage, options, channels, image, status);
@@ -297,12 +298,12 @@ impl Recorder {
         work
     }
 
-    /// Whether anything is being recorded.
+    /// Whether a stream is being recorded.
     pub fn is_recording(&self) -> bool {
         self.sessions.iter().any(|session| session.tape.is_some())
     }
 
-    /// How many whole messages it has recorded, in all recordings.
+    /// The number of complete messages in all recordings of this recorder.
     pub fn messages(&self) -> u64 {
         let going_on = self.sessions.iter().filter_map(|session| session.tape.as_ref());
         going_on.map(|(_, tape)| tape.messages()).sum::<u64>() + self.ended_messages
@@ -312,7 +313,7 @@ impl Recorder {
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// An error of the operating system.
     pub fn sync(&self) -> Result<(), JournalError> {
         for (_, tape) in self.sessions.iter().filter_map(|session| session.tape.as_ref()) {
             tape.journal().sync()?;
@@ -320,14 +321,14 @@ impl Recorder {
         Ok(())
     }
 
-    /// The last failure of a helper thread since this was last called, such as to make a segment on a full disk, or to
-    /// sync.
+    /// The last failure of a helper thread since the previous call, for example a failed sync, or a segment that could
+    /// not be created on a full disk.
     pub fn trouble(&self) -> Option<JournalError> {
         let tapes = self.sessions.iter().filter_map(|session| session.tape.as_ref());
         tapes.filter_map(|(_, tape)| tape.journal().trouble()).next()
     }
 
-    /// Ends all recordings where they are now, and returns what was recorded. Dropping a recorder also ends them.
+    /// Ends all recordings at their current positions, and returns them. Dropping the recorder also ends them.
     pub fn close(mut self) -> Vec<RecordedStream> {
         self.finish();
         self.status.streams()
@@ -361,7 +362,7 @@ impl Agent for Recorder {
 }
 
 impl Session {
-    /// Records what the image has. Returns how many blocks that were, and of how many messages a recording is that ended.
+    /// Records what the image has. Returns the number of blocks, and the number of messages in a recording that ended.
     fn record(&mut self, image: &mut Image, now: EpochNanos, status: &RecorderStatus) -> (usize, u64) {
         let (mut blocks, mut ended) = (0, 0);
         while blocks < BLOCKS_PER_TURN {
@@ -389,12 +390,12 @@ impl Session {
         (blocks, ended)
     }
 
-    /// Ends the recording, if there is one, and returns of how many messages it is.
+    /// Ends the recording, if there is one. Returns the number of its messages.
     fn end(&mut self, reason: StopReason, status: &RecorderStatus) -> u64 {
         let Some((recording_id, tape)) = self.tape.take() else { return 0 };
         let (position, messages) = (tape.journal().tail(), tape.messages());
-        // What was recorded is there in any case; whoever opens the recording next makes up for what this could not do. Others that are
-        // still recorded do not wait for the disk.
+        // The recorded frames remain in any case. The next process that opens the recording completes what failed here.
+        // The other recordings do not wait for the disk.
         let reason = match tape.finish(reason == StopReason::Asked) {
             Err(error) if !matches!(reason, StopReason::Failed(_)) => StopReason::Failed(error.to_string()),
             _ => reason,
@@ -404,7 +405,7 @@ impl Session {
     }
 }
 
-/// The catalog, made if there is none.
+/// The catalog. Creates it if there is none.
 fn open_catalog(storage: &dyn Storage) -> Result<Catalog, JournalError> {
     match Catalog::open(storage, FileAccess::ReadWrite) {
         Err(JournalError::NotAJournal { .. }) => {}
@@ -412,13 +413,13 @@ fn open_catalog(storage: &dyn Storage) -> Result<Catalog, JournalError> {
     }
     let _opening = lock_writing(storage)?;
     match Catalog::create(storage) {
-        // Somebody else was faster.
+        // Another process has created it meanwhile.
         Err(JournalError::Exists { .. }) => Catalog::open(storage, FileAccess::ReadWrite),
         made => made,
     }
 }
 
-/// Begins the recording of an image, and says so; or why it cannot be recorded.
+/// Starts the recording of an image and reports it, or the reason why it cannot be recorded.
 fn begin(
     storage: &Arc<dyn Storage>,
     options: &mut RecorderOptions,
@@ -457,7 +458,7 @@ fn begin(
     tape
 }
 
-/// Begins a new recording. An error comes with the recording, if it is in the catalog by then.
+/// Starts a new recording. If that fails after the recording was added to the catalog, the error comes with its id.
 fn started(
     storage: &Arc<dyn Storage>,
     options: &RecorderOptions,
@@ -470,7 +471,7 @@ fn started(
     Journal::start(Arc::clone(storage), &entry, Share::Exclusive, &opening).map_err(|error| (recording_id, error))
 }
 
-/// Has the catalog speak of a new recording.
+/// Adds a new recording to the catalog.
 fn listed(
     storage: &Arc<dyn Storage>,
     options: &RecorderOptions,
@@ -514,7 +515,7 @@ fn extended(storage: &Arc<dyn Storage>, recording_id: RecordingId, image: &Image
         fits(&entry, &image.info())?;
         Journal::start(Arc::clone(storage), &entry, Share::Exclusive, &opening)?
     };
-    // Known for certain only now: whoever recorded it may have been killed.
+    // Known for certain only now, because the previous writer may have been killed.
     let (found, expected) = (image.position().get(), journal.tail().get());
     if found != expected {
         journal.close()?;
@@ -525,7 +526,7 @@ fn extended(storage: &Arc<dyn Storage>, recording_id: RecordingId, image: &Image
     Ok(journal)
 }
 
-/// Whether a stream can go on with a recording, as far as the catalog tells.
+/// Whether a stream can extend a recording, according to the catalog.
 fn fits(entry: &CatalogEntry, info: &ImageInfo) -> Result<(), JournalError> {
     let descriptor = &entry.descriptor;
     let (term_length, mtu) = lengths(info)?;

@@ -14,22 +14,22 @@ use super::super::tailer::{Start, Tailer};
 use super::channel;
 use super::pace::{Pace, Speed};
 
-/// So many bytes are published at a time, and so often in one call.
+/// The number of bytes that are published at a time, and the number of times per call.
 const RUN_LENGTH: i64 = 64 << 10;
 const RUNS_PER_CALL: usize = 32;
 
 /// Where a replay ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplayEnd {
-    /// Where the recording ends now.
+    /// At the recording's present end.
     Recorded,
-    /// Before this place: a position, the message with a sequence number, or the first message of a time.
+    /// Before a position, a sequence number, or the first message of a time.
     Before(Start),
-    /// Where the recording will have ended: until it is stopped, the replay follows it.
+    /// At the end of the recording when it stops. Until then the replay follows it.
     Follow,
 }
 
-/// What is replayed, and how.
+/// The settings of a [`Replayer`].
 #[derive(Clone, Copy, Debug)]
 pub struct ReplayOptions {
     from: Start,
@@ -45,36 +45,36 @@ impl Default for ReplayOptions {
 }
 
 impl ReplayOptions {
-    /// The defaults: all that is recorded now, at full speed.
+    /// The default settings: everything that is recorded now, at full speed.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Where to start: at the start of the recording unless set.
+    /// Where to start. Default: the start of the recording.
     #[must_use]
     pub fn from(mut self, from: Start) -> Self {
         self.from = from;
         self
     }
 
-    /// Where to end: where the recording ends now unless set.
+    /// Where to end. Default: the recording's present end.
     #[must_use]
     pub fn end(mut self, end: ReplayEnd) -> Self {
         self.end = end;
         self
     }
 
-    /// How fast: at full speed unless set.
+    /// The speed. Default: full speed.
     #[must_use]
     pub fn speed(mut self, speed: Speed) -> Self {
         self.speed = speed;
         self
     }
 
-    /// Whether each frame is compared with its checksum, if it has one by now: it is unless this says otherwise. Whoever receives a
-    /// replay cannot tell bits that flipped on a disk from what was published, and nobody else looks. At full speed a replay's thread
-    /// works two thirds longer for it with messages of 32 bytes, some 7 ns more for each, and a third longer with 1 KiB; at the recorded
-    /// pace it is not noticed.
+    /// Whether to compare each frame with its checksum, if it has one already. Default: true. The receiver of a replay
+    /// cannot detect bits that flipped on the disk, and nothing else checks them. At full speed, verification costs
+    /// about 7 ns per message of 32 bytes, which is two thirds more time, and a third more time with messages of 1 KiB.
+    /// At the recorded pace its cost does not matter.
     #[must_use]
     pub fn verify(mut self, verify: bool) -> Self {
         self.verify = verify;
@@ -82,7 +82,7 @@ impl ReplayOptions {
     }
 }
 
-/// Why a replay could not be begun, or gone on with.
+/// Why a replay could not start or continue.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
@@ -92,9 +92,9 @@ pub enum ReplayError {
     /// The channel cannot be parsed, or a replay cannot use it.
     #[error("cannot replay to {channel}: {source}")]
     Channel {
-        /// The channel asked for.
+        /// The requested channel.
         channel: String,
-        /// What is wrong with it.
+        /// What is wrong with the channel.
         source: ChannelUriError,
     },
     /// The driver did not add the publication.
@@ -103,15 +103,15 @@ pub enum ReplayError {
     /// Publishing failed for good.
     #[error("the replay's publication took nothing at position {position}: {source}")]
     Offer {
-        /// Where.
+        /// The replay's position.
         position: Position,
-        /// What it said.
+        /// The publication's error.
         source: OfferError,
     },
-    /// Its subscribers have gone.
+    /// The subscribers have gone.
     #[error("nobody subscribes to the replay any more, at position {position}")]
     NoSubscriber {
-        /// Where.
+        /// The replay's position.
         position: Position,
     },
     /// The recording has no times, so it cannot be replayed at its own pace.
@@ -120,30 +120,30 @@ pub enum ReplayError {
         /// The recording.
         recording_id: RecordingId,
     },
-    /// The multiple of the recorded pace is not one that is possible.
+    /// The speed is not valid.
     #[error("a replay cannot be {scale} times as fast as its recording: more than 0 is needed")]
     Scale {
-        /// What was asked for.
+        /// The requested speed.
         scale: f64,
     },
 }
 
-/// How far a replay is.
+/// The state of a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplayState {
-    /// The driver is adding its publication.
+    /// The driver is adding the publication.
     Adding,
-    /// Nobody subscribes yet.
+    /// The replay waits for a subscriber.
     Waiting,
-    /// It goes on.
+    /// The replay is publishing.
     Replaying,
-    /// Everything is published; the stream has ended.
+    /// Everything is published, and the stream has ended.
     Done,
 }
 
-/// Publishes a range of a recording: of a stream, of a journal, or of an archive's. The positions, terms, flags and reserved values
-/// of the frames are those of the recording; the session and the stream are the publication's.
+/// Publishes a range of a recording: a recorded stream, a journal, or an archive's recording. The frames keep their
+/// positions, terms, flags and reserved values. The session id and the stream id are the publication's.
 ///
 /// ```
 /// use gannet::journal::{Journal, JournalOptions, Recording, ReplayOptions, ReplayState, Replayer};
@@ -173,7 +173,7 @@ pub enum ReplayState {
 #[derive(Debug)]
 pub struct Replayer {
     tailer: Tailer,
-    /// None while the recording is followed.
+    /// `None` while the replay follows the recording.
     end: Option<Position>,
     pace: Option<Pace>,
     phase: Phase,
@@ -190,8 +190,8 @@ enum Phase {
 }
 
 impl Replayer {
-    /// A replay to a channel and stream. Term length, positions and MTU in the channel are replaced by those of the
-    /// recording. [`Self::do_work`] adds the publication, and then waits for a subscriber.
+    /// A replay to a channel and stream. The recording's term length, positions and MTU replace those in the channel.
+    /// [`Self::do_work`] adds the publication, and then waits for a subscriber.
     ///
     /// # Errors
     ///
@@ -210,7 +210,8 @@ impl Replayer {
             ReplayEnd::Before(end) => Some(recording.tailer(end)?.position()),
             ReplayEnd::Recorded => Some(match recording.stop_position() {
                 Some(stop) => stop,
-                // Behind the last frame that there is: what a journal's helper thread says may be a moment old.
+                // Finds the end of the last existing frame. The recorded position of a journal's helper thread may be a
+                // moment old.
                 None => recording.tailer(Start::End)?.position(),
             }),
         };
@@ -229,18 +230,18 @@ impl Replayer {
         Ok(Self { tailer, end, pace, phase, session_id: None, frames_end: from })
     }
 
-    /// Publishes what is recorded and due, as far as subscribers have room and up to a bounded amount. Returns how many
-    /// runs of frames it published, 0 for none.
+    /// Publishes what is recorded and due, as far as flow control permits, up to a bounded amount. Returns the number
+    /// of runs of frames that it published.
     ///
     /// # Errors
     ///
-    /// [`ReplayError`]. The replay ends there; dropping it ends the stream. A stream cannot have gaps, so damage is not
-    /// skipped: only what is before it was published.
+    /// [`ReplayError`]. The replay stops at its position; dropping the replayer ends the stream. Damage is not skipped,
+    /// because a stream cannot have gaps. Only the frames before it were published.
     pub fn do_work(&mut self) -> Result<usize, ReplayError> {
         self.do_work_at(SystemClock.monotonic())
     }
 
-    /// As [`Self::do_work`], at a time that the caller states.
+    /// As [`Self::do_work`], at a time that the caller supplies.
     ///
     /// # Errors
     ///
@@ -283,17 +284,17 @@ impl Replayer {
         }
     }
 
-    /// The position up to which it has published.
+    /// The position up to which the replay has published.
     pub fn position(&self) -> Position {
         self.frames_end
     }
 
-    /// The position where the replay ends; `None` while it follows a recording that is still growing.
+    /// The position at which the replay ends. `None` while it follows an active recording.
     pub fn end_position(&self) -> Option<Position> {
         self.end
     }
 
-    /// The session of its publication, once the driver has added it.
+    /// The session id of the publication, once the driver has added it.
     pub fn session_id(&self) -> Option<SessionId> {
         self.session_id
     }
@@ -303,7 +304,7 @@ impl Replayer {
         self.tailer.recording()
     }
 
-    /// Publishes what can be, and says whether that was all.
+    /// Publishes what it can. Returns the number of runs, and whether that was everything.
     fn replay(
         &mut self,
         publication: &mut ExclusivePublication,
@@ -312,7 +313,7 @@ impl Replayer {
         for runs in 0..RUNS_PER_CALL {
             let position = self.tailer.position();
             if self.end.is_none() {
-                // Looked at before the frames are: all that there are below it are there by now.
+                // Loaded before the frames are read, so all frames below it are there.
                 self.end = self.tailer.recording().stop_position();
             }
             if self.end.is_some_and(|end| position >= end) {

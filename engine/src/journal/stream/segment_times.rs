@@ -11,18 +11,18 @@ use super::super::recording::Recording;
 use super::super::storage::Storage;
 use super::times::{CAPACITY, TimesFile};
 
-/// The times of a segment.
+/// The recording times of one segment.
 #[derive(Debug)]
 pub(crate) struct SegmentTimes {
     storage: Arc<dyn Storage>,
     recording_id: RecordingId,
     base: Position,
-    /// Whether there will be no other files than there are.
+    /// Whether no further files will be added.
     is_over: bool,
     opened: Mutex<Opened>,
 }
 
-/// The segment's first files, in order.
+/// The open files: the segment's first ones, in order.
 #[derive(Debug, Default)]
 struct Opened {
     files: Vec<TimesFile>,
@@ -30,7 +30,7 @@ struct Opened {
 }
 
 impl SegmentTimes {
-    /// Those of the segment that begins at `base`.
+    /// The times of the segment at `base`.
     pub(crate) fn new(recording: &Recording, base: Position) -> Self {
         Self {
             storage: Arc::clone(&recording.storage),
@@ -41,7 +41,7 @@ impl SegmentTimes {
         }
     }
 
-    /// When the frame at `position` was recorded, as far as that is known.
+    /// When the frame at `position` was recorded, if known.
     pub(crate) fn at(&self, position: Position) -> Option<EpochNanos> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         self.open_more(&mut opened, position);
@@ -56,7 +56,7 @@ impl SegmentTimes {
         Some(EpochNanos::new(file.entry(below.checked_sub(1)?).1))
     }
 
-    /// Opens files for as long as what is asked for may be in the next.
+    /// Opens files as long as the next file may contain `position`.
     fn open_more(&self, opened: &mut Opened, position: Position) {
         while !opened.is_all {
             let last = opened.files.last();

@@ -25,7 +25,7 @@ use super::times::TimesWriter;
 
 #[derive(Debug)]
 pub(super) struct Tape {
-    // In this order: the journal is closed when nobody has its writer any more.
+    // Declared in this order, because the journal is closed when its writer has no other users.
     writer: Arc<Writer>,
     journal: Journal,
     times: TimesWriter,
@@ -33,22 +33,22 @@ pub(super) struct Tape {
     base: Position,
     frames: Option<Frames>,
     messages: u64,
-    /// How many pages had been replaced in this process when the files were looked at last; see [`faults`].
+    /// The value of [`faults`] at the last check of the files.
     faults: i64,
 }
 
-/// What a block was found to be.
+/// A block that has been checked.
 struct Checked<'a> {
-    /// How many bytes it takes up.
+    /// The number of bytes that the block occupies.
     occupied: usize,
-    /// The bytes to write: of padding the header alone.
+    /// The bytes to write. For padding, only the header.
     written: &'a [u8],
-    /// How many messages end in it.
+    /// The number of messages that end in the block.
     messages: u64,
 }
 
 impl Tape {
-    /// Goes on where the recording ends.
+    /// Continues at the end of the recording.
     pub(super) fn new(journal: Journal) -> Self {
         let writer = Arc::clone(journal.writer());
         let times = TimesWriter::new(Arc::clone(&writer.storage), writer.descriptor.recording_id);
@@ -91,17 +91,18 @@ impl Tape {
         Ok(())
     }
 
-    /// How many messages were recorded to their end.
+    /// The number of messages that were recorded completely.
     pub(super) fn messages(&self) -> u64 {
         self.messages
     }
 
-    /// The journal that it is written to.
+    /// The journal that is written.
     pub(super) fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// Ends the recording where it is, and returns where that is; once all of it is on stable storage, if that `syncs`.
+    /// Ends the recording at its current position, and returns that position. If `syncs` is set, first waits until all
+    /// of it is on stable storage.
     pub(super) fn finish(self, syncs: bool) -> Result<Position, JournalError> {
         let Self { writer, journal, position, frames, .. } = self;
         drop((frames, writer));
@@ -110,7 +111,7 @@ impl Tape {
     }
 }
 
-/// Sees that a block is whole frames of the stream that go on at `position`.
+/// Checks that a block consists of whole frames of the stream that continue at `position`.
 fn check<'a>(identity: &Identity, position: Position, block: &Block<'a>) -> Result<Checked<'a>, JournalError> {
     let bytes = block.bytes;
     let broken = |position, fault| JournalError::Stream { position, fault };

@@ -24,7 +24,7 @@ use super::super::storage::{Storage, Stored};
 /// The version of the layout.
 pub const TIMES_VERSION: SemanticVersion = SemanticVersion::new(1, 0, 0);
 
-/// Two entries are at least so far apart, in nanoseconds.
+/// The minimum interval between two entries, in nanoseconds.
 const RESOLUTION_NS: i64 = 100_000;
 
 const FILE_LENGTH: usize = 64 << 10;
@@ -39,7 +39,7 @@ const ENTRIES: Field<i32> = Field::at(28);
 
 const _: () = assert!(PREAMBLE_LENGTH == BASE.start() && ENTRIES.end() <= HEADER_LENGTH);
 
-/// One file of a segment's times.
+/// One file with a part of a segment's times.
 #[derive(Debug)]
 pub(super) struct TimesFile {
     stored: Stored,
@@ -69,7 +69,7 @@ impl TimesFile {
         Ok(Self { stored, base, number })
     }
 
-    /// The file, if there is one that says what it should.
+    /// Opens the file, if it exists and is valid.
     pub(super) fn open(
         storage: &dyn Storage,
         recording_id: RecordingId,
@@ -109,13 +109,13 @@ impl TimesFile {
     }
 }
 
-/// Keeps the times of a recording that is being made.
+/// Writes the times of an active recording.
 #[derive(Debug)]
 pub(super) struct TimesWriter {
     storage: Arc<dyn Storage>,
     recording_id: RecordingId,
     file: Option<TimesFile>,
-    /// The segment whose times could not be kept; those of the next are tried again.
+    /// The segment whose times could not be written. The next segment is tried again.
     failed: Option<Position>,
     last_ns: i64,
 }
@@ -125,13 +125,13 @@ impl TimesWriter {
         Self { storage, recording_id, file: None, failed: None, last_ns: i64::MIN }
     }
 
-    /// Notes that the frames from `position` on, in the segment at `base`, are recorded at this time.
+    /// Stores that the frames from `position` on, in the segment at `base`, are recorded at this time.
     pub(super) fn note(&mut self, base: Position, position: Position, time_ns: i64) {
         let is_current = self.file.as_ref().is_some_and(|file| file.base == base);
         if is_current && time_ns.saturating_sub(self.last_ns) < RESOLUTION_NS || self.failed == Some(base) {
             return;
         }
-        // Without times the recording is whole all the same.
+        // A recording without times is complete nevertheless.
         if self.try_note(base, position, time_ns).is_err() {
             self.file = None;
             self.failed = Some(base);
@@ -157,7 +157,7 @@ impl TimesWriter {
         Ok(())
     }
 
-    /// The last file of a segment whose recording goes on at `position`, without entries for what is no more.
+    /// The last file of a segment in which the recording continues at `position`. Removes entries of lost frames.
     fn last(storage: &dyn Storage, id: RecordingId, base: Position, position: Position) -> Option<TimesFile> {
         let files = (0..).map_while(|number| TimesFile::open(storage, id, base, number, FileAccess::ReadWrite));
         let file = files.take_while(|file| file.number == 0 || file.entry(0).0 < position.get()).last()?;
@@ -167,33 +167,34 @@ impl TimesWriter {
     }
 }
 
-/// Reads when what of a recorded stream was recorded, forwards.
+/// Reads the recording times of a recorded stream, in forward order.
 #[derive(Debug)]
 pub struct Times {
     storage: Arc<dyn Storage>,
     descriptor: RecordingDescriptor,
     file: Option<TimesFile>,
-    /// The next entry of the file.
+    /// The index of the next entry in the file.
     index: usize,
     /// The time of the last entry that was passed.
     passed: Option<i64>,
 }
 
 impl Times {
-    /// From the start of a recording on.
+    /// Starts at the beginning of a recording.
     pub fn new(recording: &Recording) -> Self {
         let (storage, descriptor) = (Arc::clone(&recording.storage), recording.descriptor().clone());
         Self { storage, descriptor, file: None, index: 0, passed: None }
     }
 
-    /// Whether the segment of a position has times.
+    /// Whether the segment that contains a position has times.
     pub(super) fn has(&self, position: Position) -> bool {
         let base = self.descriptor.layout().base(position);
         self.open(base, 0).is_some_and(|file| file.entries() > 0)
     }
 
-    /// When the frame at `position` was recorded, as far as that is known: frames that were recorded within a tenth of a millisecond
-    /// have the same time, the first's. A replay at a pace has a frame due by this time. Not to be asked for earlier positions later.
+    /// When the frame at `position` was recorded, if known. Frames that were recorded within a tenth of a millisecond
+    /// have the same time, the first frame's. A paced replay has a frame due by this time. Positions must not decrease
+    /// from call to call.
     pub fn at(&mut self, position: Position) -> Option<EpochNanos> {
         let layout = self.descriptor.layout();
         let base = layout.base(position);
@@ -249,18 +250,18 @@ impl Times {
     }
 }
 
-/// What a search for a time has found.
+/// The result of a search for a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// The first position that was recorded at that time or later.
     At(Position),
-    /// All was recorded earlier.
+    /// Everything was recorded earlier.
     Behind,
     /// No segment has times.
     Nothing,
 }
 
-/// Where in a recorded stream a time is.
+/// Finds a time in a recorded stream.
 pub(crate) fn find_time(recording: &Recording, time: EpochNanos) -> Result<Found, JournalError> {
     let times = Times::new(recording);
     let search = |base: Position| times.search(base, time.get());
@@ -268,7 +269,7 @@ pub(crate) fn find_time(recording: &Recording, time: EpochNanos) -> Result<Found
     for base in recording.segment_bases()? {
         let Some((position, first)) = times.first(base) else { continue };
         if first >= time.get() {
-            // It is in the segment before, unless nothing there is as late.
+            // The position is in the previous segment, unless everything there is earlier.
             return Ok(Found::At(before.and_then(search).unwrap_or(position)));
         }
         before = Some(base);

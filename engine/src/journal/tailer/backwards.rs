@@ -7,26 +7,27 @@ use super::super::error::{Damage, Fault, JournalError};
 use super::damage::DamagedBehind;
 use super::{Record, Tailer};
 
-/// Where looking backwards starts to read forwards.
+/// The place at which a backward search starts to read forwards.
 #[derive(Clone, Copy)]
 struct Anchor {
     position: Position,
     sequence: Option<i64>,
 }
 
-/// Damage, and the number of the message that it begins with, if that is known.
+/// Damage, and the number of the message that begins there, if known.
 struct Damaged {
     damage: Damage,
     sequence: Option<i64>,
 }
 
 impl Tailer {
-    /// The message in front of where the tailer is; none at the start. The tailer goes there: [`Self::next`] would return the
-    /// same again.
+    /// The message before the tailer's position. `None` at the start of the recording. The tailer moves to the message,
+    /// so [`Self::next`] would return it again.
     ///
     /// # Errors
     ///
-    /// As [`Self::next`], but that [`Self::skip_damage_back`] gets past damage. What is behind the damage has been returned by then.
+    /// As [`Self::next`], but [`Self::skip_damage_back`] skips the damage. All messages after the damage have been
+    /// returned by then.
     pub fn previous(&mut self) -> Result<Option<Record<'_>>, JournalError> {
         let (here, forward) = (self.position, self.sequence);
         loop {
@@ -37,9 +38,9 @@ impl Tailer {
             (self.position, self.sequence) = (start, sequence);
             match self.find_here() {
                 Ok(Some(message)) => return Ok(self.record(message)),
-                // It was begun, and never completed, or not yet.
+                // The message was begun, but is not complete.
                 Ok(None) => {}
-                // Its end is damaged, and the tailer has been there.
+                // The message ends in damage that the tailer has passed already.
                 Err(JournalError::Damaged(damage)) if damage.position >= here => {}
                 Err(error) => {
                     if matches!(error, JournalError::Damaged(_)) {
@@ -54,8 +55,8 @@ impl Tailer {
         }
     }
 
-    /// Finds the messages in front of where the tailer is, some of them at least if there are any. Damage is told if there is none
-    /// behind it.
+    /// Finds messages before the tailer's position: at least one, if there is any. Fails with the damage if there are
+    /// no messages between it and the position.
     fn look_behind(&mut self) -> Result<(), JournalError> {
         let here = self.position;
         let start = self.recording.start_position();
@@ -75,7 +76,7 @@ impl Tailer {
                 Some(Damaged { damage, sequence }) => {
                     until = damage.position;
                     damaged = Some((damage, sequence));
-                    // Where it begins is known once there is something in front of it.
+                    // The beginning of the damage is certain once there is a frame before it.
                     if until > anchor.position {
                         break;
                     }
@@ -89,7 +90,7 @@ impl Tailer {
             self.damaged_behind = Some(DamagedBehind { here, begins: until, sequence });
             return Err(damage.into());
         }
-        // Numbers that are not known by the index are known by that of the message behind them.
+        // If the index does not know the numbers, they are counted back from the message after them.
         if let Some(sequence) = self.sequence {
             let count = self.behind.len() as i64;
             for (index, (_, known)) in self.behind.iter_mut().enumerate() {
@@ -99,8 +100,8 @@ impl Tailer {
         Ok(())
     }
 
-    /// Keeps where messages begin between two frames: behind the last damage there, if there is any. That is returned if nothing is
-    /// behind it.
+    /// Collects the starts of messages between two positions: after the last damage there, if there is any. Returns
+    /// that damage if no message follows it.
     fn collect(&mut self, from: Anchor, until: Position) -> Result<Option<Damaged>, JournalError> {
         self.position = from.position;
         let mut sequence = from.sequence;
@@ -115,7 +116,7 @@ impl Tailer {
                     self.position = Position::new(self.position.get() + step.occupied as i64);
                     continue;
                 }
-                // There was something, or nobody could be behind it.
+                // The range was recorded, so this is a hole.
                 Ok(None) => self.damage(Fault::Hole),
                 Err(JournalError::Damaged(damage)) => damage,
                 Err(error) => return Err(error),
@@ -127,7 +128,8 @@ impl Tailer {
         Ok(damaged.filter(|_| self.behind.is_empty()))
     }
 
-    /// Where the term of a position begins, or the recording if that is later: a frame begins there in any case.
+    /// The position at which the term of a position begins, or at which the recording begins if that is later. A frame
+    /// always begins there.
     fn term_start(&self, position: Position) -> Position {
         let layout = self.identity.layout;
         let begin = position.get() - i64::from(layout.term_length.offset(position));

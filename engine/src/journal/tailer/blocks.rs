@@ -11,12 +11,12 @@ use super::super::sidecar::Begins;
 use super::Tailer;
 use super::frames::Checksums;
 
-/// A run of frames, lent until its tailer is used again.
+/// A run of whole frames, borrowed until the tailer is used again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run<'a> {
-    /// The frames, headers included; of padding the header alone.
+    /// The frames, headers included. For padding, only the header.
     pub(crate) bytes: &'a [u8],
-    /// How many bytes of the recording they take up.
+    /// The number of bytes that they occupy in the recording.
     pub(crate) length: usize,
     /// The position after them.
     pub(crate) end: Position,
@@ -25,17 +25,17 @@ pub(crate) struct Run<'a> {
 }
 
 impl Tailer {
-    /// The frames from where the tailer is: whole ones that end at `end` at the latest, of one term, `limit` bytes at the most unless
-    /// the first is longer, and none for which `is_due` says no, nor any behind it. Padding comes by itself. None if there are
-    /// none. Damage is told once it is where the tailer is: what is in front of it comes first. The tailer stays where it is;
-    /// [`Self::pass`] gets past them.
+    /// The frames at the tailer's position: whole frames of one term, up to `end`, up to the first for which `is_due`
+    /// returns false, and at most `limit` bytes unless the first frame is longer. Padding is a run of its own. `None`
+    /// if there are no frames. Damage is reported when it is at the tailer's position, after the frames before it. The
+    /// tailer does not move; [`Self::pass`] moves it.
     pub(crate) fn frames(
         &mut self,
         limit: usize,
         end: Position,
         mut is_due: impl FnMut(Position, Begins) -> bool,
     ) -> Result<Option<Run<'_>>, JournalError> {
-        // Maps the segment, and tells what is wrong if there is no frame where one should be.
+        // Maps the segment, and reports damage if a frame is missing.
         if self.look()?.is_none() {
             return Ok(None);
         }
@@ -53,13 +53,13 @@ impl Tailer {
         Ok(Some(Run { bytes, length, end, is_padding }))
     }
 
-    /// Whether the segment is still what its file is: to be asked when the frames of a run were read, and it matters what they
-    /// said.
+    /// Checks that the segment is still backed by its file. Call it after the frames of a run were read, if their
+    /// content matters.
     pub(crate) fn check_run(&mut self) -> Result<(), JournalError> {
         if faults() == self.faults { Ok(()) } else { self.look_at_segment() }
     }
 
-    /// Where the run ends that [`Self::frames`] is asked for, and whether it is padding; or what is wrong with its first frame.
+    /// The end of the run for [`Self::frames`], and whether it is padding, or the fault of its first frame.
     fn walk_run(
         &self,
         limit: usize,
@@ -73,7 +73,7 @@ impl Tailer {
         };
         let term_length = self.identity.layout.term_length;
         let mut position = start;
-        // What is no frame is told when it is the first.
+        // A fault is reported when it is the first frame of a run.
         while let At::Frame(found) = self.identity.look(&mut cursor, position) {
             let next = Position::new(position.get() + found.occupied as i64);
             let is_first = position == start;
@@ -93,7 +93,7 @@ impl Tailer {
             if is_padding {
                 return Ok((next, true));
             }
-            // Here, and not where it is copied, it is found out that the file was cut short.
+            // Reads the pages here, so that a truncated file is detected here and not when the frames are copied.
             found.frame.touch();
             position = next;
             if term_length.offset(position) == 0 {
@@ -103,7 +103,7 @@ impl Tailer {
         Ok((position, false))
     }
 
-    /// Goes on behind a run.
+    /// Moves the tailer to the end of a run.
     pub(crate) fn pass(&mut self, end: Position) {
         self.position = end;
         self.sequence = None;

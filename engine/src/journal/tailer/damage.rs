@@ -8,7 +8,7 @@ use super::super::error::JournalError;
 use super::super::segment::At;
 use super::Tailer;
 
-/// Damage between where the tailer is and what is in front of that damage.
+/// The damage before the tailer's position that was last reported, and where it begins.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DamagedBehind {
     pub(super) here: Position,
@@ -17,12 +17,12 @@ pub(super) struct DamagedBehind {
 }
 
 impl Tailer {
-    /// Goes to the next frame of the recording behind damage, and returns how many bytes that skips; none if there is no frame
-    /// behind it. The numbers of messages are unknown from there on.
+    /// Moves the tailer to the next frame after damage. Returns the number of skipped bytes, or `None` if no frame
+    /// follows. Message numbers are unknown from there on.
     ///
     /// # Errors
     ///
-    /// What the operating system says of the files.
+    /// An error of the operating system.
     pub fn skip_damage(&mut self) -> Result<Option<u64>, JournalError> {
         let end = self.files_end()?;
         let from = self.position;
@@ -33,8 +33,8 @@ impl Tailer {
         Ok(Some((found.get() - from.get()).unsigned_abs()))
     }
 
-    /// Goes to where the damage begins that [`Self::previous`] has just told of, and returns how many bytes that skips; none if it has
-    /// told of none.
+    /// Moves the tailer to the beginning of the damage that [`Self::previous`] has just reported. Returns the number of
+    /// skipped bytes, or `None` if no damage was reported.
     ///
     /// ```
     /// use gannet::journal::{Journal, JournalError, JournalOptions, Recording, Start};
@@ -67,14 +67,14 @@ impl Tailer {
         Some((damaged.here.get() - damaged.begins.get()).unsigned_abs())
     }
 
-    /// Where the recording ends at the latest: no further than there are files, whatever a control page says.
+    /// The end of the last segment file. The recording cannot be longer, whatever the control page says.
     pub(super) fn files_end(&self) -> Result<Position, JournalError> {
         let layout = self.identity.layout;
         let last = self.recording.segment_bases()?.last().map(|&base| layout.next_base(base));
         Ok(last.unwrap_or(self.position).min(self.recording.recorded_hint().unwrap_or(layout.end())))
     }
 
-    /// The first frame behind where the tailer is, that begins in front of `end`. The tailer stays where it is.
+    /// The first frame after the tailer's position, before `end`. The tailer does not move.
     pub(super) fn find_frame(&mut self, end: Position) -> Result<Option<Position>, JournalError> {
         let layout = self.identity.layout;
         let mut position = Position::new(self.position.get() + FRAME_ALIGNMENT as i64);
@@ -83,7 +83,7 @@ impl Tailer {
             let found = match self.enter(position) {
                 Ok(true) => self.current.as_ref().and_then(|current| {
                     let places = position.get()..layout.next_base(base).min(end).get();
-                    // A frame says where it is and whose it is, so one that is found is one.
+                    // A frame contains its position and its stream, so a match is a frame.
                     places.step_by(FRAME_ALIGNMENT).map(Position::new).find(|&place| {
                         let cursor = current.cursor_at(place);
                         cursor.is_some_and(|mut cursor| matches!(self.identity.look(&mut cursor, place), At::Frame(_)))

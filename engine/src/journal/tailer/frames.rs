@@ -16,20 +16,20 @@ use super::Tailer;
 pub(super) struct Current {
     pub(super) base: Position,
     pub(super) frames: Frames,
-    /// When what of it was recorded, if its frames do not say.
+    /// The recording times, if the frames have none.
     pub(super) times: Option<SegmentTimes>,
 }
 
 impl Current {
-    /// At the frame that begins at this position. None if the segment has no place for it.
+    /// A cursor at the frame that begins at this position. `None` if the position is not in the segment.
     #[inline(always)]
     pub(super) fn cursor_at(&self, position: Position) -> Option<FrameCursor<'_>> {
-        // What lies before the segment wraps around, and is beyond its end.
+        // A position before the segment wraps around to an offset beyond its end.
         self.frames.cursor(position.get().wrapping_sub(self.base.get()) as usize)
     }
 }
 
-/// A frame that was found, in numbers.
+/// The properties of a frame that was found.
 #[derive(Clone, Copy)]
 pub(super) struct Step {
     pub(super) occupied: usize,
@@ -39,16 +39,16 @@ pub(super) struct Step {
     pub(super) begins: Begins,
 }
 
-/// The checksums of a segment, as far as they are there.
+/// The available checksums of a segment.
 pub(super) struct Checksums {
     base: Position,
     sidecar: Sidecar,
-    /// What is not indexed yet may have had another frame's checksum, before it was cut off.
+    /// Checksums beyond this position may belong to frames that were cut off.
     covered: Position,
 }
 
 impl Checksums {
-    /// What is wrong with the frame that begins at `position` of the segment, if it has a checksum.
+    /// Compares the frame at `position` of the segment with its checksum, if it has one. Returns the fault.
     pub(super) fn fault(&self, position: Position, frame: &CommittedFrame<'_>) -> Option<Fault> {
         let offset = (position.get() - self.base.get()) as usize;
         if position < self.covered { self.sidecar.fault(offset, frame, false) } else { None }
@@ -56,7 +56,7 @@ impl Checksums {
 }
 
 impl Tailer {
-    /// The frame where the tailer is, in numbers; none if there is none yet.
+    /// The properties of the frame at the tailer's position. `None` if there is no frame yet.
     #[inline]
     pub(super) fn peek(&mut self) -> Result<Option<Step>, JournalError> {
         let step = self.look()?;
@@ -66,7 +66,7 @@ impl Tailer {
         Ok(step)
     }
 
-    /// As [`Self::peek`], without comparing the frame with its checksum.
+    /// As [`Self::peek`], but does not compare the frame with its checksum.
     #[inline]
     pub(super) fn look(&mut self) -> Result<Option<Step>, JournalError> {
         if !self.is_within() && !self.enter(self.position)? {
@@ -102,8 +102,8 @@ impl Tailer {
         }
     }
 
-    /// A page of some file of this process had to be replaced, or what was read is no frame: sees whether the segment is still what the
-    /// file is. If not, it is opened anew by whoever goes on.
+    /// Called when a page of some mapped file of this process was replaced, or when a frame is missing or faulty.
+    /// Checks that the segment is still backed by its file. If not, the next call opens it again.
     #[cold]
     pub(super) fn look_at_segment(&mut self) -> Result<(), JournalError> {
         let now = faults();
@@ -115,7 +115,7 @@ impl Tailer {
         Ok(())
     }
 
-    /// No frame is there: because there is none yet, or because it is gone.
+    /// Handles a missing frame: it is not there yet, or it is lost.
     #[cold]
     fn nothing(&self) -> Result<Option<Step>, JournalError> {
         let known = self.recording.recorded_hint().unwrap_or(self.position);
@@ -123,7 +123,7 @@ impl Tailer {
             self.recording.check_intact()?;
             return Ok(None);
         }
-        // Committed since, perhaps: what is recorded has frames.
+        // It may have been committed meanwhile. A recorded range has frames.
         let is_there = self.current.as_ref().is_some_and(|current| {
             let cursor = current.cursor_at(self.position);
             cursor
@@ -132,7 +132,7 @@ impl Tailer {
         if is_there { Ok(None) } else { Err(self.damage(Fault::Hole).into()) }
     }
 
-    /// Compares the frame where the tailer is with its checksum.
+    /// Compares the frame at the tailer's position with its checksum.
     fn check(&mut self) -> Result<(), JournalError> {
         let Some(checksums) = self.checksums()? else { return Ok(()) };
         let fault = self.current.as_ref().and_then(|current| {
@@ -143,7 +143,7 @@ impl Tailer {
         fault.map_or(Ok(()), |fault| Err(self.damage(fault).into()))
     }
 
-    /// What the frames from where the tailer is to the end of its segment are compared with. None if there is nothing by now.
+    /// The checksums from the tailer's position to the end of its segment. `None` if there are none yet.
     pub(super) fn checksums(&mut self) -> Result<Option<Checksums>, JournalError> {
         let base = self.identity.layout.base(self.position);
         let sidecar = self.sidecar(base)?;
@@ -168,7 +168,7 @@ impl Tailer {
         })
     }
 
-    /// Maps the segment of a position. False if it is not there yet.
+    /// Maps the segment that contains a position. Returns false if it does not exist yet.
     #[cold]
     pub(super) fn enter(&mut self, position: Position) -> Result<bool, JournalError> {
         let layout = self.identity.layout;

@@ -8,28 +8,29 @@ use super::super::error::JournalError;
 use super::frames::Step;
 use super::{READ_AHEAD, Record, Tailer};
 
-/// A message that was found, in numbers.
+/// The properties of a message that was found.
 #[derive(Clone, Copy)]
 pub(super) struct Message {
     pub(super) start: Position,
     pub(super) end: Position,
     pub(super) sequence: Option<i64>,
-    /// Whether it is in the assembly, rather than where it lies.
+    /// Whether the message is in the reassembly buffer rather than in the segment.
     pub(super) assembled: bool,
 }
 
-/// What came of putting a message together.
+/// The result of reassembling a message.
 enum Assembled {
     Whole(Message),
-    /// Its end is not there yet.
+    /// The end of the message is not there yet.
     NotYet,
-    /// It was never completed, or is longer than any message: the tailer is where something else may begin, or behind what of it was
-    /// looked at.
+    /// The message was never completed, or is too long. The tailer is after the part that was read, or where something
+    /// else may begin.
     Never,
 }
 
 impl Tailer {
-    /// The next message if it is one frame, and nothing is the matter; [`Self::find_next`] finds all others.
+    /// The fast path: the next message, if it is a single frame without any problem. [`Self::find_next`] handles
+    /// everything else.
     #[inline(always)]
     pub(super) fn find_whole(&self) -> Option<Message> {
         let current = self.current.as_ref().filter(|_| !self.verify && self.behind.is_empty())?;
@@ -45,8 +46,8 @@ impl Tailer {
         Some(Message { start, end, sequence: self.sequence, assembled: false })
     }
 
-    /// Finds the next message, and what follows it. The tailer moves over padding and fragments without a beginning, not over
-    /// the message.
+    /// Finds the next message and the position after it. The tailer moves past padding, and past fragments without a
+    /// beginning, but not past the message.
     pub(super) fn find_next(&mut self) -> Result<Option<Message>, JournalError> {
         if !self.behind.is_empty() {
             self.behind.clear();
@@ -70,7 +71,7 @@ impl Tailer {
         }
     }
 
-    /// The message that begins where the tailer is, if all of it is there.
+    /// The message at the tailer's position, if it is complete.
     pub(super) fn find_here(&mut self) -> Result<Option<Message>, JournalError> {
         let Some(step) = self.peek()? else { return Ok(None) };
         if step.flags & flags::UNFRAGMENTED == flags::UNFRAGMENTED {
@@ -83,7 +84,7 @@ impl Tailer {
         })
     }
 
-    /// Puts together the message that begins with the frame `first`, if all of it is there.
+    /// Reassembles the message that begins with the frame `first`, if all its frames are there.
     #[cold]
     fn assemble(&mut self, first: Step) -> Result<Assembled, JournalError> {
         let start = self.position;
@@ -96,13 +97,13 @@ impl Tailer {
                 let mut cursor = current.cursor_at(self.position)?;
                 cursor.take(i32::try_from(length).ok()?)
             });
-            // It was there a moment ago.
+            // The frame was there a moment ago.
             let Some(frame) = taken else { return Ok(Assembled::NotYet) };
             if self.assembly.is_empty() {
                 self.assembly.extend_from_slice(frame.header());
             }
             self.position = Position::new(self.position.get() + step.occupied as i64);
-            // No publisher has such a message: one that goes on for as long as somebody likes takes no more memory than others.
+            // No publisher creates such a message. The limit bounds the memory that a hostile file can use.
             if self.assembly.len() + frame.payload().len() > most {
                 return Ok(Assembled::Never);
             }
@@ -113,7 +114,7 @@ impl Tailer {
             let next = self.peek();
             match next {
                 Ok(Some(next)) if next.is_data && !next.begins.message => step = next,
-                // A message that was never completed: what follows is another one, or padding.
+                // The message was never completed. Another message or padding follows.
                 Ok(Some(_)) => return Ok(Assembled::Never),
                 outcome => {
                     self.position = start;
@@ -123,7 +124,7 @@ impl Tailer {
         }
         let end = self.position;
         self.position = start;
-        // The header is that of the first frame, with the length and the flags of the whole.
+        // The header is the first frame's, with the length and the flags of the whole message.
         let whole = i32::try_from(self.assembly.len()).unwrap_or(i32::MAX);
         self.assembly[..4].copy_from_slice(&whole.to_le_bytes());
         self.assembly[5] |= flags::UNFRAGMENTED;

@@ -38,10 +38,11 @@ use self::frames::Current;
 pub use self::record::Record;
 pub use self::seek::Start;
 
-/// How far ahead of what is handed over lines are asked for, in bytes: by itself, the processor does so up to the end of a page only.
+/// How far ahead of the read position to prefetch, in bytes. The processor by itself prefetches only up to the end of a
+/// page.
 const READ_AHEAD: usize = 1024;
 
-/// Reads a recording. Each is for one thread, and independent of all others.
+/// Reads the messages of a recording. A tailer belongs to one thread, and is independent of other tailers.
 ///
 /// ```
 /// use gannet::journal::{Journal, JournalOptions, Recording, Start};
@@ -73,32 +74,33 @@ pub struct Tailer {
     stamped: bool,
     verify: bool,
     position: Position,
-    /// The number of the next message, if it is known.
+    /// The number of the next message, if known.
     sequence: Option<i64>,
     current: Option<Current>,
-    /// How many pages had been replaced in this process when the segment was looked at last; see [`faults`].
+    /// The value of [`faults`] at the last check of the segment.
     faults: i64,
-    /// What is known of where the recording begins, or began a moment ago.
+    /// The index entry of the recording's start, as last read.
     first: Option<IndexEntry>,
-    /// The header and the payload of a message that came in several frames.
+    /// The header and the payload of a message of several frames.
     assembly: Vec<u8>,
-    /// The positions of messages in front of `position`, for reading backwards: the last is the nearest.
+    /// The positions of messages before `position`, for reading backwards. The last one is the nearest.
     behind: Vec<(Position, Option<i64>)>,
-    /// The damage that [`Self::previous`] has told of, if the tailer is still where it was then.
+    /// The damage that [`Self::previous`] has reported, as long as the tailer has not moved.
     damaged_behind: Option<DamagedBehind>,
     sidecars: BTreeMap<Position, Sidecar>,
-    /// Where the segments begin that there were when somebody looked, in order.
+    /// The bases of the segments that existed at the last listing, in order.
     bases: Vec<Position>,
 }
 
 impl Recording {
-    /// A tailer that starts there.
+    /// Creates a tailer that starts there.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Pruned`] for a place before the recording's start, which it names; [`JournalError::Position`]
-    /// for a position that is not in this recording, or at which no frame begins; [`JournalError::NoCycles`] for a
-    /// cycle of a journal that does not roll by time; or what is wrong with the files.
+    /// [`JournalError::Pruned`] for a place before the recording's start, with the start position.
+    /// [`JournalError::Position`] for a position that is not in the recording, or at which no frame begins.
+    /// [`JournalError::NoCycles`] for a cycle of a recording that does not roll by time. Otherwise what is wrong with
+    /// the files.
     pub fn tailer(&self, start: Start) -> Result<Tailer, JournalError> {
         Tailer::new(self.clone(), start)
     }
@@ -133,7 +135,7 @@ impl Tailer {
         self.verify(true)
     }
 
-    /// As [`Self::verifying`], or not.
+    /// Sets whether to compare frames with their checksums. See [`Self::verifying`].
     pub(crate) fn verify(mut self, verify: bool) -> Self {
         self.verify = verify;
         self
@@ -144,25 +146,25 @@ impl Tailer {
         &self.recording
     }
 
-    /// The tailer's position: before the message that [`Self::next`] returns, and behind the one that
-    /// [`Self::previous`] returns.
+    /// The tailer's position: before the message that [`Self::next`] returns, and after the one that [`Self::previous`]
+    /// returns.
     #[inline]
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// The sequence number of the message that [`Self::next`] returns, if it is known.
+    /// The sequence number of the message that [`Self::next`] returns, if known.
     pub fn sequence(&self) -> Option<i64> {
         self.sequence
     }
 
-    /// The next message; `None` if there is none yet.
+    /// The next message. `None` if there is none yet.
     ///
     /// # Errors
     ///
-    /// [`JournalError::Damaged`] names the file and the position; [`Self::skip_damage`] skips the damage.
-    /// [`JournalError::Pruned`] says that the recording was pruned past the tailer, and where it begins now:
-    /// [`Start::Begin`] goes there. After an error the tailer stays where it is.
+    /// [`JournalError::Damaged`] with the file and the position. [`Self::skip_damage`] skips the damage.
+    /// [`JournalError::Pruned`] if the recording was pruned beyond the tailer's position, with the new start position.
+    /// [`Start::Begin`] goes there. After an error the tailer has not moved.
     #[allow(clippy::should_implement_trait, reason = "a record borrows the tailer, which no iterator can say")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, JournalError> {
@@ -178,16 +180,16 @@ impl Tailer {
         Ok(self.record(message))
     }
 
-    /// Hands at most `limit` messages to `handler`, and returns how many there were.
+    /// Passes at most `limit` messages to `handler`. Returns how many.
     ///
     /// # Errors
     ///
-    /// As [`Self::next`]; messages before the error have been handed over.
+    /// As [`Self::next`]. The messages before the error have been passed to `handler`.
     #[inline]
     pub fn poll(&mut self, mut handler: impl FnMut(Record<'_>), limit: usize) -> Result<usize, JournalError> {
         let mut count = self.poll_whole(&mut handler, limit);
         while count < limit {
-            // What is no message of one frame, or the end of a segment, or of all there is.
+            // Not a message of one frame, or the end of a segment or of the recording.
             let Some(record) = self.next()? else { break };
             handler(record);
             count += 1;
@@ -196,7 +198,7 @@ impl Tailer {
         Ok(count)
     }
 
-    /// Hands over messages of one frame for as long as others do not come in between, all of one segment.
+    /// The fast path of [`Self::poll`]: messages of one frame, up to the end of the segment or the first other frame.
     #[inline(always)]
     fn poll_whole(&mut self, handler: &mut impl FnMut(Record<'_>), limit: usize) -> usize {
         let Some(current) = self.current.as_ref().filter(|_| !self.verify) else { return 0 };
@@ -206,14 +208,14 @@ impl Tailer {
             let start = self.position;
             let Some(frame) = self.identity.look_for_whole(&mut cursor, start) else { break };
             frame.touch();
-            // Whatever it is, it is found out by whoever reads what comes next one by one.
+            // [`Self::next`] determines what is wrong.
             if faults() != self.faults {
                 break;
             }
             cursor.expect(READ_AHEAD);
             let end = Position::new(start.get() + frame.occupied() as i64);
             let sequence = self.sequence;
-            // Before the handler is called, which may panic.
+            // Before the handler is called, because the handler may panic.
             self.position = end;
             self.sequence = sequence.map(|sequence| sequence + 1);
             count += 1;
@@ -226,8 +228,7 @@ impl Tailer {
         count
     }
 
-    /// Waits until there is a next message, for at most `longest`, and idles in between. Returns false if there is
-    /// still none.
+    /// Waits for the next message, for at most `longest`, with an idle strategy. Returns false if there is still none.
     ///
     /// # Errors
     ///

@@ -6,37 +6,38 @@ use crate::types::Position;
 
 use super::super::stream::SegmentTimes;
 
-/// A message of a recording, lent until the tailer is used again.
+/// A message of a recording, borrowed until the tailer is used again.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     pub(super) fragment: Fragment<'a>,
     pub(super) start: Position,
     pub(super) sequence: Option<i64>,
-    /// None where its frame says.
+    /// `None` if the frame has its time.
     pub(super) times: Option<&'a SegmentTimes>,
 }
 
 impl<'a> Record<'a> {
-    /// Where the message begins.
+    /// The position at which the message begins.
     #[inline]
     pub fn position(&self) -> Position {
         self.start
     }
 
-    /// Where the next one begins: what a consumer keeps of a message that it is done with.
+    /// The position at which the next message begins. A consumer stores it when it has processed this message.
     #[inline]
     pub fn next_position(&self) -> Position {
         self.fragment.position()
     }
 
-    /// Its number in the recording, from 0. Unknown where the recording has no index and the tailer did not begin at its start.
+    /// The message's sequence number in the recording, from 0. `None` if the recording has no index and the tailer did
+    /// not start at the beginning.
     #[inline]
     pub fn sequence(&self) -> Option<i64> {
         self.sequence
     }
 
-    /// When it was appended, if the journal keeps that; of a recorded stream, when it was recorded, to a tenth of a millisecond. That
-    /// is looked up when it is asked for.
+    /// When the message was appended, if the journal stamps messages. For a recorded stream, when it was recorded,
+    /// accurate to a tenth of a millisecond. The time is looked up on each call.
     #[inline]
     pub fn time(&self) -> Option<EpochNanos> {
         match self.times {
@@ -45,13 +46,13 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Its bytes.
+    /// The message's bytes.
     #[inline]
     pub fn payload(&self) -> &'a [u8] {
         self.fragment.payload()
     }
 
-    /// The message as subscribers see theirs: with its header, and typed reads through SBE.
+    /// The message as a fragment, with its header and typed reads through SBE.
     #[inline]
     pub fn fragment(&self) -> Fragment<'a> {
         self.fragment

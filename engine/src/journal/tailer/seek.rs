@@ -11,27 +11,27 @@ use super::super::stream::{Found, find_time};
 use super::Tailer;
 use super::frames::Step;
 
-/// Where a tailer begins, or goes to.
+/// Where a tailer starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// Before the first message.
     Begin,
-    /// Behind the last message that there is now.
+    /// After the present last message.
     End,
-    /// Before the message that begins at this position, or else before the first one behind it. A frame must begin
-    /// there, as at each position that a record or an append has returned.
+    /// Before the message that begins at this position, or otherwise before the next one after it. A frame must begin
+    /// there, as at every position that a record or an append has returned.
     Position(Position),
-    /// Before the message that has this sequence number; the first is 0.
+    /// Before the message with this sequence number. The first message has number 0.
     Sequence(i64),
-    /// Before the first message that has this time or a later one: the time in its stamp, or, for a recorded stream,
-    /// when it was recorded.
+    /// Before the first message with this time or a later one. The time is the message's stamp, or the recording time
+    /// of a recorded stream.
     Time(EpochNanos),
-    /// Before the first message of the cycle that has this number, or of a later one, in a journal that rolls by time
-    /// of day; see [`RollCycle`](crate::journal::RollCycle).
+    /// Before the first message of the cycle with this number or a later one, in a journal that rolls by time of day.
+    /// See [`RollCycle`](crate::journal::RollCycle).
     Cycle(i64),
 }
 
-/// Whether a walk goes on behind damage.
+/// Whether a walk continues after damage.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OverDamage {
     Yes,
@@ -39,7 +39,7 @@ enum OverDamage {
 }
 
 impl Tailer {
-    /// Moves the tailer. For a number or a time that is not there yet, it goes behind the last message.
+    /// Moves the tailer. If the sequence number or the time is not there yet, it moves to the end.
     ///
     /// # Errors
     ///
@@ -70,7 +70,7 @@ impl Tailer {
                 }
                 let anchor = self.anchor(|entry| entry.sequence <= sequence)?;
                 self.set(anchor);
-                // The number of what is behind damage is unknown.
+                // The message numbers after damage are unknown.
                 let reached = |number: Option<i64>| number.is_some_and(|number| number >= sequence);
                 self.walk(OverDamage::No, |_, number, step| step.begins.message && reached(number)).map(drop)
             }
@@ -94,7 +94,7 @@ impl Tailer {
         let anchor = self.anchor(|entry| entry.position <= hint)?;
         self.set(anchor);
         if !self.walk(OverDamage::Yes, |_, _, _| false)? {
-            // What comes next comes behind the damage.
+            // What follows is after the damage.
             let end = self.recording.recorded_hint().unwrap_or(start).min(self.files_end()?);
             if self.position < end && end.get() % 32 == 0 {
                 (self.position, self.sequence) = (end, None);
@@ -117,7 +117,7 @@ impl Tailer {
         if self.position == position {
             return Ok(());
         }
-        // The walk stops in front of the frame that leads past the position, if there is one.
+        // The walk stops before the frame that crosses the position, if there is one.
         match self.peek()? {
             None => Err(self.outside(position, start)),
             Some(step) => {
@@ -131,12 +131,12 @@ impl Tailer {
         }
     }
 
-    /// Nothing is recorded there. The tailer is behind the last message.
+    /// The error for a position at which nothing is recorded.
     fn outside(&self, position: Position, start: Position) -> JournalError {
         self.no_position(position, format!("it goes from {start} to {}", self.position))
     }
 
-    /// By when a stream was recorded: its frames do not say.
+    /// Finds the time in the times sidecar, because the frames of a recorded stream have none.
     fn seek_recorded_time(&mut self, time: EpochNanos, first: IndexEntry) -> Result<(), JournalError> {
         match find_time(&self.recording, time)? {
             Found::At(position) => {
@@ -159,9 +159,9 @@ impl Tailer {
         self.behind.clear();
     }
 
-    /// Goes on until `stop` says so of the frame that is next, which begins at that position and with that number, or until there is none.
-    /// Where that is said, damage is passed over: frames say where they are, but how many messages there were is unknown from there on.
-    /// Returns false if it is damaged to the end.
+    /// Moves on until `stop` returns true for the next frame's position and number, or until there is no frame. With
+    /// [`OverDamage`], damage is skipped; message numbers are unknown after it. Returns false if the damage extends to
+    /// the end.
     fn walk(
         &mut self,
         over_damage: OverDamage,
@@ -185,7 +185,7 @@ impl Tailer {
         }
     }
 
-    /// What is known of where the recording begins now.
+    /// The index entry of the recording's present start.
     fn first(&mut self) -> Result<IndexEntry, JournalError> {
         let start = self.recording.start_position();
         match self.first {
@@ -197,8 +197,8 @@ impl Tailer {
         }
     }
 
-    /// The last entry of the index for which `holds`, which it does for the first and for none behind one for which it does not;
-    /// the start of the recording if there is none.
+    /// The last index entry for which `holds` returns true, which it does for the first entries and for none after
+    /// them. The start of the recording if there is none.
     pub(super) fn anchor(&mut self, holds: impl Fn(&IndexEntry) -> bool) -> Result<IndexEntry, JournalError> {
         let first = self.first()?;
         let start = first.position;
@@ -218,8 +218,7 @@ impl Tailer {
         Ok(found.filter(|entry| entry.position >= start).unwrap_or(first))
     }
 
-    /// Lists the segments anew if there may be others than were there the last time: to list a directory takes longer than all else
-    /// that it takes to find something.
+    /// Lists the segments again if there may be new ones. Listing a directory takes longer than the rest of a search.
     fn refresh_bases(&mut self, start: Position) -> Result<(), JournalError> {
         let layout = self.identity.layout;
         let begins = self.bases.first().is_some_and(|&first| first == layout.base(start));
@@ -232,7 +231,7 @@ impl Tailer {
     }
 
     pub(super) fn sidecar(&mut self, base: Position) -> Result<Option<Sidecar>, JournalError> {
-        /// So many are kept mapped.
+        /// The maximum number of mapped sidecars.
         const MOST: usize = 4096;
         if let Some(sidecar) = self.sidecars.get(&base) {
             return Ok(Some(sidecar.clone()));
