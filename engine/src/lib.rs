@@ -47,6 +47,7 @@ pub mod memory;
 pub mod nearest;
 pub mod protocol;
 pub mod quantity;
+mod record;
 pub mod reports;
 pub mod ringbuffer;
 mod sync;

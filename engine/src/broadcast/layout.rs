@@ -1,6 +1,7 @@
 //! The layout of the broadcast buffer, for its transmitter and its receivers only.
 
-use crate::memory::{AtomicBuffer, Field, OwnedWord, align_up};
+use crate::memory::{AtomicBuffer, Field, OwnedWord};
+use crate::record::{self, GREATEST_CAPACITY, LEAST_CAPACITY, is_record_start};
 
 /// The bytes behind the records: three words, and the rest of two cache lines.
 pub const BROADCAST_TRAILER_LENGTH: usize = 128;
@@ -9,17 +10,6 @@ const TAIL_INTENT: Field<i64> = Field::at(0);
 const TAIL: Field<i64> = Field::at(8);
 const LATEST: Field<i64> = Field::at(16);
 const _: () = assert!(TAIL_INTENT.end() == TAIL.start() && TAIL.end() == LATEST.start(), "packed, as in the reference");
-
-/// The record header: length, then type.
-pub(super) const HEADER_LENGTH: usize = 8;
-const ALIGNMENT: usize = 8;
-const TYPE_OFFSET: usize = 4;
-
-/// The type of the record that fills the end of the buffer.
-pub(super) const PADDING_TYPE: i32 = -1;
-
-const LEAST_CAPACITY: usize = 64;
-const GREATEST_CAPACITY: usize = 1 << 30;
 
 /// A buffer that cannot be a broadcast buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,10 +34,7 @@ pub(super) struct Broadcast {
 impl Broadcast {
     pub(super) fn new(buffer: &AtomicBuffer) -> Result<Self, BroadcastBufferError> {
         let length = buffer.len();
-        let capacity = length.checked_sub(BROADCAST_TRAILER_LENGTH).ok_or(BroadcastBufferError { length })?;
-        if !capacity.is_power_of_two() || !(LEAST_CAPACITY..=GREATEST_CAPACITY).contains(&capacity) {
-            return Err(BroadcastBufferError { length });
-        }
+        let capacity = record::capacity(length, BROADCAST_TRAILER_LENGTH).ok_or(BroadcastBufferError { length })?;
         Ok(Self {
             data: buffer.slice(0, capacity),
             tail_intent: buffer.own(TAIL_INTENT.from(capacity)),
@@ -63,30 +50,18 @@ impl Broadcast {
 
     #[inline]
     pub(super) fn max_message_length(&self) -> usize {
-        self.capacity() / 8
+        record::max_message_length(self.capacity())
     }
 
     /// Where a position falls. Within the capacity, whatever the position.
     #[inline]
     pub(super) fn index(&self, position: i64) -> usize {
-        (position as usize) & (self.capacity() - 1)
+        record::index(position, self.capacity())
     }
 
     /// The number as a position, if a record can start or end there. Far below the greatest number, so that sums of a
     /// position and a few capacities never overflow.
     pub(super) fn position(found: i64) -> Option<i64> {
-        ((0..i64::MAX / 2).contains(&found) && found % ALIGNMENT as i64 == 0).then_some(found)
+        (found < i64::MAX / 2 && is_record_start(found)).then_some(found)
     }
-}
-
-/// The offset of the type of the record at `index`; its length stands at `index` itself.
-#[inline]
-pub(super) const fn type_offset(index: usize) -> usize {
-    index + TYPE_OFFSET
-}
-
-/// The space that a record of `length` bytes, header included, occupies.
-#[inline]
-pub(super) const fn occupied(length: usize) -> usize {
-    align_up(length, ALIGNMENT)
 }

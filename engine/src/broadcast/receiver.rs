@@ -1,8 +1,9 @@
 //! The receiving side of the broadcast buffer. Each client's conductor takes events out, one private copy at a time. It
 //! never hands out an event before it knows that the copy is whole, and never stores to the buffer.
 
-use super::layout::{Broadcast, BroadcastBufferError, HEADER_LENGTH, PADDING_TYPE, occupied, type_offset};
+use super::layout::{Broadcast, BroadcastBufferError};
 use crate::memory::AtomicBuffer;
+use crate::record::{HEADER_LENGTH, PADDING_TYPE, occupied, type_offset};
 use crate::sync::{Ordering, fence};
 
 /// One receiver of a broadcast buffer. It starts at the newest event that was there before it, and so may see one event

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::layout::{HEADER_LENGTH, PADDING_TYPE};
 use super::*;
 use crate::memory::AtomicBuffer;
+use crate::record::{HEADER_LENGTH, PADDING_TYPE};
 
 const CAPACITY: usize = 1024;
 const INTENT: usize = CAPACITY;

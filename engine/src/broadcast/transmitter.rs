@@ -1,8 +1,9 @@
 //! The sending side of the broadcast buffer, for the driver's conductor. It never waits for a receiver, and never reads
 //! back what it wrote, because receivers map the buffer writable.
 
-use super::layout::{Broadcast, BroadcastBufferError, HEADER_LENGTH, PADDING_TYPE, occupied, type_offset};
+use super::layout::{Broadcast, BroadcastBufferError};
 use crate::memory::AtomicBuffer;
+use crate::record::{HEADER_LENGTH, PADDING_TYPE, occupied, type_offset};
 use crate::sync::{Ordering, fence};
 
 /// The one transmitter of a broadcast buffer.

@@ -4,6 +4,7 @@
 
 mod error_code;
 mod layout;
+mod messages;
 mod text;
 mod to_clients;
 mod to_driver;

@@ -492,6 +492,7 @@ impl<'a> CommittedFrame<'a> {
     }
 
     /// The whole frame, header and payload, lent.
+    #[cfg(all(feature = "journal", not(engine_loom)))]
     #[cfg(feature = "journal")]
     #[inline]
     pub(crate) fn bytes(&self) -> &'a [u8] {

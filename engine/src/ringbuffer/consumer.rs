@@ -2,8 +2,9 @@
 //! waits. It checks every length from shared memory before that decides where it reads, zeroes or continues.
 
 use super::ManyToOneRingBuffer;
-use super::layout::{HEADER_LENGTH, PADDING_TYPE, RingBufferError, is_record_start, occupied, type_offset};
+use super::layout::RingBufferError;
 use crate::memory::AtomicBuffer;
+use crate::record::{HEADER_LENGTH, PADDING_TYPE, is_record_start, occupied, type_offset};
 
 /// The one consumer of a ring.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The layout of the ring, for its producers and its consumer only. Nothing here stores.
 
-use crate::memory::{AtomicBuffer, Field, OwnedWord, align_up};
+use crate::memory::{AtomicBuffer, Field, OwnedWord};
+use crate::record::{self, GREATEST_CAPACITY, LEAST_CAPACITY, is_record_start};
 
 /// The bytes behind the records: five words, each on its own pair of cache lines.
 pub const RING_TRAILER_LENGTH: usize = 768;
@@ -11,17 +12,6 @@ const HEAD: Field<i64> = Field::at(384);
 const CORRELATION: Field<i64> = Field::at(512);
 const HEARTBEAT: Field<i64> = Field::at(640);
 const _: () = assert!(HEARTBEAT.start() + 128 == RING_TRAILER_LENGTH, "the last slot ends the trailer");
-
-/// The record header: length, then type.
-pub(super) const HEADER_LENGTH: usize = 8;
-pub(super) const ALIGNMENT: usize = 8;
-const TYPE_OFFSET: usize = 4;
-
-/// The type of a record that carries nothing.
-pub(super) const PADDING_TYPE: i32 = -1;
-
-const LEAST_CAPACITY: usize = 64;
-const GREATEST_CAPACITY: usize = 1 << 30;
 
 /// A buffer that cannot be a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,10 +38,7 @@ pub(super) struct Ring {
 impl Ring {
     pub(super) fn new(buffer: &AtomicBuffer) -> Result<Self, RingBufferError> {
         let length = buffer.len();
-        let capacity = length.checked_sub(RING_TRAILER_LENGTH).ok_or(RingBufferError { length })?;
-        if !capacity.is_power_of_two() || !(LEAST_CAPACITY..=GREATEST_CAPACITY).contains(&capacity) {
-            return Err(RingBufferError { length });
-        }
+        let capacity = record::capacity(length, RING_TRAILER_LENGTH).ok_or(RingBufferError { length })?;
         Ok(Self {
             data: buffer.slice(0, capacity),
             tail: buffer.own(TAIL.from(capacity)),
@@ -69,13 +56,13 @@ impl Ring {
 
     #[inline]
     pub(super) fn max_message_length(&self) -> usize {
-        self.capacity() / 8
+        record::max_message_length(self.capacity())
     }
 
     /// Where a position falls. Within the capacity, whatever the position.
     #[inline]
     pub(super) fn index(&self, position: i64) -> usize {
-        (position as usize) & (self.capacity() - 1)
+        record::index(position, self.capacity())
     }
 
     /// How many bytes lie between two positions, if the ring can hold that many and records can start at both.
@@ -83,22 +70,4 @@ impl Ring {
         let claimed = usize::try_from(tail.wrapping_sub(head)).ok()?;
         (claimed <= self.capacity() && is_record_start(head) && is_record_start(tail)).then_some(claimed)
     }
-}
-
-/// The offset of the type of the record at `index`; its length stands at `index` itself.
-#[inline]
-pub(super) const fn type_offset(index: usize) -> usize {
-    index + TYPE_OFFSET
-}
-
-/// The space that a record of `length` bytes, header included, occupies.
-#[inline]
-pub(super) const fn occupied(length: usize) -> usize {
-    align_up(length, ALIGNMENT)
-}
-
-/// Whether a record may start at the position: positions begin at 0 and grow by whole units of alignment.
-#[inline]
-pub(super) const fn is_record_start(position: i64) -> bool {
-    position >= 0 && position % ALIGNMENT as i64 == 0
 }

@@ -1,8 +1,9 @@
 //! The producers' side of the ring: clients write commands and draw correlation ids. It never waits, and never stores
 //! outside the space that it has claimed.
 
-use super::layout::{HEADER_LENGTH, PADDING_TYPE, Ring, RingBufferError, is_record_start, occupied, type_offset};
+use super::layout::{Ring, RingBufferError};
 use crate::memory::AtomicBuffer;
+use crate::record::{HEADER_LENGTH, PADDING_TYPE, is_record_start, occupied, type_offset};
 use crate::sync::{Ordering, fence};
 use crate::time::EpochMillis;
 use crate::types::CorrelationId;

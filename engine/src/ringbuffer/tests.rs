@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use proptest::prelude::*;
 
-use super::layout::{HEADER_LENGTH, PADDING_TYPE, occupied};
 use super::*;
 use crate::memory::AtomicBuffer;
+use crate::record::{HEADER_LENGTH, PADDING_TYPE, occupied};
 use crate::time::EpochMillis;
 
 const CAPACITY: usize = 1024;

@@ -11,8 +11,8 @@
 
 use super::RingConsumer;
 use super::consumer::Record;
-use super::layout::{ALIGNMENT, HEADER_LENGTH, PADDING_TYPE, occupied, type_offset};
 use super::many_to_one::finish_record;
+use crate::record::{ALIGNMENT, HEADER_LENGTH, PADDING_TYPE, occupied, type_offset};
 
 /// How many sound records in a row are taken for the truth when the tail is further away.
 const SOUND_RUN: usize = 3;

@@ -32,6 +32,7 @@ pub use remove_subscription::RemoveSubscription;
 pub use terminate_driver::TerminateDriver;
 
 use super::layout::{Body, EncodeError, Found, I64, MalformedCommand, encode};
+use super::messages::messages;
 use crate::types::{ClientId, CorrelationId};
 
 /// The client that sends the command. Every command starts with it.
@@ -44,69 +45,25 @@ const _: () = assert!(HEADER_END == 16);
 
 macro_rules! commands {
     ($($(#[$doc:meta])* $name:ident($body:ty) = $type_id:literal, $text:literal;)+) => {
-        /// A command, as it lies in a record of the to-driver ring.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Command<'a> {
-            $($(#[$doc])* $name($body),)+
+        messages! {
+            /// A command, as it lies in a record of the to-driver ring.
+            "command" Command {
+                $($(#[$doc])* $name($body) = $type_id, $text;)+
+            }
         }
 
-        impl<'a> Command<'a> {
-            /// Reads the payload of a record with the type id `type_id`. Bytes after the command are ignored.
-            ///
-            /// # Errors
-            ///
-            /// [`MalformedCommand`] when there is no such command, when the record is too short for it, or when a length
-            /// within it is negative or runs past the record.
-            pub fn decode(type_id: i32, bytes: &'a [u8]) -> Result<Self, MalformedCommand> {
-                match type_id {
-                    $($type_id => Body::load(&Found::new($text, bytes)).map(Self::$name),)+
-                    type_id => Err(MalformedCommand::UnknownType { type_id }),
-                }
-            }
-
-            /// The type id of the record.
-            pub const fn type_id(&self) -> i32 {
-                match self {
-                    $(Self::$name(_) => $type_id,)+
-                }
-            }
-
-            /// The reference's name for the command.
-            pub const fn name(&self) -> &'static str {
-                match self {
-                    $(Self::$name(_) => $text,)+
-                }
-            }
-
-            /// Who sent it.
+        impl Command<'_> {
+            /// The client that sent the command.
             pub const fn client_id(&self) -> ClientId {
                 match self {
                     $(Self::$name(body) => body.client_id,)+
                 }
             }
 
-            /// What the answer must repeat.
+            /// The id that the answer must repeat.
             pub const fn correlation_id(&self) -> CorrelationId {
                 match self {
                     $(Self::$name(body) => body.correlation_id,)+
-                }
-            }
-
-            /// How many bytes [`Command::encode`] writes.
-            pub fn encoded_length(&self) -> usize {
-                match self {
-                    $(Self::$name(body) => body.encoded_length(),)+
-                }
-            }
-
-            /// Writes the payload of the record to the front of `buffer` and returns its length.
-            ///
-            /// # Errors
-            ///
-            /// [`EncodeError`] when the buffer is too short or a text is too long for an `i32` length.
-            pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, EncodeError> {
-                match self {
-                    $(Self::$name(body) => encode($text, body, buffer),)+
                 }
             }
         }
