@@ -493,7 +493,6 @@ impl<'a> CommittedFrame<'a> {
 
     /// The whole frame, header and payload, lent.
     #[cfg(all(feature = "journal", not(engine_loom)))]
-    #[cfg(feature = "journal")]
     #[inline]
     pub(crate) fn bytes(&self) -> &'a [u8] {
         // SAFETY: the length was checked against the term; the rest as for `header`.
