@@ -7,6 +7,7 @@ pub mod environment;
 pub mod histogram;
 pub mod html;
 pub mod measurement;
+pub(crate) mod medians;
 pub mod one_thread;
 mod over;
 pub mod schedule;
