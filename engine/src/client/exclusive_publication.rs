@@ -157,6 +157,13 @@ impl ExclusivePublication {
         self.append(|appender| appender.replay(frames, length))
     }
 
+    /// Whether the publication still is what it was when its owner last used it: neither closed, nor added again by a client that has
+    /// reconnected.
+    #[cfg(feature = "journal")]
+    pub(crate) fn is_bound(&self) -> bool {
+        self.shared.is_bound(self.generation)
+    }
+
     /// The position after the last message; `None` when closed.
     pub fn position(&self) -> Option<Position> {
         self.look(|appender| appender.position())

@@ -6,6 +6,7 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gannet::counters::type_id;
 use gannet::journal::storage::{MemoryStorage, Storage};
 use gannet::journal::{
     Fault, Journal, JournalError, MergeError, MergeState, RecordedStream, Recorder, RecorderOptions, Recording,
@@ -852,4 +853,196 @@ fn a_gap_between_history_and_the_live_stream_is_an_error() {
         "{error}"
     );
     assert!(merge.is_at_end_of_recording() && fragments >= 50);
+}
+
+impl Rig {
+    /// Ends the driver, and returns the client.
+    fn without_driver(self) -> Client {
+        self.driver.close().unwrap();
+        self.client
+    }
+
+    /// A recorded stream of messages that goes on, and a merge of it that was handed over what is recorded, and is in this state.
+    fn merge(&mut self, storage: &MemoryStorage, state: MergeState) -> (ReplayMerge, Recorder, ExclusivePublication) {
+        let (mut recorder, publication) = self.begun(storage);
+        let mut merge = ReplayMerge::new(open(storage, None), Start::Begin, IPC, STREAM).unwrap();
+        self.until("in this state", |rig| {
+            recorder.do_work();
+            merge.poll(&rig.client, |_| {}, 100).unwrap();
+            (merge.state() == state).then_some(())
+        });
+        (merge, recorder, publication)
+    }
+}
+
+/// Runs a client until something is there.
+fn until<T>(client: &Client, what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+    let deadline = SystemClock.monotonic().saturating_add_ns(180_000_000_000);
+    loop {
+        client.invoke();
+        if let Some(found) = poll() {
+            return found;
+        }
+        assert!(SystemClock.monotonic() < deadline, "{what}, even after three minutes");
+        std::thread::yield_now();
+    }
+}
+
+/// Whoever waits for the live stream would wait in vain.
+#[test]
+fn a_merge_says_that_the_driver_was_lost() {
+    for (subscribes, live) in [(false, false), (true, false), (true, true)] {
+        let mut rig = Rig::new();
+        let storage = MemoryStorage::new(RAW);
+        let state = if live { MergeState::Live } else { MergeState::Joining };
+        let (mut merge, recorder, publication) = rig.merge(&storage, state);
+        if !live {
+            // Nobody publishes what it waits for.
+            drop((recorder, publication));
+            merge = ReplayMerge::new(open(&storage, None), Start::Begin, IPC, STREAM + 1).unwrap();
+            merge.poll(&rig.client, |_| {}, 100).unwrap();
+            if subscribes {
+                (0..10).for_each(|_| rig.turn());
+            }
+            merge.poll(&rig.client, |_| {}, 100).unwrap();
+            assert_eq!(merge.state(), state);
+        }
+        let end = merge.position();
+        let client = rig.without_driver();
+        let handler = |_: Fragment<'_>| panic!("nothing more was sent");
+        let error = until(&client, "told", || merge.poll(&client, handler, 100).err());
+        assert!(matches!(error, MergeError::DriverLost { position } if position == end), "{error}");
+        assert!(end.get() > 0 && merge.position() == end, "{end}");
+        assert_eq!(merge.state(), MergeState::Ended);
+    }
+}
+
+/// As does one whose client has another driver by the time that it looks: the streams of that are others.
+#[test]
+fn a_merge_does_not_go_on_at_another_driver() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new(RAW);
+    let (mut merge, _, _) = rig.merge(&storage, MergeState::Live);
+    let end = merge.position();
+    let driver = std::mem::replace(&mut rig.driver, Rig::new().driver);
+    let dir = driver.dir().to_owned();
+    driver.close().unwrap();
+    until(&rig.client, "lost", || (!rig.client.is_connected()).then_some(()));
+    let mut config = DriverConfig::for_profile(Profile::Frugal);
+    config.threads.mode = ThreadingMode::Invoker;
+    config.directory.dir = Some(dir);
+    config.directory.delete_on_shutdown = true;
+    rig.driver = MediaDriver::launch(config).unwrap();
+    assert!(rig.client.reconnect());
+    rig.until("reconnected", |rig| rig.client.is_connected().then_some(()));
+    (0..100).for_each(|_| rig.turn());
+    let error = merge.poll(&rig.client, |_| panic!("nothing more was sent"), 100).unwrap_err();
+    assert!(matches!(error, MergeError::DriverLost { position } if position == end), "{error}");
+}
+
+/// An untethered image that was too slow comes again, further on: what it has missed would be missing.
+#[test]
+fn a_merge_does_not_go_on_with_an_image_that_came_again() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new(RAW);
+    let mut recorder = rig.recorder(&storage, IPC, STREAM, small());
+    let untethered = ["window-limit", "linger", "resting"].map(|timeout| format!("|untethered-{timeout}-timeout=1ms"));
+    let mut publication = rig.publication(&format!("{IPC}{}", untethered.concat()), STREAM);
+    rig.publish(&mut publication, 0..10, || work(&mut recorder));
+    rig.until("begun", |_| {
+        recorder.do_work();
+        recorder.is_recording().then_some(())
+    });
+    let channel = "aeron:ipc?tether=false|alias=slow";
+    let mut merge = ReplayMerge::new(open(&storage, None), Start::Begin, channel, STREAM).unwrap();
+    rig.until("live", |rig| {
+        recorder.do_work();
+        merge.poll(&rig.client, |_| {}, 100).unwrap();
+        (merge.state() == MergeState::Live).then_some(())
+    });
+    let end = merge.position();
+    let counters = rig.client.counters();
+    let mut slow = Vec::new();
+    counters.for_each(|counter| {
+        if counter.type_id == type_id::SUBSCRIBER_POSITION && counter.label.to_string().contains("alias=slow") {
+            slow.push(counter.id);
+        }
+    });
+    let [counter] = slow[..] else { panic!("{slow:?}") };
+    let deadline = SystemClock.monotonic().saturating_add_ns(180_000_000_000);
+    let mut number = 10;
+    while counters.value(counter) == Some(end.get()) {
+        rig.driver.invoke();
+        recorder.do_work();
+        if publication.position() < Some(Position::new(1 << 20)) {
+            number += u64::from(publication.offer_with(&content(number), number as i64).is_ok());
+        }
+        assert!(SystemClock.monotonic() < deadline, "it comes again, even after three minutes");
+        std::thread::yield_now();
+    }
+    rig.publish(&mut publication, number..number + 10, || work(&mut recorder));
+    (0..100).for_each(|_| rig.turn());
+    let fragments = merge.poll(&rig.client, |_| {}, 100).unwrap();
+    assert_eq!((fragments, merge.state(), merge.position()), (0, MergeState::Ended, end));
+}
+
+/// A fragment whose handler panics was handed over, and so were those before it.
+#[test]
+fn a_merge_hands_nothing_over_twice_when_its_handler_panics() {
+    const MESSAGES: u64 = 200;
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new(RAW);
+    let (mut recorder, publication) = rig.recording(&storage, MESSAGES);
+    let mut merge = ReplayMerge::new(open(&storage, None), Start::Begin, IPC, STREAM).unwrap();
+    let (mut received, mut panics) = (Vec::new(), 0);
+    let mut poll = |rig: &mut Rig| {
+        rig.until("received", |rig| {
+            recorder.do_work();
+            let handler = |fragment: Fragment<'_>| {
+                received.push((fragment.reserved_value(), fragment.position()));
+                assert!(received.len() % 7 > 0, "every seventh");
+            };
+            let poll = std::panic::AssertUnwindSafe(|| merge.poll(&rig.client, handler, 100).unwrap());
+            panics += u32::from(std::panic::catch_unwind(poll).is_err());
+            let last = received.last().map(|(_, position)| *position);
+            assert_eq!(last.unwrap_or_default(), merge.position());
+            (last == publication.position()).then_some(merge.state())
+        })
+    };
+    while poll(&mut rig) != MergeState::Live {}
+    assert!(panics > 20, "{panics}");
+    let mut whole = received.clone();
+    whole.sort_unstable();
+    whole.dedup();
+    assert_eq!(whole, received);
+    assert_eq!(received.last().map(|(number, _)| *number), Some(MESSAGES as i64 - 1));
+}
+
+/// Its subscribers are not gone: nobody can reach them.
+#[test]
+fn a_replay_says_that_the_driver_was_lost() {
+    for state in [ReplayState::Adding, ReplayState::Waiting, ReplayState::Replaying] {
+        let mut rig = Rig::new();
+        let storage = MemoryStorage::new(RAW);
+        rig.record(&storage, IPC, STREAM, 2000);
+        let options = ReplayOptions::new();
+        let mut replayer = Replayer::new(&rig.client, open(&storage, None), "aeron:ipc", 2002, options).unwrap();
+        let subscription = (state == ReplayState::Replaying).then(|| rig.subscription("aeron:ipc", 2002));
+        if state != ReplayState::Adding {
+            rig.until("in this state", |_| {
+                replayer.do_work().unwrap();
+                (replayer.state() == state).then_some(())
+            });
+        }
+        if state == ReplayState::Replaying {
+            // As far as there is room for.
+            while replayer.do_work().unwrap() > 0 {}
+            assert!(replayer.position().get() > 0);
+        }
+        let position = replayer.position();
+        let client = rig.without_driver();
+        let error = until(&client, "told", || replayer.do_work().err());
+        assert!(matches!(error, ReplayError::DriverLost { position: told } if told == position), "{state:?}: {error}");
+        drop(subscription);
+    }
 }

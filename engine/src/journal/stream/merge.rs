@@ -12,9 +12,9 @@
 //! for the image only near the end of the recording, so that the image does not hold anybody back for long.
 
 use crate::channel_uri::ChannelUriError;
-use crate::client::{AddError, Client, ImageHandlers, Pending, Subscription};
+use crate::client::{AddError, Client, Image, ImageHandlers, ImageInfo, Pending, Subscription};
 use crate::logbuffer::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Fragment};
-use crate::types::{Position, SessionId};
+use crate::types::{Position, RegistrationId, SessionId};
 
 use super::super::error::JournalError;
 use super::super::recording::Recording;
@@ -59,6 +59,15 @@ pub enum MergeError {
         /// The position at which only the recording has a frame.
         position: Position,
     },
+    /// The client that subscribes to the live stream has lost its driver, or was closed.
+    #[error(
+        "the client lost its driver, or was closed, when the stream was handed over up to {position}: once the client has a driver, go on \
+         from there with a new merge"
+    )]
+    DriverLost {
+        /// The position up to which the stream was handed over.
+        position: Position,
+    },
 }
 
 /// The state of a merge.
@@ -71,7 +80,7 @@ pub enum MergeState {
     Joining,
     /// Delivers the live stream.
     Live,
-    /// The live stream has ended, or its image is gone.
+    /// The live stream has ended, or its image is gone, or the client has lost its driver.
     Ended,
 }
 
@@ -96,6 +105,8 @@ pub enum MergeState {
 #[derive(Debug)]
 pub struct ReplayMerge {
     tailer: Tailer,
+    /// The position up to which the handler was given recorded frames. The tailer is behind it if the handler panicked.
+    handed: Position,
     channel: String,
     stream_id: i32,
     session_id: SessionId,
@@ -108,7 +119,29 @@ pub struct ReplayMerge {
 enum Live {
     Unasked,
     Pending(Pending<Subscription>),
-    Subscribed(Subscription),
+    Subscribed(Subscribed),
+}
+
+/// The live subscription.
+#[derive(Debug)]
+struct Subscribed {
+    subscription: Subscription,
+    /// What its driver called it. A client that reconnects gets another, and the streams of that driver are other streams.
+    registration_id: RegistrationId,
+    /// The image that the merge has gone over to. One that comes later is another, and may have missed something.
+    image: Option<ImageInfo>,
+}
+
+impl Subscribed {
+    fn new(subscription: Subscription) -> Self {
+        let registration_id = subscription.registration_id();
+        Self { subscription, registration_id, image: None }
+    }
+
+    /// Whether the client has lost the driver that it subscribed at.
+    fn is_lost(&self) -> bool {
+        self.subscription.is_closed() || self.subscription.registration_id() != self.registration_id
+    }
 }
 
 impl ReplayMerge {
@@ -125,7 +158,8 @@ impl ReplayMerge {
         let near = MOST_BEHIND.min(i64::from(recording.descriptor().term_length.get()) / 4);
         let tailer = recording.tailer(start)?.verify(true);
         let (live, state) = (Live::Unasked, MergeState::Replaying);
-        Ok(Self { tailer, channel, stream_id, session_id, near, live, state })
+        let handed = tailer.position();
+        Ok(Self { tailer, handed, channel, stream_id, session_id, near, live, state })
     }
 
     /// Whether to compare each recorded frame with its checksum, if it has one already. Default: true. As
@@ -138,6 +172,8 @@ impl ReplayMerge {
 
     /// Passes at most `limit` fragments to `handler`. Returns how many. The memory of a fragment may be overwritten as
     /// soon as the poll returns.
+    ///
+    /// When the handler panics, the fragment that it was given counts as delivered.
     ///
     /// # Errors
     ///
@@ -160,17 +196,7 @@ impl ReplayMerge {
                 Ok(fragments)
             }
             MergeState::Joining => self.join(&mut handler, limit),
-            MergeState::Live => {
-                let Live::Subscribed(subscription) = &mut self.live else { return Ok(0) };
-                let image = subscription.image_mut(self.session_id).filter(|image| !image.is_closed());
-                let Some(image) = image else {
-                    self.state = MergeState::Ended;
-                    return Ok(0);
-                };
-                let fragments = image.poll(handler, limit);
-                self.tailer.pass(image.position());
-                Ok(fragments)
-            }
+            MergeState::Live => self.follow(handler, limit),
             MergeState::Ended => Ok(0),
         }
     }
@@ -182,7 +208,10 @@ impl ReplayMerge {
 
     /// The position up to which the merge has delivered the stream.
     pub fn position(&self) -> Position {
-        self.tailer.position()
+        match &self.live {
+            Live::Subscribed(Subscribed { image: Some(image), .. }) => image.position(),
+            Live::Unasked | Live::Pending(_) | Live::Subscribed(_) => self.handed,
+        }
     }
 
     /// The recording.
@@ -203,29 +232,62 @@ impl ReplayMerge {
         }
     }
 
+    /// Hands over the live stream.
+    fn follow(&mut self, handler: impl FnMut(Fragment<'_>), limit: usize) -> Result<usize, MergeError> {
+        let Live::Subscribed(live) = &mut self.live else { return Ok(0) };
+        if live.is_lost() {
+            return Err(self.lose());
+        }
+        let Subscribed { subscription, image: joined, .. } = live;
+        let is_joined = |image: &&mut Image| joined.as_ref().is_some_and(|joined| joined.describes(image));
+        let image = subscription.image_mut(self.session_id).filter(is_joined).filter(|image| !image.is_closed());
+        let Some(image) = image else {
+            self.state = MergeState::Ended;
+            return Ok(0);
+        };
+        Ok(image.poll(handler, limit))
+    }
+
+    /// Ends the merge because the client has no driver any more.
+    fn lose(&mut self) -> MergeError {
+        self.handed = self.position();
+        self.live = Live::Unasked;
+        self.state = MergeState::Ended;
+        MergeError::DriverLost { position: self.handed }
+    }
+
     /// Brings the recording and the image to the same position.
     fn join(&mut self, handler: &mut impl FnMut(Fragment<'_>), limit: usize) -> Result<usize, MergeError> {
-        if let Live::Pending(pending) = &mut self.live
-            && let Some(subscription) = pending.poll()?
-        {
-            self.live = Live::Subscribed(subscription);
+        if let Live::Pending(pending) = &mut self.live {
+            match pending.poll() {
+                Ok(Some(subscription)) => self.live = Live::Subscribed(Subscribed::new(subscription)),
+                Ok(None) => {}
+                Err(AddError::NoDriver { .. } | AddError::Closed { .. }) => return Err(self.lose()),
+                Err(error) => {
+                    self.state = MergeState::Ended;
+                    return Err(error.into());
+                }
+            }
         }
         let here = self.position();
-        let Live::Subscribed(subscription) = &mut self.live else {
-            return self.hand_over(Position::new(i64::MAX), handler, limit);
+        let live = match &mut self.live {
+            Live::Subscribed(live) if live.is_lost() => return Err(self.lose()),
+            Live::Subscribed(live) => live,
+            Live::Unasked | Live::Pending(_) => return self.hand_over(Position::new(i64::MAX), handler, limit),
         };
-        let image = subscription.image_mut(self.session_id).filter(|image| !image.is_closed());
+        let image = live.subscription.image_mut(self.session_id).filter(|image| !image.is_closed());
         let Some(image) = image else { return self.hand_over(Position::new(i64::MAX), handler, limit) };
         if image.position() < here {
             // Drops what was delivered from the recording already.
             image.bounded_poll(|_| {}, here, usize::MAX);
         }
-        let live = image.position();
-        if live == here {
+        let position = image.position();
+        if position == here {
+            live.image = Some(image.info());
             self.state = MergeState::Live;
             return Ok(0);
         }
-        if live < here {
+        if position < here {
             return Ok(0);
         }
         // Where dropping ended, the image has a frame only if the recording has one there.
@@ -234,10 +296,10 @@ impl ReplayMerge {
             return Err(MergeError::NotTheSame { position: here });
         }
         let stop = self.recording().stop_position();
-        let fragments = self.hand_over(live, handler, limit)?;
+        let fragments = self.hand_over(position, handler, limit)?;
         // Loaded before the frames were read, so all frames below it were there.
         if fragments == 0 && self.position() == here && stop.is_some_and(|stop| here >= stop) {
-            return Err(MergeError::Gap { recorded: here, joined: live });
+            return Err(MergeError::Gap { recorded: here, joined: position });
         }
         Ok(fragments)
     }
@@ -249,6 +311,10 @@ impl ReplayMerge {
         handler: &mut impl FnMut(Fragment<'_>),
         limit: usize,
     ) -> Result<usize, MergeError> {
+        if self.handed != self.tailer.position() {
+            // The handler panicked in the middle of a run.
+            self.tailer.pass(self.handed);
+        }
         let mut fragments = 0;
         while fragments < limit {
             let mut left = limit - fragments;
@@ -257,40 +323,44 @@ impl ReplayMerge {
                 left = left.saturating_sub(1);
                 is_wanted
             };
-            let start = self.tailer.position();
+            let start = self.handed;
             let Some(run) = self.tailer.frames(RUN_LENGTH, end, is_wanted)? else { break };
             let run_end = run.end;
             if !run.is_padding {
-                fragments += hand_over_frames(run.bytes, start, self.session_id, handler);
+                fragments += hand_over_frames(run.bytes, &mut self.handed, self.session_id, handler);
             }
-            self.tailer.check_run()?;
+            if let Err(error) = self.tailer.check_run() {
+                self.handed = start;
+                return Err(error.into());
+            }
+            self.handed = run_end;
             self.tailer.pass(run_end);
         }
         Ok(fragments)
     }
 }
 
-/// Delivers the frames of a run. Returns how many.
+/// Delivers the frames of a run that begins at `position`. Returns how many. When a handler runs, the position is already behind the
+/// frame that it was given.
 fn hand_over_frames(
     mut bytes: &[u8],
-    start: Position,
+    position: &mut Position,
     session_id: SessionId,
     handler: &mut impl FnMut(Fragment<'_>),
 ) -> usize {
     let mut fragments = 0;
-    let mut position = start.get();
     while let Some((header, rest)) = bytes.split_first_chunk::<FRAME_HEADER_LENGTH>() {
         let word = |at: usize| i32::from_le_bytes(header[at..at + 4].try_into().expect("four bytes"));
         // Checked when the run was formed, but the file can be overwritten at any time.
         let Some(length) = usize::try_from(word(0)).ok().filter(|&length| length >= FRAME_HEADER_LENGTH) else { break };
         let Some(payload) = rest.get(..length - FRAME_HEADER_LENGTH) else { break };
         let occupied = length.next_multiple_of(FRAME_ALIGNMENT);
-        position += occupied as i64;
+        *position = Position::new(position.get() + occupied as i64);
         // An archive stores a checksum in place of the session id.
         let mut restored = *header;
         restored[12..16].copy_from_slice(&session_id.get().to_le_bytes());
         let header = if word(12) == session_id.get() { header } else { &restored };
-        handler(Fragment::new(header, payload, Position::new(position)));
+        handler(Fragment::new(header, payload, *position));
         fragments += 1;
         bytes = bytes.get(occupied..).unwrap_or_default();
     }

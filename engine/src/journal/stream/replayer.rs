@@ -114,6 +114,15 @@ pub enum ReplayError {
         /// The replay's position.
         position: Position,
     },
+    /// The client that publishes the replay has lost its driver, or was closed.
+    #[error(
+        "the client lost its driver, or was closed, when the replay was published up to {position}: once the client has a driver, begin \
+         another replay there"
+    )]
+    DriverLost {
+        /// The position up to which the replay was published.
+        position: Position,
+    },
     /// The recording has no times, so it cannot be replayed at its own pace.
     #[error("recording {recording_id} does not say when its frames were recorded: replay it at full speed")]
     NoTimes {
@@ -249,16 +258,21 @@ impl Replayer {
     pub fn do_work_at(&mut self, now: MonotonicNanos) -> Result<usize, ReplayError> {
         match std::mem::replace(&mut self.phase, Phase::Done) {
             Phase::Adding(mut pending) => {
-                self.phase = match pending.poll()? {
-                    Some(publication) => {
+                self.phase = match pending.poll() {
+                    Ok(Some(publication)) => {
                         self.session_id = Some(publication.session_id());
                         Phase::Waiting(publication)
                     }
-                    None => Phase::Adding(pending),
+                    Ok(None) => Phase::Adding(pending),
+                    Err(AddError::NoDriver { .. } | AddError::Closed { .. }) => return Err(self.lost()),
+                    Err(error) => return Err(error.into()),
                 };
                 Ok(0)
             }
             Phase::Waiting(publication) => {
+                if !publication.is_bound() {
+                    return Err(self.lost());
+                }
                 let is_connected = publication.is_connected();
                 self.phase = if is_connected { Phase::Replaying(publication) } else { Phase::Waiting(publication) };
                 Ok(usize::from(is_connected))
@@ -304,6 +318,15 @@ impl Replayer {
         self.tailer.recording()
     }
 
+    fn lost(&self) -> ReplayError {
+        ReplayError::DriverLost { position: self.frames_end }
+    }
+
+    /// The error of a replay whose publication has no subscriber any more.
+    fn disconnected(&self, publication: &ExclusivePublication) -> ReplayError {
+        if publication.is_bound() { ReplayError::NoSubscriber { position: self.frames_end } } else { self.lost() }
+    }
+
     /// Publishes what it can. Returns the number of runs, and whether that was everything.
     fn replay(
         &mut self,
@@ -320,7 +343,7 @@ impl Replayer {
                 return Ok((runs, true));
             }
             if !publication.is_connected() {
-                return Err(ReplayError::NoSubscriber { position });
+                return Err(self.disconnected(publication));
             }
             let window = publication.available_window().unwrap_or(0);
             if window <= 0 {
@@ -332,6 +355,10 @@ impl Replayer {
             let Some(run) = self.tailer.frames(window.min(RUN_LENGTH) as usize, end, is_due)? else {
                 return Ok((runs, false));
             };
+            // Of another driver is a log that begins elsewhere.
+            if !publication.is_bound() {
+                return Err(self.lost());
+            }
             match publication.replay(run.bytes, run.length) {
                 Ok(_) => {
                     let end = run.end;
@@ -340,7 +367,8 @@ impl Replayer {
                     self.tailer.pass(end);
                 }
                 Err(OfferError::BackPressured | OfferError::AdminAction) => return Ok((runs, false)),
-                Err(OfferError::NotConnected) => return Err(ReplayError::NoSubscriber { position }),
+                Err(OfferError::NotConnected) => return Err(self.disconnected(publication)),
+                Err(OfferError::Closed) => return Err(self.lost()),
                 Err(source) => return Err(ReplayError::Offer { position, source }),
             }
         }
