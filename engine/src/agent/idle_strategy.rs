@@ -7,25 +7,25 @@ use core::time::Duration;
 
 use crate::quantity::{format_duration_ns, parse_duration_ns};
 
-/// What a thread does when there is nothing to do.
+/// What a thread does when its agent found no work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdleStrategy {
-    /// Does nothing: the next duty cycle starts at once. For a core that nobody else needs.
+    /// Does nothing. The next duty cycle starts at once. For a core that no other thread needs.
     Noop,
-    /// Spins, and tells the processor so, which saves power and leaves more to the core's other hyper-thread.
+    /// Executes the processor's spin hint, which saves power and leaves more of the core to its other hyper-thread.
     Spin,
-    /// Lets another thread that is ready run.
+    /// Yields to another thread that is ready to run.
     Yield,
-    /// Spins, then yields, then sleeps for longer and longer.
+    /// Spins, then yields, then sleeps for increasing times.
     Backoff(Backoff),
     /// Sleeps for a fixed time.
     Sleep {
-        /// For how long, in nanoseconds. The system rounds up, by some 50 µs unless its timer slack is set lower.
+        /// The time in nanoseconds. The kernel rounds up by about 50 µs, unless its timer slack is set lower.
         period_ns: i64,
     },
 }
 
-/// How far an idle thread has backed off, and how far it may.
+/// The state and the limits of [`IdleStrategy::Backoff`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backoff {
     max_spins: u64,
@@ -34,11 +34,11 @@ pub struct Backoff {
     max_park_ns: i64,
     spins: u64,
     yields: u64,
-    /// How long the next sleep is.
+    /// The length of the next sleep.
     park_ns: i64,
 }
 
-/// What to do once.
+/// One step of backing off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Nothing,
@@ -47,30 +47,30 @@ enum Step {
     Park { duration_ns: i64 },
 }
 
-/// Why a text does not name an idle strategy.
+/// Why a text is not a valid idle strategy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdleStrategyError {
-    /// The name is not known.
+    /// The name is unknown.
     #[error("{found:?} is no idle strategy: expected noop, spin, yield, backoff or sleep-ns")]
     UnknownName {
         /// The name found.
         found: String,
     },
-    /// What follows the name is not what the strategy takes.
+    /// The strategy does not accept these arguments.
     #[error("{name} cannot be set to {found:?}: expected {expected}")]
     Args {
-        /// The strategy.
+        /// The strategy's name.
         name: &'static str,
-        /// The text found.
+        /// The arguments found.
         found: String,
-        /// What it should be.
+        /// The expected form.
         expected: &'static str,
     },
 }
 
 impl IdleStrategy {
-    /// Finds a strategy by the name and the initial arguments that Aeron's configuration uses:
+    /// Returns the strategy with this name and these initial arguments, in the form of Aeron's configuration:
     ///
     /// | name | arguments | if there are none |
     /// | --- | --- | --- |
@@ -80,7 +80,7 @@ impl IdleStrategy {
     ///
     /// # Errors
     ///
-    /// [`IdleStrategyError`] for any other name, or arguments of another form.
+    /// [`IdleStrategyError`] for an unknown name or invalid arguments.
     pub fn named(name: &str, args: Option<&str>) -> Result<Self, IdleStrategyError> {
         match name {
             "noop" => Ok(Self::Noop),
@@ -99,7 +99,7 @@ impl IdleStrategy {
         }
     }
 
-    /// The name of the strategy in Aeron's configuration.
+    /// The strategy's name in Aeron's configuration.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Noop => "noop",
@@ -110,7 +110,7 @@ impl IdleStrategy {
         }
     }
 
-    /// Idles if `work_count` is 0. Otherwise starts over, so that the next idle is a short one.
+    /// Idles if `work_count` is 0. Otherwise resets the strategy, so that the next idle is short.
     #[inline]
     pub fn idle(&mut self, work_count: usize) {
         if work_count > 0 {
@@ -120,7 +120,7 @@ impl IdleStrategy {
         }
     }
 
-    /// Idles.
+    /// Idles once.
     #[inline]
     pub fn idle_once(&mut self) {
         match self.next_step() {
@@ -131,7 +131,7 @@ impl IdleStrategy {
         }
     }
 
-    /// Starts over: there was something to do.
+    /// Resets the strategy, because there was work.
     #[inline]
     pub fn reset(&mut self) {
         if let Self::Backoff(backoff) = self {
@@ -159,11 +159,11 @@ impl Default for IdleStrategy {
 }
 
 impl Backoff {
-    /// Spins `max_spins` times, then yields `max_yields` times, then sleeps for `min_park_ns` and twice as long each time,
-    /// up to `max_park_ns`.
+    /// Spins `max_spins` times, then yields `max_yields` times, then sleeps. The first sleep takes `min_park_ns`. Each
+    /// further sleep takes twice as long, up to `max_park_ns`.
     ///
-    /// A least sleep of 0 is taken as 1 ns, since twice nothing would never become a sleep; and a longest sleep below the
-    /// least as the least.
+    /// A minimum of 0 is replaced by 1 ns, because doubling 0 would never lead to a sleep. A maximum below the minimum
+    /// is replaced by the minimum.
     pub const fn new(max_spins: u64, max_yields: u64, min_park_ns: i64, max_park_ns: i64) -> Self {
         let min_park_ns = if min_park_ns < 1 { 1 } else { min_park_ns };
         let max_park_ns = if max_park_ns < min_park_ns { min_park_ns } else { max_park_ns };
@@ -203,7 +203,7 @@ impl Default for Backoff {
 impl FromStr for Backoff {
     type Err = IdleStrategyError;
 
-    /// Reads `spins-yields-min park-max park`.
+    /// Parses `spins-yields-min park-max park`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let error = || IdleStrategyError::Args {
             name: "backoff",
@@ -228,7 +228,7 @@ impl FromStr for Backoff {
 impl FromStr for IdleStrategy {
     type Err = IdleStrategyError;
 
-    /// Reads a name, or a name and its arguments with a colon between them: `spin`, `sleep-ns:4ms`.
+    /// Parses a name, or a name and its arguments separated by a colon: `spin`, `sleep-ns:4ms`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once(':') {
             Some((name, args)) => Self::named(name, Some(args)),
@@ -255,7 +255,7 @@ impl fmt::Display for IdleStrategy {
     }
 }
 
-/// Sleeps until the time is over or somebody unparks the thread, such as a runner that is being closed.
+/// Sleeps until the time is over or the thread is unparked, for example by a runner that is being closed.
 #[expect(clippy::disallowed_methods, reason = "the one place that sleeps")]
 fn park(duration_ns: i64) {
     std::thread::park_timeout(Duration::from_nanos(duration_ns.unsigned_abs()));

@@ -2,7 +2,7 @@
 
 use super::{Agent, Finished};
 
-/// Runs an agent on the thread of whoever calls it.
+/// Runs an agent on the caller's thread.
 #[derive(Debug)]
 pub struct AgentInvoker<A: Agent> {
     agent: A,
@@ -17,21 +17,21 @@ enum State {
 }
 
 impl<A: Agent> AgentInvoker<A> {
-    /// An agent that has yet to be started.
+    /// An invoker for an agent that has not been started yet.
     pub const fn new(agent: A) -> Self {
         Self { agent, state: State::New }
     }
 
-    /// Starts the agent, unless that has been done.
+    /// Starts the agent, unless it was started before.
     pub fn start(&mut self) {
         if self.state == State::New {
-            // First, so that a panic in the agent leaves nothing to start again.
+            // Set first, so that a panic in the agent does not allow a second start.
             self.state = State::Running;
             self.agent.on_start();
         }
     }
 
-    /// Lets the agent work once and returns how much it did. 0 before it was started and after it was closed.
+    /// Runs one duty cycle. Returns the work count, which is 0 before the start and after the close.
     pub fn invoke(&mut self) -> usize {
         if self.state != State::Running {
             return 0;
@@ -45,7 +45,7 @@ impl<A: Agent> AgentInvoker<A> {
         }
     }
 
-    /// Whether the agent was started and neither was closed nor has finished.
+    /// Whether the agent was started and has neither finished nor been closed.
     pub fn is_running(&self) -> bool {
         self.state == State::Running
     }
@@ -55,7 +55,7 @@ impl<A: Agent> AgentInvoker<A> {
         &self.agent
     }
 
-    /// Closes the agent, unless that has been done or it was never started.
+    /// Closes the agent, unless it was closed before or never started.
     pub fn close(&mut self) {
         let was_running = self.state == State::Running;
         self.state = State::Closed;
@@ -67,7 +67,7 @@ impl<A: Agent> AgentInvoker<A> {
 
 impl<A: Agent> Drop for AgentInvoker<A> {
     fn drop(&mut self) {
-        // An agent that is unwinding is in no state to be closed.
+        // While the thread is unwinding, the agent may be in an inconsistent state.
         if !std::thread::panicking() {
             self.close();
         }

@@ -13,9 +13,9 @@ pub use idle_strategy::{Backoff, IdleStrategy, IdleStrategyError};
 pub use invoker::AgentInvoker;
 pub use runner::{AgentPanic, AgentRunner};
 
-/// Something that does a bounded amount of work each time that it is asked to.
+/// Work that is done in duty cycles, a bounded amount in each.
 ///
-/// All four methods are called from one thread.
+/// One thread calls all four methods.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -48,23 +48,23 @@ pub use runner::{AgentPanic, AgentRunner};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Agent {
-    /// Its name, which is also that of its thread. Linux shows 15 bytes of it.
+    /// The agent's name, also used for its thread. Linux shows 15 bytes of it.
     fn name(&self) -> &str;
 
-    /// Called once, before any work.
+    /// Called once, before the first duty cycle.
     fn on_start(&mut self) {}
 
-    /// Does some work, up to a bounded amount, and returns how much it did. After 0 the thread idles.
+    /// Runs one duty cycle: does a bounded amount of work. Returns the work count. After 0 the thread idles.
     ///
     /// # Errors
     ///
-    /// [`Finished`] when there will never be work again. An agent reports its failures itself, such as in an error log.
+    /// [`Finished`] if there will never be work again. An agent reports its own failures, for example in an error log.
     fn do_work(&mut self) -> Result<usize, Finished>;
 
-    /// Called once, after the last work. Not called after a panic, which leaves an agent in no state to work.
+    /// Called once, after the last duty cycle. Not called after a panic.
     fn on_close(&mut self) {}
 }
 
-/// An agent has finished: there will never be work for it again.
+/// Signals that an agent has finished and will never have work again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finished;

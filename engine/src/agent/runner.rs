@@ -10,34 +10,34 @@ use std::thread::{self, JoinHandle};
 use super::{Agent, IdleStrategy};
 use crate::sync::{AtomicBool, Ordering};
 
-/// A thread that runs an agent until it is closed, the agent finishes, or the agent panics. Dropping it closes it.
+/// A thread that runs an agent until the agent finishes, panics, or is closed. Dropping the runner closes the agent.
 #[derive(Debug)]
 pub struct AgentRunner {
     name: Arc<str>,
     stop: Arc<AtomicBool>,
-    /// There until somebody has waited for it.
+    /// Present until the thread was joined.
     thread: Option<JoinHandle<Result<(), AgentPanic>>>,
-    /// How it ended, once that is known.
+    /// How the agent ended, once known.
     outcome: Result<(), AgentPanic>,
 }
 
-/// An agent panicked, so its work is no longer done.
+/// An agent panicked and does no more work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("agent {agent} panicked: {message}")]
 pub struct AgentPanic {
     /// The agent's name.
     pub agent: String,
-    /// The message of the panic.
+    /// The panic message.
     pub message: String,
 }
 
 impl AgentRunner {
-    /// Starts a thread that calls `on_thread_start` and then runs the agent. The hook is where a caller pins the thread to
-    /// a processor or sets its priority.
+    /// Starts a thread that calls `on_thread_start` and then runs the agent. The caller can use `on_thread_start` to
+    /// pin the thread to a processor or to set its priority.
     ///
     /// # Errors
     ///
-    /// When the operating system refuses a thread.
+    /// An error of the operating system if the thread cannot be started.
     pub fn start<A>(
         mut agent: A,
         mut idle_strategy: IdleStrategy,
@@ -51,7 +51,7 @@ impl AgentRunner {
         let thread = thread::Builder::new().name(name.replace('\0', "?")).spawn({
             let (name, stop) = (Arc::clone(&name), Arc::clone(&stop));
             move || {
-                // The agent is moved in, so nothing of it is seen after a panic but its destructor.
+                // The agent moves into the closure, so after a panic only its destructor sees it.
                 let run = AssertUnwindSafe(move || {
                     on_thread_start();
                     run(&mut agent, &mut idle_strategy, &stop);
@@ -67,36 +67,36 @@ impl AgentRunner {
         &self.name
     }
 
-    /// Whether the agent still runs. Once it does not, [`AgentRunner::close`] returns at once and says why.
+    /// Whether the agent is running. If not, [`AgentRunner::close`] returns at once.
     pub fn is_running(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
-    /// Asks the agent to stop after its present duty cycle, and does not wait for it.
+    /// Asks the agent to stop after its present duty cycle, without waiting for it.
     pub fn request_stop(&self) {
-        // ORDERING(agent.stop): Relaxed. Pairs with the Relaxed load in `run`; publishes nothing: what the thread did is
-        // seen by whoever joins it.
+        // ORDERING(agent.stop): Relaxed. Pairs with the Relaxed load in `run`; publishes nothing. Joining the thread
+        // makes its work visible.
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = &self.thread {
             thread.thread().unpark();
         }
     }
 
-    /// Stops the agent, waits for its end, and says how it ended; the same on every call.
+    /// Stops the agent, waits until it has ended, and returns its outcome. Further calls return the same outcome.
     ///
-    /// On the agent's own thread, where a handler may well drop the runner, this only asks it to stop: the thread cannot
-    /// wait for itself.
+    /// If the agent's own thread calls this, for example because a handler drops the runner, it only asks the agent to
+    /// stop, because a thread cannot wait for itself.
     ///
     /// # Errors
     ///
-    /// [`AgentPanic`] if the agent panicked, whenever that was.
+    /// [`AgentPanic`] if the agent panicked at any time.
     pub fn close(&mut self) -> Result<(), AgentPanic> {
         self.request_stop();
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != thread::current().id()
         {
             self.outcome = thread.join().unwrap_or_else(|payload| {
-                // All that can still panic out there is the destructor of what a panic carried.
+                // Only the destructor of a panic's payload can still panic there.
                 Err(AgentPanic { agent: self.name.to_string(), message: message(&*payload) })
             });
         }
@@ -106,7 +106,7 @@ impl AgentRunner {
 
 impl Drop for AgentRunner {
     fn drop(&mut self) {
-        // The panic hook has reported a panic to standard error already; who wants to act on it calls `close`.
+        // The panic hook has already printed a panic to standard error. Call `close` to handle it.
         let _ = self.close();
     }
 }
@@ -123,7 +123,7 @@ fn run(agent: &mut impl Agent, idle_strategy: &mut IdleStrategy, stop: &AtomicBo
     agent.on_close();
 }
 
-/// What a panic said. `panic!` carries a text, `panic_any` may carry anything.
+/// The message of a panic. The payload of `panic!` is a text; that of `panic_any` can be anything.
 fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)").to_owned()

@@ -3,7 +3,7 @@
 use crate::memory::{AtomicBuffer, Field, OwnedWord};
 use crate::record::{self, GREATEST_CAPACITY, LEAST_CAPACITY, is_record_start};
 
-/// The bytes behind the records: three words, and the rest of two cache lines.
+/// The length of the trailer after the records: three words, padded to two cache lines.
 pub const BROADCAST_TRAILER_LENGTH: usize = 128;
 
 const TAIL_INTENT: Field<i64> = Field::at(0);
@@ -11,7 +11,7 @@ const TAIL: Field<i64> = Field::at(8);
 const LATEST: Field<i64> = Field::at(16);
 const _: () = assert!(TAIL_INTENT.end() == TAIL.start() && TAIL.end() == LATEST.start(), "packed, as in the reference");
 
-/// A buffer that cannot be a broadcast buffer.
+/// The length of the buffer is not valid for a broadcast buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a broadcast buffer of {length} bytes is impossible: less its trailer of {BROADCAST_TRAILER_LENGTH} bytes it must be a \
@@ -53,14 +53,14 @@ impl Broadcast {
         record::max_message_length(self.capacity())
     }
 
-    /// Where a position falls. Within the capacity, whatever the position.
+    /// The index of a position in the buffer. Below the capacity for every position.
     #[inline]
     pub(super) fn index(&self, position: i64) -> usize {
         record::index(position, self.capacity())
     }
 
-    /// The number as a position, if a record can start or end there. Far below the greatest number, so that sums of a
-    /// position and a few capacities never overflow.
+    /// The number as a position, if a record can start or end there. Limited to far below `i64::MAX`, so that adding a
+    /// few capacities to a position never overflows.
     pub(super) fn position(found: i64) -> Option<i64> {
         (found < i64::MAX / 2 && is_record_start(found)).then_some(found)
     }

@@ -6,23 +6,23 @@ use crate::memory::AtomicBuffer;
 use crate::record::{HEADER_LENGTH, PADDING_TYPE, occupied, type_offset};
 use crate::sync::{Ordering, fence};
 
-/// One receiver of a broadcast buffer. It starts at the newest event that was there before it, and so may see one event
-/// that was not meant for it.
+/// A receiver of a broadcast buffer. It starts at the newest event in the buffer, so the first event that it receives
+/// may not be meant for it.
 #[derive(Debug)]
 pub struct Receiver {
     buffer: Broadcast,
-    /// Where the next record starts.
+    /// The position of the next record.
     next: i64,
     scratch: Vec<u8>,
 }
 
-/// Why there is no event although something was transmitted. The receiver has moved on; the next call goes on from there.
+/// Why no event was received although some were transmitted. The receiver has moved on and can be called again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReceiveError {
-    /// The transmitter has overwritten events that were not yet received. The receiver goes on with the newest event.
+    /// The transmitter has overwritten events before they were received. The receiver continues with the newest event.
     #[error("events were lost: the receiver fell a whole broadcast buffer behind the driver")]
     Lapped,
-    /// What is in the buffer is not what a transmitter writes. The receiver goes on with what is transmitted from now on.
+    /// The buffer has invalid content. The receiver continues with the events that are transmitted from now on.
     #[error("events were lost: the broadcast buffer is damaged")]
     Damaged,
 }
@@ -42,25 +42,25 @@ impl Receiver {
         Ok(Self { buffer, next, scratch })
     }
 
-    /// Receives the next event, if there is one: returns 1 after handing a private copy of it to `handler`, or 0.
+    /// Receives the next event, if there is one. Passes a private copy of it to `handler` and returns 1, or returns 0.
     ///
     /// # Errors
     ///
-    /// [`ReceiveError`] when events were lost; `handler` was not called.
+    /// [`ReceiveError`] if events were lost. `handler` was not called.
     pub fn receive(&mut self, handler: impl FnOnce(i32, &[u8])) -> Result<usize, ReceiveError> {
         // ORDERING(bc.tail): Acquire. Pairs with the Release store in `Transmitter::transmit`; every record below it is whole, or
         // being overwritten.
         let tail = self.buffer.tail.load_acquire();
-        // It may be older than the word that told where the latest event starts, which then lies behind it by no more than the
-        // padding between the two. A tail that is further back is none that a transmitter stored.
+        // The tail may be older than `latest`, the start of the latest event. That start is then beyond the tail by at
+        // most the padding between them. No transmitter stores a tail that is further back.
         let padding_at_most = occupied(HEADER_LENGTH + self.buffer.max_message_length()) as i64;
         if (0..padding_at_most).contains(&self.next.saturating_sub(tail)) {
             return Ok(0);
         }
-        // Whatever it was, it was read from bytes that may have been overwritten meanwhile: `validate` has the last word.
+        // The bytes that were copied may have been overwritten meanwhile. `validate` decides.
         let copied = self.copy_record(self.next, tail);
-        // ORDERING(bc.tail-intent): Acquire fence. Pairs with the Release fence in `Transmitter::transmit`; if any word of the copy
-        // was of a later lap, the intent loaded below is past it.
+        // ORDERING(bc.tail-intent): Acquire fence. Pairs with the Release fence in `Transmitter::transmit`; if any word
+        // of the copy belongs to a later lap, the intent loaded below is past it.
         fence(Ordering::Acquire);
         let intent = self.buffer.tail_intent.load_relaxed();
         if self.next.saturating_add(self.buffer.capacity() as i64) <= intent {
@@ -82,13 +82,13 @@ impl Receiver {
         }
     }
 
-    /// Copies the payload of the record at `position`, or of the one at the front of the buffer if there is only padding.
-    /// Returns its type, its length and where the next record starts; nothing if no transmitter wrote such a record.
+    /// Copies the payload of the record at `position`, or of the one at the front of the buffer if that is padding.
+    /// Returns its type, its length and the position of the next record. `None` if it is not a valid record.
     fn copy_record(&mut self, position: i64, tail: i64) -> Option<(i32, usize, i64)> {
         let mut start = position;
         let (mut type_id, mut length) = self.header(start, tail)?;
         if type_id == PADDING_TYPE {
-            // The transmitter moved the tail past both at once, so the record behind the padding is there too.
+            // The transmitter advanced the tail past both at once, so the record after the padding is there, too.
             start += occupied(length) as i64;
             if self.buffer.index(start) != 0 {
                 return None;
@@ -100,7 +100,8 @@ impl Receiver {
         (type_id > 0).then_some((type_id, payload.len(), start + occupied(length) as i64))
     }
 
-    /// Type and length of the record at `position`, if it lies between there and the tail and within the buffer.
+    /// The type and the length of the record at `position`, if the record ends at or before the tail and within the
+    /// buffer.
     fn header(&self, position: i64, tail: i64) -> Option<(i32, usize)> {
         let index = self.buffer.index(position);
         let available = tail.checked_sub(position).and_then(|bytes| usize::try_from(bytes).ok())?;

@@ -6,7 +6,7 @@ use crate::memory::AtomicBuffer;
 use crate::record::{HEADER_LENGTH, PADDING_TYPE, occupied, type_offset};
 use crate::sync::{Ordering, fence};
 
-/// The one transmitter of a broadcast buffer.
+/// The only transmitter of a broadcast buffer.
 ///
 /// ```
 /// use gannet::broadcast::{BROADCAST_TRAILER_LENGTH, Receiver, Transmitter};
@@ -26,7 +26,7 @@ use crate::sync::{Ordering, fence};
 #[derive(Debug)]
 pub struct Transmitter {
     buffer: Broadcast,
-    /// Where the next record starts. The truth; the words in shared memory are its publication.
+    /// The position of the next record. The words in shared memory are copies of it, and are never read back.
     tail: i64,
 }
 
@@ -38,19 +38,19 @@ pub enum TransmitError {
     TooLong {
         /// The event's length in bytes.
         length: usize,
-        /// The greatest length in bytes.
+        /// The maximum length in bytes.
         max: usize,
     },
-    /// Types below 1 are reserved.
+    /// Event types below 1 are reserved.
     #[error("event type {found} is reserved: types are at least 1")]
     InvalidType {
-        /// The type given.
+        /// The event type given.
         found: i32,
     },
 }
 
 impl Transmitter {
-    /// Takes the transmitter's place on `buffer`: records, then a trailer of
+    /// Creates the transmitter of `buffer`: records, then a trailer of
     /// [`BROADCAST_TRAILER_LENGTH`](super::BROADCAST_TRAILER_LENGTH) bytes. There must be no other transmitter.
     ///
     /// # Errors
@@ -67,7 +67,8 @@ impl Transmitter {
         self.buffer.capacity()
     }
 
-    /// The longest event, in bytes: an eighth of the capacity. Longer texts must be clipped by who makes the event.
+    /// The maximum length of an event in bytes: an eighth of the capacity. The sender of an event must clip longer
+    /// texts.
     pub fn max_message_length(&self) -> usize {
         self.buffer.max_message_length()
     }
@@ -76,7 +77,7 @@ impl Transmitter {
     ///
     /// # Errors
     ///
-    /// See [`TransmitError`]; nothing is transmitted.
+    /// [`TransmitError`]. Nothing was transmitted.
     pub fn transmit(&mut self, type_id: i32, event: &[u8]) -> Result<(), TransmitError> {
         if type_id < 1 {
             return Err(TransmitError::InvalidType { found: type_id });
@@ -105,8 +106,8 @@ impl Transmitter {
         self.put_header(index, record_length, type_id);
         self.buffer.data.store_words_relaxed(index + HEADER_LENGTH, event);
 
-        // ORDERING(bc.latest): Release. Pairs with the Acquire loads in the receiver; publishes the record that starts there, which
-        // stock receivers that were lapped read without another look at the tail.
+        // ORDERING(bc.latest): Release. Pairs with the Acquire loads in the receiver; publishes the record that starts
+        // there. Aeron's receivers read it without another look at the tail after they were lapped.
         self.buffer.latest.store_release(start);
         // ORDERING(bc.tail): Release. Pairs with the Acquire load in `Receiver::receive`; publishes everything below.
         self.buffer.tail.store_release(end);

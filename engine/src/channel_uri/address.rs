@@ -5,18 +5,19 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::form::Form;
 
-/// Whom an address names.
+/// The host part of an address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Host {
     /// An IPv4 address.
     V4(Ipv4Addr),
-    /// An IPv6 address, without its scope.
+    /// An IPv6 address, without its scope id.
     V6(Ipv6Addr),
-    /// A name that has yet to be resolved.
+    /// A name that must be resolved.
     Name(String),
 }
 
-/// `host:port`, `1.2.3.4:port` or `[ipv6]:port`. Two spellings of one address are two channels, so the text is kept.
+/// An address of the form `host:port`, `1.2.3.4:port` or `[ipv6]:port`. Its text is kept, because two spellings of one
+/// address are two channels.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostAndPort {
     text: String,
@@ -25,23 +26,23 @@ pub struct HostAndPort {
 }
 
 impl HostAndPort {
-    /// Reads an address with its port; `None` if the text is of another form.
+    /// Parses an address with a port. `None` if the text has another form.
     pub fn parse(text: &str) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
         Some(Self { text: text.to_owned(), host: Host::parse(host)?, port: parse_port(port)? })
     }
 
-    /// The text as it was given.
+    /// The original text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whom it names.
+    /// The host.
     pub const fn host(&self) -> &Host {
         &self.host
     }
 
-    /// The port; 0 is for the operating system, or the driver, to choose.
+    /// The port. 0 lets the operating system or the driver choose one.
     pub const fn port(&self) -> u16 {
         self.port
     }
@@ -69,16 +70,16 @@ impl fmt::Display for HostAndPort {
     }
 }
 
-/// Which of the machine's interfaces.
+/// How an interface is named.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum InterfaceName {
-    /// One with an address like this one.
+    /// The interface with a matching address.
     Address(Host),
-    /// The one that the system calls so.
+    /// The interface with this name in the operating system.
     Device(String),
 }
 
-/// `address[:port][/prefix]` or `{device}[:port]`: a local interface.
+/// A local interface: `address[:port][/prefix]` or `{device}[:port]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Interface {
     text: String,
@@ -88,7 +89,7 @@ pub struct Interface {
 }
 
 impl Interface {
-    /// Reads an interface; `None` if the text is of another form.
+    /// Parses an interface. `None` if the text has another form.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(rest) = text.strip_prefix('{') {
             let (device, rest) = rest.split_once('}')?;
@@ -102,7 +103,7 @@ impl Interface {
             None => (text, None),
         };
         let (host, port) = match address.rsplit_once(':') {
-            // A colon before the bracket belongs to the address.
+            // A colon before the bracket is part of the address.
             Some((host, port)) if !port.ends_with(']') => (host, parse_port(port)?),
             _ => (address, 0),
         };
@@ -115,22 +116,22 @@ impl Interface {
         Some(Self { text: text.to_owned(), name: InterfaceName::Address(host), port, prefix_length })
     }
 
-    /// The text as it was given.
+    /// The original text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Which interface.
+    /// The interface's name or address.
     pub const fn name(&self) -> &InterfaceName {
         &self.name
     }
 
-    /// The local port; 0 when it is left to the operating system.
+    /// The local port. 0 lets the operating system choose one.
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// How many leading bits of the address must match; all of them when it is not stated.
+    /// The number of leading bits of the address that must match. `None` for all of them.
     pub const fn prefix_length(&self) -> Option<u8> {
         self.prefix_length
     }
@@ -142,7 +143,7 @@ impl fmt::Display for Interface {
     }
 }
 
-/// The form of `endpoint` and `control`.
+/// The format of `endpoint` and `control`.
 pub(super) enum AddressForm {}
 
 impl Form for AddressForm {
@@ -154,7 +155,7 @@ impl Form for AddressForm {
     }
 }
 
-/// The form of `interface`.
+/// The format of `interface`.
 pub(super) enum InterfaceForm {}
 
 impl Form for InterfaceForm {

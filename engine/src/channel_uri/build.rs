@@ -11,7 +11,7 @@ use super::{
 use crate::quantity::{format_duration_ns, format_size};
 use crate::types::{Mtu, StreamId, TermLength};
 
-/// Collects the parameters of a channel. Each is checked when the URI is built, by the same rules as a text.
+/// Builds a channel URI from parameters. [`Self::build`] checks them by the rules for a text.
 ///
 /// ```
 /// # use gannet::channel_uri::ChannelUriBuilder;
@@ -42,18 +42,20 @@ macro_rules! setters {
 }
 
 setters! {
-    /// Where a publication sends to; where a subscription listens, or the group it joins.
+    /// The address to which a publication sends. For a subscription, the address on which it listens or the group that
+    /// it joins.
     endpoint(address: impl Display) => "endpoint", address;
-    /// A publication's own address, where receivers register; or the one that a subscription registers with.
+    /// The address at which receivers register with a publication. For a subscription, the address at which it
+    /// registers.
     control(address: impl Display) => "control", address;
-    /// Who says where a publication sends to, or what a subscription receives from.
+    /// How the destinations of a publication or subscription are determined.
     control_mode(mode: ControlMode) => "control-mode", match mode {
         ControlMode::Manual => "manual".to_owned(),
         ControlMode::Dynamic => "dynamic".to_owned(),
         ControlMode::Response => "response".to_owned(),
         ControlMode::Other(word) => word,
     };
-    /// Names by which channels and publications refer to each other.
+    /// The tags with which channels and publications refer to each other.
     tags(tags: Tags) => "tags", match tags {
         Tags { channel, entity: None } => channel.map_or(",".to_owned(), |tag| tag.to_string()),
         Tags { channel: None, entity: Some(entity) } => format!(",{entity}"),
@@ -63,83 +65,83 @@ setters! {
     interface(interface: impl Display) => "interface", interface;
     /// The time to live of multicast datagrams.
     ttl(hops: u8) => "ttl", hops;
-    /// What people call the channel.
+    /// A name for the channel, for people.
     alias(name: &str) => "alias", name;
-    /// The longest datagram, with the frame header.
+    /// The length of the longest datagram, frame header included.
     mtu(mtu: Mtu) => "mtu", format_size(mtu.get().unsigned_abs().into());
     /// The length of each of the log's three terms.
     term_length(length: TermLength) => "term-length", format_size(length.get().unsigned_abs().into());
-    /// A publication's session, or the one session that a subscription takes.
+    /// The session id of a publication. For a subscription, the only session id that it accepts.
     session_id(session: SessionSelector) => "session-id", match session {
         SessionSelector::Id(id) => id.to_string(),
         SessionSelector::Tag(tag) => format!("tag:{tag}"),
     };
-    /// The stream, which the command states as well.
+    /// The stream id, which is also part of the command.
     stream_id(id: StreamId) => "stream-id", id;
-    /// How long a drained network publication stays.
+    /// How long a network publication lingers after it has been drained.
     linger_ns(duration_ns: i64) => "linger", format_duration_ns(duration_ns);
-    /// Whether the end of a publication is signalled to its receivers.
+    /// Whether the end of the stream is signalled to receivers.
     eos(is_signalled: bool) => "eos", is_signalled;
     /// Whether log files are sparse.
     sparse(is_sparse: bool) => "sparse", is_sparse;
-    /// Whether loss is repaired; otherwise gaps are skipped.
+    /// Whether lost data is retransmitted. If not, gaps are skipped.
     reliable(is_reliable: bool) => "reliable", is_reliable;
-    /// Whether the subscriber holds the stream back, however slow it is.
+    /// Whether the subscriber exerts back pressure even if it is very slow.
     tether(is_tethered: bool) => "tether", is_tethered;
-    /// Whether a new image is taken after one was lost.
+    /// Whether the subscription accepts a new image after it lost one.
     rejoin(may_rejoin: bool) => "rejoin", may_rejoin;
-    /// Whether a publication counts as connected through its spies.
+    /// Whether spies count as subscribers for the connection status of a publication.
     ssc(spies_count: bool) => "ssc", spies_count;
-    /// Whether receivers reckon with others when they report loss.
+    /// Whether receivers assume that other receivers report the same loss.
     group(group: Group) => "group", match group {
         Group::Infer => "infer",
         Group::ForceTrue => "true",
         Group::ForceFalse => "false",
     };
-    /// How a publication with many receivers is paced.
+    /// The flow control strategy of a publication with several receivers.
     fc(flow_control: FlowControl) => "fc", flow_control_text(flow_control);
-    /// The group that a receiver belongs to.
+    /// The tag of the receiver's group.
     gtag(tag: i64) => "gtag", tag;
-    /// How a receiver sizes its window.
+    /// The congestion control of a receiver.
     cc(congestion_control: CongestionControl) => "cc", match congestion_control {
         CongestionControl::Static => "static",
         CongestionControl::Cubic => "cubic",
     };
-    /// Whether the transport is secured. Only `false` can be built.
+    /// Whether the transport is secured. Only `false` is supported.
     ats(is_secured: bool) => "ats", is_secured;
-    /// The socket's send buffer.
+    /// The size of the socket's send buffer.
     so_sndbuf(bytes: u64) => "so-sndbuf", format_size(bytes);
-    /// The socket's receive buffer.
+    /// The size of the socket's receive buffer.
     so_rcvbuf(bytes: u64) => "so-rcvbuf", format_size(bytes);
     /// The IP type of service.
     so_tos(type_of_service: u8) => "so-tos", type_of_service;
-    /// The receiver's window.
+    /// The initial receiver window.
     rcv_wnd(bytes: u64) => "rcv-wnd", format_size(bytes);
-    /// The publication's window: at least the MTU, and at most half a term.
+    /// The publication window: at least the MTU, at most half a term.
     pub_wnd(bytes: u64) => "pub-wnd", format_size(bytes);
-    /// Where the time at which the network received a datagram is written.
+    /// The offset at which the network's receive time is written into a datagram.
     media_rcv_ts_offset(offset: TimestampOffset) => "media-rcv-ts-offset", timestamp_text(offset);
-    /// Where the time at which the receiver received a datagram is written.
+    /// The offset at which the receiver's receive time is written into a datagram.
     channel_rcv_ts_offset(offset: TimestampOffset) => "channel-rcv-ts-offset", timestamp_text(offset);
-    /// Where the time at which the sender sent a datagram is written.
+    /// The offset at which the sender's send time is written into a datagram.
     channel_snd_ts_offset(offset: TimestampOffset) => "channel-snd-ts-offset", timestamp_text(offset);
-    /// The subscription or image that a publication answers.
+    /// The subscription or image to which a publication responds.
     response_correlation_id(of: ResponseCorrelation) => "response-correlation-id", match of {
         ResponseCorrelation::Id(id) => id.to_string(),
         ResponseCorrelation::Prototype => "prototype".to_owned(),
     };
-    /// Where an archive is to answer; of no meaning to drivers.
+    /// The address for an archive's responses. Drivers ignore it.
     response_endpoint(address: impl Display) => "response-endpoint", address;
-    /// How long a unicast receiver waits before it reports loss.
+    /// How long a unicast receiver waits before it sends a NAK.
     nak_delay_ns(duration_ns: i64) => "nak-delay", format_duration_ns(duration_ns);
-    /// After how long an untethered subscriber that holds the stream back is let go.
+    /// How long an untethered subscriber may exert back pressure before it is released.
     untethered_window_limit_timeout_ns(duration_ns: i64) =>
         "untethered-window-limit-timeout", format_duration_ns(duration_ns);
-    /// For how long it then still counts.
+    /// How long a released subscriber lingers.
     untethered_linger_timeout_ns(duration_ns: i64) => "untethered-linger-timeout", format_duration_ns(duration_ns);
-    /// After how long it may then join again.
+    /// How long a released subscriber rests before it may rejoin.
     untethered_resting_timeout_ns(duration_ns: i64) => "untethered-resting-timeout", format_duration_ns(duration_ns);
-    /// How many retransmissions may be pending at once, from 1 to 256.
+    /// The maximum number of pending retransmits, from 1 to 256.
     max_resend(count: u16) => "max-resend", count;
 }
 
@@ -154,20 +156,20 @@ impl ChannelUriBuilder {
         Self { spy: false, media: Media::Udp, pairs: Vec::new() }
     }
 
-    /// Whether to spy on this machine's publications of the channel.
+    /// Whether the channel is a spy on this machine's publications.
     pub const fn spy(mut self, is_spy: bool) -> Self {
         self.spy = is_spy;
         self
     }
 
-    /// Where a publication starts when it does not start anew: three parameters.
+    /// The position at which a publication starts. Sets three parameters.
     pub fn initial_position(self, start: InitialPosition) -> Self {
         self.param("init-term-id", start.initial_term_id)
             .param("term-id", start.term_id)
             .param("term-offset", start.term_offset)
     }
 
-    /// Any parameter, as text. Replaces what was set under that key.
+    /// Sets any parameter as text. Replaces an earlier value of the key.
     pub fn param(mut self, key: &str, value: impl Display) -> Self {
         let value = value.to_string();
         match self.pairs.iter_mut().find(|pair| pair.0 == key) {
@@ -177,18 +179,18 @@ impl ChannelUriBuilder {
         self
     }
 
-    /// Takes a parameter back.
+    /// Removes a parameter.
     pub fn without(mut self, key: &str) -> Self {
         self.pairs.retain(|pair| pair.0 != key);
         self
     }
 
-    /// The channel: known parameters in canonical order, then the others in the order in which they were set.
+    /// Builds the channel: known parameters in canonical order, then the others in the order in which they were set.
     ///
     /// # Errors
     ///
-    /// Those of [`ChannelUri::parse`], and [`ChannelUriError::Separator`] when a key or value has a `|` in it, or a key
-    /// a `=`.
+    /// As [`ChannelUri::parse`], and [`ChannelUriError::Separator`] if a key or value contains `|`, or a key contains
+    /// `=`.
     pub fn build(&self) -> Result<ChannelUri, ChannelUriError> {
         for (key, value) in &self.pairs {
             if key.contains(['|', '=']) || value.contains('|') {
@@ -215,7 +217,7 @@ impl ChannelUriBuilder {
 }
 
 impl From<&ChannelUri> for ChannelUriBuilder {
-    /// All that counts of a channel, the keys that nobody knows included.
+    /// Copies all effective parameters of a channel, unknown keys included.
     fn from(uri: &ChannelUri) -> Self {
         let pairs = effective_pairs(uri.text()).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         Self { spy: uri.is_spy(), media: uri.media(), pairs }

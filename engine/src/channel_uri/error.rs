@@ -1,15 +1,15 @@
-//! Why a text is not a channel, and the error code with which a client is answered.
+//! Why a text is not a valid channel, and the error code with which a driver responds.
 
 use crate::command::ErrorCode;
 
-/// Why a channel URI was refused.
+/// Why a channel URI is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChannelUriError {
     /// The bytes are not text.
     #[error("the channel is not UTF-8 after {valid_up_to} bytes")]
     NotUtf8 {
-        /// How many bytes at its start are.
+        /// The length of the valid prefix, in bytes.
         valid_up_to: usize,
     },
     /// The text is too long.
@@ -21,37 +21,37 @@ pub enum ChannelUriError {
     /// A NUL byte, which would end the text for a driver or client written in C.
     #[error("the channel has a NUL at byte {offset}")]
     Nul {
-        /// Where it is.
+        /// The offset of the NUL byte.
         offset: usize,
     },
-    /// The text does not start as a channel does.
+    /// The text does not start like a channel.
     #[error("{found:?} is no channel: it must start with \"aeron:ipc\" or \"aeron:udp?\", or \"aeron-spy:aeron:udp?\"")]
     UnknownScheme {
-        /// The text, or the start of it.
+        /// The text, or its start.
         found: String,
     },
-    /// A spy of something that is not UDP.
+    /// A spy on a channel that is not UDP.
     #[error("\"aeron-spy:\" is for UDP channels: subscribe to \"aeron:ipc\" itself")]
     SpyOnIpc,
-    /// A `=` with no key in front of it.
+    /// A `=` without a key before it.
     #[error("the channel has a parameter without a key: \"={value}\"")]
     EmptyKey {
-        /// What follows the `=`.
+        /// The text after the `=`.
         value: String,
     },
-    /// A key that ends at a `|`.
+    /// A key without a `=`.
     #[error("the channel has {key:?} where a key and a value with \"=\" between them must be")]
     NoValue {
         /// The key, which may be empty.
         key: String,
     },
-    /// A key with nothing after its `=`.
+    /// A key without a value after its `=`.
     #[error("the channel's parameter {key:?} has no value")]
     EmptyValue {
         /// The key.
         key: String,
     },
-    /// A channel that was to be built from a text with a separator in it.
+    /// A key or value given to the builder contains a separator.
     #[error("\"{key}={value}\" cannot be a parameter: a key has no \"|\" or \"=\" in it, and a value no \"|\"")]
     Separator {
         /// The key.
@@ -59,62 +59,61 @@ pub enum ChannelUriError {
         /// The value.
         value: String,
     },
-    /// A UDP channel that says nothing of where to.
+    /// A UDP channel without an address.
     #[error(
         "a UDP channel must state endpoint, control or tags, or control-mode=manual or control-mode=response{}",
         after_semicolon(.unknown_key.as_deref())
     )]
     NoAddress {
-        /// What is said of the first key that nobody knows, if there is one.
+        /// A note about the first unknown key, if there is one.
         unknown_key: Option<String>,
     },
-    /// A dynamic control mode without the address that it needs.
+    /// `control-mode=dynamic` without a control address.
     #[error(
         "control-mode=dynamic must state control, the address that receivers register with{}",
         after_semicolon(.unknown_key.as_deref())
     )]
     DynamicWithoutControl {
-        /// What is said of the first key that nobody knows, if there is one.
+        /// A note about the first unknown key, if there is one.
         unknown_key: Option<String>,
     },
-    /// A channel tag that is no number.
+    /// The channel tag is not a number.
     #[error("tags={found}: the channel tag must be a whole number other than -1")]
     ChannelTag {
         /// The value of `tags`.
         found: String,
     },
-    /// A value that its parameter cannot have.
+    /// A parameter has an invalid value.
     #[error("{key}={found}: expected {expected}")]
     Value {
         /// The parameter.
         key: &'static str,
         /// The value.
         found: String,
-        /// What it should be.
+        /// The expected form.
         expected: &'static str,
     },
-    /// A starting position that is stated in part only.
+    /// Only part of the initial position is given.
     #[error("init-term-id, term-id and term-offset go together: {missing} is missing")]
     IncompletePosition {
-        /// The first of the three that is not there.
+        /// The first missing parameter.
         missing: &'static str,
     },
-    /// Values that do not fit each other.
+    /// Two values conflict.
     #[error("{key}={found} {problem}")]
     Conflict {
-        /// The parameter that is at fault.
+        /// The invalid parameter.
         key: &'static str,
         /// Its value.
         found: i64,
-        /// What is wrong with it beside what else is stated.
+        /// How it conflicts with the others.
         problem: String,
     },
 }
 
 impl ChannelUriError {
-    /// The code that a driver answers with: a text that is no usable channel at all is
-    /// [`InvalidChannel`](ErrorCode::InvalidChannel), a well-formed one with a bad value is
-    /// [`Generic`](ErrorCode::Generic).
+    /// The error code with which a driver responds: [`InvalidChannel`](ErrorCode::InvalidChannel) for a text that is
+    /// not a usable channel, [`Generic`](ErrorCode::Generic) for a well-formed channel with an invalid value.
     pub const fn error_code(&self) -> ErrorCode {
         match self {
             Self::NotUtf8 { .. }
@@ -134,7 +133,7 @@ impl ChannelUriError {
     }
 }
 
-/// What a message ends with, if there is more to say.
+/// Appends further information to a message, if there is any.
 fn after_semicolon(text: Option<&str>) -> String {
     text.map_or_else(String::new, |text| format!("; {text}"))
 }

@@ -3,34 +3,34 @@
 use super::form::{Form, decimal};
 use crate::quantity::parse_duration_ns;
 
-/// Which receiver a publication goes at the pace of.
+/// The receiver that determines the pace of a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FlowControlStrategy {
-    /// The fastest.
+    /// The fastest receiver.
     Max,
-    /// The slowest.
+    /// The slowest receiver.
     Min,
-    /// The slowest of those with the group tag.
+    /// The slowest receiver with the group tag.
     Tagged,
 }
 
-/// A strategy and its options: `min,g:/3`, `tagged,g:101/1,t:5s`, `max,rrwm:2`.
+/// A flow control strategy and its options: `min,g:/3`, `tagged,g:101/1,t:5s`, `max,rrwm:2`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FlowControl {
-    /// Which strategy.
+    /// The strategy.
     pub strategy: FlowControlStrategy,
-    /// How long a silent receiver is waited for, in nanoseconds.
+    /// How long a silent receiver still counts, in nanoseconds.
     pub receiver_timeout_ns: Option<i64>,
-    /// The tag of the receivers that count.
+    /// The group tag of the receivers that count.
     pub group_tag: Option<i64>,
-    /// How many receivers there must be before anything is sent.
+    /// The number of receivers that must be present before anything is sent.
     pub group_min_size: Option<i32>,
-    /// How many receiver windows a retransmission may cover.
+    /// The maximum length of a retransmit, in receiver windows.
     pub retransmit_window_multiple: Option<i64>,
 }
 
 impl FlowControl {
-    /// A strategy with no option stated.
+    /// A strategy without options.
     pub const fn new(strategy: FlowControlStrategy) -> Self {
         Self {
             strategy,
@@ -41,7 +41,7 @@ impl FlowControl {
         }
     }
 
-    /// Reads a strategy and its options; `None` if the text is of another form.
+    /// Parses a strategy and its options. `None` if the text has another form.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(',');
         let mut this = Self::new(match parts.next()? {
@@ -54,7 +54,7 @@ impl FlowControl {
             let (option, value) = part.split_once(':')?;
             match option {
                 "rrwm" => this.retransmit_window_multiple = Some(decimal(value).filter(|&multiple| multiple > 0)?),
-                // The rest is about which receivers count; for the fastest strategy all do.
+                // The other options select receivers, and the maximum strategy uses all of them.
                 _ if this.strategy == FlowControlStrategy::Max => return None,
                 "t" => this.receiver_timeout_ns = Some(parse_duration_ns(value).ok()?),
                 "g" => this.read_group(value)?,
@@ -64,7 +64,7 @@ impl FlowControl {
         Some(this)
     }
 
-    /// Reads `tag`, `tag/size` or `/size`.
+    /// Parses `tag`, `tag/size` or `/size`.
     fn read_group(&mut self, text: &str) -> Option<()> {
         let (tag, size) = match text.split_once('/') {
             Some((tag, size)) => (tag, Some(size)),
@@ -80,7 +80,7 @@ impl FlowControl {
     }
 }
 
-/// The form of `fc`.
+/// The format of `fc`.
 pub(super) enum FlowControlForm {}
 
 impl Form for FlowControlForm {

@@ -1,24 +1,24 @@
-//! The written forms of parameter values: one form per kind of value, each with the sentence that an error quotes.
+//! The formats of parameter values: one per kind of value, each with a description that an error quotes.
 
 use super::ChannelUriError;
 use crate::quantity::{DURATION_FORM, SIZE_FORM, parse_duration_ns, parse_size};
 
-/// One way to write a value.
+/// The format of a value.
 pub(super) trait Form {
-    /// What the text stands for.
+    /// The parsed value.
     type Value;
-    /// What the text should have been.
+    /// The description of the format.
     const EXPECTED: &'static str;
-    /// Reads the text, if it is of this form.
+    /// Parses the text, if it has this format.
     fn read(text: &str) -> Option<Self::Value>;
 
-    /// Why `text`, which is not of this form, is refused.
+    /// The error for a text that does not have this format.
     fn refusal(key: &'static str, text: &str) -> ChannelUriError {
         ChannelUriError::Value { key, found: text.to_owned(), expected: Self::EXPECTED }
     }
 }
 
-/// Declares forms that are no more than a sentence and a function.
+/// Declares formats that consist of a description and a parsing function.
 macro_rules! forms {
     ($($(#[$doc:meta])* $name:ident -> $value:ty, $expected:expr, $read:expr;)+) => {
         $(
@@ -44,17 +44,17 @@ forms! {
     Duration -> i64, DURATION_FORM, |text| parse_duration_ns(text).ok();
     /// A size in bytes.
     Size -> u64, SIZE_FORM, |text| parse_size(text).ok();
-    /// Yes or no.
+    /// A boolean.
     Bool -> bool, "true or false", |text| match text {
         "true" => Some(true),
         "false" => Some(false),
         _ => None,
     };
-    /// A whole number of 64 bits.
+    /// A 64-bit integer.
     Int64 -> i64, "a whole number of 64 bits", integer;
     /// A byte of an IP header.
     Byte -> u8, "a whole number from 0 to 255", |text| integer(text).and_then(|number| u8::try_from(number).ok());
-    /// A time to live; what is more than fits an IP header is the most that does.
+    /// A time to live. A larger value is replaced by the maximum of an IP header.
     TimeToLive -> u8, "a whole number from 0 up", |text| {
         integer(text).filter(|&number| number >= 0).map(|number| number.min(255) as u8)
     };
@@ -62,7 +62,7 @@ forms! {
     Free -> String, "a text", |text: &str| Some(text.to_owned());
 }
 
-/// A whole number as the reference's C driver reads it: decimal, or hexadecimal after `0x`, or octal after `0`.
+/// Parses an integer like the reference's C driver: decimal, hexadecimal after `0x`, or octal after `0`.
 pub(super) fn integer(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -73,7 +73,7 @@ pub(super) fn integer(text: &str) -> Option<i64> {
         None if digits.len() > 1 && digits.starts_with('0') => (8, &digits[1..]),
         None => (10, digits),
     };
-    // A second sign must not get through to the standard library's parser, which would take it.
+    // Otherwise the standard library's parser would accept a second sign.
     if !digits.starts_with(|c: char| c.is_digit(radix)) {
         return None;
     }
@@ -81,13 +81,13 @@ pub(super) fn integer(text: &str) -> Option<i64> {
     i64::try_from(if negative { -magnitude } else { magnitude }).ok()
 }
 
-/// A whole number that is decimal whatever it starts with.
+/// Parses an integer that is decimal even if it starts with 0.
 pub(super) fn decimal(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     digits.starts_with(|c: char| c.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// [`integer`] for a number of 32 bits.
+/// As [`integer`], for 32 bits.
 pub(super) fn integer32(text: &str) -> Option<i32> {
     integer(text).and_then(|number| i32::try_from(number).ok())
 }

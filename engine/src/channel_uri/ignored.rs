@@ -7,7 +7,7 @@ use super::params::TABLE;
 use super::parse;
 use crate::nearest::nearest;
 
-/// A part of a channel that has no effect. Shown in words, as part of a sentence.
+/// A part of a channel that has no effect. Its display text is part of a sentence.
 ///
 /// ```
 /// # use gannet::channel_uri::ChannelUri;
@@ -19,14 +19,14 @@ use crate::nearest::nearest;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ignored<'a> {
-    /// A key that nobody knows.
+    /// An unknown key.
     UnknownKey {
         /// The key.
         key: &'a str,
-        /// The known key that was probably meant.
+        /// The most similar known key, if there is one.
         nearest: Option<&'static str>,
     },
-    /// What is at the very end, and neither a key with a value nor nothing.
+    /// An incomplete pair at the end.
     Unfinished {
         /// The text.
         text: &'a str,
@@ -45,16 +45,16 @@ impl fmt::Display for Ignored<'_> {
     }
 }
 
-/// What of a text that is a channel has no effect, in its order.
+/// The parts of a valid channel that have no effect, in order.
 pub(super) fn ignored(text: &str) -> impl Iterator<Item = Ignored<'_>> {
     parse::params(text).split('|').filter_map(|part| match part.split_once('=') {
         Some((key, _)) => unknown(key),
-        // Anywhere else it would not have been accepted.
+        // Everywhere else it would have been an error.
         None => (!part.is_empty()).then_some(Ignored::Unfinished { text: part }),
     })
 }
 
-/// A key that nobody knows; `None` if it is known.
+/// The unknown key. `None` if the key is known.
 pub(super) fn unknown(key: &str) -> Option<Ignored<'_>> {
     let mut known = TABLE.iter().map(|(known, _)| *known);
     if known.clone().any(|known| known == key) {

@@ -25,10 +25,10 @@ pub use ignored::Ignored;
 pub use params::{ChannelParams, InitialPosition};
 pub use values::{CongestionControl, ControlMode, Group, ResponseCorrelation, SessionSelector, Tags, TimestampOffset};
 
-/// The most characters that a URI may have, without the prefix of a spy.
+/// The maximum length of a URI in characters, without the prefix of a spy.
 pub const MAX_LENGTH: usize = 4095;
 
-/// What carries a stream.
+/// The medium of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Media {
     /// Shared memory between processes of one machine.
@@ -37,7 +37,7 @@ pub enum Media {
     Udp,
 }
 
-/// A channel URI that has been read and checked, with its text.
+/// A parsed and checked channel URI, with its text.
 ///
 /// ```
 /// # use gannet::channel_uri::{ChannelUri, Media};
@@ -59,15 +59,15 @@ pub struct ChannelUri {
 }
 
 impl ChannelUri {
-    /// Reads a URI and every parameter in it.
+    /// Parses a URI and checks all its parameters.
     ///
-    /// Where a key occurs twice, the last one counts for `endpoint`, `interface`, `control`, `control-mode`, `ttl` and
-    /// `tags`, and the first one for all others. Keys that nobody knows are ignored, and so is a key without `=` at the
+    /// If a key occurs twice, the last occurrence is used for `endpoint`, `interface`, `control`, `control-mode`, `ttl`
+    /// and `tags`, and the first one for all other keys. Unknown keys are ignored, and so is a key without `=` at the
     /// very end.
     ///
     /// # Errors
     ///
-    /// [`ChannelUriError`], whose [`error_code`](ChannelUriError::error_code) is what the driver answers.
+    /// [`ChannelUriError`]. Its [`error_code`](ChannelUriError::error_code) is the code with which a driver responds.
     pub fn parse(text: &str) -> Result<Self, ChannelUriError> {
         let split = parse::split(text)?;
         parse::check_addressing(&split)?;
@@ -75,43 +75,43 @@ impl ChannelUri {
         Ok(Self { text: text.into(), spy: split.spy, media: split.media, params })
     }
 
-    /// [`ChannelUri::parse`] for bytes that another process says are text.
+    /// As [`ChannelUri::parse`], for bytes that may not be valid text.
     ///
     /// # Errors
     ///
-    /// As [`ChannelUri::parse`], and when the bytes are not UTF-8.
+    /// As [`ChannelUri::parse`], and if the bytes are not UTF-8.
     pub fn parse_bytes(bytes: &[u8]) -> Result<Self, ChannelUriError> {
         let text = core::str::from_utf8(bytes)
             .map_err(|error| ChannelUriError::NotUtf8 { valid_up_to: error.valid_up_to() })?;
         Self::parse(text)
     }
 
-    /// The text as it was given.
+    /// The original text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// What carries the stream.
+    /// The stream's medium.
     pub const fn media(&self) -> Media {
         self.media
     }
 
-    /// Whether it is prefixed with `aeron-spy:`, and so means the publications of that channel on this machine.
+    /// Whether the URI has the prefix `aeron-spy:` and denotes the publications of the channel on this machine.
     pub const fn is_spy(&self) -> bool {
         self.spy
     }
 
-    /// The parameters that are given.
+    /// The parameters in the text.
     pub const fn params(&self) -> &ChannelParams {
         &self.params
     }
 
-    /// The keys and values that count, in the order of the text. Includes the keys that nobody knows.
+    /// The effective keys and values in the order of the text, unknown keys included.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         parse::effective_pairs(&self.text)
     }
 
-    /// What of the text has no effect, in its order: keys that nobody knows, and a key without a value at the very end.
+    /// The parts without effect in the order of the text: unknown keys, and a key without a value at the very end.
     pub fn ignored(&self) -> impl Iterator<Item = Ignored<'_>> {
         ignored::ignored(&self.text)
     }

@@ -1,4 +1,4 @@
-//! The parameters of a channel in one table: key, field, form of the value, and which of two duplicates counts.
+//! The parameters of a channel in one table: key, field, format, and which of two duplicates is used.
 
 use super::ChannelUriError;
 use super::address::{AddressForm, HostAndPort, Interface, InterfaceForm};
@@ -11,7 +11,7 @@ use super::values::{
 };
 use crate::types::{Mtu, StreamId, TermId, TermLength};
 
-/// Which of two parameters with one key counts.
+/// Which of two parameters with the same key is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Winner {
     First,
@@ -24,7 +24,7 @@ impl Winner {
         TABLE.iter().find(|(known, _)| *known == key).map_or(Self::First, |(_, winner)| *winner)
     }
 
-    /// The value that counts for `key`.
+    /// The effective value of `key`.
     pub(super) fn of<'a>(self, key: &str, pairs: &[(&'a str, &'a str)]) -> Option<&'a str> {
         let is_it = |pair: &&(&str, &str)| pair.0 == key;
         let pair = match self {
@@ -34,7 +34,7 @@ impl Winner {
         pair.map(|pair| pair.1)
     }
 
-    /// Whether the pair at `index` counts for its key.
+    /// Whether the pair at `index` is the effective one for its key.
     pub(super) fn is_won_by(self, index: usize, pairs: &[(&str, &str)]) -> bool {
         let rivals = match self {
             Self::First => &pairs[..index],
@@ -46,17 +46,18 @@ impl Winner {
 
 macro_rules! parameters {
     ($($(#[$doc:meta])* $field:ident: $value:ty = $key:literal, $form:ident, $winner:ident;)+) => {
-        /// The parameters of a channel, typed. What is not stated is `None`, and its default is for the driver to know.
+        /// The typed parameters of a channel. A parameter that is not in the text is `None`. The driver knows the
+        /// defaults.
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct ChannelParams {
             $($(#[$doc])* pub $field: Option<$value>,)+
         }
 
-        /// Every key with a meaning, in canonical order.
+        /// All known keys, in canonical order.
         pub(super) const TABLE: &[(&str, Winner)] = &[$(($key, Winner::$winner),)+];
 
         impl ChannelParams {
-            /// Reads every parameter and checks those that belong together against each other.
+            /// Parses all parameters, and checks dependent ones against each other.
             pub(super) fn read(pairs: &[(&str, &str)]) -> Result<Self, ChannelUriError> {
                 let params = Self { $($field: read::<$form>($key, Winner::$winner.of($key, pairs))?,)+ };
                 params.check()?;
@@ -67,103 +68,106 @@ macro_rules! parameters {
 }
 
 parameters! {
-    /// Where a publication sends to; where a subscription listens, or the group it joins.
+    /// The address to which a publication sends. For a subscription, the address on which it listens or the group that
+    /// it joins.
     endpoint: HostAndPort = "endpoint", AddressForm, Last;
-    /// A publication's own address, where receivers register; or the one that a subscription registers with.
+    /// The address at which receivers register with a publication. For a subscription, the address at which it
+    /// registers.
     control: HostAndPort = "control", AddressForm, Last;
-    /// Who says where a publication sends to, or what a subscription receives from.
+    /// How the destinations of a publication or subscription are determined.
     control_mode: ControlMode = "control-mode", ControlModeForm, Last;
-    /// Names by which channels and publications refer to each other.
+    /// The tags with which channels and publications refer to each other.
     tags: Tags = "tags", TagsForm, Last;
     /// The local interface.
     interface: Interface = "interface", InterfaceForm, Last;
     /// The time to live of multicast datagrams.
     ttl: u8 = "ttl", TimeToLive, Last;
-    /// What people call the channel.
+    /// A name for the channel, for people.
     alias: String = "alias", Free, First;
-    /// The longest datagram, with the frame header.
+    /// The length of the longest datagram in bytes, frame header included.
     mtu: Mtu = "mtu", MtuForm, First;
-    /// The length of each of the log's three terms.
+    /// The length of each of the log's three terms in bytes.
     term_length: TermLength = "term-length", TermLengthForm, First;
-    /// The id of the stream's first term. Stated together with `term_id` and `term_offset`, or not at all.
+    /// The id of the stream's first term. Requires `term_id` and `term_offset`.
     init_term_id: TermId = "init-term-id", TermIdForm, First;
-    /// The term that the publication starts in; not before the first.
+    /// The id of the term in which the publication starts. Not before the first term.
     term_id: TermId = "term-id", TermIdForm, First;
-    /// Where in that term the publication starts, in bytes: a multiple of 32, and at most the term length.
+    /// The offset in that term at which the publication starts, in bytes: a multiple of 32, at most the term length.
     term_offset: i32 = "term-offset", TermOffsetForm, First;
-    /// A publication's session, or the one session that a subscription takes.
+    /// The session id of a publication. For a subscription, the only session id that it accepts.
     session_id: SessionSelector = "session-id", SessionForm, First;
-    /// The stream, which the command states as well.
+    /// The stream id, which is also part of the command.
     stream_id: StreamId = "stream-id", StreamIdForm, First;
-    /// How long a drained network publication stays, in nanoseconds.
+    /// How long a network publication lingers after it has been drained, in nanoseconds.
     linger_ns: i64 = "linger", Duration, First;
-    /// Whether the end of a publication is signalled to its receivers.
+    /// Whether the end of the stream is signalled to receivers.
     eos: bool = "eos", Bool, First;
     /// Whether log files are sparse.
     sparse: bool = "sparse", Bool, First;
-    /// Whether loss is repaired; otherwise gaps are skipped.
+    /// Whether lost data is retransmitted. If not, gaps are skipped.
     reliable: bool = "reliable", Bool, First;
-    /// Whether the subscriber holds the stream back, however slow it is.
+    /// Whether the subscriber exerts back pressure even if it is very slow.
     tether: bool = "tether", Bool, First;
-    /// Whether a new image is taken after one was lost.
+    /// Whether the subscription accepts a new image after it lost one.
     rejoin: bool = "rejoin", Bool, First;
-    /// Whether a publication counts as connected through its spies.
+    /// Whether spies count as subscribers for the connection status of a publication.
     ssc: bool = "ssc", Bool, First;
-    /// Whether receivers reckon with others when they report loss.
+    /// Whether receivers assume that other receivers report the same loss.
     group: Group = "group", GroupForm, First;
-    /// How a publication with many receivers is paced.
+    /// The flow control strategy of a publication with several receivers.
     fc: FlowControl = "fc", FlowControlForm, First;
-    /// The group that a receiver belongs to.
+    /// The tag of the receiver's group.
     gtag: i64 = "gtag", Int64, First;
-    /// How a receiver sizes its window.
+    /// The congestion control of a receiver.
     cc: CongestionControl = "cc", CongestionControlForm, First;
-    /// Whether the transport is secured. Always `false` when stated: it cannot be.
+    /// Whether the transport is secured. Only `false` is supported.
     ats: bool = "ats", AtsForm, First;
-    /// The socket's send buffer, in bytes.
+    /// The size of the socket's send buffer in bytes.
     so_sndbuf: u64 = "so-sndbuf", Size, First;
-    /// The socket's receive buffer, in bytes.
+    /// The size of the socket's receive buffer in bytes.
     so_rcvbuf: u64 = "so-rcvbuf", Size, First;
     /// The IP type of service.
     so_tos: u8 = "so-tos", Byte, First;
-    /// The receiver's window, in bytes.
+    /// The initial receiver window in bytes.
     rcv_wnd: u64 = "rcv-wnd", Size, First;
-    /// The publication's window, in bytes: at least the MTU, and at most half a term.
+    /// The publication window in bytes: at least the MTU, at most half a term.
     pub_wnd: u64 = "pub-wnd", Size, First;
-    /// Where the time at which the network received a datagram is written.
+    /// The offset at which the network's receive time is written into a datagram.
     media_rcv_ts_offset: TimestampOffset = "media-rcv-ts-offset", TimestampForm, First;
-    /// Where the time at which the receiver received a datagram is written.
+    /// The offset at which the receiver's receive time is written into a datagram.
     channel_rcv_ts_offset: TimestampOffset = "channel-rcv-ts-offset", TimestampForm, First;
-    /// Where the time at which the sender sent a datagram is written.
+    /// The offset at which the sender's send time is written into a datagram.
     channel_snd_ts_offset: TimestampOffset = "channel-snd-ts-offset", TimestampForm, First;
-    /// The subscription or image that a publication answers.
+    /// The subscription or image to which a publication responds.
     response_correlation_id: ResponseCorrelation = "response-correlation-id", ResponseForm, First;
-    /// Where an archive is to answer; of no meaning to drivers.
+    /// The address for an archive's responses. Drivers ignore it.
     response_endpoint: String = "response-endpoint", Free, First;
-    /// How long a unicast receiver waits before it reports loss, in nanoseconds.
+    /// How long a unicast receiver waits before it sends a NAK, in nanoseconds.
     nak_delay_ns: i64 = "nak-delay", Duration, First;
-    /// After how long an untethered subscriber that holds the stream back is let go, in nanoseconds.
+    /// How long an untethered subscriber may exert back pressure before it is released, in nanoseconds.
     untethered_window_limit_timeout_ns: i64 = "untethered-window-limit-timeout", Duration, First;
-    /// For how long it then still counts, in nanoseconds. 0 is as if not stated.
+    /// How long a released subscriber lingers, in nanoseconds. 0 counts as not set.
     untethered_linger_timeout_ns: i64 = "untethered-linger-timeout", Duration, First;
-    /// After how long it may then join again, in nanoseconds.
+    /// How long a released subscriber rests before it may rejoin, in nanoseconds.
     untethered_resting_timeout_ns: i64 = "untethered-resting-timeout", Duration, First;
-    /// How many retransmissions may be pending at once, from 1 to 256.
+    /// The maximum number of pending retransmits, from 1 to 256.
     max_resend: u16 = "max-resend", MaxResendForm, First;
 }
 
-/// Where a publication starts when it does not start anew.
+/// The position at which a publication starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct InitialPosition {
     /// The id of the stream's first term.
     pub initial_term_id: TermId,
-    /// The term that the publication starts in.
+    /// The id of the term in which the publication starts.
     pub term_id: TermId,
-    /// Where in that term, in bytes: a multiple of 32. Checked against a stated term length only.
+    /// The offset in that term in bytes: a multiple of 32. Parsing checks it only against a term length in the same
+    /// channel.
     pub term_offset: i32,
 }
 
 impl ChannelParams {
-    /// Where a publication starts, if that is stated.
+    /// The initial position of a publication, if the channel has one.
     pub fn initial_position(&self) -> Option<InitialPosition> {
         Some(InitialPosition {
             initial_term_id: self.init_term_id?,
@@ -172,13 +176,13 @@ impl ChannelParams {
         })
     }
 
-    /// Checks what depends on the MTU and the term length, with those that the publication is going to have: the stated
-    /// ones, or else the driver's. Parsing has done so only as far as they are stated.
+    /// Checks the parameters that depend on the MTU and the term length, given their effective values: those of the
+    /// channel, or the driver's defaults. Parsing checks only against values in the channel.
     ///
     /// # Errors
     ///
-    /// [`ChannelUriError::Conflict`] when the window is less than the MTU or more than half a term, or when the starting
-    /// offset is beyond the term.
+    /// [`ChannelUriError::Conflict`] if the publication window is less than the MTU or more than half a term, or if the
+    /// initial term offset is beyond the term.
     pub fn check_sizes(&self, mtu: Mtu, term_length: TermLength) -> Result<(), ChannelUriError> {
         self.check_mtu(mtu)?;
         self.check_term_length(term_length)

@@ -10,23 +10,23 @@
 use super::params::Winner;
 use super::{ChannelUriError, MAX_LENGTH, Media, ignored};
 
-/// In front of a channel whose publications are to be spied on.
+/// The prefix of a spy channel.
 pub(super) const SPY_PREFIX: &str = "aeron-spy:";
-/// What every channel starts with.
+/// The start of every channel.
 pub(super) const SCHEME: &str = "aeron:";
 
-/// How much of a text that is no channel an error repeats.
+/// How much of an invalid text an error repeats, in bytes.
 const REPEATED_IN_ERRORS: usize = 64;
 
-/// A URI, taken apart.
+/// The parts of a URI.
 pub(super) struct Split<'a> {
     pub(super) spy: bool,
     pub(super) media: Media,
-    /// Keys and values as they come, with duplicates.
+    /// Keys and values in the order of the text, duplicates included.
     pub(super) pairs: Vec<(&'a str, &'a str)>,
 }
 
-/// Takes a text apart. Every error is an invalid channel.
+/// Splits a text. All errors are of an invalid channel.
 pub(super) fn split(text: &str) -> Result<Split<'_>, ChannelUriError> {
     let (spy, rest) = match text.strip_prefix(SPY_PREFIX) {
         Some(rest) => (true, rest),
@@ -47,14 +47,14 @@ pub(super) fn split(text: &str) -> Result<Split<'_>, ChannelUriError> {
     Ok(Split { spy, media, pairs })
 }
 
-/// Checks that a UDP channel says where to. These errors come before those of values, since without an address there is no
-/// channel that a value could be wrong in.
+/// Checks that a UDP channel has an address. These errors take precedence over invalid values, because without an
+/// address the text is not a channel at all.
 pub(super) fn check_addressing(split: &Split<'_>) -> Result<(), ChannelUriError> {
     if split.media == Media::Ipc {
         return Ok(());
     }
     let value = |key| Winner::Last.of(key, &split.pairs);
-    // A missing key is often one that is misspelt.
+    // A missing key is often a misspelt one.
     let unknown_key = || split.pairs.iter().find_map(|(key, _)| ignored::unknown(key)).map(|key| key.to_string());
     let control_mode = value("control-mode");
     if control_mode == Some("dynamic") && value("control").is_none() {
@@ -75,19 +75,19 @@ pub(super) fn effective_pairs(text: &str) -> impl Iterator<Item = (&str, &str)> 
     kept.into_iter().map(move |index| pairs[index])
 }
 
-/// What follows the question mark of a text that [`split`] has accepted.
+/// The text after the question mark, of a text that [`split`] has accepted.
 pub(super) fn params(text: &str) -> &str {
     text.split_once('?').map_or("", |(_, params)| params)
 }
 
-/// The medium, and what follows the question mark.
+/// The medium, and the text after the question mark.
 fn split_media(text: &str) -> Option<(Media, &str)> {
     let text = text.strip_prefix(SCHEME)?;
     let (media, rest) = match text.strip_prefix("udp") {
         Some(rest) => (Media::Udp, rest),
         None => (Media::Ipc, text.strip_prefix("ipc")?),
     };
-    // Without parameters a UDP channel has no address, and is refused for that.
+    // A UDP channel without parameters has no address, and is refused for that reason.
     let params = if rest.is_empty() { rest } else { rest.strip_prefix('?')? };
     Some((media, params))
 }
@@ -101,7 +101,7 @@ fn split_params(params: &str) -> Result<Vec<(&str, &str)>, ChannelUriError> {
             Some((key, "")) => return Err(ChannelUriError::EmptyValue { key: key.to_owned() }),
             Some(pair) => pairs.push(pair),
             None if parts.peek().is_some() => return Err(ChannelUriError::NoValue { key: part.to_owned() }),
-            // An unfinished key at the very end is ignored, as the reference's C driver does.
+            // An incomplete key at the very end is ignored, as in the reference's C driver.
             None => {}
         }
     }

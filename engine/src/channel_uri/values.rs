@@ -1,86 +1,86 @@
-//! The parameter values that are more than a number: their meaning, and how each is written.
+//! The structured parameter values, and their formats.
 
 use super::ChannelUriError;
 use super::form::{Form, decimal, forms, integer, integer32};
 use crate::quantity::parse_size;
 use crate::types::{Mtu, SessionId, StreamId, TermId, TermLength};
 
-/// Frames are aligned to this many bytes, and so is a starting offset.
+/// The alignment of frames and of an initial term offset.
 const FRAME_ALIGNMENT: i64 = 32;
-/// Two timestamps closer than their size would overwrite each other.
+/// The length of a timestamp in bytes. Two timestamps must not overlap.
 pub(super) const TIMESTAMP_LENGTH: i64 = 8;
 
-/// Who says where a publication sends to, or what a subscription receives from.
+/// How the destinations of a publication or subscription are determined.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ControlMode {
-    /// The application, with destination commands.
+    /// The application adds and removes destinations.
     Manual,
-    /// The receivers, by registering with the publication's control address.
+    /// Receivers register at the publication's control address.
     Dynamic,
-    /// A request, whose publisher is to be answered.
+    /// A request determines them: responses go to its publisher.
     Response,
-    /// A word that no driver knows. It acts as if nothing were stated.
+    /// An unknown word. It has no effect.
     Other(String),
 }
 
-/// Names by which channels and publications refer to each other.
+/// The tags with which channels and publications refer to each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tags {
-    /// Shares the endpoint of the channel with this tag. Never -1.
+    /// The channel tag: uses the endpoint of the channel with this tag. Never -1.
     pub channel: Option<i64>,
-    /// Names this publication. Never -1.
+    /// The entity tag: identifies this publication. Never -1.
     pub entity: Option<i64>,
 }
 
-/// A publication's session, or the one session that a subscription takes.
+/// The session id of a publication. For a subscription, the only session id that it accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SessionSelector {
-    /// This one.
+    /// This session id.
     Id(SessionId),
-    /// That of the network publication with this entity tag, and its MTU and term length. For publications only.
+    /// The session id, MTU and term length of the network publication with this entity tag. For publications only.
     Tag(i64),
 }
 
-/// Whether receivers reckon with others when they report loss.
+/// Whether receivers assume that other receivers report the same loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Group {
-    /// As the channel's address suggests.
+    /// Depends on the channel's address.
     Infer,
-    /// Yes.
+    /// They do.
     ForceTrue,
-    /// No.
+    /// They do not.
     ForceFalse,
 }
 
-/// How a receiver sizes its window.
+/// The congestion control of a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CongestionControl {
-    /// As configured, always.
+    /// A fixed window, as configured.
     Static,
-    /// By the CUBIC rule.
+    /// The CUBIC algorithm.
     Cubic,
 }
 
-/// Where in a frame a timestamp is written.
+/// The place of a timestamp in a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TimestampOffset {
-    /// Into the header's reserved value.
+    /// The reserved value in the header.
     Reserved,
-    /// This many bytes into the payload; never negative.
+    /// An offset in the payload, in bytes. Not negative.
     Payload(i32),
 }
 
-/// The subscription or image that a publication answers.
+/// The subscription or image to which a publication responds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ResponseCorrelation {
-    /// The one with this registration or correlation id; -1 is none.
+    /// The registration id or correlation id. -1 for none.
     Id(i64),
-    /// None yet: the publication only holds the place of those that will answer.
+    /// None: the publication is a placeholder for those that will respond.
     Prototype,
 }
 
 impl TimestampOffset {
-    /// Where it is, counted from the start of the payload: the reserved value ends where the payload starts.
+    /// The offset from the start of the payload. Negative for the reserved value, which ends where the payload starts.
     pub(super) const fn in_payload(self) -> i64 {
         match self {
             Self::Reserved => -TIMESTAMP_LENGTH,
@@ -89,7 +89,7 @@ impl TimestampOffset {
     }
 }
 
-/// The form of `control-mode`: any word.
+/// The format of `control-mode`: any word.
 pub(super) enum ControlModeForm {}
 
 impl Form for ControlModeForm {
@@ -106,7 +106,7 @@ impl Form for ControlModeForm {
     }
 }
 
-/// The form of `tags`: a channel tag, an entity tag, or both with a comma between them.
+/// The format of `tags`: a channel tag, an entity tag, or both, separated by a comma.
 pub(super) enum TagsForm {}
 
 impl TagsForm {
@@ -130,8 +130,8 @@ impl Form for TagsForm {
     }
 
     fn refusal(key: &'static str, text: &str) -> ChannelUriError {
-        // The channel tag decides which endpoint is meant, so without it there is no usable channel. A bad entity tag is
-        // only a bad value.
+        // The channel tag selects the endpoint, so an invalid one makes the channel invalid. An invalid entity tag is
+        // just an invalid value.
         match Self::channel_tag(text) {
             None => ChannelUriError::ChannelTag { found: text.to_owned() },
             Some(_) => ChannelUriError::Value { key, found: text.to_owned(), expected: Self::EXPECTED },
@@ -140,53 +140,53 @@ impl Form for TagsForm {
 }
 
 forms! {
-    /// The form of `mtu`.
+    /// The format of `mtu`.
     MtuForm -> Mtu, "a multiple of 32 from 64 to 65504, in bytes or as a size such as 8k",
         |text| Mtu::new(i64::try_from(parse_size(text).ok()?).ok()?).ok();
-    /// The form of `term-length`.
+    /// The format of `term-length`.
     TermLengthForm -> TermLength, "a power of two from 64k to 1g",
         |text| TermLength::new(i64::try_from(parse_size(text).ok()?).ok()?).ok();
-    /// The form of `init-term-id` and `term-id`.
+    /// The format of `init-term-id` and `term-id`.
     TermIdForm -> TermId, "a whole number of 32 bits", |text| integer32(text).map(TermId::new);
-    /// The form of `term-offset`.
+    /// The format of `term-offset`.
     TermOffsetForm -> i32, "a multiple of 32 from 0 to 1073741824", |text| {
         let is_offset = |offset: &i64| (0..=TermLength::MAX.get().into()).contains(offset) && offset % FRAME_ALIGNMENT == 0;
         integer(text).filter(is_offset).map(|offset| offset as i32)
     };
-    /// The form of `session-id`.
+    /// The format of `session-id`.
     SessionForm -> SessionSelector, "a whole number of 32 bits, or tag: and an entity tag",
         |text: &str| match text.strip_prefix("tag:") {
             Some(tag) => integer(tag).map(SessionSelector::Tag),
             None => integer32(text).map(|id| SessionSelector::Id(SessionId::new(id))),
         };
-    /// The form of `stream-id`.
+    /// The format of `stream-id`.
     StreamIdForm -> StreamId, "a whole number of 32 bits", |text| integer32(text).map(StreamId::new);
-    /// The form of `group`.
+    /// The format of `group`.
     GroupForm -> Group, "true, false or infer", |text| match text {
         "true" => Some(Group::ForceTrue),
         "false" => Some(Group::ForceFalse),
         "infer" => Some(Group::Infer),
         _ => None,
     };
-    /// The form of `cc`.
+    /// The format of `cc`.
     CongestionControlForm -> CongestionControl, "static or cubic", |text| match text {
         "static" => Some(CongestionControl::Static),
         "cubic" => Some(CongestionControl::Cubic),
         _ => None,
     };
-    /// The form of `ats`.
+    /// The format of `ats`.
     AtsForm -> bool, "false: transport security is not available", |text| (text == "false").then_some(false);
-    /// The form of the three timestamp offsets.
+    /// The format of the three timestamp offsets.
     TimestampForm -> TimestampOffset, "reserved, or a number of bytes into the payload", |text| match text {
         "reserved" => Some(TimestampOffset::Reserved),
         text => integer32(text).filter(|&offset| offset >= 0).map(TimestampOffset::Payload),
     };
-    /// The form of `response-correlation-id`.
+    /// The format of `response-correlation-id`.
     ResponseForm -> ResponseCorrelation, "a whole number from -1 up, or prototype", |text| match text {
         "prototype" => Some(ResponseCorrelation::Prototype),
         text => integer(text).filter(|&id| id >= -1).map(ResponseCorrelation::Id),
     };
-    /// The form of `max-resend`.
+    /// The format of `max-resend`.
     MaxResendForm -> u16, "a whole number from 1 to 256", |text| {
         parse_size(text).ok().filter(|number| (1..=256).contains(number)).map(|number| number as u16)
     };

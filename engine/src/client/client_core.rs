@@ -20,25 +20,25 @@ use crate::counters::{ChannelStatus, CountersReader};
 use crate::time::{Clock, MonotonicNanos};
 use crate::types::{ClientId, CorrelationId, CounterId, RegistrationId, SessionId, StreamId};
 
-/// The longest that a call that waits for the driver sleeps between two looks.
+/// The longest sleep between two checks in a call that waits for the driver.
 const LONGEST_WAIT: Duration = Duration::from_millis(1);
-/// The shortest.
+/// The shortest such sleep.
 const SHORTEST_WAIT: Duration = Duration::from_micros(20);
 
-/// For how many such sleeps a request is put off that the driver cannot grant yet.
+/// The number of such sleeps before a request is repeated that the driver could not grant yet.
 const RETRY_TURNS: usize = 20;
-/// The longest that a thread sleeps which has to run the conductor.
+/// The longest sleep of a thread that must run the conductor.
 const LONGEST_INVOKED_SLEEP: Duration = Duration::from_millis(1);
 
 pub(super) struct ClientCore {
     conductor: Mutex<Conductor>,
     handlers: Mutex<Handlers>,
     clock: Box<dyn Clock + Send + Sync>,
-    /// Wakes the conductor's thread, and calls that wait.
+    /// Wakes the conductor's thread and waiting calls.
     wake: Condvar,
     /// Whether the application runs the conductor.
     invoked: bool,
-    /// Runs the driver, where whoever waits for it has to.
+    /// Runs the driver, if waiting calls must do that.
     driver: Option<Mutex<DriverInvoker>>,
 }
 
@@ -61,7 +61,7 @@ impl ClientCore {
     }
 
     pub(super) fn conductor(&self) -> MutexGuard<'_, Conductor> {
-        // A panic while the lock was held is a bug of ours; handles must still be able to close.
+        // A panic while the lock is held is a bug in this crate. Handles must still be able to close.
         self.conductor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -69,10 +69,10 @@ impl ClientCore {
         self.clock.monotonic()
     }
 
-    /// One duty cycle of the conductor, then the handlers. Returns how much was done.
+    /// Runs one duty cycle of the conductor, and then the handlers. Returns the work count.
     pub(super) fn service(&self) -> usize {
         let mut conductor = self.conductor();
-        // Read under the lock, so that no two cycles see time go backwards.
+        // Loaded under the lock, so that the time never goes backwards between two duty cycles.
         let work = conductor.do_work(self.clock.monotonic(), self.clock.epoch());
         let (notices, pages) = (conductor.has_notices(), conductor.next_pages());
         drop(conductor);
@@ -88,7 +88,7 @@ impl ClientCore {
         }
     }
 
-    /// One duty cycle each of driver and conductor, as far as whoever waits has to run them.
+    /// Runs one duty cycle of the driver and of the conductor, if waiting calls must do that.
     pub(super) fn service_if_invoked(&self) {
         self.invoke_driver();
         if self.invoked {
@@ -96,7 +96,8 @@ impl ClientCore {
         }
     }
 
-    /// Runs the driver once, if this is who has to. If somebody is at it already, or this is a call from within it, that will do.
+    /// Runs the driver once, if waiting calls must do that. Does nothing if another thread is running it, or if this is
+    /// a call from within it.
     fn invoke_driver(&self) -> usize {
         let Some(driver) = &self.driver else { return 0 };
         match driver.try_lock() {
@@ -106,13 +107,13 @@ impl ClientCore {
         }
     }
 
-    /// How long a thread may sleep: one that must run driver or conductor wakes up for that.
+    /// The longest time that a thread may sleep. Shorter for a thread that must run the driver or the conductor.
     pub(super) fn longest_sleep(&self) -> Duration {
         if self.invoked || self.driver.is_some() { LONGEST_INVOKED_SLEEP } else { Duration::MAX }
     }
 
-    /// Calls the handlers for every notice that waits. If somebody else is at it, or this is a call from within a handler,
-    /// they will get to ours too.
+    /// Calls the handlers for all pending notices. If another thread is doing that, or if this is a call from within a
+    /// handler, that thread also delivers the new notices.
     fn notify_handlers(&self) {
         loop {
             let mut handlers = match self.handlers.try_lock() {
@@ -124,7 +125,7 @@ impl ClientCore {
                 notice.deliver(&mut handlers);
             }
             drop(handlers);
-            // Somebody may have found the lock taken after the last look above.
+            // Another thread may have found the lock taken after the last check above.
             if !self.conductor().has_notices() {
                 return;
             }
@@ -135,12 +136,12 @@ impl ClientCore {
         self.conductor().next_notice()
     }
 
-    /// Sleeps until there may be something to do, at most `longest`, unless the client is closed. For the conductor's thread.
+    /// Sleeps until there may be work, at most for `longest`, unless the client is closed. For the conductor's thread.
     pub(super) fn idle(&self, longest: Duration) {
         let conductor = self.conductor();
         if !conductor.is_closed() {
             let longest = longest.min(conductor.longest_idle());
-            // Woken early or late makes no difference.
+            // A spurious or late wake-up does not matter.
             let _ = self.wake.wait_timeout(conductor, longest);
         }
     }
@@ -151,14 +152,14 @@ impl ClientCore {
         self.notify_handlers();
     }
 
-    /// As [`Self::close`], but leaves it to others to tell the handlers.
+    /// As [`Self::close`], but does not call the handlers.
     pub(super) fn close_quietly(&self) {
         let gone = self.conductor().close(self.now());
         self.wake.notify_all();
         drop(gone);
     }
 
-    /// Gives a resource back: its handle is gone.
+    /// Releases a resource whose handle is gone.
     pub(super) fn release(&self, key: ResourceKey, revoke: bool) {
         let mut conductor = self.conductor();
         let gone = conductor.remove(key, revoke, self.now());
@@ -170,21 +171,21 @@ impl ClientCore {
         }
     }
 
-    /// Asks for something without waiting.
+    /// Adds a resource without waiting for the driver's answer.
     pub(super) fn add(&self, wanted: Wanted) -> Result<ResourceKey, AddError> {
-        // If that fails, they are dropped here, and not under the lock: see `Gone`.
+        // If that fails, they are dropped here, outside the lock: see `Gone`.
         let handlers = wanted.handlers().cloned();
         let added = self.conductor().add(wanted, self.now());
         drop(handlers);
         added
     }
 
-    /// Until when a request made now is waited for.
+    /// The deadline of a request that is made now.
     pub(super) fn deadline(&self) -> MonotonicNanos {
         self.conductor().deadline(self.now())
     }
 
-    /// Asks for something, waiting for room in the ring until the deadline.
+    /// Adds a resource, and waits for space in the command ring until the deadline.
     pub(super) fn add_when_there_is_room(
         &self,
         wanted: impl Fn() -> Wanted,
@@ -199,7 +200,7 @@ impl ClientCore {
         })
     }
 
-    /// Lets a moment pass, running the conductor.
+    /// Waits for a moment and runs the conductor.
     pub(super) fn pass_time(&self) {
         let mut turns = 0;
         self.wait_for(|_| {
@@ -219,13 +220,14 @@ impl ClientCore {
         down
     }
 
-    /// What was added, if the driver has answered.
+    /// The added resource, once the driver has answered.
     pub(super) fn added(&self, key: ResourceKey) -> Option<Result<Bound, AddError>> {
         let added = self.conductor().added(key);
         added.map(|added| added.map_err(|(error, _)| error))
     }
 
-    /// Waits until `done` says what came out, running the conductor meanwhile, and the driver if it has to be. The conductor's own timeouts end every wait.
+    /// Waits until `done` returns a result. Runs the conductor meanwhile, and the driver if necessary. The conductor's
+    /// own timeouts limit the wait.
     pub(super) fn wait_for<T>(&self, mut done: impl FnMut(&mut Conductor) -> Option<T>) -> T {
         let mut pause = SHORTEST_WAIT;
         loop {
@@ -239,7 +241,7 @@ impl ClientCore {
         }
     }
 
-    /// Sends a command that makes no resource, and waits for its answer.
+    /// Sends a command that creates no resource, and waits for the answer.
     pub(super) fn ask<'a>(
         &self,
         request: Request,
@@ -249,8 +251,8 @@ impl ClientCore {
         self.wait_for_answer(id)
     }
 
-    /// Adds a destination to a publication or subscription, or removes one, and waits until the driver has done it. Returns the id
-    /// of the change.
+    /// Adds or removes a destination of a publication or subscription, and waits until the driver has done so. Returns
+    /// the id of the change.
     pub(super) fn change_destination(
         &self,
         key: ResourceKey,
@@ -262,7 +264,7 @@ impl ClientCore {
     }
 
     fn wait_for_answer(&self, id: CorrelationId) -> Result<Answer, AddError> {
-        /// A handler that runs meanwhile may panic; then nobody takes the answer.
+        /// If a handler panics during the wait, the answer is not taken. This drops it.
         struct Forget<'a>(&'a ClientCore, CorrelationId);
         impl Drop for Forget<'_> {
             fn drop(&mut self) {
@@ -291,7 +293,7 @@ impl ClientCore {
         }
     }
 
-    /// The status of a channel's endpoint, by its counter. Always active where there is no endpoint.
+    /// The status of a channel's endpoint, given its counter. [`ChannelStatus::Active`] if there is no endpoint.
     pub(super) fn channel_status(&self, id: CounterId) -> ChannelStatus {
         if id == CounterId::NONE {
             return ChannelStatus::Active;
@@ -299,7 +301,8 @@ impl ClientCore {
         endpoint::channel_status(&self.counters(), id)
     }
 
-    /// What the sockets of a channel's endpoint are bound to, by the counter of its status; nothing unless it is active.
+    /// The addresses to which the sockets of a channel's endpoint are bound, given its status counter. Empty unless the
+    /// status is active.
     pub(super) fn local_socket_addresses(&self, status: CounterId) -> Vec<SocketAddr> {
         if status == CounterId::NONE || self.channel_status(status) != ChannelStatus::Active {
             return Vec::new();
@@ -307,7 +310,7 @@ impl ClientCore {
         endpoint::local_socket_addresses(&self.counters(), status)
     }
 
-    /// The counters of the driver that the client is connected to, or was last.
+    /// The counters of the present driver, or of the last one.
     pub(super) fn counters(&self) -> CountersReader {
         self.conductor().link().counters.clone()
     }
@@ -317,7 +320,7 @@ impl ClientCore {
     }
 }
 
-/// A number in which every bit depends on every bit of the seed: the last steps of splitmix64.
+/// Mixes the bits of a seed: the final steps of splitmix64.
 fn scramble(seed: i64) -> u64 {
     let mut bits = seed.cast_unsigned().wrapping_add(0x9E37_79B9_7F4A_7C15);
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

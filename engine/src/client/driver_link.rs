@@ -21,20 +21,20 @@ pub(super) struct DriverLink {
     pub(super) bells: AtomicBuffer,
     identity: DriverIdentity,
     liveness_timeout_ns: i64,
-    /// A command on its way into the ring.
+    /// A buffer for the command that is being sent.
     scratch: Vec<u8>,
 }
 
-/// What tells one run of a driver from the next in the same directory.
+/// Distinguishes the runs of drivers in the same directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DriverIdentity {
     /// The driver's process id, as it stated it.
     pub(super) pid: i64,
-    /// When it started, in epoch milliseconds.
+    /// When the driver started, in epoch milliseconds.
     pub(super) start_timestamp_ms: i64,
 }
 
-/// What a connection is made of.
+/// The parts of a connection.
 pub(super) struct LinkParts {
     pub(super) to_driver: ManyToOneRingBuffer,
     pub(super) events: Receiver,
@@ -42,12 +42,12 @@ pub(super) struct LinkParts {
     /// The header of the CnC file.
     pub(super) bells: AtomicBuffer,
     pub(super) identity: DriverIdentity,
-    /// How long the driver lets a client be silent.
+    /// The driver's client liveness timeout.
     pub(super) liveness_timeout: Duration,
 }
 
 impl DriverLink {
-    /// Draws a client id and keeps what the connection is made of.
+    /// Creates the connection, with a new client id.
     pub(super) fn new(parts: LinkParts) -> Self {
         let LinkParts { to_driver, events, counters, bells, identity, liveness_timeout } = parts;
         let liveness_timeout_ns = i64::try_from(liveness_timeout.as_nanos()).unwrap_or(i64::MAX);
@@ -68,17 +68,18 @@ impl DriverLink {
         self.liveness_timeout_ns
     }
 
-    /// An id for the next command.
+    /// The id of the next command.
     pub(super) fn next_correlation_id(&self) -> CorrelationId {
         self.to_driver.next_correlation_id()
     }
 
-    /// When the driver last said that it lives, on the wall clock.
+    /// The driver's last heartbeat, by the wall clock.
     pub(super) fn heartbeat(&self) -> EpochMillis {
         self.to_driver.consumer_heartbeat()
     }
 
-    /// Whether the driver knows the command that asks for a session id: system counter 43 states its protocol (trap 38).
+    /// Whether the driver supports the command that asks for a session id. System counter 43 has its protocol version
+    /// (trap 38).
     pub(super) fn answers_for_session_ids(&self) -> bool {
         const FIRST_THAT_KNOWS: i64 = 1 << 16;
         let id = RegistrationId::new(SystemCounter::ControlProtocolVersion.id().get().into());
@@ -86,13 +87,14 @@ impl DriverLink {
         version.is_some_and(|version| version >= FIRST_THAT_KNOWS)
     }
 
-    /// The heartbeat counter that the driver made for this client, if it has made it.
+    /// The client's heartbeat counter, if the driver has allocated it.
     pub(super) fn find_own_heartbeat(&self) -> Option<(CounterId, OwnedWord<i64>)> {
         let id = self.counters.find(type_id::CLIENT_HEARTBEAT, RegistrationId::new(self.client_id.get()))?;
         self.is_own_heartbeat(id).then_some((id, self.counters.own_value(id)?))
     }
 
-    /// Whether the counter is (still) this client's heartbeat: the client id is its key and its registration id (trap 32).
+    /// Whether the counter is still this client's heartbeat. The client id is its key and its registration id (trap
+    /// 32).
     pub(super) fn is_own_heartbeat(&self, id: CounterId) -> bool {
         self.counters.get(id).is_some_and(|record| {
             record.type_id == type_id::CLIENT_HEARTBEAT && record.key.get_i64(0) == Some(self.client_id.get())
@@ -121,9 +123,9 @@ impl DriverLink {
 /// Why a command could not be put into the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SendError {
-    /// No room now.
+    /// The ring has no space at the moment.
     Full,
-    /// Never.
+    /// The command is too long for the ring.
     TooLong { length: usize, most: usize },
     /// The ring is damaged.
     Ring(RingWriteError),

@@ -7,7 +7,7 @@ use crate::channel_uri::{ChannelUri, Host, HostAndPort};
 use crate::counters::{ChannelStatus, CountersReader, SockaddrKey, type_id};
 use crate::types::CounterId;
 
-/// What the status counter `id` says. One that has become another kind of counter is none any more.
+/// The status in the status counter `id`. [`ChannelStatus::NoCounter`] if the counter has another type.
 pub(super) fn channel_status(counters: &CountersReader, id: CounterId) -> ChannelStatus {
     match counters.get(id) {
         Some(counter) if matches!(counter.type_id, type_id::SEND_CHANNEL_STATUS | type_id::RECEIVE_CHANNEL_STATUS) => {
@@ -17,7 +17,7 @@ pub(super) fn channel_status(counters: &CountersReader, id: CounterId) -> Channe
     }
 }
 
-/// The addresses of the sockets that serve the channel with this status counter and work, in the order of their counters.
+/// The addresses of the active sockets of the channel with this status counter, in the order of their counters.
 pub(super) fn local_socket_addresses(counters: &CountersReader, status: CounterId) -> Vec<SocketAddr> {
     let mut addresses = Vec::new();
     counters.for_each(|counter| {
@@ -32,20 +32,20 @@ pub(super) fn local_socket_addresses(counters: &CountersReader, status: CounterI
     addresses
 }
 
-/// The channel with the port of `bound` where its endpoint has port 0; as it is if it has another one, or no endpoint. All else
-/// in it stays.
+/// The channel with the port of `bound` in place of port 0 in its endpoint. Unchanged if the endpoint has another port,
+/// or if there is none.
 pub(super) fn with_endpoint_port(channel: &str, bound: SocketAddr) -> String {
     let Some(host) = wildcard_host(channel) else { return channel.to_owned() };
     let (start, params) = channel.split_once('?').unwrap_or((channel, ""));
     let params = params.split('|').map(|param| match param.split_once('=') {
-        // Of several endpoints the last one counts; that of the others is of no account.
+        // If there are several endpoints, the last one is used.
         Some(("endpoint", _)) => format!("endpoint={host}:{}", bound.port()),
         _ => param.to_owned(),
     });
     format!("{start}?{}", params.collect::<Vec<_>>().join("|"))
 }
 
-/// The host of a channel's endpoint that has port 0.
+/// The host of a channel's endpoint with port 0.
 fn wildcard_host(channel: &str) -> Option<String> {
     let uri = ChannelUri::parse(channel).ok()?;
     let endpoint = uri.params().endpoint.as_ref().filter(|endpoint| endpoint.port() == 0)?;
@@ -54,7 +54,7 @@ fn wildcard_host(channel: &str) -> Option<String> {
 
 fn socket_address(text: &[u8]) -> Option<SocketAddr> {
     let text = core::str::from_utf8(text).ok()?;
-    // Java's driver writes a scope by the name of its interface, which the standard library does not read.
+    // Java's driver writes the scope of an address as the interface's name, which the standard library does not parse.
     text.parse().ok().or_else(|| {
         let address = HostAndPort::parse(text)?;
         let ip: IpAddr = match address.host() {

@@ -40,12 +40,12 @@ impl<T> Epoch<T> {
 }
 
 impl<T> Epochs<T> {
-    /// A chain with its first binding, open.
+    /// A chain with an open first binding.
     pub(super) fn new(binding: T) -> Self {
         Self { first: Epoch::new(binding) }
     }
 
-    /// The binding in force, or `None` while there is none: the handle is closed, or its client has lost the driver.
+    /// The current binding. `None` if the handle is closed or its client has no driver.
     #[inline]
     pub(super) fn current(&self) -> Option<&T> {
         if self.first.is_open() {
@@ -54,18 +54,18 @@ impl<T> Epochs<T> {
         self.later()
     }
 
-    /// The newest binding, in force or not: for what stays readable after the end, such as identities.
+    /// The newest binding, open or closed. For properties that stay readable, such as ids.
     pub(super) fn newest(&self) -> &T {
         &self.last().binding
     }
 
-    /// Closes the epoch in force, if any. Calls that already hold its binding run to their end on it.
+    /// Closes the current epoch, if there is one. Calls that already hold its binding complete.
     pub(super) fn close(&self) {
         // ORDERING(client.epoch-open): Release. Pairs with the Acquire load in `is_open`.
         self.last().open.store(CLOSED, Ordering::Release);
     }
 
-    /// Closes the epoch in force and begins another. Only the conductor calls this, under its lock.
+    /// Closes the current epoch and begins another. Only the conductor calls this, under its lock.
     pub(super) fn renew(&self, binding: T) {
         let last = self.last();
         last.open.store(CLOSED, Ordering::Release);
@@ -88,7 +88,7 @@ impl<T> Epochs<T> {
 }
 
 impl<T> Drop for Epochs<T> {
-    /// One epoch after another, so that a long chain takes no deep stack.
+    /// Iterative, so that a long chain does not overflow the stack.
     fn drop(&mut self) {
         let mut next = self.first.next.take();
         while let Some(mut epoch) = next {

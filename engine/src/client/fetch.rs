@@ -7,25 +7,25 @@
 
 use crate::logbuffer::{LogBuffers, PARTITION_COUNT};
 
-/// How many bytes of a log a step is: what Linux maps for one page that is asked for, unless it was told otherwise.
+/// The number of bytes per step. Linux maps this many around a faulting page, unless configured otherwise.
 const STEP: usize = 64 << 10;
 
-/// How much of a log is still to be fetched.
+/// The part of a log that is still to be fetched.
 #[derive(Debug)]
 pub(super) struct Fetch {
-    /// Where the next step begins, in the log's file.
+    /// The offset of the next step in the log's file.
     at: usize,
     left: usize,
 }
 
-/// A step's pages.
+/// The pages of one step.
 pub(super) struct Pages {
     log: LogBuffers,
     at: usize,
 }
 
 impl Fetch {
-    /// All of the log's terms, from where its publisher is onwards; nothing of a log with holes.
+    /// All terms of the log, from the publisher's position on. Nothing if the log is sparse.
     pub(super) fn of(log: &LogBuffers) -> Self {
         let position = log.metadata().producer_position(log.term_length(), log.initial_term_id()).get();
         let length = length(log);
@@ -33,7 +33,7 @@ impl Fetch {
         Self { at, left: if log.metadata().is_sparse() { 0 } else { length } }
     }
 
-    /// Nothing: all is at hand already.
+    /// Nothing to fetch.
     pub(super) fn nothing() -> Self {
         Self { at: 0, left: 0 }
     }
@@ -48,14 +48,14 @@ impl Fetch {
 }
 
 impl Pages {
-    /// Has them at hand, if the system can.
+    /// Fetches the pages, if the operating system supports that.
     pub(super) fn fetch(self) {
         let term_length = self.log.term_length().get() as usize;
         self.log.term(self.at / term_length).fetch(self.at % term_length, STEP);
     }
 }
 
-/// How long a log's terms are together: a multiple of a step, since each is.
+/// The length of all terms together. A multiple of a step, because each term is.
 fn length(log: &LogBuffers) -> usize {
     PARTITION_COUNT * log.term_length().get() as usize
 }

@@ -14,28 +14,28 @@ use crate::time::{Clock, EpochMillis};
 
 /// Where a conductor looks for a driver.
 pub(crate) trait FindDriver: Send {
-    /// Looks once.
+    /// Looks for a driver once.
     ///
     /// # Errors
     ///
-    /// What waiting will not change.
+    /// A permanent error, which waiting does not resolve.
     fn find(&mut self, now: EpochMillis) -> Result<Found, ConnectError>;
 }
 
-/// What a look found.
+/// The result of looking for a driver.
 pub(crate) enum Found {
-    /// A driver that lives.
+    /// A driver that is alive.
     Driver(Box<DriverLink>),
-    /// None, or not yet.
+    /// No driver, or not yet.
     NotYet(Missing),
 }
 
-/// What was there instead of a driver that lives.
+/// What was found instead of a driver that is alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
-    /// No complete CnC file; the text says what was there.
+    /// No complete CnC file. The text describes what was found.
     Files(String),
-    /// The heartbeat of a driver that is gone: its age, unless it was shut down.
+    /// The heartbeat of a driver that is gone: its age, or `None` if the driver was shut down.
     Heartbeat(Option<i64>),
 }
 
@@ -73,8 +73,8 @@ impl FindDriver for DriverDirectory {
     }
 }
 
-/// Waits for a driver, up to the driver timeout: it may only be starting, or a dead one's files may be about to be replaced
-/// (trap 2).
+/// Waits for a driver, up to the driver timeout. The driver may still be starting, or about to replace a dead one's
+/// files (trap 2).
 pub(super) fn wait_for_driver(
     directory: &mut DriverDirectory,
     clock: &dyn Clock,

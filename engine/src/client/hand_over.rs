@@ -8,10 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::sync::{AtomicI32, Ordering};
 
-/// A list of changes with one owner at its far end.
+/// A list of changes with one consumer.
 #[derive(Debug)]
 pub(super) struct HandOver<C> {
-    /// Grows, wrapping, with every edit.
+    /// Incremented, wrapping, with every edit.
     version: AtomicI32,
     changes: Mutex<Vec<C>>,
 }
@@ -22,23 +22,24 @@ impl<C> HandOver<C> {
         Self { version: AtomicI32::new(0), changes: Mutex::new(Vec::new()) }
     }
 
-    /// Lets the conductor add changes, or take back ones that were not picked up.
+    /// Lets the conductor add changes, or remove ones that were not picked up.
     pub(super) fn edit(&self, edit: impl FnOnce(&mut Vec<C>)) {
         let mut changes = self.lock();
         edit(&mut changes);
-        // Only the conductor edits, and it holds the lock: no read-modify-write is needed. Relaxed: whoever sees the new
-        // version takes the lock before it looks at the changes, and that orders them.
+        // Only the conductor edits, under the lock, so no read-modify-write is needed. Relaxed is sufficient, because a
+        // reader that sees the new version takes the lock before it reads the changes.
         let version = self.version.load(Ordering::Relaxed);
         self.version.store(version.wrapping_add(1), Ordering::Relaxed);
     }
 
-    /// What to compare with [`Self::take`]'s answer to find out whether there is something to take. Relaxed: see `edit`.
+    /// The version to compare with the last result of [`Self::take`]. If it differs, there are changes. Relaxed: see
+    /// `edit`.
     #[inline]
     pub(super) fn version(&self) -> i32 {
         self.version.load(Ordering::Relaxed)
     }
 
-    /// Moves all changes to the end of `into`, and returns the version that they bring the owner to.
+    /// Moves all changes to the end of `into`. Returns the version after them.
     pub(super) fn take(&self, into: &mut Vec<C>) -> i32 {
         let mut changes = self.lock();
         into.append(&mut changes);
@@ -46,7 +47,7 @@ impl<C> HandOver<C> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<C>> {
-        // A list of whole changes is never left half edited.
+        // A panic cannot leave the list half edited.
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

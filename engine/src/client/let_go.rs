@@ -8,24 +8,24 @@ use std::thread;
 use crate::logbuffer::LogBuffers;
 use crate::memory::AtomicBuffer;
 
-/// What the kernel is quick with, in bytes.
+/// The length in bytes up to which the kernel unmaps quickly.
 const SMALL: usize = 8 << 20;
 
-/// Something that is not used any more.
+/// A mapping that is not used any more.
 pub(super) enum Unused {
-    /// A log, unmapped with the last handle to it.
+    /// A log. Unmapped with its last handle.
     Log(LogBuffers),
-    /// A log of an epoch that is over: what it holds is free, while its addresses stay good.
+    /// A log of a past epoch. Its memory is freed, but its addresses stay valid.
     PastLog(LogBuffers),
-    /// A part of a CnC file, for which the same holds.
+    /// A part of a past CnC file. Treated like a past log.
     PastCnc(AtomicBuffer),
 }
 
-/// What a thread is to do.
+/// The work of a thread.
 pub(super) type Work = Box<dyn FnOnce() + Send>;
 
 impl Unused {
-    /// How long it is, in bytes, as far as that matters.
+    /// The length in bytes, as far as it matters here.
     fn len(&self) -> usize {
         match self {
             Self::Log(log) | Self::PastLog(log) => 3 * log.term_length().get() as usize,
@@ -42,13 +42,13 @@ impl Unused {
     }
 }
 
-/// Lets go of these: at once, or, where they are large, with a thread if `start` gets one.
+/// Frees these mappings: at once, or on a thread that `start` starts if they are large.
 pub(super) fn let_go(unused: Vec<Unused>, start: impl FnOnce(Work) -> bool) {
     let at_once = |unused: Vec<Unused>| unused.into_iter().for_each(Unused::let_go);
     if unused.iter().map(Unused::len).sum::<usize>() <= SMALL {
         return at_once(unused);
     }
-    // Handed over when there is somebody to take it.
+    // Passed to the thread once it exists.
     let (give, take) = channel();
     let has_started = start(Box::new(move || take.into_iter().for_each(at_once)));
     if !has_started {
@@ -58,7 +58,7 @@ pub(super) fn let_go(unused: Vec<Unused>, start: impl FnOnce(Work) -> bool) {
     }
 }
 
-/// Has work done by a thread of its own. False when the system grants none.
+/// Runs `work` on a new thread. Returns false if the thread cannot be started.
 pub(super) fn on_a_thread(work: Work) -> bool {
     thread::Builder::new().name("gannet-unmap".to_owned()).spawn(work).is_ok()
 }

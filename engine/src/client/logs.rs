@@ -19,25 +19,25 @@ use crate::logbuffer::{LogBuffers, LogOpenError};
 use crate::memory::AtomicBuffer;
 use crate::time::MonotonicNanos;
 
-/// Maps a log by its path: the file system's in production.
+/// Maps a log file by its path. In production, from the file system.
 pub(super) type OpenLog = Box<dyn FnMut(&Path) -> Result<LogBuffers, LogOpenError> + Send>;
 
-/// Every log that the client has mapped.
+/// All logs that the client has mapped.
 pub(super) struct Logs {
     open: OpenLog,
     linger_ns: i64,
-    /// Whether all pages of a log are fetched when it is mapped, and not by and by.
+    /// Whether all pages of a log are fetched when it is mapped, rather than gradually.
     pre_touch: bool,
     mapped: HashMap<i64, Mapped>,
-    /// Those of which pages are to be fetched, in the order in which that is done.
+    /// The logs whose pages are still to be fetched, in order.
     fetched: VecDeque<i64>,
-    /// What belongs to a driver, or a session epoch, that is gone: its key means nothing any more.
+    /// Logs of a past driver or session epoch. Their keys have no meaning any more.
     orphans: Vec<Orphan>,
-    /// Starts a thread that does this, or says that it cannot.
+    /// Runs work on a new thread. Returns false if the thread cannot be started.
     start: Box<dyn FnMut(Work) -> bool + Send>,
 }
 
-/// Held by whoever may lend parts of a log, to be read or to be written: for as long as it is, the log stays as it is.
+/// Held by a handle that may lend parts of a log for reading or writing. The log is not vacated as long as it is held.
 pub(super) type Lending = Arc<()>;
 
 struct Orphan {
@@ -57,12 +57,13 @@ struct Mapped {
     users: usize,
     lending: Lending,
     fetch: Fetch,
-    /// When to let it go; set while there is no user.
+    /// When to free the log. Set while it has no users.
     expires: MonotonicNanos,
 }
 
 impl Logs {
-    /// No logs yet. One without users is kept for `linger_ns`. With `pre_touch`, all pages of one are fetched when it is mapped.
+    /// No logs. A log without users is kept for `linger_ns`. With `pre_touch`, all pages of a log are fetched when it
+    /// is mapped.
     pub(super) fn new(open: OpenLog, linger_ns: i64, pre_touch: bool) -> Self {
         Self {
             open,
@@ -75,8 +76,8 @@ impl Logs {
         }
     }
 
-    /// The log with this key, mapped now if it is not yet, and what whoever lends parts of it must hold. To be given back with
-    /// [`Self::release`].
+    /// The log with this key, and the token that handles hold while they lend parts of it. Maps the log if necessary.
+    /// To be returned with [`Self::release`].
     pub(super) fn acquire(&mut self, key: i64, path: &Path) -> Result<(LogBuffers, Lending), LogOpenError> {
         if let Some(mapped) = self.mapped.get_mut(&key) {
             mapped.users += 1;
@@ -84,7 +85,7 @@ impl Logs {
         }
         let log = (self.open)(path)?;
         let lending = Lending::default();
-        // Where they cannot be fetched now they are when they are used.
+        // If the pages cannot be fetched now, they are fetched on first use.
         let fetch = if self.pre_touch && log.populate() { Fetch::nothing() } else { Fetch::of(&log) };
         let expires = MonotonicNanos::NEVER;
         let mapped = Mapped { log: log.clone(), users: 1, lending: Arc::clone(&lending), fetch, expires };
@@ -93,7 +94,7 @@ impl Logs {
         Ok((log, lending))
     }
 
-    /// What is to be fetched next, of the log that was mapped first of those of which something is left.
+    /// The next pages to fetch: those of the log that was mapped first and is not fetched completely.
     pub(super) fn next_pages(&mut self) -> Option<Pages> {
         while let Some(key) = self.fetched.front() {
             let used = self.mapped.get_mut(key).filter(|mapped| mapped.users > 0);
@@ -106,7 +107,7 @@ impl Logs {
         None
     }
 
-    /// Gives back one use of a log.
+    /// Returns one use of a log.
     pub(super) fn release(&mut self, key: i64, now: MonotonicNanos) {
         if let Some(mapped) = self.mapped.get_mut(&key) {
             mapped.users = mapped.users.saturating_sub(1);
@@ -116,8 +117,8 @@ impl Logs {
         }
     }
 
-    /// Gives back every use of every log, because the driver that named them is gone, or this client is none of its clients
-    /// any more: the same keys may come to denote other files.
+    /// Returns all uses of all logs, because the driver is gone or the client is no longer registered with it. The same
+    /// keys may denote other files from now on.
     pub(super) fn orphan_all(&mut self, now: MonotonicNanos) {
         let expires = now.saturating_add_ns(self.linger_ns);
         self.orphans.extend(self.mapped.drain().map(|(_, mapped)| {
@@ -126,13 +127,13 @@ impl Logs {
         }));
     }
 
-    /// Takes over what is left of a CnC file that the client does not use any more.
+    /// Takes over a part of a CnC file that the client does not use any more.
     pub(super) fn orphan_cnc(&mut self, part: AtomicBuffer, now: MonotonicNanos) {
         let expires = now.saturating_add_ns(self.linger_ns);
         self.orphans.push(Orphan { expires, memory: Memory::Cnc(part), lending: Lending::default() });
     }
 
-    /// Lets go of what has lingered long enough, and returns how much that was.
+    /// Frees the mappings whose linger is over. Returns how many.
     pub(super) fn expire(&mut self, now: MonotonicNanos) -> usize {
         let is_over = |_: &i64, mapped: &mut Mapped| mapped.users == 0 && now >= mapped.expires;
         let mut unused: Vec<_> = self.mapped.extract_if(is_over).map(|(_, mapped)| Unused::Log(mapped.log)).collect();
@@ -140,7 +141,7 @@ impl Logs {
             if now < orphan.expires {
                 return false;
             }
-            // In one step: whoever has not begun to lend by now never will.
+            // In one step: a handle that does not hold the token now will never lend.
             match Arc::try_unwrap(std::mem::take(&mut orphan.lending)) {
                 Ok(()) => true,
                 Err(lent) => {
@@ -160,7 +161,7 @@ impl Logs {
         count
     }
 
-    /// Lets go of everything at once.
+    /// Frees everything at once.
     pub(super) fn clear(&mut self) {
         self.mapped.clear();
         self.orphans.clear();

@@ -4,13 +4,13 @@ use crate::client::epochs::Epochs;
 use crate::memory::OwnedWord;
 use crate::types::{CounterId, RegistrationId};
 
-/// The half of a counter that the conductor holds too.
+/// The half of a counter that the handle shares with the conductor.
 #[derive(Debug)]
 pub(crate) struct CounterShared {
     pub(crate) bindings: Epochs<CounterBinding>,
 }
 
-/// What a counter is for one session epoch.
+/// A counter's binding in one session epoch.
 #[derive(Debug)]
 pub(crate) struct CounterBinding {
     pub(crate) registration_id: RegistrationId,

@@ -8,25 +8,25 @@ use crate::logbuffer::{AppenderError, Doorbell, ExclusiveAppender, LogBuffers};
 use crate::memory::{AtomicBuffer, OwnedWord};
 use crate::sync::{AtomicI32, Ordering};
 
-/// The half of an exclusive publication that the conductor holds too.
+/// The half of an exclusive publication that the handle shares with the conductor.
 #[derive(Debug)]
 pub(crate) struct ExclusiveShared {
-    /// The generation of the binding in force; [`CLOSED`] when there is none.
+    /// The generation of the current binding. [`CLOSED`] if there is none.
     generation: AtomicI32,
-    /// What the owner has not picked up yet, and its generation.
+    /// The binding that the owner has not picked up yet, and its generation.
     next: Mutex<(i32, Option<ExclusiveBinding>)>,
 }
 
-/// The generation of no binding.
+/// The generation without a binding.
 pub(crate) const CLOSED: i32 = 0;
 
-/// What an exclusive publication is for one session epoch.
+/// An exclusive publication's binding in one session epoch.
 #[derive(Debug)]
 pub(crate) struct ExclusiveBinding {
     pub(crate) appender: ExclusiveAppender,
     pub(crate) doorbell: Doorbell,
     pub(crate) ids: PublicationIds,
-    /// For its claims.
+    /// Held for claims.
     _lending: Lending,
 }
 
@@ -52,7 +52,7 @@ impl ExclusiveShared {
 
     pub(crate) fn renew(&self, binding: ExclusiveBinding) {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        // One and up, so that it never equals CLOSED, wrapping or not.
+        // From 1 on, so that it never equals `CLOSED`, even after wrapping.
         next.0 = next.0.checked_add(1).unwrap_or(1);
         next.1 = Some(binding);
         // ORDERING(client.exclusive-generation): Release. Pairs with the Acquire load in `is_bound`; the lock publishes the
@@ -71,7 +71,7 @@ impl ExclusiveShared {
         self.generation.load(Ordering::Acquire) == generation
     }
 
-    /// Looks at the appender that the owner has not picked up yet; `None` when closed.
+    /// Calls `look` with the appender that the owner has not picked up yet. `None` if closed.
     #[cold]
     pub(crate) fn look_at_next<T>(&self, look: impl FnOnce(&ExclusiveAppender) -> T) -> Option<T> {
         let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,8 +1,8 @@
-//! The ids of a publication at the driver.
+//! The driver's ids of a publication.
 
 use crate::types::{CounterId, RegistrationId, SessionId};
 
-/// What the driver calls a publication, in one session epoch.
+/// The driver's ids of a publication in one session epoch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PublicationIds {
     pub(crate) registration_id: RegistrationId,

@@ -15,7 +15,7 @@ pub(super) use ids::PublicationIds;
 pub(super) use publication::{PublicationBinding, PublicationShared};
 pub(super) use subscription::{ImageChange, SubscriptionShared};
 
-/// The half of any handle.
+/// The shared half of any handle.
 #[derive(Clone)]
 pub(crate) enum Bound {
     Publication(Arc<PublicationShared>),

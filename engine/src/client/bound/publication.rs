@@ -9,7 +9,7 @@ use crate::logbuffer::{AppenderError, ConcurrentAppender, Doorbell, LogBuffers, 
 use crate::memory::{AtomicBuffer, OwnedWord};
 use crate::types::StreamId;
 
-/// The half of a publication that the conductor holds too.
+/// The half of a publication that the handle shares with the conductor.
 #[derive(Debug)]
 pub(crate) struct PublicationShared {
     pub(crate) bindings: Epochs<PublicationBinding>,
@@ -17,13 +17,13 @@ pub(crate) struct PublicationShared {
     pub(crate) stream_id: StreamId,
 }
 
-/// What a publication is for one session epoch.
+/// A publication's binding in one session epoch.
 #[derive(Debug)]
 pub(crate) struct PublicationBinding {
     pub(crate) appender: ConcurrentAppender,
     pub(crate) doorbell: Doorbell,
     pub(crate) ids: PublicationIds,
-    /// Held from the first claim on, since nobody can tell when the last one ends; until then, where it is to be had.
+    /// Held from the first claim on, because the end of the last claim is unknown.
     lending: OnceLock<Lending>,
     to_lend: Weak<()>,
 }
@@ -41,7 +41,7 @@ impl PublicationBinding {
         Ok(Self { appender: ConcurrentAppender::new(log, limit)?, doorbell, ids, lending, to_lend })
     }
 
-    /// To be called before a claim is made: a claim is a slice of the log, under which the log must stay as it is.
+    /// Must be called before a claim. A claim is a slice of the log, so the log must not be vacated from then on.
     #[inline]
     pub(crate) fn lend(&self) -> Result<(), OfferError> {
         if self.lending.get().is_some() { Ok(()) } else { self.begin_to_lend() }
@@ -49,7 +49,7 @@ impl PublicationBinding {
 
     #[cold]
     fn begin_to_lend(&self) -> Result<(), OfferError> {
-        // None if the log has been given up: the call has slept since the publication was closed.
+        // `None` if the log was released: this thread was suspended while the publication was closed.
         let lending = self.to_lend.upgrade().ok_or(OfferError::Closed)?;
         self.lending.get_or_init(|| lending);
         Ok(())

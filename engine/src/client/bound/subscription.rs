@@ -9,14 +9,14 @@ use crate::logbuffer::Bell;
 use crate::sync::{AtomicI32, Ordering, fence};
 use crate::types::{CounterId, RegistrationId, StreamId};
 
-/// The half of a subscription that the conductor holds too.
+/// The half of a subscription that the handle shares with the conductor.
 #[derive(Debug)]
 pub(crate) struct SubscriptionShared {
     pub(crate) channel: String,
     pub(crate) stream_id: StreamId,
     pub(crate) changes: HandOver<ImageChange>,
     pub(crate) state: Mutex<SubscriptionState>,
-    /// 1 while the owner sleeps, or is about to.
+    /// 1 while the owner sleeps or is about to sleep.
     pub(crate) drowsy: AtomicI32,
 }
 
@@ -25,13 +25,13 @@ pub(crate) struct SubscriptionState {
     pub(crate) registration_id: RegistrationId,
     pub(crate) channel_status_id: CounterId,
     pub(crate) open: bool,
-    /// What the conductor has announced and not withdrawn.
+    /// The images that the conductor has announced and not removed.
     pub(crate) images: Vec<ImageInfo>,
-    /// What the owner sleeps on.
+    /// The bell on which the owner sleeps.
     pub(crate) bell: Bell,
 }
 
-/// What the conductor did to the images.
+/// A change of the images by the conductor.
 #[derive(Debug)]
 pub(crate) enum ImageChange {
     Add(Image),
@@ -52,10 +52,10 @@ impl SubscriptionShared {
         Self { channel, stream_id, changes, state, drowsy }
     }
 
-    /// Begins another session epoch.
+    /// Begins a new session epoch.
     pub(crate) fn renew(&self, registration_id: RegistrationId, channel_status_id: CounterId, bell: Bell) {
         let mut state = self.lock();
-        // The owner may be asleep on the old one.
+        // The owner may be sleeping on the old bell.
         std::mem::replace(&mut state.bell, bell).ring();
         state.registration_id = registration_id;
         state.channel_status_id = channel_status_id;
@@ -70,12 +70,12 @@ impl SubscriptionShared {
         self.lock().images.iter().any(|image| image.correlation_id().get() == id)
     }
 
-    /// The ids of the images, which are the keys of their logs.
+    /// The ids of the images, which are also the keys of their logs.
     pub(crate) fn image_ids(&self) -> Vec<i64> {
         self.lock().images.iter().map(|image| image.correlation_id().get()).collect()
     }
 
-    /// The ids of the images that the driver no longer has a position for.
+    /// The ids of the images for which the driver no longer has a position counter.
     pub(crate) fn images_unknown_to(&self, counters: &CountersReader) -> Vec<i64> {
         let state = self.lock();
         let unknown = state.images.iter().filter(|image| !image.is_known_to(counters));
@@ -87,7 +87,7 @@ impl SubscriptionShared {
         self.change(|changes| changes.push(ImageChange::Add(image)));
     }
 
-    /// Closes an image and takes it away.
+    /// Closes and removes an image.
     pub(crate) fn remove_image(&self, id: i64) -> Option<ImageInfo> {
         let mut state = self.lock();
         let at = state.images.iter().position(|image| image.correlation_id().get() == id)?;
@@ -95,7 +95,8 @@ impl SubscriptionShared {
         drop(state);
         image.close();
         self.change(|changes| {
-            // One that the owner never saw need not pass through its hands: the list stays as short as there are images.
+            // An image that the owner has not seen yet is removed from the list of changes, so the list never grows
+            // beyond the number of images.
             let unseen =
                 |change: &ImageChange| matches!(change, ImageChange::Add(added) if added.correlation_id().get() == id);
             match changes.iter().position(unseen) {
@@ -106,7 +107,7 @@ impl SubscriptionShared {
         Some(image)
     }
 
-    /// Ends what the subscription can do for now, and returns the images that this closed.
+    /// Closes the subscription for now. Returns the images that this closed.
     pub(crate) fn close(&self) -> Vec<ImageInfo> {
         let mut state = self.lock();
         state.open = false;
@@ -132,7 +133,7 @@ impl SubscriptionShared {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, SubscriptionState> {
-        // Plain values, each set whole.
+        // The values are plain, and each is set as a whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -15,14 +15,14 @@ use crate::command::{Command, Destination, RemoveDestinationById, Text};
 use crate::time::MonotonicNanos;
 use crate::types::{ClientId, CorrelationId, RegistrationId};
 
-/// What is to become of the destinations of a publication or subscription.
+/// A change of the destinations of a publication or subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DestinationChange {
-    /// One more.
+    /// Adds the destination with this channel.
     Add(String),
-    /// Without the one that this channel names.
+    /// Removes the destination with this channel.
     Remove(String),
-    /// Without the one that was added under this id. For publications.
+    /// Removes the destination that was added with this id. For publications.
     RemoveById(RegistrationId),
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Destinations(Vec<Known>);
 
 #[derive(Debug)]
 struct Known {
-    /// What the application knows it by: the id of the command that added it first.
+    /// The application's id of the destination: the id of the command that first added it.
     id: RegistrationId,
     channel: String,
     state: State,
@@ -40,11 +40,11 @@ struct Known {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// The driver has it, under this id.
+    /// The driver has the destination, under this id.
     There(RegistrationId),
-    /// The driver does not have it, and is to be asked from then on.
+    /// The driver does not have the destination. It is asked for it at `retry_at`.
     Wanted { retry_at: MonotonicNanos },
-    /// The driver has been asked.
+    /// The driver has been asked for the destination.
     Asked(CorrelationId),
 }
 
@@ -56,7 +56,7 @@ impl DestinationChange {
         }
     }
 
-    /// The command that asks for it.
+    /// The command that asks the driver for the destination.
     fn command<'a>(
         &'a self,
         of: &Wanted,
@@ -87,7 +87,7 @@ impl Destinations {
         self.0.len()
     }
 
-    /// What the driver has, by its own ids.
+    /// The destinations that the driver has, with the driver's ids.
     #[cfg(test)]
     pub(super) fn there(&self) -> Vec<(i64, String)> {
         let there = self.0.iter().filter_map(|known| match known.state {
@@ -97,22 +97,22 @@ impl Destinations {
         there.collect()
     }
 
-    /// How many of them the driver does not have.
+    /// The number of destinations that the driver does not have.
     pub(super) fn missing(&self) -> usize {
         self.0.iter().filter(|known| !matches!(known.state, State::There(_))).count()
     }
 
-    /// The driver is gone, or has given the client up: it has none of them any more.
+    /// Marks all destinations as missing, because the driver is gone or has timed out the client.
     pub(super) fn lose(&mut self, now: MonotonicNanos) {
         self.0.iter_mut().for_each(|known| known.state = State::Wanted { retry_at: now });
     }
 
-    /// What the application knows the destination by that the driver knows by this id.
+    /// The application's id of the destination with this driver's id.
     pub(super) fn name_of(&self, id: RegistrationId) -> RegistrationId {
         self.0.iter().find(|known| known.state == State::There(id)).map_or(id, |known| known.id)
     }
 
-    /// What the driver knows the destination by that the application knows by this id.
+    /// The driver's id of the destination with this application's id.
     fn id_of(&self, name: RegistrationId) -> RegistrationId {
         let there = self.0.iter().filter(|known| known.id == name).find_map(|known| match known.state {
             State::There(id) => Some(id),
@@ -121,7 +121,7 @@ impl Destinations {
         there.unwrap_or(name)
     }
 
-    /// The driver has done this.
+    /// Applies a change that the driver has made.
     fn change(&mut self, change: DestinationChange, id: RegistrationId) {
         match change {
             DestinationChange::Add(channel) => self.0.push(Known { id, channel, state: State::There(id) }),
@@ -131,7 +131,7 @@ impl Destinations {
     }
 }
 
-/// Whether both channels name one destination: drivers go by the endpoint alone.
+/// Whether both channels denote the same destination. Drivers compare only the endpoint.
 fn is_same(one: &str, other: &str) -> bool {
     let endpoint = |channel: &str| {
         let uri = ChannelUri::parse(channel).ok().filter(|uri| !uri.is_spy())?;
@@ -141,8 +141,8 @@ fn is_same(one: &str, other: &str) -> bool {
 }
 
 impl Conductor {
-    /// Asks the driver to change the destinations of a publication or subscription. The answer is asked for with
-    /// [`Self::answer_to`], or not wanted any more with [`Self::forget`].
+    /// Asks the driver to change the destinations of a publication or subscription. Take the answer with
+    /// [`Self::answer_to`], or drop it with [`Self::forget`].
     pub(crate) fn change_destination(
         &mut self,
         key: ResourceKey,
@@ -153,7 +153,7 @@ impl Conductor {
         let request = change.request();
         let Some(resource) = self.resources.get(&key) else { return Err(AddError::Closed { request }) };
         let target = match resource.phase {
-            // Destinations of a publication are those of all its publishers.
+            // The destinations of a publication are shared by all its handles.
             Phase::Live { registration_id, log } => log.map_or(registration_id, RegistrationId::new),
             Phase::Adding { .. } | Phase::Down { .. } => return Err(AddError::NoDriver { request }),
             Phase::Failed(_) => return Err(AddError::NotRestored { request }),
@@ -173,14 +173,14 @@ impl Conductor {
         Ok(correlation_id)
     }
 
-    /// The driver has changed the destinations of this resource.
+    /// Records that the driver has changed the destinations of this resource.
     pub(super) fn destination_changed(&mut self, key: ResourceKey, change: DestinationChange, id: CorrelationId) {
         if let Some(resource) = self.resources.get_mut(&key) {
             resource.destinations.change(change, id.registration());
         }
     }
 
-    /// Asks again for destinations whose publication or subscription is there again, as far as they are due.
+    /// Asks for the missing destinations whose publication or subscription is live again, as far as they are due.
     pub(super) fn restore_destinations(&mut self, now: MonotonicNanos) -> usize {
         let deadline = self.deadline(now);
         let (mut sent, mut failed) = (0, Vec::new());
@@ -213,7 +213,7 @@ impl Conductor {
         sent
     }
 
-    /// The driver has answered whether a destination is there again.
+    /// Handles the driver's answer to the request to restore a destination.
     pub(super) fn destination_answered(
         &mut self,
         key: ResourceKey,
@@ -221,7 +221,7 @@ impl Conductor {
         outcome: Result<(), AddError>,
         now: MonotonicNanos,
     ) {
-        // The socket of what was there before may still be open, so every refusal may pass.
+        // The previous socket may still be open, so every refusal may be temporary.
         let in_time = self.may_still_be_restored(now);
         let Some(resource) = self.resources.get_mut(&key) else { return };
         let asked = resource.destinations.0.iter_mut().find(|known| known.state == State::Asked(id));

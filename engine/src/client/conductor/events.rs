@@ -67,7 +67,7 @@ impl Conductor {
     fn on_error(&mut self, event: &OnError<'_>, now: MonotonicNanos) {
         let message = event.message.to_string();
         if event.error_code == ErrorCode::ChannelEndpointError {
-            // The field holds a counter id here: 32 bits of it.
+            // For this error, the field holds a 32-bit counter id.
             let channel_status_id = CounterId::new(event.offending_correlation_id.get() as i32);
             self.report(ClientError::ChannelEndpoint { channel_status_id, message });
             return;
@@ -112,13 +112,13 @@ impl Conductor {
             Err(error) => error,
         };
         self.logs.release(log_key, now);
-        // Nobody ever wrote to an exclusive publication that could not be bound: its subscribers need not drain it. A
-        // shared one may have other publishers, whom a revocation would end.
+        // Nothing was ever published to an exclusive publication that could not be bound, so its subscribers need not
+        // drain it. A shared publication may have other publishers, which a revocation would end.
         self.undo(registration_id, Undo::RemovePublication { revoke: exclusive });
         self.fail(key, error);
     }
 
-    /// Binds the handle of a publication to what the driver announced, making its shared half if this is the first time.
+    /// Binds the handle of a publication to the announced log. Creates the shared half if it is new.
     fn bind_publication(
         &mut self,
         key: ResourceKey,
@@ -207,7 +207,7 @@ impl Conductor {
         let Some(owner) = self.link.counters.own_registration_id(event.subscriber_position_id) else { return };
         let is_allocated = self.link.counters.state(event.subscriber_position_id) == Some(CounterState::Allocated);
         if !is_allocated || owner.load_relaxed() != subscription_id.get() {
-            // The image has gone again, and its log with it, before this client heard that it came.
+            // The image and its log were removed before this client received the event.
             return;
         }
         let (log, lending) = match self.logs.acquire(image_id, path_of(event.log_file)) {
@@ -245,8 +245,8 @@ impl Conductor {
         self.notices.push_back(Notice::UnavailableImage(handler, image));
     }
 
-    /// Says which images came while events were lost: the driver has a position for them, and this client does not know them. What it
-    /// would have to know to read them was in the event.
+    /// Reports the images that were announced while events were lost: the driver has a position counter for them, but
+    /// this client does not know them. It cannot read them, because the event contained their log.
     pub(super) fn tell_of_missed_images(&mut self) {
         if !std::mem::take(&mut self.may_miss_images) {
             return;
@@ -264,7 +264,7 @@ impl Conductor {
             let (Phase::Live { .. }, Some(Bound::Subscription(shared))) = (&resource.phase, &resource.bound) else {
                 return;
             };
-            // An untethered one that was too slow has a position, too, while it rests.
+            // An untethered subscription has a position counter even while it rests.
             let tethered = ChannelUri::parse(shared.channel()).is_ok_and(|uri| uri.params().tether != Some(false));
             if tethered && !shared.has_image(record.reference_id) {
                 let session_id = StreamKey::read(&record.key).map_or(SessionId::new(0), |key| key.session_id);
@@ -274,7 +274,7 @@ impl Conductor {
         missed.into_iter().for_each(|error| self.report(error));
     }
 
-    /// Takes away the images that went while events were lost.
+    /// Removes the images that ended while events were lost.
     pub(super) fn drop_vanished_images(&mut self, now: MonotonicNanos) {
         let vanished: Vec<_> = self
             .resources
@@ -327,7 +327,7 @@ impl Conductor {
     }
 
     fn on_publication_error(&mut self, event: &OnPublicationError<'_>) {
-        // An error concerns a log; every publication of this client on that log is told.
+        // The error concerns a log. All publications of this client with that log get it.
         for resource in self.resources.values() {
             let Phase::Live { registration_id, log: Some(log) } = resource.phase else { continue };
             if log != event.registration_id.get() || matches!(resource.bound, Some(Bound::Subscription(_))) {
@@ -347,7 +347,7 @@ impl Conductor {
         }
     }
 
-    /// The resource that waits for this answer. An answer to an add that was given up is undone instead.
+    /// The resource that waits for this answer. If its add was abandoned, undoes it instead.
     fn expected(&mut self, registration_id: RegistrationId) -> Option<ResourceKey> {
         if let Some(undo) = self.abandoned.remove(&registration_id.get()) {
             self.undo(registration_id, undo);
@@ -370,7 +370,7 @@ impl Conductor {
     }
 }
 
-/// The path that an event names, as its bytes.
+/// The path in an event, from its bytes.
 fn path_of(text: Text<'_>) -> &Path {
     Path::new(OsStr::from_bytes(text.as_bytes()))
 }

@@ -27,65 +27,68 @@ use crate::types::{CounterId, RegistrationId};
 use core::time::Duration;
 use std::collections::HashMap;
 
-/// How often a client looks and shows itself, at the least, in the time for which its driver lets it be silent.
+/// The minimum number of times that a client checks its driver and updates its heartbeat within the driver's client
+/// liveness timeout.
 const CHECKS_PER_LIVENESS_TIMEOUT: i64 = 4;
-/// How long the thread of the conductor may sleep in any case.
+/// The minimum time that the conductor's thread may sleep.
 const LEAST_IDLE: Duration = Duration::from_micros(100);
-/// How often a client without a driver looks for one.
+/// The interval at which a client without a driver looks for one, in nanoseconds.
 const SEEK_INTERVAL_NS: i64 = 100_000_000;
-/// How long a driver must have been silent before its directory is looked at for another: drivers beat once a second.
+/// How old the driver's heartbeat must be before the client looks for another driver in the directory, in nanoseconds.
+/// Drivers update it once a second.
 const SUSPICION_NS: i64 = 2_500_000_000;
-/// How long to wait before something is restored again that the driver refused because what was there before still goes away.
+/// How long to wait before a refused restoration is tried again, in nanoseconds. The driver may still be closing the
+/// previous resource.
 pub(super) const RESTORE_RETRY_NS: i64 = 200_000_000;
 
-/// How a client came to have no driver.
+/// Why a client has no driver.
 pub(super) enum Loss {
-    /// Nobody ran the conductor for so long.
+    /// The conductor was not run for this long.
     Paused { lasted_ns: i64 },
-    /// The driver has given the client up.
+    /// The driver has timed out the client.
     TimedOut,
     /// The driver is gone.
     Driver { cause: DriverLoss, silent_ns: i64 },
-    /// Another driver has taken the place of the one that was.
+    /// Another driver has replaced it.
     Restarted { silent_ns: i64, found: Box<DriverLink> },
 }
 
 /// The state of a client without a driver.
 pub(super) struct Down {
     since: MonotonicNanos,
-    /// Whether a driver that is found is used, or only told of.
+    /// Whether the client connects to a driver that it finds, or only reports it.
     reconnect: bool,
     next_look: MonotonicNanos,
-    /// The driver that was.
+    /// The previous driver.
     previous: DriverIdentity,
-    /// Whether the application knows that another driver is there.
+    /// Whether the application was told about another driver.
     told_of_restart: bool,
-    /// Whether it knows that there was none.
+    /// Whether the application was told about the loss of the driver.
     told_of_loss: bool,
 }
 
-/// How far restoring everything has come.
+/// The progress of restoring resources after a reconnection.
 pub(super) struct Restoring {
-    /// When the client lost what is being restored.
+    /// When the client lost its driver.
     since: MonotonicNanos,
-    /// When refusals are no longer put down to what is still going away.
+    /// Until when a refusal is attributed to a previous resource that is still closing.
     retry_until: MonotonicNanos,
     outstanding: usize,
     restored: usize,
     failed: usize,
-    /// Whether it is another driver than before.
+    /// Whether the driver is another one than before.
     pub(super) other_driver: bool,
 }
 
-/// The client's heartbeat counter, once the driver has made it.
+/// The client's heartbeat counter, once the driver has allocated it.
 pub(super) struct HeartbeatCounter {
     id: CounterId,
     value: OwnedWord<i64>,
 }
 
 impl Conductor {
-    /// Notices that nobody ran the conductor for longer than the driver waits (1002 in the reference). Going on would
-    /// mean to store into counters that may belong to others by now.
+    /// Detects that the conductor was not run for longer than the driver's client liveness timeout (1002 in the
+    /// reference). The client must then not store to its counters, because they may belong to others by now.
     pub(super) fn check_service_interval(&mut self, now: MonotonicNanos) -> usize {
         let lasted_ns = now.since(self.last_check);
         if lasted_ns <= self.link.liveness_timeout_ns() {
@@ -96,7 +99,8 @@ impl Conductor {
         1
     }
 
-    /// How often timeouts are checked: as the context has it, and often enough for the driver to see that the client lives.
+    /// The interval at which timeouts are checked: as configured, but often enough for the driver's client liveness
+    /// timeout.
     pub(super) fn check_interval_ns(&self) -> i64 {
         self.settings.check_interval_ns.min(self.link.liveness_timeout_ns() / CHECKS_PER_LIVENESS_TIMEOUT)
     }
@@ -105,12 +109,12 @@ impl Conductor {
         self.settings.keepalive_interval_ns.min(self.link.liveness_timeout_ns() / CHECKS_PER_LIVENESS_TIMEOUT)
     }
 
-    /// How long the thread of the conductor may sleep at most.
+    /// The longest time that the conductor's thread may sleep.
     pub(crate) fn longest_idle(&self) -> Duration {
         nanos(self.check_interval_ns()).max(LEAST_IDLE)
     }
 
-    /// What is due now and then; returns how much was done.
+    /// Does the periodic work. Returns the work count.
     pub(super) fn check_timeouts(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> usize {
         if now.since(self.last_check) < self.check_interval_ns() {
             return 0;
@@ -131,8 +135,8 @@ impl Conductor {
         work + self.logs.expire(now)
     }
 
-    /// Looks whether the driver still beats. Its heartbeat is compared with the one seen before, not with the clock on
-    /// the wall, so that a step of that clock does not kill anybody.
+    /// Checks whether the driver is alive. Compares its heartbeat with the last one seen, not with the wall clock, so
+    /// that a step of the clock does not look like a dead driver.
     fn watch_driver(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> usize {
         let heartbeat = self.link.heartbeat();
         let shut_down = heartbeat == DriverState::SHUT_DOWN_HEARTBEAT;
@@ -158,7 +162,7 @@ impl Conductor {
         0
     }
 
-    /// Stores the client's own heartbeat, if the driver has made a counter for it.
+    /// Stores the client's heartbeat, if the driver has allocated a counter for it.
     fn show_life(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> usize {
         if !self.is_connected() {
             return 0;
@@ -173,7 +177,8 @@ impl Conductor {
         0
     }
 
-    /// The driver makes the counter when it executes the client's first command that creates something.
+    /// Finds the heartbeat counter. The driver allocates it when it executes the client's first command that creates
+    /// something.
     fn find_heartbeat_counter(&mut self, now_ms: EpochMillis) -> usize {
         let Some((id, value)) = self.link.find_own_heartbeat() else { return 0 };
         value.store_release(now_ms.get());
@@ -208,9 +213,9 @@ impl Conductor {
             let resource = &self.resources[&key];
             if let Phase::Adding { correlation_id, deadline, .. } = resource.phase {
                 let undo = resource.wanted.undo();
-                // The driver may yet execute the command: what it makes then is given back.
+                // The driver may still execute the command. What it creates then is removed.
                 self.abandoned.insert(correlation_id.get(), undo);
-                // Or it has, and the answer is among the events that were lost.
+                // The driver may also have executed it, and the answer was lost with other events.
                 let asked = deadline.saturating_add_ns(-self.settings.driver_timeout_ns);
                 if self.events_lost.is_some_and(|lost| lost >= asked) {
                     self.undo(correlation_id.registration(), undo);
@@ -222,7 +227,7 @@ impl Conductor {
         expired
     }
 
-    /// Ends an add without success. One that restored something is told of; for the others somebody waits.
+    /// Ends an add with an error. Reports it if it was a restoration; otherwise the caller waits for it.
     pub(super) fn fail(&mut self, key: ResourceKey, error: AddError) {
         let Some(resource) = self.resources.get_mut(&key) else { return };
         let was = match resource.phase {
@@ -243,7 +248,7 @@ impl Conductor {
         }
     }
 
-    /// Closes every handle, because the client has no driver or is none of its clients any more.
+    /// Closes all handles, because the client has no driver or is no longer registered with it.
     pub(super) fn lose(&mut self, loss: Loss, now: MonotonicNanos) {
         if !self.is_connected() {
             return;
@@ -267,8 +272,8 @@ impl Conductor {
             }
         };
         if !told_of_loss {
-            // The driver may not have noticed yet. It should not wait for a client that will not come back as itself.
-            // Failing is no harm: it then finds out by its timeout.
+            // The driver may not have noticed yet. It should not wait for a client that will return with another id. If
+            // this fails, the driver finds out by its timeout.
             let _ = self.link.send(&Command::ClientClose(ClientClose::new(self.link.client_id())));
         }
         self.notices.push_back(Notice::Event(event));
@@ -289,7 +294,7 @@ impl Conductor {
         }
     }
 
-    /// Takes every handle and every request to where a loss leaves them.
+    /// Moves all handles and requests to the state after a loss.
     fn down_all(&mut self, now: MonotonicNanos) {
         self.heartbeat = None;
         self.restoring = None;
@@ -318,7 +323,7 @@ impl Conductor {
         self.logs.orphan_all(now);
     }
 
-    /// Asks for a reconnection, if the client is down. Returns whether it is.
+    /// Requests a reconnection, if the client has no driver. Returns whether it has none.
     pub(crate) fn reconnect(&mut self) -> bool {
         match &mut self.state {
             State::Down(down) => {
@@ -330,7 +335,7 @@ impl Conductor {
         }
     }
 
-    /// Looks for a driver, and uses it if it may.
+    /// Looks for a driver. Connects to it if reconnecting is allowed.
     pub(super) fn seek_driver(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> usize {
         let State::Down(down) = &mut self.state else { return 0 };
         if now < down.next_look {
@@ -352,7 +357,7 @@ impl Conductor {
                 }
             }
             Ok(Found::NotYet(_)) => {
-                // After a pause the driver may only be slow to wake up with the rest of the machine.
+                // After a pause the driver may just wake up more slowly than this process.
                 if !down.told_of_loss && now.since(down.since) >= SUSPICION_NS {
                     down.told_of_loss = true;
                     let shut_down = self.link.heartbeat() == DriverState::SHUT_DOWN_HEARTBEAT;
@@ -371,7 +376,7 @@ impl Conductor {
         0
     }
 
-    /// Uses a driver that was found, and asks it for everything that the client had.
+    /// Connects to a driver that was found, and adds everything again.
     fn adopt(&mut self, link: DriverLink, now: MonotonicNanos) {
         let since = match &self.state {
             State::Down(down) => down.since,
@@ -399,7 +404,7 @@ impl Conductor {
         self.finish_restoring(now);
     }
 
-    /// Asks again for what is down and due.
+    /// Adds again the resources that are due.
     fn retry_restores(&mut self, now: MonotonicNanos) -> usize {
         if self.restoring.is_none() {
             return 0;
@@ -449,7 +454,7 @@ impl Conductor {
         sent
     }
 
-    /// Puts a refused restoration off, if what is refused may only still be going away. Returns whether it did.
+    /// Postpones a refused restoration, if the previous resource may still be closing. Returns whether it did.
     pub(super) fn retry_restore(
         &mut self,
         key: ResourceKey,
@@ -457,7 +462,7 @@ impl Conductor {
         code: ErrorCode,
         now: MonotonicNanos,
     ) -> bool {
-        // A session id or an endpoint may still be taken by this client's own past.
+        // This client's previous session may still occupy a session id or an endpoint.
         let may_pass = matches!(code, ErrorCode::InvalidChannel | ErrorCode::ResourceTemporarilyUnavailable);
         if !may_pass || !self.may_still_be_restored(now) {
             return false;
@@ -470,12 +475,12 @@ impl Conductor {
         true
     }
 
-    /// Whether a refusal to restore something may be put down to what is still going away.
+    /// Whether a refusal of a restoration may be due to a previous resource that is still closing.
     pub(super) fn may_still_be_restored(&self, now: MonotonicNanos) -> bool {
         self.restoring.as_ref().is_some_and(|restoring| now < restoring.retry_until)
     }
 
-    /// Counts what is to be restored besides.
+    /// Counts further resources to restore.
     pub(super) fn await_restored(&mut self, count: usize) {
         if let Some(restoring) = &mut self.restoring {
             restoring.outstanding += count;
@@ -494,14 +499,14 @@ impl Conductor {
         }
     }
 
-    /// Counts one resource that nobody wants restored any more.
+    /// Counts one resource that need not be restored any more.
     pub(super) fn not_to_be_restored(&mut self) {
         if let Some(restoring) = &mut self.restoring {
             restoring.outstanding = restoring.outstanding.saturating_sub(1);
         }
     }
 
-    /// Says so when nothing is left to be restored.
+    /// Reports when all resources are restored.
     pub(super) fn finish_restoring(&mut self, now: MonotonicNanos) {
         let Some(Restoring { since, outstanding: 0, restored, failed, .. }) = self.restoring else { return };
         self.restoring = None;
@@ -509,14 +514,14 @@ impl Conductor {
         self.notices.push_back(Notice::Event(event));
     }
 
-    /// Closes the client for good: every handle is closed, and the driver is told. No handler of a subscription is called for anything
-    /// else; they are returned.
+    /// Closes the client for good: closes all handles and tells the driver. Handlers of subscriptions are not called
+    /// any more; they are returned.
     pub(crate) fn close(&mut self, now: MonotonicNanos) -> Gone {
         let mut gone = Gone::default();
         if self.is_closed() {
             return gone;
         }
-        // No heartbeat after this, or the driver would take the client for alive (trap 72).
+        // No heartbeat after this, or the driver would consider the client alive (trap 72).
         self.heartbeat = None;
         if self.is_connected() {
             let live: Vec<_> = self
@@ -530,7 +535,7 @@ impl Conductor {
             for (registration_id, undo) in live {
                 self.undo(registration_id, undo);
             }
-            // When the ring is full the driver finds out by its timeout.
+            // If the ring is full, the driver finds out by its timeout.
             let _ = self.link.send(&Command::ClientClose(ClientClose::new(self.link.client_id())));
         }
         self.down_all(now);

@@ -43,17 +43,17 @@ use liveness::{Down, HeartbeatCounter, Restoring};
 pub(crate) use resource::{ImageHandlers, ResourceKey, Wanted};
 use resource::{Resource, Undo};
 
-/// How many events are read in one duty cycle, so that timeouts get their turn.
+/// The maximum number of events per duty cycle, so that timeouts are checked in between.
 const EVENTS_PER_CYCLE: usize = 16;
-/// How many notices may wait for a handler before events are left in the broadcast buffer.
+/// The maximum number of pending notices. Beyond that, events stay in the broadcast buffer.
 const MAX_NOTICES: usize = 4096;
 
-/// Times, in nanoseconds, and the like, as the context has them.
+/// The conductor's settings, from the context. Times are in nanoseconds.
 #[derive(Clone, Debug)]
 pub(crate) struct ConductorSettings {
     pub(crate) driver_timeout_ns: i64,
     pub(crate) keepalive_interval_ns: i64,
-    /// The least time between two checks of timeouts.
+    /// The minimum time between two checks of timeouts.
     pub(crate) check_interval_ns: i64,
     pub(crate) resource_linger_ns: i64,
     pub(crate) client_name: String,
@@ -61,25 +61,25 @@ pub(crate) struct ConductorSettings {
     pub(crate) pre_touch_mapped_memory: bool,
 }
 
-/// See the file's comment.
+/// The client's conductor. See the module's documentation.
 pub(crate) struct Conductor {
     settings: ConductorSettings,
     finder: Box<dyn FindDriver>,
-    /// The connection in force, or the last one while there is none.
+    /// The present connection, or the last one while there is none.
     link: DriverLink,
     state: State,
-    /// How often the client has reconnected.
+    /// The number of reconnections.
     epoch: u32,
-    /// In the order of their creation, so that they are restored in that order.
+    /// Ordered by creation, which is also the order of restoration.
     resources: BTreeMap<ResourceKey, Resource>,
     next_key: u64,
-    /// Resources that are live or being added, by the id that the driver knows them by.
+    /// Resources that are live or being added, by the driver's id.
     by_registration: HashMap<i64, ResourceKey>,
-    /// Commands without a resource whose answer somebody may want, by correlation id.
+    /// Commands that create no resource and whose answer may be wanted, by correlation id.
     questions: HashMap<i64, Question>,
-    /// Adds that nobody wants any more and that the driver has not answered yet: undone when it does.
+    /// Adds that were abandoned before the driver answered. They are undone when it does.
     abandoned: HashMap<i64, Undo>,
-    /// Removals that the ring had no room for, oldest first. At most one per resource.
+    /// Removals for which the ring had no space, oldest first. At most one per resource.
     unsent: VecDeque<(RegistrationId, Undo)>,
     logs: Logs,
     notices: VecDeque<Notice>,
@@ -87,13 +87,13 @@ pub(crate) struct Conductor {
     heartbeat: Option<HeartbeatCounter>,
     last_check: MonotonicNanos,
     last_keepalive: MonotonicNanos,
-    /// The driver's last heartbeat, and when it was first seen.
+    /// The driver's last heartbeat, and when the client first saw it.
     driver_seen: (EpochMillis, MonotonicNanos),
     /// The event being handled.
     event: Vec<u8>,
     /// When events were last lost.
     events_lost: Option<MonotonicNanos>,
-    /// Whether images may have come unheard: to be looked into once all that is left of the events has been heard.
+    /// Whether an announcement of an image may have been lost. Checked after all remaining events were received.
     may_miss_images: bool,
 }
 
@@ -103,28 +103,28 @@ enum State {
     Closed,
 }
 
-/// A command that makes no resource.
+/// A command that creates no resource.
 struct Question {
     request: Request,
     deadline: MonotonicNanos,
     answer: Option<Result<Answer, AddError>>,
     purpose: Purpose,
-    /// Whether somebody is going to take the answer.
+    /// Whether the answer will be taken.
     wanted: bool,
 }
 
-/// What is to be done with an answer, besides handing it over.
+/// What to do with an answer, apart from returning it.
 #[derive(Clone)]
 enum Purpose {
     /// Nothing.
     Answer,
-    /// If it is a success, the destinations of this resource have changed.
+    /// If the command succeeded, change the destinations of this resource.
     Change(ResourceKey, DestinationChange),
-    /// It tells whether a destination of this resource is there again.
+    /// A destination of this resource was restored, or refused.
     Restore(ResourceKey),
 }
 
-/// What the driver said to a command that makes no resource.
+/// The driver's answer to a command that creates no resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Done,
@@ -132,7 +132,7 @@ pub(crate) enum Answer {
 }
 
 impl Conductor {
-    /// A conductor with a connection.
+    /// A conductor with a connection to a driver.
     pub(crate) fn new(
         settings: ConductorSettings,
         link: DriverLink,
@@ -165,7 +165,7 @@ impl Conductor {
         }
     }
 
-    /// One duty cycle; returns how much was done.
+    /// Runs one duty cycle. Returns the work count.
     pub(crate) fn do_work(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> usize {
         let mut work = 0;
         match self.state {
@@ -181,17 +181,17 @@ impl Conductor {
         work + self.check_timeouts(now, now_ms)
     }
 
-    /// Which of the driver's clients this is.
+    /// The client's id at its driver.
     pub(crate) fn client_id(&self) -> ClientId {
         self.link.client_id()
     }
 
-    /// How often the client has reconnected.
+    /// The number of reconnections.
     pub(crate) fn epoch(&self) -> u32 {
         self.epoch
     }
 
-    /// The connection in force, or the last one.
+    /// The present connection, or the last one.
     pub(crate) fn link(&self) -> &DriverLink {
         &self.link
     }
@@ -206,17 +206,17 @@ impl Conductor {
         matches!(self.state, State::Connected)
     }
 
-    /// The oldest thing that a handler is to be told.
+    /// Takes the oldest pending notice.
     pub(crate) fn next_notice(&mut self) -> Option<Notice> {
         self.notices.pop_front()
     }
 
-    /// Whether a handler is to be told something.
+    /// Whether there are pending notices.
     pub(crate) fn has_notices(&self) -> bool {
         !self.notices.is_empty()
     }
 
-    /// What of a log is to be fetched next, by whoever does not hold the client's lock.
+    /// The next pages of a log to fetch. The caller fetches them without holding the client's lock.
     pub(crate) fn next_pages(&mut self) -> Option<Pages> {
         self.logs.next_pages()
     }
@@ -251,7 +251,8 @@ impl Conductor {
         received
     }
 
-    /// Answers to adds that nobody wants any more may have been lost. What those made is removed: the driver takes commands in order.
+    /// Answers to abandoned adds may be lost. This removes what those adds created. The driver executes commands in
+    /// order.
     fn give_back_abandoned(&mut self, now: MonotonicNanos) {
         self.events_lost = Some(now);
         let abandoned: Vec<_> = self.abandoned.iter().map(|(id, undo)| (RegistrationId::new(*id), *undo)).collect();
@@ -260,7 +261,7 @@ impl Conductor {
         }
     }
 
-    /// Sends the removals that had to wait. Returns how many went.
+    /// Sends postponed removals. Returns the number sent.
     fn send_unsent(&mut self) -> usize {
         let mut sent = 0;
         while let Some((registration_id, undo)) = self.unsent.pop_front() {
@@ -273,7 +274,7 @@ impl Conductor {
         sent
     }
 
-    /// Gives a resource back to the driver, now or as soon as the ring has room.
+    /// Releases a resource at the driver, now or as soon as the ring has space.
     fn undo(&mut self, registration_id: RegistrationId, undo: Undo) {
         if undo != Undo::Nothing && self.is_connected() && !self.try_undo(registration_id, undo) {
             self.unsent.push_back((registration_id, undo));
@@ -308,7 +309,7 @@ impl Conductor {
         self.notices.push_back(Notice::Error(error));
     }
 
-    /// Ends what a handle can do, keeping the handle. Images go with their subscription, and their handlers are told.
+    /// Closes a handle's shared half. The images of a subscription are closed as well, and its handlers are notified.
     fn close_bound(bound: &Bound, handlers: Option<&ImageHandlers>, notices: &mut VecDeque<Notice>) {
         match bound {
             Bound::Publication(publication) => publication.close(),

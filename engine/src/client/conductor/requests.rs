@@ -12,12 +12,12 @@ use crate::time::MonotonicNanos;
 use crate::types::{ClientId, CorrelationId, StreamId};
 
 impl Conductor {
-    /// Until when a request made now is waited for.
+    /// The deadline of a request that is made now.
     pub(crate) fn deadline(&self, now: MonotonicNanos) -> MonotonicNanos {
         now.saturating_add_ns(self.settings.driver_timeout_ns)
     }
 
-    /// Asks the driver for something.
+    /// Sends the command that adds a resource.
     pub(crate) fn add(&mut self, wanted: Wanted, now: MonotonicNanos) -> Result<ResourceKey, AddError> {
         self.check_may_ask(|| wanted.describe())?;
         let correlation_id = self.link.next_correlation_id();
@@ -36,8 +36,8 @@ impl Conductor {
         Ok(key)
     }
 
-    /// The shared half of what was added, as soon as the driver has it. An error is given once; the resource is gone then, and comes
-    /// with it: see [`Gone`].
+    /// The shared half of the added resource, once the driver has answered. An error is returned once, together with
+    /// what remains of the resource: see [`Gone`].
     pub(crate) fn added(&mut self, key: ResourceKey) -> Option<Result<Bound, (AddError, Gone)>> {
         let resource = self.resources.get_mut(&key)?;
         if let Some(bound) = &resource.bound {
@@ -49,7 +49,7 @@ impl Conductor {
         Some(Err((error, Gone::from(gone))))
     }
 
-    /// Gives up a resource, in whatever state it is: its handle was closed or dropped, or nobody waits for it any more.
+    /// Removes a resource in any state: its handle was closed or dropped, or its caller has stopped waiting.
     pub(crate) fn remove(&mut self, key: ResourceKey, revoke: bool, now: MonotonicNanos) -> Gone {
         let Some(resource) = self.resources.remove(&key) else { return Gone::default() };
         let undo = match resource.wanted.undo() {
@@ -87,7 +87,7 @@ impl Conductor {
         Gone::from(Some(resource.wanted))
     }
 
-    /// What a publication or subscription was asked for with.
+    /// The channel and the stream id of a publication or subscription.
     pub(crate) fn channel_of(&self, key: ResourceKey) -> Option<(String, StreamId)> {
         match &self.resources.get(&key)?.wanted {
             Wanted::Publication { channel, stream_id }
@@ -97,7 +97,7 @@ impl Conductor {
         }
     }
 
-    /// Sends a command that makes no resource. The answer is asked for with [`Self::answer_to`].
+    /// Sends a command that creates no resource. Take the answer with [`Self::answer_to`].
     pub(crate) fn ask<'a>(
         &mut self,
         request: Request,
@@ -116,13 +116,13 @@ impl Conductor {
         Ok(correlation_id)
     }
 
-    /// The answer to a command, once.
+    /// The answer to a command, returned once.
     pub(crate) fn answer_to(&mut self, id: CorrelationId) -> Option<Result<Answer, AddError>> {
         self.questions.get(&id.get())?.answer.as_ref()?;
         self.questions.remove(&id.get())?.answer
     }
 
-    /// Nobody is going to take the answer to this command. It takes effect all the same.
+    /// Drops the future answer to a command. The command takes effect nevertheless.
     pub(crate) fn forget(&mut self, id: CorrelationId) {
         if let Some(question) = self.questions.get_mut(&id.get()) {
             question.wanted = false;

@@ -10,21 +10,21 @@ use crate::command::{AddCounter, AddPublication, AddStaticCounter, AddSubscripti
 use crate::time::MonotonicNanos;
 use crate::types::{ClientId, CorrelationId, RegistrationId, StreamId};
 
-/// Names a resource for as long as its handle lives, through every session epoch. Never reused.
+/// Identifies a resource as long as its handle exists, in all session epochs. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ResourceKey(pub(super) u64);
 
 pub(super) struct Resource {
     pub(super) wanted: Wanted,
     pub(super) phase: Phase,
-    /// The shared half of the handle, from the first time that the driver said "ready".
+    /// The shared half of the handle, once the driver has first answered.
     pub(super) bound: Option<Bound>,
     pub(super) destinations: Destinations,
-    /// What its channel names.
+    /// The resource that its channel refers to.
     pub(super) named: Named,
 }
 
-/// What was asked for, as it can be asked again.
+/// A request that can be repeated.
 pub(crate) enum Wanted {
     Publication { channel: String, stream_id: StreamId },
     ExclusivePublication { channel: String, stream_id: StreamId },
@@ -33,21 +33,21 @@ pub(crate) enum Wanted {
     StaticCounter { registration_id: RegistrationId, type_id: i32, key: Vec<u8>, label: String },
 }
 
-/// The handlers of one subscription.
+/// The image handlers of a subscription.
 #[derive(Clone, Default)]
 pub(crate) struct ImageHandlers {
     pub(crate) available: Option<ImageHandler>,
     pub(crate) unavailable: Option<ImageHandler>,
 }
 
-/// What was asked for and is gone. Handlers may own handles of their client, which take the client's lock when they are dropped: so
-/// this is dropped by whoever does not hold it.
+/// What remains of a removed resource. Handlers may own handles of their client, whose drop takes the client's lock. So
+/// this must be dropped without holding it.
 #[derive(Default)]
 #[must_use = "to be dropped without the client's lock"]
 pub(crate) struct Gone(Vec<ImageHandlers>);
 
 impl Gone {
-    /// These, too.
+    /// Adds these handlers.
     pub(super) fn add(&mut self, handlers: ImageHandlers) {
         self.0.push(handlers);
     }
@@ -62,21 +62,20 @@ impl From<Option<Wanted>> for Gone {
     }
 }
 
-/// How far a resource has come.
+/// The state of a resource.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// The driver has been asked; the id is that of the command. `was` is the id in the epoch before, when the resource
-    /// is being restored.
+    /// The driver was asked with the command of this id. During a restoration, `was` is the id in the previous epoch.
     Adding { correlation_id: CorrelationId, deadline: MonotonicNanos, was: Option<RegistrationId> },
-    /// The driver has it, under this id. `log` is the key of its log mapping, if it has one.
+    /// The driver has the resource under this id. `log` is the key of its log mapping, if it has one.
     Live { registration_id: RegistrationId, log: Option<i64> },
-    /// It was live; now there is no driver, or the driver refused it this time and is asked again at `retry_at`.
+    /// The resource was live. Now there is no driver, or the driver refused it and is asked again at `retry_at`.
     Down { was: RegistrationId, retry_at: MonotonicNanos },
-    /// It could not be added. The error waits for whoever asked, if it was not given away yet.
+    /// The resource could not be added. Holds the error until it is taken.
     Failed(Option<AddError>),
 }
 
-/// What undoes an add.
+/// How to undo an add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Undo {
     RemovePublication {
@@ -89,7 +88,7 @@ pub(super) enum Undo {
 }
 
 impl Wanted {
-    /// The same, for errors.
+    /// The request, for errors.
     pub(super) fn describe(&self) -> Request {
         match self {
             Self::Publication { channel, stream_id } => {
@@ -107,7 +106,7 @@ impl Wanted {
         }
     }
 
-    /// Its channel, if it has one.
+    /// The resource's channel, if it has one.
     pub(super) fn channel(&self) -> Option<&str> {
         match self {
             Self::Publication { channel, .. }
@@ -117,7 +116,7 @@ impl Wanted {
         }
     }
 
-    /// What undoes it.
+    /// How to undo the request.
     pub(super) fn undo(&self) -> Undo {
         match self {
             Self::Publication { .. } | Self::ExclusivePublication { .. } => Undo::RemovePublication { revoke: false },
@@ -127,7 +126,7 @@ impl Wanted {
         }
     }
 
-    /// The command that asks for it.
+    /// The command for the request.
     pub(super) fn command(&self, client_id: ClientId, correlation_id: CorrelationId) -> Command<'_> {
         match self {
             Self::Publication { channel, stream_id } => Command::AddPublication(AddPublication {

@@ -9,31 +9,31 @@ use crate::channel_uri::{ChannelUri, ResponseCorrelation};
 
 const KEY: &str = "response-correlation-id=";
 
-/// What a resource's channel names.
+/// The resource that a channel refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
     Nothing,
-    /// Something that this client has added.
+    /// A resource that this client has added.
     Own(ResourceKey),
-    /// An image, or what another client has.
+    /// An image, or a resource of another client.
     Other,
 }
 
-/// With what it is asked for again.
+/// The id with which a channel is added again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Renamed {
-    /// With what it was asked for with.
+    /// The same id.
     AsItIs,
-    /// With this id.
+    /// This id.
     To(i64),
-    /// With what it names, once that is there again.
+    /// Not yet: the resource must be restored first.
     Later,
-    /// With nothing: what it names is gone.
+    /// None: the resource is gone.
     Gone,
 }
 
 impl Conductor {
-    /// What the channel of something that is being added names.
+    /// The resource to which the channel of a new request refers.
     pub(super) fn named_by(&self, wanted: &Wanted) -> Named {
         let uri =
             wanted.channel().filter(|channel| channel.contains(KEY)).and_then(|text| ChannelUri::parse(text).ok());
@@ -45,14 +45,14 @@ impl Conductor {
         }
     }
 
-    /// With what something is asked for again whose channel names that.
+    /// The id with which a channel that refers to `named` is added again.
     pub(super) fn renamed(&self, named: Named) -> Renamed {
         match named {
             Named::Nothing => Renamed::AsItIs,
             Named::Other if self.restoring.as_ref().is_some_and(|restoring| restoring.other_driver) => Renamed::Gone,
             Named::Other => Renamed::AsItIs,
             Named::Own(key) => match self.resources.get(&key).map(|resource| &resource.phase) {
-                // An image has the id of the publication's log.
+                // An image has the id of its publication's log.
                 Some(Phase::Live { registration_id, log }) => Renamed::To(log.unwrap_or(registration_id.get())),
                 Some(Phase::Adding { .. } | Phase::Down { .. }) => Renamed::Later,
                 Some(Phase::Failed(_)) | None => Renamed::Gone,
@@ -62,7 +62,7 @@ impl Conductor {
 }
 
 impl Wanted {
-    /// Names something else in its channel.
+    /// Changes the id in the channel.
     pub(super) fn rename(&mut self, id: i64) {
         let (Self::Publication { channel, .. } | Self::ExclusivePublication { channel, .. }) = self else { return };
         let Some((scheme, params)) = channel.split_once('?') else { return };
