@@ -38,7 +38,7 @@ pub mod command;
 pub mod counters;
 #[cfg(all(feature = "journal", not(engine_loom)))]
 pub mod journal;
-// What of it has models; the rest is about files.
+// In model builds, only the parts that have models. The rest of the journal works on files.
 #[cfg(all(feature = "journal", engine_loom))]
 #[path = "journal/model.rs"]
 pub mod journal;
@@ -71,7 +71,7 @@ pub use logbuffer::{
 };
 pub use types::{CounterId, Position, RegistrationId, SessionId, StreamId};
 
-/// Has the code in the repository's README compiled with the tests of the documentation.
+/// Compiles the code in the repository's README together with the doc tests.
 #[cfg(all(doctest, feature = "client"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

@@ -1,15 +1,15 @@
-//! The records of ring buffers and broadcast buffers. Both have the same: a header of length and type, then the payload,
-//! in a buffer whose capacity is a power of two.
+//! The records of ring buffers and broadcast buffers. Each has a header, which contains its length and its type, and a
+//! payload. The capacity of the buffer is a power of two.
 
 use crate::memory::align_up;
 
 /// The length of a record's header in bytes: its length, header included, then its type, both `i32`.
 pub(crate) const HEADER_LENGTH: usize = 8;
-/// Each record starts at a multiple of this many bytes.
+/// The alignment of records in bytes.
 pub(crate) const ALIGNMENT: usize = 8;
 const TYPE_OFFSET: usize = 4;
 
-/// The type of a record that carries nothing.
+/// The type of a padding record.
 pub(crate) const PADDING_TYPE: i32 = -1;
 
 pub(crate) const LEAST_CAPACITY: usize = 64;
@@ -33,13 +33,13 @@ pub(crate) const fn index(position: i64, capacity: usize) -> usize {
     (position as usize) & (capacity - 1)
 }
 
-/// The offset of the type of the record at `index`. Its length is at `index` itself.
+/// The offset of the type field of the record at `index`. Its length field is at `index`.
 #[inline]
 pub(crate) const fn type_offset(index: usize) -> usize {
     index + TYPE_OFFSET
 }
 
-/// The space that a record of `length` bytes, header included, occupies.
+/// The number of bytes that a record of `length` bytes, header included, occupies.
 #[inline]
 pub(crate) const fn occupied(length: usize) -> usize {
     align_up(length, ALIGNMENT)

@@ -9,10 +9,10 @@ use super::error::ClientError;
 use super::event::{ClientEvent, CounterEvent, PublicationErrorFrame};
 use super::image::ImageInfo;
 
-/// A handler of one subscription.
+/// An image handler of a subscription.
 pub(super) type ImageHandler = Arc<Mutex<Box<dyn FnMut(&ImageInfo) + Send>>>;
 
-/// One call of one handler.
+/// A call of a handler.
 pub(super) enum Notice {
     AvailableImage(Option<ImageHandler>, ImageInfo),
     UnavailableImage(Option<ImageHandler>, ImageInfo),
@@ -25,7 +25,7 @@ pub(super) enum Notice {
 }
 
 impl Notice {
-    /// Calls the handler that this is for, if there is one.
+    /// Calls the handler for this notice, if there is one.
     pub(super) fn deliver(self, handlers: &mut Handlers) {
         match self {
             Self::AvailableImage(own, image) => call_image(own, &mut handlers.available_image, &image),
@@ -36,13 +36,14 @@ impl Notice {
             Self::Event(event) => call(&mut handlers.event, |handler| handler(&event)),
             Self::Error(error) => match &mut handlers.error {
                 Some(handler) => handler(&error),
-                // Nobody may be listening there, which is no reason to end the conductor.
+                // Standard error may be closed, which must not end the conductor.
                 None => drop(writeln!(io::stderr(), "gannet client: {error}")),
             },
             Self::Closed => {
                 call(&mut handlers.event, |handler| handler(&ClientEvent::Closed));
                 call(&mut handlers.close, |handler| handler());
-                // Nothing is told any more. What they own may be handles, which would keep the client's memory mapped for ever.
+                // No further notices follow. The handlers may own handles, which would keep the client's memory mapped
+                // forever.
                 drop(std::mem::take(handlers));
             }
         }
@@ -57,7 +58,7 @@ fn call<H: ?Sized>(handler: &mut Option<Box<H>>, with: impl FnOnce(&mut H)) {
 
 fn call_image(own: Option<ImageHandler>, general: &mut Handler<dyn FnMut(&ImageInfo) + Send>, image: &ImageInfo) {
     match own {
-        // Nothing else locks it: handlers are called one at a time. A handler that panicked before is called again.
+        // Nothing else locks it, because handlers are called one at a time. A handler that panicked is called again.
         Some(handler) => (handler.lock().unwrap_or_else(PoisonError::into_inner))(image),
         None => call(general, |handler| handler(image)),
     }

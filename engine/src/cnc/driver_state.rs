@@ -5,30 +5,30 @@ use core::time::Duration;
 
 use crate::time::EpochMillis;
 
-/// What a driver's heartbeat says.
+/// The state of a driver according to its heartbeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DriverState {
-    /// It has not beaten yet: the driver is still starting.
+    /// The driver has not stored a heartbeat yet: it is still starting.
     Starting,
-    /// The driver lives.
+    /// The driver is alive.
     Alive {
-        /// How long ago it showed that, in milliseconds; negative if clocks disagree.
+        /// The age of the heartbeat in milliseconds. Negative if clocks disagree.
         age_ms: i64,
     },
-    /// The driver has shown no life for longer than the driver timeout: it was killed, or is stopped.
+    /// The heartbeat is older than the driver timeout: the driver was killed or is suspended.
     Silent {
-        /// For how long, in milliseconds.
+        /// The age of the heartbeat in milliseconds.
         age_ms: i64,
     },
-    /// The driver was shut down in good order.
+    /// The driver was shut down cleanly.
     ShutDown,
 }
 
 impl DriverState {
-    /// What a driver stores as its heartbeat when it shuts down.
+    /// The heartbeat that a driver stores when it shuts down.
     pub const SHUT_DOWN_HEARTBEAT: EpochMillis = EpochMillis::new(-1);
 
-    /// Judges a heartbeat. A driver is alive up to and including the timeout.
+    /// Determines the state from a heartbeat. A driver is alive if the heartbeat's age is at most the timeout.
     pub fn judge(heartbeat: EpochMillis, now: EpochMillis, driver_timeout: Duration) -> Self {
         if heartbeat == Self::SHUT_DOWN_HEARTBEAT {
             return Self::ShutDown;
@@ -44,7 +44,7 @@ impl DriverState {
         }
     }
 
-    /// Whether the directory is taken: a second driver must not start there.
+    /// Whether the directory is in use, so that a second driver must not start there.
     pub fn is_active(self) -> bool {
         matches!(self, Self::Alive { .. })
     }

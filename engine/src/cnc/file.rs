@@ -35,16 +35,16 @@ pub struct CncFile {
     pid: i64,
 }
 
-/// Why a driver could not make its CnC file.
+/// Why a driver could not create its CnC file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CncCreateError {
-    /// The configured lengths do not fit together.
+    /// The configured lengths are invalid.
     #[error("cannot lay out {}: {source}", path.display())]
     Layout {
         /// The file.
         path: PathBuf,
-        /// Which length, and why.
+        /// The invalid length, and the reason.
         source: CncLayoutError,
     },
     /// The file could not be created or mapped.
@@ -52,7 +52,7 @@ pub enum CncCreateError {
     Map(#[from] MapError),
 }
 
-/// Why there is no CnC file to work with.
+/// Why a CnC file could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CncOpenError {
@@ -62,57 +62,57 @@ pub enum CncOpenError {
         /// The file.
         path: PathBuf,
     },
-    /// The file is shorter than it says, or has no header yet: its driver is creating it.
+    /// The file is shorter than its header says, or has no header yet: its driver is creating it.
     #[error("{} is incomplete: it is {found} bytes long and {expected} are needed; is its driver still starting?", path.display())]
     TooShort {
         /// The file.
         path: PathBuf,
-        /// Its length in bytes.
+        /// The file's length in bytes.
         found: u64,
-        /// The length it should have, in bytes.
+        /// The required length in bytes.
         expected: u64,
     },
-    /// The driver has not yet said that everything is set up.
+    /// The driver has not finished the setup of the file.
     #[error("{} has no version yet: its driver is still starting, or died while it did", path.display())]
     NotReady {
         /// The file.
         path: PathBuf,
     },
-    /// The file is of a driver with another layout.
+    /// The file's driver uses another version of the layout.
     #[error("{} is of version {found}, and this software understands {CNC_VERSION}: use the version that its driver has", path.display())]
     Incompatible {
         /// The file.
         path: PathBuf,
-        /// Its version.
+        /// The file's version.
         found: SemanticVersion,
     },
-    /// No driver writes what stands in the file.
+    /// The file has invalid content.
     #[error("{} is damaged: {source}; remove it if its driver no longer runs", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Which number, and why.
+        /// The invalid number, and the reason.
         source: CncLayoutError,
     },
-    /// The operating system refused.
+    /// The operating system reported an error.
     #[error(transparent)]
     Map(#[from] MapError),
 }
 
 impl CncOpenError {
-    /// Whether looking again in a while may find something else, because a driver may be starting.
+    /// Whether a later attempt may succeed, because a driver may be starting.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Absent { .. } | Self::TooShort { .. } | Self::NotReady { .. })
     }
 }
 
 impl CncFile {
-    /// Creates the file in `directory`, where there must be none, with permission bits `mode` before the umask. Everything is
-    /// set up but the version: clients wait until [`Self::make_ready`].
+    /// Creates the file in `directory`, where it must not exist, with permission bits `mode` before the umask. Sets up
+    /// everything except the version: clients wait until [`Self::make_ready`].
     ///
     /// # Errors
     ///
-    /// [`CncCreateError`]; the file is not left behind.
+    /// [`CncCreateError`]. The file is removed again.
     pub fn create(
         directory: &Path,
         parameters: &CncParameters,
@@ -139,8 +139,8 @@ impl CncFile {
         Ok(Self { path, file, layout, client_liveness_timeout, start_timestamp, pid })
     }
 
-    /// Tells clients that they may use the file. The driver calls it last of all: after the counters are there and the
-    /// heartbeat has been stored.
+    /// Allows clients to use the file. The driver calls this last, after it has set up the counters and stored its
+    /// heartbeat.
     pub fn make_ready(&self) {
         // ORDERING(cnc.ready): Release. Pairs with the Acquire load in `open`; publishes the whole file.
         self.file.word(VERSION).store_release(CNC_VERSION.bits());
@@ -150,7 +150,7 @@ impl CncFile {
     ///
     /// # Errors
     ///
-    /// See [`CncOpenError`], and [`CncOpenError::may_pass`] for those worth another look.
+    /// [`CncOpenError`]. [`CncOpenError::may_pass`] tells whether to try again.
     pub fn open(directory: &Path, access: FileAccess) -> Result<Self, CncOpenError> {
         let path = directory.join(CNC_FILE_NAME);
         let map = match MappedFile::open(&path, CNC_HEADER_LENGTH as u64 + 1, access) {
@@ -164,7 +164,7 @@ impl CncFile {
             Err(error) => return Err(error.into()),
         };
         let file = map.into_view(RawAccess::ENGINE);
-        // ORDERING(cnc.ready): Acquire. Pairs with the Release store in `make_ready`; nothing else is looked at before it.
+        // ORDERING(cnc.ready): Acquire. Pairs with the Release store in `make_ready`; nothing else is loaded before it.
         let version = SemanticVersion::from_bits(file.word(VERSION).load_acquire());
         if version.bits() == 0 {
             return Err(CncOpenError::NotReady { path });
@@ -189,7 +189,7 @@ impl CncFile {
             Ok(layout) => layout,
             Err(source) => return Err(CncOpenError::Damaged { path, source }),
         };
-        // Files of other drivers need not be rounded up to whole pages.
+        // Other drivers do not always round the file's length up to whole pages.
         if layout.error_log.end > file.len() {
             let (found, expected) = (file.len() as u64, layout.error_log.end as u64);
             return Err(CncOpenError::TooShort { path, found, expected });
@@ -207,7 +207,7 @@ impl CncFile {
         Ok(Self { path, client_liveness_timeout: Duration::from_nanos(timeout_ns), start_timestamp, pid, file, layout })
     }
 
-    /// Where the file is.
+    /// The file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -217,7 +217,7 @@ impl CncFile {
         self.file.len()
     }
 
-    /// How long the driver waits for a client that shows no life.
+    /// The client liveness timeout: how long the driver waits for a client without a heartbeat.
     pub fn client_liveness_timeout(&self) -> Duration {
         self.client_liveness_timeout
     }
@@ -227,39 +227,39 @@ impl CncFile {
         self.start_timestamp
     }
 
-    /// The driver's process. Says nothing about whether it lives: see [`Self::driver_state`].
+    /// The driver's process id. Does not show whether the driver is alive; see [`Self::driver_state`].
     pub fn pid(&self) -> i64 {
         self.pid
     }
 
-    /// The version of the file as it is now; 0.0.0 until it is ready.
+    /// The current version of the file. 0.0.0 until it is ready.
     pub fn version(&self) -> SemanticVersion {
         SemanticVersion::from_bits(self.file.word(VERSION).load_acquire())
     }
 
-    /// Whether the file's driver lives.
+    /// Whether the file's driver is alive.
     pub fn driver_state(&self, now: EpochMillis, driver_timeout: Duration) -> DriverState {
         DriverState::judge(self.commands().consumer_heartbeat(), now, driver_timeout)
     }
 
-    /// The command ring, as clients use it.
+    /// The command ring, for clients.
     pub fn commands(&self) -> ManyToOneRingBuffer {
         ManyToOneRingBuffer::new(&self.to_driver(RawAccess::ENGINE))
             .expect("its length was checked when the file was opened")
     }
 
-    /// A new receiver of the driver's events.
+    /// A new receiver for the driver's events.
     pub fn events(&self) -> Receiver {
         Receiver::new(&self.to_clients(RawAccess::ENGINE)).expect("its length was checked when the file was opened")
     }
 
-    /// The counters, for reading.
+    /// A reader of the counters.
     pub fn counters(&self) -> CountersReader {
         CountersReader::new(self.counter_metadata(RawAccess::ENGINE), self.counter_values(RawAccess::ENGINE))
             .expect("their lengths were checked when the file was opened")
     }
 
-    /// The error log, for reading.
+    /// A reader of the error log.
     pub fn errors(&self) -> ErrorLogReader {
         ErrorLogReader::new(self.error_log(RawAccess::ENGINE))
     }
@@ -274,7 +274,7 @@ impl CncFile {
         self.region(&self.layout.to_driver)
     }
 
-    /// The region of the event broadcast.
+    /// The region of the event broadcast buffer.
     pub fn to_clients(&self, _: RawAccess) -> AtomicBuffer {
         self.region(&self.layout.to_clients)
     }

@@ -1,4 +1,4 @@
-//! The layout of the CnC file: its header and the places of its regions. Plain arithmetic; no file is touched here.
+//! The layout of the CnC file: its header and the places of its regions. Only computes; does not access files.
 
 use core::ops::Range;
 use core::time::Duration;
@@ -10,9 +10,9 @@ use crate::ringbuffer::RING_TRAILER_LENGTH;
 use crate::time::EpochMillis;
 use crate::types::SemanticVersion;
 
-/// The header's length in bytes; the first region starts behind it.
+/// The header's length in bytes. The first region follows it.
 pub const CNC_HEADER_LENGTH: usize = 128;
-/// The version of the layout described here. Files of another major version cannot be understood.
+/// The version of the layout. Files of another major version are not supported.
 pub const CNC_VERSION: SemanticVersion = SemanticVersion::new(0, 2, 0);
 
 pub(super) const VERSION: Field<i32> = Field::at(0);
@@ -28,62 +28,63 @@ pub(super) const PAGE_SIZE: Field<i32> = Field::at(48);
 const _: () = assert!(ERROR_LOG_LENGTH.end() == CLIENT_LIVENESS_TIMEOUT_NS.start() && PID.end() == PAGE_SIZE.start());
 const _: () = assert!(PAGE_SIZE.end() == 52 && PAGE_SIZE.end() <= CNC_HEADER_LENGTH);
 
-/// What files of drivers mean that leave the page size out.
+/// The page size in files of drivers that leave the field at 0.
 const DEFAULT_PAGE_SIZE: i32 = 4096;
 const GREATEST_PAGE_SIZE: i32 = 1 << 30;
 const GREATEST_FILE: usize = i32::MAX as usize;
 
-/// Everything that the driver says in the header. Lengths are in bytes.
+/// The fields of the header. Lengths are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CncParameters {
-    /// The command ring, its trailer included: a power of two, and 768.
+    /// The length of the command ring, trailer included: a power of two plus 768.
     pub to_driver_length: usize,
-    /// The event broadcast, its trailer included: a power of two, and 128.
+    /// The length of the event broadcast buffer, trailer included: a power of two plus 128.
     pub to_clients_length: usize,
-    /// The values of the counters, 128 bytes each; their metadata takes 4 times as much.
+    /// The length of the counter values, 128 bytes each. The counter metadata takes 4 times as much.
     pub counter_values_length: usize,
-    /// The error log.
+    /// The length of the error log.
     pub error_log_length: usize,
-    /// How long the driver waits for a client that shows no life; clients derive their own patience from it.
+    /// The client liveness timeout: how long the driver waits for a client without a heartbeat. Clients derive their
+    /// own timeouts from it.
     pub client_liveness_timeout: Duration,
     /// When the driver started.
     pub start_timestamp: EpochMillis,
-    /// The driver's process.
+    /// The driver's process id.
     pub pid: i64,
-    /// The page size of the file system, to a multiple of which the file's length is rounded up: a power of two.
+    /// The page size of the file system: a power of two. The file's length is rounded up to a multiple of it.
     pub page_size: usize,
 }
 
-/// Where the regions lie.
+/// The places of the regions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CncLayout {
     /// The command ring.
     pub to_driver: Range<usize>,
-    /// The event broadcast.
+    /// The event broadcast buffer.
     pub to_clients: Range<usize>,
-    /// The metadata of the counters.
+    /// The counter metadata.
     pub counter_metadata: Range<usize>,
-    /// The values of the counters.
+    /// The counter values.
     pub counter_values: Range<usize>,
     /// The error log.
     pub error_log: Range<usize>,
-    /// The whole file's length, a multiple of the page size.
+    /// The length of the whole file, a multiple of the page size.
     pub file_length: usize,
 }
 
-/// Numbers that are no CnC file.
+/// A number that is invalid in a CnC file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field} cannot be {found}: {rule}")]
 pub struct CncLayoutError {
-    /// Which number.
+    /// The name of the number.
     pub field: &'static str,
-    /// What it is.
+    /// Its value.
     pub found: i64,
-    /// What it must be.
+    /// The rule that it violates.
     pub rule: &'static str,
 }
 
-/// The numbers as they stand in the header; from a file, anything at all.
+/// The numbers in the header, as loaded from a file. Untrusted.
 #[derive(Clone, Copy)]
 pub(super) struct RawHeader {
     pub(super) to_driver: i32,
@@ -99,7 +100,7 @@ impl CncLayout {
     ///
     /// # Errors
     ///
-    /// [`CncLayoutError`] when a length is impossible, or the whole file would be longer than 2^31 - 1 bytes.
+    /// [`CncLayoutError`] if a length is invalid, or if the whole file would be longer than 2^31 - 1 bytes.
     pub fn new(parameters: &CncParameters) -> Result<Self, CncLayoutError> {
         let field = |field, bytes: usize| {
             i32::try_from(bytes).map_err(|_| CncLayoutError {

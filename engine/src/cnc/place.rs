@@ -1,9 +1,9 @@
-//! The default places of driver directories. Drivers, clients and tools ask here, so they look in the same place.
+//! The default driver directory. Drivers, clients and tools all use it, so they look in the same place.
 
 use std::path::PathBuf;
 
-/// Where a driver is when nobody says: `/dev/shm/aeron-<user>`. The user is who `USER` names, else who the system's list of users
-/// says that the process runs as, else `default`.
+/// The default driver directory: `/dev/shm/aeron-<user>`. The user is that of `USER`, else the process's user in the
+/// system's user list, else `default`.
 pub fn default_directory() -> PathBuf {
     let list = || std::fs::read_to_string("/etc/passwd").ok();
     directory_of(std::env::var("USER").ok(), rustix::process::geteuid().as_raw(), list)
@@ -14,7 +14,7 @@ fn directory_of(name: Option<String>, user: u32, list: impl FnOnce() -> Option<S
     PathBuf::from(format!("/dev/shm/aeron-{}", name.as_deref().unwrap_or("default")))
 }
 
-/// The name of a user in a list as `/etc/passwd` is one. One that could lead to another directory is none.
+/// The name of a user in a list in the format of `/etc/passwd`. `None` for a name that could lead to another directory.
 fn name_of(user: u32, list: &str) -> Option<String> {
     let user = user.to_string();
     list.lines().find_map(|line| {

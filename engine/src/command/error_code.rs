@@ -4,16 +4,16 @@ use core::fmt;
 
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)+) => {
-        /// The code of an error event, of an error frame, or of an error that a client raises itself.
+        /// The code in an error event, in an error frame, or of an error that the client itself raises.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum ErrorCode {
             $($(#[$doc])* $name,)+
-            /// A number that no error has in this version; -1 is what a client uses for "unknown".
+            /// A number without a meaning in this version. Clients use -1 for "unknown".
             Unknown(i32),
         }
 
         impl ErrorCode {
-            /// The number as it stands in an event or a frame.
+            /// The number in an event or a frame.
             pub const fn get(self) -> i32 {
                 match self {
                     $(Self::$name => $code,)+
@@ -21,7 +21,7 @@ macro_rules! error_codes {
                 }
             }
 
-            /// The error with this number.
+            /// The error code with this number.
             pub const fn new(code: i32) -> Self {
                 match code {
                     $($code => Self::$name,)+
@@ -29,7 +29,7 @@ macro_rules! error_codes {
                 }
             }
 
-            /// The reference's name for it.
+            /// The reference's name of the code.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)+
@@ -43,43 +43,44 @@ macro_rules! error_codes {
 error_codes! {
     /// No error.
     Unused = 0, "UNUSED";
-    /// A text that is no usable channel, or a channel that may not be used so.
+    /// The channel is invalid, or may not be used in this way.
     InvalidChannel = 1, "INVALID_CHANNEL";
-    /// A remove or destination command names no subscription.
+    /// A remove command or destination command refers to an unknown subscription.
     UnknownSubscription = 2, "UNKNOWN_SUBSCRIPTION";
-    /// A remove or destination command names no publication.
+    /// A remove command or destination command refers to an unknown publication.
     UnknownPublication = 3, "UNKNOWN_PUBLICATION";
-    /// A channel endpoint failed. Sent by the Java driver only; the "correlation id" is then the channel status counter's.
+    /// A channel endpoint failed. Only the Java driver sends it. The "correlation id" is then the id of the channel
+    /// status counter.
     ChannelEndpointError = 4, "CHANNEL_ENDPOINT_ERROR";
-    /// A remove command names no counter of this client.
+    /// A remove command refers to a counter that this client does not have.
     UnknownCounter = 5, "UNKNOWN_COUNTER";
-    /// A command of a type that the driver does not know.
+    /// The driver does not know the type of the command.
     UnknownCommandTypeId = 6, "UNKNOWN_COMMAND_TYPE_ID";
-    /// A command that is too short, or whose lengths do not fit it.
+    /// The command is too short, or its lengths are inconsistent.
     MalformedCommand = 7, "MALFORMED_COMMAND";
-    /// A command or an option that this driver does not offer.
+    /// The driver does not support the command or the option.
     NotSupported = 8, "NOT_SUPPORTED";
-    /// A host name that does not resolve.
+    /// A host name cannot be resolved.
     UnknownHost = 9, "UNKNOWN_HOST";
-    /// An endpoint that is still closing: try again.
+    /// The endpoint is still closing. Try again.
     ResourceTemporarilyUnavailable = 10, "RESOURCE_TEMPORARILY_UNAVAILABLE";
-    /// Everything else, such as a bad value in a well-formed channel.
+    /// Any other error, such as an invalid value in a well-formed channel.
     Generic = 11, "GENERIC_ERROR";
-    /// Too little room on the file system.
+    /// The file system has too little space.
     StorageSpace = 12, "STORAGE_SPACE";
     /// A subscriber rejected the image.
     ImageRejected = 13, "IMAGE_REJECTED";
     /// The publication was revoked.
     PublicationRevoked = 14, "PUBLICATION_REVOKED";
-    /// Client side: the driver has not been alive for the driver timeout.
+    /// Client side: the driver's heartbeat is older than the driver timeout.
     DriverTimeout = 1000, "DRIVER_TIMEOUT";
-    /// Client side: the driver has given the client up.
+    /// Client side: the driver has timed out the client.
     ClientTimeout = 1001, "CLIENT_TIMEOUT";
-    /// Client side: the conductor was not serviced for too long.
+    /// Client side: the conductor was not run for too long.
     ConductorServiceTimeout = 1002, "CONDUCTOR_SERVICE_TIMEOUT";
     /// Client side: an internal queue is full.
     BufferFull = 1003, "BUFFER_FULL";
-    /// Client side: the ring to the driver is full.
+    /// Client side: the command ring is full.
     DriverRingFull = 1004, "DRIVER_RING_FULL";
 }
 

@@ -2,44 +2,44 @@
 //! an `i32` length followed by as many bytes. The message files declare their fields with these types, and this file
 //! knows none of the messages. The bytes come from another process, so every read is checked and none may panic.
 
-/// A control message, command or event, whose bytes are not what its type demands.
+/// A control message, command or event, is malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedCommand {
-    /// No message has this type id.
+    /// There is no message with this type id.
     #[error("no control message has type id {type_id:#x}")]
     UnknownType {
         /// The type id found in the record.
         type_id: i32,
     },
-    /// The record ends before a field that the message must have.
+    /// The record is too short for a field of the message.
     #[error("{message} is too short: {field} needs {needed} bytes, the record has {found}")]
     TooShort {
         /// The message's name.
         message: &'static str,
-        /// The first field that is not there in full.
+        /// The first field that is not complete.
         field: &'static str,
-        /// How many bytes the record needs to hold the field.
+        /// The number of bytes that the record needs for the field.
         needed: usize,
-        /// How many bytes the record has.
+        /// The number of bytes in the record.
         found: usize,
     },
-    /// The length in front of a text is negative or runs past the record.
+    /// The length of a text is negative or exceeds the record.
     #[error("{message} states {length} bytes of {field}, and {available} follow")]
     BadLength {
         /// The message's name.
         message: &'static str,
-        /// The text with the bad length.
+        /// The text with the invalid length.
         field: &'static str,
         /// The length found.
         length: i32,
-        /// How many bytes the record has after the length.
+        /// The number of bytes in the record after the length.
         available: usize,
     },
 }
 
 impl MalformedCommand {
-    /// The code that answers a client who sent this.
+    /// The error code with which a driver responds to such a message.
     pub const fn error_code(&self) -> super::ErrorCode {
         match self {
             Self::UnknownType { .. } => super::ErrorCode::UnknownCommandTypeId,
@@ -48,7 +48,7 @@ impl MalformedCommand {
     }
 }
 
-/// A control message that cannot be written.
+/// Why a control message could not be encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
@@ -57,35 +57,35 @@ pub enum EncodeError {
     NoRoom {
         /// The message's name.
         message: &'static str,
-        /// What the message takes.
+        /// The length of the message in bytes.
         needed: usize,
-        /// What the buffer has.
+        /// The length of the buffer in bytes.
         available: usize,
     },
-    /// The texts are so long that their lengths cannot be stated.
+    /// The texts are too long for the length fields.
     #[error("{message} would take {needed} bytes, more than a record can state")]
     TooLong {
         /// The message's name.
         message: &'static str,
-        /// What the message would take.
+        /// The length of the message in bytes.
         needed: usize,
     },
 }
 
-/// The body of a control message. The type id is not part of it: several messages share a body.
+/// The body of a control message. It does not contain the type id, because several messages share a body.
 pub(super) trait Body<'a>: Sized {
-    /// Reads and checks every field.
+    /// Decodes and checks all fields.
     fn load(found: &Found<'a>) -> Result<Self, MalformedCommand>;
 
-    /// How many bytes [`Body::store`] writes.
+    /// The number of bytes that [`Body::store`] writes.
     fn encoded_length(&self) -> usize;
 
-    /// Writes the fields into `bytes`, which is zeroed and [`Body::encoded_length`] long.
+    /// Encodes the fields into `bytes`, which is zeroed and [`Body::encoded_length`] long.
     fn store(&self, bytes: &mut [u8]);
 }
 
-/// Writes `body` to the front of `buffer` and returns its length. The bytes between and after fields are zeroed, so that
-/// nothing of an earlier message leaves the process.
+/// Encodes `body` at the start of `buffer`. Returns its length. Gaps between fields are zeroed, so that no bytes of an
+/// earlier message leave the process.
 pub(super) fn encode<'a>(message: &'static str, body: &impl Body<'a>, buffer: &mut [u8]) -> Result<usize, EncodeError> {
     let needed = body.encoded_length();
     if i32::try_from(needed).is_err() {
@@ -98,7 +98,7 @@ pub(super) fn encode<'a>(message: &'static str, body: &impl Body<'a>, buffer: &m
     Ok(needed)
 }
 
-/// A message as found in a record.
+/// A message in a record.
 pub(super) struct Found<'a> {
     message: &'static str,
     bytes: &'a [u8],
@@ -173,7 +173,7 @@ number_field!(
     U16(u16)
 );
 
-/// As many bytes as the type says, at a fixed offset.
+/// A byte array at a fixed offset.
 #[derive(Clone, Copy)]
 pub(super) struct Array<const N: usize> {
     offset: usize,
@@ -198,7 +198,7 @@ impl<const N: usize> Array<N> {
     }
 }
 
-/// An `i32` length at a fixed offset, followed by that many bytes: a text, a key or a token.
+/// An `i32` length at a fixed offset and the bytes that follow it: a text, a key or a token.
 #[derive(Clone, Copy)]
 pub(super) struct Prefixed {
     length: I32,
@@ -209,17 +209,18 @@ impl Prefixed {
         Self { length: I32::at(offset, name) }
     }
 
-    /// The second text of a message: its length lies at the 4-aligned end of the first, counted from the message's start.
+    /// The second text of a message. Its length field is at the 4-aligned end of the first text, counted from the start
+    /// of the message.
     pub(super) const fn after(self, first_length: usize, name: &'static str) -> Self {
         Self::at(self.end(first_length).next_multiple_of(size_of::<i32>()), name)
     }
 
-    /// Where the length lies.
+    /// The offset of the length field.
     pub(super) const fn start(self) -> usize {
         self.length.offset
     }
 
-    /// Where a content of `content_length` bytes ends.
+    /// The offset after a content of `content_length` bytes.
     pub(super) const fn end(self, content_length: usize) -> usize {
         self.length.end() + content_length
     }
@@ -227,7 +228,7 @@ impl Prefixed {
     pub(super) fn load<'a>(self, found: &Found<'a>) -> Result<&'a [u8], MalformedCommand> {
         let length = self.length.load(found)?;
         let rest = &found.bytes[self.length.end()..];
-        // Trap 71: a negative length fails the conversion; it must not turn into a huge unsigned one.
+        // Trap 71: a negative length fails the conversion instead of becoming a huge unsigned one.
         usize::try_from(length).ok().and_then(|length| rest.get(..length)).ok_or(MalformedCommand::BadLength {
             message: found.message,
             field: self.length.name,
@@ -237,7 +238,7 @@ impl Prefixed {
     }
 
     pub(super) fn store(self, bytes: &mut [u8], content: &[u8]) {
-        // `encode` has made sure that the whole message, so each part of it, can be stated as an i32.
+        // `encode` has checked that the length of the whole message fits into an i32, so the length of each part does.
         self.length.store(bytes, content.len() as i32);
         bytes[self.length.end()..self.end(content.len())].copy_from_slice(content);
     }

@@ -1,7 +1,6 @@
-//! What commands and events have in common: each kind is an enum of bodies, which its type ids tell apart.
+//! The common part of commands and events: each kind is an enum of bodies, which its type ids distinguish.
 
-/// Declares the enum of all messages of a kind, with their type ids and the reference's names for them, and how they are
-/// read from a record and written to one.
+/// Declares the enum of all messages of a kind, with their type ids and the reference's names, and their codec.
 macro_rules! messages {
     (
         $(#[$kind_doc:meta])*
@@ -50,7 +49,7 @@ macro_rules! messages {
                 }
             }
 
-            /// Writes the payload of the record to the front of `buffer`. Returns its length.
+            /// Encodes the message at the start of `buffer`. Returns its length.
             ///
             /// # Errors
             ///

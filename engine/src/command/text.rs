@@ -3,8 +3,8 @@
 use core::fmt;
 use core::str::Utf8Error;
 
-/// A text as another process wrote it: bytes that ought to be UTF-8 and are kept verbatim in any case, since the driver
-/// repeats a channel as it came and a file name need not be text at all. Printing replaces what is not UTF-8.
+/// A text as another process wrote it. The bytes should be UTF-8 but are kept verbatim, because the driver returns a
+/// channel unchanged and a file name need not be valid text. Formatting replaces invalid bytes.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Text<'a>(&'a [u8]);
 
@@ -19,11 +19,11 @@ impl<'a> Text<'a> {
         self.0
     }
 
-    /// The text, if it is one.
+    /// The text, if it is valid UTF-8.
     ///
     /// # Errors
     ///
-    /// When the bytes are not UTF-8.
+    /// [`Utf8Error`] if the bytes are not UTF-8.
     pub const fn to_str(self) -> Result<&'a str, Utf8Error> {
         core::str::from_utf8(self.0)
     }

@@ -1,6 +1,6 @@
-//! The counters that a driver makes: their type ids, and the prefixes of their labels.
+//! The counters of a driver: their type ids, and the prefixes of their labels.
 
-/// The type ids of a driver's counters. Applications use 1000 and up; what is not listed below is reserved.
+/// The type ids of a driver's counters. Applications use 1000 and up. All other ids that are not listed are reserved.
 pub mod type_id {
     /// System counters: [`SystemCounter`](super::super::SystemCounter).
     pub const SYSTEM: i32 = 0;
@@ -8,92 +8,93 @@ pub mod type_id {
     pub const PUBLISHER_LIMIT: i32 = 1;
     /// Sender position.
     pub const SENDER_POSITION: i32 = 2;
-    /// Highest position that a receiver has seen.
+    /// The highest position that a receiver has received.
     pub const RECEIVER_HWM: i32 = 3;
     /// Subscriber position.
     pub const SUBSCRIBER_POSITION: i32 = 4;
-    /// Position up to which a receiver has rebuilt the stream.
+    /// The position up to which a receiver has rebuilt the stream.
     pub const RECEIVER_POSITION: i32 = 5;
-    /// Status of a send channel.
+    /// The status of a send channel.
     pub const SEND_CHANNEL_STATUS: i32 = 6;
-    /// Status of a receive channel.
+    /// The status of a receive channel.
     pub const RECEIVE_CHANNEL_STATUS: i32 = 7;
     /// Sender limit.
     pub const SENDER_LIMIT: i32 = 9;
-    /// Congestion control, per image.
+    /// Congestion control per image.
     pub const PER_IMAGE: i32 = 10;
-    /// When a client last serviced its conductor.
+    /// The time at which a client last ran its conductor.
     pub const CLIENT_HEARTBEAT: i32 = 11;
     /// Producer position.
     pub const PUBLISHER_POSITION: i32 = 12;
-    /// Sender back-pressure events.
+    /// The number of sender back-pressure events.
     pub const SENDER_BPE: i32 = 13;
     /// Local socket address.
     pub const LOCAL_SOCKADDR: i32 = 14;
-    /// Neighbours that name resolution knows.
+    /// The number of neighbours known to name resolution.
     pub const NAME_RESOLVER_NEIGHBORS: i32 = 15;
-    /// Entries in the cache of name resolution.
+    /// The number of entries in the name resolution cache.
     pub const NAME_RESOLVER_CACHE_ENTRIES: i32 = 16;
-    /// Receivers that flow control follows.
+    /// The number of receivers that flow control tracks.
     pub const FLOW_CONTROL_RECEIVERS: i32 = 17;
-    /// Destinations of a multi-destination publication.
+    /// The number of destinations of a multi-destination publication.
     pub const MDC_DESTINATIONS: i32 = 18;
-    /// NAKs that a sender received.
+    /// The number of NAKs that a sender received.
     pub const SENDER_NAKS_RECEIVED: i32 = 19;
-    /// NAKs that a receiver sent.
+    /// The number of NAKs that a receiver sent.
     pub const RECEIVER_NAKS_SENT: i32 = 20;
     /// A configured neighbour of name resolution.
     pub const BOOTSTRAP_NEIGHBOR: i32 = 21;
-    /// Which host a name of a resolver's table stands for.
+    /// The host that a name in a resolver's table stands for.
     pub const NAME_RESOLVER_TABLE_ENTRY: i32 = 2001;
-    /// Since when a receiver holds a publication: this driver's own, so far from those of others that it is nobody else's.
+    /// Since when a receiver holds back a publication. Specific to this driver. The number is far from the ids of other
+    /// drivers, to avoid conflicts.
     pub const SENDER_HELD_BY: i32 = 1_000_001;
 }
 
-/// The values of channel status counters (types 6, 7 and 14), for who stores them; who reads one has
+/// The values of channel status counters (types 6, 7 and 14), for the driver that stores them. To read them, use
 /// [`ChannelStatus`](super::ChannelStatus).
 pub mod channel_status {
     /// The endpoint is being set up.
     pub const INITIALISING: i64 = 0;
-    /// The endpoint cannot work.
+    /// The endpoint failed.
     pub const ERRORED: i64 = -1;
-    /// The endpoint works.
+    /// The endpoint is active.
     pub const ACTIVE: i64 = 1;
     /// The endpoint is being closed.
     pub const CLOSING: i64 = 2;
 }
 
-/// Counters of one stream, other than subscriber positions, whose labels say more.
+/// Counters of one stream, except subscriber positions, whose labels contain more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StreamCounter {
-    /// `pub-pos (concurrent)`: what publishers have claimed.
+    /// `pub-pos (concurrent)`: the position up to which publishers have claimed.
     ConcurrentPublisherPosition,
-    /// `pub-pos (exclusive)`: what the publisher has claimed.
+    /// `pub-pos (exclusive)`: the position up to which the publisher has claimed.
     ExclusivePublisherPosition,
-    /// `pub-lmt`: how far publishers may go.
+    /// `pub-lmt`: the position limit of publishers.
     PublisherLimit,
-    /// `snd-pos`: what the sender has sent.
+    /// `snd-pos`: the position up to which the sender has sent.
     SenderPosition,
-    /// `snd-lmt`: how far the sender may go.
+    /// `snd-lmt`: the position limit of the sender.
     SenderLimit,
-    /// `snd-bpe`: how often the sender had to wait.
+    /// `snd-bpe`: the number of back-pressure events of the sender.
     SenderBpe,
     /// `snd-naks-received`.
     SenderNaksReceived,
-    /// `fc-receivers`: receivers that flow control follows.
+    /// `fc-receivers`: the number of receivers that flow control tracks.
     FlowControlReceivers,
-    /// `snd-held-by`: since when, in milliseconds since 1970, the receiver in the label keeps the sender waiting; 0 while none does. Where
-    /// others have their channel this has `ADDRESS receiver ID`, or `-`.
+    /// `snd-held-by`: since when the receiver in the label holds back the sender, in milliseconds since 1970. 0 while
+    /// none does. In place of the channel, the label has `ADDRESS receiver ID`, or `-`.
     SenderHeldBy,
-    /// `rcv-hwm`: the highest position seen.
+    /// `rcv-hwm`: the highest position received.
     ReceiverHwm,
-    /// `rcv-pos`: the position up to which nothing is missing.
+    /// `rcv-pos`: the position up to which the stream is complete.
     ReceiverPosition,
     /// `rcv-naks-sent`.
     ReceiverNaksSent,
-    /// `rcv-cc-cubic-rtt`: the round-trip time that congestion control measured.
+    /// `rcv-cc-cubic-rtt`: the round-trip time measured by congestion control.
     CubicRtt,
-    /// `rcv-cc-cubic-wnd`: the window that congestion control allows.
+    /// `rcv-cc-cubic-wnd`: the congestion window.
     CubicWindow,
 }
 
@@ -144,7 +145,7 @@ pub enum ChannelCounter {
     SendStatus,
     /// `rcv-channel`: the status of a receive channel.
     ReceiveStatus,
-    /// `mdc-num-dest`: the destinations of a multi-destination publication.
+    /// `mdc-num-dest`: the number of destinations of a multi-destination publication.
     MdcDestinations,
 }
 
@@ -168,7 +169,7 @@ impl ChannelCounter {
     }
 }
 
-/// Statuses of local socket addresses.
+/// The status counters of local socket addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SockaddrCounter {
     /// `snd-local-sockaddr`.

@@ -4,34 +4,34 @@
 use super::layout::KEY_LENGTH;
 use crate::types::{ClientId, CounterId, RegistrationId, SessionId, StreamId};
 
-/// The bytes of a key. What a type does not use is zero.
+/// The bytes of a key. Unused bytes are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CounterKey([u8; KEY_LENGTH]);
 
 /// The key of a counter of one stream (types 1 to 5, 9, 10, 12, 13, 17, 19, 20).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamKey<'a> {
-    /// The publication, subscription or image; equal to the registration id beside the value.
+    /// The registration id of the publication, subscription or image. Equal to the registration id beside the value.
     pub registration_id: RegistrationId,
-    /// The stream's session.
+    /// The session id.
     pub session_id: SessionId,
-    /// The stream's id.
+    /// The stream id.
     pub stream_id: StreamId,
-    /// The channel, clipped to [`Self::MAX_CHANNEL_LENGTH`]. The label has all of it.
+    /// The channel, clipped to [`Self::MAX_CHANNEL_LENGTH`]. The label contains more of it.
     pub channel: &'a [u8],
 }
 
 /// The key of a counter of a channel (types 6, 7, 18).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelKey<'a> {
-    /// The channel, clipped to [`Self::MAX_CHANNEL_LENGTH`]. The label has all of it.
+    /// The channel, clipped to [`Self::MAX_CHANNEL_LENGTH`]. The label contains more of it.
     pub channel: &'a [u8],
 }
 
 /// The key of a counter of a local socket address (type 14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SockaddrKey<'a> {
-    /// The status counter of the channel that the socket serves.
+    /// The id of the status counter of the socket's channel.
     pub channel_status_id: CounterId,
     /// The address as text, clipped to [`Self::MAX_ADDRESS_LENGTH`].
     pub address: &'a [u8],
@@ -44,22 +44,22 @@ impl Default for CounterKey {
 }
 
 impl CounterKey {
-    /// The greatest length of a key in bytes.
+    /// The maximum length of a key in bytes.
     pub const MAX_LENGTH: usize = KEY_LENGTH;
 
-    /// The key with these bytes, as many of them as fit.
+    /// A key with these bytes, clipped to the maximum length.
     pub fn new(bytes: &[u8]) -> Self {
         let mut key = Self::default();
         key.put(0, bytes);
         key
     }
 
-    /// The key of a client's heartbeat (type 11).
+    /// The key of a client's heartbeat counter (type 11).
     pub fn client(client_id: ClientId) -> Self {
         Self::new(&client_id.get().to_le_bytes())
     }
 
-    /// All the bytes.
+    /// The whole key.
     pub fn as_bytes(&self) -> &[u8; KEY_LENGTH] {
         &self.0
     }
@@ -68,12 +68,12 @@ impl CounterKey {
         &mut self.0
     }
 
-    /// The 32-bit number at `offset`, if the key reaches that far.
+    /// The 32-bit number at `offset`, if it is within the key.
     pub fn get_i32(&self, offset: usize) -> Option<i32> {
         Some(i32::from_le_bytes(*self.0.get(offset..)?.first_chunk()?))
     }
 
-    /// The 64-bit number at `offset`, if the key reaches that far.
+    /// The 64-bit number at `offset`, if it is within the key.
     pub fn get_i64(&self, offset: usize) -> Option<i64> {
         Some(i64::from_le_bytes(*self.0.get(offset..)?.first_chunk()?))
     }
@@ -83,14 +83,14 @@ impl CounterKey {
         self.0[offset..offset + length].copy_from_slice(&bytes[..length]);
     }
 
-    /// Stores a clipped text behind its length.
+    /// Stores a length and a clipped text.
     fn put_text(&mut self, offset: usize, text: &[u8], max: usize) {
         let text = &text[..text.len().min(max)];
         self.put(offset, &(text.len() as i32).to_le_bytes());
         self.put(offset + 4, text);
     }
 
-    /// The text behind its length, if it is within `max`.
+    /// The text after its length, if the length is at most `max`.
     fn text(&self, offset: usize, max: usize) -> Option<&[u8]> {
         let length = usize::try_from(self.get_i32(offset)?).ok().filter(|&length| length <= max)?;
         self.0.get(offset + 4..offset + 4 + length)
@@ -102,10 +102,10 @@ impl<'a> StreamKey<'a> {
     const STREAM: usize = 12;
     const CHANNEL: usize = 16;
 
-    /// As much of a channel as the key holds, in bytes.
+    /// The maximum length of a channel in the key, in bytes.
     pub const MAX_CHANNEL_LENGTH: usize = KEY_LENGTH - Self::CHANNEL - 4;
 
-    /// The key's fields; nothing if its length of the channel is impossible.
+    /// Decodes the key. `None` if the length of the channel is invalid.
     pub fn read(key: &'a CounterKey) -> Option<Self> {
         Some(Self {
             registration_id: RegistrationId::new(key.get_i64(0)?),
@@ -115,7 +115,7 @@ impl<'a> StreamKey<'a> {
         })
     }
 
-    /// The key with these fields.
+    /// Encodes the key.
     pub fn key(&self) -> CounterKey {
         let mut key = CounterKey::new(&self.registration_id.get().to_le_bytes());
         key.put(Self::SESSION, &self.session_id.get().to_le_bytes());
@@ -126,15 +126,15 @@ impl<'a> StreamKey<'a> {
 }
 
 impl<'a> ChannelKey<'a> {
-    /// As much of a channel as the key holds, in bytes.
+    /// The maximum length of a channel in the key, in bytes.
     pub const MAX_CHANNEL_LENGTH: usize = KEY_LENGTH - 4;
 
-    /// The key's field; nothing if its length is impossible.
+    /// Decodes the key. `None` if the length of the channel is invalid.
     pub fn read(key: &'a CounterKey) -> Option<Self> {
         Some(Self { channel: key.text(0, Self::MAX_CHANNEL_LENGTH)? })
     }
 
-    /// The key with this field.
+    /// Encodes the key.
     pub fn key(&self) -> CounterKey {
         let mut key = CounterKey::default();
         key.put_text(0, self.channel, Self::MAX_CHANNEL_LENGTH);
@@ -145,16 +145,16 @@ impl<'a> ChannelKey<'a> {
 impl<'a> SockaddrKey<'a> {
     const ADDRESS: usize = 4;
 
-    /// As much of an address as the key holds, in bytes.
+    /// The maximum length of an address in the key, in bytes.
     pub const MAX_ADDRESS_LENGTH: usize = 103;
 
-    /// The key's fields; nothing if the length of the address is impossible.
+    /// Decodes the key. `None` if the length of the address is invalid.
     pub fn read(key: &'a CounterKey) -> Option<Self> {
         let channel_status_id = CounterId::new(key.get_i32(0)?);
         Some(Self { channel_status_id, address: key.text(Self::ADDRESS, Self::MAX_ADDRESS_LENGTH)? })
     }
 
-    /// The key with these fields.
+    /// Encodes the key.
     pub fn key(&self) -> CounterKey {
         let mut key = CounterKey::new(&self.channel_status_id.get().to_le_bytes());
         key.put_text(Self::ADDRESS, self.address, Self::MAX_ADDRESS_LENGTH);

@@ -1,11 +1,11 @@
-//! A counter's label: text for people, which tools also parse. Longer text is clipped, never refused.
+//! A counter's label: text for people, which tools also parse. Longer text is clipped without an error.
 
 use core::fmt;
 
-/// How many bytes of a label fit.
+/// The maximum length of a label in bytes.
 pub(super) const LABEL_LENGTH: usize = 380;
 
-/// The text of a label, at most 380 bytes. Written by [`fmt::Write`]; what does not fit is dropped.
+/// The text of a label, at most 380 bytes. Implements [`fmt::Write`]. Text that does not fit is dropped.
 #[derive(Clone)]
 pub struct CounterLabel {
     bytes: [u8; LABEL_LENGTH],
@@ -13,37 +13,37 @@ pub struct CounterLabel {
 }
 
 impl CounterLabel {
-    /// The greatest length of a label in bytes.
+    /// The maximum length of a label in bytes.
     pub const MAX_LENGTH: usize = LABEL_LENGTH;
 
-    /// The label with this text, as much of it as fits.
+    /// A label with this text, clipped to the maximum length.
     pub fn new(text: &[u8]) -> Self {
         let mut label = Self::default();
         label.push(text);
         label
     }
 
-    /// The label with this text, as much of it as fits.
+    /// A label with this text, clipped to the maximum length.
     pub fn format(text: fmt::Arguments<'_>) -> Self {
         let mut label = Self::default();
-        // Nothing here fails: what does not fit is clipped.
+        // Cannot fail, because text that does not fit is dropped.
         let _ = fmt::Write::write_fmt(&mut label, text);
         label
     }
 
-    /// Adds text, as much of it as fits.
+    /// Appends text, as much of it as fits.
     pub fn push(&mut self, text: &[u8]) {
         let text = &text[..text.len().min(LABEL_LENGTH - self.length)];
         self.bytes[self.length..self.length + text.len()].copy_from_slice(text);
         self.length += text.len();
     }
 
-    /// The text's bytes; ASCII from drivers, anything at all from applications.
+    /// The text's bytes. ASCII from drivers, arbitrary bytes from applications.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
 
-    /// What kind of thing a stream or channel counter counts: the text up to the first colon.
+    /// The name of a stream or channel counter: the label up to the first colon.
     pub fn name(&self) -> &[u8] {
         let bytes = self.as_bytes();
         bytes.split(|&byte| byte == b':').next().unwrap_or(bytes)

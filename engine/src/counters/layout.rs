@@ -4,14 +4,14 @@ use super::label::{CounterLabel, LABEL_LENGTH};
 use crate::memory::{AtomicBuffer, Field};
 use crate::types::CounterId;
 
-/// The bytes of one counter's record in the metadata region.
+/// The length of a counter's record in the metadata region, in bytes.
 pub const COUNTER_METADATA_LENGTH: usize = 512;
-/// The bytes of one counter's record in the values region.
+/// The length of a counter's record in the values region, in bytes.
 pub const COUNTER_VALUE_LENGTH: usize = 128;
 
 pub(super) const KEY_LENGTH: usize = 112;
-/// How much of a key is stored and loaded: all of it. Models make do with two words, since they explore each combination of what
-/// the loads of a copy may find.
+/// How much of a key is stored and loaded: all of it. Models use two words, because they explore each combination of
+/// what the loads can return.
 pub(super) const COPIED_KEY_LENGTH: usize = if cfg!(engine_loom) { 8 } else { KEY_LENGTH };
 
 const STATE: Field<i32> = Field::at(0);
@@ -29,13 +29,13 @@ const OWNER_ID: Field<i64> = Field::at(16);
 const REFERENCE_ID: Field<i64> = Field::at(24);
 const _: () = assert!(REFERENCE_ID.end() <= COUNTER_VALUE_LENGTH);
 
-/// Nobody has used the record yet; nor any behind it.
+/// This record was never used, and neither was any after it.
 pub(super) const STATE_UNUSED: i32 = 0;
 pub(super) const STATE_ALLOCATED: i32 = 1;
-/// Freed; may be in its cool-down.
+/// The record was freed. It may be in its cool-down.
 pub(super) const STATE_RECLAIMED: i32 = -1;
 
-/// Two regions that cannot hold counters.
+/// The lengths of the two regions are not valid for counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "counters are impossible with {values} bytes for values and {metadata} bytes for metadata: there must be room for at \
@@ -48,7 +48,7 @@ pub struct CountersError {
     pub metadata: usize,
 }
 
-/// Both regions.
+/// The two regions.
 #[derive(Clone, Debug)]
 pub(super) struct CounterBuffers {
     metadata: AtomicBuffer,
@@ -56,7 +56,7 @@ pub(super) struct CounterBuffers {
     capacity: usize,
 }
 
-/// One counter's place in both regions. Made from a checked id only.
+/// A counter's place in both regions. Only created from a checked id.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     metadata: usize,
@@ -114,7 +114,7 @@ impl CounterBuffers {
         Ok(Self { metadata, values, capacity })
     }
 
-    /// How many counters there is room for.
+    /// The number of counters that fit into the regions.
     pub(super) fn capacity(&self) -> usize {
         self.capacity
     }
@@ -127,16 +127,16 @@ impl CounterBuffers {
         &self.values
     }
 
-    /// Where the counter is, if there can be one of this id.
+    /// The place of the counter with this id, if the id is valid.
     pub(super) fn place(&self, id: CounterId) -> Option<Place> {
         let index = usize::try_from(id.get()).ok().filter(|&index| index < self.capacity)?;
         Some(Place { metadata: index * COUNTER_METADATA_LENGTH, value: index * COUNTER_VALUE_LENGTH })
     }
 
-    /// The length of the label, whatever stands there.
+    /// The length of the label, limited to the maximum.
     pub(super) fn label_length(&self, place: Place) -> usize {
-        // ORDERING(counters.label): Acquire. Pairs with the Release stores in `store_label` and `append_label`; the bytes below that
-        // length are whole.
+        // ORDERING(counters.label): Acquire. Pairs with the Release stores in `store_label` and `append_label`; the
+        // bytes below that length are complete.
         usize::try_from(self.metadata.word(place.label_length()).load_acquire()).unwrap_or(0).min(LABEL_LENGTH)
     }
 
@@ -146,11 +146,11 @@ impl CounterBuffers {
         self.metadata.word(place.label_length()).store_release(label.as_bytes().len() as i32);
     }
 
-    /// Adds to the label what fits.
+    /// Appends to the label as much of the text as fits.
     pub(super) fn append_label(&self, place: Place, text: &[u8]) {
         let length = self.label_length(place);
         let text = &text[..text.len().min(LABEL_LENGTH - length)];
-        // Words are stored whole, so the one that the label ends in is stored again with what it had.
+        // Whole words are stored, so the label's last word is stored again with its old bytes.
         let kept = length % 4;
         let mut bytes = [0; LABEL_LENGTH + 4];
         self.metadata.load_words_relaxed(place.label() + length - kept, &mut bytes[..kept]);

@@ -11,7 +11,7 @@ use crate::sync::{Ordering, fence};
 use crate::time::EpochMillis;
 use crate::types::{ClientId, CounterId, RegistrationId};
 
-/// The one allocator of a pair of counter regions.
+/// The only allocator of a pair of counter regions.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,12 +32,12 @@ use crate::types::{ClientId, CounterId, RegistrationId};
 #[derive(Debug)]
 pub struct CountersManager {
     buffers: CounterBuffers,
-    /// One per id handed out so far: what is allocated under it.
+    /// What is allocated under each id that was ever used.
     allocated: Vec<Option<Allocated>>,
-    /// In the order of freeing.
+    /// In the order in which they were freed.
     freed: VecDeque<Freed>,
     reuse_timeout_ms: i64,
-    /// Where the next look at states begins.
+    /// The index at which the next check of states begins.
     next_checked: usize,
 }
 
@@ -54,47 +54,48 @@ struct Freed {
     deadline: EpochMillis,
 }
 
-/// Every counter is in use or in its cool-down.
+/// All counters are in use or in their cool-down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("all {capacity} counters are in use or were freed too recently; enlarge the counters buffer or use fewer")]
 pub struct CountersFull {
-    /// How many there are.
+    /// The number of counters.
     pub capacity: usize,
 }
 
 impl CountersManager {
-    /// Takes the allocator's place on two zeroed regions. `reuse_timeout` is how long a freed counter rests before its record
-    /// is used again: clients hold on to the address of a value, and may store to it once more; zero is for tests.
+    /// Creates the manager of two zeroed regions. `reuse_timeout` is the cool-down: how long a freed record is not
+    /// reused, because clients keep the address of a value and may still store to it. Zero is for tests.
     ///
     /// # Errors
     ///
-    /// [`CountersError`] unless the regions have room for one counter, and as much metadata as values.
+    /// [`CountersError`] unless the regions have space for at least one counter, and the metadata has space for all
+    /// values.
     pub fn new(metadata: AtomicBuffer, values: AtomicBuffer, reuse_timeout: Duration) -> Result<Self, CountersError> {
         let reuse_timeout_ms = i64::try_from(reuse_timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
         let buffers = CounterBuffers::new(metadata, values)?;
         Ok(Self { buffers, allocated: Vec::new(), freed: VecDeque::new(), reuse_timeout_ms, next_checked: 0 })
     }
 
-    /// The same counters as everyone else sees them.
+    /// A reader of the same counters.
     pub fn reader(&self) -> CountersReader {
         CountersReader::over(self.buffers.clone())
     }
 
-    /// How many counters there is room for.
+    /// The number of counters that fit into the regions.
     pub fn capacity(&self) -> usize {
         self.buffers.capacity()
     }
 
-    /// How many counters are allocated.
+    /// The number of allocated counters.
     pub fn in_use(&self) -> usize {
         self.allocated.len() - self.freed.len()
     }
 
-    /// Makes a counter. Nobody sees it before all of it is there.
+    /// Allocates a counter. It becomes visible as a whole.
     ///
     /// # Errors
     ///
-    /// [`CountersFull`] when every record is in use or in its cool-down.
+    /// [`CountersFull`] if all records are in use or in their cool-down.
     pub fn allocate(&mut self, now: EpochMillis, spec: &CounterSpec) -> Result<CounterId, CountersFull> {
         let full = CountersFull { capacity: self.capacity() };
         let id = match self.take_freed(now) {
@@ -112,7 +113,7 @@ impl CountersManager {
         Ok(id)
     }
 
-    /// Frees a counter: its record is used again after the cool-down. False if there is no such counter.
+    /// Frees a counter. Its record is reused after the cool-down. Returns false if there is no such counter.
     pub fn free(&mut self, now: EpochMillis, id: CounterId) -> bool {
         let Some((place, slot)) = self.buffers.place(id).zip(self.slot_mut(id)) else { return false };
         if slot.take().is_none() {
@@ -123,7 +124,7 @@ impl CountersManager {
         // ORDERING(counters.freed): Release fence. Pairs with the Acquire fence in `CountersReader::copy`; a reader that copies
         // anything stored from here on, be it by the next user of the record, finds that the counter has gone.
         fence(Ordering::Release);
-        // Label, value, type and ids stay: whoever looks at a counter that has just gone can still tell what it was.
+        // Label, value, type and ids stay, so that a reader can still tell what a recently freed counter was.
         metadata.store_words_relaxed(place.key(), &CounterKey::default().as_bytes()[..COPIED_KEY_LENGTH]);
         let deadline = now.saturating_add_ms(self.reuse_timeout_ms);
         metadata.word(place.reuse_deadline()).store_relaxed(deadline.get());
@@ -131,9 +132,9 @@ impl CountersManager {
         true
     }
 
-    /// Restores the states of counters that somebody else has stored over, and returns how many those were. Looks at `limit` records,
-    /// and goes on behind them in the next call. A broken state hides its counter from all readers, and one that says that
-    /// the record was never used hides all that are behind it.
+    /// Restores the states of counters that another process has overwritten. Returns how many. Checks `limit` records,
+    /// and continues after them in the next call. A wrong state hides its counter from all readers. The state "unused"
+    /// also hides all counters after it.
     pub fn restore_states(&mut self, limit: usize) -> usize {
         let used = self.allocated.len();
         let mut restored = 0;
@@ -144,8 +145,8 @@ impl CountersManager {
             let state = if self.allocated[index].is_some() { STATE_ALLOCATED } else { STATE_RECLAIMED };
             let word = self.buffers.metadata().word(place.state());
             if word.load_relaxed() != state {
-                // ORDERING(counters.state): Release. Pairs with the Acquire load in `CountersReader::state_at`; publishes the whole counter
-                // to those who see it only now.
+                // ORDERING(counters.state): Release. Pairs with the Acquire load in `CountersReader::state_at`;
+                // publishes the whole counter to readers that see it only now.
                 word.store_release(state);
                 restored += 1;
             }
@@ -153,13 +154,13 @@ impl CountersManager {
         restored
     }
 
-    /// The counter's value, to be stored by whom the counter was made for. Nothing if there is no such counter.
+    /// The counter's value, for its writer. `None` if there is no such counter.
     pub fn value(&self, id: CounterId) -> Option<OwnedWord<i64>> {
         self.slot(id)?;
         Some(self.buffers.values().own(self.buffers.place(id)?.value()))
     }
 
-    /// The counter of this type and registration id, if there is one, and whom it belongs to.
+    /// The counter with this type and registration id and the client that owns it, if there is one.
     pub fn find(&self, type_id: i32, registration_id: RegistrationId) -> Option<(CounterId, ClientId)> {
         self.allocated.iter().zip(0..).find_map(|(slot, id)| {
             let slot =
@@ -168,17 +169,18 @@ impl CountersManager {
         })
     }
 
-    /// Whose counter it is: its registration id and the client it belongs to. Nothing if there is no such counter.
+    /// The registration id and the owner of a counter. `None` if there is no such counter.
     pub fn identity(&self, id: CounterId) -> Option<(RegistrationId, ClientId)> {
         self.slot(id).map(|slot| (slot.registration_id, slot.owner_id))
     }
 
-    /// Replaces the label. Not for client heartbeats, whose label belongs to the client. False if there is no such counter.
+    /// Replaces the label. Not for client heartbeats, whose label belongs to the client. Returns false if there is no
+    /// such counter.
     pub fn set_label(&self, id: CounterId, label: &CounterLabel) -> bool {
         self.with_place(id, |place| self.buffers.store_label(place, label))
     }
 
-    /// Adds to the label what fits. False if there is no such counter.
+    /// Appends to the label as much of the text as fits. Returns false if there is no such counter.
     pub fn append_label(&self, id: CounterId, text: &str) -> bool {
         self.with_place(id, |place| self.buffers.append_label(place, text.as_bytes()))
     }
@@ -201,7 +203,7 @@ impl CountersManager {
         self.allocated.get_mut(usize::try_from(id.get()).ok()?)
     }
 
-    /// The counter that was freed first, if its cool-down is over.
+    /// Takes the counter that was freed first, if its cool-down is over.
     fn take_freed(&mut self, now: EpochMillis) -> Option<CounterId> {
         let first = self.freed.front()?;
         if now >= first.deadline {
@@ -217,8 +219,8 @@ impl CountersManager {
 
     fn write(&self, place: Place, spec: &CounterSpec) {
         let (metadata, values) = (self.buffers.metadata(), self.buffers.values());
-        // ORDERING(counters.registration): Release. Pairs with the Acquire load in `CountersReader::copy`; who finds the record
-        // without an owner also finds that the counter before has gone.
+        // ORDERING(counters.registration): Release. Pairs with the Acquire load in `CountersReader::copy`; a reader
+        // that finds the record without an owner also finds the previous counter freed.
         values.word(place.registration_id()).store_release(0);
         values.word(place.owner_id()).store_relaxed(spec.owner_id.get());
         values.word(place.reference_id()).store_relaxed(spec.reference_id);
@@ -227,7 +229,8 @@ impl CountersManager {
         metadata.word(place.reuse_deadline()).store_relaxed(i64::MAX);
         metadata.store_words_relaxed(place.key(), &spec.key.as_bytes()[..COPIED_KEY_LENGTH]);
         self.buffers.store_label(place, &spec.label);
-        // ORDERING(counters.registration): Release. Pairs with the Acquire load in `CountersReader::copy`; publishes all but the state.
+        // ORDERING(counters.registration): Release. Pairs with the Acquire load in `CountersReader::copy`; publishes
+        // everything except the state.
         values.word(place.registration_id()).store_release(spec.registration_id.get());
         // ORDERING(counters.state): Release. Pairs with the Acquire load in `CountersReader::state_at`; publishes the whole counter.
         metadata.word(place.state()).store_release(STATE_ALLOCATED);

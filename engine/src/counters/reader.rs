@@ -9,45 +9,46 @@ use crate::memory::{AtomicBuffer, OwnedWord};
 use crate::sync::{Ordering, fence};
 use crate::types::{ClientId, CounterId, RegistrationId};
 
-/// Reads counters. Cloning it shares the memory.
+/// Reads counters. A clone shares the memory.
 #[derive(Clone, Debug)]
 pub struct CountersReader {
     buffers: CounterBuffers,
 }
 
-/// A whole counter, copied out of shared memory.
+/// A consistent copy of a counter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CounterRecord {
-    /// The index of its record.
+    /// The counter's id, which is the index of its record.
     pub id: CounterId,
-    /// What kind of counter: see [`type_id`](super::type_id).
+    /// The type id. See [`type_id`](super::type_id).
     pub type_id: i32,
-    /// What tells it from others of its kind.
+    /// The key, which identifies the counter among those of its type.
     pub key: CounterKey,
-    /// What people are shown.
+    /// The label.
     pub label: CounterLabel,
-    /// Whose counter it is.
+    /// The registration id.
     pub registration_id: RegistrationId,
-    /// The client it belongs to; -1 for none.
+    /// The client that owns the counter. -1 for none.
     pub owner_id: ClientId,
-    /// What else it refers to.
+    /// The id of a related object. See [`CounterSpec::reference_id`](super::CounterSpec::reference_id).
     pub reference_id: i64,
-    /// The value when it was copied.
+    /// The value at the time of the copy.
     pub value: i64,
 }
 
-/// What a record is used for.
+/// The state of a counter's record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CounterState {
-    /// For nothing yet, nor is any record behind it.
+    /// Never used, and neither is any record after it.
     Unused,
-    /// For a counter.
+    /// Used by a counter.
     Allocated,
-    /// For a counter that was freed.
+    /// Freed.
     Reclaimed,
 }
 
-/// How often a counter is copied again that was changed meanwhile. Each time another counter took its place: not so often.
+/// The number of attempts to copy a counter that changes meanwhile. Each time another counter took over the record,
+/// which is rare.
 const ATTEMPTS: usize = 3;
 
 impl CountersReader {
@@ -55,7 +56,8 @@ impl CountersReader {
     ///
     /// # Errors
     ///
-    /// [`CountersError`] unless they have room for one counter, and as much metadata as values.
+    /// [`CountersError`] unless the regions have space for at least one counter, and the metadata has space for all
+    /// values.
     pub fn new(metadata: AtomicBuffer, values: AtomicBuffer) -> Result<Self, CountersError> {
         CounterBuffers::new(metadata, values).map(Self::over)
     }
@@ -64,12 +66,12 @@ impl CountersReader {
         Self { buffers }
     }
 
-    /// How many counters there is room for; ids are below it.
+    /// The number of counters that fit into the regions. All ids are lower.
     pub fn capacity(&self) -> usize {
         self.buffers.capacity()
     }
 
-    /// What the record is used for. Nothing if there can be no counter of this id.
+    /// The state of a counter's record. `None` if the id is not valid.
     pub fn state(&self, id: CounterId) -> Option<CounterState> {
         self.state_at(self.buffers.place(id)?)
     }
@@ -88,10 +90,10 @@ impl CountersReader {
         None
     }
 
-    /// Shows every allocated counter, in the order of their ids.
+    /// Calls `action` for every allocated counter, in the order of their ids.
     pub fn for_each(&self, mut action: impl FnMut(&CounterRecord)) {
         for id in (0..self.capacity() as i32).map(CounterId::new) {
-            // Ids are handed out densely: behind the first record that was never used there is none that was.
+            // Ids are allocated densely, so no record after the first unused one is in use.
             if self.state(id) == Some(CounterState::Unused) {
                 return;
             }
@@ -101,7 +103,7 @@ impl CountersReader {
         }
     }
 
-    /// The first allocated counter of this type and registration id.
+    /// The first allocated counter with this type and registration id.
     pub fn find(&self, type_id: i32, registration_id: RegistrationId) -> Option<CounterId> {
         let (metadata, values) = (self.buffers.metadata(), self.buffers.values());
         (0..self.capacity() as i32)
@@ -116,24 +118,26 @@ impl CountersReader {
             .map(|(id, _)| id)
     }
 
-    /// The counter's value now. Nothing if there can be no counter of this id.
+    /// The counter's current value. `None` if the id is not valid.
     pub fn value(&self, id: CounterId) -> Option<i64> {
-        // Acquire, as every position and status is stored with Release: whoever stores one says what it publishes.
+        // Acquire, because all positions and statuses are stored with Release. The code that stores one documents what
+        // it publishes.
         Some(self.buffers.values().word(self.buffers.place(id)?.value()).load_acquire())
     }
 
-    /// The counter's value as a word that keeps the memory alive, for handles that read or store it all the time.
+    /// The counter's value as a word that keeps the memory alive, for handles that access it often.
     pub fn own_value(&self, id: CounterId) -> Option<OwnedWord<i64>> {
         Some(self.buffers.values().own(self.buffers.place(id)?.value()))
     }
 
-    /// The counter's registration id as a word that keeps the memory alive: a handle sees by it that its counter is still its
-    /// own. It lies on the cache line of the value.
+    /// The counter's registration id as a word that keeps the memory alive. With it a handle detects that its counter
+    /// was taken away. It is on the same cache line as the value.
     pub fn own_registration_id(&self, id: CounterId) -> Option<OwnedWord<i64>> {
         Some(self.buffers.values().own(self.buffers.place(id)?.registration_id()))
     }
 
-    /// Adds to a counter's label what fits: a client does so to its own heartbeat. False if there is no such counter.
+    /// Appends to a counter's label as much of the text as fits. A client does this with its own heartbeat counter.
+    /// Returns false if there is no such counter.
     pub fn append_label(&self, id: CounterId, text: &str) -> bool {
         let Some(place) = self.buffers.place(id) else { return false };
         let allocated = self.state_at(place) == Some(CounterState::Allocated);
@@ -143,7 +147,7 @@ impl CountersReader {
         allocated
     }
 
-    /// The state, or nothing for a number that is none.
+    /// The state. `None` for an invalid number.
     fn state_at(&self, place: Place) -> Option<CounterState> {
         // ORDERING(counters.state): Acquire. Pairs with the Release store in `CountersManager::write`; the counter is whole.
         match self.buffers.metadata().word(place.state()).load_acquire() {
@@ -154,11 +158,11 @@ impl CountersReader {
         }
     }
 
-    /// Copies a counter that was allocated a moment ago. Nothing if it changed meanwhile.
+    /// Copies a counter that was allocated a moment ago. `None` if it changed meanwhile.
     fn copy(&self, id: CounterId, place: Place) -> Option<CounterRecord> {
         let (metadata, values) = (self.buffers.metadata(), self.buffers.values());
-        // ORDERING(counters.registration): Acquire. Pairs with the Release stores in `CountersManager::write`; what is copied below
-        // is no older than what belongs to this id.
+        // ORDERING(counters.registration): Acquire. Pairs with the Release stores in `CountersManager::write`; what is
+        // copied below is not older than this id's counter.
         let registration_id = values.word(place.registration_id()).load_acquire();
         let mut key = CounterKey::default();
         metadata.load_words_relaxed(place.key(), &mut key.as_bytes_mut()[..COPIED_KEY_LENGTH]);
@@ -175,8 +179,9 @@ impl CountersReader {
             reference_id: values.word(place.reference_id()).load_relaxed(),
             value: values.word(place.value()).load_relaxed(),
         };
-        // ORDERING(counters.freed): Acquire fence. Pairs with the Release fence in `CountersManager::free`; if any word of the copy was
-        // stored after the counter was freed, the state below tells, or if the record is in use again, the registration id.
+        // ORDERING(counters.freed): Acquire fence. Pairs with the Release fence in `CountersManager::free`; if any word
+        // of the copy was stored after the counter was freed, the state below shows it, or the registration id if the
+        // record is in use again.
         fence(Ordering::Acquire);
         let unchanged = self.state_at(place) == Some(CounterState::Allocated)
             && values.word(place.registration_id()).load_relaxed() == registration_id;

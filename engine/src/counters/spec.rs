@@ -7,40 +7,41 @@ use super::label::CounterLabel;
 use super::system::{SystemCounter, SystemLabels};
 use crate::types::{ClientId, CounterId, Position, RegistrationId, SessionId, StreamId};
 
-/// A counter to be.
+/// The specification of a new counter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CounterSpec {
-    /// What kind of counter.
+    /// The type id.
     pub type_id: i32,
-    /// What tells it from others of its kind.
+    /// The key, which identifies the counter among those of its type.
     pub key: CounterKey,
-    /// What people are shown.
+    /// The label.
     pub label: CounterLabel,
-    /// Whose counter it is: a publication, a subscription, an image, a client, or the command that asked for it.
+    /// The registration id: of a publication, a subscription, an image or a client, or the correlation id of the
+    /// command.
     pub registration_id: RegistrationId,
-    /// The client that it belongs to; -1 for none, 0 where the reference leaves it out.
+    /// The client that owns the counter. -1 for none. 0 where the reference does not set it.
     pub owner_id: ClientId,
-    /// What else it refers to: the image, for a subscriber position. 0 for nothing.
+    /// The id of a related object: for a subscriber position, the image. 0 for none.
     pub reference_id: i64,
-    /// The value that it starts with.
+    /// The initial value.
     pub value: i64,
 }
 
-/// The stream that a counter is about.
+/// The stream of a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream<'a> {
-    /// The publication, subscription or image.
+    /// The registration id of the publication, subscription or image.
     pub registration_id: RegistrationId,
-    /// The stream's session.
+    /// The session id.
     pub session_id: SessionId,
-    /// The stream's id.
+    /// The stream id.
     pub stream_id: StreamId,
-    /// The channel as its user wrote it.
+    /// The channel as the application wrote it.
     pub channel: &'a str,
 }
 
 impl CounterSpec {
-    /// A counter that an application asked for. Key and label are clipped to what fits.
+    /// A counter for an application. Key and label are clipped.
     pub fn application(
         type_id: i32,
         key: &[u8],
@@ -59,7 +60,7 @@ impl CounterSpec {
         }
     }
 
-    /// One of the driver's own statistics. They are allocated first, in order, so that their ids are theirs.
+    /// A system counter. These are allocated first and in order, so that their ids are fixed.
     pub fn system(counter: SystemCounter, labels: &SystemLabels<'_>) -> Self {
         Self {
             type_id: type_id::SYSTEM,
@@ -80,7 +81,7 @@ impl CounterSpec {
         spec
     }
 
-    /// The position of one subscriber in one image (`sub-pos`): starts where the subscriber joins, and refers to the image.
+    /// The position of a subscriber in an image (`sub-pos`). Starts at the join position and refers to the image.
     pub fn subscriber_position(subscription: &Stream<'_>, image: RegistrationId, join: Position) -> Self {
         let mut spec =
             Self::application(type_id::SUBSCRIBER_POSITION, &[], &[], subscription.registration_id, ClientId::new(0));
@@ -92,8 +93,8 @@ impl CounterSpec {
         spec
     }
 
-    /// When a client last serviced its conductor (`client-heartbeat`). The client adds its name to the label later: it must not
-    /// be stored again.
+    /// The heartbeat of a client (`client-heartbeat`): when it last ran its conductor. The client appends its name to
+    /// the label later, so the label must not be stored again.
     pub fn client_heartbeat(client_id: ClientId) -> Self {
         Self {
             type_id: type_id::CLIENT_HEARTBEAT,
@@ -106,7 +107,7 @@ impl CounterSpec {
         }
     }
 
-    /// A counter of one channel, made by the command `registration_id`.
+    /// A counter of one channel. `registration_id` is that of the command that created the channel.
     pub fn channel(counter: ChannelCounter, channel: &str, registration_id: RegistrationId) -> Self {
         let mut spec = Self::application(counter.type_id(), &[], &[], registration_id, ClientId::new(0));
         spec.key = ChannelKey { channel: channel.as_bytes() }.key();
@@ -114,12 +115,13 @@ impl CounterSpec {
         spec
     }
 
-    /// The label of a channel status once its socket is bound; an address of no bytes leaves the space behind the channel.
+    /// The label of a channel status counter whose socket is bound. With an empty address, it ends with the space after
+    /// the channel.
     pub fn bound_channel_label(counter: ChannelCounter, channel: &str, address: &str) -> CounterLabel {
         CounterLabel::format(format_args!("{}: {channel} {address}", counter.name()))
     }
 
-    /// The status of a local socket address.
+    /// The status counter of a local socket address.
     pub fn local_sockaddr(
         counter: SockaddrCounter,
         channel_status_id: CounterId,
@@ -132,14 +134,14 @@ impl CounterSpec {
         spec
     }
 
-    /// The same, belonging to this client.
+    /// Sets the owner.
     #[must_use]
     pub fn owned_by(mut self, client_id: ClientId) -> Self {
         self.owner_id = client_id;
         self
     }
 
-    /// The same, starting with this value.
+    /// Sets the initial value.
     #[must_use]
     pub fn starting_at(mut self, value: i64) -> Self {
         self.value = value;

@@ -4,26 +4,26 @@ use core::fmt;
 
 use super::channel_status;
 
-/// How the endpoint of a channel is.
+/// The status of a channel's endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChannelStatus {
-    /// It is being set up.
+    /// The endpoint is being set up.
     Initialising,
-    /// It works.
+    /// The endpoint is active.
     Active,
-    /// It cannot work.
+    /// The endpoint failed.
     Errored,
-    /// It is being closed.
+    /// The endpoint is being closed.
     Closing,
-    /// The driver has no such counter, or none any more: the endpoint is gone.
+    /// The driver has no such counter, or not any more: the endpoint is gone.
     NoCounter,
-    /// The counter has a value that means nothing here.
+    /// The counter has an unknown value.
     Unknown(i64),
 }
 
 impl ChannelStatus {
-    /// What this value of a status counter (types 6, 7 and 14) means.
+    /// The status for a value of a status counter (types 6, 7 and 14).
     pub const fn from_value(value: i64) -> Self {
         match value {
             channel_status::INITIALISING => Self::Initialising,

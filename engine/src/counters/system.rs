@@ -5,7 +5,7 @@ use core::fmt::Write;
 use super::label::CounterLabel;
 use crate::types::CounterId;
 
-/// What the labels of some system counters say about this driver.
+/// The parts of system counters' labels that depend on the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SystemLabels<'a> {
     /// The version of the software.
@@ -14,19 +14,19 @@ pub struct SystemLabels<'a> {
     pub commit: &'a str,
     /// `DEDICATED`, `SHARED`, `SHARED_NETWORK` or `INVOKER`.
     pub threading_mode: &'a str,
-    /// The name under which this driver is known to name resolution; may be empty.
+    /// The driver's name in name resolution. May be empty.
     pub resolver_name: &'a str,
-    /// The conductor's cycle time threshold, as `1s`.
+    /// The conductor's cycle time threshold, such as `1s`.
     pub conductor_threshold: &'a str,
-    /// The sender's cycle time threshold, as `1s`.
+    /// The sender's cycle time threshold, such as `1s`.
     pub sender_threshold: &'a str,
-    /// The receiver's cycle time threshold, as `1s`.
+    /// The receiver's cycle time threshold, such as `1s`.
     pub receiver_threshold: &'a str,
-    /// The name resolver's time threshold, as `5s`.
+    /// The name resolver's time threshold, such as `5s`.
     pub resolver_threshold: &'a str,
 }
 
-/// What follows the text of a label.
+/// The end of a label.
 #[derive(Clone, Copy)]
 enum Suffix {
     Nothing,
@@ -41,7 +41,7 @@ enum Suffix {
 
 macro_rules! system_counters {
     ($($(#[$doc:meta])* $name:ident = $id:literal, $text:literal, $suffix:ident;)*) => {
-        /// A system counter. The number is its counter id, its registration id and its key.
+        /// A system counter. Its number is also its counter id, its registration id and its key.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(i32)]
         pub enum SystemCounter {
@@ -49,7 +49,7 @@ macro_rules! system_counters {
         }
 
         impl SystemCounter {
-            /// All of them, in the order of their ids.
+            /// All system counters, in the order of their ids.
             pub const ALL: [Self; 46] = [$(Self::$name,)*];
 
             const fn text(self) -> (&'static str, Suffix) {
@@ -66,11 +66,11 @@ system_counters! {
     BytesSent = 0, "Bytes sent", Nothing;
     /// Bytes received from the network.
     BytesReceived = 1, "Bytes received", Nothing;
-    /// Commands that did not fit in the receiver's queue at once.
+    /// Commands to the receiver that did not fit into its queue at the first attempt.
     ReceiverProxyFails = 2, "Failed offers to ReceiverProxy", Nothing;
-    /// Commands that did not fit in the sender's queue at once.
+    /// Commands to the sender that did not fit into its queue at the first attempt.
     SenderProxyFails = 3, "Failed offers to SenderProxy", Nothing;
-    /// What sender and receiver had to tell the conductor that did not fit in its queue at once.
+    /// Commands of the sender and the receiver to the conductor that did not fit into its queue at the first attempt.
     ConductorProxyFails = 4, "Failed offers to DriverConductorProxy", Nothing;
     /// NAKs sent.
     NaksSent = 5, "NAKs sent", Nothing;
@@ -90,86 +90,87 @@ system_counters! {
     FlowControlUnderRuns = 12, "Flow control under runs", Nothing;
     /// Frames that arrived above the window.
     FlowControlOverRuns = 13, "Flow control over runs", Nothing;
-    /// Packets that made no sense.
+    /// Invalid packets received.
     InvalidPackets = 14, "Invalid packets", Nothing;
-    /// Errors logged.
+    /// Errors recorded in the error log.
     Errors = 15, "Errors", Version;
-    /// Sends that the socket took only a part of.
+    /// Sends of which the socket accepted only a part.
     ShortSends = 16, "Short sends", Nothing;
-    /// Log files that could not be deleted and were tried again.
+    /// Failed attempts to delete a log file.
     FreeFails = 17, "Failed attempts to free log buffers", Nothing;
-    /// Times that a sender had to wait for its receivers.
+    /// How often a sender had to wait for its receivers.
     SenderFlowControlLimits = 18, "Sender flow control limits, i.e. back-pressure events", Nothing;
-    /// Publications got going again after a publisher died.
+    /// Publications unblocked after a publisher died.
     UnblockedPublications = 19, "Unblocked Publications", Nothing;
-    /// Times the command ring was got going again after a client died.
+    /// How often the command ring was unblocked after a client died.
     UnblockedCommands = 20, "Unblocked Control Commands", Nothing;
-    /// Status messages from further away than the frames they answer could reach.
+    /// Status messages that came from further away than the stream's TTL reaches.
     PossibleTtlAsymmetry = 21, "Possible TTL Asymmetry", Nothing;
-    /// Which idle strategy the controllable one is using.
+    /// The idle strategy in use, if it is controllable.
     ControllableIdleStrategy = 22, "ControllableIdleStrategy status", Nothing;
-    /// Gaps filled because the stream is unreliable.
+    /// Gaps filled because the stream is not reliable.
     LossGapFills = 23, "Loss gap fills", Nothing;
-    /// Clients that were given up.
+    /// Clients that were timed out.
     ClientTimeouts = 24, "Client liveness timeouts", Nothing;
-    /// Names that resolved to another address than before.
+    /// Names that resolved to a new address.
     ResolutionChanges = 25, "Resolution changes: driverName=", ResolverName;
-    /// The conductor's longest duty cycle.
+    /// The conductor's longest duty cycle, in nanoseconds.
     ConductorMaxCycleTime = 26, "Conductor max cycle time doing its work in ns: ", Mode;
-    /// Duty cycles of the conductor that were too long.
+    /// Duty cycles of the conductor that exceeded the threshold.
     ConductorCycleTimeThresholdExceeded = 27, "Conductor work cycle exceeded threshold count: threshold=", ConductorThreshold;
-    /// The sender's longest duty cycle.
+    /// The sender's longest duty cycle, in nanoseconds.
     SenderMaxCycleTime = 28, "Sender max cycle time doing its work in ns: ", Mode;
-    /// Duty cycles of the sender that were too long.
+    /// Duty cycles of the sender that exceeded the threshold.
     SenderCycleTimeThresholdExceeded = 29, "Sender work cycle exceeded threshold count: threshold=", SenderThreshold;
-    /// The receiver's longest duty cycle.
+    /// The receiver's longest duty cycle, in nanoseconds.
     ReceiverMaxCycleTime = 30, "Receiver max cycle time doing its work in ns: ", Mode;
-    /// Duty cycles of the receiver that were too long.
+    /// Duty cycles of the receiver that exceeded the threshold.
     ReceiverCycleTimeThresholdExceeded = 31, "Receiver work cycle exceeded threshold count: threshold=", ReceiverThreshold;
-    /// The longest that name resolution took.
+    /// The longest name resolution, in nanoseconds.
     NameResolverMaxTime = 32, "NameResolver max time in ns", Nothing;
-    /// Resolutions that took too long.
+    /// Name resolutions that exceeded the threshold.
     NameResolverTimeThresholdExceeded = 33, "NameResolver exceeded threshold count: threshold=", ResolverThreshold;
     /// The software's version, as a semantic version.
     SoftwareVersion = 34, "Aeron software", Version;
-    /// The length of all files that the driver has mapped.
+    /// The total length of all files that the driver has mapped, in bytes.
     BytesCurrentlyMapped = 35, "Bytes currently mapped", Nothing;
-    /// Bytes sent again.
+    /// Bytes retransmitted.
     RetransmittedBytes = 36, "Retransmitted bytes", Nothing;
-    /// NAKs that found every retransmission slot taken.
+    /// NAKs for which there was no free retransmit.
     RetransmitOverflow = 37, "Retransmit Pool Overflow count", Nothing;
     /// Error frames received.
     ErrorFramesReceived = 38, "Error Frames received", Nothing;
     /// Error frames sent.
     ErrorFramesSent = 39, "Error Frames sent", Nothing;
-    /// Publications that ended by being revoked.
+    /// Publications that were revoked.
     PublicationsRevoked = 40, "Publications Revoked", Nothing;
     /// Images whose publication was revoked.
     PublicationImagesRevoked = 41, "Publication Images Revoked", Nothing;
     /// Images that a client rejected.
     ImagesRejected = 42, "Images rejected", Nothing;
-    /// The version of the commands and events, as a semantic version. Decides what a client may ask for.
+    /// The version of the commands and events, as a semantic version. Clients use it to see which commands the driver
+    /// supports.
     ControlProtocolVersion = 43, "Control protocol version", Nothing;
-    /// Status messages that were not acted on.
+    /// Status messages that were ignored.
     StatusMessagesRejected = 44, "Status Messages rejected", Nothing;
-    /// Requests that did not fit in the queue of the helper that does slow work. Stays 0 in Gannet's driver, whose conductor asks for no
-    /// more than fits and keeps the others.
+    /// Requests that did not fit into the queue of the helper for slow work. Always 0 in Gannet's driver, whose
+    /// conductor sends only as many requests as fit and keeps the others.
     NativeResourceProxyFails = 45, "Failed offers to NativeResourceAgentProxy", Nothing;
 }
 
 impl SystemCounter {
-    /// Its counter id.
+    /// The counter's id.
     #[inline]
     pub const fn id(self) -> CounterId {
         CounterId::new(self as i32)
     }
 
-    /// Its label in this driver.
+    /// The counter's label in this driver.
     pub fn label(self, labels: &SystemLabels<'_>) -> CounterLabel {
         let (text, suffix) = self.text();
         let mut label = CounterLabel::new(text.as_bytes());
         let mode = labels.threading_mode;
-        // A label clips; it never fails.
+        // Cannot fail, because a label clips.
         let _ = match suffix {
             Suffix::Nothing => Ok(()),
             Suffix::Version => write!(label, ": version={} commit={}", labels.version, labels.commit),

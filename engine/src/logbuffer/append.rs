@@ -16,13 +16,14 @@ use super::message::{self, Claimed, Gather, Payload};
 use super::metadata::{tail_offset, tail_term_id};
 use super::rotate::rotate;
 
-/// Appends to a log that others may append to at the same time.
+/// Appends to a log that other publishers may append to at the same time.
 #[derive(Debug)]
 pub struct ConcurrentAppender {
     shared: AppenderParts,
 }
 
-/// What both kinds of appender are made of: whatever each append needs, checked beforehand and close together.
+/// The parts of both kinds of appenders: everything that an append needs, checked beforehand and close together in
+/// memory.
 #[derive(Debug)]
 pub(super) struct AppenderParts {
     limit: OwnedWord<i64>,
@@ -31,9 +32,10 @@ pub(super) struct AppenderParts {
     pub(super) terms: Terms,
     pub(super) origin: Origin,
     initial_term_id: TermId,
-    /// The most bytes that a frame carries.
+    /// The maximum payload of a frame in bytes.
     pub(super) max_payload: usize,
-    /// The most bytes that go out as one frame: the message length limit may be less than a frame carries.
+    /// The length in bytes of the longest message that is sent as one frame. The message length limit may be less than
+    /// a frame's payload.
     pub(super) max_whole: usize,
     pub(super) max_message: usize,
     hold: Hold,
@@ -64,12 +66,12 @@ impl AppenderParts {
 
     #[inline]
     pub(super) fn limit(&self) -> i64 {
-        // ORDERING(pos.publisher-limit): Acquire. Pairs with the conductor's Release store; the range below the limit reads
-        // zero, and nobody reads it any more.
+        // ORDERING(pos.publisher-limit): Acquire. Pairs with the conductor's Release store; the range below the limit
+        // is zero, and no reader accesses it any more.
         self.limit.load_acquire()
     }
 
-    /// Why a message that would take `required` bytes from `position` has to wait.
+    /// Why a message that would occupy `required` bytes from `position` has to wait.
     #[cold]
     pub(super) fn back_pressure(&self, position: i64, required: usize) -> OfferError {
         if position + required as i64 >= self.log().term_length().max_position().get() {
@@ -81,7 +83,7 @@ impl AppenderParts {
         }
     }
 
-    /// The space that fragments of a message of this length take up.
+    /// The number of bytes that the fragments of a message occupy.
     ///
     /// # Errors
     ///
@@ -93,7 +95,7 @@ impl AppenderParts {
         Ok(message::fragmented_length(length, self.max_payload))
     }
 
-    /// The space that a claim of this length takes up.
+    /// The number of bytes that a claim of this length occupies.
     ///
     /// # Errors
     ///
@@ -108,7 +110,8 @@ impl AppenderParts {
 }
 
 impl AppenderParts {
-    /// The space that a batch takes up. It is limited like a message, since it may begin just below the position limit.
+    /// The number of bytes that a batch occupies. It is limited like a message, because a batch may also begin just
+    /// below the position limit.
     ///
     /// # Errors
     ///
@@ -127,26 +130,27 @@ impl AppenderParts {
 }
 
 impl ConcurrentAppender {
-    /// An appender to `log` that stays below `limit`, the position limit counter of the publication.
+    /// An appender to `log`. It stays below `limit`, the publication's position limit counter.
     ///
     /// # Errors
     ///
-    /// [`AppenderError`] when an exclusive appender of this process has the log, or the log is an image's.
+    /// [`AppenderError`] if an exclusive appender of this process has the log, or if the log is an image's.
     pub fn new(log: &LogBuffers, limit: OwnedWord<i64>) -> Result<Self, AppenderError> {
         Ok(Self { shared: AppenderParts::new(Hold::shared(log)?, limit) })
     }
 
-    /// Appends a message and returns the position after it.
+    /// Appends a message. Returns the position after it.
     ///
     /// # Errors
     ///
-    /// [`OfferError`], having appended nothing.
+    /// [`OfferError`]. Nothing was appended.
     #[inline]
     pub fn offer(&self, message: &[u8]) -> Result<Position, OfferError> {
         self.offer_with(message, 0)
     }
 
-    /// Appends a message with a reserved value: eight bytes in the header of each of its frames that are the application's.
+    /// Appends a message with a reserved value: eight bytes in the header of each of its frames, for the application's
+    /// use.
     ///
     /// # Errors
     ///
@@ -167,7 +171,8 @@ impl ConcurrentAppender {
         self.append(gather, length, reserved)
     }
 
-    /// Claims a message of `length` bytes, at most one frame's payload, to be written in place.
+    /// Claims space for a message of `length` bytes, at most one frame's payload. Write the message there, then commit
+    /// the claim.
     ///
     /// # Errors
     ///
@@ -178,30 +183,30 @@ impl ConcurrentAppender {
         Ok(Claim::begin(claimed, length, end))
     }
 
-    /// Claims one message for each of `lengths`, all with one update of the tail, to be written in place and published together.
-    /// With their headers they may take up as many bytes as the longest message has.
+    /// Claims space for messages of the given lengths with a single update of the tail. Write the messages there, then
+    /// commit them together. With their headers they may occupy as many bytes as the longest message has.
     ///
     /// # Errors
     ///
-    /// As [`Self::offer`]; [`OfferError::EmptyBatch`] when there are no lengths.
+    /// As [`Self::offer`]. [`OfferError::EmptyBatch`] if there are no lengths.
     pub fn claim_batch<'a>(&'a self, lengths: &'a [usize]) -> Result<BatchClaim<'a>, OfferError> {
         let required = self.shared.batchable(lengths)?;
         let (claimed, end) = self.claim_range(required)?;
         Ok(BatchClaim::begin(claimed, lengths, end))
     }
 
-    /// Where publishing has got to: the position after the last claim.
+    /// The position after the last claim.
     pub fn position(&self) -> Position {
         self.shared.log().producer_position()
     }
 
-    /// The position that publishing may reach for now.
+    /// The position limit: messages can be published up to here at the moment.
     #[inline]
     pub fn position_limit(&self) -> Position {
         Position::new(self.shared.limit())
     }
 
-    /// How many bytes may be published for now, frame headers included.
+    /// The number of bytes that can be published at the moment, frame headers included.
     pub fn available_window(&self) -> i64 {
         self.shared.limit().saturating_sub(self.position().get()).max(0)
     }
@@ -228,32 +233,34 @@ impl ConcurrentAppender {
         Ok(end)
     }
 
-    /// Claims `required` bytes of the current term, and says at which position they end.
+    /// Claims `required` bytes in the current term. Returns the claim and the position at its end.
     #[inline(always)]
     fn claim_range(&self, required: usize) -> Result<(Claimed<'_>, Position), OfferError> {
         let AppenderParts { tails, active_term_count, terms, initial_term_id, origin, .. } = &self.shared;
         let term_length = terms.length();
         let limit = self.shared.limit();
-        // ORDERING(log.active-term): Acquire. Pairs with the compare-and-exchange of `rotate`; the tail of that term is set.
+        // ORDERING(log.active-term): Acquire. Pairs with the compare-and-exchange of `rotate`; the tail of that term is
+        // set.
         let term_count = active_term_count.load_acquire();
         let partition = Partition::of_term_count(term_count);
         let tail = &tails[partition.index()];
-        // ORDERING(log.tail): Acquire. Pairs with the compare-and-exchange of `rotate`; a tail of this term is not older.
+        // ORDERING(log.tail): Acquire. Pairs with the compare-and-exchange of `rotate`; a tail of this term is not
+        // older.
         let raw = tail.load_acquire();
         if tail_term_id(raw).wrapping_count_since(*initial_term_id) != term_count {
             return Err(OfferError::AdminAction);
         }
         let position = term_length.position(term_count, tail_offset(raw, term_length)).get();
-        // The limit alone decides. It is not in the last term's reach once that is full, but nothing may be added to the tail
-        // of a full last term: nobody would ever rotate it, and 2^32 bytes of refused offers would carry into its term id.
+        // Usually the limit decides. In a full last term it may not, but nothing may be added to that term's tail: the
+        // term never rotates, and 2^32 bytes of refused offers would carry into its term id.
         if position >= limit || position >= term_length.max_position().get() {
             return Err(self.shared.back_pressure(position, required));
         }
-        // ORDERING(log.tail): AcqRel. Every publisher adds here; each gets a range that no other has.
+        // ORDERING(log.tail): AcqRel. All publishers add here. Each gets a range of its own.
         let raw = tail.fetch_add(required as i64);
         // The term id is that of the add: the log may have moved on by three terms since the load.
         let term_id = tail_term_id(raw);
-        // No publisher leaves a tail unaligned. If somebody did, the frames still go where frames can be.
+        // No publisher leaves a tail unaligned. If one did, the frames still go to aligned offsets.
         let term_offset = raw as u32 as usize & !(frame::FRAME_ALIGNMENT - 1);
         match terms.space(partition, term_offset, required) {
             Some(space) => {
@@ -266,7 +273,8 @@ impl ConcurrentAppender {
         }
     }
 
-    /// The claim did not fit into the rest of the term: fills that up if it is this publisher's, and moves the log on.
+    /// Handles a claim that does not fit into the rest of the term: pads the rest if it belongs to this publisher, and
+    /// rotates the log.
     #[cold]
     fn trip(&self, partition: Partition, term_id: TermId, term_offset: usize, required: usize) -> OfferError {
         let AppenderParts { terms, initial_term_id, origin, .. } = &self.shared;

@@ -10,67 +10,67 @@ use super::frame::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, flags};
 use super::message::fragmented_length;
 use super::read::ControlledAction;
 
-/// The most bytes that any message has. What claims to be longer comes from a broken publisher.
+/// The maximum length of a message in bytes. A longer one comes from a broken publisher.
 const MAX_MESSAGE_LENGTH: usize = 16 << 20;
 
-/// For how many sessions an assembler keeps a buffer. Publishers come and go, and a broken one may make sessions up: when there
-/// are more, the one that has had nothing for the longest time is let go of.
+/// The number of sessions for which an assembler keeps buffers. Publishers come and go, and a broken one may invent
+/// sessions. If there are more, the assembler drops the session that was silent for longest.
 const MAX_SESSIONS: usize = 1024;
 
-/// How many bytes an assembler keeps in all. When there are more, sessions are let go of in the same order, all but the one
-/// that has just had something: a single message always fits.
+/// The number of bytes that an assembler keeps in total. If there are more, it drops sessions in the same order, except
+/// the one with the newest fragment, so a single message always fits.
 const MAX_KEPT_BYTES: usize = 256 << 20;
 
-/// Reassembles messages that arrive as several fragments, for [`poll`](super::ImageReader::poll) and the like.
+/// Reassembles messages that arrive as several fragments, for [`poll`](super::ImageReader::poll) and similar methods.
 ///
-/// One assembler serves all images of a subscription: it tells their sessions apart. It keeps buffers for at most 1,024
-/// sessions, and of at most 256 MiB together. Beyond that, it drops the incomplete message of the session that has been
+/// One assembler serves all images of a subscription, because it distinguishes sessions. It keeps buffers for at most
+/// 1,024 sessions, and at most 256 MiB in total. Beyond that, it drops the incomplete message of the session that was
 /// silent for longest, as if the subscriber had joined too late for it.
 #[derive(Debug, Default)]
 pub struct FragmentAssembler {
     sessions: Sessions,
 }
 
-/// Reassembles messages for controlled polls. The handler is called, and asked how to continue, for whole messages
-/// only. The limits are those of [`FragmentAssembler`].
+/// Reassembles messages for controlled polls. The handler is only called with complete messages, and its result says
+/// how to continue. The limits are those of [`FragmentAssembler`].
 #[derive(Debug, Default)]
 pub struct ControlledFragmentAssembler {
     sessions: Sessions,
 }
 
-/// The sessions that have had fragments.
+/// The sessions that have sent fragments.
 #[derive(Debug, Default)]
 struct Sessions {
     assemblies: HashMap<SessionId, Assembly>,
-    /// The capacity of all their buffers, in bytes.
+    /// The capacity of all buffers, in bytes.
     kept_bytes: usize,
-    /// Counts fragments, to tell which session had one when.
+    /// Counts fragments, to order the sessions by their last one.
     clock: u64,
 }
 
-/// One session's message, as far as it has come.
+/// The incomplete message of a session.
 #[derive(Debug)]
 struct Assembly {
-    /// The first fragment's header.
+    /// The header of the first fragment.
     header: [u8; FRAME_HEADER_LENGTH],
-    /// Where the first fragment starts.
+    /// The position of the first fragment.
     begin: Position,
-    /// What each fragment but the last carries.
+    /// The payload length of each fragment except the last.
     max_payload: usize,
-    /// The end of the last fragment that was gathered, where the next must start; none while no message is being gathered.
+    /// The end of the last gathered fragment, where the next one must start. `None` while no message is being gathered.
     expected: Option<Position>,
     payload: Vec<u8>,
-    /// When the session last had a fragment, by [`Sessions::clock`].
+    /// The value of [`Sessions::clock`] at the session's last fragment.
     touched: u64,
 }
 
 impl FragmentAssembler {
-    /// An assembler with nothing gathered.
+    /// An assembler without fragments.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The handler to give to a poll, which calls `handler` with whole messages.
+    /// Returns a handler for a poll, which calls `handler` with complete messages.
     ///
     /// ```no_run
     /// # fn poll(image: &mut gannet::logbuffer::ImageReader) {
@@ -90,25 +90,25 @@ impl FragmentAssembler {
         }
     }
 
-    /// Drops what was gathered for a session, as when its image has gone. Returns whether there was anything.
+    /// Drops the fragments of a session, for example because its image is closed. Returns whether there were any.
     pub fn free_session(&mut self, session_id: SessionId) -> bool {
         self.sessions.remove(session_id)
     }
 
-    /// Drops everything that was gathered.
+    /// Drops all fragments.
     pub fn clear(&mut self) {
         self.sessions = Sessions::default();
     }
 }
 
 impl ControlledFragmentAssembler {
-    /// An assembler with nothing gathered.
+    /// An assembler without fragments.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The handler to give to a controlled poll, which calls `handler` with whole messages. When that aborts a message, its last
-    /// fragment will be handed over again, and then the whole message.
+    /// Returns a handler for a controlled poll, which calls `handler` with complete messages. If `handler` aborts a
+    /// message, the last fragment is delivered again, and then the complete message.
     #[inline]
     pub fn assemble(
         &mut self,
@@ -128,19 +128,19 @@ impl ControlledFragmentAssembler {
         }
     }
 
-    /// Drops what was gathered for a session, as when its image has gone. Returns whether there was anything.
+    /// Drops the fragments of a session, for example because its image is closed. Returns whether there were any.
     pub fn free_session(&mut self, session_id: SessionId) -> bool {
         self.sessions.remove(session_id)
     }
 
-    /// Drops everything that was gathered.
+    /// Drops all fragments.
     pub fn clear(&mut self) {
         self.sessions = Sessions::default();
     }
 }
 
 impl Sessions {
-    /// Adds a fragment to its session's message. The assembly, if that is whole now.
+    /// Adds a fragment to its session's message. Returns the assembly if the message is complete.
     #[cold]
     fn gather(&mut self, fragment: Fragment<'_>) -> Option<&mut Assembly> {
         let session_id = fragment.session_id();
@@ -152,7 +152,8 @@ impl Sessions {
         let assembly = if begins {
             self.assemblies.entry(session_id).or_insert_with(Assembly::new)
         } else {
-            // Nothing: the middle of a message whose beginning was never seen. This subscriber joined late.
+            // Ignored if it is the middle of a message whose beginning was never seen, because the subscriber joined
+            // late.
             self.assemblies.get_mut(&session_id)?
         };
         assembly.touched = self.clock;
@@ -162,7 +163,7 @@ impl Sessions {
         } else if assembly.expected != Some(start_of(fragment))
             || assembly.payload.len() + fragment.payload().len() > MAX_MESSAGE_LENGTH
         {
-            // A fragment is missing between: the rest must not complete a message that it is no part of.
+            // A fragment between is missing, so this one belongs to another message.
             assembly.reset();
             return None;
         } else {
@@ -175,14 +176,14 @@ impl Sessions {
         (!begins && fragment.flags() & flags::END != 0).then_some(assembly)
     }
 
-    /// Lets go of a session; false if there was none.
+    /// Drops a session. Returns false if there was none.
     fn remove(&mut self, session_id: SessionId) -> bool {
         let removed = self.assemblies.remove(&session_id);
         self.kept_bytes -= removed.as_ref().map_or(0, |assembly| assembly.payload.capacity());
         removed.is_some()
     }
 
-    /// Lets go of the session that has had nothing for the longest time, but not of `spared`; false if there is no other.
+    /// Drops the session that was silent for longest, but not `spared`. Returns false if there is no other.
     fn remove_stalest(&mut self, spared: SessionId) -> bool {
         let others = self.assemblies.iter().filter(|(session_id, _)| **session_id != spared);
         let stalest = others.min_by_key(|(_, assembly)| assembly.touched).map(|(session_id, _)| *session_id);
@@ -190,7 +191,7 @@ impl Sessions {
     }
 }
 
-/// The position where the fragment's frame starts.
+/// The position at which the fragment's frame starts.
 fn start_of(fragment: Fragment<'_>) -> Position {
     let occupied = fragment.frame_length().next_multiple_of(FRAME_ALIGNMENT);
     Position::new(fragment.position().get().wrapping_sub(occupied as i64))
@@ -222,13 +223,13 @@ impl Assembly {
         self.payload.clear();
     }
 
-    /// Forgets the last fragment again: it will come once more.
+    /// Removes the last fragment again, because it will be delivered once more.
     fn take_back(&mut self, last: Fragment<'_>) {
         self.payload.truncate(self.payload.len() - last.payload().len());
         self.expected = Some(start_of(last));
     }
 
-    /// Calls `handler` with the whole message that `last` completed.
+    /// Calls `handler` with the complete message that ends with `last`.
     fn with_message<R>(&mut self, last: Fragment<'_>, handler: &mut impl FnMut(Fragment<'_>) -> R) -> R {
         let mut header = self.header;
         let length = (FRAME_HEADER_LENGTH + self.payload.len()) as i32;

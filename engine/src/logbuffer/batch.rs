@@ -16,8 +16,8 @@ use super::claim::ClaimLost;
 use super::frame::{self, FRAME_HEADER_LENGTH, occupied};
 use super::message::Claimed;
 
-/// The payloads of several messages, lent for writing in the log itself. They become visible together with
-/// [`commit`](Self::commit); dropped without, they are aborted. Otherwise as [`Claim`](super::Claim).
+/// The payloads of several messages, which the application writes directly into the log. [`commit`](Self::commit)
+/// publishes all of them. Dropping the batch aborts it. Everything else is as for [`Claim`](super::Claim).
 #[derive(Debug)]
 #[must_use = "a batch that is dropped is aborted"]
 pub struct BatchClaim<'a> {
@@ -27,14 +27,13 @@ pub struct BatchClaim<'a> {
     open: bool,
 }
 
-/// The space that frames with payloads of these lengths take up; the greatest number when that is more than a number can hold.
-/// Each length is one that a frame can have.
+/// The number of bytes that frames with payloads of these lengths occupy, saturating. Each length is valid for a frame.
 pub(super) fn framed_length(lengths: &[usize]) -> usize {
     lengths.iter().fold(0, |sum: usize, &length| sum.saturating_add(occupied(length)))
 }
 
 impl<'a> BatchClaim<'a> {
-    /// Begins the frames of a batch. There is at least one, and the claimed range is as long as all of them.
+    /// Begins the frames of a batch. There is at least one, and the claimed range is exactly as long as all of them.
     pub(super) fn begin(claimed: Claimed<'a>, lengths: &'a [usize], end: Position) -> Self {
         let Claimed { mut space, mut place } = claimed;
         let mut in_progress = Some(-(space.length() as i32));
@@ -46,8 +45,8 @@ impl<'a> BatchClaim<'a> {
         Self { space, lengths, end, open: true }
     }
 
-    /// Calls `write` for each message, with its number, from 0, and its payload, which has the length that was asked
-    /// for. What the payload holds at first is unspecified.
+    /// Calls `write` with the number (from 0) and the payload of each message. A payload has the requested length. Its
+    /// initial contents are unspecified.
     #[inline]
     pub fn for_each(&mut self, mut write: impl FnMut(usize, &mut [u8])) {
         let mut index = 0;
@@ -59,11 +58,11 @@ impl<'a> BatchClaim<'a> {
         });
     }
 
-    /// Publishes all messages and returns the position after the last.
+    /// Publishes all messages. Returns the position after the last one.
     ///
     /// # Errors
     ///
-    /// [`ClaimLost`] if the driver has given up waiting for them.
+    /// [`ClaimLost`] if the batch was open for longer than the driver's unblock timeout.
     #[inline]
     pub fn commit(mut self) -> Result<Position, ClaimLost> {
         self.open = false;
@@ -74,7 +73,7 @@ impl<'a> BatchClaim<'a> {
         Ok(self.end)
     }
 
-    /// Aborts the batch: its space becomes padding, which subscribers skip.
+    /// Aborts the batch. Its space becomes padding, which subscribers skip.
     pub fn abort(self) {}
 }
 
@@ -88,7 +87,7 @@ impl Drop for BatchClaim<'_> {
     }
 }
 
-/// Cuts a batch's range into the frames of messages of these lengths, which it was claimed for.
+/// Splits a batch's range into the frames of messages of these lengths, for which it was claimed.
 #[inline(always)]
 fn for_each_frame(space: &mut FrameSpace<'_>, lengths: &[usize], mut each: impl FnMut(FrameSpace<'_>, usize)) {
     let mut rest = space.reborrow();
@@ -98,7 +97,7 @@ fn for_each_frame(space: &mut FrameSpace<'_>, lengths: &[usize], mut each: impl 
                 each(frame, length);
                 rest = next;
             }
-            // Nothing is left behind the last one.
+            // The last frame takes the whole rest.
             Err(last) => return each(last, length),
         }
     }

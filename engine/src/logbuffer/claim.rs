@@ -1,4 +1,4 @@
-//! A claim: a frame lent to the application, which writes its payload in place.
+//! A claim: a frame whose payload the application writes directly into the log.
 
 use core::ops::{Deref, DerefMut};
 
@@ -8,12 +8,12 @@ use crate::types::Position;
 use super::frame::{self, FRAME_HEADER_LENGTH, Place, occupied};
 use super::message::{self, Claimed};
 
-/// The payload of one message, lent for writing in the log itself. It becomes visible with [`commit`](Self::commit); dropped
-/// without, it is aborted, and readers skip it.
+/// The payload of one message, which the application writes directly into the log. [`commit`](Self::commit) publishes
+/// the message. Dropping the claim aborts it, and readers skip it.
 ///
-/// A claim borrows its publication. Readers wait for it, so it should be short-lived; one that is held for longer than the
-/// driver's unblock timeout (15 s unless configured) is taken for a dead publisher's, and lost. Forgotten
-/// ([`core::mem::forget`]), it is as if its publisher had died.
+/// A claim borrows its publication. Readers cannot read past an open claim, so keep it short. The driver assumes that
+/// the publisher of a claim is dead once it has been open for longer than the unblock timeout (default 15 s). The claim
+/// is then lost. A leaked claim ([`core::mem::forget`]) has the same effect as a dead publisher.
 #[derive(Debug)]
 #[must_use = "a claim that is dropped is aborted"]
 pub struct Claim<'a> {
@@ -21,13 +21,14 @@ pub struct Claim<'a> {
     payload: Lent<'a>,
     frame_length: i32,
     end: Position,
-    /// What the header is to say besides. Stored with the commit: until then the frame may be taken over, and is not to be touched after.
+    /// The flags and the reserved value for the header. They are stored at the commit: before that the frame may be
+    /// taken over, and then it must not be written.
     flags: Option<u8>,
     reserved_value: Option<i64>,
     open: bool,
 }
 
-/// The claim was held for so long that the driver took its publisher for dead: the message was not sent.
+/// The claim was open for so long that the driver considered its publisher dead. The message was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the claim was held for longer than the driver's unblock timeout, and is lost")]
 pub struct ClaimLost;
@@ -42,36 +43,35 @@ impl<'a> Claim<'a> {
         Self { space, payload, frame_length, end, flags: None, reserved_value: None, open: true }
     }
 
-    /// The position after it.
+    /// The position after the claim.
     #[cfg(all(feature = "journal", not(engine_loom)))]
     #[inline]
     pub(crate) fn end(&self) -> Position {
         self.end
     }
 
-    /// The payload. What it holds at first is unspecified.
+    /// The payload. Its initial contents are unspecified.
     #[inline]
     pub fn payload_mut(&mut self) -> &mut [u8] {
         self.payload.bytes_mut()
     }
 
-    /// Sets the frame's flags, [`UNFRAGMENTED`](super::flags::UNFRAGMENTED) unless set.
+    /// Sets the frame's flags. Default: [`UNFRAGMENTED`](super::flags::UNFRAGMENTED).
     pub fn set_flags(&mut self, flags: u8) {
         self.flags = Some(flags);
     }
 
-    /// Sets the reserved value, which is 0 unless set: eight bytes in the frame's header that belong to the
-    /// application.
+    /// Sets the reserved value: eight bytes in the frame's header for the application's use. Default: 0.
     #[inline]
     pub fn set_reserved_value(&mut self, value: i64) {
         self.reserved_value = Some(value);
     }
 
-    /// Publishes the message and returns the position after it.
+    /// Publishes the message. Returns the position after it.
     ///
     /// # Errors
     ///
-    /// [`ClaimLost`] if the driver has given up waiting for it.
+    /// [`ClaimLost`] if the claim was open for longer than the driver's unblock timeout.
     #[inline]
     pub fn commit(mut self) -> Result<Position, ClaimLost> {
         self.finish_header()?;
@@ -79,8 +79,8 @@ impl<'a> Claim<'a> {
         Ok(self.end)
     }
 
-    /// Publishes the first `length` bytes of the payload, or all of it if it has no more, and returns the position after the
-    /// claim. What is left of the claimed space becomes padding, which readers skip.
+    /// Publishes the first `length` bytes of the payload, or all of it if it is shorter. Returns the position after the
+    /// claim. The rest of the claimed space becomes padding, which readers skip.
     ///
     /// # Errors
     ///
@@ -93,7 +93,8 @@ impl<'a> Claim<'a> {
         self.finish_header()?;
         let start = occupied(length);
         let place = Place::of(&self.space).beyond(start);
-        // Nobody gets to the padding before the frame in front of it is committed; until then the two are one claim in progress.
+        // No reader reaches the padding before the frame before it is committed. Until then both are one claim in
+        // progress.
         if let Ok((_, rest)) = self.space.reborrow().split(start) {
             let claimed = Claimed { space: rest, place };
             let rest_length = claimed.space.length() as i32;
@@ -103,7 +104,7 @@ impl<'a> Claim<'a> {
         Ok(self.end)
     }
 
-    /// Ends the loan, and writes what the header is to say besides, unless somebody else has ended the claim.
+    /// Stores the rest of the header, unless the driver has taken the claim over.
     #[inline]
     fn finish_header(&mut self) -> Result<(), ClaimLost> {
         self.open = false;
@@ -120,7 +121,7 @@ impl<'a> Claim<'a> {
         Ok(())
     }
 
-    /// Aborts the claim: its space becomes padding, which subscribers skip.
+    /// Aborts the claim. Its space becomes padding, which subscribers skip.
     #[inline]
     pub fn abort(self) {}
 }

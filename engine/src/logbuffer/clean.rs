@@ -8,20 +8,21 @@ use crate::types::Position;
 use super::LogBuffers;
 use super::frame::{FRAME_ALIGNMENT, LENGTH};
 
-/// Terms from this length on, in bytes, are cleaned past the processor's caches: what is cleaned is written again two terms later,
-/// when it has long left them. Fetching it for cleaning and writing it back would take the memory's time away from publishers.
-/// `gannet bench ipc --term-length N` shows both sides of it.
+/// From this term length on, in bytes, cleaning bypasses the processor's caches. Memory that is cleaned is written
+/// again only two terms later, when it has left the caches. Fetching it for cleaning and writing it back would take
+/// memory bandwidth from publishers. `gannet bench ipc --term-length N` shows both effects.
 const TERM_BEYOND_CACHE: i32 = 16 << 20;
 
-/// Of a file in memory Linux maps so many bytes at once around a page that is read first, for stores as well, but only the one page
-/// that is written first. So a log whose pages are not at hand yet is read here and there before it is zeroed.
+/// For a file in memory, Linux maps this many bytes around a page that is first accessed by a read, for stores as well,
+/// but only one page if it is first accessed by a write. So the cleaner reads single bytes of pages that are not mapped
+/// yet before it zeroes them.
 const MAPPED_AT_ONCE: usize = 64 << 10;
 
-/// Cleans the log from `clean`, up to which it has been cleaned, towards `to`, at most to the end of the term: the work of one
-/// duty cycle. Returns up to where the log is clean now.
+/// Zeroes the log from `clean`, up to which it has been cleaned, towards `to`, at most to the end of the term: the work
+/// of one duty cycle. Returns the position up to which the log is clean now.
 ///
-/// A position where no frame can start counts as the one below it where one can: positions come from counters that clients
-/// write. Nothing is cleaned when `to` is not beyond `clean`.
+/// Positions are rounded down to frame boundaries, because they come from counters that clients write. Does nothing if
+/// `to` is not beyond `clean`.
 pub fn clean_to(log: &LogBuffers, clean: Position, to: Position) -> Position {
     let term_length = log.term_length();
     let to = Position::new(to.get() & !(FRAME_ALIGNMENT as i64 - 1));
@@ -40,8 +41,8 @@ pub fn clean_to(log: &LogBuffers, clean: Position, to: Position) -> Position {
     } else {
         term.zero(offset + LENGTH.end(), length - LENGTH.end());
     }
-    // ORDERING(log.cleaned): Release. Pairs with the Acquire load of a frame's length in `scan`; the length at the start of the
-    // range goes last, so that whoever still scans from there never meets a header that is half gone.
+    // ORDERING(log.cleaned): Release. Pairs with the Acquire load of a frame's length in `scan`; the length at the
+    // start of the range is zeroed last, so a reader that still scans from there never sees a partly zeroed header.
     term.word_at::<i32>(offset).store_release(0);
     Position::new(clean.get() + length as i64)
 }

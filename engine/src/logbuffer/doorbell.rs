@@ -27,18 +27,19 @@ use crate::memory::{AtomicBuffer, Field, OwnedWord};
 use super::LogBuffers;
 use super::parameters::LogKind;
 
-/// How many bells there are. Subscribers that share one wake together, for nothing.
+/// The number of bells. Subscribers that share a bell are all woken when it rings.
 const BELLS: usize = 16;
-/// Where the bells are in the header of the CnC file, which no peer looks at beyond its first 52 bytes.
+/// The offset of the bells in the header of the CnC file. Aeron only uses the header's first 52 bytes.
 const FIRST_BELL: usize = 64;
-/// The bits of a waiters word that are bells. Another process may have set others.
+/// The bits of a waiters word that stand for bells. Another process may have set other bits.
 const ALL_BELLS: i32 = (1 << BELLS) - 1;
 
 #[cfg(not(engine_loom))]
-/// The least and the longest sleep over a log whose publishers may not ring: what a stock publisher's message may wait for.
+/// The shortest and the longest sleep if publishers may not ring. This is the delay of a message from an Aeron
+/// publisher.
 const UNCERTAIN_SLEEP: [Duration; 2] = [Duration::from_micros(50), Duration::from_millis(1)];
 #[cfg(not(engine_loom))]
-/// The longest sleep when every publisher rings: should one die between committing and ringing.
+/// The longest sleep if all publishers ring. Covers a publisher that dies between committing and ringing.
 const CERTAIN_SLEEP: Duration = Duration::from_millis(50);
 
 /// A log's doorbell.
@@ -47,18 +48,18 @@ pub struct Doorbell {
     waiters: OwnedWord<i32>,
     all_ring: OwnedWord<i32>,
     bells: AtomicBuffer,
-    /// Whether the publisher has to make the barrier itself.
+    /// Whether the publisher must execute a full barrier itself.
     full_barrier: bool,
 }
 
-/// The bell that a subscriber sleeps on.
+/// The bell on which a subscriber sleeps.
 #[derive(Clone, Debug)]
 pub struct Bell {
     word: OwnedWord<i32>,
     bit: i32,
 }
 
-/// What a subscriber noted before it looked for the last time.
+/// The state that a subscriber recorded before its last look.
 #[derive(Clone, Copy, Debug)]
 pub struct Drowsy {
     count: i32,
@@ -67,26 +68,26 @@ pub struct Drowsy {
 }
 
 impl Doorbell {
-    /// The doorbell of `log`, whose bells are in the header of its driver's CnC file.
+    /// The doorbell of `log`. `cnc_header` is the header of its driver's CnC file, which contains the bells.
     pub fn of_log(log: &LogBuffers, cnc_header: &AtomicBuffer) -> Self {
         let (waiters, all_ring) = log.metadata().doorbell();
         Self::new(waiters, all_ring, cnc_header.clone())
     }
 
-    /// A doorbell of these words; `bells` is laid out as the CnC header.
+    /// A doorbell with these words. `bells` has the layout of the CnC header.
     pub fn new(waiters: OwnedWord<i32>, all_ring: OwnedWord<i32>, bells: AtomicBuffer) -> Self {
         assert!(bells.len() >= FIRST_BELL + BELLS * size_of::<i32>(), "room for the bells");
         Self { waiters, all_ring, bells, full_barrier: !barrier::allow_light() }
     }
 
-    /// Says that a publisher which rings is the only one that this log can have.
+    /// Declares that this log has only publishers that ring, if `kind` implies that there is only one publisher.
     pub fn promise_to_ring(&self, kind: LogKind) {
         if kind == LogKind::Exclusive {
             self.all_ring.store_relaxed(1);
         }
     }
 
-    /// To be called after each commit: wakes whoever sleeps over this log.
+    /// Wakes all subscribers that sleep over this log. Call it after each commit.
     #[inline(always)]
     pub fn after_commit(&self) {
         // ORDERING(doorbell.asleep): light barrier, after the Release store that commits the frame. Pairs with the heavy barrier
@@ -97,7 +98,7 @@ impl Doorbell {
         }
     }
 
-    /// Wakes all waiters. Each bit is one publisher's to ring; the waiter sets it again before it sleeps again.
+    /// Wakes all waiters. One publisher rings for each bit. A waiter sets its bit again before it sleeps again.
     #[cold]
     fn ring(&self) {
         let mut waiters = self.waiters.load_relaxed();
@@ -113,7 +114,7 @@ impl Doorbell {
 }
 
 impl Bell {
-    /// The bell for a subscriber, by a number of its own. `cnc_header` is the header of its driver's CnC file.
+    /// The bell of the subscriber with this number. `cnc_header` is the header of its driver's CnC file.
     pub fn new(cnc_header: &AtomicBuffer, number: i64) -> Self {
         Self::at(cnc_header, number.rem_euclid(BELLS as i64) as usize)
     }
@@ -123,8 +124,8 @@ impl Bell {
         Self { word, bit: 1 << index }
     }
 
-    /// Announces that the subscriber is about to sleep over these logs. It must look for frames once more after this, and
-    /// either read them or [`sleep`](Self::sleep).
+    /// Announces that the subscriber is about to sleep over these logs. It must check for frames once more after this,
+    /// and then either read them or call [`sleep`](Self::sleep).
     pub fn doze<'a>(&self, logs: impl IntoIterator<Item = &'a Doorbell>) -> Drowsy {
         // ORDERING(doorbell.rung): Acquire. Pairs with the addition in `ring`; a ring after this load ends the sleep.
         let count = self.word.load_acquire();
@@ -143,14 +144,14 @@ impl Bell {
         Drowsy { count, certain }
     }
 
-    /// Whether the bell was rung since.
+    /// Whether the bell has rung since `since`.
     pub fn was_rung(&self, since: Drowsy) -> bool {
         // ORDERING(doorbell.rung): Acquire. Pairs with the addition in `ring`.
         self.word.load_acquire() != since.count
     }
 
-    /// Sleeps until the bell rings, for `longest` at most, and for less if nobody may ring. `turn` counts the sleeps since
-    /// something was last read: they grow longer.
+    /// Sleeps until the bell rings, at most for `longest`, and for a shorter time if publishers may not ring. `turn`
+    /// counts the sleeps since the last message; they become longer.
     #[cfg(not(engine_loom))]
     pub fn sleep(&self, since: Drowsy, turn: u32, longest: Duration) {
         let bound = if since.certain {
@@ -162,17 +163,17 @@ impl Bell {
         self.word.sleep_while(since.count, longest.min(bound));
     }
 
-    /// Wakes whoever sleeps on this bell, or is about to.
+    /// Wakes all subscribers that sleep on this bell or are about to.
     pub fn ring(&self) {
-        // ORDERING(doorbell.rung): AcqRel addition. Pairs with the loads in `doze` and `was_rung`, and with the kernel's own look
-        // at the word before it puts a thread to sleep.
+        // ORDERING(doorbell.rung): AcqRel addition. Pairs with the loads in `doze` and `was_rung`, and with the
+        // kernel's own load of the word before it suspends a thread.
         self.word.fetch_add(1);
         #[cfg(not(engine_loom))]
         self.word.wake_all();
     }
 }
 
-/// The pair of barriers. Loom knows no one-sided barriers: the model has a full one on both sides.
+/// The pair of barriers. Loom has no one-sided barriers, so a model has a full barrier on both sides.
 mod barrier {
     #[cfg(not(engine_loom))]
     pub(super) use crate::memory::{

@@ -15,36 +15,36 @@ use super::log_buffers::{Hold, LogBuffers};
 use super::message::{self, Claimed, Gather, Payload};
 use super::metadata::{pack_tail, tail_offset, tail_term_id};
 
-/// Appends to a log that nobody else appends to.
+/// Appends to a log as its only publisher.
 #[derive(Debug)]
 pub struct ExclusiveAppender {
     shared: AppenderParts,
     term: ActiveTerm,
 }
 
-/// The term that frames go to. What the next frame needs is counted back from the term's end, so that an append changes one
-/// number.
+/// The active term. The values for the next frame are computed from the distance to the term's end, so that an append
+/// changes a single number.
 #[derive(Debug)]
 struct ActiveTerm {
     rest: TermRest,
-    /// The tail in the metadata, and what it is at the term's end.
+    /// The tail word in the metadata, and its value at the term's end.
     tail: OwnedWord<i64>,
     tail_at_end: i64,
     position_at_end: i64,
-    /// What a frame at the term's start would say about where it is.
+    /// The header words of a frame at the term's start.
     start: Place,
     term_id: TermId,
     term_count: i32,
 }
 
 impl ExclusiveAppender {
-    /// An appender to `log` that stays below `limit`, the position limit counter of the publication. It goes on where the
-    /// metadata says that publishing has got to.
+    /// An appender to `log`. It stays below `limit`, the publication's position limit counter. It continues at the tail
+    /// in the metadata.
     ///
     /// # Errors
     ///
-    /// [`AppenderError`] when this process has another appender on the log, the log is an image's, or its tail is not one that
-    /// a log can have.
+    /// [`AppenderError`] if this process has another appender for the log, if the log is an image's, or if its tail is
+    /// invalid.
     pub fn new(log: &LogBuffers, limit: OwnedWord<i64>) -> Result<Self, AppenderError> {
         let hold = Hold::exclusive(log)?;
         let (metadata, term_length) = (log.metadata(), log.term_length());
@@ -62,17 +62,18 @@ impl ExclusiveAppender {
         Ok(Self { term: term.ok_or(AppenderError::Malformed { tail, term_count })?, shared })
     }
 
-    /// Appends a message and returns the position after it.
+    /// Appends a message. Returns the position after it.
     ///
     /// # Errors
     ///
-    /// [`OfferError`], having appended nothing.
+    /// [`OfferError`]. Nothing was appended.
     #[inline]
     pub fn offer(&mut self, message: &[u8]) -> Result<Position, OfferError> {
         self.offer_with(message, 0)
     }
 
-    /// Appends a message with a reserved value: eight bytes in the header of each of its frames that are the application's.
+    /// Appends a message with a reserved value: eight bytes in the header of each of its frames, for the application's
+    /// use.
     ///
     /// # Errors
     ///
@@ -93,7 +94,8 @@ impl ExclusiveAppender {
         self.append(gather, length, reserved)
     }
 
-    /// Claims a message of `length` bytes, at most one frame's payload, to be written in place.
+    /// Claims space for a message of `length` bytes, at most one frame's payload. Write the message there, then commit
+    /// the claim.
     ///
     /// # Errors
     ///
@@ -105,23 +107,23 @@ impl ExclusiveAppender {
         Ok(Claim::begin(claimed, length, end))
     }
 
-    /// Claims one message for each of `lengths`, all with one update of the tail, to be written in place and published together.
-    /// With their headers they may take up as many bytes as the longest message has.
+    /// Claims space for messages of the given lengths with a single update of the tail. Write the messages there, then
+    /// commit them together. With their headers they may occupy as many bytes as the longest message has.
     ///
     /// # Errors
     ///
-    /// As [`Self::offer`]; [`OfferError::EmptyBatch`] when there are no lengths.
+    /// As [`Self::offer`]. [`OfferError::EmptyBatch`] if there are no lengths.
     pub fn claim_batch<'a>(&'a mut self, lengths: &'a [usize]) -> Result<BatchClaim<'a>, OfferError> {
         let required = self.shared.batchable(lengths)?;
         let (claimed, end) = self.term.claim_range(&self.shared, required)?;
         Ok(BatchClaim::begin(claimed, lengths, end))
     }
 
-    /// Appends padding that takes up the space of a message of `length` bytes: readers skip it.
+    /// Appends padding that occupies the space of a message of `length` bytes. Readers skip it.
     ///
     /// # Errors
     ///
-    /// As [`Self::offer`]; the length is limited like a message's.
+    /// As [`Self::offer`]. The length is limited like a message's.
     pub fn append_padding(&mut self, length: usize) -> Result<Position, OfferError> {
         if length > self.shared.max_message {
             return Err(OfferError::MessageTooLong { length, max: self.shared.max_message });
@@ -131,14 +133,15 @@ impl ExclusiveAppender {
         Ok(end)
     }
 
-    /// Appends frames that are formatted already, so that all become visible at once, and returns the position after them.
+    /// Appends formatted frames. All of them become visible at once. Returns the position after them.
     ///
-    /// The block is a run of whole, aligned frames that fits into the rest of the term ([`Self::append_padding`] gets past that).
-    /// Its first frame must be the one that this publication would write next: term, term offset, session, stream, and data.
+    /// The block must consist of whole, aligned frames and fit into the rest of the term. To skip the rest of a term,
+    /// use [`Self::append_padding`]. The first frame must be a data frame at this publication's position: with its
+    /// term, term offset, session and stream.
     ///
     /// # Errors
     ///
-    /// As [`Self::offer`]; [`OfferError::MisplacedBlock`] for a block that is not as described.
+    /// As [`Self::offer`]. [`OfferError::MisplacedBlock`] for any other block.
     pub fn offer_block(&mut self, block: &[u8]) -> Result<Position, OfferError> {
         let Self { shared, term } = self;
         if term.position() >= shared.limit() {
@@ -159,11 +162,12 @@ impl ExclusiveAppender {
         Ok(end)
     }
 
-    /// Appends frames of a recording, so that all become visible at once, and returns the position after them. They must be the
-    /// ones that this publication would write next, by term and term offset; session and stream become this publication's.
+    /// Appends frames of a recording. All of them become visible at once. Returns the position after them. The term and
+    /// the term offset of the first frame must be those of this publication's position. Session and stream are replaced
+    /// by this publication's.
     ///
-    /// `frames` is a run of whole, aligned frames that fits into the rest of the term and takes up `length` bytes; or the header
-    /// of padding, which takes up more.
+    /// `frames` consists of whole, aligned frames that occupy `length` bytes and fit into the rest of the term. For
+    /// padding it is only the header, and `length` is more.
     ///
     /// # Errors
     ///
@@ -203,7 +207,7 @@ impl ExclusiveAppender {
             let found = frame.word(frame::LENGTH).load_relaxed();
             let here = place.beyond(at);
             if found < FRAME_HEADER_LENGTH as i32 || aligned(found) > left {
-                // Somebody wrote over the recording while it was copied: nothing of what is left can be told apart.
+                // The recording was overwritten while it was copied, so the remaining frames cannot be separated.
                 message::write_padding(&Claimed { space: frame, place: here }, left as i32);
                 break;
             }
@@ -217,19 +221,19 @@ impl ExclusiveAppender {
         Ok(end)
     }
 
-    /// Where publishing has got to: the position after the last message.
+    /// The position after the last message.
     #[inline]
     pub fn position(&self) -> Position {
         Position::new(self.term.position())
     }
 
-    /// The position that publishing may reach for now.
+    /// The position limit: messages can be published up to here at the moment.
     #[inline]
     pub fn position_limit(&self) -> Position {
         Position::new(self.shared.limit())
     }
 
-    /// How many bytes may be published for now, frame headers included.
+    /// The number of bytes that can be published at the moment, frame headers included.
     #[inline]
     pub fn available_window(&self) -> i64 {
         self.shared.limit().saturating_sub(self.term.position()).max(0)
@@ -265,7 +269,7 @@ impl ExclusiveAppender {
 }
 
 impl ActiveTerm {
-    /// The term of this id and count from `term_offset` on. None when no frame can start there.
+    /// The term of this id and count, from `term_offset` on. `None` if no frame can start there.
     fn new(parts: &AppenderParts, term_id: TermId, term_count: i32, term_offset: usize) -> Option<Self> {
         let partition = Partition::of_term_count(term_count);
         let length = parts.terms.length();
@@ -292,7 +296,7 @@ impl ActiveTerm {
         (self.tail_at_end - self.rest.remaining() as i64) as i32
     }
 
-    /// Whether these are whole frames, the first of which belongs here.
+    /// Whether the block consists of whole frames, the first of which belongs at the present position.
     fn is_continued_by(&self, parts: &AppenderParts, block: &[u8]) -> bool {
         let word = |at: usize| i32::from_le_bytes(block[at..at + 4].try_into().expect("four bytes"));
         let mut at = 0;
@@ -313,7 +317,7 @@ impl ActiveTerm {
             && word(20) == self.term_id.get()
     }
 
-    /// Claims `required` bytes of the term, and says at which position they end.
+    /// Claims `required` bytes in the term. Returns the claim and the position at its end.
     #[inline(always)]
     fn claim_range(&mut self, parts: &AppenderParts, required: usize) -> Result<(Claimed<'_>, Position), OfferError> {
         let remaining = self.rest.remaining() as i64;
@@ -322,19 +326,20 @@ impl ActiveTerm {
             return Err(parts.back_pressure(position, required));
         }
         let tail = self.tail_at_end - remaining;
-        // ORDERING(log.tail): Release. Pairs with the Acquire loads of the conductor. Stored before the frame is written, and
-        // before it is known whether it fits: the tail is what tells a claimed range from one that was never used.
+        // ORDERING(log.tail): Release. Pairs with the Acquire loads of the conductor. Stored before the frame is
+        // written, and before it is known whether it fits. The tail distinguishes a claimed range from one that was
+        // never used.
         self.tail.store_release(tail + required as i64);
         if required as i64 > remaining {
             return Err(self.trip(parts));
         }
-        // Always there: what is required fits, and is a length that frames occupy.
+        // Always succeeds: the required length fits and is aligned.
         let Some(space) = self.rest.split_off(required) else { return Err(OfferError::MisplacedBlock) };
         let place = self.start.beyond(tail as u32 as usize);
         Ok((Claimed { space, place }, Position::new(position + required as i64)))
     }
 
-    /// The claim did not fit into the rest of the term: fills that up and moves the log on.
+    /// Handles a claim that does not fit into the rest of the term: pads the rest, and rotates the log.
     #[cold]
     fn trip(&mut self, parts: &AppenderParts) -> OfferError {
         let place = self.start.beyond(self.offset() as usize);
@@ -349,10 +354,10 @@ impl ActiveTerm {
         OfferError::AdminAction
     }
 
-    /// Moves on to the next term. Nobody else writes, so nothing needs comparing.
+    /// Rotates to the next term. There is only one writer, so no compare-and-exchange is needed.
     fn rotate(&mut self, parts: &AppenderParts) {
         let (term_id, term_count) = (self.term_id.wrapping_add(1), self.term_count.wrapping_add(1));
-        // A frame can always be at a term's start.
+        // A frame can always start at a term's beginning.
         let Some(next) = Self::new(parts, term_id, term_count, 0) else { return };
         *self = next;
         self.tail.store_relaxed(pack_tail(term_id, 0));

@@ -16,7 +16,7 @@ use crate::types::{SessionId, StreamId, TermId};
 /// The length of a frame's header in bytes.
 pub const FRAME_HEADER_LENGTH: usize = 32;
 
-/// What the space that a frame occupies is a multiple of, in bytes.
+/// The alignment of frames in bytes.
 pub const FRAME_ALIGNMENT: usize = 32;
 
 /// The flags of a frame.
@@ -25,13 +25,13 @@ pub mod flags {
     pub const BEGIN: u8 = 0x80;
     /// The frame ends a message.
     pub const END: u8 = 0x40;
-    /// The frame is a whole message.
+    /// The frame is a complete message.
     pub const UNFRAGMENTED: u8 = BEGIN | END;
 }
 
-/// The types of frames that logs hold.
+/// The types of frames in logs.
 pub mod frame_type {
-    /// Space that readers skip.
+    /// Padding, which readers skip.
     pub const PADDING: u16 = 0;
     /// A message, or a fragment of one.
     pub const DATA: u16 = 1;
@@ -54,25 +54,25 @@ const _: () = {
     assert!(RESERVED_VALUE.end() == FRAME_HEADER_LENGTH);
 };
 
-/// The second word of a data frame that is a whole message.
+/// The second header word of a data frame that is a complete message.
 pub(crate) const DATA_UNFRAGMENTED: i32 = pack(flags::UNFRAGMENTED, frame_type::DATA);
 
-/// The second word of a padding frame.
+/// The second header word of a padding frame.
 pub(crate) const PADDING: i32 = pack(flags::UNFRAGMENTED, frame_type::PADDING);
 
-/// The second word of a frame of version 0.
+/// The second header word of a frame of version 0.
 #[inline]
 pub(crate) const fn pack(flags: u8, frame_type: u16) -> i32 {
     (flags as i32) << 8 | (frame_type as i32) << 16
 }
 
-/// The space that a frame with `payload` bytes occupies.
+/// The number of bytes that a frame with `payload` bytes occupies.
 #[inline]
 pub(crate) const fn occupied(payload: usize) -> usize {
     align_up(FRAME_HEADER_LENGTH + payload, FRAME_ALIGNMENT)
 }
 
-/// Whose frames an appender writes: the same for all of them.
+/// The fields that all frames of an appender share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
     pub(crate) session_id: SessionId,
@@ -80,7 +80,7 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// The header words of a frame of this origin, at this place.
+    /// The header words of a frame with this origin at this place.
     #[inline]
     pub(crate) fn at(self, term_id: TermId, term_offset: i32) -> Place {
         Place {
@@ -90,7 +90,7 @@ impl Origin {
     }
 }
 
-/// Where a frame stands, and whose it is, in the words of its header that say so.
+/// The header words that contain the place and the origin of a frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     offset_and_session: i64,
@@ -98,7 +98,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The place of a frame that was begun, by what it says itself.
+    /// The place and origin in the header of a frame that was begun.
     pub(crate) fn of(space: &FrameSpace<'_>) -> Self {
         Self {
             offset_and_session: space.word(TERM_OFFSET_AND_SESSION).load_relaxed(),
@@ -106,7 +106,7 @@ impl Place {
         }
     }
 
-    /// Whether a frame says that it stands here, in this stream; of whichever session.
+    /// Whether a frame's header has this place and this stream, with any session.
     #[cfg(all(feature = "journal", not(engine_loom)))]
     #[inline(always)]
     pub(crate) fn is_that_of(self, frame: &CommittedFrame<'_>) -> bool {
@@ -114,25 +114,25 @@ impl Place {
             && frame.word(STREAM_AND_TERM).load_relaxed() == self.stream_and_term
     }
 
-    /// The place `length` bytes further on in the same term.
+    /// The place `length` bytes later in the same term.
     #[inline]
     pub(crate) fn beyond(self, length: usize) -> Self {
         Self { offset_and_session: self.offset_and_session.wrapping_add(length as i64), ..self }
     }
 }
 
-/// Begins a frame: stores its length, negative since it is in progress, then fills in its header. It becomes visible when it is
-/// committed.
+/// Begins a frame: stores its length, negated because it is in progress, and then the rest of the header. The frame
+/// becomes visible when it is committed.
 #[inline(always)]
 pub(crate) fn begin(space: &FrameSpace<'_>, place: Place, length_in_progress: i32, second_word: i32, reserved: i64) {
     space.word(LENGTH).store_relaxed(length_in_progress);
-    // ORDERING(log.frame-started): Release fence. Pairs with the Acquire loads of `unblock`, in every driver; whoever sees
-    // anything of the frame, its payload included, sees that it is in progress, or committed.
+    // ORDERING(log.frame-started): Release fence. Pairs with the Acquire loads of `unblock`, in every driver; whoever
+    // sees any part of the frame, its payload included, sees that it is in progress or committed.
     fence(Ordering::Release);
     fill(space, place, second_word, reserved);
 }
 
-/// Fills in a frame's header but for its length.
+/// Stores a frame's header, except its length.
 #[inline(always)]
 pub(super) fn fill(space: &FrameSpace<'_>, place: Place, second_word: i32, reserved: i64) {
     space.word(VERSION_FLAGS_TYPE).store_relaxed(second_word);
@@ -141,7 +141,7 @@ pub(super) fn fill(space: &FrameSpace<'_>, place: Place, second_word: i32, reser
     space.word(RESERVED_VALUE).store_relaxed(reserved);
 }
 
-/// Commits a frame that was begun with this length: readers see it, whole.
+/// Commits a frame that was begun with this length. Readers see it as a whole.
 #[inline(always)]
 pub(crate) fn commit(space: &FrameSpace<'_>, length: i32) {
     // ORDERING(log.frame-committed): Release. Pairs with the Acquire load of a frame's length in `scan` and `unblock`;
@@ -149,32 +149,32 @@ pub(crate) fn commit(space: &FrameSpace<'_>, length: i32) {
     space.word(LENGTH).store_release(length);
 }
 
-/// The length of a frame that the driver has taken from its publisher. Negative like every length in progress, and one that no
-/// publisher stores.
+/// The length of a frame that the driver has taken over. Negative like any length in progress, and never stored by a
+/// publisher.
 const TAKEN_OVER: i32 = i32::MIN;
 
-/// Turns a frame whose publisher is taken for dead to padding of `length` bytes. `found` is its length as it was when that was
-/// decided. False, and no harm done, if the publisher has been heard of since.
+/// Turns a frame of a dead publisher into padding of `length` bytes. `found` is its length when the publisher was
+/// judged dead. Returns false without a change if the publisher has stored another length meanwhile.
 pub(crate) fn take_over(space: &FrameSpace<'_>, place: Place, found: i32, length: i32) -> bool {
-    // ORDERING(log.frame-taken-over): none is needed, only that one of the two has the frame. From here on, a publisher that asks
-    // before it commits finds that it has lost it.
+    // ORDERING(log.frame-taken-over): no ordering is needed; only one of the two gets the frame. From here on, a
+    // publisher that checks before it commits finds that it has lost the frame.
     if space.word(LENGTH).compare_exchange(found, TAKEN_OVER).is_err() {
         return false;
     }
     fill(space, place, PADDING, 0);
-    // ORDERING(log.frame-committed): AcqRel. Pairs with the Acquire load of a frame's length in `scan`; publishes the header. A
-    // publisher that did not ask, and is at the frame again, keeps it.
+    // ORDERING(log.frame-committed): AcqRel. Pairs with the Acquire load of a frame's length in `scan`; publishes the
+    // header. A publisher that does not check, and writes to the frame again, keeps it.
     space.word(LENGTH).compare_exchange(TAKEN_OVER, length).is_ok()
 }
 
-/// Commits the frames of a block that was copied but for its first eight bytes.
+/// Commits the frames of a block of which everything except the first eight bytes was copied.
 pub(crate) fn commit_block(space: &FrameSpace<'_>, block: &[u8]) {
     let word = |at: usize| i32::from_le_bytes(block[at..at + 4].try_into().expect("a block of whole frames"));
     space.word(VERSION_FLAGS_TYPE).store_relaxed(word(4));
     commit(space, word(0));
 }
 
-/// Has a frame that was copied say that it is at another place, or of another origin.
+/// Changes the place and origin in the header of a copied frame.
 #[cfg(all(feature = "journal", not(engine_loom)))]
 #[inline]
 pub(crate) fn readdress(space: &FrameSpace<'_>, place: Place) {
@@ -182,7 +182,7 @@ pub(crate) fn readdress(space: &FrameSpace<'_>, place: Place) {
     space.word(STREAM_AND_TERM).store_relaxed(place.stream_and_term);
 }
 
-/// Whether a frame that was begun with this length is still its publisher's: neither committed nor taken for dead.
+/// Whether a frame that was begun with this length still belongs to its publisher: neither committed nor taken over.
 #[inline(always)]
 pub(crate) fn is_in_progress(space: &FrameSpace<'_>, length: i32) -> bool {
     space.word(LENGTH).load_relaxed() == length.wrapping_neg()

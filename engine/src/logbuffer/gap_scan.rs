@@ -7,19 +7,20 @@ use super::LogBuffers;
 use super::frame::FRAME_ALIGNMENT;
 use super::scan::Scan;
 
-/// What a scan came to.
+/// The result of a gap scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GapScan {
-    /// Up to where the log is complete.
+    /// The position up to which the log is complete.
     pub rebuilt: Position,
-    /// The first gap: where it begins, which is where `rebuilt` is, and how many bytes are missing, a multiple of 32.
+    /// The first gap: the position at which it begins, which equals `rebuilt`, and the number of missing bytes, a
+    /// multiple of 32.
     pub gap: Option<(Position, i32)>,
 }
 
-/// Scans the log from `from`, up to which it is complete, towards `highest`, the highest position that is known of; at most to the end
-/// of the term that `from` is in. A gap ends with the next frame, with the term, or at `highest`.
+/// Scans the log from `from`, up to which it is complete, towards `highest`, the highest position received, at most to
+/// the end of the term that contains `from`. A gap ends at the next frame, at the end of the term, or at `highest`.
 ///
-/// What cannot be a frame ends the scan and is no gap: nobody can ask for it.
+/// An invalid frame ends the scan. It is not a gap, because it cannot be requested.
 pub fn gap_scan(log: &LogBuffers, from: Position, highest: Position) -> GapScan {
     let nothing = GapScan { rebuilt: from, gap: None };
     if from.get() < 0 || highest <= from {
@@ -36,8 +37,8 @@ pub fn gap_scan(log: &LogBuffers, from: Position, highest: Position) -> GapScan 
     let term_length = log.term_length();
     let term = log.term(term_length.term_count(rebuilt) as u32 as usize % 3);
     let begin = term_length.offset(rebuilt) as usize;
-    // ORDERING(log.frame-committed): Acquire, though this is the thread that stored: what is found may be a subscriber's doing, who
-    // can write to the log, too. Only whether it is zero is used.
+    // ORDERING(log.frame-committed): Acquire, although this thread stores the frames: a subscriber can also write to
+    // the log. Only whether it is zero is used.
     let is_empty = |offset: &usize| term.probe_acquire(*offset) == 0;
     let slots = (begin..begin + missing).step_by(FRAME_ALIGNMENT).take_while(is_empty).count();
     let length = (slots * FRAME_ALIGNMENT).min(missing);

@@ -3,18 +3,18 @@
 use crate::memory::align_up;
 use crate::types::TermLength;
 
-/// How many terms a log keeps.
+/// The number of terms in a log.
 pub const PARTITION_COUNT: usize = 3;
 
-/// The metadata section's length in bytes.
+/// The length of the metadata section in bytes.
 pub const LOG_METADATA_LENGTH: usize = 4096;
 
-/// Where things are in a log file.
+/// The layout of a log file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLayout {
     /// The length of each of the three terms.
     pub term_length: TermLength,
-    /// What the file's length is a multiple of, in bytes: a power of two.
+    /// The page size in bytes: a power of two. The file's length is a multiple of it.
     pub page_size: i32,
 }
 
@@ -24,7 +24,7 @@ impl LogLayout {
         align_up(PARTITION_COUNT * self.term_length.get() as usize + LOG_METADATA_LENGTH, self.page_size as usize)
     }
 
-    /// Where the metadata starts: at the end of the file, not behind the last term.
+    /// The offset of the metadata: at the end of the file, not directly after the last term.
     pub const fn metadata_offset(self) -> usize {
         self.file_length() - LOG_METADATA_LENGTH
     }

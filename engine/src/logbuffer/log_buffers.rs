@@ -21,14 +21,15 @@ use super::metadata::LogMetadata;
 use super::parameters::MAX_MTU;
 use super::parameters::{LogKind, LogParameters};
 
-/// A log in shared memory. Clones share the mapping, which lives until the last of them, and of what was made from them, is
-/// gone. Whoever has one can append to it, read it and clean it: see [`RawAccess`](crate::memory::RawAccess).
+/// A log in shared memory. Clones share the mapping, which exists until all of them, and all objects created from them,
+/// are dropped. A log can be appended to, read and cleaned by its holders: see [`RawAccess`](crate::memory::RawAccess).
 #[derive(Clone, Debug)]
 pub struct LogBuffers {
     log: Arc<Log>,
 }
 
-/// What never changes was read once, when the log was made or opened, and checked; the file is not asked again.
+/// The constant fields were loaded and checked once, when the log was created or opened. They are not loaded from the
+/// file again.
 #[derive(Debug)]
 struct Log {
     terms: Terms,
@@ -38,7 +39,7 @@ struct Log {
     mtu: usize,
     kind: LogKind,
     origin: Origin,
-    /// How many concurrent appenders this process has on the log, or -1 for an exclusive one.
+    /// The number of concurrent appenders of this process for the log, or -1 for an exclusive one.
     appenders: AtomicI32,
 }
 
@@ -50,16 +51,16 @@ pub enum LogOpenError {
     /// The file could not be mapped.
     #[error(transparent)]
     Map(#[from] MapError),
-    /// The metadata contradicts the file or itself.
+    /// The metadata is inconsistent with the file or with itself.
     #[error("{} is no log: its {field} is {found}, expected {expected}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// The field of the metadata.
+        /// The metadata field.
         field: &'static str,
-        /// Its value.
+        /// The field's value.
         found: i64,
-        /// What it could have been.
+        /// The valid values.
         expected: String,
     },
 }
@@ -73,7 +74,7 @@ impl LogBuffers {
     ///
     /// # Panics
     ///
-    /// When the parameters contradict themselves: they are the driver's, which checked them.
+    /// If the parameters are inconsistent. They are the driver's, which has checked them.
     #[cfg(not(engine_loom))]
     pub fn create(
         path: &Path,
@@ -90,7 +91,7 @@ impl LogBuffers {
     ///
     /// # Errors
     ///
-    /// [`LogOpenError::Map`] when the file cannot be mapped; [`LogOpenError::Malformed`] when what it says cannot be true.
+    /// [`LogOpenError::Map`] if the file cannot be mapped. [`LogOpenError::Malformed`] if its metadata is invalid.
     #[cfg(not(engine_loom))]
     pub fn open(path: &Path, access: FileAccess, raw: RawAccess) -> Result<Self, LogOpenError> {
         let least = PARTITION_COUNT * TermLength::MIN.get() as usize + super::LOG_METADATA_LENGTH;
@@ -103,11 +104,11 @@ impl LogBuffers {
         })
     }
 
-    /// A log in this process's own memory, for tests and measurements.
+    /// A log in the memory of this process, for tests and benchmarks.
     ///
     /// # Panics
     ///
-    /// When the parameters contradict themselves.
+    /// If the parameters are inconsistent.
     #[cfg(not(engine_loom))]
     pub fn heap(parameters: &LogParameters, raw: RawAccess) -> Self {
         Self::initialise(&AtomicBuffer::zeroed(parameters.layout().file_length(), raw), parameters)
@@ -117,11 +118,12 @@ impl LogBuffers {
     ///
     /// # Panics
     ///
-    /// When the parameters contradict themselves.
+    /// If the parameters are inconsistent.
     #[cfg(engine_loom)]
     pub fn model(parameters: &LogParameters) -> Self {
         let terms_length = PARTITION_COUNT * parameters.term_length.get() as usize;
-        // All but the first eight bytes of a frame header is 64-bit words, and a header may be in any 32 bytes.
+        // All of a frame header except its first eight bytes consists of 64-bit words, and a header can be at any
+        // multiple of 32.
         let wide: Vec<usize> = (0..terms_length).step_by(8).filter(|at| at % FRAME_ALIGNMENT != 0).collect();
         let terms = AtomicBuffer::model(terms_length, &wide);
         let wide = [0, 8, 16, 128, 256, 448, 456, 464, 472, 480];
@@ -199,13 +201,13 @@ impl LogBuffers {
         }
     }
 
-    /// Has every page of the log's file at hand: see [`AtomicBuffer::populate`].
+    /// Fetches all pages of the log's file: see [`AtomicBuffer::populate`].
     #[cfg(all(feature = "client", not(engine_loom)))]
     pub(crate) fn populate(&self) -> bool {
         self.log.partitions[0].populate()
     }
 
-    /// Lets go of the log's file: see [`AtomicBuffer::vacate`]. What is appended from now on goes nowhere.
+    /// Releases the log's file: see [`AtomicBuffer::vacate`]. Later appends have no effect.
     #[cfg(all(feature = "client", not(engine_loom)))]
     pub(crate) fn vacate(&self) {
         self.log.partitions[0].vacate();
@@ -215,7 +217,7 @@ impl LogBuffers {
     ///
     /// # Panics
     ///
-    /// When `index` is not below 3.
+    /// If `index` is not below 3.
     pub fn term(&self, index: usize) -> &AtomicBuffer {
         &self.log.partitions[index]
     }
@@ -232,50 +234,50 @@ impl LogBuffers {
         self.log.terms.length()
     }
 
-    /// The stream's first term id.
+    /// The id of the stream's first term.
     #[inline]
     pub fn initial_term_id(&self) -> TermId {
         self.log.initial_term_id
     }
 
-    /// The longest frame in bytes, header included.
+    /// The length of the longest frame in bytes, header included.
     #[inline]
     pub fn mtu(&self) -> usize {
         self.log.mtu
     }
 
-    /// Who writes the log.
+    /// The kind of the log: its publisher or publishers.
     pub fn kind(&self) -> LogKind {
         self.log.kind
     }
 
-    /// The session whose frames the log holds.
+    /// The session id in the log's frames.
     pub fn session_id(&self) -> SessionId {
         self.log.origin.session_id
     }
 
-    /// The stream whose frames the log holds.
+    /// The stream id in the log's frames.
     pub fn stream_id(&self) -> StreamId {
         self.log.origin.stream_id
     }
 
-    /// The most bytes that one frame carries.
+    /// The maximum payload of one frame in bytes.
     pub fn max_payload_length(&self) -> usize {
         self.mtu() - FRAME_HEADER_LENGTH
     }
 
-    /// The most bytes that one message may have.
+    /// The maximum length of a message in bytes.
     pub fn max_message_length(&self) -> usize {
         self.term_length().max_message_length()
     }
 
-    /// How many terms the active one is after the initial one, as publishers left it.
+    /// The number of the active term, counted from the initial term.
     pub fn active_term_count(&self) -> i32 {
         // ORDERING(log.active-term): Acquire. Pairs with the compare-and-exchange of `rotate`; the tail of that term is set.
         self.metadata().active_term_count().load_acquire()
     }
 
-    /// Where publishing has got to: the position of the active term's tail.
+    /// The publishers' position: the tail of the active term.
     pub fn producer_position(&self) -> Position {
         self.metadata().producer_position(self.term_length(), self.initial_term_id())
     }
@@ -291,8 +293,8 @@ impl LogBuffers {
     }
 }
 
-/// An appender's hold on a log. Two appenders of this process that both took the log for their own would lend the same memory
-/// for writing twice; other processes are trusted as far as the protocol goes.
+/// Registers an appender of a log. Two appenders of this process that both considered the log their own would lend the
+/// same memory for writing twice. Other processes are trusted to follow the protocol.
 #[derive(Debug)]
 pub(super) struct Hold {
     log: LogBuffers,
@@ -300,7 +302,7 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    /// Takes the log for one of any number of concurrent appenders.
+    /// Registers one of several concurrent appenders.
     pub(super) fn shared(log: &LogBuffers) -> Result<Self, AppenderError> {
         Self::refuse_image(log)?;
         let appenders = &log.log.appenders;
@@ -316,7 +318,7 @@ impl Hold {
         }
     }
 
-    /// Takes the log for an exclusive appender.
+    /// Registers an exclusive appender.
     pub(super) fn exclusive(log: &LogBuffers) -> Result<Self, AppenderError> {
         Self::refuse_image(log)?;
         match log.log.appenders.compare_exchange(0, -1, Ordering::AcqRel, Ordering::Relaxed) {
@@ -338,7 +340,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        // Release: what this appender stored comes before what the next one does.
+        // Release: the stores of this appender happen before those of the next one.
         self.log.log.appenders.fetch_add(if self.exclusive { 1 } else { -1 }, Ordering::AcqRel);
     }
 }

@@ -9,7 +9,7 @@ use crate::memory::FrameSpace;
 
 use super::frame::{self, FRAME_HEADER_LENGTH, Place, flags, frame_type, occupied};
 
-/// Where a message's bytes come from.
+/// The source of a message's bytes.
 pub(crate) trait Payload {
     /// Copies the next `length` bytes into the frame.
     fn write(&mut self, space: &FrameSpace<'_>, length: usize);
@@ -28,7 +28,7 @@ impl Payload for &[u8] {
 #[derive(Debug)]
 pub(crate) struct Gather<'a> {
     parts: &'a [IoSlice<'a>],
-    /// How much of the first part is written.
+    /// The number of bytes of the first part that are written.
     written: usize,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Gather<'a> {
         Self { parts, written: 0 }
     }
 
-    /// The length of all parts; the greatest number when that is more than a number can hold.
+    /// The length of all parts, saturating.
     pub(crate) fn length(&self) -> usize {
         self.parts.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()))
     }
@@ -61,13 +61,13 @@ impl Payload for Gather<'_> {
     }
 }
 
-/// A range of a term that an appender has claimed, and what its first frame will say about where it is.
+/// A range of a term that an appender has claimed, and the place for its first frame's header.
 pub(crate) struct Claimed<'a> {
     pub(crate) space: FrameSpace<'a>,
     pub(crate) place: Place,
 }
 
-/// The space that a message takes up as fragments of at most `max_payload` bytes.
+/// The number of bytes that a message occupies as fragments of at most `max_payload` bytes.
 pub(crate) const fn fragmented_length(length: usize, max_payload: usize) -> usize {
     let rest = length % max_payload;
     length / max_payload * (max_payload + FRAME_HEADER_LENGTH) + if rest > 0 { occupied(rest) } else { 0 }
@@ -89,7 +89,7 @@ pub(crate) fn write_whole(
     frame::commit(space, frame_length);
 }
 
-/// Writes and commits a message into the frame that was made for it.
+/// Writes and commits a message into a frame of its exact length.
 #[cfg(feature = "journal")]
 #[inline(always)]
 pub(crate) fn write_fitted(frame: &FittedSpace<'_, '_>, place: Place, second_word: i32, reserved: i64) {
@@ -99,7 +99,8 @@ pub(crate) fn write_fitted(frame: &FittedSpace<'_, '_>, place: Place, second_wor
     frame::commit(space, frame_length);
 }
 
-/// Writes a message as fragments, each committed before the next is begun, so that a sender can start with the first.
+/// Writes a message as fragments. Each is committed before the next is begun, so that the sender can start with the
+/// first.
 pub(crate) fn write_fragments(
     claimed: Claimed<'_>,
     payload: impl Payload,
@@ -110,7 +111,7 @@ pub(crate) fn write_fragments(
     write_fragments_from(claimed, payload, length, max_payload, reserved, flags::BEGIN);
 }
 
-/// Writes a message of more than one fragment so that readers see all of it or nothing: the first fragment is committed last.
+/// Writes a message of several fragments so that readers see all of it at once: the first fragment is committed last.
 #[cfg(feature = "journal")]
 pub(crate) fn write_at_once(
     claimed: Claimed<'_>,
@@ -131,7 +132,7 @@ pub(crate) fn write_at_once(
     frame::commit(&first, frame_length);
 }
 
-/// Writes what is left of a message as fragments; `begins` is the flag of the first of them.
+/// Writes the rest of a message as fragments. `begins` is the flag of the first of them.
 fn write_fragments_from(
     claimed: Claimed<'_>,
     mut payload: impl Payload,
@@ -142,7 +143,7 @@ fn write_fragments_from(
 ) {
     let Claimed { space: mut rest, mut place } = claimed;
     let mut remaining = length;
-    // What is left when nothing can be split off is the last fragment: the range was claimed to end with it.
+    // If nothing can be split off, the rest is the last fragment, because the claimed range ends with it.
     let space = loop {
         let space = match rest.split(max_payload + FRAME_HEADER_LENGTH) {
             Ok((space, next)) => {
@@ -164,10 +165,10 @@ fn write_fragments_from(
     write_whole(&Claimed { space, place }, payload, remaining, second_word, reserved);
 }
 
-/// Turns a claimed range into padding whose frame is `length` bytes long, header included: readers skip it.
+/// Turns a claimed range into padding, which readers skip. Its frame is `length` bytes long, header included.
 pub(crate) fn write_padding(claimed: &Claimed<'_>, length: i32) {
     let Claimed { space, place } = claimed;
-    // In progress first: a publisher that dies in between is recognised, and the range padded for it.
+    // First the length in progress, so that the driver recognises the range if the publisher dies in between.
     frame::begin(space, *place, -length, frame::PADDING, 0);
     frame::commit(space, length);
 }

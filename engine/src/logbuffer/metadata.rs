@@ -8,17 +8,17 @@ use super::frame::{DATA_UNFRAGMENTED, FRAME_HEADER_LENGTH};
 use super::layout::PARTITION_COUNT;
 use super::parameters::{LogKind, LogParameters};
 
-/// The end-of-stream position until it is known.
+/// The end-of-stream position while it is unknown.
 const END_OF_STREAM_UNKNOWN: i64 = i64::MAX;
 
 // Written by publishers.
 const TAILS: Field<[i64; PARTITION_COUNT]> = Field::at(0);
 const ACTIVE_TERM_COUNT: Field<i32> = Field::at(24);
-// Written by the driver while the log lives.
+// Written by the driver during the log's life.
 const END_OF_STREAM_POSITION: Field<i64> = Field::at(128);
 const IS_CONNECTED: Field<i32> = Field::at(136);
 const ACTIVE_TRANSPORT_COUNT: Field<i32> = Field::at(140);
-// Written once, but for the flag of revocation.
+// Written once, except the revoked flag.
 const REGISTRATION_ID: Field<i64> = Field::at(256);
 const INITIAL_TERM_ID: Field<i32> = Field::at(264);
 const DEFAULT_HEADER_LENGTH: Field<i32> = Field::at(268);
@@ -34,7 +34,7 @@ const SOCKET_RECEIVE_BUFFER: Field<i32> = Field::at(304);
 const OS_DEFAULT_RECEIVE_BUFFER: Field<i32> = Field::at(308);
 const OS_MAX_RECEIVE_BUFFER: Field<i32> = Field::at(312);
 const MAX_RESEND: Field<i32> = Field::at(316);
-/// A frame header from which padding is made; of its 128 bytes the first 32 are used.
+/// The header from which padding frames are made. Only the first 32 of its 128 bytes are used.
 const DEFAULT_HEADER: Field<[i32; 32]> = Field::at(320);
 const ENTITY_TAG: Field<i64> = Field::at(448);
 const RESPONSE_CORRELATION_ID: Field<i64> = Field::at(456);
@@ -43,14 +43,14 @@ const UNTETHERED_WINDOW_LIMIT_TIMEOUT: Field<i64> = Field::at(472);
 const UNTETHERED_RESTING_TIMEOUT: Field<i64> = Field::at(480);
 /// One byte each: group, response, rejoin, reliable, sparse, signal end of stream, spies simulate connection, tether.
 const FLAG_BYTES: Field<[i32; 2]> = Field::at(488);
-/// Byte 0: revoked, byte 1: kind. The kind never changes and the driver alone sets the other, so one word serves both.
+/// Byte 0: revoked, byte 1: kind. The kind never changes, and only the driver sets the other, so one word serves both.
 const REVOKED_AND_KIND: Field<i32> = Field::at(496);
-/// A 64-bit field that is not aligned, hence two words.
+/// A 64-bit field that is not aligned, so it is accessed as two words.
 const UNTETHERED_LINGER_TIMEOUT: Field<[i32; 2]> = Field::at(500);
 
-/// Ours: see `doorbell`. Zero in logs that a stock peer made, and never looked at by one.
+/// Specific to Gannet: see `doorbell`. Zero in logs that an Aeron peer created. Aeron never accesses it.
 const WAITERS: Field<i32> = Field::at(512);
-/// Ours: see `doorbell`.
+/// Specific to Gannet: see `doorbell`.
 const ALL_RING: Field<i32> = Field::at(516);
 
 const _: () = {
@@ -62,27 +62,27 @@ const _: () = {
     assert!(UNTETHERED_LINGER_TIMEOUT.end() == 508);
 };
 
-/// A view of a log's metadata. Whatever it returns may have been written by anyone who maps the file.
+/// A view of a log's metadata. Its content is untrusted, because any process that maps the file can write it.
 #[derive(Clone, Debug)]
 pub struct LogMetadata {
     buffer: AtomicBuffer,
 }
 
 impl LogMetadata {
-    /// What of the section has a meaning, in bytes; the rest is zero.
+    /// The number of bytes that are used. The rest is zero.
     pub(super) const USED_LENGTH: usize = 520;
 
-    /// The section that `buffer` holds.
+    /// The metadata section in `buffer`.
     ///
     /// # Panics
     ///
-    /// When the buffer is shorter than what has a meaning.
+    /// If the buffer is shorter than the used part of the section.
     pub fn new(buffer: AtomicBuffer) -> Self {
         assert!(buffer.len() >= Self::USED_LENGTH, "a metadata section");
         Self { buffer }
     }
 
-    /// Fills in a new, zeroed section. Nobody else maps the log yet.
+    /// Initialises a new, zeroed section. No other process maps the log yet.
     pub(super) fn initialise(&self, parameters: &LogParameters) {
         let set = |field, value| self.buffer.word::<i32>(field).store_relaxed(value);
         let set_long = |field, value| self.buffer.word::<i64>(field).store_relaxed(value);
@@ -130,8 +130,8 @@ impl LogMetadata {
         }
     }
 
-    /// The starting term's tail is where publishing starts. Each idle partition holds the term id that it would have had
-    /// three terms before its next use, which is what a rotation expects to replace.
+    /// The tail of the starting term is the start position. Each other partition has the term id of three terms before
+    /// its next use, which a rotation expects to replace.
     fn initialise_tails(&self, parameters: &LogParameters) {
         let count = parameters.term_length.term_count(parameters.start_position);
         let term_id = parameters.initial_term_id.wrapping_add(count);
@@ -143,7 +143,8 @@ impl LogMetadata {
         self.active_term_count().store_relaxed(count);
     }
 
-    /// The tail of a partition: term id above, offset below. The offset may exceed the term.
+    /// The tail of a partition: the term id in the high half, the offset in the low half. The offset may exceed the
+    /// term length.
     #[inline]
     pub(crate) fn raw_tail(&self, partition: Partition) -> Word<'_, i64> {
         self.buffer.word(TAILS.element(partition.index()))
@@ -159,70 +160,72 @@ impl LogMetadata {
         self.buffer.own(ACTIVE_TERM_COUNT)
     }
 
-    /// The tails of the three partitions, as they stand in the file: term id in the high half, offset in the low half.
+    /// The tails of the three partitions as stored in the file: the term id in the high half, the offset in the low
+    /// half.
     pub fn raw_tails(&self) -> [i64; PARTITION_COUNT] {
         core::array::from_fn(|index| self.buffer.word(TAILS.element(index)).load_acquire())
     }
 
-    /// How many terms the active one is after the initial one.
+    /// The number of the active term, counted from the initial term.
     #[inline]
     pub(crate) fn active_term_count(&self) -> Word<'_, i32> {
         self.buffer.word(ACTIVE_TERM_COUNT)
     }
 
-    /// Where the stream ends; `i64::MAX` until that is known.
+    /// The position at which the stream ends. `i64::MAX` while it is unknown.
     pub fn end_of_stream_position(&self) -> Position {
-        // ORDERING(log.driver-state): Acquire. Pairs with the Release in `set_end_of_stream_position`; whoever sees the end sees
-        // what the driver stored before it.
+        // ORDERING(log.driver-state): Acquire. Pairs with the Release in `set_end_of_stream_position`; whoever sees the
+        // end sees what the driver stored before it.
         Position::new(self.buffer.word(END_OF_STREAM_POSITION).load_acquire())
     }
 
-    /// Says where the stream ends. For the driver.
+    /// Sets the end-of-stream position. For the driver.
     pub fn set_end_of_stream_position(&self, position: Position) {
         // ORDERING(log.driver-state): Release. Pairs with the Acquire in `end_of_stream_position`.
         self.buffer.word(END_OF_STREAM_POSITION).store_release(position.get());
     }
 
-    /// Whether anybody subscribes.
+    /// Whether the publication has subscribers.
     #[inline]
     pub fn is_connected(&self) -> bool {
         // ORDERING(log.driver-state): Acquire. Pairs with the Release in `set_connected`.
         self.buffer.word(IS_CONNECTED).load_acquire() == 1
     }
 
-    /// Says whether anybody subscribes. For the driver.
+    /// Sets whether the publication has subscribers. For the driver.
     pub fn set_connected(&self, connected: bool) {
         // ORDERING(log.driver-state): Release. Pairs with the Acquire in `is_connected`.
         self.buffer.word(IS_CONNECTED).store_release(i32::from(connected));
     }
 
-    /// How many transports feed the image.
+    /// The number of transports of the image.
     pub fn active_transport_count(&self) -> i32 {
         // ORDERING(log.driver-state): Acquire. Pairs with the Release in `set_active_transport_count`.
         self.buffer.word(ACTIVE_TRANSPORT_COUNT).load_acquire()
     }
 
-    /// Says how many transports feed the image. For the driver.
+    /// Sets the number of transports of the image. For the driver.
     pub fn set_active_transport_count(&self, count: i32) {
         // ORDERING(log.driver-state): Release. Pairs with the Acquire in `active_transport_count`.
         self.buffer.word(ACTIVE_TRANSPORT_COUNT).store_release(count);
     }
 
-    /// Whether the publication was revoked: it ended without waiting for its subscribers.
+    /// Whether the publication was revoked, which ends it without waiting for its subscribers.
     pub fn is_revoked(&self) -> bool {
-        // ORDERING(log.driver-state): Acquire. Pairs with the Release in `revoke`; whoever sees the flag sees where the stream
-        // ends.
+        // ORDERING(log.driver-state): Acquire. Pairs with the Release in `revoke`; whoever sees the flag sees the
+        // end-of-stream position.
         self.revoked_and_kind().load_acquire() & 0xFF != 0
     }
 
-    /// Marks the publication revoked. For the driver, after it has set the end of the stream.
+    /// Marks the publication as revoked. For the driver, after it has set the end-of-stream position.
     pub fn revoke(&self) {
         let word = self.revoked_and_kind();
-        // ORDERING(log.driver-state): Release. Pairs with the Acquire in `is_revoked`; publishes the end of the stream.
+        // ORDERING(log.driver-state): Release. Pairs with the Acquire in `is_revoked`; publishes the end-of-stream
+        // position.
         word.store_release(word.load_relaxed() & !0xFF | 1);
     }
 
-    /// Who writes the log. None when the file names no kind that exists.
+    /// The kind of the log. `None` if the file has an unknown kind.
     pub fn kind(&self) -> Option<LogKind> {
         match self.revoked_and_kind().load_relaxed() >> 8 & 0xFF {
             0 => Some(LogKind::Concurrent),
@@ -232,63 +235,63 @@ impl LogMetadata {
         }
     }
 
-    /// The words of the log's doorbell: who waits, and whether every writer rings.
+    /// The words of the log's doorbell: the waiters, and whether all writers ring.
     pub(super) fn doorbell(&self) -> (OwnedWord<i32>, OwnedWord<i32>) {
         (self.buffer.own(WAITERS), self.buffer.own(ALL_RING))
     }
 
-    /// The publication or image that the log belongs to.
+    /// The registration id of the log's publication or image.
     pub fn registration_id(&self) -> RegistrationId {
         RegistrationId::new(self.buffer.word(REGISTRATION_ID).load_relaxed())
     }
 
-    /// The stream's first term id.
+    /// The id of the stream's first term.
     pub fn initial_term_id(&self) -> TermId {
         TermId::new(self.get(INITIAL_TERM_ID))
     }
 
-    /// The longest frame, header included, in bytes.
+    /// The length of the longest frame in bytes, header included.
     pub fn mtu(&self) -> i32 {
         self.get(MTU)
     }
 
-    /// The length of each term in bytes, as the file says: not checked.
+    /// The term length in bytes, as stored in the file. Not checked.
     pub fn term_length(&self) -> i32 {
         self.get(TERM_LENGTH)
     }
 
-    /// The page size in bytes, as the file says: not checked.
+    /// The page size in bytes, as stored in the file. Not checked.
     pub fn page_size(&self) -> i32 {
         self.get(PAGE_SIZE)
     }
 
-    /// How far publishers may run ahead, in bytes.
+    /// The publication window in bytes.
     pub fn publication_window(&self) -> i32 {
         self.get(PUBLICATION_WINDOW)
     }
 
-    /// An image's receiver window in bytes.
+    /// The receiver window of an image in bytes.
     pub fn receiver_window(&self) -> i32 {
         self.get(RECEIVER_WINDOW)
     }
 
-    /// The session in each frame's header.
+    /// The session id.
     pub fn session_id(&self) -> SessionId {
         SessionId::new(self.get(DEFAULT_HEADER.element(3)))
     }
 
-    /// The stream in each frame's header.
+    /// The stream id.
     pub fn stream_id(&self) -> StreamId {
         StreamId::new(self.get(DEFAULT_HEADER.element(4)))
     }
 
-    /// The length of the default frame header, as the file says.
+    /// The length of the default frame header, as stored in the file.
     #[cfg(not(engine_loom))]
     pub(super) fn default_header_length(&self) -> i32 {
         self.get(DEFAULT_HEADER_LENGTH)
     }
 
-    /// Whether the file has holes where nothing was written yet.
+    /// Whether the file is sparse.
     pub fn is_sparse(&self) -> bool {
         self.get(FLAG_BYTES.element(1)) & 0xFF != 0
     }
@@ -299,11 +302,11 @@ impl LogMetadata {
         i64::from(high) << 32 | i64::from(low as u32)
     }
 
-    /// Where publishing has got to: the position of the active term's tail, which no publisher moves backwards.
+    /// The publishers' position: the tail of the active term, which no publisher moves back.
     pub fn producer_position(&self, term_length: TermLength, initial_term_id: TermId) -> Position {
         // ORDERING(log.active-term): Acquire. Pairs with the compare-and-exchange of `rotate`; the tail of that term is set.
         let count = self.active_term_count().load_acquire();
-        // ORDERING(log.tail): Acquire. Pairs with the publishers' stores and adds; a claim in the range below has been made.
+        // ORDERING(log.tail): Acquire. Pairs with the publishers' stores and adds; the range below has been claimed.
         let raw = self.raw_tail(Partition::of_term_count(count)).load_acquire();
         let count = tail_term_id(raw).wrapping_count_since(initial_term_id);
         term_length.position(count, tail_offset(raw, term_length))
@@ -318,19 +321,19 @@ impl LogMetadata {
     }
 }
 
-/// A tail as it stands in the metadata.
+/// A tail as stored in the metadata.
 #[inline]
 pub(super) const fn pack_tail(term_id: TermId, offset: i32) -> i64 {
     ((term_id.get() as i64) << 32) | offset as u32 as i64
 }
 
-/// The term that a tail is of.
+/// The term id of a tail.
 #[inline]
 pub(super) const fn tail_term_id(raw: i64) -> TermId {
     TermId::new((raw >> 32) as i32)
 }
 
-/// The offset of a tail, clipped to the term: those who find the term full add to it all the same.
+/// The offset of a tail, limited to the term length. Publishers that find the term full still add to the tail.
 #[inline]
 pub(super) const fn tail_offset(raw: i64, term_length: TermLength) -> i32 {
     let offset = raw as u32;

@@ -4,93 +4,93 @@ use crate::types::{Position, RegistrationId, SessionId, StreamId, TermId, TermLe
 
 use super::layout::LogLayout;
 
-/// The greatest MTU: the longest datagram, rounded down to whole frames.
+/// The maximum MTU: the longest datagram, rounded down to whole frames.
 pub const MAX_MTU: i32 = 65_504;
 
-/// Who writes a log.
+/// The kind of a log, by its writers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogKind {
     /// Any number of publishers in any number of processes.
     Concurrent,
     /// One publisher.
     Exclusive,
-    /// The driver, from the network.
+    /// The driver, which receives the stream from the network.
     Image,
 }
 
-/// Everything that a new log's metadata says. Lengths are in bytes, `-1` stands for "none" where a field says so.
+/// The content of a new log's metadata. Lengths are in bytes. `-1` stands for "none" where documented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "they are the file's fields")]
 pub struct LogParameters {
-    /// Who writes the log.
+    /// The kind of the log.
     pub kind: LogKind,
-    /// The registration (correlation) id of the publication or image.
+    /// The registration id (correlation id) of the publication or image.
     pub registration_id: RegistrationId,
-    /// The session, in each frame's header.
+    /// The session id.
     pub session_id: SessionId,
-    /// The stream, in each frame's header.
+    /// The stream id.
     pub stream_id: StreamId,
     /// The length of each term.
     pub term_length: TermLength,
-    /// The page size that the file's length is a multiple of: a power of two, at least 4096.
+    /// The page size: a power of two, at least 4096. The file's length is a multiple of it.
     pub page_size: i32,
-    /// The longest frame, header included.
+    /// The length of the longest frame, header included.
     pub mtu: i32,
-    /// The stream's first term id.
+    /// The id of the stream's first term.
     pub initial_term_id: TermId,
-    /// Where publishing starts: zero unless the channel gave a position. A multiple of 32.
+    /// The start position: zero unless the channel has an initial position. A multiple of 32.
     pub start_position: Position,
-    /// How far publishers may run ahead of subscribers.
+    /// The publication window.
     pub publication_window: i32,
     /// The receiver window of an image.
     pub receiver_window: i32,
-    /// The channel's socket send buffer, 0 for the operating system's default.
+    /// The channel's socket send buffer. 0 for the operating system's default.
     pub socket_send_buffer: i32,
     /// The operating system's default send buffer.
     pub os_default_send_buffer: i32,
-    /// The operating system's greatest send buffer.
+    /// The operating system's maximum send buffer.
     pub os_max_send_buffer: i32,
-    /// The channel's socket receive buffer, 0 for the operating system's default.
+    /// The channel's socket receive buffer. 0 for the operating system's default.
     pub socket_receive_buffer: i32,
     /// The operating system's default receive buffer.
     pub os_default_receive_buffer: i32,
-    /// The operating system's greatest receive buffer.
+    /// The operating system's maximum receive buffer.
     pub os_max_receive_buffer: i32,
-    /// How many retransmits may be under way.
+    /// The maximum number of pending retransmits.
     pub max_resend: i32,
-    /// The channel's tag, -1 for none; 0 in images.
+    /// The entity tag of the channel. -1 for none. 0 in images.
     pub entity_tag: i64,
-    /// The response channel's correlation id, -1 for none; 0 in images.
+    /// The correlation id of the response channel. -1 for none. 0 in images.
     pub response_correlation_id: i64,
     /// How long the log lingers, in nanoseconds.
     pub linger_timeout_ns: i64,
-    /// How long an untethered subscriber may be out of the window, in nanoseconds.
+    /// How long an untethered subscriber may exert back pressure before it is released, in nanoseconds.
     pub untethered_window_limit_timeout_ns: i64,
     /// How long an untethered subscriber lingers, in nanoseconds.
     pub untethered_linger_timeout_ns: i64,
     /// How long an untethered subscriber rests, in nanoseconds.
     pub untethered_resting_timeout_ns: i64,
-    /// Group semantics.
+    /// Whether the channel has group semantics.
     pub group: bool,
-    /// A response channel.
+    /// Whether this is a response channel.
     pub is_response: bool,
-    /// Images may be joined again.
+    /// Whether images may rejoin.
     pub rejoin: bool,
-    /// Losses are repaired.
+    /// Whether lost data is retransmitted.
     pub reliable: bool,
-    /// The file's space was not reserved.
+    /// Whether the file is sparse.
     pub sparse: bool,
-    /// The end of the stream is signalled.
+    /// Whether the end of the stream is signalled.
     pub signal_eos: bool,
-    /// Spies count as subscribers.
+    /// Whether spies count as subscribers.
     pub spies_simulate_connection: bool,
-    /// Subscribers hold back the publisher.
+    /// Whether slow subscribers exert back pressure on the publisher.
     pub tether: bool,
 }
 
 impl LogParameters {
-    /// The parameters of an IPC publication's log as the reference's driver makes one without options: an MTU of 1408 bytes,
-    /// a window of half a term, 5 s of linger.
+    /// The parameters of the log of an IPC publication without options, as created by the reference's driver: an MTU of
+    /// 1408 bytes, a window of half a term, 5 s of linger.
     pub fn ipc(
         kind: LogKind,
         term_length: TermLength,

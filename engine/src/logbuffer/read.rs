@@ -11,9 +11,9 @@ use super::fragment::Fragment;
 use super::frame::{self, FRAME_ALIGNMENT};
 use super::scan::{Consume, ForEver, Scan, Tenure};
 
-/// A poll that has found more fragments than this is behind its publisher, and has the processor fetch what lies
-/// [`EXPECTED_AHEAD`] bytes ahead: it comes from another core, which takes longer than reading what is here. A poll that keeps up
-/// does not, since it would take the lines away that the publisher is about to write.
+/// A poll that has delivered more fragments than this is behind its publisher, and prefetches the line that is
+/// [`EXPECTED_AHEAD`] bytes ahead. The line comes from another core, which takes longer than reading what is here. A
+/// poll that keeps up does not prefetch, because that would take away lines that the publisher is about to write.
 const BEHIND: usize = 8;
 const EXPECTED_AHEAD: usize = 512;
 
@@ -24,7 +24,7 @@ pub struct ImageReader {
     position: OwnedWord<i64>,
 }
 
-/// How a controlled poll continues after a fragment, as its handler says.
+/// How a controlled poll continues after a fragment, as returned by its handler.
 ///
 /// ```
 /// use gannet::{Client, Context, ControlledAction};
@@ -36,7 +36,7 @@ pub struct ImageReader {
 /// let publication = client.add_publication("aeron:ipc?term-length=64k", 1001)?;
 /// while publication.offer(b"job").is_err() {}
 ///
-/// // The queue behind this subscriber has no room at first: the fragment is handed over again.
+/// The queue behind this subscriber is full at first, so the fragment is delivered again.
 /// let (mut room, mut tries) = (false, 0);
 /// while tries < 2 {
 ///     subscription.controlled_poll(
@@ -54,66 +54,68 @@ pub struct ImageReader {
 pub enum ControlledAction {
     /// Continue with the next fragment.
     Continue,
-    /// Return now; this fragment is consumed.
+    /// Return now. This fragment is consumed.
     Break,
-    /// Return now; this fragment is not consumed, and the next poll hands it over again.
+    /// Return now. This fragment is not consumed, and the next poll delivers it again.
     Abort,
-    /// Consume everything up to and including this fragment, by moving the position at once; then continue with the next.
+    /// Consume everything up to and including this fragment by updating the position at once. Then continue with the
+    /// next.
     Commit,
 }
 
-/// A run of whole frames, headers included, lent for the length of a call.
+/// A run of whole frames, headers included. It is only valid during the call of the handler.
 #[derive(Clone, Copy, Debug)]
 pub struct Block<'a> {
-    /// The frames, as they stand in the log.
+    /// The frames as in the log.
     pub bytes: &'a [u8],
-    /// The session of the first frame.
+    /// The session id of the first frame.
     pub session_id: SessionId,
-    /// The term of the first frame.
+    /// The term id of the first frame.
     pub term_id: TermId,
     /// The position of the first frame.
     pub position: Position,
 }
 
-/// A place in the log where a frame should be, and what is there cannot be one. Reading does not get past it: somebody who may
-/// write the log has broken it.
+/// A place in the log with an invalid frame. Reading cannot continue past it. A process that can write the log has
+/// damaged it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the log is broken at position {position}: a frame of {length} bytes cannot be there; close the image")]
 pub struct MalformedFrame {
-    /// Where.
+    /// The position of the frame.
     pub position: Position,
-    /// The length that the frame claims to have, header included; 0 when no frame can start at the position.
+    /// The length field of the frame, header included. 0 if no frame can start at the position.
     pub length: i32,
 }
 
 impl ImageReader {
-    /// A reader of `log` whose place is `position`, the subscriber's position counter.
+    /// A reader of `log` at `position`, the subscriber's position counter.
     pub fn new(log: LogBuffers, position: OwnedWord<i64>) -> Self {
         Self { log, position }
     }
 
-    /// Hands at most `limit` fragments to `handler` and returns how many.
+    /// Passes at most `limit` fragments to `handler`. Returns how many.
     ///
-    /// When the handler panics, the fragment it was given counts as consumed; so it does in every other poll.
+    /// If the handler panics, the fragment that it was given counts as consumed, in this and every other poll.
     #[inline]
     pub fn poll(&mut self, handler: impl FnMut(Fragment<'_>), limit: usize) -> usize {
         self.poll_within(ForEver, handler, i64::MAX, limit)
     }
 
-    /// As [`Self::poll`], but hands over no fragment that starts at `bound` or later. One that starts below is whole, even if it
-    /// ends beyond.
+    /// As [`Self::poll`], but stops before the first fragment that starts at `bound` or later. A fragment that starts
+    /// before `bound` is delivered as a whole, even if it ends after it.
     #[inline]
     pub fn bounded_poll(&mut self, handler: impl FnMut(Fragment<'_>), bound: Position, limit: usize) -> usize {
         self.poll_within(ForEver, handler, bound.get(), limit)
     }
 
-    /// As [`Self::poll`], but after each fragment the handler says how to continue; see [`ControlledAction`].
+    /// As [`Self::poll`], but the handler's return value says how to continue after each fragment. See
+    /// [`ControlledAction`].
     #[inline]
     pub fn controlled_poll(&mut self, handler: impl FnMut(Fragment<'_>) -> ControlledAction, limit: usize) -> usize {
         self.controlled_poll_within(ForEver, handler, i64::MAX, limit)
     }
 
-    /// Both [`Self::bounded_poll`] and [`Self::controlled_poll`].
+    /// Combines [`Self::bounded_poll`] and [`Self::controlled_poll`].
     #[inline]
     pub fn bounded_controlled_poll(
         &mut self,
@@ -124,14 +126,14 @@ impl ImageReader {
         self.controlled_poll_within(ForEver, handler, bound.get(), limit)
     }
 
-    /// Hands over whole frames, headers included, as one block of at most `limit` bytes, and returns its length. Nothing is
-    /// handed over when there is no frame or the first is longer than the limit. A block stops before padding; padding that
-    /// comes first is a block of its own, however long it is.
+    /// Passes one block of whole frames, headers included, to `handler`. The block has at most `limit` bytes. Returns
+    /// its length, or 0 if there is no frame or if the first is longer than the limit. A block ends before padding.
+    /// Padding that comes first is a block of its own, however long it is.
     pub fn block_poll(&mut self, handler: impl FnOnce(Block<'_>), limit: usize) -> usize {
         self.block_poll_within(ForEver, handler, limit)
     }
 
-    /// As [`Self::block_poll`], moving the position only as long as the tenure holds.
+    /// As [`Self::block_poll`], but only moves the position while the tenure holds.
     pub(crate) fn block_poll_within(
         &mut self,
         tenure: impl Tenure,
@@ -168,10 +170,10 @@ impl ImageReader {
         length
     }
 
-    /// Looks at the fragments from `from` to `bound` without consuming any, and returns the position after the last one that the
-    /// handler was done with: where the next look may start. [`ControlledAction::Commit`] is the same as `Continue` here.
+    /// Passes the fragments from `from` to `bound` to the handler without consuming them. Returns the position at which
+    /// the next peek may start. [`ControlledAction::Commit`] has the same effect as `Continue` here.
     ///
-    /// Only what is ahead of this subscriber, by a term at most, can be looked at; elsewhere there is nothing.
+    /// Only fragments at or after this subscriber's position, and at most a term ahead, can be peeked.
     pub fn peek(
         &self,
         from: Position,
@@ -189,7 +191,7 @@ impl ImageReader {
             && let Some(frame) = scan.next()
         {
             let fragment = Fragment::new(frame.header(), frame.payload(), scan.position().into());
-            // The partition may still hold a term of three terms ago that the driver is about to clean.
+            // The partition may still contain a frame of three terms ago, which the driver is about to clean.
             if fragment.term_id() != term_id {
                 break;
             }
@@ -205,20 +207,20 @@ impl ImageReader {
         done
     }
 
-    /// Whether there is something to read: a fragment, or padding to pass over. What cannot be a frame is neither: whoever waits for
-    /// something to read would wait in vain, wide awake.
+    /// Whether there is something to read: a fragment, or padding to skip. An invalid frame does not count. Otherwise a
+    /// waiting subscriber would spin forever.
     pub fn is_ready(&self) -> bool {
         Scan::new(&self.log, self.position.load_relaxed()).is_some_and(|mut scan| scan.next().is_some())
     }
 
-    /// Where reading has got to.
+    /// The subscriber's position.
     #[inline]
     pub fn position(&self) -> Position {
         Position::new(self.position.load_relaxed())
     }
 
-    /// What keeps reading from going on for ever, if anything does: polls treat an impossible frame as one that is not there yet.
-    /// To be asked now and then, not for every poll.
+    /// Checks whether the next frame is invalid, so that the image can never be read further. Polls treat an invalid
+    /// frame as one that is not there yet. Call this occasionally, not for every poll.
     ///
     /// # Errors
     ///
@@ -239,7 +241,7 @@ impl ImageReader {
         &self.log
     }
 
-    /// As [`Self::bounded_poll`], moving the position only as long as the tenure holds.
+    /// As [`Self::bounded_poll`], but only moves the position while the tenure holds.
     #[inline(always)]
     pub(crate) fn poll_within(
         &mut self,
@@ -266,7 +268,7 @@ impl ImageReader {
         fragments
     }
 
-    /// As [`Self::bounded_controlled_poll`], moving the position only as long as the tenure holds.
+    /// As [`Self::bounded_controlled_poll`], but only moves the position while the tenure holds.
     #[inline(always)]
     pub(crate) fn controlled_poll_within(
         &mut self,

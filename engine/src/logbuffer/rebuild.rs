@@ -16,13 +16,15 @@ use crate::types::Position;
 use super::LogBuffers;
 use super::frame::{self, FRAME_HEADER_LENGTH, LENGTH};
 
-/// Inserts a datagram of data at `at`, the position of its first frame. True if it was; false if a frame is there already, which is
-/// kept as it is, and the datagram a duplicate. Of the datagram only the first frame is looked for.
+/// Inserts a datagram of data at `at`, the position of its first frame. Returns true if it was inserted. Returns false
+/// if a frame is there already, which is kept, so the datagram is a duplicate. Only the first frame of the datagram is
+/// looked up.
 ///
-/// The caller has walked the datagram's frames ([`crate::protocol::extent`] says how) and found them to be whole, in this stream, and
-/// within the term. It also keeps to the range that it has announced: not below what subscribers are done with, and not beyond half
-/// a term past that. And it drops what starts below the position up to which the log is complete: what looks like a missing frame
-/// there is part of one that somebody may be reading. What does not fit into the term is not inserted.
+/// The caller must have checked the datagram's frames with [`crate::protocol::extent`]: they are whole, belong to this
+/// stream, and stay within the term. The caller must also keep to the announced window: not below the position that
+/// subscribers have consumed, and at most half a term beyond it. And it must drop a datagram that starts below the
+/// rebuilt position, because what looks like a missing frame there is part of a frame that a subscriber may be reading.
+/// A datagram that does not fit into the term is not inserted.
 pub fn rebuild(log: &LogBuffers, at: Position, datagram: &[u8]) -> bool {
     let term_length = log.term_length();
     if at.get() < 0 || datagram.len() < FRAME_HEADER_LENGTH {
@@ -32,7 +34,8 @@ pub fn rebuild(log: &LogBuffers, at: Position, datagram: &[u8]) -> bool {
     let Some(space) = log.terms().space(partition, term_length.offset(at) as usize, datagram.len()) else {
         return false;
     };
-    // No ordering: the caller itself wrote what may be there, and cleaning came before the status message that allowed this.
+    // No ordering is needed: this thread stored what may be there, and cleaning came before the status message that
+    // allowed this frame.
     if space.word(LENGTH).load_relaxed() != 0 {
         return false;
     }

@@ -7,7 +7,7 @@ use super::layout::PARTITION_COUNT;
 use super::metadata::{LogMetadata, pack_tail, tail_term_id};
 use crate::memory::Partition;
 
-/// Moves on from the term with this id and count. True if this call did it; another may have, which is as good.
+/// Rotates the log from the term with this id and count. Returns whether this call did it. If not, another one did.
 pub(super) fn rotate(metadata: &LogMetadata, term_count: i32, term_id: TermId) -> bool {
     let next_term_id = term_id.wrapping_add(1);
     let next_count = term_count.wrapping_add(1);
@@ -15,12 +15,13 @@ pub(super) fn rotate(metadata: &LogMetadata, term_count: i32, term_id: TermId) -
     let expected = next_term_id.wrapping_add(-(PARTITION_COUNT as i32));
     // ORDERING(log.tail): Acquire. Pairs with the compare-and-exchange below, by whoever made it.
     let mut raw = tail.load_acquire();
-    // A tail of any other term was set by somebody else. Without that test a slow publisher would reset a tail in use.
+    // Another publisher has set a tail of any other term. Without this check a slow publisher would reset a tail in
+    // use.
     while tail_term_id(raw) == expected {
         // ORDERING(log.tail): AcqRel. Pairs with the Acquire loads of tails; the new tail is of the new term, from its start.
         match tail.compare_exchange(raw, pack_tail(next_term_id, 0)) {
             Ok(_) => break,
-            // A publisher that had been three terms behind added to the old tail: try again.
+            // A publisher that was three terms behind added to the old tail. Try again.
             Err(found) => raw = found,
         }
     }

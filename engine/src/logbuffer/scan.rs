@@ -7,8 +7,8 @@ use super::LogBuffers;
 
 /// The committed frames from a position to the end of its term.
 ///
-/// Nothing in the log is trusted: a frame whose length is impossible (shorter than a header, or leading out of the term) ends
-/// the scan like one that is not committed yet, and a position where no frame can start has no frames.
+/// Nothing in the log is trusted. A frame with an invalid length (shorter than a header, or crossing the end of the
+/// term) ends the scan like one that is not committed yet. There are no frames at a position where no frame can start.
 #[derive(Clone, Debug)]
 pub(super) struct Scan<'a> {
     cursor: FrameCursor<'a>,
@@ -23,7 +23,7 @@ impl<'a> Scan<'a> {
         let at = Position::new(position);
         let partition = Partition::of_term_count(term_length.term_count(at));
         let cursor = log.terms().cursor(partition, term_length.offset(at) as usize)?;
-        // A counter may hold any number, so this may wrap; such a position is as wrong as it was.
+        // A counter may have any value, so this may wrap. Such a position is invalid anyway.
         let term_end = position.wrapping_add(cursor.remaining() as i64);
         Some(Self { cursor, term_end })
     }
@@ -34,14 +34,14 @@ impl<'a> Scan<'a> {
         self.term_end.wrapping_sub(self.cursor.remaining() as i64)
     }
 
-    /// How far the end of the term is, in bytes.
+    /// The distance to the end of the term in bytes.
     #[inline]
     pub(super) fn remaining(&self) -> usize {
         self.cursor.remaining()
     }
 
-    /// What [`Self::remaining`] is where the scan has come to `bound`: where it starts, at the earliest, and at the end of the term,
-    /// at the latest.
+    /// The value of [`Self::remaining`] at `bound`, limited to the range from the start of the scan to the end of the
+    /// term.
     #[inline]
     pub(super) fn remaining_at(&self, bound: i64) -> usize {
         let to_bound = bound.saturating_sub(self.position()).max(0) as usize;
@@ -58,27 +58,27 @@ impl<'a> Scan<'a> {
         self.cursor.take(length)
     }
 
-    /// The length word of the next frame as it is now; 0 at the end of the term.
+    /// The present length word of the next frame. 0 at the end of the term.
     pub(super) fn peek_length(&self) -> i32 {
         self.cursor.length_word().map_or(0, |word| word.load_relaxed())
     }
 
-    /// Where the scan is.
+    /// The cursor at the next frame.
     #[inline]
     pub(super) fn cursor(&self) -> &FrameCursor<'a> {
         &self.cursor
     }
 }
 
-/// Whose position counter a reader moves. It may become another's while a handler runs.
+/// Whether a reader still owns its position counter. The driver may take the counter away while a handler runs.
 pub(crate) trait Tenure {
-    /// Whether the counter is still the reader's to store to.
+    /// Whether the reader may still store to the counter.
     fn holds(&self) -> bool;
-    /// The reader is done with what is below this position, whether the counter says so or not.
+    /// Notes that the reader has consumed everything below this position, whether or not it may store to the counter.
     fn has_read_to(&self, position: i64);
 }
 
-/// That of a reader whose counter nobody takes away.
+/// The tenure of a reader whose counter is never taken away.
 pub(super) struct ForEver;
 
 impl Tenure for ForEver {
@@ -91,7 +91,7 @@ impl Tenure for ForEver {
     fn has_read_to(&self, _: i64) {}
 }
 
-/// A scan that moves a subscriber's position over the frames that it has handed over: once, when it ends, however it ends.
+/// A scan that moves a subscriber's position over the consumed frames, once, when it ends.
 pub(super) struct Consume<'a, T: Tenure> {
     pub(super) scan: Scan<'a>,
     word: &'a OwnedWord<i64>,
@@ -106,16 +106,17 @@ impl<'a, T: Tenure> Consume<'a, T> {
         Some(Self { scan: Scan::new(log, position)?, word, tenure, published: position })
     }
 
-    /// Publishes the position that the scan has reached, unless it has become somebody else's to publish.
+    /// Publishes the position of the scan, if the reader still owns the counter.
     #[inline]
     pub(super) fn publish(&mut self) {
         let position = self.scan.position();
         if position != self.published {
             self.published = position;
             self.tenure.has_read_to(position);
-            // Asked behind the handler, which may have taken so long that the driver has given the counter away.
+            // Checked after the handler, which may have taken so long that the driver has reused the counter.
             if self.tenure.holds() {
-                // ORDERING(pos.subscriber): Release. Pairs with the conductor's Acquire load; the bytes below are done with.
+                // ORDERING(pos.subscriber): Release. Pairs with the conductor's Acquire load; the bytes below are
+                // consumed.
                 self.word.store_release(position);
             }
         }

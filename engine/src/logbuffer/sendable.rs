@@ -1,5 +1,5 @@
-//! Finds which part of a log can be sent as one datagram, and lends its bytes. The driver's sender calls this for new
-//! data and for retransmits; the transport takes the bytes from the log itself.
+//! Finds the part of a log that can be sent as one datagram, and lends its bytes. The driver's sender calls this for
+//! new data and for retransmits. The transport sends the bytes directly from the log.
 
 use crate::memory::{Field, OwnedWord};
 use crate::types::Position;
@@ -8,23 +8,24 @@ use super::LogBuffers;
 use super::frame::{self, FRAME_HEADER_LENGTH};
 use super::scan::Scan;
 
-/// What can be sent from a position on, as one datagram.
+/// What can be sent from a position as one datagram.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sendable {
-    /// How many bytes go onto the wire: whole frames, and of padding the header alone. 0 when there is nothing.
+    /// The number of bytes to send: whole frames, and of padding only the header. 0 if there is nothing.
     pub wire: usize,
-    /// How far sending them moves the position. More than `wire` where they end with padding, which may lead past what was allowed.
+    /// The number of bytes by which sending them advances the position. More than `wire` if they end with padding,
+    /// which may exceed the limit.
     pub advance: usize,
-    /// Whether there is a frame, and it does not fit into what was allowed: with `wire` 0 it is the limit that holds the stream back.
+    /// Whether the next frame exists but exceeds the limit. If `wire` is 0, the limit blocks the stream.
     pub is_too_long: bool,
-    /// Whether it is all that is committed in its term, which goes on behind it: for now there is nothing more to ask for.
+    /// Whether these are the last committed frames of an unfinished term, so that the next call would find nothing.
     pub is_last: bool,
 }
 
-/// What can be sent from `from` on in at most `most` bytes: whole committed frames of one term, up to the first padding that covers more
-/// than its own header.
+/// What can be sent from `from` on with at most `most` bytes: whole committed frames of one term, up to the first
+/// padding that is longer than its header.
 ///
-/// Nothing where no frame can start, and nothing from a frame that cannot be one.
+/// Nothing if no frame can start at `from`, and nothing after an invalid frame.
 pub fn sendable(log: &LogBuffers, from: Position, most: usize) -> Sendable {
     let mut found = Sendable::default();
     if from.get() < 0 {
@@ -53,11 +54,12 @@ pub fn sendable(log: &LogBuffers, from: Position, most: usize) -> Sendable {
     found
 }
 
-/// The `length` bytes at `from`, if they are what [`sendable`] found there: whole committed frames of one term, the last of which may
-/// be the header of padding.
+/// The `length` bytes at `from`, if they are what [`sendable`] found there: whole committed frames of one term, the
+/// last of which may be the header of padding.
 ///
-/// The caller keeps the protocol's promise that they are not cleaned while they are lent: the sender's position, which holds the
-/// conductor back, is not moved beyond them before they are sent; what is sent again lies less than a term behind it.
+/// The caller must ensure that the bytes are not cleaned while they are lent. The sender must not move its position,
+/// which holds back the conductor, beyond them before they are sent. Retransmitted bytes must be less than a term
+/// behind it.
 pub fn committed(log: &LogBuffers, from: Position, length: usize) -> Option<&[u8]> {
     if from.get() < 0 || length == 0 {
         return None;
@@ -77,8 +79,8 @@ pub fn committed(log: &LogBuffers, from: Position, length: usize) -> Option<&[u8
     Some(start.cursor().block(length))
 }
 
-/// The place in a log where its next frame will begin, for a sender that has sent everything and has many logs to look at: whether
-/// anything was done there costs one load, and no look at the log.
+/// The place of a log's next frame. A sender with many logs that has sent everything checks with a single load whether
+/// anything was appended there.
 #[derive(Debug)]
 pub struct NextFrame {
     word: OwnedWord<i32>,
@@ -86,7 +88,7 @@ pub struct NextFrame {
 }
 
 impl NextFrame {
-    /// The place at this position, as it is now. None where no frame can start.
+    /// The place at this position, with its present value. `None` if no frame can start there.
     pub fn of(log: &LogBuffers, at: Position) -> Option<Self> {
         if at.get() < 0 {
             return None;
@@ -99,16 +101,16 @@ impl NextFrame {
         Some(Self { word, seen })
     }
 
-    /// Whether there was no frame, nor anything else that begins one, when it was looked at first.
+    /// Whether the place was empty when it was first loaded.
     #[inline]
     pub fn was_free(&self) -> bool {
         self.seen == 0
     }
 
-    /// Whether it is as it was. If not, [`sendable`] says what is there: what a client stores may be no frame.
+    /// Whether the place is unchanged. If not, call [`sendable`]; what a client has stored may be invalid.
     #[inline]
     pub fn is_untouched(&self) -> bool {
-        // No more than a reason to look: whoever looks acquires.
+        // Only a reason to look. The look itself has acquire ordering.
         self.word.load_relaxed() == self.seen
     }
 }

@@ -10,12 +10,12 @@ use super::frame::{self, FRAME_ALIGNMENT};
 use super::metadata::{tail_offset, tail_term_id};
 use super::rotate::rotate;
 
-/// Unblocks the log at `blocked`, the position that readers cannot get past. True if it did: then readers go on, or publishers
-/// find the next term.
+/// Unblocks the log at `blocked`, a position that readers cannot pass. Returns whether it did; then readers can
+/// continue, or publishers find the next term.
 ///
-/// A claim that was begun is turned to padding. So is a range whose publisher wrote nothing, up to the next frame, or to the
-/// end of the term if that is full; a publisher that died before it moved a full log on is stood in for. Nothing is done at a
-/// committed frame, or when nothing is claimed beyond.
+/// Turns a claim that was begun into padding. Turns a range in which nothing was written into padding as well, up to
+/// the next frame, or to the end of the term if that is full. Rotates a full log in place of a publisher that died
+/// before it could. Does nothing at a committed frame, or if nothing is claimed at `blocked`.
 pub fn unblock(log: &LogBuffers, blocked: Position) -> bool {
     let term_length = log.term_length();
     if blocked.get() < 0 || blocked >= term_length.max_position() {
@@ -38,13 +38,13 @@ pub fn unblock(log: &LogBuffers, blocked: Position) -> bool {
     }
 }
 
-/// The same for a log that nobody publishes into any more: there a range of which nothing was written is padded also where no frame
-/// follows, since none will.
+/// As [`unblock`], for a log without publishers. Also pads a range in which nothing was written and that no frame
+/// follows, because none will.
 pub fn unblock_abandoned(log: &LogBuffers, blocked: Position) -> bool {
     unblock(log, blocked) || Stuck::at(log, blocked).is_some_and(|stuck| stuck.pad(0, stuck.claimed - stuck.offset))
 }
 
-/// A place in a term that readers cannot get past, and the end of what was claimed there.
+/// A place in a term that readers cannot pass, and the end of the claimed range.
 struct Stuck<'a> {
     log: &'a LogBuffers,
     partition: Partition,
@@ -54,7 +54,7 @@ struct Stuck<'a> {
 }
 
 impl<'a> Stuck<'a> {
-    /// The place at `blocked`. None if nothing is claimed there.
+    /// The place at `blocked`. `None` if nothing is claimed there.
     fn at(log: &'a LogBuffers, blocked: Position) -> Option<Self> {
         let term_length = log.term_length();
         if blocked.get() < 0 || blocked >= term_length.max_position() {
@@ -68,45 +68,46 @@ impl<'a> Stuck<'a> {
             partition,
             term_id: term_length.term_id(blocked, log.initial_term_id()),
             offset: term_length.offset(blocked) as usize,
-            // No publisher leaves a tail unaligned; what it would have claimed then are whole frames all the same.
+            // No publisher leaves a tail unaligned. If one did, its claim would still be whole frames.
             claimed: (tail_offset(raw, term_length) as usize).next_multiple_of(FRAME_ALIGNMENT),
         };
-        // A tail of another term: nothing is claimed in this one.
+        // If the tail belongs to another term, nothing is claimed in this one.
         let is_claimed = tail_term_id(raw) == stuck.term_id && stuck.offset < stuck.claimed;
         (is_claimed && stuck.offset.is_multiple_of(FRAME_ALIGNMENT)).then_some(stuck)
     }
 
-    /// The length of the frame that readers wait for. Its place is known to be a frame's start.
+    /// The length of the frame that readers wait for. A frame starts at `offset`.
     fn length_at(&self, offset: usize) -> i32 {
         // ORDERING(log.frame-committed): Acquire. Pairs with the Release store of `commit` in `frame`.
         self.log.term(self.partition.index()).word_at::<i32>(offset).load_acquire()
     }
 
-    /// Whether nothing is where a frame could start, or a payload be.
+    /// Whether the word at `offset`, which may be a length or part of a payload, is zero.
     fn is_zero_at(&self, offset: usize) -> bool {
-        // ORDERING(log.frame-started): Acquire. Pairs with the Release fence of `begin` in `frame`; if this is part of a frame,
-        // the look back sees that frame's length.
+        // ORDERING(log.frame-started): Acquire. Pairs with the Release fence of `begin` in `frame`; if this word is
+        // part of a frame, the second look sees that frame's length.
         self.log.term(self.partition.index()).probe_acquire(offset) == 0
     }
 
-    /// A claim that was begun: its length is known, unless somebody broke it.
+    /// Pads a claim that was begun. Its length is known, unless it was overwritten.
     fn pad_begun(&self, found: i32) -> bool {
         let most = self.claimed - self.offset;
         self.pad(found, (found.unsigned_abs() as usize).clamp(FRAME_ALIGNMENT, most))
     }
 
-    /// A claim of which nothing is there: it ends where the next frame begins.
+    /// Pads a claim that was not begun. It ends where the next frame begins.
     fn pad_gap(&self) -> bool {
         let places = |from| (from..self.claimed).step_by(FRAME_ALIGNMENT);
         let Some(next) = places(self.offset + FRAME_ALIGNMENT).find(|&offset| !self.is_zero_at(offset)) else {
             return false;
         };
-        // What was found may be the payload of the very claim, begun since: then its length is there by now.
+        // The word that was found may be part of the payload of this very claim, begun meanwhile. Then its length is
+        // visible by now.
         let still_zero = (self.offset..next).step_by(FRAME_ALIGNMENT).rev().all(|offset| self.is_zero_at(offset));
         still_zero && self.pad(0, next - self.offset)
     }
 
-    /// A publisher tripped the term and died before it filled it up. Nobody else will.
+    /// Pads the rest of a term whose tail was moved beyond its end by a publisher that died before it could pad it.
     fn pad_to_end(&self, rotates: bool) -> bool {
         let metadata = self.log.metadata();
         let full = self.claimed == self.log.term_length().get() as usize;
@@ -120,7 +121,7 @@ impl<'a> Stuck<'a> {
         true
     }
 
-    /// Pads `length` bytes, if the length that readers wait for is still the one that was found.
+    /// Pads `length` bytes, if the length field still has the value `found`.
     fn pad(&self, found: i32, length: usize) -> bool {
         let aligned = length.next_multiple_of(FRAME_ALIGNMENT);
         let Some(space) = self.log.terms().space(self.partition, self.offset, aligned) else { return false };

@@ -29,33 +29,33 @@ use super::layout::{Body, EncodeError, Found, MalformedCommand, encode};
 use super::messages::messages;
 
 messages! {
-    /// An event, as it lies in a record of the to-clients broadcast.
+    /// An event in a record of the to-clients broadcast buffer.
     "event" Event {
         /// A command failed.
         Error(OnError<'a>) = 0x0F01, "ON_ERROR";
-        /// A subscription has an image more.
+        /// A subscription has a new image.
         AvailableImage(OnAvailableImage<'a>) = 0x0F02, "ON_AVAILABLE_IMAGE";
-        /// A publication that its publishers share is there.
+        /// A shared publication is ready.
         PublicationReady(OnPublicationReady<'a>) = 0x0F03, "ON_PUBLICATION_READY";
         /// A command that creates nothing succeeded.
         OperationSuccess(OnOperationSuccess) = 0x0F04, "ON_OPERATION_SUCCESS";
-        /// A subscription has an image less.
+        /// A subscription has lost an image.
         UnavailableImage(OnUnavailableImage<'a>) = 0x0F05, "ON_UNAVAILABLE_IMAGE";
-        /// A publication that one publisher owns is there.
+        /// An exclusive publication is ready.
         ExclusivePublicationReady(OnPublicationReady<'a>) = 0x0F06, "ON_EXCLUSIVE_PUBLICATION_READY";
-        /// A subscription is there.
+        /// A subscription is ready.
         SubscriptionReady(OnSubscriptionReady) = 0x0F07, "ON_SUBSCRIPTION_READY";
-        /// A counter is there. For every client's counter handlers, whoever owns it.
+        /// A counter is ready. For the counter handlers of all clients, whoever owns it.
         CounterReady(OnCounter) = 0x0F08, "ON_COUNTER_READY";
-        /// A counter is about to be freed. For every client's counter handlers, whoever owned it.
+        /// A counter is about to be freed. For the counter handlers of all clients, whoever owned it.
         UnavailableCounter(OnCounter) = 0x0F09, "ON_UNAVAILABLE_COUNTER";
-        /// The driver has given a client up.
+        /// The driver has timed out a client.
         ClientTimeout(OnClientTimeout) = 0x0F0A, "ON_CLIENT_TIMEOUT";
-        /// A static counter was found or made.
+        /// A static counter was found or created.
         StaticCounter(OnStaticCounter) = 0x0F0B, "ON_STATIC_COUNTER";
-        /// A subscriber of a publication reports an error.
+        /// A subscriber of a publication reported an error.
         PublicationError(OnPublicationError<'a>) = 0x0F0C, "ON_PUBLICATION_ERROR";
-        /// A session id that the stream does not use.
+        /// A session id that no publication of the stream uses.
         NextAvailableSessionId(OnNextAvailableSessionId) = 0x0F0D, "ON_NEXT_AVAILABLE_SESSION_ID";
     }
 }

@@ -15,19 +15,19 @@ const _: () = assert!(LOG_FILE.start() == 28 && LOG_FILE.end(0) == 32);
 /// The body of ON_AVAILABLE_IMAGE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OnAvailableImage<'a> {
-    /// The image. For IPC and spies it is the publication's original registration id.
+    /// The image's id. For IPC and spies, the publication's original registration id.
     pub image_correlation_id: CorrelationId,
-    /// The publisher's session.
+    /// The publisher's session id.
     pub session_id: SessionId,
-    /// The stream.
+    /// The stream id.
     pub stream_id: StreamId,
-    /// The subscription that has the image.
+    /// The registration id of the subscription.
     pub subscription_registration_id: RegistrationId,
-    /// The counter that the subscriber stores its position in; it holds the join position.
+    /// The id of the subscriber position counter. Its value is the join position.
     pub subscriber_position_id: CounterId,
-    /// The log's file name.
+    /// The path of the log file.
     pub log_file: Text<'a>,
-    /// Where the stream comes from: `aeron:ipc`, or the sender's address.
+    /// The source of the stream: `aeron:ipc`, or the sender's address.
     pub source_identity: Text<'a>,
 }
 

@@ -1,4 +1,4 @@
-//! ON_CLIENT_TIMEOUT: the driver has not seen a client's heartbeat for too long, and releases all that the client held.
+//! ON_CLIENT_TIMEOUT: a client's heartbeat was too old, and the driver releases all its resources.
 
 use crate::command::layout::{Body, Found, I64, MalformedCommand};
 use crate::types::ClientId;
@@ -9,7 +9,7 @@ const _: () = assert!(CLIENT_ID.end() == 8);
 /// The body of ON_CLIENT_TIMEOUT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OnClientTimeout {
-    /// The client that is given up.
+    /// The client that was timed out.
     pub client_id: ClientId,
 }
 

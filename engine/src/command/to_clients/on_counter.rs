@@ -10,9 +10,10 @@ const _: () = assert!(COUNTER_ID.end() == 12);
 /// The body of ON_COUNTER_READY and ON_UNAVAILABLE_COUNTER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OnCounter {
-    /// The counter's registration: the command that added it, or a client's id for that client's heartbeat.
+    /// The counter's registration id: the correlation id of the command that added it. For a client's heartbeat, the
+    /// client id.
     pub registration_id: RegistrationId,
-    /// The counter.
+    /// The counter's id.
     pub counter_id: CounterId,
 }
 

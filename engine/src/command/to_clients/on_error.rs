@@ -12,11 +12,12 @@ const _: () = assert!(MESSAGE.start() == 12 && MESSAGE.end(0) == 16);
 /// The body of ON_ERROR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OnError<'a> {
-    /// The command that failed. For [`ErrorCode::ChannelEndpointError`] the id of a channel status counter.
+    /// The correlation id of the command that failed. For [`ErrorCode::ChannelEndpointError`], the id of a channel
+    /// status counter.
     pub offending_correlation_id: CorrelationId,
-    /// What kind of failure.
+    /// The error code.
     pub error_code: ErrorCode,
-    /// What people are shown.
+    /// The error message.
     pub message: Text<'a>,
 }
 

@@ -10,9 +10,9 @@ const _: () = assert!(SESSION_ID.end() == 12);
 /// The body of ON_NEXT_AVAILABLE_SESSION_ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OnNextAvailableSessionId {
-    /// The command.
+    /// The command's correlation id.
     pub correlation_id: CorrelationId,
-    /// The id.
+    /// The session id.
     pub session_id: SessionId,
 }
 

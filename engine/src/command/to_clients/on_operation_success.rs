@@ -9,7 +9,7 @@ const _: () = assert!(CORRELATION_ID.end() == 8);
 /// The body of ON_OPERATION_SUCCESS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OnOperationSuccess {
-    /// The command.
+    /// The command's correlation id.
     pub correlation_id: CorrelationId,
 }
 

@@ -13,9 +13,9 @@ const STREAM_ID: I32 = I32::at(SESSION_ID.end(), "stream id");
 const RECEIVER_ID: I64 = I64::at(STREAM_ID.end(), "receiver id");
 const GROUP_TAG: I64 = I64::at(RECEIVER_ID.end(), "group tag");
 const ADDRESS_TYPE: I16 = I16::at(GROUP_TAG.end(), "address type");
-/// In host order, unlike the address.
+/// In host byte order, unlike the address.
 const SOURCE_PORT: U16 = U16::at(ADDRESS_TYPE.end(), "source port");
-/// In network order; an IPv4 address takes the first four bytes.
+/// In network byte order. An IPv4 address uses the first four bytes.
 const SOURCE_ADDRESS: Array<16> = Array::at(SOURCE_PORT.end(), "source address");
 const ERROR_CODE: I32 = I32::at(SOURCE_ADDRESS.end(), "error code");
 const MESSAGE: Prefixed = Prefixed::at(ERROR_CODE.end(), "error message");
@@ -25,7 +25,8 @@ const ADDRESS_UNKNOWN: i16 = 0;
 const ADDRESS_IPV4: i16 = 1;
 const ADDRESS_IPV6: i16 = 2;
 
-/// The least that the reference's C client accepts: its structure with one byte of text, padded to 4 (trap 21).
+/// The minimum length that the reference's C client accepts: its structure with one byte of text, padded to 4 (trap
+/// 21).
 const MIN_ENCODED_LENGTH: usize = 72;
 
 /// The body of ON_PUBLICATION_ERROR.
@@ -33,21 +34,21 @@ const MIN_ENCODED_LENGTH: usize = 72;
 pub struct OnPublicationError<'a> {
     /// The publication's original registration id.
     pub registration_id: RegistrationId,
-    /// The destination that the error came from; -1 when unknown.
+    /// The registration id of the destination that reported the error. -1 if unknown.
     pub destination_registration_id: RegistrationId,
-    /// The publication's session.
+    /// The publication's session id.
     pub session_id: SessionId,
-    /// The stream.
+    /// The stream id.
     pub stream_id: StreamId,
-    /// The receiver that reports.
+    /// The id of the receiver that reported the error.
     pub receiver_id: i64,
-    /// The receiver's group tag; -1 when it has none.
+    /// The receiver's group tag. -1 if it has none.
     pub group_tag: i64,
-    /// Where the error came from.
+    /// The address from which the error was reported.
     pub source: Option<SocketAddr>,
-    /// What kind of error.
+    /// The error code.
     pub error_code: ErrorCode,
-    /// What people are shown.
+    /// The error message.
     pub message: Text<'a>,
 }
 

@@ -16,19 +16,20 @@ const _: () = assert!(LOG_FILE.start() == 32 && LOG_FILE.end(0) == 36);
 /// The body of ON_PUBLICATION_READY and ON_EXCLUSIVE_PUBLICATION_READY.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OnPublicationReady<'a> {
-    /// The command; the id under which this client now holds the publication.
+    /// The command's correlation id. It is the registration id of this client's handle.
     pub correlation_id: CorrelationId,
-    /// The original registration id: that of the first who added it. Equal to the correlation id when exclusive.
+    /// The original registration id: that of the first client that added the publication. Equal to the correlation id
+    /// if exclusive.
     pub registration_id: RegistrationId,
-    /// The publication's session.
+    /// The publication's session id.
     pub session_id: SessionId,
-    /// The stream.
+    /// The stream id.
     pub stream_id: StreamId,
-    /// The counter with the position up to which may be published.
+    /// The id of the position limit counter.
     pub limit_id: CounterId,
-    /// The channel's status counter; [`CounterId::NONE`] for IPC.
+    /// The id of the channel status counter. [`CounterId::NONE`] for IPC.
     pub channel_status_id: CounterId,
-    /// The log's file name.
+    /// The path of the log file.
     pub log_file: Text<'a>,
 }
 

@@ -1,4 +1,4 @@
-//! ON_STATIC_COUNTER: a static counter was found or made.
+//! ON_STATIC_COUNTER: a static counter was found or created.
 
 use crate::command::layout::{Body, Found, I32, I64, MalformedCommand};
 use crate::types::{CorrelationId, CounterId};
@@ -10,9 +10,9 @@ const _: () = assert!(COUNTER_ID.end() == 12);
 /// The body of ON_STATIC_COUNTER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OnStaticCounter {
-    /// The command. The counter's registration is what the command asked for.
+    /// The command's correlation id. The counter has the registration id in the command.
     pub correlation_id: CorrelationId,
-    /// The counter.
+    /// The counter's id.
     pub counter_id: CounterId,
 }
 

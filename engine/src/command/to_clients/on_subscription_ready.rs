@@ -10,9 +10,9 @@ const _: () = assert!(CHANNEL_STATUS_ID.end() == 12);
 /// The body of ON_SUBSCRIPTION_READY.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OnSubscriptionReady {
-    /// The command; the subscription's registration id.
+    /// The command's correlation id, which is the subscription's registration id.
     pub correlation_id: CorrelationId,
-    /// The channel's status counter; [`CounterId::NONE`] for IPC and spies.
+    /// The id of the channel status counter. [`CounterId::NONE`] for IPC and spies.
     pub channel_status_id: CounterId,
 }
 

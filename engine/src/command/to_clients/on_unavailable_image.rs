@@ -13,11 +13,11 @@ const _: () = assert!(CHANNEL.start() == 20 && CHANNEL.end(0) == 24);
 /// The body of ON_UNAVAILABLE_IMAGE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OnUnavailableImage<'a> {
-    /// The image, as it was announced.
+    /// The image's id, as it was announced.
     pub image_correlation_id: CorrelationId,
-    /// The subscription that had it.
+    /// The registration id of the subscription.
     pub subscription_registration_id: RegistrationId,
-    /// The stream.
+    /// The stream id.
     pub stream_id: StreamId,
     /// The channel.
     pub channel: Text<'a>,

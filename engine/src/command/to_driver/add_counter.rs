@@ -9,18 +9,18 @@ const TYPE_ID: I32 = I32::at(HEADER_END, "counter type id");
 const KEY: Prefixed = Prefixed::at(TYPE_ID.end(), "key");
 const _: () = assert!(KEY.start() == 20 && KEY.end(0) == 24);
 
-/// The body of ADD_COUNTER. Key and label may be longer than a counter holds; the driver truncates them.
+/// The body of ADD_COUNTER. The driver truncates a key or label that is too long for a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddCounter<'a> {
-    /// Who asks.
+    /// The client that sends the command.
     pub client_id: ClientId,
-    /// What the answer repeats; the new registration id.
+    /// The command's correlation id, which becomes the counter's registration id.
     pub correlation_id: CorrelationId,
-    /// What kind of counter.
+    /// The counter's type id.
     pub type_id: i32,
-    /// What tells it from others of its kind; any bytes.
+    /// The key, which identifies the counter among those of its type. Any bytes.
     pub key: &'a [u8],
-    /// What people are shown.
+    /// The label.
     pub label: Text<'a>,
 }
 

@@ -12,11 +12,11 @@ const _: () = assert!(CHANNEL.end(0) == 24);
 /// The body of ADD_PUBLICATION and ADD_EXCLUSIVE_PUBLICATION.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddPublication<'a> {
-    /// Who asks.
+    /// The client that sends the command.
     pub client_id: ClientId,
-    /// What the answer repeats; the new registration id.
+    /// The command's correlation id, which becomes the registration id.
     pub correlation_id: CorrelationId,
-    /// The stream to publish to.
+    /// The stream id.
     pub stream_id: StreamId,
     /// The channel, verbatim.
     pub channel: Text<'a>,

@@ -10,20 +10,20 @@ const TYPE_ID: I32 = I32::at(REGISTRATION_ID.end(), "counter type id");
 const KEY: Prefixed = Prefixed::at(TYPE_ID.end(), "key");
 const _: () = assert!(KEY.start() == 28 && KEY.end(0) == 32);
 
-/// The body of ADD_STATIC_COUNTER. Key and label are ignored when the counter is there already.
+/// The body of ADD_STATIC_COUNTER. Key and label are ignored if the counter exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddStaticCounter<'a> {
-    /// Who asks.
+    /// The client that sends the command.
     pub client_id: ClientId,
-    /// What the answer repeats.
+    /// The command's correlation id.
     pub correlation_id: CorrelationId,
-    /// The counter's registration, chosen by the client.
+    /// The counter's registration id, chosen by the client.
     pub registration_id: RegistrationId,
-    /// What kind of counter.
+    /// The counter's type id.
     pub type_id: i32,
-    /// What tells it from others of its kind; any bytes.
+    /// The key, which identifies the counter among those of its type. Any bytes.
     pub key: &'a [u8],
-    /// What people are shown.
+    /// The label.
     pub label: Text<'a>,
 }
 

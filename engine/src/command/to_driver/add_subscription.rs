@@ -1,11 +1,11 @@
-//! ADD_SUBSCRIPTION: a client asks for a subscription. Its images are announced as they come.
+//! ADD_SUBSCRIPTION: a client asks for a subscription. The driver announces its images as they appear.
 
 use super::{HEADER_END, load_header, store_header};
 use crate::command::Text;
 use crate::command::layout::{Body, Found, I32, I64, MalformedCommand, Prefixed};
 use crate::types::{ClientId, CorrelationId, StreamId};
 
-/// Never read by a driver. Some clients write -1, others leave what is there.
+/// Drivers never read it. Some clients write -1, others leave the old content.
 const REGISTRATION_CORRELATION_ID: I64 = I64::at(HEADER_END, "registration correlation id");
 const STREAM_ID: I32 = I32::at(REGISTRATION_CORRELATION_ID.end(), "stream id");
 const CHANNEL: Prefixed = Prefixed::at(STREAM_ID.end(), "channel");
@@ -14,11 +14,11 @@ const _: () = assert!(CHANNEL.end(0) == 32);
 /// The body of ADD_SUBSCRIPTION.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddSubscription<'a> {
-    /// Who asks.
+    /// The client that sends the command.
     pub client_id: ClientId,
-    /// What the answer repeats; the new registration id.
+    /// The command's correlation id, which becomes the registration id.
     pub correlation_id: CorrelationId,
-    /// The stream to subscribe to.
+    /// The stream id.
     pub stream_id: StreamId,
     /// The channel, verbatim.
     pub channel: Text<'a>,

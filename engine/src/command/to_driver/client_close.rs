@@ -1,4 +1,4 @@
-//! CLIENT_CLOSE: a client closes and releases all that it holds. Never answered.
+//! CLIENT_CLOSE: a client closes and releases all its resources. The driver does not respond.
 
 use super::{HEADER_END, load_header, store_header};
 use crate::command::layout::{Body, Found, MalformedCommand};
@@ -6,17 +6,17 @@ use crate::types::{ClientId, CorrelationId};
 
 /// The body of CLIENT_CLOSE.
 ///
-/// A client stops storing its heartbeat before it sends this: a later store would undo the close.
+/// A client stops storing its heartbeat before it sends this, because a later store would undo the close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientClose {
-    /// Who goes.
+    /// The client that closes.
     pub client_id: ClientId,
-    /// -1: nothing is answered.
+    /// -1, because there is no response.
     pub correlation_id: CorrelationId,
 }
 
 impl ClientClose {
-    /// The command as a client sends it.
+    /// The command with the correlation id -1.
     pub const fn new(client_id: ClientId) -> Self {
         Self { client_id, correlation_id: CorrelationId::new(-1) }
     }

@@ -8,9 +8,9 @@ use crate::types::{ClientId, CorrelationId};
 /// The body of CLIENT_KEEPALIVE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientKeepalive {
-    /// Who lives.
+    /// The client that is alive.
     pub client_id: ClientId,
-    /// Of no meaning: nothing is answered.
+    /// Unused, because there is no response.
     pub correlation_id: CorrelationId,
 }
 

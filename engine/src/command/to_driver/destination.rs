@@ -7,18 +7,18 @@ use crate::command::layout::{Body, Found, I64, MalformedCommand, Prefixed};
 use crate::types::{ClientId, CorrelationId, RegistrationId};
 
 const REGISTRATION_ID: I64 = I64::at(HEADER_END, "registration id");
-/// Trap 20: at 24 and not realigned, so the text starts at 28.
+/// Trap 20: the length field is at 24, not aligned to 8, so the text starts at 28.
 const CHANNEL: Prefixed = Prefixed::at(REGISTRATION_ID.end(), "channel");
 const _: () = assert!(CHANNEL.end(0) == 28);
 
-/// The body of the four commands that name a destination by its channel.
+/// The body of the four commands that contain a destination's channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Destination<'a> {
-    /// Who asks.
+    /// The client that sends the command.
     pub client_id: ClientId,
-    /// What the answer repeats; the new destination's registration id.
+    /// The command's correlation id, which becomes the registration id of a new destination.
     pub correlation_id: CorrelationId,
-    /// The publication or subscription.
+    /// The registration id of the publication or subscription.
     pub registration_id: RegistrationId,
     /// The destination's channel, verbatim.
     pub channel: Text<'a>,

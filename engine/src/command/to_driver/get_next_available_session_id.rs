@@ -7,14 +7,14 @@ use crate::types::{ClientId, CorrelationId, StreamId};
 const STREAM_ID: I32 = I32::at(HEADER_END, "stream id");
 const _: () = assert!(STREAM_ID.end() == 20);
 
-/// The body of GET_NEXT_AVAILABLE_SESSION_ID. Only for drivers whose control protocol is at least 1.0.0.
+/// The body of GET_NEXT_AVAILABLE_SESSION_ID. Requires a driver with control protocol 1.0.0 or later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GetNextAvailableSessionId {
-    /// Who asks.
+    /// The client that sends the command.
     pub client_id: ClientId,
-    /// What the answer repeats.
+    /// The command's correlation id.
     pub correlation_id: CorrelationId,
-    /// The stream that the session is for.
+    /// The stream id.
     pub stream_id: StreamId,
 }
 

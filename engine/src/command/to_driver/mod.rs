@@ -35,18 +35,18 @@ use super::layout::{Body, EncodeError, Found, I64, MalformedCommand, encode};
 use super::messages::messages;
 use crate::types::{ClientId, CorrelationId};
 
-/// The client that sends the command. Every command starts with it.
+/// The client that sends the command. All commands start with it.
 const CLIENT_ID: I64 = I64::at(0, "client id");
-/// The command's own id, which the answer repeats.
+/// The command's correlation id, which the response repeats.
 const CORRELATION_ID: I64 = I64::at(CLIENT_ID.end(), "correlation id");
-/// Where the rest of a command starts.
+/// The offset of the command's other fields.
 const HEADER_END: usize = CORRELATION_ID.end();
 const _: () = assert!(HEADER_END == 16);
 
 macro_rules! commands {
     ($($(#[$doc:meta])* $name:ident($body:ty) = $type_id:literal, $text:literal;)+) => {
         messages! {
-            /// A command, as it lies in a record of the to-driver ring.
+            /// A command in a record of the to-driver ring.
             "command" Command {
                 $($(#[$doc])* $name($body) = $type_id, $text;)+
             }
@@ -60,7 +60,7 @@ macro_rules! commands {
                 }
             }
 
-            /// The id that the answer must repeat.
+            /// The correlation id, which the response must repeat.
             pub const fn correlation_id(&self) -> CorrelationId {
                 match self {
                     $(Self::$name(body) => body.correlation_id,)+
@@ -71,57 +71,58 @@ macro_rules! commands {
 }
 
 commands! {
-    /// Add a publication that its publishers share.
+    /// Adds a shared publication.
     AddPublication(AddPublication<'a>) = 0x01, "ADD_PUBLICATION";
-    /// Give a publication back.
+    /// Removes a publication.
     RemovePublication(RemovePublication) = 0x02, "REMOVE_PUBLICATION";
-    /// Add a publication that one publisher owns.
+    /// Adds an exclusive publication.
     AddExclusivePublication(AddPublication<'a>) = 0x03, "ADD_EXCLUSIVE_PUBLICATION";
-    /// Add a subscription.
+    /// Adds a subscription.
     AddSubscription(AddSubscription<'a>) = 0x04, "ADD_SUBSCRIPTION";
-    /// Give a subscription back.
+    /// Removes a subscription.
     RemoveSubscription(RemoveSubscription) = 0x05, "REMOVE_SUBSCRIPTION";
-    /// The client lives. Clients of this version store into their heartbeat counter instead.
+    /// Signals that the client is alive. Clients of this version store to their heartbeat counter instead.
     ClientKeepalive(ClientKeepalive) = 0x06, "CLIENT_KEEPALIVE";
-    /// Add a destination to a publication with manual control.
+    /// Adds a destination to a publication with manual control.
     AddDestination(Destination<'a>) = 0x07, "ADD_DESTINATION";
-    /// Remove a destination of a publication, named by its channel.
+    /// Removes a destination of a publication, given its channel.
     RemoveDestination(Destination<'a>) = 0x08, "REMOVE_DESTINATION";
-    /// Allocate a counter that dies with the client.
+    /// Allocates a counter that is freed with its client.
     AddCounter(AddCounter<'a>) = 0x09, "ADD_COUNTER";
-    /// Free a counter.
+    /// Frees a counter.
     RemoveCounter(RemoveCounter) = 0x0A, "REMOVE_COUNTER";
-    /// The client goes away.
+    /// Closes the client.
     ClientClose(ClientClose) = 0x0B, "CLIENT_CLOSE";
-    /// Add a destination to a subscription with manual control.
+    /// Adds a destination to a subscription with manual control.
     AddReceiveDestination(Destination<'a>) = 0x0C, "ADD_RCV_DESTINATION";
-    /// Remove a destination of a subscription, named by its channel.
+    /// Removes a destination of a subscription, given its channel.
     RemoveReceiveDestination(Destination<'a>) = 0x0D, "REMOVE_RCV_DESTINATION";
-    /// Stop the driver, if its validator accepts the token.
+    /// Stops the driver, if its validator accepts the token.
     TerminateDriver(TerminateDriver<'a>) = 0x0E, "TERMINATE_DRIVER";
-    /// Find or allocate a counter that outlives the client.
+    /// Finds or allocates a counter that outlives the client.
     AddStaticCounter(AddStaticCounter<'a>) = 0x0F, "ADD_STATIC_COUNTER";
-    /// Reject an image, so that its publisher is told.
+    /// Rejects an image. Its publisher gets the reason.
     RejectImage(RejectImage<'a>) = 0x10, "REJECT_IMAGE";
-    /// Remove a destination of a publication, named by the id of the command that added it.
+    /// Removes a destination of a publication, given the id of the command that added it.
     RemoveDestinationById(RemoveDestinationById) = 0x11, "REMOVE_DESTINATION_BY_ID";
-    /// Ask for a session id that the stream does not use.
+    /// Asks for a session id that no publication of the stream uses.
     GetNextAvailableSessionId(GetNextAvailableSessionId) = 0x12, "GET_NEXT_AVAILABLE_SESSION_ID";
 }
 
 impl Command<'_> {
-    /// What an answer to a command must repeat that [`Command::decode`] refused, if that much of it is there.
+    /// The correlation id of a command that [`Command::decode`] refused, for the error response. `None` if the record
+    /// is too short to have one.
     pub fn correlation_id_of(bytes: &[u8]) -> Option<CorrelationId> {
         CORRELATION_ID.load(&Found::new("command", bytes)).ok().map(CorrelationId::new)
     }
 }
 
-/// Reads what every command starts with.
+/// Decodes the fields at the start of every command.
 fn load_header(found: &Found<'_>) -> Result<(ClientId, CorrelationId), MalformedCommand> {
     Ok((ClientId::new(CLIENT_ID.load(found)?), CorrelationId::new(CORRELATION_ID.load(found)?)))
 }
 
-/// Writes what every command starts with.
+/// Encodes the fields at the start of every command.
 fn store_header(bytes: &mut [u8], client_id: ClientId, correlation_id: CorrelationId) {
     CLIENT_ID.store(bytes, client_id.get());
     CORRELATION_ID.store(bytes, correlation_id.get());

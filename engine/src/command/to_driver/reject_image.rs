@@ -10,21 +10,21 @@ const POSITION: I64 = I64::at(IMAGE_CORRELATION_ID.end(), "position");
 const REASON: Prefixed = Prefixed::at(POSITION.end(), "reason");
 const _: () = assert!(REASON.start() == 32 && REASON.end(0) == 36);
 
-/// The least that the reference's C driver accepts: its structure with one byte of text, padded to 4.
+/// The minimum length that the reference's C driver accepts: its structure with one byte of text, padded to 4.
 const MIN_ENCODED_LENGTH: usize = 40;
 
 /// The body of REJECT_IMAGE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RejectImage<'a> {
-    /// Who asks. The reference's C client leaves it 0.
+    /// The client that sends the command. The reference's C client leaves it 0.
     pub client_id: ClientId,
-    /// What the answer repeats. The reference's C client leaves it 0.
+    /// The command's correlation id. The reference's C client leaves it 0.
     pub correlation_id: CorrelationId,
-    /// The image.
+    /// The image's id.
     pub image_correlation_id: CorrelationId,
-    /// Where the subscriber was.
+    /// The subscriber's position.
     pub position: Position,
-    /// What the publisher is told. A driver refuses more than 1023 bytes.
+    /// The reason for the publisher. A driver refuses more than 1023 bytes.
     pub reason: Text<'a>,
 }
 

@@ -11,13 +11,13 @@ const _: () = assert!(DESTINATION_REGISTRATION_ID.end() == 32);
 /// The body of REMOVE_DESTINATION_BY_ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RemoveDestinationById {
-    /// Who asks.
+    /// The client that sends the command.
     pub client_id: ClientId,
-    /// What the answer repeats.
+    /// The command's correlation id.
     pub correlation_id: CorrelationId,
-    /// The publication.
+    /// The publication's registration id.
     pub registration_id: RegistrationId,
-    /// The destination: the correlation id of the command that added it.
+    /// The destination's registration id: the correlation id of the command that added it.
     pub destination_registration_id: RegistrationId,
 }
 

@@ -8,23 +8,23 @@ const REGISTRATION_ID: I64 = I64::at(HEADER_END, "registration id");
 const FLAGS: U64 = U64::at(REGISTRATION_ID.end(), "flags");
 const _: () = assert!(FLAGS.end() == 32);
 
-/// Set when the publication is to be revoked: ended at once, without draining.
+/// The publication is to be revoked: it ends at once, without draining.
 const FLAG_REVOKE: u64 = 1;
 
-/// The length of the form that clients sent before there were flags.
+/// The length of the command before it had flags.
 const LENGTH_WITHOUT_FLAGS: usize = REGISTRATION_ID.end();
 const _: () = assert!(LENGTH_WITHOUT_FLAGS == 24);
 
 /// The body of REMOVE_PUBLICATION.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RemovePublication {
-    /// Who asks.
+    /// The client that sends the command.
     pub client_id: ClientId,
-    /// What the answer repeats.
+    /// The command's correlation id.
     pub correlation_id: CorrelationId,
-    /// The publication.
+    /// The publication's registration id.
     pub registration_id: RegistrationId,
-    /// Whether subscribers are to lose it at once.
+    /// Whether to revoke the publication, so that subscribers lose it at once.
     pub revoke: bool,
 }
 

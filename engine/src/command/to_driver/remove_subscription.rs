@@ -10,11 +10,11 @@ const _: () = assert!(REGISTRATION_ID.end() == 24);
 /// The body of REMOVE_SUBSCRIPTION.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RemoveSubscription {
-    /// Who asks.
+    /// The client that sends the command.
     pub client_id: ClientId,
-    /// What the answer repeats.
+    /// The command's correlation id.
     pub correlation_id: CorrelationId,
-    /// The subscription.
+    /// The subscription's registration id.
     pub registration_id: RegistrationId,
 }
 

@@ -1,4 +1,4 @@
-//! TERMINATE_DRIVER: a client asks the driver to stop. Never answered; the driver's validator decides.
+//! TERMINATE_DRIVER: a client asks the driver to stop. The driver's validator decides. There is no response.
 
 use super::{HEADER_END, load_header, store_header};
 use crate::command::layout::{Body, Found, MalformedCommand, Prefixed};
@@ -10,11 +10,11 @@ const _: () = assert!(TOKEN.end(0) == 20);
 /// The body of TERMINATE_DRIVER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TerminateDriver<'a> {
-    /// Who asks.
+    /// The client that sends the command.
     pub client_id: ClientId,
-    /// Of no meaning: nothing is answered.
+    /// Unused, because there is no response.
     pub correlation_id: CorrelationId,
-    /// What the driver's validator judges; any bytes.
+    /// The token that the driver's validator checks. Any bytes.
     pub token: &'a [u8],
 }
 
