@@ -26,6 +26,8 @@ const MAX_KEPT_BYTES: usize = 256 << 20;
 /// One assembler serves all images of a subscription, because it distinguishes sessions. It keeps buffers for at most
 /// 1,024 sessions, and at most 256 MiB in total. Beyond that, it drops the incomplete message of the session that was
 /// silent for longest, as if the subscriber had joined too late for it.
+///
+/// A message of more than 16 MiB, which no publisher sends, is dropped too. [`Self::dropped`] counts what these limits cost.
 #[derive(Debug, Default)]
 pub struct FragmentAssembler {
     sessions: Sessions,
@@ -46,6 +48,8 @@ struct Sessions {
     kept_bytes: usize,
     /// Counts fragments, to order the sessions by their last one.
     clock: u64,
+    /// How many messages the limits cost.
+    dropped: u64,
 }
 
 /// The incomplete message of a session.
@@ -97,7 +101,13 @@ impl FragmentAssembler {
 
     /// Drops all fragments.
     pub fn clear(&mut self) {
-        self.sessions = Sessions::default();
+        self.sessions.clear();
+    }
+
+    /// The number of messages that were dropped because they were longer than 16 MiB, or because there was no room for the incomplete
+    /// messages of so many sessions. Messages of which a fragment is missing do not count.
+    pub fn dropped(&self) -> u64 {
+        self.sessions.dropped
     }
 }
 
@@ -135,7 +145,13 @@ impl ControlledFragmentAssembler {
 
     /// Drops all fragments.
     pub fn clear(&mut self) {
-        self.sessions = Sessions::default();
+        self.sessions.clear();
+    }
+
+    /// The number of messages that were dropped because they were longer than 16 MiB, or because there was no room for the incomplete
+    /// messages of so many sessions. Messages of which a fragment is missing do not count.
+    pub fn dropped(&self) -> u64 {
+        self.sessions.dropped
     }
 }
 
@@ -146,8 +162,16 @@ impl Sessions {
         let session_id = fragment.session_id();
         self.clock += 1;
         let begins = fragment.flags() & flags::BEGIN != 0;
-        if begins && self.assemblies.len() >= MAX_SESSIONS && !self.assemblies.contains_key(&session_id) {
-            self.remove_stalest(session_id);
+        let length = fragment.payload().len();
+        let is_known = self.assemblies.contains_key(&session_id);
+        if begins && !is_known {
+            if length > MAX_MESSAGE_LENGTH {
+                self.dropped += 1;
+                return None;
+            }
+            if self.assemblies.len() >= MAX_SESSIONS {
+                self.remove_stalest(session_id);
+            }
         }
         let assembly = if begins {
             self.assemblies.entry(session_id).or_insert_with(Assembly::new)
@@ -157,15 +181,21 @@ impl Sessions {
             self.assemblies.get_mut(&session_id)?
         };
         assembly.touched = self.clock;
-        let capacity = assembly.payload.capacity();
-        if begins {
-            assembly.begin(fragment);
-        } else if assembly.expected != Some(start_of(fragment))
-            || assembly.payload.len() + fragment.payload().len() > MAX_MESSAGE_LENGTH
-        {
+        let goes_on = assembly.expected == Some(start_of(fragment));
+        if !begins && !goes_on {
             // A fragment between is missing, so this one belongs to another message.
             assembly.reset();
             return None;
+        }
+        let gathered = if begins { 0 } else { assembly.payload.len() };
+        if gathered + length > MAX_MESSAGE_LENGTH {
+            assembly.reset();
+            self.dropped += 1;
+            return None;
+        }
+        let capacity = assembly.payload.capacity();
+        if begins {
+            assembly.begin(fragment);
         } else {
             assembly.payload.extend_from_slice(fragment.payload());
             assembly.expected = Some(fragment.position());
@@ -187,7 +217,13 @@ impl Sessions {
     fn remove_stalest(&mut self, spared: SessionId) -> bool {
         let others = self.assemblies.iter().filter(|(session_id, _)| **session_id != spared);
         let stalest = others.min_by_key(|(_, assembly)| assembly.touched).map(|(session_id, _)| *session_id);
-        stalest.is_some_and(|session_id| self.remove(session_id))
+        let Some(stalest) = stalest else { return false };
+        self.dropped += u64::from(self.assemblies[&stalest].expected.is_some());
+        self.remove(stalest)
+    }
+
+    fn clear(&mut self) {
+        *self = Self { dropped: self.dropped, ..Self::default() };
     }
 }
 
@@ -328,6 +364,7 @@ mod tests {
             give(&mut assembler, -1, flags, &[7; 32], 64 * i64::from(session_id + 1));
         }
         assert_eq!(assembler.sessions.assemblies.len(), MAX_SESSIONS);
+        assert_eq!(assembler.dropped(), 3_001 - MAX_SESSIONS as u64);
         assert_eq!(give(&mut assembler, 2_999, flags::END, &payload, 256), Some(192), "the last is there");
         assert_eq!(give(&mut assembler, 1, flags::END, &payload, 256), None, "the first has gone");
         let whole = give(&mut assembler, -1, flags::END, &[7; 32], 64 * 3_001);
@@ -350,6 +387,35 @@ mod tests {
             assembler.free_session(SessionId::new(session_id));
         }
         assert_eq!(assembler.sessions.kept_bytes, 0);
+    }
+
+    /// Nobody sends a frame that long, but whoever may write a log can put one there.
+    #[test]
+    fn fragments_of_too_long_messages_are_not_kept() {
+        let longest = vec![7; MAX_MESSAGE_LENGTH];
+        let too_long = vec![7; MAX_MESSAGE_LENGTH + 1];
+        let occupied = |length: usize| (length + FRAME_HEADER_LENGTH).next_multiple_of(FRAME_ALIGNMENT) as i64;
+        let (long_end, longer_end) = (occupied(longest.len()), occupied(too_long.len()));
+        let mut assembler = FragmentAssembler::new();
+        for session_id in 0..100 {
+            assert_eq!(give(&mut assembler, session_id, flags::BEGIN, &too_long, longer_end), None);
+            assert_eq!(give(&mut assembler, session_id, flags::END, &[7], longer_end + 64), None);
+        }
+        assert_eq!((assembler.sessions.kept_bytes, assembler.sessions.assemblies.len()), (0, 0));
+        assert_eq!(assembler.dropped(), 100);
+
+        // Neither does one make a session's buffer longer, or complete the message before it.
+        give(&mut assembler, 1, flags::BEGIN, &[7; 32], 64);
+        let kept = assembler.sessions.kept_bytes;
+        assert_eq!(give(&mut assembler, 1, flags::BEGIN, &too_long, 64 + longer_end), None);
+        assert_eq!(give(&mut assembler, 1, flags::END, &[7; 32], 128), None);
+        assert_eq!((assembler.sessions.kept_bytes, assembler.dropped()), (kept, 101));
+        // The longest message that there may be.
+        assert_eq!(give(&mut assembler, 1, flags::BEGIN, &longest, long_end), None);
+        assert_eq!(give(&mut assembler, 1, flags::END, &[], long_end + 32), Some(MAX_MESSAGE_LENGTH));
+        assert_eq!(give(&mut assembler, 1, flags::BEGIN, &longest, long_end), None);
+        assert_eq!(give(&mut assembler, 1, flags::END, &[7], long_end + 64), None);
+        assert_eq!(assembler.dropped(), 102);
     }
 
     #[test]
