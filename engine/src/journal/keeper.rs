@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::agent::{Agent, Finished};
 use crate::memory::{FileAccess, Frames};
-use crate::time::{Clock, MonotonicNanos, SystemClock};
+use crate::time::{Clock, EpochNanos, MonotonicNanos, SystemClock};
 use crate::types::Position;
 
 use super::appender::Appender;
@@ -35,6 +35,8 @@ const LOCK_INTERVAL_NS: i64 = 20_000_000;
 const PRUNE_INTERVAL_NS: i64 = 1_000_000_000;
 /// After a check that found nothing to prune, the pause is at least this many times as long as the check took.
 const PRUNE_PAUSE: i64 = 50;
+/// A clock that steps back by more than this is followed, in nanoseconds. After a smaller step, cycles go on as if there was none.
+const CLOCK_TOLERANCE_NS: i64 = 10_000_000_000;
 /// The delay between naming a segment and looking for files that killed makers of the next one left, in nanoseconds.
 const TIDY_DELAY_NS: i64 = 1_000_000_000;
 /// How often the mark file's activity is updated, in nanoseconds.
@@ -406,10 +408,20 @@ impl Index {
 /// Begins a new segment if a cycle has begun since the last call. The caller holds the keeper's lock or has the journal
 /// alone.
 pub(crate) fn roll_if_due(writer: &Arc<Writer>) -> Result<bool, JournalError> {
+    roll_if_due_at(writer, SystemClock.epoch_nanos_coarse())
+}
+
+fn roll_if_due_at(writer: &Arc<Writer>, time: EpochNanos) -> Result<bool, JournalError> {
     let Some(roll) = writer.control.roll_cycle() else { return Ok(false) };
-    let (known, now) = (writer.control.cycle(), roll.number(SystemClock.epoch_nanos_coarse()));
-    // A clock that steps back begins no cycle.
+    let (known, now) = (writer.control.cycle(), roll.number(time));
     if now <= known {
+        // A clock that steps back begins no cycle.
+        if roll.start_of(known).get().saturating_sub(time.get()) > CLOCK_TOLERANCE_NS {
+            // It was ahead when this cycle began. The next one must not wait until it is there again.
+            writer.control.set_cycle(now);
+            let due = writer.control.due_cycle();
+            due.store_relaxed(due.load_relaxed().min(now));
+        }
         return Ok(false);
     }
     if known > 0 {
@@ -473,11 +485,12 @@ fn walk_to(indexer: &mut Indexer, writer: &Writer, layout: &SegmentLayout, end: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::appender::ExclusiveAppender;
     use crate::journal::control::Control;
     use crate::journal::locks::lock_opening;
     use crate::journal::mark::Mark;
     use crate::journal::storage::{MemoryStorage, Storage};
-    use crate::journal::{Journal, JournalOptions};
+    use crate::journal::{Journal, JournalOptions, RollCycle};
     use crate::memory::RawAccess;
 
     const SEGMENT: i64 = 64 << 10;
@@ -524,6 +537,75 @@ mod tests {
         let left = Position::new(full.get() - MOST_LEFT * SEGMENT);
         assert_eq!(durable_at(&mut keeper, begin), left);
         assert_eq!(durable_at(&mut keeper, begin + LEFT_ALONE_NS), full);
+    }
+
+    /// A journal that rolls every minute, with one message, which nobody keeps.
+    fn rolling() -> Arc<Writer> {
+        let storage: Arc<dyn Storage> = Arc::new(MemoryStorage::new(RawAccess::ENGINE));
+        let options = JournalOptions::new().term_length(SEGMENT).segment_length(SEGMENT).mtu(1408);
+        let journal = Journal::create_in(Arc::clone(&storage), &options.roll(RollCycle::MINUTELY)).unwrap();
+        let descriptor = journal.descriptor().clone();
+        journal.appender().unwrap().append(&[1; 100]).unwrap();
+        journal.close_at_once().unwrap();
+        let control = Control::open(&*storage, &descriptor, FileAccess::ReadWrite).unwrap().unwrap();
+        control.set_cycle(0);
+        Arc::new(Writer::new(storage, descriptor, control))
+    }
+
+    const MINUTE: i64 = 60;
+    /// Where a minute begins, in seconds.
+    const BEGIN: i64 = 28_333_333 * MINUTE;
+    const YEARS: i64 = 80 * 366 * 24 * 60 * MINUTE;
+
+    fn is_rolled_at(writer: &Arc<Writer>, second: i64) -> bool {
+        roll_if_due_at(writer, EpochNanos::new(second * 1_000_000_000)).unwrap()
+    }
+
+    /// A clock that was far ahead, and was set right.
+    #[test]
+    fn cycles_go_on_when_the_clock_steps_back() {
+        let writer = rolling();
+        assert!(!is_rolled_at(&writer, BEGIN), "the first is the one that it is");
+        Appender::new(&writer).unwrap().append(&[2; 100]).unwrap();
+        assert!(is_rolled_at(&writer, BEGIN + YEARS));
+        for minute in 1..4 {
+            Appender::new(&writer).unwrap().append(&[2; 100]).unwrap();
+            assert!(!is_rolled_at(&writer, BEGIN + minute * MINUTE - 1), "{minute}");
+            assert!(is_rolled_at(&writer, BEGIN + minute * MINUTE), "{minute}");
+            assert!(!is_rolled_at(&writer, BEGIN + minute * MINUTE), "{minute}");
+        }
+        // One that is set a little begins no cycle twice.
+        assert!(!is_rolled_at(&writer, BEGIN + 3 * MINUTE - 10));
+        assert!(!is_rolled_at(&writer, BEGIN + 3 * MINUTE + 1));
+        assert!(is_rolled_at(&writer, BEGIN + 4 * MINUTE));
+    }
+
+    #[test]
+    fn an_exclusive_appender_s_cycles_go_on_when_the_clock_steps_back() {
+        let writer = rolling();
+        let mut appender = ExclusiveAppender::new(&writer).unwrap();
+        let base = |end: Position| writer.identity.layout.base(Position::new(end.get() - 1));
+        assert!(!is_rolled_at(&writer, BEGIN));
+        let first = base(appender.append(&[2; 100]).unwrap());
+        // Nothing is appended while it is ahead.
+        assert!(!is_rolled_at(&writer, BEGIN + YEARS));
+        assert!(!is_rolled_at(&writer, BEGIN));
+        assert!(!is_rolled_at(&writer, BEGIN + MINUTE));
+        let mut bases = vec![first];
+        for minute in 1..4 {
+            assert!(!is_rolled_at(&writer, BEGIN + minute * MINUTE), "that is up to the appender");
+            bases.extend((0..3).map(|_| base(appender.append(&[2; 100]).unwrap())));
+        }
+        // It has begun a cycle by the time that the clock is set right.
+        assert!(!is_rolled_at(&writer, BEGIN + YEARS));
+        bases.push(base(appender.append(&[2; 100]).unwrap()));
+        for minute in 4..6 {
+            assert!(!is_rolled_at(&writer, BEGIN + minute * MINUTE - 1));
+            assert!(!is_rolled_at(&writer, BEGIN + minute * MINUTE));
+            bases.extend((0..3).map(|_| base(appender.append(&[2; 100]).unwrap())));
+        }
+        let cycles: Vec<_> = bases.iter().map(|base| (base.get() - first.get()) / SEGMENT).collect();
+        assert_eq!(cycles, [0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 5, 5, 5, 6, 6, 6]);
     }
 
     /// Whoever closes a journal that others append to all the while catches up with what was there, and goes.
