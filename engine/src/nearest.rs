@@ -1,8 +1,8 @@
 //! Finds the known name nearest to an unknown one, for messages that say "did you mean". It is called only when a name
 //! was not found, and knows no names itself.
 
-/// The candidate that the fewest edits turn `name` into, and how many; `None` when even that one is too far to be meant.
-/// Dots, hyphens and underscores are the same, and so are letters in either case.
+/// The candidate with the smallest edit distance to `name`, and the distance. `None` if even that candidate is too
+/// different. Dots, hyphens and underscores count as equal, and so do upper and lower case.
 ///
 /// ```
 /// # use gannet::nearest::nearest;
@@ -15,7 +15,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .into_iter()
         .map(|candidate| (candidate, strsim::levenshtein(&name, &fold(candidate))))
         .min_by_key(|(_, distance)| *distance)?;
-    // Of a name of two letters, two edits leave nothing.
+    // Two edits would change a name of two letters completely.
     let far = (name.len() / 4).max(2).min(name.len() / 2);
     (distance <= far).then_some((best, distance))
 }

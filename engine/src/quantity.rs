@@ -1,22 +1,23 @@
 //! Durations and sizes as people write them in channels, configuration and flags: `10s`, `5ms`, `64k`, `1g`. All of
-//! these use the same parser, so a text means the same everywhere. The formatters give the shortest such text.
+//! these use the same parser, so a text has the same meaning everywhere. The formatters return the shortest such text.
 
-/// A text that is not the quantity it should be.
+/// A text is not a valid quantity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is not {expected}")]
 pub struct QuantityError {
     /// The text.
     pub found: String,
-    /// What it should have been.
+    /// The expected form.
     pub expected: &'static str,
 }
 
-/// What a duration looks like, for messages.
+/// The form of a duration, for messages.
 pub const DURATION_FORM: &str = "a duration: a whole number followed by ns, us, ms or s (none means ns)";
-/// What a size looks like, for messages.
+/// The form of a size, for messages.
 pub const SIZE_FORM: &str = "a size below 2^63: a whole number of bytes, optionally followed by k, m or g (1024-based)";
 
-/// Reads a duration in nanoseconds, never negative. What does not fit, some 292 years and more, is `i64::MAX`.
+/// Parses a duration. Returns nanoseconds, never negative. A longer duration than fits, about 292 years, becomes
+/// `i64::MAX`.
 ///
 /// ```
 /// # use gannet::quantity::parse_duration_ns;
@@ -27,7 +28,8 @@ pub const SIZE_FORM: &str = "a size below 2^63: a whole number of bytes, optiona
 ///
 /// # Errors
 ///
-/// [`QuantityError`] unless the text is digits and at most one of the suffixes `ns`, `us`, `ms`, `s` in either case.
+/// [`QuantityError`] unless the text consists of digits and at most one of the suffixes `ns`, `us`, `ms` and `s`, in
+/// upper or lower case.
 pub fn parse_duration_ns(text: &str) -> Result<i64, QuantityError> {
     let error = || QuantityError { found: text.to_owned(), expected: DURATION_FORM };
     let (digits, suffix) = split(text).ok_or_else(error)?;
@@ -38,12 +40,12 @@ pub fn parse_duration_ns(text: &str) -> Result<i64, QuantityError> {
         "s" => 1_000_000_000,
         _ => return Err(error()),
     };
-    // `split` left digits only, so what cannot be parsed is too large.
+    // `split` left only digits, so a number that cannot be parsed is too large.
     let units = digits.parse::<i64>().unwrap_or(i64::MAX);
     Ok(units.saturating_mul(nanos_per_unit))
 }
 
-/// Reads a size in bytes.
+/// Parses a size in bytes.
 ///
 /// ```
 /// # use gannet::quantity::parse_size;
@@ -53,8 +55,8 @@ pub fn parse_duration_ns(text: &str) -> Result<i64, QuantityError> {
 ///
 /// # Errors
 ///
-/// [`QuantityError`] unless the text is digits and at most one of the suffixes `k`, `m`, `g` in either case, and the size
-/// is below 2^63.
+/// [`QuantityError`] unless the text consists of digits and at most one of the suffixes `k`, `m` and `g`, in upper or
+/// lower case, and the size is below 2^63.
 pub fn parse_size(text: &str) -> Result<u64, QuantityError> {
     let error = || QuantityError { found: text.to_owned(), expected: SIZE_FORM };
     let (digits, suffix) = split(text).ok_or_else(error)?;
@@ -69,7 +71,7 @@ pub fn parse_size(text: &str) -> Result<u64, QuantityError> {
     units.checked_mul(bytes_per_unit).map(i64::unsigned_abs).ok_or_else(error)
 }
 
-/// Writes a duration with the largest unit that leaves a whole number: `1500us`, `10s`, and `0ns`.
+/// Formats a duration with the largest unit that yields a whole number: `1500us`, `10s`, and `0ns`.
 pub fn format_duration_ns(duration_ns: i64) -> String {
     let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
     match units.into_iter().find(|(nanos, _)| duration_ns != 0 && duration_ns % nanos == 0) {
@@ -78,7 +80,7 @@ pub fn format_duration_ns(duration_ns: i64) -> String {
     }
 }
 
-/// Writes a size with the largest unit that leaves a whole number: `64k`, `1g`, and `0`.
+/// Formats a size with the largest unit that yields a whole number: `64k`, `1g`, and `0`.
 pub fn format_size(bytes: u64) -> String {
     let units = [(1 << 30, "g"), (1 << 20, "m"), (1 << 10, "k")];
     match units.into_iter().find(|(unit, _)| bytes != 0 && bytes.is_multiple_of(*unit)) {
@@ -87,7 +89,7 @@ pub fn format_size(bytes: u64) -> String {
     }
 }
 
-/// The digits that the text starts with, and what follows them.
+/// Splits the text after its leading digits.
 fn split(text: &str) -> Option<(&str, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     (end > 0).then(|| text.split_at(end))

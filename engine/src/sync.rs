@@ -10,7 +10,7 @@ pub(crate) use core::sync::atomic::compiler_fence;
 #[cfg(engine_loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 
-/// A fence that a model may leave out.
+/// A fence that a model can omit.
 #[cfg(engine_loom)]
 #[track_caller]
 pub(crate) fn fence(ordering: Ordering) {

@@ -1,16 +1,16 @@
-//! Time in the engine: nanoseconds of a clock that never steps, for every deadline, and milliseconds since 1970, for
-//! the few words that other processes read. Agents are handed these values and read no clock. Only this file and the
-//! edges that own a [`Clock`] read the time.
+//! Time in the engine: nanoseconds of a monotonic clock for all deadlines, and milliseconds since 1970 for the few
+//! words that other processes read. Agents get these values as arguments and read no clock. Only this file and the code
+//! that owns a [`Clock`] read the time.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A moment on a clock that never steps: nanoseconds since some start that is the same for the whole machine until it
-/// reboots. Compared only with moments of the same clock.
+/// A time on the monotonic clock: nanoseconds since a start that is the same for the whole machine until it reboots.
+/// Only comparable with times of the same clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct MonotonicNanos(i64);
 
-/// A moment on the wall clock: milliseconds since 1970 began, UTC. It may step, forwards or back.
+/// A time on the wall clock: milliseconds since 1970, UTC. The clock may be set forwards or back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct EpochMillis(i64);
@@ -31,14 +31,14 @@ impl MonotonicNanos {
         self.0
     }
 
-    /// The moment `duration_ns` later. A duration of "for ever" gives [`MonotonicNanos::NEVER`].
+    /// The time `duration_ns` later. Saturates at [`MonotonicNanos::NEVER`].
     #[inline]
     #[must_use]
     pub const fn saturating_add_ns(self, duration_ns: i64) -> Self {
         Self(self.0.saturating_add(duration_ns))
     }
 
-    /// How many nanoseconds have passed since `earlier`; negative if it is yet to come.
+    /// The number of nanoseconds since `earlier`. Negative if `earlier` is later.
     #[inline]
     pub const fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
@@ -58,22 +58,22 @@ impl EpochMillis {
         self.0
     }
 
-    /// The moment `duration_ms` later.
+    /// The time `duration_ms` later, saturating.
     #[inline]
     #[must_use]
     pub const fn saturating_add_ms(self, duration_ms: i64) -> Self {
         Self(self.0.saturating_add(duration_ms))
     }
 
-    /// How many milliseconds have passed since `earlier`; negative if it is yet to come, or if the clock was set back.
+    /// The number of milliseconds since `earlier`. Negative if `earlier` is later, or if the clock was set back.
     #[inline]
     pub const fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
 }
 
-/// A moment on the wall clock: nanoseconds since 1970 began, UTC, as messages of a journal are stamped with. It may step, forwards
-/// or back.
+/// A time on the wall clock: nanoseconds since 1970, UTC, as in a journal's stamps. The clock may be set forwards or
+/// back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct EpochNanos(i64);
@@ -92,12 +92,12 @@ impl EpochNanos {
     }
 }
 
-/// Tells the time. Held by what runs agents, never by an agent.
+/// A source of time. Agents never have one; the code that runs them does.
 pub trait Clock {
-    /// Now, on the clock that never steps.
+    /// The present time on the monotonic clock.
     fn monotonic(&self) -> MonotonicNanos;
 
-    /// Now, on the wall clock.
+    /// The present time on the wall clock.
     fn epoch(&self) -> EpochMillis;
 }
 
@@ -125,7 +125,7 @@ impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
     }
 }
 
-/// The clocks of the operating system.
+/// The operating system's clocks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -144,14 +144,15 @@ impl Clock for SystemClock {
 }
 
 impl SystemClock {
-    /// Now, on the wall clock.
+    /// The present time on the wall clock.
     #[inline]
     pub fn epoch_nanos(&self) -> EpochNanos {
         let now = clock_now(rustix::time::ClockId::Realtime);
         EpochNanos(now.tv_sec * 1_000_000_000 + now.tv_nsec)
     }
 
-    /// The wall clock as it was at the kernel's last tick, 1 to 4 ms ago at most. Costs a fifth of the exact time, or less.
+    /// The wall clock at the kernel's last tick, at most 1 to 4 ms ago. Costs a fifth of reading the exact time, or
+    /// less.
     #[inline]
     pub fn epoch_nanos_coarse(&self) -> EpochNanos {
         let now = clock_now(rustix::time::ClockId::RealtimeCoarse);
@@ -165,7 +166,7 @@ fn clock_now(id: rustix::time::ClockId) -> rustix::time::Timespec {
     rustix::time::clock_gettime(id)
 }
 
-/// A clock that stands still until it is told otherwise, for tests and simulations. Shared by reference between threads.
+/// A clock that only advances when told to, for tests and simulations. Threads can share it by reference.
 #[derive(Debug, Default)]
 pub struct ManualClock {
     now: Mutex<ManualTime>,
@@ -174,22 +175,22 @@ pub struct ManualClock {
 #[derive(Clone, Copy, Debug, Default)]
 struct ManualTime {
     monotonic_ns: i64,
-    /// In nanoseconds, so that many small steps add up.
+    /// In nanoseconds, so that small steps add up.
     epoch_ns: i64,
 }
 
 impl ManualClock {
-    /// A clock that stands at the given moments.
+    /// A clock with these times.
     pub const fn new(monotonic: MonotonicNanos, epoch: EpochMillis) -> Self {
         let epoch_ns = epoch.0.saturating_mul(1_000_000);
         Self { now: Mutex::new(ManualTime { monotonic_ns: monotonic.0, epoch_ns }) }
     }
 
-    /// Lets time pass on both clocks, and returns the new moment.
+    /// Advances both clocks. Returns the new time.
     ///
     /// # Panics
     ///
-    /// If the duration is negative: no monotonic clock goes back.
+    /// If the duration is negative, because a monotonic clock does not go back.
     pub fn advance_ns(&self, duration_ns: i64) -> MonotonicNanos {
         assert!(duration_ns >= 0, "a monotonic clock cannot go back by {duration_ns} ns");
         let mut now = self.lock();
@@ -206,7 +207,7 @@ impl ManualClock {
     }
 
     fn lock(&self) -> MutexGuard<'_, ManualTime> {
-        // Two numbers cannot be left half changed by a panic that matters.
+        // A panic cannot leave the two numbers in an inconsistent state that matters.
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

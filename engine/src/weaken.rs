@@ -13,10 +13,10 @@ use std::path::Path;
 
 use crate::sync::Ordering;
 
-/// The environment variable that weakens an ordering for the whole process, for use by hand.
+/// The environment variable that weakens an ordering for the whole process, for manual use.
 pub const VARIABLE: &str = "ENGINE_LOOM_WEAKEN";
 
-/// What is done to a word, or beside one.
+/// The kind of an ordered operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     Load,
@@ -39,21 +39,21 @@ impl Operation {
 
 #[derive(Default)]
 struct State {
-    /// What is weakened: `label:operation`.
+    /// The target to weaken: `label:operation`.
     target: Option<String>,
-    /// Whether an operation was.
+    /// Whether such an operation was executed.
     met: bool,
-    /// The labels of each line that was asked about.
+    /// A cache of the labels of source lines.
     labels: HashMap<(&'static str, u32), Vec<String>>,
 }
 
 thread_local! {
-    // Loom runs all threads of a model on the one that called it.
+    // Loom runs all threads of a model on the thread that called it.
     static STATE: RefCell<State> = RefCell::new(State { target: std::env::var(VARIABLE).ok(), ..State::default() });
 }
 
-/// Runs `body` with one ordering left out: `target` is `label:operation`, where the operation is `load`, `store`, `update` or
-/// `fence`. Returns what `body` returned, and whether any operation was weakened.
+/// Runs `body` with one ordering omitted. `target` is `label:operation`, where the operation is `load`, `store`,
+/// `update` or `fence`. Returns the result of `body`, and whether any operation was weakened.
 pub fn weakened<R>(target: &str, body: impl FnOnce() -> R) -> (R, bool) {
     STATE.with_borrow_mut(|state| {
         state.target = Some(target.to_owned());
@@ -67,12 +67,12 @@ pub fn weakened<R>(target: &str, body: impl FnOnce() -> R) -> (R, bool) {
     (result, met)
 }
 
-/// The ordering that an operation at this line has now.
+/// The effective ordering of an operation at this line.
 pub(crate) fn ordering(operation: Operation, ordering: Ordering, at: &'static Location<'static>) -> Ordering {
     if is_weakened(operation, at) { Ordering::Relaxed } else { ordering }
 }
 
-/// Whether the operation at this line is to have no ordering.
+/// Whether the operation at this line has its ordering omitted.
 pub(crate) fn is_weakened(operation: Operation, at: &'static Location<'static>) -> bool {
     STATE.with_borrow_mut(|state| {
         let Some((label, kind)) = state.target.as_deref().and_then(|target| target.rsplit_once(':')) else {
@@ -90,7 +90,7 @@ pub(crate) fn is_weakened(operation: Operation, at: &'static Location<'static>) 
 
 /// The labels in the comment above the statement at this line.
 fn labels(at: &Location<'_>) -> Vec<String> {
-    // The compiler names files of a workspace from its root.
+    // The compiler names files of a workspace relative to its root.
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace").join(at.file());
     let source = std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("cannot read {} for its labels: {error}", path.display()));

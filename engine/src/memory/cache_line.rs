@@ -1,6 +1,6 @@
 //! Cache lines: alignment to them, and rounding up to a multiple.
 
-/// The unit in which cores exchange memory, in bytes. Words with different writers are kept on different lines.
+/// The unit in which cores exchange memory, in bytes. Words with different writers are on different cache lines.
 pub const CACHE_LINE_LENGTH: usize = 64;
 
 /// Rounds `value` up to a multiple of `alignment`, which must be a power of two.

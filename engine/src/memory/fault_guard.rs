@@ -20,39 +20,39 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
 use crate::sync::{AtomicBool, AtomicI64, Ordering, compiler_fence, fence};
 
-/// How many mappings a chunk of the table has room for.
+/// The number of mappings in a chunk of the table.
 const CHUNK: usize = 64;
 
-/// The guarded mappings. Grows, and never shrinks: the handler reads it at any time.
+/// The guarded mappings. Grows and never shrinks, because the handler can read it at any time.
 static TABLE: Chunk = Chunk::new();
-/// Held while a slot of the table is taken or given back. The handler does without.
+/// Held while a slot of the table is taken or returned. The handler does not need it.
 static CHANGING: Mutex<()> = Mutex::new(());
-/// How many pages were replaced in this process so far.
+/// The number of pages that were replaced in this process so far.
 static FAULTS: AtomicI64 = AtomicI64::new(0);
 /// The length of a page in bytes.
 static PAGE: AtomicI64 = AtomicI64::new(4096);
-/// Who handled the signal before.
+/// The previous handler of the signal.
 static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 
-/// How many pages of guarded mappings had to be replaced in this process so far: nearly always none. Never goes back.
+/// The number of pages of guarded mappings that were replaced in this process so far. Nearly always 0. Never decreases.
 ///
-/// What was read from a mapping before this is called, by the same thread, is reckoned with.
+/// Includes the pages that this thread read before the call.
 #[inline(always)]
 pub(crate) fn faults() -> i64 {
-    // The handler runs on the thread that touches the page, in between two of its instructions: only the compiler could move the
-    // touch behind this.
+    // The handler runs on the thread that accesses the page, between two of its instructions. Only the compiler could
+    // move the access after this load.
     compiler_fence(Ordering::SeqCst);
     FAULTS.load(Ordering::Relaxed)
 }
 
-/// A mapping in the table. Dropped before it is unmapped: its addresses may be somebody else's then.
+/// A mapping in the table. Dropped before the mapping is unmapped, because its addresses may be reused then.
 #[derive(Debug)]
 pub(super) struct Guard {
     slot: &'static Slot,
 }
 
 impl Guard {
-    /// Guards the `length` bytes at `start`, which are a mapping.
+    /// Guards the `length` bytes at `start`, which must be a mapping.
     pub(super) fn new(start: usize, length: usize) -> Self {
         static INSTALLED: Once = Once::new();
         INSTALLED.call_once(install);
@@ -70,7 +70,7 @@ impl Guard {
         Self { slot }
     }
 
-    /// Whether no page had to be replaced.
+    /// Whether no page of the mapping was replaced.
     pub(super) fn is_intact(&self) -> bool {
         compiler_fence(Ordering::SeqCst);
         self.slot.faults.load(Ordering::Relaxed) == 0
@@ -96,7 +96,7 @@ impl Chunk {
     }
 }
 
-/// A mapping's addresses; none, if both are 0.
+/// The addresses of a mapping. The slot is free if both are 0.
 #[derive(Debug)]
 struct Slot {
     taken: AtomicBool,
@@ -113,12 +113,12 @@ impl Slot {
         Self { taken: AtomicBool::new(false), turn, start, end, faults }
     }
 
-    /// Sets the addresses. Only whoever has the lock does.
+    /// Sets the addresses. The caller holds the lock.
     fn set(&self, start: usize, end: usize) {
         let turn = self.turn.load(Ordering::Relaxed);
         self.turn.store(turn + 1, Ordering::Relaxed);
-        // ORDERING(memory.guard): Release fence. Pairs with the Acquire fence in `contains`: whoever reads either address as it
-        // becomes here sees that the turn is odd, or has passed.
+        // ORDERING(memory.guard): Release fence. Pairs with the Acquire fence in `contains`: whoever loads either new
+        // address sees that the turn is odd, or has passed.
         fence(Ordering::Release);
         self.start.store(start as i64, Ordering::Relaxed);
         self.end.store(end as i64, Ordering::Relaxed);
@@ -126,8 +126,8 @@ impl Slot {
         self.turn.store(turn + 2, Ordering::Release);
     }
 
-    /// Whether the address is in the mapping. That of a thread's own mapping does not change while the thread touches it; one that does
-    /// change is not the thread's.
+    /// Whether the address is in the mapping. A thread's own mapping does not change while the thread accesses it, so a
+    /// slot that changes is not the one in question.
     fn contains(&self, address: i64) -> bool {
         // ORDERING(memory.guard): Acquire. Pairs with the Release store in `set`.
         let turn = self.turn.load(Ordering::Acquire);
@@ -149,36 +149,37 @@ fn install() {
         if libc::sigaction(libc::SIGBUS, ptr::null(), &raw mut previous) != 0 {
             return;
         }
-        // Before the handler may be called, which looks for it.
+        // Stored before the handler can be called, because the handler needs it.
         let _ = PREVIOUS.set(previous);
         let mut action: libc::sigaction = core::mem::zeroed();
         action.sa_sigaction = on_bus_error as *const () as usize;
-        // On the stack for signals, if the thread has one: the handler before may be there to tell of stacks that ran out.
+        // On the alternate signal stack, if the thread has one, because the previous handler may be there to report
+        // stack overflows.
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
         libc::sigemptyset(&raw mut action.sa_mask);
-        // Should it fail, a file that is cut short ends the process as it would have without.
+        // If this fails, a truncated file ends the process as it would without the guard.
         let _ = libc::sigaction(libc::SIGBUS, &raw const action, ptr::null_mut());
     }
 }
 
-/// Handles the signal. Only loads and stores atomics and makes system calls: it takes no lock and allocates nothing, since it may have
-/// interrupted anything.
+/// Handles the signal. Only accesses atomics and makes system calls. Takes no lock and allocates nothing, because it
+/// may have interrupted any code.
 extern "C" fn on_bus_error(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel passes what the fault was, valid during the call.
     let (code, address) = unsafe { ((*info).si_code, (*info).si_addr() as i64) };
-    // Others are of broken memory, and of signals that somebody sent.
+    // Other codes are for broken memory, and for signals that a process sent.
     if code == libc::BUS_ADRERR && replace_page(address) {
         return;
     }
     pass_on(signal, info, context);
 }
 
-/// Puts a page of zeroes at the address, if it is in a guarded mapping.
+/// Maps a page of zeroes at the address, if it is in a guarded mapping.
 fn replace_page(address: i64) -> bool {
     let mut chunk = Some(&TABLE);
     while let Some(Chunk { slots, next }) = chunk {
         if let Some(slot) = slots.iter().find(|slot| slot.contains(address)) {
-            // Before there is anything to read: whoever reads a zero of this page can know of it.
+            // Counted before the page can be read, so that whoever reads a zero of this page can know of it.
             slot.faults.fetch_add(1, Ordering::SeqCst);
             FAULTS.fetch_add(1, Ordering::SeqCst);
             let page = PAGE.load(Ordering::Relaxed);
@@ -203,7 +204,7 @@ fn replace_page(address: i64) -> bool {
     false
 }
 
-/// Does what would have been done without the guard.
+/// Calls the previous handler.
 fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     let previous = PREVIOUS.get();
     match previous.map(|previous| (previous.sa_sigaction, previous.sa_flags)) {
@@ -225,7 +226,7 @@ fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut c_void
             unsafe {
                 let action: libc::sigaction = core::mem::zeroed();
                 libc::sigaction(signal, &raw const action, ptr::null_mut());
-                // A fault happens again when this returns; a signal that somebody sent does not.
+                // A fault is raised again when this returns; a signal that a process sent is not.
                 if (*info).si_code <= 0 {
                     libc::raise(signal);
                 }

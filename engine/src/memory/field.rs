@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-/// Where a value of type `T` lies within its structure.
+/// The place of a value of type `T` in its structure.
 ///
 /// ```
 /// use gannet::memory::Field;
@@ -26,24 +26,24 @@ impl<T> Clone for Field<T> {
 impl<T> Copy for Field<T> {}
 
 impl<T> Field<T> {
-    /// Declares the field at `offset` bytes from the start of its structure.
+    /// Declares a field at `offset` bytes from the start of its structure.
     pub const fn at(offset: usize) -> Self {
         Self { offset, _type: PhantomData }
     }
 
-    /// The field's first byte.
+    /// The offset of the field's first byte.
     #[inline]
     pub const fn start(self) -> usize {
         self.offset
     }
 
-    /// The byte after the field.
+    /// The offset after the field.
     #[inline]
     pub const fn end(self) -> usize {
         self.offset + size_of::<T>()
     }
 
-    /// The same field in the structure that starts at `base`.
+    /// The same field in a structure that starts at `base`.
     #[inline]
     #[must_use]
     pub const fn from(self, base: usize) -> Self {
@@ -52,11 +52,11 @@ impl<T> Field<T> {
 }
 
 impl<T, const N: usize> Field<[T; N]> {
-    /// The array's element `index`.
+    /// The element `index` of the array.
     ///
     /// # Panics
     ///
-    /// When `index` is not below `N`.
+    /// If `index` is not below `N`.
     #[inline]
     pub const fn element(self, index: usize) -> Field<T> {
         assert!(index < N, "an element within the array");

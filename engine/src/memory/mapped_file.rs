@@ -17,14 +17,14 @@ use rustix::thread::sched_yield;
 
 use super::{AtomicBuffer, RawAccess, Region};
 
-/// How many steps a file is made in at most, and how long one is at least, in bytes.
+/// The maximum number of steps in which a file is created, and the minimum length of a step in bytes.
 const MOST_STEPS: u64 = 256;
 const LEAST_STEP: u64 = 1 << 20;
 
 /// A mapping of a whole file, shared with every other process that maps it.
 #[derive(Debug)]
 pub struct MappedFile {
-    /// Before the mapping, so that it is dropped first.
+    /// Declared before the mapping, so that it is dropped first.
     #[cfg(feature = "journal")]
     guard: Option<super::fault_guard::Guard>,
     map: MmapRaw,
@@ -34,19 +34,18 @@ pub struct MappedFile {
 /// How an existing file is mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileAccess {
-    /// For tools that look and never store: needs no write permission, and what is stored all the same stays private
-    /// to this mapping.
+    /// Read-only, for tools. Needs no write permission. Stores through the mapping stay private to it.
     ReadOnly,
-    /// For clients and drivers.
+    /// Read and write, for clients and drivers.
     ReadWrite,
 }
 
-/// Whether the pages of a new file are touched at once.
+/// Whether the pages of a new file are mapped at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reserve {
-    /// The file system promises the space; pages are faulted in as they are first used.
+    /// Reserves the space in the file system. Pages are mapped on first use.
     Space,
-    /// The space is promised and every page is mapped, so that no first use ever faults.
+    /// Reserves the space and maps all pages, so that no first use causes a page fault.
     SpaceAndPages,
 }
 
@@ -54,44 +53,44 @@ pub enum Reserve {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MapError {
-    /// The file system has no room for the file.
+    /// The file system has too little space for the file.
     #[error(
         "cannot reserve {needed} bytes for {}: its file system has {available} bytes left; free some space or place \
          the directory elsewhere",
         path.display()
     )]
     NoSpace {
-        /// The file that was to be made.
+        /// The file.
         path: PathBuf,
         /// Its length in bytes.
         needed: u64,
-        /// What the file system had left for it, in bytes.
+        /// The available space in bytes.
         available: u64,
     },
-    /// The file is shorter than what it must hold.
+    /// The file is too short.
     #[error("cannot map {}: it is {found} bytes long, at least {expected} are needed", path.display())]
     TooShort {
         /// The file.
         path: PathBuf,
         /// Its length in bytes.
         found: u64,
-        /// The least length in bytes.
+        /// The minimum length in bytes.
         expected: u64,
     },
-    /// The operating system refused.
+    /// The operating system reported an error.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
         /// What was attempted.
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// The operating system's answer.
+        /// The operating system's error.
         source: io::Error,
     },
 }
 
 impl MapError {
-    /// The operating system's answer, when that is what failed.
+    /// The kind of the operating system's error, if there is one.
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match self {
             Self::Io { source, .. } => Some(source.kind()),
@@ -106,8 +105,8 @@ impl MappedFile {
     ///
     /// # Errors
     ///
-    /// [`MapError::NoSpace`] names what was needed and what was left; [`MapError::Io`] whatever else the operating system
-    /// refused, a file that exists included.
+    /// [`MapError::NoSpace`] with the required and the available space. [`MapError::Io`] for other errors of the
+    /// operating system, including an existing file.
     pub fn create(path: &Path, length: u64, mode: u32, reserve: Reserve) -> Result<Self, MapError> {
         let file = OpenOptions::new()
             .read(true)
@@ -117,23 +116,23 @@ impl MappedFile {
             .open(path)
             .map_err(|source| MapError::Io { action: "create", path: path.to_owned(), source })?;
         Self::reserve_and_map(&file, path, length, reserve).inspect_err(|_| {
-            // The error that matters is the one being returned; a leftover is found by the next start.
+            // The error that is returned matters more. The next start finds a leftover file.
             let _ = std::fs::remove_file(path);
         })
     }
 
-    /// Maps an existing file, whole, as long as it is when opened.
+    /// Maps an existing file with its full length at the time.
     ///
     /// # Errors
     ///
-    /// [`MapError::TooShort`] for one of fewer than `least` bytes (at least 1), [`MapError::Io`] for what the operating
-    /// system refuses.
+    /// [`MapError::TooShort`] if the file has fewer than `least` bytes (at least 1). [`MapError::Io`] for an error of
+    /// the operating system.
     pub fn open(path: &Path, least: u64, access: FileAccess) -> Result<Self, MapError> {
         let failed = |action| move |source| MapError::Io { action, path: path.to_owned(), source };
         let file = OpenOptions::new()
             .read(true)
             .write(access == FileAccess::ReadWrite)
-            // A pipe of that name would be waited for until somebody writes to it. To a file it makes no difference.
+            // Otherwise opening a FIFO of that name would block. It makes no difference for a file.
             .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
             .open(path)
             .map_err(failed("open"))?;
@@ -147,7 +146,7 @@ impl MappedFile {
             return Err(MapError::TooShort { path: path.to_owned(), found, expected });
         }
         let mut options = MmapOptions::new();
-        // Exactly what was measured: the file may grow or shrink before the call.
+        // The length that was measured, because the file may grow or shrink before the call.
         options.len(usize::try_from(found).expect("a 64-bit address space"));
         let map = match access {
             // A private mapping, not a read-only one: views can store, and a store must not be a fault. Linux shows such a
@@ -161,10 +160,11 @@ impl MappedFile {
         Ok(Self::of(map, path))
     }
 
-    /// The same mapping, guarded: where the file turns out to be cut short, or its disk cannot give it back, zeroes are read
-    /// instead, and what is stored goes nowhere. The process would end otherwise. [`Self::is_intact`] tells.
+    /// Guards the mapping: if the file is truncated or its disk fails, missing pages read as zeroes and stores to them
+    /// are lost. Without the guard, the process would end. [`Self::is_intact`] shows whether that happened.
     ///
-    /// The first call in a process installs a handler for SIGBUS, which passes on what is not about a guarded mapping.
+    /// The first call in a process installs a handler for SIGBUS, which passes all other cases on to the previous
+    /// handler.
     #[cfg(feature = "journal")]
     #[must_use]
     pub fn guarded(mut self) -> Self {
@@ -172,7 +172,7 @@ impl MappedFile {
         self
     }
 
-    /// Whether all that was read was the file, and all that was stored went there, as far as the mapping is guarded.
+    /// Whether all loads and stores so far have reached the file. Always true if the mapping is not guarded.
     #[cfg(feature = "journal")]
     pub fn is_intact(&self) -> bool {
         self.guard.as_ref().is_none_or(super::fault_guard::Guard::is_intact)
@@ -197,7 +197,7 @@ impl MappedFile {
         self.len() == 0
     }
 
-    /// The file that was mapped.
+    /// The file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -207,8 +207,8 @@ impl MappedFile {
         Region::mapped(self).view()
     }
 
-    /// Puts private zero pages in the place of the file's, so that what the mapping held of the file is free while addresses
-    /// into it stay good. The file itself keeps its bytes. Does nothing where the system refuses.
+    /// Replaces the file's pages by private zero pages. The memory of the file's pages is freed, and addresses into the
+    /// mapping stay valid. The file is unchanged. Does nothing if the operating system refuses.
     #[cfg(feature = "client")]
     pub(super) fn vacate(&self) {
         // SAFETY: the range is this mapping, which nobody else manages, and stays mapped, readable and writable throughout:
@@ -221,7 +221,7 @@ impl MappedFile {
                 MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
             )
         };
-        // Then the old pages stay: a matter of memory, not of safety.
+        // If it fails, the old pages stay. That costs memory but is safe.
         let _ = vacated;
     }
 
@@ -231,17 +231,17 @@ impl MappedFile {
         self.map.flush_range(offset, len)
     }
 
-    /// Has the pages of a range at hand for stores: what is stored there next does not have to wait for the kernel, which otherwise
-    /// notes the first store to each page that is new, or that it has written out since. Changes no byte, and does nothing where the
-    /// system does not know how, or the file is not that long any more.
+    /// Prepares the pages of a range for stores, so that they do not wait for the kernel, which otherwise handles the
+    /// first store to each page that is new or was written out. Changes no byte. Does nothing if the operating system
+    /// does not support it, or if the file is too short.
     #[cfg(feature = "journal")]
     pub(super) fn expect_stores(&self, offset: usize, len: usize) {
-        // Then the first stores take longer.
+        // If it fails, the first stores take longer.
         let _ = self.populate_range(offset, len);
     }
 
-    /// Has all pages at hand, so that neither loads nor stores wait for the kernel. Changes no byte, whoever stores meanwhile. False
-    /// where the system does not know how, or cannot.
+    /// Maps all pages, so that neither loads nor stores wait for the kernel. Changes no byte, even while others store.
+    /// Returns false if the operating system does not support it or refuses.
     pub(super) fn populate(&self) -> bool {
         let step = step_of(self.len() as u64) as usize;
         (0..self.len()).step_by(step).all(|start| {
@@ -251,12 +251,12 @@ impl MappedFile {
         })
     }
 
-    /// Has those pages of a range at hand that are in memory already, by reading. Of a file in memory the kernel maps sixteen at a time
-    /// so, for stores as well: a quarter of the work of [`Self::populate`]. Changes no byte, and does nothing where the system does not
-    /// know how. What the file has no room for yet gets it.
+    /// Maps the pages of a range that are in memory, by reading them. For a file in memory the kernel maps sixteen at a
+    /// time in this way, for stores as well, which is a quarter of the work of [`Self::populate`]. Changes no byte.
+    /// Allocates the missing pages of a sparse file. Does nothing if the operating system does not support it.
     #[cfg(feature = "client")]
     pub(super) fn fetch(&self, offset: usize, len: usize) {
-        // Then each page comes with its first use.
+        // If it fails, each page is mapped on first use.
         let _ = self.advise(offset, len, Advice::LinuxPopulateRead);
     }
 
@@ -276,13 +276,13 @@ impl MappedFile {
         unsafe { madvise(self.map.as_mut_ptr().add(start).cast(), end - start, advice) }
     }
 
-    /// Where the bytes start: page-aligned, valid until the mapping is dropped.
+    /// The start of the bytes: page-aligned, valid until the mapping is dropped.
     pub(super) fn start(&self) -> NonNull<u8> {
         NonNull::new(self.map.as_mut_ptr()).expect("a mapping is never at address zero")
     }
 
-    /// In steps, between which other threads of this core have a turn: the kernel is not interrupted on its way through a file, and
-    /// takes 60 ms for a log of 192 MiB. An agent that shares the core with whoever makes a log would be away for as long.
+    /// In steps, between which other threads on this core can run. The kernel cannot be interrupted within a step, and
+    /// takes 60 ms for a log of 192 MiB. Without steps, an agent on the same core would be delayed for that long.
     fn reserve_and_map(file: &File, path: &Path, length: u64, reserve: Reserve) -> Result<Self, MapError> {
         reserve_space(file, path, 0, length)?;
         let mut options = MmapOptions::new();
@@ -291,15 +291,14 @@ impl MappedFile {
             options.map_raw(file).map_err(|source| MapError::Io { action: "map", path: path.to_owned(), source })?;
         let mapped = Self::of(map, path);
         if reserve == Reserve::SpaceAndPages {
-            // Otherwise each page comes with its first use.
+            // If it fails, each page is mapped on first use.
             let _ = mapped.populate();
         }
         Ok(mapped)
     }
 }
 
-/// Makes an existing file longer: its new bytes are zero, and the file system promises their space. Whoever has it mapped goes on with
-/// what was there.
+/// Extends an existing file with zero bytes, and reserves their space. Existing mappings stay valid.
 #[cfg(feature = "journal")]
 pub(crate) fn extend_file(path: &Path, length: u64) -> Result<(), MapError> {
     let failed = |action| move |source| MapError::Io { action, path: path.to_owned(), source };
@@ -308,7 +307,7 @@ pub(crate) fn extend_file(path: &Path, length: u64) -> Result<(), MapError> {
     reserve_space(&file, path, found, length)
 }
 
-/// Has the file system promise the space of a file from one offset to another.
+/// Reserves the space of a file between two offsets.
 fn reserve_space(file: &File, path: &Path, from: u64, to: u64) -> Result<(), MapError> {
     let step = step_of(to);
     for start in (from..to).step_by(usize::try_from(step).expect("a 64-bit address space")) {
@@ -316,7 +315,7 @@ fn reserve_space(file: &File, path: &Path, from: u64, to: u64) -> Result<(), Map
             let source = io::Error::from(error);
             return Err(match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    // What the file has by now is given back with it.
+                    // The space that the file has by now will be returned with it.
                     let available = available_space(file) + (start - from);
                     MapError::NoSpace { path: path.to_owned(), needed: to - from, available }
                 }
@@ -328,12 +327,12 @@ fn reserve_space(file: &File, path: &Path, from: u64, to: u64) -> Result<(), Map
     Ok(())
 }
 
-/// How long the steps are that a file of this length is made in.
+/// The length of the steps in which a file of this length is created.
 fn step_of(length: u64) -> u64 {
     (length / MOST_STEPS).next_multiple_of(LEAST_STEP).max(LEAST_STEP)
 }
 
-/// What an unprivileged user may still write to the file's file system, in bytes; 0 when it cannot be told.
+/// The free space of the file's file system for an unprivileged user, in bytes. 0 if unknown.
 fn available_space(file: &File) -> u64 {
     fstatvfs(file).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize))
 }

@@ -29,7 +29,7 @@ enum Words {
 
 struct Region {
     slots: Vec<Slot>,
-    /// Copies lent by `bytes`, kept until the region goes.
+    /// The copies returned by `bytes`, kept as long as the region.
     lent: Mutex<Vec<Arc<[u8]>>>,
 }
 
@@ -38,7 +38,7 @@ unsafe impl Send for Region {}
 // SAFETY: as above.
 unsafe impl Sync for Region {}
 
-/// A view of model memory; see the production type of this name.
+/// A view of model memory. See the production type of this name.
 #[derive(Clone)]
 pub struct AtomicBuffer {
     region: Arc<Region>,
@@ -53,8 +53,8 @@ impl fmt::Debug for AtomicBuffer {
 }
 
 impl AtomicBuffer {
-    /// Zeroed model memory of `length` bytes, whose 64-bit words are those at the offsets in `wide`; all others are
-    /// 32 bits. Must be called within a model.
+    /// Zeroed model memory of `length` bytes. `wide` has the offsets of 64-bit words; all other words have 32 bits.
+    /// Must be called within a model.
     pub fn model(length: usize, wide: &[usize]) -> Self {
         assert!(length.is_multiple_of(8) && wide.iter().all(|offset| offset.is_multiple_of(8)));
         let slots = (0..length / 8)
@@ -75,7 +75,7 @@ impl AtomicBuffer {
         self.len
     }
 
-    /// Whether the view has no bytes at all.
+    /// Whether the view is empty.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -86,7 +86,7 @@ impl AtomicBuffer {
         Self { region: Arc::clone(&self.region), start: self.start + offset, len }
     }
 
-    /// The word that `field` declares.
+    /// The word of `field`.
     pub fn word<T: SharedWord>(&self, field: Field<T>) -> Word<'_, T> {
         self.word_at(field.start())
     }
@@ -96,7 +96,7 @@ impl AtomicBuffer {
         Word { word: self.own(Field::at(offset)), _view: PhantomData }
     }
 
-    /// The word that `field` declares, as a value that keeps the memory alive.
+    /// The word of `field`, as a value that keeps the memory alive.
     pub fn own<T: SharedWord>(&self, field: Field<T>) -> OwnedWord<T> {
         self.check(field.start(), size_of::<T>());
         let at = self.start + field.start();
@@ -120,7 +120,7 @@ impl AtomicBuffer {
         }
     }
 
-    /// Stores `bytes` word by word with no ordering.
+    /// Stores `bytes` word by word with relaxed ordering.
     pub fn store_words_relaxed(&self, offset: usize, bytes: &[u8]) {
         for (index, chunk) in bytes.chunks(4).enumerate() {
             let mut word = [0; 4];
@@ -129,7 +129,7 @@ impl AtomicBuffer {
         }
     }
 
-    /// Loads bytes word by word with no ordering.
+    /// Loads bytes word by word with relaxed ordering.
     pub fn load_words_relaxed(&self, offset: usize, bytes: &mut [u8]) {
         for (index, chunk) in bytes.chunks_mut(4).enumerate() {
             let word = self.word_at::<i32>(offset + index * 4).load_relaxed().to_le_bytes();
@@ -137,7 +137,7 @@ impl AtomicBuffer {
         }
     }
 
-    /// Reads, acquiring, where a bulk copy may race: the one access that the race detector is not told of.
+    /// Loads with acquire ordering where a bulk copy may race. The race detector does not see this access.
     #[track_caller]
     pub fn probe_acquire(&self, offset: usize) -> i32 {
         self.check(offset, 4);
@@ -150,7 +150,7 @@ impl AtomicBuffer {
         }
     }
 
-    /// Copies from another view, or from elsewhere in this one.
+    /// Copies from another view, or within this one.
     pub fn copy_from(&self, offset: usize, source: &Self, source_offset: usize, len: usize) {
         let mut bytes = vec![0; len];
         source.get_bytes(source_offset, &mut bytes);
@@ -167,7 +167,7 @@ impl AtomicBuffer {
         self.zero(offset, len);
     }
 
-    /// Lends a copy of a published range.
+    /// Returns a copy of a published range.
     ///
     /// # Safety
     ///
@@ -182,7 +182,7 @@ impl AtomicBuffer {
         unsafe { &*lent }
     }
 
-    /// Whether the view's first byte is at a multiple of `alignment`.
+    /// Whether the address of the view is a multiple of `alignment`.
     pub(super) fn is_aligned_to(&self, alignment: usize) -> bool {
         self.start.is_multiple_of(alignment)
     }
@@ -205,8 +205,8 @@ impl AtomicBuffer {
             let word = slot.word_of(at % 8);
             let next = end.min(at / 8 * 8 + word.end);
             (at / 4..next.div_ceil(4)).for_each(|half| slot.plain[half % 2].with_mut(|_| ()));
-            // The whole word in one step, and without a look at the old one where nothing of it remains: loom only sees that two
-            // accesses conflict when no other of the same thread came between.
+            // Stores the whole word at once, and without loading the old one if nothing of it remains. Loom only
+            // detects a conflict of two accesses if no other access of the same thread is between them.
             let mut bytes = if next - at == word.len() { [0; 8] } else { slot.bytes(word.start) };
             for index in at..next {
                 bytes[index % 8 - word.start] = byte(index - begin);
@@ -217,14 +217,14 @@ impl AtomicBuffer {
     }
 }
 
-/// A range of a view; see the production type of this name. Here every access is checked.
+/// A range of a view. See the production type of this name. Here every access is checked.
 #[derive(Clone, Debug)]
 pub(super) struct Span<'a> {
     view: AtomicBuffer,
     _view: PhantomData<&'a AtomicBuffer>,
 }
 
-/// A claimed range, lent for writing: a copy, stored as one plain write when it is given back.
+/// A claimed range, lent for writing: a copy, which is stored as one plain write when it is returned.
 #[derive(Debug)]
 pub(crate) struct Lent<'a> {
     view: AtomicBuffer,
@@ -233,7 +233,7 @@ pub(crate) struct Lent<'a> {
 }
 
 impl<'a> Span<'a> {
-    /// The span that starts `by` bytes further on.
+    /// The span that starts `by` bytes later.
     pub(super) unsafe fn advance(self, by: usize) -> Self {
         Self { view: self.view.slice(by, self.view.len - by), _view: PhantomData }
     }
@@ -254,7 +254,7 @@ impl<'a> Span<'a> {
         self.view.put_bytes(offset, bytes);
     }
 
-    /// Lends a copy of a published range.
+    /// Returns a copy of a published range.
     pub(super) unsafe fn bytes(&self, offset: usize, len: usize) -> &'a [u8] {
         // SAFETY: the copy lives as long as the region, which the view that this span borrows keeps.
         unsafe { &*core::ptr::from_ref(self.view.bytes(offset, len)) }
@@ -280,20 +280,20 @@ impl Lent<'_> {
         &mut self.bytes
     }
 
-    /// Ends the loan: what was written is put in place, and may be published.
+    /// Ends the loan: stores what was written, so that it can be published.
     pub(crate) fn give_back(&mut self) {
         self.view.put_bytes(0, &self.bytes);
     }
 }
 
-/// Model memory is never cut short; see the production function of this name.
+/// Model memory is never truncated. See the production function of this name.
 #[cfg(feature = "journal")]
 pub(crate) fn faults() -> i64 {
     0
 }
 
 impl Slot {
-    /// The extent of the word that the byte at `index` is in.
+    /// The range of the word that contains the byte at `index`.
     fn word_of(&self, index: usize) -> core::ops::Range<usize> {
         match &self.words {
             Words::Wide(_) => 0..8,
@@ -306,7 +306,7 @@ impl Slot {
         self.bytes(start)[index - start]
     }
 
-    /// The bytes of the word at `start`; a narrow one's are the first four.
+    /// The bytes of the word at `start`. A 32-bit word uses the first four.
     fn bytes(&self, start: usize) -> [u8; 8] {
         match &self.words {
             Words::Wide(word) => word.load(Ordering::Relaxed).to_le_bytes(),
@@ -328,18 +328,18 @@ mod sealed {
     impl Sealed for i64 {}
 }
 
-/// What a shared word may be: `i32` or `i64`.
+/// The types of shared words: `i32` and `i64`.
 pub trait SharedWord: sealed::Sealed {}
 impl SharedWord for i32 {}
 impl SharedWord for i64 {}
 
-/// A word of a view; see the production type of this name.
+/// A word of a view. See the production type of this name.
 pub struct Word<'a, T: SharedWord> {
     word: OwnedWord<T>,
     _view: PhantomData<&'a AtomicBuffer>,
 }
 
-/// A word that keeps its memory alive; see the production type of this name.
+/// A word that keeps its memory alive. See the production type of this name.
 pub struct OwnedWord<T: SharedWord> {
     region: Arc<Region>,
     at: usize,
@@ -369,7 +369,7 @@ impl<T: SharedWord> OwnedWord<T> {
         &self.region.slots[self.at / 8]
     }
 
-    /// Marks an atomic read: it may meet other atomic accesses, never a plain store.
+    /// Marks an atomic read. It may race with atomic accesses, but not with a plain store.
     fn reading(&self) {
         for word in self.at % 8 / 4..(self.at % 8 + size_of::<T>()) / 4 {
             self.slot().plain[word].with(|_| ());
@@ -387,29 +387,29 @@ macro_rules! word {
                     .unwrap_or_else(|| panic!("the word at {} has another width: one word, one width", self.at))
             }
 
-            /// Reads the word with no ordering.
+            /// Loads the word with relaxed ordering.
             pub fn load_relaxed(&self) -> $type {
                 self.atomic().load(Ordering::Relaxed)
             }
 
-            /// Reads the word, acquiring.
+            /// Loads the word with acquire ordering.
             #[track_caller]
             pub fn load_acquire(&self) -> $type {
                 self.atomic().load(ordering(Operation::Load, Ordering::Acquire, Location::caller()))
             }
 
-            /// Stores the word with no ordering.
+            /// Stores the word with relaxed ordering.
             pub fn store_relaxed(&self, value: $type) {
                 self.atomic().store(value, Ordering::Relaxed);
             }
 
-            /// Stores the word, releasing.
+            /// Stores the word with release ordering.
             #[track_caller]
             pub fn store_release(&self, value: $type) {
                 self.atomic().store(value, ordering(Operation::Store, Ordering::Release, Location::caller()));
             }
 
-            /// Adds to the word and returns what was there.
+            /// Adds to the word. Returns the previous value.
             #[track_caller]
             pub fn fetch_add(&self, delta: $type) -> $type {
                 self.atomic().fetch_add(delta, ordering(Operation::Update, Ordering::AcqRel, Location::caller()))
@@ -419,7 +419,7 @@ macro_rules! word {
             ///
             /// # Errors
             ///
-            /// What was there instead of `current`.
+            /// The value found instead of `current`.
             #[track_caller]
             pub fn compare_exchange(&self, current: $type, new: $type) -> Result<$type, $type> {
                 let at = Location::caller();

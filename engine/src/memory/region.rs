@@ -1,4 +1,4 @@
-//! The memory under a view: bytes that stay in place as long as any view of them lives.
+//! The memory of a view: bytes that stay in place as long as any view of them exists.
 #![allow(unsafe_code, reason = "UNSAFE FENCE: allocates and frees the memory that views point into")]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{AtomicBuffer, MappedFile};
 
-/// Bytes at a fixed address, zero when new: a mapping of a file, or memory of this process with the same alignment.
+/// Bytes at a fixed address, initially zero: a mapped file, or memory of this process with the same alignment.
 #[derive(Debug)]
 pub(crate) struct Region(Bytes);
 
@@ -23,7 +23,7 @@ unsafe impl Send for Region {}
 // SAFETY: as above; no method of a shared region touches its bytes.
 unsafe impl Sync for Region {}
 
-/// The alignment of memory that is not mapped: a page, as a mapping has it.
+/// The alignment of memory that is not mapped: a page, like that of a mapping.
 const HEAP_ALIGNMENT: usize = 4096;
 
 impl Region {
@@ -32,11 +32,11 @@ impl Region {
         Arc::new(Self(Bytes::Mapped(file)))
     }
 
-    /// A zeroed region of `length` bytes in this process's own memory, for tests and for queues between its agents.
+    /// A zeroed region of `length` bytes in the memory of this process, for tests and for queues between its agents.
     ///
     /// # Panics
     ///
-    /// When `length` is zero or more than half the address space.
+    /// If `length` is zero or more than half the address space.
     pub(crate) fn heap(length: usize) -> Arc<Self> {
         let layout = Layout::from_size_align(length, HEAP_ALIGNMENT).expect("a length that fits the address space");
         assert!(length > 0, "a region has at least one byte");
@@ -59,7 +59,7 @@ impl Region {
         AtomicBuffer::whole(Arc::clone(self))
     }
 
-    /// Lets go of what a mapping holds, if this is one; see [`AtomicBuffer::vacate`].
+    /// Releases the pages of a mapping. See [`AtomicBuffer::vacate`].
     #[cfg(feature = "client")]
     pub(super) fn vacate(&self) {
         if let Bytes::Mapped(file) = &self.0 {
@@ -67,7 +67,7 @@ impl Region {
         }
     }
 
-    /// Waits until a range is on stable storage; memory of this process has none, and is done at once.
+    /// Waits until a range is on stable storage. Does nothing for memory of this process.
     #[cfg(feature = "journal")]
     pub(super) fn sync(&self, offset: usize, len: usize) -> std::io::Result<()> {
         match &self.0 {
@@ -76,7 +76,7 @@ impl Region {
         }
     }
 
-    /// Has all pages of a mapping at hand; false where that cannot be.
+    /// Maps all pages of a mapping. Returns false if that is not possible.
     #[cfg(feature = "client")]
     pub(super) fn populate(&self) -> bool {
         match &self.0 {
@@ -85,7 +85,7 @@ impl Region {
         }
     }
 
-    /// Has the pages of a mapping's range at hand that are in memory; see [`MappedFile::fetch`].
+    /// Maps the pages of a mapping's range that are in memory. See [`MappedFile::fetch`].
     #[cfg(feature = "client")]
     pub(super) fn fetch(&self, offset: usize, len: usize) {
         if let Bytes::Mapped(file) = &self.0 {
@@ -93,7 +93,7 @@ impl Region {
         }
     }
 
-    /// Has the pages of a mapping's range at hand for stores; see [`MappedFile::expect_stores`].
+    /// Prepares the pages of a mapping's range for stores. See [`MappedFile::expect_stores`].
     #[cfg(feature = "journal")]
     pub(super) fn expect_stores(&self, offset: usize, len: usize) {
         if let Bytes::Mapped(file) = &self.0 {
@@ -101,7 +101,7 @@ impl Region {
         }
     }
 
-    /// Whether no page of a guarded mapping had to be replaced; see [`MappedFile::guarded`].
+    /// Whether no page of a guarded mapping was replaced. See [`MappedFile::guarded`].
     #[cfg(feature = "journal")]
     pub(super) fn is_intact(&self) -> bool {
         match &self.0 {
@@ -110,7 +110,7 @@ impl Region {
         }
     }
 
-    /// Where the bytes start. Page-aligned, and valid for reads and writes of `len` bytes until the region is dropped.
+    /// The start of the bytes: page-aligned, and valid for reads and writes of `len` bytes until the region is dropped.
     pub(super) fn start(&self) -> NonNull<u8> {
         match &self.0 {
             Bytes::Mapped(file) => file.start(),

@@ -14,21 +14,22 @@ use super::OwnedWord;
 use crate::sync::{Ordering, compiler_fence, fence};
 
 impl OwnedWord<i32> {
-    /// Sleeps while the word is `value`, for `longest` at most; wakes too often rather than too rarely. Works between
-    /// processes that map the same file.
+    /// Sleeps while the word is `value`, at most for `longest`. Spurious wake-ups are possible, lost ones are not.
+    /// Works between processes that map the same file.
     pub fn sleep_while(&self, value: i32, longest: Duration) {
         let timeout = Timespec {
             tv_sec: i64::try_from(longest.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: longest.subsec_nanos().into(),
         };
-        // Not private: others may wake it. Every outcome, an error included, only means to look again.
+        // Not a private futex, because other processes may wake it. Any outcome, even an error, only means to check
+        // again.
         let _ = wait(self.as_futex(), Flags::empty(), value.cast_unsigned(), Some(&timeout));
     }
 
-    /// Wakes everybody who sleeps on the word, in every process.
+    /// Wakes all threads that sleep on the word, in all processes.
     pub fn wake_all(&self) {
         const ALL: u32 = i32::MAX.cast_unsigned();
-        // It fails only for an address that is not mapped, and a word keeps its memory.
+        // It only fails for an address that is not mapped, but a word keeps its memory mapped.
         let _ = wake(self.as_futex(), Flags::empty(), ALL);
     }
 
@@ -39,16 +40,16 @@ impl OwnedWord<i32> {
     }
 }
 
-/// Lets [`heavy_barrier`] reach this process's threads, once. False where the system does not offer that: then whoever
-/// calls [`light_barrier`] must ask for a full one.
+/// Registers this process for [`heavy_barrier`], once. Returns false if the operating system does not support that;
+/// then callers of [`light_barrier`] must request a full one.
 pub(crate) fn allow_light_barriers() -> bool {
     static ALLOWED: OnceLock<bool> = OnceLock::new();
     *ALLOWED.get_or_init(|| membarrier(MembarrierCommand::RegisterGlobalExpedited).is_ok())
 }
 
-/// The cheap half of a pair of barriers: what comes before it in the program and what comes after are not seen in the other
-/// order by a thread that calls [`heavy_barrier`] in between. Costs nothing where light barriers are allowed; `full` is what
-/// [`allow_light_barriers`] denied.
+/// The cheap half of a pair of barriers. A thread that calls [`heavy_barrier`] sees the accesses before and after it in
+/// program order. Costs nothing if light barriers are allowed. `full` must be set if [`allow_light_barriers`] returned
+/// false.
 #[inline(always)]
 pub(crate) fn light_barrier(full: bool) {
     if full {
@@ -58,8 +59,8 @@ pub(crate) fn light_barrier(full: bool) {
     }
 }
 
-/// The dear half: a full barrier here, and one in every running thread of every process that allows light barriers. False
-/// if only the first could be had.
+/// The expensive half: a full barrier here and in every running thread of every process that allows light barriers.
+/// Returns false if only the barrier here was executed.
 pub(crate) fn heavy_barrier() -> bool {
     fence(Ordering::SeqCst);
     membarrier(MembarrierCommand::GlobalExpedited).is_ok()

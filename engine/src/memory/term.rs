@@ -14,14 +14,15 @@ use super::backing::Span;
 use super::{AtomicBuffer, Field, Lent, SharedWord, Word};
 use crate::types::TermLength;
 
-/// What frames start and end on, and the length of a frame header.
+/// The alignment of frames, and the length of a frame header.
 const ALIGNMENT: usize = 32;
-/// How far ahead of its frames, in bytes, a publisher that has a log to itself asks for the lines it will write. Without that, of long
-/// terms each line is fetched from memory while a store to it waits, and only as many are on their way as fit into the
-/// processor's store buffer. At 32 bytes per message, seven paired runs gave from 2 % less to 11 % more.
+/// The distance in bytes at which an exclusive publisher prefetches the lines that it will write. Without prefetching,
+/// each line of a long term is fetched from memory while a store to it waits, and only as many fetches overlap as fit
+/// into the processor's store buffer. At 32 bytes per message, seven paired runs showed from 2 % less to 11 % more
+/// throughput.
 const WRITTEN_AHEAD: usize = 2048;
 
-/// One of the three terms of a log. An enumeration, so that the compiler knows as well as the reader that there are three.
+/// One of the three terms of a log. An enum, so that the compiler knows that there are three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Partition {
     First,
@@ -30,8 +31,7 @@ pub(crate) enum Partition {
 }
 
 impl Partition {
-    /// The partition of the term that is `count` terms after the initial one. A count that no stream has gives some
-    /// partition.
+    /// The partition of the term with this count, from the initial one. An invalid count yields any partition.
     #[inline]
     pub(crate) const fn of_term_count(count: i32) -> Self {
         match count as u32 % 3 {
@@ -41,7 +41,7 @@ impl Partition {
         }
     }
 
-    /// The partition of the term after this one's.
+    /// The partition of the next term.
     #[inline]
     pub(crate) const fn next(self) -> Self {
         match self {
@@ -64,7 +64,7 @@ pub(crate) struct Terms {
     /// Exactly three terms long.
     buffer: AtomicBuffer,
     length: TermLength,
-    /// The same as a number.
+    /// The length of the buffer in bytes.
     bytes: usize,
 }
 
@@ -73,7 +73,7 @@ impl Terms {
     ///
     /// # Panics
     ///
-    /// When it is not long enough to hold them, or its first byte is not aligned as a frame is.
+    /// If the buffer is too short, or not aligned for frames.
     pub(crate) fn new(buffer: &AtomicBuffer, length: TermLength) -> Self {
         let bytes = length.get() as usize;
         assert!(buffer.is_aligned_to(ALIGNMENT), "terms that frames can be aligned in");
@@ -86,12 +86,12 @@ impl Terms {
         self.length
     }
 
-    /// The range of `length` bytes at `offset`, for a frame that its caller has claimed. None when it does not fit into
-    /// the term, or is not one that frames may occupy: aligned, and long enough for a header.
+    /// The range of `length` bytes at `offset`, for a frame that the caller has claimed. `None` if it does not fit into
+    /// the term, or is not valid for a frame: aligned, and long enough for a header.
     #[inline]
     pub(crate) fn space(&self, partition: Partition, offset: usize, length: usize) -> Option<FrameSpace<'_>> {
         let term = self.bytes;
-        // One less wraps around for no length at all.
+        // Subtracting one makes a length of zero wrap around.
         if offset >= term
             || length.wrapping_sub(1) >= term - offset
             || !offset.is_multiple_of(ALIGNMENT)
@@ -104,7 +104,7 @@ impl Terms {
         Some(FrameSpace { span, length })
     }
 
-    /// A cursor over the frames from `offset` to the end of the term. None when no frame can start at `offset`.
+    /// A cursor over the frames from `offset` to the end of the term. `None` if no frame can start at `offset`.
     #[inline]
     pub(crate) fn cursor(&self, partition: Partition, offset: usize) -> Option<FrameCursor<'_>> {
         let term = self.bytes;
@@ -116,8 +116,8 @@ impl Terms {
         Some(FrameCursor { at, remaining: term - offset, _frames: PhantomData })
     }
 
-    /// What is left of a term from `offset` on, for the only publisher that claims in it. None when no frame can start at
-    /// `offset`, unless it is the term's end.
+    /// The rest of a term from `offset` on, for its only publisher. `None` if no frame can start at `offset`, unless it
+    /// is the term's end.
     pub(crate) fn rest(&self, partition: Partition, offset: usize) -> Option<TermRest> {
         let remaining = self.cursor(partition, offset)?.remaining();
         Some(TermRest { buffer: self.buffer.clone(), end: (partition.index() + 1) * self.bytes, remaining })
@@ -131,44 +131,44 @@ impl Terms {
     }
 }
 
-/// Memory that frames fill from its start, term after term: a segment of a journal.
+/// Memory that is filled with frames from its start, term after term: a segment of a journal.
 #[cfg(feature = "journal")]
 #[derive(Clone, Debug)]
 pub(crate) struct Frames {
     buffer: AtomicBuffer,
-    /// How much of the buffer frames may take up: a multiple of the alignment.
+    /// The length of the part that frames can occupy: a multiple of the alignment.
     length: usize,
 }
 
 #[cfg(feature = "journal")]
 impl Frames {
-    /// The frames of `buffer`; what is left at its end when its length is not a multiple of the alignment holds none.
+    /// The frames of `buffer`. If its length is not a multiple of the alignment, the rest at its end contains none.
     ///
     /// # Panics
     ///
-    /// When its first byte is not aligned as a frame is.
+    /// If the buffer is not aligned for frames.
     pub(crate) fn new(buffer: &AtomicBuffer) -> Self {
         assert!(buffer.is_aligned_to(ALIGNMENT), "memory that frames can be aligned in");
         Self { buffer: buffer.clone(), length: buffer.len() & !(ALIGNMENT - 1) }
     }
 
-    /// How many bytes frames may take up.
+    /// The length of the part that frames can occupy, in bytes.
     #[inline]
     pub(crate) fn length(&self) -> usize {
         self.length
     }
 
-    /// Whether all of them are what they were mapped from; see [`AtomicBuffer::is_intact`].
+    /// Whether the mapping still shows its file. See [`AtomicBuffer::is_intact`].
     #[cfg(not(engine_loom))]
     pub(crate) fn is_intact(&self) -> bool {
         self.buffer.is_intact()
     }
 
-    /// The range of `length` bytes at `offset`, for a frame that its caller has claimed. None when it does not fit, or is not
-    /// one that frames may occupy: aligned, and long enough for a header.
+    /// The range of `length` bytes at `offset`, for a frame that the caller has claimed. `None` if it does not fit, or
+    /// is not valid for a frame: aligned, and long enough for a header.
     #[inline]
     pub(crate) fn space(&self, offset: usize, length: usize) -> Option<FrameSpace<'_>> {
-        // One less wraps around for no length at all.
+        // Subtracting one makes a length of zero wrap around.
         if offset >= self.length
             || length.wrapping_sub(1) >= self.length - offset
             || !offset.is_multiple_of(ALIGNMENT)
@@ -181,12 +181,12 @@ impl Frames {
         Some(FrameSpace { span, length })
     }
 
-    /// The same for a frame with this payload.
+    /// As [`Self::space`], for a frame with this payload.
     #[inline(always)]
     pub(crate) fn space_for<'p>(&self, offset: usize, payload: &'p [u8]) -> Option<FittedSpace<'_, 'p>> {
         let length = aligned(ALIGNMENT + payload.len());
         let last = self.length.checked_sub(length)?;
-        // One comparison for both: what is no multiple of the alignment is beyond everything once it is turned.
+        // One comparison checks both: the rotation turns an unaligned offset into a number beyond any limit.
         if offset.rotate_right(ALIGNMENT.trailing_zeros()) > last / ALIGNMENT {
             return None;
         }
@@ -195,7 +195,7 @@ impl Frames {
         Some(FittedSpace { space: FrameSpace { span, length }, payload })
     }
 
-    /// The frames in `length` bytes from `offset` on, if there are as many, and they begin where a frame may.
+    /// The frames in `length` bytes from `offset` on, if the range is within this one and aligned.
     pub(crate) fn part(&self, offset: usize, length: usize) -> Option<Self> {
         if !offset.is_multiple_of(ALIGNMENT) || offset > self.length || length > self.length - offset {
             return None;
@@ -203,7 +203,8 @@ impl Frames {
         Some(Self::new(&self.buffer.slice(offset, length)))
     }
 
-    /// A cursor over the frames from `offset` to the end. None when no frame can start at `offset`, unless it is the end.
+    /// A cursor over the frames from `offset` to the end. `None` if no frame can start at `offset`, unless it is the
+    /// end.
     #[inline]
     pub(crate) fn cursor(&self, offset: usize) -> Option<FrameCursor<'_>> {
         if !offset.is_multiple_of(ALIGNMENT) || offset > self.length {
@@ -215,28 +216,28 @@ impl Frames {
     }
 }
 
-/// What is left of a term: its only publisher splits frames off its front, each with a single comparison.
+/// The rest of a term. Its only publisher splits frames off its front, each with a single comparison.
 #[derive(Debug)]
 pub(crate) struct TermRest {
     /// The three terms.
     buffer: AtomicBuffer,
-    /// Where the term ends in the buffer, and how far that is: within the buffer, and a multiple of the alignment.
+    /// The end of the term in the buffer, and the distance to it: within the buffer, and a multiple of the alignment.
     end: usize,
     remaining: usize,
 }
 
 impl TermRest {
-    /// The bytes that are left.
+    /// The remaining length in bytes.
     #[inline]
     pub(crate) fn remaining(&self) -> usize {
         self.remaining
     }
 
-    /// Splits off the next `length` bytes, for a frame. None, and nothing split off, when that is more than there is, nothing, or
-    /// not a length that frames occupy.
+    /// Splits off the next `length` bytes, for a frame. `None`, without a change, if the length is zero, not aligned,
+    /// or more than the rest.
     #[inline]
     pub(crate) fn split_off(&mut self, length: usize) -> Option<FrameSpace<'_>> {
-        // One less wraps around for no length at all.
+        // Subtracting one makes a length of zero wrap around.
         if length.wrapping_sub(1) >= self.remaining || !length.is_multiple_of(ALIGNMENT) {
             return None;
         }
@@ -252,10 +253,10 @@ impl TermRest {
     }
 }
 
-/// A range of a term that its holder has claimed and not yet published: room for a header and a payload.
+/// A claimed range of a term that is not published yet: space for a header and a payload.
 pub(crate) struct FrameSpace<'a> {
     span: Span<'a>,
-    /// A multiple of the alignment, and at least one header long.
+    /// A multiple of the alignment, at least one header.
     length: usize,
 }
 
@@ -266,7 +267,7 @@ impl fmt::Debug for FrameSpace<'_> {
 }
 
 impl<'a> FrameSpace<'a> {
-    /// The bytes it takes up, header included.
+    /// The length of the range in bytes, header included.
     #[inline]
     pub(crate) fn length(&self) -> usize {
         self.length
@@ -280,7 +281,7 @@ impl<'a> FrameSpace<'a> {
         unsafe { self.span.word(field.start()) }
     }
 
-    /// Copies `bytes` into the payload, from its byte `offset` on.
+    /// Copies `bytes` into the payload at `offset`.
     ///
     /// # Panics
     ///
@@ -293,7 +294,7 @@ impl<'a> FrameSpace<'a> {
         unsafe { self.span.put(ALIGNMENT + offset, bytes) };
     }
 
-    /// Copies formatted frames into the range, but for the first frame's first eight bytes: those commit it, last.
+    /// Copies formatted frames into the range, except the first frame's first eight bytes, which commit it.
     ///
     /// # Panics
     ///
@@ -305,11 +306,11 @@ impl<'a> FrameSpace<'a> {
         unsafe { self.span.put(8, &frames[8..]) };
     }
 
-    /// Lends the first `length` bytes of the payload. To be called once for a claim.
+    /// Lends the first `length` bytes of the payload. Must be called at most once for a claim.
     ///
     /// # Panics
     ///
-    /// When there are fewer.
+    /// If the payload is shorter.
     #[inline]
     pub(crate) fn lend_payload(&mut self, length: usize) -> Lent<'a> {
         assert!(length <= self.length - ALIGNMENT, "a payload that was made room for");
@@ -317,7 +318,7 @@ impl<'a> FrameSpace<'a> {
         unsafe { self.span.lend(ALIGNMENT, length) }
     }
 
-    /// The same range for as long as it is borrowed.
+    /// Borrows the range.
     #[inline]
     pub(crate) fn reborrow(&mut self) -> FrameSpace<'_> {
         FrameSpace { span: self.span.clone(), length: self.length }
@@ -327,7 +328,7 @@ impl<'a> FrameSpace<'a> {
     ///
     /// # Errors
     ///
-    /// The whole range, unless both parts can be frames.
+    /// The whole range, if the parts are not both valid for frames.
     #[inline]
     pub(crate) fn split(self, length: usize) -> Result<(Self, Self), Self> {
         if !length.is_multiple_of(ALIGNMENT) || length == 0 || length >= self.length {
@@ -340,10 +341,10 @@ impl<'a> FrameSpace<'a> {
     }
 }
 
-/// A range for a frame with a payload that is known already, and fits.
+/// A range for a frame whose payload is known and fits.
 #[cfg(feature = "journal")]
 pub(crate) struct FittedSpace<'a, 'p> {
-    /// As long as such a frame is.
+    /// Exactly as long as the frame.
     space: FrameSpace<'a>,
     payload: &'p [u8],
 }
@@ -356,19 +357,19 @@ impl<'a> FittedSpace<'a, '_> {
         &self.space
     }
 
-    /// The bytes it takes up, header included.
+    /// The length of the range in bytes, header included.
     #[inline(always)]
     pub(crate) fn length(&self) -> usize {
         self.space.length
     }
 
-    /// The bytes of the payload.
+    /// The length of the payload in bytes.
     #[inline(always)]
     pub(crate) fn payload_length(&self) -> usize {
         self.payload.len()
     }
 
-    /// Copies the payload to its place.
+    /// Copies the payload into the range.
     #[inline(always)]
     pub(crate) fn put_payload(&self) {
         // SAFETY: the range is as long as a header and this payload, and the holder has claimed it.
@@ -376,23 +377,23 @@ impl<'a> FittedSpace<'a, '_> {
     }
 }
 
-/// A place in a term where a frame may start, or the term's end.
+/// A place in a term at which a frame can start, or the term's end.
 #[derive(Clone, Debug)]
 pub(crate) struct FrameCursor<'a> {
     at: Span<'a>,
-    /// How far the term's end is: a multiple of the alignment.
+    /// The distance to the term's end: a multiple of the alignment.
     remaining: usize,
     _frames: PhantomData<&'a AtomicBuffer>,
 }
 
 impl<'a> FrameCursor<'a> {
-    /// The bytes from here to the end of the term.
+    /// The distance to the term's end in bytes.
     #[inline]
     pub(crate) fn remaining(&self) -> usize {
         self.remaining
     }
 
-    /// The length word of the frame that starts here. None at the end of the term.
+    /// The length word of the frame that starts here. `None` at the end of the term.
     #[inline]
     pub(crate) fn length_word(&self) -> Option<Word<'a, i32>> {
         if self.remaining == 0 {
@@ -402,15 +403,15 @@ impl<'a> FrameCursor<'a> {
         Some(unsafe { self.at.word(0) })
     }
 
-    /// Steps over the frame of `length` bytes that starts here. None, and no step, when no frame has that length: it is zero,
-    /// negative, shorter than a header, or leads out of the term.
+    /// Steps over the frame of `length` bytes that starts here. `None`, without a step, if the length is invalid: zero,
+    /// negative, shorter than a header, or beyond the end of the term.
     ///
-    /// The caller has read that length, acquiring, from the word that commits the frame.
+    /// The caller must have loaded the length with acquire ordering from the frame's length word.
     #[inline]
     pub(crate) fn take(&mut self, length: i32) -> Option<CommittedFrame<'a>> {
         let length = length as u32 as usize;
-        // One comparison for all four: what is below a header's length wraps around and is too large as well. `remaining`
-        // is a multiple of the alignment, so a length within it is within it when aligned, too.
+        // One comparison for all four cases: a length below a header's wraps around and is too large as well.
+        // `remaining` is a multiple of the alignment, so a length that is within it is still within it after alignment.
         if length.wrapping_sub(ALIGNMENT) > self.remaining.wrapping_sub(ALIGNMENT) || self.remaining == 0 {
             return None;
         }
@@ -422,7 +423,7 @@ impl<'a> FrameCursor<'a> {
         Some(frame)
     }
 
-    /// Hints that what is `ahead` bytes further on in the term will be read soon.
+    /// Prefetches the line `ahead` bytes later in the term for reading.
     #[inline(always)]
     pub(crate) fn expect(&self, ahead: usize) {
         if ahead < self.remaining {
@@ -431,11 +432,11 @@ impl<'a> FrameCursor<'a> {
         }
     }
 
-    /// Lends the `length` bytes from here on: whole frames that a clone of this cursor has taken.
+    /// Borrows the `length` bytes from here on: whole frames over which a clone of this cursor has stepped.
     ///
     /// # Panics
     ///
-    /// When they leave the term.
+    /// If the range leaves the term.
     #[inline]
     pub(crate) fn block(&self, length: usize) -> &'a [u8] {
         assert!(length <= self.remaining, "frames within the term");
@@ -444,11 +445,12 @@ impl<'a> FrameCursor<'a> {
     }
 }
 
-/// A frame whose commit was seen: its publisher is done with it, and nobody stores to it until its reader is.
+/// A frame whose commit was seen. Its publisher has finished it, and nobody stores to it until its readers have
+/// consumed it.
 #[derive(Clone, Debug)]
 pub(crate) struct CommittedFrame<'a> {
     span: Span<'a>,
-    /// Header included, not aligned; at least a header, and within the term.
+    /// Header included, not aligned. At least a header, and within the term.
     length: usize,
 }
 
@@ -461,7 +463,7 @@ impl<'a> CommittedFrame<'a> {
         unsafe { self.span.word(field.start()) }
     }
 
-    /// The header, lent.
+    /// The header.
     #[inline]
     pub(crate) fn header(&self) -> &'a [u8; ALIGNMENT] {
         // SAFETY: every frame has a header, and nobody stores to a committed one until its reader is done.
@@ -469,14 +471,14 @@ impl<'a> CommittedFrame<'a> {
         header.try_into().expect("as long as a header")
     }
 
-    /// The space that it takes up.
+    /// The number of bytes that the frame occupies.
     #[cfg(all(feature = "journal", not(engine_loom)))]
     #[inline(always)]
     pub(crate) fn occupied(&self) -> usize {
         aligned(self.length)
     }
 
-    /// Touches each page of the frame, so that whatever is wrong with one shows now.
+    /// Reads each page of the frame, so that a fault occurs here.
     #[cfg(all(feature = "journal", not(engine_loom)))]
     #[inline]
     pub(crate) fn touch(&self) {
@@ -491,7 +493,7 @@ impl<'a> CommittedFrame<'a> {
         }
     }
 
-    /// The whole frame, header and payload, lent.
+    /// The whole frame, header and payload.
     #[cfg(all(feature = "journal", not(engine_loom)))]
     #[inline]
     pub(crate) fn bytes(&self) -> &'a [u8] {
@@ -499,7 +501,7 @@ impl<'a> CommittedFrame<'a> {
         unsafe { self.span.bytes(0, self.length) }
     }
 
-    /// The payload, lent.
+    /// The payload.
     #[inline]
     pub(crate) fn payload(&self) -> &'a [u8] {
         // SAFETY: the length was checked against the term; the rest as for `header`.
@@ -507,7 +509,7 @@ impl<'a> CommittedFrame<'a> {
     }
 }
 
-/// Folds to nothing for the constants that it is called with.
+/// Evaluated at compile time for constant fields.
 #[inline(always)]
 fn check_header_field<T: SharedWord>(field: Field<T>) {
     assert!(
@@ -516,7 +518,7 @@ fn check_header_field<T: SharedWord>(field: Field<T>) {
     );
 }
 
-/// How much space a frame of this length takes up.
+/// The number of bytes that a frame of this length occupies.
 const fn aligned(length: usize) -> usize {
     (length + ALIGNMENT - 1) & !(ALIGNMENT - 1)
 }

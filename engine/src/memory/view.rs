@@ -10,13 +10,13 @@ use std::sync::Arc;
 use super::{CACHE_LINE_LENGTH, Field, RawAccess, Region};
 use crate::sync::{AtomicI32, AtomicI64, Ordering};
 
-/// A view of a range of a region of memory. Cloning it shares the region, which lives until its last view is gone.
+/// A view of a range of a region of memory. A clone shares the region, which exists until its last view is dropped.
 ///
-/// Every access panics when it would leave the view or is misaligned; callers check what they take from shared memory
-/// before they use it as an offset, and treat such a panic as their own bug.
+/// Every access panics if it leaves the view or is misaligned. Callers check numbers from shared memory before they use
+/// them as offsets, and treat such a panic as a bug of their own.
 ///
-/// Which thread may reach which bytes, and when, is for the protocol to say that the memory is used by: what is not a word is
-/// copied plainly. That is why every way to a view from outside this crate asks for [`RawAccess`].
+/// The protocol of the memory determines which thread may access which bytes at which time, because bytes that are not
+/// words are copied with plain accesses. So code outside this crate cannot get a view without [`RawAccess`].
 #[derive(Clone)]
 pub struct AtomicBuffer {
     start: NonNull<u8>,
@@ -41,11 +41,11 @@ impl AtomicBuffer {
         Self { start: region.start(), len: region.len(), region }
     }
 
-    /// A zeroed view of this process's own memory, as aligned as a mapping is.
+    /// A zeroed view of memory of this process, with the alignment of a mapping.
     ///
     /// # Panics
     ///
-    /// When `length` is zero or more than half the address space.
+    /// If `length` is zero or more than half the address space.
     pub fn zeroed(length: usize, _: RawAccess) -> Self {
         Self::heap(length)
     }
@@ -61,7 +61,7 @@ impl AtomicBuffer {
         self.len
     }
 
-    /// Whether the view has no bytes at all.
+    /// Whether the view is empty.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -71,33 +71,33 @@ impl AtomicBuffer {
     ///
     /// # Panics
     ///
-    /// When the range is not within this view.
+    /// If the range is not within this view.
     pub fn slice(&self, offset: usize, len: usize) -> Self {
         Self { start: self.at(offset, len), len, region: Arc::clone(&self.region) }
     }
 
-    /// The word that `field` declares.
+    /// The word of `field`.
     #[inline]
     pub fn word<T: SharedWord>(&self, field: Field<T>) -> Word<'_, T> {
         self.word_at(field.start())
     }
 
-    /// The word at `offset`, for words that lie at computed places: frame lengths, records, counters.
+    /// The word at `offset`, for words at computed offsets: frame lengths, records, counters.
     ///
     /// # Panics
     ///
-    /// When the word is misaligned or not within this view.
+    /// If the word is misaligned or not within this view.
     #[inline]
     pub fn word_at<T: SharedWord>(&self, offset: usize) -> Word<'_, T> {
         Word { at: self.aligned::<T>(offset), _view: PhantomData }
     }
 
-    /// The word that `field` declares, as a value that keeps the memory alive.
+    /// The word of `field`, as a value that keeps the memory alive.
     pub fn own<T: SharedWord>(&self, field: Field<T>) -> OwnedWord<T> {
         OwnedWord { at: self.aligned::<T>(field.start()), _region: Arc::clone(&self.region) }
     }
 
-    /// Copies `bytes` into the view. The caller owns that range until it publishes it.
+    /// Copies `bytes` into the view. The caller must own the range until it publishes it.
     #[inline]
     pub fn put_bytes(&self, offset: usize, bytes: &[u8]) {
         let to = self.at(offset, bytes.len());
@@ -106,8 +106,8 @@ impl AtomicBuffer {
         unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), to.as_ptr(), bytes.len()) };
     }
 
-    /// Copies bytes out of the view. They must have been published to the caller, or be checked after the copy (as the
-    /// broadcast receiver does).
+    /// Copies bytes out of the view. They must have been published to the caller, or be validated after the copy, as
+    /// the broadcast receiver does.
     #[inline]
     pub fn get_bytes(&self, offset: usize, bytes: &mut [u8]) {
         let from = self.at(offset, bytes.len());
@@ -115,12 +115,12 @@ impl AtomicBuffer {
         unsafe { core::ptr::copy_nonoverlapping(from.as_ptr(), bytes.as_mut_ptr(), bytes.len()) };
     }
 
-    /// Stores `bytes` word by word with no ordering, for protocols whose readers copy first and validate after: where such a
-    /// copy meets this store, both are atomic. The rest of a last, partly used word is zeroed.
+    /// Stores `bytes` word by word with relaxed ordering, for protocols whose readers copy first and validate later. If
+    /// such a copy races with this store, both are atomic. The rest of a partly used last word is zeroed.
     ///
     /// # Panics
     ///
-    /// When `offset` is no multiple of 4 or the words leave the view.
+    /// If `offset` is not a multiple of 4 or the words leave the view.
     pub fn store_words_relaxed(&self, offset: usize, bytes: &[u8]) {
         for (index, chunk) in bytes.chunks(4).enumerate() {
             let mut word = [0; 4];
@@ -129,11 +129,11 @@ impl AtomicBuffer {
         }
     }
 
-    /// Loads `bytes.len()` bytes word by word with no ordering. See [`Self::store_words_relaxed`].
+    /// Loads `bytes.len()` bytes word by word with relaxed ordering. See [`Self::store_words_relaxed`].
     ///
     /// # Panics
     ///
-    /// When `offset` is no multiple of 4 or the words leave the view.
+    /// If `offset` is not a multiple of 4 or the words leave the view.
     pub fn load_words_relaxed(&self, offset: usize, bytes: &mut [u8]) {
         for (index, chunk) in bytes.chunks_mut(4).enumerate() {
             let word = self.word_at::<i32>(offset + index * 4).load_relaxed().to_le_bytes();
@@ -141,15 +141,15 @@ impl AtomicBuffer {
         }
     }
 
-    /// Reads, acquiring, what may be a length word or, if its claim's owner has come back to life, part of a payload that is
-    /// being copied. Only whether it is zero may be used, and only to look again. The one read that may race with a bulk
-    /// copy: see `docs/decisions/0001-racing-reads.md`.
+    /// Loads, with acquire ordering, what may be a length word, or part of a payload that a publisher thought dead is
+    /// copying. Only whether it is zero may be used, and only to decide whether to look again. This is the only read
+    /// that may race with a bulk copy: see `docs/decisions/0001-racing-reads.md`.
     #[inline]
     pub fn probe_acquire(&self, offset: usize) -> i32 {
         self.word_at::<i32>(offset).load_acquire()
     }
 
-    /// Copies from another view, or from elsewhere in this one; the ranges may overlap.
+    /// Copies from another view, or within this one. The ranges may overlap.
     #[inline]
     pub fn copy_from(&self, offset: usize, source: &Self, source_offset: usize, len: usize) {
         let to = self.at(offset, len);
@@ -166,8 +166,8 @@ impl AtomicBuffer {
         unsafe { core::ptr::write_bytes(to.as_ptr(), 0, len) };
     }
 
-    /// Zeroes a range that the caller owns and that nobody needs soon: where the processor can, past the caches, which then
-    /// neither fetch the range nor lose what they hold. Whoever is told of the zeroes by a later Release store sees them.
+    /// Zeroes a range that the caller owns and that is not needed soon. If possible, the stores bypass the processor's
+    /// caches, so the range is not fetched and displaces nothing. A later Release store publishes the zeroes as usual.
     #[inline]
     pub fn zero_past_cache(&self, offset: usize, len: usize) {
         let to = self.at(offset, len);
@@ -175,12 +175,12 @@ impl AtomicBuffer {
         unsafe { stream_zeroes(to.as_ptr(), len) };
     }
 
-    /// Lends a published range: a committed fragment for the length of one poll.
+    /// Borrows a published range: a committed fragment during one poll.
     ///
     /// # Safety
     ///
-    /// Until the reference is gone nobody in this process may store to the range. Another *process* that breaks the
-    /// protocol can change the bytes under the reader, so whoever interprets them must not trust a value read twice.
+    /// No thread of this process may store to the range while the reference exists. Another *process* that breaks the
+    /// protocol can change the bytes, so code that interprets them must not rely on loading the same value twice.
     #[inline]
     pub unsafe fn bytes(&self, offset: usize, len: usize) -> &[u8] {
         // SAFETY: `at` checked the range, the view keeps it mapped, and the caller vouches for its writers.
@@ -191,7 +191,7 @@ impl AtomicBuffer {
     ///
     /// # Safety
     ///
-    /// The caller owns the range: it claimed it and has not committed it, and lends it once.
+    /// The caller must own the range: it has claimed it, has not committed it, and lends it only once.
     #[inline]
     #[allow(clippy::mut_from_ref, reason = "the claim is what is exclusive, not the view")]
     pub unsafe fn bytes_mut(&self, offset: usize, len: usize) -> &mut [u8] {
@@ -199,7 +199,7 @@ impl AtomicBuffer {
         unsafe { core::slice::from_raw_parts_mut(self.at(offset, len).as_ptr(), len) }
     }
 
-    /// Whether the view's first byte is at a multiple of `alignment`.
+    /// Whether the address of the view is a multiple of `alignment`.
     pub(super) fn is_aligned_to(&self, alignment: usize) -> bool {
         self.start.addr().get().is_multiple_of(alignment)
     }
@@ -210,67 +210,67 @@ impl AtomicBuffer {
         Span { start: self.start, _view: PhantomData }
     }
 
-    /// Lets go of the file that the view's region maps, for every view of that region: from now on they are private memory of
-    /// this process, zero at first. For what nobody needs any more and nobody can be made to let go of. Nobody may hold a
-    /// reference from [`Self::bytes`] into the region.
+    /// Releases the file that the view's region maps, for all views of that region. From now on they show private
+    /// memory of this process, initially zero. For memory that is not needed any more but whose views still exist.
+    /// There must be no reference from [`Self::bytes`] into the region.
     #[cfg(feature = "client")]
     pub(crate) fn vacate(&self) {
         self.region.vacate();
     }
 
-    /// Has every page of the file that the view's region maps at hand, so that no first use of one waits for the kernel. Changes no
-    /// byte, whoever stores meanwhile. False where that cannot be.
+    /// Maps all pages of the region's file, so that no first use waits for the kernel. Changes no byte, even while
+    /// others store. Returns false if that is not possible.
     #[cfg(feature = "client")]
     pub(crate) fn populate(&self) -> bool {
         self.region.populate()
     }
 
-    /// Has those pages of a range of the view's file at hand that are in memory, so that their first use does not wait for the kernel.
-    /// Changes no byte, whoever stores meanwhile. A system call.
+    /// Maps the pages of a range of the view's file that are in memory, so that their first use does not wait for the
+    /// kernel. Changes no byte, even while others store. Makes a system call.
     ///
     /// # Panics
     ///
-    /// When the range is not within this view.
+    /// If the range is not within this view.
     #[cfg(feature = "client")]
     pub(crate) fn fetch(&self, offset: usize, len: usize) {
         let start = self.at(offset, len).addr().get() - self.region.start().addr().get();
         self.region.fetch(start, len);
     }
 
-    /// Waits until a range of the view's file is on stable storage. Memory of this process has none, and is done at once.
+    /// Waits until a range of the view's file is on stable storage. Does nothing for memory of this process.
     ///
     /// # Errors
     ///
-    /// What the operating system says of the file.
+    /// An error of the operating system.
     ///
     /// # Panics
     ///
-    /// When the range is not within this view.
+    /// If the range is not within this view.
     #[cfg(feature = "journal")]
     pub fn sync(&self, offset: usize, len: usize) -> std::io::Result<()> {
         let start = self.at(offset, len).addr().get() - self.region.start().addr().get();
         self.region.sync(start, len)
     }
 
-    /// Has the pages of a range of the view's file at hand, so that the stores that follow soon do not wait for the kernel. Changes no
-    /// byte. A system call: for whoever prepares what others store to.
+    /// Prepares the pages of a range of the view's file, so that the next stores do not wait for the kernel. Changes no
+    /// byte. Makes a system call, so it is for threads that prepare memory for others.
     ///
     /// # Panics
     ///
-    /// When the range is not within this view.
+    /// If the range is not within this view.
     #[cfg(feature = "journal")]
     pub fn expect_stores(&self, offset: usize, len: usize) {
         let start = self.at(offset, len).addr().get() - self.region.start().addr().get();
         self.region.expect_stores(start, len);
     }
 
-    /// Whether all of the view's region is what it was mapped from; see [`MappedFile::guarded`](super::MappedFile::guarded).
+    /// Whether the view's region still shows its file. See [`MappedFile::guarded`](super::MappedFile::guarded).
     #[cfg(feature = "journal")]
     pub fn is_intact(&self) -> bool {
         self.region.is_intact()
     }
 
-    /// The address of a range within the view.
+    /// The address of a range of the view.
     #[inline]
     fn at(&self, offset: usize, len: usize) -> NonNull<u8> {
         if offset > self.len || len > self.len - offset {
@@ -290,8 +290,8 @@ impl AtomicBuffer {
     }
 }
 
-/// An address within a view. Its methods check nothing: the types of `term.rs` keep every access within the range that was
-/// checked when the span was made, so that a frame costs one check instead of one for each of its words.
+/// An address in a view. Its methods check nothing. The types of `term.rs` keep every access within the range that was
+/// checked when the span was created, so a frame needs one check instead of one per word.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span<'a> {
     start: NonNull<u8>,
@@ -303,16 +303,16 @@ unsafe impl Send for Span<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for Span<'_> {}
 
-/// A claimed range, lent for writing until it is given back.
+/// A claimed range, lent for writing until it is returned.
 #[derive(Debug)]
 pub(crate) struct Lent<'a>(&'a mut [u8]);
 
 impl<'a> Span<'a> {
-    /// The span that starts `by` bytes further on.
+    /// The span that starts `by` bytes later.
     ///
     /// # Safety
     ///
-    /// The range that was checked reaches that far.
+    /// The checked range must reach that far.
     #[inline]
     pub(super) unsafe fn advance(self, by: usize) -> Self {
         // SAFETY: within the checked range, or at its end.
@@ -323,25 +323,25 @@ impl<'a> Span<'a> {
     ///
     /// # Safety
     ///
-    /// The word is aligned and within the range that was checked.
+    /// The word must be aligned and within the checked range.
     #[inline]
     pub(super) unsafe fn word<T: SharedWord>(self, offset: usize) -> Word<'a, T> {
         // SAFETY: as the caller says.
         Word { at: unsafe { self.start.add(offset) }.cast(), _view: PhantomData }
     }
 
-    /// Copies `bytes` to `offset`, in line when they are few: a call costs more than moving them.
+    /// Copies `bytes` to `offset`. Short copies are inline, because a call costs more than the copy.
     ///
     /// # Safety
     ///
-    /// They fit into the range that was checked, and the caller owns it by protocol.
+    /// The bytes must fit into the checked range, and the caller must own that part of it.
     #[inline(always)]
     pub(super) unsafe fn put(self, offset: usize, bytes: &[u8]) {
         // SAFETY: as the caller says; a slice of this process cannot overlap memory that is only reached by view.
         unsafe { copy_forward(bytes.as_ptr(), self.start.as_ptr().add(offset), bytes.len()) };
     }
 
-    /// Hints that the line here will be read soon. Reads nothing.
+    /// Prefetches the line for reading.
     #[inline(always)]
     pub(super) fn expect(self) {
         #[cfg(target_arch = "x86_64")]
@@ -352,7 +352,7 @@ impl<'a> Span<'a> {
         }
     }
 
-    /// Hints that the line here will be written soon, so that this core has it to itself by then. Changes nothing.
+    /// Prefetches the line for writing, so that this core owns it by then. Changes nothing.
     #[inline(always)]
     pub(super) fn expect_write(self) {
         // SAFETY: a hint, which no address can make fault; a processor that does not have it takes it for an instruction that does
@@ -368,11 +368,11 @@ impl<'a> Span<'a> {
         }
     }
 
-    /// Lends a published range.
+    /// Borrows a published range.
     ///
     /// # Safety
     ///
-    /// It lies within the range that was checked; otherwise as [`AtomicBuffer::bytes`].
+    /// The range must be within the checked range. Otherwise as [`AtomicBuffer::bytes`].
     #[inline]
     pub(super) unsafe fn bytes(self, offset: usize, len: usize) -> &'a [u8] {
         // SAFETY: as the caller says.
@@ -383,7 +383,7 @@ impl<'a> Span<'a> {
     ///
     /// # Safety
     ///
-    /// It lies within the range that was checked; otherwise as [`AtomicBuffer::bytes_mut`].
+    /// The range must be within the checked range. Otherwise as [`AtomicBuffer::bytes_mut`].
     #[inline]
     pub(super) unsafe fn lend(self, offset: usize, len: usize) -> Lent<'a> {
         // SAFETY: as the caller says.
@@ -404,16 +404,16 @@ impl Lent<'_> {
         self.0
     }
 
-    /// Ends the loan: what was written is in place, and may be published.
+    /// Ends the loan. What was written is in place and can be published.
     #[inline]
     pub(crate) fn give_back(&mut self) {}
 }
 
-/// Zeroes `len` bytes with stores that go to memory, not into a cache.
+/// Zeroes `len` bytes with stores that bypass the caches.
 ///
 /// # Safety
 ///
-/// The range is valid for `len` bytes.
+/// The range must be valid for `len` bytes.
 #[cfg(target_arch = "x86_64")]
 unsafe fn stream_zeroes(to: *mut u8, len: usize) {
     use core::arch::x86_64::{__m128i, _mm_setzero_si128, _mm_sfence, _mm_stream_si128};
@@ -432,30 +432,31 @@ unsafe fn stream_zeroes(to: *mut u8, len: usize) {
     }
 }
 
-/// As above, where the C library's way of zeroing is the best there is.
+/// As above, for processors on which the C library's `memset` is best.
 ///
 /// # Safety
 ///
-/// The range is valid for `len` bytes.
+/// The range must be valid for `len` bytes.
 #[cfg(not(target_arch = "x86_64"))]
 unsafe fn stream_zeroes(to: *mut u8, len: usize) {
     // SAFETY: as the caller says.
     unsafe { core::ptr::write_bytes(to, 0, len) };
 }
 
-/// Copies `len` bytes between ranges that do not overlap. Up to 128 bytes go as a few moves that overlap each other.
+/// Copies `len` bytes between ranges that do not overlap. Up to 128 bytes are copied with a few moves that overlap each
+/// other.
 ///
 /// # Safety
 ///
-/// Both ranges are valid for `len` bytes.
+/// Both ranges must be valid for `len` bytes.
 #[inline(always)]
 unsafe fn copy_forward(from: *const u8, to: *mut u8, len: usize) {
     type Vector = [u8; 16];
-    /// Moves the first and the last `T` of the range, which together cover it.
+    /// Copies the first and the last `T` of the range, which together cover it.
     ///
     /// # Safety
     ///
-    /// Both ranges are valid for `len` bytes, and `len` is one to two times the size of `T`.
+    /// Both ranges must be valid for `len` bytes, and `len` must be one to two times the size of `T`.
     #[inline(always)]
     unsafe fn ends<T: Copy>(from: *const u8, to: *mut u8, len: usize) {
         let last = len - size_of::<T>();
@@ -515,19 +516,19 @@ mod sealed {
     }
 }
 
-/// What a shared word may be: `i32` or `i64`, the two widths of every layout.
+/// The types of shared words: `i32` and `i64`, the two widths in all layouts.
 pub trait SharedWord: sealed::Sealed {}
 impl SharedWord for i32 {}
 impl SharedWord for i64 {}
 
-/// A word of a view, borrowed from it. The names of its methods carry their ordering.
+/// A word of a view, borrowed from it. The method names contain the memory ordering.
 #[derive(Debug)]
 pub struct Word<'a, T: SharedWord> {
     at: NonNull<T::Atomic>,
     _view: PhantomData<&'a AtomicBuffer>,
 }
 
-/// A word of a view that keeps its memory alive: a position or a limit that a handle reads on every call.
+/// A word of a view that keeps its memory alive: for example a position or a limit that a handle loads on every call.
 #[derive(Debug)]
 pub struct OwnedWord<T: SharedWord> {
     at: NonNull<T::Atomic>,
@@ -547,41 +548,42 @@ unsafe impl<T: SharedWord> Sync for OwnedWord<T> {}
 
 macro_rules! word_methods {
     ($type:ty) => {
-        /// Reads the word with no ordering.
+        /// Loads the word with relaxed ordering.
         #[inline]
         pub fn load_relaxed(&self) -> $type {
             self.atomic().load(Ordering::Relaxed)
         }
 
-        /// Reads the word; what was stored before the release store that it sees is visible after it.
+        /// Loads the word with acquire ordering. Everything stored before the release store that it sees is visible
+        /// afterwards.
         #[inline]
         pub fn load_acquire(&self) -> $type {
             self.atomic().load(Ordering::Acquire)
         }
 
-        /// Stores the word with no ordering.
+        /// Stores the word with relaxed ordering.
         #[inline]
         pub fn store_relaxed(&self, value: $type) {
             self.atomic().store(value, Ordering::Relaxed);
         }
 
-        /// Stores the word, publishing everything stored before it.
+        /// Stores the word with release ordering, which publishes everything stored before it.
         #[inline]
         pub fn store_release(&self, value: $type) {
             self.atomic().store(value, Ordering::Release);
         }
 
-        /// Adds to the word, wrapping, and returns what was there; acquires and releases.
+        /// Adds to the word, wrapping, with acquire-release ordering. Returns the previous value.
         #[inline]
         pub fn fetch_add(&self, delta: $type) -> $type {
             self.atomic().fetch_add(delta, Ordering::AcqRel)
         }
 
-        /// Replaces `current` with `new`, acquiring and releasing.
+        /// Replaces `current` with `new`, with acquire-release ordering.
         ///
         /// # Errors
         ///
-        /// What was there instead of `current`, acquired.
+        /// The value found instead of `current`, loaded with acquire ordering.
         #[inline]
         pub fn compare_exchange(&self, current: $type, new: $type) -> Result<$type, $type> {
             self.atomic().compare_exchange(current, new, Ordering::AcqRel, Ordering::Acquire)
@@ -617,17 +619,17 @@ macro_rules! word {
 word!(i32);
 word!(i64);
 
-/// Cache lines of this process's own, of 64-bit words that start at 0: for what threads tell each other, so that those who write to
-/// different lines do not wait for each other. A word lives as long as it is held, whatever becomes of this.
+/// Cache lines in memory of this process with 64-bit words, initially 0, for communication between threads. Threads
+/// that write to different lines do not slow each other down. A word keeps the memory alive.
 #[derive(Debug)]
 pub struct CacheLines(AtomicBuffer);
 
 impl CacheLines {
-    /// So many lines.
+    /// Creates this many lines.
     ///
     /// # Panics
     ///
-    /// When there are none, or more than fit into memory.
+    /// If `count` is 0, or too large for the memory.
     pub fn new(count: usize) -> Self {
         Self(AtomicBuffer::heap(count * CACHE_LINE_LENGTH))
     }
@@ -636,7 +638,7 @@ impl CacheLines {
     ///
     /// # Panics
     ///
-    /// When there is no such line, or the line has no such word.
+    /// If there is no such line or word.
     pub fn word(&self, line: usize, index: usize) -> OwnedWord<i64> {
         assert!(index < CACHE_LINE_LENGTH / size_of::<i64>(), "a word of a line");
         self.0.own(Field::at(line * CACHE_LINE_LENGTH + index * size_of::<i64>()))
@@ -644,7 +646,7 @@ impl CacheLines {
 }
 
 impl OwnedWord<i32> {
-    /// Where the word is, for as long as `self` lives.
+    /// The address of the word, valid as long as `self` exists.
     pub(super) fn address(&self) -> NonNull<AtomicI32> {
         self.at
     }

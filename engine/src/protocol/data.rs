@@ -10,7 +10,7 @@ use super::header::{FrameHeader, i32_at, i64_at, put_i32, put_i64, room};
 use super::{FrameError, FrameType};
 use crate::types::{Position, SessionId, StreamId, TermId, TermLength};
 
-/// The length of the header of a data or padding frame in bytes, and what such frames are aligned to.
+/// The length of the header of a data or padding frame in bytes, and the alignment of such frames.
 pub const DATA_HEADER_LENGTH: usize = 32;
 
 /// The flags of data frames, padding and heartbeats.
@@ -23,14 +23,15 @@ impl DataFlags {
     pub const BEGIN: Self = Self(0x80);
     /// The frame ends a message.
     pub const END: Self = Self(0x40);
-    /// The frame is a whole message; so are padding and heartbeats.
+    /// The frame is a complete message. Also set in padding and heartbeats.
     pub const UNFRAGMENTED: Self = Self(0xC0);
-    /// The stream has ended. Of meaning in heartbeats only, except that data of an unknown session with it elicits no setup.
+    /// The stream has ended. Only used in heartbeats, except that a receiver does not request a setup for data of an
+    /// unknown session with this flag.
     pub const END_OF_STREAM: Self = Self(0x20);
-    /// The publication was revoked. Of meaning in heartbeats that say that the stream has ended.
+    /// The publication was revoked. Only used in heartbeats at the end of the stream.
     pub const REVOKED: Self = Self(0x10);
 
-    /// The flags of this byte. An application may set any; none is refused.
+    /// The flags in this byte. All values are valid, because applications may set any flags.
     #[inline]
     pub const fn new(bits: u8) -> Self {
         Self(bits)
@@ -48,7 +49,7 @@ impl DataFlags {
         self.0 & flags.0 == flags.0
     }
 
-    /// These and those.
+    /// The union of both sets of flags.
     #[inline]
     #[must_use]
     pub const fn with(self, flags: Self) -> Self {
@@ -59,26 +60,27 @@ impl DataFlags {
 /// The header of a data frame, a padding frame or a heartbeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataHeader {
-    /// The frame's length in bytes, header included and not aligned; what padding covers; 0 in a heartbeat. Never negative when parsed.
+    /// The frame's length in bytes, header included and not aligned. For padding, the length that it covers. 0 in a
+    /// heartbeat. Never negative after parsing.
     pub frame_length: i32,
     /// The flags.
     pub flags: DataFlags,
-    /// Whether it is padding, and not data.
+    /// Whether this is a padding frame rather than a data frame.
     pub is_padding: bool,
-    /// Where the frame is in its term, in bytes. Not checked by parsing: [`extent`] does.
+    /// The offset of the frame in its term, in bytes. Checked by [`extent`], not by parsing.
     pub term_offset: i32,
-    /// Whose it is.
+    /// The session id.
     pub session_id: SessionId,
-    /// What it belongs to.
+    /// The stream id.
     pub stream_id: StreamId,
-    /// Its term.
+    /// The term id.
     pub term_id: TermId,
-    /// The application's, or a timestamp.
+    /// The application's reserved value, or a timestamp.
     pub reserved_value: i64,
 }
 
 impl DataHeader {
-    /// Reads the first header of a datagram of data or padding.
+    /// Parses the first header of a datagram of data or padding.
     ///
     /// # Errors
     ///
@@ -106,11 +108,11 @@ impl DataHeader {
         })
     }
 
-    /// Writes the header, 32 bytes, and returns that number.
+    /// Writes the header. Returns its length, 32 bytes.
     ///
     /// # Panics
     ///
-    /// When the buffer is shorter.
+    /// If the buffer is shorter.
     #[inline]
     pub fn write(&self, buffer: &mut [u8]) -> usize {
         let buffer = room(buffer, DATA_HEADER_LENGTH);
@@ -124,14 +126,14 @@ impl DataHeader {
         DATA_HEADER_LENGTH
     }
 
-    /// Whether the datagram that starts with this header, and is `datagram_length` bytes long, is a heartbeat.
+    /// Whether a datagram that starts with this header and has `datagram_length` bytes is a heartbeat.
     #[inline]
     pub const fn is_heartbeat(&self, datagram_length: usize) -> bool {
         !self.is_padding && self.frame_length == 0 && datagram_length == DATA_HEADER_LENGTH
     }
 
-    /// The frame's position in a stream that began with `initial`. None when its term is not of that stream, or is 2^31 terms and more
-    /// after the first.
+    /// The frame's position in a stream with initial term id `initial`. `None` if the term does not belong to the
+    /// stream, or is 2^31 or more terms after the first.
     #[inline]
     pub const fn position(&self, term_length: TermLength, initial: TermId) -> Option<Position> {
         let term_count = self.term_id.wrapping_count_since(initial);
@@ -139,18 +141,18 @@ impl DataHeader {
     }
 }
 
-/// What the frames of a datagram cover.
+/// The range of the term that the frames of a datagram cover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// Nothing: it is a heartbeat.
+    /// None: the datagram is a heartbeat.
     Heartbeat,
-    /// This many bytes of the term from the first frame's offset on: a multiple of 32, and within the term. With padding that is more
-    /// than the datagram has.
+    /// This many bytes of the term from the first frame's offset: a multiple of 32, within the term. With padding, this
+    /// is more than the datagram contains.
     Frames(usize),
 }
 
 impl Extent {
-    /// The number of bytes of the term; 0 for a heartbeat.
+    /// The number of bytes in the term. 0 for a heartbeat.
     #[inline]
     pub const fn length(self) -> usize {
         match self {
@@ -160,15 +162,15 @@ impl Extent {
     }
 }
 
-/// Walks the frames of a datagram of data and says what they cover.
+/// Walks the frames of a datagram of data. Returns the range that they cover.
 ///
-/// Beyond the reference's rules a frame must be as long as its header: a shorter one would end the stream for every reader, as none
-/// gets past it, and no publication has such frames.
+/// Stricter than the reference: a frame must be at least as long as its header. A shorter one would end the stream for
+/// all readers, because none can pass it, and no publication creates such frames.
 ///
 /// # Errors
 ///
-/// [`FrameError`] when a frame is malformed, is not where it says it is, leaves the term, or is cut short, and when bytes follow the
-/// last one.
+/// [`FrameError`] if a frame is malformed, has a wrong offset, leaves the term, or is truncated, and if bytes follow
+/// the last one.
 #[inline]
 pub fn extent(datagram: &[u8], term_length: TermLength) -> Result<Extent, FrameError> {
     let first = DataHeader::parse(datagram)?;

@@ -9,41 +9,41 @@ use super::header::{FrameHeader, i32_at, i64_at, put_i32, put_i64, room};
 use super::{FrameError, FrameType};
 use crate::types::{SessionId, StreamId};
 
-/// The longest reason, in bytes.
+/// The maximum length of the reason in bytes.
 pub const MAX_ERROR_TEXT_LENGTH: usize = 1_023;
 
-/// A stream that a receiver refuses.
+/// An error that a receiver reports to the sender of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ErrorFrame<'a> {
-    /// Whose stream.
+    /// The session id.
     pub session_id: SessionId,
-    /// Which stream.
+    /// The stream id.
     pub stream_id: StreamId,
-    /// The receiver's endpoint.
+    /// The id of the receiver's endpoint.
     pub receiver_id: i64,
-    /// The group that the receiver belongs to.
+    /// The receiver's group tag.
     pub group_tag: Option<i64>,
-    /// Why, as a number: 13 when an application rejected the image, and no other is sent.
+    /// The error code: 13 if an application rejected the image. No other code is sent.
     pub error_code: i32,
-    /// Why, in words; ASCII, unless the sender of the frame knows no better.
+    /// The reason. ASCII, unless a faulty peer sent something else.
     pub text: &'a [u8],
 }
 
 impl<'a> ErrorFrame<'a> {
-    /// The length of the frame without its text, in bytes.
+    /// The length of the frame without the reason, in bytes.
     pub const LENGTH: usize = 40;
-    /// The length of the longest frame, in bytes.
+    /// The maximum length of the frame in bytes.
     pub const MAX_LENGTH: usize = Self::LENGTH + MAX_ERROR_TEXT_LENGTH;
 
     const HAS_GROUP_TAG: u8 = 0x08;
-    /// What is written where there is no tag.
+    /// The value that stands for no tag.
     const NO_TAG: i64 = -1;
 
-    /// Reads an error.
+    /// Parses an error frame.
     ///
     /// # Errors
     ///
-    /// [`FrameError`], also when the text is longer than it may be, or than the frame.
+    /// [`FrameError`], also if the reason exceeds its maximum length or the frame.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, FrameError> {
         let header = FrameHeader::parse_as(datagram, FrameType::Error)?;
         let text_length = i32_at(datagram, 36);
@@ -62,11 +62,11 @@ impl<'a> ErrorFrame<'a> {
         })
     }
 
-    /// Writes the frame and returns its length. Of a text that is too long, the beginning is written.
+    /// Writes the frame. Returns its length. A reason that is too long is truncated.
     ///
     /// # Panics
     ///
-    /// When the buffer is shorter than that: [`ErrorFrame::MAX_LENGTH`] is always enough.
+    /// If the buffer is too short. [`ErrorFrame::MAX_LENGTH`] is always enough.
     pub fn write(&self, buffer: &mut [u8]) -> usize {
         let text = &self.text[..self.text.len().min(MAX_ERROR_TEXT_LENGTH)];
         let length = Self::LENGTH + text.len();

@@ -3,19 +3,19 @@
 
 use core::fmt;
 
-/// A type that the protocol reserves.
+/// A frame type that the protocol reserves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReservedType {
     /// Secured data.
     SecuredData,
-    /// A frame of transport security with this code: its setup, or its status message.
+    /// A frame of transport security with this code: a setup or a status message.
     Secured(u16),
     /// An extension.
     Extension,
 }
 
 impl ReservedType {
-    /// The reserved type of a code; none for every other code.
+    /// The reserved type with this code. `None` if the code is not reserved.
     pub const fn of_code(code: u16) -> Option<Self> {
         match code {
             0x08 => Some(Self::SecuredData),

@@ -4,71 +4,71 @@
 use super::extension::ReservedType;
 use super::frame_type::FrameType;
 
-/// Why a datagram was refused.
+/// Why a datagram is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// It is shorter than a frame of its type can be.
+    /// The datagram is too short for its frame type.
     #[error("the datagram has {found} bytes, and a frame of its type has at least {least}")]
     TooShort {
-        /// Its length in bytes.
+        /// The datagram's length in bytes.
         found: usize,
-        /// The least length.
+        /// The minimum length.
         least: usize,
     },
     /// The frame's length is negative.
     #[error("the frame's length is {found}")]
     NegativeLength {
-        /// The length that it states.
+        /// The length field.
         found: i32,
     },
-    /// The frame claims to be longer than the datagram.
+    /// The frame's length exceeds the datagram.
     #[error("the frame's length is {found}, and the datagram's {datagram}")]
     LongerThanDatagram {
-        /// The length that it states.
+        /// The length field.
         found: i32,
         /// The datagram's length in bytes.
         datagram: usize,
     },
-    /// It is of another version of the protocol.
+    /// The frame has another protocol version.
     #[error("the frame is of version {found}, expected 0")]
     Version {
-        /// The version that it states.
+        /// The version field.
         found: u8,
     },
-    /// A datagram of data whose length is no multiple of 32.
+    /// The length of a datagram of data is not a multiple of 32.
     #[error("a datagram of data has {found} bytes, which is no multiple of 32")]
     Misaligned {
-        /// Its length in bytes.
+        /// The datagram's length in bytes.
         found: usize,
     },
-    /// The protocol has no such type.
+    /// The frame type is unknown.
     #[error("there is no frame type {code:#06x}")]
     UnknownType {
-        /// The type's code.
+        /// The code of the type.
         code: u16,
     },
-    /// The protocol reserves the type for what no driver does.
+    /// The frame type is reserved, and no driver supports it.
     #[error("{0} is reserved")]
     ReservedType(ReservedType),
-    /// The frame is one, and not of the type that its caller wanted.
+    /// The frame has another type than the caller expected.
     #[error("the frame is of type {found:?}")]
     OtherType {
-        /// Its type.
+        /// The frame's type.
         found: FrameType,
     },
-    /// A field has a value that it cannot have.
+    /// A field has an invalid value.
     #[error("the frame's {field} is {found}")]
     OutOfRange {
-        /// The field.
+        /// The field's name.
         field: &'static str,
-        /// Its value.
+        /// The field's value.
         found: i64,
     },
-    /// Frames of data that do not add up to the datagram, or leave the term.
+    /// The frames of data do not cover the datagram exactly, or leave the term.
     #[error("the frames of the datagram end {walked} bytes after its start, and it has {datagram}")]
     Extent {
-        /// Where the last frame ends, in bytes from the datagram's start.
+        /// The end of the last frame, in bytes from the start of the datagram.
         walked: usize,
         /// The datagram's length in bytes.
         datagram: usize,
@@ -76,7 +76,7 @@ pub enum FrameError {
 }
 
 impl FrameError {
-    /// What is wrong with a type that is none.
+    /// The error for a code that is not a known type.
     #[cold]
     pub(super) const fn of_code(code: u16) -> Self {
         match ReservedType::of_code(code) {

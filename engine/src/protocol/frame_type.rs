@@ -1,6 +1,6 @@
 //! The types of frames.
 
-/// What a frame is for. The numbers are those of the wire.
+/// The type of a frame, with its number on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u16)]
 pub enum FrameType {
@@ -8,24 +8,24 @@ pub enum FrameType {
     Padding = 0x00,
     /// A message, a fragment of one, or a heartbeat.
     Data = 0x01,
-    /// A receiver misses part of a term.
+    /// A receiver reports a gap.
     Nak = 0x02,
-    /// A receiver says how far it is, or asks for a setup.
+    /// A receiver reports its position, or asks for a setup.
     StatusMessage = 0x03,
-    /// A receiver refuses a stream.
+    /// A receiver rejects a stream.
     Error = 0x04,
-    /// A publication presents itself.
+    /// A sender describes its publication.
     Setup = 0x05,
-    /// A question or an answer that measures a round trip.
+    /// A request or a response for measuring the round-trip time.
     RttMeasurement = 0x06,
-    /// Names of drivers and their addresses.
+    /// The names and addresses of drivers.
     Resolution = 0x07,
-    /// Which session answers a request.
+    /// The session that responds to a request.
     ResponseSetup = 0x0B,
 }
 
 impl FrameType {
-    /// The type of a code; none of one that the protocol reserves or does not know.
+    /// The type with this code. `None` if the code is reserved or unknown.
     #[inline]
     pub const fn of_code(code: u16) -> Option<Self> {
         Some(match code {
@@ -48,7 +48,7 @@ impl FrameType {
         self as u16
     }
 
-    /// The least length of a datagram that starts with such a frame, in bytes.
+    /// The minimum length of a datagram that starts with such a frame, in bytes.
     #[inline]
     pub const fn least_length(self) -> usize {
         match self {

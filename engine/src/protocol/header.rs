@@ -8,32 +8,32 @@
 use super::frame_error::FrameError;
 use super::frame_type::FrameType;
 
-/// The length of the header that all frames have, in bytes.
+/// The length of the header that all frames share, in bytes.
 pub const HEADER_LENGTH: usize = 8;
 
-/// The longest datagram: the greatest UDP payload that is a multiple of 32, in bytes.
+/// The maximum length of a datagram in bytes: the largest UDP payload that is a multiple of 32.
 pub const MAX_DATAGRAM_LENGTH: usize = 65_504;
 
-/// What the length of a datagram of data or padding is a multiple of, in bytes.
+/// The alignment of the length of a datagram of data or padding, in bytes.
 const DATA_ALIGNMENT: usize = 32;
 
-/// The version of the protocol.
+/// The protocol version.
 const VERSION: u8 = 0;
 
-/// What every frame starts with.
+/// The header that all frames share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
-    /// The frame's length in bytes, header included and padding for alignment excluded; never negative. 0 in a heartbeat. Frames of
-    /// control may state less than they have.
+    /// The frame's length in bytes, header included, without alignment. Never negative. 0 in a heartbeat. Control
+    /// frames may be longer than this.
     pub frame_length: i32,
-    /// The flags, of which each type has its own.
+    /// The flags. Each frame type has its own.
     pub flags: u8,
-    /// What the frame is for.
+    /// The frame type.
     pub frame_type: FrameType,
 }
 
 impl FrameHeader {
-    /// Reads a datagram's first header, and checks the datagram's length against it.
+    /// Parses the first header of a datagram, and checks the datagram's length against it.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl FrameHeader {
             return Err(FrameError::TooShort { found, least });
         }
         match frame_type {
-            // Padding covers more than is sent, and a heartbeat states less: `extent` compares lengths.
+            // Padding covers more than is sent, and a heartbeat has length 0. `extent` checks the lengths.
             FrameType::Data | FrameType::Padding if found.is_multiple_of(DATA_ALIGNMENT) => {}
             FrameType::Data | FrameType::Padding => return Err(FrameError::Misaligned { found }),
             _ if frame_length as usize <= found => {}
@@ -67,7 +67,7 @@ impl FrameHeader {
         Ok(Self { frame_length, flags: header[5], frame_type })
     }
 
-    /// As [`FrameHeader::parse`], for a frame of one type.
+    /// As [`FrameHeader::parse`], for a frame of a given type.
     #[inline]
     pub(super) fn parse_as(datagram: &[u8], wanted: FrameType) -> Result<Self, FrameError> {
         let header = Self::parse(datagram)?;
@@ -87,24 +87,25 @@ impl FrameHeader {
     }
 }
 
-/// Splits off the part of `buffer` that a frame of `length` bytes goes into.
+/// The part of `buffer` for a frame of `length` bytes.
 ///
 /// # Panics
 ///
-/// When it is too short, which is the caller's mistake.
+/// If the buffer is too short, which is a bug of the caller.
 #[inline]
 pub(super) fn room(buffer: &mut [u8], length: usize) -> &mut [u8] {
     assert!(buffer.len() >= length, "a frame of {length} bytes does not fit into {}", buffer.len());
     &mut buffer[..length]
 }
 
-/// The integer at `offset`, which lies within the bytes: every parser has checked the datagram against its type's least length.
+/// The integer at `offset`, which must be within the bytes. All parsers check the datagram against its type's minimum
+/// length first.
 #[inline]
 pub(super) fn i32_at(bytes: &[u8], offset: usize) -> i32 {
     i32::from_le_bytes(array_at(bytes, offset))
 }
 
-/// The wide integer at `offset`, which lies within the bytes.
+/// The 64-bit integer at `offset`, which must be within the bytes.
 #[inline]
 pub(super) fn i64_at(bytes: &[u8], offset: usize) -> i64 {
     i64::from_le_bytes(array_at(bytes, offset))

@@ -9,15 +9,15 @@ use crate::types::{SessionId, StreamId, TermId};
 pub struct Heartbeat {
     /// The offset of the sender's position in its term, in bytes.
     pub term_offset: i32,
-    /// Whose it is.
+    /// The session id.
     pub session_id: SessionId,
-    /// What it belongs to.
+    /// The stream id.
     pub stream_id: StreamId,
-    /// The term of the sender's position.
+    /// The term id of the sender's position.
     pub term_id: TermId,
-    /// Whether the stream has ended at this position, and the publication says so.
+    /// Whether the stream has ended at this position, and the publication signals that.
     pub end_of_stream: bool,
-    /// Whether the publication was revoked. Then the stream has ended, too.
+    /// Whether the publication was revoked. The stream has then also ended.
     pub revoked: bool,
 }
 
@@ -43,11 +43,11 @@ impl Heartbeat {
         }
     }
 
-    /// Writes the heartbeat, 32 bytes, and returns that number.
+    /// Writes the heartbeat. Returns its length, 32 bytes.
     ///
     /// # Panics
     ///
-    /// When the buffer is shorter.
+    /// If the buffer is shorter.
     pub fn write(&self, buffer: &mut [u8]) -> usize {
         self.header().write(buffer)
     }

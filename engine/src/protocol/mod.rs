@@ -45,38 +45,38 @@ pub use rtt_measurement::RttMeasurement;
 pub use setup::Setup;
 pub use status_message::{GroupTag, StatusMessage};
 
-/// A datagram, by the type of its first frame.
+/// A datagram, according to the type of its first frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
-    /// A data frame, and perhaps more frames behind it; or a heartbeat.
+    /// A data frame, possibly followed by further frames, or a heartbeat.
     Data(DataHeader),
-    /// A padding frame, and perhaps more frames behind it.
+    /// A padding frame, possibly followed by further frames.
     Padding(DataHeader),
-    /// A receiver misses part of a term.
+    /// A receiver reports a gap.
     Nak(Nak),
-    /// A receiver says how far it is, or asks for a setup.
+    /// A receiver reports its position, or asks for a setup.
     StatusMessage(StatusMessage),
-    /// A receiver refuses a stream.
+    /// A receiver rejects a stream.
     Error(ErrorFrame<'a>),
-    /// A publication presents itself.
+    /// A sender describes its publication.
     Setup(Setup),
-    /// A question or an answer that measures a round trip.
+    /// A request or a response for measuring the round-trip time.
     RttMeasurement(RttMeasurement),
-    /// Names of drivers and their addresses.
+    /// The names and addresses of drivers.
     Resolution(Resolution<'a>),
-    /// Which session answers a request.
+    /// The session that responds to a request.
     ResponseSetup(ResponseSetup),
 }
 
 impl<'a> Frame<'a> {
-    /// Reads a datagram's first frame.
+    /// Parses the first frame of a datagram.
     ///
-    /// A frame of a type that an endpoint has no use for is a frame all the same; whoever gets one ignores it and counts nothing.
+    /// A frame of a type that an endpoint does not use is valid. The endpoint ignores it without counting an error.
     ///
     /// # Errors
     ///
-    /// [`FrameError`]: the datagram is to be counted as invalid and dropped. [`FrameError::UnknownType`] and
-    /// [`FrameError::ReservedType`] when it is of a type that no driver knows.
+    /// [`FrameError`]: count the datagram as invalid and drop it. [`FrameError::UnknownType`] and
+    /// [`FrameError::ReservedType`] for a type that no driver supports.
     #[inline]
     pub fn parse(datagram: &'a [u8]) -> Result<Self, FrameError> {
         match FrameHeader::parse(datagram)?.frame_type {
@@ -92,7 +92,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The type.
+    /// The frame type.
     pub const fn frame_type(&self) -> FrameType {
         match self {
             Self::Data(_) => FrameType::Data,

@@ -9,18 +9,18 @@ use super::header::{FrameHeader, i32_at, put_i32, room};
 use super::{DATA_HEADER_LENGTH, FrameError, FrameType};
 use crate::types::{SessionId, StreamId, TermId, TermLength};
 
-/// What a receiver misses.
+/// A gap that a receiver reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nak {
-    /// Whose stream.
+    /// The session id.
     pub session_id: SessionId,
-    /// Which stream.
+    /// The stream id.
     pub stream_id: StreamId,
-    /// The term of the gap.
+    /// The term id of the gap.
     pub term_id: TermId,
-    /// Where the gap begins, in bytes.
+    /// The offset of the gap in its term, in bytes.
     pub term_offset: i32,
-    /// How many bytes are missing; the gap ends within the term, or with it.
+    /// The length of the gap in bytes. The gap ends within its term or at its end.
     pub length: i32,
 }
 
@@ -28,7 +28,7 @@ impl Nak {
     /// The length of the frame in bytes.
     pub const LENGTH: usize = 28;
 
-    /// Reads a NAK.
+    /// Parses a NAK.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl Nak {
         })
     }
 
-    /// Checks the gap against the terms of its stream. One of no bytes passes, and asks for nothing.
+    /// Checks the gap against the stream's term length. A gap of no bytes is valid and requests nothing.
     ///
     /// # Errors
     ///
@@ -60,11 +60,11 @@ impl Nak {
         Ok(())
     }
 
-    /// Writes the frame and returns its length.
+    /// Writes the frame. Returns its length.
     ///
     /// # Panics
     ///
-    /// When the buffer is shorter than [`Nak::LENGTH`].
+    /// If the buffer is shorter than [`Nak::LENGTH`].
     pub fn write(&self, buffer: &mut [u8]) -> usize {
         let buffer = room(buffer, Self::LENGTH);
         FrameHeader { frame_length: Self::LENGTH as i32, flags: 0, frame_type: FrameType::Nak }.put(buffer);

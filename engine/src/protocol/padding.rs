@@ -1,21 +1,21 @@
-//! Padding on the wire: a header that says how much of the term has no message. The sender sends such headers as they
-//! are in its log; gap filling and tests write them.
+//! Padding on the wire: a header with the length of a part of the term that contains no message. The sender sends such
+//! headers as they are in its log. Gap filling and tests write them.
 
 use super::{DataFlags, DataHeader};
 use crate::types::{SessionId, StreamId, TermId};
 
-/// A padding frame. What it covers is not sent.
+/// A padding frame. Only its header is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Padding {
-    /// How much of the term it covers, its header included, in bytes; at least a header.
+    /// The length that it covers in the term, header included, in bytes. At least a header.
     pub length: i32,
-    /// Where it is in its term, in bytes.
+    /// The offset of the frame in its term, in bytes.
     pub term_offset: i32,
-    /// Whose it is.
+    /// The session id.
     pub session_id: SessionId,
-    /// What it belongs to.
+    /// The stream id.
     pub stream_id: StreamId,
-    /// Its term.
+    /// The term id.
     pub term_id: TermId,
 }
 
@@ -34,11 +34,11 @@ impl Padding {
         }
     }
 
-    /// Writes the frame, 32 bytes, and returns that number.
+    /// Writes the frame. Returns its length, 32 bytes.
     ///
     /// # Panics
     ///
-    /// When the buffer is shorter.
+    /// If the buffer is shorter.
     pub fn write(&self, buffer: &mut [u8]) -> usize {
         self.header().write(buffer)
     }

@@ -10,37 +10,37 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::header::{FrameHeader, HEADER_LENGTH, i32_at, put_i32};
 use super::{FrameError, FrameType};
 
-/// The longest name in an entry, in bytes.
+/// The maximum length of a name in an entry, in bytes.
 pub const MAX_RESOLUTION_NAME_LENGTH: usize = 512;
 
-/// What entries are aligned to.
+/// The alignment of entries in bytes.
 const ALIGNMENT: usize = 8;
 const NAME_TO_IPV4: u8 = 1;
 const NAME_TO_IPV6: u8 = 2;
 const SELF: u8 = 0x80;
 
-/// A datagram of entries. They are checked one by one, as they are looked at.
+/// A datagram of entries. Each is checked when it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resolution<'a> {
     entries: &'a [u8],
 }
 
-/// A driver's name, and where it is.
+/// A driver's name and address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResolutionEntry<'a> {
-    /// Whether the entry is about the driver that sent it.
+    /// Whether the entry describes the driver that sent it.
     pub is_self: bool,
     /// The driver's address.
     pub address: IpAddr,
-    /// The port that its resolver listens at.
+    /// The port of the driver's resolver.
     pub port: u16,
-    /// How long ago it was heard of, in milliseconds.
+    /// How long ago the driver was last heard of, in milliseconds.
     pub age_ms: i32,
-    /// Its name: 1 to 512 bytes, ASCII unless the sender of the frame knows no better.
+    /// The name: 1 to 512 bytes. ASCII, unless a faulty peer sent something else.
     pub name: &'a [u8],
 }
 
-/// The entries of a datagram, in order. Ends after the first that is malformed.
+/// The entries of a datagram, in order. Ends after the first malformed one.
 #[derive(Clone, Debug)]
 pub struct ResolutionEntries<'a> {
     rest: &'a [u8],
@@ -54,7 +54,7 @@ pub struct ResolutionWriter<'a> {
 }
 
 impl<'a> Resolution<'a> {
-    /// Reads a datagram's header.
+    /// Parses a datagram's header.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl<'a> Iterator for ResolutionEntries<'a> {
         }
         let entry = ResolutionEntry::parse(self.rest);
         self.rest = match entry {
-            // The last entry of a datagram may be short of its alignment.
+            // The last entry of a datagram need not be padded.
             Ok((_, length)) => self.rest.get(length..).unwrap_or_default(),
             Err(_) => &[],
         };
@@ -94,7 +94,7 @@ impl<'a> ResolutionEntry<'a> {
         (8 + address + 2 + self.name.len()).next_multiple_of(ALIGNMENT)
     }
 
-    /// Reads the entry at the start of the bytes, which are what remains of the datagram. Returns its aligned length, too.
+    /// Parses the entry at the start of the bytes, which are the rest of the datagram. Also returns its aligned length.
     fn parse(bytes: &'a [u8]) -> Result<(Self, usize), FrameError> {
         let short = |least| FrameError::TooShort { found: bytes.len(), least };
         let (head, rest) = bytes.split_first_chunk::<8>().ok_or(short(8))?;
@@ -128,17 +128,17 @@ impl<'a> ResolutionEntry<'a> {
 }
 
 impl<'a> ResolutionWriter<'a> {
-    /// Starts a datagram of at most as many bytes as the buffer has.
+    /// Starts a datagram with at most the length of the buffer.
     ///
     /// # Panics
     ///
-    /// When not even a header fits.
+    /// If the buffer is too short for a header.
     pub fn new(buffer: &'a mut [u8]) -> Self {
         assert!(buffer.len() >= HEADER_LENGTH, "room for a header");
         Self { buffer, length: HEADER_LENGTH }
     }
 
-    /// Adds an entry. False, and nothing added, when it does not fit any more, or its name is empty or too long.
+    /// Adds an entry. Returns false, and adds nothing, if it does not fit, or if its name is empty or too long.
     pub fn add(&mut self, entry: &ResolutionEntry<'_>) -> bool {
         let is_name = (1..=MAX_RESOLUTION_NAME_LENGTH).contains(&entry.name.len());
         let Some(buffer) = self.buffer.get_mut(self.length..self.length + entry.length()).filter(|_| is_name) else {
@@ -165,12 +165,12 @@ impl<'a> ResolutionWriter<'a> {
         true
     }
 
-    /// Whether nothing was added.
+    /// Whether there are no entries.
     pub const fn is_empty(&self) -> bool {
         self.length == HEADER_LENGTH
     }
 
-    /// Writes the header and returns the datagram's length.
+    /// Writes the header. Returns the datagram's length.
     pub fn finish(self) -> usize {
         let header = FrameHeader { frame_length: self.length as i32, flags: 0, frame_type: FrameType::Resolution };
         header.put(&mut self.buffer[..HEADER_LENGTH]);

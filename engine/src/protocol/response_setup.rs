@@ -10,14 +10,14 @@ use super::header::{FrameHeader, i32_at, put_i32, room};
 use super::{FrameError, FrameType};
 use crate::types::{SessionId, StreamId};
 
-/// Which session answers a request.
+/// The session that responds to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResponseSetup {
-    /// Whose request stream.
+    /// The session id of the request stream.
     pub session_id: SessionId,
-    /// Which request stream.
+    /// The stream id of the request stream.
     pub stream_id: StreamId,
-    /// The publication that answers it.
+    /// The session id of the responding publication.
     pub response_session_id: SessionId,
 }
 
@@ -25,7 +25,7 @@ impl ResponseSetup {
     /// The length of the frame in bytes.
     pub const LENGTH: usize = 20;
 
-    /// Reads a response setup.
+    /// Parses a response setup.
     ///
     /// # Errors
     ///
@@ -39,11 +39,11 @@ impl ResponseSetup {
         })
     }
 
-    /// Writes the frame and returns its length.
+    /// Writes the frame. Returns its length.
     ///
     /// # Panics
     ///
-    /// When the buffer is shorter than [`ResponseSetup::LENGTH`].
+    /// If the buffer is shorter than [`ResponseSetup::LENGTH`].
     pub fn write(&self, buffer: &mut [u8]) -> usize {
         let buffer = room(buffer, Self::LENGTH);
         FrameHeader { frame_length: Self::LENGTH as i32, flags: 0, frame_type: FrameType::ResponseSetup }.put(buffer);

@@ -1,5 +1,5 @@
-//! Round-trip measurements: one side asks, and the other returns its timestamp. Sender and receiver write and parse
-//! them.
+//! Round-trip measurements: one side sends a request, and the other returns its timestamp. Sender and receiver write
+//! and parse them.
 //!
 //! ```text
 //!  0        8            12          16               24                32            40
@@ -10,20 +10,20 @@ use super::header::{FrameHeader, i32_at, i64_at, put_i32, put_i64, room};
 use super::{FrameError, FrameType};
 use crate::types::{SessionId, StreamId};
 
-/// A question or an answer.
+/// A request or a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RttMeasurement {
-    /// Whose stream.
+    /// The session id.
     pub session_id: SessionId,
-    /// Which stream.
+    /// The stream id.
     pub stream_id: StreamId,
-    /// The asking side's clock when it asked, in nanoseconds; of no meaning to the other.
+    /// The time of the request by the requester's clock, in nanoseconds. Without a meaning for the other side.
     pub echo_timestamp_ns: i64,
-    /// How long the answering side held the question, in nanoseconds. Always written as 0.
+    /// How long the responder held the request, in nanoseconds. Always written as 0.
     pub reception_delta_ns: i64,
-    /// The receiver that asks or is asked; 0 for any.
+    /// The id of the receiver that sends or gets the request. 0 for any.
     pub receiver_id: i64,
-    /// Whether it wants an answer. The protocol calls the flag REPLY, and it marks the question.
+    /// Whether this is a request. The protocol calls the flag REPLY.
     pub wants_answer: bool,
 }
 
@@ -33,7 +33,7 @@ impl RttMeasurement {
 
     const REPLY: u8 = 0x80;
 
-    /// Reads a measurement.
+    /// Parses a measurement.
     ///
     /// # Errors
     ///
@@ -50,17 +50,17 @@ impl RttMeasurement {
         })
     }
 
-    /// The answer to this question, from the receiver `receiver_id`; a sender repeats the one that it was asked by.
+    /// The response to this request, from the receiver `receiver_id`. A sender repeats the id in the request.
     #[must_use]
     pub const fn answer(&self, receiver_id: i64) -> Self {
         Self { reception_delta_ns: 0, receiver_id, wants_answer: false, ..*self }
     }
 
-    /// Writes the frame and returns its length.
+    /// Writes the frame. Returns its length.
     ///
     /// # Panics
     ///
-    /// When the buffer is shorter than [`RttMeasurement::LENGTH`].
+    /// If the buffer is shorter than [`RttMeasurement::LENGTH`].
     pub fn write(&self, buffer: &mut [u8]) -> usize {
         let buffer = room(buffer, Self::LENGTH);
         let flags = if self.wants_answer { Self::REPLY } else { 0 };

@@ -1,4 +1,4 @@
-//! Setups: a sender describes its publication, so that receivers can make an image of it. The sender writes them, the
+//! Setups: a sender describes its publication, so that receivers can create an image of it. The sender writes them, the
 //! receiver parses them.
 //!
 //! ```text
@@ -10,28 +10,29 @@ use super::header::{FrameHeader, i32_at, put_i32, room};
 use super::{DATA_HEADER_LENGTH, FrameError, FrameType, MAX_DATAGRAM_LENGTH};
 use crate::types::{Position, SessionId, StreamId, TermId, TermLength};
 
-/// What receivers must know of a publication. Offset, term length and MTU are within their ranges when it was parsed.
+/// The description of a publication for its receivers. Offset, term length and MTU are within their ranges after
+/// parsing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
-    /// The offset of the sender's position in its term, in bytes: a multiple of 32, less than the term.
+    /// The term offset of the sender's position, in bytes: a multiple of 32, less than the term length.
     pub term_offset: i32,
-    /// Whose stream.
+    /// The session id.
     pub session_id: SessionId,
-    /// Which stream.
+    /// The stream id.
     pub stream_id: StreamId,
-    /// The term of position 0.
+    /// The initial term id.
     pub initial_term_id: TermId,
-    /// The term of the sender's position.
+    /// The term id of the sender's position.
     pub active_term_id: TermId,
     /// The length of each term.
     pub term_length: TermLength,
-    /// The longest datagram, in bytes: a multiple of 32 from 32 to 65 504. 32 is less than publications of ours have.
+    /// The MTU in bytes: a multiple of 32 from 32 to 65 504. 32 is less than [`Mtu::MIN`](crate::types::Mtu::MIN).
     pub mtu: i32,
-    /// The time to live of the publication's multicast datagrams; 0 when it is the operating system's. Not checked.
+    /// The time to live of the publication's multicast datagrams. 0 for the operating system's default. Not checked.
     pub ttl: i32,
-    /// Whether the publication wants to be answered on a response channel.
+    /// Whether the publication expects a response on a response channel.
     pub asks_for_response: bool,
-    /// Whether the publication has many receivers: it is multicast, or one of many destinations.
+    /// Whether the publication has several receivers, by multicast or by several destinations.
     pub group: bool,
 }
 
@@ -42,11 +43,11 @@ impl Setup {
     const SEND_RESPONSE: u8 = 0x80;
     const GROUP: u8 = 0x40;
 
-    /// Reads a setup.
+    /// Parses a setup.
     ///
     /// # Errors
     ///
-    /// [`FrameError`], also when a field is out of its range.
+    /// [`FrameError`], also if a field is out of range.
     pub fn parse(datagram: &[u8]) -> Result<Self, FrameError> {
         let header = FrameHeader::parse_as(datagram, FrameType::Setup)?;
         let found = i64::from(i32_at(datagram, 28));
@@ -74,17 +75,17 @@ impl Setup {
         })
     }
 
-    /// The sender's position, from which a receiver joins. None when the active term is before the initial one.
+    /// The sender's position, at which a receiver joins. `None` if the active term is before the initial one.
     pub const fn position(&self) -> Option<Position> {
         let term_count = self.active_term_id.wrapping_count_since(self.initial_term_id);
         if term_count < 0 { None } else { Some(self.term_length.position(term_count, self.term_offset)) }
     }
 
-    /// Writes the frame and returns its length.
+    /// Writes the frame. Returns its length.
     ///
     /// # Panics
     ///
-    /// When the buffer is shorter than [`Setup::LENGTH`].
+    /// If the buffer is shorter than [`Setup::LENGTH`].
     pub fn write(&self, buffer: &mut [u8]) -> usize {
         let buffer = room(buffer, Self::LENGTH);
         let flags =

@@ -10,43 +10,43 @@ use super::header::{FrameHeader, i32_at, i64_at, put_i32, put_i64, room};
 use super::{DATA_HEADER_LENGTH, FrameError, FrameType};
 use crate::types::{Position, SessionId, StreamId, TermId, TermLength};
 
-/// The group that a receiver says it belongs to.
+/// The group tag in a status message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupTag {
-    /// It says nothing.
+    /// The receiver has no group tag.
     None,
-    /// This one.
+    /// The receiver has this group tag.
     Tag(i64),
-    /// What follows the message is no group tag: the frame is neither 36 nor 44 bytes long. It matches no group.
+    /// The frame is neither 36 nor 44 bytes long, so its group tag is invalid. Matches no group.
     Malformed,
 }
 
 impl GroupTag {
-    /// Whether the receiver belongs to the group `tag`.
+    /// Whether the receiver has the group tag `tag`.
     #[inline]
     pub const fn matches(self, tag: i64) -> bool {
         matches!(self, Self::Tag(found) if found == tag)
     }
 }
 
-/// How far a receiver is.
+/// A receiver's position and window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StatusMessage {
-    /// Whose stream. 0 when a receiver registers with a publication's control address and asks for whatever there is.
+    /// The session id. 0 if a receiver registers at a publication's control address and asks for any stream.
     pub session_id: SessionId,
-    /// Which stream; as for the session.
+    /// The stream id. 0 as for the session id.
     pub stream_id: StreamId,
-    /// The term that the receiver's consumers have come to. To be ignored, as the next two, when a setup is asked for.
+    /// The term id of the consumption position. Ignored, like the next two fields, if the message asks for a setup.
     pub consumption_term_id: TermId,
-    /// Where in that term they are, in bytes.
+    /// The term offset of the consumption position, in bytes.
     pub consumption_term_offset: i32,
-    /// How many bytes the receiver takes from there on.
+    /// The receiver window: the number of bytes that the receiver accepts from there on.
     pub receiver_window: i32,
-    /// The receiver's endpoint.
+    /// The id of the receiver's endpoint.
     pub receiver_id: i64,
-    /// The group that the receiver belongs to.
+    /// The receiver's group tag.
     pub group_tag: GroupTag,
-    /// Whether the receiver wants a setup, and has no position to tell.
+    /// Whether the receiver asks for a setup and has no position.
     pub asks_for_setup: bool,
     /// Whether the receiver is leaving.
     pub end_of_stream: bool,
@@ -61,7 +61,7 @@ impl StatusMessage {
     const SEND_SETUP: u8 = 0x80;
     const EOS: u8 = 0x40;
 
-    /// A message that asks for a setup.
+    /// A status message that asks for a setup.
     pub const fn setup_request(
         session_id: SessionId,
         stream_id: StreamId,
@@ -84,14 +84,14 @@ impl StatusMessage {
         }
     }
 
-    /// Reads a status message.
+    /// Parses a status message.
     ///
     /// # Errors
     ///
     /// [`FrameError`].
     pub fn parse(datagram: &[u8]) -> Result<Self, FrameError> {
         let header = FrameHeader::parse_as(datagram, FrameType::StatusMessage)?;
-        // Stated lengths are within the datagram: so much was checked.
+        // The frame length was checked against the datagram.
         let group_tag = match header.frame_length as usize {
             Self::LENGTH => GroupTag::None,
             Self::LENGTH_WITH_TAG => GroupTag::Tag(i64_at(datagram, 36)),
@@ -110,7 +110,7 @@ impl StatusMessage {
         })
     }
 
-    /// Checks offset and window against the terms of its stream; those of a stream that nobody knows count as the longest there are.
+    /// Checks offset and window against the stream's term length. For an unknown stream, use the maximum term length.
     ///
     /// # Errors
     ///
@@ -126,17 +126,17 @@ impl StatusMessage {
         Ok(())
     }
 
-    /// The position that consumers have come to, in a stream that began with `initial`. Any number, negative ones included, when the
-    /// message is not of that stream.
+    /// The consumption position in a stream with initial term id `initial`. Any number, even a negative one, if the
+    /// message does not belong to that stream.
     pub const fn position(&self, term_length: TermLength, initial: TermId) -> Position {
         term_length.position(self.consumption_term_id.wrapping_count_since(initial), self.consumption_term_offset)
     }
 
-    /// Writes the frame and returns its length.
+    /// Writes the frame. Returns its length.
     ///
     /// # Panics
     ///
-    /// When the buffer is shorter than that: [`StatusMessage::LENGTH_WITH_TAG`] is always enough.
+    /// If the buffer is too short. [`StatusMessage::LENGTH_WITH_TAG`] is always enough.
     pub fn write(&self, buffer: &mut [u8]) -> usize {
         let length = match self.group_tag {
             GroupTag::Tag(_) => Self::LENGTH_WITH_TAG,

@@ -16,15 +16,15 @@ const HEADER_LENGTH: usize = FIRST_OBSERVATION.end();
 const _: () = assert!(HEADER_LENGTH == 24);
 const ALIGNMENT: usize = 8;
 
-/// The text of the last entry of a log that is full. It is counted for each error that was dropped.
+/// The text of the last entry of a full log. Its count is the number of dropped errors.
 const FULL: &str = "(0) the error log is full: errors that it does not have yet are only counted here, until the driver is started anew";
-/// What is kept for that entry, in bytes.
+/// The space reserved for that entry, in bytes.
 const RESERVED: usize = align_up(HEADER_LENGTH + FULL.len(), ALIGNMENT);
 
-/// As much of a text as an entry holds, in bytes.
+/// The maximum length of a text in an entry, in bytes.
 const MAX_TEXT_LENGTH: usize = 8192;
 
-/// The one writer of an error log.
+/// The only writer of an error log.
 ///
 /// ```
 /// use gannet::memory::{AtomicBuffer, RawAccess};
@@ -45,31 +45,31 @@ const MAX_TEXT_LENGTH: usize = 8192;
 #[derive(Debug)]
 pub struct ErrorLog {
     buffer: AtomicBuffer,
-    /// Where the next entry starts. Not read from the log: others map it writable.
+    /// The offset of the next entry. Not loaded from the log, because others map it writable.
     next: usize,
-    /// Where the entry of each text starts. As bounded as the log itself, each text being in it.
+    /// The offset of the entry of each text. Bounded like the log, which contains all texts.
     known: HashMap<String, usize>,
 }
 
-/// What became of an error.
+/// The result of recording an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {
-    /// It has a new entry.
+    /// The error has a new entry.
     New,
-    /// It was counted in the entry that it has.
+    /// The error was counted in its existing entry.
     Again,
-    /// The log has no room for another entry. It was counted in the last entry, which says that.
+    /// The log is full. The error was counted in the last entry, which reports dropped errors.
     Dropped,
 }
 
 impl ErrorLog {
-    /// Takes the writer's place on a zeroed region.
+    /// Creates the writer of a zeroed region.
     pub fn new(buffer: AtomicBuffer) -> Self {
         Self { buffer, next: 0, known: HashMap::new() }
     }
 
-    /// Records an error seen at `now`. Errors are the same if their texts are; a text begins with its code in parentheses, and
-    /// is cut at 8192 bytes.
+    /// Records an error that occurred at `now`. Two errors are the same if their texts are equal. A text begins with
+    /// its code in parentheses, and is truncated to 8192 bytes.
     pub fn record(&mut self, now: EpochMillis, text: &str) -> Recorded {
         let text = clip(text);
         if let Some(&offset) = self.known.get(text) {
@@ -88,13 +88,13 @@ impl ErrorLog {
         Recorded::Dropped
     }
 
-    /// Counts an entry that there is.
+    /// Counts another occurrence in an existing entry.
     fn observe(&self, offset: usize, now: EpochMillis) {
         self.buffer.word(COUNT.from(offset)).fetch_add(1);
         self.buffer.word(LAST_OBSERVATION.from(offset)).store_release(now.get());
     }
 
-    /// Makes an entry that has not been observed yet, if it ends within `room`.
+    /// Adds an entry with no occurrences yet, if it ends within `room`.
     fn append(&mut self, now: EpochMillis, text: &str, room: usize) -> Option<usize> {
         let offset = self.next;
         let length = HEADER_LENGTH + text.len();
@@ -113,7 +113,7 @@ impl ErrorLog {
     }
 }
 
-/// As much of the text as an entry holds, up to a whole character.
+/// The part of the text that fits into an entry, up to a character boundary.
 fn clip(text: &str) -> &str {
     let mut end = text.len().min(MAX_TEXT_LENGTH);
     while !text.is_char_boundary(end) {
@@ -122,7 +122,7 @@ fn clip(text: &str) -> &str {
     &text[..end]
 }
 
-/// Reads an error log, at any time and without disturbing it.
+/// Reads an error log, at any time and without affecting it.
 #[derive(Clone, Debug)]
 pub struct ErrorLogReader {
     buffer: AtomicBuffer,
@@ -131,13 +131,13 @@ pub struct ErrorLogReader {
 /// One error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorObservation {
-    /// How often it was seen; 0 for an instant after it was first logged.
+    /// The number of occurrences. 0 for a moment after the error was first logged.
     pub count: i32,
-    /// When it was first seen.
+    /// When the error first occurred.
     pub first: EpochMillis,
-    /// When it was last seen; 0 for an instant after it was first logged.
+    /// When the error last occurred. 0 for a moment after it was first logged.
     pub last: EpochMillis,
-    /// What it was: a code in parentheses and a message, or a stack trace.
+    /// The error: a code in parentheses and a message, or a stack trace.
     pub text: String,
 }
 
@@ -147,11 +147,11 @@ impl ErrorLogReader {
         Self { buffer }
     }
 
-    /// Shows every error that was last seen at or after `since`, oldest entry first, and returns how many it showed.
+    /// Calls the function for every error that last occurred at or after `since`, oldest entry first. Returns how many.
     ///
     /// # Errors
     ///
-    /// [`DamagedReport`] at the first entry that cannot be one; those before it were shown.
+    /// [`DamagedReport`] at the first invalid entry. The entries before it have been reported.
     pub fn for_each(
         &self,
         since: EpochMillis,

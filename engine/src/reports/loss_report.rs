@@ -12,7 +12,7 @@ use crate::memory::{FileAccess, MapError, MappedFile, RawAccess, Reserve};
 use crate::time::EpochMillis;
 use crate::types::{SessionId, StreamId};
 
-/// The file's name within the driver's directory. Readers must do without it: it may not be there yet.
+/// The file's name within the driver's directory. Readers must handle that it does not exist yet.
 pub const LOSS_REPORT_FILE_NAME: &str = "loss-report.dat";
 
 const COUNT: Field<i64> = Field::at(0);
@@ -26,11 +26,11 @@ const CHANNEL: usize = CHANNEL_LENGTH.end();
 const _: () = assert!(CHANNEL == 44);
 const ALIGNMENT: usize = 64;
 
-/// The one writer of a loss report.
+/// The only writer of a loss report.
 #[derive(Debug)]
 pub struct LossReport {
     buffer: AtomicBuffer,
-    /// Where the next entry starts. Not read from the report: others may map it writable.
+    /// The offset of the next entry. Not loaded from the report, because others may map it writable.
     next: usize,
 }
 
@@ -43,7 +43,7 @@ pub struct LossEntry {
 }
 
 impl LossReport {
-    /// Makes the report's file, of `length` bytes, where there must be none. `mode` is its permission bits.
+    /// Creates the report's file of `length` bytes. The file must not exist. `mode` is its permission bits.
     ///
     /// # Errors
     ///
@@ -53,12 +53,12 @@ impl LossReport {
         Ok(Self::new(MappedFile::create(path, length, mode, Reserve::Space)?.into_view(RawAccess::ENGINE)))
     }
 
-    /// Takes the writer's place on a zeroed region.
+    /// Creates the writer of a zeroed region.
     pub fn new(buffer: AtomicBuffer) -> Self {
         Self { buffer, next: 0 }
     }
 
-    /// Makes the entry of an image that has just missed `bytes_lost` bytes for the first time. Nothing if there is no room.
+    /// Creates the entry of an image that has lost `bytes_lost` bytes for the first time. `None` if there is no space.
     pub fn create_entry(
         &mut self,
         now: EpochMillis,
@@ -69,8 +69,8 @@ impl LossReport {
     ) -> Option<LossEntry> {
         let offset = self.next;
         let source_at = CHANNEL + align_up(channel.len(), 4);
-        // One reader rounds the channel up before it looks for the next entry, the other does not. Spaces behind the source
-        // make both come to the same place.
+        // One reader aligns the channel's end before it looks for the next entry, another does not. Spaces after the
+        // source bring both to the same place.
         let mut spaces = 0;
         let (rounded, plain) = (source_at + 4 + source.len(), CHANNEL + channel.len() + 4 + source.len());
         while align_up(rounded + spaces, ALIGNMENT) != align_up(plain + spaces, ALIGNMENT) {
@@ -103,7 +103,7 @@ impl LossReport {
 }
 
 impl LossEntry {
-    /// Records that the image has missed another `bytes_lost` bytes, none of which were reported before.
+    /// Records that the image has lost another `bytes_lost` bytes, none of which were recorded before.
     pub fn record(&self, now: EpochMillis, bytes_lost: i64) {
         self.last.store_release(now.get());
         self.bytes_lost.fetch_add(bytes_lost);
@@ -111,30 +111,30 @@ impl LossEntry {
     }
 }
 
-/// Reads a loss report, at any time and without disturbing it.
+/// Reads a loss report, at any time and without affecting it.
 #[derive(Clone, Debug)]
 pub struct LossReportReader {
     buffer: AtomicBuffer,
 }
 
-/// What one image missed.
+/// The losses of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LossObservation {
-    /// How often something was missing.
+    /// The number of losses.
     pub count: i64,
-    /// How many bytes were missing in all.
+    /// The total number of lost bytes.
     pub bytes_lost: i64,
-    /// When something was first missing.
+    /// When the first loss occurred.
     pub first: EpochMillis,
-    /// When something was last missing.
+    /// When the last loss occurred.
     pub last: EpochMillis,
-    /// The image's session.
+    /// The image's session id.
     pub session_id: SessionId,
-    /// The image's stream.
+    /// The image's stream id.
     pub stream_id: StreamId,
     /// The subscription's channel.
     pub channel: String,
-    /// Where the image came from: address and port.
+    /// The source of the image: address and port.
     pub source: String,
 }
 
@@ -154,11 +154,11 @@ impl LossReportReader {
         Self { buffer }
     }
 
-    /// Shows every entry, oldest first, and returns how many there are.
+    /// Calls `action` for every entry, oldest first. Returns how many there are.
     ///
     /// # Errors
     ///
-    /// [`DamagedReport`] at the first entry that cannot be one; those before it were shown.
+    /// [`DamagedReport`] at the first invalid entry. The entries before it have been reported.
     pub fn for_each(&self, mut action: impl FnMut(&LossObservation)) -> Result<usize, DamagedReport> {
         let mut shown = 0;
         let mut offset = 0;
@@ -190,7 +190,7 @@ impl LossReportReader {
         Ok(shown)
     }
 
-    /// The length that stands at `at`, and where the text behind it ends, if that is within the report.
+    /// The length field at `at`, and the end of the text after it, if that is within the report.
     fn text_at(&self, at: usize, offset: usize) -> Result<(usize, usize), DamagedReport> {
         let found = self.buffer.word_at::<i32>(at).load_relaxed();
         let room = self.buffer.len() - (at + 4);

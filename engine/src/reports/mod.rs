@@ -8,19 +8,19 @@ mod loss_report;
 pub use error_log::{ErrorLog, ErrorLogReader, ErrorObservation, Recorded};
 pub use loss_report::{LOSS_REPORT_FILE_NAME, LossEntry, LossObservation, LossReport, LossReportReader};
 
-/// An entry that no driver writes. What came before it was read.
+/// A report has an invalid entry. The entries before it have been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {report} is damaged at byte {offset}: an entry of {length} bytes cannot be there")]
 pub struct DamagedReport {
-    /// Which report.
+    /// The name of the report.
     pub report: &'static str,
-    /// Where in it.
+    /// The offset of the entry.
     pub offset: usize,
     /// The length found.
     pub length: i64,
 }
 
-/// Reads text that was published, private from then on.
+/// Copies a published text.
 fn read_text(buffer: &crate::memory::AtomicBuffer, offset: usize, length: usize) -> String {
     let mut bytes = vec![0; length];
     buffer.get_bytes(offset, &mut bytes);

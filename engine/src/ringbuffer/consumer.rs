@@ -6,48 +6,48 @@ use super::layout::RingBufferError;
 use crate::memory::AtomicBuffer;
 use crate::record::{HEADER_LENGTH, PADDING_TYPE, is_record_start, occupied, type_offset};
 
-/// The one consumer of a ring.
+/// The only consumer of a ring.
 #[derive(Debug)]
 pub struct RingConsumer {
     pub(super) ring: ManyToOneRingBuffer,
-    /// Where the next record starts. The truth; the word in shared memory is its publication.
+    /// The position of the next record. The word in shared memory is a copy of it, and is never read back.
     pub(super) position: i64,
-    /// What handlers are shown: producers can change the original at any time.
+    /// A private copy of the message for handlers, because producers can change the original at any time.
     scratch: Vec<u8>,
-    /// The tail at the last search for a sound record behind a damaged one.
+    /// The tail at the last search for a valid record after a damaged one.
     pub(super) searched_to: Option<i64>,
     pub(super) repairs: u64,
 }
 
-/// What a handler wants done after a record.
+/// What the consumer does after a record, as returned by the handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadAction {
-    /// Go on.
+    /// Continue with the next record.
     Continue,
-    /// The record is done with; read no more for now.
+    /// Consume the record, and stop reading for now.
     Break,
-    /// Leave the record where it is, to be read again, and read no more for now.
+    /// Leave the record in the ring, to be read again, and stop reading for now.
     Abort,
-    /// Give producers the space of everything so far, this record included, and go on.
+    /// Free the space of all records so far, this one included, and continue.
     Commit,
 }
 
-/// A record at the consumer's position, or why there is none.
+/// The record at the consumer's position.
 pub(super) enum Record {
-    /// Nothing is there, or its producer is still writing.
+    /// There is no record, or its producer is still writing it.
     Incomplete,
-    /// A whole record.
+    /// A complete record.
     Complete {
         type_id: i32,
         /// Header included.
         length: usize,
     },
-    /// A length that no producer stores.
+    /// A record with an invalid length.
     Damaged,
 }
 
 impl RingConsumer {
-    /// Takes the consumer's place on the ring over `buffer`. There must be no other consumer; two would take each
+    /// Creates the consumer of the ring in `buffer`. There must be no other consumer, because two would take each
     /// other's messages.
     ///
     /// # Errors
@@ -56,29 +56,29 @@ impl RingConsumer {
     pub fn new(buffer: &AtomicBuffer) -> Result<Self, RingBufferError> {
         let ring = ManyToOneRingBuffer::new(buffer)?;
         let found = ring.consumer_position();
-        // A driver makes its ring anew, so this is 0; anything else is checked as little as it is trusted.
+        // A driver creates its ring anew, so this is normally 0. Any other value is untrusted.
         let position = if is_record_start(found) && found < i64::MAX / 2 { found } else { 0 };
         let scratch = vec![0; ring.max_message_length()];
         Ok(Self { ring, position, scratch, searched_to: None, repairs: 0 })
     }
 
-    /// The same ring as its producers see it.
+    /// The ring as its producers use it.
     pub fn ring(&self) -> &ManyToOneRingBuffer {
         &self.ring
     }
 
-    /// The position up to which everything has been consumed, in bytes since the ring was made.
+    /// The position up to which everything was consumed, in bytes since the ring was created.
     pub fn position(&self) -> i64 {
         self.position
     }
 
-    /// How often a damaged record or tail was skipped or repaired since this consumer was made.
+    /// The number of damaged records and tails that this consumer has skipped or repaired.
     pub fn repairs(&self) -> u64 {
         self.repairs
     }
 
-    /// Reads up to `limit` messages and returns how many it read. Handlers get the type and a private copy of the message.
-    /// A call stops at the end of the ring; the next one goes on at its front.
+    /// Reads up to `limit` messages. Returns how many. Handlers get the type and a private copy of the message. A call
+    /// stops at the end of the ring; the next one continues at its start.
     #[inline]
     pub fn read(&mut self, limit: usize, mut handler: impl FnMut(i32, &[u8])) -> usize {
         self.controlled_read(limit, |type_id, message| {
@@ -87,17 +87,17 @@ impl RingConsumer {
         })
     }
 
-    /// As [`Self::read`], with a handler that says how to go on.
+    /// As [`Self::read`], but the handler's return value says how to continue.
     #[inline]
     pub fn controlled_read(&mut self, limit: usize, handler: impl FnMut(i32, &[u8]) -> ReadAction) -> usize {
         if self.has_record() { self.read_records(limit, handler) } else { 0 }
     }
 
-    /// Whether there is anything at all to be read: what a consumer finds out in each of its turns.
+    /// Whether there may be a record, checked in every duty cycle.
     #[inline]
     fn has_record(&self) -> bool {
         let ring = self.ring.ring();
-        // No more than a reason to look: whoever looks acquires.
+        // Only a reason to look. The look itself has acquire ordering.
         ring.data.word_at::<i32>(ring.index(self.position)).load_relaxed() > 0
     }
 
@@ -110,7 +110,7 @@ impl RingConsumer {
             let (type_id, length) = match self.record_at(reached) {
                 Record::Incomplete => break,
                 Record::Complete { type_id, length } => (type_id, length),
-                // Once all before it is published, it is the search that moves the consumer.
+                // Everything before it is published, so only a search can move the consumer past it.
                 Record::Damaged if reached == self.position => {
                     self.search_for_sound_record();
                     return messages;
@@ -142,7 +142,7 @@ impl RingConsumer {
         messages
     }
 
-    /// The record at `position`, which is the consumer's own or follows from it by whole records.
+    /// The record at `position`, which is the consumer's own position, or follows it by whole records.
     pub(super) fn record_at(&self, position: i64) -> Record {
         let ring = self.ring.ring();
         let index = ring.index(position);
@@ -153,7 +153,8 @@ impl RingConsumer {
             return Record::Incomplete;
         }
         let type_id = ring.data.word_at::<i32>(type_offset(index)).load_relaxed();
-        // The record's producer moved the tail past it before it stored the length that was read above, so this is no older.
+        // The record's producer moved the tail past it before it stored the length that was loaded above, so this is no
+        // older.
         let tail = ring.tail.load_relaxed();
         match (ring.claimed(self.position, tail), self.checked_length(index, length, type_id)) {
             (Some(_), Some(length)) if occupied(length) as i64 <= tail - position => {
@@ -163,15 +164,15 @@ impl RingConsumer {
         }
     }
 
-    /// The length, when a record of this type may have it at this index.
+    /// The length, if it is valid for a record of this type at this index.
     pub(super) fn checked_length(&self, index: usize, length: i32, type_id: i32) -> Option<usize> {
         let to_end = self.ring.capacity() - index;
         let length = usize::try_from(length).ok().filter(|length| (HEADER_LENGTH..=to_end).contains(length))?;
         (type_id == PADDING_TYPE || length - HEADER_LENGTH <= self.scratch.len()).then_some(length)
     }
 
-    /// Gives everything below `position` back to the producers. All of it is zeroed first, headers, payload and padding:
-    /// producers rely on finding zero where the length of a record that nobody has started yet would be.
+    /// Frees everything below `position` for the producers. Zeroes all of it first, headers, payload and padding,
+    /// because producers rely on zeroes where the length of a record will be.
     pub(super) fn publish(&mut self, position: i64) {
         let ring = self.ring.ring();
         let consumed = position - self.position;

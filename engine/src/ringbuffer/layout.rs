@@ -3,7 +3,7 @@
 use crate::memory::{AtomicBuffer, Field, OwnedWord};
 use crate::record::{self, GREATEST_CAPACITY, LEAST_CAPACITY, is_record_start};
 
-/// The bytes behind the records: five words, each on its own pair of cache lines.
+/// The length of the trailer after the records: five words, each on its own pair of cache lines.
 pub const RING_TRAILER_LENGTH: usize = 768;
 
 const TAIL: Field<i64> = Field::at(128);
@@ -13,7 +13,7 @@ const CORRELATION: Field<i64> = Field::at(512);
 const HEARTBEAT: Field<i64> = Field::at(640);
 const _: () = assert!(HEARTBEAT.start() + 128 == RING_TRAILER_LENGTH, "the last slot ends the trailer");
 
-/// A buffer that cannot be a ring.
+/// The length of the buffer is not valid for a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a ring of {length} bytes is impossible: less its trailer of {RING_TRAILER_LENGTH} bytes it must be a power of two \
@@ -59,13 +59,13 @@ impl Ring {
         record::max_message_length(self.capacity())
     }
 
-    /// Where a position falls. Within the capacity, whatever the position.
+    /// The index of a position in the ring. Below the capacity for every position.
     #[inline]
     pub(super) fn index(&self, position: i64) -> usize {
         record::index(position, self.capacity())
     }
 
-    /// How many bytes lie between two positions, if the ring can hold that many and records can start at both.
+    /// The number of bytes between two positions, if it is at most the capacity and records can start at both.
     pub(super) fn claimed(&self, head: i64, tail: i64) -> Option<usize> {
         let claimed = usize::try_from(tail.wrapping_sub(head)).ok()?;
         (claimed <= self.capacity() && is_record_start(head) && is_record_start(tail)).then_some(claimed)

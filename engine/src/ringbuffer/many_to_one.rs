@@ -8,7 +8,7 @@ use crate::sync::{Ordering, fence};
 use crate::time::EpochMillis;
 use crate::types::CorrelationId;
 
-/// The ring as clients and observers see it. Any number of these may exist, in any number of processes.
+/// The ring for clients and observers. Any number of these can exist, in any number of processes.
 ///
 /// ```
 /// use gannet::memory::{AtomicBuffer, RawAccess};
@@ -30,30 +30,30 @@ pub struct ManyToOneRingBuffer {
     ring: Ring,
 }
 
-/// Why a message was not written. Nothing has been claimed.
+/// Why a message was not written. Nothing was claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RingWriteError {
-    /// The consumer has not yet made room. Retry later.
+    /// The consumer has not freed enough space yet. Try again later.
     #[error("the command ring is full: the driver has not consumed what is in it")]
     Full,
-    /// The message can never be written.
+    /// The message is too long for this ring.
     #[error("a message of {length} bytes is longer than the {max} bytes that this command ring carries")]
     TooLong {
         /// The message's length in bytes.
         length: usize,
-        /// The greatest length in bytes.
+        /// The maximum length in bytes.
         max: usize,
     },
-    /// Types below 1 are reserved.
+    /// Message types below 1 are reserved.
     #[error("message type {found} is reserved: types are at least 1")]
     InvalidType {
-        /// The type given.
+        /// The message type given.
         found: i32,
     },
-    /// Someone has stored a tail that no producer stores. The consumer repairs the ring when it notices.
+    /// The tail has an invalid value. The consumer repairs the ring when it notices.
     #[error("the command ring is damaged: its tail is {tail}, which is no position of a record")]
     Damaged {
-        /// The tail found.
+        /// The tail.
         tail: i64,
     },
 }
@@ -86,7 +86,7 @@ impl ManyToOneRingBuffer {
     ///
     /// # Errors
     ///
-    /// See [`RingWriteError`]; nothing is written.
+    /// [`RingWriteError`]. Nothing was written.
     pub fn write(&self, type_id: i32, message: &[u8]) -> Result<(), RingWriteError> {
         let mut claim = self.try_claim(type_id, message.len())?;
         claim.put_bytes(0, message);
@@ -94,11 +94,12 @@ impl ManyToOneRingBuffer {
         Ok(())
     }
 
-    /// Claims space for a message of `length` bytes, to be written in place. The consumer waits for it: commit or abort soon.
+    /// Claims space for a message of `length` bytes. Write the message there. The consumer waits for the claim, so
+    /// commit or abort it soon.
     ///
     /// # Errors
     ///
-    /// See [`RingWriteError`]; nothing is claimed.
+    /// [`RingWriteError`]. Nothing was claimed.
     pub fn try_claim(&self, type_id: i32, length: usize) -> Result<RingClaim<'_>, RingWriteError> {
         if type_id < 1 {
             return Err(RingWriteError::InvalidType { found: type_id });
@@ -115,45 +116,45 @@ impl ManyToOneRingBuffer {
         Ok(claim)
     }
 
-    /// Draws an identifier that no other client of this driver, nor the driver, will draw.
+    /// Returns an identifier that neither the driver nor another of its clients gets.
     pub fn next_correlation_id(&self) -> CorrelationId {
         CorrelationId::new(self.ring.correlation.fetch_add(1))
     }
 
-    /// When the driver last showed that it lives, by the wall clock: 0 before it is ready, -1 once it has closed.
+    /// The driver's last heartbeat, by the wall clock. 0 before the driver is ready, -1 once it is closed.
     pub fn consumer_heartbeat(&self) -> EpochMillis {
         // ORDERING(rb.heartbeat): Acquire. Pairs with the Release store in `set_consumer_heartbeat`.
         EpochMillis::new(self.ring.heartbeat.load_acquire())
     }
 
-    /// Shows that the driver lives. Only the driver calls it.
+    /// Stores the driver's heartbeat. Only the driver calls this.
     pub fn set_consumer_heartbeat(&self, now: EpochMillis) {
-        // ORDERING(rb.heartbeat): Release. Pairs with the Acquire load in `consumer_heartbeat`; publishes what the driver set
-        // up before it said that it was there.
+        // ORDERING(rb.heartbeat): Release. Pairs with the Acquire load in `consumer_heartbeat`; publishes what the
+        // driver set up before its first heartbeat.
         self.ring.heartbeat.store_release(now.get());
     }
 
-    /// The position up to which everything has been consumed, in bytes since the ring was made.
+    /// The position up to which everything was consumed, in bytes since the ring was created.
     pub fn consumer_position(&self) -> i64 {
         // ORDERING(rb.head): Acquire. Pairs with the Release store in the consumer's `publish`.
         self.ring.head.load_acquire()
     }
 
-    /// The position up to which space has been claimed, in bytes since the ring was made.
+    /// The position up to which space was claimed, in bytes since the ring was created.
     pub fn producer_position(&self) -> i64 {
         self.ring.tail.load_relaxed()
     }
 
-    /// Claims `required` bytes, a multiple of the alignment, and returns the index where they start. When they do not fit
-    /// before the end of the ring, the rest of it becomes padding and the claim starts at the front.
+    /// Claims `required` bytes, a multiple of the alignment. Returns the index at which they start. If they do not fit
+    /// before the end of the ring, the rest becomes padding and the claim starts at index 0.
     fn claim_space(&self, required: usize) -> Result<usize, RingWriteError> {
         let Ring { tail, head_cache, head, .. } = &self.ring;
         let required_bytes = required as i64;
-        // ORDERING(rb.head-cache): Acquire. Pairs with the Release stores below, by whichever producer; what is below that head
-        // was zeroed by the consumer before it published it.
+        // ORDERING(rb.head-cache): Acquire. Pairs with the Release stores below, by any producer; what is below that
+        // head was zeroed by the consumer before it published it.
         let mut known_head = head_cache.load_acquire();
         loop {
-            // No ordering: an old tail only fails the exchange below.
+            // No ordering is needed: with an old tail, the exchange below fails.
             let claimed_to = tail.load_relaxed();
             if !is_record_start(claimed_to) || claimed_to > i64::MAX - self.ring.capacity() as i64 * 2 {
                 return Err(RingWriteError::Damaged { tail: claimed_to });
@@ -167,16 +168,16 @@ impl ManyToOneRingBuffer {
             let padding = if required <= to_end {
                 0
             } else {
-                // The padding takes all that is left at the end, so what counts is the room in front of the head, not how
-                // many bytes are free.
+                // The padding occupies all of the space at the end, so the space before the head counts, not the total
+                // free space.
                 let fits_in_front = |head: i64| required <= self.ring.index(head);
                 if !fits_in_front(known_head) {
                     known_head = self.refresh_head(head, head_cache, fits_in_front)?;
                 }
                 to_end
             };
-            // That one producer wins is all that matters here: the bytes between the two positions are its own. That they are zero
-            // it knows from the head.
+            // It only matters that one producer succeeds, which then owns the bytes between the two positions. From the
+            // head it knows that they are zero.
             if tail.compare_exchange(claimed_to, claimed_to + required_bytes + padding as i64).is_err() {
                 continue;
             }
@@ -189,33 +190,34 @@ impl ManyToOneRingBuffer {
         }
     }
 
-    /// What is free when the consumer is at `head` and producers are at `tail`, in bytes; negative when the head is so old
-    /// that more than a lap lies between the two.
+    /// The free space with the consumer at `head` and the producers at `tail`, in bytes. Negative if the head is so old
+    /// that more than a lap is between the two.
     fn free_space(&self, head: i64, tail: i64) -> i64 {
         (self.ring.capacity() as i64).saturating_sub(tail.saturating_sub(head))
     }
 
-    /// Looks where the consumer really is and tells the other producers, if that is far enough.
+    /// Loads the consumer's position, and stores it for the other producers if it is far enough.
     fn refresh_head(
         &self,
         head: &crate::memory::OwnedWord<i64>,
         head_cache: &crate::memory::OwnedWord<i64>,
         is_enough: impl Fn(i64) -> bool,
     ) -> Result<i64, RingWriteError> {
-        // ORDERING(rb.head): Acquire. Pairs with the Release store in the consumer's `publish`; everything below that position
-        // is zero.
+        // ORDERING(rb.head): Acquire. Pairs with the Release store in the consumer's `publish`; everything below that
+        // position is zero.
         let head = head.load_acquire();
         if !is_enough(head) {
             return Err(RingWriteError::Full);
         }
-        // ORDERING(rb.head-cache): Release. Pairs with the Acquire load in `claim_space`; hands on what `rb.head` published. An
-        // older head may overwrite a newer one: both are safe, the older only costs a producer another look.
+        // ORDERING(rb.head-cache): Release. Pairs with the Acquire load in `claim_space`; passes on what `rb.head`
+        // published. An older head may overwrite a newer one. Both are safe; the older one only costs a producer
+        // another look.
         head_cache.store_release(head);
         Ok(head)
     }
 }
 
-/// Space in the ring, to be filled and committed. Dropping it aborts it: the consumer skips the space.
+/// Claimed space in the ring. Dropping it aborts the claim, and the consumer skips the space.
 #[derive(Debug)]
 #[must_use = "a claim that is dropped is aborted"]
 pub struct RingClaim<'a> {
@@ -236,7 +238,7 @@ impl RingClaim<'_> {
     ///
     /// # Panics
     ///
-    /// When they leave the claimed length.
+    /// If they exceed the claimed length.
     pub fn put_bytes(&mut self, offset: usize, bytes: &[u8]) {
         assert!(
             offset <= self.len() && bytes.len() <= self.len() - offset,
@@ -247,13 +249,13 @@ impl RingClaim<'_> {
         self.ring.data.put_bytes(self.index + HEADER_LENGTH + offset, bytes);
     }
 
-    /// Hands the message to the consumer.
+    /// Publishes the message to the consumer.
     pub fn commit(self) {
         commit_length(self.ring, self.index, self.length);
         core::mem::forget(self);
     }
 
-    /// Gives the space up.
+    /// Aborts the claim. The consumer skips the space.
     pub fn abort(self) {
         drop(self);
     }
@@ -261,7 +263,7 @@ impl RingClaim<'_> {
 
 impl Drop for RingClaim<'_> {
     fn drop(&mut self) {
-        // A model that has failed is being unwound, and takes no more steps.
+        // A failed model is being unwound, and executes no more operations.
         if cfg!(engine_loom) && std::thread::panicking() {
             return;
         }
@@ -269,15 +271,16 @@ impl Drop for RingClaim<'_> {
     }
 }
 
-/// Marks claimed space as being written, before anything else is stored there: whoever finds a byte of it finds that too.
+/// Marks claimed space as being written before anything else is stored there, so that whoever finds a byte of it also
+/// finds the mark.
 fn start_record(ring: &Ring, index: usize, length: i32) {
     ring.data.word_at::<i32>(index).store_relaxed(-length);
-    // ORDERING(rb.record-started): Release fence. Pairs with the Acquire probes in `unblock`; a scan that sees any of the stores
-    // after it also sees the negative length before it, and leaves the record to its writer.
+    // ORDERING(rb.record-started): Release fence. Pairs with the Acquire probes in `unblock`; a scan that sees any of
+    // the stores after it also sees the negative length before it, and leaves the record to its producer.
     fence(Ordering::Release);
 }
 
-/// Ends a record that carries nothing, or gives one up.
+/// Commits a padding record.
 pub(super) fn finish_record(ring: &Ring, index: usize, type_id: i32, length: i32) {
     ring.data.word_at::<i32>(type_offset(index)).store_relaxed(type_id);
     commit_length(ring, index, length);

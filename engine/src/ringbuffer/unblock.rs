@@ -14,11 +14,11 @@ use super::consumer::Record;
 use super::many_to_one::finish_record;
 use crate::record::{ALIGNMENT, HEADER_LENGTH, PADDING_TYPE, occupied, type_offset};
 
-/// How many sound records in a row are taken for the truth when the tail is further away.
+/// The number of consecutive valid records that count as evidence if the tail is further away.
 const SOUND_RUN: usize = 3;
 
 impl RingConsumer {
-    /// Clears what blocks the ring at the consumer's position. True if it changed anything: read again then.
+    /// Removes what blocks the ring at the consumer's position. Returns whether it changed anything; if so, read again.
     pub fn unblock(&mut self) -> bool {
         let ring = self.ring.ring();
         let tail = ring.tail.load_relaxed();
@@ -27,8 +27,8 @@ impl RingConsumer {
             return true;
         };
         if ring.head.load_relaxed() != self.position {
-            // ORDERING(rb.head): Release. Pairs with the Acquire load in `refresh_head`. Someone else stored it; producers measure
-            // what is free by it.
+            // ORDERING(rb.head): Release. Pairs with the Acquire load in `refresh_head`. Another process has
+            // overwritten it; producers compute the free space from it.
             ring.head.store_release(self.position);
         }
         if claimed == 0 {
@@ -51,7 +51,7 @@ impl RingConsumer {
         }
     }
 
-    /// A producer died while writing the record at `index`: what it claimed becomes padding.
+    /// Handles a producer that died while writing the record at `index`: its claim becomes padding.
     fn pad_unfinished(&mut self, index: usize, limit: usize, negative: i32) -> bool {
         match negative.checked_neg().and_then(|length| self.checked_length(index, length, PADDING_TYPE)) {
             Some(length) if occupied(length) <= limit - index => self.pad(index, length),
@@ -60,22 +60,23 @@ impl RingConsumer {
         true
     }
 
-    /// A producer died before it started the record at `index`: the space up to the next record becomes padding. Records never
-    /// wrap, so if all is zero to the end of the ring then the next record is the one at the front. And if the ring is so full
-    /// of such claims that none may ever follow, there is nothing to wait for. The reference stays blocked in both cases.
+    /// Handles a producer that died before it began the record at `index`: the space up to the next record becomes
+    /// padding. Records never wrap, so if everything is zero up to the end of the ring, the next record is the one at
+    /// index 0. If the ring is so full of such claims that no record may ever follow, there is no point in waiting. The
+    /// reference stays blocked in both cases.
     fn pad_unstarted(&mut self, index: usize, claimed: usize) -> bool {
         let capacity = self.ring.capacity();
         let data = &self.ring.ring().data;
         let limit = (index + claimed).min(capacity);
-        // ORDERING(rb.record-started): Acquire. Pairs with the Release fence in `start_record`; if what is found is not a length but
-        // the inside of a record that is being written, the way back finds that record's negative length.
+        // ORDERING(rb.record-started): Acquire. Pairs with the Release fence in `start_record`; if the word that was
+        // found is inside a record that is being written, the second scan below finds that record's negative length.
         let next = (index + ALIGNMENT..limit)
             .step_by(ALIGNMENT)
             .find(|&at| data.probe_acquire(at) != 0)
             .or_else(|| (index + claimed > capacity && data.probe_acquire(0) != 0).then_some(capacity))
             .or_else(|| (capacity - claimed < occupied(HEADER_LENGTH + capacity / 8)).then_some(limit));
         let Some(next) = next else { return false };
-        // The way back. ORDERING(rb.record-started) is the scan's; these loads only come after it.
+        // The second scan, backwards. ORDERING(rb.record-started) is the first scan's; these loads only come after it.
         if (index..next).step_by(ALIGNMENT).rev().any(|at| data.probe_acquire(at) != 0) {
             return false;
         }
@@ -87,7 +88,7 @@ impl RingConsumer {
         finish_record(self.ring.ring(), index, PADDING_TYPE, length as i32);
     }
 
-    /// Skips a damaged record if there is evidence of where the next sound one starts. See the head of this file.
+    /// Skips a damaged record if there is evidence of where the next valid one starts. See the module's documentation.
     pub(super) fn search_for_sound_record(&mut self) -> bool {
         let ring = self.ring.ring();
         let tail = ring.tail.load_relaxed();
@@ -103,7 +104,7 @@ impl RingConsumer {
         let limit = (index + claimed).min(self.ring.capacity());
         let mut found =
             (index + ALIGNMENT..limit).step_by(ALIGNMENT).find(|&at| self.is_sound_run(at, limit)).map(|at| at - index);
-        // Records never wrap: one starts at the front if anything was claimed there.
+        // Records never wrap, so one starts at index 0 if anything was claimed there.
         if found.is_none() && index + claimed > limit && self.is_sound_run(0, index + claimed - limit) {
             found = Some(limit - index);
         }
@@ -116,8 +117,8 @@ impl RingConsumer {
         }
     }
 
-    /// Whether committed records follow one another from `index` to `limit`, or at least a run of them. What is found is only
-    /// a reason to look there; reading it checks each record again.
+    /// Whether there are consecutive committed records from `index` to `limit`, or at least a run of them. The result
+    /// is only a reason to read there; reading checks each record again.
     fn is_sound_run(&self, mut index: usize, limit: usize) -> bool {
         let data = &self.ring.ring().data;
         for _ in 0..SOUND_RUN {
@@ -141,14 +142,14 @@ impl RingConsumer {
         self.publish(self.position + bytes as i64);
     }
 
-    /// Someone stored a tail that is no position of this lap. Nothing in the ring can be trusted: it starts afresh, empty.
+    /// Another process has stored an impossible tail. Nothing in the ring can be trusted, so it is emptied.
     fn reset_tail(&mut self, found: i64) {
         self.repairs += 1;
         let ring = self.ring.ring();
         ring.data.zero(0, ring.capacity());
         // ORDERING(rb.head): Release. Pairs with the Acquire load in `refresh_head`; publishes the zeroes.
         ring.head.store_release(self.position);
-        // Should a producer have moved it meanwhile, the next call sees to it.
+        // If a producer has moved it meanwhile, the next call handles that.
         let _ = ring.tail.compare_exchange(found, self.position);
     }
 }

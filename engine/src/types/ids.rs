@@ -10,13 +10,13 @@ macro_rules! identifier {
         pub struct $name($repr);
 
         impl $name {
-            /// Wraps the number as it stands in shared memory.
+            /// Wraps the number in shared memory.
             #[inline]
             pub const fn new(value: $repr) -> Self {
                 Self(value)
             }
 
-            /// The number as it stands in shared memory.
+            /// The number in shared memory.
             #[inline]
             pub const fn get(self) -> $repr {
                 self.0
@@ -39,38 +39,38 @@ macro_rules! identifier {
 }
 
 identifier!(
-    /// A client of the driver: a correlation id that it drew when it connected.
+    /// The id of a driver's client: a correlation id that it drew when it connected.
     ClientId(i64)
 );
 identifier!(
-    /// One request to the driver. Drawn from the counter in the to-driver ring; never dense for one client, since the
-    /// driver and all clients draw from it.
+    /// The id of a command to the driver, drawn from the counter in the to-driver ring. The ids of one client are not
+    /// consecutive, because the driver and all clients draw from the same counter.
     CorrelationId(i64)
 );
 identifier!(
-    /// A resource of the driver: the correlation id of the command that created it.
+    /// The id of a driver's resource: the correlation id of the command that created it.
     RegistrationId(i64)
 );
 identifier!(
-    /// One publisher's incarnation of a stream.
+    /// The id of a session: one publisher's incarnation of a stream.
     SessionId(i32)
 );
 identifier!(
-    /// A stream within a channel; chosen by the application.
+    /// The id of a stream within a channel, chosen by the application.
     StreamId(i32)
 );
 identifier!(
-    /// A counter: the index of its record in the counters regions.
+    /// The id of a counter: the index of its record in the counters regions.
     CounterId(i32)
 );
 
 identifier!(
-    /// A recording of an archive or a journal: dense from 0, never used again.
+    /// The id of a recording of an archive or a journal: consecutive from 0, never reused.
     RecordingId(i64)
 );
 
 impl CorrelationId {
-    /// The resource that the command with this id creates.
+    /// The registration id of the resource that the command with this id creates.
     #[inline]
     pub const fn registration(self) -> RegistrationId {
         RegistrationId(self.0)
@@ -78,6 +78,6 @@ impl CorrelationId {
 }
 
 impl CounterId {
-    /// "No counter": the channel status of IPC publications, IPC subscriptions and spies (`NO_ID_ALLOCATED`).
+    /// No counter: the channel status of IPC publications, IPC subscriptions and spies (`NO_ID_ALLOCATED`).
     pub const NONE: Self = Self(-1);
 }

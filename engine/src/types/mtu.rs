@@ -1,14 +1,14 @@
-//! The longest datagram of a stream.
+//! The MTU of a stream.
 
 use core::fmt;
 
-/// The longest frame that a publication sends in one piece, in bytes, its 32-byte header included: a multiple of 32, more
-/// than a header, and at most what a UDP datagram can carry.
+/// The maximum transmission unit: the length in bytes of the longest frame that a publication sends in one piece, its
+/// 32-byte header included. A multiple of 32, more than a header, and at most what a UDP datagram can carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(transparent)]
 pub struct Mtu(i32);
 
-/// A number that is no MTU.
+/// A number that is not a valid MTU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("MTU {found} is not a multiple of 32 from {} to {}", Mtu::MIN, Mtu::MAX)]
 pub struct MtuError {
@@ -17,11 +17,11 @@ pub struct MtuError {
 }
 
 impl Mtu {
-    /// A header and the least payload: 64 bytes.
+    /// The minimum: a header and the smallest payload, 64 bytes.
     pub const MIN: Self = Self(64);
-    /// The greatest UDP payload that is a multiple of 32: 65 504 bytes.
+    /// The maximum: the largest UDP payload that is a multiple of 32, 65 504 bytes.
     pub const MAX: Self = Self(65_504);
-    /// What the reference's drivers use when nothing is stated: 1 408 bytes, which fits an Ethernet frame.
+    /// The default of the reference's drivers: 1 408 bytes, which fits into an Ethernet frame.
     pub const DEFAULT: Self = Self(1_408);
 
     /// The length of a data frame's header.
@@ -45,7 +45,7 @@ impl Mtu {
         self.0
     }
 
-    /// The longest payload of one fragment: the MTU without the frame's header. Itself a multiple of 32.
+    /// The maximum payload of one fragment: the MTU without the frame header. A multiple of 32.
     #[inline]
     pub const fn max_payload_length(self) -> usize {
         (self.0 - Self::HEADER_LENGTH) as usize

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// A position in a stream, in bytes since its first term began, frame headers and padding included.
+/// A position in a stream: the number of bytes since the start of its first term, frame headers and padding included.
 ///
 /// Positions only grow. The position that `offer` returns is the one *after* the message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -10,13 +10,13 @@ use core::fmt;
 pub struct Position(i64);
 
 impl Position {
-    /// Wraps the number as it stands in a position counter.
+    /// Wraps the value of a position counter.
     #[inline]
     pub const fn new(value: i64) -> Self {
         Self(value)
     }
 
-    /// The number as it stands in a position counter.
+    /// The value of a position counter.
     #[inline]
     pub const fn get(self) -> i64 {
         self.0

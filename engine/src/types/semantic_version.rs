@@ -1,39 +1,39 @@
-//! Versions as shared memory contains them.
+//! Versions in shared memory.
 
 use core::fmt;
 
-/// A version of three parts in one word: major, minor and patch, the last two below 256.
+/// A version in one word: major, minor and patch. Minor and patch are below 256.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct SemanticVersion(i32);
 
 impl SemanticVersion {
-    /// Puts the three parts together.
+    /// Combines the three parts.
     pub const fn new(major: u8, minor: u8, patch: u8) -> Self {
         Self((major as i32) << 16 | (minor as i32) << 8 | patch as i32)
     }
 
-    /// Wraps the number as it stands in shared memory.
+    /// Wraps the number in shared memory.
     pub const fn from_bits(bits: i32) -> Self {
         Self(bits)
     }
 
-    /// The number as it stands in shared memory.
+    /// The number in shared memory.
     pub const fn bits(self) -> i32 {
         self.0
     }
 
-    /// The part that differs between versions that do not understand each other; any number at all in a damaged file.
+    /// The major version. Different major versions are incompatible. Any number in a damaged file.
     pub const fn major(self) -> i32 {
         self.0 >> 16
     }
 
-    /// The part that grows with what is added compatibly.
+    /// The minor version, which increases with compatible additions.
     pub const fn minor(self) -> i32 {
         self.0 >> 8 & 0xFF
     }
 
-    /// The part that grows with corrections.
+    /// The patch version, which increases with corrections.
     pub const fn patch(self) -> i32 {
         self.0 & 0xFF
     }

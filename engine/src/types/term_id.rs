@@ -1,34 +1,34 @@
-//! A term's identity, and its wrapping arithmetic.
+//! The id of a term, and its wrapping arithmetic.
 
 use core::fmt;
 
-/// The id of one term of a stream. Ids start anywhere and wrap, so they are never compared by size: the *term count*
-/// since the initial term id is what orders them.
+/// The id of a term of a stream. Ids start at any number and wrap, so they are not ordered by size but by the *term
+/// count* since the initial term id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub struct TermId(i32);
 
 impl TermId {
-    /// Wraps the number as it stands in a frame header.
+    /// Wraps the number in a frame header.
     #[inline]
     pub const fn new(value: i32) -> Self {
         Self(value)
     }
 
-    /// The number as it stands in a frame header.
+    /// The number in a frame header.
     #[inline]
     pub const fn get(self) -> i32 {
         self.0
     }
 
-    /// The id `terms` terms later, wrapping; a negative number goes back.
+    /// The id `terms` terms later, wrapping. A negative number goes back.
     #[inline]
     #[must_use]
     pub const fn wrapping_add(self, terms: i32) -> Self {
         Self(self.0.wrapping_add(terms))
     }
 
-    /// How many terms this one is after `initial`, wrapping. Negative when it is not of that stream.
+    /// The number of terms since `initial`, wrapping. Negative if this id does not belong to that stream.
     #[inline]
     pub const fn wrapping_count_since(self, initial: Self) -> i32 {
         self.0.wrapping_sub(initial.0)

@@ -6,13 +6,13 @@ use super::{Position, TermId};
 
 /// The length of each of a log's three terms, in bytes: a power of two from 64 KiB to 1 GiB.
 ///
-/// Being a power of two is what turns position arithmetic into shifts and masks, so that arithmetic lives here.
+/// Because it is a power of two, position arithmetic uses shifts and masks. That arithmetic is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TermLength {
     shift: u32,
 }
 
-/// A number that is no term length.
+/// A number that is not a valid term length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("term length {found} is not a power of two from {} to {}", TermLength::MIN, TermLength::MAX)]
 pub struct TermLengthError {
@@ -21,9 +21,9 @@ pub struct TermLengthError {
 }
 
 impl TermLength {
-    /// The least term length of a log that is shared with other processes: 64 KiB.
+    /// The minimum term length of a log that is shared with other processes: 64 KiB.
     pub const MIN: Self = Self { shift: 16 };
-    /// The greatest term length: 1 GiB.
+    /// The maximum term length: 1 GiB.
     pub const MAX: Self = Self { shift: 30 };
 
     /// Checks a length in bytes.
@@ -38,7 +38,7 @@ impl TermLength {
         Ok(Self { shift: bytes.trailing_zeros() })
     }
 
-    /// A term of a few frames, for models that must explore every interleaving. Never found in a file.
+    /// A term of a few frames, for models that explore every interleaving. Never found in a file.
     #[cfg(engine_loom)]
     pub const fn tiny(bytes: i32) -> Self {
         assert!(bytes.count_ones() == 1 && bytes >= 64);
@@ -51,44 +51,44 @@ impl TermLength {
         1 << self.shift
     }
 
-    /// How many bits of a position are the offset within a term.
+    /// The number of bits of a position that are the offset within a term.
     #[inline]
     pub const fn position_bits(self) -> u32 {
         self.shift
     }
 
-    /// The position at which the stream's last term ends. A message may end exactly there, and none may start there.
+    /// The maximum position: the end of the stream's last term. A message may end there, but none may start there.
     #[inline]
     pub const fn max_position(self) -> Position {
         Position::new((1 << 31) << self.shift)
     }
 
-    /// The longest message that a publication with this term length may carry: an eighth of a term, 16 MiB at most.
+    /// The maximum length of a message of a publication with this term length: an eighth of a term, at most 16 MiB.
     #[inline]
     pub const fn max_message_length(self) -> usize {
         let eighth = 1_usize << (self.shift - 3);
         if eighth < 16 << 20 { eighth } else { 16 << 20 }
     }
 
-    /// The position of `offset` within the term that is `term_count` terms after the initial one.
+    /// The position of `offset` in the term with this count, from the initial one.
     #[inline]
     pub const fn position(self, term_count: i32, offset: i32) -> Position {
         Position::new(((term_count as i64) << self.shift) + offset as i64)
     }
 
-    /// How many terms the position is past the initial one.
+    /// The number of terms between the initial term and the position's.
     #[inline]
     pub const fn term_count(self, position: Position) -> i32 {
         (position.get() >> self.shift) as i32
     }
 
-    /// The position's offset within its term. A position at the end of a term is offset 0 of the next.
+    /// The position's offset in its term. The end of a term has offset 0 of the next term.
     #[inline]
     pub const fn offset(self, position: Position) -> i32 {
         (position.get() & ((1 << self.shift) - 1)) as i32
     }
 
-    /// The id of the term that the position falls into.
+    /// The id of the term that contains the position.
     #[inline]
     pub const fn term_id(self, position: Position, initial: TermId) -> TermId {
         initial.wrapping_add(self.term_count(position))
