@@ -136,7 +136,6 @@ impl Sidecar {
     /// The entry for the `slot`-th 64 KiB of the segment, if it is there and plausible. Entries beyond the covered
     /// frames may belong to frames that were lost with the power. If the sidecar covers nothing, that is true even of
     /// the first entry, although its position is correct.
-    /// whose position is the same.
     pub(crate) fn entry(&self, slot: usize) -> Option<IndexEntry> {
         if slot >= self.slots() {
             return None;

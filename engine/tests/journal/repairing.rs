@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use gannet::journal::storage::{Crash, Directory, MemoryStorage, Storage};
 use gannet::journal::{
-    Catalog, Fault, Journal, JournalError, LeftBy, Prune, Recording, Repaired, Retention, Start, repair,
+    Catalog, Fault, Journal, JournalError, LeftBy, Prune, Recording, Repaired, Retention, Start, Tailer, repair,
 };
 use gannet::memory::FileAccess;
 use gannet::types::{Mtu, Position, RecordingId};
 
 use crate::raw_access::RAW;
-use crate::support::{all, eventually, journal, message, read, small};
+use crate::support::{all, eventually, journal, message, read, rest, small};
 
 const TOTAL: u64 = 6_000;
 
@@ -319,4 +319,30 @@ fn what_kills_and_losses_of_power_leave_is_recovered() {
     let done = harmed(dir.path(), &last.name, |bytes| bytes[offset..offset + 64].fill(7));
     assert_eq!((done.left_by, done.end), (LeftBy::Stranger, stop));
     assert_eq!(done.cut.unwrap().damage.position, Position::new(stop.get()));
+}
+
+/// What reads all the while goes on behind the damage: with the checksums that repair has made, not with those that it had mapped.
+#[test]
+fn whoever_found_the_damage_goes_on_once_it_is_repaired() {
+    use std::os::unix::fs::FileExt;
+    let dir = closed();
+    let path = dir.path();
+    let recording = Recording::open(path).unwrap();
+    let before = all(&recording);
+    let lost = before.iter().position(|(position, _)| position.get() > 262_144 + 1_000).unwrap();
+    let segment = std::fs::OpenOptions::new().write(true).open(path.join("0-262144.rec")).unwrap();
+    let mut tailer = recording.tailer(Start::Begin).unwrap().verifying();
+    for (position, _) in &before[..lost] {
+        assert_eq!(tailer.next().unwrap().unwrap().position(), *position);
+    }
+    segment.write_all_at(&[0xEE; 8], (before[lost].0.get() - 262_144) as u64 + 32).unwrap();
+    let told = |tailer: &mut Tailer| match tailer.next() {
+        Err(JournalError::Damaged(damage)) => damage,
+        other => panic!("{other:?}"),
+    };
+    let damage = told(&mut tailer);
+    assert!(matches!(damage.fault, Fault::Checksum { .. }) && damage.position == before[lost].0);
+    assert_eq!(told(&mut tailer), damage, "as long as it is not repaired");
+    assert_eq!(run(path, false).quarantined.len(), 1);
+    assert_eq!(rest(&mut tailer), before[lost + 1..]);
 }

@@ -41,7 +41,11 @@ impl Tailer {
         }
         let start = self.position;
         let checksums = if self.verify { self.checksums()? } else { None };
-        let walked = self.walk_run(limit, end, checksums.as_ref(), &mut is_due);
+        let mut walked = self.walk_run(limit, end, checksums.as_ref(), &mut is_due);
+        if matches!(walked, Err(Fault::Checksum { .. })) && self.forget_checksums() {
+            let checksums = self.checksums()?;
+            walked = self.walk_run(limit, end, checksums.as_ref(), &mut is_due);
+        }
         if faults() != self.faults {
             self.look_at_segment()?;
         }

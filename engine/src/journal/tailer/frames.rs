@@ -134,13 +134,25 @@ impl Tailer {
 
     /// Compares the frame at the tailer's position with its checksum.
     fn check(&mut self) -> Result<(), JournalError> {
-        let Some(checksums) = self.checksums()? else { return Ok(()) };
-        let fault = self.current.as_ref().and_then(|current| {
+        let mut fault = self.checksum_fault()?;
+        if fault.is_some() && self.forget_checksums() {
+            fault = self.checksum_fault()?;
+        }
+        fault.map_or(Ok(()), |fault| Err(self.damage(fault).into()))
+    }
+
+    fn checksum_fault(&mut self) -> Result<Option<Fault>, JournalError> {
+        let Some(checksums) = self.checksums()? else { return Ok(None) };
+        Ok(self.current.as_ref().and_then(|current| {
             let mut cursor = current.cursor_at(self.position)?;
             let length = cursor.length_word()?.load_relaxed();
             checksums.fault(self.position, &cursor.take(length)?)
-        });
-        fault.map_or(Ok(()), |fault| Err(self.damage(fault).into()))
+        }))
+    }
+
+    /// Lets go of the segment's sidecar, if it is mapped: a repair may have replaced it, and the frames.
+    pub(super) fn forget_checksums(&mut self) -> bool {
+        self.sidecars.remove(&self.identity.layout.base(self.position)).is_some()
     }
 
     /// The checksums from the tailer's position to the end of its segment. `None` if there are none yet.
