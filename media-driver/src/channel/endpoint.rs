@@ -5,27 +5,29 @@ use std::net::SocketAddr;
 use super::UdpChannel;
 use super::sockets::{EndpointSpec, Group};
 
-/// What the driver's configuration says of sockets, for channels that say nothing. 0 leaves each to the operating system.
+/// The driver's default socket settings, for channels that do not state them. 0 leaves a setting to the operating
+/// system.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketDefaults {
     /// The send buffer, in bytes.
     pub send_buffer: usize,
     /// The receive buffer, in bytes.
     pub receive_buffer: usize,
-    /// The type of service, which networks may treat datagrams by; none leaves it to the operating system.
+    /// The type of service. `None` leaves it to the operating system.
     pub type_of_service: Option<u8>,
-    /// The time to live of multicast.
+    /// The time to live of multicast datagrams.
     pub multicast_ttl: u8,
-    /// Whether a publication is connected to its endpoint, where it has one alone.
+    /// Whether a publication with a single endpoint address connects its socket to it.
     pub connect: bool,
 }
 
 impl UdpChannel {
-    /// The sockets of a publication's endpoint. It is bound to `bind`, which is its local address with a port of the managed range
-    /// where it had none.
+    /// The sockets of a publication's endpoint. They are bound to `bind`: the publication's local address, with a port
+    /// of the managed range if it had port 0.
     ///
-    /// A publication with one receiver or one group is connected to it. The kernel then keeps away what comes from elsewhere, and
-    /// looks up the way once. One with many destinations, and one that answers requests, sends to whom it learns of.
+    /// The socket of a publication with one receiver or one group is connected to it. The kernel then drops datagrams
+    /// from elsewhere, and looks up the route only once. A publication with several destinations, or one that responds
+    /// to requests, sends to addresses that it learns.
     pub fn send_endpoint(&self, bind: SocketAddr, defaults: &SocketDefaults) -> EndpointSpec {
         let has_one_target = !self.is_multi_destination() && !self.is_response() && self.params().endpoint.is_some();
         EndpointSpec {
@@ -36,8 +38,8 @@ impl UdpChannel {
         }
     }
 
-    /// The sockets of a subscription's endpoint, or of one of its destinations; bound to `bind`, which is where data
-    /// goes, with a port of the managed range where it had none. See [`UdpChannel::remote_data`].
+    /// The sockets of a subscription's endpoint, or of one of its destinations. They are bound to `bind`: the address
+    /// for data, with a port of the managed range if it had port 0. See [`UdpChannel::remote_data`].
     pub fn receive_endpoint(&self, bind: SocketAddr, defaults: &SocketDefaults) -> EndpointSpec {
         EndpointSpec {
             bind,
@@ -53,7 +55,7 @@ impl UdpChannel {
         self.is_multicast.then_some(Group { address: joined, interface: self.interface, ttl })
     }
 
-    /// What the channel states of its sockets, and of what it does not the defaults.
+    /// The channel's socket settings, completed by the defaults.
     pub fn socket_options(&self, defaults: &SocketDefaults) -> EndpointSpec {
         let bytes = |stated: Option<u64>, default| match stated {
             Some(bytes) if bytes > 0 => usize::try_from(bytes).unwrap_or(usize::MAX),

@@ -1,4 +1,4 @@
-//! Why a well-formed channel cannot be used, and the error code with which a client is answered.
+//! Why a well-formed channel cannot be used, and the error code with which the driver responds.
 
 use gannet::command::ErrorCode;
 
@@ -6,13 +6,13 @@ use gannet::command::ErrorCode;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChannelError {
-    /// It is not UDP.
+    /// The channel is not a UDP channel.
     #[error("{channel}: expected a UDP channel")]
     NotUdp {
         /// The channel.
         channel: String,
     },
-    /// A name that leads nowhere.
+    /// A name cannot be resolved.
     #[error("{channel}: cannot resolve {name}: no address is known for it")]
     UnknownHost {
         /// The channel.
@@ -20,7 +20,7 @@ pub enum ChannelError {
         /// The name.
         name: String,
     },
-    /// A multicast address whose last byte is even: those are for control.
+    /// A multicast address has an even last byte. Even addresses are for control.
     #[error(
         "{channel}: the last byte of a multicast endpoint must be odd, since the next address is for control; it is {found}"
     )]
@@ -30,54 +30,54 @@ pub enum ChannelError {
         /// The last byte.
         found: u8,
     },
-    /// No interface that is up is like the one that the channel states.
+    /// No active interface matches the channel's.
     #[error("{channel}: no interface that is up has an address like {wanted}; see `ip address`")]
     NoInterface {
         /// The channel.
         channel: String,
-        /// What was looked for.
+        /// The requested interface.
         wanted: String,
     },
-    /// A parameter that this use of a channel cannot have.
+    /// A parameter is not allowed for this use of a channel.
     #[error("{channel}: {usage} cannot have {parameter}")]
     NotAllowed {
         /// The channel.
         channel: String,
-        /// What it was to be.
+        /// The use.
         usage: &'static str,
         /// The parameter.
         parameter: &'static str,
     },
-    /// A port of 0 where datagrams are to be sent to.
+    /// Port 0 in an address to which datagrams are sent.
     #[error("{channel}: {parameter} has port 0, and {usage} sends there: state the port")]
     NoPort {
         /// The channel.
         channel: String,
-        /// What it was to be.
+        /// The use.
         usage: &'static str,
         /// The parameter.
         parameter: &'static str,
     },
-    /// A publication with a control address and nowhere to send to.
+    /// A publication has a control address but no address to send to.
     #[error("{channel}: a publication with control needs an endpoint, or control-mode=dynamic or manual")]
     NowhereToSend {
         /// The channel.
         channel: String,
     },
-    /// A channel tag that is used by a channel which differs.
+    /// The channel tag belongs to a channel that differs.
     #[error("{channel}: its tag is that of {existing}, which has another {difference}")]
     TagMismatch {
         /// The channel.
         channel: String,
-        /// The channel that has the tag.
+        /// The channel with the tag.
         existing: String,
-        /// What differs.
+        /// The difference.
         difference: &'static str,
     },
 }
 
 impl ChannelError {
-    /// The code that a driver answers with.
+    /// The error code with which the driver responds.
     pub const fn error_code(&self) -> ErrorCode {
         match self {
             Self::UnknownHost { .. } => ErrorCode::UnknownHost,

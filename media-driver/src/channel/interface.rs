@@ -1,28 +1,29 @@
-//! Finds the machine's interface that a channel names.
+//! Finds the interface of the machine that a channel names.
 
 use std::net::IpAddr;
 
-/// One address of one of the machine's interfaces.
+/// An address of one of the machine's interfaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkInterface {
-    /// What the system calls the interface.
+    /// The interface's name in the operating system.
     pub name: String,
-    /// The interface's number.
+    /// The interface's index.
     pub index: u32,
     /// The address.
     pub address: IpAddr,
-    /// How many leading bits of the address are those of its network.
+    /// The number of leading bits of the address that denote its network.
     pub prefix_length: u8,
     /// Whether the interface is up.
     pub is_up: bool,
-    /// Whether it leads back to this machine alone.
+    /// Whether this is a loopback interface.
     pub is_loopback: bool,
-    /// Whether it takes multicast.
+    /// Whether the interface supports multicast.
     pub is_multicast: bool,
 }
 
-/// The interface whose address has the first `prefix_length` bits of `wanted`. Of several, the one with the smallest network that
-/// takes multicast; else the first that is the loopback. Interfaces that are down do not count.
+/// The interface whose address shares the first `prefix_length` bits with `wanted`. If there are several, the one with
+/// the longest prefix that supports multicast, otherwise the first loopback interface. Interfaces that are down are
+/// ignored.
 pub fn select_interface(
     interfaces: &[NetworkInterface],
     wanted: IpAddr,
@@ -41,7 +42,7 @@ pub fn select_interface(
     chosen
 }
 
-/// Whether two addresses are of one family and agree in their first `prefix_length` bits.
+/// Whether two addresses are of the same family and share their first `prefix_length` bits.
 fn is_within(address: IpAddr, wanted: IpAddr, prefix_length: u8) -> bool {
     let bits = |address: IpAddr| match address {
         IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),

@@ -1,9 +1,9 @@
-//! The address to which receivers of a multicast group answer.
+//! The control address of a multicast group.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The control group of a data group: the same address and port, but for the last byte, which is one more. None when that of the data
-/// group is even, with that byte: even ones are control groups.
+/// The control group of a data group: the same address and port, with the last byte incremented. The last byte as an
+/// error if it is even, because even addresses are control groups.
 pub(super) fn control_group(data: SocketAddr) -> Result<SocketAddr, u8> {
     let next = |last: u8| if last.is_multiple_of(2) { Err(last) } else { Ok(last.wrapping_add(1)) };
     let ip = match data.ip() {

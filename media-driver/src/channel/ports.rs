@@ -1,26 +1,26 @@
-//! Ports for channels that leave theirs open, from a range that a firewall lets through. The conductor has one manager
-//! for ports to send from and one for ports to receive at.
+//! Ports for channels with port 0, from a range that a firewall permits. The conductor has one manager for ports to
+//! send from and one for ports to receive on.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
-/// Hands out the ports of a range, and remembers which are in use.
+/// Assigns the ports of a range, and tracks which are in use.
 #[derive(Debug, Default)]
 pub struct PortManager {
-    /// None leaves the choice to the operating system.
+    /// The range. `None` leaves the choice to the operating system.
     range: Option<RangeInclusive<u16>>,
     /// The port to try next.
     next: u16,
-    /// How many endpoints have each port: several may share one, by multicast or on different addresses.
+    /// The number of endpoints per port. Several can share one, by multicast or on different addresses.
     in_use: BTreeMap<u16, usize>,
 }
 
-/// A port that is marked as in use, until it is given back to whoever it was taken from.
+/// A port that is marked as in use, until it is returned to its manager.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TakenPort(u16);
 
-/// Every port of the range is in use.
+/// All ports of the range are in use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("all ports from {} to {} are in use: widen the range, or state a port", range.start(), range.end())]
 pub struct PortsExhausted {
@@ -29,14 +29,14 @@ pub struct PortsExhausted {
 }
 
 impl PortManager {
-    /// A manager of the ports from `low` to `high`; both 0 leave the choice to the operating system.
+    /// A manager of the ports from `low` to `high`. If both are 0, the operating system chooses the ports.
     pub fn new(low: u16, high: u16) -> Self {
         let range = (low != 0 && low <= high).then_some(low..=high);
         Self { range, next: low, in_use: BTreeMap::new() }
     }
 
-    /// The address to bind to for `wanted`, and its port, which is marked as in use. With port 0 that is the next free one of the range;
-    /// where there is no range it is 0, and none is marked.
+    /// The address to bind for `wanted`, and its port, which is marked as in use. If `wanted` has port 0, the next free
+    /// port of the range is used. Without a range, the port stays 0 and none is marked.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl PortManager {
         Ok((SocketAddr::new(wanted.ip(), port), taken))
     }
 
-    /// Gives a port back, when its endpoint is closed or could not be opened.
+    /// Returns a port when its endpoint is closed or could not be opened.
     pub fn give_back(&mut self, TakenPort(port): TakenPort) {
         if let Some(count) = self.in_use.get_mut(&port) {
             *count -= 1;

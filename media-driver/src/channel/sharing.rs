@@ -3,15 +3,15 @@
 use super::{ChannelError, UdpChannel};
 
 impl UdpChannel {
-    /// Whether this channel, which is new, shares the endpoint of one that exists: by its tag, or by what it is known as.
+    /// Whether this new channel shares the endpoint of an existing one, by its tag or by its canonical form.
     ///
     /// # Errors
     ///
-    /// [`ChannelError::TagMismatch`] when it has the other's tag, and states something else beside.
+    /// [`ChannelError::TagMismatch`] if it has the same tag but other properties.
     pub fn shares_endpoint_with(&self, existing: &Self) -> Result<bool, ChannelError> {
         match (self.tag(), existing.tag()) {
             (Some(tag), Some(other)) if tag == other => self.check_tagged(existing).map(|()| true),
-            // Tags that differ keep channels apart that would be the same.
+            // Different tags separate channels that are otherwise the same.
             (Some(_), Some(_)) => Ok(false),
             _ => Ok(self.canonical() == existing.canonical()),
         }

@@ -3,23 +3,23 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-/// The local interface that multicast uses.
+/// The local interface for multicast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LocalInterface {
-    /// Its address.
+    /// The interface's address.
     pub address: IpAddr,
-    /// Its number; 0 when it is left to the operating system. IPv6 needs it.
+    /// The interface's index. 0 leaves the choice to the operating system. Required for IPv6.
     pub index: u32,
 }
 
 /// A multicast group that an endpoint joins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Group {
-    /// The group's address, and the port that its datagrams are taken from.
+    /// The group's address, and the port of its datagrams.
     pub address: SocketAddr,
-    /// Through which interface it is joined, and data sent.
+    /// The interface on which the group is joined and data is sent.
     pub interface: LocalInterface,
-    /// The time to live of what is sent; 0 leaves it to the operating system.
+    /// The time to live of datagrams that are sent. 0 leaves it to the operating system.
     pub ttl: u8,
 }
 
@@ -35,24 +35,24 @@ pub struct Group {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndpointSpec {
-    /// The local address. With a group, a socket that receives is bound to the group's port on every address instead.
+    /// The local address. With a group, a receiving socket is bound to the group's port on all addresses instead.
     pub bind: SocketAddr,
-    /// The only address that is sent to, and for unicast the only one that is heard.
+    /// The address to which the socket is connected: it sends only there, and with unicast it receives only from there.
     pub connect: Option<SocketAddr>,
-    /// The group that is joined.
+    /// The group to join.
     pub group: Option<Group>,
-    /// The send buffer, in bytes; 0 leaves it to the operating system.
+    /// The send buffer in bytes. 0 leaves it to the operating system.
     pub send_buffer: usize,
-    /// The receive buffer, in bytes; 0 leaves it to the operating system.
+    /// The receive buffer in bytes. 0 leaves it to the operating system.
     pub receive_buffer: usize,
-    /// The type of service of what is sent; none leaves it to the operating system.
+    /// The type of service of datagrams that are sent. `None` leaves it to the operating system.
     pub type_of_service: Option<u8>,
-    /// Whether the operating system is asked when each datagram came.
+    /// Whether the operating system is asked for the receive time of each datagram.
     pub receive_timestamps: bool,
 }
 
 impl EndpointSpec {
-    /// Unicast at `bind`, and nothing else asked for.
+    /// Unicast at `bind`, with the operating system's defaults.
     pub const fn unicast(bind: SocketAddr) -> Self {
         Self {
             bind,
@@ -66,13 +66,13 @@ impl EndpointSpec {
     }
 }
 
-/// What the sockets of an endpoint have become.
+/// The properties of an endpoint's open sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenedEndpoint {
-    /// The address that datagrams are received at, with the port that the operating system chose, if it did.
+    /// The address on which datagrams are received, with the port that the operating system chose if it was 0.
     pub local: SocketAddr,
-    /// The send buffer that it gave, in bytes.
+    /// The actual send buffer in bytes.
     pub send_buffer: usize,
-    /// The receive buffer that it gave, in bytes.
+    /// The actual receive buffer in bytes.
     pub receive_buffer: usize,
 }

@@ -15,17 +15,17 @@ use super::multicast::control_group;
 use super::sockets::LocalInterface;
 use super::{ChannelError, Usage};
 
-/// What the driver knows beside the channel's text.
+/// The information that is needed besides the channel's text.
 pub struct Surroundings<'a> {
     /// The machine's interfaces.
     pub interfaces: &'a [NetworkInterface],
-    /// The address of a name, as far as it could be found; IPv4 goes first.
+    /// Resolves a name, if possible. IPv4 addresses are preferred.
     pub resolve: &'a dyn Fn(&str) -> Option<IpAddr>,
-    /// A number that no channel has had, for one that shares its endpoint with no other.
+    /// A number that no other channel has had, for a channel that does not share its endpoint.
     pub unique: u64,
 }
 
-/// A UDP channel.
+/// A UDP channel with its addresses.
 #[derive(Clone, Debug)]
 pub struct UdpChannel {
     uri: ChannelUri,
@@ -38,7 +38,7 @@ pub struct UdpChannel {
     pub(super) is_multicast: bool,
 }
 
-/// The names in a channel that have to be resolved before it can be used, some perhaps twice.
+/// The names in a channel that must be resolved before it can be used. May contain duplicates.
 pub fn names(uri: &ChannelUri) -> impl Iterator<Item = &str> {
     let params = uri.params();
     let addresses = [&params.endpoint, &params.control].into_iter().flatten().map(HostAndPort::host);
@@ -53,11 +53,11 @@ pub fn names(uri: &ChannelUri) -> impl Iterator<Item = &str> {
 }
 
 impl UdpChannel {
-    /// Finds out what a channel means.
+    /// Determines a channel's addresses.
     ///
     /// # Errors
     ///
-    /// [`ChannelError`], whose code is what the client is answered with.
+    /// [`ChannelError`], with the error code for the client.
     pub fn new(uri: &ChannelUri, usage: Usage, surroundings: &Surroundings<'_>) -> Result<Self, ChannelError> {
         usage.check(uri)?;
         let params = uri.params();
@@ -91,58 +91,60 @@ impl UdpChannel {
         Ok(channel)
     }
 
-    /// The channel as it was given.
+    /// The original channel.
     pub const fn uri(&self) -> &ChannelUri {
         &self.uri
     }
 
-    /// Its parameters.
+    /// The channel's parameters.
     pub const fn params(&self) -> &ChannelParams {
         self.uri.params()
     }
 
-    /// What it is used for.
+    /// The use of the channel.
     pub const fn usage(&self) -> Usage {
         self.usage
     }
 
-    /// What it is known by: channels of the same form share an endpoint. See [`UdpChannel::shares_endpoint_with`].
+    /// The canonical form of the channel. Channels with the same form share an endpoint. See
+    /// [`UdpChannel::shares_endpoint_with`].
     pub fn canonical(&self) -> &str {
         &self.canonical
     }
 
-    /// Where data goes: a publication sends there, and a subscription listens there.
+    /// The address for data: a publication sends to it, and a subscription listens on it.
     pub const fn remote_data(&self) -> SocketAddr {
         self.remote_data
     }
 
-    /// Where a multicast subscription answers to; otherwise where data goes.
+    /// The address for control: for a multicast subscription the control group, otherwise the address for data.
     pub const fn remote_control(&self) -> SocketAddr {
         self.remote_control
     }
 
-    /// The local address: of a publication, where control arrives; its port may be 0.
+    /// The local address. A publication receives control frames there. The port may be 0.
     pub const fn local(&self) -> SocketAddr {
         self.local
     }
 
-    /// Whether data goes to a group.
+    /// Whether the address for data is a multicast group.
     pub const fn is_multicast(&self) -> bool {
         self.is_multicast
     }
 
-    /// Whether the channel states where control goes: a publication's own address, or the one that a subscription registers with.
-    /// In multicast it has no effect on addresses.
+    /// Whether the channel states a control address: a publication's own address, or the one at which a subscription
+    /// registers. For multicast it does not affect addresses.
     pub const fn has_explicit_control(&self) -> bool {
         self.params().control.is_some()
     }
 
-    /// The address that a subscription registers with, if the channel states one.
+    /// The address at which a subscription registers, if the channel states one.
     pub fn explicit_control(&self) -> Option<SocketAddr> {
         (self.has_explicit_control() && !self.is_multicast).then_some(self.local)
     }
 
-    /// What its socket is bound to: where a publication sends from, or a subscription listens. Its port may be 0.
+    /// The address to which the socket is bound: the one from which a publication sends, or on which a subscription
+    /// listens. The port may be 0.
     pub const fn bind_address(&self) -> SocketAddr {
         match self.usage {
             Usage::Publication | Usage::SendDestination => self.local,
@@ -150,23 +152,23 @@ impl UdpChannel {
         }
     }
 
-    /// Where a subscription says everything, if not to where data comes from: the control group, or the address that it registers
-    /// with.
+    /// The address to which a subscription sends its control frames, if it is not the source of the data: the control
+    /// group, or the address at which it registers.
     pub fn answer_address(&self) -> Option<SocketAddr> {
         if self.is_multicast { Some(self.remote_control) } else { self.explicit_control() }
     }
 
-    /// Whether a publication has many destinations, or a subscription many places that it listens at.
+    /// Whether a publication has several destinations, or a subscription listens on several addresses.
     pub const fn is_multi_destination(&self) -> bool {
         matches!(self.params().control_mode, Some(ControlMode::Manual | ControlMode::Dynamic))
     }
 
-    /// Whether it answers requests, or hears the answers.
+    /// Whether the publication responds to requests, or the subscription receives responses.
     pub const fn is_response(&self) -> bool {
         matches!(self.params().control_mode, Some(ControlMode::Response))
     }
 
-    /// Whether a publication has, or may have, more than one receiver.
+    /// Whether a publication has, or may have, several receivers.
     pub const fn has_group_semantics(&self) -> bool {
         self.is_multicast || self.is_multi_destination()
     }
@@ -176,14 +178,14 @@ impl UdpChannel {
         self.params().tags.and_then(|tags| tags.channel)
     }
 
-    /// Whether it says nothing of addresses, or leaves a port open.
+    /// Whether the channel has no addresses, or an open port.
     pub fn is_wildcard(&self) -> bool {
         let addresses = [&self.params().endpoint, &self.params().control];
         addresses.iter().all(|address| address.is_none())
             || addresses.into_iter().flatten().any(|address| address.port() == 0)
     }
 
-    /// `UDP-local-remote`, and a suffix where a port is open.
+    /// `UDP-local-remote`, with a suffix if a port is open.
     fn canonical_form(&self, unique: u64) -> String {
         let text = |stated: &Option<HostAndPort>, resolved: SocketAddr| match stated {
             Some(address) if !self.is_multicast => address.text().to_owned(),
@@ -217,7 +219,7 @@ fn resolve_host(uri: &ChannelUri, host: &Host, around: &Surroundings<'_>) -> Res
     }
 }
 
-/// The local interface and port, of the family that the channel's addresses have.
+/// The local interface and port, of the channel's address family.
 fn local_interface(
     uri: &ChannelUri,
     is_v4: bool,

@@ -4,21 +4,21 @@ use gannet::channel_uri::{ChannelUri, ControlMode, Media};
 
 use super::ChannelError;
 
-/// What a channel is to be.
+/// The use of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Usage {
-    /// Where a publication sends.
+    /// A publication sends to it.
     Publication,
-    /// Where a subscription listens.
+    /// A subscription listens on it.
     Subscription,
-    /// One of the places that a publication sends to.
+    /// A destination of a publication.
     SendDestination,
-    /// One of the places that a subscription listens at.
+    /// A destination of a subscription.
     ReceiveDestination,
 }
 
 impl Usage {
-    /// Its name, in messages.
+    /// The name of the use, for messages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Publication => "a publication",
@@ -28,7 +28,7 @@ impl Usage {
         }
     }
 
-    /// Whether it belongs to a publication or subscription that has its own channel.
+    /// Whether it is a destination of a publication or subscription that has its own channel.
     pub const fn is_destination(self) -> bool {
         matches!(self, Self::SendDestination | Self::ReceiveDestination)
     }
@@ -63,7 +63,7 @@ impl Usage {
         }
     }
 
-    /// Where something is sent to, the port must be stated.
+    /// Checks that an address to which datagrams are sent has a port.
     fn check_ports(self, uri: &ChannelUri) -> Result<(), ChannelError> {
         let params = uri.params();
         let no_port =

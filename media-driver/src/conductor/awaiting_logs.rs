@@ -28,12 +28,12 @@ pub(super) struct AwaitingLog {
     pub(super) exclusive: bool,
     pub(super) uri: Box<ChannelUri>,
     pub(super) params: Box<IpcPublicationParams>,
-    /// What it sends from; none if it is one of IPC.
+    /// The endpoint of a network publication. `None` for IPC.
     pub(super) endpoint: Option<EndpointId>,
     pub(super) session_id: SessionId,
     pub(super) start: Start,
     pub(super) path: PathBuf,
-    /// Whether its client is still there.
+    /// Whether its client still exists.
     pub(super) is_wanted: bool,
 }
 
@@ -42,13 +42,13 @@ impl AwaitingLog {
         self.correlation_id.registration()
     }
 
-    /// The command that it came by.
+    /// The name of the command that adds it.
     pub(super) fn command(&self) -> &'static str {
         if self.exclusive { "ADD_EXCLUSIVE_PUBLICATION" } else { "ADD_PUBLICATION" }
     }
 }
 
-/// All of them.
+/// All publications that wait for their logs.
 #[derive(Debug, Default)]
 pub(super) struct AwaitingLogs {
     all: Vec<AwaitingLog>,
@@ -59,7 +59,7 @@ impl AwaitingLogs {
         self.all.push(awaiting);
     }
 
-    /// Takes out the one whose log has come, or will not.
+    /// Removes the publication whose log was created or failed.
     pub(super) fn take(&mut self, registration_id: RegistrationId) -> Option<AwaitingLog> {
         let index = self.all.iter().position(|awaiting| awaiting.registration_id() == registration_id)?;
         Some(self.all.swap_remove(index))
@@ -69,38 +69,38 @@ impl AwaitingLogs {
         self.all.len()
     }
 
-    /// Whether no more may begin to wait.
+    /// Whether the limit of waiting publications is reached.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
         self.all.len() >= LOGS_LIMIT
     }
 
-    /// Whether one has this id.
+    /// Whether a publication with this id is waiting.
     pub(super) fn holds(&self, registration_id: RegistrationId) -> bool {
         self.all.iter().any(|awaiting| awaiting.registration_id() == registration_id)
     }
 
-    /// Whether one sends from this endpoint.
+    /// Whether a waiting publication uses this endpoint.
     pub(super) fn uses(&self, endpoint: EndpointId) -> bool {
         self.all.iter().any(|awaiting| awaiting.endpoint == Some(endpoint))
     }
 
-    /// Whether one has this session, on whatever stream.
+    /// Whether a waiting publication has this session id, on any stream.
     pub(super) fn is_taken(&self, session_id: SessionId) -> bool {
         self.all.iter().any(|awaiting| awaiting.session_id == session_id)
     }
 
-    /// Whether the client waits for one.
+    /// Whether a publication of this client is waiting.
     pub(super) fn is_waiting(&self, client_id: ClientId) -> bool {
         self.all.iter().any(|awaiting| awaiting.is_wanted && awaiting.client_id == client_id)
     }
 
-    /// Whether one is of this stream, so that others on the stream have to stay behind.
+    /// Whether a publication of this stream is waiting. Others on the stream must then wait, too.
     pub(super) fn is_of_stream(&self, stream_id: StreamId) -> bool {
         self.all.iter().any(|awaiting| awaiting.is_wanted && awaiting.stream_id == stream_id)
     }
 
-    /// Whether a command has to stay behind one, whoever sends it.
+    /// Whether a command must wait for one of them, whoever sends it.
     pub(super) fn holds_back(&self, command: &Command<'_>) -> bool {
         match command {
             Command::AddPublication(add) | Command::AddExclusivePublication(add) => self.is_of_stream(add.stream_id),
@@ -108,7 +108,7 @@ impl AwaitingLogs {
         }
     }
 
-    /// The client is gone: its log is given up when it comes.
+    /// The client is gone. Its logs are discarded when they have been created.
     pub(super) fn forget(&mut self, client_id: ClientId) {
         for awaiting in self.all.iter_mut().filter(|awaiting| awaiting.client_id == client_id) {
             awaiting.is_wanted = false;

@@ -3,11 +3,11 @@
 
 use gannet::time::MonotonicNanos;
 
-/// Since when the ring's head stands still.
+/// Tracks how long the ring's head has not moved.
 #[derive(Debug)]
 pub(super) struct BlockedCommands {
     timeout_ns: i64,
-    /// Where it was seen first, and when; none before the first look.
+    /// The head's position, and when it was first seen there. `None` before the first check.
     seen: Option<(i64, MonotonicNanos)>,
 }
 
@@ -16,7 +16,7 @@ impl BlockedCommands {
         Self { timeout_ns, seen: None }
     }
 
-    /// Whether the ring should be unblocked now. A tail that no producer can have stored counts as one that is ahead.
+    /// Whether the ring should be unblocked now. An impossible tail counts as one that is ahead.
     pub(super) fn is_overdue(&mut self, now: MonotonicNanos, head: i64, tail: i64) -> bool {
         if let Some((seen, since)) = self.seen
             && head == seen

@@ -11,20 +11,20 @@ use super::error::CommandError;
 use super::events::clip;
 use super::reporting::MAX_REPORTED_CHANNEL;
 
-/// How many channels are warned about. Applications may make up channels without end, and their warnings must not take
-/// the error log's room from errors.
+/// The maximum number of channels with warnings. Applications may generate channels without end, and their warnings
+/// must not take space in the error log from errors.
 const MAX_CHANNELS: usize = 64;
-/// How many parts of a channel are told.
+/// The maximum number of reported parts per channel.
 const MAX_PARTS: usize = 4;
 
-/// The channels that were warned about.
+/// The channels that were reported.
 #[derive(Debug, Default)]
 pub(super) struct ChannelWarnings {
     channels: HashSet<Box<str>>,
 }
 
 impl ChannelWarnings {
-    /// What is to be said of a channel, if anything is and has not been said yet.
+    /// The warnings for a channel that was not reported yet.
     fn of(&mut self, uri: &ChannelUri) -> Vec<String> {
         let mut ignored = uri.ignored().take(MAX_PARTS).peekable();
         if ignored.peek().is_none() || self.channels.len() >= MAX_CHANNELS || !self.channels.insert(uri.text().into()) {
@@ -37,7 +37,7 @@ impl ChannelWarnings {
 }
 
 impl Core {
-    /// Reads a command's channel, and warns of what has no effect in it.
+    /// Parses a command's channel, and reports its parts without effect.
     pub(super) fn read_channel(&mut self, channel: Text<'_>) -> Result<ChannelUri, CommandError> {
         let uri = ChannelUri::parse_bytes(channel.as_bytes())?;
         for warning in self.channel_warnings.of(&uri) {

@@ -10,34 +10,35 @@ use gannet::types::{ClientId, CounterId, RegistrationId};
 use super::Now;
 use crate::shared::Counter;
 
-/// A client that holds something.
+/// A client with resources.
 #[derive(Debug)]
 pub(super) struct Client {
-    /// Its name.
+    /// The client's id.
     pub(super) id: ClientId,
-    /// The counter that it stores the time in, in milliseconds since 1970.
+    /// The client's heartbeat counter, in milliseconds since 1970.
     pub(super) heartbeat: Counter,
-    /// What the heartbeat was when it last changed, and when that was seen.
+    /// The last value of the heartbeat, and when it was first seen.
     seen: Option<(i64, MonotonicNanos)>,
-    /// Whether it said that it goes.
+    /// Whether the client has sent a close command.
     pub(super) closed: bool,
-    /// Its holds on publications: the command that asked for each, and that of whoever added the publication first, which names it.
+    /// The client's handles of publications: from the correlation id of each add command to the publication's original
+    /// registration id.
     pub(super) publications: BTreeMap<RegistrationId, RegistrationId>,
-    /// Its counters, by the commands that asked for them.
+    /// The client's counters, by the correlation ids of their add commands.
     pub(super) counters: BTreeMap<RegistrationId, CounterId>,
 }
 
 impl Client {
-    /// Whether it has not shown itself for longer than the timeout.
+    /// Whether the heartbeat has not changed for longer than the timeout.
     fn is_silent(&mut self, now: Now, timeout_ms: i64) -> bool {
-        // The client stores the time here, or anything at all.
+        // Stored by the client, so it may have any value.
         let found = self.heartbeat.value.load_acquire();
         let heartbeat = EpochMillis::new(found);
         if now.epoch > heartbeat.saturating_add_ms(timeout_ms) {
             return true;
         }
-        // A time to come is what clients stored before the wall clock was set back, and those that live store another soon. One
-        // that stays would keep a dead client for ever.
+        // A heartbeat in the future was stored before the wall clock was set back. A living client soon stores another.
+        // One that never changes must not keep a dead client forever.
         let (_, since) = self.seen.filter(|seen| seen.0 == found).unwrap_or((found, now.monotonic));
         self.seen = Some((found, since));
         heartbeat > now.epoch.saturating_add_ms(timeout_ms)
@@ -54,12 +55,12 @@ pub(super) struct ClientRegistry {
 }
 
 impl ClientRegistry {
-    /// A client that was silent for longer than the timeout is given up; less than a millisecond counts as one.
+    /// Clients are timed out after this time without a heartbeat. A timeout of less than a millisecond counts as one.
     pub(super) fn new(capacity: usize, liveness_timeout_ns: i64) -> Self {
         Self { clients: Vec::new(), capacity, liveness_timeout_ms: (liveness_timeout_ns / 1_000_000).max(1) }
     }
 
-    /// Whether one more would be too many.
+    /// Whether the maximum number of clients is reached.
     pub(super) fn is_full(&self) -> bool {
         self.clients.len() >= self.capacity
     }
@@ -69,7 +70,7 @@ impl ClientRegistry {
         self.clients.iter_mut().find(|client| client.id == id)
     }
 
-    /// Adds a client that is not known yet, alive now.
+    /// Adds a new client, alive as of now.
     pub(super) fn add(&mut self, id: ClientId, heartbeat: Counter) {
         self.clients.push(Client {
             id,
@@ -81,19 +82,19 @@ impl ClientRegistry {
         });
     }
 
-    /// Takes out the oldest client that has closed or was silent for too long. `None` when all live.
+    /// Removes the oldest client that has closed or timed out. `None` if all are alive.
     pub(super) fn take_gone(&mut self, now: Now) -> Option<Client> {
         let timeout_ms = self.liveness_timeout_ms;
         let gone = self.clients.iter_mut().position(|client| client.closed || client.is_silent(now, timeout_ms))?;
         Some(self.clients.remove(gone))
     }
 
-    /// How many holds on publications all clients have together.
+    /// The number of publication handles of all clients together.
     pub(super) fn publication_links(&self) -> usize {
         self.clients.iter().map(|client| client.publications.len()).sum()
     }
 
-    /// Whether any client holds a publication or has a counter under this id.
+    /// Whether any client has a publication or a counter with this id.
     pub(super) fn holds(&self, registration_id: RegistrationId) -> bool {
         self.clients.iter().any(|client| {
             client.publications.contains_key(&registration_id) || client.counters.contains_key(&registration_id)

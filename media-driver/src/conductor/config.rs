@@ -1,5 +1,5 @@
-//! The conductor's configuration: plain values, which the reader of the driver's settings has checked. Each group goes
-//! to the part of the conductor that uses it.
+//! The conductor's configuration: plain values that were checked when the driver's settings were read. Each group
+//! belongs to the part of the conductor that uses it.
 
 use std::path::PathBuf;
 
@@ -9,66 +9,65 @@ use gannet::types::{Mtu, TermLength};
 use crate::mailbox::CubicConfig;
 use crate::resolver::ResolverConfig;
 
-/// The conductor's settings. [`ConductorConfig::default`] gives the reference's values, in the current directory.
+/// The conductor's settings. [`ConductorConfig::default`] has the reference's values, with the current directory.
 #[derive(Clone, Debug)]
 pub struct ConductorConfig {
-    /// How often timers are looked at and the heartbeat is stored, in nanoseconds (`aeron.timer.interval`).
+    /// The interval of timer ticks and heartbeats, in nanoseconds (`aeron.timer.interval`).
     pub timer_interval_ns: i64,
-    /// How long a client may be silent, in nanoseconds (`aeron.client.liveness.timeout`).
+    /// The client liveness timeout, in nanoseconds (`aeron.client.liveness.timeout`).
     pub client_liveness_timeout_ns: i64,
-    /// How long an IPC publication admits no subscriber after it was rejected, in nanoseconds
-    /// (`aeron.image.liveness.timeout`).
+    /// How long a rejected IPC publication admits no subscriber, in nanoseconds (`aeron.image.liveness.timeout`).
     pub image_liveness_timeout_ns: i64,
-    /// A duty cycle that takes longer than this, in nanoseconds, is counted (`aeron.driver.conductor.cycle.threshold`).
+    /// Duty cycles that take longer than this are counted, in nanoseconds (`aeron.driver.conductor.cycle.threshold`).
     pub cycle_threshold_ns: i64,
-    /// The session ids that are never given to a publication that states none: the lowest
-    /// (`aeron.publication.reserved.session.id.low`).
+    /// The lowest session id that the driver never chooses (`aeron.publication.reserved.session.id.low`).
     pub reserved_session_id_low: i32,
-    /// The highest of them (`aeron.publication.reserved.session.id.high`).
+    /// The highest session id that the driver never chooses (`aeron.publication.reserved.session.id.high`).
     pub reserved_session_id_high: i32,
-    /// Who may stop the driver.
+    /// Which clients may terminate the driver.
     pub termination: TerminationPolicy,
-    /// What the random choices start from: session ids, initial term ids.
+    /// The seed of random choices: session ids and initial term ids.
     pub seed: u64,
-    /// What publications are made of unless their channel says otherwise.
+    /// Defaults of publications whose channels do not state them.
     pub publications: PublicationDefaults,
-    /// What subscriptions are like unless their channel says otherwise.
+    /// Defaults of subscriptions whose channels do not state them.
     pub subscriptions: SubscriptionDefaults,
-    /// Where and how logs are made.
+    /// The settings of log files.
     pub logs: LogConfig,
-    /// What streams on the network are like unless their channel says otherwise.
+    /// Defaults of network streams whose channels do not state them.
     pub network: NetworkDefaults,
-    /// How names are resolved before the operating system is asked.
+    /// The settings of name resolution.
     pub resolver: ResolverConfig,
-    /// A look-up that takes longer than this, in nanoseconds, is counted (`aeron.name.resolver.threshold`).
+    /// Name resolutions that take longer than this are counted, in nanoseconds (`aeron.name.resolver.threshold`).
     pub name_resolver_threshold_ns: i64,
-    /// How much of everything there may be.
+    /// The limits of resources.
     pub capacity: Capacity,
 }
 
-/// What streams on the network are like unless their channel says otherwise.
+/// Defaults of network streams whose channels do not state them.
 #[derive(Clone, Debug)]
 pub struct NetworkDefaults {
     /// `aeron.term.buffer.length`.
     pub term_length: TermLength,
     /// `aeron.mtu.length`.
     pub mtu: Mtu,
-    /// What sockets buffer for sending, in bytes; 0 leaves it to the operating system (`aeron.socket.so_sndbuf`).
+    /// The sockets' send buffer in bytes. 0 leaves it to the operating system (`aeron.socket.so_sndbuf`).
     pub send_buffer: u64,
-    /// What sockets buffer for receiving, in bytes; 0 leaves it to the operating system (`aeron.socket.so_rcvbuf`).
+    /// The sockets' receive buffer in bytes. 0 leaves it to the operating system (`aeron.socket.so_rcvbuf`).
     pub receive_buffer: u64,
-    /// In bytes; 0 means half a term (`aeron.publication.term.window.length`).
+    /// In bytes. 0 means half a term (`aeron.publication.term.window.length`).
     pub publication_window: i32,
     /// In bytes (`aeron.rcv.initial.window.length`).
     pub initial_window: i32,
-    /// After how long a silent receiver counts as gone, in nanoseconds (`aeron.publication.connection.timeout`).
+    /// How long receivers may be silent before a publication is no longer connected, in nanoseconds
+    /// (`aeron.publication.connection.timeout`).
     pub connection_timeout_ns: i64,
-    /// How often a receiver reports, in nanoseconds (`aeron.rcv.status.message.timeout`).
+    /// The maximum interval between a receiver's status messages, in nanoseconds (`aeron.rcv.status.message.timeout`).
     pub status_message_timeout_ns: i64,
-    /// How many datagrams of one publication are sent in one duty cycle
+    /// The maximum number of datagrams of a publication per duty cycle
     /// (`aeron.network.publication.max.messages.per.send`).
     pub max_datagrams_per_cycle: usize,
-    /// The strategy of groups (`aeron.multicast.FlowControl.supplier`).
+    /// The flow control of multicast (`aeron.multicast.FlowControl.supplier`).
     pub multicast_flow_control: FlowControlStrategy,
     /// In nanoseconds (`aeron.flow.control.receiver.timeout`).
     pub receiver_timeout_ns: i64,
@@ -104,15 +103,15 @@ pub struct NetworkDefaults {
     pub nak_group_size: i32,
     /// In nanoseconds (`aeron.nak.multicast.max.backoff`).
     pub nak_max_backoff_ns: i64,
-    /// How many images one stream of an endpoint may have (`aeron.driver.stream.session.limit`).
+    /// The maximum number of images per stream of an endpoint (`aeron.driver.stream.session.limit`).
     pub session_limit: usize,
-    /// How often it is looked whether names lead elsewhere, in nanoseconds; 0 is never
+    /// The interval at which names are resolved again, in nanoseconds. 0 for never
     /// (`aeron.driver.reresolution.check.interval`).
     pub re_resolution_interval_ns: i64,
-    /// The ports that publications with a control address of port 0 get, from the lowest to the highest; both 0 leave it to the
-    /// operating system (`aeron.sender.wildcard.port.range`).
+    /// The lowest and the highest port for publications whose control address has port 0. If both are 0, the operating
+    /// system chooses (`aeron.sender.wildcard.port.range`).
     pub sender_ports: (u16, u16),
-    /// The same for subscriptions and their destinations (`aeron.receiver.wildcard.port.range`).
+    /// The lowest and the highest port for subscriptions and their destinations (`aeron.receiver.wildcard.port.range`).
     pub receiver_ports: (u16, u16),
 }
 
@@ -154,100 +153,103 @@ impl Default for NetworkDefaults {
     }
 }
 
-/// What publications are made of unless their channel says otherwise.
+/// Defaults of publications whose channels do not state them.
 #[derive(Clone, Debug)]
 pub struct PublicationDefaults {
     /// `aeron.ipc.term.buffer.length`.
     pub ipc_term_length: TermLength,
     /// `aeron.ipc.mtu.length`.
     pub ipc_mtu: Mtu,
-    /// In bytes; 0 means half a term, which is also the most (`aeron.ipc.publication.term.window.length`).
+    /// In bytes. 0 means half a term, which is also the maximum (`aeron.ipc.publication.term.window.length`).
     pub ipc_window: i32,
-    /// In nanoseconds. IPC publications do not linger; their logs state it all the same
+    /// In nanoseconds. IPC publications do not linger, but their logs contain this value
     /// (`aeron.publication.linger.timeout`).
     pub linger_timeout_ns: i64,
-    /// How long a publisher may keep a claim before its stream is unblocked, in nanoseconds
+    /// How long a claim may be open before the stream is unblocked, in nanoseconds
     /// (`aeron.publication.unblock.timeout`).
     pub unblock_timeout_ns: i64,
-    /// How long an untethered subscriber may be behind, in nanoseconds (`aeron.untethered.window.limit.timeout`).
+    /// How long an untethered subscriber may exert back pressure before it is released, in nanoseconds
+    /// (`aeron.untethered.window.limit.timeout`).
     pub untethered_window_limit_timeout_ns: i64,
-    /// How long it then still counts, in nanoseconds; as long as the above when not stated
+    /// How long a released subscriber lingers, in nanoseconds. `None` for the same time as above
     /// (`aeron.untethered.linger.timeout`).
     pub untethered_linger_timeout_ns: Option<i64>,
-    /// How long it then stays away, in nanoseconds (`aeron.untethered.resting.timeout`).
+    /// How long a released subscriber rests, in nanoseconds (`aeron.untethered.resting.timeout`).
     pub untethered_resting_timeout_ns: i64,
     /// `aeron.spies.simulate.connection`.
     pub spies_simulate_connection: bool,
-    /// Whether the pages of a log are left to be faulted in by their first use; its space is reserved either way
+    /// Whether the pages of a log are mapped on first use. Its space is reserved in either case
     /// (`aeron.term.buffer.sparse.file`).
     pub sparse: bool,
 }
 
-/// What subscriptions are like unless their channel says otherwise.
+/// Defaults of subscriptions whose channels do not state them.
 #[derive(Clone, Debug)]
 pub struct SubscriptionDefaults {
-    /// Whether a subscriber holds its publishers back (`aeron.tether.subscriptions`).
+    /// Whether subscribers exert back pressure (`aeron.tether.subscriptions`).
     pub tether: bool,
-    /// Whether an untethered one comes back after it fell behind (`aeron.rejoin.stream`).
+    /// Whether an untethered subscriber may rejoin (`aeron.rejoin.stream`).
     pub rejoin: bool,
 }
 
-/// Where and how logs are made.
+/// The settings of log files.
 #[derive(Clone, Debug)]
 pub struct LogConfig {
-    /// The directory `publications` of the driver's directory. Absolute, since its path travels to clients.
+    /// The directory `publications` within the driver's directory. Absolute, because clients get its path.
     pub directory: PathBuf,
-    /// The directory `images`, for logs of images. Absolute, too.
+    /// The directory `images`, for the logs of images. Also absolute.
     pub images: PathBuf,
     /// The permission bits of a log file, before the umask.
     pub mode: u32,
-    /// What log files are padded to, in bytes (`aeron.file.page.size`).
+    /// The page size to which the length of log files is rounded up, in bytes (`aeron.file.page.size`).
     pub page_size: i32,
-    /// A file system with less than this left, in bytes, is warned about
+    /// The free space of the file system below which the driver warns, in bytes
     /// (`aeron.low.file.store.warning.threshold`).
     pub low_space_warning: u64,
-    /// How many logs are given to be deleted per duty cycle (`aeron.driver.resource.free.limit`).
+    /// The maximum number of logs that are passed on for deletion per duty cycle (`aeron.driver.resource.free.limit`).
     pub deletions_per_cycle: usize,
-    /// The operating system's default socket buffers in bytes, which logs state for monitoring.
+    /// The operating system's default send buffer in bytes, which logs contain for monitoring.
     pub default_socket_sndbuf: i32,
-    /// As above, for receiving.
+    /// The operating system's default receive buffer in bytes, which logs contain for monitoring.
     pub default_socket_rcvbuf: i32,
 }
 
-/// How much of everything there may be. What would be one more is refused with an error; counters, of which each client
-/// takes one and each publication two, bound the rest.
+/// The limits of resources. A command beyond a limit is refused with an error. Other resources are limited by the
+/// counters, of which each client takes one and each publication two.
 #[derive(Clone, Debug)]
 pub struct Capacity {
-    /// Clients (`gannet.max.clients`).
+    /// The maximum number of clients (`gannet.max.clients`).
     pub clients: usize,
-    /// Logs of publications, those that drain or wait to be deleted included (`gannet.max.publications`).
+    /// The maximum number of publication logs, including those that are draining or waiting for deletion
+    /// (`gannet.max.publications`).
     pub publications: usize,
-    /// Holds of clients on publications: shared ones are held several times (`gannet.max.publication.links`).
+    /// The maximum number of clients' publication handles. A shared publication has several
+    /// (`gannet.max.publication.links`).
     pub publication_links: usize,
-    /// Subscriptions (`gannet.max.subscriptions`).
+    /// The maximum number of subscriptions (`gannet.max.subscriptions`).
     pub subscriptions: usize,
-    /// Bytes of the logs of images together (`gannet.max.image.bytes`).
+    /// The maximum number of bytes in the logs of all images (`gannet.max.image.bytes`).
     pub image_bytes: u64,
 }
 
-/// Who may stop the driver by command (`aeron.driver.termination.validator`).
+/// Which clients may terminate the driver (`aeron.driver.termination.validator`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TerminationPolicy {
-    /// Nobody.
+    /// None.
     Deny,
-    /// Anybody.
+    /// All.
     Allow,
-    /// Whoever knows these bytes.
+    /// Those that send this token.
     Token(Box<[u8]>),
 }
 
 impl TerminationPolicy {
-    /// Whether a request with this token is granted.
+    /// Whether a request with this token is permitted.
     pub fn permits(&self, token: &[u8]) -> bool {
         match self {
             Self::Deny => false,
             Self::Allow => true,
-            // Compared in full whatever differs, so that the time taken says nothing about how much was right.
+            // Always compares the whole token, so that the duration does not reveal how much of it was right.
             Self::Token(expected) => {
                 expected.len() == token.len()
                     && expected.iter().zip(token).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
@@ -255,7 +257,7 @@ impl TerminationPolicy {
         }
     }
 
-    /// What is said of a request that it does not grant. `gannet terminate` knows it by the name of the property.
+    /// The error message for a request that is not permitted. `gannet terminate` recognises it by the property's name.
     pub(super) const fn refusal(&self) -> &'static str {
         match self {
             Self::Token(_) => {

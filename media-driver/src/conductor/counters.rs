@@ -18,18 +18,18 @@ use crate::shared::{Counter, NetworkCounters, StallTracker};
 /// The owner of a counter that belongs to no client.
 const NO_OWNER: ClientId = ClientId::new(-1);
 
-/// What a counter that a client asked for is made of.
+/// The properties of a counter that a client adds.
 #[derive(Debug)]
 pub(super) struct ClientCounter<'a> {
     pub(super) type_id: i32,
     pub(super) key: &'a [u8],
     pub(super) label: &'a [u8],
     pub(super) registration_id: RegistrationId,
-    /// None for a static counter.
+    /// The owner. `None` for a static counter.
     pub(super) owner: Option<ClientId>,
 }
 
-/// What the counters of a publication are made of.
+/// The properties of a publication's counters.
 #[derive(Debug)]
 pub(super) struct PublicationCounters<'a> {
     pub(super) stream: Stream<'a>,
@@ -45,13 +45,13 @@ pub(super) struct StreamCounters {
     pub(super) limit: Counter,
 }
 
-/// The counters of a network publication: the conductor's, and the sender's in the order in which they are made.
+/// The counters of a network publication: the conductor's, and the sender's in their order of allocation.
 #[derive(Debug)]
 pub(super) struct NetworkStreamCounters {
     pub(super) position: Counter,
     pub(super) limit: Counter,
     pub(super) sender: [Counter; 4],
-    /// `fc-receivers`, where flow control goes by several.
+    /// `fc-receivers`, if flow control tracks several receivers.
     pub(super) receivers: Option<Counter>,
 }
 
@@ -61,11 +61,11 @@ pub(super) struct ImageStreamCounters {
     pub(super) highest: Counter,
     pub(super) position: Counter,
     pub(super) naks_sent: Counter,
-    /// `rcv-cc-cubic-rtt` and `rcv-cc-cubic-wnd`, where the window goes by them.
+    /// `rcv-cc-cubic-rtt` and `rcv-cc-cubic-wnd`, with CUBIC congestion control.
     pub(super) cubic: Option<[Counter; 2]>,
 }
 
-/// What the counter of a subscriber is made of.
+/// The properties of a subscriber's position counter.
 #[derive(Debug)]
 pub(super) struct SubscriberCounter<'a> {
     pub(super) registration_id: RegistrationId,
@@ -77,7 +77,7 @@ pub(super) struct SubscriberCounter<'a> {
     pub(super) join_position: Position,
 }
 
-/// The counters.
+/// The counters of the conductor.
 #[derive(Debug)]
 pub(super) struct Counters {
     manager: CountersManager,
@@ -87,7 +87,7 @@ pub(super) struct Counters {
 impl Counters {
     /// # Panics
     ///
-    /// When the system counters are not there: whoever made the counters has to allocate them first.
+    /// If the system counters are missing. The caller must have allocated them first.
     pub(super) fn new(manager: CountersManager) -> Self {
         let system = SystemCounter::ALL
             .iter()
@@ -96,12 +96,12 @@ impl Counters {
         Self { manager, system }
     }
 
-    /// The counter that a new client stores the time in; it holds the present time.
+    /// Allocates a client's heartbeat counter, with the present time.
     pub(super) fn allocate_heartbeat(&mut self, now: EpochMillis, id: ClientId) -> Result<Counter, CommandError> {
         self.allocate(now, &CounterSpec { value: now.get(), ..CounterSpec::client_heartbeat(id) })
     }
 
-    /// A counter that a client asked for.
+    /// Allocates a counter for a client.
     pub(super) fn allocate_for_client(
         &mut self,
         now: EpochMillis,
@@ -112,7 +112,7 @@ impl Counters {
         self.allocate(now, &spec).map(|counter| counter.id)
     }
 
-    /// The counters of a publication, at its start position: both, or none.
+    /// Allocates the counters of a publication, at its start position: both, or none.
     pub(super) fn allocate_for_publication(
         &mut self,
         now: EpochMillis,
@@ -138,7 +138,7 @@ impl Counters {
         }
     }
 
-    /// The counters of a network publication, at its start position: all, or none.
+    /// Allocates the counters of a network publication, at its start position: all, or none.
     pub(super) fn allocate_for_network_publication(
         &mut self,
         now: EpochMillis,
@@ -175,8 +175,8 @@ impl Counters {
         }
     }
 
-    /// Which receiver holds a publication, and since when: `held` has the receiver where others have their channel, and `since` is 0 for
-    /// nobody. Made when there is something to say for the first time.
+    /// Shows which receiver holds back a publication, and since when. `held` has the receiver in place of the channel.
+    /// `since` is 0 for none. The counter is allocated on first use.
     pub(super) fn show_holder(
         &mut self,
         now: EpochMillis,
@@ -191,7 +191,7 @@ impl Counters {
         Ok(counter)
     }
 
-    /// The counters of an image, at its join position: all, or none.
+    /// Allocates the counters of an image, at its join position: all, or none.
     pub(super) fn allocate_for_image(
         &mut self,
         now: EpochMillis,
@@ -220,7 +220,7 @@ impl Counters {
         }
     }
 
-    /// The status of an endpoint, active. `local` is what its only socket is bound to.
+    /// Allocates the status counter of an endpoint, as active. `local` is the address of its only socket.
     pub(super) fn allocate_for_endpoint(
         &mut self,
         now: EpochMillis,
@@ -236,14 +236,14 @@ impl Counters {
         Ok(id)
     }
 
-    /// An endpoint or a socket is not used any more, and is being closed.
+    /// Sets a status counter to closing.
     pub(super) fn show_closing(&self, status: CounterId) {
         if let Some(value) = self.manager.value(status) {
             value.store_release(channel_status::CLOSING);
         }
     }
 
-    /// The address that a socket is bound to, active.
+    /// Allocates the status counter of a socket's local address, as active.
     pub(super) fn allocate_for_socket(
         &mut self,
         now: EpochMillis,
@@ -256,7 +256,7 @@ impl Counters {
         self.allocate(now, &spec.starting_at(channel_status::ACTIVE)).map(|counter| counter.id)
     }
 
-    /// Counters of one stream, in this order: all, or none.
+    /// Allocates several counters of one stream, in this order: all, or none.
     fn allocate_streams<const N: usize>(
         &mut self,
         now: EpochMillis,
@@ -279,12 +279,12 @@ impl Counters {
         Ok(made.expect("as many as there are kinds"))
     }
 
-    /// The words of the system counters, for sender and receiver.
+    /// The words of the system counters for the sender and the receiver.
     pub(super) fn network_counters(&self) -> NetworkCounters {
         NetworkCounters::new(|counter| self.word(counter).clone())
     }
 
-    /// The position counter of a subscriber, at its join position.
+    /// Allocates the position counter of a subscriber, at its join position.
     pub(super) fn allocate_for_subscriber(
         &mut self,
         now: EpochMillis,
@@ -296,12 +296,12 @@ impl Counters {
             stream_id: new.stream_id,
             channel: new.channel,
         };
-        // Trap 39: it refers to its image, which tools and the archive look for.
+        // Trap 39: it refers to its image, which tools and the archive look up.
         let spec = CounterSpec::subscriber_position(&subscription, new.image, new.join_position);
         self.allocate(now, &CounterSpec { owner_id: new.client_id, ..spec })
     }
 
-    /// The static counter of this type and registration id, or the one that is in its way because it has an owner.
+    /// The static counter with this type and registration id, or a counter with an owner that conflicts with it.
     pub(super) fn find_static(
         &self,
         type_id: i32,
@@ -311,7 +311,7 @@ impl Counters {
         Some(if owner == NO_OWNER { Ok(id) } else { Err(id) })
     }
 
-    /// How many counters each client owns.
+    /// The number of counters that each client owns.
     pub(super) fn count_by_owner(&self) -> BTreeMap<ClientId, usize> {
         let mut counts = BTreeMap::new();
         self.manager.reader().for_each(|counter| {
@@ -322,7 +322,7 @@ impl Counters {
         counts
     }
 
-    /// Frees a counter; its record rests for a while before it is used again (trap 35).
+    /// Frees a counter. Its record is not reused for a while (trap 35).
     pub(super) fn free(&mut self, now: EpochMillis, id: CounterId) {
         let freed = self.manager.free(now, id);
         debug_assert!(freed, "counter {id} is freed once");
@@ -334,7 +334,7 @@ impl Counters {
         }
     }
 
-    /// How many destinations an endpoint has.
+    /// Allocates the counter of an endpoint's destinations.
     pub(super) fn allocate_for_destinations(
         &mut self,
         now: EpochMillis,
@@ -344,86 +344,86 @@ impl Counters {
         self.allocate(now, &CounterSpec::channel(ChannelCounter::MdcDestinations, channel, registration_id))
     }
 
-    /// Restores what clients have stored over the states of up to `limit` counters; returns how many those were.
+    /// Restores the states that clients have overwritten, checking up to `limit` counters. Returns how many.
     pub(super) fn restore_states(&mut self, limit: usize) -> usize {
         self.manager.restore_states(limit)
     }
 
-    /// An error was recorded.
+    /// Counts a recorded error.
     pub(super) fn on_error(&self) {
-        // Every thread of the driver counts errors here.
+        // All threads of the driver count errors here.
         self.word(SystemCounter::Errors).fetch_add(1);
     }
 
-    /// A log's file could not be deleted.
+    /// Counts a log file that could not be deleted.
     pub(super) fn on_failed_deletion(&self) {
         self.add(SystemCounter::FreeFails, 1);
     }
 
-    /// A dead publisher's claim was turned to padding.
+    /// Counts a publication that was unblocked.
     pub(super) fn on_unblocked_publication(&self) {
         self.add(SystemCounter::UnblockedPublications, 1);
     }
 
-    /// A dead client's command was skipped.
+    /// Counts a blocked command that was skipped.
     pub(super) fn on_unblocked_commands(&self) {
         self.add(SystemCounter::UnblockedCommands, 1);
     }
 
-    /// A client was given up.
+    /// Counts a client that was timed out.
     pub(super) fn on_client_timeout(&self) {
         self.add(SystemCounter::ClientTimeouts, 1);
     }
 
-    /// A name leads elsewhere.
+    /// Counts a name with a new address.
     pub(super) fn on_resolution_change(&self) {
         self.add(SystemCounter::ResolutionChanges, 1);
     }
 
-    /// A publication was revoked.
+    /// Counts a publication that was revoked.
     pub(super) fn on_publication_revoked(&self) {
         self.add(SystemCounter::PublicationsRevoked, 1);
     }
 
-    /// What a receiver says may not come as far as what its sender sends.
+    /// Counts a subscription whose control frames may not reach the sender because of their TTL.
     pub(super) fn on_ttl_asymmetry(&self) {
         self.add(SystemCounter::PossibleTtlAsymmetry, 1);
     }
 
-    /// An image was rejected.
+    /// Counts an image that was rejected.
     pub(super) fn on_image_rejected(&self) {
         self.add(SystemCounter::ImagesRejected, 1);
     }
 
-    /// A file of this length was mapped.
+    /// Counts a mapped file of this length.
     pub(super) fn on_mapped(&self, length: usize) {
         self.add(SystemCounter::BytesCurrentlyMapped, length as i64);
     }
 
-    /// A file of this length is mapped no more.
+    /// Counts an unmapped file of this length.
     pub(super) fn on_unmapped(&self, length: usize) {
         self.add(SystemCounter::BytesCurrentlyMapped, -(length as i64));
     }
 
-    /// A counter of name resolution, which belongs to nobody. None when there is no room for one more.
+    /// Allocates a counter of name resolution, which no client owns. `None` if there is no space for it.
     pub(super) fn allocate_for_resolver(&mut self, type_id: i32, key: &[u8], label: &str) -> Option<Counter> {
         let spec = CounterSpec::application(type_id, key, label.as_bytes(), RegistrationId::new(0), ClientId::new(0));
-        // Before the first duty cycle nothing was freed whose time would matter.
+        // Nothing was freed before the first duty cycle, so the time does not matter.
         self.allocate(EpochMillis::new(0), &spec).ok()
     }
 
-    /// Says something else of a counter.
+    /// Replaces a counter's label.
     pub(super) fn set_label(&mut self, counter: &Counter, label: &str) {
         self.manager.set_label(counter.id, &CounterLabel::new(label.as_bytes()));
     }
 
-    /// A datagram was nothing that anybody says.
+    /// Counts an invalid datagram.
     pub(super) fn on_invalid_datagram(&self) {
-        // Sender and receiver count these, too.
+        // Sender and receiver also count these.
         self.word(SystemCounter::InvalidPackets).fetch_add(1);
     }
 
-    /// What watches over something that should be short, and over which only the conductor watches.
+    /// The tracker of a duration that should be short and that only the conductor measures.
     pub(super) fn stall_tracker(
         &self,
         longest: SystemCounter,

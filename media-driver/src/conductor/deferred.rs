@@ -6,20 +6,22 @@ use std::collections::VecDeque;
 
 use gannet::types::ClientId;
 
-/// So many bytes of commands of one client may wait, as many as a ring of the usual size has room for. What is more is refused.
+/// The maximum number of bytes of deferred commands per client, as many as fit into a ring of the usual size. Further
+/// commands are refused.
 const BYTES_LIMIT: usize = 1 << 20;
-/// Of a client that waits for no name so many bytes are kept, and one command more; the rest is left in the ring.
+/// Of a client that does not wait for a name, this many bytes and one more command are deferred. The rest stays in the
+/// ring.
 const CROWDED_BYTES: usize = BYTES_LIMIT / 2;
-/// And commands of so many such clients.
+/// The maximum number of such clients with deferred commands.
 const CROWDED_CLIENTS: usize = 64;
 
-/// All such commands.
+/// All deferred commands.
 #[derive(Debug, Default)]
 pub(super) struct Deferred {
     clients: Vec<Waiting>,
 }
 
-/// Those of one client.
+/// The deferred commands of one client.
 #[derive(Debug)]
 struct Waiting {
     client_id: ClientId,
@@ -27,7 +29,7 @@ struct Waiting {
     bytes: usize,
 }
 
-/// A command as it lay in the ring.
+/// A command as it was in the ring.
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) type_id: i32,
@@ -35,7 +37,7 @@ pub(super) struct Record {
 }
 
 impl Deferred {
-    /// Keeps a command of this client, behind those that are there. Returns whether there was room.
+    /// Defers a command of this client, after its earlier ones. Returns false if there is no space.
     pub(super) fn push(&mut self, client_id: ClientId, type_id: i32, bytes: &[u8]) -> bool {
         let index = self.clients.iter().position(|waiting| waiting.client_id == client_id).unwrap_or_else(|| {
             self.clients.push(Waiting { client_id, records: VecDeque::new(), bytes: 0 });
@@ -50,25 +52,26 @@ impl Deferred {
         fits
     }
 
-    /// Whether any is of this client.
+    /// Whether there are deferred commands of this client.
     pub(super) fn holds(&self, client_id: ClientId) -> bool {
         self.clients.iter().any(|waiting| waiting.client_id == client_id)
     }
 
-    /// Whether no more should come of those that wait for no name: what they wait for comes soon.
+    /// Whether no further commands should be deferred for clients that do not wait for a name, because what they wait
+    /// for comes soon.
     pub(super) fn is_crowded(&self, awaits_name: impl Fn(ClientId) -> bool) -> bool {
         let others = || self.clients.iter().filter(|waiting| !awaits_name(waiting.client_id));
         others().any(|waiting| waiting.bytes >= CROWDED_BYTES) || others().count() >= CROWDED_CLIENTS
     }
 
-    /// Whether there is none.
+    /// Whether there are no deferred commands.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.clients.is_empty()
     }
 
-    /// The next command of a client that does not wait any more, where `is_waiting` tells that of a client and its next command. Other
-    /// clients come first when it is asked for again.
+    /// Takes the next command of a client that need not wait any more, as determined by `is_waiting` from a client and
+    /// its next command. The next call starts with other clients.
     pub(super) fn take(&mut self, is_waiting: impl Fn(ClientId, &Record) -> bool) -> Option<Record> {
         let may_go_on =
             |client: &Waiting| client.records.front().is_some_and(|next| !is_waiting(client.client_id, next));
@@ -82,7 +85,7 @@ impl Deferred {
         Some(record)
     }
 
-    /// The client is gone, and its commands with it.
+    /// Drops the commands of a client that is gone.
     pub(super) fn forget(&mut self, client_id: ClientId) {
         self.clients.retain(|waiting| waiting.client_id != client_id);
     }

@@ -1,4 +1,4 @@
-//! Why a command is refused, and the error code with which its client is answered.
+//! Why a command is refused, and the error code for its client.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use gannet::counters::CountersFull;
 use gannet::memory::MapError;
 use gannet::types::{CorrelationId, Position, RegistrationId, SessionId, StreamId};
 
-/// A refused command. The text goes to the client and to the error log, so it names what was asked for and what to do.
+/// A refused command. The client and the error log get the text, so it says what was requested and what to do.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CommandError {
     #[error(transparent)]
@@ -96,7 +96,7 @@ pub(super) enum CommandError {
 }
 
 impl CommandError {
-    /// What the client is answered with.
+    /// The error code for the client.
     pub(super) fn code(&self) -> ErrorCode {
         match self {
             Self::Malformed(malformed) => malformed.error_code(),

@@ -4,14 +4,14 @@ use gannet::broadcast::Transmitter;
 use gannet::command::{ErrorCode, Event, OnError, Text};
 use gannet::types::CorrelationId;
 
-/// Error texts are cut to this, in bytes: long enough for a channel, and far from what a broadcast record may hold
+/// The maximum length of error texts in bytes: enough for a channel, and far less than a broadcast record can hold
 /// (trap 19).
 pub(super) const MAX_ERROR_TEXT: usize = 4096;
 
-/// Room for the longest event that is usual, in bytes.
+/// The length of the longest common event in bytes.
 const USUAL_EVENT: usize = 8192;
 
-/// The way to the clients.
+/// Encodes and sends events to clients.
 #[derive(Debug)]
 pub(super) struct Events {
     transmitter: Transmitter,
@@ -23,7 +23,7 @@ impl Events {
         Self { transmitter, scratch: vec![0; USUAL_EVENT] }
     }
 
-    /// Tells all clients.
+    /// Sends an event to all clients.
     pub(super) fn send(&mut self, event: &Event<'_>) {
         let needed = event.encoded_length();
         if needed > self.scratch.len() {
@@ -35,7 +35,7 @@ impl Events {
             .expect("paths, channels and error texts are bounded to a small part of what a record holds");
     }
 
-    /// Tells the client whose command it was that it failed.
+    /// Sends an error event for a failed command.
     pub(super) fn send_error(&mut self, correlation_id: CorrelationId, error_code: ErrorCode, message: &str) {
         self.send(&Event::Error(OnError {
             offending_correlation_id: correlation_id,
@@ -45,7 +45,7 @@ impl Events {
     }
 }
 
-/// The text's first `most` bytes, or a little less where that would cut a character.
+/// The first `most` bytes of the text, or a little less to end at a character boundary.
 pub(super) fn clip(text: &str, most: usize) -> &str {
     let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {

@@ -8,17 +8,17 @@ use gannet::types::ClientId;
 use super::Core;
 use crate::shared::Seldom;
 
-/// How often that is told, in nanoseconds: all counters are looked at.
+/// The minimum interval between two reports in nanoseconds, because a report looks at all counters.
 const INTERVAL_NS: i64 = 1_000_000_000;
 
-/// What is known of static counters.
+/// The owners of static counters, and the last report.
 #[derive(Debug)]
 pub(super) struct Hoarders {
-    /// How many each client has had made.
+    /// The number of static counters that each client has added.
     statics: BTreeMap<ClientId, usize>,
-    /// How many are of clients that are gone.
+    /// The number of static counters of clients that are gone.
     left_behind: usize,
-    /// When it was told last that none is left.
+    /// Limits the rate of reports.
     told: Seldom,
 }
 
@@ -29,21 +29,21 @@ impl Default for Hoarders {
 }
 
 impl Hoarders {
-    /// A static counter was made for a client.
+    /// Counts a static counter that was added by a client.
     pub(super) fn on_static_counter(&mut self, client_id: ClientId) {
         *self.statics.entry(client_id).or_default() += 1;
     }
 
-    /// A client is gone; what it has had made stays.
+    /// The client is gone. Its static counters stay.
     pub(super) fn on_gone(&mut self, client_id: ClientId) {
         self.left_behind += self.statics.remove(&client_id).unwrap_or(0);
     }
 
-    /// What to tell, where clients own so many. The same as long as it is the same one's doing.
+    /// The report for the clients' numbers of counters. Has the same text as long as the same client is the cause.
     fn describe(&self, owned: BTreeMap<ClientId, usize>) -> String {
         let mut all = owned;
         self.statics.iter().for_each(|(client_id, count)| *all.entry(*client_id).or_default() += count);
-        // Of several the one with the lowest id.
+        // The one with the lowest id, if there are several.
         let most = all.into_iter().rev().max_by_key(|(_, count)| *count);
         match most.filter(|(_, count)| *count >= self.left_behind) {
             Some((client_id, _)) => format!(
@@ -57,7 +57,7 @@ impl Hoarders {
 }
 
 impl Core {
-    /// Tells people whose counters are the most, since none is left; now and then, however many are refused.
+    /// Reports the client with the most counters when none is left, at a limited rate.
     pub(super) fn report_hoarder(&mut self) {
         let now = self.now.monotonic;
         if self.hoarders.told.may_tell(now) {

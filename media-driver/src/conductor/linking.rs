@@ -19,34 +19,34 @@ use super::{Core, Now};
 use crate::ipc::IpcPublication;
 use crate::shared::{Counter, LinkId, Subscriber, Subscribers, Tether, Turn};
 
-/// What events name as the source of what is read from this driver's own publications.
+/// The source identity of images of this driver's own publications.
 pub(super) const IPC: &str = "aeron:ipc";
 
-/// What subscriptions read: a publication of this driver, over IPC or spied on, or an image.
+/// What a subscription can read: a publication of this driver, over IPC or as a spy, or an image.
 pub(super) trait Readable: Named {
-    /// Its log's file.
+    /// The log's file.
     fn log_path(&self) -> &Path;
-    /// Where it comes from, for people.
+    /// The source, for people.
     fn source_identity(&self) -> Cow<'_, str>;
-    /// The channel that a subscriber is told it loses.
+    /// The channel in the event that tells a subscriber about the loss.
     fn lost_channel<'a>(&self, link: &'a SubscriptionLink) -> &'a str;
     /// Whether the link wants it.
     fn is_wanted_by(&self, link: &SubscriptionLink) -> bool;
     /// Whether a subscriber may join.
     fn admits_subscribers(&self) -> bool;
-    /// Where a subscriber joins that comes now.
+    /// The position at which a new subscriber joins.
     fn join_position(&mut self) -> Position;
-    /// Who reads it.
+    /// Its subscribers.
     fn subscribers(&self) -> &Subscribers;
-    /// A subscriber joins. Its position counter holds the join position.
+    /// Adds a subscriber. Its position counter has the join position.
     fn add_subscriber(&mut self, subscriber: Subscriber);
-    /// What time asks of one subscriber, by its place among them.
+    /// The next step that is due for a subscriber, given its index.
     fn due_turn(&mut self, place: usize, now: MonotonicNanos) -> Option<(Turn, LinkId, Counter)>;
-    /// The turn was carried out.
+    /// Records that the step was executed.
     fn take_turn(&mut self, place: usize, turn: Turn, now: MonotonicNanos);
 }
 
-/// What linking changes beside what is linked.
+/// The parts of the conductor that linking changes besides the linked objects.
 pub(super) struct Linker<'a> {
     pub(super) now: Now,
     pub(super) counters: &'a mut Counters,
@@ -54,7 +54,7 @@ pub(super) struct Linker<'a> {
 }
 
 impl Linker<'_> {
-    /// Gives the subscription what it reads, if it wants it, may have it, and does not have it.
+    /// Links a subscription, if it wants `what`, may have it, and does not have it yet.
     pub(super) fn link(&mut self, what: &mut impl Readable, link: &SubscriptionLink) -> Result<(), CommandError> {
         if !what.is_wanted_by(link) || what.subscribers().contains(link.id) || !what.admits_subscribers() {
             return Ok(());
@@ -79,7 +79,7 @@ impl Linker<'_> {
         Ok(())
     }
 
-    /// Gives it to all who want it; returns the last of what went wrong.
+    /// Links all subscriptions that want it. Returns the last error.
     pub(super) fn link_all(
         &mut self,
         what: &mut impl Readable,
@@ -93,7 +93,7 @@ impl Linker<'_> {
             .unwrap_or(Ok(()))
     }
 
-    /// Gives a link all that it wants of its stream, oldest first, and says what is wrong with the first that it does not get.
+    /// Links a subscription with everything that it wants on its stream, oldest first. Returns the first error.
     pub(super) fn link_stream<T: Readable>(
         &mut self,
         streams: &mut Streams<T>,
@@ -109,7 +109,7 @@ impl Linker<'_> {
         linked
     }
 
-    /// Tells all who have it that it is gone.
+    /// Tells all subscribers that it is gone.
     pub(super) fn take_from_all(&mut self, what: &impl Readable, links: &SubscriptionRegistry) {
         for subscriber in what.subscribers().iter().filter(|subscriber| !subscriber.tether.is_closed()) {
             if let Some(link) = links.get(subscriber.link) {
@@ -118,7 +118,7 @@ impl Linker<'_> {
         }
     }
 
-    /// Lets time work on its untethered subscribers.
+    /// Executes the steps that are due for untethered subscribers.
     pub(super) fn check_untethered(&mut self, what: &mut impl Readable, links: &SubscriptionRegistry) {
         for place in 0..what.subscribers().len() {
             let Some((turn, link, position)) = what.due_turn(place, self.now.monotonic) else { continue };
@@ -142,7 +142,7 @@ impl Linker<'_> {
         }
     }
 
-    /// Tells a subscriber that what it reads is gone, if it has it.
+    /// Tells a subscriber that its image is gone, if it has it.
     pub(super) fn send_unavailable_if_linked(&mut self, what: &impl Readable, link: &SubscriptionLink) {
         let mut subscribers = what.subscribers().iter();
         if subscribers.any(|subscriber| subscriber.link == link.id && !subscriber.tether.is_closed()) {
@@ -162,7 +162,7 @@ impl Linker<'_> {
         }));
     }
 
-    /// Tells a subscriber that what it reads is gone.
+    /// Tells a subscriber that its image is gone.
     fn send_unavailable(&mut self, what: &impl Readable, link: &SubscriptionLink) {
         self.events.send(&Event::UnavailableImage(OnUnavailableImage {
             image_correlation_id: CorrelationId::new(what.registration_id().get()),
@@ -197,7 +197,7 @@ impl Readable for IpcPublication {
     }
 
     fn lost_channel<'a>(&self, _: &'a SubscriptionLink) -> &'a str {
-        // Whatever the subscriber's channel is.
+        // Independent of the subscriber's channel.
         IPC
     }
 
@@ -231,7 +231,7 @@ impl Readable for IpcPublication {
 }
 
 impl Core {
-    /// Gives a new subscription the images of all publications that it wants, oldest first.
+    /// Links a new subscription with all publications that it wants, oldest first.
     pub(super) fn link_subscription(&mut self, link: LinkId) {
         let Some(link) = self.subscriptions.get(link) else { return };
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
@@ -239,7 +239,7 @@ impl Core {
         self.report_unlinked(linked);
     }
 
-    /// Gives a publication to all subscriptions that want it and do not have it, oldest first.
+    /// Links a publication with all subscriptions that want it and do not have it yet, oldest first.
     pub(super) fn link_publication(&mut self, registration_id: RegistrationId) {
         let Some(publication) = self.publications.get_mut(registration_id) else { return };
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
@@ -247,14 +247,14 @@ impl Core {
         self.report_unlinked(linked);
     }
 
-    /// Tells all who have the image that it is gone.
+    /// Tells all subscribers that the image is gone.
     pub(super) fn take_image_from_all(&mut self, registration_id: RegistrationId) {
         let Some(publication) = self.publications.get(registration_id) else { return };
         Linker { now: self.now, counters: &mut self.counters, events: &mut self.events }
             .take_from_all(publication, &self.subscriptions);
     }
 
-    /// Takes all subscribers out of the publication and frees their counters.
+    /// Removes all subscribers of the publication, and frees their counters.
     pub(super) fn free_subscribers(&mut self, registration_id: RegistrationId) {
         let Some(publication) = self.publications.get_mut(registration_id) else { return };
         for subscriber in publication.take_subscribers() {
@@ -262,14 +262,14 @@ impl Core {
         }
     }
 
-    /// Lets time work on the untethered subscribers of the publication in this place.
+    /// Executes the steps that are due for untethered subscribers of the publication at this index.
     pub(super) fn check_untethered(&mut self, index: usize) {
         let Some(publication) = self.publications.at_mut(index) else { return };
         Linker { now: self.now, counters: &mut self.counters, events: &mut self.events }
             .check_untethered(publication, &self.subscriptions);
     }
 
-    /// Reports that a subscription was not linked.
+    /// Reports that a subscription could not be linked.
     pub(super) fn report_unlinked(&mut self, linked: Result<(), CommandError>) {
         if let Err(error) = linked {
             self.report(&format!("(11) a subscription was not linked to what it wants: {error}"));
@@ -277,7 +277,7 @@ impl Core {
     }
 }
 
-/// Frees the counter of a subscriber that was taken out; that of a closed one was freed when it was closed.
+/// Frees the counter of a removed subscriber. The counter of a closed one was freed when it was closed.
 pub(super) fn free_position(now: Now, counters: &mut Counters, subscriber: &Subscriber) {
     if !subscriber.tether.is_closed() {
         counters.free(now.epoch, subscriber.position.id);

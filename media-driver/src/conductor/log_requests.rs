@@ -1,5 +1,5 @@
-//! Makes the requests for the logs of publications and images, with the contents of their metadata. The conductor fills
-//! them in here for every kind of log; this file sends none itself.
+//! Builds the requests for the logs of publications and images, with the contents of their metadata, for all kinds of
+//! logs. Does not send requests itself.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use super::params::{IpcPublicationParams, Start};
 use crate::mailbox::CreateLog;
 use crate::shared::UntetheredTimeouts;
 
-/// A publication that needs a log.
+/// The properties of a publication that needs a log.
 #[derive(Debug)]
 pub(super) struct PublicationLog<'a> {
     pub(super) registration_id: RegistrationId,
@@ -22,19 +22,19 @@ pub(super) struct PublicationLog<'a> {
     pub(super) exclusive: bool,
     pub(super) start: Start,
     pub(super) params: &'a IpcPublicationParams,
-    /// How many resends may be under way; of no effect for IPC.
+    /// The maximum number of pending retransmits. No effect for IPC.
     pub(super) max_resend: i32,
     /// Whether it has group semantics.
     pub(super) group: bool,
 }
 
-/// An image that needs a log.
+/// The properties of an image that needs a log.
 #[derive(Debug)]
 pub(super) struct ImageLog<'a> {
     pub(super) registration_id: RegistrationId,
     pub(super) setup: &'a Setup,
     pub(super) join_position: Position,
-    /// In bytes, clipped to half a term.
+    /// In bytes, limited to half a term.
     pub(super) window: i32,
     pub(super) rejoin: bool,
     pub(super) tether: bool,
@@ -44,7 +44,7 @@ pub(super) struct ImageLog<'a> {
 }
 
 impl LogConfig {
-    /// The request for the log of a publication, of IPC or of the network.
+    /// The request for the log of a publication, IPC or network.
     pub(super) fn of_publication(&self, new: &PublicationLog<'_>) -> CreateLog {
         let params = new.params;
         let kind = if new.exclusive { LogKind::Exclusive } else { LogKind::Concurrent };
@@ -103,7 +103,7 @@ impl LogConfig {
         )
     }
 
-    /// What is the same for all logs.
+    /// The part of a request that is the same for all logs.
     fn request(&self, directory: &Path, parameters: LogParameters) -> CreateLog {
         let registration_id = parameters.registration_id;
         CreateLog {

@@ -1,5 +1,5 @@
-//! The log files that the conductor has made and deleted: requests that wait to be sent, replies that wait to be
-//! handled, and failed deletions that are repeated. They are bounded by the number of publications.
+//! The log files that the conductor creates and deletes: requests to be sent, replies to be handled, and failed
+//! deletions to be retried. Their number is limited by the number of publications.
 
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
@@ -9,18 +9,18 @@ use gannet::types::RegistrationId;
 
 use crate::mailbox::{CreateLog, DELETIONS_LIMIT, DeleteLog, IN_FLIGHT_LIMIT, Reply, Request};
 
-/// The conductor's side of the mailbox.
+/// The conductor's requests and replies for logs.
 #[derive(Debug)]
 pub(super) struct Logs {
-    /// Those that publications wait for.
+    /// Requests for logs of publications.
     create: VecDeque<CreateLog>,
-    /// Those that images wait for, and the one of these that is being made.
+    /// Requests for logs of images, and the one that is being executed.
     create_for_images: VecDeque<CreateLog>,
     image_in_flight: Option<RegistrationId>,
     delete: VecDeque<DeleteLog>,
-    /// Deletions that failed; the next tick tries them again.
+    /// Failed deletions. The next timer tick retries them.
     failed: Vec<DeleteLog>,
-    /// All that are to be deleted, wherever they are.
+    /// All logs that are to be deleted.
     condemned: HashSet<RegistrationId>,
     in_flight: usize,
     deletions_in_flight: usize,
@@ -46,45 +46,46 @@ impl Logs {
         }
     }
 
-    /// A duty cycle begins.
+    /// Begins a duty cycle.
     pub(super) fn begin_cycle(&mut self) {
         self.deletions_left = self.deletions_per_cycle;
     }
 
-    /// A log is to be created, for a publication.
+    /// Requests a log for a publication.
     pub(super) fn create(&mut self, request: CreateLog) {
         self.create.push_back(request);
     }
 
-    /// A log is to be created for one of the few images that are made at a time. Whoever sends decides how many and how long these are,
-    /// so they are made one after the other, and commands go first.
+    /// Requests a log for an image. Only a few are pending at a time. Remote senders determine their number and length,
+    /// so they are created one after the other, after those of commands.
     pub(super) fn create_for_image(&mut self, request: CreateLog) {
         self.create_for_images.push_back(request);
     }
 
-    /// A log is to be deleted.
+    /// Requests the deletion of a log.
     pub(super) fn delete(&mut self, registration_id: RegistrationId, path: PathBuf, log: LogBuffers) {
         self.condemned.insert(registration_id);
         self.delete.push_back(DeleteLog { registration_id, path, log: Some(log) });
     }
 
-    /// How many logs wait to be deleted.
+    /// The number of logs that wait for deletion.
     pub(super) fn condemned(&self) -> usize {
         self.condemned.len()
     }
 
-    /// Whether the log of this publication waits to be deleted.
+    /// Whether the log of this publication waits for deletion.
     pub(super) fn is_condemned(&self, registration_id: RegistrationId) -> bool {
         self.condemned.contains(&registration_id)
     }
 
-    /// Whether there may be something to be sent.
+    /// Whether there may be requests to send.
     #[inline]
     pub(super) fn has_requests(&self) -> bool {
         !(self.create.is_empty() && self.create_for_images.is_empty() && self.delete.is_empty())
     }
 
-    /// What is to be sent next, if the other side has room for it. Endpoints come first: a command waits for one.
+    /// Takes the next request, if the other side has space for it. Endpoints come first, because a command waits for
+    /// them.
     pub(super) fn poll_request(&mut self, endpoint: impl FnOnce() -> Option<Request>) -> Option<Request> {
         if self.in_flight >= IN_FLIGHT_LIMIT {
             return None;
@@ -110,7 +111,7 @@ impl Logs {
         Some(request)
     }
 
-    /// An answer has come. It is handled in the next duty cycle.
+    /// Accepts a reply. The next duty cycle handles it.
     pub(super) fn on_reply(&mut self, reply: Reply) {
         self.in_flight = self.in_flight.saturating_sub(1);
         if let Reply::LogCreated { registration_id, .. } | Reply::LogNotCreated { registration_id, .. } = &reply {
@@ -122,28 +123,28 @@ impl Logs {
         self.replies.push_back(reply);
     }
 
-    /// Whether an answer is to be handled.
+    /// Whether there are replies to handle.
     #[inline]
     pub(super) fn has_replies(&self) -> bool {
         !self.replies.is_empty()
     }
 
-    /// The next answer to be handled.
+    /// Takes the next reply.
     pub(super) fn next_reply(&mut self) -> Option<Reply> {
         self.replies.pop_front()
     }
 
-    /// A log is gone.
+    /// Records that a log was deleted.
     pub(super) fn on_deleted(&mut self, registration_id: RegistrationId) {
         self.condemned.remove(&registration_id);
     }
 
-    /// A log's file is still there.
+    /// Records that a log could not be deleted.
     pub(super) fn on_not_deleted(&mut self, registration_id: RegistrationId, path: PathBuf) {
         self.failed.push(DeleteLog { registration_id, path, log: None });
     }
 
-    /// What failed before is tried again.
+    /// Retries failed deletions.
     pub(super) fn retry(&mut self) {
         self.delete.extend(self.failed.drain(..));
     }

@@ -64,15 +64,16 @@ use crate::mailbox::{
 };
 use crate::shared::{NetworkCounters, StallTracker};
 
-/// So many ids are drawn for an image until one is found that no client holds something under: clients choose theirs as they like.
+/// The maximum number of ids that are drawn for an image until one is found that no client uses. Clients choose theirs
+/// freely.
 const MAX_IDS_TRIED: usize = 64;
 
-/// What the conductor works with: its ends of the driver's shared memory. The system counters are allocated.
+/// The conductor's parts of the driver's shared memory. The system counters are allocated.
 #[derive(Debug)]
 pub struct ConductorParts {
-    /// The ring that clients put commands into.
+    /// The ring with the clients' commands.
     pub commands: RingConsumer,
-    /// The broadcast that clients take events from.
+    /// The broadcast buffer for events to clients.
     pub events: Transmitter,
     /// The counters.
     pub counters: CountersManager,
@@ -91,7 +92,7 @@ pub struct Conductor {
     core: Core,
 }
 
-/// Everything but the commands' ring, which is read while all this is changed.
+/// Everything except the command ring, which is being read while this is changed.
 #[derive(Debug)]
 struct Core {
     config: ConductorConfig,
@@ -112,14 +113,14 @@ struct Core {
     logs: Logs,
     /// Publications that wait for their logs.
     awaiting_logs: AwaitingLogs,
-    /// Commands behind those that wait for names or logs.
+    /// Commands that wait behind those that wait for names or logs.
     deferred: Deferred,
     cycles: StallTracker,
     lookups: StallTracker,
     termination_requested: bool,
 }
 
-/// One moment, on both clocks.
+/// The present time on both clocks.
 #[derive(Clone, Copy, Debug, Default)]
 struct Now {
     monotonic: MonotonicNanos,
@@ -127,7 +128,7 @@ struct Now {
 }
 
 impl Conductor {
-    /// A conductor of a driver that has no clients yet.
+    /// The conductor of a driver without clients.
     pub fn new(config: ConductorConfig, parts: ConductorParts) -> Self {
         let mut random = fastrand::Rng::with_seed(config.seed);
         let reserved = config.reserved_session_id_low..=config.reserved_session_id_high;
@@ -136,7 +137,7 @@ impl Conductor {
         Self {
             commands: parts.commands,
             blocked_commands: BlockedCommands::new(config.client_liveness_timeout_ns),
-            // The first duty cycle ticks.
+            // The first duty cycle is a timer tick.
             next_tick: MonotonicNanos::new(i64::MIN),
             core: Core {
                 now: Now::default(),
@@ -147,7 +148,7 @@ impl Conductor {
                 clients: ClientRegistry::new(config.capacity.clients, config.client_liveness_timeout_ns),
                 publications: PublicationRegistry::default(),
                 subscriptions: SubscriptionRegistry::new(config.capacity.subscriptions),
-                // Anything but 0, and likely no other driver's.
+                // Not 0, and probably different from other drivers' ids.
                 network: Network::new(&config.network, random.i64(1..i64::MAX / 2), parts.losses),
                 resolution,
                 session_ids: SessionIds::new(random.i32(..), reserved),
@@ -172,12 +173,12 @@ impl Conductor {
         }
     }
 
-    /// An answer to a request has come. It is handled by the next [`Conductor::do_work`].
+    /// Accepts a reply to a request. The next [`Conductor::do_work`] handles it.
     pub fn on_reply(&mut self, reply: Reply) {
         self.core.logs.on_reply(reply);
     }
 
-    /// Runs one duty cycle and returns how much it did; 0 when there was nothing to do.
+    /// Runs one duty cycle. Returns the work count.
     pub fn do_work(&mut self, now: MonotonicNanos, now_ms: EpochMillis) -> usize {
         self.core.begin_cycle(Now { monotonic: now, epoch: now_ms });
         let mut work = 0;
@@ -198,12 +199,12 @@ impl Conductor {
         work + self.core.update_publications() + self.core.update_network()
     }
 
-    /// The sender has said something.
+    /// Handles an event of the sender.
     pub fn on_sender_event(&mut self, event: SenderEvent) {
         self.core.on_sender_event(event);
     }
 
-    /// The receiver has said something.
+    /// Handles an event of the receiver.
     pub fn on_receiver_event(&mut self, event: ReceiverEvent) {
         if let ReceiverEvent::CreateImage { endpoint, transport, setup, source, control } = event {
             let ring = self.commands.ring();
@@ -216,72 +217,74 @@ impl Conductor {
         }
     }
 
-    /// Whether the sender or the receiver is to be told something.
+    /// Whether there are commands for the sender or the receiver.
     #[inline]
     pub fn has_commands(&self) -> bool {
         self.core.network.has_commands()
     }
 
-    /// What the sender is to be told next.
+    /// Takes the next command for the sender.
     pub fn poll_sender_command(&mut self) -> Option<SenderCommand> {
         self.core.network.poll_sender_command()
     }
 
-    /// What the receiver is to be told next.
+    /// Takes the next command for the receiver.
     pub fn poll_receiver_command(&mut self) -> Option<ReceiverCommand> {
         self.core.network.poll_receiver_command()
     }
 
-    /// A datagram for name resolution has arrived.
+    /// Handles a datagram of name resolution.
     pub fn on_resolver_datagram(&mut self, now: MonotonicNanos, from: SocketAddr, datagram: &[u8]) {
         self.core.on_resolver_datagram(now, from, datagram);
     }
 
-    /// Does what is due of name resolution, and hands out its datagrams, as far as there is room, for an endpoint of this name. To be
-    /// called every [`crate::resolver::WORK_INTERVAL_NS`], with what has arrived handed over before; returns how many there were.
+    /// Does what is due for name resolution, and adds its datagrams to `batch` for the given endpoint, as far as there
+    /// is space. Call it every [`crate::resolver::WORK_INTERVAL_NS`], after the received datagrams were handled.
+    /// Returns the number of datagrams.
     pub fn poll_resolver(&mut self, now: MonotonicNanos, endpoint: EndpointId, batch: &mut TransmitBatch) -> usize {
         self.core.poll_resolver(now, endpoint, batch)
     }
 
-    /// The system does not send or receive datagrams of name resolution, for a reason that does not pass by itself.
+    /// Reports that datagrams of name resolution cannot be sent or received, for a permanent reason.
     pub fn on_fault(&mut self, reason: &str) {
         self.core.report_fault(reason);
     }
 
-    /// The words of the system counters that sender and receiver count in.
+    /// The words of the system counters that the sender and the receiver update.
     pub fn network_counters(&self) -> NetworkCounters {
         self.core.counters.network_counters()
     }
 
-    /// Whether there may be something to be carried out elsewhere.
+    /// Whether there may be requests.
     #[inline]
     pub fn has_requests(&self) -> bool {
         self.core.logs.has_requests() || self.core.network.has_requests()
     }
 
-    /// What is to be carried out elsewhere. At most [`crate::mailbox::IN_FLIGHT_LIMIT`] requests are unanswered at any time.
+    /// Takes the next request for the helper. At most [`crate::mailbox::IN_FLIGHT_LIMIT`] requests are unanswered at
+    /// any time.
     pub fn poll_request(&mut self) -> Option<Request> {
         let Core { logs, network, .. } = &mut self.core;
         logs.poll_request(|| network.take_request())
     }
 
-    /// When something is due even if nothing comes from outside.
+    /// The time at which work is due even without input.
     pub fn next_deadline(&self) -> MonotonicNanos {
         self.next_tick
     }
 
-    /// Whether a client has asked for the driver's end, and may.
+    /// Whether a permitted client has asked the driver to terminate.
     pub fn termination_requested(&self) -> bool {
         self.core.termination_requested
     }
 
-    /// Tells clients that the driver goes away: the last thing that a conductor does.
+    /// Tells clients that the driver is shut down. The last call on a conductor.
     pub fn close(&mut self) {
-        // Trap 5: without it the next start takes this driver for one that is alive.
+        // Trap 5: without it the next start would consider this driver alive.
         self.commands.ring().set_consumer_heartbeat(EpochMillis::new(-1));
     }
 
-    /// Goes on with a command that has waited, or carries out the next one.
+    /// Continues with a command that has waited, or executes the next one.
     fn next_command(&mut self) -> usize {
         let core = &mut self.core;
         if core.has_waiting() {
@@ -298,7 +301,7 @@ impl Conductor {
     #[inline(never)]
     fn on_tick(&mut self) {
         let now = self.core.now;
-        // Trap 66: on ticks only, which is often enough for clients that wait ten seconds.
+        // Trap 66: only on timer ticks, which is often enough for clients that wait ten seconds.
         self.commands.ring().set_consumer_heartbeat(now.epoch);
         self.core.on_tick();
         let tail = self.commands.ring().producer_position();
@@ -310,7 +313,7 @@ impl Conductor {
 
 impl Drop for Conductor {
     fn drop(&mut self) {
-        // Whatever its end was, the driver is gone, and clients need not wait for its heartbeat to grow old.
+        // However it ended, the driver is gone, and clients need not wait until its heartbeat is old.
         self.close();
     }
 }
@@ -322,13 +325,13 @@ impl Core {
         self.logs.begin_cycle();
     }
 
-    /// Whether any command waits for a name, or behind one that does, or behind a log.
+    /// Whether any command waits for a name or a log, or behind one that does.
     fn has_waiting(&self) -> bool {
         self.network.has_waiting() || !self.deferred.is_empty()
     }
 
-    /// Goes on with a command whose name was looked up, or with one that had to stay behind such a one, if there is any. That comes
-    /// before what lies in the ring, so each client's commands stay in order.
+    /// Continues with a command whose name was resolved, or with a deferred one, if there is any. This comes before the
+    /// commands in the ring, so each client's commands stay in order.
     #[inline(never)]
     fn go_on(&mut self) -> bool {
         if self.go_on_with_channel() {
@@ -339,12 +342,14 @@ impl Core {
         true
     }
 
-    /// Whether so much stays behind logs that the rest is left in the ring: logs come soon, so nobody has to be refused for them.
+    /// Whether so many commands wait behind logs that the rest stays in the ring. Logs are created soon, so no command
+    /// need be refused.
     fn is_crowded(&self) -> bool {
         self.deferred.is_crowded(|client_id| self.network.is_waiting(client_id))
     }
 
-    /// Moves limits and cleans, for the publications whose turn it is. After the commands, whose removals have sampled what they removed.
+    /// Updates limits and cleans the logs of the publications whose turn it is. After the commands, which sample the
+    /// positions of what they remove.
     #[inline]
     fn update_publications(&mut self) -> usize {
         let now = self.now.monotonic;

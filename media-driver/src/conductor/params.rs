@@ -1,5 +1,5 @@
 //! The parameters of a channel, completed by the driver's defaults. The conductor calls this when a resource is added.
-//! It looks at nothing but the channel and the defaults.
+//! It only considers the channel and the defaults.
 
 use gannet::channel_uri::{ChannelParams, ControlMode, InitialPosition, ResponseCorrelation, SessionSelector};
 use gannet::types::{Mtu, Position, SessionId, TermId, TermLength};
@@ -10,52 +10,52 @@ use super::subscriptions::SessionChoice;
 use crate::ipc::RESPONSE_PROTOTYPE;
 use crate::shared::UntetheredTimeouts;
 
-/// "None" where a log states a tag or a correlation id.
+/// The value in a log that stands for no tag or correlation id.
 const NONE: i64 = -1;
 
-/// What an IPC publication is to be.
+/// The properties of a new IPC publication.
 #[derive(Clone, Debug)]
 pub(super) struct IpcPublicationParams {
     /// The longest frame.
     pub(super) mtu: Mtu,
     /// The length of each term.
     pub(super) term_length: TermLength,
-    /// How far publishers may run ahead, in bytes.
+    /// The publication window in bytes.
     pub(super) window: i32,
-    /// Where it starts, if that is stated.
+    /// Its initial position, if stated.
     pub(super) start: Option<Start>,
-    /// Its session, if that is stated.
+    /// Its session id, if stated.
     pub(super) session_id: Option<SessionId>,
-    /// Its own tag, or -1.
+    /// Its entity tag, or -1.
     pub(super) entity_tag: i64,
-    /// What it answers: -1 for nothing, -2 for a prototype.
+    /// The request to which it responds. -1 for none, -2 for a prototype.
     pub(super) response_correlation_id: i64,
-    /// Stated in its log; of no effect for IPC.
+    /// Only stored in its log. No effect for IPC.
     pub(super) linger_timeout_ns: i64,
-    /// What becomes of untethered subscribers.
+    /// The timeouts of untethered subscribers.
     pub(super) untethered: UntetheredTimeouts,
-    /// Whether its log's pages are left to be faulted in by their first use.
+    /// Whether the pages of its log are mapped on first use.
     pub(super) sparse: bool,
-    /// Stated in its log; of no effect for IPC.
+    /// Only stored in its log. No effect for IPC.
     pub(super) signal_eos: bool,
-    /// Stated in its log; of no effect for IPC.
+    /// Only stored in its log. No effect for IPC.
     pub(super) spies_simulate_connection: bool,
-    /// The MTU, if the channel states it.
+    /// The MTU, if stated.
     stated_mtu: Option<Mtu>,
-    /// The term length, if the channel states it.
+    /// The term length, if stated.
     stated_term_length: Option<TermLength>,
 }
 
-/// Where a publication starts.
+/// The initial position of a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Start {
-    /// The stream's first term.
+    /// The initial term id.
     pub(super) initial_term_id: TermId,
     /// The position.
     pub(super) position: Position,
 }
 
-/// What a live publication is, as far as another one that shares it may state it.
+/// The properties of an existing publication that a channel must match to share it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shared {
     pub(super) session_id: SessionId,
@@ -65,7 +65,7 @@ pub(super) struct Shared {
 }
 
 impl IpcPublicationParams {
-    /// Reads what the channel of an IPC publication states.
+    /// Reads the channel of an IPC publication.
     pub(super) fn read(params: &ChannelParams, defaults: &PublicationDefaults) -> Result<Self, CommandError> {
         let mtu = params.mtu.unwrap_or(defaults.ipc_mtu);
         let term_length = params.term_length.unwrap_or(defaults.ipc_term_length);
@@ -83,7 +83,7 @@ impl IpcPublicationParams {
         let start = params.initial_position().map(|at| start(at, term_length)).transpose()?;
         let half_term = term_length.get() / 2;
         let window = match params.pub_wnd {
-            // At most half a term, as `check_sizes` has made sure.
+            // At most half a term, as `check_sizes` has ensured.
             Some(window) => i32::try_from(window).unwrap_or(half_term),
             None if defaults.ipc_window > 0 => defaults.ipc_window.min(half_term),
             None => half_term,
@@ -106,8 +106,7 @@ impl IpcPublicationParams {
         })
     }
 
-    /// Checks what the channel states against the publication that it would share. What it does not state is whatever that
-    /// one has.
+    /// Checks the channel against the publication that it would share. Parameters that are not stated match.
     pub(super) fn check_shareable(&self, existing: &Shared) -> Result<(), CommandError> {
         fn check<T: PartialEq + Copy>(
             key: &'static str,
@@ -128,19 +127,19 @@ impl IpcPublicationParams {
         check("term-length", self.stated_term_length, existing.term_length, |length| length.get().into())?;
         let initial_term_id = start.map(|start| start.initial_term_id);
         check("init-term-id", initial_term_id, existing.start.initial_term_id, |id| id.get().into())?;
-        // The position is in terms of the first term, which is the same, but also of the term length.
+        // The position depends on the initial term id, which is the same, but also on the term length.
         let position = start.map(|start| start.position);
         check("the position that term-id and term-offset give,", position, existing.start.position, Position::get)
     }
 }
 
-/// What becomes of untethered subscribers, by the channel of a publication or of an image's subscription.
+/// The timeouts of untethered subscribers, from the channel of a publication or of an image's subscription.
 pub(super) fn untethered(params: &ChannelParams, defaults: &PublicationDefaults) -> UntetheredTimeouts {
     let window_limit_ns = params.untethered_window_limit_timeout_ns;
     let linger_ns = params.untethered_linger_timeout_ns.filter(|stated| *stated > 0);
     UntetheredTimeouts {
         window_limit_ns: window_limit_ns.unwrap_or(defaults.untethered_window_limit_timeout_ns),
-        // Whoever states only how long may be waited before, waits as long after.
+        // If only the window limit timeout is stated, the linger timeout is the same.
         linger_ns: linger_ns
             .or(defaults.untethered_linger_timeout_ns)
             .or(window_limit_ns)
@@ -158,21 +157,21 @@ fn start(at: InitialPosition, term_length: TermLength) -> Result<Start, CommandE
     Ok(Start { initial_term_id: at.initial_term_id, position })
 }
 
-/// What an IPC subscription is to be.
+/// The properties of a new IPC subscription.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct IpcSubscriptionParams {
-    /// The sessions it wants.
+    /// The sessions that it wants.
     pub(super) session: SessionChoice,
     /// Whether it waits for the response to a request.
     pub(super) is_response: bool,
-    /// Whether it holds its publishers back.
+    /// Whether it exerts back pressure on its publishers.
     pub(super) tether: bool,
-    /// Whether, when it does not, it comes back after it fell behind.
+    /// Whether an untethered subscription may rejoin.
     pub(super) rejoin: bool,
 }
 
 impl IpcSubscriptionParams {
-    /// Reads what the channel of an IPC subscription states.
+    /// Reads the channel of an IPC subscription.
     pub(super) fn read(params: &ChannelParams, defaults: &SubscriptionDefaults) -> Result<Self, CommandError> {
         let is_response = params.control_mode == Some(ControlMode::Response);
         let session = match params.session_id {

@@ -14,19 +14,19 @@ pub(super) struct PublicationRegistry {
 }
 
 impl PublicationRegistry {
-    /// Takes those out that have come to their end, oldest first. All at once: there may be very many.
+    /// Removes the publications that have ended, oldest first. Together, because there may be very many.
     pub(super) fn take_done(&mut self) -> Vec<IpcPublication> {
         self.all.take(|publication| publication.state() == State::Done)
     }
 
-    /// The publication of the stream that another client with the same response correlation id may hold too.
+    /// The publication of the stream that another client with the same response correlation id may share.
     pub(super) fn shareable(&self, stream_id: StreamId, response_correlation_id: i64) -> Option<&IpcPublication> {
         self.all.of_stream(stream_id).find(|publication| {
             publication.is_shareable() && publication.response_correlation_id() == response_correlation_id
         })
     }
 
-    /// Whether a session is taken on a stream.
+    /// Whether a session id is in use on a stream.
     pub(super) fn is_taken(&self, stream_id: StreamId, session_id: SessionId) -> bool {
         self.all.of_session(stream_id, session_id).any(IpcPublication::occupies_session)
     }

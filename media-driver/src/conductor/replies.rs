@@ -9,7 +9,7 @@ use super::error::CommandError;
 use crate::mailbox::Reply;
 
 impl Core {
-    /// The outside has answered.
+    /// Handles a reply of the helper.
     pub(super) fn on_helper_reply(&mut self, reply: Reply) {
         match reply {
             Reply::ChannelResolved { id, channel, lookups_ns } => {
@@ -21,7 +21,7 @@ impl Core {
                 self.network.on_other_lookup();
                 self.on_host_resolved(index, address);
             }
-            // What the sender does is not changed by what its socket hears.
+            // The sender does not depend on what its socket receives.
             Reply::Reconnected { .. } => {}
             Reply::NotReconnected { id, to } => self.on_not_reconnected(id, to),
             Reply::EndpointOpened { id, local } => self.on_endpoint_opened(id, local),
@@ -48,10 +48,10 @@ impl Core {
         }
     }
 
-    /// The log of a publication is there. What fails now leaves nothing behind.
+    /// Handles the log of a publication. An error leaves nothing behind.
     fn on_publication_log(&mut self, awaiting: AwaitingLog, log: LogBuffers, space_left: Option<u64>) {
         let finished = match awaiting.endpoint {
-            // Its client is gone, and is told nothing.
+            // Its client is gone and gets no response.
             _ if !awaiting.is_wanted => Err(CommandError::Closing),
             None => self.finish_publication(&awaiting, &log),
             Some(endpoint) => self.finish_network_publication(&awaiting, endpoint, &log),
@@ -65,7 +65,7 @@ impl Core {
         }
     }
 
-    /// A publication is not made: its client is told, if that is still there, and its endpoint goes if it was opened for it.
+    /// Refuses a publication: tells its client, if it still exists, and closes its endpoint if it was opened for it.
     fn refuse_publication(&mut self, awaiting: &AwaitingLog, error: &CommandError) {
         if awaiting.is_wanted {
             let channel = Some(Text::from(awaiting.uri.text()));

@@ -12,11 +12,11 @@ use super::counters::Counters;
 use super::error::CommandError;
 use super::events::clip;
 
-/// How much of a channel the error log repeats, in bytes: enough to recognise it. Whoever sends garbage must not fill the
-/// log with it.
+/// The maximum length of a channel in the error log, in bytes: enough to recognise it. A faulty client must not fill
+/// the log.
 pub(super) const MAX_REPORTED_CHANNEL: usize = 256;
 
-/// The way to the distinct error log.
+/// The writer of the distinct error log.
 #[derive(Debug)]
 pub(super) struct Reporter {
     log: ErrorLog,
@@ -40,12 +40,12 @@ impl Core {
         self.reporter.record(self.now.epoch, &self.counters, text);
     }
 
-    /// Records that the system does not send or receive.
+    /// Reports that datagrams cannot be sent or received.
     pub(super) fn report_fault(&mut self, reason: &str) {
         self.report(&format!("(11) {reason}"));
     }
 
-    /// Tells a client that its command is not carried out. Everything but "try again" is recorded too.
+    /// Responds to a refused command with an error. Also reports it, unless the error is "try again".
     pub(super) fn refuse(
         &mut self,
         command: &str,

@@ -15,21 +15,22 @@ use crate::mailbox::{EndpointId, Lead, Request, ResolveHost, TransmitBatch};
 use crate::resolver::{Bootstrap, Gossip, Heard, Lookup, ResolverConfig, TableRow};
 use crate::shared::Counter;
 
-/// A name leads nowhere while its counter is this.
+/// The value of a counter while its name cannot be resolved.
 const DISABLED: i64 = -1;
-/// A name stands for its second host while its counter is this.
+/// The value of a counter while its name resolves to its second host.
 const RE_RESOLVED: i64 = 1;
 
-/// What resolves names before the operating system does.
+/// Name resolution before the operating system's.
 #[derive(Debug)]
 pub(super) enum Resolution {
     System,
-    /// Names that stand for others, each with the counter that says for which. Without room for a counter it is the first.
+    /// A table of names, each with the counter that selects its host. Without space for a counter, the first host is
+    /// used.
     Table(Vec<(TableRow, Option<Counter>)>),
     Gossip(Box<Gossip>, GossipCounters),
 }
 
-/// What is shown of a resolver that gossips; what there is no room for is not shown.
+/// The counters of a gossiping resolver. Counters for which there is no space are left out.
 #[derive(Debug)]
 pub(super) struct GossipCounters {
     bootstrap: Vec<Option<Counter>>,
@@ -62,7 +63,7 @@ impl Resolution {
         }
     }
 
-    /// What is known of a channel's names.
+    /// The resolver's results for a channel's names.
     pub(super) fn leads(&self, uri: &ChannelUri) -> Vec<(String, Lead)> {
         names(uri).filter_map(|name| self.lead(name).map(|lead| (name.to_owned(), lead))).collect()
     }
@@ -76,7 +77,7 @@ impl Resolution {
                     0 => Lead::Host(row.initial_host.clone()),
                     RE_RESOLVED => Lead::Host(row.re_resolution_host.clone()),
                     DISABLED => Lead::Nowhere,
-                    // As in the reference: the name stands for itself then.
+                    // As in the reference, the name then resolves as itself.
                     _ => return None,
                 })
             }
@@ -148,12 +149,12 @@ impl Core {
         sent
     }
 
-    /// The operating system was asked for a name.
+    /// Counts a lookup by the operating system.
     pub(super) fn on_lookup(&mut self, took_ns: i64) {
         self.lookups.on_time(took_ns);
     }
 
-    /// A host that is told this driver's name first was looked up.
+    /// Handles the resolved address of a bootstrap neighbor.
     pub(super) fn on_host_resolved(&mut self, index: usize, address: Option<IpAddr>) {
         let Resolution::Gossip(gossip, counters) = &mut self.resolution else { return };
         gossip.on_address(index, address);

@@ -7,37 +7,37 @@
 
 use gannet::time::MonotonicNanos;
 
-/// Each is looked at this often at least, in nanoseconds, if the duty cycles come that often. Publishers have half a term before they have
-/// to wait for anybody who looks.
+/// The interval within which each is checked, in nanoseconds, if duty cycles are frequent enough. Publishers have half
+/// a term before they have to wait for such a check.
 const ROUND_NS: i64 = 200_000;
-/// So many of those that rest are looked at in each cycle at least.
+/// The minimum number of resting ones that are checked per duty cycle.
 const LEAST: usize = 64;
-/// One that had nothing to do in so many looks rests.
+/// One rests after this many checks without work.
 const RESTING: u8 = 32;
 
-/// Whose turn it is.
+/// Selects the ones to check.
 #[derive(Debug, Default)]
 pub(super) struct Rounds {
-    /// How many looks in a row found nothing to do, for each place, up to [`RESTING`].
+    /// The number of consecutive checks without work for each index, up to [`RESTING`].
     quiet: Vec<u8>,
-    /// The places that do not rest: those with less than that.
+    /// The indexes of those that do not rest.
     stirring: Vec<usize>,
-    /// The place whose turn is next among those that rest.
+    /// The index of the next resting one to check.
     next: usize,
-    /// When some were looked at last; none when all are to be.
+    /// When resting ones were last checked. `None` to check all.
     looked: Option<MonotonicNanos>,
 }
 
 impl Rounds {
-    /// One has come, in the place behind all others. It does not rest.
+    /// Adds one after all others. It does not rest.
     pub(super) fn on_added(&mut self) {
         self.stirring.push(self.quiet.len());
         self.quiet.push(0);
-        // So that a look never has to make room.
+        // So that a check never allocates.
         self.stirring.reserve(self.quiet.len() - self.stirring.len());
     }
 
-    /// There are so many now, and any may have another place.
+    /// Sets the number after a removal. Any of them may have another index now.
     pub(super) fn on_moved(&mut self, count: usize) {
         self.quiet.clear();
         self.quiet.resize(count, RESTING);
@@ -46,7 +46,7 @@ impl Rounds {
         self.looked = None;
     }
 
-    /// Looks at those whose turn it is, each once. `look` says whether there was anything to do; returns for how many there was.
+    /// Checks each one whose turn it is. `look` returns whether there was work. Returns for how many there was.
     #[inline]
     pub(super) fn look<T>(
         &mut self,
@@ -69,7 +69,7 @@ impl Rounds {
             }
         }
         let mut work = stirring.len() - stirred;
-        // Those that were found just now have had their look.
+        // Those that were just found have been checked.
         let mut before = stirred;
         stirring.retain(|&place| {
             if before == 0 {
@@ -88,7 +88,7 @@ impl Rounds {
     }
 }
 
-/// How many of so many that rest have their turn after so long.
+/// The number of resting ones, out of `count`, to check after this time.
 fn share(count: usize, elapsed_ns: Option<i64>) -> usize {
     match elapsed_ns {
         Some(elapsed_ns @ 0..ROUND_NS) => (count * elapsed_ns as usize / ROUND_NS as usize + 1).clamp(LEAST, count),

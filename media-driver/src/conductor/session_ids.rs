@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use gannet::types::SessionId;
 
-/// The generator: a number that starts anywhere, grows by one and wraps.
+/// The generator: a number with a random start that is incremented and wraps.
 #[derive(Debug)]
 pub(super) struct SessionIds {
     next: i32,
@@ -14,14 +14,13 @@ pub(super) struct SessionIds {
 }
 
 impl SessionIds {
-    /// Starts at `first` and keeps out of `reserved`, both ends of which are included. A range that ends before it starts
-    /// reserves nothing.
+    /// Starts at `first` and skips `reserved`, both ends included. A range that ends before it starts reserves nothing.
     pub(super) fn new(first: i32, reserved: RangeInclusive<i32>) -> Self {
         Self { next: first, reserved }
     }
 
-    /// The id that a new publication would get, where `is_used` tells which its stream uses: far fewer than 2^32. Nothing is taken
-    /// yet: an add that fails leaves the generator as it was.
+    /// The id for the next publication. `is_used` tells which ids its stream uses, far fewer than 2^32. Nothing is
+    /// taken yet, so an add that fails leaves the generator unchanged.
     pub(super) fn peek(&self, is_used: impl Fn(SessionId) -> bool) -> SessionId {
         let mut candidate = self.skip_reserved(self.next);
         while is_used(SessionId::new(candidate)) {
@@ -30,7 +29,8 @@ impl SessionIds {
         SessionId::new(candidate)
     }
 
-    /// The generator goes on after `chosen`, unless it is beyond that already: of several that were chosen, one may be taken later.
+    /// Continues after `chosen`, unless the generator is beyond it already. Of several chosen ids, one may be taken
+    /// later.
     pub(super) fn take(&mut self, chosen: SessionId) {
         let next = chosen.get().wrapping_add(1);
         if next.wrapping_sub(self.next) > 0 {

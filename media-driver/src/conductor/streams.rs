@@ -1,5 +1,5 @@
-//! All publications, or all images, of one kind: oldest first, and found by their names without a search. Thousands are
-//! added one after the other, and each addition checks which exist already.
+//! All publications, or all images, of one kind: oldest first, and found by id without a search. Thousands are added
+//! one after the other, and each addition checks which exist already.
 
 use std::collections::HashMap;
 use std::ops::{Index, IndexMut};
@@ -9,17 +9,17 @@ use gannet::types::{RegistrationId, SessionId, StreamId};
 
 use super::rounds::Rounds;
 
-/// What one of them is found by. None of it ever changes.
+/// The constant properties by which a publication or image is found.
 pub(super) trait Named {
-    /// Its name. Clients share the mapping of one file by it (trap 26).
+    /// Its registration id. Clients share the mapping of a log file by it (trap 26).
     fn registration_id(&self) -> RegistrationId;
-    /// Its session.
+    /// Its session id.
     fn session_id(&self) -> SessionId;
-    /// Its stream.
+    /// Its stream id.
     fn stream_id(&self) -> StreamId;
 }
 
-/// All of them, oldest first.
+/// All publications or images, oldest first.
 #[derive(Debug)]
 pub(super) struct Streams<T> {
     all: Vec<T>,
@@ -27,7 +27,8 @@ pub(super) struct Streams<T> {
     rounds: Rounds,
 }
 
-/// Where each is. Several may have one session: of several endpoints, or one that drains and one that follows it.
+/// The index of each one. Several may have the same session id: of several endpoints, or one that drains and its
+/// successor.
 #[derive(Debug, Default)]
 struct Places {
     by_id: HashMap<RegistrationId, usize>,
@@ -58,22 +59,22 @@ impl<T: Named> Streams<T> {
         self.all.last_mut().expect("it was just added")
     }
 
-    /// How many there are.
+    /// The number of them.
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// The one of this name.
+    /// The one with this registration id.
     pub(super) fn get(&self, registration_id: RegistrationId) -> Option<&T> {
         self.places.by_id.get(&registration_id).map(|&place| &self.all[place])
     }
 
-    /// The same, to change it.
+    /// The one with this registration id, mutable.
     pub(super) fn get_mut(&mut self, registration_id: RegistrationId) -> Option<&mut T> {
         self.places.by_id.get(&registration_id).map(|&place| &mut self.all[place])
     }
 
-    /// The one in this place.
+    /// The one at this index.
     pub(super) fn at_mut(&mut self, place: usize) -> Option<&mut T> {
         self.all.get_mut(place)
     }
@@ -89,7 +90,8 @@ impl<T: Named> Streams<T> {
         self.all.iter_mut()
     }
 
-    /// Looks at those whose turn it is in this duty cycle. `look` says whether there was anything to do; returns for how many there was.
+    /// Checks those whose turn it is in this duty cycle. `look` returns whether there was work. Returns for how many
+    /// there was.
     #[inline]
     pub(super) fn look(&mut self, now: MonotonicNanos, look: impl FnMut(&mut T) -> bool) -> usize {
         self.rounds.look(now, &mut self.all, look)
@@ -100,19 +102,19 @@ impl<T: Named> Streams<T> {
         self.places.by_stream.get(&stream_id).into_iter().flatten().map(|&place| &self.all[place])
     }
 
-    /// Changes those of a stream, one after the other.
+    /// Calls `change` for those of a stream.
     pub(super) fn change_of_stream(&mut self, stream_id: StreamId, mut change: impl FnMut(&mut T)) {
         for &place in self.places.by_stream.get(&stream_id).into_iter().flatten() {
             change(&mut self.all[place]);
         }
     }
 
-    /// Those of a session.
+    /// Those with a session id.
     pub(super) fn of_session(&self, stream_id: StreamId, session_id: SessionId) -> impl Iterator<Item = &T> {
         self.places.by_session.get(&(stream_id, session_id)).into_iter().flatten().map(|&place| &self.all[place])
     }
 
-    /// Takes those out of which this holds. All at once: every other one may move.
+    /// Removes those for which `which` returns true. Together, because the others may move.
     pub(super) fn take(&mut self, which: impl FnMut(&mut T) -> bool) -> Vec<T> {
         let taken: Vec<T> = self.all.extract_if(.., which).collect();
         if !taken.is_empty() {

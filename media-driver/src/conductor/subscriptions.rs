@@ -1,5 +1,5 @@
-//! The subscriptions, and the streams that each of them wants. The conductor calls this when subscriptions come and go
-//! and when publications look for their subscribers. It knows no links.
+//! The subscriptions, and the streams that each of them wants. The conductor calls this when subscriptions are added or
+//! removed, and when publications look for their subscribers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
@@ -12,68 +12,68 @@ use crate::channel::UdpChannel;
 use crate::mailbox::{EndpointId, ReceiverCommand};
 use crate::shared::LinkId;
 
-/// Which sessions of its stream a subscription wants.
+/// The sessions of its stream that a subscription wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SessionChoice {
-    /// All.
+    /// All sessions.
     Any,
-    /// This one.
+    /// This session.
     Only(SessionId),
-    /// That of the response to come; none until there is one.
+    /// The session of the response. None until it is known.
     Response,
 }
 
-/// One link of a subscription with a channel.
+/// A link of a subscription with a channel.
 #[derive(Debug)]
 pub(super) struct SubscriptionLink {
-    /// Its name.
+    /// The link's id.
     pub(super) id: LinkId,
-    /// The subscription.
+    /// The registration id of the subscription.
     pub(super) registration_id: RegistrationId,
-    /// Whose it is.
+    /// The subscription's client.
     pub(super) client_id: ClientId,
-    /// The stream it reads.
+    /// The stream id.
     pub(super) stream_id: StreamId,
     /// The channel, verbatim.
     pub(super) channel: Box<str>,
-    /// The sessions it wants.
+    /// The sessions that it wants.
     pub(super) session: SessionChoice,
     /// Whether it waits for the response to a request.
     pub(super) is_response: bool,
-    /// Whether it has the session that answers its request.
+    /// Whether the session of the response is known.
     pub(super) is_bound: bool,
-    /// Whether it holds its publishers back.
+    /// Whether it exerts back pressure on its publishers.
     pub(super) tether: bool,
-    /// Whether, when it does not, it comes back after it fell behind.
+    /// Whether an untethered subscription may rejoin.
     pub(super) rejoin: bool,
-    /// What it reads from.
+    /// The source.
     pub(super) source: Source,
 }
 
-/// What a link reads from.
+/// The source of a link.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
     /// Publications of this driver over IPC.
     Ipc,
     /// Images of an endpoint.
     Network(NetworkLink),
-    /// Publications of this driver that send to this channel.
+    /// Publications of this driver to this channel.
     Spy(Arc<UdpChannel>),
 }
 
 impl SubscriptionLink {
-    /// Whether it wants that session of that stream over IPC.
+    /// Whether it wants this session of this stream over IPC.
     pub(super) fn wants(&self, stream_id: StreamId, session_id: SessionId) -> bool {
         matches!(self.source, Source::Ipc) && self.stream_id == stream_id && self.session.includes(session_id)
     }
 
-    /// Whether it wants that session of that stream from that endpoint.
+    /// Whether it wants this session of this stream from this endpoint.
     pub(super) fn wants_image(&self, endpoint: EndpointId, stream_id: StreamId, session_id: SessionId) -> bool {
         self.is_of(endpoint) && self.stream_id == stream_id && self.session.includes(session_id)
     }
 
-    /// Whether it wants that session of that stream from what this driver sends to that channel. As in the reference, who spies on a
-    /// channel by its tag wants every session.
+    /// Whether it wants this session of this stream from this driver's publications to that channel. As in the
+    /// reference, a spy on a channel's tag wants all sessions.
     pub(super) fn wants_to_spy(&self, channel: &UdpChannel, stream_id: StreamId, session_id: SessionId) -> bool {
         let Source::Spy(spied) = &self.source else { return false };
         let is_same_tag = spied.tag().is_some() && spied.tag() == channel.tag();
@@ -81,7 +81,7 @@ impl SubscriptionLink {
             && (is_same_tag || self.session.includes(session_id) && spied.canonical() == channel.canonical())
     }
 
-    /// The endpoint that it reads from, and how, if it reads from the network.
+    /// The endpoint and its parameters, if the source is the network.
     pub(super) fn network(&self) -> Option<NetworkLink> {
         match self.source {
             Source::Network(link) => Some(link),
@@ -89,7 +89,7 @@ impl SubscriptionLink {
         }
     }
 
-    /// Whether it reads from that endpoint.
+    /// Whether its source is this endpoint.
     pub(super) fn is_of(&self, endpoint: EndpointId) -> bool {
         self.network().is_some_and(|network| network.endpoint == endpoint)
     }
@@ -104,7 +104,7 @@ impl SessionChoice {
         }
     }
 
-    /// What the receiver is told when the first subscription of an endpoint with this choice comes.
+    /// The command for the receiver when the first subscription of an endpoint with this choice is added.
     pub(super) fn gains(self, endpoint: EndpointId, stream_id: StreamId) -> Option<ReceiverCommand> {
         match self {
             Self::Any => Some(ReceiverCommand::AddStream(endpoint, stream_id)),
@@ -113,7 +113,7 @@ impl SessionChoice {
         }
     }
 
-    /// What the receiver is told when the last subscription of an endpoint with this choice goes.
+    /// The command for the receiver when the last subscription of an endpoint with this choice is removed.
     pub(super) fn loses(self, endpoint: EndpointId, stream_id: StreamId) -> Option<ReceiverCommand> {
         match self {
             Self::Any => Some(ReceiverCommand::RemoveStream(endpoint, stream_id)),
@@ -123,7 +123,7 @@ impl SessionChoice {
     }
 }
 
-/// What a new link is made of; its name is given by the registry.
+/// The properties of a new link. The registry assigns its id.
 #[derive(Debug)]
 pub(super) struct NewLink<'a> {
     pub(super) registration_id: RegistrationId,
@@ -137,7 +137,7 @@ pub(super) struct NewLink<'a> {
     pub(super) source: Source,
 }
 
-/// All subscriptions. What is asked of them all the time is found without looking through them.
+/// All subscriptions, with indexes for frequent queries.
 #[derive(Debug)]
 pub(super) struct SubscriptionRegistry {
     links: BTreeMap<LinkId, SubscriptionLink>,
@@ -148,10 +148,10 @@ pub(super) struct SubscriptionRegistry {
     capacity: usize,
 }
 
-/// Names of links, oldest first: names grow.
+/// The ids of links, oldest first, because ids increase.
 type Row = BTreeSet<LinkId>;
 
-/// Takes a link out of the row under a key, and the row away if it was the last.
+/// Removes a link from the row of a key, and removes an empty row.
 fn remove_from<K: Eq + Hash>(rows: &mut HashMap<K, Row>, key: &K, id: LinkId) {
     if let Some(row) = rows.get_mut(key) {
         row.remove(&id);
@@ -173,7 +173,7 @@ impl SubscriptionRegistry {
         }
     }
 
-    /// Whether one more would be too many.
+    /// Whether the maximum number of subscriptions is reached.
     pub(super) fn is_full(&self) -> bool {
         self.links.len() >= self.capacity
     }
@@ -204,14 +204,14 @@ impl SubscriptionRegistry {
         id
     }
 
-    /// Takes out all links of the client's subscription: there may be several (trap 27).
+    /// Removes all links of a client's subscription. There may be several (trap 27).
     pub(super) fn remove(&mut self, client_id: ClientId, registration_id: RegistrationId) -> Vec<SubscriptionLink> {
         let of_it = self.of_registration(registration_id).filter(|link| link.client_id == client_id);
         let ids: Vec<_> = of_it.map(|link| link.id).collect();
         ids.into_iter().filter_map(|id| self.take(id)).collect()
     }
 
-    /// Takes out the link of the client's subscription with publications of this driver on that channel, if there is one.
+    /// Removes the link of a client's subscription with this driver's publications on that channel, if there is one.
     pub(super) fn remove_place(
         &mut self,
         client_id: ClientId,
@@ -225,7 +225,7 @@ impl SubscriptionRegistry {
         self.take(id)
     }
 
-    /// Takes out all that the client has.
+    /// Removes all links of a client.
     pub(super) fn remove_client(&mut self, client_id: ClientId) -> Vec<SubscriptionLink> {
         let of_it = self.iter().filter(|link| link.client_id == client_id);
         let ids: Vec<_> = of_it.map(|link| link.id).collect();
@@ -237,7 +237,7 @@ impl SubscriptionRegistry {
         self.by_registration.contains_key(&registration_id)
     }
 
-    /// The link with this name.
+    /// The link with this id.
     pub(super) fn get(&self, id: LinkId) -> Option<&SubscriptionLink> {
         self.links.get(&id)
     }
@@ -257,7 +257,7 @@ impl SubscriptionRegistry {
         self.found(self.by_stream.get(&stream_id))
     }
 
-    /// Those of them that read from this endpoint.
+    /// Those of them whose source is this endpoint.
     pub(super) fn of_endpoint(
         &self,
         endpoint: EndpointId,
@@ -266,15 +266,15 @@ impl SubscriptionRegistry {
         self.found(self.by_endpoint.get(&(endpoint, stream_id)))
     }
 
-    /// Whether the response subscription with this registration id, if there is one, could take this session: it has none
-    /// yet, or has this one.
+    /// Whether the response subscription with this registration id, if there is one, could use this session: it has
+    /// none yet, or has this one.
     pub(super) fn could_bind_response(&self, registration_id: RegistrationId, session_id: SessionId) -> bool {
         self.of_registration(registration_id).filter(|link| link.is_response).all(|link| {
             matches!(link.session, SessionChoice::Response) || link.session == SessionChoice::Only(session_id)
         })
     }
 
-    /// Gives the response subscription with this registration id the session that it waits for.
+    /// Sets the session of the response subscription with this registration id.
     pub(super) fn bind_response(&mut self, registration_id: RegistrationId, session_id: SessionId) {
         let Self { links, by_registration, .. } = self;
         for id in by_registration.get(&registration_id).into_iter().flatten() {
@@ -303,7 +303,7 @@ impl SubscriptionRegistry {
     }
 }
 
-/// The streams that these links are of, each once.
+/// The streams of these links, each once.
 pub(super) fn streams_of(links: &[SubscriptionLink]) -> BTreeSet<StreamId> {
     links.iter().map(|link| link.stream_id).collect()
 }

@@ -11,7 +11,8 @@ use super::clients::Client;
 use super::linking::free_position;
 use crate::ipc::{Change, IpcPublication};
 
-/// How many counters' states are looked at on each tick: all that a driver usually has, and a fraction of a millisecond at most.
+/// The number of counters whose states are checked per timer tick: all that a driver usually has. Takes a fraction of a
+/// millisecond at most.
 const STATES_PER_TICK: usize = 1024;
 
 impl Core {
@@ -27,7 +28,7 @@ impl Core {
         self.logs.retry();
     }
 
-    /// Takes back what a client held that has closed or died.
+    /// Releases the resources of a client that has closed or died.
     fn bury(&mut self, client: Client) {
         self.forget_waiting(client.id);
         self.hoarders.on_gone(client.id);
@@ -48,7 +49,8 @@ impl Core {
         self.counters.free(self.now.epoch, client.heartbeat.id);
     }
 
-    /// Takes back all holds of a client. Each publication is looked at once: a client may die with very many, and others wait meanwhile.
+    /// Removes all publication handles of a client. Each publication is handled once, because a client may die with
+    /// very many while others wait.
     fn release_publications<'a>(&mut self, originals: impl Iterator<Item = &'a RegistrationId>) {
         let mut holds: HashMap<RegistrationId, usize> = HashMap::new();
         for original in originals {
@@ -78,7 +80,7 @@ impl Core {
                 }
                 Some(Change::Drained) => self.take_image_from_all(registration_id),
                 Some(Change::Reopened) => self.link_publication(registration_id),
-                // Taken out below, all together.
+                // Removed below, together.
                 Some(Change::Done) | None => {}
             }
         }
@@ -87,7 +89,7 @@ impl Core {
         }
     }
 
-    /// Frees the counters of a publication that has come to its end, and has its log deleted.
+    /// Frees the counters of a publication that has ended, and requests the deletion of its log.
     fn dismantle(&mut self, mut publication: IpcPublication) {
         let registration_id = publication.registration_id();
         let subscribers = publication.take_subscribers();

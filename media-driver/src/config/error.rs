@@ -3,16 +3,16 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a setting's value came from, weakest first.
+/// The source of a setting's value, weakest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The table's default.
+    /// The default.
     Default,
     /// The profile.
     Profile(&'static str),
     /// A configuration file.
     ConfigFile {
-        /// The file.
+        /// The file's path.
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
@@ -35,7 +35,8 @@ pub enum Source {
 }
 
 impl Source {
-    /// Later sources win over earlier ones. Properties files come after `-D`, as the reference driver loads them.
+    /// The precedence of a source: higher ones override lower ones. Properties files come after `-D`, as in the
+    /// reference driver.
     pub(super) fn rank(&self) -> u8 {
         match self {
             Self::Default => 0,
@@ -49,8 +50,8 @@ impl Source {
         }
     }
 
-    /// Whether an empty text from here takes back what the environment and the properties said: the reference driver keeps
-    /// all of these in its environment and unsets what is empty.
+    /// Whether an empty text from this source unsets the environment variable and the properties. The reference driver
+    /// keeps all of them in its environment and unsets empty ones.
     pub(super) fn takes_back_when_empty(&self) -> bool {
         matches!(self, Self::Environment(_) | Self::Define(_) | Self::PropertiesFile { .. })
     }
@@ -72,14 +73,14 @@ impl fmt::Display for Source {
     }
 }
 
-/// One setting as an error shows it: name, value, source.
+/// A setting with its value and source, for errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stated {
-    /// The property.
+    /// The property's name.
     pub property: &'static str,
     /// Its value.
     pub value: String,
-    /// Where that came from.
+    /// The value's source.
     pub source: Source,
 }
 
@@ -89,58 +90,58 @@ impl fmt::Display for Stated {
     }
 }
 
-/// Something wrong with a configuration.
+/// An error in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A name that no setting has.
+    /// An unknown name.
     #[error("{source_of_name}: there is no setting {name}{}", suggestion(.nearest.as_deref()))]
     UnknownName {
         /// The name found.
         name: String,
-        /// Where it was found.
+        /// The source of the name.
         source_of_name: Source,
-        /// The nearest name that there is.
+        /// The most similar known name.
         nearest: Option<String>,
     },
-    /// A value that is not of the setting's form.
+    /// A value that cannot be parsed.
     #[error("{stated}: not understood; expected {expected}")]
     Unreadable {
         /// The setting with the text found.
         stated: Stated,
-        /// What would be understood.
+        /// The expected form.
         expected: String,
     },
-    /// A value outside the setting's limits. It is refused and not moved to the nearest limit, which would hide that the
-    /// driver runs differently than it was told to.
+    /// A value outside the allowed range. It is not replaced by the nearest limit, because that would hide that the
+    /// driver runs differently than configured.
     #[error("{stated}: out of range; allowed is {allowed}")]
     OutOfRange {
         /// The setting with the text found.
         stated: Stated,
-        /// The range.
+        /// The allowed range.
         allowed: String,
     },
-    /// Values that do not go together.
+    /// Settings that conflict.
     #[error("{cause}: {}; {remedy}", listed(.settings))]
     Relation {
-        /// The rule that is broken.
+        /// The violated rule.
         cause: &'static str,
-        /// The settings that break it.
+        /// The settings that violate it.
         settings: Vec<Stated>,
-        /// What to do.
+        /// The remedy.
         remedy: &'static str,
     },
-    /// A file that is not in its format.
+    /// A syntax error in a file.
     #[error("{}:{line}: {message}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong there.
+        /// What is wrong.
         message: String,
     },
-    /// A `-D` argument that is not `name=value`.
+    /// A `-D` argument that does not have the form `name=value`.
     #[error("-D{text}: expected name=value")]
     Define {
         /// The argument.
@@ -148,17 +149,17 @@ pub enum ConfigError {
     },
 }
 
-/// All that is wrong with a configuration; never empty.
+/// All errors of a configuration. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
-    /// `Ok` when there are none.
+    /// Returns `Ok` if there are no errors.
     pub(super) fn check(errors: Vec<ConfigError>) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 
-    /// Each of them.
+    /// The errors.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
         self.0.iter()
     }

@@ -1,4 +1,4 @@
-//! The idle strategy of each thread of a driver, which depends on how the agents share threads. Asked when threads are
+//! The idle strategy of each thread of a driver, which depends on how the agents share threads. Used when threads are
 //! started.
 
 use gannet::agent::{IdleStrategy, IdleStrategyError};
@@ -7,22 +7,22 @@ use super::table::Threads;
 use super::value::{IdleStrategyName, ThreadingMode};
 
 impl Threads {
-    /// What the conductor's thread does when idle: its own strategy, or that of mode `SHARED`.
+    /// The idle strategy of the conductor's thread: its own, or that of mode `SHARED`.
     ///
     /// # Errors
     ///
-    /// When the strategy's arguments are not of its form; never for a configuration that was checked.
+    /// If the strategy's arguments are invalid. Never for a validated configuration.
     pub fn conductor_idle_strategy(&self) -> Result<IdleStrategy, IdleStrategyError> {
         match self.mode {
             ThreadingMode::Dedicated | ThreadingMode::SharedNetwork => {
                 idle_strategy(self.conductor_idle, &self.conductor_idle_args)
             }
-            // Who invokes the driver on a thread of its own idles as one that runs all agents.
+            // A program that invokes the driver on its own thread uses the strategy of a thread that runs all agents.
             ThreadingMode::Shared | ThreadingMode::Invoker => idle_strategy(self.shared_idle, &self.shared_idle_args),
         }
     }
 
-    /// What the thread that runs the sender does when idle; that of sender and receiver, where they share one.
+    /// The idle strategy of the sender's thread. If sender and receiver share a thread, the strategy of that thread.
     ///
     /// # Errors
     ///
@@ -34,7 +34,7 @@ impl Threads {
         }
     }
 
-    /// What the thread that runs the receiver alone does when idle.
+    /// The idle strategy of the receiver's own thread.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl Threads {
     }
 }
 
-/// The strategy of that name, with its arguments where there are any.
+/// The strategy with this name and these arguments, if there are any.
 pub(super) fn idle_strategy(name: IdleStrategyName, args: &str) -> Result<IdleStrategy, IdleStrategyError> {
     IdleStrategy::named(name.as_str(), (!args.is_empty()).then_some(args))
 }

@@ -14,7 +14,7 @@ use super::table::{PROPERTIES, SECTIONS};
 use super::value::Profile;
 use super::{relations, value};
 
-/// Collects what the sources say.
+/// Collects the settings of all sources.
 #[derive(Debug, Default)]
 pub struct Layers {
     settings: Vec<Setting>,
@@ -22,29 +22,29 @@ pub struct Layers {
     notices: Vec<String>,
 }
 
-/// A configuration with where it came from.
+/// A configuration and the source of each value.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The values.
     pub config: DriverConfig,
-    /// What the operator should know though it does not stop the driver: settings without effect, names that belong to
-    /// others. One sentence each.
+    /// Notices for the operator that do not prevent the driver from starting: settings without effect, names of other
+    /// programs. One sentence each.
     pub notices: Vec<String>,
-    /// In the order of the table.
+    /// The sources, in the order of the table.
     sources: Vec<Source>,
 }
 
-/// What one source says of one setting.
+/// A setting from one source.
 #[derive(Debug)]
 struct Setting {
-    /// Where in the table.
+    /// Its index in the table.
     index: usize,
     text: String,
     source: Source,
 }
 
-/// Starts of variable names that belong to other programs of an Aeron installation, which share environment and
-/// properties files with the driver.
+/// Prefixes of names that belong to other programs of an Aeron installation, which share environment and properties
+/// files with the driver.
 const FOREIGN: &[&str] = &[
     "AERON_ARCHIVE_",
     "AERON_CLIENT_",
@@ -56,13 +56,13 @@ const FOREIGN: &[&str] = &[
 ];
 
 impl Layers {
-    /// Nothing said yet.
+    /// Without any settings.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a configuration file's text. A table per group, a key per field; `profile` may also stand at the top, and so
-    /// may any property by its full name in quotes.
+    /// Adds the text of a configuration file. It has a table per group and a key per field. `profile`, and any property
+    /// by its full quoted name, can also be at the top level.
     pub fn config_file(&mut self, path: &Path, text: &str) {
         let table = match DeTable::parse(text) {
             Ok(table) => table,
@@ -106,7 +106,7 @@ impl Layers {
         }
     }
 
-    /// Adds the environment. Only names that begin with `AERON_` or `GANNET_` are looked at.
+    /// Adds the environment variables. Only considers names that begin with `AERON_` or `GANNET_`.
     pub fn environment(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
         for (name, text) in variables {
             if !(name.starts_with("AERON_") || name.starts_with("GANNET_")) {
@@ -115,7 +115,7 @@ impl Layers {
             match find(&name) {
                 Some(index) => self.settings.push(Setting { index, text, source: Source::Environment(name) }),
                 None if foreign(&name) => {}
-                // The environment is not the driver's own: what it does not know may be meant for a newer client.
+                // The environment is shared with other programs. An unknown name may be meant for a newer client.
                 None => self.ignored(&name, &Source::Environment(name.clone())),
             }
         }
@@ -147,7 +147,7 @@ impl Layers {
                         .any(|start| name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start)));
                     match find(&name) {
                         Some(index) => self.settings.push(Setting { index, text: value, source }),
-                        // Such a file often serves several Java programs and the libraries that they use.
+                        // Such a file often serves several Java programs and their libraries.
                         None if foreign(&name) || !ours => self.ignored(&name, &source),
                         None => self.unknown(&name, source),
                     }
@@ -161,21 +161,21 @@ impl Layers {
         }
     }
 
-    /// Adds what a command line flag says of a property.
+    /// Adds a command line flag that sets a property.
     ///
     /// # Panics
     ///
-    /// If there is no such property: flags are part of the program.
+    /// If there is no such property, because flags are part of the program.
     pub fn flag(&mut self, flag: &'static str, property: &str, text: &str) {
         let index = find(property).expect("flags name properties of the table");
         self.settings.push(Setting { index, text: text.to_owned(), source: Source::Flag(flag) });
     }
 
-    /// Decides, reads and checks every setting.
+    /// Selects, parses and checks all settings.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong, not only the first.
+    /// All errors, not only the first.
     pub fn load(self) -> Result<Loaded, ConfigErrors> {
         let Self { settings, mut errors, mut notices } = self;
         let mut config = DriverConfig::default();
@@ -203,7 +203,7 @@ impl Layers {
             }
         }
         let loaded = Loaded { config, notices, sources };
-        // Relations between values that were not all read would be noise.
+        // The rules between settings are only checked if all settings could be parsed.
         if errors.is_empty() {
             errors = relations::broken(&loaded);
         }
@@ -245,7 +245,7 @@ impl Layers {
 }
 
 impl Loaded {
-    /// A configuration that a program put together, checked like any other.
+    /// A configuration that a program has created, checked like any other.
     pub(super) fn of_program(config: &DriverConfig) -> Result<Self, ConfigErrors> {
         let mut errors = Vec::new();
         let mut checked = config.clone();
@@ -264,13 +264,13 @@ impl Loaded {
         Ok(loaded)
     }
 
-    /// Where the value of a setting came from. `property` is any of its names.
+    /// The source of a setting's value. `property` is any of its names.
     pub fn source(&self, property: &str) -> Option<&Source> {
         find(property).map(|index| &self.sources[index])
     }
 
-    /// The configuration as the text of a configuration file that would give it again, each value with its source. The
-    /// termination token is not shown; the directory that nobody chose is, as a comment: it is another one for another user.
+    /// The configuration as the text of an equivalent configuration file, with the source of each value. The
+    /// termination token is not shown. The default directory is shown as a comment, because it depends on the user.
     pub fn print(&self, default_dir: &Path) -> String {
         let mut page = String::new();
         let mut section = "";
@@ -297,7 +297,7 @@ impl Loaded {
         page
     }
 
-    /// A setting as errors show it.
+    /// A setting for an error.
     pub(super) fn stated(&self, property: &'static str) -> Stated {
         let index = find(property).expect("relations name properties of the table");
         Stated { property, value: PROPERTIES[index].show(&self.config), source: self.sources[index].clone() }
@@ -310,8 +310,8 @@ impl Setting {
     }
 }
 
-/// What wins for a setting: the highest source, and of one source the last word. An empty text of the environment or the
-/// properties takes back what they all said.
+/// The effective value of a setting: from the highest source, and the last one within a source. An empty text in the
+/// environment or the properties unsets all of them.
 fn winner(settings: &[Setting], index: usize) -> Option<&Setting> {
     let of_setting = || settings.iter().filter(|setting| setting.index == index);
     let best = of_setting().max_by_key(|setting| setting.source.rank())?;
@@ -338,12 +338,12 @@ fn apply(config: &mut DriverConfig, sources: &mut [Source], setting: &Setting, e
     }
 }
 
-/// Where in the table the setting of that name is.
+/// The index of the setting with this name.
 fn find(name: &str) -> Option<usize> {
     PROPERTIES.iter().position(|property| property.is_named(name))
 }
 
-/// The nearest known name, of the kind that `name` seems to be.
+/// The most similar known name of the same kind.
 fn nearest_name(name: &str) -> Option<(String, usize)> {
     let shell_like = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
     if shell_like {
@@ -356,7 +356,8 @@ fn nearest_name(name: &str) -> Option<(String, usize)> {
     nearest(name, names).map(|(known, edits)| (known.to_owned(), edits))
 }
 
-/// What a name at the top of a configuration file may have been meant for: `profile`, or a key whose section is missing.
+/// What an unknown name at the top level of a configuration file may mean: `profile`, or a key whose section is
+/// missing.
 fn nearest_outside_a_section(name: &str) -> Option<String> {
     if name.contains('.') {
         return None;
@@ -370,14 +371,14 @@ fn nearest_outside_a_section(name: &str) -> Option<String> {
     Some(format!("{key} in section [{}]", property.section))
 }
 
-/// Whether a name that is not in the table is another program's. One that is a slip away from a setting is not: it is far
-/// more likely to be meant for the driver.
+/// Whether an unknown name belongs to another program. A name that is similar to a setting is probably meant for the
+/// driver.
 fn foreign(name: &str) -> bool {
     let folded = name.replace('.', "_").to_ascii_uppercase();
     FOREIGN.iter().any(|start| folded.starts_with(start)) && nearest_name(name).is_none_or(|(_, edits)| edits > 2)
 }
 
-/// The line, counted from 1, that a byte offset is on.
+/// The line, counted from 1, that contains a byte offset.
 fn line_of(text: &str, offset: usize) -> usize {
     1 + text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count()
 }

@@ -5,29 +5,29 @@ use gannet::channel_uri::{HostAndPort, Interface, InterfaceName};
 
 use super::table::Resolver;
 
-/// How many drivers to ask first the reference takes.
+/// The maximum number of bootstrap neighbors, as in the reference.
 const MAX_BOOTSTRAP_NEIGHBORS: usize = 20;
-/// How many rows the reference takes.
+/// The maximum number of rows, as in the reference.
 const MAX_ROWS: usize = 1024;
 
 /// A row of the table of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameRow {
-    /// The name as channels have it.
+    /// The name in channels.
     pub name: String,
-    /// The host that it stands for at first.
+    /// The host to which it resolves initially.
     pub initial_host: String,
-    /// The host that it stands for once its counter says so.
+    /// The host to which it resolves once its counter is set.
     pub re_resolution_host: String,
 }
 
 impl Resolver {
-    /// The table of names: rows separated by `|`, each a name, the host that it stands for at first, and the one that it stands for
-    /// later, separated by commas.
+    /// The rows of the name table. Rows are separated by `|`. Each has a name, its initial host and its re-resolution
+    /// host, separated by commas.
     ///
     /// # Errors
     ///
-    /// What would be understood, with row and column of what is not.
+    /// The expected form, with the row and column of the error.
     pub fn table(&self) -> Result<Vec<NameRow>, String> {
         const FORM: &str = "name,initial host,re-resolution host for each name, rows separated by |";
         let mut rows: Vec<NameRow> = Vec::new();
@@ -54,11 +54,11 @@ impl Resolver {
         Ok(rows)
     }
 
-    /// The drivers to ask first.
+    /// The bootstrap neighbors.
     ///
     /// # Errors
     ///
-    /// What would be understood, with what is not.
+    /// The expected form, with the invalid entry.
     pub fn bootstrap_neighbors(&self) -> Result<Vec<HostAndPort>, String> {
         const FORM: &str = "at most 20 of host:port, separated by commas";
         if self.bootstrap_neighbor.is_empty() {
@@ -78,11 +78,11 @@ impl Resolver {
         Ok(places)
     }
 
-    /// The local address that other drivers' names arrive at; its port may be 0.
+    /// The local address on which the resolver listens. Its port may be 0.
     ///
     /// # Errors
     ///
-    /// What would be understood.
+    /// The expected form.
     pub fn local(&self) -> Result<Interface, String> {
         Interface::parse(&self.interface)
             .filter(|interface| matches!(interface.name(), InterfaceName::Address(_)))

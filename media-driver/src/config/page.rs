@@ -40,7 +40,7 @@ configuration file that gives the same result.
 
 ";
 
-/// Writes the page.
+/// Returns the page.
 pub fn page() -> String {
     let mut page = HEAD.to_owned();
     page.push_str("## Profiles\n\n| Setting |");

@@ -1,11 +1,10 @@
-//! The settings of each profile, as texts. They override the table's defaults and nothing else. Called when layers are
-//! combined.
+//! The settings of each profile, as texts. They only override the table's defaults. Used when layers are combined.
 
 use super::value::Profile;
 use super::{DriverConfig, Layers};
 
 impl DriverConfig {
-    /// The defaults with a profile's settings over them: what a program that embeds a driver starts from.
+    /// The defaults with a profile's settings, as a starting point for a program that embeds a driver.
     pub fn for_profile(profile: Profile) -> Self {
         let mut layers = Layers::new();
         layers.flag("--profile", "gannet.profile", profile.as_str());
@@ -14,7 +13,7 @@ impl DriverConfig {
 }
 
 impl Profile {
-    /// The settings that the profile makes, as pairs of property and text.
+    /// The settings of the profile, as pairs of property and text.
     pub(super) fn settings(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::LowLatency => &[
@@ -30,8 +29,8 @@ impl Profile {
                 ("aeron.term.buffer.sparse.file", "false"),
             ],
             Self::Balanced => &[("aeron.threading.mode", "SHARED_NETWORK")],
-            // Four milliseconds asleep per turn: an idle driver costs a fraction of a percent of a core, and what waits
-            // for the conductor (a command, a publication limit) waits no longer than that.
+            // Sleeps four milliseconds per duty cycle. An idle driver costs a fraction of a percent of a core, and work
+            // for the conductor (a command, a position limit) waits no longer than that.
             Self::Frugal => &[
                 ("aeron.threading.mode", "SHARED"),
                 ("aeron.conductor.idle.strategy", "sleep-ns"),
@@ -44,8 +43,8 @@ impl Profile {
                 ("aeron.shared.idle.strategy.init.args", "4ms"),
                 ("aeron.sharednetwork.idle.strategy", "sleep-ns"),
                 ("aeron.sharednetwork.idle.strategy.init.args", "4ms"),
-                // The space of files is reserved when they are made. A container's /dev/shm has 64 MiB: with these, a driver
-                // takes 12 of them and an IPC stream as many, instead of 47 and 192.
+                // The space of files is reserved when they are created. A container's /dev/shm has 64 MiB. With these
+                // settings, a driver takes 12 MiB and an IPC stream as many, instead of 47 and 192.
                 ("aeron.counters.buffer.length", "1m"),
                 ("aeron.ipc.term.buffer.length", "4m"),
             ],

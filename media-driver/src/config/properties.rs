@@ -1,25 +1,25 @@
-//! The format of Java properties as Aeron's driver reads it: `name=value` or `name:value`, comments with `#` or `!`, a
-//! trailing backslash that continues a value on the next line. Blanks around names and before values do not count.
+//! The format of Java properties as Aeron's driver reads it: `name=value` or `name:value`, comments with `#` or `!`,
+//! and a trailing backslash that continues a value on the next line. Blanks around names and before values are ignored.
 
-/// What a line, with those that continue it, holds. Comments and blank lines hold nothing and are skipped.
+/// The content of a line, continuation lines included. Comments and blank lines are skipped.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
     /// A name and its value.
     Property {
         name: String,
         value: String,
-        /// Where it begins, counted from 1.
+        /// The first line, counted from 1.
         line: usize,
     },
     /// Neither a property nor a comment.
     Malformed {
-        /// Where it is, counted from 1.
+        /// The line, counted from 1.
         line: usize,
         text: String,
     },
 }
 
-/// Reads a whole text. The last line needs no line end.
+/// Parses a text. The last line need not end with a line end.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = Line> + '_ {
     let mut rest = text.lines().enumerate();
     std::iter::from_fn(move || {
@@ -37,7 +37,7 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = Line> + '_ {
             let mut part = value.trim_start_matches(BLANKS);
             while let Some(begun) = part.strip_suffix('\\') {
                 joined.push_str(begun);
-                // A comment within a continued value is skipped, and the value goes on after it.
+                // A comment within a continued value is skipped, and the value continues after it.
                 let Some((_, next)) =
                     rest.find(|(_, text)| !is_comment(text.trim_start_matches(BLANKS)) && !text.trim().is_empty())
                 else {

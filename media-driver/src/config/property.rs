@@ -11,73 +11,73 @@ use super::value::{Form, Value};
 /// One setting of the driver.
 #[derive(Debug)]
 pub struct Property {
-    /// The group of [`DriverConfig`] that owns it, and its section in a configuration file.
+    /// The group of [`DriverConfig`] that contains it, and its section in a configuration file.
     pub section: &'static str,
     /// The field within the group, and its key within the section.
     pub key: &'static str,
-    /// The Java property name. Names match whatever their case, and `.` is the same as `_`.
+    /// The Java property's name. Names are case-insensitive, and `.` and `_` are equivalent.
     pub property: &'static str,
     /// The environment variable.
     pub variable: &'static str,
     /// Other names that the reference or its past versions use.
     pub aliases: &'static [&'static str],
-    /// The default's text, as the reference has it; a profile may say otherwise.
+    /// The default's text, as in the reference. A profile may override it.
     pub default: &'static str,
-    /// What the text looks like.
+    /// The form of the text.
     pub form: Form,
-    /// Which values are allowed.
+    /// The allowed values.
     pub limits: Limits,
-    /// Whether this version acts on it.
+    /// Whether this version uses it.
     pub effect: Effect,
     pub(super) doc: &'static str,
     pub(super) set: fn(&mut DriverConfig, &str, Limits) -> Result<(), Refusal>,
     pub(super) show: fn(&DriverConfig) -> String,
 }
 
-/// Which values of a setting are allowed. Sizes count bytes, durations nanoseconds.
+/// The allowed values of a setting: sizes in bytes, durations in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The least.
+    /// The minimum.
     pub min: i128,
-    /// The greatest.
+    /// The maximum.
     pub max: i128,
-    /// What must hold besides.
+    /// An additional rule.
     pub rule: Rule,
 }
 
-/// What must hold of a value besides lying between its limits.
+/// A rule for values besides their limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// Nothing.
+    /// No rule.
     Any,
-    /// It is a power of two.
+    /// The value is a power of two.
     PowerOfTwo,
-    /// It is a power of two plus the given trailer.
+    /// The value is a power of two plus the given trailer.
     PowerOfTwoPlus(i128),
-    /// It is a multiple of the given unit.
+    /// The value is a multiple of the given unit.
     MultipleOf(i128),
 }
 
-/// Whether this version of the driver acts on a setting.
+/// Whether this version of the driver uses a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// It does.
     Now,
-    /// It never will, for the stated reason.
+    /// It never will, for the given reason.
     Never(&'static str),
 }
 
-/// Why a text was not taken.
+/// Why a text was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// It is not of the setting's form.
+    /// It does not have the setting's form.
     Form,
-    /// It is, but lies outside the limits.
+    /// It is outside the limits.
     Limits,
 }
 
 impl Limits {
-    /// No limits besides those of the type.
+    /// No limits except those of the type.
     pub const NONE: Self = Self { min: i128::MIN, max: i128::MAX, rule: Rule::Any };
 
     /// From `min` to `max`, both included.
@@ -90,7 +90,7 @@ impl Limits {
         Self { min, max: i128::MAX, rule: Rule::Any }
     }
 
-    /// The same, with a rule.
+    /// Adds a rule.
     pub const fn and(self, rule: Rule) -> Self {
         Self { rule, ..self }
     }
@@ -116,20 +116,20 @@ impl Property {
             || name.split_once('.') == Some((self.section, self.key))
     }
 
-    /// What it means, in one or more sentences.
+    /// The setting's description, in one or more sentences.
     pub fn meaning(&self) -> String {
         self.doc.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// The value that `config` has, as text.
+    /// The value in `config`, as text.
     pub fn show(&self, config: &DriverConfig) -> String {
         (self.show)(config)
     }
 
-    /// The allowed values in words; empty when there is nothing to say beyond the form.
+    /// The allowed values in words. Empty if the form says everything.
     pub fn allowed(&self) -> String {
         let Limits { min, max, rule } = self.limits;
-        // A limit that no value of the type can pass says nothing to a reader.
+        // A limit of the type itself is not worth showing.
         let mut words = match (min == i128::MIN, max >= i128::from(i64::MAX)) {
             (true, true) => String::new(),
             (false, true) => format!("at least {}", self.form.show_limit(min)),
@@ -155,7 +155,8 @@ impl fmt::Display for Property {
     }
 }
 
-/// Whether two names are one: the reference turns property names into variables by upper-casing and replacing dots.
+/// Whether two names are the same. The reference turns property names into variables by converting them to upper case
+/// and replacing dots.
 pub(super) fn same_name(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.bytes().zip(b.bytes()).all(|(a, b)| fold(a) == fold(b))
 }
@@ -164,11 +165,11 @@ fn fold(byte: u8) -> u8 {
     if byte == b'.' { b'_' } else { byte.to_ascii_uppercase() }
 }
 
-/// Reads `text` into `field` if it is of the form and within the limits.
+/// Parses `text` and stores the value in `field`, if it is valid and within the limits.
 pub(super) fn set_field<T: Value>(field: &mut T, text: &str, limits: Limits) -> Result<(), Refusal> {
     let text = text.trim();
     let Some(value) = T::parse(text) else {
-        // A type may have limits of its own, which are a matter of range and not of form.
+        // A type may have limits of its own. They count as a range, not as a form.
         let number = match T::FORM {
             Form::Size => parse_size(text).map(i128::from).ok().or_else(|| text.parse().ok()),
             Form::Number | Form::Cpu => text.parse::<i128>().ok(),

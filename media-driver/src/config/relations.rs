@@ -1,5 +1,5 @@
-//! The rules between settings. They are checked once all settings are read, and for a configuration that a program
-//! built itself.
+//! The rules between settings. They are checked after all settings were parsed, and for a configuration that a program
+//! has created.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use super::idle::idle_strategy;
 use super::layers::Loaded;
 use super::value::{NameResolverName, TerminationValidator};
 
-/// The greatest length of the command file.
+/// The maximum length of the command file.
 const CNC_MAX_LENGTH: u64 = i32::MAX as u64;
-/// The longest token that clients of the reference can send.
+/// The maximum length of a token that clients of the reference can send.
 const TOKEN_MAX_LENGTH: usize = 4096;
-/// The header of the command file.
+/// The length of the command file's header.
 const CNC_HEADER_LENGTH: u64 = 128;
 
 impl DriverConfig {
-    /// The length of the command file, in bytes, that the buffer lengths add up to.
+    /// The length of the command file in bytes, as computed from the buffer lengths.
     pub fn cnc_file_length(&self) -> u64 {
         let buffers = &self.buffers;
         let sum = CNC_HEADER_LENGTH
@@ -32,17 +32,17 @@ impl DriverConfig {
         sum.div_ceil(page).saturating_mul(page)
     }
 
-    /// Checks a configuration that a program put together: the limits of each setting, then what must hold between them.
+    /// Checks a configuration that a program has created: the limits of each setting, then the rules between them.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong.
+    /// All errors.
     pub fn validate(&self) -> Result<(), ConfigErrors> {
         Loaded::of_program(self).map(|_| ())
     }
 }
 
-/// Every rule that is broken.
+/// All violated rules.
 pub(super) fn broken(loaded: &Loaded) -> Vec<ConfigError> {
     let mut rules = Rules { loaded, broken: Vec::new() };
     rules.timeouts();
@@ -55,7 +55,7 @@ pub(super) fn broken(loaded: &Loaded) -> Vec<ConfigError> {
     rules.broken
 }
 
-/// The rules, and those of them that are broken so far.
+/// The configuration, and the rules that were found violated.
 struct Rules<'l> {
     loaded: &'l Loaded,
     broken: Vec<ConfigError>,
@@ -69,12 +69,12 @@ impl Rules<'_> {
         }
     }
 
-    /// A setting that is of another form than is expected.
+    /// A setting whose text has an invalid form.
     fn unreadable(&mut self, property: &'static str, expected: String) {
         self.broken.push(ConfigError::Unreadable { stated: self.loaded.stated(property), expected });
     }
 
-    /// Whoever shows itself from time to time has more than one turn before it counts as dead.
+    /// Checks that periodic signs of life occur more than once within their timeouts.
     fn timeouts(&mut self) {
         let config = &self.loaded.config;
         let timeouts = &config.timeouts;
@@ -151,7 +151,7 @@ impl Rules<'_> {
         );
     }
 
-    /// What each way to resolve names needs, and no other has.
+    /// Checks that each resolver has the settings that it needs, and no others.
     fn resolver(&mut self) {
         let resolver = &self.loaded.config.resolver;
         let gossips = resolver.supplier == NameResolverName::Driver;
@@ -198,7 +198,7 @@ impl Rules<'_> {
         );
     }
 
-    /// How the driver is ended from outside.
+    /// Checks the settings for terminating the driver.
     fn process(&mut self) {
         let process = &self.loaded.config.process;
         self.rule(
@@ -215,7 +215,7 @@ impl Rules<'_> {
         );
     }
 
-    /// Lists of names and addresses, where they are used.
+    /// Checks lists of names and addresses that are used.
     fn addresses(&mut self) {
         let resolver = &self.loaded.config.resolver;
         let has_table = resolver.supplier == NameResolverName::CsvTable;

@@ -60,9 +60,10 @@ macro_rules! settings {
             }
         )+
 
-        /// Everything that can be said about how a driver runs: typed values, in groups by the part that owns them.
+        /// The settings of a driver: typed values, in groups by their owner.
         ///
-        /// The default is the reference driver's, without a profile; [`super::Layers`] reads one from the outside.
+        /// The default is the reference driver's, without a profile. [`super::Layers`] reads a configuration from its
+        /// sources.
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct DriverConfig {
             $($(#[doc = $group_doc])+ pub $section: $Group,)+
@@ -558,7 +559,7 @@ settings! {
     }
 }
 
-/// The value of a default's text.
+/// Parses the text of a default.
 fn default_of<T: Value>(text: &'static str) -> T {
     T::parse(text).expect("the table's defaults are of their form, as its tests make sure")
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use gannet::quantity::{format_duration_ns, format_size, parse_duration_ns, parse_size};
 use gannet::types::{Mtu, SessionId, TermLength};
 
-/// What a setting's text looks like; names the form in errors and in the reference page.
+/// The form of a setting's text, for errors and the reference page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// `true`, `on`, `1` or `false`, `off`, `0`.
@@ -34,7 +34,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// Writes a limit of this form the way a value of it is written.
+    /// Formats a limit like a value of this form.
     pub(super) fn show_limit(self, limit: i128) -> String {
         match (self, u64::try_from(limit)) {
             (Self::Size, Ok(bytes)) => format_size(bytes),
@@ -61,18 +61,18 @@ impl fmt::Display for Form {
     }
 }
 
-/// A type that a setting may have.
+/// A type of a setting.
 pub(super) trait Value: Sized {
-    /// What its text looks like.
+    /// The form of its text.
     const FORM: Form;
 
-    /// Reads the text; `None` when it is not of the form.
+    /// Parses the text. `None` if it is invalid.
     fn parse(text: &str) -> Option<Self>;
 
-    /// Writes the value so that `parse` reads it back.
+    /// Formats the value so that `parse` accepts it.
     fn show(&self) -> String;
 
-    /// What the limits of a setting apply to; `None` where they do not.
+    /// The number to which a setting's limits apply. `None` if they do not apply.
     fn magnitude(&self) -> Option<i128> {
         None
     }
@@ -83,7 +83,7 @@ pub(super) trait Value: Sized {
 pub struct ByteLength(u64);
 
 impl ByteLength {
-    /// A length of that many bytes.
+    /// A length in bytes.
     pub const fn new(bytes: u64) -> Self {
         Self(bytes)
     }
@@ -93,7 +93,7 @@ impl ByteLength {
         self.0
     }
 
-    /// The length in bytes, as lengths in memory are counted.
+    /// The length in bytes, as `usize`.
     pub const fn as_usize(self) -> usize {
         const _: () = assert!(size_of::<usize>() == size_of::<u64>(), "a 64-bit address space");
         self.0 as usize
@@ -106,12 +106,12 @@ impl fmt::Display for ByteLength {
     }
 }
 
-/// A span of time that the outside writes as a plain number of milliseconds.
+/// A duration in milliseconds, in the configuration a plain number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Milliseconds(u64);
 
 impl Milliseconds {
-    /// That many milliseconds.
+    /// A number of milliseconds.
     pub const fn new(ms: u64) -> Self {
         Self(ms)
     }
@@ -122,7 +122,7 @@ impl Milliseconds {
     }
 }
 
-/// Ports that the system may choose from when an endpoint leaves the port open; both ends included.
+/// The ports for endpoints with port 0, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PortRange {
     /// The lowest port.
@@ -131,19 +131,19 @@ pub struct PortRange {
     pub high: u16,
 }
 
-/// Where an agent's thread is pinned.
+/// The CPU of an agent's thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Cpu {
-    /// Wherever the scheduler puts it.
+    /// Not pinned.
     #[default]
     Any,
-    /// A CPU of its own, chosen at start from those this process may use; not pinned when there are too few.
+    /// A CPU of its own, chosen at start from those that this process may use. Not pinned if there are too few.
     Auto,
     /// This CPU.
     Number(u16),
 }
 
-/// Gives an enum of words its spelling: the first spelling is how it is shown, the others are read as well.
+/// Defines an enum of words. The first spelling is shown, and all are parsed.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal $(| $other:literal)*),+ $(,)? }) => {
         $(#[$doc])*
@@ -151,10 +151,10 @@ macro_rules! words {
         pub enum $name { $($(#[$variant_doc])* $variant),+ }
 
         impl $name {
-            /// All of them.
+            /// All values.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The word for it.
+            /// The word of the value.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
@@ -184,48 +184,48 @@ macro_rules! words {
 }
 
 words! {
-    /// A named choice of threading mode, idle strategies, pinning and pre-faulting.
+    /// A named combination of threading mode, idle strategies, pinning and pre-faulting.
     Profile {
-        /// A thread for each agent, pinned and spinning; buffers are faulted in when they are made.
+        /// A thread for each agent, pinned and spinning. The pages of buffers are mapped when they are created.
         LowLatency = "low-latency",
-        /// Sender and receiver share a thread; agents back off when idle. Pleasant on two cores.
+        /// Sender and receiver share a thread. Agents back off when idle. Suitable for two cores.
         Balanced = "balanced",
-        /// One thread, which sleeps when idle: laptops, test machines, containers with a CPU quota.
+        /// One thread that sleeps when idle, for laptops, test machines, and containers with a CPU quota.
         Frugal = "frugal",
     }
 }
 words! {
-    /// Which agents share a thread. The words are the reference's, and stand in counter labels.
+    /// Which agents share a thread. The words are the reference's, and are part of counter labels.
     ThreadingMode {
         /// A thread each for conductor, sender and receiver.
         Dedicated = "DEDICATED" | "dedicated",
-        /// One for the conductor, one for sender and receiver.
+        /// One thread for the conductor, one for sender and receiver.
         SharedNetwork = "SHARED_NETWORK" | "shared-network" | "shared_network",
-        /// One for all.
+        /// One thread for all.
         Shared = "SHARED" | "shared",
-        /// None: the application's own thread runs all agents.
+        /// No thread: the application's thread runs all agents.
         Invoker = "INVOKER" | "invoker",
     }
 }
 words! {
     /// How the driver's threads are named.
     ThreadNaming {
-        /// By role, as in `conductor`.
+        /// By role: `conductor`.
         Classic = "classic",
-        /// With a common prefix, as in `aeron-md-cnd`: easy to tell in a process with other threads.
+        /// With a common prefix: `aeron-md-cnd`. Easy to recognise in a process with other threads.
         New = "new",
     }
 }
 words! {
-    /// What an agent's thread does when a duty cycle found no work.
+    /// The idle strategy of an agent's thread.
     IdleStrategyName {
-        /// Turns at once, without even a pause instruction.
+        /// Starts the next duty cycle at once, without even a pause instruction.
         Noop = "noop" | "aeron_idle_strategy_noop" | "org.agrona.concurrent.NoOpIdleStrategy",
-        /// Turns after a pause instruction.
+        /// Executes a pause instruction.
         Spin = "spin" | "aeron_idle_strategy_busy_spinning" | "org.agrona.concurrent.BusySpinIdleStrategy",
-        /// Gives up the rest of its time slice.
+        /// Yields the rest of its time slice.
         Yield = "yield" | "aeron_idle_strategy_yielding" | "org.agrona.concurrent.YieldingIdleStrategy",
-        /// Spins, then yields, then sleeps for longer and longer.
+        /// Spins, then yields, then sleeps for increasing times.
         Backoff = "backoff" | "aeron_idle_strategy_backoff" | "org.agrona.concurrent.BackoffIdleStrategy",
         /// Sleeps for a fixed time.
         Sleep = "sleep-ns" | "sleep" | "sleeping" | "aeron_idle_strategy_sleeping"
@@ -233,53 +233,53 @@ words! {
     }
 }
 words! {
-    /// Who besides the driver's user may use the driver.
+    /// Which users besides the driver's may use the driver.
     DirectoryAccess {
-        /// Nobody: directories 0700, files 0600.
+        /// None: directories 0700, files 0600.
         Private = "private",
-        /// The directory's group: directories 0750, files 0660. Clients of other users need it, since every client writes
-        /// to the command file and to the logs.
+        /// The directory's group: directories 0750, files 0660. Clients of other users need it, because every client
+        /// writes to the command file and to the logs.
         Group = "group",
     }
 }
 words! {
-    /// What datagrams go through.
+    /// The transport of datagrams.
     TransportName {
-        /// io_uring where the system has and allows it, plain sockets elsewhere.
+        /// io_uring if the operating system has and permits it, otherwise plain sockets.
         Auto = "auto",
-        /// io_uring, or the driver does not start.
+        /// io_uring. The driver does not start without it.
         IoUring = "io_uring" | "io-uring",
         /// Plain sockets.
         Sockets = "sockets",
     }
 }
 words! {
-    /// Whether a request to terminate the driver is granted.
+    /// Whether a request to terminate the driver is permitted.
     TerminationValidator {
         /// Never.
         Deny = "deny" | "aeron_driver_termination_validator_default_deny" | "io.aeron.driver.DefaultDenyTerminationValidator",
         /// Always.
         Allow = "allow" | "aeron_driver_termination_validator_default_allow"
             | "io.aeron.driver.DefaultAllowTerminationValidator",
-        /// When it carries the configured token.
+        /// If it has the configured token.
         Token = "token",
     }
 }
 words! {
-    /// A property of receivers that may be stated or inferred from the channel.
+    /// A property of receivers that is stated or inferred from the channel.
     Inferable {
-        /// Stated true.
+        /// True.
         True = "true",
-        /// Stated false.
+        /// False.
         False = "false",
-        /// Follows from the channel: true for multicast.
+        /// Inferred from the channel: true for multicast.
         Infer = "infer",
     }
 }
 words! {
-    /// How the slowest or the fastest of several receivers bounds a publication.
+    /// The receiver that limits a publication.
     FlowControlName {
-        /// The one receiver of a unicast channel.
+        /// The only receiver of a unicast channel.
         UnicastMax = "unicast_max" | "aeron_unicast_flow_control_strategy_supplier"
             | "io.aeron.driver.DefaultUnicastFlowControlSupplier",
         /// The fastest receiver.
@@ -288,15 +288,15 @@ words! {
         /// The slowest receiver.
         MulticastMin = "multicast_min" | "aeron_min_flow_control_strategy_supplier"
             | "io.aeron.driver.MinMulticastFlowControlSupplier",
-        /// The slowest receiver of a tagged group.
+        /// The slowest receiver with the group tag.
         MulticastTagged = "multicast_tagged" | "aeron_tagged_flow_control_strategy_supplier"
             | "io.aeron.driver.TaggedMulticastFlowControlSupplier",
     }
 }
 words! {
-    /// How an image's receiver window is chosen.
+    /// The congestion control of images.
     CongestionControlName {
-        /// By the channel's `cc` parameter, a static window without one.
+        /// As in the channel's `cc` parameter. Without it, a static window.
         Default = "default" | "aeron_congestion_control_default_strategy_supplier"
             | "io.aeron.driver.DefaultCongestionControlSupplier",
         /// A static window.
@@ -308,13 +308,13 @@ words! {
 }
 
 words! {
-    /// How names of channels are resolved before the operating system is asked.
+    /// The name resolution before the operating system's.
     NameResolverName {
-        /// Not at all.
+        /// None.
         Default = "default" | "aeron_default_name_resolver_supplier",
-        /// By what drivers tell each other.
+        /// Names that drivers tell each other.
         Driver = "driver" | "aeron_driver_name_resolver_supplier",
-        /// By a table of names.
+        /// A table of names.
         CsvTable = "csv_table" | "aeron_csv_table_name_resolver_supplier",
     }
 }
@@ -351,7 +351,7 @@ impl Value for ByteLength {
     }
 }
 
-/// A length of which 0 means "not stated".
+/// A length for which 0 means "not stated".
 impl Value for Option<ByteLength> {
     const FORM: Form = Form::Size;
 
@@ -368,7 +368,7 @@ impl Value for Option<ByteLength> {
     }
 }
 
-/// Sizes that are never out of their bounds.
+/// Sizes whose types have limits.
 macro_rules! bounded_sizes {
     ($($size:ty)*) => {$(
         impl Value for $size {
@@ -407,7 +407,7 @@ impl Value for Duration {
     }
 }
 
-/// A duration that may be absent: an empty text or `-1`.
+/// An optional duration. An empty text or `-1` means none.
 impl Value for Option<Duration> {
     const FORM: Form = Form::Duration;
 
@@ -483,7 +483,7 @@ impl Value for SessionId {
     }
 }
 
-/// A number that may be absent: an empty text.
+/// An optional number. An empty text means none.
 impl Value for Option<i64> {
     const FORM: Form = Form::Number;
 
@@ -500,7 +500,7 @@ impl Value for Option<i64> {
     }
 }
 
-/// Free text, empty when absent.
+/// A text. Empty if not set.
 impl Value for String {
     const FORM: Form = Form::Text;
 
@@ -569,7 +569,7 @@ impl Value for Option<PortRange> {
     }
 }
 
-/// Writes a duration in the largest unit that divides it.
+/// Formats a duration with the largest unit that divides it.
 pub(super) fn show_duration(duration: Duration) -> String {
     format_duration_ns(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
 }

@@ -8,8 +8,8 @@ use super::transport::{self, Sockets};
 use crate::channel::{SocketDefaults, Surroundings, UdpChannel};
 use crate::mailbox::{EndpointError, EndpointSpec, OpenEndpoint, ResolveChannel, Side};
 
-/// Finds out what a channel means, on this machine and at this moment. `system` is asked for the names that the driver's own resolver
-/// does not know.
+/// Resolves a channel on this machine at this time. Calls `system` for names that the driver's own resolver does not
+/// know.
 ///
 /// # Errors
 ///
@@ -26,7 +26,7 @@ pub fn resolve(request: &ResolveChannel, system: impl Fn(&str) -> Option<IpAddr>
 ///
 /// # Errors
 ///
-/// [`EndpointError`]; nothing stays open then.
+/// [`EndpointError`]. No socket stays open.
 pub fn open(request: &OpenEndpoint, defaults: &SocketDefaults) -> Result<Sockets, EndpointError> {
     let spec = plan(request, defaults);
     let sockets = transport::open(&spec).map_err(|error| EndpointError::System(error.to_string()))?;
@@ -40,7 +40,7 @@ pub fn open(request: &OpenEndpoint, defaults: &SocketDefaults) -> Result<Sockets
     Ok(sockets)
 }
 
-/// Which sockets an endpoint takes. A simulation asks, too.
+/// The sockets of an endpoint. Also used by a simulation.
 pub(crate) fn plan(request: &OpenEndpoint, defaults: &SocketDefaults) -> EndpointSpec {
     let spec = match request.side {
         Side::Send => request.channel.send_endpoint(request.bind, defaults),
@@ -52,7 +52,7 @@ pub(crate) fn plan(request: &OpenEndpoint, defaults: &SocketDefaults) -> Endpoin
     EndpointSpec { send_buffer, receive_buffer, type_of_service, receive_timestamps, ..spec }
 }
 
-/// The channel that says what the sockets are like.
+/// The channel with the socket settings.
 fn options_of(request: &OpenEndpoint) -> &UdpChannel {
     request.subscription.as_deref().unwrap_or(&request.channel)
 }

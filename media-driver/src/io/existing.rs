@@ -1,5 +1,5 @@
-//! Inspects the command file of a directory that existed before the driver: whose it is, and whether that driver is
-//! alive. Called when a directory is taken. It never writes to the directory.
+//! Inspects the command file of an existing directory: its driver, and whether that driver is alive. Used when a
+//! directory is taken. It never writes to the directory.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,51 +13,53 @@ use gannet::types::SemanticVersion;
 
 use super::moment::utc;
 
-/// What a directory's command file tells.
+/// The state of a directory's command file.
 #[derive(Debug)]
 pub(super) enum Existing {
-    /// There is none.
+    /// There is no command file.
     Absent,
-    /// It is empty, too short, or its version or heartbeat is not stored yet: a driver is starting, or died while it did.
+    /// The file is empty or too short, or has no version or heartbeat yet: a driver is starting, or died while
+    /// starting.
     NotReady {
         /// When it was last changed.
         changed: EpochMillis,
     },
-    /// Another major version, whose layout is not known.
+    /// The file has another major version, whose layout is unknown.
     OtherVersion(SemanticVersion),
-    /// A version that is known, and lengths that cannot be.
+    /// The version is known, but lengths are invalid.
     Damaged(CncOpenError),
-    /// A driver's.
+    /// The file belongs to a driver.
     Driver(ExistingDriver),
 }
 
-/// A driver as its command file shows it.
+/// A driver according to its command file.
 #[derive(Debug)]
 pub(super) struct ExistingDriver {
     cnc: CncFile,
 }
 
 impl ExistingDriver {
-    /// Its process, as its own process namespace numbers it. Says nothing about whether it lives.
+    /// The process id in its own namespace. Does not show whether it is alive.
     pub(super) fn pid(&self) -> i64 {
         self.cnc.pid()
     }
 
-    /// When it was started.
+    /// When the driver was started.
     pub(super) fn started(&self) -> EpochMillis {
         self.cnc.start_timestamp()
     }
 
-    /// Whether it lives, by its heartbeat.
+    /// Whether the driver is alive, by its heartbeat.
     pub(super) fn state(&self, now: EpochMillis, timeout: Duration) -> DriverState {
         self.cnc.driver_state(now, timeout)
     }
 
-    /// Saves the errors that it logged, if there are any, to a file beside its directory; where the reference saves them.
+    /// Saves the errors in its error log, if there are any, to a file beside its directory, at the same place as the
+    /// reference.
     ///
     /// # Errors
     ///
-    /// With the file that could not be written.
+    /// The file that could not be written, and the error.
     pub(super) fn save_errors(
         &self,
         directory: &Path,
@@ -87,11 +89,11 @@ impl ExistingDriver {
     }
 }
 
-/// Looks at the command file in `directory`.
+/// Inspects the command file in `directory`.
 ///
 /// # Errors
 ///
-/// What the operating system says, except that the file is not there.
+/// An error of the operating system, except that the file does not exist.
 pub(super) fn look(directory: &Path) -> io::Result<Existing> {
     Ok(match CncFile::open(directory, FileAccess::ReadOnly) {
         Ok(cnc) => Existing::Driver(ExistingDriver { cnc }),
@@ -103,7 +105,7 @@ pub(super) fn look(directory: &Path) -> io::Result<Existing> {
     })
 }
 
-/// When the file was last changed, as far as its file system knows: stores through a mapping need not count.
+/// When the file was last changed, according to the file system. Stores through a mapping may not count.
 pub(super) fn not_ready(directory: &Path) -> io::Result<Existing> {
     let changed = match fs::metadata(directory.join(CNC_FILE_NAME)) {
         Ok(file) => file.modified()?,

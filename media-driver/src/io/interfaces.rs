@@ -1,5 +1,5 @@
-//! The machine's network interfaces, as data. The helper asks for them when a channel is to be opened, because
-//! interfaces come and go.
+//! The machine's network interfaces, as data. The helper lists them when a channel is opened, because interfaces come
+//! and go.
 #![allow(unsafe_code, reason = "UNSAFE FENCE: walks the list that getifaddrs makes")]
 
 use std::ffi::CStr;
@@ -9,11 +9,11 @@ use std::ptr::NonNull;
 
 use crate::channel::NetworkInterface;
 
-/// Every address of every interface, in the system's order.
+/// All addresses of all interfaces, in the operating system's order.
 ///
 /// # Errors
 ///
-/// The system's.
+/// An error of the operating system.
 pub fn network_interfaces() -> io::Result<Vec<NetworkInterface>> {
     let list = List::new()?;
     let mut found = Vec::new();
@@ -50,7 +50,7 @@ impl Drop for List {
     }
 }
 
-/// What an entry says; nothing unless it is about an internet address.
+/// The address in an entry. `None` if it is not an internet address.
 fn read(entry: &libc::ifaddrs) -> Option<NetworkInterface> {
     let address = read_address(entry.ifa_addr)?;
     let prefix_length = match read_address(entry.ifa_netmask) {

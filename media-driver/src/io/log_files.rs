@@ -10,8 +10,8 @@ use gannet::memory::RawAccess;
 
 use crate::mailbox::{CreateLog, DeleteLog, EndpointError, Reply, Request};
 
-/// Carries the request out and says what came of it. Takes as long as the file system takes. A log that it answers with is for the
-/// agents that asked for it.
+/// Executes the request. Returns the reply. Takes as long as the file system does. A log in the reply belongs to the
+/// agents that requested it.
 pub fn execute(request: Request, raw: RawAccess) -> Reply {
     match request {
         Request::CreateLog(request) => create(&request, raw),
@@ -41,17 +41,17 @@ fn create(request: &CreateLog, raw: RawAccess) -> Reply {
 
 fn delete(request: DeleteLog) -> Reply {
     let DeleteLog { registration_id, path, log } = request;
-    // The mapping goes first: where files are deleted while mapped their space is only freed with the last mapping.
+    // The mapping first, because the space of a deleted file is only freed with its last mapping.
     drop(log);
     match fs::remove_file(&path) {
         Ok(()) => Reply::LogDeleted { registration_id },
-        // Somebody was faster, such as a user clearing the directory.
+        // Something else has deleted the file, such as a user who cleared the directory.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Reply::LogDeleted { registration_id },
         Err(error) => Reply::LogNotDeleted { registration_id, path, error },
     }
 }
 
-/// What an unprivileged user may still write where the file is, in bytes.
+/// The free space of the file's file system for an unprivileged user, in bytes.
 fn space_left_beside(path: &Path) -> Option<u64> {
     let stat = rustix::fs::fstatvfs(File::open(path).ok()?).ok()?;
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))

@@ -2,7 +2,7 @@
 
 use gannet::time::EpochMillis;
 
-/// A moment in UTC: `2026-11-21 02:59:29.484`. One that no calendar has, as a damaged file may name, is told by its number.
+/// A time in UTC: `2026-11-21 02:59:29.484`. A time outside the calendar, as in a damaged file, is shown as a number.
 pub(super) fn utc(moment: EpochMillis) -> String {
     match jiff::Timestamp::from_millisecond(moment.get()) {
         Ok(timestamp) => timestamp.strftime("%Y-%m-%d %H:%M:%S.%3f").to_string(),

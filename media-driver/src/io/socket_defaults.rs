@@ -1,25 +1,25 @@
-//! The system's sizes of socket buffers: the default, which logs state for tools, and the maximum, which is used for
+//! The operating system's sizes of socket buffers: the default, which logs contain for tools, and the maximum, for
 //! warnings. Read at start.
 
 use std::fs;
 
-/// The system's default socket buffers, in bytes; 0 where it does not tell.
+/// The operating system's default socket buffers in bytes. 0 if unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketDefaults {
-    /// For sending.
+    /// The send buffer.
     pub sndbuf: i32,
-    /// For receiving.
+    /// The receive buffer.
     pub rcvbuf: i32,
 }
 
 impl SocketDefaults {
-    /// Asks the system.
+    /// Queries the operating system.
     pub fn of_system() -> Self {
         Self { sndbuf: read("/proc/sys/net/core/wmem_default"), rcvbuf: read("/proc/sys/net/core/rmem_default") }
     }
 }
 
-/// What the system takes off the buffers that a driver is to ask for, in bytes: a sentence for each.
+/// Warnings about configured buffers that exceed the operating system's maximum, one sentence each.
 pub(crate) fn warnings(so_sndbuf: u64, so_rcvbuf: u64) -> Vec<String> {
     [("snd", so_sndbuf, "wmem_max"), ("rcv", so_rcvbuf, "rmem_max")]
         .into_iter()

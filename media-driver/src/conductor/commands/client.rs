@@ -7,7 +7,8 @@ use crate::conductor::Core;
 use crate::conductor::error::CommandError;
 
 impl Core {
-    /// The client creates something for the first time: it gets a heartbeat counter, and is watched from now on (trap 29).
+    /// Registers a client that creates a resource for the first time: allocates its heartbeat counter, and monitors it
+    /// from now on (trap 29).
     pub(super) fn register_client(&mut self, id: ClientId) -> Result<(), CommandError> {
         if self.clients.is_full() {
             return Err(CommandError::Full { what: "clients", capacity: self.config.capacity.clients });
@@ -21,7 +22,7 @@ impl Core {
         Ok(())
     }
 
-    /// Older clients say so instead of storing it.
+    /// Older clients send this instead of storing their heartbeat.
     pub(super) fn on_client_keepalive(&mut self, id: ClientId) {
         let now = self.now.epoch.get();
         if let Some(client) = self.clients.get(id) {
@@ -29,7 +30,8 @@ impl Core {
         }
     }
 
-    /// The client goes. The next tick takes back what it holds; nothing is answered (trap 30), nor is what it waits for.
+    /// The client closes. The next timer tick releases its resources. There is no response (trap 30), not even to
+    /// waiting commands.
     pub(super) fn on_client_close(&mut self, id: ClientId) {
         self.forget_waiting(id);
         if let Some(client) = self.clients.get(id) {
@@ -38,14 +40,14 @@ impl Core {
         }
     }
 
-    /// The client is gone: its command that waits for a name or a log is carried out no more, nor are those behind it.
+    /// Drops a client's command that waits for a name or a log, and the commands behind it.
     pub(in crate::conductor) fn forget_waiting(&mut self, id: ClientId) {
         self.network.forget_waiting(id);
         self.awaiting_logs.forget(id);
         self.deferred.forget(id);
     }
 
-    /// A client wants the driver to stop. Nothing is answered (trap 30): why it goes on is told in the error log.
+    /// A client asks the driver to stop. There is no response (trap 30); a refusal is recorded in the error log.
     pub(super) fn on_terminate(&mut self, token: &[u8]) {
         if self.config.termination.permits(token) {
             self.termination_requested = true;

@@ -37,7 +37,7 @@ impl Core {
         Ok(())
     }
 
-    /// Tells everybody that a client's counter is gone, then frees it.
+    /// Tells all clients that a counter is unavailable, then frees it.
     pub(in crate::conductor) fn release_counter(&mut self, registration_id: RegistrationId, counter_id: CounterId) {
         self.events.send(&Event::UnavailableCounter(OnCounter { registration_id, counter_id }));
         self.counters.free(self.now.epoch, counter_id);

@@ -8,10 +8,10 @@ use gannet::types::RegistrationId;
 use crate::conductor::Core;
 use crate::conductor::error::CommandError;
 
-/// The longest reason that is passed on, in bytes.
+/// The maximum length of the reason in bytes.
 const MAX_REASON: usize = 1023;
 
-/// What nobody has: no receiver, no group and no destination is behind an IPC image.
+/// The id that stands for none: an IPC image has no receiver, group or destination.
 const NONE: i64 = -1;
 
 impl Core {

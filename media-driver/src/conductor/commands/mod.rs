@@ -17,11 +17,11 @@ use super::clients::Client;
 use super::deferred::Record;
 use super::error::CommandError;
 
-/// What a command is answered with when its correlation id cannot be read.
+/// The correlation id in the response to a command whose own id cannot be read.
 const NO_CORRELATION: CorrelationId = CorrelationId::new(0);
 
 impl Core {
-    /// Carries a command of the ring out, or has it stay behind others. `bytes` is a private copy, and anything may be in it.
+    /// Executes a command of the ring, or defers it. `bytes` is a private copy with untrusted content.
     pub(super) fn on_command(&mut self, type_id: i32, bytes: &[u8]) {
         match Command::decode(type_id, bytes) {
             Ok(command) if self.stays_behind(&command) => {
@@ -34,7 +34,7 @@ impl Core {
         }
     }
 
-    /// Carries a command out that has stayed behind others.
+    /// Executes a deferred command.
     pub(super) fn on_deferred(&mut self, record: &Record) {
         self.perform(Command::decode(record.type_id, &record.bytes), &record.bytes);
     }
@@ -47,15 +47,17 @@ impl Core {
                 }
             }
             Err(malformed) => {
-                // The reference's driver stays silent. An answer saves the client its timeout, if it has sent a correlation id.
+                // The reference's driver does not respond. A response saves the client from its timeout, if the record
+                // contains a correlation id.
                 let correlation_id = Command::correlation_id_of(bytes).unwrap_or(NO_CORRELATION);
                 self.refuse("command", correlation_id, None, &malformed.into());
             }
         }
     }
 
-    /// Whether an earlier command of its client waits for a name or a log, or behind one that does, and it has to wait for that; or the log
-    /// of another's publication does. What holds whatever the client has asked for before waits for nothing.
+    /// Whether a command must be deferred: behind an earlier command of its client that waits for a name or a log, or
+    /// behind another client's publication that waits for its log. Commands that are valid independently of earlier
+    /// ones are not deferred.
     fn stays_behind(&self, command: &Command<'_>) -> bool {
         let holds_always =
             matches!(command, Command::ClientKeepalive(_) | Command::ClientClose(_) | Command::TerminateDriver(_));
@@ -69,7 +71,7 @@ impl Core {
         self.network.is_waiting(client_id) || self.awaiting_logs.is_waiting(client_id)
     }
 
-    /// The next command that stays behind nothing any more.
+    /// Takes the next deferred command that need not wait any more.
     pub(super) fn take_deferred(&mut self) -> Option<Record> {
         let Self { deferred, network, awaiting_logs, .. } = self;
         deferred.take(|client_id, record| {
@@ -119,17 +121,17 @@ impl Core {
         self.events.send(&Event::OperationSuccess(OnOperationSuccess { correlation_id }));
     }
 
-    /// The client, registered if this is its first command that creates something.
+    /// The client. Registers it if this is its first command that creates a resource.
     pub(super) fn client(&mut self, id: ClientId) -> Result<&mut Client, CommandError> {
-        // Two lookups, since a borrow that is returned on one path only would last on the other too.
+        // Two lookups, because a borrow that is returned on one path would extend to the other.
         if self.clients.get(id).is_none() {
             self.register_client(id)?;
         }
         Ok(self.clients.get(id).expect("it is known, or was just registered"))
     }
 
-    /// Refuses an id under which something is held already: ids name things to all clients, so one that a confused client
-    /// uses twice could have events meant for another.
+    /// Refuses an id that is in use. All clients see ids, so if a faulty client uses one twice, another client could
+    /// take events for its own.
     pub(super) fn check_unused(&self, registration_id: RegistrationId) -> Result<(), CommandError> {
         let is_used = self.clients.holds(registration_id)
             || self.subscriptions.contains(registration_id)

@@ -46,7 +46,7 @@ impl Core {
         self.begin_publication(command, exclusive, &uri, params)
     }
 
-    /// Refuses one hold on publications more than there may be.
+    /// Refuses the command if the maximum number of publication handles is reached.
     pub(in crate::conductor) fn check_room_for_hold(&self) -> Result<(), CommandError> {
         let capacity = self.config.capacity.publication_links;
         if self.clients.publication_links() + self.awaiting_logs.len() >= capacity {
@@ -55,7 +55,7 @@ impl Core {
         Ok(())
     }
 
-    /// Checks what a new publication needs, chooses its session and its first term, and asks for its log.
+    /// Checks the prerequisites of a new publication, chooses its session id and initial term id, and requests its log.
     fn begin_publication(
         &mut self,
         command: &AddPublication<'_>,
@@ -102,7 +102,7 @@ impl Core {
         Ok(())
     }
 
-    /// Refuses one log more than there may be.
+    /// Refuses the command if the maximum number of logs is reached.
     pub(in crate::conductor) fn check_room_for_log(&self, what: &'static str) -> Result<(), CommandError> {
         let capacity = self.config.capacity.publications;
         let made = self.publications.len() + self.network.logs();
@@ -112,13 +112,13 @@ impl Core {
         Ok(())
     }
 
-    /// Where a new publication starts: where it is stated, or in any term.
+    /// The start of a new publication: as in the channel, or a random initial term.
     pub(in crate::conductor) fn start_of(&mut self, params: &IpcPublicationParams) -> Start {
         let anywhere = || Start { initial_term_id: TermId::new(self.random.i32(..)), position: Position::new(0) };
         params.start.unwrap_or_else(anywhere)
     }
 
-    /// Refuses an answer to a request that has one.
+    /// Refuses a response to a request that has one already.
     fn check_answer(&self, request: i64, session_id: SessionId) -> Result<(), CommandError> {
         match self.awaiting_response(request) {
             Some(subscription) if !self.subscriptions.could_bind_response(subscription, session_id) => {
@@ -128,7 +128,7 @@ impl Core {
         }
     }
 
-    /// Makes and announces the publication whose log is there. An error leaves nothing behind but the log.
+    /// Creates and announces the publication for a log. An error leaves nothing behind but the log.
     pub(in crate::conductor) fn finish_publication(
         &mut self,
         made: &AwaitingLog,
@@ -137,7 +137,7 @@ impl Core {
         let now = self.now;
         let registration_id = made.registration_id();
         let response_correlation_id = made.params.response_correlation_id;
-        // Another one may have answered the request meanwhile.
+        // Another publication may have responded to the request meanwhile.
         self.check_answer(response_correlation_id, made.session_id)?;
         let StreamCounters { position, limit } = self.counters.allocate_for_publication(
             now.epoch,
@@ -184,7 +184,7 @@ impl Core {
         Ok(())
     }
 
-    /// The client holds the publication from now on: it is told so, and then its subscribers are (trap 24).
+    /// Adds a handle for the client. Tells the client, and then the subscribers (trap 24).
     fn hold_publication(&mut self, client_id: ClientId, correlation_id: CorrelationId, original: RegistrationId) {
         let (Some(client), Some(publication)) = (self.clients.get(client_id), self.publications.get_mut(original))
         else {
@@ -207,7 +207,7 @@ impl Core {
         } else {
             Event::PublicationReady(ready)
         });
-        // As in the reference, a prototype is given to nobody who was there before; who comes later may have it.
+        // As in the reference, existing subscriptions do not get a prototype. Later ones may.
         if !is_prototype {
             self.link_publication(original);
         }
@@ -230,7 +230,7 @@ impl Core {
         Ok(())
     }
 
-    /// A log that has no publication, or none any more, is unmapped and deleted elsewhere.
+    /// Unmaps and deletes a log without a publication, in the helper thread.
     pub(in crate::conductor) fn give_up_log(
         &mut self,
         registration_id: RegistrationId,
@@ -241,18 +241,18 @@ impl Core {
         self.logs.delete(registration_id, path, log);
     }
 
-    /// How long the log's file is, in bytes.
+    /// The length of the log's file in bytes.
     pub(in crate::conductor) fn file_length(&self, log: &LogBuffers) -> usize {
         LogLayout { term_length: log.term_length(), page_size: self.config.logs.page_size }.file_length()
     }
 
-    /// The subscription that waits for the answer to this request, if it is the request of an IPC publication.
+    /// The subscription that waits for the response to this request, if the request is an IPC publication's.
     fn awaiting_response(&self, request: i64) -> Option<RegistrationId> {
         let request = self.publications.get(RegistrationId::new(request))?;
         Some(RegistrationId::new(request.response_correlation_id()))
     }
 
-    /// A publication has the session that was chosen for it.
+    /// Marks the session id that was chosen for a publication as used.
     pub(in crate::conductor) fn take_session_id(&mut self, made: &AwaitingLog) {
         if made.params.session_id.is_none() {
             self.session_ids.take(made.session_id);
@@ -260,7 +260,7 @@ impl Core {
     }
 }
 
-/// What a live publication is, to be compared with what another one states.
+/// The properties of an existing publication, for comparison with a new channel.
 fn shared(publication: &IpcPublication) -> Shared {
     let log = publication.log();
     Shared {

@@ -37,7 +37,7 @@ impl Core {
             rejoin: params.rejoin,
             source: Source::Ipc,
         });
-        // Trap 24: before any image.
+        // Trap 24: before any image is announced.
         self.events.send(&Event::SubscriptionReady(OnSubscriptionReady {
             correlation_id: command.correlation_id,
             channel_status_id: CounterId::NONE,
@@ -57,9 +57,10 @@ impl Core {
         Ok(())
     }
 
-    /// Takes what the links read away from them. Nothing is announced: whoever removes a subscription knows (trap 25).
+    /// Removes images from the links. Nothing is announced, because the client knows that it removed its subscription
+    /// (trap 25).
     pub(in crate::conductor) fn unlink(&mut self, links: &[SubscriptionLink]) {
-        // All at once: a client may die with very many.
+        // Together, because a client may have very many when it dies.
         let ids: HashSet<LinkId> = links.iter().map(|link| link.id).collect();
         for stream_id in streams_of(links) {
             self.publications.change_of_stream(stream_id, |publication| {

@@ -10,12 +10,12 @@ use crate::conductor::Core;
 use crate::mailbox::{EndpointId, Holder, Loss, MAX_DESTINATIONS, ReceiverEvent, SenderEvent};
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
-/// What stands for no destination: only those with manual control have any that were added.
+/// The id that stands for no destination. Only publications with manual control have destinations that were added.
 const NO_DESTINATION: RegistrationId = RegistrationId::new(-1);
 const NO_TAG: i64 = -1;
 
 impl Core {
-    /// The sender has said something.
+    /// Handles an event of the sender.
     pub(in crate::conductor) fn on_sender_event(&mut self, event: SenderEvent) {
         match event {
             SenderEvent::PublicationRemoved(registration_id) => self.dismantle_publication(registration_id),
@@ -68,17 +68,17 @@ impl Core {
         }
     }
 
-    /// The channel of an endpoint, as it was stated first.
+    /// The channel with which an endpoint was created.
     fn channel_of(&self, endpoint: EndpointId) -> String {
         self.network.endpoint(endpoint).map(|found| found.channel.uri().text().to_owned()).unwrap_or_default()
     }
 
-    /// Shows whose window a publication waits for. Where there is no room for one more counter, that is not shown.
+    /// Shows which receiver holds back a publication, if there is space for the counter.
     fn show_holder(&mut self, registration_id: RegistrationId, holder: Option<Holder>) {
         let now = self.now;
         let Some(publication) = self.network.publications.get_mut(registration_id) else { return };
         let made_of = &mut publication.made_of;
-        // Without asking for memory: it may be said ten times a second.
+        // Without allocating, because this may happen ten times a second.
         let whom =
             holder.map(|held| CounterLabel::format(format_args!("{} receiver {}", held.address, held.receiver_id)));
         let whom = whom.as_ref().and_then(|label| std::str::from_utf8(label.as_bytes()).ok()).unwrap_or("-");
@@ -88,7 +88,7 @@ impl Core {
         made_of.held_by = self.counters.show_holder(now.epoch, made_of.held_by.take(), &held, since).ok();
     }
 
-    /// The receiver has said something. Sessions that present themselves are the caller's to name.
+    /// Handles an event of the receiver. The caller chooses the ids of new images.
     pub(in crate::conductor) fn on_receiver_event(&mut self, event: ReceiverEvent) {
         match event {
             ReceiverEvent::ImageRemoved(registration_id) => self.release_image(registration_id),
@@ -106,7 +106,7 @@ impl Core {
         }
     }
 
-    /// An image has missed something: its entry in the loss report says so. Without room for one, only its NAKs do.
+    /// Records a loss of an image in the loss report. If the report is full, only the counter of NAKs shows the loss.
     fn report_loss(&mut self, loss: Loss) {
         let (now, bytes_lost) = (self.now.epoch, i64::from(loss.length));
         let Network { images, losses, .. } = &mut self.network;

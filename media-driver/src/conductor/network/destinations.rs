@@ -29,7 +29,7 @@ impl Core {
         self.change_destination(command, Pending::AddDestination { publication })
     }
 
-    /// REMOVE_DESTINATION. What is not there is removed as well as anything.
+    /// REMOVE_DESTINATION. Removing an unknown destination succeeds.
     pub(in crate::conductor) fn remove_destination(&mut self, command: &Destination<'_>) -> Result<(), CommandError> {
         let publication = command.registration_id;
         self.change_destination(command, Pending::RemoveDestination { publication })
@@ -46,7 +46,7 @@ impl Core {
         Ok(())
     }
 
-    /// Takes those destinations away from a publication; returns whether there were any.
+    /// Removes these destinations of a publication. Returns whether there were any.
     fn remove_destinations(
         &mut self,
         publication: RegistrationId,
@@ -71,7 +71,7 @@ impl Core {
         self.wait_for_channel((command.client_id, command.correlation_id), &uri, what)
     }
 
-    /// Where a publication's new destination is has been found out; none until its name leads somewhere.
+    /// Adds a publication's destination whose address was resolved. `None` until its name can be resolved.
     pub(super) fn finish_destination(
         &mut self,
         pending: &PendingNetwork,
@@ -93,8 +93,8 @@ impl Core {
         Ok(())
     }
 
-    /// Where a publication's destination is that is to be taken away has been found out, or that nobody knows. What was stated like that goes
-    /// as well as what is there: its name may lead elsewhere by now, or nowhere.
+    /// Removes a publication's destination whose address was resolved, or could not be. Also removes a destination that
+    /// was added with the same text, because its name may have another address by now, or none.
     pub(super) fn finish_removal(
         &mut self,
         pending: &PendingNetwork,
@@ -164,7 +164,7 @@ impl Core {
         self.wait_for_channel(ids, &uri, Pending::RemoveReceiveDestination { subscription, endpoint })
     }
 
-    /// A subscription that listens at many places begins to read from publications over IPC, too.
+    /// Adds IPC as a source of a subscription with several sources.
     fn add_ipc_place(
         &mut self,
         command: &Destination<'_>,
@@ -187,7 +187,7 @@ impl Core {
         self.link_subscription(link);
     }
 
-    /// A subscription that listens at many places reads no longer from publications of this driver on that channel.
+    /// Removes this driver's publications on that channel as a source of a subscription with several sources.
     fn remove_local_place(&mut self, command: &Destination<'_>) -> Result<(), CommandError> {
         let registration_id = command.registration_id;
         let channel = command.channel.to_string();
@@ -195,7 +195,7 @@ impl Core {
             return Err(CommandError::UnknownSubscription { registration_id });
         };
         self.succeed(command.correlation_id);
-        // Whoever removes a place does not know which images came from there.
+        // The command does not say which images came from the removed source.
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
         for publication in self.publications.of_stream(link.stream_id) {
             linker.send_unavailable_if_linked(publication, &link);
@@ -207,7 +207,7 @@ impl Core {
         Ok(())
     }
 
-    /// The socket of a place is open.
+    /// Adds the open socket of a destination.
     pub(super) fn add_socket(
         &mut self,
         pending: &mut PendingNetwork,
@@ -216,7 +216,7 @@ impl Core {
         channel: &Arc<UdpChannel>,
         bound: SocketAddr,
     ) -> Result<(), CommandError> {
-        // It may have been closed meanwhile.
+        // The endpoint may have been closed meanwhile.
         let Some(status) = self.network.endpoint(endpoint).map(|found| found.status) else {
             return Err(CommandError::UnknownSubscription { registration_id: subscription });
         };
@@ -231,8 +231,9 @@ impl Core {
         Ok(())
     }
 
-    /// A place is to be given up: one that was stated like that, though its names may lead elsewhere by now, or nowhere; else one that has
-    /// the same addresses. What is not there is removed as well as anything.
+    /// Removes a destination of a subscription: the one that was added with the same text, because its names may have
+    /// other addresses by now, or none; otherwise one with the same addresses. Removing an unknown destination
+    /// succeeds.
     pub(super) fn remove_socket(
         &mut self,
         pending: &PendingNetwork,
@@ -249,7 +250,7 @@ impl Core {
             (&params.endpoint, &params.control, &params.interface)
                 == (&stated.endpoint, &stated.control, &stated.interface)
         };
-        // Of one group there may be several, by as many interfaces.
+        // There may be several of one group, on different interfaces.
         let is_there = |socket: &Socket| {
             let addresses = |channel: &UdpChannel| (channel.remote_data(), channel.local());
             channel.as_ref().is_ok_and(|channel| addresses(&socket.channel) == addresses(channel))
@@ -270,7 +271,7 @@ impl Core {
         Ok(())
     }
 
-    /// The endpoint and the stream of a subscription that listens at many places.
+    /// The endpoint and the stream of a subscription with several sources.
     fn many_places(
         &self,
         client_id: ClientId,
@@ -289,7 +290,7 @@ impl Core {
         }
     }
 
-    /// Refuses one link more than there may be.
+    /// Refuses the command if the maximum number of links is reached.
     pub(in crate::conductor) fn check_room_for_link(&self) -> Result<(), CommandError> {
         if self.subscriptions.is_full() {
             let capacity = self.config.capacity.subscriptions;

@@ -14,19 +14,19 @@ use crate::conductor::Core;
 use crate::conductor::error::CommandError;
 use crate::mailbox::{EndpointId, NewReceiveTransport, OpenEndpoint, ReceiverCommand, Request, SenderCommand, Side};
 
-/// One endpoint.
+/// An endpoint.
 #[derive(Debug)]
 pub(in crate::conductor) struct Endpoint {
     pub(in crate::conductor) id: EndpointId,
     pub(in crate::conductor) side: Side,
     pub(in crate::conductor) channel: Arc<UdpChannel>,
-    /// Its name among all receivers of a stream; 0 for the sender's.
+    /// Its receiver id. 0 for a send endpoint.
     pub(in crate::conductor) receiver_id: i64,
     /// `snd-channel` or `rcv-channel`.
     pub(in crate::conductor) status: CounterId,
-    /// `mdc-num-dest`, if it has many.
+    /// `mdc-num-dest`, if it has several destinations.
     pub(in crate::conductor) destinations: Option<CounterId>,
-    /// Those that were added.
+    /// The destinations that were added.
     pub(in crate::conductor) added: Vec<AddedDestination>,
     pub(in crate::conductor) sockets: Vec<Socket>,
 }
@@ -34,29 +34,30 @@ pub(in crate::conductor) struct Endpoint {
 /// A destination that was added to an endpoint.
 #[derive(Debug)]
 pub(in crate::conductor) struct AddedDestination {
-    /// The command that added it.
+    /// The registration id: the correlation id of the command that added it.
     pub(in crate::conductor) id: RegistrationId,
-    /// Where it is, as the command says.
+    /// The address in the command.
     pub(in crate::conductor) stated: Option<HostAndPort>,
-    /// Where that is, once it is known.
+    /// The resolved address, once known.
     pub(in crate::conductor) address: Option<SocketAddr>,
 }
 
-/// One of an endpoint's sockets: the only one has the endpoint's name and channel.
+/// One of an endpoint's sockets. An only socket has the endpoint's id and channel.
 #[derive(Debug)]
 pub(in crate::conductor) struct Socket {
     pub(in crate::conductor) id: EndpointId,
     pub(in crate::conductor) channel: Arc<UdpChannel>,
-    /// What it is bound to.
+    /// The address to which it is bound.
     pub(in crate::conductor) bound: SocketAddr,
-    /// The port that the manager of ports gave, if it did.
+    /// The managed port, if it has one.
     pub(in crate::conductor) port: Option<TakenPort>,
     /// `snd-local-sockaddr` or `rcv-local-sockaddr`.
     pub(in crate::conductor) local: CounterId,
 }
 
 impl Socket {
-    /// Whether it has the port that another is to have: groups share theirs, and are bound to every address.
+    /// Whether it occupies the port that another socket needs. Sockets of groups share their port, and are bound to all
+    /// addresses.
     pub(super) fn is_in_the_way_of(&self, other: &OpenEndpoint) -> bool {
         let (bound, wanted, is_group) = (self.bound, other.bind, other.channel.is_multicast());
         bound.port() == wanted.port()
@@ -65,19 +66,19 @@ impl Socket {
     }
 }
 
-/// The names of endpoints and of sockets, given one after the other.
+/// Assigns the ids of endpoints and sockets.
 #[derive(Debug, Default)]
 pub(in crate::conductor) struct EndpointIds {
     last: u32,
-    /// Whether all were given once.
+    /// Whether all ids were used once.
     come_again: bool,
 }
 
 impl EndpointIds {
-    /// One that is not taken. After four billion they come round again, and what is still there has kept its own.
+    /// An unused id. Ids repeat after four billion, and existing endpoints keep theirs.
     pub(super) fn draw(&mut self, is_taken: impl Fn(EndpointId) -> bool) -> EndpointId {
         loop {
-            // What the driver gossips through is number 0.
+            // The endpoint for name resolution has id 0.
             self.come_again |= self.last == u32::MAX;
             self.last = self.last.wrapping_add(1).max(1);
             let id = EndpointId::new(self.last);
@@ -89,19 +90,19 @@ impl EndpointIds {
 }
 
 impl Endpoint {
-    /// Whether what comes through one of its sockets is sent to a group.
+    /// Whether one of its sockets receives a multicast group.
     pub(in crate::conductor) fn is_multicast(&self, socket: EndpointId) -> bool {
         self.sockets.iter().any(|found| found.id == socket && found.channel.is_multicast())
     }
 
-    /// How far what leaves through one of its sockets may go, in hops; 0 where that is not stated.
+    /// The TTL of datagrams from one of its sockets. 0 if not stated.
     pub(in crate::conductor) fn ttl(&self, socket: EndpointId) -> i32 {
         let found = self.sockets.iter().find(|found| found.id == socket);
         found.and_then(|found| found.channel.params().ttl).map_or(0, i32::from)
     }
 }
 
-/// What is stated of times in frames must be what the endpoint has.
+/// Checks that the channel's timestamp offsets are those of the endpoint.
 fn check_stamps(new: &ChannelParams, old: &ChannelParams) -> Result<(), CommandError> {
     let keys = [
         ("media-rcv-ts-offset", new.media_rcv_ts_offset, old.media_rcv_ts_offset),
@@ -114,18 +115,18 @@ fn check_stamps(new: &ChannelParams, old: &ChannelParams) -> Result<(), CommandE
     }
 }
 
-/// Whether a channel of a subscription is one of many places, which are added one by one.
+/// Whether this is the channel of a subscription whose destinations are added one by one.
 pub(super) fn is_manual(channel: &UdpChannel) -> bool {
     channel.params().control_mode == Some(ControlMode::Manual)
 }
 
-/// The first length that says anything: 0 leaves it to whoever comes next.
+/// The first length that is not 0. 0 means that the next one applies.
 fn first_of(lengths: impl IntoIterator<Item = u64>) -> Option<u64> {
     lengths.into_iter().find(|bytes| *bytes > 0)
 }
 
 impl Core {
-    /// The endpoint that is there for a channel, if any.
+    /// The existing endpoint for a channel, if there is one.
     pub(super) fn find_endpoint(&self, side: Side, channel: &UdpChannel) -> Result<Option<EndpointId>, CommandError> {
         for endpoint in self.network.endpoints.iter().filter(|endpoint| endpoint.side == side) {
             if channel.shares_endpoint_with(&endpoint.channel)? {
@@ -142,7 +143,7 @@ impl Core {
         Ok(None)
     }
 
-    /// What is stated of sockets must be what the endpoint was opened with.
+    /// Checks that the channel's socket settings are those with which the endpoint was opened.
     fn check_buffers(&self, channel: &UdpChannel, existing: &UdpChannel) -> Result<(), CommandError> {
         let (new, old) = (channel.params(), existing.params());
         let keys = [("so-sndbuf", new.so_sndbuf, old.so_sndbuf), ("so-rcvbuf", new.so_rcvbuf, old.so_rcvbuf)];
@@ -157,8 +158,9 @@ impl Core {
         Ok(())
     }
 
-    /// Refuses datagrams that the send buffer has no room for. As in the reference what counts is what was asked for, not what the
-    /// system gave: by the endpoint that is there, else by the channel, else by the driver; else it is the system's default, if known.
+    /// Refuses an MTU that exceeds the send buffer. As in the reference, the requested size counts, not the actual one:
+    /// the endpoint's if it exists, else the channel's, else the driver's default, else the operating system's default
+    /// if known.
     pub(super) fn check_send_buffer(
         &self,
         mtu: Mtu,
@@ -174,7 +176,7 @@ impl Core {
         }
     }
 
-    /// Refuses windows that the receive buffer has no room for (trap 61), as above.
+    /// Refuses a window that exceeds the receive buffer (trap 61), as above.
     pub(super) fn check_receive_buffer(
         &self,
         window: i32,
@@ -190,7 +192,7 @@ impl Core {
         }
     }
 
-    /// What is asked for a socket's buffer by the endpoint that is there, else by the channel.
+    /// The requested socket buffer: the endpoint's if it exists, else the channel's.
     fn asked_buffer(
         &self,
         channel: &UdpChannel,
@@ -202,8 +204,8 @@ impl Core {
         first_of(channels.filter_map(|channel| stated(channel.params())))
     }
 
-    /// Asks for a socket, whose port is managed where the channel leaves it open. Returns the port that was
-    /// taken for it, if one was.
+    /// Requests a socket. If the channel has port 0, the port is managed. Returns the port that was taken, if there is
+    /// one.
     pub(super) fn ask_for_socket(
         &mut self,
         id: EndpointId,
@@ -212,7 +214,8 @@ impl Core {
         subscription: Option<Arc<UdpChannel>>,
     ) -> Result<Option<TakenPort>, CommandError> {
         let wanted = channel.bind_address();
-        // As in the reference: what only sends has a port of the system's choice, unless it states where it is controlled.
+        // As in the reference, a socket that only sends uses a port of the operating system's choice, unless the
+        // channel has a control address.
         let is_managed = side == Side::Receive || channel.has_explicit_control();
         let (bind, port) = if is_managed { self.network.ports_mut(side).take(wanted)? } else { (wanted, None) };
         let channel = Box::new(UdpChannel::clone(channel));
@@ -220,12 +223,12 @@ impl Core {
         Ok(port)
     }
 
-    /// A socket is not used any more, or could not be made known.
+    /// Closes a socket that is not used any more, or could not be registered.
     pub(super) fn close_socket(&mut self, side: Side, id: EndpointId) {
         self.network.requests.push_back(Request::CloseEndpoint(side, id));
     }
 
-    /// The counter of a socket's local address.
+    /// Allocates the counter of a socket's local address.
     pub(super) fn allocate_local(
         &mut self,
         side: Side,
@@ -240,7 +243,7 @@ impl Core {
         self.counters.allocate_for_socket(self.now.epoch, kind, status, registration_id, local)
     }
 
-    /// The counter of an endpoint's status; `local` is what its only socket is bound to.
+    /// Allocates the status counter of an endpoint. `local` is the address of its only socket.
     pub(super) fn allocate_status(
         &mut self,
         side: Side,
@@ -255,7 +258,7 @@ impl Core {
         self.counters.allocate_for_endpoint(self.now.epoch, kind, channel, registration_id, local)
     }
 
-    /// Makes a socket of a receive endpoint known to the receiver.
+    /// Registers a socket of a receive endpoint with the receiver.
     pub(super) fn add_transport(&mut self, endpoint: EndpointId, socket: EndpointId, channel: &UdpChannel) {
         self.network.to_receiver.push_back(ReceiverCommand::AddTransport(
             endpoint,
@@ -267,7 +270,7 @@ impl Core {
         ));
     }
 
-    /// Closes an endpoint that nobody uses any more.
+    /// Closes an endpoint without users.
     pub(in crate::conductor) fn close_endpoint_if_unused(&mut self, id: EndpointId) {
         if self.network.is_used(id, self.subscriptions.iter()) || self.awaiting_logs.uses(id) {
             return;
@@ -295,7 +298,7 @@ impl Core {
         }
     }
 
-    /// The transport has let go of a socket.
+    /// Handles a socket that the transport has closed.
     pub(in crate::conductor) fn on_endpoint_closed(&mut self, id: EndpointId) {
         let network = &mut self.network;
         let mut gone = Vec::new();

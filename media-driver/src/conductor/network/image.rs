@@ -16,7 +16,7 @@ use crate::shared::{
     Cleaning, Condition, Counter, FRAME_STEP, ImageWords, LinkId, Subscriber, Subscribers, Turn, UntetheredTimeouts,
 };
 
-/// What an image is made of.
+/// The properties of a new image.
 #[derive(Debug)]
 pub(in crate::conductor) struct NewImageHalf {
     pub(in crate::conductor) registration_id: RegistrationId,
@@ -25,10 +25,10 @@ pub(in crate::conductor) struct NewImageHalf {
     pub(in crate::conductor) endpoint: EndpointId,
     pub(in crate::conductor) source: SocketAddr,
     pub(in crate::conductor) join_position: Position,
-    /// The window that it has at most, in bytes.
+    /// The maximum receiver window in bytes.
     pub(in crate::conductor) window: i32,
     pub(in crate::conductor) rejoin: bool,
-    /// Whether its sender wants an answer.
+    /// Whether its sender expects a response.
     pub(in crate::conductor) asks_for_response: bool,
     pub(in crate::conductor) liveness_timeout_ns: i64,
     pub(in crate::conductor) status_message_timeout_ns: i64,
@@ -36,37 +36,37 @@ pub(in crate::conductor) struct NewImageHalf {
     pub(in crate::conductor) log: LogBuffers,
     pub(in crate::conductor) log_path: PathBuf,
     pub(in crate::conductor) words: ImageWords,
-    /// All but those of its subscribers.
+    /// All its counters except those of subscribers.
     pub(in crate::conductor) counters: Vec<CounterId>,
 }
 
-/// One image.
+/// An image.
 #[derive(Debug)]
 pub(in crate::conductor) struct Image {
     pub(in crate::conductor) made_of: NewImageHalf,
-    /// The receiver has let go of it.
+    /// Whether the receiver has released it.
     pub(in crate::conductor) is_released: bool,
-    /// Its entry in the loss report, once it has missed something.
+    /// Its entry in the loss report, once it had a loss.
     pub(in crate::conductor) losses: Option<LossEntry>,
     subscribers: Subscribers,
-    /// Somebody has been given it.
+    /// Whether it was announced to any subscriber.
     was_given: bool,
     state: State,
     since: MonotonicNanos,
     term_length: i64,
     cleaning: Cleaning,
-    /// What the receiver was told.
+    /// The consumed position that the receiver was told.
     consumed: i64,
 }
 
-/// What a tick asks of the conductor.
+/// What a timer tick requires.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::conductor) struct ImageTick {
-    /// Tell the receiver that it leaves.
+    /// Tell the receiver that the image is leaving.
     pub(in crate::conductor) leave: bool,
-    /// Tell its subscribers that it is gone, and the receiver to let go.
+    /// Tell the subscribers that the image is gone, and tell the receiver to release it.
     pub(in crate::conductor) gone: bool,
-    /// Free everything.
+    /// Free the image.
     pub(in crate::conductor) done: bool,
 }
 
@@ -92,8 +92,8 @@ impl Image {
         &self.subscribers
     }
 
-    /// Whether a subscriber may join. Once nobody reads it any more nobody does: the receiver forgets sessions that nobody wants, and
-    /// whoever wants them later gets another image.
+    /// Whether a subscriber may join. No subscriber may join an image without subscribers, because the receiver drops
+    /// sessions that no subscription wants. Later subscribers get another image.
     pub(in crate::conductor) fn admits_subscribers(&self) -> bool {
         let is_read = !self.was_given || self.subscribers.any_working();
         let is_revoked = matches!(self.made_of.words.condition(), Condition::Ended { revoked: true, .. });
@@ -101,45 +101,47 @@ impl Image {
             && !is_revoked
             && match self.state {
                 State::Active => true,
-                // What is left may still be read by whoever comes.
+                // New subscribers may still read the rest.
                 State::Draining => !self.is_drained(),
                 State::Linger | State::Done => false,
             }
     }
 
-    /// Where a subscriber joins that comes now: with the slowest, or where everything has come.
+    /// The join position of a new subscriber: that of the slowest subscriber, or the position up to which everything
+    /// was received.
     pub(in crate::conductor) fn join_position(&self) -> Position {
         let rebuilt = self.made_of.words.rebuilt();
         let slowest = self.subscribers.working_span().map_or(rebuilt, |span| self.bound(span.min).min(rebuilt));
         Position::new(slowest)
     }
 
-    /// A subscriber joins. Its position counter holds the join position.
+    /// Adds a subscriber. Its position counter has the join position.
     pub(in crate::conductor) fn add_subscriber(&mut self, subscriber: Subscriber) {
         self.was_given = true;
         self.subscribers.add(subscriber);
     }
 
-    /// Subscribers leave; returns them for their counters to be freed.
+    /// Removes subscribers. Returns them, so that their counters can be freed.
     pub(in crate::conductor) fn remove_subscribers(&mut self, links: &HashSet<LinkId>) -> Vec<Subscriber> {
         self.subscribers.remove(links)
     }
 
-    /// Takes all subscribers out, for their counters to be freed.
+    /// Removes all subscribers, so that their counters can be freed.
     pub(in crate::conductor) fn take_subscribers(&mut self) -> Vec<Subscriber> {
         self.subscribers.take()
     }
 
-    /// Cleans behind the slowest subscriber, and tells the receiver how far that is. Returns whether there was anything to do.
+    /// Cleans the log behind the slowest subscriber, and tells the receiver the consumed position. Returns whether
+    /// there was work.
     pub(in crate::conductor) fn update(&mut self) -> bool {
-        // With everybody resting nobody says how far it may go.
+        // If all subscribers are resting, the position does not advance.
         let Some(span) = self.subscribers.working_span() else { return false };
         let slowest = self.bound(span.min);
         if slowest == self.consumed {
             return false;
         }
         self.cleaning.go_towards(slowest - self.term_length, &self.made_of.log);
-        // Trap 18: what is announced was cleaned.
+        // Trap 18: only a cleaned range is announced.
         let consumed = slowest.min(self.cleaning.position().max(self.made_of.join_position.get()) + self.term_length);
         let moved = consumed > self.consumed;
         if moved {
@@ -149,7 +151,7 @@ impl Image {
         moved
     }
 
-    /// What time asks of one subscriber, by its place among them.
+    /// The next step that is due for a subscriber, given its index.
     pub(in crate::conductor) fn due_turn(
         &mut self,
         index: usize,
@@ -168,14 +170,14 @@ impl Image {
         Some((turn, found.link, found.position.clone()))
     }
 
-    /// The turn was carried out.
+    /// Records that the step was executed.
     pub(in crate::conductor) fn take_turn(&mut self, index: usize, turn: Turn, now: MonotonicNanos) {
         if let Some(subscriber) = self.subscribers.get_mut(index) {
             subscriber.tether.take(turn, now);
         }
     }
 
-    /// Time has passed. Called on each timer tick, after the subscribers' turns.
+    /// Handles a timer tick, after the steps of the subscribers.
     pub(in crate::conductor) fn on_tick(&mut self, now: MonotonicNanos) -> ImageTick {
         let mut tick = ImageTick::default();
         let condition = self.made_of.words.condition();
@@ -217,13 +219,13 @@ impl Image {
         tick
     }
 
-    /// Whether all who count have read what has come.
+    /// Whether all counting subscribers have read everything that was received.
     fn is_drained(&self) -> bool {
         let rebuilt = self.made_of.words.rebuilt();
         self.subscribers.working_span().is_none_or(|span| self.bound(span.min) >= rebuilt)
     }
 
-    /// Nobody reads what has not come, and nothing that was read is read again.
+    /// Limits a subscriber's position: at most what was received, and never less than before.
     fn bound(&self, found: i64) -> i64 {
         (found & -FRAME_STEP).min(self.made_of.words.rebuilt()).max(self.consumed)
     }

@@ -24,10 +24,11 @@ use crate::conductor::subscriptions::{SubscriptionLink, SubscriptionRegistry, st
 use crate::mailbox::{EndpointId, ImageCounters, NewImage, ReceiverCommand};
 use crate::shared::{Counter, ImageWords, LinkId, Subscriber, Subscribers, Turn};
 
-/// How many logs of images are being made at any time. A session that presents itself meanwhile is forgotten, and comes again.
+/// The maximum number of image logs that are being created. Further sessions are dropped and return with their next
+/// setup.
 pub(super) const MAX_COMING: usize = 8;
 
-/// An image whose log is being made.
+/// An image whose log is being created.
 #[derive(Debug)]
 pub(super) struct PendingImage {
     pub(super) registration_id: RegistrationId,
@@ -40,7 +41,7 @@ pub(super) struct PendingImage {
     path: PathBuf,
 }
 
-/// A session that presents itself.
+/// A session that has sent a setup.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::conductor) struct NewSession {
     pub(in crate::conductor) endpoint: EndpointId,
@@ -51,7 +52,8 @@ pub(in crate::conductor) struct NewSession {
 }
 
 impl Core {
-    /// The receiver wants an image of a session. `registration_id` is to be its name; without one it may present itself again.
+    /// Creates an image of a session for the receiver, with the given registration id. Without one, the session is
+    /// dropped and may return.
     pub(in crate::conductor) fn create_image(&mut self, registration_id: Option<RegistrationId>, new: &NewSession) {
         let (stream_id, session_id) = (new.setup.stream_id, new.setup.session_id);
         let begun = registration_id.map_or(Err(None), |registration_id| self.begin_image(registration_id, new));
@@ -64,7 +66,7 @@ impl Core {
         }
     }
 
-    /// Tells people why a session gets no image.
+    /// Reports why a session gets no image.
     fn report_refusal(&mut self, endpoint: EndpointId, setup: &Setup, source: SocketAddr, error: &CommandError) {
         let Setup { stream_id, session_id, .. } = setup;
         let describe = || format!("no image of session {session_id} of stream {stream_id} from {source}");
@@ -73,7 +75,7 @@ impl Core {
         }
     }
 
-    /// Checks the session and asks for a log. Nothing is said of what nobody wants.
+    /// Checks the session and requests a log. A session that no subscription wants is not reported.
     fn begin_image(&mut self, registration_id: RegistrationId, new: &NewSession) -> Result<(), Option<CommandError>> {
         if self.network.coming.len() >= MAX_COMING || self.network.endpoint(new.endpoint).is_none() {
             return Err(None);
@@ -88,7 +90,7 @@ impl Core {
             return Err(None);
         };
         let Some(join_position) = new.setup.position() else { return Err(None) };
-        // Trap 62. And what is not longer than a header carries nothing.
+        // Trap 62. A frame that is not longer than a header has no payload.
         if new.setup.mtu > subscription.window || new.setup.mtu <= FRAME_HEADER_LENGTH as i32 {
             return Err(Some(CommandError::ImageMtu { mtu: new.setup.mtu, window: subscription.window }));
         }
@@ -126,14 +128,14 @@ impl Core {
         Ok(())
     }
 
-    /// The log of an image is there, if this is one that is still waited for.
+    /// Handles the log of an image, if it is still needed.
     pub(in crate::conductor) fn on_image_log(&mut self, registration_id: RegistrationId, log: LogBuffers) {
         let Some(index) = self.network.coming.iter().position(|image| image.registration_id == registration_id) else {
             return;
         };
         let coming = self.network.coming.remove(index);
         if let Err(error) = self.finish_image(&coming, &log) {
-            // Who changes their mind meanwhile has done nothing wrong, nor has the sender.
+            // Neither the subscriber that left meanwhile nor the sender did anything wrong.
             if !matches!(error, CommandError::UnwantedImage) {
                 self.report_refusal(coming.endpoint, &coming.setup, coming.source, &error);
             }
@@ -142,7 +144,7 @@ impl Core {
         }
     }
 
-    /// The log of an image could not be made.
+    /// Handles a failure to create the log of an image.
     pub(in crate::conductor) fn on_no_image_log(&mut self, registration_id: RegistrationId, error: &CommandError) {
         let Some(index) = self.network.coming.iter().position(|image| image.registration_id == registration_id) else {
             return;
@@ -160,11 +162,11 @@ impl Core {
         self.close_endpoint_if_unused(coming.endpoint);
     }
 
-    /// Makes and announces the image whose log is there. An error leaves nothing behind but the log.
+    /// Creates and announces the image for a log. An error leaves nothing behind but the log.
     fn finish_image(&mut self, coming: &PendingImage, log: &LogBuffers) -> Result<(), CommandError> {
         let now = self.now;
         let setup = coming.setup;
-        // Those who wanted it may have gone meanwhile.
+        // The subscriptions that wanted it may have been removed meanwhile.
         let Some((link, NetworkLink { subscription, untethered, .. })) =
             first_link(&self.subscriptions, coming.endpoint, &setup)
         else {
@@ -172,7 +174,7 @@ impl Core {
         };
         let Some(endpoint) = self.network.endpoint(coming.endpoint) else { return Err(CommandError::UnwantedImage) };
         let (multicast, receiver_id) = (endpoint.is_multicast(coming.transport), endpoint.receiver_id);
-        // Status messages and NAKs go as far as the subscription's own channel states.
+        // Status messages and NAKs have the TTL of the subscription's own channel.
         if multicast && endpoint.ttl(coming.transport) < setup.ttl {
             self.counters.on_ttl_asymmetry();
         }
@@ -242,7 +244,7 @@ impl Core {
         Ok(())
     }
 
-    /// Gives the image that was just made to all who want it.
+    /// Links the new image with all subscriptions that want it.
     fn link_image(&mut self, registration_id: RegistrationId) {
         let Some(image) = self.network.images.get_mut(registration_id) else { return };
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
@@ -250,7 +252,7 @@ impl Core {
         self.report_unlinked(linked);
     }
 
-    /// Gives a new subscription the images that it wants.
+    /// Links a new subscription with the images that it wants.
     pub(super) fn link_network_subscription(&mut self, link: LinkId) {
         let Some(link) = self.subscriptions.get(link) else { return };
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
@@ -258,19 +260,19 @@ impl Core {
         self.report_unlinked(linked);
     }
 
-    /// Tells all who have the image that it is gone.
+    /// Tells all subscribers that the image is gone.
     pub(super) fn take_network_image_from_all(&mut self, index: usize) {
         Linker { now: self.now, counters: &mut self.counters, events: &mut self.events }
             .take_from_all(&self.network.images[index], &self.subscriptions);
     }
 
-    /// Lets time work on the untethered subscribers of the image in this place.
+    /// Executes the steps that are due for untethered subscribers of the image at this index.
     pub(super) fn check_untethered_of_image(&mut self, index: usize) {
         Linker { now: self.now, counters: &mut self.counters, events: &mut self.events }
             .check_untethered(&mut self.network.images[index], &self.subscriptions);
     }
 
-    /// Takes what the links read away from them.
+    /// Removes images from the links.
     pub(in crate::conductor) fn unlink_images(&mut self, links: &[SubscriptionLink]) {
         let ids = links.iter().map(|link| link.id).collect();
         let mut gone = Vec::new();
@@ -294,14 +296,14 @@ impl Core {
     }
 }
 
-/// The bytes of the log of an image with such terms.
+/// The length of an image's log with this term length in bytes.
 fn log_bytes(term_length: TermLength, page_size: i32) -> u64 {
     LogLayout { term_length, page_size }.file_length() as u64
 }
 
 impl Network {
-    /// Whether a session has an image that is read, or is getting one. The receiver forgets sessions that nobody wants for a moment,
-    /// and has them present themselves anew.
+    /// Whether a session has an image with subscribers, or is getting one. The receiver drops sessions that are not
+    /// wanted for a moment, and they then return.
     fn has_image(&self, endpoint: EndpointId, setup: &Setup) -> bool {
         let key = (endpoint, setup.stream_id, setup.session_id);
         let coming = self.coming.iter().map(|image| (image.endpoint, image.setup.stream_id, image.setup.session_id));
@@ -310,7 +312,7 @@ impl Network {
             || read.any(|image| image.admits_subscribers() && image.made_of.endpoint == endpoint)
     }
 
-    /// How many bytes the logs of images have together, those included that are being made or given up.
+    /// The total length of all image logs in bytes, including those that are being created or deleted.
     fn image_bytes(&self, page_size: i32) -> u64 {
         let images = self.images.iter().chain(&self.vanishing).map(|image| image.made_of.log.term_length());
         let all = images.chain(self.coming.iter().map(|image| image.setup.term_length));
@@ -318,7 +320,7 @@ impl Network {
     }
 }
 
-/// The first subscription that wants the session, and what its channel states.
+/// The first subscription that wants the session, and its channel's parameters.
 fn first_link<'a>(
     subscriptions: &'a SubscriptionRegistry,
     endpoint: EndpointId,

@@ -12,14 +12,14 @@ use crate::conductor::linking::{Linker, free_position};
 use crate::mailbox::{ReceiverCommand, SenderCommand};
 
 impl Core {
-    /// Moves limits and cleans, for the publications and images of the network whose turn it is.
+    /// Updates limits and cleans the logs of the network publications and images whose turn it is.
     pub(in crate::conductor) fn update_network(&mut self) -> usize {
         let (now, network) = (self.now.monotonic, &mut self.network);
         let publications = network.publications.look(now, |found| found.update(now));
         publications + network.images.look(now, Image::update)
     }
 
-    /// Time has passed.
+    /// Handles a timer tick.
     pub(in crate::conductor) fn check_network(&mut self) {
         self.check_network_publications();
         self.check_images();
@@ -87,7 +87,7 @@ impl Core {
         self.dismantle_images();
     }
 
-    /// Frees what belongs to a publication that the sender has let go of.
+    /// Frees the resources of a publication that the sender has released.
     pub(super) fn dismantle_publication(&mut self, registration_id: RegistrationId) {
         let Some(publication) = self.network.leaving.remove(&registration_id) else { return };
         let made_of = publication.made_of;
@@ -99,7 +99,7 @@ impl Core {
         self.close_endpoint_if_unused(made_of.endpoint);
     }
 
-    /// The receiver has let go of an image.
+    /// Handles an image that the receiver has released.
     pub(super) fn release_image(&mut self, registration_id: RegistrationId) {
         let Network { images, vanishing, .. } = &mut self.network;
         let mut vanishing = vanishing.iter_mut();
@@ -111,7 +111,7 @@ impl Core {
         self.dismantle_images();
     }
 
-    /// Frees what belongs to images that are at their end and that the receiver has let go of.
+    /// Frees the resources of images that have ended and that the receiver has released.
     fn dismantle_images(&mut self) {
         let gone: Vec<_> = self.network.vanishing.extract_if(.., |image| image.is_released).collect();
         for mut image in gone {
@@ -127,7 +127,7 @@ impl Core {
         }
     }
 
-    /// A subscriber rejects an image of the network. Whether there is one with this id.
+    /// Rejects a network image. Returns whether there is one with this id.
     pub(in crate::conductor) fn reject_network_image(&mut self, image: CorrelationId, reason: &[u8]) -> bool {
         let registration_id = image.registration();
         let is_there = self.network.images.get(registration_id).is_some();

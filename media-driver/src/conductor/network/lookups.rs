@@ -10,28 +10,28 @@ use super::pending::{Pending, PendingNetwork};
 use crate::channel::UdpChannel;
 use crate::mailbox::{EndpointError, LOOKUP_LIMIT, LookupId, Request, ResolveChannel};
 
-/// So many commands may wait; one more is refused, and its client tries again.
+/// The maximum number of waiting commands. A further one is refused, and its client must try again.
 const WAITING_LIMIT: usize = 64;
-/// One place is for what no command has asked for.
+/// One place is reserved for lookups without a command.
 const COMMANDS_ASKED: usize = LOOKUP_LIMIT - 1;
 
-/// What came of a lookup.
+/// The result of a lookup.
 pub(super) type Answer = Result<Box<UdpChannel>, EndpointError>;
 
-/// All names that are looked up.
+/// All pending lookups.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
     /// Oldest first.
     waiting: Vec<Waiting>,
-    /// Requests of commands that are to be sent, and which have been.
+    /// Lookup requests of commands that are to be sent, and those that were sent.
     commands: VecDeque<ResolveChannel>,
     asked: Vec<LookupId>,
-    /// The same for those of no command.
+    /// The same for lookups without a command.
     others: VecDeque<Request>,
     is_other_asked: bool,
 }
 
-/// A command that waits.
+/// A waiting command.
 #[derive(Debug)]
 struct Waiting {
     pending: PendingNetwork,
@@ -45,18 +45,18 @@ impl Waiting {
 }
 
 impl Lookups {
-    /// A command begins to wait.
+    /// Adds a waiting command.
     pub(super) fn wait(&mut self, pending: PendingNetwork, request: ResolveChannel) {
         self.waiting.push(Waiting { pending, answer: None });
         self.commands.push_back(request);
     }
 
-    /// Something is to be looked up that no command waits for.
+    /// Requests a lookup for which no command waits.
     pub(super) fn ask(&mut self, request: Request) {
         self.others.push_back(request);
     }
 
-    /// Whether there may be something to be sent.
+    /// Whether there may be requests to send.
     #[inline]
     pub(super) fn has_requests(&self) -> bool {
         !(self.commands.is_empty() && self.others.is_empty())
@@ -68,7 +68,7 @@ impl Lookups {
         !self.waiting.is_empty()
     }
 
-    /// What is to be sent next.
+    /// Takes the next request to send.
     pub(super) fn take_request(&mut self) -> Option<Request> {
         if self.asked.len() < COMMANDS_ASKED
             && let Some(request) = self.commands.pop_front()
@@ -84,7 +84,8 @@ impl Lookups {
         request
     }
 
-    /// An answer has come for a command. Given back, if no lookup was asked for under this id. It may wait no more.
+    /// Handles a result for a command. Returns it if there is no lookup with this id. The command may not wait any
+    /// more.
     pub(super) fn on_answer(&mut self, id: LookupId, answer: Answer) -> Option<Answer> {
         let Some(index) = self.asked.iter().position(|asked| *asked == id) else { return Some(answer) };
         self.asked.swap_remove(index);
@@ -95,12 +96,12 @@ impl Lookups {
         None
     }
 
-    /// An answer has come that no command waits for.
+    /// Handles a result for which no command waits.
     pub(super) fn on_other_answer(&mut self) {
         self.is_other_asked = false;
     }
 
-    /// The oldest command that has its answer, and that nothing else holds back.
+    /// Takes the oldest command that has its result and is not held back otherwise.
     pub(super) fn take_answered(
         &mut self,
         is_held_back: impl Fn(&Pending) -> bool,
@@ -116,22 +117,22 @@ impl Lookups {
         self.waiting.iter().any(|waiting| waiting.pending.client_id == client_id)
     }
 
-    /// Whether a command of this id waits.
+    /// Whether a command with this id waits.
     pub(super) fn holds(&self, registration_id: RegistrationId) -> bool {
         self.waiting.iter().any(|waiting| waiting.pending.correlation_id.registration() == registration_id)
     }
 
-    /// The commands that wait.
+    /// The waiting commands.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &PendingNetwork> {
         self.waiting.iter().map(|waiting| &waiting.pending)
     }
 
-    /// Whether no more should begin to wait.
+    /// Whether no further command should wait.
     pub(super) fn is_full(&self) -> bool {
         self.waiting.len() >= WAITING_LIMIT
     }
 
-    /// The client is gone, and its command with it.
+    /// Drops the command of a client that is gone.
     pub(super) fn forget(&mut self, client_id: ClientId) {
         let Self { waiting, commands, .. } = self;
         for gone in waiting.extract_if(.., |waiting| waiting.pending.client_id == client_id) {

@@ -57,34 +57,34 @@ use crate::channel::PortManager;
 use crate::mailbox::{EndpointId, LookupId, ReceiverCommand, Request, SenderCommand, Side};
 use crate::shared::UntetheredTimeouts;
 
-/// What a subscription of a UDP channel reads from, and how.
+/// The source of a subscription of a UDP channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NetworkLink {
     /// Its endpoint.
     pub(super) endpoint: EndpointId,
-    /// What its channel states.
+    /// The parameters of its channel.
     pub(super) subscription: NetworkSubscription,
-    /// Whether the pages of its images' logs are left to be faulted in by their first use, by its channel.
+    /// Whether the pages of its images' logs are mapped on first use.
     pub(super) sparse: bool,
-    /// What becomes of untethered subscribers of its images, by its channel.
+    /// The timeouts of its images' untethered subscribers.
     pub(super) untethered: UntetheredTimeouts,
 }
 
-/// All that concerns the network.
+/// The conductor's state for the network.
 #[derive(Debug)]
 pub(super) struct Network {
     endpoints: Vec<Endpoint>,
-    /// Endpoints that are not used any more, until their transport has let go.
+    /// Endpoints without users whose sockets the transport has not closed yet.
     closing: Vec<Endpoint>,
-    /// Sockets of receive endpoints that are not used any more, until their transport has let go.
+    /// Sockets of receive endpoints that are not used any more, but that the transport has not closed yet.
     closing_sockets: Vec<Socket>,
     publications: Streams<NetworkPublication>,
-    /// Publications that the sender was told to let go of.
+    /// Publications that the sender was told to release.
     leaving: BTreeMap<RegistrationId, NetworkPublication>,
     images: Streams<Image>,
-    /// Images that the receiver was told to let go of.
+    /// Images that the receiver was told to release.
     vanishing: Vec<Image>,
-    /// Images whose logs are being made.
+    /// Images whose logs are being created.
     coming: Vec<PendingImage>,
     refusals: Refusals,
     /// The command that waits for its endpoint.
@@ -93,7 +93,7 @@ pub(super) struct Network {
     next_lookup: u64,
     endpoint_ids: EndpointIds,
     next_receiver_id: i64,
-    /// What is to be carried out elsewhere.
+    /// Requests for the helper.
     requests: VecDeque<Request>,
     sender_ports: PortManager,
     receiver_ports: PortManager,
@@ -104,7 +104,7 @@ pub(super) struct Network {
 }
 
 impl Network {
-    /// Nothing yet. `first_receiver_id` is the name that the first receive endpoint has among all receivers of a stream.
+    /// An empty state. `first_receiver_id` is the receiver id of the first receive endpoint.
     pub(super) fn new(config: &NetworkDefaults, first_receiver_id: i64, losses: LossReport) -> Self {
         Self {
             endpoints: Vec::new(),
@@ -131,7 +131,7 @@ impl Network {
         }
     }
 
-    /// Whether a command waits.
+    /// Whether a command waits for its endpoint.
     pub(super) fn is_pending(&self) -> bool {
         self.pending.is_some()
     }
@@ -141,7 +141,7 @@ impl Network {
         self.lookups.is_waiting(client_id)
     }
 
-    /// A client is gone, and does not wait any more.
+    /// Drops the waiting commands of a client that is gone.
     pub(super) fn forget_waiting(&mut self, client_id: ClientId) {
         self.lookups.forget(client_id);
         if let Some(pending) = self.pending.as_mut().filter(|pending| pending.client_id == client_id) {
@@ -149,12 +149,12 @@ impl Network {
         }
     }
 
-    /// Something is to be looked up that no command waits for.
+    /// Requests a lookup for which no command waits.
     pub(super) fn look_up(&mut self, request: Request) {
         self.lookups.ask(request);
     }
 
-    /// Something that no command waits for was looked up.
+    /// Handles the result of a lookup for which no command waits.
     pub(super) fn on_other_lookup(&mut self) {
         self.lookups.on_other_answer();
     }
@@ -165,19 +165,19 @@ impl Network {
         self.lookups.has_waiting()
     }
 
-    /// Whether there may be something to be carried out elsewhere.
+    /// Whether there may be requests for the helper.
     #[inline]
     pub(super) fn has_requests(&self) -> bool {
         self.lookups.has_requests() || !self.requests.is_empty()
     }
 
-    /// Whether the sender or the receiver is to be told something.
+    /// Whether there are commands for the sender or the receiver.
     #[inline]
     pub(super) fn has_commands(&self) -> bool {
         !(self.to_sender.is_empty() && self.to_receiver.is_empty())
     }
 
-    /// What is to be carried out elsewhere. A socket is opened once those are closed that are in its way.
+    /// Takes the next request for the helper. A socket is opened once conflicting ones are closed.
     pub(super) fn take_request(&mut self) -> Option<Request> {
         let may_go = |request: &Request| match request {
             Request::OpenEndpoint(open) => !self.closing_sockets().any(|closing| closing.is_in_the_way_of(open)),
@@ -187,27 +187,27 @@ impl Network {
         self.lookups.take_request().or_else(|| self.requests.remove(next?))
     }
 
-    /// The sockets that are not used any more and are still open.
+    /// The sockets that are not used any more but still open.
     fn closing_sockets(&self) -> impl Iterator<Item = &Socket> {
         self.closing.iter().flat_map(|endpoint| &endpoint.sockets).chain(&self.closing_sockets)
     }
 
-    /// What the sender is to be told next.
+    /// Takes the next command for the sender.
     pub(super) fn poll_sender_command(&mut self) -> Option<SenderCommand> {
         self.to_sender.pop_front()
     }
 
-    /// What the receiver is to be told next.
+    /// Takes the next command for the receiver.
     pub(super) fn poll_receiver_command(&mut self) -> Option<ReceiverCommand> {
         self.to_receiver.pop_front()
     }
 
-    /// How many logs it has or is getting.
+    /// The number of logs, including those that are being created.
     pub(super) fn logs(&self) -> usize {
         self.publications.len() + self.leaving.len() + self.images.len() + self.vanishing.len() + self.coming.len()
     }
 
-    /// Whether a publication, an image, what is to be one, or a command that waits has this registration id.
+    /// Whether a publication, an image, a pending one, or a waiting command has this registration id.
     pub(super) fn holds(&self, registration_id: RegistrationId) -> bool {
         self.publications.get(registration_id).is_some()
             || self.leaving.contains_key(&registration_id)
@@ -218,7 +218,7 @@ impl Network {
             || self.lookups.holds(registration_id)
     }
 
-    /// Whether a session is taken on a stream, by any endpoint.
+    /// Whether a session id is in use on a stream of any endpoint.
     pub(super) fn is_taken(&self, stream_id: StreamId, session_id: SessionId) -> bool {
         self.publications.of_session(stream_id, session_id).next().is_some()
     }
@@ -250,7 +250,7 @@ impl Network {
         id
     }
 
-    /// Whether an endpoint or a socket has this name, or is about to.
+    /// Whether an endpoint or a socket has this id, or will have it.
     fn is_named(&self, id: EndpointId) -> bool {
         let endpoints = self.endpoints.iter().chain(&self.closing);
         endpoints
@@ -262,7 +262,7 @@ impl Network {
 
     fn new_receiver_id(&mut self) -> i64 {
         let id = self.next_receiver_id;
-        // Trap 58: never 0, and no other's.
+        // Trap 58: never 0, and never another endpoint's.
         self.next_receiver_id = match id.wrapping_add(1) {
             0 => 1,
             next => next,

@@ -15,11 +15,11 @@ use crate::mailbox::{
     EndpointError, EndpointId, LookupId, NamedPlace, ReceiverCommand, Request, ResolveChannel, SenderCommand, Side,
 };
 
-/// All that has a name.
+/// The endpoints and destinations whose addresses came from names.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     all: HashMap<NamedPlace, Named>,
-    /// What is being looked up.
+    /// The pending lookups.
     asked: HashMap<LookupId, NamedPlace>,
     next_check: Option<MonotonicNanos>,
 }
@@ -32,20 +32,20 @@ struct Named {
 }
 
 impl Names {
-    /// Remembers a place, if its channel has a name; `address` is where that led.
+    /// Adds a place, if its channel has a name. `address` is the resolved address.
     pub(super) fn add(&mut self, place: NamedPlace, uri: &ChannelUri, usage: Usage, address: Option<SocketAddr>) {
         if names(uri).next().is_some() {
             self.all.insert(place, Named { uri: Box::new(uri.clone()), usage, address });
         }
     }
 
-    /// Forgets those places.
+    /// Removes these places.
     pub(super) fn remove(&mut self, which: impl Fn(&NamedPlace) -> bool) {
         self.all.retain(|place, _| !which(place));
     }
 }
 
-/// The address of a channel that is looked up again: where it sends, or where it registers.
+/// The address of a channel that is resolved again: the one to which it sends, or at which it registers.
 fn address_of(channel: &UdpChannel) -> Option<SocketAddr> {
     match channel.usage() {
         Usage::Publication | Usage::SendDestination => Some(channel.remote_data()),
@@ -54,7 +54,7 @@ fn address_of(channel: &UdpChannel) -> Option<SocketAddr> {
 }
 
 impl Core {
-    /// Remembers what an endpoint or one of its sockets is known by, if that is a name which may lead elsewhere.
+    /// Adds an endpoint or one of its sockets, if its address came from a name that may change.
     pub(super) fn remember_name(&mut self, side: Side, endpoint: EndpointId, socket: EndpointId, channel: &UdpChannel) {
         let place = match side {
             Side::Send if channel.has_group_semantics() || channel.is_response() => return,
@@ -65,7 +65,7 @@ impl Core {
         self.network.names.add(place, channel.uri(), channel.usage(), address_of(channel));
     }
 
-    /// Asks which of what has a name is silent, once in a while.
+    /// Periodically asks the agents which named peers are silent.
     pub(super) fn check_names(&mut self) {
         let interval_ns = self.config.network.re_resolution_interval_ns;
         let now = self.now.monotonic;
@@ -86,7 +86,7 @@ impl Core {
         }
     }
 
-    /// Nothing was heard from there for a while.
+    /// Handles a silent peer.
     pub(super) fn on_silent(&mut self, place: NamedPlace) {
         if self.network.names.asked.values().any(|asked| *asked == place) {
             return;
@@ -99,11 +99,11 @@ impl Core {
         lookups.ask(Request::ResolveChannel(ResolveChannel { id, uri, usage, unique: 0, leads }));
     }
 
-    /// A name was looked up again. Whether that is what this answer is about.
+    /// Handles the result of a repeated lookup. Returns whether it was one.
     pub(super) fn on_name_resolved(&mut self, id: LookupId, channel: &Result<Box<UdpChannel>, EndpointError>) -> bool {
         let Some(place) = self.network.names.asked.remove(&id) else { return false };
         self.network.lookups.on_other_answer();
-        // It may be gone meanwhile.
+        // The place may be gone meanwhile.
         let Some(named) = self.network.names.all.get_mut(&place) else { return true };
         let channel = match channel {
             Ok(channel) => channel,
@@ -140,7 +140,8 @@ impl Core {
         true
     }
 
-    /// The system has not connected an endpoint to where its name leads now. If it is still there, people are told.
+    /// Handles a failure to connect an endpoint to the new address of its name. Reports it if the endpoint still
+    /// exists.
     pub(in crate::conductor) fn on_not_reconnected(&mut self, id: EndpointId, to: SocketAddr) {
         let channel = self.network.endpoint(id).map(|endpoint| endpoint.channel.uri().text().to_owned());
         if let Some(channel) = channel {

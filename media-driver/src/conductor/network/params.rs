@@ -1,5 +1,5 @@
-//! The parameters of a UDP channel, completed by the driver's defaults. Parameters that this driver does not offer yet
-//! are refused by name. It looks at nothing but the channel and the defaults.
+//! The parameters of a UDP channel, completed by the driver's defaults. Parameters that this driver does not support
+//! yet are refused by name. It only considers the channel and the defaults.
 
 use gannet::channel_uri::{
     ChannelParams, CongestionControl, ControlMode, FlowControl, FlowControlStrategy, Group, SessionSelector,
@@ -10,20 +10,20 @@ use crate::conductor::config::NetworkDefaults;
 use crate::conductor::error::CommandError;
 use crate::mailbox::{CongestionRules, DestinationRules, FlowControlRules, GroupRules, LossRules, RetransmitRules};
 
-/// What subscriptions of UDP channels may differ in beside their stream and session.
+/// The properties in which subscriptions of UDP channels can differ besides stream and session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::conductor) struct NetworkSubscription {
-    /// Whether what is lost is asked for.
+    /// Whether lost data is requested again.
     pub(in crate::conductor) reliable: bool,
-    /// Whether receivers reckon with others.
+    /// Whether receivers assume that other receivers report the same loss.
     pub(in crate::conductor) group: Group,
     /// The receiver's window in bytes, before it is clipped to half a term.
     pub(in crate::conductor) window: i32,
-    /// How the window is sized.
+    /// The congestion control.
     pub(in crate::conductor) congestion_control: CongestionControl,
-    /// How long a loss waits to be reported between two, in nanoseconds.
+    /// The delay of a NAK when there is one receiver, in nanoseconds.
     pub(in crate::conductor) nak_delay_ns: i64,
-    /// The endpoint's group.
+    /// The receiver's group tag.
     pub(in crate::conductor) group_tag: Option<i64>,
 }
 
@@ -50,7 +50,7 @@ impl NetworkSubscription {
         })
     }
 
-    /// How an image of a sender sizes its window.
+    /// The congestion control of an image.
     pub(in crate::conductor) fn congestion_rules(&self, defaults: &NetworkDefaults) -> CongestionRules {
         match self.congestion_control {
             CongestionControl::Static => CongestionRules::Static(self.window),
@@ -58,7 +58,8 @@ impl NetworkSubscription {
         }
     }
 
-    /// What an image does about loss. `is_group` says whether its channel is multicast or its sender has several receivers.
+    /// The loss handling of an image. `is_group` tells whether its channel is multicast or its sender has several
+    /// receivers.
     pub(in crate::conductor) fn loss_rules(&self, is_group: bool, defaults: &NetworkDefaults) -> LossRules {
         let group = match self.group {
             Group::Infer => is_group,
@@ -75,24 +76,24 @@ impl NetworkSubscription {
     }
 }
 
-/// What publications of UDP channels have beside what IPC publications have.
+/// The properties that publications of UDP channels have in addition to those of IPC publications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::conductor) struct PublicationRules {
-    /// How receivers pace it.
+    /// The flow control.
     pub(in crate::conductor) flow_control: FlowControlRules,
-    /// How it answers NAKs.
+    /// The handling of NAKs.
     pub(in crate::conductor) retransmit: RetransmitRules,
-    /// How many receiver windows one NAK is answered with at most.
+    /// The maximum length of a retransmit per NAK, in receiver windows.
     pub(in crate::conductor) retransmit_windows: i64,
     /// Whether it has group semantics.
     pub(in crate::conductor) group: bool,
 }
 
-/// Checks what a UDP publication states.
+/// Checks the channel of a UDP publication.
 pub(in crate::conductor) fn check_publication(params: &ChannelParams) -> Result<(), CommandError> {
     match (&params.control_mode, &params.endpoint) {
         (Some(ControlMode::Dynamic | ControlMode::Manual | ControlMode::Response), _) => Ok(()),
-        // A control address alone is no place to send to, which whoever looks at all addresses says.
+        // A control address alone is not a destination, which the check of all addresses reports.
         (_, None) if channel_tag(params).is_some() || params.control.is_some() => Ok(()),
         (_, None) => Err(CommandError::MissingEndpoint),
         (_, Some(endpoint)) if endpoint.port() == 0 => Err(CommandError::WildcardPort { key: "endpoint" }),
@@ -100,7 +101,7 @@ pub(in crate::conductor) fn check_publication(params: &ChannelParams) -> Result<
     }
 }
 
-/// A channel that says nothing but its tag names an endpoint that is there.
+/// Checks that an endpoint exists for a channel that has only a tag.
 pub(in crate::conductor) fn check_original(channel: &UdpChannel, is_there: bool) -> Result<(), CommandError> {
     let params = channel.params();
     let says_where = params.endpoint.is_some() || params.control.is_some();
@@ -111,7 +112,7 @@ pub(in crate::conductor) fn check_original(channel: &UdpChannel, is_there: bool)
     Err(CommandError::UnknownTag { channel: channel.uri().text().to_owned() })
 }
 
-/// Where the datagrams of a publication's endpoint go. Those of answers go where each publication learns.
+/// The destinations of a publication's endpoint. Responses are sent to the address that each publication learns.
 pub(in crate::conductor) fn destinations(channel: &UdpChannel) -> DestinationRules {
     match channel.params().control_mode {
         Some(ControlMode::Manual | ControlMode::Response) => DestinationRules::Manual,
@@ -124,7 +125,8 @@ fn channel_tag(params: &ChannelParams) -> Option<i64> {
     params.tags.and_then(|tags| tags.channel)
 }
 
-/// What a publication's channel and the driver's defaults come to. `channel` is that of its endpoint, which may say more.
+/// The properties of a publication, from its channel and the driver's defaults. `channel` is the endpoint's, which may
+/// have more parameters.
 pub(in crate::conductor) fn publication_rules(
     params: &ChannelParams,
     channel: &UdpChannel,

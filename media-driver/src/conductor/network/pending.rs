@@ -22,26 +22,26 @@ use crate::mailbox::{
     SenderCommand, Side,
 };
 
-/// The command that waits.
+/// The waiting command.
 #[derive(Debug)]
 pub(in crate::conductor) struct PendingNetwork {
     pub(super) client_id: ClientId,
     pub(super) correlation_id: CorrelationId,
-    /// What its channel means is looked up under this name.
+    /// The id of the lookup of its channel.
     pub(super) lookup: LookupId,
     pub(super) uri: Box<ChannelUri>,
     pub(super) what: Pending,
-    /// What its channel means, once that is known.
+    /// Its resolved channel, once known.
     pub(super) channel: Option<Arc<UdpChannel>>,
-    /// Its endpoint, or the socket that is to be one, once its channel is known.
+    /// The id of its endpoint or socket, once its channel is known.
     pub(super) endpoint: EndpointId,
-    /// The port that was taken for its socket, until that is known of.
+    /// The port that was taken for its socket, until the socket is registered.
     pub(super) port: Option<TakenPort>,
-    /// Whether its client is still there. If not, the command goes no further than to what it waits for.
+    /// Whether its client still exists. If not, the command stops at its next step.
     pub(super) is_wanted: bool,
 }
 
-/// What it is about.
+/// What the command does.
 #[derive(Debug)]
 pub(super) enum Pending {
     Publication {
@@ -54,21 +54,21 @@ pub(super) enum Pending {
         common: IpcSubscriptionParams,
         subscription: NetworkSubscription,
     },
-    /// A subscription that spies, or a place for one that listens at many.
+    /// Adds a subscription that is a spy, or a spy as a source of a subscription with several sources.
     Spy {
         /// The subscription, and the stream.
         registration_id: RegistrationId,
         stream_id: StreamId,
         common: IpcSubscriptionParams,
     },
-    /// One of the places that a publication sends to.
+    /// Adds a destination of a publication.
     AddDestination {
         publication: RegistrationId,
     },
     RemoveDestination {
         publication: RegistrationId,
     },
-    /// One of the places that a subscription listens at.
+    /// Adds a destination of a subscription.
     AddReceiveDestination {
         subscription: RegistrationId,
         endpoint: EndpointId,
@@ -92,7 +92,7 @@ impl Pending {
         }
     }
 
-    /// The stream of the publication that is to be added, if that is what it is about.
+    /// The stream of the new publication, if the command adds one.
     pub(super) fn new_publication(&self) -> Option<StreamId> {
         match self {
             Self::Publication { stream_id, .. } => Some(*stream_id),
@@ -123,7 +123,7 @@ impl Pending {
 }
 
 impl Core {
-    /// A command begins to wait: what its channel means is to be found out. Refused where too many wait for names.
+    /// Starts waiting for a channel to be resolved. Refused if too many commands wait for names.
     pub(super) fn wait_for_channel(
         &mut self,
         (client_id, correlation_id): (ClientId, CorrelationId),
@@ -154,7 +154,7 @@ impl Core {
         Ok(())
     }
 
-    /// What a channel means has been found out, or why it means nothing.
+    /// Handles the result of resolving a channel.
     pub(in crate::conductor) fn on_channel_resolved(&mut self, id: LookupId, channel: Answer) {
         if self.on_name_resolved(id, &channel) {
             return;
@@ -166,7 +166,7 @@ impl Core {
         }
     }
 
-    /// Goes on with a command that has waited for a name, if that was looked up.
+    /// Continues with a command whose channel was resolved. Returns whether there was one.
     pub(in crate::conductor) fn go_on_with_channel(&mut self) -> bool {
         let Self { network, awaiting_logs, .. } = self;
         let is_held_back =
@@ -183,7 +183,7 @@ impl Core {
                 self.carry_on(pending, Self::use_channel);
             }
             Err(error @ EndpointError::UnknownHost(_)) => match pending.what {
-                // As in the reference: it is skipped until its name leads somewhere.
+                // As in the reference, the destination is skipped until its name can be resolved.
                 Pending::AddDestination { publication } => {
                     self.report(&format!("({}) {error}; it is looked up again", ErrorCode::UnknownHost.get()));
                     self.carry_on(pending, |core, pending| core.finish_destination(&pending, publication, None));
@@ -202,7 +202,7 @@ impl Core {
         }
     }
 
-    /// The socket that a command waits for is open.
+    /// Handles the open socket of the waiting command.
     pub(in crate::conductor) fn on_endpoint_opened(&mut self, id: EndpointId, local: SocketAddr) {
         let Some(mut pending) = self.network.pending.take_if(|pending| pending.endpoint == id) else { return };
         if pending.is_wanted {
@@ -213,7 +213,7 @@ impl Core {
         }
     }
 
-    /// The socket that a command waits for could not be opened.
+    /// Handles a socket of the waiting command that could not be opened.
     pub(in crate::conductor) fn on_endpoint_not_opened(&mut self, id: EndpointId, error: EndpointError) {
         if let Some(mut pending) = self.network.pending.take_if(|pending| pending.endpoint == id) {
             self.give_port_back(&mut pending);
@@ -223,7 +223,7 @@ impl Core {
         }
     }
 
-    /// Does the next step of a command, and refuses it if that fails.
+    /// Executes the next step of a command, and refuses the command if that fails.
     fn carry_on(
         &mut self,
         pending: PendingNetwork,
@@ -237,10 +237,10 @@ impl Core {
         }
     }
 
-    /// What the channel means is known.
+    /// Continues after the channel was resolved.
     fn use_channel(&mut self, mut pending: PendingNetwork) -> Result<(), CommandError> {
         let Some(channel) = pending.channel.clone() else { return Ok(()) };
-        // Other commands may have passed while it waited for a name.
+        // Other commands may have been executed while this one waited for a name.
         match &pending.what {
             Pending::Publication { stream_id, exclusive, common, .. } => {
                 self.check_room_for_hold()?;
@@ -299,7 +299,7 @@ impl Core {
         Ok(())
     }
 
-    /// The socket is open.
+    /// Continues after the socket was opened.
     fn use_socket(&mut self, mut pending: PendingNetwork, local: SocketAddr) -> Result<(), CommandError> {
         let Some(channel) = pending.channel.clone() else { return Ok(()) };
         let added = match pending.what {
@@ -320,7 +320,7 @@ impl Core {
         }
     }
 
-    /// Makes an endpoint known: its counters, and the agent that it serves. An error leaves nothing behind.
+    /// Registers an endpoint: its counters, and the agent that uses it. An error leaves nothing behind.
     fn add_endpoint(
         &mut self,
         pending: &mut PendingNetwork,

@@ -22,7 +22,7 @@ use crate::shared::{
     Subscribers, Turn, UntetheredTimeouts, is_clean_for,
 };
 
-/// What a publication is made of.
+/// The properties of a new publication.
 #[derive(Debug)]
 pub(in crate::conductor) struct NewPublication {
     pub(in crate::conductor) registration_id: RegistrationId,
@@ -30,18 +30,18 @@ pub(in crate::conductor) struct NewPublication {
     pub(in crate::conductor) stream_id: StreamId,
     pub(in crate::conductor) exclusive: bool,
     pub(in crate::conductor) endpoint: EndpointId,
-    /// Its endpoint's channel, which spies look for.
+    /// Its endpoint's channel, for spies.
     pub(in crate::conductor) channel: Arc<UdpChannel>,
-    /// Its own tag, or -1.
+    /// Its entity tag, or -1.
     pub(in crate::conductor) entity_tag: i64,
-    /// What it answers: -1 for nothing, -2 for a prototype.
+    /// The request to which it responds. -1 for none, -2 for a prototype.
     pub(in crate::conductor) response_correlation_id: i64,
     pub(in crate::conductor) start_position: Position,
-    /// At most half a term, in bytes.
+    /// The publication window in bytes, at most half a term.
     pub(in crate::conductor) window: i32,
     pub(in crate::conductor) linger_timeout_ns: i64,
     pub(in crate::conductor) unblock_timeout_ns: i64,
-    /// What becomes of untethered spies.
+    /// The timeouts of untethered spies.
     pub(in crate::conductor) untethered: UntetheredTimeouts,
     pub(in crate::conductor) spies_simulate_connection: bool,
     pub(in crate::conductor) log: LogBuffers,
@@ -49,13 +49,13 @@ pub(in crate::conductor) struct NewPublication {
     pub(in crate::conductor) words: PublicationWords,
     pub(in crate::conductor) position: Counter,
     pub(in crate::conductor) limit: Counter,
-    /// Those that the sender stores.
+    /// The counters that the sender stores.
     pub(in crate::conductor) others: Vec<CounterId>,
-    /// Which receiver holds it, once one has.
+    /// The counter that shows which receiver holds it back, once allocated.
     pub(in crate::conductor) held_by: Option<Counter>,
 }
 
-/// One publication on the network.
+/// A network publication.
 #[derive(Debug)]
 pub(in crate::conductor) struct NetworkPublication {
     pub(in crate::conductor) made_of: NewPublication,
@@ -69,28 +69,28 @@ pub(in crate::conductor) struct NetworkPublication {
     revoked: bool,
     blocked: BlockedWatch,
     spies: Subscribers,
-    /// What was told of receivers that reject it.
+    /// The reported rejections.
     pub(super) rejections: Rejections,
-    /// The sender and all spies are here or further.
+    /// The position up to which the sender and all spies have consumed.
     consumed: i64,
-    /// The furthest that a spy has been, if the sender was told so.
+    /// The highest position of a spy, if the sender was told.
     spied: Option<i64>,
-    /// What the sender said when there was nothing left to do. None while a spy reads.
+    /// The sender's state at the last update that found no work. `None` while there are spies.
     settled: Option<(Receivers, i64)>,
-    /// The publisher's position as it was last stored, and when.
+    /// The publisher's position that was last stored, and when.
     shown: ShownPosition,
 }
 
-/// What a tick asks of the conductor.
+/// What a timer tick requires.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::conductor) struct PublicationTick {
-    /// Tell the sender that the stream ends here, and whether it was revoked.
+    /// Tell the sender that the stream ends at this position, and whether it was revoked.
     pub(in crate::conductor) end: Option<(i64, bool)>,
-    /// Tell the sender to let go.
+    /// Tell the sender to release the publication.
     pub(in crate::conductor) done: bool,
-    /// A dead publisher's claim was turned to padding.
+    /// Whether the claim of a dead publisher was padded.
     pub(in crate::conductor) unblocked: bool,
-    /// Tell its spies that it is gone.
+    /// Tell the spies that the publication is gone.
     pub(in crate::conductor) lose_spies: bool,
 }
 
@@ -117,22 +117,22 @@ impl NetworkPublication {
         }
     }
 
-    /// Whether another client may hold it too.
+    /// Whether another client may share it.
     pub(in crate::conductor) fn is_shareable(&self) -> bool {
         self.state == State::Active && !self.revoked && !self.made_of.exclusive
     }
 
-    /// Whether its session is taken for others on the stream of its endpoint.
+    /// Whether its session id is not available to others on the stream of its endpoint.
     pub(in crate::conductor) fn occupies_session(&self) -> bool {
         self.state != State::Done
     }
 
-    /// A client holds it.
+    /// Adds a client's handle.
     pub(in crate::conductor) fn add_reference(&mut self) {
         self.references += 1;
     }
 
-    /// A client gives it back. If it was the last, returns where the stream ends.
+    /// Removes a client's handle. If it was the last, returns the end-of-stream position.
     pub(in crate::conductor) fn remove_reference(&mut self, now: MonotonicNanos) -> Option<i64> {
         self.references = self.references.saturating_sub(1);
         if self.references > 0 || self.state != State::Active || self.revoked {
@@ -143,7 +143,7 @@ impl NetworkPublication {
         Some(end)
     }
 
-    /// A client takes back what was not read yet. Everybody hears of it on the next tick.
+    /// Revokes the publication. The next timer tick announces it.
     pub(in crate::conductor) fn revoke(&mut self) {
         if self.state == State::Active {
             self.revoked = true;
@@ -151,7 +151,8 @@ impl NetworkPublication {
         }
     }
 
-    /// Moves the limit after the sender and cleans behind it; says who listens. Returns whether there was anything to do.
+    /// Advances the position limit behind the sender, cleans the log, and updates the connection status. Returns
+    /// whether there was work.
     pub(in crate::conductor) fn update(&mut self, now: MonotonicNanos) -> bool {
         if self.state != State::Active {
             return false;
@@ -169,7 +170,7 @@ impl NetworkPublication {
         worked
     }
 
-    /// As above, where something may have changed.
+    /// As above, after a change.
     #[inline(never)]
     fn follow(&mut self, now: MonotonicNanos, receivers: Receivers, sent: i64) -> bool {
         let has_spies = self.observe_spies(sent);
@@ -179,15 +180,15 @@ impl NetworkPublication {
             self.is_connected = is_connected;
             self.made_of.log.metadata().set_connected(is_connected);
         }
-        // What may be asked for again stays for a term.
+        // A term is kept for retransmits.
         let cleaned = self.cleaning.go_towards(self.consumed - self.term_length, &self.made_of.log);
         worked |= cleaned;
         let next = if is_connected { self.consumed + i64::from(self.made_of.window) } else { sent };
         let may_rise = next > self.limit && is_clean_for(next, self.cleaning.position(), self.term_length);
         if may_rise || !is_connected && next < self.limit {
             self.limit = next;
-            // ORDERING(pos.publisher-limit): Release. Pairs with the Acquire load at the start of an offer; what lies below
-            // the limit was cleaned before.
+            // ORDERING(pos.publisher-limit): Release. Pairs with the Acquire load at the start of an offer; what lies
+            // below the limit was cleaned before.
             self.made_of.limit.value.store_release(next);
             worked = true;
             self.show_position(now);
@@ -197,7 +198,7 @@ impl NetworkPublication {
         worked
     }
 
-    /// Time has passed. Called on each timer tick.
+    /// Handles a timer tick.
     pub(in crate::conductor) fn on_tick(&mut self, now: MonotonicNanos) -> PublicationTick {
         let mut tick = PublicationTick::default();
         let producer = self.show_position(now);
@@ -220,7 +221,7 @@ impl NetworkPublication {
                         return tick;
                     }
                 }
-                // Spies read what is left.
+                // Spies still read the rest.
                 if self.spies.working_span().is_some_and(|span| span.min < producer) {
                     return tick;
                 }
@@ -239,24 +240,25 @@ impl NetworkPublication {
         tick
     }
 
-    /// Spies leave; returns them for their counters to be freed.
+    /// Removes spies. Returns them, so that their counters can be freed.
     pub(in crate::conductor) fn remove_spies(&mut self, links: &HashSet<LinkId>) -> Vec<Subscriber> {
         self.spies.remove(links)
     }
 
-    /// Takes all spies out, for their counters to be freed.
+    /// Removes all spies, so that their counters can be freed.
     pub(in crate::conductor) fn take_spies(&mut self) -> Vec<Subscriber> {
         self.spies.take()
     }
 
-    /// Looks how far the spies are, and tells the sender, if that concerns it. Whether any counts.
+    /// Loads the positions of the spies, and tells the sender if necessary. Returns whether any spy counts.
     fn observe_spies(&mut self, sent: i64) -> bool {
         let Some(span) = self.spies.working_span() else {
             self.consumed = self.consumed.max(sent);
             self.tell_of_spies(None);
             return false;
         };
-        // Clients store these positions. Nobody reads what is not written, nor twice. Read after them, so that none is past it.
+        // Clients store these positions. They are limited to what was published, and never go back. The producer
+        // position is loaded after them, so that no valid position is beyond it.
         let producer = self.producer_position();
         let bound = |found: i64| (found & -FRAME_STEP).min(producer);
         self.consumed = self.consumed.max(bound(span.min).min(sent));
@@ -273,7 +275,7 @@ impl NetworkPublication {
         }
     }
 
-    /// Nothing may be written past what there is. Returns where that is.
+    /// Sets the position limit to the end of the stream, so that nothing more is published. Returns that position.
     fn end_stream(&mut self) -> i64 {
         let producer = self.producer_position();
         self.limit = self.limit.min(producer);
@@ -284,15 +286,15 @@ impl NetworkPublication {
         producer
     }
 
-    /// Where publishing has got to. The tail is a word that clients store, so it is brought into the range of honest ones: no
-    /// message begins past the limit, and the longest ends within a term of it.
+    /// The publishers' position. Clients can store any tail, so it is limited to the valid range: no message begins
+    /// beyond the position limit, and the longest ends within a term of it.
     fn producer_position(&self) -> i64 {
         let found = self.made_of.log.producer_position().get() & -FRAME_STEP;
         let sent = self.made_of.words.sender_position();
         found.clamp(sent, sent.max(self.limit + self.term_length))
     }
 
-    /// The same, stored for people to see.
+    /// As [`Self::producer_position`], and stores it in the counter.
     fn show_position(&mut self, now: MonotonicNanos) -> i64 {
         let producer = self.producer_position();
         self.shown.show(now, producer);

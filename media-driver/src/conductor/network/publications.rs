@@ -29,7 +29,7 @@ use crate::mailbox::{
 use crate::shared::PublicationWords;
 
 impl Core {
-    /// A client adds a publication of a UDP channel.
+    /// Adds a publication of a UDP channel for a client.
     pub(in crate::conductor) fn add_network_publication(
         &mut self,
         command: &AddPublication<'_>,
@@ -46,7 +46,7 @@ impl Core {
             stated.term_length = stated.term_length.or(Some(tagged.term_length));
         }
         if stated.response_correlation_id == Some(ResponseCorrelation::Prototype) {
-            // It never carries anything.
+            // A prototype carries no messages.
             stated.term_length = Some(TermLength::MIN);
         }
         let common = IpcPublicationParams::read(&stated, &self.network_publication_defaults())?;
@@ -56,7 +56,7 @@ impl Core {
         self.wait_for_channel((command.client_id, command.correlation_id), uri, what)
     }
 
-    /// The publication that another one may share, if there is one and nothing that is stated differs.
+    /// The existing publication to share, if there is one and the channel does not conflict with it.
     pub(super) fn shared_publication(
         &self,
         endpoint: EndpointId,
@@ -78,7 +78,7 @@ impl Core {
         Ok(Some(existing.made_of.registration_id))
     }
 
-    /// Checks that what a publication asks or answers is there.
+    /// Checks that the request or the response subscription in the channel exists.
     pub(super) fn check_response(
         &self,
         channel: &UdpChannel,
@@ -106,7 +106,7 @@ impl Core {
         Ok(())
     }
 
-    /// Chooses a session and a first term, and asks for the log of a publication.
+    /// Chooses a session id and an initial term id, and requests the log of a publication.
     pub(super) fn ask_for_log(&mut self, pending: PendingNetwork) -> Result<(), CommandError> {
         let Some(channel) = self.network.endpoint(pending.endpoint).map(|endpoint| endpoint.channel.clone()) else {
             return Err(CommandError::Closing);
@@ -154,7 +154,7 @@ impl Core {
         Ok(())
     }
 
-    /// Makes and announces the publication whose log is there. An error leaves nothing behind but the log.
+    /// Creates and announces the publication for a log. An error leaves nothing behind but the log.
     pub(in crate::conductor) fn finish_network_publication(
         &mut self,
         made: &AwaitingLog,
@@ -169,7 +169,7 @@ impl Core {
             return Err(CommandError::Closing);
         };
         let rules = params::publication_rules(made.uri.params(), &channel, &self.config.network);
-        // What it answers may be gone meanwhile.
+        // The request may be gone meanwhile.
         self.check_response(&channel, common)?;
         let (answers, asks) = (channel.is_response(), common.response_correlation_id >= 0);
         let has_receivers = matches!(rules.flow_control, FlowControlRules::Min(_) | FlowControlRules::Tagged(..));
@@ -264,7 +264,7 @@ impl Core {
         Ok(())
     }
 
-    /// Gives the publication that was just made to all who spy on its channel.
+    /// Links the new publication with all spies of its channel.
     fn link_spies(&mut self, registration_id: RegistrationId) {
         let Some(publication) = self.network.publications.get_mut(registration_id) else { return };
         let mut linker = Linker { now: self.now, counters: &mut self.counters, events: &mut self.events };
@@ -272,7 +272,7 @@ impl Core {
         self.report_unlinked(linked);
     }
 
-    /// The client holds the publication from now on, and is told so.
+    /// Adds a handle for the client, and tells the client.
     pub(super) fn hold_network_publication(
         &mut self,
         client_id: ClientId,
@@ -302,7 +302,7 @@ impl Core {
         });
     }
 
-    /// A client gives a publication back, if it is one of the network.
+    /// Removes a client's handle of a publication, if it is a network publication.
     pub(in crate::conductor) fn release_network_publication(&mut self, registration_id: RegistrationId, revoke: bool) {
         let now = self.now.monotonic;
         let Some(publication) = self.network.publications.get_mut(registration_id) else { return };
@@ -315,7 +315,7 @@ impl Core {
         }
     }
 
-    /// A client that is gone gives back so many holds on each of these publications.
+    /// Removes this many handles of each of these publications, for a client that is gone.
     pub(in crate::conductor) fn release_network_publications(&mut self, holds: &HashMap<RegistrationId, usize>) {
         let Network { publications, to_sender, .. } = &mut self.network;
         for publication in publications.iter_mut() {
@@ -328,7 +328,7 @@ impl Core {
         }
     }
 
-    /// The session that answers a request is known: the request's receivers are told of it, or are not any more.
+    /// Tells the receivers of a request which session responds to it, or that none does any more.
     pub(super) fn tell_response_session(&mut self, request: i64, session_id: Option<SessionId>) {
         let image = RegistrationId::new(request);
         if self.network.images.get(image).is_some() {
@@ -347,10 +347,10 @@ impl Core {
     }
 }
 
-/// "None" where a log states a correlation id.
+/// The correlation id in a log that stands for none.
 const NO_CORRELATION: i64 = -1;
 
-/// What a live publication is, to be compared with what another one states.
+/// The properties of an existing publication, for comparison with a new channel.
 fn shared(publication: &NetworkPublication) -> Shared {
     let log = &publication.made_of.log;
     Shared {

@@ -10,37 +10,39 @@ use gannet::types::TermLength;
 use crate::conductor::error::CommandError;
 use crate::mailbox::EndpointId;
 
-/// How often a reason is told of an endpoint, and how long an image of a length is not tried again for which there was no room.
+/// The minimum interval between two reports of a reason at an endpoint, and the time for which an image is not tried
+/// again after there was no space for a log of its length, in nanoseconds.
 const INTERVAL_NS: i64 = 1_000_000_000;
 
-/// What was told of sessions that got no image.
+/// The reported refusals.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     told: Vec<Told>,
     no_room: Option<NoRoom>,
 }
 
-/// A reason that was met at an endpoint.
+/// A reason that occurred at an endpoint.
 #[derive(Debug)]
 struct Told {
     endpoint: EndpointId,
     reason: Discriminant<CommandError>,
-    /// What was said of the first session that met it.
+    /// The report of the first session with this reason.
     text: String,
-    /// When it is told again.
+    /// When the reason may be reported again.
     due: MonotonicNanos,
 }
 
-/// There was no room for a log.
+/// A log for which there was no space.
 #[derive(Clone, Copy, Debug)]
 struct NoRoom {
-    /// Its terms, which make its length.
+    /// The term length, which determines the length of the log.
     term_length: TermLength,
     until: MonotonicNanos,
 }
 
 impl Refusals {
-    /// What to report of a session of an endpoint that is refused, which `describe` names; nothing while that was told a moment ago.
+    /// The report for a refused session of an endpoint, which `describe` describes. `None` if the reason was reported a
+    /// moment ago.
     pub(super) fn tell(
         &mut self,
         now: MonotonicNanos,
@@ -65,18 +67,18 @@ impl Refusals {
         is_due.then_some(&told.text)
     }
 
-    /// An endpoint is closed.
+    /// Drops the reports of a closed endpoint.
     pub(super) fn forget(&mut self, endpoint: EndpointId) {
         self.told.retain(|told| told.endpoint != endpoint);
     }
 
-    /// A log with these terms could not be made.
+    /// Records that a log with this term length could not be created.
     pub(super) fn on_no_log(&mut self, now: MonotonicNanos, term_length: TermLength) {
         self.no_room = Some(NoRoom { term_length, until: now.saturating_add_ns(INTERVAL_NS) });
     }
 
-    /// Whether a log with these terms may be tried: not right after one that was no longer could not be made. Whoever presents a session
-    /// does so ten times a second.
+    /// Whether to try a log with this term length. Not directly after a failure with the same or a shorter length,
+    /// because sessions send setups ten times a second.
     pub(super) fn may_try(&self, now: MonotonicNanos, term_length: TermLength) -> bool {
         self.no_room.is_none_or(|no_room| now >= no_room.until || term_length.get() < no_room.term_length.get())
     }

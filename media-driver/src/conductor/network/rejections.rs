@@ -2,17 +2,17 @@
 //! error log keeps every distinct text. So a few are reported for each publication, and the others counted with the
 //! last of these. The publication's clients are told each one.
 
-/// How many rejections of one publication are told.
+/// The maximum number of individually reported rejections of a publication.
 const MAX_TOLD: usize = 8;
 
-/// What was told of one publication.
+/// The reported rejections of a publication.
 #[derive(Debug, Default)]
 pub(super) struct Rejections {
     told: Vec<String>,
 }
 
 impl Rejections {
-    /// What to report of a rejection that `text` describes.
+    /// The report for a rejection that `text` describes.
     pub(super) fn tell(&mut self, mut text: String) -> &str {
         let index = match self.told.iter().position(|told| *told == text) {
             Some(index) => index,

@@ -1,34 +1,34 @@
 //! The states of network publications and images: for each, one function from state and event to the next state, so the
 //! whole table is in one place. It knows nothing of logs, counters or time.
 
-/// A publication's states, in the order in which they are passed.
+/// The states of a publication, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PublicationState {
-    /// Clients hold it and may publish.
+    /// Clients have handles and may publish.
     Active,
-    /// No client holds it; what is left is sent.
+    /// No client has a handle. The rest is being sent.
     Draining,
-    /// Receivers are told that the stream has ended, and may ask for what they miss.
+    /// Receivers are told that the stream has ended, and may request retransmits.
     Linger,
-    /// The sender has been told to let go of it; when it has, everything goes.
+    /// The sender was told to release the publication. It is freed when the sender has done so.
     Done,
 }
 
-/// What happens to a publication.
+/// The events of a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PublicationEvent {
-    /// The last client that held it gave it back.
+    /// The last handle was removed.
     Released,
-    /// A tick found it revoked.
+    /// A timer tick found it revoked.
     RevokeSeen,
-    /// A tick found everything sent, or nobody left to send it to.
+    /// A timer tick found everything sent, or no receivers left.
     Drained,
-    /// A tick found its one receiver gone, or its time over, and no client holding it.
+    /// A timer tick found the linger over, or the only receiver gone, and no handles.
     Lingered,
 }
 
 impl PublicationState {
-    /// Where the event leads, or `None` when it means nothing in this state.
+    /// The next state. `None` if the event has no effect in this state.
     pub(super) const fn on(self, event: PublicationEvent) -> Option<Self> {
         use PublicationEvent as Event;
         match (self, event) {
@@ -40,36 +40,36 @@ impl PublicationState {
     }
 }
 
-/// An image's states, in the order in which they are passed.
+/// The states of an image, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ImageState {
-    /// It takes data, and subscribers join it.
+    /// It receives data, and subscribers can join.
     Active,
-    /// Its subscribers read what is left, and its sender is told that it leaves.
+    /// Its subscribers read the rest, and its sender is told that it leaves.
     Draining,
-    /// Its subscribers have been told that it is gone.
+    /// Its subscribers were told that it is gone.
     Linger,
-    /// The receiver has been told to let go of it; when it has, everything goes.
+    /// The receiver was told to release the image. It is freed when the receiver has done so.
     Done,
 }
 
-/// What happens to an image.
+/// The events of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ImageEvent {
-    /// A tick found that nobody reads it.
+    /// A timer tick found no subscribers.
     Unread,
-    /// A tick found that its stream has ended and has come whole.
+    /// A timer tick found the stream ended and completely received.
     Ended,
-    /// A tick found that nothing has come for too long.
+    /// A timer tick found that nothing was received for too long.
     Silent,
-    /// A tick found everything read, and its sender told often enough.
+    /// A timer tick found everything read, and the sender told often enough.
     Drained,
-    /// A tick found its subscribers gone, or its time over.
+    /// A timer tick found no subscribers, or the linger over.
     Lingered,
 }
 
 impl ImageState {
-    /// Where the event leads, or `None` when it means nothing in this state.
+    /// The next state. `None` if the event has no effect in this state.
     pub(super) const fn on(self, event: ImageEvent) -> Option<Self> {
         use ImageEvent as Event;
         match (self, event) {

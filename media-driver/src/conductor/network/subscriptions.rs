@@ -19,7 +19,7 @@ use crate::conductor::subscriptions::{NewLink, SessionChoice, Source};
 use crate::mailbox::{EndpointId, ReceiverCommand};
 
 impl Core {
-    /// A client adds a subscription of a UDP channel.
+    /// Adds a subscription of a UDP channel for a client.
     pub(in crate::conductor) fn add_network_subscription(
         &mut self,
         command: &AddSubscription<'_>,
@@ -32,7 +32,7 @@ impl Core {
         self.wait_for_channel((command.client_id, command.correlation_id), uri, what)
     }
 
-    /// A client adds a subscription that spies on what this driver sends to a channel.
+    /// Adds a spy subscription on this driver's publications to a channel.
     pub(in crate::conductor) fn add_spy_subscription(
         &mut self,
         command: &AddSubscription<'_>,
@@ -53,7 +53,8 @@ impl Core {
         self.check_room_for_link()
     }
 
-    /// Subscriptions of one endpoint and stream share an image, and so what it is like.
+    /// Checks the channel against the endpoint's other subscriptions of the stream, because they share images and their
+    /// properties.
     pub(super) fn check_subscription(
         &self,
         endpoint: EndpointId,
@@ -75,7 +76,7 @@ impl Core {
         Ok(())
     }
 
-    /// The endpoint is there.
+    /// Continues after the endpoint was opened.
     pub(super) fn finish_subscription(&mut self, pending: &PendingNetwork) -> Result<(), CommandError> {
         let Pending::Subscription { stream_id, common, subscription } = pending.what else { return Ok(()) };
         let id = pending.endpoint;
@@ -83,7 +84,7 @@ impl Core {
             return Err(CommandError::Closing);
         };
         self.client(pending.client_id)?;
-        // One that waits for the answer to a request hears nothing until it knows from whom.
+        // A subscription that waits for a response receives nothing before it knows the session.
         let is_first = !common.is_response && !self.is_stream_wanted(id, stream_id, common.session);
         let link = self.subscriptions.add(&NewLink {
             registration_id: pending.correlation_id.registration(),
@@ -104,7 +105,7 @@ impl Core {
         if is_first {
             self.network.to_receiver.extend(common.session.gains(id, stream_id));
         }
-        // Before any image.
+        // Before any image is announced.
         self.events.send(&Event::SubscriptionReady(OnSubscriptionReady {
             correlation_id: pending.correlation_id,
             channel_status_id: status,
@@ -118,7 +119,7 @@ impl Core {
         self.subscriptions.of_endpoint(id, stream_id).any(|link| link.session == session)
     }
 
-    /// What a spy's channel means is known. A spy of a subscription that listens at many places is one of its places.
+    /// Continues after a spy's channel was resolved. A spy may be one of the sources of a subscription.
     pub(super) fn finish_spy(
         &mut self,
         pending: &PendingNetwork,
@@ -139,7 +140,7 @@ impl Core {
             rejoin: common.rejoin,
             source: Source::Spy(channel),
         });
-        // Before any image.
+        // Before any image is announced.
         if registration_id == pending.correlation_id.registration() {
             self.events.send(&Event::SubscriptionReady(OnSubscriptionReady {
                 correlation_id: pending.correlation_id,
@@ -155,7 +156,7 @@ impl Core {
         Ok(())
     }
 
-    /// The receiver of a request says which session answers it.
+    /// Handles the session id of a response, as reported by the receiver of the request.
     pub(super) fn on_response_setup(&mut self, request: RegistrationId, session_id: SessionId) {
         let publication = self.network.publications.get(request);
         let Some(subscription) = publication.map(|found| found.made_of.response_correlation_id) else { return };
@@ -169,7 +170,7 @@ impl Core {
         for (endpoint, stream_id, session, is_bound) in of_it {
             let clash = match session {
                 SessionChoice::Only(known) if is_bound => {
-                    // The first answer stays; its sender may not have heard of us yet.
+                    // The first session stays. Its sender may not know this receiver yet.
                     self.network.to_receiver.push_back(ReceiverCommand::AskForSetup(endpoint, stream_id, known));
                     return;
                 }
@@ -177,7 +178,8 @@ impl Core {
                 SessionChoice::Any | SessionChoice::Response => false,
             };
             if clash {
-                // Without the answer's: whoever can send to the request chooses it, and each new text takes room.
+                // Without the response's session id: anybody who can send to the request chooses it, and each new text
+                // takes space.
                 self.report(&format!(
                     "(11) response subscription {subscription} states another session-id than its answer has"
                 ));

@@ -1,5 +1,5 @@
-//! Why a driver directory cannot be taken. The rest of this folder makes these errors; the user who starts the driver
-//! sees them.
+//! Why a driver directory cannot be used. The rest of this folder returns these errors, and the user who starts the
+//! driver sees them.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -12,11 +12,11 @@ use gannet::types::SemanticVersion;
 use crate::io::existing::ExistingDriver;
 use crate::io::moment::utc;
 
-/// Why a directory cannot be had, with what to do about it.
+/// Why a directory cannot be used, and the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DirectoryError {
-    /// Its driver is alive.
+    /// A driver is running in it.
     #[error(
         "an active media driver has {}: process {pid}, started {}, last heartbeat {heartbeat_age_ms} ms ago; stop it, or \
          choose another directory with --dir", path.display(), utc(*started)
@@ -24,14 +24,14 @@ pub enum DirectoryError {
     Active {
         /// The directory.
         path: PathBuf,
-        /// The driver's process, as its own process namespace numbers it.
+        /// The driver's process id in its own namespace.
         pid: i64,
-        /// When it was started.
+        /// When the driver was started.
         started: EpochMillis,
         /// The age of its heartbeat in milliseconds.
         heartbeat_age_ms: i64,
     },
-    /// A gannet-driver holds it though its heartbeat is not there or old.
+    /// A gannet-driver has locked the directory, although its heartbeat is missing or old.
     #[error(
         "a gannet-driver holds {}, {}; {}", path.display(), held_by(*.pid, *.heartbeat_age_ms),
         "if it is starting or stopping, try again in a moment; if it is stuck, end it first, or choose another directory \
@@ -40,12 +40,12 @@ pub enum DirectoryError {
     Held {
         /// The directory.
         path: PathBuf,
-        /// The process that its command file names, if there is one.
+        /// The process id in its command file, if there is one.
         pid: Option<i64>,
         /// The age of the heartbeat in milliseconds, if there is one.
         heartbeat_age_ms: Option<i64>,
     },
-    /// Its command file has another layout.
+    /// Its command file has an unsupported version.
     #[error(
         "{} was made by a driver of another version: its command file is version {version}, this driver's is {CNC_VERSION}; \
          if no such driver runs any more, remove the directory or start with --delete-dir-on-start, otherwise choose another \
@@ -57,7 +57,7 @@ pub enum DirectoryError {
         /// The version found.
         version: SemanticVersion,
     },
-    /// Its command file cannot be one.
+    /// Its command file is invalid.
     #[error(
         "whether a driver of {} is alive cannot be told: {source}; if none runs there, remove the directory or start with \
          --delete-dir-on-start", path.display()
@@ -68,13 +68,13 @@ pub enum DirectoryError {
         /// What is wrong with it.
         source: CncOpenError,
     },
-    /// Something else is there.
+    /// The path is not a directory.
     #[error("{} is not a directory; choose another with --dir", path.display())]
     NotADirectory {
-        /// What was to be the directory.
+        /// The path.
         path: PathBuf,
     },
-    /// A directory of something else.
+    /// It is a directory of something else.
     #[error(
         "{} is not a driver's directory: it has {}, and no {CNC_FILE_NAME}; choose a directory of its own with --dir, or \
          empty this one", path.display(), entries_in(entry, *.entries)
@@ -84,10 +84,10 @@ pub enum DirectoryError {
         path: PathBuf,
         /// The first of its entries by name.
         entry: OsString,
-        /// How many there are.
+        /// The number of entries.
         entries: usize,
     },
-    /// Another user's.
+    /// It belongs to another user.
     #[error(
         "{} belongs to user {owner} and this driver runs as user {user}; run it as the directory's owner, or choose another \
          directory with --dir", path.display()
@@ -100,7 +100,7 @@ pub enum DirectoryError {
         /// The user id that the driver runs as.
         user: u32,
     },
-    /// Not allowed.
+    /// The user has no permission.
     #[error(
         "no permission to {action} {}; run the driver as a user who may, or choose another directory with --dir",
         path.display()
@@ -108,10 +108,10 @@ pub enum DirectoryError {
     NoPermission {
         /// What was attempted.
         action: &'static str,
-        /// On what.
+        /// The path.
         path: PathBuf,
     },
-    /// Longer than clients can take.
+    /// Its path is too long for clients.
     #[error(
         "{} is {length} bytes long, and clients take {longest} at most for a driver directory; choose a shorter one with \
          --dir", path.display()
@@ -121,35 +121,35 @@ pub enum DirectoryError {
         path: PathBuf,
         /// The length of its path in bytes.
         length: usize,
-        /// The greatest length in bytes.
+        /// The maximum length in bytes.
         longest: usize,
     },
-    /// Replaced again and again while it was being taken.
+    /// Other processes keep replacing it.
     #[error("{} is replaced again and again by others; give each driver a directory of its own", path.display())]
     Contended {
         /// The directory.
         path: PathBuf,
     },
-    /// The operating system refused.
+    /// The operating system reported an error.
     #[error("cannot {action} {}: {source}; mend that, or choose another directory with --dir", path.display())]
     Io {
         /// What was attempted.
         action: &'static str,
-        /// On what.
+        /// The path.
         path: PathBuf,
-        /// The operating system's answer.
+        /// The operating system's error.
         source: io::Error,
     },
 }
 
 impl DirectoryError {
-    /// Its driver is alive.
+    /// The error for a driver that is alive.
     pub(super) fn active(path: &Path, driver: &ExistingDriver, heartbeat_age_ms: i64) -> Self {
         Self::Active { path: path.to_owned(), pid: driver.pid(), started: driver.started(), heartbeat_age_ms }
     }
 }
 
-/// Turns an answer of the operating system into an error that says what was attempted on what.
+/// Converts an error of the operating system.
 pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
     move |source| {
         let path = path.to_owned();

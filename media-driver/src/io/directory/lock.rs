@@ -1,4 +1,4 @@
-//! The lock that a gannet-driver holds on its directory as long as it runs. Called when a directory is taken.
+//! The lock that a gannet-driver holds on its directory as long as it runs. Used when a directory is taken.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
@@ -14,15 +14,15 @@ use super::error::{DirectoryError, failed};
 use super::request::{DirectoryRequest, directory_mode};
 use crate::io::existing::{Existing, look};
 
-/// How long a driver that is on its way out is waited for.
+/// How long to wait for a driver that is shutting down, in milliseconds.
 const LEAVING_TIMEOUT_MS: i64 = 1_000;
-/// How long to wait between two looks at a driver that is starting, or on its way out.
+/// The interval between two checks of a driver that is starting or shutting down.
 const POLL_INTERVAL: Duration = Duration::from_millis(1);
-/// How often a directory may be replaced under a driver that is about to take it.
+/// How often the directory may be replaced while it is being taken.
 const ATTEMPTS: usize = 100;
 
-/// Opens the directory, made if need be, and locks it. The lock is the directory's own: should it be removed or replaced
-/// between opening and locking, the new one is tried.
+/// Opens the directory, creates it if necessary, and locks it. The lock is on the directory itself. If it is removed or
+/// replaced between opening and locking, tries the new one.
 pub(super) fn lock(path: &Path, request: &DirectoryRequest, clock: &dyn Clock) -> Result<(File, bool), DirectoryError> {
     let begun = clock.monotonic();
     for _ in 0..ATTEMPTS {
@@ -80,7 +80,7 @@ pub(super) fn lock(path: &Path, request: &DirectoryRequest, clock: &dyn Clock) -
     Err(DirectoryError::Contended { path: path.to_owned() })
 }
 
-/// Lets another driver go on with what is waited for.
+/// Waits for another driver to progress.
 pub(super) fn pause() {
     std::thread::sleep(POLL_INTERVAL);
 }

@@ -31,59 +31,59 @@ pub use self::request::{DirectoryRequest, directory_mode, file_mode};
 use super::existing::{Existing, look, not_ready};
 use crate::config::DirectoryAccess;
 
-/// Where the logs of publications are.
+/// The directory of publication logs.
 pub const PUBLICATIONS: &str = "publications";
-/// Where the logs of network images are.
+/// The directory of image logs.
 pub const IMAGES: &str = "images";
-/// What drivers make in their directory, of whatever make they are.
+/// The entries of a driver's directory, of any driver.
 const MADE_BY_DRIVERS: [&str; 4] = [CNC_FILE_NAME, PUBLICATIONS, IMAGES, LOSS_REPORT_FILE_NAME];
-/// What log files' names end in.
+/// The suffix of log files.
 const LOG_SUFFIX: &str = ".logbuffer";
 
-/// Clients copy the path of a log into a buffer of 4096 bytes without looking at its length.
+/// The maximum length of a log's path. Clients copy it into a buffer of 4096 bytes without checking its length.
 const PATH_MAX_LENGTH: usize = 4095;
-/// The longest that the driver appends to its directory's path: `/publications/-9223372036854775808.logbuffer`.
+/// The length of the longest path that the driver appends: `/publications/-9223372036854775808.logbuffer`.
 const LONGEST_ENTRY: usize = 1 + PUBLICATIONS.len() + 1 + 20 + LOG_SUFFIX.len();
 
-/// A directory that is this driver's until dropped.
+/// A directory that this driver holds until dropped.
 #[derive(Debug)]
 pub struct DriverDirectory {
     path: PathBuf,
     access: DirectoryAccess,
-    /// Holds the lock until it is closed.
+    /// The file that holds the lock.
     lock: File,
     findings: Vec<Finding>,
 }
 
-/// What was found in a directory that is now taken.
+/// Something that was found when the directory was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// It existed.
+    /// The directory existed.
     Existed,
-    /// It held the files of a driver that is no more.
+    /// It contained the files of a dead driver.
     DeadDriver {
-        /// The process it was.
+        /// The driver's process id.
         pid: i64,
-        /// The age of its last heartbeat in milliseconds; `None` after a clean stop.
+        /// The age of its last heartbeat in milliseconds. `None` after a clean shutdown.
         silent_for_ms: Option<i64>,
     },
-    /// It held a command file that nobody finished.
+    /// It contained an unfinished command file.
     UnfinishedStart,
-    /// Its driver had logged errors, which are now in this file.
+    /// The dead driver had recorded errors, which were saved to this file.
     ErrorsSaved(PathBuf),
-    /// Its driver had logged errors, which could not be written to this file for this reason.
+    /// The dead driver had recorded errors, which could not be saved to this file for this reason.
     ErrorsNotSaved(PathBuf, String),
-    /// This entry is no driver's and was left alone.
+    /// This entry does not belong to a driver and was left alone.
     NotOurs(PathBuf),
 }
 
 impl DriverDirectory {
-    /// Takes the directory: locks it, makes sure that no driver lives there, empties it of what a dead one left, and lays
-    /// out its folders.
+    /// Takes the directory: locks it, checks that no driver is alive, removes the files of a dead one, and creates its
+    /// subdirectories.
     ///
     /// # Errors
     ///
-    /// [`DirectoryError`], in which case nothing was changed but, possibly, that an empty directory was made.
+    /// [`DirectoryError`]. Nothing was changed, except that an empty directory may have been created.
     pub fn take(request: &DirectoryRequest, clock: &dyn Clock) -> Result<Self, DirectoryError> {
         let path = std::path::absolute(&request.path).map_err(failed("find", &request.path))?;
         let (length, longest) = (path.as_os_str().len(), PATH_MAX_LENGTH - LONGEST_ENTRY);
@@ -110,57 +110,58 @@ impl DriverDirectory {
         &self.path
     }
 
-    /// The loss report.
+    /// The path of the loss report.
     pub fn loss_report_file(&self) -> PathBuf {
         self.path.join(LOSS_REPORT_FILE_NAME)
     }
 
-    /// The folder of the logs of publications.
+    /// The directory of publication logs.
     pub fn publications(&self) -> PathBuf {
         self.path.join(PUBLICATIONS)
     }
 
-    /// The folder of the logs of images.
+    /// The directory of image logs.
     pub fn images(&self) -> PathBuf {
         self.path.join(IMAGES)
     }
 
-    /// How large the file system is that it is on, in bytes; none where the system does not say.
+    /// The size of its file system in bytes. `None` if unknown.
     pub fn file_system_bytes(&self) -> Option<u64> {
         let stat = rustix::fs::statvfs(&self.path).ok()?;
         Some(stat.f_blocks.saturating_mul(stat.f_frsize)).filter(|&bytes| bytes > 0)
     }
 
-    /// Whether its files are memory alone, and never written to a disk behind their users' backs.
+    /// Whether its files are in memory only, so that the operating system never writes them to a disk.
     pub fn is_in_memory(&self) -> bool {
         place::is_in_memory(&self.path)
     }
 
-    /// The permission bits that files in it are to have.
+    /// The permission bits of files in it.
     pub fn file_mode(&self) -> u32 {
         file_mode(self.access)
     }
 
-    /// What was found when it was taken.
+    /// What was found when the directory was taken.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// Removes the directory and all that a driver makes in it. What is not a driver's stays, and the directory with it.
+    /// Removes the directory and the driver's files in it. If there are other entries, they and the directory stay.
     ///
     /// # Errors
     ///
     /// [`DirectoryError::Io`] and [`DirectoryError::NoPermission`].
     pub fn remove(mut self) -> Result<(), DirectoryError> {
         self.empty()?;
-        // While the lock is still held, so that a driver that waits for it finds that the directory is gone.
+        // While the lock is still held, so that a driver that waits for it finds the directory gone.
         match fs::remove_dir(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
             outcome => outcome.map_err(failed("remove", &self.path)),
         }
     }
 
-    /// Gives the directory back empty, because its driver did not start. What cannot be removed is left to the next.
+    /// Releases an empty directory, because the driver did not start. What cannot be removed is left to the next
+    /// driver.
     pub fn abandon(mut self) {
         let _ = self.empty();
     }
@@ -168,16 +169,16 @@ impl DriverDirectory {
     fn check_owner(&self) -> Result<(), DirectoryError> {
         let owner = self.lock.metadata().map_err(failed("look at", &self.path))?.uid();
         let user = rustix::process::geteuid().as_raw();
-        // What the superuser made for the driver to use is fine, and so is anything to the superuser. Anybody else's may be
-        // a trap in a place where everybody can make directories.
+        // A directory that the superuser created for the driver is fine, and so is any directory for the superuser.
+        // Another user's directory may be a trap in a place where everybody can create directories.
         if owner != user && owner != 0 && user != 0 {
             return Err(DirectoryError::NotOwned { path: self.path.clone(), owner, user });
         }
         Ok(())
     }
 
-    /// Refuses a directory that has something in it, and nothing of a driver's: who may use it is about to be changed, and a
-    /// place such as `/tmp` is everybody's.
+    /// Refuses a directory with entries but without a driver's files. Its permissions would be changed, and a place
+    /// such as `/tmp` belongs to everybody.
     fn check_that_it_may_be_a_drivers(&self) -> Result<(), DirectoryError> {
         let list_failed = failed("list", &self.path);
         let entries =
@@ -190,7 +191,7 @@ impl DriverDirectory {
         Err(DirectoryError::NotADrivers { path: self.path.clone(), entry: first, entries: entries.len() })
     }
 
-    /// Refuses a live driver, waits for one that may be starting, and notes what a dead one left.
+    /// Fails if a driver is alive, waits for one that may be starting, and records what a dead one left.
     fn check_for_driver(&mut self, timeout: Duration, clock: &dyn Clock) -> Result<(), DirectoryError> {
         let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
         let begun = clock.monotonic();
@@ -227,7 +228,7 @@ impl DriverDirectory {
                     self.findings.push(Finding::DeadDriver { pid: driver.pid(), silent_for_ms });
                     match driver.save_errors(&self.path, now) {
                         Ok(saved) => self.findings.extend(saved.map(Finding::ErrorsSaved)),
-                        // A driver that cannot start because another's errors cannot be kept would help nobody.
+                        // Refusing to start because another driver's errors cannot be saved would help nobody.
                         Err((path, error)) => self.findings.push(Finding::ErrorsNotSaved(path, error.to_string())),
                     }
                     return Ok(());
@@ -236,7 +237,7 @@ impl DriverDirectory {
         }
     }
 
-    /// Removes every file that a driver makes, and nothing else.
+    /// Removes all files of drivers, and nothing else.
     fn empty(&mut self) -> Result<(), DirectoryError> {
         for folder in [PUBLICATIONS, IMAGES] {
             let folder = self.path.join(folder);
@@ -265,7 +266,7 @@ impl DriverDirectory {
             }
         }
         remove_file(&self.loss_report_file())?;
-        // Last, so that a directory that could not be emptied still tells whose it was.
+        // Last, so that a directory that could not be emptied still shows its owner.
         remove_file(&self.path.join(CNC_FILE_NAME))
     }
 
@@ -291,7 +292,7 @@ fn remove_file(path: &Path) -> Result<(), DirectoryError> {
     }
 }
 
-/// Sets the mode where it differs: one who may use a directory need not be its owner.
+/// Sets the mode if it differs. The user of a directory need not be its owner.
 fn set_mode(path: &Path, mode: u32) -> Result<(), DirectoryError> {
     let found = fs::metadata(path).map_err(failed("look at", path))?;
     if found.permissions().mode() & 0o777 == mode || found.uid() != rustix::process::geteuid().as_raw() {

@@ -1,10 +1,10 @@
-//! Where a driver's directory may be: a place for a private directory, and checks of the file system under it. Called
-//! when a driver is launched.
+//! The place of a driver's directory: a path for a private directory, and checks of its file system. Used when a driver
+//! is launched.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 
-/// A path for a driver of one process: where memory is, named so that nobody else meets it.
+/// A unique path for a private driver, in memory if possible.
 pub fn new_private_path() -> PathBuf {
     let shared_memory = Path::new("/dev/shm");
     let base = if shared_memory.is_dir() { shared_memory.to_owned() } else { std::env::temp_dir() };
@@ -12,9 +12,10 @@ pub fn new_private_path() -> PathBuf {
     base.join(format!("gannet-{}-{random:016x}", std::process::id()))
 }
 
-/// Whether files in this directory are memory alone. False of what is kept on a disk, or copied there sooner or later.
+/// Whether files in this directory are in memory only. False if they are on a disk, or are written to one sooner or
+/// later.
 pub(super) fn is_in_memory(path: &Path) -> bool {
-    // What the system does not tell is no reason for a warning.
+    // If that is unknown, there is no reason for a warning.
     rustix::fs::statfs(path).map_or(true, |stat| is_of_memory(stat.f_type))
 }
 

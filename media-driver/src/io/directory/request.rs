@@ -7,21 +7,21 @@ use gannet::cnc::default_directory;
 
 use crate::config::{DirectoryAccess, DriverConfig};
 
-/// What is asked of a directory.
+/// A request for a driver directory.
 #[derive(Clone, Debug)]
 pub struct DirectoryRequest {
-    /// Where it is; relative paths start at the working directory.
+    /// The path. Relative paths start at the working directory.
     pub path: PathBuf,
-    /// Whether its contents go without looking at the heartbeat.
+    /// Whether to remove its content without checking the heartbeat.
     pub delete_on_start: bool,
-    /// Who may use it.
+    /// Which users may use it.
     pub access: DirectoryAccess,
-    /// How old a live driver's heartbeat may be.
+    /// The maximum age of a live driver's heartbeat.
     pub driver_timeout: Duration,
 }
 
 impl DirectoryRequest {
-    /// What a configuration asks for.
+    /// The request according to a configuration.
     pub fn of(config: &DriverConfig) -> Self {
         let directory = &config.directory;
         Self {
@@ -33,7 +33,7 @@ impl DirectoryRequest {
     }
 }
 
-/// The permission bits of directories for this access.
+/// The permission bits of directories.
 pub fn directory_mode(access: DirectoryAccess) -> u32 {
     match access {
         DirectoryAccess::Private => 0o700,
@@ -41,7 +41,7 @@ pub fn directory_mode(access: DirectoryAccess) -> u32 {
     }
 }
 
-/// The permission bits of files for this access.
+/// The permission bits of files.
 pub fn file_mode(access: DirectoryAccess) -> u32 {
     match access {
         DirectoryAccess::Private => 0o600,

@@ -1,4 +1,4 @@
-//! The transport that the driver chose at its start. It is an enum, because the trait has generic methods.
+//! The transport that was chosen when the driver started. It is an enum, because the trait has generic methods.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,13 +11,13 @@ use crate::mailbox::{Completion, EndpointId, TransmitBatch};
 /// A transport of either kind.
 #[derive(Debug)]
 pub enum AnyTransport {
-    /// On io_uring.
+    /// A transport on io_uring.
     IoUring(Box<UringTransport>),
-    /// On plain sockets.
+    /// A transport on plain sockets.
     Sockets(Box<SocketTransport>),
 }
 
-/// Calls a method of the transport that there is.
+/// Calls a method of the actual transport.
 macro_rules! whichever {
     ($any:expr, $transport:ident => $call:expr) => {
         match $any {
@@ -32,7 +32,7 @@ impl AnyTransport {
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// An error of the operating system.
     pub fn new(kind: TransportKind, options: SocketOptions) -> io::Result<Self> {
         Ok(match kind {
             TransportKind::IoUring => Self::IoUring(Box::new(UringTransport::new(options)?)),
@@ -40,7 +40,7 @@ impl AnyTransport {
         })
     }
 
-    /// Which kind it is.
+    /// The kind of the transport.
     pub const fn kind(&self) -> TransportKind {
         match self {
             Self::IoUring(_) => TransportKind::IoUring,

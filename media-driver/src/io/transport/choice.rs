@@ -10,12 +10,12 @@ use super::{SocketOptions, Transport, UringTransport, open};
 use crate::config::TransportName;
 use crate::mailbox::{Content, EndpointId, EndpointSpec, Transmit, TransmitBatch, TransmitTag};
 
-/// How long the trial takes at most.
+/// The maximum duration of the trial in nanoseconds.
 const PATIENCE_NS: i64 = 1_000_000_000;
-/// The datagrams of the trial: of rising lengths, so that not even offload makes one message of them.
+/// The datagrams of the trial. Their lengths increase, so that segmentation offload does not combine them.
 const TRIALS: [&[u8]; 2] = [b"echo", b"another"];
 
-/// What a transport is made of.
+/// The kind of a transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TransportKind {
     /// io_uring.
