@@ -293,10 +293,14 @@ impl Sender {
                     self.is_stirred = true;
                     self.rests.wake(place);
                 }
-                if own.is_some() && !*told_connected && publication.has_receivers() {
+                // With no room to say so, the next status message says it.
+                if own.is_some()
+                    && !*told_connected
+                    && publication.has_receivers()
+                    && self.events.len() < MAX_EVENTS
+                {
                     *told_connected = true;
-                    let registration_id = publication.registration_id();
-                    self.tell(SenderEvent::ResponseConnected(registration_id));
+                    self.events.push_back(SenderEvent::ResponseConnected(publication.registration_id()));
                 }
             }
             Frame::ResponseSetup(setup) if publication.asks_for_response() => {

@@ -61,6 +61,29 @@ fn an_answer_goes_to_whoever_asks_for_it() {
     assert_eq!(sender.next_event(), None, "once");
 }
 
+/// That an answer has its receiver is told later if the conductor has not taken what it was told before.
+#[test]
+fn that_an_answer_is_heard_is_told_when_there_is_room() {
+    let log = log(LogKind::Exclusive, INITIAL, 0);
+    let mut made_of = publication(&log, 0);
+    made_of.answers = true;
+    let mut sender = Sender::new(NetworkCounters::heap());
+    sender.on_command(at(0), SenderCommand::AddEndpoint(SENDING, DestinationRules::Manual));
+    sender.on_command(at(0), SenderCommand::AddPublication(SENDING, Box::new(made_of)));
+    let others: Vec<_> = (1_000..2_000).map(RegistrationId::new).collect();
+    others.iter().for_each(|other| sender.on_command(at(0), SenderCommand::RemovePublication(*other)));
+    let hear = write(|bytes| status(0, 32_768).write(bytes));
+    sender.on_datagram(at(0), SENDING, address(3), &hear);
+    for other in others {
+        assert_eq!(sender.next_event(), Some(SenderEvent::PublicationRemoved(other)));
+    }
+    assert_eq!(sender.next_event(), None, "there was no room");
+    sender.on_datagram(at(200 * MS), SENDING, address(3), &hear);
+    assert_eq!(sender.next_event(), Some(SenderEvent::ResponseConnected(PUBLICATION)));
+    sender.on_datagram(at(400 * MS), SENDING, address(3), &hear);
+    assert_eq!(sender.next_event(), None, "once");
+}
+
 /// Who rejects a publication with several destinations is told of with the one behind which it is.
 #[test]
 fn a_rejection_names_its_destination() {
