@@ -294,11 +294,7 @@ impl Sender {
                     self.rests.wake(place);
                 }
                 // With no room to say so, the next status message says it.
-                if own.is_some()
-                    && !*told_connected
-                    && publication.has_receivers()
-                    && self.events.len() < MAX_EVENTS
-                {
+                if own.is_some() && !*told_connected && publication.has_receivers() && self.events.len() < MAX_EVENTS {
                     *told_connected = true;
                     self.events.push_back(SenderEvent::ResponseConnected(publication.registration_id()));
                 }

@@ -2,7 +2,7 @@
 
 use gannet::command::{Command, Destination, Text};
 use gannet::types::{ClientId, RegistrationId};
-use gannet_driver::mailbox::{LOOKUP_LIMIT, NamedPlace, SenderCommand, SenderEvent};
+use gannet_driver::mailbox::{LOOKUP_LIMIT, MAX_RECEIVE_TRANSPORTS, NamedPlace, SenderCommand, SenderEvent};
 
 use crate::support::{Driver, IPC};
 
@@ -189,6 +189,35 @@ fn bounds_hold_for_those_who_waited() {
     driver.answer_name();
     let events = driver.events();
     assert!(events[0].starts_with("error ") && events[0].contains("subscriptions"), "{events:?}");
+}
+
+/// Of two who share an endpoint that has room for one more place, one gets it, whoever began to wait first.
+#[test]
+fn an_endpoint_has_no_more_places_than_it_may_because_names_are_slow() {
+    const MANY: &str = "aeron:udp?control-mode=manual|tags=1";
+    let mut driver = Driver::with_network();
+    let (first, second) = (driver.client(), driver.client());
+    let subscriptions = [first, second].map(|client| (client, driver.add_subscription(client, MANY).0));
+    let add = |driver: &mut Driver, (client_id, registration_id), channel: &str| {
+        let correlation_id = driver.correlation();
+        let channel = Text::from(channel);
+        driver.run(&Command::AddReceiveDestination(Destination { client_id, correlation_id, registration_id, channel }))
+    };
+    for port in 1..MAX_RECEIVE_TRANSPORTS {
+        let added = add(&mut driver, subscriptions[0], &format!("aeron:udp?endpoint=127.0.0.1:{port}"));
+        assert!(added[0].starts_with("success "), "{added:?}");
+    }
+    driver.silence_names();
+    for (subscription, port) in subscriptions.into_iter().zip(100..) {
+        assert!(add(&mut driver, subscription, &format!("aeron:udp?endpoint=localhost:{port}")).is_empty());
+    }
+    driver.answer_oldest_name();
+    driver.answer_oldest_name();
+    let events = driver.events();
+    assert!(events[0].starts_with("success ") && events[1].starts_with("error "), "{events:?}");
+    assert!(events[1].contains("destinations of one subscription"), "{events:?}");
+    let sockets = driver.counter_lines().into_iter().filter(|line| line.contains("rcv-local-sockaddr")).count();
+    assert_eq!(sockets, MAX_RECEIVE_TRANSPORTS);
 }
 
 /// Peers that are silent have their names looked up one after the other, and leave the way to commands.

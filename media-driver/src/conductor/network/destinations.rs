@@ -139,13 +139,7 @@ impl Core {
             self.add_ipc_place(command, &uri, stream_id, common);
             return Ok(());
         }
-        let sockets = self.network.endpoint(endpoint).map_or(0, |found| found.sockets.len());
-        if sockets >= MAX_RECEIVE_TRANSPORTS {
-            return Err(CommandError::Full {
-                what: "destinations of one subscription",
-                capacity: MAX_RECEIVE_TRANSPORTS,
-            });
-        }
+        self.check_room_for_socket(endpoint)?;
         let subscription = command.registration_id;
         self.wait_for_channel(ids, &uri, Pending::AddReceiveDestination { subscription, endpoint })
     }
@@ -288,6 +282,16 @@ impl Core {
             Some(_) => Err(CommandError::OnePlace { registration_id }),
             None => Err(unknown),
         }
+    }
+
+    /// Refuses the command if the endpoint has as many sockets as it may have.
+    pub(super) fn check_room_for_socket(&self, endpoint: EndpointId) -> Result<(), CommandError> {
+        let sockets = self.network.endpoint(endpoint).map_or(0, |found| found.sockets.len());
+        if sockets >= MAX_RECEIVE_TRANSPORTS {
+            let what = "destinations of one subscription";
+            return Err(CommandError::Full { what, capacity: MAX_RECEIVE_TRANSPORTS });
+        }
+        Ok(())
     }
 
     /// Refuses the command if the maximum number of links is reached.

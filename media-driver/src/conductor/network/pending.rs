@@ -283,7 +283,7 @@ impl Core {
             Pending::RemoveDestination { publication } => {
                 return self.finish_removal(&pending, *publication, Ok(channel.remote_data()));
             }
-            Pending::AddReceiveDestination { .. } => {}
+            Pending::AddReceiveDestination { endpoint, .. } => self.check_room_for_socket(*endpoint)?,
             Pending::RemoveReceiveDestination { subscription, endpoint } => {
                 return self.remove_socket(&pending, *subscription, *endpoint, Ok(&channel));
             }
