@@ -351,6 +351,9 @@ fn damage_is_passed_over_in_both_directions_and_at_the_end() {
     assert_eq!(read(&["cat", "--from-sequence", "7", "--to-position", &positions(9)]), (Some(0), vec![7, 8], 0));
     let reversed = read(&["cat", "--reverse", "--to-position", &positions(2_998)]);
     assert_eq!(reversed, (Some(0), vec![2_999, 2_998], 0));
+    // One within a message is behind its beginning.
+    let within = format!("{}", positions(2_998).parse::<i64>().expect("a number") + 8);
+    assert_eq!(read(&["cat", "--reverse", "--to-position", &within]), (Some(0), vec![2_999], 0));
     assert_eq!(read(&["tail", "--from-position", &positions(2_998)]), (Some(0), vec![2_998, 2_999], 0));
 
     // Followed, damage at the very end is told once, and what is appended behind it comes.

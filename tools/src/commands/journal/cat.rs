@@ -82,7 +82,11 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
             break;
         }
         let next = if args.reverse {
-            reading::backward(&mut tailer, &mut damages, |record| printer.print(record, out))
+            reading::backward(&mut tailer, &mut damages, |record| {
+                // One that lies across the position begins before it.
+                let is_behind = begin.is_some_and(|begin| record.position() < begin);
+                if is_behind { Ok(()) } else { printer.print(record, out) }
+            })
         } else {
             reading::forward(&mut tailer, &mut damages, |record| printer.print(record, out))
         };
