@@ -35,7 +35,7 @@ impl Watch {
             if !pause(interval, &stop) {
                 return Ok(());
             }
-            driver.refresh();
+            driver.refresh()?;
         }
     }
 }

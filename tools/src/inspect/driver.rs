@@ -1,10 +1,11 @@
 //! The driver's CnC file, opened for reading.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use gannet::cnc::CncFile;
+use gannet::cnc::{CncFile, CncOpenError};
 use gannet::counters::{CounterRecord, SystemCounter};
 use gannet::memory::FileAccess;
 use gannet::reports::{ErrorLogReader, LOSS_REPORT_FILE_NAME, LossReportReader};
@@ -20,7 +21,12 @@ const DRIVER_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Driver {
     dir: PathBuf,
     cnc: CncFile,
+    /// Which file that is, whatever may have its name later.
+    file: Option<FileId>,
 }
+
+/// What tells a file from all others: its device and its number there.
+type FileId = (u64, u64);
 
 impl Driver {
     /// Opens the files of the driver in `dir`.
@@ -31,7 +37,7 @@ impl Driver {
                 dir.display()
             )
         })?;
-        Ok(Self { dir: dir.to_owned(), cnc })
+        Ok(Self { dir: dir.to_owned(), file: file_id(&cnc), cnc })
     }
 
     /// Its file.
@@ -57,13 +63,24 @@ impl Driver {
         LossReportReader::open(&path).with_context(|| format!("cannot read the loss report {}", path.display()))
     }
 
-    /// Opens the files again if the driver has been started anew since: it deletes the old files and makes others.
-    pub(crate) fn refresh(&mut self) {
-        if let Ok(cnc) = CncFile::open(&self.dir, FileAccess::ReadOnly)
-            && (cnc.pid(), cnc.start_timestamp()) != (self.cnc.pid(), self.cnc.start_timestamp())
-        {
-            self.cnc = cnc;
+    /// Opens the files again if the driver has been started anew since: it deletes the old files and makes others. An error if the
+    /// file that is open was cut short. One that is cut short between this and the next look at it ends the process, as it
+    /// does every process that has it open.
+    pub(crate) fn refresh(&mut self) -> anyhow::Result<()> {
+        match CncFile::open(&self.dir, FileAccess::ReadOnly) {
+            Ok(cnc) => {
+                if (cnc.pid(), cnc.start_timestamp()) != (self.cnc.pid(), self.cnc.start_timestamp()) {
+                    self.file = file_id(&cnc);
+                    self.cnc = cnc;
+                }
+            }
+            Err(error @ CncOpenError::TooShort { .. }) if self.file.is_some() && self.file == file_id(&self.cnc) => {
+                return Err(error).context("the driver's file was cut short while it was being read");
+            }
+            // There is none, or the next one is not ready: what the last one left can be read still.
+            Err(_) => {}
         }
+        Ok(())
     }
 
     /// Which driver this is, and whether it lives.
@@ -92,10 +109,18 @@ impl Driver {
     }
 }
 
+/// The file that has the name of this one.
+fn file_id(cnc: &CncFile) -> Option<FileId> {
+    let found = std::fs::metadata(cnc.path()).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gannet::cnc::CncOpenError;
+    use gannet::cnc::CncParameters;
+    use gannet::memory::Reserve;
+    use gannet::time::EpochMillis;
 
     #[test]
     fn a_directory_without_a_driver_says_what_to_do() {
@@ -103,5 +128,42 @@ mod tests {
         let error = Driver::open(dir.path()).err().expect("there is no driver");
         assert!(error.to_string().contains("--dir"), "{error:#}");
         assert!(error.root_cause().is::<CncOpenError>());
+    }
+
+    /// A driver's file as it is while it runs.
+    fn make(dir: &Path, pid: i64) {
+        let parameters = CncParameters {
+            to_driver_length: (64 << 10) + 768,
+            to_clients_length: (64 << 10) + 128,
+            counter_values_length: 64 << 10,
+            error_log_length: 64 << 10,
+            pid,
+            client_liveness_timeout: DRIVER_TIMEOUT,
+            start_timestamp: EpochMillis::new(pid),
+            page_size: 4096,
+        };
+        CncFile::create(dir, &parameters, 0o600, Reserve::Space).expect("there is room").make_ready();
+    }
+
+    #[test]
+    fn a_file_that_is_cut_short_is_an_error_and_another_one_is_opened() {
+        let dir = tempfile::tempdir().expect("a directory");
+        make(dir.path(), 1);
+        let mut driver = Driver::open(dir.path()).expect("it is there");
+        driver.refresh().expect("nothing has happened");
+        let path = driver.cnc.path().to_owned();
+        std::fs::remove_file(&path).expect("it is there");
+        driver.refresh().expect("what was there can be read still");
+        std::fs::write(&path, [0; 7]).expect("there is room");
+        driver.refresh().expect("the next one is not ready");
+        std::fs::remove_file(&path).expect("it is there");
+        make(dir.path(), 2);
+        driver.refresh().expect("there is another");
+        assert_eq!(driver.cnc.pid(), 2);
+        for length in [4096, 0] {
+            std::fs::File::options().write(true).open(&path).and_then(|file| file.set_len(length)).expect("it is ours");
+            let error = driver.refresh().expect_err("it is not whole");
+            assert!(format!("{error:#}").contains("cut short"), "{error:#}");
+        }
     }
 }
