@@ -20,7 +20,8 @@ use crate::cli::{Outcome, Output, Progress, Unsuccessful, with_separators};
 pub(super) struct Args {
     #[command(flatten)]
     source: Source,
-    /// Change nothing; say what would be done. Needs no permission to write
+    /// Change nothing; say what would be done. Needs no permission to write; without it, cannot tell whether anybody has
+    /// the journal open, and says so
     #[arg(long)]
     dry_run: bool,
     /// Print one JSON object: recording_id, dry_run, unlocked, was_whole, catalog, left_by, end_position, padded, cut, rewound, removed, quarantined, reindexed
@@ -32,7 +33,7 @@ pub(super) struct Args {
 struct Line {
     recording_id: i64,
     dry_run: bool,
-    /// Whether nobody could be kept from changing it meanwhile.
+    /// Whether it cannot be told if anybody has it open, nor anybody be kept from changing it meanwhile.
     unlocked: bool,
     was_whole: bool,
     /// What was done about the catalog.
@@ -145,7 +146,8 @@ fn show(line: &Line, out: &mut Output) -> Outcome {
     let would = if line.dry_run { "would be " } else { "" };
     if line.unlocked {
         out.line(
-            "the journal cannot be locked, as nothing may be written there: if somebody has it open, what follows is of a moment that is over",
+            "nothing may be written to this journal, so it cannot be told whether anybody has it open; if somebody has, what follows may \
+             not be true any more, and a repair would be refused",
         )?;
     }
     if let Some(MadeAgain { fault, kept_in, .. }) = &line.catalog {
@@ -192,4 +194,38 @@ fn show(line: &Line, out: &mut Output) -> Outcome {
         "recording {} {state}; it was left by {}, and ends at {end}",
         line.recording_id, line.left_by
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn whether_anybody_has_it_open_is_said_not_to_be_known() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("told");
+        for unlocked in [true, false] {
+            let line = Line {
+                recording_id: 0,
+                dry_run: true,
+                unlocked,
+                was_whole: true,
+                catalog: None,
+                left_by: "kill",
+                end_position: 0,
+                padded: Vec::new(),
+                cut: None,
+                rewound: Vec::new(),
+                removed: Vec::new(),
+                quarantined: Vec::new(),
+                reindexed: false,
+            };
+            let mut out = Output::to(File::create(&path).expect("a file"));
+            show(&line, &mut out).expect("there is room");
+            let told = std::fs::read_to_string(&path).expect("it is there");
+            assert_eq!(told.contains("it cannot be told whether anybody has it open"), unlocked, "{told}");
+        }
+    }
 }
