@@ -87,7 +87,7 @@ fn streams(rounds: usize) -> Result<(), Box<dyn std::error::Error>> {
 /// What a thousand streams take that carry nothing, of the thread that sends for them and of the one that receives them.
 fn idle(rounds: usize) -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..rounds {
-        for result in udp::idle(&udp::Options::default(), |_| {})? {
+        for result in udp::idle(&udp::Options::default(), |_| Ok(()))? {
             if let Some(Details::IdleStreams { side, streams, cpu_share, wake_ups_per_s, .. }) = result.details {
                 print!("  {side}: {streams} streams {:>5.2} % {wake_ups_per_s:>6.0} wake-ups/s", cpu_share * 1e2);
             }

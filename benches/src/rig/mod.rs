@@ -51,6 +51,9 @@ pub enum RigError {
         /// Number of the message that arrived.
         found: u64,
     },
+    /// The run was ended before everything was measured.
+    #[error("stopped before everything was measured")]
+    Stopped,
     /// A report could not be written.
     #[error("cannot write {path}")]
     Report {

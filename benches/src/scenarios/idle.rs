@@ -26,6 +26,8 @@ pub const WITH_STREAM: &str = "gannet-with-stream";
 /// How long a driver may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PATIENCE_NS: i64 = PATIENCE.as_nanos() as i64;
+/// How long a wish to end the run may go unnoticed.
+const ATTENTION: Duration = Duration::from_millis(500);
 /// What starting costs is over after this long.
 const SETTLE: Duration = Duration::from_millis(1500);
 
@@ -40,17 +42,19 @@ pub struct Options {
     pub watch: Duration,
 }
 
-/// Runs the scenario; `on_round` hears of each part before it starts.
+/// Runs the scenario; `on_round` hears of each part before it starts, and may end the run.
 ///
 /// # Errors
 ///
 /// [`RigError`] when the driver does not start, or the kernel does not account for its threads.
-pub fn run(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+pub fn run(
+    options: &Options,
+    mut on_round: impl FnMut(&str) -> Result<(), RigError>,
+) -> Result<Vec<Measurement>, RigError> {
     let dir = private_dir();
     let driver = Driver::start(options, &dir)?;
     std::thread::sleep(SETTLE);
-    on_round("without clients");
-    let alone = driver.watch(options)?;
+    let alone = driver.watch(options, || on_round("without clients"))?;
 
     let context = Context::new().dir(&dir).client_name("idle").driver_timeout(PATIENCE);
     let client = Client::connect(context).map_err(|error| failed("cannot connect", error))?;
@@ -58,8 +62,7 @@ pub fn run(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Meas
     let _publication =
         client.add_exclusive_publication("aeron:ipc", 1).map_err(|error| failed("cannot publish", error))?;
     std::thread::sleep(SETTLE);
-    on_round("with a stream");
-    let with_stream = driver.watch(options)?;
+    let with_stream = driver.watch(options, || on_round("with a stream"))?;
     Ok(vec![Measurement::idle(NAME, GANNET, alone), Measurement::idle(NAME, WITH_STREAM, with_stream)])
 }
 
@@ -117,10 +120,21 @@ impl Driver {
         }
     }
 
-    /// What the process takes from now on for as long as the options say.
-    fn watch(&self, options: &Options) -> Result<Details, RigError> {
+    /// What the process takes from now on for as long as the options say, and nobody ends that.
+    fn watch(
+        &self,
+        options: &Options,
+        mut on_watch: impl FnMut() -> Result<(), RigError>,
+    ) -> Result<Details, RigError> {
+        on_watch()?;
         let (begin_ns, before) = (now_ns(), self.usage()?);
-        std::thread::sleep(options.watch);
+        let mut left = options.watch;
+        while !left.is_zero() {
+            let next = left.min(ATTENTION);
+            std::thread::sleep(next);
+            left -= next;
+            on_watch()?;
+        }
         let (end_ns, after) = (now_ns(), self.usage()?);
         let watched_s = (end_ns - begin_ns) as f64 / 1e9;
         Ok(Details::Idle {
@@ -162,7 +176,7 @@ mod tests {
             profile: Profile::Frugal,
             watch: Duration::from_millis(1),
         };
-        let error = run(&options, |_| {}).expect_err("there is no such program").to_string();
+        let error = run(&options, |_| Ok(())).expect_err("there is no such program").to_string();
         assert!(error.contains("/no/such/gannet-driver"), "{error}");
     }
 }

@@ -55,7 +55,7 @@ impl Options {
     }
 }
 
-/// Runs the scenario over `systems`; `on_round` hears of each round before it starts.
+/// Runs the scenario over `systems`; `on_round` hears of each round before it starts, and may end the run.
 ///
 /// # Errors
 ///
@@ -63,7 +63,7 @@ impl Options {
 pub fn run(
     systems: &mut [Box<dyn System>],
     options: &Options,
-    mut on_round: impl FnMut(&str),
+    mut on_round: impl FnMut(&str) -> Result<(), RigError>,
 ) -> Result<Vec<Measurement>, RigError> {
     let mut results = echo(systems, options, &mut on_round)?;
     for &size in &options.throughput_sizes {
@@ -75,7 +75,7 @@ pub fn run(
 fn echo(
     systems: &mut [Box<dyn System>],
     options: &Options,
-    on_round: &mut impl FnMut(&str),
+    on_round: &mut impl FnMut(&str) -> Result<(), RigError>,
 ) -> Result<Vec<Measurement>, RigError> {
     let plan = EchoPlan {
         size: options.echo_size,
@@ -87,7 +87,7 @@ fn echo(
     let mut totals = vec![EchoOutcome::default(); systems.len()];
     for round in 1..=options.rounds {
         for (system, total) in systems.iter_mut().zip(&mut totals) {
-            on_round(&format!("round trip {} B, {}, round {round} of {}", plan.size, system.name(), options.rounds));
+            on_round(&format!("round trip {} B, {}, round {round} of {}", plan.size, system.name(), options.rounds))?;
             let outcome = system.echo(&plan)?;
             total.latencies.merge(&outcome.latencies);
             total.lost += outcome.lost;
@@ -103,18 +103,18 @@ fn throughput(
     systems: &mut [Box<dyn System>],
     options: &Options,
     size: usize,
-    on_round: &mut impl FnMut(&str),
+    on_round: &mut impl FnMut(&str) -> Result<(), RigError>,
 ) -> Result<Vec<Measurement>, RigError> {
     let plan = ThroughputPlan { size, duration_ms: options.throughput_round_ms, streams: 1, cores: options.cores };
     let mut totals = vec![ThroughputRounds::default(); systems.len()];
     // In its first round a system comes to use the pages of its logs for the first time, and waits for the kernel to map them.
     for system in &mut *systems {
-        on_round(&format!("throughput {size} B, {}, a round that does not count", system.name()));
+        on_round(&format!("throughput {size} B, {}, a round that does not count", system.name()))?;
         system.throughput(&plan)?;
     }
     for round in 1..=options.rounds {
         for (system, total) in systems.iter_mut().zip(&mut totals) {
-            on_round(&format!("throughput {size} B, {}, round {round} of {}", system.name(), options.rounds));
+            on_round(&format!("throughput {size} B, {}, round {round} of {}", system.name(), options.rounds))?;
             total.add(system.throughput(&plan)?);
         }
     }
@@ -148,7 +148,11 @@ mod tests {
             ..Options::default()
         };
         let mut rounds = 0;
-        let results = run(&mut [Box::new(Floor::new(4096))], &options, |_| rounds += 1).expect("the floor cannot fail");
+        let results = run(&mut [Box::new(Floor::new(4096))], &options, |_| {
+            rounds += 1;
+            Ok(())
+        })
+        .expect("the floor cannot fail");
         assert_eq!(rounds, 8, "two of each kind and size, and for throughput one more that does not count");
         let sizes: Vec<_> = results.iter().map(|result| (result.size, result.ratio_to_floor)).collect();
         assert_eq!(sizes, [(32, Some(1.0)), (32, Some(1.0)), (1024, Some(1.0))]);

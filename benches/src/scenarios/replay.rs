@@ -85,12 +85,15 @@ impl Drop for Scratch {
 /// # Errors
 ///
 /// [`RigError`] when a recording cannot be made or replayed.
-pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+pub fn run(
+    options: &Options,
+    mut progress: impl FnMut(&str) -> Result<(), RigError>,
+) -> Result<Vec<Measurement>, RigError> {
     let scratch = Scratch(options.dir.join(format!("gannet-bench-replay-{}", std::process::id())));
     let mut live = Gannet::open(options.term_length)?;
     let mut results = Vec::new();
     for &size in &options.sizes {
-        progress(&format!("replay: {size} bytes, recording"));
+        progress(&format!("replay: {size} bytes, recording"))?;
         let dir = scratch.0.join(size.to_string());
         let messages = record(&dir, size, options)?;
         let mut replays = Replays::open(&dir, messages, options.cores)?;
@@ -98,7 +101,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Vec<Meas
         let mut rounds = [(); 4].map(|()| ThroughputRounds::default());
         // The first round warms up, and does not count.
         for round in 0..=options.rounds {
-            progress(&format!("replay: {size} bytes, round {round} of {}", options.rounds));
+            progress(&format!("replay: {size} bytes, round {round} of {}", options.rounds))?;
             let plan = ThroughputPlan { size, duration_ms: options.floor_round_ms, streams: 1, cores: options.cores };
             let outcomes = [
                 live.throughput(&plan)?,
@@ -311,7 +314,7 @@ mod tests {
             rounds: 1,
             cores: Cores { near: None, far: None },
         };
-        let results = run(&options, |_| {}).expect("it runs");
+        let results = run(&options, |_| Ok(())).expect("it runs");
         let systems: Vec<_> = results.iter().map(|result| (result.system.as_str(), result.lost)).collect();
         assert_eq!(systems, [("floor", 0), ("from-memory", 0), ("gannet", 0), ("verifying", 0)]);
         assert_eq!([1, 2, 3].map(|at: usize| results[at].samples), [(1 << 20) / 96; 3]);

@@ -103,12 +103,15 @@ impl Options {
     }
 }
 
-/// Runs the scenario; `on_slice` hears of each slice before it starts.
+/// Runs the scenario; `on_slice` hears of each slice before it starts, and may end the run.
 ///
 /// # Errors
 ///
 /// [`RigError`] when the driver or a client fails, or messages stop arriving.
-pub fn run(options: &Options, on_slice: impl FnMut(&str) + Send) -> Result<Vec<Measurement>, RigError> {
+pub fn run(
+    options: &Options,
+    on_slice: impl FnMut(&str) -> Result<(), RigError> + Send,
+) -> Result<Vec<Measurement>, RigError> {
     // Threads run where the one that started them does, unless they say otherwise: all but the stream's stay on its core.
     std::thread::scope(|scope| {
         let run = scope.spawn(|| {
@@ -119,7 +122,10 @@ pub fn run(options: &Options, on_slice: impl FnMut(&str) + Send) -> Result<Vec<M
     })
 }
 
-fn run_here(options: &Options, mut on_slice: impl FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+fn run_here(
+    options: &Options,
+    mut on_slice: impl FnMut(&str) -> Result<(), RigError>,
+) -> Result<Vec<Measurement>, RigError> {
     let mut config = DriverConfig::for_profile(options.profile);
     config.timeouts.timer_interval = TIMER_INTERVAL;
     // A machine that others use too may keep any thread waiting for a while.
@@ -143,7 +149,7 @@ fn run_here(options: &Options, mut on_slice: impl FnMut(&str)) -> Result<Vec<Mea
     let mut visitor = Visitor::open(driver.dir(), options)?;
     for slice in 1..=options.slices {
         for Part { name, is_floor, disturbed, total } in &mut parts {
-            on_slice(&format!("{name}, slice {slice} of {}", options.slices));
+            on_slice(&format!("{name}, slice {slice} of {}", options.slices))?;
             let visitor = disturbed.then_some(&mut visitor);
             let outcome = if *is_floor {
                 one_slice(&mut NoStream::default(), &plan, visitor, total)?
@@ -356,7 +362,11 @@ mod tests {
             ..Options::default()
         };
         let mut slices = 0;
-        let results = run(&options, |_| slices += 1).expect("an embedded driver starts anywhere");
+        let results = run(&options, |_| {
+            slices += 1;
+            Ok(())
+        })
+        .expect("an embedded driver starts anywhere");
         assert_eq!(slices, 8);
         let samples: Vec<_> = results.iter().map(|result| (result.system.as_str(), result.samples)).collect();
         assert_eq!(samples, [(FLOOR, 200), (GANNET, 200), (FLOOR_DISTURBED, 200), (DISTURBED, 200)]);

@@ -3,6 +3,7 @@
 
 mod connection;
 mod exit;
+mod input;
 mod moments;
 mod output;
 mod progress;
@@ -12,6 +13,7 @@ mod values;
 
 pub(crate) use connection::{Connection, DriverPatience};
 pub(crate) use exit::{Outcome, Unsuccessful, Usage, exit};
+pub(crate) use input::StoppableInput;
 pub(crate) use moments::{moment, show_moment, utc};
 pub(crate) use output::{Output, hex, seconds, seconds_since, tell, with_separators};
 pub(crate) use progress::Progress;

@@ -10,6 +10,7 @@ mod seeing;
 #[expect(unreachable_pub, reason = "shared with tests of other crates")]
 #[path = "../../../engine/tests/support/skip.rs"]
 mod skip;
+mod stopping;
 mod streams;
 mod support;
 mod terminating;

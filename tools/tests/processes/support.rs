@@ -3,7 +3,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -157,22 +157,42 @@ pub(crate) struct Ended {
 
 impl Process {
     pub(crate) fn spawn(command: &mut Command, input: Option<&[u8]>) -> Self {
-        let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
+        match input {
+            // What it is given ends there.
+            Some(input) => Self::spawn_fed(command, input).0,
+            None => Self::start(command.stdin(Stdio::null())),
+        }
+    }
+
+    /// Starts one whose input has more to come.
+    pub(crate) fn spawn_fed(command: &mut Command, input: &[u8]) -> (Self, ChildStdin) {
+        let mut process = Self::start(command.stdin(Stdio::piped()));
+        let mut stdin = process.child.stdin.take().expect("it has an input");
+        match stdin.write_all(input) {
+            // One that has nothing to do with its input may have ended by now.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            outcome => outcome.expect("it reads its input"),
+        }
+        (process, stdin)
+    }
+
+    fn start(command: &mut Command) -> Self {
         let mut child = command
-            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
-            match stdin.write_all(input) {
-                // One that has nothing to do with its input may have ended by now.
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
-                outcome => outcome.expect("it reads its input"),
-            }
-        }
         let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
         Self { child, stdout, stderr }
+    }
+
+    /// Whether it has begun to listen for a signal.
+    pub(crate) fn hears(&self, signal: Signal) -> bool {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("it is our child, and not waited for yet");
+        let digits = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("the system says so");
+        let caught = u64::from_str_radix(digits.trim(), 16).expect("a number");
+        caught & (1 << (signal.as_raw() - 1)) != 0
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -62,7 +62,7 @@ fn over_ipc(rounds: Option<u32>, term_length: Option<usize>) -> Result<Vec<Measu
         Box::new(AeronIpc::open(options.term_length)?),
     ];
     introduce(&systems);
-    Ok(ipc::run(&mut systems, &options, |_| {})?)
+    Ok(ipc::run(&mut systems, &options, |_| Ok(()))?)
 }
 
 fn over_udp(rounds: Option<u32>, tuned: bool) -> Result<Vec<Measurement>, Box<dyn Error>> {
@@ -84,7 +84,7 @@ fn over_udp(rounds: Option<u32>, tuned: bool) -> Result<Vec<Measurement>, Box<dy
     }
     systems.push(Box::new(AeronUdp::open(aeron_udp::UdpSettings { term_length, mtu, window, tuned })?));
     introduce(&systems);
-    Ok(udp::run(&mut systems, &options, |_| {})?)
+    Ok(udp::run(&mut systems, &options, |_| Ok(()))?)
 }
 
 fn introduce(systems: &[Box<dyn System>]) {

@@ -21,7 +21,7 @@ use crate::rig::schedule::now_ns;
 use crate::systems::FLOOR;
 use crate::systems::gannet::GANNET;
 
-use super::{NAME, Options, failed, journal_dir, journal_options};
+use super::{NAME, Options, Progress, failed, journal_dir, journal_options};
 
 /// Before each round, in nanoseconds: the journal's helper thread is to have nothing left to do from the round before.
 const SETTLE_NS: i64 = 100_000_000;
@@ -102,7 +102,7 @@ impl Target for Timed {
 }
 
 /// What the machine does by itself, the floor's result, and then the journal's.
-pub(super) fn run(dir: &Path, options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+pub(super) fn run(dir: &Path, options: &Options, progress: &mut Progress<'_>) -> Result<Vec<Measurement>, RigError> {
     // The journal's threads, which begin with it and with its first appender, run where whoever begins them does: not where is measured.
     pin(options.cores.far);
     let journal = Journal::create(journal_dir(dir), &journal_options(options)).map_err(failed("make a journal"))?;
@@ -115,7 +115,7 @@ pub(super) fn run(dir: &Path, options: &Options, progress: &mut dyn FnMut(&str))
     // The first round warms up, and does not count.
     for round in 0..=options.rounds {
         for (system, timings) in SYSTEMS.into_iter().zip(&mut timings) {
-            progress(&format!("journal: {system}, round {round} of {}", options.rounds));
+            progress(&format!("journal: {system}, round {round} of {}", options.rounds))?;
             settle.idle_once();
             let before = journal.tail().get() / options.segment_length;
             let mut timed = match system {
@@ -238,7 +238,7 @@ mod tests {
             parts: vec![Part::Append],
             ..Options::default()
         };
-        let results = run(&options, |_| {}).expect("it runs");
+        let results = run(&options, |_| Ok(())).expect("it runs");
         let systems: Vec<_> = results.iter().map(|result| (result.system.as_str(), result.samples)).collect();
         assert_eq!(systems, SYSTEMS.map(|system| (system, 100_000)));
         for (index, result) in results.iter().enumerate() {

@@ -107,6 +107,9 @@ impl Default for Options {
     }
 }
 
+/// Hears of each round before it starts, and may end the run.
+type Progress<'a> = dyn FnMut(&str) -> Result<(), RigError> + 'a;
+
 /// A directory that is removed when the run is over, however it ends.
 struct Scratch(PathBuf);
 
@@ -122,7 +125,10 @@ impl Drop for Scratch {
 /// # Errors
 ///
 /// [`RigError`] when files cannot be made or used, or another process does not answer.
-pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+pub fn run(
+    options: &Options,
+    mut progress: impl FnMut(&str) -> Result<(), RigError>,
+) -> Result<Vec<Measurement>, RigError> {
     let scratch = Scratch(options.dir.join(format!("gannet-bench-journal-{}", std::process::id())));
     let mut results = Vec::new();
     for part in &options.parts {

@@ -13,15 +13,15 @@ use crate::rig::schedule::now_ns;
 use crate::systems::gannet::GANNET;
 
 use super::sparse::Sparse;
-use super::{NAME, Options, failed};
+use super::{NAME, Options, Progress, failed};
 
 const LEFT: [(&str, LeftBy); 2] = [("after_kill", LeftBy::Kill), ("after_power_loss", LeftBy::PowerLoss)];
 
-pub(super) fn run(dir: &Path, options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+pub(super) fn run(dir: &Path, options: &Options, progress: &mut Progress<'_>) -> Result<Vec<Measurement>, RigError> {
     pin(options.cores.near);
     let mut journals = Vec::new();
     for length in [options.large / 16, options.large] {
-        progress(&format!("journal: making one of {} MB", length / 1_000_000));
+        progress(&format!("journal: making one of {} MB", length / 1_000_000))?;
         let dir = dir.join(length.to_string());
         journals.push((Sparse::create(&dir, length)?, dir));
     }
@@ -29,7 +29,7 @@ pub(super) fn run(dir: &Path, options: &Options, progress: &mut dyn FnMut(&str))
     for round in 0..=options.rounds {
         for ((what, left_by), latencies) in LEFT.iter().zip(&mut latencies) {
             for ((sparse, dir), latencies) in journals.iter().zip(latencies) {
-                progress(&format!("journal: opening {what}, round {round} of {}", options.rounds));
+                progress(&format!("journal: opening {what}, round {round} of {}", options.rounds))?;
                 sparse.leave(*left_by == LeftBy::Kill)?;
                 let start_ns = now_ns();
                 let journal = Journal::open(dir).map_err(failed("open the journal"))?;

@@ -12,20 +12,20 @@ use crate::rig::measurement::{Details, Measurement};
 use crate::rig::schedule::now_ns;
 use crate::systems::gannet::GANNET;
 
-use super::{NAME, Options, Role, failed, journal_dir, journal_options, number, other_process, say, words};
+use super::{NAME, Options, Progress, Role, failed, journal_dir, journal_options, number, other_process, say, words};
 
 /// One process in results. Both are [`GANNET`].
 const ONE: &str = "gannet-one-process";
 /// Between the order and the moment when they begin, in nanoseconds.
 const LEAD_NS: i64 = 20_000_000;
 
-pub(super) fn run(dir: &Path, options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+pub(super) fn run(dir: &Path, options: &Options, progress: &mut Progress<'_>) -> Result<Vec<Measurement>, RigError> {
     let mut processes = [other_process(Role::Append, options)?, other_process(Role::Append, options)?];
     let cores = [options.cores.near, options.cores.far];
     let mut rates = [Vec::new(), Vec::new()];
     for round in 0..=options.rounds {
         for (index, count) in [1, 2].into_iter().enumerate() {
-            progress(&format!("journal: {count} processes, round {round} of {}", options.rounds));
+            progress(&format!("journal: {count} processes, round {round} of {}", options.rounds))?;
             let rate = round_of(dir, &mut processes[..count], &cores, options)?;
             if round > 0 {
                 rates[index].push(rate);

@@ -14,7 +14,7 @@ use crate::rig::schedule::now_ns;
 use crate::systems::FLOOR;
 use crate::systems::gannet::GANNET;
 
-use super::{NAME, Options, failed, journal_dir, journal_options};
+use super::{NAME, Options, Progress, failed, journal_dir, journal_options};
 
 /// Bytes of messages and headers that are read in a round: two segments, unless these are of another length.
 const SEGMENTS: i64 = 2;
@@ -23,7 +23,7 @@ const LARGER: usize = 1_024;
 /// Messages that are polled for at a time.
 const BATCH: usize = 256;
 
-pub(super) fn run(dir: &Path, options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+pub(super) fn run(dir: &Path, options: &Options, progress: &mut Progress<'_>) -> Result<Vec<Measurement>, RigError> {
     let mut results = Vec::new();
     let sizes = if options.size == LARGER { vec![LARGER] } else { vec![options.size, LARGER] };
     for size in sizes {
@@ -36,7 +36,7 @@ fn of_size(
     dir: &Path,
     options: &Options,
     size: usize,
-    progress: &mut dyn FnMut(&str),
+    progress: &mut Progress<'_>,
 ) -> Result<[Measurement; 2], RigError> {
     pin(options.cores.near);
     let path = journal_dir(dir);
@@ -60,7 +60,7 @@ fn of_size(
             progress(&format!(
                 "journal: reading messages of {size} bytes, {system}, round {round} of {}",
                 options.rounds
-            ));
+            ))?;
             let start_ns = now_ns();
             match index {
                 0 => copy.run(bytes),
@@ -149,7 +149,7 @@ mod tests {
             parts: vec![Part::Read],
             ..Options::default()
         };
-        let results = run(&options, |_| {}).expect("it runs");
+        let results = run(&options, |_| Ok(())).expect("it runs");
         let systems: Vec<_> = results.iter().map(|result| (result.system.as_str(), result.size)).collect();
         assert_eq!(systems, [("floor", 64), ("gannet", 64), ("floor", 1_024), ("gannet", 1_024)]);
         assert!(results[1].ratio_to_floor.is_some() && results[3].bytes_per_s > Some(0.0));

@@ -15,18 +15,18 @@ use crate::rig::schedule::now_ns;
 use crate::systems::gannet::GANNET;
 
 use super::sparse::{Sparse, time_of};
-use super::{NAME, Options, failed};
+use super::{NAME, Options, Progress, failed};
 
 /// Of each journal and way, in each round.
 const SEEKS: u32 = 1_000;
 const WAYS: [&str; 2] = ["sequence", "time"];
 
-pub(super) fn run(dir: &Path, options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+pub(super) fn run(dir: &Path, options: &Options, progress: &mut Progress<'_>) -> Result<Vec<Measurement>, RigError> {
     pin(options.cores.near);
     let lengths = [options.large / 16, options.large];
     let mut journals = Vec::new();
     for length in lengths {
-        progress(&format!("journal: making one of {} MB", length / 1_000_000));
+        progress(&format!("journal: making one of {} MB", length / 1_000_000))?;
         let dir = dir.join(length.to_string());
         let sparse = Sparse::create(&dir, length)?;
         sparse.leave(true)?;
@@ -42,7 +42,7 @@ pub(super) fn run(dir: &Path, options: &Options, progress: &mut dyn FnMut(&str))
     for round in 0..=options.rounds {
         for (way, latencies) in WAYS.iter().zip(&mut latencies) {
             for ((sparse, tailer), latencies) in journals.iter_mut().zip(latencies) {
-                progress(&format!("journal: finding by {way}, round {round} of {}", options.rounds));
+                progress(&format!("journal: finding by {way}, round {round} of {}", options.rounds))?;
                 for _ in 0..SEEKS {
                     let latency_ns = seek(tailer, way, random() % sparse.messages)?;
                     if round > 0 {
@@ -101,7 +101,7 @@ mod tests {
             parts: vec![Part::Seek, Part::Open],
             ..Options::default()
         };
-        let results = run(&options, |_| {}).expect("it runs");
+        let results = run(&options, |_| Ok(())).expect("it runs");
         let by: Vec<_> = results
             .iter()
             .map(|result| match &result.details {

@@ -17,7 +17,7 @@ use crate::rig::measurement::Measurement;
 use crate::rig::schedule::{Schedule, now_ns};
 use crate::systems::gannet::GANNET;
 
-use super::{NAME, Options, Role, failed, journal_dir, journal_options, number, other_process, say, words};
+use super::{NAME, Options, Progress, Role, failed, journal_dir, journal_options, number, other_process, say, words};
 
 /// The stream over IPC in results.
 const IPC: &str = "gannet-ipc";
@@ -31,7 +31,7 @@ const LAST: i64 = -1;
 /// How long either end waits for the other, in nanoseconds.
 const PATIENCE_NS: i64 = 60_000_000_000;
 
-pub(super) fn run(dir: &Path, options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+pub(super) fn run(dir: &Path, options: &Options, progress: &mut Progress<'_>) -> Result<Vec<Measurement>, RigError> {
     pin(options.cores.near);
     let core = options.cores.far.map_or(-1, |core| core as i64);
     let size = options.size.max(8);
@@ -58,7 +58,7 @@ pub(super) fn run(dir: &Path, options: &Options, progress: &mut dyn FnMut(&str))
     let mut latencies = [LatencyHistogram::default(), LatencyHistogram::default()];
     for round in 0..=options.rounds {
         for (index, system) in [IPC, GANNET].into_iter().enumerate() {
-            progress(&format!("journal: seen by another process, {system}, round {round} of {}", options.rounds));
+            progress(&format!("journal: seen by another process, {system}, round {round} of {}", options.rounds))?;
             let seen = match index {
                 0 => send(&mut subscriber, size, |message| publish(&mut publication, message))?,
                 _ => send(&mut tailer, size, |message| append(&mut appender, message))?,

@@ -26,11 +26,14 @@ const PATIENCE_NS: i64 = 60_000_000_000;
 /// # Errors
 ///
 /// [`RigError`] when a driver does not start or the kernel does not account for its threads.
-pub fn idle(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+pub fn idle(
+    options: &Options,
+    mut on_round: impl FnMut(&str) -> Result<(), RigError>,
+) -> Result<Vec<Measurement>, RigError> {
     if options.idle_streams == 0 {
         return Ok(Vec::new());
     }
-    on_round(&format!("connecting {} idle streams", options.idle_streams));
+    on_round(&format!("connecting {} idle streams", options.idle_streams))?;
     let (publisher, subscriber) = (IdleEnd::start()?, IdleEnd::start()?);
     let channel = format!("aeron:udp?endpoint=127.0.0.1:{}|term-length=64k", free_port()?);
     let mut subscription = subscriber.client.add_subscription(&channel, STREAM).map_err(failed("cannot subscribe"))?;
@@ -48,7 +51,7 @@ pub fn idle(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Mea
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    on_round(&format!("watching {} idle streams", publications.len()));
+    on_round(&format!("watching {} idle streams", publications.len()))?;
     let threads = [("publishing", publisher.network_thread()?), ("subscribing", subscriber.network_thread()?)];
     let usages = || -> Result<Vec<Usage>, RigError> { threads.iter().map(|(_, id)| Usage::of_thread(id)).collect() };
     let (begin_ns, before) = (now_ns(), usages()?);
@@ -110,7 +113,7 @@ mod tests {
 
     #[test]
     fn idle_streams_are_watched() {
-        let results = idle(&short(), |_| {}).expect("drivers start anywhere");
+        let results = idle(&short(), |_| Ok(())).expect("drivers start anywhere");
         let sides: Vec<_> = results
             .iter()
             .filter_map(|result| match &result.details {

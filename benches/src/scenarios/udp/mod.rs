@@ -104,7 +104,7 @@ pub fn systems(options: &Options) -> Result<Vec<Box<dyn System>>, RigError> {
     Ok(systems)
 }
 
-/// Runs round trips and throughput over `systems`; `on_round` hears of each round before it starts.
+/// Runs round trips and throughput over `systems`; `on_round` hears of each round before it starts, and may end the run.
 ///
 /// # Errors
 ///
@@ -112,7 +112,7 @@ pub fn systems(options: &Options) -> Result<Vec<Box<dyn System>>, RigError> {
 pub fn run(
     systems: &mut [Box<dyn System>],
     options: &Options,
-    mut on_round: impl FnMut(&str),
+    mut on_round: impl FnMut(&str) -> Result<(), RigError>,
 ) -> Result<Vec<Measurement>, RigError> {
     let mut results = echo(systems, options, &mut on_round)?;
     for &size in &options.throughput_sizes {
@@ -127,7 +127,10 @@ pub fn run(
 /// # Errors
 ///
 /// As [`run`].
-pub fn variations(options: &Options, mut on_round: impl FnMut(&str)) -> Result<Vec<Measurement>, RigError> {
+pub fn variations(
+    options: &Options,
+    mut on_round: impl FnMut(&str) -> Result<(), RigError>,
+) -> Result<Vec<Measurement>, RigError> {
     let mut results = Vec::new();
     for &transport in &options.transports {
         // Shorter terms: a hundred streams have a hundred logs at each end.
@@ -155,7 +158,7 @@ fn variation(
     plain: UdpSettings,
     varied: UdpSettings,
     options: &Options,
-    on_round: &mut impl FnMut(&str),
+    on_round: &mut impl FnMut(&str) -> Result<(), RigError>,
 ) -> Result<Measurement, RigError> {
     let mut systems: Vec<Box<dyn System>> = Vec::new();
     let mut plans = Vec::new();
@@ -183,7 +186,7 @@ fn ratio(ours: Option<f64>, theirs: Option<f64>) -> Option<f64> {
 fn echo(
     systems: &mut [Box<dyn System>],
     options: &Options,
-    on_round: &mut impl FnMut(&str),
+    on_round: &mut impl FnMut(&str) -> Result<(), RigError>,
 ) -> Result<Vec<Measurement>, RigError> {
     let plan = EchoPlan {
         size: options.echo_size,
@@ -195,7 +198,7 @@ fn echo(
     let mut totals = vec![EchoOutcome::default(); systems.len()];
     for number in 1..=options.rounds {
         for (index, total) in totals.iter_mut().enumerate() {
-            on_round(&format!("round trip, {}, round {number} of {}", describe(&*systems[index]), options.rounds));
+            on_round(&format!("round trip, {}, round {number} of {}", describe(&*systems[index]), options.rounds))?;
             let outcome = systems[index].echo(&plan)?;
             total.latencies.merge(&outcome.latencies);
             total.lost += outcome.lost;
@@ -215,7 +218,7 @@ fn throughput(
     systems: &mut [Box<dyn System>],
     plans: &[ThroughputPlan],
     rounds: u32,
-    on_round: &mut impl FnMut(&str),
+    on_round: &mut impl FnMut(&str) -> Result<(), RigError>,
 ) -> Result<Vec<Measurement>, RigError> {
     let mut totals = vec![ThroughputRounds::default(); systems.len()];
     let mut calls = vec![[0_u64; 2]; systems.len()];
@@ -226,7 +229,7 @@ fn throughput(
                 "throughput {} B, {}, round {number} of {rounds}",
                 plan.size,
                 describe(&*systems[index])
-            ));
+            ))?;
             let before = systems[index].calls().unwrap_or_default();
             totals[index].add(systems[index].throughput(plan)?);
             let after = systems[index].calls().unwrap_or_default();
@@ -287,7 +290,7 @@ mod tests {
     fn each_system_has_a_result_of_each_kind_and_size() {
         let options = short();
         let mut systems = systems(&options).expect("drivers start anywhere");
-        let results = run(&mut systems, &options, |_| {}).expect("both ends are connected");
+        let results = run(&mut systems, &options, |_| Ok(())).expect("both ends are connected");
         let found: Vec<_> = results.iter().map(|result| (result.system.as_str(), result.size)).collect();
         let sizes = [options.echo_size, 32, 65_536];
         let expected = sizes.into_iter().flat_map(|size| [("floor", size), ("gannet", size), ("gannet", size)]);
@@ -302,7 +305,7 @@ mod tests {
 
     #[test]
     fn streams_and_loss_are_compared_with_one_stream_and_none() {
-        let results = variations(&short(), |_| {}).expect("both ends are connected");
+        let results = variations(&short(), |_| Ok(())).expect("both ends are connected");
         let details: Vec<_> = results
             .iter()
             .map(|result| match result.details {

@@ -10,8 +10,8 @@ use gannet_benches::rig::measurement::{Details, Measurement};
 use gannet_benches::scenarios::idle;
 use gannet_driver::config::Profile;
 
-use super::{Reporting, progress};
-use crate::cli::{Outcome, Output, positive_duration, profile};
+use super::{Reporting, on_round};
+use crate::cli::{Outcome, Output, Stop, positive_duration, profile};
 
 /// The CPU time of a driver process that has nothing to do
 ///
@@ -33,7 +33,7 @@ pub(super) struct Args {
 }
 
 /// Runs the scenario.
-pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+pub(super) fn run(args: &Args, stop: &Stop, out: &mut Output) -> Outcome {
     let driver = match &args.driver {
         Some(path) => path.clone(),
         None => std::env::current_exe().context("cannot tell where this program is")?.with_file_name("gannet-driver"),
@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let environment = Environment::read(Cores { near: None, far: None });
     let notes = [format!("{} --profile {}", options.driver.display(), options.profile)];
     args.reporting.begin(&environment, &notes, out)?;
-    let results = idle::run(&options, progress)?;
+    let results = idle::run(&options, on_round(stop))?;
     args.reporting.end(&environment, &notes, &results, out, describe)
 }
 

@@ -9,8 +9,8 @@ use gannet_benches::systems::floor::Floor;
 use gannet_benches::systems::gannet::Gannet;
 use gannet_benches::systems::handover::Handover;
 
-use super::{Reporting, figures, progress};
-use crate::cli::{Outcome, Output, count_in, power_of_two};
+use super::{Reporting, figures, on_round};
+use crate::cli::{Outcome, Output, Stop, count_in, power_of_two};
 
 /// Round trips and throughput over shared memory between two threads, each on its own core
 ///
@@ -32,7 +32,7 @@ pub(super) struct Args {
 }
 
 /// Runs the scenario.
-pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+pub(super) fn run(args: &Args, stop: &Stop, out: &mut Output) -> Outcome {
     let options = ipc::Options {
         rounds: args.rounds,
         echo_rate_per_s: args.rate,
@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let environment = Environment::read(options.cores);
     let notes: Vec<_> = systems.iter().map(|system| format!("{}: {}", system.name(), system.describe())).collect();
     args.reporting.begin(&environment, &notes, out)?;
-    let results = ipc::run(&mut systems, &options, progress)?;
+    let results = ipc::run(&mut systems, &options, on_round(stop))?;
     args.reporting.end(&environment, &notes, &results, out, describe)
 }
 

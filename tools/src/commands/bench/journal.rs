@@ -9,8 +9,8 @@ use gannet_benches::rig::environment::Environment;
 use gannet_benches::rig::measurement::{Details, Kind, Measurement};
 use gannet_benches::scenarios::journal::{self, Part, Role};
 
-use super::{Reporting, latencies, progress};
-use crate::cli::{Outcome, Output, bytes_in, count_in};
+use super::{Reporting, latencies, on_round};
+use crate::cli::{Outcome, Output, Stop, bytes_in, count_in};
 
 /// The cost of each part of a journal, compared with a floor
 ///
@@ -120,7 +120,7 @@ enum StampArg {
 }
 
 /// Runs the scenario.
-pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+pub(super) fn run(args: &Args, stop: &Stop, out: &mut Output) -> Outcome {
     if let Some(role) = args.child {
         return Ok(journal::child(role.role())?);
     }
@@ -153,7 +153,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         options.stamps
     )];
     args.reporting.begin(&environment, &notes, out)?;
-    let results = journal::run(&options, progress)?;
+    let results = journal::run(&options, on_round(stop))?;
     args.reporting.end(&environment, &notes, &results, out, describe)
 }
 

@@ -12,12 +12,13 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use gannet_benches::rig::RigError;
 use gannet_benches::rig::environment::Environment;
 use gannet_benches::rig::histogram::show_ns;
 use gannet_benches::rig::html;
 use gannet_benches::rig::measurement::{Kind, Measurement};
 
-use crate::cli::{Outcome, Output, with_separators};
+use crate::cli::{Outcome, Output, Stop, with_separators};
 
 /// Measure latency and throughput, compared with the machine's own floor in the same run
 #[derive(Debug, clap::Args)]
@@ -49,13 +50,15 @@ struct Reporting {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
+    // Before anything is made that is to be removed again.
+    let stop = &Stop::listen()?;
     match &args.scenario {
-        Scenario::Ipc(args) => ipc::run(args, out),
-        Scenario::Udp(args) => udp::run(args, out),
-        Scenario::Stall(args) => stall::run(args, out),
-        Scenario::Idle(args) => idle::run(args, out),
-        Scenario::Journal(args) => journal::run(args, out),
-        Scenario::Replay(args) => replay::run(args, out),
+        Scenario::Ipc(args) => ipc::run(args, stop, out),
+        Scenario::Udp(args) => udp::run(args, stop, out),
+        Scenario::Stall(args) => stall::run(args, stop, out),
+        Scenario::Idle(args) => idle::run(args, stop, out),
+        Scenario::Journal(args) => journal::run(args, stop, out),
+        Scenario::Replay(args) => replay::run(args, stop, out),
     }
 }
 
@@ -123,6 +126,18 @@ fn latencies(result: &Measurement) -> String {
         at(result.p9999_ns),
         at(result.max_ns)
     )
+}
+
+/// What a scenario asks before each round, and in between where one takes long: it ends when the user wants to stop.
+fn on_round(stop: &Stop) -> impl FnMut(&str) -> Result<(), RigError> + Send {
+    move |round| {
+        if stop.is_wanted() {
+            clear_progress();
+            return Err(RigError::Stopped);
+        }
+        progress(round);
+        Ok(())
+    }
 }
 
 /// Says on a terminal which round is running.

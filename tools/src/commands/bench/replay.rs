@@ -7,8 +7,8 @@ use gannet_benches::rig::environment::Environment;
 use gannet_benches::rig::measurement::{Details, Measurement};
 use gannet_benches::scenarios::replay;
 
-use super::{Reporting, figures, progress};
-use crate::cli::{Outcome, Output, count_in};
+use super::{Reporting, figures, on_round};
+use crate::cli::{Outcome, Output, Stop, count_in};
 
 /// The throughput of a replay at full speed, compared with a publisher over shared memory
 ///
@@ -29,7 +29,7 @@ pub(super) struct Args {
 }
 
 /// Runs the scenario.
-pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+pub(super) fn run(args: &Args, stop: &Stop, out: &mut Output) -> Outcome {
     let defaults = replay::Options::default();
     let options = replay::Options {
         dir: args.dir.clone().unwrap_or_else(|| defaults.dir.clone()),
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
         options.term_length
     )];
     args.reporting.begin(&environment, &notes, out)?;
-    let results = replay::run(&options, progress)?;
+    let results = replay::run(&options, on_round(stop))?;
     args.reporting.end(&environment, &notes, &results, out, describe)
 }
 

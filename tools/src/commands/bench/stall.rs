@@ -9,8 +9,8 @@ use gannet_benches::rig::measurement::{Details, Measurement};
 use gannet_benches::scenarios::stall;
 use gannet_driver::config::Profile;
 
-use super::{Reporting, latencies, progress};
-use crate::cli::{Outcome, Output, count_in, duration, power_of_two, profile};
+use super::{Reporting, latencies, on_round};
+use crate::cli::{Outcome, Output, Stop, count_in, duration, power_of_two, profile};
 
 /// The latency of a stream while publications with large terms are added and removed beside it
 ///
@@ -42,7 +42,7 @@ pub(super) struct Args {
 }
 
 /// Runs the scenario.
-pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+pub(super) fn run(args: &Args, stop: &Stop, out: &mut Output) -> Outcome {
     let options = stall::Options {
         slices: args.slices,
         rate_per_s: args.rate,
@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let environment = Environment::read(options.cores);
     let notes = [options.describe()];
     args.reporting.begin(&environment, &notes, out)?;
-    let results = stall::run(&options, progress)?;
+    let results = stall::run(&options, on_round(stop))?;
     args.reporting.end(&environment, &notes, &results, out, describe)
 }
 

@@ -8,8 +8,8 @@ use gannet_benches::systems::System;
 use gannet_benches::systems::gannet_udp::UdpSettings;
 use gannet_driver::config::TransportName;
 
-use super::{Reporting, figures, progress};
-use crate::cli::{Outcome, Output, Usage, bytes_in, count_in, mtu, power_of_two};
+use super::{Reporting, figures, on_round};
+use crate::cli::{Outcome, Output, Stop, Usage, bytes_in, count_in, mtu, power_of_two};
 
 /// The longest message on any stream; one with short terms carries an eighth of a term at most.
 const MAX_MESSAGE_LENGTH: usize = 16 << 20;
@@ -91,7 +91,7 @@ impl Args {
 }
 
 /// Runs the scenario.
-pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+pub(super) fn run(args: &Args, stop: &Stop, out: &mut Output) -> Outcome {
     args.check()?;
     let transports = match args.transport {
         Some(TransportArg::Auto) => vec![TransportName::Auto],
@@ -116,11 +116,11 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let environment = Environment::read(options.cores);
     let notes: Vec<_> = systems.iter().map(|system| format!("{}: {}", system.name(), system.describe())).collect();
     args.reporting.begin(&environment, &notes, out)?;
-    let mut results = udp::run(&mut systems, &options, progress)?;
+    let mut results = udp::run(&mut systems, &options, on_round(stop))?;
     // They would take memory and, being drivers, are not idle when they are let go.
     drop::<Vec<Box<dyn System>>>(systems);
-    results.extend(udp::variations(&options, progress)?);
-    results.extend(udp::idle(&options, progress)?);
+    results.extend(udp::variations(&options, on_round(stop))?);
+    results.extend(udp::idle(&options, on_round(stop))?);
     args.reporting.end(&environment, &notes, &results, out, describe)
 }
 

@@ -1,18 +1,19 @@
 //! `gannet journal append`: lines of standard input, appended to a journal.
 
-use std::io::BufRead;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use gannet::journal::{Journal, JournalError, JournalOptions};
 use serde::Serialize;
 
-use crate::cli::{Outcome, Output, power_of_two};
+use crate::cli::{Outcome, Output, Stop, StoppableInput, power_of_two};
 
 /// Append the lines of standard input to a journal, each as a message
 ///
 /// Makes the journal if there is none. Other processes may append to it and read it at the same time. At the end of the
-/// input everything is put on stable storage.
+/// input, or when the command is stopped, everything is put on stable storage. A line that has not come whole by then
+/// is not appended.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The journal's directory
@@ -38,6 +39,7 @@ struct Line {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
+    let stop = Stop::listen()?;
     let journal = match Journal::open(&args.dir) {
         Err(JournalError::NotAJournal { .. }) => {
             let term_length = args.segment_length.min(1 << 20);
@@ -50,10 +52,15 @@ pub(super) fn run(args: &Args, out: &mut Output) -> Outcome {
     let start_position = journal.tail().get();
     let mut appender = journal.appender()?;
     let mut messages = 0;
-    let mut input = std::io::stdin().lock();
+    let mut input = BufReader::with_capacity(64 << 10, StoppableInput::new(&stop));
     let mut line = Vec::new();
-    while input.read_until(b'\n', &mut line).context("cannot read standard input")? > 0 {
-        let message = line.strip_suffix(b"\n").unwrap_or(&line);
+    while !stop.is_wanted() && input.read_until(b'\n', &mut line).context("cannot read standard input")? > 0 {
+        let message = match line.strip_suffix(b"\n") {
+            Some(message) => message,
+            // The last line, which need not have an end, or one that the rest of was not waited for.
+            None if stop.is_wanted() => break,
+            None => &line,
+        };
         appender.append(message).with_context(|| format!("cannot append line {}", messages + 1))?;
         messages += 1;
         line.clear();

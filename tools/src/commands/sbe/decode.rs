@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 
 use crate::capture::Capture;
-use crate::cli::{Outcome, Output, Stop, positive_count};
+use crate::cli::{Outcome, Output, Stop, StoppableInput, positive_count};
 use crate::sbe::{Decoder, Form, Frames, SchemaFlags};
 
 /// Decode messages by schema: from captures, a file, or standard input
@@ -61,11 +61,12 @@ pub(crate) fn run(args: &Args, out: &mut Output) -> Outcome {
     let schema = args.flags.open(&args.schema)?.schema;
     let form = if args.json { Form::Json } else { args.format };
     let decoder = Decoder::new(schema, args.frames, form);
-    let mut printer = Printer { form, out, decoder, packet: 0, count: args.count, stop: Stop::listen()? };
+    let stop = Stop::listen()?;
+    let mut printer = Printer { form, out, decoder, packet: 0, count: args.count, stop: &stop };
     if args.capture.is_empty() {
         let input: Box<dyn Read> = match &args.file {
             Some(path) => Box::new(File::open(path).with_context(|| format!("cannot read {}", path.display()))?),
-            None => Box::new(io::stdin().lock()),
+            None => Box::new(StoppableInput::new(&stop)),
         };
         let name = args.file.as_ref().map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
         printer.input(args.input, input, &name)?;
@@ -85,7 +86,7 @@ struct Printer<'o> {
     decoder: Decoder,
     packet: u64,
     count: Option<u64>,
-    stop: Stop,
+    stop: &'o Stop,
 }
 
 impl Printer<'_> {
@@ -116,7 +117,8 @@ impl Printer<'_> {
         match kind {
             Input::Raw => {
                 let bytes = read_packet(input, LONGEST_PACKET).with_context(cannot)?;
-                self.packet(&bytes)
+                // Part of a packet is none.
+                if self.is_done() { Ok(()) } else { self.packet(&bytes) }
             }
             Input::Hex => {
                 for (number, line) in BufReader::new(input).lines().enumerate() {

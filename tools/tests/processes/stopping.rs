@@ -1,0 +1,66 @@
+//! Commands that are stopped: they finish what they do and leave nothing behind, whichever signal it is.
+
+use gannet::journal::Journal;
+use rustix::process::Signal;
+
+use crate::sbe;
+use crate::support::{Process, eventually, gannet};
+
+const SIGNALS: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
+
+#[test]
+fn what_a_measurement_has_made_is_removed() {
+    for signal in SIGNALS {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().to_str().expect("a plain path");
+        let files = || std::fs::read_dir(dir.path()).expect("it is ours").count();
+        let arguments = ["bench", "journal", "--part", "append", "--rounds", "1000000", "--dir", path];
+        let process = Process::spawn(&mut gannet(&arguments), None);
+        eventually("it has made files", || (files() > 0).then_some(()));
+        process.signal(signal);
+        let ended = process.end();
+        assert!(
+            ended.code() == Some(1) && ended.stderr.contains("stopped before everything was measured"),
+            "{ended:?}"
+        );
+        assert_eq!(files(), 0, "{signal:?}");
+    }
+}
+
+#[test]
+fn lines_that_have_come_whole_are_appended() {
+    for signal in SIGNALS {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("journal");
+        let dir = path.to_str().expect("a plain path");
+        let mut command = gannet(&["journal", "append", "--json", "--segment-length", "64k", "--dir", dir]);
+        let (process, input) = Process::spawn_fed(&mut command, b"one\ntwo\nthr");
+        eventually("two lines are appended", || {
+            let recording = Journal::open(&path).ok()?.recording().ok()?;
+            let mut tailer = recording.tailer(gannet::journal::Start::Begin).ok()?;
+            while tailer.next().expect("it is whole").is_some() {}
+            (tailer.sequence() == Some(2)).then_some(())
+        });
+        process.signal(signal);
+        let line = &process.end().json()[0];
+        assert_eq!(line["messages"], 2, "{signal:?}: {line}");
+        assert_eq!(line["position"], Journal::open(&path).expect("a journal").tail().get());
+        drop(input);
+    }
+}
+
+#[test]
+fn nobody_has_to_type_something_to_end_what_decodes_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let schema = sbe::schema(dir.path(), "orders.xml", 0, sbe::ORDER);
+    for signal in SIGNALS {
+        for kind in ["raw", "hex"] {
+            let mut command = gannet(&["sbe", "decode", "--schema", &schema, "--input", kind]);
+            let (process, input) = Process::spawn_fed(&mut command, b"ff");
+            eventually("it hears signals", || process.hears(signal).then_some(()));
+            process.signal(signal);
+            assert_eq!(process.end().success(), b"", "{signal:?}, {kind}");
+            drop(input);
+        }
+    }
+}
