@@ -578,8 +578,13 @@ impl NetworkPublication {
         }
         while work < MAX_ANSWERS_PER_CYCLE
             && out.has_room()
-            && let Some(resend) = self.resends.front_mut()
+            && let Some(resend) = self.resends.front().copied()
         {
+            // It may have waited for so long that its place in the log is another term's, or is being cleaned.
+            if resend.position < self.oldest_resendable() {
+                self.resends.pop_front();
+                continue;
+            }
             let most = usize::try_from(resend.end - resend.position).unwrap_or(0).min(self.made_of.log.mtu());
             let found = sendable(&self.made_of.log, Position::new(resend.position), most);
             if found.advance == 0 {
@@ -589,9 +594,10 @@ impl NetworkPublication {
             out.put(&self.made_of.log, Outgoing::Resend(Position::new(resend.position), found.wire));
             counters.count(SystemCounter::RetransmitsSent);
             counters.add(SystemCounter::RetransmittedBytes, found.wire as i64);
-            resend.position += found.advance as i64;
-            if resend.position >= resend.end {
-                self.resends.pop_front();
+            let position = resend.position + found.advance as i64;
+            match self.resends.front_mut().filter(|resend| position < resend.end) {
+                Some(resend) => resend.position = position,
+                None => _ = self.resends.pop_front(),
             }
             work += 1;
         }
@@ -611,8 +617,12 @@ impl NetworkPublication {
     fn resendable(&self, range: &TermRange) -> Option<i64> {
         let count = range.term_id.wrapping_count_since(self.initial_term_id);
         let position = self.term_length.position(count, range.offset).get();
-        let oldest = self.sent - i64::from(self.term_length.get() / 2) - self.made_of.log.max_message_length() as i64;
-        (position >= 0 && (oldest..self.sent).contains(&position)).then_some(position)
+        (position >= 0 && (self.oldest_resendable()..self.sent).contains(&position)).then_some(position)
+    }
+
+    /// What begins before that is not sent again.
+    fn oldest_resendable(&self) -> i64 {
+        self.sent - i64::from(self.term_length.get() / 2) - self.made_of.log.max_message_length() as i64
     }
 
     /// Moves `sent` over everything that the transport has answered for, oldest first.

@@ -2,6 +2,7 @@
 
 use gannet::counters::SystemCounter;
 use gannet::logbuffer::{ExclusiveAppender, LogBuffers, LogKind, OfferError};
+use gannet::memory::OwnedWord;
 use gannet::protocol::{ErrorFrame, Nak, StatusMessage};
 use gannet::types::{Position, TermId};
 use gannet_driver::mailbox::{FlowControlRules, GroupRules, NewNetworkPublication, Outcome, PublicationCounters};
@@ -38,6 +39,8 @@ struct Sending {
     words: PublicationWords,
     shown: PublicationCounters,
     log: LogBuffers,
+    /// Up to where may be published.
+    publisher_limit: OwnedWord<i64>,
     /// Whether what is sent is answered for at once.
     completes: bool,
 }
@@ -51,14 +54,16 @@ impl Sending {
         let log = log(LogKind::Exclusive, INITIAL, start);
         let mut made_of = publication(&log, start);
         change(&mut made_of);
+        let publisher_limit = word(start + LENGTH);
         let (words, shown) = (made_of.words.clone(), made_of.counters.clone());
         Self {
             publication: NetworkPublication::new(made_of, at(0)),
-            appender: ExclusiveAppender::new(&log, word(start + LENGTH)).unwrap(),
+            appender: ExclusiveAppender::new(&log, publisher_limit.clone()).unwrap(),
             counters: NetworkCounters::heap(),
             words,
             shown,
             log,
+            publisher_limit,
             completes: true,
         }
     }
@@ -373,6 +378,40 @@ fn a_flood_of_naks_is_bounded() {
         resends += sending.story(now, now).iter().filter(|line| line.contains("resend")).count();
     }
     assert_eq!(resends, 20);
+}
+
+/// Many ranges wait to be sent again while the stream goes on: by the time of their turn some are too old.
+#[test]
+fn ranges_that_grow_old_while_they_wait_are_not_sent_again() {
+    let mut sending = Sending::new();
+    let half = LENGTH / 2;
+    sending.publisher_limit.store_release(2 * LENGTH);
+    (0..80).for_each(|_| while sending.appender.offer(&[7; 1376]).is_err() {});
+    let mut now = 0;
+    while sending.publication.sent() < half - 1408 {
+        sending.hear(now, &status(sending.publication.sent(), half as i32));
+        sending.poll(now * MS);
+        now += 1;
+    }
+    for _ in 0..120 {
+        // Neither begins within the other, which takes its place.
+        sending.nak(now, 11 * 1408, 11 * 1408);
+        sending.nak(now, 0, 11 * 1408);
+    }
+    let (mut resends, mut oldest) = (0, i64::MAX);
+    while sending.publication.sent() < 3 * half {
+        sending.hear(now, &status(sending.publication.sent(), half as i32));
+        let sent = sending.publication.sent();
+        for outgoing in sending.poll(now * MS) {
+            if let Outgoing::Resend(position, _) = outgoing {
+                oldest = oldest.min(position.get() - sent);
+                resends += 1;
+            }
+        }
+        now += 1;
+    }
+    assert!(resends > 100, "{resends}");
+    assert!(-oldest <= half + LENGTH / 8, "{oldest}");
 }
 
 /// Reference, section 7.8 and trap 56: an ended stream says so, and cannot be joined.
