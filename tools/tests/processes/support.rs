@@ -85,6 +85,18 @@ impl Driver {
         self.process.as_ref().expect("it runs").signal(signal);
     }
 
+    /// Has the driver stand still, and waits until all of its threads do: they stop one after the other.
+    pub(crate) fn stand_still(&self) {
+        let pid = self.process.as_ref().expect("it runs").child.id();
+        self.signal(Signal::STOP);
+        let stands = |task: std::io::Result<std::fs::DirEntry>| {
+            let status = std::fs::read_to_string(task.expect("a thread").path().join("status")).expect("it is there");
+            status.lines().any(|line| line.starts_with("State:\tT"))
+        };
+        let tasks = || std::fs::read_dir(format!("/proc/{pid}/task")).expect("it is our child");
+        eventually("all of it stands still", || tasks().all(stands).then_some(()));
+    }
+
     /// Waits for the end of a driver that was asked for it.
     pub(crate) fn end(&mut self) -> Ended {
         self.process.take().expect("it runs").end()

@@ -6,7 +6,7 @@ use gannet::time::EpochMillis;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Driver, Ended, Process, eventually, gannet};
+use crate::support::{Driver, Ended, Process, gannet};
 
 const VALIDATOR: &str = "AERON_DRIVER_TERMINATION_VALIDATOR";
 
@@ -73,7 +73,7 @@ fn a_token_comes_by_a_flag_or_by_the_environment() {
 #[test]
 fn a_driver_that_stands_still_is_told_from_one_that_refuses() {
     let mut driver = Driver::start_with(&[(VALIDATOR, "allow")]);
-    driver.signal(Signal::STOP);
+    driver.stand_still();
     let unread = failed(&driver.gannet(&["terminate", "--json", "--timeout", "20ms"]).end());
     assert_eq!((&unread["outcome"], &unread["reason"]), (&"not_read".into(), &Value::Null), "{unread}");
     let told = driver.gannet(&["terminate", "--timeout", "20ms"]).end();
@@ -92,14 +92,10 @@ fn a_driver_that_stands_still_is_told_from_one_that_refuses() {
 #[test]
 fn a_driver_that_has_long_been_silent_is_named_with_what_to_do() {
     let mut driver = Driver::start();
-    driver.signal(Signal::STOP);
+    driver.stand_still();
     let cnc = CncFile::open(&driver.path(), FileAccess::ReadWrite).expect("it is there");
-    // Its threads stop one after the other, and one of them may have been just about to give a sign of life.
-    let ended = eventually("it counts as silent", || {
-        cnc.commands().set_consumer_heartbeat(EpochMillis::new(1));
-        let ended = driver.gannet(&["terminate", "--timeout", "20ms"]).end();
-        (!ended.stderr.is_empty()).then_some(ended)
-    });
+    cnc.commands().set_consumer_heartbeat(EpochMillis::new(1));
+    let ended = driver.gannet(&["terminate", "--timeout", "20ms"]).end();
     assert_eq!(ended.code(), Some(1), "{ended:?}");
     let pid = format!("process {}", cnc.pid());
     for expected in [&pid, "has given no sign of life for", "end it yourself"] {
