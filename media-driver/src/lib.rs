@@ -1,26 +1,43 @@
-//! Gannet's media driver: the process, and the same driver embedded in an application.
+//! Gannet's media driver: the process, and the same driver embedded in an application. [`MediaDriver`] starts it,
+//! [`config`] says how.
 //!
 //! Features: `cli`, on by default, is for the programs (their command line, signals and log). Of it, the library has
 //! only [`signals`], which is also a feature by itself. `sim` has the simulation.
 
-pub mod channel;
-pub mod conductor;
 pub mod config;
-pub mod io;
-pub mod ipc;
-pub mod mailbox;
 mod raw_access;
-pub mod receiver;
-pub mod resolver;
-pub mod runtime;
-pub mod sender;
-pub mod shared;
+mod runtime;
 #[cfg(feature = "signals")]
 pub mod signals;
 #[cfg(feature = "sim")]
 pub mod sim;
 
-pub use runtime::{CloseError, LaunchError, MediaDriver, StopHandle, StopReason};
+// The driver's parts. They are public for its own tests, fuzz targets and benchmarks, are no part of its interface, and
+// change without notice.
+#[doc(hidden)]
+pub mod channel;
+#[doc(hidden)]
+pub mod conductor;
+#[doc(hidden)]
+pub mod io;
+#[doc(hidden)]
+pub mod ipc;
+#[doc(hidden)]
+pub mod mailbox;
+#[doc(hidden)]
+pub mod receiver;
+#[doc(hidden)]
+pub mod resolver;
+#[doc(hidden)]
+pub mod sender;
+#[doc(hidden)]
+pub mod shared;
+
+pub use io::directory::DirectoryError;
+pub use io::transport::{OpenError, TransportCounts, TransportUnavailable};
+pub use runtime::{
+    AffinityError, CloseError, LaunchError, MediaDriver, ResolverError, Role, SharedMemoryError, StopHandle, StopReason,
+};
 
 /// The commit that this was built from, or `unknown`: builds for release ask git, others are told by `GANNET_COMMIT`.
 pub const COMMIT: &str = env!("GANNET_COMMIT");

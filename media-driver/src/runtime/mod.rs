@@ -18,6 +18,7 @@ mod stop;
 pub use affinity::AffinityError;
 pub use launch::{CloseError, LaunchError, MediaDriver};
 pub use resolver_port::ResolverError;
+pub use shared_memory::SharedMemoryError;
 pub use stop::{StopHandle, StopReason};
 
 use std::fmt;
