@@ -23,9 +23,16 @@ use super::storage::{Lock, Share, Storage};
 /// How long to wait for a lock that is never held for long, in nanoseconds.
 const LOCK_PATIENCE_NS: i64 = 30_000_000_000;
 
+const OPENING: &str = "journal.lock";
+
 /// Waits for the lock that is held while a journal is opened or closed.
 pub(crate) fn lock_opening(storage: &dyn Storage) -> Result<Lock, JournalError> {
-    wait_for_lock(storage, "journal.lock")
+    wait_for_lock(storage, OPENING)
+}
+
+/// As [`lock_opening`], without waiting.
+pub(crate) fn try_lock_opening(storage: &dyn Storage) -> Result<Option<Lock>, JournalError> {
+    storage.try_lock(OPENING, Share::Exclusive)
 }
 
 /// As [`lock_opening`], for a caller that will write. Fails if an archive runs in the directory.

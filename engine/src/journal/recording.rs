@@ -10,7 +10,7 @@ use super::catalog::{Catalog, CatalogEntry};
 use super::control::Control;
 use super::descriptor::RecordingDescriptor;
 use super::error::JournalError;
-use super::locks::{lock_opening, open_lock_name};
+use super::locks::{lock_opening, open_lock_name, try_lock_opening, unless_forbidden};
 use super::options::Stamps;
 use super::retention::{PruneTotals, Retention, RetentionFile};
 use super::segment::{SegmentKind, SegmentLayout, parse_segment_name, segment_name};
@@ -118,6 +118,18 @@ impl Recording {
         let _opening = lock_opening(&*self.storage)?;
         let name = open_lock_name(self.descriptor().recording_id);
         Ok(self.storage.try_lock(&name, Share::Exclusive)?.is_some() && is_left())
+    }
+
+    /// Whether nobody writes the recording any more although it never ended, because its writers were killed. False as well where that
+    /// cannot be found out: for an archive's recording, without permission to lock, and while a process opens or closes the journal.
+    pub(crate) fn was_left(&self) -> Result<bool, JournalError> {
+        if self.control.is_none() || self.stop_position().is_some() {
+            return Ok(false);
+        }
+        let Some(Some(_opening)) = unless_forbidden(try_lock_opening(&*self.storage), true)? else { return Ok(false) };
+        let name = open_lock_name(self.descriptor().recording_id);
+        let alone = unless_forbidden(self.storage.try_lock(&name, Share::Exclusive), true)?;
+        Ok(matches!(alone, Some(Some(_))) && self.stop_position().is_none())
     }
 
     /// Checks that the mapped catalog and control page still show their files.

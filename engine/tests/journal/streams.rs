@@ -855,6 +855,35 @@ fn a_gap_between_history_and_the_live_stream_is_an_error() {
     assert!(merge.is_at_end_of_recording() && fragments >= 50);
 }
 
+/// A recorder that was killed records no more either, though nobody says so.
+#[test]
+fn a_gap_behind_a_recorder_that_was_killed_is_an_error() {
+    let mut rig = Rig::new();
+    let storage = MemoryStorage::new(RAW);
+    let mut other = rig.subscription(IPC, STREAM);
+    let (mut recorder, mut publication) = rig.begun(&storage);
+    rig.until("recorded", |_| {
+        recorder.do_work();
+        recorder.status().streams().first().filter(|stream| Some(stream.recorded()) == publication.position()).map(drop)
+    });
+    let recorded = publication.position().unwrap();
+    // As if it was killed now.
+    let left = storage.after_kill();
+    drop(recorder);
+    let read = |other: &mut Subscription| _ = other.poll(|_| {}, 100);
+    rig.publish(&mut publication, 10..20, || read(&mut other));
+    let live = publication.position().unwrap();
+    rig.until("read", |_| {
+        read(&mut other);
+        (other.images()[0].position() == live).then_some(())
+    });
+    let mut merge = ReplayMerge::new(open(&left, None), Start::Begin, IPC, STREAM).unwrap();
+    let mut fragments = 0;
+    let error = rig.until("told", |rig| merge.poll(&rig.client, |_| fragments += 1, 10).err());
+    assert!(matches!(error, MergeError::Gap { recorded: end, joined } if (end, joined) == (recorded, live)), "{error}");
+    assert_eq!((fragments, merge.recording().stop_position()), (10, None));
+}
+
 impl Rig {
     /// Ends the driver, and returns the client.
     fn without_driver(self) -> Client {

@@ -14,6 +14,7 @@
 use crate::channel_uri::ChannelUriError;
 use crate::client::{AddError, Client, Image, ImageHandlers, ImageInfo, Pending, Subscription};
 use crate::logbuffer::{FRAME_ALIGNMENT, FRAME_HEADER_LENGTH, Fragment};
+use crate::time::{Clock, MonotonicNanos, SystemClock};
 use crate::types::{Position, RegistrationId, SessionId};
 
 use super::super::error::JournalError;
@@ -26,6 +27,9 @@ use super::channel;
 const MOST_BEHIND: i64 = 32 << 20;
 /// The number of recorded bytes that one poll looks at.
 const RUN_LENGTH: usize = 64 << 10;
+
+/// The interval between two looks whether the recording's writers are alive, in nanoseconds.
+const LOOK_INTERVAL_NS: i64 = 1_000_000_000;
 
 /// Why a merge failed.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +117,8 @@ pub struct ReplayMerge {
     near: i64,
     live: Live,
     state: MergeState,
+    /// When to look again whether the recording's writers are alive.
+    next_look: MonotonicNanos,
 }
 
 #[derive(Debug)]
@@ -159,7 +165,8 @@ impl ReplayMerge {
         let tailer = recording.tailer(start)?.verify(true);
         let (live, state) = (Live::Unasked, MergeState::Replaying);
         let handed = tailer.position();
-        Ok(Self { tailer, handed, channel, stream_id, session_id, near, live, state })
+        let next_look = MonotonicNanos::new(i64::MIN);
+        Ok(Self { tailer, handed, channel, stream_id, session_id, near, live, state, next_look })
     }
 
     /// Whether to compare each recorded frame with its checksum, if it has one already. Default: true. As
@@ -298,10 +305,23 @@ impl ReplayMerge {
         let stop = self.recording().stop_position();
         let fragments = self.hand_over(position, handler, limit)?;
         // Loaded before the frames were read, so all frames below it were there.
-        if fragments == 0 && self.position() == here && stop.is_some_and(|stop| here >= stop) {
+        if fragments == 0 && self.position() == here && self.has_ended(stop, here)? {
             return Err(MergeError::Gap { recorded: here, joined: position });
         }
         Ok(fragments)
+    }
+
+    /// Whether nothing can follow what is recorded up to `here`: the recording has ended, or nobody is left to write it.
+    fn has_ended(&mut self, stop: Option<Position>, here: Position) -> Result<bool, MergeError> {
+        if let Some(stop) = stop {
+            return Ok(here >= stop);
+        }
+        let now = SystemClock.monotonic();
+        if now < self.next_look {
+            return Ok(false);
+        }
+        self.next_look = now.saturating_add_ns(LOOK_INTERVAL_NS);
+        Ok(self.recording().was_left()?)
     }
 
     /// Delivers recorded messages, up to `end`.
